@@ -1,0 +1,48 @@
+"""Metadata and the build: three packages and one compiled module.
+
+`microtorch` and `microtorch.viz` are Python; the folder `viz/` at the root becomes `microtorch.viz`, so that the
+pictures stay a separate reader of the graph. `microtorch._core` is C, compiled by cffi from `ext/build_core.py`; it
+uses Python's stable ABI, so that one wheel serves every CPython from 3.10 on.
+
+The C core is optional: where it cannot be compiled the installation succeeds and the package runs on numpy.
+With MICROTORCH_REQUIRE_CORE=1 the build fails instead (ext/build_core.py reads it).
+"""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "microtorch/version.py").read_text(encoding="utf-8")).group(1)
+README = HERE / "README.md"
+VIZ = ["microtorch.viz", *(f"microtorch.viz.{name}" for name in find_packages("viz"))]
+
+setup(
+    name="microtorch",
+    version=VERSION,
+    description="Reverse-mode automatic differentiation to read, draw and step through, with PyTorch's interface",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=[*find_packages(include=["microtorch", "microtorch.*"]), *VIZ],
+    package_dir={"microtorch.viz": "viz"},
+    package_data={
+        "microtorch": ["py.typed"],
+        "microtorch.vision": ["*.npz", "*.txt"],
+        "microtorch.viz": ["*.html", "*.css", "*.js", "*.svg"],
+    },
+    cffi_modules=["ext/build_core.py:ffi"],
+    options={"bdist_wheel": {"py_limited_api": "cp310"}},
+    install_requires=["numpy>=2.0", "cffi>=1.15.1", "graphviz>=0.20", "rich>=13"],
+    extras_require={
+        "viz": ["pygraphviz>=2.0"],  # renders in-process where the `dot` program is missing
+        "anim": ["Pillow>=10"],
+        "opencl": ["pyopencl>=2024.1"],
+        "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=68", "wheel"],
+        "lint": ["ruff>=0.6"],
+    },
+    entry_points={"console_scripts": ["microtorch = microtorch.__main__:main"]},
+    zip_safe=False,
+)
