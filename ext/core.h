@@ -18,9 +18,9 @@
 
 /* The formulas' functions that C does not have, or has with another meaning. As in numpy and PyTorch, the larger and the
  * smaller of a number and NaN is NaN (fmaxf would return the number), and the remainder has the divisor's sign (C's
- * remainderf rounds the quotient to the nearest integer). */
-static inline float maximumf(float x, float y) { return x >= y || x != x ? x : y; }
-static inline float minimumf(float x, float y) { return x <= y || x != x ? x : y; }
+ * remainderf rounds the quotient to the nearest integer). | and not ||: without a branch the loop around becomes vectors. */
+static inline float maximumf(float x, float y) { return (x >= y) | (x != x) ? x : y; }
+static inline float minimumf(float x, float y) { return (x <= y) | (x != x) ? x : y; }
 static inline float signf(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
 static inline float sigmoidf(float x) { return 1.0f / (1.0f + expf(-x)); }
 static inline float softplusf(float x) { return maximumf(x, 0.0f) + log1pf(expf(-fabsf(x))); }

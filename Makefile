@@ -1,0 +1,40 @@
+# make demo    set everything up, train on handwritten digits, draw the graph
+# make test    set everything up, run the tests (ARGS="-k name" for some of them, WORKERS=0 for one process)
+# make bench   compare with numpy, and with other libraries where they are installed
+# make lint    ruff
+# make clean   remove what the build and the set-up made
+#
+# All of them prepare .venv first (scripts/setup.sh). PYTHON=/path/to/python3 chooses the interpreter.
+PY := .venv/bin/python
+WORKERS ?= 2
+# what `make test` says last; .ci/run sets it to nothing, so that pytest's summary is the last line there
+NEXT ?= Next: docs/design.md says how it works, 'make demo' shows it. What was not run, and why, is listed above.
+
+export PYTHON
+
+.PHONY: help setup demo test bench lint clean
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+setup:
+	@sh scripts/setup.sh
+
+demo: setup
+	@$(PY) -m microtorch.demo
+	@echo "Next: open the pictures named above, then README.md; 'make test' checks this machine."
+
+test: setup
+	@$(PY) -m pytest -n $(WORKERS) $(ARGS); status=$$?; \
+	if [ -n "$(NEXT)" ]; then echo "$(NEXT)"; fi; exit $$status
+
+bench: setup
+	@$(PY) -m benchmarks $(ARGS)
+
+lint: setup
+	@$(PY) -m ruff --version >/dev/null 2>&1 || $(PY) -m pip install --quiet --disable-pip-version-check ruff
+	@$(PY) -m ruff check .
+
+clean:
+	rm -rf .venv build dist *.egg-info out .pytest_cache .ruff_cache .hypothesis
+	rm -f microtorch/_core.* ext/*.o
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
