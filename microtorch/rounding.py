@@ -1,0 +1,118 @@
+"""Arithmetic that rounds as PyTorch's x86 kernels do, where numpy alone would differ in the last bit.
+
+Three sources of difference, three remedies. A fused multiply-add rounds once where `a * b + c` rounds twice: `fma`
+works out the single rounding in float64. The blocks of float32 normals use Cephes polynomials for log, sin and cos:
+`log32` and `sincos32` repeat them operation by operation. numpy's vector log, sin and tan vary between machines:
+`each` asks the C library through `math`, value by value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def fma(a: NDArray[Any], b: float, c: float) -> NDArray[Any]:
+    """a * b + c rounded once, in a's dtype (float32 or float64); b and c are values of that dtype.
+
+    The exact result is hi + lo. Forcing the last bit of `hi` to 1 when lo != 0 ("round to odd") keeps the information
+    that the final rounding needs. Source: Boldo and Melquiond, Emulation of FMA and correctly rounded sums, 2008.
+    """
+    if c == 0 or b == 1 or not math.isfinite(b + c):
+        return a * a.dtype.type(b) + a.dtype.type(c)
+    wide = a.astype(np.float64)
+    high = wide * b  # exact for float32, which has 24 bits
+    if a.dtype == np.float32:
+        return _to_odd(*_two_sum(high, np.float64(c))).astype(np.float32)
+    split = 134217729.0 * wide
+    wide_hi = split - (split - wide)
+    b_hi = 134217729.0 * b - (134217729.0 * b - b)
+    wide_lo, b_lo = wide - wide_hi, b - b_hi
+    low = wide_lo * b_lo - (((high - wide_hi * b_hi) - wide_lo * b_hi) - wide_hi * b_lo)
+    tail, tail_error = _two_sum(low, np.float64(c))
+    total, error = _two_sum(high, tail)
+    return total + _to_odd(*_two_sum(tail_error, error))
+
+
+def _two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    total = a + b
+    shadow = total - a
+    return total, (a - (total - shadow)) + (b - shadow)
+
+
+def _to_odd(total: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
+    bits = total.view(np.int64)
+    step = np.where((error > 0) == (total > 0), 1, -1)
+    return np.where((error != 0) & (bits & 1 == 0), bits + step, bits).view(np.float64)
+
+
+def each(function: Callable[[float], float], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.fromiter(map(function, values.ravel().tolist()), np.float64, values.size)
+
+
+def log_or_inf(u: float) -> float:
+    return math.log(u) if u else -math.inf
+
+
+def exp_or_inf(x: float) -> float:
+    return math.exp(x) if x < 709.782712893384 else math.inf
+
+
+# Cephes' logf and sincosf as avx_mathfun.h has them. A float32 fused multiply-add is a float64 one rounded to float32:
+# the product is exact, and over all 2**24 inputs that can occur the second rounding never changed a bit.
+_SQRT_HALF = np.float32(0.707106781186547524)
+_LOG = [float(np.float32(c)) for c in (
+    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+    -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+)]  # fmt: skip
+_LOG2_LOW, _LOG2_HIGH = np.float32(-2.12194440e-4), 0.693359375
+_SIN = [float(np.float32(c)) for c in (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)]
+_COS = [float(np.float32(c)) for c in (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)]
+_QUARTER_PI = [float(np.float32(c)) for c in (-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)]
+_FOUR_OVER_PI = np.float32(1.27323954473516)
+
+
+def _horner32(coefficients: Iterable[float], x: NDArray[np.float64]) -> NDArray[np.float32]:
+    first, *rest = coefficients
+    y, wide = np.full(x.shape, first, np.float32), np.empty_like(x)
+    for c in rest:
+        np.multiply(y, x, out=wide)
+        wide += c
+        y = wide.astype(np.float32)
+    return y
+
+
+def log32(u: NDArray[np.float32]) -> NDArray[np.float32]:
+    """log(u) for u in (0, 1]."""
+    fraction, exponent = np.frexp(u)
+    below = fraction < _SQRT_HALF
+    e = (exponent - below).astype(np.float32)
+    x = np.where(below, fraction + fraction, fraction) - np.float32(1)
+    z = x * x
+    y = _horner32(_LOG, x.astype(np.float64)) * x
+    y = (y.astype(np.float64) * z + e * _LOG2_LOW).astype(np.float32)
+    y = (z * np.float64(-0.5) + y).astype(np.float32)
+    return (e * np.float64(_LOG2_HIGH) + (x + y)).astype(np.float32)
+
+
+def sincos32(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(sin x, cos x) for x in [0, 2 pi)."""
+    octant = ((x * _FOUR_OVER_PI).astype(np.int32) + 1) & ~1
+    wide_octant = octant.astype(np.float64)
+    for part in _QUARTER_PI:
+        x = (wide_octant * part + x).astype(np.float32)
+    z = x * x
+    wide_z = z.astype(np.float64)
+    c = _horner32(_COS, wide_z) * z
+    c = (c * wide_z - z * np.float32(0.5)).astype(np.float32) + np.float32(1)
+    s = _horner32(_SIN, wide_z) * z
+    s = (s.astype(np.float64) * x + x).astype(np.float32)
+    swap = octant & 2 != 0
+    sin, cos = np.where(swap, c, s), np.where(swap, s, c)
+    np.negative(sin, out=sin, where=octant & 4 != 0)
+    np.negative(cos, out=cos, where=(octant + 2) & 4 != 0)
+    return sin, cos
