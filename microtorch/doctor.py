@@ -83,7 +83,7 @@ def c_core() -> Part:
     from .backends import core
 
     if core.is_available():
-        return Part("C core", True, core.file, "")
+        return Part("C core", True, sys.modules["microtorch._core"].__file__ or "", "")
     detail, _, advice = core.reason.partition("; ")
     return Part("C core", False, f"numpy does its work: {detail}", advice)
 
@@ -139,7 +139,7 @@ def report() -> list[Part]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the report, or with ``--missing`` only what is not there. Returns 1 if Python or numpy is missing or old."""
+    """Print the report, or with ``--missing`` what is not there. Returns 1 if Python or numpy is missing or old."""
     parser = argparse.ArgumentParser(prog="microtorch doctor", description=__doc__.splitlines()[0])
     parser.add_argument("--missing", action="store_true", help="only the parts that are not there")
     missing_only = parser.parse_args(arguments).missing

@@ -25,10 +25,8 @@ from .reference import UFUNCS, Reference, definitions
 lib: Any = None
 ffi: Any = None
 reason = ""  # why the core is not available; empty if it is
-file = ""  # the compiled module, if it was loaded
 
 try:
-    from .._core import __file__ as file
     from .._core import ffi, lib
 except ModuleNotFoundError as error:
     if not (error.name or "").endswith("._core"):  # cffi's own runtime is missing

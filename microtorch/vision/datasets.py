@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 FILE = Path(__file__).parent / "digits.npz"
-# The labels repeat the text of one form, 130 digits long, 14 times, and 13 people wrote them: nearly everybody filled in
-# a single form. Here begins the 11th of the 14.
+# The labels repeat the text of one form, 130 digits long, 14 times, and 13 people wrote them: nearly everybody filled
+# in a single form. Here begins the 11th of the 14.
 LAST_FOUR_FORMS = 1287
 
 

@@ -1,0 +1,81 @@
+"""What every test can rely on: parts that must be there, and a state that no test leaves changed.
+
+A test that needs an optional part asks for it with `@pytest.mark.needs("core")` or the `require` fixture. Where the
+part is missing the test is skipped, and the summary says so; if MICROTORCH_REQUIRE names it (`core,dot`), it fails.
+"""
+import os
+import shutil
+from collections import Counter
+
+import pytest
+
+
+def _core():
+    from microtorch.backends import core
+
+    return "" if core.is_available() else core.reason
+
+
+def _dot():
+    return "" if shutil.which("dot") else "no program dot on PATH (apt install graphviz)"
+
+
+def _opencl():
+    try:
+        import pyopencl
+    except Exception as error:  # a driver that is half installed raises anything
+        return f"pyopencl does not import: {error}"
+    try:
+        return "" if pyopencl.get_platforms() else "no OpenCL driver"
+    except pyopencl.Error as error:
+        return f"no OpenCL driver: {error}"
+
+
+def _browser():
+    from microtorch import doctor
+
+    part = doctor.browser()
+    return "" if part.found else part.detail
+
+
+# each returns why the part is missing, or ""
+PARTS = {"core": _core, "dot": _dot, "opencl": _opencl, "browser": _browser}
+REQUIRED = {part.strip() for part in os.environ.get("MICROTORCH_REQUIRE", "").split(",")} - {""}
+_found: dict[str, str] = {}
+
+
+def require_part(part: str) -> None:
+    """Skip the running test if ``part`` is missing; fail if MICROTORCH_REQUIRE names it."""
+    if part not in _found:
+        _found[part] = PARTS[part]()
+    if _found[part]:
+        stop = pytest.fail if part in REQUIRED else pytest.skip
+        stop(f"needs {part}: {_found[part]}")
+
+
+@pytest.fixture
+def require():
+    """``require("core")`` inside a test."""
+    return require_part
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", f"needs(part, ...): parts that the test cannot do without, of {', '.join(PARTS)}")
+    unknown = REQUIRED - set(PARTS)
+    if unknown:
+        raise pytest.UsageError(f"MICROTORCH_REQUIRE names {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("needs"):
+        for part in mark.args:
+            require_part(part)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One line per missing part: what was not run, and how to have it run."""
+    reasons = Counter(str(r.longrepr[2]).removeprefix("Skipped: ") for r in terminalreporter.stats.get("skipped", []))
+    if reasons:
+        terminalreporter.section("not run", sep="-")
+        for reason, count in sorted(reasons.items()):
+            terminalreporter.write_line(f"{count} test{'s' if count > 1 else ''}: {reason}")

@@ -1,0 +1,146 @@
+"""The C core: generated loops against the formulas they come from, the naive product against numpy, and its absence."""
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from microtorch import expr, formulas
+from microtorch.backends import core
+from microtorch.backends.reference import UFUNCS, Reference
+
+needs_core = pytest.mark.needs("core")
+reference = Reference()
+
+
+def rows():
+    """Every formula that has a loop: (name of the loop, op, formula, parameters of the numpy version)."""
+    for op, (value, derivatives) in formulas.TABLE.items():
+        inputs = tuple("xyz"[: len(derivatives)])
+        if op == "where":
+            continue
+        yield op, op, value, inputs
+        for i, text in enumerate(derivatives):
+            if text not in (None, "g"):
+                yield f"{op}_vjp{i}", op, text, ("g", "out", *inputs)
+
+
+ROWS = list(rows())
+IDS = [row[0] for row in ROWS]
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-40, 3e38], np.float32)
+
+
+def operands(op, parameters, shape, seed=0):
+    """float32 arrays around 0, so that both sides of each choice are taken, and the op's static arguments."""
+    rng = np.random.default_rng(seed)
+    named = {k: {"min": -0.5, "max": 0.75}.get(k, v) for k, v in formulas.ARGUMENTS.get(op, {}).items()}
+    return [rng.normal(size=shape).astype(np.float32) for _ in parameters], named
+
+
+def by_numpy(name, op, formula, parameters, arrays, named):
+    if name == op and op in UFUNCS:  # a primitive op: its formula is a call of itself
+        kernel = UFUNCS[op]
+    else:
+        signature = ", ".join(("F", *parameters, *(("*", *named) if named else ())))
+        function = expr.compile_python(formula, signature, name)
+        kernel = lambda *a: function(reference, *a, **named)  # noqa: E731
+    with np.errstate(all="ignore"):
+        return kernel(*arrays)
+
+
+def by_c(name, formula, parameters, arrays, named):
+    """The C loop on what it reads: numbers, then arrays, in the order of the formula's parameters."""
+    read = expr.names(formula)
+    numbers = [v for k, v in named.items() if k in read]
+    return core.run(name, *numbers, *(a for p, a in zip(parameters, arrays, strict=True) if p in read))
+
+
+@needs_core
+@pytest.mark.parametrize("name, op, formula, parameters", ROWS, ids=IDS)
+def test_a_loop_computes_its_formula(name, op, formula, parameters):
+    for shape in ((), (1,), (3, 0), (7,), (5, 33)):
+        arrays, named = operands(op, parameters, shape)
+        expected = by_numpy(name, op, formula, parameters, arrays, named)
+        result = by_c(name, formula, parameters, arrays, named)
+        assert result.shape == shape and result.dtype == np.float32
+        np.testing.assert_allclose(result, expected, rtol=2e-5, atol=2e-6)
+
+
+@needs_core
+@pytest.mark.parametrize("name, op, formula, parameters", [r for r in ROWS if core.worthwhile(r[0], r[2])])
+def test_a_kernel_in_use_agrees_on_special_values(name, op, formula, parameters):
+    """Every pair of 0, -0, 1, -1, inf, -inf, nan, a subnormal and a huge number, for the kernels `Core` puts first."""
+    n = len(SPECIAL)
+    grid = [np.repeat(SPECIAL, n), np.tile(SPECIAL, n), np.repeat(SPECIAL[::-1], n)]
+    arrays = [grid[i % 3] for i in range(len(parameters))]
+    _, named = operands(op, parameters, ())
+    expected = by_numpy(name, op, formula, parameters, arrays, named)
+    with np.errstate(all="ignore"):
+        result = getattr(core.Core(), name)(*arrays, **named)
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
+
+
+@needs_core
+def test_what_c_cannot_take_goes_to_numpy():
+    kernels, x = core.Core(), np.linspace(-2, 2, 24, dtype=np.float32).reshape(4, 6)
+    for argument in (x.T, x[::2], x[:, 1:], x[::-1], x.astype(np.float64), x.astype(">f4"), np.asfortranarray(x)):
+        np.testing.assert_array_equal(kernels.relu6(argument), np.clip(argument, 0, 6))
+        assert kernels.relu6(argument).dtype == argument.dtype.newbyteorder("=")
+    g = np.float32(2.0).reshape(1, 1)  # broadcasting is numpy's
+    np.testing.assert_allclose(kernels.tanh_vjp0(g, x, x), 2 * (1 - x * x), rtol=1e-6)
+    misaligned = np.frombuffer(b"\0" + x.tobytes(), np.float32, offset=1)
+    assert not misaligned.flags.aligned
+    np.testing.assert_array_equal(kernels.relu6(misaligned), np.clip(x.ravel(), 0, 6))
+
+
+@needs_core
+@pytest.mark.parametrize("m, k, n", [(1, 1, 1), (2, 3, 4), (7, 1, 5), (1, 9, 1), (0, 3, 2), (2, 0, 3), (17, 33, 13)])
+def test_the_naive_product_is_the_product(m, k, n):
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(m, k)).astype(np.float32), rng.normal(size=(n, k)).astype(np.float32).T
+    np.testing.assert_allclose(core.matmul_naive(x, y), x @ y, rtol=1e-4, atol=1e-5)
+
+
+@needs_core
+def test_wrong_operands_are_named():
+    x = np.zeros((2, 3), np.float32)
+    with pytest.raises(ValueError, match=r"\(m, k\) and \(k, n\), but got \(2, 3\) and \(2, 3\)"):
+        core.matmul_naive(x, x)
+    with pytest.raises(TypeError, match="float32 arrays, but got float64"):
+        core.matmul_naive(x.astype(np.float64), x.T)
+    with pytest.raises(TypeError, match="mul_f32 takes 2 operands, but got 1"):
+        core.run("mul", x)
+    with pytest.raises(ValueError, match=r"one shape, but got \(2, 3\), \(3, 2\)"):
+        core.run("mul", x, x.T.copy())
+    with pytest.raises(AttributeError):
+        core.run("no_such_loop", x)
+
+
+def test_without_the_module_numpy_does_everything():
+    """A process in which microtorch._core cannot be found: it says so once, and the kernels are numpy's."""
+    program = """
+import sys
+sys.modules["microtorch._core"] = None
+from microtorch.backends import core
+import numpy as np
+assert not core.is_available() and "C compiler" in core.reason, core.reason
+core.announce(); core.announce()
+x = np.ones(3, np.float32)
+assert core.Core().add(x, x).tolist() == [2, 2, 2]
+try:
+    core.matmul_naive(x, x)
+except RuntimeError as error:
+    assert core.reason in str(error)
+else:
+    raise AssertionError("matmul_naive ran without C")
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.count("running on numpy without the C core") == 1
+
+
+def test_the_generated_c_can_be_printed():
+    pytest.importorskip("cffi")
+    run = subprocess.run([sys.executable, "ext/build_core.py", "--print"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "/* sigmoid: 1 / (1 + exp(-x)) */" in run.stdout and "1.0f / (1.0f + expf(-x))" in run.stdout
