@@ -60,7 +60,7 @@ def require():
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", f"needs(part, ...): parts that the test cannot do without, of {', '.join(PARTS)}")
+    config.addinivalue_line("markers", f"needs(part, ...): parts the test cannot do without, of {', '.join(PARTS)}")
     unknown = REQUIRED - set(PARTS)
     if unknown:
         raise pytest.UsageError(f"MICROTORCH_REQUIRE names {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
