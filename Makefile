@@ -8,7 +8,7 @@
 PY := .venv/bin/python
 WORKERS ?= 2
 # what `make test` says last; .ci/run sets it to nothing, so that pytest's summary is the last line there
-NEXT ?= Next: docs/design.md says how it works, 'make demo' shows it. What was not run, and why, is listed above.
+NEXT ?= Not run: only what is marked SKIPPED above. Next: 'make demo' shows what it does, docs/design.md how.
 
 export PYTHON
 

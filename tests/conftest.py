@@ -5,7 +5,6 @@ part is missing the test is skipped, and the summary says so; if MICROTORCH_REQU
 """
 import os
 import shutil
-from collections import Counter
 
 import pytest
 
@@ -70,12 +69,3 @@ def pytest_runtest_setup(item):
     for mark in item.iter_markers("needs"):
         for part in mark.args:
             require_part(part)
-
-
-def pytest_terminal_summary(terminalreporter):
-    """One line per missing part: what was not run, and how to have it run."""
-    reasons = Counter(str(r.longrepr[2]).removeprefix("Skipped: ") for r in terminalreporter.stats.get("skipped", []))
-    if reasons:
-        terminalreporter.section("not run", sep="-")
-        for reason, count in sorted(reasons.items()):
-            terminalreporter.write_line(f"{count} test{'s' if count > 1 else ''}: {reason}")
