@@ -19,6 +19,7 @@ import os
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,9 +96,15 @@ def prototypes() -> str:
     return re.search(r"/\* cffi: begin \*/\n(.*)/\* cffi: end \*/", header, re.DOTALL).group(1)
 
 
+def checksum() -> int:
+    """A number for the formulas the loops are made of: a module compiled from others is not used (backends/core.py)."""
+    formulas = load("microtorch/formulas.py")
+    return zlib.crc32(repr((formulas.TABLE, formulas.ARGUMENTS)).encode())
+
+
 TABLE = list(loops())
-CDEF = prototypes() + "\n".join(f"{loop.prototype};" for loop in TABLE)
-CODE = '#include "core.h"\n\n' + "\n".join(loop.source() for loop in TABLE)
+CDEF = prototypes() + "\n".join(f"{loop.prototype};" for loop in TABLE) + f"\n#define FORMULAS {checksum()}\n"
+CODE = f'#include "core.h"\n#define FORMULAS {checksum()}u\n\n' + "\n".join(loop.source() for loop in TABLE)
 
 if sys.platform == "win32":
     FLAGS, LIBRARIES = ["/O2", "/W3", "/fp:precise"], []

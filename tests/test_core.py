@@ -139,6 +139,18 @@ else:
     assert run.stderr.count("running on numpy without the C core") == 1
 
 
+@needs_core
+def test_a_core_of_other_formulas_is_not_used():
+    program = """
+from microtorch import formulas
+formulas.TABLE["square"] = ("x * x * x", ("3 * g * x * x",))
+from microtorch.backends import core
+assert not core.is_available() and "formulas that have changed" in core.reason, core.reason
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
 def test_the_generated_c_can_be_printed():
     pytest.importorskip("cffi")
     run = subprocess.run([sys.executable, "ext/build_core.py", "--print"], capture_output=True, text=True)

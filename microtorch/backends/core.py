@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -33,11 +34,19 @@ except ModuleNotFoundError as error:
         reason = f"Python's cffi package is missing ({error}): pip install cffi"
     else:
         reason = (
-            "microtorch._core was not built, which happens when there is no C compiler at installation; "
-            "install one (Debian, Ubuntu: apt install gcc libc6-dev python3-dev) and install microtorch again"
+            "microtorch._core was not built, as happens when there is no C compiler at installation; install one "
+            "(Debian, Ubuntu: apt install gcc libc6-dev python3-dev), then microtorch again, or in a checkout run "
+            "python ext/build_core.py"
         )
 except ImportError as error:
     reason = f"microtorch._core was built but does not load ({error}); install microtorch again to rebuild it"
+else:
+    if lib.FORMULAS != zlib.crc32(repr((formulas.TABLE, formulas.ARGUMENTS)).encode()):
+        lib = ffi = None
+        reason = (
+            "microtorch._core was compiled from formulas that have changed since; install microtorch again, or in a "
+            "checkout run python ext/build_core.py"
+        )
 
 F32 = np.dtype(np.float32)
 # calls that become a few instructions in C, as vector code: no call of the C library is left in the loop
