@@ -104,3 +104,19 @@ def test_a_plain_checkout_imports(tmp_path):
     program = "import microtorch, microtorch.viz; print(microtorch.viz.__file__)"
     where = run("-c", program, cwd=tmp_path, PYTHONPATH=str(tmp_path / "checkout"))
     assert Path(where.strip()).parent == tmp_path / "checkout" / "viz"
+
+
+def test_the_doctor_names_what_is_missing_and_what_to_do(monkeypatch, capsys):
+    from microtorch import doctor
+
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.delenv("CC", raising=False)
+    parts = {part.name: part for part in doctor.report()}
+    assert parts["Python"].found and parts["numpy"].found
+    assert not parts["C compiler"].found and not parts["Graphviz dot"].found and not parts["Chromium"].found
+    assert all(bool(part.advice) != part.found for part in parts.values())
+    assert doctor.main(["--missing"]) == 0  # nothing that is needed is missing
+    printed = capsys.readouterr().out
+    assert "Graphviz dot  no   no program dot on PATH" in printed and "Python  " not in printed
+    monkeypatch.setenv("CC", "no-such-compiler -O2")
+    assert doctor.compiler().detail == "CC=no-such-compiler does not exist"
