@@ -1,0 +1,134 @@
+"""Switching gradient recording off and on: context managers that are decorators too.
+
+The mode is a ContextVar (graph.mode), so each thread and each asyncio task has its own.
+"""
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..graph import Mode, mode
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Switch:
+    """Enter: set the mode; exit: restore it. ``@no_grad()`` and ``@no_grad`` decorate functions and generators."""
+
+    def __new__(cls, function: Any = None, *args: Any) -> Any:
+        self = super().__new__(cls)
+        if callable(function):  # @torch.no_grad without parentheses
+            self.__init__()  # type: ignore[misc]
+            return self(function)
+        return self
+
+    def __init__(self, *_: Any) -> None:
+        self._tokens: list[Any] = []
+
+    def _mode(self, now: Mode) -> Mode:
+        raise TypeError("use no_grad, enable_grad, set_grad_enabled or inference_mode")
+
+    def __enter__(self) -> None:
+        self._tokens.append(mode.set(self._mode(mode.get())))
+
+    def __exit__(self, *exc: object) -> None:
+        mode.reset(self._tokens.pop())
+
+    def clone(self) -> _Switch:
+        return type(self)()
+
+    def __call__(self, function: F) -> F:
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def generator(*args: Any, **kwargs: Any) -> Any:
+                # the mode holds only while the generator runs, not while its caller does
+                steps = function(*args, **kwargs)
+                sent = None
+                while True:
+                    with self.clone():
+                        try:
+                            value = steps.send(sent)
+                        except StopIteration as end:
+                            return end.value
+                    sent = yield value
+
+            return generator  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self.clone():
+                return function(*args, **kwargs)
+
+        return wrapper  # type: ignore[return-value]
+
+
+class no_grad(_Switch):
+    """Record no gradient inside: results are constants, which saves time and memory."""
+
+    def _mode(self, now: Mode) -> Mode:
+        return Mode(False, now.scope, now.inference)
+
+
+class enable_grad(_Switch):
+    """Record gradient inside, also within no_grad."""
+
+    def _mode(self, now: Mode) -> Mode:
+        return Mode(True, now.scope, now.inference)
+
+
+class inference_mode(_Switch):
+    """As no_grad. (PyTorch's also skips version counting; here there is nothing more to save.)"""
+
+    def __init__(self, mode: bool = True):
+        super().__init__()
+        self.on = bool(mode)
+
+    def _mode(self, now: Mode) -> Mode:
+        return Mode(now.grad and not self.on, now.scope, self.on)
+
+    def clone(self) -> _Switch:
+        return inference_mode(self.on)
+
+
+class set_grad_enabled(_Switch):
+    """Switch recording at once (as a function), or for a block (as a context manager)."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__()
+        if not isinstance(mode, bool):
+            raise TypeError(f"set_grad_enabled(): argument 'mode' must be bool, not {type(mode).__name__}")
+        self.on = mode
+        self._before = _switch(mode)
+
+    def __enter__(self) -> None:
+        _switch(self.on)
+
+    def __exit__(self, *exc: object) -> None:
+        _switch(self._before)
+
+    def clone(self) -> _Switch:
+        return set_grad_enabled(self.on)
+
+    def __call__(self, function: F) -> F:
+        _switch(self._before)  # as a decorator it acts only inside the function
+        return super().__call__(function)
+
+
+def _switch(on: bool) -> bool:
+    """Set recording for the rest of the current context; returns what it was."""
+    now = mode.get()
+    mode.set(Mode(on, now.scope, now.inference))
+    return now.grad
+
+
+def is_grad_enabled() -> bool:
+    """Is gradient being recorded?"""
+    return mode.get().grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Is inference_mode on?"""
+    return mode.get().inference

@@ -1,0 +1,164 @@
+"""Gradient checking: analytic derivatives against central finite differences.
+
+    numeric[j] = (f(x + eps e_j) - f(x - eps e_j)) / (2 eps)
+
+``gradgradcheck`` applies the same to the function that computes the gradients, and so checks second derivatives.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..ops import constant
+from ..scalar import Scalar
+from ..tensor import Tensor
+from . import grad
+from .grad_mode import enable_grad, no_grad
+
+
+class GradcheckError(RuntimeError):
+    """An analytic gradient that differs from the numeric one; the message says where and by how much."""
+
+
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    fast_mode: bool = False,
+) -> bool:
+    """Do the gradients of ``func(*inputs)`` agree with finite differences of step ``eps``? Inputs should be float64.
+
+    Raises RuntimeError (or returns False) naming output, input, element, numeric and analytic value of the worst mismatch,
+    and ValueError if no input requires gradient or one is too coarse (float32) for differences to mean anything.
+    """
+    try:
+        _check(func, _tuple(inputs), eps, atol, rtol)
+    except (GradcheckError, ValueError):
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def gradgradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+) -> bool:
+    """gradcheck of the gradients of ``func``: second derivatives. ``grad_outputs`` default to fixed random numbers."""
+    inputs = _tuple(inputs)
+    with enable_grad():
+        outputs = _outputs(func(*inputs))
+    rng = np.random.default_rng(0)
+    if grad_outputs is None:
+        seeds = tuple(constant(rng.standard_normal(y.array.shape)).requires_grad_() for y in outputs)
+    else:
+        seeds = _tuple(grad_outputs)
+    n = len(inputs)
+    chosen = [i for i, x in enumerate(inputs) if _needs(x)]
+
+    def gradients(*args: Any) -> Any:
+        xs, gs = args[:n], args[n:]
+        ys = _outputs(func(*xs))
+        found = grad(ys, [xs[i] for i in chosen], gs, create_graph=True, allow_unused=True)
+        return tuple(g for g in found if g is not None and g.requires_grad) or (xs[chosen[0]] * 0,)
+
+    return gradcheck(gradients, (*inputs, *seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+
+
+def _tuple(inputs: Any) -> tuple[Any, ...]:
+    return tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+
+
+def _needs(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.requires_grad
+
+
+def _outputs(result: Any) -> list[Tensor]:
+    results = result if isinstance(result, (tuple, list)) else [result]
+    out = [Scalar.stack([r]) if isinstance(r, Scalar) else r for r in results]
+    return [y for y in out if isinstance(y, Tensor) and y.requires_grad]
+
+
+def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float) -> None:
+    chosen = [(i, x) for i, x in enumerate(inputs) if _needs(x)]
+    if not chosen:
+        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True.")
+    for i, x in chosen:
+        if x.array.dtype != np.float64:
+            raise ValueError(
+                f"gradcheck: input {i} is {errors.describe(x)}; finite differences of step {eps:g} drown in its rounding error. "
+                "Use double precision: x.double().detach().requires_grad_()"
+            )
+    with enable_grad():
+        outputs = _outputs(func(*inputs))
+    for k, y in enumerate(outputs):
+        analytic = _analytic(y, [x for _, x in chosen])
+        for (i, x), a in zip(chosen, analytic, strict=True):
+            numeric = _numeric(func, inputs, x, k, eps, y.array.size)
+            _compare(numeric, a, k, i, x, y, atol, rtol)
+
+
+def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Any]:
+    """Jacobians dy/dx as arrays (y.numel, x.numel): one backward per output element."""
+    jacobians = [np.zeros((y.array.size, x.array.size)) for x in xs]
+    for j in range(y.array.size):
+        seed = np.zeros(y.array.size, y.array.dtype)
+        seed[j] = 1
+        found = grad(y, xs, constant(seed.reshape(y.array.shape)), retain_graph=True, allow_unused=True)
+        for jacobian, g in zip(jacobians, found, strict=True):
+            if g is not None:
+                jacobian[j] = g.array.reshape(-1)
+    return jacobians
+
+
+def _numeric(func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, k: int, eps: float, size: int) -> Any:
+    """The same Jacobian by central differences, moving the elements of x in place and back."""
+    jacobian = np.zeros((size, x.array.size))
+
+    def value() -> Any:
+        # recorded, because func may itself call autograd.grad; only the k-th output that carried gradient counts
+        with enable_grad():
+            y = _outputs(func(*inputs))[k]
+        with no_grad():
+            return y.array.reshape(-1).copy()
+
+    for j, place in enumerate(np.ndindex(x.array.shape)):
+        old = x.array[place].copy()
+        x.array[place] = old + eps
+        up = value()
+        x.array[place] = old - eps
+        down = value()
+        x.array[place] = old
+        jacobian[:, j] = (up - down) / (2 * eps)
+    return jacobian
+
+
+def _compare(numeric: Any, analytic: Any, k: int, i: int, x: Tensor, y: Tensor, atol: float, rtol: float) -> None:
+    wrong = ~np.isclose(analytic, numeric, rtol=rtol, atol=atol, equal_nan=True)
+    if not wrong.any():
+        return
+    worst = np.unravel_index(np.argmax(np.where(wrong, np.abs(analytic - numeric), -1)), wrong.shape)
+    out_at = tuple(int(v) for v in np.unravel_index(worst[0], y.array.shape)) if y.array.ndim else ()
+    in_at = tuple(int(v) for v in np.unravel_index(worst[1], x.array.shape)) if x.array.ndim else ()
+    raise GradcheckError(
+        f"Jacobian mismatch for output {k} with respect to input {i}: {int(wrong.sum())} of {wrong.size} entries differ.\n"
+        f"  worst: d output{k}{list(out_at)} / d input{i}{list(in_at)} at input value {x.array[in_at]:g}\n"
+        f"  numerical: {numeric[worst]:.9g}\n"
+        f"  analytical: {analytic[worst]:.9g}\n"
+        f"  output {k} is {errors.describe(y)}, made by {y.node.name()} at {y.node.where()}"
+    )

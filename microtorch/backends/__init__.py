@@ -1,0 +1,77 @@
+"""Where kernels come from: ``cpu`` is numpy memory, with the C core's kernels where they win and numpy's elsewhere.
+
+The environment variable ``MICROTORCH_BACKEND`` (``core`` or ``reference``) or ``use("reference")`` chooses; without a word
+the C core is used if it was compiled, and numpy alone if not (``core.reason`` says why).
+"""
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..device import device
+from ..errors import DeviceError, message
+from .reference import KernelTable, Reference, definitions
+
+__all__ = ["KernelTable", "Reference", "available", "cpu", "definitions", "use"]
+
+cpu = Reference()  # the one CPU backend object; `use` changes its class, so every tensor follows
+
+
+def available() -> dict[str, bool]:
+    """Names of CPU backends, and whether they can be used here."""
+    from . import core
+
+    return {"reference": True, "core": core.is_available()}
+
+
+def use(name: str) -> None:
+    """Take CPU kernels from ``"reference"`` (numpy) or ``"core"`` (C, with numpy for what C has no kernel for).
+
+    Raises RuntimeError if the C core is not compiled, with the reason, and ValueError for another name.
+    """
+    from . import core
+
+    if name not in ("reference", "core"):
+        raise ValueError(f"no backend named '{name}'; the CPU backends are 'core' and 'reference'")
+    if name == "core" and not core.is_available():
+        raise RuntimeError(f"the C core is not available: {core.reason}")
+    cpu.choose(core.Core if name == "core" else Reference)
+
+
+def current() -> str:
+    """The name of the backend in use on the CPU."""
+    return cpu.name
+
+
+def choose_at_import() -> None:
+    """Called once by the package: what MICROTORCH_BACKEND asks for, else the C core if it is there."""
+    from . import core
+
+    asked = os.environ.get("MICROTORCH_BACKEND", "")
+    if asked:
+        use(asked)
+    elif core.is_available():
+        use("core")
+
+
+def place(t: Any, where: Any) -> Any:
+    """``t`` on device ``where``. Raises RuntimeError for a device that is not there."""
+    where = where if isinstance(where, device) else device(where)
+    if where.type == t.node.dev.device.type:
+        return t
+    raise unavailable(where)
+
+
+def unavailable(where: device) -> Exception:
+    """The error for a device that microtorch knows but this machine (or this build) does not offer."""
+    known = {
+        "cuda": "microtorch has no CUDA backend (torch.cuda.is_available() is False here)",
+        "opencl": "the OpenCL backend is not part of this version",
+        "mps": "microtorch has no Metal backend",
+        "xpu": "microtorch has no XPU backend",
+        "meta": "microtorch has no meta tensors",
+    }
+    return DeviceError(
+        message(f"device '{where}' is not available: {known[where.type]}",
+                fix="'cpu' always works: device = 'cuda' if torch.cuda.is_available() else 'cpu'")
+    )

@@ -1,0 +1,104 @@
+"""The numpy backend: the definition of every op, and the one that always works.
+
+A backend is an object with one kernel per op, under the op's name, on raw arrays: ``F.mul(x, y)``, ``F.sum(x, dim, keepdim)``.
+``Reference`` finds a kernel in this order: a method written here; numpy's own ufunc if it has one for the op; else the op's
+declaration (a formula compiled to numpy calls, or the ``forward`` function given to ``Op``). What is found is kept as an
+instance attribute, so the search happens once. Other backends on the same memory derive from this class and define only
+the kernels they do better.
+
+``forward`` functions use only numpy functions that accept object arrays. Run with the namespace ``Expansion`` on arrays of
+``Scalar``, they yield the scalar arithmetic they consist of: so the stepper zooms into a matmul without drawing code per op.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..device import CPU
+
+# op name -> numpy's ufunc, where numpy has the op (under the same name if the right side is empty)
+UFUNCS: dict[str, Any] = {
+    name: getattr(np, numpy_name or name)
+    for name, numpy_name in {
+        "add": "", "sub": "subtract", "mul": "multiply", "div": "true_divide", "neg": "negative", "square": "",
+        "reciprocal": "", "sqrt": "", "abs": "absolute", "fmod": "", "remainder": "", "hypot": "", "exp": "", "exp2": "",
+        "expm1": "", "log": "", "log2": "", "log10": "", "log1p": "", "logaddexp": "", "sin": "", "cos": "", "tan": "",
+        "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "sinh": "", "cosh": "", "tanh": "",
+        "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "maximum": "", "minimum": "", "sign": "",
+        "floor": "", "ceil": "", "round": "rint", "trunc": "", "lt": "less", "le": "less_equal", "gt": "greater",
+        "ge": "greater_equal", "eq": "equal", "ne": "not_equal", "where": "",
+    }.items()
+}  # fmt: skip
+definitions: dict[str, Any] = {}  # filled by Op: name -> forward(F, *arrays, **attrs), or a formula to compile to one
+
+
+class Reference:
+    """numpy kernels by op name, on one kind of memory: numpy arrays."""
+
+    name = "reference"
+    device = CPU
+    array = staticmethod(np.asarray)  # what makes a numpy scalar (the result of a 0-d ufunc) an array again
+
+    def __getattr__(self, name: str) -> Any:
+        kernel = UFUNCS.get(name)
+        if kernel is None:
+            if name not in definitions:
+                raise AttributeError(f"the {self.name} backend has no kernel '{name}'")
+            forward = definitions[name]
+            kernel = partial(forward.compile() if hasattr(forward, "compile") else forward, self)
+        setattr(self, name, kernel)
+        return kernel
+
+    def choose(self, kernels: type[Reference]) -> None:
+        """Take the kernels from ``kernels`` (Reference or a subclass) from now on. Every op forgets what it looked up."""
+        self.__dict__.clear()
+        self.__class__ = kernels
+        for table in KernelTable.all:
+            table.pop(self, None)
+
+    @staticmethod
+    def pow(x: Any, y: Any) -> Any:
+        """x ** y. numpy's general power is 20 times slower than the products that small exponents stand for."""
+        if np.ndim(y) == 0:
+            exponent = y if type(y) in (int, float) else y.item()
+            if exponent == 2:
+                return np.square(x)
+            if exponent == 1:
+                return np.positive(x)
+            if exponent == 3:
+                return x * x * x
+            if exponent == 0.5 and x.dtype.kind == "f":
+                return np.sqrt(x)
+            if exponent == -1 and x.dtype.kind == "f":
+                return np.reciprocal(x)
+        return np.power(x, y)
+
+    @staticmethod
+    def erf(x: Any) -> Any:
+        """The error function. numpy has none, so it is the C library's, element by element."""
+        return np.asarray(_erf(x)).astype(x.dtype)
+
+    @staticmethod
+    def erfc(x: Any) -> Any:
+        return np.asarray(_erfc(x)).astype(x.dtype)
+
+
+_erf, _erfc = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
+
+
+class KernelTable(dict[Any, Callable[..., Any]]):
+    """Backend -> kernel of one op. A dict, because the lookup stands in the hot path; filled on first use."""
+
+    all: list[KernelTable] = []
+
+    def __init__(self, name: str):
+        self.name = name
+        KernelTable.all.append(self)
+
+    def __missing__(self, backend: Any) -> Callable[..., Any]:
+        kernel = self[backend] = getattr(backend, self.name)
+        return kernel

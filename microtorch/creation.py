@@ -1,0 +1,365 @@
+"""Making tensors: from data, filled, counted, and with random numbers.
+
+Random numbers come from ``generator.py`` and equal PyTorch's on the CPU for the same seed.
+"""
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, generator, inplace, ops
+from .backends import place
+from .errors import describe, message
+from .generator import Generator
+from .ops import constant
+from .ops.shape import shape_of
+from .tensor import Tensor
+
+def _export(f: Any, name: str = "") -> Any:
+    ops.FUNCTIONS[name or f.__name__] = f
+    return f
+
+
+def _finish(array: Any, device: Any, requires_grad: bool) -> Tensor:
+    t = constant(array)
+    if device is not None:
+        t = place(t, device)
+    return t.requires_grad_() if requires_grad else t
+
+
+# ---- from data -----------------------------------------------------------------------------------------------------------
+@_export
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """A tensor with a copy of ``data``: a number, nested lists, a numpy array, or a tensor.
+
+    Python floats give the default dtype (float32), ints int64, bools bool; arrays keep their dtype.
+    Raises ValueError for lists of unequal length, TypeError for what is not a number.
+    """
+    return _finish(np.array(_array(data, dtype), copy=True), device, requires_grad)
+
+
+@_export
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """As ``tensor``, but shares the memory of a numpy array, and returns a tensor itself, where no conversion is needed."""
+    if isinstance(data, Tensor):
+        return data.to(dtype=dtype, device=device)
+    return _finish(_array(data, dtype), device, False)
+
+
+asarray = _export(as_tensor, "asarray")
+
+
+@_export
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor on the memory of a numpy array."""
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    dtypes.of(ndarray)
+    return constant(ndarray)
+
+
+def _array(data: Any, dtype: Any) -> Any:
+    """``data`` as an array of the dtype asked for, or of the one PyTorch infers."""
+    target = None if dtype is None else dtypes.as_numpy(dtype)
+    if isinstance(data, Tensor):
+        array = data.array
+    elif isinstance(data, (np.ndarray, np.generic)):
+        array = np.asarray(data)
+    else:
+        array = _from_lists(data)
+        if target is None and array.dtype == np.float64 and not _has_float64(data):
+            target = dtypes.default_numpy()
+    if target is not None and array.dtype != target:
+        array = array.astype(target)
+    dtypes.of(array)
+    return array
+
+
+def _from_lists(data: Any) -> Any:
+    _check_lists(data, 0)
+    plain = _plain(data)
+    try:
+        array = np.asarray(plain)
+    except OverflowError:
+        raise RuntimeError(message("Overflow when unpacking long", "an integer does not fit in 64 bits")) from None
+    if array.dtype.kind not in "biuf":
+        if not array.size and array.dtype == object:
+            return array.astype(dtypes.default_numpy())
+        if array.dtype.kind == "O" and any(isinstance(v, int) and not isinstance(v, bool) for v in array.flat):
+            raise RuntimeError(message("Overflow when unpacking long", "an integer does not fit in 64 bits"))
+        bad = next((v for v in np.asarray(plain, object).flat if not isinstance(v, (int, float, bool, np.number))), data)
+        what = "string" if isinstance(bad, str) else type(bad).__name__
+        if isinstance(bad, str):
+            raise ValueError(message("too many dimensions 'str'", f"tensor({data!r})"[:120], fix="tensors hold numbers"))
+        raise RuntimeError(message(f"Could not infer dtype of {what}", f"found in tensor({data!r})"[:120]))
+    return array.astype(dtypes.default_numpy()) if not array.size and array.dtype == np.float64 else array
+
+
+def _plain(data: Any) -> Any:
+    """Nested lists with tensors and Scalars inside replaced by their numbers."""
+    if isinstance(data, (list, tuple)):
+        return [_plain(v) for v in data]
+    if isinstance(data, Tensor):
+        return data.array
+    if type(data) in ops.COERCE:
+        return float(data)
+    return data
+
+
+def _has_float64(data: Any) -> bool:
+    """Does the data contain a float64 that is not a plain Python float (which is only of the default dtype)?"""
+    if isinstance(data, (list, tuple)):
+        return any(_has_float64(v) for v in data[:1])
+    return getattr(getattr(data, "array", data), "dtype", None) == np.float64
+
+
+def _check_lists(data: Any, dim: int) -> int | None:
+    """Raise PyTorch's ValueError for ragged nesting; returns the length here."""
+    if not isinstance(data, (list, tuple)):
+        return None
+    lengths = [len(v) if isinstance(v, (list, tuple)) else None for v in data]
+    for v, n in zip(data, lengths, strict=True):
+        if n != lengths[0] and (n is None or lengths[0] is None):
+            raise TypeError(message(f"expected a sequence of equal depth at dim {dim + 1}, but got {type(v).__name__}",
+                                    f"tensor({data!r})"[:120]))
+        if n != lengths[0]:
+            raise ValueError(message(f"expected sequence of length {lengths[0]} at dim {dim + 1} (got {n})",
+                                     f"tensor({data!r})"[:120], fix="every row needs the same length"))
+    if lengths and lengths[0] is not None:
+        for v in data:
+            _check_lists(v, dim + 1)
+    return len(data)
+
+
+# ---- filled -----------------------------------------------------------------------------------------------------------------
+Make = Callable[[tuple[int, ...], Any], Any]
+
+
+def _filled(name: str, make: Make, doc: str) -> None:
+    def create(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None,
+               layout: Any = None, pin_memory: bool = False, memory_format: Any = None, **named: Any) -> Tensor:
+        if named:
+            size = (named.pop("size"),) if "size" in named else size
+            if named:
+                raise TypeError(message(f"{name}() got an unexpected keyword argument '{next(iter(named))}'"))
+        shape = shape_of(size, name)
+        if any(n < 0 for n in shape):
+            raise RuntimeError(message(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"))
+        d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
+        return _finish(make(shape, d), device, requires_grad)
+
+    def like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None,
+             layout: Any = None) -> Tensor:
+        d = input.array.dtype if dtype is None else dtypes.as_numpy(dtype)
+        return _finish(make(input.array.shape, d), device or input.device, requires_grad)
+
+    def new(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        d = self.array.dtype if dtype is None else dtypes.as_numpy(dtype)
+        return _finish(make(shape_of(size, f"new_{name}"), d), device or self.device, requires_grad)
+
+    for suffix, f, what in (("", create, ""), ("_like", like, " in the shape, dtype and device of ``input``")):
+        f.__doc__ = doc + what + "."
+        globals()[name + suffix] = _export(ops.named(f, name + suffix))
+    if name in ("zeros", "ones", "empty"):
+        setattr(Tensor, f"new_{name}", ops.named(new, f"new_{name}", doc + " in this tensor's dtype and device."))
+
+
+_filled("empty", lambda shape, d: np.empty(shape, d), "A tensor whose elements are whatever the memory held")
+_filled("zeros", lambda shape, d: np.zeros(shape, d), "A tensor of zeros")
+_filled("ones", lambda shape, d: np.ones(shape, d), "A tensor of ones")
+_filled("rand", lambda shape, d: generator.uniform(shape, d), "Uniform random numbers in [0, 1)")
+_filled("randn", lambda shape, d: generator.normal(shape, d), "Random numbers of the standard normal distribution")
+
+
+@_export
+def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of ``size`` filled with one number, of that number's dtype unless given."""
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    d = dtypes.of_number(value) if dtype is None else dtypes.as_numpy(dtype)
+    return _finish(np.full(shape_of((size,) if isinstance(size, (tuple, list)) else (size,), "full"), value, d), device, requires_grad)
+
+
+@_export
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """full(input.shape, fill_value) in input's dtype."""
+    return full(input.array.shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+
+
+Tensor.new_full = lambda self, size, fill_value, **k: full(size, fill_value, **{"dtype": self.dtype, **k})  # type: ignore[attr-defined]
+Tensor.new_tensor = lambda self, data, **k: tensor(data, **{"dtype": self.dtype, **k})  # type: ignore[attr-defined]
+
+
+@_export
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """The identity matrix (n, m)."""
+    return _finish(np.eye(n, m, dtype=dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)), device, requires_grad)
+
+
+@_export
+def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """start, start + step, ... up to but without ``end``; int64 if all are integers, else the default dtype."""
+    if end is None:
+        start, end = 0, start
+    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
+    if step == 0 or (end - start) * step < 0:
+        what = "step must be nonzero" if step == 0 else "upper bound and lower bound inconsistent with step sign"
+        raise RuntimeError(message(what, f"arange({start}, {end}, {step})"))
+    integers = all(isinstance(v, (int, np.integer)) for v in (start, end, step))
+    d = dtypes.as_numpy(dtype) if dtype is not None else dtypes.I64 if integers else dtypes.default_numpy()
+    n = int(np.ceil((end - start) / step)) if not integers else len(range(start, end, step))
+    return _finish((start + np.arange(n) * step).astype(d), device, requires_grad)
+
+
+@_export
+def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
+    d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
+    return _finish(np.linspace(float(start), float(end), steps).astype(d), device, requires_grad)
+
+
+@_export
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None,
+             requires_grad: bool = False) -> Tensor:
+    """base ** linspace(start, end, steps)."""
+    d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
+    return _finish((float(base) ** np.linspace(float(start), float(end), steps)).astype(d), device, requires_grad)
+
+
+@_export
+def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:
+    """Row and column indices (2, n) of the lower triangle."""
+    return constant(np.stack(np.tril_indices(row, offset, col)).astype(np.int64))
+
+
+@_export
+def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
+    """Row and column indices (2, n) of the upper triangle."""
+    return constant(np.stack(np.triu_indices(row, offset, col)).astype(np.int64))
+
+
+# ---- random ---------------------------------------------------------------------------------------------------------------------
+@_export
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generator: the same seed gives the same numbers, here and in PyTorch."""
+    return generator.default_generator.manual_seed(operator.index(seed) if not isinstance(seed, bool) else int(seed))
+
+
+@_export
+def seed() -> int:
+    """Seed the default generator from the operating system; returns the seed."""
+    return generator.default_generator.seed()
+
+
+@_export
+def initial_seed() -> int:
+    """The default generator's seed."""
+    return generator.default_generator.initial_seed()
+
+
+@_export
+def get_rng_state() -> Tensor:
+    """The default generator's state, a uint8 tensor."""
+    return constant(generator.default_generator.get_state())
+
+
+@_export
+def set_rng_state(new_state: Tensor) -> None:
+    """Put the default generator into a state from get_rng_state."""
+    generator.default_generator.set_state(new_state.array)
+
+
+@_export
+def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
+            device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Random integers in [low, high), int64 unless asked otherwise: ``randint(10, (2, 3))``, ``randint(3, 10, (2, 3))``."""
+    if size is None:
+        low, high, size = 0, low, high
+    d = dtypes.I64 if dtype is None else dtypes.as_numpy(dtype)
+    return _finish(_draw.randint(tuple(size), low, high, d, generator), device, requires_grad)
+
+
+@_export
+def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None) -> Tensor:
+    """randint in input's shape and dtype."""
+    low, high = (0, low) if high is None else (low, high)
+    return constant(_draw.randint(input.array.shape, low, high, input.array.dtype if dtype is None else dtypes.as_numpy(dtype)))
+
+
+@_export
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
+    """A random permutation of 0..n-1."""
+    return _finish(_draw.randperm(n, dtypes.I64 if dtype is None else dtypes.as_numpy(dtype), generator), device, False)
+
+
+@_export
+def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
+    """Normal random numbers; ``mean`` and ``std`` are numbers (with ``size``) or tensors."""
+    if isinstance(mean, Tensor) or isinstance(std, Tensor):
+        m, s = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
+        return constant(_draw.normal_tensors(m, s, generator))
+    if size is None:
+        raise TypeError(message("normal() with a number for mean and std needs size=", fix="torch.normal(0.0, 1.0, size=(2, 3))"))
+    return constant(_draw.normal(tuple(size), dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype), mean, std, generator))
+
+
+@_export
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """0 or 1 with the probability of a 1 given by each element of ``input`` (or by ``p``)."""
+    array = input.array
+    if p is None and array.size and not (0 <= array.min() and array.max() <= 1):
+        raise RuntimeError(message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(input)))
+    return constant(_draw.bernoulli(array if p is None else p, array.shape, array.dtype, generator))
+
+
+@_export
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+    """Indices drawn with probabilities proportional to the (rows of) non-negative ``input``."""
+    return constant(_draw.multinomial(input.array, num_samples, replacement, generator))
+
+
+_draw = generator
+
+
+def _fill(name: str, draw: Callable[..., Any], doc: str) -> None:
+    def method(self: Tensor, *args: Any, generator: Generator | None = None, **kwargs: Any) -> Tensor:
+        inplace.check_leaf(self, name[:-1])
+        inplace.write(self, draw(self, *args, generator=generator, **kwargs), name[:-1])
+        return self
+
+    setattr(Tensor, name, ops.named(method, name, doc))
+
+
+def _uniform(t: Any, a: float = 0.0, b: float = 1.0, **k: Any) -> Any:
+    return _draw.uniform(t.array.shape, t.array.dtype, a, b, **k)
+
+
+def _normal(t: Any, mean: float = 0.0, std: float = 1.0, **k: Any) -> Any:
+    return _draw.normal(t.array.shape, t.array.dtype, mean, std, contiguous=t.array.flags.c_contiguous, **k)
+
+
+def _random(t: Any, from_: int | None = None, to: int | None = None, **k: Any) -> Any:
+    if to is None and from_ is not None:
+        from_, to = 0, from_
+    return _draw.random(t.array.shape, t.array.dtype, from_, to, **k)
+
+
+def _bernoulli(t: Any, p: Any = 0.5, **k: Any) -> Any:
+    return _draw.bernoulli(p.array if isinstance(p, Tensor) else p, t.array.shape, t.array.dtype, **k)
+
+
+_fill("uniform_", _uniform, "Fill with uniform random numbers from [a, b).")
+_fill("normal_", _normal, "Fill with normal random numbers.")
+_fill("random_", _random, "Fill with random integers from [from, to), by default over the dtype's whole range.")
+_fill("bernoulli_", _bernoulli, "Fill with 0 and 1; ``p`` (number or tensor) is the probability of 1.")
+_fill("exponential_", lambda t, lambd=1.0, **k: _draw.exponential(t.array.shape, t.array.dtype, lambd, **k),
+      "Fill with exponential random numbers.")
+_fill("log_normal_", lambda t, mean=1.0, std=2.0, **k: _draw.log_normal(t.array.shape, t.array.dtype, mean, std, **k),
+      "Fill with log-normal random numbers.")
+_fill("cauchy_", lambda t, median=0.0, sigma=1.0, **k: _draw.cauchy(t.array.shape, t.array.dtype, median, sigma, **k),
+      "Fill with Cauchy random numbers.")
+_fill("geometric_", lambda t, p, **k: _draw.geometric(t.array.shape, t.array.dtype, p, **k), "Fill with geometric random numbers.")
+Tensor.bernoulli = bernoulli  # type: ignore[attr-defined]
+Tensor.multinomial = multinomial  # type: ignore[attr-defined]

@@ -1,0 +1,203 @@
+"""Backward: walk the graph from the newest node to the oldest and add up contributions.
+
+    grads = {root: seed}
+    for each node, newest first:
+        g = grads.pop(node)                       # complete: all that use the node are newer
+        for each input x:  grads[x] += vjp(g)     # the chain rule, one contribution per edge
+
+Order by ``seq`` is a topological order (graph.py), so that is all. Gradients live in a local dict and never on the nodes, so
+an exception leaves nothing stale and backward may run inside backward.
+
+``run`` works in two modes with the same derivative code: on raw arrays (``F`` is the node's backend), or, given ``graph``,
+on Tensors whose operations are recorded in turn (``create_graph=True``: derivatives of any order).
+
+``observe(node, g, contributions)`` sees every step; the stepper and anomaly detection are built on it.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import errors
+from .graph import Node, in_order
+from .ops import constant
+
+Observer = Callable[[Node, Any, list[Any]], None]
+
+
+def run(
+    roots: Sequence[Node],
+    seeds: Sequence[Any],
+    *,
+    retain: bool = False,
+    graph: Any = None,
+    targets: frozenset[Node] | None = None,
+    observe: Observer | None = None,
+) -> dict[Node, Any]:
+    """Propagate ``seeds`` (gradients of the roots) backward.
+
+    Without ``targets``, leaves accumulate into ``.grad``. With them, only paths that lead to a target are walked, nothing is
+    accumulated, and the targets' gradients are returned. Unless ``retain``, nodes drop their arrays once processed, but
+    keep their inputs: the skeleton can still be drawn.
+    """
+    grads: dict[Node, Any] = {}
+    for node, g in zip(roots, seeds, strict=True):
+        grads[node] = grads[node] + g if node in grads else g
+    order = in_order(roots)
+    wanted = None if targets is None else leading_to(targets, order)
+    captured: dict[Node, Any] = {}
+
+    # hot path: this loop is half of the time of a small training step
+    while order:
+        node = order.pop()
+        g = grads.pop(node, None)
+        if g is None:
+            continue
+        if node.hooks is not None:
+            g = before(node, g)
+        op = node.op
+        if targets is not None:
+            if node in targets:
+                captured[node] = g
+            if op is None or node not in wanted:  # type: ignore[operator]
+                continue
+        elif op is None:
+            node.accumulate(g)  # type: ignore[attr-defined]
+            continue
+        elif node.dev is None:
+            node.accumulate(g)  # type: ignore[attr-defined]  # every Scalar shows its gradient
+        inputs, saved = node.inputs, node.saved
+        if saved is None:
+            if op.reads_anything:
+                raise freed_error(node)
+            saved = inputs
+        contributions: list[Any] = []
+        if op.joint is not None:
+            contributions = op.joint(node.dev if graph is None else graph, g, node)
+        elif node.dev is None:
+            contributions = node.pull(g, graph)  # type: ignore[attr-defined]
+        else:
+            out, F, attrs, seq = node.value, node.dev, node.attrs, node.seq
+            if graph is not None:
+                F = graph
+                out, saved = graph.lift(node, saved)
+            reads, reads_out, vjps = op.reads, op.reads_out, op.derivatives
+            for i, x in enumerate(inputs):
+                if not x.needs or wanted is not None and x not in wanted:
+                    contributions.append(None)
+                    continue
+                for j in reads[i]:  # nothing that this derivative reads may have been overwritten since
+                    storage = inputs[j].storage
+                    if storage is not None and storage.written > seq:
+                        raise stale_error(node, inputs[j], j)
+                if reads_out[i] and node.storage is not None and node.storage.written > seq:
+                    raise stale_error(node, node, None)
+                d = vjps[i](F, g, out, *saved) if attrs is None else vjps[i](F, g, out, *saved, **attrs)
+                value = x.value
+                shape = value[0] if type(value) is tuple else value.shape
+                if d.shape != shape:
+                    d = unbroadcast(F, d, shape)
+                if x.op is None and graph is None and (d is g or getattr(d, "base", None) is not None):
+                    d = F.clone(d)  # a leaf keeps what it is given: it must not share memory with another
+                contributions.append(d)
+        if node.hooks is not None and node.hooks.post:
+            contributions = after(node, g, contributions)
+        if observe is not None:
+            observe(node, g, contributions)
+        for x, d in zip(inputs, contributions, strict=False):
+            if d is not None and x.needs:
+                grads[x] = grads[x] + d if x in grads else d
+        if not retain and node.dev is not None:
+            node.saved = None
+            node.value = (node.shape, node.dtype)
+    return captured
+
+
+def leading_to(targets: frozenset[Node], order: Sequence[Node]) -> set[Node]:
+    """The nodes of ``order`` (oldest first) below which a target lies, targets included."""
+    wanted: set[Node] = set()
+    for node in order:
+        if node in targets or any(x in wanted for x in node.inputs):
+            wanted.add(node)
+    return wanted
+
+
+def unbroadcast(F: Any, d: Any, shape: tuple[int, ...]) -> Any:
+    """Sum a contribution down to its input's shape: each element that was copied forward adds up its copies backward."""
+    extra = len(d.shape) - len(shape)
+    if extra > 0:
+        d = F.sum(d, dim=tuple(range(extra)), keepdim=False)
+    copied = tuple([i for i, n in enumerate(shape) if n == 1 and d.shape[i] != 1])
+    if copied:
+        d = F.sum(d, dim=copied, keepdim=True)
+    return d if d.shape == shape else F.expand(d, shape=shape)
+
+
+def as_tensor(g: Any, node: Node) -> Any:
+    """A gradient as the user sees it: a Tensor (a float for a Scalar)."""
+    return g if node.dev is None or hasattr(g, "node") else constant(node.dev.array(g), node.dev)
+
+
+def as_gradient(result: Any, like: Any) -> Any:
+    """What a user's hook returned, as the engine needs it: of the kind of ``like``."""
+    return result.array if hasattr(result, "node") and not hasattr(like, "node") else result
+
+
+# ---- hooks --------------------------------------------------------------------------------------------------------------
+def before(node: Node, g: Any) -> Any:
+    """Run the hooks that see, and may replace, a node's complete gradient; keep it if ``retain_grad`` asked for it."""
+    hooks = node.hooks
+    for hook in list(hooks.tensor.values()):
+        result = hook(as_tensor(g, node))
+        if result is not None:
+            g = as_gradient(result, g)
+    for hook in list(hooks.pre.values()):
+        result = hook((as_tensor(g, node),))
+        if result is not None:
+            g = as_gradient(result[0] if isinstance(result, tuple) else result, g)
+    if hooks.retain:
+        node.grad = as_tensor(g, node) if node.grad is None else node.grad + as_tensor(g, node)
+    return g
+
+
+def after(node: Node, g: Any, contributions: list[Any]) -> list[Any]:
+    """Run the hooks on a node's whole backward step: ``hook(grad_inputs, grad_outputs)``."""
+    for hook in list(node.hooks.post.values()):
+        grad_inputs = tuple(None if d is None else as_tensor(d, node) for d in contributions)
+        result = hook(grad_inputs, (as_tensor(g, node),))
+        if result is not None:
+            contributions = [
+                None if d is None else as_gradient(r, d) for r, d in zip(result, contributions, strict=True)
+            ]
+    return contributions
+
+
+# ---- errors ---------------------------------------------------------------------------------------------------------------
+def freed_error(node: Node) -> Exception:
+    return errors.GraphError(
+        errors.message(
+            "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+            "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+            "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+            "saved tensors after calling backward.",
+            f"{node.name()}, made at {node.where()}, has already been through backward",
+            fix="backward(retain_graph=True) the first time; or, if the tensor was made outside the training loop, "
+            "make it inside (or .detach() it)",
+        )
+    )
+
+
+def stale_error(node: Node, x: Node, place: int | None) -> Exception:
+    storage = x.storage
+    which = "its output" if place is None else f"its input {place}"
+    made = f", the output of {x.name()} made at {x.where()}," if x.op is not None else ""
+    return errors.InplaceError(
+        errors.message(
+            "one of the variables needed for gradient computation has been modified by an inplace operation: "
+            f"[torch.{x.dtype} {list(x.shape)}]{', which is output 0 of ' + x.name() + ',' if x.op is not None else ''} "
+            f"is at version {storage.version}",
+            f"{node.name()}, made at {node.where()}, reads {which}{made}",
+            f"but {storage.writer or 'an in-place write'} overwrote it afterwards",
+            fix="write the operation out of place (y = y + 1, not y += 1), or .clone() the value before overwriting it",
+        )
+    )

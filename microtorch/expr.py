@@ -1,0 +1,274 @@
+"""Read a formula once, print it for every reader.
+
+A formula such as ``"g * out * (1 - out)"`` is parsed with Python's own ``ast`` and printed by one small recursive printer
+into whatever a reader needs. A ``Dialect`` says how that reader writes a call, a power, a choice and a number:
+
+* ``PYTHON``  kernels on arrays, and derivatives on arrays or on Tensors: ``F.where(out > 0, g, 0)``
+* ``SCALAR``  Python floats, with IEEE results where Python would raise: ``g if out > 0 else 0``
+* ``C``, ``OPENCL``  the body of a loop: ``(out > 0 ? g : 0.0f)``
+* ``TEXT``  what a person reads in the stepper, optionally with numbers in place of names: ``g · out · (1 − out)``
+
+No imports but the standard library, so that the build can load this file by path.
+"""
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+_BINARY = {ast.Add: ("+", 4), ast.Sub: ("-", 4), ast.Mult: ("*", 5), ast.Div: ("/", 5), ast.Pow: ("**", 7)}
+_COMPARE = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+
+
+class FormulaError(ValueError):
+    """A formula outside the grammar of formulas.py."""
+
+
+class Dialect(NamedTuple):
+    """How one reader writes the parts of a formula; each function gets operands that are already printed."""
+
+    call: Callable[[str, list[str]], str]
+    where: Callable[[str, str, str], str]
+    power: Callable[[str, str], str] | None = None  # None: the infix sign of `signs`
+    divide: Callable[[str, str], str] | None = None
+    number: Callable[[float], str] = repr
+    name: Callable[[str], str] = str
+    signs: Mapping[str, str] = {}
+
+
+@lru_cache(maxsize=None)
+def parse(formula: str) -> ast.expr:
+    """The checked syntax tree of a formula. Raises FormulaError on anything outside the grammar."""
+    try:
+        tree = ast.parse(formula, mode="eval").body
+    except SyntaxError as e:
+        raise FormulaError(f"{formula!r} is not an expression: {e.msg}") from None
+    for node in ast.walk(tree):
+        bad = None
+        if isinstance(node, ast.BinOp) and type(node.op) not in _BINARY:
+            bad = "only + - * / ** are formula operators"
+        elif isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.USub):
+            bad = "the only unary sign is -"
+        elif isinstance(node, ast.Compare) and (len(node.ops) != 1 or type(node.ops[0]) not in _COMPARE):
+            bad = "a comparison has exactly two sides"
+        elif isinstance(node, ast.Call) and (node.keywords or not isinstance(node.func, ast.Name)):
+            bad = "a call is name(arguments), without keywords"
+        elif isinstance(node, ast.Constant) and not isinstance(node.value, (int, float)):
+            bad = "a constant is a number"
+        elif not isinstance(node, _GRAMMAR):
+            bad = f"{type(node).__name__} is not in the grammar"
+        if bad:
+            raise FormulaError(f"in {formula!r}: {bad}")
+    return tree
+
+
+_GRAMMAR = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Constant, ast.Name, ast.operator, ast.unaryop, ast.cmpop,
+            ast.expr_context)
+
+
+@lru_cache(maxsize=None)
+def names(formula: str) -> frozenset[str]:
+    """The values that a formula reads: inputs, ``out``, ``g`` and static arguments, but no function names."""
+    tree = parse(formula)
+    functions = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    return frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in functions)
+
+
+@lru_cache(maxsize=None)
+def functions(formula: str) -> frozenset[str]:
+    """The ops that a formula calls."""
+    return frozenset(n.func.id for n in ast.walk(parse(formula)) if isinstance(n, ast.Call))  # type: ignore[attr-defined]
+
+
+def render(formula: str, dialect: Dialect) -> str:
+    """Print a formula in a dialect, with no more parentheses than needed."""
+    return _render(parse(formula), dialect)[0]
+
+
+def _render(node: ast.expr, d: Dialect) -> tuple[str, int]:
+    """The text of a node and how tightly it binds (9: an atom)."""
+    if isinstance(node, ast.Name):
+        text = d.name(node.id)
+        return text, 2 if text.startswith(("-", "−")) else 9  # a substituted negative number is put in parentheses
+    if isinstance(node, ast.Constant):
+        return d.number(node.value), 9
+    if isinstance(node, ast.UnaryOp):
+        text, level = _render(node.operand, d)
+        return d.signs.get("-u", "-") + (text if level >= 6 else f"({text})"), 5
+    if isinstance(node, ast.Compare):
+        left, right = (_wrap(n, d, 4) for n in (node.left, node.comparators[0]))
+        sign = _COMPARE[type(node.ops[0])]
+        return f"{left} {d.signs.get(sign, sign)} {right}", 3
+    if isinstance(node, ast.Call):
+        arguments = [_render(a, d)[0] for a in node.args]
+        if node.func.id == "where":  # type: ignore[attr-defined]
+            return d.where(*arguments), 9
+        return d.call(node.func.id, arguments), 9  # type: ignore[attr-defined]
+    assert isinstance(node, ast.BinOp)
+    sign, level = _BINARY[type(node.op)]
+    special = d.power if sign == "**" else d.divide if sign == "/" else None
+    if special is not None:
+        return special(_render(node.left, d)[0], _render(node.right, d)[0]), 9
+    # a - (b - c) and a / (b * c) keep their parentheses; ** binds to the right
+    left = _wrap(node.left, d, level + (sign == "**"))
+    right = _wrap(node.right, d, level + (sign in "-/"))
+    return f"{left} {d.signs.get(sign, sign)} {right}", level
+
+
+def _wrap(node: ast.expr, d: Dialect, level: int) -> str:
+    text, binds = _render(node, d)
+    return text if binds >= level else f"({text})"
+
+
+# ---- dialects -----------------------------------------------------------------------------------------------------
+PYTHON = Dialect(
+    call=lambda f, a: f"F.{f}({', '.join(a)})",
+    where=lambda c, a, b: f"F.where({c}, {a}, {b})",
+    power=lambda a, b: f"F.pow({a}, {b})",
+)
+SCALAR = Dialect(
+    call=lambda f, a: f"{f}({', '.join(a)})",
+    where=lambda c, a, b: f"({a} if {c} else {b})",
+    power=lambda a, b: f"power({a}, {b})",
+    divide=lambda a, b: f"divide({a}, {b})",
+)
+_C_NAMES = {"abs": "fabs", "round": "rint", "maximum": "maximum", "minimum": "minimum", "sign": "sign"}
+
+
+def c_dialect(suffix: str) -> Dialect:
+    """C for one floating type: ``suffix`` is "f" for float (``expf``, ``1.0f``) and "" for double."""
+    return Dialect(
+        call=lambda f, a: f"{_C_NAMES.get(f, f)}{suffix}({', '.join(a)})",
+        where=lambda c, a, b: f"({c} ? {a} : {b})",
+        power=lambda a, b: f"pow{suffix}({a}, {b})",
+        number=lambda v: f"{float(v)!r}{suffix}",
+    )
+
+
+C = c_dialect("f")
+OPENCL = Dialect(
+    call=lambda f, a: f"{ {'abs': 'fabs', 'round': 'rint'}.get(f, f)}({', '.join(a)})",
+    where=lambda c, a, b: f"({c} ? {a} : {b})",
+    power=lambda a, b: f"pow({a}, {b})",
+    number=lambda v: f"{float(v)!r}f",
+)
+
+
+def text_dialect(values: Mapping[str, str] = {}) -> Dialect:
+    """What a person reads; ``values`` puts numbers (or the user's own names) in place of x, y, out, g."""
+    return Dialect(
+        call=lambda f, a: f"|{a[0]}|" if f == "abs" else f"{f}({', '.join(a)})",
+        where=lambda c, a, b: f"({a} if {c} else {b})",
+        number=lambda v: f"{v:g}",
+        name=lambda n: values.get(n, n),
+        signs={"-": "−", "-u": "−", "*": "·", "<=": "≤", ">=": "≥", "!=": "≠", "==": "="},
+    )
+
+
+TEXT = text_dialect()
+
+
+# ---- Python functions ---------------------------------------------------------------------------------------------
+def compile_python(formula: str, parameters: str, name: str = "formula") -> Callable[..., Any]:
+    """A function of ``parameters`` (text such as ``"F, g, out, x, *, alpha"``) on arrays or Tensors, with namespace F."""
+    return _compile(formula, parameters, PYTHON, name, {})
+
+
+def compile_scalar(formula: str, parameters: str, name: str = "formula") -> Callable[..., float]:
+    """A function of ``parameters`` on Python floats. IEEE 754 results (inf, nan) where Python's float would raise."""
+    return _compile(formula, parameters, SCALAR, name, dict(SCALAR_FUNCTIONS))
+
+
+def _compile(formula: str, parameters: str, dialect: Dialect, name: str, namespace: dict[str, Any]) -> Any:
+    # The file name starts with "<microtorch" so that the search for the user's line skips these frames, and __name__
+    # lets the package's warning filter recognise numpy's floating-point warnings raised inside.
+    namespace["__name__"] = "microtorch.formulas"
+    source = f"lambda {parameters}: {render(formula, dialect)}"
+    function = eval(compile(source, f"<microtorch {name}>", "eval"), namespace)
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+def divide(x: float, y: float) -> float:
+    try:
+        return x / y
+    except ZeroDivisionError:
+        return math.nan if x == 0 or x != x else math.copysign(math.inf, x) * math.copysign(1.0, y)
+
+
+def power(x: float, y: float) -> float:
+    try:
+        result = x**y
+    except ZeroDivisionError:  # 0 to a negative power; its sign survives only for odd integers
+        return math.copysign(math.inf, x) if y % 2 == 1 else math.inf
+    except OverflowError:
+        return -math.inf if x < 0 and y % 2 == 1 else math.inf
+    return math.nan if isinstance(result, complex) else result
+
+
+def _ieee(function: Callable[..., float], overflow: float = math.inf) -> Callable[..., float]:
+    """``function`` with inf for OverflowError and nan for ValueError, as the C library's float functions return."""
+
+    def ieee(x: float) -> float:
+        try:
+            return function(x)
+        except OverflowError:
+            return math.copysign(overflow, x) if function in (math.sinh,) else overflow
+        except ValueError:
+            return math.nan
+
+    return ieee
+
+
+def _log_like(function: Callable[[float], float], pole: float) -> Callable[[float], float]:
+    def ieee(x: float) -> float:
+        return function(x) if x > pole else -math.inf if x == pole else math.nan
+
+    return ieee
+
+
+def _step(function: Callable[[float], float]) -> Callable[[float], float]:
+    return lambda x: float(function(x)) if math.isfinite(x) else x
+
+
+def sign(x: float) -> float:
+    return math.copysign(1.0, x) if x != 0 and x == x else x
+
+
+def maximum(x: float, y: float) -> float:
+    return x if x >= y or x != x else y
+
+
+def minimum(x: float, y: float) -> float:
+    return x if x <= y or x != x else y
+
+
+def remainder(x: float, y: float) -> float:
+    return math.nan if y == 0 or not math.isfinite(x) else x % y
+
+
+def fmod(x: float, y: float) -> float:
+    return math.nan if y == 0 or not math.isfinite(x) else math.fmod(x, y)
+
+
+SCALAR_FUNCTIONS: dict[str, Callable[..., float]] = {
+    **{f: _ieee(getattr(math, f)) for f in
+       ("exp", "expm1", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "erf", "erfc")},
+    **{f: _log_like(getattr(math, f), 0.0) for f in ("log", "log2", "log10")},
+    "log1p": _log_like(math.log1p, -1.0),
+    "exp2": lambda x: power(2.0, x),
+    "sqrt": _ieee(math.sqrt),
+    "tanh": math.tanh,
+    "atanh": lambda x: math.copysign(math.inf, x) if abs(x) == 1 else _ieee(math.atanh)(x),
+    "atan2": math.atan2,
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)) if x > -700 else 0.0,
+    "softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x))),
+    "abs": abs,
+    "floor": _step(math.floor),
+    "ceil": _step(math.ceil),
+    "round": _step(round),
+    "trunc": _step(math.trunc),
+    **{f.__name__: f for f in (sign, maximum, minimum, remainder, fmod, divide, power)},
+}

@@ -1,0 +1,174 @@
+"""Every elementwise op, as one row of text: its value and its derivative with respect to each input.
+
+    "div": ("x / y", ("g / y", "-g * out / y"))
+
+``x``, ``y``, ``z`` are the inputs in order, ``out`` is the result, ``g`` the gradient of the loss with respect to ``out``;
+a derivative row is the *contribution* of the op to that input's gradient. Other names are static arguments, with their
+defaults in ``ARGUMENTS``. ``None`` instead of a string: no gradient flows to that input.
+
+From a row, ``expr.py`` derives the numpy kernel, the backward rule, the Scalar function, C and OpenCL text, the rule that
+the stepper prints, and which values backward reads (so what an in-place op may not overwrite). Nothing else has to be
+written to add an op, but for its test samples.
+
+The grammar is frozen: names, numbers, ``+ - * / **``, one comparison, and calls of other ops. An op whose value is a call
+of itself (``exp(x)``) is *primitive*: each backend supplies it.
+This file imports nothing, so that the build can load it by path.
+"""
+
+Row = tuple[str, tuple["str | None", ...]]
+
+TABLE: dict[str, Row] = {
+    # arithmetic
+    "add": ("x + y", ("g", "g")),
+    "sub": ("x - y", ("g", "-g")),
+    "mul": ("x * y", ("g * y", "g * x")),
+    "div": ("x / y", ("g / y", "-g * out / y")),
+    "neg": ("-x", ("-g",)),
+    "pow": (
+        "x ** y",
+        (
+            "where(y == 0, 0, g * y * x ** (y - 1))",
+            "where(x == 0, where(y >= 0, 0, g * out * log(x)), g * out * log(x))",
+        ),
+    ),
+    "reciprocal": ("1 / x", ("-g * out * out",)),
+    "square": ("x * x", ("2 * g * x",)),
+    "sqrt": ("sqrt(x)", ("g / (2 * out)",)),
+    "rsqrt": ("1 / sqrt(x)", ("-0.5 * g * out * out * out",)),
+    "abs": ("abs(x)", ("g * sign(x)",)),
+    "fmod": ("fmod(x, y)", ("g", "-g * trunc(x / y)")),
+    "remainder": ("remainder(x, y)", ("g", "-g * floor(x / y)")),
+    "hypot": ("sqrt(x * x + y * y)", ("g * x / out", "g * y / out")),
+    # exponentials and logarithms
+    "exp": ("exp(x)", ("g * out",)),
+    "exp2": ("exp2(x)", ("g * out * 0.6931471805599453",)),
+    "expm1": ("expm1(x)", ("g * (out + 1)",)),
+    "log": ("log(x)", ("g / x",)),
+    "log2": ("log2(x)", ("g / (x * 0.6931471805599453)",)),
+    "log10": ("log10(x)", ("g / (x * 2.302585092994046)",)),
+    "log1p": ("log1p(x)", ("g / (x + 1)",)),
+    "logaddexp": (
+        "where(x == y, x + 0.6931471805599453, maximum(x, y) + log1p(exp(-abs(x - y))))",
+        ("g * where(out == x, 1, exp(x - out))", "g * where(out == y, 1, exp(y - out))"),
+    ),
+    "xlogy": (
+        "where(x == 0, where(y != y, y, 0), x * log(y))",
+        ("where(x == 0, where(y <= 0, 0, g * log(y)), g * log(y))", "g * x / y"),
+    ),
+    # trigonometry and hyperbolic functions
+    "sin": ("sin(x)", ("g * cos(x)",)),
+    "cos": ("cos(x)", ("-g * sin(x)",)),
+    "tan": ("tan(x)", ("g * (1 + out * out)",)),
+    "asin": ("asin(x)", ("g / sqrt(1 - x * x)",)),
+    "acos": ("acos(x)", ("-g / sqrt(1 - x * x)",)),
+    "atan": ("atan(x)", ("g / (1 + x * x)",)),
+    "atan2": ("atan2(x, y)", ("g * y / (x * x + y * y)", "-g * x / (x * x + y * y)")),
+    "sinh": ("sinh(x)", ("g * cosh(x)",)),
+    "cosh": ("cosh(x)", ("g * sinh(x)",)),
+    "tanh": ("tanh(x)", ("g * (1 - out * out)",)),
+    "asinh": ("asinh(x)", ("g / sqrt(x * x + 1)",)),
+    "acosh": ("acosh(x)", ("g / sqrt(x * x - 1)",)),
+    "atanh": ("atanh(x)", ("g / (1 - x * x)",)),
+    # the error function (Abramowitz and Stegun 7.1.1); 1.128... is 2 / sqrt(pi)
+    "erf": ("erf(x)", ("g * 1.1283791670955126 * exp(-x * x)",)),
+    "erfc": ("erfc(x)", ("-g * 1.1283791670955126 * exp(-x * x)",)),
+    # activations (torch.nn.functional)
+    "sigmoid": ("1 / (1 + exp(-x))", ("g * out * (1 - out)",)),
+    "relu": ("maximum(x, 0)", ("where(out > 0, g, 0)",)),
+    "relu6": ("minimum(maximum(x, 0), 6)", ("where(x > 0, where(x < 6, g, 0), 0)",)),
+    "leaky_relu": ("where(x > 0, x, x * negative_slope)", ("where(x > 0, g, g * negative_slope)",)),
+    "elu": ("where(x > 0, x, alpha * expm1(x))", ("where(x > 0, g, g * alpha * exp(x))",)),
+    "celu": ("where(x > 0, x, alpha * expm1(x / alpha))", ("where(x > 0, g, g * exp(x / alpha))",)),
+    # Klambauer et al. 2017, Self-Normalizing Neural Networks: scale 1.0507..., scale * alpha 1.7580...
+    "selu": (
+        "where(x > 0, 1.0507009873554805 * x, 1.7580993408473766 * expm1(x))",
+        ("where(x > 0, 1.0507009873554805 * g, 1.7580993408473766 * g * exp(x))",),
+    ),
+    "silu": ("x / (1 + exp(-x))", ("g * sigmoid(x) * (1 + x * (1 - sigmoid(x)))",)),
+    "mish": (
+        "x * tanh(softplus(x))",
+        ("g * (tanh(softplus(x)) + x * sigmoid(x) * (1 - tanh(softplus(x)) * tanh(softplus(x))))",),
+    ),
+    # Hendrycks and Gimpel 2016, Gaussian Error Linear Units: x times the normal distribution function of x
+    "gelu": (
+        "0.5 * x * (1 + erf(x * 0.7071067811865476))",
+        ("g * (0.5 * (1 + erf(x * 0.7071067811865476)) + x * 0.3989422804014327 * exp(-0.5 * x * x))",),
+    ),
+    "gelu_tanh": (
+        "0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))",
+        (
+            "g * (0.5 * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) + 0.5 * x"
+            " * (1 - tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)) ** 2)"
+            " * 0.7978845608028654 * (1 + 0.134145 * x * x))",
+        ),
+    ),
+    # log(1 + exp(x)), written so that exp never overflows
+    "softplus": (
+        "where(x * beta > threshold, x, (maximum(x * beta, 0) + log1p(exp(-abs(x * beta)))) / beta)",
+        ("where(x * beta > threshold, g, g * sigmoid(x * beta))",),
+    ),
+    "logsigmoid": ("minimum(x, 0) - log1p(exp(-abs(x)))", ("g * sigmoid(-x)",)),
+    "softsign": ("x / (1 + abs(x))", ("g / ((1 + abs(x)) * (1 + abs(x)))",)),
+    "hardtanh": (
+        "minimum(maximum(x, min_val), max_val)",
+        ("where(x > min_val, where(x < max_val, g, 0), 0)",),
+    ),
+    "hardsigmoid": (
+        "minimum(maximum(x + 3, 0), 6) / 6",
+        ("where(x > -3, where(x < 3, g / 6, 0), 0)",),
+    ),
+    "hardswish": (
+        "x * minimum(maximum(x + 3, 0), 6) / 6",
+        ("where(x <= -3, 0, where(x < 3, g * (x / 3 + 0.5), g))",),
+    ),
+    # choices
+    "maximum": (
+        "maximum(x, y)",
+        ("where(x > y, g, where(x == y, g / 2, 0))", "where(y > x, g, where(x == y, g / 2, 0))"),
+    ),
+    "minimum": (
+        "minimum(x, y)",
+        ("where(x < y, g, where(x == y, g / 2, 0))", "where(y < x, g, where(x == y, g / 2, 0))"),
+    ),
+    "where": ("where(x, y, z)", (None, "where(x, g, 0)", "where(x, 0, g)")),
+    "clamp_min": ("maximum(x, min)", ("where(x >= min, g, 0)",)),
+    "clamp_max": ("minimum(x, max)", ("where(x <= max, g, 0)",)),
+    "clamp": ("minimum(maximum(x, min), max)", ("where(x >= min, where(x <= max, g, 0), 0)",)),
+    # steps: flat almost everywhere, so the derivative is 0, as in PyTorch
+    "sign": ("sign(x)", ("0 * g",)),
+    "floor": ("floor(x)", ("0 * g",)),
+    "ceil": ("ceil(x)", ("0 * g",)),
+    "round": ("round(x)", ("0 * g",)),
+    "trunc": ("trunc(x)", ("0 * g",)),
+    "frac": ("x - trunc(x)", ("g",)),
+}
+
+# static arguments and their defaults (None: the caller must give it)
+ARGUMENTS: dict[str, dict[str, float | None]] = {
+    "leaky_relu": {"negative_slope": 0.01},
+    "elu": {"alpha": 1.0},
+    "celu": {"alpha": 1.0},
+    "softplus": {"beta": 1.0, "threshold": 20.0},
+    "hardtanh": {"min_val": -1.0, "max_val": 1.0},
+    "clamp_min": {"min": None},
+    "clamp_max": {"max": None},
+    "clamp": {"min": None, "max": None},
+}
+
+# names PyTorch gives to the backward nodes where they are not the op's name in CamelCase
+TORCH_NAMES: dict[str, str] = {
+    "logsigmoid": "LogSigmoid",
+    "gelu_tanh": "Gelu",
+    "clamp_min": "Clamp",
+    "clamp_max": "Clamp",
+}
+
+# comparisons and logic: values only, no gradient
+COMPARISONS: dict[str, str] = {
+    "lt": "x < y",
+    "le": "x <= y",
+    "gt": "x > y",
+    "ge": "x >= y",
+    "eq": "x == y",
+    "ne": "x != y",
+}

@@ -1,0 +1,305 @@
+"""In-place operations and views.
+
+An in-place op writes into the tensor's memory and then rebinds the *handle* to a new node; the old node stays what it was.
+If the handle is a view, the write reaches its base through the shared memory, so the base's node becomes
+
+    CopySlices(old base, new value of the region)
+
+and every live view of that base is derived anew from it. All of this is apart from the ordinary path, which pays nothing.
+
+What a gradient may still need is protected by the clock: the write dates the storage, and backward refuses values that were
+written after the node that reads them was made (engine.stale_error). The op's own input is saved as a copy first.
+"""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, errors, ops
+from .graph import Storage, mode, tick, user_frame
+from .ops import Op, apply, constant
+
+
+def storage_of(node: Any) -> Storage:
+    if node.storage is None:
+        node.storage = Storage()
+    return node.storage
+
+
+def check_leaf(t: Any, name: str) -> None:
+    """Raise unless ``t`` may be written under gradient recording."""
+    if not mode.get().grad:
+        return
+    base = t if t.view is None else t.view[0]
+    if base.node.needs and base.node.op is None:
+        what = "a leaf Variable that requires grad" if t.view is None else "a view of a leaf Variable that requires grad"
+        raise errors.InplaceError(
+            errors.message(
+                f"{what} is being used in an in-place operation.",
+                f"{name}_ on {errors.describe(t)}",
+                fix="update it under torch.no_grad(), or write x = x + ... instead",
+            )
+        )
+
+
+def run(op: Op, target: Any, others: tuple[Any, ...], attrs: dict[str, Any] | None = None) -> Any:
+    """``target = op(target, *others)`` in target's own memory. Returns ``target``."""
+    check_leaf(target, op.name)
+    with_grad = mode.get()
+    outcome = apply(op, (target, *others), attrs)  # computed apart, so that a failure changes nothing
+    out, array = outcome.array, target.array
+    if out.shape != array.shape:
+        raise errors.ShapeError(
+            errors.message(
+                f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(out.shape)}",
+                f"{op.name}_: {', '.join(map(errors.describe, (target, *others)))}",
+                fix="an in-place result must have the shape of its target; write it out of place",
+            )
+        )
+    if not dtypes.can_cast(out.dtype, array.dtype):
+        raise RuntimeError(
+            errors.message(
+                f"result type {_long(out.dtype)} can't be cast to the desired output type {_long(array.dtype)}",
+                f"{op.name}_: {', '.join(map(errors.describe, (target, *others)))}",
+                fix="write it out of place, or convert the target first with .to(dtype)",
+            )
+        )
+    if not (with_grad.grad and (outcome.node.needs or target.node.needs)):
+        write(target, out, op.name)
+        return target
+    if outcome.array.dtype != array.dtype:
+        outcome = apply(ops.REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
+    node = outcome.node
+    if node.needs and node.saved is not node.inputs:  # the node's own input is about to be overwritten: keep a copy
+        node.saved = tuple([s.copy() if _overlaps(s, array) else s for s in node.saved])
+    rebind(target, outcome, op.name)
+    return target
+
+
+def _overlaps(saved: Any, array: Any) -> bool:
+    return type(saved) is type(array) and np.may_share_memory(saved, array)
+
+
+def _long(d: Any) -> str:
+    from .ops.reduce import TORCH_TYPES
+
+    return TORCH_TYPES[d.name]
+
+
+def write(target: Any, out: Any, writer: str) -> None:
+    """Overwrite target's elements and date the write."""
+    try:
+        target.array[...] = out
+    except ValueError:
+        raise RuntimeError(
+            errors.message(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                "Please clone() the tensor before performing the operation.",
+                f"{writer}_ on {errors.describe(target)} with strides {target.stride()}",
+            )
+        ) from None
+    storage_of(target.node).wrote(writer)
+
+
+def rebind(target: Any, outcome: Any, writer: str) -> None:
+    """Write ``outcome`` into target's memory and make target's node (and its base's, and all views') the new value's."""
+    old = target.node
+    if type(old.value) is not tuple and old.value is target.array:
+        old.value = old.value.copy()  # the picture of the graph keeps showing what the node was
+    if target.view is None:
+        write(target, outcome.array, writer)
+        _adopt(target, outcome.node, old.storage)
+        _rederive(target)
+        return
+    base, chain = target.view
+    previous = base.node
+    if type(previous.value) is not tuple and previous.value is base.array:
+        previous.value = previous.value.copy()
+    write(target, outcome.array, writer)
+    _adopt(base, _copy_slices(base, previous, outcome.node, chain), previous.storage)
+    _rederive(base)
+    if target.view is not None and target.node is old:  # made under no_grad or otherwise not listed
+        _derive(target, base)
+
+
+def _adopt(t: Any, node: Any, storage: Storage) -> None:
+    """Make ``node``, whose value has just been written into t's memory, the node of ``t``."""
+    node.value = t.array
+    node.storage = storage
+    node.seq = tick()  # newer than the write, so that what is saved from now on is fresh
+    t.node = node
+
+
+def _rederive(base: Any) -> None:
+    for ref in list(base.node.storage.views):
+        view = ref()
+        if view is not None and view.view is not None and view.view[0] is base:
+            _derive(view, base)
+
+
+def _derive(view: Any, base: Any) -> None:
+    """Give ``view`` a node that starts from base's present node, by the same chain of view ops."""
+    parent = base.node
+    if not parent.needs:
+        view.node = ops.constant_node(view.array, parent.dev)
+        view.node.storage = parent.storage
+        return
+    for op, attrs in view.view[1]:
+        array = op.kernels[parent.dev](parent.value, **(attrs or {}))
+        n = op.node()
+        n.inputs = n.saved = (parent,)
+        n.attrs, n.value, n.dev, n.needs, n.seq = attrs, array, parent.dev, True, tick()
+        n.storage, n.scope, n.grad, n.hooks = parent.storage, mode.get().scope, None, None
+        frame = user_frame(sys._getframe(1))
+        n.code, n.lasti = frame.f_code, frame.f_lasti
+        parent = n
+    parent.value = view.array
+    view.node = parent
+
+
+# ---- CopySlices: a base in which one region was replaced -----------------------------------------------------------------
+def _region(x: Any, chain: tuple[tuple[Op, Any], ...], F: Any) -> Any:
+    for op, attrs in chain:
+        x = getattr(F, op.name)(x, **(attrs or {}))
+    return x
+
+
+def _copy_slices_forward(F: Any, base: Any, value: Any, chain: Any) -> Any:
+    out = base.copy()
+    _region(out, chain, F)[...] = value
+    return out
+
+
+copy_slices_op = Op(
+    "copy_slices",
+    _copy_slices_forward,
+    vjps=(
+        lambda F, g, out, base, value, chain: F.copy_slices(g, F.zero(g), chain=chain),
+        lambda F, g, out, base, value, chain: _region(g, chain, F),
+    ),
+    rule=("g, with 0 in the region", "g in the region"),
+    torch_name="CopySlices",
+)
+copy_slices_op.node.__name__ = copy_slices_op.node.__qualname__ = "CopySlices"
+
+
+def _copy_slices(base: Any, previous: Any, value: Any, chain: Any) -> Any:
+    n = copy_slices_op.node()
+    n.inputs = n.saved = (previous, value)
+    n.attrs, n.value, n.dev, n.needs, n.seq = {"chain": chain}, base.array, previous.dev, True, tick()
+    n.scope, n.grad, n.hooks, n.storage = mode.get().scope, None, None, None
+    n.code, n.lasti = value.code, value.lasti
+    return n
+
+
+# ---- the public methods -----------------------------------------------------------------------------------------------------
+def _method(op: Op) -> Callable[..., Any]:
+    def method(self: Any, *others: Any, **attrs: Any) -> Any:
+        return run(op, self, others, attrs or None)
+
+    return ops.named(method, f"{op.name}_", f"In-place {op.name}: the result replaces this tensor's elements.")
+
+
+copy_op = Op(
+    "copy",
+    lambda F, x, source: np.broadcast_to(source, x.shape).astype(x.dtype),
+    vjps=(lambda F, g, out, x, source: F.zero(g), lambda F, g, out, x, source: F.cast(g, dtype=source.dtype)),
+    rule=("0: it was overwritten", "g"),
+    torch_name="CopyBackwards",
+)
+copy_op.node.__name__ = copy_op.node.__qualname__ = "CopyBackwards"
+
+
+def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
+    """Copy the elements of ``src`` (broadcast, converted to this dtype) into this tensor."""
+    try:
+        return run(copy_op, self, (src,))
+    except ValueError:
+        raise errors.broadcast_error("copy_", [self, src]) from None
+
+
+def fill_(self: Any, value: Any) -> Any:
+    """Set every element to ``value``."""
+    return copy_(self, value if hasattr(value, "node") else constant(np.asarray(value).astype(self.array.dtype), self.node.dev))
+
+
+def setitem(t: Any, index: Any, value: Any) -> None:
+    """``t[index] = value``: through a view for a basic index, else the in-place index_put."""
+    from .ops import index as indexing
+
+    parsed, advanced = indexing.parse(index, t.array.shape)
+    if not hasattr(value, "node"):
+        if type(value) in ops.COERCE:
+            value = ops.COERCE[type(value)](value)
+        else:
+            value = constant(np.asarray(value).astype(t.array.dtype), t.node.dev)
+    if advanced:
+        if value.array.dtype != t.array.dtype:
+            value = value.to(t.dtype)
+        run(indexing.index_put_op, t, (value,), {"index": parsed})
+        return
+    check_leaf(t, "copy")
+    region = indexing.getitem(t, index) if parsed else t
+    shape = region.array.shape
+    extra = value.array.ndim - len(shape)
+    if extra > 0 and all(n == 1 for n in value.array.shape[:extra]):  # numpy and PyTorch drop leading 1s here
+        value = value.reshape(value.array.shape[extra:])
+    try:
+        np.broadcast_shapes(shape, value.array.shape)
+        ok = np.broadcast_shapes(shape, value.array.shape) == shape
+    except ValueError:
+        ok = False
+    if not ok:
+        raise errors.ShapeError(
+            errors.message(
+                f"expand(torch.{value.array.dtype.name}{{{list(value.array.shape)}}}, size={list(shape)}): the value does not "
+                "fit the region it is assigned to",
+                f"{errors.describe(t)}{indexing._text(parsed)} is {tuple(shape)}, the value is {tuple(value.array.shape)}",
+            )
+        )
+    copy_(region, value)
+
+
+def methods() -> dict[str, Callable[..., Any]]:
+    """The in-place twin of every elementwise op, and the ones that exist only in place."""
+    from .ops import METHODS, REGISTRY, elementwise, formulas
+
+    out: dict[str, Callable[..., Any]] = {}
+    for name in [*formulas.TABLE, "floor_divide", "logical_and", "logical_or", "logical_xor", "logical_not",
+                 "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", *formulas.COMPARISONS]:
+        if name != "where":
+            f = _method(REGISTRY[name])
+            for alias in (name, *elementwise.ALIASES.get(name, ())):
+                out[f"{alias}_"] = f
+
+    def composed(name: str) -> Callable[..., Any]:
+        """In-place form of a function made of several ops: compute apart, then copy."""
+        function = METHODS[name]
+
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            check_leaf(self, name)
+            return copy_(self, function(self, *args, **kwargs))
+
+        return ops.named(method, f"{name}_", f"In-place {name}.")
+
+    for name in ("clamp", "clip", "round", "masked_fill", "nan_to_num", "addcmul", "addcdiv", "lerp", "scatter", "scatter_add",
+                 "index_add", "index_copy", "index_fill", "index_put", "cumsum", "cumprod", "tril", "triu", "addmm"):
+        out[f"{name}_"] = composed(name)
+    for name in ("add", "sub", "div"):
+        out[f"{name}_"] = _with_options(name, REGISTRY[name], composed(name))
+    out["subtract_"], out["divide_"], out["true_divide_"] = out["sub_"], out["div_"], out["div_"]
+    out.update(copy_=copy_, fill_=fill_, zero_=lambda self: fill_(self, 0))
+    for sign, name in {"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow", "imod": "remainder",
+                       "ifloordiv": "floor_divide", "iand": "bitwise_and", "ior": "bitwise_or", "ixor": "bitwise_xor"}.items():
+        out[f"__{sign}__"] = out[f"{name}_"]
+    return out
+
+
+def _with_options(name: str, op: Op, composed: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Any, other: Any, **options: Any) -> Any:
+        return composed(self, other, **options) if options else run(op, self, (other,))
+
+    return ops.named(method, f"{name}_", f"In-place {name}.")

@@ -1,0 +1,356 @@
+"""Containers: modules and parameters in lists and dicts.
+
+A plain Python list of modules would hide them from `parameters()`; these containers
+register what they hold under the index or key.  `Sequential` is the only one that
+computes something: it feeds each module's output to the next.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..tensor import Tensor
+from .module import Module, _typename, indent
+from .parameter import Parameter
+
+
+class _Numbered(Module):
+    """What Sequential and ModuleList share: children named "0", "1", ... that are used as a list."""
+
+    def _index(self, index: Any) -> int:
+        number = operator.index(index)
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"index {number} is out of range")
+        return number % len(self)
+
+    def _renumber(self, modules: Iterable[Module]) -> None:
+        children = list(modules)
+        self._modules.clear()
+        for number, module in enumerate(children):
+            self.add_module(str(number), module)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())
+
+    def __contains__(self, module: object) -> bool:
+        return any(module is child for child in self._modules.values())
+
+    def __getitem__(self, index: int | slice) -> Any:
+        """The module at `index`; a slice gives a container of the same class with the same modules."""
+        if isinstance(index, slice):
+            return self._sliced(list(self._modules.items())[index])
+        return list(self._modules.values())[self._index(index)]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self._check(module)
+        self._modules[list(self._modules)[self._index(index)]] = module
+
+    def __delitem__(self, index: int | slice) -> None:
+        names = list(self._modules)
+        for name in names[index] if isinstance(index, slice) else [names[self._index(index)]]:
+            del self._modules[name]
+        self._renumber(self._modules.values())
+
+    def _sliced(self, items: list[tuple[str, Module]]) -> Any:
+        raise NotImplementedError
+
+    @staticmethod
+    def _check(module: Any) -> None:
+        if not isinstance(module, Module):
+            raise TypeError(f"{_typename(module)} is not a Module subclass")
+
+    def append(self, module: Module) -> Any:
+        """Add a module at the end; returns self."""
+        self._check(module)
+        number = len(self)
+        while str(number) in self._modules:  # a slice keeps the names "1", "2": its length may be taken already
+            number += 1
+        self.add_module(str(number), module)
+        return self
+
+    def insert(self, index: int, module: Module) -> Any:
+        """Put `module` before position `index`; returns self."""
+        self._check(module)
+        number = operator.index(index)
+        if not -len(self) <= number <= len(self):
+            raise IndexError(f"Index out of range: {number}")
+        children = list(self._modules.values())
+        children.insert(number, module)
+        self._renumber(children)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Any:
+        """Append every module of an iterable; returns self."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(
+                f"{type(self).__name__}.extend should be called with an iterable, but got {type(modules).__name__}"
+            )
+        for module in list(modules):
+            self.append(module)
+        return self
+
+    def pop(self, key: int | slice) -> Any:
+        """Remove and return the module(s) at `key`."""
+        found = self[key]
+        del self[key]
+        return found
+
+
+class Sequential(_Numbered):
+    """Modules in a row: Sequential(a, b)(x) is b(a(x)).
+
+    Takes modules, or one OrderedDict of name -> module.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__()
+        named = args[0].items() if len(args) == 1 and isinstance(args[0], OrderedDict) else enumerate(args)
+        for name, module in named:
+            self.add_module(str(name), module)
+
+    def forward(self, input: Any) -> Any:
+        for module in self._modules.values():
+            input = module(input)
+        return input
+
+    def _sliced(self, items: list[tuple[str, Module]]) -> Sequential:
+        return type(self)(OrderedDict(items))
+
+    def __add__(self, other: Sequential) -> Sequential:
+        if not isinstance(other, Sequential):
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+        return Sequential(*self, *other)
+
+    def __iadd__(self, other: Sequential) -> Sequential:
+        if not isinstance(other, Sequential):
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+        return self.extend(other)
+
+
+class ModuleList(_Numbered):
+    """A list of modules; it has no forward: the module that owns it loops over it."""
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.extend(modules)
+
+    def _sliced(self, items: list[tuple[str, Module]]) -> ModuleList:
+        return type(self)(module for _, module in items)
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *other])
+
+    def __iadd__(self, other: Iterable[Module]) -> ModuleList:
+        return self.extend(other)
+
+    def __repr__(self) -> str:
+        """Neighbours that print alike are shown once: `(0-2): 3 x Linear(...)`."""
+        runs: list[tuple[int, int, str]] = []
+        for number, module in enumerate(self):
+            text = repr(module)
+            if runs and runs[-1][2] == text:
+                runs[-1] = (runs[-1][0], number, text)
+            else:
+                runs.append((number, number, text))
+        if not runs:
+            return f"{self._get_name()}()"
+        lines = [
+            indent(f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}")
+            for first, last, text in runs
+        ]
+        return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+class ModuleDict(Module):
+    """A dict of modules, in order of insertion; it has no forward."""
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.update(modules)
+
+    def __getitem__(self, key: str) -> Module:
+        return self._modules[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        del self._modules[key]
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._modules
+
+    def clear(self) -> None:
+        self._modules.clear()
+
+    def pop(self, key: str) -> Module:
+        return self._modules.pop(key)
+
+    def keys(self) -> Iterable[str]:
+        return self._modules.keys()
+
+    def items(self) -> Iterable[tuple[str, Module]]:
+        return self._modules.items()
+
+    def values(self) -> Iterable[Module]:
+        return self._modules.values()
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        for key, module in _pairs(self, modules):
+            self[key] = module
+
+
+class ParameterList(Module):
+    """A list of parameters; a Tensor put in becomes a Parameter, anything else is kept as it is."""
+
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        super().__init__()
+        self._size = 0
+        if values is not None:
+            self.extend(values)
+
+    def _index(self, index: Any) -> int:
+        number = operator.index(index)
+        if not -self._size <= number < self._size:
+            raise IndexError(f"index {number} is out of range")
+        return number % self._size
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return type(self)(list(self)[index])
+        return getattr(self, str(self._index(index)))
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        setattr(self, str(self._index(index)), _as_parameter(value))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self[i] for i in range(self._size)])
+
+    def __iadd__(self, values: Iterable[Any]) -> ParameterList:
+        return self.extend(values)
+
+    def append(self, value: Any) -> ParameterList:
+        """Add one entry at the end; returns self."""
+        setattr(self, str(self._size), _as_parameter(value))
+        self._size += 1
+        return self
+
+    def extend(self, values: Iterable[Any]) -> ParameterList:
+        """Append every entry of an iterable (a Tensor is refused: it would be cut into rows); returns self."""
+        if isinstance(values, Tensor) or not isinstance(values, Iterable):
+            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
+        for value in list(values):
+            self.append(value)
+        return self
+
+    def extra_repr(self) -> str:
+        return "\n".join(f"  ({i}): {_described(v, str(getattr(v, 'dtype', '')))}" for i, v in enumerate(self))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("ParameterList should not be called.")
+
+
+class ParameterDict(Module):
+    """A dict of parameters, in order of insertion; a Tensor put in becomes a Parameter."""
+
+    def __init__(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
+        super().__init__()
+        self._keys: dict[str, None] = {}
+        if parameters is not None:
+            self.update(parameters)
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._keys:
+            raise KeyError(key)
+        return getattr(self, key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key not in self._keys and hasattr(type(self), key):
+            raise KeyError(f"attribute '{key}' already exists")
+        self._keys[key] = None
+        setattr(self, key, _as_parameter(value))
+
+    def __delitem__(self, key: str) -> None:
+        del self._keys[key]
+        delattr(self, key)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def pop(self, key: str) -> Any:
+        value = self[key]
+        del self[key]
+        return value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self[key] if key in self._keys else default
+
+    def keys(self) -> Iterable[str]:
+        return self._keys.keys()
+
+    def values(self) -> Iterable[Any]:
+        return [self[key] for key in self._keys]
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        return [(key, self[key]) for key in self._keys]
+
+    def update(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        for key, value in _pairs(self, parameters):
+            self[key] = value
+
+    def extra_repr(self) -> str:
+        return "\n".join(f"  ({key}): {_described(value, _typename(value))}" for key, value in self.items())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("ParameterDict should not be called.")
+
+
+def _pairs(container: Module, source: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(source, (Mapping, ModuleDict, ParameterDict)):
+        return list(source.items())
+    if not isinstance(source, Iterable):
+        raise TypeError(
+            f"{type(container).__name__}.update should be called with an iterable of key/value pairs, "
+            f"but got {type(source).__name__}"
+        )
+    pairs = [tuple(pair) for pair in source]
+    for number, pair in enumerate(pairs):
+        if len(pair) != 2:
+            raise ValueError(
+                f"{type(container).__name__} update sequence element #{number} has length {len(pair)}; 2 is required"
+            )
+    return pairs
+
+
+def _as_parameter(value: Any) -> Any:
+    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
+
+
+def _described(value: Any, type_name: str) -> str:
+    if not isinstance(value, Tensor):
+        return f"Object of type: {_typename(value)}"
+    kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
+    return f"{kind} containing: [{type_name} of size {'x'.join(map(str, value.shape))}]"

@@ -1,0 +1,477 @@
+"""nn.Module: the base class of everything that holds parameters.
+
+A module is a tree.  Assigning a Parameter, a Module or (through `register_buffer`) a
+Tensor to an attribute stores it in one of three dicts, `_parameters`, `_modules` and
+`_buffers`; everything a module can do (list its parameters, move to a dtype, save its
+state, switch to evaluation) is a walk over these dicts.  Attribute access finds them
+again through `__getattr__`, which Python calls only when the ordinary lookup failed.
+
+Calling a module runs `forward` between two notices to the graph, which therefore knows
+for each node the module that made it, and adds the module's path to an error that
+leaves it: "raised in Net.fc1: Linear(in_features=784, ...)".
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()            # creates the three dicts: must come first
+            self.fc1 = nn.Linear(784, 10)
+        def forward(self, x):
+            return self.fc1(x)
+"""
+
+from __future__ import annotations
+
+import difflib
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from .. import graph
+from ..autograd import no_grad
+from ..tensor import Tensor
+from . import hooks, state
+from .parameter import Parameter
+
+T = TypeVar("T", bound="Module")
+
+
+class Module:
+    """Base class of all layers and models; a subclass defines `forward`."""
+
+    training: bool
+
+    def __init__(self) -> None:
+        # Straight into __dict__: __setattr__ below needs the three dicts to exist.
+        self.__dict__.update(
+            training=True,
+            _parameters={},
+            _buffers={},
+            _non_persistent_buffers_set=set(),
+            _modules={},
+            _forward_hooks=OrderedDict(),
+            _forward_pre_hooks=OrderedDict(),
+            _label=type(self).__name__,
+        )
+
+    # ---------------------------------------------------------------- calling
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation of this module; every subclass defines it."""
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        # Hot path: this runs once per layer per step.  A try block costs nothing unless something is raised.
+        token = graph.enter_scope(weakref.ref(self), self._label)
+        try:
+            if self._forward_pre_hooks or self._forward_hooks:
+                return hooks.call_with_hooks(self, args, kwargs)
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            _note_path(error, self)
+            raise
+        finally:
+            graph.leave_scope(token)
+
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> graph.Handle:
+        """Call hook(module, args) before forward; what it returns (if not None) becomes the new args."""
+        return hooks.add_pre_hook(self._forward_pre_hooks, hook, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> graph.Handle:
+        """Call hook(module, args, output) after forward; what it returns (if not None) becomes the output."""
+        return hooks.add_hook(self._forward_hooks, hook, prepend, with_kwargs)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> graph.Handle:
+        """Not available yet; raises NotImplementedError."""
+        raise NotImplementedError(
+            "register_full_backward_hook is not available in microtorch yet; put a hook on the tensor instead: "
+            "output.register_hook(lambda grad: ...) inside a forward hook sees the same gradient"
+        )
+
+    # ---------------------------------------------------------------- registration
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter under `name`; None reserves the name (a layer without bias)."""
+        self._check_name("parameter", name, "_parameters")
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"cannot assign '{_typename(param)}' object to parameter '{name}' "
+                f"(torch.nn.Parameter or None required)"
+            )
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is part of the state but not trained; persistent=False keeps it out of state_dict."""
+        self._check_name("buffer", name, "_buffers")
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"cannot assign '{_typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+            )
+        self._buffers[name] = tensor
+        if persistent:
+            self._non_persistent_buffers_set.discard(name)
+        else:
+            self._non_persistent_buffers_set.add(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a child module under `name`."""
+        if not isinstance(module, Module) and module is not None:
+            raise TypeError(f"{_typename(module)} is not a Module subclass")
+        self._check_name("module", name, "_modules")
+        self._modules[name] = module
+
+    register_module = add_module
+
+    def _check_name(self, kind: str, name: Any, store: str) -> None:
+        if store not in self.__dict__:
+            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{kind} name should be a string. Got {_typename(name)}")
+        if "." in name:
+            raise KeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
+        if name == "":
+            raise KeyError(f'{kind} name can\'t be empty string ""')
+        if name not in self.__dict__[store] and (
+            name in self.__dict__ or hasattr(type(self), name) or any(name in s for s in self._stores())
+        ):
+            raise KeyError(f"attribute '{name}' already exists")
+
+    def _stores(self) -> tuple[dict[str, Any], ...]:
+        d = self.__dict__
+        return tuple(d[store] for store in ("_parameters", "_buffers", "_modules") if store in d)
+
+    # ---------------------------------------------------------------- attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter):
+            self._bind("_parameters", "parameters", name, value)
+            return
+        if isinstance(value, Module):
+            self._bind("_modules", "module", name, value)
+            return
+        # A name that already is a parameter, child or buffer keeps its role: only None may empty it.
+        for store, kind, wanted in _ROLES:
+            entries = self.__dict__.get(store)
+            if entries and name in entries:
+                if value is not None and not (store == "_buffers" and isinstance(value, Tensor)):
+                    raise TypeError(
+                        f"cannot assign '{_typename(value)}' as {kind} '{name}' ({wanted} or None expected)"
+                    )
+                entries[name] = value
+                return
+        object.__setattr__(self, name, value)
+
+    def _bind(self, store: str, what: str, name: str, value: Any) -> None:
+        if store not in self.__dict__:
+            raise AttributeError(f"cannot assign {what} before Module.__init__() call")
+        if name not in self.__dict__[store]:
+            # One name, one role: a former plain attribute, buffer or child of that name goes.
+            self.__dict__.pop(name, None)
+            for entries in self._stores():
+                entries.pop(name, None)
+            self._non_persistent_buffers_set.discard(name)
+        self.__dict__[store][name] = value
+
+    def __getattr__(self, name: str) -> Any:
+        # Called only when `name` is neither an instance nor a class attribute.
+        d = self.__dict__
+        for store in ("_parameters", "_modules", "_buffers"):
+            entries = d.get(store)
+            if entries is not None and name in entries:
+                return entries[name]
+        text = f"'{type(self).__name__}' object has no attribute '{name}'"
+        if "_modules" not in d:
+            text += ". super().__init__() has not been called: make it the first line of __init__"
+        elif not name.startswith("__"):
+            near = difflib.get_close_matches(name, [n for n in dir(self) if not n.startswith("__")], n=1)
+            if near:
+                text += f". Did you mean: '{near[0]}'?"
+        raise AttributeError(text)
+
+    def __delattr__(self, name: str) -> None:
+        for entries in self._stores():
+            if name in entries:
+                del entries[name]
+                self._non_persistent_buffers_set.discard(name)
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        names = set(object.__dir__(self))
+        for entries in self._stores():
+            names.update(key for key in entries if not key[:1].isdigit())
+        return sorted(names)
+
+    # ---------------------------------------------------------------- walking the tree
+
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """(path, module) of this module and all below it, depth first; a shared module comes once."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, child in self._modules.items():
+            if child is not None:
+                yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def _named_members(
+        self, store: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        memo = set()
+        owners = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for path, owner in owners:
+            for name, value in owner.__dict__[store].items():
+                if value is None or id(value) in memo:
+                    continue
+                if remove_duplicate:
+                    memo.add(id(value))
+                yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter), in the order of registration; a shared parameter comes once."""
+        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """(path, buffer), in the order of registration."""
+        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """All parameters: what an optimizer is given."""
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        seen: set[Module] = set()
+        for name, child in self._modules.items():
+            if child is not None and child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def children(self) -> Iterator[Module]:
+        for _, child in self.named_children():
+            yield child
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at a dotted path (`"seq.0"`; `""` is this module); AttributeError if there is none."""
+        module: Module = self
+        for name in target.split(".") if target else ():
+            if not hasattr(module, name):
+                raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+            module = getattr(module, name)
+            if not isinstance(module, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path; AttributeError if there is none."""
+        return self._get_member(target, Parameter, "an nn.Parameter")
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path; AttributeError if there is none."""
+        path, _, name = target.rpartition(".")
+        found = self._get_member(target, Tensor, "a buffer")
+        if name not in self.get_submodule(path)._buffers:
+            raise AttributeError(f"`{name}` is not a buffer")
+        return found
+
+    def _get_member(self, target: str, kind: type, what: str) -> Any:
+        path, _, name = target.rpartition(".")
+        owner = self.get_submodule(path)
+        if not hasattr(owner, name):
+            raise AttributeError(f"{type(owner).__name__} has no attribute `{name}`")
+        found = getattr(owner, name)
+        if not isinstance(found, kind):
+            raise AttributeError(f"`{name}` is not {what}")
+        return found
+
+    # ---------------------------------------------------------------- changing everything below
+
+    def apply(self: T, fn: Callable[[Module], Any]) -> T:
+        """Call fn(module) on every module below and then on this one (initialisation, mostly)."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def train(self: T, mode: bool = True) -> T:
+        """Set `training` on the whole tree; Dropout reads it."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: T) -> T:
+        return self.train(False)
+
+    def requires_grad_(self: T, requires_grad: bool = True) -> T:
+        """Freeze (False) or thaw every parameter."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients: `.grad = None`, or zeros with set_to_none=False."""
+        for parameter in self.parameters():
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad = parameter.grad.detach().zero_()
+
+    def _apply(self: T, fn: Callable[[Tensor], Tensor]) -> T:
+        """Replace every parameter's data and gradient, and every buffer, by fn of it."""
+        with no_grad():
+            for module in self.modules():
+                for parameter in module._parameters.values():
+                    if parameter is None:
+                        continue
+                    grad, parameter.grad = parameter.grad, None
+                    parameter.data = fn(parameter.data)
+                    if grad is not None:
+                        parameter.grad = fn(grad.detach())
+                for name, buffer in module._buffers.items():
+                    if buffer is not None:
+                        module._buffers[name] = fn(buffer)
+        return self
+
+    def to(self: T, *args: Any, **kwargs: Any) -> T:
+        """to(device), to(dtype), to(device, dtype), to(tensor): in place; integer tensors keep their dtype."""
+        probe = Tensor([0.0]).to(*args, **kwargs)
+        if not probe.is_floating_point():
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={probe.dtype}"
+            )
+        gives_dtype = kwargs.get("dtype") is not None or any(
+            isinstance(arg, (Tensor, type(probe.dtype))) for arg in args
+        )
+        device, dtype = probe.device, probe.dtype
+
+        def convert(tensor: Tensor) -> Tensor:
+            return tensor.to(device, dtype) if gives_dtype and tensor.is_floating_point() else tensor.to(device)
+
+        return self._apply(convert)
+
+    def cpu(self: T) -> T:
+        return self.to("cpu")
+
+    def cuda(self: T, device: Any = None) -> T:
+        return self.to("cuda" if device is None else device)
+
+    def type(self: T, dst_type: Any) -> T:
+        """Cast every parameter and buffer to `dst_type`."""
+        return self._apply(lambda tensor: tensor.type(dst_type))
+
+    def _cast(self: T, method: str) -> T:
+        return self._apply(lambda t: getattr(t, method)() if t.is_floating_point() else t)
+
+    def float(self: T) -> T:
+        """Cast floating point parameters and buffers to float32."""
+        return self._cast("float")
+
+    def double(self: T) -> T:
+        """Cast floating point parameters and buffers to float64."""
+        return self._cast("double")
+
+    def half(self: T) -> T:
+        """Cast floating point parameters and buffers to float16."""
+        return self._cast("half")
+
+    # ---------------------------------------------------------------- state
+
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """Parameters and persistent buffers by path; the values share memory with the module."""
+        destination = OrderedDict() if destination is None else destination
+        state.save_own(self, destination, prefix, keep_vars)
+        for name, child in self._modules.items():
+            if child is not None:
+                child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        return destination
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> state._IncompatibleKeys:
+        """Copy `state_dict` into this module; returns (missing_keys, unexpected_keys).
+
+        RuntimeError lists every size mismatch, and with strict=True every missing or unexpected
+        key; the module is then unchanged.  assign=True binds the given tensors instead of copying.
+        """
+        return state.load(self, state_dict, strict, assign)
+
+    # ---------------------------------------------------------------- printing
+
+    def extra_repr(self) -> str:
+        """The text between the brackets of repr(): a layer's settings."""
+        return ""
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        extra_lines = extra.split("\n") if extra else []
+        child_lines = [f"({name}): {indent(repr(child))}" for name, child in self._modules.items()]
+        if not child_lines and len(extra_lines) <= 1:
+            return f"{self._get_name()}({extra})"
+        return f"{self._get_name()}(\n  " + "\n  ".join(extra_lines + child_lines) + "\n)"
+
+
+_ROLES = (
+    ("_parameters", "parameter", "torch.nn.Parameter"),
+    ("_modules", "child module", "torch.nn.Module"),
+    ("_buffers", "buffer", "torch.nn.Buffer, torch.Tensor"),
+)
+
+
+def indent(text: str, spaces: int = 2) -> str:
+    """Indent all lines but the first."""
+    return text.replace("\n", "\n" + " " * spaces)
+
+
+def _typename(value: Any) -> str:
+    return value.type() if isinstance(value, Tensor) else type(value).__name__
+
+
+def _note_path(error: Exception, module: Module) -> None:
+    """Add to `error`, once per module it leaves, the path from that module to the one that raised.
+
+    The innermost module starts the record; each module further out puts the name of its child
+    in front and rewrites the note, so that the last one to do so shows the whole path.
+    """
+    where = getattr(error, "_raised_in", None)
+    if where is None:
+        error._raised_in = (module, module, "")
+        return
+    innermost, child, path = where
+    name = next((name for name, m in module.named_modules() if m is child and m is not module), None)
+    if name is None:
+        return
+    path = f"{name}.{path}" if path else name
+    error._raised_in = (innermost, module, path)
+    note = f"raised in {type(module).__name__}.{path}: {type(innermost).__name__}({innermost.extra_repr()})"
+    if hasattr(error, "add_note"):
+        notes = error.__dict__.setdefault("__notes__", [])
+        notes[:] = [n for n in notes if not n.startswith("raised in ")] + [note]
+    elif error.args and isinstance(error.args[0], str):
+        # Python 3.10 has no notes: the text itself has to carry it.
+        error.args = (error.args[0].partition("\nraised in ")[0] + "\n" + note, *error.args[1:])

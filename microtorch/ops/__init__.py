@@ -1,0 +1,471 @@
+"""Ops: one declaration each, from which methods, functions, nodes and backward are made.
+
+    neg    = Op.elementwise("neg")                                # a row of formulas.py
+    matmul = Op("matmul", forward, vjps=(..., ...), saves=("y", "x"))   # Python where strings stop
+
+**The contract of a derivative** (vector-Jacobian product, "vjp"): one function per input,
+
+    vjp(F, g, out, *inputs, **attrs) -> contribution to that input's gradient
+
+``F`` is a namespace of ops: the backend (raw arrays) in an ordinary backward, the Tensor functions under
+``create_graph=True``. The same code serves both, so every op has derivatives of any order. ``saves`` says, per vjp, which
+of ``x y z ...`` (inputs) and ``out`` it reads; the others are given as nodes and offer only ``.shape``, ``.ndim`` and ``.dtype``.
+A contribution may have the broadcast shape: the engine sums it down to the input's shape.
+
+``apply`` is the general way to run an op. ``unary`` and ``binary`` make the methods of elementwise ops: **hot paths**, where
+the general way is written out so that a small op costs less than PyTorch's.
+"""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+from weakref import ref as weakref
+
+import numpy as np
+
+from .. import dtypes, errors, expr, formulas
+from ..backends import KernelTable, cpu, definitions
+from ..graph import Node, Storage, is_library, mode, tick, user_frame
+
+REGISTRY: dict[str, Op] = {}
+METHODS: dict[str, Callable[..., Any]] = {}  # installed on Tensor
+FUNCTIONS: dict[str, Callable[..., Any]] = {}  # exported as microtorch.<name>
+COERCE: dict[type, Callable[[Any], Any]] = {}  # other types that may stand as operands (Scalar) -> Tensor
+LETTERS = "xyzwvut"  # how formulas and `saves` name an op's inputs
+SYMBOLS = {"neg": "−", "matmul": "@", "linear": "@ +", "sub": "−", "mul": "×", "add": "+", "div": "/", "pow": "**"}
+F32, F64, ndarray = dtypes.F32, dtypes.F64, np.ndarray
+Tensor: Any = None  # set by install(): ops do not import the layer above them
+
+
+class Op:
+    """The declaration of an op. See the module's docstring for the contract of ``forward`` and ``vjps``.
+
+    ``result``: how operand types combine. ``"same"``: promoted to one dtype, which the result has; ``"float"``: likewise,
+    integers become the default float; ``"bool"``: promoted, the result is bool; ``"keep"``: not promoted.
+    ``view``: the result may share its input's memory. ``joint``: one function ``(F, g, node) -> contributions`` in place
+    of ``vjps``, for ops whose parts share work. ``projection``: the op picks one output of a multi-output node.
+    ``family``: for an op of any number of inputs, the declaration for n of them. ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        vjps: Sequence[Callable[..., Any] | None] = (),
+        *,
+        saves: Sequence[str] = (),
+        joint: Callable[..., Any] | None = None,
+        result: str = "keep",
+        view: bool = False,
+        projection: bool = False,
+        formula: str = "",
+        rule: Sequence[str | None] = (),
+        torch_name: str = "",
+        explain: Callable[..., Exception] | None = None,
+        family: Callable[[int], Op] | None = None,
+        register: bool = True,
+    ):
+        self.name = name
+        self.vjps = tuple(vjps)
+        self.joint = joint
+        self.differentiable = bool(vjps) or joint is not None
+        self.result, self.view, self.projection = result, view, projection
+        self.formula, self.rule = formula, tuple(rule) or (None,) * len(self.vjps)
+        self.symbol = SYMBOLS.get(name, name)
+        self.explain = explain or explain_broadcast
+        self.family = family
+        # which inputs, by position, and whether `out`: per vjp, and for any
+        reads = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
+        self.reads = tuple(tuple(LETTERS.index(r) for r in sorted(read - {"out"})) for read in reads)
+        self.reads_out = tuple("out" in read for read in reads)
+        self.saved_inputs = frozenset(i for read in self.reads for i in read)
+        self.reads_anything = bool(self.saved_inputs) or any(self.reads_out) or joint is not None
+        self.kernels = KernelTable(name)
+        torch_name = torch_name or "".join(part.capitalize() for part in name.split("_"))
+        self.node = type(f"{torch_name}Backward0", (Node,), {"__slots__": (), "op": self, "__module__": __name__})
+        if register:
+            if name in REGISTRY:
+                raise ValueError(f"op '{name}' is declared twice")
+            REGISTRY[name] = self
+            definitions[name] = forward
+
+    @classmethod
+    def elementwise(cls, name: str) -> Op:
+        """The op of a row of formulas.py."""
+        forward, vjps = formulas.TABLE[name]
+        inputs = ", ".join(LETTERS[: len(vjps)])
+        static = formulas.ARGUMENTS.get(name, {})
+        keywords = "".join(f", {k}" if v is None else f", {k}={v}" for k, v in static.items())
+        letters = set(LETTERS[: len(vjps)]) | {"out"}
+        return cls(
+            name,
+            Formula(forward, f"F, {inputs}{keywords}", name),
+            [v and Formula(v, f"F, g, out, {inputs}{keywords}", f"{name} vjp {i}") for i, v in enumerate(vjps)],
+            saves=[" ".join(expr.names(v) & letters) if v else "" for v in vjps],
+            result=result_kind(forward),
+            formula=forward,
+            rule=vjps,
+            torch_name=formulas.TORCH_NAMES.get(name, ""),
+        )
+
+    def __repr__(self) -> str:
+        return f"Op({self.name!r})"
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        return apply(self, inputs, attrs or None)
+
+    def __getattr__(self, name: str) -> Any:
+        # compiled when first needed: `derivatives` (the vjps as functions), and for Scalars the value and the vjps on floats
+        static = "".join(f", {k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items())
+        if name == "derivatives":
+            value: Any = tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
+        elif name == "scalar":
+            value = expr.compile_scalar(self.formula, ", ".join(LETTERS[: len(self.vjps)]) + static, self.name)
+        elif name == "scalar_derivatives":
+            inputs = ", ".join(LETTERS[: len(self.vjps)])
+            value = tuple(
+                [v and expr.compile_scalar(v.text, f"g, out, {inputs}{static}", f"{self.name} vjp") for v in self.vjps]
+            )
+        else:
+            raise AttributeError(f"Op has no attribute '{name}'")
+        setattr(self, name, value)
+        return value
+
+
+class Formula(NamedTuple):
+    """A formula that is compiled when first needed: compiling all of them would cost an import 8 ms."""
+
+    text: str
+    parameters: str
+    name: str
+
+    def compile(self) -> Callable[..., Any]:
+        return expr.compile_python(self.text, self.parameters, self.name)
+
+
+_EXACT = frozenset({"abs", "sign", "maximum", "minimum", "where", "floor", "ceil", "round", "trunc", "fmod", "remainder"})
+
+
+def result_kind(formula: str) -> str:
+    """"same" if a formula maps integers to integers, else "float"; a clean property of the formula itself."""
+    text = expr.render(formula, expr.TEXT)
+    return "same" if expr.functions(formula) <= _EXACT and "/" not in text and "." not in text else "float"
+
+
+# ---- running an op -------------------------------------------------------------------------------------------------
+def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any] | None = None) -> Any:
+    """Run ``op`` on ``inputs`` (Tensors, or what may stand for one) and record it if a gradient flows."""
+    tensors = operands(op, inputs)
+    if op.family is not None:
+        op = op.family(len(tensors))
+    dev = tensors[0].node.dev
+    for t in tensors:
+        if t.node.dev is not dev:
+            raise device_error(op, tensors)
+    if op.result != "keep":
+        tensors, target = promoted(op, tensors)
+    arrays = [t.array for t in tensors]
+    try:
+        out = op.kernels[dev](*arrays) if attrs is None else op.kernels[dev](*arrays, **attrs)
+    except (ValueError, TypeError, IndexError, np.exceptions.AxisError) as e:
+        raise op.explain(op, tensors, attrs or {}, e) from None
+    if type(out) is not ndarray:
+        out = dev.array(out)
+    if op.result in ("same", "float") and out.dtype != target:
+        out = out.astype(target)  # numpy widens small types in a few ufuncs; PyTorch never does
+    return record(op, tensors, attrs, out)
+
+
+def record(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] | None, out: Any) -> Any:
+    """A handle on ``out``, with a node of ``op`` if a gradient flows, else a constant."""
+    nodes = tuple([t.node for t in tensors])
+    t = new(Tensor)
+    t.array, t.view = out, None
+    m = mode.get()
+    if m.grad and op.differentiable and any([x.needs for x in nodes]) and out.dtype.kind == "f":
+        n = op.node()
+        n.inputs = nodes
+        n.saved = tuple([x.array if i in op.saved_inputs else x.node for i, x in enumerate(tensors)])
+        n.attrs, n.value, n.dev, n.needs = attrs, out, nodes[0].dev, True
+        n.seq, n.scope = tick(), m.scope
+        n.grad = n.hooks = n.storage = None
+        frame = user_frame(sys._getframe(1))
+        n.code, n.lasti = frame.f_code, frame.f_lasti
+        t.node = n
+    else:
+        t.node = constant_node(out, nodes[0].dev)
+    if op.view:
+        link_view(t, tensors[0], op, attrs)
+    return t
+
+
+class Constant(Node):
+    """A leaf through which no gradient flows: data, a Python number, anything made without gradient."""
+
+    __slots__ = ()
+
+
+new = object.__new__
+EMPTY = ()
+
+
+def constant_node(value: Any, dev: Any) -> Constant:
+    n = Constant()
+    n.inputs = n.saved = EMPTY
+    n.attrs = n.grad = n.hooks = n.storage = n.code = n.scope = None
+    n.value, n.dev, n.needs, n.seq, n.lasti = value, dev, False, tick(), 0
+    return n
+
+
+def constant(array: Any, dev: Any = cpu) -> Any:
+    """A Tensor on ``array`` (shared, not copied) without gradient."""
+    t = new(Tensor)
+    t.array, t.view, t.node = array, None, constant_node(array, dev)
+    return t
+
+
+def link_view(t: Any, parent: Any, op: Op, attrs: dict[str, Any] | None) -> None:
+    """If the op's result shares its input's memory, make both know it: one Storage, and the way from base to view."""
+    out, source = t.array, parent.array
+    if not (out is source or out.base is not None and (out.base is source or out.base is source.base)):
+        return
+    node = parent.node
+    if node.storage is None:
+        node.storage = Storage()
+    t.node.storage = node.storage
+    base, chain = parent.view if parent.view is not None else (parent, ())
+    t.view = (base, (*chain, (op, attrs)))
+    node.storage.add_view(weakref(t))
+
+
+def operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
+    """The inputs as Tensors. Numbers take the dtype that PyTorch's promotion would give them beside the tensors."""
+    like = next((x for x in inputs if isinstance(x, Tensor)), None)
+    tensors = []
+    for x in inputs:
+        if isinstance(x, Tensor):
+            tensors.append(x)
+        elif type(x) in NUMBERS or isinstance(x, (bool, int, float)):
+            tensors.append(weak_number(x, like))
+        elif type(x) in COERCE:
+            tensors.append(COERCE[type(x)](x))
+        elif isinstance(x, (ndarray, np.generic)):
+            dtypes.of(x)
+            tensors.append(constant(np.asarray(x), like.node.dev if like is not None else cpu))
+        else:
+            raise TypeError(
+                errors.message(
+                    f"{op.name}(): argument 'input' must be Tensor, not {type(x).__name__}"
+                    if like is None
+                    else f"unsupported operand for {op.name}: {type(x).__name__}",
+                    "operands: " + ", ".join(errors.describe(v) for v in inputs),
+                    fix="torch.tensor(...) makes a tensor of numbers and lists",
+                )
+            )
+    return tensors
+
+
+NUMBERS = frozenset({bool, int, float})
+
+
+def weak_number(value: Any, like: Any) -> Any:
+    """A Python number as a 0-d constant: of ``like``'s dtype unless the number's category is higher."""
+    d = dtypes.of_number(value)
+    dev = cpu
+    if like is not None:
+        dev = like.node.dev
+        d = dtypes.promote([(like.array.dtype, 2), (d, 0)])
+        if d.kind in "iu" and not np.iinfo(d).min <= value <= np.iinfo(d).max:
+            raise RuntimeError(errors.message(f"value cannot be converted to type {d.name} without overflow: {value}"))
+    return constant(dev.array(np.array(value, d)), dev)
+
+
+def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
+    """The operands in their common dtype (through visible casts, which carry gradients back), and the result's dtype."""
+    if op.name == "where":
+        test, *choices = tensors
+        choices, target = promoted(_CHOICE, choices)
+        return [test, *choices], target
+    target = tensors[0].array.dtype
+    if any(t.array.dtype != target for t in tensors):
+        target = dtypes.promote((t.array.dtype, 2 if t.array.ndim else 1) for t in tensors)
+    if op.result == "float" and target.kind != "f":
+        target = dtypes.default_numpy()
+    cast = REGISTRY["cast"]
+    return [t if t.array.dtype == target else apply(cast, (t,), {"dtype": target}) for t in tensors], target
+
+
+# ---- hot path: the methods of elementwise ops with one and two inputs ------------------------------------------------
+# Both do what `apply` does for the common case (float operands of one dtype on one device) with everything inline, and
+# hand every other case to `apply`. Plain stores beat a constructor by 150 ns, and the frame walk is a dict lookup per frame.
+def unary(op: Op) -> Callable[..., Any]:
+    """The method ``input.op()`` and function ``op(input)``."""
+    kernels, node_type, getframe, now = op.kernels, op.node, sys._getframe, mode.get
+    saves_x = 0 in op.saved_inputs
+    plain = Tensor
+
+    def method(input: Any) -> Any:
+        if type(input) is not plain and not isinstance(input, plain):
+            return apply(op, (input,))
+        x = input.array
+        d = x.dtype
+        if d is not F32 and d is not F64:
+            return apply(op, (input,))
+        a = input.node
+        dev = a.dev
+        out = kernels[dev](x)
+        if type(out) is not ndarray:
+            out = dev.array(out)
+        t = new(plain)
+        t.array, t.view = out, None
+        if a.needs and (m := now()).grad:
+            n = node_type()
+            n.inputs = inputs = (a,)
+            n.saved = (x,) if saves_x else inputs
+            n.value, n.dev, n.needs, n.seq, n.scope = out, dev, True, tick(), m.scope
+            n.attrs = n.grad = n.hooks = n.storage = None
+            f = getframe(1)
+            if is_library[f.f_code.co_filename]:
+                f = user_frame(f)
+            n.code, n.lasti = f.f_code, f.f_lasti
+            t.node = n
+        else:
+            t.node = constant_node(out, dev)
+        return t
+
+    return named(method, op.name)
+
+
+def binary(op: Op) -> Callable[..., Any]:
+    """The method ``input.op(other)`` and function ``op(input, other)``."""
+    kernels, node_type, getframe, now = op.kernels, op.node, sys._getframe, mode.get
+    saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
+    saves_any = saves_x or saves_y
+    plain = Tensor
+
+    def method(input: Any, other: Any) -> Any:
+        if type(other) is not plain:
+            if type(other) in NUMBERS and isinstance(input, plain):
+                other = number(other, input)
+            elif not isinstance(other, plain):
+                return apply(op, (input, other))
+        if type(input) is not plain and not isinstance(input, plain):
+            return apply(op, (input, other))
+        x, y = input.array, other.array
+        d = x.dtype
+        if d is not y.dtype or d is not F32 and d is not F64:
+            return apply(op, (input, other))
+        a, b = input.node, other.node
+        dev = a.dev
+        if dev is not b.dev:
+            return apply(op, (input, other))
+        try:
+            out = kernels[dev](x, y)
+        except ValueError as e:
+            raise op.explain(op, [input, other], {}, e) from None
+        if type(out) is not ndarray:
+            out = dev.array(out)
+        t = new(plain)
+        t.array, t.view = out, None
+        if (a.needs or b.needs) and (m := now()).grad:
+            n = node_type()
+            n.inputs = inputs = (a, b)
+            n.saved = (x if saves_x else a, y if saves_y else b) if saves_any else inputs
+            n.value, n.dev, n.needs, n.seq, n.scope = out, dev, True, tick(), m.scope
+            n.attrs = n.grad = n.hooks = n.storage = None
+            f = getframe(1)
+            if is_library[f.f_code.co_filename]:
+                f = user_frame(f)
+            n.code, n.lasti = f.f_code, f.f_lasti
+            t.node = n
+        else:
+            t.node = constant_node(out, dev)
+        return t
+
+    return named(method, op.name)
+
+
+_numbers: dict[Any, dict[float, Any]] = {F32: {}, F64: {}}  # constants made so far, per dtype
+
+
+def number(value: Any, like: Any) -> Any:
+    """A Python number beside a float tensor, as a 0-d constant kept for the next time (300 ns against 900)."""
+    d = like.array.dtype
+    cache = _numbers.get(d)
+    if cache is None or not value or like.node.dev is not cpu:  # -0.0 == 0.0, so zeros are not looked up
+        return weak_number(value, like)
+    t = cache.get(value)
+    if t is None:
+        if len(cache) > 1000:  # learning-rate schedules make ever new numbers
+            cache.clear()
+        t = cache[value] = weak_number(value, like)
+    return t
+
+
+# ---- making the public surface ----------------------------------------------------------------------------------------
+def named(function: Callable[..., Any], name: str, doc: str | None = None) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = name
+    if doc is not None:
+        function.__doc__ = doc
+    return function
+
+
+def public(*, method: bool = True, function: bool = True, aliases: Sequence[str] = ()) -> Callable[[Any], Any]:
+    """Export a function of Tensors as ``microtorch.<name>`` and as a Tensor method (its first parameter is self)."""
+
+    def export(f: Any) -> Any:
+        for name in (f.__name__.rstrip("_") if f.__name__.endswith("__") else f.__name__, *aliases):
+            if method:
+                METHODS[name] = f
+            if function:
+                FUNCTIONS[name] = f
+        return f
+
+    return export
+
+
+def install(tensor: type) -> None:
+    """Make ``tensor`` the handle class and give it the methods of all ops. Called once, by tensor.py."""
+    global Tensor
+    Tensor = tensor
+    from . import elementwise, index, linalg, loss, reduce, shape  # noqa: F401
+
+    elementwise.make()
+    linalg.make()
+    for name, f in METHODS.items():
+        if name not in tensor.__dict__:
+            setattr(tensor, name, f)
+
+
+# ---- explaining what went wrong ---------------------------------------------------------------------------------------
+def explain_broadcast(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
+    """numpy's error in PyTorch's class and words, with shapes, the user's line and a fix."""
+    if isinstance(e, np.exceptions.AxisError):
+        return errors.dim_error(e.axis, e.ndim or 0, op.name)
+    if isinstance(e, ValueError) and len(tensors) > 1:
+        return errors.broadcast_error(op.name, list(tensors))
+    kind = IndexError if isinstance(e, IndexError) else TypeError if isinstance(e, TypeError) else RuntimeError
+    if isinstance(e, TypeError) and any(t.array.dtype.kind == "b" for t in tensors):
+        kind = RuntimeError  # PyTorch: "... is not supported for bool"
+    return kind(
+        errors.message(f"{op.name}: {e}", "operands: " + ", ".join(errors.describe(t) for t in tensors), shown(attrs))
+    )
+
+
+def shown(attrs: dict[str, Any]) -> str:
+    return "with " + ", ".join(f"{k}={v!r}" for k, v in attrs.items()) if attrs else ""
+
+
+def device_error(op: Op, tensors: Sequence[Any]) -> Exception:
+    places = ", ".join(f"{errors.describe(t)} on {t.node.dev.device}" for t in tensors)
+    return errors.DeviceError(
+        errors.message(
+            "Expected all tensors to be on the same device, but found at least two devices",
+            f"{op.name}: {places}",
+            fix="move one with .to(device) or .cpu()",
+        )
+    )
+
+
+_CHOICE = Op("choice", lambda F, x, y: x, result="same", register=False)

@@ -1,0 +1,202 @@
+"""Softmax and the losses built on it.
+
+``log_softmax`` subtracts the largest element first, so nothing overflows; cross-entropy is ``nll_loss(log_softmax(x))``,
+whose two derivatives multiply out to the formula of the textbooks: ``softmax(x) - onehot(target)``.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..errors import describe, message
+from . import Op, apply, public
+from .reduce import TORCH_TYPES
+from .shape import dim_of
+
+
+def _softmax(F: Any, x: Any, dim: int) -> Any:
+    e = F.exp(x - np.maximum.reduce(x, axis=dim, keepdims=True) if x.size else x)
+    return e / np.add.reduce(e, axis=dim, keepdims=True)
+
+
+def _log_softmax(F: Any, x: Any, dim: int) -> Any:
+    centred = x - np.maximum.reduce(x, axis=dim, keepdims=True) if x.size else x
+    return centred - F.log(np.add.reduce(F.exp(centred), axis=dim, keepdims=True))
+
+
+softmax_op = Op(
+    "softmax",
+    _softmax,
+    vjps=(lambda F, g, out, x, dim: out * (g - F.sum(g * out, dim=(dim,), keepdim=True)),),
+    saves=("out",),
+    formula="exp(x) / Σ exp(x)",
+    rule=("out · (g − Σ g · out)",),
+)
+log_softmax_op = Op(
+    "log_softmax",
+    _log_softmax,
+    vjps=(lambda F, g, out, x, dim: g - F.exp(out) * F.sum(g, dim=(dim,), keepdim=True),),
+    saves=("out",),
+    formula="x − log Σ exp(x)",
+    rule=("g − exp(out) · Σ g",),
+)
+
+
+def _along(op: Op) -> None:
+    def function(input: Any, dim: int, dtype: Any = None) -> Any:
+        if dtype is not None:
+            input = input.to(dtype)
+        if input.array.dtype.kind != "f":
+            raise RuntimeError(
+                message(
+                    f'"{op.name}_kernel_impl" not implemented for \'{TORCH_TYPES[input.array.dtype.name]}\'',
+                    describe(input),
+                    fix="x.float()",
+                )
+            )
+        d = dim_of(dim, input.array.ndim, op.name)
+        if not input.array.ndim:
+            return function(input.reshape(1), 0).reshape(())
+        return apply(op, (input,), {"dim": d})
+
+    function.__name__ = op.name
+    function.__doc__ = f"{op.formula} along ``dim``, computed without overflow."
+    public()(function)
+
+
+_along(softmax_op)
+_along(log_softmax_op)
+
+
+# ---- negative log-likelihood -------------------------------------------------------------------------------------------------
+def _raw(x: Any) -> Any:
+    return x.array if hasattr(x, "node") else x
+
+
+def _weights(t: Any, w: Any, ignore_index: int, dtype: Any) -> tuple[Any, Any]:
+    """Per sample: its class (0 where ignored) and its weight (0 where ignored)."""
+    valid = t != ignore_index
+    safe = np.where(valid, t, 0)
+    return safe, valid.astype(dtype) if w is None else w[safe] * valid
+
+
+def _places(t: Any) -> tuple[Any, ...]:
+    """numpy index of the element of each sample's class: classes lie in dimension 1."""
+    grid = np.ogrid[tuple(slice(n) for n in t.shape)]
+    return (grid[0], t, *grid[1:])
+
+
+def _nll(F: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
+    safe, weight = _weights(t, w, ignore_index, x.dtype)
+    each = -x[_places(safe)] * weight
+    if reduction == "none":
+        return each
+    total = np.add.reduce(each, axis=None)
+    return total if reduction == "sum" else total / np.add.reduce(weight, axis=None)
+
+
+def _nll_vjp(F: Any, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
+    d = x.dtype if isinstance(x.dtype, np.dtype) else x.dtype.numpy
+    safe, weight = _weights(_raw(t), None if w is None else _raw(w), ignore_index, d)
+    if reduction == "mean":
+        weight = weight / np.add.reduce(weight, axis=None)
+    return F.place(g * -weight, index=_places(safe), shape=x.shape)
+
+
+def explain_target(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
+    x, t = tensors[0].array, tensors[1].array
+    if isinstance(e, IndexError) and t.size:
+        bad = t[(t != attrs["ignore_index"]) & ((t < 0) | (t >= x.shape[1]))]
+        if bad.size:
+            return IndexError(
+                message(
+                    f"Target {int(bad.flat[0])} is out of bounds.",
+                    f"{op.name}: input {describe(x)} has classes 0..{x.shape[1] - 1}, target {describe(t)}",
+                    fix="targets count from 0; the last layer needs one output per class",
+                )
+            )
+    return RuntimeError(message(f"{op.name}: {e}", f"input {describe(x)}, target {describe(t)}"))
+
+
+nll_op = Op(
+    "nll_loss",
+    _nll,
+    vjps=(_nll_vjp, None, None),
+    saves=("y z", "", ""),
+    rule=("−g · weight / Σ weight at the target, 0 elsewhere", None, None),
+    explain=explain_target,
+)
+
+
+def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
+    """Mean of ``-input[i, target[i]]`` over the batch: log-probabilities (N, C, ...) and int64 classes (N, ...).
+
+    ``weight`` (C,) weighs the classes, targets equal to ``ignore_index`` do not count, ``reduction`` is "mean", "sum", "none".
+    Also takes one unbatched sample, (C,) and (). Raises as PyTorch's ``nll_loss``.
+    """
+    check_reduction(reduction)
+    x, t = input.array, target.array
+    if x.ndim == 1 and t.ndim == 0:
+        out = nll_loss(input.reshape(1, -1), target.reshape(1), weight, ignore_index, reduction)
+        return out.reshape(()) if reduction == "none" else out
+    if t.dtype != dtypes.I64:
+        raise RuntimeError(message(f"expected scalar type Long but found {TORCH_TYPES[t.dtype.name]}",
+                                   f"nll_loss: target {describe(target)} must be class indices", fix="target.long()"))
+    if x.ndim < 2 or (x.shape[0], *x.shape[2:]) != t.shape:
+        raise ValueError(
+            message(
+                f"Expected input batch_size ({x.shape[0] if x.ndim else 0}) to match target batch_size "
+                f"({t.shape[0] if t.ndim else 0}).",
+                f"nll_loss: input {describe(input)} (N, C, ...), target {describe(target)} (N, ...)",
+                fix="the target holds one class index per sample, without a class dimension",
+            )
+        )
+    operands = (input, target) if weight is None else (input, target, weight)
+    if weight is not None and weight.array.shape != x.shape[1:2]:
+        raise RuntimeError(message("weight tensor should be defined either for all classes or no classes",
+                                   f"nll_loss: {x.shape[1]} classes, weight {describe(weight)}"))
+    return apply(nll_op, operands, {"reduction": reduction, "ignore_index": ignore_index})
+
+
+def check_reduction(reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{reduction} is not a valid value for reduction; it is 'mean', 'sum' or 'none'")
+
+
+# ---- squared error --------------------------------------------------------------------------------------------------------------
+def _mse(F: Any, x: Any, y: Any, reduction: str) -> Any:
+    d = x - y
+    d = d * d
+    if reduction == "none":
+        return d
+    total = np.add.reduce(d, axis=None)
+    return total if reduction == "sum" else total / d.size if d.size else total * x.dtype.type(np.nan)
+
+
+def _mse_vjp(F: Any, g: Any, x: Any, y: Any, reduction: str) -> Any:
+    d = x - y
+    n = int(np.prod(d.shape)) if reduction == "mean" else 1
+    return g * ((2 / n if n else 0) * d)
+
+
+mse_op = Op(
+    "mse_loss",
+    _mse,
+    vjps=(
+        lambda F, g, out, x, y, reduction: _mse_vjp(F, g, x, y, reduction),
+        lambda F, g, out, x, y, reduction: _mse_vjp(F, g, y, x, reduction),
+    ),
+    saves=("x y", "x y"),
+    result="same",
+    formula="mean((x − y)²)",
+    rule=("g · 2 (x − y) / n", "g · 2 (y − x) / n"),
+)
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """(input - target) ** 2, with the reduction "mean", "sum" or "none"; shapes broadcast."""
+    check_reduction(reduction)
+    return apply(mse_op, (input, target), {"reduction": reduction})

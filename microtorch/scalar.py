@@ -1,0 +1,320 @@
+"""Scalar: one Python float in the graph, for blackboards.
+
+A ``Scalar`` *is* a node (a float never changes, so it needs no handle), and the arithmetic is micrograd's: operators, ``**``,
+``relu tanh exp log sigmoid sin cos ...``, ``.data``, ``.grad``, ``.backward()``. Gradient flows by default, and every Scalar,
+not only the leaves, keeps its ``.grad``; it is None until backward has computed it.
+
+Values and derivatives come from the same rows of formulas.py as the tensor ops. ``Scalar.stack`` and ``Tensor.scalars`` lead
+from one world to the other, within one graph.
+"""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, errors, formulas, inplace, ops
+from .graph import Node, is_library, mode, tick, user_frame
+from .ops import REGISTRY, Op
+from .tensor import Tensor
+
+new = object.__new__
+
+
+class Scalar(Node):
+    """A number with a gradient: ``Scalar(2.0)``, ``Scalar(2.0, label="x")``, ``Scalar(2.0, requires_grad=False)``."""
+
+    __slots__ = ("label", "op")
+
+    def __init__(self, data: Any, label: str = "", requires_grad: bool = True):
+        if isinstance(data, (str, bytes)) or not hasattr(data, "__float__"):
+            raise TypeError(errors.message(f"Scalar() takes a number, not {type(data).__name__}", fix="Scalar(2.0)"))
+        frame = user_frame(sys._getframe(1))
+        _fill(self, float(data), requires_grad, frame.f_code, frame.f_lasti)
+        self.label = label
+
+    @property
+    def data(self) -> float:
+        """The value. A leaf's may be set (``p.data -= lr * p.grad``); backward notices if it needed the old one."""
+        return self.value
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if self.op is not None:
+            raise RuntimeError(
+                errors.message(
+                    f"only a leaf Scalar's data can be set, and this one is the result of {self.op.name}",
+                    fix="change the leaves and compute it again",
+                )
+            )
+        self.value = float(value)
+        inplace.storage_of(self).wrote("data =")
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.needs
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.op is None
+
+    @property
+    def grad_fn(self) -> Scalar | None:
+        """The node itself, or None for a leaf (as Tensor.grad_fn)."""
+        return None if self.op is None else self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def dtype(self) -> Any:
+        return dtypes.F64
+
+    def name(self) -> str:
+        return "AccumulateGrad" if self.op is None else self.op.node.__name__
+
+    def item(self) -> float:
+        """The value as a Python float."""
+        return self.value
+
+    def backward(self, gradient: float = 1.0, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+        """Add the derivative of this Scalar to the ``.grad`` of every Scalar (and leaf tensor) it depends on."""
+        from .autograd import backward
+
+        backward(self, gradient, retain_graph, create_graph)
+
+    def detach(self) -> Scalar:
+        """The same value as a leaf without gradient."""
+        return Scalar(self.value, self.label, requires_grad=False)
+
+    def accumulate(self, g: Any) -> None:
+        self.grad = g if self.grad is None else self.grad + g
+
+    def pull(self, g: Any, graph: Any) -> list[Any]:
+        """The contributions of ``g`` to the inputs' gradients (the engine's inner step, on floats)."""
+        op, inputs = self.op, self.inputs
+        for x in inputs:
+            if x.storage is not None and x.storage.written > self.seq:
+                raise errors.InplaceError(
+                    errors.message(
+                        f"the data of a Scalar was changed after {op.name}, made at {self.where()}, had used it",
+                        f"it is {x.value} now",
+                        fix="set .data after backward(), and compute the result again",
+                    )
+                )
+        attrs = self.attrs or {}
+        if graph is not None:
+            given = [
+                None if not x.needs or f is None else f(RECORDING, g, self, *inputs, **attrs)
+                for x, f in zip(inputs, op.derivatives, strict=True)
+            ]
+            return [d if d is None or type(d) is Scalar else _number(d) for d in given]
+        values = [x.value for x in inputs]
+        out = self.value
+        return [
+            None if not x.needs or f is None else f(g, out, *values, **attrs)
+            for x, f in zip(inputs, op.scalar_derivatives, strict=True)
+        ]
+
+    # ---- Python's number protocol --------------------------------------------------------------------------------------
+    def __float__(self) -> float:
+        return self.value
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __repr__(self) -> str:
+        label = f"{self.label}: " if self.label else ""
+        return f"Scalar({label}data={self.value:g}, grad={self.grad if self.grad is None else format(float(self.grad), 'g')})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else repr(self)
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        return _value(other) == self.value if _comparable(other) else NotImplemented
+
+    def __lt__(self, other: Any) -> Any:
+        return self.value < _value(other) if _comparable(other) else NotImplemented
+
+    def __le__(self, other: Any) -> Any:
+        return self.value <= _value(other) if _comparable(other) else NotImplemented
+
+    def __gt__(self, other: Any) -> Any:
+        return self.value > _value(other) if _comparable(other) else NotImplemented
+
+    def __ge__(self, other: Any) -> Any:
+        return self.value >= _value(other) if _comparable(other) else NotImplemented
+
+    def __getattr__(self, name: str) -> Any:
+        raise errors.unknown("'Scalar' object", name, dir(Scalar))
+
+    @staticmethod
+    def stack(scalars: Iterable[Any], dtype: Any = None) -> Tensor:
+        """A 1-d tensor of Scalars (and numbers); gradient flows back to each."""
+        nodes = tuple([s if type(s) is Scalar else _number(s) for s in scalars])
+        d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
+        t = ops.constant(np.array([s.value for s in nodes], d))
+        m = mode.get()
+        if m.grad and any(s.needs for s in nodes):
+            n = stack_op.node()
+            n.inputs, n.saved, n.value, n.dev, n.needs, n.seq = nodes, nodes, t.array, t.node.dev, True, tick()
+            n.attrs = n.grad = n.hooks = n.storage = None
+            frame = user_frame(sys._getframe(1))
+            n.scope, n.code, n.lasti = m.scope, frame.f_code, frame.f_lasti
+            t.node = n
+        return t
+
+
+def _comparable(x: Any) -> bool:
+    return type(x) is Scalar or isinstance(x, (int, float, np.number))
+
+
+def _value(x: Any) -> float:
+    return x.value if type(x) is Scalar else x
+
+
+def _fill(n: Scalar, value: float, needs: bool, code: Any, lasti: int) -> None:
+    n.value, n.needs, n.code, n.lasti = value, needs, code, lasti
+    n.inputs = n.saved = ()
+    n.op = n.attrs = n.grad = n.hooks = n.storage = n.dev = n.scope = None
+    n.label, n.seq = "", tick()
+
+
+def _number(value: Any) -> Scalar:
+    """A Python number as a Scalar through which no gradient flows."""
+    n = new(Scalar)
+    _fill(n, float(value), False, None, 0)
+    return n
+
+
+# ---- hot path: Scalar arithmetic -------------------------------------------------------------------------------------------
+def _binary(op: Op) -> Callable[..., Any]:
+    getframe, now = sys._getframe, mode.get
+
+    def method(self: Scalar, other: Any) -> Any:
+        if type(other) is not Scalar:
+            if not isinstance(other, (int, float, np.number)):
+                return NotImplemented
+            other = _number(other)
+        n = new(Scalar)
+        m = now()
+        n.value = op.scalar(self.value, other.value)
+        n.op, n.inputs, n.needs, n.scope = op, (self, other), (self.needs or other.needs) and m.grad, m.scope
+        n.saved, n.label = (), ""
+        n.attrs = n.grad = n.hooks = n.storage = n.dev = None
+        f = getframe(1)
+        if is_library[f.f_code.co_filename]:
+            f = user_frame(f)
+        n.code, n.lasti, n.seq = f.f_code, f.f_lasti, tick()
+        return n
+
+    return ops.named(method, op.name)
+
+
+def _unary(op: Op) -> Callable[..., Any]:
+    getframe, now = sys._getframe, mode.get
+    defaults = {k: v for k, v in formulas.ARGUMENTS.get(op.name, {}).items() if v is not None}
+
+    def method(self: Scalar, **attrs: Any) -> Any:
+        n = new(Scalar)
+        m = now()
+        n.value = float(op.scalar(self.value, **attrs))
+        n.op, n.inputs, n.needs, n.scope = op, (self,), self.needs and m.grad, m.scope
+        n.saved, n.label = (), ""
+        n.grad = n.hooks = n.storage = n.dev = None
+        n.attrs = {**defaults, **attrs} or None
+        f = getframe(1)
+        if is_library[f.f_code.co_filename]:
+            f = user_frame(f)
+        n.code, n.lasti, n.seq = f.f_code, f.f_lasti, tick()
+        return n
+
+    return ops.named(method, op.name, op.formula)
+
+
+def _choose(condition: Any, x: Any, y: Any) -> Any:
+    return x if condition else y
+
+
+class Recording:
+    """The namespace F of derivatives on Scalars under create_graph: functions of Scalars that are recorded."""
+
+    where = staticmethod(_choose)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(Scalar, name)
+        return lambda x, *rest: method(x if type(x) is Scalar else _number(x), *rest)
+
+
+RECORDING = Recording()
+
+
+def _reflected(method: Callable[..., Any]) -> Callable[..., Any]:
+    def reflected(self: Scalar, other: Any) -> Any:
+        return method(_number(other), self) if isinstance(other, (int, float, np.number)) else NotImplemented
+
+    return reflected
+
+
+for _name, (_formula, _vjps) in formulas.TABLE.items():
+    if _name != "where":
+        setattr(Scalar, _name, (_unary if len(_vjps) == 1 else _binary)(REGISTRY[_name]))
+for _name, _sign in {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow"}.items():
+    setattr(Scalar, f"__{_sign}__", getattr(Scalar, _name))
+    setattr(Scalar, f"__r{_sign}__", _reflected(getattr(Scalar, _name)))
+Scalar.__neg__ = Scalar.neg  # type: ignore[attr-defined]
+Scalar.__abs__ = Scalar.abs  # type: ignore[attr-defined]
+
+
+# ---- between the two worlds ---------------------------------------------------------------------------------------------------
+def _unstack_gradient(F: Any, g: Any, node: Node) -> list[Any]:
+    return elements(g) if hasattr(g, "node") else g.tolist()
+
+
+def _element_gradient(F: Any, g: Any, node: Any) -> list[Any]:
+    """Zeros in the tensor's shape, with g at the element."""
+    x, index = node.inputs[0], node.attrs["index"]
+    if type(g) is Scalar:
+        return [_place(Scalar.stack([g], dtypes.FROM_NUMPY[x.dtype]).reshape(()), index=index, shape=x.shape)]
+    out = np.zeros(x.shape, x.dtype)
+    out[index] = g
+    return [out]
+
+
+def _place(g: Any, **attrs: Any) -> Any:
+    return ops.apply(REGISTRY["place"], (g,), attrs)
+
+
+stack_op = Op("stack_scalars", lambda F, *x: np.array(x), joint=_unstack_gradient, rule=("its element of g",))
+stack_op.reads_anything = False
+element_op = Op("element", lambda F, x, index: x[index], joint=_element_gradient, rule=("g at the element, 0 elsewhere",))
+
+
+def elements(t: Tensor) -> Any:
+    """The elements of a tensor as (nested lists of) Scalars in the same graph; gradient flows back to the tensor."""
+    if t.node.dev.device.type != "cpu":
+        t = t.cpu()
+    m = mode.get()
+    frame = user_frame(sys._getframe(1))
+
+    def take(index: tuple[int, ...]) -> Any:
+        if len(index) < t.array.ndim:
+            return [take((*index, i)) for i in range(t.array.shape[len(index)])]
+        n = new(Scalar)
+        _fill(n, float(t.array[index]), t.node.needs and m.grad, frame.f_code, frame.f_lasti)
+        n.op, n.inputs, n.attrs, n.scope = element_op, (t.node,), {"index": index}, m.scope
+        return n
+
+    return take(())
+
+
+Tensor.scalars = elements  # type: ignore[attr-defined]
+ops.COERCE[Scalar] = lambda s: Scalar.stack([s]).reshape(())
