@@ -1,8 +1,10 @@
 """torch.nn: modules, layers, losses, initial values; numbers recorded from PyTorch 2.13 (CPU)."""
 
 import copy
+import gc
 import pickle
 import warnings
+import weakref
 from collections import OrderedDict
 
 import pytest
@@ -516,6 +518,27 @@ def test_error_names_the_layer_and_its_path():
     assert text.count("raised in ") == 1 and "raised in Sequential.body.fc1: Linear(" in text
 
 
+def test_nodes_know_the_modules_that_made_them():
+    class Deep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(2, 2)])
+            self.layers.append(nn.Sequential(nn.Tanh()))
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = layer(x)
+            return x * 2
+
+    net = Deep()
+    y = net(torch.ones(1, 2))
+    tanh = y.grad_fn.inputs[0]
+    assert [scope.label for scope in y.grad_fn.scope.path()] == ["Deep"]
+    assert [scope.label for scope in tanh.scope.path()] == ["Deep", "layers.1", "0"]
+    assert tanh.scope.module() is net.layers[1][0]
+    assert (y * 1).grad_fn.scope is None
+
+
 def test_repr():
     assert repr(Net()) == (
         "Net(\n"
@@ -621,6 +644,18 @@ def test_copies():
     back = pickle.loads(pickle.dumps(net))
     assert torch.equal(back.fc1.weight, net.fc1.weight) and isinstance(back.fc1.weight, nn.Parameter)
     assert back.fc1.weight.requires_grad
+
+
+def test_modules_are_freed_by_reference_counting():
+    gc.disable()
+    try:
+        net = Net()
+        net(torch.ones(1, 3)).sum().backward()
+        gone = weakref.ref(net), weakref.ref(net.fc1.weight)
+        del net
+        assert [ref() for ref in gone] == [None, None]
+    finally:
+        gc.enable()
 
 
 # ---------------------------------------------------------------- state

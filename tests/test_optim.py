@@ -301,6 +301,17 @@ def test_scheduler_state():
     assert (other.T_max, other.last_epoch, other.get_last_lr()) == (10, 3, scheduler.get_last_lr())
 
 
+def test_copy_of_an_optimizer():
+    optimizer = optim.SGD([parameter(1.0)], lr=0.1, momentum=0.9)
+    scheduler = lr_scheduler.StepLR(optimizer, 2)
+    twin = copy.deepcopy(optimizer)
+    (q,) = twin.param_groups[0]["params"]
+    q.grad = torch.ones(1)
+    twin.step()
+    assert q.item() == pytest.approx(0.9)
+    assert optimizer.param_groups[0]["params"][0].item() == 1.0 and scheduler.last_epoch == 0
+
+
 def test_scheduler_keeps_the_optimizer_free_of_cycles():
     gc.disable()
     try:

@@ -49,7 +49,7 @@ class _Numbered(Module):
 
     def __setitem__(self, index: int, module: Module) -> None:
         self._check(module)
-        self._modules[list(self._modules)[self._index(index)]] = module
+        self.add_module(list(self._modules)[self._index(index)], module)
 
     def __delitem__(self, index: int | slice) -> None:
         names = list(self._modules)
@@ -102,6 +102,19 @@ class _Numbered(Module):
         return found
 
 
+class _Uncalled(Module):
+    """What ModuleList and ModuleDict share: they have no forward, so pictures name their children `layers.0`."""
+
+    def _label(self, label: str) -> None:
+        super()._label(label)
+        for name, child in self._modules.items():
+            if child is not None:
+                child._label(self._child_label(name))
+
+    def _child_label(self, name: str) -> str:
+        return name if self._scope_label == type(self).__name__ else f"{self._scope_label}.{name}"
+
+
 class Sequential(_Numbered):
     """Modules in a row: Sequential(a, b)(x) is b(a(x)).
 
@@ -133,7 +146,7 @@ class Sequential(_Numbered):
         return self.extend(other)
 
 
-class ModuleList(_Numbered):
+class ModuleList(_Uncalled, _Numbered):
     """A list of modules; it has no forward: the module that owns it loops over it."""
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
@@ -168,7 +181,7 @@ class ModuleList(_Numbered):
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 
 
-class ModuleDict(Module):
+class ModuleDict(_Uncalled):
     """A dict of modules, in order of insertion; it has no forward."""
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:

@@ -50,7 +50,7 @@ class Module:
             _modules={},
             _forward_hooks=OrderedDict(),
             _forward_pre_hooks=OrderedDict(),
-            _label=type(self).__name__,
+            _scope_label=type(self).__name__,
         )
 
     # ---------------------------------------------------------------- calling
@@ -61,7 +61,7 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # Hot path: this runs once per layer per step.  A try block costs nothing unless something is raised.
-        token = graph.enter_scope(weakref.ref(self), self._label)
+        token = graph.enter_scope(weakref.ref(self), self._scope_label)
         try:
             if self._forward_pre_hooks or self._forward_hooks:
                 return hooks.call_with_hooks(self, args, kwargs)
@@ -122,8 +122,17 @@ class Module:
             raise TypeError(f"{_typename(module)} is not a Module subclass")
         self._check_name("module", name, "_modules")
         self._modules[name] = module
+        if module is not None:
+            module._label(self._child_label(name))
 
     register_module = add_module
+
+    def _label(self, label: str) -> None:
+        """Take the name under which this module's nodes are grouped in pictures: its name in its parent."""
+        self.__dict__["_scope_label"] = label
+
+    def _child_label(self, name: str) -> str:
+        return name
 
     def _check_name(self, kind: str, name: Any, store: str) -> None:
         if store not in self.__dict__:
@@ -151,6 +160,7 @@ class Module:
             return
         if isinstance(value, Module):
             self._bind("_modules", "module", name, value)
+            value._label(self._child_label(name))
             return
         # A name that already is a parameter, child or buffer keeps its role: only None may empty it.
         for store, kind, wanted in _ROLES:
@@ -176,12 +186,15 @@ class Module:
         self.__dict__[store][name] = value
 
     def __getattr__(self, name: str) -> Any:
-        # Called only when `name` is neither an instance nor a class attribute.
+        # Called only when `name` is neither an instance nor a class attribute. Hot path: every `self.fc1` comes here.
         d = self.__dict__
-        for store in ("_parameters", "_modules", "_buffers"):
-            entries = d.get(store)
-            if entries is not None and name in entries:
+        try:
+            if name in (entries := d["_modules"]) or name in (entries := d["_parameters"]):
                 return entries[name]
+            if name in (entries := d["_buffers"]):
+                return entries[name]
+        except KeyError:
+            pass  # Module.__init__ has not run
         text = f"'{type(self).__name__}' object has no attribute '{name}'"
         if "_modules" not in d:
             text += ". super().__init__() has not been called: make it the first line of __init__"

@@ -110,7 +110,7 @@ def _count_steps(optimizer: Optimizer) -> None:
     def counted(*args: Any, **kwargs: Any) -> Any:
         self = owner()
         self._opt_called = True
-        del self.step  # seen once: from now on step() is the class's own again
+        self.__dict__.pop("step", None)  # seen once: from now on step() is the class's own again
         return step(self, *args, **kwargs)
 
     optimizer.step = counted

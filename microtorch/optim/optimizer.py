@@ -129,6 +129,9 @@ class Optimizer:
             for new, own in zip(saved, self.param_groups, strict=True)
         ]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
     def _params(self) -> list[Tensor]:
         return [param for group in self.param_groups for param in group["params"]]
 
