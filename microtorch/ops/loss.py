@@ -6,6 +6,7 @@ whose two derivatives multiply out to the formula of the textbooks: ``softmax(x)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -121,14 +122,22 @@ def explain_target(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exc
     return RuntimeError(message(f"{op.name}: {e}", f"input {describe(x)}, target {describe(t)}"))
 
 
-nll_op = Op(
-    "nll_loss",
-    _nll,
-    vjps=(_nll_vjp, None, None),
-    saves=("y z", "", ""),
-    rule=("−g · weight / Σ weight at the target, 0 elsewhere", None, None),
-    explain=explain_target,
-)
+@cache
+def _nll_of(n: int) -> Op:
+    """The op of n inputs: what is not there (the weight) cannot be read."""
+    return Op(
+        "nll_loss",
+        _nll,
+        vjps=(_nll_vjp, None, None)[:n],
+        saves=("y" if n == 2 else "y z", "", "")[:n],
+        rule=("−g · weight / Σ weight at the target, 0 elsewhere", None, None)[:n],
+        explain=explain_target,
+        family=_nll_of if n == 3 else None,
+        register=n == 3,
+    )
+
+
+nll_op = _nll_of(3)
 
 
 def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
