@@ -33,9 +33,9 @@ def check_leaf(t: Any, name: str) -> None:
     """Raise unless ``t`` may be written under gradient recording."""
     if not mode.get().grad:
         return
-    base = t if t.view is None else t.view[0]
+    base = t if t.origin is None else t.origin[0]
     if base.node.needs and base.node.op is None:
-        what = "a leaf Variable that requires grad" if t.view is None else "a view of a leaf Variable that requires grad"
+        what = "a leaf Variable that requires grad" if t.origin is None else "a view of a leaf Variable that requires grad"
         raise errors.InplaceError(
             errors.message(
                 f"{what} is being used in an in-place operation.",
@@ -109,19 +109,19 @@ def rebind(target: Any, outcome: Any, writer: str) -> None:
     old = target.node
     if type(old.value) is not tuple and old.value is target.array:
         old.value = old.value.copy()  # the picture of the graph keeps showing what the node was
-    if target.view is None:
+    if target.origin is None:
         write(target, outcome.array, writer)
         _adopt(target, outcome.node, old.storage)
         _rederive(target)
         return
-    base, chain = target.view
+    base, chain = target.origin
     previous = base.node
     if type(previous.value) is not tuple and previous.value is base.array:
         previous.value = previous.value.copy()
     write(target, outcome.array, writer)
     _adopt(base, _copy_slices(base, previous, outcome.node, chain), previous.storage)
     _rederive(base)
-    if target.view is not None and target.node is old:  # made under no_grad or otherwise not listed
+    if target.origin is not None and target.node is old:  # made under no_grad or otherwise not listed
         _derive(target, base)
 
 
@@ -136,7 +136,7 @@ def _adopt(t: Any, node: Any, storage: Storage) -> None:
 def _rederive(base: Any) -> None:
     for ref in list(base.node.storage.views):
         view = ref()
-        if view is not None and view.view is not None and view.view[0] is base:
+        if view is not None and view.origin is not None and view.origin[0] is base:
             _derive(view, base)
 
 
@@ -147,7 +147,7 @@ def _derive(view: Any, base: Any) -> None:
         view.node = ops.constant_node(view.array, parent.dev)
         view.node.storage = parent.storage
         return
-    for op, attrs in view.view[1]:
+    for op, attrs in view.origin[1]:
         array = op.kernels[parent.dev](parent.value, **(attrs or {}))
         n = op.node()
         n.inputs = n.saved = (parent,)

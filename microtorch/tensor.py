@@ -1,6 +1,6 @@
 """Tensor: the handle a user holds on a node of the graph.
 
-A handle has three slots: ``node`` (the value's place in the graph), ``array`` (its memory) and ``view`` (where the memory
+A handle has three slots: ``node`` (the value's place in the graph), ``array`` (its memory) and ``origin`` (where the memory
 came from, if it is another tensor's). The graph never points back at handles, so a graph is freed by reference counting.
 The arithmetic is not here: ``ops.install`` puts the method of every op on this class.
 """
@@ -53,7 +53,7 @@ class AccumulateGrad(Node):
         t = self.handle()
         if t is None:
             t = new(Tensor)
-            t.array, t.view, t.node = self.value, None, self
+            t.array, t.origin, t.node = self.value, None, self
         return t
 
     def accumulate(self, g: Any) -> None:
@@ -102,13 +102,13 @@ class Tensor:
     ``Tensor(2, 3)`` and ``Tensor([1, 2])`` work as PyTorch's legacy constructor does: uninitialised sizes, or float32 data.
     """
 
-    __slots__ = ("__weakref__", "array", "node", "view")
+    __slots__ = ("__weakref__", "array", "node", "origin")
     __array_priority__ = 1000  # so that numpy leaves ndarray * tensor to us
     __hash__ = object.__hash__
 
     array: Any
     node: Node
-    view: Any
+    origin: Any
 
     def __init__(self, *data: Any):
         if all(isinstance(d, int) for d in data):
@@ -119,7 +119,7 @@ class Tensor:
         else:
             raise TypeError(errors.message("new(): invalid arguments", fix="torch.tensor([...]) makes a tensor of numbers"))
         made = constant(array)
-        self.array, self.view, self.node = array, None, made.node
+        self.array, self.origin, self.node = array, None, made.node
 
     # ---- what it is -------------------------------------------------------------------------------------------------
     @property
@@ -296,7 +296,7 @@ class Tensor:
 
     def detach_(self) -> Tensor:
         """Cut this tensor from its graph."""
-        if self.view is not None:
+        if self.origin is not None:
             raise RuntimeError(errors.message("Can't detach views in-place. Use detach() instead."))
         storage = self.node.storage
         self.node = ops.constant_node(self.array, self.node.dev)
@@ -324,11 +324,11 @@ class Tensor:
 
     @property
     def _base(self) -> Tensor | None:
-        return None if self.view is None else self.view[0]
+        return None if self.origin is None else self.origin[0]
 
     def is_view(self) -> bool:
         """Is its memory another tensor's? (PyTorch: ``_is_view``.)"""
-        return self.view is not None
+        return self.origin is not None
 
     _is_view = is_view
 
@@ -540,7 +540,7 @@ class Tensor:
 def _rebuild(cls: type, array: Any, requires_grad: bool) -> Any:
     t = new(cls)
     made = constant(array)
-    t.array, t.view, t.node = array, None, made.node
+    t.array, t.origin, t.node = array, None, made.node
     if requires_grad:
         leaf(t)
     return t

@@ -44,7 +44,7 @@ class _Recording:
 
 def _handle(node: Node, array: Any) -> Tensor:
     t = object.__new__(Tensor)
-    t.array, t.view, t.node = array, None, node
+    t.array, t.origin, t.node = array, None, node
     return t
 
 

@@ -97,7 +97,7 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
         if entry.storage is not None and entry.storage.written > node.seq:
             raise engine.stale_error(node, entry.node or node, None)
         t = new(Tensor)
-        t.array, t.view = entry.array, None
+        t.array, t.origin = entry.array, None
         t.node = entry.node if entry.node is not None else _output_node(node, entry.output, entry.array)
         out.append(t)
     return tuple(out)
@@ -197,7 +197,7 @@ def _wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -
     if not isinstance(y, Tensor):
         return y
     t = new(Tensor)
-    t.array, t.view = (y.array.copy() if any(y is a for a in args) else y.array), None
+    t.array, t.origin = (y.array.copy() if any(y is a for a in args) else y.array), None
     if any(y is x for x in ctx._non_differentiable) or y.array.dtype.kind != "f":
         t.node = constant_node(t.array, node.dev)
     else:

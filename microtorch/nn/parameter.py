@@ -28,7 +28,7 @@ class Parameter(Tensor):
                 )
             )
         plain = data.detach()
-        self.array, self.view, self.node = plain.array, None, plain.node
+        self.array, self.origin, self.node = plain.array, None, plain.node
         if requires_grad:
             leaf(self)
 

@@ -181,7 +181,7 @@ def record(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] | None, out: An
     """A handle on ``out``, with a node of ``op`` if a gradient flows, else a constant."""
     nodes = tuple([t.node for t in tensors])
     t = new(Tensor)
-    t.array, t.view = out, None
+    t.array, t.origin = out, None
     m = mode.get()
     if m.grad and op.differentiable and any([x.needs for x in nodes]) and out.dtype.kind == "f":
         n = op.node()
@@ -221,7 +221,7 @@ def constant_node(value: Any, dev: Any) -> Constant:
 def constant(array: Any, dev: Any = cpu) -> Any:
     """A Tensor on ``array`` (shared, not copied) without gradient."""
     t = new(Tensor)
-    t.array, t.view, t.node = array, None, constant_node(array, dev)
+    t.array, t.origin, t.node = array, None, constant_node(array, dev)
     return t
 
 
@@ -234,8 +234,8 @@ def link_view(t: Any, parent: Any, op: Op, attrs: dict[str, Any] | None) -> None
     if node.storage is None:
         node.storage = Storage()
     t.node.storage = node.storage
-    base, chain = parent.view if parent.view is not None else (parent, ())
-    t.view = (base, (*chain, (op, attrs)))
+    base, chain = parent.origin if parent.origin is not None else (parent, ())
+    t.origin = (base, (*chain, (op, attrs)))
     node.storage.add_view(weakref(t))
 
 
@@ -318,7 +318,7 @@ def unary(op: Op) -> Callable[..., Any]:
         if type(out) is not ndarray:
             out = dev.array(out)
         t = new(plain)
-        t.array, t.view = out, None
+        t.array, t.origin = out, None
         if a.needs and (m := now()).grad:
             n = node_type()
             n.inputs = inputs = (a,)
@@ -367,7 +367,7 @@ def binary(op: Op) -> Callable[..., Any]:
         if type(out) is not ndarray:
             out = dev.array(out)
         t = new(plain)
-        t.array, t.view = out, None
+        t.array, t.origin = out, None
         if (a.needs or b.needs) and (m := now()).grad:
             n = node_type()
             n.inputs = inputs = (a, b)

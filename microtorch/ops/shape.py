@@ -118,7 +118,7 @@ def view(input: Any, *shape: Any) -> Any:
         return constant(input.array.view(shape[0].numpy), input.node.dev)
     size = shape_of(shape, "view")
     out = apply(reshape_op, (input,), {"shape": size})
-    if out.view is None and out.array.size:
+    if out.origin is None and out.array.size:
         raise RuntimeError(
             message(
                 "view size is not compatible with input tensor's size and stride (at least one dimension spans across "
