@@ -34,13 +34,22 @@ def check_leaf(t: Any, name: str) -> None:
     if not mode.get().grad:
         return
     base = t if t.origin is None else t.origin[0]
-    if base.node.needs and base.node.op is None:
+    if any(x.node.needs and x.node.op is None for x in (t, base)):
         what = "a leaf Variable that requires grad" if t.origin is None else "a view of a leaf Variable that requires grad"
         raise errors.InplaceError(
             errors.message(
                 f"{what} is being used in an in-place operation.",
                 f"{name}_ on {errors.describe(t)}",
                 fix="update it under torch.no_grad(), or write x = x + ... instead",
+            )
+        )
+    if base.node.needs and not t.node.needs:  # the write would change base without base's gradient knowing
+        raise errors.InplaceError(
+            errors.message(
+                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this "
+                "use case is ambiguous and error-prone, it is forbidden.",
+                f"{name}_ on {errors.describe(t)}, a view of {errors.describe(base)}",
+                fix="make the view with gradient enabled, or write under torch.no_grad() as well",
             )
         )
 
@@ -167,8 +176,10 @@ def _region(x: Any, chain: tuple[tuple[Op, Any], ...], F: Any) -> Any:
     return x
 
 
-def _copy_slices_forward(F: Any, base: Any, value: Any, chain: Any) -> Any:
-    out = base.copy()
+def _copy_slices_forward(F: Any, base: Any, value: Any, chain: Any, order: Any) -> Any:
+    # laid out in memory as the base was: in another order, reshape would give a copy where it gave a view
+    out = np.empty(tuple([base.shape[i] for i in order]), base.dtype).transpose(np.argsort(order))
+    out[...] = base
     _region(out, chain, F)[...] = value
     return out
 
@@ -177,8 +188,8 @@ copy_slices_op = Op(
     "copy_slices",
     _copy_slices_forward,
     vjps=(
-        lambda F, g, out, base, value, chain: F.copy_slices(g, F.zero(g), chain=chain),
-        lambda F, g, out, base, value, chain: _region(g, chain, F),
+        lambda F, g, out, base, value, chain, order: F.copy_slices(g, F.zero(g), chain=chain, order=order),
+        lambda F, g, out, base, value, chain, order: _region(g, chain, F),
     ),
     rule=("g, with 0 in the region", "g in the region"),
     torch_name="CopySlices",
@@ -188,8 +199,9 @@ copy_slices_op.node.__name__ = copy_slices_op.node.__qualname__ = "CopySlices"
 
 def _copy_slices(base: Any, previous: Any, value: Any, chain: Any) -> Any:
     n = copy_slices_op.node()
+    order = tuple(sorted(range(base.array.ndim), key=lambda i: -abs(base.array.strides[i])))
     n.inputs = n.saved = (previous, value)
-    n.attrs, n.value, n.dev, n.needs, n.seq = {"chain": chain}, base.array, previous.dev, True, tick()
+    n.attrs, n.value, n.dev, n.needs, n.seq = {"chain": chain, "order": order}, base.array, previous.dev, True, tick()
     n.scope, n.grad, n.hooks, n.storage = mode.get().scope, None, None, None
     n.code, n.lasti = value.code, value.lasti
     return n
@@ -281,7 +293,8 @@ def methods() -> dict[str, Callable[..., Any]]:
 
         def method(self: Any, *args: Any, **kwargs: Any) -> Any:
             check_leaf(self, name)
-            return copy_(self, function(self, *args, **kwargs))
+            # on a copy, for what its derivative reads of the old value is about to be overwritten
+            return copy_(self, function(self.clone() if self.node.needs else self, *args, **kwargs))
 
         return ops.named(method, f"{name}_", f"In-place {name}.")
 

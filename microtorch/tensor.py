@@ -92,7 +92,7 @@ def leaf(t: Tensor) -> None:
     n.inputs = n.saved = ()
     n.attrs = n.hooks = n.code = n.scope = None
     n.value, n.dev, n.needs, n.seq, n.lasti = t.array, old.dev, True, tick(), 0
-    n.grad, n.storage, n.handle = old.grad, old.storage, ref(t)
+    n.grad, n.storage, n.handle = old.grad, inplace.storage_of(old), ref(t)  # nodes made before may read the memory
     t.node = n
 
 
@@ -211,7 +211,7 @@ class Tensor:
                     )
                 )
             self.node = ops.constant_node(self.array, node.dev)
-            self.node.grad, self.node.storage = node.grad, node.storage
+            self.node.grad, self.node.storage = node.grad, inplace.storage_of(node)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set requires_grad and return the tensor."""
@@ -298,7 +298,7 @@ class Tensor:
         """Cut this tensor from its graph."""
         if self.origin is not None:
             raise RuntimeError(errors.message("Can't detach views in-place. Use detach() instead."))
-        storage = self.node.storage
+        storage = inplace.storage_of(self.node)
         self.node = ops.constant_node(self.array, self.node.dev)
         self.node.storage = storage
         return self

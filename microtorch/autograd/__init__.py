@@ -186,7 +186,9 @@ def _seed(root: Any, g: Any, create_graph: bool) -> Any:
         )
     if g.array.dtype != root.array.dtype:
         g = g.to(root.dtype)
-    return g if create_graph else g.array
+    if create_graph:
+        return g
+    return g.array.copy() if node.op is None else g.array  # a leaf keeps what it is given, and adds to it in place
 
 
 def _run(roots: list[Any], seeds: list[Any], retain: bool, create_graph: bool, targets: Any) -> dict[Node, Any]:

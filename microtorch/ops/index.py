@@ -117,8 +117,15 @@ def _place(F: Any, g: Any, index: Any, shape: Any) -> Any:
 _read = lambda F, x, index: x[index]  # noqa: E731
 _read_vjp = (lambda F, g, out, x, index: F.place(g, index=index, shape=x.shape),)
 _rule = ("g at the index, 0 elsewhere",)
+
+
+def _select(F: Any, x: Any, index: Any) -> Any:
+    out = x[index]
+    return out if type(out) is np.ndarray else x[(*index, ...)]  # one element as a view of 0 dimensions, not its value
+
+
 slice_op = Op("slice", _read, vjps=_read_vjp, rule=_rule, view=True, explain=explain_index)
-select_op = Op("select", _read, vjps=_read_vjp, rule=_rule, view=True, explain=explain_index)
+select_op = Op("select", _select, vjps=_read_vjp, rule=_rule, view=True, explain=explain_index)
 index_op = Op("index", _read, vjps=_read_vjp, rule=_rule, explain=explain_index)
 Op("getitem", _read, vjps=_read_vjp, rule=_rule, explain=explain_index)  # for derivatives: either kind of index
 Op("place", _place, vjps=(lambda F, g, out, x, index, shape: F.getitem(g, index=index),), rule=("g at the index",))

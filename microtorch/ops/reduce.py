@@ -121,7 +121,7 @@ std_op = Op(
     "std",
     lambda F, x, dim, correction, keepdim: F.sqrt(_var(F, x, dim, correction, keepdim)),
     vjps=(
-        lambda F, g, out, x, dim, correction, keepdim: keep(F, g / out, x, dim)
+        lambda F, g, out, x, dim, correction, keepdim: keep(F, F.where(out == 0, 0, g / F.where(out == 0, 1, out)), x, dim)
         * _centred(F, x, dim)
         * (1 / max(count(x, dim) - correction, 0) if count(x, dim) > correction else math.nan),
     ),

@@ -89,7 +89,10 @@ permute_op = Op(
 
 
 def _expand(F: Any, x: Any, shape: tuple[int, ...]) -> Any:
-    return np.broadcast_to(x, shape)
+    out = np.broadcast_to(x, shape)  # read-only
+    if x.flags.writeable and out.size == x.size:  # nothing is repeated, so it can be written as any view
+        out.flags.writeable = True
+    return out
 
 
 expand_op = Op(  # the derivative is g itself: the engine sums it down to the input's shape
