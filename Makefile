@@ -21,7 +21,7 @@ setup:
 
 demo: setup
 	@$(PY) -m microtorch.demo
-	@echo "Next: open the pictures named above, then README.md; 'make test' checks this machine."
+	@echo "      'make test' checks this machine; README.md says what else there is."
 
 test: setup
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS); status=$$?; \
@@ -35,6 +35,6 @@ lint: setup
 	@$(PY) -m ruff check .
 
 clean:
-	rm -rf .venv build dist *.egg-info out .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info out demo_output .pytest_cache .ruff_cache .hypothesis
 	rm -f microtorch/_core.* ext/*.o
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

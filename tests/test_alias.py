@@ -1,0 +1,126 @@
+"""`microtorch run`: a script for torch runs as it would under python, and nothing of it is left afterwards."""
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import microtorch
+from microtorch import alias
+from microtorch.__main__ import main
+
+ROOT = Path(microtorch.__file__).parent.parent
+
+
+def write(folder, text, name="script.py"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_all_ways_to_import_give_the_same_modules(tmp_path):
+    script = write(
+        tmp_path,
+        """
+import torch, torch.nn as nn, torchvision
+import torch.nn.functional as F
+import torch.optim.lr_scheduler as schedules
+from torch import optim
+from torch.utils.data import DataLoader
+from torchvision.datasets import Digits
+import torchvision.transforms
+found = [torch, nn, F, schedules, optim, torchvision, torchvision.transforms]
+""",
+    )
+    found = alias.run(script)["found"]
+    names = "microtorch .nn .nn.functional .optim.lr_scheduler .optim .vision .vision.transforms".split()
+    for module, name in zip(found, names, strict=True):
+        assert module is sys.modules["microtorch" + name.removeprefix("microtorch")]
+        assert module.__spec__.name == module.__name__  # the alias's spec did not stay on the module
+
+
+def test_the_script_is_main(tmp_path):
+    (tmp_path / "helper.py").write_text("import torch\nzero = torch.zeros(2)", encoding="utf-8")
+    script = write(
+        tmp_path,
+        """
+import sys, helper
+from dataclasses import dataclass
+@dataclass
+class Point: x: int        # looks its module up in sys.modules
+assert __name__ == "__main__" and sys.modules["__main__"].__dict__ is globals()
+seen = sys.argv, sys.path[0], __file__, Point.__annotations__["x"], __builtins__.len
+""",
+    )
+    before = list(sys.argv), list(sys.path), sys.modules["__main__"], list(sys.meta_path)
+    seen = alias.run(script, ["--lr", "0.1"])["seen"]
+    # the annotation is a type, not a string: alias.py's __future__ imports are not the script's
+    assert seen == ([str(script), "--lr", "0.1"], str(tmp_path), str(script), int, len)
+    assert (sys.argv, sys.path, sys.modules["__main__"], sys.meta_path) == before
+    assert "helper" not in sys.modules  # it holds microtorch under the name torch
+
+
+def test_a_torch_that_is_there_comes_back(tmp_path, monkeypatch):
+    other, part = types.ModuleType("torch"), types.ModuleType("torch.nn")
+    monkeypatch.setitem(sys.modules, "torch", other)
+    monkeypatch.setitem(sys.modules, "torch.nn", part)
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    script = write(tmp_path, "import torch, torchvision, torch.nn.functional\nraise SystemExit(torch.__name__)")
+    with pytest.raises(SystemExit, match="microtorch"):
+        alias.run(script)
+    assert sys.modules["torch"] is other and sys.modules["torch.nn"] is part
+    assert not {"torchvision", "torch.nn.functional"} & set(sys.modules)
+
+
+def test_a_module_that_microtorch_lacks(tmp_path):
+    script = write(tmp_path, "import torch.nn.functionl")
+    with pytest.raises(ModuleNotFoundError, match=r"torch\.nn\.functionl.*Did you mean 'torch\.nn\.functional'"):
+        alias.run(script)
+    # modules that are no part of PyTorch are found under no second name, and none is loaded twice
+    script = write(tmp_path, "try:\n    import torch._dynamo\nexcept ImportError as error:\n    name = error.name")
+    assert alias.run(script)["name"] == "torch._dynamo"
+
+
+def test_nodes_name_the_script_s_line(tmp_path):
+    script = write(tmp_path, "import torch\nx = torch.ones(2, requires_grad=True)\ny = (\n    x * 3)\n")
+    site = alias.run(script)["y"].grad_fn.where()
+    assert (site.file, site.line) == (str(script), 4)
+
+
+def test_the_command_shows_the_script_s_own_traceback(tmp_path, capsys):
+    script = write(tmp_path, "import sys\nprint(sys.argv[1:])\n1 / 0\n")
+    assert main(["run", str(script), "--help", "x"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "['--help', 'x']\n"
+    assert "ZeroDivisionError" in printed.err and "alias.py" not in printed.err
+    assert f'File "{script}", line 3' in printed.err
+    script.write_text("import sys; sys.exit(3)", encoding="utf-8")
+    with pytest.raises(SystemExit) as stop:
+        main(["run", str(script)])
+    assert stop.value.code == 3
+    with pytest.raises(SystemExit):
+        main(["run", str(tmp_path / "none.py")])
+    assert "no file" in capsys.readouterr().err
+
+
+def test_the_command_explains_itself(capsys):
+    assert main([]) == 0
+    overview = capsys.readouterr().out
+    assert all(command in overview for command in ("demo", "run", "doctor", "--version"))
+    with pytest.raises(SystemExit) as stop:
+        main(["dmeo"])
+    assert stop.value.code == 2 and "Did you mean 'demo'?" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"microtorch {microtorch.__version__}\n"
+
+
+def test_as_a_process(tmp_path):
+    """In a process of its own, where the script is the only one to import anything."""
+    script = write(tmp_path, "import torch\nprint(torch.tensor([1.0, 2.0]).sum().item(), torch.__name__)\n")
+    command = [sys.executable, "-m", "microtorch", "run", script.name]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3.0 microtorch\n", "")
