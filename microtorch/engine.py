@@ -46,70 +46,81 @@ def run(
     order = in_order(roots)
     wanted = None if targets is None else leading_to(targets, order)
     captured: dict[Node, Any] = {}
-
-    # hot path: this loop is half of the time of a small training step
-    while order:
+    plain = graph is None and observe is None
+    while order:  # hot path: half of the time of a small training step; hence local names, inline steps, zip without strict
         node = order.pop()
         g = grads.pop(node, None)
         if g is None:
             continue
-        if node.hooks is not None:
+        op, hooks, F = node.op, node.hooks, node.dev
+        if hooks is not None:
             g = before(node, g)
-        op = node.op
-        if targets is not None:
-            if node in targets:
+        if wanted is not None:
+            if node in targets:  # type: ignore[operator]
                 captured[node] = g
-            if op is None or node not in wanted:  # type: ignore[operator]
+            if op is None or node not in wanted:
+                continue
+        elif F is None:  # a Scalar: every one shows its gradient, and its step is generated (scalar.py)
+            node.grad = g if node.grad is None else node.grad + g
+            if op is None:
+                continue
+            if plain and hooks is None and op.joint is None:
+                op.scalar_backward(node, g, grads)
                 continue
         elif op is None:
             node.accumulate(g)  # type: ignore[attr-defined]
             continue
-        elif node.dev is None:
-            node.accumulate(g)  # type: ignore[attr-defined]  # every Scalar shows its gradient
         inputs, saved = node.inputs, node.saved
         if saved is None:
             if op.reads_anything:
                 raise freed_error(node)
             saved = inputs
-        contributions: list[Any] = []
-        if op.joint is not None:
-            contributions = op.joint(node.dev if graph is None else graph, g, node)
-        elif node.dev is None:
-            contributions = node.pull(g, graph)  # type: ignore[attr-defined]
+        if F is None and wanted is None:
+            node.grad = g if node.grad is None else node.grad + g  # a Scalar: every one shows its gradient
+            if plain and hooks is None and op.joint is None:
+                op.scalar_backward(node, g, grads)
+                continue
+        contributions: list[Any] | None = [] if observe is not None or hooks is not None else None
+        if op.joint is not None or F is None:
+            contributions = op.joint(graph or F, g, node) if op.joint is not None else node.pull(g, graph)  # type: ignore[attr-defined]
         else:
-            out, F, attrs, seq = node.value, node.dev, node.attrs, node.seq
+            out, attrs, seq = node.value, node.attrs, node.seq
             if graph is not None:
                 F = graph
                 out, saved = graph.lift(node, saved)
-            reads, reads_out, vjps = op.reads, op.reads_out, op.derivatives
-            for i, x in enumerate(inputs):
+            for x, (vjp, reads) in zip(inputs, op.plan):  # noqa: B905
                 if not x.needs or wanted is not None and x not in wanted:
-                    contributions.append(None)
+                    if contributions is not None:
+                        contributions.append(None)
                     continue
-                for j in reads[i]:  # nothing that this derivative reads may have been overwritten since
-                    storage = inputs[j].storage
+                for i in reads:  # nothing that this derivative reads may have been overwritten since (-1: the output)
+                    storage = inputs[i].storage if i >= 0 else node.storage
                     if storage is not None and storage.written > seq:
-                        raise stale_error(node, inputs[j], j)
-                if reads_out[i] and node.storage is not None and node.storage.written > seq:
-                    raise stale_error(node, node, None)
-                d = vjps[i](F, g, out, *saved) if attrs is None else vjps[i](F, g, out, *saved, **attrs)
+                        raise stale_error(node, inputs[i] if i >= 0 else node, i)
+                d = vjp(F, g, out, *saved) if attrs is None else vjp(F, g, out, *saved, **attrs)
                 value = x.value
-                shape = value[0] if type(value) is tuple else value.shape
-                if d.shape != shape:
-                    d = unbroadcast(F, d, shape)
+                if d.shape != (value[0] if type(value) is tuple else value.shape):
+                    d = unbroadcast(F, d, x.shape)
                 if x.op is None and graph is None and (d is g or getattr(d, "base", None) is not None):
                     d = F.clone(d)  # a leaf keeps what it is given: it must not share memory with another
-                contributions.append(d)
-        if node.hooks is not None and node.hooks.post:
-            contributions = after(node, g, contributions)
-        if observe is not None:
-            observe(node, g, contributions)
-        for x, d in zip(inputs, contributions, strict=False):
-            if d is not None and x.needs:
-                grads[x] = grads[x] + d if x in grads else d
+                if contributions is not None:
+                    contributions.append(d)
+                else:
+                    held = grads.get(x)
+                    grads[x] = d if held is None else held + d
+        if contributions is not None:
+            if hooks is not None and hooks.post:
+                contributions = after(node, g, contributions)
+            if observe is not None:
+                observe(node, g, contributions)
+            for x, d in zip(inputs, contributions, strict=True):
+                if d is not None:
+                    grads[x] = grads[x] + d if x in grads else d
         if not retain and node.dev is not None:
-            node.saved = None
-            node.value = (node.shape, node.dtype)
+            node.saved = None  # "freed"; small values stay, they cost less than the node, and pictures can show them
+            value = node.value
+            if type(value) is not tuple and value.size > 256:
+                node.value = (value.shape, value.dtype)
     return captured
 
 
@@ -187,9 +198,9 @@ def freed_error(node: Node) -> Exception:
     )
 
 
-def stale_error(node: Node, x: Node, place: int | None) -> Exception:
+def stale_error(node: Node, x: Node, place: int) -> Exception:
     storage = x.storage
-    which = "its output" if place is None else f"its input {place}"
+    which = "its output" if place < 0 else f"its input {place}"
     made = f", the output of {x.name()} made at {x.where()}," if x.op is not None else ""
     return errors.InplaceError(
         errors.message(

@@ -26,12 +26,13 @@ from typing import Any, NamedTuple
 tick = count(1).__next__  # the clock: every node creation and every in-place write reads it once
 
 
-class Mode(NamedTuple):
-    """What new nodes are made under: is gradient recorded, and inside which module's ``forward``."""
+class Mode:
+    """What new nodes are made under: is gradient recorded, and inside which module's ``forward``. Never changed."""
 
-    grad: bool = True
-    scope: Scope | None = None
-    inference: bool = False
+    __slots__ = ("grad", "inference", "scope")
+
+    def __init__(self, grad: bool = True, scope: Scope | None = None, inference: bool = False):
+        self.grad, self.scope, self.inference = grad, scope, inference
 
 
 mode: ContextVar[Mode] = ContextVar("microtorch.mode", default=Mode())  # a ContextVar: right in threads and in asyncio
@@ -223,9 +224,10 @@ def reachable(roots: Iterable[Node], constants: bool = False) -> set[Node]:
     stack = list(seen)
     while stack:
         for x in stack.pop().inputs:
-            if (x.needs or constants) and x not in seen:
+            if x not in seen and (x.needs or constants):
                 seen.add(x)
-                stack.append(x)
+                if x.inputs:
+                    stack.append(x)
     return seen
 
 
@@ -252,23 +254,24 @@ _VIZ = os.path.join(os.path.dirname(os.path.dirname(_PACKAGE)), "viz") + os.sep
 _LESSONS = (_PACKAGE + "demo",)  # code in the package that is written as a user would, and shown as such
 
 
-class _IsLibrary(dict[str, bool]):
-    """File name -> is it ours? A dict because the lookup (25 ns) stands in the hot path of every op."""
-
-    def __missing__(self, file: str) -> bool:
-        ours = file.startswith((_PACKAGE, _VIZ)) and not file.startswith(_LESSONS) or file.startswith("<microtorch")
-        self[file] = ours
-        return ours
+def _is_ours(file: str) -> bool:
+    return file.startswith((_PACKAGE, _VIZ)) and not file.startswith(_LESSONS) or file.startswith("<microtorch")
 
 
-is_library = _IsLibrary()
+# File name -> is it ours? A plain dict, because the lookup (20 ns) stands in the hot path of every op; a file that is not in it
+# yet counts as ours there, and `user_frame` then finds out.
+is_library: dict[str, bool] = {}
 
 
 def user_frame(frame: Any) -> Any:
     """The nearest frame outwards from ``frame`` that is not the library's own."""
-    while is_library[frame.f_code.co_filename] and frame.f_back is not None:
+    while True:
+        file = frame.f_code.co_filename
+        if file not in is_library:
+            is_library[file] = _is_ours(file)
+        if not is_library[file] or frame.f_back is None:
+            return frame
         frame = frame.f_back
-    return frame
 
 
 class Site(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, errors, formulas, inplace, ops
+from . import dtypes, errors, expr, formulas, inplace, ops
 from .graph import Node, is_library, mode, tick, user_frame
 from .ops import REGISTRY, Op
 from .tensor import Tensor
@@ -26,7 +26,9 @@ new = object.__new__
 class Scalar(Node):
     """A number with a gradient: ``Scalar(2.0)``, ``Scalar(2.0, label="x")``, ``Scalar(2.0, requires_grad=False)``."""
 
-    __slots__ = ("label", "op")
+    __slots__ = ("_label", "op")
+    dev = None  # constants of the class, in place of two stores per node: a float lies in no backend's memory ...
+    saved = ()  # ... and is never freed, so backward can run again
 
     def __init__(self, data: Any, label: str = "", requires_grad: bool = True):
         if isinstance(data, (str, bytes)) or not hasattr(data, "__float__"):
@@ -34,6 +36,18 @@ class Scalar(Node):
         frame = user_frame(sys._getframe(1))
         _fill(self, float(data), requires_grad, frame.f_code, frame.f_lasti)
         self.label = label
+
+    @property
+    def label(self) -> str:
+        """The name shown in pictures; empty if none was given."""
+        try:
+            return self._label
+        except AttributeError:  # arithmetic leaves the slot unset
+            return ""
+
+    @label.setter
+    def label(self, value: str) -> None:
+        self._label = value
 
     @property
     def data(self) -> float:
@@ -50,7 +64,9 @@ class Scalar(Node):
                 )
             )
         self.value = float(value)
-        inplace.storage_of(self).wrote("data =")
+        storage = inplace.storage_of(self)
+        storage.wrote("data =")
+        _last_write[0] = storage.written
 
     @property
     def requires_grad(self) -> bool:
@@ -96,15 +112,7 @@ class Scalar(Node):
     def pull(self, g: Any, graph: Any) -> list[Any]:
         """The contributions of ``g`` to the inputs' gradients (the engine's inner step, on floats)."""
         op, inputs = self.op, self.inputs
-        for x in inputs:
-            if x.storage is not None and x.storage.written > self.seq:
-                raise errors.InplaceError(
-                    errors.message(
-                        f"the data of a Scalar was changed after {op.name}, made at {self.where()}, had used it",
-                        f"it is {x.value} now",
-                        fix="set .data after backward(), and compute the result again",
-                    )
-                )
+        check_fresh(self)
         attrs = self.attrs or {}
         if graph is not None:
             given = [
@@ -183,9 +191,8 @@ def _value(x: Any) -> float:
 
 def _fill(n: Scalar, value: float, needs: bool, code: Any, lasti: int) -> None:
     n.value, n.needs, n.code, n.lasti = value, needs, code, lasti
-    n.inputs = n.saved = ()
-    n.op = n.attrs = n.grad = n.hooks = n.storage = n.dev = n.scope = None
-    n.label, n.seq = "", tick()
+    n.inputs, n.seq = (), tick()
+    n.op = n.attrs = n.grad = n.hooks = n.storage = n.scope = None
 
 
 def _number(value: Any) -> Scalar:
@@ -196,48 +203,114 @@ def _number(value: Any) -> Scalar:
 
 
 # ---- hot path: Scalar arithmetic -------------------------------------------------------------------------------------------
-def _binary(op: Op) -> Callable[..., Any]:
-    getframe, now = sys._getframe, mode.get
+# A method and a backward step are generated for each op, with its formulas written into them, as dataclasses and attrs do: a
+# call per formula would take as long as all the rest. Both are made when the op is first used.
+METHOD = """
+def method(self, {other}{keywords}):
+    if type(other) is not Scalar:
+        if not isinstance(other, (int, float, number)):
+            return NotImplemented
+        other = constant(other)
+    n = new(Scalar)
+    m = mode()
+    x, y = self.value, other.value
+    n.value = {formula}
+    n.op, n.inputs, n.needs, n.scope = op, (self, other), (self.needs or other.needs) and m.grad, m.scope
+    n.attrs = {attrs}
+    n.grad = n.hooks = n.storage = None
+    f = getframe(1)
+    if is_library.get(f.f_code.co_filename, True):
+        f = user_frame(f)
+    n.code, n.lasti, n.seq = f.f_code, f.f_lasti, tick()
+    return n
+"""
+BACKWARD = """
+def backward(node, g, grads):
+    {unpack_attrs}
+    {a}, = node.inputs
+    if node.seq < last_write[0]:
+        check_fresh(node)
+    {values}
+"""
+VALUE = """
+    {x} = {node}.value"""
+ADD = """
+    if {a}.needs:
+        held = grads.get({a})
+        grads[{a}] = {vjp} if held is None else held + ({vjp})"""
 
-    def method(self: Scalar, other: Any) -> Any:
-        if type(other) is not Scalar:
-            if not isinstance(other, (int, float, np.number)):
-                return NotImplemented
-            other = _number(other)
-        n = new(Scalar)
-        m = now()
-        n.value = op.scalar(self.value, other.value)
-        n.op, n.inputs, n.needs, n.scope = op, (self, other), (self.needs or other.needs) and m.grad, m.scope
-        n.saved, n.label = (), ""
-        n.attrs = n.grad = n.hooks = n.storage = n.dev = None
-        f = getframe(1)
-        if is_library[f.f_code.co_filename]:
-            f = user_frame(f)
-        n.code, n.lasti, n.seq = f.f_code, f.f_lasti, tick()
-        return n
 
-    return ops.named(method, op.name)
+def _method_source(op: Op) -> str:
+    """The source of an op's Scalar method: the template, with one or two operands and the formula in place."""
+    arguments = formulas.ARGUMENTS.get(op.name, {})
+    source = METHOD.format(
+        other="other",
+        keywords="".join(f", {k}" if v is None else f", {k}={v}" for k, v in arguments.items()),
+        formula=expr.render(op.formula, expr.SCALAR),
+        attrs="{" + ", ".join(f"'{k}': {k}" for k in arguments) + "}" if arguments else "None",
+    )
+    if len(op.vjps) == 1:  # drop what concerns the second operand
+        head, tail = source.split("    n = new", 1)
+        head = head.split("    if type(other)")[0].replace("self, other, ", "self, ").replace("self, other", "self")
+        tail = tail.replace("x, y = self.value, other.value", "x = self.value")
+        tail = tail.replace("(self, other), (self.needs or other.needs)", "(self,), self.needs")
+        source = f"{head}    n = new{tail}"
+    return source
 
 
-def _unary(op: Op) -> Callable[..., Any]:
-    getframe, now = sys._getframe, mode.get
-    defaults = {k: v for k, v in formulas.ARGUMENTS.get(op.name, {}).items() if v is not None}
+def _backward_source(op: Op) -> str:
+    """The source of an op's backward step: checks, values, and one addition per input."""
+    n = len(op.vjps)
+    nodes, letters = "abc"[:n], ops.LETTERS[:n]
+    arguments = formulas.ARGUMENTS.get(op.name, {})
+    unpack = f"({', '.join(arguments)},) = node.attrs.values()" if arguments else "pass"
+    reads = frozenset().union(*(expr.names(v.text) for v in op.vjps if v is not None))
+    holders = {**dict(zip(letters, nodes, strict=True)), "out": "node"}
+    values = "".join(VALUE.format(x=x, node=node) for x, node in holders.items() if x in reads)
+    values += "".join(
+        ADD.format(a=a, vjp=expr.render(v.text, expr.SCALAR)) for a, v in zip(nodes, op.vjps, strict=True) if v is not None
+    )
+    return BACKWARD.format(unpack_attrs=unpack, a=", ".join(nodes), values=values)
 
-    def method(self: Scalar, **attrs: Any) -> Any:
-        n = new(Scalar)
-        m = now()
-        n.value = float(op.scalar(self.value, **attrs))
-        n.op, n.inputs, n.needs, n.scope = op, (self,), self.needs and m.grad, m.scope
-        n.saved, n.label = (), ""
-        n.grad = n.hooks = n.storage = n.dev = None
-        n.attrs = {**defaults, **attrs} or None
-        f = getframe(1)
-        if is_library[f.f_code.co_filename]:
-            f = user_frame(f)
-        n.code, n.lasti, n.seq = f.f_code, f.f_lasti, tick()
-        return n
 
-    return ops.named(method, op.name, op.formula)
+def _generate(source: str, name: str, op: Op) -> Any:
+    namespace: dict[str, Any] = {
+        **expr.SCALAR_FUNCTIONS, "Scalar": Scalar, "number": np.number, "constant": _number, "new": new, "mode": mode.get,
+        "getframe": sys._getframe, "is_library": is_library, "user_frame": user_frame, "tick": tick, "op": op,
+        "last_write": _last_write, "check_fresh": check_fresh,
+    }  # fmt: skip
+    exec(compile(source, f"<microtorch Scalar {op.name}>", "exec"), namespace)
+    return namespace[name]
+
+
+_last_write = [0]  # when any Scalar's data was last set: nodes younger than that need no check
+
+
+def check_fresh(node: Any) -> None:
+    """Raise if the data of one of the node's inputs was set after the node had used it."""
+    for x in node.inputs:
+        if x.storage is not None and x.storage.written > node.seq:
+            raise errors.InplaceError(
+                errors.message(
+                    f"the data of a Scalar was changed after {node.op.name}, made at {node.where()}, had used it",
+                    f"it is {x.value} now",
+                    fix="set .data after backward(), and compute the result again",
+                )
+            )
+
+
+def _make(op: Op) -> Callable[..., Any]:
+    """The Scalar method of an op: generates the real one when first called, and puts it in its own place."""
+
+    def method(self: Scalar, *args: Any, **kwargs: Any) -> Any:
+        made = ops.named(_generate(_method_source(op), "method", op), op.name, op.formula)
+        op.scalar_backward = _generate(_backward_source(op), "backward", op)
+        for name, value in list(vars(Scalar).items()):
+            if value is method:
+                setattr(Scalar, name, made)
+        return made(self, *args, **kwargs)
+
+    return method
 
 
 def _choose(condition: Any, x: Any, y: Any) -> Any:
@@ -257,19 +330,19 @@ class Recording:
 RECORDING = Recording()
 
 
-def _reflected(method: Callable[..., Any]) -> Callable[..., Any]:
+def _reflected(name: str) -> Callable[..., Any]:
     def reflected(self: Scalar, other: Any) -> Any:
-        return method(_number(other), self) if isinstance(other, (int, float, np.number)) else NotImplemented
+        return getattr(Scalar, name)(_number(other), self) if isinstance(other, (int, float, np.number)) else NotImplemented
 
     return reflected
 
 
-for _name, (_formula, _vjps) in formulas.TABLE.items():
+for _name in formulas.TABLE:
     if _name != "where":
-        setattr(Scalar, _name, (_unary if len(_vjps) == 1 else _binary)(REGISTRY[_name]))
+        setattr(Scalar, _name, _make(REGISTRY[_name]))
 for _name, _sign in {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow"}.items():
     setattr(Scalar, f"__{_sign}__", getattr(Scalar, _name))
-    setattr(Scalar, f"__r{_sign}__", _reflected(getattr(Scalar, _name)))
+    setattr(Scalar, f"__r{_sign}__", _reflected(_name))
 Scalar.__neg__ = Scalar.neg  # type: ignore[attr-defined]
 Scalar.__abs__ = Scalar.abs  # type: ignore[attr-defined]
 

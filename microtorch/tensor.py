@@ -282,12 +282,6 @@ class Tensor:
             raise RuntimeError(errors.message("post accumulate grad hooks cannot be registered on non-leaf tensors"))
         return Handle(hooks_of(self.node).accumulated, hook)
 
-    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
-        """Compute the gradients of all leaves below (or of ``inputs``) and add them to their ``.grad``."""
-        from .autograd import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
-
     def detach(self) -> Tensor:
         """A tensor on the same memory through which no gradient flows. In-place writes are still noticed by backward."""
         t = constant(self.array, self.node.dev)

@@ -50,6 +50,7 @@ def _handle(node: Node, array: Any) -> Tensor:
 
 RECORDING = _Recording()
 _anomaly: list[bool] = []
+_RECORD, _QUIET = Mode(True), Mode(False)
 
 
 def backward(
@@ -66,8 +67,12 @@ def backward(
     ``create_graph``) keeps the arrays for another backward. ``create_graph`` records the derivative itself.
     Raises RuntimeError as PyTorch does: no graph, non-scalar without gradient, graph already freed.
     """
-    roots = list(tensors) if isinstance(tensors, (tuple, list)) else [tensors]
-    seeds = _seeds(roots, grad_tensors if grad_tensors is not None else grad_variables, create_graph)
+    given = grad_tensors if grad_tensors is not None else grad_variables
+    if isinstance(tensors, (tuple, list)):
+        roots = list(tensors)
+        seeds = _seeds(roots, given, create_graph)
+    else:
+        roots, seeds = [tensors], [_seed(tensors, given, create_graph)]
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         _run(roots, seeds, retain, create_graph, None)
@@ -85,6 +90,17 @@ def backward(
             else:
                 g = engine.as_tensor(g, node)
                 node.grad = g if node.grad is None else node.grad + g
+
+
+def _method(
+    self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+) -> None:
+    """Compute the gradients of all leaves below (or of ``inputs``) and add them to their ``.grad``."""
+    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
+_method.__name__, _method.__qualname__ = "backward", "Tensor.backward"
+Tensor.backward = _method  # type: ignore[attr-defined]
 
 
 def grad(
@@ -142,6 +158,10 @@ def _node(x: Any) -> Node:
     return x.node
 
 
+# dL/dL, made once: backward only reads it (a root that is itself a leaf, and would keep it, gets its own)
+_ONE = {d: np.ones((), d) for d in (np.dtype(np.float32), np.dtype(np.float64))}
+
+
 def _seeds(roots: list[Any], given: Any, create_graph: bool) -> list[Any]:
     """The gradients to start from, checked: 1 for one-element roots unless given."""
     given = [None] * len(roots) if given is None else list(given) if isinstance(given, (tuple, list)) else [given]
@@ -164,6 +184,8 @@ def _seed(root: Any, g: Any, create_graph: bool) -> Any:
         value = 1.0 if g is None else g
         return _number(value) if create_graph and not isinstance(value, Scalar) else value if create_graph else float(value)
     if g is None:
+        if not root.array.shape and not create_graph and node.op is not None and root.array.dtype in _ONE:
+            return _ONE[root.array.dtype]
         if root.array.size != 1:
             raise errors.GraphError(
                 errors.message(
@@ -192,8 +214,7 @@ def _seed(root: Any, g: Any, create_graph: bool) -> Any:
 
 
 def _run(roots: list[Any], seeds: list[Any], retain: bool, create_graph: bool, targets: Any) -> dict[Node, Any]:
-    now = mode.get()
-    token = mode.set(Mode(create_graph, None, now.inference))  # custom backward code records only if asked to
+    token = mode.set(_RECORD if create_graph else _QUIET)  # a custom backward's operations are recorded only if asked for
     try:
         return engine.run(
             [_node(r) for r in roots],

@@ -95,7 +95,7 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
             out.append(None)
             continue
         if entry.storage is not None and entry.storage.written > node.seq:
-            raise engine.stale_error(node, entry.node or node, None)
+            raise engine.stale_error(node, entry.node or node, -1)
         t = new(Tensor)
         t.array, t.origin = entry.array, None
         t.node = entry.node if entry.node is not None else _output_node(node, entry.output, entry.array)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .. import expr, formulas
-from .reference import UFUNCS, Reference, definitions
+from .reference import UFUNCS, Reference, definition
 
 lib: Any = None
 ffi: Any = None
@@ -130,7 +130,7 @@ def _kernel(name: str) -> Callable[..., Any] | None:
         own = getattr(Reference, name, None)
 
         def numpy_kernel(F: Reference, *args: Any, **named: Any) -> Any:
-            return own(*args) if own else definitions[name](F, *args, **named)
+            return own(*args) if own else definition(name)(F, *args, **named)
 
     read = expr.names(formula)
     positions = tuple(i for i, p in enumerate(parameters) if p in read)

@@ -36,6 +36,14 @@ UFUNCS: dict[str, Any] = {
 definitions: dict[str, Any] = {}  # filled by Op: name -> forward(F, *arrays, **attrs), or a formula to compile to one
 
 
+def definition(name: str) -> Callable[..., Any]:
+    """The declared ``forward(F, *arrays, **attrs)`` of an op."""
+    forward = definitions[name]
+    if hasattr(forward, "compile"):  # a formula
+        forward = definitions[name] = forward.compile()
+    return forward
+
+
 class Reference:
     """numpy kernels by op name, on one kind of memory: numpy arrays."""
 
@@ -48,8 +56,7 @@ class Reference:
         if kernel is None:
             if name not in definitions:
                 raise AttributeError(f"the {self.name} backend has no kernel '{name}'")
-            forward = definitions[name]
-            kernel = partial(forward.compile() if hasattr(forward, "compile") else forward, self)
+            kernel = partial(definition(name), self)
         setattr(self, name, kernel)
         return kernel
 

@@ -118,8 +118,11 @@ class Op:
     def __getattr__(self, name: str) -> Any:
         # compiled when first needed: `derivatives` (the vjps as functions), and for Scalars the value and the vjps on floats
         static = "".join(f", {k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items())
-        if name == "derivatives":
-            value: Any = tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
+        if name == "plan":  # what the engine runs: per input, the vjp and which inputs it reads (-1: the output)
+            reads = [(*inputs, -1) if out else inputs for inputs, out in zip(self.reads, self.reads_out, strict=True)]
+            value: Any = tuple(zip(self.derivatives, reads, strict=True))
+        elif name == "derivatives":
+            value = tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
         elif name == "scalar":
             value = expr.compile_scalar(self.formula, ", ".join(LETTERS[: len(self.vjps)]) + static, self.name)
         elif name == "scalar_derivatives":
@@ -156,48 +159,52 @@ def result_kind(formula: str) -> str:
 # ---- running an op -------------------------------------------------------------------------------------------------
 def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any] | None = None) -> Any:
     """Run ``op`` on ``inputs`` (Tensors, or what may stand for one) and record it if a gradient flows."""
-    tensors = operands(op, inputs)
+    for x in inputs:
+        if not isinstance(x, Tensor):
+            inputs = operands(op, inputs)
+            break
     if op.family is not None:
-        op = op.family(len(tensors))
-    dev = tensors[0].node.dev
-    for t in tensors:
-        if t.node.dev is not dev:
-            raise device_error(op, tensors)
+        op = op.family(len(inputs))
+    dev = inputs[0].node.dev
+    for x in inputs:
+        if x.node.dev is not dev:
+            raise device_error(op, inputs)
+    target = None
     if op.result != "keep":
-        tensors, target = promoted(op, tensors)
-    arrays = [t.array for t in tensors]
+        inputs, target = promoted(op, inputs)
     try:
-        out = op.kernels[dev](*arrays) if attrs is None else op.kernels[dev](*arrays, **attrs)
-    except (ValueError, TypeError, IndexError, np.exceptions.AxisError) as e:
-        raise op.explain(op, tensors, attrs or {}, e) from None
+        if attrs is None:
+            out = op.kernels[dev](*[x.array for x in inputs])
+        else:
+            out = op.kernels[dev](*[x.array for x in inputs], **attrs)
+    except (ValueError, TypeError, IndexError) as e:  # numpy's AxisError is both a ValueError and an IndexError
+        raise op.explain(op, inputs, attrs or {}, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)
-    if op.result in ("same", "float") and out.dtype != target:
+    if op.result in PROMOTED and out.dtype != target:
         out = out.astype(target)  # numpy widens small types in a few ufuncs; PyTorch never does
-    return record(op, tensors, attrs, out)
-
-
-def record(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] | None, out: Any) -> Any:
-    """A handle on ``out``, with a node of ``op`` if a gradient flows, else a constant."""
-    nodes = tuple([t.node for t in tensors])
+    nodes = tuple([x.node for x in inputs])
     t = new(Tensor)
     t.array, t.origin = out, None
     m = mode.get()
     if m.grad and op.differentiable and any([x.needs for x in nodes]) and out.dtype.kind == "f":
         n = op.node()
-        n.inputs = nodes
-        n.saved = tuple([x.array if i in op.saved_inputs else x.node for i, x in enumerate(tensors)])
-        n.attrs, n.value, n.dev, n.needs = attrs, out, nodes[0].dev, True
-        n.seq, n.scope = tick(), m.scope
+        n.inputs = n.saved = nodes
+        if op.saved_inputs:
+            n.saved = tuple([x.array if i in op.saved_inputs else x.node for i, x in enumerate(inputs)])
+        n.attrs, n.value, n.dev, n.needs, n.seq, n.scope = attrs, out, dev, True, tick(), m.scope
         n.grad = n.hooks = n.storage = None
-        frame = user_frame(sys._getframe(1))
-        n.code, n.lasti = frame.f_code, frame.f_lasti
+        f = user_frame(sys._getframe(1))
+        n.code, n.lasti = f.f_code, f.f_lasti
         t.node = n
     else:
-        t.node = constant_node(out, nodes[0].dev)
+        t.node = constant_node(out, dev)
     if op.view:
-        link_view(t, tensors[0], op, attrs)
+        link_view(t, inputs[0], op, attrs)
     return t
+
+
+PROMOTED = frozenset({"same", "float"})
 
 
 class Constant(Node):
@@ -326,7 +333,7 @@ def unary(op: Op) -> Callable[..., Any]:
             n.value, n.dev, n.needs, n.seq, n.scope = out, dev, True, tick(), m.scope
             n.attrs = n.grad = n.hooks = n.storage = None
             f = getframe(1)
-            if is_library[f.f_code.co_filename]:
+            if is_library.get(f.f_code.co_filename, True):
                 f = user_frame(f)
             n.code, n.lasti = f.f_code, f.f_lasti
             t.node = n
@@ -375,7 +382,7 @@ def binary(op: Op) -> Callable[..., Any]:
             n.value, n.dev, n.needs, n.seq, n.scope = out, dev, True, tick(), m.scope
             n.attrs = n.grad = n.hooks = n.storage = None
             f = getframe(1)
-            if is_library[f.f_code.co_filename]:
+            if is_library.get(f.f_code.co_filename, True):
                 f = user_frame(f)
             n.code, n.lasti = f.f_code, f.f_lasti
             t.node = n

@@ -41,6 +41,8 @@ def parse(index: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], bool]:
                 fix="" if len(shape) else "a 0-dim tensor is read with .item()",
             )
         )
+    if not advanced and not any(p is Ellipsis for p in out):
+        out.append(Ellipsis)  # numpy then gives a view even where only integers are left
     return tuple(out), advanced
 
 
@@ -146,7 +148,7 @@ Op("zero", lambda F, x: np.zeros((), x.dtype))
 def getitem(x: Any, index: Any) -> Any:
     """``x[index]``."""
     if type(index) is int:
-        return apply(select_op, (x,), {"index": (index,)}) if x.array.ndim else parse(index, ())
+        return apply(select_op, (x,), {"index": (index, Ellipsis)}) if x.array.ndim else parse(index, ())
     index, advanced = parse(index, x.array.shape)
     if advanced:
         return apply(index_op, (x,), {"index": index})

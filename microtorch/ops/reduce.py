@@ -29,7 +29,7 @@ def keep(F: Any, g: Any, x: Any, dim: Any) -> Any:
 
 def spread(F: Any, g: Any, x: Any, dim: Any) -> Any:
     """``g`` of a reduction over ``dim``, laid over the shape of ``x`` again."""
-    return F.expand(keep(F, g, x, dim), shape=x.shape)
+    return F.expand(g if g.ndim == 0 else keep(F, g, x, dim), shape=x.shape)
 
 
 def count(x: Any, dim: Any) -> int:
@@ -37,7 +37,7 @@ def count(x: Any, dim: Any) -> int:
 
 
 def _sum(F: Any, x: Any, dim: Any, keepdim: bool) -> Any:
-    return np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None)
+    return np.add.reduce(x, dim, np.int64 if x.dtype.kind in "biu" else None, None, keepdim)
 
 
 sum_op = Op("sum", _sum, vjps=(lambda F, g, out, x, dim, keepdim: spread(F, g, x, dim),), rule=("g, spread over the sum",))

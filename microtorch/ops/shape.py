@@ -89,6 +89,10 @@ permute_op = Op(
 
 
 def _expand(F: Any, x: Any, shape: tuple[int, ...]) -> Any:
+    if x.ndim == 0 and x.dtype != object:  # one element, shown everywhere by steps of 0; broadcast_to takes ten times as long
+        view = np.ndarray(shape, x.dtype, np.asarray(x), 0, (0,) * len(shape))
+        view.flags.writeable = False
+        return view
     out = np.broadcast_to(x, shape)  # read-only
     if x.flags.writeable and out.size == x.size:  # nothing is repeated, so it can be written as any view
         out.flags.writeable = True
