@@ -12,11 +12,12 @@ import numpy as np
 
 from . import dtypes, generator, inplace, ops
 from .backends import place
+from .device import device as device_of
 from .errors import describe, message
-from .generator import Generator
 from .ops import constant
 from .ops.shape import shape_of
 from .tensor import Tensor
+
 
 def _export(f: Any, name: str = "") -> Any:
     ops.FUNCTIONS[name or f.__name__] = f
@@ -135,21 +136,24 @@ def _check_lists(data: Any, dim: int) -> int | None:
 
 
 # ---- filled -----------------------------------------------------------------------------------------------------------------
-Make = Callable[[tuple[int, ...], Any], Any]
+Make = Callable[..., Any]
 
 
-def _filled(name: str, make: Make, doc: str) -> None:
+def _filled(name: str, make: Make, doc: str, random: bool = False) -> None:
     def create(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None,
                layout: Any = None, pin_memory: bool = False, memory_format: Any = None, **named: Any) -> Tensor:
+        draw = {}
         if named:
             size = (named.pop("size"),) if "size" in named else size
+            if random and "generator" in named:
+                draw["generator"] = named.pop("generator")
             if named:
                 raise TypeError(message(f"{name}() got an unexpected keyword argument '{next(iter(named))}'"))
         shape = shape_of(size, name)
         if any(n < 0 for n in shape):
             raise RuntimeError(message(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"))
         d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
-        return _finish(make(shape, d), device, requires_grad)
+        return _finish(make(shape, d, **draw), device, requires_grad)
 
     def like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None,
              layout: Any = None) -> Tensor:
@@ -170,8 +174,8 @@ def _filled(name: str, make: Make, doc: str) -> None:
 _filled("empty", lambda shape, d: np.empty(shape, d), "A tensor whose elements are whatever the memory held")
 _filled("zeros", lambda shape, d: np.zeros(shape, d), "A tensor of zeros")
 _filled("ones", lambda shape, d: np.ones(shape, d), "A tensor of ones")
-_filled("rand", lambda shape, d: generator.uniform(shape, d), "Uniform random numbers in [0, 1)")
-_filled("randn", lambda shape, d: generator.normal(shape, d), "Random numbers of the standard normal distribution")
+_filled("rand", lambda shape, d, **k: generator.uniform(shape, d, **k), "Uniform random numbers in [0, 1)", random=True)
+_filled("randn", lambda shape, d, **k: generator.normal(shape, d, **k), "Standard normal random numbers", random=True)
 
 
 @_export
@@ -242,6 +246,24 @@ def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
 
 # ---- random ---------------------------------------------------------------------------------------------------------------------
 @_export
+class Generator(generator.Generator):
+    """A source of random numbers of one's own: ``torch.Generator().manual_seed(0)``, for ``generator=``."""
+
+    __slots__ = ()
+
+    def __init__(self, device: Any = "cpu") -> None:
+        super().__init__(device_of(device))
+
+    def get_state(self) -> Any:
+        """The state as a uint8 tensor, for ``set_state``."""
+        return constant(super().get_state())
+
+
+generator.default_generator = Generator()
+generator.default_generator.seed()
+
+
+@_export
 def manual_seed(seed: int) -> Generator:
     """Seed the default generator: the same seed gives the same numbers, here and in PyTorch."""
     return generator.default_generator.manual_seed(operator.index(seed) if not isinstance(seed, bool) else int(seed))
@@ -262,13 +284,13 @@ def initial_seed() -> int:
 @_export
 def get_rng_state() -> Tensor:
     """The default generator's state, a uint8 tensor."""
-    return constant(generator.default_generator.get_state())
+    return generator.default_generator.get_state()
 
 
 @_export
 def set_rng_state(new_state: Tensor) -> None:
     """Put the default generator into a state from get_rng_state."""
-    generator.default_generator.set_state(new_state.array)
+    generator.default_generator.set_state(new_state)
 
 
 @_export

@@ -520,7 +520,8 @@ def multinomial(
     """Category numbers drawn in proportion to weights, (k,) or (rows, k): torch.multinomial; (..., num_samples) int64.
 
     Without replacement: the num_samples largest of weights / exponential samples (the order of ties, which zero
-    weights produce once all others are used up, is not PyTorch's). With: inversion of the cumulative sum.
+    weights produce once all others are used up, is not PyTorch's). So for one sample with replacement, too; for several,
+    inversion of the cumulative sum.
     """
     w = np.asarray(weights)
     if w.ndim not in (1, 2):
@@ -539,7 +540,7 @@ def multinomial(
     if not (w.sum(-1) > 0).all():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     g = generator or default_generator
-    if not replacement:
+    if not replacement or num_samples == 1:
         with np.errstate(divide="ignore", invalid="ignore"):
             score = w / exponential(w.shape, w.dtype, 1.0, g)
         if num_samples == 1:
