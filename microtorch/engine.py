@@ -138,7 +138,7 @@ def unbroadcast(F: Any, d: Any, shape: tuple[int, ...]) -> Any:
     extra = len(d.shape) - len(shape)
     if extra > 0:
         d = F.sum(d, dim=tuple(range(extra)), keepdim=False)
-    copied = tuple([i for i, n in enumerate(shape) if n == 1 and d.shape[i] != 1])
+    copied = tuple([i for i, n in enumerate(shape) if n == 1 and d.shape[i] != 1]) if extra >= 0 else ()
     if copied:
         d = F.sum(d, dim=copied, keepdim=True)
     return d if d.shape == shape else F.expand(d, shape=shape)

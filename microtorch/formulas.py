@@ -1,6 +1,6 @@
 """Every elementwise op, as one row of text: its value and its derivative with respect to each input.
 
-    "div": ("x / y", ("g / y", "-g * out / y"))
+    "div": ("x / y", ("g / y", "-g * x / y / y"))
 
 ``x``, ``y``, ``z`` are the inputs in order, ``out`` is the result, ``g`` the gradient of the loss with respect to ``out``;
 a derivative row is the *contribution* of the op to that input's gradient. Other names are static arguments, with their
@@ -22,7 +22,7 @@ TABLE: dict[str, Row] = {
     "add": ("x + y", ("g", "g")),
     "sub": ("x - y", ("g", "-g")),
     "mul": ("x * y", ("g * y", "g * x")),
-    "div": ("x / y", ("g / y", "-g * out / y")),
+    "div": ("x / y", ("g / y", "-g * x / y / y")),
     "neg": ("-x", ("-g",)),
     "pow": (
         "x ** y",
@@ -49,7 +49,7 @@ TABLE: dict[str, Row] = {
     "log1p": ("log1p(x)", ("g / (x + 1)",)),
     "logaddexp": (
         "where(x == y, x + 0.6931471805599453, maximum(x, y) + log1p(exp(-abs(x - y))))",
-        ("g * where(out == x, 1, exp(x - out))", "g * where(out == y, 1, exp(y - out))"),
+        ("g * sigmoid(x - y)", "g * sigmoid(y - x)"),
     ),
     "xlogy": (
         "where(x == 0, where(y != y, y, 0), x * log(y))",

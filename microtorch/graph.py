@@ -84,6 +84,12 @@ class Storage:
             self.views = [v for v in self.views if v() is not None]
         self.views.append(view)
 
+    def snapshot(self) -> Storage:
+        """This moment, for a node whose value no longer lies here: stale for older readers, safe from later writes."""
+        past = Storage()
+        past.written, past.version, past.writer = self.written, self.version, self.writer
+        return past
+
     def wrote(self, writer: str) -> None:
         self.written = tick()
         self.version += 1

@@ -116,22 +116,31 @@ def write(target: Any, out: Any, writer: str) -> None:
 def rebind(target: Any, outcome: Any, writer: str) -> None:
     """Write ``outcome`` into target's memory and make target's node (and its base's, and all views') the new value's."""
     old = target.node
-    if type(old.value) is not tuple and old.value is target.array:
-        old.value = old.value.copy()  # the picture of the graph keeps showing what the node was
+    storage = storage_of(old)
+    _leave_memory(old, target.array)
     if target.origin is None:
         write(target, outcome.array, writer)
-        _adopt(target, outcome.node, old.storage)
+        _adopt(target, outcome.node, storage)
+        old.storage = storage.snapshot()
         _rederive(target)
         return
     base, chain = target.origin
     previous = base.node
-    if type(previous.value) is not tuple and previous.value is base.array:
-        previous.value = previous.value.copy()
+    _leave_memory(previous, base.array)
     write(target, outcome.array, writer)
-    _adopt(base, _copy_slices(base, previous, outcome.node, chain), previous.storage)
+    old.storage = previous.storage = storage.snapshot()
+    if outcome.node.needs:
+        outcome.node.seq = tick()  # it read the old value, of which it has a copy: the write made nothing of its stale
+    _adopt(base, _copy_slices(base, previous, outcome.node, chain), storage)
     _rederive(base)
     if target.origin is not None and target.node is old:  # made under no_grad or otherwise not listed
         _derive(target, base)
+
+
+def _leave_memory(node: Any, array: Any) -> None:
+    """Give ``node`` a copy of its value: its memory is about to be overwritten, and the graph keeps showing what it was."""
+    if type(node.value) is not tuple and node.value is array:
+        node.value = array.copy()
 
 
 def _adopt(t: Any, node: Any, storage: Storage) -> None:

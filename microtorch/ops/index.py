@@ -97,7 +97,7 @@ def explain_index(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exce
 
 # ---- reading and writing at an index ------------------------------------------------------------------------------------------
 def _put(F: Any, x: Any, v: Any, index: Any, accumulate: bool = False) -> Any:
-    out = x.copy()
+    out = np.array(x)  # a copy; x may be a numpy scalar, whose copy() is none
     if accumulate and repeats(index):
         np.add.at(out, index, v)
     elif accumulate:

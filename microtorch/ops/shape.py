@@ -329,7 +329,8 @@ def _explain_join(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exce
     )
 
 
-cat_op = variadic("cat", lambda F, *xs, dim: np.concatenate(xs, dim), _cat_vjp, "its slice of g", _explain_join)
+# in row-major order, as in PyTorch (numpy follows its inputs), so that the same reshapes of it are views
+cat_op = variadic("cat", lambda F, *xs, dim: np.ascontiguousarray(np.concatenate(xs, dim)), _cat_vjp, "its slice of g", _explain_join)
 stack_op = variadic(
     "stack",
     lambda F, *xs, dim: np.stack(xs, dim),
