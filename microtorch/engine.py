@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import errors
-from .graph import Node, in_order
+from .graph import Node, in_order, last_write
 from .ops import constant
 
 Observer = Callable[[Node, Any, list[Any]], None]
@@ -88,26 +88,24 @@ def run(
             if graph is not None:
                 F = graph
                 out, saved = graph.lift(node, saved)
-            for x, (vjp, reads) in zip(inputs, op.plan):  # noqa: B905
+            if seq < last_write[0]:
+                check_fresh(node, wanted)
+            for x, vjp in zip(inputs, op.derivatives):  # noqa: B905
                 if not x.needs or wanted is not None and x not in wanted:
                     if contributions is not None:
                         contributions.append(None)
                     continue
-                for i in reads:  # nothing that this derivative reads may have been overwritten since (-1: the output)
-                    storage = inputs[i].storage if i >= 0 else node.storage
-                    if storage is not None and storage.written > seq:
-                        raise stale_error(node, inputs[i] if i >= 0 else node, i)
                 d = vjp(F, g, out, *saved) if attrs is None else vjp(F, g, out, *saved, **attrs)
                 value = x.value
                 if d.shape != (value[0] if type(value) is tuple else value.shape):
                     d = unbroadcast(F, d, x.shape)
-                if x.op is None and graph is None and (d is g or getattr(d, "base", None) is not None):
+                if x.op is None and graph is None and (d is g or d.base is not None):
                     d = F.clone(d)  # a leaf keeps what it is given: it must not share memory with another
-                if contributions is not None:
-                    contributions.append(d)
-                else:
+                if contributions is None:
                     held = grads.get(x)
                     grads[x] = d if held is None else held + d
+                else:
+                    contributions.append(d)
         if contributions is not None:
             if hooks is not None and hooks.post:
                 contributions = after(node, g, contributions)
@@ -122,6 +120,18 @@ def run(
             if type(value) is not tuple and value.size > 256:
                 node.value = (value.shape, value.dtype)
     return captured
+
+
+def check_fresh(node: Node, wanted: set[Node] | None) -> None:
+    """Raise if a value that the node's derivatives will read was overwritten after the node was made."""
+    for i, x in enumerate(node.inputs):
+        if x.needs and (wanted is None or x in wanted):
+            for j in node.op.reads[i]:
+                source = node.inputs[j]
+                if source.storage is not None and source.storage.written > node.seq:
+                    raise stale_error(node, source, j)
+            if node.op.reads_out[i] and node.storage is not None and node.storage.written > node.seq:
+                raise stale_error(node, node, -1)
 
 
 def leading_to(targets: frozenset[Node], order: Sequence[Node]) -> set[Node]:

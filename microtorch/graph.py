@@ -65,6 +65,9 @@ def enter_scope(module: Any, label: str) -> Token[Mode]:
 leave_scope = mode.reset
 
 
+last_write = [0]  # when anything was last written in place: nodes younger than that need no check at all
+
+
 class Storage:
     """Identity of a block of memory shared by handles: when it was last written, how often, and which views live on it.
 
@@ -91,7 +94,7 @@ class Storage:
         return past
 
     def wrote(self, writer: str) -> None:
-        self.written = tick()
+        self.written = last_write[0] = tick()
         self.version += 1
         self.writer = writer
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, errors, expr, formulas, inplace, ops
-from .graph import Node, is_library, mode, tick, user_frame
+from .graph import Node, is_library, last_write, mode, tick, user_frame
 from .ops import REGISTRY, Op
 from .tensor import Tensor
 
@@ -64,9 +64,7 @@ class Scalar(Node):
                 )
             )
         self.value = float(value)
-        storage = inplace.storage_of(self)
-        storage.wrote("data =")
-        _last_write[0] = storage.written
+        inplace.storage_of(self).wrote("data =")
 
     @property
     def requires_grad(self) -> bool:
@@ -277,13 +275,10 @@ def _generate(source: str, name: str, op: Op) -> Any:
     namespace: dict[str, Any] = {
         **expr.SCALAR_FUNCTIONS, "Scalar": Scalar, "number": np.number, "constant": _number, "new": new, "mode": mode.get,
         "getframe": sys._getframe, "is_library": is_library, "user_frame": user_frame, "tick": tick, "op": op,
-        "last_write": _last_write, "check_fresh": check_fresh,
+        "last_write": last_write, "check_fresh": check_fresh,
     }  # fmt: skip
     exec(compile(source, f"<microtorch Scalar {op.name}>", "exec"), namespace)
     return namespace[name]
-
-
-_last_write = [0]  # when any Scalar's data was last set: nodes younger than that need no check
 
 
 def check_fresh(node: Any) -> None:

@@ -118,11 +118,8 @@ class Op:
     def __getattr__(self, name: str) -> Any:
         # compiled when first needed: `derivatives` (the vjps as functions), and for Scalars the value and the vjps on floats
         static = "".join(f", {k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items())
-        if name == "plan":  # what the engine runs: per input, the vjp and which inputs it reads (-1: the output)
-            reads = [(*inputs, -1) if out else inputs for inputs, out in zip(self.reads, self.reads_out, strict=True)]
-            value: Any = tuple(zip(self.derivatives, reads, strict=True))
-        elif name == "derivatives":
-            value = tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
+        if name == "derivatives":
+            value: Any = tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
         elif name == "scalar":
             value = expr.compile_scalar(self.formula, ", ".join(LETTERS[: len(self.vjps)]) + static, self.name)
         elif name == "scalar_derivatives":
@@ -163,6 +160,8 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any] | None = None) ->
         if not isinstance(x, Tensor):
             inputs = operands(op, inputs)
             break
+    if op.result == "keep" and len(inputs) == 1 and op.family is None:
+        return apply_one(op, inputs[0], attrs or {})
     if op.family is not None:
         op = op.family(len(inputs))
     dev = inputs[0].node.dev
@@ -205,6 +204,34 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any] | None = None) ->
 
 
 PROMOTED = frozenset({"same", "float"})
+
+
+def apply_one(op: Op, input: Any, attrs: dict[str, Any]) -> Any:
+    """``apply`` for one Tensor that needs no promotion: reductions, views, casts. A hot path, written out."""
+    x, a = input.array, input.node
+    dev = a.dev
+    try:
+        out = op.kernels[dev](x, **attrs)
+    except (ValueError, TypeError, IndexError) as e:
+        raise op.explain(op, [input], attrs, e) from None
+    if type(out) is not ndarray:
+        out = dev.array(out)
+    t = new(Tensor)
+    t.array, t.origin = out, None
+    if a.needs and (m := mode.get()).grad and op.differentiable and out.dtype.kind == "f":
+        n = op.node()
+        n.inputs = inputs = (a,)
+        n.saved = (x,) if op.saved_inputs else inputs
+        n.attrs, n.value, n.dev, n.needs, n.seq, n.scope = attrs, out, dev, True, tick(), m.scope
+        n.grad = n.hooks = n.storage = None
+        f = user_frame(sys._getframe(2))
+        n.code, n.lasti = f.f_code, f.f_lasti
+        t.node = n
+    else:
+        t.node = constant_node(out, dev)
+    if op.view:
+        link_view(t, input, op, attrs)
+    return t
 
 
 class Constant(Node):
@@ -333,7 +360,10 @@ def unary(op: Op) -> Callable[..., Any]:
             n.value, n.dev, n.needs, n.seq, n.scope = out, dev, True, tick(), m.scope
             n.attrs = n.grad = n.hooks = n.storage = None
             f = getframe(1)
-            if is_library.get(f.f_code.co_filename, True):
+            try:
+                if is_library[f.f_code.co_filename]:
+                    f = user_frame(f)
+            except KeyError:
                 f = user_frame(f)
             n.code, n.lasti = f.f_code, f.f_lasti
             t.node = n
@@ -382,7 +412,10 @@ def binary(op: Op) -> Callable[..., Any]:
             n.value, n.dev, n.needs, n.seq, n.scope = out, dev, True, tick(), m.scope
             n.attrs = n.grad = n.hooks = n.storage = None
             f = getframe(1)
-            if is_library.get(f.f_code.co_filename, True):
+            try:
+                if is_library[f.f_code.co_filename]:
+                    f = user_frame(f)
+            except KeyError:
                 f = user_frame(f)
             n.code, n.lasti = f.f_code, f.f_lasti
             t.node = n

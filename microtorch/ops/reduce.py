@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import DTypeError, describe, message
-from . import FUNCTIONS, METHODS, REGISTRY, Op, apply, constant, public
+from . import F32, FUNCTIONS, METHODS, REGISTRY, Op, apply, apply_one, constant, public
 from .shape import dim_of, dims_of
 
 # ---- sums ---------------------------------------------------------------------------------------------------------------
@@ -37,7 +37,8 @@ def count(x: Any, dim: Any) -> int:
 
 
 def _sum(F: Any, x: Any, dim: Any, keepdim: bool) -> Any:
-    return np.add.reduce(x, dim, np.int64 if x.dtype.kind in "biu" else None, None, keepdim)
+    d = x.dtype
+    return np.add.reduce(x, dim, None if d is F32 or d.kind not in "biu" else np.int64, None, keepdim)
 
 
 sum_op = Op("sum", _sum, vjps=(lambda F, g, out, x, dim, keepdim: spread(F, g, x, dim),), rule=("g, spread over the sum",))
@@ -60,7 +61,7 @@ def reduction(op: Op) -> Callable[..., Any]:
             dim = dims_of(dim, input.array.ndim, op.name) or None
         if op.result == "float" and input.array.dtype.kind != "f":
             raise float_error(op.name, input)
-        return apply(op, (input,), {"dim": dim, "keepdim": keepdim})
+        return apply_one(op, input, {"dim": dim, "keepdim": keepdim})
 
     reduce.__name__ = reduce.__qualname__ = op.name
     return reduce

@@ -90,7 +90,7 @@ permute_op = Op(
 
 def _expand(F: Any, x: Any, shape: tuple[int, ...]) -> Any:
     if x.ndim == 0 and x.dtype != object:  # one element, shown everywhere by steps of 0; broadcast_to takes ten times as long
-        view = np.ndarray(shape, x.dtype, np.asarray(x), 0, (0,) * len(shape))
+        view = np.ndarray(shape, x.dtype, x if type(x) is np.ndarray else np.asarray(x), 0, (0,) * len(shape))
         view.flags.writeable = False
         return view
     out = np.broadcast_to(x, shape)  # read-only
