@@ -1,0 +1,391 @@
+"""Trace -> DOT: nodes in creation order, clusters for modules, gradients on nodes, labels or arrows.
+
+The text is the same in every process: ids count creations, nothing depends on memory or on the order of a set. Layout is
+Graphviz's work alone. Two views share the code: in the *separate* view (scalar graphs) values and ops are nodes of their own,
+as micrograd draws them; in the *merged* view (tensors) an op and its result are one node.
+
+``graphviz`` is imported by the function that needs it, not by ``import microtorch.viz``.
+"""
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from . import labels, style
+from .plan import Plan, Unit
+from .tracing import Array, Edge, Trace, TraceNode
+
+ORDERED = frozenset({"sub", "div", "matmul", "pow", "fmod", "remainder", "atan2"})  # x - y is not y - x
+INLINE = frozenset({"add", "sub", "mul", "div", "pow", "maximum", "minimum"})  # ops that show a number operand: × 2
+MAX_LR_RANKS = 14
+ARROW_GRADIENTS = 25  # nodes, up to which grads="edges" can be read
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``draw`` was asked for; None where the picture decides."""
+
+    rankdir: str | None = None
+    depth: int | None = None
+    grads: str | None = None
+    ops: str | None = None
+    theme: str = "light"
+    show_shapes: bool = True
+    thumbnails: bool = True
+    legend: bool = False
+    max_nodes: int = 400
+    bg: str | None = None
+    name: str = "microtorch"
+
+    def check(self) -> None:
+        """Raise ValueError, with the words there are, for an option that does not exist."""
+        style.theme(self.theme)
+        for key, known in (("rankdir", (None, "LR", "TB", "RL", "BT")), ("grads", (None, "values", "labels", "edges", "none")),
+                           ("ops", (None, "separate", "merged"))):  # fmt: skip
+            if getattr(self, key) not in known:
+                words = ", ".join(repr(k) for k in known)
+                raise ValueError(f"{key}={getattr(self, key)!r} is not known; choose one of {words}")
+        for key in ("depth", "max_nodes"):
+            value = getattr(self, key)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+                raise ValueError(f"{key}={value!r}: it counts, so it must be an integer of at least 0")
+
+
+class Drawing:
+    """One picture being made: ``digraph`` is the result."""
+
+    def __init__(self, trace: Trace, options: Options):
+        self.trace, self.options = trace, options
+        self.t = style.theme(options.theme)
+        self.plan = Plan(trace, options.depth, options.max_nodes)
+        self.nodes = trace.nodes
+        plain = all(u.kind == "value" for u in self.plan.units)
+        scalars = plain and all(not n.shape for n in self.nodes)
+        self.separate = (options.ops == "separate") if options.ops else scalars
+        self.grads = options.grads or ("labels" if scalars else "values")
+        self.into: dict[int, list[Edge]] = {}
+        for e in trace.edges:
+            self.into.setdefault(e.target, []).append(e)
+        self.uses: dict[int, int] = {}
+        for e in trace.edges:
+            self.uses[e.source] = self.uses.get(e.source, 0) + 1
+        self.inlined = self._inlined()
+        self.rankdir = options.rankdir or self._direction()
+        self.digraph = self._open()
+        self._draw_nodes()
+        self._draw_edges()
+
+    def _inlined(self) -> dict[int, str]:
+        """Ops that write a number operand into their symbol: ``**2`` everywhere, ``× 0.5`` in the merged view."""
+        out: dict[int, str] = {}
+        for n in self.nodes:
+            if n.op not in INLINE or len(n.inputs) != 2:
+                continue
+            numbers = [self.nodes[i].role == "constant" for i in n.inputs]
+            if sum(numbers) != 1 or self.separate and not (n.op == "pow" and numbers[1]):
+                continue
+            value = self.nodes[n.inputs[numbers.index(True)]].value
+            if value is None or value.number is None:
+                continue
+            text = style.literal(value.number)
+            if n.op == "pow":
+                out[n.id] = f"**{text}" if numbers[1] else f"{text}**"
+            else:
+                out[n.id] = f"{n.symbol} {text}" if numbers[1] else f"{text} {n.symbol}"
+        return out
+
+    def _direction(self) -> str:
+        ranks = self.plan.ranks() * (2 if self.separate else 1)
+        return "LR" if self.separate and ranks <= 2 * MAX_LR_RANKS or ranks <= MAX_LR_RANKS else "TB"
+
+    def _open(self) -> Any:
+        import graphviz
+
+        o, t = self.options, self.t
+        g = graphviz.Digraph(o.name)
+        g.attr(
+            "graph", rankdir=self.rankdir, nodesep="0.22" if self.rankdir == "LR" else "0.3",
+            ranksep="0.36", pad="0.12", bgcolor=o.bg or t.background, fontname=style.FONT, fontcolor=t.ink,
+        )  # fmt: skip
+        g.attr("node", fontname=style.FONT, fontsize="12", fontcolor=t.ink, shape="plain")
+        g.attr("edge", fontname=style.FONT, fontsize="10", fontcolor=t.gradient, color=t.edge, penwidth="1.2", arrowsize="0.6")
+        if o.legend:
+            roles = [r for r in style.ROLES if any(n.role == r for n in self.nodes)]
+            heat = any(n.shape for n in self.nodes)
+            g.attr(label=f"<{labels.legend(roles, heat, t)}>", labelloc="b", labeljust="l")
+        return g
+
+    # ---- nodes ----------------------------------------------------------------------------------------------------------
+    def _draw_nodes(self) -> None:
+        """Units in creation order, each inside the clusters of its module calls."""
+        tree = _Cluster(None)
+        for u in self.plan.units:
+            tree.at(self._clusters(u)).units.append(u)
+        self._emit(tree, self.digraph)
+
+    def _emit(self, cluster: _Cluster, g: Any) -> None:
+        import graphviz
+
+        for u in cluster.units:
+            self._unit(u, g)
+        for call, inner in cluster.inner.items():
+            m = self.trace.modules[call]
+            with g.subgraph(name=f"cluster_{call}") as sub:
+                title = f"{m.path}  {m.text}" if m.parent is not None or m.path != m.type else m.text
+                sub.attr(
+                    label=graphviz.escape(_clean(title)), labelloc="t", labeljust="l", fontsize="11", fontcolor=self.t.secondary,
+                    style="rounded,filled", fillcolor=self.t.module[0], color=self.t.module[1], penwidth="1", margin="9",
+                )  # fmt: skip
+                self._emit(inner, sub)
+
+    def _clusters(self, u: Unit) -> list[int]:
+        """The module calls drawn as frames around a unit. A frame around one op says less than the op's own second line."""
+        if u.kind in ("fold", "loop"):
+            return []
+        node = self.nodes[u.newest]
+        chain = self.trace.chain(self.trace.modules[u.call].parent if u.kind == "module" else node.module)  # type: ignore[index]
+        return [m for m in chain if self._framed(m)]
+
+    def _framed(self, m: int) -> bool:
+        if not hasattr(self, "_frames"):
+            held: dict[int, set[str]] = {}
+            inner = {c.parent for c in self.trace.modules if c.parent is not None}
+            for u in self.plan.units:
+                if u.kind not in ("fold", "loop"):
+                    start = self.trace.modules[u.call].parent if u.kind == "module" else self.nodes[u.newest].module  # type: ignore[index]
+                    for c in self.trace.chain(start):
+                        held.setdefault(c, set()).add(u.id)
+            self._frames = {
+                c for c, units in held.items()
+                if len(units) > 1 and not (self.trace.modules[c].parent is None and c in inner)
+            }  # fmt: skip
+        return m in self._frames
+
+    def _unit(self, u: Unit, g: Any) -> None:
+        if u.kind == "value":
+            self._value(self.nodes[u.newest], g)
+            return
+        if u.kind == "module":
+            m = self.trace.modules[u.call]  # type: ignore[index]
+            parameters = [self.nodes[i] for i in u.members if not self.nodes[i].op]
+            label = labels.module_box(m.path, m.text, parameters, self.t)
+            tooltip = f"{m.path} {m.text}"
+        elif u.kind == "fold":
+            label, tooltip = self._fold(u)
+        else:
+            label, tooltip = self._loop(u)
+        g.node(u.id, label=f"<{label}>", tooltip=_quote(tooltip))
+
+    def _value(self, n: TraceNode, g: Any) -> None:
+        t, o = self.t, self.options
+        if self.separate:
+            label = labels.scalar_value(n, t) if not n.shape else labels.tensor_value(n, t, o.show_shapes, o.thumbnails)
+        else:
+            module = ""
+            if n.op and n.module is not None and not self._framed(n.module):
+                m = self.trace.modules[n.module]
+                if sum(x.module == n.module and x.op != "" for x in self.nodes) == 1:
+                    module = f"{m.path}  {m.text}" if m.parent is not None else m.text
+            label = labels.tensor_value(n, t, o.show_shapes, o.thumbnails, self.inlined.get(n.id, ""), module)
+        g.node(f"v{n.id}", label=f"<{label}>", tooltip=_quote(self._tooltip(n)))
+        if not (self.separate and n.op):
+            return
+        symbol = self.inlined.get(n.id, n.symbol)
+        look = {"fillcolor": t.op[0], "color": t.op[1], "penwidth": "1.2", "tooltip": _quote(self._tooltip(n))}
+        if len(n.inputs) > 1 and self.grads != "edges":
+            look["ordering"] = "in"
+        if len(symbol) <= 2:
+            size = "17" if len(symbol) == 1 else "13"
+            g.node(f"o{n.id}", label=_quote(symbol), shape="circle", fixedsize="true", width="0.38", fontsize=size,
+                   style="filled", **look)  # fmt: skip
+        else:
+            g.node(f"o{n.id}", label=_quote(_clean(symbol)), shape="box", style="rounded,filled", height="0.3",
+                   margin="0.09,0.03", **look)  # fmt: skip
+
+    def _tooltip(self, n: TraceNode) -> str:
+        what = n.name or n.expression or n.op or n.role
+        parts = [f"{what} ({n.role})" if not n.op else f"{what} = {n.op}"]
+        if n.site is not None:
+            parts.append(f"{os.path.basename(n.site['file'])}, line {n.site['line']}")
+        if n.value is not None and n.value.pooled:
+            parts.append("each cell is the average of several elements")
+        return "; ".join(parts)
+
+    def _fold(self, u: Unit) -> tuple[str, str]:
+        blocks = u.blocks
+        first, last = blocks[0], blocks[-1]
+        path = _range([self._path(b) for b in blocks])
+        texts = []
+        for k, part in enumerate(first):
+            if part.kind == "module":
+                same = {self.trace.modules[b[k].call].text for b in blocks}  # type: ignore[index]
+                m = self.trace.modules[part.call]  # type: ignore[index]
+                texts.append(m.text.removesuffix("()") if len(same) == 1 else m.type)
+            else:
+                texts.append(self.nodes[part.newest].symbol)
+        leaves = [[self.nodes[i] for v in b for i in v.members if not self.nodes[i].op] for b in blocks]
+        words = ", ".join(dict.fromkeys(p.parameter or p.name for p in leaves[0]))
+        size = sum(_numel(p) for block in leaves for p in block)
+        strip = [max(block, key=lambda p: (len(p.shape), -p.id), default=None) for block in leaves]
+        label = labels.fold_box(path, " → ".join(texts), len(blocks), size, words, strip, self.t)
+        del last
+        return label, f"{path}: {len(blocks)} equal blocks"
+
+    def _path(self, block: list[Unit]) -> str:
+        """The path of a block: of the module that all its units belong to, if it is more than their common container."""
+        paths = [self.trace.modules[u.call].path for u in block if u.kind == "module"]  # type: ignore[index]
+        parents = {p.rpartition(".")[0] for p in paths}
+        if len(paths) > 1 and len(parents) == 1:
+            (parent,) = parents
+            others = {
+                self.trace.modules[v.call].path.rpartition(".")[0]  # type: ignore[index]
+                for v in {id(x): x for u in self.plan.unit.values() if u.kind == "fold" for b in u.blocks for x in b}.values()
+                if v.kind == "module" and v not in block
+            }
+            if parent not in others:
+                return parent
+        return paths[0]
+
+    def _loop(self, u: Unit) -> tuple[str, str]:
+        ops = [self.nodes[i] for i in u.members if self.nodes[i].op]
+        symbols = list(dict.fromkeys(n.symbol for n in ops))
+        counted = ", ".join(f"{s} × {sum(n.symbol == s for n in ops):,}" for s in symbols[:4])
+        newest = ops[-1]
+        site = newest.site or {}
+        code = ""
+        if site and site["file"] in self.trace.files:
+            lines = self.trace.files[site["file"]]
+            code = lines[site["line"] - 1].strip() if site["line"] <= len(lines) else ""
+        label = labels.loop_box(u.line, u.count, counted, newest, len(u.members) - len(ops), code, self.t)
+        return label, f"loop in line {u.line}: {len(ops)} operations"
+
+    # ---- edges ----------------------------------------------------------------------------------------------------------
+    def _draw_edges(self) -> None:
+        seen: set[tuple[str, str]] = set()
+        unit = self.plan.unit
+        for n in self.nodes:
+            if n.id not in unit:
+                continue
+            target = unit[n.id]
+            if self.separate and n.op:
+                self._edge(f"o{n.id}", f"v{n.id}", None, weight="3")
+            for e in self.into.get(n.id, ()):
+                if e.source not in unit:  # a number
+                    if target.kind == "value" and n.id not in self.inlined:
+                        self._number(e, n)
+                    continue
+                origin = unit[e.source]
+                if origin is target:
+                    continue
+                key = (origin.id, target.id)
+                if origin.kind != "value" or target.kind != "value":
+                    if key not in seen:
+                        seen.add(key)
+                        self._boxes_edge(origin, target, e)
+                    continue
+                head = f"o{n.id}" if self.separate else target.id
+                self._edge(origin.id, head, e, **self._place(e, n))
+
+    def _number(self, e: Edge, n: TraceNode) -> None:
+        """A Python number: plain text attached to its edge, one for each use."""
+        value = self.nodes[e.source].value
+        name = f"c{n.id}_{e.position}"
+        text = style.literal(value.number) if value is not None and value.number is not None else "number"
+        self.digraph.node(name, label=_quote(text), shape="plaintext", height="0.2", width="0.15", margin="0.03",
+                          fontcolor=self.t.secondary)  # fmt: skip
+        head = f"o{n.id}" if self.separate else f"v{n.id}"
+        self.digraph.edge(name, head, **self._place(e, n))
+
+    def _place(self, e: Edge, n: TraceNode) -> dict[str, str]:
+        """Operand numbers, where the order matters and the layout may not keep it."""
+        moved = not self.separate or self.grads == "edges" or any(self.uses[i] > 1 for i in n.inputs)
+        if n.op in ORDERED and len(n.inputs) == 2 and n.id not in self.inlined and moved:
+            return {"headlabel": str(e.position + 1), "labelfontsize": "8", "labelfontcolor": self.t.secondary,
+                    "labeldistance": "1.1"}  # fmt: skip
+        return {}
+
+    def _boxes_edge(self, origin: Unit, target: Unit, e: Edge) -> None:
+        n = self.nodes[e.source]
+        look = {"fontcolor": self.t.secondary}
+        if self.options.show_shapes and n.op and n.shape:
+            look["label"] = _quote(" " + style.shape(n.shape) + " ")
+        if n.op:
+            look["weight"] = "20"
+        self.digraph.edge(origin.id, target.id, **look)
+
+    def _edge(self, tail: str, head: str, e: Edge | None, **look: str) -> None:
+        """A forward edge, with what came back along it in the style asked for."""
+        t = self.t
+        source = None if e is None else self.nodes[e.source]
+        if e is not None and not e.flows and source is not None and source.op and not source.needs:
+            look.update(color=t.roles["constant"][1], arrowhead="tee")  # computed, but no gradient comes back
+        if e is not None and source is not None and source.op and not self.separate:
+            look["weight"] = "20"
+        back = e is not None and e.flows and self.trace.backward
+        if back and self.grads == "labels":
+            text, zero = _contribution(e.contribution)  # type: ignore[union-attr]
+            if text:
+                look["label"] = f" {text} " if zero else f" ◂ {text} "
+                if zero:
+                    look.update(style="dotted", fontcolor=t.zero_edge)
+        self.digraph.edge(tail, head, **look)
+        if self.grads == "edges" and self.trace.backward:
+            if e is None:
+                if self.nodes[int(head[1:])].needs:
+                    self.digraph.edge(head, tail, constraint="false", style="dashed", color=t.gradient)
+            elif back:
+                text, zero = _contribution(e.contribution)
+                colour = t.zero_edge if zero else t.gradient
+                self.digraph.edge(head, tail, constraint="false", style="dotted" if zero else "dashed", color=colour,
+                                  fontcolor=colour, **({"label": text} if text else {}))  # fmt: skip
+
+
+class _Cluster:
+    """A tree of module calls and the units drawn directly in each."""
+
+    def __init__(self, call: int | None):
+        self.call = call
+        self.units: list[Unit] = []
+        self.inner: dict[int, _Cluster] = {}
+
+    def at(self, chain: list[int]) -> _Cluster:
+        here = self
+        for call in chain:
+            here = here.inner.setdefault(call, _Cluster(call))
+        return here
+
+
+def _contribution(a: Array | None) -> tuple[str, bool]:
+    """The text of a contribution, and whether it is exactly zero."""
+    if a is None:
+        return "", False
+    v = a.number if a.number is not None else a.rms
+    return (style.number(float(v)) if a.number is not None else f"|{style.short(v)}|"), v == 0
+
+
+def _numel(n: TraceNode) -> int:
+    size = 1
+    for k in n.shape:
+        size *= k
+    return size
+
+
+def _range(paths: list[str]) -> str:
+    """``blocks.0 … 11`` for the paths of several blocks."""
+    first, last = paths[0], paths[-1]
+    head = os.path.commonprefix([first, last])
+    head = head[: head.rfind(".") + 1]
+    return f"{first} … {last[len(head):]}" if first != last else first
+
+
+def _clean(s: str, longest: int = 60) -> str:
+    s = "".join(c if c.isprintable() else "�" for c in s)
+    return s if len(s) <= longest else s[: longest - 1] + "…"
+
+
+def _quote(s: str) -> str:
+    """A user's string as an attribute: no HTML label, no escape sequences."""
+    import graphviz
+
+    return graphviz.escape(_clean(s, 200))

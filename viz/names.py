@@ -1,0 +1,214 @@
+"""What the user calls each value: never an ``id()``, and the same in every process.
+
+In this order: an explicit ``label``, ``params=`` or ``names=``; a module's ``named_parameters``; the variable to which the
+source line assigns the value; a variable of the caller that holds it (also inside lists, dicts and objects:
+``net.layers[0].w[1]``); what the line that uses it calls it. An intermediate without a name has none: it shows its op.
+"""
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from microtorch import nn
+from microtorch.graph import Node, Scope, Site
+from microtorch.scalar import Scalar
+from microtorch.tensor import Tensor
+
+from . import source
+
+LOOKED_AT = 20_000  # objects searched for variables that hold a value, at most
+
+
+class Names:
+    """Names for the ``nodes`` of one graph (oldest first). ``name(i)`` and ``owner(i)`` answer by position in ``nodes``."""
+
+    def __init__(self, nodes: list[Node], frame: Any = None, given: Any = None):
+        self.nodes = nodes
+        self.index = {node: i for i, node in enumerate(nodes)}
+        self.sites: dict[tuple[Any, int], Site] = {}
+        self.explicit = dict(self._explicit(given))
+        self.modules: dict[Any, str] = {}  # module -> path, starting with what the user calls the outermost one
+        self.parameters: dict[int, tuple[str, str]] = {}  # node -> (path of the owner, its name there)
+        self.variables: dict[Any, str] = {}  # Node or Module -> variable of the caller
+        if frame is not None:
+            self._search(frame)
+        self._modules()
+        self.found = self._assigned()
+        self._repeated()
+        self._variables()
+        self._operands()
+
+    # ---- positions ----------------------------------------------------------------------------------------------------
+    def site(self, i: int) -> Site | None:
+        """The user's position of a node; each position of the program is looked up once."""
+        node = self.nodes[i]
+        if node.code is None:
+            return None
+        key = (node.code, node.lasti)
+        site = self.sites.get(key)
+        if site is None:
+            site = self.sites[key] = Site.of(*key)
+        return site
+
+    def name(self, i: int) -> str:
+        if i in self.explicit:
+            return self.explicit[i]
+        if i in self.parameters:
+            return self.parameters[i][1]
+        return self.found.get(i, "")
+
+    # ---- the sources of names -----------------------------------------------------------------------------------------
+    def _explicit(self, given: Any) -> Iterable[tuple[int, str]]:
+        for i, node in enumerate(self.nodes):
+            if isinstance(node, Scalar) and node.label:
+                yield i, node.label
+        if given is None:
+            return
+        if isinstance(given, nn.Module):
+            given = given.named_parameters()
+        for name, value in given.items() if isinstance(given, Mapping) else given:
+            i = self.index.get(node_of(value), -1)
+            if i >= 0:
+                yield i, str(name)
+
+    def _modules(self) -> None:
+        """The paths of all modules that took part, from the outermost ones, and the parameters they own."""
+        roots: dict[Scope, None] = {}
+        for node in self.nodes:
+            scope = node.scope
+            while scope is not None and scope.parent is not None:
+                scope = scope.parent
+            if scope is not None:
+                roots[scope] = None
+        for scope in roots:
+            module = scope.module()
+            if module is None or module in self.modules:
+                continue
+            prefix = self.variables.get(module) or self._called(scope)
+            for path, inner in module.named_modules(prefix=prefix):
+                self.modules.setdefault(inner, path)
+                for name, parameter in inner._parameters.items():
+                    i = self.index.get(node_of(parameter), -1)
+                    if i >= 0:
+                        self.parameters.setdefault(i, (path, name))
+
+    def _called(self, scope: Scope) -> str:
+        """What the calling line calls the outermost module: ``net`` in ``net(x)``; its class where that cannot be seen."""
+        for i, node in enumerate(self.nodes):
+            if node.scope is not None and node.scope.path()[0] is scope and (site := self.site(i)) is not None:
+                expression = source.of(site.file).expression(site)
+                if isinstance(expression, ast.Call):
+                    name = source.text(expression.func)
+                    if name and not _is_inside(node, scope):
+                        return name
+                break
+        return scope.label
+
+    def _assigned(self) -> dict[int, str]:
+        """Targets of assignments. Of several nodes made by one run of one call, the newest is the value assigned."""
+        newest: dict[Any, int] = {}
+        targets: dict[tuple[Any, int], tuple[str, bool]] = {}  # position -> its target; is it a call of several ops?
+        for i, node in enumerate(self.nodes):
+            site = self.site(i)
+            if site is None:
+                continue
+            where = (node.code, node.lasti)
+            if where not in targets:
+                index = source.of(site.file)
+                call = index.expression(site)
+                composed = site.column is None or isinstance(call, ast.Call)
+                targets[where] = index.target(site), composed
+            name, composed = targets[where]
+            if name:
+                newest[(*where, _call(node) or (None if composed and not _is_op(node) else i))] = i
+        return {i: targets[key[:2]][0] for key, i in newest.items()}
+
+    def _repeated(self) -> None:
+        """A name from a line in a loop belongs to many leaves; a variable that holds one of them (``w[3]``) says more."""
+        leaves: dict[str, list[int]] = {}
+        for i, name in self.found.items():
+            if self.nodes[i].op is None:
+                leaves.setdefault(name, []).append(i)
+        for several in leaves.values():
+            if len(several) > 1:
+                for i in several:
+                    self.found[i] = self.variables.get(self.nodes[i], self.found[i])
+
+    def _variables(self) -> None:
+        for node, name in self.variables.items():
+            i = self.index.get(node, -1)
+            if i >= 0:
+                self.found.setdefault(i, name)
+
+    def _operands(self) -> None:
+        """Leaves that only the line which uses them names: ``x`` in ``net(x)`` or ``w @ x``."""
+        looked: set[Any] = set()
+        for i, node in enumerate(self.nodes):
+            free = [self.index[x] for x in node.inputs if self.index[x] not in self.parameters]
+            if all(self.nodes[j].op is not None or self.name(j) for j in free):
+                continue
+            site = self.site(i)
+            key = (node.code, node.lasti, len(free))
+            if site is None or key in looked and node.code.co_name == "<genexpr>":
+                continue
+            looked.add(key)
+            for j, name in zip(free, source.operands(source.of(site.file).expression(site), len(free)), strict=True):
+                if name and self.nodes[j].op is None and not self.name(j):
+                    self.found[j] = name
+
+    # ---- the caller's variables -----------------------------------------------------------------------------------------
+    def _search(self, frame: Any) -> None:
+        """Variables of the caller's frame, and of its module, that hold a value or a module; breadth first."""
+        wanted = frame.f_locals if frame.f_locals is frame.f_globals else {**frame.f_globals, **frame.f_locals}
+        if frame.f_locals is not frame.f_globals:  # the nearer name wins
+            wanted = {**frame.f_locals, **{k: v for k, v in wanted.items() if k not in frame.f_locals}}
+        queue = [(name, value, 0) for name, value in wanted.items() if not name.startswith("_")]
+        seen: set[int] = set()
+        for name, value, depth in queue:  # grows while it is walked
+            node = node_of(value)
+            if node is not None:
+                self.variables.setdefault(node, name)
+            elif isinstance(value, nn.Module):
+                self.variables.setdefault(value, name)
+            elif depth < 5 and len(queue) < LOOKED_AT and id(value) not in seen:
+                seen.add(id(value))
+                queue.extend((f"{name}{key}", inner, depth + 1) for key, inner in _contents(value))
+
+
+def node_of(value: Any) -> Node | None:
+    """The node behind a Tensor or Scalar."""
+    return value.node if isinstance(value, Tensor) else value if isinstance(value, Scalar) else None
+
+
+def _contents(value: Any) -> list[tuple[str, Any]]:
+    if type(value) in (list, tuple):
+        return [(f"[{i}]", v) for i, v in enumerate(value[:1000])]
+    if type(value) is dict:
+        return [(f"[{k!r}]", v) for k, v in list(value.items())[:1000] if isinstance(k, (str, int))]
+    attributes = getattr(value, "__dict__", None)
+    if type(attributes) is dict and not isinstance(value, type) and type(value).__module__ != "builtins":
+        return [(f".{k}", v) for k, v in attributes.items() if not k.startswith("_")]
+    return []
+
+
+def _is_op(node: Node) -> bool:
+    """Was the node made by a call of its own op, such as ``x.tanh()``, and not within a longer function?"""
+    name = node.op.name if node.op is not None else ""
+    names = node.code.co_names
+    return name in names and node.scope is None or node.op is None
+
+
+def _is_inside(node: Node, scope: Scope) -> bool:
+    """Does the node's line stand in the ``forward`` of the module of ``scope``?"""
+    module = scope.module()
+    return module is not None and getattr(type(module).forward, "__code__", None) is node.code
+
+
+def _call(node: Node) -> Scope | None:
+    """The module call which the node's line made, so that runs of one line can be told apart."""
+    path = node.scope.path() if node.scope is not None else ()
+    for depth in range(len(path) - 1, -1, -1):
+        if _is_inside(node, path[depth]):
+            return path[depth + 1] if depth + 1 < len(path) else None
+    return path[0] if path else None

@@ -1,0 +1,108 @@
+"""DOT -> SVG, PNG, PDF: by the program ``dot`` if there is one, else by pygraphviz in this process, else a clear error.
+
+Both are Graphviz; pygraphviz 2 brings it along in its wheel, so no program has to be installed. Bitmaps are checked first:
+Graphviz silently clamps a picture beyond 32,767 pixels, which leaves something unreadable without an error.
+"""
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import Any
+
+TIMEOUT = 20  # seconds; pictures of up to 400 nodes take 0.2
+WIDEST = 32_767  # pixels, cairo's limit
+BITMAPS = frozenset({"png", "jpg", "jpeg", "gif", "webp", "bmp"})
+NO_GRAPHVIZ = (
+    "Rendering needs Graphviz. `pip install microtorch[viz]` brings it (pygraphviz bundles it), or install the `dot` program: "
+    "Debian/Ubuntu: apt-get install graphviz · macOS: brew install graphviz · Windows: winget install graphviz. "
+    "The DOT text itself is in `.source` and `.save('x.dot')` always works."
+)
+SMALLER = "make it smaller: depth=1 or depth=0 collapses modules; one sample instead of the batch; .svg and .pdf have no limit"
+
+
+class RenderError(RuntimeError):
+    """Graphviz is missing, failed, took too long, or would make an unreadable picture."""
+
+
+def render(source: str, format: str, dpi: float | None = None, engine: str = "auto") -> bytes:
+    """The picture as bytes. ``engine``: "dot" (the program), "pygraphviz", or "auto" (the first there is)."""
+    if engine not in ("auto", "dot", "pygraphviz"):
+        raise ValueError(f"engine={engine!r} is not known; choose 'auto', 'dot' or 'pygraphviz'")
+    run = _choose(engine)
+    if format in BITMAPS:
+        dpi = 144.0 if dpi is None else float(dpi)
+        _check_size(run(source, "plain", None).decode(), dpi)
+    out = run(source, format, dpi if format in BITMAPS else None)
+    if format == "svg":
+        out = _fit(out)
+    return out
+
+
+def available(engine: str = "auto") -> bool:
+    try:
+        _choose(engine)
+    except RenderError:
+        return False
+    return True
+
+
+def _choose(engine: str) -> Any:
+    program = shutil.which("dot") if engine in ("auto", "dot") else None
+    if program is not None:
+        return lambda source, format, dpi: _by_program(program, source, format, dpi)
+    if engine != "dot":
+        try:
+            import pygraphviz
+
+            if hasattr(pygraphviz.graphviz, "gvContextWithBuiltins"):  # older ones call the program
+                return _in_process
+        except (ImportError, AttributeError):
+            pass
+    raise RenderError(NO_GRAPHVIZ)
+
+
+def _by_program(program: str, source: str, format: str, dpi: float | None) -> bytes:
+    arguments = [program, f"-T{format}"] + ([f"-Gdpi={dpi:g}"] if dpi is not None else [])
+    try:
+        done = subprocess.run(arguments, input=source.encode(), capture_output=True, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        raise RenderError(f"Graphviz took more than {TIMEOUT} s for this picture; {SMALLER}") from None
+    except OSError as error:
+        raise RenderError(f"{program} cannot be run ({error}). {NO_GRAPHVIZ}") from None
+    if done.returncode or not done.stdout:
+        words = done.stderr.decode(errors="replace").strip()
+        raise RenderError(f"Graphviz could not draw the picture as {format}: {words[:500] or f'exit {done.returncode}'}")
+    return done.stdout
+
+
+def _in_process(source: str, format: str, dpi: float | None) -> bytes:
+    import warnings
+
+    import pygraphviz
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Graphviz's remarks on fonts
+        graph = pygraphviz.AGraph(string=source)
+        if dpi is not None:
+            graph.graph_attr["dpi"] = f"{dpi:g}"
+        try:
+            return graph.draw(format=format, prog="dot")
+        except ValueError as error:
+            raise RenderError(f"Graphviz could not draw the picture as {format}: {error}") from None
+
+
+def _check_size(plain: str, dpi: float) -> None:
+    """Refuse a bitmap that Graphviz would clamp. The first line of plain output: graph scale width height (inches)."""
+    fields = plain.split("\n", 1)[0].split()
+    width, height = (float(v) * float(fields[1]) * dpi for v in fields[2:4])
+    if max(width, height) > WIDEST or width * height > 250e6:
+        raise RenderError(
+            f"the bitmap would have {width:,.0f} × {height:,.0f} pixels, which Graphviz would clamp to something unreadable; "
+            f"{SMALLER}"
+        )
+
+
+def _fit(svg: bytes) -> bytes:
+    """Let a picture shrink to the width of its page (notebooks cut it off otherwise); the viewBox keeps its shape."""
+    return re.sub(rb"<svg width=", rb'<svg style="max-width:100%;height:auto" width=', svg, count=1)
