@@ -84,13 +84,15 @@ def run(
         if op.joint is not None or F is None:
             contributions = op.joint(graph or F, g, node) if op.joint is not None else node.pull(g, graph)  # type: ignore[attr-defined]
         else:
-            out, attrs, seq = node.value, node.attrs, node.seq
-            if graph is not None:
-                F = graph
+            out, attrs = node.value, node.attrs
+            if graph is None:
+                vjps = op.vjp_kernels[F]
+            else:
+                F, vjps = graph, op.derivatives
                 out, saved = graph.lift(node, saved)
-            if seq < last_write[0]:
+            if node.seq < last_write[0]:
                 check_fresh(node, wanted)
-            for x, vjp in zip(inputs, op.derivatives):  # noqa: B905
+            for x, vjp in zip(inputs, vjps):  # noqa: B905
                 if not x.needs or wanted is not None and x not in wanted:
                     if contributions is not None:
                         contributions.append(None)

@@ -82,6 +82,7 @@ class Op:
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
         self.reads_anything = bool(self.saved_inputs) or any(self.reads_out) or joint is not None
         self.kernels = KernelTable(name)
+        self.vjp_kernels = VjpTable(self)
         torch_name = torch_name or "".join(part.capitalize() for part in name.split("_"))
         self.node = type(f"{torch_name}Backward0", (Node,), {"__slots__": (), "op": self, "__module__": __name__})
         if register:
@@ -131,6 +132,24 @@ class Op:
             raise AttributeError(f"Op has no attribute '{name}'")
         setattr(self, name, value)
         return value
+
+
+class VjpTable(KernelTable):
+    """Backend -> the op's vjps on its arrays: the backend's fused kernel ``<op>_vjp<i>`` where it has one, else the formula."""
+
+    def __init__(self, op: Op):
+        super().__init__(op.name)
+        self.op = op
+
+    def __missing__(self, backend: Any) -> Any:
+        op = self.op
+        fused = [v and type(v) is Formula and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
+        self[backend] = tuple([_without_F(k) if k else f for k, f in zip(fused, op.derivatives, strict=True)])
+        return self[backend]
+
+
+def _without_F(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda F, *arguments, **attrs: kernel(*arguments, **attrs)
 
 
 class Formula(NamedTuple):
