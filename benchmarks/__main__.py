@@ -1,0 +1,109 @@
+"""The command ``python -m benchmarks``: choose cases, prepare the process, measure, print."""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+# Settings that change what numpy and PyTorch do, by factors: OPENBLAS_CORETYPE=Haswell halves the speed of a newer CPU
+TUNING = ("OPENBLAS_", "GOTO_", "MKL_", "OMP_", "KMP_", "GOMP_", "VECLIB_", "NUMEXPR_")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+TWO_THREADS = ("mlp784",)  # where a second thread matters
+
+
+def clean(environment: dict[str, str], threads: int) -> dict[str, str]:
+    """The environment without tuning, and with ``threads`` threads for every library."""
+    kept = {name: value for name, value in environment.items() if not name.startswith(TUNING)}
+    return kept | dict.fromkeys(THREADS, str(threads))
+
+
+def restart_clean(arguments: list[str], threads: int) -> None:
+    """Start over unless the environment is clean: libraries read it when they are loaded."""
+    wanted = clean(dict(os.environ), threads)
+    if wanted != dict(os.environ):
+        sys.stdout.flush()
+        done = subprocess.run([sys.executable, "-m", "benchmarks", *arguments], env=wanted)
+        sys.exit(done.returncode)
+
+
+def with_two_threads(seconds: float) -> list:
+    """The cases that gain from a second thread, measured by a process that has two."""
+    from .cases import Result
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "two.json"
+        arguments = [*TWO_THREADS, "--threads", "2", "--seconds", str(seconds), "--json", str(file)]
+        subprocess.run([sys.executable, "-m", "benchmarks", *arguments], check=True, stdout=subprocess.DEVNULL)
+        results = json.loads(file.read_text(encoding="utf-8"))["results"]
+    return [Result(r["name"], r["what"], r["figures"], threads=2) for r in results]
+
+
+def main(arguments: list[str]) -> int:
+    """Measure what the command line asks for. Returns 1 if contestants disagree; missed targets are only shown."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="microtorch beside its rivals.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="groups or cases (default: all); --list shows them")
+    parser.add_argument("--list", action="store_true", help="show the names")
+    parser.add_argument("--threads", type=int, default=1, help="threads for every library (default 1)")
+    parser.add_argument("--seconds", type=float, default=1.5, help="time for each case (default 1.5)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
+    options = parser.parse_args(arguments)
+    restart_clean(arguments, options.threads)
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    from . import processes, report, scalars, tiny, training
+    from .cases import Disagreement, installed, measure
+
+    cases = [*tiny.CASES, *scalars.CASES, *training.CASES]
+    groups = dict.fromkeys([case.group for case in cases])
+    known = [*groups, *processes.GROUPS, *(case.name for case in cases)]
+    if options.list:
+        print(f"groups: {' '.join([*groups, *processes.GROUPS])}\ncases:  {' '.join(case.name for case in cases)}")
+        return 0
+    for name in options.names:
+        if name not in known:
+            parser.error(f"no group or case '{name}'; there are: {' '.join(known)}")
+
+    def chosen(*names: str) -> bool:
+        return not options.names or any(name in options.names for name in names)
+
+    about = report.machine()
+    print(report.heading(about))
+    if installed("torch"):
+        import torch
+
+        torch.set_num_threads(options.threads)
+    results = []
+    try:
+        # fresh processes first: they may use every CPU
+        for name, group in processes.GROUPS.items():
+            if chosen(name):
+                print(f"{name} ...", file=sys.stderr, flush=True)
+                results += group()
+        if not options.names and options.threads == 1 and available > 1:
+            print("two threads ...", file=sys.stderr, flush=True)
+            results += with_two_threads(options.seconds)
+        measured = []
+        for case in cases:
+            if chosen(case.name, case.group):
+                print(f"{case.name} ...", file=sys.stderr, flush=True)
+                measured.append(measure(case, options.seconds, options.threads))
+    except Disagreement as error:
+        print(f"Not measured, since the results differ: {error}", file=sys.stderr)
+        return 1
+    results = [*measured, *results]
+    print(f"\n{report.markdown(results)}\n")
+    print("Per operation or step, each contestant's fastest round. The ratio is microtorch's figure by its rival's.")
+    missing = [name for name in ("torch", "autograd") if not installed(name)]
+    if missing:
+        print(f"Not compared, since not installed: {', '.join(missing)}.")
+    if options.json:
+        options.json.write_text(report.as_json(about, results) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,180 @@
+"""Tiny tensors, 4x4 float32: here the time is all overhead, of the operator, the graph and the backward walk.
+
+``add`` and ``mul`` with gradient record a node each, with microtorch also the user's line. numpy records nothing and is
+there as the floor.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .cases import Case, Step, in_torch_style, installed
+
+LOOPS = 100
+_random = np.random.default_rng(0)
+A, B, C = (_random.uniform(0.5, 1.0, (4, 4)).astype(np.float32) for _ in range(3))
+
+
+def repeated(operation: Callable[..., Any]) -> Callable[[Any], Step]:
+    """LOOPS times the same operation, through a lambda that all contestants pay for alike (some 40 ns)."""
+
+    def build(torch: Any) -> Step:
+        a, b = torch.tensor(A, requires_grad=True), torch.tensor(B, requires_grad=True)
+
+        def step() -> Any:
+            for _ in range(LOOPS):
+                out = operation(torch, a, b)
+            return out
+
+        return step
+
+    return build
+
+
+def add(torch: Any) -> Step:
+    a, b = torch.tensor(A, requires_grad=True), torch.tensor(B, requires_grad=True)
+
+    def step() -> Any:
+        for _ in range(LOOPS):
+            out = a + b
+        return out
+
+    return step
+
+
+def mul(torch: Any) -> Step:
+    a, b = torch.tensor(A, requires_grad=True), torch.tensor(B, requires_grad=True)
+
+    def step() -> Any:
+        for _ in range(LOOPS):
+            out = a * b
+        return out
+
+    return step
+
+
+def add_plain(torch: Any) -> Step:
+    a, b = torch.tensor(A), torch.tensor(B)
+
+    def step() -> Any:
+        for _ in range(LOOPS):
+            out = a + b
+        return out
+
+    return step
+
+
+def numpy_add() -> Step:
+    def step() -> Any:
+        for _ in range(LOOPS):
+            out = A + B
+        return out
+
+    return step
+
+
+def numpy_mul() -> Step:
+    def step() -> Any:
+        for _ in range(LOOPS):
+            out = A * B
+        return out
+
+    return step
+
+
+def mul_sum_backward(torch: Any) -> Step:
+    a, b = torch.tensor(A, requires_grad=True), torch.tensor(B, requires_grad=True)
+
+    def step() -> Any:
+        a.grad = b.grad = None
+        (a * b).sum().backward()
+        return a.grad, b.grad
+
+    return step
+
+
+def chain(torch: Any) -> Step:
+    """50 times y * b + c: 100 operations forward, and backward."""
+    a, b, c = torch.tensor(A, requires_grad=True), torch.tensor(B), torch.tensor(C)
+    one = torch.ones(4, 4)
+
+    def step() -> Any:
+        a.grad = None
+        y = a
+        for _ in range(50):
+            y = y * b
+            y = y + c
+        y.backward(one)
+        return y, a.grad
+
+    return step
+
+
+def sgd(torch: Any) -> Step:
+    """Ten parameters of four elements, gradients given: optimizer.step() alone."""
+    parameters = [torch.full((4,), float(i + 1), requires_grad=True) for i in range(10)]
+    optimizer = torch.optim.SGD(parameters, lr=1e-6)
+    for i, p in enumerate(parameters):
+        p.grad = torch.full((4,), float(i + 1))
+
+    def step() -> Any:
+        optimizer.step()
+        return parameters
+
+    return step
+
+
+def autograd_mul_sum() -> Step:
+    import autograd.numpy as anp
+    from autograd import grad
+
+    derivatives = grad(lambda a, b: anp.sum(a * b), argnum=(0, 1))
+    return lambda: derivatives(A, B)
+
+
+def autograd_chain() -> Step:
+    from autograd.core import make_vjp
+
+    one = np.ones((4, 4), np.float32)
+
+    def forward(a: Any) -> Any:
+        y = a
+        for _ in range(50):
+            y = y * B
+            y = y + C
+        return y
+
+    def step() -> Any:
+        vjp, y = make_vjp(forward, A)
+        return y, vjp(one)
+
+    return step
+
+
+def with_autograd(build: Callable[[], Step]) -> dict[str, Callable[[], Step]]:
+    return {"autograd": build} if installed("autograd") else {}
+
+
+CASES = [
+    Case("add", "a + b, 4x4, gradient recorded", in_torch_style(add) | {"numpy": numpy_add}, ("torch", 0.75), LOOPS),
+    Case("mul", "a * b, 4x4, gradient recorded", in_torch_style(mul) | {"numpy": numpy_mul}, ("torch", 0.75), LOOPS),
+    Case("add-plain", "a + b, 4x4, no gradient", in_torch_style(add_plain) | {"numpy": numpy_add}, None, LOOPS),
+    Case("matmul", "a @ b, 4x4, gradient recorded", in_torch_style(repeated(lambda t, a, b: a @ b)), None, LOOPS),
+    Case("relu", "relu(a), 4x4, gradient recorded", in_torch_style(repeated(lambda t, a, b: t.relu(a))), None, LOOPS),
+    Case("sum", "a.sum(), 4x4, gradient recorded", in_torch_style(repeated(lambda t, a, b: a.sum())), None, LOOPS),
+    Case(
+        "mul-sum-backward",
+        "(a * b).sum().backward(), 4x4",
+        in_torch_style(mul_sum_backward) | with_autograd(autograd_mul_sum),
+        ("torch", 0.5),
+    ),
+    Case(
+        "chain",
+        "100 operations forward and backward, 4x4",
+        in_torch_style(chain) | with_autograd(autograd_chain),
+        ("torch", 0.7),
+    ),
+    Case("sgd", "SGD step, 10 parameters of 4", in_torch_style(sgd), ("torch", 0.6), steps_compared=3),
+]

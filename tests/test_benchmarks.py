@@ -1,0 +1,138 @@
+"""The benchmarks: each case runs and its contestants agree; nothing here looks at how fast anything is."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from benchmarks import closures, processes, report, scalars, tiny, training
+from benchmarks.__main__ import clean
+from benchmarks.cases import Case, Disagreement, Result, as_arrays, compare, measure
+
+ROOT = Path(__file__).resolve().parent.parent
+CASES = [*tiny.CASES, *scalars.CASES, *training.CASES]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_contestants_agree(case):
+    compare(case)
+
+
+def test_case_names_are_distinct():
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names) and not {*processes.GROUPS, "tiny", "training"} & set(names)
+
+
+def test_a_disagreement_stops_the_run():
+    case = Case("wrong", "", {"microtorch": lambda: lambda: 1.0, "numpy": lambda: lambda: np.float64(1.001)})
+    with pytest.raises(Disagreement, match=r"wrong: numpy computes .*1\.001"):
+        measure(case, seconds=0)
+    for other in (np.ones(2), (1.0, 1.0), float("nan")):  # another shape, another number of results, no number
+        with pytest.raises(Disagreement):
+            compare(Case("", "", {"microtorch": lambda: lambda: 1.0, "x": lambda other=other: lambda: other}))
+
+
+def test_steps_are_counted_and_figures_are_per_operation():
+    calls = {"microtorch": 0, "numpy": 0}
+
+    def builder(who):
+        def step():
+            calls[who] += 1
+            return 1.0
+
+        return lambda: step
+
+    case = Case("x", "", {who: builder(who) for who in calls}, operations=1000)
+    result = measure(case, seconds=0)
+    assert min(calls.values()) > 100  # a turn lasts a millisecond
+    assert all(0 < figure < 1e-6 for figure in result.figures.values())
+
+
+def test_what_is_measured_is_what_is_claimed():
+    """The add case records gradient and the user's line, here that of the benchmark."""
+    out = tiny.add(torch)()
+    assert out.requires_grad and out.grad_fn.where().file.endswith("tiny.py")
+    assert not tiny.add_plain(torch)().requires_grad
+    y, gradient = tiny.chain(torch)()
+    assert len(torch.graph.reachable([y.grad_fn])) == 101 and np.allclose(gradient.numpy(), tiny.B**50)
+
+
+def test_the_hand_written_step_is_gradient_descent():
+    """Both end where autograd's derivative leads: numpy by hand, and microtorch by its optimizer."""
+    sizes, batches = (5, 4, 3), training.made_up(6, 5, 3)
+    by_hand, model = training.by_hand(sizes, batches)(), training.trainer(sizes, batches)(torch)
+    losses = [(by_hand(), model().item()) for _ in range(20)]
+    assert np.allclose(*zip(*losses, strict=True), rtol=1e-5) and losses[-1][0] < losses[0][0]
+
+
+def test_closures_differentiate():
+    x, w = closures.Value(0.5), closures.Value(-0.3)
+    out = (x * w + 1.0 - x).tanh() * 2.0 + (-w).relu()
+    out.backward()
+    y, v = torch.Scalar(0.5), torch.Scalar(-0.3)
+    expected = (y * v + 1.0 - y).tanh() * 2.0 + (-v).relu()
+    expected.backward()
+    assert np.allclose([out.data, x.grad, w.grad], [expected.data, y.grad, v.grad])
+
+
+def test_fresh_processes():
+    for result in processes.imports(rounds=1):
+        assert result.figures["microtorch"] > 0 and "numpy" in result.figures
+    contestants = {"microtorch": processes.DEEP_TENSOR["microtorch"]}
+    seconds, megabytes = processes.deep("deep", "", contestants, rounds=1, length=50)
+    assert seconds.unit == "s" and megabytes.unit == "MB"
+    wrong = {"microtorch": (contestants["microtorch"][0], processes.TENSOR.replace("y * w", "y * w * w"))}
+    with pytest.raises(Disagreement):
+        processes.deep("deep", "", wrong, rounds=1, length=10_000)
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        processes.ask("1 / 0")
+
+
+def test_the_table():
+    results = [
+        Result("a", "fast", {"microtorch": 5e-7, "torch": 1e-6}, ("torch", 0.75)),
+        Result("b", "slow", {"microtorch": 2.5e-3, "torch": 1e-3, "numpy": 12.0}, ("torch", 0.7)),
+        Result("c", "alone", {"microtorch": 30.2}, ("torch", 0.7), unit="MB", threads=2),
+    ]
+    assert [r.reached for r in results] == [True, False, None]
+    lines = report.markdown(results).splitlines()
+    assert len({len(line) for line in lines}) == 1 and all(line.startswith("| ") for line in lines)
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == [
+        "fast", "500 ns", "1.00 µs", "", "0.50 x torch", "<= 0.75 x torch reached",
+    ]  # fmt: skip
+    assert "2.50 ms" in lines[3] and "12.0 s" in lines[3] and "MISSED" in lines[3]
+    assert "alone (2 threads)" in lines[4] and "30 MB" in lines[4] and lines[4].rstrip(" |").endswith("<= 0.7 x torch")
+    assert json.loads(report.as_json(report.machine(), results))["results"][1]["reached"] is False
+
+
+def test_the_environment_is_cleaned():
+    dirty = {"HOME": "/", "OPENBLAS_CORETYPE": "Haswell", "MKL_DEBUG_CPU_TYPE": "5", "OMP_NUM_THREADS": "8"}
+    threads = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    assert clean(dirty, threads=2) == {"HOME": "/", **threads}
+    assert clean(clean(dirty, 2), 2) == clean(dirty, 2)  # a second start changes nothing
+
+
+def test_the_command(tmp_path):
+    """As a user runs it, with a setting in the environment that it has to drop."""
+    file = tmp_path / "figures.json"
+    env = os.environ | {"OPENBLAS_CORETYPE": "Haswell"}
+    command = [sys.executable, "-m", "benchmarks", "mul", "scalar", "--seconds", "0", "--json", str(file)]
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert "a * b, 4x4" in done.stdout and "numpy " + np.__version__ in done.stdout
+    written = json.loads(file.read_text(encoding="utf-8"))
+    assert [r["name"] for r in written["results"]] == ["mul", "scalar"]
+    assert written["machine"]["versions"]["microtorch"] == torch.__version__
+    command = [sys.executable, "-m", "benchmarks", "nothing"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 2 and "no group or case 'nothing'" in done.stderr
+
+
+def test_as_arrays():
+    number = torch.Scalar(2.0)
+    shown = as_arrays((torch.ones(2, requires_grad=True), [3.0, number], np.float32(1)))
+    assert [a.tolist() for a in shown] == [[1.0, 1.0], 3.0, 2.0, 1.0]
