@@ -17,6 +17,7 @@ the general way is written out so that a small op costs less than PyTorch's.
 """
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -471,9 +472,15 @@ def named(function: Callable[..., Any], name: str, doc: str | None = None) -> Ca
 
 
 def public(*, method: bool = True, function: bool = True, aliases: Sequence[str] = ()) -> Callable[[Any], Any]:
-    """Export a function of Tensors as ``microtorch.<name>`` and as a Tensor method (its first parameter is self)."""
+    """Export a function of Tensors as ``microtorch.<name>`` and as a Tensor method (its first parameter is self).
+
+    One with a parameter ``dim`` also takes numpy's names, ``axis`` and ``keepdims``, as PyTorch's do.
+    """
 
     def export(f: Any) -> Any:
+        f.__qualname__ = f.__name__  # as Python's own messages show it
+        if "dim" in f.__code__.co_varnames[: f.__code__.co_argcount] and "axis" not in f.__code__.co_varnames:
+            f = numpy_names(f)
         for name in (f.__name__.rstrip("_") if f.__name__.endswith("__") else f.__name__, *aliases):
             if method:
                 METHODS[name] = f
@@ -482,6 +489,17 @@ def public(*, method: bool = True, function: bool = True, aliases: Sequence[str]
         return f
 
     return export
+
+
+def numpy_names(f: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(f)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
+            if theirs in kwargs and ours not in kwargs:
+                kwargs[ours] = kwargs.pop(theirs)
+        return f(*args, **kwargs)
+
+    return function
 
 
 def install(tensor: type) -> None:

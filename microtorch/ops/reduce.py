@@ -54,7 +54,10 @@ mean_op = Op(
 def reduction(op: Op) -> Callable[..., Any]:
     """The public function ``op(input, dim=None, keepdim=False, *, dtype=None)``."""
 
-    def reduce(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    def reduce(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None,
+               axis: Any = None, keepdims: bool = False) -> Any:
+        if axis is not None or keepdims:  # numpy's names
+            dim, keepdim = axis if dim is None else dim, keepdims or keepdim
         if dtype is not None:
             input = input.to(dtype)
         if dim is not None:

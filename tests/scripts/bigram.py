@@ -49,4 +49,4 @@ for k in range(30):
 with torch.no_grad():
     p = F.softmax(W[0], dim=0)
     best = torch.topk(p, 3)
-    print([itos[i.item()] for i in best.indices], [f"{v:.3f}" for v in best.values])
+    print(itos[best.indices[0].item()], [f"{v:.3f}" for v in best.values])
