@@ -85,12 +85,10 @@ def classifier_loss(model: nn.Module) -> torch.Tensor:
 
 
 def neuron() -> torch.Scalar:
-    """One neuron with two inputs, number by number. The bias makes the gradients round: 1.5, 1.0, 0.5, 0.0."""
-    x1 = torch.Scalar(2.0, label="x1")
-    x2 = torch.Scalar(0.0, label="x2")
-    w1 = torch.Scalar(-3.0, label="w1")
-    w2 = torch.Scalar(1.0, label="w2")
-    b = torch.Scalar(6.8813735870195432, label="b")
+    """One neuron with two inputs, number by number. The bias makes all gradients round."""
+    x1, x2 = torch.Scalar(2.0), torch.Scalar(0.0)
+    w1, w2 = torch.Scalar(-3.0), torch.Scalar(1.0)
+    b = torch.Scalar(6.8813735870195432)
     n = x1 * w1 + x2 * w2 + b
     o = n.tanh()
     o.backward()
@@ -109,7 +107,7 @@ def draw(roots: dict[str, Any], folder: Path) -> tuple[list[Path], str]:
         graph = viz.draw(root)
         try:
             files += [Path(graph.save(str(folder / f"{name}.{kind}"))) for kind in ("svg", "png")]
-        except RuntimeError as error:
+        except viz.RenderError as error:
             missing = str(error)
             files.append(Path(graph.save(str(folder / f"{name}.dot"))))
     return files, missing
@@ -201,7 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"\n{100 * reached:.1f} % of the held-out digits after {time.perf_counter() - start:.1f} s of training.\n")
     show_digits(model)
 
-    print("\nDrawing the graph of the classifier's loss, and of one neuron.")
+    print("\nDrawing the graph of the classifier's loss on four images, and of one neuron.")
     files, missing = draw({"loss": classifier_loss(model), "neuron": neuron()}, options.output)
     if missing:
         print(missing)
