@@ -19,7 +19,7 @@ from .tracing import Array, Edge, Trace, TraceNode
 ORDERED = frozenset({"sub", "div", "matmul", "pow", "fmod", "remainder", "atan2"})  # x - y is not y - x
 INLINE = frozenset({"add", "sub", "mul", "div", "pow", "maximum", "minimum"})  # ops that show a number operand: × 2
 MAX_LR_RANKS = 14
-ARROW_GRADIENTS = 25  # nodes, up to which grads="edges" can be read
+WIDEST = 1200  # points: at 1024 pixels, text of 10 points is then still 9 pixels high
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,27 @@ class Drawing:
         return out
 
     def _direction(self) -> str:
-        ranks = self.plan.ranks() * (2 if self.separate else 1)
-        return "LR" if self.separate and ranks <= 2 * MAX_LR_RANKS or ranks <= MAX_LR_RANKS else "TB"
+        """Left to right, as slides are, while the text can be read there; else top to bottom."""
+        columns = self._columns()
+        return "LR" if len(columns) <= MAX_LR_RANKS and sum(columns) <= WIDEST else "TB"
+
+    def _columns(self) -> list[int]:
+        """About how wide each column of a left-to-right picture is, in points, with the gap to the next."""
+        rank = self.plan.ranks()
+        widest: dict[int, int] = {}
+        for u in self.plan.units:
+            n = self.nodes[u.newest]
+            if u.kind == "value" and self.separate:
+                name = len(n.name or n.expression)
+                width = max(88, 8 * name) + (53 + 8 * len(n.symbol) if n.op else 0)
+                width += 68 if self.grads == "labels" and self.trace.backward else 0
+            elif u.kind == "value":
+                cells = 7 * len(n.value.cells[0]) if not n.op and n.value is not None and n.value.cells else 0
+                width = max(62 + cells + 30 * (cells > 0), 8 * len(n.name + n.symbol) + 48, 98) + 44
+            else:
+                width = 285 if u.kind == "fold" else 185
+            widest[rank[u.id]] = max(widest.get(rank[u.id], 0), width)
+        return [widest[r] for r in sorted(widest)]
 
     def _open(self) -> Any:
         import graphviz
@@ -118,11 +137,27 @@ class Drawing:
 
     # ---- nodes ----------------------------------------------------------------------------------------------------------
     def _draw_nodes(self) -> None:
-        """Units in creation order, each inside the clusters of its module calls."""
+        """Units inside the clusters of their module calls, in creation order, but each leaf just before its first use.
+
+        dot starts its search from the order of the text: so operands tend to stay in the order of the code.
+        """
         tree = _Cluster(None)
-        for u in self.plan.units:
+        for u in self._reading_order():
             tree.at(self._clusters(u)).units.append(u)
         self._emit(tree, self.digraph)
+
+    def _reading_order(self) -> list[Unit]:
+        done: dict[str, Unit] = {}
+        for u in self.plan.units:
+            if u.kind == "value" and not self.nodes[u.newest].op:
+                continue
+            for i in u.members:
+                for j in self.nodes[i].inputs:
+                    leaf = self.plan.unit.get(j)
+                    if leaf is not None and leaf is not u:
+                        done.setdefault(leaf.id, leaf)
+            done[u.id] = u
+        return list(done.values())
 
     def _emit(self, cluster: _Cluster, g: Any) -> None:
         import graphviz
@@ -188,13 +223,12 @@ class Drawing:
                 if sum(x.module == n.module and x.op != "" for x in self.nodes) == 1:
                     module = f"{m.path}  {m.text}" if m.parent is not None else m.text
             label = labels.tensor_value(n, t, o.show_shapes, o.thumbnails, self.inlined.get(n.id, ""), module)
-        g.node(f"v{n.id}", label=f"<{label}>", tooltip=_quote(self._tooltip(n)))
+        g.node(f"v{n.id}", label=f"<{label}>", tooltip=_quote(self._tooltip(n)), **({} if self.separate else self._order(n)))
         if not (self.separate and n.op):
             return
         symbol = self.inlined.get(n.id, n.symbol)
         look = {"fillcolor": t.op[0], "color": t.op[1], "penwidth": "1.2", "tooltip": _quote(self._tooltip(n))}
-        if len(n.inputs) > 1 and self.grads != "edges":
-            look["ordering"] = "in"
+        look.update(self._order(n))
         if len(symbol) <= 2:
             size = "17" if len(symbol) == 1 else "13"
             g.node(f"o{n.id}", label=_quote(symbol), shape="circle", fixedsize="true", width="0.38", fontsize=size,
@@ -202,6 +236,14 @@ class Drawing:
         else:
             g.node(f"o{n.id}", label=_quote(_clean(symbol)), shape="box", style="rounded,filled", height="0.3",
                    margin="0.09,0.03", **look)  # fmt: skip
+
+    def _order(self, n: TraceNode) -> dict[str, str]:
+        """Keep the operands in the order of the code, where no other use of them pulls elsewhere.
+
+        ``ordering`` counts the arrows of grads="edges" as well, and would ruin their layout.
+        """
+        single = len(n.inputs) > 1 and all(self.uses[i] == 1 for i in n.inputs)
+        return {"ordering": "in"} if single and self.grads != "edges" else {}
 
     def _tooltip(self, n: TraceNode) -> str:
         what = n.name or n.expression or n.op or n.role
@@ -299,8 +341,7 @@ class Drawing:
 
     def _place(self, e: Edge, n: TraceNode) -> dict[str, str]:
         """Operand numbers, where the order matters and the layout may not keep it."""
-        moved = not self.separate or self.grads == "edges" or any(self.uses[i] > 1 for i in n.inputs)
-        if n.op in ORDERED and len(n.inputs) == 2 and n.id not in self.inlined and moved:
+        if n.op in ORDERED and len(n.inputs) == 2 and n.id not in self.inlined and not self._order(n):
             return {"headlabel": str(e.position + 1), "labelfontsize": "8", "labelfontcolor": self.t.secondary,
                     "labeldistance": "1.1"}  # fmt: skip
         return {}

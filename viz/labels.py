@@ -248,7 +248,8 @@ def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
         if role in words:
             text = row(f'<TD FIXEDSIZE="TRUE" WIDTH="15" HEIGHT="9">{font("&nbsp;", t.ink, 4)}</TD>')
             swatches.append(cell(framed([text], role, t)) + cell(font(words[role], t.secondary, SMALL)))
-    swatches.append(cell(font("orange = gradient, – = not computed", t.gradient, SMALL)))
+    colour = "|grad|" if t.name == "print" else "orange"
+    swatches.append(cell(font(f"{colour} = gradient, – = not computed", t.gradient, SMALL)))
     rows = [row(cell(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="1">{row(*swatches)}</TABLE>'))]
     if heat:
         classes = "".join(

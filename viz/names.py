@@ -143,19 +143,21 @@ class Names:
 
     def _operands(self) -> None:
         """Leaves that only the line which uses them names: ``x`` in ``net(x)`` or ``w @ x``."""
-        looked: set[Any] = set()
         for i, node in enumerate(self.nodes):
             free = [self.index[x] for x in node.inputs if self.index[x] not in self.parameters]
-            if all(self.nodes[j].op is not None or self.name(j) for j in free):
+            if all(self._is_number(j) or self.nodes[j].op is not None or self.name(j) for j in free):
                 continue
             site = self.site(i)
-            key = (node.code, node.lasti, len(free))
-            if site is None or key in looked and node.code.co_name == "<genexpr>":
+            if site is None:
                 continue
-            looked.add(key)
             for j, name in zip(free, source.operands(source.of(site.file).expression(site), len(free)), strict=True):
-                if name and self.nodes[j].op is None and not self.name(j):
+                if name and self.nodes[j].op is None and not self.name(j) and not self._is_number(j):
                     self.found[j] = name
+
+    def _is_number(self, j: int) -> bool:
+        """May this be a Python number? Then it is shown as one: ``2``, and not as the variable that held it."""
+        node = self.nodes[j]
+        return node.op is None and not node.needs and node.code is None and not node.shape
 
     # ---- the caller's variables -----------------------------------------------------------------------------------------
     def _search(self, frame: Any) -> None:
@@ -168,7 +170,7 @@ class Names:
         for name, value, depth in queue:  # grows while it is walked
             node = node_of(value)
             if node is not None:
-                self.variables.setdefault(node, name)
+                self.variables.setdefault(node, _shorten(name))
             elif isinstance(value, nn.Module):
                 self.variables.setdefault(value, name)
             elif depth < 5 and len(queue) < LOOKED_AT and id(value) not in seen:
@@ -179,6 +181,13 @@ class Names:
 def node_of(value: Any) -> Node | None:
     """The node behind a Tensor or Scalar."""
     return value.node if isinstance(value, Tensor) else value if isinstance(value, Scalar) else None
+
+
+def _shorten(name: str, longest: int = 20) -> str:
+    """The end of a long path, from a full part on: ``neurons[1].w[0]`` of ``net.layers[0].neurons[1].w[0]``."""
+    while len(name) > longest and "." in name:
+        name = name.partition(".")[2]
+    return name
 
 
 def _contents(value: Any) -> list[tuple[str, Any]]:

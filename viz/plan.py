@@ -169,7 +169,7 @@ class Plan:
         return self.trace.modules[u.call].type, tuple(own), tuple(t.op for t in nodes if t.op)  # type: ignore[index]
 
     def _sources(self, u: Unit) -> set[int]:
-        return {id(self.unit[j]) for i in u.members for j in self.trace.nodes[i].inputs if j in self.unit} - {id(u)}
+        return {id(v) for v in self._inputs(u)}
 
     def _closed(self, run: list[Unit]) -> bool:
         """Does everything leave the run at its end? A value used outside from the middle would make a wrong picture."""
@@ -239,9 +239,22 @@ class Plan:
         return [b for b, n in waiting.items() if n and not isinstance(b, int)]
 
     # ---- for the drawing ------------------------------------------------------------------------------------------------
-    def ranks(self) -> int:
-        """The length of the longest path: columns of a left-to-right picture."""
-        rank: dict[int, int] = {}
+    def ranks(self) -> dict[str, int]:
+        """The column of each unit in a left-to-right picture; a leaf stands just before its first use."""
+        rank: dict[str, int] = {}
+        first: dict[int, int] = {}
         for u in self.units:
-            rank[id(u)] = 1 + max((rank.get(s, 0) for s in self._sources(u)), default=0)
-        return max(rank.values())
+            above = [v for v in self._inputs(u) if v.id in rank]
+            if self._sources(u):
+                rank[u.id] = 1 + max((rank[v.id] for v in above), default=1)
+                for v in self._inputs(u):
+                    first.setdefault(id(v), rank[u.id])
+        for u in self.units:
+            if u.id not in rank:
+                rank[u.id] = first.get(id(u), 1) - 1
+        return rank
+
+    def _inputs(self, u: Unit) -> list[Unit]:
+        found = {id(self.unit[j]): self.unit[j] for i in u.members for j in self.trace.nodes[i].inputs if j in self.unit}
+        found.pop(id(u), None)
+        return list(found.values())
