@@ -10,6 +10,9 @@ WORKERS ?= 2
 # what `make test` says last; .ci/run sets it to nothing, so that pytest's summary is the last line there
 NEXT ?= Not run: only what is marked SKIPPED above. Next: 'make demo' shows what it does, docs/design.md how.
 
+# Small matrices gain nothing from a second BLAS thread, which on a busy machine makes the demo six times slower; and
+# the tests fill the CPUs with processes. (`make bench` chooses its own threads.)
+export OPENBLAS_NUM_THREADS ?= 1
 export PYTHON
 
 .PHONY: help setup demo test bench lint clean
