@@ -218,8 +218,10 @@ def nll_loss(
 ) -> Tensor:
     """-input[target]: input are log-probabilities; shapes and arguments as in cross_entropy."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    class_dim = 0 if input.ndim == 1 else 1
-    _check_indices(input, target, weight, class_dim, ignore_index)
+    x, t = input.array, target.array
+    if x.ndim == 2 and t.shape == x.shape[:1] and t.dtype == int64.numpy and weight is None:
+        return ops_loss.nll_loss(input, target, None, ignore_index, reduction)
+    _check_indices(input, target, weight, 0 if input.ndim == 1 else 1)
     if target.dtype is not int64:
         target = target.to(int64)
     if input.ndim == 1 and target.ndim == 1:
@@ -227,9 +229,7 @@ def nll_loss(
     return ops_loss.nll_loss(input, target, weight, ignore_index, reduction)
 
 
-def _check_indices(
-    input: Tensor, target: Tensor, weight: Tensor | None, class_dim: int, ignore_index: int
-) -> None:
+def _check_indices(input: Tensor, target: Tensor, weight: Tensor | None, class_dim: int) -> None:
     if target.dtype not in (int64, uint8):
         raise RuntimeError(
             message(
@@ -260,18 +260,6 @@ def _check_indices(
     elif tuple(target.shape[1:]) != tuple(input.shape[2:]):
         expected = [input.shape[0], *input.shape[2:]]
         raise RuntimeError(f"Expected target size {expected}, got {list(target.shape)}")
-    # The op finds an index that is too large; a negative one would count from the end, as in any list.
-    if target.numel() and int(target.min().item()) < 0:
-        wrong = target[(target < 0) & (target != ignore_index)]
-        if wrong.numel():
-            classes = input.shape[class_dim]
-            raise IndexError(
-                message(
-                    f"Target {wrong[0].item()} is out of bounds.",
-                    f"input {tuple(input.shape)} has {classes} classes, so targets are 0 to {classes - 1}",
-                    fix=f"negative targets do not count only if they equal ignore_index={ignore_index}",
-                )
-            )
 
 
 def _along(weight: Tensor, input: Tensor) -> Tensor:

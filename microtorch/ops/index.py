@@ -112,8 +112,13 @@ def repeats(index: tuple[Any, ...]) -> bool:
     return any(isinstance(p, np.ndarray) and p.dtype != bool for p in index)
 
 
-def _place(F: Any, g: Any, index: Any, shape: Any) -> Any:
-    return _put(F, np.zeros(shape, g.dtype), g, index, True)
+def _place(F: Any, g: Any, index: Any, shape: Any, unique: bool = False) -> Any:
+    """Zeros of ``shape`` with ``g`` added at ``index``; ``unique``: no element is named twice, so it is written, which is faster."""
+    out = np.zeros(shape, g.dtype)
+    if unique:
+        out[index] = g
+        return out
+    return _put(F, out, g, index, True)
 
 
 _read = lambda F, x, index: x[index]  # noqa: E731
@@ -130,7 +135,7 @@ slice_op = Op("slice", _read, vjps=_read_vjp, rule=_rule, view=True, explain=exp
 select_op = Op("select", _select, vjps=_read_vjp, rule=_rule, view=True, explain=explain_index)
 index_op = Op("index", _read, vjps=_read_vjp, rule=_rule, explain=explain_index)
 Op("getitem", _read, vjps=_read_vjp, rule=_rule, explain=explain_index)  # for derivatives: either kind of index
-Op("place", _place, vjps=(lambda F, g, out, x, index, shape: F.getitem(g, index=index),), rule=("g at the index",))
+Op("place", _place, vjps=(lambda F, g, out, x, index, shape, unique=False: F.getitem(g, index=index),), rule=("g at the index",))
 index_put_op = Op(
     "index_put",
     _put,

@@ -77,34 +77,41 @@ def _raw(x: Any) -> Any:
     return x.array if hasattr(x, "node") else x
 
 
-def _weights(t: Any, w: Any, ignore_index: int, dtype: Any) -> tuple[Any, Any]:
-    """Per sample: its class (0 where ignored) and its weight (0 where ignored)."""
-    valid = t != ignore_index
-    safe = np.where(valid, t, 0)
-    return safe, valid.astype(dtype) if w is None else w[safe] * valid
+def _terms(t: Any, w: Any, ignore_index: int) -> tuple[Any, Any, Any]:
+    """(numpy index of each sample's element, each sample's weight or None for 1, the sum of weights).
 
-
-def _places(t: Any) -> tuple[Any, ...]:
-    """numpy index of the element of each sample's class: classes lie in dimension 1."""
-    grid = np.ogrid[tuple(slice(n) for n in t.shape)]
-    return (grid[0], t, *grid[1:])
+    Classes lie in dimension 1. Ignored samples get class 0 and weight 0. Raises IndexError for a negative class, which numpy would
+    count from the end.
+    """
+    weight = None if w is None else w[np.where(t == ignore_index, 0, t)]
+    if t.size and (np.minimum.reduce(t, axis=None) < 0 or ignore_index >= 0):
+        counted = t != ignore_index
+        weight = counted if weight is None else weight * counted
+        t = np.where(counted, t, 0)
+        if np.minimum.reduce(t, axis=None) < 0:
+            raise IndexError("negative class index")
+    places = (np.arange(len(t)), t) if t.ndim == 1 else tuple(np.ogrid[tuple(slice(n) for n in t.shape)])
+    if t.ndim != 1:
+        places = (places[0], t, *places[1:])
+    return places, weight, t.size if weight is None else np.add.reduce(weight, axis=None)
 
 
 def _nll(F: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
-    safe, weight = _weights(t, w, ignore_index, x.dtype)
-    each = -x[_places(safe)] * weight
+    places, weight, total = _terms(t, w, ignore_index)
+    each = -x[places]
+    if weight is not None:
+        each = each * weight
     if reduction == "none":
         return each
-    total = np.add.reduce(each, axis=None)
-    return total if reduction == "sum" else total / np.add.reduce(weight, axis=None)
+    loss = np.add.reduce(each, axis=None)
+    return loss if reduction == "sum" else loss / x.dtype.type(total) if x.dtype.kind == "f" else loss / total
 
 
 def _nll_vjp(F: Any, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
     d = x.dtype if isinstance(x.dtype, np.dtype) else x.dtype.numpy
-    safe, weight = _weights(_raw(t), None if w is None else _raw(w), ignore_index, d)
-    if reduction == "mean":
-        weight = weight / np.add.reduce(weight, axis=None)
-    return F.place(g * -weight, index=_places(safe), shape=x.shape)
+    places, weight, total = _terms(_raw(t), None if w is None else _raw(w), ignore_index)
+    factor = -np.ones((), d) if weight is None else -weight.astype(d)
+    return F.place(g * (factor / d.type(total) if reduction == "mean" else factor), index=places, shape=x.shape, unique=True)
 
 
 def explain_target(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
