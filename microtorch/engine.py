@@ -75,11 +75,6 @@ def run(
             if op.reads_anything:
                 raise freed_error(node)
             saved = inputs
-        if F is None and wanted is None:
-            node.grad = g if node.grad is None else node.grad + g  # a Scalar: every one shows its gradient
-            if plain and hooks is None and op.joint is None:
-                op.scalar_backward(node, g, grads)
-                continue
         contributions: list[Any] | None = [] if observe is not None or hooks is not None else None
         if op.joint is not None or F is None:
             contributions = op.joint(graph or F, g, node) if op.joint is not None else node.pull(g, graph)  # type: ignore[attr-defined]
