@@ -48,6 +48,7 @@ globals().update(_functions)
 _LAZY = {name: (name, "") for name in ("__config__", "cuda", "linalg", "nn", "optim", "random", "special", "testing", "utils", "vision")}
 _LAZY |= {name: ("serialization", name) for name in ("load", "save")}
 _LAZY |= {name: ("linalg", name) for name in ("cholesky", "det", "slogdet")} | {"inverse": ("linalg", "inv")}
+_LAZY |= {"is_anomaly_enabled": ("autograd", "is_anomaly_enabled")}
 _LAZY |= {"default_generator": ("generator", "default_generator"), "viz": ("viz", "")}
 
 # what PyTorch has and microtorch has not: told apart from a misspelt name

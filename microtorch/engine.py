@@ -58,7 +58,9 @@ def run(
         if wanted is not None:
             if node in targets:  # type: ignore[operator]
                 captured[node] = g
-            if op is None or node not in wanted:
+                if wanted.isdisjoint(node.inputs):  # nothing below is asked for: its own step is not taken
+                    continue
+            elif node not in wanted:
                 continue
         elif F is None:  # a Scalar: every one shows its gradient, and its step is generated (scalar.py)
             node.grad = g if node.grad is None else node.grad + g
@@ -156,9 +158,18 @@ def as_tensor(g: Any, node: Node) -> Any:
     return g if node.dev is None or hasattr(g, "node") else constant(node.dev.array(g), node.dev)
 
 
-def as_gradient(result: Any, like: Any) -> Any:
-    """What a user's hook returned, as the engine needs it: of the kind of ``like``."""
-    return result.array if hasattr(result, "node") and not hasattr(like, "node") else result
+def as_gradient(hook: Any, result: Any, like: Any) -> Any:
+    """What a user's hook returned, checked, and as the engine needs it: of the kind of ``like``."""
+    shape = getattr(like, "shape", ())
+    if isinstance(like, float) and isinstance(result, (int, float)):
+        return float(result)
+    name = getattr(hook, "__name__", repr(hook))
+    if not hasattr(result, "shape"):
+        raise TypeError(errors.message(f"expected Variable, but hook returned '{type(result).__name__}'", f"hook '{name}'"))
+    if tuple(result.shape) != tuple(shape):
+        raise RuntimeError(errors.message(f"hook '{name}' has changed the size of value",
+                                          f"the gradient is {errors.describe(like)}, the hook returned {errors.describe(result)}"))
+    return result.array if hasattr(result, "array") and not hasattr(like, "array") else result
 
 
 # ---- hooks --------------------------------------------------------------------------------------------------------------
@@ -168,11 +179,11 @@ def before(node: Node, g: Any) -> Any:
     for hook in list(hooks.tensor.values()):
         result = hook(as_tensor(g, node))
         if result is not None:
-            g = as_gradient(result, g)
+            g = as_gradient(hook, result, g)
     for hook in list(hooks.pre.values()):
         result = hook((as_tensor(g, node),))
         if result is not None:
-            g = as_gradient(result[0] if isinstance(result, tuple) else result, g)
+            g = as_gradient(hook, result[0] if isinstance(result, tuple) else result, g)
     if hooks.retain:
         node.grad = as_tensor(g, node) if node.grad is None else node.grad + as_tensor(g, node)
     return g
@@ -184,8 +195,14 @@ def after(node: Node, g: Any, contributions: list[Any]) -> list[Any]:
         grad_inputs = tuple(None if d is None else as_tensor(d, node) for d in contributions)
         result = hook(grad_inputs, (as_tensor(g, node),))
         if result is not None:
+            results = result if isinstance(result, tuple) else (result,)
+            if len(results) != len(contributions):
+                raise RuntimeError(
+                    errors.message(f"hook '{getattr(hook, '__name__', hook)}' has returned an incorrect number of values (got "
+                                   f"{len(results)}, but expected {len(contributions)})", f"on {node.name()}, made at {node.where()}")
+                )
             contributions = [
-                None if d is None else as_gradient(r, d) for r, d in zip(result, contributions, strict=True)
+                None if d is None or r is None else as_gradient(hook, r, d) for r, d in zip(results, contributions, strict=True)
             ]
     return contributions
 

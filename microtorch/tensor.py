@@ -14,7 +14,7 @@ import numpy as np
 
 from . import dtypes, errors, inplace, ops, printing
 from .device import device
-from .graph import Handle, Node, Storage, hooks_of, tick
+from .graph import Handle, Mode, Node, Storage, hooks_of, mode, tick
 from .ops import METHODS, REGISTRY, apply, constant
 
 
@@ -60,11 +60,15 @@ class AccumulateGrad(Node):
         """Add ``g`` to the gradient: in place as PyTorch does, unless either carries a graph of its own."""
         old = self.grad
         if isinstance(g, Tensor):  # create_graph=True
-            self.grad = METHODS["clone"](g) if old is None else old + g
+            self.grad = g.clone() if old is None else old + g
         elif old is None:
             self.grad = constant(self.dev.array(g), self.dev)
-        elif old.node.needs:
-            self.grad = old + constant(self.dev.array(g), self.dev)
+        elif old.node.needs:  # an earlier backward's create_graph: the sum keeps that graph
+            token = mode.set(Mode(True))
+            try:
+                self.grad = old + constant(self.dev.array(g), self.dev)
+            finally:
+                mode.reset(token)
         else:
             old.array += g
             if old.node.storage is not None:
@@ -190,6 +194,10 @@ class Tensor:
     def is_complex(self) -> bool:
         return False
 
+    def is_inference(self) -> bool:
+        """False: a tensor made under inference_mode is like any other without gradient."""
+        return False
+
     # ---- its place in the graph -------------------------------------------------------------------------------------
     @property
     def requires_grad(self) -> bool:
@@ -207,7 +215,7 @@ class Tensor:
                     errors.message(
                         "you can only change requires_grad flags of leaf variables.",
                         f"this tensor is the output of {node.name()}",
-                        fix="use x.detach()",
+                        fix="to use it without gradient, take no_grad_copy = x.detach()",
                     )
                 )
             self.node = ops.constant_node(self.array, node.dev)
@@ -258,6 +266,10 @@ class Tensor:
                     )
                 )
         self.node.grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.node.grad = None
 
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf tensor in ``.grad`` when backward runs."""
@@ -378,7 +390,7 @@ class Tensor:
             empty = not self.array.size
             raise RuntimeError(
                 errors.message(
-                    f"Boolean value of Tensor with {'no' if empty else 'more than one'} value{'s' * (not empty)} is ambiguous",
+                    f"Boolean value of Tensor with {'no values' if empty else 'more than one value'} is ambiguous",
                     errors.describe(self),
                     fix="" if empty else "use .any() or .all()",
                 )

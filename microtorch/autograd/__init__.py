@@ -79,7 +79,7 @@ def backward(
         return
     inputs = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
     if not inputs:
-        raise RuntimeError(errors.message("'inputs' argument to 'backward' cannot be empty."))
+        raise RuntimeError(errors.message("`inputs` argument to `backward()` cannot be empty."))
     targets = [_node(x) for x in inputs]
     found = _run(roots, seeds, retain, create_graph, frozenset(targets))
     for node in dict.fromkeys(targets):
@@ -118,6 +118,10 @@ def grad(
 
     ``allow_unused``: None instead of an error for an input that the outputs do not depend on; ``materialize_grads``: zeros.
     """
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            errors.message("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        )
     if is_grads_batched:
         raise NotImplementedError(
             errors.message("is_grads_batched=True is not supported", fix="call autograd.grad once per row of grad_outputs")
@@ -142,9 +146,9 @@ def grad(
         else:
             raise RuntimeError(
                 errors.message(
-                    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
-                    "this is the desired behavior.",
-                    f"input {len(out)}: {errors.describe(x)}",
+                    f"The differentiated Tensor at index {len(out)} appears to not have been used in the graph. Set "
+                    "allow_unused=True if this is the desired behavior.",
+                    f"input {len(out)} is {errors.describe(x)}",
                 )
             )
     return tuple(out)

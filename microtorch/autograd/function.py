@@ -135,7 +135,7 @@ class Function:
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        raise NotImplementedError("You must implement the backward function for your custom autograd.Function.")
+        raise NotImplementedError("You must implement the backward method for your custom autograd.Function.")
 
     setup_context: Any = None
 
@@ -158,9 +158,7 @@ class Function:
         finally:
             mode.reset(token)
         outputs = results if isinstance(results, tuple) else (results,)
-        if not isinstance(results, (tuple, Tensor)):
-            raise TypeError(errors.message(f"{cls.__name__}.forward must return tensors, but got {type(results).__name__}"))
-        if not (now.grad and any(ctx.needs_input_grad)):
+        if not (now.grad and any(ctx.needs_input_grad) and any(isinstance(y, Tensor) for y in outputs)):
             return results
         node = _record(cls, ctx, args, outputs)
         wrapped = tuple([_wrap(node, i, y, ctx, args) for i, y in enumerate(outputs)])
@@ -267,7 +265,8 @@ def _backward(F: Any, g: Any, node: Node) -> list[Any]:
 def _checked(name: str, place: int, r: Any, x: Node, F: Any) -> Tensor:
     """A returned gradient in its input's shape (summed down if it is broadcast) and dtype."""
     if not isinstance(r, Tensor):
-        raise TypeError(errors.message(f"{name}: expected Tensor or None as gradient {place}, but got {type(r).__name__}"))
+        raise RuntimeError(errors.message(f"expected Variable or None (got {type(r).__name__})",
+                                          f"{name}: the gradient for argument {place} of forward"))
     if r.array.shape != x.shape:
         try:
             fits = np.broadcast_shapes(r.array.shape, x.shape) == r.array.shape

@@ -34,6 +34,14 @@ def _zeros(g: Any, x: Tensor) -> Tensor:
     return constant(np.zeros(x.array.shape, x.array.dtype), x.node.dev) if g is None else g
 
 
+def _check_sizes(vs: Any, like: Any) -> None:
+    if len(vs) != len(like):
+        raise RuntimeError(errors.message(f"v must have {len(like)} tensors, one for each it is multiplied with, but has {len(vs)}"))
+    for v, x in zip(vs, like, strict=True):
+        if v.array.shape != x.array.shape:
+            raise RuntimeError(errors.message(f"v has invalid size: should be {x.shape} but got {v.shape}."))
+
+
 def _like(several: bool, values: tuple[Any, ...]) -> Any:
     return values if several else values[0]
 
@@ -89,6 +97,11 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     xs = _fresh(xs, create_graph)
     with enable_grad():
         y = func(*xs)
+    if v is None and (isinstance(y, (tuple, list)) or y.array.size != 1):
+        raise RuntimeError(errors.message("The vector v can only be None if the user-provided function returns a single Tensor with a "
+                                          "single element.", fix="vjp(func, inputs, v) with v in the shape of the output"))
+    if v is not None:
+        _check_sizes(_prepare(v)[1], y if isinstance(y, (tuple, list)) else (y,))
     found = grad(y, xs, v, create_graph=create_graph, allow_unused=True)
     out = y if create_graph else _detached(y)
     return out, _like(several, tuple(_zeros(g, x) for g, x in zip(found, xs, strict=True)))
@@ -101,6 +114,7 @@ def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
         raise RuntimeError(errors.message("The vector v can only be None if the input to the user-provided function is a "
                                           "single Tensor with a single element."))
     vs = _prepare(v)[1] if v is not None else tuple(constant(np.ones_like(x.array)) for x in xs)
+    _check_sizes(vs, xs)
     xs = _fresh(xs, create_graph)
     with enable_grad():
         y = func(*xs)
@@ -124,6 +138,7 @@ def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     """(func(inputs), H v) of a one-element function: H is symmetric, so one extra reverse pass does it."""
     several, xs = _prepare(inputs)
     vs = _prepare(v)[1] if v is not None else tuple(constant(np.ones_like(x.array)) for x in xs)
+    _check_sizes(vs, xs)
     xs = _fresh(xs, create_graph)
     with enable_grad():
         y = func(*xs)

@@ -46,14 +46,21 @@ class _Switch:
             def generator(*args: Any, **kwargs: Any) -> Any:
                 # the mode holds only while the generator runs, not while its caller does
                 steps = function(*args, **kwargs)
-                sent = None
+                resume: Any = functools.partial(steps.send, None)
                 while True:
                     with self.clone():
                         try:
-                            value = steps.send(sent)
+                            value = resume()
                         except StopIteration as end:
                             return end.value
-                    sent = yield value
+                    try:
+                        resume = functools.partial(steps.send, (yield value))
+                    except GeneratorExit:
+                        with self.clone():
+                            steps.close()
+                        raise
+                    except BaseException as error:  # thrown in by the caller: for the function to handle
+                        resume = functools.partial(steps.throw, error)
 
             return generator  # type: ignore[return-value]
 
@@ -99,7 +106,7 @@ class set_grad_enabled(_Switch):
     def __init__(self, mode: bool) -> None:
         super().__init__()
         if not isinstance(mode, bool):
-            raise TypeError(f"set_grad_enabled(): argument 'mode' must be bool, not {type(mode).__name__}")
+            raise TypeError(f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}")
         self.on = mode
         self._before = _switch(mode)
 
