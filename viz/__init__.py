@@ -3,9 +3,10 @@
     from microtorch import viz
     viz.draw(loss).save("loss.svg")
 
-Everything is made from one ``Trace`` (tracing.py), plain data read off the graph. Importing this package imports neither
-graphviz nor rich: each name loads its module when first used, and microtorch itself never imports this package.
+Everything is made from one ``Trace`` (tracing.py), plain data read off the graph. Importing this package imports
+neither graphviz nor rich: each name loads its module when first used, and microtorch itself never imports this package.
 """
+
 from __future__ import annotations
 
 import importlib

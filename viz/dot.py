@@ -1,11 +1,12 @@
 """Trace -> DOT: nodes in creation order, clusters for modules, gradients on nodes, labels or arrows.
 
-The text is the same in every process: ids count creations, nothing depends on memory or on the order of a set. Layout is
-Graphviz's work alone. Two views share the code: in the *separate* view (scalar graphs) values and ops are nodes of their own,
-as micrograd draws them; in the *merged* view (tensors) an op and its result are one node.
+The text is the same in every process: ids count creations, nothing depends on memory or on the order of a set. Layout
+is Graphviz's work alone. Two views share the code: in the *separate* view (scalar graphs) values and ops are nodes of
+their own, as micrograd draws them; in the *merged* view (tensors) an op and its result are one node.
 
 ``graphviz`` is imported by the function that needs it, not by ``import microtorch.viz``.
 """
+
 from __future__ import annotations
 
 import os
@@ -83,7 +84,7 @@ class Drawing:
             if n.op not in INLINE or len(n.inputs) != 2:
                 continue
             numbers = [self.nodes[i].role == "constant" for i in n.inputs]
-            if sum(numbers) != 1 or self.separate and not (n.op == "pow" and numbers[1]):
+            if sum(numbers) != 1 or (self.separate and not (n.op == "pow" and numbers[1])):
                 continue
             value = self.nodes[n.inputs[numbers.index(True)]].value
             if value is None or value.number is None:
@@ -128,14 +129,22 @@ class Drawing:
             ranksep="0.36", pad="0.12", bgcolor=o.bg or t.background, fontname=style.FONT, fontcolor=t.ink,
         )  # fmt: skip
         g.attr("node", fontname=style.FONT, fontsize="12", fontcolor=t.ink, shape="plain")
-        g.attr("edge", fontname=style.FONT, fontsize="10", fontcolor=t.gradient, color=t.edge, penwidth="1.2", arrowsize="0.6")
+        g.attr(
+            "edge",
+            fontname=style.FONT,
+            fontsize="10",
+            fontcolor=t.gradient,
+            color=t.edge,
+            penwidth="1.2",
+            arrowsize="0.6",
+        )
         if o.legend:
             roles = [r for r in style.ROLES if any(n.role == r for n in self.nodes)]
             heat = any(n.shape for n in self.nodes)
             g.attr(label=f"<{labels.legend(roles, heat, t)}>", labelloc="b", labeljust="l")
         return g
 
-    # ---- nodes ----------------------------------------------------------------------------------------------------------
+    # ---- nodes -----------------------------------------------------------------------------------------------------
     def _draw_nodes(self) -> None:
         """Units inside the clusters of their module calls, in creation order, but each leaf just before its first use.
 
@@ -215,7 +224,9 @@ class Drawing:
     def _value(self, n: TraceNode, g: Any) -> None:
         t, o = self.t, self.options
         if self.separate:
-            label = labels.scalar_value(n, t) if not n.shape else labels.tensor_value(n, t, o.show_shapes, o.thumbnails)
+            label = (
+                labels.scalar_value(n, t) if not n.shape else labels.tensor_value(n, t, o.show_shapes, o.thumbnails)
+            )
         else:
             module = ""
             if n.op and n.module is not None and not self._framed(n.module):
@@ -223,7 +234,12 @@ class Drawing:
                 if sum(x.module == n.module and x.op != "" for x in self.nodes) == 1:
                     module = f"{m.path}  {m.text}" if m.parent is not None else m.text
             label = labels.tensor_value(n, t, o.show_shapes, o.thumbnails, self.inlined.get(n.id, ""), module)
-        g.node(f"v{n.id}", label=f"<{label}>", tooltip=_quote(self._tooltip(n)), **({} if self.separate else self._order(n)))
+        g.node(
+            f"v{n.id}",
+            label=f"<{label}>",
+            tooltip=_quote(self._tooltip(n)),
+            **({} if self.separate else self._order(n)),
+        )
         if not (self.separate and n.op):
             return
         symbol = self.inlined.get(n.id, n.symbol)
@@ -282,7 +298,9 @@ class Drawing:
             (parent,) = parents
             others = {
                 self.trace.modules[v.call].path.rpartition(".")[0]  # type: ignore[index]
-                for v in {id(x): x for u in self.plan.unit.values() if u.kind == "fold" for b in u.blocks for x in b}.values()
+                for v in {
+                    id(x): x for u in self.plan.unit.values() if u.kind == "fold" for b in u.blocks for x in b
+                }.values()
                 if v.kind == "module" and v not in block
             }
             if parent not in others:
@@ -302,7 +320,7 @@ class Drawing:
         label = labels.loop_box(u.line, u.count, counted, newest, len(u.members) - len(ops), code, self.t)
         return label, f"loop in line {u.line}: {len(ops)} operations"
 
-    # ---- edges ----------------------------------------------------------------------------------------------------------
+    # ---- edges -----------------------------------------------------------------------------------------------------
     def _draw_edges(self) -> None:
         seen: set[tuple[str, str]] = set()
         unit = self.plan.unit
@@ -417,7 +435,7 @@ def _range(paths: list[str]) -> str:
     first, last = paths[0], paths[-1]
     head = os.path.commonprefix([first, last])
     head = head[: head.rfind(".") + 1]
-    return f"{first} … {last[len(head):]}" if first != last else first
+    return f"{first} … {last[len(head) :]}" if first != last else first
 
 
 def _clean(s: str, longest: int = 60) -> str:

@@ -1,9 +1,10 @@
 """The inside of each node: Graphviz's HTML-like tables, written by small functions, every user's string escaped.
 
-A table has one shape for all: a head (what it is), and rows of a label on the left and a value on the right. Traps that are
-kept out here: an empty ``<FONT>`` or a bare ``<`` in a name is a syntax error for dot; a fill pokes out of rounded
-corners, so chips are inset; a chip's table stretches with its cell unless its size is fixed.
+A table has one shape for all: a head (what it is), and rows of a label on the left and a value on the right. Traps
+that are kept out here: an empty ``<FONT>`` or a bare ``<`` in a name is a syntax error for dot; a fill pokes out of
+rounded corners, so chips are inset; a chip's table stretches with its cell unless its size is fixed.
 """
+
 from __future__ import annotations
 
 import html
@@ -66,7 +67,7 @@ def framed(rows: Sequence[str], role: str, t: Theme, spacing: int = 0) -> str:
     return table(rows, line, fill, 2.2 if role == "parameter" else 1.2, role in ("data", "constant"), spacing)
 
 
-# ---- parts ------------------------------------------------------------------------------------------------------------
+# ---- parts ---------------------------------------------------------------------------------------------------------
 def chip(value: Array | None, state: str, t: Theme) -> str:
     """The size of a gradient on its heat colour; ``–`` without colour where it was not computed."""
     if state != "known" or value is None:
@@ -105,7 +106,7 @@ def label(word: str, t: Theme, gradient: bool = False, note: str = "") -> str:
     return cell(text + (f" {font(note, t.secondary, 8)}" if note else ""))
 
 
-# ---- scalar nodes -------------------------------------------------------------------------------------------------------
+# ---- scalar nodes --------------------------------------------------------------------------------------------------
 def scalar_value(n: TraceNode, t: Theme) -> str:
     """micrograd's record: a bold name over a rule, then data and grad."""
     name = n.name or n.expression
@@ -120,12 +121,14 @@ def scalar_value(n: TraceNode, t: Theme) -> str:
     return framed(rows, n.role, t)
 
 
-# ---- tensor nodes -------------------------------------------------------------------------------------------------------
+# ---- tensor nodes --------------------------------------------------------------------------------------------------
 def tensor_value(n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol: str = "", module: str = "") -> str:
     """Head: op → name, and the shape. A leaf shows its cells, one number shows itself, everything its gradient's size."""
     leaf = not n.op
     if leaf:
-        head = bold(escape(n.name, 24)) if n.name else font("data" if n.role == "data" else n.role, t.secondary, SMALL)
+        head = (
+            bold(escape(n.name, 24)) if n.name else font("data" if n.role == "data" else n.role, t.secondary, SMALL)
+        )
     else:
         head = bold(escape(symbol or n.symbol, 24))
         if n.name:
@@ -141,7 +144,9 @@ def tensor_value(n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol:
         number = n.value.number  # type: ignore[union-attr]
         rows.append(row(label("data", t), cell(font(style.number(number), t.ink), "RIGHT")))
     elif leaf and thumbnails and n.value is not None and n.value.cells:
-        rows.append(row(label("data", t, note="pooled" if n.value.pooled else ""), cell(cells(n.value, t, False), "RIGHT")))
+        rows.append(
+            row(label("data", t, note="pooled" if n.value.pooled else ""), cell(cells(n.value, t, False), "RIGHT"))
+        )
     if n.needs:
         known = n.grad_state == "known" and n.grad is not None
         if leaf and known and thumbnails and n.grad.cells and n.grad.number is None:  # type: ignore[union-attr]
@@ -151,7 +156,7 @@ def tensor_value(n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol:
     return framed(rows, n.role, t, spacing=1)
 
 
-# ---- boxes --------------------------------------------------------------------------------------------------------------
+# ---- boxes ---------------------------------------------------------------------------------------------------------
 def module_box(path: str, text: str, parameters: list[TraceNode], t: Theme) -> str:
     """A collapsed module: its path and class, and one row per parameter."""
     fill, line = t.module
@@ -169,7 +174,9 @@ def module_box(path: str, text: str, parameters: list[TraceNode], t: Theme) -> s
     return table(rows, line, fill, 1.6, spacing=1)
 
 
-def fold_box(path: str, text: str, times: int, size: int, words: str, strip: Sequence[TraceNode | None], t: Theme) -> str:
+def fold_box(
+    path: str, text: str, times: int, size: int, words: str, strip: Sequence[TraceNode | None], t: Theme
+) -> str:
     """Equal blocks in a row: how many, of what, and the gradient of each as a strip of heat."""
     fill, line = t.module
     head = f"{bold(escape(path))}&nbsp;&nbsp;{font(escape(text, 80), t.secondary, SMALL)}"
@@ -205,12 +212,14 @@ def heat_strip(strip: Sequence[TraceNode | None], t: Theme) -> str:
     for i, p in enumerate(strip):
         known = p is not None and p.grad_state == "known" and p.grad is not None
         fill = style.heat(t, p.grad.rms)[0] if known else t.background  # type: ignore[union-attr]
-        colours.append(f'<TD WIDTH="{width}" HEIGHT="20" FIXEDSIZE="TRUE" BORDER="1" COLOR="{t.module[1]}" BGCOLOR="{fill}"></TD>')
+        colours.append(
+            f'<TD WIDTH="{width}" HEIGHT="20" FIXEDSIZE="TRUE" BORDER="1" COLOR="{t.module[1]}" BGCOLOR="{fill}"></TD>'
+        )
         if i % every == 0:
             span = min(every, len(strip) - i)
             numbers.append(
                 f'<TD WIDTH="{width * span}" HEIGHT="13" FIXEDSIZE="TRUE" COLSPAN="{span}"'
-                f'{"" if every == 1 else " ALIGN=" + chr(34) + "LEFT" + chr(34)}>{font(str(i), t.secondary, 8)}</TD>'
+                f"{'' if every == 1 else ' ALIGN=' + chr(34) + 'LEFT' + chr(34)}>{font(str(i), t.secondary, 8)}</TD>"
             )
     return (
         '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0">'
@@ -222,11 +231,27 @@ def loop_box(line: int, times: int, ops: str, newest: TraceNode, leaves: int, co
     """A folded loop of scalar code: its line, how often it ran, and what it left."""
     fill, edge = t.module
     rows = [
-        row(cell(f"{bold(f'loop, line {line}')}&nbsp;&nbsp;{font(style.count(times, 'iteration'), t.secondary, SMALL)}", span=2)),
+        row(
+            cell(
+                f"{bold(f'loop, line {line}')}&nbsp;&nbsp;{font(style.count(times, 'iteration'), t.secondary, SMALL)}",
+                span=2,
+            )
+        ),
         "<HR/>",
     ]
     if code:
-        rows.append(row(cell(font(escape(code, 48), t.ink, SMALL, ), span=2)))
+        rows.append(
+            row(
+                cell(
+                    font(
+                        escape(code, 48),
+                        t.ink,
+                        SMALL,
+                    ),
+                    span=2,
+                )
+            )
+        )
     rows.append(row(cell(font(escape(ops, 60), t.secondary, SMALL), span=2)))
     if leaves:
         rows.append(row(cell(font(style.count(leaves, "leaf", "leaves") + " inside", t.secondary, SMALL), span=2)))
@@ -239,10 +264,15 @@ def loop_box(line: int, times: int, ops: str, newest: TraceNode, leaves: int, co
     return table(rows, edge, fill, 1.6, spacing=1)
 
 
-# ---- legend ---------------------------------------------------------------------------------------------------------------
+# ---- legend --------------------------------------------------------------------------------------------------------
 def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
     """What the looks mean, as one line of swatches, and the heat classes below."""
-    words = {"parameter": "parameter", "data": "data, no gradient", "intermediate": "computed", "loss": "drawn result"}
+    words = {
+        "parameter": "parameter",
+        "data": "data, no gradient",
+        "intermediate": "computed",
+        "loss": "drawn result",
+    }
     swatches = []
     for role in roles:
         if role in words:

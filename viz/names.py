@@ -1,9 +1,10 @@
 """What the user calls each value: never an ``id()``, and the same in every process.
 
-In this order: an explicit ``label``, ``params=`` or ``names=``; a module's ``named_parameters``; the variable to which the
-source line assigns the value; a variable of the caller that holds it (also inside lists, dicts and objects:
+In this order: an explicit ``label``, ``params=`` or ``names=``; a module's ``named_parameters``; the variable to
+which the source line assigns the value; a variable of the caller that holds it (also inside lists, dicts and objects:
 ``net.layers[0].w[1]``); what the line that uses it calls it. An intermediate without a name has none: it shows its op.
 """
+
 from __future__ import annotations
 
 import ast
@@ -39,7 +40,7 @@ class Names:
         self._variables()
         self._operands()
 
-    # ---- positions ----------------------------------------------------------------------------------------------------
+    # ---- positions -------------------------------------------------------------------------------------------------
     def site(self, i: int) -> Site | None:
         """The user's position of a node; each position of the program is looked up once."""
         node = self.nodes[i]
@@ -58,11 +59,11 @@ class Names:
             return self.parameters[i][1]
         return self.found.get(i, "")
 
-    # ---- the sources of names -----------------------------------------------------------------------------------------
+    # ---- the sources of names --------------------------------------------------------------------------------------
     def _explicit(self, given: Any) -> Iterable[tuple[int, str]]:
         for i, node in enumerate(self.nodes):
-            if isinstance(node, Scalar) and node.label:
-                yield i, node.label
+            if isinstance(node, Scalar) and (label := _label(node)):
+                yield i, label
         if given is None:
             return
         if isinstance(given, nn.Module):
@@ -159,7 +160,7 @@ class Names:
         node = self.nodes[j]
         return node.op is None and not node.needs and node.code is None and not node.shape
 
-    # ---- the caller's variables -----------------------------------------------------------------------------------------
+    # ---- the caller's variables ------------------------------------------------------------------------------------
     def _search(self, frame: Any) -> None:
         """Variables of the caller's frame, and of its module, that hold a value or a module; breadth first."""
         wanted = frame.f_locals if frame.f_locals is frame.f_globals else {**frame.f_globals, **frame.f_locals}
@@ -173,7 +174,7 @@ class Names:
                 self.variables.setdefault(node, _shorten(name))
             elif isinstance(value, nn.Module):
                 self.variables.setdefault(value, name)
-            elif depth < 5 and len(queue) < LOOKED_AT and id(value) not in seen:
+            elif depth < 9 and len(queue) < LOOKED_AT and id(value) not in seen:
                 seen.add(id(value))
                 queue.extend((f"{name}{key}", inner, depth + 1) for key, inner in _contents(value))
 
@@ -188,6 +189,15 @@ def _shorten(name: str, longest: int = 20) -> str:
     while len(name) > longest and "." in name:
         name = name.partition(".")[2]
     return name
+
+
+def _label(node: Scalar) -> str:
+    """``node.label``, without the search for a similar name that reading an unset attribute starts."""
+    slot = Scalar.__dict__.get("_label", Scalar.__dict__["label"])
+    try:
+        return slot.__get__(node, Scalar)
+    except AttributeError:
+        return ""
 
 
 def _contents(value: Any) -> list[tuple[str, Any]]:
@@ -205,7 +215,7 @@ def _is_op(node: Node) -> bool:
     """Was the node made by a call of its own op, such as ``x.tanh()``, and not within a longer function?"""
     name = node.op.name if node.op is not None else ""
     names = node.code.co_names
-    return name in names and node.scope is None or node.op is None
+    return (name in names and node.scope is None) or node.op is None
 
 
 def _is_inside(node: Node, scope: Scope) -> bool:

@@ -1,4 +1,5 @@
 """``draw``: from a Tensor or Scalar to a ``Graph``, the object that a user holds, saves and shows."""
+
 from __future__ import annotations
 
 import os
@@ -18,7 +19,8 @@ FORMATS = ("svg", "png", "pdf", "ps", "eps", "jpg", "dot", "gv", "json")
 class Graph:
     """A drawn graph. ``.source`` is the DOT text, ``.digraph`` a ``graphviz.Digraph`` to edit, ``.trace`` the data.
 
-    ``save(path)`` picks the format by suffix and returns the path; ``pipe(format)`` returns bytes; a notebook shows the SVG.
+    ``save(path)`` picks the format by suffix and returns the path; ``pipe(format)`` returns bytes; a notebook shows
+    the SVG.
     """
 
     def __init__(self, trace: Trace, digraph: Any, engine: str = "auto"):
@@ -46,7 +48,9 @@ class Graph:
         suffix = os.path.splitext(path)[1].lower().lstrip(".")
         if suffix not in FORMATS:
             valid = ", ".join(f".{f}" for f in FORMATS)
-            raise ValueError(f"save({path!r}): {f'.{suffix} is not a format' if suffix else 'no suffix'}; use one of {valid}")
+            raise ValueError(
+                f"save({path!r}): {f'.{suffix} is not a format' if suffix else 'no suffix'}; use one of {valid}"
+            )
         data = self.pipe(suffix, dpi)
         with open(path, "wb") as file:
             file.write(data)
@@ -91,8 +95,8 @@ def draw(
     theme, bg       "light", "dark" or "print"; background, such as "transparent"
     engine          "auto", "dot" (the program) or "pygraphviz"
 
-    A gradient that backward has not computed is drawn as ``–``. Raises TypeError for what is no Tensor or Scalar, GraphError
-    where no operation was recorded, GraphTooLarge above ``max_nodes`` drawn nodes.
+    A gradient that backward has not computed is drawn as ``–``. Raises TypeError for what is no Tensor or Scalar,
+    GraphError where no operation was recorded, GraphTooLarge above ``max_nodes`` drawn nodes.
     """
     options = Options(rankdir, depth, grads, ops, theme, show_shapes, thumbnails, legend, max_nodes, bg)
     options.check()
@@ -115,12 +119,16 @@ def _given(params: Any, names: Any) -> Any:
             raise TypeError(f"params and names are {{name: tensor}} or a Module, not {type(given).__name__}")
         for pair in given.items() if hasattr(given, "items") else given:
             if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-                raise TypeError("params and names are {name: tensor}: dict(model.named_parameters()), not a list of tensors")
+                raise TypeError(
+                    "params and names are {name: tensor}: dict(model.named_parameters()), not a list of tensors"
+                )
             pairs.append(pair)
     return pairs or None
 
 
-def make_dot(var: Any, params: Any = None, show_attrs: bool = False, show_saved: bool = False, max_attr_chars: int = 50) -> Any:
+def make_dot(
+    var: Any, params: Any = None, show_attrs: bool = False, show_saved: bool = False, max_attr_chars: int = 50
+) -> Any:
     """pytorchviz's spelling: a ``graphviz.Digraph`` of the graph. ``show_attrs`` and ``show_saved`` are in every tooltip."""
     trace = Trace.skeleton(var, "make_dot", most=10_000)
     trace.fill(user_frame(sys._getframe(1)), _given(params, None))

@@ -1,10 +1,12 @@
 """What a picture shows: which nodes stand alone, which are boxes, and where to stop.
 
-Up to 60 nodes everything is drawn. Above, each module call becomes one box; containers such as ``Sequential`` are looked
-through, so that layers stay visible. Runs of equal neighbours then fold into one box "× 12". Loops of scalar code without
-modules fold by their line. A fold must leave the picture a picture: one through which a path leaves and comes back is
-not made. What still exceeds ``max_nodes`` is refused at once, with the ways to make it smaller, before any layout starts.
+Up to 60 nodes everything is drawn. Above, each module call becomes one box; containers such as ``Sequential`` are
+looked through, so that layers stay visible. Runs of equal neighbours then fold into one box "× 12". Loops of scalar
+code without modules fold by their line. A fold must leave the picture a picture: one through which a path leaves and
+comes back is not made. What still exceeds ``max_nodes`` is refused at once, with the ways to make it smaller, before
+any layout starts.
 """
+
 from __future__ import annotations
 
 from collections import Counter
@@ -83,7 +85,7 @@ class Plan:
         for e in self.trace.edges:
             self.users.setdefault(e.source, []).append(e.target)
 
-    # ---- modules --------------------------------------------------------------------------------------------------------
+    # ---- modules ---------------------------------------------------------------------------------------------------
     def _collapse(self, depth: int, through: bool) -> None:
         """One unit per module call at ``depth`` (0: the outermost); ``through``: containers do not count as a level."""
         self.collapsed = True
@@ -92,7 +94,12 @@ class Plan:
         inner = {m.parent for m in modules if m.parent is not None}
         for m in modules:  # parents come first
             above = 0 if m.parent is None else level[m.parent] + 1
-            if through and m.parent is not None and modules[m.parent].container and modules[m.parent].parent is not None:
+            if (
+                through
+                and m.parent is not None
+                and modules[m.parent].container
+                and modules[m.parent].parent is not None
+            ):
                 above -= 1
             level.append(above)
         boxes: dict[int, Unit] = {}
@@ -127,12 +134,12 @@ class Plan:
             users = {id(self.unit[u]): self.unit[u] for u in self.users.get(t.id, ())}
             if len(users) == 1:
                 (box,) = users.values()
-                if box.kind == "loop" or box.kind in ("module", "fold") and t.role == "parameter":
+                if box.kind == "loop" or (box.kind in ("module", "fold") and t.role == "parameter"):
                     box.members.append(t.id)
                     box.members.sort()
                     self.unit[t.id] = box
 
-    # ---- repetition -----------------------------------------------------------------------------------------------------
+    # ---- repetition ------------------------------------------------------------------------------------------------
     def _fold(self, least: int) -> None:
         """Fold runs of equal blocks that follow each other, the longest cover first."""
         row = [u for u in sorted({id(u): u for u in self.unit.values()}.values(), key=lambda u: u.newest)
@@ -187,7 +194,7 @@ class Plan:
             self.unit[i] = fold
         self._absorb()
 
-    # ---- loops ----------------------------------------------------------------------------------------------------------
+    # ---- loops -----------------------------------------------------------------------------------------------------
     def _loops(self) -> None:
         """One unit per loop of the source whose passes do not leave it in between."""
         graph = self.trace._graph
@@ -238,7 +245,7 @@ class Plan:
                     ready.append(b)
         return [b for b, n in waiting.items() if n and not isinstance(b, int)]
 
-    # ---- for the drawing ------------------------------------------------------------------------------------------------
+    # ---- for the drawing -------------------------------------------------------------------------------------------
     def ranks(self) -> dict[str, int]:
         """The column of each unit in a left-to-right picture; a leaf stands just before its first use."""
         rank: dict[str, int] = {}
@@ -255,6 +262,8 @@ class Plan:
         return rank
 
     def _inputs(self, u: Unit) -> list[Unit]:
-        found = {id(self.unit[j]): self.unit[j] for i in u.members for j in self.trace.nodes[i].inputs if j in self.unit}
+        found = {
+            id(self.unit[j]): self.unit[j] for i in u.members for j in self.trace.nodes[i].inputs if j in self.unit
+        }
         found.pop(id(u), None)
         return list(found.values())

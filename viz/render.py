@@ -1,8 +1,9 @@
 """DOT -> SVG, PNG, PDF: by the program ``dot`` if there is one, else by pygraphviz in this process, else a clear error.
 
-Both are Graphviz; pygraphviz 2 brings it along in its wheel, so no program has to be installed. Bitmaps are checked first:
-Graphviz silently clamps a picture beyond 32,767 pixels, which leaves something unreadable without an error.
+Both are Graphviz; pygraphviz 2 brings it along in its wheel, so no program has to be installed. Bitmaps are checked
+first: Graphviz silently clamps a picture beyond 32,767 pixels, which leaves something unreadable without an error.
 """
+
 from __future__ import annotations
 
 import re
@@ -72,7 +73,9 @@ def _by_program(program: str, source: str, format: str, dpi: float | None) -> by
         raise RenderError(f"{program} cannot be run ({error}). {NO_GRAPHVIZ}") from None
     if done.returncode or not done.stdout:
         words = done.stderr.decode(errors="replace").strip()
-        raise RenderError(f"Graphviz could not draw the picture as {format}: {words[:500] or f'exit {done.returncode}'}")
+        raise RenderError(
+            f"Graphviz could not draw the picture as {format}: {words[:500] or f'exit {done.returncode}'}"
+        )
     return done.stdout
 
 

@@ -1,13 +1,14 @@
 """Backward once more, in private: values that backward has freed, and the gradient of every node and edge.
 
-A picture needs the gradients of intermediates, which backward forgets, and must not touch the user's ``.grad``. So the graph
-is copied, node by node, from what it remembers: the structure is never freed, leaves keep their values, and what lies between
-is computed again with the same kernels. On the copy the ordinary engine runs with every node as a target, under which
-it accumulates nothing, and reports each contribution.
+A picture needs the gradients of intermediates, which backward forgets, and must not touch the user's ``.grad``. So
+the graph is copied, node by node, from what it remembers: the structure is never freed, leaves keep their values, and
+what lies between is computed again with the same kernels. On the copy the ordinary engine runs with every node as a
+target, under which it accumulates nothing, and reports each contribution.
 
-This is possible as long as no leaf was overwritten in the meantime (``storage.written > node.seq``, the clock of graph.py);
-after ``optimizer.step()`` it is not, and ``Replay.reason`` says so.
+This is possible as long as no leaf was overwritten in the meantime (``storage.written > node.seq``, the clock of
+graph.py); after ``optimizer.step()`` it is not, and ``Replay.reason`` says so.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -50,7 +51,11 @@ def _overwritten(x: Node, node: Node) -> bool:
 def _recompute(node: Node, arrays: list[Any]) -> Any:
     try:
         out = node.op.kernels[node.dev](*arrays, **(node.attrs or {}))
-    except (TypeError, KeyError, AttributeError):  # a custom Function: its forward is the user's, and is not run again
+    except (
+        TypeError,
+        KeyError,
+        AttributeError,
+    ):  # a custom Function: its forward is the user's, and is not run again
         return None
     out = np.asarray(out) if node.dev is not None else out
     return out.astype(node.dtype) if out.dtype != node.dtype else out

@@ -1,9 +1,10 @@
 """The user's source, indexed by position: which variable takes an expression's value, what its operands are called.
 
-A node knows the exact span of the expression that made it (``Site``, from ``co_positions`` on Python 3.11 and later). The
-syntax tree of the file knows what stands around that span: ``h = x @ w`` names the result ``h`` and the operands ``x`` and
-``w``. Python 3.10 knows only the line; there an assignment is found if its line is unambiguous.
+A node knows the exact span of the expression that made it (``Site``, from ``co_positions`` on Python 3.11 and later).
+The syntax tree of the file knows what stands around that span: ``h = x @ w`` names the result ``h`` and the operands
+``x`` and ``w``. Python 3.10 knows only the line; there an assignment is found if its line is unambiguous.
 """
+
 from __future__ import annotations
 
 import ast

@@ -7,6 +7,7 @@
 
 Base colours: Okabe and Ito 2008 (Color Universal Design), darkened until text on them has a contrast of 5:1 (WCAG 2.1).
 """
+
 from __future__ import annotations
 
 import math
@@ -134,7 +135,7 @@ def theme(name: str) -> Theme:
         raise ValueError(f"theme={name!r} is not a theme; choose one of {', '.join(map(repr, THEMES))}") from None
 
 
-# ---- numbers ----------------------------------------------------------------------------------------------------------
+# ---- numbers -------------------------------------------------------------------------------------------------------
 def number(v: float | None) -> str:
     """A value in a node: four decimals, a real minus sign, ``1.7e−9`` when small, ``0`` when exactly zero, ``–`` for None."""
     if v is None:
@@ -181,7 +182,7 @@ def count(n: int, word: str, plural: str = "") -> str:
     return f"{n:,} {word if n == 1 else plural or word + 's'}"
 
 
-# ---- colour -------------------------------------------------------------------------------------------------------------
+# ---- colour --------------------------------------------------------------------------------------------------------
 def heat_class(rms: float) -> int:
     """The class of a gradient's size (0 to 5); NaN and infinity have none and are shown in yellow."""
     return next((i for i, limit in enumerate(HEAT_LIMITS) if rms <= limit), 5)
@@ -219,7 +220,9 @@ def contrast(a: str, b: str) -> float:
     """WCAG 2.1 contrast ratio of two colours, 1 to 21."""
 
     def luminance(colour: str) -> float:
-        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (x / 255 for x in _rgb(colour))]
+        linear = [
+            c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (x / 255 for x in _rgb(colour))
+        ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     high, low = sorted((luminance(a), luminance(b)), reverse=True)

@@ -5,10 +5,11 @@
     modules  the module calls, with their paths
     files    the source text of the lines that made the nodes
 
-A trace holds numbers and strings only (``to_json``), so a reader needs neither the graph nor this library, and a test needs no
-screen. Making one changes nobody's ``.grad``. ``Trace.skeleton`` has the structure alone and is fast even for graphs
-that are too large to draw; ``fill`` adds names, values and gradients.
+A trace holds numbers and strings only (``to_json``), so a reader needs neither the graph nor this library, and a test
+needs no screen. Making one changes nobody's ``.grad``. ``Trace.skeleton`` has the structure alone and is fast even
+for graphs that are too large to draw; ``fill`` adds names, values and gradients.
 """
+
 from __future__ import annotations
 
 import json
@@ -21,7 +22,6 @@ import numpy as np
 from microtorch import errors
 from microtorch.graph import Node, in_order
 from microtorch.ops import SYMBOLS
-from microtorch.scalar import Scalar
 from microtorch.tensor import Tensor
 from microtorch.version import __version__
 
@@ -128,12 +128,17 @@ class Trace:
     def skeleton(cls, root: Any, function: str = "draw", most: int | None = None) -> Trace:
         """The structure of the graph of a Tensor or Scalar, without names and numbers.
 
-        Raises TypeError for anything else, GraphError where no operation was recorded, and GraphTooLarge above ``most`` nodes.
+        Raises TypeError for anything else, GraphError where no operation was recorded, and GraphTooLarge above
+        ``most`` nodes.
         """
         node = node_of(root)
         if node is None:
             what = "a module" if hasattr(root, "named_parameters") else f"{type(root).__name__}"
-            fix = "draw what it computes: viz.draw(model(x))" if what == "a module" else "pass the loss, or any other result"
+            fix = (
+                "draw what it computes: viz.draw(model(x))"
+                if what == "a module"
+                else "pass the loss, or any other result"
+            )
             raise TypeError(errors.message(f"{function}() takes a Tensor or a Scalar, but got {what}", fix=fix))
         if node.op is None:
             raise errors.GraphError(
@@ -180,11 +185,17 @@ class Trace:
             kind = s.label if module is None else type(module).__name__
             outer = self.modules[parent].path + "." if parent is not None else ""
             path = s.label if s.label.startswith(outer) or parent is None else outer + s.label
-            text = f"{kind}()" if module is None or kind in CONTAINERS or module._modules else f"{kind}({_brief(module)})"
+            text = (
+                f"{kind}()"
+                if module is None or kind in CONTAINERS or module._modules
+                else f"{kind}({_brief(module)})"
+            )
             size = 0 if module is None else sum(p.array.size for p in module.parameters())
             parent = calls[s] = len(self.modules)
             self.modules.append(
-                ModuleCall(parent, None if s.parent is None else calls[s.parent], path, kind, text, kind in CONTAINERS, size)
+                ModuleCall(
+                    parent, None if s.parent is None else calls[s.parent], path, kind, text, kind in CONTAINERS, size
+                )
             )
         self._scopes = calls
         return parent  # type: ignore[return-value]
@@ -202,7 +213,7 @@ class Trace:
         for i, (t, n) in enumerate(zip(self.nodes, nodes, strict=True)):
             self._describe(i, t, n, names)
             t.value = summary(known[i])
-            if t.role == "constant" and (t.name or t.scalar and n.code is not None):
+            if t.role == "constant" and (t.name or (t.scalar and n.code is not None)):
                 t.role = "data"
         self._owners(names)
         self._expressions()
@@ -215,7 +226,9 @@ class Trace:
         if n.op is not None:
             t.symbol, t.formula = symbol(n), n.op.formula
             t.rules = [r or "" for r in n.op.rule]
-            t.attrs = {k: repr(v)[:60] for k, v in (n.attrs or {}).items() if isinstance(v, (int, float, str, bool, tuple))}
+            t.attrs = {
+                k: repr(v)[:60] for k, v in (n.attrs or {}).items() if isinstance(v, (int, float, str, bool, tuple))
+            }
         site = names.site(i)
         if site is not None:
             t.site = site._asdict()
@@ -262,7 +275,9 @@ class Trace:
 
     def _gradients(self, known: list[Any], wanted: bool) -> None:
         nodes = self._graph
-        own = [None if n.grad is None else n.grad.array if isinstance(n.grad, Tensor) else float(n.grad) for n in nodes]
+        own = [
+            None if n.grad is None else n.grad.array if isinstance(n.grad, Tensor) else float(n.grad) for n in nodes
+        ]
         leaves = [i for i, n in enumerate(nodes) if n.needs and n.op is None]
         root = nodes[-1]
         ran = root.freed if root.dev is not None else root.grad is not None
@@ -280,7 +295,9 @@ class Trace:
             if g is None and show and result is not None and not (ran and n.op is None and not wanted):
                 g = result.gradients.get(i)
             t.grad = summary(g)
-            t.grad_state = "known" if t.grad is not None else "lost" if show and self.note and n.op is not None else "missing"
+            t.grad_state = (
+                "known" if t.grad is not None else "lost" if show and self.note and n.op is not None else "missing"
+            )
         if show and result is not None:
             for e in self.edges:
                 e.contribution = summary(result.contributions.get((e.target, e.position)))
@@ -323,7 +340,8 @@ def _operand(t: TraceNode) -> str:
     if t.name:
         return t.name
     if t.role == "constant" and t.value is not None and t.value.number is not None:
-        return f"{t.value.number:g}".replace("-", "−")
+        text = f"{t.value.number:g}"
+        return text if text[0] != "-" else f"(−{text[1:]})"
     return ""
 
 
@@ -339,7 +357,7 @@ def _brief(module: Any) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-# ---- summaries ------------------------------------------------------------------------------------------------------
+# ---- summaries -----------------------------------------------------------------------------------------------------
 def summary(x: Any) -> Array | None:
     """A float or array as an ``Array``; None for None and for what is not numbers (gradients of several outputs)."""
     if x is None or isinstance(x, dict):
