@@ -206,7 +206,8 @@ def main(arguments: list[str] | None = None) -> int:
     if files:
         print("Open:" if not missing else "The graphs as text, which Graphviz draws:")
         print("\n".join(f"  {short(file)}" for file in files))
-    command = short(sys.executable) + " -m microtorch"
+    by_name = Path(sys.argv[0]).name.startswith("microtorch")
+    command = "microtorch" if by_name else f"{short(sys.executable)} -m microtorch"
     print(f"Next: {command} run script.py    runs a script written for PyTorch, unchanged")
     return 0
 
