@@ -154,8 +154,11 @@ def unbroadcast(F: Any, d: Any, shape: tuple[int, ...]) -> Any:
 
 
 def as_tensor(g: Any, node: Node) -> Any:
-    """A gradient as the user sees it: a Tensor (a float for a Scalar)."""
-    return g if node.dev is None or hasattr(g, "node") else constant(node.dev.array(g), node.dev)
+    """A gradient as the user sees it: a Tensor on memory of its own (a float for a Scalar).
+
+    A copy, because the engine's arrays may be shared (``x + y`` hands one array to both) and the user may write into theirs.
+    """
+    return g if node.dev is None or hasattr(g, "node") else constant(node.dev.array(node.dev.clone(g)), node.dev)
 
 
 def as_gradient(hook: Any, result: Any, like: Any) -> Any:
