@@ -133,6 +133,7 @@ SCALAR = Dialect(
     where=lambda c, a, b: f"({a} if {c} else {b})",
     power=lambda a, b: f"power({a}, {b})",
     divide=lambda a, b: f"divide({a}, {b})",
+    number=lambda v: repr(float(v)),  # so that where(x > 0, x, 0) is a float in either case
 )
 _C_NAMES = {"abs": "fabs", "round": "rint", "maximum": "maximum", "minimum": "minimum", "sign": "sign"}
 

@@ -466,7 +466,7 @@ class Tensor:
 
     def contiguous(self) -> Tensor:
         """This tensor if it is laid out row by row, else such a copy."""
-        return self if self.array.flags.c_contiguous else apply(REGISTRY["clone"], (self,))
+        return self if self.array.flags.c_contiguous else apply(REGISTRY["clone"], (self,), {"order": "C"})
 
     def to(self, *target: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Tensor:
         """Converted to a dtype and/or moved to a device, given by position or keyword, or as another tensor has them."""

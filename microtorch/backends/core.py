@@ -123,7 +123,7 @@ def _kernel(name: str) -> Callable[..., Any] | None:
     scalars = formulas.ARGUMENTS.get(op, {})
     if vjp:
         parameters = ("g", "out", *inputs)
-        named = "".join(f", {s}" for s in scalars)
+        named = "".join(f", {s}" if v is None else f", {s}={v}" for s, v in scalars.items())
         numpy_kernel = expr.compile_python(formula, f"F, {', '.join(parameters)}{', *' + named if named else ''}", name)
     else:
         parameters = tuple(inputs)

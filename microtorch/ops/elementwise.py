@@ -30,7 +30,7 @@ for _name, _ufunc in {
     "bitwise_not": np.bitwise_not,
 }.items():  # fmt: skip
     Op(_name, lambda F, *x, ufunc=_ufunc: ufunc(*x), result="same")
-Op("floor_divide", lambda F, x, y: np.floor_divide(x, y), result="same")
+Op("floor_divide", lambda F, x, y: F.floor(F.div(x, y)) if x.dtype == object else np.floor_divide(x, y), result="same")
 cast = Op(
     "cast",
     lambda F, x, dtype: x.astype(getattr(dtype, "numpy", dtype)),
@@ -39,7 +39,8 @@ cast = Op(
     torch_name="ToCopy",
 )
 
-clone_op = Op("clone", lambda F, x: x.copy(), vjps=(lambda F, g, out, x: g,), rule=("g",))
+# order "K": in the memory layout of x, as elementwise ops; "C": row-major, for contiguous()
+clone_op = Op("clone", lambda F, x, order="K": x.copy(order), vjps=(lambda F, g, out, x, order="K": g,), rule=("g",))
 
 ALIASES = {"mul": ("multiply",), "neg": ("negative",), "abs": ("absolute",), "trunc": ("fix",), "asin": ("arcsin",), "acos": ("arccos",),
            "atan": ("arctan",), "asinh": ("arcsinh",), "acosh": ("arccosh",), "atanh": ("arctanh",),

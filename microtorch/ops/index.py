@@ -14,7 +14,7 @@ import numpy as np
 from .. import dtypes
 from ..errors import DTypeError, ShapeError, describe, message
 from . import REGISTRY, Op, apply, constant, public
-from .shape import dim_of
+from .shape import dim_of, rows
 
 
 # ---- the index as the user wrote it -> the index numpy takes --------------------------------------------------------------
@@ -140,13 +140,13 @@ index_put_op = Op(
     "index_put",
     _put,
     vjps=(
-        lambda F, g, out, x, v, index, accumulate=False: g if accumulate else F.index_put(g, F.zero(v), index=index),
+        lambda F, g, out, x, v, index, accumulate=False: g if accumulate else F.index_put(g, F.zero(g), index=index),
         lambda F, g, out, x, v, index, accumulate=False: F.getitem(g, index=index),
     ),
     rule=("g, with 0 at the index", "g at the index"),
     explain=explain_index,
 )
-# a zero of a value's dtype, whose gradient is nothing
+# a zero of a gradient's dtype, whose own gradient is nothing
 Op("zero", lambda F, x: np.zeros((), x.dtype))
 
 
@@ -171,7 +171,7 @@ def along(index: Any, dim: int) -> tuple[Any, ...]:
 
 
 def _gather(F: Any, x: Any, index: Any, dim: int) -> Any:
-    return x[along(index, dim)] if x.ndim else x.reshape(1)[index]
+    return rows(x[along(index, dim)]) if x.ndim else x.reshape(1)[index]
 
 
 def _scatter_sum(F: Any, src: Any, index: Any, shape: Any, dim: int) -> Any:
@@ -197,9 +197,11 @@ Op(
 )
 Op(
     "scatter",
-    lambda F, x, index, src, dim: _put(F, x, src[tuple(slice(n) for n in index.shape)] if src.ndim else src, along(index, dim)),
+    lambda F, x, index, src, dim: _put(
+        F, rows(x), src[tuple(slice(n) for n in index.shape)] if src.ndim else src, along(index, dim)
+    ),
     vjps=(
-        lambda F, g, out, x, index, src, dim: F.scatter(g, index, F.zero(src), dim=dim),
+        lambda F, g, out, x, index, src, dim: F.scatter(g, index, F.zero(g), dim=dim),
         None,
         lambda F, g, out, x, index, src, dim: _to_source(F, F.gather(g, index, dim=dim), src),
     ),

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import ShapeError, describe, matmul_error, message
 from . import FUNCTIONS, METHODS, Op, apply, binary, named, operands, public
-from .shape import variadic
+from .shape import rows, variadic
 
 
 def explain_matmul(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
@@ -213,7 +213,7 @@ def _einsum_vjp(i: int) -> Callable[..., Any]:
 
 einsum_op = variadic(
     "einsum",
-    lambda F, *xs, equation: np.einsum(equation, *xs, optimize=len(xs) > 1 and xs[0].dtype != object),
+    lambda F, *xs, equation: rows(np.einsum(equation, *xs, optimize=len(xs) > 1 and xs[0].dtype != object)),
     _einsum_vjp,
     "the same contraction with g in the operand's place",
     saves=True,

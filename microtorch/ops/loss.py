@@ -13,19 +13,20 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import describe, message
+from ..graph import mode
 from . import Op, apply, public
 from .reduce import TORCH_TYPES
-from .shape import dim_of
+from .shape import dim_of, rows
 
 
 def _softmax(F: Any, x: Any, dim: int) -> Any:
     e = F.exp(x - np.maximum.reduce(x, axis=dim, keepdims=True) if x.size else x)
-    return e / np.add.reduce(e, axis=dim, keepdims=True)
+    return rows(e / np.add.reduce(e, axis=dim, keepdims=True))
 
 
 def _log_softmax(F: Any, x: Any, dim: int) -> Any:
     centred = x - np.maximum.reduce(x, axis=dim, keepdims=True) if x.size else x
-    return centred - F.log(np.add.reduce(F.exp(centred), axis=dim, keepdims=True))
+    return rows(centred - F.log(np.add.reduce(F.exp(centred), axis=dim, keepdims=True)))
 
 
 softmax_op = Op(
@@ -171,6 +172,9 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
             )
         )
     operands = (input, target) if weight is None else (input, target, weight)
+    if weight is not None and weight.requires_grad and mode.get().grad:
+        raise RuntimeError(message("the function 'nll_loss_forward' is not differentiable with respect to argument 'weight'. "
+                                   "This input cannot have requires_grad True.", fix="weight.detach()"))
     if weight is not None and weight.array.shape != x.shape[1:2]:
         raise RuntimeError(message("weight tensor should be defined either for all classes or no classes",
                                    f"nll_loss: {x.shape[1]} classes, weight {describe(weight)}"))

@@ -15,7 +15,7 @@ import numpy as np
 from .. import dtypes
 from ..errors import DTypeError, describe, message
 from . import F32, FUNCTIONS, METHODS, REGISTRY, Op, apply, apply_one, constant, public
-from .shape import dim_of, dims_of
+from .shape import dim_of, dims_of, rows
 
 # ---- sums ---------------------------------------------------------------------------------------------------------------
 
@@ -38,17 +38,17 @@ def count(x: Any, dim: Any) -> int:
 
 def _sum(F: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     d = x.dtype
-    return np.add.reduce(x, dim, None if d is F32 or d.kind not in "biu" else np.int64, None, keepdim)
+    out = np.add.reduce(x, dim, None if d is F32 or d.kind not in "biu" else np.int64, None, keepdim)
+    return out if dim is None else rows(out)
 
 
 sum_op = Op("sum", _sum, vjps=(lambda F, g, out, x, dim, keepdim: spread(F, g, x, dim),), rule=("g, spread over the sum",))
 mean_op = Op(
     "mean",
-    lambda F, x, dim, keepdim: np.add.reduce(x, axis=dim, keepdims=keepdim) / count(x, dim) if count(x, dim)
-    else np.add.reduce(x, axis=dim, keepdims=keepdim) * x.dtype.type(math.nan),
-    vjps=(lambda F, g, out, x, dim, keepdim: spread(F, g / count(x, dim), x, dim),),
+    lambda F, x, dim, keepdim: _sum(F, x, dim, keepdim) / (count(x, dim) or x.dtype.type(math.nan)),
+    vjps=(lambda F, g, out, x, dim, keepdim: spread(F, g / max(count(x, dim), 1), x, dim),),
     rule=("g / n, spread over the mean",),
-)  # fmt: skip
+)
 
 
 def reduction(op: Op) -> Callable[..., Any]:
@@ -100,7 +100,7 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 def _var(F: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     n = count(x, dim)
     centred = x - np.add.reduce(x, axis=dim, keepdims=True) / (n or 1)
-    total = np.add.reduce(centred * centred, axis=dim, keepdims=keepdim)
+    total = rows(np.add.reduce(centred * centred, axis=dim, keepdims=keepdim))
     if n == 0:
         return total * x.dtype.type(math.nan)
     return total / max(x.dtype.type(n - correction), x.dtype.type(0)) if x.dtype.kind == "f" else total / (n - correction)
@@ -210,13 +210,13 @@ Op(
 )
 Op(
     "cumsum",
-    lambda F, x, dim: np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None),
+    lambda F, x, dim: rows(np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)),
     vjps=(lambda F, g, out, x, dim: F.flip(F.cumsum(F.flip(g, dims=(dim,)), dim=dim), dims=(dim,)),),
     rule=("g, summed from the end",),
 )
 Op(
     "cumprod",
-    lambda F, x, dim: np.cumprod(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None),
+    lambda F, x, dim: rows(np.cumprod(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)),
     vjps=(_cumprod_vjp,),
     saves=("x",),
     rule=("Σ g · the product of all others up to there",),
@@ -259,7 +259,7 @@ def _extreme_vjp(F: Any, g: Any, out: Any, x: Any, dim: Any, keepdim: bool) -> A
 for _name, _reduce in {"amax": np.maximum, "amin": np.minimum}.items():
     Op(
         _name,
-        lambda F, x, dim, keepdim, reduce=_reduce: reduce.reduce(x, axis=dim, keepdims=keepdim),
+        lambda F, x, dim, keepdim, reduce=_reduce: rows(reduce.reduce(x, axis=dim, keepdims=keepdim)),
         vjps=(_extreme_vjp,),
         saves=("x out",),
         rule=("g where x is the extreme, shared among equals",),
@@ -290,7 +290,7 @@ def not_empty(input: Any, name: str) -> None:
 
 def _pick(F: Any, x: Any, index: Any, dim: int, squeeze: bool) -> Any:
     out = np.take_along_axis(x, index, dim) if x.ndim else x.reshape(1)[index]
-    return out.squeeze(dim) if squeeze and x.ndim else out
+    return out.squeeze(dim) if squeeze and x.ndim else rows(out)
 
 
 def _pick_vjp(F: Any, g: Any, out: Any, x: Any, index: Any, dim: int, squeeze: bool) -> Any:
@@ -442,7 +442,7 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> 
 
 Op(
     "norm",
-    lambda F, x, dim, keepdim: F.sqrt(np.add.reduce(x * x, axis=dim, keepdims=keepdim)),
+    lambda F, x, dim, keepdim: F.sqrt(rows(np.add.reduce(x * x, axis=dim, keepdims=keepdim))),
     # at x = 0 the norm has no derivative; 0 is the subgradient that PyTorch takes
     vjps=(
         lambda F, g, out, x, dim, keepdim: keep(F, g, x, dim)
@@ -467,7 +467,7 @@ def _logsumexp(F: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     if x.dtype != object:
         top = np.where(np.isfinite(top), top, x.dtype.type(0))
     total = F.log(np.add.reduce(F.exp(x - top), axis=dim, keepdims=True)) + top
-    return total if keepdim else total.squeeze(dim)
+    return total if keepdim else rows(total.squeeze(dim))
 
 
 Op(

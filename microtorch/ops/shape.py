@@ -49,6 +49,14 @@ def shape_of(shape: Any, op: str) -> tuple[int, ...]:
         raise TypeError(message(f"{op}(): argument 'size' must be tuple of ints, but got ({kinds})")) from None
 
 
+def rows(out: Any) -> Any:
+    """``out`` in row-major order, the memory layout that PyTorch gives the results of all but elementwise ops.
+
+    numpy follows its operands' layout instead, and a reshape would be a copy where PyTorch's is a view.
+    """
+    return out if out.ndim < 2 or out.flags.c_contiguous else np.ascontiguousarray(out)
+
+
 def explain_reshape(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
     x, shape = tensors[0], tuple(attrs["shape"])
     return ShapeError(
@@ -102,11 +110,11 @@ def _expand(F: Any, x: Any, shape: tuple[int, ...]) -> Any:
 expand_op = Op(  # the derivative is g itself: the engine sums it down to the input's shape
     "expand", _expand, vjps=(lambda F, g, out, x, shape: g,), rule=("g, summed over the copies",), view=True
 )
-flip_op = Op("flip", lambda F, x, dims: np.flip(x, dims).copy(), vjps=(lambda F, g, out, x, dims: F.flip(g, dims=dims),),
+flip_op = Op("flip", lambda F, x, dims: np.flip(x, dims).copy("K"), vjps=(lambda F, g, out, x, dims: F.flip(g, dims=dims),),
              rule=("g, flipped back",))
 roll_op = Op(
     "roll",
-    lambda F, x, shifts, dims: np.roll(x, shifts, dims),
+    lambda F, x, shifts, dims: rows(np.roll(x, shifts, dims)),
     vjps=(lambda F, g, out, x, shifts, dims: F.roll(g, shifts=tuple(-s for s in shifts), dims=dims),),
     rule=("g, rolled back",),
 )
@@ -329,11 +337,10 @@ def _explain_join(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exce
     )
 
 
-# in row-major order, as in PyTorch (numpy follows its inputs), so that the same reshapes of it are views
-cat_op = variadic("cat", lambda F, *xs, dim: np.ascontiguousarray(np.concatenate(xs, dim)), _cat_vjp, "its slice of g", _explain_join)
+cat_op = variadic("cat", lambda F, *xs, dim: rows(np.concatenate(xs, dim)), _cat_vjp, "its slice of g", _explain_join)
 stack_op = variadic(
     "stack",
-    lambda F, *xs, dim: np.stack(xs, dim),
+    lambda F, *xs, dim: rows(np.stack(xs, dim)),
     lambda i: lambda F, g, out, *xs, dim: F.getitem(g, index=(slice(None),) * dim + (i,)),
     "its slice of g",
     _explain_join,
@@ -482,7 +489,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
 def _triangle(name: str, keep: Any) -> None:
     op = Op(
         name,
-        lambda F, x, diagonal: np.where(keep(x.shape, diagonal), x, x.dtype.type(0)),
+        lambda F, x, diagonal: rows(np.where(keep(x.shape, diagonal), x, x.dtype.type(0))),
         vjps=(lambda F, g, out, x, diagonal: getattr(F, name)(g, diagonal=diagonal),),
         rule=(f"{name}(g)",),
     )

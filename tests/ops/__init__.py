@@ -1,0 +1,1 @@
+"""Samples of every op, for test_registry.py."""

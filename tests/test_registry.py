@@ -1,0 +1,354 @@
+"""Every op of the registry on every sample of it: values, dtypes, derivatives, layouts, backends, the Scalar world.
+
+An op without samples (tests/ops/samples.py) fails here, so none can be added without them.
+"""
+
+import functools
+import importlib.util
+
+import numpy as np
+import pytest
+from ops.elementwise import ELEMENTWISE, inputs_for
+from ops.samples import EXCUSED, SAMPLES
+
+import microtorch
+from microtorch import Scalar, autograd, backends, expr, formulas
+from microtorch.backends import core
+from microtorch.backends.expansion import Expansion, scalars
+from microtorch.ops import REGISTRY
+
+# numpy's warnings of x / 0 and the like, which the package silences (a test runs under pytest's filters instead)
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
+pytorch = importlib.util.find_spec("torch") is not None
+CASES = [pytest.param(name, i, id=f"{name}-{i}") for name, rows in SAMPLES.items() for i in range(len(rows))]
+every_sample = pytest.mark.parametrize(("name", "i"), CASES)
+every_elementwise = pytest.mark.parametrize("name", ELEMENTWISE)
+FLOATS = ("float32", "float64")
+
+
+def tensors(inputs, dtype="float64", data=()):
+    """The inputs as tensors: floating ones in ``dtype``, requiring gradient unless their place is in ``data``."""
+    out = []
+    for i, x in enumerate(inputs):
+        floating = x.dtype.kind == "f"
+        t = microtorch.tensor(x.astype(dtype) if floating else x)
+        out.append(t.requires_grad_(floating and i not in data))
+    return out
+
+
+def laid_out(sample, layout, dtype="float64", library=microtorch):
+    """The sample's inputs as tensors on arrays of another memory layout."""
+    out = []
+    for i, x in enumerate(sample.inputs):
+        floating = x.dtype.kind == "f"
+        array = np.array(x, dtype if floating else None)
+        array = layout(array) if x.ndim else array
+        out.append(library.from_numpy(array).requires_grad_(floating and i not in sample.data))
+    return out
+
+
+def run(name, xs, attrs):
+    """(value, gradient of each input) for a fixed gradient of the output; gradients are None where none flows."""
+    out = REGISTRY[name](*xs, **attrs)
+    grads = [None] * len(xs)
+    if out.requires_grad:
+        wanted = [i for i, x in enumerate(xs) if x.requires_grad]
+        found = autograd.grad(out, [xs[i] for i in wanted], seed(out), allow_unused=True)
+        for i, g in zip(wanted, found, strict=True):
+            grads[i] = None if g is None else g.numpy()
+            assert g is None or (g.shape == xs[i].shape and g.dtype == xs[i].dtype), (g.shape, g.dtype)
+    return out.detach().numpy(), grads
+
+
+def seed(out):
+    return microtorch.tensor(np.cos(np.arange(out.numel()) * 1.3).reshape(out.shape).astype(out.detach().numpy().dtype))
+
+
+def close(actual, expected, dtype="float64", **kw):
+    tolerance = {"float64": (1e-10, 1e-12), "float32": (2e-5, 2e-6), "float16": (5e-3, 5e-3)}[dtype]
+    np.testing.assert_allclose(np.asarray(actual), expected, *tolerance, strict=False, **kw)
+    assert np.shape(actual) == np.shape(expected)
+
+
+def test_every_op_has_samples():
+    missing = set(REGISTRY) - set(SAMPLES) - set(EXCUSED)
+    assert not missing, f"no samples in tests/ops/samples.py for {sorted(missing)}"
+    stale = (set(SAMPLES) | set(EXCUSED)) - set(REGISTRY)
+    assert not stale, f"samples of ops that do not exist: {sorted(stale)}"
+    assert set(ELEMENTWISE) | {"where"} == set(formulas.TABLE)
+
+
+# ---- values ---------------------------------------------------------------------------------------------------------
+@every_sample
+@pytest.mark.parametrize("backend", ["reference", "core"])
+def test_value(name, i, backend, require):
+    if backend == "core":
+        require("core")
+    sample = SAMPLES[name][i]
+    expected = np.asarray(sample.reference(*sample.inputs, **sample.attrs))
+    before = backends.current()
+    backends.use(backend)
+    try:
+        for dtype in FLOATS:
+            if name == "cast" and dtype == "float32":
+                continue
+            out = REGISTRY[name](*tensors(sample.inputs, dtype, sample.data), **sample.attrs)
+            floating = expected.dtype.kind == "f"
+            assert str(out.dtype) == (f"torch.{dtype}" if floating else "torch.bool"), out.dtype
+            close(out.detach().numpy(), expected, dtype)
+    finally:
+        backends.use(before)
+
+
+ROUNDED = {"celu", "hardsigmoid"}  # for which PyTorch multiplies by a constant that it rounds to float32
+
+
+@pytest.mark.skipif(not pytorch, reason="PyTorch is not installed")
+@every_sample
+def test_value_gradient_and_layout_are_pytorchs(name, i):
+    import torch
+
+    sample = SAMPLES[name][i]
+    if sample.torch is None:
+        pytest.skip("PyTorch has no such function")
+    for layout in (np.array, transposed):
+        theirs = laid_out(sample, layout, library=torch)
+        out = sample.torch(torch, *theirs)
+        value, grads = run(name, laid_out(sample, layout), sample.attrs)
+        close(value, out.detach().numpy(), "float32" if name in ROUNDED else "float64")
+        if (
+            value.size and not REGISTRY[name].view and name not in ("copy", "logsigmoid")
+        ):  # so that a reshape of it is a view in both, or a copy
+            strides = [s // value.itemsize for s, n in zip(value.strides, value.shape, strict=True) if n > 1]
+            assert strides == [s for s, n in zip(out.stride(), out.shape, strict=True) if n > 1]
+        if any(g is not None for g in grads):
+            out.backward(torch.from_numpy(seed(microtorch.tensor(value)).numpy()))
+            for g, t in zip(grads, theirs, strict=True):
+                if g is not None and t.grad is not None:
+                    close(g, t.grad.numpy(), "float32" if name in ROUNDED else "float64")
+
+
+# ---- derivatives ----------------------------------------------------------------------------------------------------
+def differentiable(name, sample):
+    return REGISTRY[name].differentiable and any(x.dtype.kind == "f" for x in sample.inputs)
+
+
+@every_sample
+def test_gradcheck(name, i):
+    sample = SAMPLES[name][i]
+    xs = tensors(sample.inputs, data=sample.data)
+    if not differentiable(name, sample):
+        assert not REGISTRY[name](*xs, **sample.attrs).requires_grad
+        return
+    assert autograd.gradcheck(functools.partial(REGISTRY[name], **sample.attrs), xs)
+
+
+@every_sample
+def test_gradgradcheck(name, i):
+    sample = SAMPLES[name][i]
+    if differentiable(name, sample):
+        assert autograd.gradgradcheck(
+            functools.partial(REGISTRY[name], **sample.attrs), tensors(sample.inputs, data=sample.data), atol=1e-4
+        )
+
+
+@pytest.mark.parametrize("name", [n for n, row in ELEMENTWISE.items() if len(row.domains) == 2] + ["where"])
+def test_broadcasting_sums_gradients_back(name):
+    shapes = [((2, 1, 3), (4, 1)), ((), (2, 3)), ((2, 3), ()), ((3,), (2, 1)), ((1, 1), (1,)), ((0, 3), (1, 1))]
+    for left, right in shapes:
+        if name == "where":
+            a, b = np.linspace(-1, 1, 3), 0.5
+            inputs = [np.arange(np.prod(left, dtype=int)).reshape(left) % 2 == 0, np.full(left, b), np.resize(a, right)]
+        else:
+            row = ELEMENTWISE[name]
+            inputs = [inputs_for(row, left)[0], inputs_for(row, right)[1]]
+        assert autograd.gradcheck(REGISTRY[name], tensors(inputs))
+
+
+@every_elementwise
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (2, 0, 3)], ids=str)
+def test_shapes_without_elements_or_dimensions(name, shape):
+    row = ELEMENTWISE[name]
+    inputs = inputs_for(row, shape)
+    for attrs in row.attrs:
+        for dtype in FLOATS:
+            value, grads = run(name, tensors(inputs, dtype), attrs)
+            assert type(value) is np.ndarray
+            assert value.shape == shape and str(value.dtype) == dtype
+            assert all(g.shape == shape for g in grads)
+            if value.size:
+                close(
+                    value, np.reshape(float(row.reference(*[float(x.item()) for x in inputs], **attrs)), shape), dtype
+                )
+        assert autograd.gradcheck(functools.partial(REGISTRY[name], **attrs), tensors(inputs))
+
+
+# ---- layouts --------------------------------------------------------------------------------------------------------
+def transposed(x):
+    return np.ascontiguousarray(x.T).T
+
+
+def strided(x):
+    out = np.zeros([2 * n for n in x.shape], x.dtype)
+    view = out[tuple(slice(None, None, 2) for _ in x.shape)]
+    view[...] = x
+    return view
+
+
+def reversed_memory(x):
+    every = tuple(slice(None, None, -1) for _ in x.shape)
+    return x[every].copy()[every]
+
+
+def repeated(x):
+    """Where one row is all rows: steps of 0."""
+    return np.broadcast_to(x[:1], x.shape) if x.ndim and x.shape[0] else x
+
+
+@every_sample
+@pytest.mark.parametrize("layout", [transposed, strided, reversed_memory])
+def test_memory_layout_does_not_matter(name, i, layout):
+    sample = SAMPLES[name][i]
+    for dtype in FLOATS:
+        plain = run(name, laid_out(sample, np.array, dtype), sample.attrs)
+        value, grads = run(name, laid_out(sample, layout, dtype), sample.attrs)
+        close(value, plain[0], dtype)
+        for g, p in zip(grads, plain[1], strict=True):
+            assert (g is None) == (p is None)
+            if g is not None:
+                close(g, p, dtype)
+
+
+# ---- in place -------------------------------------------------------------------------------------------------------
+IN_PLACE = [n for n in SAMPLES if hasattr(microtorch.Tensor, f"{n}_") and n in ELEMENTWISE]
+
+
+def test_elementwise_ops_have_in_place_twins():
+    assert set(ELEMENTWISE) - set(IN_PLACE) == set()
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_in_place_twin_is_the_same_op(name):
+    for sample in SAMPLES[name]:
+        value, grads = run(name, tensors(sample.inputs, data=sample.data), sample.attrs)
+        xs = tensors(sample.inputs, data=sample.data)
+        target = xs[0].clone()
+        view, version = target[...], target._version
+        result = getattr(target, f"{name}_")(*xs[1:], **sample.attrs)
+        assert result is target and target._version == version + 1
+        close(target.detach().numpy(), value)
+        for written in (target, view):
+            found = autograd.grad(written, xs, seed(written), retain_graph=True)
+            for g, p in zip(found, grads, strict=True):
+                close(g.numpy(), p)
+
+
+# ---- backends -------------------------------------------------------------------------------------------------------
+LOOPS = [f"{n}_vjp{i}" for n, (_, vjps) in formulas.TABLE.items() for i, v in enumerate(vjps) if v is not None]
+
+
+@pytest.mark.needs("core")
+@pytest.mark.parametrize("loop", [*formulas.TABLE, *LOOPS])
+def test_loops_in_c_compute_the_formula(loop):
+    name, _, vjp = loop.partition("_vjp")
+    forward, vjps = formulas.TABLE[name]
+    formula = vjps[int(vjp)] if vjp else forward
+    if not hasattr(core.lib, f"{loop}_f32"):
+        pytest.skip(f"{loop} has no loop in C")
+    if name == "where":
+        inputs = [np.array([1, 0, 1, 0, 1, 0]), *np.arange(12.0).reshape(2, 6)]
+    else:
+        inputs = [x.reshape(-1) for x in inputs_for(ELEMENTWISE[name])]
+    for attrs in ELEMENTWISE[name].attrs if name != "where" else ({},):
+        given = {**formulas.ARGUMENTS.get(name, {}), **attrs}
+        reference = backends.Reference()
+        values = dict(zip("xyz", [x.astype(np.float32) for x in inputs], strict=False))
+        values["out"] = getattr(reference, name)(*values.values(), **given).astype(np.float32)
+        values["g"] = np.cos(np.arange(6)).astype(np.float32)
+        read = expr.names(formula)
+        parameters = [v for v in ("g", "out", "x", "y", "z") if v in values]
+        keywords = "".join(f", {k}" for k in given)
+        python = expr.compile_python(formula, f"F, {', '.join(parameters)}{keywords}", loop)
+        expected = python(reference, *[values[v] for v in parameters], **given)
+        arrays = [values[v] for v in ("g", "out", "x", "y", "z") if v in read and v in values]
+        out = core.run(loop, *[given[k] for k in given if k in read], *arrays)
+        close(out, np.broadcast_to(expected, out.shape), "float32")
+
+
+# ---- the Scalar world -----------------------------------------------------------------------------------------------
+@every_sample
+def test_scalar_expansion(name, i):
+    """The op's own forward on arrays of Scalars: value and gradients are those of the tensor op."""
+    sample = SAMPLES[name][i]
+    value, grads = run(name, tensors(sample.inputs, data=sample.data), sample.attrs)
+    xs = [scalars(x, Scalar) if x.dtype.kind == "f" else x for x in sample.inputs]
+    out = np.asarray(getattr(Expansion(), name)(*xs, **sample.attrs))
+    assert out.shape == value.shape
+    if value.dtype.kind != "f":
+        close(out.astype(bool), value)
+        return
+    floats = np.array([float(v) for v in out.flat]).reshape(out.shape)
+    close(floats, value)
+    if not differentiable(name, sample):
+        return
+    for y, g in zip(out.flat, seed(microtorch.tensor(value)).numpy().flat, strict=True):
+        if isinstance(y, Scalar) and y.requires_grad:
+            y.backward(float(g), retain_graph=True)
+    for x, g in zip(xs, grads, strict=True):
+        if x.dtype == object and g is not None:
+            close(np.array([v.grad or 0.0 for v in x.flat], float).reshape(x.shape), g)
+
+
+@every_elementwise
+def test_scalar_method(name):
+    row = ELEMENTWISE[name]
+    for attrs in row.attrs:
+        inputs = inputs_for(row)
+        value, grads = run(name, tensors(inputs), attrs)
+        for place in np.ndindex(value.shape):
+            xs = [Scalar(float(x[place])) for x in inputs]
+            y = getattr(xs[0], name)(*xs[1:], **attrs)
+            assert isinstance(y, Scalar)
+            close(y.data, value[place])
+            y.backward(float(seed(microtorch.tensor(value)).numpy()[place]))
+            for x, g in zip(xs, grads, strict=True):
+                close(x.grad, g[place])
+
+
+@every_elementwise
+def test_scalar_second_derivative(name):
+    row = ELEMENTWISE[name]
+    for attrs in row.attrs:
+        inputs = [float(x[0, 1]) for x in inputs_for(row)]
+        mine = [Scalar(v) for v in inputs]
+        theirs = [microtorch.tensor(v, dtype=microtorch.float64, requires_grad=True) for v in inputs]
+        results = []
+        for xs, f in (
+            (mine, functools.partial(getattr(Scalar, name), **attrs)),
+            (theirs, functools.partial(REGISTRY[name], **attrs)),
+        ):
+            first = autograd.grad(f(*xs), xs, create_graph=True)
+            terms = [g for g in first if getattr(g, "requires_grad", False)]
+            total = functools.reduce(lambda a, b: a + b * 2.0, terms) if terms else None
+            second = (
+                [0.0] * len(xs)
+                if total is None
+                else autograd.grad(total, xs, allow_unused=True, materialize_grads=True)
+            )
+            results.append([*map(float, first), *map(float, second)])
+        close(results[0], results[1])
+
+
+def test_scalars_and_tensors():
+    """``stack_scalars`` and ``element``: one graph, both ways, also for second derivatives."""
+    a, b = Scalar(0.7), Scalar(-1.2)
+    t = Scalar.stack([a, b, a], dtype=microtorch.float64)
+    y = (t * t * microtorch.tensor([1.0, 2.0, 3.0], dtype=microtorch.float64)).sum()
+    y.backward()
+    assert a.grad == pytest.approx(8 * 0.7) and b.grad == pytest.approx(4 * -1.2)
+    x = microtorch.tensor([[0.5, 2.0]], dtype=microtorch.float64, requires_grad=True)
+    ((p, q),) = x.scalars()
+    (g,) = autograd.grad(p * p * q, x, create_graph=True)
+    np.testing.assert_allclose(g.detach().numpy(), [[2 * 0.5 * 2.0, 0.25]])
+    (h,) = autograd.grad(g.sum(), x)
+    np.testing.assert_allclose(h.numpy(), [[2 * 2.0 + 2 * 0.5, 2 * 0.5]])
