@@ -114,7 +114,7 @@ def _has_float64(data: Any) -> bool:
     """Does the data contain a float64 that is not a plain Python float (which is only of the default dtype)?"""
     if isinstance(data, (list, tuple)):
         return any(_has_float64(v) for v in data[:1])
-    return getattr(getattr(data, "array", data), "dtype", None) == np.float64
+    return type(data) not in ops.COERCE and getattr(getattr(data, "array", data), "dtype", None) == np.float64
 
 
 def _check_lists(data: Any, dim: int) -> int | None:

@@ -1,0 +1,307 @@
+"""torch.autograd.Function: ops of the user's own behave as PyTorch's do."""
+import gc
+import weakref
+
+import pytest
+
+import microtorch as torch
+from microtorch.autograd import Function, grad, gradcheck, gradgradcheck
+from microtorch.autograd.function import once_differentiable
+
+
+class Power(Function):
+    """x ** n: a saved input, an argument that is no tensor."""
+
+    @staticmethod
+    def forward(ctx, x, n):
+        ctx.save_for_backward(x)
+        ctx.n = n
+        return x**n
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * ctx.n * x ** (ctx.n - 1), None
+
+
+class Exp(Function):
+    """A saved output."""
+
+    @staticmethod
+    def forward(ctx, x):
+        y = x.exp()
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, g):
+        (y,) = ctx.saved_tensors
+        return g * y
+
+
+class Both(Function):
+    """Two outputs, in the newer form with setup_context."""
+
+    @staticmethod
+    def forward(x, y):
+        return x + y, x * y
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, g_sum, g_product):
+        x, y = ctx.saved_tensors
+        return g_sum + g_product * y, g_sum + g_product * x
+
+
+def doubles(*values):
+    return torch.tensor(values, dtype=torch.float64, requires_grad=True)
+
+
+@pytest.mark.parametrize("f", [lambda x: Power.apply(x, 3), Exp.apply, lambda x: sum(Both.apply(x, x * 2))],
+                         ids=["saved input", "saved output", "two outputs"])
+def test_derivatives_of_any_order(f):
+    assert gradcheck(f, doubles(0.5, 1.5)) and gradgradcheck(f, doubles(0.5, 1.5))
+
+
+def test_the_node():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = Power.apply(x, 3)
+    assert y.grad_fn.name() == "PowerBackward" and repr(y).endswith("grad_fn=<PowerBackward>)")
+    assert y.grad_fn.next_functions[0][0].variable is x and len(y.grad_fn.next_functions) == 1
+    assert y.grad_fn.saved_tensors[0].tolist() == [1, 2]
+    y.sum().backward()
+    with pytest.raises(RuntimeError, match="after they have already been freed"):
+        y.grad_fn.saved_tensors  # noqa: B018
+
+
+def test_several_outputs_share_a_node():
+    x = torch.tensor([3.0, 1.0], requires_grad=True)
+    a, b = Both.apply(x, torch.ones(2))
+    assert a.grad_fn is b.grad_fn and (a.output_nr, b.output_nr) == (0, 1)
+    assert (a * b).grad_fn.next_functions == ((a.grad_fn, 0), (a.grad_fn, 1))
+    b.sum().backward()
+    assert x.grad.tolist() == [1, 1]
+
+
+def test_outputs_without_gradient_bring_zeros_or_none():
+    seen = []
+
+    class Pair(Function):
+        @staticmethod
+        def forward(ctx, x, materialize):
+            ctx.set_materialize_grads(materialize)
+            return x * 2, x * 3
+
+        @staticmethod
+        def backward(ctx, g, h):
+            seen.append(h if h is None else h.tolist())
+            return g * 2, None
+
+    x = torch.ones(2, requires_grad=True)
+    for materialize in (True, False):
+        Pair.apply(x, materialize)[0].sum().backward()
+    assert seen == [[0, 0], None]
+
+
+def test_needs_input_grad():
+    class Add(Function):
+        @staticmethod
+        def forward(ctx, x, y, word):
+            ctx.at_forward = ctx.needs_input_grad
+            return x + y
+
+        @staticmethod
+        def backward(ctx, g):
+            assert ctx.needs_input_grad == ctx.at_forward == (True, False, False)
+            return g, None, None
+
+    x = torch.ones(2, requires_grad=True)
+    Add.apply(x, torch.ones(2), "word").sum().backward()
+    assert x.grad.tolist() == [1, 1]
+
+
+def test_forward_and_backward_are_recorded_only_for_create_graph():
+    modes = []
+
+    class Double(Function):
+        @staticmethod
+        def forward(ctx, x):
+            modes.append(torch.is_grad_enabled())
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            modes.append(torch.is_grad_enabled())
+            return g * 2
+
+    x = torch.ones(2, requires_grad=True)
+    Double.apply(x).sum().backward()
+    Double.apply(x).sum().backward(create_graph=True)
+    assert modes == [False, False, False, True]
+
+
+def test_no_gradient_wanted():
+    x = torch.ones(2, requires_grad=True)
+    with torch.no_grad():
+        assert not Power.apply(x, 2).requires_grad
+    assert not Power.apply(torch.ones(2), 2).requires_grad
+
+
+def test_non_differentiable_outputs_and_outputs_that_are_no_tensors():
+    class Sorted(Function):
+        @staticmethod
+        def forward(ctx, x):
+            order = x.argsort()
+            ctx.mark_non_differentiable(order)
+            ctx.save_for_backward(order)
+            return x[order], order, "note"
+
+        @staticmethod
+        def backward(ctx, g, *rest):
+            (order,) = ctx.saved_tensors
+            return torch.zeros_like(g).index_put((order,), g)
+
+    x = torch.tensor([3.0, 1.0, 2.0], requires_grad=True)
+    y, order, note = Sorted.apply(x)
+    assert (y.requires_grad, order.requires_grad, note) == (True, False, "note")
+    (y * torch.tensor([1.0, 10.0, 100.0])).sum().backward()
+    assert x.grad.tolist() == [100, 1, 10]
+
+
+def test_an_input_returned_as_it_is():
+    class Reverse(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            return -g
+
+    x = torch.ones(2, requires_grad=True)
+    y = Reverse.apply(x)
+    assert y is not x and y.grad_fn.name() == "ReverseBackward"
+    y.sum().backward()
+    assert x.grad.tolist() == [-1, -1]
+
+
+def test_once_differentiable_raises_instead_of_dropping_terms():
+    class Square(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        @once_differentiable
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return 2 * g * x
+
+    x = torch.tensor([3.0], requires_grad=True)
+    Square.apply(x).backward()
+    assert x.grad.tolist() == [6]
+    (g,) = grad(Square.apply(x), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        g.backward()
+
+
+def test_gradients_of_broadcast_shape_are_summed():
+    class Scale(Function):
+        @staticmethod
+        def forward(ctx, x, s):
+            ctx.save_for_backward(x)
+            return x * s
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return None, g * x
+
+    s = torch.ones(1, requires_grad=True)
+    Scale.apply(torch.arange(6.0).view(2, 3), s).sum().backward()
+    assert s.grad.tolist() == [15]
+
+
+def test_overwritten_values_are_noticed():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = Exp.apply(x)
+    y.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+    h = x * 2
+    z = Power.apply(h, 2)
+    h.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.sum().backward()
+
+
+def returning(*gradients):
+    class Wrong(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            return x * y
+
+        @staticmethod
+        def backward(ctx, g):
+            return gradients if len(gradients) > 1 else gradients[0]
+
+    return Wrong
+
+
+@pytest.mark.parametrize(
+    ("gradients", "text"),
+    [
+        ((torch.ones(2),), r"incorrect number of gradients \(expected 2, got 1\)"),
+        ((torch.ones(3), None), r"invalid gradient at index 0 - got \[3\] but expected shape compatible with \[2\]"),
+        ((3, None), r"expected Variable or None \(got int\)"),
+    ],
+)
+def test_wrong_gradients(gradients, text):
+    x = torch.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match=text):
+        returning(*gradients).apply(x, x).sum().backward()
+
+
+def test_misuse():
+    with pytest.raises(RuntimeError, match="static"):
+        Exp()
+    with pytest.raises(NotImplementedError, match="forward"):
+        type("Empty", (Function,), {}).apply(torch.ones(1))
+    only = type("Only", (Function,), {"forward": staticmethod(lambda ctx, x: x * 2)})
+    with pytest.raises(NotImplementedError, match="backward"):
+        only.apply(torch.ones(1, requires_grad=True)).backward()
+    saving = type("Saving", (Function,), {"forward": staticmethod(lambda ctx, x: ctx.save_for_backward(3) or x * 2)})
+    with pytest.raises(TypeError, match="can only save variables.*int"):
+        saving.apply(torch.ones(1, requires_grad=True))
+
+
+@pytest.mark.parametrize("f", [lambda x: Power.apply(x, 2), Exp.apply, lambda x: Both.apply(x, x)[0]],
+                         ids=["saved input", "saved output", "two outputs"])
+def test_no_reference_cycles(f):
+    gc.disable()
+    try:
+        x = torch.ones(2, requires_grad=True)
+        y = f(x)
+        node = weakref.ref(y.grad_fn)
+        y.sum().backward()
+        del y
+        assert node() is None
+        z = f(f(x))  # never went through backward
+        node = weakref.ref(z.grad_fn)
+        del z
+        assert node() is None
+    finally:
+        gc.enable()
+
+
+def test_deep_chain_of_custom_functions():
+    x = torch.ones(1, requires_grad=True)
+    y = x
+    for _ in range(3000):
+        y = Power.apply(y, 1)
+    y.backward()
+    assert x.grad.item() == 1
