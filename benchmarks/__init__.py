@@ -6,5 +6,6 @@
 
 All contestants of a case run in one process and take turns; each one's figure is its fastest round. Before a case is
 timed, its results are compared: a contestant that computes something else stops the run. `cases.py` says how a case is
-put together, `tiny.py`, `scalars.py`, `training.py` and `processes.py` contain them, `docs/performance.md` the figures.
+put together; `tiny.py`, `scalars.py`, `training.py`, `large.py` and `processes.py` contain them, `docs/performance.md`
+has the figures.
 """

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import microtorch as torch
-from benchmarks import closures, processes, report, scalars, tiny, training
+from benchmarks import closures, large, processes, report, scalars, tiny, training
 from benchmarks.__main__ import clean
 from benchmarks.cases import Case, Disagreement, Result, as_arrays, compare, measure
 
 ROOT = Path(__file__).resolve().parent.parent
-CASES = [*tiny.CASES, *scalars.CASES, *training.CASES]
+CASES = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -24,7 +24,7 @@ def test_contestants_agree(case):
 
 def test_case_names_are_distinct():
     names = [case.name for case in CASES]
-    assert len(set(names)) == len(names) and not {*processes.GROUPS, "tiny", "training"} & set(names)
+    assert len(set(names)) == len(names) and not {*processes.GROUPS, *(case.group for case in CASES)} & set(names)
 
 
 def test_a_disagreement_stops_the_run():
