@@ -70,7 +70,7 @@ matmul_op = Op(
     "matmul",
     _matmul,
     vjps=(_matmul_vjp_x, _matmul_vjp_y),
-    saves=("x y", "x y"),
+    saves=("y", "x"),
     formula="x @ y",
     rule=("g @ yᵀ", "xᵀ @ g"),
     torch_name="Mm",

@@ -1,0 +1,308 @@
+"""In-place operations and views: shared memory, versions, gradients, and errors that name both ops. Values are PyTorch's."""
+import pytest
+
+import microtorch as torch
+
+
+def leaf(*values):
+    return torch.tensor(values, requires_grad=True)
+
+
+def ramp(n):
+    return torch.arange(float(n)).requires_grad_()
+
+
+# ---- memory and versions ------------------------------------------------------------------------------------------------
+def test_views_share_memory_and_version():
+    x = torch.arange(6.0)
+    v = x.view(2, 3)
+    w = v.t()[1:]
+    v[0, 1] = 9
+    assert x[1] == 9 and w[0, 0] == 9
+    assert x._version == v._version == w._version == 1
+    x.add_(1)
+    assert v[0, 1] == 10 and w._version == 2
+    assert v._base is x and w._base is x and v._is_view() and not x._is_view()
+
+
+def test_copies_do_not():
+    t = torch.arange(6.0).view(2, 3).t()
+    for copy in (t.contiguous(), t.reshape(6), t.flatten(), t.clone(), t + 0, t[[0, 1, 2]]):
+        copy.zero_()
+    assert t.sum() == 15
+    x = torch.ones(2)
+    assert x.contiguous() is x
+
+
+def test_view_that_memory_does_not_allow():
+    with pytest.raises(RuntimeError, match=r"view size is not compatible.*\n.*\n.*\n.*reshape"):
+        torch.arange(6.0).view(2, 3).t().view(6)
+
+
+def test_name_and_value():
+    a = torch.arange(3.0)
+    b = a
+    a += 1
+    assert b is a and b.tolist() == [1, 2, 3]
+    a = a + 1
+    assert b.tolist() == [1, 2, 3]
+
+
+# ---- leaves ----------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "write",
+    [lambda x: x.add_(1), lambda x: x.__setitem__(0, 1.0), lambda x: x[:2].mul_(2), lambda x: x.view(3).zero_(),
+     lambda x: x.__iadd__(1), lambda x: x.fill_(0), lambda x: x.normal_(), lambda x: x.masked_fill_(x > 0, 0),
+     lambda x: x.__setitem__(x > 0, 0.0), lambda x: x.copy_(torch.ones(3)), lambda x: x.clamp_(0, 1)],
+)  # fmt: skip
+def test_leaves_are_not_overwritten(write):
+    x = leaf(1.0, 2.0, 3.0)
+    with pytest.raises(RuntimeError, match="leaf Variable that requires grad is being used in an in-place operation"):
+        write(x)
+    assert x.tolist() == [1, 2, 3] and x.is_leaf
+    with torch.no_grad():
+        write(x)
+    assert x.requires_grad and x.is_leaf and x._version > 0
+
+
+def test_update_under_no_grad_and_next_step():
+    x = leaf(1.0, 2.0)
+    for _ in range(2):
+        (x * x).sum().backward()
+        with torch.no_grad():
+            x -= 0.1 * x.grad
+        x.grad = None
+    assert x.tolist() == pytest.approx([0.64, 1.28])
+
+
+def test_data_is_unknown_to_autograd():
+    x = leaf(1.0, 2.0)
+    y = x * x
+    x.data[1] = 7
+    y.sum().backward()
+    assert x._version == 0 and x.grad.tolist() == [2, 14]  # PyTorch, too, takes the new value
+    x.data = torch.zeros(3)
+    assert x.tolist() == [0, 0, 0] and x.requires_grad
+
+
+# ---- gradients ---------------------------------------------------------------------------------------------------------------
+def test_ops_in_place():
+    x = leaf(1.0, -2.0)
+    y = (x * 1).mul_(3).add_(x).relu_()
+    assert y.tolist() == [4, 0] and y.grad_fn.name() == "ReluBackward0"
+    y.sum().backward()
+    assert x.grad.tolist() == [4, 0]
+
+
+def test_an_op_that_reads_what_it_overwrites_keeps_a_copy():
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    y.mul_(y)
+    y.pow_(2)
+    y.sum().backward()
+    assert x.grad.tolist() == [4, 32]
+
+
+def test_assignment():
+    x = leaf(1.0, 1.0, 1.0)
+    y = x * 2
+    y[0] = 5
+    y[1:] *= 3
+    assert y.tolist() == [5, 6, 6]
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [0, 72, 72]
+
+
+def test_assignment_of_tensors_that_carry_gradient():
+    x = leaf(1.0, 2.0, 3.0)
+    buffer = torch.zeros(2, 3)
+    buffer[0] = x * 2
+    buffer[1, 1:] = x[:2]
+    assert buffer.requires_grad
+    (buffer * torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])).sum().backward()
+    assert x.grad.tolist() == [7, 10, 6]
+
+
+def test_masks_and_index_arrays():
+    x = leaf(1.0, 2.0, 3.0, 4.0)
+    y = x * 1
+    y[y > 2.5] = 0.0
+    y[[0, 1]] += y[[1, 0]]
+    assert y.tolist() == [3, 3, 0, 0]
+    (y**2).sum().backward()
+    assert x.grad.tolist() == [12, 12, 0, 0]
+
+
+def test_repeated_indices():
+    x, i = torch.zeros(3), torch.tensor([0, 0, 1])
+    x[i] += 1  # reads, adds, writes: each place once
+    assert x.tolist() == [1, 1, 0]
+    x.index_add_(0, i, torch.ones(3))
+    assert x.tolist() == [3, 2, 0]
+    x.index_put_((i,), torch.ones(3), accumulate=True)
+    assert x.tolist() == [5, 3, 0]
+
+
+def test_writing_through_a_view_reaches_base_and_siblings():
+    x = ramp(4)
+    y = x * 1
+    v, w = y[:2], y[1:3]
+    v.mul_(x[2:])
+    assert (v.tolist(), w.tolist(), y.tolist()) == ([0, 3], [3, 2], [0, 3, 2, 3])
+    assert y.grad_fn.name() == "CopySlices" and w.grad_fn.name() == "SliceBackward0"
+    (y * y).sum().backward(retain_graph=True)
+    assert x.grad.tolist() == [0, 18, 4, 12]
+    x.grad = None
+    (w * w).sum().backward()
+    assert x.grad.tolist() == [0, 18, 4, 6]
+
+
+def test_views_of_views():
+    x = ramp(6)
+    y = (x * 1).view(2, 3)
+    z = y.t()
+    z[1] = torch.tensor([10.0, 20.0])
+    y[0, 2] *= 4
+    assert y.tolist() == [[0, 10, 8], [3, 20, 5]] and z.tolist() == [[0, 3], [10, 20], [8, 5]]
+    (y**2).sum().backward(retain_graph=True)
+    assert x.grad.tolist() == [0, 0, 64, 6, 0, 10]
+    x.grad = None
+    (z**3).sum().backward()
+    assert x.grad.tolist() == [0, 0, 768, 27, 0, 75]
+
+
+def test_a_buffer_without_gradient_gets_one_through_a_view():
+    x = leaf(1.0, 2.0, 3.0)
+    buffer = torch.zeros(3)
+    view = buffer[1:]
+    view.add_(x[1:])
+    assert buffer.requires_grad
+    buffer.sum().backward()
+    assert x.grad.tolist() == [0, 1, 1]
+
+
+def test_copy_cuts_the_old_value_off():
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    y.copy_(torch.arange(2.0))
+    y.sum().backward()
+    assert x.grad.tolist() == [0, 0]
+
+
+def test_no_cycle_arises():
+    import gc
+    import weakref
+
+    gc.disable()
+    try:
+        h = leaf(1.0, 2.0) * 2
+        node = weakref.ref(h.node)
+        h.add_(h * 3)
+        h[0] += h[1]
+        del h
+        assert node() is None
+    finally:
+        gc.enable()
+
+
+def test_in_place_under_create_graph():
+    x = leaf(1.0, 2.0)
+    y = x**2
+    y[0] *= 3
+    (g,) = torch.autograd.grad((y * y).sum(), x, create_graph=True)
+    g.sum().backward()
+    assert g.tolist() == [36, 32] and x.grad.tolist() == [108, 48]
+
+
+# ---- values that a gradient still needs -------------------------------------------------------------------------------------
+def test_error_names_the_writer_and_the_reader():
+    x = leaf(1.0, 2.0)
+    y = x * 2
+    z = y * y
+    y.add_(1)
+    with pytest.raises(RuntimeError) as e:
+        z.sum().backward()
+    text = str(e.value)
+    assert text.startswith("one of the variables needed for gradient computation has been modified by an inplace operation")
+    assert "[torch.float32 [2]]" in text and "version 1" in text
+    assert "MulBackward0" in text and "add overwrote it" in text  # who needs it, who overwrote it
+    assert text.count("test_inplace.py") >= 2 and "out of place" in text
+
+
+@pytest.mark.parametrize(
+    ("needs", "write"),
+    [
+        (lambda x, y: y.exp(), None),  # needs its own output, see below
+        (lambda x, y: y * y, lambda y: y.add_(1)),
+        (lambda x, y: y.sin(), lambda y: y[0].zero_()),
+        (lambda x, y: y @ torch.ones(2), None),
+        (lambda x, y: x @ y, lambda y: y.mul_(2)),
+        (lambda x, y: y.view(2, 1).tanh(), None),
+        (lambda x, y: y[:1] * x[:1], lambda y: y.zero_()),
+        (lambda x, y: y.detach() * x, lambda y: y.detach().zero_()),
+    ],
+)
+def test_overwritten_inputs_are_noticed(needs, write):
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    z = needs(x, y)
+    if write is None:
+        y.add_(1)  # harmless: this derivative does not read y
+        z.sum().backward()
+        return
+    write(y)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.sum().backward()
+
+
+def test_overwritten_outputs_are_noticed():
+    x = leaf(1.0, 2.0)
+    y = x.exp()
+    y.add_(1)
+    with pytest.raises(RuntimeError, match="ExpBackward0.*its output"):
+        y.sum().backward()
+
+
+def test_writes_that_harm_nothing():
+    x = leaf(1.0, 2.0)
+    y = x * 2
+    z = y + y
+    y.add_(1)
+    z.sum().backward()
+    assert x.grad.tolist() == [4, 4]
+
+
+def test_a_failed_operation_changes_nothing():
+    x = torch.ones(3)
+    for wrong in (torch.ones(2, 3), torch.ones(4)):
+        with pytest.raises(RuntimeError):
+            x.add_(wrong)
+    assert x._version == 0 and x.tolist() == [1, 1, 1]
+
+
+def test_results_must_fit_the_dtype():
+    i = torch.ones(3, dtype=torch.int64)
+    for write in (lambda: i.add_(1.5), lambda: i.div_(2), lambda: i.__itruediv__(2)):
+        with pytest.raises(RuntimeError, match=r"result type Float can't be cast to the desired output type Long"):
+            write()
+    i[0] = 2.7
+    assert i.tolist() == [2, 1, 1]
+
+
+def test_expanded_memory_is_not_written():
+    with pytest.raises(RuntimeError, match="single memory location"):
+        torch.ones(3).expand(2, 3).add_(1)
+
+
+def test_view_made_under_no_grad():
+    y = leaf(1.0, 2.0) * 2
+    with torch.no_grad():
+        v = y[:1]
+    with pytest.raises(RuntimeError, match="view was created in no_grad mode"):
+        v.add_(1)
+
+
+def test_detach_in_place():
+    y = leaf(1.0) * 2
+    y.detach_()
+    assert y.is_leaf and not y.requires_grad and y.grad_fn is None
