@@ -1,4 +1,5 @@
 """Pictures: what is drawn, against the graph; names, gradients, folding, refusal, and that nothing of the user's is touched."""
+
 import html
 import json
 import os
@@ -510,7 +511,8 @@ def test_what_cannot_be_drawn_says_why(root, error, words):
 
 
 @pytest.mark.parametrize(
-    "options", [{"theme": "pink"}, {"rankdir": "UP"}, {"grads": "all"}, {"ops": "both"}, {"depth": -1}, {"max_nodes": 1.5}]
+    "options",
+    [{"theme": "pink"}, {"rankdir": "UP"}, {"grads": "all"}, {"ops": "both"}, {"depth": -1}, {"max_nodes": 1.5}],
 )
 def test_unknown_options_name_the_known_ones(options):
     with pytest.raises(ValueError, match=next(iter(options))):

@@ -13,20 +13,39 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .differences import check
     from .picture import Graph, draw, draw_dot, make_dot
     from .render import RenderError
+    from .stepper import Stepper, step
+    from .table import trace
     from .tracing import GraphTooLarge, Trace
 
-__all__ = ["Graph", "GraphTooLarge", "RenderError", "Trace", "draw", "draw_dot", "make_dot"]
+__all__ = [
+    "Graph",
+    "GraphTooLarge",
+    "RenderError",
+    "Stepper",
+    "Trace",
+    "check",
+    "draw",
+    "draw_dot",
+    "make_dot",
+    "step",
+    "trace",
+]
 
 _HOME = {
     "Graph": "picture",
     "GraphTooLarge": "tracing",
     "RenderError": "render",
+    "Stepper": "stepper",
     "Trace": "tracing",
+    "check": "differences",
     "draw": "picture",
     "draw_dot": "picture",
     "make_dot": "picture",
+    "step": "stepper",
+    "trace": "table",
 }  # modules are named so that none hides a function: `viz.draw` is the function
 
 

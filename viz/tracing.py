@@ -404,6 +404,8 @@ def _close(a: Any, b: Any) -> bool:
 
 
 def _plain(x: Any) -> Any:
+    if isinstance(x, Array):
+        return _plain(asdict(x))
     if isinstance(x, dict):
         return {str(k): _plain(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)):

@@ -1,0 +1,78 @@
+"""``step``: the chain rule step by step over the user's own program, from the same trace as every picture."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from microtorch import errors
+from microtorch.graph import user_frame
+
+from .picture import _given
+from .steps import add_steps
+from .tracing import Trace
+
+FORMATS = ("txt", "json", "md", "tex")
+
+
+class Stepper:
+    """The steps of one computation. ``run()`` steps in a terminal, ``frames()`` gives the screens, ``save()`` writes them."""
+
+    def __init__(self, trace: Trace):
+        self.trace = trace
+
+    def __len__(self) -> int:
+        return len(self.trace.steps)
+
+    def frames(self, width: int = 80, height: int = 24, color: bool = False) -> list[str]:
+        """The terminal screens, first to last."""
+        from .terminal import frames
+
+        return list(frames(self.trace, width, height, color))
+
+    def run(self) -> None:
+        """Step with the keyboard; where there is no terminal, print all screens."""
+        from .terminal import run
+
+        run(self.trace)
+
+    def save(self, path: str | os.PathLike[str]) -> str:
+        """Write all steps; the suffix (.txt, .json, .md, .tex) decides the form. Returns the path."""
+        from .table import Table
+
+        path = os.fspath(path)
+        suffix = os.path.splitext(path)[1].lower().lstrip(".")
+        if suffix not in FORMATS:
+            valid = ", ".join(f".{f}" for f in FORMATS)
+            raise ValueError(
+                f"save({path!r}): {f'.{suffix} is not a format' if suffix else 'no suffix'}; use one of {valid}"
+            )
+        if suffix == "txt":
+            text = ("\n" + "─" * 80 + "\n").join(self.frames()) + "\n"
+        elif suffix == "json":
+            text = self.trace.to_json(indent=1)
+        else:
+            table = Table(self.trace)
+            text = (table.to_markdown() if suffix == "md" else table.to_latex()) + "\n"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def __repr__(self) -> str:
+        return f"<Stepper of {len(self)} steps; .run() in a terminal, .save('steps.txt')>"
+
+
+def step(loss: Any, params: Any = None, names: Any = None) -> Stepper:
+    """The steps of a Tensor's or Scalar's computation, forward and backward. Works before and after backward().
+
+    Changes nobody's ``.grad``. Raises TypeError and GraphError as ``draw`` does, and GraphError where values that
+    backward needs were freed or overwritten.
+    """
+    trace = Trace.skeleton(loss, "step", most=10_000)
+    trace.fill(user_frame(sys._getframe(1)), _given(params, names), gradients=True)
+    add_steps(trace)
+    if not any(s["phase"] == "backward" for s in trace.steps):
+        fix = "call step(loss) before optimizer.step(), or compute the loss again"
+        raise errors.GraphError(errors.message(f"step(): {trace.note or 'no gradient can be computed'}", fix=fix))
+    return Stepper(trace)
