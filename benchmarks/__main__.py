@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import subprocess
@@ -71,6 +72,8 @@ def main(arguments: list[str]) -> int:
         return not options.names or any(name in options.names for name in names)
 
     about = report.machine()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # µ, where the terminal has it
     print(report.heading(about))
     if installed("torch"):
         import torch

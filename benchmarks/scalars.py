@@ -76,7 +76,7 @@ def network(flavour: Flavour) -> Step:
         return total
 
     def step() -> Any:
-        loss = 0.0
+        loss: Any = 0.0
         for inputs, sign in points:
             values: Sequence[Any] = inputs
             for layer in layers[:-1]:

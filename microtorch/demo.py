@@ -9,6 +9,7 @@ of a single neuron made of numbers. The rest is about the screen.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import time
@@ -182,10 +183,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.epochs < 1:
         parser.error("--epochs must be at least 1")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode shows ? and no traceback
 
     n, held_out = len(Digits(train=True)), len(Digits(train=False))
     print(f"Learning to read {n} handwritten digits, 8x8 pixels each; tested on {held_out} others.\n")
     print("epoch    loss   read right: learnt   held out")
+
+    reached = 0.0
 
     def after_epoch(epoch: int, loss: float, learnt: float, unseen: float) -> None:
         nonlocal reached
@@ -193,7 +198,7 @@ def main(arguments: list[str] | None = None) -> int:
         if epoch == 1 or epoch % 4 == 0 or epoch == options.epochs:
             print(f"{epoch:5}  {loss:.4f}            {100 * learnt:5.1f} %    {100 * unseen:5.1f} %", flush=True)
 
-    reached, start = 0.0, time.perf_counter()
+    start = time.perf_counter()
     with progress(options.epochs * -(-n // 32)) as after_batch:
         model = train(options.epochs, after_batch, after_epoch)
     print(f"\n{100 * reached:.1f} % of the held-out digits after {time.perf_counter() - start:.1f} s of training.\n")

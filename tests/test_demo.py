@@ -47,6 +47,11 @@ def test_without_graphviz_it_says_how_to_get_it(tmp_path, monkeypatch, capsys):
     assert {p.name for p in tmp_path.iterdir()} == {"loss.dot", "neuron.dot"}
 
 
+def test_a_terminal_without_unicode(tmp_path):
+    done = run(["--epochs", "1", "--output", str(tmp_path)], PYTHONIOENCODING="ascii", PATH="/nonexistent")
+    assert done.returncode == 0 and "##" in done.stdout and done.stdout.isascii(), done.stderr
+
+
 def test_a_terminal_shows_a_bar(tmp_path):
     """In a pseudo-terminal the bar moves, and NO_COLOR is obeyed."""
     pytest.importorskip("rich")
