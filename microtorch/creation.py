@@ -4,7 +4,6 @@ Random numbers come from ``generator.py`` and equal PyTorch's on the CPU for the
 """
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -85,14 +84,16 @@ def _from_lists(data: Any) -> Any:
     try:
         array = np.asarray(plain)
     except OverflowError:
-        raise RuntimeError(message("Overflow when unpacking long", "an integer does not fit in 64 bits")) from None
+        raise ValueError(message("Overflow when unpacking long long", "an integer does not fit in 64 bits")) from None
     if array.dtype.kind not in "biuf":
         if not array.size and array.dtype == object:
             return array.astype(dtypes.default_numpy())
         if array.dtype.kind == "O" and any(isinstance(v, int) and not isinstance(v, bool) for v in array.flat):
-            raise RuntimeError(message("Overflow when unpacking long", "an integer does not fit in 64 bits"))
+            raise ValueError(message("Overflow when unpacking long long", "an integer does not fit in 64 bits"))
         bad = next((v for v in np.asarray(plain, object).flat if not isinstance(v, (int, float, bool, np.number))), data)
         what = "string" if isinstance(bad, str) else type(bad).__name__
+        if isinstance(data, str):
+            raise TypeError(message("new(): invalid data type 'str'", f"tensor({data!r})"[:120], fix="tensors hold numbers"))
         if isinstance(bad, str):
             raise ValueError(message("too many dimensions 'str'", f"tensor({data!r})"[:120], fix="tensors hold numbers"))
         raise RuntimeError(message(f"Could not infer dtype of {what}", f"found in tensor({data!r})"[:120]))
@@ -266,7 +267,7 @@ generator.default_generator.seed()
 @_export
 def manual_seed(seed: int) -> Generator:
     """Seed the default generator: the same seed gives the same numbers, here and in PyTorch."""
-    return generator.default_generator.manual_seed(operator.index(seed) if not isinstance(seed, bool) else int(seed))
+    return generator.default_generator.manual_seed(int(seed))
 
 
 @_export

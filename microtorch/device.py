@@ -32,7 +32,7 @@ class device:
             )
         if number:
             if not number.isdigit() or index is not None:
-                raise DeviceError(message(f"Invalid device string: '{type}'", fix="write it as 'opencl:0'"))
+                raise DeviceError(message(f"Invalid device string: '{type}'", fix="write it as 'cpu' or 'opencl:0'"))
             index = int(number)
         self.type, self.index = kind, index
 

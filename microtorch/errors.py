@@ -17,7 +17,7 @@ Each message says what was asked, with which shapes and dtypes, on which line, a
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .graph import Site, here
@@ -73,6 +73,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def unknown(owner: str, name: str, known: Iterable[str]) -> AttributeError:
     """The AttributeError for a name that ``owner`` does not have, with the nearest one it has."""
     return AttributeError(f"{owner} has no attribute '{name}'.{nearest(name, known)}")
+
+
+def missing(module: str, known: Iterable[str]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module: an unknown name raises, and the nearest known one is offered."""
+    names = [name for name in known if not name.startswith("_")]
+
+    def __getattr__(name: str) -> Any:
+        raise unknown(f"module '{module.replace('microtorch', 'torch', 1)}'", name, names)
+
+    return __getattr__
 
 
 def dim_error(dim: int, ndim: int, op: str) -> DimError:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .autograd.function import Function
-from .errors import describe, message
+from .errors import describe, message, missing
 from .graph import mode
 from .ops import METHODS, constant
 from .tensor import Tensor
@@ -265,3 +265,6 @@ def pinv(A: Tensor) -> Tensor:
 def matrix_rank(A: Tensor) -> Tensor:
     """The number of singular values above rounding error."""
     return _plain("matrix_rank", A.detach(), np.linalg.matrix_rank)
+
+
+__getattr__ = missing(__name__, __all__)

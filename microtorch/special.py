@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import message
+from .errors import message, missing
 from .ops import FUNCTIONS
 
 _NAMES = ("erf", "erfc", "exp2", "expm1", "log1p", "logsumexp", "log_softmax", "softmax", "xlogy", "round")
@@ -23,3 +23,6 @@ def logit(input: Any, eps: float | None = None) -> Any:
     if eps is not None:
         input = input.clamp(eps, 1 - eps)
     return FUNCTIONS["log"](input / (1 - input))
+
+
+__getattr__ = missing(__name__, __all__)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import describe
+from .errors import describe, missing
 from .tensor import Tensor
 
 __all__ = ["assert_close"]
@@ -97,3 +97,6 @@ def _values(a: Any, b: Any, at: str, rtol: Any, atol: Any, equal_nan: bool, chec
         f"Greatest absolute difference: {absolute[worst_a]} at index {tuple(map(int, worst_a))} (up to {atol} allowed)\n"
         f"Greatest relative difference: {relative[worst_r]} at index {tuple(map(int, worst_r))} (up to {rtol} allowed){item}"
     )
+
+
+__getattr__ = missing(__name__, __all__)

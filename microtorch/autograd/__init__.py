@@ -279,3 +279,5 @@ def Variable(data: Any, requires_grad: bool = False) -> Tensor:
 from . import functional  # noqa: E402
 from .function import Function  # noqa: E402
 from .gradcheck import gradcheck, gradgradcheck  # noqa: E402
+
+__getattr__ = errors.missing(__name__, [*__all__, "is_anomaly_enabled"])

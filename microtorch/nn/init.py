@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import generator as random
 from ..autograd import no_grad
+from ..errors import missing
 from ..ops import constant
 from ..tensor import Tensor
 
@@ -159,3 +160,6 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
         q = q.T
     with no_grad():
         return tensor.copy_(constant(np.ascontiguousarray(q).reshape(tensor.shape))).mul_(gain)
+
+
+__getattr__ = missing(__name__, globals())

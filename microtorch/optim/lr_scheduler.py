@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
+from ..errors import missing
 from ..tensor import Tensor
 from .optimizer import Optimizer
 
@@ -380,3 +381,6 @@ class ReduceLROnPlateau:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.__dict__.update(state_dict)
+
+
+__getattr__ = missing(__name__, globals())

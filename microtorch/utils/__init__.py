@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..errors import missing
 from . import data
 
 __all__ = ["data", "gc_paused"]
@@ -25,3 +26,6 @@ def gc_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+__getattr__ = missing(__name__, __all__)

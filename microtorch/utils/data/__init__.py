@@ -2,3 +2,6 @@
 
 from ...data import *  # noqa: F403
 from ...data import __all__ as __all__
+from ...errors import missing
+
+__getattr__ = missing(__name__, __all__)
