@@ -43,7 +43,8 @@ class Op:
     """The declaration of an op. See the module's docstring for the contract of ``forward`` and ``vjps``.
 
     ``result``: how operand types combine. ``"same"``: promoted to one dtype, which the result has; ``"float"``: likewise,
-    integers become the default float; ``"bool"``: promoted, the result is bool; ``"keep"``: not promoted.
+    integers become the default float; ``"bool"``: promoted, the result is bool; ``"match"``: must be the same; ``"keep"``: not
+    looked at.
     ``view``: the result may share its input's memory. ``joint``: one function ``(F, g, node) -> contributions`` in place
     of ``vjps``, for ops whose parts share work. ``projection``: the op picks one output of a multi-output node.
     ``family``: for an op of any number of inputs, the declaration for n of them. ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
@@ -342,6 +343,10 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
         choices, target = promoted(_CHOICE, choices)
         return [test, *choices], target
     target = tensors[0].array.dtype
+    if op.result == "match":
+        if any(t.array.dtype != target for t in tensors):
+            raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
+        return tensors, target
     if any(t.array.dtype != target for t in tensors):
         target = dtypes.promote((t.array.dtype, 2 if t.array.ndim else 1) for t in tensors)
     if op.result == "float" and target.kind != "f":
@@ -520,7 +525,7 @@ def explain_broadcast(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: 
     """numpy's error in PyTorch's class and words, with shapes, the user's line and a fix."""
     if isinstance(e, np.exceptions.AxisError):
         return errors.dim_error(e.axis, e.ndim or 0, op.name)
-    if isinstance(e, ValueError) and len(tensors) > 1:
+    if isinstance(e, ValueError) and "broadcast" in str(e) and len(tensors) > 1:
         return errors.broadcast_error(op.name, list(tensors))
     kind = IndexError if isinstance(e, IndexError) else TypeError if isinstance(e, TypeError) else RuntimeError
     if isinstance(e, TypeError) and any(t.array.dtype.kind == "b" for t in tensors):

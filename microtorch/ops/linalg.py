@@ -71,10 +71,12 @@ matmul_op = Op(
     _matmul,
     vjps=(_matmul_vjp_x, _matmul_vjp_y),
     saves=("y", "x"),
+    result="match",
     formula="x @ y",
     rule=("g @ yᵀ", "xᵀ @ g"),
     torch_name="Mm",
     explain=explain_matmul,
+    attributes=False,
 )
 
 

@@ -409,6 +409,8 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
 @public()
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """At most ``chunks`` views of equal size (the last may be smaller)."""
+    if chunks <= 0:
+        raise RuntimeError(message(f"chunk expects `chunks` to be greater than 0, got: {chunks}"))
     n = input.array.shape[dim_of(dim, input.array.ndim, "chunk")]
     return split(input, max(1, -(-n // chunks)), dim)
 
