@@ -1,4 +1,4 @@
-"""Pictures: what is drawn, against the graph; names, gradients, folding, refusal, and that nothing of the user's is touched."""
+"""Pictures: what is drawn, against the graph; names, gradients, folding, refusal; nothing of the user's is touched."""
 
 import html
 import json
@@ -10,11 +10,11 @@ import time
 import xml.etree.ElementTree as ET
 
 import pytest
+from microtorch.viz import render, style
+from microtorch.viz.tracing import Trace, thumbnail
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
-from microtorch.viz import render, style
-from microtorch.viz.tracing import Trace, thumbnail
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -552,7 +552,7 @@ def test_pytorchviz_and_micrograd_spellings():
 @pytest.mark.needs("dot")
 @pytest.mark.parametrize("options", [{}, {"theme": "dark"}, {"theme": "print", "legend": True}, {"grads": "edges"}])
 def test_svg_has_every_node_and_edge(options):
-    net, loss = mlp()
+    _, loss = mlp()
     loss.backward()
     for root in (neuron(), loss):
         g = viz.draw(root, **options)

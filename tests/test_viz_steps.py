@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from microtorch.viz import terminal
+from ops.samples import SAMPLES
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
-from microtorch.viz import terminal
+from microtorch.ops import REGISTRY
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -170,6 +172,32 @@ def test_a_graph_whose_leaves_changed_cannot_be_stepped():
     torch.optim.SGD(net.parameters(), lr=0.1).step()
     with pytest.raises(RuntimeError, match=r"overwritten[^\n]*\n.*\n?.*fix: .*compute the loss again"):
         viz.step(loss)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
+@pytest.mark.parametrize("name", list(SAMPLES))
+def test_every_op_can_be_drawn_and_stepped_before_and_after_backward(name):
+    for sample in SAMPLES[name]:
+        floats = [x.dtype.kind == "f" for x in sample.inputs]
+        xs = [
+            torch.tensor(x).requires_grad_(f and i not in sample.data)
+            for i, (x, f) in enumerate(zip(sample.inputs, floats, strict=True))
+        ]
+        out = REGISTRY[name](*xs, **sample.attrs)
+        if not out.requires_grad or not out.numel():
+            continue
+        loss = (out * out).sum()
+        leaves = [x for x in xs if x.requires_grad]
+        before = viz.step(loss)
+        assert all(s["check"]["ok"] for s in before.trace.steps if "check" in s), name
+        assert all(x.grad is None for x in leaves)
+        loss.backward()
+        graph = viz.draw(loss)
+        assert not graph.trace.note, name
+        for n in graph.trace.nodes:
+            assert n.grad_state in ("known", "none") or not n.op, (name, n)
+        after = viz.step(loss)
+        assert [s.get("sum") for s in after.trace.steps] == [s.get("sum") for s in before.trace.steps]
 
 
 # ---- terminal ----------------------------------------------------------------------------------------------------

@@ -23,6 +23,13 @@ MAX_LR_RANKS = 14
 WIDEST = 1200  # points: at 1024 pixels, text of 10 points is then still 9 pixels high
 
 
+CHOICES = {
+    "rankdir": (None, "LR", "TB", "RL", "BT"),
+    "grads": (None, "values", "labels", "edges", "none"),
+    "ops": (None, "separate", "merged"),
+}
+
+
 @dataclass(frozen=True)
 class Options:
     """What ``draw`` was asked for; None where the picture decides."""
@@ -42,8 +49,7 @@ class Options:
     def check(self) -> None:
         """Raise ValueError, with the words there are, for an option that does not exist."""
         style.theme(self.theme)
-        for key, known in (("rankdir", (None, "LR", "TB", "RL", "BT")), ("grads", (None, "values", "labels", "edges", "none")),
-                           ("ops", (None, "separate", "merged"))):  # fmt: skip
+        for key, known in CHOICES.items():
             if getattr(self, key) not in known:
                 words = ", ".join(repr(k) for k in known)
                 raise ValueError(f"{key}={getattr(self, key)!r} is not known; choose one of {words}")
@@ -72,6 +78,7 @@ class Drawing:
         for e in trace.edges:
             self.uses[e.source] = self.uses.get(e.source, 0) + 1
         self.inlined = self._inlined()
+        self.frames = self._frames()
         self.rankdir = options.rankdir or self._direction()
         self.digraph = self._open()
         self._draw_nodes()
@@ -178,33 +185,31 @@ class Drawing:
             with g.subgraph(name=f"cluster_{call}") as sub:
                 title = f"{m.path}  {m.text}" if m.parent is not None or m.path != m.type else m.text
                 sub.attr(
-                    label=graphviz.escape(_clean(title)), labelloc="t", labeljust="l", fontsize="11", fontcolor=self.t.secondary,
-                    style="rounded,filled", fillcolor=self.t.module[0], color=self.t.module[1], penwidth="1", margin="9",
+                    label=graphviz.escape(_clean(title)), labelloc="t", labeljust="l", fontsize="11", penwidth="1",
+                    style="rounded,filled", margin="9", fontcolor=self.t.secondary, fillcolor=self.t.module[0],
+                    color=self.t.module[1],
                 )  # fmt: skip
                 self._emit(inner, sub)
 
     def _clusters(self, u: Unit) -> list[int]:
-        """The module calls drawn as frames around a unit. A frame around one op says less than the op's own second line."""
+        """The module calls drawn as frames around a unit, outermost first."""
+        return [m for m in self._around(u) if m in self.frames]
+
+    def _around(self, u: Unit) -> list[int]:
         if u.kind in ("fold", "loop"):
             return []
-        node = self.nodes[u.newest]
-        chain = self.trace.chain(self.trace.modules[u.call].parent if u.kind == "module" else node.module)  # type: ignore[index]
-        return [m for m in chain if self._framed(m)]
+        inside = self.nodes[u.newest].module
+        return self.trace.chain(inside if u.call is None else self.trace.modules[u.call].parent)
 
-    def _framed(self, m: int) -> bool:
-        if not hasattr(self, "_frames"):
-            held: dict[int, set[str]] = {}
-            inner = {c.parent for c in self.trace.modules if c.parent is not None}
-            for u in self.plan.units:
-                if u.kind not in ("fold", "loop"):
-                    start = self.trace.modules[u.call].parent if u.kind == "module" else self.nodes[u.newest].module  # type: ignore[index]
-                    for c in self.trace.chain(start):
-                        held.setdefault(c, set()).add(u.id)
-            self._frames = {
-                c for c, units in held.items()
-                if len(units) > 1 and not (self.trace.modules[c].parent is None and c in inner)
-            }  # fmt: skip
-        return m in self._frames
+    def _frames(self) -> set[int]:
+        """The calls that get a frame: not around a single op, which says as much itself, nor around all."""
+        held: dict[int, int] = {}
+        inner = {c.parent for c in self.trace.modules if c.parent is not None}
+        for u in self.plan.units:
+            for c in self._around(u):
+                held[c] = held.get(c, 0) + 1
+        whole = {c for c in held if self.trace.modules[c].parent is None and c in inner}
+        return {c for c, units in held.items() if units > 1} - whole
 
     def _unit(self, u: Unit, g: Any) -> None:
         if u.kind == "value":
@@ -229,7 +234,7 @@ class Drawing:
             )
         else:
             module = ""
-            if n.op and n.module is not None and not self._framed(n.module):
+            if n.op and n.module is not None and n.module not in self.frames:
                 m = self.trace.modules[n.module]
                 if sum(x.module == n.module and x.op != "" for x in self.nodes) == 1:
                     module = f"{m.path}  {m.text}" if m.parent is not None else m.text
@@ -272,8 +277,8 @@ class Drawing:
 
     def _fold(self, u: Unit) -> tuple[str, str]:
         blocks = u.blocks
-        first, last = blocks[0], blocks[-1]
-        path = _range([self._path(b) for b in blocks])
+        first = blocks[0]
+        path = _range(self._paths(blocks))
         texts = []
         for k, part in enumerate(first):
             if part.kind == "module":
@@ -287,25 +292,16 @@ class Drawing:
         size = sum(_numel(p) for block in leaves for p in block)
         strip = [max(block, key=lambda p: (len(p.shape), -p.id), default=None) for block in leaves]
         label = labels.fold_box(path, " → ".join(texts), len(blocks), size, words, strip, self.t)
-        del last
         return label, f"{path}: {len(blocks)} equal blocks"
 
-    def _path(self, block: list[Unit]) -> str:
-        """The path of a block: of the module that all its units belong to, if it is more than their common container."""
-        paths = [self.trace.modules[u.call].path for u in block if u.kind == "module"]  # type: ignore[index]
-        parents = {p.rpartition(".")[0] for p in paths}
-        if len(paths) > 1 and len(parents) == 1:
-            (parent,) = parents
-            others = {
-                self.trace.modules[v.call].path.rpartition(".")[0]  # type: ignore[index]
-                for v in {
-                    id(x): x for u in self.plan.unit.values() if u.kind == "fold" for b in u.blocks for x in b
-                }.values()
-                if v.kind == "module" and v not in block
-            }
-            if parent not in others:
-                return parent
-        return paths[0]
+    def _paths(self, blocks: list[list[Unit]]) -> list[str]:
+        """The path of each block: of the module around its units, if each block has one, else of its first unit."""
+        paths = [[self.trace.modules[u.call].path for u in b if u.call is not None] for b in blocks]
+        parents = [{p.rpartition(".")[0] for p in block} for block in paths]
+        own = {next(iter(p)) for p in parents if len(p) == 1}
+        if len(paths[0]) > 1 and len(own) == len(blocks):
+            return [next(iter(p)) for p in parents]
+        return [block[0] for block in paths]
 
     def _loop(self, u: Unit) -> tuple[str, str]:
         ops = [self.nodes[i] for i in u.members if self.nodes[i].op]
@@ -432,10 +428,9 @@ def _numel(n: TraceNode) -> int:
 
 def _range(paths: list[str]) -> str:
     """``blocks.0 … 11`` for the paths of several blocks."""
-    first, last = paths[0], paths[-1]
-    head = os.path.commonprefix([first, last])
-    head = head[: head.rfind(".") + 1]
-    return f"{first} … {last[len(head) :]}" if first != last else first
+    first, last = paths[0].split("."), paths[-1].split(".")
+    same = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return f"{paths[0]} … {'.'.join(last[same:])}" if first != last else paths[0]
 
 
 def _clean(s: str, longest: int = 60) -> str:

@@ -76,8 +76,8 @@ def chip(value: Array | None, state: str, t: Theme) -> str:
     text = style.short(value.number if value.number is not None else value.rms)
     return (
         f'<TABLE {fixed(CHIP[0] + 2, CHIP[1] + 2)} BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0"><TR>'
-        f'<TD FIXEDSIZE="TRUE" WIDTH="{CHIP[0]}" HEIGHT="{CHIP[1]}" BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}" '
-        f'STYLE="ROUNDED">{font(text, ink, SMALL)}</TD></TR></TABLE>'
+        f'<TD FIXEDSIZE="TRUE" WIDTH="{CHIP[0]}" HEIGHT="{CHIP[1]}" BORDER="0.6" COLOR="{t.heat_line}" '
+        f'BGCOLOR="{fill}" STYLE="ROUNDED">{font(text, ink, SMALL)}</TD></TR></TABLE>'
     )
 
 
@@ -87,10 +87,8 @@ def cells(value: Array, t: Theme, gradient: bool) -> str:
     size = 7
     lines = []
     for line in value.cells:
-        squares = "".join(
-            f'<TD FIXEDSIZE="TRUE" WIDTH="{size}" HEIGHT="{size}" BGCOLOR="{style.cell_colour(t, v, scale, gradient)}"></TD>'
-            for v in line
-        )
+        colours = [style.cell_colour(t, v, scale, gradient) for v in line]
+        squares = "".join(f'<TD FIXEDSIZE="TRUE" WIDTH="{size}" HEIGHT="{size}" BGCOLOR="{c}"></TD>' for c in colours)
         lines.append(f"<TR>{squares}</TR>")
     box = fixed(size * len(value.cells[0]), size * len(value.cells))
     return f'<TABLE {box} BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{"".join(lines)}</TABLE>'
@@ -123,7 +121,7 @@ def scalar_value(n: TraceNode, t: Theme) -> str:
 
 # ---- tensor nodes --------------------------------------------------------------------------------------------------
 def tensor_value(n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol: str = "", module: str = "") -> str:
-    """Head: op → name, and the shape. A leaf shows its cells, one number shows itself, everything its gradient's size."""
+    """Head: op → name, and the shape. A leaf shows its cells, a number itself, everything its gradient's size."""
     leaf = not n.op
     if leaf:
         head = (
@@ -283,9 +281,10 @@ def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
     rows = [row(cell(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="1">{row(*swatches)}</TABLE>'))]
     if heat:
         classes = "".join(
-            f'<TD BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}" STYLE="ROUNDED">&nbsp;{font(escape(word), ink, SMALL)}&nbsp;</TD>'
+            f'<TD BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}" STYLE="ROUNDED">'
+            f"&nbsp;{font(escape(word), ink, SMALL)}&nbsp;</TD>"
             for fill, ink, word in zip(t.heat, t.heat_ink, style.HEAT_WORDS, strict=True)
         )
-        scale = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="2"><TR>{cell(font("|grad|", t.gradient, SMALL))}{classes}</TR></TABLE>'
-        rows.append(row(cell(scale)))
+        scale = row(cell(font("|grad|", t.gradient, SMALL)), classes)
+        rows.append(row(cell(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="2">{scale}</TABLE>')))
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{"".join(rows)}</TABLE>'

@@ -22,7 +22,7 @@ LOOKED_AT = 20_000  # objects searched for variables that hold a value, at most
 
 
 class Names:
-    """Names for the ``nodes`` of one graph (oldest first). ``name(i)`` and ``owner(i)`` answer by position in ``nodes``."""
+    """Names for the ``nodes`` of one graph (oldest first); ``name(i)`` and ``site(i)`` answer by position."""
 
     def __init__(self, nodes: list[Node], frame: Any = None, given: Any = None):
         self.nodes = nodes
@@ -95,7 +95,7 @@ class Names:
                         self.parameters.setdefault(i, (path, name))
 
     def _called(self, scope: Scope) -> str:
-        """What the calling line calls the outermost module: ``net`` in ``net(x)``; its class where that cannot be seen."""
+        """What the calling line calls the outermost module: ``net`` in ``net(x)``; else its class."""
         for i, node in enumerate(self.nodes):
             if node.scope is not None and node.scope.path()[0] is scope and (site := self.site(i)) is not None:
                 expression = source.of(site.file).expression(site)
@@ -126,7 +126,7 @@ class Names:
         return {i: targets[key[:2]][0] for key, i in newest.items()}
 
     def _repeated(self) -> None:
-        """A name from a line in a loop belongs to many leaves; a variable that holds one of them (``w[3]``) says more."""
+        """A name from a line in a loop belongs to many leaves; a variable that holds one (``w[3]``) says more."""
         leaves: dict[str, list[int]] = {}
         for i, name in self.found.items():
             if self.nodes[i].op is None:

@@ -32,7 +32,7 @@ class Graph:
         return self.digraph.source
 
     def pipe(self, format: str = "svg", dpi: float | None = None) -> bytes:
-        """The picture as bytes in one of FORMATS; ``dpi`` (144) is for bitmaps. RenderError where Graphviz is missing."""
+        """The picture as bytes in one of FORMATS; ``dpi`` (144) is for bitmaps. Raises RenderError."""
         format = format.lower()
         if format not in FORMATS:
             raise ValueError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}")
@@ -65,7 +65,8 @@ class Graph:
 
     def __repr__(self) -> str:
         ops = sum(1 for n in self.trace.nodes if n.op)
-        return f"<Graph of {ops} operations on {len(self.trace.nodes) - ops} leaves; .save('graph.svg') writes a picture>"
+        leaves = len(self.trace.nodes) - ops
+        return f"<Graph of {ops} operations on {leaves} leaves; .save('graph.svg') writes a picture>"
 
 
 def draw(
@@ -129,7 +130,7 @@ def _given(params: Any, names: Any) -> Any:
 def make_dot(
     var: Any, params: Any = None, show_attrs: bool = False, show_saved: bool = False, max_attr_chars: int = 50
 ) -> Any:
-    """pytorchviz's spelling: a ``graphviz.Digraph`` of the graph. ``show_attrs`` and ``show_saved`` are in every tooltip."""
+    """pytorchviz's spelling: a ``graphviz.Digraph``. The last three arguments are accepted and change nothing."""
     trace = Trace.skeleton(var, "make_dot", most=10_000)
     trace.fill(user_frame(sys._getframe(1)), _given(params, None))
     return Drawing(trace, Options()).digraph

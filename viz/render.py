@@ -15,11 +15,11 @@ TIMEOUT = 20  # seconds; pictures of up to 400 nodes take 0.2
 WIDEST = 32_767  # pixels, cairo's limit
 BITMAPS = frozenset({"png", "jpg", "jpeg", "gif", "webp", "bmp"})
 NO_GRAPHVIZ = (
-    "Rendering needs Graphviz. `pip install microtorch[viz]` brings it (pygraphviz bundles it), or install the `dot` program: "
-    "Debian/Ubuntu: apt-get install graphviz · macOS: brew install graphviz · Windows: winget install graphviz. "
-    "The DOT text itself is in `.source` and `.save('x.dot')` always works."
+    "Rendering needs Graphviz. `pip install microtorch[viz]` brings it (pygraphviz bundles it), or install the `dot` "
+    "program: Debian/Ubuntu: apt-get install graphviz · macOS: brew install graphviz · Windows: winget install "
+    "graphviz. The DOT text itself is in `.source` and `.save('x.dot')` always works."
 )
-SMALLER = "make it smaller: depth=1 or depth=0 collapses modules; one sample instead of the batch; .svg and .pdf have no limit"
+SMALLER = "collapse modules with depth=1 or depth=0, draw one sample instead of the batch, or save as .svg or .pdf"
 
 
 class RenderError(RuntimeError):
@@ -101,8 +101,8 @@ def _check_size(plain: str, dpi: float) -> None:
     width, height = (float(v) * float(fields[1]) * dpi for v in fields[2:4])
     if max(width, height) > WIDEST or width * height > 250e6:
         raise RenderError(
-            f"the bitmap would have {width:,.0f} × {height:,.0f} pixels, which Graphviz would clamp to something unreadable; "
-            f"{SMALLER}"
+            f"the bitmap would have {width:,.0f} × {height:,.0f} pixels, which Graphviz would clamp to something "
+            f"unreadable; {SMALLER}"
         )
 
 

@@ -18,7 +18,6 @@ import numpy as np
 from microtorch import engine
 from microtorch.autograd import no_grad
 from microtorch.graph import Node, tick
-from microtorch.ops import Constant
 from microtorch.scalar import Scalar
 
 new = object.__new__
@@ -112,19 +111,29 @@ class Replay:
         self.gradients = {back[copy]: g for copy, g in captured.items()}
 
 
+class Leaf(Node):
+    """A leaf of the copy."""
+
+    __slots__ = ()
+
+
+def _put(copy: Any, **slots: Any) -> None:
+    """Fill the slots of a node, but for those that its class holds as constants (a Scalar's ``dev``, an op's ``needs``)."""
+    for name, value in slots.items():
+        try:
+            setattr(copy, name, value)
+        except AttributeError:  # "read-only": the same for all nodes of the class
+            continue
+
+
 def _copy(node: Node, value: Any, inputs: tuple[Node, ...]) -> Node:
     """A node like ``node`` that no user's handle or hook knows."""
     shape_only = value is None
-    copy: Any = new(Scalar) if isinstance(node, Scalar) else node.op.node() if node.op is not None else Constant()
-    copy.inputs, copy.attrs, copy.needs, copy.seq = inputs, node.attrs, node.needs, tick()
+    copy: Any = new(Scalar) if isinstance(node, Scalar) else node.op.node() if node.op is not None else Leaf()
+    _put(copy, inputs=inputs, attrs=node.attrs, needs=node.needs, op=node.op, dev=node.dev, saved=(), seq=tick(), lasti=0)
+    _put(copy, hooks=None, storage=None, scope=None, grad=None, code=None)
     copy.value = (node.shape, node.dtype) if shape_only else value
-    copy.hooks = copy.storage = copy.scope = copy.grad = copy.code = None
-    copy.lasti = 0
-    if isinstance(node, Scalar):
-        copy.op = node.op
-        return copy
-    copy.dev, copy.saved = node.dev, ()
-    if node.op is None:
+    if node.op is None or node.dev is None:
         return copy
     if hasattr(node.op, "function"):  # a custom Function: what it saved is its own affair
         if any(s is not None and s.storage is not None and s.storage.written > node.seq for s in node.saved or ()):

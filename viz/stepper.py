@@ -17,7 +17,7 @@ FORMATS = ("txt", "json", "md", "tex")
 
 
 class Stepper:
-    """The steps of one computation. ``run()`` steps in a terminal, ``frames()`` gives the screens, ``save()`` writes them."""
+    """The steps of one computation: ``run()`` in a terminal, ``frames()`` as screens, ``save()`` as a file."""
 
     def __init__(self, trace: Trace):
         self.trace = trace

@@ -137,7 +137,7 @@ def theme(name: str) -> Theme:
 
 # ---- numbers -------------------------------------------------------------------------------------------------------
 def number(v: float | None) -> str:
-    """A value in a node: four decimals, a real minus sign, ``1.7e−9`` when small, ``0`` when exactly zero, ``–`` for None."""
+    """A value in a node: four decimals, a real minus sign, ``1.7e−9`` when small, ``0`` only when exactly zero."""
     if v is None:
         return MISSING
     if isinstance(v, bool):

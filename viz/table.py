@@ -84,7 +84,8 @@ def describe_gradient(t: Any) -> str:
 _SYMBOLS = {
     "∂": r"\partial ", "·": r"\cdot ", "×": r"\times ", "−": "-", "ᵀ": r"^{\top}", "Σ": r"\sum ", "…": r"\dots ",
     "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "∞": r"\infty ", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_",
-    "$": r"\$", "{": r"\{", "}": r"\}", "\\": r"\backslash ", "~": r"\sim ", "^": r"\wedge ", "→": r"\to ", "–": r"\text{--}",
+    "$": r"\$", "{": r"\{", "}": r"\}", "\\": r"\backslash ", "~": r"\sim ", "^": r"\wedge ",
+    "→": r"\to ", "–": r"\text{--}",
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ QUIET, ACTIVE, GRADIENT, GOOD, BAD = "bright_black", "bold", "dark_orange3", "gr
 
 
 def frame(trace: Trace, step: int, width: int = 80, height: int = 24, color: bool = False, note: str = "") -> str:
-    """The screen at a step (0 is the first), at most ``width`` columns and ``height`` lines. ``note`` replaces the keys."""
+    """The screen at a step (0 is the first), in ``width`` columns and ``height`` lines. ``note`` replaces the keys."""
     from rich.text import Text
 
     names = display_names(trace)
@@ -271,7 +271,8 @@ def _ask(prompt: str, key: Callable[[], str]) -> str:
 
 SEQUENCES = {
     "\x1b[C": "right", "\x1b[D": "left", "\x1bOC": "right", "\x1bOD": "left", "\x1b[H": "home", "\x1b[F": "end",
-    "\x1b[1~": "home", "\x1b[4~": "end", "\x1b[5~": "pageup", "\x1b[6~": "pagedown", "\x1b[A": "left", "\x1b[B": "right",
+    "\x1b[1~": "home", "\x1b[4~": "end", "\x1b[5~": "pageup", "\x1b[6~": "pagedown",
+    "\x1b[A": "left", "\x1b[B": "right",
 }  # fmt: skip
 
 

@@ -42,7 +42,8 @@ class GraphTooLarge(errors.GraphError):
 def too_large(n: int, limit: int, before: int = 0) -> GraphTooLarge:
     what = f"the graph has {count(n, 'node')}, and a picture of more than {limit:,} cannot be read"
     if before > n:
-        what = f"the graph has {count(before, 'node')}, {n:,} after collapsing; a picture of more than {limit:,} cannot be read"
+        sizes = f"{count(before, 'node')}, {n:,} after collapsing"
+        what = f"the graph has {sizes}; a picture of more than {limit:,} cannot be read"
     fix = "collapse modules with depth=0 or 1; or draw one sample instead of the batch; or raise max_nodes="
     return GraphTooLarge(errors.message(what, fix=fix))
 
@@ -111,7 +112,7 @@ class ModuleCall:
 
 
 class Trace:
-    """See the module's docstring. ``note`` says why gradients could not be found, if so; ``backward`` whether it ran."""
+    """See the module's docstring. ``note`` says why gradients could not be found; ``backward``: has it run?"""
 
     def __init__(self) -> None:
         self.nodes: list[TraceNode] = []
@@ -146,7 +147,7 @@ class Trace:
                     f"nothing to {function}: no operation was recorded for this {type(root).__name__}",
                     "it requires grad, but is a leaf: made by the user, not computed"
                     if node.needs
-                    else "it does not require grad: none of its inputs did, or it was made under no_grad() or by detach()",
+                    else "it does not require grad: no input did, or it was made under no_grad() or by detach()",
                     fix="give the leaves requires_grad=True, compute outside no_grad(), and pass the result",
                 )
             )
