@@ -68,14 +68,7 @@ def run(op: Op, target: Any, others: tuple[Any, ...], attrs: dict[str, Any] | No
                 fix="an in-place result must have the shape of its target; write it out of place",
             )
         )
-    if not dtypes.can_cast(out.dtype, array.dtype):
-        raise RuntimeError(
-            errors.message(
-                f"result type {_long(out.dtype)} can't be cast to the desired output type {_long(array.dtype)}",
-                f"{op.name}_: {', '.join(map(errors.describe, (target, *others)))}",
-                fix="write it out of place, or convert the target first with .to(dtype)",
-            )
-        )
+    check_cast(out.dtype, target, op.name)
     if not (with_grad.grad and (outcome.node.needs or target.node.needs)):
         write(target, out, op.name)
         return target
@@ -86,6 +79,18 @@ def run(op: Op, target: Any, others: tuple[Any, ...], attrs: dict[str, Any] | No
         node.saved = tuple([s.copy() if _overlaps(s, array) else s for s in node.saved])
     rebind(target, outcome, op.name)
     return target
+
+
+def check_cast(d: Any, target: Any, name: str) -> None:
+    """Raise unless a result of dtype ``d`` may be stored in ``target``."""
+    if not dtypes.can_cast(d, target.array.dtype):
+        raise RuntimeError(
+            errors.message(
+                f"result type {_long(d)} can't be cast to the desired output type {_long(target.array.dtype)}",
+                f"{name}_ on {errors.describe(target)}",
+                fix="write it out of place, or convert the target first with .to(dtype)",
+            )
+        )
 
 
 def _overlaps(saved: Any, array: Any) -> bool:
@@ -303,7 +308,9 @@ def methods() -> dict[str, Callable[..., Any]]:
         def method(self: Any, *args: Any, **kwargs: Any) -> Any:
             check_leaf(self, name)
             # on a copy, for what its derivative reads of the old value is about to be overwritten
-            return copy_(self, function(self.clone() if self.node.needs else self, *args, **kwargs))
+            result = function(self.clone() if self.node.needs else self, *args, **kwargs)
+            check_cast(result.array.dtype, self, name)
+            return copy_(self, result)
 
         return ops.named(method, f"{name}_", f"In-place {name}.")
 

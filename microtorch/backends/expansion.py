@@ -76,8 +76,9 @@ def _elementwise(name: str) -> Callable[..., Any]:
     return kernel
 
 
-for _name in ("pow", "erf", "erfc"):  # Reference has methods of these names, so __getattr__ would never be asked
-    setattr(Expansion, _name, staticmethod(_elementwise(_name)))
+for _name in formulas.TABLE:
+    if hasattr(Reference, _name):  # then __getattr__ would never be asked
+        setattr(Expansion, _name, staticmethod(_elementwise(_name)))
 
 
 def scalars(array: Any, scalar: Callable[[float], Any]) -> Any:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..device import CPU
+from ..errors import message
 
 # op name -> numpy's ufunc, where numpy has the op (under the same name if the right side is empty)
 UFUNCS: dict[str, Any] = {
@@ -42,6 +43,13 @@ def definition(name: str) -> Callable[..., Any]:
     if hasattr(forward, "compile"):  # a formula
         forward = definitions[name] = forward.compile()
     return forward
+
+
+def nonzero_divisor(op: str, y: Any) -> Any:
+    """``y``; raises RuntimeError if it is integer and has a 0, where numpy would answer 0."""
+    if y.dtype.kind in "iu" and not y.all():
+        raise RuntimeError(message("ZeroDivisionError", f"{op}: the divisor, an integer, is 0", fix="x.float() gives inf and nan"))
+    return y
 
 
 class Reference:
@@ -75,14 +83,26 @@ class Reference:
             if exponent == 2:
                 return np.square(x)
             if exponent == 1:
-                return np.positive(x)
+                return x.copy()
             if exponent == 3:
                 return x * x * x
             if exponent == 0.5 and x.dtype.kind == "f":
                 return np.sqrt(x)
             if exponent == -1 and x.dtype.kind == "f":
                 return np.reciprocal(x)
+        if x.dtype.kind in "iu" and np.any(np.less(y, 0)):
+            raise RuntimeError(message("Integers to negative integer powers are not allowed.", fix="x.float() ** y"))
         return np.power(x, y)
+
+    @staticmethod
+    def remainder(x: Any, y: Any) -> Any:
+        """x - floor(x / y) * y."""
+        return np.remainder(x, nonzero_divisor("remainder", y))
+
+    @staticmethod
+    def fmod(x: Any, y: Any) -> Any:
+        """x - trunc(x / y) * y."""
+        return np.fmod(x, nonzero_divisor("fmod", y))
 
     @staticmethod
     def erf(x: Any) -> Any:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from weakref import ref as weakref
 
@@ -106,7 +106,7 @@ class Op:
             Formula(forward, f"F, {inputs}{keywords}", name),
             [v and Formula(v, f"F, g, out, {inputs}{keywords}", f"{name} vjp {i}") for i, v in enumerate(vjps)],
             saves=[" ".join(expr.names(v) & letters) if v else "" for v in vjps],
-            result=result_kind(forward),
+            result=result_kind(forward, static),
             formula=forward,
             rule=vjps,
             torch_name=formulas.TORCH_NAMES.get(name, ""),
@@ -168,10 +168,11 @@ class Formula(NamedTuple):
 _EXACT = frozenset({"abs", "sign", "maximum", "minimum", "where", "floor", "ceil", "round", "trunc", "fmod", "remainder"})
 
 
-def result_kind(formula: str) -> str:
-    """"same" if a formula maps integers to integers, else "float"; a clean property of the formula itself."""
+def result_kind(formula: str, static: Mapping[str, Any] = {}) -> str:
+    """"same" if a formula maps integers to integers, else "float"; a clean property of the formula and its numbers."""
     text = expr.render(formula, expr.TEXT)
-    return "same" if expr.functions(formula) <= _EXACT and "/" not in text and "." not in text else "float"
+    exact = expr.functions(formula) <= _EXACT and "/" not in text and "." not in text
+    return "same" if exact and not any(isinstance(v, float) for v in static.values()) else "float"
 
 
 # ---- running an op -------------------------------------------------------------------------------------------------
@@ -302,7 +303,7 @@ def operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
         if isinstance(x, Tensor):
             tensors.append(x)
         elif type(x) in NUMBERS or isinstance(x, (bool, int, float)):
-            tensors.append(weak_number(x, like))
+            tensors.append(weak_number(x, like, op.result == "float"))
         elif type(x) in COERCE:
             tensors.append(COERCE[type(x)](x))
         elif isinstance(x, (ndarray, np.generic)):
@@ -324,15 +325,23 @@ def operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
 NUMBERS = frozenset({bool, int, float})
 
 
-def weak_number(value: Any, like: Any) -> Any:
-    """A Python number as a 0-d constant: of ``like``'s dtype unless the number's category is higher."""
+def weak_number(value: Any, like: Any, floating: bool = False) -> Any:
+    """A Python number as a 0-d constant: of ``like``'s dtype unless the number's category is higher.
+
+    ``floating``: it is for an op whose result is floating. Negative numbers wrap around in unsigned types, as in PyTorch.
+    """
     d = dtypes.of_number(value)
     dev = cpu
     if like is not None:
         dev = like.node.dev
         d = dtypes.promote([(like.array.dtype, 2), (d, 0)])
-        if d.kind in "iu" and not np.iinfo(d).min <= value <= np.iinfo(d).max:
-            raise RuntimeError(errors.message(f"value cannot be converted to type {d.name} without overflow: {value}"))
+        if floating and d.kind != "f":
+            d = dtypes.default_numpy()
+        if d.kind in "iu":
+            limits = np.iinfo(d)
+            if not (limits.min or -limits.max) <= value <= limits.max:
+                raise RuntimeError(errors.message(f"value cannot be converted to type {d.name} without overflow: {value}"))
+            value = np.array(value).astype(d)
     return constant(dev.array(np.array(value, d)), dev)
 
 
@@ -342,6 +351,14 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
         test, *choices = tensors
         choices, target = promoted(_CHOICE, choices)
         return [test, *choices], target
+    if op.name == "sub" and any(t.array.dtype.kind == "b" for t in tensors):
+        raise RuntimeError(
+            errors.message(
+                "Subtraction, the `-` operator, with a bool tensor is not supported.",
+                "operands: " + ", ".join(errors.describe(t) for t in tensors),
+                fix="~mask inverts a mask, a ^ b tells where they differ; or convert it: mask.int()",
+            )
+        )
     target = tensors[0].array.dtype
     if op.result == "match":
         if any(t.array.dtype != target for t in tensors):
@@ -404,12 +421,12 @@ def binary(op: Op) -> Callable[..., Any]:
     kernels, node_type, getframe, now = op.kernels, op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any = saves_x or saves_y
-    plain = Tensor
+    plain, floating = Tensor, op.result == "float"
 
     def method(input: Any, other: Any) -> Any:
         if type(other) is not plain:
             if type(other) in NUMBERS and isinstance(input, plain):
-                other = number(other, input)
+                other = number(other, input, floating)
             elif not isinstance(other, plain):
                 return apply(op, (input, other))
         if type(input) is not plain and not isinstance(input, plain):
@@ -454,12 +471,12 @@ def binary(op: Op) -> Callable[..., Any]:
 _numbers: dict[Any, dict[float, Any]] = {F32: {}, F64: {}}  # constants made so far, per dtype
 
 
-def number(value: Any, like: Any) -> Any:
+def number(value: Any, like: Any, floating: bool = False) -> Any:
     """A Python number beside a float tensor, as a 0-d constant kept for the next time (300 ns against 900)."""
     d = like.array.dtype
     cache = _numbers.get(d)
     if cache is None or not value or like.node.dev is not cpu:  # -0.0 == 0.0, so zeros are not looked up
-        return weak_number(value, like)
+        return weak_number(value, like, floating)
     t = cache.get(value)
     if t is None:
         if len(cache) > 1000:  # learning-rate schedules make ever new numbers
@@ -527,11 +544,12 @@ def explain_broadcast(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: 
         return errors.dim_error(e.axis, e.ndim or 0, op.name)
     if isinstance(e, ValueError) and "broadcast" in str(e) and len(tensors) > 1:
         return errors.broadcast_error(op.name, list(tensors))
-    kind = IndexError if isinstance(e, IndexError) else TypeError if isinstance(e, TypeError) else RuntimeError
-    if isinstance(e, TypeError) and any(t.array.dtype.kind == "b" for t in tensors):
-        kind = RuntimeError  # PyTorch: "... is not supported for bool"
+    kind = IndexError if isinstance(e, IndexError) else NotImplementedError if isinstance(e, TypeError) else RuntimeError
+    text = f"{op.name}: {e}"
+    if isinstance(e, TypeError) and "ufunc" in text:  # numpy has no loop for these dtypes
+        text = f"\"{op.name}\" not implemented for '{tensors[0].array.dtype.name}'"
     return kind(
-        errors.message(f"{op.name}: {e}", "operands: " + ", ".join(errors.describe(t) for t in tensors), shown(attrs))
+        errors.message(text, "operands: " + ", ".join(errors.describe(t) for t in tensors), shown(attrs))
     )
 
 

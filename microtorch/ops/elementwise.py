@@ -12,8 +12,24 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, formulas
+from ..backends.reference import nonzero_divisor
 from ..errors import describe, message
-from . import FUNCTIONS, METHODS, NUMBERS, REGISTRY, Op, apply, binary, constant, named, number, operands, public, unary
+from . import (
+    FUNCTIONS,
+    METHODS,
+    NUMBERS,
+    REGISTRY,
+    Op,
+    apply,
+    binary,
+    constant,
+    named,
+    number,
+    operands,
+    public,
+    unary,
+    weak_number,
+)
 
 for _name in formulas.TABLE:
     Op.elementwise(_name)
@@ -30,7 +46,19 @@ for _name, _ufunc in {
     "bitwise_not": np.bitwise_not,
 }.items():  # fmt: skip
     Op(_name, lambda F, *x, ufunc=_ufunc: ufunc(*x), result="same")
-Op("floor_divide", lambda F, x, y: F.floor(F.div(x, y)) if x.dtype == object else np.floor_divide(x, y), result="same")
+
+
+def _floor_divide(F: Any, x: Any, y: Any) -> Any:
+    if x.dtype == object:
+        return F.floor(F.div(x, y))
+    return np.floor_divide(x, nonzero_divisor("floor_divide", y))
+
+
+def _no_derivative(F: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
+    raise RuntimeError(message("derivative for aten::floor_divide is not implemented", fix="(x / y).floor() has one, which is 0"))
+
+
+Op("floor_divide", _floor_divide, vjps=(_no_derivative, _no_derivative), rule=("not implemented", "not implemented"), result="same")
 cast = Op(
     "cast",
     lambda F, x, dtype: x.astype(getattr(dtype, "numpy", dtype)),
@@ -73,7 +101,7 @@ def make() -> None:
                 METHODS.setdefault(alias, f)
     for name, sign in SIGNS.items():
         METHODS[f"__{sign}__"] = FAST[name]
-        METHODS[f"__r{sign}__"] = named(lambda self, other, f=FAST[name]: f(_left(other, self), self), f"__r{sign}__")
+        METHODS[f"__r{sign}__"] = named(lambda self, other, f=FAST[name]: f(_left(other, self, f), self), f"__r{sign}__")
     for name in formulas.COMPARISONS:
         METHODS[f"__{name}__"] = comparison(FAST[name], name)
     METHODS.update({"__neg__": FAST["neg"], "__abs__": FAST["abs"], "__pos__": lambda self: self})
@@ -83,9 +111,9 @@ def make() -> None:
     METHODS["__round__"] = lambda self, decimals=0: round(self, decimals=decimals)
 
 
-def _left(value: Any, like: Any) -> Any:
+def _left(value: Any, like: Any, function: Any = None) -> Any:
     """The left operand of ``2 * t``, as a Tensor, so that the graph keeps the order of the user's code."""
-    return number(value, like) if type(value) in NUMBERS else operands(REGISTRY["add"], (value, like))[0]
+    return number(value, like, function is FAST["div"]) if type(value) in NUMBERS else operands(REGISTRY["add"], (value, like))[0]
 
 
 def comparison(f: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -148,8 +176,12 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     if min is None and max is None:
         raise RuntimeError(message("torch.clamp: At least one of 'min' or 'max' must not be None"))
     if any(hasattr(bound, "node") for bound in (min, max)):
-        out = input if min is None else FAST["maximum"](input, min)
-        return out if max is None else FAST["minimum"](out, max)
+        # a bound that is just reached leaves the gradient to the input, so not maximum, which would share it
+        out = input if min is None else where(FAST["lt"](input, min), min, input)
+        return out if max is None else where(FAST["gt"](out, max), max, out)
+    if input.array.dtype.kind != "f":  # limits of a higher category raise the result to theirs: 1.5 does not become 1
+        ranks = [(input.array.dtype, 2), *((dtypes.of_number(v), 0) for v in (min, max) if v is not None)]
+        input = input.to(dtypes.FROM_NUMPY[dtypes.promote(ranks)])
     if max is None:
         return apply(REGISTRY["clamp_min"], (input,), {"min": min})
     if min is None:
@@ -192,6 +224,15 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
                 fix="compare it: condition != 0",
             )
         )
+    return _choose(condition, input, other)
+
+
+def _choose(condition: Any, input: Any, other: Any) -> Any:
+    """where; a number takes its dtype from the other choice, not from the condition."""
+    if type(input) in NUMBERS and hasattr(other, "node"):
+        input = weak_number(input, other)
+    elif type(other) in NUMBERS and hasattr(input, "node"):
+        other = weak_number(other, input)
     return apply(REGISTRY["where"], (condition, input, other))
 
 
@@ -206,6 +247,13 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
                                    fix="mask.bool()"))
     if hasattr(value, "node") and value.array.ndim:
         raise RuntimeError(message("masked_fill only supports a 0-dimensional value tensor", describe(value)))
+    if not hasattr(value, "node"):
+        value = constant(np.asarray(value).astype(input.array.dtype), input.node.dev)
+    elif value.array.dtype != input.array.dtype:
+        if not dtypes.can_cast(value.array.dtype, input.array.dtype):
+            raise RuntimeError(message(f"value cannot be converted to type {input.dtype} without overflow",
+                                       f"masked_fill of {describe(input)} with {describe(value)}", fix="input.to(value.dtype)"))
+        value = value.to(input.dtype)
     return apply(REGISTRY["where"], (mask, value, input))
 
 
@@ -262,6 +310,26 @@ def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, e
 def equal(input: Any, other: Any) -> bool:
     """Same shape and the same elements?"""
     return bool(np.array_equal(input.array, other.array))
+
+
+@public(method=False)
+def result_type(tensor1: Any, tensor2: Any) -> Any:
+    """The dtype that arithmetic between two tensors or numbers gives (before division and the like make it floating)."""
+    operands = [(x.array.dtype, 2 if x.array.ndim else 1) if hasattr(x, "node") else (dtypes.of_number(x), 0)
+                for x in (tensor1, tensor2)]  # fmt: skip
+    return dtypes.FROM_NUMPY[dtypes.promote(operands)]
+
+
+@public(method=False)
+def promote_types(type1: Any, type2: Any) -> Any:
+    """The smallest dtype that both can be converted to, by the rules of arithmetic between tensors with dimensions."""
+    return dtypes.FROM_NUMPY[dtypes.promote([(type1.numpy, 2), (type2.numpy, 2)])]
+
+
+@public(method=False)
+def can_cast(from_: Any, to: Any) -> bool:
+    """May values of dtype ``from_`` be stored in place in ``to``? Upwards only: bool, integer, floating."""
+    return dtypes.can_cast(from_.numpy, to.numpy)
 
 
 def _plain(array: Any, like: Any) -> Any:

@@ -228,8 +228,9 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
     """The product of all elements, or along ``dim``."""
     if dtype is not None:
         input = input.to(dtype)
-    if dim is None:
-        input, dim = input.reshape(-1), 0
+    if dim is None or not input.array.ndim:
+        dim_of(dim or 0, input.array.ndim, "prod")
+        input, dim, keepdim = input.reshape(-1), 0, False
     return apply(REGISTRY["prod"], (input,), {"dim": dim_of(dim, input.array.ndim, "prod"), "keepdim": keepdim})
 
 
@@ -458,7 +459,7 @@ Op(
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
     """log Σ exp(x) over ``dim``, without overflow."""
     if input.array.dtype.kind != "f":
-        raise float_error("logsumexp", input)
+        input = input.to(dtypes.get_default_dtype())
     return apply(REGISTRY["logsumexp"], (input,), {"dim": dims_of(dim, input.array.ndim, "logsumexp"), "keepdim": keepdim})
 
 

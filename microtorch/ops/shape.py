@@ -32,6 +32,10 @@ def dims_of(dim: Any, ndim: int, op: str) -> tuple[int, ...]:
     """One dimension, several, or None for all, as a sorted-as-given tuple without repeats."""
     if dim is None:
         return tuple(range(ndim))
+    if not ndim:  # a 0-d tensor has, for this purpose, one dimension that nothing needs to be done about
+        for d in dim if isinstance(dim, (tuple, list)) else (dim,):
+            dim_of(d, 0, op)
+        return ()
     out = tuple(dim_of(d, ndim, op) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
     if len(set(out)) < len(out):
         raise RuntimeError(message(f"dim {out[-1]} appears multiple times in the list of dims", f"{op}(dim={dim})"))
