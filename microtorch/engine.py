@@ -95,9 +95,12 @@ def run(
                         contributions.append(None)
                     continue
                 d = vjp(F, g, out, *saved) if attrs is None else vjp(F, g, out, *saved, **attrs)
-                value = x.value
-                if d.shape != (value[0] if type(value) is tuple else value.shape):
-                    d = unbroadcast(F, d, x.shape)
+                try:
+                    shape = x.value.shape
+                except AttributeError:  # freed: a node that another graph shares
+                    shape = x.shape
+                if d.shape != shape:
+                    d = unbroadcast(F, d, shape)
                 if x.op is None and graph is None and (d is g or d.base is not None):
                     d = F.clone(d)  # a leaf keeps what it is given: it must not share memory with another
                 if contributions is None:

@@ -283,6 +283,17 @@ def user_frame(frame: Any) -> Any:
         frame = frame.f_back
 
 
+last_user_code: list[Any] = [None]  # the code object in which the last op was called: mostly, so is the next one
+
+
+def users(frame: Any, code: Any) -> tuple[Any, Any]:
+    """The user's frame from ``frame`` outwards, and its code object, which is remembered if it is the frame itself."""
+    outer = user_frame(frame)
+    if outer is frame:
+        last_user_code[0] = code
+    return outer, outer.f_code
+
+
 class Site(NamedTuple):
     """A place in the user's source. Columns are 0-based, end exclusive, None where Python (3.10) does not know them."""
 

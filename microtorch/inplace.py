@@ -174,7 +174,7 @@ def _derive(view: Any, base: Any) -> None:
         array = op.kernels[parent.dev](parent.value, **(attrs or {}))
         n = op.node()
         n.inputs = n.saved = (parent,)
-        n.attrs, n.value, n.dev, n.needs, n.seq = attrs, array, parent.dev, True, tick()
+        n.attrs, n.value, n.dev, n.seq = attrs, array, parent.dev, tick()
         n.storage, n.scope, n.grad, n.hooks = parent.storage, mode.get().scope, None, None
         frame = user_frame(sys._getframe(1))
         n.code, n.lasti = frame.f_code, frame.f_lasti
@@ -215,7 +215,7 @@ def _copy_slices(base: Any, previous: Any, value: Any, chain: Any) -> Any:
     n = copy_slices_op.node()
     order = tuple(sorted(range(base.array.ndim), key=lambda i: -abs(base.array.strides[i])))
     n.inputs = n.saved = (previous, value)
-    n.attrs, n.value, n.dev, n.needs, n.seq = {"chain": chain, "order": order}, base.array, previous.dev, True, tick()
+    n.attrs, n.value, n.dev, n.seq = {"chain": chain, "order": order}, base.array, previous.dev, tick()
     n.scope, n.grad, n.hooks, n.storage = mode.get().scope, None, None, None
     n.code, n.lasti = value.code, value.lasti
     return n

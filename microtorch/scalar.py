@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, errors, expr, formulas, inplace, ops
-from .graph import Node, is_library, last_write, mode, tick, user_frame
+from .graph import Node, last_user_code, last_write, mode, tick, user_frame, users
 from .ops import REGISTRY, Op
 from .tensor import Tensor
 
@@ -171,7 +171,7 @@ class Scalar(Node):
         m = mode.get()
         if m.grad and any(s.needs for s in nodes):
             n = stack_op.node()
-            n.inputs, n.saved, n.value, n.dev, n.needs, n.seq = nodes, nodes, t.array, t.node.dev, True, tick()
+            n.inputs, n.saved, n.value, n.dev, n.seq = nodes, nodes, t.array, t.node.dev, tick()
             n.attrs = n.grad = n.hooks = n.storage = None
             frame = user_frame(sys._getframe(1))
             n.scope, n.code, n.lasti = m.scope, frame.f_code, frame.f_lasti
@@ -213,13 +213,19 @@ def method(self, {other}{keywords}):
     m = mode()
     x, y = self.value, other.value
     n.value = {formula}
-    n.op, n.inputs, n.needs, n.scope = op, (self, other), (self.needs or other.needs) and m.grad, m.scope
+    n.op = op
+    n.inputs = (self, other)
+    n.needs = (self.needs or other.needs) and m.grad
+    n.scope = m.scope
     n.attrs = {attrs}
     n.grad = n.hooks = n.storage = None
     f = getframe(1)
-    if is_library.get(f.f_code.co_filename, True):
-        f = user_frame(f)
-    n.code, n.lasti, n.seq = f.f_code, f.f_lasti, tick()
+    code = f.f_code
+    if code is not last_user_code[0]:
+        f, code = users(f, code)
+    n.code = code
+    n.lasti = f.f_lasti
+    n.seq = tick()
     return n
 """
 BACKWARD = """
@@ -251,7 +257,7 @@ def _method_source(op: Op) -> str:
         head, tail = source.split("    n = new", 1)
         head = head.split("    if type(other)")[0].replace("self, other, ", "self, ").replace("self, other", "self")
         tail = tail.replace("x, y = self.value, other.value", "x = self.value")
-        tail = tail.replace("(self, other), (self.needs or other.needs)", "(self,), self.needs")
+        tail = tail.replace("(self, other)", "(self,)").replace("(self.needs or other.needs)", "self.needs")
         source = f"{head}    n = new{tail}"
     return source
 
@@ -274,7 +280,7 @@ def _backward_source(op: Op) -> str:
 def _generate(source: str, name: str, op: Op) -> Any:
     namespace: dict[str, Any] = {
         **expr.SCALAR_FUNCTIONS, "Scalar": Scalar, "number": np.number, "constant": _number, "new": new, "mode": mode.get,
-        "getframe": sys._getframe, "is_library": is_library, "user_frame": user_frame, "tick": tick, "op": op,
+        "getframe": sys._getframe, "last_user_code": last_user_code, "users": users, "tick": tick, "op": op,
         "last_write": last_write, "check_fresh": check_fresh,
     }  # fmt: skip
     exec(compile(source, f"<microtorch Scalar {op.name}>", "exec"), namespace)

@@ -210,7 +210,7 @@ def _output_node(node: Node, i: int, array: Any) -> Node:
         return node
     n = output_op.node()
     n.inputs = n.saved = (node,)
-    n.attrs, n.value, n.dev, n.needs, n.seq = {"index": i}, array, node.dev, True, tick()
+    n.attrs, n.value, n.dev, n.seq = {"index": i}, array, node.dev, tick()
     n.grad = n.hooks = n.storage = None
     n.code, n.lasti, n.scope = node.code, node.lasti, node.scope
     return n

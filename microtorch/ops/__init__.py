@@ -27,7 +27,7 @@ import numpy as np
 
 from .. import dtypes, errors, expr, formulas
 from ..backends import KernelTable, cpu, definitions
-from ..graph import Node, Storage, is_library, mode, tick, user_frame
+from ..graph import Node, Storage, last_user_code, mode, tick, user_frame, users
 
 REGISTRY: dict[str, Op] = {}
 METHODS: dict[str, Callable[..., Any]] = {}  # installed on Tensor
@@ -47,7 +47,7 @@ class Op:
     looked at.
     ``view``: the result may share its input's memory. ``joint``: one function ``(F, g, node) -> contributions`` in place
     of ``vjps``, for ops whose parts share work. ``projection``: the op picks one output of a multi-output node.
-    ``family``: for an op of any number of inputs, the declaration for n of them. ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
+    ``attributes``: may it have static arguments? ``family``: for an op of any number of inputs, the declaration for n of them. ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Op:
         torch_name: str = "",
         explain: Callable[..., Exception] | None = None,
         family: Callable[[int], Op] | None = None,
+        attributes: bool = True,
         register: bool = True,
     ):
         self.name = name
@@ -77,6 +78,7 @@ class Op:
         self.symbol = SYMBOLS.get(name, name)
         self.explain = explain or explain_broadcast
         self.family = family
+        self.attributes = attributes
         # which inputs, by position, and whether `out`: per vjp, and for any
         reads = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
         self.reads = tuple(tuple(LETTERS.index(r) for r in sorted(read - {"out"})) for read in reads)
@@ -86,7 +88,11 @@ class Op:
         self.kernels = KernelTable(name)
         self.vjp_kernels = VjpTable(self)
         torch_name = torch_name or "".join(part.capitalize() for part in name.split("_"))
-        self.node = type(f"{torch_name}Backward0", (Node,), {"__slots__": (), "op": self, "__module__": __name__})
+        # `needs` is a constant of the class: what is recorded needs gradient; so is `attrs` where an op has none
+        members: dict[str, Any] = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
+        if not attributes:
+            members["attrs"] = None
+        self.node = type(f"{torch_name}Backward0", (Node,), members)
         if register:
             if name in REGISTRY:
                 raise ValueError(f"op '{name}' is declared twice")
@@ -110,6 +116,7 @@ class Op:
             formula=forward,
             rule=vjps,
             torch_name=formulas.TORCH_NAMES.get(name, ""),
+            attributes=bool(static),
         )
 
     def __repr__(self) -> str:
@@ -213,7 +220,9 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any] | None = None) ->
         n.inputs = n.saved = nodes
         if op.saved_inputs:
             n.saved = tuple([x.array if i in op.saved_inputs else x.node for i, x in enumerate(inputs)])
-        n.attrs, n.value, n.dev, n.needs, n.seq, n.scope = attrs, out, dev, True, tick(), m.scope
+        if op.attributes:
+            n.attrs = attrs
+        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
         n.grad = n.hooks = n.storage = None
         f = user_frame(sys._getframe(1))
         n.code, n.lasti = f.f_code, f.f_lasti
@@ -244,7 +253,9 @@ def apply_one(op: Op, input: Any, attrs: dict[str, Any]) -> Any:
         n = op.node()
         n.inputs = inputs = (a,)
         n.saved = (x,) if op.saved_inputs else inputs
-        n.attrs, n.value, n.dev, n.needs, n.seq, n.scope = attrs, out, dev, True, tick(), m.scope
+        if op.attributes:
+            n.attrs = attrs
+        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
         n.grad = n.hooks = n.storage = None
         f = user_frame(sys._getframe(2))
         n.code, n.lasti = f.f_code, f.f_lasti
@@ -260,17 +271,21 @@ class Constant(Node):
     """A leaf through which no gradient flows: data, a Python number, anything made without gradient."""
 
     __slots__ = ()
+    needs = False
+    inputs = saved = ()
+    attrs = code = scope = None
+    lasti = 0
 
 
 new = object.__new__
-EMPTY = ()
 
 
 def constant_node(value: Any, dev: Any) -> Constant:
     n = Constant()
-    n.inputs = n.saved = EMPTY
-    n.attrs = n.grad = n.hooks = n.storage = n.code = n.scope = None
-    n.value, n.dev, n.needs, n.seq, n.lasti = value, dev, False, tick(), 0
+    n.grad = n.hooks = n.storage = None
+    n.value = value
+    n.dev = dev
+    n.seq = tick()
     return n
 
 
@@ -351,14 +366,6 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
         test, *choices = tensors
         choices, target = promoted(_CHOICE, choices)
         return [test, *choices], target
-    if op.name == "sub" and any(t.array.dtype.kind == "b" for t in tensors):
-        raise RuntimeError(
-            errors.message(
-                "Subtraction, the `-` operator, with a bool tensor is not supported.",
-                "operands: " + ", ".join(errors.describe(t) for t in tensors),
-                fix="~mask inverts a mask, a ^ b tells where they differ; or convert it: mask.int()",
-            )
-        )
     target = tensors[0].array.dtype
     if op.result == "match":
         if any(t.array.dtype != target for t in tensors):
@@ -373,42 +380,44 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
 
 
 # ---- hot path: the methods of elementwise ops with one and two inputs ------------------------------------------------
-# Both do what `apply` does for the common case (float operands of one dtype on one device) with everything inline, and
-# hand every other case to `apply`. Plain stores beat a constructor by 150 ns, and the frame walk is a dict lookup per frame.
+# Both do what `apply` does for the common case (float operands of one dtype on one device) with everything inline, and hand
+# every other case to `apply`. Plain stores beat a constructor by 150 ns; a store to an attribute of a local is faster than one
+# of several in a tuple assignment; the user's frame is usually the one that was it last time.
 def unary(op: Op) -> Callable[..., Any]:
     """The method ``input.op()`` and function ``op(input)``."""
-    kernels, node_type, getframe, now = op.kernels, op.node, sys._getframe, mode.get
+    kernels, node_type, getframe, now, plain = op.kernels, op.node, sys._getframe, mode.get, Tensor
     saves_x = 0 in op.saved_inputs
-    plain = Tensor
 
     def method(input: Any) -> Any:
-        if type(input) is not plain and not isinstance(input, plain):
+        try:
+            x, a = input.array, input.node
+            d, dev = x.dtype, a.dev
+        except AttributeError:  # not a tensor
             return apply(op, (input,))
-        x = input.array
-        d = x.dtype
         if d is not F32 and d is not F64:
             return apply(op, (input,))
-        a = input.node
-        dev = a.dev
         out = kernels[dev](x)
         if type(out) is not ndarray:
             out = dev.array(out)
         t = new(plain)
-        t.array, t.origin = out, None
+        t.array = out
+        t.origin = None
         if a.needs and (m := now()).grad:
-            n = node_type()
-            n.inputs = inputs = (a,)
-            n.saved = (x,) if saves_x else inputs
-            n.value, n.dev, n.needs, n.seq, n.scope = out, dev, True, tick(), m.scope
-            n.attrs = n.grad = n.hooks = n.storage = None
+            t.node = n = node_type()
+            n.inputs = n.saved = (a,)
+            if saves_x:
+                n.saved = (x,)
+            n.value = out
+            n.dev = dev
+            n.seq = tick()
+            n.scope = m.scope
+            n.grad = n.hooks = n.storage = None
             f = getframe(1)
-            try:
-                if is_library[f.f_code.co_filename]:
-                    f = user_frame(f)
-            except KeyError:
-                f = user_frame(f)
-            n.code, n.lasti = f.f_code, f.f_lasti
-            t.node = n
+            code = f.f_code
+            if code is not last_user_code[0]:
+                f, code = users(f, code)
+            n.code = code
+            n.lasti = f.f_lasti
         else:
             t.node = constant_node(out, dev)
         return t
@@ -418,26 +427,23 @@ def unary(op: Op) -> Callable[..., Any]:
 
 def binary(op: Op) -> Callable[..., Any]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
-    kernels, node_type, getframe, now = op.kernels, op.node, sys._getframe, mode.get
+    kernels, node_type, getframe, now, plain = op.kernels, op.node, sys._getframe, mode.get, Tensor
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any = saves_x or saves_y
-    plain, floating = Tensor, op.result == "float"
 
     def method(input: Any, other: Any) -> Any:
         if type(other) is not plain:
             if type(other) in NUMBERS and isinstance(input, plain):
-                other = number(other, input, floating)
+                other = number(other, input)
             elif not isinstance(other, plain):
                 return apply(op, (input, other))
-        if type(input) is not plain and not isinstance(input, plain):
+        try:
+            x, a = input.array, input.node
+            d, dev = x.dtype, a.dev
+        except AttributeError:  # not a tensor
             return apply(op, (input, other))
-        x, y = input.array, other.array
-        d = x.dtype
-        if d is not y.dtype or d is not F32 and d is not F64:
-            return apply(op, (input, other))
-        a, b = input.node, other.node
-        dev = a.dev
-        if dev is not b.dev:
+        y, b = other.array, other.node
+        if d is not y.dtype or d is not F32 and d is not F64 or dev is not b.dev:
             return apply(op, (input, other))
         try:
             out = kernels[dev](x, y)
@@ -446,21 +452,24 @@ def binary(op: Op) -> Callable[..., Any]:
         if type(out) is not ndarray:
             out = dev.array(out)
         t = new(plain)
-        t.array, t.origin = out, None
+        t.array = out
+        t.origin = None
         if (a.needs or b.needs) and (m := now()).grad:
-            n = node_type()
-            n.inputs = inputs = (a, b)
-            n.saved = (x if saves_x else a, y if saves_y else b) if saves_any else inputs
-            n.value, n.dev, n.needs, n.seq, n.scope = out, dev, True, tick(), m.scope
-            n.attrs = n.grad = n.hooks = n.storage = None
+            t.node = n = node_type()
+            n.inputs = n.saved = (a, b)
+            if saves_any:
+                n.saved = (x if saves_x else a, y if saves_y else b)
+            n.value = out
+            n.dev = dev
+            n.seq = tick()
+            n.scope = m.scope
+            n.grad = n.hooks = n.storage = None
             f = getframe(1)
-            try:
-                if is_library[f.f_code.co_filename]:
-                    f = user_frame(f)
-            except KeyError:
-                f = user_frame(f)
-            n.code, n.lasti = f.f_code, f.f_lasti
-            t.node = n
+            code = f.f_code
+            if code is not last_user_code[0]:
+                f, code = users(f, code)
+            n.code = code
+            n.lasti = f.f_lasti
         else:
             t.node = constant_node(out, dev)
         return t
@@ -544,12 +553,11 @@ def explain_broadcast(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: 
         return errors.dim_error(e.axis, e.ndim or 0, op.name)
     if isinstance(e, ValueError) and "broadcast" in str(e) and len(tensors) > 1:
         return errors.broadcast_error(op.name, list(tensors))
-    kind = IndexError if isinstance(e, IndexError) else NotImplementedError if isinstance(e, TypeError) else RuntimeError
-    text = f"{op.name}: {e}"
-    if isinstance(e, TypeError) and "ufunc" in text:  # numpy has no loop for these dtypes
-        text = f"\"{op.name}\" not implemented for '{tensors[0].array.dtype.name}'"
+    kind = IndexError if isinstance(e, IndexError) else TypeError if isinstance(e, TypeError) else RuntimeError
+    if isinstance(e, TypeError) and any(t.array.dtype.kind == "b" for t in tensors):
+        kind = RuntimeError  # PyTorch: "... is not supported for bool"
     return kind(
-        errors.message(text, "operands: " + ", ".join(errors.describe(t) for t in tensors), shown(attrs))
+        errors.message(f"{op.name}: {e}", "operands: " + ", ".join(errors.describe(t) for t in tensors), shown(attrs))
     )
 
 

@@ -78,6 +78,7 @@ matmul_op = Op(
     rule=("g @ yᵀ", "xᵀ @ g"),
     torch_name="Mm",
     explain=explain_matmul,
+    attributes=False,
 )
 
 
