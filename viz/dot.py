@@ -264,7 +264,8 @@ class Drawing:
         ``ordering`` counts the arrows of grads="edges" as well, and would ruin their layout.
         """
         single = len(n.inputs) > 1 and all(self.uses[i] == 1 for i in n.inputs)
-        return {"ordering": "in"} if single and self.grads != "edges" else {}
+        framed = bool(self.frames) and self.rankdir in ("LR", "RL")  # where dot turns the order around
+        return {"ordering": "in"} if single and not framed and self.grads != "edges" else {}
 
     def _tooltip(self, n: TraceNode) -> str:
         what = n.name or n.expression or n.op or n.role

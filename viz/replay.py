@@ -130,7 +130,17 @@ def _copy(node: Node, value: Any, inputs: tuple[Node, ...]) -> Node:
     """A node like ``node`` that no user's handle or hook knows."""
     shape_only = value is None
     copy: Any = new(Scalar) if isinstance(node, Scalar) else node.op.node() if node.op is not None else Leaf()
-    _put(copy, inputs=inputs, attrs=node.attrs, needs=node.needs, op=node.op, dev=node.dev, saved=(), seq=tick(), lasti=0)
+    _put(
+        copy,
+        inputs=inputs,
+        attrs=node.attrs,
+        needs=node.needs,
+        op=node.op,
+        dev=node.dev,
+        saved=(),
+        seq=tick(),
+        lasti=0,
+    )
     _put(copy, hooks=None, storage=None, scope=None, grad=None, code=None)
     copy.value = (node.shape, node.dtype) if shape_only else value
     if node.op is None or node.dev is None:

@@ -73,6 +73,7 @@ def step(loss: Any, params: Any = None, names: Any = None) -> Stepper:
     trace.fill(user_frame(sys._getframe(1)), _given(params, names), gradients=True)
     add_steps(trace)
     if not any(s["phase"] == "backward" for s in trace.steps):
-        fix = "call step(loss) before optimizer.step(), or compute the loss again"
+        gone = any(word in trace.note for word in ("overwritten", "freed"))
+        fix = "call step(loss) before optimizer.step(), or compute the loss again" if gone else ""
         raise errors.GraphError(errors.message(f"step(): {trace.note or 'no gradient can be computed'}", fix=fix))
     return Stepper(trace)

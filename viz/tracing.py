@@ -295,6 +295,8 @@ class Trace:
             g = own[i] if own[i] is not None and not wanted else None
             if g is None and show and result is not None and not (ran and n.op is None and not wanted):
                 g = result.gradients.get(i)
+            if g is None and ran and i == self.root and t.shape == []:
+                g = 1.0  # the seed, also where nothing else can be found again
             t.grad = summary(g)
             t.grad_state = (
                 "known" if t.grad is not None else "lost" if show and self.note and n.op is not None else "missing"
