@@ -40,7 +40,12 @@ int64 = long = dtypes.int64
 uint8 = dtypes.uint8
 bool = dtypes.bool
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
-_functions = {name: f for name, f in ops.FUNCTIONS.items() if not name.startswith("_") and name not in ("one_hot", "linear")}
+# ops that PyTorch, too, has only in nn.functional
+_NN_ONLY = frozenset(
+    "elu gelu gelu_tanh hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish one_hot relu6 silu softplus softsign".split()
+)
+_functions = {name: f for name, f in ops.FUNCTIONS.items() if not name.startswith("_") and name not in _NN_ONLY}
+_functions["clone"] = Tensor.clone
 _functions |= {name: getattr(_settings, name) for name in _settings.__all__}
 globals().update(_functions)
 

@@ -5,11 +5,12 @@ the C core is used if it was compiled, and numpy alone if not (``core.reason`` s
 """
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
 from ..device import device
-from ..errors import DeviceError, message
+from ..errors import DeviceError, message, unknown
 from .reference import KernelTable, Reference, definitions
 
 __all__ = ["KernelTable", "Reference", "available", "cpu", "definitions", "use"]
@@ -75,3 +76,9 @@ def unavailable(where: device) -> Exception:
         message(f"device '{where}' is not available: {known[where.type]}",
                 fix="'cpu' always works: device = 'cuda' if torch.cuda.is_available() else 'cpu'")
     )
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("cudnn", "mps"):  # what PyTorch has below torch.backends and scripts ask about
+        return importlib.import_module(f"{__name__}.{name}")
+    raise unknown("module 'torch.backends'", name, (*__all__, "core", "cudnn", "mps"))

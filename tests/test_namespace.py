@@ -1,0 +1,206 @@
+"""The public names: pinned, so that nothing appears or disappears unnoticed, and those that scripts commonly touch.
+
+After a deliberate change run `python tests/test_namespace.py`, which writes tests/public_names.txt anew, and commit both.
+"""
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import microtorch as torch
+
+NAMES = Path(__file__).with_name("public_names.txt")
+MODULES = ("", "nn", "nn.functional", "nn.init", "optim", "optim.lr_scheduler", "autograd", "utils.data", "linalg", "special", "testing")
+OURS = {"Scalar", "vision"}  # what PyTorch's namespace does not have
+
+
+def public(module):
+    found = importlib.import_module(f"microtorch.{module}".rstrip("."))
+    names = getattr(found, "__all__", None) or [n for n, v in vars(found).items() if not n.startswith("_")
+                                                and getattr(v, "__module__", "") == found.__name__]
+    return sorted(names)
+
+
+def listing():
+    lines = [f"torch.{module}.{name}".replace("..", ".") for module in MODULES for name in public(module)]
+    lines += [f"torch.Tensor.{name}" for name in sorted(n for n in dir(torch.Tensor) if not n.startswith("_"))]
+    return "\n".join(lines) + "\n"
+
+
+def test_public_names_are_pinned():
+    now, before = set(listing().split()), set(NAMES.read_text().split())
+    assert now == before, f"new: {sorted(now - before)}, gone: {sorted(before - now)}; if that is meant: python {__file__}"
+
+
+def test_every_name_is_there():
+    for module in MODULES:
+        found = importlib.import_module(f"microtorch.{module}".rstrip("."))
+        for name in public(module):
+            assert getattr(found, name) is not None or name == "cuda", name
+        assert set(public(module)) <= set(dir(found))
+
+
+def test_star_import():
+    names = {}
+    exec("from microtorch import *", names)
+    assert names["tensor"] is torch.tensor and names["nn"] is torch.nn
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import microtorch.nn as nn", "import microtorch.nn.functional as F", "import microtorch.optim as optim",
+        "from microtorch import nn, optim, autograd, linalg, cuda", "from microtorch.utils.data import DataLoader, Dataset, TensorDataset",
+        "from microtorch.optim.lr_scheduler import StepLR", "from microtorch.autograd import Function, Variable, grad",
+        "from microtorch.autograd.functional import hessian, jacobian", "import microtorch.utils.data as data",
+        "from microtorch.nn.utils import clip_grad_norm_, parameters_to_vector", "import microtorch.backends.cudnn as cudnn",
+        "from microtorch.nn import init, Parameter, Module", "from microtorch.autograd.function import once_differentiable",
+        "from microtorch.testing import assert_close", "from microtorch.vision import datasets, transforms",
+        "from microtorch import Tensor, Generator, device, dtype, float32, no_grad", "import microtorch.random",
+        "from microtorch.nn.parameter import Parameter", "import microtorch.cuda",
+    ],
+)  # fmt: skip
+def test_import_paths(statement):
+    exec(statement, {})
+
+
+def test_no_import_is_needed_for_submodules():
+    """`import torch` alone makes torch.nn, torch.optim and the rest available."""
+    program = "import microtorch as torch; torch.nn.Linear; torch.optim.SGD; torch.utils.data.DataLoader; torch.linalg.inv; " \
+              "torch.nn.functional.relu; torch.optim.lr_scheduler.StepLR; torch.autograd.functional.hessian; torch.random.fork_rng"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[1])
+
+
+# ---- what scripts touch -----------------------------------------------------------------------------------------------------
+def test_questions_about_the_machine():
+    assert torch.cuda.is_available() is False and torch.cuda.device_count() == 0
+    assert torch.device("cuda" if torch.cuda.is_available() else "cpu") == torch.device("cpu")
+    assert torch.backends.cudnn.is_available() is False and torch.backends.mps.is_available() is False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    torch.cuda.manual_seed_all(0)
+    torch.cuda.manual_seed(0)
+    torch.cuda.empty_cache()
+    with pytest.raises(RuntimeError, match="no CUDA backend"):
+        torch.cuda.get_device_name(0)
+    assert torch.version.cuda is None and torch.__version__ == torch.version.__version__
+    assert "numpy" in torch.__config__.show() and "core" in torch.__config__.show()
+    assert torch.get_default_device() == torch.device("cpu")
+    torch.set_default_device("cpu")
+    with pytest.raises(RuntimeError, match="not available"):
+        torch.set_default_device("cuda")
+
+
+def test_questions_about_tensors():
+    x = torch.zeros(2, 3)
+    assert torch.is_tensor(x) and not torch.is_tensor([1]) and torch.numel(x) == 6
+    assert torch.is_floating_point(x) and not torch.is_complex(x) and not torch.is_nonzero(torch.tensor(0))
+    assert torch.typename(x) == "torch.FloatTensor" and torch.typename(3) == "int"
+    assert torch.result_type(torch.tensor([1]), 1.0) == torch.float32 and torch.promote_types(torch.int64, torch.float16) == torch.float16
+    assert torch.can_cast(torch.int64, torch.float32) and not torch.can_cast(torch.float32, torch.int64)
+    assert torch.equal(torch.clone(x), x)
+    with pytest.raises(TypeError, match="expected a tensor or a number"):
+        torch.result_type(x, "a")
+
+
+def test_settings():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(before)
+    for wrong, kind in ((0, RuntimeError), (1.5, TypeError)):
+        with pytest.raises(kind):
+            torch.set_num_threads(wrong)
+    torch.use_deterministic_algorithms(True)
+    assert torch.are_deterministic_algorithms_enabled()
+    torch.set_float32_matmul_precision("high")
+    assert torch.get_float32_matmul_precision() == "high"
+    torch.set_float32_matmul_precision("highest")
+    with pytest.raises(RuntimeError):
+        torch.set_float32_matmul_precision("low")
+
+
+def test_default_dtype():
+    try:
+        torch.set_default_dtype(torch.float64)
+        assert torch.zeros(1).dtype == torch.tensor(1.0).dtype == torch.get_default_dtype() == torch.float64
+        assert torch.nn.Linear(1, 1).weight.dtype == torch.float64
+        torch.set_default_tensor_type("torch.FloatTensor")
+        assert torch.get_default_dtype() == torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for wrong in (torch.int64, "float64"):
+        with pytest.raises(TypeError):
+            torch.set_default_dtype(wrong)
+
+
+def test_assert_close():
+    close = torch.testing.assert_close
+    close(torch.tensor([1.0]), torch.tensor([1.0 + 1e-6]))
+    close({"a": [torch.ones(2), 1]}, {"a": [torch.ones(2), 1]})
+    close(torch.tensor([float("nan")]), torch.tensor([float("nan")]), equal_nan=True)
+    close(1.0, 1.0 + 1e-9)
+    for a, b, text in (
+        (torch.ones(2), torch.tensor([1.0, 1.1]), r"Mismatched elements: 1 / 2 \(50.0%\)\nGreatest absolute difference: 0.1\d* at index \(1,\)"),
+        (torch.ones(2), torch.ones(3), "'shape' do not match"),
+        (torch.ones(2), torch.ones(2, dtype=torch.float64), "'dtype' do not match"),
+        (torch.tensor([float("nan")]), torch.tensor([float("nan")]), "not close"),
+        ([1, 2], [1], "length of the sequences"),
+        ({"a": 1}, {"b": 1}, "keys of the mappings"),
+        ([torch.ones(1), torch.ones(1)], [torch.ones(1), torch.zeros(1)], r"item \[1\]"),
+        (torch.tensor(2), torch.tensor(3), "Expected 3 but got 2"),
+    ):
+        with pytest.raises(AssertionError, match=text):
+            close(a, b)
+    with pytest.raises(AssertionError, match="^mine$"):
+        close(1, 2, msg="mine")
+    with pytest.raises(ValueError, match="rtol and atol"):
+        close(1, 2, rtol=0.1)
+    with pytest.raises(TypeError):
+        close(torch.ones(1), 1.0)
+
+
+def test_linalg_derivatives():
+    A = torch.tensor([[3.0, 1.0, 0.2], [0.5, 2.0, 0.1], [0.3, 0.4, 1.5]], dtype=torch.float64, requires_grad=True)
+    b = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64, requires_grad=True)
+    L = torch.linalg
+    for f in (L.inv, L.det, lambda a: L.slogdet(a).logabsdet, lambda a: L.cholesky(a @ a.mT), lambda a: L.matrix_power(a, -3), L.norm):
+        assert torch.autograd.gradcheck(f, A) and torch.autograd.gradgradcheck(f, A)
+    assert torch.autograd.gradcheck(L.solve, (A, b)) and torch.autograd.gradgradcheck(L.solve, (A, b))
+    torch.testing.assert_close(A @ L.solve(A, b), b)
+    for f in (L.eigh, L.svd, L.qr, L.pinv):
+        with pytest.raises(NotImplementedError, match="no derivative"):
+            f(A)
+    a = A.detach()
+    U, S, Vh = L.svd(a)
+    torch.testing.assert_close(U @ torch.diag(S) @ Vh, a)
+    Q, R = L.qr(a)
+    torch.testing.assert_close(Q @ R, a)
+    values, vectors = L.eigh(a @ a.T)
+    torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, a @ a.T)
+    torch.testing.assert_close(L.lstsq(a, b.detach()[:, None]).solution, L.solve(a, b.detach()[:, None]))
+    assert L.matrix_rank(a).item() == 3 and L.multi_dot([a, a, a]).shape == (3, 3)
+    assert [round(L.matrix_norm(a, p).item(), 6) for p in (1, float("inf"), "fro")] == [3.8, 4.2, 4.09878]
+    with pytest.raises(RuntimeError, match="square matrices"):
+        L.inv(torch.ones(2, 3))
+    with pytest.raises(RuntimeError, match="floating point"):
+        L.inv(torch.ones(2, 2).long())
+
+
+def test_special():
+    x = torch.tensor([0.1, 0.5])
+    torch.testing.assert_close(torch.special.logit(torch.special.expit(x)), x)
+    assert torch.special.logit(torch.tensor([0.0]), eps=0.5).item() == 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.filterwarnings("ignore")
+def test_names_are_pytorchs():
+    pytorch = importlib.import_module("torch")
+    assert {n for n in torch.__all__ if not hasattr(pytorch, n)} == OURS
+
+
+if __name__ == "__main__":
+    NAMES.write_text(listing())
