@@ -371,6 +371,14 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
         if any(t.array.dtype != target for t in tensors):
             raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
         return tensors, target
+    if op.name == "sub" and any(t.array.dtype.kind == "b" for t in tensors):
+        raise RuntimeError(
+            errors.message(
+                "Subtraction, the `-` operator, with a bool tensor is not supported.",
+                "sub: " + ", ".join(errors.describe(t) for t in tensors),
+                fix="~mask inverts a mask, a ^ b tells where they differ; or convert it: mask.int()",
+            )
+        )
     if any(t.array.dtype != target for t in tensors):
         target = dtypes.promote((t.array.dtype, 2 if t.array.ndim else 1) for t in tensors)
     if op.result == "float" and target.kind != "f":
@@ -429,12 +437,12 @@ def binary(op: Op) -> Callable[..., Any]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
     kernels, node_type, getframe, now, plain = op.kernels, op.node, sys._getframe, mode.get, Tensor
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
-    saves_any = saves_x or saves_y
+    saves_any, floating = saves_x or saves_y, op.result == "float"
 
     def method(input: Any, other: Any) -> Any:
         if type(other) is not plain:
             if type(other) in NUMBERS and isinstance(input, plain):
-                other = number(other, input)
+                other = number(other, input, floating)
             elif not isinstance(other, plain):
                 return apply(op, (input, other))
         try:
@@ -553,11 +561,12 @@ def explain_broadcast(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: 
         return errors.dim_error(e.axis, e.ndim or 0, op.name)
     if isinstance(e, ValueError) and "broadcast" in str(e) and len(tensors) > 1:
         return errors.broadcast_error(op.name, list(tensors))
-    kind = IndexError if isinstance(e, IndexError) else TypeError if isinstance(e, TypeError) else RuntimeError
-    if isinstance(e, TypeError) and any(t.array.dtype.kind == "b" for t in tensors):
-        kind = RuntimeError  # PyTorch: "... is not supported for bool"
+    kind = IndexError if isinstance(e, IndexError) else NotImplementedError if isinstance(e, TypeError) else RuntimeError
+    text = f"{op.name}: {e}"
+    if isinstance(e, TypeError) and "ufunc" in text:  # numpy has no loop for these dtypes
+        text = f"\"{op.name}\" not implemented for '{tensors[0].array.dtype.name}'"
     return kind(
-        errors.message(f"{op.name}: {e}", "operands: " + ", ".join(errors.describe(t) for t in tensors), shown(attrs))
+        errors.message(text, "operands: " + ", ".join(errors.describe(t) for t in tensors), shown(attrs))
     )
 
 

@@ -273,6 +273,7 @@ SAMPLES: dict[str, list[Sample]] = {
             {},
             np.vectorize(lambda x, y: float(math.floor(x / y))),
             lambda torch, *xs: torch.floor_divide(*xs),
+            (0, 1),
         )
     ],
     # copies and views
