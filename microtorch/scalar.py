@@ -94,12 +94,6 @@ class Scalar(Node):
         """The value as a Python float."""
         return self.value
 
-    def backward(self, gradient: float = 1.0, retain_graph: bool | None = None, create_graph: bool = False) -> None:
-        """Add the derivative of this Scalar to the ``.grad`` of every Scalar (and leaf tensor) it depends on."""
-        from .autograd import backward
-
-        backward(self, gradient, retain_graph, create_graph)
-
     def detach(self) -> Scalar:
         """The same value as a leaf without gradient."""
         return Scalar(self.value, self.label, requires_grad=False)

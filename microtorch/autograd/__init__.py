@@ -103,6 +103,17 @@ _method.__name__, _method.__qualname__ = "backward", "Tensor.backward"
 Tensor.backward = _method  # type: ignore[attr-defined]
 
 
+def _scalar_method(
+    self: Scalar, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+) -> None:
+    """Add the derivative of this Scalar to the ``.grad`` of every Scalar (and leaf tensor) it depends on."""
+    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
+_scalar_method.__name__, _scalar_method.__qualname__ = "backward", "Scalar.backward"
+Scalar.backward = _scalar_method  # type: ignore[attr-defined]
+
+
 def grad(
     outputs: Any,
     inputs: Any,
