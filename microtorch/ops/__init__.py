@@ -374,8 +374,8 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
     if op.name == "sub" and any(t.array.dtype.kind == "b" for t in tensors):
         raise RuntimeError(
             errors.message(
-                "Subtraction, the `-` operator, with a bool tensor is not supported.",
-                "sub: " + ", ".join(errors.describe(t) for t in tensors),
+                "sub: Subtraction, the `-` operator, with a bool tensor is not supported.",
+                "operands: " + ", ".join(errors.describe(t) for t in tensors),
                 fix="~mask inverts a mask, a ^ b tells where they differ; or convert it: mask.int()",
             )
         )
