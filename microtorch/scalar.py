@@ -370,18 +370,16 @@ def elements(t: Tensor) -> Any:
     """The elements of a tensor as (nested lists of) Scalars in the same graph; gradient flows back to the tensor."""
     if t.node.dev.device.type != "cpu":
         t = t.cpu()
-    m = mode.get()
-    frame = user_frame(sys._getframe(1))
+    return _elements(t, (), mode.get(), user_frame(sys._getframe(1)))
 
-    def take(index: tuple[int, ...]) -> Any:
-        if len(index) < t.array.ndim:
-            return [take((*index, i)) for i in range(t.array.shape[len(index)])]
-        n = new(Scalar)
-        _fill(n, float(t.array[index]), t.node.needs and m.grad, frame.f_code, frame.f_lasti)
-        n.op, n.inputs, n.attrs, n.scope = element_op, (t.node,), {"index": index}, m.scope
-        return n
 
-    return take(())
+def _elements(t: Tensor, index: tuple[int, ...], m: Any, frame: Any) -> Any:
+    if len(index) < t.array.ndim:
+        return [_elements(t, (*index, i), m, frame) for i in range(t.array.shape[len(index)])]
+    n = new(Scalar)
+    _fill(n, float(t.array[index]), t.node.needs and m.grad, frame.f_code, frame.f_lasti)
+    n.op, n.inputs, n.attrs, n.scope = element_op, (t.node,), {"index": index}, m.scope
+    return n
 
 
 Tensor.scalars = elements  # type: ignore[attr-defined]
