@@ -90,7 +90,7 @@ def run(
             if node.seq < last_write[0]:
                 check_fresh(node, wanted)
             for x, vjp in zip(inputs, vjps):  # noqa: B905
-                if not x.needs or wanted is not None and x not in wanted:
+                if not x.needs or (wanted is not None and x not in wanted):
                     if contributions is not None:
                         contributions.append(None)
                     continue
@@ -204,8 +204,11 @@ def after(node: Node, g: Any, contributions: list[Any]) -> list[Any]:
             results = result if isinstance(result, tuple) else (result,)
             if len(results) != len(contributions):
                 raise RuntimeError(
-                    errors.message(f"hook '{getattr(hook, '__name__', hook)}' has returned an incorrect number of values (got "
-                                   f"{len(results)}, but expected {len(contributions)})", f"on {node.name()}, made at {node.where()}")
+                    errors.message(
+                        f"hook '{getattr(hook, '__name__', hook)}' has returned an incorrect number of values (got "
+                        f"{len(results)}, but expected {len(contributions)})",
+                        f"on {node.name()}, made at {node.where()}",
+                    )
                 )
             contributions = [
                 None if d is None or r is None else as_gradient(hook, r, d) for r, d in zip(results, contributions, strict=True)

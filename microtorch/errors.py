@@ -70,9 +70,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{match[0]}'?" if match else ""
 
 
-def unknown(owner: str, name: str, known: Iterable[str]) -> AttributeError:
+class UnknownName(AttributeError):
+    """A name that is not there. The nearest one is looked for when the message is read: ``hasattr`` asks in silence."""
+
+    def __init__(self, owner: str, name: str, known: Iterable[str] | Callable[[], Iterable[str]]):
+        super().__init__(f"{owner} has no attribute '{name}'.")
+        self.name, self._known = name, known
+
+    def __str__(self) -> str:
+        known = self._known() if callable(self._known) else self._known
+        return self.args[0] + nearest(self.name or "", known)
+
+
+def unknown(owner: str, name: str, known: Iterable[str] | Callable[[], Iterable[str]]) -> AttributeError:
     """The AttributeError for a name that ``owner`` does not have, with the nearest one it has."""
-    return AttributeError(f"{owner} has no attribute '{name}'.{nearest(name, known)}")
+    return UnknownName(owner, name, known)
 
 
 def missing(module: str, known: Iterable[str]) -> Callable[[str], Any]:

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 _BINARY = {ast.Add: ("+", 4), ast.Sub: ("-", 4), ast.Mult: ("*", 5), ast.Div: ("/", 5), ast.Pow: ("**", 7)}
@@ -38,7 +39,7 @@ class Dialect(NamedTuple):
     signs: Mapping[str, str] = {}
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(formula: str) -> ast.expr:
     """The checked syntax tree of a formula. Raises FormulaError on anything outside the grammar."""
     try:
@@ -68,18 +69,21 @@ _GRAMMAR = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Constant, ast.Nam
             ast.expr_context)
 
 
-@lru_cache(maxsize=None)
+_NAME = re.compile(r"[A-Za-z_]\w*\b(?!\()")
+_CALLED = re.compile(r"[A-Za-z_]\w*(?=\()")
+
+
 def names(formula: str) -> frozenset[str]:
-    """The values that a formula reads: inputs, ``out``, ``g`` and static arguments, but no function names."""
-    tree = parse(formula)
-    functions = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    return frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in functions)
+    """The values that a formula reads: inputs, ``out``, ``g`` and static arguments, but no function names.
+
+    Read off the text, because an import asks it of every formula, and parsing them all takes 5 ms.
+    """
+    return frozenset(_NAME.findall(formula))
 
 
-@lru_cache(maxsize=None)
 def functions(formula: str) -> frozenset[str]:
     """The ops that a formula calls."""
-    return frozenset(n.func.id for n in ast.walk(parse(formula)) if isinstance(n, ast.Call))  # type: ignore[attr-defined]
+    return frozenset(_CALLED.findall(formula))
 
 
 def render(formula: str, dialect: Dialect) -> str:

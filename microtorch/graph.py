@@ -35,7 +35,8 @@ class Mode:
         self.grad, self.scope, self.inference = grad, scope, inference
 
 
-mode: ContextVar[Mode] = ContextVar("microtorch.mode", default=Mode())  # a ContextVar: right in threads and in asyncio
+# a ContextVar: right in threads and in asyncio (B039 warns of a mutable default; a Mode is never changed)
+mode: ContextVar[Mode] = ContextVar("microtorch.mode", default=Mode())  # noqa: B039
 
 
 class Scope:
@@ -264,7 +265,7 @@ _LESSONS = (_PACKAGE + "demo",)  # code in the package that is written as a user
 
 
 def _is_ours(file: str) -> bool:
-    return file.startswith((_PACKAGE, _VIZ)) and not file.startswith(_LESSONS) or file.startswith("<microtorch")
+    return (file.startswith((_PACKAGE, _VIZ)) and not file.startswith(_LESSONS)) or file.startswith("<microtorch")
 
 
 # File name -> is it ours? A plain dict, because the lookup (20 ns) stands in the hot path of every op; a file that is not in it

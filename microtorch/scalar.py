@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,15 @@ class Scalar(Node):
     """A number with a gradient: ``Scalar(2.0)``, ``Scalar(2.0, label="x")``, ``Scalar(2.0, requires_grad=False)``."""
 
     __slots__ = ("_label", "op")
+
+    if TYPE_CHECKING:  # the operators, which are generated below; other methods are covered by __getattr__
+
+        def _operator(self, other: Any) -> Scalar: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operator
+        __pow__ = __rpow__ = _operator
+        __neg__ = __abs__ = lambda self: self
+
     dev = None  # constants of the class, in place of two stores per node: a float lies in no backend's memory ...
     saved = ()  # ... and is never freed, so backward can run again
 
@@ -154,7 +163,7 @@ class Scalar(Node):
         return self.value >= _value(other) if _comparable(other) else NotImplemented
 
     def __getattr__(self, name: str) -> Any:
-        raise errors.unknown("'Scalar' object", name, dir(Scalar))
+        raise errors.unknown("'Scalar' object", name, lambda: dir(Scalar))
 
     @staticmethod
     def stack(scalars: Iterable[Any], dtype: Any = None) -> Tensor:

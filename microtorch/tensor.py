@@ -7,7 +7,7 @@ The arithmetic is not here: ``ops.install`` puts the method of every op on this 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
@@ -109,6 +109,15 @@ class Tensor:
     __slots__ = ("__weakref__", "array", "node", "origin")
     __array_priority__ = 1000  # so that numpy leaves ndarray * tensor to us
     __hash__ = object.__hash__
+
+    if TYPE_CHECKING:  # the operators, which ops.install puts here; other methods are covered by __getattr__
+
+        def _operator(self, other: Any) -> Tensor: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operator
+        __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __mod__ = __floordiv__ = __and__ = __or__ = __xor__ = _operator
+        __lt__ = __le__ = __gt__ = __ge__ = _operator
+        __neg__ = __invert__ = __abs__ = __pos__ = lambda self: self
 
     array: Any
     node: Node
@@ -437,7 +446,7 @@ class Tensor:
         return printing.tensor_format(self.array, spec, cls=type(self).__name__)
 
     def __getattr__(self, name: str) -> Any:
-        raise errors.unknown(f"'{type(self).__name__}' object", name, dir(type(self)))
+        raise errors.unknown(f"'{type(self).__name__}' object", name, lambda: dir(type(self)))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node.op is not None:

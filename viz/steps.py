@@ -190,6 +190,7 @@ def rule(trace: Trace, names: list[str], known: list[Any], i: int, position: int
     values |= {"out": _shown(known[i]), "g": _shown(g)}
     values |= {k: style.literal(float(v)) for k, v in _numbers(t.attrs).items()}
     try:
+        expr.parse(text)
         needed = expr.names(text)
     except expr.FormulaError:
         shown = re.sub(r"\b(out|[gxyzwvut])(?=\b|ᵀ)", lambda m: letters.get(m[1], m[1]), text)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -120,7 +120,7 @@ _erf, _erfc = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
 class KernelTable(dict[Any, Callable[..., Any]]):
     """Backend -> kernel of one op. A dict, because the lookup stands in the hot path; filled on first use."""
 
-    all: list[KernelTable] = []
+    all: ClassVar[list[KernelTable]] = []
 
     def __init__(self, name: str):
         self.name = name

@@ -44,10 +44,10 @@ class Op:
 
     ``result``: how operand types combine. ``"same"``: promoted to one dtype, which the result has; ``"float"``: likewise,
     integers become the default float; ``"bool"``: promoted, the result is bool; ``"match"``: must be the same; ``"keep"``: not
-    looked at.
-    ``view``: the result may share its input's memory. ``joint``: one function ``(F, g, node) -> contributions`` in place
-    of ``vjps``, for ops whose parts share work. ``projection``: the op picks one output of a multi-output node.
-    ``attributes``: may it have static arguments? ``family``: for an op of any number of inputs, the declaration for n of them. ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
+    looked at. ``view``: the result may share its input's memory. ``joint``: one function ``(F, g, node) -> contributions``
+    in place of ``vjps``, for ops whose parts share work. ``projection``: the op picks one output of a multi-output node.
+    ``attributes``: may it have static arguments? ``family``: for an op of any number of inputs, the declaration for n of
+    them. ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
     """
 
     def __init__(
@@ -176,9 +176,8 @@ _EXACT = frozenset({"abs", "sign", "maximum", "minimum", "where", "floor", "ceil
 
 
 def result_kind(formula: str, static: Mapping[str, Any] = {}) -> str:
-    """"same" if a formula maps integers to integers, else "float"; a clean property of the formula and its numbers."""
-    text = expr.render(formula, expr.TEXT)
-    exact = expr.functions(formula) <= _EXACT and "/" not in text and "." not in text
+    """ "same" if a formula maps integers to integers, else "float"; a property of the formula and its numbers."""
+    exact = expr.functions(formula) <= _EXACT and "/" not in formula and "." not in formula
     return "same" if exact and not any(isinstance(v, float) for v in static.values()) else "float"
 
 
@@ -299,7 +298,7 @@ def constant(array: Any, dev: Any = cpu) -> Any:
 def link_view(t: Any, parent: Any, op: Op, attrs: dict[str, Any] | None) -> None:
     """If the op's result shares its input's memory, make both know it: one Storage, and the way from base to view."""
     out, source = t.array, parent.array
-    if not (out is source or out.base is not None and (out.base is source or out.base is source.base)):
+    if not (out is source or (out.base is not None and (out.base is source or out.base is source.base))):
         return
     node = parent.node
     if node.storage is None:
@@ -451,7 +450,7 @@ def binary(op: Op) -> Callable[..., Any]:
         except AttributeError:  # not a tensor
             return apply(op, (input, other))
         y, b = other.array, other.node
-        if d is not y.dtype or d is not F32 and d is not F64 or dev is not b.dev:
+        if d is not y.dtype or (d is not F32 and d is not F64) or dev is not b.dev:
             return apply(op, (input, other))
         try:
             out = kernels[dev](x, y)
@@ -545,7 +544,7 @@ def install(tensor: type) -> None:
     """Make ``tensor`` the handle class and give it the methods of all ops. Called once, by tensor.py."""
     global Tensor
     Tensor = tensor
-    from . import elementwise, index, linalg, loss, reduce, shape  # noqa: F401
+    from . import conv, elementwise, embedding, index, linalg, loss, norm, pool, reduce, shape  # noqa: F401
 
     elementwise.make()
     linalg.make()
