@@ -115,9 +115,9 @@ def _render(node: ast.expr, d: Dialect) -> tuple[str, int]:
     special = d.power if sign == "**" else d.divide if sign == "/" else None
     if special is not None:
         return special(_render(node.left, d)[0], _render(node.right, d)[0]), 9
-    # a - (b - c) and a / (b * c) keep their parentheses; ** binds to the right
+    # a - (b - c) and a * (b / c) keep their parentheses, which decide the rounding too; ** binds to the right
     left = _wrap(node.left, d, level + (sign == "**"))
-    right = _wrap(node.right, d, level + (sign in "-/"))
+    right = _wrap(node.right, d, level + (sign != "**"))
     return f"{left} {d.signs.get(sign, sign)} {right}", level
 
 
@@ -268,7 +268,7 @@ SCALAR_FUNCTIONS: dict[str, Callable[..., float]] = {
     "tanh": math.tanh,
     "atanh": lambda x: math.copysign(math.inf, x) if abs(x) == 1 else _ieee(math.atanh)(x),
     "atan2": math.atan2,
-    "sigmoid": lambda x: 1 / (1 + math.exp(-x)) if x > -700 else 0.0,
+    "sigmoid": lambda x: 0.0 if x <= -700 else 1 / (1 + math.exp(-x)),
     "softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x))),
     "abs": abs,
     "floor": _step(math.floor),

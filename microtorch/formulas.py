@@ -62,7 +62,10 @@ TABLE: dict[str, Row] = {
     "asin": ("asin(x)", ("g / sqrt(1 - x * x)",)),
     "acos": ("acos(x)", ("-g / sqrt(1 - x * x)",)),
     "atan": ("atan(x)", ("g / (1 + x * x)",)),
-    "atan2": ("atan2(x, y)", ("g * y / (x * x + y * y)", "-g * x / (x * x + y * y)")),
+    "atan2": (
+        "atan2(x, y)",
+        ("where(x * x + y * y == 0, 0, g * y / (x * x + y * y))", "where(x * x + y * y == 0, 0, -g * x / (x * x + y * y))"),
+    ),
     "sinh": ("sinh(x)", ("g * cosh(x)",)),
     "cosh": ("cosh(x)", ("g * sinh(x)",)),
     "tanh": ("tanh(x)", ("g * (1 - out * out)",)),
@@ -72,10 +75,10 @@ TABLE: dict[str, Row] = {
     # the error function (Abramowitz and Stegun 7.1.1); 1.128... is 2 / sqrt(pi)
     "erf": ("erf(x)", ("g * 1.1283791670955126 * exp(-x * x)",)),
     "erfc": ("erfc(x)", ("-g * 1.1283791670955126 * exp(-x * x)",)),
-    # activations (torch.nn.functional)
+    # activations (torch.nn.functional); choices are written so that a NaN in x lets g through, and is not hidden by a 0
     "sigmoid": ("1 / (1 + exp(-x))", ("g * out * (1 - out)",)),
-    "relu": ("maximum(x, 0)", ("where(out > 0, g, 0)",)),
-    "relu6": ("minimum(maximum(x, 0), 6)", ("where(x > 0, where(x < 6, g, 0), 0)",)),
+    "relu": ("maximum(x, 0)", ("where(out <= 0, 0, g)",)),
+    "relu6": ("minimum(maximum(x, 0), 6)", ("where(x <= 0, 0, where(x >= 6, 0, g))",)),
     "leaky_relu": ("where(x > 0, x, x * negative_slope)", ("where(x > 0, g, g * negative_slope)",)),
     "elu": ("where(x > 0, x, alpha * expm1(x))", ("where(x > 0, g, g * alpha * exp(x))",)),
     "celu": ("where(x > 0, x, alpha * expm1(x / alpha))", ("where(x > 0, g, g * exp(x / alpha))",)),
@@ -111,7 +114,7 @@ TABLE: dict[str, Row] = {
     "softsign": ("x / (1 + abs(x))", ("g / ((1 + abs(x)) * (1 + abs(x)))",)),
     "hardtanh": (
         "minimum(maximum(x, min_val), max_val)",
-        ("where(x > min_val, where(x < max_val, g, 0), 0)",),
+        ("where(x <= min_val, 0, where(x >= max_val, 0, g))",),
     ),
     "hardsigmoid": (
         "minimum(maximum(x + 3, 0), 6) / 6",

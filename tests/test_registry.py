@@ -191,6 +191,39 @@ def test_shapes_without_elements_or_dimensions(name, shape):
         assert autograd.gradcheck(functools.partial(REGISTRY[name], **attrs), tensors(inputs))
 
 
+KINKS = [  # (function, point, gradient that PyTorch 2.13 gives there)
+    (lambda x: x.relu(), 0.0, 0.0),
+    (lambda x: x.abs(), 0.0, 0.0),
+    (lambda x: x.sign(), 0.0, 0.0),
+    (lambda x: x.sqrt(), 0.0, np.inf),
+    (lambda x: x**0, 0.0, 0.0),
+    (lambda x: x**2, 0.0, 0.0),
+    (lambda x: x**-1, 0.0, -np.inf),
+    (lambda x: x ** x.detach(), 0.0, 0.0),
+    (lambda x: microtorch.where(x > 0, x, 0.0), 0.0, 0.0),
+    (lambda x: x.maximum(x.detach()), 1.0, 0.5),
+    (lambda x: x.clamp(1, 2), 1.0, 1.0),
+    (lambda x: x.clamp(min=x.detach()), 1.0, 1.0),
+    (lambda x: microtorch.nn.functional.hardtanh(x), 1.0, 0.0),
+    (lambda x: microtorch.nn.functional.relu6(x), 6.0, 0.0),
+    (lambda x: microtorch.nn.functional.leaky_relu(x, 0.1), 0.0, 0.1),
+    (lambda x: microtorch.nn.functional.elu(x), 0.0, 1.0),
+    (lambda x: x.atan2(x.detach()), 0.0, 0.0),
+    (lambda x: x.norm(), 0.0, 0.0),
+    (lambda x: microtorch.stack([x, x, x]).std(), 1.0, 0.0),
+    (lambda x: x.relu(), np.nan, 1.0),  # a NaN is not turned into a gradient of 0, which would hide it
+    (lambda x: microtorch.nn.functional.relu6(x), np.nan, 1.0),
+]
+
+
+@pytest.mark.parametrize("i", range(len(KINKS)))
+def test_subgradients_are_pytorchs(i):
+    f, point, expected = KINKS[i]
+    x = microtorch.tensor(point, dtype=microtorch.float64, requires_grad=True)
+    f(x).backward()
+    np.testing.assert_equal(x.grad.item(), expected)
+
+
 # ---- layouts --------------------------------------------------------------------------------------------------------
 def transposed(x):
     return np.ascontiguousarray(x.T).T
