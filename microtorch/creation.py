@@ -15,6 +15,7 @@ from .device import device as device_of
 from .errors import describe, message
 from .ops import constant
 from .ops.shape import shape_of
+from .rounding import fma
 from .tensor import Tensor
 
 
@@ -136,6 +137,28 @@ def _check_lists(data: Any, dim: int) -> int | None:
     return len(data)
 
 
+class _Typed:
+    """``torch.FloatTensor`` and its like: PyTorch's old constructors, of data or of sizes; ``isinstance`` works, too."""
+
+    def __init__(self, kind: str, d: Any):
+        self.__name__, self.dtype = f"{kind}Tensor", d
+
+    def __call__(self, *data: Any) -> Tensor:
+        if len(data) == 1 and not isinstance(data[0], int):
+            return tensor(data[0], dtype=self.dtype)
+        return constant(np.empty(shape_of(data, self.__name__) if data else (0,), self.dtype.numpy))
+
+    def __instancecheck__(self, x: Any) -> bool:
+        return isinstance(x, Tensor) and x.dtype is self.dtype
+
+    def __repr__(self) -> str:
+        return f"<class 'torch.{self.__name__}'>"
+
+
+for _name, _kind in ops.reduce.TORCH_TYPES.items():
+    _export(_Typed(_kind, dtypes.FROM_NUMPY[np.dtype(_name)]), f"{_kind}Tensor")
+
+
 # ---- filled -----------------------------------------------------------------------------------------------------------------
 Make = Callable[..., Any]
 
@@ -150,6 +173,8 @@ def _filled(name: str, make: Make, doc: str, random: bool = False) -> None:
                 draw["generator"] = named.pop("generator")
             if named:
                 raise TypeError(message(f"{name}() got an unexpected keyword argument '{next(iter(named))}'"))
+        if out is not None:
+            raise TypeError(message(f"{name}(): 'out' is not supported", fix=f"out.copy_(torch.{name}(...))"))
         shape = shape_of(size, name)
         if any(n < 0 for n in shape):
             raise RuntimeError(message(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"))
@@ -204,10 +229,13 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 
 
 @_export
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """start, start + step, ... up to but without ``end``; int64 if all are integers, else the default dtype."""
     if end is None:
         start, end = 0, start
+    if end is None:
+        raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
+    start = 0 if start is None else start
     start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
     if step == 0 or (end - start) * step < 0:
         what = "step must be nonzero" if step == 0 else "upper bound and lower bound inconsistent with step sign"
@@ -222,7 +250,17 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, dev
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
     d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
-    return _finish(np.linspace(float(start), float(end), steps).astype(d), device, requires_grad)
+    if steps < 0:
+        raise RuntimeError(message("number of steps must be non-negative", f"linspace(steps={steps})"))
+    first, last = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    if d not in (dtypes.F32, dtypes.F64) or steps < 2:
+        return _finish(np.linspace(float(first), float(last), steps).astype(d), device, requires_grad)
+    # from both ends to the middle, each number rounded once: PyTorch's numbers, to the last bit
+    first, last, half = d.type(first), d.type(last), steps // 2
+    step = (last - first) / d.type(steps - 1)
+    up = fma(np.arange(half).astype(d), step, first)
+    down = fma(np.arange(steps - half - 1, -1, -1).astype(d), -step, last)
+    return _finish(np.concatenate([up, down]), device, requires_grad)
 
 
 @_export
@@ -300,6 +338,8 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Generato
     """Random integers in [low, high), int64 unless asked otherwise: ``randint(10, (2, 3))``, ``randint(3, 10, (2, 3))``."""
     if size is None:
         low, high, size = 0, low, high
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(message(f"randint() takes a size such as (2, 3), but got {size!r}", fix="torch.randint(10, (2, 3))"))
     d = dtypes.I64 if dtype is None else dtypes.as_numpy(dtype)
     return _finish(_draw.randint(tuple(size), low, high, d, generator), device, requires_grad)
 

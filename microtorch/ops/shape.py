@@ -101,7 +101,7 @@ permute_op = Op(
 
 
 def _expand(F: Any, x: Any, shape: tuple[int, ...]) -> Any:
-    if x.ndim == 0 and x.dtype != object:  # one element, shown everywhere by steps of 0; broadcast_to takes ten times as long
+    if x.ndim == 0 and x.dtype is not OBJECT:  # one element, shown everywhere by steps of 0; broadcast_to takes ten times as long
         view = np.ndarray(shape, x.dtype, x if type(x) is np.ndarray else np.asarray(x), 0, (0,) * len(shape))
         view.flags.writeable = False
         return view
@@ -487,7 +487,6 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
     shape = tuple(x.array.size for x in order)
     grids = [expand(reshape(x, *((-1,) + (1,) * (len(shape) - 1 - i))), *shape) for i, x in enumerate(order)]
     if indexing == "xy" and len(grids) > 1:
-        grids = [transpose(g, 0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 
