@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import engine, errors
 from ..graph import Mode, Node, mode
-from ..ops import REGISTRY, apply, constant
+from ..ops import F32, REGISTRY, apply, constant
 from ..scalar import Scalar, _number
 from ..tensor import AccumulateGrad, Tensor
 from . import grad_mode
@@ -96,7 +96,7 @@ def _method(
     self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
 ) -> None:
     """Compute the gradients of all leaves below (or of ``inputs``) and add them to their ``.grad``."""
-    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+    backward(self, gradient, retain_graph, create_graph, None, inputs)
 
 
 _method.__name__, _method.__qualname__ = "backward", "Tensor.backward"
@@ -173,8 +173,8 @@ def _node(x: Any) -> Node:
     return x.node
 
 
-# dL/dL, made once: backward only reads it (a root that is itself a leaf, and would keep it, gets its own)
-_ONE = {d: np.ones((), d) for d in (np.dtype(np.float32), np.dtype(np.float64))}
+# dL/dL of most losses, made once: backward only reads it (a root that is itself a leaf, and would keep it, gets its own)
+_ONE = np.ones((), F32)
 
 
 def _seeds(roots: list[Any], given: Any, create_graph: bool) -> list[Any]:
@@ -199,8 +199,8 @@ def _seed(root: Any, g: Any, create_graph: bool) -> Any:
         value = 1.0 if g is None else g
         return _number(value) if create_graph and not isinstance(value, Scalar) else value if create_graph else float(value)
     if g is None:
-        if not root.array.shape and not create_graph and node.op is not None and root.array.dtype in _ONE:
-            return _ONE[root.array.dtype]
+        if root.array.ndim == 0 and root.array.dtype is F32 and not create_graph and node.op is not None:
+            return _ONE
         if root.array.size != 1:
             raise errors.GraphError(
                 errors.message(

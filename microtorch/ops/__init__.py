@@ -36,6 +36,7 @@ COERCE: dict[type, Callable[[Any], Any]] = {}  # other types that may stand as o
 LETTERS = "xyzwvut"  # how formulas and `saves` name an op's inputs
 SYMBOLS = {"neg": "−", "matmul": "@", "linear": "@ +", "sub": "−", "mul": "×", "add": "+", "div": "/", "pow": "**"}
 F32, F64, ndarray = dtypes.F32, dtypes.F64, np.ndarray
+OBJECT = np.dtype(object)  # arrays of Scalars: compared by identity, because `== object` takes a third of a microsecond
 Tensor: Any = None  # set by install(): ops do not import the layer above them
 
 

@@ -18,6 +18,7 @@ from . import (
     FUNCTIONS,
     METHODS,
     NUMBERS,
+    OBJECT,
     REGISTRY,
     Op,
     apply,
@@ -49,7 +50,7 @@ for _name, _ufunc in {
 
 
 def _floor_divide(F: Any, x: Any, y: Any) -> Any:
-    if x.dtype == object:
+    if x.dtype is OBJECT:
         return F.floor(F.div(x, y))
     return np.floor_divide(x, nonzero_divisor("floor_divide", y))
 

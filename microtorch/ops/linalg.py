@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, describe, matmul_error, message
-from . import FUNCTIONS, METHODS, Op, apply, binary, named, operands, public
+from . import FUNCTIONS, METHODS, OBJECT, Op, apply, binary, named, operands, public
 from .shape import rows, variadic
 
 
@@ -85,7 +85,7 @@ def _linear(F: Any, x: Any, w: Any, b: Any = None) -> Any:
     if b is not None:
         if b.shape != w.shape[:1]:
             raise ValueError("bias")
-        out = out + b if x.dtype == object else np.add(out, b, out=out)
+        out = out + b if x.dtype is OBJECT else np.add(out, b, out=out)
     return out
 
 
@@ -215,7 +215,7 @@ def _einsum_vjp(i: int) -> Callable[..., Any]:
 
 einsum_op = variadic(
     "einsum",
-    lambda F, *xs, equation: rows(np.einsum(equation, *xs, optimize=len(xs) > 1 and xs[0].dtype != object)),
+    lambda F, *xs, equation: rows(np.einsum(equation, *xs, optimize=len(xs) > 1 and xs[0].dtype is not OBJECT)),
     _einsum_vjp,
     "the same contraction with g in the operand's place",
     saves=True,

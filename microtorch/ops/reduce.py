@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import DTypeError, describe, message
-from . import F32, FUNCTIONS, METHODS, REGISTRY, Op, apply, apply_one, constant, public
+from . import F32, FUNCTIONS, METHODS, OBJECT, REGISTRY, Op, apply, apply_one, constant, public
 from .shape import dim_of, dims_of, rows
 
 # ---- sums ---------------------------------------------------------------------------------------------------------------
@@ -465,7 +465,7 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
 
 def _logsumexp(F: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     top = np.maximum.reduce(x, axis=dim, keepdims=True, initial=None if x.size else -math.inf)
-    if x.dtype != object:
+    if x.dtype is not OBJECT:
         top = np.where(np.isfinite(top), top, x.dtype.type(0))
     total = F.log(np.add.reduce(F.exp(x - top), axis=dim, keepdims=True)) + top
     return total if keepdim else rows(total.squeeze(dim))

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import ShapeError, describe, dim_error, message
-from . import LETTERS, METHODS, Op, apply, constant, public
+from . import LETTERS, METHODS, OBJECT, Op, apply, constant, public
 
 
 # ---- reading arguments ------------------------------------------------------------------------------------------------
