@@ -175,7 +175,9 @@ def as_gradient(hook: Any, result: Any, like: Any) -> Any:
     if tuple(result.shape) != tuple(shape):
         raise RuntimeError(errors.message(f"hook '{name}' has changed the size of value",
                                           f"the gradient is {errors.describe(like)}, the hook returned {errors.describe(result)}"))
-    return result.array if hasattr(result, "array") and not hasattr(like, "array") else result
+    if hasattr(result, "array") and not hasattr(like, "array"):
+        return result.array.copy()  # a leaf keeps it and adds to it in place: it must not be the user's own
+    return result
 
 
 # ---- hooks --------------------------------------------------------------------------------------------------------------

@@ -520,3 +520,66 @@ def test_the_reference_agrees_with_finite_differences():
                 start[place] = old
                 values.append(sum((v * (1 + 0.1 * i)).sum() for i, (_, v) in enumerate(sorted(made.items())) if i % 3))
             assert grads[name][place] == pytest.approx((values[0] - values[1]) / 2e-6, abs=1e-6)
+
+
+# ---- what random programs do not do: one test per wrong gradient that was once found -----------------------------------
+def test_a_leaf_owns_its_gradient():
+    x, g = microtorch.ones(3, requires_grad=True), microtorch.ones(3)
+    for _ in range(3):
+        x.backward(g)
+    assert x.grad.tolist() == [3, 3, 3] and g.tolist() == [1, 1, 1]
+    y, kept = microtorch.ones(3, requires_grad=True), microtorch.ones(3)
+    y.register_hook(lambda g: kept)
+    for _ in range(3):
+        (y * 2).sum().backward()
+    assert y.grad.tolist() == [3, 3, 3] and kept.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("change", ["requires_grad_", "detach_", "detach", "requires_grad_(False)"])
+def test_a_write_is_noticed_under_another_node_of_the_same_memory(change):
+    w = microtorch.ones(3, requires_grad=True)
+    x = {"requires_grad_": microtorch.ones(3), "requires_grad_(False)": w}.get(change, w * 2)
+    y = x * (w if x is not w else microtorch.full((3,), 2.0, requires_grad=True))
+    x = {
+        "requires_grad_": lambda: x.requires_grad_(),
+        "detach_": lambda: x.detach_(),
+        "detach": lambda: x.detach(),
+        "requires_grad_(False)": lambda: x.requires_grad_(False),
+    }[change]()
+    with microtorch.no_grad():
+        x.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_a_view_made_without_gradient_is_not_written_with_gradient():
+    y = microtorch.ones(3, requires_grad=True) * 2
+    with microtorch.no_grad():
+        v = y[:2]
+        v.mul_(2)
+    with pytest.raises(RuntimeError, match="A view was created in no_grad mode"):
+        v.mul_(3)
+
+
+def test_a_view_that_is_a_leaf_is_not_written():
+    v = microtorch.ones(3)[:2].requires_grad_()
+    with pytest.raises(RuntimeError, match="a view of a leaf Variable"):
+        v.mul_(2)
+
+
+def test_a_write_through_a_view_of_a_base_in_column_order():
+    """The base's gradient is laid out as the base was: in row order this reshape would be a copy, and the write lost."""
+    x = microtorch.arange(6.0).reshape(2, 3).requires_grad_()
+    y = x.t() * 2
+    y.t().view(-1).mul_(3)
+    y.sum().backward()
+    assert x.grad.tolist() == [[6.0] * 3] * 2
+
+
+def test_composed_in_place_ops_keep_what_their_derivative_reads():
+    x = microtorch.tensor([0.5, 2.0, 3.0], requires_grad=True)
+    for write in (lambda y: y.clamp_(1, 5), lambda y: y.cumprod_(0), lambda y: y.addcmul_(x, x), lambda y: y.lerp_(x, 0.5)):
+        y = x * 2
+        write(y).sum().backward()
+    # of x[0] = 0.5: 2 from clamp (at its bound), 2 (1 + 4 + 24) from cumprod, 2 + 2 x from addcmul, 1.5 from lerp
+    assert x.grad.tolist()[0] == pytest.approx(2 + 58 + 3 + 1.5)
