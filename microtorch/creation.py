@@ -209,7 +209,8 @@ def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any
     """A tensor of ``size`` filled with one number, of that number's dtype unless given."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     d = dtypes.of_number(value) if dtype is None else dtypes.as_numpy(dtype)
-    return _finish(np.full(shape_of((size,) if isinstance(size, (tuple, list)) else (size,), "full"), value, d), device, requires_grad)
+    shape = shape_of((size,), "full")
+    return _finish(np.full(shape, value, d), device, requires_grad)
 
 
 @_export
@@ -218,8 +219,16 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any 
     return full(input.array.shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
-Tensor.new_full = lambda self, size, fill_value, **k: full(size, fill_value, **{"dtype": self.dtype, **k})  # type: ignore[attr-defined]
-Tensor.new_tensor = lambda self, data, **k: tensor(data, **{"dtype": self.dtype, **k})  # type: ignore[attr-defined]
+def _new_full(self: Tensor, size: Sequence[int], fill_value: Any, **options: Any) -> Tensor:
+    return full(size, fill_value, **{"dtype": self.dtype, **options})
+
+
+def _new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
+    return tensor(data, **{"dtype": self.dtype, **options})
+
+
+for _f, _doc in ((_new_full, "full() in this tensor's dtype."), (_new_tensor, "tensor() in this tensor's dtype.")):
+    setattr(Tensor, _f.__name__[1:], ops.named(_f, _f.__name__[1:], _doc))
 
 
 @_export
@@ -229,7 +238,8 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 
 
 @_export
-def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
+           requires_grad: bool = False) -> Tensor:
     """start, start + step, ... up to but without ``end``; int64 if all are integers, else the default dtype."""
     if end is None:
         start, end = 0, start
@@ -365,7 +375,8 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator 
         return constant(_draw.normal_tensors(m, s, generator))
     if size is None:
         raise TypeError(message("normal() with a number for mean and std needs size=", fix="torch.normal(0.0, 1.0, size=(2, 3))"))
-    return constant(_draw.normal(tuple(size), dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype), mean, std, generator))
+    d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
+    return constant(_draw.normal(tuple(size), d, mean, std, generator))
 
 
 @_export

@@ -1,10 +1,13 @@
 """``torch.linalg``: numpy's linear algebra, with derivatives where they are short.
 
-``inv``, ``solve``, ``det``, ``slogdet``, ``cholesky`` are custom functions, whose backward is written with Tensor operations and so can be
-differentiated again. With B = A⁻¹ and upstream gradient G (Giles, "Collected matrix derivative results", 2008):
+``inv``, ``solve``, ``det``, ``slogdet``, ``cholesky`` are custom functions, whose backward is written with Tensor operations
+and so can be differentiated again. With B = A⁻¹ and upstream gradient G (Giles, "Collected matrix derivative results", 2008):
 
-    inv       −Bᵀ G Bᵀ              det       g · det(A) · Bᵀ           slogdet   g · Bᵀ
-    solve     for b: Bᵀ G = V, for A: −V xᵀ                 cholesky  Lᵀ⁻¹ Φ(Lᵀ G) L⁻¹, made symmetric (Φ: lower half, half diagonal)
+    inv       −Bᵀ G Bᵀ
+    solve     for b: V = Bᵀ G; for A: −V xᵀ
+    det       g · det(A) · Bᵀ
+    slogdet   g · Bᵀ
+    cholesky  L⁻ᵀ Φ(Lᵀ G) L⁻¹, made symmetric; Φ takes the lower triangle and half of the diagonal
 
 The decompositions (``eigh svd qr lstsq pinv``) have none here: an input that requires gradient raises instead of losing it.
 """
@@ -140,7 +143,8 @@ def solve(A: Tensor, B: Tensor) -> Tensor:
     if B.array.ndim == 1:
         return _Solve.apply(A, B.unsqueeze(-1)).squeeze(-1)
     if A.array.shape[-1] != B.array.shape[-2]:
-        raise RuntimeError(message("linalg.solve: Incompatible shapes of A and B for the equation AX = B", describe(A), describe(B)))
+        raise RuntimeError(message("linalg.solve: Incompatible shapes of A and B for the equation AX = B",
+                                   describe(A), describe(B)))
     shape = np.broadcast_shapes(A.array.shape[:-2], B.array.shape[:-2])
     return _Solve.apply(A.expand(*shape, *A.array.shape[-2:]), B.expand(*shape, *B.array.shape[-2:]))
 
@@ -211,7 +215,8 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False) -> 
     """vector_norm, or matrix_norm if ``ord`` is given for two dimensions; without ``ord``, the root of the sum of squares."""
     if ord is None:
         return METHODS["norm"](A, 2, dim, keepdim)
-    if isinstance(ord, str) or isinstance(dim, (tuple, list)) and len(dim) == 2 or dim is None and A.array.ndim == 2:
+    two = A.array.ndim == 2 if dim is None else isinstance(dim, (tuple, list)) and len(dim) == 2
+    if isinstance(ord, str) or two:
         return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim)
     return vector_norm(A, ord, dim, keepdim)
 

@@ -17,7 +17,8 @@ def ones(*size, **options):
 CASES = {
     "shapes that do not broadcast": (
         lambda: ones(2, 3) + ones(4), RuntimeError,
-        ["The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1", "add", "(2, 3)", "(4,)", "fix"],
+        ["The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1", "add", "(2, 3)",
+            "(4,)", "fix"],
     ),
     "a missing unsqueeze": (
         lambda: ones(2, 3) * ones(2), RuntimeError, ["must match", "mul", "unsqueeze(-1)", "(2, 1)"],
@@ -47,7 +48,8 @@ CASES = {
         lambda: torch.tensor([True]) - torch.tensor([True]), RuntimeError, ["sub", "operator", "bool (1,)"],
     ),
     "a class that does not exist": (
-        lambda: F.cross_entropy(ones(2, 3), torch.tensor([0, 5])), IndexError, ["Target 5 is out of bounds", "classes 0..2", "count from 0"],
+        lambda: F.cross_entropy(ones(2, 3), torch.tensor([0, 5])), IndexError,
+        ["Target 5 is out of bounds", "classes 0..2", "count from 0"],
     ),
     "a batch of another size": (
         lambda: F.cross_entropy(ones(2, 3), torch.tensor([0, 1, 2])), ValueError,
@@ -91,25 +93,31 @@ CASES = {
     "a tensor and a string": (lambda: ones(2) + "a", TypeError, ["add", "float32 (2,), str"]),
     "a tensor and None": (lambda: ones(2) * None, TypeError, ["mul", "NoneType"]),
     "cat": (
-        lambda: torch.cat([ones(2, 2), ones(3, 3)], 1), RuntimeError, ["Sizes of tensors must match except in dimension 1", "(3, 3)"],
+        lambda: torch.cat([ones(2, 2), ones(3, 3)], 1), RuntimeError,
+        ["Sizes of tensors must match except in dimension 1", "(3, 3)"],
     ),
     "cat of a number": (lambda: torch.cat([ones(2), 3]), TypeError, ["expected Tensor as element 1", "int"]),
     "stack": (lambda: torch.stack([ones(2), ones(3)]), RuntimeError, ["stack", "(2,)", "(3,)"]),
     "view": (lambda: ones(6).view(4, 2), RuntimeError, ["shape '[4, 2]' is invalid for input of size 6", "-1"]),
     "a dimension": (lambda: ones(2, 3).sum(5), IndexError, ["expected to be in range of [-2, 1], but got 5", "sum()"]),
-    "expand": (lambda: ones(2, 3).expand(4, 3), RuntimeError, ["The expanded size of the tensor (4) must match the existing size (2)"]),
+    "expand": (lambda: ones(2, 3).expand(4, 3), RuntimeError,
+        ["The expanded size of the tensor (4) must match the existing size (2)"]),
     "an index": (lambda: ones(3)[5], IndexError, ["index 5 is out of bounds for dimension 0 with size 3"]),
     "too many indices": (lambda: ones(3)[1, 2], IndexError, ["too many indices for tensor of dimension 1", "(3,)"]),
     "einsum": (lambda: torch.einsum("ij,jk->ik", ones(2, 3), ones(2, 3)), RuntimeError, ["einsum", "ij,jk->ik"]),
-    "item of several": (lambda: ones(2).item(), RuntimeError, ["a Tensor with 2 elements cannot be converted to Scalar", ".tolist()"]),
-    "truth of several": (lambda: bool(ones(2)), RuntimeError, ["Boolean value of Tensor with more than one value is ambiguous", ".any()"]),
+    "item of several": (lambda: ones(2).item(), RuntimeError,
+        ["a Tensor with 2 elements cannot be converted to Scalar", ".tolist()"]),
+    "truth of several": (lambda: bool(ones(2)), RuntimeError,
+        ["Boolean value of Tensor with more than one value is ambiguous", ".any()"]),
     "a singular matrix": (lambda: torch.linalg.inv(ones(2, 2)), RuntimeError, ["linalg.inv", "singular", "(2, 2)"]),
     "an empty optimizer": (lambda: torch.optim.SGD([], lr=1), ValueError, ["empty parameter list"]),
     "a negative size": (lambda: torch.zeros(-1), RuntimeError, ["negative dimension -1"]),
     "a size that is no integer": (lambda: torch.zeros(2.5), TypeError, ["zeros(): argument 'size' must be tuple of ints", "float"]),
-    "a dtype as a string": (lambda: torch.zeros(2, dtype="float32"), TypeError, ["dtype must be a torch.dtype, not str", "torch.float32"]),
+    "a dtype as a string": (lambda: torch.zeros(2, dtype="float32"), TypeError,
+        ["dtype must be a torch.dtype, not str", "torch.float32"]),
     "a mask of floats": (lambda: ones(2).masked_fill(ones(2), 0), RuntimeError, ["boolean masks", "mask.bool()"]),
-    "an index of floats": (lambda: ones(2, 2).gather(1, ones(2, 2)), RuntimeError, ["Expected dtype int64 for index", "index.long()"]),
+    "an index of floats": (lambda: ones(2, 2).gather(1, ones(2, 2)), RuntimeError,
+        ["Expected dtype int64 for index", "index.long()"]),
 }  # fmt: skip
 
 
@@ -142,17 +150,21 @@ def test_the_line_of_forward_is_named_by_backward():
 
 def test_classes_are_pytorchs():
     for ours, theirs in ((errors.ShapeError, RuntimeError), (errors.DeviceError, RuntimeError), (errors.GraphError, RuntimeError),
-                         (errors.InplaceError, RuntimeError), (errors.DTypeError, TypeError), (errors.DimError, IndexError)):  # fmt: skip
+                         (errors.InplaceError, RuntimeError), (errors.DTypeError, TypeError),
+                         (errors.DimError, IndexError)):  # fmt: skip
         assert issubclass(ours, theirs)
 
 
 @pytest.mark.parametrize(
     ("owner", "misspelt", "meant"),
     [
-        (torch, "zeross", "zeros"), (torch, "flaot32", "float32"), (torch, "lianlg", "linalg"), (torch, "maual_seed", "manual_seed"),
-        (torch.nn, "Lineer", "Linear"), (torch.nn.functional, "rellu", "relu"), (torch.nn.init, "xavier_unifrom_", "xavier_uniform_"),
+        (torch, "zeross", "zeros"), (torch, "flaot32", "float32"), (torch, "lianlg", "linalg"),
+        (torch, "maual_seed", "manual_seed"),
+        (torch.nn, "Lineer", "Linear"), (torch.nn.functional, "rellu", "relu"),
+        (torch.nn.init, "xavier_unifrom_", "xavier_uniform_"),
         (torch.optim, "SDG", "SGD"), (torch.optim.lr_scheduler, "StepLr", "StepLR"), (torch.autograd, "gradd", "grad"),
-        (torch.utils.data, "DataLaoder", "DataLoader"), (torch.linalg, "slove", "solve"), (torch.cuda, "is_availabel", "is_available"),
+        (torch.utils.data, "DataLaoder", "DataLoader"), (torch.linalg, "slove", "solve"),
+        (torch.cuda, "is_availabel", "is_available"),
         (torch.testing, "assert_closee", "assert_close"), (torch.special, "expti", "expit"),
         (torch.ones(2), "rehsape", "reshape"), (torch.ones(2), "requires_gard", "requires_grad"), (Scalar(1.0), "tanhh", "tanh"),
     ],
@@ -164,7 +176,7 @@ def test_misspelt_names(owner, misspelt, meant):
 
 
 def test_misspelt_names_of_a_module():
-    with pytest.raises(AttributeError, match="wieght.*Did you mean.*weight"):
+    with pytest.raises(AttributeError, match=r"wieght.*Did you mean.*weight"):
         nn.Linear(1, 1).wieght  # noqa: B018
 
 

@@ -275,7 +275,7 @@ def test_misuse():
     with pytest.raises(NotImplementedError, match="backward"):
         only.apply(torch.ones(1, requires_grad=True)).backward()
     saving = type("Saving", (Function,), {"forward": staticmethod(lambda ctx, x: ctx.save_for_backward(3) or x * 2)})
-    with pytest.raises(TypeError, match="can only save variables.*int"):
+    with pytest.raises(TypeError, match=r"can only save variables.*int"):
         saving.apply(torch.ones(1, requires_grad=True))
 
 

@@ -136,7 +136,8 @@ def run(program, **environment):
 def test_import_loads_nothing_heavy():
     loaded = set(run("import sys, microtorch; print(*sys.modules)").split())
     assert not {name.split(".")[0] for name in loaded} & HEAVY
-    lazy = {f"microtorch.{name}" for name in ("nn", "optim", "data", "utils", "vision", "viz", "linalg", "serialization", "demo", "alias")}
+    lazy = {f"microtorch.{name}" for name in ("nn", "optim", "data", "utils", "vision", "viz", "linalg",
+        "serialization", "demo", "alias")}
     assert not lazy & loaded, f"imported, though not yet named: {sorted(lazy & loaded)}"
 
 

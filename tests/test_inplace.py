@@ -259,7 +259,7 @@ def test_overwritten_outputs_are_noticed():
     x = leaf(1.0, 2.0)
     y = x.exp()
     y.add_(1)
-    with pytest.raises(RuntimeError, match="ExpBackward0.*its output"):
+    with pytest.raises(RuntimeError, match=r"ExpBackward0.*its output"):
         y.sum().backward()
 
 

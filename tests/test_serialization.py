@@ -212,8 +212,10 @@ def test_every_flipped_byte_is_noticed_or_harmless():
     [
         [], {}, {"format": "other"}, {"format": "microtorch", "version": 2},
         {"root": ["tensor", 5, False]}, {"root": ["tensor", -1, False]}, {"root": ["tensor", "0", False]}, {"root": ["tensor"]},
-        {"root": ["eval", "1"]}, {"root": []}, {"root": ["list", 3]}, {"root": ["dict", [[1]]]}, {"root": ["dict", [[["list", []], 1]]]},
-        {"root": ["tensor", 0, False], "storages": [["object", [2]]]}, {"root": ["tensor", 0, False], "storages": [["float32", [3]]]},
+        {"root": ["eval", "1"]}, {"root": []}, {"root": ["list", 3]}, {"root": ["dict", [[1]]]},
+        {"root": ["dict", [[["list", []], 1]]]},
+        {"root": ["tensor", 0, False], "storages": [["object", [2]]]},
+        {"root": ["tensor", 0, False], "storages": [["float32", [3]]]},
         {"root": ["tensor", 0, False], "storages": [["float32", [-2, -1]]]}, {"root": {"a": 1}}, {"root": ["bytes", "zz"]},
         {"root": ["tensor", 0, False], "storages": [["float32", [2**70]]]}, {"root": ["device", "nowhere"]},
         {"root": ["parameter", 0, True], "storages": [["int64", [1]]]},

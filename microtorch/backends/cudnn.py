@@ -1,4 +1,4 @@
-"""``torch.backends.cudnn``: there is none; what scripts set here (``deterministic``, ``benchmark``) is accepted and has no effect."""
+"""``torch.backends.cudnn``: there is none. What scripts set here (``deterministic``, ``benchmark``) has no effect."""
 enabled = False
 deterministic = False
 benchmark = False
