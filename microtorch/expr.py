@@ -69,8 +69,8 @@ _GRAMMAR = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Constant, ast.Nam
             ast.expr_context)
 
 
-_NAME = re.compile(r"[A-Za-z_]\w*\b(?!\()")
-_CALLED = re.compile(r"[A-Za-z_]\w*(?=\()")
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*\b(?!\()")
+_CALLED = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?=\()")
 
 
 def names(formula: str) -> frozenset[str]:
