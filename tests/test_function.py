@@ -239,6 +239,28 @@ def test_overwritten_values_are_noticed():
         z.sum().backward()
 
 
+def test_an_output_that_shares_an_inputs_memory():
+    class Flat(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.view(-1)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g.view(2, 2)
+
+    x = torch.ones(2, 2, requires_grad=True)
+    h = x * 2
+    squares, y = h * h, Flat.apply(h)
+    y.mul_(3)
+    assert h.tolist() == [[6, 6], [6, 6]] and h._version == 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        squares.sum().backward()
+    x.grad = None
+    (h.sum() + y.sum()).backward()
+    assert x.grad.tolist() == [[12, 12], [12, 12]]
+
+
 def returning(*gradients):
     class Wrong(Function):
         @staticmethod

@@ -195,13 +195,16 @@ def _wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -
     if not isinstance(y, Tensor):
         return y
     t = new(Tensor)
-    t.array, t.origin = (y.array.copy() if any(y is a for a in args) else y.array), None
+    copied = any(y is a for a in args)
+    t.array, t.origin = (y.array.copy(), None) if copied else (y.array, y.origin)
     if any(y is x for x in ctx._non_differentiable) or y.array.dtype.kind != "f":
         t.node = constant_node(t.array, node.dev)
     else:
         if len(node.attrs["outputs"]) == 1:  # type: ignore[index]
             node.value = t.array
         t.node = _output_node(node, i, t.array)
+    if not copied:  # a view of an input: a write to either is a write to both
+        t.node.storage = y.node.storage
     return t
 
 
