@@ -291,7 +291,8 @@ def setitem(t: Any, index: Any, value: Any) -> None:
 
 def methods() -> dict[str, Callable[..., Any]]:
     """The in-place twin of every elementwise op, and the ones that exist only in place."""
-    from .ops import METHODS, REGISTRY, elementwise, formulas
+    from . import formulas
+    from .ops import METHODS, REGISTRY, elementwise
 
     out: dict[str, Callable[..., Any]] = {}
     for name in [*formulas.TABLE, "floor_divide", "logical_and", "logical_or", "logical_xor", "logical_not",

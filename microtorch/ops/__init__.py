@@ -3,183 +3,35 @@
     neg    = Op.elementwise("neg")                                # a row of formulas.py
     matmul = Op("matmul", forward, vjps=(..., ...), saves=("y", "x"))   # Python where strings stop
 
-**The contract of a derivative** (vector-Jacobian product, "vjp"): one function per input,
-
-    vjp(F, g, out, *inputs, **attrs) -> contribution to that input's gradient
-
-``F`` is a namespace of ops: the backend (raw arrays) in an ordinary backward, the Tensor functions under
-``create_graph=True``. The same code serves both, so every op has derivatives of any order. ``saves`` says, per vjp, which
-of ``x y z ...`` (inputs) and ``out`` it reads; the others are given as nodes and offer only ``.shape``, ``.ndim`` and ``.dtype``.
-A contribution may have the broadcast shape: the engine sums it down to the input's shape.
-
-``apply`` is the general way to run an op. ``unary`` and ``binary`` make the methods of elementwise ops: **hot paths**, where
-the general way is written out so that a small op costs less than PyTorch's.
+``op.py`` has the declaration, with the contract of a derivative; here is how an op runs. ``apply`` is the general way;
+``unary`` and ``binary`` make the methods of elementwise ops: **hot paths**, where the general way is written out so that
+a small op costs less than PyTorch's.
 """
 from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 from weakref import ref as weakref
 
 import numpy as np
 
-from .. import dtypes, errors, expr, formulas
-from ..backends import KernelTable, cpu, definitions
+from .. import dtypes, errors
+from ..backends import cpu
 from ..graph import Node, Storage, last_user_code, mode, tick, user_frame, users
+from .op import LETTERS, REGISTRY, SYMBOLS, Op
 
-REGISTRY: dict[str, Op] = {}
+__all__ = ["COERCE", "F32", "F64", "FUNCTIONS", "LETTERS", "METHODS", "NUMBERS", "OBJECT", "REGISTRY", "SYMBOLS", "Constant", "Op",
+           "apply", "apply_one", "binary", "constant", "constant_node", "install", "named", "number", "numpy_names", "operands",
+           "public", "unary"]
+
 METHODS: dict[str, Callable[..., Any]] = {}  # installed on Tensor
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # exported as microtorch.<name>
 COERCE: dict[type, Callable[[Any], Any]] = {}  # other types that may stand as operands (Scalar) -> Tensor
-LETTERS = "xyzwvut"  # how formulas and `saves` name an op's inputs
-SYMBOLS = {"neg": "−", "matmul": "@", "linear": "@ +", "sub": "−", "mul": "×", "add": "+", "div": "/", "pow": "**"}
 F32, F64, ndarray = dtypes.F32, dtypes.F64, np.ndarray
 OBJECT = np.dtype(object)  # arrays of Scalars: compared by identity, because `== object` takes a third of a microsecond
 Tensor: Any = None  # set by install(): ops do not import the layer above them
-
-
-class Op:
-    """The declaration of an op. See the module's docstring for the contract of ``forward`` and ``vjps``.
-
-    ``result``: how operand types combine. ``"same"``: promoted to one dtype, which the result has; ``"float"``: likewise,
-    integers become the default float; ``"bool"``: promoted, the result is bool; ``"match"``: must be the same; ``"keep"``: not
-    looked at. ``view``: the result may share its input's memory. ``joint``: one function ``(F, g, node) -> contributions``
-    in place of ``vjps``, for ops whose parts share work. ``projection``: the op picks one output of a multi-output node.
-    ``attributes``: may it have static arguments? ``family``: for an op of any number of inputs, the declaration for n of
-    them. ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        forward: Callable[..., Any],
-        vjps: Sequence[Callable[..., Any] | None] = (),
-        *,
-        saves: Sequence[str] = (),
-        joint: Callable[..., Any] | None = None,
-        result: str = "keep",
-        view: bool = False,
-        projection: bool = False,
-        formula: str = "",
-        rule: Sequence[str | None] = (),
-        torch_name: str = "",
-        explain: Callable[..., Exception] | None = None,
-        family: Callable[[int], Op] | None = None,
-        attributes: bool = True,
-        register: bool = True,
-    ):
-        self.name = name
-        self.vjps = tuple(vjps)
-        self.joint = joint
-        self.differentiable = bool(vjps) or joint is not None
-        self.result, self.view, self.projection = result, view, projection
-        self.formula, self.rule = formula, tuple(rule) or (None,) * len(self.vjps)
-        self.symbol = SYMBOLS.get(name, name)
-        self.explain = explain or explain_broadcast
-        self.family = family
-        self.attributes = attributes
-        # which inputs, by position, and whether `out`: per vjp, and for any
-        reads = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
-        self.reads = tuple(tuple(LETTERS.index(r) for r in sorted(read - {"out"})) for read in reads)
-        self.reads_out = tuple("out" in read for read in reads)
-        self.saved_inputs = frozenset(i for read in self.reads for i in read)
-        self.reads_anything = bool(self.saved_inputs) or any(self.reads_out) or joint is not None
-        self.kernels = KernelTable(name)
-        self.vjp_kernels = VjpTable(self)
-        torch_name = torch_name or "".join(part.capitalize() for part in name.split("_"))
-        # `needs` is a constant of the class: what is recorded needs gradient; so is `attrs` where an op has none
-        members: dict[str, Any] = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
-        if not attributes:
-            members["attrs"] = None
-        self.node = type(f"{torch_name}Backward0", (Node,), members)
-        if register:
-            if name in REGISTRY:
-                raise ValueError(f"op '{name}' is declared twice")
-            REGISTRY[name] = self
-            definitions[name] = forward
-
-    @classmethod
-    def elementwise(cls, name: str) -> Op:
-        """The op of a row of formulas.py."""
-        forward, vjps = formulas.TABLE[name]
-        inputs = ", ".join(LETTERS[: len(vjps)])
-        static = formulas.ARGUMENTS.get(name, {})
-        keywords = "".join(f", {k}" if v is None else f", {k}={v}" for k, v in static.items())
-        letters = set(LETTERS[: len(vjps)]) | {"out"}
-        return cls(
-            name,
-            Formula(forward, f"F, {inputs}{keywords}", name),
-            [v and Formula(v, f"F, g, out, {inputs}{keywords}", f"{name} vjp {i}") for i, v in enumerate(vjps)],
-            saves=[" ".join(expr.names(v) & letters) if v else "" for v in vjps],
-            result=result_kind(forward, static),
-            formula=forward,
-            rule=vjps,
-            torch_name=formulas.TORCH_NAMES.get(name, ""),
-            attributes=bool(static),
-        )
-
-    def __repr__(self) -> str:
-        return f"Op({self.name!r})"
-
-    def __call__(self, *inputs: Any, **attrs: Any) -> Any:
-        return apply(self, inputs, attrs or None)
-
-    def __getattr__(self, name: str) -> Any:
-        # compiled when first needed: `derivatives` (the vjps as functions), and for Scalars the value and the vjps on floats
-        static = "".join(f", {k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items())
-        if name == "derivatives":
-            value: Any = tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
-        elif name == "scalar":
-            value = expr.compile_scalar(self.formula, ", ".join(LETTERS[: len(self.vjps)]) + static, self.name)
-        elif name == "scalar_derivatives":
-            inputs = ", ".join(LETTERS[: len(self.vjps)])
-            value = tuple(
-                [v and expr.compile_scalar(v.text, f"g, out, {inputs}{static}", f"{self.name} vjp") for v in self.vjps]
-            )
-        else:
-            raise AttributeError(f"Op has no attribute '{name}'")
-        setattr(self, name, value)
-        return value
-
-
-class VjpTable(KernelTable):
-    """Backend -> the op's vjps on its arrays: the backend's fused kernel ``<op>_vjp<i>`` where it has one, else the formula."""
-
-    def __init__(self, op: Op):
-        super().__init__(op.name)
-        self.op = op
-
-    def __missing__(self, backend: Any) -> Any:
-        op = self.op
-        fused = [v and type(v) is Formula and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
-        self[backend] = tuple([_without_F(k) if k else f for k, f in zip(fused, op.derivatives, strict=True)])
-        return self[backend]
-
-
-def _without_F(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda F, *arguments, **attrs: kernel(*arguments, **attrs)
-
-
-class Formula(NamedTuple):
-    """A formula that is compiled when first needed: compiling all of them would cost an import 8 ms."""
-
-    text: str
-    parameters: str
-    name: str
-
-    def compile(self) -> Callable[..., Any]:
-        return expr.compile_python(self.text, self.parameters, self.name)
-
-
-_EXACT = frozenset({"abs", "sign", "maximum", "minimum", "where", "floor", "ceil", "round", "trunc", "fmod", "remainder"})
-
-
-def result_kind(formula: str, static: Mapping[str, Any] = {}) -> str:
-    """ "same" if a formula maps integers to integers, else "float"; a property of the formula and its numbers."""
-    exact = expr.functions(formula) <= _EXACT and "/" not in formula and "." not in formula
-    return "same" if exact and not any(isinstance(v, float) for v in static.values()) else "float"
 
 
 # ---- running an op -------------------------------------------------------------------------------------------------
@@ -552,26 +404,6 @@ def install(tensor: type) -> None:
     for name, f in METHODS.items():
         if name not in tensor.__dict__:
             setattr(tensor, name, f)
-
-
-# ---- explaining what went wrong ---------------------------------------------------------------------------------------
-def explain_broadcast(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
-    """numpy's error in PyTorch's class and words, with shapes, the user's line and a fix."""
-    if isinstance(e, np.exceptions.AxisError):
-        return errors.dim_error(e.axis, e.ndim or 0, op.name)
-    if isinstance(e, ValueError) and "broadcast" in str(e) and len(tensors) > 1:
-        return errors.broadcast_error(op.name, list(tensors))
-    kind = IndexError if isinstance(e, IndexError) else NotImplementedError if isinstance(e, TypeError) else RuntimeError
-    text = f"{op.name}: {e}"
-    if isinstance(e, TypeError) and "ufunc" in text:  # numpy has no loop for these dtypes
-        text = f"\"{op.name}\" not implemented for '{tensors[0].array.dtype.name}'"
-    return kind(
-        errors.message(text, "operands: " + ", ".join(errors.describe(t) for t in tensors), shown(attrs))
-    )
-
-
-def shown(attrs: dict[str, Any]) -> str:
-    return "with " + ", ".join(f"{k}={v!r}" for k, v in attrs.items()) if attrs else ""
 
 
 def device_error(op: Op, tensors: Sequence[Any]) -> Exception:
