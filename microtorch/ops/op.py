@@ -108,6 +108,12 @@ class Op:
     def __repr__(self) -> str:
         return f"Op({self.name!r})"
 
+    def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        """Run the op on Tensors (``ops.apply``)."""
+        from . import apply
+
+        return apply(self, inputs, attrs or None)
+
     def __getattr__(self, name: str) -> Any:
         # compiled when first needed: `derivatives` (the vjps as functions), and for Scalars the value and the vjps on floats
         static = "".join(f", {k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items())
