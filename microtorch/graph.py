@@ -40,12 +40,15 @@ mode: ContextVar[Mode] = ContextVar("microtorch.mode", default=Mode())  # noqa: 
 
 
 class Scope:
-    """One running ``Module.__call__``; ``parent`` leads outwards. Holds the module weakly: modules may hold tensors."""
+    """One running ``Module.__call__``; ``parent`` leads outwards. Holds the module weakly: modules may hold tensors.
 
-    __slots__ = ("label", "module", "parent")
+    ``kind``, the module's class, is what a picture shows of it once the module is gone.
+    """
 
-    def __init__(self, parent: Scope | None, module: Any, label: str):
-        self.parent, self.module, self.label = parent, module, label
+    __slots__ = ("kind", "label", "module", "parent")
+
+    def __init__(self, parent: Scope | None, module: Any, label: str, kind: type | None = None):
+        self.parent, self.module, self.label, self.kind = parent, module, label, kind
 
     def path(self) -> tuple[Scope, ...]:
         """The scopes from the outermost module to this one."""
@@ -57,10 +60,10 @@ class Scope:
         return tuple(reversed(chain))
 
 
-def enter_scope(module: Any, label: str) -> Token[Mode]:
+def enter_scope(module: Any, label: str, kind: type | None = None) -> Token[Mode]:
     """Record that nodes made from now on belong to ``module`` (a weak reference), shown as ``label``."""
     now = mode.get()
-    return mode.set(Mode(now.grad, Scope(now.scope, module, label), now.inference))
+    return mode.set(Mode(now.grad, Scope(now.scope, module, label, kind), now.inference))
 
 
 leave_scope = mode.reset

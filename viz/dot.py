@@ -227,21 +227,10 @@ class Drawing:
         g.node(u.id, label=f"<{label}>", tooltip=_quote(tooltip))
 
     def _value(self, n: TraceNode, g: Any) -> None:
-        t, o = self.t, self.options
-        if self.separate:
-            label = (
-                labels.scalar_value(n, t) if not n.shape else labels.tensor_value(n, t, o.show_shapes, o.thumbnails)
-            )
-        else:
-            module = ""
-            if n.op and n.module is not None and n.module not in self.frames:
-                m = self.trace.modules[n.module]
-                if sum(x.module == n.module and x.op != "" for x in self.nodes) == 1:
-                    module = f"{m.path}  {m.text}" if m.parent is not None else m.text
-            label = labels.tensor_value(n, t, o.show_shapes, o.thumbnails, self.inlined.get(n.id, ""), module)
+        t = self.t
         g.node(
             f"v{n.id}",
-            label=f"<{label}>",
+            label=f"<{self._label(n)}>",
             tooltip=_quote(self._tooltip(n)),
             **({} if self.separate else self._order(n)),
         )
@@ -257,6 +246,17 @@ class Drawing:
         else:
             g.node(f"o{n.id}", label=_quote(_clean(symbol)), shape="box", style="rounded,filled", height="0.3",
                    margin="0.09,0.03", **look)  # fmt: skip
+
+    def _label(self, n: TraceNode) -> str:
+        t, o = self.t, self.options
+        if self.separate:
+            return labels.tensor_value(n, t, o.show_shapes, o.thumbnails) if n.shape else labels.scalar_value(n, t)
+        module = ""
+        if n.op and n.module is not None and n.module not in self.frames:
+            m = self.trace.modules[n.module]
+            if sum(x.module == n.module and x.op != "" for x in self.nodes) == 1:
+                module = f"{m.path}  {m.text}" if m.parent is not None else m.text
+        return labels.tensor_value(n, t, o.show_shapes, o.thumbnails, self.inlined.get(n.id, ""), module)
 
     def _order(self, n: TraceNode) -> dict[str, str]:
         """Keep the operands in the order of the code, where no other use of them pulls elsewhere.

@@ -69,26 +69,27 @@ def framed(rows: Sequence[str], role: str, t: Theme, spacing: int = 0) -> str:
 
 # ---- parts ---------------------------------------------------------------------------------------------------------
 def chip(value: Array | None, state: str, t: Theme) -> str:
-    """The size of a gradient on its heat colour; ``–`` without colour where it was not computed."""
+    """The size of a gradient on its heat colour; ``–`` without colour where it was not computed, in the same room."""
     if state != "known" or value is None:
-        return font("freed" if state == "lost" else style.MISSING, t.gradient, SMALL)
-    fill, ink = style.heat(t, value.rms)
-    text = style.short(value.number if value.number is not None else value.rms)
+        text, ink, look = "freed" if state == "lost" else style.MISSING, t.gradient, ' ALIGN="RIGHT"'
+    else:
+        fill, ink = style.heat(t, value.rms)
+        text = style.short(value.number if value.number is not None else value.rms)
+        look = f' BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}" STYLE="ROUNDED"'
     return (
         f'<TABLE {fixed(CHIP[0] + 2, CHIP[1] + 2)} BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0"><TR>'
-        f'<TD FIXEDSIZE="TRUE" WIDTH="{CHIP[0]}" HEIGHT="{CHIP[1]}" BORDER="0.6" COLOR="{t.heat_line}" '
-        f'BGCOLOR="{fill}" STYLE="ROUNDED">{font(text, ink, SMALL)}</TD></TR></TABLE>'
+        f'<TD FIXEDSIZE="TRUE" WIDTH="{CHIP[0]}" HEIGHT="{CHIP[1]}"{look}>{font(text, ink, SMALL)}</TD></TR></TABLE>'
     )
 
 
 def cells(value: Array, t: Theme, gradient: bool) -> str:
-    """The thumbnail: one small square per cell."""
-    scale = max((abs(v) for line in value.cells for v in line if v == v), default=0.0)
+    """The thumbnail: one small square per cell; a cell of None is left empty."""
+    scale = max((abs(v) for line in value.cells for v in line if v is not None and v == v), default=0.0)
     size = 7
     lines = []
     for line in value.cells:
-        colours = [style.cell_colour(t, v, scale, gradient) for v in line]
-        squares = "".join(f'<TD FIXEDSIZE="TRUE" WIDTH="{size}" HEIGHT="{size}" BGCOLOR="{c}"></TD>' for c in colours)
+        fills = ["" if v is None else f' BGCOLOR="{style.cell_colour(t, v, scale, gradient)}"' for v in line]
+        squares = "".join(f'<TD FIXEDSIZE="TRUE" WIDTH="{size}" HEIGHT="{size}"{fill}></TD>' for fill in fills)
         lines.append(f"<TR>{squares}</TR>")
     box = fixed(size * len(value.cells[0]), size * len(value.cells))
     return f'<TABLE {box} BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{"".join(lines)}</TABLE>'
@@ -146,9 +147,8 @@ def tensor_value(n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol:
             row(label("data", t, note="pooled" if n.value.pooled else ""), cell(cells(n.value, t, False), "RIGHT"))
         )
     if n.needs:
-        known = n.grad_state == "known" and n.grad is not None
-        if leaf and known and thumbnails and n.grad.cells and n.grad.number is None:  # type: ignore[union-attr]
-            rows.append(row(label("grad", t, True), cell(cells(n.grad, t, True), "RIGHT")))  # type: ignore[arg-type]
+        if leaf and n.grad is not None and thumbnails and n.grad.cells and n.grad.number is None:
+            rows.append(row(label("grad", t, True), cell(cells(n.grad, t, True), "RIGHT")))
         word = "grad" if not n.shape else "|grad|"
         rows.append(row(label(word, t, True), cell(chip(n.grad, n.grad_state, t), "RIGHT")))
     return framed(rows, n.role, t, spacing=1)
@@ -186,7 +186,7 @@ def fold_box(
         rows.append(row(cell(font(escape(f"{words} × {times}"), t.ink)), cell(size_text, "RIGHT")))
     known = [p for p in strip if p is not None and p.grad_state == "known" and p.grad is not None]
     if strip and strip[0] is not None:
-        name = escape(strip[0].parameter or strip[0].name)
+        name = escape(strip[0].parameter or strip[0].name or "a parameter")
         rows.append(row(cell(font(f"|grad| of {name}, per block", t.gradient, SMALL), span=2)))
         rows.append(row(cell(heat_strip(strip, t), "CENTER", span=2)))
         if len(known) == len(strip):

@@ -13,7 +13,9 @@ from .picture import _given
 from .steps import add_steps
 from .tracing import Trace
 
-FORMATS = ("txt", "json", "md", "tex")
+TEXTS = ("txt", "json", "md", "tex")
+FILMS = ("svg", "gif", "apng", "webp", "pdf")
+FORMATS = (*TEXTS, *FILMS)
 
 
 class Stepper:
@@ -37,10 +39,16 @@ class Stepper:
 
         run(self.trace)
 
-    def save(self, path: str | os.PathLike[str]) -> str:
-        """Write all steps; the suffix (.txt, .json, .md, .tex) decides the form. Returns the path."""
-        from .table import Table
+    def save(self, path: str | os.PathLike[str], **look: Any) -> str:
+        """Write all steps; the suffix decides the form. Returns the path.
 
+        .txt .json .md .tex   the screens, the trace, the table
+        .svg                  a picture that moves by itself, in a page or a README
+        .gif .apng .webp      a film; needs Pillow (pip install microtorch[anim])
+        .pdf                  ``x-01.pdf``, ``x-02.pdf``, ...; prints the LaTeX that shows them
+
+        Of a film, ``look`` is: ``speed`` (2.0 is twice as fast), ``theme``, ``rankdir``, ``depth``; ``dpi`` of bitmaps.
+        """
         path = os.fspath(path)
         suffix = os.path.splitext(path)[1].lower().lstrip(".")
         if suffix not in FORMATS:
@@ -48,6 +56,14 @@ class Stepper:
             raise ValueError(
                 f"save({path!r}): {f'.{suffix} is not a format' if suffix else 'no suffix'}; use one of {valid}"
             )
+        if suffix in FILMS:
+            from . import animate
+
+            return animate.save(self.trace, path, suffix, **look)
+        if look:
+            raise TypeError(f"save({path!r}): {', '.join(look)} is for films ({', '.join('.' + f for f in FILMS)})")
+        from .table import Table
+
         if suffix == "txt":
             text = ("\n" + "─" * 80 + "\n").join(self.frames()) + "\n"
         elif suffix == "json":

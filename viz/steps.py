@@ -109,6 +109,7 @@ def _contribution(
         step["sum"] = f"{was} + {_signed(step['contribution'])} = {number(step['new'])}"
     else:
         step["array"] = summary(d)
+        step["total"] = summary(new)
         step["sum"] = f"|contribution| = {style.short(step['array'].rms)}"
     step["remark"] = remark(trace, names, i, position, step, old)
     return step

@@ -183,7 +183,7 @@ class Trace:
         parent = None if scope is None else calls[scope]
         for s in reversed(missing):
             module = s.module()
-            kind = s.label if module is None else type(module).__name__
+            kind = s.label if s.kind is None else s.kind.__name__
             outer = self.modules[parent].path + "." if parent is not None else ""
             path = s.label if s.label.startswith(outer) or parent is None else outer + s.label
             text = (

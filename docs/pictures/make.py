@@ -1,9 +1,10 @@
-"""Draw the pictures of the README and the documentation:  python docs/pictures/make.py
+"""Draw the pictures of the README and the documentation:  python docs/pictures/make.py [folder]
 
-Each function is an example a reader can run; its graph is saved under the function's name.
+Each function is an example a reader can run; what it returns is saved under the function's name.
 """
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,20 @@ def neuron() -> Any:
     n = s + b
     o = n.tanh()
     o.backward()
-    return o
+    return viz.draw(o)
+
+
+def neuron_steps() -> Any:
+    """The same neuron, forward and backward, as a picture that moves."""
+    x1 = torch.Scalar(2.0, requires_grad=False)
+    x2 = torch.Scalar(0.0, requires_grad=False)
+    w1 = torch.Scalar(-3.0)
+    w2 = torch.Scalar(1.0)
+    b = torch.Scalar(6.8813735870195432)
+    s = w1 * x1 + w2 * x2
+    n = s + b
+    o = n.tanh()
+    return viz.step(o)
 
 
 def mlp() -> Any:
@@ -32,7 +46,7 @@ def mlp() -> Any:
     pred = net(x)
     loss = nn.functional.mse_loss(pred, y)
     loss.backward()
-    return loss
+    return viz.draw(loss)
 
 
 def vanishing() -> Any:
@@ -40,11 +54,19 @@ def vanishing() -> Any:
     torch.manual_seed(0)
     layers = [layer for _ in range(12) for layer in (nn.Linear(8, 8), nn.Sigmoid())]
     net = nn.Sequential(*layers, nn.Linear(8, 1))
-    loss = net(torch.randn(16, 8)).pow(2).mean()
+    x = torch.randn(16, 8)
+    loss = net(x).pow(2).mean()
     loss.backward()
-    return loss
+    return viz.draw(loss)
+
+
+EXAMPLES = (neuron, neuron_steps, mlp, vanishing)
+
+
+def main(folder: Path = HERE) -> list[str]:
+    """Save every example in ``folder``; returns the paths."""
+    return [example().save(str(folder / f"{example.__name__.replace('_', '-')}.svg")) for example in EXAMPLES]
 
 
 if __name__ == "__main__":
-    for example in (neuron, mlp, vanishing):
-        print(viz.draw(example()).save(str(HERE / f"{example.__name__}.svg")))
+    print("\n".join(main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)))

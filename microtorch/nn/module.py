@@ -61,7 +61,7 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # Hot path: this runs once per layer per step.  A try block costs nothing unless something is raised.
-        token = graph.enter_scope(weakref.ref(self), self._scope_label)
+        token = graph.enter_scope(weakref.ref(self), self._scope_label, type(self))
         try:
             if self._forward_pre_hooks or self._forward_hooks:
                 return hooks.call_with_hooks(self, args, kwargs)
