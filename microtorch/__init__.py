@@ -42,7 +42,8 @@ bool = dtypes.bool
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 # ops that PyTorch, too, has only in nn.functional
 _NN_ONLY = frozenset(
-    "elu gelu gelu_tanh hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish one_hot relu6 silu softplus softsign".split()
+    "elu gelu gelu_tanh hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish one_hot relu6 silu softplus "
+    "softsign".split()
 )
 _functions = {name: f for name, f in ops.FUNCTIONS.items() if not name.startswith("_") and name not in _NN_ONLY}
 _functions["clone"] = Tensor.clone
@@ -50,7 +51,8 @@ _functions |= {name: getattr(_settings, name) for name in _settings.__all__}
 globals().update(_functions)
 
 # imported when first used: name -> module (and, if not the module itself, the name in it)
-_LAZY = {name: (name, "") for name in ("__config__", "cuda", "linalg", "nn", "optim", "random", "special", "testing", "utils", "vision")}
+_MODULES = ("__config__", "cuda", "linalg", "nn", "optim", "random", "special", "testing", "utils", "vision")
+_LAZY = {name: (name, "") for name in _MODULES}
 _LAZY |= {name: ("serialization", name) for name in ("load", "save")}
 _LAZY |= {name: ("linalg", name) for name in ("cholesky", "det", "slogdet")} | {"inverse": ("linalg", "inv")}
 _LAZY |= {"is_anomaly_enabled": ("autograd", "is_anomaly_enabled")}

@@ -26,12 +26,14 @@ import math
 import operator
 import os
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .rounding import each, exp_or_inf, fma, log32, log_or_inf, sincos32
+
+if TYPE_CHECKING:  # numpy.typing is slow to import
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Shape = int | tuple[int, ...]
 
@@ -62,10 +64,16 @@ class Generator:
         if str(device).partition(":")[0] != "cpu":
             raise RuntimeError(f"Generator: device {str(device)!r} has no generator; expected 'cpu'")
         self.device = device
+        self._twister: Any = None
+        self._legacy: Any = None
+        self.manual_seed(DEFAULT_SEED)
+
+    def _start(self) -> None:
+        """Make the twister, when it is first needed: importing numpy.random would take a sixth of microtorch's import."""
         self._twister = np.random.MT19937(0)
         # RandomState shares the twister: `seed` is the reference initialisation, `randint` the quickest bulk draw.
         self._legacy = np.random.RandomState(self._twister)
-        self.manual_seed(DEFAULT_SEED)
+        self._legacy.seed(self._seed & 0xFFFFFFFF)
 
     def manual_seed(self, seed: int) -> Generator:
         """Restart from `seed` in [-2**63, 2**64), negative meaning seed + 2**64; returns self.
@@ -79,7 +87,8 @@ class Generator:
         if not -(2**63) <= seed < 2**64:
             raise ValueError(f"manual_seed: expected a seed in [-2**63, 2**64), but got {seed}; try seed % 2**64")
         self._seed = seed % 2**64
-        self._legacy.seed(seed & 0xFFFFFFFF)
+        if self._legacy is not None:
+            self._legacy.seed(seed & 0xFFFFFFFF)
         self._fresh = True
         self._spare: float | None = None
         return self
@@ -122,6 +131,8 @@ class Generator:
         """The next n draws, (n,) uint32."""
         if n:
             self._fresh = False
+        if self._twister is None:
+            self._start()
         if n < 1024:
             return self._twister.random_raw(n).astype(np.uint32)
         return self._legacy.randint(0, 2**32, n, dtype=np.uint32)
@@ -133,6 +144,8 @@ class Generator:
 
 
 def _pack(g: Generator) -> NDArray[np.uint8]:
+    if g._twister is None:
+        g._start()
     twister: Any = g._twister.state["state"]
     state = np.zeros((), _STATE)
     state["seed"], state["seeded"], state["key"] = g._seed, 1, twister["key"]
@@ -156,6 +169,8 @@ def _unpack(g: Generator, new_state: ArrayLike) -> None:
         raise RuntimeError("Invalid mt19937 state; use bytes that get_state() returned")
     key = state["key"].astype(np.uint32)
     position = following or 624
+    if g._twister is None:
+        g._start()
     g._twister.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": position}}
     g._seed, g._fresh = int(state["seed"]), following == 0
     g._spare = float(state["normal_y"]) if state["normal_is_valid"] else None

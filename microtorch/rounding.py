@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # numpy.typing is slow to import
+    from numpy.typing import NDArray
 
 
 def fma(a: NDArray[Any], b: float, c: float) -> NDArray[Any]:

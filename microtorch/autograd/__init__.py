@@ -131,7 +131,8 @@ def grad(
     """
     if materialize_grads and allow_unused is False:
         raise ValueError(
-            errors.message("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+            errors.message("Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+                           "allow_unused=False.")
         )
     if is_grads_batched:
         raise NotImplementedError(

@@ -183,7 +183,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], output
     like = [(y.array.shape, y.array.dtype) if isinstance(y, Tensor) else None for y in outputs]
     n.attrs = {"ctx": ctx, "places": places, "outputs": like}
     n.value = outputs[0].array if len(outputs) == 1 else np.empty(0)
-    n.dev, n.needs, n.seq = n.inputs[0].dev, True, tick()
+    n.dev, n.needs, n.seq = n.inputs[0].dev.of(n.value.dtype), True, tick()
     n.saved, n.grad, n.hooks, n.storage = (), None, None, None
     frame = user_frame(sys._getframe(1))
     n.code, n.lasti, n.scope = frame.f_code, frame.f_lasti, mode.get().scope
@@ -198,7 +198,7 @@ def _wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -
     copied = any(y is a for a in args)
     t.array, t.origin = (y.array.copy(), None) if copied else (y.array, y.origin)
     if any(y is x for x in ctx._non_differentiable) or y.array.dtype.kind != "f":
-        t.node = constant_node(t.array, node.dev)
+        t.node = constant_node(t.array, node.dev.of(t.array.dtype))
     else:
         if len(node.attrs["outputs"]) == 1:  # type: ignore[index]
             node.value = t.array
@@ -213,7 +213,7 @@ def _output_node(node: Node, i: int, array: Any) -> Node:
         return node
     n = output_op.node()
     n.inputs = n.saved = (node,)
-    n.attrs, n.value, n.dev, n.seq = {"index": i}, array, node.dev, tick()
+    n.attrs, n.value, n.dev, n.seq = {"index": i}, array, node.dev.of(array.dtype), tick()
     n.grad = n.hooks = n.storage = None
     n.code, n.lasti, n.scope = node.code, node.lasti, node.scope
     return n

@@ -36,7 +36,8 @@ def _zeros(g: Any, x: Tensor) -> Tensor:
 
 def _check_sizes(vs: Any, like: Any) -> None:
     if len(vs) != len(like):
-        raise RuntimeError(errors.message(f"v must have {len(like)} tensors, one for each it is multiplied with, but has {len(vs)}"))
+        raise RuntimeError(errors.message(f"v must have {len(like)} tensors, one for each it is multiplied with, but has "
+                                          f"{len(vs)}"))
     for v, x in zip(vs, like, strict=True):
         if v.array.shape != x.array.shape:
             raise RuntimeError(errors.message(f"v has invalid size: should be {x.shape} but got {v.shape}."))
@@ -83,8 +84,8 @@ def hessian(func: Callable[..., Any], inputs: Any, create_graph: bool = False) -
     def gradient(*args: Any) -> Any:
         y = func(*args)
         if y.array.size != 1:
-            raise RuntimeError(errors.message("The Tensor returned by the function given to hessian should contain a single element",
-                                              errors.describe(y)))
+            raise RuntimeError(errors.message("The Tensor returned by the function given to hessian should contain a single "
+                                              "element", errors.describe(y)))
         found = grad(y.sum(), args, create_graph=True, allow_unused=True)
         return _like(several, tuple(_zeros(g, x) for g, x in zip(found, args, strict=True)))
 
@@ -98,8 +99,8 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     with enable_grad():
         y = func(*xs)
     if v is None and (isinstance(y, (tuple, list)) or y.array.size != 1):
-        raise RuntimeError(errors.message("The vector v can only be None if the user-provided function returns a single Tensor with a "
-                                          "single element.", fix="vjp(func, inputs, v) with v in the shape of the output"))
+        raise RuntimeError(errors.message("The vector v can only be None if the user-provided function returns a single "
+                                          "Tensor with a single element.", fix="vjp(func, inputs, v) with v in the shape of the output"))
     if v is not None:
         _check_sizes(_prepare(v)[1], y if isinstance(y, (tuple, list)) else (y,))
     found = grad(y, xs, v, create_graph=create_graph, allow_unused=True)
@@ -109,7 +110,7 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
 
 def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False) -> tuple[Any, Any]:
     """(func(inputs), J v): the derivative of func in direction v."""
-    several, xs = _prepare(inputs)
+    _, xs = _prepare(inputs)
     if v is None and any(x.array.size != 1 for x in xs):
         raise RuntimeError(errors.message("The vector v can only be None if the input to the user-provided function is a "
                                           "single Tensor with a single element."))

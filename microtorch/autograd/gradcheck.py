@@ -97,7 +97,8 @@ def _outputs(result: Any) -> list[Tensor]:
 def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float) -> None:
     chosen = [(i, x) for i, x in enumerate(inputs) if _needs(x)]
     if not chosen:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True.")
+        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have "
+                         "requires_grad=True.")
     for i, x in chosen:
         if x.array.dtype != np.float64:
             raise ValueError(

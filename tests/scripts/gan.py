@@ -26,7 +26,8 @@ for step in range(60):
     loss_g.backward()
     optimizer_g.step()
     if step % 15 == 14:
-        print(f"{step + 1:3d} D {loss_d.item():.4f} G {loss_g.item():.4f} fake mean {fake.mean().item():.3f} std {fake.std().item():.3f}")
+        losses = f"D {loss_d.item():.4f} G {loss_g.item():.4f}"
+        print(f"{step + 1:3d} {losses} fake mean {fake.mean().item():.3f} std {fake.std().item():.3f}")
 
 with torch.no_grad():
     samples = generator(torch.randn(1000, 2))
