@@ -244,9 +244,7 @@ class Softmin(Softmax):
         return F.softmin(input, self.dim)
 
 
-class Dropout(Module):
-    """While training, sets elements to 0 with probability `p` and scales the others by 1 / (1 - p)."""
-
+class _Dropout(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= p <= 1:
@@ -254,11 +252,29 @@ class Dropout(Module):
         self.p = p
         self.inplace = inplace
 
+    def extra_repr(self) -> str:
+        return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout(_Dropout):
+    """While training, sets elements to 0 with probability `p` and scales the others by 1 / (1 - p)."""
+
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"
+
+class Dropout1d(_Dropout):
+    """While training, sets whole channels of (N, C, L) to 0 with probability `p` and scales the others."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout1d(input, self.p, self.training, self.inplace)
+
+
+class Dropout2d(_Dropout):
+    """While training, sets whole channels of (N, C, H, W) to 0 with probability `p` and scales the others."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
 class Flatten(Module):

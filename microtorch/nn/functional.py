@@ -15,7 +15,20 @@ from .. import generator as random
 from ..dtypes import int64
 from ..errors import message, unknown
 from ..ops import FUNCTIONS, constant
+from ..ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d, fold, unfold
+from ..ops.embedding import embedding
+from ..ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from ..ops.pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    max_pool1d,
+    max_pool2d,
+)
 from ..tensor import Tensor
+from .layer_functions import dropout1d, dropout2d, padded_by_index, scaled_dot_product_attention
 from .loss_functions import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -230,12 +243,10 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """Add a border of `value` (0): `pad` is (left, right) of the last dim, then of the one before, ...; negative cuts.
 
-    Only mode="constant" exists yet; the others raise NotImplementedError.
+    `mode` "reflect" mirrors the image at its edge, "replicate" repeats the edge, "circular" goes on at the other end.
     """
-    if mode != "constant":
-        known = mode in ("reflect", "replicate", "circular")
-        text = f"F.pad(mode={mode!r}) is not available in microtorch yet; use mode='constant'"
-        raise NotImplementedError(text if known else f"Unrecognised padding mode {mode}")
+    if mode not in ("constant", "reflect", "replicate", "circular"):
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if len(pad) % 2:
         raise RuntimeError(f"Padding length must be divisible by 2, but got {tuple(pad)}")
     if len(pad) // 2 > input.ndim:
@@ -243,6 +254,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             f"Padding length should be less than or equal to two times the input dimension "
             f"but got padding length {len(pad)} and input of dimension {input.ndim}"
         )
+    if mode != "constant":
+        return padded_by_index(input, pad, mode)
     borders = {input.ndim - 1 - i: (pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)}
     shape, outer, inner = [], [], []
     for dim, size in enumerate(input.shape):
@@ -276,25 +289,44 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "conv1d",
+    "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "cosine_similarity",
     "cross_entropy",
     "dropout",
+    "dropout1d",
+    "dropout2d",
     "elu",
+    "embedding",
+    "fold",
     "gelu",
+    "group_norm",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "huber_loss",
+    "instance_norm",
     "kl_div",
     "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",
     "logsigmoid",
+    "max_pool1d",
+    "max_pool2d",
     "mish",
     "mse_loss",
     "nll_loss",
@@ -305,6 +337,8 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "rms_norm",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
@@ -315,6 +349,7 @@ __all__ = [
     "softsign",
     "tanh",
     "tanhshrink",
+    "unfold",
 ]
 
 

@@ -92,6 +92,36 @@ def eye_(tensor: Tensor) -> Tensor:
         return tensor.copy_(constant(np.eye(*tensor.shape, dtype=tensor.array.dtype)))
 
 
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill the weight of a convolution (out, in, *kernel) so that channels pass unchanged, as far as there are."""
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    if tensor.shape[0] % groups:
+        raise ValueError("dim 0 must be divisible by groups")
+    values = np.zeros(tensor.shape, tensor.array.dtype)
+    centre = tuple(n // 2 for n in tensor.shape[2:])
+    per_group = tensor.shape[0] // groups
+    for group in range(groups):
+        for channel in range(min(per_group, tensor.shape[1])):
+            values[(group * per_group + channel, channel, *centre)] = 1
+    with no_grad():
+        return tensor.copy_(constant(values))
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
+    """Fill a matrix from the normal distribution, with a fraction `sparsity` of each column 0 (Martens 2010)."""
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    rows, columns = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    normal_(tensor, 0.0, std, generator)
+    with no_grad():
+        for column in range(columns):
+            # PyTorch draws the rows from the default generator, whatever is given for the values
+            tensor[constant(random.randperm(rows)[:zeros]), column] = 0
+    return tensor
+
+
 def _fans(tensor: Tensor) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight (out, in, *kernel)."""
     if tensor.ndim < 2:

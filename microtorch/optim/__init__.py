@@ -4,15 +4,17 @@ from typing import Any
 
 from ..errors import nearest
 from . import lr_scheduler
+from .adam import Adam, AdamW
+from .adaptive import Adadelta, Adagrad, RMSprop
 from .optimizer import Optimizer
 from .sgd import SGD
 
-__all__ = ["SGD", "Optimizer", "lr_scheduler"]
+__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
 
-_LATER = frozenset("Adam AdamW Adamax NAdam RAdam RMSprop Adagrad Adadelta Rprop LBFGS ASGD SparseAdam Muon".split())
+_LATER = frozenset("Adamax NAdam RAdam Rprop LBFGS ASGD SparseAdam Muon".split())
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        raise AttributeError(f"torch.optim.{name} is not in microtorch yet; torch.optim.SGD is")
+        raise AttributeError(f"torch.optim.{name} is not in microtorch; there are {', '.join(__all__[:5])}, RMSprop")
     raise AttributeError(f"module 'torch.optim' has no attribute '{name}'.{nearest(name, __all__)}")

@@ -1,0 +1,137 @@
+"""Recurrent layers against PyTorch's record, their derivatives, the size of their graph, messages."""
+
+import golden
+import pytest
+from golden import trained
+
+import microtorch as torch
+from microtorch import autograd, graph, nn
+
+
+def layer(name, *args, shape=(5, 2, 3), state=None, **settings):
+    def case(torch):
+        module = getattr(torch.nn, name)(*args, **settings)
+        x = torch.randn(shape)
+        hx = None
+        if state is not None:
+            hx = torch.randn(state)
+            hx = (hx, torch.randn(state)) if name.startswith("LSTM") else hx
+
+        def joined(out):
+            parts = [out] if not isinstance(out, tuple) else [p for o in out for p in (o if isinstance(o, tuple) else (o,))]
+            return torch.cat([p.reshape(-1) for p in parts])
+
+        return trained(torch, lambda_module(torch, module, hx), x, first=joined)
+
+    return case
+
+
+def lambda_module(torch, module, hx):
+    class Wrapped(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = module
+
+        def forward(self, x):
+            return self.inner(x) if hx is None else self.inner(x, hx)
+
+    return Wrapped()
+
+
+CASES = {
+    f"{name} {label}".strip(): layer(name, 3, 4, **settings)
+    for name in ("RNN", "LSTM", "GRU")
+    for label, settings in {
+        "": {},
+        "deep": {"num_layers": 2, "bias": False, "state": (2, 2, 4)},
+        "both ways": {"num_layers": 2, "bidirectional": True, "batch_first": True, "state": (4, 5, 4)},
+        "dropout": {"num_layers": 3, "dropout": 0.4},
+        "unbatched": {"shape": (4, 3), "bidirectional": True, "state": (2, 4)},
+    }.items()
+} | {
+    "RNN relu": layer("RNN", 3, 4, nonlinearity="relu"),
+    **{f"{name}Cell": layer(f"{name}Cell", 3, 4, shape=(2, 3), state=(2, 4)) for name in ("RNN", "LSTM", "GRU")},
+    "LSTMCell one": layer("LSTMCell", 3, 4, bias=False, shape=(3,)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_layers_compute_what_pytorch_computes(name):
+    golden.check(f"test_rnn:{name}", CASES[name])
+
+
+def test_names_and_reprs():
+    net = nn.LSTM(2, 3, 2, batch_first=True, bidirectional=True, dropout=0.1)
+    names = [f"{kind}_l{layer}{way}" for layer in (0, 1) for way in ("", "_reverse")
+             for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]  # fmt: skip
+    assert list(net.state_dict()) == names
+    assert net.weight_ih_l1.shape == (12, 6)
+    assert repr(net) == "LSTM(2, 3, num_layers=2, batch_first=True, dropout=0.1, bidirectional=True)"
+    assert repr(nn.RNN(2, 3, bias=False)) == "RNN(2, 3, bias=False)"
+    assert repr(nn.GRUCell(2, 3, bias=False)) == "GRUCell(2, 3, bias=False)"
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_derivatives(name):
+    torch.manual_seed(1)
+    net = getattr(nn, name)(2, 2, bidirectional=True).double()
+    x = torch.randn(3, 1, 2, dtype=torch.float64, requires_grad=True)
+    names = list(dict(net.named_parameters()))
+
+    def function(x, *values):
+        for n, v in zip(names, values, strict=True):
+            net._parameters[n] = v
+        return net(x)[0]
+
+    values = [p.detach().clone().requires_grad_() for p in net.parameters()]
+    assert autograd.gradcheck(function, [x, *values])
+    assert autograd.gradgradcheck(function, [x, *values[:2]] + [v.detach() for v in values[2:]], atol=1e-4)
+
+
+def test_the_graph_grows_linearly_and_is_drawable_as_steps():
+    net = nn.LSTM(2, 3)
+
+    def nodes(length):
+        return len(graph.reachable([net(torch.randn(length, 1, 2))[0].sum().node]))
+
+    assert nodes(30) - nodes(20) == nodes(20) - nodes(10)
+
+
+def test_a_lstm_learns_to_remember():
+    """The first of six tokens, asked for at the end."""
+    torch.manual_seed(0)
+    net, head = nn.LSTM(4, 12, batch_first=True), nn.Linear(12, 4)
+    optimizer = torch.optim.Adam([*net.parameters(), *head.parameters()], lr=0.03)
+    for _ in range(60):
+        tokens = torch.randint(0, 4, (32, 6))
+        out, _ = net(nn.functional.one_hot(tokens, 4).float())
+        loss = nn.functional.cross_entropy(head(out[:, -1]), tokens[:, 0])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.4
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: nn.LSTM(3, 4)(torch.zeros(5, 2, 2)), RuntimeError,
+         r"input.size\(-1\) must be equal to input_size. Expected 3, got 2"),
+        (lambda: nn.LSTM(3, 4)(torch.zeros(3)), ValueError, "Expected input to be 2D or 3D, got 1D instead"),
+        (lambda: nn.GRU(3, 4)(torch.zeros(5, 2, 3), torch.zeros(2, 2, 4)), RuntimeError,
+         r"Expected hidden size \(1, 2, 4\), got \[2, 2, 4\]"),
+        (lambda: nn.LSTM(3, 4, proj_size=2), NotImplementedError, "proj_size"),
+        (lambda: nn.RNN(3, 4, nonlinearity="sin"), ValueError, "Select from 'tanh' or 'relu'"),
+        (lambda: nn.RNN(3, 4, dropout=2.0), ValueError, "dropout should be a number in range"),
+        (lambda: nn.RNN(3, 4)([1]), TypeError, "packed sequences"),
+        (lambda: nn.RNNCell(3, 4)(torch.zeros(1, 2, 3)), ValueError, "Expected input to be 1D or 2D"),
+    ],
+)
+def test_messages(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_warning_of_dropout_in_one_layer():
+    with pytest.warns(UserWarning, match="all but last recurrent layer"):
+        nn.LSTM(3, 4, dropout=0.2)
