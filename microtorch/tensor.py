@@ -330,6 +330,7 @@ class Tensor:
         if self.node.op is not None:
             self.detach_()
         self.array = self.node.value = value.array
+        self.node.dev = value.node.dev
         self.node.storage = None
 
     @property

@@ -10,12 +10,17 @@ import os
 from typing import Any
 
 from ..device import device
+from ..dtypes import F32, F64
 from ..errors import DeviceError, message, unknown
 from .reference import KernelTable, Reference, definitions
 
 __all__ = ["KernelTable", "Reference", "available", "cpu", "definitions", "use"]
 
-cpu = Reference()  # the one CPU backend object; `use` changes its class, so every tensor follows
+# The CPU's backend objects; `use` changes their class, so every tensor follows
+cpu = Reference.rest = Reference()
+for _dtype in (F32, F64):
+    Reference.lanes[_dtype] = Reference()
+    Reference.lanes[_dtype].floating = True
 
 
 def available() -> dict[str, bool]:
@@ -36,7 +41,8 @@ def use(name: str) -> None:
         raise ValueError(f"no backend named '{name}'; the CPU backends are 'core' and 'reference'")
     if name == "core" and not core.is_available():
         raise RuntimeError(f"the C core is not available: {core.reason}")
-    cpu.choose(core.Core if name == "core" else Reference)
+    for backend in (cpu, *Reference.lanes.values()):
+        backend.choose(core.Core if name == "core" else Reference)
 
 
 def current() -> str:

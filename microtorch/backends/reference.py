@@ -57,6 +57,18 @@ class Reference:
 
     name = "reference"
     device = CPU
+    lanes: ClassVar[dict[Any, Reference]] = {}  # dtype -> the backend object for its arrays ...
+    rest: ClassVar[Reference]  # ... and the one for all other dtypes
+    floating = False  # is this the lane of a floating dtype that needs no promotion beside itself?
+
+    def of(self, dtype: Any) -> Reference:
+        """The backend object for arrays of ``dtype`` on this memory.
+
+        There is one for float32, one for float64, and one for everything else. Two nodes with the same ``dev`` thus agree in
+        device *and* dtype, so that the hot path of an op compares one pair of objects.
+        """
+        return self.lanes.get(dtype, self.rest)
+
     array = staticmethod(np.asarray)  # what makes a numpy scalar (the result of a 0-d ufunc) an array again
 
     def __getattr__(self, name: str) -> Any:
@@ -70,8 +82,9 @@ class Reference:
 
     def choose(self, kernels: type[Reference]) -> None:
         """Take the kernels from ``kernels`` (Reference or a subclass) from now on. Every op forgets what it looked up."""
+        floating = self.floating
         self.__dict__.clear()
-        self.__class__ = kernels
+        self.__class__, self.floating = kernels, floating
         for table in KernelTable.all:
             table.pop(self, None)
 

@@ -47,7 +47,7 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any] | None = None) ->
         op = op.family(len(inputs))
     dev = inputs[0].node.dev
     for x in inputs:
-        if x.node.dev is not dev:
+        if x.node.dev.device is not dev.device:
             raise device_error(op, inputs)
     target = None
     if op.result != "keep":
@@ -63,6 +63,8 @@ def apply(op: Op, inputs: Sequence[Any], attrs: dict[str, Any] | None = None) ->
         out = dev.array(out)
     if op.result in PROMOTED and out.dtype != target:
         out = out.astype(target)  # numpy widens small types in a few ufuncs; PyTorch never does
+    if out.dtype is not inputs[0].array.dtype:
+        dev = dev.of(out.dtype)
     nodes = tuple([x.node for x in inputs])
     t = new(Tensor)
     t.array, t.origin = out, None
@@ -99,6 +101,8 @@ def apply_one(op: Op, input: Any, attrs: dict[str, Any]) -> Any:
         raise op.explain(op, [input], attrs, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)
+    if out.dtype is not x.dtype:
+        dev = dev.of(out.dtype)
     t = new(Tensor)
     t.array, t.origin = out, None
     if a.needs and (m := mode.get()).grad and op.differentiable and out.dtype.kind == "f":
@@ -144,7 +148,7 @@ def constant_node(value: Any, dev: Any) -> Constant:
 def constant(array: Any, dev: Any = cpu) -> Any:
     """A Tensor on ``array`` (shared, not copied) without gradient."""
     t = new(Tensor)
-    t.array, t.origin, t.node = array, None, constant_node(array, dev)
+    t.array, t.origin, t.node = array, None, constant_node(array, dev.of(array.dtype))
     return t
 
 
@@ -251,10 +255,10 @@ def unary(op: Op) -> Callable[..., Any]:
     def method(input: Any) -> Any:
         try:
             x, a = input.array, input.node
-            d, dev = x.dtype, a.dev
+            dev = a.dev
         except AttributeError:  # not a tensor
             return apply(op, (input,))
-        if d is not F32 and d is not F64:
+        if not dev.floating:
             return apply(op, (input,))
         out = kernels[dev](x)
         if type(out) is not ndarray:
@@ -298,13 +302,14 @@ def binary(op: Op) -> Callable[..., Any]:
             elif not isinstance(other, plain):
                 return apply(op, (input, other))
         try:
-            x, a = input.array, input.node
-            d, dev = x.dtype, a.dev
+            a = input.node
+            dev = a.dev
         except AttributeError:  # not a tensor
             return apply(op, (input, other))
-        y, b = other.array, other.node
-        if d is not y.dtype or (d is not F32 and d is not F64) or dev is not b.dev:
+        b = other.node
+        if dev is not b.dev or not dev.floating:
             return apply(op, (input, other))
+        x, y = input.array, other.array
         try:
             out = kernels[dev](x, y)
         except ValueError as e:
@@ -337,14 +342,13 @@ def binary(op: Op) -> Callable[..., Any]:
     return named(method, op.name)
 
 
-_numbers: dict[Any, dict[float, Any]] = {F32: {}, F64: {}}  # constants made so far, per dtype
+_numbers: dict[Any, dict[float, Any]] = {lane: {} for lane in cpu.lanes.values()}  # constants made so far
 
 
 def number(value: Any, like: Any, floating: bool = False) -> Any:
     """A Python number beside a float tensor, as a 0-d constant kept for the next time (300 ns against 900)."""
-    d = like.array.dtype
-    cache = _numbers.get(d)
-    if cache is None or not value or like.node.dev is not cpu:  # -0.0 == 0.0, so zeros are not looked up
+    cache = _numbers.get(like.node.dev)
+    if cache is None or not value:  # -0.0 == 0.0, so zeros are not looked up
         return weak_number(value, like, floating)
     t = cache.get(value)
     if t is None:
