@@ -120,6 +120,7 @@ def test_a_lstm_learns_to_remember():
         (lambda: nn.LSTM(3, 4)(torch.zeros(3)), ValueError, "Expected input to be 2D or 3D, got 1D instead"),
         (lambda: nn.GRU(3, 4)(torch.zeros(5, 2, 3), torch.zeros(2, 2, 4)), RuntimeError,
          r"Expected hidden size \(1, 2, 4\), got \[2, 2, 4\]"),
+        (lambda: nn.LSTM(3, 4)(torch.zeros(0, 2, 3)), RuntimeError, "Expected sequence length to be larger than 0 in RNN"),
         (lambda: nn.LSTM(3, 4, proj_size=2), NotImplementedError, "proj_size"),
         (lambda: nn.RNN(3, 4, nonlinearity="sin"), ValueError, "Select from 'tanh' or 'relu'"),
         (lambda: nn.RNN(3, 4, dropout=2.0), ValueError, "dropout should be a number in range"),

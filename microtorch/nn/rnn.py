@@ -159,6 +159,8 @@ class RNNBase(Module):
             )
         batched = input.ndim == 3
         x = input.unsqueeze(1) if not batched else input.transpose(0, 1) if self.batch_first else input
+        if not len(x):
+            raise RuntimeError(message("Expected sequence length to be larger than 0 in RNN", f"input {tuple(input.shape)}"))
         start = self._start(x, hx, batched)
         last: list[Any] = []
         for layer in range(self.num_layers):
