@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from .differences import check
     from .picture import Graph, draw, draw_dot, make_dot
     from .render import RenderError
-    from .stepper import Stepper, step
+    from .stepper import Stepper, quiz, step
     from .table import trace
     from .tracing import GraphTooLarge, Trace
+    from .zooming import Zoom, expand, zoom
 
 __all__ = [
     "Graph",
@@ -26,12 +27,16 @@ __all__ = [
     "RenderError",
     "Stepper",
     "Trace",
+    "Zoom",
     "check",
     "draw",
     "draw_dot",
+    "expand",
     "make_dot",
+    "quiz",
     "step",
     "trace",
+    "zoom",
 ]
 
 _HOME = {
@@ -43,9 +48,13 @@ _HOME = {
     "check": "differences",
     "draw": "picture",
     "draw_dot": "picture",
+    "expand": "zooming",
     "make_dot": "picture",
+    "quiz": "stepper",
     "step": "stepper",
     "trace": "table",
+    "Zoom": "zooming",
+    "zoom": "zooming",
 }  # modules are named so that none hides a function: `viz.draw` is the function
 
 

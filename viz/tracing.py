@@ -132,6 +132,7 @@ class Trace:
         Raises TypeError for anything else, GraphError where no operation was recorded, and GraphTooLarge above
         ``most`` nodes.
         """
+        root = getattr(root, "root", root) if type(root).__name__ == "Zoom" else root
         node = node_of(root)
         if node is None:
             what = "a module" if hasattr(root, "named_parameters") else f"{type(root).__name__}"
