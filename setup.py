@@ -31,7 +31,7 @@ setup(
     package_data={
         "microtorch": ["py.typed"],
         "microtorch.vision": ["*.npz", "*.txt"],
-        "microtorch.viz": ["*.html", "*.css", "*.js", "*.svg"],
+        "microtorch.viz": ["page/*"],
     },
     cffi_modules=["ext/build_core.py:ffi"],
     options={"bdist_wheel": {"py_limited_api": "cp310"}},

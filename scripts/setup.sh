@@ -18,6 +18,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 cc=${CC:-}
 fingerprint() {
     pwd
+    echo "${MICROTORCH_REQUIRE:-}"
     echo "${PYTHON:-} $cc $(command -v gcc || :) $(command -v cc || :) $(command -v clang || :) $(command -v dot || :)"
     cat scripts/setup.sh setup.py pyproject.toml microtorch/version.py microtorch/formulas.py microtorch/expr.py \
         ext/*.py ext/*.h ext/*.c | cksum
@@ -53,6 +54,10 @@ can_venv "$python" || packages="$packages python$version-venv"
 [ -n "$(compiler)" ] || packages="$packages gcc libc6-dev"
 headers || packages="$packages python$version-dev"
 have dot || packages="$packages graphviz"
+# a browser only where it is asked for: it is large, and only the tests of the pages need it
+case ",${MICROTORCH_REQUIRE:-}," in *,browser,*)
+    have chromium && have chromedriver || packages="$packages chromium chromium-driver" ;;
+esac
 if [ -n "$packages" ] && have apt-get && [ "$(id -u)" = 0 ]; then
     say "installing with apt:$packages"
     export DEBIAN_FRONTEND=noninteractive

@@ -31,10 +31,9 @@ def _opencl():
 
 
 def _browser():
-    from microtorch import doctor
+    import browser
 
-    part = doctor.browser()
-    return "" if part.found else part.detail
+    return browser.missing()
 
 
 # each returns why the part is missing, or ""

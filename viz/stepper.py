@@ -13,7 +13,7 @@ from .picture import _given
 from .steps import add_steps
 from .tracing import Trace
 
-TEXTS = ("txt", "json", "md", "tex")
+TEXTS = ("html", "txt", "json", "md", "tex")
 FILMS = ("svg", "gif", "apng", "webp", "pdf")
 FORMATS = (*TEXTS, *FILMS)
 
@@ -21,8 +21,8 @@ FORMATS = (*TEXTS, *FILMS)
 class Stepper:
     """The steps of one computation: ``run()`` in a terminal, ``frames()`` as screens, ``save()`` as a file."""
 
-    def __init__(self, trace: Trace):
-        self.trace = trace
+    def __init__(self, trace: Trace, quiz: dict[str, Any] | None = None):
+        self.trace, self.quiz = trace, quiz
 
     def __len__(self) -> int:
         return len(self.trace.steps)
@@ -42,6 +42,7 @@ class Stepper:
     def save(self, path: str | os.PathLike[str], **look: Any) -> str:
         """Write all steps; the suffix decides the form. Returns the path.
 
+        .html                 the page: one file for any browser, without network
         .txt .json .md .tex   the screens, the trace, the table
         .svg                  a picture that moves by itself, in a page or a README
         .gif .apng .webp      a film; needs Pillow (pip install microtorch[anim])
@@ -64,7 +65,11 @@ class Stepper:
             raise TypeError(f"save({path!r}): {', '.join(look)} is for films ({', '.join('.' + f for f in FILMS)})")
         from .table import Table
 
-        if suffix == "txt":
+        if suffix == "html":
+            from .html import page
+
+            text = page(self.trace, self.quiz)
+        elif suffix == "txt":
             text = ("\n" + "─" * 80 + "\n").join(self.frames()) + "\n"
         elif suffix == "json":
             text = self.trace.to_json(indent=1)
@@ -75,8 +80,14 @@ class Stepper:
             file.write(text)
         return path
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: the page in a frame, and a picture where frames are not allowed."""
+        from .notebook import mimebundle
+
+        return mimebundle(self.trace, self.quiz, repr(self))
+
     def __repr__(self) -> str:
-        return f"<Stepper of {len(self)} steps; .run() in a terminal, .save('steps.txt')>"
+        return f"<Stepper of {len(self)} steps; .run() in a terminal, .save('steps.html') for a browser>"
 
 
 def step(loss: Any, params: Any = None, names: Any = None) -> Stepper:
@@ -85,11 +96,24 @@ def step(loss: Any, params: Any = None, names: Any = None) -> Stepper:
     Changes nobody's ``.grad``. Raises TypeError and GraphError as ``draw`` does, and GraphError where values that
     backward needs were freed or overwritten.
     """
-    trace = Trace.skeleton(loss, "step", most=10_000)
-    trace.fill(user_frame(sys._getframe(1)), _given(params, names), gradients=True)
+    return Stepper(_steps(loss, "step", sys._getframe(1), params, names))
+
+
+def quiz(loss: Any, seed: Any = None, params: Any = None, names: Any = None) -> Stepper:
+    """The stepper as a quiz: ``viz.quiz(loss).save("quiz.html")`` hides each contribution until it is predicted.
+
+    With ``seed`` (a student's number or name) the leaves of a scalar graph get values of that student's own: the signs
+    stay, the sizes change. Raises as ``step`` does.
+    """
+    return Stepper(_steps(loss, "quiz", sys._getframe(1), params, names), {"seed": seed})
+
+
+def _steps(loss: Any, function: str, frame: Any, params: Any, names: Any) -> Trace:
+    trace = Trace.skeleton(loss, function, most=10_000)
+    trace.fill(user_frame(frame), _given(params, names), gradients=True)
     add_steps(trace)
     if not any(s["phase"] == "backward" for s in trace.steps):
         gone = any(word in trace.note for word in ("overwritten", "freed"))
-        fix = "call step(loss) before optimizer.step(), or compute the loss again" if gone else ""
-        raise errors.GraphError(errors.message(f"step(): {trace.note or 'no gradient can be computed'}", fix=fix))
-    return Stepper(trace)
+        fix = f"call {function}(loss) before optimizer.step(), or compute the loss again" if gone else ""
+        raise errors.GraphError(errors.message(f"{function}(): {trace.note or 'no gradient can be computed'}", fix=fix))
+    return trace

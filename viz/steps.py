@@ -180,9 +180,7 @@ def power(a: str, b: str) -> str:
 def rule(trace: Trace, names: list[str], known: list[Any], i: int, position: int, g: Any) -> tuple[str, str]:
     """The contribution of node i to its operand, with names and with numbers (only where all of them are numbers)."""
     t = trace.nodes[i]
-    text = t.rules[position] if position < len(t.rules) else ""
-    if not text:
-        text = "g"
+    text = rule_of(trace, t, position) or "g"
     letters = {LETTERS[k]: names[j] for k, j in enumerate(t.inputs) if k < len(LETTERS)}
     if t.op == "linear":  # whose rule calls its weight w
         letters["w"] = names[t.inputs[1]]
@@ -199,6 +197,17 @@ def rule(trace: Trace, names: list[str], known: list[Any], i: int, position: int
     symbolic = _written(text, {k: _wrap(v) for k, v in letters.items()})
     numeric = _written(text, values) if all(values.get(k) for k in needed) else ""
     return symbolic, numeric
+
+
+def rule_of(trace: Trace, t: TraceNode, position: int) -> str:
+    """The rule of an operand as in the formula table; a power with a number as exponent is written out: ``g * 2 * x``."""
+    text = t.rules[position] if position < len(t.rules) else ""
+    exponent = trace.nodes[t.inputs[1]].value if t.op == "pow" and position == 0 else None
+    if exponent is None or exponent.number is None or trace.nodes[t.inputs[1]].role != "constant":
+        return text
+    n = float(exponent.number)
+    special = {0.0: "0 * g", 1.0: "g", 2.0: "g * 2 * x", -1.0: "-g * x ** -2"}
+    return special.get(n, f"{'-' if n < 0 else ''}g * {abs(n):g} * x ** {n - 1:g}")
 
 
 def _written(text: str, values: dict[str, str]) -> str:
