@@ -28,9 +28,11 @@ class Scalar(Node):
 
     __slots__ = ("_label", "op")
 
-    if TYPE_CHECKING:  # the operators, which are generated below; other methods are covered by __getattr__
+    if TYPE_CHECKING:  # the operators, which are generated below; and all other methods
 
         def _operator(self, other: Any) -> Scalar: ...
+
+        def __getattr__(self, name: str) -> Any: ...
 
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operator
         __pow__ = __rpow__ = _operator
@@ -161,9 +163,6 @@ class Scalar(Node):
 
     def __ge__(self, other: Any) -> Any:
         return self.value >= _value(other) if _comparable(other) else NotImplemented
-
-    def __getattr__(self, name: str) -> Any:
-        raise errors.unknown("'Scalar' object", name, lambda: dir(Scalar))
 
     @staticmethod
     def stack(scalars: Iterable[Any], dtype: Any = None) -> Tensor:

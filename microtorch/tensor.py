@@ -110,9 +110,11 @@ class Tensor:
     __array_priority__ = 1000  # so that numpy leaves ndarray * tensor to us
     __hash__ = object.__hash__
 
-    if TYPE_CHECKING:  # the operators, which ops.install puts here; other methods are covered by __getattr__
+    if TYPE_CHECKING:  # the operators, which ops.install puts here; and all other methods
 
         def _operator(self, other: Any) -> Tensor: ...
+
+        def __getattr__(self, name: str) -> Any: ...
 
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operator
         __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __mod__ = __floordiv__ = __and__ = __or__ = __xor__ = _operator
@@ -445,9 +447,6 @@ class Tensor:
         if not spec and (self.array.ndim or type(self) is not Tensor):
             return str(self)
         return printing.tensor_format(self.array, spec, cls=type(self).__name__)
-
-    def __getattr__(self, name: str) -> Any:
-        raise errors.unknown(f"'{type(self).__name__}' object", name, lambda: dir(type(self)))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node.op is not None:

@@ -166,13 +166,25 @@ def test_classes_are_pytorchs():
         (torch.utils.data, "DataLaoder", "DataLoader"), (torch.linalg, "slove", "solve"),
         (torch.cuda, "is_availabel", "is_available"),
         (torch.testing, "assert_closee", "assert_close"), (torch.special, "expti", "expit"),
-        (torch.ones(2), "rehsape", "reshape"), (torch.ones(2), "requires_gard", "requires_grad"), (Scalar(1.0), "tanhh", "tanh"),
     ],
     ids=str,
 )  # fmt: skip
 def test_misspelt_names(owner, misspelt, meant):
     with pytest.raises(AttributeError, match=rf"'{misspelt}'.*Did you mean '{meant}'"):
         getattr(owner, misspelt)
+
+
+@pytest.mark.parametrize(
+    ("owner", "misspelt", "meant"),
+    [(torch.ones(2), "rehsape", "reshape"), (torch.ones(2), "requires_gard", "requires_grad"), (Scalar(1.0), "tanhh", "tanh")],
+    ids=str,
+)
+def test_misspelt_names_of_tensors(owner, misspelt, meant, capsys):
+    """Python itself offers the nearest name where it prints the error; a __getattr__ would slow every attribute down."""
+    with pytest.raises(AttributeError, match=misspelt) as caught:
+        getattr(owner, misspelt)
+    sys.__excepthook__(caught.type, caught.value, caught.tb)
+    assert f"Did you mean: '{meant}'?" in capsys.readouterr().err
 
 
 def test_misspelt_names_of_a_module():

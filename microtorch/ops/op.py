@@ -12,6 +12,7 @@ A contribution may have the broadcast shape: the engine sums it down to the inpu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,22 +115,26 @@ class Op:
 
         return apply(self, inputs, attrs or None)
 
-    def __getattr__(self, name: str) -> Any:
-        # compiled when first needed: `derivatives` (the vjps as functions), and for Scalars the value and the vjps on floats
-        static = "".join(f", {k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items())
-        if name == "derivatives":
-            value: Any = tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
-        elif name == "scalar":
-            value = expr.compile_scalar(self.formula, ", ".join(LETTERS[: len(self.vjps)]) + static, self.name)
-        elif name == "scalar_derivatives":
-            inputs = ", ".join(LETTERS[: len(self.vjps)])
-            value = tuple(
-                [v and expr.compile_scalar(v.text, f"g, out, {inputs}{static}", f"{self.name} vjp") for v in self.vjps]
-            )
-        else:
-            raise AttributeError(f"Op has no attribute '{name}'")
-        setattr(self, name, value)
-        return value
+    # compiled when first needed (cached_property, not __getattr__: a class with that reads every attribute four times slower)
+    @cached_property
+    def derivatives(self) -> tuple[Any, ...]:
+        """The vjps as functions on arrays or Tensors."""
+        return tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
+
+    @cached_property
+    def scalar(self) -> Callable[..., float]:
+        """The value as a function of floats."""
+        return expr.compile_scalar(self.formula, self._parameters(), self.name)
+
+    @cached_property
+    def scalar_derivatives(self) -> tuple[Any, ...]:
+        """The vjps as functions of floats."""
+        parameters = f"g, out, {self._parameters()}"
+        return tuple([v and expr.compile_scalar(v.text, parameters, f"{self.name} vjp") for v in self.vjps])
+
+    def _parameters(self) -> str:
+        static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items()]
+        return ", ".join([*LETTERS[: len(self.vjps)], *static])
 
 
 class VjpTable(KernelTable):
