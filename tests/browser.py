@@ -90,6 +90,13 @@ class Browser:
         """The value of an expression in the page; ``arguments[0]`` is the first argument."""
         return self.call("POST", "/execute/sync", {"script": f"return ({expression})", "args": list(arguments)})
 
+    def frame(self, selector=None):
+        """Go into a frame, or back to the page."""
+        inner = None
+        if selector is not None:
+            inner = self.call("POST", "/element", {"using": "css selector", "value": selector})
+        self.call("POST", "/frame", {"id": inner})
+
     def text(self, selector):
         """What an element shows; nothing where it is not shown."""
         return self.js("(e => e?.checkVisibility() ? e.innerText : '')(document.querySelector(arguments[0]))", selector)

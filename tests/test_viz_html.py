@@ -50,6 +50,15 @@ def mlp():
     return nn.MSELoss()(net(torch.randn(3, 2)), torch.randn(3, 1))
 
 
+def classify():
+    """Logits with a bias that is broadcast, and a softmax: its loss and its logits."""
+    torch.manual_seed(0)
+    x, w, b = torch.randn(3, 2), torch.randn(2, 3, requires_grad=True), torch.randn(3, requires_grad=True)
+    m = x @ w
+    z = m + b
+    return (z.softmax(-1) ** 2).sum(), m, b
+
+
 def chain(values):
     """A scalar graph with that many values, not in a loop's line, so that it is drawn in full where it can be."""
     y = Scalar(0.5)
@@ -180,11 +189,15 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     out = {}
     made = {"neuron": neuron()[0], "diamond": diamond()[0], "mlp": mlp(), "chain": chain(140), "evil": evil()}
+    made["classify"] = classify()[0]
     for name, root in made.items():
         out[name] = viz.step(root).save(folder / f"{name}.html")
     out["quiz"] = viz.quiz(neuron()[0], seed=7).save(folder / "quiz.html")
     table = javascript.table(formulas.TABLE)
     (folder / "table.html").write_text(f"<!DOCTYPE html><script>{table}</script>", encoding="utf-8")
+    bundle = viz.step(made["neuron"])._repr_mimebundle_()["text/html"]
+    (folder / "notebook.html").write_text(f"<!DOCTYPE html><body>{bundle}{bundle}", encoding="utf-8")
+    out["notebook"] = str(folder / "notebook.html")
     out["table"] = str(folder / "table.html")
     return out
 
@@ -483,14 +496,14 @@ CONTRAST = """(() => {
 
 
 @in_browser
-@pytest.mark.parametrize("name", ["neuron", "mlp"])
+@pytest.mark.parametrize("name", ["neuron", "mlp", "classify"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_text_can_be_read(show, name, theme):
     b = show(name)
     if theme == "dark":
         b.keys("d")
         assert b.js("getComputedStyle(document.body.parentElement).backgroundColor") == "rgb(20, 23, 28)"
-    for keys in (["home"], ["end"], ["f"], ["f", "left", "w"]):
+    for keys in (["home"], ["end"], ["f"], ["f", "left", "w"], ["w", "z"]):
         b.keys(*keys)
         found = b.js(CONTRAST)
         assert len(found) > 40
@@ -540,6 +553,45 @@ def test_the_page_fits_the_screen(show, name, size):
         assert b.js("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('#check'))")
         scale = b.js("(e => e.getBoundingClientRect().width / +e.dataset.w)(document.querySelector('#svg'))")
         assert 10 * scale >= 6  # the smallest text has 10 points
+
+
+@in_browser
+def test_zoom_into_a_tensor_op(show):
+    loss, m, _ = classify()
+    trace = viz.step(loss).trace
+    step = next(k for k, s in enumerate(trace.steps) if s["kind"] == "op" and trace.nodes[s["node"]].op == "matmul")
+    b = show("classify", f"#{step + 1}")
+
+    def written():
+        return b.js("[...document.querySelectorAll('#written p')].map(p => p.textContent)")
+
+    def marked(name):
+        return b.js(f"[...document.querySelectorAll('#side td.{name}')].map(t => t.textContent)")
+
+    b.keys("z")
+    for keys, place in (([], (1, 1)), (["right"], (1, 2)), (["up"], (0, 2)), (["up"], (0, 2)), (["left", "left"], (0, 0))):
+        b.keys(*keys)
+        wanted = [line.split("[", 1)[1] if "[" in line else line for line in viz.expand(m, place).forward_lines()]
+        assert [line.strip() for line in wanted] == [w.split("[", 1)[1] if "[" in w else w for w in written()]
+        assert len(marked("meets")) == 4 and len(marked("chosen")) == 1
+    assert at(b) == step + 1
+    b.keys("end", "pageup", "pageup")
+    places = [k for k, s in enumerate(trace.steps) if s["kind"] == "contribution" and trace.nodes[s["node"]].shape == [3]]
+    while at(b) != places[0] + 1:
+        b.keys("pagedown" if at(b) <= places[0] else "pageup")
+    assert len(marked("meets")) == 3  # b was broadcast over three rows, so three gradients meet
+    assert written()[0].count("∂") == 8 and written()[-1].startswith("= ")
+
+
+@in_browser
+def test_in_the_frame_of_a_notebook(show):
+    b = show("notebook")
+    b.until("[...document.images].every(i => i.hidden)")
+    b.frame("iframe")
+    b.click("#b-next")
+    b.keys("right", "b")
+    assert at(b) == 11 and b.text("#phase") == "BACKWARD"
+    b.frame()
 
 
 @in_browser

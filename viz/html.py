@@ -25,6 +25,7 @@ from typing import Any
 from microtorch import expr, formulas
 
 from . import javascript, style
+from .grids import grids
 from .scene import Scene, scene
 from .steps import LETTERS, _numbers, _written, display_names, expression, remark, rule_of
 from .tracing import Array, Trace, TraceNode
@@ -130,7 +131,7 @@ def _data(trace: Trace, drawn: Scene) -> dict[str, Any]:
         "nodes": nodes,
         "steps": steps,
         "files": files,
-        "zoom": getattr(trace, "zoom", None),
+        "zoom": {} if live else grids(trace),
     }
 
 

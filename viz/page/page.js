@@ -7,7 +7,7 @@ const root = document.documentElement, N = D.nodes, S = D.steps, SVG = "http://w
 const FIRST = S.findIndex(s => s.k === "seed");
 const PRODUCTS = 64;
 
-let at = 0, timer = 0, tool = "", picked = -1, lone = -1, quiz = !!D.quiz, found = "";
+let at = 0, timer = 0, tool = "", picked = -1, lone = -1, cell = -1, quiz = !!D.quiz, found = "";
 const answers = new Map();
 const asked = new Set(D.quiz ? D.quiz.ask : S.flatMap((s, k) => s.c != null ? [k] : []));
 
@@ -201,7 +201,8 @@ function fit() {
   const svg = $("svg"), w = +svg.dataset.w, hgt = +svg.dataset.h, room = $("graph");
   const rem = parseFloat(getComputedStyle(root).fontSize), pad = 2.2 * rem;
   const scale = Math.min((room.clientWidth - pad) / w, (room.clientHeight - pad / 2) / hgt, 1.9 * rem / 16);
-  const used = tool === "paths" || scale > 0.62 ? scale : 0.8;
+  const least = root.classList.contains("presenter") ? 0.045 * rem : scale > 0.62 ? 0 : 0.8;
+  const used = tool === "paths" ? scale : Math.max(scale, least);
   svg.setAttribute("width", w * used);
   svg.setAttribute("height", hgt * used);
 }
@@ -402,6 +403,7 @@ function open(name) {
 function panel() {
   const side = $("side");
   side.hidden = !tool;
+  side.className = tool;
   root.classList.toggle("tooled", !!tool);
   requestAnimationFrame(() => { fit(); follow(); });
   if (!tool) return side.replaceChildren();
@@ -476,10 +478,46 @@ function paths() {
     if (st.l != null && st.e) put(texts.get(st.e)?.con, `× ${num(st.l)}`);
   });
 }
+// One cell of a tensor op: what met in it, forward (an op's step) or backward (a contribution's step).
+function zoomed() {
+  const step = now.steps[at], i = step.k === "c" ? step.from : step.n, z = D.zoom[i];
+  const list = !z ? null : step.k === "c" ? z.b[step.p] : step.k === "op" ? z.f : null;
+  return list && { step, i, z, list, columns: (N[step.n].s || [1]).at(-1) };
+}
 function zoom() {
-  const offered = D.zoom?.[at];
-  if (!offered) return [h("p", {}, D.live ? "Nothing to zoom into: every value here is already a single number." : "There is nothing to zoom into at this step.")];
-  return offered.map(part => h("div", {}, h("h3", {}, part.title || ""), (part.lines || []).map(line => math("", line)), h("div", { class: "arrays" }, (part.arrays || []).map(a => array(a.title, a.value, a)))));
+  const about = zoomed(), flat = v => v == null ? [] : typeof v === "number" ? [v] : [v.f].flat(9);
+  if (!about) {
+    const words = D.live ? "Nothing to zoom into: every value here is already a single number."
+      : S[at].k === "leaf" || S[at].k === "seed" ? "There is nothing to zoom into at this step: go to an operation."
+        : "This operation is too large to be spelled out in a page. In Python, viz.expand(tensor, (0, 0)) does it for one element.";
+    return [h("p", {}, words)];
+  }
+  const { step, i, z, list } = about, back = step.k === "c";
+  if (cell < 0 || cell >= list.length) cell = Math.floor(list.length / 2);
+  const [lines, reads] = list[cell];
+  const grid = (title, values, n, marked, isGrad, chosen) => {
+    const columns = (n.s || [1]).at(-1) || 1, rows = [];
+    for (let k = 0; k < values.length; k += columns) rows.push(values.slice(k, k + columns));
+    return h("div", { class: isGrad ? "array g" : "array" }, h("p", {}, h("b", {}, title), " " + shape(n)), h("table", {}, rows.map((r, y) => h("tr", {}, r.map((v, x) => {
+      const k = y * columns + x, on = marked.includes(k);
+      return h("td", { class: chosen ? on ? "chosen" : "pick" : on ? "meets" : "rests", ...chosen ? { onclick: () => { cell = k; panel(); } } : {} }, short(v));
+    })))));
+  };
+  const parts = N[i].i.map((j, p) => back && !reads[p]?.length ? "" : grid(z.ins[p], flat(now.V[j]), N[j], reads[p] || []));
+  const result = back ? step.A ?? step.c : now.V[i];
+  if (back) parts.unshift(grid(`∂${N[D.root].n}/∂${N[i].n}`, flat(N[i].G), N[i], reads.at(-1) || [], true));
+  const last = lines.findLastIndex(line => /^\+?=/.test(line));
+  const arrow = h("span", { class: "sign" }, "→"), name = back ? `∂${N[D.root].n}/∂${z.ins[step.p]}` : N[i].n;
+  return [h("p", { class: "soft" }, `${N[i].n} = ${N[i].x}`), h("div", { class: "arrays" }, parts, arrow, grid(name, flat(result), N[step.n], [cell], back, true)),
+    h("div", { id: "written" }, lines.map((line, k) => math(k === 0 ? "" : k === last ? "sum small" : "soft", line))),
+    h("p", { class: "soft" }, "The arrow keys move the cell; PageUp and PageDown go on stepping.")];
+}
+function walk(by, across) {
+  const about = zoomed();
+  if (!about) return false;
+  const next = cell + (across ? by * about.columns : by);
+  if (next >= 0 && next < about.list.length) { cell = next; panel(); }
+  return true;
 }
 
 // ---- one step -----------------------------------------------------------------------------------------------------
@@ -505,6 +543,7 @@ function render() {
 }
 function go(k) {
   if (!(k >= 0 && k < S.length)) return;
+  if (k !== at) cell = -1;
   at = k;
   if (tool === "zoom") panel();
   render();
@@ -545,7 +584,7 @@ $("help").append(h("h2", {}, "Keys"), h("dl", {}, KEYS.map(([k, words]) => [h("d
   h("p", {}, "A click on a value goes to the next step that touches it. The address ends in the step: #12."), h("form", { method: "dialog" }, h("button", {}, "Close")));
 const toggle = name => { root.classList.toggle(name); fit(); render(); requestAnimationFrame(() => { fit(); follow(); }); };
 const actions = {
-  ArrowRight: next, PageDown: next, ArrowLeft: () => go(at - 1), PageUp: () => go(at - 1), Home: () => go(0), End: () => go(S.length - 1),
+  ArrowRight: () => tool === "zoom" && walk(1) || next(), PageDown: next, ArrowLeft: () => tool === "zoom" && walk(-1) || go(at - 1), PageUp: () => go(at - 1), Home: () => go(0), End: () => go(S.length - 1),
   " ": play, b: () => go(FIRST), q: () => { quiz = !quiz; render(); if (!quiz && document.activeElement?.closest?.(".ask")) $("b-next").focus(); },
   d: () => toggle("dark"), p: () => toggle("presenter"), w: () => open("whatif"), f: () => open("paths"), z: () => open("zoom"),
   "/": () => { $("find").hidden = false; put($("find-said"), ""); $("find-name").value = found; $("find-name").select(); },
@@ -554,6 +593,7 @@ const actions = {
   ArrowDown: () => one(1), ArrowUp: () => one(-1),
 };
 function one(by) {
+  if (tool === "zoom") walk(by, true);
   if (tool !== "paths") return;
   const { found } = allPaths(picked);
   if (found.length) { lone = (lone + by + found.length + (lone < 0 && by < 0 ? 1 : 0)) % found.length; panel(); graph(); }
@@ -569,7 +609,7 @@ document.addEventListener("keydown", e => {
     if (t.value && e.key.length > 1 || NUMERIC.test(e.key) || e.key === " ") return;
   }
   if (t.tagName === "BUTTON" && e.key === " ") return;
-  if ((e.key === "ArrowDown" || e.key === "ArrowUp") && tool !== "paths") return;
+  if ((e.key === "ArrowDown" || e.key === "ArrowUp") && tool !== "paths" && tool !== "zoom") return;
   e.preventDefault();
   act();
 });
