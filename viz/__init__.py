@@ -13,7 +13,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .crash import draw_error, draw_errors
     from .differences import check
+    from .explain import explain_grad
     from .picture import Graph, draw, draw_dot, make_dot
     from .render import RenderError
     from .stepper import Stepper, quiz, step
@@ -31,7 +33,10 @@ __all__ = [
     "check",
     "draw",
     "draw_dot",
+    "draw_error",
+    "draw_errors",
     "expand",
+    "explain_grad",
     "make_dot",
     "quiz",
     "step",
@@ -48,7 +53,10 @@ _HOME = {
     "check": "differences",
     "draw": "picture",
     "draw_dot": "picture",
+    "draw_error": "crash",
+    "draw_errors": "crash",
     "expand": "zooming",
+    "explain_grad": "explain",
     "make_dot": "picture",
     "quiz": "stepper",
     "step": "stepper",
