@@ -63,7 +63,8 @@ def run(
             elif node not in wanted:
                 continue
         elif F is None:  # a Scalar: every one shows its gradient, and its step is generated (scalar.py)
-            node.grad = g if node.grad is None else node.grad + g
+            held = node.grad
+            node.grad = g if held is None else held + g
             if op is None:
                 continue
             if plain and hooks is None and op.joint is None:
@@ -77,11 +78,12 @@ def run(
             if op.reads_anything:
                 raise freed_error(node)
             saved = inputs
-        contributions: list[Any] | None = [] if observe is not None or hooks is not None else None
+        contributions: list[Any] | None = None if plain and hooks is None else []
+        value = out = node.value
         if op.joint is not None or F is None:
             contributions = op.joint(graph or F, g, node) if op.joint is not None else node.pull(g, graph)  # type: ignore[attr-defined]
         else:
-            out, attrs = node.value, node.attrs
+            attrs = node.attrs
             if graph is None:
                 vjps = op.vjp_kernels[F]
             else:
@@ -116,9 +118,8 @@ def run(
             for x, d in zip(inputs, contributions, strict=True):
                 if d is not None:
                     grads[x] = grads[x] + d if x in grads else d
-        if not retain and node.dev is not None:
+        if not retain and F is not None:
             node.saved = None  # "freed"; small values stay, they cost less than the node, and pictures can show them
-            value = node.value
             if type(value) is not tuple and value.size > 256:
                 node.value = (value.shape, value.dtype)
     return captured

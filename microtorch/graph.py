@@ -231,22 +231,23 @@ class Handle:
 
 
 # ---- walking ------------------------------------------------------------------------------------------------------
-def reachable(roots: Iterable[Node], constants: bool = False) -> set[Node]:
-    """The roots and all they depend on: through nodes that need gradient, or through all with ``constants``."""
-    seen = set(roots)
-    stack = list(seen)
-    while stack:
-        for x in stack.pop().inputs:
-            if x not in seen and (x.needs or constants):
+def reachable(roots: Iterable[Node], constants: bool = False) -> list[Node]:
+    """The roots and all they depend on, each once: through nodes that need gradient, or through all with ``constants``."""
+    found = list(dict.fromkeys(roots))
+    seen = set(found)
+    for node in found:  # the list grows while it is walked
+        for x in node.inputs:
+            if (x.needs or constants) and x not in seen:
                 seen.add(x)
-                if x.inputs:
-                    stack.append(x)
-    return seen
+                found.append(x)
+    return found
 
 
 def in_order(roots: Iterable[Node], constants: bool = False) -> list[Node]:
     """``reachable``, oldest first: a topological order, because inputs are older than what uses them."""
-    return sorted(reachable(roots, constants), key=by_seq)
+    found = reachable(roots, constants)
+    found.sort(key=by_seq)
+    return found
 
 
 by_seq = attrgetter("seq")

@@ -20,7 +20,6 @@ __all__ = ["KernelTable", "Reference", "available", "cpu", "definitions", "use"]
 cpu = Reference.rest = Reference()
 for _dtype in (F32, F64):
     Reference.lanes[_dtype] = Reference()
-    Reference.lanes[_dtype].floating = True
 
 
 def available() -> dict[str, bool]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from types import MethodType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -59,7 +59,6 @@ class Reference:
     device = CPU
     lanes: ClassVar[dict[Any, Reference]] = {}  # dtype -> the backend object for its arrays ...
     rest: ClassVar[Reference]  # ... and the one for all other dtypes
-    floating = False  # is this the lane of a floating dtype that needs no promotion beside itself?
 
     def of(self, dtype: Any) -> Reference:
         """The backend object for arrays of ``dtype`` on this memory.
@@ -76,15 +75,14 @@ class Reference:
         if kernel is None:
             if name not in definitions:
                 raise AttributeError(f"the {self.name} backend has no kernel '{name}'")
-            kernel = partial(definition(name), self)
+            kernel = MethodType(definition(name), self)
         setattr(self, name, kernel)
         return kernel
 
     def choose(self, kernels: type[Reference]) -> None:
         """Take the kernels from ``kernels`` (Reference or a subclass) from now on. Every op forgets what it looked up."""
-        floating = self.floating
         self.__dict__.clear()
-        self.__class__, self.floating = kernels, floating
+        self.__class__ = kernels
         for table in KernelTable.all:
             table.pop(self, None)
 

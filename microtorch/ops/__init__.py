@@ -258,7 +258,7 @@ def unary(op: Op) -> Callable[..., Any]:
             dev = a.dev
         except AttributeError:  # not a tensor
             return apply(op, (input,))
-        if not dev.floating:
+        if dev is cpu:  # the lane of integers, bools and halves
             return apply(op, (input,))
         out = kernels[dev](x)
         if type(out) is not ndarray:
@@ -307,7 +307,7 @@ def binary(op: Op) -> Callable[..., Any]:
         except AttributeError:  # not a tensor
             return apply(op, (input, other))
         b = other.node
-        if dev is not b.dev or not dev.floating:
+        if dev is not b.dev or dev is cpu:  # device or dtype differ, or it is the lane of integers, bools and halves
             return apply(op, (input, other))
         x, y = input.array, other.array
         try:

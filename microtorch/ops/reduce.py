@@ -29,6 +29,9 @@ def keep(F: Any, g: Any, x: Any, dim: Any) -> Any:
 
 def spread(F: Any, g: Any, x: Any, dim: Any) -> Any:
     """``g`` of a reduction over ``dim``, laid over the shape of ``x`` again."""
+    if type(g) is np.ndarray and g.ndim == 0:  # the common case, at a third of the time: one number with steps of 0
+        shape = x.shape
+        return np.ndarray(shape, g.dtype, g, 0, (0,) * len(shape))
     return F.expand(g if g.ndim == 0 else keep(F, g, x, dim), shape=x.shape)
 
 
@@ -306,7 +309,7 @@ PICKS = {
 
 def result_type(name: str) -> Any:
     """PyTorch's named pair of values and indices (torch.return_types)."""
-    pair = namedtuple(name, ["values", "indices"])  # noqa: PYI024  (the name is only known here)
+    pair = namedtuple(name, ["values", "indices"])
 
     class Pair(pair):  # type: ignore[misc, valid-type]
         __slots__ = ()
