@@ -168,7 +168,7 @@ def test_arithmetic_is_silent_even_where_warnings_are_errors():
 
 
 def test_import_stays_lean():
-    """How long it takes, `python -m benchmarks import` measures; here, that nothing has crept in: a third of numpy's modules."""
+    """How long it takes, `python -m benchmarks import` measures; here, that nothing has crept in."""
     count = "import sys; before = set(sys.modules); import {0}; print(len(set(sys.modules) - before))"
     ours, numpys = (int(run(count.format(name))) for name in ("microtorch", "numpy"))
     assert ours - numpys < numpys / 2, (ours, numpys)
