@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .differences import check
     from .explain import explain_grad
     from .picture import Graph, draw, draw_dot, make_dot
+    from .recording import diff, record
     from .render import RenderError
     from .stepper import Stepper, quiz, step
     from .table import trace
@@ -31,6 +32,7 @@ __all__ = [
     "Trace",
     "Zoom",
     "check",
+    "diff",
     "draw",
     "draw_dot",
     "draw_error",
@@ -39,6 +41,7 @@ __all__ = [
     "explain_grad",
     "make_dot",
     "quiz",
+    "record",
     "step",
     "trace",
     "zoom",
@@ -51,6 +54,7 @@ _HOME = {
     "Stepper": "stepper",
     "Trace": "tracing",
     "check": "differences",
+    "diff": "recording",
     "draw": "picture",
     "draw_dot": "picture",
     "draw_error": "crash",
@@ -59,6 +63,7 @@ _HOME = {
     "explain_grad": "explain",
     "make_dot": "picture",
     "quiz": "stepper",
+    "record": "recording",
     "step": "stepper",
     "trace": "table",
     "Zoom": "zooming",
