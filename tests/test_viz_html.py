@@ -109,6 +109,15 @@ def test_the_policy_allows_the_one_script_and_the_one_style():
 @pytest.mark.needs("dot")
 def test_the_same_graph_makes_the_same_bytes():
     assert page(viz.step(neuron()[0]).trace) == page(viz.step(neuron()[0]).trace)
+    assert page(viz.step(mlp()).trace) == page(viz.step(mlp()).trace)
+
+
+def test_numbers_stand_at_their_first_use_whatever_ran_before():
+    def order():
+        x = torch.tensor([1.0, 2.0], requires_grad=True)
+        return [(n.role, n.name, n.inputs) for n in viz.step((x * 37 + x * 41).sum()).trace.nodes]
+
+    assert order() == order() and order()[0][0] == "parameter"
 
 
 @pytest.mark.needs("dot")

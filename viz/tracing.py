@@ -153,7 +153,7 @@ class Trace:
                 )
             )
         self = cls()
-        self._graph = nodes = in_order([node], constants=True)
+        self._graph = nodes = _numbers_at_first_use(in_order([node], constants=True))
         if most is not None and len(nodes) > most:
             raise too_large(sum(1 for n in nodes if n.op is not None or n.needs or n.shape), most // 25)
         index = {n: i for i, n in enumerate(nodes)}
@@ -322,6 +322,16 @@ class Trace:
             "files": self.files,
         }
         return json.dumps(_plain(data), ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def _numbers_at_first_use(nodes: list[Node]) -> list[Node]:
+    """The engine keeps the node of a number for the next graph that uses it; its place must not tell of graphs before."""
+    out: dict[Node, None] = {}
+    for n in nodes:
+        if n.op is not None or n.needs or n.shape or n.code is not None:
+            out.update(dict.fromkeys(n.inputs))
+            out[n] = None
+    return list(out)
 
 
 def _role(n: Node, shape: list[int]) -> str:
