@@ -89,3 +89,7 @@ def __getattr__(name: str) -> _Any:
 
 def __dir__() -> list[str]:
     return [*__all__, *(name for name in globals() if name.startswith("__"))]
+
+
+if _os.environ.get("MICROTORCH_VIZ", "0") not in ("", "0"):  # show the stepper of any program when it ends
+    _importlib.import_module(f"{__name__}.viz.watching").watch_program(_os.environ["MICROTORCH_VIZ"])

@@ -31,7 +31,7 @@ def _finish(array: Any, device: Any, requires_grad: bool) -> Tensor:
     return t.requires_grad_() if requires_grad else t
 
 
-# ---- from data -----------------------------------------------------------------------------------------------------------
+# ---- from data -----------------------------------------------------------------------------------------------------
 @_export
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A tensor with a copy of ``data``: a number, nested lists, a numpy array, or a tensor.
@@ -159,7 +159,7 @@ for _name, _kind in ops.reduce.TORCH_TYPES.items():
     _export(_Typed(_kind, dtypes.FROM_NUMPY[np.dtype(_name)]), f"{_kind}Tensor")
 
 
-# ---- filled -----------------------------------------------------------------------------------------------------------------
+# ---- filled --------------------------------------------------------------------------------------------------------
 Make = Callable[..., Any]
 
 
@@ -293,7 +293,7 @@ def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
     return constant(np.stack(np.triu_indices(row, offset, col)).astype(np.int64))
 
 
-# ---- random ---------------------------------------------------------------------------------------------------------------------
+# ---- random --------------------------------------------------------------------------------------------------------
 @_export
 class Generator(generator.Generator):
     """A source of random numbers of one's own: ``torch.Generator().manual_seed(0)``, for ``generator=``."""

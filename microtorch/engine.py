@@ -181,7 +181,7 @@ def as_gradient(hook: Any, result: Any, like: Any) -> Any:
     return result
 
 
-# ---- hooks --------------------------------------------------------------------------------------------------------------
+# ---- hooks ---------------------------------------------------------------------------------------------------------
 def before(node: Node, g: Any) -> Any:
     """Run the hooks that see, and may replace, a node's complete gradient; keep it if ``retain_grad`` asked for it."""
     hooks = node.hooks
@@ -219,7 +219,7 @@ def after(node: Node, g: Any, contributions: list[Any]) -> list[Any]:
     return contributions
 
 
-# ---- errors ---------------------------------------------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------------------------
 def freed_error(node: Node) -> Exception:
     return errors.GraphError(
         errors.message(

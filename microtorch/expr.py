@@ -126,7 +126,7 @@ def _wrap(node: ast.expr, d: Dialect, level: int) -> str:
     return text if binds >= level else f"({text})"
 
 
-# ---- dialects -----------------------------------------------------------------------------------------------------
+# ---- dialects ------------------------------------------------------------------------------------------------------
 PYTHON = Dialect(
     call=lambda f, a: f"F.{f}({', '.join(a)})",
     where=lambda c, a, b: f"F.where({c}, {a}, {b})",
@@ -175,7 +175,7 @@ def text_dialect(values: Mapping[str, str] = {}) -> Dialect:
 TEXT = text_dialect()
 
 
-# ---- Python functions ---------------------------------------------------------------------------------------------
+# ---- Python functions ----------------------------------------------------------------------------------------------
 def compile_python(formula: str, parameters: str, name: str = "formula") -> Callable[..., Any]:
     """A function of ``parameters`` (text such as ``"F, g, out, x, *, alpha"``) on arrays or Tensors, with namespace F."""
     return _compile(formula, parameters, PYTHON, name, {})

@@ -230,7 +230,7 @@ class Handle:
         self.remove()
 
 
-# ---- walking ------------------------------------------------------------------------------------------------------
+# ---- walking -------------------------------------------------------------------------------------------------------
 def reachable(roots: Iterable[Node], constants: bool = False) -> list[Node]:
     """The roots and all they depend on, each once: through nodes that need gradient, or through all with ``constants``."""
     found = list(dict.fromkeys(roots))
@@ -262,7 +262,7 @@ def check(roots: Iterable[Node]) -> None:
         assert node.needs == any(x.needs for x in node.inputs) or node.op is None, node
 
 
-# ---- the user's line ----------------------------------------------------------------------------------------------
+# ---- the user's line -----------------------------------------------------------------------------------------------
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _VIZ = os.path.join(os.path.dirname(os.path.dirname(_PACKAGE)), "viz") + os.sep
 _LESSONS = (_PACKAGE + "demo",)  # code in the package that is written as a user would, and shown as such

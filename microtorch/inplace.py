@@ -183,7 +183,7 @@ def _derive(view: Any, base: Any) -> None:
     view.node = parent
 
 
-# ---- CopySlices: a base in which one region was replaced -----------------------------------------------------------------
+# ---- CopySlices: a base in which one region was replaced -----------------------------------------------------------
 def _region(x: Any, chain: tuple[tuple[Op, Any], ...], F: Any) -> Any:
     for op, attrs in chain:
         x = getattr(F, op.name)(x, **(attrs or {}))
@@ -221,7 +221,7 @@ def _copy_slices(base: Any, previous: Any, value: Any, chain: Any) -> Any:
     return n
 
 
-# ---- the public methods -----------------------------------------------------------------------------------------------------
+# ---- the public methods --------------------------------------------------------------------------------------------
 def _method(op: Op) -> Callable[..., Any]:
     def method(self: Any, *others: Any, **attrs: Any) -> Any:
         return run(op, self, others, attrs or None)

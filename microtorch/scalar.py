@@ -202,7 +202,7 @@ def _number(value: Any) -> Scalar:
     return n
 
 
-# ---- hot path: Scalar arithmetic -------------------------------------------------------------------------------------------
+# ---- hot path: Scalar arithmetic -----------------------------------------------------------------------------------
 # A method and a backward step are generated for each op, with its formulas written into them, as dataclasses and attrs do: a
 # call per formula would take as long as all the rest. Both are made when the op is first used.
 METHOD = """
@@ -350,7 +350,7 @@ Scalar.__neg__ = Scalar.neg  # type: ignore[attr-defined]
 Scalar.__abs__ = Scalar.abs  # type: ignore[attr-defined]
 
 
-# ---- between the two worlds ---------------------------------------------------------------------------------------------------
+# ---- between the two worlds ----------------------------------------------------------------------------------------
 def _unstack_gradient(F: Any, g: Any, node: Node) -> list[Any]:
     return elements(g) if hasattr(g, "node") else g.tolist()
 

@@ -133,7 +133,7 @@ def _is_parameter(x: Any) -> bool:
     return isinstance(x, Parameter)
 
 
-# ---- reading --------------------------------------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------------------------------------
 def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
     """Read what ``save`` wrote, from a path or a binary file. No code from the file is ever run.
 

@@ -244,7 +244,7 @@ def _run(roots: list[Any], seeds: list[Any], retain: bool, create_graph: bool, t
         mode.reset(token)
 
 
-# ---- anomaly detection -----------------------------------------------------------------------------------------------------
+# ---- anomaly detection ---------------------------------------------------------------------------------------------
 def _check_nan(node: Node, g: Any, contributions: list[Any]) -> None:
     for i, d in enumerate(contributions):
         array = getattr(d, "array", d)

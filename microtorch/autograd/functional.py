@@ -100,7 +100,8 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
         y = func(*xs)
     if v is None and (isinstance(y, (tuple, list)) or y.array.size != 1):
         raise RuntimeError(errors.message("The vector v can only be None if the user-provided function returns a single "
-                                          "Tensor with a single element.", fix="vjp(func, inputs, v) with v in the shape of the output"))
+                                          "Tensor with a single element.",
+                                          fix="vjp(func, inputs, v) with v in the shape of the output"))
     if v is not None:
         _check_sizes(_prepare(v)[1], y if isinstance(y, (tuple, list)) else (y,))
     found = grad(y, xs, v, create_graph=create_graph, allow_unused=True)

@@ -243,7 +243,7 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
     return [t if t.array.dtype == target else apply(cast, (t,), {"dtype": target}) for t in tensors], target
 
 
-# ---- hot path: the methods of elementwise ops with one and two inputs ------------------------------------------------
+# ---- hot path: the methods of elementwise ops with one and two inputs ----------------------------------------------
 # Both do what `apply` does for the common case (float operands of one dtype on one device) with everything inline, and hand
 # every other case to `apply`. Plain stores beat a constructor by 150 ns; a store to an attribute of a local is faster than one
 # of several in a tuple assignment; the user's frame is usually the one that was it last time.
@@ -358,7 +358,7 @@ def number(value: Any, like: Any, floating: bool = False) -> Any:
     return t
 
 
-# ---- making the public surface ----------------------------------------------------------------------------------------
+# ---- making the public surface -------------------------------------------------------------------------------------
 def named(function: Callable[..., Any], name: str, doc: str | None = None) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = name
     if doc is not None:

@@ -31,7 +31,7 @@ Padding = tuple[Pair, Pair]
 BLOCK = 1 << 19  # elements of columns made at a time: 2 MiB of float32
 
 
-# ---- windows -------------------------------------------------------------------------------------------------------------
+# ---- windows -------------------------------------------------------------------------------------------------------
 def windows(x: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair, fill: float = 0) -> Any:
     """A read-only view (N, C, kh, kw, oh, ow) of x (N, C, H, W), which is first surrounded by ``fill`` (a copy) if padded."""
     if padding != ((0, 0), (0, 0)):
@@ -87,7 +87,7 @@ def blocks(n: int, per_image: int) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-# ---- the three ops -------------------------------------------------------------------------------------------------------
+# ---- the three ops -------------------------------------------------------------------------------------------------
 def _conv2d(F: Any, x: Any, w: Any, b: Any = None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Any:
     view = windows(x, w.shape[2:], stride, padding, dilation)
     n, o, oh, ow = len(x), len(w), *view.shape[4:]
@@ -184,7 +184,7 @@ conv2d_weight_op = Op(
 )
 
 
-# ---- unfold and fold: the columns themselves ---------------------------------------------------------------------------------
+# ---- unfold and fold: the columns themselves -----------------------------------------------------------------------
 def _unfold(F: Any, x: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Any:
     view = windows(x, kernel, stride, padding, dilation)
     return np.array(view, order="C").reshape(len(x), math.prod(view.shape[1:4]), math.prod(view.shape[4:]))
@@ -216,7 +216,7 @@ fold_op = Op(
 )
 
 
-# ---- reading arguments -------------------------------------------------------------------------------------------------------
+# ---- reading arguments ---------------------------------------------------------------------------------------------
 def numbers(value: Any, n: int, name: str, op: str, least: int = 0) -> tuple[int, ...]:
     """``value`` (an int, or n of them) as n ints of at least ``least``."""
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
@@ -333,7 +333,7 @@ def _as_2d(geometry: dict[str, Any]) -> dict[str, Any]:
                        "dilation": (1, *geometry["dilation"])}  # fmt: skip
 
 
-# ---- the functions -----------------------------------------------------------------------------------------------------------
+# ---- the functions -------------------------------------------------------------------------------------------------
 @public(method=False)
 def conv2d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1

@@ -71,7 +71,8 @@ cast = Op(
 # order "K": in the memory layout of x, as elementwise ops; "C": row-major, for contiguous()
 clone_op = Op("clone", lambda F, x, order="K": x.copy(order), vjps=(lambda F, g, out, x, order="K": g,), rule=("g",))
 
-ALIASES = {"mul": ("multiply",), "neg": ("negative",), "abs": ("absolute",), "trunc": ("fix",), "asin": ("arcsin",), "acos": ("arccos",),
+ALIASES = {"mul": ("multiply",), "neg": ("negative",), "abs": ("absolute",), "trunc": ("fix",), "asin": ("arcsin",),
+           "acos": ("arccos",),
            "atan": ("arctan",), "asinh": ("arcsinh",), "acosh": ("arccosh",), "atanh": ("arctanh",),
            "atan2": ("arctan2",), "ne": ("not_equal",), "lt": ("less",), "le": ("less_equal",),
            "gt": ("greater",), "ge": ("greater_equal",)}  # fmt: skip
@@ -130,7 +131,7 @@ def comparison(f: Callable[..., Any], name: str) -> Callable[..., Any]:
     return named(compare, f"__{name}__")
 
 
-# ---- signatures with more than the operands ------------------------------------------------------------------------------
+# ---- signatures with more than the operands ------------------------------------------------------------------------
 @public()
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """input + alpha * other."""

@@ -17,7 +17,7 @@ from . import REGISTRY, Op, apply, constant, public
 from .shape import dim_of, rows
 
 
-# ---- the index as the user wrote it -> the index numpy takes --------------------------------------------------------------
+# ---- the index as the user wrote it -> the index numpy takes -------------------------------------------------------
 def parse(index: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], bool]:
     """(a tuple that numpy takes, is it advanced?). Raises IndexError/TypeError/ValueError as PyTorch does."""
     parts = index if type(index) is tuple else (index,)
@@ -75,9 +75,12 @@ def _array(part: Any) -> Any:
 def _text(parts: Sequence[Any]) -> str:
     def one(p: Any) -> str:
         if isinstance(p, slice):
-            return ":".join("" if v is None else str(v) for v in ((p.start, p.stop) if p.step is None else (p.start, p.stop, p.step)))
+            bounds = (p.start, p.stop) if p.step is None else (p.start, p.stop, p.step)
+            return ":".join("" if v is None else str(v) for v in bounds)
         return "..." if p is Ellipsis else describe(p) if hasattr(p, "shape") else repr(p)
 
+    if len(parts) > 1 and parts[-1] is Ellipsis:  # which `parse` appends
+        parts = parts[:-1]
     return f"[{', '.join(map(one, parts))}]"
 
 
@@ -91,11 +94,12 @@ def explain_index(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exce
     text = str(e).replace("axis", "dimension")
     if "boolean index did not match" in text:
         mask = next(p for p in index if isinstance(p, np.ndarray) and p.dtype == bool)
-        text = f"The shape of the mask {list(mask.shape)} at index 0 does not match the shape of the indexed tensor {list(shape)} at index 0"
+        text = (f"The shape of the mask {list(mask.shape)} at index 0 does not match the shape of the indexed tensor "
+                f"{list(shape)} at index 0")
     return IndexError(message(text, *details))
 
 
-# ---- reading and writing at an index ------------------------------------------------------------------------------------------
+# ---- reading and writing at an index -------------------------------------------------------------------------------
 def _put(F: Any, x: Any, v: Any, index: Any, accumulate: bool = False) -> Any:
     out = np.array(x)  # a copy; x may be a numpy scalar, whose copy() is none
     if accumulate and repeats(index):
@@ -113,7 +117,7 @@ def repeats(index: tuple[Any, ...]) -> bool:
 
 
 def _place(F: Any, g: Any, index: Any, shape: Any, unique: bool = False) -> Any:
-    """Zeros of ``shape`` with ``g`` added at ``index``; ``unique``: no element is named twice, so it is written, which is faster."""
+    """Zeros of ``shape`` with ``g`` added at ``index``; ``unique``: no element is named twice, so ``g`` is written, faster."""
     out = np.zeros(shape, g.dtype)
     if unique:
         out[index] = g
@@ -160,7 +164,7 @@ def getitem(x: Any, index: Any) -> Any:
     return apply(select_op if any(type(p) is int for p in index) else slice_op, (x,), {"index": index})
 
 
-# ---- gather and scatter ------------------------------------------------------------------------------------------------------------
+# ---- gather and scatter --------------------------------------------------------------------------------------------
 def along(index: Any, dim: int) -> tuple[Any, ...]:
     """The numpy index of the elements that ``gather(dim, index)`` reads: index along ``dim``, own place elsewhere."""
     if not index.ndim:
@@ -279,7 +283,8 @@ def _index_write(name: str, accumulate: bool) -> None:
         return apply(index_put_op, (input, source), {"index": place, "accumulate": accumulate})
 
     write.__name__ = name
-    write.__doc__ = f"A copy of ``input`` with ``source`` {'added' if accumulate else 'written'} at the slices ``index`` along ``dim``."
+    did = "added" if accumulate else "written"
+    write.__doc__ = f"A copy of ``input`` with ``source`` {did} at the slices ``index`` along ``dim``."
     public()(write)
 
 

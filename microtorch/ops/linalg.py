@@ -194,7 +194,7 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
     return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
 
 
-# ---- einsum -------------------------------------------------------------------------------------------------------------------
+# ---- einsum --------------------------------------------------------------------------------------------------------
 def _einsum_vjp(i: int) -> Callable[..., Any]:
     """The derivative for operand i: the same contraction with g in its place; letters only it has are spread."""
 

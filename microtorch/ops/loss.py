@@ -73,7 +73,7 @@ _along(softmax_op)
 _along(log_softmax_op)
 
 
-# ---- negative log-likelihood -------------------------------------------------------------------------------------------------
+# ---- negative log-likelihood ---------------------------------------------------------------------------------------
 def _raw(x: Any) -> Any:
     return x.array if hasattr(x, "node") else x
 
@@ -186,7 +186,7 @@ def check_reduction(reduction: str) -> None:
         raise ValueError(f"{reduction} is not a valid value for reduction; it is 'mean', 'sum' or 'none'")
 
 
-# ---- squared error --------------------------------------------------------------------------------------------------------------
+# ---- squared error -------------------------------------------------------------------------------------------------
 def _mse(F: Any, x: Any, y: Any, reduction: str) -> Any:
     d = x - y
     d = d * d

@@ -24,7 +24,7 @@ from . import Op, apply, constant, public
 from .reduce import TORCH_TYPES
 
 
-# ---- the derivative, for any dimensions ----------------------------------------------------------------------------------
+# ---- the derivative, for any dimensions ----------------------------------------------------------------------------
 def _mean(F: Any, x: Any, dims: tuple[int, ...]) -> Any:
     return F.mean(x, dim=dims, keepdim=True)
 
@@ -41,7 +41,7 @@ def _to_input(F: Any, h: Any, x: Any, dims: tuple[int, ...], eps: float) -> Any:
     return rstd * (h - _mean(F, h, dims) - normal * _mean(F, h * normal, dims))
 
 
-# ---- per channel, over the batch ------------------------------------------------------------------------------------------
+# ---- per channel, over the batch -----------------------------------------------------------------------------------
 def _others(x: Any) -> tuple[int, ...]:
     return (0, *range(2, x.ndim))
 
@@ -194,7 +194,7 @@ def _floating(op: str, x: Any) -> None:
         raise RuntimeError(message(f"\"{op}\" not implemented for '{kind}'", describe(x), fix="x.float()"))
 
 
-# ---- per example, over the last dimensions --------------------------------------------------------------------------------
+# ---- per example, over the last dimensions -------------------------------------------------------------------------
 def _last(x: Any, n: int) -> tuple[int, ...]:
     return tuple(range(x.ndim - n, x.ndim))
 

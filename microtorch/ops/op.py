@@ -175,7 +175,7 @@ def result_kind(formula: str, static: Mapping[str, Any] = {}) -> str:
     return "same" if exact and not any(isinstance(v, float) for v in static.values()) else "float"
 
 
-# ---- explaining what went wrong ---------------------------------------------------------------------------------------
+# ---- explaining what went wrong ------------------------------------------------------------------------------------
 def explain_broadcast(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
     """numpy's error in PyTorch's class and words, with shapes, the user's line and a fix."""
     if isinstance(e, np.exceptions.AxisError):

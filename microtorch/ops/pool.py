@@ -25,7 +25,7 @@ from .reduce import TORCH_TYPES
 from .shape import stack
 
 
-# ---- the maximum -----------------------------------------------------------------------------------------------------------
+# ---- the maximum ---------------------------------------------------------------------------------------------------
 def _max_pool2d(F: Any, x: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Any:
     lowest = -math.inf if x.dtype.kind in "fO" else np.iinfo(x.dtype).min
     view = windows(x, kernel, stride, padding, dilation, lowest)
@@ -105,7 +105,7 @@ pool_gather_op = Op(
 )
 
 
-# ---- the mean ---------------------------------------------------------------------------------------------------------------
+# ---- the mean ------------------------------------------------------------------------------------------------------
 def _avg_pool2d(F: Any, x: Any, kernel: Pair, stride: Pair, padding: Padding, divisor: Any) -> Any:
     view = windows(x, kernel, stride, padding, (1, 1))
     out = np.array(view[:, :, 0, 0], order="C")
@@ -180,7 +180,7 @@ adaptive_spread_op = Op(
 )
 
 
-# ---- reading arguments --------------------------------------------------------------------------------------------------------
+# ---- reading arguments ---------------------------------------------------------------------------------------------
 def _check(op: str, input: Any, n: int) -> None:
     if input.array.ndim not in (n + 1, n + 2) or 0 in input.array.shape[-n - 1 :]:
         raise ShapeError(message(f"{op}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for "
@@ -234,7 +234,7 @@ def _unimage(out: Any, like: Any, n: int) -> Any:
     return out.squeeze(-2) if n == 1 else out
 
 
-# ---- the functions -------------------------------------------------------------------------------------------------------------
+# ---- the functions -------------------------------------------------------------------------------------------------
 def _max_pool(op: str, n: int, input: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
               return_indices: bool) -> Any:  # fmt: skip
     _check(op, input, n)

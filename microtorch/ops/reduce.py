@@ -17,7 +17,7 @@ from ..errors import DTypeError, describe, message
 from . import F32, FUNCTIONS, METHODS, OBJECT, REGISTRY, Op, apply, apply_one, constant, public
 from .shape import dim_of, dims_of, rows
 
-# ---- sums ---------------------------------------------------------------------------------------------------------------
+# ---- sums ----------------------------------------------------------------------------------------------------------
 
 
 def keep(F: Any, g: Any, x: Any, dim: Any) -> Any:
@@ -99,7 +99,7 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return FUNCTIONS["sum"](input.masked_fill(input.isnan(), 0), dim, keepdim)
 
 
-# ---- variance --------------------------------------------------------------------------------------------------------------
+# ---- variance ------------------------------------------------------------------------------------------------------
 def _var(F: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     n = count(x, dim)
     centred = x - np.add.reduce(x, axis=dim, keepdims=True) / (n or 1)
@@ -143,14 +143,16 @@ def _spread_of(op: Op) -> None:
         if isinstance(dim, bool):  # var(unbiased): PyTorch's other overload
             dim, unbiased = None, dim
         if input.array.dtype.kind != "f":
-            raise RuntimeError(message(f"{op.name}: input dtype must be floating point, but got {describe(input)}", fix="x.float()"))
+            what = f"{op.name}: input dtype must be floating point, but got {describe(input)}"
+            raise RuntimeError(message(what, fix="x.float()"))
         if correction is None:
             correction = 1 if unbiased is None or unbiased else 0
         dim = dims_of(dim, input.array.ndim, op.name) if dim is not None else None
         return apply(op, (input,), {"dim": dim or None, "correction": correction, "keepdim": keepdim})
 
     spread_of.__name__ = op.name
-    spread_of.__doc__ = f"The {'variance' if op.name == 'var' else 'standard deviation'} over ``dim``, divided by n - correction (1)."
+    what = "variance" if op.name == "var" else "standard deviation"
+    spread_of.__doc__ = f"The {what} over ``dim``, divided by n - correction (1)."
     public()(spread_of)
 
 
@@ -170,7 +172,7 @@ def std_mean(input: Any, dim: Any = None, unbiased: bool = True, keepdim: bool =
     return METHODS["std"](input, dim, unbiased, keepdim), METHODS["mean"](input, dim, keepdim)
 
 
-# ---- products and scans -------------------------------------------------------------------------------------------------------
+# ---- products and scans --------------------------------------------------------------------------------------------
 def _shifted_products(F: Any, x: Any, dim: int, reverse: bool) -> Any:
     """At each place the product of all elements before it (after it, if ``reverse``) along ``dim``; no division by zero."""
     n = x.shape[dim]
@@ -254,7 +256,7 @@ _scan("cumsum")
 _scan("cumprod")
 
 
-# ---- extremes ---------------------------------------------------------------------------------------------------------------------
+# ---- extremes ------------------------------------------------------------------------------------------------------
 def _extreme_vjp(F: Any, g: Any, out: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     mask = F.cast(F.eq(x, keep(F, out, x, dim)), dtype=x.dtype)
     return keep(F, g, x, dim) * mask / F.sum(mask, dim=dim, keepdim=True)  # ties share the gradient
@@ -298,7 +300,9 @@ def _pick(F: Any, x: Any, index: Any, dim: int, squeeze: bool) -> Any:
 
 
 def _pick_vjp(F: Any, g: Any, out: Any, x: Any, index: Any, dim: int, squeeze: bool) -> Any:
-    return F.scatter_sum(g if g.ndim == len(index.shape) or not x.ndim else F.reshape(g, shape=index.shape), index, shape=x.shape, dim=dim)
+    if x.ndim and g.ndim != len(index.shape):
+        g = F.reshape(g, shape=index.shape)
+    return F.scatter_sum(g, index, shape=x.shape, dim=dim)
 
 
 PICKS = {
@@ -370,7 +374,8 @@ def _argument(name: str, choose: Any) -> None:
         return constant(out, input.node.dev)
 
     argument.__name__ = name
-    argument.__doc__ = f"The index of the {'largest' if name == 'argmax' else 'smallest'} element (of the flattened tensor if dim is None)."
+    which = "largest" if name == "argmax" else "smallest"
+    argument.__doc__ = f"The index of the {which} element (of the flattened tensor if dim is None)."
     public()(argument)
 
 
@@ -378,7 +383,7 @@ _argument("argmax", np.argmax)
 _argument("argmin", np.argmin)
 
 
-# ---- order ------------------------------------------------------------------------------------------------------------------------------
+# ---- order ---------------------------------------------------------------------------------------------------------
 def _order(x: Any, d: int, descending: bool) -> Any:
     """Stable order along ``d``; NaN counts as the largest, as in PyTorch."""
     if not descending:
@@ -420,7 +425,7 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     return picked("kthvalue", input, np.take(_order(input.array, d, False), [k - 1], d), d, not keepdim)
 
 
-# ---- composed ---------------------------------------------------------------------------------------------------------------------------
+# ---- composed ------------------------------------------------------------------------------------------------------
 @public()
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Any:
     """The p-norm of the elements over ``dim`` (all if None): p a number, inf, -inf, or "fro" (2)."""

@@ -18,7 +18,7 @@ from ..errors import ShapeError, describe, dim_error, message
 from . import LETTERS, METHODS, OBJECT, Op, apply, constant, public
 
 
-# ---- reading arguments ------------------------------------------------------------------------------------------------
+# ---- reading arguments ---------------------------------------------------------------------------------------------
 def dim_of(dim: Any, ndim: int, op: str) -> int:
     """One dimension as a number in [0, ndim). Raises IndexError as PyTorch does."""
     if not isinstance(dim, (int, np.integer)) or isinstance(dim, bool):
@@ -73,7 +73,7 @@ def explain_reshape(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Ex
     )
 
 
-# ---- views --------------------------------------------------------------------------------------------------------------
+# ---- views ---------------------------------------------------------------------------------------------------------
 reshape_op = Op(
     "reshape",
     lambda F, x, shape: x.reshape(shape),
@@ -312,7 +312,7 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     return apply(roll_op, (input,), {"shifts": tuple(shifts), "dims": dims_of(tuple(dims), input.array.ndim, "roll")})
 
 
-# ---- joining and repeating ---------------------------------------------------------------------------------------------------
+# ---- joining and repeating -----------------------------------------------------------------------------------------
 def _cat_vjp(i: int) -> Any:
     def vjp(F: Any, g: Any, out: Any, *xs: Any, dim: int) -> Any:
         start = sum(x.shape[dim] for x in xs[:i])
@@ -545,7 +545,8 @@ diagonal_scatter_op = Op(
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """A view of the diagonal of two dimensions, put last."""
     n = input.array.ndim
-    return apply(diagonal_op, (input,), {"offset": offset, "dim1": dim_of(dim1, n, "diagonal"), "dim2": dim_of(dim2, n, "diagonal")})
+    first, second = dim_of(dim1, n, "diagonal"), dim_of(dim2, n, "diagonal")
+    return apply(diagonal_op, (input,), {"offset": offset, "dim1": first, "dim2": second})
 
 
 @public()

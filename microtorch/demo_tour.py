@@ -1,0 +1,102 @@
+"""``microtorch demo --tour``: three chapters for a class, one key at a time.
+
+1. One neuron, stepped forward and backward number by number.
+2. A small network: the same rules on tensors, a product opened up into its numbers, gradients that fade with depth.
+3. Reading handwritten digits: the same again, 890 times per second.
+
+In a terminal it waits for a key between the parts; elsewhere it prints everything and ends.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import microtorch as torch
+from microtorch import nn
+
+from . import demo
+
+
+def chapter_one() -> None:
+    """One neuron: values go right, gradients come back."""
+    from microtorch import viz
+
+    o = demo.neuron()
+    say("1  ONE NEURON", "n = x1·w1 + x2·w2 + b,  o = tanh(n). Which way, and how strongly, does each number move o?")
+    print(viz.trace(o))
+    say("", "Read it downwards for the values, upwards for the gradients. Now the same, one step at a time:", "x ends it.")
+    wait()
+    if interactive():
+        viz.step(o).run()
+    print(viz.check(o))
+    say("", "Every gradient agrees with the quotient (f(x + h) − f(x − h)) / 2h: nothing is hidden.")
+
+
+def chapter_two() -> None:
+    """The same on tensors: a network, one cell of its matrix product, and depth."""
+    from microtorch import viz
+
+    torch.manual_seed(0)
+    x = torch.tensor([[1.0, 0.5], [-1.0, 2.0]])
+    w = torch.tensor([[0.3, -0.8, 0.1], [0.9, 0.2, -0.5]], requires_grad=True)
+    h = x @ w
+    loss = h.tanh().pow(2).mean()
+    say("2  A NETWORK", "A product of matrices is many small sums. One cell of h = x @ w, forward and backward:")
+    print(viz.expand(h, (1, 2), loss=loss))
+    wait()
+    depth = [layer for _ in range(8) for layer in (nn.Linear(8, 8), nn.Sigmoid())]
+    net = nn.Sequential(*depth, nn.Linear(8, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    data = torch.randn(16, 8)
+    with viz.record(net) as rec:
+        for _ in range(20):
+            fit = (net(data) - 1).pow(2).mean()
+            optimizer.zero_grad()
+            fit.backward()
+            optimizer.step()
+    say("", "Eight sigmoid layers, twenty steps. The size of the gradient per parameter: it fades towards the input.")
+    print(rec)
+
+
+def chapter_three(epochs: int) -> None:
+    """The digits."""
+    say("3  READING DIGITS", "The same chain rule, on 1,348 images. The right column has never been shown to the network.")
+    print("epoch    loss   read right: learnt   held out")
+
+    def after_epoch(epoch: int, loss: float, learnt: float, unseen: float) -> None:
+        if epoch == 1 or epoch % 4 == 0 or epoch == epochs:
+            print(f"{epoch:5}  {loss:.4f}            {100 * learnt:5.1f} %    {100 * unseen:5.1f} %", flush=True)
+
+    with demo.progress(epochs * 43) as after_batch:
+        model = demo.train(epochs, after_batch, after_epoch)
+    print()
+    demo.show_digits(model)
+
+
+def main(epochs: int) -> int:
+    """All chapters. Returns the exit status; Ctrl-C ends the tour in peace."""
+    try:
+        chapter_one()
+        wait()
+        chapter_two()
+        wait()
+        chapter_three(epochs)
+    except (KeyboardInterrupt, EOFError):
+        print()
+    except ImportError as error:
+        print(f"The tour needs a part that is missing: {error}")
+        return 1
+    return 0
+
+
+def say(title: str, *lines: str) -> None:
+    print("\n" + "\n".join(([title, "─" * len(title)] if title else []) + list(lines)) + "\n")
+
+
+def interactive() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def wait() -> None:
+    if interactive():
+        input("\n[Enter] goes on ")
