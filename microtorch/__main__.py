@@ -1,4 +1,4 @@
-"""The command ``microtorch`` (or ``python -m microtorch``): each subcommand is a module with ``main(arguments)``."""
+"""The command ``microtorch`` (or ``python -m microtorch``): each subcommand is a function of its arguments."""
 from __future__ import annotations
 
 import argparse
@@ -8,16 +8,18 @@ import sys
 from .errors import nearest
 from .version import __version__
 
-COMMANDS = {  # name: (module, one line of help)
-    "demo": ("demo", "learn to read handwritten digits, and draw the graphs"),
-    "run": ("alias", "run a script written for PyTorch, unchanged"),
-    "doctor": ("doctor", "what this machine has for microtorch, and what to do about the rest"),
+COMMANDS = {  # name: (module, function, one line of help)
+    "demo": ("demo", "main", "learn to read handwritten digits, and draw the graphs; --tour explains on the way"),
+    "run": ("alias", "main", "run a script written for PyTorch, unchanged"),
+    "draw": ("show", "draw", "run a script and draw the graph of its last backward()"),
+    "step": ("show", "step", "run a script and step through its last backward(), forward and back"),
+    "doctor": ("doctor", "main", "what this machine has for microtorch, and what to do about the rest"),
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Dispatch to a subcommand and return its exit status."""
-    commands = "\n".join(f"  {name:8} {text}" for name, (_, text) in COMMANDS.items())
+    commands = "\n".join(f"  {name:8} {text}" for name, (*_, text) in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="microtorch",
         usage="microtorch [--version] COMMAND ...",
@@ -34,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if options.command not in COMMANDS:
         parser.error(f"no command '{options.command}'.{nearest(options.command, COMMANDS)}\n\ncommands:\n{commands}")
-    module, _ = COMMANDS[options.command]
-    return importlib.import_module(f".{module}", __package__).main(options.arguments)
+    module, function, _ = COMMANDS[options.command]
+    return getattr(importlib.import_module(f".{module}", __package__), function)(options.arguments)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The demo: learn to read handwritten digits, then look at the graph that made it possible.
 
-    make demo   or   microtorch demo   or   python -m microtorch.demo
+    make demo   or   microtorch demo   or   python -m microtorch.demo      (--tour: in chapters, for a class)
 
 The first half is an ordinary training script, line for line what it would be in PyTorch: data, a model, a loss,
 ``backward()``, an optimizer. The second half draws two computation graphs: of the classifier's loss on four images, and
@@ -26,7 +26,7 @@ from microtorch.utils.data import DataLoader, TensorDataset
 from microtorch.vision.datasets import Digits
 
 
-# ---- learning to read -----------------------------------------------------------------------------------------------
+# ---- learning to read ----------------------------------------------------------------------------------------------
 def load(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """Images as rows of 64 numbers between 0 and 1, (N, 64) float32, and their labels, (N,) int64."""
     digits = Digits(train=train)
@@ -74,7 +74,7 @@ def train(epochs: int, after_batch: Callable[[float], None], after_epoch: Callab
     return model
 
 
-# ---- two graphs to look at ------------------------------------------------------------------------------------------
+# ---- two graphs to look at -----------------------------------------------------------------------------------------
 def classifier_loss(model: nn.Module) -> torch.Tensor:
     """The loss of the model on four images it has not seen, after backward: all gradients are there."""
     images, labels = load(train=False)
@@ -114,7 +114,20 @@ def draw(roots: dict[str, Any], folder: Path) -> tuple[list[Path], str]:
     return files, missing
 
 
-# ---- the screen -----------------------------------------------------------------------------------------------------
+def step(root: Any, folder: Path) -> list[Path]:
+    """Save the steps of a small graph: as a page, a picture that moves, and (where Pillow is) a GIF. Needs Graphviz."""
+    from microtorch import viz
+
+    stepper, files = viz.step(root), []
+    for name in ("neuron.html", "neuron-steps.svg", "neuron.gif"):
+        try:
+            files.append(Path(stepper.save(str(folder / name))))
+        except (ImportError, viz.RenderError):  # without Pillow no GIF; without Graphviz none of them
+            continue
+    return files
+
+
+# ---- the screen ----------------------------------------------------------------------------------------------------
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[float], None]]:
     """A bar that moves with each batch; nothing where nobody watches (a pipe, a log) or without rich."""
@@ -180,11 +193,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="microtorch demo", description="Learn to read digits; draw two graphs.")
     parser.add_argument("--output", type=Path, default=Path("demo_output"), metavar="DIR", help="where pictures go")
     parser.add_argument("--epochs", type=int, default=20, help="passes over the training images (default 20)")
+    parser.add_argument("--tour", action="store_true", help="step through a neuron, a network and the digits, in chapters")
     options = parser.parse_args(arguments)
     if options.epochs < 1:
         parser.error("--epochs must be at least 1")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode shows ? and no traceback
+
+    if options.tour:
+        from . import demo_tour
+
+        return demo_tour.main(options.epochs)
 
     n, held_out = len(Digits(train=True)), len(Digits(train=False))
     print(f"Learning to read {n} handwritten digits, 8x8 pixels each; tested on {held_out} others.\n")
@@ -205,7 +224,10 @@ def main(arguments: list[str] | None = None) -> int:
     show_digits(model)
 
     print("\nDrawing the graph of the classifier's loss on four images, and of one neuron.")
-    files, missing = draw({"loss": classifier_loss(model), "neuron": neuron()}, options.output)
+    o = neuron()
+    files, missing = draw({"loss": classifier_loss(model), "neuron": o}, options.output)
+    if files and not missing:
+        files += step(o, options.output)
     if missing:
         print(missing)
     if files:

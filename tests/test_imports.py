@@ -21,7 +21,7 @@ LAYERS = [
     ["nn", "optim", "data", "utils", "serialization"],
     ["vision", "jit", "onnx"],
     ["viz"],
-    ["doctor", "alias", "demo", "__config__", "__main__", "__init__"],
+    ["doctor", "alias", "demo", "demo_tour", "show", "__config__", "__main__", "__init__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"matplotlib", "PIL", "graphviz", "pyopencl", "rich", "onnx", "torch", "scipy", "pandas", "pytest", "IPython", "sklearn"}

@@ -1,0 +1,180 @@
+"""The commands draw and step, python -m microtorch.viz, MICROTORCH_VIZ, and the tour: on scripts nobody edited."""
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import microtorch as torch
+from microtorch import demo_tour, show
+from microtorch.__main__ import COMMANDS
+from microtorch.__main__ import main as microtorch
+
+ROOT = Path(torch.__file__).parent.parent
+TRAINING = """
+import sys
+import torch
+from torch import nn
+
+def main():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    x, y = torch.randn(8, 2), torch.randn(8, 1)
+    for epoch in range(3):
+        loss = (net(x) - y).pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print("trained", sys.argv[1:], f"{loss.item():.6f}")
+
+main()
+"""
+NEURON = """
+import microtorch as torch
+a = torch.Scalar(2.0)
+b = torch.Scalar(-3.0)
+c = a * b + a
+c.backward()
+d = c * 2
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(TRAINING, encoding="utf-8")
+    (tmp_path / "neuron.py").write_text(NEURON, encoding="utf-8")
+    return tmp_path
+
+
+def python(*arguments, **environment):
+    env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
+    return subprocess.run([sys.executable, *arguments], env=env, capture_output=True, text=True, encoding="utf-8")
+
+
+@pytest.mark.needs("dot")
+def test_draw_shows_the_last_backward_of_an_unedited_script(folder, capsys):
+    assert microtorch(["draw", "train.py", "-o", "graph.svg", "--theme", "dark", "--", "--flag"]) == 0
+    printed = capsys.readouterr().out
+    assert "trained ['--flag']" in printed and printed.splitlines()[-1] == "graph.svg"
+    svg = (folder / "graph.svg").read_text(encoding="utf-8")
+    words = [html.unescape(w).replace("\xa0", " ") for w in re.findall(r">([^<>]+)</text>", svg)]
+    assert "weight" in words and "net.0  Linear(2, 4)" in words and "→ loss" in words
+    assert "–" not in words, "backward ran, and its gradients are shown though the optimizer has moved on since"
+
+
+def test_the_values_are_those_of_the_last_backward(folder, capsys):
+    """The picture's loss is the loss that was printed: the leaves are put back to what they were then."""
+    assert microtorch(["draw", "train.py", "-o", "graph.json"]) == 0
+    printed = float(capsys.readouterr().out.split()[2])
+    trace = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
+    assert trace["nodes"][trace["root"]]["value"]["number"] == pytest.approx(printed, abs=1e-6) and trace["backward"]
+    assert all(n["grad"] is not None for n in trace["nodes"] if n["role"] == "parameter")
+
+
+def test_step_in_a_terminal_and_as_files(folder, capsys):
+    assert microtorch(["step", "neuron.py"]) == 0
+    screens = capsys.readouterr().out
+    assert "∂c/∂a += ∂c/∂(a·b) · b" in screens or "BACKWARD" in screens
+    assert screens.count("\n step ") == 8 and screens.startswith(" step 1/9") and "neuron.py:5   c = a * b + a" in screens
+    assert microtorch(["step", "neuron.py", "-o", "steps.txt"]) == 0
+    assert (folder / "steps.txt").read_text(encoding="utf-8").strip() == screens.strip()
+    assert microtorch(["step", "neuron.py", "--var", "d", "-o", "d.json"]) == 0
+    steps = json.loads((folder / "d.json").read_text(encoding="utf-8"))["steps"]
+    assert [s["new"] for s in steps if s["kind"] == "contribution" and s["final"] and s["name"] == "a"] == [-4.0]
+
+
+@pytest.mark.needs("dot")
+def test_the_module_as_a_command(folder):
+    done = python("-m", "microtorch.viz", "neuron.py", "-o", "neuron.svg")
+    assert done.returncode == 0 and done.stdout == "neuron.svg\n" and done.stderr == ""
+    assert "@keyframes" not in (folder / "neuron.svg").read_text(encoding="utf-8")
+    assert show.main(["neuron.py", "--step", "-o", "film.svg"]) == 0
+    assert "@keyframes" in (folder / "film.svg").read_text(encoding="utf-8")
+    assert show.main(["neuron.py", "-o", "neuron.md"]) == 0 and (folder / "neuron.md").read_text().startswith("|")
+
+
+@pytest.mark.needs("dot")
+def test_pages(folder):
+    assert microtorch(["step", "neuron.py", "-o", "n.html"]) == 0
+    assert microtorch(["step", "neuron.py", "--quiz", "-o", "q.html"]) == 0
+    assert "<html" in (folder / "n.html").read_text(encoding="utf-8") and (folder / "q.html").exists()
+
+
+@pytest.mark.needs("dot")
+def test_a_script_that_fails_leaves_the_picture_of_its_failure(folder, capsys):
+    (folder / "bad.py").write_text("import torch\na = torch.ones(2, 3, requires_grad=True)\nb = a * 2\nb @ a\n")
+    assert microtorch(["draw", "bad.py", "-o", "bad.svg"]) == 1
+    printed = capsys.readouterr().err
+    assert 'bad.py", line 4' in printed and "ShapeError" in printed and "show.py" not in printed
+    assert "2×3 @ 2×3" in html.unescape((folder / "bad.svg").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["draw", "nothing.py"], "no file nothing.py"),
+        (["draw", "neuron.py", "-o", "x.mp3"], ".mp3 is not a format; use one of"),
+        (["step", "neuron.py", "-o", "x.png"], ".png is not a format; use one of"),
+        (["step", "neuron.py", "--quiz"], "-o quiz.html"),
+        (["draw", "neuron.py", "--theme", "neon"], "invalid choice"),
+    ],
+)
+def test_mistakes_on_the_command_line(folder, capsys, arguments, words):
+    with pytest.raises(SystemExit) as stop:
+        microtorch(arguments)
+    assert stop.value.code == 2 and words in capsys.readouterr().err
+
+
+def test_what_cannot_be_shown_is_said(folder, capsys):
+    assert microtorch(["draw", "neuron.py", "--var", "e"]) == 1
+    assert "no variable 'e' holds a Tensor or a Scalar. There are: a, b, c, d" in capsys.readouterr().err
+    (folder / "empty.py").write_text("print(1)")
+    assert microtorch(["step", "empty.py"]) == 1
+    assert "no backward() ran" in capsys.readouterr().err
+    (folder / "exit.py").write_text("raise SystemExit(3)")
+    assert microtorch(["draw", "exit.py"]) == 3
+
+
+@pytest.mark.needs("dot")
+def test_the_environment_variable_leaves_a_page(folder):
+    done = python("neuron.py", MICROTORCH_VIZ="1")
+    assert done.returncode == 0 and done.stderr == "MICROTORCH_VIZ: microtorch-steps.html\n"
+    assert (folder / "microtorch-steps.html").stat().st_size > 10_000
+    done = python("neuron.py", MICROTORCH_VIZ="steps.txt")
+    assert "BACKWARD" in (folder / "steps.txt").read_text(encoding="utf-8")
+    done = python("neuron.py", MICROTORCH_VIZ="0")
+    assert done.stderr == "" and done.stdout == ""
+
+
+def test_every_command_is_listed_and_explains_itself(capsys):
+    assert microtorch([]) == 0
+    listed = capsys.readouterr().out
+    for name in COMMANDS:
+        assert f"\n  {name} " in listed
+        with pytest.raises(SystemExit) as stop:
+            microtorch([name, "--help"])
+        assert stop.value.code == 0 and "usage: microtorch " + name in capsys.readouterr().out
+
+
+def test_the_tour(capsys):
+    """Without a terminal it prints all three chapters and waits for nobody."""
+    assert demo_tour.main(1) == 0
+    printed = capsys.readouterr().out
+    assert [re.search(title, printed) is not None for title in ("1  ONE NEURON", "2  A NETWORK", "3  READING DIGITS")] == [True] * 3
+    assert "h[1, 2] = x[1, 0]·w[0, 2] + x[1, 1]·w[1, 2]" in printed and "net.0.weight" in printed and "read as" in printed
+
+
+@pytest.mark.needs("dot")
+def test_the_demo_also_leaves_the_stepper(tmp_path):
+    from microtorch import demo
+
+    names = [p.name for p in demo.step(demo.neuron(), tmp_path)]
+    assert names[:2] == ["neuron.html", "neuron-steps.svg"] and set(names) <= {"neuron.html", "neuron-steps.svg", "neuron.gif"}
+    assert all((tmp_path / name).stat().st_size > 1000 for name in names)
