@@ -20,6 +20,9 @@ from microtorch.expr import compile_scalar
 from microtorch.ops import REGISTRY
 
 
+ALIVE = []
+
+
 def neuron(x1=2.0, x2=0.0, w1=-3.0, w2=1.0, b=6.8813735870195432):
     x1 = Scalar(x1, requires_grad=False)
     x2 = Scalar(x2, requires_grad=False)
@@ -47,6 +50,7 @@ def diamond(a=2.0, c=-3.0):
 def mlp():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
+    ALIVE.append(net)  # names of modules are found while the modules exist
     return nn.MSELoss()(net(torch.randn(3, 2)), torch.randn(3, 1))
 
 

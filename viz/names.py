@@ -166,7 +166,8 @@ class Names:
         wanted = frame.f_locals if frame.f_locals is frame.f_globals else {**frame.f_globals, **frame.f_locals}
         if frame.f_locals is not frame.f_globals:  # the nearer name wins
             wanted = {**frame.f_locals, **{k: v for k, v in wanted.items() if k not in frame.f_locals}}
-        queue = [(name, value, 0) for name, value in wanted.items() if not name.startswith("_")]
+        # a name starts with a letter: pytest and comprehensions have locals such as "@py_assert1" and ".0"
+        queue = [(name, value, 0) for name, value in wanted.items() if name[0].isalpha()]
         seen: set[int] = set()
         for name, value, depth in queue:  # grows while it is walked
             node = node_of(value)
