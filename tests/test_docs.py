@@ -26,3 +26,21 @@ def test_the_readme_program_learns_and_draws(tmp_path, monkeypatch, require):
     loss, accuracy = map(float, re.findall(r"loss (\S+), accuracy (\S+)", printed.getvalue())[0])
     assert loss < 0.2 and accuracy > 0.95
     assert (tmp_path / "loss.svg").read_text().count("<svg") == 1
+
+
+@pytest.mark.needs("dot")
+def test_the_page_about_pictures_runs(tmp_path, monkeypatch):
+    """Its blocks are one program; each file that it saves is there afterwards."""
+    text = (ROOT / "docs" / "viz.md").read_text(encoding="utf-8")
+    program = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
+    script = tmp_path / "page.py"
+    script.write_text(program, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(program, str(script), "exec"), {"__name__": "page"})
+    for name in re.findall(r'save\("(.*?)"', program):
+        assert (tmp_path / name).stat().st_size > 500, name
+    said = printed.getvalue()
+    assert "m[1, 0] = inputs[1, 0]·w[0, 0] + inputs[1, 1]·w[1, 0]" in said
+    assert "hidden = (u * 3).detach()" in said and "finite diff." in said and "net.0.weight" in said
