@@ -19,6 +19,14 @@ def _dot():
     return "" if shutil.which("dot") else "no program dot on PATH (apt install graphviz)"
 
 
+def _pygraphviz():
+    try:
+        import pygraphviz
+    except Exception as error:  # older ones fail on Graphviz's libraries, each in its way
+        return f"pygraphviz does not import: {error}"
+    return "" if hasattr(pygraphviz.graphviz, "gvContextWithBuiltins") else "a pygraphviz from before 2.0 brings no Graphviz"
+
+
 def _opencl():
     try:
         import pyopencl
@@ -37,7 +45,7 @@ def _browser():
 
 
 # each returns why the part is missing, or ""
-PARTS = {"core": _core, "dot": _dot, "opencl": _opencl, "browser": _browser}
+PARTS = {"core": _core, "dot": _dot, "pygraphviz": _pygraphviz, "opencl": _opencl, "browser": _browser}
 REQUIRED = {part.strip() for part in os.environ.get("MICROTORCH_REQUIRE", "").split(",")} - {""}
 _found: dict[str, str] = {}
 
