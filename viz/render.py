@@ -1,6 +1,7 @@
-"""DOT -> SVG, PNG, PDF: by the program ``dot`` if there is one, else by pygraphviz in this process, else a clear error.
+"""DOT -> SVG, PNG, PDF: by the program ``dot`` if there is one, else by pygraphviz, else a clear error.
 
-Both are Graphviz; pygraphviz 2 brings it along in its wheel, so no program has to be installed. Bitmaps are checked
+Both are Graphviz; pygraphviz 2 brings it along in its wheel, so no program has to be installed. It runs in a process of its
+own: several layouts in one process can end in a failed C assertion, which would take the user's program along. Bitmaps are checked
 first: Graphviz silently clamps a picture beyond 32,767 pixels, which leaves something unreadable without an error.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from typing import Any
 
 TIMEOUT = 20  # seconds; pictures of up to 400 nodes take 0.2
@@ -49,50 +51,48 @@ def available(engine: str = "auto") -> bool:
 
 
 def _choose(engine: str) -> Any:
+    """A function (source, format, dpi) -> bytes."""
     program = shutil.which("dot") if engine in ("auto", "dot") else None
     if program is not None:
-        return lambda source, format, dpi: _by_program(program, source, format, dpi)
+        return lambda source, format, dpi: _run(
+            [program, f"-T{format}"] + ([f"-Gdpi={dpi:g}"] if dpi is not None else []), source, format
+        )
     if engine != "dot":
         try:
             import pygraphviz
 
             if hasattr(pygraphviz.graphviz, "gvContextWithBuiltins"):  # older ones call the program
-                return _in_process
+                return lambda source, format, dpi: _run(
+                    [sys.executable, "-c", PYGRAPHVIZ, format] + ([f"{dpi:g}"] if dpi is not None else []), source, format
+                )
         except (ImportError, AttributeError):
             pass
     raise RenderError(NO_GRAPHVIZ)
 
 
-def _by_program(program: str, source: str, format: str, dpi: float | None) -> bytes:
-    arguments = [program, f"-T{format}"] + ([f"-Gdpi={dpi:g}"] if dpi is not None else [])
+PYGRAPHVIZ = """
+import sys, pygraphviz
+graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
+if len(sys.argv) > 2:
+    graph.graph_attr["dpi"] = sys.argv[2]
+sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
+"""
+
+
+def _run(arguments: list[str], source: str, format: str) -> bytes:
+    """Run Graphviz on ``source``; its remarks on fonts and cells are shown only if it fails."""
     try:
         done = subprocess.run(arguments, input=source.encode(), capture_output=True, timeout=TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
         raise RenderError(f"Graphviz took more than {TIMEOUT} s for this picture; {SMALLER}") from None
     except OSError as error:
-        raise RenderError(f"{program} cannot be run ({error}). {NO_GRAPHVIZ}") from None
+        raise RenderError(f"{arguments[0]} cannot be run ({error}). {NO_GRAPHVIZ}") from None
     if done.returncode or not done.stdout:
         words = done.stderr.decode(errors="replace").strip()
         raise RenderError(
-            f"Graphviz could not draw the picture as {format}: {words[:500] or f'exit {done.returncode}'}"
+            f"Graphviz could not draw the picture as {format}: {words[-500:] or f'exit {done.returncode}'}"
         )
     return done.stdout
-
-
-def _in_process(source: str, format: str, dpi: float | None) -> bytes:
-    import warnings
-
-    import pygraphviz
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Graphviz's remarks on fonts
-        graph = pygraphviz.AGraph(string=source)
-        if dpi is not None:
-            graph.graph_attr["dpi"] = f"{dpi:g}"
-        try:
-            return graph.draw(format=format, prog="dot")
-        except ValueError as error:
-            raise RenderError(f"Graphviz could not draw the picture as {format}: {error}") from None
 
 
 def _check_size(plain: str, dpi: float) -> None:
