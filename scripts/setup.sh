@@ -54,6 +54,8 @@ can_venv "$python" || packages="$packages python$version-venv"
 [ -n "$(compiler)" ] || packages="$packages gcc libc6-dev"
 headers || packages="$packages python$version-dev"
 have dot || packages="$packages graphviz"
+# Graphviz measures text in Liberation Sans, which is as wide as the Helvetica or Arial of whoever looks at the picture
+ls /usr/share/fonts/truetype/liberation* >/dev/null 2>&1 || packages="$packages fonts-liberation"
 # a browser only where it is asked for: it is large, and only the tests of the pages need it
 case ",${MICROTORCH_REQUIRE:-}," in *,browser,*)
     have chromium && have chromedriver || packages="$packages chromium chromium-driver" ;;
