@@ -9,7 +9,7 @@ from .errors import nearest
 from .version import __version__
 
 COMMANDS = {  # name: (module, function, one line of help)
-    "demo": ("demo", "main", "learn to read handwritten digits, and draw the graphs; --tour explains on the way"),
+    "demo": ("demo", "command", "a tour: a neuron, a network, handwritten digits; with --output DIR: pictures of it"),
     "run": ("alias", "main", "run a script written for PyTorch, unchanged"),
     "draw": ("show", "draw", "run a script and draw the graph of its last backward()"),
     "step": ("show", "step", "run a script and step through its last backward(), forward and back"),

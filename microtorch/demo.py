@@ -1,6 +1,7 @@
 """The demo: learn to read handwritten digits, then look at the graph that made it possible.
 
-    make demo   or   microtorch demo   or   python -m microtorch.demo      (--tour: in chapters, for a class)
+    make demo   or   python -m microtorch.demo
+    microtorch demo                                 at a terminal: the tour (demo_tour.py), in chapters, for a class
 
 The first half is an ordinary training script, line for line what it would be in PyTorch: data, a model, a loss,
 ``backward()``, an optimizer. The second half draws two computation graphs: of the classifier's loss on four images, and
@@ -188,23 +189,43 @@ def short(path: Path | str) -> str:
     return os.path.relpath(path) if inside else path
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the demo. Returns 0 also where the graphs could not be drawn: that is said, and the rest is done."""
-    parser = argparse.ArgumentParser(prog="microtorch demo", description="Learn to read digits; draw two graphs.")
-    parser.add_argument("--output", type=Path, default=Path("demo_output"), metavar="DIR", help="where pictures go")
+def command(arguments: list[str] | None = None) -> int:
+    """``microtorch demo``: someone at a terminal gets the tour; a pipe, or who asks for pictures, the plain demo."""
+    from . import demo_tour
+
+    return main(arguments, tour=demo_tour.interactive() and demo_tour.possible())
+
+
+def main(arguments: list[str] | None = None, tour: bool = False) -> int:
+    """Run the demo, or the tour if ``tour`` and the arguments do not speak against it.
+
+    Returns 0 also where the graphs could not be drawn: that is said, and the rest is done.
+    """
+    parser = argparse.ArgumentParser(
+        prog="microtorch demo",
+        description="Learn to read digits; draw two graphs. `microtorch demo` at a terminal, without --output: the tour.",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="where pictures go (default demo_output); no tour, unless asked for"
+    )
     parser.add_argument("--epochs", type=int, default=20, help="passes over the training images (default 20)")
-    parser.add_argument("--tour", action="store_true", help="step through a neuron, a network and the digits, in chapters")
+    parser.add_argument(
+        "--tour",
+        action=argparse.BooleanOptionalAction,
+        help="step through a neuron, a network and the digits, in chapters",
+    )
     options = parser.parse_args(arguments)
     if options.epochs < 1:
         parser.error("--epochs must be at least 1")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode shows ? and no traceback
 
-    if options.tour:
+    if options.tour if options.tour is not None else tour and options.output is None:
         from . import demo_tour
 
         return demo_tour.main(options.epochs)
 
+    folder = options.output or Path("demo_output")
     n, held_out = len(Digits(train=True)), len(Digits(train=False))
     print(f"Learning to read {n} handwritten digits, 8x8 pixels each; tested on {held_out} others.\n")
     print("epoch    loss   read right: learnt   held out")
@@ -225,9 +246,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     print("\nDrawing the graph of the classifier's loss on four images, and of one neuron.")
     o = neuron()
-    files, missing = draw({"loss": classifier_loss(model), "neuron": o}, options.output)
+    files, missing = draw({"loss": classifier_loss(model), "neuron": o}, folder)
     if files and not missing:
-        files += step(o, options.output)
+        files += step(o, folder)
     if missing:
         print(missing)
     if files:

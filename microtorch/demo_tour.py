@@ -1,4 +1,4 @@
-"""``microtorch demo --tour``: three chapters for a class, one key at a time.
+"""The tour, which is ``microtorch demo`` at a terminal, or --tour: three chapters for a class, one key at a time.
 
 1. One neuron, stepped forward and backward number by number.
 2. A small network: the same rules on tensors, a product opened up into its numbers, gradients that fade with depth.
@@ -82,6 +82,7 @@ def main(epochs: int) -> int:
         chapter_two()
         wait()
         chapter_three(epochs)
+        say("", "The pictures of this, to keep: microtorch demo --output demo_output")
     except (KeyboardInterrupt, EOFError):
         print()
     except ImportError as error:
@@ -96,6 +97,16 @@ def say(title: str, *lines: str) -> None:
 
 def interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def possible() -> bool:
+    """Whether the parts that the tour cannot do without are installed."""
+    try:
+        import graphviz  # noqa: F401
+        import rich  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def wait() -> None:

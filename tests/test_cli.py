@@ -6,12 +6,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import microtorch as torch
-from microtorch import demo_tour, show
+from microtorch import demo, demo_tour, show
 from microtorch.__main__ import COMMANDS
 from microtorch.__main__ import main as microtorch
 
@@ -171,10 +172,74 @@ def test_the_tour(capsys):
     assert "h[1, 2] = x[1, 0]·w[0, 2] + x[1, 1]·w[1, 2]" in printed and "net.0.weight" in printed and "read as" in printed
 
 
+def at_a_terminal(arguments, folder):
+    """What a command prints in a pseudo-terminal where every question is answered: Enter, and x in the stepper."""
+    pty = pytest.importorskip("pty")  # not on Windows
+    select = pytest.importorskip("select").select
+    main, terminal = pty.openpty()
+    env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}
+    command = [sys.executable, "-m", *arguments]
+    with subprocess.Popen(command, cwd=folder, env=env, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        printed, answered, end = b"", 0, time.monotonic() + 60
+        try:
+            while True:
+                if time.monotonic() > end:
+                    process.kill()
+                if select([main], [], [], 0.2)[0]:
+                    printed += os.read(main, 4096) or b""
+                elif printed.count(b"[Enter] goes on") > answered:
+                    answered += 1
+                    os.write(main, b"\n")
+                elif answered == 1:
+                    os.write(main, b"x")
+        except OSError:  # Linux ends the stream of a closed terminal with an error
+            pass
+    os.close(main)
+    return process.returncode, printed.decode()
+
+
+def test_at_a_terminal_the_command_demo_is_the_tour(tmp_path):
+    pytest.importorskip("rich")
+    status, printed = at_a_terminal(["microtorch", "demo", "--epochs", "1"], tmp_path)
+    assert status == 0 and printed.count("[Enter] goes on") == 4 and "BACKWARD" in printed.upper(), printed
+    assert all(title in printed for title in ("1  ONE NEURON", "2  A NETWORK", "3  READING DIGITS", "read as"))
+    assert "--output" in printed.splitlines()[-2] and not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_when_the_command_demo_is_the_tour(terminal, tmp_path, monkeypatch):
+    """By default at a terminal only; --output asks for pictures; --tour and --no-tour overrule both."""
+    chosen, console = [], lambda arguments: microtorch(["demo", *arguments])
+    monkeypatch.setattr(demo_tour, "interactive", lambda: terminal)
+    monkeypatch.setattr(demo_tour, "main", lambda epochs: chosen.append(epochs) or 0)
+
+    def plain(*args):
+        raise KeyError("the plain demo")
+
+    monkeypatch.setattr(demo, "train", plain)
+
+    def tours(run, *arguments):
+        chosen.clear()
+        try:
+            run([*arguments, "--epochs", "3"])
+        except KeyError:
+            return False
+        return chosen == [3]
+
+    out = ("--output", str(tmp_path))
+    assert tours(console) == terminal
+    assert not tours(console, *out) and not tours(console, "--no-tour")
+    assert tours(console, "--tour") and tours(console, "--tour", *out)
+    assert not tours(demo.main), "python -m microtorch.demo and make demo"
+    for part in ("rich", "graphviz"):
+        with monkeypatch.context() as without:
+            without.setitem(sys.modules, part, None)
+            assert not tours(console), "what is missing is said by the plain demo, which does the rest"
+
+
 @pytest.mark.needs("dot")
 def test_the_demo_also_leaves_the_stepper(tmp_path):
-    from microtorch import demo
-
     names = [p.name for p in demo.step(demo.neuron(), tmp_path)]
     assert names[:2] == ["neuron.html", "neuron-steps.svg"] and set(names) <= {"neuron.html", "neuron-steps.svg", "neuron.gif"}
     assert all((tmp_path / name).stat().st_size > 1000 for name in names)
