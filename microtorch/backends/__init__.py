@@ -50,7 +50,7 @@ def current() -> str:
 
 
 def choose_at_import() -> None:
-    """Called once by the package: what MICROTORCH_BACKEND asks for, else the C core if it is there."""
+    """Called once by the package: what MICROTORCH_BACKEND asks for, else the C core if it is there, else numpy, saying why."""
     from . import core
 
     asked = os.environ.get("MICROTORCH_BACKEND", "")
@@ -58,6 +58,8 @@ def choose_at_import() -> None:
         use(asked)
     elif core.is_available():
         use("core")
+    else:
+        core.announce()
 
 
 def place(t: Any, where: Any) -> Any:

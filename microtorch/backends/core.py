@@ -67,7 +67,10 @@ def announce() -> None:
     global _announced
     if lib is None and not _announced:
         _announced = True
-        print(f"microtorch: running on numpy without the C core: {reason}", file=sys.stderr)
+        print(
+            f"microtorch: running on numpy without the C core: {reason}. (MICROTORCH_BACKEND=reference silences this.)",
+            file=sys.stderr,
+        )
 
 
 def worthwhile(name: str, formula: str) -> bool:
