@@ -54,7 +54,7 @@ def chapter_two() -> None:
             optimizer.zero_grad()
             fit.backward()
             optimizer.step()
-    say("", "Eight sigmoid layers, twenty steps. The size of the gradient per parameter: it fades towards the input.")
+    say("", "Eight sigmoid layers, twenty steps. The gradient per layer, then per parameter: it fades towards the input.")
     print(rec)
 
 

@@ -16,13 +16,13 @@ def rms(x):
     return float(np.sqrt(np.mean(np.square(x.detach().numpy()))))
 
 
-def trained(steps=5, lr=0.1):
+def trained(steps=5, lr=0.1, **options):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     x, y = torch.randn(8, 2), torch.randn(8, 1)
     expected = []
-    with viz.record() as rec:
+    with viz.record(**options) as rec:
         for _ in range(steps):
             loss = (net(x) - y).pow(2).mean()
             optimizer.zero_grad()
@@ -106,15 +106,66 @@ def test_as_text():
 
 
 @pytest.mark.needs("dot")
-def test_the_picture_has_a_row_per_parameter_and_a_column_per_step(tmp_path):
+def test_the_picture_has_a_row_per_layer_and_parameter_and_a_column_per_step(tmp_path):
     rec, *_ = trained(steps=7)
     source = rec.digraph().source
-    assert source.count('WIDTH="9" HEIGHT="18"') == 7 * 4 and source.count('WIDTH="9" HEIGHT="32"') == 7
+    assert source.count('WIDTH="9" HEIGHT="18"') == 7 * (2 + 4) and source.count('WIDTH="9" HEIGHT="32"') == 7
     with open(rec.save(tmp_path / "flow.svg"), encoding="utf-8") as file:
         words = [html.unescape(w) for w in re.findall(r">([^<>]+)</text>", file.read())]
-    assert [w for w in words if w.startswith("net.")] == rec.names
+    assert [w for w in words if w.startswith("net.")] == ["net.0", "net.2", *rec.names]
     many, *_ = trained(steps=200)
     assert many.digraph("dark").source.count('WIDTH="9" HEIGHT="32"') == recording.COLUMNS
+
+
+def test_a_layer_is_the_mean_square_over_its_elements():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    scale = torch.ones(1, requires_grad=True)
+    expected = []
+    with viz.record() as rec:
+        for k in range(4):
+            net.zero_grad()
+            scale.grad = None
+            loss = (net(torch.randn(8, 2)) * (scale if k else 1.0)).pow(2).mean()
+            loss.backward()
+            elements = np.concatenate([p.grad.numpy().ravel() for p in net[0].parameters()])
+            assert elements.size == 9
+            expected.append(float(np.sqrt(np.mean(elements**2))))
+    assert rec.layers == {"net.0": ["net.0.weight", "net.0.bias"], "net.2": ["net.2.weight", "net.2.bias"], "scale": ["scale"]}
+    assert rec.layer("net.0") == pytest.approx(expected, rel=1e-5)
+    assert rec.layer("scale")[0] is None and rec.layer("scale")[1:] == rec.gradients("scale")[1:]
+    lines = str(rec).splitlines()
+    assert [line.split()[0] for line in lines[2:8]] == ["loss", "layer", "net.0", "net.2", "scale", "parameter"]
+    row = lines[4].split()
+    assert row[1:3] == [viz.style.short(expected[0]), viz.style.short(expected[-1])] and len(row[3]) == 4
+    assert json.loads(rec.to_json())["layers"] == rec.layers
+
+
+def test_layers_of_names_given_and_of_no_module():
+    a, b, c = (torch.ones(2, requires_grad=True) for _ in range(3))
+    held = [a, b, c]
+    del a, b, c
+    with viz.record({"up.w": held[0], "up.b": held[1], "gain": held[2]}) as rec:
+        (held[0] * held[1] * held[2]).sum().backward()
+    assert rec.layers == {"up": ["up.w", "up.b"], "gain": ["gain"]} and "\nlayer\n" in str(rec)
+    w = Scalar(2.0)
+    with viz.record() as rec:
+        (w * w).backward()
+    assert rec.layers == {"w": ["w"]} and "layer" not in str(rec) + rec.digraph().source, "the parameter says it"
+
+
+def test_columns_are_epochs_where_it_is_told_their_length():
+    rec, *_ = trained(steps=7, epoch=3)
+    source = rec.digraph().source
+    assert source.count('WIDTH="9" HEIGHT="32"') == 3 and source.count('WIDTH="9" HEIGHT="18"') == 3 * 6
+    assert "per epoch" in source and "0 … 2" in source
+    lines = str(rec).splitlines()
+    assert lines[0] == "7 steps, 3 epochs" and len(lines[2].split()[-1]) == len(lines[4].split()[-1]) == 3
+    many, *_ = trained(steps=200, epoch=2)
+    assert many.digraph().source.count('WIDTH="9" HEIGHT="32"') == recording.COLUMNS
+    for wrong in (0, 2.5, True):
+        with pytest.raises(ValueError, match="number of steps in an epoch"):
+            viz.record(epoch=wrong)
 
 
 def test_two_steps_compared():

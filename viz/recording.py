@@ -2,12 +2,13 @@
 
     with viz.record() as rec:
         train()                       # any code; each backward() is a step
-    print(rec)                        # loss, and gradient and update of each parameter
-    rec.save("flow.svg")              # heat: one row per parameter, one column per step
+    print(rec)                        # loss, gradient of each layer, gradient and update of each parameter
+    rec.save("flow.svg")              # heat: one row per layer and per parameter, one column per step
     viz.diff(rec[0], rec[-1])         # one graph, old → new
 
 Per parameter and step three numbers are kept: the root mean squares of its gradient, of its value, and of what the
-optimizer then changed. Small graphs are kept whole (a Trace), which is what ``diff`` draws.
+optimizer then changed. A layer is the parameters of one module: its gradient is the root mean square over all their
+elements, so that a large weight counts for more than its bias. Small graphs are kept whole (a Trace), which is what ``diff`` draws.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Step:
     gradients: dict[str, float] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     updates: dict[str, float] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)  # elements of each parameter
     trace: Trace | None = None
 
     def __repr__(self) -> str:
@@ -56,10 +58,13 @@ class Step:
 class Recording:
     """The steps, in order: ``rec[0]``, ``len(rec)``, ``for step in rec``. A context manager."""
 
-    def __init__(self, frame: Any, params: Any = None):
+    def __init__(self, frame: Any, params: Any = None, epoch: int | None = None):
         self.steps: list[Step] = []
         self.names: list[str] = []
+        self.layers: dict[str, list[str]] = {}  # path of a module -> names of its parameters; of others, their own name
+        self.epoch = epoch
         self._frame, self._params = frame, params
+        self._layer: dict[str, str] = {}
         self._called: dict[Any, str] = {}
         self._before: dict[str, tuple[Any, Any]] = {}  # name -> (parameter's node, its value at backward)
         self._original: Any = None
@@ -102,9 +107,11 @@ class Recording:
             g = n.grad
             step.gradients[name] = _rms(0.0 if g is None else g.array if isinstance(g, Tensor) else g)
             step.values[name] = _rms(n.value)
+            step.sizes[name] = int(np.size(n.value))
             self._before[name] = n, np.array(n.value, copy=True)
             if name not in self.names:
                 self.names.append(name)
+                self.layers.setdefault(self._layer.get(name, name), []).append(name)
         if len(self.steps) < TRACES and len(nodes) <= WHOLE:
             step.trace = Trace.skeleton(loss, "record").fill(self._frame, self._params)
         self.steps.append(step)
@@ -126,6 +133,9 @@ class Recording:
                     name = names.name(i) if owner is None else ".".join(p for p in owner if p)
                     if name:
                         found.setdefault(i, name)
+                        given = owner is None and isinstance(self._params, dict) and name in self._params
+                        path = name.rpartition(".")[0] if given else owner[0] if owner is not None else ""
+                        self._layer.setdefault(name, path or name)
         taken = set(self._called.values())
         for i, n in enumerate(nodes):
             if n.op is None and n.needs and n not in self._called:
@@ -142,19 +152,47 @@ class Recording:
         """The RMS of one parameter's gradient, step by step; None where it took no part."""
         return [s.gradients.get(name) for s in self.steps]
 
+    def layer(self, path: str) -> list[float | None]:
+        """The RMS of the gradient over all elements of one layer (a key of ``layers``), step by step."""
+        rows = []
+        for s in self.steps:
+            parts = [(s.sizes[name], s.gradients[name]) for name in self.layers[path] if name in s.gradients]
+            elements = sum(size for size, _ in parts)
+            squares = sum(size * g * g for size, g in parts)
+            rows.append(float(np.sqrt(squares / elements)) if elements else 0.0 if parts else None)
+        return rows
+
+    def _layers(self) -> list[str]:
+        """The layers to show: all, unless each is a parameter, which is shown anyway."""
+        return list(self.layers) if any(len(names) > 1 for names in self.layers.values()) else []
+
     def __str__(self) -> str:
         if not self.steps:
             return "nothing was recorded: no backward() ran inside the block"
-        width = max(len(n) for n in (*self.names, "loss"))
-        lines = [f"{style.count(len(self), 'step')}", f"{'':<{width}}  {'first':>9}  {'last':>9}  {'update':>9}"]
+        unit, layers = self.epoch or 1, self._layers()
+        width = max(len(n) for n in (*self.names, *layers, "parameter", "loss"))
+        size = style.count(len(self), "step")
+        if self.epoch:
+            size += f", {style.count(-(-len(self) // unit), 'epoch')}"
+        lines = [size, f"{'':<{width}}  {'first':>9}  {'last':>9}  {'update':>9}"]
         first, last = (style.short(self.losses[k]) for k in (0, -1))
-        lines.append(f"{'loss':<{width}}  {first:>9}  {last:>9}  {'':9}  {_bars(self.losses)}")
+        lines.append(f"{'loss':<{width}}  {first:>9}  {last:>9}  {'':9}  {_bars(self.losses, unit=unit)}")
+        if layers:
+            lines.append("layer")
+        for path in layers:
+            row = self.layer(path)
+            seen = [v for v in row if v is not None]
+            first, last = (style.short(seen[k]) for k in (0, -1))
+            lines.append(f"{path:<{width}}  {first:>9}  {last:>9}  {'':9}  {_bars(row, logarithmic=True, unit=unit)}")
+        if layers:
+            lines.append("parameter")
         for name in self.names:
             row = self.gradients(name)
             seen = [v for v in row if v is not None]
             update = next((s.updates[name] for s in reversed(self.steps) if name in s.updates), None)
             cells = [style.short(v) for v in (seen[0], seen[-1], update)]
-            lines.append(f"{name:<{width}}  {cells[0]:>9}  {cells[1]:>9}  {cells[2]:>9}  {_bars(row, logarithmic=True)}")
+            bars = _bars(row, logarithmic=True, unit=unit)
+            lines.append(f"{name:<{width}}  {cells[0]:>9}  {cells[1]:>9}  {cells[2]:>9}  {bars}")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -165,33 +203,28 @@ class Recording:
         """All numbers as JSON text."""
         keys = ("number", "loss", "gradients", "values", "updates")
         rows = [{k: getattr(s, k) for k in keys} for s in self.steps]
-        return json.dumps({"names": self.names, "steps": rows}, ensure_ascii=False)
+        return json.dumps({"names": self.names, "layers": self.layers, "steps": rows}, ensure_ascii=False)
 
     def digraph(self, theme: str = "light") -> Any:
-        """The gradient flow as a table of heat: parameters down, steps across, newest right; the loss above."""
+        """The gradient flow as a table of heat: layers, then parameters, down; steps (or epochs) across; the loss above."""
         import graphviz
 
         t = style.theme(theme)
         if not self.steps:
             raise errors.GraphError(errors.message("nothing was recorded: no backward() ran inside the block"))
-        groups = _groups(len(self))
-        title = labels.font(labels.bold("|grad| per step"), t.gradient, 12)
+        groups, word = _groups(len(self), self.epoch or 1), "epoch" if self.epoch else "step"
+        title = labels.font(labels.bold(f"|grad| per {word}"), t.gradient, 12)
         rows = [labels.row(labels.cell(title, span=2)), _losses(self, groups, t)]
-        for name in self.names:
-            row = self.gradients(name)
-            cells = []
-            for group in groups:
-                seen = [v for k in group if (v := row[k]) is not None]
-                rms = float(np.sqrt(np.mean(np.square(seen)))) if seen else None
-                cells.append(_heat(rms, t))
-            last = next((v for v in reversed(row) if v is not None), None)
-            head = labels.cell(labels.font(labels.escape(name, 28), t.ink, 11))
-            strip = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{labels.row(*cells)}</TABLE>'
-            chip = labels.chip(Array(rms=last or 0.0), "known" if last is not None else "missing", t)
-            rows.append(labels.row(head, labels.cell(strip), labels.cell(chip, "RIGHT")))
+        layers = self._layers()
+        if layers:
+            rows.append(labels.row(labels.cell(labels.font("layer", t.secondary, 9))))
+            rows += [_strip(path, self.layer(path), groups, t) for path in layers]
+            rows.append(labels.row(labels.cell(labels.font("parameter", t.secondary, 9))))
+        rows += [_strip(name, self.gradients(name), groups, t) for name in self.names]
+        newest = (len(self) - 1) // (self.epoch or 1)
         ends = labels.row(
-            labels.cell(labels.font("step", t.secondary, 9)),
-            labels.cell(labels.font(f"0 … {len(self) - 1}" if len(self) > 1 else "0", t.secondary, 9)),
+            labels.cell(labels.font(word, t.secondary, 9)),
+            labels.cell(labels.font(f"0 … {newest}" if newest else "0", t.secondary, 9)),
         )
         legend = "".join(
             f'<TD BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}">&nbsp;{labels.font(labels.escape(word), ink, 9)}&nbsp;</TD>'
@@ -229,11 +262,17 @@ class Recording:
             return {"text/plain": str(self)}
 
 
-def record(params: Any = None) -> Recording:
-    """Record every backward() inside a ``with`` block. ``params``: {name: tensor} or a Module, for names not found."""
+def record(params: Any = None, epoch: int | None = None) -> Recording:
+    """Record every backward() inside a ``with`` block.
+
+    ``params``: {name: tensor} or a Module, for names not found. ``epoch``: how many steps make one, ``len(loader)``;
+    columns are then epochs, not steps. Raises ValueError for an ``epoch`` that is no count of steps.
+    """
+    if epoch is not None and (not isinstance(epoch, int) or isinstance(epoch, bool) or epoch < 1):
+        raise ValueError(f"epoch={epoch!r}: it is the number of steps in an epoch, an integer of at least 1")
     if isinstance(params, nn.Module):
         params = dict(params.named_parameters())
-    return Recording(user_frame(sys._getframe(1)), params)
+    return Recording(user_frame(sys._getframe(1)), params, epoch)
 
 
 def _rms(x: Any) -> float:
@@ -241,10 +280,24 @@ def _rms(x: Any) -> float:
     return float(np.sqrt(np.mean(x * x))) if x.size else 0.0
 
 
-def _groups(n: int) -> list[range]:
-    """The steps of each column."""
-    ends = np.linspace(0, n, min(n, COLUMNS) + 1).astype(int)
-    return [range(a, b) for a, b in pairwise(ends)]
+def _groups(n: int, unit: int = 1) -> list[range]:
+    """The steps of each column: ``unit`` of them, or a multiple where there would be too many columns."""
+    units = -(-n // unit)
+    ends = np.linspace(0, units, min(units, COLUMNS) + 1).astype(int) * unit
+    return [range(a, min(b, n)) for a, b in pairwise(ends.tolist())]
+
+
+def _strip(name: str, row: list[float | None], groups: list[range], t: style.Theme) -> str:
+    """One row of heat: the name, a cell per column, and the last number on its chip."""
+    cells = []
+    for group in groups:
+        seen = [v for k in group if (v := row[k]) is not None]
+        cells.append(_heat(float(np.sqrt(np.mean(np.square(seen)))) if seen else None, t))
+    last = next((v for v in reversed(row) if v is not None), None)
+    head = labels.cell(labels.font(labels.escape(name, 28), t.ink, 11))
+    strip = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{labels.row(*cells)}</TABLE>'
+    chip = labels.chip(Array(rms=last or 0.0), "known" if last is not None else "missing", t)
+    return labels.row(head, labels.cell(strip), labels.cell(chip, "RIGHT"))
 
 
 def _heat(rms: float | None, t: style.Theme) -> str:
@@ -272,9 +325,9 @@ def _losses(rec: Recording, groups: list[range], t: style.Theme) -> str:
     return labels.row(labels.cell(labels.font("loss", t.ink, 11)), labels.cell(strip), last)
 
 
-def _bars(values: list[float | None], logarithmic: bool = False, width: int = 24) -> str:
+def _bars(values: list[float | None], logarithmic: bool = False, width: int = 24, unit: int = 1) -> str:
     """A curve of block characters."""
-    groups = [[v for k in g if (v := values[k]) is not None] for g in _groups(len(values))]
+    groups = [[v for k in g if (v := values[k]) is not None] for g in _groups(len(values), unit)]
     size = max(1, -(-len(groups) // width))
     means = [np.mean([v for g in groups[k : k + size] for v in g] or [np.nan]) for k in range(0, len(groups), size)]
     heights = np.array(means, float)
