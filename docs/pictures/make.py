@@ -60,7 +60,16 @@ def vanishing() -> Any:
     return viz.draw(loss)
 
 
-EXAMPLES = (neuron, neuron_steps, mlp, vanishing)
+def zoom() -> Any:
+    """One element of a matrix product, opened up: the row and the column that meet, forward and backward."""
+    w = torch.tensor([[0.3, -0.8], [0.7, 0.2]], requires_grad=True)
+    inputs = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
+    m = inputs @ w
+    out = m.tanh().sum()
+    return viz.expand(m, (1, 0), loss=out)
+
+
+EXAMPLES = (neuron, neuron_steps, mlp, vanishing, zoom)
 
 
 def main(folder: Path = HERE) -> list[str]:
