@@ -126,7 +126,7 @@ def test_the_picture_of_the_readme_is_small(tmp_path):
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
     paths = make.main(tmp_path)
-    assert [p.rpartition("/")[2] for p in paths] == ["neuron.svg", "neuron-steps.svg", "mlp.svg", "vanishing.svg"]
+    assert [p.rpartition("/")[2] for p in paths] == ["neuron.svg", "neuron-steps.svg", "mlp.svg", "vanishing.svg", "zoom.svg"]
     assert (tmp_path / "neuron-steps.svg").stat().st_size < 150_000
     strip = (tmp_path / "vanishing.svg").read_text()
     assert "× 12" in strip and "net.0 … 22" in strip and "|grad| of weight, per block" in strip
