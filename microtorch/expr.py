@@ -76,7 +76,7 @@ _CALLED = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?=\()")
 def names(formula: str) -> frozenset[str]:
     """The values that a formula reads: inputs, ``out``, ``g`` and static arguments, but no function names.
 
-    Read off the text, because an import asks it of every formula, and parsing them all takes 5 ms.
+    Read off the text, because an import asks it of every formula, and parsing them all would slow it.
     """
     return frozenset(_NAME.findall(formula))
 

@@ -106,8 +106,8 @@ class Storage:
 class Node:
     """One value of the graph. Made by the factories in ``ops`` with plain stores and no ``__init__``.
 
-    ``Node()`` and inline stores cost 55 ns where an ``__init__`` costs 210; three quarters of a small op's time is
-    spent on such things. Every slot is always set.
+    ``Node()`` and inline stores cost a fraction of what an ``__init__`` does, and most of a small op's time is
+    spent on such things. Every attribute is always set, if not on the node then as a constant of its class.
     """
 
     __slots__ = (
@@ -272,8 +272,7 @@ def _is_ours(file: str) -> bool:
     return (file.startswith((_PACKAGE, _VIZ)) and not file.startswith(_LESSONS)) or file.startswith("<microtorch")
 
 
-# File name -> is it ours? A plain dict, because the lookup (20 ns) stands in the hot path of every op; a file that is not in it
-# yet counts as ours there, and `user_frame` then finds out.
+# File name -> is it ours? Filled as files are met.
 is_library: dict[str, bool] = {}
 
 

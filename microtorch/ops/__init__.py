@@ -245,7 +245,7 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
 
 # ---- hot path: the methods of elementwise ops with one and two inputs ----------------------------------------------
 # Both do what `apply` does for the common case (float operands of one dtype on one device) with everything inline, and hand
-# every other case to `apply`. Plain stores beat a constructor by 150 ns; a store to an attribute of a local is faster than one
+# every other case to `apply`. Plain stores beat a constructor; a store to an attribute of a local is faster than one
 # of several in a tuple assignment; the user's frame is usually the one that was it last time.
 def unary(op: Op) -> Callable[..., Any]:
     """The method ``input.op()`` and function ``op(input)``."""
@@ -346,7 +346,7 @@ _numbers: dict[Any, dict[float, Any]] = {lane: {} for lane in cpu.lanes.values()
 
 
 def number(value: Any, like: Any, floating: bool = False) -> Any:
-    """A Python number beside a float tensor, as a 0-d constant kept for the next time (300 ns against 900)."""
+    """A Python number beside a float tensor, as a 0-d constant kept for the next time."""
     cache = _numbers.get(like.node.dev)
     if cache is None or not value:  # -0.0 == 0.0, so zeros are not looked up
         return weak_number(value, like, floating)

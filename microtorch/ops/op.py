@@ -156,7 +156,7 @@ def _without_F(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Formula(NamedTuple):
-    """A formula that is compiled when first needed: compiling all of them would cost an import 8 ms."""
+    """A formula that is compiled when first needed: compiling all of them would slow every import."""
 
     text: str
     parameters: str
