@@ -18,7 +18,7 @@ from weakref import ref as weakref
 import numpy as np
 
 from .. import dtypes, errors
-from ..backends import cpu
+from ..backends import LARGE, cpu
 from ..graph import Node, Storage, last_user_code, mode, tick, user_frame, users
 from .op import LETTERS, REGISTRY, SYMBOLS, Op
 
@@ -249,7 +249,7 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
 # of several in a tuple assignment; the user's frame is usually the one that was it last time.
 def unary(op: Op) -> Callable[..., Any]:
     """The method ``input.op()`` and function ``op(input)``."""
-    kernels, node_type, getframe, now, plain = op.kernels, op.node, sys._getframe, mode.get, Tensor
+    kernels, large, node_type, getframe, now, plain = op.kernels, op.large_kernels, op.node, sys._getframe, mode.get, Tensor
     saves_x = 0 in op.saved_inputs
 
     def method(input: Any) -> Any:
@@ -260,7 +260,7 @@ def unary(op: Op) -> Callable[..., Any]:
             return apply(op, (input,))
         if dev is cpu:  # the lane of integers, bools and halves
             return apply(op, (input,))
-        out = kernels[dev](x)
+        out = (kernels if x.size < LARGE else large)[dev](x)
         if type(out) is not ndarray:
             out = dev.array(out)
         t = new(plain)
@@ -291,7 +291,7 @@ def unary(op: Op) -> Callable[..., Any]:
 
 def binary(op: Op) -> Callable[..., Any]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
-    kernels, node_type, getframe, now, plain = op.kernels, op.node, sys._getframe, mode.get, Tensor
+    kernels, large, node_type, getframe, now, plain = op.kernels, op.large_kernels, op.node, sys._getframe, mode.get, Tensor
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
 
@@ -311,7 +311,7 @@ def binary(op: Op) -> Callable[..., Any]:
             return apply(op, (input, other))
         x, y = input.array, other.array
         try:
-            out = kernels[dev](x, y)
+            out = (kernels if x.size < LARGE else large)[dev](x, y)
         except ValueError as e:
             raise op.explain(op, [input, other], {}, e) from None
         if type(out) is not ndarray:
