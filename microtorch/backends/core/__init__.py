@@ -13,10 +13,12 @@ from typing import Any
 from ...errors import unknown
 from . import library
 from .elementwise import Elementwise, run, smallest
-from .library import announce, is_available, isas, set_num_threads, use_isa
+from .library import announce, get_num_threads, is_available, isas, set_num_threads, use_isa
 from .products import matmul_naive
 
-__all__ = ["Core", "announce", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa"]
+__all__ = [
+    "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa",
+]  # fmt: skip
 
 
 class Core(Elementwise):
