@@ -40,8 +40,8 @@ static inline real FN(fmod)(real x, real y) { return LIBM(fmod)(x, y); }
 
 /* As in numpy and PyTorch, the larger and the smaller of a number and NaN is NaN (fmax would return the number), and the
  * remainder has the divisor's sign. | and not ||: without a branch the loop around becomes vectors. */
-static inline real FN(maximum)(real x, real y) { return (x >= y) | (x != x) ? x : y; }
-static inline real FN(minimum)(real x, real y) { return (x <= y) | (x != x) ? x : y; }
+static inline real FN(maximum)(real x, real y) { return ((x >= y) | (x != x)) ? x : y; }
+static inline real FN(minimum)(real x, real y) { return ((x <= y) | (x != x)) ? x : y; }
 static inline real FN(sign)(real x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 static inline real FN(remainder)(real x, real y)
 {
