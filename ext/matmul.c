@@ -38,10 +38,12 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
 #ifndef MR
 #if VECTOR_BYTES == 64
 #define MR 14
+#define SLIVER 16 /* MR, as packed: rounded up to vectors */
 #else
 #define MR 6
+#define SLIVER 8
 #endif
-enum { KC = 256, MC = 64 * MR, NC = 2048 };
+enum { KC = 512, MC = 64 * MR, NC = 2048, TALL = 8 };
 #endif
 #define NR (2 * LANES)
 
@@ -70,6 +72,37 @@ struct NAME(product) {
 };
 
 /* ---- packing -------------------------------------------------------------------------------------------------------*/
+/* to[c][r] = from[r][c] for r < rows, c < columns. Squares of vectors: log2(LANES) rounds, each of which interleaves row r
+ * with row r + LANES / 2, turn LANES rows into LANES columns without going through memory.
+ * It writes whole vectors, so that `to` needs room for `rows` rounded up in each row; what comes after `rows` there is 0. */
+static void NAME(transpose)(const real *from, ptrdiff_t from_row, size_t rows, size_t columns, real *to, ptrdiff_t to_row)
+{
+    for (size_t r = 0; r < rows; r += LANES) {
+        const size_t height = smaller(LANES, rows - r);
+        size_t c = 0;
+#ifdef INTERLEAVES
+        for (; c + LANES <= columns; c += LANES) {
+            NAME(vector) square[LANES], next[LANES];
+            UNROLL for (size_t i = 0; i < LANES; i++)
+                square[i] = i < height ? LOAD(from + (ptrdiff_t)(r + i) * from_row + (ptrdiff_t)c) : (NAME(vector)){0};
+            UNROLL for (size_t round = 1; round < LANES; round *= 2) {
+                UNROLL for (size_t i = 0; i < LANES / 2; i++) {
+                    next[2 * i] = NAME(INTERLEAVE_LOW)(square[i], square[i + LANES / 2]);
+                    next[2 * i + 1] = NAME(INTERLEAVE_HIGH)(square[i], square[i + LANES / 2]);
+                }
+                UNROLL for (size_t i = 0; i < LANES; i++)
+                    square[i] = next[i];
+            }
+            UNROLL for (size_t i = 0; i < LANES; i++)
+                STORE(to + (ptrdiff_t)(c + i) * to_row + (ptrdiff_t)r, square[i]);
+        }
+#endif
+        for (; c < columns; c++)
+            for (size_t i = 0; i < LANES; i++)
+                to[(ptrdiff_t)c * to_row + (ptrdiff_t)(r + i)] = i < height ? from[(ptrdiff_t)(r + i) * from_row + (ptrdiff_t)c] : 0;
+    }
+}
+
 static void NAME(pack_matrix)(const void *source, size_t p, size_t rows, size_t j, size_t columns, real *panel)
 {
     const struct NAME(matrix) *b = source;
@@ -77,6 +110,8 @@ static void NAME(pack_matrix)(const void *source, size_t p, size_t rows, size_t 
     if (b->column == 1 && columns == NR)
         for (size_t q = 0; q < rows; q++, from += b->row, panel += NR)
             memcpy(panel, from, NR * sizeof(real));
+    else if (b->row == 1)
+        NAME(transpose)(from, b->column, columns, rows, panel, NR); /* leaves out the second vector of a narrow panel */
     else
         for (size_t q = 0; q < rows; q++, from += b->row, panel += NR) {
             for (size_t c = 0; c < columns; c++)
@@ -90,9 +125,12 @@ static void NAME(pack_matrix)(const void *source, size_t p, size_t rows, size_t 
 static void NAME(pack_sliver)(const struct NAME(matrix) *a, size_t i, size_t rows, size_t p, size_t columns, real *sliver)
 {
     const real *from = a->data + (ptrdiff_t)i * a->row + (ptrdiff_t)p * a->column;
-    for (size_t q = 0; q < columns; q++, from += a->column, sliver += MR)
-        for (size_t r = 0; r < rows; r++)
-            sliver[r] = from[(ptrdiff_t)r * a->row];
+    if (a->column == 1)
+        NAME(transpose)(from, a->row, rows, columns, sliver, SLIVER);
+    else
+        for (size_t q = 0; q < columns; q++, from += a->column, sliver += SLIVER)
+            for (size_t r = 0; r < rows; r++)
+                sliver[r] = from[(ptrdiff_t)r * a->row];
 }
 
 /* ---- the micro-kernel ----------------------------------------------------------------------------------------------
@@ -105,7 +143,7 @@ INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, cons
     NAME(vector) sum[MR][2];
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int v = 0; v < vectors; v++)
-            sum[i][v] = (NAME(vector)){0};
+            sum[i][v] = (NAME(vector)){0}, PREFETCH(out + i * out_row + v * LANES);
     for (; k > 0; k--, a += a_column, b += b_row) {
         NAME(vector) row[2];
         UNROLL for (int v = 0; v < vectors; v++)
@@ -116,11 +154,7 @@ INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, cons
     }
     UNROLL for (int i = 0; i < rows; i++, out += out_row)
         UNROLL for (int v = 0; v < vectors; v++)
-            {
-                if (add)
-                    sum[i][v] += LOAD(out + v * LANES);
-                STORE(out + v * LANES, sum[i][v]);
-            }
+            STORE(out + v * LANES, add ? LOAD(out + v * LANES) + sum[i][v] : sum[i][v]);
 }
 
 /* The micro-kernel for each number of rows. Few rows of a tile would waste most of it. */
@@ -187,7 +221,7 @@ static void NAME(pack_body)(const void *task, size_t begin, size_t end)
                                                         smaller(NR, t->nc - j), t->b + q * NR * KC);
         } else {
             const size_t s = q - packed, first = NAME(sliver_at)(t, s);
-            NAME(pack_sliver)(&x->a, t->i + first, NAME(sliver_at)(t, s + 1) - first, t->p, t->kc, t->a + s * MR * KC);
+            NAME(pack_sliver)(&x->a, t->i + first, NAME(sliver_at)(t, s + 1) - first, t->p, t->kc, t->a + s * SLIVER * KC);
         }
 }
 
@@ -222,8 +256,8 @@ static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
             const ptrdiff_t b_row = in_place ? x->b.row : (ptrdiff_t)NR;
             for (size_t s = first; s < stop; s++) {
                 const size_t i = t->i + NAME(sliver_at)(t, s), rows = t->i + NAME(sliver_at)(t, s + 1) - i;
-                const real *a = t->a ? t->a + s * MR * KC : x->a.data + (ptrdiff_t)i * x->a.row + (ptrdiff_t)t->p * x->a.column;
-                const ptrdiff_t a_row = t->a ? 1 : x->a.row, a_column = t->a ? MR : x->a.column;
+                const real *a = t->a ? t->a + s * SLIVER * KC : x->a.data + (ptrdiff_t)i * x->a.row + (ptrdiff_t)t->p * x->a.column;
+                const ptrdiff_t a_row = t->a ? 1 : x->a.row, a_column = t->a ? SLIVER : x->a.column;
                 real *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j;
                 if (columns == NR)
                     NAME(tile_2)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
@@ -274,7 +308,7 @@ static void NAME(gemm)(const struct NAME(product) *x)
     const bool pack_b = x->pack_b || x->b.column != 1 || x->m > 8 * MR;
     const size_t kc = (x->k + (x->k + KC - 1) / KC - 1) / ((x->k + KC - 1) / KC); /* equal parts of at most KC */
     const size_t mc = smaller(x->m, MC), nc = smaller(x->n, NC);
-    const size_t a_size = pack_a ? (mc + MR - 1) / MR * MR * KC : 0;
+    const size_t a_size = pack_a ? (mc + MR - 1) / MR * SLIVER * KC : 0;
     const size_t b_size = (pack_b ? (nc + NR - 1) / NR : nc % NR != 0 || x->n % NC % NR != 0) * NR * KC;
     real *memory = NULL;
     if (a_size + b_size > 0 && (memory = take_scratch((a_size + b_size) * sizeof(real))) == NULL) {
@@ -296,7 +330,7 @@ static void NAME(gemm)(const struct NAME(product) *x)
                     pack.unpacked = t.panels; /* b is packed already */
                 const size_t packs = pack.panels - pack.unpacked + (pack_a ? t.slivers : 0);
                 parallel_for(packs, larger(1, 32768 / (t.kc * NR)), NAME(pack_body), &pack);
-                t.tall = smaller(t.slivers, 4);
+                t.tall = smaller(t.slivers, TALL);
                 const size_t groups = (t.slivers + t.tall - 1) / t.tall;
                 t.columns = smaller(t.panels, larger(1, 32 / groups));
                 const size_t pieces = groups * t.columns;
