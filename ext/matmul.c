@@ -291,10 +291,17 @@ static void NAME(gemm_without_memory)(const struct NAME(product) *x)
 
 /* The product. For each block: all threads pack, then all threads multiply; each element of out is computed by one thread, in
  * an order that depends on the sizes only. */
-static void NAME(gemm)(const struct NAME(product) *x)
+static void NAME(gemm)(const struct NAME(product) *given)
 {
+    struct NAME(product) product = *given, *const x = &product;
     if (x->m == 0 || x->n == 0)
         return;
+    if (x->m == 1) /* the stride along a dimension of 1 can be anything */
+        x->a.row = 1;
+    if (x->k == 1)
+        x->a.column = x->b.row = 1;
+    if (x->n == 1)
+        x->b.column = 1;
     if (x->k == 0) {
         for (size_t i = 0; i < x->m; i++)
             for (size_t j = 0; j < x->n && !x->accumulate; j++)
@@ -342,8 +349,35 @@ static void NAME(gemm)(const struct NAME(product) *x)
     give_scratch(memory);
 }
 
-/* out = x @ y */
-KERNEL(matmul)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), ARRAY(const real, y, k * n), ARRAY(real, out, m * n))
+/* out = x @ y + bias, for each of outer * inner pairs of matrices. Many products are spread over the threads one by one;
+ * gemm() then finds the pool taken and stays on its thread. Few large ones take turns, each with all threads. */
+struct NAME(batch) {
+    struct NAME(product) product; /* the first one */
+    struct strides x, y;
+    size_t inner;
+};
+
+static void NAME(batch_body)(const void *task, size_t begin, size_t end)
 {
-    NAME(gemm)(&(struct NAME(product)){.m = m, .k = k, .n = n, .a = {x, (ptrdiff_t)k, 1}, .b = {y, (ptrdiff_t)n, 1}, .out = out, .out_row = (ptrdiff_t)n});
+    const struct NAME(batch) *t = task;
+    for (size_t q = begin; q < end; q++) {
+        const ptrdiff_t outer = (ptrdiff_t)(q / t->inner), inner = (ptrdiff_t)(q % t->inner);
+        struct NAME(product) one = t->product;
+        one.a.data += outer * t->x.outer + inner * t->x.inner;
+        one.b.data += outer * t->y.outer + inner * t->y.inner;
+        one.out += q * one.m * one.n;
+        NAME(gemm)(&one);
+    }
+}
+
+KERNEL(matmul)(size_t outer, size_t inner, size_t m, size_t k, size_t n, MATRIX(const real, x, outer, inner, m, k),
+               MATRIX(const real, y, outer, inner, k, n), OPTIONAL(const real, bias, n), ARRAY(real, out, outer * inner * m * n))
+{
+    const struct NAME(batch) t = {
+        .product = {.m = m, .k = k, .n = n, .a = {x, x_strides.row, x_strides.column}, .b = {y, y_strides.row, y_strides.column},
+                    .out = out, .out_row = (ptrdiff_t)n, .bias = bias, .bias_column = 1},
+        .x = x_strides, .y = y_strides, .inner = inner};
+    const size_t batch = outer * inner;
+    const double work = (double)m * (double)k * (double)n;
+    parallel_for(batch, batch < 8 ? larger(1, batch) : work > 1e6 ? 1 : (size_t)(1e6 / (work + 1)), NAME(batch_body), &t);
 }

@@ -1,24 +1,27 @@
-"""Products of matrices in C (ext/matmul.c)."""
+"""Products of matrices in C (ext/matmul.c), and from which size on they take the place of numpy's: ``worthwhile``."""
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
 
+from ..reference import Reference, definition
 from .elementwise import as_array
-from .library import Kernels, required
+from .library import Kernels, lib, required
 
 
-def matmul_naive(x: Any, y: Any) -> Any:
-    """x @ y of two matrices, (m, k) and (k, n), by the three loops of ext/matmul.c.
+def worthwhile(m: int, k: int, n: int) -> bool:
+    """Whether C multiplies (m, k) by (k, n) sooner than numpy's BLAS, by measurement (python -m benchmarks products)."""
+    return m * k * n >= 4096 and m > 1 and n > 1
 
-    To read and to time beside ``np.matmul``. Raises RuntimeError without the C core, ValueError if the shapes do not
-    fit, TypeError for a dtype other than float32 and float64.
-    """
-    required()
-    x, y = as_array("matmul_naive", x), as_array("matmul_naive", y)
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[0]:
-        raise ValueError(f"matmul_naive takes shapes (m, k) and (k, n), but got {x.shape} and {y.shape}")
-    out = np.empty((x.shape[0], y.shape[1]), x.dtype)
-    Kernels(x.dtype).matmul_naive(*x.shape, y.shape[1], id(x), id(y), id(out))
-    return out
+
+class Products(Reference):
+    """The kernels that multiply matrices. What C declines (other dtypes, more than two dimensions of batches) is numpy's."""
+
+    def __init__(self, dtype: Any = None):
+        super().__init__(dtype)
+
+    def matmul(self, x: Any, y: Any) -> Any:
+        if x.ndim == 2 == y.ndim:
+            return self._product(x, y, None)
+        return definition("matmul")(self, x, y)
