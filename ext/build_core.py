@@ -36,7 +36,7 @@ from cffi import FFI
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ROOT / "build/core"
 COMPILED = ["ext/avx512.c", "ext/avx2.c", "ext/baseline.c", "ext/dispatch.c", "ext/parallel.c"]
-KERNELS = ["ext/matmul.c", "ext/reduce.c", "ext/softmax.c", "ext/norm.c", "ext/conv.c", "ext/pool.c", "ext/optim.c"]
+KERNELS = ["ext/matmul.c", "ext/reduce.c", "ext/softmax.c", "ext/loss.c", "ext/norm.c", "ext/conv.c", "ext/pool.c", "ext/optim.c"]
 INCLUDED = ["ext/core.h", "ext/arrays.h", "ext/parallel.h", "ext/vector.h", "ext/functions.h", "ext/kernels.c", *KERNELS]
 ARRAYS = ("g", "out", "x", "y", "z")  # names of a formula that stand for arrays, in the order of a loop's parameters
 TYPES = {"f32": ("float", "FLOAT32"), "f64": ("double", "FLOAT64")}

@@ -120,41 +120,59 @@ static void NAME(sums)(const real *x, size_t n, size_t stride, size_t width, rea
     }
 }
 
-/* The largest (smallest) of n neighbours, n > 0, and of each column. `better` is one instruction and passes over NaN, so NaN is
- * looked for beside it; x - x would also be NaN for infinities. */
-#define EXTREME(name, better)                                                                                                    \
-    static void NAME(name)(const real *restrict x, size_t n, size_t stride, size_t width, real *restrict best, real *unused)     \
-    {                                                                                                                            \
-        (void)unused;                                                                                                            \
-        if (stride > 1) {                                                                                                        \
-            memcpy(best, x, width * sizeof(real));                                                                               \
-            for (size_t i = 1; i < n; i++)                                                                                       \
-                for (size_t j = 0; j < width; j++) {                                                                             \
-                    const real v = x[i * stride + j];                                                                            \
-                    best[j] = (v better best[j]) | (v != v) ? v : best[j];                                                       \
-                }                                                                                                                \
-            return;                                                                                                              \
-        }                                                                                                                        \
-        real lanes[64];                                                                                                          \
-        NAME(integer) nan[64] = {0}, any = 0;                                                                                    \
-        size_t i = n % 64;                                                                                                       \
-        for (size_t l = 0; l < 64; l++)                                                                                          \
-            lanes[l] = x[l < i ? l : 0];                                                                                         \
-        for (; i < n; i += 64)                                                                                                   \
-            for (size_t l = 0; l < 64; l++) {                                                                                    \
-                const real v = x[i + l];                                                                                         \
-                lanes[l] = v better lanes[l] ? v : lanes[l];                                                                     \
-                nan[l] |= v != v;                                                                                                \
-            }                                                                                                                    \
-        real out = lanes[0];                                                                                                     \
-        for (size_t l = 0; l < 64; l++) {                                                                                        \
-            any |= nan[l] | (lanes[l] != lanes[l]);                                                                              \
-            out = lanes[l] better out ? lanes[l] : out;                                                                          \
-        }                                                                                                                        \
-        *best = any ? (real)NAN : out;                                                                                           \
+/* The largest (or smallest) of n > 0 neighbours, or of each column. Neighbours go through LANES_OF_EXTREMES comparisons that pass
+ * over NaN, which are one instruction each; whether there is one is found out beside. */
+#define LANES_OF_EXTREMES 64
+
+static inline bool NAME(beats)(real a, real b, bool largest) { return largest ? a > b : a < b; }
+
+static inline void NAME(extremes)(const real *restrict x, size_t n, size_t stride, size_t width, real *restrict best, bool largest)
+{
+    if (stride > 1) {
+        memcpy(best, x, width * sizeof(real));
+        for (size_t i = 1; i < n; i++)
+            for (size_t j = 0; j < width; j++) {
+                const real v = x[i * stride + j];
+                best[j] = NAME(beats)(v, best[j], largest) | (v != v) ? v : best[j];
+            }
+        return;
     }
-EXTREME(largest, >)
-EXTREME(smallest, <)
+    real lanes[LANES_OF_EXTREMES], out = x[0];
+    NAME(integer) nan[LANES_OF_EXTREMES] = {0}, any = 0;
+    size_t i = 0;
+    if (n >= LANES_OF_EXTREMES) {
+        memcpy(lanes, x, sizeof(lanes));
+        for (; i + LANES_OF_EXTREMES <= n; i += LANES_OF_EXTREMES)
+            for (size_t l = 0; l < LANES_OF_EXTREMES; l++) {
+                const real v = x[i + l];
+                lanes[l] = NAME(beats)(v, lanes[l], largest) ? v : lanes[l];
+                nan[l] |= v != v;
+            }
+        for (size_t half = LANES_OF_EXTREMES / 2; half > 0; half /= 2)
+            for (size_t l = 0; l < half; l++) {
+                lanes[l] = NAME(beats)(lanes[l + half], lanes[l], largest) ? lanes[l + half] : lanes[l];
+                nan[l] |= nan[l + half];
+            }
+        out = lanes[0], any = nan[0];
+    }
+    for (; i < n; i++) {
+        out = NAME(beats)(x[i], out, largest) ? x[i] : out;
+        any |= x[i] != x[i];
+    }
+    *best = any ? (real)NAN : out;
+}
+
+static void NAME(largest)(const real *x, size_t n, size_t stride, size_t width, real *best, real *unused)
+{
+    (void)unused;
+    NAME(extremes)(x, n, stride, width, best, true);
+}
+
+static void NAME(smallest)(const real *x, size_t n, size_t stride, size_t width, real *best, real *unused)
+{
+    (void)unused;
+    NAME(extremes)(x, n, stride, width, best, false);
+}
 
 /* ---- all blocks of the outer dimension, all columns, all pieces ---- */
 struct NAME(reduction) {
