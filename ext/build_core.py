@@ -27,6 +27,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +41,7 @@ KERNELS = ["ext/matmul.c", "ext/reduce.c", "ext/softmax.c", "ext/norm.c", "ext/c
 INCLUDED = ["ext/core.h", "ext/arrays.h", "ext/parallel.h", "ext/vector.h", "ext/functions.h", "ext/kernels.c", *KERNELS]
 ARRAYS = ("g", "out", "x", "y", "z")  # names of a formula that stand for arrays, in the order of a loop's parameters
 TYPES = {"f32": ("float", "FLOAT32"), "f64": ("double", "FLOAT64")}
-OTHER_TYPES = {"int64_t": "INT64", "uint8_t": "UINT8"}
+OTHER_TYPES = {"float": "FLOAT32", "int64_t": "INT64", "uint8_t": "UINT8"}
 
 
 def load(path: str) -> Any:
@@ -109,13 +110,14 @@ def loops() -> Iterator[Loop]:
 
 # ---- kernels, as declared in C -------------------------------------------------------------------------------------
 class Parameter(NamedTuple):
-    """``kind``: "size", "real" or another C type passed by value, or "ARRAY", "OPTIONAL", "LIST"."""
+    """``kind``: "size", "real" or another C type passed by value, or "ARRAY", "OPTIONAL", "LIST", "LIST_OF"."""
 
     kind: str
     name: str
     type: str = ""  # of an array's elements, without const
     written: bool = False
-    size: str = ""
+    size: str = ""  # how many elements (of a list: arrays) ...
+    each: str = ""  # ... and how many elements the i-th array of a list has
 
 
 class Kernel(NamedTuple):
@@ -137,12 +139,12 @@ def split(text: str) -> list[str]:
 
 
 def parameter(text: str) -> Parameter:
-    found = re.fullmatch(r"(ARRAY|OPTIONAL|LIST)\((.*)\)", text)
+    found = re.fullmatch(r"(ARRAY|OPTIONAL|LIST|LIST_OF)\((.*)\)", text)
     if not found:
         kind, _, name = text.rpartition(" ")
         return Parameter(kind, name)
-    type, name, size = split(found[2])
-    return Parameter(found[1], name, type.removeprefix("const "), not type.startswith("const "), size)
+    type, name, *size = split(found[2])
+    return Parameter(found[1], name, type.removeprefix("const "), not type.startswith("const "), *size)
 
 
 def declared(source: str, elementwise: bool = False) -> Iterator[Kernel]:
@@ -159,8 +161,8 @@ def pointers(kernel: Kernel, real: str) -> str:
         const = "" if p.written else "const "
         if p.kind in ("ARRAY", "OPTIONAL"):
             texts.append(f"{const}{type} *restrict {p.name}")
-        elif p.kind == "LIST":
-            texts.append(f"{const}{type} *const *restrict {p.name}, const size_t *restrict sizes_of_{p.name}")
+        elif p.kind in ("LIST", "LIST_OF"):
+            texts.append(f"{const}{type} *const *{p.name}" + f", const size_t *sizes_of_{p.name}" * (p.kind == "LIST"))
         else:
             texts.append(f"{type} {p.name}")
     return ", ".join(texts)
@@ -190,7 +192,7 @@ def prototype(kernel: Kernel, suffix: str) -> str:
     """``int softmax_f32(size_t rows, size_t n, uintptr_t x, uintptr_t out)``: id() of each array, and 0 for None."""
     parameters = []
     for p in kernel.parameters:
-        if p.kind in ("ARRAY", "OPTIONAL", "LIST"):
+        if p.kind in ("ARRAY", "OPTIONAL", "LIST", "LIST_OF"):
             parameters.append(f"uintptr_t {p.name}")
         elif not (kernel.elementwise and p.name == "n"):
             parameters.append(f"{'double' if p.kind == 'real' else p.kind} {p.name}")
@@ -215,9 +217,10 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
             data = f"({'' if p.written else 'const '}{type} *){p.name}_->data"
             arguments.append(f"{p.name} ? {data} : NULL" if p.kind == "OPTIONAL" else data)
             plain.append(p)
-        elif p.kind == "LIST":
+        elif p.kind in ("LIST", "LIST_OF"):
             lists.append((p, code))
-            arguments += [f"({'' if p.written else 'const '}{real} *const *){p.name}_", f"sizes_of_{p.name}"]
+            arguments.append(f"({'' if p.written else 'const '}{p.type.replace('real', real)} *const *){p.name}_")
+            arguments += [f"sizes_of_{p.name}"] * (p.kind == "LIST")
         else:
             arguments.append(f"elements({kernel.parameters[-1].name}_)" if kernel.elementwise and p.name == "n" else p.name)
     for w in plain:
@@ -236,9 +239,13 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
     for i, (p, _) in enumerate(lists):
         lines.append(f"    void **{p.name}_ = (void **)memory + {i} * {count};")
         lines.append(f"    size_t *sizes_of_{p.name} = (size_t *)memory + {len(lists) + i} * {count};")
-    ready = " && ".join(f"list_at({p.name}, {count}, {code}, {str(p.written).lower()}, {p.name}_, sizes_of_{p.name})"
+    ready = " &&\n                ".join(f"list_at({p.name}, {count}, {code}, {str(p.written).lower()}, {p.name}_, sizes_of_{p.name})"
                         for p, code in lists)  # fmt: skip
-    lines += [f"    const int ready = {ready};", f"    if (ready)\n        {call};", "    free(memory);", "    return ready;"]
+    checks = [f"sizes_of_{p.name}[i] == (size_t)({p.each})" for p, _ in lists if p.kind == "LIST_OF"]
+    bytes = {p: f"{p.name}_[i], sizes_of_{p.name}[i] * layout.sizes[{code}]" for p, code in lists}
+    checks += [f"apart({bytes[p]}, {bytes[q]})" for p, q in combinations(bytes, 2) if p.written or q.written]
+    lines.append(f"    int ready = {ready};\n    for (size_t i = 0; ready && i < {count}; i++)")
+    lines += [f"        ready = {f' &&{chr(10)}{chr(32) * 16}'.join(checks) or '1'};", f"    if (ready)\n        {call};", "    free(memory);", "    return ready;"]
     return "\n".join([f"static {prototype(kernel, suffix)}", "{", *lines, "}", ""])
 
 

@@ -16,6 +16,11 @@
  *     ARRAY(real, out, n)        an array that is written
  *     OPTIONAL(const real, b, n) the same, or NULL for Python's None
  *     LIST(real, params, count)  a tuple of `count` arrays; their sizes are in `sizes_of_params`
+ *     LIST_OF(const real, grads, count, sizes_of_params[i])
+ *                                the same; the i-th array has so many elements
+ *
+ * Of several lists the i-th arrays that are written are apart from the other i-th ones, but one array may be in a list twice:
+ * a kernel goes through lists in order, and uses threads only within an array.
  */
 #ifndef MICROTORCH_CORE_H
 #define MICROTORCH_CORE_H
@@ -36,7 +41,8 @@
 
 #define ARRAY(type, name, size) type *restrict name
 #define OPTIONAL(type, name, size) type *restrict name
-#define LIST(type, name, count) type *const *restrict name, const size_t *restrict sizes_of_##name
+#define LIST(type, name, count) type *const *name, const size_t *sizes_of_##name
+#define LIST_OF(type, name, count, size) type *const *name
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
