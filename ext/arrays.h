@@ -84,4 +84,22 @@ static inline bool list_at(uintptr_t object, size_t count, int dtype, bool writt
     return true;
 }
 
+static void set_layout(size_t header, size_t tuple_header, uintptr_t array_type, uintptr_t tuple_type, const uintptr_t *dtypes)
+{
+    layout.header = header, layout.tuple_header = tuple_header;
+    layout.array_type = array_type, layout.tuple_type = tuple_type;
+    const size_t sizes[DTYPES] = {4, 8, 8, 1, 1};
+    for (int i = 0; i < DTYPES; i++)
+        layout.dtypes[i] = dtypes[i], layout.sizes[i] = sizes[i];
+}
+
+/* data, flags, ndim, dtype, then shape and strides of an array of two dimensions */
+static void probe(uintptr_t object, intptr_t *seen)
+{
+    const struct array *a = (const struct array *)(object + layout.header);
+    seen[0] = (intptr_t)a->data, seen[1] = a->flags, seen[2] = a->ndim, seen[3] = (intptr_t)a->dtype;
+    for (int i = 0; i < 2 && a->ndim == 2; i++)
+        seen[4 + i] = a->shape[i], seen[6 + i] = a->strides[i];
+}
+
 #endif
