@@ -99,9 +99,10 @@ static inline bool same_shape(const struct array *a, const struct array *b)
 }
 
 /* No element of one lies in the other. */
-static inline bool apart(const char *a, size_t bytes_a, const char *b, size_t bytes_b)
+static inline bool apart(const void *a, size_t bytes_a, const void *b, size_t bytes_b)
 {
-    return a + bytes_a <= b || b + bytes_b <= a || bytes_a == 0 || bytes_b == 0;
+    return (const char *)a + bytes_a <= (const char *)b || (const char *)b + bytes_b <= (const char *)a || bytes_a == 0 ||
+           bytes_b == 0;
 }
 
 static inline size_t tuple_length(uintptr_t object) { return *(size_t *)(object + layout.header); }
