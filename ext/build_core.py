@@ -103,6 +103,7 @@ if sys.platform == "win32":
 else:
     FLAGS = ["-O3", "-Wall", "-Wextra", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-pthread"]
     LIBRARIES = ["m"]
+FLAGS += os.environ.get("MICROTORCH_CFLAGS", "").split()  # after the others, so that they count: CFLAGS come before
 
 ffi = FFI()
 ffi.cdef(CDEF)

@@ -138,7 +138,8 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
             if p.written:
                 raise ValueError(f"{kernel.name}: {p.name} is written, so it must be an ARRAY")
             lines.append(f"    struct strides {p.name}_strides;")
-            lines.append(f"    const struct array *{p.name}_ = matrix_at({p.name}, {code}, (size_t[]){{{p.size}}}, &{p.name}_strides);")
+            found = f"matrix_at({p.name}, {code}, (size_t[]){{{p.size}}}, &{p.name}_strides)"
+            lines.append(f"    const struct array *{p.name}_ = {found};")
             lines.append(f"    if ({p.name}_ == NULL)\n        return 0;")
             arguments += [f"(const {p.type.replace('real', real)} *){p.name}_->data", f"{p.name}_strides"]
             plain.append(p)
