@@ -16,6 +16,7 @@ from . import library
 from .elementwise import Elementwise, run, smallest
 from .library import Kernels, announce, is_available, isas, set_num_threads, use_isa
 from .loss import Losses
+from .normalisation import Normalisation
 from .products import matmul_naive
 from .reductions import Reductions
 from .softmax import Softmax
@@ -23,7 +24,7 @@ from .softmax import Softmax
 __all__ = ["Core", "announce", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa"]
 
 
-class Core(Elementwise, Reductions, Softmax, Losses):
+class Core(Elementwise, Reductions, Softmax, Losses, Normalisation):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"
