@@ -14,17 +14,20 @@ from typing import Any
 from ...errors import unknown
 from . import library
 from .elementwise import Elementwise, run, smallest
-from .library import Kernels, announce, is_available, isas, set_num_threads, use_isa
+from .library import Kernels, announce, get_num_threads, is_available, isas, set_num_threads, use_isa
 from .loss import Losses
 from .normalisation import Normalisation
-from .products import matmul_naive
+from .optimizers import Optimizers
+from .products import Products, matmul_naive
 from .reductions import Reductions
 from .softmax import Softmax
 
-__all__ = ["Core", "announce", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa"]
+__all__ = [
+    "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa",
+]  # fmt: skip
 
 
-class Core(Elementwise, Reductions, Softmax, Losses, Normalisation):
+class Core(Products, Reductions, Softmax, Losses, Normalisation, Optimizers, Elementwise):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"
