@@ -20,6 +20,7 @@ instead of two). libm is linked by name (expf would otherwise be an undefined sy
 """
 
 import argparse
+import ast
 import importlib.util
 import os
 import re
@@ -54,6 +55,10 @@ def load(path: str) -> Any:
 
 
 # ---- elementwise loops, from formulas ------------------------------------------------------------------------------
+PIECE = 1 << 12  # elements that a thread takes at a time: few enough for an even division, and for the first-level cache
+OWN = {"1 / (1 + exp(-x))": "sigmoid(x)"}  # formulas for which functions.h has something more accurate
+
+
 class Loop(NamedTuple):
     """One elementwise kernel: its name, what it reads, and the C expression of one element."""
 
@@ -62,12 +67,14 @@ class Loop(NamedTuple):
     arrays: tuple[str, ...]
     scalars: tuple[str, ...]
     expression: str
-    grain: int  # elements that are worth a thread
+    far: tuple[str, ...]  # arguments of sin and cos, which their vector code takes only up to a bound (functions.h)
+    alone: int  # up to how many elements one thread does it all
 
     def source(self) -> str:
         """The kernel; each element gets the name it has in the formula, so that the formula stands as it is."""
         parameters = ["size_t n", *(f"real {s}" for s in self.scalars), *(f"ARRAY(const real, {a}, n)" for a in self.arrays)]
         members = [f"const real *{a}" for a in self.arrays] + ["real *result"] + [f"real {s}" for s in self.scalars]
+        members_in_order = [*self.arrays, "result", *self.scalars]
         task, body = f"struct NAME({self.name}_task)", f"NAME({self.name}_body)"
         return "\n".join([
             f"/* {self.formula} */",
@@ -82,13 +89,36 @@ class Loop(NamedTuple):
             *(f"        const real {a} = {a}_[i];" for a in self.arrays),
             f"        result[i] = {self.expression};",
             "    }",
+            *self.second_pass(),
             "}",
             f"KERNEL({self.name})({', '.join(parameters)}, ARRAY(real, result, n))",
             "{",
-            f"    parallel_for(n, {self.grain}, {body}, &({task}){{{', '.join([*self.arrays, 'result', *self.scalars])}}});",
+            f"    parallel_for(n, n <= {self.alone} ? n : {PIECE}, {body}, &({task}){{{', '.join(members_in_order)}}});",
             "}",
             "",
         ])
+
+
+    def second_pass(self) -> list[str]:
+        """Once more for elements beyond the bound, if there are any: a test inside the loop would keep it from being vectors."""
+        if not self.far:
+            return []
+        far = " | ".join(f"FN(far)({x})" for x in self.far)
+        elements = [f"        const real {a} = {a}_[i];" for a in self.arrays]
+        used = [e for a, e in zip(self.arrays, elements, strict=True) if re.search(rf"\b{a}\b", far)]
+        by_libm = re.sub(r"FN\((sin|cos)\)", r"FN(libm_\1)", self.expression)
+        return [
+            "    int any = 0;",
+            "    for (size_t i = begin; i < end; i++) {",
+            *used,
+            f"        any |= {far};",
+            "    }",
+            "    for (size_t i = begin; any && i < end; i++) {",
+            *elements,
+            f"        if ({far})",
+            f"            result[i] = {by_libm};",
+            "    }",
+        ]
 
 
 def loops() -> Iterator[Loop]:
@@ -103,8 +133,10 @@ def loops() -> Iterator[Loop]:
         for name, text in rows:
             read = expr.names(text)
             arrays, used = tuple(a for a in ARRAYS if a in read), tuple(s for s in scalars if s in read)
-            grain = 1 << (13 if expr.functions(text) - expr.CHEAP else 15)
-            yield Loop(name, f"{op}: {text}", arrays, used, expr.render(text, expr.C), grain)
+            alone = 1 << (14 if expr.functions(text) - expr.CHEAP else 16)  # 5 to 10 us, which is what a second thread costs
+            calls = [n for n in ast.walk(expr.parse(text)) if isinstance(n, ast.Call) and n.func.id in ("sin", "cos")]
+            far = tuple(dict.fromkeys(expr.render(ast.unparse(n.args[0]), expr.C) for n in calls))
+            yield Loop(name, f"{op}: {text}", arrays, used, expr.render(OWN.get(text, text), expr.C), far, alone)
 
 
 # ---- kernels, as declared in C -------------------------------------------------------------------------------------
