@@ -1,10 +1,11 @@
 /* functions.h - the functions of formulas.py for one number, written so that the loop around them becomes vector code.
  * Included once for float and once for double.
  *
- * A compiler can turn a loop into vectors if its body is one straight line: no call, no branch, no table. So every function
- * below computes all of its cases and chooses (a ? b : c becomes a blend), and special numbers come out of the arithmetic where
- * possible: a bound written `x > 89 ? 89 : x` lets NaN pass. The method is the same each time: reduce the argument to a
- * short interval, evaluate a polynomial there, undo the reduction (Muller, Elementary Functions, 3rd ed., chapters 3, 10, 11).
+ * A compiler can turn a loop into vectors if its body is one straight line: no call (hence INLINE), no branch, no table. So
+ * every function below computes all of its cases and chooses (a ? b : c becomes a blend), and special numbers come out of the
+ * arithmetic where possible: a bound written `x > 89 ? 89 : x` lets NaN pass. The method is the same each time: reduce the
+ * argument to a short interval, evaluate a polynomial there, undo the reduction (Muller, Elementary Functions, 3rd ed.,
+ * chapters 3, 10, 11).
  *
  * The coefficients are minimax polynomials for the relative error of the result, by Remez exchange, rounded to float
  * (ext/minimax.py prints them). Errors are at most 2 units in the last place (ulp) over all floats, as
@@ -14,11 +15,6 @@
 #define LIBM(name) name##f
 #else
 #define LIBM(name) name
-#endif
-#ifdef __GNUC__
-#define INLINE static inline __attribute__((always_inline)) /* a call that is left keeps a loop from being vectors */
-#else
-#define INLINE static inline
 #endif
 #define CALLS_LIBM(name) INLINE real FN(name)(real x) { return LIBM(name)(x); }
 
@@ -277,6 +273,5 @@ INLINE real FN(remainder)(real x, real y) /* with the divisor's sign */
     return r != 0 && (r < 0) != (y < 0) ? r + y : r;
 }
 
-#undef INLINE
 #undef LIBM
 #undef CALLS_LIBM
