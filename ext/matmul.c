@@ -37,13 +37,13 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
  * second-level cache; MC and NC bound the memory for packed copies, which lie in the third. */
 #ifndef MR
 #if VECTOR_BYTES == 64
-#define MR 14
+#define MR 12
 #define SLIVER 16 /* MR, as packed: rounded up to vectors */
 #else
 #define MR 6
 #define SLIVER 8
 #endif
-enum { KC = 512, MC = 64 * MR, NC = 2048, TALL = 8 };
+enum { KC = 512, MC = 80 * MR, NC = 2048, TALL = 8 };
 #endif
 #define NR (2 * LANES)
 
@@ -173,7 +173,7 @@ INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, cons
         } \
     }
 #if VECTOR_BYTES == 64
-#define CASES_UP_TO_MR CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+#define CASES_UP_TO_MR CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
 #else
 #define CASES_UP_TO_MR
 #endif
@@ -200,14 +200,14 @@ static void NAME(edge_tile)(size_t rows, size_t columns, size_t k, const real *a
 /* The part of a product that is packed at a time: rows [i, i + mc), columns [j, j + nc), products [p, p + kc). */
 struct NAME(block) {
     const struct NAME(product) *product;
-    size_t i, mc, slivers, j, nc, panels, p, kc;
+    size_t i, mc, slivers, height, higher, j, nc, panels, p, kc;
     size_t unpacked;      /* panels that are read where they are; the others are packed */
     real *a, *b;          /* packed; a is NULL if it is read where it is */
     size_t tall, columns; /* a piece of work: so many slivers; pieces along a row of blocks */
 };
 
-/* Slivers of nearly equal height: the first row of number s. */
-static inline size_t NAME(sliver_at)(const struct NAME(block) *t, size_t s) { return s * t->mc / t->slivers; }
+/* The first row of sliver s: the first mc % slivers of them are one row higher than the others. */
+static inline size_t NAME(sliver_at)(const struct NAME(block) *t, size_t s) { return s * t->height + smaller(s, t->higher); }
 
 static void NAME(pack_body)(const void *task, size_t begin, size_t end)
 {
@@ -332,6 +332,8 @@ static void NAME(gemm)(const struct NAME(product) *given)
             for (t.i = 0; t.i < x->m; t.i += MC) {
                 t.mc = smaller(MC, x->m - t.i);
                 t.slivers = (t.mc + MR - 1) / MR;
+                t.height = t.mc / t.slivers;
+                t.higher = t.mc % t.slivers;
                 struct NAME(block) pack = t;
                 if (t.i > 0)
                     pack.unpacked = t.panels; /* b is packed already */
