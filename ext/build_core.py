@@ -36,6 +36,7 @@ GENERATED = ROOT / "build/core"
 COMPILED = ["ext/avx512.c", "ext/avx2.c", "ext/baseline.c", "ext/dispatch.c", "ext/parallel.c", "ext/scratch.c"]
 KERNELS = [
     "ext/matmul.c",
+    "ext/matmul_steps.c",
     "ext/reduce.c",
     "ext/softmax.c",
     "ext/loss.c",
