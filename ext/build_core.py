@@ -35,9 +35,9 @@ from cffi import FFI
 # setuptools wants every source as a path relative to setup.py, with forward slashes; it runs this file from there.
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ROOT / "build/core"
-COMPILED = ["ext/avx512.c", "ext/avx2.c", "ext/baseline.c", "ext/dispatch.c", "ext/parallel.c"]
+COMPILED = ["ext/avx512.c", "ext/avx2.c", "ext/baseline.c", "ext/dispatch.c", "ext/parallel.c", "ext/scratch.c"]
 KERNELS = ["ext/matmul.c", "ext/reduce.c", "ext/softmax.c", "ext/norm.c", "ext/conv.c", "ext/pool.c", "ext/optim.c"]
-INCLUDED = ["ext/core.h", "ext/arrays.h", "ext/parallel.h", "ext/vector.h", "ext/functions.h", "ext/kernels.c", *KERNELS]
+INCLUDED = ["ext/core.h", "ext/arrays.h", "ext/parallel.h", "ext/scratch.h", "ext/vector.h", "ext/functions.h", "ext/kernels.c", *KERNELS]
 ARRAYS = ("g", "out", "x", "y", "z")  # names of a formula that stand for arrays, in the order of a loop's parameters
 TYPES = {"f32": ("float", "FLOAT32"), "f64": ("double", "FLOAT64")}
 OTHER_TYPES = {"int64_t": "INT64", "uint8_t": "UINT8"}

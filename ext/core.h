@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "parallel.h"
+#include "scratch.h"
 
 #ifdef _MSC_VER
 #define restrict __restrict

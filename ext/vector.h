@@ -16,6 +16,20 @@ typedef float vector_f32, unaligned_f32;
 typedef double vector_f64, unaligned_f64;
 #endif
 
+/* For code in which registers are counted: loops that must become straight code, functions that must be part of their caller. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 32")
+#else
+#define UNROLL
+#endif
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
 #define LANES (sizeof(NAME(vector)) / sizeof(real))
 #define LOAD(p) (*(const NAME(unaligned) *)(p))
 #define STORE(p, v) (*(NAME(unaligned) *)(p) = (v))
