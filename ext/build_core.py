@@ -36,6 +36,7 @@ GENERATED = ROOT / "build/core"
 COMPILED = ["ext/avx512.c", "ext/avx2.c", "ext/baseline.c", "ext/dispatch.c", "ext/parallel.c", "ext/scratch.c"]
 KERNELS = [
     "ext/matmul.c",
+    "ext/matmul_steps.c",
     "ext/reduce.c",
     "ext/softmax.c",
     "ext/loss.c",
@@ -44,7 +45,15 @@ KERNELS = [
     "ext/pool.c",
     "ext/optim.c",
 ]
-HEADERS = ["ext/core.h", "ext/arrays.h", "ext/parallel.h", "ext/scratch.h", "ext/vector.h", "ext/functions.h"]
+HEADERS = [
+    "ext/core.h",
+    "ext/arrays.h",
+    "ext/parallel.h",
+    "ext/scratch.h",
+    "ext/vector.h",
+    "ext/windows.h",
+    "ext/functions.h",
+]
 INCLUDED = [*HEADERS, "ext/kernels.c", *KERNELS]
 READ = [
     "ext/build_core.py", "ext/declarations.py", "ext/loops.py", "ext/texts.py", "microtorch/formulas.py", "microtorch/expr.py",
