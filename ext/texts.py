@@ -1,15 +1,18 @@
 """The C text of each kernel, to be compiled into the module and shown by `microtorch.backends.core.source`.
 
-A kernel's text is its definition with the comment above it, after the helpers it uses, in the order of the files. Read by
-build_core.py, which loads this file by path.
+A kernel's text is what one needs to read it: the comment at the head of its file, the helpers it uses, and its definition;
+then the helpers from other files. Read by build_core.py, which loads this file by path.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
+ELSEWHERE = "/* ==== from other files ==== */"
+COMMENT = r"/\*.*?\*/"
 # What a line that is not indented may define: a function or struct for each type (core.h), or something of one type only
 DEFINED = re.compile(
-    r"^(?:KERNEL|(?!.*;$)[a-z].*?\b(NAME|FN))\((\w+)\)\(|^(struct) NAME\((\w+)\) \{|^typedef .*?\b(NAME)\((\w+)\)"
+    r"^(?:KERNEL|(?!.*;$)[A-Za-z].*?\b(NAME|FN))\((\w+)\)\(|^(struct) NAME\((\w+)\) \{|^typedef .*?\b(NAME)\((\w+)\)"
+    r"|^(?=[A-Z])(NAME)?\w+\((\w+), "  # a macro that defines a function for each type
     r"|^static [\w *]*?()(\w+)\(|^(?:struct|union|enum) ()(\w+) \{|^#define ()(\w+)",
     re.MULTILINE,
 )
@@ -31,7 +34,10 @@ def blocks(source: str) -> list[str]:
 
 def texts(sources: Iterable[str]) -> dict[str, str]:
     """``{kernel: its text}`` for all kernels of C texts that are compiled one after the other."""
-    parts = [part for source in sources for part in blocks(source)]
+    parts, files = [], []
+    for number, source in enumerate(sources):
+        parts += (more := blocks(source))
+        files += [number] * len(more)
     homes: dict[tuple[str, str], int] = {}  # (kind, name) -> place of the first part that defines it
     kernels: dict[str, int] = {}
     for place, part in enumerate(parts):
@@ -45,13 +51,18 @@ def texts(sources: Iterable[str]) -> dict[str, str]:
         while left:
             wanted |= left
             left = {q for p in left for q in used[p]} - wanted
-        out[name] = "\n\n".join(parts[p] for p in sorted(wanted))
+        head = files.index(files[place])
+        comment = re.match(COMMENT, parts[head], re.DOTALL)
+        begin = [comment[0]] if comment and ".c - " in comment[0] and head not in wanted else []
+        own = [parts[p] for p in sorted(wanted) if files[p] == files[place]]
+        others = [parts[p] for p in sorted(wanted) if files[p] != files[place]]
+        out[name] = "\n\n".join([*begin, *own, *([ELSEWHERE, *others] if others else [])])
     return out
 
 
 def found(pattern: re.Pattern[str], part: str) -> Iterator[tuple[str, str]]:
     """What ``pattern`` finds outside comments, as (kind, name); kind is "struct", "NAME", "FN" or ""."""
-    for match in pattern.finditer(re.sub(r"/\*.*?\*/", "", part, flags=re.DOTALL)):
+    for match in pattern.finditer(re.sub(COMMENT, "", part, flags=re.DOTALL)):
         last = match.lastindex
         yield match[last - 1] if last % 2 == 0 and match[last - 1] is not None else "NAME", match[last]
 
