@@ -55,10 +55,10 @@ def main(arguments: list[str]) -> int:
     restart_clean(arguments, options.threads)
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    from . import large, processes, report, scalars, tiny, training
+    from . import elementwise, large, processes, report, scalars, tiny, training
     from .cases import Disagreement, installed, measure
 
-    cases = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES]
+    cases = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *elementwise.CASES]
     groups = dict.fromkeys([case.group for case in cases])
     known = [*groups, *processes.GROUPS, *(case.name for case in cases)]
     if options.list:
