@@ -55,10 +55,12 @@ def main(arguments: list[str]) -> int:
     restart_clean(arguments, options.threads)
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    from . import elementwise, large, processes, report, scalars, tiny, training
+    from microtorch.backends import core
+
+    from . import elementwise, large, processes, products, report, scalars, tiny, training
     from .cases import Disagreement, installed, measure
 
-    cases = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *elementwise.CASES]
+    cases = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *elementwise.CASES, *products.CASES]
     groups = dict.fromkeys([case.group for case in cases])
     known = [*groups, *processes.GROUPS, *(case.name for case in cases)]
     if options.list:
@@ -75,6 +77,7 @@ def main(arguments: list[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # µ, where the terminal has it
     print(report.heading(about))
+    core.set_num_threads(options.threads)
     if installed("torch"):
         import torch
 
