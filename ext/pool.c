@@ -30,7 +30,7 @@ struct NAME(group) {
 };
 
 /* Of one window the largest element, the sum, or the first place, counted row by row, where the maximum is. */
-static inline real NAME(reduce)(const struct windows *g, const struct NAME(group) *at, const real *image, const int what,
+static inline real NAME(window_reduce)(const struct windows *g, const struct NAME(group) *at, const real *image, const int what,
                                 const real *largest)
 {
     real result = what == LARGEST ? -(real)INFINITY : what == SUM ? 0 : (real)(g->kh * g->kw - 1);
@@ -118,7 +118,7 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
                     for (int64_t j = 0; j < n; j++)
                         result[j] = t->place[window + (size_t)j];
                 else if (n == 1)
-                    result[0] = NAME(reduce)(&g, &at, t->x + image, reduction, largest);
+                    result[0] = NAME(window_reduce)(&g, &at, t->x + image, reduction, largest);
 #ifdef SHUFFLE
                 else if (g.sw == 1)
                     NAME(reduce_few)(&g, &at, t->x + image, 1, reduction, largest, result);
@@ -131,7 +131,7 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
                         continue;
                     }
                     at.x = (c + j) * g.sw - g.left;
-                    const int e = result[j] >= 0 ? (int)result[j] : (int)NAME(reduce)(&g, &at, t->x + image, PLACE, largest + j);
+                    const int e = result[j] >= 0 ? (int)result[j] : (int)NAME(window_reduce)(&g, &at, t->x + image, PLACE, largest + j);
                     if (what == PLACE) {
                         t->found[window + (size_t)j] = (uint8_t)e;
                         continue;

@@ -15,13 +15,20 @@ from ...errors import unknown
 from . import library
 from .convolution import Convolution
 from .elementwise import Elementwise, run, smallest
-from .library import Kernels, announce, is_available, isas, set_num_threads, use_isa
-from .products import matmul_naive
+from .library import Kernels, announce, get_num_threads, is_available, isas, set_num_threads, use_isa
+from .loss import Losses
+from .normalisation import Normalisation
+from .optimizers import Optimizers
+from .products import Products, matmul_naive
+from .reductions import Reductions
+from .softmax import Softmax
 
-__all__ = ["Core", "announce", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa"]
+__all__ = [
+    "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa",
+]  # fmt: skip
 
 
-class Core(Elementwise, Convolution):
+class Core(Products, Convolution, Reductions, Softmax, Losses, Normalisation, Optimizers, Elementwise):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"
