@@ -55,7 +55,7 @@ INLINE void NAME(seven_loops)(const struct NAME(sizes) *s, real *x, real *w, rea
 }
 
 /* The loops add to what is there: first the bias, or 0. */
-static void NAME(fill)(real *out, int64_t images, int64_t channels, int64_t plane, const real *bias)
+static void NAME(fill_planes)(real *out, int64_t images, int64_t channels, int64_t plane, const real *bias)
 {
     for (int64_t p = 0; p < images * channels; p++)
         for (int64_t k = 0; k < plane; k++)
@@ -69,7 +69,7 @@ KERNEL(conv2d_naive)(size_t n, size_t c, size_t o, size_t groups, size_t image, 
 {
     const struct NAME(sizes) s = SIZES;
     (void)image, (void)kernel;
-    NAME(fill)(out, s.n, s.o, (int64_t)windows, b);
+    NAME(fill_planes)(out, s.n, s.o, (int64_t)windows, b);
     NAME(seven_loops)(&s, (real *)x, (real *)w, out, TO_WINDOWS);
 }
 
@@ -80,7 +80,7 @@ KERNEL(conv_transpose2d_naive)(size_t n, size_t c, size_t o, size_t groups, size
 {
     const struct NAME(sizes) s = SIZES;
     (void)windows, (void)kernel;
-    NAME(fill)(out, s.n, s.c, (int64_t)image, b);
+    NAME(fill_planes)(out, s.n, s.c, (int64_t)image, b);
     NAME(seven_loops)(&s, out, (real *)w, (real *)y, TO_IMAGES);
 }
 
@@ -90,7 +90,7 @@ KERNEL(conv2d_weight_naive)(size_t n, size_t c, size_t o, size_t groups, size_t 
 {
     const struct NAME(sizes) s = SIZES;
     (void)image, (void)windows;
-    NAME(fill)(out, 1, 1, (int64_t)(o * (c / groups) * kernel), NULL);
+    NAME(fill_planes)(out, 1, 1, (int64_t)(o * (c / groups) * kernel), NULL);
     NAME(seven_loops)(&s, (real *)x, out, (real *)y, TO_WEIGHT);
 }
 
@@ -131,7 +131,7 @@ struct NAME(plan) {
 static inline int64_t NAME(source_size)(const struct NAME(plan) *t) { return t->channels * t->y.extent * t->x.extent * (int64_t)LANES; }
 static inline int64_t NAME(result_size)(const struct NAME(plan) *t) { return t->outputs * t->rows * t->x.result * (int64_t)LANES; }
 
-static void NAME(cut)(struct NAME(plan) *t, int64_t bands)
+static void NAME(cut_bands)(struct NAME(plan) *t, int64_t bands)
 {
     t->bands = bands;
     t->rows = t->y.result / bands;
@@ -143,7 +143,7 @@ static void NAME(cut)(struct NAME(plan) *t, int64_t bands)
 
 /* Multiply-adds of a block, in vectors. To interleave or separate a vector takes as long as 8 of them, or 16 where bands begin
  * and end at different rows; to add up the lanes of a sum, 6. */
-static double NAME(work)(const struct NAME(plan) *t)
+static double NAME(block_work)(const struct NAME(plan) *t)
 {
     const double sums = (double)(NAME(result_size)(t) / (int64_t)LANES), seen = (double)(NAME(source_size)(t) / (int64_t)LANES);
     const double taps = (double)(t->channels / t->groups * t->y.kernel * t->x.kernel) / (double)(phases_of(&t->y) * phases_of(&t->x));
@@ -159,18 +159,18 @@ static void NAME(choose_bands)(struct NAME(plan) *t)
     for (int64_t bands = 1; bands <= t->y.result && bands <= 64; bands++) {
         if (t->y.result % bands != 0 || (bands > 1 && t->y.result / bands % phases_of(&t->y) != 0))
             continue;
-        NAME(cut)(t, bands);
+        NAME(cut_bands)(t, bands);
         const bool fits = (NAME(source_size)(t) + NAME(result_size)(t)) * (int64_t)sizeof(real) <= 768 * 1024;
-        const double work = ((double)t->blocks + 0.25) * NAME(work)(t) * (fits ? 1 : 1.33);
+        const double work = ((double)t->blocks + 0.25) * NAME(block_work)(t) * (fits ? 1 : 1.33);
         if (work < least)
             least = work, best = bands;
     }
-    NAME(cut)(t, best);
+    NAME(cut_bands)(t, best);
 }
 
 /* Tiles of outputs, of nearly equal height: how many, and the first output of number i. */
-static inline int64_t NAME(tiles)(int64_t outputs) { return (outputs + OUTPUTS - 1) / OUTPUTS; }
-static inline int64_t NAME(tile_at)(int64_t outputs, int64_t i) { return i * outputs / NAME(tiles)(outputs); }
+static inline int64_t NAME(output_tiles)(int64_t outputs) { return (outputs + OUTPUTS - 1) / OUTPUTS; }
+static inline int64_t NAME(output_tile_at)(int64_t outputs, int64_t i) { return i * outputs / NAME(output_tiles)(outputs); }
 
 /* The weights in the order in which tiles read them. The transposed convolution's have (channels, outputs / groups, kh, kw): the
  * same array, whose first two indices have changed roles. */
@@ -178,9 +178,9 @@ static void NAME(order_weights)(const struct NAME(plan) *t, const struct NAME(ph
 {
     const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups, kernel = t->y.kernel * t->x.kernel;
     for (int64_t group = 0; group < t->groups; group++)
-        for (int64_t i = 0; o_each > 0 && i < NAME(tiles)(o_each); i++)
+        for (int64_t i = 0; o_each > 0 && i < NAME(output_tiles)(o_each); i++)
             for (int64_t k = 0; k < f->taps; k++)
-                for (int64_t m = NAME(tile_at)(o_each, i); m < NAME(tile_at)(o_each, i + 1); m++) {
+                for (int64_t m = NAME(output_tile_at)(o_each, i); m < NAME(output_tile_at)(o_each, i + 1); m++) {
                     const int64_t c = f->element[k] / kernel, ij = f->element[k] % kernel;
                     *to++ = t->w[t->y.transposed ? ((group * c_each + c) * o_each + m) * kernel + ij
                                                  : ((group * o_each + m) * c_each + c) * kernel + ij];
@@ -304,7 +304,7 @@ static void NAME(store_block)(const struct NAME(plan) *t, int64_t block, const r
 
 /* Sums of `outputs` neighbouring outputs at `positions` neighbours of the list. Both are constants wherever this is inlined: the
  * sums are registers, and the loops over them straight code. */
-INLINE void NAME(tile)(const int outputs, const int positions, const struct NAME(phase) *f, int64_t p, const real *weights,
+INLINE void NAME(conv_tile)(const int outputs, const int positions, const struct NAME(phase) *f, int64_t p, const real *weights,
                        const real *bias, const real *source, real *result, int64_t plane)
 {
     NAME(vector) sums[OUTPUTS][8];
@@ -337,11 +337,11 @@ INLINE void NAME(tile)(const int outputs, const int positions, const struct NAME
         if (f->positions >= POSITIONS(outputs)) \
             for (int64_t p = 0; p < f->positions; p += POSITIONS(outputs)) { \
                 const int64_t first = p + POSITIONS(outputs) <= f->positions ? p : f->positions - POSITIONS(outputs); \
-                NAME(tile)(outputs, POSITIONS(outputs), f, first, weights, bias, source, result, plane); \
+                NAME(conv_tile)(outputs, POSITIONS(outputs), f, first, weights, bias, source, result, plane); \
             } \
         else \
             for (int64_t p = 0; p < f->positions; p++) \
-                NAME(tile)(outputs, 1, f, p, weights, bias, source, result, plane); \
+                NAME(conv_tile)(outputs, 1, f, p, weights, bias, source, result, plane); \
         return;
 static void NAME(all_positions)(int64_t outputs, const struct NAME(phase) *f, const real *weights, const real *bias,
                                 const real *source, real *result, int64_t plane)
@@ -368,8 +368,8 @@ static void NAME(conv_body)(const void *task, size_t begin, size_t end)
         real *result = source + NAME(source_size)(t);
         NAME(load_block)(t, (int64_t)block, source);
         for (int64_t group = 0; group < t->groups; group++)
-            for (int64_t i = 0; o_each > 0 && i < NAME(tiles)(o_each); i++) {
-                const int64_t o = group * o_each + NAME(tile_at)(o_each, i), n = NAME(tile_at)(o_each, i + 1) - NAME(tile_at)(o_each, i);
+            for (int64_t i = 0; o_each > 0 && i < NAME(output_tiles)(o_each); i++) {
+                const int64_t o = group * o_each + NAME(output_tile_at)(o_each, i), n = NAME(output_tile_at)(o_each, i + 1) - NAME(output_tile_at)(o_each, i);
                 for (int64_t phase = 0; phase < t->phases; phase++)
                     NAME(all_positions)(n, &t->phase[phase], t->phase[phase].weights + o * t->phase[phase].taps,
                                         t->bias ? t->bias + o : NULL, source + group * c_each * t->y.extent * t->x.extent * (int64_t)LANES,
@@ -387,7 +387,7 @@ static bool NAME(convolve)(struct NAME(plan) *t)
         return true;
     if (!NAME(make_plan)(t))
         return false;
-    parallel_for((size_t)t->blocks, larger(1, (size_t)(1e5 / NAME(work)(t))), NAME(conv_body), t);
+    parallel_for((size_t)t->blocks, larger(1, (size_t)(1e5 / NAME(block_work)(t))), NAME(conv_body), t);
     bool failed = false;
     for (int64_t block = 0; block < t->blocks; block++)
         failed |= t->failed[block];
@@ -437,7 +437,7 @@ struct NAME(weighing) {
     real *sums; /* [part][o][tap] */
 };
 
-INLINE void NAME(dots)(const int high, const int wide, const struct NAME(phase) *f, const ptrdiff_t *offset, const real *windows,
+INLINE void NAME(weight_tile)(const int high, const int wide, const struct NAME(phase) *f, const ptrdiff_t *offset, const real *windows,
                        int64_t plane, const real *source, int64_t known, real *out, int64_t out_row)
 {
     NAME(vector) sums[(HIGH * WIDE + LANES - 1) / LANES * LANES];
@@ -457,7 +457,7 @@ INLINE void NAME(dots)(const int high, const int wide, const struct NAME(phase) 
     real totals[(HIGH * WIDE + LANES - 1) / LANES * LANES];
     for (int s = 0; s < high * wide; s += (int)LANES) {
         NAME(vector) total = {0};
-        NAME(transpose)(sums + s);
+        NAME(transpose_square)(sums + s);
         UNROLL for (size_t l = 0; l < LANES; l++)
             total += sums[s + (int)l];
         STORE(totals + s, total);
@@ -473,9 +473,9 @@ INLINE void NAME(dots)(const int high, const int wide, const struct NAME(phase) 
         for (int64_t k = 0; k < f->taps; k += f->taps < WIDE ? 1 : WIDE) { \
             const int64_t first = f->taps < WIDE || k + WIDE <= f->taps ? k : f->taps - WIDE; \
             if (f->taps < WIDE) \
-                NAME(dots)(high, 1, f, f->offset + k, windows, plane, source, 0, out + k, f->taps); \
+                NAME(weight_tile)(high, 1, f, f->offset + k, windows, plane, source, 0, out + k, f->taps); \
             else \
-                NAME(dots)(high, WIDE, f, f->offset + first, windows, plane, source, k - first, out + first, f->taps); \
+                NAME(weight_tile)(high, WIDE, f, f->offset + first, windows, plane, source, k - first, out + first, f->taps); \
         } \
         return;
 static void NAME(all_taps)(int64_t high, const struct NAME(phase) *f, const real *windows, int64_t plane, const real *source, real *out)
@@ -546,7 +546,7 @@ KERNEL(conv2d_weight)(size_t n, size_t c, size_t o, size_t groups, size_t image,
         t.sums = take_scratch((size_t)t.parts * size * sizeof(real));
         failed = t.sums == NULL;
         if (!failed)
-            parallel_for((size_t)t.parts, larger(1, (size_t)(1e5 / NAME(work)(&t.plan))), NAME(weight_body), &t);
+            parallel_for((size_t)t.parts, larger(1, (size_t)(1e5 / NAME(block_work)(&t.plan))), NAME(weight_body), &t);
         for (int64_t block = 0; block < t.plan.blocks; block++)
             failed |= t.plan.failed[block];
         const int64_t taps = t.plan.phase->taps;

@@ -18,7 +18,7 @@
 #define LOWER(a, b) SHUFFLE(a, b, 0, 2)
 #define UPPER(a, b) SHUFFLE(a, b, 1, 3)
 #endif
-INLINE void NAME(transpose)(NAME(vector) *rows)
+INLINE void NAME(transpose_square)(NAME(vector) *rows)
 {
     NAME(vector) next[LANES];
     UNROLL for (size_t round = 1; round < LANES; round *= 2) {
@@ -33,7 +33,7 @@ INLINE void NAME(transpose)(NAME(vector) *rows)
 #undef LOWER
 #undef UPPER
 #else
-INLINE void NAME(transpose)(NAME(vector) *rows)
+INLINE void NAME(transpose_square)(NAME(vector) *rows)
 {
     real square[LANES][LANES], other[LANES][LANES];
     memcpy(square, rows, sizeof square);
@@ -66,7 +66,7 @@ static void NAME(interleave)(const real *const *from, int64_t count, int64_t wid
                     rest[l][i] = from[l][f + (int64_t)i];
             memcpy(square, rest, sizeof rest);
         }
-        NAME(transpose)(square);
+        NAME(transpose_square)(square);
         for (size_t i = 0; i < n; i++) {
             if (column >= first && column < last)
                 STORE(to + (column - first) * (int64_t)LANES, square[i]);
@@ -84,7 +84,7 @@ static void NAME(separate)(const real *from, int64_t count, real *const *to)
         NAME(vector) square[LANES];
         UNROLL for (size_t i = 0; i < LANES; i++)
             square[i] = LOAD(from + (f + (int64_t)(i < n ? i : 0)) * (int64_t)LANES);
-        NAME(transpose)(square);
+        NAME(transpose_square)(square);
         if (n == LANES)
             UNROLL for (size_t l = 0; l < LANES; l++) {
                 if (to[l])
