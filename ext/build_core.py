@@ -51,6 +51,7 @@ HEADERS = [
     "ext/parallel.h",
     "ext/scratch.h",
     "ext/vector.h",
+    "ext/lanes.h",
     "ext/windows.h",
     "ext/functions.h",
 ]
