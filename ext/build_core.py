@@ -34,7 +34,7 @@ from cffi import FFI
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ROOT / "build/core"
 COMPILED = ["ext/avx512.c", "ext/avx2.c", "ext/baseline.c", "ext/dispatch.c", "ext/parallel.c"]
-KERNELS = ["ext/matmul.c", "ext/reduce.c", "ext/softmax.c", "ext/norm.c", "ext/conv.c", "ext/pool.c", "ext/optim.c"]
+KERNELS = ["ext/matmul.c", "ext/reduce.c", "ext/softmax.c", "ext/norm.c", "ext/conv.c", "ext/pool.c", "ext/optim.c", "ext/rnn.c"]
 INCLUDED = ["ext/core.h", "ext/arrays.h", "ext/parallel.h", "ext/vector.h", "ext/functions.h", "ext/kernels.c", *KERNELS]
 READ = ["ext/build_core.py", "ext/declarations.py", "ext/loops.py", "microtorch/formulas.py", "microtorch/expr.py"]
 

@@ -21,6 +21,7 @@
 #include "conv.c"
 #include "pool.c"
 #include "optim.c"
+#include "rnn.c"
 #undef real
 #undef REAL_IS_FLOAT
 #undef NAME
@@ -38,6 +39,7 @@
 #include "conv.c"
 #include "pool.c"
 #include "optim.c"
+#include "rnn.c"
 #undef real
 #undef NAME
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import partial
 from typing import Any
 
 from ..autograd import Function
@@ -24,12 +25,14 @@ from ..errors import message
 from ..ops import FUNCTIONS
 from ..tensor import Tensor
 from . import functional as F
-from . import init
+from . import init, recurrence
 from .module import Module
 from .parameter import Parameter
 
 empty, zeros, stack, cat = (FUNCTIONS[name] for name in ("empty", "zeros", "stack", "cat"))
 
+
+SPELT_OUT = 2048  # up to so many pre-activations a layer is composed of ops: a picture shows its steps
 
 # ---------------------------------------------------------------- one step
 
@@ -198,12 +201,22 @@ class RNNBase(Module):
         """One layer in one direction: (outputs (L, N, hidden), the last state)."""
         w, u = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
         b, c = (getattr(self, name + suffix) if self.bias else None for name in ("bias_ih", "bias_hh"))
+        inputs = (x, w, u, b, c, *(state if self.states == 2 else (state,)))
+        if len(x) * x.shape[1] * len(u) > SPELT_OUT and x.device.type == "cpu":
+            output, *last = recurrence.Sequence.apply(self.kind, partial(self._composed, backward), backward, *inputs)
+        else:
+            output, *last = self._composed(backward, *inputs)
+        return output, tuple(last) if self.states == 2 else last[0]
+
+    def _composed(self, backward: bool, x: Tensor, w: Tensor, u: Tensor, b: Any, c: Any, *state: Any) -> tuple[Tensor, ...]:
+        """(outputs, the last state's tensors), composed of ops."""
         steps = _Steps.apply(F.linear(x, w, b))
+        state = state if self.states == 2 else state[0]
         outputs = []
         for step in reversed(steps) if backward else steps:
             state = self.step(step, state, u, c)
             outputs.append(state[0] if self.states == 2 else state)
-        return stack(outputs[::-1] if backward else outputs), state
+        return stack(outputs[::-1] if backward else outputs), *(state if self.states == 2 else (state,))
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -235,6 +248,7 @@ class RNN(RNNBase):
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device=device, dtype=dtype
         )
         self.nonlinearity = nonlinearity
+        self.kind = recurrence.Tanh if nonlinearity == "tanh" else recurrence.Relu
 
     def step(self, x: Tensor, state: Any, u: Tensor, c: Tensor | None) -> Any:
         return rnn_step(x, state, u, c, getattr(F, self.nonlinearity))
@@ -244,6 +258,7 @@ class LSTM(RNNBase):
     """Long short-term memory; the state is the pair (h, c). Gates in rows: input, forget, cell, output."""
 
     gates, states = 4, 2
+    kind = recurrence.LSTM
 
     def step(self, x: Tensor, state: Any, u: Tensor, c: Tensor | None) -> Any:
         return lstm_step(x, state, u, c)
@@ -253,6 +268,7 @@ class GRU(RNNBase):
     """Gated recurrent unit. Gates in rows: reset, update, new."""
 
     gates = 3
+    kind = recurrence.GRU
 
     def step(self, x: Tensor, state: Any, u: Tensor, c: Tensor | None) -> Any:
         return gru_step(x, state, u, c)

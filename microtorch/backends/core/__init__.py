@@ -15,12 +15,13 @@ from . import library
 from .elementwise import Elementwise, run, smallest
 from .library import announce, is_available, isas, set_num_threads, use_isa
 from .optimizers import Optimizers
+from .recurrent import Recurrent
 from .products import matmul_naive
 
 __all__ = ["Core", "announce", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa"]
 
 
-class Core(Optimizers, Elementwise):
+class Core(Optimizers, Recurrent, Elementwise):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"
