@@ -22,12 +22,12 @@ def clean(environment: dict[str, str], threads: int) -> dict[str, str]:
     return kept | dict.fromkeys(THREADS, str(threads))
 
 
-def restart_clean(arguments: list[str], threads: int) -> None:
+def restart_clean(arguments: list[str], threads: int, module: str = "benchmarks") -> None:
     """Start over unless the environment is clean: libraries read it when they are loaded."""
     wanted = clean(dict(os.environ), threads)
     if wanted != dict(os.environ):
         sys.stdout.flush()
-        done = subprocess.run([sys.executable, "-m", "benchmarks", *arguments], env=wanted)
+        done = subprocess.run([sys.executable, "-m", module, *arguments], env=wanted)
         sys.exit(done.returncode)
 
 

@@ -33,9 +33,21 @@ from cffi import FFI
 # setuptools wants every source as a path relative to setup.py, with forward slashes; it runs this file from there.
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ROOT / "build/core"
-COMPILED = ["ext/avx512.c", "ext/avx2.c", "ext/baseline.c", "ext/dispatch.c", "ext/parallel.c"]
-KERNELS = ["ext/matmul.c", "ext/reduce.c", "ext/softmax.c", "ext/norm.c", "ext/conv.c", "ext/pool.c", "ext/optim.c", "ext/rnn.c"]
-INCLUDED = ["ext/core.h", "ext/arrays.h", "ext/parallel.h", "ext/vector.h", "ext/functions.h", "ext/kernels.c", *KERNELS]
+COMPILED = ["ext/avx512.c", "ext/avx2.c", "ext/baseline.c", "ext/dispatch.c", "ext/parallel.c", "ext/scratch.c"]
+KERNELS = [
+    "ext/matmul.c",
+    "ext/matmul_steps.c",
+    "ext/reduce.c",
+    "ext/softmax.c",
+    "ext/loss.c",
+    "ext/norm.c",
+    "ext/conv.c",
+    "ext/pool.c",
+    "ext/optim.c",
+    "ext/rnn.c",
+]
+HEADERS = ["ext/core.h", "ext/arrays.h", "ext/parallel.h", "ext/scratch.h", "ext/vector.h", "ext/functions.h"]
+INCLUDED = [*HEADERS, "ext/kernels.c", *KERNELS]
 READ = ["ext/build_core.py", "ext/declarations.py", "ext/loops.py", "microtorch/formulas.py", "microtorch/expr.py"]
 
 
@@ -93,6 +105,7 @@ if sys.platform == "win32":
 else:
     FLAGS = ["-O3", "-Wall", "-Wextra", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-pthread"]
     LIBRARIES = ["m"]
+FLAGS += os.environ.get("MICROTORCH_CFLAGS", "").split()  # after the others, so that they count: CFLAGS come before
 
 ffi = FFI()
 ffi.cdef(CDEF)

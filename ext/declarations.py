@@ -11,11 +11,12 @@ from itertools import combinations
 from typing import NamedTuple
 
 TYPES = {"f32": ("float", "FLOAT32"), "f64": ("double", "FLOAT64")}
+PASSED_BY_ID = ("ARRAY", "OPTIONAL", "MATRIX", "LIST", "LIST_OF")
 OTHER_TYPES = {"float": "FLOAT32", "int64_t": "INT64", "uint8_t": "UINT8"}
 
 
 class Parameter(NamedTuple):
-    """``kind``: "size", "real" or another C type passed by value, or "ARRAY", "OPTIONAL", "LIST", "LIST_OF"."""
+    """``kind``: "size", "real" or another C type passed by value, or one of PASSED_BY_ID."""
 
     kind: str
     name: str
@@ -44,12 +45,13 @@ def split(text: str) -> list[str]:
 
 
 def parameter(text: str) -> Parameter:
-    found = re.fullmatch(r"(ARRAY|OPTIONAL|LIST|LIST_OF)\((.*)\)", text)
+    found = re.fullmatch(rf"({'|'.join(PASSED_BY_ID)})\((.*)\)", text)
     if not found:
         kind, _, name = text.rpartition(" ")
         return Parameter(kind, name)
-    type, name, *size = split(found[2])
-    return Parameter(found[1], name, type.removeprefix("const "), not type.startswith("const "), *size)
+    type, name, *sizes = split(found[2])
+    size, each = sizes if found[1] == "LIST_OF" else (", ".join(sizes), "")
+    return Parameter(found[1], name, type.removeprefix("const "), not type.startswith("const "), size, each)
 
 
 def declared(source: str, elementwise: bool = False) -> Iterator[Kernel]:
@@ -66,6 +68,8 @@ def pointers(kernel: Kernel, real: str) -> str:
         const = "" if p.written else "const "
         if p.kind in ("ARRAY", "OPTIONAL"):
             texts.append(f"{const}{type} *restrict {p.name}")
+        elif p.kind == "MATRIX":
+            texts.append(f"{const}{type} *restrict {p.name}, const struct strides {p.name}_strides")
         elif p.kind in ("LIST", "LIST_OF"):
             texts.append(f"{const}{type} *const *{p.name}" + f", const size_t *sizes_of_{p.name}" * (p.kind == "LIST"))
         else:
@@ -97,11 +101,19 @@ def prototype(kernel: Kernel, suffix: str) -> str:
     """``int softmax_f32(size_t rows, size_t n, uintptr_t x, uintptr_t out)``: id() of each array, and 0 for None."""
     parameters = []
     for p in kernel.parameters:
-        if p.kind in ("ARRAY", "OPTIONAL", "LIST", "LIST_OF"):
+        if p.kind in PASSED_BY_ID:
             parameters.append(f"uintptr_t {p.name}")
         elif not (kernel.elementwise and p.name == "n"):
             parameters.append(f"{'double' if p.kind == 'real' else p.kind} {p.name}")
     return f"int {kernel.name}_{suffix}({', '.join(parameters)})"
+
+
+def memory(p: Parameter, dtype: str) -> str:
+    """Where an array's memory begins, and its bytes."""
+    size = f"layout.sizes[{OTHER_TYPES.get(p.type, dtype)}]"
+    if p.kind == "MATRIX":
+        return f"lowest({p.name}_), extent({p.name}_, {size})"
+    return f"{p.name}_->data, elements({p.name}_) * {size}"
 
 
 def wrapper(kernel: Kernel, suffix: str) -> str:
@@ -122,6 +134,15 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
             data = f"({'' if p.written else 'const '}{type} *){p.name}_->data"
             arguments.append(f"{p.name} ? {data} : NULL" if p.kind == "OPTIONAL" else data)
             plain.append(p)
+        elif p.kind == "MATRIX":
+            if p.written:
+                raise ValueError(f"{kernel.name}: {p.name} is written, so it must be an ARRAY")
+            lines.append(f"    struct strides {p.name}_strides;")
+            found = f"matrix_at({p.name}, {code}, (size_t[]){{{p.size}}}, &{p.name}_strides)"
+            lines.append(f"    const struct array *{p.name}_ = {found};")
+            lines.append(f"    if ({p.name}_ == NULL)\n        return 0;")
+            arguments += [f"(const {p.type.replace('real', real)} *){p.name}_->data", f"{p.name}_strides"]
+            plain.append(p)
         elif p.kind in ("LIST", "LIST_OF"):
             lists.append((p, code))
             arguments.append(f"({'' if p.written else 'const '}{p.type.replace('real', real)} *const *){p.name}_")
@@ -132,9 +153,7 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
         for other in plain:
             if w.written and other is not w and not (other.written and plain.index(other) < plain.index(w)):
                 both = "".join(f"{p.name}_ && " for p in (w, other) if p.kind == "OPTIONAL")
-                sizes = [f"{p.name}_->data, elements({p.name}_) * layout.sizes[{OTHER_TYPES.get(p.type, dtype)}]"
-                         for p in (w, other)]  # fmt: skip
-                lines.append(f"    if ({both}!apart({', '.join(sizes)}))\n        return 0;")
+                lines.append(f"    if ({both}!apart({memory(w, dtype)}, {memory(other, dtype)}))\n        return 0;")
     call = f"kernels->{kernel.name}_{suffix}({', '.join(arguments)})"
     if not lists:
         return "\n".join([f"static {prototype(kernel, suffix)}", "{", *lines, f"    {call};", "    return 1;", "}", ""])

@@ -113,7 +113,7 @@ class Run:
 
     def __init__(self, F: Any, x: Any, u: Any, c: Any, start: list[Any], reverse: bool):
         self.F, self.x = F, x
-        length, batch = x.shape[:2]
+        length = len(x)
         self.before, self.after, first = (1, 0, length) if reverse else (0, 1, 0)
         self.order = range(length - 1, -1, -1) if reverse else range(length)
         self.states = [np.empty((length + 1, *s.shape), x.dtype) for s in start]
@@ -237,19 +237,20 @@ class Sequence(autograd.Function):
         needed = ctx.needs_input_grad[3:]
         if autograd.is_grad_enabled():
             return None, None, None, *_of_composed(ctx.composed, inputs, needed, (g, *last))
-        input, w, u, b, c, *state = inputs
+        input, w, u, _, _, *state = inputs
         F, run = input.node.dev, ctx.run
         grads = [np.zeros_like(s.array) if d is None else d.array.copy() for s, d in zip(state, last, strict=True)]
         each_x, each_a = run.backward(u.array, None if g is None else g.array, grads)
         dx, da = (d.reshape(-1, d.shape[-1]) for d in (each_x, each_a))
         rows = len(da)
         old = run.states[0][run.before :][: len(each_a)].reshape(rows, -1)
+        db = F.sum(dx, dim=(0,), keepdim=False) if needed[3] or needed[4] else None
         found = [
             F.matmul(dx, w.array).reshape(input.array.shape) if needed[0] else None,
             F.matmul(dx.T, input.array.reshape(rows, -1)) if needed[1] else None,
             F.matmul(da.T, old) if needed[2] else None,
-            F.sum(dx, dim=(0,), keepdim=False) if needed[3] else None,
-            F.sum(da, dim=(0,), keepdim=False) if needed[4] else None,
+            db if needed[3] else None,
+            (db if each_a is each_x else F.sum(da, dim=(0,), keepdim=False)) if needed[4] else None,
             *grads,
         ]
         return None, None, None, *(d if d is None else constant(d, F) for d in found)

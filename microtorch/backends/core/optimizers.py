@@ -7,18 +7,18 @@ from __future__ import annotations
 from typing import Any
 
 from ..reference import Reference, definition
-from .library import SUFFIXES, Kernels
 
 Arrays = tuple[Any, ...]
-KERNELS = {dtype: Kernels(dtype) for dtype in SUFFIXES}
 
 
 class Optimizers(Reference):
+    kernels: Any
+
     def sgd_step(
         self, params: Arrays, grads: Arrays, buffers: Arrays, *, lr: float, momentum: float, dampening: float,
         weight_decay: float, nesterov: bool, maximize: bool, first: bool,
     ) -> None:  # fmt: skip
-        kernels, n = KERNELS[self.dtype], len(params)
+        kernels, n = self.kernels, len(params)
         if momentum:
             ran = kernels.sgd_momentum(n, lr, momentum, dampening, weight_decay, maximize, nesterov, first,
                                        id(params), id(grads), id(buffers))  # fmt: skip
@@ -34,7 +34,7 @@ class Optimizers(Reference):
         self, params: Arrays, grads: Arrays, exp_avgs: Arrays, exp_avg_sqs: Arrays, max_exp_avg_sqs: Arrays, steps: Arrays, *,
         lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, decoupled: bool, amsgrad: bool, maximize: bool,
     ) -> None:  # fmt: skip
-        kernels, n = KERNELS[self.dtype], len(params)
+        kernels, n = self.kernels, len(params)
         if amsgrad:
             ran = kernels.amsgrad(n, lr, beta1, beta2, eps, weight_decay, decoupled, maximize, id(params), id(grads),
                                   id(exp_avgs), id(exp_avg_sqs), id(max_exp_avg_sqs), id(steps))  # fmt: skip

@@ -1,24 +1,81 @@
-"""Products of matrices in C (ext/matmul.c)."""
+"""Products of matrices in C (ext/matmul.c), and from which sizes on they take the place of numpy's: ``worthwhile``."""
 from __future__ import annotations
 
+from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from ..reference import Reference, definition
 from .elementwise import as_array
-from .library import Kernels, required
+from .library import SUFFIXES, Kernels, lib, required
+
+
+def worthwhile(m: int, k: int, n: int) -> bool:
+    """Whether C multiplies (m, k) by (k, n) sooner than numpy's BLAS, by measurement (``python -m benchmarks products``)."""
+    return m > 1 and n > 1 and m * k * n >= 4096
+
+
+class Products(Reference):
+    """The ops that multiply matrices. What C declines (another dtype, a third dimension of batches) is numpy's."""
+
+    @cached_property
+    def _product(self) -> Any:
+        return getattr(lib, f"matmul_{SUFFIXES[self.dtype]}")
+
+    def matmul(self, x: Any, y: Any) -> Any:
+        if x.ndim == 2 == y.ndim:
+            (m, k), n = x.shape, y.shape[1]
+            if worthwhile(m, k, n):
+                out = np.empty((m, n), self.dtype)
+                if self._product(1, 1, m, k, n, id(x), id(y), 0, id(out)):
+                    return out
+            return np.dot(x, y)
+        if x.ndim > 1 < y.ndim and worthwhile(*x.shape[-2:], y.shape[-1]):
+            batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+            if len(batch) <= 2:
+                outer, inner = (1, 1, *batch)[-2:]
+                (m, k), n = x.shape[-2:], y.shape[-1]
+                out = np.empty((*batch, m, n), self.dtype)
+                if self._product(outer, inner, m, k, n, id(x), id(y), 0, id(out)):
+                    return out
+        return definition("matmul")(self, x, y)
+
+    def linear(self, x: Any, w: Any, b: Any = None) -> Any:
+        if w.ndim == 2 and x.ndim > 1 and (b is None or b.shape == w.shape[:1]):
+            n, k = w.shape
+            m = prod(x.shape[:-1])
+            if worthwhile(m, k, n):
+                rows = x if x.ndim == 2 else x.reshape(m, x.shape[-1])
+                out, columns = np.empty((*x.shape[:-1], n), self.dtype), w.T
+                if self._product(1, 1, m, k, n, id(rows), id(columns), 0 if b is None else id(b), id(out)):
+                    return out
+        return definition("linear")(self, x, w, b)
+
+
+STEPS = ("ijp", "naive", "blocked", "tiled")  # on the way from the definition to ext/matmul.c; see docs/c-core.md
+
+
+def matmul_step(step: str, x: Any, y: Any) -> Any:
+    """x @ y of two matrices, (m, k) and (k, n), by one of ``STEPS``, to read and to time beside ``np.matmul``.
+
+    Raises RuntimeError without the C core, ValueError for another step or if the shapes do not fit, TypeError for a dtype
+    other than float32 and float64.
+    """
+    required()
+    if step not in STEPS:
+        raise ValueError(f"no step '{step}'; there are: {', '.join(STEPS)}")
+    x, y = as_array(f"matmul_{step}", x), as_array(f"matmul_{step}", y)
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[0]:
+        raise ValueError(f"matmul_{step} takes shapes (m, k) and (k, n), but got {x.shape} and {y.shape}")
+    if x.dtype != y.dtype:
+        raise TypeError(f"matmul_{step} takes arrays of one dtype, but got {x.dtype} and {y.dtype}")
+    out = np.empty((x.shape[0], y.shape[1]), x.dtype)
+    getattr(Kernels(x.dtype), f"matmul_{step}")(*x.shape, y.shape[1], id(x), id(y), id(out))
+    return out
 
 
 def matmul_naive(x: Any, y: Any) -> Any:
-    """x @ y of two matrices, (m, k) and (k, n), by the three loops of ext/matmul.c.
-
-    To read and to time beside ``np.matmul``. Raises RuntimeError without the C core, ValueError if the shapes do not
-    fit, TypeError for a dtype other than float32 and float64.
-    """
-    required()
-    x, y = as_array("matmul_naive", x), as_array("matmul_naive", y)
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[0]:
-        raise ValueError(f"matmul_naive takes shapes (m, k) and (k, n), but got {x.shape} and {y.shape}")
-    out = np.empty((x.shape[0], y.shape[1]), x.dtype)
-    Kernels(x.dtype).matmul_naive(*x.shape, y.shape[1], id(x), id(y), id(out))
-    return out
+    """x @ y by three loops: ``matmul_step("naive", x, y)``."""
+    return matmul_step("naive", x, y)
