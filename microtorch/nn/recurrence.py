@@ -103,29 +103,39 @@ def gru_cell_vjp(F: Any, dh: Any, before: Any, gates: Any, part: Any, dx: Any, d
 
 
 class Run:
-    """What forward leaves for backward: the states, (L + 1, N, H) each, and the gates (L, N, gates * H).
+    """A run in one direction, and the arrays that forward fills for backward.
 
-    Step t leads from the states at t + `before` to those at t + `after`.
+    x (L, N, gates * H), which becomes the gates; the states, (L + 1, N, H) each: step t leads from those at t + `before` to
+    those at t + `after`; and `part` (L, N, H), which only a GRU has.
     """
 
     gates = 1
-    count = 1  # states
 
-    def __init__(self, F: Any, x: Any, u: Any, c: Any, start: list[Any], reverse: bool):
-        self.F, self.x = F, x
-        length = len(x)
-        self.before, self.after, first = (1, 0, length) if reverse else (0, 1, 0)
-        self.order = range(length - 1, -1, -1) if reverse else range(length)
-        self.states = [np.empty((length + 1, *s.shape), x.dtype) for s in start]
-        self.part = np.empty((length, *start[0].shape), x.dtype) if self.gates == 3 else None
-        for s, value in zip(self.states, start, strict=True):
-            s[first] = value
+    def __init__(self, F: Any, reverse: bool, x: Any, part: Any, *states: Any):
+        self.F, self.x, self.part, self.states = F, x, part, states
+        self.before, self.after = (1, 0) if reverse else (0, 1)
+        self.order = range(len(x) - 1, -1, -1) if reverse else range(len(x))
+
+    @classmethod
+    def forward(cls, F: Any, reverse: bool, x: Any, u: Any, c: Any, start: list[Any]) -> Run:
+        """Run from the states `start`, (N, H) each."""
+        states = [np.empty((len(x) + 1, *s.shape), x.dtype) for s in start]
+        part = np.empty((len(x), *start[0].shape), x.dtype) if cls.gates == 3 else None
+        run = cls(F, reverse, x, part, *states)
+        for s, value in zip(states, start, strict=True):
+            s[run.order[0] + run.before] = value
         ut = np.ascontiguousarray(u.T)
-        for t in self.order:
-            a = F.matmul(self.states[0][t + self.before], ut)
+        for t in run.order:
+            a = F.matmul(states[0][t + run.before], ut)
             if c is not None:
                 a += c
-            self.step(t, a)
+            run.step(t, a)
+        return run
+
+    @property
+    def memory(self) -> tuple[Any, ...]:
+        """What to give to the class again for backward, after F and reverse."""
+        return (self.x, self.part, *self.states)
 
     @property
     def output(self) -> Any:
@@ -161,7 +171,7 @@ class Run:
 
 
 class LSTM(Run):
-    gates, count = 4, 2
+    gates = 4
 
     def step(self, t: int, a: Any) -> None:
         (h, c), old, new = self.states, t + self.before, t + self.after
@@ -174,7 +184,6 @@ class LSTM(Run):
 
 class GRU(Run):
     gates = 3
-    part: Any
 
     def step(self, t: int, a: Any) -> None:
         (h,) = self.states
@@ -224,21 +233,22 @@ class Sequence(autograd.Function):
         if b is not None:
             x += b.array
         x = x.reshape(length, batch, -1)
-        run = kind(F, x, u.array, None if c is None else c.array, [s.array for s in state], reverse)
-        ctx.run, ctx.composed = run, composed
+        run = kind.forward(F, reverse, x, u.array, None if c is None else c.array, [s.array for s in state])
+        ctx.kind, ctx.reverse, ctx.composed = kind, reverse, composed
         ctx.set_materialize_grads(False)
         output = constant(run.output, F)
-        ctx.save_for_backward(input, w, u, b, c, *state, output)
+        ctx.save_for_backward(input, w, u, b, c, *state, output, *(m if m is None else constant(m, F) for m in run.memory))
         return output, *(constant(s, F) for s in run.last())
 
     @staticmethod
     def backward(ctx: Any, g: Any, *last: Any) -> Any:
-        *inputs, _ = ctx.saved_tensors
         needed = ctx.needs_input_grad[3:]
+        inputs, (_, *memory) = ctx.saved_tensors[: len(needed)], ctx.saved_tensors[len(needed) :]
         if autograd.is_grad_enabled():
             return None, None, None, *_of_composed(ctx.composed, inputs, needed, (g, *last))
         input, w, u, _, _, *state = inputs
-        F, run = input.node.dev, ctx.run
+        F = input.node.dev
+        run = ctx.kind(F, ctx.reverse, *(m if m is None else m.array for m in memory))
         grads = [np.zeros_like(s.array) if d is None else d.array.copy() for s, d in zip(state, last, strict=True)]
         each_x, each_a = run.backward(u.array, None if g is None else g.array, grads)
         dx, da = (d.reshape(-1, d.shape[-1]) for d in (each_x, each_a))
