@@ -1,4 +1,4 @@
-"""Steps of optimizers alone, gradients given: many small parameters, where calls cost, and a million numbers, where memory does.
+"""Steps of optimizers alone, and clipping, gradients given: many small parameters, where calls cost, and a million numbers, where memory does.
 
 PyTorch runs its default on the CPU, one call per operation for all parameters (foreach) or, for SGD, one for each parameter.
 """
@@ -33,6 +33,24 @@ def stepper(name: str, shapes: Sequence[tuple[int, ...]], **settings: Any) -> Ca
     return build
 
 
+def clipper(shapes: Sequence[tuple[int, ...]]) -> Callable[[Any], Step]:
+    """clip_grad_norm_ that always clips."""
+
+    def build(torch: Any) -> Step:
+        random = np.random.default_rng(0)
+        parameters = [torch.zeros(s, requires_grad=True) for s in shapes]
+        for p in parameters:
+            p.grad = torch.tensor(random.standard_normal(p.shape).astype(np.float32))
+
+        def step() -> Any:
+            torch.nn.utils.clip_grad_norm_(parameters, 0.5)
+            return [p.grad for p in parameters]
+
+        return step
+
+    return build
+
+
 def case(name: str, what: str, build: Callable[[Any], Step], target: float | None = None) -> Case:
     return Case(name, what, in_torch_style(build), target and ("torch", target), steps_compared=3, group="optimizers")
 
@@ -46,4 +64,6 @@ CASES = [
     case("adam-1e6", "Adam, 1,000,000 numbers", stepper("Adam", MILLION), 0.25),
     case("adamw-1e6", "AdamW, 1,000,000 numbers", stepper("AdamW", MILLION), 0.25),
     case("amsgrad-1e6", "Adam with amsgrad, 1,000,000 numbers", stepper("Adam", MILLION, amsgrad=True)),
+    case("clip", "clip_grad_norm_, 10 gradients of 4", clipper(SMALL)),
+    case("clip-mlp", "clip_grad_norm_, the gradients of 784-500-10", clipper(MLP)),
 ]

@@ -1,10 +1,13 @@
-"""The steps of SGD and Adam in C (ext/optim.c): one call for all parameters.
+"""The steps of SGD and Adam, and the clipping of gradients, in C (ext/optim.c): one call for all parameters.
 
-What C declines, such as a parameter or a gradient that is not contiguous, takes the definition's way (microtorch/optim).
+What C declines, such as a parameter or a gradient that is not contiguous, takes the definition's way
+(microtorch/optim, microtorch/nn/utils.py).
 """
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from ..reference import Reference, definition
 
@@ -46,3 +49,11 @@ class Optimizers(Reference):
                 self, params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
                 weight_decay=weight_decay, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize,
             )  # fmt: skip
+
+    def total_norm(self, arrays: Arrays) -> Any:
+        out = np.empty((), self.dtype)
+        return out if self.kernels.total_norm(len(arrays), id(arrays), id(out)) else definition("total_norm")(self, arrays)
+
+    def scale(self, arrays: Arrays, factor: float) -> None:
+        if not self.kernels.scale(len(arrays), factor, id(arrays)):
+            definition("scale")(self, arrays, factor)
