@@ -44,6 +44,7 @@ KERNELS = [
     "ext/conv.c",
     "ext/pool.c",
     "ext/optim.c",
+    "ext/rnn.c",
 ]
 HEADERS = [
     "ext/core.h",
