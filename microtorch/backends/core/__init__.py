@@ -23,9 +23,11 @@ from .products import Products, matmul_naive
 from .recurrent import Recurrent
 from .reductions import Reductions
 from .softmax import Softmax
+from .texts import source
 
 __all__ = [
-    "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa",
+    "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "source",
+    "use_isa",
 ]  # fmt: skip
 
 
