@@ -44,6 +44,7 @@ KERNELS = [
     "ext/conv.c",
     "ext/pool.c",
     "ext/optim.c",
+    "ext/rnn.c",
 ]
 HEADERS = [
     "ext/core.h",
@@ -51,6 +52,7 @@ HEADERS = [
     "ext/parallel.h",
     "ext/scratch.h",
     "ext/vector.h",
+    "ext/lanes.h",
     "ext/windows.h",
     "ext/functions.h",
 ]

@@ -7,8 +7,8 @@
  * read it. Source: microtorch/ops/pool.py, whose ops these are. */
 #include "windows.h"
 
-#ifndef PLACES
 #define PLACES 256 /* a place is a byte; Python asks numpy for larger kernels */
+#ifdef REAL_IS_FLOAT /* once */
 enum { LARGEST, SUM, PLACE, SCATTER, GATHER };
 #endif
 

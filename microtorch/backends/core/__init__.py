@@ -20,6 +20,7 @@ from .loss import Losses
 from .normalisation import Normalisation
 from .optimizers import Optimizers
 from .products import Products, matmul_naive
+from .recurrent import Recurrent
 from .reductions import Reductions
 from .softmax import Softmax
 from .texts import source
@@ -30,7 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Core(Products, Convolution, Reductions, Softmax, Losses, Normalisation, Optimizers, Elementwise):
+class Core(Products, Convolution, Reductions, Softmax, Losses, Normalisation, Optimizers, Recurrent, Elementwise):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"

@@ -5,6 +5,7 @@ Arrays that are not contiguous are copied first, which costs less than numpy's w
 """
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -25,9 +26,49 @@ def windows(size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: 
     return np.array([*size, *kernel, *stride, top, left, *dilation, *count], np.int64), count
 
 
+@lru_cache(maxsize=512)
+def planned(size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> tuple[Any, Pair, tuple[int, ...]]:
+    """The windows of a convolution as `windows` says them, and how many elements image, windows and kernel have.
+
+    An image of height 1, which a 1-d convolution gives, becomes one of width 1: the same memory, and C cuts small batches
+    between rows.
+    """
+    if size[0] == kernel[0] == 1 and padding[0] == (0, 0):
+        g, count = windows(size[::-1], kernel[::-1], stride[::-1], padding[::-1], dilation[::-1])
+        count = count[::-1]
+    else:
+        g, count = windows(size, kernel, stride, padding, dilation)
+    return g, count, (math.prod(size), math.prod(count), math.prod(kernel))
+
+
 class Convolution(Reference):
     """The ops of ops/conv.py and ops/pool.py."""
 
+    def conv2d(self, x: Any, w: Any, b: Any = None, *, groups: int, **geometry: Any) -> Any:
+        g, count, elements = planned(x.shape[2:], w.shape[2:], **geometry)
+        images, weight, bias, (n, c) = contiguous(x), contiguous(w), b if b is None else contiguous(b), x.shape[:2]
+        out = np.empty((n, len(w), *count), self.dtype)
+        if self.kernels.conv2d(n, c, len(w), groups, *elements, id(g), id(images), id(weight), bias is not None and id(bias), id(out)):
+            return out
+        return definition("conv2d")(self, x, w, b, groups=groups, **geometry)
+
+    def conv_transpose2d(self, x: Any, w: Any, b: Any = None, *, size: Pair, groups: int, **geometry: Any) -> Any:
+        g, _, elements = planned(size, w.shape[2:], **geometry)
+        values, weight, bias, (n, o), c = contiguous(x), contiguous(w), b if b is None else contiguous(b), x.shape[:2], w.shape[1] * groups
+        out = np.empty((n, c, *size), self.dtype)
+        if self.kernels.conv_transpose2d(n, c, o, groups, *elements, id(g), id(values), id(weight), bias is not None and id(bias), id(out)):
+            return out
+        return definition("conv_transpose2d")(self, x, w, b, size=size, groups=groups, **geometry)
+
+    def conv2d_weight(self, x: Any, g: Any, *, kernel: Pair, groups: int, **geometry: Any) -> Any:
+        form, _, elements = planned(x.shape[2:], kernel, **geometry)
+        images, values, (n, c), o = contiguous(x), contiguous(g), x.shape[:2], g.shape[1]
+        out = np.empty((o, c // groups, *kernel), self.dtype)
+        if self.kernels.conv2d_weight(n, c, o, groups, *elements, id(form), id(images), id(values), id(out)):
+            return out
+        return definition("conv2d_weight")(self, x, g, kernel=kernel, groups=groups, **geometry)
+
+    # ---- pooling -------------------------------------------------------------------------------------------------------
     def _pool(self, run: Any, size: Pair, back: bool, *read: Any, dtype: Any = None, **geometry: Any) -> Any:
         """Run a loop of ext/pool.c on the arrays ``read``; None where it declines. ``back``: from windows to images."""
         g, count = windows(size, **geometry)
