@@ -7,20 +7,23 @@ loads this file by path.
 
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from typing import NamedTuple
 
 TYPES = {"f32": ("float", "FLOAT32"), "f64": ("double", "FLOAT64")}
-OTHER_TYPES = {"int64_t": "INT64", "uint8_t": "UINT8"}
+PASSED_BY_ID = ("ARRAY", "OPTIONAL", "MATRIX", "LIST", "LIST_OF")
+OTHER_TYPES = {"float": "FLOAT32", "int64_t": "INT64", "uint8_t": "UINT8"}
 
 
 class Parameter(NamedTuple):
-    """``kind``: "size", "real" or another C type passed by value, or "ARRAY", "OPTIONAL", "MATRIX", "LIST"."""
+    """``kind``: "size", "real" or another C type passed by value, or one of PASSED_BY_ID."""
 
     kind: str
     name: str
     type: str = ""  # of an array's elements, without const
     written: bool = False
-    size: str = ""
+    size: str = ""  # how many elements (of a list: arrays) ...
+    each: str = ""  # ... and how many elements the i-th array of a list has
 
 
 class Kernel(NamedTuple):
@@ -42,12 +45,13 @@ def split(text: str) -> list[str]:
 
 
 def parameter(text: str) -> Parameter:
-    found = re.fullmatch(r"(ARRAY|OPTIONAL|MATRIX|LIST)\((.*)\)", text)
+    found = re.fullmatch(rf"({'|'.join(PASSED_BY_ID)})\((.*)\)", text)
     if not found:
         kind, _, name = text.rpartition(" ")
         return Parameter(kind, name)
     type, name, *sizes = split(found[2])
-    return Parameter(found[1], name, type.removeprefix("const "), not type.startswith("const "), ", ".join(sizes))
+    size, each = sizes if found[1] == "LIST_OF" else (", ".join(sizes), "")
+    return Parameter(found[1], name, type.removeprefix("const "), not type.startswith("const "), size, each)
 
 
 def declared(source: str, elementwise: bool = False) -> Iterator[Kernel]:
@@ -66,8 +70,8 @@ def pointers(kernel: Kernel, real: str) -> str:
             texts.append(f"{const}{type} *restrict {p.name}")
         elif p.kind == "MATRIX":
             texts.append(f"{const}{type} *restrict {p.name}, const struct strides {p.name}_strides")
-        elif p.kind == "LIST":
-            texts.append(f"{const}{type} *const *restrict {p.name}, const size_t *restrict sizes_of_{p.name}")
+        elif p.kind in ("LIST", "LIST_OF"):
+            texts.append(f"{const}{type} *const *{p.name}" + f", const size_t *sizes_of_{p.name}" * (p.kind == "LIST"))
         else:
             texts.append(f"{type} {p.name}")
     return ", ".join(texts)
@@ -97,7 +101,7 @@ def prototype(kernel: Kernel, suffix: str) -> str:
     """``int softmax_f32(size_t rows, size_t n, uintptr_t x, uintptr_t out)``: id() of each array, and 0 for None."""
     parameters = []
     for p in kernel.parameters:
-        if p.kind in ("ARRAY", "OPTIONAL", "MATRIX", "LIST"):
+        if p.kind in PASSED_BY_ID:
             parameters.append(f"uintptr_t {p.name}")
         elif not (kernel.elementwise and p.name == "n"):
             parameters.append(f"{'double' if p.kind == 'real' else p.kind} {p.name}")
@@ -112,6 +116,15 @@ def memory(p: Parameter, dtype: str) -> str:
     return f"{p.name}_->data, elements({p.name}_) * {size}"
 
 
+def too_many(kernel: Kernel, p: Parameter) -> str:
+    """A test of whether the size as declared is beyond size_t, where a product of large sizes would come out small."""
+    if not set(p.size) & set("*+"):
+        return ""
+    sizes = "|".join(q.name for q in kernel.parameters if q.kind == "size_t")
+    bound = re.sub(rf"\b({sizes})\b", r"(double)\1", p.size)
+    return f" || ({bound}) > MOST_ELEMENTS"
+
+
 def wrapper(kernel: Kernel, suffix: str) -> str:
     """The function: 1 if the arrays are as declared and the kernel ran, 0 (and nothing done) if not."""
     real, dtype = TYPES[suffix]
@@ -121,7 +134,7 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
         if p.kind in ("ARRAY", "OPTIONAL"):
             test = f"!({p.name}_ = array_at({p.name}, {code}, {str(p.written).lower()}))"
             if not kernel.elementwise:
-                test += f" || elements({p.name}_) != (size_t)({p.size})"
+                test += f" || elements({p.name}_) != (size_t)({p.size}){too_many(kernel, p)}"
             elif plain:
                 test += f" || !same_shape({plain[0].name}_, {p.name}_)"
             lines.append(f"    const struct array *{p.name}_ = NULL;")
@@ -134,13 +147,15 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
             if p.written:
                 raise ValueError(f"{kernel.name}: {p.name} is written, so it must be an ARRAY")
             lines.append(f"    struct strides {p.name}_strides;")
-            lines.append(f"    const struct array *{p.name}_ = matrix_at({p.name}, {code}, (size_t[]){{{p.size}}}, &{p.name}_strides);")
+            found = f"matrix_at({p.name}, {code}, (size_t[]){{{p.size}}}, &{p.name}_strides)"
+            lines.append(f"    const struct array *{p.name}_ = {found};")
             lines.append(f"    if ({p.name}_ == NULL)\n        return 0;")
             arguments += [f"(const {p.type.replace('real', real)} *){p.name}_->data", f"{p.name}_strides"]
             plain.append(p)
-        elif p.kind == "LIST":
+        elif p.kind in ("LIST", "LIST_OF"):
             lists.append((p, code))
-            arguments += [f"({'' if p.written else 'const '}{real} *const *){p.name}_", f"sizes_of_{p.name}"]
+            arguments.append(f"({'' if p.written else 'const '}{p.type.replace('real', real)} *const *){p.name}_")
+            arguments += [f"sizes_of_{p.name}"] * (p.kind == "LIST")
         else:
             arguments.append(f"elements({kernel.parameters[-1].name}_)" if kernel.elementwise and p.name == "n" else p.name)
     for w in plain:
@@ -151,15 +166,23 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
     call = f"kernels->{kernel.name}_{suffix}({', '.join(arguments)})"
     if not lists:
         return "\n".join([f"static {prototype(kernel, suffix)}", "{", *lines, f"    {call};", "    return 1;", "}", ""])
+    if plain or len({p.size for p, _ in lists}) != 1:
+        raise ValueError(f"{kernel.name}: lists of one length are checked together, and not beside arrays")
     count = lists[0][0].size
+    lines += [f"    if (!tuple_at({p.name}, {count}))\n        return 0;" for p, _ in lists]
     width = f"(sizeof(void *) + sizeof(size_t)) * {len(lists)}"
     lines.append(f"    char *memory = malloc({count} * {width} + 1);\n    if (memory == NULL)\n        return 0;")
     for i, (p, _) in enumerate(lists):
         lines.append(f"    void **{p.name}_ = (void **)memory + {i} * {count};")
         lines.append(f"    size_t *sizes_of_{p.name} = (size_t *)memory + {len(lists) + i} * {count};")
-    ready = " && ".join(f"list_at({p.name}, {count}, {code}, {str(p.written).lower()}, {p.name}_, sizes_of_{p.name})"
-                        for p, code in lists)  # fmt: skip
-    lines += [f"    const int ready = {ready};", f"    if (ready)\n        {call};", "    free(memory);", "    return ready;"]
+    found = [f"arrays_at({p.name}, {count}, {code}, {str(p.written).lower()}, {p.name}_, sizes_of_{p.name})" for p, code in lists]
+    checks = [f"sizes_of_{p.name}[i] == (size_t)({p.each})" for p, _ in lists if p.kind == "LIST_OF"]
+    bytes = {p: f"{p.name}_[i], sizes_of_{p.name}[i] * layout.sizes[{code}]" for p, code in lists}
+    checks += [f"apart({bytes[p]}, {bytes[q]})" for p, q in combinations(bytes, 2) if p.written or q.written]
+    also = " &&\n                "
+    lines += [f"    int ready = {also.join(found)};", f"    for (size_t i = 0; ready && i < {count}; i++)"]
+    lines += [f"        ready = {also.join(checks) or '1'};", f"    if (ready)\n        {call};"]
+    lines += ["    free(memory);", "    return ready;"]
     return "\n".join([f"static {prototype(kernel, suffix)}", "{", *lines, "}", ""])
 
 

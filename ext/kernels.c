@@ -6,6 +6,12 @@
  * FN(f)         the function f of one number, as formulas.py names it (functions.h) */
 #include "vector.h"
 
+/* Where one choice decides another (a bound at the start, a special case at the end), GCC makes paths out of them, and then vectors
+ * with a tangle of masks, twice as slow, or none at all. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-thread-jumps")
+#endif
+
 #define KERNEL(name) static void NAME(name)
 
 #define real float
@@ -18,10 +24,12 @@
 #include "matmul_steps.c"
 #include "reduce.c"
 #include "softmax.c"
+#include "loss.c"
 #include "norm.c"
 #include "conv.c"
 #include "pool.c"
 #include "optim.c"
+#include "rnn.c"
 #undef real
 #undef REAL_IS_FLOAT
 #undef NAME
@@ -36,10 +44,12 @@
 #include "matmul_steps.c"
 #include "reduce.c"
 #include "softmax.c"
+#include "loss.c"
 #include "norm.c"
 #include "conv.c"
 #include "pool.c"
 #include "optim.c"
+#include "rnn.c"
 #undef real
 #undef NAME
 
