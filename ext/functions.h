@@ -60,14 +60,28 @@ INLINE float small_expm1(float r)
                                                      + s * (0.00139409979f + r * 0.000199141563f)));
 }
 
+/* e^r for |r| <= ln 2 / 2 */
+INLINE float small_exp(float r)
+{
+    const float s = r * r, q = (0.5f + r * 0.166665196f) + s * ((0.041666206f + r * 0.00836888235f) + s * 0.00139504788f);
+    return 1 + (r + s * q);
+}
+
 INLINE float fn_exp_f32(float x)
 {
     int32_t n;
     x = x > 89 ? 89 : x;
     x = x < -105 ? -105 : x;
-    const float r = reduced_exp(x, &n);
-    const float s = r * r, q = (0.5f + r * 0.166665196f) + s * ((0.041666206f + r * 0.00836888235f) + s * 0.00139504788f);
-    return scaled(1 + (r + s * q), n);
+    const float e = small_exp(reduced_exp(x, &n));
+    return scaled(e, n);
+}
+
+/* For x <= 0 and sums that are at least 1 (softmax): what is below the normal numbers is 0, and 2^n one step. */
+INLINE float fn_exp_of_negative_f32(float x)
+{
+    int32_t n;
+    const float e = small_exp(reduced_exp(x < -87 ? -87 : x, &n)) * power_of_two(n);
+    return x < -87 ? 0 : e;
 }
 
 INLINE float fn_exp2_f32(float x)
@@ -236,6 +250,7 @@ CALLS_LIBM(sin)
 CALLS_LIBM(cos)
 CALLS_LIBM(tanh)
 CALLS_LIBM(erf)
+INLINE real FN(exp_of_negative)(real x) { return exp(x); }
 INLINE int FN(far)(real x) { return (void)x, 0; }
 INLINE real FN(sigmoid)(real x)
 {

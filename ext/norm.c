@@ -263,7 +263,8 @@ static void NAME(batch_norm_vjp_body)(const void *task, size_t begin, size_t end
     EACH_OF_CHANNELS(dx[at] = scale[c] * (g[at] - a[c] - (x[at] - mean[c]) * k[c]))
 }
 
-/* scale * (g - a - (x - mean) * k), of each channel: the derivative of batch_norm, with a = mean(g), k = mean(g * x^) / sqrt(...) */
+/* scale * (g - a - (x - mean) * k), of each channel: the derivative of batch_norm for x, with a = mean(g) and
+ * k = mean(g * x^) / sqrt(var + eps) */
 KERNEL(batch_norm_vjp)(size_t batch, size_t channels, size_t places, ARRAY(const real, g, batch * channels * places),
                        ARRAY(const real, x, batch * channels * places), ARRAY(const real, mean, channels),
                        ARRAY(const real, scale, channels), ARRAY(const real, a, channels), ARRAY(const real, k, channels),

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ...ops.conv import Padding, Pair
 from ..reference import Reference, definition
+
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
 
 
 def ran(kernel: Any, *arguments: Any) -> int:

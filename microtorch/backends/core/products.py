@@ -9,7 +9,7 @@ import numpy as np
 
 from ..reference import Reference, definition
 from .elementwise import as_array
-from .library import SUFFIXES, Kernels, lib, required
+from .library import Kernels, required
 
 
 def worthwhile(m: int, k: int, n: int) -> bool:
@@ -22,7 +22,7 @@ class Products(Reference):
 
     @cached_property
     def _product(self) -> Any:
-        return getattr(lib, f"matmul_{SUFFIXES[self.dtype]}")
+        return self.kernels.matmul
 
     def matmul(self, x: Any, y: Any) -> Any:
         if x.ndim == 2 == y.ndim:
