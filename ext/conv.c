@@ -154,7 +154,7 @@ static double NAME(block_work)(const struct NAME(plan) *t)
  * a third more. A quarter of a block is added, since threads share whole blocks: where there is one, better two. */
 static void NAME(choose_bands)(struct NAME(plan) *t)
 {
-    double least = INFINITY;
+    double least = DBL_MAX;
     int64_t best = 1;
     for (int64_t bands = 1; bands <= t->y.result && bands <= 64; bands++) {
         if (t->y.result % bands != 0 || (bands > 1 && t->y.result / bands % phases_of(&t->y) != 0))
