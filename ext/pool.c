@@ -171,7 +171,9 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
                         continue;
                     }
                     at.x = (c + j) * g.sw - g.left;
-                    const int e = result[j] >= 0 ? (int)result[j] : (int)NAME(window_reduce)(&g, &at, t->x + image, PLACE, largest + j);
+                    if (result[j] < 0)
+                        result[j] = NAME(window_reduce)(&g, &at, t->x + image, PLACE, largest + j);
+                    const int e = (int)result[j];
                     if (what == PLACE) {
                         t->found[window + (size_t)j] = (uint8_t)e;
                         continue;
