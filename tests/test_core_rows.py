@@ -236,6 +236,22 @@ def test_variance_beside_a_large_mean():
     np.testing.assert_allclose(var, x.astype(np.float64).var((0, 2)), rtol=1e-5)
 
 
+# ---- embedding ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_embedding_gradients_on_random_shapes(isa, dtype):
+    rng, C = np.random.default_rng(16), kernels(dtype)
+    for rows, width, *shape in [(1, 1, 5), (5, 3), (7, 300, 2, 9), (100, 64, 31), (3, 17, 40, 50), (4, 2, 0), (2000, 33, 3, 700)]:
+        index = rng.integers(0, rows, shape)
+        g = rng.standard_normal((*shape, width)).astype(dtype)
+        for padding in (None, rows - 1):
+            expected = reference.embedding_sum(g.astype(np.float64), index, rows, padding)
+            close(C.embedding_sum(g, index, rows, padding), expected, dtype, max(index.size, 1))
+            close(C.embedding_sum(g, index.astype(np.int32), rows, padding), expected, dtype, max(index.size, 1))
+        close(C.embedding(expected.astype(dtype), index), expected.astype(dtype)[index], dtype)
+    with pytest.raises(IndexError):
+        C.embedding_sum(g, index + 2000, rows, None)
+
+
 # ---- layouts, threads, fallbacks ------------------------------------------------------------------------------------
 def every_op(C, x, t):
     """A result of each kernel on x (N, C, ...)."""
@@ -250,6 +266,7 @@ def every_op(C, x, t):
     yield from C.moments(x)
     yield C.batch_norm(x, w, w, eps=1e-5)
     yield from (back(C, "batch_norm", i, g, x, x, w, w, eps=1e-5) for i in range(2))
+    yield C.embedding_sum(x, np.arange(x.size // x.shape[-1]).reshape(x.shape[:-1]) % 7, 8, 2)
     v = np.linspace(1, 2, x.shape[-1]).astype(x.dtype)
     norm = {"ndim": 1, "eps": 1e-5}
     yield C.layer_norm(x, v, v, **norm)

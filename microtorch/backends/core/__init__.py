@@ -14,6 +14,7 @@ from typing import Any
 from ...errors import unknown
 from . import library
 from .elementwise import Elementwise, run, smallest
+from .embedding import Embedding
 from .library import Kernels, announce, get_num_threads, is_available, isas, set_num_threads, use_isa
 from .loss import Losses
 from .normalisation import Normalisation
@@ -27,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Core(Products, Reductions, Softmax, Losses, Normalisation, Optimizers, Elementwise):
+class Core(Products, Reductions, Softmax, Losses, Normalisation, Embedding, Optimizers, Elementwise):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"
