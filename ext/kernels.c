@@ -21,6 +21,7 @@
 #include "functions.h"
 #include "elementwise.h"
 #include "matmul.c"
+#include "matmul_steps.c"
 #include "reduce.c"
 #include "softmax.c"
 #include "loss.c"
@@ -29,6 +30,7 @@
 #include "conv.c"
 #include "pool.c"
 #include "optim.c"
+#include "rnn.c"
 #undef real
 #undef REAL_IS_FLOAT
 #undef NAME
@@ -40,6 +42,7 @@
 #include "functions.h"
 #include "elementwise.h"
 #include "matmul.c"
+#include "matmul_steps.c"
 #include "reduce.c"
 #include "softmax.c"
 #include "loss.c"
@@ -48,6 +51,7 @@
 #include "conv.c"
 #include "pool.c"
 #include "optim.c"
+#include "rnn.c"
 #undef real
 #undef NAME
 

@@ -38,7 +38,7 @@ class Normalisation(Reference):
     # ---- per channel ------------------------------------------------------------------------------------------------
     def moments(self, x: Any) -> Any:
         mean, var = np.empty(x.shape[1], self.dtype), np.empty(x.shape[1], self.dtype)
-        ran = self.kernels.moments(*channels(x), id(a := contiguous(x)), id(mean), id(var))
+        ran = self.kernels.moments(*channels(x), id(x := contiguous(x)), id(mean), id(var))
         return (mean, var) if ran else definition("moments")(self, x)
 
     def fixed_norm(self, x: Any, mean: Any, var: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
