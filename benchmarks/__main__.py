@@ -57,10 +57,11 @@ def main(arguments: list[str]) -> int:
 
     from microtorch.backends import core
 
-    from . import elementwise, large, optimizers, processes, products, recurrent, report, scalars, tiny, training
+    from . import elementwise, large, optimizers, processes, products, recurrent, report, rows, scalars, tiny, training
     from .cases import Disagreement, installed, measure
 
-    cases = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *elementwise.CASES, *products.CASES, *optimizers.CASES, *recurrent.CASES]
+    suites = (tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent)
+    cases = [case for suite in suites for case in suite.CASES]
     groups = dict.fromkeys([case.group for case in cases])
     known = [*groups, *processes.GROUPS, *(case.name for case in cases)]
     if options.list:
