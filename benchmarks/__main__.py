@@ -57,11 +57,11 @@ def main(arguments: list[str]) -> int:
 
     from microtorch.backends import core
 
-    from . import convolution, elementwise, large, optimizers, processes, products, recurrent, report, scalars, tiny, training
+    from . import convolution, elementwise, large, optimizers, processes, products, recurrent, report, rows, scalars, tiny, training
     from .cases import Disagreement, installed, measure
 
-    parts = (tiny, scalars, training, large, elementwise, products, optimizers, recurrent, convolution)
-    cases = [case for part in parts for case in part.CASES]
+    suites = (tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent, convolution)
+    cases = [case for suite in suites for case in suite.CASES]
     groups = dict.fromkeys([case.group for case in cases])
     known = [*groups, *processes.GROUPS, *(case.name for case in cases)]
     if options.list:
