@@ -46,7 +46,15 @@ KERNELS = [
     "ext/optim.c",
     "ext/rnn.c",
 ]
-HEADERS = ["ext/core.h", "ext/arrays.h", "ext/parallel.h", "ext/scratch.h", "ext/vector.h", "ext/functions.h"]
+HEADERS = [
+    "ext/core.h",
+    "ext/arrays.h",
+    "ext/parallel.h",
+    "ext/scratch.h",
+    "ext/vector.h",
+    "ext/windows.h",
+    "ext/functions.h",
+]
 INCLUDED = [*HEADERS, "ext/kernels.c", *KERNELS]
 READ = ["ext/build_core.py", "ext/declarations.py", "ext/loops.py", "microtorch/formulas.py", "microtorch/expr.py"]
 

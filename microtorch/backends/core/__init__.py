@@ -13,6 +13,7 @@ from typing import Any
 
 from ...errors import unknown
 from . import library
+from .convolution import Convolution
 from .elementwise import Elementwise, run, smallest
 from .library import Kernels, announce, get_num_threads, is_available, isas, set_num_threads, use_isa
 from .loss import Losses
@@ -28,7 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Core(Products, Reductions, Softmax, Losses, Normalisation, Optimizers, Recurrent, Elementwise):
+class Core(Products, Convolution, Reductions, Softmax, Losses, Normalisation, Optimizers, Recurrent, Elementwise):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"
