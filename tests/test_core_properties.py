@@ -225,7 +225,15 @@ def recurrences(r):
     return tuple(out)
 
 
-PROGRAMS = [products, naive_products, reductions, softmaxes, losses, normalisations, convolutions, pools, optimizers, recurrences]
+def embeddings(r):
+    rows = r.size(1)
+    return (F.embedding(r.labels(rows, r.size(), r.size()), r(rows, r.size(1))),)
+
+
+PROGRAMS = [
+    products, naive_products, reductions, softmaxes, losses, normalisations, convolutions, pools, optimizers, recurrences,
+    embeddings,
+]  # fmt: skip
 
 
 def outcome(program, seed, dtype, backend):

@@ -24,7 +24,6 @@ from .products import Products, matmul_naive
 from .recurrent import Recurrent
 from .reductions import Reductions
 from .softmax import Softmax
-from .texts import source
 
 __all__ = [
     "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "source",
@@ -43,6 +42,13 @@ class Core(
     def kernels(self) -> Kernels:
         """The hand-written C kernels for arrays of this lane."""
         return Kernels(self.dtype)
+
+
+def source(op: str, dtype: Any = "float32") -> str:
+    """The C text of the loop that ``op``, or ``"<op>_vjp<i>"``, runs. See texts.source, which is loaded when it is needed."""
+    from . import texts
+
+    return texts.source(op, dtype)
 
 
 def __getattr__(name: str) -> Any:
