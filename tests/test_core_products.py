@@ -125,8 +125,8 @@ def test_without_elements(isa, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_batches_broadcast(isa, dtype, threads):
-    shapes = [((7, 3, 4), (7, 4, 5)), ((7, 3, 4), (4, 5)), ((3, 4), (7, 4, 5)), ((2, 1, 3, 4), (5, 4, 6)), ((2, 3, 20, 40), (2, 3, 40, 33)),
-              ((9, 1, 4, 4), (1, 9, 4, 4)), ((0, 3, 4), (0, 4, 5)), ((3, 0, 4, 4), (1, 4, 4))]  # fmt: skip
+    shapes = [((7, 3, 4), (7, 4, 5)), ((7, 3, 4), (4, 5)), ((3, 4), (7, 4, 5)), ((2, 1, 3, 4), (5, 4, 6)),
+              ((2, 3, 20, 40), (2, 3, 40, 33)), ((9, 1, 4, 4), (1, 9, 4, 4)), ((0, 3, 4), (0, 4, 5)), ((3, 0, 4, 4), (1, 4, 4))]  # fmt: skip
     for a, b in shapes:
         for layout in ("C", "F", "strided"):
             x, y = random(a, dtype, layout), random(b, dtype, layout)
@@ -182,9 +182,9 @@ def test_what_is_not_as_declared_is_declined():
     assert call(1, 1, 5, 7, 6, id(x), id(y), 0, id(out)) == 1
     frozen = out.copy()
     frozen.flags.writeable = False
-    for bad in [(x.astype(F64), y, out), (x, y.astype(F64), out), (x, y, out.astype(F64)), (x.T, y, out), (x, y.T, out), (x, y, out[:4]),
-                (x, y, frozen), (x, y, np.zeros((6, 5), np.float32).T), (x[0], y, out), (x[None, None, None], y, out), ([1], y, out),
-                (x, y, x[:, :6])]:  # fmt: skip
+    for bad in [(x.astype(F64), y, out), (x, y.astype(F64), out), (x, y, out.astype(F64)), (x.T, y, out), (x, y.T, out),
+                (x, y, out[:4]), (x, y, frozen), (x, y, np.zeros((6, 5), np.float32).T), (x[0], y, out),
+                (x[None, None, None], y, out), ([1], y, out), (x, y, x[:, :6])]:  # fmt: skip
         assert call(1, 1, 5, 7, 6, *map(id, bad[:2]), 0, id(bad[2])) == 0
     shared = np.zeros((9, 9), np.float32)
     assert call(1, 1, 9, 9, 9, id(shared), id(shared), 0, id(shared)) == 0
@@ -271,7 +271,8 @@ def test_the_backend_agrees_with_the_definition(dtype):
     """For every number of dimensions, on both sides of the size from which C is used."""
     F = Reference.lanes[dtype]
     pairs = [((3, 4), (4, 5)), ((30, 40), (40, 50)), ((40,), (40, 50)), ((30, 40), (40,)), ((40,), (40,)), ((6, 30, 40), (40, 50)),
-             ((30, 40), (6, 40, 50)), ((2, 3, 30, 40), (3, 40, 50)), ((2, 1, 2, 30, 40), (3, 1, 40, 50)), ((6, 30, 40), (40,)), ((30, 0), (0, 50))]
+             ((60, 70), (70, 80)), ((30, 40), (6, 40, 50)), ((2, 3, 30, 40), (3, 40, 50)), ((2, 1, 2, 30, 40), (3, 1, 40, 50)),
+             ((6, 30, 40), (40,)), ((30, 0), (0, 50))]  # fmt: skip
     for a, b in pairs:
         x, y = (np.random.default_rng(0).standard_normal(s).astype(dtype) for s in (a, b))
         out, expected = F.matmul(x, y), definition("matmul")(Reference(), x, y)
@@ -297,7 +298,8 @@ def test_derivatives_of_products_in_c(operation, monkeypatch):
 
 def test_shapes_that_do_not_fit_raise_as_before():
     big = torch.ones(64, 64)
-    for operands in [(big, torch.ones(63, 64)), (torch.ones(3, 64, 64), torch.ones(4, 64, 64)), (torch.ones(3, 64, 64), torch.ones(63, 64))]:
+    batch = torch.ones(3, 64, 64)
+    for operands in [(big, torch.ones(63, 64)), (batch, torch.ones(4, 64, 64)), (batch, torch.ones(63, 64))]:
         with pytest.raises(RuntimeError):
             torch.matmul(*operands)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):

@@ -10,7 +10,6 @@ from ..reference import Reference, definition
 from .elementwise import as_array
 from .library import Kernels, required
 
-
 LEAST = 2048  # elements; smaller operands are not even looked at
 
 
