@@ -126,7 +126,8 @@ def test_without_elements(isa, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_batches_broadcast(isa, dtype, threads):
     shapes = [((7, 3, 4), (7, 4, 5)), ((7, 3, 4), (4, 5)), ((3, 4), (7, 4, 5)), ((2, 1, 3, 4), (5, 4, 6)),
-              ((2, 3, 20, 40), (2, 3, 40, 33)), ((9, 1, 4, 4), (1, 9, 4, 4)), ((0, 3, 4), (0, 4, 5)), ((3, 0, 4, 4), (1, 4, 4))]  # fmt: skip
+              ((2, 3, 20, 40), (2, 3, 40, 33)),
+              ((9, 1, 4, 4), (1, 9, 4, 4)), ((0, 3, 4), (0, 4, 5)), ((3, 0, 4, 4), (1, 4, 4))]  # fmt: skip
     for a, b in shapes:
         for layout in ("C", "F", "strided"):
             x, y = random(a, dtype, layout), random(b, dtype, layout)
