@@ -13,7 +13,7 @@ from pathlib import Path
 # Settings that change what numpy and PyTorch do, by factors: OPENBLAS_CORETYPE=Haswell halves the speed of a newer CPU
 TUNING = ("OPENBLAS_", "GOTO_", "MKL_", "OMP_", "KMP_", "GOMP_", "VECLIB_", "NUMEXPR_")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-TWO_THREADS = ("mlp784", "large-exp", "large-matmul", "adam-1e6", "sgd-momentum-1e6")  # where a second thread matters
+TWO_THREADS = ("mlp784", "large-exp", "large-matmul", "adam-1e6", "sgd-momentum-1e6", "lenet")  # where a second thread matters
 
 
 def clean(environment: dict[str, str], threads: int) -> dict[str, str]:
@@ -55,10 +55,13 @@ def main(arguments: list[str]) -> int:
     restart_clean(arguments, options.threads)
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    from . import large, optimizers, processes, recurrent, report, scalars, tiny, training
+    from microtorch.backends import core
+
+    from . import convolution, elementwise, large, optimizers, processes, products, recurrent, report, rows, scalars, tiny, training
     from .cases import Disagreement, installed, measure
 
-    cases = [*tiny.CASES, *optimizers.CASES, *scalars.CASES, *training.CASES, *recurrent.CASES, *large.CASES]
+    suites = (tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent, convolution)
+    cases = [case for suite in suites for case in suite.CASES]
     groups = dict.fromkeys([case.group for case in cases])
     known = [*groups, *processes.GROUPS, *(case.name for case in cases)]
     if options.list:
@@ -75,6 +78,7 @@ def main(arguments: list[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # µ, where the terminal has it
     print(report.heading(about))
+    core.set_num_threads(options.threads)
     if installed("torch"):
         import torch
 

@@ -41,6 +41,7 @@ KERNELS = [
     "ext/softmax.c",
     "ext/loss.c",
     "ext/norm.c",
+    "ext/embedding.c",
     "ext/conv.c",
     "ext/pool.c",
     "ext/optim.c",
@@ -52,11 +53,14 @@ HEADERS = [
     "ext/parallel.h",
     "ext/scratch.h",
     "ext/vector.h",
+    "ext/lanes.h",
     "ext/windows.h",
     "ext/functions.h",
 ]
 INCLUDED = [*HEADERS, "ext/kernels.c", *KERNELS]
-READ = ["ext/build_core.py", "ext/declarations.py", "ext/loops.py", "microtorch/formulas.py", "microtorch/expr.py"]
+READ = [
+    "ext/build_core.py", "ext/declarations.py", "ext/loops.py", "ext/texts.py", "microtorch/formulas.py", "microtorch/expr.py",
+]  # fmt: skip
 
 
 def load(path: str) -> Any:
@@ -69,7 +73,7 @@ def load(path: str) -> Any:
     return module
 
 
-declarations, loops, formulas, expr = (load(path) for path in READ[1:])
+declarations, loops, texts, formulas, expr = (load(path) for path in READ[1:])
 
 
 FIXED = """
@@ -79,6 +83,8 @@ int isa_supported(int k);
 int use_isa(int k);
 void set_threads(int count);
 int get_threads(void);
+const char *name_of(size_t k);
+const char *text_of(size_t k);
 """
 
 
@@ -97,7 +103,8 @@ def write(name: str, text: str) -> None:
 
 ELEMENTWISE = "\n".join(loop.source() for loop in loops.loops(formulas, expr))
 ALL = [*declarations.declared(ELEMENTWISE, elementwise=True)]
-ALL += [k for path in KERNELS for k in declarations.declared((ROOT / path).read_text(encoding="utf-8"))]
+WRITTEN = [(ROOT / path).read_text(encoding="utf-8") for path in KERNELS]
+ALL += [k for source in WRITTEN for k in declarations.declared(source)]
 PROTOTYPES, WRAPPERS = declarations.functions(ALL)
 CDEF = f"{FIXED}{PROTOTYPES}\n#define FORMULAS {checksum()}\n"
 CODE = f"""#include "arrays.h"
@@ -107,6 +114,7 @@ int isa_supported(int);
 int use_isa(int);
 
 {WRAPPERS}"""
+TEXTS = texts.embedded(texts.texts([ELEMENTWISE, *WRITTEN]))  # what core.source() shows
 
 if sys.platform == "win32":
     FLAGS, LIBRARIES = ["/O2", "/W3", "/fp:precise", "/std:c11"], []
@@ -121,7 +129,7 @@ write("elementwise.h", ELEMENTWISE)
 write("table.h", declarations.table(ALL))
 ffi.set_source(
     "microtorch._core",
-    CODE,
+    CODE + TEXTS,
     sources=COMPILED,
     # depends= also puts these files into an sdist, without a MANIFEST.in
     depends=[*INCLUDED, *READ],

@@ -25,4 +25,36 @@ static inline void inside(int64_t at, int64_t step, int64_t n, int64_t count, in
         *to = *from;
 }
 
+/* The rows of a convolution, or its columns. A band's part of the source begins at `first`, relative to the band, and has
+ * `extent` places. In the transposed convolution a place of the result is seen only by those elements of the kernel that a
+ * multiple of the stride reaches: so there are as many phases as the stride, with taps of their own. */
+struct axis {
+    int64_t source, result, kernel, stride, dilation, pad, first, extent;
+    bool transposed;
+};
+static inline int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+static inline int64_t phases_of(const struct axis *d) { return d->transposed ? d->stride : 1; }
+static inline int64_t phase_of_tap(const struct axis *d, int64_t i) { return d->transposed ? i * d->dilation % d->stride : 0; }
+/* The first result of a phase; the next ones come phases_of() later. */
+static inline int64_t first_of_phase(const struct axis *d, int64_t phase)
+{
+    return d->transposed ? ((phase - d->pad) % d->stride + d->stride) % d->stride : 0;
+}
+/* The source's place that tap i sees for result y is place_of_result + place_of_tap, counted from `first`. */
+static inline int64_t place_of_result(const struct axis *d, int64_t y)
+{
+    return d->transposed ? (y + d->pad) / d->stride - d->first : y * d->stride;
+}
+static inline int64_t place_of_tap(const struct axis *d, int64_t i)
+{
+    return d->transposed ? -(i * d->dilation / d->stride) : i * d->dilation;
+}
+/* For `n` results of a band, from a multiple of the stride on. */
+static inline void place_source(struct axis *d, int64_t n)
+{
+    const int64_t reach = (d->kernel - 1) * d->dilation;
+    d->first = d->transposed ? floor_div(d->pad - reach, d->stride) : -d->pad;
+    d->extent = d->transposed ? (n - 1 + d->pad) / d->stride - d->first + 1 : (n - 1) * d->stride + reach + 1;
+}
+
 #endif
