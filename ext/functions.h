@@ -82,6 +82,14 @@ INLINE float fn_exp_f32(float x)
     return scaled(p, sum);
 }
 
+/* For x <= 0 and sums that are at least 1 (softmax): what is below the normal numbers is 0, and 2^n one step. */
+INLINE float fn_exp_of_negative_f32(float x)
+{
+    float sum;
+    const float p = small_exp(reduced_exp(x < -87 ? -87 : x, SHIFT + 127, &sum));
+    return x < -87 ? 0 : p * power_in(sum);
+}
+
 INLINE float fn_exp2_f32(float x)
 {
     x = x > 129 ? 129 : x;
@@ -248,6 +256,7 @@ CALLS_LIBM(sin)
 CALLS_LIBM(cos)
 CALLS_LIBM(tanh)
 CALLS_LIBM(erf)
+INLINE real FN(exp_of_negative)(real x) { return exp(x); }
 INLINE int FN(far)(real x) { return (void)x, 0; }
 INLINE real FN(sigmoid)(real x)
 {

@@ -21,6 +21,7 @@
 #include "functions.h"
 #include "elementwise.h"
 #include "matmul.c"
+#include "matmul_steps.c"
 #include "reduce.c"
 #include "softmax.c"
 #include "loss.c"
@@ -28,6 +29,7 @@
 #include "conv.c"
 #include "pool.c"
 #include "optim.c"
+#include "rnn.c"
 #undef real
 #undef REAL_IS_FLOAT
 #undef NAME
@@ -39,6 +41,7 @@
 #include "functions.h"
 #include "elementwise.h"
 #include "matmul.c"
+#include "matmul_steps.c"
 #include "reduce.c"
 #include "softmax.c"
 #include "loss.c"
@@ -46,6 +49,7 @@
 #include "conv.c"
 #include "pool.c"
 #include "optim.c"
+#include "rnn.c"
 #undef real
 #undef NAME
 
