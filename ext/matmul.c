@@ -43,7 +43,7 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
 #define MR 6
 #define SLIVER 8
 #endif
-enum { KC = 512, MC = 80 * MR, NC = 2048, TALL = 16 };
+enum { KC = 512, MC = 80 * MR, NC = 2048 };
 enum { WORK = 1 << 20 }; /* multiplications that are worth a thread: about 20 us */
 #endif
 #define NR (2 * LANES)
@@ -338,7 +338,8 @@ static void NAME(gemm)(const struct NAME(product) *given)
                     pack.unpacked = t.panels; /* b is packed already */
                 const size_t packs = pack.panels - pack.unpacked + (pack_a ? t.slivers : 0);
                 parallel_for(packs, larger(1, 32768 / (t.kc * NR)), NAME(pack_body), &pack);
-                const size_t groups = (t.slivers + TALL - 1) / TALL;
+                const size_t fit = (1 << 19) / (SLIVER * kc * sizeof(real)); /* slivers: half of a cache of 1 MiB */
+                const size_t groups = (t.slivers + fit - 1) / fit;
                 t.tall = (t.slivers + groups - 1) / groups;
                 const double work = (double)(t.tall * t.height) * NR * (double)t.kc; /* multiplications of a piece */
                 parallel_for(groups * t.panels, work > WORK ? 1 : (size_t)(WORK / work), NAME(multiply_body), &t);

@@ -15,6 +15,7 @@ from ...errors import unknown
 from . import library
 from .convolution import Convolution
 from .elementwise import Elementwise, run, smallest
+from .embedding import Embedding
 from .library import Kernels, announce, get_num_threads, is_available, isas, set_num_threads, use_isa
 from .loss import Losses
 from .normalisation import Normalisation
@@ -31,7 +32,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Core(Products, Convolution, Reductions, Softmax, Losses, Normalisation, Optimizers, Recurrent, Elementwise):
+class Core(
+    Products, Convolution, Reductions, Softmax, Losses, Normalisation, Embedding, Optimizers, Recurrent, Elementwise
+):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"
