@@ -1,12 +1,12 @@
 """Negative log-likelihood and squared error in C (ext/loss.c)."""
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ..reference import Reference, definition
+from .softmax import blocks
 
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 contiguous = np.ascontiguousarray
@@ -18,17 +18,17 @@ class Losses(Reference):
     def nll_loss(self, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
         out = np.empty(t.shape if reduction == "none" else (), self.dtype)
         wrong = np.empty(1, np.int64)
-        sizes = *x.shape[:2], math.prod(x.shape[2:]), REDUCTIONS[reduction], ignore_index
-        copies = contiguous(x), contiguous(t)
-        if self.kernels.nll_loss(*sizes, *map(id, copies), 0 if w is None else id(w), id(out), id(wrong)) and not wrong[0]:
+        sizes = *blocks(x.shape, 1), REDUCTIONS[reduction], ignore_index
+        a, b, weight = contiguous(x), contiguous(t), 0 if w is None else id(w)
+        if self.kernels.nll_loss(*sizes, id(a), id(b), weight, id(out), id(wrong)) and not wrong[0]:
             return out
         return definition("nll_loss")(self, x, t, w, reduction=reduction, ignore_index=ignore_index)
 
     def nll_loss_vjp0(self, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
         dx = np.empty(x.shape, self.dtype)
-        sizes = *x.shape[:2], math.prod(x.shape[2:]), REDUCTIONS[reduction], ignore_index
-        copies = np.asarray(g, order="C"), contiguous(t)
-        return dx if self.kernels.nll_loss_vjp0(*sizes, *map(id, copies), 0 if w is None else id(w), id(dx)) else None
+        sizes = *blocks(x.shape, 1), REDUCTIONS[reduction], ignore_index
+        a, b, weight = np.asarray(g, order="C"), contiguous(t), 0 if w is None else id(w)
+        return dx if self.kernels.nll_loss_vjp0(*sizes, id(a), id(b), weight, id(dx)) else None
 
     def mse_loss(self, x: Any, y: Any, reduction: str) -> Any:
         if x.shape == y.shape:

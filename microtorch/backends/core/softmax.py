@@ -3,13 +3,12 @@ one pass over memory, and numpy's way takes many."""
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..reference import Reference, definition
-
-contiguous = np.ascontiguousarray
 
 
 class Softmax(Reference):
@@ -31,8 +30,15 @@ class Softmax(Reference):
 
     def _blocks(self, kernel: Any, dim: int, *read: Any) -> Any:
         """The kernel's result; None where C declines."""
-        shape = read[0].shape
-        arrays = [contiguous(a) for a in read]
-        out = np.empty(shape, self.dtype)
-        n = math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
-        return out if kernel(*n, *map(id, arrays), id(out)) else None
+        out = np.empty(read[0].shape, self.dtype)
+        sizes = blocks(out.shape, dim)
+        if kernel(*sizes, *map(id, read), id(out)):
+            return out
+        copies = [np.ascontiguousarray(a) for a in read]
+        return out if kernel(*sizes, *map(id, copies), id(out)) else None
+
+
+@lru_cache(maxsize=1024)
+def blocks(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
+    """outer, n, inner: how many elements lie before, in, and after dimension ``dim``."""
+    return math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
