@@ -1,19 +1,44 @@
-"""Negative log-likelihood and squared error in C (ext/loss.c)."""
+"""Softmax and the losses in C (ext/softmax.c, ext/loss.c). Other than contiguous arrays are copied first: that is one pass over
+memory, and numpy's way takes many."""
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..reference import Reference, definition
-from .softmax import blocks
 
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 contiguous = np.ascontiguousarray
 
 
 class Losses(Reference):
-    """``nll_loss`` and ``mse_loss`` of ops/loss.py, forward and backward."""
+    """The ops of ops/loss.py, forward and backward."""
+
+    def softmax(self, x: Any, dim: int) -> Any:
+        out = self._blocks(self.kernels.softmax, dim, x)
+        return definition("softmax")(self, x, dim) if out is None else out
+
+    def softmax_vjp0(self, g: Any, out: Any, x: Any, dim: int) -> Any:
+        return self._blocks(self.kernels.softmax_vjp0, dim, g, out)
+
+    def log_softmax(self, x: Any, dim: int) -> Any:
+        out = self._blocks(self.kernels.log_softmax, dim, x)
+        return definition("log_softmax")(self, x, dim) if out is None else out
+
+    def log_softmax_vjp0(self, g: Any, out: Any, x: Any, dim: int) -> Any:
+        return self._blocks(self.kernels.log_softmax_vjp0, dim, g, out)
+
+    def _blocks(self, kernel: Any, dim: int, *read: Any) -> Any:
+        """The kernel's result; None where C declines."""
+        out = np.empty(read[0].shape, self.dtype)
+        sizes = blocks(out.shape, dim)
+        if kernel(*sizes, *map(id, read), id(out)):
+            return out
+        copies = [contiguous(a) for a in read]
+        return out if kernel(*sizes, *map(id, copies), id(out)) else None
 
     def nll_loss(self, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
         out = np.empty(t.shape if reduction == "none" else (), self.dtype)
@@ -50,3 +75,9 @@ class Losses(Reference):
         if reduction == "mean":
             factor /= x.size or 1
         return d if self.kernels.mse_loss_vjp(x.size, REDUCTIONS[reduction], factor, id(g), id(x), id(y), id(d)) else None
+
+
+@lru_cache(maxsize=1024)
+def blocks(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
+    """outer, n, inner: how many elements lie before, in, and after dimension ``dim``."""
+    return math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
