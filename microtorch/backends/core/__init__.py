@@ -23,7 +23,6 @@ from .optimizers import Optimizers
 from .products import Products, matmul_naive
 from .recurrent import Recurrent
 from .reductions import Reductions
-from .softmax import Softmax
 from .texts import source
 
 __all__ = [
@@ -33,7 +32,7 @@ __all__ = [
 
 
 class Core(
-    Products, Convolution, Reductions, Softmax, Losses, Normalisation, Embedding, Optimizers, Recurrent, Elementwise
+    Products, Convolution, Reductions, Losses, Normalisation, Embedding, Optimizers, Recurrent, Elementwise
 ):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
