@@ -57,15 +57,19 @@ def main(arguments: list[str]) -> int:
 
     from microtorch.backends import core
 
-    from . import convolution, elementwise, large, optimizers, processes, products, recurrent, report, rows, scalars, tiny, training
+    from . import (
+        convolution, elementwise, large, optimizers, oversubscribed, processes, products, recurrent, report, rows, scalars, tiny,
+        training,
+    )  # fmt: skip
     from .cases import Disagreement, installed, measure
 
     suites = (tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent, convolution)
     cases = [case for suite in suites for case in suite.CASES]
     groups = dict.fromkeys([case.group for case in cases])
-    known = [*groups, *processes.GROUPS, *(case.name for case in cases)]
+    own_processes = processes.GROUPS | {"oversubscribed": oversubscribed.measured}
+    known = [*groups, *own_processes, *(case.name for case in cases)]
     if options.list:
-        print(f"groups: {' '.join([*groups, *processes.GROUPS])}\ncases:  {' '.join(case.name for case in cases)}")
+        print(f"groups: {' '.join([*groups, *own_processes])}\ncases:  {' '.join(case.name for case in cases)}")
         return 0
     for name in options.names:
         if name not in known:
@@ -86,7 +90,7 @@ def main(arguments: list[str]) -> int:
     results = []
     try:
         # fresh processes first: they may use every CPU
-        for name, group in processes.GROUPS.items():
+        for name, group in own_processes.items():
             if chosen(name):
                 print(f"{name} ...", file=sys.stderr, flush=True)
                 results += group()
