@@ -58,7 +58,18 @@ def main(arguments: list[str]) -> int:
     from microtorch.backends import core
 
     from . import (
-        convolution, elementwise, large, optimizers, oversubscribed, processes, products, recurrent, report, rows, scalars, tiny,
+        convolution,
+        elementwise,
+        large,
+        optimizers,
+        oversubscribed,
+        processes,
+        products,
+        recurrent,
+        report,
+        rows,
+        scalars,
+        tiny,
         training,
     )  # fmt: skip
     from .cases import Disagreement, installed, measure

@@ -100,7 +100,8 @@ static void NAME(transpose)(const real *from, ptrdiff_t from_row, size_t rows, s
 #endif
         for (; c < columns; c++)
             for (size_t i = 0; i < LANES; i++)
-                to[(ptrdiff_t)c * to_row + (ptrdiff_t)(r + i)] = i < height ? from[(ptrdiff_t)(r + i) * from_row + (ptrdiff_t)c] : 0;
+                to[(ptrdiff_t)c * to_row + (ptrdiff_t)(r + i)] =
+                    i < height ? from[(ptrdiff_t)(r + i) * from_row + (ptrdiff_t)c] : 0;
     }
 }
 
@@ -252,11 +253,13 @@ static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
         const size_t panel = piece % t->panels, first = piece / t->panels * t->tall, stop = smaller(first + t->tall, t->slivers);
         const size_t j = t->j + panel * NR, columns = smaller(NR, t->nc - panel * NR);
         const bool in_place = panel < t->unpacked;
-        const real *b = in_place ? x->b.data + (ptrdiff_t)t->p * x->b.row + (ptrdiff_t)j : t->b + (panel - t->unpacked) * NR * t->depth;
+        const real *b = in_place ? x->b.data + (ptrdiff_t)t->p * x->b.row + (ptrdiff_t)j
+                                 : t->b + (panel - t->unpacked) * NR * t->depth;
         const ptrdiff_t b_row = in_place ? x->b.row : (ptrdiff_t)NR;
         for (size_t s = first; s < stop; s++) {
             const size_t i = t->i + NAME(sliver_at)(t, s), rows = t->i + NAME(sliver_at)(t, s + 1) - i;
-            const real *a = t->a ? t->a + s * SLIVER * t->depth : x->a.data + (ptrdiff_t)i * x->a.row + (ptrdiff_t)t->p * x->a.column;
+            const real *a = t->a ? t->a + s * SLIVER * t->depth
+                                 : x->a.data + (ptrdiff_t)i * x->a.row + (ptrdiff_t)t->p * x->a.column;
             const ptrdiff_t a_row = t->a ? 1 : x->a.row, a_column = t->a ? SLIVER : x->a.column;
             real *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j;
             if (columns == NR)

@@ -23,7 +23,11 @@ from .optimizers import Optimizers
 from .products import Products, matmul_naive
 from .recurrent import Recurrent
 from .reductions import Reductions
+<<<<<<< HEAD
 from .softmax import Softmax
+=======
+from .texts import source
+>>>>>>> main
 
 __all__ = [
     "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "source",
@@ -32,7 +36,7 @@ __all__ = [
 
 
 class Core(
-    Products, Convolution, Reductions, Softmax, Losses, Normalisation, Embedding, Optimizers, Recurrent, Elementwise
+    Products, Convolution, Reductions, Losses, Normalisation, Embedding, Optimizers, Recurrent, Elementwise
 ):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
