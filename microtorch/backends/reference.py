@@ -68,6 +68,8 @@ class Reference:
         """
         return self.lanes.get(dtype, self.rest)
 
+    memory: ClassVar[type] = np.ndarray
+    zeros, full = staticmethod(np.zeros), staticmethod(np.full)
     array = staticmethod(np.asarray)  # what makes a numpy scalar (the result of a 0-d ufunc) an array again
 
     def __getattr__(self, name: str) -> Any:
@@ -139,4 +141,12 @@ class KernelTable(dict[Any, Callable[..., Any]]):
 
     def __missing__(self, backend: Any) -> Callable[..., Any]:
         kernel = self[backend] = getattr(backend, self.name)
+        return kernel
+
+
+class HotTable(KernelTable):
+    """The kernels that elementwise methods call directly; None for a backend object of mixed dtypes, which need promotion."""
+
+    def __missing__(self, backend: Any) -> Any:
+        kernel = self[backend] = None if backend is backend.rest else getattr(backend, self.name)
         return kernel

@@ -18,7 +18,9 @@ from weakref import ref as weakref
 import numpy as np
 
 from .. import dtypes, errors
+from .. import backends
 from ..backends import cpu
+from ..backends.reference import HotTable
 from ..graph import Node, Storage, last_user_code, mode, tick, user_frame, users
 from .op import LETTERS, REGISTRY, SYMBOLS, Op
 
@@ -146,10 +148,35 @@ def constant_node(value: Any, dev: Any) -> Constant:
 
 
 def constant(array: Any, dev: Any = cpu) -> Any:
-    """A Tensor on ``array`` (shared, not copied) without gradient."""
+    """A Tensor on ``array`` without gradient: shared if it lies in the memory of ``dev``, else copied there."""
+    dev = dev.of(array.dtype)
+    if type(array) is not dev.memory:
+        array = dev.array(array)
     t = new(Tensor)
-    t.array, t.origin, t.node = array, None, constant_node(array, dev.of(array.dtype))
+    t.array, t.origin, t.node = array, None, constant_node(array, dev)
     return t
+
+
+def transfer(t: Any, dev: Any) -> Any:
+    """Tensor ``t`` in the memory of backend object ``dev``: a copy, whose gradient is copied back."""
+    out, source = new(Tensor), t.node
+    array = t.array
+    out.array, out.origin = dev.array(array.get() if hasattr(array, "get") else array), None
+    m = mode.get()
+    if not (m.grad and source.needs):
+        out.node = constant_node(out.array, dev)
+        return out
+    n = REGISTRY["transfer"].node()
+    n.inputs = n.saved = (source,)
+    n.attrs, n.value, n.dev, n.seq, n.scope = {"device": dev.device}, out.array, dev, tick(), m.scope
+    n.grad = n.hooks = n.storage = None
+    f = user_frame(sys._getframe(1))
+    n.code, n.lasti = f.f_code, f.f_lasti
+    out.node = n
+    return out
+
+
+backends.transfer = transfer
 
 
 def link_view(t: Any, parent: Any, op: Op, attrs: dict[str, Any] | None) -> None:
@@ -249,7 +276,7 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
 # of several in a tuple assignment; the user's frame is usually the one that was it last time.
 def unary(op: Op) -> Callable[..., Any]:
     """The method ``input.op()`` and function ``op(input)``."""
-    kernels, node_type, getframe, now, plain = op.kernels, op.node, sys._getframe, mode.get, Tensor
+    kernels, node_type, getframe, now, plain = HotTable(op.name), op.node, sys._getframe, mode.get, Tensor
     saves_x = 0 in op.saved_inputs
 
     def method(input: Any) -> Any:
@@ -258,9 +285,10 @@ def unary(op: Op) -> Callable[..., Any]:
             dev = a.dev
         except AttributeError:  # not a tensor
             return apply(op, (input,))
-        if dev is cpu:  # the lane of integers, bools and halves
+        kernel = kernels[dev]
+        if kernel is None:  # the lane of integers, bools and halves
             return apply(op, (input,))
-        out = kernels[dev](x)
+        out = kernel(x)
         if type(out) is not ndarray:
             out = dev.array(out)
         t = new(plain)
@@ -291,7 +319,7 @@ def unary(op: Op) -> Callable[..., Any]:
 
 def binary(op: Op) -> Callable[..., Any]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
-    kernels, node_type, getframe, now, plain = op.kernels, op.node, sys._getframe, mode.get, Tensor
+    kernels, node_type, getframe, now, plain = HotTable(op.name), op.node, sys._getframe, mode.get, Tensor
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
 
@@ -307,11 +335,12 @@ def binary(op: Op) -> Callable[..., Any]:
         except AttributeError:  # not a tensor
             return apply(op, (input, other))
         b = other.node
-        if dev is not b.dev or dev is cpu:  # device or dtype differ, or it is the lane of integers, bools and halves
+        kernel = kernels[dev]
+        if dev is not b.dev or kernel is None:  # device or dtype differ, or it is the lane of integers, bools and halves
             return apply(op, (input, other))
         x, y = input.array, other.array
         try:
-            out = kernels[dev](x, y)
+            out = kernel(x, y)
         except ValueError as e:
             raise op.explain(op, [input, other], {}, e) from None
         if type(out) is not ndarray:
@@ -342,12 +371,15 @@ def binary(op: Op) -> Callable[..., Any]:
     return named(method, op.name)
 
 
-_numbers: dict[Any, dict[float, Any]] = {lane: {} for lane in cpu.lanes.values()}  # constants made so far
+_numbers: dict[Any, dict[float, Any]] = {}  # float lane -> constants made so far
 
 
 def number(value: Any, like: Any, floating: bool = False) -> Any:
     """A Python number beside a float tensor, as a 0-d constant kept for the next time."""
-    cache = _numbers.get(like.node.dev)
+    dev = like.node.dev
+    cache = _numbers.get(dev)
+    if cache is None and dev is not dev.rest:
+        cache = _numbers[dev] = {}
     if cache is None or not value:  # -0.0 == 0.0, so zeros are not looked up
         return weak_number(value, like, floating)
     t = cache.get(value)

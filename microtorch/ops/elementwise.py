@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, formulas
+from ..backends import lane
 from ..backends.reference import nonzero_divisor
 from ..errors import describe, message
 from . import (
@@ -65,6 +66,14 @@ cast = Op(
     lambda F, x, dtype: x.astype(getattr(dtype, "numpy", dtype)),
     vjps=(lambda F, g, out, x, dtype: F.cast(g, dtype=x.dtype),),
     rule=("g, in the input's dtype",),
+    torch_name="ToCopy",
+)
+
+Op(
+    "transfer",
+    lambda F, x, device: lane(device, x.dtype).array(x.get() if hasattr(x, "get") else x),
+    vjps=(lambda F, g, out, x, device: F.transfer(g, device=x.dev.device if hasattr(x, "dev") else x.device),),
+    rule=("g, on the input's device",),
     torch_name="ToCopy",
 )
 

@@ -105,14 +105,18 @@ def _nll(F: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index:
     if reduction == "none":
         return each
     loss = np.add.reduce(each, axis=None)
-    return loss if reduction == "sum" else loss / x.dtype.type(total) if x.dtype.kind == "f" else loss / total
+    return loss if reduction == "sum" else loss / _of_dtype(total, x.dtype) if x.dtype.kind == "f" else loss / total
+
+
+def _of_dtype(total: Any, d: Any) -> Any:
+    return total.astype(d) if hasattr(total, "astype") else d.type(total)
 
 
 def _nll_vjp(F: Any, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
     d = x.dtype if isinstance(x.dtype, np.dtype) else x.dtype.numpy
     places, weight, total = _terms(_raw(t), None if w is None else _raw(w), ignore_index)
     factor = -np.ones((), d) if weight is None else -weight.astype(d)
-    return F.place(g * (factor / d.type(total) if reduction == "mean" else factor), index=places, shape=x.shape, unique=True)
+    return F.place(g * (factor / _of_dtype(total, d) if reduction == "mean" else factor), index=places, shape=x.shape, unique=True)
 
 
 def explain_target(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
