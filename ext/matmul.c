@@ -9,18 +9,16 @@
  *
  * Traffic: 2*m*n*k operations, but y is read m times and out is read and written k times. What a blocked product
  * gains, it gains by bringing this down. */
-#include "core.h"
-
-void matmul_naive_f32(size_t m, size_t k, size_t n, const float *restrict x, const float *restrict y,
-                      float *restrict out)
+KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), ARRAY(const real, y, k * n),
+                     ARRAY(real, out, m * n))
 {
     for (size_t i = 0; i < m; i++) {
-        float *row = out + i * n;
+        real *row = out + i * n;
         for (size_t j = 0; j < n; j++)
-            row[j] = 0.0f;
+            row[j] = 0;
         for (size_t p = 0; p < k; p++) {
-            const float factor = x[i * k + p];
-            const float *other = y + p * n;
+            const real factor = x[i * k + p];
+            const real *other = y + p * n;
             for (size_t j = 0; j < n; j++)
                 row[j] += factor * other[j];
         }

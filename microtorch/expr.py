@@ -126,6 +126,10 @@ def _wrap(node: ast.expr, d: Dialect, level: int) -> str:
     return text if binds >= level else f"({text})"
 
 
+# what costs a processor little; the other functions cost ten times as much
+CHEAP = frozenset({"abs", "floor", "ceil", "round", "trunc", "sign", "maximum", "minimum", "sqrt", "where"})
+
+
 # ---- dialects ------------------------------------------------------------------------------------------------------
 PYTHON = Dialect(
     call=lambda f, a: f"F.{f}({', '.join(a)})",
@@ -139,23 +143,17 @@ SCALAR = Dialect(
     divide=lambda a, b: f"divide({a}, {b})",
     number=lambda v: repr(float(v)),  # so that where(x > 0, x, 0) is a float in either case
 )
-_C_NAMES = {"abs": "fabs", "round": "rint", "maximum": "maximum", "minimum": "minimum", "sign": "sign"}
-
-
-def c_dialect(suffix: str) -> Dialect:
-    """C for one floating type: ``suffix`` is "f" for float (``expf``, ``1.0f``) and "" for double."""
-    return Dialect(
-        call=lambda f, a: f"{_C_NAMES.get(f, f)}{suffix}({', '.join(a)})",
-        where=lambda c, a, b: f"({c} ? {a} : {b})",
-        power=lambda a, b: f"pow{suffix}({a}, {b})",
-        number=lambda v: f"{float(v)!r}{suffix}",
-    )
-
-
-C = c_dialect("f")
+# C for float and for double at once: ext/kernels.c is compiled for both, and there `real` and FN(exp) are the one or the other
+C = Dialect(
+    call=lambda f, a: f"FN({f})({', '.join(a)})",
+    where=lambda c, a, b: f"({c} ? {a} : {b})",
+    power=lambda a, b: f"FN(pow)({a}, {b})",
+    number=lambda v: f"(real){v!r}",
+)
 # what OpenCL C calls otherwise, or means something else by; the functions on the right stand in kernels/prelude.cl
 _OPENCL_NAMES = {"abs": "fabs", "round": "rint", "sign": "signum", "remainder": "modulo"}
 _INTEGER_NAMES = {"abs": "absolute", "sign": "signum", "remainder": "modulo", "floor": "", "ceil": "", "round": "", "trunc": ""}
+INTEGER_FUNCTIONS = frozenset({*_INTEGER_NAMES, "maximum", "minimum", "fmod", "where"})  # that OPENCL can render for integers
 
 
 def opencl_dialect(kind: str) -> Dialect:

@@ -6,11 +6,9 @@ test_registry.py, so that here the two are compared with each other.
 
 import numpy as np
 import pytest
-from ops.elementwise import ELEMENTWISE, inputs_for
 from ops.samples import SAMPLES
-from test_registry import CASES, laid_out, run, seed, strided, transposed
+from test_registry import CASES, laid_out, run, seed
 
-import microtorch
 from microtorch import autograd
 from microtorch.ops import REGISTRY
 

@@ -12,16 +12,16 @@ from typing import Any
 from ..device import device
 from ..dtypes import F32, F64
 from ..errors import DeviceError, message, unknown
-from .reference import KernelTable, Reference, definitions
+from .reference import LARGE, KernelTable, Reference, definitions
 
 transfer: Any = None  # set by ops: move a Tensor to another backend object
 
-__all__ = ["KernelTable", "Reference", "available", "cpu", "definitions", "use"]
+__all__ = ["LARGE", "KernelTable", "Reference", "available", "cpu", "definitions", "use"]
 
 # The CPU's backend objects; `use` changes their class, so every tensor follows
 cpu = Reference.rest = Reference()
 for _dtype in (F32, F64):
-    Reference.lanes[_dtype] = Reference()
+    Reference.lanes[_dtype] = Reference(_dtype)
 
 
 def available() -> dict[str, bool]:
@@ -42,13 +42,13 @@ def use(name: str) -> None:
         raise ValueError(f"no backend named '{name}'; the CPU backends are 'core' and 'reference'")
     if name == "core" and not core.is_available():
         raise RuntimeError(f"the C core is not available: {core.reason}")
-    for backend in (cpu, *Reference.lanes.values()):
+    for backend in Reference.lanes.values():  # the lane of all other dtypes is numpy's
         backend.choose(core.Core if name == "core" else Reference)
 
 
 def current() -> str:
     """The name of the backend in use on the CPU."""
-    return cpu.name
+    return Reference.lanes[F32].name
 
 
 def choose_at_import() -> None:

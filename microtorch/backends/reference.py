@@ -34,6 +34,7 @@ UFUNCS: dict[str, Any] = {
         "ge": "greater_equal", "eq": "equal", "ne": "not_equal", "where": "",
     }.items()
 }  # fmt: skip
+LARGE = 1 << 15  # elements from which a backend may have another kernel (several threads)
 definitions: dict[str, Any] = {}  # filled by Op: name -> forward(F, *arrays, **attrs), or a formula to compile to one
 
 
@@ -60,6 +61,9 @@ class Reference:
     lanes: ClassVar[dict[Any, Reference]] = {}  # dtype -> the backend object for its arrays ...
     rest: ClassVar[Reference]  # ... and the one for all other dtypes
 
+    def __init__(self, dtype: Any = None):
+        self.dtype = dtype  # of the arrays in this lane; None: of any
+
     def of(self, dtype: Any) -> Reference:
         """The backend object for arrays of ``dtype`` on this memory.
 
@@ -83,10 +87,16 @@ class Reference:
 
     def choose(self, kernels: type[Reference]) -> None:
         """Take the kernels from ``kernels`` (Reference or a subclass) from now on. Every op forgets what it looked up."""
+        dtype = self.dtype
         self.__dict__.clear()
         self.__class__ = kernels
+        self.dtype = dtype
         for table in KernelTable.all:
             table.pop(self, None)
+
+    def large(self, name: str) -> Callable[..., Any]:
+        """The kernel of an op for large arrays, where a backend has another one for them."""
+        return getattr(self, name)
 
     @staticmethod
     def pow(x: Any, y: Any) -> Any:
@@ -135,12 +145,12 @@ class KernelTable(dict[Any, Callable[..., Any]]):
 
     all: ClassVar[list[KernelTable]] = []
 
-    def __init__(self, name: str):
-        self.name = name
+    def __init__(self, name: str, large: bool = False):
+        self.name, self.large = name, large
         KernelTable.all.append(self)
 
     def __missing__(self, backend: Any) -> Callable[..., Any]:
-        kernel = self[backend] = getattr(backend, self.name)
+        kernel = self[backend] = backend.large(self.name) if self.large else getattr(backend, self.name)
         return kernel
 
 
@@ -148,5 +158,7 @@ class HotTable(KernelTable):
     """The kernels that elementwise methods call directly; None for a backend object of mixed dtypes, which need promotion."""
 
     def __missing__(self, backend: Any) -> Any:
-        kernel = self[backend] = None if backend is backend.rest else getattr(backend, self.name)
-        return kernel
+        if backend is backend.rest:
+            self[backend] = None  # type: ignore[assignment]
+            return None
+        return super().__missing__(backend)

@@ -17,9 +17,8 @@ from weakref import ref as weakref
 
 import numpy as np
 
-from .. import dtypes, errors
-from .. import backends
-from ..backends import cpu
+from .. import backends, dtypes, errors
+from ..backends import LARGE, cpu
 from ..backends.reference import HotTable
 from ..graph import Node, Storage, last_user_code, mode, tick, user_frame, users
 from .op import LETTERS, REGISTRY, SYMBOLS, Op
@@ -276,7 +275,8 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
 # of several in a tuple assignment; the user's frame is usually the one that was it last time.
 def unary(op: Op) -> Callable[..., Any]:
     """The method ``input.op()`` and function ``op(input)``."""
-    kernels, node_type, getframe, now, plain = HotTable(op.name), op.node, sys._getframe, mode.get, Tensor
+    kernels, large = HotTable(op.name), HotTable(op.name, large=True)
+    node_type, getframe, now, plain = op.node, sys._getframe, mode.get, Tensor
     saves_x = 0 in op.saved_inputs
 
     def method(input: Any) -> Any:
@@ -285,7 +285,7 @@ def unary(op: Op) -> Callable[..., Any]:
             dev = a.dev
         except AttributeError:  # not a tensor
             return apply(op, (input,))
-        kernel = kernels[dev]
+        kernel = (kernels if x.size < LARGE else large)[dev]
         if kernel is None:  # the lane of integers, bools and halves
             return apply(op, (input,))
         out = kernel(x)
@@ -319,7 +319,8 @@ def unary(op: Op) -> Callable[..., Any]:
 
 def binary(op: Op) -> Callable[..., Any]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
-    kernels, node_type, getframe, now, plain = HotTable(op.name), op.node, sys._getframe, mode.get, Tensor
+    kernels, large = HotTable(op.name), HotTable(op.name, large=True)
+    node_type, getframe, now, plain = op.node, sys._getframe, mode.get, Tensor
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
 
@@ -335,10 +336,10 @@ def binary(op: Op) -> Callable[..., Any]:
         except AttributeError:  # not a tensor
             return apply(op, (input, other))
         b = other.node
-        kernel = kernels[dev]
+        x, y = input.array, other.array
+        kernel = (kernels if x.size < LARGE else large)[dev]
         if dev is not b.dev or kernel is None:  # device or dtype differ, or it is the lane of integers, bools and halves
             return apply(op, (input, other))
-        x, y = input.array, other.array
         try:
             out = kernel(x, y)
         except ValueError as e:

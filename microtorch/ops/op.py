@@ -73,6 +73,7 @@ class Op:
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
         self.reads_anything = bool(self.saved_inputs) or any(self.reads_out) or joint is not None
         self.kernels = KernelTable(name)
+        self.large_kernels = KernelTable(name, large=True)
         self.vjp_kernels = VjpTable(self)
         torch_name = torch_name or "".join(part.capitalize() for part in name.split("_"))
         # `needs` is a constant of the class: what is recorded needs gradient; so is `attrs` where an op has none
@@ -138,7 +139,10 @@ class Op:
 
 
 class VjpTable(KernelTable):
-    """Backend -> the op's vjps on its arrays: the backend's fused kernel ``<op>_vjp<i>`` where it has one, else the formula."""
+    """Backend -> the op's vjps on its arrays: the backend's own kernel ``<op>_vjp<i>`` where it has one, else the declared one.
+
+    Such a kernel takes what the vjp takes, without F, and must agree with it (the registry test compares them).
+    """
 
     def __init__(self, op: Op):
         super().__init__(op.name)
@@ -146,7 +150,7 @@ class VjpTable(KernelTable):
 
     def __missing__(self, backend: Any) -> Any:
         op = self.op
-        fused = [v and type(v) is Formula and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
+        fused = [v and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
         self[backend] = tuple([_without_F(k) if k else f for k, f in zip(fused, op.derivatives, strict=True)])
         return self[backend]
 

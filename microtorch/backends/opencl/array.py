@@ -249,8 +249,9 @@ def _binary(name: str) -> Any:
     return forward, reflected, in_place
 
 
-for _sign, _name in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "mod": "remainder",
-                     "floordiv": "floor_divide", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}.items():  # fmt: skip
+OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "mod": "remainder",
+             "floordiv": "floor_divide", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}  # fmt: skip
+for _sign, _name in OPERATORS.items():
     for _prefix, _method in zip(("", "r", "i"), _binary(_name), strict=True):
         setattr(Array, f"__{_prefix}{_sign}__", _method)
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):

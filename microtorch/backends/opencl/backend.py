@@ -17,7 +17,7 @@ from . import elementwise, windows
 from . import reduce as reductions
 from .array import Array, OnDevice
 from .elementwise import F32, F64, empty, upload
-from .indexing import scatter
+from .indexing import along, scatter
 from .matmul import matmul
 from .protocol import MissingKernel, on_host
 from .runtime import Runtime, runtime
@@ -54,6 +54,10 @@ class OpenCL:
         kernel = elementwise.make(self.runtime, name) or self._declared(name)
         setattr(self, name, kernel)
         return kernel
+
+    def large(self, name: str) -> Callable[..., Any]:
+        """The kernel of an op for large arrays: here the same."""
+        return getattr(self, name)
 
     def _declared(self, name: str) -> Callable[..., Any]:
         """The op's declaration, run on device arrays."""
@@ -191,8 +195,6 @@ class OpenCL:
         return out
 
     def scatter_sum(self, src: Array, index: Array, shape: Any, dim: int) -> Array:
-        from ...ops.index import along
-
         out = self.full(shape, 0, src.dtype)
         if len(shape):
             part = src[tuple(slice(n) for n in index.shape)] if src.shape != index.shape else src
@@ -202,8 +204,6 @@ class OpenCL:
         return out
 
     def scatter(self, x: Array, index: Array, src: Array, dim: int) -> Array:
-        from ...ops.index import along
-
         out = x.copy()
         scatter(out, along(index, dim), src[tuple(slice(n) for n in index.shape)] if src.ndim else src, add=False)
         return out

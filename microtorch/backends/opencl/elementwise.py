@@ -116,7 +116,7 @@ class Elementwise:
         else:
             dtype = out.dtype
             if np.broadcast_shapes(shape, out.shape) != out.shape:
-                raise ValueError(f"non-broadcastable output operand with shape {out.shape} doesn't match the broadcast shape {shape}")
+                raise ValueError(f"could not broadcast input array from shape {shape} into shape {out.shape}")
             shape = out.shape
             if not out.flags.writeable:
                 raise ValueError("assignment destination is read-only")
@@ -195,9 +195,9 @@ class Elementwise:
         return d
 
     def exact(self) -> bool:
-        from ...ops.op import result_kind
-
-        return result_kind(self.formula, dict(self.scalars)) == "same"
+        """Does the formula make integers from integers?"""
+        exact = not any(sign in self.formula for sign in "/.") and expr.functions(self.formula) <= expr.INTEGER_FUNCTIONS
+        return exact and not any(isinstance(default, float) for _, default in self.scalars)
 
     def variant(self, key: Any, operands: Sequence[Any], dtype: Any, ndim: int) -> tuple[Kernel, Any]:
         """The built kernel for operands of these kinds, and its result's dtype."""

@@ -1,11 +1,12 @@
 """``x[index]`` and ``x[index] = v`` on device arrays, with numpy's meaning.
 
-Integers, slices, None and ... give a view. With index arrays (or masks, turned into index arrays), the indexed
-dimensions are brought to the front, their place in memory is computed on the device (kernel ``offsets``, which also finds indices out of
-range), and the elements are read or written there. Index arrays on the host, such as the user's lists, are copied to the device.
+Integers, slices, None and ... give a view. With index arrays (or masks, turned into index arrays) the place of each element
+in memory is computed on the device (kernel ``offsets``, which also finds indices out of range), and the elements are read or
+written there. Index arrays on the host, such as the user's lists, are copied to the device.
 """
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,7 @@ class Places:
         rest_steps = [view.steps[d] for d in self.rest]
         self.view, self.count = view, int(np.prod(self.shape))
         sizes, (steps,) = collapsed(self.rest_shape, rest_steps)
-        ordered = all(a >= b for a, b in zip(rest_steps, rest_steps[1:], strict=False))
+        ordered = all(a >= b for a, b in pairwise(rest_steps))
         self.simple = len(sizes) <= 2 and ordered
         sizes, steps = [1] * (2 - len(sizes)) + sizes, [0] * (2 - len(steps)) + steps
         self.geometry = (sizes[0], sizes[1], steps[0], steps[1])
@@ -253,6 +254,15 @@ def scatter(x: Array, index: Any, value: Any, add: bool) -> None:
     order = argsort(where.places.reshape(-1), 0)
     kernel = built(runtime, "add_runs", "iiiiibibbbii", x.dtype)
     kernel(*size, na, nb, sa, sb, where.count, x.buffer, where.view.at, where.places.buffer, order.buffer, value.buffer, na * nb, 1)
+
+
+def along(index: Array, dim: int) -> tuple[Any, ...]:
+    """The index of the elements that ``gather(dim, index)`` reads: ``index`` along ``dim``, an element's own place elsewhere."""
+    if not index.ndim:
+        return (index,)
+    places: list[Any] = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    places[dim] = index
+    return tuple(places)
 
 
 def nonzero(x: Array) -> tuple[Array, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -143,7 +144,7 @@ def _batched(x: Array, batch: tuple[int, ...]) -> Array:
         return x.expand((*batch, *x.shape[-2:]))
     x = x.expand((*batch, *x.shape[-2:]))
     sizes, (steps,) = collapsed(batch, x.steps[:-2])
-    if len(sizes) > 1 or any(a < b for a, b in zip(x.steps[:-2], x.steps[1:-2], strict=False)):
+    if len(sizes) > 1 or any(a < b for a, b in pairwise(x.steps[:-2])):
         return x.copy().reshape((-1, *x.shape[-2:]))
     return x.view_of((int(np.prod(batch)), *x.shape[-2:]), (steps[0] if steps else 0, *x.steps[-2:]))
 

@@ -17,7 +17,7 @@ from ..reference import UFUNCS
 from . import reduce as reductions
 from .array import Array
 from .elementwise import empty, upload
-from .indexing import nonzero, scatter
+from .indexing import along, nonzero, scatter
 from .matmul import matmul
 
 _mode = ["error"]
@@ -44,8 +44,8 @@ def missing(name: str, device: Any) -> MissingKernel:
         message(
             f"opencl has no kernel '{name}'",
             f"on {device}; nothing is copied to the host unless you say so",
-            fix=f"x.cpu() before it (and .to('{device}') after it), or microtorch.backends.opencl.fallback('host') once, to have that "
-            "done for every op without a kernel",
+            fix=f"x.cpu() before it and .to('{device}') after it; or, once, torch.backends.opencl.fallback('host'), "
+            "which does that for every op without a kernel",
         )
     )
 
@@ -218,9 +218,7 @@ def take(a: Array, indices: Any, axis: int) -> Array:
 
 @implements(np.take_along_axis)
 def take_along_axis(arr: Array, indices: Array, axis: int) -> Array:
-    places: list[Any] = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
-    places[axis] = indices
-    return arr[tuple(places)]
+    return arr[along(indices, axis)]
 
 
 @implements(np.diagonal)

@@ -1,6 +1,7 @@
 """Reductions, scans and sorting: how an array is cut up for the kernels of reduce.cl, scan.cl and sort.cl."""
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,14 +97,14 @@ def reduce(x: Array, name: str, axis: Any = None, keepdims: bool = False, dtype:
 def in_order(shape: Any, steps: Any) -> bool:
     """Do the dimensions lie in memory in their own order?"""
     real = [abs(s) for n, s in zip(shape, steps, strict=True) if n != 1]
-    return all(a >= b for a, b in zip(real, real[1:], strict=False))
+    return all(a >= b for a, b in pairwise(real))
 
 
 def _launch(x: Array, name: str, result: Any, results: int, ni: int, n: int, nb: int, steps: tuple[int, ...]) -> Array:
     runtime = x.runtime
     rows, columns = kernels(runtime, name, x.dtype, result)
     so, si, sa, sb = steps
-    by_rows = abs(sb) <= abs(si) or si == 0 and results < 4096 or results < 8
+    by_rows = abs(sb) <= abs(si) or (si == 0 and results < 4096) or results < 8
     if by_rows:
         chunk = max(1024, -(-n // max(1, 256 // results)))
     else:

@@ -11,12 +11,9 @@ the binaries on disk, and so do most drivers.
 from __future__ import annotations
 
 import glob
-import math
 import os
-import sys
 import threading
 import warnings
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -129,7 +126,7 @@ class Runtime:
             message(
                 f"OpenCL out of memory. Tried to allocate {nbytes:,} bytes on {self.device} ({self.name})",
                 f"in use: {used:,} of {all_of_it:,} bytes; {why}",
-                fix="a smaller batch; del what is no longer needed; torch.no_grad() where no gradient is; torch.opencl.empty_cache()",
+                fix="a smaller batch; del what is no longer needed; torch.no_grad() where no gradient is needed",
             )
         )
 
@@ -205,10 +202,3 @@ def text_of(name: str) -> str:
     with open(os.path.join(HERE, "kernels", f"{name}.cl"), encoding="utf-8") as file:
         return file.read()
 
-
-def product(shape: tuple[int, ...]) -> int:
-    return math.prod(shape)
-
-
-Launch = Callable[..., None]
-_ = sys

@@ -5,7 +5,6 @@ made for as many images at a time as fit into ``BLOCK`` elements.
 """
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -110,7 +109,9 @@ def conv_transpose2d(
     return out if b is None else F.add(out, b.reshape(-1, 1, 1), out=out)
 
 
-def conv2d_weight(F: Any, x: Array, g: Array, *, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
+def conv2d_weight(
+    F: Any, x: Array, g: Array, *, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Array:
     n, o, oh, ow = g.shape
     c = x.shape[1]
     rows = c * kernel[0] * kernel[1]
@@ -137,8 +138,8 @@ def _over_windows(
     x, others = whole(x), tuple([whole(o) for o in others])
     windows = out_size(tuple(size), kernel, stride, padding, dilation)
     out = empty(x.runtime, (n, c, *windows), result)
-    run(x, name, GEOMETRY + "b" * (2 + len(others)), out.size, *geometry(c, tuple(size), windows, kernel, stride, padding, dilation),
-        x.buffer, *[o.buffer for o in others], out.buffer)  # fmt: skip
+    numbers = geometry(c, tuple(size), windows, kernel, stride, padding, dilation)
+    run(x, name, GEOMETRY + "b" * (2 + len(others)), out.size, *numbers, x.buffer, *[o.buffer for o in others], out.buffer)
     return out
 
 
@@ -148,8 +149,8 @@ def _over_elements(
     n, c, *windows = g.shape
     g, others = whole(g), tuple([whole(o) for o in others])
     out = empty(g.runtime, (n, c, *size), g.dtype)
-    run(g, name, GEOMETRY + "b" * (2 + len(others)), out.size, *geometry(c, size, tuple(windows), kernel, stride, padding, dilation),
-        g.buffer, *[o.buffer for o in others], out.buffer)  # fmt: skip
+    numbers = geometry(c, size, tuple(windows), kernel, stride, padding, dilation)
+    run(g, name, GEOMETRY + "b" * (2 + len(others)), out.size, *numbers, g.buffer, *[o.buffer for o in others], out.buffer)
     return out
 
 
@@ -194,5 +195,3 @@ def adaptive_spread(g: Array, size: Pair) -> Array:
     run(g, "adaptive_spread", "iiiiibb", out.size, *size, *g.shape[2:], g.buffer, out.buffer)
     return out
 
-
-_ = math

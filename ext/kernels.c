@@ -1,0 +1,44 @@
+/* kernels.c - every kernel, for float and for double. Compiled once for each instruction set: avx512.c, avx2.c, baseline.c
+ * include it after naming theirs. All functions are static; the table at the end is what dispatch.c sees.
+ *
+ * real          float, then double
+ * NAME(f)       the kernel or helper f for that type: f_f32, f_f64
+ * FN(f)         the function f of one number, as formulas.py names it (functions.h) */
+#include "vector.h"
+
+#define KERNEL(name) static void NAME(name)
+
+#define real float
+#define REAL_IS_FLOAT
+#define NAME(name) name##_f32
+#define FN(name) fn_##name##_f32
+#include "functions.h"
+#include "elementwise.h"
+#include "matmul.c"
+#include "reduce.c"
+#include "softmax.c"
+#include "norm.c"
+#include "conv.c"
+#include "pool.c"
+#include "optim.c"
+#undef real
+#undef REAL_IS_FLOAT
+#undef NAME
+#undef FN
+
+#define real double
+#define NAME(name) name##_f64
+#define FN(name) fn_##name##_f64
+#include "functions.h"
+#include "elementwise.h"
+#include "matmul.c"
+#include "reduce.c"
+#include "softmax.c"
+#include "norm.c"
+#include "conv.c"
+#include "pool.c"
+#include "optim.c"
+#undef real
+#undef NAME
+
+const struct kernels JOIN(kernels_, ISA) = KERNELS;

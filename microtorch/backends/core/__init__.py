@@ -1,0 +1,31 @@
+"""The C core as a backend: numpy's memory, C's kernels where they win, numpy's everywhere else.
+
+`microtorch._core` is compiled when the package is installed (ext/build_core.py). Where it is missing, `is_available()`
+is False, `reason` says why in one sentence, and everything runs on numpy: `Core` adds speed, never meaning.
+
+`Core` is put together from one class per family of kernels, each in the file named like its C file. A method has the name and
+the arguments of its op; what C declines (a layout, a dtype) goes to the op's definition.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import unknown
+from . import library
+from .elementwise import Elementwise, run, smallest
+from .library import announce, is_available, isas, set_num_threads, use_isa
+from .products import matmul_naive
+
+__all__ = ["Core", "announce", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa"]
+
+
+class Core(Elementwise):
+    """The CPU backend of float32 and float64 arrays, with C's kernels."""
+
+    name = "core"
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("reason", "lib", "ffi", "isa"):  # they may change while the program runs
+        return getattr(library, name)
+    raise unknown("module 'torch.backends.core'", name, (*__all__, "reason", "isa"))

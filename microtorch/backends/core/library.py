@@ -1,0 +1,131 @@
+"""The compiled module: loading it, or knowing why it is not there; its threads and its instruction set.
+
+Kernels are called with ``id(array)``: C reads the array object itself and checks what the kernel's declaration says (type of the
+elements, contiguous, aligned, number of elements, outputs apart from inputs; ext/arrays.h). A call answers 1, or 0 if an
+array is not as declared: then nothing was done, and the caller goes numpy's way. The kernel keeps no reference, so
+whoever calls must hold the arrays in variables of its own.
+"""
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from typing import Any
+
+import numpy as np
+
+from ... import formulas
+from ...dtypes import F32, F64
+
+lib: Any = None
+ffi: Any = None
+reason = ""  # why the core is not available; empty if it is
+_announced = False
+_REBUILD = "install microtorch again, or in a checkout run python ext/build_core.py"
+ISAS = ("avx512", "avx2", "baseline")  # from the best down, as ext/dispatch.c counts them
+SUFFIXES = {F32: "f32", F64: "f64"}
+
+
+def _load() -> str:
+    """Import the module into ``lib`` and ``ffi``. Returns why that cannot be done, or an empty string."""
+    global lib, ffi
+    try:
+        from ..._core import ffi as loaded_ffi
+        from ..._core import lib as loaded
+    except ModuleNotFoundError as error:
+        if not (error.name or "").endswith("._core"):  # cffi's own runtime is missing
+            return f"Python's cffi package is missing ({error}): pip install cffi"
+        return (
+            "microtorch._core was not built, as happens when there is no C compiler at installation; install one (Debian, Ubuntu: "
+            "apt install gcc libc6-dev python3-dev), then microtorch again, or in a checkout run python ext/build_core.py"
+        )
+    except ImportError as error:
+        return f"microtorch._core was built but does not load ({error}); install microtorch again to rebuild it"
+    if loaded.FORMULAS != zlib.crc32(repr((formulas.TABLE, formulas.ARGUMENTS)).encode()):
+        return f"microtorch._core was compiled from formulas that have changed since; {_REBUILD}"
+    problem = _learn_layout(loaded, loaded_ffi)
+    if not problem:
+        lib, ffi = loaded, loaded_ffi
+    return problem
+
+
+def _learn_layout(loaded: Any, loaded_ffi: Any) -> str:
+    """Tell C where things are in an array object, and see whether it reads there what numpy says."""
+    if sys.implementation.name != "cpython":
+        return f"the C core reads CPython's objects, and this is {sys.implementation.name}"
+    types = [id(np.dtype(d)) for d in (np.float32, np.float64, np.int64, np.uint8, np.bool_)]
+    loaded.set_layout(object.__basicsize__, tuple.__basicsize__, id(np.ndarray), id(tuple), types)
+    for array in (np.zeros((3, 5), np.float32), np.zeros((4, 6))[::2, ::-3]):
+        seen = loaded_ffi.new("intptr_t[8]")
+        loaded.probe(id(array), seen)
+        data = array.__array_interface__["data"][0]
+        if list(seen) != [data, array.flags.num, 2, id(array.dtype), *array.shape, *array.strides]:
+            return f"numpy {np.__version__} lays out its arrays in a way that this core does not know; {_REBUILD}"
+    return ""
+
+
+reason = _load()
+
+
+def is_available() -> bool:
+    """Whether the compiled module is there; if not, ``reason`` says why."""
+    return lib is not None
+
+
+def announce() -> None:
+    """Say on standard error, once per process, that the C core is missing and why. Nothing if it is there."""
+    global _announced
+    if lib is None and not _announced:
+        _announced = True
+        print(
+            f"microtorch: running on numpy without the C core: {reason}. (MICROTORCH_BACKEND=reference silences this.)",
+            file=sys.stderr,
+        )
+
+
+def required() -> Any:
+    """The module. Raises RuntimeError, with the reason, where it is not there."""
+    if lib is None:
+        raise RuntimeError(f"the C core is not available: {reason}")
+    return lib
+
+
+# ---- instruction set and threads -----------------------------------------------------------------------------------
+def isas() -> list[str]:
+    """The instruction sets that were compiled and that this processor has, best first."""
+    return [name for k, name in enumerate(ISAS) if lib is not None and lib.isa_supported(k)]
+
+
+def use_isa(name: str) -> None:
+    """Take the kernels of one instruction set; the best one is taken at import (or MICROTORCH_ISA names it).
+
+    Raises ValueError for a name that is not in ``isas()``.
+    """
+    global isa
+    if name not in isas():
+        raise ValueError(f"this processor, or this build, has no '{name}' kernels; there are: {', '.join(isas())}")
+    required().use_isa(ISAS.index(name))
+    isa = name
+
+
+def set_num_threads(n: int) -> None:
+    """Let long loops run on ``n`` threads. Without the core: no effect."""
+    if lib is not None:
+        lib.set_threads(n)
+
+
+isa = ""  # the one in use
+if lib is not None:
+    use_isa(os.environ.get("MICROTORCH_ISA") or isas()[0])
+
+
+class Kernels:
+    """The C kernels for one dtype: ``Kernels(F32).softmax(rows, n, id(x), id(out))`` calls softmax_f32."""
+
+    def __init__(self, dtype: Any):
+        self._suffix = SUFFIXES[dtype]
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(lib, f"{name}_{self._suffix}")
+        setattr(self, name, function)
+        return function
