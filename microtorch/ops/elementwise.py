@@ -162,7 +162,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
         return FAST["floor_divide"](input, other)
     if rounding_mode == "trunc":
         quotient = FAST["trunc"](FAST["div"](input, other))
-        kinds = [getattr(getattr(t, "array", None), "dtype", np.asarray(t).dtype).kind for t in (input, other)]
+        kinds = [(t.array.dtype if hasattr(t, "node") else dtypes.of_number(t)).kind for t in (input, other)]
         return quotient if "f" in kinds else quotient.to(input.dtype)
     raise RuntimeError(
         message(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")

@@ -126,7 +126,7 @@ def explain_target(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exc
         if bad.size:
             return IndexError(
                 message(
-                    f"Target {int(bad.flat[0])} is out of bounds.",
+                    f"Target {int(bad.reshape(-1)[0])} is out of bounds.",
                     f"{op.name}: input {describe(x)} has classes 0..{x.shape[1] - 1}, target {describe(t)}",
                     fix="targets count from 0; the last layer needs one output per class",
                 )

@@ -72,6 +72,11 @@ class Array:
         """The backend object for arrays of this dtype on this device."""
         return self.runtime.lanes.of(self.dtype)
 
+    @property
+    def address(self) -> int:
+        """A number that is the same for arrays that begin at the same element: the buffer's handle, and the offset."""
+        return int(self.buffer.int_ptr) + self.at * self.itemsize
+
     # ---- views ------------------------------------------------------------------------------------------------------
     def view_of(self, shape: Sequence[int], steps: Sequence[int], at: int | None = None) -> Array:
         """Another look at the same memory."""
