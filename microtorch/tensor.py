@@ -13,7 +13,7 @@ from weakref import ref
 import numpy as np
 
 from . import dtypes, errors, inplace, ops, printing
-from .backends import cpu
+from .backends import host
 from .device import device
 from .graph import Handle, Mode, Node, Storage, hooks_of, mode, tick
 from .ops import METHODS, REGISTRY, apply, constant
@@ -441,7 +441,7 @@ class Tensor:
         fn = self.grad_fn
         cls = type(self).__name__
         return printing.tensor_repr(
-            _on_host(self.array),
+            host(self.array),
             grad_fn_name=fn.name() if fn is not None else None,
             requires_grad=self.node.needs,
             default_dtype=dtypes.default_numpy(),
@@ -452,7 +452,7 @@ class Tensor:
     def __format__(self, spec: str) -> str:
         if not spec and (self.array.ndim or type(self) is not Tensor):
             return str(self)
-        return printing.tensor_format(_on_host(self.array), spec, cls=type(self).__name__)
+        return printing.tensor_format(host(self.array), spec, cls=type(self).__name__)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node.op is not None:
@@ -558,13 +558,9 @@ class Tensor:
         return METHODS["transpose"](self, -2, -1)
 
 
-def _on_host(array: Any) -> Any:
-    return array if type(array) is np.ndarray else array.get()
-
-
 def _rebuild(cls: type, array: Any, requires_grad: bool) -> Any:
     t = new(cls)
-    made = constant(array, getattr(array, "dev", cpu))
+    made = constant(array)
     t.array, t.origin, t.node = array, None, made.node
     if requires_grad:
         leaf(t)

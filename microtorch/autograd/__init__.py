@@ -225,6 +225,9 @@ def _seed(root: Any, g: Any, create_graph: bool) -> Any:
                 "the gradient of a tensor has the tensor's shape",
             )
         )
+    if g.node.dev.device is not node.dev.device:
+        raise errors.DeviceError(errors.message(f"the gradient is on {g.device}, but the tensor is on {root.device}",
+                                                fix=f"gradient.to('{root.device}')"))
     if g.array.dtype != root.array.dtype:
         g = g.to(root.dtype)
     if create_graph:

@@ -73,6 +73,20 @@ def place(t: Any, where: Any) -> Any:
     return transfer(t, lane(where, t.array.dtype))
 
 
+def host(array: Any) -> Any:
+    """The array itself if it lies in host memory, else a copy of it there: for what shows or stores numbers."""
+    return array.get() if hasattr(array, "get") else array
+
+
+default: list[Any] = [None]  # the device that torch.set_default_device named
+
+
+def home(where: Any, dtype: Any) -> Any:
+    """The backend object for a new tensor: on device ``where``, or on the default device if that is None."""
+    where = default[0] if where is None else where
+    return cpu.of(dtype) if where is None else lane(where, dtype)
+
+
 def lane(where: Any, dtype: Any) -> Any:
     """The backend object for arrays of ``dtype`` on device ``where``. Raises DeviceError for a device that is not there."""
     where = where if isinstance(where, device) else device(where)

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import generator
 from ..device import CPU
 from ..errors import message
 
@@ -73,7 +74,8 @@ class Reference:
         return self.lanes.get(dtype, self.rest)
 
     memory: ClassVar[type] = np.ndarray
-    zeros, full = staticmethod(np.zeros), staticmethod(np.full)
+    empty, zeros, full = staticmethod(np.empty), staticmethod(np.zeros), staticmethod(np.full)
+    draws = generator  # the functions that make random arrays
     array = staticmethod(np.asarray)  # what makes a numpy scalar (the result of a 0-d ufunc) an array again
 
     def __getattr__(self, name: str) -> Any:

@@ -146,9 +146,12 @@ def constant_node(value: Any, dev: Any) -> Constant:
     return n
 
 
-def constant(array: Any, dev: Any = cpu) -> Any:
-    """A Tensor on ``array`` without gradient: shared if it lies in the memory of ``dev``, else copied there."""
-    dev = dev.of(array.dtype)
+def constant(array: Any, dev: Any = None) -> Any:
+    """A Tensor on ``array`` without gradient: shared if it lies in the memory of ``dev``, else copied there.
+
+    ``dev`` None: where the array lies.
+    """
+    dev = (getattr(array, "dev", cpu) if dev is None else dev).of(array.dtype)
     if type(array) is not dev.memory:
         array = dev.array(array)
     t = new(Tensor)
@@ -159,8 +162,7 @@ def constant(array: Any, dev: Any = cpu) -> Any:
 def transfer(t: Any, dev: Any) -> Any:
     """Tensor ``t`` in the memory of backend object ``dev``: a copy, whose gradient is copied back."""
     out, source = new(Tensor), t.node
-    array = t.array
-    out.array, out.origin = dev.array(array.get() if hasattr(array, "get") else array), None
+    out.array, out.origin = dev.array(backends.host(t.array)), None
     m = mode.get()
     if not (m.grad and source.needs):
         out.node = constant_node(out.array, dev)

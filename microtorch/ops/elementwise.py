@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, formulas
-from ..backends import lane
+from ..backends import host, lane
 from ..backends.reference import nonzero_divisor
 from ..errors import describe, message
 from . import (
@@ -71,7 +71,7 @@ cast = Op(
 
 Op(
     "transfer",
-    lambda F, x, device: lane(device, x.dtype).array(x.get() if hasattr(x, "get") else x),
+    lambda F, x, device: lane(device, x.dtype).array(host(x)),
     vjps=(lambda F, g, out, x, device: F.transfer(g, device=x.dev.device if hasattr(x, "dev") else x.device),),
     rule=("g, on the input's device",),
     torch_name="ToCopy",

@@ -70,7 +70,7 @@ class Array:
     @property
     def dev(self) -> Any:
         """The backend object for arrays of this dtype on this device."""
-        return self.runtime.lanes.of(self.dtype)
+        return self.runtime.backend().of(self.dtype)
 
     @property
     def address(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DeviceError, message
+from ...errors import DeviceError, MissingKernel, message
 from .. import reference
 from . import elementwise, windows
 from . import reduce as reductions
@@ -19,7 +19,7 @@ from .array import Array, OnDevice
 from .elementwise import F32, F64, empty, upload
 from .indexing import along, scatter
 from .matmul import matmul
-from .protocol import MissingKernel, on_host
+from .protocol import on_host
 from .runtime import Runtime, runtime
 
 Pair = tuple[int, int]
@@ -73,7 +73,20 @@ class OpenCL:
 
         return kernel
 
+    @property
+    def draws(self) -> Any:
+        """The functions that make random arrays here: those of generator.py, on the device's own generator."""
+        found = self.rest.__dict__.get("_draws")
+        if found is None:
+            from .random import Draws
+
+            found = self.rest._draws = Draws(self.runtime, self.rest)
+        return found
+
     # ---- making -----------------------------------------------------------------------------------------------------
+    def empty(self, shape: Any, dtype: Any) -> Array:
+        return empty(self.runtime, tuple(shape), np.dtype(dtype))
+
     def full(self, shape: Any, value: Any, dtype: Any) -> Array:
         out = empty(self.runtime, tuple(shape), dtype)
         if out.size:
@@ -228,11 +241,13 @@ class OpenCL:
 
 def lane(index: int | None, dtype: Any) -> OpenCL:
     """The backend object for arrays of ``dtype`` on device ``index``."""
-    device = runtime(index)
-    if device.lanes is None:
-        lanes: dict[Any, OpenCL] = {}
-        rest = OpenCL(device, lanes)
-        for d in (F32, F64):
-            lanes[d] = OpenCL(device, lanes, rest)
-        device.lanes = rest
-    return device.lanes.of(dtype)
+    return runtime(index).backend().of(dtype)
+
+
+def lanes(device: Runtime) -> OpenCL:
+    """The backend objects of a device: the one for all dtypes without a lane of their own, which knows the others."""
+    made: dict[Any, OpenCL] = {}
+    rest = OpenCL(device, made)
+    for d in (F32, F64):
+        made[d] = OpenCL(device, made, rest)
+    return rest

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import message
+from ...errors import MissingKernel, message
+from ...graph import here
 from ..reference import UFUNCS
 from . import reduce as reductions
 from .array import Array
@@ -22,10 +23,6 @@ from .matmul import matmul
 
 _mode = ["error"]
 _warned: set[str] = set()
-
-
-class MissingKernel(NotImplementedError):
-    """An op, or a numpy function in it, that has no kernel on the device."""
 
 
 def fallback(where: str) -> None:
@@ -56,7 +53,9 @@ def on_host(name: str, function: Callable[..., Any], runtime: Any, args: Any, kw
         raise missing(name, runtime.device)
     if name not in _warned:
         _warned.add(name)
-        warnings.warn(f"opencl has no kernel '{name}': it runs on the host, with a copy there and back", UserWarning, stacklevel=2)
+        at = here()
+        warnings.warn_explicit(f"opencl has no kernel '{name}': it runs on the host, with a copy there and back", UserWarning,
+                               at.file, at.line)
     result = function(*_mapped(args, Array, lambda x: x.get()), **_mapped(kwargs, Array, lambda x: x.get()))
     return _mapped(result, (np.ndarray, np.generic), lambda x: upload(runtime, np.asarray(x)))
 

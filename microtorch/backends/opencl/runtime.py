@@ -18,16 +18,12 @@ from functools import cache
 from typing import Any
 
 from ...device import device
-from ...errors import DeviceError, message
+from ...errors import DeviceError, OutOfMemoryError, message
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 INSTALL = "Debian, Ubuntu: apt install pocl-opencl-icd (runs on the CPU); for a GPU, the OpenCL driver of its vendor"
 _runtimes: dict[int, Runtime] = {}
 _lock = threading.Lock()
-
-
-class OutOfMemoryError(RuntimeError):
-    """The device has no memory left for an array (PyTorch: ``torch.OutOfMemoryError``)."""
 
 
 # ---- what is there -------------------------------------------------------------------------------------------------
@@ -83,6 +79,11 @@ def runtime(index: int | None = None) -> Runtime:
     return found
 
 
+def started() -> list[Runtime]:
+    """The runtimes of the devices that were used so far."""
+    return list(_runtimes.values())
+
+
 # ---- one device ----------------------------------------------------------------------------------------------------
 class Runtime:
     """One device: its queue, its memory, its programs, and the backend objects (lanes) for arrays on it."""
@@ -109,7 +110,15 @@ class Runtime:
         self._programs: dict[str, Any] = {}
         self.sources: dict[str, str] = {}  # kernel name -> the text it was built from, for `source`
         self.built: dict[Any, Any] = {}  # kernels that are no formulas, by what they were built for
-        self.lanes: Any = None  # set by backend.py
+        self._backend: Any = None
+
+    def backend(self) -> Any:
+        """The backend objects of this device (backend.py)."""
+        if self._backend is None:
+            from .backend import lanes
+
+            self._backend = lanes(self)
+        return self._backend
 
     def allocate(self, nbytes: int) -> Any:
         """A buffer from the pool. Raises OutOfMemoryError with the numbers."""
