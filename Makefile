@@ -2,6 +2,8 @@
 # make test    set everything up, run the tests (ARGS="-k name" for some of them, WORKERS=0 for one process)
 # make bench   compare with numpy, and with other libraries where they are installed
 # make lint    ruff
+# make sanitize  the kernel tests under AddressSanitizer, UndefinedBehaviorSanitizer, ThreadSanitizer (Linux)
+# make compilers  the C core with gcc and with clang: no warning is allowed
 # make clean   remove what the build and the set-up made
 #
 # All of them prepare .venv first (scripts/setup.sh). PYTHON=/path/to/python3 chooses the interpreter.
@@ -15,7 +17,7 @@ NEXT ?= Not run: only what is marked SKIPPED above. Next: 'make demo' shows what
 export OPENBLAS_NUM_THREADS ?= 1
 export PYTHON
 
-.PHONY: help setup demo test bench lint clean
+.PHONY: help setup demo test bench lint sanitize compilers clean
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
@@ -36,6 +38,12 @@ bench: setup
 lint: setup
 	@$(PY) -m ruff --version >/dev/null 2>&1 || $(PY) -m pip install --quiet --disable-pip-version-check ruff
 	@$(PY) -m ruff check .
+
+sanitize: setup
+	@scripts/sanitize.sh
+
+compilers: setup
+	@scripts/compilers.sh
 
 clean:
 	rm -rf .venv build dist *.egg-info out demo_output .pytest_cache .ruff_cache .hypothesis

@@ -8,15 +8,34 @@ The C core is optional: where it cannot be compiled the installation succeeds an
 With MICROTORCH_REQUIRE_CORE=1 the build fails instead (ext/build_core.py reads it).
 """
 
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).resolve().parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "microtorch/version.py").read_text(encoding="utf-8")).group(1)
 README = HERE / "README.md"
 VIZ = ["microtorch.viz", *(f"microtorch.viz.{name}" for name in find_packages("viz"))]
+
+
+class BuildInParallel(build_ext):
+    """Compiles the sources of the module at once: there is one per instruction set, and each holds every kernel."""
+
+    def build_extension(self, ext):
+        compile = self.compiler.compile
+
+        def compile_in_parallel(sources, **options):
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                return [made for each in pool.map(lambda source: compile([source], **options), sources) for made in each]
+
+        if self.compiler.compiler_type == "unix":  # setuptools' class for MSVC sets itself up at the first file
+            self.compiler.compile = compile_in_parallel
+        super().build_extension(ext)
+
 
 setup(
     name="microtorch",
@@ -33,6 +52,7 @@ setup(
         "microtorch.vision": ["*.npz", "*.txt"],
         "microtorch.viz": ["page/*"],
     },
+    cmdclass={"build_ext": BuildInParallel},
     cffi_modules=["ext/build_core.py:ffi"],
     options={"bdist_wheel": {"py_limited_api": "cp310"}},
     install_requires=["numpy>=2.0", "cffi>=1.15.1", "graphviz>=0.20", "rich>=13"],

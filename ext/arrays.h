@@ -49,6 +49,45 @@ static inline const struct array *array_at(uintptr_t object, int dtype, bool wri
     return dtype_fits && (a->flags & needed) == needed ? a : NULL;
 }
 
+/* The array at `object` as matrices, and its strides in elements; NULL unless it is one, aligned, of this dtype, with the sizes
+ * {outer, inner, rows, columns}, the first two of which may be missing, or 1, which repeats it. */
+static inline const struct array *matrix_at(uintptr_t object, int dtype, const size_t *sizes, struct strides *strides)
+{
+    const intptr_t bytes = (intptr_t)layout.sizes[dtype];
+    if (type_of(object) != layout.array_type)
+        return NULL;
+    const struct array *a = (const struct array *)(object + layout.header);
+    if ((uintptr_t)a->dtype != layout.dtypes[dtype] || !(a->flags & ALIGNED) || a->ndim < 2 || a->ndim > 4)
+        return NULL;
+    ptrdiff_t found[4] = {0, 0, 0, 0};
+    for (int i = 4 - a->ndim, j = 0; i < 4; i++, j++) {
+        const bool repeated = i < 2 && a->shape[j] == 1;
+        if ((!repeated && (size_t)a->shape[j] != sizes[i]) || a->strides[j] % bytes != 0)
+            return NULL;
+        found[i] = repeated ? 0 : a->strides[j] / bytes;
+    }
+    *strides = (struct strides){found[0], found[1], found[2], found[3]};
+    return a;
+}
+
+/* Where the memory of an array begins, and how many bytes it takes from there to its last element, whatever its strides. */
+static inline const char *lowest(const struct array *a)
+{
+    const char *first = a->data;
+    for (int i = 0; i < a->ndim; i++)
+        if (a->strides[i] < 0)
+            first += (a->shape[i] - 1) * a->strides[i];
+    return first;
+}
+static inline size_t extent(const struct array *a, size_t bytes)
+{
+    if (elements(a) == 0)
+        return 0;
+    for (int i = 0; i < a->ndim; i++)
+        bytes += (size_t)((a->shape[i] - 1) * (a->strides[i] < 0 ? -a->strides[i] : a->strides[i]));
+    return bytes;
+}
+
 static inline bool same_shape(const struct array *a, const struct array *b)
 {
     if (a->ndim != b->ndim)
@@ -60,9 +99,10 @@ static inline bool same_shape(const struct array *a, const struct array *b)
 }
 
 /* No element of one lies in the other. */
-static inline bool apart(const char *a, size_t bytes_a, const char *b, size_t bytes_b)
+static inline bool apart(const void *a, size_t bytes_a, const void *b, size_t bytes_b)
 {
-    return a + bytes_a <= b || b + bytes_b <= a || bytes_a == 0 || bytes_b == 0;
+    return (const char *)a + bytes_a <= (const char *)b || (const char *)b + bytes_b <= (const char *)a || bytes_a == 0 ||
+           bytes_b == 0;
 }
 
 static inline size_t tuple_length(uintptr_t object) { return *(size_t *)(object + layout.header); }
@@ -81,6 +121,24 @@ static inline bool list_at(uintptr_t object, size_t count, int dtype, bool writt
         sizes[i] = elements(a);
     }
     return true;
+}
+
+static void set_layout(size_t header, size_t tuple_header, uintptr_t array_type, uintptr_t tuple_type, const uintptr_t *dtypes)
+{
+    layout.header = header, layout.tuple_header = tuple_header;
+    layout.array_type = array_type, layout.tuple_type = tuple_type;
+    const size_t sizes[DTYPES] = {4, 8, 8, 1, 1};
+    for (int i = 0; i < DTYPES; i++)
+        layout.dtypes[i] = dtypes[i], layout.sizes[i] = sizes[i];
+}
+
+/* data, flags, ndim, dtype, then shape and strides of an array of two dimensions */
+static void probe(uintptr_t object, intptr_t *seen)
+{
+    const struct array *a = (const struct array *)(object + layout.header);
+    seen[0] = (intptr_t)a->data, seen[1] = a->flags, seen[2] = a->ndim, seen[3] = (intptr_t)a->dtype;
+    for (int i = 0; i < 2 && a->ndim == 2; i++)
+        seen[4 + i] = a->shape[i], seen[6 + i] = a->strides[i];
 }
 
 #endif

@@ -15,7 +15,15 @@
  *     ARRAY(const real, x, n)    an array that is read: n elements (any expression of the sizes before it)
  *     ARRAY(real, out, n)        an array that is written
  *     OPTIONAL(const real, b, n) the same, or NULL for Python's None
+ *     MATRIX(const real, x, outer, inner, rows, columns)
+ *                                an array that is read and may have any strides, which are in `x_strides`: a matrix, or up to
+ *                                outer * inner of them; an array without one of these dimensions, or with 1 there, has the stride 0
  *     LIST(real, params, count)  a tuple of `count` arrays; their sizes are in `sizes_of_params`
+ *     LIST_OF(const real, grads, count, sizes_of_params[i])
+ *                                the same; the i-th array has so many elements
+ *
+ * Of several lists the i-th arrays that are written are apart from the other i-th ones, but one array may be in a list twice:
+ * a kernel goes through lists in order, and uses threads only within an array.
  */
 #ifndef MICROTORCH_CORE_H
 #define MICROTORCH_CORE_H
@@ -29,6 +37,7 @@
 #include <string.h>
 
 #include "parallel.h"
+#include "scratch.h"
 
 #ifdef _MSC_VER
 #define restrict __restrict
@@ -36,7 +45,13 @@
 
 #define ARRAY(type, name, size) type *restrict name
 #define OPTIONAL(type, name, size) type *restrict name
-#define LIST(type, name, count) type *const *restrict name, const size_t *restrict sizes_of_##name
+#define MATRIX(type, name, outer, inner, rows, columns) type *restrict name, const struct strides name##_strides
+#define LIST(type, name, count) type *const *name, const size_t *sizes_of_##name
+#define LIST_OF(type, name, count, size) type *const *name
+
+struct strides { /* in elements */
+    ptrdiff_t outer, inner, row, column;
+};
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)

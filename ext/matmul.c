@@ -1,8 +1,13 @@
-/* matmul.c - the matrix product as three loops.
+/* matmul.c - products of matrices: out = a @ b, a: (m, k), b: (k, n), out: (m, n).
  *
- * out[i][j] = sum over p of x[i][p] * y[p][j],   x: (m, k), y: (k, n), out: (m, n), all row-major.
+ * First the textbook's three loops, then the product that runs near the processor's peak: blocks that fit the caches, packed
+ * so that the innermost loop reads memory in order, and a micro-kernel that keeps a tile of `out` in registers.
+ * docs/c-core.md gets from one to the other in steps.
  *
- * The only liberty taken with the textbook is the order of the loops. With i, j, p the inner loop walks down a column
+ *     Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34 (2008)
+ *     Van Zee and van de Geijn, "BLIS", ACM TOMS 41 (2015), whose names (MR, NR, MC, KC, NC) are used here */
+
+/* The only liberty taken with the textbook is the order of the loops. With i, j, p the inner loop walks down a column
  * of y, touching a new cache line at each step, and adds into one number, so that each addition waits for the one
  * before. With i, p, j it runs along a row of y and a row of out: neighbours in memory, and n independent sums, which
  * the compiler can do several at a time. Each element of out still receives its products in the order p = 0, 1, 2, ...
@@ -23,4 +28,356 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
                 row[j] += factor * other[j];
         }
     }
+}
+
+/* ---- sizes ---------------------------------------------------------------------------------------------------------
+ * A tile of MR x NR sums stays in registers for a whole loop over p: per step it costs MR + 2 loads and 2 * MR fused
+ * multiply-adds. AVX-512 has 32 registers: 28 sums, two vectors of b, a number of a. With 16 registers: 12 sums.
+ * A panel of b, KC x NR, stays in the first-level cache while the slivers of a, MR x KC, go by; the slivers come from the
+ * second-level cache; MC and NC bound the memory for packed copies, which lie in the third. */
+#ifndef MR
+#if VECTOR_BYTES == 64
+#define MR 14
+#define SLIVER 16 /* MR, as packed: rounded up to vectors */
+#else
+#define MR 6
+#define SLIVER 8
+#endif
+enum { KC = 512, MC = 64 * MR, NC = 2048, TALL = 8 };
+#endif
+#define NR (2 * LANES)
+
+/* A matrix anywhere in memory: element (i, j) is at data[i * row + j * column]. A transposed matrix is one with its
+ * strides exchanged; nothing is copied for it. */
+struct NAME(matrix) {
+    const real *data;
+    ptrdiff_t row, column;
+};
+
+/* Write b's rows [p, p + rows) and columns [j, j + columns), columns <= NR, to panel[rows][NR]; fill up with zeros. */
+typedef void (*NAME(pack))(const void *source, size_t p, size_t rows, size_t j, size_t columns, real *panel);
+
+/* One product: out = a @ b + bias, or out += a @ b + bias. out's columns are neighbours in memory.
+ * b may be any matrix of which a function can pack a panel (a convolution's windows, never laid out as a whole). */
+struct NAME(product) {
+    size_t m, k, n;
+    struct NAME(matrix) a, b;
+    real *out;
+    ptrdiff_t out_row;
+    const real *bias; /* NULL, or bias[i * bias_row + j * bias_column] is added to out[i][j] */
+    ptrdiff_t bias_row, bias_column;
+    bool accumulate;
+    NAME(pack) pack_b; /* NULL: b is a matrix in memory */
+    const void *b_source;
+};
+
+/* ---- packing -------------------------------------------------------------------------------------------------------*/
+/* to[c][r] = from[r][c] for r < rows, c < columns. Squares of vectors: log2(LANES) rounds, each of which interleaves row r
+ * with row r + LANES / 2, turn LANES rows into LANES columns without going through memory.
+ * It writes whole vectors, so that `to` needs room for `rows` rounded up in each row; what comes after `rows` there is 0. */
+static void NAME(transpose)(const real *from, ptrdiff_t from_row, size_t rows, size_t columns, real *to, ptrdiff_t to_row)
+{
+    for (size_t r = 0; r < rows; r += LANES) {
+        const size_t height = smaller(LANES, rows - r);
+        size_t c = 0;
+#ifdef INTERLEAVES
+        for (; c + LANES <= columns; c += LANES) {
+            NAME(vector) square[LANES], next[LANES];
+            UNROLL for (size_t i = 0; i < LANES; i++)
+                square[i] = i < height ? LOAD(from + (ptrdiff_t)(r + i) * from_row + (ptrdiff_t)c) : (NAME(vector)){0};
+            UNROLL for (size_t round = 1; round < LANES; round *= 2) {
+                UNROLL for (size_t i = 0; i < LANES / 2; i++) {
+                    next[2 * i] = NAME(INTERLEAVE_LOW)(square[i], square[i + LANES / 2]);
+                    next[2 * i + 1] = NAME(INTERLEAVE_HIGH)(square[i], square[i + LANES / 2]);
+                }
+                UNROLL for (size_t i = 0; i < LANES; i++)
+                    square[i] = next[i];
+            }
+            UNROLL for (size_t i = 0; i < LANES; i++)
+                STORE(to + (ptrdiff_t)(c + i) * to_row + (ptrdiff_t)r, square[i]);
+        }
+#endif
+        for (; c < columns; c++)
+            for (size_t i = 0; i < LANES; i++)
+                to[(ptrdiff_t)c * to_row + (ptrdiff_t)(r + i)] = i < height ? from[(ptrdiff_t)(r + i) * from_row + (ptrdiff_t)c] : 0;
+    }
+}
+
+static void NAME(pack_matrix)(const void *source, size_t p, size_t rows, size_t j, size_t columns, real *panel)
+{
+    const struct NAME(matrix) *b = source;
+    const real *from = b->data + (ptrdiff_t)p * b->row + (ptrdiff_t)j * b->column;
+    if (b->column == 1 && columns == NR)
+        for (size_t q = 0; q < rows; q++, from += b->row, panel += NR)
+            memcpy(panel, from, NR * sizeof(real));
+    else if (b->row == 1)
+        NAME(transpose)(from, b->column, columns, rows, panel, NR); /* leaves out the second vector of a narrow panel */
+    else
+        for (size_t q = 0; q < rows; q++, from += b->row, panel += NR) {
+            for (size_t c = 0; c < columns; c++)
+                panel[c] = from[(ptrdiff_t)c * b->column];
+            for (size_t c = columns; c < NR; c++)
+                panel[c] = 0;
+        }
+}
+
+/* A sliver of a: sliver[p][i] for its rows i < MR, so that the micro-kernel reads MR neighbours at each step. */
+static void NAME(pack_sliver)(const struct NAME(matrix) *a, size_t i, size_t rows, size_t p, size_t columns, real *sliver)
+{
+    const real *from = a->data + (ptrdiff_t)i * a->row + (ptrdiff_t)p * a->column;
+    if (a->column == 1)
+        NAME(transpose)(from, a->row, rows, columns, sliver, SLIVER);
+    else
+        for (size_t q = 0; q < columns; q++, from += a->column, sliver += SLIVER)
+            for (size_t r = 0; r < rows; r++)
+                sliver[r] = from[(ptrdiff_t)r * a->row];
+}
+
+/* ---- the micro-kernel ----------------------------------------------------------------------------------------------
+ * out[rows][vectors * LANES] = (or +=) sum over p of a column of a times a row of b. `rows` and `vectors` are constants
+ * wherever this is inlined, so `sum` is a set of registers and both inner loops are straight code. One of a's strides is
+ * 1: `a_row` for a packed sliver or a transposed matrix, `a_column` for rows as they lie in memory. */
+INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column,
+                               const real *b, ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add)
+{
+    NAME(vector) sum[MR][2];
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int v = 0; v < vectors; v++)
+            sum[i][v] = (NAME(vector)){0}, PREFETCH(out + i * out_row + v * LANES);
+    for (; k > 0; k--, a += a_column, b += b_row) {
+        NAME(vector) row[2];
+        UNROLL for (int v = 0; v < vectors; v++)
+            row[v] = LOAD(b + v * LANES);
+        UNROLL for (int i = 0; i < rows; i++)
+            UNROLL for (int v = 0; v < vectors; v++)
+                sum[i][v] += a[i * a_row] * row[v];
+    }
+    UNROLL for (int i = 0; i < rows; i++, out += out_row)
+        UNROLL for (int v = 0; v < vectors; v++)
+            STORE(out + v * LANES, add ? LOAD(out + v * LANES) + sum[i][v] : sum[i][v]);
+}
+
+/* The micro-kernel for each number of rows. Few rows of a tile would waste most of it. */
+#define CASE(rows) \
+    case rows: \
+        if (a_row == 1) \
+            NAME(micro_kernel)(rows, vectors, k, a, 1, a_column, b, b_row, out, out_row, add); \
+        else \
+            NAME(micro_kernel)(rows, vectors, k, a, a_row, 1, b, b_row, out, out_row, add); \
+        return;
+#define CASES(vectors_) \
+    { \
+        enum { vectors = vectors_ }; \
+        switch (rows) { \
+            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASES_UP_TO_MR \
+        } \
+    }
+#if VECTOR_BYTES == 64
+#define CASES_UP_TO_MR CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+#else
+#define CASES_UP_TO_MR
+#endif
+static void NAME(tile_2)(size_t rows, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column, const real *b,
+                         ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add) CASES(2)
+static void NAME(tile_1)(size_t rows, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column, const real *b,
+                         ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add) CASES(1)
+#undef CASE
+#undef CASES
+#undef CASES_UP_TO_MR
+
+/* A tile of which only `columns` exist in out: computed beside it, then copied. */
+static void NAME(edge_tile)(size_t rows, size_t columns, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column,
+                            const real *b, ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add)
+{
+    real tile[MR * NR];
+    (columns > LANES ? NAME(tile_2) : NAME(tile_1))(rows, k, a, a_row, a_column, b, b_row, tile, NR, false);
+    for (size_t i = 0; i < rows; i++, out += out_row)
+        for (size_t j = 0; j < columns; j++)
+            out[j] = add ? out[j] + tile[i * NR + j] : tile[i * NR + j];
+}
+
+/* ---- blocks --------------------------------------------------------------------------------------------------------*/
+/* The part of a product that is packed at a time: rows [i, i + mc), columns [j, j + nc), products [p, p + kc). */
+struct NAME(block) {
+    const struct NAME(product) *product;
+    size_t i, mc, slivers, j, nc, panels, p, kc;
+    size_t unpacked;      /* panels that are read where they are; the others are packed */
+    real *a, *b;          /* packed; a is NULL if it is read where it is */
+    size_t tall, columns; /* a piece of work: so many slivers; pieces along a row of blocks */
+};
+
+/* Slivers of nearly equal height: the first row of number s. */
+static inline size_t NAME(sliver_at)(const struct NAME(block) *t, size_t s) { return s * t->mc / t->slivers; }
+
+static void NAME(pack_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(block) *t = task;
+    const struct NAME(product) *x = t->product;
+    const size_t packed = t->panels - t->unpacked;
+    for (size_t q = begin; q < end; q++)
+        if (q < packed) {
+            const size_t j = (t->unpacked + q) * NR;
+            (x->pack_b ? x->pack_b : NAME(pack_matrix))(x->pack_b ? x->b_source : &x->b, t->p, t->kc, t->j + j,
+                                                        smaller(NR, t->nc - j), t->b + q * NR * KC);
+        } else {
+            const size_t s = q - packed, first = NAME(sliver_at)(t, s);
+            NAME(pack_sliver)(&x->a, t->i + first, NAME(sliver_at)(t, s + 1) - first, t->p, t->kc, t->a + s * SLIVER * KC);
+        }
+}
+
+static void NAME(add_bias)(const struct NAME(product) *x, size_t i, size_t rows, size_t j, size_t columns)
+{
+    for (size_t r = i; r < i + rows; r++) {
+        real *out = x->out + (ptrdiff_t)r * x->out_row;
+        const real *bias = x->bias + (ptrdiff_t)r * x->bias_row;
+        if (x->bias_column == 1)
+            for (size_t c = j; c < j + columns; c++)
+                out[c] += bias[c];
+        else
+            for (size_t c = j; c < j + columns; c++)
+                out[c] += bias[(ptrdiff_t)c * x->bias_column];
+    }
+}
+
+/* Pieces of work: `tall` slivers high and `wide` panels wide. Within one, the panel of b stays in the first-level cache. */
+static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(block) *t = task;
+    const struct NAME(product) *x = t->product;
+    const size_t groups = (t->slivers + t->tall - 1) / t->tall;
+    const bool add = x->accumulate || t->p > 0, last = t->p + t->kc == x->k;
+    for (size_t piece = begin; piece < end; piece++) {
+        const size_t first = piece % groups * t->tall, stop = smaller(first + t->tall, t->slivers);
+        const size_t column = piece / groups;
+        for (size_t panel = column * t->panels / t->columns; panel < (column + 1) * t->panels / t->columns; panel++) {
+            const size_t j = t->j + panel * NR, columns = smaller(NR, t->nc - panel * NR);
+            const bool in_place = panel < t->unpacked;
+            const real *b = in_place ? x->b.data + (ptrdiff_t)t->p * x->b.row + (ptrdiff_t)j : t->b + (panel - t->unpacked) * NR * KC;
+            const ptrdiff_t b_row = in_place ? x->b.row : (ptrdiff_t)NR;
+            for (size_t s = first; s < stop; s++) {
+                const size_t i = t->i + NAME(sliver_at)(t, s), rows = t->i + NAME(sliver_at)(t, s + 1) - i;
+                const real *a = t->a ? t->a + s * SLIVER * KC : x->a.data + (ptrdiff_t)i * x->a.row + (ptrdiff_t)t->p * x->a.column;
+                const ptrdiff_t a_row = t->a ? 1 : x->a.row, a_column = t->a ? SLIVER : x->a.column;
+                real *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j;
+                if (columns == NR)
+                    NAME(tile_2)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
+                else if (columns == LANES)
+                    NAME(tile_1)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
+                else
+                    NAME(edge_tile)(rows, columns, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
+                if (last && x->bias)
+                    NAME(add_bias)(x, i, rows, j, columns);
+            }
+        }
+    }
+}
+
+/* Without memory to pack into: slow, and right. */
+static void NAME(gemm_without_memory)(const struct NAME(product) *x)
+{
+    real panel[NR];
+    for (size_t j = 0; j < x->n; j++)
+        for (size_t i = 0; i < x->m; i++) {
+            real sum = 0, *out = x->out + (ptrdiff_t)i * x->out_row + j;
+            for (size_t p = 0; p < x->k; p++) {
+                (x->pack_b ? x->pack_b : NAME(pack_matrix))(x->pack_b ? x->b_source : &x->b, p, 1, j, 1, panel);
+                sum += x->a.data[(ptrdiff_t)i * x->a.row + (ptrdiff_t)p * x->a.column] * panel[0];
+            }
+            *out = (x->accumulate ? *out : 0) + sum;
+            if (x->bias)
+                NAME(add_bias)(x, i, 1, j, 1);
+        }
+}
+
+/* The product. For each block: all threads pack, then all threads multiply; each element of out is computed by one thread, in
+ * an order that depends on the sizes only. */
+static void NAME(gemm)(const struct NAME(product) *given)
+{
+    struct NAME(product) product = *given, *const x = &product;
+    if (x->m == 0 || x->n == 0)
+        return;
+    if (x->m == 1) /* the stride along a dimension of 1 can be anything */
+        x->a.row = 1;
+    if (x->k == 1)
+        x->a.column = x->b.row = 1;
+    if (x->n == 1)
+        x->b.column = 1;
+    if (x->k == 0) {
+        for (size_t i = 0; i < x->m; i++)
+            for (size_t j = 0; j < x->n && !x->accumulate; j++)
+                x->out[(ptrdiff_t)i * x->out_row + (ptrdiff_t)j] = 0;
+        if (x->bias)
+            NAME(add_bias)(x, 0, x->m, 0, x->n);
+        return;
+    }
+    /* A copy pays if it is read often, or if the matrix cannot be read as it lies. */
+    const bool pack_a = (x->a.row != 1 && x->a.column != 1) || x->n > 8 * NR;
+    const bool pack_b = x->pack_b || x->b.column != 1 || x->m > 8 * MR;
+    const size_t kc = (x->k + (x->k + KC - 1) / KC - 1) / ((x->k + KC - 1) / KC); /* equal parts of at most KC */
+    const size_t mc = smaller(x->m, MC), nc = smaller(x->n, NC);
+    const size_t a_size = pack_a ? (mc + MR - 1) / MR * SLIVER * KC : 0;
+    const size_t b_size = (pack_b ? (nc + NR - 1) / NR : nc % NR != 0 || x->n % NC % NR != 0) * NR * KC;
+    real *memory = NULL;
+    if (a_size + b_size > 0 && (memory = take_scratch((a_size + b_size) * sizeof(real))) == NULL) {
+        NAME(gemm_without_memory)(x);
+        return;
+    }
+    struct NAME(block) t = {.product = x, .a = pack_a ? memory : NULL, .b = memory + a_size};
+    for (t.j = 0; t.j < x->n; t.j += NC) {
+        t.nc = smaller(NC, x->n - t.j);
+        t.panels = (t.nc + NR - 1) / NR;
+        t.unpacked = pack_b ? 0 : t.nc / NR;
+        for (t.p = 0; t.p < x->k; t.p += kc) {
+            t.kc = smaller(kc, x->k - t.p);
+            for (t.i = 0; t.i < x->m; t.i += MC) {
+                t.mc = smaller(MC, x->m - t.i);
+                t.slivers = (t.mc + MR - 1) / MR;
+                struct NAME(block) pack = t;
+                if (t.i > 0)
+                    pack.unpacked = t.panels; /* b is packed already */
+                const size_t packs = pack.panels - pack.unpacked + (pack_a ? t.slivers : 0);
+                parallel_for(packs, larger(1, 32768 / (t.kc * NR)), NAME(pack_body), &pack);
+                t.tall = smaller(t.slivers, TALL);
+                const size_t groups = (t.slivers + t.tall - 1) / t.tall;
+                t.columns = smaller(t.panels, larger(1, 32 / groups));
+                const size_t pieces = groups * t.columns;
+                const double work = (double)t.mc * (double)t.nc * (double)t.kc / (double)pieces; /* of one piece */
+                parallel_for(pieces, work > 1e6 ? 1 : (size_t)(1e6 / work), NAME(multiply_body), &t);
+            }
+        }
+    }
+    give_scratch(memory);
+}
+
+/* out = x @ y + bias, for each of outer * inner pairs of matrices. Many products are spread over the threads one by one;
+ * gemm() then finds the pool taken and stays on its thread. Few large ones take turns, each with all threads. */
+struct NAME(batch) {
+    struct NAME(product) product; /* the first one */
+    struct strides x, y;
+    size_t inner;
+};
+
+static void NAME(batch_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(batch) *t = task;
+    for (size_t q = begin; q < end; q++) {
+        const ptrdiff_t outer = (ptrdiff_t)(q / t->inner), inner = (ptrdiff_t)(q % t->inner);
+        struct NAME(product) one = t->product;
+        one.a.data += outer * t->x.outer + inner * t->x.inner;
+        one.b.data += outer * t->y.outer + inner * t->y.inner;
+        one.out += q * one.m * one.n;
+        NAME(gemm)(&one);
+    }
+}
+
+KERNEL(matmul)(size_t outer, size_t inner, size_t m, size_t k, size_t n, MATRIX(const real, x, outer, inner, m, k),
+               MATRIX(const real, y, outer, inner, k, n), OPTIONAL(const real, bias, n), ARRAY(real, out, outer * inner * m * n))
+{
+    const struct NAME(batch) t = {
+        .product = {.m = m, .k = k, .n = n, .a = {x, x_strides.row, x_strides.column}, .b = {y, y_strides.row, y_strides.column},
+                    .out = out, .out_row = (ptrdiff_t)n, .bias = bias, .bias_column = 1},
+        .x = x_strides, .y = y_strides, .inner = inner};
+    const size_t batch = outer * inner;
+    const double work = (double)m * (double)k * (double)n;
+    parallel_for(batch, batch < 8 ? larger(1, batch) : work > 1e6 ? 1 : (size_t)(1e6 / (work + 1)), NAME(batch_body), &t);
 }

@@ -4,54 +4,56 @@
  * pieces from one counter until none is left. The caller then closes the job and waits only for those that have joined:
  * nobody waits for a thread that never got a processor, which is what makes barriers collapse on a busy machine.
  *
- *     state = generation << 32 | OPEN | number of threads inside
- *
- * A thread joins by adding 1 to `state` while OPEN is set (compare and swap), so no thread enters a closed job, and the
- * caller may reuse the job's memory when the number is back at 0. Threads without work spin for some microseconds, then sleep.
+ * All but that counter is changed under one lock, held for nanoseconds. Who has to wait spins for some microseconds, about
+ * as long as it takes to wake a thread, and then sleeps: the system lets a thread that has slept run at once when there is
+ * work, and makes one that has spun its time away wait behind the others.
  *
  * A caller that finds the pool taken, by another Python thread or by a loop around it, does its whole loop itself. After
- * fork() the child has no threads; it forgets the parent's and starts its own at its first loop. */
+ * fork() the child has none of the threads; it forgets them and starts its own at its first loop. */
 #include "parallel.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#if defined(_WIN32) || defined(__STDC_NO_ATOMICS__)
-
-static int wanted = 1;
-void set_threads(int count) { wanted = count; }
-int get_threads(void) { return wanted; }
-
-void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, size_t), const void *task)
+static void alone(size_t n, size_t grain, void (*body)(const void *, size_t, size_t), const void *task)
 {
     for (size_t begin = 0; begin < n; begin += grain)
         body(task, begin, n - begin < grain ? n : begin + grain);
 }
 
+#if defined(_WIN32) || defined(__STDC_NO_ATOMICS__)
+
+void set_threads(int count) { (void)count; }
+int get_threads(void) { return 1; }
+
+void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, size_t), const void *task)
+{
+    alone(n, grain, body, task);
+}
+
 #else
 
 #include <pthread.h>
-#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 
-enum { MAX_THREADS = 256, SPINS = 2000 };
-#define OPEN ((uint64_t)1 << 31)
-#define INSIDE (OPEN - 1)
-#define GENERATION ((uint64_t)1 << 32)
+enum { MAX_THREADS = 256, SPINS = 1000 };
+
+static atomic_int wanted = 1;
+static atomic_flag taken = ATOMIC_FLAG_INIT; /* by the one caller that may publish a job */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t published = PTHREAD_COND_INITIALIZER, finished = PTHREAD_COND_INITIALIZER;
+static int started, sleeping; /* threads of the pool, and those of them that wait for `published` */
 
 static struct {
     void (*body)(const void *, size_t, size_t);
     const void *task;
     size_t n, grain;
-    atomic_size_t next;
-} job;
-
-static _Atomic uint64_t state;
-static atomic_int wanted = 1, sleeping;
-static atomic_flag taken = ATOMIC_FLAG_INIT;
-static int started; /* threads of the pool; written only by the one who holds `taken` */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
+    atomic_size_t next; /* where the next piece begins */
+    int places;         /* for threads that may still join; a job without places is closed */
+    atomic_int inside;  /* threads that have joined and not left */
+    atomic_uint number; /* a thread joins a job at most once */
+} job; /* `inside` and `number` are atomic because threads that spin read them without the lock */
 
 static inline void pause_briefly(void)
 {
@@ -64,112 +66,116 @@ static inline void pause_briefly(void)
 
 static void take_pieces(void)
 {
-    for (;;) {
-        const size_t begin = atomic_fetch_add(&job.next, job.grain);
-        if (begin >= job.n)
-            return;
+    size_t begin;
+    while ((begin = atomic_fetch_add_explicit(&job.next, job.grain, memory_order_relaxed)) < job.n)
         job.body(job.task, begin, job.n - begin < job.grain ? job.n : begin + job.grain);
-    }
 }
 
-/* The state of a job after the one of `generation`; sleeps if there is none for a while. */
-static uint64_t wait_for_job(uint64_t generation)
+static void *work(void *unused) /* what a thread of the pool does */
 {
-    for (int i = 0; i < SPINS; i++) {
-        const uint64_t s = atomic_load(&state);
-        if ((s & OPEN) && s / GENERATION != generation)
-            return s;
-        pause_briefly();
-    }
+    unsigned seen = 0;
     pthread_mutex_lock(&lock);
-    atomic_fetch_add(&sleeping, 1); /* before the last look: the publisher looks at `sleeping` after it has published */
-    uint64_t s;
-    while (!(s = atomic_load(&state), (s & OPEN) && s / GENERATION != generation))
-        pthread_cond_wait(&wake, &lock);
-    atomic_fetch_sub(&sleeping, 1);
-    pthread_mutex_unlock(&lock);
-    return s;
-}
-
-static void *work(void *number)
-{
-    uint64_t generation = 0;
     for (;;) {
-        uint64_t s = wait_for_job(generation);
-        generation = s / GENERATION;
-        /* thread k of the pool joins only while k + 1 < wanted: set_threads() may have lowered it */
-        if ((int)(intptr_t)number + 1 >= atomic_load(&wanted))
-            continue;
-        while ((s & OPEN) && s / GENERATION == generation)
-            if (atomic_compare_exchange_weak(&state, &s, s + 1)) {
-                take_pieces();
-                atomic_fetch_sub(&state, 1);
-                break;
-            }
+        const bool join = job.places > 0 && job.number != seen;
+        seen = job.number;
+        if (join) {
+            job.places--;
+            job.inside++;
+            pthread_mutex_unlock(&lock);
+            take_pieces();
+            pthread_mutex_lock(&lock);
+            if (--job.inside == 0)
+                pthread_cond_signal(&finished);
+        }
+        pthread_mutex_unlock(&lock);
+        for (int i = 0; i < SPINS && job.number == seen; i++)
+            pause_briefly();
+        pthread_mutex_lock(&lock);
+        if (job.number == seen) {
+            sleeping++;
+            pthread_cond_wait(&published, &lock);
+            sleeping--;
+        }
     }
-    return NULL;
+    return unused;
 }
 
-static void forget(void) /* in a child after fork(): its only thread is the caller */
-{
-    atomic_store(&state, 0);
-    atomic_store(&sleeping, 0);
-    atomic_flag_clear(&taken);
-    started = 0;
-    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-}
-
+/* Bring the pool to `count` threads; called with the lock held. */
 static void start_threads(int count)
 {
-    static bool registered;
-    if (!registered) {
-        pthread_atfork(NULL, NULL, forget);
-        registered = true;
-    }
+    sigset_t all, before;
     pthread_attr_t attributes;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited by the threads: signals are for Python's */
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    for (; started < count; started++) {
+    while (started < count) {
         pthread_t thread;
-        if (pthread_create(&thread, &attributes, work, (void *)(intptr_t)started) != 0)
-            break; /* no more threads to be had: those that run do the work */
+        if (pthread_create(&thread, &attributes, work, NULL) != 0) {
+            wanted = started + 1; /* there are no more to be had: do not try again at each loop */
+            break;
+        }
+        started++;
     }
     pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void set_threads(int count) { atomic_store(&wanted, count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : count); }
-int get_threads(void) { return atomic_load(&wanted); }
+static void forget(void) /* in a child after fork(), whose only thread is this one; the others may have held the lock */
+{
+    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    published = finished = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    started = sleeping = job.places = 0;
+    job.inside = 0;
+    atomic_flag_clear(&taken);
+}
+
+static void be_ready_for_fork(void) { pthread_atfork(NULL, NULL, forget); }
+
+void set_threads(int count)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, be_ready_for_fork);
+    wanted = count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : count;
+}
+
+int get_threads(void) { return wanted; }
 
 void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, size_t), const void *task)
 {
-    const int threads = atomic_load_explicit(&wanted, memory_order_relaxed);
+    const int threads = wanted;
     if (n <= grain || threads == 1 || atomic_flag_test_and_set(&taken)) {
-        for (size_t begin = 0; begin < n; begin += grain)
-            body(task, begin, n - begin < grain ? n : begin + grain);
+        alone(n, grain, body, task);
         return;
     }
+    const size_t others = n / grain + (n % grain != 0) - 1; /* pieces beside the caller's first */
+    pthread_mutex_lock(&lock);
     if (started < threads - 1)
         start_threads(threads - 1);
     job.body = body;
     job.task = task;
     job.n = n;
     job.grain = grain;
-    atomic_store(&job.next, 0);
-    atomic_store(&state, (atomic_load(&state) / GENERATION + 1) * GENERATION | OPEN);
-    if (atomic_load(&sleeping) > 0) {
-        pthread_mutex_lock(&lock);
-        pthread_cond_broadcast(&wake);
-        pthread_mutex_unlock(&lock);
-    }
+    job.next = 0;
+    job.places = others < (size_t)threads - 1 ? (int)others : threads - 1;
+    job.number++;
+    for (int awake = started - sleeping; sleeping > 0 && awake < job.places; awake++)
+        pthread_cond_signal(&published);
+    pthread_mutex_unlock(&lock);
+
     take_pieces();
-    atomic_fetch_and(&state, ~OPEN);
-    for (int i = 0; atomic_load(&state) & INSIDE; i++) {
-        if (i < SPINS)
+
+    pthread_mutex_lock(&lock);
+    job.places = 0;
+    if (job.inside > 0) {
+        pthread_mutex_unlock(&lock);
+        for (int i = 0; i < SPINS && job.inside > 0; i++)
             pause_briefly();
-        else
-            sched_yield(); /* one of the others may be waiting for this processor */
+        pthread_mutex_lock(&lock);
+        while (job.inside > 0)
+            pthread_cond_wait(&finished, &lock);
     }
+    pthread_mutex_unlock(&lock);
     atomic_flag_clear(&taken);
 }
 

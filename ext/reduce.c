@@ -1,1 +1,255 @@
-/* reduce.c */
+/* reduce.c - sums, means, and the largest and smallest elements.
+ *
+ * A contiguous array of which one run of neighbouring dimensions is reduced is outer x n x inner, whatever its shape:
+ *
+ *     out[o][j] = sum over i of x[o][i][j]
+ *
+ * inner == 1 is a sum of neighbours (the last dimensions, or all), outer == 1 a sum of rows (the gradient of a bias).
+ *
+ * Traffic: x is read once, in the order of memory. Additions are faster than memory, so they can be done with care: a few
+ * numbers are added as they come (32 vectors of neighbours, or 8 rows), and these short sums are added up without any
+ * rounding error that counts, as hi + lo, where lo collects what each addition to hi rounds away (the two-sum of
+ * Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B; Neumaier 1974). The error is then that of adding
+ * some ten numbers, and does not grow with n as that of a running sum does (n) or of pairwise sums (log n).
+ *
+ * Pieces for the threads depend on the sizes alone; their sums are added in the order of memory. */
+#define PIECE ((size_t)1 << 15) /* elements that are worth a thread */
+#define WIDTH 1024              /* columns whose sums are kept at a time: they stay in the L1 cache */
+#ifdef REAL_IS_FLOAT
+typedef int32_t integer_f32;
+#else
+typedef int64_t integer_f64;
+#endif
+#define NARROW 128              /* columns that are enough for vectors: of narrower rows, several are read as one */
+
+struct NAME(total) {
+    real hi, lo;
+};
+
+static inline struct NAME(total) NAME(plus)(struct NAME(total) t, real v)
+{
+    const real s = t.hi + v, b = s - t.hi;
+    return (struct NAME(total)){s, t.lo + ((t.hi - (s - b)) + (v - b))};
+}
+
+/* After an overflow or a NaN in x, hi says what a plain sum says, and lo is NaN. */
+static inline real NAME(rounded)(struct NAME(total) t) { return t.hi - t.hi == 0 ? t.hi + t.lo : t.hi; }
+
+static inline void NAME(plus_vector)(NAME(vector) *hi, NAME(vector) *lo, NAME(vector) v)
+{
+    const NAME(vector) s = *hi + v, b = s - *hi;
+    *lo += (*hi - (s - b)) + (v - b);
+    *hi = s;
+}
+
+/* The sum of n neighbours. */
+static inline struct NAME(total) NAME(run)(const real *x, size_t n)
+{
+    struct NAME(total) sum = {0, 0};
+    size_t i = 0;
+    if (n >= LANES) {
+        NAME(vector) hi = {0}, lo = {0}, a, b, c, d;
+        for (; i + 32 * LANES <= n; i += 32 * LANES) {
+            a = LOAD(x + i), b = LOAD(x + i + LANES), c = LOAD(x + i + 2 * LANES), d = LOAD(x + i + 3 * LANES);
+            for (size_t k = 4 * LANES; k < 32 * LANES; k += 4 * LANES) {
+                a += LOAD(x + i + k), b += LOAD(x + i + k + LANES);
+                c += LOAD(x + i + k + 2 * LANES), d += LOAD(x + i + k + 3 * LANES);
+            }
+            NAME(plus_vector)(&hi, &lo, (a + b) + (c + d));
+        }
+        a = b = hi - hi;
+        for (; i + 2 * LANES <= n; i += 2 * LANES)
+            a += LOAD(x + i), b += LOAD(x + i + LANES);
+        if (i + LANES <= n) {
+            a += LOAD(x + i);
+            i += LANES;
+        }
+        NAME(plus_vector)(&hi, &lo, a + b);
+        real his[LANES], los[LANES];
+        STORE(his, hi);
+        STORE(los, lo);
+        for (size_t half = LANES / 2; half > 0; half /= 2)
+            for (size_t l = 0; l < half; l++)
+                his[l] += his[l + half], los[l] += los[l + half];
+        sum = (struct NAME(total)){his[0], los[0]};
+    }
+    for (; i < n; i++)
+        sum = NAME(plus)(sum, x[i]);
+    return sum;
+}
+
+/* The sums of `width` columns over n rows that begin `stride` apart. */
+static void NAME(columns)(const real *restrict x, size_t n, size_t stride, size_t width, real *restrict hi, real *restrict lo)
+{
+    memset(hi, 0, width * sizeof(real));
+    memset(lo, 0, width * sizeof(real));
+    for (; n >= 8; n -= 8, x += 8 * stride) {
+        const real *a = x, *b = a + stride, *c = b + stride, *d = c + stride, *e = d + stride, *f = e + stride, *g = f + stride,
+                   *h = g + stride;
+        for (size_t j = 0; j < width; j++) {
+            const real v = ((a[j] + b[j]) + (c[j] + d[j])) + ((e[j] + f[j]) + (g[j] + h[j]));
+            const struct NAME(total) t = NAME(plus)((struct NAME(total)){hi[j], lo[j]}, v);
+            hi[j] = t.hi, lo[j] = t.lo;
+        }
+    }
+    for (; n > 0; n--, x += stride)
+        for (size_t j = 0; j < width; j++) {
+            const struct NAME(total) t = NAME(plus)((struct NAME(total)){hi[j], lo[j]}, x[j]);
+            hi[j] = t.hi, lo[j] = t.lo;
+        }
+}
+
+/* hi + lo: the sum of each of `width` columns over n rows that begin `stride` apart. */
+static void NAME(sums)(const real *x, size_t n, size_t stride, size_t width, real *hi, real *lo)
+{
+    if (stride == 1) {
+        const struct NAME(total) t = NAME(run)(x, n);
+        *hi = t.hi, *lo = t.lo;
+    } else if (stride != width || width > NARROW / 2) {
+        NAME(columns)(x, n, stride, width, hi, lo);
+    } else {
+        real his[NARROW], los[NARROW];
+        const size_t together = NARROW / width, wide = together * width;
+        NAME(columns)(x, n / together, wide, wide, his, los);
+        NAME(columns)(x + n / together * wide, n % together, width, width, hi, lo);
+        for (size_t k = 0; k < wide; k++) {
+            const size_t j = k % width;
+            const struct NAME(total) t = NAME(plus)((struct NAME(total)){hi[j], lo[j]}, his[k]);
+            hi[j] = t.hi, lo[j] = t.lo + los[k];
+        }
+    }
+}
+
+/* The largest (or smallest) of n > 0 neighbours, or of each column. Neighbours go through LANES_OF_EXTREMES comparisons that pass
+ * over NaN, which are one instruction each; whether there is one is found out beside. */
+#define LANES_OF_EXTREMES 64
+
+static inline bool NAME(beats)(real a, real b, bool largest) { return largest ? a > b : a < b; }
+
+static inline void NAME(extremes)(const real *restrict x, size_t n, size_t stride, size_t width, real *restrict best, bool largest)
+{
+    if (stride > 1) {
+        memcpy(best, x, width * sizeof(real));
+        for (size_t i = 1; i < n; i++)
+            for (size_t j = 0; j < width; j++) {
+                const real v = x[i * stride + j];
+                best[j] = NAME(beats)(v, best[j], largest) | (v != v) ? v : best[j];
+            }
+        return;
+    }
+    real lanes[LANES_OF_EXTREMES], out = x[0];
+    NAME(integer) nan[LANES_OF_EXTREMES] = {0}, any = 0;
+    size_t i = 0;
+    if (n >= LANES_OF_EXTREMES) {
+        memcpy(lanes, x, sizeof(lanes));
+        for (; i + LANES_OF_EXTREMES <= n; i += LANES_OF_EXTREMES)
+            for (size_t l = 0; l < LANES_OF_EXTREMES; l++) {
+                const real v = x[i + l];
+                lanes[l] = NAME(beats)(v, lanes[l], largest) ? v : lanes[l];
+                nan[l] |= v != v;
+            }
+        for (size_t half = LANES_OF_EXTREMES / 2; half > 0; half /= 2)
+            for (size_t l = 0; l < half; l++) {
+                lanes[l] = NAME(beats)(lanes[l + half], lanes[l], largest) ? lanes[l + half] : lanes[l];
+                nan[l] |= nan[l + half];
+            }
+        out = lanes[0], any = nan[0];
+    }
+    for (; i < n; i++) {
+        out = NAME(beats)(x[i], out, largest) ? x[i] : out;
+        any |= x[i] != x[i];
+    }
+    *best = any ? (real)NAN : out;
+}
+
+static void NAME(largest)(const real *x, size_t n, size_t stride, size_t width, real *best, real *unused)
+{
+    (void)unused;
+    NAME(extremes)(x, n, stride, width, best, true);
+}
+
+static void NAME(smallest)(const real *x, size_t n, size_t stride, size_t width, real *best, real *unused)
+{
+    (void)unused;
+    NAME(extremes)(x, n, stride, width, best, false);
+}
+
+/* ---- all blocks of the outer dimension, all columns, all pieces ---- */
+struct NAME(reduction) {
+    void (*reduce)(const real *x, size_t n, size_t stride, size_t width, real *hi, real *lo);
+    const real *x;
+    real *out;
+    size_t n, inner, chunks, pieces, rows; /* chunks of WIDTH columns; pieces of so many rows */
+    real *hi, *lo;                         /* the results of pieces */
+    real divisor;                          /* of sums; 0: it is not a sum */
+};
+
+static void NAME(store)(const struct NAME(reduction) *r, real *out, const real *hi, const real *lo, size_t width)
+{
+    for (size_t j = 0; j < width; j++)
+        out[j] = r->divisor == 0 ? hi[j] : NAME(rounded)((struct NAME(total)){hi[j], lo[j]}) / r->divisor;
+}
+
+static void NAME(reduction_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(reduction) *r = task;
+    real hi[WIDTH], lo[WIDTH];
+    size_t piece = begin % r->pieces, chunk = begin / r->pieces % r->chunks, o = begin / r->pieces / r->chunks;
+    for (size_t u = begin; u < end; u++) {
+        const size_t row = piece * r->rows, column = chunk * WIDTH, width = smaller(WIDTH, r->inner - column);
+        const real *x = r->x + (o * r->n + row) * r->inner + column;
+        if (r->pieces > 1) {
+            r->reduce(x, smaller(r->rows, r->n - row), r->inner, width, r->hi + piece * width, r->lo + piece * width);
+        } else {
+            r->reduce(x, r->n, r->inner, width, hi, lo);
+            NAME(store)(r, r->out + o * r->inner + column, hi, lo, width);
+        }
+        if (++piece == r->pieces && (piece = 0, ++chunk == r->chunks))
+            chunk = 0, o++;
+    }
+}
+
+static void NAME(reduce)(struct NAME(reduction) r, size_t outer)
+{
+    real hi[4 * WIDTH], lo[4 * WIDTH];
+    r.hi = hi, r.lo = lo;
+    r.chunks = (r.inner + WIDTH - 1) / WIDTH;
+    r.pieces = 1, r.rows = r.n;
+    if (outer * r.chunks == 1 && r.n * r.inner >= 2 * PIECE) {
+        r.rows = larger(PIECE / r.inner, r.n / (4 * WIDTH / larger(r.inner, 64)) + 1);
+        r.pieces = (r.n + r.rows - 1) / r.rows;
+    }
+    const size_t work = larger(r.rows, 1) * smaller(r.inner, WIDTH);
+    parallel_for(outer * r.chunks * r.pieces, larger(PIECE / larger(work, 1), 1), NAME(reduction_body), &r);
+    if (r.pieces == 1)
+        return;
+    if (r.divisor == 0) {
+        r.reduce(hi, r.pieces, r.inner, r.inner, r.out, NULL);
+        return;
+    }
+    for (size_t k = r.inner; k < r.pieces * r.inner; k++) {
+        const size_t j = k % r.inner;
+        const struct NAME(total) t = NAME(plus)((struct NAME(total)){hi[j], lo[j]}, hi[k]);
+        hi[j] = t.hi, lo[j] = t.lo + lo[k];
+    }
+    NAME(store)(&r, r.out, hi, lo, r.inner);
+}
+
+/* Divided by `divisor`: 1 for a sum, n for a mean. */
+KERNEL(sum)(size_t outer, size_t n, size_t inner, real divisor, ARRAY(const real, x, outer * n * inner),
+            ARRAY(real, out, outer * inner))
+{
+    NAME(reduce)((struct NAME(reduction)){.reduce = NAME(sums), .x = x, .out = out, .n = n, .inner = inner, .divisor = divisor},
+                 outer);
+}
+
+/* n > 0 */
+KERNEL(amax)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * inner))
+{
+    NAME(reduce)((struct NAME(reduction)){.reduce = NAME(largest), .x = x, .out = out, .n = n, .inner = inner}, outer);
+}
+
+KERNEL(amin)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * inner))
+{
+    NAME(reduce)((struct NAME(reduction)){.reduce = NAME(smallest), .x = x, .out = out, .n = n, .inner = inner}, outer);
+}

@@ -1,1 +1,129 @@
-/* softmax.c */
+/* softmax.c - softmax and its logarithm over any one dimension, forward and backward.
+ *
+ * The array is outer x n x inner and the dimension is the middle one:
+ *
+ *     softmax      e = exp(x - max x), out = e / sum e          dx = out * (g - sum g * out)
+ *     log_softmax  out = (x - max x) - log sum e                dx = g - exp(out) * sum g
+ *
+ * Subtracting the largest element changes nothing in exact arithmetic and keeps exp from overflowing (Goodfellow et al., Deep
+ * Learning, section 4.1). A block is one row of n neighbours, or COLUMNS columns of n rows if inner > 1: it goes through
+ * the L1 or L2 cache a few times, so that main memory is read and written once. */
+#define COLUMNS 128
+#define EXPENSIVE ((size_t)1 << 13) /* elements that are worth a thread, where each takes an exp */
+
+/* `statement` for every element, `at`, of column `j` of the block. */
+#define EACH(statement)                                                                                                          \
+    if (stride == 1)                                                                                                             \
+        for (size_t at = 0, j = 0; at < n; at++) {                                                                               \
+            (void)j;                                                                                                             \
+            statement;                                                                                                           \
+        }                                                                                                                        \
+    else                                                                                                                         \
+        for (size_t i = 0; i < n; i++)                                                                                           \
+            for (size_t j = 0, at = i * stride; j < width; j++, at++)                                                            \
+                statement;
+
+typedef void NAME(block)(const real *restrict a, const real *restrict b, size_t n, size_t stride, size_t width,
+                         real *restrict result);
+
+static inline void NAME(block_sums)(const real *x, size_t n, size_t stride, size_t width, real *total)
+{
+    real lo[COLUMNS];
+    NAME(sums)(x, n, stride, width, total, lo);
+    for (size_t j = 0; j < width; j++)
+        total[j] = NAME(rounded)((struct NAME(total)){total[j], lo[j]});
+}
+
+static void NAME(softmax_block)(const real *restrict x, const real *restrict unused, size_t n, size_t stride, size_t width,
+                                real *restrict out)
+{
+    (void)unused;
+    real top[COLUMNS], total[COLUMNS];
+    NAME(largest)(x, n, stride, width, top, NULL);
+    EACH(out[at] = FN(exp)(x[at] - top[j]))
+    NAME(block_sums)(out, n, stride, width, total);
+    for (size_t j = 0; j < width; j++)
+        total[j] = 1 / total[j]; /* the sum is at least 1 */
+    EACH(out[at] *= total[j])
+}
+
+static void NAME(softmax_vjp_block)(const real *restrict g, const real *restrict out, size_t n, size_t stride, size_t width,
+                                    real *restrict dx)
+{
+    real total[COLUMNS];
+    EACH(dx[at] = g[at] * out[at])
+    NAME(block_sums)(dx, n, stride, width, total);
+    EACH(dx[at] = out[at] * (g[at] - total[j]))
+}
+
+static void NAME(log_softmax_block)(const real *restrict x, const real *restrict unused, size_t n, size_t stride, size_t width,
+                                    real *restrict out)
+{
+    (void)unused;
+    real top[COLUMNS], total[COLUMNS];
+    NAME(largest)(x, n, stride, width, top, NULL);
+    EACH(out[at] = FN(exp)(x[at] - top[j]))
+    NAME(block_sums)(out, n, stride, width, total);
+    for (size_t j = 0; j < width; j++)
+        total[j] = FN(log)(total[j]);
+    EACH(out[at] = (x[at] - top[j]) - total[j])
+}
+
+static void NAME(log_softmax_vjp_block)(const real *restrict g, const real *restrict out, size_t n, size_t stride, size_t width,
+                                        real *restrict dx)
+{
+    real total[COLUMNS];
+    NAME(block_sums)(g, n, stride, width, total);
+    EACH(dx[at] = g[at] - FN(exp)(out[at]) * total[j])
+}
+
+/* ---- all blocks ---- */
+struct NAME(blocks) {
+    NAME(block) * block;
+    const real *a, *b;
+    real *result;
+    size_t n, inner, chunks;
+};
+
+static void NAME(blocks_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(blocks) *t = task;
+    size_t o = begin / t->chunks, chunk = begin % t->chunks;
+    for (size_t u = begin; u < end; u++) {
+        const size_t first = o * t->n * t->inner + chunk * COLUMNS;
+        t->block(t->a + first, t->b + first, t->n, t->inner, smaller(COLUMNS, t->inner - chunk * COLUMNS), t->result + first);
+        if (++chunk == t->chunks)
+            chunk = 0, o++;
+    }
+}
+
+static void NAME(over_blocks)(NAME(block) * block, size_t outer, size_t n, size_t inner, const real *a, const real *b, real *result)
+{
+    const size_t chunks = (inner + COLUMNS - 1) / COLUMNS, work = n * smaller(inner, COLUMNS);
+    const struct NAME(blocks) task = {block, a, b, result, n, inner, chunks};
+    if (work > 0)
+        parallel_for(outer * chunks, larger(EXPENSIVE / work, 1), NAME(blocks_body), &task);
+}
+
+KERNEL(softmax)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * n * inner))
+{
+    NAME(over_blocks)(NAME(softmax_block), outer, n, inner, x, x, out);
+}
+
+KERNEL(softmax_vjp0)(size_t outer, size_t n, size_t inner, ARRAY(const real, g, outer * n * inner),
+                     ARRAY(const real, out, outer * n * inner), ARRAY(real, dx, outer * n * inner))
+{
+    NAME(over_blocks)(NAME(softmax_vjp_block), outer, n, inner, g, out, dx);
+}
+
+KERNEL(log_softmax)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
+                    ARRAY(real, out, outer * n * inner))
+{
+    NAME(over_blocks)(NAME(log_softmax_block), outer, n, inner, x, x, out);
+}
+
+KERNEL(log_softmax_vjp0)(size_t outer, size_t n, size_t inner, ARRAY(const real, g, outer * n * inner),
+                         ARRAY(const real, out, outer * n * inner), ARRAY(real, dx, outer * n * inner))
+{
+    NAME(over_blocks)(NAME(log_softmax_vjp_block), outer, n, inner, g, out, dx);
+}

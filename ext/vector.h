@@ -16,8 +16,55 @@ typedef float vector_f32, unaligned_f32;
 typedef double vector_f64, unaligned_f64;
 #endif
 
+/* For code in which registers are counted: loops that must become straight code, functions that must be part of their caller. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 32")
+#else
+#define UNROLL
+#endif
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#define PREFETCH(p) __builtin_prefetch(p)
+#else
+#define INLINE static inline
+#define PREFETCH(p) ((void)(p))
+#endif
+
 #define LANES (sizeof(NAME(vector)) / sizeof(real))
-#define LOAD(p) (*(const NAME(unaligned) *)(p))
+#define LOAD(p) ((NAME(vector)) * (const NAME(unaligned) *)(p))
 #define STORE(p, v) (*(NAME(unaligned) *)(p) = (v))
+
+/* The first halves of two vectors, one element of each in turn, and the second halves: what a transpose is made of. */
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector)
+#define INTERLEAVES
+#define LOW_2(a, b) __builtin_shufflevector(a, b, 0, 2)
+#define HIGH_2(a, b) __builtin_shufflevector(a, b, 1, 3)
+#define LOW_4(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define HIGH_4(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#define LOW_8(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define HIGH_8(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#define LOW_16(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define HIGH_16(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#if VECTOR_BYTES == 64
+#define INTERLEAVE_LOW_f32 LOW_16
+#define INTERLEAVE_HIGH_f32 HIGH_16
+#define INTERLEAVE_LOW_f64 LOW_8
+#define INTERLEAVE_HIGH_f64 HIGH_8
+#elif VECTOR_BYTES == 32
+#define INTERLEAVE_LOW_f32 LOW_8
+#define INTERLEAVE_HIGH_f32 HIGH_8
+#define INTERLEAVE_LOW_f64 LOW_4
+#define INTERLEAVE_HIGH_f64 HIGH_4
+#else
+#define INTERLEAVE_LOW_f32 LOW_4
+#define INTERLEAVE_HIGH_f32 HIGH_4
+#define INTERLEAVE_LOW_f64 LOW_2
+#define INTERLEAVE_HIGH_f64 HIGH_2
+#endif
+#endif
+#endif
 
 #endif

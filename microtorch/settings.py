@@ -4,12 +4,12 @@ A setting without effect here says so in its docstring; it is accepted so that a
 """
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 
 from . import backends, dtypes
+from .backends import core
 from .device import device
 from .errors import describe, message
 from .tensor import Tensor
@@ -20,7 +20,6 @@ __all__ = [
     "set_default_tensor_type", "set_float32_matmul_precision", "set_num_threads", "typename", "use_deterministic_algorithms",
 ]  # fmt: skip
 
-_threads: int | None = None
 _precision = "highest"
 
 
@@ -81,18 +80,23 @@ def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
 
 
 def set_num_threads(n: int) -> None:
-    """Accepted and remembered. How many threads numpy's matrix products use is set by OMP_NUM_THREADS before the start."""
-    global _threads
+    """Let the C core's long loops run on up to ``n`` threads, the calling one included; results do not depend on ``n``.
+
+    At the start it is MICROTORCH_NUM_THREADS, or OMP_NUM_THREADS, or the number of CPUs this process may use. What numpy does
+    itself (products of matrices without the C core) has threads of its own, which OMP_NUM_THREADS sets before the start.
+
+    Raises RuntimeError unless ``n`` is a positive int.
+    """
     if isinstance(n, bool) or not isinstance(n, int):
-        raise TypeError(f"set_num_threads expects an int, but got {type(n).__name__}")
+        raise RuntimeError(f"set_num_threads expects an int, but got {type(n).__name__}")
     if n <= 0:
         raise RuntimeError("set_num_threads expects a positive integer")
-    _threads = n
+    core.set_num_threads(min(n, 2**31 - 1))
 
 
 def get_num_threads() -> int:
-    """What set_num_threads was given, else the number of processors."""
-    return _threads or os.cpu_count() or 1
+    """On how many threads long loops run: what set_num_threads was given (at most 256), or fewer where there are no more."""
+    return core.get_num_threads()
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:

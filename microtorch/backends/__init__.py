@@ -12,11 +12,11 @@ from typing import Any
 from ..device import device
 from ..dtypes import F32, F64
 from ..errors import DeviceError, message, unknown
-from .reference import LARGE, KernelTable, Reference, definitions
+from .reference import LARGE, KernelTable, Reference, defines, definitions
 
 transfer: Any = None  # set by ops: move a Tensor to another backend object
 
-__all__ = ["LARGE", "KernelTable", "Reference", "available", "cpu", "definitions", "use"]
+__all__ = ["LARGE", "KernelTable", "Reference", "available", "cpu", "defines", "definitions", "use"]
 
 # The CPU's backend objects; `use` changes their class, so every tensor follows
 cpu = Reference.rest = Reference()

@@ -47,6 +47,12 @@ def definition(name: str) -> Callable[..., Any]:
     return forward
 
 
+def defines(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator: ``forward(F, ...)`` is the definition of the kernel of its name, which is no op (an optimizer's step)."""
+    definitions[forward.__name__] = forward
+    return forward
+
+
 def nonzero_divisor(op: str, y: Any) -> Any:
     """``y``; raises RuntimeError if it is integer and has a 0, where numpy would answer 0."""
     if y.dtype.kind in "iu" and not y.all():

@@ -141,7 +141,8 @@ class Op:
 class VjpTable(KernelTable):
     """Backend -> the op's vjps on its arrays: the backend's own kernel ``<op>_vjp<i>`` where it has one, else the declared one.
 
-    Such a kernel takes what the vjp takes, without F, and must agree with it (the registry test compares them).
+    Such a kernel takes what the vjp takes, without F, and must agree with it (the registry test compares them). It answers
+    None where it declines (a layout, a dtype, a shape that it is not made for).
     """
 
     def __init__(self, op: Op):
@@ -150,13 +151,17 @@ class VjpTable(KernelTable):
 
     def __missing__(self, backend: Any) -> Any:
         op = self.op
-        fused = [v and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
-        self[backend] = tuple([_without_F(k) if k else f for k, f in zip(fused, op.derivatives, strict=True)])
+        kernels = [v and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
+        self[backend] = tuple([_first(k, f) if k else f for k, f in zip(kernels, op.derivatives, strict=True)])
         return self[backend]
 
 
-def _without_F(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda F, *arguments, **attrs: kernel(*arguments, **attrs)
+def _first(kernel: Callable[..., Any], declared: Callable[..., Any]) -> Callable[..., Any]:
+    def vjp(F: Any, *arguments: Any, **attrs: Any) -> Any:
+        d = kernel(*arguments, **attrs)
+        return declared(F, *arguments, **attrs) if d is None else d
+
+    return vjp
 
 
 class Formula(NamedTuple):

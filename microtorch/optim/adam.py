@@ -16,75 +16,62 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import enable_grad
-from ..ops import constant
-from .optimizer import Optimizer
+from ..backends import defines
+from .optimizer import Optimizer, arrays, ascent, check, gradients, not_differentiable, run, states
 
 
-def check(**limits: Any) -> None:
-    """ValueError as PyTorch raises it for a setting that is negative."""
-    words = {"lr": "learning rate", "eps": "epsilon value"}
-    for name, value in limits.items():
-        if not value >= 0.0:
-            raise ValueError(f"Invalid {words.get(name, f'{name} value')}: {value}")
-
-
-def not_differentiable(optimizer: str, differentiable: bool) -> None:
-    if differentiable:
-        raise NotImplementedError(
-            f"{optimizer}(differentiable=True) is not available in microtorch: write the step with tensor operations"
-        )
-
-
-def state_of(optimizer: Optimizer, p: Any, *names: str, value: float = 0.0) -> dict[str, Any]:
-    """What a step remembers of `p`, made on first use: arrays of its shape under `names`, and the count "step"."""
-    state = optimizer.state[p]
-    if not state:
-        state["step"] = constant(np.zeros((), np.float32))
-    for name in names:
-        if name not in state:  # also where a setting such as amsgrad is switched on later
-            state[name] = constant(np.full_like(p.array, value), p.node.dev)
-    return state
-
-
-def run(optimizer: Optimizer, closure: Callable[[], Any] | None, step: Callable[..., None]) -> Any:
-    """Call `step(p, gradient, group)`, on raw arrays, for every parameter that has a gradient; returns closure()."""
-    loss = None
-    if closure is not None:
-        with enable_grad():
-            loss = closure()
-    for group in optimizer.param_groups:
-        decay = 0 if group.get("decoupled_weight_decay") else group["weight_decay"]
-        for p in group["params"]:
-            if p.grad is None:
-                continue
-            g = p.grad.array
-            if group["maximize"]:
-                g = -g
-            if decay:
-                g = g + decay * p.array
-            step(p, g, group)
-            p._written(type(optimizer).__name__)
-    return loss
+@defines
+def adam_step(
+    F: Any,
+    params: tuple[Any, ...],
+    grads: tuple[Any, ...],
+    exp_avgs: tuple[Any, ...],
+    exp_avg_sqs: tuple[Any, ...],
+    max_exp_avg_sqs: tuple[Any, ...],
+    steps: tuple[Any, ...],
+    *,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    amsgrad: bool,
+    maximize: bool,
+) -> None:
+    """One step of all `params`, in place. `steps` count them, each a 0-d float32 array of numpy's; `max_exp_avg_sqs` are
+    empty without `amsgrad`; `decoupled` is AdamW."""
+    for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+        steps[i][...] += 1
+        t = float(steps[i])
+        g = ascent(p, g, 0 if decoupled else weight_decay, maximize)
+        if decoupled and weight_decay:
+            p *= 1 - lr * weight_decay
+        m, v = exp_avgs[i], exp_avg_sqs[i]
+        lerp(m, g, 1 - beta1)
+        decay_square(v, g, beta2)
+        if amsgrad:
+            v = np.maximum(max_exp_avg_sqs[i], v, out=max_exp_avg_sqs[i])
+        denominator = np.sqrt(v)
+        denominator /= (1 - beta2**t) ** 0.5
+        denominator += eps
+        change = -(lr / (1 - beta1**t)) * m
+        change /= denominator
+        p += change
 
 
 def lerp(m: Any, g: Any, weight: float) -> None:
     """m + weight * (g - m), in place, from the nearer end as in PyTorch."""
-    d = g - m
     if weight < 0.5:
-        d *= weight
-        m += d
+        m += weight * (g - m)
     else:
-        d *= 1 - weight
-        np.subtract(g, d, out=m)
+        m[...] = g - (1 - weight) * (g - m)
 
 
 def decay_square(v: Any, g: Any, beta: float) -> None:
     """beta * v + (1 - beta) * g², in place."""
     v *= beta
-    square = (1 - beta) * g
-    square *= g
-    v += square
+    v += (1 - beta) * g * g
 
 
 class Adam(Optimizer):
@@ -134,25 +121,15 @@ class Adam(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return run(self, closure, self._step)
 
-    def _step(self, p: Any, g: Any, group: dict[str, Any]) -> None:
+    def _step(self, dev: Any, params: list[Any], group: dict[str, Any]) -> None:
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]
-        state = state_of(self, p, *names)
-        state["step"].array += 1
-        m, v = state["exp_avg"].array, state["exp_avg_sq"].array
-        t, lr, (beta1, beta2) = float(state["step"].array), float(group["lr"]), group["betas"]
-        if group["decoupled_weight_decay"] and group["weight_decay"]:
-            p.array *= 1 - lr * group["weight_decay"]
-        lerp(m, g, 1 - beta1)
-        decay_square(v, g, beta2)
-        if group["amsgrad"]:
-            largest = state["max_exp_avg_sq"].array
-            v = np.maximum(largest, v, out=largest)
-        denominator = np.sqrt(v)
-        denominator /= (1 - beta2**t) ** 0.5
-        denominator += group["eps"]
-        change = -(lr / (1 - beta1**t)) * m
-        change /= denominator
-        p.array[...] += change
+        m, v, *largest, steps = states(self, params, *names)
+        beta1, beta2 = group["betas"]
+        dev.adam_step(
+            arrays(params), gradients(params), m, v, largest[0] if largest else (), steps, lr=float(group["lr"]),
+            beta1=float(beta1), beta2=float(beta2), eps=group["eps"], weight_decay=group["weight_decay"],
+            decoupled=group["decoupled_weight_decay"], amsgrad=group["amsgrad"], maximize=group["maximize"],
+        )  # fmt: skip
 
 
 class AdamW(Adam):

@@ -15,8 +15,63 @@ from typing import Any
 
 import numpy as np
 
-from .adam import check, decay_square, lerp, not_differentiable, run, state_of
-from .optimizer import Optimizer
+from ..backends import defines
+from .adam import decay_square, lerp
+from .optimizer import Optimizer, arrays, ascent, check, gradients, not_differentiable, run, states
+
+
+@defines
+def adagrad_step(
+    F: Any, params: tuple[Any, ...], grads: tuple[Any, ...], sums: tuple[Any, ...], steps: tuple[Any, ...], *,
+    lr: float, lr_decay: float, weight_decay: float, eps: float, maximize: bool,
+) -> None:  # fmt: skip
+    """One step of all `params`, in place; `steps` count them."""
+    for p, g, s, step in zip(params, grads, sums, steps, strict=True):
+        step[...] += 1
+        g = ascent(p, g, weight_decay, maximize)
+        s += g * g
+        rate = lr / (1 + (float(step) - 1) * lr_decay)
+        p += -rate * g / (np.sqrt(s) + eps)
+
+
+@defines
+def rmsprop_step(
+    F: Any, params: tuple[Any, ...], grads: tuple[Any, ...], square_avgs: tuple[Any, ...], grad_avgs: tuple[Any, ...],
+    momentum_buffers: tuple[Any, ...], steps: tuple[Any, ...], *,
+    lr: float, alpha: float, eps: float, weight_decay: float, momentum: float, centered: bool, maximize: bool,
+) -> None:  # fmt: skip
+    """One step of all `params`, in place. `grad_avgs` are empty unless `centered`, `momentum_buffers` without momentum."""
+    for i, (p, g, s) in enumerate(zip(params, grads, square_avgs, strict=True)):
+        steps[i][...] += 1
+        g = ascent(p, g, weight_decay, maximize)
+        decay_square(s, g, alpha)
+        if centered:
+            mean = grad_avgs[i]
+            lerp(mean, g, 1 - alpha)
+            s = s - mean * mean
+        root = np.sqrt(s) + eps
+        if momentum > 0:
+            buffer = momentum_buffers[i]
+            buffer *= momentum
+            buffer += g / root
+            p -= lr * buffer
+        else:
+            p += -lr * g / root
+
+
+@defines
+def adadelta_step(
+    F: Any, params: tuple[Any, ...], grads: tuple[Any, ...], square_avgs: tuple[Any, ...], acc_deltas: tuple[Any, ...],
+    steps: tuple[Any, ...], *, lr: float, rho: float, eps: float, weight_decay: float, maximize: bool,
+) -> None:  # fmt: skip
+    """One step of all `params`, in place; `steps` count them."""
+    for p, g, s, a, step in zip(params, grads, square_avgs, acc_deltas, steps, strict=True):
+        step[...] += 1
+        g = ascent(p, g, weight_decay, maximize)
+        decay_square(s, g, rho)
+        d = np.sqrt(a + eps) / np.sqrt(s + eps) * g
+        decay_square(a, d, rho)
+        p -= lr * d
 
 
 class Adagrad(Optimizer):
@@ -53,19 +108,18 @@ class Adagrad(Optimizer):
         super().__init__(params, defaults)
         for group in self.param_groups:  # as in PyTorch, there from the start
             for p in group["params"]:
-                state_of(self, p, "sum", value=group["initial_accumulator_value"])
+                states(self, [p], "sum", value=group["initial_accumulator_value"])
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return run(self, closure, self._step)
 
-    def _step(self, p: Any, g: Any, group: dict[str, Any]) -> None:
-        state = state_of(self, p, "sum", value=group["initial_accumulator_value"])
-        state["step"].array += 1
-        s = state["sum"].array
-        s += g * g
-        rate = float(group["lr"]) / (1 + (float(state["step"].array) - 1) * group["lr_decay"])
-        p.array[...] += -rate * g / (np.sqrt(s) + group["eps"])
+    def _step(self, dev: Any, params: list[Any], group: dict[str, Any]) -> None:
+        sums, steps = states(self, params, "sum", value=group["initial_accumulator_value"])
+        dev.adagrad_step(
+            arrays(params), gradients(params), sums, steps, lr=float(group["lr"]), lr_decay=group["lr_decay"],
+            weight_decay=group["weight_decay"], eps=group["eps"], maximize=group["maximize"],
+        )  # fmt: skip
 
 
 class RMSprop(Optimizer):
@@ -108,28 +162,16 @@ class RMSprop(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return run(self, closure, self._step)
 
-    def _step(self, p: Any, g: Any, group: dict[str, Any]) -> None:
-        names = ["square_avg"]
-        if group["momentum"] > 0:
-            names.append("momentum_buffer")
-        if group["centered"]:
-            names.append("grad_avg")
-        state = state_of(self, p, *names)
-        state["step"].array += 1
-        s, lr = state["square_avg"].array, float(group["lr"])
-        decay_square(s, g, group["alpha"])
-        if group["centered"]:
-            mean = state["grad_avg"].array
-            lerp(mean, g, 1 - group["alpha"])
-            s = s - mean * mean
-        root = np.sqrt(s) + group["eps"]
-        if group["momentum"] > 0:
-            buffer = state["momentum_buffer"].array
-            buffer *= group["momentum"]
-            buffer += g / root
-            p.array[...] -= lr * buffer
-        else:
-            p.array[...] += -lr * g / root
+    def _step(self, dev: Any, params: list[Any], group: dict[str, Any]) -> None:
+        momentum, centered = group["momentum"], group["centered"]
+        squares, steps = states(self, params, "square_avg")
+        buffers = states(self, params, "momentum_buffer")[0] if momentum > 0 else ()
+        means = states(self, params, "grad_avg")[0] if centered else ()
+        dev.rmsprop_step(
+            arrays(params), gradients(params), squares, means, buffers, steps, lr=float(group["lr"]), alpha=group["alpha"],
+            eps=group["eps"], weight_decay=group["weight_decay"], momentum=momentum, centered=centered,
+            maximize=group["maximize"],
+        )  # fmt: skip
 
 
 class Adadelta(Optimizer):
@@ -168,11 +210,9 @@ class Adadelta(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return run(self, closure, self._step)
 
-    def _step(self, p: Any, g: Any, group: dict[str, Any]) -> None:
-        state = state_of(self, p, "square_avg", "acc_delta")
-        state["step"].array += 1
-        s, a, eps = state["square_avg"].array, state["acc_delta"].array, group["eps"]
-        decay_square(s, g, group["rho"])
-        d = np.sqrt(a + eps) / np.sqrt(s + eps) * g
-        decay_square(a, d, group["rho"])
-        p.array[...] -= float(group["lr"]) * d
+    def _step(self, dev: Any, params: list[Any], group: dict[str, Any]) -> None:
+        squares, deltas, steps = states(self, params, "square_avg", "acc_delta")
+        dev.adadelta_step(
+            arrays(params), gradients(params), squares, deltas, steps, lr=float(group["lr"]), rho=group["rho"],
+            eps=group["eps"], weight_decay=group["weight_decay"], maximize=group["maximize"],
+        )  # fmt: skip

@@ -3,6 +3,10 @@
     optimizer.param_groups   [{"params": [p, ...], "lr": 0.1, ...}, ...]   settings may differ per group
     optimizer.state          {p: {"momentum_buffer": ...}}                 what a step remembers per parameter
 
+A step is a kernel of the backend, such as `sgd_step`: one call for all parameters of a group that lie
+on one device and have one dtype, on tuples of raw arrays, in place. Its definition in numpy stands
+beside the optimizer; the C core and other devices have kernels of their own.
+
 In a state dict the parameters are numbered in order of their groups: a saved state fits
 any model whose parameters come in the same order.
 """
@@ -16,6 +20,9 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
+from ..autograd import enable_grad
+from ..creation import full_like, tensor
+from ..dtypes import float32
 from ..tensor import Tensor
 
 
@@ -148,6 +155,84 @@ def _copied(value: Any, param: Tensor) -> Any:
     if isinstance(value, Tensor):
         value = value.detach().clone()
         return value.to(param.device, param.dtype) if value.is_floating_point() else value.to(param.device)
-    if isinstance(value, dict):
-        return {key: _copied(item, param) for key, item in value.items()}
+    if isinstance(value, dict):  # the count of steps stays what it is: float32 on the CPU
+        return {key: deepcopy(item) if key == "step" else _copied(item, param) for key, item in value.items()}
     return deepcopy(value)
+
+
+# ---- what the steps of all optimizers share ------------------------------------------------------------------------
+def run(optimizer: Optimizer, closure: Callable[[], Any] | None, step: Callable[[Any, list[Tensor], dict[str, Any]], None]) -> Any:
+    """Call `step(dev, params, group)` for the parameters of each group that have a gradient; returns closure(), if given.
+
+    `dev` is the backend of all `params`: they share device and dtype.
+    """
+    loss = None
+    if closure is not None:
+        with enable_grad():
+            loss = closure()
+    writer = type(optimizer).__name__
+    for group in optimizer.param_groups:
+        lanes: dict[Any, list[Tensor]] = {}
+        for p in group["params"]:
+            node = p.node
+            if node.grad is not None:
+                if node.dev in lanes:
+                    lanes[node.dev].append(p)
+                else:
+                    lanes[node.dev] = [p]
+        for dev, params in lanes.items():
+            step(dev, params, group)
+            for p in params:
+                p._written(writer)
+    return loss
+
+
+def arrays(params: Iterable[Tensor]) -> tuple[Any, ...]:
+    """The memory of the parameters."""
+    return tuple([p.array for p in params])
+
+
+def gradients(params: Iterable[Tensor]) -> tuple[Any, ...]:
+    """The memory of their gradients."""
+    return tuple([p.node.grad.array for p in params])
+
+
+def states(optimizer: Optimizer, params: Iterable[Tensor], *names: str, value: float = 0.0) -> list[tuple[Any, ...]]:
+    """What a step remembers of the parameters: for each of `names` the arrays, then the counts "step", one per parameter.
+
+    Made on first use: tensors like the parameter, filled with `value`; the count is float32 on the CPU, and the kernel
+    adds 1 to it.
+    """
+    found: list[list[Any]] = [[] for _ in range(len(names) + 1)]
+    for p in params:
+        state = optimizer.state[p]
+        if not state:
+            state["step"] = tensor(0.0, dtype=float32)
+        for name, column in zip(names, found, strict=False):
+            if name not in state:  # also where a setting such as amsgrad is switched on later
+                state[name] = full_like(p, value, device=p.device)
+            column.append(state[name].array)
+        found[-1].append(state["step"].array)
+    return [tuple(column) for column in found]
+
+
+def ascent(p: Any, g: Any, weight_decay: float, maximize: bool) -> Any:
+    """Where the function rises, to step against: the gradient, or its negative with `maximize`, and weight_decay * p."""
+    if maximize:
+        g = -g
+    return g + weight_decay * p if weight_decay else g
+
+
+def check(**limits: Any) -> None:
+    """ValueError as PyTorch raises it for a setting that is negative."""
+    words = {"lr": "learning rate", "eps": "epsilon value"}
+    for name, value in limits.items():
+        if not value >= 0.0:
+            raise ValueError(f"Invalid {words.get(name, f'{name} value')}: {value}")
+
+
+def not_differentiable(optimizer: str, differentiable: bool) -> None:
+    if differentiable:
+        raise NotImplementedError(
+            f"{optimizer}(differentiable=True) is not available in microtorch: write the step with tensor operations"
+        )

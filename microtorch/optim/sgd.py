@@ -12,11 +12,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
+from ..backends import defines
+from ..creation import full_like
+from .optimizer import Optimizer, arrays, ascent, gradients, not_differentiable, run
 
-from ..autograd import enable_grad
-from ..ops import constant
-from .optimizer import Optimizer
+
+@defines
+def sgd_step(
+    F: Any,
+    params: tuple[Any, ...],
+    grads: tuple[Any, ...],
+    buffers: tuple[Any, ...],
+    *,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+) -> None:
+    """One step of all `params`, in place. `buffers` hold v, and are empty without momentum; on the `first` step v is g."""
+    for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+        g = ascent(p, g, weight_decay, maximize)
+        if momentum:
+            v = buffers[i]
+            if first:
+                v[...] = g
+            else:
+                v *= momentum
+                v += g if dampening == 0 else (1 - dampening) * g
+            g = g + momentum * v if nesterov else v
+        p -= lr * g
 
 
 class SGD(Optimizer):
@@ -49,10 +76,7 @@ class SGD(Optimizer):
             raise ValueError(f"Invalid weight_decay value: {weight_decay}")
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        if differentiable:
-            raise NotImplementedError(
-                "SGD(differentiable=True) is not available in microtorch yet: write the step with tensor operations"
-            )
+        not_differentiable("SGD", differentiable)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -68,64 +92,27 @@ class SGD(Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            if group["momentum"] or group["weight_decay"] or group["maximize"]:
-                self._step_group(group)
-            else:
-                _descend(group["params"], float(group["lr"]))
-        return loss
+        return run(self, closure, self._step)
 
-    def _step_group(self, group: dict[str, Any]) -> None:
-        """The whole formula, on raw arrays."""
-        lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
-        fresh = 1 - group["dampening"]
-        nesterov, maximize = group["nesterov"], group["maximize"]
-        for p in group["params"]:
-            if p.grad is None:
-                continue
-            array, g = p.array, p.grad.array
-            if maximize:
-                g = -g
-            if decay:
-                g = g + decay * array
-            if momentum:
-                state = self.state[p]
-                buffer = state.get("momentum_buffer")
-                if buffer is None:
-                    # A copy: g may be the gradient itself, which the next backward adds to.
-                    v = g.copy()
-                    state["momentum_buffer"] = constant(v, p.node.dev)
-                else:
-                    v = buffer.array
-                    v *= momentum
-                    v += g if fresh == 1 else fresh * g
-                    buffer._written("sgd")
-                g = g + momentum * v if nesterov else v
-            array -= lr * g
-            p._written("sgd")
+    def _step(self, dev: Any, params: list[Any], group: dict[str, Any]) -> None:
+        if not group["momentum"]:
+            self._call(dev, params, (), group, False)
+            return
+        runs: dict[bool, list[Any]] = {True: [], False: []}  # v starts as g: is it the parameter's first step?
+        for p in params:
+            state = self.state[p]
+            first = state.get("momentum_buffer") is None
+            if first:
+                state["momentum_buffer"] = full_like(p, 0.0, device=p.device)
+            runs[first].append(p)
+        for first, some in runs.items():
+            if some:
+                self._call(dev, some, tuple([self.state[p]["momentum_buffer"].array for p in some]), group, first)
 
-
-def _descend(params: list[Any], lr: float) -> None:
-    """p -= lr * grad for each parameter. Hot path: the cost of a training step on small models is here.
-
-    numpy multiplies an array by a Python float in 470 ns and by a 0-d array of its own dtype
-    in 240, so lr becomes one such array per dtype; the product's array is then reused for the
-    difference that `out=` writes into the parameter.
-    """
-    rates: dict[Any, Any] = {}
-    multiply, subtract = np.multiply, np.subtract
-    for p in params:
-        grad = p.node.grad  # what the property p.grad returns
-        if grad is None:
-            continue
-        array = p.array
-        dtype = array.dtype
-        rate = rates.get(dtype)
-        if rate is None:
-            rate = rates[dtype] = np.array(lr, dtype)
-        subtract(array, multiply(grad.array, rate), array)
-        p._written("sgd")
+    @staticmethod
+    def _call(dev: Any, params: list[Any], buffers: tuple[Any, ...], group: dict[str, Any], first: bool) -> None:
+        dev.sgd_step(
+            arrays(params), gradients(params), buffers, lr=float(group["lr"]), momentum=group["momentum"],
+            dampening=group["dampening"], weight_decay=group["weight_decay"], nesterov=group["nesterov"],
+            maximize=group["maximize"], first=first,
+        )  # fmt: skip

@@ -8,21 +8,33 @@ the arguments of its op; what C declines (a layout, a dtype) goes to the op's de
 """
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from ...errors import unknown
 from . import library
 from .elementwise import Elementwise, run, smallest
-from .library import announce, is_available, isas, set_num_threads, use_isa
-from .products import matmul_naive
+from .library import Kernels, announce, get_num_threads, is_available, isas, set_num_threads, use_isa
+from .loss import Losses
+from .optimizers import Optimizers
+from .products import Products, matmul_naive
+from .reductions import Reductions
+from .softmax import Softmax
 
-__all__ = ["Core", "announce", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa"]
+__all__ = [
+    "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa",
+]  # fmt: skip
 
 
-class Core(Elementwise):
+class Core(Products, Reductions, Softmax, Losses, Optimizers, Elementwise):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"
+
+    @cached_property
+    def kernels(self) -> Kernels:
+        """The hand-written C kernels for arrays of this lane."""
+        return Kernels(self.dtype)
 
 
 def __getattr__(name: str) -> Any:

@@ -108,12 +108,34 @@ def use_isa(name: str) -> None:
     isa = name
 
 
+def default_num_threads() -> int:
+    """MICROTORCH_NUM_THREADS if it is set, else OMP_NUM_THREADS, else the number of CPUs that this process may use.
+
+    Raises ValueError if MICROTORCH_NUM_THREADS is not a positive integer.
+    """
+    asked = os.environ.get("MICROTORCH_NUM_THREADS", "")
+    if asked and not (asked.isdecimal() and int(asked) > 0):
+        raise ValueError(f"MICROTORCH_NUM_THREADS must be a positive integer, but is '{asked}'")
+    asked = asked or os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # OpenMP has a number for each level
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def set_num_threads(n: int) -> None:
-    """Let long loops run on ``n`` threads. Without the core: no effect."""
+    """Let long loops run on up to ``n`` threads, the calling one included. Without the core: remembered, without effect."""
+    global _num_threads
+    _num_threads = n
     if lib is not None:
         lib.set_threads(n)
 
 
+def get_num_threads() -> int:
+    """On how many threads long loops run: what was set, or fewer where the system gives no more."""
+    return lib.get_threads() if lib is not None else _num_threads
+
+
+set_num_threads(default_num_threads())
 isa = ""  # the one in use
 if lib is not None:
     use_isa(os.environ.get("MICROTORCH_ISA") or isas()[0])

@@ -1,0 +1,180 @@
+"""The kernels' declarations: the lines of C that begin with KERNEL (core.h), and what is made of them.
+
+Reading them gives a `Kernel`. From it come the table of pointers, one member a kernel and type (`table`), and the
+functions that Python calls, which check arrays before C touches them (`prototype`, `wrapper`). Read by build_core.py, which
+loads this file by path.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+from typing import NamedTuple
+
+TYPES = {"f32": ("float", "FLOAT32"), "f64": ("double", "FLOAT64")}
+PASSED_BY_ID = ("ARRAY", "OPTIONAL", "MATRIX", "LIST", "LIST_OF")
+OTHER_TYPES = {"float": "FLOAT32", "int64_t": "INT64", "uint8_t": "UINT8"}
+
+
+class Parameter(NamedTuple):
+    """``kind``: "size", "real" or another C type passed by value, or one of PASSED_BY_ID."""
+
+    kind: str
+    name: str
+    type: str = ""  # of an array's elements, without const
+    written: bool = False
+    size: str = ""  # how many elements (of a list: arrays) ...
+    each: str = ""  # ... and how many elements the i-th array of a list has
+
+
+class Kernel(NamedTuple):
+    name: str
+    parameters: tuple[Parameter, ...]
+    elementwise: bool
+
+
+def split(text: str) -> list[str]:
+    """The parts of ``text`` between its outermost commas."""
+    parts, depth = [""], 0
+    for c in text:
+        depth += (c == "(") - (c == ")")
+        if c == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += c
+    return [" ".join(part.split()) for part in parts]
+
+
+def parameter(text: str) -> Parameter:
+    found = re.fullmatch(rf"({'|'.join(PASSED_BY_ID)})\((.*)\)", text)
+    if not found:
+        kind, _, name = text.rpartition(" ")
+        return Parameter(kind, name)
+    type, name, *sizes = split(found[2])
+    size, each = sizes if found[1] == "LIST_OF" else (", ".join(sizes), "")
+    return Parameter(found[1], name, type.removeprefix("const "), not type.startswith("const "), size, each)
+
+
+def declared(source: str, elementwise: bool = False) -> Iterator[Kernel]:
+    """The kernels declared in a C text."""
+    for found in re.finditer(r"^KERNEL\((\w+)\)\(((?:[^(){}]|\((?:[^()]|\([^()]*\))*\))*)\)", source, re.MULTILINE):
+        yield Kernel(found[1], tuple(parameter(p) for p in split(found[2])), elementwise)
+
+
+def pointers(kernel: Kernel, real: str) -> str:
+    """The C parameters of a kernel for one type."""
+    texts = []
+    for p in kernel.parameters:
+        type = (p.type or p.kind).replace("real", real)
+        const = "" if p.written else "const "
+        if p.kind in ("ARRAY", "OPTIONAL"):
+            texts.append(f"{const}{type} *restrict {p.name}")
+        elif p.kind == "MATRIX":
+            texts.append(f"{const}{type} *restrict {p.name}, const struct strides {p.name}_strides")
+        elif p.kind in ("LIST", "LIST_OF"):
+            texts.append(f"{const}{type} *const *{p.name}" + f", const size_t *sizes_of_{p.name}" * (p.kind == "LIST"))
+        else:
+            texts.append(f"{type} {p.name}")
+    return ", ".join(texts)
+
+
+def table(kernels: list[Kernel]) -> str:
+    """table.h: the struct of pointers, and the initialiser that each instruction set fills it with."""
+    members = [f"    void (*{k.name}_{t})({pointers(k, real)});" for k in kernels for t, (real, _) in TYPES.items()]
+    values = [f".{k.name}_{t} = {k.name}_{t}" for k in kernels for t in TYPES]
+    return "\n".join([
+        "struct kernels {",
+        *members,
+        "};",
+        "extern const struct kernels *kernels, kernels_avx512, kernels_avx2, kernels_baseline;",
+        "#if defined(__x86_64__) && defined(__GNUC__)",
+        "#define SEVERAL_ISAS",
+        "#endif",
+        "#define KERNELS { \\",
+        *(f"    {value}, \\" for value in values),
+        "}",
+        "",
+    ])
+
+
+# ---- the functions that Python calls -----------------------------------------------------------------------------------
+def prototype(kernel: Kernel, suffix: str) -> str:
+    """``int softmax_f32(size_t rows, size_t n, uintptr_t x, uintptr_t out)``: id() of each array, and 0 for None."""
+    parameters = []
+    for p in kernel.parameters:
+        if p.kind in PASSED_BY_ID:
+            parameters.append(f"uintptr_t {p.name}")
+        elif not (kernel.elementwise and p.name == "n"):
+            parameters.append(f"{'double' if p.kind == 'real' else p.kind} {p.name}")
+    return f"int {kernel.name}_{suffix}({', '.join(parameters)})"
+
+
+def memory(p: Parameter, dtype: str) -> str:
+    """Where an array's memory begins, and its bytes."""
+    size = f"layout.sizes[{OTHER_TYPES.get(p.type, dtype)}]"
+    if p.kind == "MATRIX":
+        return f"lowest({p.name}_), extent({p.name}_, {size})"
+    return f"{p.name}_->data, elements({p.name}_) * {size}"
+
+
+def wrapper(kernel: Kernel, suffix: str) -> str:
+    """The function: 1 if the arrays are as declared and the kernel ran, 0 (and nothing done) if not."""
+    real, dtype = TYPES[suffix]
+    lines, arguments, plain, lists = [], [], [], []
+    for p in kernel.parameters:
+        code = OTHER_TYPES.get(p.type, dtype)
+        if p.kind in ("ARRAY", "OPTIONAL"):
+            test = f"!({p.name}_ = array_at({p.name}, {code}, {str(p.written).lower()}))"
+            if not kernel.elementwise:
+                test += f" || elements({p.name}_) != (size_t)({p.size})"
+            elif plain:
+                test += f" || !same_shape({plain[0].name}_, {p.name}_)"
+            lines.append(f"    const struct array *{p.name}_ = NULL;")
+            lines.append(f"    if ({f'{p.name} && ({test})' if p.kind == 'OPTIONAL' else test})\n        return 0;")
+            type = p.type.replace("real", real)
+            data = f"({'' if p.written else 'const '}{type} *){p.name}_->data"
+            arguments.append(f"{p.name} ? {data} : NULL" if p.kind == "OPTIONAL" else data)
+            plain.append(p)
+        elif p.kind == "MATRIX":
+            if p.written:
+                raise ValueError(f"{kernel.name}: {p.name} is written, so it must be an ARRAY")
+            lines.append(f"    struct strides {p.name}_strides;")
+            found = f"matrix_at({p.name}, {code}, (size_t[]){{{p.size}}}, &{p.name}_strides)"
+            lines.append(f"    const struct array *{p.name}_ = {found};")
+            lines.append(f"    if ({p.name}_ == NULL)\n        return 0;")
+            arguments += [f"(const {p.type.replace('real', real)} *){p.name}_->data", f"{p.name}_strides"]
+            plain.append(p)
+        elif p.kind in ("LIST", "LIST_OF"):
+            lists.append((p, code))
+            arguments.append(f"({'' if p.written else 'const '}{p.type.replace('real', real)} *const *){p.name}_")
+            arguments += [f"sizes_of_{p.name}"] * (p.kind == "LIST")
+        else:
+            arguments.append(f"elements({kernel.parameters[-1].name}_)" if kernel.elementwise and p.name == "n" else p.name)
+    for w in plain:
+        for other in plain:
+            if w.written and other is not w and not (other.written and plain.index(other) < plain.index(w)):
+                both = "".join(f"{p.name}_ && " for p in (w, other) if p.kind == "OPTIONAL")
+                lines.append(f"    if ({both}!apart({memory(w, dtype)}, {memory(other, dtype)}))\n        return 0;")
+    call = f"kernels->{kernel.name}_{suffix}({', '.join(arguments)})"
+    if not lists:
+        return "\n".join([f"static {prototype(kernel, suffix)}", "{", *lines, f"    {call};", "    return 1;", "}", ""])
+    count = lists[0][0].size
+    width = f"(sizeof(void *) + sizeof(size_t)) * {len(lists)}"
+    lines.append(f"    char *memory = malloc({count} * {width} + 1);\n    if (memory == NULL)\n        return 0;")
+    for i, (p, _) in enumerate(lists):
+        lines.append(f"    void **{p.name}_ = (void **)memory + {i} * {count};")
+        lines.append(f"    size_t *sizes_of_{p.name} = (size_t *)memory + {len(lists) + i} * {count};")
+    found = [f"list_at({p.name}, {count}, {code}, {str(p.written).lower()}, {p.name}_, sizes_of_{p.name})" for p, code in lists]
+    checks = [f"sizes_of_{p.name}[i] == (size_t)({p.each})" for p, _ in lists if p.kind == "LIST_OF"]
+    bytes = {p: f"{p.name}_[i], sizes_of_{p.name}[i] * layout.sizes[{code}]" for p, code in lists}
+    checks += [f"apart({bytes[p]}, {bytes[q]})" for p, q in combinations(bytes, 2) if p.written or q.written]
+    also = " &&\n                "
+    lines += [f"    int ready = {also.join(found)};", f"    for (size_t i = 0; ready && i < {count}; i++)"]
+    lines += [f"        ready = {also.join(checks) or '1'};", f"    if (ready)\n        {call};"]
+    lines += ["    free(memory);", "    return ready;"]
+    return "\n".join([f"static {prototype(kernel, suffix)}", "{", *lines, "}", ""])
+
+
+def functions(kernels: list[Kernel]) -> tuple[str, str]:
+    """The prototypes of all functions, for cffi, and their definitions."""
+    each = [(kernel, suffix) for kernel in kernels for suffix in TYPES]
+    return "\n".join(f"{prototype(*k)};" for k in each), "\n".join(wrapper(*k) for k in each)
