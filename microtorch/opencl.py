@@ -15,8 +15,8 @@ from .ops import constant
 
 __all__ = [
     "OutOfMemoryError", "current_device", "device_count", "empty_cache", "get_device_name", "get_device_properties",
-    "get_rng_state", "initial_seed", "is_available", "is_initialized", "manual_seed", "manual_seed_all", "memory_allocated", "memory_reserved",
-    "set_rng_state", "synchronize",
+    "get_rng_state", "initial_seed", "is_available", "is_initialized", "manual_seed", "manual_seed_all", "memory_allocated",
+    "memory_reserved", "set_rng_state", "synchronize",
 ]  # fmt: skip
 
 OutOfMemoryError = errors.OutOfMemoryError

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import DeviceError, MissingKernel, message
 from .. import reference
-from . import elementwise, windows
+from . import elementwise, layers, windows
 from . import reduce as reductions
 from .array import Array, OnDevice
 from .elementwise import F32, F64, empty, upload
@@ -179,6 +179,54 @@ class OpenCL:
             self.add(out, b, out=out)
         return out
 
+    # ---- layers and losses in one kernel ------------------------------------------------------------------------------
+    def softmax(self, x: Array, dim: int) -> Array:
+        return layers.along("softmax", (x,), dim) if fused(x) else self._declared("softmax")(x, dim=dim)
+
+    def log_softmax(self, x: Array, dim: int) -> Array:
+        return layers.along("log_softmax", (x,), dim) if fused(x) else self._declared("log_softmax")(x, dim=dim)
+
+    def softmax_vjp0(self, g: Array, out: Array, x: Any, dim: int) -> Array:
+        return layers.along("softmax_vjp0", (g, out), dim) if fused(g, out) else out * (g - self.sum(g * out, (dim,), True))
+
+    def log_softmax_vjp0(self, g: Array, out: Array, x: Any, dim: int) -> Array:
+        if fused(g, out):
+            return layers.along("log_softmax_vjp0", (g, out), dim)
+        return g - self.exp(out) * self.sum(g, (dim,), True)
+
+    def layer_norm(self, x: Array, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Array:
+        if not fused(x):
+            return self._declared("layer_norm")(x, *(v for v in (w, b) if v is not None), ndim=ndim, eps=eps)
+        return layers.layer_norm(x, w, b, int(np.prod(x.shape[x.ndim - ndim :])), eps)
+
+    def layer_norm_vjp0(self, g: Array, out: Any, x: Array, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Array:
+        return layers.layer_norm(x, w, None, int(np.prod(x.shape[x.ndim - ndim :])), eps, g)
+
+    def nll_loss(self, x: Array, t: Array, w: Any = None, *, reduction: str, ignore_index: int) -> Array:
+        terms, weights, bad = layers.nll_terms(x, t, w, ignore_index)
+        if bad.item():
+            raise IndexError("class out of range")
+        if reduction == "none":
+            return terms
+        total = self.sum(terms, None, False)
+        return total if reduction == "sum" else self.div(total, self.sum(weights, None, False))
+
+    def nll_loss_vjp0(self, g: Array, out: Any, x: Any, t: Array, w: Any = None, *, reduction: str, ignore_index: int) -> Array:
+        total = None
+        if reduction == "mean":
+            counted = self.ne(t, ignore_index)
+            total = self.sum(counted, None, False).astype(g.dtype) if w is None else self.sum(
+                self.where(counted, w[self.where(counted, t, 0)], 0.0), None, False
+            )
+        return layers.nll_spread(self, g, x.shape, t, w, ignore_index, total, g.dtype)
+
+    # ---- optimizers ---------------------------------------------------------------------------------------------------
+    def sgd_step(self, *arrays: Any, **settings: Any) -> None:
+        layers.sgd_step(self, *arrays, **settings)
+
+    def adam_step(self, *arrays: Any, **settings: Any) -> None:
+        layers.adam_step(self, *arrays, **settings)
+
     # ---- images -------------------------------------------------------------------------------------------------------
     def conv2d(self, *arrays: Array, **geometry: Any) -> Array:
         return windows.conv2d(self, *arrays, **geometry)
@@ -237,6 +285,11 @@ class OpenCL:
             region = getattr(self, op.name)(region, **(attrs or {}))
         self.copied(value, out=region)
         return out
+
+
+def fused(*arrays: Array) -> bool:
+    """Do the row kernels take these: floats that fill at least one row?"""
+    return all(x.dtype.char in "fd" and x.ndim and x.size for x in arrays)
 
 
 def lane(index: int | None, dtype: Any) -> OpenCL:
