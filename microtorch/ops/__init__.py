@@ -383,13 +383,14 @@ def number(value: Any, like: Any, floating: bool = False) -> Any:
     cache = _numbers.get(dev)
     if cache is None and dev is not dev.rest:
         cache = _numbers[dev] = {}
-    if cache is None or not value:  # -0.0 == 0.0, so zeros are not looked up
+    if cache is None:
         return weak_number(value, like, floating)
-    t = cache.get(value)
+    key = value if value else str(value)  # -0.0 == 0.0
+    t = cache.get(key)
     if t is None:
         if len(cache) > 1000:  # learning-rate schedules make ever new numbers
             cache.clear()
-        t = cache[value] = weak_number(value, like)
+        t = cache[key] = weak_number(value, like)
     return t
 
 

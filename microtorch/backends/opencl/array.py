@@ -125,15 +125,7 @@ class Array:
 
     def expand(self, shape: tuple[int, ...]) -> Array:
         """Repeated along dimensions of size 1, with steps of 0. Raises ValueError where the shapes do not fit."""
-        extra = len(shape) - self.ndim
-        steps = [0] * extra
-        if extra < 0:
-            raise ValueError(f"could not broadcast array of shape {self.shape} into {shape}")
-        for n, want, step in zip(self.shape, shape[extra:], self.steps, strict=True):
-            if n != want and n != 1:
-                raise ValueError(f"operands could not be broadcast together with shapes {self.shape} {shape}")
-            steps.append(step if n == want else 0)
-        return self.view_of(shape, steps)
+        return self.view_of(shape, expanded_steps(self.shape, self.steps, shape))
 
     def __getitem__(self, index: Any) -> Array:
         from . import indexing
@@ -286,6 +278,14 @@ def is_row_major(shape: Sequence[int], steps: Sequence[int]) -> bool:
             return False
         step *= n
     return True
+
+
+def expanded_steps(shape: Sequence[int], steps: Sequence[int], target: Sequence[int]) -> tuple[int, ...]:
+    """Steps that show an array as one of shape ``target``, repeating dimensions of size 1 by steps of 0."""
+    extra = len(target) - len(shape)
+    if extra < 0 or any(n not in (1, want) for n, want in zip(shape, target[extra:], strict=True)):
+        raise ValueError(f"operands could not be broadcast together with shapes {tuple(shape)} {tuple(target)}")
+    return (0,) * extra + tuple([s if n == want else 0 for n, s, want in zip(shape, steps, target[extra:], strict=True)])
 
 
 def reshaped_steps(shape: Sequence[int], steps: Sequence[int], target: Sequence[int]) -> tuple[int, ...] | None:

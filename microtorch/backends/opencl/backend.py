@@ -46,7 +46,8 @@ class OpenCL:
             if x.runtime is not self.runtime:
                 raise DeviceError(message(f"an array on {x.runtime.device} was given to {self.device}", fix="x.to(device)"))
             return x
-        return upload(self.runtime, np.asarray(x))
+        x = np.asarray(x)
+        return upload(self.runtime, x) if x.ndim else self.full((), x.item(), x.dtype)  # a kernel's argument needs no transfer
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -172,12 +173,9 @@ class OpenCL:
         return matmul(x, y, naive=True)
 
     def linear(self, x: Array, w: Array, b: Any = None) -> Array:
-        out = matmul(x, w.T)
-        if b is not None:
-            if b.shape != w.shape[:1]:
-                raise ValueError("bias")
-            self.add(out, b, out=out)
-        return out
+        if b is not None and b.shape != w.shape[:1]:
+            raise ValueError("bias")
+        return matmul(x, w.T, bias=b)
 
     # ---- layers and losses in one kernel ------------------------------------------------------------------------------
     def softmax(self, x: Array, dim: int) -> Array:

@@ -13,13 +13,14 @@ The text depends on the dtypes and on how the operands lie:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ... import expr, formulas
 from ...errors import DeviceError, describe, message
-from .array import Array, collapsed
+from .array import Array, collapsed, expanded_steps, is_row_major, row_major
 from .runtime import Kernel, Runtime, text_of
 
 C_TYPES = {"f": "float", "d": "double", "e": "half", "b": "char", "h": "short", "i": "int", "l": "long", "q": "long",
@@ -107,58 +108,43 @@ class Elementwise:
     def strided(self, operands: list[Any], attrs: dict[str, Any], dtype: Any, out: Any) -> Array:
         """Any operands: broadcasting, views, numpy scalars, a given result."""
         arrays = [x for x in operands if type(x) is Array]
-        operands = [x if type(x) in (Array, float, int, bool) else self.number(x, arrays) for x in operands]
-        arrays = [x for x in operands if type(x) is Array]
-        shape = np.broadcast_shapes(*[x.shape for x in arrays])
+        if any(type(x) not in (Array, float, int, bool) for x in operands):
+            operands = [x if type(x) in (Array, float, int, bool) else self.number(x, arrays) for x in operands]
+            arrays = [x for x in operands if type(x) is Array]
         if out is None:
+            plan = planned(None, None, *[(x.shape, x.steps) for x in arrays])
             result = self.result(operands, dtype)
-            out = empty_like_layout(self.runtime, shape, result, arrays)
+            out = Array(self.runtime, None, result, plan.shape, plan.out_steps)
+            out.buffer = self.runtime.allocate(out.size * result.itemsize)
         else:
             dtype = out.dtype
-            if np.broadcast_shapes(shape, out.shape) != out.shape:
-                raise ValueError(f"could not broadcast input array from shape {shape} into shape {out.shape}")
-            shape = out.shape
+            plan = planned(out.shape, out.steps, *[(x.shape, x.steps) for x in arrays])
             if not out.flags.writeable:
                 raise ValueError("assignment destination is read-only")
-            operands = [x.copy() if type(x) is Array and overlaps(x, out) else x for x in operands]
+            if any(overlaps(x, out) for x in arrays):
+                copied = [x.copy() if type(x) is Array and overlaps(x, out) else x for x in operands]
+                return self.strided(copied, attrs, out.dtype, out)
         if not out.size:
             return out
-        arrays = [x.expand(shape) for x in operands if type(x) is Array]
-        sizes, (to, *steps) = collapsed(shape, out.steps, *[x.steps for x in arrays])
-        key: list[Any] = [dtype]
-        flat = not sizes or (len(sizes) == 1 and to[0] == 1 and all(s[0] in (0, 1) for s in steps))
-        if flat:
-            arguments, i = [out.size], 0
-            for x in operands:
-                if type(x) is Array:
-                    key.append(("0" if not sizes or not steps[i][0] else "") + x.dtype.char)
-                    arguments += (x.buffer, x.at)
-                    i += 1
-                else:
-                    key.append(type(x))
-                    arguments.append(x)
-            variant = self.variants.get(tuple(key)) or self.variant(tuple(key), operands, dtype, 1)
-            arguments += [attrs.get(s, default) for s, default in self.scalars]
-            variant[0]((out.size,), FLAT, *arguments, out.buffer, out.at)
-            return out
-        if len(sizes) == 1:
-            sizes, to, steps = [1, *sizes], [0, *to], [[0, *s] for s in steps]
-        along = len(sizes) - 1
-        if sizes[along] < 32 and max(sizes) >= 4 * sizes[along]:  # along a short dimension most work-items would be idle
-            longest = sizes.index(max(sizes))
-            for row in (sizes, to, *steps):
-                row.append(row.pop(longest))
-        key += [len(sizes), *(x.dtype.char if type(x) is Array else type(x) for x in operands)]
-        arguments, i = [*sizes], 0
+        ndim, steps = len(plan.sizes), iter(plan.steps)
+        key: list[Any] = [dtype] if ndim < 2 else [dtype, ndim]
+        arguments: list[Any] = [out.size] if ndim < 2 else [*plan.sizes]
         for x in operands:
-            if type(x) is Array:
-                arguments += (x.buffer, x.at, *steps[i])
-                i += 1
-            else:
+            if type(x) is not Array:
+                key.append(type(x))
                 arguments.append(x)
+            elif ndim < 2:  # evenly spaced throughout: the flat kernel, at an offset
+                key.append(x.dtype.char if next(steps) else "0" + x.dtype.char)
+                arguments += (x.buffer, x.at)
+            else:
+                key.append(x.dtype.char)
+                arguments += (x.buffer, x.at, *next(steps))
+        variant = self.variants.get(tuple(key)) or self.variant(tuple(key), operands, dtype, max(ndim, 1))
         arguments += [attrs.get(s, default) for s, default in self.scalars]
-        variant = self.variants.get(tuple(key)) or self.variant(tuple(key), operands, dtype, len(sizes))
-        variant[0]((sizes[-1], out.size // sizes[-1]), ROW, *arguments, out.buffer, out.at, *to)
+        if ndim < 2:
+            variant[0]((out.size,), FLAT, *arguments, out.buffer, out.at)
+        else:
+            variant[0]((plan.sizes[-1], out.size // plan.sizes[-1]), ROW, *arguments, out.buffer, out.at, *plan.to)
         return out
 
     def number(self, x: Any, arrays: Sequence[Array]) -> Any:
@@ -290,15 +276,49 @@ def empty(runtime: Runtime, shape: Sequence[int], dtype: Any) -> Array:
     return out
 
 
-def empty_like_layout(runtime: Runtime, shape: tuple[int, ...], dtype: Any, arrays: Sequence[Array]) -> Array:
-    """An array without gaps whose dimensions lie in memory in the order that the first operand of this shape has."""
-    like = next((x for x in arrays if x.shape == shape and not x.flat), None)
-    if like is None or any(x.flat and x.shape == shape for x in arrays):
-        return empty(runtime, shape, dtype)
-    order = sorted(range(len(shape)), key=lambda d: -abs(like.steps[d]))
-    out = empty(runtime, [shape[d] for d in order], dtype)
-    back = sorted(range(len(order)), key=order.__getitem__)
-    return Array(runtime, out.buffer, dtype, shape, tuple(out.steps[d] for d in back))
+class Plan(NamedTuple):
+    """How operands of some shapes and steps are run through: worked out once, then looked up."""
+
+    shape: tuple[int, ...]
+    out_steps: tuple[int, ...] | None  # of a new result; None: row by row
+    sizes: tuple[int, ...]  # at most one, with steps of 1 or 0: the flat kernel will do
+    to: tuple[int, ...]
+    steps: tuple[Any, ...]  # per array: its steps, or whether it moves at all
+
+
+@lru_cache(maxsize=4096)
+def planned(shape: Any, out_steps: Any, *operands: tuple[tuple[int, ...], tuple[int, ...]]) -> Plan:
+    """``shape`` and ``out_steps`` of the result (None: a new one). Raises ValueError where the shapes do not fit."""
+    common = np.broadcast_shapes(*[s for s, _ in operands])
+    new = shape is None
+    if new:
+        shape, out_steps = common, result_steps(common, operands)
+    elif np.broadcast_shapes(common, shape) != shape:
+        raise ValueError(f"could not broadcast input array from shape {common} into shape {shape}")
+    to = row_major(shape) if out_steps is None else out_steps
+    sizes, (to, *steps) = collapsed(shape, to, *[expanded_steps(s, t, shape) for s, t in operands])
+    given = out_steps if new else None
+    if not sizes:
+        return Plan(shape, given, (), (), tuple(False for _ in steps))
+    if len(sizes) == 1 and to[0] == 1 and all(s[0] in (0, 1) for s in steps):
+        return Plan(shape, given, tuple(sizes), (1,), tuple(s[0] == 1 for s in steps))
+    if len(sizes) == 1:
+        sizes, to, steps = [1, *sizes], [0, *to], [[0, *s] for s in steps]
+    if sizes[-1] < 32 and max(sizes) >= 4 * sizes[-1]:  # along a short dimension most work-items would be idle
+        longest = sizes.index(max(sizes))
+        for row in (sizes, to, *steps):
+            row.append(row.pop(longest))
+    return Plan(shape, given, tuple(sizes), tuple(to), tuple(map(tuple, steps)))
+
+
+def result_steps(shape: tuple[int, ...], operands: Sequence[Any]) -> tuple[int, ...] | None:
+    """Steps for a new result: without gaps, its dimensions in memory in the order that the first operand of its shape has."""
+    same = [t for s, t in operands if s == shape]
+    if not same or any(is_row_major(shape, t) for t in same):
+        return None
+    order = sorted(range(len(shape)), key=lambda d: -abs(same[0][d]))
+    inside = row_major([shape[d] for d in order])
+    return tuple(inside[order.index(d)] for d in range(len(order)))
 
 
 def overlaps(x: Array, out: Array) -> bool:

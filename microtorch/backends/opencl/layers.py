@@ -12,11 +12,9 @@ import numpy as np
 from ..reference import definition
 from .array import Array
 from .elementwise import C_TYPES, empty, upload
+from .reduce import widths
 from .runtime import Kernel, Runtime, text_of
 from .windows import whole
-
-WIDTH = 64
-I64 = np.dtype(np.int64)
 
 
 def built(runtime: Runtime, file: str, name: str, signature: str, dtype: np.dtype) -> Kernel:
@@ -25,7 +23,9 @@ def built(runtime: Runtime, file: str, name: str, signature: str, dtype: np.dtyp
     kernel = runtime.built.get(key)
     if kernel is None:
         c = C_TYPES[dtype.char]
-        text = f"#define T {c}\n#define FLOATING\n#define WIDTH {WIDTH}\n{text_of('prelude')}\n{text_of(file)}"
+        width, v = widths(runtime)
+        text = (f"#define T {c}\n#define FLOATING\n#define WIDTH {width}\n#define V {v}\n{text_of('prelude')}\n{text_of('vector')}"
+                f"{text_of(file)}")
         kernel = runtime.built[key] = runtime.kernel(text, name, signature.replace("T", dtype.char), name)
     return kernel
 
@@ -34,14 +34,15 @@ def built(runtime: Runtime, file: str, name: str, signature: str, dtype: np.dtyp
 def along(name: str, arrays: tuple[Array, ...], dim: int) -> Array:
     """A row kernel of rows.cl along ``dim`` of arrays of one shape."""
     first = arrays[0]
-    rows = [whole(x.swapaxes(dim, -1)) for x in arrays]
+    last = dim == first.ndim - 1
+    rows = [whole(x if last else x.swapaxes(dim, -1)) for x in arrays]
     out = empty(first.runtime, rows[0].shape, first.dtype)
     if out.size:
         n = out.shape[-1]
         kernel = built(first.runtime, "rows", name, "i" + "b" * (len(rows) + 1), first.dtype)
-        kernel((out.size // n * WIDTH,), (WIDTH,), n, *[x.buffer for x in rows], out.buffer)
-    out = out.swapaxes(dim, -1)
-    return Array(out.runtime, out.buffer, out.dtype, out.shape) if out.flat else out.copy()
+        width = widths(first.runtime)[0]
+        kernel((out.size // n * width,), (width,), n, *[x.buffer for x in rows], out.buffer)
+    return out if last else out.swapaxes(dim, -1).copy()
 
 
 # ---- normalisation -------------------------------------------------------------------------------------------------
@@ -54,7 +55,8 @@ def layer_norm(x: Array, w: Any, b: Any, n: int, eps: float, g: Any = None) -> A
         kernel = built(x.runtime, "rows", "layer_norm" if g is None else "layer_norm_vjp0", "iTbibbb", x.dtype)
         affine = 0 if w is None else 1 if b is None or g is not None else 2
         other = x if g is None and b is None else b if g is None else whole(g)
-        kernel((x.size // n * WIDTH,), (WIDTH,), n, eps, x.buffer, affine, (x if w is None else w).buffer, other.buffer, out.buffer)
+        width = widths(x.runtime)[0]
+        kernel((x.size // n * width,), (width,), n, eps, x.buffer, affine, (x if w is None else w).buffer, other.buffer, out.buffer)
     return out
 
 

@@ -8,14 +8,16 @@ A variant is a set of tile sizes. ``tune(device)`` times them all on the device 
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .array import Array, collapsed
+from .array import Array, collapsed, expanded_steps, is_row_major
 from .elementwise import C_TYPES, empty, upload
 from .runtime import Kernel, Runtime, runtime, text_of
 
@@ -80,82 +82,106 @@ def variant_for(device: Runtime, dtype: np.dtype) -> Variant:
 def text(dtype: np.dtype, variant: Variant) -> str:
     defines = "".join(f"#define {name} {value}\n" for name, value in variant._asdict().items())
     floating = "#define FLOATING\n" if dtype.kind == "f" else ""
-    return f"#define T {C_TYPES[dtype.char]}\n{floating}{defines}{text_of('matmul')}"
+    return f"#define T {C_TYPES[dtype.char]}\n{floating}{defines}{text_of('vector')}{text_of('matmul')}"
 
 
 def kernel(device: Runtime, dtype: np.dtype, variant: Variant, name: str) -> Kernel:
     key = (name, dtype.char, variant)
     found = device.built.get(key)
     if found is None:
-        found = device.built[key] = device.kernel(text(dtype, variant), name, SIGNATURE, "matmul")
+        signature = SIGNATURE + ("ib" if name == "matmul_tiled" else "")
+        found = device.built[key] = device.kernel(text(dtype, variant), name, signature, "matmul")
     return found
 
 
-def launch(x: Array, y: Array, variant: Variant | None = None) -> Array:
-    """x (b, m, k) @ y (b, k, n) -> (b, m, n), by the tiled kernel in ``variant``, or by the naive one."""
-    (b, m, k), n, device = x.shape, y.shape[2], x.runtime
-    out = empty(device, (b, m, n), x.dtype)
-    arguments = (m, n, k, x.buffer, x.at, *x.steps, y.buffer, y.at, *y.steps, out.buffer)
+def launch(x: Array, y: Array, how: Product, variant: Variant | None = None, bias: Array | None = None) -> Array:
+    """A batch of products by the tiled kernel in ``variant``, or by the naive one; ``bias`` (n,) is added to each row."""
+    device = x.runtime
+    out = empty(device, how.shape, x.dtype)
+    m, n, b = how.m, how.n, how.batch
+    arguments = (m, n, how.k, x.buffer, x.at, *how.x_steps, y.buffer, y.at, *how.y_steps, out.buffer)
     if variant is None:
         kernel(device, x.dtype, variant_for(device, x.dtype), "matmul_naive")((n, m, b), (64, 1, 1), *arguments)
     else:
         columns, rows, _ = local = variant.local
         tiled = kernel(device, x.dtype, variant, "matmul_tiled")
-        tiled((-(-m // variant.BM) * columns, -(-n // variant.BN) * rows, b), local, *arguments)
+        tiled((-(-m // variant.BM) * columns, -(-n // variant.BN) * rows, b), local, *arguments, bias is not None,
+              (out if bias is None else bias).buffer)  # fmt: skip
     return out
 
 
-def matmul(x: Array, y: Array, naive: bool = False) -> Array:
-    """numpy's matmul on device arrays of one dtype. Raises ValueError where the shapes do not fit."""
-    if not x.ndim or not y.ndim:
+class Product(NamedTuple):
+    """How a product of two shapes and steps runs: sizes, steps of (batch, row, column), and the result's shape."""
+
+    shape: tuple[int, ...]
+    batch: int
+    m: int
+    n: int
+    k: int
+    x_steps: tuple[int, ...] | None  # None: the operand must be copied first
+    y_steps: tuple[int, ...] | None
+
+
+@lru_cache(maxsize=4096)
+def product(xs: tuple[int, ...], x_steps: tuple[int, ...], ys: tuple[int, ...], y_steps: tuple[int, ...]) -> Product:
+    """Raises ValueError where the shapes do not fit."""
+    if not xs or not ys:
         raise ValueError("matmul: an operand has no dimensions")
-    a = x.reshape(1, -1) if x.ndim == 1 else x
-    b = y.reshape(-1, 1) if y.ndim == 1 else y
-    if a.shape[-1] != b.shape[-2]:
-        raise ValueError(f"matmul: mismatch in its core dimension, {x.shape} @ {y.shape}")
-    half = a.dtype.char == "e"
-    if half:
-        a, b = a.astype(np.float32), b.astype(np.float32)
-    elif a.dtype != b.dtype:
-        d = np.result_type(a.dtype, b.dtype)
-        a, b = a.astype(d, copy=False), b.astype(d, copy=False)
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    m, n, k = a.shape[-2], b.shape[-1], a.shape[-1]
-    shape = (*batch, *((m,) if x.ndim > 1 else ()), *((n,) if y.ndim > 1 else ()))
-    if not a.size or not b.size:
-        return x.dev.full((*batch, m, n), 0, a.dtype).reshape(shape).astype(x.dtype, copy=False)
-    if b.ndim == 2 and a.ndim > 2 and a.flat:  # one matrix for a whole batch: one large product
-        a, merged = a.reshape(1, -1, k), True
-    else:
-        a, merged = _batched(a, batch), False
-    b = _batched(b, () if merged else batch)
-    variant = None if naive else variant_for(x.runtime, a.dtype)
-    out = launch(a, b, variant).reshape(shape)
-    out = Array(out.runtime, out.buffer, out.dtype, out.shape)
-    return out.astype(np.float16) if half else out
+    vector_x, vector_y = len(xs) == 1, len(ys) == 1
+    if vector_x:
+        xs, x_steps = (1, *xs), (0, *x_steps)
+    if vector_y:
+        ys, y_steps = (*ys, 1), (*y_steps, 0)
+    if xs[-1] != ys[-2]:
+        raise ValueError(f"matmul: mismatch in its core dimension, {xs} @ {ys}")
+    batch = np.broadcast_shapes(xs[:-2], ys[:-2])
+    m, k, n = xs[-2], xs[-1], ys[-1]
+    shape = batch + (() if vector_x else (m,)) + (() if vector_y else (n,))
+    if len(ys) == 2 and len(xs) > 2 and is_row_major(xs, x_steps):  # one matrix for a whole batch: one large product
+        return Product(shape, 1, math.prod(batch) * m, n, k, (0, k, 1), (0, *y_steps))
+    return Product(shape, math.prod(batch), m, n, k, *(_even(s, t, batch) for s, t in ((xs, x_steps), (ys, y_steps))))
 
 
-def _batched(x: Array, batch: tuple[int, ...]) -> Array:
-    """x as (b, rows, columns) with evenly spaced matrices: a view, or a copy where the batch dimensions do not merge."""
-    if x.ndim == 2:
-        count = int(np.prod(batch))
-        return x.view_of((count, *x.shape), (0, *x.steps))
-    if x.ndim == 3 and len(batch) == 1:
-        return x.expand((*batch, *x.shape[-2:]))
-    x = x.expand((*batch, *x.shape[-2:]))
-    sizes, (steps,) = collapsed(batch, x.steps[:-2])
-    if len(sizes) > 1 or any(a < b for a, b in pairwise(x.steps[:-2])):
-        return x.copy().reshape((-1, *x.shape[-2:]))
-    return x.view_of((int(np.prod(batch)), *x.shape[-2:]), (steps[0] if steps else 0, *x.steps[-2:]))
+def _even(shape: tuple[int, ...], steps: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Steps (batch, row, column) if the matrices are evenly spaced in the order of the batch, else None."""
+    over = expanded_steps(shape[:-2], steps[:-2], batch)
+    sizes, (merged,) = collapsed(batch, over)
+    real = [s for s, n in zip(over, batch, strict=True) if n != 1]
+    if len(sizes) > 1 or any(a < b for a, b in pairwise(real)):
+        return None
+    return (merged[0] if merged else 0, *steps[-2:])
+
+
+def matmul(x: Array, y: Array, naive: bool = False, bias: Array | None = None) -> Array:
+    """numpy's matmul on device arrays (+ bias). Raises ValueError where the shapes do not fit."""
+    if x.dtype != y.dtype:
+        d = np.result_type(x.dtype, y.dtype)
+        x, y = x.astype(d, copy=False), y.astype(d, copy=False)
+    if x.dtype.char == "e":
+        wide = [None if v is None else v.astype(np.float32) for v in (x, y, bias)]
+        return matmul(wide[0], wide[1], naive, wide[2]).astype(np.float16)
+    how = product(x.shape, x.steps, y.shape, y.steps)
+    if not how.k or not how.batch * how.m * how.n:
+        out = x.dev.full(how.shape, 0, x.dtype)
+        return out if bias is None else x.dev.add(out, bias, out=out)
+    batch = how.shape[: max(x.ndim, y.ndim) - 2] if max(x.ndim, y.ndim) > 2 else ()
+    if how.x_steps is None:
+        return matmul(x.expand((*batch, *x.shape[-2:])).copy(), y, naive, bias)
+    if how.y_steps is None:
+        return matmul(x, y.expand((*batch, *y.shape[-2:])).copy(), naive, bias)
+    if bias is not None and (bias.at or not bias.flat):
+        bias = bias.copy()
+    return launch(x, y, how, None if naive else variant_for(x.runtime, x.dtype), bias)
 
 
 # ---- choosing the variant ------------------------------------------------------------------------------------------
 def measure(device: Runtime, size: int, variant: Variant | None, rounds: int = 5) -> float:
     """Floating-point operations per second (1e9) of a float32 product of two ``size`` x ``size`` matrices."""
-    x, y = (upload(device, np.random.default_rng(i).standard_normal((1, size, size), np.float32)) for i in (0, 1))
-    launch(x, y, variant)
+    x, y = (upload(device, np.random.default_rng(i).standard_normal((size, size), np.float32)) for i in (0, 1))
+    how = product(x.shape, x.steps, y.shape, y.steps)
+    launch(x, y, how, variant)
     device.synchronize()
-    best = min(_seconds(lambda: launch(x, y, variant), device) for _ in range(rounds))
+    best = min(_seconds(lambda: launch(x, y, how, variant), device) for _ in range(rounds))
     return 2 * size**3 / best / 1e9
 
 

@@ -1,6 +1,8 @@
 """Reductions, scans and sorting: how an array is cut up for the kernels of reduce.cl, scan.cl and sort.cl."""
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -10,7 +12,6 @@ from .array import Array, collapsed
 from .elementwise import BOOL, C_TYPES, empty
 from .runtime import Runtime, text_of
 
-WIDTH = 64  # work-items of a group that reduces one row
 I64 = np.dtype(np.int64)
 NO_WIDER = {"sum", "prod"}  # whose integer results are int64
 
@@ -53,12 +54,40 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(a % ndim for a in axes)
 
 
+class Layout(NamedTuple):
+    """How a reduction runs: the result's shape without and with the reduced dimensions, and the numbers of reduce.cl."""
+
+    shape: tuple[int, ...]
+    shown: tuple[int, ...]
+    count: int  # elements per result
+    results: int
+    ni: int = 0
+    nb: int = 0
+    steps: tuple[int, int, int, int] | None = None  # so, si, sa, sb; None: the array must be copied first
+    order: tuple[int, ...] = ()  # ... with its dimensions in this order
+
+
+@lru_cache(maxsize=4096)
+def layout(shape: tuple[int, ...], steps: tuple[int, ...], axis: Any, keepdims: bool) -> Layout:
+    axes = axes_of(axis, len(shape))
+    kept = [d for d in range(len(shape)) if d not in axes]
+    result = tuple([shape[d] for d in kept])
+    shown = tuple([1 if d in axes else n for d, n in enumerate(shape)]) if keepdims else result
+    count, results = math.prod([shape[d] for d in axes]), math.prod(result)
+    if not count or not results:
+        return Layout(result, shown, count, results)
+    sizes, (outer,) = collapsed(result, [steps[d] for d in kept])
+    inner, (elements,) = collapsed([shape[d] for d in axes], [steps[d] for d in axes])
+    # the results must come out row by row, so their dimensions must lie in memory in their own order
+    if len(sizes) > 2 or len(inner) > 2 or not in_order(result, [steps[d] for d in kept]):
+        return Layout(result, shown, count, results, order=(*kept, *axes))
+    so, si = [0] * (2 - len(outer)) + outer
+    sa, sb = [0] * (2 - len(elements)) + elements
+    return Layout(result, shown, count, results, sizes[-1] if sizes else 1, inner[-1] if inner else 1, (so, si, sa, sb))
+
+
 def reduce(x: Array, name: str, axis: Any = None, keepdims: bool = False, dtype: Any = None, initial: Any = None) -> Array:
     """``name`` ("sum", "max", ...) of the elements over ``axis`` (None: all). Raises ValueError for an extreme of nothing."""
-    axes = axes_of(axis, x.ndim)
-    kept = [d for d in range(x.ndim) if d not in axes]
-    shape = tuple([x.shape[d] for d in kept])
-    shown = tuple([1 if d in axes else n for d, n in enumerate(x.shape)]) if keepdims else shape
     if name in ("any", "all"):
         result = BOOL
         if x.dtype != BOOL:
@@ -69,29 +98,19 @@ def reduce(x: Array, name: str, axis: Any = None, keepdims: bool = False, dtype:
         result = I64 if name in NO_WIDER and x.dtype.kind in "biu" else x.dtype
     if x.dtype.char == "e":
         return reduce(x.astype(np.float32), name, axis, keepdims, None, initial).astype(result)
-    count = x.size // max(1, int(np.prod(shape))) if x.size else int(np.prod([x.shape[d] for d in axes]))
-    if not count and name in ("max", "min") and int(np.prod(shape)):
-        if initial is None:
+    how = layout(x.shape, x.steps, tuple(axis) if type(axis) is list else axis, keepdims)
+    if not how.results:
+        return empty(x.runtime, how.shown, result)
+    if not how.count:
+        if name in ("max", "min") and initial is None:
             raise ValueError(f"zero-size array to reduction operation {name}imum which has no identity")
-        return x.dev.full(shown, initial, result)
-    if not int(np.prod(shape)):
-        return empty(x.runtime, shown, result)
-    if not count:
-        return x.dev.full(shown, {"sum": 0, "prod": 1, "any": False, "all": True}[name], result)
-    sizes, (steps,) = collapsed(shape, [x.steps[d] for d in kept])
-    # the results must come out row by row, so the merged dimensions must be in the order of the shape
-    if len(sizes) > 2 or not in_order(shape, [x.steps[d] for d in kept]):
-        x = x.transpose([*kept, *axes]).copy().reshape((*shape, -1))
-        return reduce(x, name, -1, False, result if name not in ("any", "all") else None).reshape(shown)
-    inner, (elements,) = collapsed([x.shape[d] for d in axes], [x.steps[d] for d in axes])
-    if len(inner) > 2:
-        x = x.transpose([*kept, *axes]).copy().reshape((*shape, -1))
-        return reduce(x, name, -1, False, result if name not in ("any", "all") else None).reshape(shown)
-    so, si, ni = ([0] * (2 - len(steps)) + steps) + [sizes[-1] if sizes else 1]  # type: ignore[misc]
-    sa, sb, nb = ([0] * (2 - len(elements)) + elements) + [inner[-1] if inner else 1]  # type: ignore[misc]
-    results = int(np.prod(shape))
-    out = _launch(x, name, result, results, ni, count, nb, (so, si, sa, sb))
-    return Array(x.runtime, out.buffer, result, shown)
+        start = {"sum": 0, "prod": 1, "any": False, "all": True}.get(name, initial)
+        return x.dev.full(how.shown, start, result)
+    if how.steps is None:
+        rows = x.transpose(how.order).copy().reshape((*how.shape, -1))
+        return reduce(rows, name, -1, False, result if result != BOOL else None).reshape(how.shown)
+    out = _launch(x, name, result, how.results, how.ni, how.count, how.nb, how.steps)
+    return Array(x.runtime, out.buffer, result, how.shown)
 
 
 def in_order(shape: Any, steps: Any) -> bool:
@@ -102,20 +121,20 @@ def in_order(shape: Any, steps: Any) -> bool:
 
 def _launch(x: Array, name: str, result: Any, results: int, ni: int, n: int, nb: int, steps: tuple[int, ...]) -> Array:
     runtime = x.runtime
-    rows, columns = kernels(runtime, name, x.dtype, result)
+    rows, columns, width, v = kernels(runtime, name, x.dtype, result)
     so, si, sa, sb = steps
     by_rows = abs(sb) <= abs(si) or (si == 0 and results < 4096) or results < 8
     if by_rows:
-        chunk = max(1024, -(-n // max(1, 256 // results)))
+        chunk = max(8192, -(-n // max(1, 256 // results)))
     else:
         chunk = max(64, -(-n // max(1, 8192 // results)))
     parts = -(-n // chunk)
     out = empty(runtime, (parts, results), result)
     arguments = (ni, n, nb, chunk, results, x.buffer, x.at, so, si, sa, sb, out.buffer)
     if by_rows:
-        rows((results * WIDTH, parts), (WIDTH, 1), *arguments)
+        rows((results * width, parts), (width, 1), *arguments)
     else:
-        columns((results, parts), (64, 1), *arguments)
+        columns((-(-results // v), parts), (64 // v, 1), *arguments)
     return out if parts == 1 else _launch(out, name, result, results, results, parts, parts, (0, 1, 0, results))
 
 
@@ -127,16 +146,24 @@ def kernels(runtime: Runtime, name: str, source: np.dtype, result: np.dtype) -> 
         low, high = limits(source)
         acc = C_TYPES[result.char]
         floating = "#define FLOATING\n" if result.kind == "f" else ""
+        width, v = widths(runtime)
         text = (
-            f"// {name}\n#define T {acc}\n{floating}{text_of('prelude')}\n#undef T\n#define T {C_TYPES[source.char]}\n"
+            f"// {name}\n#define T {acc}\n{floating}{text_of('prelude')}\n"
+            f"#undef T\n#define T {C_TYPES[source.char]}\n"
             f"#define ACC {acc}\n#define LOWEST {low}\n#define HIGHEST {high}\n#define INIT ((ACC)({operation.init}))\n"
-            f"#define COMBINE(a, b) {operation.combine}\n#define LOAD(v) ((ACC)(v))\n#define WIDTH {WIDTH}\n{text_of('reduce')}"
+            f"#define COMBINE(a, b) {operation.combine}\n#define LOAD(e) ((ACC)(e))\n"
+            f"#define WIDTH {width}\n#define V {v}\n{text_of('reduce')}"
         )
         signature = "iiiii" + "biiiii" + "b"
-        found = runtime.built[key] = tuple(
-            runtime.kernel(text, f"reduce_{which}", signature, name) for which in ("rows", "columns")
-        )
+        rows, columns = (runtime.kernel(text, f"reduce_{which}", signature, name) for which in ("rows", "columns"))
+        found = runtime.built[key] = rows, columns, width, v
     return found
+
+
+def widths(runtime: Runtime) -> tuple[int, int]:
+    """(work-items of a group that shares a row, elements that each takes at a time). On a CPU a work-group is one thread, and
+    a vector register does what many work-items do on a GPU."""
+    return (1, 16) if runtime.on_cpu else (64, 1)
 
 
 def place(x: Array, largest: bool, axis: int | None, keepdims: bool) -> Array:
@@ -162,7 +189,7 @@ def place(x: Array, largest: bool, axis: int | None, keepdims: bool) -> Array:
         if kernel is None:
             name = "argmax" if largest else "argmin"
             text = (f"// {name}\n#define T {C_TYPES[x.dtype.char]}\n#define ACC T\n#define INIT 0\n#define COMBINE(a, b) (a)\n"
-                    f"#define LOAD(v) (v)\n#define WIDTH {WIDTH}\n#define BETTER(a, b) ((a) {'>' if largest else '<'} (b))\n"
+                    f"#define LOAD(e) (e)\n#define WIDTH 1\n#define V 1\n#define BETTER(a, b) ((a) {'>' if largest else '<'} (b))\n"
                     f"{text_of('reduce')}")
             kernel = runtime.built[key] = runtime.kernel(text, "reduce_place", "iiibiiiib", name)
         kernel((results,), (64,), inner, n, results, x.buffer, x.at, inner * n, 1, inner, out.buffer)

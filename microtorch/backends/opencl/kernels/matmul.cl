@@ -29,17 +29,6 @@ __kernel void matmul_naive(ARGUMENTS)
 // What is best depends on the device: many work-items with few registers (GPU), or one work-item with all the vector
 // registers of a core (CPU). `tune` (matmul.py) measures. Idea and terms: C. Nugteren, Tutorial: OpenCL SGEMM tuning for Kepler (2014);
 // Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication (2008).
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#if V == 1
-#define VECTOR T
-#define READ(p) (*(p))
-#define WRITE(v, p) (*(p) = (v))
-#else
-#define VECTOR JOIN(T, V)
-#define READ(p) JOIN(vload, V)(0, p)
-#define WRITE(v, p) JOIN(vstore, V)(v, 0, p)
-#endif
 #ifdef FLOATING
 #define MULTIPLY_ADD(a, b, c) fma(a, b, c)
 #else
@@ -49,8 +38,24 @@ __kernel void matmul_naive(ARGUMENTS)
 #define COLUMNS (BN / RN) // and across
 #define NV (RN / V)       // vectors per row of a work-item
 
+// Copy a tile, its elements `down` and `across` apart, to local memory. Of its rows and columns `rows` and `columns` exist; the
+// rest is 0, which adds nothing. Neighbouring work-items, and successive steps of one, read neighbouring elements, also of a
+// transposed matrix.
+#define FETCH(tile, height, width, from, down, across, rows, columns)                                                   \
+    if (across == 1 && rows == height && columns == width) {                                                            \
+        for (int i = row; i < height; i += ROWS)                                                                        \
+            for (int j = column * V; j < width; j += COLUMNS * V) WRITE(READ(from + i * down + j), tile + i * width + j);   \
+    } else if (down < across) {                                                                                         \
+        for (int j = row; j < width; j += ROWS)                                                                         \
+            for (int i = column; i < height; i += COLUMNS)                                                              \
+                tile[i * width + j] = i < rows && j < columns ? from[i * down + j * across] : 0;                        \
+    } else                                                                                                              \
+        for (int i = row; i < height; i += ROWS)                                                                        \
+            for (int j = column; j < width; j += COLUMNS)                                                               \
+                tile[i * width + j] = i < rows && j < columns ? from[i * down + j * across] : 0;
+
 __kernel __attribute__((reqd_work_group_size(COLUMNS, ROWS, 1)))
-void matmul_tiled(ARGUMENTS)
+void matmul_tiled(ARGUMENTS, const int biased, __global const T *bias) // + bias[column], if biased
 {
     __local T xs[BM * BK], ys[BK * BN];
     const int column = get_local_id(0), row = get_local_id(1), batch = get_group_id(2);
@@ -64,20 +69,10 @@ void matmul_tiled(ARGUMENTS)
 
     for (int k0 = 0; k0 < k; k0 += BK) {
         const int depth = min(BK, k - k0);
-        if (rows == BM && depth == BK) // inside: no element is missing
-            for (int i = row; i < BM; i += ROWS)
-                for (int j = column; j < BK; j += COLUMNS) xs[i * BK + j] = x[i * x_r + (k0 + j) * x_c];
-        else // at the edge: zeros, which add nothing
-            for (int i = row; i < BM; i += ROWS)
-                for (int j = column; j < BK; j += COLUMNS)
-                    xs[i * BK + j] = i < rows && j < depth ? x[i * x_r + (k0 + j) * x_c] : 0;
-        if (columns == BN && depth == BK && y_c == 1)
-            for (int i = row; i < BK; i += ROWS)
-                for (int j = column * V; j < BN; j += COLUMNS * V) WRITE(READ(y + (k0 + i) * y_r + j), ys + i * BN + j);
-        else
-            for (int i = row; i < BK; i += ROWS)
-                for (int j = column; j < BN; j += COLUMNS)
-                    ys[i * BN + j] = i < depth && j < columns ? y[(k0 + i) * y_r + j * y_c] : 0;
+        FETCH(xs, BM, BK, x, x_r, x_c, rows, depth)
+        FETCH(ys, BK, BN, y, y_r, y_c, depth, columns)
+        x += BK * x_c;
+        y += BK * y_r;
         barrier(CLK_LOCAL_MEM_FENCE); // all of the tile is there
         for (int p = 0; p < BK; p++) {
             VECTOR b[NV];
@@ -96,11 +91,11 @@ void matmul_tiled(ARGUMENTS)
         if (r < rows)
             for (int j = 0; j < NV; j++) {
                 const int c = (column + j * COLUMNS) * V;
-                if (c + V <= columns) WRITE(sum[i][j], line + c);
+                if (c + V <= columns) WRITE(biased ? sum[i][j] + READ(bias + column0 + c) : sum[i][j], line + c);
                 else {
                     T part[V];
                     WRITE(sum[i][j], part);
-                    for (int v = 0; v < V && c + v < columns; v++) line[c + v] = part[v];
+                    for (int v = 0; v < V && c + v < columns; v++) line[c + v] = part[v] + (biased ? bias[column0 + c + v] : 0);
                 }
             }
     }

@@ -11,6 +11,7 @@
 
 // One work-group per result: the work-items walk through it together, so that neighbours read neighbours ("coalesced"
 // on a GPU), then halve the WIDTH partial sums in local memory, log2(WIDTH) times. For results whose elements lie together.
+// Each work-item has V partial sums, which on a CPU are one vector register (there a group is one work-item).
 __kernel __attribute__((reqd_work_group_size(WIDTH, 1, 1)))
 void reduce_rows(const int ni, const int n, const int nb, const int chunk, const int results,
                  __global const T *x, const int at, const int so, const int si, const int sa, const int sb,
@@ -21,7 +22,16 @@ void reduce_rows(const int ni, const int n, const int nb, const int chunk, const
     const int base = at + (r / ni) * so + (r % ni) * si;
     const int end = min(n, (part + 1) * chunk);
     ACC acc = INIT;
-    for (int j = part * chunk + lane; j < end; j += WIDTH) acc = COMBINE(acc, ELEMENT(j));
+    int j = part * chunk + lane * V;
+    if (nb == n && sb == 1) {
+        ACC accs[V];
+        for (int v = 0; v < V; v++) accs[v] = INIT;
+        for (; j + V <= end; j += WIDTH * V)
+            for (int v = 0; v < V; v++) accs[v] = COMBINE(accs[v], LOAD(x[base + j + v]));
+        for (int v = 0; v < V; v++) acc = COMBINE(acc, accs[v]);
+    }
+    for (; j < end; j += WIDTH * V)
+        for (int v = j; v < min(j + V, end); v++) acc = COMBINE(acc, ELEMENT(v));
     sums[lane] = acc;
     for (int half_ = WIDTH / 2; half_ > 0; half_ /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);
@@ -30,19 +40,29 @@ void reduce_rows(const int ni, const int n, const int nb, const int chunk, const
     if (lane == 0) out[part * results + r] = sums[0];
 }
 
-// One work-item per result, which walks through its elements alone. Neighbouring work-items have neighbouring results, so
-// this is the kernel for sums over the first dimension: row after row is read along its length.
+// One work-item per V results, which walks through their elements alone. Neighbouring work-items have neighbouring results,
+// so this is the kernel for sums over the first dimension: row after row is read along its length.
 __kernel void reduce_columns(const int ni, const int n, const int nb, const int chunk, const int results,
                              __global const T *x, const int at, const int so, const int si, const int sa, const int sb,
                              __global ACC *out)
 {
-    const int r = get_global_id(0), part = get_global_id(1);
-    if (r >= results) return;
-    const int base = at + (r / ni) * so + (r % ni) * si;
-    const int end = min(n, (part + 1) * chunk);
-    ACC acc = INIT;
-    for (int j = part * chunk; j < end; j++) acc = COMBINE(acc, ELEMENT(j));
-    out[part * results + r] = acc;
+    const int r0 = get_global_id(0) * V, part = get_global_id(1);
+    const int begin = part * chunk, end = min(n, begin + chunk);
+    if (si == 1 && nb == n && r0 % ni + V <= ni && r0 + V <= results) { // V neighbours at once
+        const int base = at + (r0 / ni) * so + r0 % ni;
+        ACC accs[V];
+        for (int v = 0; v < V; v++) accs[v] = INIT;
+        for (int j = begin; j < end; j++)
+            for (int v = 0; v < V; v++) accs[v] = COMBINE(accs[v], LOAD(x[base + j * sb + v]));
+        for (int v = 0; v < V; v++) out[part * results + r0 + v] = accs[v];
+        return;
+    }
+    for (int r = r0; r < min(r0 + V, results); r++) {
+        const int base = at + (r / ni) * so + (r % ni) * si;
+        ACC acc = INIT;
+        for (int j = begin; j < end; j++) acc = COMBINE(acc, ELEMENT(j));
+        out[part * results + r] = acc;
+    }
 }
 
 // The place of the largest (smallest) element, the first of equals; a NaN is the largest and the smallest. One work-item per result.
