@@ -29,6 +29,7 @@ from . import (
     number,
     operands,
     public,
+    transfer,
     unary,
     weak_number,
 )
@@ -69,10 +70,18 @@ cast = Op(
     torch_name="ToCopy",
 )
 
+
+
+def _moved(F: Any, g: Any, device: Any) -> Any:
+    """A gradient, array or Tensor, on another device."""
+    return transfer(g, lane(device, g.array.dtype)) if hasattr(g, "node") else lane(device, g.dtype).array(host(g))
+
+
+# its nodes are made by ops.transfer, since input and output have different backends
 Op(
     "transfer",
-    lambda F, x, device: lane(device, x.dtype).array(host(x)),
-    vjps=(lambda F, g, out, x, device: F.transfer(g, device=x.dev.device if hasattr(x, "dev") else x.device),),
+    _moved,
+    vjps=(lambda F, g, out, x, device: _moved(F, g, x.dev.device),),
     rule=("g, on the input's device",),
     torch_name="ToCopy",
 )
