@@ -6,14 +6,13 @@ written there. Index arrays on the host, such as the user's lists, are copied to
 """
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from .array import Array, collapsed
 from .elementwise import BOOL, C_TYPES, empty, upload
-from .reduce import argsort, scan
+from .reduce import argsort, in_order, scan
 from .runtime import Kernel, Runtime, text_of
 
 I64 = np.dtype(np.int64)
@@ -103,8 +102,7 @@ class Places:
         rest_steps = [view.steps[d] for d in self.rest]
         self.view, self.count = view, int(np.prod(self.shape))
         sizes, (steps,) = collapsed(self.rest_shape, rest_steps)
-        ordered = all(a >= b for a, b in pairwise(rest_steps))
-        self.simple = len(sizes) <= 2 and ordered
+        self.simple = len(sizes) <= 2 and in_order(self.rest_shape, rest_steps)
         sizes, steps = [1] * (2 - len(sizes)) + sizes, [0] * (2 - len(steps)) + steps
         self.geometry = (sizes[0], sizes[1], steps[0], steps[1])
         if self.count and self.simple:
@@ -168,7 +166,8 @@ def read(x: Array, index: Any) -> Array:
         return basic(x, expanded(index, x.ndim))[0]
     where = Places(x, index)
     if not where.simple:
-        where = Places(x.copy(), index)
+        x = x.copy()
+        where = Places(x, index)
         if not where.simple:
             return _by_copy(x, index)
     runtime, (na, nb, sa, sb) = x.runtime, where.geometry
