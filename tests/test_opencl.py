@@ -399,3 +399,17 @@ def test_source_shows_the_kernel_that_ran():
     assert "__kernel void sigmoid_float" in text and "1.0f / (1.0f + exp(-x))" in text
     with pytest.raises(KeyError, match="no kernel of 'nothing' has run"):
         opencl.source("nothing")
+
+
+def test_pictures_and_the_stepper_show_the_kernels():
+    from microtorch import viz
+
+    x, w = t([[1.0, 2.0]]), t([[0.5], [-1.0]]).requires_grad_()
+    loss = ((x @ w).sigmoid() * 2.0).cpu().sum()
+    trace = viz.step(loss).trace
+    (sigmoid,) = [n for n in trace.nodes if n.op == "sigmoid"]
+    assert sigmoid.value.number == pytest.approx(1 / (1 + np.exp(1.5))) and "__kernel void sigmoid_float" in sigmoid.kernels[0]
+    loss.backward()
+    page = viz.step(((x @ w).sigmoid() * 2.0).sum())._repr_mimebundle_()["text/html"]
+    assert "sigmoid_vjp0_float" in page and "matmul_tiled" in page
+    assert viz.draw(loss) is not None

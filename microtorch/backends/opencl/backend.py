@@ -23,6 +23,7 @@ from .protocol import on_host
 from .runtime import Runtime, runtime
 
 Pair = tuple[int, int]
+ELEMENTWISE = elementwise.OPS | {f"{op}_vjp{i}" for op in elementwise.OPS for i in range(3)}
 
 
 class OpenCL:
@@ -55,6 +56,11 @@ class OpenCL:
         kernel = elementwise.make(self.runtime, name) or self._declared(name)
         setattr(self, name, kernel)
         return kernel
+
+    def kernel_text(self, name: str) -> str:
+        """The OpenCL C text built last for an op or a derivative (``<op>_vjp<i>``); empty if none was. For the stepper."""
+        text = self.runtime.sources.get(name, "")
+        return text[max(text.find("\n__kernel"), -1) + 1 :] if name in ELEMENTWISE else text
 
     def large(self, name: str) -> Callable[..., Any]:
         """The kernel of an op for large arrays: here the same."""

@@ -8,7 +8,7 @@ The text depends on the dtypes and on how the operands lie:
 * *strided*: views and broadcasting. The dimensions are first merged as far as they lie evenly (``array.collapsed``); the
   work-items run along one of them, and the index of the others is taken apart by divisions, once per work-item.
 
-``python -m microtorch.backends.opencl sigmoid`` prints what is generated.
+``python -m microtorch.backends.opencl source sigmoid`` prints what is generated.
 """
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ TEXTS = {
 }  # fmt: skip
 PREDICATES = frozenset({*formulas.COMPARISONS, "logical_and", "logical_or", "logical_xor", "logical_not", "isnan", "isinf",
                         "isfinite"})  # fmt: skip
+OPS = frozenset({*formulas.TABLE, *formulas.COMPARISONS, *TEXTS})
 INTEGER_TEXTS = {"isinf": "0", "isfinite": "1", "isnan": "0"}
 
 
@@ -172,6 +173,10 @@ class Elementwise:
             return BOOL
         return self.computed(operands)
 
+    def result_of(self, t: np.dtype) -> np.dtype:
+        """The dtype of the result of operands of dtype ``t``."""
+        return BOOL if self.name in PREDICATES else t
+
     def computed(self, operands: Sequence[Any]) -> np.dtype:
         """The dtype of the computation."""
         first = operands[1:] if self.name == "where" else operands
@@ -259,7 +264,7 @@ class Elementwise:
                 text = "!x"
         else:
             text = rendered(self.formula, kind)
-        if self.name in PREDICATES or result.char == "e":
+        if self.name in PREDICATES or result.char == "e" or C_TYPES[result.char] == kind:
             return text
         if result == BOOL:
             return f"(({text}) != 0)"
@@ -356,7 +361,7 @@ def make(runtime: Runtime, name: str) -> Callable[..., Array] | None:
         if name in formulas.COMPARISONS:
             return Elementwise(runtime, name, formulas.COMPARISONS[name], "xy", {})
     row = formulas.TABLE.get(op)
-    if row is None:
+    if row is None or (vjp and int(index) >= len(row[1])):
         return None
     inputs, scalars = "xyz"[: len(row[1])], formulas.ARGUMENTS.get(op, {})
     if not vjp:
