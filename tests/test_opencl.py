@@ -7,6 +7,7 @@ import copy
 import io
 import os
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -413,3 +414,17 @@ def test_pictures_and_the_stepper_show_the_kernels():
     page = viz.step(((x @ w).sigmoid() * 2.0).sum())._repr_mimebundle_()["text/html"]
     assert "sigmoid_vjp0_float" in page and "matmul_tiled" in page
     assert viz.draw(loss) is not None
+
+
+def test_the_page_about_opencl_runs(capsys):
+    text = (Path(__file__).resolve().parents[1] / "docs" / "opencl.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    exec(compile(program, "opencl.md", "exec"), {"__name__": "page"})
+    assert capsys.readouterr().out == "tensor([[1., 2.]])\n"
+    t([0.5]).requires_grad_().sigmoid().sum().backward()
+    (kernel,) = [block for block in re.findall(r"```c\n(.*?)```", text, re.S) if "sigmoid_vjp0" in block]
+    assert kernel.strip() in opencl.source("sigmoid_vjp0")  # the page shows what is generated ...
+    tiled = (Path(opencl.__file__).parent / "kernels" / "matmul.cl").read_text(encoding="utf-8")
+    for block in re.findall(r"```c\n(.*?)```", text, re.S):  # ... and what stands in the file
+        if "sigmoid" not in block:
+            assert all(line.strip() in tiled for line in block.splitlines())

@@ -223,7 +223,8 @@ class Elementwise:
                 value = f"{letter}_"
             else:
                 name, at, c = letter.upper(), f"{letter}_at", C_TYPES[k[-1]]
-                parameters.append(f"__global const {c} *{name}, const int {at}{strides(at)}")
+                alone = "restrict " if k[0] == "0" else ""  # so that a single element is read once, and not before every write
+                parameters.append(f"__global const {c} *{alone}{name}, const int {at}{strides(at)}")
                 signature += "bi" + "i" * (ndim if dims else 0)
                 index = at if k[0] == "0" else place(at)
                 value = f"vload_half({index}, {name})" if c == "half" else f"{name}[{index}]"
