@@ -13,7 +13,7 @@ from pathlib import Path
 # Settings that change what numpy and PyTorch do, by factors: OPENBLAS_CORETYPE=Haswell halves the speed of a newer CPU
 TUNING = ("OPENBLAS_", "GOTO_", "MKL_", "OMP_", "KMP_", "GOMP_", "VECLIB_", "NUMEXPR_")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-TWO_THREADS = ("mlp784", "large-exp", "large-matmul")  # where a second thread matters
+TWO_THREADS = ("mlp784", "large-exp", "large-matmul", "adam-1e6", "sgd-momentum-1e6")  # where a second thread matters
 
 
 def clean(environment: dict[str, str], threads: int) -> dict[str, str]:
@@ -22,12 +22,12 @@ def clean(environment: dict[str, str], threads: int) -> dict[str, str]:
     return kept | dict.fromkeys(THREADS, str(threads))
 
 
-def restart_clean(arguments: list[str], threads: int) -> None:
+def restart_clean(arguments: list[str], threads: int, module: str = "benchmarks") -> None:
     """Start over unless the environment is clean: libraries read it when they are loaded."""
     wanted = clean(dict(os.environ), threads)
     if wanted != dict(os.environ):
         sys.stdout.flush()
-        done = subprocess.run([sys.executable, "-m", "benchmarks", *arguments], env=wanted)
+        done = subprocess.run([sys.executable, "-m", module, *arguments], env=wanted)
         sys.exit(done.returncode)
 
 
@@ -55,10 +55,12 @@ def main(arguments: list[str]) -> int:
     restart_clean(arguments, options.threads)
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    from . import large, processes, report, scalars, tiny, training
+    from microtorch.backends import core
+
+    from . import elementwise, large, optimizers, processes, products, recurrent, report, scalars, tiny, training
     from .cases import Disagreement, installed, measure
 
-    cases = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES]
+    cases = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *elementwise.CASES, *products.CASES, *optimizers.CASES, *recurrent.CASES]
     groups = dict.fromkeys([case.group for case in cases])
     known = [*groups, *processes.GROUPS, *(case.name for case in cases)]
     if options.list:
@@ -75,6 +77,7 @@ def main(arguments: list[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # µ, where the terminal has it
     print(report.heading(about))
+    core.set_num_threads(options.threads)
     if installed("torch"):
         import torch
 

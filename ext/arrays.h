@@ -19,6 +19,7 @@ struct array {
 };
 
 enum { FLOAT32, FLOAT64, INT64, UINT8, BOOL, DTYPES };
+#define MOST_ELEMENTS 0x1p60 /* of an array: its bytes are within a size_t, and so is what a kernel adds to an index */
 enum { CONTIGUOUS = 0x1, ALIGNED = 0x100, WRITEABLE = 0x400 }; /* numpy's NPY_ARRAY_* */
 
 static struct {
@@ -27,7 +28,11 @@ static struct {
     size_t sizes[DTYPES];
 } layout;
 
-static inline uintptr_t type_of(uintptr_t object) { return *(uintptr_t *)(object + layout.header - sizeof(void *)); }
+/* The object's type; 0, which is no type, for 0, which is no object. */
+static inline uintptr_t type_of(uintptr_t object)
+{
+    return object == 0 ? 0 : *(uintptr_t *)(object + layout.header - sizeof(void *));
+}
 
 static inline size_t elements(const struct array *a)
 {
@@ -108,11 +113,14 @@ static inline bool apart(const void *a, size_t bytes_a, const void *b, size_t by
 static inline size_t tuple_length(uintptr_t object) { return *(size_t *)(object + layout.header); }
 static inline uintptr_t tuple_item(uintptr_t object, size_t i) { return ((uintptr_t *)(object + layout.tuple_header))[i]; }
 
-/* Collect data and sizes of the tuple's arrays; false unless each is as array_at() wants it. */
-static inline bool list_at(uintptr_t object, size_t count, int dtype, bool written, void **data, size_t *sizes)
+static inline bool tuple_at(uintptr_t object, size_t count)
 {
-    if (type_of(object) != layout.tuple_type || tuple_length(object) != count)
-        return false;
+    return type_of(object) == layout.tuple_type && tuple_length(object) == count;
+}
+
+/* Collect data and sizes of the tuple's arrays; false unless each is as array_at() wants it. */
+static inline bool arrays_at(uintptr_t object, size_t count, int dtype, bool written, void **data, size_t *sizes)
+{
     for (size_t i = 0; i < count; i++) {
         const struct array *a = array_at(tuple_item(object, i), dtype, written);
         if (a == NULL)

@@ -36,6 +36,7 @@ GENERATED = ROOT / "build/core"
 COMPILED = ["ext/avx512.c", "ext/avx2.c", "ext/baseline.c", "ext/dispatch.c", "ext/parallel.c", "ext/scratch.c"]
 KERNELS = [
     "ext/matmul.c",
+    "ext/matmul_steps.c",
     "ext/reduce.c",
     "ext/softmax.c",
     "ext/loss.c",
@@ -43,10 +44,22 @@ KERNELS = [
     "ext/conv.c",
     "ext/pool.c",
     "ext/optim.c",
+    "ext/rnn.c",
 ]
-HEADERS = ["ext/core.h", "ext/arrays.h", "ext/parallel.h", "ext/scratch.h", "ext/vector.h", "ext/functions.h"]
+HEADERS = [
+    "ext/core.h",
+    "ext/arrays.h",
+    "ext/parallel.h",
+    "ext/scratch.h",
+    "ext/vector.h",
+    "ext/lanes.h",
+    "ext/windows.h",
+    "ext/functions.h",
+]
 INCLUDED = [*HEADERS, "ext/kernels.c", *KERNELS]
-READ = ["ext/build_core.py", "ext/declarations.py", "ext/loops.py", "microtorch/formulas.py", "microtorch/expr.py"]
+READ = [
+    "ext/build_core.py", "ext/declarations.py", "ext/loops.py", "ext/texts.py", "microtorch/formulas.py", "microtorch/expr.py",
+]  # fmt: skip
 
 
 def load(path: str) -> Any:
@@ -59,7 +72,7 @@ def load(path: str) -> Any:
     return module
 
 
-declarations, loops, formulas, expr = (load(path) for path in READ[1:])
+declarations, loops, texts, formulas, expr = (load(path) for path in READ[1:])
 
 
 FIXED = """
@@ -69,6 +82,8 @@ int isa_supported(int k);
 int use_isa(int k);
 void set_threads(int count);
 int get_threads(void);
+const char *name_of(size_t k);
+const char *text_of(size_t k);
 """
 
 
@@ -87,7 +102,8 @@ def write(name: str, text: str) -> None:
 
 ELEMENTWISE = "\n".join(loop.source() for loop in loops.loops(formulas, expr))
 ALL = [*declarations.declared(ELEMENTWISE, elementwise=True)]
-ALL += [k for path in KERNELS for k in declarations.declared((ROOT / path).read_text(encoding="utf-8"))]
+WRITTEN = [(ROOT / path).read_text(encoding="utf-8") for path in KERNELS]
+ALL += [k for source in WRITTEN for k in declarations.declared(source)]
 PROTOTYPES, WRAPPERS = declarations.functions(ALL)
 CDEF = f"{FIXED}{PROTOTYPES}\n#define FORMULAS {checksum()}\n"
 CODE = f"""#include "arrays.h"
@@ -97,6 +113,7 @@ int isa_supported(int);
 int use_isa(int);
 
 {WRAPPERS}"""
+TEXTS = texts.embedded(texts.texts([ELEMENTWISE, *WRITTEN]))  # what core.source() shows
 
 if sys.platform == "win32":
     FLAGS, LIBRARIES = ["/O2", "/W3", "/fp:precise", "/std:c11"], []
@@ -111,7 +128,7 @@ write("elementwise.h", ELEMENTWISE)
 write("table.h", declarations.table(ALL))
 ffi.set_source(
     "microtorch._core",
-    CODE,
+    CODE + TEXTS,
     sources=COMPILED,
     # depends= also puts these files into an sdist, without a MANIFEST.in
     depends=[*INCLUDED, *READ],

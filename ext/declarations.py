@@ -116,6 +116,15 @@ def memory(p: Parameter, dtype: str) -> str:
     return f"{p.name}_->data, elements({p.name}_) * {size}"
 
 
+def too_many(kernel: Kernel, p: Parameter) -> str:
+    """A test of whether the size as declared is beyond size_t, where a product of large sizes would come out small."""
+    if not set(p.size) & set("*+"):
+        return ""
+    sizes = "|".join(q.name for q in kernel.parameters if q.kind == "size_t")
+    bound = re.sub(rf"\b({sizes})\b", r"(double)\1", p.size)
+    return f" || ({bound}) > MOST_ELEMENTS"
+
+
 def wrapper(kernel: Kernel, suffix: str) -> str:
     """The function: 1 if the arrays are as declared and the kernel ran, 0 (and nothing done) if not."""
     real, dtype = TYPES[suffix]
@@ -125,7 +134,7 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
         if p.kind in ("ARRAY", "OPTIONAL"):
             test = f"!({p.name}_ = array_at({p.name}, {code}, {str(p.written).lower()}))"
             if not kernel.elementwise:
-                test += f" || elements({p.name}_) != (size_t)({p.size})"
+                test += f" || elements({p.name}_) != (size_t)({p.size}){too_many(kernel, p)}"
             elif plain:
                 test += f" || !same_shape({plain[0].name}_, {p.name}_)"
             lines.append(f"    const struct array *{p.name}_ = NULL;")
@@ -157,16 +166,20 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
     call = f"kernels->{kernel.name}_{suffix}({', '.join(arguments)})"
     if not lists:
         return "\n".join([f"static {prototype(kernel, suffix)}", "{", *lines, f"    {call};", "    return 1;", "}", ""])
+    if len({p.size for p, _ in lists}) != 1 or any(p.kind == "OPTIONAL" for p in plain):
+        raise ValueError(f"{kernel.name}: lists of one length are checked together, and not beside optional arrays")
     count = lists[0][0].size
+    lines += [f"    if (!tuple_at({p.name}, {count}))\n        return 0;" for p, _ in lists]
     width = f"(sizeof(void *) + sizeof(size_t)) * {len(lists)}"
     lines.append(f"    char *memory = malloc({count} * {width} + 1);\n    if (memory == NULL)\n        return 0;")
     for i, (p, _) in enumerate(lists):
         lines.append(f"    void **{p.name}_ = (void **)memory + {i} * {count};")
         lines.append(f"    size_t *sizes_of_{p.name} = (size_t *)memory + {len(lists) + i} * {count};")
-    found = [f"list_at({p.name}, {count}, {code}, {str(p.written).lower()}, {p.name}_, sizes_of_{p.name})" for p, code in lists]
+    found = [f"arrays_at({p.name}, {count}, {code}, {str(p.written).lower()}, {p.name}_, sizes_of_{p.name})" for p, code in lists]
     checks = [f"sizes_of_{p.name}[i] == (size_t)({p.each})" for p, _ in lists if p.kind == "LIST_OF"]
     bytes = {p: f"{p.name}_[i], sizes_of_{p.name}[i] * layout.sizes[{code}]" for p, code in lists}
     checks += [f"apart({bytes[p]}, {bytes[q]})" for p, q in combinations(bytes, 2) if p.written or q.written]
+    checks += [f"apart({memory(p, dtype)}, {bytes[q]})" for p in plain for q in bytes if p.written or q.written]
     also = " &&\n                "
     lines += [f"    int ready = {also.join(found)};", f"    for (size_t i = 0; ready && i < {count}; i++)"]
     lines += [f"        ready = {also.join(checks) or '1'};", f"    if (ready)\n        {call};"]

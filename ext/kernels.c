@@ -6,6 +6,12 @@
  * FN(f)         the function f of one number, as formulas.py names it (functions.h) */
 #include "vector.h"
 
+/* Where one choice decides another (a bound at the start, a special case at the end), GCC makes paths out of them, and then vectors
+ * with a tangle of masks, twice as slow, or none at all. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-thread-jumps")
+#endif
+
 #define KERNEL(name) static void NAME(name)
 
 #define real float
@@ -15,6 +21,7 @@
 #include "functions.h"
 #include "elementwise.h"
 #include "matmul.c"
+#include "matmul_steps.c"
 #include "reduce.c"
 #include "softmax.c"
 #include "loss.c"
@@ -22,6 +29,7 @@
 #include "conv.c"
 #include "pool.c"
 #include "optim.c"
+#include "rnn.c"
 #undef real
 #undef REAL_IS_FLOAT
 #undef NAME
@@ -33,6 +41,7 @@
 #include "functions.h"
 #include "elementwise.h"
 #include "matmul.c"
+#include "matmul_steps.c"
 #include "reduce.c"
 #include "softmax.c"
 #include "loss.c"
@@ -40,6 +49,7 @@
 #include "conv.c"
 #include "pool.c"
 #include "optim.c"
+#include "rnn.c"
 #undef real
 #undef NAME
 

@@ -11,7 +11,8 @@
 /* Where sample i, place j has its element in x (n, classes, inner), or SIZE_MAX if it is ignored or out of range. */
 static inline size_t NAME(place)(size_t i, size_t j, size_t classes, size_t inner, int64_t target, int64_t ignore_index)
 {
-    return target == ignore_index || target < 0 || (size_t)target >= classes ? SIZE_MAX : (i * classes + (size_t)target) * inner + j;
+    const bool counts = target != ignore_index && target >= 0 && (size_t)target < classes;
+    return counts ? (i * classes + (size_t)target) * inner + j : SIZE_MAX;
 }
 
 /* The sum of the weights of all targets that count. */

@@ -37,13 +37,14 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
  * second-level cache; MC and NC bound the memory for packed copies, which lie in the third. */
 #ifndef MR
 #if VECTOR_BYTES == 64
-#define MR 14
+#define MR 12
 #define SLIVER 16 /* MR, as packed: rounded up to vectors */
 #else
 #define MR 6
 #define SLIVER 8
 #endif
-enum { KC = 512, MC = 64 * MR, NC = 2048, TALL = 8 };
+enum { KC = 512, MC = 80 * MR, NC = 2048, TALL = 16 };
+enum { WORK = 1 << 20 }; /* multiplications that are worth a thread: about 20 us */
 #endif
 #define NR (2 * LANES)
 
@@ -173,7 +174,7 @@ INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, cons
         } \
     }
 #if VECTOR_BYTES == 64
-#define CASES_UP_TO_MR CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+#define CASES_UP_TO_MR CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
 #else
 #define CASES_UP_TO_MR
 #endif
@@ -200,14 +201,15 @@ static void NAME(edge_tile)(size_t rows, size_t columns, size_t k, const real *a
 /* The part of a product that is packed at a time: rows [i, i + mc), columns [j, j + nc), products [p, p + kc). */
 struct NAME(block) {
     const struct NAME(product) *product;
-    size_t i, mc, slivers, j, nc, panels, p, kc;
-    size_t unpacked;      /* panels that are read where they are; the others are packed */
-    real *a, *b;          /* packed; a is NULL if it is read where it is */
-    size_t tall, columns; /* a piece of work: so many slivers; pieces along a row of blocks */
+    size_t i, mc, slivers, height, higher, j, nc, panels, p, kc;
+    size_t depth;    /* the largest kc: packed slivers are SLIVER * depth apart, panels NR * depth */
+    size_t unpacked; /* panels that are read where they are; the others are packed */
+    real *a, *b;     /* packed; a is NULL if it is read where it is */
+    size_t tall;     /* slivers of a piece of work */
 };
 
-/* Slivers of nearly equal height: the first row of number s. */
-static inline size_t NAME(sliver_at)(const struct NAME(block) *t, size_t s) { return s * t->mc / t->slivers; }
+/* The first row of sliver s: the first mc % slivers of them are one row higher than the others. */
+static inline size_t NAME(sliver_at)(const struct NAME(block) *t, size_t s) { return s * t->height + smaller(s, t->higher); }
 
 static void NAME(pack_body)(const void *task, size_t begin, size_t end)
 {
@@ -218,10 +220,10 @@ static void NAME(pack_body)(const void *task, size_t begin, size_t end)
         if (q < packed) {
             const size_t j = (t->unpacked + q) * NR;
             (x->pack_b ? x->pack_b : NAME(pack_matrix))(x->pack_b ? x->b_source : &x->b, t->p, t->kc, t->j + j,
-                                                        smaller(NR, t->nc - j), t->b + q * NR * KC);
+                                                        smaller(NR, t->nc - j), t->b + q * NR * t->depth);
         } else {
             const size_t s = q - packed, first = NAME(sliver_at)(t, s);
-            NAME(pack_sliver)(&x->a, t->i + first, NAME(sliver_at)(t, s + 1) - first, t->p, t->kc, t->a + s * SLIVER * KC);
+            NAME(pack_sliver)(&x->a, t->i + first, NAME(sliver_at)(t, s + 1) - first, t->p, t->kc, t->a + s * SLIVER * t->depth);
         }
 }
 
@@ -239,35 +241,32 @@ static void NAME(add_bias)(const struct NAME(product) *x, size_t i, size_t rows,
     }
 }
 
-/* Pieces of work: `tall` slivers high and `wide` panels wide. Within one, the panel of b stays in the first-level cache. */
+/* A piece of work is a panel times `tall` slivers. The panel stays in the first-level cache meanwhile, and the slivers stay in the
+ * second-level cache for the next panel. */
 static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(block) *t = task;
     const struct NAME(product) *x = t->product;
-    const size_t groups = (t->slivers + t->tall - 1) / t->tall;
     const bool add = x->accumulate || t->p > 0, last = t->p + t->kc == x->k;
     for (size_t piece = begin; piece < end; piece++) {
-        const size_t first = piece % groups * t->tall, stop = smaller(first + t->tall, t->slivers);
-        const size_t column = piece / groups;
-        for (size_t panel = column * t->panels / t->columns; panel < (column + 1) * t->panels / t->columns; panel++) {
-            const size_t j = t->j + panel * NR, columns = smaller(NR, t->nc - panel * NR);
-            const bool in_place = panel < t->unpacked;
-            const real *b = in_place ? x->b.data + (ptrdiff_t)t->p * x->b.row + (ptrdiff_t)j : t->b + (panel - t->unpacked) * NR * KC;
-            const ptrdiff_t b_row = in_place ? x->b.row : (ptrdiff_t)NR;
-            for (size_t s = first; s < stop; s++) {
-                const size_t i = t->i + NAME(sliver_at)(t, s), rows = t->i + NAME(sliver_at)(t, s + 1) - i;
-                const real *a = t->a ? t->a + s * SLIVER * KC : x->a.data + (ptrdiff_t)i * x->a.row + (ptrdiff_t)t->p * x->a.column;
-                const ptrdiff_t a_row = t->a ? 1 : x->a.row, a_column = t->a ? SLIVER : x->a.column;
-                real *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j;
-                if (columns == NR)
-                    NAME(tile_2)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
-                else if (columns == LANES)
-                    NAME(tile_1)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
-                else
-                    NAME(edge_tile)(rows, columns, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
-                if (last && x->bias)
-                    NAME(add_bias)(x, i, rows, j, columns);
-            }
+        const size_t panel = piece % t->panels, first = piece / t->panels * t->tall, stop = smaller(first + t->tall, t->slivers);
+        const size_t j = t->j + panel * NR, columns = smaller(NR, t->nc - panel * NR);
+        const bool in_place = panel < t->unpacked;
+        const real *b = in_place ? x->b.data + (ptrdiff_t)t->p * x->b.row + (ptrdiff_t)j : t->b + (panel - t->unpacked) * NR * t->depth;
+        const ptrdiff_t b_row = in_place ? x->b.row : (ptrdiff_t)NR;
+        for (size_t s = first; s < stop; s++) {
+            const size_t i = t->i + NAME(sliver_at)(t, s), rows = t->i + NAME(sliver_at)(t, s + 1) - i;
+            const real *a = t->a ? t->a + s * SLIVER * t->depth : x->a.data + (ptrdiff_t)i * x->a.row + (ptrdiff_t)t->p * x->a.column;
+            const ptrdiff_t a_row = t->a ? 1 : x->a.row, a_column = t->a ? SLIVER : x->a.column;
+            real *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j;
+            if (columns == NR)
+                NAME(tile_2)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
+            else if (columns == LANES)
+                NAME(tile_1)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
+            else
+                NAME(edge_tile)(rows, columns, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
+            if (last && x->bias)
+                NAME(add_bias)(x, i, rows, j, columns);
         }
     }
 }
@@ -315,14 +314,14 @@ static void NAME(gemm)(const struct NAME(product) *given)
     const bool pack_b = x->pack_b || x->b.column != 1 || x->m > 8 * MR;
     const size_t kc = (x->k + (x->k + KC - 1) / KC - 1) / ((x->k + KC - 1) / KC); /* equal parts of at most KC */
     const size_t mc = smaller(x->m, MC), nc = smaller(x->n, NC);
-    const size_t a_size = pack_a ? (mc + MR - 1) / MR * SLIVER * KC : 0;
-    const size_t b_size = (pack_b ? (nc + NR - 1) / NR : nc % NR != 0 || x->n % NC % NR != 0) * NR * KC;
+    const size_t a_size = pack_a ? (mc + MR - 1) / MR * SLIVER * kc : 0;
+    const size_t b_size = (pack_b ? (nc + NR - 1) / NR : nc % NR != 0 || x->n % NC % NR != 0) * NR * kc;
     real *memory = NULL;
     if (a_size + b_size > 0 && (memory = take_scratch((a_size + b_size) * sizeof(real))) == NULL) {
         NAME(gemm_without_memory)(x);
         return;
     }
-    struct NAME(block) t = {.product = x, .a = pack_a ? memory : NULL, .b = memory + a_size};
+    struct NAME(block) t = {.product = x, .depth = kc, .a = pack_a ? memory : NULL, .b = memory ? memory + a_size : NULL};
     for (t.j = 0; t.j < x->n; t.j += NC) {
         t.nc = smaller(NC, x->n - t.j);
         t.panels = (t.nc + NR - 1) / NR;
@@ -332,17 +331,17 @@ static void NAME(gemm)(const struct NAME(product) *given)
             for (t.i = 0; t.i < x->m; t.i += MC) {
                 t.mc = smaller(MC, x->m - t.i);
                 t.slivers = (t.mc + MR - 1) / MR;
+                t.height = t.mc / t.slivers;
+                t.higher = t.mc % t.slivers;
                 struct NAME(block) pack = t;
                 if (t.i > 0)
                     pack.unpacked = t.panels; /* b is packed already */
                 const size_t packs = pack.panels - pack.unpacked + (pack_a ? t.slivers : 0);
                 parallel_for(packs, larger(1, 32768 / (t.kc * NR)), NAME(pack_body), &pack);
-                t.tall = smaller(t.slivers, TALL);
-                const size_t groups = (t.slivers + t.tall - 1) / t.tall;
-                t.columns = smaller(t.panels, larger(1, 32 / groups));
-                const size_t pieces = groups * t.columns;
-                const double work = (double)t.mc * (double)t.nc * (double)t.kc / (double)pieces; /* of one piece */
-                parallel_for(pieces, work > 1e6 ? 1 : (size_t)(1e6 / work), NAME(multiply_body), &t);
+                const size_t groups = (t.slivers + TALL - 1) / TALL;
+                t.tall = (t.slivers + groups - 1) / groups;
+                const double work = (double)(t.tall * t.height) * NR * (double)t.kc; /* multiplications of a piece */
+                parallel_for(groups * t.panels, work > WORK ? 1 : (size_t)(WORK / work), NAME(multiply_body), &t);
             }
         }
     }
@@ -379,5 +378,5 @@ KERNEL(matmul)(size_t outer, size_t inner, size_t m, size_t k, size_t n, MATRIX(
         .x = x_strides, .y = y_strides, .inner = inner};
     const size_t batch = outer * inner;
     const double work = (double)m * (double)k * (double)n;
-    parallel_for(batch, batch < 8 ? larger(1, batch) : work > 1e6 ? 1 : (size_t)(1e6 / (work + 1)), NAME(batch_body), &t);
+    parallel_for(batch, batch < 8 ? larger(1, batch) : work > WORK ? 1 : (size_t)(WORK / (work + 1)), NAME(batch_body), &t);
 }

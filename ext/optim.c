@@ -1,4 +1,4 @@
-/* optim.c - the steps of SGD and Adam, for all parameters in one call.
+/* optim.c - the steps of SGD and Adam, and the clipping of gradients, for all parameters in one call.
  *
  * Spelt out in array operations, a step goes through memory once for each of them: Adam reads and writes some 25 arrays of
  * the parameters' size. Here each number of the parameter, of its gradient and of its state is read once and written once,
@@ -140,4 +140,45 @@ KERNEL(amsgrad)(size_t count, double lr, double beta1, double beta2, double eps,
     for (size_t i = 0; i < count; i++)
         NAME(adam_array)(sizes_of_params[i], lr, beta1, beta2, eps, decay, decoupled, maximize, params[i], grads[i], means[i],
                          squares[i], largest[i], steps[i]);
+}
+
+/* The root of the sum of all squares. Added up in double, in SUMS sums side by side, which are vectors: no float overflows or
+ * drowns, and the order does not depend on anything but the sizes. */
+#define SUMS 32
+KERNEL(total_norm)(size_t count, LIST(const real, xs, count), ARRAY(real, out, 1))
+{
+    double total = 0;
+    for (size_t k = 0; k < count; k++) {
+        const real *restrict x = xs[k];
+        const size_t n = sizes_of_xs[k], whole = n - n % SUMS;
+        double sums[SUMS] = {0};
+        for (size_t i = 0; i < whole; i += SUMS)
+            for (size_t j = 0; j < SUMS; j++)
+                sums[j] += (double)x[i + j] * x[i + j];
+        for (size_t i = whole; i < n; i++)
+            sums[i - whole] += (double)x[i] * x[i];
+        for (size_t j = 0; j < SUMS; j++)
+            total += sums[j];
+    }
+    *out = (real)sqrt(total);
+}
+#undef SUMS
+
+struct NAME(scale_task) {
+    real *x, factor;
+};
+
+static void NAME(scale_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(scale_task) *t = task;
+    real *x = t->x;
+    const real factor = t->factor;
+    for (size_t i = begin; i < end; i++)
+        x[i] *= factor;
+}
+
+KERNEL(scale)(size_t count, double factor, LIST(real, xs, count))
+{
+    for (size_t k = 0; k < count; k++)
+        parallel_for(sizes_of_xs[k], 1 << 15, NAME(scale_body), &(struct NAME(scale_task)){xs[k], (real)factor});
 }

@@ -42,47 +42,66 @@ static inline void NAME(plus_vector)(NAME(vector) *hi, NAME(vector) *lo, NAME(ve
     *hi = s;
 }
 
-/* The sum of n neighbours. */
-static inline struct NAME(total) NAME(run)(const real *x, size_t n)
+/* A sum of neighbours under way. */
+struct NAME(sum) {
+    NAME(vector) hi, lo;
+    struct NAME(total) rest; /* of what was too short for a vector */
+    bool vectors;            /* are there any in hi and lo? */
+};
+
+static inline void NAME(add_run)(struct NAME(sum) *sum, const real *x, size_t n)
 {
-    struct NAME(total) sum = {0, 0};
     size_t i = 0;
-    if (n >= LANES) {
-        NAME(vector) hi = {0}, lo = {0}, a, b, c, d;
-        for (; i + 32 * LANES <= n; i += 32 * LANES) {
-            a = LOAD(x + i), b = LOAD(x + i + LANES), c = LOAD(x + i + 2 * LANES), d = LOAD(x + i + 3 * LANES);
-            for (size_t k = 4 * LANES; k < 32 * LANES; k += 4 * LANES) {
-                a += LOAD(x + i + k), b += LOAD(x + i + k + LANES);
-                c += LOAD(x + i + k + 2 * LANES), d += LOAD(x + i + k + 3 * LANES);
-            }
-            NAME(plus_vector)(&hi, &lo, (a + b) + (c + d));
+    for (; i + 32 * LANES <= n; i += 32 * LANES) {
+        NAME(vector) a = LOAD(x + i), b = LOAD(x + i + LANES), c = LOAD(x + i + 2 * LANES), d = LOAD(x + i + 3 * LANES);
+        for (size_t k = 4 * LANES; k < 32 * LANES; k += 4 * LANES) {
+            a += LOAD(x + i + k), b += LOAD(x + i + k + LANES);
+            c += LOAD(x + i + k + 2 * LANES), d += LOAD(x + i + k + 3 * LANES);
         }
-        a = b = hi - hi;
+        NAME(plus_vector)(&sum->hi, &sum->lo, (a + b) + (c + d));
+    }
+    if (i + LANES <= n) {
+        NAME(vector) a = {0}, b = {0};
         for (; i + 2 * LANES <= n; i += 2 * LANES)
             a += LOAD(x + i), b += LOAD(x + i + LANES);
         if (i + LANES <= n) {
             a += LOAD(x + i);
             i += LANES;
         }
-        NAME(plus_vector)(&hi, &lo, a + b);
-        real his[LANES], los[LANES];
-        STORE(his, hi);
-        STORE(los, lo);
-        for (size_t half = LANES / 2; half > 0; half /= 2)
-            for (size_t l = 0; l < half; l++)
-                his[l] += his[l + half], los[l] += los[l + half];
-        sum = (struct NAME(total)){his[0], los[0]};
+        NAME(plus_vector)(&sum->hi, &sum->lo, a + b);
     }
+    sum->vectors |= n >= LANES;
     for (; i < n; i++)
-        sum = NAME(plus)(sum, x[i]);
-    return sum;
+        sum->rest = NAME(plus)(sum->rest, x[i]);
 }
 
-/* The sums of `width` columns over n rows that begin `stride` apart. */
-static void NAME(columns)(const real *restrict x, size_t n, size_t stride, size_t width, real *restrict hi, real *restrict lo)
+static inline struct NAME(total) NAME(folded)(const struct NAME(sum) *sum)
 {
-    memset(hi, 0, width * sizeof(real));
-    memset(lo, 0, width * sizeof(real));
+    struct NAME(total) total = sum->rest;
+    if (sum->vectors) {
+        real hi[LANES], lo[LANES];
+        STORE(hi, sum->hi);
+        STORE(lo, sum->lo);
+        for (size_t half = LANES / 2; half > 0; half /= 2)
+            for (size_t l = 0; l < half; l++)
+                hi[l] += hi[l + half], lo[l] += lo[l + half];
+        total = NAME(plus)(total, hi[0]);
+        total.lo += lo[0];
+    }
+    return total;
+}
+
+/* The sum of n neighbours. */
+static inline struct NAME(total) NAME(run)(const real *x, size_t n)
+{
+    struct NAME(sum) sum = {{0}, {0}, {0, 0}, false};
+    NAME(add_run)(&sum, x, n);
+    return NAME(folded)(&sum);
+}
+
+/* Add to hi + lo each of `width` columns over n rows that begin `stride` apart. */
+static void NAME(add_columns)(const real *restrict x, size_t n, size_t stride, size_t width, real *restrict hi, real *restrict lo)
+{
     for (; n >= 8; n -= 8, x += 8 * stride) {
         const real *a = x, *b = a + stride, *c = b + stride, *d = c + stride, *e = d + stride, *f = e + stride, *g = f + stride,
                    *h = g + stride;
@@ -105,19 +124,22 @@ static void NAME(sums)(const real *x, size_t n, size_t stride, size_t width, rea
     if (stride == 1) {
         const struct NAME(total) t = NAME(run)(x, n);
         *hi = t.hi, *lo = t.lo;
-    } else if (stride != width || width > NARROW / 2) {
-        NAME(columns)(x, n, stride, width, hi, lo);
-    } else {
-        real his[NARROW], los[NARROW];
+        return;
+    }
+    memset(hi, 0, width * sizeof(real));
+    memset(lo, 0, width * sizeof(real));
+    if (stride == width && width <= NARROW / 2) {
+        real his[NARROW] = {0}, los[NARROW] = {0};
         const size_t together = NARROW / width, wide = together * width;
-        NAME(columns)(x, n / together, wide, wide, his, los);
-        NAME(columns)(x + n / together * wide, n % together, width, width, hi, lo);
+        NAME(add_columns)(x, n / together, wide, wide, his, los);
         for (size_t k = 0; k < wide; k++) {
             const size_t j = k % width;
             const struct NAME(total) t = NAME(plus)((struct NAME(total)){hi[j], lo[j]}, his[k]);
             hi[j] = t.hi, lo[j] = t.lo + los[k];
         }
+        x += n / together * wide, n %= together;
     }
+    NAME(add_columns)(x, n, stride, width, hi, lo);
 }
 
 /* The largest (or smallest) of n > 0 neighbours, or of each column. Neighbours go through LANES_OF_EXTREMES comparisons that pass

@@ -34,13 +34,37 @@ static inline void NAME(block_sums)(const real *x, size_t n, size_t stride, size
         total[j] = NAME(rounded)((struct NAME(total)){total[j], lo[j]});
 }
 
+/* The largest element of each column; where there is a NaN any, since the sum will be NaN. */
+static inline void NAME(tops)(const real *restrict x, size_t n, size_t stride, size_t width, real *restrict top)
+{
+    if (stride > 1) {
+        NAME(largest)(x, n, stride, width, top, NULL);
+        return;
+    }
+    real lanes[64];
+    size_t i = 0;
+    *top = x[0];
+    if (n >= 64) {
+        memcpy(lanes, x, sizeof(lanes));
+        for (i = 64; i + 64 <= n; i += 64)
+            for (size_t l = 0; l < 64; l++)
+                lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
+        for (size_t half = 32; half > 0; half /= 2)
+            for (size_t l = 0; l < half; l++)
+                lanes[l] = lanes[l + half] > lanes[l] ? lanes[l + half] : lanes[l];
+        *top = lanes[0];
+    }
+    for (; i < n; i++)
+        *top = x[i] > *top ? x[i] : *top;
+}
+
 static void NAME(softmax_block)(const real *restrict x, const real *restrict unused, size_t n, size_t stride, size_t width,
                                 real *restrict out)
 {
     (void)unused;
     real top[COLUMNS], total[COLUMNS];
-    NAME(largest)(x, n, stride, width, top, NULL);
-    EACH(out[at] = FN(exp)(x[at] - top[j]))
+    NAME(tops)(x, n, stride, width, top);
+    EACH(out[at] = FN(exp_of_negative)(x[at] - top[j]))
     NAME(block_sums)(out, n, stride, width, total);
     for (size_t j = 0; j < width; j++)
         total[j] = 1 / total[j]; /* the sum is at least 1 */
@@ -61,8 +85,8 @@ static void NAME(log_softmax_block)(const real *restrict x, const real *restrict
 {
     (void)unused;
     real top[COLUMNS], total[COLUMNS];
-    NAME(largest)(x, n, stride, width, top, NULL);
-    EACH(out[at] = FN(exp)(x[at] - top[j]))
+    NAME(tops)(x, n, stride, width, top);
+    EACH(out[at] = FN(exp_of_negative)(x[at] - top[j]))
     NAME(block_sums)(out, n, stride, width, total);
     for (size_t j = 0; j < width; j++)
         total[j] = FN(log)(total[j]);
@@ -74,7 +98,7 @@ static void NAME(log_softmax_vjp_block)(const real *restrict g, const real *rest
 {
     real total[COLUMNS];
     NAME(block_sums)(g, n, stride, width, total);
-    EACH(dx[at] = g[at] - FN(exp)(out[at]) * total[j])
+    EACH(dx[at] = g[at] - FN(exp_of_negative)(out[at]) * total[j])
 }
 
 /* ---- all blocks ---- */

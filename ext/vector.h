@@ -32,6 +32,11 @@ typedef double vector_f64, unaligned_f64;
 #define PREFETCH(p) ((void)(p))
 #endif
 
+/* Numbers of two vectors, by position: those of b are counted on from those of a. */
+#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#endif
+
 #define LANES (sizeof(NAME(vector)) / sizeof(real))
 #define LOAD(p) ((NAME(vector)) * (const NAME(unaligned) *)(p))
 #define STORE(p, v) (*(NAME(unaligned) *)(p) = (v))

@@ -245,3 +245,40 @@ def test_a_backend_without_the_kernel_says_so():
     p.node.dev = Elsewhere(F32)
     with pytest.raises(NotImplementedError, match="elsewhere backend has no kernel 'adagrad_step'"):
         optim.Adagrad([p]).step()
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_norm_and_scale(dtype, isa):
+    ours, numpys = core.Core(dtype), Reference(dtype)
+    for shapes in ([(5,)], SHAPES, [(1000, 33), (31,), (32,), (33,)], [(0,)]):
+        arrays = tuple(normal(s, dtype, i) for i, s in enumerate(shapes))
+        norm = ours.total_norm(arrays)
+        assert norm.shape == () and norm.dtype == dtype
+        np.testing.assert_allclose(norm, numpys.total_norm(arrays), **TOLERANCE[dtype])
+        copies = tuple(a.copy() for a in arrays)
+        ours.scale(arrays, 0.3)
+        numpys.scale(copies, 0.3)
+        for a, b in zip(arrays, copies, strict=True):
+            np.testing.assert_array_equal(a, b)
+    strided = (normal((4, 6), dtype, 0).T,)
+    np.testing.assert_allclose(ours.total_norm(strided), numpys.total_norm(strided))
+    assert np.isnan(ours.total_norm((np.array([1, np.nan], dtype),))) and ours.total_norm((np.array([np.inf], dtype),)) == np.inf
+    assert ours.total_norm((np.full(4, 1e30, dtype),)) == dtype.type(2e30)  # squares beyond float32
+
+
+@pytest.mark.parametrize("max_norm, nan", [(1.0, False), (1e9, False), (1.0, True)])
+def test_clipping(max_norm, nan, backend):
+    """Together on one backend, and tensor by tensor where dtypes differ: the same."""
+    params = [parameter(3, 2), parameter(5), parameter(4, grad=False)]
+    if nan:
+        params[0].grad[0, 0] = float("nan")
+    mixed = [*[torch.nn.Parameter(p.detach().clone()) for p in params], parameter(1, dtype=torch.float64)]
+    for p, q in zip(params, mixed, strict=False):
+        q.grad = None if p.grad is None else p.grad.clone()
+    mixed[-1].grad.zero_()
+    version = params[1].grad._version
+    norm = torch.nn.utils.clip_grad_norm_(params, max_norm)
+    assert torch.allclose(norm, torch.nn.utils.clip_grad_norm_(mixed, max_norm).float(), equal_nan=True)
+    for p, q in zip(params[:2], mixed, strict=False):
+        assert torch.allclose(p.grad, q.grad, equal_nan=True)
+    assert (params[1].grad._version > version) == (max_norm == 1.0)

@@ -12,7 +12,7 @@ from ops.elementwise import ELEMENTWISE, inputs_for
 from ops.samples import EXCUSED, SAMPLES
 
 import microtorch
-from microtorch import Scalar, autograd, backends, expr, formulas
+from microtorch import Scalar, autograd, backends, engine, expr, formulas
 from microtorch.backends import core
 from microtorch.backends.expansion import Expansion, scalars
 from microtorch.ops import REGISTRY
@@ -314,6 +314,27 @@ def test_loops_in_c_compute_the_formula(loop):
         arrays = [values[v] for v in ("g", "out", "x", "y", "z") if v in read and v in values]
         out = core.run(loop, *[given[k] for k in given if k in read], *arrays)
         close(out, np.broadcast_to(expected, out.shape), "float32")
+
+
+@pytest.mark.needs("core")
+@every_sample
+def test_derivative_kernels_compute_the_declared_derivative(name, i):
+    """What a backend offers as ``<op>_vjp<i>``, for formulas and for all other ops."""
+    sample = SAMPLES[name][i]
+    op = REGISTRY[name].family(len(sample.inputs)) if REGISTRY[name].family else REGISTRY[name]
+    for dtype in FLOATS:
+        F = core.Core(np.dtype(dtype))
+        fused = [declared and getattr(F, f"{name}_vjp{k}", None) for k, declared in enumerate(op.derivatives)]
+        if not any(fused):
+            return
+        xs = [x.astype(dtype) if x.dtype.kind == "f" else x for x in sample.inputs]
+        out = np.asarray(getattr(F, name)(*xs, **sample.attrs))
+        g = np.cos(np.arange(out.size) * 1.3).reshape(out.shape).astype(dtype)
+        for kernel, declared, x in zip(fused, op.derivatives, xs, strict=True):
+            d = kernel(g, out, *xs, **sample.attrs) if kernel else None
+            if d is not None:
+                expected = declared(F, g, out, *xs, **sample.attrs)
+                close(engine.unbroadcast(F, d, x.shape), engine.unbroadcast(F, expected, x.shape), dtype)
 
 
 # ---- the Scalar world -----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from golden import trained
 
 import microtorch as torch
 from microtorch import autograd, graph, nn
+from microtorch.nn import rnn
 
 
 def layer(name, *args, shape=(5, 2, 3), state=None, **settings):
@@ -55,8 +56,15 @@ CASES = {
 }
 
 
+@pytest.fixture(params=["composed of ops", "as one node"])
+def way(request, monkeypatch):
+    """Both ways in which a layer may run."""
+    monkeypatch.setattr(rnn, "SPELT_OUT", 1 << 30 if request.param == "composed of ops" else 0)
+    return request.param
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_layers_compute_what_pytorch_computes(name):
+def test_layers_compute_what_pytorch_computes(name, way):
     golden.check(f"test_rnn:{name}", CASES[name])
 
 
@@ -72,7 +80,7 @@ def test_names_and_reprs():
 
 
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
-def test_derivatives(name):
+def test_derivatives(name, way):
     torch.manual_seed(1)
     net = getattr(nn, name)(2, 2, bidirectional=True).double()
     x = torch.randn(3, 1, 2, dtype=torch.float64, requires_grad=True)
@@ -86,6 +94,48 @@ def test_derivatives(name):
     values = [p.detach().clone().requires_grad_() for p in net.parameters()]
     assert autograd.gradcheck(function, [x, *values])
     assert autograd.gradgradcheck(function, [x, *values[:2]] + [v.detach() for v in values[2:]], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_a_large_layer_is_one_node_that_backward_may_pass_twice(name, monkeypatch):
+    torch.manual_seed(0)
+    net = getattr(nn, name)(6, 8)
+    x, start = torch.randn(12, 30, 6, requires_grad=True), torch.randn(1, 30, 8, requires_grad=True)
+    found = []
+    for limit in (0, 1 << 30):
+        monkeypatch.setattr(rnn, "SPELT_OUT", limit)
+        out, last = net(x, (start, start * 2) if name == "LSTM" else start)
+        last = last[1] if name == "LSTM" else last
+        if limit == 0:
+            assert out.grad_fn.name() == "SequenceBackward" and len(graph.reachable([out.node])) < 15
+        loss = (out[3:] ** 2).sum() + (last * 3).sum()
+        for retain in (True, False):
+            found.append(autograd.grad(loss, [x, start, *net.parameters()], retain_graph=retain))
+        if limit == 0:
+            assert out.grad_fn.saved is None  # the gates and the states are gone
+    for one in found[1:]:
+        for a, b in zip(found[0], one, strict=True):
+            assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_large_layer_takes_gradients_of_parts_only(monkeypatch):
+    """Of the last state alone, of the weights alone, and none at all."""
+    monkeypatch.setattr(rnn, "SPELT_OUT", 0)
+    net, x = nn.LSTM(3, 4), torch.randn(5, 2, 3)
+    _, (_, c) = net(x)
+    c.sum().backward()
+    assert net.weight_hh_l0.grad.abs().sum() > 0
+    net.requires_grad_(False)
+    assert not net(x)[0].requires_grad
+    net.weight_ih_l0.requires_grad_()
+    (g,) = autograd.grad(net(x)[0].sum(), [net.weight_ih_l0])
+    assert g.shape == (16, 3)
+    out, _ = net(x)
+    with torch.no_grad():
+        out.mul_(2)
+        net.weight_hh_l0.mul_(2)
+    with pytest.raises(RuntimeError, match=r"in-?place"):
+        out.sum().backward()
 
 
 def test_the_graph_grows_linearly_and_is_drawable_as_steps():

@@ -26,6 +26,7 @@ from microtorch import expr, formulas
 
 from . import javascript, style
 from .grids import grids
+from .loops import loop
 from .scene import Scene, scene
 from .steps import LETTERS, _numbers, _written, display_names, expression, remark, rule_of
 from .tracing import Array, Trace, TraceNode
@@ -122,6 +123,9 @@ def _data(trace: Trace, drawn: Scene) -> dict[str, Any]:
     files, places = _sources(trace)
     nodes = [_node(trace, t, names, drawn, places, live) for t in trace.nodes]
     steps = [_step(trace, s, names, drawn, live) for s in trace.steps]
+    loops: dict[tuple[str, str], int] = {}  # what is said of a step's loop in C, and its text -> place in the list
+    for s, data in zip(trace.steps, steps, strict=True):
+        data["C"] = loops.setdefault(loop(trace, s), len(loops))
     return {
         "title": names[trace.root],
         "root": trace.root,
@@ -131,6 +135,7 @@ def _data(trace: Trace, drawn: Scene) -> dict[str, Any]:
         "nodes": nodes,
         "steps": steps,
         "files": files,
+        "loops": list(loops),
         "zoom": {} if live else grids(trace),
     }
 

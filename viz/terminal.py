@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import style
+from .loops import loop
 from .steps import display_names, expression, partial
 from .tracing import Trace
 
-KEYS = "←/→ step   b backward   q quiz   g users of {name}   / find   x quit"
+KEYS = "←/→ step   b backward   q quiz   g users of {name}   c in C   / find   x quit"
 QUIET, ACTIVE, GRADIENT, GOOD, BAD = "bright_black", "bold", "dark_orange3", "green", "red"
 
 
@@ -212,12 +213,14 @@ def _loop(trace: Trace, key: Callable[[], str]) -> None:
             at = start
         elif pressed == "g":
             note = users(trace, trace.steps[at]["node"])
+        elif pressed == "c":
+            note = _read(*loop(trace, trace.steps[at]), key)
         elif pressed == "q":
             at, note = _quiz(trace, at, key)
         elif pressed == "/":
             at, note = _find(trace, at, _ask("find: ", key))
         else:
-            note = "keys: ←/→ step, Home/End, b backward, q quiz, g users, / find, x quit"
+            note = "keys: ←/→ step, Home/End, b backward, q quiz, g users, c in C, / find, x quit"
 
 
 def users(trace: Trace, i: int) -> str:
@@ -225,6 +228,20 @@ def users(trace: Trace, i: int) -> str:
     names = display_names(trace)
     found = [f"{names[t.id]} = {expression(trace, t.id, names)}" for t in trace.nodes if i in t.inputs]
     return f"{names[i]} is used by: {'; '.join(found)}" if found else f"nothing is computed from {names[i]}"
+
+
+def _read(said: str, text: str, key: Callable[[], str]) -> str:
+    """Show a text by screens, until its end or another key than → and space. Returns what is to be said afterwards."""
+    size, lines = os.get_terminal_size(), text.splitlines()
+    height = max(2, size.lines - 2)
+    for first in range(0, len(lines), height):
+        screen = [_cut(line, size.columns - 1) for line in lines[first : first + height]]
+        end = "→ on" if first + height < len(lines) else "any key: back"
+        sys.stdout.write("\x1b[2J\x1b[H" + "\r\n".join([*screen, _cut(f"{said}   {end}", size.columns - 1)]))
+        sys.stdout.flush()
+        if key() not in ("right", " ", "\r", "pagedown"):
+            break
+    return said
 
 
 def answer(given: str) -> float | None:

@@ -7,16 +7,19 @@
            h' = n + z (h - n)
 
 Hochreiter and Schmidhuber 1997 (with the forget gate of Gers et al. 2000); Cho et al. 2014.
-One step of each is a function below; a layer runs it along the sequence.  W x for all steps
-is one product, done before.  Everything is composed of ops, so a picture of the graph shows
-the recurrence unrolled, and derivatives of any order work.  Sequences are (L, N, features),
-(N, L, features) with `batch_first`, or (L, features) without a batch.
+One step of each is a function below, composed of ops; a layer runs it along the sequence.  W x
+for all steps is one product, done before.  So a picture of the graph shows the recurrence
+unrolled.  A layer that is too large for a picture (SPELT_OUT) is one node, and several
+times faster: recurrence.py.  Sequences are (L, N, features), (N, L, features) with
+`batch_first`, or (L, features) without a batch.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..autograd import Function
@@ -24,12 +27,14 @@ from ..errors import message
 from ..ops import FUNCTIONS
 from ..tensor import Tensor
 from . import functional as F
-from . import init
+from . import init, recurrence
 from .module import Module
 from .parameter import Parameter
 
 empty, zeros, stack, cat = (FUNCTIONS[name] for name in ("empty", "zeros", "stack", "cat"))
 
+
+SPELT_OUT = 2048  # up to so many numbers W x (L * N * gates * hidden) a layer is composed of ops: a picture shows its steps
 
 # ---------------------------------------------------------------- one step
 
@@ -65,6 +70,19 @@ class _Steps(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         return stack(gradients)
+
+
+def composed(
+    step: Callable[..., Any], backward: bool, x: Tensor, w: Tensor, u: Tensor, b: Any, c: Any, *state: Any
+) -> tuple[Tensor, ...]:
+    """A layer along a sequence, composed of ops: (outputs (L, N, hidden), and the tensors of the last state)."""
+    steps = _Steps.apply(F.linear(x, w, b))
+    outputs = []
+    for xt in reversed(steps) if backward else steps:
+        after = step(xt, state if len(state) > 1 else state[0], u, c)
+        state = after if isinstance(after, tuple) else (after,)
+        outputs.append(state[0])
+    return stack(outputs[::-1] if backward else outputs), *state
 
 
 # ---------------------------------------------------------------- layers
@@ -139,9 +157,8 @@ class RNNBase(Module):
     def flatten_parameters(self) -> None:
         """Nothing to do here; PyTorch arranges its memory for cuDNN."""
 
-    def step(self, x: Tensor, state: Any, u: Tensor, c: Tensor | None) -> Any:
-        """The next state from W x + b and the last state."""
-        raise NotImplementedError
+    kind: type[recurrence.Run]
+    step: Callable[..., Any]  # the next state from W x + b, the last state, u and c
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
         """(output (L, N, directions * hidden), last state (layers * directions, N, hidden)); `hx` starts at 0."""
@@ -198,12 +215,12 @@ class RNNBase(Module):
         """One layer in one direction: (outputs (L, N, hidden), the last state)."""
         w, u = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
         b, c = (getattr(self, name + suffix) if self.bias else None for name in ("bias_ih", "bias_hh"))
-        steps = _Steps.apply(F.linear(x, w, b))
-        outputs = []
-        for step in reversed(steps) if backward else steps:
-            state = self.step(step, state, u, c)
-            outputs.append(state[0] if self.states == 2 else state)
-        return stack(outputs[::-1] if backward else outputs), state
+        inputs = (x, w, u, b, c, *(state if self.states == 2 else (state,)))
+        if len(x) * x.shape[1] * len(u) > SPELT_OUT and x.device.type == "cpu":
+            output, *last = recurrence.Sequence.apply(self.kind, partial(composed, self.step, backward), backward, *inputs)
+        else:
+            output, *last = composed(self.step, backward, *inputs)
+        return output, tuple(last) if self.states == 2 else last[0]
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -236,26 +253,29 @@ class RNN(RNNBase):
         )
         self.nonlinearity = nonlinearity
 
-    def step(self, x: Tensor, state: Any, u: Tensor, c: Tensor | None) -> Any:
-        return rnn_step(x, state, u, c, getattr(F, self.nonlinearity))
+    @property
+    def kind(self) -> type[recurrence.Run]:  # type: ignore[override]
+        return recurrence.Tanh if self.nonlinearity == "tanh" else recurrence.Relu
+
+    @property
+    def step(self) -> Callable[..., Any]:  # type: ignore[override]
+        return partial(rnn_step, activation=getattr(F, self.nonlinearity))
 
 
 class LSTM(RNNBase):
     """Long short-term memory; the state is the pair (h, c). Gates in rows: input, forget, cell, output."""
 
     gates, states = 4, 2
-
-    def step(self, x: Tensor, state: Any, u: Tensor, c: Tensor | None) -> Any:
-        return lstm_step(x, state, u, c)
+    kind = recurrence.LSTM
+    step = staticmethod(lstm_step)
 
 
 class GRU(RNNBase):
     """Gated recurrent unit. Gates in rows: reset, update, new."""
 
     gates = 3
-
-    def step(self, x: Tensor, state: Any, u: Tensor, c: Tensor | None) -> Any:
-        return gru_step(x, state, u, c)
+    kind = recurrence.GRU
+    step = staticmethod(gru_step)
 
 
 # ---------------------------------------------------------------- cells
@@ -290,8 +310,7 @@ class RNNCellBase(Module):
         for weight in self.parameters():
             init.uniform_(weight, -bound, bound)
 
-    def step(self, x: Tensor, state: Any, u: Tensor, c: Tensor | None) -> Any:
-        raise NotImplementedError
+    step: Callable[..., Any]
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         if input.ndim not in (1, 2):
@@ -321,8 +340,9 @@ class RNNCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, device, dtype)
         self.nonlinearity = nonlinearity
 
-    def step(self, x: Tensor, state: Any, u: Tensor, c: Tensor | None) -> Any:
-        return rnn_step(x, state, u, c, getattr(F, self.nonlinearity))
+    @property
+    def step(self) -> Callable[..., Any]:  # type: ignore[override]
+        return partial(rnn_step, activation=getattr(F, self.nonlinearity))
 
     def extra_repr(self) -> str:
         return super().extra_repr() + (f", nonlinearity={self.nonlinearity}" if self.nonlinearity != "tanh" else "")
@@ -332,11 +352,11 @@ class LSTMCell(RNNCellBase):
     """One step of an LSTM: (x, (h, c)) to (h, c)."""
 
     gates, states = 4, 2
-    step = LSTM.step
+    step = staticmethod(lstm_step)
 
 
 class GRUCell(RNNCellBase):
     """One step of a GRU: (x, h) to h."""
 
     gates = 3
-    step = GRU.step
+    step = staticmethod(gru_step)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
 
 from ..autograd import no_grad
-from ..ops import FUNCTIONS
+from ..backends import defines
+from ..ops import FUNCTIONS, constant
 from ..tensor import Tensor
 
 _op = FUNCTIONS
@@ -16,11 +20,35 @@ def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [p.grad for p in parameters if p.grad is not None]
 
 
+@defines
+def total_norm(F: Any, arrays: tuple[Any, ...]) -> Any:
+    """The root of the sum of all squares: the norm of the arrays' norms, as an array ()."""
+    norms = np.stack([np.sqrt(np.add.reduce(x * x, axis=None)) for x in arrays])
+    return np.asarray(np.sqrt(np.add.reduce(norms * norms)))
+
+
+@defines
+def scale(F: Any, arrays: tuple[Any, ...], factor: float) -> None:
+    """Multiply all elements, in place."""
+    for x in arrays:
+        x *= factor
+
+
+def _one_backend(tensors: Sequence[Tensor]) -> Any:
+    """The backend of all tensors, for one call on their memory; None if they differ in dtype or device, or carry a graph."""
+    first = tensors[0].node.dev if tensors else None
+    same = all(t.node.dev is first and not t.node.needs for t in tensors)
+    return first if same and first is not None and first.device.type == "cpu" else None
+
+
 def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
     """The norm of all values of `tensors` together, as a 0-d tensor; norm_type may be float("inf")."""
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not tensors:
         return _op["tensor"](0.0)
+    dev = _one_backend(tensors)
+    if dev is not None and norm_type == 2:
+        return constant(dev.total_norm(tuple([t.array for t in tensors])), dev)
     with no_grad():
         norms = _op["stack"]([t.detach().norm(float(norm_type)) for t in tensors])
         return norms.norm(float(norm_type))
@@ -48,8 +76,14 @@ def clip_grad_norm_(
     with no_grad():
         # 1e-6 as in PyTorch: the clipped norm ends a little below max_norm, and a norm of 0 divides safely.
         factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
-        for grad in grads:
-            grad.mul_(factor)
+        dev = _one_backend(grads)
+        if dev is None:
+            for grad in grads:
+                grad.mul_(factor)
+        elif float(factor) != 1:
+            dev.scale(tuple([grad.array for grad in grads]), float(factor))
+            for grad in grads:
+                grad._written("clip_grad_norm_")
     return total
 
 

@@ -205,9 +205,9 @@ def operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
             tensors.append(weak_number(x, like, op.result == "float"))
         elif type(x) in COERCE:
             tensors.append(COERCE[type(x)](x))
-        elif isinstance(x, (ndarray, np.generic)):
+        elif isinstance(x, (ndarray, np.generic)) or (like is not None and type(x) is like.node.dev.memory):
             dtypes.of(x)
-            tensors.append(constant(np.asarray(x), like.node.dev if like is not None else cpu))
+            tensors.append(constant(x, like.node.dev if like is not None else cpu))
         else:
             raise TypeError(
                 errors.message(

@@ -116,7 +116,11 @@ def _nll_vjp(F: Any, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reducti
     d = x.dtype if isinstance(x.dtype, np.dtype) else x.dtype.numpy
     places, weight, total = _terms(_raw(t), None if w is None else _raw(w), ignore_index)
     factor = -np.ones((), d) if weight is None else -weight.astype(d)
-    return F.place(g * (factor / _of_dtype(total, d) if reduction == "mean" else factor), index=places, shape=x.shape, unique=True)
+    if reduction == "mean":
+        factor = factor / _of_dtype(total, d)
+    if weight is not None:
+        factor = np.where(_raw(t) == ignore_index, d.type(0), factor)  # not 0 / 0 where all are ignored
+    return F.place(g * factor, index=places, shape=x.shape, unique=True)
 
 
 def explain_target(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backends import defines
 from ..errors import ShapeError, describe, message
 from . import Op, apply, constant, public
 from .reduce import TORCH_TYPES
@@ -51,9 +52,17 @@ def _per_channel(F: Any, w: Any, x: Any) -> Any:
     return F.reshape(w, shape=(1, -1) + (1,) * (x.ndim - 2))
 
 
+@defines
+def moments(F: Any, x: Any) -> tuple[Any, Any]:
+    """Mean and variance (divided by n) of each channel, two arrays (C,)."""
+    n = x.size // x.shape[1] if x.size else math.nan
+    mean = np.add.reduce(x, _others(x)) / n
+    centred = x - _per_channel(F, mean, x)
+    return mean, np.add.reduce(centred * centred, _others(x)) / n
+
+
 def _batch_norm(F: Any, x: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
-    out, _ = standardized(F, rows(x), _others(x), eps)
-    return _affine(out, *(v if v is None else _per_channel(F, v, x) for v in (w, b)))
+    return F.fixed_norm(x, *F.moments(x), *(v for v in (w, b) if v is not None), eps=eps)
 
 
 def _affine(out: Any, w: Any, b: Any) -> Any:
@@ -167,10 +176,9 @@ def batch_norm(
                                  fix="a batch of two or more, or model.eval()"))
     out = apply(batch_norm_op, (input, *affine), {"eps": eps})
     if running_mean is not None and n:
-        mean = np.add.reduce(x, _others(x)) / n
-        centred = x - mean.reshape(1, -1, *[1] * (x.ndim - 2))
+        mean, var = input.node.dev.moments(x)
         moved(running_mean, mean, momentum)
-        moved(running_var, np.add.reduce(centred * centred, _others(x)) / (n - 1), momentum)
+        moved(running_var, var * (n / (n - 1)), momentum)
     return out
 
 

@@ -393,7 +393,7 @@ function score() {
   put($("score"), `${right} of ${asked.size} right${D.quiz?.seed != null ? ` · ${D.quiz.seed}` : ""}`);
 }
 
-// ---- tools: what if, paths, zoom ----------------------------------------------------------------------------------
+// ---- tools: what if, paths, zoom, C ----------------------------------------------------------------------------------
 function open(name) {
   tool = tool === name ? "" : name;
   lone = -1;
@@ -409,8 +409,12 @@ function panel() {
   root.classList.toggle("tooled", !!tool);
   requestAnimationFrame(() => { fit(); follow(); });
   if (!tool) return side.replaceChildren();
-  const title = { whatif: "What if?", paths: "Every path to the result", zoom: "Zoom" }[tool];
-  side.replaceChildren(h("h2", {}, title, h("button", { "aria-label": "Close", onclick: () => open(tool) }, "✕")), ...{ whatif: leaves, paths: routes, zoom }[tool]());
+  const title = { whatif: "What if?", paths: "Every path to the result", zoom: "Zoom", loop: "In C" }[tool];
+  side.replaceChildren(h("h2", {}, title, h("button", { "aria-label": "Close", onclick: () => open(tool) }, "✕")), ...{ whatif: leaves, paths: routes, zoom, loop }[tool]());
+}
+function loop() {
+  const [said, text] = D.loops[S[at].C];
+  return [h("p", {}, said), ...text ? [h("pre", { tabindex: 0, "aria-label": "C text" }, text)] : []];
 }
 function leaves() {
   if (!D.live) return [h("p", {}, "A page can recompute graphs of single numbers whose ops are all in the formula table. This graph has tensors or other ops: change the script and step again.")];
@@ -532,7 +536,7 @@ function render() {
   $("badge").hidden = !changed.size;
   put($("badge"), `what if ${[...changed].map(([i, v]) => `${N[i].n} = ${minus(String(+v.toPrecision(6)))}`).join(", ")}`);
   const press = (id, on) => $(id).setAttribute("aria-pressed", on);
-  press("b-quiz", quiz); press("b-whatif", tool === "whatif"); press("b-paths", tool === "paths");
+  press("b-quiz", quiz); press("b-whatif", tool === "whatif"); press("b-paths", tool === "paths"); press("b-loop", tool === "loop");
   press("b-dark", root.classList.contains("dark")); press("b-presenter", root.classList.contains("presenter"));
   $("b-back").disabled = at === 0;
   $("b-next").disabled = at === S.length - 1;
@@ -547,7 +551,7 @@ function go(k) {
   if (!(k >= 0 && k < S.length)) return;
   if (k !== at) cell = -1;
   at = k;
-  if (tool === "zoom") panel();
+  if (tool === "zoom" || tool === "loop") panel();
   render();
   try { if (location.hash !== `#${at + 1}`) history.replaceState(null, "", `#${at + 1}`); } catch { /* a notebook's frame has no address */ }
 }
@@ -579,7 +583,7 @@ document.querySelectorAll("#svg .n").forEach(e => {
 const KEYS = [
   ["← →", "one step back, one step on (also PageUp and PageDown: slide remotes)"], ["Home End", "first and last step"], ["space", "play, pause"],
   ["b", "where backward starts"], ["q", "quiz: the next number is hidden until you say it"], ["w", "what if: change a leaf, everything is computed again"],
-  ["f", "full paths: every path from this value to the result"], ["z", "zoom into the arithmetic of a tensor operation"], ["/", "find a name"],
+  ["f", "full paths: every path from this value to the result"], ["z", "zoom into the arithmetic of a tensor operation"], ["c", "the loop in C that computes this step"], ["/", "find a name"],
   ["p", "presenter: large type, notes from “# viz: …” comments"], ["d", "dark"], ["?", "this help"], ["Esc", "close what is open"],
 ];
 $("help").append(h("h2", {}, "Keys"), h("dl", {}, KEYS.map(([k, words]) => [h("dt", {}, k.split(" ").flatMap(x => [h("kbd", {}, x), " "])), h("dd", {}, words)])),
@@ -588,7 +592,7 @@ const toggle = name => { root.classList.toggle(name); fit(); render(); requestAn
 const actions = {
   ArrowRight: () => tool === "zoom" && walk(1) || next(), PageDown: next, ArrowLeft: () => tool === "zoom" && walk(-1) || go(at - 1), PageUp: () => go(at - 1), Home: () => go(0), End: () => go(S.length - 1),
   " ": play, b: () => go(FIRST), q: () => { quiz = !quiz; render(); if (!quiz && document.activeElement?.closest?.(".ask")) $("b-next").focus(); },
-  d: () => toggle("dark"), p: () => toggle("presenter"), w: () => open("whatif"), f: () => open("paths"), z: () => open("zoom"),
+  d: () => toggle("dark"), p: () => toggle("presenter"), w: () => open("whatif"), f: () => open("paths"), z: () => open("zoom"), c: () => open("loop"),
   "/": () => { $("find").hidden = false; put($("find-said"), ""); $("find-name").value = found; $("find-name").select(); },
   "?": () => $("help").open ? $("help").close() : $("help").showModal(),
   Escape: () => { if (!$("find").hidden) shut(); else if (tool) open(tool); else document.activeElement?.blur(); },
@@ -625,7 +629,7 @@ $("find").addEventListener("submit", e => {
 });
 const button = (id, act) => $(id).addEventListener("click", e => { act(); if (e.detail) $(id).blur(); });
 button("b-back", () => go(at - 1)); button("b-next", next); button("b-play", play); button("b-help", actions["?"]);
-for (const [id, key] of [["b-quiz", "q"], ["b-whatif", "w"], ["b-paths", "f"], ["b-presenter", "p"], ["b-dark", "d"]]) button(id, actions[key]);
+for (const [id, key] of [["b-quiz", "q"], ["b-whatif", "w"], ["b-paths", "f"], ["b-loop", "c"], ["b-presenter", "p"], ["b-dark", "d"]]) button(id, actions[key]);
 $("slider").addEventListener("input", e => go(e.target.value - 1));
 addEventListener("hashchange", hash);
 addEventListener("resize", () => { fit(); follow(); });

@@ -13,20 +13,25 @@ from typing import Any
 
 from ...errors import unknown
 from . import library
+from .convolution import Convolution
 from .elementwise import Elementwise, run, smallest
 from .library import Kernels, announce, get_num_threads, is_available, isas, set_num_threads, use_isa
 from .loss import Losses
+from .normalisation import Normalisation
 from .optimizers import Optimizers
 from .products import Products, matmul_naive
+from .recurrent import Recurrent
 from .reductions import Reductions
 from .softmax import Softmax
+from .texts import source
 
 __all__ = [
-    "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "use_isa",
+    "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "source",
+    "use_isa",
 ]  # fmt: skip
 
 
-class Core(Products, Reductions, Softmax, Losses, Optimizers, Elementwise):
+class Core(Products, Convolution, Reductions, Softmax, Losses, Normalisation, Optimizers, Recurrent, Elementwise):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"

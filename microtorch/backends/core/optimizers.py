@@ -1,24 +1,27 @@
-"""The steps of SGD and Adam in C (ext/optim.c): one call for all parameters.
+"""The steps of SGD and Adam, and the clipping of gradients, in C (ext/optim.c): one call for all parameters.
 
-What C declines, such as a parameter or a gradient that is not contiguous, takes the definition's way (microtorch/optim).
+What C declines, such as a parameter or a gradient that is not contiguous, takes the definition's way
+(microtorch/optim, microtorch/nn/utils.py).
 """
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..reference import Reference, definition
-from .library import SUFFIXES, Kernels
 
 Arrays = tuple[Any, ...]
-KERNELS = {dtype: Kernels(dtype) for dtype in SUFFIXES}
 
 
 class Optimizers(Reference):
+    kernels: Any
+
     def sgd_step(
         self, params: Arrays, grads: Arrays, buffers: Arrays, *, lr: float, momentum: float, dampening: float,
         weight_decay: float, nesterov: bool, maximize: bool, first: bool,
     ) -> None:  # fmt: skip
-        kernels, n = KERNELS[self.dtype], len(params)
+        kernels, n = self.kernels, len(params)
         if momentum:
             ran = kernels.sgd_momentum(n, lr, momentum, dampening, weight_decay, maximize, nesterov, first,
                                        id(params), id(grads), id(buffers))  # fmt: skip
@@ -34,7 +37,7 @@ class Optimizers(Reference):
         self, params: Arrays, grads: Arrays, exp_avgs: Arrays, exp_avg_sqs: Arrays, max_exp_avg_sqs: Arrays, steps: Arrays, *,
         lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, decoupled: bool, amsgrad: bool, maximize: bool,
     ) -> None:  # fmt: skip
-        kernels, n = KERNELS[self.dtype], len(params)
+        kernels, n = self.kernels, len(params)
         if amsgrad:
             ran = kernels.amsgrad(n, lr, beta1, beta2, eps, weight_decay, decoupled, maximize, id(params), id(grads),
                                   id(exp_avgs), id(exp_avg_sqs), id(max_exp_avg_sqs), id(steps))  # fmt: skip
@@ -46,3 +49,11 @@ class Optimizers(Reference):
                 self, params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
                 weight_decay=weight_decay, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize,
             )  # fmt: skip
+
+    def total_norm(self, arrays: Arrays) -> Any:
+        out = np.empty((), self.dtype)
+        return out if self.kernels.total_norm(len(arrays), id(arrays), id(out)) else definition("total_norm")(self, arrays)
+
+    def scale(self, arrays: Arrays, factor: float) -> None:
+        if not self.kernels.scale(len(arrays), factor, id(arrays)):
+            definition("scale")(self, arrays, factor)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..reference import Reference, definition
 from .elementwise import as_array
-from .library import SUFFIXES, Kernels, lib, required
+from .library import Kernels, required
 
 
 def worthwhile(m: int, k: int, n: int) -> bool:
@@ -22,7 +22,7 @@ class Products(Reference):
 
     @cached_property
     def _product(self) -> Any:
-        return getattr(lib, f"matmul_{SUFFIXES[self.dtype]}")
+        return self.kernels.matmul
 
     def matmul(self, x: Any, y: Any) -> Any:
         if x.ndim == 2 == y.ndim:
@@ -54,16 +54,28 @@ class Products(Reference):
         return definition("linear")(self, x, w, b)
 
 
-def matmul_naive(x: Any, y: Any) -> Any:
-    """x @ y of two matrices, (m, k) and (k, n), by the three loops of ext/matmul.c.
+STEPS = ("ijp", "naive", "blocked", "tiled")  # on the way from the definition to ext/matmul.c; see docs/c-core.md
 
-    To read and to time beside ``np.matmul``. Raises RuntimeError without the C core, ValueError if the shapes do not
-    fit, TypeError for a dtype other than float32 and float64.
+
+def matmul_step(step: str, x: Any, y: Any) -> Any:
+    """x @ y of two matrices, (m, k) and (k, n), by one of ``STEPS``, to read and to time beside ``np.matmul``.
+
+    Raises RuntimeError without the C core, ValueError for another step or if the shapes do not fit, TypeError for a dtype
+    other than float32 and float64.
     """
     required()
-    x, y = as_array("matmul_naive", x), as_array("matmul_naive", y)
+    if step not in STEPS:
+        raise ValueError(f"no step '{step}'; there are: {', '.join(STEPS)}")
+    x, y = as_array(f"matmul_{step}", x), as_array(f"matmul_{step}", y)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[0]:
-        raise ValueError(f"matmul_naive takes shapes (m, k) and (k, n), but got {x.shape} and {y.shape}")
+        raise ValueError(f"matmul_{step} takes shapes (m, k) and (k, n), but got {x.shape} and {y.shape}")
+    if x.dtype != y.dtype:
+        raise TypeError(f"matmul_{step} takes arrays of one dtype, but got {x.dtype} and {y.dtype}")
     out = np.empty((x.shape[0], y.shape[1]), x.dtype)
-    Kernels(x.dtype).matmul_naive(*x.shape, y.shape[1], id(x), id(y), id(out))
+    getattr(Kernels(x.dtype), f"matmul_{step}")(*x.shape, y.shape[1], id(x), id(y), id(out))
     return out
+
+
+def matmul_naive(x: Any, y: Any) -> Any:
+    """x @ y by three loops: ``matmul_step("naive", x, y)``."""
+    return matmul_step("naive", x, y)

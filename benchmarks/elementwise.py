@@ -1,0 +1,67 @@
+"""Elementwise functions on 100,000 and 4,000,000 float32, without gradient, and tanh with its backward.
+
+At 100,000 elements arithmetic rules (all is in the caches), for add, mul and relu the memory does; at 4,000,000 (16 MB an array)
+it does for most. The target names the better of numpy and PyTorch on two threads; numpy has one thread.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .cases import Case, Step, in_torch_style
+from .large import both_ways
+
+SIZES = {"1e5": 100_000, "4e6": 4_000_000}
+ARITHMETIC, MEMORY = 1 / 1.5, 1.0  # the ratios of times wanted
+
+# name: (PyTorch's way, numpy's or None, target)
+FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, tuple[str, float]]] = {
+    "exp": (lambda t, x, y: t.exp(x), lambda x, y: np.exp(x), ("numpy", ARITHMETIC)),
+    "log": (lambda t, x, y: t.log(y), lambda x, y: np.log(y), ("numpy", ARITHMETIC)),
+    "tanh": (lambda t, x, y: t.tanh(x), lambda x, y: np.tanh(x), ("numpy", ARITHMETIC)),
+    "sin": (lambda t, x, y: t.sin(x), lambda x, y: np.sin(x), ("numpy", ARITHMETIC)),
+    "sigmoid": (lambda t, x, y: t.sigmoid(x), lambda x, y: 1 / (1 + np.exp(-x)), ("torch", ARITHMETIC)),
+    "gelu": (lambda t, x, y: t.nn.functional.gelu(x), None, ("torch", ARITHMETIC)),
+    "relu": (lambda t, x, y: t.relu(x), lambda x, y: np.maximum(x, 0), ("torch", MEMORY)),
+    "add": (lambda t, x, y: x + y, lambda x, y: x + y, ("torch", MEMORY)),
+    "mul": (lambda t, x, y: x * y, lambda x, y: x * y, ("torch", MEMORY)),
+}  # fmt: skip
+
+
+def operands(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers around 0, and positive ones."""
+    x = np.random.default_rng(0).standard_normal(n).astype(np.float32)
+    return x, np.abs(x) + np.float32(0.1)
+
+
+def case(name: str, size: str) -> Case:
+    ours, numpys, target = FUNCTIONS[name]
+    n = SIZES[size]
+
+    def with_library(torch: Any) -> Step:
+        x, y = (torch.tensor(a) for a in operands(n))
+        return lambda: ours(torch, x, y)
+
+    builders = in_torch_style(with_library)
+    if numpys is not None:
+
+        def with_numpy() -> Step:
+            x, y = operands(n)
+            return lambda: numpys(x, y)
+
+        builders["numpy"] = with_numpy
+    return Case(f"{name}-{size}", f"{name}, {n:,} elements", builders, target, group="elementwise")
+
+
+CASES = [
+    *(case(name, size) for size in SIZES for name in FUNCTIONS),
+    Case(
+        "tanh-backward-1e5",
+        "tanh, 100,000 elements, forward and backward",
+        in_torch_style(both_ways(lambda torch, x: torch.tanh(x), (100_000,))),
+        ("torch", 1 / 3),
+        group="elementwise",
+    ),
+]

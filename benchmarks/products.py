@@ -1,0 +1,72 @@
+"""Products of matrices beside numpy's BLAS and PyTorch's: forward only, and the two layers of a perceptron both ways.
+
+Targets are ratios of times to numpy's, whose OpenBLAS runs near the processor's peak on one thread: 1.0 for large matrices, 1 / 0.95
+where the call itself is felt.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .cases import Case, Step, in_torch_style
+
+
+def operands(dtype: str, *shapes: tuple[int, ...]) -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    return [random.standard_normal(s).astype(dtype) for s in shapes]
+
+
+def product(name: str, a: tuple[int, ...], b: tuple[int, ...], dtype: str, target: float, transposed: bool = False) -> Case:
+    """a @ b; ``transposed``: b is kept as its transpose, as a layer keeps its weight."""
+
+    def build(torch: Any) -> Step:
+        x, y = (torch.tensor(array) for array in operands(dtype, a, b))
+        y = y.mT.contiguous().mT if transposed else y
+        return lambda: x @ y
+
+    def with_numpy() -> Step:
+        x, y = operands(dtype, a, b)
+        y = np.ascontiguousarray(y.swapaxes(-1, -2)).swapaxes(-1, -2) if transposed else y
+        multiply = np.dot if x.ndim == 2 else np.matmul
+        return lambda: multiply(x, y)
+
+    shapes = "x".join(map(str, a)) + " @ " + "x".join(map(str, b)) + (", transposed" if transposed else "")
+    builders = in_torch_style(build) | {"numpy": with_numpy}
+    return Case(f"product-{name}", f"{shapes}, {dtype}", builders, ("numpy", target), tolerance=1e-3, group="products")
+
+
+def perceptron(torch: Any) -> Step:
+    """The layers of 784-500-10 on 64 examples, with a gradient of ones; no activation between them."""
+    x, w1, w2 = (torch.tensor(a) for a in operands("float32", (64, 784), (500, 784), (10, 500)))
+    b1, b2 = (torch.tensor(a, requires_grad=True) for a in operands("float32", (500,), (10,)))
+    w1.requires_grad_(True)
+    w2.requires_grad_(True)
+    ones = torch.ones(64, 10)
+    linear = torch.nn.functional.linear
+
+    def step() -> Any:
+        for p in (w1, b1, w2, b2):
+            p.grad = None
+        out = linear(linear(x, w1, b1), w2, b2)
+        out.backward(ones)
+        return out, w1.grad, b1.grad, w2.grad, b2.grad
+
+    return step
+
+
+SINGLE = [
+    product(f"{n}-{short}", (n, n), (n, n), dtype, 1.0 if n > 128 else 1 / 0.95)
+    for short, dtype in (("f32", "float32"), ("f64", "float64"))
+    for n in (64, 128, 256, 512, 1024, 2048)
+]
+CASES = [
+    *SINGLE,
+    product("tall-f32", (64, 784), (784, 500), "float32", 1 / 0.95),
+    product("tall-f64", (64, 784), (784, 500), "float64", 1 / 0.95),
+    product("layer-f32", (64, 784), (784, 500), "float32", 1 / 0.95, transposed=True),
+    product("batch-f32", (32, 128, 128), (32, 128, 128), "float32", 1 / 1.2),
+    product("heads-f32", (8, 12, 64, 64), (8, 12, 64, 64), "float32", 1.0, transposed=True),
+    Case("product-perceptron", "linear 784-500-10, batch 64, forward and backward", in_torch_style(perceptron), ("torch", 1.0),
+         tolerance=1e-2, group="products"),
+]  # fmt: skip

@@ -1,0 +1,99 @@
+/* lanes.h - arrays interleaved, so that one load gives the same element of each: to[i][lane] = from[lane][i], and back.
+ *
+ * Squares of LANES x LANES numbers are transposed in registers, LANES log2(LANES) shuffles for LANES vectors (Eklundh, "A
+ * fast computer method for matrix transposing", 1972). Each number is read once and written once. Included for each type. */
+/* Rows become columns: each round interleaves the upper half of the rows with the lower one, after log2(LANES) rounds the
+ * bits of the row's number and those of the column's have changed places. */
+#ifdef SHUFFLE
+#if VECTOR_BYTES == 64 && defined(REAL_IS_FLOAT)
+#define LOWER(a, b) SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define UPPER(a, b) SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif VECTOR_BYTES == 64 || (VECTOR_BYTES == 32 && defined(REAL_IS_FLOAT))
+#define LOWER(a, b) SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define UPPER(a, b) SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#elif VECTOR_BYTES == 32 || defined(REAL_IS_FLOAT)
+#define LOWER(a, b) SHUFFLE(a, b, 0, 4, 1, 5)
+#define UPPER(a, b) SHUFFLE(a, b, 2, 6, 3, 7)
+#else
+#define LOWER(a, b) SHUFFLE(a, b, 0, 2)
+#define UPPER(a, b) SHUFFLE(a, b, 1, 3)
+#endif
+INLINE void NAME(transpose_square)(NAME(vector) *rows)
+{
+    NAME(vector) next[LANES];
+    UNROLL for (size_t round = 1; round < LANES; round *= 2) {
+        UNROLL for (size_t i = 0; i < LANES / 2; i++) {
+            next[2 * i] = LOWER(rows[i], rows[i + LANES / 2]);
+            next[2 * i + 1] = UPPER(rows[i], rows[i + LANES / 2]);
+        }
+        UNROLL for (size_t i = 0; i < LANES; i++)
+            rows[i] = next[i];
+    }
+}
+#undef LOWER
+#undef UPPER
+#else
+INLINE void NAME(transpose_square)(NAME(vector) *rows)
+{
+    real square[LANES][LANES], other[LANES][LANES];
+    memcpy(square, rows, sizeof square);
+    for (size_t i = 0; i < LANES; i++)
+        for (size_t j = 0; j < LANES; j++)
+            other[i][j] = square[j][i];
+    memcpy(rows, other, sizeof other);
+}
+#endif
+
+/* `count` numbers of each lane (0 where its pointer is NULL), interleaved. They are rows of `width`, the first one begins at
+ * `to`, the next `pitch` vectors later; of each row the columns [first, last) are wanted. */
+static void NAME(interleave)(const real *const *from, int64_t count, int64_t width, int64_t first, int64_t last, int64_t pitch,
+                             real *to)
+{
+    int64_t column = 0;
+    for (int64_t f = 0; f < count; f += (int64_t)LANES) {
+        const size_t n = smaller(LANES, (size_t)(count - f));
+        NAME(vector) square[LANES];
+        if (n == LANES)
+            UNROLL for (size_t l = 0; l < LANES; l++) {
+                square[l] = (NAME(vector)){0};
+                if (from[l])
+                    square[l] = LOAD(from[l] + f);
+            }
+        else {
+            real rest[LANES][LANES] = {{0}};
+            for (size_t l = 0; l < LANES; l++)
+                for (size_t i = 0; i < n && from[l]; i++)
+                    rest[l][i] = from[l][f + (int64_t)i];
+            memcpy(square, rest, sizeof rest);
+        }
+        NAME(transpose_square)(square);
+        for (size_t i = 0; i < n; i++) {
+            if (column >= first && column < last)
+                STORE(to + (column - first) * (int64_t)LANES, square[i]);
+            if (++column == width)
+                column = 0, to += pitch * (int64_t)LANES;
+        }
+    }
+}
+
+/* The way back: `count` numbers to each lane that is there. */
+static void NAME(separate)(const real *from, int64_t count, real *const *to)
+{
+    for (int64_t f = 0; f < count; f += (int64_t)LANES) {
+        const size_t n = smaller(LANES, (size_t)(count - f));
+        NAME(vector) square[LANES];
+        UNROLL for (size_t i = 0; i < LANES; i++)
+            square[i] = LOAD(from + (f + (int64_t)(i < n ? i : 0)) * (int64_t)LANES);
+        NAME(transpose_square)(square);
+        if (n == LANES)
+            UNROLL for (size_t l = 0; l < LANES; l++) {
+                if (to[l])
+                    STORE(to[l] + f, square[l]);
+            }
+        else
+            for (size_t l = 0; l < LANES; l++)
+                if (to[l])
+                    memcpy(to[l] + f, &square[l], n * sizeof(real));
+    }
+}
+

@@ -1,0 +1,67 @@
+"""The coefficients in functions.h: polynomials whose largest error on an interval is the smallest possible.
+
+    python ext/minimax.py                  prints them, rounded to float32, with the error before rounding
+
+Remez's exchange algorithm (Muller, Elementary Functions, 3rd ed., section 3.4): a polynomial of n coefficients is the best one
+if its error reaches its largest value n + 1 times with changing sign (Chebyshev). So solve for a polynomial whose error is
++e, -e, +e, ... at n + 1 points, move the points to where the error is largest, and repeat.
+
+Each row has the function that is approximated, where, and by what its error is multiplied to be the relative error of the
+result: in sin r = r + r^3 p(r^2), an error of p counts r^2 times. Needs numpy.
+"""
+import math
+
+import numpy as np
+
+LN2, SQRT = math.log(2), math.sqrt
+erf, erfc = np.vectorize(math.erf), np.vectorize(math.erfc)
+
+
+def series(terms, start=0):
+    """The power series with coefficients terms(k), from term ``start`` on and divided by x^start: a formula would cancel near 0."""
+    coefficients = [float(terms(k)) for k in range(start, start + 40)]
+    return lambda x: np.polynomial.polynomial.polyval(x, coefficients)
+
+
+def factorial(k):
+    return math.factorial(k)
+
+
+# name: what is approximated, weight of its error, interval, number of coefficients
+ROWS = {
+    "exp": (series(lambda k: 1 / factorial(k), 2), lambda r: r * r, (-LN2 / 2, LN2 / 2), 5),
+    "expm1": (series(lambda k: 1 / factorial(k), 2), np.abs, (-LN2 / 2, LN2 / 2), 6),
+    "exp2": (series(lambda k: LN2**k / factorial(k), 1), np.abs, (-0.5, 0.5), 6),
+    "log": (lambda f: (np.log1p(f) - f + f * f / 2) / f**3, lambda f: f * f, (SQRT(0.5) - 1, SQRT(2) - 1), 8),
+    "sin, in r^2": (series(lambda k: (-1) ** k / factorial(2 * k + 1), 1), lambda z: z, (0, 0.64), 3),
+    "cos, in r^2": (series(lambda k: (-1) ** k / factorial(2 * k), 2), lambda z: z * z, (0, 0.64), 3),
+    "erf, in x^2": (lambda z: erf(np.sqrt(z)) / np.sqrt(z) - 1, lambda z: np.sqrt(z) / erf(np.sqrt(z)), (1e-9, 1), 6),
+    "erfc^(1/4), in |x| - 1.375": (lambda t: erfc(t + 1.375) ** 0.25, lambda t: 4 * erfc(t + 1.375) ** 0.75, (-0.375, 2.465), 8),
+}  # fmt: skip
+
+
+def remez(function, weight, interval, n):
+    """n coefficients, lowest first, and the largest weighted error."""
+    low, high = interval
+    x = (low + high) / 2 - (high - low) / 2 * np.cos(np.linspace(0, np.pi, 20000))
+    values, weights, powers = function(x), np.maximum(weight(x), 1e-30), np.vander(x, n, increasing=True)
+    points = np.linspace(0, len(x) - 1, n + 1).astype(int)
+    for _ in range(30):
+        system = np.column_stack([powers[points], (-1.0) ** np.arange(n + 1) / weights[points]])
+        coefficients = np.linalg.solve(system, values[points])[:-1]
+        error = (powers @ coefficients - values) * weights
+        arcs = np.split(np.arange(len(x)), np.flatnonzero(np.diff(np.sign(error))) + 1)
+        peaks = [arc[np.argmax(np.abs(error[arc]))] for arc in arcs]
+        while len(peaks) > n + 1:  # more changes of sign than needed: the outer peak that is lower goes
+            peaks.pop(0 if abs(error[peaks[0]]) < abs(error[peaks[-1]]) else -1)
+        if len(peaks) < n + 1:
+            break
+        points = np.array(peaks)
+    return coefficients, np.abs(error).max()
+
+
+if __name__ == "__main__":
+    for name, (function, weight, interval, n) in ROWS.items():
+        with np.errstate(all="ignore"):
+            coefficients, error = remez(function, weight, interval, n)
+        print(f"{name}: error 2^{math.log2(error):.1f}\n   ", " ".join(f"{np.float32(c):.9g}" for c in coefficients))

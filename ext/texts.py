@@ -1,0 +1,83 @@
+"""The C text of each kernel, to be compiled into the module and shown by `microtorch.backends.core.source`.
+
+A kernel's text is what one needs to read it: the comment at the head of its file, the helpers it uses, and its definition;
+then the helpers from other files. Read by build_core.py, which loads this file by path.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+ELSEWHERE = "/* ==== from other files ==== */"
+COMMENT = r"/\*.*?\*/"
+# What a line that is not indented may define: a function or struct for each type (core.h), or something of one type only
+DEFINED = re.compile(
+    r"^(?:KERNEL|(?!.*;$)[A-Za-z].*?\b(NAME|FN))\((\w+)\)\(|^(struct) NAME\((\w+)\) \{|^typedef .*?\b(NAME)\((\w+)\)"
+    r"|^(?=[A-Z])(NAME)?\w+\((\w+), "  # a macro that defines a function for each type
+    r"|^static [\w *]*?()(\w+)\(|^(?:struct|union|enum) ()(\w+) \{|^#define ()(\w+)",
+    re.MULTILINE,
+)
+USED = re.compile(r"\b(struct) NAME\((\w+)\)|\b(NAME|FN)\((\w+)\)|\b()(\w+)")
+
+
+def blocks(source: str) -> list[str]:
+    """The parts of a C text that empty lines separate, except for those inside braces or comments."""
+    parts: list[list[str]] = [[]]
+    for line in source.splitlines():
+        text = "\n".join(parts[-1])
+        inside = text.count("{") > text.count("}") or text.count("/*") > text.count("*/")
+        if line or inside:
+            parts[-1].append(line)
+        elif parts[-1]:
+            parts.append([])
+    return ["\n".join(part) for part in parts if part]
+
+
+def texts(sources: Iterable[str]) -> dict[str, str]:
+    """``{kernel: its text}`` for all kernels of C texts that are compiled one after the other."""
+    parts, files = [], []
+    for number, source in enumerate(sources):
+        parts += (more := blocks(source))
+        files += [number] * len(more)
+    homes: dict[tuple[str, str], int] = {}  # (kind, name) -> place of the first part that defines it
+    kernels: dict[str, int] = {}
+    for place, part in enumerate(parts):
+        for name in found(DEFINED, part):
+            homes.setdefault(name, place)
+        kernels |= {name: place for name in re.findall(r"^KERNEL\((\w+)\)", part, re.MULTILINE)}
+    used = [{homes[name] for name in found(USED, part) if name in homes} for part in parts]
+    out = {}
+    for name, place in kernels.items():
+        wanted, left = set(), {place}
+        while left:
+            wanted |= left
+            left = {q for p in left for q in used[p]} - wanted
+        head = files.index(files[place])
+        comment = re.match(COMMENT, parts[head], re.DOTALL)
+        begin = [comment[0]] if comment and ".c - " in comment[0] and head not in wanted else []
+        own = [parts[p] for p in sorted(wanted) if files[p] == files[place]]
+        others = [parts[p] for p in sorted(wanted) if files[p] != files[place]]
+        out[name] = "\n\n".join([*begin, *own, *([ELSEWHERE, *others] if others else [])])
+    return out
+
+
+def found(pattern: re.Pattern[str], part: str) -> Iterator[tuple[str, str]]:
+    """What ``pattern`` finds outside comments, as (kind, name); kind is "struct", "NAME", "FN" or ""."""
+    for match in pattern.finditer(re.sub(COMMENT, "", part, flags=re.DOTALL)):
+        last = match.lastindex
+        yield match[last - 1] if last % 2 == 0 and match[last - 1] is not None else "NAME", match[last]
+
+
+def embedded(all_texts: dict[str, str]) -> str:
+    """A C function that finds a text by the kernel's name."""
+    rows = []
+    for name, text in all_texts.items():
+        lines = [line.replace("\\", "\\\\").replace('"', '\\"').replace("??", '?""?') for line in text.splitlines()]
+        rows += [f'    {{"{name}",'] + [f'     "{line}\\n"' for line in lines] + ["    },"]
+    return "\n".join([
+        "static const struct { const char *name, *text; } texts[] = {",
+        *rows,
+        "};",
+        "static const char *name_of(size_t k) { return k < sizeof texts / sizeof *texts ? texts[k].name : NULL; }",
+        "static const char *text_of(size_t k) { return texts[k].text; }",
+        "",
+    ])

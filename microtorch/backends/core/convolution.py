@@ -1,0 +1,128 @@
+"""Convolution and pooling in C (ext/conv.c, ext/pool.c): methods with the names and arguments of ops/conv.py and ops/pool.py.
+
+Arrays that are not contiguous are copied first, which costs less than numpy's way through them. What C declines beyond that
+(a misaligned array, a kernel of more than 256 elements for the place of a maximum) goes to the op's definition.
+"""
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...ops.conv import Padding, Pair
+from ..reference import Reference, definition
+
+contiguous = np.ascontiguousarray
+
+
+@lru_cache(maxsize=512)
+def windows(size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> tuple[Any, Pair]:
+    """`struct windows` (ext/windows.h) as an array, and how many windows there are."""
+    count = tuple((n + sum(p) - d * (k - 1) - 1) // s + 1
+                  for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True))  # fmt: skip
+    (top, _), (left, _) = padding
+    return np.array([*size, *kernel, *stride, top, left, *dilation, *count], np.int64), count
+
+
+@lru_cache(maxsize=512)
+def planned(size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> tuple[Any, Pair, tuple[int, ...]]:
+    """The windows of a convolution as `windows` says them, and how many elements image, windows and kernel have.
+
+    An image of height 1, which a 1-d convolution gives, becomes one of width 1: the same memory, and C cuts small batches
+    between rows.
+    """
+    if size[0] == kernel[0] == 1 and padding[0] == (0, 0):
+        g, count = windows(size[::-1], kernel[::-1], stride[::-1], padding[::-1], dilation[::-1])
+        count = count[::-1]
+    else:
+        g, count = windows(size, kernel, stride, padding, dilation)
+    return g, count, (math.prod(size), math.prod(count), math.prod(kernel))
+
+
+class Convolution(Reference):
+    """The ops of ops/conv.py and ops/pool.py."""
+
+    def conv2d(self, x: Any, w: Any, b: Any = None, *, groups: int, **geometry: Any) -> Any:
+        g, count, elements = planned(x.shape[2:], w.shape[2:], **geometry)
+        images, weight, bias, (n, c) = contiguous(x), contiguous(w), b if b is None else contiguous(b), x.shape[:2]
+        out = np.empty((n, len(w), *count), self.dtype)
+        if self.kernels.conv2d(n, c, len(w), groups, *elements, id(g), id(images), id(weight), bias is not None and id(bias), id(out)):
+            return out
+        return definition("conv2d")(self, x, w, b, groups=groups, **geometry)
+
+    def conv_transpose2d(self, x: Any, w: Any, b: Any = None, *, size: Pair, groups: int, **geometry: Any) -> Any:
+        g, _, elements = planned(size, w.shape[2:], **geometry)
+        values, weight, bias, (n, o), c = contiguous(x), contiguous(w), b if b is None else contiguous(b), x.shape[:2], w.shape[1] * groups
+        out = np.empty((n, c, *size), self.dtype)
+        if self.kernels.conv_transpose2d(n, c, o, groups, *elements, id(g), id(values), id(weight), bias is not None and id(bias), id(out)):
+            return out
+        return definition("conv_transpose2d")(self, x, w, b, size=size, groups=groups, **geometry)
+
+    def conv2d_weight(self, x: Any, g: Any, *, kernel: Pair, groups: int, **geometry: Any) -> Any:
+        form, _, elements = planned(x.shape[2:], kernel, **geometry)
+        images, values, (n, c), o = contiguous(x), contiguous(g), x.shape[:2], g.shape[1]
+        out = np.empty((o, c // groups, *kernel), self.dtype)
+        if self.kernels.conv2d_weight(n, c, o, groups, *elements, id(form), id(images), id(values), id(out)):
+            return out
+        return definition("conv2d_weight")(self, x, g, kernel=kernel, groups=groups, **geometry)
+
+    # ---- pooling -------------------------------------------------------------------------------------------------------
+    def _pool(self, run: Any, size: Pair, back: bool, *read: Any, dtype: Any = None, **geometry: Any) -> Any:
+        """Run a loop of ext/pool.c on the arrays ``read``; None where it declines. ``back``: from windows to images."""
+        g, count = windows(size, **geometry)
+        n, c = read[0].shape[:2]
+        arrays = [contiguous(a) for a in read]
+        out = np.empty((n, c, *(size if back else count)), dtype or self.dtype)
+        ran = run(n * c, size[0] * size[1], count[0] * count[1], id(g), *map(id, arrays), id(out))
+        return out if ran else None
+
+    def max_pool2d(self, x: Any, **geometry: Any) -> Any:
+        out = self._pool(self.kernels.max_pool2d, x.shape[2:], False, x, **geometry)
+        return definition("max_pool2d")(self, x, **geometry) if out is None else out
+
+    def max_pool2d_vjp0(self, g: Any, out: Any, x: Any, *, kernel: Pair, **geometry: Any) -> Any:
+        if kernel[0] * kernel[1] <= 256:
+            found = self._pool(self.kernels.max_pool2d_vjp0, x.shape[2:], True, g, out, x, kernel=kernel, **geometry)
+            if found is not None:
+                return found
+        place = self.pool_place(x, out, kernel=kernel, **geometry)
+        return self.pool_scatter(g, place, size=x.shape[2:], kernel=kernel, **geometry)
+
+    def pool_place(self, x: Any, out: Any, *, kernel: Pair, **geometry: Any) -> Any:
+        if kernel[0] * kernel[1] <= 256:
+            place = self._pool(self.kernels.pool_place, x.shape[2:], False, x, out, dtype=np.uint8, kernel=kernel, **geometry)
+            if place is not None:
+                return place
+        return definition("pool_place")(self, x, out, kernel=kernel, **geometry)
+
+    def pool_scatter(self, g: Any, place: Any, *, size: Pair, **geometry: Any) -> Any:
+        out = self._pool(self.kernels.pool_scatter, size, True, g, place, **geometry)
+        return definition("pool_scatter")(self, g, place, size=size, **geometry) if out is None else out
+
+    def pool_gather(self, x: Any, place: Any, **geometry: Any) -> Any:
+        out = self._pool(self.kernels.pool_gather, x.shape[2:], False, x, place, **geometry)
+        return definition("pool_gather")(self, x, place, **geometry) if out is None else out
+
+    # ---- means ---------------------------------------------------------------------------------------------------------
+    def avg_pool2d(self, x: Any, *, divisor: Any, **geometry: Any) -> Any:
+        out = self._pool(self.kernels.pool_sum, x.shape[2:], False, x, dilation=(1, 1), **geometry)
+        if out is None:
+            return definition("avg_pool2d")(self, x, divisor=divisor, **geometry)
+        return np.divide(out, divisor, out=out)
+
+    def avg_spread(self, g: Any, *, size: Pair, divisor: Any, **geometry: Any) -> Any:
+        each = np.divide(g, divisor, dtype=g.dtype)
+        out = self._pool(self.kernels.pool_spread, size, True, each, dilation=(1, 1), **geometry)
+        return definition("avg_spread")(self, g, size=size, divisor=divisor, **geometry) if out is None else out
+
+    def adaptive_avg_pool2d(self, x: Any, *, size: Pair) -> Any:
+        x, out = contiguous(x), np.empty((*x.shape[:2], *size), self.dtype)
+        ran = self.kernels.adaptive_avg_pool2d(len(x) * x.shape[1], *x.shape[2:], *size, id(x), id(out))
+        return out if ran else definition("adaptive_avg_pool2d")(self, x, size)
+
+    def adaptive_spread(self, g: Any, *, size: Pair) -> Any:
+        g, out = contiguous(g), np.empty((*g.shape[:2], *size), self.dtype)
+        ran = self.kernels.adaptive_spread(len(g) * g.shape[1], *size, *g.shape[2:], id(g), id(out))
+        return out if ran else definition("adaptive_spread")(self, g, size)

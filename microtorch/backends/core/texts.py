@@ -1,0 +1,69 @@
+"""The C that an op runs, to read: ``source("tanh_vjp0")``. The texts are in the compiled module (ext/texts.py)."""
+from __future__ import annotations
+
+import dis
+import re
+from functools import cache
+from types import CodeType
+from typing import Any
+
+from ...errors import describe, message
+from . import library
+
+
+@cache
+def texts() -> dict[str, str]:
+    """``{kernel: C text}`` for all kernels, in the order of the table; raises RuntimeError without the C core."""
+    lib, out = library.required(), {}
+    while (name := lib.name_of(len(out))) != library.ffi.NULL:
+        out[library.ffi.string(name).decode()] = library.ffi.string(lib.text_of(len(out))).decode()
+    return out
+
+
+@cache
+def loops(op: str) -> tuple[str, ...]:
+    """The kernels that the C core has for ``op`` or ``"<op>_vjp<i>"``: mostly one, of that name; none where numpy does it all."""
+    from . import Core
+
+    if op in texts():
+        return (op,)
+    method, found = getattr(Core, op, None), []
+    codes: list[CodeType] = [method.__code__] if hasattr(method, "__code__") else []
+    for code in codes:  # self.kernels.name, here or in a method of Core with an underscore that is used here
+        before = ""
+        for step in dis.get_instructions(code):
+            if before == "kernels" and step.argval in texts() and step.argval not in found:
+                found.append(step.argval)
+            before = step.argval
+        for name in code.co_names:
+            other = getattr(Core, name, None) if name.startswith("_") and not name.startswith("__") else None
+            other = getattr(getattr(other, "func", other), "__code__", None)
+            if other is not None and other not in codes:
+                codes.append(other)
+    return tuple(found)
+
+
+def source(op: str, dtype: Any = "float32") -> str:
+    """The C text of the loop that ``op`` runs, with the helpers it uses: ``source("softmax")``, ``source("tanh_vjp0")``.
+
+    ``"<op>_vjp<i>"`` is the contribution to the gradient of input ``i``, where it is one loop. ``dtype`` is float32 or
+    float64: the text is compiled for both, and here ``real`` stands replaced. On small arrays, where its call is cheaper, numpy may
+    run instead; `smallest` decides.
+
+    Raises RuntimeError without the C core, ValueError for an op that has no loop of its own and for another dtype.
+    """
+    real = {"float32": "float", "float64": "double"}.get(str(getattr(dtype, "name", dtype)).removeprefix("torch."))
+    if real is None:
+        raise ValueError(message(f"source(): the C core has loops for float32 and float64, but got {describe(dtype)}"))
+    names = loops(op)
+    if not names:
+        raise ValueError(message(f"source(): '{op}' has no loop in C of its own, numpy's functions or other ops do it",
+                                 fix="core.texts.texts() has all loops"))
+    return "\n".join(readable(texts()[name], real) for name in names)
+
+
+def readable(text: str, real: str) -> str:
+    """For one type, without the macros that make names for two."""
+    text = re.sub(r"\b(?:NAME|FN)\((\w+)\)", r"\1", text)
+    text = re.sub(r"^KERNEL\((\w+)\)", r"void \1", text, flags=re.MULTILINE)
+    return re.sub(r"\breal\b", real, text)

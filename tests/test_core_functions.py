@@ -1,0 +1,137 @@
+"""The functions of the C core: their accuracy over all floats, special values, and the same result with any number of threads.
+
+Every one is compared with float64, on every instruction set that this processor has. An error is counted in ulp, units in the
+last place of the float32 nearest to the true value: 0.5 is the best possible, and 2 are allowed.
+"""
+import math
+
+import numpy as np
+import pytest
+
+from microtorch import expr, formulas
+from microtorch.backends import core
+
+pytestmark = pytest.mark.needs("core")
+
+
+def sigmoid(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
+
+
+def erf(x):
+    return np.frompyfunc(math.erf, 1, 1)(x).astype(np.float64)
+
+
+NUMPY = (np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.sin, np.cos, np.tanh)
+FUNCTIONS = {f.__name__: f for f in (*NUMPY, sigmoid, erf)}
+
+
+@pytest.fixture(params=core.isas() or [""])
+def isa(request):
+    """Each instruction set in turn."""
+    before = core.isa
+    core.use_isa(request.param)
+    yield request.param
+    core.use_isa(before)
+
+
+@pytest.fixture
+def threads():
+    """A function that sets the number of threads; one afterwards."""
+    before = core.lib.get_threads()
+    yield core.set_num_threads
+    core.set_num_threads(before)
+
+
+def finite_floats():
+    """float32 numbers of every exponent and sign, and all of them around places where a function changes its way."""
+    step = 1 << 12
+    every = np.arange(0, 1 << 32, step, dtype=np.uint64)
+    every += np.random.default_rng(0).integers(0, step, every.size, dtype=np.uint64)
+    places = [0, 2.0**-126, math.log(2) / 2, 2**-0.5, 1, 2**0.5, 2, 3.92, 4.2, 9, 10, 17.33, 20, 87.34, 88.02, 88.73, 103.98, 126,
+              128, 149, 150, 1e5, 2.0**127, *(k * math.pi / 4 for k in (*range(1, 30), 1001, 65537, 125001))]  # fmt: skip
+    near = np.add.outer(np.float32(places).view(np.int32), np.arange(-500, 500, dtype=np.int32)).view(np.float32).ravel()
+    usual = np.random.default_rng(1).uniform(-20, 20, 1 << 18).astype(np.float32)
+    x = np.concatenate([every.astype(np.uint32).view(np.float32), near, -near, usual])
+    return x[np.isfinite(x)]
+
+
+FLOATS = finite_floats()
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """The true values, in float64, by name."""
+    with np.errstate(all="ignore"):
+        return {name: f(FLOATS.astype(np.float64)) for name, f in FUNCTIONS.items()}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_at_most_two_units_in_the_last_place(name, isa, truth):
+    got, true = core.run(name, FLOATS), truth[name]
+    with np.errstate(all="ignore"):
+        nearest = true.astype(np.float32)
+        error = np.abs(got - true) / np.spacing(np.maximum(np.abs(nearest), np.float32(2.0**-126))).astype(np.float64)
+    infinite = ~np.isfinite(nearest)  # poles, overflow, outside of the domain: there the result must be the same
+    np.testing.assert_array_equal(got[infinite], nearest[infinite])
+    worst = np.argmax(np.where(infinite, 0, error))
+    assert error[worst] <= 2, f"{name}({FLOATS[worst]!r}) is {true[worst]!r}, but {isa} computes {got[worst]!r}"
+    zero = nearest == 0
+    np.testing.assert_array_equal(np.signbit(got[zero]), np.signbit(nearest[zero]))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_infinity_and_nan(name, isa):
+    special = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0] * 7, np.float32)
+    with np.errstate(all="ignore"):
+        expected = FUNCTIONS[name](special.astype(np.float64)).astype(np.float32)
+    got = core.run(name, special)
+    np.testing.assert_array_equal(got, expected)
+    real = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(got[real]), np.signbit(expected[real]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 15, 17, 4097, 100_003])
+def test_an_element_does_not_depend_on_its_neighbours(n, dtype, isa, threads):
+    """At the end of an array and at the end of a thread's piece the same function is computed; so with 1 thread as with 2."""
+    x = np.random.default_rng(n).normal(scale=3, size=n).astype(dtype)
+    x[n // 2] = 1e30  # for sin and cos, that piece is gone through twice
+    for name in ("exp", "tanh", "sin", "gelu", "softplus"):
+        arguments = (1.0, 20.0) if name == "softplus" else ()
+        threads(1)
+        one = core.run(name, *arguments, x)
+        threads(2)
+        np.testing.assert_array_equal(core.run(name, *arguments, x), one)
+        assert all(core.run(name, *arguments, x[i : i + 1]) == one[i] for i in {0, n // 2, n - 1})
+
+
+def loops():
+    """(name, inputs in the order of the loop, formula) of every generated loop."""
+    for op, (value, derivatives) in formulas.TABLE.items():
+        for i, text in enumerate((value, *derivatives)):
+            if op != "where" and text not in (None, "g"):
+                yield op if i == 0 else f"{op}_vjp{i - 1}", op, text
+
+
+LOOPS = list(loops())
+
+
+@pytest.mark.parametrize("name, op, text", LOOPS, ids=[name for name, *_ in LOOPS])
+def test_threads_and_instruction_sets_compute_the_same(name, op, text, threads):
+    """Every loop, on 70,001 elements, which several threads share: the same bits with two threads, and nearly so on each ISA."""
+    read, random, before = expr.names(text), np.random.default_rng(0), core.isa
+    numbers = [{"min": -0.5, "max": 0.75}.get(k, v) for k, v in formulas.ARGUMENTS.get(op, {}).items() if k in read]
+    for dtype, tolerance in ((np.float32, 2e-5), (np.float64, 1e-12)):
+        arrays = [random.uniform(-0.9, 0.9, size=70_001).astype(dtype) for a in ("g", "out", "x", "y", "z") if a in read]
+        threads(1)
+        one = core.run(name, *numbers, *arrays)
+        threads(2)
+        np.testing.assert_array_equal(core.run(name, *numbers, *arrays), one)
+        try:
+            for other in core.isas():
+                core.use_isa(other)
+                np.testing.assert_allclose(core.run(name, *numbers, *arrays), one, rtol=tolerance, atol=tolerance)
+        finally:
+            core.use_isa(before)

@@ -1,0 +1,303 @@
+"""ext/matmul.c against numpy: shapes around the edges of tiles and blocks, layouts, instruction sets, threads, batches."""
+import ctypes
+import itertools
+import mmap
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch.backends import core
+from microtorch.backends.core import products
+from microtorch.backends.core.library import Kernels
+from microtorch.backends.reference import Reference, definition
+from microtorch.dtypes import F32, F64
+
+pytestmark = pytest.mark.needs("core")
+DTYPES = [F32, F64]
+
+
+@pytest.fixture(params=core.isas())
+def isa(request):
+    before = core.isa
+    core.use_isa(request.param)
+    yield request.param
+    core.use_isa(before)
+
+
+@pytest.fixture
+def threads():
+    """A function that sets the number of threads; the number is 1 again afterwards."""
+    yield core.set_num_threads
+    core.set_num_threads(1)
+
+
+def random(shape, dtype, layout="C", seed=0):
+    """Random numbers of one shape, in memory as ``layout`` says."""
+    rng = np.random.default_rng(seed + sum(shape))
+    *batch, r, c = shape
+    if layout == "C":
+        return rng.standard_normal(shape).astype(dtype)
+    if layout == "F":
+        return rng.standard_normal((*batch, c, r)).astype(dtype).swapaxes(-1, -2)
+    if layout == "reversed":
+        return rng.standard_normal(shape).astype(dtype)[..., ::-1, ::-1]
+    if layout == "strided":
+        return rng.standard_normal((*batch, 2 * r + 1, 3 * c + 1)).astype(dtype)[..., 1::2, 1::3]
+    if layout == "repeated":  # one row, for all
+        return np.broadcast_to(rng.standard_normal((*batch, 1, c)).astype(dtype), shape)
+    assert layout == "rows apart"
+    return rng.standard_normal((*batch, r, c + 5)).astype(dtype)[..., 2 : c + 2]
+
+
+def by_c(x, y, bias=None):
+    """The C product of matrices, or of equally many dimensions of batches; it must not decline."""
+    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    outer, inner = (1, 1, *batch)[-2:]
+    (m, k), n = x.shape[-2:], y.shape[-1]
+    around = np.full(int(np.prod(batch)) * m * n + 32, 7, x.dtype)  # what is written outside shows
+    out = around[16:-16].reshape(*batch, m, n)
+    assert Kernels(x.dtype).matmul(outer, inner, m, k, n, id(x), id(y), 0 if bias is None else id(bias), id(out)) == 1
+    assert (around[:16] == 7).all() and (around[-16:] == 7).all()
+    return out
+
+
+def assert_product(out, x, y, bias=0.0):
+    """Each element within the rounding of k products and additions, of which none may be left out."""
+    wide = np.float64 if x.dtype == np.float32 else np.longdouble
+    exact = np.matmul(x.astype(wide), y.astype(wide)) + bias
+    size = np.matmul(abs(x.astype(wide)), abs(y.astype(wide))) + abs(bias)
+    assert out.dtype == x.dtype and out.shape == exact.shape
+    assert (abs(out - exact) <= (x.shape[-1] + 2) * np.finfo(x.dtype).eps * size).all()
+
+
+# around tiles (6 or 12 rows; 4 to 32 columns), parts of k (512), a block (480 or 960 rows, 2048 columns)
+SMALL = list(itertools.product([1, 2, 5, 6, 7, 12, 13, 29], [1, 2, 3, 17, 33], [1, 3, 4, 5, 8, 9, 16, 17, 31, 32, 33, 67]))
+LARGE = [(64, 512, 64), (13, 513, 37), (7, 1100, 65), (2, 3, 2051), (61, 30, 2081), (485, 40, 290), (965, 5, 300), (150, 130, 280)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_shapes(isa, dtype):
+    for m, k, n in SMALL + LARGE:
+        x, y = random((m, k), dtype), random((k, n), dtype)
+        assert_product(by_c(x, y), x, y)
+
+
+LAYOUTS = ("C", "F", "reversed", "strided", "repeated", "rows apart")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("left", LAYOUTS)
+@pytest.mark.parametrize("right", LAYOUTS)
+def test_layouts(isa, dtype, left, right):
+    for m, k, n in [(1, 1, 1), (1, 9, 40), (40, 9, 1), (9, 1, 9), (13, 40, 70), (120, 35, 290)]:
+        x, y = random((m, k), dtype, left), random((k, n), dtype, right, 1)
+        assert_product(by_c(x, y), x, y)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_transposes_are_read_by_strides(isa, dtype):
+    """x @ w.T and g.T @ x, as a layer computes them, around the sizes of the squares that are transposed in registers."""
+    for m, k, n in itertools.product([6, 12, 16, 150], [7, 8, 15, 16, 17, 33], [8, 15, 16, 33, 300]):
+        x, w = random((m, k), dtype), random((n, k), dtype, seed=1)
+        assert_product(by_c(x, w.T), x, w.T)
+        g = random((k, m), dtype)
+        y = random((k, n), dtype)
+        assert_product(by_c(g.T, y), g.T, y)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bias_is_added_to_each_row(isa, dtype):
+    for m, k, n in [(1, 1, 1), (5, 7, 33), (64, 600, 10), (30, 0, 5), (120, 35, 2070)]:
+        x, y, b = random((m, k), dtype), random((k, n), dtype), random((1, n), dtype)[0]
+        assert_product(by_c(x, y, b), x, y, b)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_without_elements(isa, dtype):
+    for m, k, n in [(0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 0), (200, 0, 300)]:
+        out = by_c(random((m, k), dtype), random((k, n), dtype))
+        assert out.shape == (m, n) and (out == 0).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_batches_broadcast(isa, dtype, threads):
+    shapes = [((7, 3, 4), (7, 4, 5)), ((7, 3, 4), (4, 5)), ((3, 4), (7, 4, 5)), ((2, 1, 3, 4), (5, 4, 6)), ((2, 3, 20, 40), (2, 3, 40, 33)),
+              ((9, 1, 4, 4), (1, 9, 4, 4)), ((0, 3, 4), (0, 4, 5)), ((3, 0, 4, 4), (1, 4, 4))]  # fmt: skip
+    for a, b in shapes:
+        for layout in ("C", "F", "strided"):
+            x, y = random(a, dtype, layout), random(b, dtype, layout)
+            threads(1)
+            out = by_c(x, y)
+            assert_product(out, x, y)
+            threads(2)
+            assert (by_c(x, y) == out).all()
+    heads = random((2, 7, 3, 8), dtype).transpose(0, 2, 1, 3)  # (batch, head, time, feature), as attention has them
+    assert_product(by_c(heads, heads.swapaxes(2, 3)), heads, heads.swapaxes(2, 3))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_any_number_of_threads_gives_the_same_bits(isa, dtype, threads):
+    for m, k, n in [(64, 784, 100), (300, 300, 300), (13, 2000, 600), (1500, 20, 40), (33, 1200, 33), (500, 64, 784)]:
+        for left, right in ("CC", "CF", "FC"):
+            x, y = random((m, k), dtype, left), random((k, n), dtype, right)
+            results = []
+            for count in (1, 2, 3):
+                threads(count)
+                results.append(by_c(x, y))
+            assert (results[0] == results[1]).all() and (results[0] == results[2]).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_nan_and_infinity_are_where_numpy_has_them(isa, dtype):
+    """0 * inf is NaN: no product with 0 is left out, and none with the zeros that fill a panel up comes in."""
+    for m, k, n in [(7, 5, 11), (64, 40, 70), (130, 30, 290)]:
+        for left, right in itertools.product("CF", "CF"):
+            x, y = random((m, k), dtype, left).copy("K"), random((k, n), dtype, right).copy("K")
+            x[:, 1] = 0
+            x[0, 0], x[1, 2], x[m - 1, k - 1] = np.inf, np.nan, -np.inf
+            y[1, 3], y[2, n - 1], y[0, 0] = np.inf, -np.inf, np.nan
+            with np.errstate(all="ignore"):
+                expected = x @ y
+            out = by_c(x, y)
+            assert (np.isnan(out) == np.isnan(expected)).all()
+            finite = ~np.isnan(expected)
+            np.testing.assert_allclose(out[finite], expected[finite], rtol=1e-4, atol=1e-4)
+
+
+def test_unaligned_arrays_are_declined():
+    memory = np.zeros(4 * 9 + 1, np.uint8)
+    odd, even, out = memory[1:].view(np.float32).reshape(3, 3), np.ones((3, 3), np.float32), np.empty((3, 3), np.float32)
+    assert not odd.flags.aligned
+    assert Kernels(F32).matmul(1, 1, 3, 3, 3, id(odd), id(even), 0, id(out)) == 0
+    assert (Reference.lanes[F32].matmul(odd, even) == 0).all()
+
+
+def test_what_is_not_as_declared_is_declined():
+    x, y, out = random((5, 7), F32), random((7, 6), F32), np.zeros((5, 6), np.float32)
+    call = Kernels(F32).matmul
+    assert call(1, 1, 5, 7, 6, id(x), id(y), 0, id(out)) == 1
+    frozen = out.copy()
+    frozen.flags.writeable = False
+    for bad in [(x.astype(F64), y, out), (x, y.astype(F64), out), (x, y, out.astype(F64)), (x.T, y, out), (x, y.T, out), (x, y, out[:4]),
+                (x, y, frozen), (x, y, np.zeros((6, 5), np.float32).T), (x[0], y, out), (x[None, None, None], y, out), ([1], y, out),
+                (x, y, x[:, :6])]:  # fmt: skip
+        assert call(1, 1, 5, 7, 6, *map(id, bad[:2]), 0, id(bad[2])) == 0
+    shared = np.zeros((9, 9), np.float32)
+    assert call(1, 1, 9, 9, 9, id(shared), id(shared), 0, id(shared)) == 0
+    assert call(1, 1, 9, 9, 9, id(shared.T), id(shared[::-1, ::-1]), 0, id(shared)) == 0
+    view = np.lib.stride_tricks.as_strided(np.zeros(20, np.uint8).view(np.float32), (2, 2), (6, 4))
+    assert call(1, 1, 2, 2, 2, id(view), id(view), 0, id(np.zeros((2, 2), np.float32))) == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mprotect")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_nothing_outside_an_array_is_read(isa, dtype):
+    """Operands that end where memory ends, and that begin where it begins: to read beyond would end the process."""
+    page = mmap.PAGESIZE
+    libc = ctypes.CDLL(None, use_errno=True)
+    kept = []
+
+    def fenced(array, at_end):
+        """A copy between two pages that may not be touched; its strides are kept (C or F)."""
+        pages = -(-array.nbytes // page)
+        memory = mmap.mmap(-1, (pages + 2) * page)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        kept.append((memory, address, pages))
+        for fence in (address, address + (pages + 1) * page):
+            assert libc.mprotect(ctypes.c_void_p(fence), ctypes.c_size_t(page), 0) == 0
+        offset = page + (pages * page - array.nbytes if at_end else 0)
+        order = "C" if array.flags.c_contiguous else "F"
+        copy = np.ndarray(array.shape, array.dtype, memory, offset, order=order)
+        copy[...] = array
+        return copy
+
+    for m, k, n in [(13, 19, 37), (7, 33, 33), (1, 17, 50), (120, 37, 290)]:
+        for left, right, at_end in itertools.product("CF", "CF", (False, True)):
+            x, y = fenced(random((m, k), dtype, left), at_end), fenced(random((k, n), dtype, right), at_end)
+            assert_product(by_c(x, y), x, y)
+            del x, y
+    for memory, address, pages in kept:
+        libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t((pages + 2) * page), mmap.PROT_READ | mmap.PROT_WRITE)
+        del memory
+
+
+def test_several_python_threads_multiply_at_once(threads):
+    threads(2)
+    x, y = random((150, 200), F32), random((200, 290), F32)
+    expected, wrong = by_c(x, y), []
+
+    def work():
+        for _ in range(20):
+            if not (by_c(x, y) == expected).all():
+                wrong.append(1)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for w in workers:
+        w.start()
+    for w in workers:
+        w.join()
+    assert not wrong
+
+
+# ---- the ops -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_backend_agrees_with_the_definition(dtype):
+    """For every number of dimensions, on both sides of the size from which C is used."""
+    F = Reference.lanes[dtype]
+    pairs = [((3, 4), (4, 5)), ((30, 40), (40, 50)), ((40,), (40, 50)), ((30, 40), (40,)), ((40,), (40,)), ((6, 30, 40), (40, 50)),
+             ((30, 40), (6, 40, 50)), ((2, 3, 30, 40), (3, 40, 50)), ((2, 1, 2, 30, 40), (3, 1, 40, 50)), ((6, 30, 40), (40,)), ((30, 0), (0, 50))]
+    for a, b in pairs:
+        x, y = (np.random.default_rng(0).standard_normal(s).astype(dtype) for s in (a, b))
+        out, expected = F.matmul(x, y), definition("matmul")(Reference(), x, y)
+        assert out.dtype == dtype and out.shape == expected.shape
+        np.testing.assert_allclose(out, expected, rtol=1e-3 if dtype == F32 else 1e-11, atol=1e-4)
+    for shape in [(3, 4), (64, 40), (5, 7, 40), (40,), (0, 40)]:
+        for bias in (True, False):
+            x, w = random((1, *shape), dtype)[0], random((50, shape[-1]), dtype)
+            args = (x, w, random((1, 50), dtype)[0]) if bias else (x, w)
+            out, expected = F.linear(*args), definition("linear")(Reference(), *args)
+            assert out.dtype == dtype and out.shape == expected.shape
+            np.testing.assert_allclose(out, expected, rtol=1e-3 if dtype == F32 else 1e-11, atol=1e-4)
+
+
+@pytest.mark.parametrize("operation", [torch.matmul, lambda x, y: torch.nn.functional.linear(x, y.mT, y[0])])
+def test_derivatives_of_products_in_c(operation):
+    x, y = (torch.tensor(random(s, F64), requires_grad=True) for s in ((18, 16), (16, 17)))
+    assert products.worthwhile(18, 16, 17)
+    assert torch.autograd.gradcheck(operation, (x, y))
+    assert torch.autograd.gradgradcheck(operation, (x[:3], y), atol=1e-4) if operation is torch.matmul else True
+
+
+def test_shapes_that_do_not_fit_raise_as_before():
+    big = torch.ones(64, 64)
+    for operands in [(big, torch.ones(63, 64)), (torch.ones(3, 64, 64), torch.ones(4, 64, 64)), (torch.ones(3, 64, 64), torch.ones(63, 64))]:
+        with pytest.raises(RuntimeError):
+            torch.matmul(*operands)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        torch.nn.functional.linear(big, torch.ones(64, 63))
+    with pytest.raises(RuntimeError):
+        torch.nn.functional.linear(big, torch.ones(64, 64), torch.ones(63))
+
+
+# ---- the steps of docs/c-core.md ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", products.STEPS)
+def test_every_step_multiplies(isa, dtype, step):
+    for m, k, n in [(0, 3, 4), (3, 0, 4), (3, 4, 0), (1, 1, 1), (5, 7, 6), (13, 140, 1030), (30, 600, 70)]:
+        x, y = random((m, k), dtype), random((k, n), dtype)
+        assert_product(products.matmul_step(step, x, y), x, y)
+
+
+def test_a_step_says_what_it_takes():
+    x = np.ones((2, 3), np.float32)
+    with pytest.raises(ValueError, match="no step 'slow'; there are: ijp"):
+        products.matmul_step("slow", x, x.T)
+    with pytest.raises(ValueError, match=r"got \(2, 3\) and \(2, 3\)"):
+        products.matmul_step("ijp", x, x)
+    with pytest.raises(TypeError, match="float32 and float64"):
+        products.matmul_step("ijp", x, x.T.astype(F64))
+    with pytest.raises(TypeError, match="int64"):
+        products.matmul_step("ijp", x.astype(np.int64), x.T)

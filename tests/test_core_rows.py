@@ -1,0 +1,288 @@
+"""Reductions, softmax, losses, normalisation and embedding in C: each kernel beside the same op on numpy in float64.
+
+Shapes are random, with 0, 1 and primes among them and sizes on both sides of every block; every instruction set takes its turn.
+"""
+import math
+import random
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch.backends import core
+from microtorch.backends.reference import Reference
+from microtorch.ops import REGISTRY
+
+pytestmark = [pytest.mark.needs("core"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
+FLOATS = (np.float32, np.float64)
+SIZES = (0, 1, 2, 3, 7, 8, 9, 16, 31, 64, 65, 127, 128, 130, 1021, 1024, 1031, 2053)
+reference = Reference()
+
+
+@pytest.fixture(params=core.isas())
+def isa(request):
+    before = core.isa
+    core.use_isa(request.param)
+    yield request.param
+    core.use_isa(before)
+
+
+def kernels(dtype):
+    return core.Core(np.dtype(dtype))
+
+
+def shapes(seed, count, dims=(1, 4), largest=60_000, smallest=0):
+    """Random shapes of at most ``largest`` elements, and for each one of its dimensions."""
+    rng = random.Random(seed)
+    while count:
+        shape = tuple(rng.choice([s for s in SIZES if s >= smallest]) for _ in range(rng.randint(*dims)))
+        if math.prod(shape) <= largest:
+            count -= 1
+            yield shape, rng.randrange(len(shape))
+
+
+def close(actual, expected, dtype, scale=1.0, units=16):
+    """Equal to a few units in the last place of the value, or of ``scale``, the size of what was added up."""
+    tolerance = units * np.finfo(dtype).eps
+    assert actual.dtype == dtype and actual.shape == expected.shape
+    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance * scale)
+
+
+def back(kernel, name, place, *arguments, **attrs):
+    """The derivative as backward takes it: the kernel's, or the declared one where the kernel declines."""
+    op = REGISTRY[name]
+    op = op.family(len(arguments) - 2) if op.family else op
+    return op.vjp_kernels[kernel][place](kernel, *arguments, **attrs)
+
+
+def derivative(kernel, name, place, *arguments, **attrs):
+    """(C's derivative, the declared one on the same values in float64, summed to the same shape)."""
+    op = REGISTRY[name]
+    op = op.family(len(arguments) - 2) if op.family else op
+    mine = getattr(kernel, f"{name}_vjp{place}")(*arguments, **attrs)
+    doubles = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arguments]
+    return mine, op.derivatives[place](reference, *doubles, **attrs)
+
+
+# ---- sums and extremes ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_reductions_on_random_shapes(isa, dtype):
+    rng, C = np.random.default_rng(0), kernels(dtype)
+    for i, (shape, d) in enumerate(shapes(1, 60)):
+        x = rng.standard_normal(shape).astype(dtype)
+        several = tuple(k for k in range(len(shape)) if (i >> k) & 1) or None
+        for dim in (None, d, several, tuple(range(len(shape)))):
+            keep = bool(i % 2)
+            wide, axis = x.astype(np.float64), dim if dim is not None else tuple(range(x.ndim))
+            scale = float(np.max(np.sum(np.abs(wide), axis), initial=0))
+            close(C.sum(x, dim, keep), np.asarray(np.sum(wide, axis, keepdims=keep)), dtype, scale)
+            n = math.prod(shape[k] for k in np.atleast_1d(axis))
+            close(C.mean(x, dim, keep), np.asarray(np.sum(wide, axis, keepdims=keep) / (n or math.nan)), dtype, scale / max(n, 1))
+            if n:
+                np.testing.assert_array_equal(C.amax(x, dim, keep), np.max(x, axis, keepdims=keep))
+                np.testing.assert_array_equal(C.amin(x, dim, keep), np.min(x, axis, keepdims=keep))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape, dim", [((50_001,), None), ((200_003,), None), ((3001, 7), 0), ((5, 40_000), 1), ((700, 129), 0)])
+def test_sums_do_not_lose_small_numbers(isa, dtype, shape, dim):
+    """Ill-conditioned sums: the error stays below 32 roundings of the sum of magnitudes, however many numbers there are."""
+    rng, C = np.random.default_rng(2), kernels(dtype)
+    x = (rng.standard_normal(shape) * 10.0 ** rng.integers(-6, 7, shape)).astype(dtype)
+    total = np.moveaxis(np.atleast_2d(x), 0 if dim == 0 else -1, -1)
+    total = total.reshape(-1, total.shape[-1])
+    exact, size = np.array([math.fsum(r) for r in total]), np.array([math.fsum(abs(r)) for r in total])
+    assert (np.abs(np.ravel(C.sum(x, dim)) - exact) <= 32 * np.finfo(dtype).eps / 2 * size).all()
+    ones = np.full(1 << 21, 0.1, dtype)  # a running sum in float32 would be wrong in the third digit
+    assert C.sum(ones).item() == pytest.approx((1 << 21) * float(dtype(0.1)), rel=4 * float(np.finfo(dtype).eps))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_nan_and_infinities(isa, dtype):
+    C = kernels(dtype)
+    for n in (1, 5, 64, 100, 700, 70_000):
+        for value in (np.nan, np.inf, -np.inf):
+            for place in {0, n // 2, n - 1}:
+                x = np.linspace(-1, 1, n).astype(dtype)
+                x[place] = value
+                for op, numpy_op in (("sum", np.sum), ("mean", np.mean), ("amax", np.max), ("amin", np.min)):
+                    for shape, dim in (((n,), None), ((n, 1), 0), ((1, n), 1)):
+                        result = getattr(C, op)(x.reshape(shape), dim)
+                        np.testing.assert_allclose(result, numpy_op(x.reshape(shape), dim), rtol=1e-3, atol=1e-3)
+                    columns = getattr(C, op)(np.repeat(x[:, None], 3, 1), 0)
+                    np.testing.assert_allclose(columns, numpy_op(np.repeat(x[:, None], 3, 1), 0), rtol=1e-3, atol=1e-3)
+        x = np.zeros(n, dtype)
+        x[0], x[-1] = np.inf, -np.inf if n > 1 else np.nan
+        assert np.isnan(C.sum(x))
+
+
+# ---- softmax --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_on_random_shapes(isa, dtype, name):
+    rng, C = np.random.default_rng(3), kernels(dtype)
+    for shape, dim in shapes(4, 40):
+        x = (rng.standard_normal(shape) * 5).astype(dtype)
+        out = getattr(C, name)(x, dim)
+        close(out, getattr(reference, name)(x.astype(np.float64), dim), dtype, 20.0 if name == "log_softmax" else 1e-30, 64)
+        g = rng.standard_normal(shape).astype(dtype)
+        mine, declared = derivative(C, name, 0, g, out, x, dim=dim)
+        close(mine, declared, dtype, max(shape[dim], 1))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("n", [1, 10, 64, 200])
+def test_softmax_of_special_rows(isa, dtype, n):
+    """-inf (a masked place) is 0; a row of nothing else, and one with inf or NaN, is NaN, as in PyTorch."""
+    C, x = kernels(dtype), np.zeros((6, n), dtype)
+    x[0, n // 2] = np.nan
+    x[1, n // 2] = np.inf
+    x[2] = -np.inf
+    x[3, : n // 2] = -np.inf
+    x[4] = np.linspace(-1000, 1000, n)
+    x[5] = 1e30
+    for dim, a in ((1, x), (0, np.ascontiguousarray(x.T))):
+        out, log = C.softmax(a, dim), C.log_softmax(a, dim)
+        out, log = (out, log) if dim else (out.T, log.T)
+        assert np.isnan(out[:3]).all() and np.isnan(log[:3]).all()
+        assert (out[3, : n // 2] == 0).all() and (log[3, : n // 2] == -np.inf).all()
+        np.testing.assert_allclose(out[3:].sum(1), 1, rtol=1e-5)
+        np.testing.assert_allclose(out[5], 1 / n, rtol=1e-6)
+        np.testing.assert_allclose(log[4], reference.log_softmax(x[4].astype(np.float64), 0), rtol=1e-6, atol=1e-5)
+
+
+# ---- losses ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_nll_on_random_shapes(isa, dtype, reduction):
+    rng, C = np.random.default_rng(5), kernels(dtype)
+    for i, (shape, _) in enumerate(shapes(6, 30, dims=(2, 4), smallest=1)):
+        x, w = rng.standard_normal(shape).astype(dtype), rng.random(shape[1]).astype(dtype)
+        t = rng.integers(0, shape[1], (shape[0], *shape[2:]))
+        ignore = int(t.flat[0]) if i % 3 == 0 else -100
+        for weight in ((), (w,)):
+            attrs = {"reduction": reduction, "ignore_index": ignore}
+            out = C.nll_loss(x, t, *weight, **attrs)
+            expected = reference.nll_loss(x.astype(np.float64), t, *(v.astype(np.float64) for v in weight), **attrs)
+            close(out, np.asarray(expected), dtype, 10.0 * (t.size if reduction == "sum" else 1))
+            g = rng.standard_normal(np.shape(out)).astype(dtype)
+            mine, declared = derivative(C, "nll_loss", 0, g, out, x, t, *weight, **attrs)
+            close(mine, declared, dtype, 1e-3)
+
+
+def test_targets_out_of_range():
+    x = torch.zeros(4, 3, requires_grad=True)
+    for bad in (3, -1, -101, 1 << 40):
+        with pytest.raises(IndexError, match=f"Target {bad} is out of bounds"):
+            torch.nn.functional.cross_entropy(x, torch.tensor([0, 1, bad, 2]))
+    loss = torch.nn.functional.cross_entropy(x, torch.tensor([0, 1, -1, 2]), ignore_index=-1)
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log(3), rel=1e-6) and (x.grad[2] == 0).all()
+    assert math.isnan(torch.nn.functional.cross_entropy(x, torch.tensor([-100] * 4)).item())
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_mse_on_random_shapes(isa, dtype, reduction):
+    rng, C = np.random.default_rng(7), kernels(dtype)
+    for shape, _ in [*shapes(8, 15), ((3, 5), 0), ((), 0), ((200_003,), 0)]:
+        x, y = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+        out = C.mse_loss(x, y, reduction)
+        expected = np.asarray(reference.mse_loss(x.astype(np.float64), y.astype(np.float64), reduction))
+        close(out, expected, dtype)
+        g = rng.standard_normal(np.shape(out)).astype(dtype)
+        for place in (0, 1):
+            close(*derivative(C, "mse_loss", place, g, out, x, y, reduction=reduction), dtype, 10.0 / (x.size or 1))
+
+
+# ---- normalisation --------------------------------------------------------------------------------------------------
+def affine(rng, shape, dtype):
+    return [(), (rng.standard_normal(shape).astype(dtype),), tuple(rng.standard_normal((2, *shape)).astype(dtype))]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_layer_norm_on_random_shapes(isa, dtype):
+    rng, C = np.random.default_rng(9), kernels(dtype)
+    for shape, d in shapes(10, 20, dims=(1, 3), smallest=2):
+        ndim = len(shape) - d
+        x, g = (rng.standard_normal(shape) * 3 + 2).astype(dtype), rng.standard_normal(shape).astype(dtype)
+        for wb in affine(rng, shape[d:], dtype):
+            attrs = {"ndim": ndim, "eps": 1e-3}
+            out = C.layer_norm(x, *wb, **attrs)
+            close(out, reference.layer_norm(x.astype(np.float64), *(v.astype(np.float64) for v in wb), **attrs), dtype, 4.0)
+            for place in range(min(len(wb) + 1, 2)):
+                close(*derivative(C, "layer_norm", place, g, out, x, *wb, **attrs), dtype, 30.0)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_batch_norm_on_random_shapes(isa, dtype):
+    rng, C = np.random.default_rng(11), kernels(dtype)
+    for shape, _ in [*shapes(12, 25, dims=(2, 4), smallest=1), ((33, 300), 0), ((3, 2, 30, 40), 0)]:
+        n = math.prod(shape) // shape[1]
+        x, g = (rng.standard_normal(shape) * 3 + 2).astype(dtype), rng.standard_normal(shape).astype(dtype)
+        for wb in affine(rng, shape[1:2], dtype):
+            out = C.batch_norm(x, *wb, eps=1e-3)
+            close(out, reference.batch_norm(x.astype(np.float64), *(v.astype(np.float64) for v in wb), eps=1e-3), dtype, 16.0)
+            for place in range(min(len(wb) + 1, 2)):
+                close(*derivative(C, "batch_norm", place, g, out, x, *wb, eps=1e-3), dtype, 100.0 * (n if place else 1))
+
+
+def test_variance_beside_a_large_mean():
+    """Two passes: deviations of 1 beside a mean of 10,000 keep their digits (E(x²) - E(x)² in float32 would not)."""
+    x = np.random.default_rng(13).standard_normal((64, 4, 31)).astype(np.float32) + 10_000
+    mean, var = kernels(np.float32).moments(x)
+    np.testing.assert_allclose(mean, x.astype(np.float64).mean((0, 2)), rtol=2e-7)
+    np.testing.assert_allclose(var, x.astype(np.float64).var((0, 2)), rtol=1e-5)
+
+
+# ---- layouts, threads, fallbacks ------------------------------------------------------------------------------------
+def every_op(C, x, t):
+    """A result of each kernel on x (N, C, ...)."""
+    g, w = np.cos(np.arange(x.size)).astype(x.dtype).reshape(x.shape), np.linspace(1, 2, x.shape[1]).astype(x.dtype)
+    one = np.full((), 0.7, x.dtype)
+    soft, log = C.softmax(x, 1), C.log_softmax(x, x.ndim - 1)
+    nll = {"reduction": "mean", "ignore_index": 2}
+    yield from (C.sum(x), C.sum(x, (0, *range(2, x.ndim))), C.mean(x, (0,)), C.mean(x, (x.ndim - 1,)), C.amax(x, (1,)), C.amin(x))
+    yield from (soft, log, back(C, "softmax", 0, g, soft, x, dim=1), back(C, "log_softmax", 0, g, log, x, dim=x.ndim - 1))
+    yield from (C.nll_loss(x, t, w, **nll), back(C, "nll_loss", 0, one, one, x, t, w, **nll))
+    yield from (C.mse_loss(x, g, "mean"), back(C, "mse_loss", 0, one, one, x, g, reduction="mean"))
+    yield from C.moments(x)
+    yield C.batch_norm(x, w, w, eps=1e-5)
+    yield from (back(C, "batch_norm", i, g, x, x, w, w, eps=1e-5) for i in range(2))
+    v = np.linspace(1, 2, x.shape[-1]).astype(x.dtype)
+    norm = {"ndim": 1, "eps": 1e-5}
+    yield C.layer_norm(x, v, v, **norm)
+    yield from (back(C, "layer_norm", i, g, x, x, v, v, **norm) for i in range(2))
+
+
+@pytest.mark.parametrize("shape", [(70, 9, 31, 33), (3000, 130), (2, 90_001), (90_001, 2)])
+def test_results_do_not_depend_on_the_number_of_threads(shape):
+    rng, C = np.random.default_rng(14), kernels(np.float32)
+    x, t = rng.standard_normal(shape).astype(np.float32), rng.integers(0, shape[1], (shape[0], *shape[2:]))
+    before = core.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            core.set_num_threads(threads)
+            results.append([r.tobytes() for r in every_op(C, x, t)])
+    finally:
+        core.set_num_threads(before)
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_memory_layouts(dtype):
+    """Transposed, strided, reversed, broadcast and misaligned arrays give what contiguous ones give, by C or by numpy."""
+    C, plain = kernels(dtype), np.random.default_rng(15).standard_normal((6, 5, 4, 3)).astype(dtype)
+    t = np.arange(6 * 4 * 3).reshape(6, 4, 3) % 5
+    expected = list(every_op(C, plain, t))
+    raw = np.frombuffer(b"\0" + plain.tobytes(), dtype, offset=1).reshape(plain.shape)
+    assert not raw.flags.aligned
+    wide = np.zeros((12, 5, 8, 3), dtype)[::2, :, ::2]
+    wide[...] = plain
+    for x in (np.asfortranarray(plain), wide, plain[::-1].copy()[::-1], raw):
+        for mine, theirs in zip(every_op(C, x, np.asfortranarray(t)), expected, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4 if dtype == np.float32 else 1e-10, atol=1e-5)
+    same = np.broadcast_to(plain[:1], plain.shape)
+    for mine, theirs in zip(every_op(C, same, t), every_op(C, same.copy(), t), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,84 @@
+"""core.source(): the C text that an op runs, complete, and for every kernel."""
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch import formulas
+from microtorch.backends import core
+from microtorch.backends.core import texts
+
+ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.needs("core")
+
+
+def test_every_kernel_has_its_text():
+    functions = {name[:-4] for name in dir(core.lib) if name.endswith("_f32")}
+    assert set(texts.texts()) == functions
+    for name in functions:
+        text = core.source(name)
+        assert re.search(rf"^void {name}\(", text, re.MULTILINE), name
+        assert not re.search(r"\breal\b|NAME\(|KERNEL\(", text), name
+
+
+def test_a_loop_shows_its_formula():
+    text = core.source("tanh_vjp0")
+    assert text.startswith("/* tanh: g * (1 - out * out) */\n")
+    assert "const float g = g_[i];" in text and "result[i] = g * ((float)1 - out * out);" in text
+    assert "double" in core.source("tanh_vjp0", torch.float64) and "double" in core.source("tanh_vjp0", np.dtype("f8"))
+
+
+def test_a_kernel_written_by_hand_comes_with_the_comment_of_its_file_and_its_helpers():
+    text = core.source("softmax")
+    assert text.startswith("/* softmax.c - ") and "\n/* reduce.c - " in text  # whose sums it uses
+    assert "log_softmax_block" not in text  # which it does not use
+
+
+def test_an_op_whose_kernel_has_another_name():
+    assert core.source("mean") == core.source("sum")
+    assert core.source("linear") == core.source("matmul")
+    assert "void adam(" in core.source("adam_step") and "void amsgrad(" in core.source("adam_step")
+
+
+def test_what_has_no_text_is_named():
+    with pytest.raises(ValueError, match="'cumsum' has no loop in C of its own"):
+        core.source("cumsum")
+    with pytest.raises(ValueError, match="float32 and float64, but got"):
+        core.source("tanh", "int64")
+    with pytest.raises(ValueError, match="float32 and float64"):
+        core.source("tanh", torch.int64)
+
+
+HARNESS = """
+#include "core.h"
+#define VECTOR_BYTES 16
+#include "vector.h"
+#include "scratch.h"
+#include "windows.h"
+#define KERNEL(name) void NAME(name)
+#define real float
+#define REAL_IS_FLOAT
+#define NAME(name) name##_f32
+#define FN(name) fn_##name##_f32
+#include "functions.h"
+"""
+
+
+def test_texts_written_by_hand_are_complete(tmp_path):
+    """A compiler finds in each text, beside the headers, all that it uses."""
+    compiler = next(filter(shutil.which, ("gcc", "cc", "clang")), None)
+    if compiler is None:
+        pytest.skip("no C compiler")
+    by_hand = [name for name in texts.texts() if name.partition("_vjp")[0] not in formulas.TABLE]
+    files = []
+    for name in by_hand:
+        own, _, others = texts.texts()[name].partition("/* ==== from other files ==== */")
+        files.append(tmp_path / f"{name}.c")
+        files[-1].write_text(HARNESS + others + own)
+    command = [compiler, "-fsyntax-only", "-std=gnu11", "-Wall", "-Werror", f"-I{ROOT / 'ext'}", *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:3000]
