@@ -58,7 +58,7 @@ def rows(out: Any) -> Any:
 
     numpy follows its operands' layout instead, and a reshape would be a copy where PyTorch's is a view.
     """
-    return out if out.ndim < 2 or out.flags.c_contiguous else np.ascontiguousarray(out)
+    return out if out.ndim < 2 or out.flags.c_contiguous else out.copy()
 
 
 def explain_reshape(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
@@ -494,7 +494,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
 def _triangle(name: str, keep: Any) -> None:
     op = Op(
         name,
-        lambda F, x, diagonal: rows(np.where(keep(x.shape, diagonal), x, x.dtype.type(0))),
+        lambda F, x, diagonal: rows(np.where(F.array(keep(x.shape, diagonal)), x, x.dtype.type(0))),
         vjps=(lambda F, g, out, x, diagonal: getattr(F, name)(g, diagonal=diagonal),),
         rule=(f"{name}(g)",),
     )
@@ -514,7 +514,8 @@ _triangle("triu", lambda shape, k: ~np.tri(*shape[-2:], k=k - 1, dtype=bool))
 
 def _diagonal(x: Any, offset: int, dim1: int, dim2: int) -> Any:
     view = np.diagonal(x, offset, dim1, dim2)
-    view.flags.writeable = x.flags.writeable  # numpy hands it out read-only; PyTorch's diagonal can be written
+    if type(view) is np.ndarray:
+        view.flags.writeable = x.flags.writeable  # numpy hands it out read-only; PyTorch's diagonal can be written
     return view
 
 
@@ -528,7 +529,7 @@ diagonal_op = Op(
 
 
 def _diagonal_scatter(F: Any, g: Any, shape: Any, offset: int, dim1: int, dim2: int) -> Any:
-    out = np.zeros(shape, g.dtype)
+    out = F.zeros(shape, g.dtype)
     _diagonal(out, offset, dim1, dim2)[...] = g
     return out
 
