@@ -13,7 +13,7 @@ from pathlib import Path
 # Settings that change what numpy and PyTorch do, by factors: OPENBLAS_CORETYPE=Haswell halves the speed of a newer CPU
 TUNING = ("OPENBLAS_", "GOTO_", "MKL_", "OMP_", "KMP_", "GOMP_", "VECLIB_", "NUMEXPR_")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-TWO_THREADS = ("mlp784", "large-exp", "large-matmul", "adam-1e6", "sgd-momentum-1e6")  # where a second thread matters
+TWO_THREADS = ("mlp784", "large-exp", "large-matmul", "adam-1e6", "sgd-momentum-1e6", "lenet")  # where a second thread matters
 
 
 def clean(environment: dict[str, str], threads: int) -> dict[str, str]:
@@ -57,14 +57,30 @@ def main(arguments: list[str]) -> int:
 
     from microtorch.backends import core
 
-    from . import elementwise, large, optimizers, processes, products, recurrent, report, scalars, tiny, training
+    from . import (
+        convolution,
+        elementwise,
+        large,
+        optimizers,
+        oversubscribed,
+        processes,
+        products,
+        recurrent,
+        report,
+        rows,
+        scalars,
+        tiny,
+        training,
+    )  # fmt: skip
     from .cases import Disagreement, installed, measure
 
-    cases = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *elementwise.CASES, *products.CASES, *optimizers.CASES, *recurrent.CASES]
+    suites = (tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent, convolution)
+    cases = [case for suite in suites for case in suite.CASES]
     groups = dict.fromkeys([case.group for case in cases])
-    known = [*groups, *processes.GROUPS, *(case.name for case in cases)]
+    own_processes = processes.GROUPS | {"oversubscribed": oversubscribed.measured}
+    known = [*groups, *own_processes, *(case.name for case in cases)]
     if options.list:
-        print(f"groups: {' '.join([*groups, *processes.GROUPS])}\ncases:  {' '.join(case.name for case in cases)}")
+        print(f"groups: {' '.join([*groups, *own_processes])}\ncases:  {' '.join(case.name for case in cases)}")
         return 0
     for name in options.names:
         if name not in known:
@@ -85,7 +101,7 @@ def main(arguments: list[str]) -> int:
     results = []
     try:
         # fresh processes first: they may use every CPU
-        for name, group in processes.GROUPS.items():
+        for name, group in own_processes.items():
             if chosen(name):
                 print(f"{name} ...", file=sys.stderr, flush=True)
                 results += group()

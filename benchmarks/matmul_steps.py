@@ -42,7 +42,7 @@ def steps(n: int, threads: int, dtype: Any) -> dict[str, Callable[[], Any]]:
     }
     if threads > 1:
         found[f"6 {threads} threads"] = by_core(threads)
-    return found | {"numpy": lambda: np.dot(x, y)}
+    return found | {f"numpy, {threads} thread{'s' * (threads > 1)}": lambda: np.dot(x, y)}
 
 
 def best(functions: dict[str, Callable[[], Any]], seconds: float) -> dict[str, float]:
@@ -60,7 +60,7 @@ def best(functions: dict[str, Callable[[], Any]], seconds: float) -> dict[str, f
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.matmul_steps", description=__doc__.splitlines()[0])
-    parser.add_argument("sizes", nargs="*", type=int, default=[64, 256, 512, 1024], help="(default: 64 256 512 1024)")
+    parser.add_argument("sizes", nargs="*", type=int, default=[256, 512, 1000, 1024], help="(default: 256 512 1000 1024)")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="of the last step (default 2)")
     parser.add_argument("--seconds", type=float, default=4.0, help="for each size (default 4)")
     parser.add_argument("--float64", action="store_true")

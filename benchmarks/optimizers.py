@@ -1,4 +1,5 @@
-"""Steps of optimizers alone, and clipping, gradients given: many small parameters, where calls cost, and a million numbers, where memory does.
+"""Steps of optimizers alone, and clipping, gradients given: many small parameters, where calls cost, and a million numbers, where
+memory does.
 
 PyTorch runs its default on the CPU, one call per operation for all parameters (foreach) or, for SGD, one for each parameter.
 """

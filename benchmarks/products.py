@@ -1,7 +1,7 @@
 """Products of matrices beside numpy's BLAS and PyTorch's: forward only, and the two layers of a perceptron both ways.
 
-Targets are ratios of times to numpy's, whose OpenBLAS runs near the processor's peak on one thread: 1.0 for large matrices, 1 / 0.95
-where the call itself is felt.
+Targets are ratios of times to numpy's, whose OpenBLAS runs near the processor's peak on one thread: 1.0 for large matrices,
+1 / 0.95 where the call itself is felt.
 """
 from __future__ import annotations
 

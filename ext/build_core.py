@@ -41,6 +41,7 @@ KERNELS = [
     "ext/softmax.c",
     "ext/loss.c",
     "ext/norm.c",
+    "ext/embedding.c",
     "ext/conv.c",
     "ext/pool.c",
     "ext/optim.c",

@@ -12,7 +12,8 @@
  * m x p sums reads m + p numbers for m * p multiply-adds, from the first- and second-level caches.
  *
  *     Interleaved images: A. Krizhevsky, cuda-convnet (2012), whose images are [channel][row][column][image]
- *     Tiles in registers: Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD Architectures" (2018) */
+ *     Tiles in registers: Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD
+ *     Architectures" (2018) */
 #include "lanes.h"
 #include "windows.h"
 
@@ -128,8 +129,11 @@ struct NAME(plan) {
     bool *failed; /* by block: there was no memory */
 };
 
-static inline int64_t NAME(source_size)(const struct NAME(plan) *t) { return t->channels * t->y.extent * t->x.extent * (int64_t)LANES; }
-static inline int64_t NAME(result_size)(const struct NAME(plan) *t) { return t->outputs * t->rows * t->x.result * (int64_t)LANES; }
+/* Numbers of a block, and of one channel in it. */
+static inline int64_t NAME(source_plane)(const struct NAME(plan) *t) { return t->y.extent * t->x.extent * (int64_t)LANES; }
+static inline int64_t NAME(result_plane)(const struct NAME(plan) *t) { return t->rows * t->x.result * (int64_t)LANES; }
+static inline int64_t NAME(source_size)(const struct NAME(plan) *t) { return t->channels * NAME(source_plane)(t); }
+static inline int64_t NAME(result_size)(const struct NAME(plan) *t) { return t->outputs * NAME(result_plane)(t); }
 
 static void NAME(cut_bands)(struct NAME(plan) *t, int64_t bands)
 {
@@ -146,7 +150,8 @@ static void NAME(cut_bands)(struct NAME(plan) *t, int64_t bands)
 static double NAME(block_work)(const struct NAME(plan) *t)
 {
     const double sums = (double)(NAME(result_size)(t) / (int64_t)LANES), seen = (double)(NAME(source_size)(t) / (int64_t)LANES);
-    const double taps = (double)(t->channels / t->groups * t->y.kernel * t->x.kernel) / (double)(phases_of(&t->y) * phases_of(&t->x));
+    const double all_taps = (double)(t->channels / t->groups * t->y.kernel * t->x.kernel);
+    const double taps = all_taps / (double)(phases_of(&t->y) * phases_of(&t->x));
     return sums * (taps + 8) + seen * (t->bands > 1 ? 16 : 8) + (t->w ? 0 : 6 * taps * (double)t->outputs);
 }
 
@@ -154,7 +159,7 @@ static double NAME(block_work)(const struct NAME(plan) *t)
  * a third more. A quarter of a block is added, since threads share whole blocks: where there is one, better two. */
 static void NAME(choose_bands)(struct NAME(plan) *t)
 {
-    double least = INFINITY;
+    double least = DBL_MAX;
     int64_t best = 1;
     for (int64_t bands = 1; bands <= t->y.result && bands <= 64; bands++) {
         if (t->y.result % bands != 0 || (bands > 1 && t->y.result / bands % phases_of(&t->y) != 0))
@@ -193,8 +198,8 @@ static bool NAME(make_plan)(struct NAME(plan) *t)
     NAME(choose_bands)(t);
     const int64_t c_each = t->channels / t->groups, positions = t->rows * t->x.result, taps = c_each * t->y.kernel * t->x.kernel;
     t->phases = phases_of(&t->y) * phases_of(&t->x);
-    char *memory = take_scratch((size_t)t->phases * sizeof(struct NAME(phase)) + (size_t)(4 * positions + 2 * taps) * sizeof(int64_t) +
-                                (size_t)(t->w ? taps * t->outputs : 0) * sizeof(real) + (size_t)t->blocks);
+    const size_t lists = (size_t)t->phases * sizeof(struct NAME(phase)) + (size_t)(4 * positions + 2 * taps) * sizeof(int64_t);
+    char *memory = take_scratch(lists + (size_t)(t->w ? taps * t->outputs : 0) * sizeof(real) + (size_t)t->blocks);
     if (memory == NULL)
         return false;
     struct NAME(phase) *f = (struct NAME(phase) *)memory;
@@ -218,27 +223,25 @@ static bool NAME(make_plan)(struct NAME(plan) *t)
                                         (ptrdiff_t)LANES;
                             element[k++] = (c * t->y.kernel + i) * t->x.kernel + j;
                         }
-            for (int64_t y = 0; y < t->rows; y++) {
-                if (phase_of_result(&t->y, y) != a)
-                    continue;
+            for (int64_t y = first_of_phase(&t->y, a); y < t->rows; y += phases_of(&t->y)) {
                 /* rows of the kernel in the padding are left out, where all lanes agree about them */
                 int64_t row = 0, first = k, last = 0;
-                for (int64_t i = 0; i < t->y.kernel; i++)
-                    if (phase_of_tap(&t->y, i) == a) {
-                        const int64_t place = t->y.first + place_of_result(&t->y, y) + place_of_tap(&t->y, i);
-                        if (t->bands > 1 || (place >= 0 && place < t->y.source)) {
-                            first = first < row ? first : row;
-                            last = row + in_row;
-                        }
-                        row += in_row;
+                for (int64_t i = 0; i < t->y.kernel; i++) {
+                    if (phase_of_tap(&t->y, i) != a)
+                        continue;
+                    const int64_t place = t->y.first + place_of_result(&t->y, y) + place_of_tap(&t->y, i);
+                    if (t->bands > 1 || (place >= 0 && place < t->y.source)) {
+                        first = first < row ? first : row;
+                        last = row + in_row;
                     }
-                for (int64_t x = 0; x < t->x.result; x++)
-                    if (phase_of_result(&t->x, x) == e) {
-                        source[p] = (place_of_result(&t->y, y) * t->x.extent + place_of_result(&t->x, x)) * (ptrdiff_t)LANES;
-                        result[p] = (y * t->x.result + x) * (ptrdiff_t)LANES;
-                        begin[p] = first;
-                        end[p++] = last;
-                    }
+                    row += in_row;
+                }
+                for (int64_t x = first_of_phase(&t->x, e); x < t->x.result; x += phases_of(&t->x)) {
+                    source[p] = (place_of_result(&t->y, y) * t->x.extent + place_of_result(&t->x, x)) * (ptrdiff_t)LANES;
+                    result[p] = (y * t->x.result + x) * (ptrdiff_t)LANES;
+                    begin[p] = first;
+                    end[p++] = last;
+                }
             }
             f->positions = p, f->taps = k;
             if (t->w)
@@ -254,8 +257,8 @@ static void NAME(free_plan)(const struct NAME(plan) *t) { give_scratch((void *)t
 /* Interleave LANES bands of the source, with their padding. */
 static void NAME(load_block)(const struct NAME(plan) *t, int64_t block, real *to)
 {
-    const int64_t tall = t->y.extent, wide = t->x.extent, w = t->x.source, row_step = t->rows / phases_of(&t->y);
-    const int64_t left = -t->x.first, band_step = t->y.transposed ? row_step : t->rows * t->y.stride;
+    const int64_t tall = t->y.extent, wide = t->x.extent, w = t->x.source, left = -t->x.first;
+    const int64_t band_step = t->y.transposed ? t->rows / t->y.stride : t->rows * t->y.stride;
     int64_t start[LANES], image[LANES]; /* of each lane, its first row; -1 where there is none */
     int64_t top = 0, bottom = tall;     /* rows that all lanes have */
     for (int64_t l = 0; l < (int64_t)LANES; l++) {
@@ -288,15 +291,21 @@ static void NAME(load_block)(const struct NAME(plan) *t, int64_t block, real *to
     }
 }
 
-/* Separate LANES bands of the result; bands are rows one after the other. */
+/* Where a lane's rows of output o begin in the array of results: neighbours in memory. -1: there is no such lane. */
+static inline int64_t NAME(band_at)(const struct NAME(plan) *t, int64_t lane, int64_t o)
+{
+    return lane < t->lanes ? ((lane / t->bands * t->outputs + o) * t->bands + lane % t->bands) * t->rows * t->x.result : -1;
+}
+
+/* Separate LANES bands of the result. */
 static void NAME(store_block)(const struct NAME(plan) *t, int64_t block, const real *from)
 {
     const int64_t band = t->rows * t->x.result;
     for (int64_t o = 0; o < t->outputs; o++, from += band * (int64_t)LANES) {
         real *to[LANES];
         for (int64_t l = 0; l < (int64_t)LANES; l++) {
-            const int64_t lane = block * (int64_t)LANES + l;
-            to[l] = lane < t->lanes ? t->out + ((lane / t->bands * t->outputs + o) * t->bands + lane % t->bands) * band : NULL;
+            const int64_t at = NAME(band_at)(t, block * (int64_t)LANES + l, o);
+            to[l] = at >= 0 ? t->out + at : NULL;
         }
         NAME(separate)(from, band, to);
     }
@@ -305,7 +314,7 @@ static void NAME(store_block)(const struct NAME(plan) *t, int64_t block, const r
 /* Sums of `outputs` neighbouring outputs at `positions` neighbours of the list. Both are constants wherever this is inlined: the
  * sums are registers, and the loops over them straight code. */
 INLINE void NAME(conv_tile)(const int outputs, const int positions, const struct NAME(phase) *f, int64_t p, const real *weights,
-                       const real *bias, const real *source, real *result, int64_t plane)
+                            const real *bias, const real *source, real *result, int64_t plane)
 {
     NAME(vector) sums[OUTPUTS][8];
     const real *from[8];
@@ -358,7 +367,7 @@ static void NAME(all_positions)(int64_t outputs, const struct NAME(phase) *f, co
 static void NAME(conv_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(plan) *t = task;
-    const int64_t plane = t->rows * t->x.result * (int64_t)LANES;
+    const int64_t plane = NAME(result_plane)(t);
     const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
     real *source = take_scratch((size_t)(NAME(source_size)(t) + NAME(result_size)(t)) * sizeof(real));
     for (size_t block = begin; block < end; block++) {
@@ -369,11 +378,11 @@ static void NAME(conv_body)(const void *task, size_t begin, size_t end)
         NAME(load_block)(t, (int64_t)block, source);
         for (int64_t group = 0; group < t->groups; group++)
             for (int64_t i = 0; o_each > 0 && i < NAME(output_tiles)(o_each); i++) {
-                const int64_t o = group * o_each + NAME(output_tile_at)(o_each, i), n = NAME(output_tile_at)(o_each, i + 1) - NAME(output_tile_at)(o_each, i);
-                for (int64_t phase = 0; phase < t->phases; phase++)
-                    NAME(all_positions)(n, &t->phase[phase], t->phase[phase].weights + o * t->phase[phase].taps,
-                                        t->bias ? t->bias + o : NULL, source + group * c_each * t->y.extent * t->x.extent * (int64_t)LANES,
-                                        result + o * plane, plane);
+                const int64_t first = NAME(output_tile_at)(o_each, i), n = NAME(output_tile_at)(o_each, i + 1) - first;
+                const int64_t o = group * o_each + first;
+                for (const struct NAME(phase) *f = t->phase; f < t->phase + t->phases; f++)
+                    NAME(all_positions)(n, f, f->weights + o * f->taps, t->bias ? t->bias + o : NULL,
+                                        source + group * c_each * NAME(source_plane)(t), result + o * plane, plane);
             }
         NAME(store_block)(t, (int64_t)block, result);
     }
@@ -404,7 +413,8 @@ KERNEL(conv2d)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t
 {
     const struct windows g = *(const struct windows *)geometry;
     struct NAME(plan) t = {.n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)c, .outputs = (int64_t)o,
-                           .y = AXIS(g.h, g.oh, g.kh, g.sh, g.dh, g.top, false), .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false),
+                           .y = AXIS(g.h, g.oh, g.kh, g.sh, g.dh, g.top, false),
+                           .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false),
                            .source = x, .w = w, .bias = b, .out = out};
     if (!NAME(convolve)(&t))
         NAME(conv2d_naive)(n, c, o, groups, image, windows, kernel, geometry, x, w, b, out);
@@ -420,7 +430,8 @@ KERNEL(conv_transpose2d)(size_t n, size_t c, size_t o, size_t groups, size_t ima
 {
     const struct windows g = *(const struct windows *)geometry;
     struct NAME(plan) t = {.n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)o, .outputs = (int64_t)c,
-                           .y = AXIS(g.oh, g.h, g.kh, g.sh, g.dh, g.top, true), .x = AXIS(g.ow, g.w, g.kw, g.sw, g.dw, g.left, true),
+                           .y = AXIS(g.oh, g.h, g.kh, g.sh, g.dh, g.top, true),
+                           .x = AXIS(g.ow, g.w, g.kw, g.sw, g.dw, g.left, true),
                            .source = y, .w = w, .bias = b, .out = out};
     if (!NAME(convolve)(&t))
         NAME(conv_transpose2d_naive)(n, c, o, groups, image, windows, kernel, geometry, y, w, b, out);
@@ -437,8 +448,8 @@ struct NAME(weighing) {
     real *sums; /* [part][o][tap] */
 };
 
-INLINE void NAME(weight_tile)(const int high, const int wide, const struct NAME(phase) *f, const ptrdiff_t *offset, const real *windows,
-                       int64_t plane, const real *source, int64_t known, real *out, int64_t out_row)
+INLINE void NAME(weight_tile)(const int high, const int wide, const struct NAME(phase) *f, const ptrdiff_t *offset,
+                              const real *windows, int64_t plane, const real *source, int64_t known, real *out, int64_t out_row)
 {
     NAME(vector) sums[(HIGH * WIDE + LANES - 1) / LANES * LANES];
     UNROLL for (int s = 0; s < (int)(sizeof sums / sizeof sums[0]); s++)
@@ -478,7 +489,8 @@ INLINE void NAME(weight_tile)(const int high, const int wide, const struct NAME(
                 NAME(weight_tile)(high, WIDE, f, f->offset + first, windows, plane, source, k - first, out + first, f->taps); \
         } \
         return;
-static void NAME(all_taps)(int64_t high, const struct NAME(phase) *f, const real *windows, int64_t plane, const real *source, real *out)
+static void NAME(all_taps)(int64_t high, const struct NAME(phase) *f, const real *windows, int64_t plane, const real *source,
+                           real *out)
 {
     switch (high) {
         DOTS(1) DOTS(2) DOTS(3)
@@ -493,7 +505,7 @@ static void NAME(weight_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(weighing) *w = task;
     const struct NAME(plan) *t = &w->plan;
-    const int64_t band = t->rows * t->x.result, plane = band * (int64_t)LANES;
+    const int64_t band = t->rows * t->x.result, plane = NAME(result_plane)(t);
     const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups, taps = t->phase->taps;
     real *source = take_scratch((size_t)(NAME(source_size)(t) + NAME(result_size)(t)) * sizeof(real));
     for (size_t part = begin; part < end; part++) {
@@ -509,8 +521,8 @@ static void NAME(weight_body)(const void *task, size_t begin, size_t end)
             for (int64_t o = 0; o < t->outputs; o++) {
                 const real *from[LANES];
                 for (int64_t l = 0; l < (int64_t)LANES; l++) {
-                    const int64_t lane = block * (int64_t)LANES + l;
-                    from[l] = lane < t->lanes ? w->windows + ((lane / t->bands * t->outputs + o) * t->bands + lane % t->bands) * band : NULL;
+                    const int64_t at = NAME(band_at)(t, block * (int64_t)LANES + l, o);
+                    from[l] = at >= 0 ? w->windows + at : NULL;
                 }
                 NAME(interleave)(from, band, band, 0, band, 0, windows + o * plane);
             }
@@ -519,7 +531,7 @@ static void NAME(weight_body)(const void *task, size_t begin, size_t end)
                     n = o_each - m < HIGH ? o_each - m : HIGH;
                     const int64_t o = group * o_each + m;
                     NAME(all_taps)(n, t->phase, windows + o * plane, plane,
-                                   source + group * c_each * t->y.extent * t->x.extent * (int64_t)LANES, sums + o * taps);
+                                   source + group * c_each * NAME(source_plane)(t), sums + o * taps);
                 }
         }
     }
@@ -535,7 +547,8 @@ KERNEL(conv2d_weight)(size_t n, size_t c, size_t o, size_t groups, size_t image,
     const size_t size = o * (c / groups) * kernel;
     struct NAME(weighing) t = {
         .plan = {.n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)c, .outputs = (int64_t)o,
-                 .y = AXIS(g.h, g.oh, g.kh, g.sh, g.dh, g.top, false), .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false), .source = x},
+                 .y = AXIS(g.h, g.oh, g.kh, g.sh, g.dh, g.top, false),
+                 .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false), .source = x},
         .windows = y};
     memset(out, 0, size * sizeof(real));
     if (n * windows * size == 0)

@@ -166,8 +166,8 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
     call = f"kernels->{kernel.name}_{suffix}({', '.join(arguments)})"
     if not lists:
         return "\n".join([f"static {prototype(kernel, suffix)}", "{", *lines, f"    {call};", "    return 1;", "}", ""])
-    if len({p.size for p, _ in lists}) != 1 or any(p.kind == "OPTIONAL" for p in plain):
-        raise ValueError(f"{kernel.name}: lists of one length are checked together, and not beside optional arrays")
+    if len({p.size for p, _ in lists}) != 1:
+        raise ValueError(f"{kernel.name}: lists are checked together, so they must be of one length")
     count = lists[0][0].size
     lines += [f"    if (!tuple_at({p.name}, {count}))\n        return 0;" for p, _ in lists]
     width = f"(sizeof(void *) + sizeof(size_t)) * {len(lists)}"
@@ -179,7 +179,8 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
     checks = [f"sizes_of_{p.name}[i] == (size_t)({p.each})" for p, _ in lists if p.kind == "LIST_OF"]
     bytes = {p: f"{p.name}_[i], sizes_of_{p.name}[i] * layout.sizes[{code}]" for p, code in lists}
     checks += [f"apart({bytes[p]}, {bytes[q]})" for p, q in combinations(bytes, 2) if p.written or q.written]
-    checks += [f"apart({memory(p, dtype)}, {bytes[q]})" for p in plain for q in bytes if p.written or q.written]
+    checks += [f"({a.name}_ == NULL || apart({memory(a, dtype)}, {bytes[p]}))"
+               for a in plain for p, _ in lists if a.written or p.written]  # fmt: skip
     also = " &&\n                "
     lines += [f"    int ready = {also.join(found)};", f"    for (size_t i = 0; ready && i < {count}; i++)"]
     lines += [f"        ready = {also.join(checks) or '1'};", f"    if (ready)\n        {call};"]

@@ -40,19 +40,32 @@ INLINE float from_bits(uint32_t u)
 INLINE float power_of_two(int32_t n) { return from_bits((uint32_t)(n + 127) << 23); } /* n from -126 to 127 */
 
 /* ---- exponentials: x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r (Cody and Waite) ------------------------------
- * Added to SHIFT, a number is rounded to an integer, which then stands in the sum's low bits. */
+ * Added to SHIFT, a number is rounded to an integer, which then stands in the sum's low bits. So if the sum is SHIFT + n + 127,
+ * these bits, shifted to where the exponent is, are 2^n. */
 #define SHIFT 0x1.8p23f
-INLINE float reduced_exp(float x, int32_t *n)
+INLINE float power_in(float sum) { return from_bits(bits(sum) << 23); }
+
+INLINE float reduced_exp(float x, float shift, float *sum)
 {
-    const float shifted = x * 0x1.715476p+0f + SHIFT, k = shifted - SHIFT;
-    *n = (int32_t)(bits(shifted) - bits(SHIFT));
-    return (x - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f;
+    *sum = x * 0x1.715476p+0f + shift;
+    const float n = *sum - shift;
+    return (x - n * 0x1.62e4p-1f) - n * 0x1.7f7d1cp-20f;
 }
 
-/* 2^n p in two steps, since n may be 128 or -150: the second one rounds once, to infinity or to a subnormal number. */
-INLINE float scaled(float p, int32_t n) { return p * power_of_two(n >> 1) * power_of_two(n - (n >> 1)); }
+/* p 2^n for a sum of SHIFT + n + 254. In two steps, for n may be 128 or -150: the second rounds once, to infinity or to a
+ * subnormal number. */
+INLINE float scaled(float p, float sum)
+{
+    const uint32_t half = bits(sum) >> 1 << 23;
+    return p * from_bits(half) * from_bits((bits(sum) << 23) - half);
+}
 
-/* e^r - 1 for |r| <= ln 2 / 2 */
+/* e^r, and e^r - 1, for |r| <= ln 2 / 2 */
+INLINE float small_exp(float r)
+{
+    const float s = r * r, q = (0.5f + r * 0.166665196f) + s * ((0.041666206f + r * 0.00836888235f) + s * 0.00139504788f);
+    return 1 + (r + s * q);
+}
 INLINE float small_expm1(float r)
 {
     const float s = r * r;
@@ -60,58 +73,49 @@ INLINE float small_expm1(float r)
                                                      + s * (0.00139409979f + r * 0.000199141563f)));
 }
 
-/* e^r for |r| <= ln 2 / 2 */
-INLINE float small_exp(float r)
-{
-    const float s = r * r, q = (0.5f + r * 0.166665196f) + s * ((0.041666206f + r * 0.00836888235f) + s * 0.00139504788f);
-    return 1 + (r + s * q);
-}
-
 INLINE float fn_exp_f32(float x)
 {
-    int32_t n;
+    float sum;
     x = x > 89 ? 89 : x;
     x = x < -105 ? -105 : x;
-    const float e = small_exp(reduced_exp(x, &n));
-    return scaled(e, n);
+    const float p = small_exp(reduced_exp(x, SHIFT + 254, &sum));
+    return scaled(p, sum);
 }
 
 /* For x <= 0 and sums that are at least 1 (softmax): what is below the normal numbers is 0, and 2^n one step. */
 INLINE float fn_exp_of_negative_f32(float x)
 {
-    int32_t n;
-    const float e = small_exp(reduced_exp(x < -87 ? -87 : x, &n)) * power_of_two(n);
-    return x < -87 ? 0 : e;
+    float sum;
+    const float p = small_exp(reduced_exp(x < -87 ? -87 : x, SHIFT + 127, &sum));
+    return x < -87 ? 0 : p * power_in(sum);
 }
 
 INLINE float fn_exp2_f32(float x)
 {
     x = x > 129 ? 129 : x;
     x = x < -151 ? -151 : x;
-    const float shifted = x + SHIFT, r = x - (shifted - SHIFT);
+    const float sum = x + (SHIFT + 254), r = x - (sum - (SHIFT + 254));
     const float q = 0.693147182f + r * (0.240226507f + r * (0.055503279f + r * (0.00961800385f + r * (0.00134002697f
                   + r * 0.000154763009f))));
-    return scaled(1 + r * q, (int32_t)(bits(shifted) - bits(SHIFT)));
+    return scaled(1 + r * q, sum);
 }
 
 /* 2^n (e^r - 1) + (2^n - 1), halved on the way because 2^128 is no float */
 INLINE float fn_expm1_f32(float x)
 {
-    int32_t n;
-    float y = x > 89 ? 89 : x;
+    float sum, y = x > 89 ? 89 : x;
     y = y < -20 ? -20 : y;
-    const float p = small_expm1(reduced_exp(y, &n)), s = power_of_two(n - 1);
-    y = 2 * (s * p + (s - 0.5f));
+    const float p = small_expm1(reduced_exp(y, SHIFT + 126, &sum)), half = power_in(sum);
+    y = 2 * (half * p + (half - 0.5f));
     return x == 0 ? x : y; /* the sum loses the sign of -0 */
 }
 
 /* tanh |x| = -t / (t + 2) with t = e^(-2|x|) - 1, where neither sum cancels */
 INLINE float fn_tanh_f32(float x)
 {
-    int32_t n;
-    float a = fabsf(x);
+    float sum, a = fabsf(x);
     a = a > 10 ? 10 : a;
-    const float p = small_expm1(reduced_exp(-2 * a, &n)), s = power_of_two(n);
+    const float p = small_expm1(reduced_exp(-2 * a, SHIFT + 127, &sum)), s = power_in(sum);
     return copysignf((s * p + (s - 1)) / (s * p + (s + 1)), x);
 }
 
@@ -119,8 +123,10 @@ INLINE float fn_tanh_f32(float x)
  * sum 1 + e has lost is taken into account: q / (1 + lost) = q - q lost. */
 INLINE float fn_sigmoid_f32(float x)
 {
-    const float e = fn_exp_f32(-fabsf(x)), sum = 1 + e, lost = e - (sum - 1);
-    const float q = (x < 0 ? e : 1) / sum;
+    float shifted, a = fabsf(x);
+    a = a > 105 ? 105 : a;
+    const float p = small_exp(reduced_exp(-a, SHIFT + 127 + 64, &shifted)), e = p * power_in(shifted) * 0x1p-64f;
+    const float sum = 1 + e, lost = e - (sum - 1), q = (x < 0 ? e : 1) / sum;
     return q - q * lost;
 }
 

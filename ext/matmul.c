@@ -43,7 +43,7 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
 #define MR 6
 #define SLIVER 8
 #endif
-enum { KC = 512, MC = 80 * MR, NC = 2048, TALL = 16 };
+enum { KC = 512, MC = 80 * MR, NC = 2048 };
 enum { WORK = 1 << 20 }; /* multiplications that are worth a thread: about 20 us */
 #endif
 #define NR (2 * LANES)
@@ -100,7 +100,8 @@ static void NAME(transpose)(const real *from, ptrdiff_t from_row, size_t rows, s
 #endif
         for (; c < columns; c++)
             for (size_t i = 0; i < LANES; i++)
-                to[(ptrdiff_t)c * to_row + (ptrdiff_t)(r + i)] = i < height ? from[(ptrdiff_t)(r + i) * from_row + (ptrdiff_t)c] : 0;
+                to[(ptrdiff_t)c * to_row + (ptrdiff_t)(r + i)] =
+                    i < height ? from[(ptrdiff_t)(r + i) * from_row + (ptrdiff_t)c] : 0;
     }
 }
 
@@ -252,11 +253,13 @@ static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
         const size_t panel = piece % t->panels, first = piece / t->panels * t->tall, stop = smaller(first + t->tall, t->slivers);
         const size_t j = t->j + panel * NR, columns = smaller(NR, t->nc - panel * NR);
         const bool in_place = panel < t->unpacked;
-        const real *b = in_place ? x->b.data + (ptrdiff_t)t->p * x->b.row + (ptrdiff_t)j : t->b + (panel - t->unpacked) * NR * t->depth;
+        const real *b = in_place ? x->b.data + (ptrdiff_t)t->p * x->b.row + (ptrdiff_t)j
+                                 : t->b + (panel - t->unpacked) * NR * t->depth;
         const ptrdiff_t b_row = in_place ? x->b.row : (ptrdiff_t)NR;
         for (size_t s = first; s < stop; s++) {
             const size_t i = t->i + NAME(sliver_at)(t, s), rows = t->i + NAME(sliver_at)(t, s + 1) - i;
-            const real *a = t->a ? t->a + s * SLIVER * t->depth : x->a.data + (ptrdiff_t)i * x->a.row + (ptrdiff_t)t->p * x->a.column;
+            const real *a = t->a ? t->a + s * SLIVER * t->depth
+                                 : x->a.data + (ptrdiff_t)i * x->a.row + (ptrdiff_t)t->p * x->a.column;
             const ptrdiff_t a_row = t->a ? 1 : x->a.row, a_column = t->a ? SLIVER : x->a.column;
             real *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j;
             if (columns == NR)
@@ -338,7 +341,8 @@ static void NAME(gemm)(const struct NAME(product) *given)
                     pack.unpacked = t.panels; /* b is packed already */
                 const size_t packs = pack.panels - pack.unpacked + (pack_a ? t.slivers : 0);
                 parallel_for(packs, larger(1, 32768 / (t.kc * NR)), NAME(pack_body), &pack);
-                const size_t groups = (t.slivers + TALL - 1) / TALL;
+                const size_t fit = (1 << 19) / (SLIVER * kc * sizeof(real)); /* slivers: half of a cache of 1 MiB */
+                const size_t groups = (t.slivers + fit - 1) / fit;
                 t.tall = (t.slivers + groups - 1) / groups;
                 const double work = (double)(t.tall * t.height) * NR * (double)t.kc; /* multiplications of a piece */
                 parallel_for(groups * t.panels, work > WORK ? 1 : (size_t)(WORK / work), NAME(multiply_body), &t);

@@ -21,8 +21,8 @@ KERNEL(matmul_ijp)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), AR
 
 /* Step 3, blocks (Lam, Rothberg and Wolf, "The Cache Performance and Optimizations of Blocked Algorithms", 1991): the same
  * loops, but on a part of y that fits the second-level cache, for all rows of x, before the next part.
- * Traffic: y is read from memory once and not m times; out is read and written once per product, but near the processor. What remains is the way
- * to the first-level cache: two loads and a store for every vector of products. */
+ * Traffic: y is read from memory once and not m times; out is read and written once per product, but near the processor.
+ * What remains is the way to the first-level cache: two loads and a store for every vector of products. */
 KERNEL(matmul_blocked)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), ARRAY(const real, y, k * n),
                        ARRAY(real, out, m * n))
 {

@@ -8,39 +8,59 @@
  * Variances are computed in two passes, the mean first and then the squares of x - mean: with the sums of reduce.c that is
  * right to the last digits, also where the mean is large beside the deviations (the usual sum of squares minus square of the sum
  * fails there), and it makes vectors, without the division at each element of Welford's one pass (1962). The second pass
- * finds its row in the L1 cache. Terms are computed into a buffer, BUFFER at a time, and added up there.
+ * finds its row in the L1 cache.
  *
  * Traffic: layer_norm reads x once and writes once; batch_norm goes over x once for each of mean, variance and result. */
-#define BUFFER 1024
+#define BLOCK 64 /* rows whose products are added up before they are written (layer_norm_vjp1) */
 
-/* The sum of the terms (an expression of i) for i in [0, n), added to `sum`; uses `buffer`. */
-#define ADD_TERMS(sum, n, term)                                                                                                  \
-    for (size_t first_ = 0; first_ < (n); first_ += BUFFER) {                                                                    \
-        const size_t count_ = smaller(BUFFER, (n) - first_);                                                                     \
-        for (size_t k_ = 0; k_ < count_; k_++) {                                                                                 \
-            const size_t i = first_ + k_;                                                                                        \
-            buffer[k_] = (term);                                                                                                 \
+/* Add to `sum` a term for each i in [0, n). The term is a macro of AT, and AT(x) is the vector of x at i, then the element. */
+#define VECTOR_AT(x) LOAD((x) + i)
+#define ELEMENT_AT(x) (x)[i]
+#define ADD_TERMS(sum, n, TERM)                                                                                                  \
+    do {                                                                                                                         \
+        size_t i = 0, end_ = 0;                                                                                                  \
+        while (i + LANES <= (n)) {                                                                                               \
+            NAME(vector) a_ = {0}, b_ = {0};                                                                                     \
+            for (end_ = smaller((n), i + 32 * LANES); i + 2 * LANES <= end_; i += LANES) {                                       \
+                a_ += TERM(VECTOR_AT);                                                                                           \
+                i += LANES;                                                                                                      \
+                b_ += TERM(VECTOR_AT);                                                                                           \
+            }                                                                                                                    \
+            if (i + LANES <= end_) {                                                                                             \
+                a_ += TERM(VECTOR_AT);                                                                                           \
+                i += LANES;                                                                                                      \
+            }                                                                                                                    \
+            NAME(plus_vector)(&(sum)->hi, &(sum)->lo, a_ + b_);                                                                  \
         }                                                                                                                        \
-        NAME(add_run)(sum, buffer, count_);                                                                                      \
-    }
+        (sum)->vectors |= (n) >= LANES;                                                                                          \
+        for (; i < (n); i++)                                                                                                     \
+            (sum)->rest = NAME(plus)((sum)->rest, TERM(ELEMENT_AT));                                                             \
+    } while (0)
 #define NO_SUM {{0}, {0}, {0, 0}, false}
+
+#define GRADIENT(AT) AT(g)
+#define WEIGHED(AT) (AT(g) * AT(w))
+#define VALUE(AT) AT(x)
+#define SQUARE(AT) ((AT(x) - mean) * (AT(x) - mean))
+#define PRODUCT(AT) (AT(g) * (AT(x) - mean))
+#define WEIGHED_PRODUCT(AT) (AT(g) * AT(w) * (AT(x) - mean))
 
 /* ---- rows ---- */
 struct NAME(rows) {
     const real *g, *x, *weight, *bias;
     real *out, eps;
-    size_t n;
+    size_t n, rows;
 };
 
 struct NAME(moments) {
     real mean, rstd;
 };
 
-static inline struct NAME(moments) NAME(row_moments)(const real *x, size_t n, real eps, real *restrict buffer)
+static inline struct NAME(moments) NAME(row_moments)(const real *x, size_t n, real eps)
 {
     const real mean = NAME(rounded)(NAME(run)(x, n)) / (real)n;
     struct NAME(sum) squares = NO_SUM;
-    ADD_TERMS(&squares, n, (x[i] - mean) * (x[i] - mean))
+    ADD_TERMS(&squares, n, SQUARE);
     return (struct NAME(moments)){mean, 1 / FN(sqrt)(NAME(rounded)(NAME(folded)(&squares)) / (real)n + eps)};
 }
 
@@ -48,11 +68,10 @@ static void NAME(layer_norm_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(rows) *t = task;
     const real *restrict w = t->weight, *restrict b = t->bias;
-    real buffer[BUFFER];
     for (size_t r = begin; r < end; r++) {
         const real *restrict x = t->x + r * t->n;
         real *restrict out = t->out + r * t->n;
-        const struct NAME(moments) m = NAME(row_moments)(x, t->n, t->eps, buffer);
+        const struct NAME(moments) m = NAME(row_moments)(x, t->n, t->eps);
         const real mean = m.mean, rstd = m.rstd;
         if (w == NULL)
             for (size_t i = 0; i < t->n; i++)
@@ -70,41 +89,44 @@ static void NAME(layer_norm_vjp0_body)(const void *task, size_t begin, size_t en
 {
     const struct NAME(rows) *t = task;
     const real *restrict w = t->weight;
-    real buffer[BUFFER];
     for (size_t r = begin; r < end; r++) {
         const real *restrict x = t->x + r * t->n, *restrict g = t->g + r * t->n;
         real *restrict out = t->out + r * t->n;
-        const struct NAME(moments) m = NAME(row_moments)(x, t->n, t->eps, buffer);
+        const struct NAME(moments) m = NAME(row_moments)(x, t->n, t->eps);
         const real mean = m.mean, rstd = m.rstd;
         struct NAME(sum) plain = NO_SUM, product = NO_SUM;
         if (w == NULL) {
-            NAME(add_run)(&plain, g, t->n);
-            ADD_TERMS(&product, t->n, g[i] * ((x[i] - mean) * rstd))
+            ADD_TERMS(&plain, t->n, GRADIENT);
+            ADD_TERMS(&product, t->n, PRODUCT);
         } else {
-            ADD_TERMS(&plain, t->n, g[i] * w[i])
-            ADD_TERMS(&product, t->n, g[i] * w[i] * ((x[i] - mean) * rstd))
+            ADD_TERMS(&plain, t->n, WEIGHED);
+            ADD_TERMS(&product, t->n, WEIGHED_PRODUCT);
         }
-        const real a = NAME(rounded)(NAME(folded)(&plain)) / (real)t->n, b = NAME(rounded)(NAME(folded)(&product)) / (real)t->n;
+        const real a = NAME(rounded)(NAME(folded)(&plain)) / (real)t->n;
+        const real b = NAME(rounded)(NAME(folded)(&product)) / (real)t->n * rstd * rstd;
         if (w == NULL)
             for (size_t i = 0; i < t->n; i++)
-                out[i] = rstd * (g[i] - a - (x[i] - mean) * rstd * b);
+                out[i] = rstd * (g[i] - a - (x[i] - mean) * b);
         else
             for (size_t i = 0; i < t->n; i++)
-                out[i] = rstd * (g[i] * w[i] - a - (x[i] - mean) * rstd * b);
+                out[i] = rstd * (g[i] * w[i] - a - (x[i] - mean) * b);
     }
 }
 
-/* g * x^: what is to be summed over the rows */
+/* g * x^, added up over each BLOCK of rows: a sum over the blocks is left to do */
 static void NAME(layer_norm_vjp1_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(rows) *t = task;
-    real buffer[BUFFER];
-    for (size_t r = begin; r < end; r++) {
-        const real *restrict x = t->x + r * t->n, *restrict g = t->g + r * t->n;
-        real *restrict out = t->out + r * t->n;
-        const struct NAME(moments) m = NAME(row_moments)(x, t->n, t->eps, buffer);
-        for (size_t i = 0; i < t->n; i++)
-            out[i] = g[i] * ((x[i] - m.mean) * m.rstd);
+    const size_t n = t->n;
+    for (size_t block = begin; block < end; block++) {
+        real *restrict out = t->out + block * n;
+        memset(out, 0, n * sizeof(real));
+        for (size_t r = block * BLOCK; r < smaller((block + 1) * BLOCK, t->rows); r++) {
+            const real *restrict x = t->x + r * n, *restrict g = t->g + r * n;
+            const struct NAME(moments) m = NAME(row_moments)(x, n, t->eps);
+            for (size_t i = 0; i < n; i++)
+                out[i] += g[i] * ((x[i] - m.mean) * m.rstd);
+        }
     }
 }
 
@@ -113,26 +135,27 @@ static inline size_t NAME(rows_a_thread)(size_t n) { return larger(PIECE / 2 / l
 KERNEL(layer_norm)(size_t rows, size_t n, real eps, ARRAY(const real, x, rows * n), OPTIONAL(const real, weight, n),
                    OPTIONAL(const real, bias, n), ARRAY(real, out, rows * n))
 {
-    const struct NAME(rows) task = {NULL, x, weight, bias, out, eps, n};
+    const struct NAME(rows) task = {NULL, x, weight, bias, out, eps, n, rows};
     parallel_for(rows, NAME(rows_a_thread)(n), NAME(layer_norm_body), &task);
 }
 
 KERNEL(layer_norm_vjp0)(size_t rows, size_t n, real eps, ARRAY(const real, g, rows * n), ARRAY(const real, x, rows * n),
                         OPTIONAL(const real, weight, n), ARRAY(real, dx, rows * n))
 {
-    const struct NAME(rows) task = {g, x, weight, NULL, dx, eps, n};
+    const struct NAME(rows) task = {g, x, weight, NULL, dx, eps, n, rows};
     parallel_for(rows, NAME(rows_a_thread)(n), NAME(layer_norm_vjp0_body), &task);
 }
 
 KERNEL(layer_norm_vjp1)(size_t rows, size_t n, real eps, ARRAY(const real, g, rows * n), ARRAY(const real, x, rows * n),
-                        ARRAY(real, product, rows * n))
+                        ARRAY(real, sums, (rows + 63) / 64 * n))
 {
-    const struct NAME(rows) task = {g, x, NULL, NULL, product, eps, n};
-    parallel_for(rows, NAME(rows_a_thread)(n), NAME(layer_norm_vjp1_body), &task);
+    const struct NAME(rows) task = {g, x, NULL, NULL, sums, eps, n, rows};
+    parallel_for((rows + BLOCK - 1) / BLOCK, NAME(rows_a_thread)(n * BLOCK), NAME(layer_norm_vjp1_body), &task);
 }
 
 /* ---- channels ---- */
-#define TILE 8 /* rows of BUFFER / TILE columns: where a channel has one place, its elements lie in a column of x */
+#define TILE 8 /* rows of TILE_WIDTH columns: where a channel has one place, its elements lie in a column of x */
+#define TILE_WIDTH 128
 
 struct NAME(channels) {
     const real *g, *x, *mean, *scale, *bias, *a, *k;
@@ -153,75 +176,77 @@ struct NAME(channels) {
                 statement;                                                                                                       \
         }
 
-/* The sums of a term, an expression of element `i` of x in channel `c`, over batch and places: store(c, sum). A unit is a channel,
- * or, where a channel has one place, BUFFER / TILE channels. */
-#define EACH_CHANNELS_SUM(store, term)                                                                                           \
+/* The sum of a term, in which `mean` is means[c], over all elements of each channel c: store(c, sum). A unit is a channel or,
+ * where a channel has one place, TILE_WIDTH channels. */
+#define EACH_CHANNELS_SUM(store, TERM)                                                                                           \
     for (size_t u = begin; u < end; u++)                                                                                         \
         if (t->places != 1) {                                                                                                    \
-            const size_t c = u;                                                                                                  \
             struct NAME(sum) sum = NO_SUM;                                                                                       \
+            const real mean = means[u];                                                                                          \
+            (void)mean;                                                                                                          \
             for (size_t example = 0; example < t->batch; example++) {                                                            \
-                const size_t start = (example * t->channels + c) * t->places;                                                    \
-                for (size_t first = 0; first < t->places; first += BUFFER) {                                                     \
-                    const size_t count = smaller(BUFFER, t->places - first);                                                     \
-                    for (size_t k = 0; k < count; k++) {                                                                         \
-                        const size_t i = start + first + k;                                                                      \
-                        buffer[k] = (term);                                                                                      \
-                    }                                                                                                            \
-                    NAME(add_run)(&sum, buffer, count);                                                                          \
-                }                                                                                                                \
+                const size_t first = (example * t->channels + u) * t->places;                                                    \
+                const real *x = t->x + first, *g = t->g + first;                                                                 \
+                (void)x, (void)g;                                                                                                \
+                ADD_TERMS(&sum, t->places, TERM);                                                                                \
             }                                                                                                                    \
-            store(c, NAME(rounded)(NAME(folded)(&sum)));                                                                         \
+            store(u, NAME(rounded)(NAME(folded)(&sum)));                                                                         \
         } else {                                                                                                                 \
-            const size_t start = u * (BUFFER / TILE), width = smaller(BUFFER / TILE, t->channels - start);                       \
-            real hi[BUFFER / TILE] = {0}, lo[BUFFER / TILE] = {0};                                                               \
+            const size_t first = u * TILE_WIDTH, width = smaller(TILE_WIDTH, t->channels - first);                               \
+            real hi[TILE_WIDTH] = {0}, lo[TILE_WIDTH] = {0}, terms[TILE * TILE_WIDTH];                                           \
             for (size_t example = 0; example < t->batch; example += TILE) {                                                      \
                 const size_t count = smaller(TILE, t->batch - example);                                                          \
-                for (size_t row = 0; row < count; row++)                                                                         \
-                    for (size_t j = 0; j < width; j++) {                                                                         \
-                        const size_t c = start + j, i = (example + row) * t->channels + c;                                       \
-                        buffer[row * width + j] = (term);                                                                        \
+                for (size_t row = 0; row < count; row++) {                                                                       \
+                    const real *x = t->x + (example + row) * t->channels + first;                                                \
+                    const real *g = t->g + (example + row) * t->channels + first;                                                \
+                    (void)x, (void)g;                                                                                            \
+                    for (size_t i = 0; i < width; i++) {                                                                         \
+                        const real mean = means[first + i];                                                                      \
+                        (void)mean;                                                                                              \
+                        terms[row * width + i] = TERM(ELEMENT_AT);                                                               \
                     }                                                                                                            \
-                NAME(add_columns)(buffer, count, width, width, hi, lo);                                                          \
+                }                                                                                                                \
+                NAME(add_columns)(terms, count, width, width, hi, lo);                                                           \
             }                                                                                                                    \
             for (size_t j = 0; j < width; j++)                                                                                   \
-                store(start + j, NAME(rounded)((struct NAME(total)){hi[j], lo[j]}));                                             \
+                store(first + j, NAME(rounded)((struct NAME(total)){hi[j], lo[j]}));                                             \
         }
 
 static size_t NAME(units)(size_t channels, size_t places)
 {
-    return places != 1 ? channels : (channels + BUFFER / TILE - 1) / (BUFFER / TILE);
+    return places != 1 ? channels : (channels + TILE_WIDTH - 1) / TILE_WIDTH;
 }
 
 static void NAME(moments_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(channels) *t = task;
-    const real *restrict x = t->x, n = (real)(t->batch * t->places);
-    real *restrict mean = t->out, *restrict var = t->other, buffer[BUFFER];
-#define STORE_MEAN(c, sum) mean[c] = (sum) / n
+    const real n = (real)(t->batch * t->places);
+    real *means = t->out, *var = t->other;
+#define STORE_MEAN(c, sum) means[c] = (sum) / n
 #define STORE_VAR(c, sum) var[c] = (sum) / n
-    EACH_CHANNELS_SUM(STORE_MEAN, x[i])
-    EACH_CHANNELS_SUM(STORE_VAR, (x[i] - mean[c]) * (x[i] - mean[c]))
+    EACH_CHANNELS_SUM(STORE_MEAN, VALUE)
+    EACH_CHANNELS_SUM(STORE_VAR, SQUARE)
 }
 
 /* Mean and variance (divided by n) of each channel. */
 KERNEL(moments)(size_t batch, size_t channels, size_t places, ARRAY(const real, x, batch * channels * places),
                 ARRAY(real, mean, channels), ARRAY(real, var, channels))
 {
-    const struct NAME(channels) task = {.x = x, .out = mean, .other = var, .batch = batch, .channels = channels, .places = places};
-    const size_t work = batch * places * (places != 1 ? 1 : BUFFER / TILE);
+    const struct NAME(channels) task = {
+        .g = x, .x = x, .out = mean, .other = var, .batch = batch, .channels = channels, .places = places};
+    const size_t work = batch * places * (places != 1 ? 1 : TILE_WIDTH);
     parallel_for(NAME(units)(channels, places), larger(PIECE / larger(work, 1), 1), NAME(moments_body), &task);
 }
 
 static void NAME(channel_sums_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(channels) *t = task;
-    const real *restrict x = t->x, *restrict g = t->g, *restrict mean = t->mean;
-    real *restrict plain = t->out, *restrict product = t->other, buffer[BUFFER];
+    const real *means = t->mean;
+    real *plain = t->out, *product = t->other;
 #define STORE_PLAIN(c, sum) plain[c] = (sum)
 #define STORE_PRODUCT(c, sum) product[c] = (sum)
-    EACH_CHANNELS_SUM(STORE_PLAIN, g[i])
-    EACH_CHANNELS_SUM(STORE_PRODUCT, g[i] * (x[i] - mean[c]))
+    EACH_CHANNELS_SUM(STORE_PLAIN, GRADIENT)
+    EACH_CHANNELS_SUM(STORE_PRODUCT, PRODUCT)
 }
 
 /* Sums of g and of g * (x - mean) over each channel. */
@@ -231,7 +256,7 @@ KERNEL(channel_sums)(size_t batch, size_t channels, size_t places, ARRAY(const r
 {
     const struct NAME(channels) task = {
         .g = g, .x = x, .mean = mean, .out = plain, .other = product, .batch = batch, .channels = channels, .places = places};
-    const size_t work = batch * places * (places != 1 ? 1 : BUFFER / TILE);
+    const size_t work = batch * places * (places != 1 ? 1 : TILE_WIDTH);
     parallel_for(NAME(units)(channels, places), larger(PIECE / larger(work, 1), 1), NAME(channel_sums_body), &task);
 }
 

@@ -56,13 +56,15 @@ static inline real NAME(window_reduce)(const struct windows *g, const struct NAM
 typedef real NAME(few) __attribute__((vector_size(FEW * sizeof(real))));
 typedef real NAME(unaligned_few) __attribute__((vector_size(FEW * sizeof(real)), aligned(sizeof(real)), may_alias));
 #define LOAD_FEW(p) (*(const NAME(unaligned_few) *)(p))
+#define STORE_FEW(p, v) (*(NAME(unaligned_few) *)(p) = (v))
 #define CHOOSE(mask, a, b) ((NAME(few))(((mask) & (__typeof__(mask))(a)) | (~(mask) & (__typeof__(mask))(b))))
 
 INLINE void NAME(reduce_few)(const struct windows *g, const struct NAME(group) *at, const real *image, const int64_t step,
                              const int what, const real *largest, real *results)
 {
     const NAME(few) zero = {0};
-    NAME(few) wanted = zero, seen, result = zero + (what == LARGEST ? -(real)INFINITY : what == SUM ? 0 : -1); /* -1: none is equal, so it is NaN */
+    /* -1: no element is equal to the maximum, so it is NaN */
+    NAME(few) wanted = zero, seen, result = zero + (what == LARGEST ? -(real)INFINITY : what == SUM ? 0 : -1);
     if (what == PLACE)
         wanted = LOAD_FEW(largest);
     for (int64_t p = 0; p < at->i1 - at->i0; p++)
@@ -81,7 +83,35 @@ INLINE void NAME(reduce_few)(const struct windows *g, const struct NAME(group) *
             else
                 result = CHOOSE(seen == wanted, zero + (real)(i * g->kw + k), result);
         }
-    *(NAME(unaligned_few) *)results = result;
+    STORE_FEW(results, result);
+}
+
+/* The gradient of FEW windows two columns wide that meet no others, the pooling of most networks. What each window does
+ * not carry to is 0, so all it sees is written, whole vectors, without a look at where. */
+INLINE void NAME(scatter_few)(const struct NAME(pooling) *t, const struct NAME(group) *at, size_t image, size_t window)
+{
+    const struct windows *g = t->g;
+    const real *largest = t->largest + window, *carried = t->carried + window;
+    const NAME(few) wanted = LOAD_FEW(largest), value = LOAD_FEW(carried), zero = {0};
+    __typeof__(wanted == wanted) searched = wanted == wanted, not_found = searched;
+    for (int64_t i = at->i0; i < at->i1; i++) {
+        const size_t row = image + (size_t)((at->y + i * g->dh) * g->w + at->x);
+        const __typeof__(not_found) even = not_found & (EVERY_SECOND(t->x + row) == wanted);
+        not_found &= ~even;
+        const __typeof__(not_found) odd = not_found & (EVERY_SECOND(t->x + row + 1) == wanted);
+        not_found &= ~odd;
+        const NAME(few) left = CHOOSE(even, value, zero), right = CHOOSE(odd, value, zero);
+        STORE_FEW(t->out + row, SHUFFLE(left, right, 0, 4, 1, 5));
+        STORE_FEW(t->out + row + 4, SHUFFLE(left, right, 2, 6, 3, 7));
+    }
+    for (int j = 0; j < FEW; j++)
+        if (!searched[j]) { /* NaN equals nothing */
+            struct NAME(group) one = *at;
+            one.x += 2 * j;
+            const int64_t e = (int64_t)NAME(window_reduce)(g, &one, t->x + image, PLACE, largest + j);
+            if (e / g->kw < at->i1)
+                t->out[image + (size_t)((one.y + e / g->kw * g->dh) * g->w + one.x + e % g->kw)] = carried[j];
+        }
 }
 #else
 #define FEW 1
@@ -93,12 +123,13 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
     const int reduction = what == LARGEST || what == SUM ? what : PLACE;
     int64_t rows[PLACES], columns[PLACES]; /* of an element in its window; those past the kernel are nowhere */
     for (int64_t e = 0; e < PLACES && what > PLACE; e++)
-        rows[e] = INT64_MIN / 2;
+        rows[e] = INT64_MIN / 2, columns[e] = 0;
     for (int64_t e = 0; e < PLACES && e < g.kh * g.kw && what > PLACE; e++)
         rows[e] = e / g.kw * g.dh, columns[e] = e % g.kw * g.dw;
     int64_t first, last; /* windows [first, last) of a row need no padding: they can be done together */
     inside(-g.left, g.sw, g.w - (g.kw - 1) * g.dw, g.ow, &first, &last);
     const int64_t together = g.sw <= 2 && last - first >= FEW ? FEW : 1;
+    const bool pairs = what == SCATTER && t->place == NULL && g.kw == 2 && g.sw == 2 && g.dw == 1 && g.sh > (g.kh - 1) * g.dh;
     for (size_t plane = begin; plane < end; plane++) {
         const size_t image = plane * (size_t)(g.h * g.w);
         if (what == SCATTER)
@@ -112,6 +143,15 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
                 at.x = c * g.sw - g.left;
                 inside(at.x, g.dw, g.w, g.kw, &at.k0, &at.k1);
                 const size_t window = plane * (size_t)(g.oh * g.ow) + (size_t)(r * g.ow + c);
+#ifdef SHUFFLE
+                if (pairs && n > 1) {
+                    NAME(scatter_few)(t, &at, image, window);
+                    c += n;
+                    continue;
+                }
+#else
+                (void)pairs;
+#endif
                 const real *largest = t->largest ? t->largest + window : NULL;
                 real result[FEW];
                 if (t->place)
@@ -131,7 +171,9 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
                         continue;
                     }
                     at.x = (c + j) * g.sw - g.left;
-                    const int e = result[j] >= 0 ? (int)result[j] : (int)NAME(window_reduce)(&g, &at, t->x + image, PLACE, largest + j);
+                    if (result[j] < 0)
+                        result[j] = NAME(window_reduce)(&g, &at, t->x + image, PLACE, largest + j);
+                    const int e = (int)result[j];
                     if (what == PLACE) {
                         t->found[window + (size_t)j] = (uint8_t)e;
                         continue;
@@ -161,6 +203,7 @@ BODY(gather_body, GATHER)
 #undef FEW
 #undef EVERY_SECOND
 #undef LOAD_FEW
+#undef STORE_FEW
 #undef CHOOSE
 
 /* The largest element of each window, NaN where it sees one; padding counts as -inf. */

@@ -155,7 +155,7 @@ static inline void NAME(extremes)(const real *restrict x, size_t n, size_t strid
         for (size_t i = 1; i < n; i++)
             for (size_t j = 0; j < width; j++) {
                 const real v = x[i * stride + j];
-                best[j] = NAME(beats)(v, best[j], largest) | (v != v) ? v : best[j];
+                best[j] = (NAME(beats)(v, best[j], largest) | (v != v)) ? v : best[j];
             }
         return;
     }

@@ -43,6 +43,9 @@ def texts(sources: Iterable[str]) -> dict[str, str]:
     for place, part in enumerate(parts):
         for name in found(DEFINED, part):
             homes.setdefault(name, place)
+        for enum in re.findall(r"^enum[^{;]*\{([^}]*)\}", part, re.MULTILINE):
+            for name in found(USED, enum):
+                homes.setdefault(name, place)
         kernels |= {name: place for name in re.findall(r"^KERNEL\((\w+)\)", part, re.MULTILINE)}
     used = [{homes[name] for name in found(USED, part) if name in homes} for part in parts]
     out = {}

@@ -33,7 +33,7 @@ typedef double vector_f64, unaligned_f64;
 #endif
 
 /* Numbers of two vectors, by position: those of b are counted on from those of a. */
-#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
+#if defined(__GNUC__) && (defined(__clang__) || __GNUC__ >= 12)
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #endif
 

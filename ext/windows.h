@@ -34,8 +34,12 @@ struct axis {
 };
 static inline int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 static inline int64_t phases_of(const struct axis *d) { return d->transposed ? d->stride : 1; }
-static inline int64_t phase_of_result(const struct axis *d, int64_t y) { return d->transposed ? (y + d->pad) % d->stride : 0; }
 static inline int64_t phase_of_tap(const struct axis *d, int64_t i) { return d->transposed ? i * d->dilation % d->stride : 0; }
+/* The first result of a phase; the next ones come phases_of() later. */
+static inline int64_t first_of_phase(const struct axis *d, int64_t phase)
+{
+    return d->transposed ? ((phase - d->pad) % d->stride + d->stride) % d->stride : 0;
+}
 /* The source's place that tap i sees for result y is place_of_result + place_of_tap, counted from `first`. */
 static inline int64_t place_of_result(const struct axis *d, int64_t y)
 {

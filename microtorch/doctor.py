@@ -83,9 +83,20 @@ def c_core() -> Part:
     from .backends import core
 
     if core.is_available():
-        return Part("C core", True, sys.modules["microtorch._core"].__file__ or "", "")
+        others = [name for name in core.isas() if name != core.isa]
+        isa = f"instructions {core.isa}" + (f" (also here: {', '.join(others)})" if others else "")
+        return Part("C core", True, f"{isa}; {sys.modules['microtorch._core'].__file__}", "")
     detail, _, advice = core.reason.partition("; ")
     return Part("C core", False, f"numpy does its work: {detail}", advice)
+
+
+def threads() -> Part:
+    from .backends import core
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    names = [name for name in ("MICROTORCH_NUM_THREADS", "OMP_NUM_THREADS") if os.environ.get(name)]
+    set_by = f" ({names[0]}={os.environ[names[0]]})" if names else ""
+    return Part("Threads", True, f"{core.get_num_threads()}{set_by}; this process may use {usable} CPUs", "")
 
 
 def graphviz_dot() -> Part:
@@ -129,7 +140,7 @@ def browser() -> Part:
 
 
 PARTS: tuple[Callable[[], Part], ...] = (
-    python, numpy, c_core, compiler, graphviz_dot, pygraphviz, opencl, browser,
+    python, numpy, c_core, threads, compiler, graphviz_dot, pygraphviz, opencl, browser,
 )  # fmt: skip
 
 

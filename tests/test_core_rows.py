@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import microtorch as torch
+from microtorch import engine
 from microtorch.backends import core
 from microtorch.backends.reference import Reference
 from microtorch.ops import REGISTRY
@@ -48,20 +49,20 @@ def close(actual, expected, dtype, scale=1.0, units=16):
     np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance * scale)
 
 
-def back(kernel, name, place, *arguments, **attrs):
+def back(kernel, name, place, g, out, *inputs, **attrs):
     """The derivative as backward takes it: the kernel's, or the declared one where the kernel declines."""
-    op = REGISTRY[name]
-    op = op.family(len(arguments) - 2) if op.family else op
-    return op.vjp_kernels[kernel][place](kernel, *arguments, **attrs)
+    op = REGISTRY[name].family(len(inputs)) if REGISTRY[name].family else REGISTRY[name]
+    d = op.vjp_kernels[kernel][place](kernel, g, out, *inputs, **attrs)
+    return engine.unbroadcast(kernel, d, inputs[place].shape)
 
 
 def derivative(kernel, name, place, *arguments, **attrs):
-    """(C's derivative, the declared one on the same values in float64, summed to the same shape)."""
-    op = REGISTRY[name]
-    op = op.family(len(arguments) - 2) if op.family else op
+    """(C's derivative, the declared one on the same values in float64)."""
     mine = getattr(kernel, f"{name}_vjp{place}")(*arguments, **attrs)
+    assert mine is not None
     doubles = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arguments]
-    return mine, op.derivatives[place](reference, *doubles, **attrs)
+    shape = arguments[2 + place].shape
+    return engine.unbroadcast(kernel, mine, shape), back(reference, name, place, *doubles, **attrs)
 
 
 # ---- sums and extremes ----------------------------------------------------------------------------------------------
@@ -211,7 +212,7 @@ def test_layer_norm_on_random_shapes(isa, dtype):
             out = C.layer_norm(x, *wb, **attrs)
             close(out, reference.layer_norm(x.astype(np.float64), *(v.astype(np.float64) for v in wb), **attrs), dtype, 4.0)
             for place in range(min(len(wb) + 1, 2)):
-                close(*derivative(C, "layer_norm", place, g, out, x, *wb, **attrs), dtype, 30.0)
+                close(*derivative(C, "layer_norm", place, g, out, x, *wb, **attrs), dtype, 30.0 * (1 + place * len(x)))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -235,6 +236,22 @@ def test_variance_beside_a_large_mean():
     np.testing.assert_allclose(var, x.astype(np.float64).var((0, 2)), rtol=1e-5)
 
 
+# ---- embedding ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_embedding_gradients_on_random_shapes(isa, dtype):
+    rng, C = np.random.default_rng(16), kernels(dtype)
+    for rows, width, *shape in [(1, 1, 5), (5, 3), (7, 300, 2, 9), (100, 64, 31), (3, 17, 40, 50), (4, 2, 0), (2000, 33, 3, 700)]:
+        index = rng.integers(0, rows, shape)
+        g = rng.standard_normal((*shape, width)).astype(dtype)
+        for padding in (None, rows - 1):
+            expected = reference.embedding_sum(g.astype(np.float64), index, rows, padding)
+            close(C.embedding_sum(g, index, rows, padding), expected, dtype, max(index.size, 1))
+            close(C.embedding_sum(g, index.astype(np.int32), rows, padding), expected, dtype, max(index.size, 1))
+        close(C.embedding(expected.astype(dtype), index), expected.astype(dtype)[index], dtype)
+    with pytest.raises(IndexError):
+        C.embedding_sum(g, index + 2000, rows, None)
+
+
 # ---- layouts, threads, fallbacks ------------------------------------------------------------------------------------
 def every_op(C, x, t):
     """A result of each kernel on x (N, C, ...)."""
@@ -249,6 +266,7 @@ def every_op(C, x, t):
     yield from C.moments(x)
     yield C.batch_norm(x, w, w, eps=1e-5)
     yield from (back(C, "batch_norm", i, g, x, x, w, w, eps=1e-5) for i in range(2))
+    yield C.embedding_sum(x, np.arange(x.size // x.shape[-1]).reshape(x.shape[:-1]) % 7, 8, 2)
     v = np.linspace(1, 2, x.shape[-1]).astype(x.dtype)
     norm = {"ndim": 1, "eps": 1e-5}
     yield C.layer_norm(x, v, v, **norm)

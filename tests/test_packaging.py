@@ -118,6 +118,10 @@ def test_the_doctor_names_what_is_missing_and_what_to_do(monkeypatch, capsys):
     assert not parts["C compiler"].found and not parts["Graphviz dot"].found and not parts["Chromium"].found
     assert all(bool(part.advice) != part.found for part in parts.values())
     assert doctor.main(["--missing"]) == 0  # nothing that is needed is missing
+    monkeypatch.setenv("MICROTORCH_NUM_THREADS", "2")
+    assert " (MICROTORCH_NUM_THREADS=2); this process may use " in doctor.threads().detail
+    core = doctor.c_core()
+    assert core.found == core.detail.startswith("instructions ")
     printed = capsys.readouterr().out
     assert "Graphviz dot  no   no program dot on PATH" in printed and "Python  " not in printed
     monkeypatch.setenv("CC", "no-such-compiler -O2")

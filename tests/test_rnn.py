@@ -138,6 +138,18 @@ def test_a_large_layer_takes_gradients_of_parts_only(monkeypatch):
         out.sum().backward()
 
 
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_dtypes_that_differ_are_an_error_and_halves_are_composed(name, way):
+    net = getattr(nn, name)(3, 4)
+    with pytest.raises(RuntimeError, match="same dtype"):
+        net(torch.randn(5, 2, 3, dtype=torch.float64))
+    with pytest.raises(RuntimeError, match="same dtype"):
+        hx = torch.zeros(1, 2, 4, dtype=torch.float64)
+        net(torch.randn(5, 2, 3), (hx, hx) if name == "LSTM" else hx)
+    out, _ = net.half()(torch.randn(5, 2, 3).half())
+    assert out.dtype is torch.float16 and out.isfinite().all()
+
+
 def test_the_graph_grows_linearly_and_is_drawable_as_steps():
     net = nn.LSTM(2, 3)
 

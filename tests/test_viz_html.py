@@ -12,10 +12,12 @@ import pytest
 from browser import Browser
 from microtorch.viz import javascript
 from microtorch.viz.html import page
+from microtorch.viz.loops import loop
 from ops.samples import SAMPLES
 
 import microtorch as torch
 from microtorch import Scalar, formulas, nn, viz
+from microtorch.backends import core
 from microtorch.expr import compile_scalar
 from microtorch.ops import REGISTRY
 
@@ -592,6 +594,26 @@ def test_zoom_into_a_tensor_op(show):
         b.keys("pagedown" if at(b) <= places[0] else "pageup")
     assert len(marked("meets")) == 3  # b was broadcast over three rows, so three gradients meet
     assert written()[0].count("∂") == 8 and written()[-1].startswith("= ")
+
+
+@in_browser
+@pytest.mark.needs("core")
+def test_the_loop_in_c_follows_the_steps(show):
+    loss, _, _ = classify()
+    trace = viz.step(loss).trace
+    b = show("classify")
+    b.keys("c")
+    assert b.text("#side h2").startswith("In C") and b.js("document.activeElement.closest('#side') !== null")
+    seen = set()
+    for k, step in enumerate(trace.steps):
+        said, text = loop(trace, step)
+        assert at(b) == k + 1 and b.text("#side p") == said
+        assert b.js("document.querySelector('#side pre')?.textContent || ''") == text
+        seen.add(text)
+        b.keys("pagedown")
+    assert core.source("softmax") in seen and core.source("softmax_vjp0") in seen
+    b.keys("escape")
+    assert b.js("document.querySelector('#side').hidden")
 
 
 @in_browser

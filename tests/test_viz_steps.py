@@ -7,10 +7,12 @@ import sys
 
 import pytest
 from microtorch.viz import terminal
+from microtorch.viz.loops import loop
 from ops.samples import SAMPLES
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
+from microtorch.backends import core
 from microtorch.ops import REGISTRY
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -218,7 +220,7 @@ FRAME = """\
 
  ∂o/∂n += ∂o/∂o · (1 − o²) = 1.0000 · (1 − 0.7071²) = 0.5000
  finite difference 0.500000 ✓
-←/→ step   b backward   q quiz   g users of n   / find   x quit"""
+←/→ step   b backward   q quiz   g users of n   c in C   / find   x quit"""
 
 
 def test_a_frame_is_golden_text():
@@ -326,9 +328,60 @@ def test_in_a_real_pseudo_terminal(tmp_path):
         until("right: x receives 2.0000")
         os.write(parent, b"g")
         until("x is used by: y = x × x")
+        os.write(parent, b"c")
+        until("Scalars are numbers of Python: no loop runs")
         os.write(parent, b"x")
         until("done")
         assert process.wait(10) == 0
     finally:
         process.kill()
         os.close(parent)
+
+
+# ---- the loop in C -----------------------------------------------------------------------------------------------------
+def loops_of(x):
+    """What the stepper says of each step's loop, by op or by op and operand."""
+    trace = viz.step(x).trace
+    out = {}
+    for step in trace.steps:
+        op = trace.nodes[step.get("from", step["node"])].op
+        name = {"op": op, "contribution": f"{op}_vjp{step.get('position')}"}.get(step["kind"], step["kind"])
+        out[name] = loop(trace, step)
+    return out
+
+
+@pytest.mark.needs("core")
+def test_each_step_shows_what_it_runs_in_c():
+    x = torch.ones(3, 4, requires_grad=True)
+    found = loops_of((x.exp().softmax(1).tanh() * 2).cumsum(0).sum())
+    for name in ("softmax", "softmax_vjp0", "sum"):
+        assert found[name] == (f"{name} in C", core.source(name))
+    assert found["tanh_vjp0"][1].startswith("/* tanh: g * (1 - out * out) */")
+    assert "elements and more; numpy runs for fewer" in found["exp"][0]
+    assert found["cumsum"] == ("the C core has no loop of its own for cumsum: numpy runs it", "")
+    assert found["cumsum_vjp0"][1] == "" and "this derivative" in found["cumsum_vjp0"][0]
+    assert found["leaf"] == ("nothing is computed in this step", "")
+    assert "double" in loops_of(torch.ones(2, dtype=torch.float64, requires_grad=True).sum())["sum"][1]
+    half = loops_of(torch.ones(2, dtype=torch.float16, requires_grad=True).sum())["sum"]
+    assert half == ("numpy runs sum: the C core has loops for float32 and float64, and this is float16", "")
+    assert all(text == "" for _, text in loops_of(neuron()).values())
+
+
+def test_without_the_core_the_reason_is_shown(monkeypatch):
+    monkeypatch.setattr(core.library, "lib", None)
+    monkeypatch.setattr(core.library, "reason", "not built")
+    assert loops_of(torch.ones(2, requires_grad=True).sum())["sum"] == ("numpy runs sum: not built", "")
+
+
+@pytest.mark.needs("core")
+def test_a_long_text_is_read_by_screens(monkeypatch, capsys):
+    x = torch.ones(2, 3, requires_grad=True)
+    trace = viz.step((x @ x.T).sum()).trace
+    monkeypatch.setattr(os, "get_terminal_size", lambda: os.terminal_size((80, 24)))
+    step = next(s for s in trace.steps if s["kind"] == "op" and trace.nodes[s["node"]].op == "matmul")
+    keys = iter(["right", "pagedown", "q"])
+    assert terminal._read(*loop(trace, step), lambda: next(keys)) == "matmul in C"
+    shown = capsys.readouterr().out.split("\x1b[2J")
+    assert len(shown) == 4 and all(line.endswith("→ on") for line in shown[1:])
+    text = core.source("matmul").splitlines()
+    assert all(shown[k].splitlines()[0].removeprefix("\x1b[H")[:70] == text[22 * (k - 1)][:70] for k in (1, 2, 3))

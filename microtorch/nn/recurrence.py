@@ -266,6 +266,12 @@ class Sequence(autograd.Function):
         return None, None, None, *(d if d is None else constant(d, F) for d in found)
 
 
+def possible(*inputs: Any) -> bool:
+    """Can `Sequence` take them: are they all on the CPU, and all float32 or all float64?"""
+    dev = inputs[0].node.dev
+    return dev.dtype is not None and dev.device.type == "cpu" and all(t is None or t.node.dev is dev for t in inputs)
+
+
 def _of_composed(composed: Callable[..., Any], inputs: Any, needed: Any, grads: Any) -> list[Any]:
     """The gradients as Tensors with a graph: those of the composed steps."""
     pairs = [(y, d) for y, d in zip(composed(*inputs), grads, strict=True) if d is not None]

@@ -216,7 +216,7 @@ class RNNBase(Module):
         w, u = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
         b, c = (getattr(self, name + suffix) if self.bias else None for name in ("bias_ih", "bias_hh"))
         inputs = (x, w, u, b, c, *(state if self.states == 2 else (state,)))
-        if len(x) * x.shape[1] * len(u) > SPELT_OUT and x.device.type == "cpu":
+        if len(x) * x.shape[1] * len(u) > SPELT_OUT and recurrence.possible(*inputs):
             output, *last = recurrence.Sequence.apply(self.kind, partial(composed, self.step, backward), backward, *inputs)
         else:
             output, *last = composed(self.step, backward, *inputs)

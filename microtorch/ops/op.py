@@ -157,6 +157,9 @@ class VjpTable(KernelTable):
 
 
 def _first(kernel: Callable[..., Any], declared: Callable[..., Any]) -> Callable[..., Any]:
+    if hasattr(kernel, "with_F"):  # it never declines, and saves the call between
+        return kernel.with_F
+
     def vjp(F: Any, *arguments: Any, **attrs: Any) -> Any:
         d = kernel(*arguments, **attrs)
         return declared(F, *arguments, **attrs) if d is None else d

@@ -15,6 +15,7 @@ from ...errors import unknown
 from . import library
 from .convolution import Convolution
 from .elementwise import Elementwise, run, smallest
+from .embedding import Embedding
 from .library import Kernels, announce, get_num_threads, is_available, isas, set_num_threads, use_isa
 from .loss import Losses
 from .normalisation import Normalisation
@@ -22,8 +23,11 @@ from .optimizers import Optimizers
 from .products import Products, matmul_naive
 from .recurrent import Recurrent
 from .reductions import Reductions
+<<<<<<< HEAD
 from .softmax import Softmax
+=======
 from .texts import source
+>>>>>>> main
 
 __all__ = [
     "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "source",
@@ -31,7 +35,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Core(Products, Convolution, Reductions, Softmax, Losses, Normalisation, Optimizers, Recurrent, Elementwise):
+class Core(
+    Products, Convolution, Reductions, Losses, Normalisation, Embedding, Optimizers, Recurrent, Elementwise
+):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"
@@ -40,6 +46,13 @@ class Core(Products, Convolution, Reductions, Softmax, Losses, Normalisation, Op
     def kernels(self) -> Kernels:
         """The hand-written C kernels for arrays of this lane."""
         return Kernels(self.dtype)
+
+
+def source(op: str, dtype: Any = "float32") -> str:
+    """The C text of the loop that ``op``, or ``"<op>_vjp<i>"``, runs. See texts.source, which is loaded when it is needed."""
+    from . import texts
+
+    return texts.source(op, dtype)
 
 
 def __getattr__(name: str) -> Any:

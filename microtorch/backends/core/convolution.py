@@ -11,10 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from ...ops.conv import Padding, Pair
 from ..reference import Reference, definition
 
-contiguous = np.ascontiguousarray
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
+
+
+def ran(kernel: Any, *arguments: Any) -> int:
+    """Call C with sizes and arrays, of which only the last one is written, and which are copied if they are not contiguous."""
+    arguments = tuple([np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments])
+    return kernel(*[id(a) if isinstance(a, np.ndarray) else 0 if a is None else a for a in arguments])
 
 
 @lru_cache(maxsize=512)
@@ -46,37 +52,35 @@ class Convolution(Reference):
 
     def conv2d(self, x: Any, w: Any, b: Any = None, *, groups: int, **geometry: Any) -> Any:
         g, count, elements = planned(x.shape[2:], w.shape[2:], **geometry)
-        images, weight, bias, (n, c) = contiguous(x), contiguous(w), b if b is None else contiguous(b), x.shape[:2]
-        out = np.empty((n, len(w), *count), self.dtype)
-        if self.kernels.conv2d(n, c, len(w), groups, *elements, id(g), id(images), id(weight), bias is not None and id(bias), id(out)):
+        (n, c), o = x.shape[:2], len(w)
+        out = np.empty((n, o, *count), self.dtype)
+        if ran(self.kernels.conv2d, n, c, o, groups, *elements, g, x, w, b, out):
             return out
         return definition("conv2d")(self, x, w, b, groups=groups, **geometry)
 
     def conv_transpose2d(self, x: Any, w: Any, b: Any = None, *, size: Pair, groups: int, **geometry: Any) -> Any:
         g, _, elements = planned(size, w.shape[2:], **geometry)
-        values, weight, bias, (n, o), c = contiguous(x), contiguous(w), b if b is None else contiguous(b), x.shape[:2], w.shape[1] * groups
+        (n, o), c = x.shape[:2], w.shape[1] * groups
         out = np.empty((n, c, *size), self.dtype)
-        if self.kernels.conv_transpose2d(n, c, o, groups, *elements, id(g), id(values), id(weight), bias is not None and id(bias), id(out)):
+        if ran(self.kernels.conv_transpose2d, n, c, o, groups, *elements, g, x, w, b, out):
             return out
         return definition("conv_transpose2d")(self, x, w, b, size=size, groups=groups, **geometry)
 
     def conv2d_weight(self, x: Any, g: Any, *, kernel: Pair, groups: int, **geometry: Any) -> Any:
         form, _, elements = planned(x.shape[2:], kernel, **geometry)
-        images, values, (n, c), o = contiguous(x), contiguous(g), x.shape[:2], g.shape[1]
+        (n, c), o = x.shape[:2], g.shape[1]
         out = np.empty((o, c // groups, *kernel), self.dtype)
-        if self.kernels.conv2d_weight(n, c, o, groups, *elements, id(form), id(images), id(values), id(out)):
+        if ran(self.kernels.conv2d_weight, n, c, o, groups, *elements, form, x, g, out):
             return out
         return definition("conv2d_weight")(self, x, g, kernel=kernel, groups=groups, **geometry)
 
     # ---- pooling -------------------------------------------------------------------------------------------------------
-    def _pool(self, run: Any, size: Pair, back: bool, *read: Any, dtype: Any = None, **geometry: Any) -> Any:
+    def _pool(self, loop: Any, size: Pair, back: bool, *read: Any, dtype: Any = None, **geometry: Any) -> Any:
         """Run a loop of ext/pool.c on the arrays ``read``; None where it declines. ``back``: from windows to images."""
         g, count = windows(size, **geometry)
         n, c = read[0].shape[:2]
-        arrays = [contiguous(a) for a in read]
         out = np.empty((n, c, *(size if back else count)), dtype or self.dtype)
-        ran = run(n * c, size[0] * size[1], count[0] * count[1], id(g), *map(id, arrays), id(out))
-        return out if ran else None
+        return out if ran(loop, n * c, size[0] * size[1], count[0] * count[1], g, *read, out) else None
 
     def max_pool2d(self, x: Any, **geometry: Any) -> Any:
         out = self._pool(self.kernels.max_pool2d, x.shape[2:], False, x, **geometry)
@@ -118,11 +122,13 @@ class Convolution(Reference):
         return definition("avg_spread")(self, g, size=size, divisor=divisor, **geometry) if out is None else out
 
     def adaptive_avg_pool2d(self, x: Any, *, size: Pair) -> Any:
-        x, out = contiguous(x), np.empty((*x.shape[:2], *size), self.dtype)
-        ran = self.kernels.adaptive_avg_pool2d(len(x) * x.shape[1], *x.shape[2:], *size, id(x), id(out))
-        return out if ran else definition("adaptive_avg_pool2d")(self, x, size)
+        out = np.empty((*x.shape[:2], *size), self.dtype)
+        if ran(self.kernels.adaptive_avg_pool2d, len(x) * x.shape[1], *x.shape[2:], *size, x, out):
+            return out
+        return definition("adaptive_avg_pool2d")(self, x, size)
 
     def adaptive_spread(self, g: Any, *, size: Pair) -> Any:
-        g, out = contiguous(g), np.empty((*g.shape[:2], *size), self.dtype)
-        ran = self.kernels.adaptive_spread(len(g) * g.shape[1], *size, *g.shape[2:], id(g), id(out))
-        return out if ran else definition("adaptive_spread")(self, g, size)
+        out = np.empty((*g.shape[:2], *size), self.dtype)
+        if ran(self.kernels.adaptive_spread, len(g) * g.shape[1], *size, *g.shape[2:], g, out):
+            return out
+        return definition("adaptive_spread")(self, g, size)

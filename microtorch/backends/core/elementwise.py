@@ -109,23 +109,24 @@ def _caller(
 ) -> Callable[..., Any]:
     """A function of an op's parameters that calls C's loop, or numpy's kernel where C declines: it takes arrays of one shape
     and its dtype. Written out as text, because collecting ``*args`` costs as much as the loop on a small array.
+
+    Its attribute ``with_F`` is the same function with the parameters of a vjp: F first.
     """
-    first = arrays[0]
     keywords = "".join(f", {part.split('=')[0].strip()}={part.split('=')[0].strip()}" for part in named.split(", ")[1:])
-    fallback = f"numpy(F, {', '.join(parameters)}{keywords})"
     operands = [*scalars, *(f"id({a})" for a in arrays), "id(result)"]
-    source = "\n".join([
-        f"def {name}({', '.join(parameters)}{', *' + named if named else ''}):",
+    body = "\n".join([
         "    try:",
-        f"        result = empty({first}.shape, dtype)",
+        f"        result = empty({arrays[0]}.shape, dtype)",
         f"        if loop({', '.join(operands)}):",
         "            return result",
         "    except (AttributeError, TypeError):  # a Python number for an array, None for a number",
         "        pass",
-        f"    return {fallback}",
+        f"    return numpy(F, {', '.join(parameters)}{keywords})",
     ])
     scope["__name__"] = "microtorch.formulas"  # so that numpy's floating-point warnings are known to be raised inside
-    exec(compile(source, f"<microtorch {name}>", "exec"), scope)
+    signature = f"{', '.join(parameters)}{', *' + named if named else ''}"
+    exec(compile(f"def with_F(F, {signature}):\n{body}\ndef {name}({signature}):\n{body}", f"<microtorch {name}>", "exec"), scope)
+    scope[name].with_F = scope["with_F"]
     return scope[name]
 
 

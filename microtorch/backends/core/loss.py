@@ -1,7 +1,9 @@
-"""Negative log-likelihood and squared error in C (ext/loss.c)."""
+"""Softmax and the losses in C (ext/softmax.c, ext/loss.c). Other than contiguous arrays are copied first: that is one pass over
+memory, and numpy's way takes many."""
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,22 +15,45 @@ contiguous = np.ascontiguousarray
 
 
 class Losses(Reference):
-    """``nll_loss`` and ``mse_loss`` of ops/loss.py, forward and backward."""
+    """The ops of ops/loss.py, forward and backward."""
+
+    def softmax(self, x: Any, dim: int) -> Any:
+        out = self._blocks(self.kernels.softmax, dim, x)
+        return definition("softmax")(self, x, dim) if out is None else out
+
+    def softmax_vjp0(self, g: Any, out: Any, x: Any, dim: int) -> Any:
+        return self._blocks(self.kernels.softmax_vjp0, dim, g, out)
+
+    def log_softmax(self, x: Any, dim: int) -> Any:
+        out = self._blocks(self.kernels.log_softmax, dim, x)
+        return definition("log_softmax")(self, x, dim) if out is None else out
+
+    def log_softmax_vjp0(self, g: Any, out: Any, x: Any, dim: int) -> Any:
+        return self._blocks(self.kernels.log_softmax_vjp0, dim, g, out)
+
+    def _blocks(self, kernel: Any, dim: int, *read: Any) -> Any:
+        """The kernel's result; None where C declines."""
+        out = np.empty(read[0].shape, self.dtype)
+        sizes = blocks(out.shape, dim)
+        if kernel(*sizes, *map(id, read), id(out)):
+            return out
+        copies = [contiguous(a) for a in read]
+        return out if kernel(*sizes, *map(id, copies), id(out)) else None
 
     def nll_loss(self, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
         out = np.empty(t.shape if reduction == "none" else (), self.dtype)
         wrong = np.empty(1, np.int64)
-        sizes = *x.shape[:2], math.prod(x.shape[2:]), REDUCTIONS[reduction], ignore_index
-        copies = contiguous(x), contiguous(t)
-        if self.kernels.nll_loss(*sizes, *map(id, copies), 0 if w is None else id(w), id(out), id(wrong)) and not wrong[0]:
+        sizes = *blocks(x.shape, 1), REDUCTIONS[reduction], ignore_index
+        a, b, weight = contiguous(x), contiguous(t), 0 if w is None else id(w)
+        if self.kernels.nll_loss(*sizes, id(a), id(b), weight, id(out), id(wrong)) and not wrong[0]:
             return out
         return definition("nll_loss")(self, x, t, w, reduction=reduction, ignore_index=ignore_index)
 
     def nll_loss_vjp0(self, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
         dx = np.empty(x.shape, self.dtype)
-        sizes = *x.shape[:2], math.prod(x.shape[2:]), REDUCTIONS[reduction], ignore_index
-        copies = np.asarray(g, order="C"), contiguous(t)
-        return dx if self.kernels.nll_loss_vjp0(*sizes, *map(id, copies), 0 if w is None else id(w), id(dx)) else None
+        sizes = *blocks(x.shape, 1), REDUCTIONS[reduction], ignore_index
+        a, b, weight = np.asarray(g, order="C"), contiguous(t), 0 if w is None else id(w)
+        return dx if self.kernels.nll_loss_vjp0(*sizes, id(a), id(b), weight, id(dx)) else None
 
     def mse_loss(self, x: Any, y: Any, reduction: str) -> Any:
         if x.shape == y.shape:
@@ -50,3 +75,9 @@ class Losses(Reference):
         if reduction == "mean":
             factor /= x.size or 1
         return d if self.kernels.mse_loss_vjp(x.size, REDUCTIONS[reduction], factor, id(g), id(x), id(y), id(d)) else None
+
+
+@lru_cache(maxsize=1024)
+def blocks(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
+    """outer, n, inner: how many elements lie before, in, and after dimension ``dim``."""
+    return math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])

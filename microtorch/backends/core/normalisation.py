@@ -22,7 +22,10 @@ class Normalisation(Reference):
         return self._rows(self.kernels.layer_norm_vjp0, ndim, eps, [g, x], [w])
 
     def layer_norm_vjp1(self, g: Any, out: Any, x: Any, w: Any, b: Any = None, *, ndim: int, eps: float) -> Any:
-        return self._rows(self.kernels.layer_norm_vjp1, ndim, eps, [g, x], [])
+        """Σ g · x̂ over blocks of 64 rows, as C adds it up: (blocks, *shape of w). The engine adds up the rest."""
+        rows, shape = math.prod(x.shape[:-ndim]), x.shape[-ndim:]
+        g, x, sums = contiguous(g), contiguous(x), np.empty(((rows + 63) // 64, *shape), self.dtype)
+        return sums if self.kernels.layer_norm_vjp1(rows, math.prod(shape), eps, id(g), id(x), id(sums)) else None
 
     def _rows(self, kernel: Any, ndim: int, eps: float, read: list[Any], affine: list[Any]) -> Any:
         """The kernel's result; None where C declines."""

@@ -1,7 +1,6 @@
 """Products of matrices in C (ext/matmul.c), and from which sizes on they take the place of numpy's: ``worthwhile``."""
 from __future__ import annotations
 
-from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -11,45 +10,50 @@ from ..reference import Reference, definition
 from .elementwise import as_array
 from .library import Kernels, required
 
+LEAST = 2048  # elements; smaller operands are not even looked at
+
 
 def worthwhile(m: int, k: int, n: int) -> bool:
-    """Whether C multiplies (m, k) by (k, n) sooner than numpy's BLAS, by measurement (``python -m benchmarks products``)."""
-    return m > 1 and n > 1 and m * k * n >= 4096
+    """Whether C multiplies (m, k) by (k, n) sooner than numpy's BLAS, by measurement (``python -m benchmarks products``).
+
+    numpy's call is shorter by 0.2 us, which decides up to 50 x 50, and few rows or columns fill C's tiles badly.
+    """
+    return m >= 8 and n >= 16 and m * k * n >= 1 << 17
 
 
 class Products(Reference):
     """The ops that multiply matrices. What C declines (another dtype, a third dimension of batches) is numpy's."""
 
-    @cached_property
-    def _product(self) -> Any:
-        return self.kernels.matmul
-
     def matmul(self, x: Any, y: Any) -> Any:
-        if x.ndim == 2 == y.ndim:
-            (m, k), n = x.shape, y.shape[1]
-            if worthwhile(m, k, n):
-                out = np.empty((m, n), self.dtype)
-                if self._product(1, 1, m, k, n, id(x), id(y), 0, id(out)):
-                    return out
-            return np.dot(x, y)
-        if x.ndim > 1 < y.ndim and worthwhile(*x.shape[-2:], y.shape[-1]):
-            batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-            if len(batch) <= 2:
-                outer, inner = (1, 1, *batch)[-2:]
-                (m, k), n = x.shape[-2:], y.shape[-1]
-                out = np.empty((*batch, m, n), self.dtype)
-                if self._product(outer, inner, m, k, n, id(x), id(y), 0, id(out)):
-                    return out
-        return definition("matmul")(self, x, y)
+        if x.size >= LEAST <= y.size:
+            if x.ndim == 2 == y.ndim:
+                (m, k), n = x.shape, y.shape[1]
+                if worthwhile(m, k, n):
+                    out = np.empty((m, n), self.dtype)
+                    if self.kernels.matmul(1, 1, m, k, n, id(x), id(y), 0, id(out)):
+                        return out
+            elif x.ndim > 1 < y.ndim:
+                return self._batches(x, y)
+        return np.dot(x, y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)  # as the op's definition
+
+    def _batches(self, x: Any, y: Any) -> Any:
+        (*batch_x, m, k), (*batch_y, _, n) = x.shape, y.shape
+        batch = np.broadcast_shapes(batch_x, batch_y)
+        if len(batch) <= 2 and worthwhile(m * prod(batch), k, n):
+            outer, inner = (1, 1, *batch)[-2:]
+            out = np.empty((*batch, m, n), self.dtype)
+            if self.kernels.matmul(outer, inner, m, k, n, id(x), id(y), 0, id(out)):
+                return out
+        return np.matmul(x, y)
 
     def linear(self, x: Any, w: Any, b: Any = None) -> Any:
-        if w.ndim == 2 and x.ndim > 1 and (b is None or b.shape == w.shape[:1]):
+        if x.size >= LEAST <= w.size and w.ndim == 2 and x.ndim > 1 and (b is None or b.shape == w.shape[:1]):
             n, k = w.shape
             m = prod(x.shape[:-1])
             if worthwhile(m, k, n):
                 rows = x if x.ndim == 2 else x.reshape(m, x.shape[-1])
                 out, columns = np.empty((*x.shape[:-1], n), self.dtype), w.T
-                if self._product(1, 1, m, k, n, id(rows), id(columns), 0 if b is None else id(b), id(out)):
+                if self.kernels.matmul(1, 1, m, k, n, id(rows), id(columns), 0 if b is None else id(b), id(out)):
                     return out
         return definition("linear")(self, x, w, b)
 

@@ -1,7 +1,6 @@
 """The C that an op runs, to read: ``source("tanh_vjp0")``. The texts are in the compiled module (ext/texts.py)."""
 from __future__ import annotations
 
-import dis
 import re
 from functools import cache
 from types import CodeType
@@ -23,6 +22,8 @@ def texts() -> dict[str, str]:
 @cache
 def loops(op: str) -> tuple[str, ...]:
     """The kernels that the C core has for ``op`` or ``"<op>_vjp<i>"``: mostly one, of that name; none where numpy does it all."""
+    import dis
+
     from . import Core
 
     if op in texts():

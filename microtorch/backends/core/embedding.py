@@ -1,0 +1,25 @@
+"""Embedding: rows read by numpy's ``take``, gradients added up in C (ext/embedding.c)."""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..reference import Reference, definition
+
+
+class Embedding(Reference):
+    """The ops of ops/embedding.py."""
+
+    def embedding(self, w: Any, index: Any, padding: int | None = None) -> Any:
+        return w.take(index, 0)  # copies whole rows, as w[index] does not
+
+    def embedding_sum(self, g: Any, index: Any, rows: int, padding: int | None) -> Any:
+        count, width = math.prod(g.shape[:-1]), g.shape[-1]
+        places, ends = np.empty(count + 1, np.int64), np.empty(rows, np.int64)
+        g, index, out = np.ascontiguousarray(g), np.ascontiguousarray(index, np.int64), np.empty((rows, width), self.dtype)
+        sizes = count, rows, width, -1 if padding is None else padding
+        if self.kernels.embedding_sum(*sizes, id(g), id(index), id(places), id(ends), id(out)) and places[0] >= 0:
+            return out
+        return definition("embedding_sum")(self, g, index, rows, padding)

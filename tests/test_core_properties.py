@@ -1,0 +1,433 @@
+"""Every kernel of the C core against numpy on random shapes, and what its checks must refuse.
+
+Programs of a few ops run twice, on numpy alone and with the C core, on arrays of random shapes and layouts. All calls of C
+are recorded on the way. So a test can say that no kernel was left out, and repeat each call with one argument replaced by
+something that C must not touch: it has to answer 0, and leave every array as it was.
+"""
+import ctypes
+import gc
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_core import ROWS, by_numpy, operands
+
+import microtorch as torch
+from microtorch import backends, expr, formulas, nn
+from microtorch.backends import core
+from microtorch.backends.core import texts
+from microtorch.backends.core.library import Kernels
+from microtorch.nn import functional as F
+
+pytestmark = [pytest.mark.needs("core"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
+ROOT = Path(__file__).resolve().parent.parent
+LARGEST = 20_000  # elements of a call that is recorded
+SIZES = (0, 1, 2, 3, 5, 7, 13, 17, 31)
+# in numpy's arithmetic, which sums in another order; float32 of numbers of size 1
+TOLERANCES = {"float32": (3e-4, 3e-5), "float64": (1e-9, 1e-11)}
+
+
+# ---- recording what C is called with -----------------------------------------------------------------------------------
+class Recorder:
+    """Stands for the compiled module: passes each call on, and keeps the last accepted one of each function."""
+
+    def __init__(self, lib, ffi):
+        self.lib, self.ffi, self.calls, self.objects = lib, ffi, {}, []
+
+    def __getattr__(self, name):
+        function = getattr(self.lib, name)
+        if not name.endswith(("_f32", "_f64")):
+            return function
+        places = [i for i, type in enumerate(self.ffi.typeof(function).args) if type.cname == "uintptr_t"]
+
+        def call(*arguments):
+            objects = list(arguments)
+            for i in places:  # an address, which was an array's or a tuple's just now
+                objects[i] = ctypes.cast(arguments[i], ctypes.py_object).value if arguments[i] else None
+            before = [copied(o) for o in objects]
+            done = function(*arguments)
+            if done and max((size(o) for o in objects), default=0) > max((size(o) for o in self.calls.get(name, [])), default=0):
+                self.calls[name] = before
+            return done
+
+        return call
+
+
+def copied(x):
+    if isinstance(x, tuple):
+        return tuple(map(copied, x))
+    return x.copy("K") if isinstance(x, np.ndarray) and x.size < LARGEST else x
+
+
+def size(x):
+    return sum(map(size, x)) if isinstance(x, tuple) else x.size if isinstance(x, np.ndarray) and x.size < LARGEST else 0
+
+
+@pytest.fixture(scope="module")
+def recorder():
+    """All modules call the recorder in place of the compiled module."""
+    real, recorder = core.lib, Recorder(core.lib, core.ffi)
+    modules = [m for n, m in sys.modules.items() if n.startswith("microtorch.") and m.__dict__.get("lib") is real]
+
+    def exchange(lib):
+        for module in modules:
+            module.lib = lib
+        for kernels in [o for o in gc.get_objects() if type(o) is Kernels]:  # they keep the functions they have found
+            vars(kernels).pop("lib", None)
+            for name in [n for n in vars(kernels) if n != "_suffix"]:
+                delattr(kernels, name)
+        backends.use("reference")
+        backends.use("core")
+
+    before = backends.current()
+    exchange(recorder)
+    yield recorder
+    exchange(real)
+    backends.use(before)
+
+
+# ---- programs ------------------------------------------------------------------------------------------------------------
+class Source:
+    """Random sizes and arrays, the same ones again for the same seed."""
+
+    def __init__(self, seed, dtype):
+        self.rng, self.dtype, self.leaves = np.random.default_rng(seed), dtype, []
+
+    def size(self, least=0):
+        return int(self.rng.choice([n for n in SIZES if n >= least]))
+
+    def __call__(self, *shape, positive=False):
+        """A leaf of a random layout: contiguous, transposed, reversed, a part of a larger array, broadcast, misaligned."""
+        x = self.rng.normal(size=shape).astype(self.dtype)
+        if positive:
+            x = np.abs(x)
+        layout = int(self.rng.integers(6)) if shape else 0
+        if layout == 1:
+            x = np.asfortranarray(x)
+        elif layout == 2:
+            x = np.ascontiguousarray(x[::-1])[::-1]
+        elif layout == 3:
+            wide = np.zeros((*shape[:-1], 2 * shape[-1] + 1), self.dtype)
+            wide[..., 1::2] = x
+            x = wide[..., 1::2]
+        elif layout == 4 and x.size:
+            x = np.broadcast_to(x[:1], shape)
+        elif layout == 5 and x.size:
+            moved = np.frombuffer(bytearray(x.nbytes + 1), np.uint8)[1:].view(self.dtype).reshape(shape)
+            moved[...] = x
+            x = moved
+        leaf = torch.from_numpy(x.copy() if layout == 4 else x).requires_grad_()
+        self.leaves.append(leaf)
+        return leaf
+
+    def labels(self, classes, *shape):
+        return torch.from_numpy(self.rng.integers(0, classes, shape))
+
+    def flag(self):
+        return bool(self.rng.integers(2))
+
+
+def products(r):
+    m, k, n, batch = r.size(1), r.size(1), r.size(1), r.size(1)
+    x, y = r(40 + m, k), r(k, 40 + n)
+    b = r(batch, 20 + m, 10 + k) @ r(batch, 10 + k, 20 + n)
+    return x @ y, b, F.linear(r(3, 30 + m, k), r(30 + n, k), r(30 + n) if r.flag() else None)
+
+
+def naive_products(r):
+    m, k, n = r.size(1), r.size(), r.size(1)
+    x, y = r.rng.normal(size=(m, k)).astype(r.dtype), r.rng.normal(size=(k, n)).astype(r.dtype)
+    kernels, found = Kernels(np.dtype(r.dtype)), []
+    for name in [n for n in texts.texts() if n.startswith("matmul_")] if backends.current() == "core" else []:
+        out = np.empty((m, n), r.dtype)
+        assert getattr(kernels, name)(m, k, n, id(x), id(y), id(out)), name
+        np.testing.assert_allclose(out, x @ y, *TOLERANCES[r.dtype])
+        found.append(name)
+    return ()
+
+
+def reductions(r):
+    x = r(r.size(1), r.size(1), r.size(1))
+    dim = [(0,), (1,), (2,), (0, 2), (0, 1), (1, 2), (0, 1, 2)][int(r.rng.integers(7))]
+    return x.sum(dim), x.mean(dim), x.amax(dim), x.amin(dim), x.sum(), r(r.size(), r.size()).sum(0), r(500, 70).sum(0)
+
+
+def softmaxes(r):
+    x = r(r.size(), r.size(1), r.size())
+    return x.softmax(1), x.log_softmax(1), x.log_softmax(-2), r(r.size(), r.size(1)).softmax(-1)
+
+
+def losses(r):
+    n, c = r.size(1), r.size(1)
+    x, y = r(n, c), r(n, c)
+    reduction = ("mean", "sum", "none")[int(r.rng.integers(3))]
+    weight = torch.from_numpy(np.abs(r.rng.normal(size=c)).astype(r.dtype)) if r.flag() else None
+    return (F.mse_loss(x, y, reduction=reduction), F.cross_entropy(x, r.labels(c, n), weight=weight, reduction=reduction),
+            F.nll_loss(r(n, c, 3), r.labels(c, n, 3), reduction=reduction))  # fmt: skip
+
+
+def normalisations(r):
+    n, c, h = r.size(2), r.size(1), r.size(1)
+    x = r(n, c, h)
+    w, b = (r(c), r(c)) if r.flag() else (None, None)
+    out = F.batch_norm(x, torch.zeros(c, dtype=x.dtype), torch.ones(c, dtype=x.dtype), w, b, training=True)
+    fixed = F.batch_norm(x, torch.zeros(c, dtype=x.dtype), torch.ones(c, dtype=x.dtype), w, b, training=False)
+    return out, fixed, F.layer_norm(x, (h,), r(h), r(h)), F.layer_norm(x, (c, h))
+
+
+def convolutions(r):
+    n, groups, h, w = r.size(1), int(r.rng.integers(1, 3)), 5 + r.size(), 5 + r.size()
+    c, o = groups * int(r.rng.integers(1, 4)), groups * int(r.rng.integers(1, 4))
+    geometry = {"stride": int(r.rng.integers(1, 3)), "padding": int(r.rng.integers(3)), "dilation": int(r.rng.integers(1, 3))}
+    out = F.conv2d(r(n, c, h, w), r(o, c // groups, 3, 2), r(o) if r.flag() else None, groups=groups, **geometry)
+    back = F.conv_transpose2d(r(n, c, h, w), r(c, o // groups, 2, 3), None, stride=geometry["stride"], groups=groups)
+    return out, back
+
+
+def pools(r):
+    h, w, k = 4 + r.size(), 4 + r.size(), int(r.rng.integers(1, 4))
+    x = r(r.size(1), r.size(1), h, w)
+    y = F.max_pool2d(x, k, stride=int(r.rng.integers(1, 3)), padding=k // 2)
+    z = r(2, 3, h, w)
+    (g,) = torch.autograd.grad((F.max_pool2d(z, 2, 1) ** 2).sum(), z, create_graph=True)
+    return g * g, y, F.avg_pool2d(x, k), F.adaptive_avg_pool2d(x, (3, 2)), F.max_pool2d(r(2, 2, 40, 40), (20, 20))
+
+
+def optimizers(r):
+    params = [r(r.size(), 3), r(r.size(1))]
+    made = [
+        torch.optim.SGD(params, lr=0.1), torch.optim.SGD(params, lr=0.1, momentum=0.9, nesterov=r.flag(), dampening=0.0),
+        torch.optim.Adam(params, weight_decay=0.01), torch.optim.AdamW(params, amsgrad=True),
+    ]  # fmt: skip
+    for optimizer in made:
+        for p in params:
+            p.grad = torch.from_numpy(r.rng.normal(size=tuple(p.shape)).astype(r.dtype))
+        nn.utils.clip_grad_norm_(params, 0.5)
+        optimizer.step()
+        optimizer.step()
+    r.leaves.clear()
+    return tuple(p.detach() for p in params)
+
+
+def recurrences(r):
+    n, h = r.size(1), r.size(1)
+    torch.manual_seed(0)
+    out = []
+    for kind in (nn.LSTM, nn.GRU):
+        layer = kind(3, h, batch_first=True)
+        if r.dtype == "float64":
+            layer = layer.double()
+        r.leaves += list(layer.parameters())
+        out.append(layer(r(n, 4, 3))[0])
+    return tuple(out)
+
+
+def embeddings(r):
+    rows = r.size(1)
+    return (F.embedding(r.labels(rows, r.size(), r.size()), r(rows, r.size(1))),)
+
+
+PROGRAMS = [
+    products, naive_products, reductions, softmaxes, losses, normalisations, convolutions, pools, optimizers, recurrences,
+    embeddings,
+]  # fmt: skip
+
+
+def outcome(program, seed, dtype, backend):
+    """What the program returns and the gradients of its leaves, as arrays."""
+    backends.use(backend)
+    r = Source(seed, dtype)
+    results = program(r)
+    total = sum(((y * torch.from_numpy(np.cos(np.arange(y.numel())).reshape(y.shape).astype(dtype))).sum() for y in results
+                 if y.requires_grad), start=torch.zeros((), dtype=getattr(torch, dtype)))  # fmt: skip
+    if total.requires_grad:
+        total.backward()
+    return [y.detach().numpy() for y in results] + [x.grad.numpy() for x in r.leaves if x.grad is not None]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
+def test_kernels_agree_with_numpy_on_random_shapes(recorder, program, dtype):
+    threads = core.get_num_threads()
+    try:
+        for seed in range(12):
+            core.set_num_threads(1 + seed % 3)
+            core.use_isa(core.isas()[seed % len(core.isas())])
+            found, expected = (outcome(program, seed, dtype, backend) for backend in ("core", "reference"))
+            assert len(found) == len(expected)
+            for a, b in zip(found, expected, strict=True):
+                assert a.shape == b.shape and a.dtype == b.dtype == dtype
+                np.testing.assert_allclose(a, b, *TOLERANCES[dtype], err_msg=f"seed {seed}")
+    finally:
+        core.set_num_threads(threads)
+        core.use_isa(core.isas()[0])
+        backends.use("core")
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_elementwise_loops_agree_with_numpy_on_random_shapes(recorder, dtype):
+    rng = np.random.default_rng(0)
+    for round, (name, op, formula, parameters) in ((round, row) for round in range(3) for row in ROWS):
+        shape = tuple(int(n) for n in rng.choice(SIZES, rng.integers(4))) if round else (3, 5)
+        _, named = operands(op, (), ())
+        arrays = [rng.uniform(0.2, 0.9, shape).astype(dtype) for _ in parameters]
+        read = expr.names(formula)
+        numbers = [v for k, v in named.items() if k in read]
+        out = np.empty(shape, dtype)
+        loop = getattr(recorder, f"{name}_{SUFFIXES[dtype]}")
+        given = [a for p, a in zip(parameters, arrays, strict=True) if p in read]
+        assert loop(*numbers, *map(id, given), id(out)) == 1, name
+        expected = by_numpy(name, op, formula, parameters, arrays, named)
+        np.testing.assert_allclose(out, expected, *TOLERANCES[dtype], err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_naive_kernels_agree_with_the_fast_ones(recorder, dtype):
+    """On the arrays of the recorded calls: what is kept to be read computes the same."""
+    suffix = SUFFIXES[dtype]
+    for name in [n.removesuffix("_naive") for n in DECLARED if n.startswith("conv") and n.endswith("_naive")]:
+        arguments = recorder.calls[f"{name}_{suffix}"]
+        results = []
+        for kernel in (name, f"{name}_naive"):
+            given = [copied(x) for x in arguments]
+            given[-1] = np.full_like(given[-1], np.nan)
+            assert called(recorder, f"{kernel}_{suffix}", given) == 1
+            results.append(given[-1])
+        np.testing.assert_allclose(*results, *TOLERANCES[dtype], err_msg=name)
+
+
+# ---- what must be refused --------------------------------------------------------------------------------------------------
+def declarations():
+    """The kernels as declared in C, by name."""
+    spec = importlib.util.spec_from_file_location("declarations", ROOT / "ext/declarations.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = {}
+    for name, text in texts.texts().items():
+        elementwise = name.partition("_vjp")[0] in formulas.TABLE
+        found |= {k.name: k for k in module.declared(text, elementwise)}
+    return found
+
+
+SUFFIXES = {"float32": "f32", "float64": "f64"}
+DECLARED = declarations() if core.is_available() else {}
+
+
+def called(lib, name, arguments):
+    """Call with the addresses of arrays and tuples, and 0 for None."""
+    fits = zip(arguments, core.ffi.typeof(getattr(getattr(lib, "lib", lib), name)).args, strict=True)
+    return getattr(lib, name)(*(x if t.cname != "uintptr_t" else 0 if x is None else id(x) for x, t in fits))
+
+
+class Subclass(np.ndarray):
+    pass
+
+
+def unlike(x, p, written):
+    """(what is wrong, something in the place of the array ``x`` that C must refuse)."""
+    yield "None", Ellipsis  # stands for id(None); a 0 is passed for None itself
+    yield "a float", 1.5
+    yield "a numpy scalar", x.dtype.type(1)
+    yield "a list", [x]
+    yield "a subclass", x.view(Subclass)
+    other = {"f": np.float64 if x.dtype == np.float32 else np.float32, "i": np.int32, "u": np.int8, "b": np.int8}[x.dtype.kind]
+    yield "another dtype", x.astype(other)
+    if x.dtype.itemsize > 1:
+        yield "another byte order", x.astype(x.dtype.newbyteorder(">"))
+        moved = np.frombuffer(bytearray(x.nbytes + 1), np.uint8)[1 : x.nbytes + 1].view(x.dtype).reshape(x.shape)
+        if x.size:
+            yield "misaligned", moved
+    if written:
+        frozen = x.copy()
+        frozen.flags.writeable = False
+        yield "read-only", frozen
+    if p.kind == "MATRIX":
+        yield "one more row", np.concatenate([x, x[..., :1, :]], -2)
+        yield "five dimensions", x.reshape((1,) * (5 - x.ndim) + x.shape)
+        return
+    yield "one element more", np.append(x, x.ravel()[:1] if x.size else x.dtype.type(0))
+    if x.size:
+        yield "one element fewer", x.ravel()[1:].copy()
+    if x.size > 1:
+        yield "every second", np.repeat(x.ravel(), 2)[::2].reshape(x.shape) if x.ndim < 2 else np.repeat(x, 2, -1)[..., ::2]
+        yield "reversed", x.ravel()[::-1]
+        yield "one number repeated", np.broadcast_to(x.ravel()[:1], x.shape)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_every_kernel_was_called_and_refuses_what_it_was_not_made_for(recorder, dtype):
+    """Runs after the tests above, whose calls it repeats."""
+    suffix = SUFFIXES[dtype]
+    missing = [name for name in DECLARED if f"{name}_{suffix}" not in recorder.calls]
+    assert not missing, f"no test of this file calls {missing}: a kernel needs a program above"
+    for name, kernel in DECLARED.items():
+        full, arguments = f"{name}_{suffix}", recorder.calls[f"{name}_{suffix}"]
+        parameters = [p for p in kernel.parameters if not (kernel.elementwise and p.name == "n")]
+        assert called(core.lib, full, [copied(x) for x in arguments]) == 1, f"{name} no longer takes what it took"
+
+        def refused(place, wrong, what, name=name, full=full, arguments=arguments, parameters=parameters):
+            given = [copied(x) for x in arguments]
+            given[place] = wrong
+            kept = [copied(x) for x in given]
+            assert called(core.lib, full, given) == 0, f"{name}: {parameters[place].name} is {what}, and C took it"
+            for x, before in zip(given, kept, strict=True):
+                if isinstance(x, np.ndarray):
+                    assert x.tobytes() == before.tobytes(), f"{name} declined and wrote"
+
+        for place, (p, x) in enumerate(zip(parameters, arguments, strict=True)):
+            if isinstance(x, np.ndarray):
+                for what, wrong in unlike(x, p, p.written):
+                    refused(place, None if wrong is Ellipsis and p.kind != "OPTIONAL" else wrong, what)
+            elif isinstance(x, tuple):
+                refused(place, list(x), "a list")
+                refused(place, None, "None")
+                refused(place, (*x, *x[:1]), "a tuple with one more")
+                for what, wrong in unlike(x[0], p, p.written) if p.kind == "LIST_OF" or p.written else ():
+                    if not what.startswith("one element") or p.kind == "LIST_OF":
+                        refused(place, (wrong, *x[1:]), f"a tuple with: {what}")
+            elif p.kind == "size_t" and re.search(rf"\b{p.name}\b", " ".join(q.size for q in parameters)):
+                for wrong in (x + 1, 2**31, 2**32 + x, 2**62, 2**63 + x, 2**64 - 1):
+                    if wrong != x and any(size(q) for q in arguments):
+                        refused(place, wrong, f"the size {wrong}")
+        # memory that is written and read, or written twice
+        arrays = [(i, p) for i, p in enumerate(parameters) if isinstance(arguments[i], np.ndarray)]
+        for i, p in arrays:
+            for j, q in arrays:
+                x, y = arguments[i], arguments[j]
+                if i < j and (p.written or q.written) and x.dtype == y.dtype and x.size == y.size > 0 and q.kind != "MATRIX":
+                    given = [copied(a) for a in arguments]
+                    given[j] = given[i].reshape(y.shape)
+                    if p.kind != "MATRIX" or x.flags.c_contiguous:
+                        assert called(core.lib, full, given) == 0, f"{name}: {p.name} and {q.name} are one array, and C took them"
+
+
+def test_sizes_whose_product_overflows_are_refused():
+    """2^32 x 2^32 is 0 in 64 bits, and 0 elements are there."""
+    x = out = np.empty(0, np.float32)
+    out = x.copy()
+    huge = 2**32
+    assert core.lib.matmul_naive_f32(huge, huge, 0, id(x), id(x), id(out)) == 0
+    assert core.lib.matmul_naive_f32(huge, 0, huge, id(x), id(x), id(out)) == 0
+    assert core.lib.softmax_f32(huge, huge, 1, id(x), id(out)) == 0
+    assert core.lib.softmax_f32(2**22, 2**21, 2**21, id(x), id(out)) == 0
+    assert core.lib.sgd_f32(2**60, 0.1, 0.0, False, id(()), id(())) == 0
+
+
+def test_no_object_is_refused():
+    x = np.ones(3, np.float32)
+    assert core.lib.tanh_f32(0, id(x)) == core.lib.tanh_f32(id(x), 0) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux" or sys.maxsize < 2**33, reason="relies on pages that take no memory until written")
+def test_more_elements_than_32_bits_count():
+    """Over 2^31 + 3 zeros, of which four are not: an index that is cut off, or signed, would miss some."""
+    n = 2**31 + 3
+    x, out = np.zeros(n, np.float32), np.empty((), np.float32)
+    x[[0, 2**31 - 1, 2**31, n - 1]] = 1, 2, -3, 4
+    assert core.lib.sum_f32(1, n, 1, 1.0, id(x), id(out)) == 1 and out == 4
+    assert core.lib.amax_f32(1, n, 1, id(x), id(out)) == 1 and out == 4
+    assert core.lib.amin_f32(1, n, 1, id(x), id(out)) == 1 and out == -3
+    assert core.lib.mse_loss_f32(n, 2, id(x), id(x), id(out)) == 1 and out == 0
