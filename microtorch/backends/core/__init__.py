@@ -23,11 +23,6 @@ from .optimizers import Optimizers
 from .products import Products, matmul_naive
 from .recurrent import Recurrent
 from .reductions import Reductions
-<<<<<<< HEAD
-from .softmax import Softmax
-=======
-from .texts import source
->>>>>>> main
 
 __all__ = [
     "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run", "set_num_threads", "smallest", "source",
