@@ -49,6 +49,7 @@ setup(
     package_dir={"microtorch.viz": "viz"},
     package_data={
         "microtorch": ["py.typed"],
+        "microtorch.backends.opencl": ["kernels/*.cl"],
         "microtorch.vision": ["*.npz", "*.txt"],
         "microtorch.viz": ["page/*"],
     },

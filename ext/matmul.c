@@ -33,8 +33,9 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
 /* ---- sizes ---------------------------------------------------------------------------------------------------------
  * A tile of MR x NR sums stays in registers for a whole loop over p: per step it costs MR + 2 loads and 2 * MR fused
  * multiply-adds. AVX-512 has 32 registers: 28 sums, two vectors of b, a number of a. With 16 registers: 12 sums.
- * A panel of b, KC x NR, stays in the first-level cache while the slivers of a, MR x KC, go by; the slivers come from the
- * second-level cache; MC and NC bound the memory for packed copies, which lie in the third. */
+ * A panel of b, KC x NR, and the slivers of a, MR x KC, by which it is multiplied, stay in the second-level cache, which has
+ * time: 24 multiply-adds read 3 or 4 of its lines. A larger KC has out read and written less often. MC and NC bound the
+ * memory for packed copies, which lie in the third. */
 #ifndef MR
 #if VECTOR_BYTES == 64
 #define MR 12
@@ -43,7 +44,7 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
 #define MR 6
 #define SLIVER 8
 #endif
-enum { KC = 512, MC = 80 * MR, NC = 2048 };
+enum { KC = 800, MC = 40 * MR, NC = 1024 };
 enum { WORK = 1 << 20 }; /* multiplications that are worth a thread: about 20 us */
 #endif
 #define NR (2 * LANES)
@@ -58,13 +59,13 @@ struct NAME(matrix) {
 /* Write b's rows [p, p + rows) and columns [j, j + columns), columns <= NR, to panel[rows][NR]; fill up with zeros. */
 typedef void (*NAME(pack))(const void *source, size_t p, size_t rows, size_t j, size_t columns, real *panel);
 
-/* One product: out = a @ b + bias, or out += a @ b + bias. out's columns are neighbours in memory.
+/* One product: out = a @ b + bias, or out += a @ b + bias. One of out's strides is 1.
  * b may be any matrix of which a function can pack a panel (a convolution's windows, never laid out as a whole). */
 struct NAME(product) {
     size_t m, k, n;
     struct NAME(matrix) a, b;
     real *out;
-    ptrdiff_t out_row;
+    ptrdiff_t out_row, out_column;
     const real *bias; /* NULL, or bias[i * bias_row + j * bias_column] is added to out[i][j] */
     ptrdiff_t bias_row, bias_column;
     bool accumulate;
@@ -138,7 +139,9 @@ static void NAME(pack_sliver)(const struct NAME(matrix) *a, size_t i, size_t row
 /* ---- the micro-kernel ----------------------------------------------------------------------------------------------
  * out[rows][vectors * LANES] = (or +=) sum over p of a column of a times a row of b. `rows` and `vectors` are constants
  * wherever this is inlined, so `sum` is a set of registers and both inner loops are straight code. One of a's strides is
- * 1: `a_row` for a packed sliver or a transposed matrix, `a_column` for rows as they lie in memory. */
+ * 1: `a_row` for a packed sliver or a transposed matrix, `a_column` for rows as they lie in memory.
+ * What is prefetched is the next row of a packed panel, and the next panel's row of a matrix that is read where it lies:
+ * it walks down a strip of columns there, which the processor's own prefetching does not foresee. */
 INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column,
                                const real *b, ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add)
 {
@@ -149,7 +152,7 @@ INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, cons
     for (; k > 0; k--, a += a_column, b += b_row) {
         NAME(vector) row[2];
         UNROLL for (int v = 0; v < vectors; v++)
-            row[v] = LOAD(b + v * LANES);
+            row[v] = LOAD(b + v * LANES), PREFETCH(b + NR + v * LANES);
         UNROLL for (int i = 0; i < rows; i++)
             UNROLL for (int v = 0; v < vectors; v++)
                 sum[i][v] += a[i * a_row] * row[v];
@@ -187,15 +190,20 @@ static void NAME(tile_1)(size_t rows, size_t k, const real *a, ptrdiff_t a_row, 
 #undef CASES
 #undef CASES_UP_TO_MR
 
-/* A tile of which only `columns` exist in out: computed beside it, then copied. */
+/* A tile of which only `columns` exist in out, or whose columns lie in out's rows: computed beside it, then copied. */
 static void NAME(edge_tile)(size_t rows, size_t columns, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column,
-                            const real *b, ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add)
+                            const real *b, ptrdiff_t b_row, real *out, ptrdiff_t out_row, ptrdiff_t out_column, bool add)
 {
-    real tile[MR * NR];
+    real tile[MR * NR], turned[NR * SLIVER];
     (columns > LANES ? NAME(tile_2) : NAME(tile_1))(rows, k, a, a_row, a_column, b, b_row, tile, NR, false);
-    for (size_t i = 0; i < rows; i++, out += out_row)
-        for (size_t j = 0; j < columns; j++)
-            out[j] = add ? out[j] + tile[i * NR + j] : tile[i * NR + j];
+    if (out_column != 1)
+        NAME(transpose)(tile, NR, rows, columns, turned, SLIVER);
+    const real *from = out_column == 1 ? tile : turned;
+    const size_t lines = out_column == 1 ? rows : columns, length = out_column == 1 ? columns : rows;
+    const ptrdiff_t from_line = out_column == 1 ? NR : SLIVER, out_line = out_column == 1 ? out_row : out_column;
+    for (size_t i = 0; i < lines; i++, out += out_line, from += from_line)
+        for (size_t j = 0; j < length; j++)
+            out[j] = add ? out[j] + from[j] : from[j];
 }
 
 /* ---- blocks --------------------------------------------------------------------------------------------------------*/
@@ -233,12 +241,12 @@ static void NAME(add_bias)(const struct NAME(product) *x, size_t i, size_t rows,
     for (size_t r = i; r < i + rows; r++) {
         real *out = x->out + (ptrdiff_t)r * x->out_row;
         const real *bias = x->bias + (ptrdiff_t)r * x->bias_row;
-        if (x->bias_column == 1)
+        if (x->bias_column == 1 && x->out_column == 1)
             for (size_t c = j; c < j + columns; c++)
                 out[c] += bias[c];
         else
             for (size_t c = j; c < j + columns; c++)
-                out[c] += bias[(ptrdiff_t)c * x->bias_column];
+                out[(ptrdiff_t)c * x->out_column] += bias[(ptrdiff_t)c * x->bias_column];
     }
 }
 
@@ -261,13 +269,13 @@ static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
             const real *a = t->a ? t->a + s * SLIVER * t->depth
                                  : x->a.data + (ptrdiff_t)i * x->a.row + (ptrdiff_t)t->p * x->a.column;
             const ptrdiff_t a_row = t->a ? 1 : x->a.row, a_column = t->a ? SLIVER : x->a.column;
-            real *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j;
-            if (columns == NR)
+            real *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j * x->out_column;
+            if (columns == NR && x->out_column == 1)
                 NAME(tile_2)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
-            else if (columns == LANES)
+            else if (columns == LANES && x->out_column == 1)
                 NAME(tile_1)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
             else
-                NAME(edge_tile)(rows, columns, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
+                NAME(edge_tile)(rows, columns, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, x->out_column, add);
             if (last && x->bias)
                 NAME(add_bias)(x, i, rows, j, columns);
         }
@@ -280,7 +288,7 @@ static void NAME(gemm_without_memory)(const struct NAME(product) *x)
     real panel[NR];
     for (size_t j = 0; j < x->n; j++)
         for (size_t i = 0; i < x->m; i++) {
-            real sum = 0, *out = x->out + (ptrdiff_t)i * x->out_row + j;
+            real sum = 0, *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j * x->out_column;
             for (size_t p = 0; p < x->k; p++) {
                 (x->pack_b ? x->pack_b : NAME(pack_matrix))(x->pack_b ? x->b_source : &x->b, p, 1, j, 1, panel);
                 sum += x->a.data[(ptrdiff_t)i * x->a.row + (ptrdiff_t)p * x->a.column] * panel[0];
@@ -307,14 +315,23 @@ static void NAME(gemm)(const struct NAME(product) *given)
     if (x->k == 0) {
         for (size_t i = 0; i < x->m; i++)
             for (size_t j = 0; j < x->n && !x->accumulate; j++)
-                x->out[(ptrdiff_t)i * x->out_row + (ptrdiff_t)j] = 0;
+                x->out[(ptrdiff_t)i * x->out_row + (ptrdiff_t)j * x->out_column] = 0;
         if (x->bias)
             NAME(add_bias)(x, 0, x->m, 0, x->n);
         return;
     }
-    /* A copy pays if it is read often, or if the matrix cannot be read as it lies. */
+    /* A wide b that lies transposed, as a layer's weight does, would be packed to be read by a few rows of a. Instead
+     * out^T = b^T @ a^T: b is read as it lies, a is packed, and each tile is transposed on its way out. */
+    const size_t whole = (x->m + LANES - 1) / LANES * LANES; /* columns of out^T, as computed */
+    if (!x->pack_b && x->b.column != 1 && x->b.row == 1 && smaller(x->n, x->k) >= 2 * x->m && whole <= x->m + x->m / 8)
+        *x = (struct NAME(product)){
+            .m = x->n, .k = x->k, .n = x->m, .a = {x->b.data, x->b.column, 1}, .b = {x->a.data, x->a.column, x->a.row},
+            .out = x->out, .out_row = x->out_column, .out_column = x->out_row, .accumulate = x->accumulate,
+            .bias = x->bias, .bias_row = x->bias_column, .bias_column = x->bias_row};
+    /* A copy pays if it is read often, or if the matrix cannot be read as it lies. b is prefetched where it lies, so that its copy
+     * only spares pages and places in the caches. */
     const bool pack_a = (x->a.row != 1 && x->a.column != 1) || x->n > 8 * NR;
-    const bool pack_b = x->pack_b || x->b.column != 1 || x->m > 8 * MR;
+    const bool pack_b = x->pack_b || x->b.column != 1 || x->m > 64 * MR;
     const size_t kc = (x->k + (x->k + KC - 1) / KC - 1) / ((x->k + KC - 1) / KC); /* equal parts of at most KC */
     const size_t mc = smaller(x->m, MC), nc = smaller(x->n, NC);
     const size_t a_size = pack_a ? (mc + MR - 1) / MR * SLIVER * kc : 0;
@@ -378,7 +395,7 @@ KERNEL(matmul)(size_t outer, size_t inner, size_t m, size_t k, size_t n, MATRIX(
 {
     const struct NAME(batch) t = {
         .product = {.m = m, .k = k, .n = n, .a = {x, x_strides.row, x_strides.column}, .b = {y, y_strides.row, y_strides.column},
-                    .out = out, .out_row = (ptrdiff_t)n, .bias = bias, .bias_column = 1},
+                    .out = out, .out_row = (ptrdiff_t)n, .out_column = 1, .bias = bias, .bias_column = 1},
         .x = x_strides, .y = y_strides, .inner = inner};
     const size_t batch = outer * inner;
     const double work = (double)m * (double)k * (double)n;

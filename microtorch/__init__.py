@@ -51,10 +51,13 @@ _functions |= {name: getattr(_settings, name) for name in _settings.__all__}
 globals().update(_functions)
 
 # imported when first used: name -> module (and, if not the module itself, the name in it)
-_MODULES = ("__config__", "cuda", "linalg", "nn", "optim", "random", "special", "testing", "utils", "vision")
+_MODULES = (
+    "__config__", "accelerator", "cuda", "linalg", "nn", "opencl", "optim", "random", "special", "testing", "utils", "vision"
+)  # fmt: skip
 _LAZY = {name: (name, "") for name in _MODULES}
 _LAZY |= {name: ("serialization", name) for name in ("load", "save")}
 _LAZY |= {name: ("linalg", name) for name in ("cholesky", "det", "slogdet")} | {"inverse": ("linalg", "inv")}
+_LAZY |= {"OutOfMemoryError": ("errors", "OutOfMemoryError")}
 _LAZY |= {"is_anomaly_enabled": ("autograd", "is_anomaly_enabled")}
 _LAZY |= {"default_generator": ("generator", "default_generator"), "viz": ("viz", "")}
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, generator, inplace, ops
-from .backends import place
+from .backends import home
 from .device import device as device_of
 from .errors import describe, message
 from .ops import constant
@@ -25,9 +25,7 @@ def _export(f: Any, name: str = "") -> Any:
 
 
 def _finish(array: Any, device: Any, requires_grad: bool) -> Tensor:
-    t = constant(array)
-    if device is not None:
-        t = place(t, device)
+    t = constant(array, home(device, array.dtype))
     return t.requires_grad_() if requires_grad else t
 
 
@@ -39,6 +37,9 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     Python floats give the default dtype (float32), ints int64, bools bool; arrays keep their dtype.
     Raises ValueError for lists of unequal length, TypeError for what is not a number.
     """
+    if isinstance(data, Tensor) and data.device.type != "cpu":
+        t = data.detach().to(dtype=dtype, device=device, copy=True)
+        return t.requires_grad_() if requires_grad else t
     return _finish(np.array(_array(data, dtype), copy=True), device, requires_grad)
 
 
@@ -106,7 +107,7 @@ def _plain(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [_plain(v) for v in data]
     if isinstance(data, Tensor):
-        return data.array
+        return data.array if data.device.type == "cpu" else data.tolist()
     if type(data) in ops.COERCE:
         return float(data)
     return data
@@ -179,16 +180,19 @@ def _filled(name: str, make: Make, doc: str, random: bool = False) -> None:
         if any(n < 0 for n in shape):
             raise RuntimeError(message(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"))
         d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
-        return _finish(make(shape, d, **draw), device, requires_grad)
+        dev = home(device, d)
+        return _finish(make(dev, shape, d, **draw), dev.device, requires_grad)
 
     def like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None,
              layout: Any = None) -> Tensor:
         d = input.array.dtype if dtype is None else dtypes.as_numpy(dtype)
-        return _finish(make(input.array.shape, d), device or input.device, requires_grad)
+        dev = home(device or input.device, d)
+        return _finish(make(dev, input.array.shape, d), dev.device, requires_grad)
 
     def new(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
         d = self.array.dtype if dtype is None else dtypes.as_numpy(dtype)
-        return _finish(make(shape_of(size, f"new_{name}"), d), device or self.device, requires_grad)
+        dev = home(device or self.device, d)
+        return _finish(make(dev, shape_of(size, f"new_{name}"), d), dev.device, requires_grad)
 
     for suffix, f, what in (("", create, ""), ("_like", like, " in the shape, dtype and device of ``input``")):
         f.__doc__ = doc + what + "."
@@ -197,11 +201,11 @@ def _filled(name: str, make: Make, doc: str, random: bool = False) -> None:
         setattr(Tensor, f"new_{name}", ops.named(new, f"new_{name}", doc + " in this tensor's dtype and device."))
 
 
-_filled("empty", lambda shape, d: np.empty(shape, d), "A tensor whose elements are whatever the memory held")
-_filled("zeros", lambda shape, d: np.zeros(shape, d), "A tensor of zeros")
-_filled("ones", lambda shape, d: np.ones(shape, d), "A tensor of ones")
-_filled("rand", lambda shape, d, **k: generator.uniform(shape, d, **k), "Uniform random numbers in [0, 1)", random=True)
-_filled("randn", lambda shape, d, **k: generator.normal(shape, d, **k), "Standard normal random numbers", random=True)
+_filled("empty", lambda F, shape, d: F.empty(shape, d), "A tensor whose elements are whatever the memory held")
+_filled("zeros", lambda F, shape, d: F.zeros(shape, d), "A tensor of zeros")
+_filled("ones", lambda F, shape, d: F.full(shape, 1, d), "A tensor of ones")
+_filled("rand", lambda F, shape, d, **k: F.draws.uniform(shape, d, **k), "Uniform random numbers in [0, 1)", random=True)
+_filled("randn", lambda F, shape, d, **k: F.draws.normal(shape, d, **k), "Standard normal random numbers", random=True)
 
 
 @_export
@@ -210,21 +214,23 @@ def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     d = dtypes.of_number(value) if dtype is None else dtypes.as_numpy(dtype)
     shape = shape_of((size,), "full")
-    return _finish(np.full(shape, value, d), device, requires_grad)
+    dev = home(device, d)
+    return _finish(dev.full(shape, value, d), dev.device, requires_grad)
 
 
 @_export
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """full(input.shape, fill_value) in input's dtype."""
-    return full(input.array.shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    return full(input.array.shape, fill_value, dtype=dtype or input.dtype, device=device or input.device,
+                requires_grad=requires_grad)
 
 
 def _new_full(self: Tensor, size: Sequence[int], fill_value: Any, **options: Any) -> Tensor:
-    return full(size, fill_value, **{"dtype": self.dtype, **options})
+    return full(size, fill_value, **{"dtype": self.dtype, "device": self.device, **options})
 
 
 def _new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
-    return tensor(data, **{"dtype": self.dtype, **options})
+    return tensor(data, **{"dtype": self.dtype, "device": self.device, **options})
 
 
 for _f, _doc in ((_new_full, "full() in this tensor's dtype."), (_new_tensor, "tensor() in this tensor's dtype.")):
@@ -300,6 +306,14 @@ class Generator(generator.Generator):
 
     __slots__ = ()
 
+    def __new__(cls, device: Any = "cpu") -> Any:
+        """One for tensors on ``device``: "cpu", or "opencl", whose numbers are others (backends/opencl/random.py)."""
+        if device_of(device).type == "opencl":
+            from .backends.opencl.random import Generator
+
+            return Generator(home(device, dtypes.F32).device)
+        return super().__new__(cls)
+
     def __init__(self, device: Any = "cpu") -> None:
         super().__init__(device_of(device))
 
@@ -315,6 +329,8 @@ generator.default_generator.seed()
 @_export
 def manual_seed(seed: int) -> Generator:
     """Seed the default generator: the same seed gives the same numbers, here and in PyTorch."""
+    for follow in generator.followers:
+        follow(int(seed))
     return generator.default_generator.manual_seed(int(seed))
 
 
@@ -351,32 +367,44 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Generato
     if not isinstance(size, (tuple, list)):
         raise TypeError(message(f"randint() takes a size such as (2, 3), but got {size!r}", fix="torch.randint(10, (2, 3))"))
     d = dtypes.I64 if dtype is None else dtypes.as_numpy(dtype)
-    return _finish(_draw.randint(tuple(size), low, high, d, generator), device, requires_grad)
+    dev = home(_where(device, generator), d)
+    return _finish(dev.draws.randint(tuple(size), low, high, d, generator), dev.device, requires_grad)
 
 
 @_export
 def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None) -> Tensor:
     """randint in input's shape and dtype."""
     low, high = (0, low) if high is None else (low, high)
-    return constant(_draw.randint(input.array.shape, low, high, input.array.dtype if dtype is None else dtypes.as_numpy(dtype)))
+    d, dev = input.array.dtype if dtype is None else dtypes.as_numpy(dtype), input.node.dev
+    return constant(dev.draws.randint(input.array.shape, low, high, d), dev)
 
 
 @_export
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
     """A random permutation of 0..n-1."""
-    return _finish(_draw.randperm(n, dtypes.I64 if dtype is None else dtypes.as_numpy(dtype), generator), device, False)
+    d = dtypes.I64 if dtype is None else dtypes.as_numpy(dtype)
+    dev = home(_where(device, generator), d)
+    return _finish(dev.draws.randperm(n, d, generator), dev.device, False)
+
+
+def _where(device: Any, generator: Any) -> Any:
+    """The device asked for; without a word, the generator's (PyTorch would raise for one that is not on the CPU)."""
+    return generator.device if device is None and generator is not None else device
 
 
 @_export
-def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
+def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
+           device: Any = None) -> Tensor:
     """Normal random numbers; ``mean`` and ``std`` are numbers (with ``size``) or tensors."""
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         m, s = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
-        return constant(_draw.normal_tensors(m, s, generator))
+        dev = next(v for v in (mean, std) if isinstance(v, Tensor)).node.dev
+        return constant(dev.draws.normal_tensors(m, s, generator), dev)
     if size is None:
         raise TypeError(message("normal() with a number for mean and std needs size=", fix="torch.normal(0.0, 1.0, size=(2, 3))"))
     d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
-    return constant(_draw.normal(tuple(size), d, mean, std, generator))
+    dev = home(_where(device, generator), d)
+    return constant(dev.draws.normal(tuple(size), d, mean, std, generator), dev)
 
 
 @_export
@@ -385,16 +413,13 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     array = input.array
     if p is None and array.size and not (0 <= array.min() and array.max() <= 1):
         raise RuntimeError(message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(input)))
-    return constant(_draw.bernoulli(array if p is None else p, array.shape, array.dtype, generator))
+    return constant(input.node.dev.draws.bernoulli(array if p is None else p, array.shape, array.dtype, generator), input.node.dev)
 
 
 @_export
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Indices drawn with probabilities proportional to the (rows of) non-negative ``input``."""
-    return constant(_draw.multinomial(input.array, num_samples, replacement, generator))
-
-
-_draw = generator
+    return constant(input.node.dev.draws.multinomial(input.array, num_samples, replacement, generator), input.node.dev)
 
 
 def _fill(name: str, draw: Callable[..., Any], doc: str) -> None:
@@ -407,33 +432,34 @@ def _fill(name: str, draw: Callable[..., Any], doc: str) -> None:
 
 
 def _uniform(t: Any, a: float = 0.0, b: float = 1.0, **k: Any) -> Any:
-    return _draw.uniform(t.array.shape, t.array.dtype, a, b, **k)
+    return t.node.dev.draws.uniform(t.array.shape, t.array.dtype, a, b, **k)
 
 
 def _normal(t: Any, mean: float = 0.0, std: float = 1.0, **k: Any) -> Any:
-    return _draw.normal(t.array.shape, t.array.dtype, mean, std, contiguous=t.array.flags.c_contiguous, **k)
+    return t.node.dev.draws.normal(t.array.shape, t.array.dtype, mean, std, contiguous=t.array.flags.c_contiguous, **k)
 
 
 def _random(t: Any, from_: int | None = None, to: int | None = None, **k: Any) -> Any:
     if to is None and from_ is not None:
         from_, to = 0, from_
-    return _draw.random(t.array.shape, t.array.dtype, from_, to, **k)
+    return t.node.dev.draws.random(t.array.shape, t.array.dtype, from_, to, **k)
 
 
 def _bernoulli(t: Any, p: Any = 0.5, **k: Any) -> Any:
-    return _draw.bernoulli(p.array if isinstance(p, Tensor) else p, t.array.shape, t.array.dtype, **k)
+    return t.node.dev.draws.bernoulli(p.array if isinstance(p, Tensor) else p, t.array.shape, t.array.dtype, **k)
 
 
 _fill("uniform_", _uniform, "Fill with uniform random numbers from [a, b).")
 _fill("normal_", _normal, "Fill with normal random numbers.")
 _fill("random_", _random, "Fill with random integers from [from, to), by default over the dtype's whole range.")
 _fill("bernoulli_", _bernoulli, "Fill with 0 and 1; ``p`` (number or tensor) is the probability of 1.")
-_fill("exponential_", lambda t, lambd=1.0, **k: _draw.exponential(t.array.shape, t.array.dtype, lambd, **k),
+_fill("exponential_", lambda t, lambd=1.0, **k: t.node.dev.draws.exponential(t.array.shape, t.array.dtype, lambd, **k),
       "Fill with exponential random numbers.")
-_fill("log_normal_", lambda t, mean=1.0, std=2.0, **k: _draw.log_normal(t.array.shape, t.array.dtype, mean, std, **k),
+_fill("log_normal_", lambda t, mean=1.0, std=2.0, **k: t.node.dev.draws.log_normal(t.array.shape, t.array.dtype, mean, std, **k),
       "Fill with log-normal random numbers.")
-_fill("cauchy_", lambda t, median=0.0, sigma=1.0, **k: _draw.cauchy(t.array.shape, t.array.dtype, median, sigma, **k),
+_fill("cauchy_", lambda t, median=0.0, sigma=1.0, **k: t.node.dev.draws.cauchy(t.array.shape, t.array.dtype, median, sigma, **k),
       "Fill with Cauchy random numbers.")
-_fill("geometric_", lambda t, p, **k: _draw.geometric(t.array.shape, t.array.dtype, p, **k), "Fill with geometric random numbers.")
+_fill("geometric_", lambda t, p, **k: t.node.dev.draws.geometric(t.array.shape, t.array.dtype, p, **k),
+      "Fill with geometric random numbers.")
 Tensor.bernoulli = bernoulli  # type: ignore[attr-defined]
 Tensor.multinomial = multinomial  # type: ignore[attr-defined]

@@ -5,7 +5,10 @@
     │   ├── ShapeError      operands whose shapes do not fit
     │   ├── DeviceError     tensors on different devices, a device that is not there
     │   ├── GraphError      backward where it cannot run: no graph, freed graph, no gradient
-    │   └── InplaceError    a leaf or a saved value overwritten
+    │   ├── InplaceError    a leaf or a saved value overwritten
+    │   ├── OutOfMemoryError    a device without room for an array
+    │   └── NotImplementedError
+    │       └── MissingKernel   an op that a device's backend cannot run
     ├── TypeError
     │   └── DTypeError      a dtype or an argument type that an op does not take
     └── IndexError
@@ -37,6 +40,14 @@ class GraphError(RuntimeError):
 
 class InplaceError(RuntimeError):
     """An in-place write that would make a gradient wrong."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """The device has no memory left for an array."""
+
+
+class MissingKernel(NotImplementedError):
+    """An op that the device's backend cannot run, or a numpy function in it."""
 
 
 class DTypeError(TypeError):

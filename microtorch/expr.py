@@ -150,12 +150,31 @@ C = Dialect(
     power=lambda a, b: f"FN(pow)({a}, {b})",
     number=lambda v: f"(real){v!r}",
 )
-OPENCL = Dialect(
-    call=lambda f, a: f"{ {'abs': 'fabs', 'round': 'rint'}.get(f, f)}({', '.join(a)})",
-    where=lambda c, a, b: f"({c} ? {a} : {b})",
-    power=lambda a, b: f"pow({a}, {b})",
-    number=lambda v: f"{float(v)!r}f",
-)
+# what OpenCL C calls otherwise, or means something else by; the functions on the right stand in kernels/prelude.cl
+_OPENCL_NAMES = {"abs": "fabs", "round": "rint", "sign": "signum", "remainder": "modulo"}
+_INTEGER_NAMES = {"abs": "absolute", "sign": "signum", "remainder": "modulo", "floor": "", "ceil": "", "round": "", "trunc": ""}
+INTEGER_FUNCTIONS = frozenset({*_INTEGER_NAMES, "maximum", "minimum", "fmod", "where"})  # that OPENCL can render for integers
+
+
+def opencl_dialect(kind: str) -> Dialect:
+    """OpenCL C for one type: "float", "double", or an integer type (in which rounding does nothing)."""
+    suffix = {"float": "f", "double": ""}.get(kind)
+    if suffix is None:
+        return Dialect(
+            call=lambda f, a: f"({a[0]} % {a[1]})" if f == "fmod" else f"{_INTEGER_NAMES.get(f, f)}({', '.join(a)})",
+            where=lambda c, a, b: f"({c} ? {a} : {b})",
+            power=lambda a, b: f"power({a}, {b})",
+            number=lambda v: f"{int(v)}",
+        )
+    return Dialect(
+        call=lambda f, a: f"{_OPENCL_NAMES.get(f, f)}({', '.join(a)})",
+        where=lambda c, a, b: f"({c} ? {a} : {b})",
+        power=lambda a, b: f"pow({a}, {b})",
+        number=lambda v: f"{float(v)!r}{suffix}",
+    )
+
+
+OPENCL = opencl_dialect("float")
 
 
 def text_dialect(values: Mapping[str, str] = {}) -> Dialect:

@@ -26,6 +26,7 @@ import math
 import operator
 import os
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -572,5 +573,6 @@ def multinomial(
     return out.reshape(*w.shape[:-1], num_samples)
 
 
+followers: list[Callable[[int], Any]] = []  # what torch.manual_seed seeds besides: the generators of devices
 default_generator = Generator()
 default_generator.seed()

@@ -241,6 +241,8 @@ copy_op.node.__name__ = copy_op.node.__qualname__ = "CopyBackwards"
 
 def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
     """Copy the elements of ``src`` (broadcast, converted to this dtype) into this tensor."""
+    if hasattr(src, "node") and src.node.dev.device is not self.node.dev.device:
+        src = src.to(self.node.dev.device)
     try:
         return run(copy_op, self, (src,))
     except ValueError:

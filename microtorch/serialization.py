@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .backends import host
 from .device import device
 from .errors import message
 from .ops import constant
@@ -40,7 +41,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # no time stamp: the same data give the same byt
 def save(obj: Any, f: Any) -> None:
     """Write ``obj`` to a path or a binary file: tensors, numbers, strings, None, and lists, tuples, dicts, sets of them.
 
-    State dicts of modules and optimizers are such objects. Raises TypeError for anything else, and then writes nothing.
+    State dicts of modules and optimizers are such objects. Tensors on a device are stored as their elements, without the device.
+    Raises TypeError for anything else, and then writes nothing.
     """
     writer = _Writer()
     root = writer.encode(obj, "")
@@ -113,12 +115,13 @@ class _Writer:
 
     def place(self, array: Any) -> int:
         """The number of this array's storage; the same elements are stored once."""
-        key = (array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str)
+        address = array.__array_interface__["data"][0] if type(array) is np.ndarray else (str(array.runtime.device), array.address)
+        key = (address, array.shape, array.strides, array.dtype.str)
         if not array.size:
             key = (len(self.arrays),)
         if key not in self._places:
             self._places[key] = len(self.arrays)
-            self.arrays.append(array)
+            self.arrays.append(host(array))
             self.shapes.append([array.dtype.name, list(array.shape)])
         return self._places[key]
 
@@ -138,7 +141,7 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
     """Read what ``save`` wrote, from a path or a binary file. No code from the file is ever run.
 
     ``weights_only`` is accepted because scripts pass it; both values read the same data in the same safe way.
-    ``map_location``: None, or the device (or a dict from saved to wanted devices) for the tensors; only "cpu" exists here.
+    ``map_location``: None, or the device (or a dict from saved to wanted devices) for the tensors: "cpu" if not given.
     Raises RuntimeError for a file that is damaged or that PyTorch wrote; the message says how to convert it.
     """
     if isinstance(f, (str, os.PathLike)):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import backends, dtypes
 from .backends import core
 from .device import device
 from .errors import describe, message
@@ -122,16 +122,15 @@ def get_float32_matmul_precision() -> str:
 
 
 def set_default_device(where: Any) -> None:
-    """Only "cpu" can be the default; RuntimeError for another device."""
-    if where is not None and device(where).type != "cpu":
-        from .backends import unavailable
-
-        raise unavailable(device(where))
+    """Where new tensors are made if not said otherwise: "cpu" (None) or "opencl". RuntimeError for a device that is not there."""
+    if where is not None:
+        where = backends.lane(where, dtypes.F32).device
+    backends.default[0] = where
 
 
 def get_default_device() -> device:
-    """device("cpu")."""
-    return device("cpu")
+    """The device on which new tensors are made: "cpu" unless ``set_default_device`` said otherwise."""
+    return backends.default[0] or device("cpu")
 
 
 def set_default_tensor_type(t: Any) -> None:

@@ -13,6 +13,7 @@ from weakref import ref
 import numpy as np
 
 from . import dtypes, errors, inplace, ops, printing
+from .backends import host
 from .device import device
 from .graph import Handle, Mode, Node, Storage, hooks_of, mode, tick
 from .ops import METHODS, REGISTRY, apply, constant
@@ -197,7 +198,8 @@ class Tensor:
 
     def data_ptr(self) -> int:
         """Address of the first element."""
-        return self.array.ctypes.data
+        array = self.array
+        return array.ctypes.data if type(array) is np.ndarray else array.address
 
     def is_floating_point(self) -> bool:
         return self.array.dtype.kind == "f"
@@ -380,6 +382,10 @@ class Tensor:
             raise RuntimeError(
                 errors.message("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
             )
+        if type(self.array) is not np.ndarray:
+            if not force:
+                self.array.__array__()  # raises, and says what to do
+            return self.array.get()
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -435,7 +441,7 @@ class Tensor:
         fn = self.grad_fn
         cls = type(self).__name__
         return printing.tensor_repr(
-            self.array,
+            host(self.array),
             grad_fn_name=fn.name() if fn is not None else None,
             requires_grad=self.node.needs,
             default_dtype=dtypes.default_numpy(),
@@ -446,7 +452,7 @@ class Tensor:
     def __format__(self, spec: str) -> str:
         if not spec and (self.array.ndim or type(self) is not Tensor):
             return str(self)
-        return printing.tensor_format(self.array, spec, cls=type(self).__name__)
+        return printing.tensor_format(host(self.array), spec, cls=type(self).__name__)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node.op is not None:

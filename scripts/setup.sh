@@ -60,6 +60,10 @@ ls /usr/share/fonts/truetype/liberation* >/dev/null 2>&1 || packages="$packages 
 case ",${MICROTORCH_REQUIRE:-}," in *,browser,*)
     have chromium && have chromedriver || packages="$packages chromium chromium-driver" ;;
 esac
+# an OpenCL driver that runs on the CPU, likewise (it brings LLVM along); where there is one already, it is taken
+case ",${MICROTORCH_REQUIRE:-}," in *,opencl,*)
+    ls /etc/OpenCL/vendors/*.icd >/dev/null 2>&1 || packages="$packages pocl-opencl-icd" ;;
+esac
 if [ -n "$packages" ] && have apt-get && [ "$(id -u)" = 0 ]; then
     say "installing with apt:$packages"
     export DEBIAN_FRONTEND=noninteractive
@@ -85,10 +89,10 @@ if [ -z "$cc" ] && ! have gcc && [ -n "$(compiler)" ]; then CC=$(compiler); expo
 
 pip_install() { .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"; }
 say "installing microtorch and its extras into .venv"
-if ! pip_install -e '.[test,viz,anim]' 2>.venv/pip.log; then
+if ! pip_install -e '.[test,viz,anim,opencl]' 2>.venv/pip.log; then
     [ "${MICROTORCH_REQUIRE_CORE:-0}" = 0 ] || { cat .venv/pip.log >&2; die "the installation failed (see above)"; }
     pip_install -e . || die "the installation failed (see above)"
-    for extra in test viz anim; do
+    for extra in test viz anim opencl; do
         pip_install -e ".[$extra]" 2>.venv/pip.log || { tail -n 3 .venv/pip.log; say "went on without the extra [$extra]"; }
     done
 fi

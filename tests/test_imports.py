@@ -16,8 +16,8 @@ LAYERS = [
     ["dtypes", "device", "rounding", "generator", "printing", "backends", "_core"],  # numpy
     ["ops"],
     ["engine", "inplace", "tensor", "scalar"],
-    ["autograd", "creation", "settings", "special", "testing", "cuda"],
-    ["random", "linalg"],
+    ["autograd", "creation", "settings", "special", "testing", "cuda", "opencl"],
+    ["random", "linalg", "accelerator"],
     ["nn", "optim", "data", "utils", "serialization"],
     ["vision", "jit", "onnx"],
     ["viz"],

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from microtorch import errors, formulas, nn
-from microtorch.backends import cpu
+from microtorch.backends import cpu, host
 from microtorch.graph import Node, in_order, user_frame
 from microtorch.scalar import Scalar
 from microtorch.tensor import Tensor
@@ -138,7 +138,7 @@ def _state(p: Any) -> str:
     g = p.grad
     if g is None:
         return "None"
-    return "zero" if not np.any(np.asarray(getattr(g, "array", g))) else "not None"
+    return "zero" if not np.any(np.asarray(host(getattr(g, "array", g)))) else "not None"
 
 
 def _name(p: Any, node: Node, frame: Any, params: Any) -> str:
@@ -305,7 +305,7 @@ def _present(answer: Explanation, trace: Trace, p: Any, name: str, j: int) -> Ex
     answer.target = j
     answer.paths, count = _paths(trace, j)
     g = result.gradients.get(j)
-    size = None if g is None else float(np.sqrt(np.mean(np.square(np.asarray(g, float)))))
+    size = None if g is None else float(np.sqrt(np.mean(np.square(np.asarray(host(g), float)))))
     if not answer.paths:
         answer.lines = [f"{name}.grad is {_state(p)}: {name} is in the graph of {root}, but no gradient flows to it from there."]
         return answer
@@ -331,7 +331,7 @@ def _present(answer: Explanation, trace: Trace, p: Any, name: str, j: int) -> Ex
 
 
 def _size(g: Any) -> str:
-    a = np.asarray(g, float)
+    a = np.asarray(host(g), float)
     if not np.all(np.isfinite(a)):
         return "not finite (NaN or ∞)"
     if a.size == 1:
@@ -376,7 +376,7 @@ def _follow(answer: Explanation, trace: Trace, names: list[str], known: list[Any
                 at = f" (line {where['line']})" if where else ""
                 lines.append(f"    {said}{at}")
                 d = result.contributions.get((i, k))
-                if d is None or not np.any(np.asarray(d)):
+                if d is None or not np.any(np.asarray(host(d))):
                     answer.dead.setdefault(i, said)
     return lines
 
@@ -385,8 +385,8 @@ def _happens(trace: Trace, names: list[str], known: list[Any], result: Any, i: i
     """What one step of backward does to a gradient, if it is worth a word."""
     t, node = trace.nodes[i], trace._graph[i]
     g, d = result.gradients.get(i), result.contributions.get((i, k))
-    before = 0.0 if g is None or isinstance(g, dict) else float(np.abs(np.asarray(g)).max(initial=0))
-    after = 0.0 if d is None else float(np.abs(np.asarray(d)).max(initial=0))
+    before = 0.0 if g is None or isinstance(g, dict) else float(np.abs(np.asarray(host(g))).max(initial=0))
+    after = 0.0 if d is None else float(np.abs(np.asarray(host(d))).max(initial=0))
     who = names[i] if t.name else t.symbol
     if t.op in formulas.TABLE and len(t.inputs) == 1:
         local = _local(node, known[i], [known[a] for a in t.inputs])
@@ -413,9 +413,9 @@ def _happens(trace: Trace, names: list[str], known: list[Any], result: Any, i: i
 
 def _local(node: Node, out: Any, inputs: list[Any]) -> Any:
     try:
-        one = np.ones_like(np.asarray(inputs[0], float))
+        one = np.ones_like(np.asarray(host(inputs[0]), float))
         derivative = node.op.derivatives[0]
-        values = [np.asarray(x, float) for x in (out, *inputs)]
+        values = [np.asarray(host(x), float) for x in (out, *inputs)]
         return np.asarray(derivative(cpu, one, *values, **(node.attrs or {})))
     except (TypeError, ValueError, AttributeError):
         return None

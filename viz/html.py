@@ -158,6 +158,8 @@ def _node(
         out |= {"op": t.op, "x": expression(trace, t.id, names)}
         if (text := _numbers_of(trace, t)) is not None:
             out["f"] = text
+    if t.kernels and t.kernels[0]:
+        out["k"] = t.kernels[0]
     if t.op and (attrs := _attrs(t)):
         out["a"] = attrs
     if t.shape:
@@ -220,6 +222,8 @@ def _step(trace: Trace, s: dict[str, Any], names: list[str], drawn: Scene, live:
         "k": "c", "n": s["node"], "from": i, "p": p, "e": drawn.edges.get(f"{i}_{p}", ""),
         "rule": s["rule"].partition(" += ")[2], "last": int(s["final"]),
     }  # fmt: skip
+    if p + 1 < len(t.kernels) and t.kernels[p + 1]:
+        out["kernel"] = t.kernels[p + 1]
     rule = rule_of(trace, t, p) or "g"
     if s["contribution"] is not None:
         out |= {"c": s["contribution"], "old": s["old"], "new": s["new"], "l": s["local"]}

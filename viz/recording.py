@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from microtorch import autograd, errors, nn
+from microtorch.backends import host
 from microtorch.graph import in_order, user_frame
 from microtorch.tensor import Tensor
 
@@ -108,7 +109,7 @@ class Recording:
             step.gradients[name] = _rms(0.0 if g is None else g.array if isinstance(g, Tensor) else g)
             step.values[name] = _rms(n.value)
             step.sizes[name] = int(np.size(n.value))
-            self._before[name] = n, np.array(n.value, copy=True)
+            self._before[name] = n, np.array(host(n.value), copy=True)
             if name not in self.names:
                 self.names.append(name)
                 self.layers.setdefault(self._layer.get(name, name), []).append(name)
@@ -119,7 +120,7 @@ class Recording:
     def _finish(self) -> None:
         """What has changed since the last backward is the optimizer's doing."""
         if self.steps:
-            self.steps[-1].updates = {k: _rms(np.asarray(n.value) - old) for k, (n, old) in self._before.items()}
+            self.steps[-1].updates = {k: _rms(np.asarray(host(n.value)) - old) for k, (n, old) in self._before.items()}
         self._before = {}
 
     def _name(self, nodes: list[Any], frame: Any) -> None:
@@ -276,7 +277,7 @@ def record(params: Any = None, epoch: int | None = None) -> Recording:
 
 
 def _rms(x: Any) -> float:
-    x = np.asarray(x, np.float64)
+    x = np.asarray(host(x), np.float64)
     return float(np.sqrt(np.mean(x * x))) if x.size else 0.0
 
 

@@ -17,6 +17,8 @@ import numpy as np
 
 from microtorch import engine
 from microtorch.autograd import no_grad
+from microtorch.backends import cpu, host
+from microtorch.device import CPU, device
 from microtorch.graph import Node, tick
 from microtorch.scalar import Scalar
 
@@ -31,7 +33,7 @@ def values(nodes: list[Node], root_value: Any = None) -> list[Any]:
     index = {node: i for i, node in enumerate(nodes)}
     out: list[Any] = []
     for node in nodes:
-        value = node.value
+        value = host(node.value)
         if type(value) is tuple:  # freed
             value = None
             inputs = [index[x] for x in node.inputs]
@@ -39,8 +41,23 @@ def values(nodes: list[Node], root_value: Any = None) -> list[Any]:
                 value = _recompute(node, [out[i] for i in inputs])
         out.append(value)
     if out and out[-1] is None and root_value is not None:
-        out[-1] = root_value
+        out[-1] = host(root_value)
     return out
+
+
+def home(node: Node) -> Any:
+    """The backend on which a node is computed again: the CPU's, also for what lay on a device."""
+    return node.dev if node.dev is None or node.dev.device is CPU else cpu.of(node.dtype)
+
+
+def attributes(node: Node) -> dict[str, Any]:
+    """The static arguments of a node, with device arrays (an index) copied to the host."""
+
+    def at_home(v: Any) -> Any:
+        return tuple(map(at_home, v)) if type(v) is tuple else CPU if isinstance(v, device) else host(v)
+
+    given = node.attrs or {}
+    return given if node.dev is None or node.dev.device is CPU else {k: at_home(v) for k, v in given.items()}
 
 
 def _overwritten(x: Node, node: Node) -> bool:
@@ -49,7 +66,7 @@ def _overwritten(x: Node, node: Node) -> bool:
 
 def _recompute(node: Node, arrays: list[Any]) -> Any:
     try:
-        out = node.op.kernels[node.dev](*arrays, **(node.attrs or {}))
+        out = node.op.kernels[home(node)](*arrays, **attributes(node))
     except (
         TypeError,
         KeyError,
@@ -133,10 +150,10 @@ def _copy(node: Node, value: Any, inputs: tuple[Node, ...]) -> Node:
     _put(
         copy,
         inputs=inputs,
-        attrs=node.attrs,
+        attrs=None if node.attrs is None else attributes(node),
         needs=node.needs,
         op=node.op,
-        dev=node.dev,
+        dev=home(node),
         saved=(),
         seq=tick(),
         lasti=0,

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from microtorch import errors
+from microtorch.backends import host
 from microtorch.graph import Node, in_order
 from microtorch.ops import SYMBOLS
 from microtorch.tensor import Tensor
@@ -85,6 +86,7 @@ class TraceNode:
     grad: Array | None = None
     grad_state: str = "none"
     site: dict[str, Any] | None = None
+    kernels: list[str] = field(default_factory=list)  # the device's text of the value and of each derivative, where it has one
 
 
 @dataclass(slots=True)
@@ -228,6 +230,8 @@ class Trace:
         if n.op is not None:
             t.symbol, t.formula = symbol(n), n.op.formula
             t.rules = [r or "" for r in n.op.rule]
+            if hasattr(n.dev, "kernel_text"):
+                t.kernels = [n.dev.kernel_text(name) for name in (n.op.name, *(f"{n.op.name}_vjp{k}" for k in range(len(t.rules))))]
             t.attrs = {
                 k: repr(v)[:60] for k, v in (n.attrs or {}).items() if isinstance(v, (int, float, str, bool, tuple))
             }
@@ -378,7 +382,7 @@ def summary(x: Any) -> Array | None:
         return None
     if isinstance(x, (int, float)):
         return Array(number=x, rms=abs(float(x)), low=float(x), high=float(x))
-    x = np.asarray(x)
+    x = np.asarray(host(x))
     if x.size == 1:
         v = x.reshape(()).item()
         full = x.tolist() if x.ndim else None
@@ -413,7 +417,7 @@ def thumbnail(f: np.ndarray) -> tuple[list[list[float]], bool]:
 def _close(a: Any, b: Any) -> bool:
     if b is None:
         return False
-    a, b = np.asarray(a, float), np.asarray(b, float)
+    a, b = np.asarray(host(a), float), np.asarray(host(b), float)
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-4, atol=1e-6 * (1 + np.abs(b).max(initial=0))))
 
 

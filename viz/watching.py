@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from microtorch import autograd, errors
+from microtorch.backends import host
 from microtorch.graph import in_order, user_frame
 from microtorch.scalar import Scalar
 from microtorch.tensor import Tensor
@@ -56,7 +57,7 @@ class Watch:
         self.root = root
         self.frame = SimpleNamespace(f_locals=dict(frame.f_locals), f_globals=frame.f_globals)
         leaves = [n for n in in_order([node_of(root)]) if n.op is None]  # type: ignore[list-item]
-        self._leaves = [(n, np.array(n.value, copy=True), _copy(n.grad)) for n in leaves]
+        self._leaves = [(n, np.array(host(n.value), copy=True), _copy(n.grad)) for n in leaves]
 
     def put_back(self) -> None:
         """Give the leaves the values and gradients that they had after the last backward."""

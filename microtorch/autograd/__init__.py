@@ -175,7 +175,7 @@ def _node(x: Any) -> Node:
 
 
 # dL/dL of most losses, made once: backward only reads it (a root that is itself a leaf, and would keep it, gets its own)
-_ONE = np.ones((), F32)
+_ones: dict[Any, Any] = {}  # backend object of float32 -> the seed of most programs: 1
 
 
 def _seeds(roots: list[Any], given: Any, create_graph: bool) -> list[Any]:
@@ -201,7 +201,10 @@ def _seed(root: Any, g: Any, create_graph: bool) -> Any:
         return _number(value) if create_graph and not isinstance(value, Scalar) else value if create_graph else float(value)
     if g is None:
         if root.array.ndim == 0 and root.array.dtype is F32 and not create_graph and node.op is not None:
-            return _ONE
+            one = _ones.get(node.dev)
+            if one is None:
+                one = _ones[node.dev] = node.dev.array(np.ones((), F32))
+            return one
         if root.array.size != 1:
             raise errors.GraphError(
                 errors.message(
@@ -222,6 +225,9 @@ def _seed(root: Any, g: Any, create_graph: bool) -> Any:
                 "the gradient of a tensor has the tensor's shape",
             )
         )
+    if g.node.dev.device is not node.dev.device:
+        raise errors.DeviceError(errors.message(f"the gradient is on {g.device}, but the tensor is on {root.device}",
+                                                fix=f"gradient.to('{root.device}')"))
     if g.array.dtype != root.array.dtype:
         g = g.to(root.dtype)
     if create_graph:

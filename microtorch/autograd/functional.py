@@ -68,7 +68,7 @@ def jacobian(func: Callable[..., Any], inputs: Any, create_graph: bool = False) 
             seed[j] = 1
             found: tuple[Any, ...] = (None,) * len(xs)
             if y.requires_grad:
-                found = grad(y, xs, constant(seed.reshape(y.array.shape)), retain_graph=True, create_graph=create_graph,
+                found = grad(y, xs, constant(seed.reshape(y.array.shape), y.node.dev), retain_graph=True, create_graph=create_graph,
                              allow_unused=True)
             rows.append(tuple(_zeros(g, x) for g, x in zip(found, xs, strict=True)))
         table.append(

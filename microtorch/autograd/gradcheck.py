@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..backends import host
 from ..ops import constant
 from ..scalar import Scalar
 from ..tensor import Tensor
@@ -65,7 +66,7 @@ def gradgradcheck(
         outputs = _outputs(func(*inputs))
     rng = np.random.default_rng(0)
     if grad_outputs is None:
-        seeds = tuple(constant(rng.standard_normal(y.array.shape)).requires_grad_() for y in outputs)
+        seeds = tuple(constant(rng.standard_normal(y.array.shape), y.node.dev).requires_grad_() for y in outputs)
     else:
         seeds = _tuple(grad_outputs)
     n = len(inputs)
@@ -120,10 +121,10 @@ def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Any]:
     for j in range(y.array.size):
         seed = np.zeros(y.array.size, y.array.dtype)
         seed[j] = 1
-        found = grad(y, xs, constant(seed.reshape(y.array.shape)), retain_graph=True, allow_unused=True)
+        found = grad(y, xs, constant(seed.reshape(y.array.shape), y.node.dev), retain_graph=True, allow_unused=True)
         for jacobian, g in zip(jacobians, found, strict=True):
             if g is not None:
-                jacobian[j] = g.array.reshape(-1)
+                jacobian[j] = host(g.array).reshape(-1)
     return jacobians
 
 
@@ -136,7 +137,7 @@ def _numeric(func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, k: in
         with enable_grad():
             y = _outputs(func(*inputs))[k]
         with no_grad():
-            return y.array.reshape(-1).copy()
+            return host(y.array).reshape(-1).copy()
 
     for j, place in enumerate(np.ndindex(x.array.shape)):
         old = x.array[place].copy()
@@ -158,7 +159,7 @@ def _compare(numeric: Any, analytic: Any, k: int, i: int, x: Tensor, y: Tensor, 
     in_at = tuple(int(v) for v in np.unravel_index(worst[1], x.array.shape)) if x.array.ndim else ()
     raise GradcheckError(
         f"Jacobian mismatch for output {k} with respect to input {i}: {int(wrong.sum())} of {wrong.size} entries differ.\n"
-        f"  worst: d output{k}{list(out_at)} / d input{i}{list(in_at)} at input value {x.array[in_at]:g}\n"
+        f"  worst: d output{k}{list(out_at)} / d input{i}{list(in_at)} at input value {host(x.array)[in_at]:g}\n"
         f"  numerical: {numeric[worst]:.9g}\n"
         f"  analytical: {analytic[worst]:.9g}\n"
         f"  output {k} is {errors.describe(y)}, made by {y.node.name()} at {y.node.where()}"

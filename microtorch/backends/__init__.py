@@ -14,6 +14,8 @@ from ..dtypes import F32, F64
 from ..errors import DeviceError, message, unknown
 from .reference import LARGE, KernelTable, Reference, defines, definitions
 
+transfer: Any = None  # set by ops: move a Tensor to another backend object
+
 __all__ = ["LARGE", "KernelTable", "Reference", "available", "cpu", "defines", "definitions", "use"]
 
 # The CPU's backend objects; `use` changes their class, so every tensor follows
@@ -65,8 +67,35 @@ def choose_at_import() -> None:
 def place(t: Any, where: Any) -> Any:
     """``t`` on device ``where``. Raises RuntimeError for a device that is not there."""
     where = where if isinstance(where, device) else device(where)
-    if where.type == t.node.dev.device.type:
+    here = t.node.dev.device
+    if where.type == here.type and (where.index is None or where.index == here.index):
         return t
+    return transfer(t, lane(where, t.array.dtype))
+
+
+def host(array: Any) -> Any:
+    """The array itself if it lies in host memory, else a copy of it there: for what shows or stores numbers."""
+    return array.get() if hasattr(array, "get") else array
+
+
+default: list[Any] = [None]  # the device that torch.set_default_device named
+
+
+def home(where: Any, dtype: Any) -> Any:
+    """The backend object for a new tensor: on device ``where``, or on the default device if that is None."""
+    where = default[0] if where is None else where
+    return cpu.of(dtype) if where is None else lane(where, dtype)
+
+
+def lane(where: Any, dtype: Any) -> Any:
+    """The backend object for arrays of ``dtype`` on device ``where``. Raises DeviceError for a device that is not there."""
+    where = where if isinstance(where, device) else device(where)
+    if where.type == "cpu":
+        return cpu.of(dtype)
+    if where.type == "opencl":
+        from . import opencl
+
+        return opencl.lane(where.index, dtype)
     raise unavailable(where)
 
 
@@ -74,7 +103,6 @@ def unavailable(where: device) -> Exception:
     """The error for a device that microtorch knows but this machine (or this build) does not offer."""
     known = {
         "cuda": "microtorch has no CUDA backend (torch.cuda.is_available() is False here)",
-        "opencl": "the OpenCL backend is not part of this version",
         "mps": "microtorch has no Metal backend",
         "xpu": "microtorch has no XPU backend",
         "meta": "microtorch has no meta tensors",
@@ -86,6 +114,6 @@ def unavailable(where: device) -> Exception:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("cudnn", "mps"):  # what PyTorch has below torch.backends and scripts ask about
+    if name in ("cudnn", "mps", "opencl"):  # what PyTorch has below torch.backends and scripts ask about
         return importlib.import_module(f"{__name__}.{name}")
-    raise unknown("module 'torch.backends'", name, (*__all__, "core", "cudnn", "mps"))
+    raise unknown("module 'torch.backends'", name, (*__all__, "core", "cudnn", "mps", "opencl"))

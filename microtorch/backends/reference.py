@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import generator
 from ..device import CPU
 from ..errors import message
 
@@ -78,6 +79,9 @@ class Reference:
         """
         return self.lanes.get(dtype, self.rest)
 
+    memory: ClassVar[type] = np.ndarray
+    empty, zeros, full = staticmethod(np.empty), staticmethod(np.zeros), staticmethod(np.full)
+    draws = generator  # the functions that make random arrays
     array = staticmethod(np.asarray)  # what makes a numpy scalar (the result of a 0-d ufunc) an array again
 
     def __getattr__(self, name: str) -> Any:
@@ -156,3 +160,13 @@ class KernelTable(dict[Any, Callable[..., Any]]):
     def __missing__(self, backend: Any) -> Callable[..., Any]:
         kernel = self[backend] = backend.large(self.name) if self.large else getattr(backend, self.name)
         return kernel
+
+
+class HotTable(KernelTable):
+    """The kernels that elementwise methods call directly; None for a backend object of mixed dtypes, which need promotion."""
+
+    def __missing__(self, backend: Any) -> Any:
+        if backend is backend.rest:
+            self[backend] = None  # type: ignore[assignment]
+            return None
+        return super().__missing__(backend)

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import generator as random
 from ..dtypes import int64
 from ..errors import message, unknown
 from ..ops import FUNCTIONS, constant
@@ -208,7 +207,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0 or input.numel() == 0:
         return input
-    noise = constant(random.dropout_noise(tuple(input.shape), input.array.dtype, p)).to(input.device)
+    dev = input.node.dev
+    noise = constant(dev.draws.dropout_noise(tuple(input.shape), input.array.dtype, p), dev)
     return input.mul_(noise) if inplace else input * noise
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import generator as random
 from ..errors import message
 from ..ops import FUNCTIONS, constant
 from ..tensor import Tensor
@@ -33,7 +32,8 @@ def _channel_dropout(name: str, n: int, input: Tensor, p: float, training: bool,
     if n == 1 and input.ndim == 2:  # a sample without a batch
         return _channel_dropout(name, n, input.unsqueeze(0), p, training, inplace).squeeze(0)
     shape = (*input.shape[:2], *[1] * (input.ndim - 2))
-    noise = constant(random.dropout_noise(shape, input.array.dtype, p)).to(input.device)
+    dev = input.node.dev
+    noise = constant(dev.draws.dropout_noise(shape, input.array.dtype, p), dev)
     return input.mul_(noise) if inplace else input * noise
 
 
@@ -121,5 +121,6 @@ def scaled_dot_product_attention(
             scores = scores.masked_fill(~attn_mask, -math.inf)
     weights = _op["softmax"](scores, -1)
     if dropout_p > 0:
-        weights = weights * constant(random.dropout_noise(tuple(weights.shape), weights.array.dtype, dropout_p))
+        dev = weights.node.dev
+        weights = weights * constant(dev.draws.dropout_noise(tuple(weights.shape), weights.array.dtype, dropout_p), dev)
     return weights @ value

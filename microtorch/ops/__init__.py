@@ -17,8 +17,9 @@ from weakref import ref as weakref
 
 import numpy as np
 
-from .. import dtypes, errors
+from .. import backends, dtypes, errors
 from ..backends import LARGE, cpu
+from ..backends.reference import HotTable
 from ..graph import Node, Storage, last_user_code, mode, tick, user_frame, users
 from .op import LETTERS, REGISTRY, SYMBOLS, Op
 
@@ -146,11 +147,38 @@ def constant_node(value: Any, dev: Any) -> Constant:
     return n
 
 
-def constant(array: Any, dev: Any = cpu) -> Any:
-    """A Tensor on ``array`` (shared, not copied) without gradient."""
+def constant(array: Any, dev: Any = None) -> Any:
+    """A Tensor on ``array`` without gradient: shared if it lies in the memory of ``dev``, else copied there.
+
+    ``dev`` None: where the array lies.
+    """
+    dev = (getattr(array, "dev", cpu) if dev is None else dev).of(array.dtype)
+    if type(array) is not dev.memory:
+        array = dev.array(array)
     t = new(Tensor)
-    t.array, t.origin, t.node = array, None, constant_node(array, dev.of(array.dtype))
+    t.array, t.origin, t.node = array, None, constant_node(array, dev)
     return t
+
+
+def transfer(t: Any, dev: Any) -> Any:
+    """Tensor ``t`` in the memory of backend object ``dev``: a copy, whose gradient is copied back."""
+    out, source = new(Tensor), t.node
+    out.array, out.origin = dev.array(backends.host(t.array)), None
+    m = mode.get()
+    if not (m.grad and source.needs):
+        out.node = constant_node(out.array, dev)
+        return out
+    n = REGISTRY["transfer"].node()
+    n.inputs = n.saved = (source,)
+    n.attrs, n.value, n.dev, n.seq, n.scope = {"device": dev.device}, out.array, dev, tick(), m.scope
+    n.grad = n.hooks = n.storage = None
+    f = user_frame(sys._getframe(1))
+    n.code, n.lasti = f.f_code, f.f_lasti
+    out.node = n
+    return out
+
+
+backends.transfer = transfer
 
 
 def link_view(t: Any, parent: Any, op: Op, attrs: dict[str, Any] | None) -> None:
@@ -178,9 +206,9 @@ def operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
             tensors.append(weak_number(x, like, op.result == "float"))
         elif type(x) in COERCE:
             tensors.append(COERCE[type(x)](x))
-        elif isinstance(x, (ndarray, np.generic)):
+        elif isinstance(x, (ndarray, np.generic)) or (like is not None and type(x) is like.node.dev.memory):
             dtypes.of(x)
-            tensors.append(constant(np.asarray(x), like.node.dev if like is not None else cpu))
+            tensors.append(constant(x, like.node.dev if like is not None else cpu))
         else:
             raise TypeError(
                 errors.message(
@@ -250,7 +278,8 @@ def promoted(op: Op, tensors: list[Any]) -> tuple[list[Any], Any]:
 # of several in a tuple assignment; the user's frame is usually the one that was it last time.
 def unary(op: Op) -> Callable[..., Any]:
     """The method ``input.op()`` and function ``op(input)``."""
-    kernels, large, node_type, getframe, now, plain = op.kernels, op.large_kernels, op.node, sys._getframe, mode.get, Tensor
+    kernels, large = HotTable(op.name), HotTable(op.name, large=True)
+    node_type, getframe, now, plain = op.node, sys._getframe, mode.get, Tensor
     saves_x = 0 in op.saved_inputs
 
     def method(input: Any) -> Any:
@@ -259,9 +288,10 @@ def unary(op: Op) -> Callable[..., Any]:
             dev = a.dev
         except AttributeError:  # not a tensor
             return apply(op, (input,))
-        if dev is cpu:  # the lane of integers, bools and halves
+        kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
+        if kernel is None:  # the lane of integers, bools and halves
             return apply(op, (input,))
-        out = (kernels if x.nbytes < LARGE_BYTES else large)[dev](x)
+        out = kernel(x)
         if type(out) is not ndarray:
             out = dev.array(out)
         t = new(plain)
@@ -292,7 +322,8 @@ def unary(op: Op) -> Callable[..., Any]:
 
 def binary(op: Op) -> Callable[..., Any]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
-    kernels, large, node_type, getframe, now, plain = op.kernels, op.large_kernels, op.node, sys._getframe, mode.get, Tensor
+    kernels, large = HotTable(op.name), HotTable(op.name, large=True)
+    node_type, getframe, now, plain = op.node, sys._getframe, mode.get, Tensor
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
 
@@ -308,11 +339,12 @@ def binary(op: Op) -> Callable[..., Any]:
         except AttributeError:  # not a tensor
             return apply(op, (input, other))
         b = other.node
-        if dev is not b.dev or dev is cpu:  # device or dtype differ, or it is the lane of integers, bools and halves
-            return apply(op, (input, other))
         x, y = input.array, other.array
+        kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
+        if dev is not b.dev or kernel is None:  # device or dtype differ, or it is the lane of integers, bools and halves
+            return apply(op, (input, other))
         try:
-            out = (kernels if x.nbytes < LARGE_BYTES else large)[dev](x, y)
+            out = kernel(x, y)
         except ValueError as e:
             raise op.explain(op, [input, other], {}, e) from None
         if type(out) is not ndarray:
@@ -343,19 +375,23 @@ def binary(op: Op) -> Callable[..., Any]:
     return named(method, op.name)
 
 
-_numbers: dict[Any, dict[float, Any]] = {lane: {} for lane in cpu.lanes.values()}  # constants made so far
+_numbers: dict[Any, dict[float, Any]] = {}  # float lane -> constants made so far
 
 
 def number(value: Any, like: Any, floating: bool = False) -> Any:
     """A Python number beside a float tensor, as a 0-d constant kept for the next time."""
-    cache = _numbers.get(like.node.dev)
-    if cache is None or not value:  # -0.0 == 0.0, so zeros are not looked up
+    dev = like.node.dev
+    cache = _numbers.get(dev)
+    if cache is None and dev is not dev.rest:
+        cache = _numbers[dev] = {}
+    if cache is None:
         return weak_number(value, like, floating)
-    t = cache.get(value)
+    key = value if value else str(value)  # -0.0 == 0.0
+    t = cache.get(key)
     if t is None:
         if len(cache) > 1000:  # learning-rate schedules make ever new numbers
             cache.clear()
-        t = cache[value] = weak_number(value, like)
+        t = cache[key] = weak_number(value, like)
     return t
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, formulas
+from ..backends import host, lane
 from ..backends.reference import nonzero_divisor
 from ..errors import describe, message
 from . import (
@@ -28,6 +29,7 @@ from . import (
     number,
     operands,
     public,
+    transfer,
     unary,
     weak_number,
 )
@@ -65,6 +67,22 @@ cast = Op(
     lambda F, x, dtype: x.astype(getattr(dtype, "numpy", dtype)),
     vjps=(lambda F, g, out, x, dtype: F.cast(g, dtype=x.dtype),),
     rule=("g, in the input's dtype",),
+    torch_name="ToCopy",
+)
+
+
+
+def _moved(F: Any, g: Any, device: Any) -> Any:
+    """A gradient, array or Tensor, on another device."""
+    return transfer(g, lane(device, g.array.dtype)) if hasattr(g, "node") else lane(device, g.dtype).array(host(g))
+
+
+# its nodes are made by ops.transfer, since input and output have different backends
+Op(
+    "transfer",
+    _moved,
+    vjps=(lambda F, g, out, x, device: _moved(F, g, x.dev.device),),
+    rule=("g, on the input's device",),
     torch_name="ToCopy",
 )
 
@@ -153,7 +171,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
         return FAST["floor_divide"](input, other)
     if rounding_mode == "trunc":
         quotient = FAST["trunc"](FAST["div"](input, other))
-        kinds = [getattr(getattr(t, "array", None), "dtype", np.asarray(t).dtype).kind for t in (input, other)]
+        kinds = [(t.array.dtype if hasattr(t, "node") else dtypes.of_number(t)).kind for t in (input, other)]
         return quotient if "f" in kinds else quotient.to(input.dtype)
     raise RuntimeError(
         message(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")

@@ -32,7 +32,7 @@ def parse(index: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], bool]:
             if type(part) is not int:
                 advanced = True
             out.append(part)
-    used = sum(p.ndim if isinstance(p, np.ndarray) and p.dtype == bool else p is not None and p is not Ellipsis for p in out)
+    used = sum(p.ndim if hasattr(p, "dtype") and p.dtype == bool else p is not None and p is not Ellipsis for p in out)
     if used > len(shape):
         raise IndexError(
             message(
@@ -93,7 +93,7 @@ def explain_index(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exce
         return ShapeError(message(f"shape mismatch: {e}", *details))
     text = str(e).replace("axis", "dimension")
     if "boolean index did not match" in text:
-        mask = next(p for p in index if isinstance(p, np.ndarray) and p.dtype == bool)
+        mask = next(p for p in index if hasattr(p, "dtype") and p.dtype == bool)
         text = (f"The shape of the mask {list(mask.shape)} at index 0 does not match the shape of the indexed tensor "
                 f"{list(shape)} at index 0")
     return IndexError(message(text, *details))
@@ -357,4 +357,4 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
     n = int(i.max()) + 1 if num_classes == -1 else num_classes
     if i.size and int(i.max()) >= n:
         raise RuntimeError(message("Class values must be smaller than num_classes.", f"largest: {int(i.max())}, num_classes: {n}"))
-    return constant((i[..., None] == np.arange(n)).astype(np.int64), tensor.node.dev)
+    return constant((i[..., None] == tensor.node.dev.array(np.arange(n))).astype(np.int64), tensor.node.dev)

@@ -105,7 +105,11 @@ def _nll(F: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index:
     if reduction == "none":
         return each
     loss = np.add.reduce(each, axis=None)
-    return loss if reduction == "sum" else loss / x.dtype.type(total) if x.dtype.kind == "f" else loss / total
+    return loss if reduction == "sum" else loss / _of_dtype(total, x.dtype) if x.dtype.kind == "f" else loss / total
+
+
+def _of_dtype(total: Any, d: Any) -> Any:
+    return total.astype(d) if hasattr(total, "astype") else d.type(total)
 
 
 def _nll_vjp(F: Any, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
@@ -113,7 +117,7 @@ def _nll_vjp(F: Any, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reducti
     places, weight, total = _terms(_raw(t), None if w is None else _raw(w), ignore_index)
     factor = -np.ones((), d) if weight is None else -weight.astype(d)
     if reduction == "mean":
-        factor = factor / d.type(total)
+        factor = factor / _of_dtype(total, d)
     if weight is not None:
         factor = np.where(_raw(t) == ignore_index, d.type(0), factor)  # not 0 / 0 where all are ignored
     return F.place(g * factor, index=places, shape=x.shape, unique=True)
@@ -126,7 +130,7 @@ def explain_target(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exc
         if bad.size:
             return IndexError(
                 message(
-                    f"Target {int(bad.flat[0])} is out of bounds.",
+                    f"Target {int(bad.reshape(-1)[0])} is out of bounds.",
                     f"{op.name}: input {describe(x)} has classes 0..{x.shape[1] - 1}, target {describe(t)}",
                     fix="targets count from 0; the last layer needs one output per class",
                 )

@@ -23,6 +23,7 @@ from ..backends import defines
 from ..errors import ShapeError, describe, message
 from . import Op, apply, constant, public
 from .reduce import TORCH_TYPES
+from .shape import rows
 
 
 # ---- the derivative, for any dimensions ----------------------------------------------------------------------------
@@ -104,7 +105,7 @@ batch_norm_op = _batch_norm_of(3)
 
 # with statistics that are given: (x - mean) / sqrt(var + eps) * w + b
 def _fixed_norm(F: Any, x: Any, mean: Any, var: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
-    out = (np.ascontiguousarray(x) - _per_channel(F, mean, x)) * _per_channel(F, F.rsqrt(var + eps), x)
+    out = (rows(x) - _per_channel(F, mean, x)) * _per_channel(F, F.rsqrt(var + eps), x)
     return _affine(out, *(v if v is None else _per_channel(F, v, x) for v in (w, b)))
 
 
@@ -208,7 +209,7 @@ def _last(x: Any, n: int) -> tuple[int, ...]:
 
 
 def _layer_norm(F: Any, x: Any, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Any:
-    return _affine(standardized(F, np.ascontiguousarray(x), _last(x, ndim), eps)[0], w, b)
+    return _affine(standardized(F, rows(x), _last(x, ndim), eps)[0], w, b)
 
 
 @cache

@@ -247,8 +247,9 @@ def _max_pool(op: str, n: int, input: Any, kernel_size: Any, stride: Any, paddin
         return _unimage(out, input, n)
     place = pool_place_op.kernels[x.node.dev](x.array, out.array, **attrs).astype(np.int64)
     (kw, (sh, sw), (dh, dw)), h, w = (attrs["kernel"][1], attrs["stride"], attrs["dilation"]), *out.array.shape[2:]
-    rows = np.arange(h)[:, None] * sh - attrs["padding"][0][0] + place // kw * dh
-    columns = np.arange(w) * sw - attrs["padding"][1][0] + place % kw * dw
+    top, left = attrs["padding"][0][0], attrs["padding"][1][0]
+    rows = x.node.dev.array(np.arange(h)[:, None] * sh - top) + place // kw * dh
+    columns = x.node.dev.array(np.arange(w) * sw - left) + place % kw * dw
     indices = constant(rows * x.array.shape[3] + columns, x.node.dev)
     return _unimage(out, input, n), _unimage(indices, input, n)
 

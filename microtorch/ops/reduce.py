@@ -370,8 +370,8 @@ def _argument(name: str, choose: Any) -> None:
     def argument(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
         not_empty(input, name)
         d = None if dim is None else dim_of(dim, input.array.ndim, name)
-        out = np.asarray(choose(input.array, axis=d if input.array.ndim else None, keepdims=keepdim), np.int64)
-        return constant(out, input.node.dev)
+        out = choose(input.array, axis=d if input.array.ndim else None, keepdims=keepdim)
+        return constant(out.astype(np.int64, copy=False), input.node.dev)
 
     argument.__name__ = name
     which = "largest" if name == "argmax" else "smallest"
@@ -491,7 +491,7 @@ Op(
 def _truth(name: str, reduce: Any) -> None:
     def truth(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
         d = None if dim is None else dims_of(dim, input.array.ndim, name) or None
-        return constant(np.asarray(reduce(input.array, axis=d, keepdims=keepdim)), input.node.dev)
+        return constant(reduce(input.array, axis=d, keepdims=keepdim), input.node.dev)
 
     truth.__name__ = name
     truth.__doc__ = f"Are {name} elements true (nonzero), over ``dim``?"
@@ -515,7 +515,7 @@ def unique(input: Any, sorted: bool = True, return_inverse: bool = False, return
     out = np.unique(input.array, return_inverse=return_inverse, return_counts=return_counts, axis=dim)
     if not isinstance(out, tuple):
         return constant(out, input.node.dev)
-    return tuple(constant(np.asarray(o), input.node.dev) for o in out)
+    return tuple(constant(o, input.node.dev) for o in out)
 
 
 @public()

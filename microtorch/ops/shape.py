@@ -32,6 +32,8 @@ def dims_of(dim: Any, ndim: int, op: str) -> tuple[int, ...]:
     """One dimension, several, or None for all, as a sorted-as-given tuple without repeats."""
     if dim is None:
         return tuple(range(ndim))
+    if type(dim) is int and ndim:  # the common case, at half of the time
+        return (dim_of(dim, ndim, op),)
     if not ndim:  # a 0-d tensor has, for this purpose, one dimension that nothing needs to be done about
         for d in dim if isinstance(dim, (tuple, list)) else (dim,):
             dim_of(d, 0, op)
@@ -58,7 +60,7 @@ def rows(out: Any) -> Any:
 
     numpy follows its operands' layout instead, and a reshape would be a copy where PyTorch's is a view.
     """
-    return out if out.ndim < 2 or out.flags.c_contiguous else np.ascontiguousarray(out)
+    return out if out.ndim < 2 or out.flags.c_contiguous else out.copy()
 
 
 def explain_reshape(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
@@ -494,7 +496,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
 def _triangle(name: str, keep: Any) -> None:
     op = Op(
         name,
-        lambda F, x, diagonal: rows(np.where(keep(x.shape, diagonal), x, x.dtype.type(0))),
+        lambda F, x, diagonal: rows(np.where(F.array(keep(x.shape, diagonal)), x, x.dtype.type(0))),
         vjps=(lambda F, g, out, x, diagonal: getattr(F, name)(g, diagonal=diagonal),),
         rule=(f"{name}(g)",),
     )
@@ -514,7 +516,8 @@ _triangle("triu", lambda shape, k: ~np.tri(*shape[-2:], k=k - 1, dtype=bool))
 
 def _diagonal(x: Any, offset: int, dim1: int, dim2: int) -> Any:
     view = np.diagonal(x, offset, dim1, dim2)
-    view.flags.writeable = x.flags.writeable  # numpy hands it out read-only; PyTorch's diagonal can be written
+    if type(view) is np.ndarray:
+        view.flags.writeable = x.flags.writeable  # numpy hands it out read-only; PyTorch's diagonal can be written
     return view
 
 
@@ -528,7 +531,7 @@ diagonal_op = Op(
 
 
 def _diagonal_scatter(F: Any, g: Any, shape: Any, offset: int, dim1: int, dim2: int) -> Any:
-    out = np.zeros(shape, g.dtype)
+    out = F.zeros(shape, g.dtype)
     _diagonal(out, offset, dim1, dim2)[...] = g
     return out
 

@@ -613,6 +613,7 @@ SAMPLES.update({name: elementwise_samples(name, row) for name, row in ELEMENTWIS
 
 # op -> the test that stands in for samples here
 EXCUSED = {
+    "transfer": "test_opencl.py: from one device to another",
     "copy_slices": "test_programs.py: what a write through a view makes of its base",
     "stack_scalars": "test_registry.py, test_scalars_and_tensors: inputs are Scalars",
     "element": "test_registry.py, test_scalars_and_tensors: outputs are Scalars",

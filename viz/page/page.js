@@ -284,6 +284,8 @@ function explain() {
     if (words) { out.push(h("p", { class: "remark" }, words)); said += ". " + words; }
     if (!covered && answers.has(at)) out.push(h("p", { class: "said" }, answers.get(at).said));
   }
+  const text = step.k === "op" ? n.k : step.kernel;
+  if (text) out.push(h("details", { class: "kernel" }, h("summary", {}, "The kernel, in OpenCL C"), h("pre", {}, text)));
   box.replaceChildren(...out);
   box.scrollTop = 0;
   put($("say"), `step ${at + 1} of ${S.length}, ${phase()}. ${box.querySelector("h2").textContent}. ${said}`);

@@ -1,0 +1,93 @@
+"""OpenCL beside the CPU: ``python -m benchmarks.opencl``. Interleaved rounds, the fastest of each; results are compared first.
+
+The targets are those of a driver that runs on the CPU (PoCL), where both contestants have the same processor: products of
+matrices at a quarter of the CPU backend's speed, elementwise ops at 0.7 of it, an op at most 25 microseconds. On a GPU
+compare the bandwidth with that of the copy, in the last column.
+"""
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import microtorch as torch
+from microtorch.backends import current
+
+ROUNDS, DEVICE = 7, "opencl"
+N = 4_000_000
+
+
+def fastest(functions: list[Callable[[], Any]], repeats: int, seconds: float) -> list[float]:
+    """Seconds per call of each function, by turns, so that a busy machine slows all of them."""
+    best = [float("inf")] * len(functions)
+    for f in functions:
+        f()
+    stop, rounds = time.perf_counter() + seconds, 0
+    while rounds < ROUNDS or time.perf_counter() < stop:
+        for i, f in enumerate(functions):
+            torch.opencl.synchronize()
+            start = time.perf_counter()
+            for _ in range(repeats):
+                f()
+            torch.opencl.synchronize()
+            best[i] = min(best[i], (time.perf_counter() - start) / repeats)
+        rounds += 1
+    return best
+
+
+def row(name: str, operation: Callable[..., Any], *shapes: tuple[int, ...], target: float = 0.0, flops: float = 0.0,
+        seconds: float = 1.0) -> bool:  # fmt: skip
+    """Print one row; is the target reached?"""
+    random = np.random.default_rng(0)
+    here = [torch.tensor(random.standard_normal(s).astype(np.float32)) for s in shapes]
+    there = [x.to(DEVICE) for x in here]
+    np.testing.assert_allclose(operation(*there).cpu().numpy(), operation(*here).numpy(), rtol=1e-3, atol=1e-3)
+    cpu, device = fastest([lambda: operation(*here), lambda: operation(*there)], 3, seconds)
+    moved = 4 * (sum(x.numel() for x in here) + operation(*here).numel())
+    figure = f"{flops / device / 1e9:7.1f} GFLOP/s" if flops else f"{moved / device / 1e9:7.1f} GB/s   "
+    said = f"  target {target:.2f} {'reached' if cpu / device >= target else 'MISSED'}" if target else ""
+    print(f"{name:28} {cpu * 1e3:9.3f} ms {device * 1e3:9.3f} ms {cpu / device:8.2f} {figure}{said}", flush=True)
+    return cpu / device >= target
+
+
+def overhead(name: str, operation: Callable[[], Any]) -> bool:
+    """Time of an op on a few elements: what Python and the driver take to start a kernel."""
+    (seconds,) = fastest([operation], 200, 0.5)
+    print(f"{name:28} {'':12} {seconds * 1e6:9.1f} µs {'':8} {'':15}  target 25 µs {'reached' if seconds <= 25e-6 else 'MISSED'}")
+    return seconds <= 25e-6
+
+
+def main() -> int:
+    if not torch.opencl.is_available():
+        sys.exit(torch.backends.opencl.reason())
+    properties = torch.opencl.get_device_properties()
+    print(f"{properties['name']}, {properties['platform']}, driver {properties['driver']}; CPU backend: {current()}")
+    print(f"{'':28} {'CPU':>12} {'OpenCL':>12} {'CPU/OpenCL':>9}")
+    small = torch.ones(4, 4, device=DEVICE)
+    bias = torch.ones(4, device=DEVICE)
+    reached = [
+        *(row(f"a @ b, {n}", lambda a, b: a @ b, (n, n), (n, n), target=0.25, flops=2 * n**3) for n in (512, 1024)),
+        row("a @ b.T, 1024", lambda a, b: a @ b.T, (1024, 1024), (1024, 1024), flops=2 * 1024**3),
+        row("clone, 4e6 (a copy)", lambda a: a.clone(), (N,)),
+        row("a + b, 4e6", lambda a, b: a + b, (N,), (N,), target=0.7),
+        row("a * 2, 4e6", lambda a: a * 2.0, (N,), target=0.7),
+        row("relu, 4e6", lambda a: a.relu(), (N,), target=0.7),
+        row("sigmoid, 4e6", lambda a: a.sigmoid(), (N,)),
+        row("exp, 4e6", lambda a: a.exp(), (N,)),
+        row("sum, 4e6", lambda a: a.sum(), (N,)),
+        row("softmax, 2000 x 2000", lambda a: a.softmax(1), (2000, 2000)),
+        row("a + bias, 2000 x 2000", lambda a, b: a + b, (2000, 2000), (2000,)),
+        overhead("a * a, 4 x 4", lambda: small * small),
+        overhead("relu, 4 x 4", lambda: small.relu()),
+        overhead("a + bias, 4 x 4", lambda: small + bias),
+        overhead("sum, 4 x 4", lambda: small.sum()),
+        overhead("a @ a, 4 x 4", lambda: small @ small),
+    ]
+    return 0 if all(reached) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

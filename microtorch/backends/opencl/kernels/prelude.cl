@@ -1,0 +1,27 @@
+// Functions of formulas.py that OpenCL C lacks, or has under the same name with another meaning.
+// T is the type of the computation. A NaN comes through maximum and minimum, as in numpy and PyTorch.
+static inline T maximum(T x, T y) { return x >= y || x != x ? x : y; }
+static inline T minimum(T x, T y) { return x <= y || x != x ? x : y; }
+static inline T signum(T x) { return x > 0 ? (T)1 : x < 0 ? (T)-1 : x; }
+#ifdef FLOATING
+static inline T sigmoid(T x) { return 1 / (1 + exp(-x)); }
+static inline T softplus(T x) { return maximum(x, 0) + log1p(exp(-fabs(x))); }
+// x - floor(x / y) * y from fmod, which is exact; the sign is y's
+static inline T modulo(T x, T y) {
+    T r = fmod(x, y);
+    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+static inline T floor_quotient(T x, T y) { return y == 0 ? x / y : round((x - modulo(x, y)) / y); }
+#else
+static inline T absolute(T x) { return x < 0 ? -x : x; }
+static inline T modulo(T x, T y) {
+    T r = x % y;
+    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+static inline T floor_quotient(T x, T y) { return (x - modulo(x, y)) / y; }
+static inline T power(T x, T y) { // by squaring; y >= 0
+    T r = 1;
+    for (; y > 0; y /= 2, x *= x) r *= y % 2 ? x : 1;
+    return r;
+}
+#endif
