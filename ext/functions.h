@@ -82,12 +82,13 @@ INLINE float fn_exp_f32(float x)
     return scaled(p, sum);
 }
 
-/* For x <= 0 and sums that are at least 1 (softmax): what is below the normal numbers is 0, and 2^n one step. */
+/* For x <= 0 and sums that are at least 1 (softmax): what is below the normal numbers is 0, and 2^n one step. Of n = -127, where
+ * x ends, the bits of 2^n are those of 0. */
 INLINE float fn_exp_of_negative_f32(float x)
 {
     float sum;
-    const float p = small_exp(reduced_exp(x < -87 ? -87 : x, SHIFT + 127, &sum));
-    return x < -87 ? 0 : p * power_in(sum);
+    const float p = small_exp(reduced_exp(x < -88 ? -88 : x, SHIFT + 127, &sum));
+    return p * power_in(sum);
 }
 
 INLINE float fn_exp2_f32(float x)

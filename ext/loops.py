@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-PIECE = 1 << 12  # elements that a thread takes at a time: few enough for an even division, and for the first-level cache
+PIECE = 1 << 12  # elements that a thread takes at a time, or more: few enough for an even division
+PIECES = 32  # of a large array, whose neighbouring elements one thread then reads: the processor fetches them ahead
 OWN = {"1 / (1 + exp(-x))": "sigmoid(x)"}  # formulas for which functions.h has something more accurate
 ARRAYS = ("g", "out", "x", "y", "z")  # names of a formula that stand for arrays, in the order of a loop's parameters
 
@@ -31,6 +32,7 @@ class Loop(NamedTuple):
         members = [f"const real *{a}" for a in self.arrays] + ["real *result"] + [f"real {s}" for s in self.scalars]
         given = [*self.arrays, "result", *self.scalars]
         task, body = f"struct NAME({self.name}_task)", f"NAME({self.name}_body)"
+        grain = PIECE if self.far else f"larger({PIECE}, n / {PIECE * PIECES} * {PIECE})"  # two passes: the second from the L1 cache
         return "\n".join([
             f"/* {self.formula} */",
             f"{task} {{ {' '.join(f'{m};' for m in members)} }};",
@@ -48,7 +50,7 @@ class Loop(NamedTuple):
             "}",
             f"KERNEL({self.name})({', '.join(parameters)}, ARRAY(real, result, n))",
             "{",
-            f"    parallel_for(n, n <= {self.alone} ? n : {PIECE}, {body}, &({task}){{{', '.join(given)}}});",
+            f"    parallel_for(n, n <= {self.alone} ? n : {grain}, {body}, &({task}){{{', '.join(given)}}});",
             "}",
             "",
         ])

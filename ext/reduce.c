@@ -52,27 +52,22 @@ struct NAME(sum) {
 static inline void NAME(add_run)(struct NAME(sum) *sum, const real *x, size_t n)
 {
     size_t i = 0;
-    for (; i + 32 * LANES <= n; i += 32 * LANES) {
-        NAME(vector) a = LOAD(x + i), b = LOAD(x + i + LANES), c = LOAD(x + i + 2 * LANES), d = LOAD(x + i + 3 * LANES);
-        for (size_t k = 4 * LANES; k < 32 * LANES; k += 4 * LANES) {
-            a += LOAD(x + i + k), b += LOAD(x + i + k + LANES);
-            c += LOAD(x + i + k + 2 * LANES), d += LOAD(x + i + k + 3 * LANES);
+    while (i + LANES <= n) {
+        const size_t end = i + smaller(32 * LANES, (n - i) / LANES * LANES);
+        NAME(vector) a = {0}, b = {0}, c = {0}, d = {0};
+        for (; i + 4 * LANES <= end; i += 4 * LANES) {
+            a += LOAD(x + i), b += LOAD(x + i + LANES);
+            c += LOAD(x + i + 2 * LANES), d += LOAD(x + i + 3 * LANES);
         }
+        for (; i < end; i += LANES)
+            a += LOAD(x + i);
         NAME(plus_vector)(&sum->hi, &sum->lo, (a + b) + (c + d));
     }
-    if (i + LANES <= n) {
-        NAME(vector) a = {0}, b = {0};
-        for (; i + 2 * LANES <= n; i += 2 * LANES)
-            a += LOAD(x + i), b += LOAD(x + i + LANES);
-        if (i + LANES <= n) {
-            a += LOAD(x + i);
-            i += LANES;
-        }
-        NAME(plus_vector)(&sum->hi, &sum->lo, a + b);
-    }
     sum->vectors |= n >= LANES;
+    real rest = 0;
     for (; i < n; i++)
-        sum->rest = NAME(plus)(sum->rest, x[i]);
+        rest += x[i];
+    sum->rest = NAME(plus)(sum->rest, rest);
 }
 
 static inline struct NAME(total) NAME(folded)(const struct NAME(sum) *sum)

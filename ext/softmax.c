@@ -42,20 +42,22 @@ static inline void NAME(tops)(const real *restrict x, size_t n, size_t stride, s
         return;
     }
     real lanes[64];
-    size_t i = 0;
     *top = x[0];
-    if (n >= 64) {
-        memcpy(lanes, x, sizeof(lanes));
-        for (i = 64; i + 64 <= n; i += 64)
-            for (size_t l = 0; l < 64; l++)
-                lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
-        for (size_t half = 32; half > 0; half /= 2)
-            for (size_t l = 0; l < half; l++)
-                lanes[l] = lanes[l + half] > lanes[l] ? lanes[l + half] : lanes[l];
-        *top = lanes[0];
+    if (n < 64) {
+        for (size_t i = 1; i < n; i++)
+            *top = x[i] > *top ? x[i] : *top;
+        return;
     }
-    for (; i < n; i++)
-        *top = x[i] > *top ? x[i] : *top;
+    memcpy(lanes, x, sizeof(lanes));
+    for (size_t i = 64; i < n; i += 64) {
+        const real *block = x + smaller(i, n - 64); /* the last one may overlap: no harm to a maximum */
+        for (size_t l = 0; l < 64; l++)
+            lanes[l] = block[l] > lanes[l] ? block[l] : lanes[l];
+    }
+    for (size_t half = 32; half > 0; half /= 2)
+        for (size_t l = 0; l < half; l++)
+            lanes[l] = lanes[l + half] > lanes[l] ? lanes[l + half] : lanes[l];
+    *top = lanes[0];
 }
 
 static void NAME(softmax_block)(const real *restrict x, const real *restrict unused, size_t n, size_t stride, size_t width,

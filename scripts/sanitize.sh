@@ -15,9 +15,10 @@ cd "$(dirname "$0")/.."
 cc=${CC:-gcc} python=${PYTHON:-.venv/bin/python} ran=''
 [ "$(uname)" = Linux ] || { echo "sanitize: needs Linux, for LD_PRELOAD"; exit 1; }
 
-# sanitized COMMAND...: the build comes before the checkout in the path of the command and of the programs that it starts
+# sanitized COMMAND...: the build comes before the checkout in the path of the command and of the programs that it starts.
+# OpenBLAS has one thread: how its threads keep order among themselves, ThreadSanitizer cannot see
 sanitized() {
-    env PYTHONPATH="$folder/lib" PYTHONSAFEPATH=1 PYTHONMALLOC=malloc MICROTORCH_NUM_THREADS=3 \
+    env PYTHONPATH="$folder/lib" PYTHONSAFEPATH=1 PYTHONMALLOC=malloc MICROTORCH_NUM_THREADS=3 OPENBLAS_NUM_THREADS=1 \
         LD_PRELOAD="$library $($cc -print-file-name=libstdc++.so.6)" "$@"
 }
 
@@ -43,8 +44,10 @@ check() {
         echo "sanitize: $name: a mistake made on purpose was not found"
         exit 1
     fi
+    # what a sanitizer notes of each byte would, for 2^31 numbers, not fit into memory, nor itself below a limit of memory
     # shellcheck disable=SC2086
-    sanitized "$python" -m pytest -o pythonpath="$folder/lib" -p no:cacheprovider tests/test_core*.py ${ARGS:-}
+    sanitized "$python" -m pytest -o pythonpath="$folder/lib" -p no:cacheprovider tests/test_core*.py \
+        --capture=sys -k 'not more_elements_than_32_bits and not no_thread_can_be_started' ${ARGS:-}
     ran="$ran $name"
 }
 

@@ -361,6 +361,8 @@ def test_each_step_shows_what_it_runs_in_c():
     assert found["cumsum"] == ("the C core has no loop of its own for cumsum: numpy runs it", "")
     assert found["cumsum_vjp0"][1] == "" and "this derivative" in found["cumsum_vjp0"][0]
     assert found["leaf"] == ("nothing is computed in this step", "")
+    linear = loops_of(torch.nn.functional.linear(x, torch.ones(2, 4, requires_grad=True)).sum())
+    assert linear["linear_vjp1"] == ("this derivative calls matmul; in C:", core.source("matmul"))
     assert "double" in loops_of(torch.ones(2, dtype=torch.float64, requires_grad=True).sum())["sum"][1]
     half = loops_of(torch.ones(2, dtype=torch.float16, requires_grad=True).sum())["sum"]
     assert half == ("numpy runs sum: the C core has loops for float32 and float64, and this is float16", "")

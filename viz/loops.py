@@ -8,6 +8,7 @@ from microtorch import formulas
 from microtorch.backends import core
 from microtorch.backends.core import texts
 from microtorch.dtypes import F32, F64
+from microtorch.ops import REGISTRY
 
 from .tracing import Trace
 
@@ -27,10 +28,20 @@ def loop(trace: Trace, step: dict[str, Any]) -> tuple[str, str]:
         return f"numpy runs {name}: {core.reason}", ""
     if t.dtype not in DTYPES:
         return f"numpy runs {name}: the C core has loops for float32 and float64, and this is {t.dtype}", ""
-    if not texts.loops(name):
-        what = "this derivative: it is made of other ops, or of functions of numpy" if back else f"{t.op}: numpy runs it"
-        return f"the C core has no loop of its own for {what}", ""
-    return _when(name, t.op, DTYPES[t.dtype]), core.source(name, t.dtype)
+    if texts.loops(name):
+        return _when(name, t.op, DTYPES[t.dtype]), core.source(name, t.dtype)
+    called = _called(t.op, step["position"]) if back else ()
+    if called:
+        return f"this derivative calls {' and '.join(called)}; in C:", "\n".join(core.source(c, t.dtype) for c in called)
+    what = "this derivative: it is made of functions of numpy" if back else f"{t.op}: numpy runs it"
+    return f"the C core has no loop of its own for {what}", ""
+
+
+def _called(op: str, position: int) -> tuple[str, ...]:
+    """The ops with a loop in C that the declared derivative of an op calls (``F.matmul`` in that of linear)."""
+    vjps = REGISTRY[op].vjps
+    code = getattr(vjps[position], "__code__", None) if position < len(vjps) else None
+    return tuple(name for name in (code.co_names if code else ()) if name in REGISTRY and texts.loops(name))
 
 
 def _when(name: str, op: str, dtype: Any) -> str:

@@ -32,6 +32,8 @@ def dims_of(dim: Any, ndim: int, op: str) -> tuple[int, ...]:
     """One dimension, several, or None for all, as a sorted-as-given tuple without repeats."""
     if dim is None:
         return tuple(range(ndim))
+    if type(dim) is int and ndim:  # the common case, at half of the time
+        return (dim_of(dim, ndim, op),)
     if not ndim:  # a 0-d tensor has, for this purpose, one dimension that nothing needs to be done about
         for d in dim if isinstance(dim, (tuple, list)) else (dim,):
             dim_of(d, 0, op)
