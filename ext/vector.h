@@ -42,7 +42,7 @@ typedef double vector_f64, unaligned_f64;
 #define STORE(p, v) (*(NAME(unaligned) *)(p) = (v))
 
 /* The first halves of two vectors, one element of each in turn, and the second halves: what a transpose is made of. */
-#ifdef __has_builtin
+#if defined(__has_builtin) && defined(__GNUC__)
 #if __has_builtin(__builtin_shufflevector)
 #define INTERLEAVES
 #define LOW_2(a, b) __builtin_shufflevector(a, b, 0, 2)
