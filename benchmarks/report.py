@@ -74,7 +74,7 @@ def rows(results: Sequence[Result]) -> list[list[str]]:
         ratio = f"{r.ratio(rival):.2f} x {rival}" if rival in r.figures else ""
         target = ""
         if r.target is not None:
-            target = f"<= {r.target[1]} x {r.target[0]}" + {True: " reached", False: " MISSED", None: ""}[r.reached]
+            target = f"<= {r.target[1]:.3g} x {r.target[0]}" + {True: " reached", False: " MISSED", None: ""}[r.reached]
         threads = f" ({r.threads} threads)" if r.threads > 1 else ""
         table.append(
             [r.what + threads, *(quantity(r.figures.get(who), r.unit) for who in present), ratio, target]

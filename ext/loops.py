@@ -32,7 +32,8 @@ class Loop(NamedTuple):
         members = [f"const real *{a}" for a in self.arrays] + ["real *result"] + [f"real {s}" for s in self.scalars]
         given = [*self.arrays, "result", *self.scalars]
         task, body = f"struct NAME({self.name}_task)", f"NAME({self.name}_body)"
-        grain = PIECE if self.far else f"larger({PIECE}, n / {PIECE * PIECES} * {PIECE})"  # two passes: one from the L1 cache
+        # of two passes the second finds a piece in the L1 cache
+        grain = PIECE if self.far else f"larger({PIECE}, n / {PIECE * PIECES} * {PIECE})"
         return "\n".join([
             f"/* {self.formula} */",
             f"{task} {{ {' '.join(f'{m};' for m in members)} }};",

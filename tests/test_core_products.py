@@ -74,9 +74,10 @@ def assert_product(out, x, y, bias=0.0):
     assert (abs(out - exact) <= (x.shape[-1] + 2) * np.finfo(x.dtype).eps * size).all()
 
 
-# around tiles (6 or 12 rows; 4 to 32 columns), parts of k (512), a block (480 or 960 rows, 2048 columns)
+# around tiles (6 or 12 rows; 4 to 32 columns), parts of k (800), a block (240 or 480 rows, 1024 columns)
 SMALL = list(itertools.product([1, 2, 5, 6, 7, 12, 13, 29], [1, 2, 3, 17, 33], [1, 3, 4, 5, 8, 9, 16, 17, 31, 32, 33, 67]))
-LARGE = [(64, 512, 64), (13, 513, 37), (7, 1100, 65), (2, 3, 2051), (61, 30, 2081), (485, 40, 290), (965, 5, 300), (150, 130, 280)]
+LARGE = [(64, 800, 64), (13, 801, 37), (7, 1700, 65), (2, 3, 1027), (61, 30, 1057), (245, 40, 290), (485, 5, 300)]
+LARGE += [(150, 130, 280), (770, 9, 300)]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -107,6 +108,20 @@ def test_transposes_are_read_by_strides(isa, dtype):
         g = random((k, m), dtype)
         y = random((k, n), dtype)
         assert_product(by_c(g.T, y), g.T, y)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_layers_with_wide_weights(isa, dtype, threads):
+    """Where the transposed product is computed (few rows, a wide w.T, a long k), around its tiles and parts of k."""
+    for m, k, n in [(16, 32, 32), (16, 40, 67), (31, 70, 62), (32, 801, 75), (64, 784, 500), (30, 60, 997), (33, 1601, 70)]:
+        x, w, b = random((m, k), dtype), random((n, k), dtype, seed=1), random((1, n), dtype)[0]
+        outs = []
+        for count in (1, 2):
+            threads(count)
+            outs.append(by_c(x, w.T, b))
+        assert_product(outs[0], x, w.T, b)
+        assert_product(by_c(x, w.T), x, w.T)
+        assert (outs[0] == outs[1]).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -13,8 +13,9 @@ from typing import Any
 
 from ...errors import unknown
 from . import library
+from .choice import smallest
 from .convolution import Convolution
-from .elementwise import Elementwise, run, smallest
+from .elementwise import Elementwise, run
 from .embedding import Embedding
 from .library import Kernels, announce, get_num_threads, is_available, isas, set_num_threads, use_isa
 from .loss import Losses

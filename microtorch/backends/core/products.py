@@ -1,4 +1,4 @@
-"""Products of matrices in C (ext/matmul.c), and from which sizes on they take the place of numpy's: ``worthwhile``."""
+"""Products of matrices in C (ext/matmul.c)."""
 from __future__ import annotations
 
 from math import prod
@@ -7,18 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..reference import Reference, definition
+from .choice import LEAST, worthwhile
 from .elementwise import as_array
 from .library import Kernels, required
-
-LEAST = 2048  # elements; smaller operands are not even looked at
-
-
-def worthwhile(m: int, k: int, n: int) -> bool:
-    """Whether C multiplies (m, k) by (k, n) sooner than numpy's BLAS, by measurement (``python -m benchmarks products``).
-
-    numpy's call is shorter by 0.2 us, which decides up to 50 x 50, and few rows or columns fill C's tiles badly.
-    """
-    return m >= 8 and n >= 16 and m * k * n >= 1 << 17
 
 
 class Products(Reference):
