@@ -45,7 +45,7 @@ def test_an_op_whose_kernel_has_another_name():
 
 
 def test_what_has_no_text_is_named():
-    with pytest.raises(ValueError, match="'cumsum' has no loop in C of its own"):
+    with pytest.raises(ValueError, match="no loop for 'cumsum'"):
         core.source("cumsum")
     with pytest.raises(ValueError, match="float32 and float64, but got"):
         core.source("tanh", "int64")

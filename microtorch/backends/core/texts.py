@@ -6,7 +6,7 @@ from functools import cache
 from types import CodeType
 from typing import Any
 
-from ...errors import describe, message
+from ...errors import describe, message, nearest
 from . import library
 
 
@@ -58,8 +58,9 @@ def source(op: str, dtype: Any = "float32") -> str:
         raise ValueError(message(f"source(): the C core has loops for float32 and float64, but got {describe(dtype)}"))
     names = loops(op)
     if not names:
-        raise ValueError(message(f"source(): '{op}' has no loop in C of its own, numpy's functions or other ops do it",
-                                 fix="core.texts.texts() has all loops"))
+        raise ValueError(message(f"source(): the C core has no loop for '{op}'",
+                                 "if that is an op, functions of numpy or other ops do it",
+                                 fix="core.texts.texts() has all loops." + nearest(op, texts())))
     return "\n".join(readable(texts()[name], real) for name in names)
 
 
