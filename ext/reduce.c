@@ -70,18 +70,33 @@ static inline void NAME(add_run)(struct NAME(sum) *sum, const real *x, size_t n)
     sum->rest = NAME(plus)(sum->rest, rest);
 }
 
+/* The sum of a vector's numbers. It goes by parts that are taken out of the register: a vector that is stored and loaded in parts
+ * makes these loads wait for the store, at the end of every row. */
+static inline real NAME(across)(NAME(vector) v)
+{
+#if defined(__GNUC__)
+    typedef real part __attribute__((vector_size(16), may_alias));
+    const part *parts = (const part *)&v;
+    part sums = parts[0];
+    UNROLL
+    for (size_t k = 1; k < sizeof(v) / sizeof(part); k++)
+        sums += parts[k];
+    real sum = sums[0];
+    UNROLL
+    for (size_t l = 1; l < sizeof(part) / sizeof(real); l++)
+        sum += sums[l];
+    return sum;
+#else
+    return v;
+#endif
+}
+
 static inline struct NAME(total) NAME(folded)(const struct NAME(sum) *sum)
 {
     struct NAME(total) total = sum->rest;
     if (sum->vectors) {
-        real hi[LANES], lo[LANES];
-        STORE(hi, sum->hi);
-        STORE(lo, sum->lo);
-        for (size_t half = LANES / 2; half > 0; half /= 2)
-            for (size_t l = 0; l < half; l++)
-                hi[l] += hi[l + half], lo[l] += lo[l + half];
-        total = NAME(plus)(total, hi[0]);
-        total.lo += lo[0];
+        total = NAME(plus)(total, NAME(across)(sum->hi));
+        total.lo += NAME(across)(sum->lo);
     }
     return total;
 }
