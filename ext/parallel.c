@@ -1,10 +1,14 @@
 /* parallel.c - a pool of threads for loops whose pieces are independent.
  *
- * The caller publishes a job and starts on it at once; the pool's threads join if they are awake in time. All of them take
- * pieces from one counter until none is left. The caller then closes the job and waits only for those that have joined:
- * nobody waits for a thread that never got a processor, which is what makes barriers collapse on a busy machine.
+ * The caller publishes a job and starts on it at once; the pool's threads join if they are awake in time. The pieces are divided
+ * into as many parts as there are threads. Each thread takes the pieces of its own part, in order, and then what is left
+ * of the others' (affinity scheduling: Markatos and LeBlanc 1994). So each goes through memory in long runs, and finds in its
+ * own cache what it wrote in the loop before; pieces taken in turn from one counter cost a sum of 16 MB a quarter of its time,
+ * because cores then fetch ahead what is another's. The caller, when none is left, closes the job and waits only for those
+ * that have joined: nobody waits for a thread that never got a processor, which is what makes barriers collapse on a busy
+ * machine.
  *
- * All but that counter is changed under one lock, held for nanoseconds. Who has to wait spins for some microseconds, about
+ * All but the parts' counters is changed under one lock, held for nanoseconds. Who has to wait spins for some microseconds, about
  * as long as it takes to wake a thread, and then sleeps: the system lets a thread that has slept run at once when there is
  * work, and makes one that has spun its time away wait behind the others.
  *
@@ -13,6 +17,7 @@
 #include "parallel.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 static void alone(size_t n, size_t grain, void (*body)(const void *, size_t, size_t), const void *task)
 {
@@ -47,11 +52,17 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t published = PTHREAD_COND_INITIALIZER, finished = PTHREAD_COND_INITIALIZER;
 static int started, sleeping; /* threads of the pool, and those of them that wait for `published` */
 
+struct part {
+    _Alignas(64) atomic_size_t next; /* where its next piece begins; in a cache line of its own */
+    size_t end;
+};
+
 static struct {
     void (*body)(const void *, size_t, size_t);
     const void *task;
-    size_t n, grain;
-    atomic_size_t next; /* where the next piece begins */
+    size_t grain;
+    struct part part[MAX_THREADS];
+    int parts;
     int places;         /* for threads that may still join; a job without places is closed */
     atomic_int inside;  /* threads that have joined and not left */
     atomic_uint number; /* a thread joins a job at most once */
@@ -66,15 +77,19 @@ static inline void pause_briefly(void)
 #endif
 }
 
-static void take_pieces(void)
+static void take_pieces(int thread)
 {
-    size_t begin;
-    while ((begin = atomic_fetch_add_explicit(&job.next, job.grain, memory_order_relaxed)) < job.n)
-        job.body(job.task, begin, job.n - begin < job.grain ? job.n : begin + job.grain);
+    for (int k = 0; k < job.parts; k++) {
+        struct part *part = &job.part[(thread + k) % job.parts];
+        size_t begin;
+        while ((begin = atomic_fetch_add_explicit(&part->next, job.grain, memory_order_relaxed)) < part->end)
+            job.body(job.task, begin, part->end - begin < job.grain ? part->end : begin + job.grain);
+    }
 }
 
-static void *work(void *unused) /* what a thread of the pool does */
+static void *work(void *number) /* what a thread of the pool does; the caller has the number 0 */
 {
+    const int thread = (int)(intptr_t)number;
     unsigned seen = 0;
     pthread_mutex_lock(&lock);
     for (;;) {
@@ -84,7 +99,7 @@ static void *work(void *unused) /* what a thread of the pool does */
             job.places--;
             job.inside++;
             pthread_mutex_unlock(&lock);
-            take_pieces();
+            take_pieces(thread);
             pthread_mutex_lock(&lock);
             if (--job.inside == 0)
                 pthread_cond_signal(&finished);
@@ -99,7 +114,7 @@ static void *work(void *unused) /* what a thread of the pool does */
             sleeping--;
         }
     }
-    return unused;
+    return NULL;
 }
 
 /* Bring the pool to `count` threads; called with the lock held. */
@@ -113,7 +128,7 @@ static void start_threads(int count)
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     while (started < count) {
         pthread_t thread;
-        if (pthread_create(&thread, &attributes, work, NULL) != 0) {
+        if (pthread_create(&thread, &attributes, work, (void *)(intptr_t)(started + 1)) != 0) {
             wanted = started + 1; /* there are no more to be had: do not try again at each loop */
             break;
         }
@@ -150,22 +165,26 @@ void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, siz
         alone(n, grain, body, task);
         return;
     }
-    const size_t others = n / grain + (n % grain != 0) - 1; /* pieces beside the caller's first */
+    const size_t pieces = n / grain + (n % grain != 0);
+    const int parts = pieces < (size_t)threads ? (int)pieces : threads;
     pthread_mutex_lock(&lock);
     if (started < threads - 1)
         start_threads(threads - 1);
     job.body = body;
     job.task = task;
-    job.n = n;
     job.grain = grain;
-    job.next = 0;
-    job.places = others < (size_t)threads - 1 ? (int)others : threads - 1;
+    job.parts = parts;
+    for (int k = 0; k < parts; k++) {
+        job.part[k].next = pieces * k / parts * grain;
+        job.part[k].end = k + 1 < parts ? pieces * (k + 1) / parts * grain : n;
+    }
+    job.places = parts - 1;
     job.number++;
     for (int awake = started - sleeping; sleeping > 0 && awake < job.places; awake++)
         pthread_cond_signal(&published);
     pthread_mutex_unlock(&lock);
 
-    take_pieces();
+    take_pieces(0);
 
     pthread_mutex_lock(&lock);
     job.places = 0;
