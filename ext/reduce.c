@@ -226,6 +226,15 @@ static void NAME(reduction_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(reduction) *r = task;
     real hi[WIDTH], lo[WIDTH];
+    if (r->pieces == 1 && r->inner == 1) {
+        for (size_t o = begin, count; o < end; o += count) {
+            count = smaller(WIDTH, end - o);
+            for (size_t k = 0; k < count; k++)
+                r->reduce(r->x + (o + k) * r->n, r->n, 1, 1, hi + k, lo + k);
+            NAME(store)(r, r->out + o, hi, lo, count);
+        }
+        return;
+    }
     size_t piece = begin % r->pieces, chunk = begin / r->pieces % r->chunks, o = begin / r->pieces / r->chunks;
     for (size_t u = begin; u < end; u++) {
         const size_t row = piece * r->rows, column = chunk * WIDTH, width = smaller(WIDTH, r->inner - column);
