@@ -10,8 +10,10 @@
  * fails there), and it makes vectors, without the division at each element of Welford's one pass (1962). The second pass
  * finds its row in the L1 cache.
  *
+ * All derivatives come from one kernel (`<op>_vjps`), since they have the statistics in common.
+ *
  * Traffic: layer_norm reads x once and writes once; batch_norm goes over x once for each of mean, variance and result. */
-#define BLOCK 64 /* rows whose products are added up before they are written (layer_norm_vjp1) */
+#define BLOCK 32 /* rows whose products are added up before they are written (layer_norm_vjps) */
 
 /* Add to `sum` a term for each i in [0, n). The term is a macro of AT, and AT(x) is the vector of x at i, then the element. */
 #define VECTOR_AT(x) LOAD((x) + i)
@@ -48,7 +50,7 @@
 /* ---- rows ---- */
 struct NAME(rows) {
     const real *g, *x, *weight, *bias;
-    real *out, eps;
+    real *out, *sums, eps;
     size_t n, rows;
 };
 
@@ -85,47 +87,35 @@ static void NAME(layer_norm_body)(const void *task, size_t begin, size_t end)
     }
 }
 
-static void NAME(layer_norm_vjp0_body)(const void *task, size_t begin, size_t end)
-{
-    const struct NAME(rows) *t = task;
-    const real *restrict w = t->weight;
-    for (size_t r = begin; r < end; r++) {
-        const real *restrict x = t->x + r * t->n, *restrict g = t->g + r * t->n;
-        real *restrict out = t->out + r * t->n;
-        const struct NAME(moments) m = NAME(row_moments)(x, t->n, t->eps);
-        const real mean = m.mean, rstd = m.rstd;
-        struct NAME(sum) plain = NO_SUM, product = NO_SUM;
-        if (w == NULL) {
-            ADD_TERMS(&plain, t->n, GRADIENT);
-            ADD_TERMS(&product, t->n, PRODUCT);
-        } else {
-            ADD_TERMS(&plain, t->n, WEIGHED);
-            ADD_TERMS(&product, t->n, WEIGHED_PRODUCT);
-        }
-        const real a = NAME(rounded)(NAME(folded)(&plain)) / (real)t->n;
-        const real b = NAME(rounded)(NAME(folded)(&product)) / (real)t->n * rstd * rstd;
-        if (w == NULL)
-            for (size_t i = 0; i < t->n; i++)
-                out[i] = rstd * (g[i] - a - (x[i] - mean) * b);
-        else
-            for (size_t i = 0; i < t->n; i++)
-                out[i] = rstd * (g[i] * w[i] - a - (x[i] - mean) * b);
-    }
-}
-
-/* g * x^, added up over each BLOCK of rows: a sum over the blocks is left to do */
-static void NAME(layer_norm_vjp1_body)(const void *task, size_t begin, size_t end)
+/* dx, and g * x^ added up over each BLOCK of rows: a sum over the blocks is left to do */
+static void NAME(layer_norm_vjps_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(rows) *t = task;
     const size_t n = t->n;
+    const real *restrict w = t->weight;
     for (size_t block = begin; block < end; block++) {
-        real *restrict out = t->out + block * n;
-        memset(out, 0, n * sizeof(real));
+        real *restrict sums = t->sums + block * n;
+        memset(sums, 0, n * sizeof(real));
         for (size_t r = block * BLOCK; r < smaller((block + 1) * BLOCK, t->rows); r++) {
             const real *restrict x = t->x + r * n, *restrict g = t->g + r * n;
+            real *restrict out = t->out + r * n;
             const struct NAME(moments) m = NAME(row_moments)(x, n, t->eps);
-            for (size_t i = 0; i < n; i++)
-                out[i] += g[i] * ((x[i] - m.mean) * m.rstd);
+            const real mean = m.mean, rstd = m.rstd;
+            struct NAME(sum) plain = NO_SUM, product = NO_SUM;
+            if (w == NULL) {
+                ADD_TERMS(&plain, n, GRADIENT);
+                ADD_TERMS(&product, n, PRODUCT);
+            } else {
+                ADD_TERMS(&plain, n, WEIGHED);
+                ADD_TERMS(&product, n, WEIGHED_PRODUCT);
+            }
+            const real a = NAME(rounded)(NAME(folded)(&plain)) / (real)n;
+            const real b = NAME(rounded)(NAME(folded)(&product)) / (real)n * rstd;
+            for (size_t i = 0; i < n; i++) {
+                const real normal = (x[i] - mean) * rstd;
+                sums[i] += g[i] * normal;
+                out[i] = rstd * ((w == NULL ? g[i] : g[i] * w[i]) - a - normal * b);
+            }
         }
     }
 }
@@ -135,22 +125,16 @@ static inline size_t NAME(rows_a_thread)(size_t n) { return larger(PIECE / 2 / l
 KERNEL(layer_norm)(size_t rows, size_t n, real eps, ARRAY(const real, x, rows * n), OPTIONAL(const real, weight, n),
                    OPTIONAL(const real, bias, n), ARRAY(real, out, rows * n))
 {
-    const struct NAME(rows) task = {NULL, x, weight, bias, out, eps, n, rows};
+    const struct NAME(rows) task = {.x = x, .weight = weight, .bias = bias, .out = out, .eps = eps, .n = n, .rows = rows};
     parallel_for(rows, NAME(rows_a_thread)(n), NAME(layer_norm_body), &task);
 }
 
-KERNEL(layer_norm_vjp0)(size_t rows, size_t n, real eps, ARRAY(const real, g, rows * n), ARRAY(const real, x, rows * n),
-                        OPTIONAL(const real, weight, n), ARRAY(real, dx, rows * n))
+KERNEL(layer_norm_vjps)(size_t rows, size_t n, real eps, ARRAY(const real, g, rows * n), ARRAY(const real, x, rows * n),
+                        OPTIONAL(const real, weight, n), ARRAY(real, dx, rows * n), ARRAY(real, sums, (rows + 31) / 32 * n))
 {
-    const struct NAME(rows) task = {g, x, weight, NULL, dx, eps, n, rows};
-    parallel_for(rows, NAME(rows_a_thread)(n), NAME(layer_norm_vjp0_body), &task);
-}
-
-KERNEL(layer_norm_vjp1)(size_t rows, size_t n, real eps, ARRAY(const real, g, rows * n), ARRAY(const real, x, rows * n),
-                        ARRAY(real, sums, (rows + 63) / 64 * n))
-{
-    const struct NAME(rows) task = {g, x, NULL, NULL, sums, eps, n, rows};
-    parallel_for((rows + BLOCK - 1) / BLOCK, NAME(rows_a_thread)(n * BLOCK), NAME(layer_norm_vjp1_body), &task);
+    const struct NAME(rows) task = {
+        .g = g, .x = x, .weight = weight, .out = dx, .sums = sums, .eps = eps, .n = n, .rows = rows};
+    parallel_for((rows + BLOCK - 1) / BLOCK, NAME(rows_a_thread)(n * BLOCK), NAME(layer_norm_vjps_body), &task);
 }
 
 /* ---- channels ---- */
@@ -158,8 +142,8 @@ KERNEL(layer_norm_vjp1)(size_t rows, size_t n, real eps, ARRAY(const real, g, ro
 #define TILE_WIDTH 128
 
 struct NAME(channels) {
-    const real *g, *x, *mean, *scale, *bias, *a, *k;
-    real *out, *other;
+    const real *g, *x, *weight, *mean, *scale, *bias;
+    real *out, *other, *constants, eps;
     size_t batch, channels, places;
 };
 
@@ -193,24 +177,29 @@ struct NAME(channels) {
             store(u, NAME(rounded)(NAME(folded)(&sum)));                                                                         \
         } else {                                                                                                                 \
             const size_t first = u * TILE_WIDTH, width = smaller(TILE_WIDTH, t->channels - first);                               \
-            real hi[TILE_WIDTH] = {0}, lo[TILE_WIDTH] = {0}, terms[TILE * TILE_WIDTH];                                           \
-            for (size_t example = 0; example < t->batch; example += TILE) {                                                      \
-                const size_t count = smaller(TILE, t->batch - example);                                                          \
-                for (size_t row = 0; row < count; row++) {                                                                       \
-                    const real *x = t->x + (example + row) * t->channels + first;                                                \
-                    const real *g = t->g + (example + row) * t->channels + first;                                                \
-                    (void)x, (void)g;                                                                                            \
-                    for (size_t i = 0; i < width; i++) {                                                                         \
-                        const real mean = means[first + i];                                                                      \
-                        (void)mean;                                                                                              \
-                        terms[row * width + i] = TERM(ELEMENT_AT);                                                               \
-                    }                                                                                                            \
-                }                                                                                                                \
-                NAME(add_columns)(terms, count, width, width, hi, lo);                                                           \
-            }                                                                                                                    \
+            real hi[TILE_WIDTH] = {0}, lo[TILE_WIDTH] = {0};                                                                     \
+            size_t example = 0;                                                                                                  \
+            for (; example + TILE <= t->batch; example += TILE)                                                                  \
+                ADD_ROWS(TILE, TERM)                                                                                             \
+            for (; example < t->batch; example++)                                                                                \
+                ADD_ROWS(1, TERM)                                                                                                \
             for (size_t j = 0; j < width; j++)                                                                                   \
                 store(first + j, NAME(rounded)((struct NAME(total)){hi[j], lo[j]}));                                             \
         }
+#define ADD_ROWS(count, TERM)                                                                                                    \
+    for (size_t i = 0; i < width; i++) {                                                                                         \
+        const real mean = means[first + i];                                                                                      \
+        real sum = 0;                                                                                                            \
+        (void)mean;                                                                                                              \
+        for (size_t row = 0; row < count; row++) {                                                                               \
+            const real *x = t->x + (example + row) * t->channels + first;                                                        \
+            const real *g = t->g + (example + row) * t->channels + first;                                                        \
+            (void)x, (void)g;                                                                                                    \
+            sum += TERM(ELEMENT_AT);                                                                                             \
+        }                                                                                                                        \
+        const struct NAME(total) total = NAME(plus)((struct NAME(total)){hi[i], lo[i]}, sum);                                    \
+        hi[i] = total.hi, lo[i] = total.lo;                                                                                      \
+    }
 
 static size_t NAME(units)(size_t channels, size_t places)
 {
@@ -238,26 +227,23 @@ KERNEL(moments)(size_t batch, size_t channels, size_t places, ARRAY(const real, 
     parallel_for(NAME(units)(channels, places), larger(PIECE / larger(work, 1), 1), NAME(moments_body), &task);
 }
 
+/* What the derivatives of batch_norm need to know of each channel: sums of g and of g * x^, and from them mean, scale, a and k,
+ * with which dx = scale * (g - a - (x - mean) * k). */
 static void NAME(channel_sums_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(channels) *t = task;
-    const real *means = t->mean;
-    real *plain = t->out, *product = t->other;
-#define STORE_PLAIN(c, sum) plain[c] = (sum)
-#define STORE_PRODUCT(c, sum) product[c] = (sum)
+    const real n = (real)(t->batch * t->places);
+    real *means = t->constants, *scale = means + t->channels, *a = scale + t->channels, *k = a + t->channels;
+    real *plain = t->other, *product = t->out;
+#define STORE_MEAN(c, sum) means[c] = (sum) / n
+#define STORE_RSTD(c, sum) scale[c] = 1 / FN(sqrt)((sum) / n + t->eps)
+#define STORE_PLAIN(c, sum) plain[c] = (sum), a[c] = plain[c] / n
+#define STORE_PRODUCT(c, sum)                                                                                                    \
+    product[c] = (sum) * scale[c], k[c] = product[c] * scale[c] / n, scale[c] *= t->weight == NULL ? 1 : t->weight[c]
+    EACH_CHANNELS_SUM(STORE_MEAN, VALUE)
+    EACH_CHANNELS_SUM(STORE_RSTD, SQUARE)
     EACH_CHANNELS_SUM(STORE_PLAIN, GRADIENT)
     EACH_CHANNELS_SUM(STORE_PRODUCT, PRODUCT)
-}
-
-/* Sums of g and of g * (x - mean) over each channel. */
-KERNEL(channel_sums)(size_t batch, size_t channels, size_t places, ARRAY(const real, g, batch * channels * places),
-                     ARRAY(const real, x, batch * channels * places), ARRAY(const real, mean, channels),
-                     ARRAY(real, plain, channels), ARRAY(real, product, channels))
-{
-    const struct NAME(channels) task = {
-        .g = g, .x = x, .mean = mean, .out = plain, .other = product, .batch = batch, .channels = channels, .places = places};
-    const size_t work = batch * places * (places != 1 ? 1 : TILE_WIDTH);
-    parallel_for(NAME(units)(channels, places), larger(PIECE / larger(work, 1), 1), NAME(channel_sums_body), &task);
 }
 
 static void NAME(channel_affine_body)(const void *task, size_t begin, size_t end)
@@ -282,21 +268,24 @@ KERNEL(channel_affine)(size_t batch, size_t channels, size_t places, ARRAY(const
 static void NAME(batch_norm_vjp_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(channels) *t = task;
-    const real *restrict x = t->x, *restrict g = t->g, *restrict mean = t->mean, *restrict scale = t->scale, *restrict a = t->a,
-               *restrict k = t->k;
+    const real *restrict x = t->x, *restrict g = t->g, *restrict mean = t->constants;
+    const real *restrict scale = mean + t->channels, *restrict a = scale + t->channels, *restrict k = a + t->channels;
     real *restrict dx = t->out;
     EACH_OF_CHANNELS(dx[at] = scale[c] * (g[at] - a[c] - (x[at] - mean[c]) * k[c]))
 }
 
-/* scale * (g - a - (x - mean) * k), of each channel: the derivative of batch_norm for x, with a = mean(g) and
- * k = mean(g * x^) / sqrt(var + eps) */
-KERNEL(batch_norm_vjp)(size_t batch, size_t channels, size_t places, ARRAY(const real, g, batch * channels * places),
-                       ARRAY(const real, x, batch * channels * places), ARRAY(const real, mean, channels),
-                       ARRAY(const real, scale, channels), ARRAY(const real, a, channels), ARRAY(const real, k, channels),
-                       ARRAY(real, dx, batch * channels * places))
+/* All derivatives of batch_norm. Traffic: x is read three times (mean, variance, products), g twice, then each once more for dx;
+ * while a channel fits into the cache, only the first and the last time come from memory. */
+KERNEL(batch_norm_vjps)(size_t batch, size_t channels, size_t places, real eps, ARRAY(const real, g, batch * channels * places),
+                        ARRAY(const real, x, batch * channels * places), OPTIONAL(const real, weight, channels),
+                        ARRAY(real, constants, 4 * channels), ARRAY(real, dx, batch * channels * places),
+                        ARRAY(real, dweight, channels), ARRAY(real, dbias, channels))
 {
-    const struct NAME(channels) task = {.g = g, .x = x, .mean = mean, .scale = scale, .a = a, .k = k, .out = dx,
-                                        .batch = batch, .channels = channels, .places = places};
+    struct NAME(channels) task = {.g = g, .x = x, .weight = weight, .constants = constants, .out = dweight, .other = dbias,
+                                  .eps = eps, .batch = batch, .channels = channels, .places = places};
+    const size_t all = batch * places * (places != 1 ? 1 : TILE_WIDTH);
+    parallel_for(NAME(units)(channels, places), larger(PIECE / larger(all, 1), 1), NAME(channel_sums_body), &task);
+    task.out = dx;
     const size_t units = places == 1 ? batch : batch * channels, work = places == 1 ? channels : places;
     parallel_for(units, larger(PIECE / larger(work, 1), 1), NAME(batch_norm_vjp_body), &task);
 }

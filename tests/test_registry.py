@@ -325,6 +325,8 @@ def test_derivative_kernels_compute_the_declared_derivative(name, i):
     for dtype in FLOATS:
         F = core.Core(np.dtype(dtype))
         fused = [declared and getattr(F, f"{name}_vjp{k}", None) for k, declared in enumerate(op.derivatives)]
+        if hasattr(core.Core, f"{name}_vjps"):  # one kernel for all
+            fused = [functools.partial(vjp, F) for vjp in op.vjp_kernels[F]]
         if not any(fused):
             return
         xs = [x.astype(dtype) if x.dtype.kind == "f" else x for x in sample.inputs]

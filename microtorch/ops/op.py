@@ -11,7 +11,7 @@ A contribution may have the broadcast shape: the engine sums it down to the inpu
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -139,10 +139,11 @@ class Op:
 
 
 class VjpTable(KernelTable):
-    """Backend -> the op's vjps on its arrays: the backend's own kernel ``<op>_vjp<i>`` where it has one, else the declared one.
+    """Backend -> the op's vjps on its arrays.
 
-    Such a kernel takes what the vjp takes, without F, and must agree with it (the registry test compares them). It answers
-    None where it declines (a layout, a dtype, a shape that it is not made for).
+    A backend's class may have a kernel for one vjp, ``<op>_vjp<i>``, or for all of them, ``<op>_vjps``, which returns as many
+    contributions; else it is the declared vjp. Kernels take what a vjp takes, without F, and must agree with it (the registry
+    test compares them). They answer None where they decline (a layout, a dtype, a shape that they are not made for).
     """
 
     def __init__(self, op: Op):
@@ -151,9 +152,40 @@ class VjpTable(KernelTable):
 
     def __missing__(self, backend: Any) -> Any:
         op = self.op
+        joint = getattr(type(backend), f"{op.name}_vjps", None)
+        if joint is not None:
+            self[backend] = Joint(joint, op.derivatives)
+            return self[backend]
         kernels = [v and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
         self[backend] = tuple([_first(k, f) if k else f for k, f in zip(kernels, op.derivatives, strict=True)])
         return self[backend]
+
+
+class Joint(Sequence[Callable[..., Any]]):
+    """The vjps of an op, as one kernel computes them. Each iteration, which is one step of backward, runs the kernel at most once:
+    for the first vjp that is called. The others hand out what it returned."""
+
+    def __init__(self, kernel: Callable[..., Any], declared: Sequence[Callable[..., Any]]):
+        self.kernel, self.declared = kernel, declared
+
+    def __len__(self) -> int:
+        return len(self.declared)
+
+    def __getitem__(self, i: Any) -> Any:
+        return [*self][i]
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        found: list[Any] = []  # empty until the kernel has run
+
+        def part(i: int) -> Callable[..., Any]:
+            def vjp(F: Any, *arguments: Any, **attrs: Any) -> Any:
+                if not found:
+                    found.append(self.kernel(F, *arguments, **attrs))
+                return self.declared[i](F, *arguments, **attrs) if found[0] is None else found[0][i]
+
+            return vjp
+
+        return map(part, range(len(self)))
 
 
 def _first(kernel: Callable[..., Any], declared: Callable[..., Any]) -> Callable[..., Any]:

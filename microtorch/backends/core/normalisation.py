@@ -15,25 +15,19 @@ class Normalisation(Reference):
     """``layer_norm`` and ``batch_norm`` of ops/norm.py, forward and backward, and ``fixed_norm``, forward."""
 
     def layer_norm(self, x: Any, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Any:
-        out = self._rows(self.kernels.layer_norm, ndim, eps, [x], [w, b])
-        return definition("layer_norm")(self, x, w, b, ndim=ndim, eps=eps) if out is None else out
+        a, weight, bias = contiguous(x), optional(w), optional(b)
+        out = np.empty(x.shape, self.dtype)
+        if self.kernels.layer_norm(*examples(x, ndim), eps, id(a), address(weight), address(bias), id(out)):
+            return out
+        return definition("layer_norm")(self, x, w, b, ndim=ndim, eps=eps)
 
-    def layer_norm_vjp0(self, g: Any, out: Any, x: Any, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Any:
-        return self._rows(self.kernels.layer_norm_vjp0, ndim, eps, [g, x], [w])
-
-    def layer_norm_vjp1(self, g: Any, out: Any, x: Any, w: Any, b: Any = None, *, ndim: int, eps: float) -> Any:
-        """Σ g · x̂ over blocks of 64 rows, as C adds it up: (blocks, *shape of w). The engine adds up the rest."""
-        rows, shape = math.prod(x.shape[:-ndim]), x.shape[-ndim:]
-        g, x, sums = contiguous(g), contiguous(x), np.empty(((rows + 63) // 64, *shape), self.dtype)
-        return sums if self.kernels.layer_norm_vjp1(rows, math.prod(shape), eps, id(g), id(x), id(sums)) else None
-
-    def _rows(self, kernel: Any, ndim: int, eps: float, read: list[Any], affine: list[Any]) -> Any:
-        """The kernel's result; None where C declines."""
-        shape = read[0].shape
-        arrays = [*map(contiguous, read), *(a if a is None else contiguous(a) for a in affine)]
-        out = np.empty(shape, self.dtype)
-        rows, n = math.prod(shape[:-ndim]), math.prod(shape[-ndim:])
-        return out if kernel(rows, n, eps, *(0 if a is None else id(a) for a in arrays), id(out)) else None
+    def layer_norm_vjps(self, g: Any, out: Any, x: Any, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Any:
+        """The contributions to x, w and b. That to w is Σ g · x̂ over blocks of 32 rows, that to b is g: the engine adds them up."""
+        rows, n = examples(x, ndim)
+        g, x, weight = contiguous(g), contiguous(x), optional(w)
+        dx, sums = np.empty(x.shape, self.dtype), np.empty(((rows + 31) // 32, *x.shape[-ndim:]), self.dtype)
+        ran = self.kernels.layer_norm_vjps(rows, n, eps, id(g), id(x), address(weight), id(dx), id(sums))
+        return (dx, sums, g) if ran else None
 
     # ---- per channel ------------------------------------------------------------------------------------------------
     def moments(self, x: Any) -> Any:
@@ -50,26 +44,28 @@ class Normalisation(Reference):
             return out
         return definition("fixed_norm")(self, x, mean, var, w, b, eps=eps)
 
-    def batch_norm_vjp0(self, g: Any, out: Any, x: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
-        g, x, dx = contiguous(g), contiguous(x), np.empty(x.shape, self.dtype)
-        found = self._products(g, x, eps)
-        if found is None:
-            return None
-        mean, rstd, plain, product = found
-        n = x.size // max(x.shape[1], 1) or math.nan
-        scale, a, k = rstd if w is None else rstd * w, plain / n, product * rstd / n
-        return dx if self.kernels.batch_norm_vjp(*channels(x), *map(id, (g, x, mean, scale, a, k, dx))) else None
+    def batch_norm_vjps(self, g: Any, out: Any, x: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
+        """The contributions to x, w and b."""
+        g, x, weight, count = contiguous(g), contiguous(x), optional(w), x.shape[1]
+        constants, dx = np.empty((4, count), self.dtype), np.empty(x.shape, self.dtype)
+        dw, db = np.empty(count, self.dtype), np.empty(count, self.dtype)
+        arrays = id(g), id(x), address(weight), id(constants), id(dx), id(dw), id(db)
+        return (dx, dw, db) if self.kernels.batch_norm_vjps(*channels(x), eps, *arrays) else None
 
-    def batch_norm_vjp1(self, g: Any, out: Any, x: Any, w: Any, b: Any = None, *, eps: float) -> Any:
-        found = self._products(contiguous(g), contiguous(x), eps)
-        return None if found is None else found[3]
 
-    def _products(self, g: Any, x: Any, eps: float) -> Any:
-        """Per channel: mean and 1 / sqrt(var + eps) of x, the sum of g and that of g * x̂; None where C declines."""
-        mean, var = self.moments(x)
-        plain, product, rstd = np.empty_like(mean), np.empty_like(mean), 1 / np.sqrt(var + eps)
-        ran = self.kernels.channel_sums(*channels(x), *map(id, (g, x, mean, plain, product)))
-        return (mean, rstd, plain, product * rstd) if ran else None
+def optional(a: Any) -> Any:
+    """A contiguous array, or None."""
+    return None if a is None else contiguous(a)
+
+
+def address(a: Any) -> int:
+    """What C takes for an array that may be missing."""
+    return 0 if a is None else id(a)
+
+
+def examples(x: Any, ndim: int) -> tuple[int, int]:
+    """(rows, elements of a row) of x, whose last ``ndim`` dimensions are a row."""
+    return math.prod(x.shape[:-ndim]), math.prod(x.shape[-ndim:])
 
 
 def channels(x: Any) -> tuple[int, int, int]:

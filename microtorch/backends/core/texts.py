@@ -26,8 +26,9 @@ def loops(op: str) -> tuple[str, ...]:
 
     from . import Core
 
-    if op in texts():
-        return (op,)
+    for name in (op, re.sub(r"_vjp\d$", "_vjps", op)):  # for one derivative, or for all in one kernel
+        if name in texts():
+            return (name,)
     method, found = getattr(Core, op, None), []
     codes: list[CodeType] = [method.__code__] if hasattr(method, "__code__") else []
     for code in codes:  # self.kernels.name, here or in a method of Core with an underscore that is used here
