@@ -216,16 +216,25 @@ struct NAME(reduction) {
     real divisor;                          /* of sums; 0: it is not a sum */
 };
 
-static void NAME(store)(const struct NAME(reduction) *r, real *out, const real *hi, const real *lo, size_t width)
+static void NAME(store)(const struct NAME(reduction) *r, real *restrict out, const real *restrict hi, const real *restrict lo,
+                        size_t width)
 {
+    const real divisor = r->divisor;
+    if (divisor == 0) {
+        memcpy(out, hi, width * sizeof(real));
+        return;
+    }
     for (size_t j = 0; j < width; j++)
-        out[j] = r->divisor == 0 ? hi[j] : NAME(rounded)((struct NAME(total)){hi[j], lo[j]}) / r->divisor;
+        out[j] = NAME(rounded)((struct NAME(total)){hi[j], lo[j]});
+    if (divisor != 1)
+        for (size_t j = 0; j < width; j++)
+            out[j] /= divisor;
 }
 
 static void NAME(reduction_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(reduction) *r = task;
-    real hi[WIDTH], lo[WIDTH];
+    real hi[WIDTH + 64], lo[WIDTH + 64]; /* 4096 bytes apart, a load of one would wait for each store to the other */
     if (r->pieces == 1 && r->inner == 1) {
         for (size_t o = begin, count; o < end; o += count) {
             count = smaller(WIDTH, end - o);
@@ -293,4 +302,44 @@ KERNEL(amax)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * 
 KERNEL(amin)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * inner))
 {
     NAME(reduce)((struct NAME(reduction)){.reduce = NAME(smallest), .x = x, .out = out, .n = n, .inner = inner}, outer);
+}
+
+/* ---- the derivative of a sum ---- */
+struct NAME(spreading) {
+    const real *g;
+    real *out, divisor;
+    size_t n, inner;
+};
+
+static void NAME(sum_vjp0_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(spreading) *t = task;
+    real *restrict out = t->out;
+    const real divisor = t->divisor;
+    for (size_t at = begin, stop; at < end; at = stop) {
+        if (t->inner == 1) { /* one number for n neighbours */
+            const size_t o = at / t->n;
+            const real value = t->g[o] / divisor;
+            stop = smaller(end, (o + 1) * t->n);
+            for (size_t i = at; i < stop; i++)
+                out[i] = value;
+        } else { /* one row for n rows */
+            const size_t row = at / t->inner, column = at % t->inner;
+            const real *restrict g = t->g + row / t->n * t->inner + column;
+            stop = smaller(end, (row + 1) * t->inner);
+            if (divisor == 1)
+                memcpy(out + at, g, (stop - at) * sizeof(real));
+            else
+                for (size_t i = at; i < stop; i++)
+                    out[i] = g[i - at] / divisor;
+        }
+    }
+}
+
+/* out[o][i][j] = g[o][j] / divisor. Traffic: out is written once; a piece is some of its elements, wherever rows begin. */
+KERNEL(sum_vjp0)(size_t outer, size_t n, size_t inner, real divisor, ARRAY(const real, g, outer * inner),
+                 ARRAY(real, out, outer * n * inner))
+{
+    const struct NAME(spreading) task = {g, out, divisor, n, inner};
+    parallel_for(outer * n * inner, 2 * PIECE, NAME(sum_vjp0_body), &task);
 }

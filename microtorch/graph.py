@@ -233,8 +233,10 @@ class Handle:
 # ---- walking -------------------------------------------------------------------------------------------------------
 def reachable(roots: Iterable[Node], constants: bool = False) -> list[Node]:
     """The roots and all they depend on, each once: through nodes that need gradient, or through all with ``constants``."""
-    found = list(dict.fromkeys(roots))
+    found = list(roots)
     seen = set(found)
+    if len(seen) < len(found):  # a root is named twice
+        found = list(dict.fromkeys(found))
     for node in found:  # the list grows while it is walked
         for x in node.inputs:
             if (x.needs or constants) and x not in seen:

@@ -63,7 +63,7 @@ class AccumulateGrad(Node):
         if isinstance(g, Tensor):  # create_graph=True
             self.grad = g.clone() if old is None else old + g
         elif old is None:
-            self.grad = constant(self.dev.array(g), self.dev)
+            self.grad = constant(g, self.dev)
         elif old.node.needs:  # an earlier backward's create_graph: the sum keeps that graph
             token = mode.set(Mode(True))
             try:

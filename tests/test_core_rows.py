@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import microtorch as torch
+import microtorch.nn.functional as F
 from microtorch import engine
 from microtorch.backends import core
 from microtorch.backends.reference import Reference
@@ -58,7 +59,8 @@ def back(kernel, name, place, g, out, *inputs, **attrs):
 
 def derivative(kernel, name, place, *arguments, **attrs):
     """(C's derivative, the declared one on the same values in float64)."""
-    mine = getattr(kernel, f"{name}_vjp{place}")(*arguments, **attrs)
+    joint = getattr(kernel, f"{name}_vjps", None)
+    mine = getattr(kernel, f"{name}_vjp{place}")(*arguments, **attrs) if joint is None else joint(*arguments, **attrs)[place]
     assert mine is not None
     doubles = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arguments]
     shape = arguments[2 + place].shape
@@ -115,6 +117,23 @@ def test_nan_and_infinities(isa, dtype):
         x = np.zeros(n, dtype)
         x[0], x[-1] = np.inf, -np.inf if n > 1 else np.nan
         assert np.isnan(C.sum(x))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_gradients_of_sums_on_random_shapes(isa, dtype):
+    """``spread``: g, divided, over the shape that was summed. A new array, whatever lies in memory where."""
+    rng, C = np.random.default_rng(3), kernels(dtype)
+    for i, (shape, d) in enumerate([*shapes(4, 40), ((), 0), ((3, 40_001), 1), ((40_001, 3), 0), ((50, 70, 60), 1)]):
+        several = tuple(k for k in range(len(shape)) if (i >> k) & 1) or None
+        for dim in (None, (d,) if shape else None, several):
+            axis = tuple(range(len(shape))) if dim is None else dim
+            g = rng.standard_normal([n for k, n in enumerate(shape) if k not in axis]).astype(dtype)
+            expected = np.broadcast_to(np.expand_dims(g / dtype(1.5), axis), shape)
+            for given in (g, np.asfortranarray(g), np.repeat(g[..., None], 2, -1)[..., 0] if g.ndim else g):
+                out = C.spread(given, shape, dim, 1.5)
+                assert out.base is None and out.flags.c_contiguous
+                close(out, expected, dtype, units=1)
+            np.testing.assert_array_equal(C.spread(g, shape, dim, 1), np.broadcast_to(np.expand_dims(g, axis), shape))
 
 
 # ---- softmax --------------------------------------------------------------------------------------------------------
@@ -211,8 +230,8 @@ def test_layer_norm_on_random_shapes(isa, dtype):
             attrs = {"ndim": ndim, "eps": 1e-3}
             out = C.layer_norm(x, *wb, **attrs)
             close(out, reference.layer_norm(x.astype(np.float64), *(v.astype(np.float64) for v in wb), **attrs), dtype, 4.0)
-            for place in range(min(len(wb) + 1, 2)):
-                close(*derivative(C, "layer_norm", place, g, out, x, *wb, **attrs), dtype, 30.0 * (1 + place * len(x)))
+            for place in range(len(wb) + 1):
+                close(*derivative(C, "layer_norm", place, g, out, x, *wb, **attrs), dtype, 30.0 * (1 + min(place, 1) * len(x)))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -224,7 +243,7 @@ def test_batch_norm_on_random_shapes(isa, dtype):
         for wb in affine(rng, shape[1:2], dtype):
             out = C.batch_norm(x, *wb, eps=1e-3)
             close(out, reference.batch_norm(x.astype(np.float64), *(v.astype(np.float64) for v in wb), eps=1e-3), dtype, 16.0)
-            for place in range(min(len(wb) + 1, 2)):
+            for place in range(len(wb) + 1):
                 close(*derivative(C, "batch_norm", place, g, out, x, *wb, eps=1e-3), dtype, 100.0 * (n if place else 1))
 
 
@@ -234,6 +253,38 @@ def test_variance_beside_a_large_mean():
     mean, var = kernels(np.float32).moments(x)
     np.testing.assert_allclose(mean, x.astype(np.float64).mean((0, 2)), rtol=2e-7)
     np.testing.assert_allclose(var, x.astype(np.float64).var((0, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("declines", [False, True])
+def test_one_kernel_gives_all_derivatives(monkeypatch, declines):
+    """It runs once in a step of backward; where it declines, or a graph is wanted, the declared derivatives are taken."""
+    ran = []
+
+    def kernel(self, *arguments, **attrs):
+        ran.append(arguments)
+        return None if declines else original(self, *arguments, **attrs)
+
+    for op, call in (("batch_norm", lambda x, w, b: F.batch_norm(x, None, None, w, b, True)),
+                     ("layer_norm", lambda x, w, b: F.layer_norm(x, (3,), w, b))):  # fmt: skip
+        original = getattr(core.Core, f"{op}_vjps")
+        expected = gradients(call, create_graph=True)
+        monkeypatch.setattr(core.Core, f"{op}_vjps", kernel)
+        table = REGISTRY[op].family(3).vjp_kernels
+        table.clear()
+        try:
+            for times in (1, 2):
+                for a, b in zip(gradients(call), expected, strict=True):
+                    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+                assert len(ran) == times
+        finally:
+            table.clear()
+        ran.clear()
+
+
+def gradients(call, **how):
+    inputs = [torch.tensor(np.random.default_rng(k).standard_normal(s).astype(np.float32), requires_grad=True)
+              for k, s in enumerate([(5, 3), (3,), (3,)])]  # fmt: skip
+    return [d.detach().numpy() for d in torch.autograd.grad((call(*inputs) ** 3).sum(), inputs, **how)]
 
 
 # ---- embedding ------------------------------------------------------------------------------------------------------
@@ -265,12 +316,12 @@ def every_op(C, x, t):
     yield from (C.mse_loss(x, g, "mean"), back(C, "mse_loss", 0, one, one, x, g, reduction="mean"))
     yield from C.moments(x)
     yield C.batch_norm(x, w, w, eps=1e-5)
-    yield from (back(C, "batch_norm", i, g, x, x, w, w, eps=1e-5) for i in range(2))
+    yield from (back(C, "batch_norm", i, g, x, x, w, w, eps=1e-5) for i in range(3))
     yield C.embedding_sum(x, np.arange(x.size // x.shape[-1]).reshape(x.shape[:-1]) % 7, 8, 2)
     v = np.linspace(1, 2, x.shape[-1]).astype(x.dtype)
     norm = {"ndim": 1, "eps": 1e-5}
     yield C.layer_norm(x, v, v, **norm)
-    yield from (back(C, "layer_norm", i, g, x, x, v, v, **norm) for i in range(2))
+    yield from (back(C, "layer_norm", i, g, x, x, v, v, **norm) for i in range(3))
 
 
 @pytest.mark.parametrize("shape", [(70, 9, 31, 33), (3000, 130), (2, 90_001), (90_001, 2)])

@@ -73,3 +73,21 @@ def test_backward_inside_backward():
     y.register_hook(hook)
     (y * 2).backward()
     assert inner == [12] and x.grad.item() == 12
+
+
+def test_gradients_of_sums_have_memory_of_their_own():
+    """Small and large, of leaves and of what lies above: what a user writes into one gradient is seen in no other."""
+    for n in (3, 40_000):  # LARGE is 32,768
+        for reduce in (lambda x: x.sum(), lambda x: x.mean() * n, lambda x: x.reshape(n, 1).sum(0).sum()):
+            x, y = torch.ones(n, requires_grad=True), torch.ones(n, requires_grad=True)
+            (reduce(x) + reduce(x * y) + reduce(y)).backward()
+            assert x.grad.tolist() == y.grad.tolist() == [2.0] * n
+            x.grad[0] = 5.0
+            assert x.grad.tolist() == [5.0] + [2.0] * (n - 1) and y.grad.tolist() == [2.0] * n
+
+
+def test_a_root_named_twice_counts_twice():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = (x * x).sum()
+    torch.autograd.backward([y, y])
+    assert x.grad.tolist() == [4.0, 8.0]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..backends import LARGE, defines
 from ..errors import DTypeError, describe, message
 from . import F32, FUNCTIONS, METHODS, OBJECT, REGISTRY, Op, apply, apply_one, constant, public
 from .shape import dim_of, dims_of, rows
@@ -27,12 +28,26 @@ def keep(F: Any, g: Any, x: Any, dim: Any) -> Any:
     return g if g.shape == shape else F.reshape(g, shape=shape)
 
 
-def spread(F: Any, g: Any, x: Any, dim: Any) -> Any:
-    """``g`` of a reduction over ``dim``, laid over the shape of ``x`` again."""
-    if type(g) is np.ndarray and g.ndim == 0:  # the common case, at a third of the time: one number with steps of 0
-        shape = x.shape
-        return np.ndarray(shape, g.dtype, g, 0, (0,) * len(shape))
-    return F.expand(g if g.ndim == 0 else keep(F, g, x, dim), shape=x.shape)
+@defines
+def spread(F: Any, g: Any, shape: tuple[int, ...], dim: Any, divisor: float) -> Any:
+    """``g / divisor``, of the shape of a reduction of ``shape`` over ``dim``, as a new array of that ``shape``."""
+    out = np.empty(shape, g.dtype)
+    out[...] = keep(F, g, out, dim) / divisor
+    return out
+
+
+def back_over(F: Any, g: Any, x: Any, dim: Any, divisor: float = 1) -> Any:
+    """``g / divisor`` of a reduction over ``dim``, laid over the shape of ``x`` again.
+
+    A small array, and the gradient of a leaf, which keeps it, get memory of their own, so that kernels in C can read it.
+    Of a larger one only ``g`` itself is in memory, repeated by strides of 0: to read so little is faster still.
+    """
+    shape = x.shape
+    if type(g) is np.ndarray and (math.prod(shape) < LARGE or x.op is None):
+        return F.spread(g, shape, dim, divisor)
+    if divisor != 1:
+        g = g / divisor
+    return F.expand(g if g.ndim == 0 else keep(F, g, x, dim), shape=shape)
 
 
 def count(x: Any, dim: Any) -> int:
@@ -45,17 +60,18 @@ def _sum(F: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     return out if dim is None else rows(out)
 
 
-sum_op = Op("sum", _sum, vjps=(lambda F, g, out, x, dim, keepdim: spread(F, g, x, dim),), rule=("g, spread over the sum",))
+sum_op = Op("sum", _sum, vjps=(lambda F, g, out, x, dim, keepdim: back_over(F, g, x, dim),), rule=("g, spread over the sum",))
 mean_op = Op(
     "mean",
     lambda F, x, dim, keepdim: _sum(F, x, dim, keepdim) / (count(x, dim) or x.dtype.type(math.nan)),
-    vjps=(lambda F, g, out, x, dim, keepdim: spread(F, g / max(count(x, dim), 1), x, dim),),
+    vjps=(lambda F, g, out, x, dim, keepdim: back_over(F, g, x, dim, max(count(x, dim), 1)),),
     rule=("g / n, spread over the mean",),
 )
 
 
 def reduction(op: Op) -> Callable[..., Any]:
     """The public function ``op(input, dim=None, keepdim=False, *, dtype=None)``."""
+    floating = op.result == "float"
 
     def reduce(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None,
                axis: Any = None, keepdims: bool = False) -> Any:
@@ -65,9 +81,9 @@ def reduction(op: Op) -> Callable[..., Any]:
             input = input.to(dtype)
         if dim is not None:
             dim = dims_of(dim, input.array.ndim, op.name) or None
-        if op.result == "float" and input.array.dtype.kind != "f":
+        if floating and input.array.dtype.kind != "f":
             raise float_error(op.name, input)
-        return apply_one(op, input, {"dim": dim, "keepdim": keepdim})
+        return apply_one(op, input, {"dim": dim, "keepdim": keepdim}, dim, keepdim)
 
     reduce.__name__ = reduce.__qualname__ = op.name
     return reduce
@@ -186,7 +202,7 @@ def _shifted_products(F: Any, x: Any, dim: int, reverse: bool) -> Any:
 
 def _prod_vjp(F: Any, g: Any, out: Any, x: Any, dim: int, keepdim: bool) -> Any:
     if not x.shape[dim]:
-        return spread(F, g, x, dim)
+        return F.expand(keep(F, g, x, dim), shape=x.shape)
     return keep(F, g, x, dim) * _shifted_products(F, x, dim, False) * _shifted_products(F, x, dim, True)
 
 

@@ -21,19 +21,22 @@ from . import LETTERS, METHODS, OBJECT, Op, apply, constant, public
 # ---- reading arguments ---------------------------------------------------------------------------------------------
 def dim_of(dim: Any, ndim: int, op: str) -> int:
     """One dimension as a number in [0, ndim). Raises IndexError as PyTorch does."""
-    if not isinstance(dim, (int, np.integer)) or isinstance(dim, bool):
-        raise TypeError(message(f"{op}(): argument 'dim' must be int, not {type(dim).__name__}"))
-    if not -max(ndim, 1) <= dim < max(ndim, 1):
-        raise dim_error(int(dim), ndim, op)
-    return int(dim) % max(ndim, 1)
+    if type(dim) is not int:
+        if not isinstance(dim, (int, np.integer)) or isinstance(dim, bool):
+            raise TypeError(message(f"{op}(): argument 'dim' must be int, not {type(dim).__name__}"))
+        dim = int(dim)
+    limit = ndim or 1
+    if not -limit <= dim < limit:
+        raise dim_error(dim, ndim, op)
+    return dim % limit  # type: ignore[no-any-return]
 
 
 def dims_of(dim: Any, ndim: int, op: str) -> tuple[int, ...]:
     """One dimension, several, or None for all, as a sorted-as-given tuple without repeats."""
     if dim is None:
         return tuple(range(ndim))
-    if type(dim) is int and ndim:  # the common case, at half of the time
-        return (dim_of(dim, ndim, op),)
+    if type(dim) is int and -ndim <= dim < ndim:  # the common case, at half of the time
+        return (dim % ndim,)
     if not ndim:  # a 0-d tensor has, for this purpose, one dimension that nothing needs to be done about
         for d in dim if isinstance(dim, (tuple, list)) else (dim,):
             dim_of(d, 0, op)

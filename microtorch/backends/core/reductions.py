@@ -14,15 +14,17 @@ class Reductions(Reference):
     """The reductions of ops/reduce.py."""
 
     def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        kernel, dtype = self.kernels.sum, self.dtype
         if dim is None and not keepdim:  # without the plan: half of the time of a small sum
-            out = np.empty((), self.dtype)
-            if self.kernels.sum(1, x.size, 1, 1.0, id(x), id(out)):
+            out = np.empty((), dtype)
+            if kernel(1, x.size, 1, 1.0, id(x), id(out)):
                 return out
-        else:
-            out = self._reduced(self.kernels.sum, x, runs(x.shape, dim, keepdim)[0], 1.0)
-            if out is not None:
-                return out
-        return definition("sum")(self, x, dim, keepdim)
+        out = x
+        for outer, n, inner, shape in runs(x.shape, dim, keepdim)[0]:  # as _reduced does, without its call
+            part, out = out, np.empty(shape, dtype)
+            if not kernel(outer, n, inner, 1.0, id(part), id(out)):
+                return definition("sum")(self, x, dim, keepdim)
+        return out
 
     def mean(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         steps, count = runs(x.shape, dim, keepdim)
@@ -39,6 +41,20 @@ class Reductions(Reference):
         steps, count = runs(x.shape, dim, keepdim)
         out = self._reduced(self.kernels.amin, x, steps) if count else None
         return definition("amin")(self, x, dim, keepdim) if out is None else out
+
+    def spread(self, g: Any, shape: tuple[int, ...], dim: Any, divisor: float) -> Any:
+        if dim is None:  # without the plan, as in sum
+            out = np.empty(shape, self.dtype)
+            if self.kernels.sum_vjp0(1, out.size, 1, divisor, id(g), id(out)):
+                return out
+        steps, left, out = runs(shape, dim, False)[0], divisor, g
+        for i in reversed(range(len(steps))):  # those of the reduction, backwards; the first one divides
+            outer, n, inner, _ = steps[i]
+            part, out = out, np.empty(shape if i == 0 else outer * n * inner, self.dtype)
+            if not self.kernels.sum_vjp0(outer, n, inner, left, id(part), id(out)):
+                return definition("spread")(self, g, shape, dim, divisor)
+            left = 1.0
+        return out
 
     def _reduced(self, kernel: Any, x: Any, steps: Any, *divisor: float) -> Any:
         """``x`` after ``steps``; None where C declines."""

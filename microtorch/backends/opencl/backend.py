@@ -31,6 +31,7 @@ class OpenCL:
     all other dtypes (``rest``): as on the CPU, equal ``dev`` means equal device and dtype."""
 
     name = "opencl"
+    dtype = None  # of its arrays: any
     memory = Array
 
     def __init__(self, device: Runtime, lanes: dict[Any, OpenCL], rest: OpenCL | None = None):
