@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -84,6 +84,12 @@ def names(formula: str) -> frozenset[str]:
 def functions(formula: str) -> frozenset[str]:
     """The ops that a formula calls."""
     return frozenset(_CALLED.findall(formula))
+
+
+def arguments(formula: str, calls: Collection[str], dialect: Dialect) -> list[str]:
+    """What a formula gives to the functions of one argument in ``calls``, printed in a dialect."""
+    found = [n for n in ast.walk(parse(formula)) if isinstance(n, ast.Call) and n.func.id in calls]  # type: ignore[attr-defined]
+    return sorted({_render(n.args[0], dialect)[0] for n in found})
 
 
 def render(formula: str, dialect: Dialect) -> str:

@@ -145,10 +145,9 @@ def kernels(runtime: Runtime, name: str, source: np.dtype, result: np.dtype) -> 
         operation = OPERATIONS[name]
         low, high = limits(source)
         acc = C_TYPES[result.char]
-        floating = "#define FLOATING\n" if result.kind == "f" else ""
         width, v = widths(runtime)
         text = (
-            f"// {name}\n#define T {acc}\n{floating}{text_of('prelude')}\n"
+            f"// {name}\n{runtime.opening(acc)}\n"
             f"#undef T\n#define T {C_TYPES[source.char]}\n"
             f"#define ACC {acc}\n#define LOWEST {low}\n#define HIGHEST {high}\n#define INIT ((ACC)({operation.init}))\n"
             f"#define COMBINE(a, b) {operation.combine}\n#define LOAD(e) ((ACC)(e))\n"

@@ -96,6 +96,9 @@ class Runtime:
         self.name = cl_device.name.strip()
         self.on_cpu = cl_device.type & cl.device_type.CPU != 0
         self.doubles = "cl_khr_fp64" in cl_device.extensions or bool(getattr(cl_device, "double_fp_config", 0))
+        # a CPU: work-items that are loops over many elements, and functions that become vector code (see `opening`)
+        self.block, self.groups = (1024, {1: (1,), 2: (1, 1)}) if self.on_cpu else (1, {1: (256,), 2: (64, 1)})
+        self.own_functions = self.on_cpu and self.doubles
         try:
             self.context = cl.Context([cl_device])
             self.queue = cl.CommandQueue(self.context)
@@ -161,6 +164,18 @@ class Runtime:
         """Kernel ``name`` of the program ``text``. ``signature``: per argument b (buffer), i (int), l (long), f, d."""
         return Kernel(self, self.program(text, title or name), name, signature)
 
+    def opening(self, kind: str, vectors: int = 1) -> str:
+        """What a program that computes in C type ``kind`` begins with: T, the functions for it on this device, and prelude.cl.
+        With ``vectors`` of so many numbers there is an exp of these, too."""
+        parts = [f"#define T {kind}\n#define BLOCK {self.block}"]
+        if kind in ("float", "double"):
+            parts.append("#define FLOATING")
+        if kind == "float" and self.own_functions:
+            for v in dict.fromkeys(("", vectors if vectors > 1 else "")):
+                parts.append(f"#define F float{v}\n#define BITS as_uint{v}\n#define NUMBER as_float{v}\n{text_of('exp')}")
+            parts.append(text_of("functions"))
+        return "\n".join([*parts, text_of("prelude")])
+
     def synchronize(self) -> None:
         """Wait for all that was enqueued."""
         try:
@@ -203,6 +218,11 @@ class Kernel:
             runtime.enqueue(self.queue, self.kernel, (-(-size[0] // first) * first, *size[1:]), local)
         except runtime.cl.Error as error:
             raise runtime.failed(self.name, error) from None
+
+    def each(self, size: tuple[int, ...], *args: Any) -> None:
+        """Run a kernel whose text says EACH (prelude.cl) for the first of the sizes."""
+        runtime = self.runtime
+        self((-(-size[0] // runtime.block), *size[1:]), runtime.groups[len(size)], *args)
 
 
 @cache

@@ -1,3 +1,15 @@
+// EACH(i, n) { ... } runs once for each i below n. On a GPU every work-item has one i. On a CPU a work-item has BLOCK of them, and
+// the loop becomes vector code: its passes are independent of each other (nothing is written that another one reads).
+#if BLOCK > 1
+#define EACH(i, n)                                                                                                      \
+    _Pragma("clang loop vectorize(assume_safety)")                                                                      \
+    for (int i = get_global_id(0) * BLOCK, end_##i = i + min(BLOCK, n - i); i < end_##i; i++)
+#else
+#define EACH(i, n)                                                                                                      \
+    const int i = get_global_id(0);                                                                                     \
+    if (i < n)
+#endif
+
 // Functions of formulas.py that OpenCL C lacks, or has under the same name with another meaning.
 // T is the type of the computation. A NaN comes through maximum and minimum, as in numpy and PyTorch.
 static inline T maximum(T x, T y) { return x >= y || x != x ? x : y; }
