@@ -121,7 +121,7 @@ def in_order(shape: Any, steps: Any) -> bool:
 
 def _launch(x: Array, name: str, result: Any, results: int, ni: int, n: int, nb: int, steps: tuple[int, ...]) -> Array:
     runtime = x.runtime
-    rows, columns, width, v = kernels(runtime, name, x.dtype, result)
+    rows, columns, width, wide = kernels(runtime, name, x.dtype, result)
     so, si, sa, sb = steps
     by_rows = abs(sb) <= abs(si) or (si == 0 and results < 4096) or results < 8
     if by_rows:
@@ -134,7 +134,7 @@ def _launch(x: Array, name: str, result: Any, results: int, ni: int, n: int, nb:
     if by_rows:
         rows((results * width, parts), (width, 1), *arguments)
     else:
-        columns((-(-results // v), parts), (64 // v, 1), *arguments)
+        columns((-(-results // wide), parts), (1, 1) if wide > 1 else (64, 1), *arguments)
     return out if parts == 1 else _launch(out, name, result, results, results, parts, parts, (0, 1, 0, results))
 
 
@@ -155,7 +155,7 @@ def kernels(runtime: Runtime, name: str, source: np.dtype, result: np.dtype) -> 
         )
         signature = "iiiii" + "biiiii" + "b"
         rows, columns = (runtime.kernel(text, f"reduce_{which}", signature, name) for which in ("rows", "columns"))
-        found = runtime.built[key] = rows, columns, width, v
+        found = runtime.built[key] = rows, columns, width, 4 * v if v > 1 else 1
     return found
 
 
