@@ -26,8 +26,8 @@ class Operation(NamedTuple):
 OPERATIONS = {
     "sum": Operation("0", "((a) + (b))"),
     "prod": Operation("1", "((a) * (b))"),
-    "max": Operation("LOWEST", "maximum(a, b)"),
-    "min": Operation("HIGHEST", "minimum(a, b)"),
+    "max": Operation("LOWEST", "((a) >= (b) | (a) != (a) ? (a) : (b))"),
+    "min": Operation("HIGHEST", "((a) <= (b) | (a) != (a) ? (a) : (b))"),
     "any": Operation("0", "((a) | (b))"),
     "all": Operation("1", "((a) & (b))"),
 }
@@ -125,7 +125,7 @@ def _launch(x: Array, name: str, result: Any, results: int, ni: int, n: int, nb:
     so, si, sa, sb = steps
     by_rows = abs(sb) <= abs(si) or (si == 0 and results < 4096) or results < 8
     if by_rows:
-        chunk = max(8192, -(-n // max(1, 256 // results)))
+        chunk = max(8192, -(-n // max(1, (64 if runtime.on_cpu else 256) // results)))
     else:
         chunk = max(64, -(-n // max(1, 8192 // results)))
     parts = -(-n // chunk)

@@ -109,7 +109,7 @@ class Runtime:
         self.largest = min(cl_device.max_mem_alloc_size, 4 * (2**31 - 1))  # sizes and offsets are int in the kernels
         # -cl-fp32-correctly-rounded-divide-sqrt: without it a GPU's x / y may be 2.5 units in the last place off
         exact = cl_device.single_fp_config & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT
-        self.options = ["-cl-std=CL1.2"] + ["-cl-fp32-correctly-rounded-divide-sqrt"] * bool(exact)
+        self.options = ["-cl-std=CL1.2", "-w"] + ["-cl-fp32-correctly-rounded-divide-sqrt"] * bool(exact)
         self._programs: dict[str, Any] = {}
         self.sources: dict[str, str] = {}  # kernel name -> the text it was built from, for `source`
         self.built: dict[Any, Any] = {}  # kernels that are no formulas, by what they were built for

@@ -2,7 +2,7 @@
 // the loop becomes vector code: its passes are independent of each other (nothing is written that another one reads).
 #if BLOCK > 1
 #define EACH(i, n)                                                                                                      \
-    _Pragma("clang loop vectorize(assume_safety)")                                                                      \
+    _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) interleave_count(2)")\
     for (int i = get_global_id(0) * BLOCK, end_##i = i + min(BLOCK, n - i); i < end_##i; i++)
 #else
 #define EACH(i, n)                                                                                                      \

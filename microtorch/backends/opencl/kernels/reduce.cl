@@ -7,18 +7,25 @@
 // of sums grows with chunk + parts and not with chunk * parts.
 //
 // ACC: type of the result; INIT: where the operation starts; COMBINE(a, b); LOAD(x): an element as ACC.
-#define WIDE (V > 1 ? 4 * V : 1)
-#define ELEMENT(j) LOAD(x[base + ((j) / nb) * sa + ((j) % nb) * sb])
+#define ELEMENT(j) x[base + ((j) / nb) * sa + ((j) % nb) * sb]
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
 
-// A strip: N results (or partial results) side by side, in registers on a CPU; element v of step j is x[place + v].
-#define STRIP(N, accs, STEPS, place)                                                                                    \
-    for (int v = 0; v < N; v++) accs[v] = INIT;                                                                         \
-    STEPS for (int v = 0; v < N; v++) accs[v] = COMBINE(accs[v], LOAD(x[place + v]));
+#if V > 1 // on a CPU: V (16) numbers in a vector register
+#define VECTOR JOIN(ACC, V)
+#define READ(p) JOIN(convert_, VECTOR)(JOIN(vload, V)(0, p))
+#define WRITE(v, p) JOIN(vstore, V)(v, 0, p)
+// Four registers at once: an addition waits for the one before it in its register, but not for the others'.
+#define WIDE (4 * V)
+#define REGISTERS VECTOR a = INIT, b = a, c = a, d = a;
+#define STEP(p) { a = COMBINE(a, READ(p)); b = COMBINE(b, READ((p) + V)); c = COMBINE(c, READ((p) + 2 * V)); d = COMBINE(d, READ((p) + 3 * V)); }
+#else
+#define WIDE 1
+#endif
 
 // One work-group per result: the work-items walk through it together, so that neighbours read neighbours ("coalesced"
 // on a GPU), then halve the WIDTH partial sums in local memory, log2(WIDTH) times. For results whose elements lie together.
-// On a CPU a group is one work-item, which has a strip of partial sums: V of them are a vector register, and WIDE four,
-// because an addition waits for the one before it in its register, but not for those in others.
+// On a CPU a group is one work-item, whose partial sums are the numbers in its registers.
 __kernel __attribute__((reqd_work_group_size(WIDTH, 1, 1)))
 void reduce_rows(const int ni, const int n, const int nb, const int chunk, const int results,
                  __global const T *x, const int at, const int so, const int si, const int sa, const int sb,
@@ -32,16 +39,21 @@ void reduce_rows(const int ni, const int n, const int nb, const int chunk, const
     int j = part * chunk + lane;
 #if V > 1
     if (nb == n && sb == 1 && j + V <= end) {
-        ACC accs[WIDE];
-        if (j + WIDE <= end) {
-            STRIP(WIDE, accs, for (; j + WIDE <= end; j += WIDE), base + j)
-            for (int v = 0; v < WIDE; v++) acc = COMBINE(acc, accs[v]);
-        }
-        STRIP(V, accs, for (; j + V <= end; j += V), base + j)
-        for (int v = 0; v < V; v++) acc = COMBINE(acc, accs[v]);
+        REGISTERS
+        for (; j + WIDE <= end; j += WIDE) STEP(x + base + j)
+        for (; j + V <= end; j += V) a = COMBINE(a, READ(x + base + j));
+        a = COMBINE(a, b);
+        c = COMBINE(c, d);
+        a = COMBINE(a, c); // its halves, their halves...
+        const JOIN(ACC, 8) eight = COMBINE(a.lo, a.hi);
+        const JOIN(ACC, 4) four = COMBINE(eight.lo, eight.hi);
+        const JOIN(ACC, 2) two = COMBINE(four.lo, four.hi);
+        acc = COMBINE(two.lo, two.hi);
     }
 #endif
-    for (; j < end; j += WIDTH) acc = COMBINE(acc, ELEMENT(j));
+    if (nb == n)
+        for (; j < end; j += WIDTH) acc = COMBINE(acc, LOAD(x[base + j * sb]));
+    for (; j < end; j += WIDTH) acc = COMBINE(acc, LOAD(ELEMENT(j)));
     sums[lane] = acc;
     for (int half_ = WIDTH / 2; half_ > 0; half_ /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);
@@ -59,22 +71,34 @@ __kernel void reduce_columns(const int ni, const int n, const int nb, const int 
     const int part = get_global_id(1), begin = part * chunk, end = min(n, begin + chunk);
     int r = get_global_id(0) * WIDE;
     const int last = min(r + WIDE, results);
+    out += part * results;
     while (r < last) {
-        const int base = at + (r / ni) * so + (r % ni) * si, beside = si == 1 && nb == n ? min(ni - r % ni, last - r) : 1;
-        ACC accs[WIDE];
-        int width = 1;
-        if (V > 1 && beside >= WIDE) {
-            STRIP(WIDE, accs, for (int j = begin; j < end; j++), base + j * sb)
-            width = WIDE;
-        } else if (V > 1 && beside >= V) {
-            STRIP(V, accs, for (int j = begin; j < end; j++), base + j * sb)
-            width = V;
-        } else {
-            accs[0] = INIT;
-            for (int j = begin; j < end; j++) accs[0] = COMBINE(accs[0], ELEMENT(j));
+        const int base = at + (r / ni) * so + (r % ni) * si;
+#if V > 1
+        const int beside = si == 1 && nb == n ? min(ni - r % ni, last - r) : 1; // results whose elements lie side by side
+        REGISTERS
+        if (beside == WIDE) {
+            for (int j = begin; j < end; j++) STEP(x + base + j * sb)
+            WRITE(a, out + r);
+            WRITE(b, out + r + V);
+            WRITE(c, out + r + 2 * V);
+            WRITE(d, out + r + 3 * V);
+            r += WIDE;
+            continue;
         }
-        for (int v = 0; v < width; v++) out[part * results + r + v] = accs[v];
-        r += width;
+        if (beside >= V) {
+            for (int j = begin; j < end; j++) a = COMBINE(a, READ(x + base + j * sb));
+            WRITE(a, out + r);
+            r += V;
+            continue;
+        }
+#endif
+        ACC acc = INIT;
+        if (nb == n)
+            for (int j = begin; j < end; j++) acc = COMBINE(acc, LOAD(x[base + j * sb]));
+        else
+            for (int j = begin; j < end; j++) acc = COMBINE(acc, LOAD(ELEMENT(j)));
+        out[r++] = acc;
     }
 }
 
