@@ -18,14 +18,19 @@ FUNCTION float small_expm1(float r)
                                                      + s * (0.00139409979f + r * 0.000199141563f)));
 }
 
+// 2^r for |r| <= 1/2
+FUNCTION float small_exp2(float r)
+{
+    return 1 + r * (0.693147182f + r * (0.240226507f + r * (0.055503279f + r * (0.00961800385f + r * (0.00134002697f
+             + r * 0.000154763009f)))));
+}
+
 FUNCTION float fast_exp2(float x)
 {
     x = x > 129 ? 129 : x;
     x = x < -151 ? -151 : x;
-    const float sum = x + (SHIFT + 254), r = x - (sum - (SHIFT + 254));
-    const float q = 0.693147182f + r * (0.240226507f + r * (0.055503279f + r * (0.00961800385f + r * (0.00134002697f
-                  + r * 0.000154763009f))));
-    return scaled(1 + r * q, sum);
+    const float sum = x + (SHIFT + 254);
+    return scaled(small_exp2(x - (sum - (SHIFT + 254))), sum);
 }
 
 // (e^x - 1) / 2 for x from -20 to 89.6: 2^n (e^r - 1) + (2^n - 1), as a quarter on the way because 2^129 is no float
@@ -46,7 +51,7 @@ FUNCTION float fast_expm1(float x)
 FUNCTION float fast_sinh(float x)
 {
     const float a = fabs(x), h = half_expm1(a > 89.6f ? 89.6f : a);
-    return copysign(h + h / (2 * h + 1), x);
+    return copysign(h + (h < 0x1p30f ? h / (2 * h + 1) : 0.5f), x);
 }
 FUNCTION float fast_cosh(float x)
 {
@@ -189,6 +194,73 @@ FUNCTION float fast_erf(float x)
     return a < 1 ? small : copysign(1 - (root * root) * (root * root), x);
 }
 
+// ---- inverse functions -----------------------------------------------------------------------------------------------
+// atan, at most tan(pi/8) away from a point whose arc tangent is known: 0, 1 or infinity
+FUNCTION float fast_atan(float x)
+{
+    const float a = fabs(x), over = a > 2.41421366f ? -1 : a > 0.414213568f ? a - 1 : a,
+                under = a > 2.41421366f ? a : a > 0.414213568f ? a + 1 : 1, r = over / under, z = r * r;
+    const float known = a > 2.41421366f ? 1.57079637f : a > 0.414213568f ? 0.785398185f : 0, lost = known * -2.7827534e-8f;
+    const float p = r * z * (-0.333329558f + z * (0.199779168f + z * (-0.138797402f + z * 0.080599241f)));
+    return copysign(known + (r + (p + lost)), x);
+}
+
+// asin r - r for |r| <= 1/2; above, asin a = pi/2 - 2 asin sqrt((1 - a) / 2)
+FUNCTION float asin_tail(float r, float z)
+{
+    return r * z * (0.166667536f + z * (0.0749524161f + z * (0.0454770997f + z * (0.0241475999f + z * 0.0422185697f))));
+}
+FUNCTION float fast_asin(float x)
+{
+    const float a = fabs(x), z = a > 0.5f ? (1 - a) * 0.5f : a * a, r = a > 0.5f ? sqrt(z) : a, tail = asin_tail(r, z);
+    return copysign(a > 0.5f ? 1.57079637f - (2 * r + (2 * tail + 4.37113883e-8f)) : r + tail, x);
+}
+FUNCTION float fast_acos(float x)
+{
+    const float a = fabs(x), z = a > 0.5f ? (1 - a) * 0.5f : a * a, r = a > 0.5f ? sqrt(z) : x, tail = asin_tail(r, z);
+    const float edge = x > 0 ? 2 * (r + tail) : 3.14159274f - (2 * r + (2 * tail + 8.74227766e-8f));
+    return a > 0.5f ? edge : 1.57079637f - (r + (tail + 4.37113883e-8f));
+}
+
+// log(x + sqrt(x^2 + 1)), with log1p; where 1 no longer counts it is log(2 x)
+FUNCTION float fast_asinh(float x)
+{
+    const float a = fabs(x), y = fast_log1p(a + a * a / (1 + sqrt(a * a + 1)));
+    return copysign(a > 4096 ? fast_log(a) + 0.693147182f : y, x);
+}
+FUNCTION float fast_acosh(float x)
+{
+    const float t = x - 1, y = fast_log1p(t + sqrt(t * (t + 2)));
+    return x < 1 ? NAN : x > 4096 ? fast_log(x) + 0.693147182f : y;
+}
+FUNCTION float fast_atanh(float x)
+{
+    const float a = fabs(x);
+    return copysign(0.5f * fast_log1p(2 * a / (1 - a)), x);
+}
+
+// ---- powers: x^y = 2^(y log2 x), the logarithm in double, because y and then 2^ enlarge its error -------------------------
+// log2(1 + f) = 2 / ln 2 artanh(f / (2 + f)), a series in odd powers
+FUNCTION double exact_log2(float x)
+{
+    float e;
+    const double f = any_mantissa(x, &e), s = f / (2 + f), z = s * s;
+    const double p = 1 + z * (1 / 3.0 + z * (1 / 5.0 + z * (1 / 7.0 + z * (1 / 9.0 + z * (1 / 11.0 + z * (1 / 13.0))))));
+    const double finite = e + s * p * 2.885390081777927;
+    return x > 0 ? (x < INFINITY ? finite : x) : x == 0 ? -INFINITY : NAN;
+}
+FUNCTION float fast_pow(float x, float y)
+{
+    const float a = fabs(x), whole_y = fabs(y) < 0x1p24f ? y : 0; // from 2^24 on, every float is an even integer
+    const int n = (int)whole_y, odd = n & 1 && (float)n == whole_y, fraction = (float)n != whole_y;
+    double t = (a == 1) | (y == 0) ? 0 : y * exact_log2(a);
+    t = t > 129 ? 129 : t;
+    t = t < -151 ? -151 : t;
+    const float sum = (float)t + (SHIFT + 254), r = (float)(t - (sum - (SHIFT + 254))), p = scaled(small_exp2(r), sum);
+    const int undefined = ((x < 0) & (a < INFINITY) & fraction) | ((y != y) & (x != 1));
+    return undefined ? NAN : odd ? copysign(p, x) : p;
+}
+
 // ---- from here on, these names mean the functions above (the driver's may be macros) -------------------------------------
 #undef exp
 #define exp fast_exp
@@ -218,3 +290,17 @@ FUNCTION float fast_erf(float x)
 #define cos(x) fast_cos(x, far)
 #undef tan
 #define tan(x) fast_tan(x, far)
+#undef atan
+#define atan fast_atan
+#undef asin
+#define asin fast_asin
+#undef acos
+#define acos fast_acos
+#undef asinh
+#define asinh fast_asinh
+#undef acosh
+#define acosh fast_acosh
+#undef atanh
+#define atanh fast_atanh
+#undef pow
+#define pow fast_pow

@@ -1,9 +1,10 @@
 // EACH(i, n) { ... } runs once for each i below n. On a GPU every work-item has one i. On a CPU a work-item has BLOCK of them, and
-// the loop becomes vector code: its passes are independent of each other (nothing is written that another one reads).
+// the loop becomes vector code, by 16 numbers (the widest register), two at a time: its passes are independent of each other, since
+// nothing is written that another one reads.
 #if BLOCK > 1
 #define EACH(i, n)                                                                                                      \
-    _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) interleave_count(2)")\
-    for (int i = get_global_id(0) * BLOCK, end_##i = i + min(BLOCK, n - i); i < end_##i; i++)
+    _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) interleave_count(2)")                              \
+    for (int i = get_global_id(0) * BLOCK, end_##i = n - i < BLOCK ? n : i + BLOCK; i < end_##i; i++)
 #else
 #define EACH(i, n)                                                                                                      \
     const int i = get_global_id(0);                                                                                     \
