@@ -171,6 +171,11 @@ FUNCTION float fast_cos(float x, int far)
     const float r = quarter_turns(x, &n);
     return turned_sin(r, n + 1);
 }
+FUNCTION float fast_cospi(float x) // cos(pi x)
+{
+    const float shifted = x * 2 + SHIFT, r = (x - (shifted - SHIFT) * 0.5f) * 3.14159274f;
+    return turned_sin(r, as_uint(shifted) + 1);
+}
 FUNCTION float fast_tan(float x, int far)
 {
     uint n;
@@ -290,6 +295,8 @@ FUNCTION float fast_pow(float x, float y)
 #define cos(x) fast_cos(x, far)
 #undef tan
 #define tan(x) fast_tan(x, far)
+#undef cospi
+#define cospi fast_cospi // of numbers up to 2^21
 #undef atan
 #define atan fast_atan
 #undef asin
