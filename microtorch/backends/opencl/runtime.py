@@ -88,15 +88,16 @@ def started() -> list[Runtime]:
 class Runtime:
     """One device: its queue, its memory, its programs, and the backend objects (lanes) for arrays on it."""
 
-    def __init__(self, index: int, cl_device: Any):
+    def __init__(self, index: int, cl_device: Any, on_cpu: bool | None = None):
+        """``on_cpu``: kernels for a CPU, or for a GPU (None: for what the device is)."""
         cl = pyopencl()
         from pyopencl.tools import ImmediateAllocator, MemoryPool
 
         self.cl, self.cl_device, self.device = cl, cl_device, device("opencl", index)
         self.name = cl_device.name.strip()
-        self.on_cpu = cl_device.type & cl.device_type.CPU != 0
+        self.on_cpu = cl_device.type & cl.device_type.CPU != 0 if on_cpu is None else on_cpu
         self.doubles = "cl_khr_fp64" in cl_device.extensions or bool(getattr(cl_device, "double_fp_config", 0))
-        # a CPU: work-items that are loops over many elements, and functions that become vector code (see `opening`)
+        # a CPU: work-items that are loops over a block of elements, and functions that become vector code (see `opening`)
         self.block, self.groups = (1024, {1: (1,), 2: (1, 1)}) if self.on_cpu else (1, {1: (256,), 2: (64, 1)})
         self.own_functions = self.on_cpu and self.doubles
         try:
@@ -109,6 +110,7 @@ class Runtime:
         self.largest = min(cl_device.max_mem_alloc_size, 4 * (2**31 - 1))  # sizes and offsets are int in the kernels
         # -cl-fp32-correctly-rounded-divide-sqrt: without it a GPU's x / y may be 2.5 units in the last place off
         exact = cl_device.single_fp_config & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT
+        # -w: no warnings, which some drivers would count on the user's screen
         self.options = ["-cl-std=CL1.2", "-w"] + ["-cl-fp32-correctly-rounded-divide-sqrt"] * bool(exact)
         self._programs: dict[str, Any] = {}
         self.sources: dict[str, str] = {}  # kernel name -> the text it was built from, for `source`
