@@ -248,18 +248,22 @@ class Elementwise:
             each = f"EACH(i{last}, n{last})"
         far = self.periodic(kind)
         if far:
-            head += ["int far = 0;", loop(each, [*lines, *(f"far |= FAR({x});" for x in far)])]
+            head += ["int far = 0; // is one of these angles beyond the reach of functions.cl?", loop(each, [*lines, *(f"far |= FAR({x});" for x in far)])]
         body = "\n    ".join([*head, loop(each, [*lines, store])])
         separator = ",\n        "
         return (
-            f"// {self.name}: {self.formula}\n{self.runtime.opening(kind)}\n"
+            f"// {self.name}: {self.formula}\n{self.runtime.opening(kind, functions=self.calls())}\n"
             f"__kernel void {self.name}_{kind}({separator.join(parameters)})\n{{\n    {body}\n}}\n",
             signature,
         )
 
+    def calls(self) -> bool:
+        """Does the formula call functions that no processor has as an instruction?"""
+        return self.name not in TEXTS and ("**" in self.formula or not expr.functions(self.formula) <= expr.CHEAP)
+
     def periodic(self, kind: str) -> list[str]:
         """Of what the formula takes a sine, cosine or tangent by functions.cl, which has to know whether a number is large."""
-        if kind != "float" or not self.runtime.own_functions or self.name in TEXTS:
+        if kind != "float" or not self.runtime.own_functions or not self.calls():
             return []
         return expr.arguments(self.formula, {"sin", "cos", "tan"}, expr.OPENCL)
 

@@ -102,7 +102,7 @@ class Draws:
             kernel = self.runtime.built.get(key)
             if kernel is None:
                 wide = "#define WIDE\n" if c == "double" or name == "integers" else ""
-                text = f"{self.runtime.opening(c)}\n{wide}{text_of('random')}"
+                text = f"{self.runtime.opening(c, functions=name == 'normal')}\n{wide}{text_of('random')}"
                 if name == "integers":
                     text = text[: text.index("__kernel void uniform")] + text[text.index("// integers in") :]
                 kernel = self.runtime.built[key] = self.runtime.kernel(text, name, "ill" + number * 2 + "b", name)

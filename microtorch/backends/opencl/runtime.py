@@ -166,13 +166,13 @@ class Runtime:
         """Kernel ``name`` of the program ``text``. ``signature``: per argument b (buffer), i (int), l (long), f, d."""
         return Kernel(self, self.program(text, title or name), name, signature)
 
-    def opening(self, kind: str, vectors: int = 1) -> str:
-        """What a program that computes in C type ``kind`` begins with: T, the functions for it on this device, and prelude.cl.
-        With ``vectors`` of so many numbers there is an exp of these, too."""
+    def opening(self, kind: str, functions: bool = False, vectors: int = 1) -> str:
+        """What a program that computes in C type ``kind`` begins with: T, EACH, and what prelude.cl has for T. With ``functions``
+        those of functions.cl where they are better than the driver's; with ``vectors`` an exp of so many numbers, too."""
         parts = [f"#define T {kind}\n#define BLOCK {self.block}"]
         if kind in ("float", "double"):
             parts.append("#define FLOATING")
-        if kind == "float" and self.own_functions:
+        if functions and kind == "float" and self.own_functions:
             for v in dict.fromkeys(("", vectors if vectors > 1 else "")):
                 parts.append(f"#define F float{v}\n#define BITS as_uint{v}\n#define NUMBER as_float{v}\n{text_of('exp')}")
             parts.append(text_of("functions"))
