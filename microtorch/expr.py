@@ -175,7 +175,7 @@ def opencl_dialect(kind: str) -> Dialect:
     return Dialect(
         call=lambda f, a: f"{_OPENCL_NAMES.get(f, f)}({', '.join(a)})",
         where=lambda c, a, b: f"({c} ? {a} : {b})",
-        power=lambda a, b: f"pow({a}, {b})",
+        power=lambda a, b: f"squared({a})" if b == f"2.0{suffix}" else f"pow({a}, {b})",
         number=lambda v: f"{float(v)!r}{suffix}",
     )
 

@@ -258,8 +258,8 @@ class Elementwise:
         )
 
     def calls(self) -> bool:
-        """Does the formula call functions that no processor has as an instruction?"""
-        return self.name not in TEXTS and ("**" in self.formula or not expr.functions(self.formula) <= expr.CHEAP)
+        """Does the formula call something that functions.cl has?"""
+        return self.name not in TEXTS and ("**" in self.formula or not expr.functions(self.formula) <= expr.CHEAP - {"round"})
 
     def periodic(self, kind: str) -> list[str]:
         """Of what the formula takes a sine, cosine or tangent by functions.cl, which has to know whether a number is large."""

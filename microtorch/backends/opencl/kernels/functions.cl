@@ -199,6 +199,26 @@ FUNCTION float fast_erf(float x)
     return a < 1 ? small : copysign(1 - (root * root) * (root * root), x);
 }
 
+// erfc a = t p(t) e^(-a^2) with t = 2 / (2 + a); e to the power of the square's two halves, since its error would be a^2 times as large
+FUNCTION float fast_erfc(float x)
+{
+    float a = fabs(x);
+    a = a > 11 ? 11 : a;
+    const double square = (double)a * a;
+    const float high = (float)square, low = (float)(square - high), t = 2 / (2 + a);
+    const float p = 0.282067806f + t * (0.282787114f + t * (0.239269108f + t * (0.22244288f + t * (-0.0888672397f + t * (0.402857959f
+                  + t * (-0.647014618f + t * (0.411102265f + t * (-0.115458786f + t * 0.010813497f))))))));
+    const float y = fast_exp(-high) * (t * p * (1 - low));
+    return x < 0 ? 2 - y : y;
+}
+
+// to the nearest integer, of two the even one: what is added and subtracted leaves no room for a fraction
+FUNCTION float fast_rint(float x)
+{
+    const float a = fabs(x), shift = 0x1p23f;
+    return copysign(a < shift ? (a + shift) - shift : a, x);
+}
+
 // ---- inverse functions -----------------------------------------------------------------------------------------------
 // atan, at most tan(pi/8) away from a point whose arc tangent is known: 0, 1 or infinity
 FUNCTION float fast_atan(float x)
@@ -297,6 +317,10 @@ FUNCTION float fast_pow(float x, float y)
 #define tan(x) fast_tan(x, far)
 #undef cospi
 #define cospi fast_cospi // of numbers up to 2^21
+#undef erfc
+#define erfc fast_erfc
+#undef rint
+#define rint fast_rint
 #undef atan
 #define atan fast_atan
 #undef asin

@@ -17,6 +17,7 @@ static inline T maximum(T x, T y) { return x >= y || x != x ? x : y; }
 static inline T minimum(T x, T y) { return x <= y || x != x ? x : y; }
 static inline T signum(T x) { return x > 0 ? (T)1 : x < 0 ? (T)-1 : x; }
 #ifdef FLOATING
+static inline T squared(T x) { return x * x; }
 static inline T sigmoid(T x) { return 1 / (1 + exp(-x)); }
 static inline T softplus(T x) { return maximum(x, 0) + log1p(exp(-fabs(x))); }
 // x - floor(x / y) * y from fmod, which is exact; the sign is y's
