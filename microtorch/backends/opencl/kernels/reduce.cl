@@ -38,17 +38,22 @@ void reduce_rows(const int ni, const int n, const int nb, const int chunk, const
     ACC acc = INIT;
     int j = part * chunk + lane;
 #if V > 1
-    if (nb == n && sb == 1 && j + V <= end) {
+    if (sb == 1 && j + V <= end) {
         REGISTERS
-        for (; j + WIDE <= end; j += WIDE) STEP(x + base + j)
-        for (; j + V <= end; j += V) a = COMBINE(a, READ(x + base + j));
+        while (j < end) { // run by run of elements that lie side by side
+            const int run = min(end, j + nb - j % nb);
+            __global const T *p = x + base + j / nb * sa + j % nb;
+            for (; j + WIDE <= run; j += WIDE, p += WIDE) STEP(p)
+            for (; j + V <= run; j += V, p += V) a = COMBINE(a, READ(p));
+            for (; j < run; j++, p++) acc = COMBINE(acc, LOAD(*p));
+        }
         a = COMBINE(a, b);
         c = COMBINE(c, d);
         a = COMBINE(a, c); // its halves, their halves...
         const JOIN(ACC, 8) eight = COMBINE(a.lo, a.hi);
         const JOIN(ACC, 4) four = COMBINE(eight.lo, eight.hi);
         const JOIN(ACC, 2) two = COMBINE(four.lo, four.hi);
-        acc = COMBINE(two.lo, two.hi);
+        acc = COMBINE(acc, COMBINE(two.lo, two.hi));
     }
 #endif
     if (nb == n)
