@@ -289,7 +289,7 @@ def other(monkeypatch):
 
 
 def test_kernels_for_a_gpu_and_for_a_cpu_compute_the_same(other):
-    """Elementwise, views, broadcasting, reductions either way, rows, products, an optimizer's step, random numbers."""
+    """Elementwise, views, broadcasting, reductions either way, rows, products, convolution, pooling, a step, random numbers."""
 
     def results(device):
         torch.manual_seed(0)
@@ -299,6 +299,11 @@ def test_kernels_for_a_gpu_and_for_a_cpu_compute_the_same(other):
         loss = y.softmax(0).log().mean() + (x @ w).tanh().square().sum() + x.amax(2).sum() + x.var(0).sum() + x.sum((0, 2)).norm()
         loss.backward()
         torch.optim.Adam([w], lr=0.1).step()
+        images, filters = x.detach()[:, :24, :30].reshape(2, 2, 24, 30).requires_grad_(), w.detach()[:4, :18].reshape(4, 2, 3, 3)
+        seen = torch.nn.functional.conv2d(images, filters, stride=(2, 1), padding=1)
+        pooled = torch.nn.functional.max_pool2d(seen, 3, 2, 1) + torch.nn.functional.avg_pool2d(seen, 3, 2, 1)
+        pooled.square().sum().backward()
+        yield from (pooled.detach(), images.grad, torch.nn.functional.adaptive_avg_pool2d(images, (5, 1)).detach())
         yield from (y.detach(), loss.detach(), x.grad, w.detach(), torch.rand(1100, device=device), torch.randn(1100, device=device))
         yield from ((x > 0).sum(), (x > 0).any(1), x.argmax(1), x.cumsum(2).detach(), x.half().sum(2).detach())
 
