@@ -153,7 +153,7 @@ def measure(case: Case, seconds: float = 1.5, threads: int = 1) -> Result:
     while rounds < 3 or time.perf_counter() < end:
         for who in order:
             time.sleep(turn.pause)
-            once(steps[who], math.ceil(turn.warm_up / durations[who]))
+            once(steps[who], math.ceil(turn.warm_up / durations[who]) + 1)
             best[who] = min(best[who], once(steps[who], max(1, int(turn.timed / durations[who]))))
         order.append(order.pop(0))
         rounds += 1

@@ -45,7 +45,7 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
 #define MR 6
 #define SLIVER 8
 #endif
-enum { KC = 1024, SLIVERS = 640 << 10, PANELS = 4 << 20 }; /* of packed slivers and panels: bytes */
+enum { KC = 1024, SLIVERS = 1 << 19, PANELS = 1 << 23 }; /* of packed slivers and panels: bytes */
 enum { WORK = 1 << 20 }; /* multiplications that are worth a thread: about 20 us */
 #endif
 #define NR (2 * LANES)
@@ -336,7 +336,8 @@ static void NAME(gemm)(const struct NAME(product) *given)
     const size_t kc = equal_piece(x->k, KC);
     const size_t nc = equal_piece(pieces(x->n, NR), larger(1, PANELS / (NR * kc * sizeof(real)))) * NR;
     const size_t tall = equal_piece(pieces(x->m, MR), larger(1, SLIVERS / (SLIVER * kc * sizeof(real))));
-    const size_t mc = pack_a ? equal_piece(x->m, tall * MR) : x->m;
+    const size_t groups = get_threads() == 1 ? 1 : 4; /* of slivers, packed at a time: threads wait for each other after each time */
+    const size_t mc = pack_a ? equal_piece(x->m, groups * tall * MR) : x->m;
     const size_t a_size = pack_a ? pieces(mc, MR) * SLIVER * kc : 0;
     const size_t b_size = (pack_b ? nc : x->n % NR != 0 ? NR : 0) * kc;
     real *memory = NULL;
