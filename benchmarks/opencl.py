@@ -64,8 +64,8 @@ def main() -> int:
     if not torch.opencl.is_available():
         sys.exit(torch.backends.opencl.reason())
     properties = torch.opencl.get_device_properties()
-    print(f"{properties['name']}, {properties['platform']}, driver {properties['driver']}, {properties['compute_units']} compute units;",
-          f"CPU backend: {current()}, {torch.get_num_threads()} threads")  # fmt: skip
+    device = "{name}, {platform}, driver {driver}, {compute_units} compute units".format_map(properties)
+    print(f"{device}; CPU backend: {current()}, {torch.get_num_threads()} threads")
     print(f"{'':28} {'CPU':>12} {'OpenCL':>12} {'CPU/OpenCL':>9}")
     small = torch.ones(4, 4, device=DEVICE)
     bias = torch.ones(4, device=DEVICE)

@@ -248,7 +248,8 @@ class Elementwise:
             each = f"EACH(i{last}, n{last})"
         far = self.periodic(kind)
         if far:
-            head += ["int far = 0; // is one of these angles beyond the reach of functions.cl?", loop(each, [*lines, *(f"far |= FAR({x});" for x in far)])]
+            question = loop(each, [*lines, *(f"far |= FAR({x});" for x in far)])
+            head += ["int far = 0; // is one of these angles beyond the reach of functions.cl?", question]
         body = "\n    ".join([*head, loop(each, [*lines, store])])
         separator = ",\n        "
         return (

@@ -24,7 +24,8 @@ def built(runtime: Runtime, file: str, name: str, signature: str, dtype: np.dtyp
     if kernel is None:
         c = C_TYPES[dtype.char]
         width, v = widths(runtime)
-        text = f"#define WIDTH {width}\n#define V {v}\n{runtime.opening(c, functions=True, vectors=v)}\n{text_of('vector')}{text_of(file)}"
+        opening = runtime.opening(c, functions=True, vectors=v)
+        text = f"#define WIDTH {width}\n#define V {v}\n{opening}\n{text_of('vector')}{text_of(file)}"
         kernel = runtime.built[key] = runtime.kernel(text, name, signature.replace("T", dtype.char), name)
     return kernel
 

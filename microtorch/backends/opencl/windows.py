@@ -27,7 +27,8 @@ def run(x: Array, name: str, signature: str, count: int, *arguments: Any, along:
     key = (name, x.dtype.char)
     kernel = x.runtime.built.get(key)
     if kernel is None:
-        text = f"#define T {C_TYPES[x.dtype.char]}\n#define BLOCK {x.runtime.block}\n#define LOWEST {limits(x.dtype)[0]}\n{text_of('windows')}"
+        defines = {"T": C_TYPES[x.dtype.char], "BLOCK": x.runtime.block, "LOWEST": limits(x.dtype)[0]}
+        text = "".join(f"#define {name} {value}\n" for name, value in defines.items()) + text_of("windows")
         kernel = x.runtime.built[key] = x.runtime.kernel(text, name, signature, name)
     if count:
         lines = along is not None and x.runtime.on_cpu
