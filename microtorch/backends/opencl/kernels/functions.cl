@@ -1,10 +1,11 @@
 // Functions of one float for devices of type CPU, in place of the driver's (the list at the end).
 //
 // A CPU's driver makes a vector instruction of eight or sixteen elements, if the text for one element is a straight line: no
-// call, no branch, no table. PoCL's own functions are calls, and 5 to 70 times slower. So all cases are computed, and one is
+// call, no branch, no table. Most of PoCL's own are calls, and up to 75 times slower. So all cases are computed, and one is
 // chosen (a ? b : c). The method is the same each time: reduce the argument to a short interval, evaluate a polynomial there,
 // undo the reduction (Muller, Elementary Functions, 3rd ed., chapters 3, 10, 11); the coefficients are by Remez exchange
-// (ext/minimax.py). Errors are at most 3 units in the last place (tests/test_opencl_functions.py), as OpenCL C promises or better.
+// (ext/minimax.py). The errors, in units in the last place, are what OpenCL C allows or less: up to 2 for most, 3.5 for tan,
+// 5.2 for erfc (tests/test_opencl_functions.py).
 // A GPU has instructions for most of this, and keeps the functions of its driver.
 
 FUNCTION float power_of_two(int n) { return as_float((n + 127) << 23); } // n from -126 to 127
