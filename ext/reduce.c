@@ -128,12 +128,15 @@ static void NAME(add_columns)(const real *restrict x, size_t n, size_t stride, s
         }
 }
 
-/* hi + lo: the sum of each of `width` columns over n rows that begin `stride` apart. */
+/* hi + lo: the sum of each of `width` columns over n rows that begin `stride` apart; or, if that is 1, of each of `width` rows of n
+ * neighbours. */
 static void NAME(sums)(const real *x, size_t n, size_t stride, size_t width, real *hi, real *lo)
 {
     if (stride == 1) {
-        const struct NAME(total) t = NAME(run)(x, n);
-        *hi = t.hi, *lo = t.lo;
+        for (size_t k = 0; k < width; k++) {
+            const struct NAME(total) t = NAME(run)(x + k * n, n);
+            hi[k] = t.hi, lo[k] = t.lo;
+        }
         return;
     }
     memset(hi, 0, width * sizeof(real));
@@ -158,17 +161,8 @@ static void NAME(sums)(const real *x, size_t n, size_t stride, size_t width, rea
 
 static inline bool NAME(beats)(real a, real b, bool largest) { return largest ? a > b : a < b; }
 
-static inline void NAME(extremes)(const real *restrict x, size_t n, size_t stride, size_t width, real *restrict best, bool largest)
+static inline real NAME(extreme)(const real *restrict x, size_t n, bool largest)
 {
-    if (stride > 1) {
-        memcpy(best, x, width * sizeof(real));
-        for (size_t i = 1; i < n; i++)
-            for (size_t j = 0; j < width; j++) {
-                const real v = x[i * stride + j];
-                best[j] = (NAME(beats)(v, best[j], largest) | (v != v)) ? v : best[j];
-            }
-        return;
-    }
     real lanes[LANES_OF_EXTREMES], out = x[0];
     NAME(integer) nan[LANES_OF_EXTREMES] = {0}, any = 0;
     size_t i = 0;
@@ -191,7 +185,23 @@ static inline void NAME(extremes)(const real *restrict x, size_t n, size_t strid
         out = NAME(beats)(x[i], out, largest) ? x[i] : out;
         any |= x[i] != x[i];
     }
-    *best = any ? (real)NAN : out;
+    return any ? (real)NAN : out;
+}
+
+/* As NAME(sums). */
+static inline void NAME(extremes)(const real *restrict x, size_t n, size_t stride, size_t width, real *restrict best, bool largest)
+{
+    if (stride == 1) {
+        for (size_t k = 0; k < width; k++)
+            best[k] = NAME(extreme)(x + k * n, n, largest);
+    } else {
+        memcpy(best, x, width * sizeof(real));
+        for (size_t i = 1; i < n; i++)
+            for (size_t j = 0; j < width; j++) {
+                const real v = x[i * stride + j];
+                best[j] = (NAME(beats)(v, best[j], largest) | (v != v)) ? v : best[j];
+            }
+    }
 }
 
 static void NAME(largest)(const real *x, size_t n, size_t stride, size_t width, real *best, real *unused)
@@ -238,8 +248,7 @@ static void NAME(reduction_body)(const void *task, size_t begin, size_t end)
     if (r->pieces == 1 && r->inner == 1) {
         for (size_t o = begin, count; o < end; o += count) {
             count = smaller(WIDTH, end - o);
-            for (size_t k = 0; k < count; k++)
-                r->reduce(r->x + (o + k) * r->n, r->n, 1, 1, hi + k, lo + k);
+            r->reduce(r->x + o * r->n, r->n, 1, count, hi, lo);
             NAME(store)(r, r->out + o, hi, lo, count);
         }
         return;
