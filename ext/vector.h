@@ -5,6 +5,10 @@
 #ifndef MICROTORCH_VECTOR_H
 #define MICROTORCH_VECTOR_H
 
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
 #if defined(__GNUC__)
 typedef float vector_f32 __attribute__((vector_size(VECTOR_BYTES)));
 typedef double vector_f64 __attribute__((vector_size(VECTOR_BYTES)));
@@ -40,6 +44,21 @@ typedef double vector_f64, unaligned_f64;
 #define LANES (sizeof(NAME(vector)) / sizeof(real))
 #define LOAD(p) ((NAME(vector)) * (const NAME(unaligned) *)(p))
 #define STORE(p, v) (*(NAME(unaligned) *)(p) = (v))
+
+/* A store to an address that is a multiple of VECTOR_BYTES, past the caches. */
+#ifdef __SSE2__
+#if VECTOR_BYTES == 64
+#define STREAM(p, v) _mm512_stream_si512((__m512i *)(p), (__m512i)(v))
+#elif VECTOR_BYTES == 32
+#define STREAM(p, v) _mm256_stream_si256((__m256i *)(p), (__m256i)(v))
+#else
+#define STREAM(p, v) _mm_stream_si128((__m128i *)(p), (__m128i)(v))
+#endif
+#define AFTER_STREAMS() _mm_sfence() /* before another thread is told that all is there */
+#else
+#define STREAM(p, v) STORE(p, v)
+#define AFTER_STREAMS() ((void)0)
+#endif
 
 /* The first halves of two vectors, one element of each in turn, and the second halves: what a transpose is made of. */
 #if defined(__has_builtin) && defined(__GNUC__)
