@@ -22,7 +22,14 @@
 #include "functions.h"
 #include "lookup.h"
 #include "pieces.c"
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC optimize("schedule-insns", "sched-pressure") /* so that independent instructions alternate */
+#endif
 #include "elementwise.h"
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
 #include "matmul.c"
 #include "matmul_steps.c"
 #include "reduce.c"

@@ -35,6 +35,7 @@ class Loop(NamedTuple):
         return "\n".join([
             f"/* {self.formula} */",
             f"{task} {{ {' '.join(f'{m};' for m in members)} }};",
+            *self.function(),
             f"static void {body}(const void *task, size_t begin, size_t n, real *restrict result)",
             "{",
             f"    const {task} *t = task;",
@@ -59,13 +60,29 @@ class Loop(NamedTuple):
                 f"        result[i] = {self.expression};",
                 "    }",
             ]
-        expression = self.expression.replace("FN(", "ALL(")
+
+        def value(place: str, left: str) -> str:
+            return f"NAME({self.name}_of)({', '.join(f'NAME(get)({a}_ + {place}, {left})' for a in self.arrays)})"
+
         return [
-            "    for (size_t i = 0; i < n; i += STEP) {",
-            *(f"        const NAME(numbers) {a} = NAME(get)({a}_ + i, n - i);" for a in self.arrays),
-            f"        NAME(put)(result + i, n - i, {expression});",
+            "    size_t i = 0;",
+            "    for (; STEP > 1 && i + 2 * STEP <= n; i += 2 * STEP) { /* two that do not wait for each other */",
+            f"        const NAME(numbers) first = {value('i', 'STEP')};",
+            f"        const NAME(numbers) second = {value('i + STEP', 'STEP')};",
+            "        NAME(put)(result + i, STEP, first);",
+            "        NAME(put)(result + i + STEP, STEP, second);",
             "    }",
+            "    for (; i < n; i += STEP)",
+            f"        NAME(put)(result + i, n - i, {value('i', 'n - i')});",
         ]
+
+    def function(self) -> list[str]:
+        """Where there is a lookup, the formula is a function of vectors."""
+        if not self.lookup:
+            return []
+        parameters = ", ".join(f"NAME(numbers) {a}" for a in self.arrays)
+        expression = self.expression.replace("FN(", "ALL(")
+        return [f"INLINE NAME(numbers) NAME({self.name}_of)({parameters}) {{ return {expression}; }}"]
 
     def second_pass(self) -> list[str]:
         """By libm, the elements beyond the bound, if there are any: a test inside the loop would keep it from being vectors."""

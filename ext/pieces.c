@@ -48,9 +48,10 @@ static void NAME(piece)(const void *task, size_t begin, size_t end)
     AFTER_STREAMS();
 }
 
-/* `loop` for all n elements; up to `alone` of them on one thread. Pieces are not too many, so that neighbours are with one thread. */
+/* `loop` for all n elements; up to `alone` of them on one thread. Elements do not depend on each other, so here the pieces may depend
+ * on the number of threads: few, so that neighbours are with one thread, but more than threads, since some begin late. */
 static void NAME(in_pieces)(size_t n, size_t alone, NAME(loop) * loop, const void *task, real *result)
 {
     const struct NAME(pieces) pieces = {loop, task, result, n * sizeof(real) >= LARGE_RESULT};
-    parallel_for(n, n <= alone ? n : larger(alone / 4, n / 32), NAME(piece), &pieces);
+    parallel_for(n, n <= alone ? n : larger(alone / 4, n / 8 / (size_t)get_threads()), NAME(piece), &pieces);
 }

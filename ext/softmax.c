@@ -60,13 +60,28 @@ static inline void NAME(tops)(const real *restrict x, size_t n, size_t stride, s
     *top = lanes[0];
 }
 
+/* exp(x - top) of each column. */
+static inline void NAME(exps)(const real *restrict x, size_t n, size_t stride, size_t width, const real *restrict top,
+                              real *restrict out)
+{
+    if (stride == 1)
+        for (size_t i = 0; i < n; i += STEP)
+            NAME(put)(out + i, n - i, ALL(exp_of_negative)(NAME(get)(x + i, n - i) - *top));
+    else
+        for (size_t i = 0; i < n; i++, x += stride, out += stride)
+            for (size_t j = 0; j < width; j += STEP) {
+                const NAME(numbers) d = NAME(get)(x + j, width - j) - NAME(get)(top + j, width - j);
+                NAME(put)(out + j, width - j, ALL(exp_of_negative)(d));
+            }
+}
+
 static void NAME(softmax_block)(const real *restrict x, const real *restrict unused, size_t n, size_t stride, size_t width,
                                 real *restrict out)
 {
     (void)unused;
     real top[COLUMNS], total[COLUMNS];
     NAME(tops)(x, n, stride, width, top);
-    EACH(out[at] = FN(exp_of_negative)(x[at] - top[j]))
+    NAME(exps)(x, n, stride, width, top, out);
     NAME(block_sums)(out, n, stride, width, total);
     for (size_t j = 0; j < width; j++)
         total[j] = 1 / total[j]; /* the sum is at least 1 */
@@ -88,7 +103,7 @@ static void NAME(log_softmax_block)(const real *restrict x, const real *restrict
     (void)unused;
     real top[COLUMNS], total[COLUMNS];
     NAME(tops)(x, n, stride, width, top);
-    EACH(out[at] = FN(exp_of_negative)(x[at] - top[j]))
+    NAME(exps)(x, n, stride, width, top, out);
     NAME(block_sums)(out, n, stride, width, total);
     for (size_t j = 0; j < width; j++)
         total[j] = FN(log)(total[j]);
@@ -98,9 +113,11 @@ static void NAME(log_softmax_block)(const real *restrict x, const real *restrict
 static void NAME(log_softmax_vjp_block)(const real *restrict g, const real *restrict out, size_t n, size_t stride, size_t width,
                                         real *restrict dx)
 {
+    const real zero[COLUMNS] = {0};
     real total[COLUMNS];
     NAME(block_sums)(g, n, stride, width, total);
-    EACH(dx[at] = g[at] - FN(exp_of_negative)(out[at]) * total[j])
+    NAME(exps)(out, n, stride, width, zero, dx);
+    EACH(dx[at] = g[at] - dx[at] * total[j])
 }
 
 /* ---- all blocks ---- */
