@@ -22,18 +22,18 @@
 #include "functions.h"
 #include "lookup.h"
 #include "pieces.c"
+#include "reduce.c"
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC push_options
 #pragma GCC optimize("schedule-insns", "sched-pressure") /* so that independent instructions alternate */
 #endif
 #include "elementwise.h"
+#include "softmax.c"
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC pop_options
 #endif
 #include "matmul.c"
 #include "matmul_steps.c"
-#include "reduce.c"
-#include "softmax.c"
 #include "loss.c"
 #include "norm.c"
 #include "embedding.c"
@@ -54,11 +54,11 @@
 #include "functions.h"
 #include "lookup.h"
 #include "pieces.c"
+#include "reduce.c"
 #include "elementwise.h"
+#include "softmax.c"
 #include "matmul.c"
 #include "matmul_steps.c"
-#include "reduce.c"
-#include "softmax.c"
 #include "loss.c"
 #include "norm.c"
 #include "embedding.c"

@@ -11,7 +11,8 @@
  * minimax.py prints the tables; errors are as in functions.h.
  *
  * A loop that calls these functions is written for NAME(numbers), STEP of them: 16, or where there is no such register one, and
- * ALL(exp) is then FN(exp). NAME(get) and NAME(put) read and write so many, or as many as are `left` at an array's end. */
+ * ALL(exp) is then FN(exp). NAME(get) and NAME(put) read and write so many, or as many as are `left` at an array's end (and 0, or any
+ * other number, for those that are not). */
 #if defined(REAL_IS_FLOAT) && VECTOR_BYTES == 64
 typedef vector_f32 numbers_f32;
 #define TABLE(name, ...) static const float name[16] = {__VA_ARGS__};
@@ -77,18 +78,23 @@ INLINE vector_f32 all_erf(vector_f32 x)
 }
 
 #define ALL(name) all_##name
-INLINE vector_f32 get_f32(const float *p, size_t left)
+#define FIRST(left) ((__mmask16)((1u << (left)) - 1))
+INLINE vector_f32 get_or_f32(const float *p, size_t left, float other)
 {
-    return left >= LANES ? LOAD(p) : (vector_f32)_mm512_maskz_loadu_ps((__mmask16)((1u << left) - 1), p);
+    return left >= LANES ? LOAD(p) : (vector_f32)_mm512_mask_loadu_ps(_mm512_set1_ps(other), FIRST(left), p);
 }
 INLINE void put_f32(float *p, size_t left, vector_f32 v)
 {
     if (left >= LANES)
         STORE(p, v);
     else
-        _mm512_mask_storeu_ps(p, (__mmask16)((1u << left) - 1), v);
+        _mm512_mask_storeu_ps(p, FIRST(left), v);
 }
+INLINE vector_f32 larger_f32(vector_f32 a, vector_f32 b) { return _mm512_max_ps(a, b); }
+INLINE float largest_of_f32(vector_f32 v) { return _mm512_reduce_max_ps(v); }
+INLINE float added_f32(vector_f32 v) { return _mm512_reduce_add_ps(v); }
 
+#undef FIRST
 #undef TABLE
 #undef PICK
 #undef SIGN_BIT
@@ -96,7 +102,11 @@ INLINE void put_f32(float *p, size_t left, vector_f32 v)
 #else
 typedef real NAME(numbers);
 #define ALL(name) FN(name)
-INLINE real NAME(get)(const real *p, size_t left) { return (void)left, *p; }
+INLINE real NAME(get_or)(const real *p, size_t left, real other) { return left > 0 ? *p : other; }
 INLINE void NAME(put)(real *p, size_t left, real v) { (void)left, (void)(*p = v); }
+INLINE real NAME(larger)(real a, real b) { return a > b ? a : b; }
+INLINE real NAME(largest_of)(real v) { return v; }
+INLINE real NAME(added)(real v) { return v; }
 #endif
+INLINE NAME(numbers) NAME(get)(const real *p, size_t left) { return NAME(get_or)(p, left, 0); }
 #define STEP (sizeof(NAME(numbers)) / sizeof(real))

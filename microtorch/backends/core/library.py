@@ -74,7 +74,8 @@ def keep_freed_memory() -> None:
     a third of the training step of a small convolutional network. Giving back one block of almost 32 MiB, which is never
     touched, raises its threshold (mallopt(3), M_MMAP_THRESHOLD). Elsewhere this does nothing.
     """
-    np.empty((1 << 25) - (1 << 16), np.uint8)
+    for _ in range(2):
+        np.empty((1 << 25) - (1 << 16), np.uint8)
 
 
 def is_available() -> bool:
