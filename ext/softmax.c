@@ -6,13 +6,16 @@
  *     log_softmax  out = (x - max x) - log sum e                dx = g - exp(out) * sum g
  *
  * Subtracting the largest element changes nothing in exact arithmetic and keeps exp from overflowing (Goodfellow et al., Deep
- * Learning, section 4.1). A block is one row of n neighbours, or COLUMNS columns of n rows if inner > 1: it goes through
+ * Learning, section 4.1). A block is some rows of n neighbours, or COLUMNS columns of n rows if inner > 1: it goes through
  * the L1 or L2 cache a few times, so that main memory is read and written once. A row's exponentials are added while they are in
- * registers: RUN of them as they come, and the runs as reduce.c adds. */
+ * registers: RUN of them as they come, and the runs as reduce.c adds. What follows for a row from all of it (a largest element, a
+ * logarithm) is computed for several rows in turn, since each has to be waited for. */
 #define COLUMNS 128
 #define RUN ((size_t)512)
+#define ROWS ((size_t)2048) /* elements of such rows: they stay in the L1 cache */
 #define EXPENSIVE ((size_t)1 << 13) /* elements that are worth a thread, where each takes an exp */
 
+/* stride > 1: `width` columns; stride 1: as many rows, one after the other */
 typedef void NAME(block)(const real *restrict a, const real *restrict b, size_t n, size_t stride, size_t width,
                          real *restrict result);
 
@@ -74,18 +77,32 @@ static inline real NAME(exp_row)(const real *restrict x, size_t n, real top, rea
     return NAME(rounded)(total);
 }
 
-static inline void NAME(softmax_row)(const real *restrict x, size_t n, real *restrict out)
+static inline void NAME(softmax_rows)(const real *restrict x, size_t rows, size_t n, real *restrict out)
 {
-    const real scale = 1 / NAME(exp_row)(x, n, NAME(top)(x, n), out); /* of a sum that is at least 1 */
-    for (size_t i = 0; i < n; i += STEP)
-        NAME(put)(out + i, n - i, NAME(get)(out + i, n - i) * scale);
+    real top[COLUMNS], total[COLUMNS];
+    for (size_t r = 0; r < rows; r++)
+        top[r] = NAME(top)(x + r * n, n);
+    for (size_t r = 0; r < rows; r++)
+        total[r] = NAME(exp_row)(x + r * n, n, top[r], out + r * n);
+    for (size_t r = 0; r < rows; r++, out += n) {
+        const real scale = 1 / total[r]; /* of a sum that is at least 1 */
+        for (size_t i = 0; i < n; i += STEP)
+            NAME(put)(out + i, n - i, NAME(get)(out + i, n - i) * scale);
+    }
 }
 
-static inline void NAME(log_softmax_row)(const real *restrict x, size_t n, real *restrict out)
+static inline void NAME(log_softmax_rows)(const real *restrict x, size_t rows, size_t n, real *restrict out)
 {
-    const real top = NAME(top)(x, n), log_sum = FN(log)(NAME(exp_row)(x, n, top, NULL));
-    for (size_t i = 0; i < n; i += STEP)
-        NAME(put)(out + i, n - i, (NAME(get)(x + i, n - i) - top) - log_sum);
+    real top[COLUMNS], total[COLUMNS];
+    for (size_t r = 0; r < rows; r++)
+        top[r] = NAME(top)(x + r * n, n);
+    for (size_t r = 0; r < rows; r++)
+        total[r] = NAME(exp_row)(x + r * n, n, top[r], NULL);
+    for (size_t r = 0; r < rows; r++)
+        total[r] = FN(log)(total[r]);
+    for (size_t r = 0; r < rows; r++, x += n, out += n)
+        for (size_t i = 0; i < n; i += STEP)
+            NAME(put)(out + i, n - i, (NAME(get)(x + i, n - i) - top[r]) - total[r]);
 }
 
 static inline void NAME(softmax_vjp_row)(const real *restrict g, const real *restrict out, size_t n, real *restrict dx)
@@ -110,9 +127,25 @@ static inline void NAME(softmax_vjp_row)(const real *restrict g, const real *res
         dx[i] = out[i] * (g[i] - sum);
 }
 
+static inline real NAME(sum_run)(const real *restrict g, size_t n)
+{
+    if (STEP == 1)
+        return NAME(rounded)(NAME(run)(g, n));
+    NAME(numbers) a = {0}, b = {0};
+    size_t i = 0;
+    for (; i + 2 * STEP <= n; i += 2 * STEP)
+        a += NAME(get)(g + i, STEP), b += NAME(get)(g + i + STEP, STEP);
+    for (; i < n; i += STEP)
+        a += NAME(get)(g + i, n - i);
+    return NAME(added)(a + b);
+}
+
 static inline void NAME(log_softmax_vjp_row)(const real *restrict g, const real *restrict out, size_t n, real *restrict dx)
 {
-    const real sum = NAME(rounded)(NAME(run)(g, n));
+    struct NAME(total) total = {0, 0};
+    for (size_t i = 0; i < n; i += RUN)
+        total = NAME(plus)(total, NAME(sum_run)(g + i, smaller(RUN, n - i)));
+    const real sum = NAME(rounded)(total);
     size_t i = 0;
     for (; STEP > 1 && i + 2 * STEP <= n; i += 2 * STEP) {
         const NAME(numbers) first = ALL(exp_of_negative)(NAME(get)(out + i, STEP));
@@ -156,7 +189,7 @@ static void NAME(softmax_block)(const real *restrict x, const real *restrict unu
     (void)unused;
     real top[COLUMNS], total[COLUMNS];
     if (stride == 1) {
-        NAME(softmax_row)(x, n, out);
+        NAME(softmax_rows)(x, width, n, out);
         return;
     }
     NAME(largest)(x, n, stride, width, top, NULL);
@@ -172,7 +205,8 @@ static void NAME(softmax_vjp_block)(const real *restrict g, const real *restrict
 {
     real total[COLUMNS];
     if (stride == 1) {
-        NAME(softmax_vjp_row)(g, out, n, dx);
+        for (size_t r = 0; r < width; r++)
+            NAME(softmax_vjp_row)(g + r * n, out + r * n, n, dx + r * n);
         return;
     }
     EACH(dx[at] = g[at] * out[at])
@@ -186,7 +220,7 @@ static void NAME(log_softmax_block)(const real *restrict x, const real *restrict
     (void)unused;
     real top[COLUMNS], total[COLUMNS];
     if (stride == 1) {
-        NAME(log_softmax_row)(x, n, out);
+        NAME(log_softmax_rows)(x, width, n, out);
         return;
     }
     NAME(largest)(x, n, stride, width, top, NULL);
@@ -203,7 +237,8 @@ static void NAME(log_softmax_vjp_block)(const real *restrict g, const real *rest
     const real zero[COLUMNS] = {0};
     real total[COLUMNS];
     if (stride == 1) {
-        NAME(log_softmax_vjp_row)(g, out, n, dx);
+        for (size_t r = 0; r < width; r++)
+            NAME(log_softmax_vjp_row)(g + r * n, out + r * n, n, dx + r * n);
         return;
     }
     NAME(block_sums)(g, n, stride, width, total);
@@ -222,12 +257,11 @@ struct NAME(blocks) {
 static void NAME(blocks_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(blocks) *t = task;
-    size_t o = begin / t->chunks, chunk = begin % t->chunks;
-    for (size_t u = begin; u < end; u++) {
-        const size_t first = o * t->n * t->inner + chunk * COLUMNS;
-        t->block(t->a + first, t->b + first, t->n, t->inner, smaller(COLUMNS, t->inner - chunk * COLUMNS), t->result + first);
-        if (++chunk == t->chunks)
-            chunk = 0, o++;
+    const size_t together = t->inner > 1 ? 1 : smaller(larger(ROWS / t->n, 1), COLUMNS);
+    for (size_t u = begin; u < end; u += together) {
+        const size_t chunk = u % t->chunks, first = u / t->chunks * t->n * t->inner + chunk * COLUMNS;
+        const size_t width = t->inner > 1 ? smaller(COLUMNS, t->inner - chunk * COLUMNS) : smaller(together, end - u);
+        t->block(t->a + first, t->b + first, t->n, t->inner, width, t->result + first);
     }
 }
 
