@@ -5,7 +5,9 @@ one step of the work, which returns what it computed. Since microtorch has PyTor
 library as its argument serves both (``in_torch_style``), which is also the proof that both run the same program.
 
 The clock: rounds in which every contestant takes its turn, in changing order; of each the fastest round counts. A busy
-neighbour slows rounds down, never up, and hits all contestants alike. (No process is pinned to a CPU: on a shared
+neighbour slows rounds down, never up, and hits all contestants alike. With several threads a turn is longer, and begins with
+a pause and some untimed steps: threads of OpenBLAS and of OpenMP wait awake for a while for more work, and would take a CPU from
+whoever comes next. (No process is pinned to a CPU: on a shared
 machine that doubled the figures of whichever contestant met the neighbour.) Python's garbage collector stays on, as it
 is for users, but what was loaded before (all of PyTorch) is frozen out of its sight: no contestant pays for another.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,6 +116,21 @@ def compare(case: Case) -> None:
             raise Disagreement(f"{case.name}: {who} computes {arrays}\nmicrotorch {expected}")
 
 
+@dataclass
+class Turn:
+    """How long a contestant's turn takes: seconds of sleep, of untimed and of timed steps."""
+
+    pause: float
+    warm_up: float
+    timed: float
+
+
+# timed: long against the clock, short against the slices in which the system shares a CPU
+ONE_THREAD = Turn(0, 0, 0.001)
+# pause: OpenBLAS's threads sleep after 2**26 cycles; warm_up: a thread that was woken on the wrong CPU is moved at a tick (4 ms)
+THREADS = Turn(0.03, 0.008, 0.008)
+
+
 def once(step: Step, times: int) -> float:
     """Seconds per call over ``times`` calls."""
     start = time.perf_counter()
@@ -125,8 +143,8 @@ def measure(case: Case, seconds: float = 1.5, threads: int = 1) -> Result:
     """Compare results, then time. ``seconds`` is for the whole case; at least three rounds are run."""
     compare(case)
     steps = {who: build() for who, build in case.builders.items()}
-    # a turn of about a millisecond: long against the clock, short against the slices in which the system shares a CPU
-    turns = {who: max(1, int(0.001 / max(min(once(step, 1) for _ in range(3)), 1e-9))) for who, step in steps.items()}
+    turn = ONE_THREAD if threads == 1 else THREADS
+    durations = {who: max(min(once(step, 1) for _ in range(3)), 1e-9) for who, step in steps.items()}
     gc.collect()
     gc.freeze()
     best = dict.fromkeys(steps, float("inf"))
@@ -134,7 +152,9 @@ def measure(case: Case, seconds: float = 1.5, threads: int = 1) -> Result:
     end, rounds = time.perf_counter() + seconds, 0
     while rounds < 3 or time.perf_counter() < end:
         for who in order:
-            best[who] = min(best[who], once(steps[who], turns[who]))
+            time.sleep(turn.pause)
+            once(steps[who], math.ceil(turn.warm_up / durations[who]) + 1)
+            best[who] = min(best[who], once(steps[who], max(1, int(turn.timed / durations[who]))))
         order.append(order.pop(0))
         rounds += 1
     gc.unfreeze()

@@ -1,7 +1,7 @@
 """OpenCL beside the CPU: ``python -m benchmarks.opencl``. Interleaved rounds, the fastest of each; results are compared first.
 
 The targets are those of a driver that runs on the CPU (PoCL), where both contestants have the same processor: products of
-matrices at a quarter of the CPU backend's speed, elementwise ops at 0.7 of it, an op at most 25 microseconds. On a GPU
+matrices at a quarter of the CPU backend's speed, elementwise ops and sums at 0.7 of it, an op at most 25 microseconds. On a GPU
 compare the bandwidth with that of the copy, in the last column.
 """
 from __future__ import annotations
@@ -64,7 +64,8 @@ def main() -> int:
     if not torch.opencl.is_available():
         sys.exit(torch.backends.opencl.reason())
     properties = torch.opencl.get_device_properties()
-    print(f"{properties['name']}, {properties['platform']}, driver {properties['driver']}; CPU backend: {current()}")
+    device = "{name}, {platform}, driver {driver}, {compute_units} compute units".format_map(properties)
+    print(f"{device}; CPU backend: {current()}, {torch.get_num_threads()} threads")
     print(f"{'':28} {'CPU':>12} {'OpenCL':>12} {'CPU/OpenCL':>9}")
     small = torch.ones(4, 4, device=DEVICE)
     bias = torch.ones(4, device=DEVICE)
@@ -75,9 +76,13 @@ def main() -> int:
         row("a + b, 4e6", lambda a, b: a + b, (N,), (N,), target=0.7),
         row("a * 2, 4e6", lambda a: a * 2.0, (N,), target=0.7),
         row("relu, 4e6", lambda a: a.relu(), (N,), target=0.7),
-        row("sigmoid, 4e6", lambda a: a.sigmoid(), (N,)),
-        row("exp, 4e6", lambda a: a.exp(), (N,)),
-        row("sum, 4e6", lambda a: a.sum(), (N,)),
+        row("exp, 4e6", lambda a: a.exp(), (N,), target=0.7),
+        row("sigmoid, 4e6", lambda a: a.sigmoid(), (N,), target=0.7),
+        row("tanh, 4e6", lambda a: a.tanh(), (N,), target=0.7),
+        row("sin, 4e6", lambda a: a.sin(), (N,), target=0.7),
+        row("gelu, 4e6", lambda a: torch.nn.functional.gelu(a), (N,), target=0.7),
+        row("sum, 4e6", lambda a: a.sum(), (N,), target=0.7),
+        row("sum(0), 2000 x 2000", lambda a: a.sum(0), (2000, 2000)),
         row("softmax, 2000 x 2000", lambda a: a.softmax(1), (2000, 2000)),
         row("a + bias, 2000 x 2000", lambda a, b: a + b, (2000, 2000), (2000,)),
         overhead("a * a, 4 x 4", lambda: small * small),

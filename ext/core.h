@@ -58,5 +58,8 @@ struct strides { /* in elements */
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static inline size_t pieces(size_t n, size_t size) { return n / size + (n % size != 0); } /* of n, of at most this size */
+/* The size of the pieces if n is cut into as few as can be of at most `most` each, and as equal as can be. */
+static inline size_t equal_piece(size_t n, size_t most) { return n == 0 ? 1 : pieces(n, pieces(n, most)); }
 
 #endif

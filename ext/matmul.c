@@ -33,9 +33,10 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
 /* ---- sizes ---------------------------------------------------------------------------------------------------------
  * A tile of MR x NR sums stays in registers for a whole loop over p: per step it costs MR + 2 loads and 2 * MR fused
  * multiply-adds. AVX-512 has 32 registers: 28 sums, two vectors of b, a number of a. With 16 registers: 12 sums.
- * A panel of b, KC x NR, and the slivers of a, MR x KC, by which it is multiplied, stay in the second-level cache, which has
- * time: 24 multiply-adds read 3 or 4 of its lines. A larger KC has out read and written less often. MC and NC bound the
- * memory for packed copies, which lie in the third. */
+ * At a time, KC products are done of each sum; a larger KC has out read and written less often. As many slivers of a, MR x KC,
+ * as the second-level cache holds beside a panel of b, KC x NR, are multiplied by one panel after the other; all panels, as
+ * packed, together stay in the third-level cache. The micro-kernel has time for the second level: its 24 multiply-adds read 3 or
+ * 4 lines of it. The sizes are the best of those tried for 256 to 2048 rows, of both types. */
 #ifndef MR
 #if VECTOR_BYTES == 64
 #define MR 12
@@ -44,7 +45,7 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
 #define MR 6
 #define SLIVER 8
 #endif
-enum { KC = 800, MC = 40 * MR, NC = 1024 };
+enum { KC = 1024, SLIVERS = 1 << 19, PANELS = 1 << 23 }; /* of packed slivers and panels: bytes */
 enum { WORK = 1 << 20 }; /* multiplications that are worth a thread: about 20 us */
 #endif
 #define NR (2 * LANES)
@@ -332,25 +333,30 @@ static void NAME(gemm)(const struct NAME(product) *given)
      * only spares pages and places in the caches. */
     const bool pack_a = (x->a.row != 1 && x->a.column != 1) || x->n > 8 * NR;
     const bool pack_b = x->pack_b || x->b.column != 1 || x->m > 64 * MR;
-    const size_t kc = (x->k + (x->k + KC - 1) / KC - 1) / ((x->k + KC - 1) / KC); /* equal parts of at most KC */
-    const size_t mc = smaller(x->m, MC), nc = smaller(x->n, NC);
-    const size_t a_size = pack_a ? (mc + MR - 1) / MR * SLIVER * kc : 0;
-    const size_t b_size = (pack_b ? (nc + NR - 1) / NR : nc % NR != 0 || x->n % NC % NR != 0) * NR * kc;
+    const size_t kc = equal_piece(x->k, KC);
+    const size_t nc = equal_piece(pieces(x->n, NR), larger(1, PANELS / (NR * kc * sizeof(real)))) * NR;
+    const size_t tall = equal_piece(pieces(x->m, MR), larger(1, SLIVERS / (SLIVER * kc * sizeof(real))));
+    const size_t groups = get_threads() == 1 ? 1 : 4; /* of slivers, packed at a time: threads wait for each other after each time */
+    const size_t mc = pack_a ? equal_piece(x->m, groups * tall * MR) : x->m;
+    const size_t a_size = pack_a ? pieces(mc, MR) * SLIVER * kc : 0;
+    const size_t b_size = (pack_b ? nc : x->n % NR != 0 ? NR : 0) * kc;
     real *memory = NULL;
     if (a_size + b_size > 0 && (memory = take_scratch((a_size + b_size) * sizeof(real))) == NULL) {
         NAME(gemm_without_memory)(x);
         return;
     }
-    struct NAME(block) t = {.product = x, .depth = kc, .a = pack_a ? memory : NULL, .b = memory ? memory + a_size : NULL};
-    for (t.j = 0; t.j < x->n; t.j += NC) {
-        t.nc = smaller(NC, x->n - t.j);
-        t.panels = (t.nc + NR - 1) / NR;
+    struct NAME(block) t = {.product = x, .depth = kc, .tall = tall};
+    t.a = pack_a ? memory : NULL;
+    t.b = memory ? memory + a_size : NULL;
+    for (t.j = 0; t.j < x->n; t.j += nc) {
+        t.nc = smaller(nc, x->n - t.j);
+        t.panels = pieces(t.nc, NR);
         t.unpacked = pack_b ? 0 : t.nc / NR;
         for (t.p = 0; t.p < x->k; t.p += kc) {
             t.kc = smaller(kc, x->k - t.p);
-            for (t.i = 0; t.i < x->m; t.i += MC) {
-                t.mc = smaller(MC, x->m - t.i);
-                t.slivers = (t.mc + MR - 1) / MR;
+            for (t.i = 0; t.i < x->m; t.i += mc) {
+                t.mc = smaller(mc, x->m - t.i);
+                t.slivers = pieces(t.mc, MR);
                 t.height = t.mc / t.slivers;
                 t.higher = t.mc % t.slivers;
                 struct NAME(block) pack = t;
@@ -358,11 +364,8 @@ static void NAME(gemm)(const struct NAME(product) *given)
                     pack.unpacked = t.panels; /* b is packed already */
                 const size_t packs = pack.panels - pack.unpacked + (pack_a ? t.slivers : 0);
                 parallel_for(packs, larger(1, 32768 / (t.kc * NR)), NAME(pack_body), &pack);
-                const size_t fit = (1 << 19) / (SLIVER * kc * sizeof(real)); /* slivers: half of a cache of 1 MiB */
-                const size_t groups = (t.slivers + fit - 1) / fit;
-                t.tall = (t.slivers + groups - 1) / groups;
-                const double work = (double)(t.tall * t.height) * NR * (double)t.kc; /* multiplications of a piece */
-                parallel_for(groups * t.panels, work > WORK ? 1 : (size_t)(WORK / work), NAME(multiply_body), &t);
+                const double work = (double)(tall * t.height) * NR * (double)t.kc; /* multiplications of a piece */
+                parallel_for(pieces(t.slivers, tall) * t.panels, work > WORK ? 1 : (size_t)(WORK / work), NAME(multiply_body), &t);
             }
         }
     }

@@ -27,6 +27,11 @@ def factorial(k):
     return math.factorial(k)
 
 
+def scaled_erfc(t):
+    x = 2 / t - 2
+    return np.exp(x * x) * erfc(x) / t
+
+
 # name: what is approximated, weight of its error, interval, number of coefficients
 ROWS = {
     "exp": (series(lambda k: 1 / factorial(k), 2), lambda r: r * r, (-LN2 / 2, LN2 / 2), 5),
@@ -38,6 +43,9 @@ ROWS = {
     "cos, in r^2": (series(lambda k: (-1) ** k / factorial(2 * k), 2), lambda z: z * z, (0, 0.64), 3),
     "erf, in x^2": (lambda z: erf(np.sqrt(z)) / np.sqrt(z) - 1, lambda z: np.sqrt(z) / erf(np.sqrt(z)), (1e-9, 1), 6),
     "erfc^(1/4), in |x| - 1.375": (lambda t: erfc(t + 1.375) ** 0.25, lambda t: 4 * erfc(t + 1.375) ** 0.75, (-0.375, 2.465), 8),
+    "e^(x^2) erfc(x) / t, in t = 2 / (2 + x)": (scaled_erfc, lambda t: 1 / scaled_erfc(t), (0.16, 1), 10),
+    "atan, in r^2": (series(lambda k: (-1) ** k / (2 * k + 1), 1), lambda z: z, (0, 0.1716), 4),
+    "asin, in r^2": (series(lambda k: math.comb(2 * k, k) / (4**k * (2 * k + 1)), 1), lambda z: z, (0, 0.25), 5),
 }  # fmt: skip
 
 

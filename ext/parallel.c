@@ -10,6 +10,7 @@
  *
  * A caller that finds the pool taken, by another Python thread or by a loop around it, does its whole loop itself. After
  * fork() the child has none of the threads; it forgets them and starts its own at its first loop. */
+#define _GNU_SOURCE /* for the affinity of threads, on Linux */
 #include "parallel.h"
 
 #include <stdbool.h>
@@ -33,8 +34,10 @@ void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, siz
 #else
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 
 /* Rounds of waiting awake, of some 10 to 70 ns each: for a job, about as long as it takes to wake a thread; for the last
  * pieces of others, about as long as a piece takes, since who sleeps then gives its processor away in the middle of its work. */
@@ -44,8 +47,8 @@ static atomic_int wanted = 1;
 static atomic_flag taken = ATOMIC_FLAG_INIT; /* by the one caller that may publish a job */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t published = PTHREAD_COND_INITIALIZER, finished = PTHREAD_COND_INITIALIZER;
-static int started, sleeping; /* threads of the pool, and those of them that wait for `published` */
+static pthread_cond_t finished = PTHREAD_COND_INITIALIZER;
+static int started, sleeping; /* threads of the pool, and those of them that are in `sleepers` */
 
 static struct {
     void (*body)(const void *, size_t, size_t);
@@ -56,6 +59,78 @@ static struct {
     atomic_int inside;  /* threads that have joined and not left */
     atomic_uint number; /* a thread joins a job at most once */
 } job; /* `inside` and `number` are atomic because threads that spin read them without the lock */
+
+/* A thread of the pool that sleeps; the one that fell asleep last is woken first. */
+static struct sleeper {
+    struct sleeper *next;
+    pthread_t thread;
+    pthread_cond_t called;
+    bool awake;
+#ifdef CPU_SET
+    double since; /* seconds */
+    bool moved;
+    cpu_set_t allowed; /* where it might run before it was moved */
+#endif
+} *sleepers;
+
+/* Linux may wake a thread on the processor of the caller, where it then waits for milliseconds while others are idle: in a
+ * virtual machine, a processor that has been idle for a while looks like one that the host has taken away (vcpu_is_preempted
+ * in the scheduler). So after a longer sleep a thread is woken with the caller's processor forbidden, which costs the caller
+ * some microseconds, and then allows itself again what it was allowed before. */
+#ifdef CPU_SET
+static const double LONG_SLEEP = 1e-4;
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+static void note_time(struct sleeper *s) { s->since = seconds(); }
+static void send_elsewhere(struct sleeper *s)
+{
+    const int here = sched_getcpu();
+    if (seconds() - s->since < LONG_SLEEP || here < 0 ||
+        pthread_getaffinity_np(s->thread, sizeof s->allowed, &s->allowed) != 0)
+        return;
+    cpu_set_t others = s->allowed;
+    CPU_CLR((size_t)here, &others);
+    s->moved = CPU_COUNT(&others) > 0 && pthread_setaffinity_np(s->thread, sizeof others, &others) == 0;
+}
+static void allow_everywhere(struct sleeper *s)
+{
+    if (s->moved)
+        pthread_setaffinity_np(s->thread, sizeof s->allowed, &s->allowed);
+}
+#else
+static void note_time(struct sleeper *s) { (void)s; }
+static void send_elsewhere(struct sleeper *s) { (void)s; }
+static void allow_everywhere(struct sleeper *s) { (void)s; }
+#endif
+
+/* Both are called with the lock held; fall_asleep() returns with it held. */
+static void fall_asleep(void)
+{
+    struct sleeper me = {.next = sleepers, .thread = pthread_self(), .called = PTHREAD_COND_INITIALIZER};
+    note_time(&me);
+    sleepers = &me;
+    sleeping++;
+    while (!me.awake)
+        pthread_cond_wait(&me.called, &lock);
+    pthread_mutex_unlock(&lock);
+    allow_everywhere(&me);
+    pthread_mutex_lock(&lock);
+}
+
+static void wake_one(void)
+{
+    struct sleeper *s = sleepers;
+    sleepers = s->next;
+    sleeping--;
+    s->awake = true;
+    send_elsewhere(s);
+    pthread_cond_signal(&s->called);
+}
 
 static inline void pause_briefly(void)
 {
@@ -93,11 +168,8 @@ static void *work(void *unused) /* what a thread of the pool does */
         for (int i = 0; i < FOR_A_JOB && job.number == seen; i++)
             pause_briefly();
         pthread_mutex_lock(&lock);
-        if (job.number == seen) {
-            sleeping++;
-            pthread_cond_wait(&published, &lock);
-            sleeping--;
-        }
+        if (job.number == seen)
+            fall_asleep();
     }
     return unused;
 }
@@ -126,7 +198,8 @@ static void start_threads(int count)
 static void forget(void) /* in a child after fork(), whose only thread is this one; the others may have held the lock */
 {
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    published = finished = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    finished = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    sleepers = NULL;
     started = sleeping = job.places = 0;
     job.inside = 0;
     atomic_flag_clear(&taken);
@@ -162,7 +235,7 @@ void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, siz
     job.places = others < (size_t)threads - 1 ? (int)others : threads - 1;
     job.number++;
     for (int awake = started - sleeping; sleeping > 0 && awake < job.places; awake++)
-        pthread_cond_signal(&published);
+        wake_one();
     pthread_mutex_unlock(&lock);
 
     take_pieces();

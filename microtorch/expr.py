@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -84,6 +84,12 @@ def names(formula: str) -> frozenset[str]:
 def functions(formula: str) -> frozenset[str]:
     """The ops that a formula calls."""
     return frozenset(_CALLED.findall(formula))
+
+
+def arguments(formula: str, calls: Collection[str], dialect: Dialect) -> list[str]:
+    """What a formula gives to the functions of one argument in ``calls``, printed in a dialect."""
+    found = [n for n in ast.walk(parse(formula)) if isinstance(n, ast.Call) and n.func.id in calls]  # type: ignore[attr-defined]
+    return sorted({_render(n.args[0], dialect)[0] for n in found})
 
 
 def render(formula: str, dialect: Dialect) -> str:
@@ -169,7 +175,7 @@ def opencl_dialect(kind: str) -> Dialect:
     return Dialect(
         call=lambda f, a: f"{_OPENCL_NAMES.get(f, f)}({', '.join(a)})",
         where=lambda c, a, b: f"({c} ? {a} : {b})",
-        power=lambda a, b: f"pow({a}, {b})",
+        power=lambda a, b: f"squared({a})" if b == f"2.0{suffix}" else f"pow({a}, {b})",
         number=lambda v: f"{float(v)!r}{suffix}",
     )
 

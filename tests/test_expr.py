@@ -79,7 +79,7 @@ def test_dialects():
     formula = "where(x > 0, g / y ** 2, abs(x) * 0.5)"
     assert expr.render(formula, expr.SCALAR) == "(divide(g, power(y, 2.0)) if x > 0.0 else abs(x) * 0.5)"
     assert expr.render(formula, expr.C) == "(x > (real)0 ? g / FN(pow)(y, (real)2) : FN(abs)(x) * (real)0.5)"
-    assert expr.render(formula, expr.OPENCL) == "(x > 0.0f ? g / pow(y, 2.0f) : fabs(x) * 0.5f)"
+    assert expr.render(formula, expr.OPENCL) == "(x > 0.0f ? g / squared(y) : fabs(x) * 0.5f)"
     assert expr.render("g * out * (1 - out)", expr.TEXT) == "g · out · (1 − out)"
     assert expr.render("x * (y - 1)", expr.text_dialect({"x": "-2", "y": "3"})) == "(-2) · (3 − 1)"
 

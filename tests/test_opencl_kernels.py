@@ -8,6 +8,7 @@ import pytest
 import microtorch as torch
 from microtorch.backends import opencl
 from microtorch.backends.opencl import array as arrays
+from microtorch.backends.opencl import runtime
 
 pytestmark = pytest.mark.needs("opencl")
 
@@ -275,3 +276,41 @@ def test_overlapping_writes_read_the_old_values():
     check(x, expected)
     x[...] = np.flip(x)
     check(x, expected[::-1])
+
+
+# ---- the other kind of device -----------------------------------------------------------------------------------------
+@pytest.fixture
+def other(monkeypatch):
+    """The device once more, as "opencl:1", with the kernels for a GPU if it is a CPU, and the other way round."""
+    real = runtime.runtime()
+    there = runtime.Runtime(1, real.cl_device, on_cpu=not real.on_cpu)
+    monkeypatch.setitem(runtime._runtimes, 1, there)
+    return "opencl:1"
+
+
+def test_kernels_for_a_gpu_and_for_a_cpu_compute_the_same(other):
+    """Elementwise, views, broadcasting, reductions either way, rows, products, convolution, pooling, a step, random numbers."""
+
+    def results(device):
+        torch.manual_seed(0)
+        x = torch.tensor(RNG_VALUES, device=device).requires_grad_()
+        w = torch.nn.Parameter(torch.tensor(RNG_VALUES[0, :, :50], device=device))
+        y = x[1:, ::2].transpose(0, 2).sin() * x[0, 0, 0] + x.exp().sum(1)[1:].T[:, None]
+        loss = y.softmax(0).log().mean() + (x @ w).tanh().square().sum() + x.amax(2).sum() + x.var(0).sum() + x.sum((0, 2)).norm()
+        loss.backward()
+        torch.optim.Adam([w], lr=0.1).step()
+        images, filters = x.detach()[:, :24, :30].reshape(2, 2, 24, 30).requires_grad_(), w.detach()[:4, :18].reshape(4, 2, 3, 3)
+        seen = torch.nn.functional.conv2d(images, filters, stride=(2, 1), padding=1)
+        pooled = torch.nn.functional.max_pool2d(seen, 3, 2, 1) + torch.nn.functional.avg_pool2d(seen, 3, 2, 1)
+        pooled.square().sum().backward()
+        yield from (pooled.detach(), images.grad, torch.nn.functional.adaptive_avg_pool2d(images, (5, 1)).detach())
+        yield from (y.detach(), loss.detach(), x.grad, w.detach())
+        yield from (torch.rand(1100, device=device), torch.randn(1100, device=device))
+        yield from ((x > 0).sum(), (x > 0).any(1), x.argmax(1), x.cumsum(2).detach(), x.half().sum(2).detach())
+
+    for here, there in zip(results("opencl:0"), results(other), strict=True):
+        rtol = 2e-3 if here.dtype == torch.float16 else 1e-4
+        np.testing.assert_allclose(there.cpu().numpy(), here.cpu().numpy(), rtol=rtol, atol=1e-5)
+
+
+RNG_VALUES = np.random.default_rng(3).uniform(-1, 1, (4, 97, 97)).astype(np.float32)

@@ -2,6 +2,7 @@
 
     devices             the devices, and what they have
     source mul          the text of an elementwise kernel and of its derivatives
+    functions [exp sin] the driver's functions and those of functions.cl, on 4e6 float32 numbers
     matmul [512 1024]   the speeds of the naive and the tiled matrix product
     tune                time the variants of the tiled product on the first device, and record the fastest
 """
@@ -32,6 +33,23 @@ def source(name: str) -> None:
         sys.exit(f"no elementwise op is called '{name}'")
 
 
+def functions(names: list[str]) -> None:
+    driver, own = (runtime.Runtime(0, runtime.devices()[0]) for _ in range(2))
+    if not own.own_functions:
+        sys.exit(f"{own.name} is no CPU: it computes with the functions of its driver")
+    driver.own_functions = False
+    numbers = np.random.default_rng(0).uniform(0.1, 0.9, 4_000_000).astype(np.float32)
+    for name in names:
+        times = []
+        for device in (driver, own):
+            kernel = elementwise.make(device, name)
+            if kernel is None:
+                sys.exit(f"no elementwise op is called '{name}'")
+            x = [elementwise.upload(device, numbers)] * len(kernel.letters)
+            times.append(min(matmul.seconds(lambda kernel=kernel, x=x: kernel(*x), device) for _ in range(7)) * 1e3)
+        print(f"{name:8} driver {times[0]:8.2f} ms, functions.cl {times[1]:8.2f} ms")
+
+
 def speeds(sizes: list[int]) -> None:
     device = runtime.runtime()
     variant = matmul.variant_for(device, np.dtype(np.float32))
@@ -53,6 +71,8 @@ def main(arguments: list[str]) -> None:
         devices()
     elif command == "source" and len(rest) == 1:
         source(rest[0])
+    elif command == "functions":
+        functions(rest or ["exp", "log", "sin", "tanh", "erf", "pow"])
     elif command == "matmul":
         speeds([int(n) for n in rest] or [512, 1024])
     elif command == "tune":

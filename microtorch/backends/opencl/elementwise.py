@@ -21,11 +21,10 @@ import numpy as np
 from ... import expr, formulas
 from ...errors import DeviceError, describe, message
 from .array import Array, collapsed, expanded_steps, is_row_major, row_major
-from .runtime import Kernel, Runtime, text_of
+from .runtime import Kernel, Runtime
 
 C_TYPES = {"f": "float", "d": "double", "e": "half", "b": "char", "h": "short", "i": "int", "l": "long", "q": "long",
            "B": "uchar", "?": "uchar"}  # fmt: skip  # by numpy's dtype.char
-FLAT, ROW = (256,), (64, 1)  # sizes of work-groups
 BOOL, F32, F64 = np.dtype(bool), np.dtype(np.float32), np.dtype(np.float64)
 
 # values that are no formulas: OpenCL C text
@@ -103,7 +102,7 @@ class Elementwise:
         if out.size:
             for s, default in self.scalars:
                 arguments.append(attrs.get(s, default))
-            kernel((out.size,), FLAT, out.size, *arguments, out.buffer, 0)
+            kernel.each((out.size,), out.size, *arguments, out.buffer, 0)
         return out
 
     def strided(self, operands: list[Any], attrs: dict[str, Any], dtype: Any, out: Any) -> Array:
@@ -143,9 +142,9 @@ class Elementwise:
         variant = self.variants.get(tuple(key)) or self.variant(tuple(key), operands, dtype, max(ndim, 1))
         arguments += [attrs.get(s, default) for s, default in self.scalars]
         if ndim < 2:
-            variant[0]((out.size,), FLAT, *arguments, out.buffer, out.at)
+            variant[0].each((out.size,), *arguments, out.buffer, out.at)
         else:
-            variant[0]((plan.sizes[-1], out.size // plan.sizes[-1]), ROW, *arguments, out.buffer, out.at, *plan.to)
+            variant[0].each((plan.sizes[-1], out.size // plan.sizes[-1]), *arguments, out.buffer, out.at, *plan.to)
         return out
 
     def number(self, x: Any, arrays: Sequence[Array]) -> Any:
@@ -238,23 +237,36 @@ class Elementwise:
         signature += "bi" + "i" * (ndim if dims else 0)
         value = self.value(kind, t, result)
         index = "result_at + " + " + ".join(f"i{d} * to{d}" for d in range(ndim)) if dims else "result_at + i"
-        lines.append(f"vstore_half_rte({value}, {index}, RESULT);" if c == "half" else f"RESULT[{index}] = {value};")
+        store = f"vstore_half_rte({value}, {index}, RESULT);" if c == "half" else f"RESULT[{index}] = {value};"
+        head, each = [], "EACH(i, n)"
         if dims:
             last = ndim - 1
-            head = [f"const int i{last} = get_global_id(0);", f"if (i{last} >= n{last}) return;", "int rest = get_global_id(1);"]
+            head.append("int rest = get_global_id(1);")
             for d in range(last - 1, 0, -1):
                 head.append(f"const int i{d} = rest % n{d}; rest /= n{d};")
             head.append("const int i0 = rest;")
-        else:
-            head = ["const int i = get_global_id(0);", "if (i >= n) return;"]
-        body = "\n    ".join([*head, *lines])
-        floating = "#define FLOATING\n" if kind in ("float", "double") else ""
+            each = f"EACH(i{last}, n{last})"
+        far = self.periodic(kind)
+        if far:
+            question = loop(each, [*lines, *(f"far |= FAR({x});" for x in far)])
+            head += ["int far = 0; // is one of these angles beyond the reach of functions.cl?", question]
+        body = "\n    ".join([*head, loop(each, [*lines, store])])
         separator = ",\n        "
         return (
-            f"// {self.name}: {self.formula}\n#define T {kind}\n{floating}{text_of('prelude')}\n"
+            f"// {self.name}: {self.formula}\n{self.runtime.opening(kind, functions=self.calls())}\n"
             f"__kernel void {self.name}_{kind}({separator.join(parameters)})\n{{\n    {body}\n}}\n",
             signature,
         )
+
+    def calls(self) -> bool:
+        """Does the formula call something that functions.cl has?"""
+        return self.name not in TEXTS and ("**" in self.formula or not expr.functions(self.formula) <= expr.CHEAP - {"round"})
+
+    def periodic(self, kind: str) -> list[str]:
+        """Of what the formula takes a sine, cosine or tangent by functions.cl, which has to know whether a number is large."""
+        if kind != "float" or not self.runtime.own_functions or not self.calls():
+            return []
+        return expr.arguments(self.formula, {"sin", "cos", "tan"}, expr.OPENCL)
 
     def value(self, kind: str, t: np.dtype, result: np.dtype) -> str:
         """The expression, converted to the result's type."""
@@ -272,6 +284,12 @@ class Elementwise:
         if not integer and result.kind in "iu":  # a negative float to an unsigned type goes by way of a signed one
             return f"({C_TYPES[result.char]})(long)({text})"
         return f"({C_TYPES[result.char]})({text})"
+
+
+def loop(each: str, lines: list[str]) -> str:
+    """``lines`` for each element."""
+    body = "\n        ".join(lines)
+    return f"{each} {{\n        {body}\n    }}"
 
 
 # ---- memory --------------------------------------------------------------------------------------------------------

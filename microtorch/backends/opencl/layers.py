@@ -24,8 +24,8 @@ def built(runtime: Runtime, file: str, name: str, signature: str, dtype: np.dtyp
     if kernel is None:
         c = C_TYPES[dtype.char]
         width, v = widths(runtime)
-        text = (f"#define T {c}\n#define FLOATING\n#define WIDTH {width}\n#define V {v}\n{text_of('prelude')}\n{text_of('vector')}"
-                f"{text_of(file)}")
+        opening = runtime.opening(c, functions=True, vectors=v)
+        text = f"#define WIDTH {width}\n#define V {v}\n{opening}\n{text_of('vector')}{text_of(file)}"
         kernel = runtime.built[key] = runtime.kernel(text, name, signature.replace("T", dtype.char), name)
     return kernel
 
@@ -103,7 +103,7 @@ def sgd_step(F: Any, params: Any, grads: Any, buffers: Any, *, lr: float, moment
                                    weight_decay=weight_decay, nesterov=nesterov, maximize=maximize, first=first)  # fmt: skip
         elif p.size:
             kernel = built(p.runtime, "optim", "sgd", "iTTTTiiibibb", p.dtype)
-            kernel((p.size,), (256,), p.size, lr, momentum, 1 - dampening, weight_decay, maximize, nesterov, first, p.buffer, p.at,
+            kernel.each((p.size,), p.size, lr, momentum, 1 - dampening, weight_decay, maximize, nesterov, first, p.buffer, p.at,
                    g.buffer, state.buffer)  # fmt: skip
 
 
@@ -122,6 +122,6 @@ def adam_step(F: Any, params: Any, grads: Any, exp_avgs: Any, exp_avg_sqs: Any, 
         t = float(steps[i])
         if p.size:
             kernel = built(p.runtime, "optim", "adam", "iTTTTTTTiibibbbb", p.dtype)
-            kernel((p.size,), (256,), p.size, lr / (1 - beta1**t), math.sqrt(1 - beta2**t), beta1, beta2, eps,
+            kernel.each((p.size,), p.size, lr / (1 - beta1**t), math.sqrt(1 - beta2**t), beta1, beta2, eps,
                    0.0 if decoupled else weight_decay, 1 - lr * weight_decay if decoupled else 1.0, maximize, amsgrad,
                    p.buffer, p.at, g.buffer, m.buffer, v.buffer, largest.buffer)  # fmt: skip

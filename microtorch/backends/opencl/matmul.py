@@ -181,11 +181,11 @@ def measure(device: Runtime, size: int, variant: Variant | None, rounds: int = 5
     how = product(x.shape, x.steps, y.shape, y.steps)
     launch(x, y, how, variant)
     device.synchronize()
-    best = min(_seconds(lambda: launch(x, y, how, variant), device) for _ in range(rounds))
+    best = min(seconds(lambda: launch(x, y, how, variant), device) for _ in range(rounds))
     return 2 * size**3 / best / 1e9
 
 
-def _seconds(run: Any, device: Runtime) -> float:
+def seconds(run: Any, device: Runtime) -> float:
     start = time.perf_counter()
     run()
     device.synchronize()

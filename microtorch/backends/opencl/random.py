@@ -101,11 +101,12 @@ class Draws:
             key = (name, dtype.char)
             kernel = self.runtime.built.get(key)
             if kernel is None:
-                text = f"#define T {c}\n{'#define DOUBLE' if c == 'double' or name == 'integers' else ''}\n{text_of('random')}"
+                wide = "#define WIDE\n" if c == "double" or name == "integers" else ""
+                text = f"{self.runtime.opening(c, functions=name == 'normal')}\n{wide}{text_of('random')}"
                 if name == "integers":
                     text = text[: text.index("__kernel void uniform")] + text[text.index("// integers in") :]
                 kernel = self.runtime.built[key] = self.runtime.kernel(text, name, "ill" + number * 2 + "b", name)
-            kernel((out.size,), (256,), out.size, _signed(g.initial_seed()), draw, low, high, out.buffer)
+            kernel.each((out.size,), out.size, _signed(g.initial_seed()), draw, low, high, out.buffer)
         return out
 
     # ---- distributions ------------------------------------------------------------------------------------------------

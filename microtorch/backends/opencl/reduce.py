@@ -26,8 +26,8 @@ class Operation(NamedTuple):
 OPERATIONS = {
     "sum": Operation("0", "((a) + (b))"),
     "prod": Operation("1", "((a) * (b))"),
-    "max": Operation("LOWEST", "maximum(a, b)"),
-    "min": Operation("HIGHEST", "minimum(a, b)"),
+    "max": Operation("LOWEST", "((a) >= (b) | (a) != (a) ? (a) : (b))"),
+    "min": Operation("HIGHEST", "((a) <= (b) | (a) != (a) ? (a) : (b))"),
     "any": Operation("0", "((a) | (b))"),
     "all": Operation("1", "((a) & (b))"),
 }
@@ -121,11 +121,11 @@ def in_order(shape: Any, steps: Any) -> bool:
 
 def _launch(x: Array, name: str, result: Any, results: int, ni: int, n: int, nb: int, steps: tuple[int, ...]) -> Array:
     runtime = x.runtime
-    rows, columns, width, v = kernels(runtime, name, x.dtype, result)
+    rows, columns, width, wide = kernels(runtime, name, x.dtype, result)
     so, si, sa, sb = steps
     by_rows = abs(sb) <= abs(si) or (si == 0 and results < 4096) or results < 8
     if by_rows:
-        chunk = max(8192, -(-n // max(1, 256 // results)))
+        chunk = max(8192, -(-n // max(1, (64 if runtime.on_cpu else 256) // results)))
     else:
         chunk = max(64, -(-n // max(1, 8192 // results)))
     parts = -(-n // chunk)
@@ -134,7 +134,7 @@ def _launch(x: Array, name: str, result: Any, results: int, ni: int, n: int, nb:
     if by_rows:
         rows((results * width, parts), (width, 1), *arguments)
     else:
-        columns((-(-results // v), parts), (64 // v, 1), *arguments)
+        columns((-(-results // wide), parts), (1, 1) if wide > 1 else (64, 1), *arguments)
     return out if parts == 1 else _launch(out, name, result, results, results, parts, parts, (0, 1, 0, results))
 
 
@@ -145,10 +145,9 @@ def kernels(runtime: Runtime, name: str, source: np.dtype, result: np.dtype) -> 
         operation = OPERATIONS[name]
         low, high = limits(source)
         acc = C_TYPES[result.char]
-        floating = "#define FLOATING\n" if result.kind == "f" else ""
         width, v = widths(runtime)
         text = (
-            f"// {name}\n#define T {acc}\n{floating}{text_of('prelude')}\n"
+            f"// {name}\n{runtime.opening(acc)}\n"
             f"#undef T\n#define T {C_TYPES[source.char]}\n"
             f"#define ACC {acc}\n#define LOWEST {low}\n#define HIGHEST {high}\n#define INIT ((ACC)({operation.init}))\n"
             f"#define COMBINE(a, b) {operation.combine}\n#define LOAD(e) ((ACC)(e))\n"
@@ -156,7 +155,7 @@ def kernels(runtime: Runtime, name: str, source: np.dtype, result: np.dtype) -> 
         )
         signature = "iiiii" + "biiiii" + "b"
         rows, columns = (runtime.kernel(text, f"reduce_{which}", signature, name) for which in ("rows", "columns"))
-        found = runtime.built[key] = rows, columns, width, v
+        found = runtime.built[key] = rows, columns, width, 4 * v if v > 1 else 1
     return found
 
 

@@ -88,14 +88,18 @@ def started() -> list[Runtime]:
 class Runtime:
     """One device: its queue, its memory, its programs, and the backend objects (lanes) for arrays on it."""
 
-    def __init__(self, index: int, cl_device: Any):
+    def __init__(self, index: int, cl_device: Any, on_cpu: bool | None = None):
+        """``on_cpu``: kernels for a CPU, or for a GPU (None: for what the device is)."""
         cl = pyopencl()
         from pyopencl.tools import ImmediateAllocator, MemoryPool
 
         self.cl, self.cl_device, self.device = cl, cl_device, device("opencl", index)
         self.name = cl_device.name.strip()
-        self.on_cpu = cl_device.type & cl.device_type.CPU != 0
+        self.on_cpu = cl_device.type & cl.device_type.CPU != 0 if on_cpu is None else on_cpu
         self.doubles = "cl_khr_fp64" in cl_device.extensions or bool(getattr(cl_device, "double_fp_config", 0))
+        # a CPU: work-items that are loops over a block of elements, and functions that become vector code (see `opening`)
+        self.block, self.groups = (1024, {1: (1,), 2: (1, 1)}) if self.on_cpu else (1, {1: (256,), 2: (64, 1)})
+        self.own_functions = self.on_cpu and self.doubles
         try:
             self.context = cl.Context([cl_device])
             self.queue = cl.CommandQueue(self.context)
@@ -106,7 +110,8 @@ class Runtime:
         self.largest = min(cl_device.max_mem_alloc_size, 4 * (2**31 - 1))  # sizes and offsets are int in the kernels
         # -cl-fp32-correctly-rounded-divide-sqrt: without it a GPU's x / y may be 2.5 units in the last place off
         exact = cl_device.single_fp_config & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT
-        self.options = ["-cl-std=CL1.2"] + ["-cl-fp32-correctly-rounded-divide-sqrt"] * bool(exact)
+        # -w: no warnings, which some drivers would count on the user's screen
+        self.options = ["-cl-std=CL1.2", "-w"] + ["-cl-fp32-correctly-rounded-divide-sqrt"] * bool(exact)
         self._programs: dict[str, Any] = {}
         self.sources: dict[str, str] = {}  # kernel name -> the text it was built from, for `source`
         self.built: dict[Any, Any] = {}  # kernels that are no formulas, by what they were built for
@@ -161,6 +166,18 @@ class Runtime:
         """Kernel ``name`` of the program ``text``. ``signature``: per argument b (buffer), i (int), l (long), f, d."""
         return Kernel(self, self.program(text, title or name), name, signature)
 
+    def opening(self, kind: str, functions: bool = False, vectors: int = 1) -> str:
+        """What a program that computes in C type ``kind`` begins with: T, EACH, and what prelude.cl has for T. With ``functions``
+        those of functions.cl where they are better than the driver's; with ``vectors`` an exp of so many numbers, too."""
+        parts = [f"#define T {kind}\n#define BLOCK {self.block}"]
+        if kind in ("float", "double"):
+            parts.append("#define FLOATING")
+        if functions and kind == "float" and self.own_functions:
+            for v in dict.fromkeys(("", vectors if vectors > 1 else "")):
+                parts.append(f"#define F float{v}\n#define BITS as_uint{v}\n#define NUMBER as_float{v}\n{text_of('exp')}")
+            parts.append(text_of("functions"))
+        return "\n".join([*parts, text_of("prelude")])
+
     def synchronize(self) -> None:
         """Wait for all that was enqueued."""
         try:
@@ -203,6 +220,11 @@ class Kernel:
             runtime.enqueue(self.queue, self.kernel, (-(-size[0] // first) * first, *size[1:]), local)
         except runtime.cl.Error as error:
             raise runtime.failed(self.name, error) from None
+
+    def each(self, size: tuple[int, ...], *args: Any) -> None:
+        """Run a kernel whose text says EACH (prelude.cl) for the first of the sizes."""
+        runtime = self.runtime
+        self((-(-size[0] // runtime.block), *size[1:]), runtime.groups[len(size)], *args)
 
 
 @cache

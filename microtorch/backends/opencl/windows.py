@@ -22,15 +22,17 @@ GEOMETRY = "i" * 14
 I32 = np.dtype(np.int32)
 
 
-def run(x: Array, name: str, signature: str, count: int, *arguments: Any) -> None:
-    """Launch kernel ``name`` of windows.cl for ``count`` elements of x's dtype."""
+def run(x: Array, name: str, signature: str, count: int, *arguments: Any, along: int | None = None) -> None:
+    """Launch kernel ``name`` of windows.cl for ``count`` elements of x's dtype; ``along``: its text says ALONG, for so many."""
     key = (name, x.dtype.char)
     kernel = x.runtime.built.get(key)
     if kernel is None:
-        text = f"#define T {C_TYPES[x.dtype.char]}\n#define LOWEST {limits(x.dtype)[0]}\n{text_of('windows')}"
+        defines = {"T": C_TYPES[x.dtype.char], "BLOCK": x.runtime.block, "LOWEST": limits(x.dtype)[0]}
+        text = "".join(f"#define {name} {value}\n" for name, value in defines.items()) + text_of("windows")
         kernel = x.runtime.built[key] = x.runtime.kernel(text, name, signature, name)
     if count:
-        kernel((count,), (64,), count, *arguments)
+        lines = along is not None and x.runtime.on_cpu
+        kernel((count // along if lines else count,), (1,) if lines else (64,), count, *arguments)
 
 
 def whole(x: Array) -> Array:
@@ -56,9 +58,9 @@ def unfold(x: Array, kernel: Pair, stride: Pair, padding: Padding, dilation: Pai
     oh, ow = out = out_size(tuple(size), kernel, stride, padding, dilation)
     rows, places = c * kernel[0] * kernel[1], oh * ow
     columns = empty(x.runtime, (rows, n * places) if batch_inside else (n, rows, places), x.dtype)
-    steps = (places, n * places, 1) if batch_inside else (rows * places, places, 1)
-    run(x, "unfold", GEOMETRY + "iiibb", columns.size, *geometry(c, tuple(size), out, kernel, stride, padding, dilation), *steps,
-        x.buffer, columns.buffer)  # fmt: skip
+    steps = (places, n * places) if batch_inside else (rows * places, places)
+    run(x, "unfold", GEOMETRY + "iibb", columns.size, *geometry(c, tuple(size), out, kernel, stride, padding, dilation), *steps,
+        x.buffer, columns.buffer, along=ow)  # fmt: skip
     return columns
 
 
@@ -69,7 +71,7 @@ def fold(x: Array, size: Pair, kernel: Pair, stride: Pair, padding: Padding, dil
     out = empty(x.runtime, (n, c, *size), x.dtype)
     windows = out_size(size, kernel, stride, padding, dilation)
     run(x, "fold", GEOMETRY + "bib", out.size, *geometry(c, size, windows, kernel, stride, padding, dilation), x.buffer, x.at,
-        out.buffer)  # fmt: skip
+        out.buffer, along=size[1])  # fmt: skip
     return out
 
 
@@ -139,7 +141,8 @@ def _over_windows(
     windows = out_size(tuple(size), kernel, stride, padding, dilation)
     out = empty(x.runtime, (n, c, *windows), result)
     numbers = geometry(c, tuple(size), windows, kernel, stride, padding, dilation)
-    run(x, name, GEOMETRY + "b" * (2 + len(others)), out.size, *numbers, x.buffer, *[o.buffer for o in others], out.buffer)
+    run(x, name, GEOMETRY + "b" * (2 + len(others)), out.size, *numbers, x.buffer, *[o.buffer for o in others], out.buffer,
+        along=windows[1])  # fmt: skip
     return out
 
 
@@ -150,7 +153,8 @@ def _over_elements(
     g, others = whole(g), tuple([whole(o) for o in others])
     out = empty(g.runtime, (n, c, *size), g.dtype)
     numbers = geometry(c, size, tuple(windows), kernel, stride, padding, dilation)
-    run(g, name, GEOMETRY + "b" * (2 + len(others)), out.size, *numbers, g.buffer, *[o.buffer for o in others], out.buffer)
+    run(g, name, GEOMETRY + "b" * (2 + len(others)), out.size, *numbers, g.buffer, *[o.buffer for o in others], out.buffer,
+        along=size[1])  # fmt: skip
     return out
 
 

@@ -34,7 +34,7 @@ static inline T largest(const int n, __global const T *x, __local T *shared, con
 {
     VECTOR tops = -INFINITY;
     T top = -INFINITY;
-    VECTORS tops = fmax(tops, READ(x + j));
+    VECTORS { const VECTOR v = READ(x + j); tops = tops > v ? tops : v; }
     REST top = fmax(top, x[j]);
     return all_max(tops, top, shared, lane);
 }
@@ -50,9 +50,9 @@ __kernel GROUP void softmax(const int n, __global const T *x, __global T *out)
     T sum = 0;
     VECTORS { const VECTOR e = exp(READ(x + j) - top); WRITE(e, out + j); sums += e; }
     REST { const T e = exp(x[j] - top); out[j] = e; sum += e; }
-    sum = all_sum(sums, sum, shared, lane);
-    VECTORS WRITE(READ(out + j) / sum, out + j);
-    REST out[j] /= sum;
+    const T scale = 1 / all_sum(sums, sum, shared, lane); // a division for the row, not one per element
+    VECTORS WRITE(READ(out + j) * scale, out + j);
+    REST out[j] *= scale;
 }
 
 // out (g - sum(g out))

@@ -7,17 +7,30 @@
     const int count, const int c, const int h, const int w, const int oh, const int ow, const int kh, const int kw,     \
     const int sh, const int sw, const int top, const int left, const int dh, const int dw
 
+// ALONG(x, n, line) { ... } runs for each x below n of each line, `count` times in all. On a GPU a work-item has one x, on a CPU
+// a line, so that what is computed from the number of the line is computed once.
+#if BLOCK > 1
+#define ALONG(x, n, line)                                                                                               \
+    const int line = get_global_id(0);                                                                                  \
+    _Pragma("clang loop vectorize(assume_safety)")                                                                      \
+    for (int x = 0; x < n; x++)
+#else
+#define ALONG(x, n, line)                                                                                               \
+    const int id_ = get_global_id(0), line = id_ / n, x = id_ % n;                                                      \
+    if (id_ < count)
+#endif
+
 // im2col: columns[(n, c, i, j), (y, x)] = the element that the window at (y, x) sees at (i, j), 0 in the padding. With
-// steps of the columns for n, (c, i, j) and (y, x), so that the batch may lie inside or outside of the rows.
-__kernel void unfold(GEOMETRY, const int per_n, const int per_row, const int per_place, __global const T *image, __global T *columns)
+// steps of the columns for n and (c, i, j), so that the batch may lie inside or outside of the rows.
+__kernel void unfold(GEOMETRY, const int per_n, const int per_row, __global const T *image, __global T *columns)
 {
-    const int id = get_global_id(0);
-    if (id >= count) return;
-    const int x = id % ow, y = id / ow % oh, row = id / (ow * oh) % (c * kh * kw), n = id / (ow * oh) / (c * kh * kw);
-    const int j = row % kw, i = row / kw % kh, channel = row / (kw * kh);
-    const int r = y * sh - top + i * dh, q = x * sw - left + j * dw;
-    const int inside = r >= 0 && r < h && q >= 0 && q < w;
-    columns[n * per_n + row * per_row + (y * ow + x) * per_place] = inside ? image[((n * c + channel) * h + r) * w + q] : 0;
+    ALONG(x, ow, line) {
+        const int y = line % oh, row = line / oh % (c * kh * kw), n = line / oh / (c * kh * kw);
+        const int j = row % kw, i = row / kw % kh, channel = row / (kw * kh);
+        const int r = y * sh - top + i * dh, q = x * sw - left + j * dw;
+        const int inside = r >= 0 && r < h && q >= 0 && q < w;
+        columns[n * per_n + row * per_row + y * ow + x] = inside ? image[((n * c + channel) * h + r) * w + q] : 0;
+    }
 }
 
 // For the element (r, q) of an image: run BODY for every kernel element (i, j) and window (y, x) that sees it there.
@@ -31,25 +44,27 @@ __kernel void unfold(GEOMETRY, const int per_n, const int per_row, const int per
             BODY                                                                                                        \
         }                                                                                                               \
     }
-#define ELEMENT                                                                                                         \
-    const int id = get_global_id(0);                                                                                    \
-    if (id >= count) return;                                                                                            \
-    const int q = id % w, r = id / w % h, channel = id / (w * h) % c, n = id / (w * h) / c;
+#define EACH_ELEMENT(BODY)                                                                                              \
+    ALONG(q, w, line) {                                                                                                 \
+        const int id = line * w + q, r = line % h, channel = line / h % c, n = line / h / c;                            \
+        BODY                                                                                                            \
+    }
 
 // col2im: the transpose of unfold; columns (n, (c, i, j), (y, x)) row by row
 __kernel void fold(GEOMETRY, __global const T *columns, const int at, __global T *image)
 {
-    ELEMENT
-    T sum = 0;
-    FOR_ITS_WINDOWS(sum += columns[at + (((n * c + channel) * kh + i) * kw + j) * oh * ow + y * ow + x];)
-    image[id] = sum;
+    EACH_ELEMENT(
+        T sum = 0;
+        FOR_ITS_WINDOWS(sum += columns[at + (((n * c + channel) * kh + i) * kw + j) * oh * ow + y * ow + x];)
+        image[id] = sum;
+    )
 }
 
-#define WINDOW                                                                                                          \
-    const int id = get_global_id(0);                                                                                    \
-    if (id >= count) return;                                                                                            \
-    const int x = id % ow, y = id / ow % oh, nc = id / (ow * oh);                                                       \
-    image += nc * h * w;
+#define EACH_WINDOW(BODY)                                                                                               \
+    ALONG(x, ow, line) {                                                                                                \
+        const int id = line * ow + x, y = line % oh, start = line / oh * h * w;                                         \
+        BODY                                                                                                            \
+    }
 
 // run BODY for every element (r, q) of the image that the window (y, x) sees, at (i, j) of the kernel
 #define FOR_ITS_ELEMENTS(BODY)                                                                                          \
@@ -65,60 +80,69 @@ __kernel void fold(GEOMETRY, __global const T *columns, const int at, __global T
 
 __kernel void max_pool2d(GEOMETRY, __global const T *image, __global T *out)
 {
-    WINDOW
-    T top_ = LOWEST;
-    FOR_ITS_ELEMENTS(const T v = image[r * w + q]; if (v > top_ || v != v) top_ = v;)
-    out[id] = top_;
+    EACH_WINDOW(
+        T top_ = LOWEST;
+        FOR_ITS_ELEMENTS(const T v = image[start + r * w + q]; if (v > top_ || v != v) top_ = v;)
+        out[id] = top_;
+    )
 }
 
 // the number i * kw + j of the first kernel element that sees the maximum; of NaNs, the last
 __kernel void pool_place(GEOMETRY, __global const T *image, __global const T *largest, __global int *place)
 {
-    WINDOW
-    const T top_ = largest[id];
-    int found = -1;
-    FOR_ITS_ELEMENTS(const T v = image[r * w + q]; if (v != v || (found < 0 && v == top_)) found = i * kw + j;)
-    place[id] = max(found, 0);
+    EACH_WINDOW(
+        const T top_ = largest[id];
+        int found = -1;
+        FOR_ITS_ELEMENTS(const T v = image[start + r * w + q]; if (v != v || (found < 0 && v == top_)) found = i * kw + j;)
+        place[id] = max(found, 0);
+    )
 }
 
 // out[n, c, y, x] = the element of the image at the window's place
 __kernel void pool_gather(GEOMETRY, __global const T *image, __global const int *place, __global T *out)
 {
-    WINDOW
-    T chosen = 0;
-    FOR_ITS_ELEMENTS(if (place[id] == i * kw + j) chosen = image[r * w + q];)
-    out[id] = chosen;
+    EACH_WINDOW(
+        T chosen = 0;
+        FOR_ITS_ELEMENTS(if (place[id] == i * kw + j) chosen = image[start + r * w + q];)
+        out[id] = chosen;
+    )
 }
 
 __kernel void pool_scatter(GEOMETRY, __global const T *g, __global const int *place, __global T *image)
 {
-    ELEMENT
-    T sum = 0;
-    FOR_ITS_WINDOWS(const int o = ((n * c + channel) * oh + y) * ow + x; if (place[o] == i * kw + j) sum += g[o];)
-    image[id] = sum;
+    EACH_ELEMENT(
+        T sum = 0;
+        FOR_ITS_WINDOWS(const int o = ((n * c + channel) * oh + y) * ow + x; if (place[o] == i * kw + j) sum += g[o];)
+        image[id] = sum;
+    )
 }
 
 // sums of windows, and their transpose; the caller divides
 __kernel void window_sum(GEOMETRY, __global const T *image, __global T *out)
 {
-    WINDOW
-    T sum = 0;
-    FOR_ITS_ELEMENTS(sum += image[r * w + q];)
-    out[id] = sum;
+    EACH_WINDOW(
+        T sum = 0;
+        FOR_ITS_ELEMENTS(sum += image[start + r * w + q];)
+        out[id] = sum;
+    )
 }
 
 __kernel void window_spread(GEOMETRY, __global const T *g, __global T *image)
 {
-    ELEMENT
-    T sum = 0;
-    FOR_ITS_WINDOWS(sum += g[((n * c + channel) * oh + y) * ow + x];)
-    image[id] = sum;
+    EACH_ELEMENT(
+        T sum = 0;
+        FOR_ITS_WINDOWS(sum += g[((n * c + channel) * oh + y) * ow + x];)
+        image[id] = sum;
+    )
 }
 
 // Adaptive means: bin i of m over n places is [i * n / m, ceil((i + 1) * n / m))
 __kernel void adaptive_mean(const int count, const int h, const int w, const int oh, const int ow, __global const T *image, __global T *out)
 {
-    WINDOW
+    const int id = get_global_id(0);
+    if (id >= count) return;
+    const int x = id % ow, y = id / ow % oh, nc = id / (ow * oh);
+    image += nc * h * w;
     const int r0 = y * h / oh, r1 = ((y + 1) * h + oh - 1) / oh, q0 = x * w / ow, q1 = ((x + 1) * w + ow - 1) / ow;
     T sum = 0;
     for (int r = r0; r < r1; r++)
