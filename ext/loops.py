@@ -24,7 +24,7 @@ class Loop(NamedTuple):
     expression: str
     far: tuple[str, ...]  # arguments of sin and cos, whose vector code is good up to a bound only (functions.h)
     lookup: bool  # are its functions in lookup.h, and nothing else that is not arithmetic?
-    alone: int  # up to how many elements one thread does it all
+    cheap: bool  # no function in it takes more than a few cycles
 
     def source(self) -> str:
         """The kernel; each element gets the name it has in the formula, so that the formula stands as it is."""
@@ -46,7 +46,7 @@ class Loop(NamedTuple):
             "}",
             f"KERNEL({self.name})({', '.join(parameters)}, ARRAY(real, result, n))",
             "{",
-            f"    NAME(in_pieces)(n, {self.alone}, {body}, &({task}){{{', '.join(given)}}}, result);",
+            f"    NAME(in_pieces)(n, {str(self.cheap).lower()}, {body}, &({task}){{{', '.join(given)}}}, result);",
             "}",
             "",
         ])
@@ -120,9 +120,9 @@ def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
         for name, text in rows:
             read = expr.names(text)
             arrays, used = tuple(a for a in ARRAYS if a in read), tuple(s for s in scalars if s in read)
-            alone = 1 << (14 if expr.functions(text) - expr.CHEAP else 16)  # 5 to 10 us, which is what a second thread costs
+            cheap = expr.functions(text) <= expr.CHEAP
             calls = [n for n in ast.walk(expr.parse(text)) if isinstance(n, ast.Call) and n.func.id in ("sin", "cos")]
             far = tuple(dict.fromkeys(expr.render(ast.unparse(n.args[0]), expr.C) for n in calls))
             text_in_c = OWN.get(text, text)
             lookup = bool(called := expr.functions(text_in_c)) and called <= LOOKUP
-            yield Loop(name, f"{op}: {text}", arrays, used, expr.render(text_in_c, expr.C), far, lookup, alone)
+            yield Loop(name, f"{op}: {text}", arrays, used, expr.render(text_in_c, expr.C), far, lookup, cheap)

@@ -88,10 +88,10 @@ def test_functions_with_tables_on_many_floats(name, isa):
     x = np.arange(np.float32(2.0**-5).view(np.int32), np.float32(128).view(np.int32), 64, dtype=np.int32).view(np.float32)
     if name == "erf":
         x = x[(x < 4.5)][::4]  # the reference is a Python loop
-    for x in (x, -x):
-        got = core.run(name, x).astype(np.float64)
+    for signed in (x, -x):
+        got = core.run(name, signed).astype(np.float64)
         with np.errstate(over="ignore"):
-            true = FUNCTIONS[name](x.astype(np.float64))
+            true = FUNCTIONS[name](signed.astype(np.float64))
             nearest = true.astype(np.float32)
         error = np.abs(got - true) / np.spacing(np.maximum(np.abs(nearest), np.float32(2.0**-126))).astype(np.float64)
         assert np.max(error[np.isfinite(nearest)]) <= 2
