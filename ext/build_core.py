@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ROOT / "build/core"
 COMPILED = ["ext/avx512.c", "ext/avx2.c", "ext/baseline.c", "ext/dispatch.c", "ext/parallel.c", "ext/scratch.c"]
 KERNELS = [
+    "ext/pieces.c",
     "ext/matmul.c",
     "ext/matmul_steps.c",
     "ext/reduce.c",
@@ -56,6 +57,7 @@ HEADERS = [
     "ext/lanes.h",
     "ext/windows.h",
     "ext/functions.h",
+    "ext/lookup.h",
 ]
 INCLUDED = [*HEADERS, "ext/kernels.c", *KERNELS]
 READ = [

@@ -3,7 +3,8 @@
  *
  * real          float, then double
  * NAME(f)       the kernel or helper f for that type: f_f32, f_f64
- * FN(f)         the function f of one number, as formulas.py names it (functions.h) */
+ * FN(f)         the function f of one number, as formulas.py names it (functions.h)
+ * ALL(f)        the same of NAME(numbers), which are 16 with AVX-512 (lookup.h) */
 #include "vector.h"
 
 /* Where one choice decides another (a bound at the start, a special case at the end), GCC makes paths out of them, and then vectors
@@ -19,11 +20,20 @@
 #define NAME(name) name##_f32
 #define FN(name) fn_##name##_f32
 #include "functions.h"
+#include "lookup.h"
+#include "pieces.c"
+#include "reduce.c"
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC optimize("schedule-insns", "sched-pressure") /* so that independent instructions alternate */
+#endif
 #include "elementwise.h"
+#include "softmax.c"
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
 #include "matmul.c"
 #include "matmul_steps.c"
-#include "reduce.c"
-#include "softmax.c"
 #include "loss.c"
 #include "norm.c"
 #include "embedding.c"
@@ -35,16 +45,20 @@
 #undef REAL_IS_FLOAT
 #undef NAME
 #undef FN
+#undef ALL
+#undef STEP
 
 #define real double
 #define NAME(name) name##_f64
 #define FN(name) fn_##name##_f64
 #include "functions.h"
+#include "lookup.h"
+#include "pieces.c"
+#include "reduce.c"
 #include "elementwise.h"
+#include "softmax.c"
 #include "matmul.c"
 #include "matmul_steps.c"
-#include "reduce.c"
-#include "softmax.c"
 #include "loss.c"
 #include "norm.c"
 #include "embedding.c"

@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-PIECE = 1 << 12  # elements that a thread takes at a time, or more: few enough for an even division
-PIECES = 32  # of a large array, whose neighbouring elements one thread then reads: the processor fetches them ahead
+LOOKUP = frozenset({"exp", "sigmoid", "erf"})  # functions that lookup.h has
 OWN = {"1 / (1 + exp(-x))": "sigmoid(x)"}  # formulas for which functions.h has something more accurate
 ARRAYS = ("g", "out", "x", "y", "z")  # names of a formula that stand for arrays, in the order of a loop's parameters
 
@@ -24,37 +23,66 @@ class Loop(NamedTuple):
     scalars: tuple[str, ...]
     expression: str
     far: tuple[str, ...]  # arguments of sin and cos, whose vector code is good up to a bound only (functions.h)
-    alone: int  # up to how many elements one thread does it all
+    lookup: bool  # are its functions in lookup.h, and nothing else that is not arithmetic?
+    cheap: bool  # no function in it takes more than a few cycles
 
     def source(self) -> str:
         """The kernel; each element gets the name it has in the formula, so that the formula stands as it is."""
         parameters = ["size_t n", *(f"real {s}" for s in self.scalars), *(f"ARRAY(const real, {a}, n)" for a in self.arrays)]
-        members = [f"const real *{a}" for a in self.arrays] + ["real *result"] + [f"real {s}" for s in self.scalars]
-        given = [*self.arrays, "result", *self.scalars]
-        task, body = f"struct NAME({self.name}_task)", f"NAME({self.name}_body)"
-        # of two passes the second finds a piece in the L1 cache
-        grain = PIECE if self.far else f"larger({PIECE}, n / {PIECE * PIECES} * {PIECE})"
+        members = [f"const real *{a}" for a in self.arrays] + [f"real {s}" for s in self.scalars]
+        given = [*self.arrays, *self.scalars]
+        task, body = f"struct NAME({self.name}_task)", f"NAME({self.name}_loop)"
         return "\n".join([
             f"/* {self.formula} */",
             f"{task} {{ {' '.join(f'{m};' for m in members)} }};",
-            f"static void {body}(const void *task, size_t begin, size_t end)",
+            *self.function(),
+            f"static void {body}(const void *task, size_t begin, size_t n, real *restrict result)",
             "{",
             f"    const {task} *t = task;",
-            *(f"    const real *restrict {a}_ = t->{a};" for a in self.arrays),
+            *(f"    const real *restrict {a}_ = t->{a} + begin;" for a in self.arrays),
             *(f"    const real {s} = t->{s};" for s in self.scalars),
-            "    real *restrict result = t->result;",
-            "    for (size_t i = begin; i < end; i++) {",
-            *(f"        const real {a} = {a}_[i];" for a in self.arrays),
-            f"        result[i] = {self.expression};",
-            "    }",
+            *self.first_pass(),
             *self.second_pass(),
             "}",
             f"KERNEL({self.name})({', '.join(parameters)}, ARRAY(real, result, n))",
             "{",
-            f"    parallel_for(n, n <= {self.alone} ? n : {grain}, {body}, &({task}){{{', '.join(given)}}});",
+            f"    NAME(in_pieces)(n, {str(self.cheap).lower()}, {body}, &({task}){{{', '.join(given)}}}, result);",
             "}",
             "",
         ])
+
+    def first_pass(self) -> list[str]:
+        """The loop: over elements, of which the compiler makes vectors, or over vectors where lookup.h has the functions."""
+        if not self.lookup:
+            return [
+                "    for (size_t i = 0; i < n; i++) {",
+                *(f"        const real {a} = {a}_[i];" for a in self.arrays),
+                f"        result[i] = {self.expression};",
+                "    }",
+            ]
+
+        def value(place: str, left: str) -> str:
+            return f"NAME({self.name}_of)({', '.join(f'NAME(get)({a}_ + {place}, {left})' for a in self.arrays)})"
+
+        return [
+            "    size_t i = 0;",
+            "    for (; STEP > 1 && i + 2 * STEP <= n; i += 2 * STEP) { /* two that do not wait for each other */",
+            f"        const NAME(numbers) first = {value('i', 'STEP')};",
+            f"        const NAME(numbers) second = {value('i + STEP', 'STEP')};",
+            "        NAME(put)(result + i, STEP, first);",
+            "        NAME(put)(result + i + STEP, STEP, second);",
+            "    }",
+            "    for (; i < n; i += STEP)",
+            f"        NAME(put)(result + i, n - i, {value('i', 'n - i')});",
+        ]
+
+    def function(self) -> list[str]:
+        """Where there is a lookup, the formula is a function of vectors."""
+        if not self.lookup:
+            return []
+        parameters = ", ".join(f"NAME(numbers) {a}" for a in self.arrays)
+        expression = self.expression.replace("FN(", "ALL(")
+        return [f"INLINE NAME(numbers) NAME({self.name}_of)({parameters}) {{ return {expression}; }}"]
 
     def second_pass(self) -> list[str]:
         """By libm, the elements beyond the bound, if there are any: a test inside the loop would keep it from being vectors."""
@@ -66,11 +94,11 @@ class Loop(NamedTuple):
         by_libm = re.sub(r"FN\((sin|cos)\)", r"FN(libm_\1)", self.expression)
         return [
             "    int any = 0;",
-            "    for (size_t i = begin; i < end; i++) {",
+            "    for (size_t i = 0; i < n; i++) {",
             *used,
             f"        any |= {far};",
             "    }",
-            "    for (size_t i = begin; any && i < end; i++) {",
+            "    for (size_t i = 0; any && i < n; i++) {",
             *elements,
             f"        if ({far})",
             f"            result[i] = {by_libm};",
@@ -92,7 +120,9 @@ def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
         for name, text in rows:
             read = expr.names(text)
             arrays, used = tuple(a for a in ARRAYS if a in read), tuple(s for s in scalars if s in read)
-            alone = 1 << (14 if expr.functions(text) - expr.CHEAP else 16)  # 5 to 10 us, which is what a second thread costs
+            cheap = expr.functions(text) <= expr.CHEAP
             calls = [n for n in ast.walk(expr.parse(text)) if isinstance(n, ast.Call) and n.func.id in ("sin", "cos")]
             far = tuple(dict.fromkeys(expr.render(ast.unparse(n.args[0]), expr.C) for n in calls))
-            yield Loop(name, f"{op}: {text}", arrays, used, expr.render(OWN.get(text, text), expr.C), far, alone)
+            text_in_c = OWN.get(text, text)
+            lookup = bool(called := expr.functions(text_in_c)) and called <= LOOKUP
+            yield Loop(name, f"{op}: {text}", arrays, used, expr.render(text_in_c, expr.C), far, lookup, cheap)

@@ -35,6 +35,7 @@ def scaled_erfc(t):
 # name: what is approximated, weight of its error, interval, number of coefficients
 ROWS = {
     "exp": (series(lambda k: 1 / factorial(k), 2), lambda r: r * r, (-LN2 / 2, LN2 / 2), 5),
+    "exp, with a table": (series(lambda k: 1 / factorial(k), 2), lambda r: r * r, (-LN2 / 32, LN2 / 32), 2),
     "expm1": (series(lambda k: 1 / factorial(k), 2), np.abs, (-LN2 / 2, LN2 / 2), 6),
     "exp2": (series(lambda k: LN2**k / factorial(k), 1), np.abs, (-0.5, 0.5), 6),
     "log": (lambda f: (np.log1p(f) - f + f * f / 2) / f**3, lambda f: f * f, (SQRT(0.5) - 1, SQRT(2) - 1), 8),
@@ -46,6 +47,18 @@ ROWS = {
     "atan, in r^2": (series(lambda k: (-1) ** k / (2 * k + 1), 1), lambda z: z, (0, 0.1716), 4),
     "asin, in r^2": (series(lambda k: math.comb(2 * k, k) / (4**k * (2 * k + 1)), 1), lambda z: z, (0, 0.25), 5),
 }  # fmt: skip
+
+
+SPACING = 1075 / 4096  # so that 16 intervals reach beyond 3.92, and erf(SPACING) is almost a float
+
+
+def erf_around(k):
+    """A row for erf(k SPACING + t). Around 0 it is erf(t) / t - 1, so that the relative error is small there too."""
+    half = SPACING / 2
+    if k == 0:
+        ratio = series(lambda j: 0 if j % 2 else 2 / SQRT(math.pi) * (-1) ** (j // 2) / factorial(j // 2) / (j + 1))
+        return lambda t: ratio(t) - 1, np.ones_like, (0, half), 5
+    return lambda t: erf(SPACING * k + t), lambda t: 1 / erf(SPACING * k + t), (-half, half), 6
 
 
 def remez(function, weight, interval, n):
@@ -68,8 +81,19 @@ def remez(function, weight, interval, n):
     return coefficients, np.abs(error).max()
 
 
+def printed(numbers):
+    return " ".join(f"{np.float32(c):.9g}" for c in numbers)
+
+
 if __name__ == "__main__":
     for name, (function, weight, interval, n) in ROWS.items():
         with np.errstate(all="ignore"):
             coefficients, error = remez(function, weight, interval, n)
-        print(f"{name}: error 2^{math.log2(error):.1f}\n   ", " ".join(f"{np.float32(c):.9g}" for c in coefficients))
+        print(f"{name}: error 2^{math.log2(error):.1f}\n   ", printed(coefficients))
+    print("\ntables of lookup.h, for k = 0, 1, ... 15")
+    powers = 2 ** (np.arange(16) / 16)
+    print("2^(k/16)\n   ", printed(powers), "\nand what rounding took, relatively\n   ", printed(powers / np.float32(powers) - 1))
+    found = [remez(*erf_around(k)) for k in range(15)]
+    rows = [np.append(0, found[0][0]), *(row for row, _ in found[1:]), np.eye(6)[0]]  # the last one is 1
+    print(f"erf(1075/4096 k + t), for k = 0 less t: error 2^{math.log2(max(error for _, error in found)):.1f}")
+    print(*(f"    t^{power}: {printed(column)}" for power, column in enumerate(np.array(rows).T)), sep="\n")

@@ -50,7 +50,8 @@ def finite_floats():
     every = np.arange(0, 1 << 32, step, dtype=np.uint64)
     every += np.random.default_rng(0).integers(0, step, every.size, dtype=np.uint64)
     places = [0, 2.0**-126, math.log(2) / 2, 2**-0.5, 1, 2**0.5, 2, 3.92, 4.2, 9, 10, 17.33, 20, 87.34, 88.02, 88.73, 103.98, 126,
-              128, 149, 150, 1e5, 2.0**127, *(k * math.pi / 4 for k in (*range(1, 30), 1001, 65537, 125001))]  # fmt: skip
+              128, 149, 150, 1e5, 2.0**127, *(k * math.pi / 4 for k in (*range(1, 30), 1001, 65537, 125001)),
+              *((k + 0.5) * math.log(2) / 16 for k in range(40)), *((k + 0.5) * 1075 / 4096 for k in range(16))]  # fmt: skip
     near = np.add.outer(np.float32(places).view(np.int32), np.arange(-500, 500, dtype=np.int32)).view(np.float32).ravel()
     usual = np.random.default_rng(1).uniform(-20, 20, 1 << 18).astype(np.float32)
     x = np.concatenate([every.astype(np.uint32).view(np.float32), near, -near, usual])
@@ -81,6 +82,22 @@ def test_at_most_two_units_in_the_last_place(name, isa, truth):
     np.testing.assert_array_equal(np.signbit(got[zero]), np.signbit(nearest[zero]))
 
 
+@pytest.mark.parametrize("name", ["exp", "sigmoid", "erf"])
+def test_functions_with_tables_on_many_floats(name, isa):
+    """Every 64th float between 2^-5 and 128, of both signs: all intervals of the tables of lookup.h."""
+    x = np.arange(np.float32(2.0**-5).view(np.int32), np.float32(128).view(np.int32), 64, dtype=np.int32).view(np.float32)
+    if name == "erf":
+        x = x[(x < 4.5)][::4]  # the reference is a Python loop
+    for signed in (x, -x):
+        got = core.run(name, signed).astype(np.float64)
+        with np.errstate(over="ignore"):
+            true = FUNCTIONS[name](signed.astype(np.float64))
+            nearest = true.astype(np.float32)
+        error = np.abs(got - true) / np.spacing(np.maximum(np.abs(nearest), np.float32(2.0**-126))).astype(np.float64)
+        assert np.max(error[np.isfinite(nearest)]) <= 2
+        np.testing.assert_array_equal(got[np.isinf(nearest)], np.inf)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_infinity_and_nan(name, isa):
     special = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0] * 7, np.float32)
@@ -98,13 +115,34 @@ def test_an_element_does_not_depend_on_its_neighbours(n, dtype, isa, threads):
     """At the end of an array and at the end of a thread's piece the same function is computed; so with 1 thread as with 2."""
     x = np.random.default_rng(n).normal(scale=3, size=n).astype(dtype)
     x[n // 2] = 1e30  # for sin and cos, that piece is gone through twice
-    for name in ("exp", "tanh", "sin", "gelu", "softplus"):
+    for name in ("exp", "sigmoid", "silu", "tanh", "sin", "gelu", "softplus"):
         arguments = (1.0, 20.0) if name == "softplus" else ()
         threads(1)
         one = core.run(name, *arguments, x)
         threads(2)
         np.testing.assert_array_equal(core.run(name, *arguments, x), one)
         assert all(core.run(name, *arguments, x[i : i + 1]) == one[i] for i in {0, n // 2, n - 1})
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["add", "sin", "gelu"])
+def test_a_large_result_is_the_same_and_stays_in_its_place(name, dtype, isa, threads):
+    """Results past the caches (ext/pieces.c): the same numbers as in small pieces, and nothing before and after them, wherever in a
+    line of memory the result begins."""
+    n = (12 << 20) // np.dtype(dtype).itemsize + 1003
+    count = 1 + (name == "add")
+    arrays = [np.random.default_rng(i).normal(scale=3, size=n).astype(dtype) for i in range(count)]
+    arrays[0][[5, n // 2, n - 1]] = 1e30
+    size = 30_000
+    expected = np.concatenate([core.run(name, *(a[i : i + size] for a in arrays)) for i in range(0, n, size)])
+    loop = getattr(core.lib, f"{name}_{'f32' if dtype == np.float32 else 'f64'}")
+    for shift, workers in ((0, 1), (1, 2), (7, 2), (15, 1)):
+        threads(workers)
+        room = np.full(n + 40, 7, dtype)
+        result = room[shift : shift + n]
+        assert loop(*map(id, arrays), id(result)) == 1
+        np.testing.assert_array_equal(result, expected)
+        assert (room[:shift] == 7).all() and (room[shift + n :] == 7).all()
 
 
 def loops():

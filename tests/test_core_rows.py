@@ -138,6 +138,33 @@ def test_gradients_of_sums_on_random_shapes(isa, dtype):
 
 # ---- softmax --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", FLOATS)
+def test_softmax_of_rows_of_every_length(isa, dtype):
+    """Rows up to beyond four vectors, and several at a time; far from 0, so that what stands for absent numbers would be seen."""
+    rng, C = np.random.default_rng(3), kernels(dtype)
+    for n in (*range(1, 72), 511, 512, 513, 1021, 2049):
+        for rows in (1, 3) if n > 20 else (1, 131):
+            for offset in (0, -1000, 1000):
+                x = (rng.standard_normal((rows, n)) * 3 + offset).astype(dtype)
+                x[0, n // 2] = -np.inf if n > 1 else x[0, 0]
+                g = rng.standard_normal((rows, n)).astype(dtype)
+                wide = x.astype(np.float64) - x.max(1, keepdims=True)
+                logs = wide - np.log(np.exp(wide).sum(1, keepdims=True))
+                p = np.exp(logs)
+                close(C.softmax(x, 1), p, dtype)
+                close(C.log_softmax(x, 1), logs, dtype, max(1, np.abs(wide[np.isfinite(wide)]).max()))
+                close(C.softmax_vjp0(g, p.astype(dtype), x, 1), p * (g - (g * p).sum(1, keepdims=True)), dtype)
+                close(C.log_softmax_vjp0(g, logs.astype(dtype), x, 1), g - p * np.sum(g, 1, keepdims=True, dtype=np.float64),
+                      dtype, np.abs(g).sum(1).max(), units=32)  # fmt: skip
+    for value in (np.nan, np.inf):
+        for n in (1, 7, 16, 40, 600):
+            for place in {0, n // 2, n - 1}:
+                x = rng.standard_normal((2, n)).astype(dtype)
+                x[0, place] = value
+                assert np.isnan(C.softmax(x, 1)[0]).all() and np.isfinite(C.softmax(x, 1)[1]).all()
+                assert np.isnan(C.log_softmax(x, 1)[0, place]) and np.isfinite(C.log_softmax(x, 1)[1]).all()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 def test_softmax_on_random_shapes(isa, dtype, name):
     rng, C = np.random.default_rng(3), kernels(dtype)

@@ -65,6 +65,7 @@ HARNESS = """
 #define NAME(name) name##_f32
 #define FN(name) fn_##name##_f32
 #include "functions.h"
+#include "lookup.h"
 #include "lanes.h"
 """
 

@@ -67,6 +67,6 @@ def source(op: str, dtype: Any = "float32") -> str:
 
 def readable(text: str, real: str) -> str:
     """For one type, without the macros that make names for two."""
-    text = re.sub(r"\b(?:NAME|FN)\((\w+)\)", r"\1", text)
+    text = re.sub(r"\b(?:NAME|FN|ALL)\((\w+)\)", r"\1", text)
     text = re.sub(r"^KERNEL\((\w+)\)", r"void \1", text, flags=re.MULTILINE)
     return re.sub(r"\breal\b", real, text)
