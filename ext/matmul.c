@@ -330,8 +330,8 @@ static void NAME(gemm)(const struct NAME(product) *given)
             .out = x->out, .out_row = x->out_column, .out_column = x->out_row, .accumulate = x->accumulate,
             .bias = x->bias, .bias_row = x->bias_column, .bias_column = x->bias_row};
     /* A copy pays if it is read often, or if the matrix cannot be read as it lies. b is prefetched where it lies, so that its copy
-     * only spares pages and places in the caches. */
-    const bool pack_a = (x->a.row != 1 && x->a.column != 1) || x->n > 8 * NR;
+     * only spares pages and places in the caches. A transposed a has the numbers of a step side by side, as its copy has. */
+    const bool pack_a = (x->a.row != 1 && x->a.column != 1) || x->n > (x->a.row == 1 ? 32 : 8) * NR;
     const bool pack_b = x->pack_b || x->b.column != 1 || x->m > 64 * MR;
     const size_t kc = equal_piece(x->k, KC);
     const size_t nc = equal_piece(pieces(x->n, NR), larger(1, PANELS / (NR * kc * sizeof(real)))) * NR;
