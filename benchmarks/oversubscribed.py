@@ -1,7 +1,8 @@
-"""Two threads on a busy machine: the training step of an MLP beside one busy loop on each CPU, with two threads and with one.
+"""Two threads where the system has to be minded: the training step of an MLP, with two threads and with one, beside one busy loop
+on each CPU, and after pauses.
 
 Whoever waits for a thread that has no processor loses a whole slice of the scheduler, some milliseconds. So here the mean
-counts, not the fastest round: over seconds, in turns of a quarter of a second with one thread and with two.
+counts, not the fastest round, also after a pause, when a thread of the pool must be woken: over seconds, in turns of a quarter of a second with one thread and with two.
 """
 from __future__ import annotations
 
@@ -35,32 +36,34 @@ def busy_loops(cpus: list[int]) -> Iterator[None]:
             process.wait()
 
 
-def means(step: Step, seconds: float) -> dict[int, float]:
-    """Mean time of a step with one thread and with two."""
+def means(step: Step, seconds: float, pause: float = 0.0) -> dict[int, float]:
+    """Mean time of a step with one thread and with two, each after ``pause`` seconds of sleep."""
     spent, steps = {1: 0.0, 2: 0.0}, {1: 0, 2: 0}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         for threads in spent:
             core.set_num_threads(threads)
-            step()  # wakes the pool
-            begin = now = time.perf_counter()
-            while now - begin < TURN:
+            step()  # starts the pool
+            turn = time.perf_counter() + TURN
+            while time.perf_counter() < turn:
+                if pause:
+                    time.sleep(pause)
+                begin = time.perf_counter()
                 step()
+                spent[threads] += time.perf_counter() - begin
                 steps[threads] += 1
-                now = time.perf_counter()
-            spent[threads] += now - begin
     return {threads: spent[threads] / steps[threads] for threads in spent}
 
 
-def measured(seconds: float = 12.0) -> list[Result]:
-    """The step beside two busy loops, and alone. Empty where there are no two CPUs, or no C core."""
+def measured(seconds: float = 10.0) -> list[Result]:
+    """The step beside two busy loops, alone, and after pauses. Empty where there are no two CPUs, or no C core."""
     cpus = sorted(os.sched_getaffinity(0))[:2] if hasattr(os, "sched_getaffinity") else [0, 1]
     if len(cpus) < 2 or not core.is_available():
         return []
     before = core.get_num_threads()
     step = trainer((784, 500, 10), made_up(64, 784, 10))(microtorch)
     try:
-        alone = means(step, seconds)
+        alone, paused = means(step, seconds), means(step, seconds, pause=0.003)
         with busy_loops(cpus):
             busy = means(step, seconds)
     finally:
@@ -68,6 +71,7 @@ def measured(seconds: float = 12.0) -> list[Result]:
     return [
         Result("mlp784-busy", "784-500-10, a step, mean, beside two busy loops", named(busy), ("one thread", 1.0), threads=2),
         Result("mlp784-mean", "784-500-10, a step, mean", named(alone), ("one thread", 1.0), threads=2),
+        Result("mlp784-paused", "784-500-10, a step after a pause of 3 ms, mean", named(paused), ("one thread", 1.0), threads=2),
     ]
 
 

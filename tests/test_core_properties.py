@@ -7,6 +7,7 @@ something that C must not touch: it has to answer 0, and leave every array as it
 import ctypes
 import gc
 import importlib.util
+import os
 import re
 import sys
 from pathlib import Path
@@ -441,3 +442,17 @@ def test_more_elements_than_32_bits_count():
     assert core.lib.amax_f32(1, n, 1, id(x), id(out)) == 1 and out == 4
     assert core.lib.amin_f32(1, n, 1, id(x), id(out)) == 1 and out == -3
     assert core.lib.mse_loss_f32(n, 2, id(x), id(x), id(out)) == 1 and out == 0
+
+
+def available_memory() -> int:
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if sys.platform == "linux" else 0
+
+
+@pytest.mark.skipif(available_memory() < 14 << 30, reason="writes 8 GiB")
+def test_more_elements_than_32_bits_are_written():
+    """exp of 2^31 + 3 zeros is 1 everywhere, and the result's memory was 0 before."""
+    n = 2**31 + 3
+    x, out = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    x[n - 1] = -np.inf
+    assert core.lib.exp_f32(id(x), id(out)) == 1
+    assert (out[:: 2**10] == 1).all() and out[[2**31 - 1, 2**31, n - 2, n - 1]].tolist() == [1, 1, 1, 0]
