@@ -2,7 +2,8 @@
 on each CPU, and after pauses.
 
 Whoever waits for a thread that has no processor loses a whole slice of the scheduler, some milliseconds. So here the mean
-counts, not the fastest round, also after a pause, when a thread of the pool must be woken: over seconds, in turns of a quarter of a second with one thread and with two.
+counts, not the fastest round, also after a pause, when a thread of the pool must be woken: over seconds, in turns of a quarter
+of a second with one thread and with two.
 """
 from __future__ import annotations
 
