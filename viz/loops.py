@@ -7,6 +7,7 @@ from typing import Any
 from microtorch import formulas
 from microtorch.backends import core
 from microtorch.backends.core import texts
+from microtorch.backends.core.choice import MULTIPLICATIONS
 from microtorch.dtypes import F32, F64
 from microtorch.ops import REGISTRY
 
@@ -53,4 +54,6 @@ def _when(name: str, op: str, dtype: Any) -> str:
             return f"{name} in C; it is not used: numpy's own is as fast, or faster"
         if least:
             return f"{name} in C, for {least:,} elements and more; numpy runs for fewer"
+    if name in ("matmul", "linear"):
+        return f"{name} in C, for {MULTIPLICATIONS:,} multiplications and more; numpy's BLAS for fewer, or few rows or columns"
     return f"{name} in C"

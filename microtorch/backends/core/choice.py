@@ -49,6 +49,7 @@ def any_power(formula: str) -> bool:
 
 # ---- products of matrices ------------------------------------------------------------------------------------------
 LEAST = 2048  # elements; smaller operands are not even looked at
+MULTIPLICATIONS = 1 << 17
 
 
 def worthwhile(m: int, k: int, n: int) -> bool:
@@ -56,4 +57,4 @@ def worthwhile(m: int, k: int, n: int) -> bool:
 
     numpy's call is shorter by 0.2 us, which decides up to 50 x 50, and few rows or columns fill C's tiles badly.
     """
-    return m >= 8 and n >= 16 and m * k * n >= 1 << 17
+    return m >= 8 and n >= 16 and m * k * n >= MULTIPLICATIONS
