@@ -55,5 +55,5 @@ def _when(name: str, op: str, dtype: Any) -> str:
         if least:
             return f"{name} in C, for {least:,} elements and more; numpy runs for fewer"
     if name in ("matmul", "linear"):
-        return f"{name} in C, for {MULTIPLICATIONS:,} multiplications and more; numpy's BLAS for fewer, or few rows or columns"
+        return f"{name} in C, for {MULTIPLICATIONS:,} multiplications and more; numpy runs for fewer"
     return f"{name} in C"
