@@ -207,6 +207,23 @@ class OpenCL:
     def layer_norm_vjp0(self, g: Array, out: Any, x: Array, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Array:
         return layers.layer_norm(x, w, None, int(np.prod(x.shape[x.ndim - ndim :])), eps, g)
 
+    def moments(self, x: Array) -> tuple[Array, Array]:
+        return layers.moments(x) if fused(x) else self._declared("moments")(x)
+
+    def batch_norm(self, x: Array, w: Any = None, b: Any = None, *, eps: float) -> Array:
+        if not alike(x, w, b):
+            return self._declared("batch_norm")(x, w, b, eps=eps)
+        return layers.batch_norm(x, w, b, eps)
+
+    def batch_norm_vjps(self, g: Array, out: Any, x: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
+        """The contributions to x, w and b."""
+        return layers.batch_norm_vjps(g, x, w, eps) if alike(x, g, w) else None
+
+    def fixed_norm(self, x: Array, mean: Array, var: Array, w: Any = None, b: Any = None, *, eps: float) -> Array:
+        if not alike(x, mean, var, w, b):
+            return self._declared("fixed_norm")(x, mean, var, w, b, eps=eps)
+        return layers.fixed_norm(x, mean, var, w, b, eps)
+
     def nll_loss(self, x: Array, t: Array, w: Any = None, *, reduction: str, ignore_index: int) -> Array:
         terms, weights, bad = layers.nll_terms(x, t, w, ignore_index)
         if bad.item():
@@ -295,6 +312,11 @@ class OpenCL:
 def fused(*arrays: Array) -> bool:
     """Do the row kernels take these: floats that fill at least one row?"""
     return all(x.dtype.char in "fd" and x.ndim and x.size for x in arrays)
+
+
+def alike(x: Array, *others: Any) -> bool:
+    """Do the kernels of norm.cl take x and these, of which some may be None: one floating dtype, and not empty?"""
+    return fused(x) and all(v is None or v.dtype == x.dtype for v in others)
 
 
 def lane(index: int | None, dtype: Any) -> OpenCL:

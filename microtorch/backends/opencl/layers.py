@@ -1,4 +1,4 @@
-"""Fused kernels of whole layers, losses and optimizer steps: rows.cl, loss.cl, optim.cl. Each replaces a chain of kernels.
+"""Fused kernels of whole layers, losses and optimizer steps: rows.cl, norm.cl, loss.cl, optim.cl. Each replaces a chain of kernels.
 
 What a kernel here does not take (another dtype, a strided parameter) goes the way of the declaration, kernel by kernel.
 """
@@ -17,15 +17,16 @@ from .runtime import Kernel, Runtime, text_of
 from .windows import whole
 
 
-def built(runtime: Runtime, file: str, name: str, signature: str, dtype: np.dtype) -> Kernel:
-    """Kernel ``name`` of ``file`` for a floating dtype; T in ``signature`` stands for its letter."""
-    key = (file, name, dtype.char)
+def built(runtime: Runtime, file: str, name: str, signature: str, dtype: np.dtype, width: int = 0, variant: str = "") -> Kernel:
+    """Kernel ``name`` of ``file`` for a floating dtype; T in ``signature`` stands for its letter. ``width``: work-items of a group
+    (0: as for reductions); ``variant``: what its text begins with."""
+    key = (file, name, dtype.char, variant)
     kernel = runtime.built.get(key)
     if kernel is None:
         c = C_TYPES[dtype.char]
-        width, v = widths(runtime)
+        usual, v = widths(runtime)
         opening = runtime.opening(c, functions=True, vectors=v)
-        text = f"#define WIDTH {width}\n#define V {v}\n{opening}\n{text_of('vector')}{text_of(file)}"
+        text = f"{variant}#define WIDTH {width or usual}\n#define V {v}\n{opening}\n{text_of('vector')}{text_of(file)}"
         kernel = runtime.built[key] = runtime.kernel(text, name, signature.replace("T", dtype.char), name)
     return kernel
 
@@ -58,6 +59,56 @@ def layer_norm(x: Array, w: Any, b: Any, n: int, eps: float, g: Any = None) -> A
         width = widths(x.runtime)[0]
         kernel((x.size // n * width,), (width,), n, eps, x.buffer, affine, (x if w is None else w).buffer, other.buffer, out.buffer)
     return out
+
+
+def per_channel(name: str, signature: str, x: Array, *arguments: Any, split: bool = False) -> None:
+    """Run a kernel of norm.cl over x (N, C, ...), which is whole. ``split``: no sums are taken, so a channel may be cut up."""
+    runtime = x.runtime
+    batch, channels, places = x.shape[0], x.shape[1], math.prod(x.shape[2:])
+    width, v = (1, widths(runtime)[1]) if runtime.on_cpu else (256, 1)
+    columns = places == 1
+    neighbours = 32 if columns else 1 << (places - 1).bit_length()
+    across = min(width, neighbours)  # work-items side by side; the others of the group go down the batch
+    groups = -(-channels // (across * v)) if columns else channels
+    parts = min(-(-batch * across // width), max(1, 1024 // groups)) if split else 1
+    kernel = built(runtime, "norm", name, "iiii" + signature, x.dtype, width, "#define COLUMNS\n" if columns else "")
+    kernel((groups * width, parts), (width, 1), batch, channels, places, across, *arguments)
+
+
+def affine_of(x: Array, w: Any, b: Any) -> tuple[Any, ...]:
+    """What the kernels of norm.cl take for weight and bias: how many there are, and buffers, x's where one is missing."""
+    w, b = (x if v is None else whole(v) for v in (w, None if w is None else b))
+    return (0 if w is x else 1 if b is x else 2), w.buffer, b.buffer
+
+
+def moments(x: Array) -> tuple[Array, Array]:
+    x = whole(x)
+    mean, var = (empty(x.runtime, x.shape[1:2], x.dtype) for _ in range(2))
+    per_channel("moments", "bbb", x, x.buffer, mean.buffer, var.buffer)
+    return mean, var
+
+
+def batch_norm(x: Array, w: Any, b: Any, eps: float) -> Array:
+    x = whole(x)
+    out = empty(x.runtime, x.shape, x.dtype)
+    per_channel("batch_norm", "Tbibbb", x, eps, x.buffer, *affine_of(x, w, b), out.buffer)
+    return out
+
+
+def fixed_norm(x: Array, mean: Array, var: Array, w: Any, b: Any, eps: float) -> Array:
+    x, mean, var = whole(x), whole(mean), whole(var)
+    out = empty(x.runtime, x.shape, x.dtype)
+    per_channel("fixed_norm", "Tbbbibbb", x, eps, x.buffer, mean.buffer, var.buffer, *affine_of(x, w, b), out.buffer, split=True)
+    return out
+
+
+def batch_norm_vjps(g: Array, x: Array, w: Any, eps: float) -> tuple[Array, Array, Array]:
+    g, x = whole(g), whole(x)
+    dx = empty(x.runtime, x.shape, x.dtype)
+    dw, db = (empty(x.runtime, x.shape[1:2], x.dtype) for _ in range(2))
+    affine, w, _ = affine_of(x, w, None)
+    per_channel("batch_norm_vjps", "Tbbibbbb", x, eps, g.buffer, x.buffer, affine, w, dx.buffer, dw.buffer, db.buffer)
+    return dx, dw, db
 
 
 # ---- negative log-likelihood ---------------------------------------------------------------------------------------
