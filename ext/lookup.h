@@ -18,6 +18,7 @@ typedef vector_f32 numbers_f32;
 #define TABLE(name, ...) static const float name[16] = {__VA_ARGS__};
 #define PICK(table, sum) ((vector_f32)_mm512_permutexvar_ps((__m512i)(sum), LOAD(table)))
 #define SIGN_BIT _mm512_set1_ps(-0.0f)
+#define LESS_PRODUCT(a, b, c) _mm512_fnmadd_ps(b, c, a) /* a - b c where the product must not be rounded */
 
 /* ---- x = (n + i/16) ln 2 + r with |r| <= ln 2 / 32, so e^x = 2^n 2^(i/16) e^r ------------------------------------------
  * Added to a SHIFT whose last bit counts 1/16, x / ln 2 is rounded to n + i/16, and i is in the sum's four low bits. */
@@ -32,7 +33,9 @@ TABLE(LOST, 0, 4.62854715e-08f, -1.19921566e-08f, 4.72978243e-08f, 3.19341815e-0
 INLINE vector_f32 all_exp(vector_f32 x)
 {
     const vector_f32 sum = x * 0x1.715476p+0f + SHIFT / 16, n = sum - SHIFT / 16, p = PICK(POWERS, sum);
-    const vector_f32 r = _mm512_range_ps((x - n * 0x1.62e4p-1f) - n * 0x1.7f7d1cp-20f, _mm512_set1_ps(0x1p-5f), 2);
+    const vector_f32 most = LESS_PRODUCT(x, n, _mm512_set1_ps(0x1.62e4p-1f));
+    const vector_f32 rest = LESS_PRODUCT(most, n, _mm512_set1_ps(0x1.7f7d1cp-20f));
+    const vector_f32 r = _mm512_range_ps(rest, _mm512_set1_ps(0x1p-5f), 2);
     const vector_f32 q = PICK(LOST, sum) + r * (1 + r * (0.500016212f + r * 0.166670576f));
     return _mm512_scalef_ps(p + p * q, n);
 }
@@ -42,7 +45,7 @@ INLINE vector_f32 all_exp_of_negative(vector_f32 x) { return all_exp(x); }
  * no sum has been rounded, is its relative error, and one step of Newton's method takes it away. */
 INLINE vector_f32 all_sigmoid(vector_f32 x)
 {
-    const vector_f32 e = all_exp(_mm512_or_ps(x, SIGN_BIT)), y = _mm512_rcp14_ps(1 + e), missing = (1 - y) - e * y;
+    const vector_f32 e = all_exp(_mm512_or_ps(x, SIGN_BIT)), y = _mm512_rcp14_ps(1 + e), missing = LESS_PRODUCT(1 - y, e, y);
     const vector_f32 q = _mm512_mask_mul_ps(y, _mm512_movepi32_mask((__m512i)x), y, e);
     return q + q * missing;
 }
@@ -98,6 +101,7 @@ INLINE float added_f32(vector_f32 v) { return _mm512_reduce_add_ps(v); }
 #undef TABLE
 #undef PICK
 #undef SIGN_BIT
+#undef LESS_PRODUCT
 #undef SPACING
 #else
 typedef real NAME(numbers);

@@ -50,9 +50,10 @@ export PYTHONPATH="$folder/lib:$site" PYTHONSAFEPATH=1 MICROTORCH_REQUIRE=core
 machine=$("$folder/python" -c 'import platform; print(platform.machine())')
 [ "$machine" = aarch64 ] || { echo "aarch64: this Python says it runs on $machine"; exit 1; }
 # QEMU's emulation of a process does not survive a fork while it has threads, and knows no limit on memory; numpy's BLAS for
-# aarch64 leaves a flag behind there, of which numpy warns (0 @ 1: divide by zero)
+# aarch64 leaves flags behind there, of which numpy warns (0 @ 1: divide by zero; overflow encountered in dot)
 # shellcheck disable=SC2086
 "$folder/python" -m pytest -o pythonpath="$folder/lib" -p no:cacheprovider tests/test_core*.py \
     -k 'not fork and not multiprocessing and not from_all_sides and not no_thread and not more_elements' \
-    -W 'ignore:divide by zero encountered:RuntimeWarning' ${ARGS:-}
+    -W 'ignore:divide by zero encountered in:RuntimeWarning' -W 'ignore:overflow encountered in:RuntimeWarning' \
+    -W 'ignore:invalid value encountered in:RuntimeWarning' ${ARGS:-}
 echo "aarch64: the kernel tests pass on $machine"
