@@ -43,6 +43,9 @@ void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, siz
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
+#if defined(__linux__) && defined(CPU_SET)
+#define AFFINITY
+#endif
 
 /* Rounds of waiting awake, of some 10 to 70 ns each: for a job, about as long as it takes to wake a thread; for the last
  * pieces of others, about as long as a piece takes, since who sleeps then gives its processor away in the middle of its work. */
@@ -77,7 +80,7 @@ static struct sleeper {
     pthread_t thread;
     pthread_cond_t called;
     bool awake;
-#ifdef CPU_SET
+#ifdef AFFINITY
     double since; /* seconds */
     bool moved;
     cpu_set_t allowed; /* where it might run before it was moved */
@@ -88,7 +91,7 @@ static struct sleeper {
  * virtual machine, a processor that has been idle for a while looks like one that the host has taken away (vcpu_is_preempted
  * in the scheduler). So after a longer sleep a thread is woken with the caller's processor forbidden, which costs the caller
  * some microseconds, and then allows itself again what it was allowed before. */
-#ifdef CPU_SET
+#ifdef AFFINITY
 static const double LONG_SLEEP = 1e-4;
 
 static double seconds(void)
