@@ -822,3 +822,10 @@ def test_no_warning_without_a_reason():
         warnings.simplefilter("error")
         F.mse_loss(torch.zeros(3), torch.zeros(3))
         F.kl_div(torch.zeros(3), torch.ones(3), reduction="sum")
+
+
+def test_class_weights_have_the_dtype_of_the_input():
+    x, t = torch.zeros(2, 3), torch.tensor([0, 2])
+    for loss in (F.nll_loss, F.cross_entropy):
+        with pytest.raises(RuntimeError, match="expected scalar type Float but found Double"):
+            loss(x, t, torch.ones(3, dtype=torch.float64))

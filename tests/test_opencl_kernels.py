@@ -314,3 +314,21 @@ def test_kernels_for_a_gpu_and_for_a_cpu_compute_the_same(other):
 
 
 RNG_VALUES = np.random.default_rng(3).uniform(-1, 1, (4, 97, 97)).astype(np.float32)
+
+
+@pytest.mark.parametrize("dtypes", [("float32", "float64"), ("float64", "float32"), ("float16", "float16")])
+def test_layer_norm_of_dtypes_that_the_kernel_does_not_take(dtypes):
+    """Also a weight of another dtype: the numbers are the CPU's."""
+    found = []
+    for device in ("cpu", "opencl"):
+        random = np.random.default_rng(0)
+        x, w, b = (
+            torch.tensor(random.standard_normal(shape).astype(dtype)).to(device).requires_grad_()
+            for shape, dtype in (((3, 5), dtypes[0]), ((5,), dtypes[1]), ((5,), dtypes[1]))
+        )
+        y = torch.nn.functional.layer_norm(x, (5,), w, b)
+        (y * y).sum().backward()
+        found.append([t.detach().cpu().numpy() for t in (y, x.grad, w.grad, b.grad)])
+    for on_cpu, on_device in zip(*found, strict=True):
+        assert on_cpu.dtype == on_device.dtype
+        np.testing.assert_allclose(on_device.astype(float), on_cpu.astype(float), rtol=1e-2, atol=1e-2)

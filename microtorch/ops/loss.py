@@ -170,6 +170,10 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     if t.dtype != dtypes.I64:
         raise RuntimeError(message(f"expected scalar type Long but found {TORCH_TYPES[t.dtype.name]}",
                                    f"nll_loss: target {describe(target)} must be class indices", fix="target.long()"))
+    if weight is not None and weight.array.dtype != x.dtype:
+        wanted, given = TORCH_TYPES[x.dtype.name], TORCH_TYPES[weight.array.dtype.name]
+        raise RuntimeError(message(f"expected scalar type {wanted} but found {given}",
+                                   f"nll_loss: input {describe(input)}, weight {describe(weight)}", fix="weight.to(input.dtype)"))
     if x.ndim < 2 or (x.shape[0], *x.shape[2:]) != t.shape:
         raise ValueError(
             message(

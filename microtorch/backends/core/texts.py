@@ -56,7 +56,8 @@ def source(op: str, dtype: Any = "float32") -> str:
     """
     real = {"float32": "float", "float64": "double"}.get(str(getattr(dtype, "name", dtype)).removeprefix("torch."))
     if real is None:
-        raise ValueError(message(f"source(): the C core has loops for float32 and float64, but got {describe(dtype)}"))
+        given = dtype if isinstance(dtype, str) else describe(dtype)
+        raise ValueError(message(f"source(): the C core has loops for float32 and float64, but got {given}"))
     names = loops(op)
     if not names:
         raise ValueError(message(f"source(): the C core has no loop for '{op}'",

@@ -67,7 +67,7 @@ def tune() -> None:
 
 def main(arguments: list[str]) -> None:
     command, *rest = arguments or ["devices"]
-    if command == "devices":
+    if command == "devices" and not rest:
         devices()
     elif command == "source" and len(rest) == 1:
         source(rest[0])
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> None:
         functions(rest or ["exp", "log", "sin", "tanh", "erf", "pow"])
     elif command == "matmul":
         speeds([int(n) for n in rest] or [512, 1024])
-    elif command == "tune":
+    elif command == "tune" and not rest:
         tune()
     else:
         sys.exit(__doc__)

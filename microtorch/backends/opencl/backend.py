@@ -200,11 +200,13 @@ class OpenCL:
         return g - self.exp(out) * self.sum(g, (dim,), True)
 
     def layer_norm(self, x: Array, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Array:
-        if not fused(x):
+        if not alike(x, w, b):
             return self._declared("layer_norm")(x, *(v for v in (w, b) if v is not None), ndim=ndim, eps=eps)
         return layers.layer_norm(x, w, b, int(np.prod(x.shape[x.ndim - ndim :])), eps)
 
-    def layer_norm_vjp0(self, g: Array, out: Any, x: Array, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Array:
+    def layer_norm_vjp0(self, g: Array, out: Any, x: Array, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Any:
+        if not alike(x, g, w):
+            return None
         return layers.layer_norm(x, w, None, int(np.prod(x.shape[x.ndim - ndim :])), eps, g)
 
     def moments(self, x: Array) -> tuple[Array, Array]:
@@ -315,7 +317,7 @@ def fused(*arrays: Array) -> bool:
 
 
 def alike(x: Array, *others: Any) -> bool:
-    """Do the kernels of norm.cl take x and these, of which some may be None: one floating dtype, and not empty?"""
+    """Do the kernels of layers take x and these, of which some may be None: one floating dtype, and not empty?"""
     return fused(x) and all(v is None or v.dtype == x.dtype for v in others)
 
 

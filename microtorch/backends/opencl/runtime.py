@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import threading
 import warnings
 from functools import cache
@@ -153,6 +154,11 @@ class Runtime:
                 try:
                     found = self.cl.Program(self.context, text).build(self.options)
                 except self.cl.Error as error:
+                    if re.search(r"\bT half\b", text) and "cl_khr_fp16" not in self.cl_device.extensions:
+                        raise RuntimeError(
+                            message(f"the OpenCL kernel '{name}' needs a device that computes with float16",
+                                    f"{self.device} ({self.name}) lacks cl_khr_fp16", fix="x.float()")
+                        ) from None
                     raise RuntimeError(
                         message(f"the OpenCL kernel '{name}' does not build on {self.device} ({self.name})", str(error).strip(),
                                 fix=f"the text: microtorch.backends.opencl.source('{name}')")
