@@ -7,7 +7,7 @@
  * exponential function", ACM TOMS 15, 1989).
  *
  * Two more instructions that no compiler finds: vscalefps computes x 2^floor(n), rounded once also where that is subnormal, and
- * vrcp14ps 1/x to 14 bits. Together they take exp of 16 numbers from 14 cycles to 8, erf from 19 to 13 (AMD Zen 4).
+ * vrcp14ps 1/x to 14 bits. docs/c-core.md has the times.
  * minimax.py prints the tables; errors are as in functions.h.
  *
  * A loop that calls these functions is written for NAME(numbers), STEP of them: 16, or where there is no such register one, and

@@ -4,7 +4,7 @@
  * later, to make room for it). For x + y that is a fourth of the traffic, and useless: the whole line is overwritten. A
  * non-temporal store collects a line and sends it to memory directly. It pays where the result would not stay in the last
  * cache anyway; below, whoever reads the result next would have to fetch it. So a large result is computed window by window in
- * the L1 cache, by the same loop, and each window is streamed out. An array of 16 MB: x + y in half of the time.
+ * the L1 cache, by the same loop, and each window is streamed out.
  * (Intel, Optimization Reference Manual, "Non-temporal stores"; Drepper, What Every Programmer Should Know About Memory, 6.1.) */
 #define LINE 64
 #define SHORT_WINDOW 1024               /* bytes, for loops that wait for memory: reads and writes should alternate often ... */
