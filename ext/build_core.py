@@ -61,7 +61,7 @@ HEADERS = [
 ]
 INCLUDED = [*HEADERS, "ext/kernels.c", *KERNELS]
 READ = [
-    "ext/build_core.py", "ext/declarations.py", "ext/loops.py", "ext/texts.py", "microtorch/formulas.py", "microtorch/expr.py",
+    "ext/build_core.py", "ext/declarations.py", "ext/loops.py", "ext/texts.py", "microtorch/notation/formulas.py", "microtorch/notation/expr.py",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The elementwise kernels, as C generated from the rows of `microtorch/formulas.py`.
+"""The elementwise kernels, as C generated from the rows of `microtorch/notation/formulas.py`.
 
 One kernel for each value and for each derivative that is not plain ``g``. The same rows make the numpy kernels, the backward
 rules and the OpenCL kernels. Read by build_core.py, which loads this file by path.
@@ -109,7 +109,7 @@ class Loop(NamedTuple):
 def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
     """The kernels of every row of ``formulas``: ``name`` for the value, ``name_vjp0``, ... for the derivatives.
 
-    Takes `microtorch/formulas.py` and `microtorch/expr.py` as modules.
+    Takes `microtorch/notation/formulas.py` and `microtorch/notation/expr.py` as modules.
     """
     for op, (value, derivatives) in formulas.TABLE.items():
         if op == "where":  # its condition is an array of bool, and these loops read one type only

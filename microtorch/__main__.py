@@ -5,7 +5,7 @@ import argparse
 import importlib
 import sys
 
-from .errors import nearest
+from .base.errors import nearest
 from .version import __version__
 
 COMMANDS = {  # name: (module, function, one line of help)

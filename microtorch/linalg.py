@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from .autograd.function import Function
-from .errors import describe, message, missing
+from .base.errors import describe, message, missing
+from .engine.record import constant
 from .graph import mode
-from .ops import METHODS, constant
-from .tensor import Tensor
+from .handles.tensor import Tensor
+from .ops.surface import METHODS
 
 __all__ = ["cholesky", "det", "eigh", "eigvalsh", "inv", "lstsq", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot",
            "norm", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "vector_norm"]

@@ -25,12 +25,14 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from .arrays import dtypes
+from .arrays.device import device
 from .backends import host
-from .device import device
-from .errors import message
-from .ops import constant
-from .tensor import Size, Tensor, leaf
+from .base.errors import message
+from .engine.leaf import leaf
+from .engine.record import constant
+from .handles.size import Size
+from .handles.tensor import Tensor
 
 MANIFEST = "microtorch.json"
 VERSION = 1

@@ -20,7 +20,7 @@ fingerprint() {
     pwd
     echo "${MICROTORCH_REQUIRE:-}"
     echo "${PYTHON:-} $cc $(command -v gcc || :) $(command -v cc || :) $(command -v clang || :) $(command -v dot || :)"
-    cat scripts/setup.sh setup.py pyproject.toml microtorch/version.py microtorch/formulas.py microtorch/expr.py \
+    cat scripts/setup.sh setup.py pyproject.toml microtorch/version.py microtorch/notation/formulas.py microtorch/notation/expr.py \
         ext/*.py ext/*.h ext/*.c | cksum
 }
 RECORD=.venv/ready

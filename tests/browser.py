@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from microtorch import doctor
+from microtorch.programs import doctor
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

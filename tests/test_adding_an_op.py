@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from microtorch.backends import definitions
-from microtorch.ops import REGISTRY
+from microtorch.engine.registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "adding-an-op.md").read_text(encoding="utf-8")

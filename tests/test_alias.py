@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import microtorch
-from microtorch import alias
 from microtorch.__main__ import main
+from microtorch.facade import alias
 
 ROOT = Path(microtorch.__file__).parent.parent
 

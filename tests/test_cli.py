@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 import microtorch as torch
-from microtorch import demo, demo_tour, show
 from microtorch.__main__ import COMMANDS
 from microtorch.__main__ import main as microtorch
+from microtorch.programs import demo
+from microtorch.programs import run as show
+from microtorch.programs import tour as demo_tour
 
 ROOT = Path(torch.__file__).parent.parent
 TRAINING = """

@@ -10,8 +10,8 @@ from golden import trained
 
 import microtorch as torch
 from microtorch import autograd, nn
+from microtorch.engine.registry import REGISTRY
 from microtorch.nn import functional as F
-from microtorch.ops import REGISTRY
 
 
 def layer(name, *args, shape=(2, 4, 7, 8), **settings):

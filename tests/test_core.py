@@ -5,10 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from microtorch import expr, formulas
+from microtorch.arrays.dtypes import F32
 from microtorch.backends import core
 from microtorch.backends.reference import LARGE, UFUNCS, Reference
-from microtorch.dtypes import F32
+from microtorch.notation import expr, formulas
 
 needs_core = pytest.mark.needs("core")
 reference = Reference()

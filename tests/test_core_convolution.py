@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.core.convolution import planned
 from microtorch.backends.core.library import Kernels
 from microtorch.backends.reference import Reference
-from microtorch.dtypes import F32, F64
 
 pytestmark = [pytest.mark.needs("core"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 reference = Reference()

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from microtorch import expr, formulas
 from microtorch.backends import core
+from microtorch.notation import expr, formulas
 
 pytestmark = pytest.mark.needs("core")
 

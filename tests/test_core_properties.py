@@ -17,11 +17,12 @@ import pytest
 from test_core import ROWS, by_numpy, operands
 
 import microtorch as torch
-from microtorch import backends, expr, formulas, nn
+from microtorch import backends, nn
 from microtorch.backends import core
 from microtorch.backends.core import texts
 from microtorch.backends.core.library import Kernels
 from microtorch.nn import functional as F
+from microtorch.notation import expr, formulas
 
 pytestmark = [pytest.mark.needs("core"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 ROOT = Path(__file__).resolve().parent.parent

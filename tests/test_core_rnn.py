@@ -2,9 +2,9 @@
 import numpy as np
 import pytest
 
+from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.reference import Reference
-from microtorch.dtypes import F32, F64
 from microtorch.nn import recurrence
 
 pytestmark = pytest.mark.needs("core")

@@ -10,10 +10,10 @@ import pytest
 
 import microtorch as torch
 import microtorch.nn.functional as F
-from microtorch import engine
 from microtorch.backends import core
 from microtorch.backends.reference import Reference
-from microtorch.ops import REGISTRY
+from microtorch.engine.backward import unbroadcast
+from microtorch.engine.registry import REGISTRY
 
 pytestmark = [pytest.mark.needs("core"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 FLOATS = (np.float32, np.float64)
@@ -54,7 +54,7 @@ def back(kernel, name, place, g, out, *inputs, **attrs):
     """The derivative as backward takes it: the kernel's, or the declared one where the kernel declines."""
     op = REGISTRY[name].family(len(inputs)) if REGISTRY[name].family else REGISTRY[name]
     d = op.vjp_kernels[kernel][place](kernel, g, out, *inputs, **attrs)
-    return engine.unbroadcast(kernel, d, inputs[place].shape)
+    return unbroadcast(kernel, d, inputs[place].shape)
 
 
 def derivative(kernel, name, place, *arguments, **attrs):
@@ -64,7 +64,7 @@ def derivative(kernel, name, place, *arguments, **attrs):
     assert mine is not None
     doubles = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arguments]
     shape = arguments[2 + place].shape
-    return engine.unbroadcast(kernel, mine, shape), back(reference, name, place, *doubles, **attrs)
+    return unbroadcast(kernel, mine, shape), back(reference, name, place, *doubles, **attrs)
 
 
 # ---- sums and extremes ----------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import microtorch as torch
-from microtorch import formulas
 from microtorch.backends import core
 from microtorch.backends.core import texts
+from microtorch.notation import formulas
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.needs("core")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import microtorch as torch
-from microtorch import demo
+from microtorch.programs import demo
 
 ROOT = Path(torch.__file__).parent.parent
 

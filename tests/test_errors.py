@@ -4,7 +4,8 @@ import sys
 import pytest
 
 import microtorch as torch
-from microtorch import Scalar, errors, nn
+from microtorch import Scalar, nn
+from microtorch.base import errors
 
 F = nn.functional
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from microtorch import expr, formulas
 from microtorch.backends import Reference
-from microtorch.ops import REGISTRY
+from microtorch.engine.registry import REGISTRY
+from microtorch.notation import expr, formulas
 
 
 def python(formula):

@@ -10,9 +10,9 @@ from math import inf, log1p
 import numpy as np
 import pytest
 
-from microtorch import generator as rng
-from microtorch import rounding
-from microtorch.generator import Generator
+from microtorch.arrays import generator as rng
+from microtorch.arrays import rounding
+from microtorch.arrays.generator import Generator
 
 F16, F32, F64, I64 = np.float16, np.float32, np.float64, np.int64
 P = np.linspace(0.05, 0.95, 33)

@@ -18,9 +18,11 @@ import pytest
 from test_scripts import SCRIPTS, assert_same, output_of
 
 import microtorch as torch
-from microtorch import errors, generator, nn
+from microtorch import nn
+from microtorch.arrays import generator
 from microtorch.backends import opencl
 from microtorch.backends.opencl import backend, protocol, runtime
+from microtorch.base import errors
 from microtorch.vision.datasets import Digits
 
 pytestmark = pytest.mark.needs("opencl")

@@ -6,8 +6,8 @@ import pytest
 import microtorch as torch
 from microtorch.backends.opencl import layers, runtime
 from microtorch.backends.reference import Reference
+from microtorch.engine.registry import REGISTRY
 from microtorch.nn.functional import batch_norm
-from microtorch.ops import REGISTRY
 
 pytestmark = pytest.mark.needs("opencl")
 reference = Reference()

@@ -12,7 +12,7 @@ from test_registry import CASES, laid_out, run, seed, strided, transposed
 
 import microtorch
 from microtorch import autograd
-from microtorch.ops import REGISTRY
+from microtorch.engine.registry import REGISTRY
 
 pytestmark = pytest.mark.needs("opencl")
 TOLERANCE = {"float32": (3e-5, 3e-6), "float64": (1e-10, 1e-12)}

@@ -109,7 +109,7 @@ def test_a_plain_checkout_imports(tmp_path):
 
 
 def test_the_doctor_names_what_is_missing_and_what_to_do(monkeypatch, capsys):
-    from microtorch import doctor
+    from microtorch.programs import doctor
 
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.delenv("CC", raising=False)

@@ -8,8 +8,14 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from microtorch import printing
-from microtorch.printing import get_printoptions, printoptions, set_printoptions, tensor_format, tensor_repr
+from microtorch.arrays import printing
+from microtorch.arrays.printing import (
+    get_printoptions,
+    printoptions,
+    set_printoptions,
+    tensor_format,
+    tensor_repr,
+)
 
 
 def f32(values):

@@ -12,10 +12,12 @@ from ops.elementwise import ELEMENTWISE, inputs_for
 from ops.samples import EXCUSED, SAMPLES
 
 import microtorch
-from microtorch import Scalar, autograd, backends, engine, expr, formulas
+from microtorch import Scalar, autograd, backends
 from microtorch.backends import core
 from microtorch.backends.expansion import Expansion, scalars
-from microtorch.ops import REGISTRY
+from microtorch.engine.backward import unbroadcast
+from microtorch.engine.registry import REGISTRY
+from microtorch.notation import expr, formulas
 
 # numpy's warnings of x / 0 and the like, which the package silences (a test runs under pytest's filters instead)
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
@@ -336,7 +338,7 @@ def test_derivative_kernels_compute_the_declared_derivative(name, i):
             d = kernel(g, out, *xs, **sample.attrs) if kernel else None
             if d is not None:
                 expected = declared(F, g, out, *xs, **sample.attrs)
-                close(engine.unbroadcast(F, d, x.shape), engine.unbroadcast(F, expected, x.shape), dtype)
+                close(unbroadcast(F, d, x.shape), unbroadcast(F, expected, x.shape), dtype)
 
 
 # ---- the Scalar world -----------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ import pytest
 from microtorch.viz import animate, render
 
 import microtorch as torch
-from microtorch import Scalar, errors, nn, viz
+from microtorch import Scalar, nn, viz
+from microtorch.base import errors
 
 pytestmark = pytest.mark.needs("dot")
 SVG = "{http://www.w3.org/2000/svg}"

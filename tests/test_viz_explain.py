@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import microtorch as torch
-from microtorch import Scalar, errors, nn, viz
+from microtorch import Scalar, nn, viz
+from microtorch.base import errors
 
 ROOT = Path(torch.__file__).parent.parent
 

@@ -16,10 +16,11 @@ from microtorch.viz.loops import loop
 from ops.samples import SAMPLES
 
 import microtorch as torch
-from microtorch import Scalar, formulas, nn, viz
+from microtorch import Scalar, nn, viz
 from microtorch.backends import core
-from microtorch.expr import compile_scalar
-from microtorch.ops import REGISTRY
+from microtorch.engine.registry import REGISTRY
+from microtorch.notation import formulas
+from microtorch.notation.expr import compile_scalar
 
 
 def neuron(x1=2.0, x2=0.0, w1=-3.0, w2=1.0, b=6.8813735870195432):

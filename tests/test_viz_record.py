@@ -9,7 +9,8 @@ import pytest
 from microtorch.viz import recording
 
 import microtorch as torch
-from microtorch import Scalar, autograd, errors, nn, viz
+from microtorch import Scalar, autograd, nn, viz
+from microtorch.base import errors
 
 
 def rms(x):

@@ -13,7 +13,7 @@ from ops.samples import SAMPLES
 import microtorch as torch
 from microtorch import Scalar, nn, viz
 from microtorch.backends import core
-from microtorch.ops import REGISTRY
+from microtorch.engine.registry import REGISTRY
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -140,7 +140,7 @@ def test_a_wrong_derivative_is_found():
 
 
 def test_a_planted_bug_is_found(monkeypatch):
-    from microtorch.ops import REGISTRY
+    from microtorch.engine.registry import REGISTRY
 
     op = REGISTRY["tanh"]
     x = Scalar(0.5)

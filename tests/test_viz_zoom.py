@@ -7,7 +7,8 @@ import pytest
 from microtorch.viz import tracing
 
 import microtorch as torch
-from microtorch import Scalar, errors, graph, nn, viz
+from microtorch import Scalar, graph, nn, viz
+from microtorch.base import errors
 
 
 @pytest.fixture

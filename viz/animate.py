@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from microtorch import errors
+from microtorch.base import errors
 
 from . import labels, moving, render, style
 from .dot import Drawing, Options

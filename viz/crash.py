@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from microtorch import errors, nn
+from microtorch import nn
+from microtorch.base import errors
+from microtorch.engine.op import Op
 from microtorch.graph import Node, tick, user_frame
 from microtorch.graph import is_library as _is_library
-from microtorch.ops import Op
-from microtorch.scalar import Scalar
-from microtorch.tensor import Tensor
+from microtorch.handles.scalar import Scalar
+from microtorch.handles.tensor import Tensor
 
 from . import labels, style
 from .dot import Drawing, Options

@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from microtorch import errors, formulas, nn
+from microtorch import nn
 from microtorch.backends import cpu, host
+from microtorch.base import errors
 from microtorch.graph import Node, in_order, user_frame
-from microtorch.scalar import Scalar
-from microtorch.tensor import Tensor
+from microtorch.handles.scalar import Scalar
+from microtorch.handles.tensor import Tensor
+from microtorch.notation import formulas
 
 from . import animate, replay, source, style
 from .dot import Drawing, Options

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from microtorch import autograd, errors
+from microtorch import autograd
+from microtorch.base import errors
 from microtorch.graph import in_order
 
 from . import replay, writing

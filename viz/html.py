@@ -22,7 +22,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from microtorch import expr, formulas
+from microtorch.notation import expr, formulas
 
 from . import javascript, style
 from .grids import grids
@@ -322,7 +322,7 @@ def _quiz(trace: Trace, data: dict[str, Any], seed: Any) -> dict[str, Any]:
 
 
 def _is_finite(trace: Trace, values: dict[int, float]) -> bool:
-    from microtorch.ops import REGISTRY
+    from microtorch.engine.registry import REGISTRY
 
     v = [values.get(t.id, t.value.number if t.value is not None else 0.0) for t in trace.nodes]
     for t in trace.nodes:

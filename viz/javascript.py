@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from microtorch import expr, formulas
+from microtorch.notation import expr, formulas
 
 LETTERS = "xyz"
 _MATH = frozenset(

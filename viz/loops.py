@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from microtorch import formulas
+from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.core import texts
 from microtorch.backends.core.choice import MULTIPLICATIONS
-from microtorch.dtypes import F32, F64
-from microtorch.ops import REGISTRY
+from microtorch.engine.registry import REGISTRY
+from microtorch.notation import formulas
 
 from .tracing import Trace
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from microtorch import nn
 from microtorch.graph import Node, Scope, Site
-from microtorch.scalar import Scalar
-from microtorch.tensor import Tensor
+from microtorch.handles.scalar import Scalar
+from microtorch.handles.tensor import Tensor
 
 from . import source
 

@@ -22,10 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from microtorch import autograd, errors, nn
+from microtorch import autograd, nn
 from microtorch.backends import host
+from microtorch.base import errors
 from microtorch.graph import in_order, user_frame
-from microtorch.tensor import Tensor
+from microtorch.handles.tensor import Tensor
 
 from . import labels, render, style
 from .dot import Drawing, Options

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from microtorch import engine
+from microtorch.arrays.device import CPU, device
 from microtorch.autograd import no_grad
 from microtorch.backends import cpu, host
-from microtorch.device import CPU, device
 from microtorch.graph import Node, tick
-from microtorch.scalar import Scalar
+from microtorch.handles.scalar import Scalar
+
+from ..engine.backward import run
 
 new = object.__new__
 
@@ -124,7 +125,7 @@ class Replay:
         root = copies[-1]
         seed = 1.0 if root.dev is None else np.ones(root.shape, root.dtype)
         targets = frozenset(c for c in copies if c.needs)
-        captured = engine.run([root], [seed], retain=True, targets=targets, observe=observe)
+        captured = run([root], [seed], retain=True, targets=targets, observe=observe)
         self.gradients = {back[copy]: g for copy, g in captured.items()}
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from microtorch import errors
+from microtorch.base import errors
 from microtorch.graph import user_frame
 
 from .picture import _given

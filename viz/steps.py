@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch import expr
+from microtorch.notation import expr
 
 from . import differences, replay, style
 from .style import number

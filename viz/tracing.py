@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from microtorch import errors
 from microtorch.backends import host
+from microtorch.base import errors
+from microtorch.engine.op import SYMBOLS
 from microtorch.graph import Node, in_order
-from microtorch.ops import SYMBOLS
-from microtorch.tensor import Tensor
+from microtorch.handles.tensor import Tensor
 from microtorch.version import __version__
 
 from . import replay

@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from microtorch import autograd, errors
+from microtorch import autograd
 from microtorch.backends import host
+from microtorch.base import errors
 from microtorch.graph import in_order, user_frame
-from microtorch.scalar import Scalar
-from microtorch.tensor import Tensor
+from microtorch.handles.scalar import Scalar
+from microtorch.handles.tensor import Tensor
 
 from .names import node_of
 from .steps import add_steps

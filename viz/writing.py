@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from microtorch.graph import in_order
-from microtorch.scalar import Scalar
+from microtorch.handles.scalar import Scalar
 
 from . import style
 from .steps import SUBSCRIPTS, power

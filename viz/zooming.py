@@ -20,11 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from microtorch import autograd, errors, formulas
+from microtorch import autograd
 from microtorch.backends.expansion import Expansion
+from microtorch.base import errors
 from microtorch.graph import in_order, user_frame
-from microtorch.scalar import Scalar
-from microtorch.tensor import Tensor
+from microtorch.handles.scalar import Scalar
+from microtorch.handles.tensor import Tensor
+from microtorch.notation import formulas
 
 from . import replay, style, writing
 from .picture import _given

@@ -25,13 +25,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import dtypes, engine, errors
-from ..graph import Mode, Node, mode, tick, user_frame
-from ..inplace import storage_of
-from ..ops import Op, constant, constant_node
-from ..tensor import Tensor
-
-new = object.__new__
+from ..arrays import dtypes
+from ..base import errors
+from ..engine.backward import unbroadcast
+from ..engine.checks import freed_error, stale_error
+from ..engine.gradient_hooks import as_tensor
+from ..engine.op import Op
+from ..engine.record import constant, constant_node, fill, handle
+from ..engine.recorded import RECORDED
+from ..graph import Mode, Node, mode, storage_of, user_frame
+from ..handles.tensor import Tensor
 
 
 class Saved(NamedTuple):
@@ -88,18 +91,16 @@ class FunctionCtx:
 def saved_tensors(node: Node) -> tuple[Any, ...]:
     """The saved tensors of a custom node, on the nodes they came from."""
     if node.saved is None:
-        raise engine.freed_error(node)
+        raise freed_error(node)
     out = []
     for entry in node.saved:
         if entry is None:
             out.append(None)
             continue
         if entry.storage is not None and entry.storage.written > node.seq:
-            raise engine.stale_error(node, entry.node or node, -1)
-        t = new(Tensor)
-        t.array, t.origin = entry.array, None
-        t.node = entry.node if entry.node is not None else _output_node(node, entry.output, entry.array)
-        out.append(t)
+            raise stale_error(node, entry.node or node, -1)
+        place = entry.node or _output_node(node, entry.output, entry.array)
+        out.append(handle(entry.array, place))
     return tuple(out)
 
 
@@ -119,8 +120,8 @@ output_op = Op(
     joint=lambda F, g, node: [Outputs({node.attrs["index"]: g})],
     projection=True,
     rule=("g, for its output",),
+    reads_nothing=True,
 )
-output_op.reads_anything = False
 
 
 class Function:
@@ -170,7 +171,7 @@ class Function:
 @functools.cache
 def _op(cls: type[Function]) -> Op:
     op = Op(cls.__name__, None, joint=_backward, register=False, rule=(f"{cls.__name__}.backward",))
-    slots = {"__slots__": (), "op": op, "saved_tensors": property(saved_tensors)}
+    slots = {"__slots__": (), "op": op, "needs": True, "saved_tensors": property(saved_tensors)}
     op.node = type(f"{cls.__name__}Backward", (Node,), slots)
     op.function = cls
     return op
@@ -179,24 +180,21 @@ def _op(cls: type[Function]) -> Op:
 def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: tuple[Any, ...]) -> Node:
     places = tuple([i for i, a in enumerate(args) if isinstance(a, Tensor)])
     n = _op(cls).node()
-    n.inputs = tuple([args[i].node for i in places])
+    inputs = tuple([args[i].node for i in places])
     like = [(y.array.shape, y.array.dtype) if isinstance(y, Tensor) else None for y in outputs]
-    n.attrs = {"ctx": ctx, "places": places, "outputs": like}
-    n.value = outputs[0].array if len(outputs) == 1 else np.empty(0)
-    n.dev, n.needs, n.seq = n.inputs[0].dev.of(n.value.dtype), True, tick()
-    n.saved, n.grad, n.hooks, n.storage = (), None, None, None
-    frame = user_frame(sys._getframe(1))
-    n.code, n.lasti, n.scope = frame.f_code, frame.f_lasti, mode.get().scope
-    return n
+    attrs = {"ctx": ctx, "places": places, "outputs": like}
+    value = outputs[0].array if len(outputs) == 1 else np.empty(0)
+    dev, frame = inputs[0].dev.of(value.dtype), user_frame(sys._getframe(1))
+    return fill(n, inputs, (), value, dev, attrs, mode.get().scope, frame)
 
 
 def _wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:
     """The handle of output i."""
     if not isinstance(y, Tensor):
         return y
-    t = new(Tensor)
     copied = any(y is a for a in args)
-    t.array, t.origin = (y.array.copy(), None) if copied else (y.array, y.origin)
+    t = handle(y.array.copy() if copied else y.array, node)
+    t.origin = None if copied else y.origin
     if any(y is x for x in ctx._non_differentiable) or y.array.dtype.kind != "f":
         t.node = constant_node(t.array, node.dev.of(t.array.dtype))
     else:
@@ -212,10 +210,9 @@ def _output_node(node: Node, i: int, array: Any) -> Node:
     if len(node.attrs["outputs"]) == 1:  # type: ignore[index]
         return node
     n = output_op.node()
-    n.inputs = n.saved = (node,)
-    n.attrs, n.value, n.dev, n.seq = {"index": i}, array, node.dev.of(array.dtype), tick()
-    n.grad = n.hooks = n.storage = None
-    n.code, n.lasti, n.scope = node.code, node.lasti, node.scope
+    dev, frame = node.dev.of(array.dtype), user_frame(sys._getframe(1))
+    fill(n, (node,), (node,), array, dev, {"index": i}, node.scope, frame)
+    n.code, n.lasti = node.code, node.lasti  # also when it is made anew, in backward
     return n
 
 
@@ -236,7 +233,7 @@ def _backward(F: Any, g: Any, node: Node) -> list[Any]:
     grads: list[Any] = []
     for i, like in enumerate(attrs["outputs"]):
         if i in given:
-            grads.append(engine.as_tensor(given[i], node))
+            grads.append(as_tensor(given[i], node))
         else:
             grads.append(constant(np.zeros(*like), node.dev) if ctx._materialize and like else None)
     ctx._node = node
@@ -282,9 +279,7 @@ def _checked(name: str, place: int, r: Any, x: Node, F: Any) -> Tensor:
                     f"compatible with {list(x.shape)}"
                 )
             )
-        from . import RECORDING
-
-        r = engine.unbroadcast(RECORDING, r, x.shape)
+        r = unbroadcast(RECORDED, r, x.shape)
     return r if r.array.dtype == x.dtype else r.to(dtypes.FROM_NUMPY[x.dtype])
 
 

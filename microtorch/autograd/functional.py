@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
-from ..ops import constant
-from ..tensor import Tensor
-from . import grad
+from ..base import errors
+from ..engine.record import constant
+from ..handles.tensor import Tensor
 from .grad_mode import enable_grad
+from .gradients import grad
 
 
 def _prepare(inputs: Any) -> tuple[bool, tuple[Tensor, ...]]:
@@ -48,7 +48,7 @@ def _like(several: bool, values: tuple[Any, ...]) -> Any:
 
 
 def _stack(rows: list[Tensor], shape: tuple[int, ...]) -> Tensor:
-    from ..ops.shape import stack
+    from ..ops.join import stack
 
     return stack(rows).reshape(shape) if rows else constant(np.zeros(shape))
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
 from ..backends import host
-from ..ops import constant
-from ..scalar import Scalar
-from ..tensor import Tensor
-from . import grad
+from ..base import errors
+from ..engine.record import constant
+from ..handles.scalar import Scalar
+from ..handles.tensor import Tensor
 from .grad_mode import enable_grad, no_grad
+from .gradients import grad
 
 
 class GradcheckError(RuntimeError):

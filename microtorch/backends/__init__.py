@@ -9,9 +9,9 @@ import importlib
 import os
 from typing import Any
 
-from ..device import device
-from ..dtypes import F32, F64
-from ..errors import DeviceError, message, unknown
+from ..arrays.device import device
+from ..arrays.dtypes import F32, F64
+from ..base.errors import DeviceError, message, unknown
 from .reference import LARGE, KernelTable, Reference, defines, definitions
 
 transfer: Any = None  # set by ops: move a Tensor to another backend object
@@ -114,6 +114,6 @@ def unavailable(where: device) -> Exception:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("cudnn", "mps", "opencl"):  # what PyTorch has below torch.backends and scripts ask about
+    if name in ("cudnn", "mps", "opencl"):
         return importlib.import_module(f"{__name__}.{name}")
     raise unknown("module 'torch.backends'", name, (*__all__, "core", "cudnn", "mps", "opencl"))

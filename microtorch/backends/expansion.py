@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import formulas
+from ..notation import formulas
 from .reference import Reference
 
 _NUMBERS = (bool, int, float, np.number, np.bool_)

@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import generator
-from ..device import CPU
-from ..errors import message
+from ..arrays import generator
+from ..arrays.device import CPU
+from ..base.errors import message
 
 # op name -> numpy's ufunc, where numpy has the op (under the same name if the right side is empty)
 UFUNCS: dict[str, Any] = {

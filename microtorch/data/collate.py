@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import FUNCTIONS
-from ..tensor import Tensor
+from ..handles.tensor import Tensor
+from ..ops.surface import FUNCTIONS
 
 _op = FUNCTIONS
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
-from .. import generator as random
-from ..tensor import Tensor
+from ..arrays import generator as random
+from ..handles.tensor import Tensor
 
 
 class Dataset:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import generator as random
-from ..ops import FUNCTIONS
-from ..tensor import Tensor
+from ..arrays import generator as random
+from ..handles.tensor import Tensor
+from ..ops.surface import FUNCTIONS
 
 
 def _positive(name: str, value: Any) -> None:

@@ -5,7 +5,7 @@ The layers of PyTorch that are not here are listed below: asking for one says so
 
 from typing import Any
 
-from ..errors import nearest
+from ..base.errors import nearest
 from . import functional, init, utils
 from .activations import (
     CELU,

@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..errors import message
-from ..ops import FUNCTIONS
-from ..tensor import Tensor
+from ..base.errors import message
+from ..handles.tensor import Tensor
+from ..ops.surface import FUNCTIONS
 from . import functional as F
 from . import init
 from .linear import Linear

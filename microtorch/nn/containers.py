@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..tensor import Tensor
+from ..handles.tensor import Tensor
 from .module import Module, _typename, indent
 from .parameter import Parameter
 

@@ -12,10 +12,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import message
-from ..ops import FUNCTIONS
+from ..base.errors import message
+from ..handles.tensor import Tensor
 from ..ops.conv import same
-from ..tensor import Tensor
+from ..ops.surface import FUNCTIONS
 from . import functional as F
 from . import init
 from .module import Module

@@ -11,9 +11,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..dtypes import int64
-from ..errors import message, unknown
-from ..ops import FUNCTIONS, constant
+from ..arrays.dtypes import int64
+from ..base.errors import message, unknown
+from ..engine.record import constant
+from ..handles.tensor import Tensor
 from ..ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d, fold, unfold
 from ..ops.embedding import embedding
 from ..ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
@@ -26,7 +27,7 @@ from ..ops.pool import (
     max_pool1d,
     max_pool2d,
 )
-from ..tensor import Tensor
+from ..ops.surface import FUNCTIONS
 from .layer_functions import dropout1d, dropout2d, padded_by_index, scaled_dot_product_attention
 from .loss_functions import (
     binary_cross_entropy,

@@ -15,13 +15,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..graph import Handle
+from ..graph import RemovableHandle
 
 if TYPE_CHECKING:
     from .module import Module
 
 
-def add_pre_hook(hooks: OrderedDict, hook: Callable, prepend: bool, with_kwargs: bool) -> Handle:
+def add_pre_hook(hooks: OrderedDict, hook: Callable, prepend: bool, with_kwargs: bool) -> RemovableHandle:
     def call(module: Module, args: tuple, kwargs: dict[str, Any]) -> Any:
         result = hook(module, args)
         if result is None:
@@ -31,17 +31,17 @@ def add_pre_hook(hooks: OrderedDict, hook: Callable, prepend: bool, with_kwargs:
     return _add(hooks, hook, hook if with_kwargs else call, prepend)
 
 
-def add_hook(hooks: OrderedDict, hook: Callable, prepend: bool, with_kwargs: bool) -> Handle:
+def add_hook(hooks: OrderedDict, hook: Callable, prepend: bool, with_kwargs: bool) -> RemovableHandle:
     def call(module: Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
         return hook(module, args, output)
 
     return _add(hooks, hook, hook if with_kwargs else call, prepend)
 
 
-def _add(hooks: OrderedDict, given: Callable, stored: Callable, prepend: bool) -> Handle:
+def _add(hooks: OrderedDict, given: Callable, stored: Callable, prepend: bool) -> RemovableHandle:
     if not callable(given):
         raise TypeError(f"a hook must be callable, but got {type(given).__name__}")
-    handle = Handle(hooks, stored)
+    handle = RemovableHandle(hooks, stored)
     if prepend:
         hooks.move_to_end(handle.id, last=False)
     return handle

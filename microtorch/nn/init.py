@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import generator as random
+from ..arrays import generator as random
 from ..autograd import no_grad
-from ..errors import missing
-from ..ops import constant
-from ..tensor import Tensor
+from ..base.errors import missing
+from ..engine.record import constant
+from ..handles.tensor import Tensor
 
 _GAINS = {
     **dict.fromkeys(

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import message
-from ..ops import FUNCTIONS, constant
-from ..tensor import Tensor
+from ..base.errors import message
+from ..engine.record import constant
+from ..handles.tensor import Tensor
+from ..ops.surface import FUNCTIONS
 
 _op = FUNCTIONS
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..ops import FUNCTIONS
-from ..tensor import Tensor
+from ..handles.tensor import Tensor
+from ..ops.surface import FUNCTIONS
 from . import functional as F
 from . import init
 from .module import Module

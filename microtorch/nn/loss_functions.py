@@ -14,12 +14,12 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from ..arrays.dtypes import int64, uint8
 from ..autograd import Function
-from ..dtypes import int64, uint8
-from ..errors import message
-from ..ops import FUNCTIONS
+from ..base.errors import message
+from ..handles.tensor import Tensor
 from ..ops import loss as ops_loss
-from ..tensor import Tensor
+from ..ops.surface import FUNCTIONS
 
 _op = FUNCTIONS
 

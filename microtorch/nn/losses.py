@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..tensor import Tensor
+from ..handles.tensor import Tensor
 from . import functional as F
 from .loss_functions import legacy_reduction
 from .module import Module

@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 
 from .. import graph
 from ..autograd import no_grad
-from ..tensor import Tensor
+from ..handles.tensor import Tensor
 from . import hooks, state
 from .parameter import Parameter
 

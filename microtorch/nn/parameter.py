@@ -6,9 +6,10 @@ which `Module.__setattr__` looks at.
 
 from __future__ import annotations
 
-from ..errors import describe, message
-from ..ops import FUNCTIONS
-from ..tensor import Tensor, leaf
+from ..base.errors import describe, message
+from ..engine.leaf import leaf
+from ..handles.tensor import Tensor
+from ..ops.surface import FUNCTIONS
 
 
 class Parameter(Tensor):

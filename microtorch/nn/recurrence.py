@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import autograd
 from ..backends import defines
-from ..ops import constant
+from ..engine.record import constant
 
 # ---------------------------------------------------------------- cells, in numpy
 # A cell overwrites `gates`, which hold x (N, gates * H), with the gates' values, and fills the states after, each (N, H). Its vjp

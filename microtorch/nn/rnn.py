@@ -23,9 +23,9 @@ from functools import partial
 from typing import Any
 
 from ..autograd import Function
-from ..errors import message
-from ..ops import FUNCTIONS
-from ..tensor import Tensor
+from ..base.errors import message
+from ..handles.tensor import Tensor
+from ..ops.surface import FUNCTIONS
 from . import functional as F
 from . import init, recurrence
 from .module import Module

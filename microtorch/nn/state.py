@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..autograd import no_grad
-from ..tensor import Tensor
+from ..handles.tensor import Tensor
 from .parameter import Parameter
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from ..tensor import Tensor
+from ..handles.tensor import Tensor
 from . import functional as F
 from .activations import Dropout
 from .attention import MultiheadAttention

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..backends import defines
-from ..ops import FUNCTIONS, constant
-from ..tensor import Tensor
+from ..engine.record import constant
+from ..handles.tensor import Tensor
+from ..ops.surface import FUNCTIONS
 
 _op = FUNCTIONS
 

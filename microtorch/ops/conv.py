@@ -22,9 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..errors import ShapeError, describe, message
-from . import Op, apply, public
-from .reduce import TORCH_TYPES
+from ..arrays.dtypes import TORCH_TYPES
+from ..base.errors import ShapeError, describe, message
+from ..engine.apply import apply
+from ..engine.hot import single
+from ..engine.op import Op
+from .surface import public
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
@@ -424,7 +427,7 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
         return unfold(input.unsqueeze(0), kernel_size, dilation, padding, stride).squeeze(0)
     attrs = _columns("unfold", kernel_size, dilation, padding, stride)
     _windows_of("unfold", tuple(input.array.shape[2:]), attrs)
-    return apply(unfold_op, (input,), attrs)
+    return single(unfold_op, input, attrs)
 
 
 def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
@@ -446,7 +449,7 @@ def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padd
                                  f"padding={padding}, stride={attrs['stride']}, expected size of input's dimension 2 to match the "
                                  f"calculated number of sliding blocks {count[0]} * {count[1]} = {math.prod(count)}, but got "
                                  f"input.size(2)={x.shape[2]}."))
-    return apply(fold_op, (input,), {"size": size, **attrs})
+    return single(fold_op, input, {"size": size, **attrs})
 
 
 def _columns(op: str, kernel: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Any]:

@@ -1,176 +1,149 @@
-"""The public face of the elementwise ops: every row of formulas.py as a method, a function and a Scalar method.
+"""The public face of the elementwise ops: every row of formulas.py as a method and a function.
 
-Most ops need nothing here. Written out are those whose PyTorch signature has more than the operands: ``add(alpha=)``,
-``div(rounding_mode=)``, ``clamp(min, max)`` and so on, in terms of the declared ones; and comparisons and logic, which have
-values but no derivatives.
+Most ops need nothing here. Written out are those whose PyTorch signature has more than the operands
+(``add(alpha=)``, ``div(rounding_mode=)`` and so on), in terms of the declared ones; and comparisons
+and logic, which have values but no derivatives. The operators are in handles/tensor.py.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import dtypes, formulas
-from ..backends import host, lane
+from ..arrays import dtypes
+from ..arrays.dtypes import OBJECT
 from ..backends.reference import nonzero_divisor
-from ..errors import describe, message
-from . import (
-    FUNCTIONS,
-    METHODS,
-    NUMBERS,
-    OBJECT,
-    REGISTRY,
-    Op,
-    apply,
-    binary,
-    constant,
-    named,
-    number,
-    operands,
-    public,
-    transfer,
-    unary,
-    weak_number,
-)
+from ..base.errors import describe, message
+from ..base.naming import named
+from ..engine.apply import apply
+from ..engine.hot import made
+from ..engine.op import Op
+from ..engine.operands import left_operand
+from ..engine.record import constant
+from ..engine.registry import REGISTRY
+from ..notation import formulas
+from .surface import FUNCTIONS, METHODS, public
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Gradient, Namespace
+    from ..handles.tensor import Tensor
+
+
+def _refuse_bool(op: Op, tensors: Sequence[Tensor]) -> None:
+    """PyTorch has no subtraction of bool tensors."""
+    if any(t.array.dtype.kind == "b" for t in tensors):
+        raise RuntimeError(
+            message(
+                "sub: Subtraction, the `-` operator, with a bool tensor is not supported.",
+                "operands: " + ", ".join(describe(t) for t in tensors),
+                fix="~mask inverts a mask, a ^ b tells where they differ; or convert: mask.int()",
+            )
+        )
+
+
+# ---- declarations ----------------------------------------------------------------------------------
+# the condition of `where` is no number: only the choices are promoted
+_OPTIONS: dict[str, dict[str, Any]] = {"sub": {"check": _refuse_bool}, "where": {"unpromoted": 1}}
 for _name in formulas.TABLE:
-    Op.elementwise(_name)
+    Op.elementwise(_name, **_OPTIONS.get(_name, {}))
 
 for _name, _formula in formulas.COMPARISONS.items():
     Op(_name, None, result="bool", formula=_formula)
-for _name, _ufunc in {
+
+_LOGIC = {
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
     "logical_not": np.logical_not, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
-}.items():  # fmt: skip
-    Op(_name, lambda F, *x, ufunc=_ufunc: ufunc(*x), result="bool")
-for _name, _ufunc in {
+}  # fmt: skip
+_BITWISE = {
     "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
     "bitwise_not": np.bitwise_not,
-}.items():  # fmt: skip
-    Op(_name, lambda F, *x, ufunc=_ufunc: ufunc(*x), result="same")
+}  # fmt: skip
+for _result, _ufuncs in (("bool", _LOGIC), ("same", _BITWISE)):
+    for _name, _ufunc in _ufuncs.items():
+        Op(_name, lambda F, *x, ufunc=_ufunc: ufunc(*x), result=_result)
 
 
-def _floor_divide(F: Any, x: Any, y: Any) -> Any:
+def _floor_divide(F: Namespace, x: Array, y: Array) -> Array:
     if x.dtype is OBJECT:
         return F.floor(F.div(x, y))
     return np.floor_divide(x, nonzero_divisor("floor_divide", y))
 
 
-def _no_derivative(F: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
-    raise RuntimeError(message("derivative for aten::floor_divide is not implemented", fix="(x / y).floor() has one, which is 0"))
+def _no_derivative(F: Namespace, g: Gradient, out: Any, x: Any, y: Any) -> Gradient:
+    raise RuntimeError(
+        message(
+            "derivative for aten::floor_divide is not implemented",
+            fix="(x / y).floor() has one, which is 0",
+        )
+    )
 
 
-Op("floor_divide", _floor_divide, vjps=(_no_derivative, _no_derivative), rule=("not implemented", "not implemented"), result="same")
-cast = Op(
-    "cast",
-    lambda F, x, dtype: x.astype(getattr(dtype, "numpy", dtype)),
-    vjps=(lambda F, g, out, x, dtype: F.cast(g, dtype=x.dtype),),
-    rule=("g, in the input's dtype",),
-    torch_name="ToCopy",
-)
-
-
-
-def _moved(F: Any, g: Any, device: Any) -> Any:
-    """A gradient, array or Tensor, on another device."""
-    return transfer(g, lane(device, g.array.dtype)) if hasattr(g, "node") else lane(device, g.dtype).array(host(g))
-
-
-# its nodes are made by ops.transfer, since input and output have different backends
 Op(
-    "transfer",
-    _moved,
-    vjps=(lambda F, g, out, x, device: _moved(F, g, x.dev.device),),
-    rule=("g, on the input's device",),
-    torch_name="ToCopy",
+    "floor_divide",
+    _floor_divide,
+    vjps=(_no_derivative, _no_derivative),
+    rule=("not implemented", "not implemented"),
+    result="same",
 )
 
-# order "K": in the memory layout of x, as elementwise ops; "C": row-major, for contiguous()
-clone_op = Op("clone", lambda F, x, order="K": x.copy(order), vjps=(lambda F, g, out, x, order="K": g,), rule=("g",))
-
-ALIASES = {"mul": ("multiply",), "neg": ("negative",), "abs": ("absolute",), "trunc": ("fix",), "asin": ("arcsin",),
-           "acos": ("arccos",),
-           "atan": ("arctan",), "asinh": ("arcsinh",), "acosh": ("arccosh",), "atanh": ("arctanh",),
-           "atan2": ("arctan2",), "ne": ("not_equal",), "lt": ("less",), "le": ("less_equal",),
-           "gt": ("greater",), "ge": ("greater_equal",)}  # fmt: skip
-NOT_METHODS = frozenset({"leaky_relu", "elu", "celu", "selu", "relu6", "silu", "mish", "gelu", "gelu_tanh", "softplus",
-                         "logsigmoid", "softsign", "hardtanh", "hardsigmoid", "hardswish"})  # torch.nn.functional's
-SIGNS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow", "remainder": "mod",
-         "floor_divide": "floordiv"}
-FAST: dict[str, Callable[..., Any]] = {}  # the made methods, by op name: what other modules of ops call
-
-
-def make() -> None:
-    """Build methods and functions of all elementwise ops. Called once the Tensor class exists."""
-    for name, (_, vjps) in formulas.TABLE.items():
-        op = REGISTRY[name]
-        if name in formulas.ARGUMENTS or len(vjps) > 2:
-            f = named(lambda *inputs, op=op, **attrs: apply(op, inputs, attrs or None), name)
-        else:
-            f = (unary if len(vjps) == 1 else binary)(op)
-        f.__doc__ = f"{op.formula}, elementwise, with broadcasting. Derivative rules: {'; '.join(filter(None, op.rule))}."
-        FAST[name] = f
-    for name in (*formulas.COMPARISONS, "logical_and", "logical_or", "logical_xor", "logical_not", "isnan", "isinf",
-                 "isfinite", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "floor_divide"):
-        FAST[name] = named(lambda *inputs, op=REGISTRY[name]: apply(op, inputs), name, f"Elementwise {name}.")
-    for name, f in FAST.items():
-        for alias in (name, *ALIASES.get(name, ())):
-            FUNCTIONS.setdefault(alias, f)
-            if name not in NOT_METHODS:
-                METHODS.setdefault(alias, f)
-    for name, sign in SIGNS.items():
-        METHODS[f"__{sign}__"] = FAST[name]
-        METHODS[f"__r{sign}__"] = named(lambda self, other, f=FAST[name]: f(_left(other, self, f), self), f"__r{sign}__")
-    for name in formulas.COMPARISONS:
-        METHODS[f"__{name}__"] = comparison(FAST[name], name)
-    METHODS.update({"__neg__": FAST["neg"], "__abs__": FAST["abs"], "__pos__": lambda self: self})
-    for sign in ("and", "or", "xor"):
-        METHODS[f"__{sign}__"] = METHODS[f"__r{sign}__"] = FAST[f"bitwise_{sign}"]
-    METHODS["__invert__"] = FAST["bitwise_not"]
-    METHODS["__round__"] = lambda self, decimals=0: round(self, decimals=decimals)
+# ---- functions and methods of all of them ----------------------------------------------------------
+ALIASES = {
+    "mul": ("multiply",), "neg": ("negative",), "abs": ("absolute",), "trunc": ("fix",),
+    "asin": ("arcsin",), "acos": ("arccos",), "atan": ("arctan",), "asinh": ("arcsinh",),
+    "acosh": ("arccosh",), "atanh": ("arctanh",), "atan2": ("arctan2",), "ne": ("not_equal",),
+    "lt": ("less",), "le": ("less_equal",), "gt": ("greater",), "ge": ("greater_equal",),
+}  # fmt: skip
+# functions of torch.nn.functional only
+NOT_METHODS = frozenset(
+    "leaky_relu elu celu selu relu6 silu mish gelu gelu_tanh softplus logsigmoid softsign hardtanh "
+    "hardsigmoid hardswish".split()
+)
+ELEMENTWISE: dict[str, Callable[..., Any]] = {}  # the function of each op, by the op's name
 
 
-def _left(value: Any, like: Any, function: Any = None) -> Any:
-    """The left operand of ``2 * t``, as a Tensor, so that the graph keeps the order of the user's code."""
-    return number(value, like, function is FAST["div"]) if type(value) in NUMBERS else operands(REGISTRY["add"], (value, like))[0]
+def _function(op: Op) -> Callable[..., Any]:
+    """``op(*inputs, **attrs)`` as a function: made by engine/hot.py where it is one of those."""
+    if op.name in formulas.TABLE and not op.attributes and len(op.vjps) <= 2:
+        return made(op)
+    return named(lambda *inputs, **attrs: apply(op, inputs, attrs or None), op.name)
 
 
-def comparison(f: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """``t == other``: as the function, but an operand that no tensor can be made of is simply not equal."""
-    if name not in ("eq", "ne"):
-        return f
-
-    def compare(self: Any, other: Any) -> Any:
-        if other is None or isinstance(other, (str, tuple, list, dict, type)):
-            return name == "ne"
-        return f(self, other)
-
-    return named(compare, f"__{name}__")
+for _name in (*formulas.TABLE, *formulas.COMPARISONS, *_LOGIC, *_BITWISE, "floor_divide"):
+    _op = REGISTRY[_name]
+    _f = ELEMENTWISE[_name] = _function(_op)
+    _f.__doc__ = f"Elementwise {_name}."
+    if _name in formulas.TABLE:
+        _rules = "; ".join(filter(None, _op.rule))
+        _f.__doc__ = f"{_op.formula}, elementwise, with broadcasting. Derivative rules: {_rules}."
+    for _alias in (_name, *ALIASES.get(_name, ())):
+        FUNCTIONS[_alias] = _f
+        if _name not in NOT_METHODS:
+            METHODS[_alias] = _f
 
 
 # ---- signatures with more than the operands ------------------------------------------------------------------------
 @public()
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """input + alpha * other."""
-    return FAST["add"](input, other if alpha == 1 else FAST["mul"](other, alpha))
+    return ELEMENTWISE["add"](input, other if alpha == 1 else ELEMENTWISE["mul"](other, alpha))
 
 
 @public(aliases=("subtract",))
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """input - alpha * other. PyTorch has no subtraction of bool tensors, and so raises here too."""
-    return FAST["sub"](input, other if alpha == 1 else FAST["mul"](other, alpha))
+    return ELEMENTWISE["sub"](input, other if alpha == 1 else ELEMENTWISE["mul"](other, alpha))
 
 
 @public(aliases=("divide", "true_divide"))
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     """input / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient (and keeps integers integers)."""
     if rounding_mode is None:
-        return FAST["div"](input, other)
+        return ELEMENTWISE["div"](input, other)
     if rounding_mode == "floor":
-        return FAST["floor_divide"](input, other)
+        return ELEMENTWISE["floor_divide"](input, other)
     if rounding_mode == "trunc":
-        quotient = FAST["trunc"](FAST["div"](input, other))
+        quotient = ELEMENTWISE["trunc"](ELEMENTWISE["div"](input, other))
         kinds = [(t.array.dtype if hasattr(t, "node") else dtypes.of_number(t)).kind for t in (input, other)]
         return quotient if "f" in kinds else quotient.to(input.dtype)
     raise RuntimeError(
@@ -181,136 +154,46 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 @public(method=False)
 def pow(input: Any, exponent: Any) -> Any:
     """input ** exponent; either may be a number."""
-    return FAST["pow"](input, exponent)
+    return ELEMENTWISE["pow"](input, exponent)
 
 
 @public(method=False)
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """other - alpha * input."""
-    return FAST["sub"](_left(other, input), input if alpha == 1 else FAST["mul"](input, alpha))
-
-
-@public(aliases=("clip",))
-def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
-    """Elements limited to [min, max]; either bound may be None, a number, or a tensor."""
-    if min is None and max is None:
-        raise RuntimeError(message("torch.clamp: At least one of 'min' or 'max' must not be None"))
-    if any(hasattr(bound, "node") for bound in (min, max)):
-        # a bound that is just reached leaves the gradient to the input, so not maximum, which would share it
-        out = input if min is None else where(FAST["lt"](input, min), min, input)
-        return out if max is None else where(FAST["gt"](out, max), max, out)
-    if input.array.dtype.kind != "f":  # limits of a higher category raise the result to theirs: 1.5 does not become 1
-        ranks = [(input.array.dtype, 2), *((dtypes.of_number(v), 0) for v in (min, max) if v is not None)]
-        input = input.to(dtypes.FROM_NUMPY[dtypes.promote(ranks)])
-    if max is None:
-        return apply(REGISTRY["clamp_min"], (input,), {"min": min})
-    if min is None:
-        return apply(REGISTRY["clamp_max"], (input,), {"max": max})
-    return apply(REGISTRY["clamp"], (input,), {"min": min, "max": max})
-
-
-@public()
-def clamp_min(input: Any, min: Any) -> Any:
-    """Elements no smaller than ``min``."""
-    return clamp(input, min=min)
-
-
-@public()
-def clamp_max(input: Any, max: Any) -> Any:
-    """Elements no larger than ``max``."""
-    return clamp(input, max=max)
+    return ELEMENTWISE["sub"](left_operand(REGISTRY["sub"], other, input), input if alpha == 1 else ELEMENTWISE["mul"](input, alpha))
 
 
 @public()
 def round(input: Any, *, decimals: int = 0) -> Any:
     """Nearest integer, halves to even; with ``decimals``, nearest multiple of 10**-decimals."""
     if decimals == 0:
-        return FAST["round"](input)
+        return ELEMENTWISE["round"](input)
     scale = 10.0**decimals
-    return FAST["div"](FAST["round"](FAST["mul"](input, scale)), scale)
-
-
-@public(method=False)
-def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """``input`` where ``condition`` (bool) is true, else ``other``; with the condition alone, its nonzero indices."""
-    if input is None and other is None:
-        return METHODS["nonzero"](condition, as_tuple=True)
-    if not hasattr(condition, "node"):
-        raise TypeError(message(f"where(): argument 'condition' must be Tensor, not {type(condition).__name__}"))
-    if condition.array.dtype != dtypes.BOOL:
-        raise RuntimeError(
-            message(
-                f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}",
-                fix="compare it: condition != 0",
-            )
-        )
-    return _choose(condition, input, other)
-
-
-def _choose(condition: Any, input: Any, other: Any) -> Any:
-    """where; a number takes its dtype from the other choice, not from the condition."""
-    if type(input) in NUMBERS and hasattr(other, "node"):
-        input = weak_number(input, other)
-    elif type(other) in NUMBERS and hasattr(input, "node"):
-        other = weak_number(other, input)
-    return apply(REGISTRY["where"], (condition, input, other))
-
-
-METHODS["where"] = lambda self, condition, other: where(condition, self, other)
-
-
-@public()
-def masked_fill(input: Any, mask: Any, value: Any) -> Any:
-    """``value`` where ``mask`` (bool, broadcastable) is true, else ``input``."""
-    if mask.array.dtype != dtypes.BOOL:
-        raise RuntimeError(message("masked_fill only supports boolean masks, but got dtype " + mask.array.dtype.name,
-                                   fix="mask.bool()"))
-    if hasattr(value, "node") and value.array.ndim:
-        raise RuntimeError(message("masked_fill only supports a 0-dimensional value tensor", describe(value)))
-    if not hasattr(value, "node"):
-        value = constant(np.asarray(value).astype(input.array.dtype), input.node.dev)
-    elif value.array.dtype != input.array.dtype:
-        if not dtypes.can_cast(value.array.dtype, input.array.dtype):
-            raise RuntimeError(message(f"value cannot be converted to type {input.dtype} without overflow",
-                                       f"masked_fill of {describe(input)} with {describe(value)}", fix="input.to(value.dtype)"))
-        value = value.to(input.dtype)
-    return apply(REGISTRY["where"], (mask, value, input))
-
-
-@public()
-def nan_to_num(input: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
-    """NaN, inf and -inf replaced by numbers (by default 0 and the dtype's largest and smallest)."""
-    if input.array.dtype.kind != "f":
-        return input.clone()
-    info = np.finfo(input.array.dtype)
-    big, small = (float(info.max) if posinf is None else posinf), (float(info.min) if neginf is None else neginf)
-    out = where(FAST["isnan"](input), nan, input)
-    out = where(FAST["eq"](out, float("inf")), big, out)
-    return where(FAST["eq"](out, float("-inf")), small, out)
+    return ELEMENTWISE["div"](ELEMENTWISE["round"](ELEMENTWISE["mul"](input, scale)), scale)
 
 
 @public()
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value * tensor1 * tensor2."""
-    return add(input, FAST["mul"](tensor1, tensor2), alpha=value)
+    return add(input, ELEMENTWISE["mul"](tensor1, tensor2), alpha=value)
 
 
 @public()
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value * tensor1 / tensor2."""
-    return add(input, FAST["div"](tensor1, tensor2), alpha=value)
+    return add(input, ELEMENTWISE["div"](tensor1, tensor2), alpha=value)
 
 
 @public()
 def lerp(input: Any, end: Any, weight: Any) -> Any:
     """input + weight * (end - input)."""
-    return FAST["add"](input, FAST["mul"](FAST["sub"](end, input), weight))
+    return ELEMENTWISE["add"](input, ELEMENTWISE["mul"](ELEMENTWISE["sub"](end, input), weight))
 
 
 @public()
 def float_power(input: Any, exponent: Any) -> Any:
     """input ** exponent in float64."""
-    return FAST["pow"](input.double(), exponent)
+    return ELEMENTWISE["pow"](input.double(), exponent)
 
 
 @public()
@@ -332,27 +215,5 @@ def equal(input: Any, other: Any) -> bool:
     return bool(np.array_equal(input.array, other.array))
 
 
-@public(method=False)
-def result_type(tensor1: Any, tensor2: Any) -> Any:
-    """The dtype that arithmetic between two tensors or numbers gives (before division and the like make it floating)."""
-    operands = [(x.array.dtype, 2 if x.array.ndim else 1) if hasattr(x, "node") else (dtypes.of_number(x), 0)
-                for x in (tensor1, tensor2)]  # fmt: skip
-    return dtypes.FROM_NUMPY[dtypes.promote(operands)]
-
-
-@public(method=False)
-def promote_types(type1: Any, type2: Any) -> Any:
-    """The smallest dtype that both can be converted to, by the rules of arithmetic between tensors with dimensions."""
-    return dtypes.FROM_NUMPY[dtypes.promote([(type1.numpy, 2), (type2.numpy, 2)])]
-
-
-@public(method=False)
-def can_cast(from_: Any, to: Any) -> bool:
-    """May values of dtype ``from_`` be stored in place in ``to``? Upwards only: bool, integer, floating."""
-    return dtypes.can_cast(from_.numpy, to.numpy)
-
-
 def _plain(array: Any, like: Any) -> Any:
     return constant(like.node.dev.array(array), like.node.dev)
-
-

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import describe, message
-from . import Op, apply
-from .reduce import TORCH_TYPES
+from ..arrays.dtypes import TORCH_TYPES
+from ..base.errors import describe, message
+from ..engine.apply import apply
+from ..engine.op import Op
 
 
 def _embedding(F: Any, w: Any, index: Any, padding: int | None = None) -> Any:

@@ -11,10 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
-from ..errors import DTypeError, ShapeError, describe, message
-from . import REGISTRY, Op, apply, constant, public
-from .shape import dim_of, rows
+from ..arrays import dtypes
+from ..base.errors import DTypeError, ShapeError, describe, message
+from ..engine.apply import apply
+from ..engine.hot import single
+from ..engine.op import Op
+from ..engine.record import constant
+from ..engine.registry import REGISTRY
+from .arguments import dim_of, rows
+from .surface import public
 
 
 # ---- the index as the user wrote it -> the index numpy takes -------------------------------------------------------
@@ -157,11 +162,11 @@ Op("zero", lambda F, x: np.zeros((), x.dtype))
 def getitem(x: Any, index: Any) -> Any:
     """``x[index]``."""
     if type(index) is int:
-        return apply(select_op, (x,), {"index": (index, Ellipsis)}) if x.array.ndim else parse(index, ())
+        return single(select_op, x, {"index": (index, Ellipsis)}) if x.array.ndim else parse(index, ())
     index, advanced = parse(index, x.array.shape)
     if advanced:
-        return apply(index_op, (x,), {"index": index})
-    return apply(select_op if any(type(p) is int for p in index) else slice_op, (x,), {"index": index})
+        return single(index_op, x, {"index": index})
+    return single(select_op if any(type(p) is int for p in index) else slice_op, x, {"index": index})
 
 
 # ---- gather and scatter --------------------------------------------------------------------------------------------
@@ -271,7 +276,7 @@ def _index_of(index: Any, name: str) -> Any:
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """The slices at ``index`` (1-d, integer) along ``dim``."""
     d = dim_of(dim, input.array.ndim, "index_select")
-    return apply(index_op, (input,), {"index": (slice(None),) * d + (_index_of(index, "index_select"),)})
+    return single(index_op, input, {"index": (slice(None),) * d + (_index_of(index, "index_select"),)})
 
 
 def _index_write(name: str, accumulate: bool) -> None:

@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
-from ..errors import describe, message
+from ..arrays import dtypes
+from ..arrays.dtypes import TORCH_TYPES
+from ..base.errors import describe, message
+from ..engine.apply import apply
+from ..engine.hot import single
+from ..engine.op import Op
 from ..graph import mode
-from . import Op, apply, public
-from .reduce import TORCH_TYPES
-from .shape import dim_of, rows
+from .arguments import dim_of, rows
+from .surface import public
 
 
 def _softmax(F: Any, x: Any, dim: int) -> Any:
@@ -62,7 +65,7 @@ def _along(op: Op) -> None:
         d = dim_of(dim, input.array.ndim, op.name)
         if not input.array.ndim:
             return function(input.reshape(1), 0).reshape(())
-        return apply(op, (input,), {"dim": d})
+        return single(op, input, {"dim": d})
 
     function.__name__ = op.name
     function.__doc__ = f"{op.formula} along ``dim``, computed without overflow."

@@ -19,11 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
-from ..errors import ShapeError, describe, message
-from . import Op, apply, constant, public
-from .reduce import TORCH_TYPES
-from .shape import rows
+from ..base.errors import ShapeError, describe, message
+from ..engine.apply import apply
+from ..engine.op import Op
+from ..engine.record import constant
+from .arguments import rows
+from .surface import public
 
 
 # ---- the derivative, for any dimensions ----------------------------------------------------------------------------

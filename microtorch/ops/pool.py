@@ -18,11 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, describe, message
-from . import Op, apply, constant, public
+from ..arrays.dtypes import TORCH_TYPES
+from ..base.errors import ShapeError, describe, message
+from ..engine.hot import single
+from ..engine.op import Op
+from ..engine.record import constant
 from .conv import Padding, Pair, add_windows, cropped, empty_image, numbers, places, windows
-from .reduce import TORCH_TYPES
-from .shape import stack
+from .join import stack
+from .surface import public
 
 
 # ---- the maximum ---------------------------------------------------------------------------------------------------
@@ -242,7 +245,7 @@ def _max_pool(op: str, n: int, input: Any, kernel_size: Any, stride: Any, paddin
     x = _image(input, n)
     if n == 1:
         attrs = _as_2d(attrs)
-    out = apply(max_pool2d_op, (x,), attrs)
+    out = single(max_pool2d_op, x, attrs)
     if not return_indices:
         return _unimage(out, input, n)
     place = pool_place_op.kernels[x.node.dev](x.array, out.array, **attrs).astype(np.int64)
@@ -303,7 +306,7 @@ def _avg_pool(op: str, n: int, input: Any, kernel_size: Any, stride: Any, paddin
     attrs["divisor"] = divisor_override or _divisor(
         x.array.shape[2:], attrs["kernel"], attrs["stride"], around, attrs["padding"], count_include_pad
     )
-    return _unimage(apply(avg_pool2d_op, (x,), attrs), input, n)
+    return _unimage(single(avg_pool2d_op, x, attrs), input, n)
 
 
 def avg_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
@@ -330,7 +333,7 @@ def _target(op: str, input: Any, output_size: Any, n: int) -> tuple[int, ...]:
 
 def _adaptive_avg(op: str, input: Any, output_size: Any, n: int) -> Any:
     size = _target(op, input, output_size, n)
-    out = apply(adaptive_avg_pool2d_op, (_image(input, n),), {"size": size if n == 2 else (1, *size)})
+    out = single(adaptive_avg_pool2d_op, _image(input, n), {"size": size if n == 2 else (1, *size)})
     return _unimage(out, input, n)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..errors import nearest
+from ..base.errors import nearest
 from . import lr_scheduler
 from .adam import Adam, AdamW
 from .adaptive import Adadelta, Adagrad, RMSprop

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
-from ..errors import missing
-from ..tensor import Tensor
+from ..base.errors import missing
+from ..handles.tensor import Tensor
 from .optimizer import Optimizer
 
 

@@ -20,10 +20,11 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
+from ..arrays.dtypes import float32
 from ..autograd import enable_grad
-from ..creation import full_like, tensor
-from ..dtypes import float32
-from ..tensor import Tensor
+from ..create.data import tensor
+from ..create.filled import full_like
+from ..handles.tensor import Tensor
 
 
 class Optimizer:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..backends import defines
-from ..creation import full_like
+from ..create.filled import full_like
 from .optimizer import Optimizer, arrays, ascent, gradients, not_differentiable, run
 
 

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import missing
+from ..base.errors import missing
 from . import data
 
 __all__ = ["data", "gc_paused"]

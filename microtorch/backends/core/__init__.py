@@ -11,13 +11,21 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from ...errors import unknown
+from ...base.errors import unknown
 from . import library
 from .choice import smallest
 from .convolution import Convolution
 from .elementwise import Elementwise, run
 from .embedding import Embedding
-from .library import Kernels, announce, get_num_threads, is_available, isas, set_num_threads, use_isa
+from .library import (
+    Kernels,
+    announce,
+    get_num_threads,
+    is_available,
+    isas,
+    set_num_threads,
+    use_isa,
+)
 from .loss import Losses
 from .normalisation import Normalisation
 from .optimizers import Optimizers

@@ -13,8 +13,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from ... import expr
-from ...dtypes import F32, F64
+from ...arrays.dtypes import F32, F64
+from ...notation import expr
 from ..reference import LARGE, UFUNCS
 
 # ---- elementwise ---------------------------------------------------------------------------------------------------

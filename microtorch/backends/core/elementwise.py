@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import expr, formulas
-from ...dtypes import F32
+from ...arrays.dtypes import F32
+from ...notation import expr, formulas
 from ..reference import LARGE, UFUNCS, Reference, definition
 from .choice import smallest
 from .library import SUFFIXES, lib

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import formulas
-from ...dtypes import F32, F64
+from ...arrays.dtypes import F32, F64
+from ...notation import formulas
 
 lib: Any = None
 ffi: Any = None

@@ -6,7 +6,7 @@ from functools import cache
 from types import CodeType
 from typing import Any
 
-from ...errors import describe, message, nearest
+from ...base.errors import describe, message, nearest
 from . import library
 
 

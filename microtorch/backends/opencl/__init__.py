@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import DeviceError
+from ...base.errors import DeviceError
 from . import runtime as _runtime
 
 __all__ = ["fallback", "is_available", "reason", "source", "upload"]

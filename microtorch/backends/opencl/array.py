@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import message
+from ...base.errors import message
 from .runtime import Runtime
 
 

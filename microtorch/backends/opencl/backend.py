@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DeviceError, MissingKernel, message
+from ...base.errors import DeviceError, MissingKernel, message
 from .. import reference
 from . import elementwise, layers, windows
 from . import reduce as reductions

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ... import expr, formulas
-from ...errors import DeviceError, describe, message
+from ...base.errors import DeviceError, describe, message
+from ...notation import expr, formulas
 from .array import Array, collapsed, expanded_steps, is_row_major, row_major
 from .runtime import Kernel, Runtime
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import MissingKernel, message
+from ...base.errors import MissingKernel, message
 from ...graph import here
 from ..reference import UFUNCS
 from . import reduce as reductions

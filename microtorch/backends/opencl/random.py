@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import generator as host
-from ...errors import message
+from ...arrays import generator as host
+from ...base.errors import message
 from .array import Array
 from .elementwise import C_TYPES, F32, empty
 from .runtime import Runtime, text_of

@@ -18,8 +18,8 @@ import warnings
 from functools import cache
 from typing import Any
 
-from ...device import device
-from ...errors import DeviceError, OutOfMemoryError, message
+from ...arrays.device import device
+from ...base.errors import DeviceError, OutOfMemoryError, message
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 INSTALL = "Debian, Ubuntu: apt install pocl-opencl-icd (runs on the CPU); for a GPU, the OpenCL driver of its vendor"

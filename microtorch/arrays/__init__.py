@@ -1,0 +1,1 @@
+"""Arrays: their dtypes, devices, random bits and rounding, and how they are printed."""

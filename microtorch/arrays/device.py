@@ -1,0 +1,55 @@
+"""Devices: PyTorch's ``torch.device``, naming where an array lives.
+
+``cpu`` is always there. Names of devices that this build knows but this machine lacks raise an error that says so; a name
+that does not exist raises PyTorch's error with the list of names.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from ..base.errors import DeviceError, message, nearest
+
+KNOWN = ("cpu", "opencl", "cuda", "mps", "xpu", "meta")
+
+
+class device:
+    """``device("cpu")``, ``device("opencl", 1)``, ``device("opencl:1")``: a type and an index."""
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, type: Any = "cpu", index: int | None = None):
+        if isinstance(type, device):
+            type, index = type.type, type.index if index is None else index
+        if not isinstance(type, str):
+            raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
+        kind, _, number = type.partition(":")
+        if kind not in KNOWN:
+            raise DeviceError(
+                message(
+                    f"Expected one of {', '.join(KNOWN)} device type at start of device string: {kind}",
+                    fix="device('cpu') always works." + nearest(kind, KNOWN),
+                )
+            )
+        if number:
+            if not number.isdigit() or index is not None:
+                raise DeviceError(message(f"Invalid device string: '{type}'", fix="write it as 'cpu' or 'opencl:0'"))
+            index = int(number)
+        self.type, self.index = kind, index
+
+    def __repr__(self) -> str:
+        return f"device(type='{self.type}'" + (f", index={self.index})" if self.index is not None else ")")
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self) -> Any:
+        return device, (self.type, self.index)
+
+
+CPU = device("cpu")

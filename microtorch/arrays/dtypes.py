@@ -1,0 +1,170 @@
+"""Data types: PyTorch's names over numpy's types, and PyTorch's promotion rules.
+
+Promotion differs from numpy's in one point that matters: an integer tensor never turns a float tensor into float64.
+Types have a category (bool < integer < floating); the highest category among the operands wins, and within it, operands
+with dimensions outrank 0-d tensors, which outrank Python numbers
+(https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
+"""
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import DTypeError, message
+
+
+class dtype:
+    """A data type such as ``torch.float32``. ``numpy`` is the numpy type, ``itemsize`` its size in bytes."""
+
+    __slots__ = ("is_floating_point", "itemsize", "name", "numpy")
+    is_complex = False
+
+    def __init__(self, name: str):
+        self.name = name
+        self.numpy = np.dtype(name)
+        self.itemsize = self.numpy.itemsize
+        self.is_floating_point = self.numpy.kind == "f"
+
+    @property
+    def is_signed(self) -> builtins.bool:
+        return self.numpy.kind in "if"
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+float16 = half = dtype("float16")
+float32 = float = dtype("float32")
+float64 = double = dtype("float64")
+int8 = dtype("int8")
+int16 = short = dtype("int16")
+int32 = int = dtype("int32")
+int64 = long = dtype("int64")
+uint8 = dtype("uint8")
+bool = dtype("bool")
+
+ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, bool)
+FROM_NUMPY: dict[np.dtype, dtype] = {d.numpy: d for d in ALL}
+NAMES = ("float16", "half", "float32", "float", "float64", "double", "int8", "int16", "short", "int32", "int", "int64",
+         "long", "uint8", "bool")
+_CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+F32, F64, I64, BOOL = float32.numpy, float64.numpy, int64.numpy, bool.numpy
+OBJECT = np.dtype(object)  # arrays of Scalars: compared by identity, `== object` takes 0.3 us
+# PyTorch's names in messages ("Long") and of the old constructors (torch.LongTensor)
+TORCH_TYPES = {
+    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
+    "float32": "Float", "float64": "Double", "float16": "Half",
+}  # fmt: skip
+_default = float32
+
+
+def get_default_dtype() -> dtype:
+    """The floating dtype of new tensors made from Python floats (float32 unless set)."""
+    return _default
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Set the floating dtype of tensors made from Python floats. Raises TypeError for a dtype that is not floating."""
+    global _default
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise TypeError(f"only floating-point types are supported as the default type, but got {d!r}")
+    _default = d
+
+
+def default_numpy() -> np.dtype:
+    return _default.numpy
+
+
+def of(array: Any) -> dtype:
+    """The dtype of an array. Raises TypeError for one PyTorch has, too, no tensor for (strings, objects, complex...)."""
+    try:
+        return FROM_NUMPY[np.dtype(array.dtype)]
+    except (KeyError, TypeError):
+        raise unsupported(array.dtype) from None
+
+
+def unsupported(d: Any) -> TypeError:
+    return DTypeError(
+        message(
+            f"can't convert np.ndarray of type {d}.",
+            "the supported types are: " + ", ".join(x.name for x in ALL),
+            fix="convert the array first, for example array.astype('float32')",
+        )
+    )
+
+
+def as_numpy(d: Any) -> np.dtype:
+    """numpy dtype of what a user may pass as ``dtype=``: a torch dtype, ``float``, ``int``, ``bool``."""
+    if isinstance(d, dtype):
+        return d.numpy
+    if d is builtins.float:
+        return _default.numpy
+    if d is builtins.int:
+        return I64
+    if d is builtins.bool:
+        return BOOL
+    raise DTypeError(message(f"dtype must be a torch.dtype, not {type(d).__name__}", fix="for example torch.float32"))
+
+
+def of_number(value: Any) -> np.dtype:
+    """The dtype of a tensor made from one Python number."""
+    if isinstance(value, builtins.bool):
+        return BOOL
+    return I64 if isinstance(value, builtins.int) else _default.numpy
+
+
+def promote(operands: Iterable[tuple[np.dtype, builtins.int]]) -> np.dtype:
+    """Result dtype of operands given as (dtype, rank), rank 2 for tensors with dimensions, 1 for 0-d, 0 for numbers."""
+    best: np.dtype | None = None
+    best_key = (-1, -1)
+    for d, rank in operands:
+        key = (_CATEGORY[d.kind], rank)
+        if key > best_key:
+            # a higher category wins with any rank; the same category at a higher rank wins too
+            best, best_key = d, key
+        elif key == best_key and best is not None:
+            best = np.promote_types(best, d)
+    assert best is not None
+    return best
+
+
+def can_cast(source: np.dtype, target: np.dtype) -> builtins.bool:
+    """May a result of ``source`` be stored in place in ``target``? Only upwards in category, as in PyTorch."""
+    return _CATEGORY[source.kind] <= _CATEGORY[target.kind]
+
+
+class finfo:
+    """Limits of a floating dtype: ``bits eps max min tiny smallest_normal resolution dtype``."""
+
+    def __init__(self, d: dtype | None = None):
+        d = d or _default
+        if not d.is_floating_point:
+            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d}'")
+        info = np.finfo(d.numpy)
+        self.bits, self.dtype = info.bits, d.name
+        for field in ("eps", "max", "min", "tiny", "smallest_normal", "resolution"):
+            setattr(self, field, builtins.float(getattr(info, field)))
+
+    def __repr__(self) -> str:
+        return f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, " \
+               f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+
+
+class iinfo:
+    """Limits of an integer dtype: ``bits max min dtype``."""
+
+    def __init__(self, d: dtype):
+        if d.numpy.kind not in "iu":
+            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{d}'")
+        info = np.iinfo(d.numpy)
+        self.bits, self.max, self.min, self.dtype = info.bits, info.max, info.min, d.name
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

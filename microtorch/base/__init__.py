@@ -1,0 +1,1 @@
+"""The ground: how errors are said (``errors``), and the names of types (``types``)."""

@@ -1,0 +1,174 @@
+"""The exceptions, and how their messages are put together.
+
+    Exception
+    ├── RuntimeError        what PyTorch raises for shapes, devices, graphs
+    │   ├── ShapeError      operands whose shapes do not fit
+    │   ├── DeviceError     tensors on different devices, a device that is not there
+    │   ├── GraphError      backward where it cannot run: no graph, freed graph, no gradient
+    │   ├── InplaceError    a leaf or a saved value overwritten
+    │   ├── OutOfMemoryError    a device without room for an array
+    │   └── NotImplementedError
+    │       └── MissingKernel   an op that a device's backend cannot run
+    ├── TypeError
+    │   └── DTypeError      a dtype or an argument type that an op does not take
+    └── IndexError
+        └── DimError        a dimension that is out of range
+
+Each class derives from the one PyTorch raises in the same place, so a script's ``except RuntimeError`` works unchanged.
+Each message says what was asked, with which shapes and dtypes, on which line, and what would most likely mend it.
+"""
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..graph import Site, here
+
+
+class ShapeError(RuntimeError):
+    """Operands whose shapes do not fit together."""
+
+
+class DeviceError(RuntimeError):
+    """Tensors on different devices, or a device that does not exist here."""
+
+
+class GraphError(RuntimeError):
+    """Backward was asked for where it cannot run."""
+
+
+class InplaceError(RuntimeError):
+    """An in-place write that would make a gradient wrong."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """The device has no memory left for an array."""
+
+
+class MissingKernel(NotImplementedError):
+    """An op that the device's backend cannot run, or a numpy function in it."""
+
+
+class DTypeError(TypeError):
+    """A dtype or argument type that the op does not take."""
+
+
+class DimError(IndexError):
+    """A dimension out of range."""
+
+
+def message(what: str, *details: str, fix: str = "", at: Site | None = None) -> str:
+    """Assemble a message: what happened, one line per detail, the user's line, the likely fix."""
+    at = at or here()
+    lines = [what, *(f"  {d}" for d in details if d), f"  at {at.file}, line {at.line}, in {at.function}"]
+    if fix:
+        lines.append(f"  fix: {fix}")
+    return "\n".join(lines)
+
+
+def describe(x: Any) -> str:
+    """``float32 (3, 4)`` for an array or tensor; the type's name for anything else."""
+    array = getattr(x, "array", x)
+    if hasattr(array, "shape") and hasattr(array, "dtype"):
+        return f"{array.dtype.name} {tuple(array.shape)}"
+    return type(x).__name__
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` Did you mean 'x'?`` for the nearest known name, or an empty string."""
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{match[0]}'?" if match else ""
+
+
+class UnknownName(AttributeError):
+    """A name that is not there. The nearest one is looked for when the message is read: ``hasattr`` asks in silence."""
+
+    def __init__(self, owner: str, name: str, known: Iterable[str] | Callable[[], Iterable[str]]):
+        super().__init__(f"{owner} has no attribute '{name}'.")
+        self.name, self._known = name, known
+
+    def __str__(self) -> str:
+        known = self._known() if callable(self._known) else self._known
+        return self.args[0] + nearest(self.name or "", known)
+
+
+def unknown(owner: str, name: str, known: Iterable[str] | Callable[[], Iterable[str]]) -> AttributeError:
+    """The AttributeError for a name that ``owner`` does not have, with the nearest one it has."""
+    return UnknownName(owner, name, known)
+
+
+def missing(module: str, known: Iterable[str]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module: an unknown name raises, and the nearest known one is offered."""
+    names = [name for name in known if not name.startswith("_")]
+
+    def __getattr__(name: str) -> Any:
+        raise unknown(f"module '{module.replace('microtorch', 'torch', 1)}'", name, names)
+
+    return __getattr__
+
+
+def dim_error(dim: int, ndim: int, op: str) -> DimError:
+    low, high = -max(ndim, 1), max(ndim, 1) - 1
+    return DimError(
+        message(
+            f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})",
+            f"{op}() on a tensor with {ndim} dimension{'s' * (ndim != 1)}",
+        )
+    )
+
+
+def broadcast_error(op: str, inputs: list[Any]) -> ShapeError:
+    """Shapes that do not broadcast: PyTorch's sentence, then both shapes and the dimension that disagrees."""
+    shapes = [tuple(x.shape) for x in inputs]
+    for a in shapes:
+        for b in shapes:
+            n = max(len(a), len(b))
+            padded_a, padded_b = (1,) * (n - len(a)) + a, (1,) * (n - len(b)) + b
+            for dim in reversed(range(n)):
+                p, q = padded_a[dim], padded_b[dim]
+                if p != q and 1 not in (p, q):
+                    return ShapeError(
+                        message(
+                            f"The size of tensor a ({p}) must match the size of tensor b ({q}) "
+                            f"at non-singleton dimension {dim}",
+                            f"{op}: " + " with ".join(describe(x) for x in inputs),
+                            fix=_broadcast_fix(a, b),
+                        )
+                    )
+    return ShapeError(message(f"{op}: the operands do not fit", *map(describe, inputs)))
+
+
+def _broadcast_fix(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+    if a == b[::-1]:
+        return "one operand looks transposed: try b.T"
+    if len(a) != len(b):
+        short, long, who = (a, b, "a") if len(a) < len(b) else (b, a, "b")
+        if len(short) == 1 and short[0] in long[:-1]:
+            return f"{who}.unsqueeze(-1) makes it {(*short, 1)}, which broadcasts along the last dimension"
+    return "shapes are compared from the right; each pair must be equal or contain a 1 (see reshape, unsqueeze)"
+
+
+def matmul_error(a: Any, b: Any) -> ShapeError:
+    """Inner dimensions that disagree, with the axis that is at fault named."""
+    x, y = tuple(a.shape), tuple(b.shape)
+    if not x or not y:
+        return ShapeError(
+            message(
+                f"both arguments to matmul need to be at least 1D, but they are {len(x)}D and {len(y)}D",
+                f"matmul: {describe(a)} @ {describe(b)}",
+                fix="use * to multiply by a scalar",
+            )
+        )
+    inner_x, inner_y = x[-1], y[-2] if len(y) > 1 else y[-1]
+    if inner_x == inner_y:
+        return broadcast_error("matmul (batch dimensions)", [a, b])
+    what = "mat1 and mat2 shapes cannot be multiplied"
+    if len(x) == len(y) == 2:
+        what += f" ({x[0]}x{x[1]} and {y[0]}x{y[1]})"
+    fix = "the last size of the left operand must equal the second-last of the right one"
+    if len(y) > 1 and inner_x == y[-1]:
+        fix = f"transpose the right operand: a @ b.T (shape {(*y[:-2], y[-1], y[-2])})"
+    elif len(x) > 1 and x[-2] == inner_y:
+        fix = f"transpose the left operand: a.T @ b (shape {(*x[:-2], x[-1], x[-2])})"
+    return ShapeError(message(what, f"matmul: {describe(a)} @ {describe(b)}: {inner_x} ≠ {inner_y}", fix=fix))

@@ -1,0 +1,15 @@
+"""Made functions bear the name of what they stand for, in tracebacks and in ``help()``."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def named(function: F, name: str, doc: str | None = None) -> F:
+    """``function`` under ``name``, with the docstring ``doc`` if given."""
+    function.__name__ = function.__qualname__ = name
+    if doc is not None:
+        function.__doc__ = doc
+    return function

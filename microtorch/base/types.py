@@ -1,0 +1,58 @@
+"""The nouns of the package as type aliases. Only annotations use them.
+
+``Array`` is spelled as numpy's array. Arrays of a device (``backends/opencl/array.py``) have the
+same members, and pass for it.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import EllipsisType, FrameType
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..arrays.device import device
+    from ..arrays.dtypes import dtype
+    from ..backends.reference import Reference
+    from ..engine.op import Op
+    from ..graph import Node
+    from ..handles.scalar import Scalar
+    from ..handles.tensor import Tensor
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+DType: TypeAlias = "np.dtype[Any]"  # numpy's; a user's torch.float32 is arrays.dtypes.dtype
+Backend: TypeAlias = "Reference"  # the kernels of one kind of memory; all derive from Reference
+Kernel: TypeAlias = Callable[..., Any]  # (*arrays, **attrs) -> Array
+Vjp: TypeAlias = Callable[..., Any]  # (F, g, out, *inputs, **attrs) -> Contribution
+Attrs: TypeAlias = dict[str, Any]  # an op's static arguments by name: dim, shape, index ...
+
+Number: TypeAlias = Union[bool, int, float]
+Shape: TypeAlias = tuple[int, ...]
+Dim: TypeAlias = int
+Dims: TypeAlias = Union[int, Sequence[int], None]  # None: all
+Pair: TypeAlias = Union[int, tuple[int, int]]  # one number for both directions of an image
+Padding: TypeAlias = Union[int, tuple[int, int], str]  # "same", "valid", or numbers
+IndexItem: TypeAlias = Union["Tensor", Array, Sequence[Any], slice, int, bool, EllipsisType, None]
+Index: TypeAlias = Union[IndexItem, tuple[IndexItem, ...]]
+
+TensorLike: TypeAlias = Union["Tensor", "Scalar", Array, Number]  # what an operator takes
+DTypeLike: TypeAlias = Union["dtype", type[bool], type[int], type[float]]
+DeviceLike: TypeAlias = Union["device", str, int]
+Scalars: TypeAlias = Union["Scalar", list[Any]]  # nested lists of Scalars in a tensor's shape
+
+# What travels backward: an array or a float; under create_graph=True a Tensor or a Scalar.
+Gradient: TypeAlias = Any
+Contribution: TypeAlias = Any  # a Gradient, or None where an input takes none
+Hook: TypeAlias = Callable[..., Any]
+Observer: TypeAlias = Callable[["Node", Gradient, list[Contribution]], None]
+Chain: TypeAlias = tuple[tuple["Op", Union[Attrs, None]], ...]  # view ops from a base to a view
+
+Frame: TypeAlias = FrameType
+Static: TypeAlias = Mapping[str, Any]  # names of static arguments and their defaults
+
+
+class Namespace(Protocol):
+    """``F``, the ops by name: a backend on arrays, or what records them on Tensors."""
+
+    def __getattr__(self, name: str, /) -> Callable[..., Any]: ...

@@ -1,0 +1,61 @@
+"""How an op runs."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base import errors
+from .operands import as_tensors, promoted
+from .record import record
+from .views import link_view
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Attrs, Backend, DType
+    from ..handles.tensor import Tensor
+    from .op import Op
+
+
+def apply(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
+    """Run ``op`` on Tensors, or on what may stand for one; record it if a gradient flows."""
+    tensors = as_tensors(op, inputs)
+    op = op.of(len(tensors))
+    dev = common_device(op, tensors)
+    tensors, target = promoted(op, tensors)
+    out = compute(op, dev, tensors, attrs, target)
+    t = record(op, tensors, out, dev.of(out.dtype), attrs)
+    if op.view:
+        link_view(t, tensors[0], op, attrs)
+    return t
+
+
+def common_device(op: Op, tensors: Sequence[Tensor]) -> Backend:
+    """The backend of the operands. Raises DeviceError if they lie on different devices."""
+    dev = tensors[0].node.dev
+    for x in tensors:
+        if x.node.dev.device is not dev.device:
+            places = [f"{errors.describe(t)} on {t.node.dev.device}" for t in tensors]
+            raise errors.DeviceError(
+                errors.message(
+                    "Expected all tensors to be on the same device, but found at least two devices",
+                    f"{op.name}: {', '.join(places)}",
+                    fix="move one with .to(device) or .cpu()",
+                )
+            )
+    return dev
+
+
+def compute(
+    op: Op, dev: Backend, tensors: Sequence[Tensor], attrs: Attrs | None, target: DType | None
+) -> Array:
+    """The kernel of ``op`` on the operands' arrays; the result is of dtype ``target`` if given."""
+    try:
+        out = op.kernels[dev](*[x.array for x in tensors], **(attrs or {}))
+    except (ValueError, TypeError, IndexError) as e:  # an AxisError is a ValueError and IndexError
+        raise op.explain(op, tensors, attrs or {}, e) from None
+    if type(out) is not np.ndarray:
+        out = dev.array(out)
+    if target is not None and out.dtype != target:
+        out = out.astype(target)  # numpy widens small types in a few ufuncs; PyTorch never does
+    return out

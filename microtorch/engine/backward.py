@@ -1,0 +1,194 @@
+"""Backward: walk the graph from the newest node to the oldest and add up contributions.
+
+    grads = {root: seed}
+    for each node, newest first:
+        g = grads.pop(node)                       # complete: all that use the node are newer
+        for each input x:  grads[x] += vjp(g)     # the chain rule, one contribution per edge
+
+That is all, because order by ``seq`` is a topological order (graph/); textbook.py is the same as a
+program. Gradients live in a local dict and never on the nodes, so an exception leaves nothing stale
+and backward may run inside backward.
+
+The walk has three modes with the same derivatives: on raw arrays (``F`` is the node's backend); on
+Tensors whose operations are recorded in turn (``create_graph=True``: derivatives of any order); and
+towards ``targets`` only (``autograd.grad``). The common node is written out in ``run``; ``visit``
+takes one node in general, and ``contributions`` is the chain rule at one node.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..graph import Node, in_order, last_write
+from .checks import check_fresh, freed_error
+from .gradient_hooks import after, before
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Contribution, Gradient, Namespace, Observer, Shape
+    from .recorded import Recorded
+
+
+class Walk(NamedTuple):
+    """What one backward is asked for, and the gradients that it has found so far."""
+
+    grads: dict[Node, Gradient]  # of nodes that are still to be visited
+    captured: dict[Node, Gradient]  # of targets
+    targets: frozenset[Node]
+    wanted: set[Node] | None  # the nodes below which a target lies; None: gradients go to leaves
+    graph: Recorded | None
+    observe: Observer | None
+    retain: bool
+
+
+def run(
+    roots: Sequence[Node],
+    seeds: Sequence[Gradient],
+    *,
+    retain: bool = False,
+    graph: Recorded | None = None,
+    targets: frozenset[Node] | None = None,
+    observe: Observer | None = None,
+) -> dict[Node, Gradient]:
+    """Propagate ``seeds``, the gradients of the roots, backward.
+
+    Without ``targets``, leaves accumulate into ``.grad``. With them, only paths that lead to a
+    target are walked, nothing is accumulated, and the targets' gradients are returned. Unless
+    ``retain``, nodes drop their arrays once visited, but keep their inputs: the skeleton can still
+    be drawn. ``observe(node, g, contributions)`` sees every step.
+    """
+    order = in_order(roots)
+    grads: dict[Node, Any] = {}
+    for node, g in zip(roots, seeds, strict=True):
+        grads[node] = grads[node] + g if node in grads else g
+    wanted = None if targets is None else leading_to(targets, order)
+    walk = Walk(grads, {}, targets or frozenset(), wanted, graph, observe, retain)
+    general = graph is not None or observe is not None
+    while order:  # hot path, half of a small training step: local names, inline steps, loose zip
+        node = order.pop()
+        g = grads.pop(node, None)
+        if g is None:
+            continue
+        op, F, saved = node.op, node.dev, node.saved
+        if general or node.hooks is not None or op is None or op.joint is not None or saved is None:
+            visit(node, g, walk)
+        elif wanted is not None and (F is None or node in walk.targets or node not in wanted):
+            visit(node, g, walk)
+        elif F is None:  # a Scalar: each shows its gradient, and its step is generated
+            held = node.grad
+            node.grad = g if held is None else held + g
+            op.scalar_backward(node, g, grads)
+        else:
+            if node.seq < last_write[0]:
+                check_fresh(node, wanted)
+            value, attrs = node.value, node.attrs
+            for x, vjp in zip(node.inputs, op.vjp_kernels[F]):  # noqa: B905
+                if not x.needs or (wanted is not None and x not in wanted):
+                    continue
+                # the same as in `contributions`; **{} would cost a tenth of a small vjp
+                d = vjp(F, g, value, *saved) if attrs is None else vjp(F, g, value, *saved, **attrs)
+                try:
+                    shape = x.value.shape
+                except AttributeError:  # freed: a node that another graph shares
+                    shape = x.shape
+                if d.shape != shape:
+                    d = unbroadcast(F, d, shape)
+                if x.op is None and (d is g or d.base is not None):
+                    d = F.clone(d)
+                held = grads.get(x)
+                grads[x] = d if held is None else held + d
+            if not retain:
+                node.saved = None  # `release`, written out
+                if type(value) is not tuple and value.size > 256:
+                    node.value = (value.shape, value.dtype)
+    return walk.captured
+
+
+def visit(node: Node, g: Gradient, walk: Walk) -> None:
+    """The step of one node in general: hooks, targets, leaves, and whoever observes the walk."""
+    grads, captured, targets, wanted, graph, observe, retain = walk
+    if node.hooks is not None:
+        g = before(node, g)
+    if wanted is not None:
+        if node in targets:
+            captured[node] = g
+            if wanted.isdisjoint(node.inputs):  # nothing below is asked for
+                return
+        elif node not in wanted:
+            return
+    elif node.op is None or node.dev is None:  # a leaf, or a Scalar, of which each keeps its own
+        node.accumulate(g)
+    if node.op is None:
+        return
+    parts = after(node, g, contributions(node, g, graph, wanted))
+    if observe is not None:
+        observe(node, g, parts)
+    for x, d in zip(node.inputs, parts, strict=True):
+        if d is not None:
+            grads[x] = grads[x] + d if x in grads else d
+    if not retain and node.dev is not None:
+        release(node)
+
+
+def contributions(
+    node: Node, g: Gradient, graph: Recorded | None, wanted: set[Node] | None = None
+) -> list[Contribution]:
+    """The chain rule at one node: what each input receives of ``g``; None if it asks for none."""
+    op, F, saved = node.op, node.dev, node.saved
+    if saved is None:
+        if op.reads_anything:
+            raise freed_error(node)
+        saved = node.inputs
+    if op.joint is not None:
+        return op.joint(graph or F, g, node)
+    if F is None:
+        return node.contributions(g, graph)
+    if node.seq < last_write[0]:
+        check_fresh(node, wanted)
+    out, vjps, attrs = node.value, op.vjp_kernels[F], node.attrs or {}
+    if graph is not None:
+        F, vjps = graph, op.derivatives
+        out, saved = graph.lift(node, saved)
+    parts: list[Contribution] = []
+    for x, vjp in zip(node.inputs, vjps, strict=True):
+        d = None
+        if x.needs and (wanted is None or x in wanted):
+            d = unbroadcast(F, vjp(F, g, out, *saved, **attrs), x.shape)
+            if graph is None and x.op is None and (d is g or d.base is not None):
+                d = F.clone(d)  # a leaf keeps what it is given: nobody else may hold that memory
+        parts.append(d)
+    return parts
+
+
+def release(node: Node) -> None:
+    """Drop the arrays of a node that has been visited.
+
+    Small values stay: they cost less than the node, and pictures can show them.
+    """
+    node.saved = None
+    value = node.value
+    if type(value) is not tuple and value.size > 256:
+        node.value = (value.shape, value.dtype)
+
+
+def leading_to(targets: frozenset[Node], order: Sequence[Node]) -> set[Node]:
+    """The nodes of ``order`` (oldest first) below which a target lies, targets included."""
+    wanted: set[Node] = set()
+    for node in order:
+        if node in targets or any(x in wanted for x in node.inputs):
+            wanted.add(node)
+    return wanted
+
+
+def unbroadcast(F: Namespace, d: Array, shape: Shape) -> Array:
+    """Sum a contribution down to its input's shape: what was copied forward is added backward."""
+    if d.shape == shape:
+        return d
+    extra = len(d.shape) - len(shape)
+    if extra > 0:
+        d = F.sum(d, dim=tuple(range(extra)), keepdim=False)
+    copied: Shape = ()
+    if extra >= 0:
+        copied = tuple([i for i, n in enumerate(shape) if n == 1 and d.shape[i] != 1])
+    if copied:
+        d = F.sum(d, dim=copied, keepdim=True)
+    return d if d.shape == shape else F.expand(d, shape=shape)

@@ -1,0 +1,57 @@
+"""The ops that the engine itself needs: cast, clone, transfer."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import backends
+from ..backends import host, lane
+from .op import Op
+from .record import record
+
+if TYPE_CHECKING:
+    from ..arrays.device import device
+    from ..base.types import Array, Backend, Namespace
+    from ..handles.tensor import Tensor
+
+cast = Op(
+    "cast",
+    lambda F, x, dtype: x.astype(getattr(dtype, "numpy", dtype)),
+    vjps=(lambda F, g, out, x, dtype: F.cast(g, dtype=x.dtype),),
+    rule=("g, in the input's dtype",),
+    torch_name="ToCopy",
+)
+
+# order "K": in the memory layout of x, as elementwise ops; "C": row-major, for contiguous()
+clone = Op(
+    "clone",
+    lambda F, x, order="K": x.copy(order),
+    vjps=(lambda F, g, out, x, order="K": g,),
+    rule=("g",),
+)
+
+
+def _moved(F: Namespace, g: Any, device: device) -> Array | Tensor:
+    """A gradient, array or Tensor, on another device."""
+    if hasattr(g, "node"):
+        return transfer(g, lane(device, g.array.dtype))
+    return lane(device, g.dtype).array(host(g))
+
+
+transfer_op = Op(
+    "transfer",
+    _moved,
+    vjps=(lambda F, g, out, x, device: _moved(F, g, x.dev.device),),
+    rule=("g, on the input's device",),
+    torch_name="ToCopy",
+)
+
+
+def transfer(t: Tensor, dev: Backend) -> Tensor:
+    """``t`` in the memory of ``dev``: a copy, whose gradient is copied back.
+
+    Not by ``apply``, because input and output have different backends.
+    """
+    return record(transfer_op, [t], dev.array(host(t.array)), dev, {"device": dev.device})
+
+
+backends.transfer = transfer

@@ -1,0 +1,96 @@
+"""The user's hooks on a node, and a gradient as a user sees it and as the engine needs it."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..base import errors
+from ..graph import Node
+from .record import constant
+
+if TYPE_CHECKING:
+    from ..base.types import Contribution, Gradient, Hook
+
+
+def before(node: Node, g: Gradient) -> Gradient:
+    """Run the hooks that see, and may replace, a node's complete gradient.
+
+    If ``retain_grad`` asked for it, the gradient is kept.
+    """
+    hooks = node.hooks
+    if hooks is None:
+        return g
+    for hook in list(hooks.tensor.values()):
+        result = hook(as_tensor(g, node))
+        if result is not None:
+            g = as_gradient(hook, result, g)
+    for hook in list(hooks.pre.values()):
+        result = hook((as_tensor(g, node),))
+        if result is not None:
+            g = as_gradient(hook, result[0] if isinstance(result, tuple) else result, g)
+    if hooks.retain:
+        node.grad = as_tensor(g, node) if node.grad is None else node.grad + as_tensor(g, node)
+    return g
+
+
+def after(node: Node, g: Gradient, parts: list[Contribution]) -> list[Contribution]:
+    """Run the hooks on a node's whole backward step: ``hook(grad_inputs, grad_outputs)``."""
+    if node.hooks is None:
+        return parts
+    for hook in list(node.hooks.post.values()):
+        grad_inputs = tuple(None if d is None else as_tensor(d, node) for d in parts)
+        result = hook(grad_inputs, (as_tensor(g, node),))
+        if result is None:
+            continue
+        results = result if isinstance(result, tuple) else (result,)
+        if len(results) != len(parts):
+            raise RuntimeError(
+                errors.message(
+                    f"hook '{name_of(hook)}' has returned an incorrect number of values "
+                    f"(got {len(results)}, but expected {len(parts)})",
+                    f"on {node.name()}, made at {node.where()}",
+                )
+            )
+        parts = [
+            None if d is None or r is None else as_gradient(hook, r, d)
+            for r, d in zip(results, parts, strict=True)
+        ]
+    return parts
+
+
+def as_tensor(g: Gradient, node: Node) -> Any:
+    """A gradient as the user sees it: a Tensor on memory of its own (a float for a Scalar).
+
+    A copy, because the engine's arrays may be shared (``x + y`` hands one array to both), and the
+    user may write into theirs.
+    """
+    if node.dev is None or hasattr(g, "node"):
+        return g
+    return constant(node.dev.array(node.dev.clone(g)), node.dev)
+
+
+def as_gradient(hook: Hook, result: Any, like: Gradient) -> Gradient:
+    """What a user's hook returned, checked, and as the engine needs it: of the kind of ``like``."""
+    if isinstance(like, float) and isinstance(result, (int, float)):
+        return float(result)
+    if not hasattr(result, "shape"):
+        raise TypeError(
+            errors.message(
+                f"expected Variable, but hook returned '{type(result).__name__}'",
+                f"hook '{name_of(hook)}'",
+            )
+        )
+    if tuple(result.shape) != tuple(getattr(like, "shape", ())):
+        raise RuntimeError(
+            errors.message(
+                f"hook '{name_of(hook)}' has changed the size of value",
+                f"the gradient is {errors.describe(like)}, the hook returned {errors.describe(result)}",
+            )
+        )
+    if hasattr(result, "array") and not hasattr(like, "array"):
+        return result.array.copy()  # a leaf adds to it in place: it must not be the user's own
+    return result
+
+
+def name_of(hook: Hook) -> str:
+    """A hook's name for a message."""
+    return getattr(hook, "__name__", repr(hook))

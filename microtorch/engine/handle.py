@@ -1,0 +1,23 @@
+"""The three slots of a Tensor. The class with the methods is far above (handles/tensor.py)."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Chain
+    from ..graph import Node
+
+
+class Handle:
+    """A place in the graph, its memory, and whose memory that is.
+
+    ``node`` is the value's node, ``array`` its memory, and ``origin`` is None, or for a view
+    (the base's handle, the view ops that lead from the base to here). The graph never points back
+    at handles, so it is freed by reference counting.
+    """
+
+    __slots__ = ("__weakref__", "array", "node", "origin")
+
+    array: Array
+    node: Node
+    origin: tuple[Handle, Chain] | None

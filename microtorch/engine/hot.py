@@ -1,0 +1,205 @@
+"""Hot paths: ``apply`` written out for one and two operands, so that a small op costs less than
+PyTorch's.
+
+``unary`` and ``binary`` make the methods and functions of elementwise ops: they do what ``apply``
+does for the common case (float operands of one dtype on one device) with everything inline, and
+hand every other case to ``apply``. ``single`` is the same for views, reductions and casts, whose
+functions call it. A made function keeps the text that it replaces as ``written``; tests run both on
+many operands and compare all that can be seen.
+
+Plain stores beat a constructor, a store to an attribute of a local is faster than one of several in
+a tuple assignment, and the user's frame is usually the one that it was last time.
+"""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arrays.dtypes import F32
+from ..backends import LARGE
+from ..backends.reference import HotTable
+from ..base.naming import named
+from ..graph import last_user_code, mode, tick, users
+from . import record
+from .apply import apply
+from .handle import Handle
+from .operands import NUMBERS, number
+from .record import constant_node, new
+from .views import link_view
+
+if TYPE_CHECKING:
+    from ..base.types import Attrs
+    from ..handles.tensor import Tensor
+    from .op import Op
+else:
+    Tensor = Handle
+
+ndarray = np.ndarray
+LARGE_BYTES = LARGE * F32.itemsize  # numpy tells an array's bytes (30 ns) sooner than its size (40 ns)
+
+
+def bind(tensor: type[Tensor]) -> None:
+    """Announce the class that handles are made of. Called once, by handles/tensor.py."""
+    global Tensor
+    Tensor = record.Tensor = tensor  # type: ignore[misc]
+
+
+def hot(op: Op) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """A decorator: the made function of ``op`` stands in for the written one, which it must equal."""
+
+    def replace(written: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        function = named(made(op), written.__name__, written.__doc__)
+        function.written = written  # type: ignore[attr-defined]
+        return function
+
+    return replace
+
+
+def made(op: Op) -> Callable[..., Tensor]:
+    """The function of an op of one or two operands, written out; ``op(*operands)`` defines it."""
+    function = named((unary if len(op.vjps) == 1 else binary)(op), op.name)
+    function.written = op  # type: ignore[attr-defined]
+    return function
+
+
+def unary(op: Op) -> Callable[..., Tensor]:
+    """The method ``input.op()`` and function ``op(input)``."""
+    kernels, large = HotTable(op.name), HotTable(op.name, large=True)
+    node_type, getframe, now = op.node, sys._getframe, mode.get
+    saves_x = 0 in op.saved_inputs
+
+    def method(input: Any) -> Tensor:
+        try:
+            x, a = input.array, input.node
+            dev = a.dev
+        except AttributeError:  # not a tensor
+            return apply(op, (input,))
+        kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
+        if kernel is None:  # integers, bools and halves need promotion
+            return apply(op, (input,))
+        out = kernel(x)
+        if type(out) is not ndarray:
+            out = dev.array(out)
+        t = new(Tensor)
+        t.array = out
+        t.origin = None
+        if a.needs and (m := now()).grad:
+            t.node = n = node_type()
+            n.inputs = n.saved = (a,)
+            if saves_x:
+                n.saved = (x,)
+            n.value = out
+            n.dev = dev
+            n.seq = tick()
+            n.scope = m.scope
+            n.grad = n.hooks = n.storage = None
+            f = getframe(1)
+            code = f.f_code
+            if code is not last_user_code[0]:
+                f, code = users(f, code)
+            n.code = code
+            n.lasti = f.f_lasti
+        else:
+            t.node = constant_node(out, dev)
+        return t
+
+    return method
+
+
+def binary(op: Op) -> Callable[..., Tensor]:
+    """The method ``input.op(other)`` and function ``op(input, other)``."""
+    kernels, large = HotTable(op.name), HotTable(op.name, large=True)
+    node_type, getframe, now = op.node, sys._getframe, mode.get
+    saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
+    saves_any, floating = saves_x or saves_y, op.result == "float"
+
+    def method(input: Any, other: Any) -> Tensor:
+        if type(other) is not Tensor:
+            if type(other) in NUMBERS and isinstance(input, Tensor):
+                other = number(other, input, floating)
+            elif not isinstance(other, Tensor):
+                return apply(op, (input, other))
+        try:
+            a = input.node
+            dev = a.dev
+        except AttributeError:  # not a tensor
+            return apply(op, (input, other))
+        b = other.node
+        x, y = input.array, other.array
+        kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
+        if dev is not b.dev or kernel is None:  # device or dtype differ, or need promotion
+            return apply(op, (input, other))
+        try:
+            out = kernel(x, y)
+        except ValueError as e:
+            raise op.explain(op, [input, other], {}, e) from None
+        if type(out) is not ndarray:
+            out = dev.array(out)
+        t = new(Tensor)
+        t.array = out
+        t.origin = None
+        if (a.needs or b.needs) and (m := now()).grad:
+            t.node = n = node_type()
+            n.inputs = n.saved = (a, b)
+            if saves_any:
+                n.saved = (x if saves_x else a, y if saves_y else b)
+            n.value = out
+            n.dev = dev
+            n.seq = tick()
+            n.scope = m.scope
+            n.grad = n.hooks = n.storage = None
+            f = getframe(1)
+            code = f.f_code
+            if code is not last_user_code[0]:
+                f, code = users(f, code)
+            n.code = code
+            n.lasti = f.f_lasti
+        else:
+            t.node = constant_node(out, dev)
+        return t
+
+    return method
+
+
+def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
+    """``apply`` for one Tensor that needs no promotion: for a function that a user calls.
+
+    ``arguments``: the same as ``attrs``, by position; names cost a small sum a tenth of its time.
+    """
+    try:
+        x, a = input.array, input.node
+        dev = a.dev
+    except AttributeError:  # not a tensor
+        return apply(op, (input,), attrs or None)
+    try:
+        out = op.kernels[dev](x, *arguments) if arguments else op.kernels[dev](x, **attrs)
+    except (ValueError, TypeError, IndexError) as e:
+        raise op.explain(op, [input], attrs, e) from None
+    if type(out) is not ndarray:
+        out = dev.array(out)
+    if out.dtype is not x.dtype:
+        dev = dev.of(out.dtype)
+    t = new(Tensor)
+    t.array, t.origin = out, None
+    if a.needs and (m := mode.get()).grad and op.differentiable and out.dtype.kind == "f":
+        n = op.node()
+        n.inputs = inputs = (a,)
+        n.saved = (x,) if op.saved_inputs else inputs
+        if op.attributes:
+            n.attrs = attrs
+        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
+        n.grad = n.hooks = n.storage = None
+        f = sys._getframe(2)
+        code = f.f_code
+        if code is not last_user_code[0]:
+            f, code = users(f, code)
+        n.code, n.lasti = code, f.f_lasti
+        t.node = n
+    else:
+        t.node = constant_node(out, dev)
+    if op.view:
+        link_view(t, input, op, attrs)
+    return t

@@ -1,0 +1,71 @@
+"""Where backward ends: the leaf of a tensor that requires gradient."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from ..base import errors
+from ..graph import Mode, Node, mode, storage_of, tick
+from .handle import Handle
+from .record import constant, handle
+
+if TYPE_CHECKING:
+    from ..base.types import Gradient
+    from ..handles.tensor import Tensor
+
+
+class AccumulateGrad(Node):
+    """The leaf of a tensor that requires gradient: where backward ends and ``.grad`` is kept."""
+
+    __slots__ = ("handle",)  # weak reference to the user's Tensor
+    op = None
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+    @property
+    def variable(self) -> Tensor:
+        """The tensor whose leaf this is (a new handle on the same leaf if the user's is gone)."""
+        t = self.handle()
+        return handle(self.value, self) if t is None else t
+
+    def accumulate(self, g: Gradient) -> None:
+        """Add ``g`` to ``.grad``: in place as PyTorch does, unless either carries a graph."""
+        old = self.grad
+        if isinstance(g, Handle):  # create_graph=True
+            self.grad = g.clone() if old is None else old + g
+        elif old is None:
+            self.grad = constant(g, self.dev)
+        elif old.node.needs:  # an earlier backward's create_graph: the sum keeps that graph
+            token = mode.set(Mode(True))
+            try:
+                self.grad = old + constant(self.dev.array(g), self.dev)
+            finally:
+                mode.reset(token)
+        else:
+            old.array += g
+            if old.node.storage is not None:
+                old.node.storage.wrote("backward")
+        if self.hooks is not None:
+            for hook in list(self.hooks.accumulated.values()):
+                hook(self.variable)
+
+
+def leaf(t: Any) -> None:
+    """Make ``t`` a leaf that requires gradient: a new node on the same memory."""
+    old = t.node
+    if t.array.dtype.kind != "f":
+        raise RuntimeError(
+            errors.message(
+                "only Tensors of floating point and complex dtype can require gradients",
+                f"got {errors.describe(t)}",
+                fix="make it floating: torch.tensor([1., 2.]) or x.float()",
+            )
+        )
+    n = AccumulateGrad()
+    n.inputs = n.saved = ()
+    n.attrs = n.hooks = n.code = n.scope = None
+    n.value, n.dev, n.needs, n.seq, n.lasti = t.array, old.dev, True, tick(), 0
+    n.grad, n.handle = old.grad, ref(t)
+    n.storage = storage_of(old)  # nodes that were made before may read this memory
+    t.node = n

@@ -1,0 +1,132 @@
+"""What a user gave, as Tensors of one dtype: numbers, arrays and Scalars join; dtypes are promoted.
+
+The rules are PyTorch's (https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arrays import dtypes
+from ..backends import cpu
+from ..base import errors
+from .handle import Handle
+from .record import constant
+from .registry import REGISTRY
+
+if TYPE_CHECKING:
+    from ..base.types import Backend, DType, Number
+    from ..handles.tensor import Tensor
+    from .op import Op
+
+NUMBERS = frozenset({bool, int, float})
+COERCE: dict[type, Callable[[Any], Tensor]] = {}  # other types that are operands (Scalar) -> Tensor
+
+
+def as_tensors(op: Op, inputs: Sequence[Any]) -> list[Tensor]:
+    """The inputs as Tensors. A number takes the dtype that promotion gives it beside them."""
+    like = next((x for x in inputs if isinstance(x, Handle)), None)
+    return [x if isinstance(x, Handle) else as_tensor(op, x, like, inputs) for x in inputs]
+
+
+def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Tensor:
+    """One operand as a Tensor on the device of ``like``. Raises TypeError if it cannot be one."""
+    if isinstance(x, (bool, int, float)):
+        return weak_number(x, like, op.result == "float")
+    if type(x) in COERCE:
+        return COERCE[type(x)](x)
+    if isinstance(x, (np.ndarray, np.generic)) or (
+        like is not None and type(x) is like.node.dev.memory
+    ):
+        dtypes.of(x)
+        return constant(x, like.node.dev if like is not None else cpu)
+    raise TypeError(
+        errors.message(
+            f"{op.name}(): argument 'input' must be Tensor, not {type(x).__name__}"
+            if like is None
+            else f"unsupported operand for {op.name}: {type(x).__name__}",
+            "operands: " + ", ".join(errors.describe(v) for v in inputs),
+            fix="torch.tensor(...) makes a tensor of numbers and lists",
+        )
+    )
+
+
+# ---- Python numbers --------------------------------------------------------------------------------
+def weak_number(value: Number, like: Tensor | None, floating: bool = False) -> Tensor:
+    """A Python number as a 0-d constant: of like's dtype unless the number's category is higher.
+
+    ``floating``: it is for an op whose result is floating. Negative numbers wrap around in unsigned
+    types, as in PyTorch.
+    """
+    d = dtypes.of_number(value)
+    dev = cpu
+    if like is not None:
+        dev = like.node.dev
+        d = dtypes.promote([(like.array.dtype, 2), (d, 0)])
+        if floating and d.kind != "f":
+            d = dtypes.default_numpy()
+        if d.kind in "iu":
+            limits = np.iinfo(d)
+            if not (limits.min or -limits.max) <= value <= limits.max:
+                raise RuntimeError(
+                    errors.message(
+                        f"value cannot be converted to type {d.name} without overflow: {value}"
+                    )
+                )
+            value = np.array(value).astype(d)
+    return constant(dev.array(np.array(value, d)), dev)
+
+
+_numbers: dict[Backend, dict[float | str, Tensor]] = {}  # float backend -> constants made so far
+
+
+def number(value: Number, like: Tensor, floating: bool = False) -> Tensor:
+    """A Python number beside a float tensor, as a 0-d constant that is kept for the next time."""
+    dev = like.node.dev
+    cache = _numbers.get(dev)
+    if cache is None and dev is not dev.rest:
+        cache = _numbers[dev] = {}
+    if cache is None:
+        return weak_number(value, like, floating)
+    key = value if value else str(value)  # -0.0 == 0.0
+    t = cache.get(key)
+    if t is None:
+        if len(cache) > 1000:  # learning-rate schedules make ever new numbers
+            cache.clear()
+        t = cache[key] = weak_number(value, like)
+    return t
+
+
+def left_operand(op: Op, value: Any, like: Tensor) -> Tensor:
+    """The left operand of ``2 * t`` as a Tensor: the graph keeps the order of the user's code."""
+    if type(value) in NUMBERS:
+        return number(value, like, op.result == "float")
+    return as_tensors(op, (value, like))[0]
+
+
+# ---- promotion -------------------------------------------------------------------------------------
+def promoted(op: Op, tensors: list[Tensor]) -> tuple[list[Tensor], DType | None]:
+    """The operands in the dtype that ``op`` computes in, and the dtype of its result.
+
+    The casts are visible ops, which carry gradients back. None as the result's dtype: whatever the
+    kernel returns.
+    """
+    if op.result == "keep":
+        return tensors, None
+    if op.check is not None:
+        op.check(op, tensors)
+    aside, taken = tensors[: op.unpromoted], tensors[op.unpromoted :]
+    target = taken[0].array.dtype
+    if any([t.array.dtype is not target and t.array.dtype != target for t in taken]):
+        if op.result == "match":
+            raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
+        target = dtypes.promote((t.array.dtype, 2 if t.array.ndim else 1) for t in taken)
+    if op.result == "match":
+        return tensors, None
+    if op.result == "float" and target.kind != "f":
+        target = dtypes.default_numpy()
+    cast = REGISTRY["cast"]
+    taken = [t if t.array.dtype == target else cast(t, dtype=target) for t in taken]
+    return [*aside, *taken], None if op.result == "bool" else target

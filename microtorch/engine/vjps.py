@@ -1,0 +1,76 @@
+"""From a backend to the derivatives of an op on its arrays: a kernel of its own, or the declared vjp."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..backends import KernelTable
+
+if TYPE_CHECKING:
+    from ..base.types import Vjp
+    from .op import Op
+
+
+class VjpTable(KernelTable):
+    """Backend -> the op's vjps on its arrays.
+
+    A backend's class may have a kernel for one vjp, ``<op>_vjp<i>``, or for all of them,
+    ``<op>_vjps``, which returns as many contributions; else it is the declared vjp. Kernels take
+    what a vjp takes, without F, and must agree with it (the registry test compares them). They
+    answer None where they decline: a layout, a dtype, a shape that they are not made for.
+    """
+
+    def __init__(self, op: Op):
+        super().__init__(op.name)
+        self.op = op
+
+    def __missing__(self, backend: Any) -> Any:
+        op = self.op
+        fused = getattr(type(backend), f"{op.name}_vjps", None)
+        if fused is not None:
+            self[backend] = FusedVjps(fused, op.derivatives)
+            return self[backend]
+        kernels = [v and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
+        self[backend] = tuple([_first(k, f) if k else f for k, f in zip(kernels, op.derivatives, strict=True)])
+        return self[backend]
+
+
+class FusedVjps(Sequence["Vjp"]):
+    """The vjps of an op that one kernel computes together.
+
+    Each iteration is one step of backward. It runs the kernel at most once, for the first vjp that
+    is called; the others hand out what it returned.
+    """
+
+    def __init__(self, kernel: Callable[..., Any], declared: Sequence[Callable[..., Any]]):
+        self.kernel, self.declared = kernel, declared
+
+    def __len__(self) -> int:
+        return len(self.declared)
+
+    def __getitem__(self, i: Any) -> Any:
+        return [*self][i]
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        found: list[Any] = []  # empty until the kernel has run
+
+        def part(i: int) -> Callable[..., Any]:
+            def vjp(F: Any, *arguments: Any, **attrs: Any) -> Any:
+                if not found:
+                    found.append(self.kernel(F, *arguments, **attrs))
+                return self.declared[i](F, *arguments, **attrs) if found[0] is None else found[0][i]
+
+            return vjp
+
+        return map(part, range(len(self)))
+
+
+def _first(kernel: Callable[..., Any], declared: Callable[..., Any]) -> Callable[..., Any]:
+    if hasattr(kernel, "with_F"):  # it never declines, and saves the call between
+        return kernel.with_F
+
+    def vjp(F: Any, *arguments: Any, **attrs: Any) -> Any:
+        d = kernel(*arguments, **attrs)
+        return declared(F, *arguments, **attrs) if d is None else d
+
+    return vjp

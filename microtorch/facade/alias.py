@@ -1,0 +1,137 @@
+"""Run a script written for torch, unchanged: ``microtorch run script.py``, or ``alias.run("script.py")``.
+
+Inside the run, and only there, ``import torch`` finds microtorch: a finder at the front of ``sys.meta_path`` answers
+every import of ``torch``, ``torch.nn.functional``, ... with the module of the same name below ``microtorch``, and
+``torchvision`` with ``microtorch.vision``. The modules are the same objects under a second name, not copies. A PyTorch
+that is installed, or even imported already, stays untouched: its modules are put aside during the run and put back.
+
+The script sees what it would see under ``python script.py``: it is ``__main__``, ``sys.argv`` is its command line, and
+its folder comes first on ``sys.path``.
+"""
+from __future__ import annotations
+
+import argparse
+import builtins
+import importlib
+import importlib.abc
+import importlib.machinery
+import io
+import os
+import sys
+import traceback
+import types
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..base.errors import nearest
+
+ALIASES = {"torch": "microtorch", "torchvision": "microtorch.vision"}
+
+
+def _aliased(name: str) -> bool:
+    return name.partition(".")[0] in ALIASES
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds ``torch.x.y`` by importing ``microtorch.x.y``, and 'loads' it by handing out that very module."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        first, dot, rest = fullname.partition(".")
+        if first not in ALIASES:
+            return None
+        ours = ALIASES[first] + dot + rest
+        try:
+            module = importlib.import_module(ours)
+        except ModuleNotFoundError as error:
+            if error.name != ours:
+                raise  # the module exists, but something that it imports does not
+            # None would let the next finder look for torch.x in microtorch's folder, and load it a second time
+            base = ALIASES[first]
+            known = [first + n[len(base) :] for n in sys.modules if n.startswith(base + ".")]
+            raise ModuleNotFoundError(
+                f"No module named '{fullname}': microtorch, which stands in for {first} here, has no {ours}."
+                f"{nearest(fullname, known)}",
+                name=fullname,
+            ) from None
+        return importlib.machinery.ModuleSpec(fullname, self, loader_state=(module, module.__spec__))
+
+    def create_module(self, spec: Any) -> types.ModuleType:
+        return spec.loader_state[0]
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Nothing to execute. The import system has just written the alias's spec on the module: write its own back."""
+        module.__spec__ = module.__spec__.loader_state[1]  # type: ignore[union-attr]
+
+
+@contextmanager
+def torch_is_microtorch() -> Iterator[None]:
+    """Inside the block ``import torch`` gives microtorch, and ``import torchvision`` its ``vision``."""
+    aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _aliased(name)}
+    finder = _Finder()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [name for name in sys.modules if _aliased(name)]:
+            del sys.modules[name]
+        sys.modules.update(aside)
+
+
+def run(script: str | os.PathLike[str], arguments: Sequence[str] = ()) -> dict[str, Any]:
+    """Run ``script`` as ``python script arguments...`` would, with torch standing for microtorch. Returns its globals.
+
+    What the script raises, ``SystemExit`` included, passes through. Afterwards ``sys.argv``, ``sys.path``, ``__main__``
+    and torch are as before, and modules that the script imported from its own folder are forgotten, since they hold
+    microtorch under the name torch. Raises OSError if the file cannot be read, SyntaxError if it is not Python.
+    """
+    path = os.path.abspath(script)
+    with io.open_code(path) as file:
+        # dont_inherit: the script does not share this file's `from __future__ import annotations`
+        code = compile(file.read(), path, "exec", dont_inherit=True)
+    main = types.ModuleType("__main__")
+    main.__file__ = path
+    main.__dict__["__builtins__"] = builtins
+    folder = os.path.dirname(path)
+    before = (sys.argv, sys.path, sys.modules.get("__main__"), set(sys.modules))
+    sys.argv, sys.path = [os.fspath(script), *arguments], [folder, *sys.path]
+    sys.modules["__main__"] = main
+    try:
+        with torch_is_microtorch():
+            exec(code, main.__dict__)
+    finally:
+        sys.argv, sys.path = before[:2]
+        if before[2] is not None:
+            sys.modules["__main__"] = before[2]
+        for name in set(sys.modules) - before[3]:
+            if _lies_in(folder, name):
+                del sys.modules[name]
+    return main.__dict__
+
+
+def _lies_in(folder: str, module: str) -> bool:
+    """Did the script get this module from its own folder?"""
+    top = module.partition(".")[0]
+    return top != __package__ and any(os.path.exists(os.path.join(folder, file)) for file in (top + ".py", top))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command ``microtorch run``. Returns 1 if the script ended with an exception, whose traceback is its own."""
+    parser = argparse.ArgumentParser(
+        prog="microtorch run", description="Run a script written for PyTorch, unchanged, on microtorch."
+    )
+    parser.add_argument("script", help="the Python file")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its command line")
+    options = parser.parse_args(arguments)
+    if not os.path.isfile(options.script):
+        parser.error(f"no file {options.script}")
+    try:
+        run(options.script, options.arguments)
+    except Exception as error:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next  # begin at the script's first line, as python would
+        traceback.print_exception(type(error), error, trace)
+        return 1
+    return 0

@@ -1,0 +1,70 @@
+"""What ``microtorch.<name>`` finds, and where.
+
+Functions of ops/ and create/ are entered when they are declared. What not every program needs
+(``nn``, ``optim``, ``linalg``, ...) is imported when it is first named. What PyTorch has and
+microtorch has not is told apart from a misspelt name.
+"""
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ..base.errors import unknown
+from ..create import data, filled, random
+from ..handles.tensor import Tensor
+from ..ops.surface import FUNCTIONS
+from . import settings
+
+ENTERED = (data, filled, random)  # importing them has entered their functions into FUNCTIONS
+
+# ops that PyTorch, too, has only in nn.functional
+NN_ONLY = frozenset(
+    "elu gelu gelu_tanh hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish one_hot "
+    "relu6 silu softplus softsign".split()
+)
+functions = {
+    name: f for name, f in FUNCTIONS.items() if not name.startswith("_") and name not in NN_ONLY
+}
+functions["clone"] = Tensor.clone
+functions |= {name: getattr(settings, name) for name in settings.__all__}
+
+# imported when first used: name -> module, and the name in it ("": the module itself)
+LAZY = {name: (name, "") for name in ("linalg", "nn", "optim", "utils", "vision", "viz")}
+LAZY |= {
+    name: (f"facade.{name}", "")
+    for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
+}
+LAZY |= {name: ("serialization", name) for name in ("load", "save")}
+LAZY |= {name: ("linalg", name) for name in ("cholesky", "det", "slogdet")}
+LAZY |= {
+    "__config__": ("facade.config", ""),
+    "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
+    "default_generator": ("arrays.generator", "default_generator"),
+    "inverse": ("linalg", "inv"),
+    "is_anomaly_enabled": ("autograd", "is_anomaly_enabled"),
+}
+
+ABSENT = frozenset(
+    "bfloat16 cfloat compile complex64 complex128 complex distributed fft func jit layout mps "
+    "multiprocessing onnx profiler quantization sparse sparse_coo_tensor vmap view_as_complex "
+    "view_as_real xpu export fx hub".split()
+)
+
+EAGER = (
+    "Generator Scalar Size Tensor __version__ autograd backends bool device double dtype e "
+    "enable_grad finfo float float16 float32 float64 get_default_dtype half iinfo inf "
+    "inference_mode int int16 int32 int64 int8 is_grad_enabled is_inference_mode_enabled long nan "
+    "no_grad pi set_default_dtype set_grad_enabled set_printoptions short uint8 version".split()
+)
+ALL = sorted({*EAGER, *functions, *(name for name in LAZY if name != "viz")})
+
+
+def find(name: str) -> Any:
+    """The value of ``microtorch.<name>``, imported if need be. Raises AttributeError if there is none."""
+    if name in LAZY:
+        module, part = LAZY[name]
+        found = importlib.import_module(f"microtorch.{module}")
+        return getattr(found, part) if part else found
+    if name in ABSENT:
+        raise AttributeError(f"torch.{name} is part of PyTorch, but not of microtorch.")
+    raise unknown("module 'torch'", name, ALL)

@@ -1,0 +1,144 @@
+"""Questions and settings that scripts touch: ``torch.is_tensor``, ``torch.promote_types``, ``torch.set_num_threads``...
+
+A setting without effect here says so in its docstring; it is accepted so that a script runs, never because it was forgotten.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import backends
+from ..arrays import dtypes
+from ..arrays.device import device
+from ..backends import core
+from ..base.errors import describe, message
+from ..handles.tensor import Tensor
+
+__all__ = [
+    "are_deterministic_algorithms_enabled", "can_cast", "get_default_device", "get_float32_matmul_precision", "get_num_threads",
+    "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "numel", "promote_types", "result_type", "set_default_device",
+    "set_default_tensor_type", "set_float32_matmul_precision", "set_num_threads", "typename", "use_deterministic_algorithms",
+]  # fmt: skip
+
+_precision = "highest"
+
+
+def is_tensor(obj: Any) -> bool:
+    """Is it a Tensor?"""
+    return isinstance(obj, Tensor)
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    return input.array.size
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Is its dtype float16, float32 or float64?"""
+    return input.is_floating_point()
+
+
+def is_complex(input: Tensor) -> bool:
+    """False: microtorch has no complex dtypes."""
+    return input.is_complex()
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Is the one element of ``input`` not 0? RuntimeError if it has more or fewer."""
+    return bool(input)
+
+
+def typename(obj: Any) -> str:
+    """The name of an object's type: "torch.FloatTensor" for a tensor."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__qualname__ if kind.__module__ in ("builtins", None) else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
+    """The smallest dtype to which both convert: int64 and float16 give float16."""
+    return dtypes.FROM_NUMPY[dtypes.promote([(dtypes.as_numpy(type1), 2), (dtypes.as_numpy(type2), 2)])]
+
+
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+    """The dtype of an operation on both: tensors with dimensions outrank 0-d tensors, which outrank Python numbers."""
+    operands = []
+    for x in (tensor1, tensor2):
+        if isinstance(x, Tensor):
+            operands.append((x.array.dtype, 2 if x.array.ndim else 1))
+        elif isinstance(x, (bool, int, float, np.number)):
+            operands.append((dtypes.of_number(x), 0))
+        else:
+            raise TypeError(message(f"result_type(): expected a tensor or a number, but got {describe(x)}"))
+    return dtypes.FROM_NUMPY[dtypes.promote(operands)]
+
+
+def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
+    """May a result of one dtype be stored in place in the other?"""
+    return dtypes.can_cast(dtypes.as_numpy(from_), dtypes.as_numpy(to))
+
+
+def set_num_threads(n: int) -> None:
+    """Let the C core's long loops run on up to ``n`` threads, the calling one included; results do not depend on ``n``.
+
+    At the start it is MICROTORCH_NUM_THREADS, or OMP_NUM_THREADS, or the number of CPUs this process may use. What numpy does
+    itself (products of matrices without the C core) has threads of its own, which OMP_NUM_THREADS sets before the start.
+
+    Raises RuntimeError unless ``n`` is a positive int.
+    """
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise RuntimeError(f"set_num_threads expects an int, but got {type(n).__name__}")
+    if n <= 0:
+        raise RuntimeError("set_num_threads expects a positive integer")
+    core.set_num_threads(min(n, 2**31 - 1))
+
+
+def get_num_threads() -> int:
+    """On how many threads long loops run: what set_num_threads was given (at most 256), or fewer where there are no more."""
+    return core.get_num_threads()
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Accepted: every algorithm here is deterministic."""
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """True: every algorithm here is deterministic."""
+    return True
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Accepted ("highest", "high", "medium"): products of float32 matrices are always computed in float32."""
+    global _precision
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(message(f"{precision!r} is not one of 'highest', 'high', or 'medium'."))
+    _precision = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What set_float32_matmul_precision was given."""
+    return _precision
+
+
+def set_default_device(where: Any) -> None:
+    """Where new tensors are made if not said otherwise: "cpu" (None) or "opencl". RuntimeError for a device that is not there."""
+    if where is not None:
+        where = backends.lane(where, dtypes.F32).device
+    backends.default[0] = where
+
+
+def get_default_device() -> device:
+    """The device on which new tensors are made: "cpu" unless ``set_default_device`` said otherwise."""
+    return backends.default[0] or device("cpu")
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """PyTorch's old way to set the default dtype: a name such as "torch.DoubleTensor", or torch.DoubleTensor itself."""
+    name = t if isinstance(t, str) else f"torch.{getattr(t, '__name__', t)}"
+    kinds = {"torch.FloatTensor": dtypes.float32, "torch.DoubleTensor": dtypes.float64, "torch.HalfTensor": dtypes.float16}
+    if name not in kinds:
+        raise TypeError(message(f"only floating-point types are supported as the default type, but got {name}",
+                                fix="torch.set_default_dtype(torch.float64)"))
+    dtypes.set_default_dtype(kinds[name])

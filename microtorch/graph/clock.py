@@ -1,0 +1,42 @@
+"""The clock that orders nodes and writes, and the storage that a write dates."""
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+# the clock: every node creation and every in-place write reads it once
+tick = count(1).__next__
+
+# when anything was last written in place: nodes younger than that need no check at all
+last_write = [0]
+
+
+class Storage:
+    """Identity of a block of memory shared by handles: when it was last written, how often, and which views live on it.
+
+    Made only when a first view or in-place write exists; ``None`` on a node means "never shared, never written".
+    """
+
+    __slots__ = ("version", "views", "writer", "written")
+
+    def __init__(self) -> None:
+        self.written = 0  # clock of the last in-place write
+        self.version = 0  # how many there were: PyTorch's tensor._version
+        self.writer = ""  # name of the op that wrote last, for the error message
+        self.views: list[Any] = []  # weak references to the handles of differentiable views
+
+    def add_view(self, view: Any) -> None:
+        if len(self.views) >= 8 and len(self.views) & (len(self.views) - 1) == 0:  # at 8, 16, 32...: forget the dead
+            self.views = [v for v in self.views if v() is not None]
+        self.views.append(view)
+
+    def snapshot(self) -> Storage:
+        """This moment, for a node whose value no longer lies here: stale for older readers, safe from later writes."""
+        past = Storage()
+        past.written, past.version, past.writer = self.written, self.version, self.writer
+        return past
+
+    def wrote(self, writer: str) -> None:
+        self.written = last_write[0] = tick()
+        self.version += 1
+        self.writer = writer

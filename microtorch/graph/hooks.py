@@ -1,0 +1,40 @@
+"""What a user hangs on a node: callbacks, and the handle that takes one away again."""
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+
+class Hooks:
+    """The user's callbacks on one node, and whether its gradient is kept."""
+
+    __slots__ = ("accumulated", "metadata", "post", "pre", "retain", "tensor")
+
+    def __init__(self) -> None:
+        self.tensor: dict[int, Any] = {}  # Tensor.register_hook: grad -> grad
+        self.pre: dict[int, Any] = {}
+        self.post: dict[int, Any] = {}
+        self.accumulated: dict[int, Any] = {}  # Tensor.register_post_accumulate_grad_hook
+        self.retain = False
+        self.metadata: dict[str, Any] = {}
+
+
+class RemovableHandle:
+    """Returned by ``register_hook``; ``remove()`` takes the hook away again. Also a context manager, as in PyTorch."""
+
+    _ids = count()
+
+    def __init__(self, hooks: dict[int, Any], hook: Any):
+        if not callable(hook):
+            raise TypeError(f"a hook must be callable, but got {type(hook).__name__}")
+        self.hooks, self.id = hooks, next(RemovableHandle._ids)
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()

@@ -1,0 +1,74 @@
+"""The user's line: which frame of the stack is the user's, and where in the source it stands."""
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NamedTuple
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_VIZ = os.path.join(os.path.dirname(os.path.dirname(_PACKAGE)), "viz") + os.sep
+# code in the package that is written as a user would write it, and is shown as such
+_LESSONS = tuple(os.path.join(_PACKAGE, "programs", name) for name in ("demo.py", "tour.py"))
+
+
+def _is_ours(file: str) -> bool:
+    return (file.startswith((_PACKAGE, _VIZ)) and not file.startswith(_LESSONS)) or file.startswith("<microtorch")
+
+
+# File name -> is it ours? Filled as files are met.
+is_library: dict[str, bool] = {}
+
+
+def user_frame(frame: Any) -> Any:
+    """The nearest frame outwards from ``frame`` that is not the library's own."""
+    while True:
+        file = frame.f_code.co_filename
+        if file not in is_library:
+            is_library[file] = _is_ours(file)
+        if not is_library[file] or frame.f_back is None:
+            return frame
+        frame = frame.f_back
+
+
+last_user_code: list[Any] = [None]  # the code object in which the last op was called: mostly, so is the next one
+
+
+def users(frame: Any, code: Any) -> tuple[Any, Any]:
+    """The user's frame from ``frame`` outwards, and its code object, which is remembered if it is the frame itself."""
+    outer = user_frame(frame)
+    if outer is frame:
+        last_user_code[0] = code
+    return outer, outer.f_code
+
+
+class Site(NamedTuple):
+    """A place in the user's source. Columns are 0-based, end exclusive, None where Python (3.10) does not know them."""
+
+    file: str
+    line: int
+    end_line: int | None
+    column: int | None
+    end_column: int | None
+    function: str
+
+    @classmethod
+    def of(cls, code: Any, lasti: int) -> Site:
+        line, end, start, stop = code.co_firstlineno, None, None, None
+        if sys.version_info >= (3, 11):
+            position = next((p for i, p in enumerate(code.co_positions()) if i == lasti // 2), None)
+            if position is not None and position[0] is not None:
+                line, end, start, stop = position
+        else:
+            for first, last, number in code.co_lines():
+                if first <= lasti < last and number is not None:
+                    line = number
+        return cls(code.co_filename, line, end, start, stop, code.co_name)
+
+    def __str__(self) -> str:
+        return f"{os.path.basename(self.file)}:{self.line}"
+
+
+def here() -> Site:
+    """The user's line that is running now: for error messages."""
+    frame = user_frame(sys._getframe(1))
+    return Site.of(frame.f_code, frame.f_lasti)

@@ -1,0 +1,496 @@
+"""Tensor: the handle a user holds on a node of the graph.
+
+Its three slots are those of ``engine.handle.Handle``. The operators are written here, each with
+what it means; ``hot`` puts the made function in its place, which does the same in less time. Most
+other methods are the functions of ``ops/``, which ``methods.py`` binds.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arrays import dtypes, printing
+from ..arrays.device import device
+from ..backends import host
+from ..base import errors
+from ..engine.hot import bind, hot
+from ..engine.leaf import leaf
+from ..engine.operands import left_operand
+from ..engine.record import constant, constant_node
+from ..engine.registry import REGISTRY
+from ..graph import Node, RemovableHandle, Storage, hooks_of, storage_of
+from ..ops.arguments import dim_of
+from ..ops.index import getitem
+from ..ops.surface import METHODS
+from .conversions import Conversions
+from .inplace import setitem
+from .size import Size
+
+if TYPE_CHECKING:
+    from ..base.types import TensorLike
+
+ADD, SUB, MUL, DIV, POW = [REGISTRY[name] for name in ("add", "sub", "mul", "div", "pow")]
+NEG, ABS, MATMUL = [REGISTRY[name] for name in ("neg", "abs", "matmul")]
+REMAINDER, FLOOR_DIVIDE = [REGISTRY[name] for name in ("remainder", "floor_divide")]
+LT, LE, GT, GE, EQ, NE = [REGISTRY[name] for name in ("lt", "le", "gt", "ge", "eq", "ne")]
+AND, OR, XOR, NOT = [REGISTRY[f"bitwise_{name}"] for name in ("and", "or", "xor", "not")]
+# tensor == what no tensor can be made of
+NEVER_EQUAL = (type(None), str, tuple, list, dict, type)
+
+
+class Tensor(Conversions):
+    """An n-dimensional array with a place in the computation graph.
+
+    Make one with ``torch.tensor`` and its siblings. ``Tensor(2, 3)`` and ``Tensor([1, 2])`` work as
+    PyTorch's legacy constructor does: uninitialised sizes, or float32 data.
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000  # so that numpy leaves ndarray * tensor to us
+    __hash__ = object.__hash__
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(self, *data: Any):
+        if all(isinstance(d, int) for d in data):
+            array = np.empty(data or (0,), dtypes.default_numpy())
+        elif len(data) == 1:
+            source = data[0].array if isinstance(data[0], Tensor) else data[0]
+            array = np.array(source, dtypes.default_numpy())
+        else:
+            raise TypeError(errors.message("new(): invalid arguments", fix="torch.tensor([...]) makes a tensor of numbers"))
+        made = constant(array)
+        self.array, self.origin, self.node = array, None, made.node
+
+    # ---- operators ------------------------------------------------------------------------------------
+    @hot(ADD)
+    def __add__(self, other: TensorLike) -> Tensor:
+        """self + other, with broadcasting."""
+        return ADD(self, other)
+
+    def __radd__(self, other: TensorLike) -> Tensor:
+        return left_operand(ADD, other, self) + self
+
+    @hot(SUB)
+    def __sub__(self, other: TensorLike) -> Tensor:
+        """self - other, with broadcasting."""
+        return SUB(self, other)
+
+    def __rsub__(self, other: TensorLike) -> Tensor:
+        return left_operand(SUB, other, self) - self
+
+    @hot(MUL)
+    def __mul__(self, other: TensorLike) -> Tensor:
+        """self * other elementwise, with broadcasting."""
+        return MUL(self, other)
+
+    def __rmul__(self, other: TensorLike) -> Tensor:
+        return left_operand(MUL, other, self) * self
+
+    @hot(DIV)
+    def __truediv__(self, other: TensorLike) -> Tensor:
+        """self / other, with broadcasting; integers give floats."""
+        return DIV(self, other)
+
+    def __rtruediv__(self, other: TensorLike) -> Tensor:
+        return left_operand(DIV, other, self) / self
+
+    @hot(POW)
+    def __pow__(self, other: TensorLike) -> Tensor:
+        """self ** other, with broadcasting."""
+        return POW(self, other)
+
+    def __rpow__(self, other: TensorLike) -> Tensor:
+        return left_operand(POW, other, self) ** self
+
+    @hot(REMAINDER)
+    def __mod__(self, other: TensorLike) -> Tensor:
+        """self - floor(self / other) * other: the sign is the divisor's."""
+        return REMAINDER(self, other)
+
+    def __rmod__(self, other: TensorLike) -> Tensor:
+        return left_operand(REMAINDER, other, self) % self
+
+    def __floordiv__(self, other: TensorLike) -> Tensor:
+        """floor(self / other)."""
+        return FLOOR_DIVIDE(self, other)
+
+    def __rfloordiv__(self, other: TensorLike) -> Tensor:
+        return left_operand(FLOOR_DIVIDE, other, self) // self
+
+    @hot(MATMUL)
+    def __matmul__(self, other: TensorLike) -> Tensor:
+        """The matrix product; see ``torch.matmul``."""
+        return MATMUL(self, other)
+
+    def __rmatmul__(self, other: TensorLike) -> Tensor:
+        return left_operand(MATMUL, other, self) @ self
+
+    @hot(NEG)
+    def __neg__(self) -> Tensor:
+        """-self."""
+        return NEG(self)
+
+    @hot(ABS)
+    def __abs__(self) -> Tensor:
+        """The absolute value."""
+        return ABS(self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __round__(self, ndigits: int | None = 0) -> Tensor:
+        return METHODS["round"](self, decimals=ndigits or 0)
+
+    def __lt__(self, other: TensorLike) -> Tensor:
+        return LT(self, other)
+
+    def __le__(self, other: TensorLike) -> Tensor:
+        return LE(self, other)
+
+    def __gt__(self, other: TensorLike) -> Tensor:
+        return GT(self, other)
+
+    def __ge__(self, other: TensorLike) -> Tensor:
+        return GE(self, other)
+
+    def __eq__(self, other: object) -> Any:
+        """Elementwise; what no tensor can be made of is simply not equal."""
+        return False if isinstance(other, NEVER_EQUAL) else EQ(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return True if isinstance(other, NEVER_EQUAL) else NE(self, other)
+
+    def __and__(self, other: TensorLike) -> Tensor:
+        return AND(self, other)
+
+    def __or__(self, other: TensorLike) -> Tensor:
+        return OR(self, other)
+
+    def __xor__(self, other: TensorLike) -> Tensor:
+        return XOR(self, other)
+
+    def __invert__(self) -> Tensor:
+        return NOT(self)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    # ---- what it is -------------------------------------------------------------------------------------------------
+    @property
+    def shape(self) -> Size:
+        """Sizes of the dimensions."""
+        return Size(self.array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        return Size(self.array.shape) if dim is None else self.array.shape[dim_of(dim, self.array.ndim, "size")]
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    def dim(self) -> int:
+        """Number of dimensions."""
+        return self.array.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return self.array.size
+
+    nelement = numel
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        return dtypes.FROM_NUMPY[self.array.dtype]
+
+    @property
+    def device(self) -> device:
+        return self.node.dev.device
+
+    @property
+    def is_cuda(self) -> bool:
+        return False
+
+    @property
+    def itemsize(self) -> int:
+        return self.array.itemsize
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.array.nbytes
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Steps between neighbours along each dimension (or one), in elements."""
+        steps = tuple(s // self.array.itemsize for s in self.array.strides)
+        return steps if dim is None else steps[dim]
+
+    def is_contiguous(self) -> bool:
+        """Do the elements lie in memory in row-major order?"""
+        return self.array.flags.c_contiguous
+
+    def data_ptr(self) -> int:
+        """Address of the first element."""
+        array = self.array
+        return array.ctypes.data if type(array) is np.ndarray else array.address
+
+    def is_floating_point(self) -> bool:
+        return self.array.dtype.kind == "f"
+
+    def is_complex(self) -> bool:
+        return False
+
+    def is_inference(self) -> bool:
+        """False: a tensor made under inference_mode is like any other without gradient."""
+        return False
+
+    # ---- its place in the graph -------------------------------------------------------------------------------------
+    @property
+    def requires_grad(self) -> bool:
+        """Does gradient flow to this tensor?"""
+        return self.node.needs
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        node = self.node
+        if value and not node.needs:
+            leaf(self)
+        elif not value and node.needs:
+            if node.op is not None:
+                raise RuntimeError(
+                    errors.message(
+                        "you can only change requires_grad flags of leaf variables.",
+                        f"this tensor is the output of {node.name()}",
+                        fix="to use it without gradient, take no_grad_copy = x.detach()",
+                    )
+                )
+            self.node = constant_node(self.array, node.dev)
+            self.node.grad, self.node.storage = node.grad, storage_of(node)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set requires_grad and return the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Was it made by the user rather than by a recorded operation?"""
+        return self.node.op is None
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that made this tensor (None for a leaf)."""
+        op = self.node.op
+        if op is None:
+            return None
+        return self.node.inputs[0] if op.projection else self.node
+
+    @property
+    def output_nr(self) -> int:
+        op = self.node.op
+        return self.node.attrs["index"] if op is not None and op.projection else 0
+
+    @property
+    def grad(self) -> Any:
+        """Gradient of a leaf (or of a tensor on which retain_grad was called); None until computed."""
+        return self.node.grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    errors.message(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                )
+            if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:
+                raise RuntimeError(
+                    errors.message(
+                        "assigned grad has data of a different size"
+                        if value.array.shape != self.array.shape
+                        else "assigned grad has data of a different type",
+                        f"the tensor is {errors.describe(self)}, the gradient {errors.describe(value)}",
+                    )
+                )
+        self.node.grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.node.grad = None
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this non-leaf tensor in ``.grad`` when backward runs."""
+        if not self.node.needs:
+            raise RuntimeError(errors.message("can't retain_grad on Tensor that has requires_grad=False"))
+        if self.node.op is not None:
+            hooks_of(self.node).retain = True
+
+    @property
+    def retains_grad(self) -> bool:
+        return self.node.hooks is not None and self.node.hooks.retain
+
+    def register_hook(self, hook: Any) -> RemovableHandle:
+        """Call ``hook(grad)`` when this tensor's gradient is complete; a tensor it returns replaces the gradient."""
+        if not self.node.needs:
+            raise RuntimeError(errors.message("cannot register a hook on a tensor that doesn't require gradient"))
+        return RemovableHandle(hooks_of(self.node).tensor, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Any) -> RemovableHandle:
+        """Call ``hook(tensor)`` after backward added to this leaf's ``.grad``."""
+        if self.node.op is not None or not self.node.needs:
+            raise RuntimeError(errors.message("post accumulate grad hooks cannot be registered on non-leaf tensors"))
+        return RemovableHandle(hooks_of(self.node).accumulated, hook)
+
+    def detach(self) -> Tensor:
+        """A tensor on the same memory through which no gradient flows. In-place writes are still noticed by backward."""
+        t = constant(self.array, self.node.dev)
+        t.node.storage = storage_of(self.node)
+        return t
+
+    def detach_(self) -> Tensor:
+        """Cut this tensor from its graph."""
+        if self.origin is not None:
+            raise RuntimeError(errors.message("Can't detach views in-place. Use detach() instead."))
+        storage = storage_of(self.node)
+        self.node = constant_node(self.array, self.node.dev)
+        self.node.storage = storage
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """A tensor on the same memory, unknown to autograd: writes through it go unnoticed (prefer ``detach``)."""
+        return constant(self.array, self.node.dev)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(errors.message(f"Variable data has to be a tensor, but got {type(value).__name__}"))
+        if self.node.op is not None:
+            self.detach_()
+        self.array = self.node.value = value.array
+        self.node.dev = value.node.dev
+        self.node.storage = None
+
+    @property
+    def _version(self) -> int:
+        storage = self.node.storage
+        return 0 if storage is None else storage.version
+
+    @property
+    def _base(self) -> Tensor | None:
+        return None if self.origin is None else self.origin[0]
+
+    def is_view(self) -> bool:
+        """Is its memory another tensor's? (PyTorch: ``_is_view``.)"""
+        return self.origin is not None
+
+    _is_view = is_view
+
+    def _written(self, writer: str = "step") -> None:
+        """Date a write that was made directly to ``array`` (optimisers do)."""
+        node = self.node
+        if node.storage is None:
+            node.storage = Storage()
+        node.storage.wrote(writer)
+
+    # ---- Python's protocols ---------------------------------------------------------------------------
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            empty = not self.array.size
+            raise RuntimeError(
+                errors.message(
+                    f"Boolean value of Tensor with {'no values' if empty else 'more than one value'} is ambiguous",
+                    errors.describe(self),
+                    fix="" if empty else "use .any() or .all()",
+                )
+            )
+        return bool(self.array.item())
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self.array.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(METHODS["unbind"](self, 0))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == (value.array if isinstance(value, Tensor) else value)).any())
+
+    def __reversed__(self) -> Tensor:
+        return METHODS["flip"](self, 0) if self.array.ndim else self
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        setitem(self, index, value)
+
+    def __repr__(self) -> str:
+        fn = self.grad_fn
+        cls = type(self).__name__
+        return printing.tensor_repr(
+            host(self.array),
+            grad_fn_name=fn.name() if fn is not None else None,
+            requires_grad=self.node.needs,
+            default_dtype=dtypes.default_numpy(),
+            device=str(self.device),
+            cls="tensor" if cls in ("Tensor", "Parameter") else cls,
+        )
+
+    def __format__(self, spec: str) -> str:
+        if not spec and (self.array.ndim or type(self) is not Tensor):
+            return str(self)
+        return printing.tensor_format(host(self.array), spec, cls=type(self).__name__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.node.op is not None:
+            raise RuntimeError(
+                errors.message(
+                    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.",
+                    f"this tensor is the output of {self.node.name()}",
+                    fix="copy.deepcopy(x.detach())",
+                )
+            )
+        t = _rebuild(type(self), self.array.copy(), self.node.needs)
+        if self.node.grad is not None:
+            t.node.grad = constant(self.node.grad.array.copy(), self.node.dev)
+        memo[id(self)] = t
+        return t
+
+    def __reduce__(self) -> Any:
+        if self.node.op is not None:
+            raise RuntimeError(errors.message("cannot pickle a non-leaf tensor that requires grad", fix="pickle x.detach()"))
+        return _rebuild, (type(self), self.array, self.node.needs)
+
+    @property
+    def T(self) -> Tensor:
+        """All dimensions reversed (the transpose of a matrix)."""
+        n = self.array.ndim
+        return METHODS["t"](self) if n == 2 else METHODS["permute"](self, *range(n - 1, -1, -1))
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two dimensions exchanged."""
+        return METHODS["transpose"](self, -2, -1)
+
+
+def _rebuild(cls: type, array: Any, requires_grad: bool) -> Any:
+    t = object.__new__(cls)
+    t.array, t.origin, t.node = array, None, constant(array).node
+    if requires_grad:
+        leaf(t)
+    return t
+
+
+bind(Tensor)

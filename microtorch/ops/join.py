@@ -1,0 +1,137 @@
+"""Joining tensors and taking them apart: cat, stack, split, chunk, unbind."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..arrays import dtypes
+from ..base.errors import ShapeError, describe, message
+from ..engine.apply import apply
+from ..engine.op import Op
+from .arguments import dim_of, rows, variadic
+from .shape import expand, narrow, reshape, select
+from .surface import public
+
+
+# ---- joining and repeating -----------------------------------------------------------------------------------------
+def _cat_vjp(i: int) -> Any:
+    def vjp(F: Any, g: Any, out: Any, *xs: Any, dim: int) -> Any:
+        start = sum(x.shape[dim] for x in xs[:i])
+        return F.getitem(g, index=(slice(None),) * dim + (slice(start, start + xs[i].shape[dim]),))
+
+    return vjp
+
+
+def _explain_join(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
+    return ShapeError(
+        message(
+            f"{op.name}: Sizes of tensors must match" + (" except in dimension " + str(attrs["dim"])) * (op.name == "cat"),
+            "got " + ", ".join(describe(t) for t in tensors[:8]) + ", ..." * (len(tensors) > 8),
+        )
+    )
+
+
+cat_op = variadic("cat", lambda F, *xs, dim: rows(np.concatenate(xs, dim)), _cat_vjp, "its slice of g", _explain_join)
+
+
+stack_op = variadic(
+    "stack",
+    lambda F, *xs, dim: rows(np.stack(xs, dim)),
+    lambda i: lambda F, g, out, *xs, dim: F.getitem(g, index=(slice(None),) * dim + (i,)),
+    "its slice of g",
+    _explain_join,
+)
+
+
+def _same_dtype(tensors: Sequence[Any], op: str) -> list[Any]:
+    tensors = list(tensors)
+    if not tensors:
+        raise RuntimeError(message(f"{op}(): expected a non-empty list of Tensors"))
+    for i, x in enumerate(tensors):
+        if not hasattr(x, "node"):
+            raise TypeError(message(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}"))
+    target = dtypes.promote((x.array.dtype, 2 if x.array.ndim else 1) for x in tensors)
+    return [x if x.array.dtype == target else x.to(dtypes.FROM_NUMPY[target]) for x in tensors]
+
+
+@public(method=False, aliases=("concat", "concatenate"))
+def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors joined along an existing dimension. 1-d empty tensors are skipped, as in PyTorch."""
+    tensors = _same_dtype(tensors, "cat")
+    if any(x.array.ndim == 0 for x in tensors):
+        raise RuntimeError(message("zero-dimensional tensor (at position 0) cannot be concatenated", fix="torch.stack"))
+    kept = [x for x in tensors if x.array.shape != (0,)] or tensors[:1]
+    return apply(cat_op, kept, {"dim": dim_of(dim, kept[0].array.ndim, "cat")})
+
+
+@public(method=False)
+def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors of one shape joined along a new dimension."""
+    tensors = _same_dtype(tensors, "stack")
+    return apply(stack_op, tensors, {"dim": dim_of(dim, tensors[0].array.ndim + 1, "stack")})
+
+
+@public(method=False)
+def vstack(tensors: Sequence[Any]) -> Any:
+    """Tensors stacked as rows."""
+    return cat([x if x.array.ndim > 1 else reshape(x, 1, -1) for x in tensors], 0)
+
+
+@public(method=False)
+def hstack(tensors: Sequence[Any]) -> Any:
+    """Tensors stacked side by side."""
+    return cat(tensors, 0 if tensors[0].array.ndim == 1 else 1)
+
+
+@public()
+def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
+    """Views of consecutive pieces: of one size (the last may be smaller), or of the sizes listed."""
+    d = dim_of(dim, tensor.array.ndim, "split")
+    n = tensor.array.shape[d]
+    if isinstance(split_size_or_sections, int):
+        step = split_size_or_sections
+        if step <= 0:
+            raise RuntimeError(message(f"split expects split_size be positive, but got split_size={step}"))
+        sizes = [min(step, n - i) for i in range(0, n, step)] or [0]
+    else:
+        sizes = list(split_size_or_sections)
+        if sum(sizes) != n:
+            raise RuntimeError(message(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at "
+                                       f"dimension {d}), but got split_sizes={sizes}"))
+    starts = np.cumsum([0, *sizes])
+    return tuple(narrow(tensor, d, int(a), s) for a, s in zip(starts, sizes, strict=False))
+
+
+@public()
+def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
+    """At most ``chunks`` views of equal size (the last may be smaller)."""
+    if chunks <= 0:
+        raise RuntimeError(message(f"chunk expects `chunks` to be greater than 0, got: {chunks}"))
+    n = input.array.shape[dim_of(dim, input.array.ndim, "chunk")]
+    return split(input, max(1, -(-n // chunks)), dim)
+
+
+@public()
+def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
+    """Views of all slices along ``dim``."""
+    d = dim_of(dim, input.array.ndim, "unbind")
+    return tuple(select(input, d, i) for i in range(input.array.shape[d]))
+
+
+@public(method=False)
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
+    """Coordinate grids of 1-d tensors; ``indexing`` "ij" or "xy"."""
+    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+        tensors = tuple(tensors[0])
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(message(f"torch.meshgrid: indexing must be one of 'xy' or 'ij', but received: {indexing}"))
+    order = list(tensors)
+    if indexing == "xy" and len(order) > 1:
+        order[0], order[1] = order[1], order[0]
+    shape = tuple(x.array.size for x in order)
+    grids = [expand(reshape(x, *((-1,) + (1,) * (len(shape) - 1 - i))), *shape) for i, x in enumerate(order)]
+    if indexing == "xy" and len(grids) > 1:
+        grids[0], grids[1] = grids[1], grids[0]
+    return tuple(grids)
