@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import errors
-from .operands import as_tensors, promoted
+from .operands import as_tensors
+from .promotion import promoted
 from .record import record
 from .views import link_view
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 def apply(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
     """Run ``op`` on Tensors, or on what may stand for one; record it if a gradient flows."""
     tensors = as_tensors(op, inputs)
-    op = op.of(len(tensors))
-    dev = common_device(op, tensors)
+    if op.family is not None:  # an op of any number of inputs: its declaration for so many
+        op = op.family(len(tensors))
     tensors, target = promoted(op, tensors)
+    dev = common_device(op, tensors)
     out = compute(op, dev, tensors, attrs, target)
     t = record(op, tensors, out, dev.of(out.dtype), attrs)
     if op.view:
@@ -51,7 +53,10 @@ def compute(
 ) -> Array:
     """The kernel of ``op`` on the operands' arrays; the result is of dtype ``target`` if given."""
     try:
-        out = op.kernels[dev](*[x.array for x in tensors], **(attrs or {}))
+        if attrs is None:
+            out = op.kernels[dev](*[x.array for x in tensors])
+        else:
+            out = op.kernels[dev](*[x.array for x in tensors], **attrs)
     except (ValueError, TypeError, IndexError) as e:  # an AxisError is a ValueError and IndexError
         raise op.explain(op, tensors, attrs or {}, e) from None
     if type(out) is not np.ndarray:

@@ -1,11 +1,10 @@
-"""Hot paths: ``apply`` written out for one and two operands, so that a small op costs less than
-PyTorch's.
+"""Hot paths: ``apply`` written out, so that a small op costs less than PyTorch's.
 
 ``unary`` and ``binary`` make the methods and functions of elementwise ops: they do what ``apply``
 does for the common case (float operands of one dtype on one device) with everything inline, and
-hand every other case to ``apply``. ``single`` is the same for views, reductions and casts, whose
-functions call it. A made function keeps the text that it replaces as ``written``; tests run both on
-many operands and compare all that can be seen.
+hand every other case to it. ``single`` is the same for views, reductions and casts, and ``several``
+for layers, losses and joins; the functions of those ops call them. A made function keeps the text
+that it replaces as ``written``; tests run both on many operands and compare all that can be seen.
 
 Plain stores beat a constructor, a store to an attribute of a local is faster than one of several in
 a tuple assignment, and the user's frame is usually the one that it was last time.
@@ -13,7 +12,7 @@ a tuple assignment, and the user's frame is usually the one that it was last tim
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,12 +21,11 @@ from ..arrays.dtypes import F32
 from ..backends import LARGE
 from ..backends.reference import HotTable
 from ..base.naming import named
-from ..graph import last_user_code, mode, tick, users
+from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record
-from .apply import apply
 from .handle import Handle
 from .operands import NUMBERS, number
-from .record import constant_node, new
+from .record import constant_node, kept, new
 from .views import link_view
 
 if TYPE_CHECKING:
@@ -76,10 +74,10 @@ def unary(op: Op) -> Callable[..., Tensor]:
             x, a = input.array, input.node
             dev = a.dev
         except AttributeError:  # not a tensor
-            return apply(op, (input,))
+            return op(input)
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
         if kernel is None:  # integers, bools and halves need promotion
-            return apply(op, (input,))
+            return op(input)
         out = kernel(x)
         if type(out) is not ndarray:
             out = dev.array(out)
@@ -121,17 +119,17 @@ def binary(op: Op) -> Callable[..., Tensor]:
             if type(other) in NUMBERS and isinstance(input, Tensor):
                 other = number(other, input, floating)
             elif not isinstance(other, Tensor):
-                return apply(op, (input, other))
+                return op(input, other)
         try:
             a = input.node
             dev = a.dev
         except AttributeError:  # not a tensor
-            return apply(op, (input, other))
+            return op(input, other)
         b = other.node
         x, y = input.array, other.array
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
         if dev is not b.dev or kernel is None:  # device or dtype differ, or need promotion
-            return apply(op, (input, other))
+            return op(input, other)
         try:
             out = kernel(x, y)
         except ValueError as e:
@@ -173,7 +171,7 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         x, a = input.array, input.node
         dev = a.dev
     except AttributeError:  # not a tensor
-        return apply(op, (input,), attrs or None)
+        return op(input, **attrs)
     try:
         out = op.kernels[dev](x, *arguments) if arguments else op.kernels[dev](x, **attrs)
     except (ValueError, TypeError, IndexError) as e:
@@ -202,4 +200,48 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         t.node = constant_node(out, dev)
     if op.view:
         link_view(t, input, op, attrs)
+    return t
+
+
+def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
+    """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
+    try:
+        nodes = tuple([x.node for x in inputs])
+        dev, needs = nodes[0].dev, False
+        for n in nodes:
+            if n.dev is not dev:
+                return op(*inputs, **(attrs or {}))
+            if n.needs:
+                needs = True
+    except AttributeError:  # not a tensor
+        return op(*inputs, **(attrs or {}))
+    if dev is dev.rest:  # integers, bools and halves need promotion
+        return op(*inputs, **(attrs or {}))
+    if op.family is not None:
+        op = op.family(len(nodes))
+    arrays = [x.array for x in inputs]
+    try:
+        out = op.kernels[dev](*arrays) if attrs is None else op.kernels[dev](*arrays, **attrs)
+    except (ValueError, TypeError, IndexError) as e:
+        raise op.explain(op, inputs, attrs or {}, e) from None
+    if type(out) is not ndarray:
+        out = dev.array(out)
+    if out.dtype is not dev.dtype:
+        return record.record(op, inputs, out, dev.of(out.dtype), attrs)
+    t = new(Tensor)
+    t.array, t.origin = out, None
+    if needs and (m := mode.get()).grad and op.differentiable:
+        n = op.node()
+        n.inputs = n.saved = nodes
+        if op.saved_inputs:
+            n.saved = kept(op, inputs)
+        if op.attributes:
+            n.attrs = attrs
+        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
+        n.grad = n.hooks = n.storage = None
+        f = user_frame(sys._getframe(1))
+        n.code, n.lasti = f.f_code, f.f_lasti
+        t.node = n
+    else:
+        t.node = constant_node(out, dev)
     return t

@@ -135,10 +135,6 @@ class Op:
         """Run the op on Tensors."""
         return apply(self, inputs, attrs or None)
 
-    def of(self, n: int) -> Op:
-        """The declaration for ``n`` inputs."""
-        return self if self.family is None else self.family(n)
-
     # compiled when first needed (cached_property, not __getattr__: a class with that reads every attribute four times slower)
     @cached_property
     def derivatives(self) -> tuple[Any, ...]:

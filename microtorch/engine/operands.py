@@ -1,7 +1,4 @@
-"""What a user gave, as Tensors of one dtype: numbers, arrays and Scalars join; dtypes are promoted.
-
-The rules are PyTorch's (https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
-"""
+"""What a user gave, as Tensors: numbers, arrays and Scalars join the tensors beside them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -14,10 +11,9 @@ from ..backends import cpu
 from ..base import errors
 from .handle import Handle
 from .record import constant
-from .registry import REGISTRY
 
 if TYPE_CHECKING:
-    from ..base.types import Backend, DType, Number
+    from ..base.types import Backend, Number
     from ..handles.tensor import Tensor
     from .op import Op
 
@@ -25,8 +21,13 @@ NUMBERS = frozenset({bool, int, float})
 COERCE: dict[type, Callable[[Any], Tensor]] = {}  # other types that are operands (Scalar) -> Tensor
 
 
-def as_tensors(op: Op, inputs: Sequence[Any]) -> list[Tensor]:
+def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
     """The inputs as Tensors. A number takes the dtype that promotion gives it beside them."""
+    for x in inputs:
+        if not isinstance(x, Handle):
+            break
+    else:
+        return inputs
     like = next((x for x in inputs if isinstance(x, Handle)), None)
     return [x if isinstance(x, Handle) else as_tensor(op, x, like, inputs) for x in inputs]
 
@@ -104,29 +105,3 @@ def left_operand(op: Op, value: Any, like: Tensor) -> Tensor:
     if type(value) in NUMBERS:
         return number(value, like, op.result == "float")
     return as_tensors(op, (value, like))[0]
-
-
-# ---- promotion -------------------------------------------------------------------------------------
-def promoted(op: Op, tensors: list[Tensor]) -> tuple[list[Tensor], DType | None]:
-    """The operands in the dtype that ``op`` computes in, and the dtype of its result.
-
-    The casts are visible ops, which carry gradients back. None as the result's dtype: whatever the
-    kernel returns.
-    """
-    if op.result == "keep":
-        return tensors, None
-    if op.check is not None:
-        op.check(op, tensors)
-    aside, taken = tensors[: op.unpromoted], tensors[op.unpromoted :]
-    target = taken[0].array.dtype
-    if any([t.array.dtype is not target and t.array.dtype != target for t in taken]):
-        if op.result == "match":
-            raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
-        target = dtypes.promote((t.array.dtype, 2 if t.array.ndim else 1) for t in taken)
-    if op.result == "match":
-        return tensors, None
-    if op.result == "float" and target.kind != "f":
-        target = dtypes.default_numpy()
-    cast = REGISTRY["cast"]
-    taken = [t if t.array.dtype == target else cast(t, dtype=target) for t in taken]
-    return [*aside, *taken], None if op.result == "bool" else target

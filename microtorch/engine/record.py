@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
     Tensor = Handle  # until handles/tensor.py announces the class (hot.bind)
 
-new = object.__new__
+new, _frame = object.__new__, sys._getframe
 
 
 class Constant(Node):
@@ -97,18 +97,16 @@ def record(
 ) -> Tensor:
     """The Tensor of an op's result, with a node of the op if a gradient flows through it."""
     m = mode.get()
-    needs = m.grad and op.differentiable and out.dtype.kind == "f"
-    if not (needs and any([x.node.needs for x in inputs])):
-        return handle(out, constant_node(out, dev))
     nodes = tuple([x.node for x in inputs])
-    frame = user_frame(sys._getframe(1))
-    return handle(
-        out, fill(op.node(), nodes, kept(op, inputs, nodes), out, dev, attrs, m.scope, frame)
-    )
+    if m.grad and op.differentiable and any([n.needs for n in nodes]) and out.dtype.kind == "f":
+        node = op.node()
+        saved = kept(op, inputs) if op.saved_inputs else nodes
+        fill(node, nodes, saved, out, dev, attrs, m.scope, user_frame(_frame(1)))
+    else:
+        node = constant_node(out, dev)
+    return handle(out, node)
 
 
-def kept(op: Op, inputs: Sequence[Tensor], nodes: tuple[Node, ...]) -> tuple[Any, ...]:
+def kept(op: Op, inputs: Sequence[Tensor]) -> tuple[Any, ...]:
     """What the derivatives of ``op`` read: the arrays of some inputs, the nodes of the others."""
-    if not op.saved_inputs:
-        return nodes
     return tuple([x.array if i in op.saved_inputs else x.node for i, x in enumerate(inputs)])

@@ -8,10 +8,8 @@ from .hooks import Hooks, RemovableHandle
 from .source import Site
 
 if TYPE_CHECKING:
-    from types import CodeType
 
-    from ..base.types import Attrs, Shape
-    from .mode import Scope
+    pass
 
 
 class Node:

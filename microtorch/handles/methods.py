@@ -10,8 +10,21 @@ from typing import Any
 from ..engine import basic_ops
 from ..engine.handle import Handle
 from ..ops import (
-    conv, diagonal, elementwise, embedding, index, join, loss, norm, order, pool, products, reduce,
-    scan, select, shape,
+    conv,
+    diagonal,
+    elementwise,
+    embedding,
+    index,
+    join,
+    loss,
+    norm,
+    order,
+    pool,
+    products,
+    reduce,
+    scan,
+    select,
+    shape,
 )  # fmt: skip
 from ..ops.surface import METHODS
 from .inplace import inplace_methods

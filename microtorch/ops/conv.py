@@ -24,8 +24,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import ShapeError, describe, message
-from ..engine.apply import apply
-from ..engine.hot import single
+from ..engine.hot import several, single
 from ..engine.op import Op
 from .surface import public
 
@@ -351,8 +350,8 @@ def conv2d(
     attrs = _geometry("conv2d", input, weight, 2, stride, padding, dilation, groups)
     operands = (weight,) if bias is None else (weight, bias)
     if input.array.ndim == 3:
-        return apply(conv2d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0)
-    return apply(conv2d_op, (input, *operands), attrs)
+        return several(conv2d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0)
+    return several(conv2d_op, (input, *operands), attrs)
 
 
 @public(method=False)
@@ -364,7 +363,7 @@ def conv1d(
     attrs = _as_2d(_geometry("conv1d", input, weight, 1, stride, padding, dilation, groups))
     image = input.unsqueeze(-2) if input.array.ndim == 3 else input.unsqueeze(0).unsqueeze(-2)
     operands = (weight.unsqueeze(-2),) if bias is None else (weight.unsqueeze(-2), bias)
-    out = apply(conv2d_op, (image, *operands), attrs).squeeze(-2)
+    out = several(conv2d_op, (image, *operands), attrs).squeeze(-2)
     return out if input.array.ndim == 3 else out.squeeze(0)
 
 
@@ -391,7 +390,7 @@ def _transpose(
         input = input.unsqueeze(0)
     if n == 1:
         input, weight, attrs, size = input.unsqueeze(-2), weight.unsqueeze(-2), _as_2d(attrs), (1, *size)
-    out = apply(conv_transpose2d_op, (input, weight) if bias is None else (input, weight, bias), {"size": size, **attrs})
+    out = several(conv_transpose2d_op, (input, weight) if bias is None else (input, weight, bias), {"size": size, **attrs})
     if n == 1:
         out = out.squeeze(-2)
     return out if batched else out.squeeze(0)

@@ -16,8 +16,7 @@ from ..arrays.dtypes import OBJECT
 from ..backends.reference import nonzero_divisor
 from ..base.errors import describe, message
 from ..base.naming import named
-from ..engine.apply import apply
-from ..engine.hot import made
+from ..engine.hot import made, several
 from ..engine.op import Op
 from ..engine.operands import left_operand
 from ..engine.record import constant
@@ -106,7 +105,7 @@ def _function(op: Op) -> Callable[..., Any]:
     """``op(*inputs, **attrs)`` as a function: made by engine/hot.py where it is one of those."""
     if op.name in formulas.TABLE and not op.attributes and len(op.vjps) <= 2:
         return made(op)
-    return named(lambda *inputs, **attrs: apply(op, inputs, attrs or None), op.name)
+    return named(lambda *inputs, **attrs: several(op, inputs, attrs or None), op.name)
 
 
 for _name in (*formulas.TABLE, *formulas.COMPARISONS, *_LOGIC, *_BITWISE, "floor_divide"):

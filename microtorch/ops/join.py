@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
-from ..engine.apply import apply
+from ..engine.hot import several
 from ..engine.op import Op
 from .arguments import dim_of, rows, variadic
 from .shape import expand, narrow, reshape, select
@@ -63,14 +63,14 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     if any(x.array.ndim == 0 for x in tensors):
         raise RuntimeError(message("zero-dimensional tensor (at position 0) cannot be concatenated", fix="torch.stack"))
     kept = [x for x in tensors if x.array.shape != (0,)] or tensors[:1]
-    return apply(cat_op, kept, {"dim": dim_of(dim, kept[0].array.ndim, "cat")})
+    return several(cat_op, kept, {"dim": dim_of(dim, kept[0].array.ndim, "cat")})
 
 
 @public(method=False)
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors of one shape joined along a new dimension."""
     tensors = _same_dtype(tensors, "stack")
-    return apply(stack_op, tensors, {"dim": dim_of(dim, tensors[0].array.ndim + 1, "stack")})
+    return several(stack_op, tensors, {"dim": dim_of(dim, tensors[0].array.ndim + 1, "stack")})
 
 
 @public(method=False)

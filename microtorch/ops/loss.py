@@ -15,7 +15,7 @@ from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..engine.apply import apply
-from ..engine.hot import single
+from ..engine.hot import several, single
 from ..engine.op import Op
 from ..graph import mode
 from .arguments import dim_of, rows
@@ -234,4 +234,4 @@ mse_op = Op(
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """(input - target) ** 2, with the reduction "mean", "sum" or "none"; shapes broadcast."""
     check_reduction(reduction)
-    return apply(mse_op, (input, target), {"reduction": reduction})
+    return several(mse_op, (input, target), {"reduction": reduction})

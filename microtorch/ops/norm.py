@@ -22,7 +22,7 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
 from ..base.errors import ShapeError, describe, message
-from ..engine.apply import apply
+from ..engine.hot import several
 from ..engine.op import Op
 from ..engine.record import constant
 from .arguments import rows
@@ -171,13 +171,13 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError(message("Expected running_mean and running_var to be defined when training=False", "batch_norm()"))
-        return apply(fixed_norm_op, (input, running_mean, running_var, *affine), {"eps": eps})
+        return several(fixed_norm_op, (input, running_mean, running_var, *affine), {"eps": eps})
     n = x.size // max(x.shape[1], 1)
     if n == 1:
         raise ValueError(message("Expected more than 1 value per channel when training, got input size "
                                  f"torch.Size({list(x.shape)})", "a single value has no variance",
                                  fix="a batch of two or more, or model.eval()"))
-    out = apply(batch_norm_op, (input, *affine), {"eps": eps})
+    out = several(batch_norm_op, (input, *affine), {"eps": eps})
     if running_mean is not None and n:
         mean, var = input.node.dev.moments(x)
         moved(running_mean, mean, momentum)
@@ -262,7 +262,7 @@ def layer_norm(
 ) -> Any:
     """Normalise over the last dimensions, whose sizes are ``normalized_shape``; ``weight`` and ``bias`` have that shape."""
     shape = _trailing("layer_norm", input, normalized_shape, weight, bias)
-    return apply(layer_norm_op, (input, *_affine_operands(weight, bias, input)), {"ndim": len(shape), "eps": eps})
+    return several(layer_norm_op, (input, *_affine_operands(weight, bias, input)), {"ndim": len(shape), "eps": eps})
 
 
 @public(method=False)

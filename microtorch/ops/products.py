@@ -13,8 +13,7 @@ import numpy as np
 
 from ..arrays.dtypes import OBJECT
 from ..base.errors import ShapeError, describe, matmul_error, message
-from ..engine.apply import apply
-from ..engine.hot import made
+from ..engine.hot import made, several
 from ..engine.op import Op
 from .arguments import rows, variadic
 from .surface import METHODS, public
@@ -143,7 +142,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     operands = (input, weight) if bias is None else (input, weight, bias)
     if len({t.array.dtype for t in operands}) > 1:
         raise dtype_mismatch("linear", operands)
-    return apply(linear_op, operands)
+    return several(linear_op, operands)
 
 
 matmul = made(matmul_op)
@@ -234,7 +233,7 @@ def einsum(equation: str, *operands: Any) -> Any:
     names = equation.split("->")[0].split(",")
     operands = tuple(_without_repeats(x, n) for x, n in zip(operands, names, strict=True))
     equation = ",".join("".join(dict.fromkeys(n)) for n in names) + "->" + equation.split("->")[1]
-    return apply(einsum_op, operands, {"equation": equation})
+    return several(einsum_op, operands, {"equation": equation})
 
 
 def _explicit(equation: str, ranks: list[int]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..base.errors import describe, message
 from ..engine.apply import apply
+from ..engine.hot import several
 from ..engine.operands import NUMBERS, weak_number
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
@@ -28,10 +29,10 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
         ranks = [(input.array.dtype, 2), *((dtypes.of_number(v), 0) for v in (min, max) if v is not None)]
         input = input.to(dtypes.FROM_NUMPY[dtypes.promote(ranks)])
     if max is None:
-        return apply(REGISTRY["clamp_min"], (input,), {"min": min})
+        return several(REGISTRY["clamp_min"], (input,), {"min": min})
     if min is None:
-        return apply(REGISTRY["clamp_max"], (input,), {"max": max})
-    return apply(REGISTRY["clamp"], (input,), {"min": min, "max": max})
+        return several(REGISTRY["clamp_max"], (input,), {"max": max})
+    return several(REGISTRY["clamp"], (input,), {"min": min, "max": max})
 
 
 @public()

@@ -76,6 +76,7 @@ class Normalize:
         self.mean, self.std, self.inplace = mean, std, inplace
 
     def __call__(self, tensor: Any) -> Any:
+        from .. import tensor as make
 
         if not tensor.is_floating_point():
             raise TypeError(f"Input tensor should be a float tensor. Got {tensor.dtype}; ToTensor() before makes one.")

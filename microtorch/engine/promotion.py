@@ -1,0 +1,51 @@
+"""The dtype in which an op computes: PyTorch's promotion of its operands.
+
+The rules: https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..arrays import dtypes
+from .hot import single
+from .registry import REGISTRY
+
+if TYPE_CHECKING:
+    from ..base.types import DType
+    from ..handles.tensor import Tensor
+    from .op import Op
+
+
+def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType | None]:
+    """The operands in the dtype that ``op`` computes in, and the dtype of its result.
+
+    The casts are visible ops, which carry gradients back. None as the result's dtype: whatever the
+    kernel returns.
+    """
+    if op.result == "keep":
+        return tensors, None
+    if op.check is not None:
+        op.check(op, tensors)
+    target = common_dtype(op, tensors)
+    out = []
+    for i, t in enumerate(tensors):
+        if i >= op.unpromoted and t.array.dtype is not target and t.array.dtype != target:
+            t = single(REGISTRY["cast"], t, {"dtype": target})
+        out.append(t)
+    return out, target if op.result in ("same", "float") else None
+
+
+def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:
+    """The dtype in which ``op`` computes on these operands."""
+    taken = tensors[op.unpromoted :] if op.unpromoted else tensors
+    target = taken[0].array.dtype
+    for t in taken:
+        if t.array.dtype is not target and t.array.dtype != target:
+            if op.result == "match":
+                raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
+            target = dtypes.promote((t.array.dtype, 2 if t.array.ndim else 1) for t in taken)
+            break
+    if op.result == "float" and target.kind != "f":
+        return dtypes.default_numpy()
+    return target
