@@ -1,8 +1,8 @@
 """microtorch: a teaching-grade autograd engine with PyTorch's surface.
 
-``import microtorch as torch`` runs small PyTorch scripts. The graph is in ``graph/``, the formulas in
-``notation/``, how an op runs and how backward walks in ``engine/``; ``viz`` draws and explains it.
-Where each name of this module is found is said in ``facade/namespace.py``.
+``import microtorch as torch`` runs small PyTorch scripts. The graph is in ``graph/``, the formulas
+in ``notation/``, how an op runs and how backward walks in ``engine/``; ``viz`` draws and explains
+it. Where each name of this module is found is said in ``facade/namespace.py``.
 """
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import warnings as _warnings
 # numpy warns of overflow and division by zero; PyTorch, and so microtorch, answers inf and nan.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch(\.|$)")
 
-if not _os.path.isdir(_os.path.join(__path__[0], "viz")):  # a checkout: viz/ lies beside the package
+# a checkout: viz/ lies beside the package
+if not _os.path.isdir(_os.path.join(__path__[0], "viz")):
     __path__.append(_os.path.dirname(__path__[0]))
 
 from .facade import paths as _paths

@@ -1,4 +1,6 @@
-"""The command ``microtorch`` (or ``python -m microtorch``): each subcommand is a function of its arguments."""
+"""The command ``microtorch`` (or ``python -m microtorch``): each subcommand is a function of its
+arguments.
+"""
 from __future__ import annotations
 
 import argparse
@@ -9,11 +11,19 @@ from .base.errors import nearest
 from .version import __version__
 
 COMMANDS = {  # name: (module, function, one line of help)
-    "demo": ("demo", "command", "a tour: a neuron, a network, handwritten digits; with --output DIR: pictures of it"),
+    "demo": (
+        "demo",
+        "command",
+        "a tour: a neuron, a network, handwritten digits; with --output DIR: pictures of it",
+    ),
     "run": ("alias", "main", "run a script written for PyTorch, unchanged"),
     "draw": ("show", "draw", "run a script and draw the graph of its last backward()"),
     "step": ("show", "step", "run a script and step through its last backward(), forward and back"),
-    "doctor": ("doctor", "main", "what this machine has for microtorch, and what to do about the rest"),
+    "doctor": (
+        "doctor",
+        "main",
+        "what this machine has for microtorch, and what to do about the rest",
+    ),
 }
 
 
@@ -35,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return 0
     if options.command not in COMMANDS:
-        parser.error(f"no command '{options.command}'.{nearest(options.command, COMMANDS)}\n\ncommands:\n{commands}")
+        parser.error(
+            f"no command '{options.command}'.{nearest(options.command, COMMANDS)}\n\ncommands:\n{commands}"
+        )
     module, function, _ = COMMANDS[options.command]
     return getattr(importlib.import_module(f".{module}", __package__), function)(options.arguments)
 

@@ -1,7 +1,8 @@
 """``torch.linalg``: numpy's linear algebra, with derivatives where they are short.
 
-``inv``, ``solve``, ``det``, ``slogdet``, ``cholesky`` are custom functions, whose backward is written with Tensor operations
-and so can be differentiated again. With B = A⁻¹ and upstream gradient G (Giles, "Collected matrix derivative results", 2008):
+``inv``, ``solve``, ``det``, ``slogdet``, ``cholesky`` are custom functions, whose backward is
+written with Tensor operations and so can be differentiated again. With B = A⁻¹ and upstream
+gradient G (Giles, "Collected matrix derivative results", 2008):
 
     inv       −Bᵀ G Bᵀ
     solve     for b: V = Bᵀ G; for A: −V xᵀ
@@ -9,7 +10,8 @@ and so can be differentiated again. With B = A⁻¹ and upstream gradient G (Gil
     slogdet   g · Bᵀ
     cholesky  L⁻ᵀ Φ(Lᵀ G) L⁻¹, made symmetric; Φ takes the lower triangle and half of the diagonal
 
-The decompositions (``eigh svd qr lstsq pinv``) have none here: an input that requires gradient raises instead of losing it.
+The decompositions (``eigh svd qr lstsq pinv``) have none here: an input that requires gradient
+raises instead of losing it.
 """
 from __future__ import annotations
 
@@ -26,8 +28,26 @@ from .graph import mode
 from .handles.tensor import Tensor
 from .ops.surface import METHODS
 
-__all__ = ["cholesky", "det", "eigh", "eigvalsh", "inv", "lstsq", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot",
-           "norm", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "vector_norm"]
+__all__ = [
+    "cholesky",
+    "det",
+    "eigh",
+    "eigvalsh",
+    "inv",
+    "lstsq",
+    "matrix_norm",
+    "matrix_power",
+    "matrix_rank",
+    "multi_dot",
+    "norm",
+    "pinv",
+    "qr",
+    "slogdet",
+    "solve",
+    "svd",
+    "svdvals",
+    "vector_norm",
+]
 
 
 class LinAlgError(RuntimeError):
@@ -38,27 +58,49 @@ def _run(name: str, function: Callable[..., Any], *operands: Tensor) -> Any:
     """numpy's function on float matrices, with its error in PyTorch's class."""
     for t in operands:
         if t.array.dtype not in (np.float32, np.float64):
-            raise RuntimeError(message(f"linalg.{name}: Expected a floating point tensor as input. Got {t.array.dtype.name}",
-                                       fix="x.float()"))
+            raise RuntimeError(
+                message(
+                    f"linalg.{name}: Expected a floating point tensor as input. Got "
+                    f"{t.array.dtype.name}",
+                    fix="x.float()",
+                )
+            )
     try:
         return function(*[t.array for t in operands])
     except np.linalg.LinAlgError as error:
         what = "the input matrix is singular" if "ingular" in str(error) else str(error)
-        raise LinAlgError(message(f"linalg.{name}: {what}", ", ".join(map(describe, operands)))) from None
+        raise LinAlgError(
+            message(f"linalg.{name}: {what}", ", ".join(map(describe, operands)))
+        ) from None
 
 
 def _square(name: str, A: Tensor) -> None:
     if A.array.ndim < 2 or A.array.shape[-1] != A.array.shape[-2]:
-        raise RuntimeError(message(f"linalg.{name}: A must be batches of square matrices, but they are "
-                                   f"{' by '.join(map(str, A.array.shape[-2:]))} matrices", describe(A)))
+        raise RuntimeError(
+            message(
+                f"linalg.{name}: A must be batches of square matrices, but they are "
+                f"{' by '.join(map(str, A.array.shape[-2:]))} matrices",
+                describe(A),
+            )
+        )
 
 
 def _plain(name: str, A: Tensor, function: Callable[..., Any], *more: Tensor) -> Any:
     """A decomposition without derivative, as tensors."""
     if mode.get().grad and (A.requires_grad or any(t.requires_grad for t in more)):
-        raise NotImplementedError(message(f"linalg.{name} has no derivative in microtorch", describe(A), fix="detach() the input"))
+        raise NotImplementedError(
+            message(
+                f"linalg.{name} has no derivative in microtorch",
+                describe(A),
+                fix="detach() the input",
+            )
+        )
     result = _run(name, function, A, *more)
-    return tuple(constant(np.asarray(r)) for r in result) if isinstance(result, tuple) else constant(np.asarray(result))
+    return (
+        tuple(constant(np.asarray(r)) for r in result)
+        if isinstance(result, tuple)
+        else constant(np.asarray(result))
+    )
 
 
 class _Inv(Function):
@@ -144,14 +186,24 @@ def solve(A: Tensor, B: Tensor) -> Tensor:
     if B.array.ndim == 1:
         return _Solve.apply(A, B.unsqueeze(-1)).squeeze(-1)
     if A.array.shape[-1] != B.array.shape[-2]:
-        raise RuntimeError(message("linalg.solve: Incompatible shapes of A and B for the equation AX = B",
-                                   describe(A), describe(B)))
+        raise RuntimeError(
+            message(
+                "linalg.solve: Incompatible shapes of A and B for the equation AX = B",
+                describe(A),
+                describe(B),
+            )
+        )
     shape = np.broadcast_shapes(A.array.shape[:-2], B.array.shape[:-2])
-    return _Solve.apply(A.expand(*shape, *A.array.shape[-2:]), B.expand(*shape, *B.array.shape[-2:]))
+    return _Solve.apply(
+        A.expand(*shape, *A.array.shape[-2:]), B.expand(*shape, *B.array.shape[-2:])
+    )
 
 
 def det(A: Tensor) -> Tensor:
-    """The determinant of square matrices (..., n, n). (Its gradient at a singular matrix raises.)"""
+    """The determinant of square matrices (..., n, n).
+
+    (Its gradient at a singular matrix raises.)
+    """
     _square("det", A)
     return _Det.apply(A)
 
@@ -177,7 +229,9 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     _square("matrix_power", A)
     if n < 0:
         return matrix_power(inv(A), -n)
-    out = constant(np.broadcast_to(np.eye(A.array.shape[-1], dtype=A.array.dtype), A.array.shape).copy())
+    out = constant(
+        np.broadcast_to(np.eye(A.array.shape[-1], dtype=A.array.dtype), A.array.shape).copy()
+    )
     while n:  # by squares: 2 log2(n) products
         if n % 2:
             out = out @ A
@@ -200,11 +254,19 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False)
 
 
 def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False) -> Tensor:
-    """A norm of matrices: "fro" (root of the sum of squares), 1 and -1 (column sums), inf and -inf (row sums)."""
+    """A norm of matrices:
+
+    "fro" (root of the sum of squares), 1 and -1 (column sums), inf and -inf (row sums).
+    """
     if ord == "fro":
         return METHODS["norm"](A, 2, dim, keepdim)
     if ord not in (1, -1, float("inf"), float("-inf")):
-        raise NotImplementedError(message(f"linalg.matrix_norm: ord={ord!r} is not in microtorch", fix="'fro', 1, -1, inf or -inf"))
+        raise NotImplementedError(
+            message(
+                f"linalg.matrix_norm: ord={ord!r} is not in microtorch",
+                fix="'fro', 1, -1, inf or -inf",
+            )
+        )
     row, column = (d % A.array.ndim for d in dim)
     along, over = (row, column) if abs(ord) == 1 else (column, row)
     sums = A.abs().sum(along, keepdim=True)
@@ -213,7 +275,9 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
 
 
 def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """vector_norm, or matrix_norm if ``ord`` is given for two dimensions; without ``ord``, the root of the sum of squares."""
+    """vector_norm, or matrix_norm if ``ord`` is given for two dimensions; without ``ord``, the root
+    of the sum of squares.
+    """
     if ord is None:
         return METHODS["norm"](A, 2, dim, keepdim)
     two = A.array.ndim == 2 if dim is None else isinstance(dim, (tuple, list)) and len(dim) == 2
@@ -256,10 +320,17 @@ def svdvals(A: Tensor) -> Tensor:
 
 
 def lstsq(A: Tensor, B: Tensor) -> Any:
-    """(solution, residuals, rank, singular_values) of min ‖A x − B‖, A (m, n), B (m, k). No derivative."""
+    """(solution, residuals, rank, singular_values) of min ‖A x − B‖, A (m, n), B (m, k).
+
+    No derivative.
+    """
     if A.array.ndim != 2 or B.array.ndim != 2:
-        raise NotImplementedError(message("linalg.lstsq takes matrices here", describe(A), describe(B)))
-    x, residuals, rank, s = _plain("lstsq", A, lambda a, b: tuple(np.linalg.lstsq(a, b, rcond=None)), B)
+        raise NotImplementedError(
+            message("linalg.lstsq takes matrices here", describe(A), describe(B))
+        )
+    x, residuals, rank, s = _plain(
+        "lstsq", A, lambda a, b: tuple(np.linalg.lstsq(a, b, rcond=None)), B
+    )
     return _Lstsq(x, residuals, rank, s)
 
 

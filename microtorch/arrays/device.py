@@ -1,7 +1,7 @@
 """Devices: PyTorch's ``torch.device``, naming where an array lives.
 
-``cpu`` is always there. Names of devices that this build knows but this machine lacks raise an error that says so; a name
-that does not exist raises PyTorch's error with the list of names.
+``cpu`` is always there. Names of devices that this build knows but this machine lacks raise an
+error that says so; a name that does not exist raises PyTorch's error with the list of names.
 """
 from __future__ import annotations
 
@@ -26,18 +26,25 @@ class device:
         if kind not in KNOWN:
             raise DeviceError(
                 message(
-                    f"Expected one of {', '.join(KNOWN)} device type at start of device string: {kind}",
+                    f"Expected one of {', '.join(KNOWN)} device type at start of device string: "
+                    f"{kind}",
                     fix="device('cpu') always works." + nearest(kind, KNOWN),
                 )
             )
         if number:
             if not number.isdigit() or index is not None:
-                raise DeviceError(message(f"Invalid device string: '{type}'", fix="write it as 'cpu' or 'opencl:0'"))
+                raise DeviceError(
+                    message(
+                        f"Invalid device string: '{type}'", fix="write it as 'cpu' or 'opencl:0'"
+                    )
+                )
             index = int(number)
         self.type, self.index = kind, index
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}'" + (f", index={self.index})" if self.index is not None else ")")
+        return f"device(type='{self.type}'" + (
+            f", index={self.index})" if self.index is not None else ")"
+        )
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"

@@ -1,9 +1,9 @@
 """Data types: PyTorch's names over numpy's types, and PyTorch's promotion rules.
 
-Promotion differs from numpy's in one point that matters: an integer tensor never turns a float tensor into float64.
-Types have a category (bool < integer < floating); the highest category among the operands wins, and within it, operands
-with dimensions outrank 0-d tensors, which outrank Python numbers
-(https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
+Promotion differs from numpy's in one point that matters: an integer tensor never turns a float
+tensor into float64. Types have a category (bool < integer < floating); the highest category among
+the operands wins, and within it, operands with dimensions outrank 0-d tensors, which outrank Python
+numbers (https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
 """
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from ..base.errors import DTypeError, message
 
 
 class dtype:
-    """A data type such as ``torch.float32``. ``numpy`` is the numpy type, ``itemsize`` its size in bytes."""
+    """A data type such as ``torch.float32``.
+
+    ``numpy`` is the numpy type, ``itemsize`` its size in bytes.
+    """
 
     __slots__ = ("is_floating_point", "itemsize", "name", "numpy")
     is_complex = False
@@ -51,8 +54,23 @@ bool = dtype("bool")
 
 ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, bool)
 FROM_NUMPY: dict[np.dtype, dtype] = {d.numpy: d for d in ALL}
-NAMES = ("float16", "half", "float32", "float", "float64", "double", "int8", "int16", "short", "int32", "int", "int64",
-         "long", "uint8", "bool")
+NAMES = (
+    "float16",
+    "half",
+    "float32",
+    "float",
+    "float64",
+    "double",
+    "int8",
+    "int16",
+    "short",
+    "int32",
+    "int",
+    "int64",
+    "long",
+    "uint8",
+    "bool",
+)
 _CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 F32, F64, I64, BOOL = float32.numpy, float64.numpy, int64.numpy, bool.numpy
@@ -71,10 +89,15 @@ def get_default_dtype() -> dtype:
 
 
 def set_default_dtype(d: dtype) -> None:
-    """Set the floating dtype of tensors made from Python floats. Raises TypeError for a dtype that is not floating."""
+    """Set the floating dtype of tensors made from Python floats.
+
+    Raises TypeError for a dtype that is not floating.
+    """
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
-        raise TypeError(f"only floating-point types are supported as the default type, but got {d!r}")
+        raise TypeError(
+            f"only floating-point types are supported as the default type, but got {d!r}"
+        )
     _default = d
 
 
@@ -83,7 +106,10 @@ def default_numpy() -> np.dtype:
 
 
 def of(array: Any) -> dtype:
-    """The dtype of an array. Raises TypeError for one PyTorch has, too, no tensor for (strings, objects, complex...)."""
+    """The dtype of an array.
+
+    Raises TypeError for one PyTorch has, too, no tensor for (strings, objects, complex...).
+    """
     try:
         return FROM_NUMPY[np.dtype(array.dtype)]
     except (KeyError, TypeError):
@@ -101,7 +127,9 @@ def unsupported(d: Any) -> TypeError:
 
 
 def as_numpy(d: Any) -> np.dtype:
-    """numpy dtype of what a user may pass as ``dtype=``: a torch dtype, ``float``, ``int``, ``bool``."""
+    """numpy dtype of what a user may pass as ``dtype=``: a torch dtype, ``float``, ``int``,
+    ``bool``.
+    """
     if isinstance(d, dtype):
         return d.numpy
     if d is builtins.float:
@@ -110,7 +138,11 @@ def as_numpy(d: Any) -> np.dtype:
         return I64
     if d is builtins.bool:
         return BOOL
-    raise DTypeError(message(f"dtype must be a torch.dtype, not {type(d).__name__}", fix="for example torch.float32"))
+    raise DTypeError(
+        message(
+            f"dtype must be a torch.dtype, not {type(d).__name__}", fix="for example torch.float32"
+        )
+    )
 
 
 def of_number(value: Any) -> np.dtype:
@@ -121,7 +153,9 @@ def of_number(value: Any) -> np.dtype:
 
 
 def promote(operands: Iterable[tuple[np.dtype, builtins.int]]) -> np.dtype:
-    """Result dtype of operands given as (dtype, rank), rank 2 for tensors with dimensions, 1 for 0-d, 0 for numbers."""
+    """Result dtype of operands given as (dtype, rank), rank 2 for tensors with dimensions, 1 for
+    0-d, 0 for numbers.
+    """
     best: np.dtype | None = None
     best_key = (-1, -1)
     for d, rank in operands:
@@ -136,7 +170,10 @@ def promote(operands: Iterable[tuple[np.dtype, builtins.int]]) -> np.dtype:
 
 
 def can_cast(source: np.dtype, target: np.dtype) -> builtins.bool:
-    """May a result of ``source`` be stored in place in ``target``? Only upwards in category, as in PyTorch."""
+    """May a result of ``source`` be stored in place in ``target``?
+
+    Only upwards in category, as in PyTorch.
+    """
     return _CATEGORY[source.kind] <= _CATEGORY[target.kind]
 
 
@@ -146,15 +183,21 @@ class finfo:
     def __init__(self, d: dtype | None = None):
         d = d or _default
         if not d.is_floating_point:
-            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d}'")
+            raise TypeError(
+                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
+                f"'{d}'"
+            )
         info = np.finfo(d.numpy)
         self.bits, self.dtype = info.bits, d.name
         for field in ("eps", "max", "min", "tiny", "smallest_normal", "resolution"):
             setattr(self, field, builtins.float(getattr(info, field)))
 
     def __repr__(self) -> str:
-        return f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, " \
-               f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
+            f"eps={self.eps:g}, "
+            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        )
 
 
 class iinfo:
@@ -162,7 +205,9 @@ class iinfo:
 
     def __init__(self, d: dtype):
         if d.numpy.kind not in "iu":
-            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{d}'")
+            raise TypeError(
+                f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{d}'"
+            )
         info = np.iinfo(d.numpy)
         self.bits, self.max, self.min, self.dtype = info.bits, info.max, info.min, d.name
 

@@ -1,8 +1,8 @@
 """Random numbers that equal PyTorch's, bit for bit, for the same seed (CPU; arrays in, arrays out).
 
-One idea carries the file: a sample is a pure function of the next few 32-bit draws of a Mersenne Twister, so equal
-draws taken in an equal order give equal numbers. numpy owns the same twister; what is PyTorch's own is how many draws
-a number costs and what is done with them:
+One idea carries the file: a sample is a pure function of the next few 32-bit draws of a Mersenne
+Twister, so equal draws taken in an equal order give equal numbers. numpy owns the same twister;
+what is PyTorch's own is how many draws a number costs and what is done with them:
 
 * a float32 uniform is the low 24 bits of one draw, a float64 uniform the low 53 bits of two (high word first);
 * fewer than 16 normals come in Box-Muller pairs of float64 uniforms, and the second of a pair waits in the generator
@@ -10,14 +10,16 @@ a number costs and what is done with them:
   size is no multiple of 16;
 * integers are `draw % range`, from two draws once the range reaches 2**28; a permutation is Fisher-Yates.
 
-The last bit agrees too, with PyTorch 2.13 on x86-64 Linux: rounding.py says how (PyTorch built for other processors may
-round the blocks of float32 normals differently, from the same draws). An array is filled in memory order: to fill a
-permuted tensor as PyTorch does, pass the shape that its storage has.
+The last bit agrees too, with PyTorch 2.13 on x86-64 Linux: rounding.py says how (PyTorch built for
+other processors may round the blocks of float32 normals differently, from the same draws). An array
+is filled in memory order: to fill a permuted tensor as PyTorch does, pass the shape that its
+storage has.
 
-A shuffling DataLoader consumes, per `iter(loader)`, in this order: one `random(())` for the workers' base seed, from
-the loader's generator (with num_workers=0, and without shuffling, too); then, when the sampler has no generator, a
-second one from the default generator for `Generator().manual_seed(seed)`, whose `randperm(n)` is the order. A sampler
-with a generator uses that one, and draws a second `randperm(n)`, of which it takes num_samples % n, at the epoch's end.
+A shuffling DataLoader consumes, per `iter(loader)`, in this order: one `random(())` for the
+workers' base seed, from the loader's generator (with num_workers=0, and without shuffling, too);
+then, when the sampler has no generator, a second one from the default generator for
+`Generator().manual_seed(seed)`, whose `randperm(n)` is the order. A sampler with a generator uses
+that one, and draws a second `randperm(n)`, of which it takes num_samples % n, at the epoch's end.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ _CHUNK = 8192 // 8  # blocks per step of the float32 transform: the work arrays 
 _SMALL_PERMUTATION = (2**32 - 1) // 20
 _TWO_PI = 2.0 * math.pi
 
-# The byte layout of torch.Generator.get_state(): the twister's words are stored in 64 bits each, for history's sake.
+# The byte layout of torch.Generator.get_state(): the twister's words are stored in 64 bits each,
+# for history's sake.
 _STATE = np.dtype([
     ("seed", "<u8"), ("left", "<i4"), ("seeded", "<i4"), ("next", "<u8"), ("key", "<u8", (624,)),
     ("normal_x", "<f8"), ("normal_y", "<f8"), ("normal_rho", "<f8"), ("normal_is_valid", "<i4"), ("pad0", "<i4"),
@@ -55,38 +58,48 @@ _STATE = np.dtype([
 class Generator:
     """A source of random draws with its own state: MT19937, as torch.Generator(device="cpu").
 
-    The state is the twister's 624 words, the position in them, and perhaps one normal sample kept for the next call.
-    A new generator has the seed 67280421310721, as PyTorch's has.
+    The state is the twister's 624 words, the position in them, and perhaps one normal sample kept
+    for the next call. A new generator has the seed 67280421310721, as PyTorch's has.
     """
 
     __slots__ = ("__weakref__", "_fresh", "_legacy", "_seed", "_spare", "_twister", "device")
 
     def __init__(self, device: Any = "cpu") -> None:
         if str(device).partition(":")[0] != "cpu":
-            raise RuntimeError(f"Generator: device {str(device)!r} has no generator; expected 'cpu'")
+            raise RuntimeError(
+                f"Generator: device {str(device)!r} has no generator; expected 'cpu'"
+            )
         self.device = device
         self._twister: Any = None
         self._legacy: Any = None
         self.manual_seed(DEFAULT_SEED)
 
     def _start(self) -> None:
-        """Make the twister, when it is first needed: importing numpy.random would take a sixth of microtorch's import."""
+        """Make the twister, when it is first needed: importing numpy.random would take a sixth of
+        microtorch's import.
+        """
         self._twister = np.random.MT19937(0)
-        # RandomState shares the twister: `seed` is the reference initialisation, `randint` the quickest bulk draw.
+        # RandomState shares the twister: `seed` is the reference initialisation, `randint` the
+        # quickest bulk draw.
         self._legacy = np.random.RandomState(self._twister)
         self._legacy.seed(self._seed & 0xFFFFFFFF)
 
     def manual_seed(self, seed: int) -> Generator:
         """Restart from `seed` in [-2**63, 2**64), negative meaning seed + 2**64; returns self.
 
-        Only the low 32 bits reach the twister, so seeds that differ by 2**32 give equal numbers, as in PyTorch.
-        Raises RuntimeError when seed is not an integer, ValueError when it is out of range.
+        Only the low 32 bits reach the twister, so seeds that differ by 2**32 give equal numbers, as
+        in PyTorch. Raises RuntimeError when seed is not an integer, ValueError when it is out of
+        range.
         """
         if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-            raise RuntimeError(f"manual_seed expected an int, but got {type(seed).__name__}; try int(seed)")
+            raise RuntimeError(
+                f"manual_seed expected an int, but got {type(seed).__name__}; try int(seed)"
+            )
         seed = operator.index(seed)
         if not -(2**63) <= seed < 2**64:
-            raise ValueError(f"manual_seed: expected a seed in [-2**63, 2**64), but got {seed}; try seed % 2**64")
+            raise ValueError(
+                f"manual_seed: expected a seed in [-2**63, 2**64), but got {seed}; try seed % 2**64"
+            )
         self._seed = seed % 2**64
         if self._legacy is not None:
             self._legacy.seed(seed & 0xFFFFFFFF)
@@ -107,7 +120,10 @@ class Generator:
         return _pack(self)
 
     def set_state(self, new_state: ArrayLike) -> None:
-        """Continue from a (5056,) uint8 state of `get_state`, PyTorch's included. RuntimeError when it is invalid."""
+        """Continue from a (5056,) uint8 state of `get_state`, PyTorch's included.
+
+        RuntimeError when it is invalid.
+        """
         _unpack(self, new_state)
 
     def clone_state(self) -> Generator:
@@ -162,7 +178,10 @@ def _unpack(g: Generator, new_state: ArrayLike) -> None:
     if array.dtype != np.uint8:
         raise TypeError(f"RNG state must be a torch.ByteTensor (uint8), but got {array.dtype}")
     if array.size != _STATE.itemsize:
-        raise RuntimeError(f"Expected an RNG state of {_STATE.itemsize} bytes, but got {array.size}; use get_state()")
+        raise RuntimeError(
+            f"Expected an RNG state of {_STATE.itemsize} bytes, but got {array.size}; use "
+            f"get_state()"
+        )
     state = np.frombuffer(array.tobytes(), _STATE)[0]
     left, following = int(state["left"]), int(state["next"])
     unused = (left, following) == (1, 0)
@@ -177,52 +196,72 @@ def _unpack(g: Generator, new_state: ArrayLike) -> None:
     g._spare = float(state["normal_y"]) if state["normal_is_valid"] else None
 
 
-# Arguments -----------------------------------------------------------------------------------------------------------
+# Arguments
+# -----------------------------------------------------------------------------------------------------------
 
 
 def _sizes(shape: Shape) -> tuple[tuple[int, ...], int]:
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if any(size < 0 for size in shape):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
+        )
     return shape, math.prod(shape)
 
 
 def _floating(op: str, dtype: DTypeLike) -> np.dtype[Any]:
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
-        raise NotImplementedError(f'"{op}" not implemented for {dtype}; expected float16, float32 or float64')
+        raise NotImplementedError(
+            f'"{op}" not implemented for {dtype}; expected float16, float32 or float64'
+        )
     return dtype
 
 
 def _rounded(values: NDArray[np.float64], dtype: np.dtype[Any], shape: Shape) -> NDArray[Any]:
-    """float64 to dtype; float16 by way of float32, as PyTorch's Half does. What exceeds dtype becomes infinite."""
+    """float64 to dtype; float16 by way of float32, as PyTorch's Half does.
+
+    What exceeds dtype becomes infinite.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         if dtype == np.float16:
             return values.astype(np.float32).astype(dtype).reshape(shape)
         return values.astype(dtype).reshape(shape)
 
 
-# Uniform, normal -----------------------------------------------------------------------------------------------------
+# Uniform, normal
+# -----------------------------------------------------------------------------------------------------
 
 
 def _unit(g: Generator, n: int, dtype: Any) -> NDArray[Any]:
-    """n uniforms in [0, 1): 24 bits of a draw for float32 (and float16), 53 bits of two for float64."""
+    """n uniforms in [0, 1):
+
+    24 bits of a draw for float32 (and float16), 53 bits of two for float64.
+    """
     if dtype == np.float64:
         return (g.draw64(n) & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
     return (g.draw32(n) & np.uint32(2**24 - 1)).astype(np.float32) * np.float32(2.0**-24)
 
 
 def uniform(
-    shape: Shape, dtype: DTypeLike = np.float32, low: float = 0.0, high: float = 1.0, generator: Generator | None = None
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    low: float = 0.0,
+    high: float = 1.0,
+    generator: Generator | None = None,
 ) -> NDArray[Any]:
     """Uniform on [low, high): torch.rand, Tensor.uniform_."""
     shape, n = _sizes(shape)
     dtype = _floating("uniform", dtype)
     limit = float(np.finfo(dtype).max)
     if not low <= high:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
+        raise RuntimeError(
+            f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}"
+        )
     if not (-limit <= low and high <= limit and high - low <= limit):
-        raise RuntimeError(f"uniform_: from={low}, to={high} or to - from is out of bounds for {dtype}")
+        raise RuntimeError(
+            f"uniform_: from={low}, to={high} or to - from is out of bounds for {dtype}"
+        )
     work = np.float64 if dtype == np.float64 else np.float32
     first, last = work(low), work(high)
     unit = _unit(generator or default_generator, n, dtype)
@@ -233,7 +272,9 @@ def uniform(
 
 
 def _box_muller(u: NDArray[Any], mean: float, std: float) -> NDArray[Any]:
-    """Normals from u, (16 k,) uniforms: of each 16, eight radii and eight angles give eight cosines, eight sines."""
+    """Normals from u, (16 k,) uniforms: of each 16, eight radii and eight angles give eight
+    cosines, eight sines.
+    """
     pairs = u.reshape(-1, 2, 8)
     out = np.empty_like(pairs)
     if u.dtype == np.float64:
@@ -273,7 +314,8 @@ def normal(
 ) -> NDArray[Any]:  # fmt: skip
     """Normal with mean and std: torch.randn, Tensor.normal_.
 
-    contiguous=False is for filling a tensor that is not contiguous, which PyTorch does one by one at every size.
+    contiguous=False is for filling a tensor that is not contiguous, which PyTorch does one by one
+    at every size.
     """
     shape, n = _sizes(shape)
     dtype = _floating("normal", dtype)
@@ -292,8 +334,12 @@ def normal(
     return out.reshape(shape)
 
 
-def normal_tensors(mean: ArrayLike, std: ArrayLike, generator: Generator | None = None) -> NDArray[Any]:
-    """torch.normal(mean, std) where either or both are arrays that broadcast; the dtype is mean's, else std's."""
+def normal_tensors(
+    mean: ArrayLike, std: ArrayLike, generator: Generator | None = None
+) -> NDArray[Any]:
+    """torch.normal(mean, std) where either or both are arrays that broadcast; the dtype is mean's,
+    else std's.
+    """
     if not isinstance(std, np.ndarray):
         mean = np.asarray(mean)
         return normal(mean.shape, mean.dtype, 0.0, float(std), generator) + mean  # type: ignore[arg-type]
@@ -310,15 +356,19 @@ def trunc_normal(
     shape: Shape, dtype: DTypeLike = np.float32, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
     generator: Generator | None = None,
 ) -> NDArray[Any]:  # fmt: skip
-    """Normal restricted to [a, b] by rejection: torch.nn.init.trunc_normal_ (with its warning when a, b are far off).
+    """Normal restricted to [a, b] by rejection: torch.nn.init.trunc_normal_ (with its warning when
+    a, b are far off).
 
-    Normals are proposed when enough of them fall in [a, b], else uniforms on it. Every round redraws the whole array.
+    Normals are proposed when enough of them fall in [a, b], else uniforms on it. Every round
+    redraws the whole array.
     """
     dtype = _floating("trunc_normal", dtype)
     if mean < a - 2 * std or mean > b + 2 * std:
         text = "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
         warnings.warn(text + "The distribution of values may be incorrect.", stacklevel=3)
-    inside = (math.erf((b - mean) / std / math.sqrt(2.0)) - math.erf((a - mean) / std / math.sqrt(2.0))) / 2
+    inside = (
+        math.erf((b - mean) / std / math.sqrt(2.0)) - math.erf((a - mean) / std / math.sqrt(2.0))
+    ) / 2
     if inside > 0.3:
         low, high = float(dtype.type(a)), float(dtype.type(b))
         out = normal(shape, dtype, mean, std, generator)
@@ -341,11 +391,15 @@ def trunc_normal(
     return out
 
 
-# Other continuous distributions: float64 arithmetic, rounded to dtype at the end -------------------------------------
+# Other continuous distributions: float64 arithmetic, rounded to dtype at the end
+# -------------------------------------
 
 
 def exponential(
-    shape: Shape, dtype: DTypeLike = np.float32, lambd: float = 1.0, generator: Generator | None = None
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    lambd: float = 1.0,
+    generator: Generator | None = None,
 ) -> NDArray[Any]:
     """Exponential with rate lambd > 0, mean 1 / lambd: Tensor.exponential_."""
     shape, n = _sizes(shape)
@@ -357,7 +411,11 @@ def exponential(
 
 
 def log_normal(
-    shape: Shape, dtype: DTypeLike = np.float32, mean: float = 1.0, std: float = 2.0, generator: Generator | None = None
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    mean: float = 1.0,
+    std: float = 2.0,
+    generator: Generator | None = None,
 ) -> NDArray[Any]:
     """exp of a normal with mean and std: Tensor.log_normal_."""
     shape, n = _sizes(shape)
@@ -378,19 +436,27 @@ def cauchy(
     if not sigma > 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
     u = _unit(generator or default_generator, n, np.float64)
-    return _rounded(fma(each(math.tan, math.pi * (u - 0.5)), float(sigma), float(median)), dtype, shape)
+    return _rounded(
+        fma(each(math.tan, math.pi * (u - 0.5)), float(sigma), float(median)), dtype, shape
+    )
 
 
-# Discrete distributions ----------------------------------------------------------------------------------------------
+# Discrete distributions
+# ----------------------------------------------------------------------------------------------
 
 
 def geometric(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
-    """Trials up to and including the first success, p in (0, 1): Tensor.geometric_, of any dtype but bool."""
+    """Trials up to and including the first success, p in (0, 1):
+
+    Tensor.geometric_, of any dtype but bool.
+    """
     shape, n = _sizes(shape)
     if np.dtype(dtype) == np.bool_:
-        raise NotImplementedError('"geometric" not implemented for bool; expected an integer or floating dtype')
+        raise NotImplementedError(
+            '"geometric" not implemented for bool; expected an integer or floating dtype'
+        )
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     u = _unit(generator or default_generator, n, np.float64)
@@ -398,12 +464,16 @@ def geometric(
 
 
 def bernoulli(
-    p: ArrayLike, shape: Shape | None = None, dtype: DTypeLike = np.float32, generator: Generator | None = None
+    p: ArrayLike,
+    shape: Shape | None = None,
+    dtype: DTypeLike = np.float32,
+    generator: Generator | None = None,
 ) -> NDArray[Any]:
     """1 with probability p, else 0: Tensor.bernoulli_(p), torch.bernoulli(p).
 
-    p: a Python number, which costs one float64 uniform per element; or an array that broadcasts to shape (default:
-    its own), which costs uniforms of its precision. A 0-d array is an array here, as a 0-d tensor is a tensor.
+    p: a Python number, which costs one float64 uniform per element; or an array that broadcasts to
+    shape (default: its own), which costs uniforms of its precision. A 0-d array is an array here,
+    as a 0-d tensor is a tensor.
     """
     g = generator or default_generator
     if not isinstance(p, np.ndarray):
@@ -416,14 +486,18 @@ def bernoulli(
     _floating("bernoulli_tensor_cpu_p_", p.dtype)
     shape, n = _sizes(p.shape if shape is None else shape)
     if n and not ((p >= 0) & (p <= 1)).all():
-        raise RuntimeError(f"bernoulli expects all p in [0, 1], but found values in [{p.min()}, {p.max()}]")
+        raise RuntimeError(
+            f"bernoulli expects all p in [0, 1], but found values in [{p.min()}, {p.max()}]"
+        )
     return (_unit(g, n, p.dtype).reshape(shape) < np.broadcast_to(p, shape)).astype(dtype)
 
 
 def dropout_noise(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
-    """What dropout multiplies its input by: bernoulli(1 - p) / (1 - p). p = 0 and p = 1 consume no draws."""
+    """What dropout multiplies its input by: bernoulli(1 - p) / (1 - p). p = 0 and p = 1 consume no
+    draws.
+    """
     dtype = _floating("dropout", dtype)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
@@ -438,14 +512,22 @@ def random(
     shape: Shape, dtype: DTypeLike = np.int64, low: int | None = None, high: int | None = None,
     generator: Generator | None = None,
 ) -> NDArray[Any]:  # fmt: skip
-    """Tensor.random_: integers on [low, high), on [low, largest] without high, and without both on [0, largest].
+    """Tensor.random_: integers on [low, high), on [low, largest] without high, and without both on
+    [0, largest].
 
-    The largest is the greatest integer of dtype; 2**24 for float32, 2**53 for float64, 2**11 for float16.
+    The largest is the greatest integer of dtype; 2**24 for float32, 2**53 for float64, 2**11 for
+    float16.
     """
     shape, n = _sizes(shape)
     dtype = np.dtype(dtype)
     g = generator or default_generator
-    largest = 1 if dtype.kind == "b" else np.iinfo(dtype).max if dtype.kind in "iu" else 2 << np.finfo(dtype).nmant
+    largest = (
+        1
+        if dtype.kind == "b"
+        else np.iinfo(dtype).max
+        if dtype.kind in "iu"
+        else 2 << np.finfo(dtype).nmant
+    )
     if low is None and high is None:
         wide = dtype in (np.int64, np.float64)
         draws = g.draw64(n) if wide else g.draw32(n)
@@ -458,14 +540,22 @@ def random(
 
 
 def randint(
-    shape: Shape, low: int, high: int, dtype: DTypeLike = np.int64, generator: Generator | None = None
+    shape: Shape,
+    low: int,
+    high: int,
+    dtype: DTypeLike = np.int64,
+    generator: Generator | None = None,
 ) -> NDArray[Any]:
-    """Integers on [low, high): torch.randint, Tensor.random_(low, high), of any dtype that can hold them."""
+    """Integers on [low, high): torch.randint, Tensor.random_(low, high), of any dtype that can hold
+    them.
+    """
     shape, n = _sizes(shape)
     dtype = np.dtype(dtype)
     low, high = operator.index(low), operator.index(high)
     if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
+        )
     least, most = (0, 1) if dtype == np.bool_ else (0, 0)
     if dtype.kind in "iu":
         least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
@@ -473,7 +563,9 @@ def randint(
         most = min(int(np.finfo(dtype).max), 2**63)
         least = -most
     if low < least or high - 1 > most:
-        raise RuntimeError(f"random_: from={low} or to - 1 = {high - 1} is out of bounds for {dtype}")
+        raise RuntimeError(
+            f"random_: from={low} or to - 1 = {high - 1} is out of bounds for {dtype}"
+        )
     if dtype.kind == "f":
         low, high = _representable(low, high, dtype)
     span = high - low
@@ -486,7 +578,8 @@ def randint(
 
 
 def _representable(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]:
-    """The bounds moved inwards so that no integer between them rounds to dtype outside [low, high)."""
+    """The bounds moved inwards so that no integer between them rounds to dtype outside [low, high).
+    """
     bits = np.finfo(dtype).nmant
     above, below = int(dtype.type(low + 1)), int(dtype.type(high - 1))
     if above < low:
@@ -494,18 +587,25 @@ def _representable(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]
     if below >= high:
         high = below - (1 << (abs(high - 1).bit_length() - 1 - bits))
     if low >= high:
-        raise RuntimeError(f"random_: no value of {dtype} lies in the range; from={low} >= to={high} after rounding")
+        raise RuntimeError(
+            f"random_: no value of {dtype} lies in the range; from={low} >= to={high} after "
+            f"rounding"
+        )
     return low, high
 
 
-def randperm(n: int, dtype: DTypeLike = np.int64, generator: Generator | None = None) -> NDArray[Any]:
+def randperm(
+    n: int, dtype: DTypeLike = np.int64, generator: Generator | None = None
+) -> NDArray[Any]:
     """A permutation of 0 ... n - 1, (n,): torch.randperm."""
     dtype = np.dtype(dtype)
     if n < 0:
         raise RuntimeError(f"randperm expects n >= 0, but got n={n}")
     most = np.iinfo(dtype).max if dtype.kind in "iu" else 2 ** (np.finfo(dtype).nmant + 1) + 1
     if n > most:
-        raise RuntimeError(f"randperm: n={n} cannot be greater than {most} for {dtype}; use dtype=int64")
+        raise RuntimeError(
+            f"randperm: n={n} cannot be greater than {most} for {dtype}; use dtype=int64"
+        )
     g = generator or default_generator
     if n >= _SMALL_PERMUTATION:
         return _large_randperm(n, g).astype(dtype)
@@ -531,19 +631,25 @@ def _large_randperm(n: int, g: Generator) -> NDArray[np.int64]:
 
 
 def multinomial(
-    weights: ArrayLike, num_samples: int, replacement: bool = False, generator: Generator | None = None
+    weights: ArrayLike,
+    num_samples: int,
+    replacement: bool = False,
+    generator: Generator | None = None,
 ) -> NDArray[np.int64]:
-    """Category numbers drawn in proportion to weights, (k,) or (rows, k): torch.multinomial; (..., num_samples) int64.
+    """Category numbers drawn in proportion to weights, (k,) or (rows, k): torch.multinomial; (...,
+    num_samples) int64.
 
-    Without replacement: the num_samples largest of weights / exponential samples (the order of ties, which zero
-    weights produce once all others are used up, is not PyTorch's). So for one sample with replacement, too; for several,
-    inversion of the cumulative sum.
+    Without replacement: the num_samples largest of weights / exponential samples (the order of
+    ties, which zero weights produce once all others are used up, is not PyTorch's). So for one
+    sample with replacement, too; for several, inversion of the cumulative sum.
     """
     w = np.asarray(weights)
     if w.ndim not in (1, 2):
         raise RuntimeError(f"multinomial: prob_dist must be 1 or 2 dim, but has shape {w.shape}")
     if w.dtype.kind != "f":
-        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {w.dtype}")
+        raise RuntimeError(
+            f"multinomial only supports floating-point dtypes for input, got: {w.dtype}"
+        )
     if num_samples <= 0:
         raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
     if not replacement and num_samples > w.shape[-1]:
@@ -569,10 +675,13 @@ def multinomial(
         cumulative = np.cumsum(row, dtype=row.dtype)
         cumulative /= cumulative[-1]
         cumulative[-1] = 1
-        samples[:] = np.searchsorted(cumulative.astype(np.float64), _unit(g, num_samples, np.float64))
+        samples[:] = np.searchsorted(
+            cumulative.astype(np.float64), _unit(g, num_samples, np.float64)
+        )
     return out.reshape(*w.shape[:-1], num_samples)
 
 
-followers: list[Callable[[int], Any]] = []  # what torch.manual_seed seeds besides: the generators of devices
+# what torch.manual_seed seeds besides: the generators of devices
+followers: list[Callable[[int], Any]] = []
 default_generator = Generator()
 default_generator.seed()

@@ -1,7 +1,8 @@
 """How a tensor looks in the terminal: PyTorch's text, character for character.
 
-A script that prints a loss or a weight should print the same thing here as under PyTorch, so that outputs can be
-compared by eye and by `diff`. The text is made in three steps, all on raw numpy arrays:
+A script that prints a loss or a weight should print the same thing here as under PyTorch, so that
+outputs can be compared by eye and by `diff`. The text is made in three steps, all on raw numpy
+arrays:
 
 1. *Select.* Above `threshold` elements only the first and last `edgeitems` of each axis are kept. Selection happens
    before anything is formatted, so printing a million elements costs as much as printing 36.
@@ -9,8 +10,8 @@ compared by eye and by `diff`. The text is made in three steps, all on raw numpy
    (`2.`), scientific if the magnitudes spread too far (more than 1000 to 1, above 1e8 or below 1e-4), else fixed point.
 3. *Nest.* Cells are packed into lines and brackets, and what the numbers do not show (`dtype`, `grad_fn`, ...) follows.
 
-A float column is as wide as its nonzero finite values need. `-0.`, nan and inf may need more, and then stick out of
-the column, in PyTorch as here.
+A float column is as wide as its nonzero finite values need. `-0.`, nan and inf may need more, and
+then stick out of the column, in PyTorch as here.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _PROFILES: dict[str, dict[str, float]] = {
     "full": {"precision": 4, "threshold": math.inf, "edgeitems": 3, "linewidth": 80},
 }
 
-# Replaced as a whole, never changed in place: a print that is under way keeps the options it started with.
+# Replaced as a whole, never changed in place: a print that is under way keeps the options it
+# started with.
 _options = _Options()
 
 
@@ -53,16 +55,20 @@ def set_printoptions(
     profile: str | None = None,
     sci_mode: bool | None = None,
 ) -> None:
-    """Set how tensors print; an option left at None keeps its value, but `sci_mode=None` means "choose by the data".
+    """Set how tensors print; an option left at None keeps its value, but `sci_mode=None` means
+    "choose by the data".
 
-    precision: digits after the point (4). threshold: number of elements above which only the edges are shown (1000).
-    edgeitems: elements kept at each end of an axis (3). linewidth: where lines break (80). profile: "default", "short"
-    or "full", applied before the other options. sci_mode: True or False forces or forbids scientific notation; as in
-    PyTorch each call sets it anew. Raises ValueError for an unknown profile or a negative count, and changes nothing.
+    precision: digits after the point (4). threshold: number of elements above which only the edges
+    are shown (1000). edgeitems: elements kept at each end of an axis (3). linewidth: where lines
+    break (80). profile: "default", "short" or "full", applied before the other options. sci_mode:
+    True or False forces or forbids scientific notation; as in PyTorch each call sets it anew.
+    Raises ValueError for an unknown profile or a negative count, and changes nothing.
     """
     global _options
     if profile is not None and profile not in _PROFILES:
-        raise ValueError(f"set_printoptions: unknown profile {profile!r}, expected one of {', '.join(_PROFILES)}")
+        raise ValueError(
+            f"set_printoptions: unknown profile {profile!r}, expected one of {', '.join(_PROFILES)}"
+        )
     changes: dict[str, Any] = {} if profile is None else dict(_PROFILES[profile])
     for name, value in (("precision", precision), ("edgeitems", edgeitems)):
         if value is not None:
@@ -83,7 +89,9 @@ def get_printoptions() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def printoptions(**options: Any) -> Iterator[None]:
-    """`with printoptions(precision=2):` sets options as `set_printoptions` does and restores the old ones after."""
+    """`with printoptions(precision=2):` sets options as `set_printoptions` does and restores the
+    old ones after.
+    """
     global _options
     before = _options
     try:
@@ -104,37 +112,47 @@ def tensor_repr(
 ) -> str:
     """`repr(t)` of a tensor with these values: `tensor([1., 2.], grad_fn=<MulBackward0>)`.
 
-    array: any shape; float, integer or bool dtype. grad_fn_name: class name of the graph node, None for a leaf, which
-    shows `requires_grad=True` if it does. default_dtype: the float dtype that goes without saying, beside int64 and
-    bool. device: shown unless "cpu". cls: the word before the parenthesis, a subclass's own name.
+    array: any shape; float, integer or bool dtype. grad_fn_name: class name of the graph node, None
+    for a leaf, which shows `requires_grad=True` if it does. default_dtype: the float dtype that
+    goes without saying, beside int64 and bool. device: shown unless "cpu". cls: the word before the
+    parenthesis, a subclass's own name.
     """
     options = _options
     prefix = f"{cls}("
     suffixes = []
     if device != "cpu":
         suffixes.append(f"device='{device}'")
-    # The shape is shown where the values do not show it, and so is the dtype: "[]" could hold integers.
+    # The shape is shown where the values do not show it, and so is the dtype: "[]" could hold
+    # integers.
     if (array.ndim != 1) if array.size == 0 else (options.edgeitems == 0):
         suffixes.append(f"size={array.shape}")
-    if array.dtype != default_dtype and (array.size == 0 or array.dtype not in (np.int64, np.bool_)):
+    if array.dtype != default_dtype and (
+        array.size == 0 or array.dtype not in (np.int64, np.bool_)
+    ):
         suffixes.append(f"dtype=torch.{array.dtype.name}")
     if grad_fn_name is not None:
         suffixes.append(f"grad_fn=<{grad_fn_name}>")
     elif requires_grad:
         suffixes.append("requires_grad=True")
-    return _append_suffixes(prefix + _values(array, len(prefix), options), suffixes, len(prefix), options.linewidth)
+    return _append_suffixes(
+        prefix + _values(array, len(prefix), options), suffixes, len(prefix), options.linewidth
+    )
 
 
 def tensor_format(array: np.ndarray, spec: str, *, cls: str = "Tensor") -> str:
-    """`format(t, spec)`, as in f"{loss:.4f}": a 0-d tensor is formatted as the Python number it holds.
+    """`format(t, spec)`, as in f"{loss:.4f}": a 0-d tensor is formatted as the Python number it
+    holds.
 
-    Raises TypeError for any other shape. An empty spec means `str(t)` there, which needs the graph: the caller's job.
+    Raises TypeError for any other shape. An empty spec means `str(t)` there, which needs the graph:
+    the caller's job.
     """
     if array.ndim == 0:
         return format(array.item(), spec)
     raise TypeError(
-        f"unsupported format string passed to {cls}.__format__: {spec!r} formats one number, but this tensor has shape "
-        f"{array.shape}; reduce or index it to one element, or choose digits with set_printoptions(precision=...)"
+        f"unsupported format string passed to {cls}.__format__: {spec!r} formats one number, but "
+        f"this tensor has shape "
+        f"{array.shape}; reduce or index it to one element, or choose digits with "
+        f"set_printoptions(precision=...)"
     )
 
 
@@ -148,7 +166,8 @@ def _values(array: np.ndarray, indent: int, options: _Options) -> str:
             [*range(edge), *range(size - edge, size)] if is_cut else range(size)
             for size, is_cut in zip(array.shape, cut, strict=True)
         ]
-        shown = array[np.ix_(*kept)]  # one indexing step for all axes: copies the kept elements and no others
+        # one indexing step for all axes: copies the kept elements and no others
+        shown = array[np.ix_(*kept)]
     cells, width = _cells(shown, options)
     if array.ndim == 0:
         return cells[0]
@@ -156,7 +175,9 @@ def _values(array: np.ndarray, indent: int, options: _Options) -> str:
 
 
 def _cells(array: np.ndarray, options: _Options) -> tuple[list[str], int]:
-    """The text of each element in row-major order, padded to the common column width, and that width."""
+    """The text of each element in row-major order, padded to the common column width, and that
+    width.
+    """
     values = array.ravel().tolist()
     if array.dtype.kind != "f":
         cells = [str(value) for value in values]
@@ -166,12 +187,16 @@ def _cells(array: np.ndarray, options: _Options) -> tuple[list[str], int]:
         magnitudes = [abs(value) for value, counted in zip(values, counts, strict=True) if counted]
         spec = _float_spec(magnitudes, options)
         cells = [format(value, spec) for value in values]
-        width = max((len(cell) for cell, counted in zip(cells, counts, strict=True) if counted), default=1)
+        width = max(
+            (len(cell) for cell, counted in zip(cells, counts, strict=True) if counted), default=1
+        )
     return [cell.rjust(width) for cell in cells], width
 
 
 def _float_spec(magnitudes: list[float], options: _Options) -> str:
-    """The format spec that suits all magnitudes (nonzero, finite); "#.0f" writes whole numbers with a point: `2.`"""
+    """The format spec that suits all magnitudes (nonzero, finite); "#.0f" writes whole numbers with
+    a point: `2.`
+    """
     if not magnitudes:
         return "#.0f"
     smallest, largest = min(magnitudes), max(magnitudes)
@@ -186,14 +211,24 @@ def _float_spec(magnitudes: list[float], options: _Options) -> str:
 
 
 def _nest(
-    cells: Iterator[str], width: int, shape: tuple[int, ...], cut: list[bool], indent: int, options: _Options
+    cells: Iterator[str],
+    width: int,
+    shape: tuple[int, ...],
+    cut: list[bool],
+    indent: int,
+    options: _Options,
 ) -> str:
-    """Brackets around one sub-tensor, taking its cells from the iterator; `cut[0]`: its middle rows are left out."""
+    """Brackets around one sub-tensor, taking its cells from the iterator; `cut[0]`: its middle rows
+    are left out.
+    """
     if len(shape) > 1:
-        rows = [_nest(cells, width, shape[1:], cut[1:], indent + 1, options) for _ in range(shape[0])]
+        rows = [
+            _nest(cells, width, shape[1:], cut[1:], indent + 1, options) for _ in range(shape[0])
+        ]
         if cut[0]:
             rows.insert(options.edgeitems, "...")
-        # A blank line between matrices, two between stacks of matrices, and so on: the depth is visible.
+        # A blank line between matrices, two between stacks of matrices, and so on: the depth is
+        # visible.
         return "[" + ("," + "\n" * (len(shape) - 1) + " " * (indent + 1)).join(rows) + "]"
     row = list(islice(cells, shape[0]))
     if cut[0]:
@@ -205,7 +240,8 @@ def _nest(
 
 def _append_suffixes(text: str, suffixes: list[str], indent: int, linewidth: int) -> str:
     """Close the parenthesis after the suffixes, each on the current line if it fits there."""
-    # Two characters are counted beyond the last line's own. PyTorch breaks lines there, and so must we.
+    # Two characters are counted beyond the last line's own. PyTorch breaks lines there, and so must
+    # we.
     column = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
         if column + len(suffix) + 2 > linewidth:

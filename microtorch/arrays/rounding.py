@@ -1,9 +1,11 @@
-"""Arithmetic that rounds as PyTorch's x86 kernels do, where numpy alone would differ in the last bit.
+"""Arithmetic that rounds as PyTorch's x86 kernels do, where numpy alone would differ in the last
+bit.
 
-Three sources of difference, three remedies. A fused multiply-add rounds once where `a * b + c` rounds twice: `fma`
-works out the single rounding in float64. The blocks of float32 normals use Cephes polynomials for log, sin and cos:
-`log32` and `sincos32` repeat them operation by operation. numpy's vector log, sin and tan vary between machines:
-`each` asks the C library through `math`, value by value.
+Three sources of difference, three remedies. A fused multiply-add rounds once where `a * b + c`
+rounds twice: `fma` works out the single rounding in float64. The blocks of float32 normals use
+Cephes polynomials for log, sin and cos: `log32` and `sincos32` repeat them operation by operation.
+numpy's vector log, sin and tan vary between machines: `each` asks the C library through `math`,
+value by value.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ if TYPE_CHECKING:  # numpy.typing is slow to import
 def fma(a: NDArray[Any], b: float, c: float) -> NDArray[Any]:
     """a * b + c rounded once, in a's dtype (float32 or float64); b and c are values of that dtype.
 
-    The exact result is hi + lo. Forcing the last bit of `hi` to 1 when lo != 0 ("round to odd") keeps the information
-    that the final rounding needs. Source: Boldo and Melquiond, Emulation of FMA and correctly rounded sums, 2008.
+    The exact result is hi + lo. Forcing the last bit of `hi` to 1 when lo != 0 ("round to odd")
+    keeps the information that the final rounding needs. Source: Boldo and Melquiond, Emulation of
+    FMA and correctly rounded sums, 2008.
     """
     if c == 0 or b == 1 or not math.isfinite(b + c):
         return a * a.dtype.type(b) + a.dtype.type(c)
@@ -64,8 +67,9 @@ def exp_or_inf(x: float) -> float:
     return math.exp(x) if x < 709.782712893384 else math.inf
 
 
-# Cephes' logf and sincosf as avx_mathfun.h has them. A float32 fused multiply-add is a float64 one rounded to float32:
-# the product is exact, and over all 2**24 inputs that can occur the second rounding never changed a bit.
+# Cephes' logf and sincosf as avx_mathfun.h has them. A float32 fused multiply-add is a float64 one
+# rounded to float32: the product is exact, and over all 2**24 inputs that can occur the second
+# rounding never changed a bit.
 _SQRT_HALF = np.float32(0.707106781186547524)
 _LOG = [float(np.float32(c)) for c in (
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
@@ -73,8 +77,13 @@ _LOG = [float(np.float32(c)) for c in (
 )]  # fmt: skip
 _LOG2_LOW, _LOG2_HIGH = np.float32(-2.12194440e-4), 0.693359375
 _SIN = [float(np.float32(c)) for c in (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)]
-_COS = [float(np.float32(c)) for c in (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)]
-_QUARTER_PI = [float(np.float32(c)) for c in (-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)]
+_COS = [
+    float(np.float32(c))
+    for c in (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+]
+_QUARTER_PI = [
+    float(np.float32(c)) for c in (-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
+]
 _FOUR_OVER_PI = np.float32(1.27323954473516)
 
 

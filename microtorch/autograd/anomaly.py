@@ -17,7 +17,9 @@ _anomaly: list[bool] = []
 def check_nan(node: Node, g: Any, contributions: list[Any]) -> None:
     for i, d in enumerate(contributions):
         array = getattr(d, "array", d)
-        if array is not None and bool(np.isnan(array).any() if hasattr(array, "shape") else math.isnan(float(array))):
+        if array is not None and bool(
+            np.isnan(array).any() if hasattr(array, "shape") else math.isnan(float(array))
+        ):
             raise RuntimeError(
                 errors.message(
                     f"Function '{node.name()}' returned nan values in its {i}th output.",
@@ -28,7 +30,10 @@ def check_nan(node: Node, g: Any, contributions: list[Any]) -> None:
 
 
 class set_detect_anomaly:
-    """Let backward raise at the first NaN, naming the op and the line of its forward. A function and a context manager."""
+    """Let backward raise at the first NaN, naming the op and the line of its forward.
+
+    A function and a context manager.
+    """
 
     def __init__(self, mode: bool = True, check_nan: bool = True):
         _anomaly.append(mode and check_nan)

@@ -12,9 +12,10 @@
             (y,) = ctx.saved_tensors
             return g * y
 
-``Exp.apply(x)`` runs forward without recording and makes one node, whose backward calls the class's. Several outputs are one
-node, and one projection node for each output. What is saved lies in ``node.saved`` as (array, node) pairs, where the node of an
-output is left out until backward runs: a node never holds a handle on itself, so no reference cycle can arise.
+``Exp.apply(x)`` runs forward without recording and makes one node, whose backward calls the
+class's. Several outputs are one node, and one projection node for each output. What is saved lies
+in ``node.saved`` as (array, node) pairs, where the node of an output is left out until backward
+runs: a node never holds a handle on itself, so no reference cycle can arise.
 """
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ from ..handles.tensor import Tensor
 
 
 class Saved(NamedTuple):
-    """A tensor kept for backward: its array, its node (None for output number ``output``), and the writes to watch for."""
+    """A tensor kept for backward: its array, its node (None for output number ``output``), and the
+    writes to watch for.
+    """
 
     array: Any
     node: Node | None
@@ -47,7 +50,10 @@ class Saved(NamedTuple):
 
 
 class FunctionCtx:
-    """What forward leaves for backward. ``needs_input_grad[i]`` says whether argument i's gradient is wanted."""
+    """What forward leaves for backward.
+
+    ``needs_input_grad[i]`` says whether argument i's gradient is wanted.
+    """
 
     def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
         self.needs_input_grad = needs_input_grad
@@ -62,7 +68,8 @@ class FunctionCtx:
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(
                     errors.message(
-                        f"save_for_backward can only save variables, but argument is of type {type(t).__name__}",
+                        f"save_for_backward can only save variables, but argument is of type "
+                        f"{type(t).__name__}",
                         fix="keep other objects as attributes: ctx.n = n",
                     )
                 )
@@ -80,7 +87,10 @@ class FunctionCtx:
     def mark_dirty(self, *inputs: Any) -> None:
         """Not supported: nodes never change, so a custom op cannot overwrite its inputs."""
         raise NotImplementedError(
-            errors.message("ctx.mark_dirty is not supported", fix="return a new tensor instead of writing into the input")
+            errors.message(
+                "ctx.mark_dirty is not supported",
+                fix="return a new tensor instead of writing into the input",
+            )
         )
 
     def set_materialize_grads(self, value: bool) -> None:
@@ -105,7 +115,10 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
 
 
 class Outputs(dict[int, Any]):
-    """The gradient of a multi-output node: output index -> gradient. ``+`` adds output by output."""
+    """The gradient of a multi-output node: output index -> gradient.
+
+    ``+`` adds output by output.
+    """
 
     def __add__(self, other: dict[int, Any]) -> Outputs:
         out = Outputs(self)
@@ -125,24 +138,32 @@ output_op = Op(
 
 
 class Function:
-    """Base class of custom ops: static methods ``forward(ctx, *args)`` and ``backward(ctx, *grads)``; run with ``apply``.
+    """Base class of custom ops: static methods ``forward(ctx, *args)`` and ``backward(ctx,
+    *grads)``; run with ``apply``.
 
-    ``forward(*args)`` with ``setup_context(ctx, inputs, output)``, PyTorch's newer form, works as well.
+    ``forward(*args)`` with ``setup_context(ctx, inputs, output)``, PyTorch's newer form, works as
+    well.
     """
 
     @staticmethod
     def forward(ctx: Any, *args: Any) -> Any:
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        raise NotImplementedError("You must implement the backward method for your custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the backward method for your custom autograd.Function."
+        )
 
     setup_context: Any = None
 
     def __init__(self) -> None:
         name = type(self).__name__
-        raise RuntimeError(f"{name} is a custom op: its methods are static, and it is called as {name}.apply(...)")
+        raise RuntimeError(
+            f"{name} is a custom op: its methods are static, and it is called as {name}.apply(...)"
+        )
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
@@ -159,7 +180,9 @@ class Function:
         finally:
             mode.reset(token)
         outputs = results if isinstance(results, tuple) else (results,)
-        if not (now.grad and any(ctx.needs_input_grad) and any(isinstance(y, Tensor) for y in outputs)):
+        if not (
+            now.grad and any(ctx.needs_input_grad) and any(isinstance(y, Tensor) for y in outputs)
+        ):
             return results
         node = _record(cls, ctx, args, outputs)
         wrapped = tuple([_wrap(node, i, y, ctx, args) for i, y in enumerate(outputs)])
@@ -177,7 +200,9 @@ def _op(cls: type[Function]) -> Op:
     return op
 
 
-def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: tuple[Any, ...]) -> Node:
+def _record(
+    cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: tuple[Any, ...]
+) -> Node:
     places = tuple([i for i, a in enumerate(args) if isinstance(a, Tensor)])
     n = _op(cls).node()
     inputs = tuple([args[i].node for i in places])
@@ -246,7 +271,8 @@ def _backward(F: Any, g: Any, node: Node) -> list[Any]:
     if len(results) < n or any(r is not None for r in results[n:]):
         raise RuntimeError(
             errors.message(
-                f"function {name} returned an incorrect number of gradients (expected {n}, got {len(results)})",
+                f"function {name} returned an incorrect number of gradients (expected {n}, got "
+                f"{len(results)})",
                 fix="return one gradient per argument of forward, None for those without",
             )
         )
@@ -275,7 +301,8 @@ def _checked(name: str, place: int, r: Any, x: Node, F: Any) -> Tensor:
         if not fits:
             raise RuntimeError(
                 errors.message(
-                    f"Function {name} returned an invalid gradient at index {place} - got {list(r.shape)} but expected shape "
+                    f"Function {name} returned an invalid gradient at index {place} - got "
+                    f"{list(r.shape)} but expected shape "
                     f"compatible with {list(x.shape)}"
                 )
             )
@@ -284,7 +311,9 @@ def _checked(name: str, place: int, r: Any, x: Node, F: Any) -> Tensor:
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a backward that cannot be differentiated again: differentiating its result raises instead of dropping terms."""
+    """Decorate a backward that cannot be differentiated again: differentiating its result raises
+    instead of dropping terms.
+    """
 
     @functools.wraps(function)
     def wrapper(ctx: Any, *grads: Any) -> Any:
@@ -294,7 +323,9 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
         token = mode.set(Mode(False, now.scope, now.inference))
         try:
             results = function(ctx, *grads)
-            depends = [t for t in (*grads, *ctx.saved_tensors) if isinstance(t, Tensor) and t.node.needs]
+            depends = [
+                t for t in (*grads, *ctx.saved_tensors) if isinstance(t, Tensor) and t.node.needs
+            ]
         finally:
             mode.reset(token)
         sealed = tuple(
@@ -307,7 +338,9 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Once(Function):
-    """The result of a once-differentiable backward, tied to what it depends on so that a second derivative raises."""
+    """The result of a once-differentiable backward, tied to what it depends on so that a second
+    derivative raises.
+    """
 
     @staticmethod
     def forward(ctx: Any, result: Any, *depends: Any) -> Any:
@@ -316,5 +349,7 @@ class _Once(Function):
     @staticmethod
     def backward(ctx: Any, g: Any) -> Any:
         raise RuntimeError(
-            errors.message("trying to differentiate twice a function that was marked with @once_differentiable")
+            errors.message(
+                "trying to differentiate twice a function that was marked with @once_differentiable"
+            )
         )

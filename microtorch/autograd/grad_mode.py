@@ -15,7 +15,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Switch:
-    """Enter: set the mode; exit: restore it. ``@no_grad()`` and ``@no_grad`` decorate functions and generators."""
+    """Enter: set the mode; exit: restore it.
+
+    ``@no_grad()`` and ``@no_grad`` decorate functions and generators.
+    """
 
     def __new__(cls, function: Any = None, *args: Any) -> Any:
         self = super().__new__(cls)
@@ -59,7 +62,8 @@ class _Switch:
                         with self.clone():
                             steps.close()
                         raise
-                    except BaseException as error:  # thrown in by the caller: for the function to handle
+                    except BaseException as error:
+                        # thrown in by the caller: for the function to handle
                         resume = functools.partial(steps.throw, error)
 
             return generator  # type: ignore[return-value]
@@ -106,7 +110,10 @@ class set_grad_enabled(_Switch):
     def __init__(self, mode: bool) -> None:
         super().__init__()
         if not isinstance(mode, bool):
-            raise TypeError(f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}")
+            raise TypeError(
+                f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not "
+                f"{type(mode).__name__}"
+            )
         self.on = mode
         self._before = _switch(mode)
 

@@ -2,7 +2,8 @@
 
     numeric[j] = (f(x + eps e_j) - f(x - eps e_j)) / (2 eps)
 
-``gradgradcheck`` applies the same to the function that computes the gradients, and so checks second derivatives.
+``gradgradcheck`` applies the same to the function that computes the gradients, and so checks second
+derivatives.
 """
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ from .gradients import grad
 
 
 class GradcheckError(RuntimeError):
-    """An analytic gradient that differs from the numeric one; the message says where and by how much."""
+    """An analytic gradient that differs from the numeric one; the message says where and by how
+    much.
+    """
 
 
 def gradcheck(
@@ -36,10 +39,12 @@ def gradcheck(
     check_undefined_grad: bool = True,
     fast_mode: bool = False,
 ) -> bool:
-    """Do the gradients of ``func(*inputs)`` agree with finite differences of step ``eps``? Inputs should be float64.
+    """Do the gradients of ``func(*inputs)`` agree with finite differences of step ``eps``? Inputs
+    should be float64.
 
-    Raises RuntimeError (or returns False) naming output, input, element, numeric and analytic value of the worst mismatch,
-    and ValueError if no input requires gradient or one is too coarse (float32) for differences to mean anything.
+    Raises RuntimeError (or returns False) naming output, input, element, numeric and analytic value
+    of the worst mismatch, and ValueError if no input requires gradient or one is too coarse
+    (float32) for differences to mean anything.
     """
     try:
         _check(func, _tuple(inputs), eps, atol, rtol)
@@ -60,13 +65,19 @@ def gradgradcheck(
     rtol: float = 1e-3,
     raise_exception: bool = True,
 ) -> bool:
-    """gradcheck of the gradients of ``func``: second derivatives. ``grad_outputs`` default to fixed random numbers."""
+    """gradcheck of the gradients of ``func``: second derivatives.
+
+    ``grad_outputs`` default to fixed random numbers.
+    """
     inputs = _tuple(inputs)
     with enable_grad():
         outputs = _outputs(func(*inputs))
     rng = np.random.default_rng(0)
     if grad_outputs is None:
-        seeds = tuple(constant(rng.standard_normal(y.array.shape), y.node.dev).requires_grad_() for y in outputs)
+        seeds = tuple(
+            constant(rng.standard_normal(y.array.shape), y.node.dev).requires_grad_()
+            for y in outputs
+        )
     else:
         seeds = _tuple(grad_outputs)
     n = len(inputs)
@@ -78,7 +89,9 @@ def gradgradcheck(
         found = grad(ys, [xs[i] for i in chosen], gs, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None and g.requires_grad) or (xs[chosen[0]] * 0,)
 
-    return gradcheck(gradients, (*inputs, *seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+    return gradcheck(
+        gradients, (*inputs, *seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
+    )
 
 
 def _tuple(inputs: Any) -> tuple[Any, ...]:
@@ -95,15 +108,21 @@ def _outputs(result: Any) -> list[Tensor]:
     return [y for y in out if isinstance(y, Tensor) and y.requires_grad]
 
 
-def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float) -> None:
+def _check(
+    func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float
+) -> None:
     chosen = [(i, x) for i, x in enumerate(inputs) if _needs(x)]
     if not chosen:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have "
-                         "requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them "
+            "have "
+            "requires_grad=True."
+        )
     for i, x in chosen:
         if x.array.dtype != np.float64:
             raise ValueError(
-                f"gradcheck: input {i} is {errors.describe(x)}; finite differences of step {eps:g} drown in its rounding error. "
+                f"gradcheck: input {i} is {errors.describe(x)}; finite differences of step {eps:g} "
+                f"drown in its rounding error. "
                 "Use double precision: x.double().detach().requires_grad_()"
             )
     with enable_grad():
@@ -121,19 +140,28 @@ def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Any]:
     for j in range(y.array.size):
         seed = np.zeros(y.array.size, y.array.dtype)
         seed[j] = 1
-        found = grad(y, xs, constant(seed.reshape(y.array.shape), y.node.dev), retain_graph=True, allow_unused=True)
+        found = grad(
+            y,
+            xs,
+            constant(seed.reshape(y.array.shape), y.node.dev),
+            retain_graph=True,
+            allow_unused=True,
+        )
         for jacobian, g in zip(jacobians, found, strict=True):
             if g is not None:
                 jacobian[j] = host(g.array).reshape(-1)
     return jacobians
 
 
-def _numeric(func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, k: int, eps: float, size: int) -> Any:
+def _numeric(
+    func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, k: int, eps: float, size: int
+) -> Any:
     """The same Jacobian by central differences, moving the elements of x in place and back."""
     jacobian = np.zeros((size, x.array.size))
 
     def value() -> Any:
-        # recorded, because func may itself call autograd.grad; only the k-th output that carried gradient counts
+        # recorded, because func may itself call autograd.grad; only the k-th output that carried
+        # gradient counts
         with enable_grad():
             y = _outputs(func(*inputs))[k]
         with no_grad():
@@ -150,16 +178,24 @@ def _numeric(func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, k: in
     return jacobian
 
 
-def _compare(numeric: Any, analytic: Any, k: int, i: int, x: Tensor, y: Tensor, atol: float, rtol: float) -> None:
+def _compare(
+    numeric: Any, analytic: Any, k: int, i: int, x: Tensor, y: Tensor, atol: float, rtol: float
+) -> None:
     wrong = ~np.isclose(analytic, numeric, rtol=rtol, atol=atol, equal_nan=True)
     if not wrong.any():
         return
-    worst = np.unravel_index(np.argmax(np.where(wrong, np.abs(analytic - numeric), -1)), wrong.shape)
-    out_at = tuple(int(v) for v in np.unravel_index(worst[0], y.array.shape)) if y.array.ndim else ()
+    worst = np.unravel_index(
+        np.argmax(np.where(wrong, np.abs(analytic - numeric), -1)), wrong.shape
+    )
+    out_at = (
+        tuple(int(v) for v in np.unravel_index(worst[0], y.array.shape)) if y.array.ndim else ()
+    )
     in_at = tuple(int(v) for v in np.unravel_index(worst[1], x.array.shape)) if x.array.ndim else ()
     raise GradcheckError(
-        f"Jacobian mismatch for output {k} with respect to input {i}: {int(wrong.sum())} of {wrong.size} entries differ.\n"
-        f"  worst: d output{k}{list(out_at)} / d input{i}{list(in_at)} at input value {host(x.array)[in_at]:g}\n"
+        f"Jacobian mismatch for output {k} with respect to input {i}: {int(wrong.sum())} of "
+        f"{wrong.size} entries differ.\n"
+        f"  worst: d output{k}{list(out_at)} / d input{i}{list(in_at)} at input value "
+        f"{host(x.array)[in_at]:g}\n"
         f"  numerical: {numeric[worst]:.9g}\n"
         f"  analytical: {analytic[worst]:.9g}\n"
         f"  output {k} is {errors.describe(y)}, made by {y.node.name()} at {y.node.where()}"

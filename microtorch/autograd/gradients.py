@@ -29,11 +29,13 @@ def backward(
     grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
-    """Add the gradient of ``tensors`` to the ``.grad`` of all leaves below them, or only of ``inputs``.
+    """Add the gradient of ``tensors`` to the ``.grad`` of all leaves below them, or only of
+    ``inputs``.
 
-    ``grad_tensors``: the gradient to start from, needed for tensors of more than one element. ``retain_graph`` (default:
-    ``create_graph``) keeps the arrays for another backward. ``create_graph`` records the derivative itself.
-    Raises RuntimeError as PyTorch does: no graph, non-scalar without gradient, graph already freed.
+    ``grad_tensors``: the gradient to start from, needed for tensors of more than one element.
+    ``retain_graph`` (default: ``create_graph``) keeps the arrays for another backward.
+    ``create_graph`` records the derivative itself. Raises RuntimeError as PyTorch does: no graph,
+    non-scalar without gradient, graph already freed.
     """
     given = grad_tensors if grad_tensors is not None else grad_variables
     if isinstance(tensors, (tuple, list)):
@@ -61,9 +63,14 @@ def backward(
 
 
 def _method(
-    self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    self: Tensor,
+    gradient: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
 ) -> None:
-    """Compute the gradients of all leaves below (or of ``inputs``) and add them to their ``.grad``."""
+    """Compute the gradients of all leaves below (or of ``inputs``) and add them to their ``.grad``.
+    """
     backward(self, gradient, retain_graph, create_graph, None, inputs)
 
 
@@ -74,9 +81,15 @@ bind_methods({"backward": _method})
 
 
 def _scalar_method(
-    self: Scalar, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    self: Scalar,
+    gradient: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
 ) -> None:
-    """Add the derivative of this Scalar to the ``.grad`` of every Scalar (and leaf tensor) it depends on."""
+    """Add the derivative of this Scalar to the ``.grad`` of every Scalar (and leaf tensor) it
+    depends on.
+    """
     backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
@@ -99,38 +112,61 @@ def grad(
 ) -> tuple[Any, ...]:
     """The gradients of ``outputs`` with respect to ``inputs``, as a tuple; no ``.grad`` is touched.
 
-    ``allow_unused``: None instead of an error for an input that the outputs do not depend on; ``materialize_grads``: zeros.
+    ``allow_unused``: None instead of an error for an input that the outputs do not depend on;
+    ``materialize_grads``: zeros.
     """
     if materialize_grads and allow_unused is False:
         raise ValueError(
-            errors.message("Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
-                           "allow_unused=False.")
+            errors.message(
+                "Expected allow_unused to be True or not passed when materialize_grads=True, but "
+                "got: "
+                "allow_unused=False."
+            )
         )
     if is_grads_batched:
         raise NotImplementedError(
-            errors.message("is_grads_batched=True is not supported", fix="call autograd.grad once per row of grad_outputs")
+            errors.message(
+                "is_grads_batched=True is not supported",
+                fix="call autograd.grad once per row of grad_outputs",
+            )
         )
     roots = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
     wanted = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
     seeds = _seeds(roots, grad_outputs, create_graph)
     for x in wanted:
         if not _node(x).needs:
-            raise RuntimeError(errors.message("One of the differentiated Tensors does not require grad", errors.describe(x),
-                                              fix="make it with requires_grad=True, before it is used"))
+            raise RuntimeError(
+                errors.message(
+                    "One of the differentiated Tensors does not require grad",
+                    errors.describe(x),
+                    fix="make it with requires_grad=True, before it is used",
+                )
+            )
     targets = [_node(x) for x in wanted]
-    found = _run(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, frozenset(targets))
+    found = _run(
+        roots,
+        seeds,
+        create_graph if retain_graph is None else retain_graph,
+        create_graph,
+        frozenset(targets),
+    )
     out: list[Any] = []
     for x, node in zip(wanted, targets, strict=True):
         if node in found:
             out.append(as_tensor(found[node], node))
         elif materialize_grads:
-            out.append(0.0 if isinstance(node, Scalar) else constant(np.zeros(node.shape, node.dtype), node.dev))
+            out.append(
+                0.0
+                if isinstance(node, Scalar)
+                else constant(np.zeros(node.shape, node.dtype), node.dev)
+            )
         elif allow_unused:
             out.append(None)
         else:
             raise RuntimeError(
                 errors.message(
-                    f"The differentiated Tensor at index {len(out)} appears to not have been used in the graph. Set "
+                    f"The differentiated Tensor at index {len(out)} appears to not have been used "
+                    f"in the graph. Set "
                     "allow_unused=True if this is the desired behavior.",
                     f"input {len(out)} is {errors.describe(x)}",
                 )
@@ -146,13 +182,20 @@ def _node(x: Any) -> Node:
     return x.node
 
 
-# dL/dL of most losses, made once: backward only reads it (a root that is itself a leaf, and would keep it, gets its own)
+# dL/dL of most losses, made once: backward only reads it (a root that is itself a leaf, and would
+# keep it, gets its own)
 _ones: dict[Any, Any] = {}  # backend object of float32 -> the seed of most programs: 1
 
 
 def _seeds(roots: list[Any], given: Any, create_graph: bool) -> list[Any]:
     """The gradients to start from, checked: 1 for one-element roots unless given."""
-    given = [None] * len(roots) if given is None else list(given) if isinstance(given, (tuple, list)) else [given]
+    given = (
+        [None] * len(roots)
+        if given is None
+        else list(given)
+        if isinstance(given, (tuple, list))
+        else [given]
+    )
     if len(given) != len(roots):
         raise RuntimeError(errors.message(f"got {len(roots)} tensors and {len(given)} gradients"))
     return [_seed(root, g, create_graph) for root, g in zip(roots, given, strict=True)]
@@ -164,15 +207,27 @@ def _seed(root: Any, g: Any, create_graph: bool) -> Any:
         raise errors.GraphError(
             errors.message(
                 "element 0 of tensors does not require grad and does not have a grad_fn",
-                f"{errors.describe(root)} was not computed from anything with requires_grad=True, or was detached",
+                f"{errors.describe(root)} was not computed from anything with requires_grad=True, "
+                f"or was detached",
                 fix="x = torch.tensor(..., requires_grad=True) before computing; check for torch.no_grad(), .detach(), .item()",
             )
         )
     if isinstance(node, Scalar):
         value = 1.0 if g is None else g
-        return _number(value) if create_graph and not isinstance(value, Scalar) else value if create_graph else float(value)
+        return (
+            _number(value)
+            if create_graph and not isinstance(value, Scalar)
+            else value
+            if create_graph
+            else float(value)
+        )
     if g is None:
-        if root.array.ndim == 0 and root.array.dtype is F32 and not create_graph and node.op is not None:
+        if (
+            root.array.ndim == 0
+            and root.array.dtype is F32
+            and not create_graph
+            and node.op is not None
+        ):
             one = _ones.get(node.dev)
             if one is None:
                 one = _ones[node.dev] = node.dev.array(np.ones((), F32))
@@ -188,27 +243,39 @@ def _seed(root: Any, g: Any, create_graph: bool) -> Any:
         g = constant(node.dev.array(np.ones(root.array.shape, root.array.dtype)), node.dev)
     elif not isinstance(g, Tensor):
         raise TypeError(
-            errors.message(f"gradients can be either Tensors or None, but got {type(g).__name__}", fix="gradient=torch.tensor(...)")
+            errors.message(
+                f"gradients can be either Tensors or None, but got {type(g).__name__}",
+                fix="gradient=torch.tensor(...)",
+            )
         )
     elif g.array.shape != root.array.shape:
         raise RuntimeError(
             errors.message(
-                f"Mismatch in shape: grad_output[0] has a shape of {g.shape} and output[0] has a shape of {root.shape}.",
+                f"Mismatch in shape: grad_output[0] has a shape of {g.shape} and output[0] has a "
+                f"shape of {root.shape}.",
                 "the gradient of a tensor has the tensor's shape",
             )
         )
     if g.node.dev.device is not node.dev.device:
-        raise errors.DeviceError(errors.message(f"the gradient is on {g.device}, but the tensor is on {root.device}",
-                                                fix=f"gradient.to('{root.device}')"))
+        raise errors.DeviceError(
+            errors.message(
+                f"the gradient is on {g.device}, but the tensor is on {root.device}",
+                fix=f"gradient.to('{root.device}')",
+            )
+        )
     if g.array.dtype != root.array.dtype:
         g = g.to(root.dtype)
     if create_graph:
         return g
-    return g.array.copy() if node.op is None else g.array  # a leaf keeps what it is given, and adds to it in place
+    # a leaf keeps what it is given, and adds to it in place
+    return g.array.copy() if node.op is None else g.array
 
 
-def _run(roots: list[Any], seeds: list[Any], retain: bool, create_graph: bool, targets: Any) -> dict[Node, Any]:
-    token = mode.set(_RECORD if create_graph else _QUIET)  # a custom backward's operations are recorded only if asked for
+def _run(
+    roots: list[Any], seeds: list[Any], retain: bool, create_graph: bool, targets: Any
+) -> dict[Node, Any]:
+    # a custom backward's operations are recorded only if asked for
+    token = mode.set(_RECORD if create_graph else _QUIET)
     try:
         return run(
             [_node(r) for r in roots],

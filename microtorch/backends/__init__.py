@@ -1,7 +1,9 @@
-"""Where kernels come from: ``cpu`` is numpy memory, with the C core's kernels where they win and numpy's elsewhere.
+"""Where kernels come from: ``cpu`` is numpy memory, with the C core's kernels where they win and
+numpy's elsewhere.
 
-The environment variable ``MICROTORCH_BACKEND`` (``core`` or ``reference``) or ``use("reference")`` chooses; without a word
-the C core is used if it was compiled, and numpy alone if not (``core.reason`` says why).
+The environment variable ``MICROTORCH_BACKEND`` (``core`` or ``reference``) or ``use("reference")``
+chooses; without a word the C core is used if it was compiled, and numpy alone if not
+(``core.reason`` says why).
 """
 from __future__ import annotations
 
@@ -32,9 +34,11 @@ def available() -> dict[str, bool]:
 
 
 def use(name: str) -> None:
-    """Take CPU kernels from ``"reference"`` (numpy) or ``"core"`` (C, with numpy for what C has no kernel for).
+    """Take CPU kernels from ``"reference"`` (numpy) or ``"core"`` (C, with numpy for what C has no
+    kernel for).
 
-    Raises RuntimeError if the C core is not compiled, with the reason, and ValueError for another name.
+    Raises RuntimeError if the C core is not compiled, with the reason, and ValueError for another
+    name.
     """
     from . import core
 
@@ -52,7 +56,9 @@ def current() -> str:
 
 
 def choose_at_import() -> None:
-    """Called once by the package: what MICROTORCH_BACKEND asks for, else the C core if it is there, else numpy, saying why."""
+    """Called once by the package: what MICROTORCH_BACKEND asks for, else the C core if it is there,
+    else numpy, saying why.
+    """
     from . import core
 
     asked = os.environ.get("MICROTORCH_BACKEND", "")
@@ -74,7 +80,9 @@ def place(t: Any, where: Any) -> Any:
 
 
 def host(array: Any) -> Any:
-    """The array itself if it lies in host memory, else a copy of it there: for what shows or stores numbers."""
+    """The array itself if it lies in host memory, else a copy of it there: for what shows or stores
+    numbers.
+    """
     return array.get() if hasattr(array, "get") else array
 
 
@@ -82,13 +90,18 @@ default: list[Any] = [None]  # the device that torch.set_default_device named
 
 
 def home(where: Any, dtype: Any) -> Any:
-    """The backend object for a new tensor: on device ``where``, or on the default device if that is None."""
+    """The backend object for a new tensor: on device ``where``, or on the default device if that is
+    None.
+    """
     where = default[0] if where is None else where
     return cpu.of(dtype) if where is None else lane(where, dtype)
 
 
 def lane(where: Any, dtype: Any) -> Any:
-    """The backend object for arrays of ``dtype`` on device ``where``. Raises DeviceError for a device that is not there."""
+    """The backend object for arrays of ``dtype`` on device ``where``.
+
+    Raises DeviceError for a device that is not there.
+    """
     where = where if isinstance(where, device) else device(where)
     if where.type == "cpu":
         return cpu.of(dtype)
@@ -100,7 +113,8 @@ def lane(where: Any, dtype: Any) -> Any:
 
 
 def unavailable(where: device) -> Exception:
-    """The error for a device that microtorch knows but this machine (or this build) does not offer."""
+    """The error for a device that microtorch knows but this machine (or this build) does not offer.
+    """
     known = {
         "cuda": "microtorch has no CUDA backend (torch.cuda.is_available() is False here)",
         "mps": "microtorch has no Metal backend",

@@ -1,12 +1,13 @@
-"""Kernels that spell a tensor op out: on arrays of Scalars, as the scalar arithmetic it consists of.
+"""Kernels that spell a tensor op out: on arrays of Scalars, as the scalar arithmetic it consists
+of.
 
     xs = scalars(x)                  # an object array, one Scalar per element
     ys = Expansion().matmul(xs, ws)  # every product and sum of the matmul is now a node of its own
 
-Elementwise ops call the Scalar method of their name; every other op runs the very ``forward`` that numpy arrays run
-through, which therefore uses only numpy functions that take object arrays. So a picture can zoom into a matmul or a
-softmax without code for either. It is for looking, not for speed: an op of more than a few hundred scalars is better
-left closed.
+Elementwise ops call the Scalar method of their name; every other op runs the very ``forward`` that
+numpy arrays run through, which therefore uses only numpy functions that take object arrays. So a
+picture can zoom into a matmul or a softmax without code for either. It is for looking, not for
+speed: an op of more than a few hundred scalars is better left closed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ _NUMBERS = (bool, int, float, np.number, np.bool_)
 
 
 class Expansion(Reference):
-    """The reference backend on object arrays of Scalars (and of plain numbers, where no Scalar is involved)."""
+    """The reference backend on object arrays of Scalars (and of plain numbers, where no Scalar is
+    involved).
+    """
 
     name = "expansion"
 
@@ -60,7 +63,9 @@ _reference = Reference()
 
 
 def _elementwise(name: str) -> Callable[..., Any]:
-    """The op ``name`` on object arrays: the method of that name, element by element, with broadcasting."""
+    """The op ``name`` on object arrays: the method of that name, element by element, with
+    broadcasting.
+    """
 
     def one(*operands: Any, **attrs: Any) -> Any:
         scalar = next((type(x) for x in operands if not isinstance(x, _NUMBERS)), None)
@@ -68,7 +73,11 @@ def _elementwise(name: str) -> Callable[..., Any]:
             return getattr(_reference, name)(*(np.float64(x) for x in operands), **attrs)
         first, *rest = operands
         method = getattr(scalar, name)
-        return method(scalar(first, requires_grad=False) if isinstance(first, _NUMBERS) else first, *rest, **attrs)
+        return method(
+            scalar(first, requires_grad=False) if isinstance(first, _NUMBERS) else first,
+            *rest,
+            **attrs,
+        )
 
     def kernel(*arrays: Any, **attrs: Any) -> Any:
         return np.frompyfunc(lambda *operands: one(*operands, **attrs), len(arrays), 1)(*arrays)
@@ -82,7 +91,10 @@ for _name in formulas.TABLE:
 
 
 def scalars(array: Any, scalar: Callable[[float], Any]) -> Any:
-    """An object array of ``scalar(element)`` for each element: ``scalars(x.numpy(), microtorch.Scalar)``."""
+    """An object array of ``scalar(element)`` for each element:
+
+    ``scalars(x.numpy(), microtorch.Scalar)``.
+    """
     out = np.empty(np.shape(array), object)
     for place in np.ndindex(out.shape):
         out[place] = scalar(float(array[place]))

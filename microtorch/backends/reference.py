@@ -1,13 +1,15 @@
 """The numpy backend: the definition of every op, and the one that always works.
 
-A backend is an object with one kernel per op, under the op's name, on raw arrays: ``F.mul(x, y)``, ``F.sum(x, dim, keepdim)``.
-``Reference`` finds a kernel in this order: a method written here; numpy's own ufunc if it has one for the op; else the op's
-declaration (a formula compiled to numpy calls, or the ``forward`` function given to ``Op``). What is found is kept as an
-instance attribute, so the search happens once. Other backends on the same memory derive from this class and define only
+A backend is an object with one kernel per op, under the op's name, on raw arrays: ``F.mul(x, y)``,
+``F.sum(x, dim, keepdim)``. ``Reference`` finds a kernel in this order: a method written here;
+numpy's own ufunc if it has one for the op; else the op's declaration (a formula compiled to numpy
+calls, or the ``forward`` function given to ``Op``). What is found is kept as an instance attribute,
+so the search happens once. Other backends on the same memory derive from this class and define only
 the kernels they do better.
 
-``forward`` functions use only numpy functions that accept object arrays. Run with the namespace ``Expansion`` on arrays of
-``Scalar``, they yield the scalar arithmetic they consist of: so the stepper zooms into a matmul without drawing code per op.
+``forward`` functions use only numpy functions that accept object arrays. Run with the namespace
+``Expansion`` on arrays of ``Scalar``, they yield the scalar arithmetic they consist of: so the
+stepper zooms into a matmul without drawing code per op.
 """
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ UFUNCS: dict[str, Any] = {
     }.items()
 }  # fmt: skip
 LARGE = 1 << 15  # elements from which a backend may have another kernel (several threads)
-definitions: dict[str, Any] = {}  # filled by Op: name -> forward(F, *arrays, **attrs), or a formula to compile to one
+# filled by Op: name -> forward(F, *arrays, **attrs), or a formula to compile to one
+definitions: dict[str, Any] = {}
 
 
 def definition(name: str) -> Callable[..., Any]:
@@ -48,7 +51,11 @@ def definition(name: str) -> Callable[..., Any]:
 
 
 def defines(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator: ``forward(F, ...)`` is the definition of the kernel of its name, which is no op (an optimizer's step)."""
+    """A decorator:
+
+    ``forward(F, ...)`` is the definition of the kernel of its name, which is no op (an optimizer's
+    step).
+    """
     definitions[forward.__name__] = forward
     return forward
 
@@ -56,7 +63,13 @@ def defines(forward: Callable[..., Any]) -> Callable[..., Any]:
 def nonzero_divisor(op: str, y: Any) -> Any:
     """``y``; raises RuntimeError if it is integer and has a 0, where numpy would answer 0."""
     if y.dtype.kind in "iu" and not y.all():
-        raise RuntimeError(message("ZeroDivisionError", f"{op}: the divisor, an integer, is 0", fix="x.float() gives inf and nan"))
+        raise RuntimeError(
+            message(
+                "ZeroDivisionError",
+                f"{op}: the divisor, an integer, is 0",
+                fix="x.float() gives inf and nan",
+            )
+        )
     return y
 
 
@@ -74,15 +87,17 @@ class Reference:
     def of(self, dtype: Any) -> Reference:
         """The backend object for arrays of ``dtype`` on this memory.
 
-        There is one for float32, one for float64, and one for everything else. Two nodes with the same ``dev`` thus agree in
-        device *and* dtype, so that the hot path of an op compares one pair of objects.
+        There is one for float32, one for float64, and one for everything else. Two nodes with the
+        same ``dev`` thus agree in device *and* dtype, so that the hot path of an op compares one
+        pair of objects.
         """
         return self.lanes.get(dtype, self.rest)
 
     memory: ClassVar[type] = np.ndarray
     empty, zeros, full = staticmethod(np.empty), staticmethod(np.zeros), staticmethod(np.full)
     draws = generator  # the functions that make random arrays
-    array = staticmethod(np.asarray)  # what makes a numpy scalar (the result of a 0-d ufunc) an array again
+    # what makes a numpy scalar (the result of a 0-d ufunc) an array again
+    array = staticmethod(np.asarray)
 
     def __getattr__(self, name: str) -> Any:
         kernel = UFUNCS.get(name)
@@ -94,7 +109,10 @@ class Reference:
         return kernel
 
     def choose(self, kernels: type[Reference]) -> None:
-        """Take the kernels from ``kernels`` (Reference or a subclass) from now on. Every op forgets what it looked up."""
+        """Take the kernels from ``kernels`` (Reference or a subclass) from now on.
+
+        Every op forgets what it looked up.
+        """
         dtype = self.dtype
         self.__dict__.clear()
         self.__class__ = kernels
@@ -108,7 +126,9 @@ class Reference:
 
     @staticmethod
     def pow(x: Any, y: Any) -> Any:
-        """x ** y. numpy's general power is 20 times slower than the products that small exponents stand for."""
+        """x ** y. numpy's general power is 20 times slower than the products that small exponents
+        stand for.
+        """
         if np.ndim(y) == 0:
             exponent = y if type(y) in (int, float) else y.item()
             if exponent == 2:
@@ -122,7 +142,11 @@ class Reference:
             if exponent == -1 and x.dtype.kind == "f":
                 return np.reciprocal(x)
         if x.dtype.kind in "iu" and np.any(np.less(y, 0)):
-            raise RuntimeError(message("Integers to negative integer powers are not allowed.", fix="x.float() ** y"))
+            raise RuntimeError(
+                message(
+                    "Integers to negative integer powers are not allowed.", fix="x.float() ** y"
+                )
+            )
         return np.power(x, y)
 
     @staticmethod
@@ -149,7 +173,10 @@ _erf, _erfc = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
 
 
 class KernelTable(dict[Any, Callable[..., Any]]):
-    """Backend -> kernel of one op. A dict, because the lookup stands in the hot path; filled on first use."""
+    """Backend -> kernel of one op.
+
+    A dict, because the lookup stands in the hot path; filled on first use.
+    """
 
     all: ClassVar[list[KernelTable]] = []
 
@@ -158,12 +185,16 @@ class KernelTable(dict[Any, Callable[..., Any]]):
         KernelTable.all.append(self)
 
     def __missing__(self, backend: Any) -> Callable[..., Any]:
-        kernel = self[backend] = backend.large(self.name) if self.large else getattr(backend, self.name)
+        kernel = self[backend] = (
+            backend.large(self.name) if self.large else getattr(backend, self.name)
+        )
         return kernel
 
 
 class HotTable(KernelTable):
-    """The kernels that elementwise methods call directly; None for a backend object of mixed dtypes, which need promotion."""
+    """The kernels that elementwise methods call directly; None for a backend object of mixed
+    dtypes, which need promotion.
+    """
 
     def __missing__(self, backend: Any) -> Any:
         if backend is backend.rest:

@@ -14,8 +14,9 @@
     └── IndexError
         └── DimError        a dimension that is out of range
 
-Each class derives from the one PyTorch raises in the same place, so a script's ``except RuntimeError`` works unchanged.
-Each message says what was asked, with which shapes and dtypes, on which line, and what would most likely mend it.
+Each class derives from the one PyTorch raises in the same place, so a script's ``except
+RuntimeError`` works unchanged. Each message says what was asked, with which shapes and dtypes, on
+which line, and what would most likely mend it.
 """
 from __future__ import annotations
 
@@ -61,7 +62,11 @@ class DimError(IndexError):
 def message(what: str, *details: str, fix: str = "", at: Site | None = None) -> str:
     """Assemble a message: what happened, one line per detail, the user's line, the likely fix."""
     at = at or here()
-    lines = [what, *(f"  {d}" for d in details if d), f"  at {at.file}, line {at.line}, in {at.function}"]
+    lines = [
+        what,
+        *(f"  {d}" for d in details if d),
+        f"  at {at.file}, line {at.line}, in {at.function}",
+    ]
     if fix:
         lines.append(f"  fix: {fix}")
     return "\n".join(lines)
@@ -82,7 +87,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 class UnknownName(AttributeError):
-    """A name that is not there. The nearest one is looked for when the message is read: ``hasattr`` asks in silence."""
+    """A name that is not there.
+
+    The nearest one is looked for when the message is read: ``hasattr`` asks in silence.
+    """
 
     def __init__(self, owner: str, name: str, known: Iterable[str] | Callable[[], Iterable[str]]):
         super().__init__(f"{owner} has no attribute '{name}'.")
@@ -93,13 +101,17 @@ class UnknownName(AttributeError):
         return self.args[0] + nearest(self.name or "", known)
 
 
-def unknown(owner: str, name: str, known: Iterable[str] | Callable[[], Iterable[str]]) -> AttributeError:
+def unknown(
+    owner: str, name: str, known: Iterable[str] | Callable[[], Iterable[str]]
+) -> AttributeError:
     """The AttributeError for a name that ``owner`` does not have, with the nearest one it has."""
     return UnknownName(owner, name, known)
 
 
 def missing(module: str, known: Iterable[str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a module: an unknown name raises, and the nearest known one is offered."""
+    """The ``__getattr__`` of a module: an unknown name raises, and the nearest known one is
+    offered.
+    """
     names = [name for name in known if not name.startswith("_")]
 
     def __getattr__(name: str) -> Any:
@@ -119,7 +131,10 @@ def dim_error(dim: int, ndim: int, op: str) -> DimError:
 
 
 def broadcast_error(op: str, inputs: list[Any]) -> ShapeError:
-    """Shapes that do not broadcast: PyTorch's sentence, then both shapes and the dimension that disagrees."""
+    """Shapes that do not broadcast:
+
+    PyTorch's sentence, then both shapes and the dimension that disagrees.
+    """
     shapes = [tuple(x.shape) for x in inputs]
     for a in shapes:
         for b in shapes:
@@ -155,7 +170,8 @@ def matmul_error(a: Any, b: Any) -> ShapeError:
     if not x or not y:
         return ShapeError(
             message(
-                f"both arguments to matmul need to be at least 1D, but they are {len(x)}D and {len(y)}D",
+                f"both arguments to matmul need to be at least 1D, but they are {len(x)}D and "
+                f"{len(y)}D",
                 f"matmul: {describe(a)} @ {describe(b)}",
                 fix="use * to multiply by a scalar",
             )
@@ -171,4 +187,6 @@ def matmul_error(a: Any, b: Any) -> ShapeError:
         fix = f"transpose the right operand: a @ b.T (shape {(*y[:-2], y[-1], y[-2])})"
     elif len(x) > 1 and x[-2] == inner_y:
         fix = f"transpose the left operand: a.T @ b (shape {(*x[:-2], x[-1], x[-2])})"
-    return ShapeError(message(what, f"matmul: {describe(a)} @ {describe(b)}: {inner_x} ≠ {inner_y}", fix=fix))
+    return ShapeError(
+        message(what, f"matmul: {describe(a)} @ {describe(b)}: {inner_x} ≠ {inner_y}", fix=fix)
+    )

@@ -14,9 +14,16 @@ from ..ops.arguments import shape_of
 from .finish import export, finish
 
 
-# ---- from data -----------------------------------------------------------------------------------------------------
+# ---- from data -----------------------------------------------------------------------------------
 @export
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def tensor(
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor with a copy of ``data``: a number, nested lists, a numpy array, or a tensor.
 
     Python floats give the default dtype (float32), ints int64, bools bool; arrays keep their dtype.
@@ -30,7 +37,9 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 @export
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """As ``tensor``, but shares the memory of a numpy array, and returns a tensor itself, where no conversion is needed."""
+    """As ``tensor``, but shares the memory of a numpy array, and returns a tensor itself, where no
+    conversion is needed.
+    """
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
     return finish(_array(data, dtype), device, False)
@@ -71,20 +80,51 @@ def _from_lists(data: Any) -> Any:
     try:
         array = np.asarray(plain)
     except OverflowError:
-        raise ValueError(message("Overflow when unpacking long long", "an integer does not fit in 64 bits")) from None
+        raise ValueError(
+            message("Overflow when unpacking long long", "an integer does not fit in 64 bits")
+        ) from None
     if array.dtype.kind not in "biuf":
         if not array.size and array.dtype == object:
             return array.astype(dtypes.default_numpy())
-        if array.dtype.kind == "O" and any(isinstance(v, int) and not isinstance(v, bool) for v in array.flat):
-            raise ValueError(message("Overflow when unpacking long long", "an integer does not fit in 64 bits"))
-        bad = next((v for v in np.asarray(plain, object).flat if not isinstance(v, (int, float, bool, np.number))), data)
+        if array.dtype.kind == "O" and any(
+            isinstance(v, int) and not isinstance(v, bool) for v in array.flat
+        ):
+            raise ValueError(
+                message("Overflow when unpacking long long", "an integer does not fit in 64 bits")
+            )
+        bad = next(
+            (
+                v
+                for v in np.asarray(plain, object).flat
+                if not isinstance(v, (int, float, bool, np.number))
+            ),
+            data,
+        )
         what = "string" if isinstance(bad, str) else type(bad).__name__
         if isinstance(data, str):
-            raise TypeError(message("new(): invalid data type 'str'", f"tensor({data!r})"[:120], fix="tensors hold numbers"))
+            raise TypeError(
+                message(
+                    "new(): invalid data type 'str'",
+                    f"tensor({data!r})"[:120],
+                    fix="tensors hold numbers",
+                )
+            )
         if isinstance(bad, str):
-            raise ValueError(message("too many dimensions 'str'", f"tensor({data!r})"[:120], fix="tensors hold numbers"))
-        raise RuntimeError(message(f"Could not infer dtype of {what}", f"found in tensor({data!r})"[:120]))
-    return array.astype(dtypes.default_numpy()) if not array.size and array.dtype == np.float64 else array
+            raise ValueError(
+                message(
+                    "too many dimensions 'str'",
+                    f"tensor({data!r})"[:120],
+                    fix="tensors hold numbers",
+                )
+            )
+        raise RuntimeError(
+            message(f"Could not infer dtype of {what}", f"found in tensor({data!r})"[:120])
+        )
+    return (
+        array.astype(dtypes.default_numpy())
+        if not array.size and array.dtype == np.float64
+        else array
+    )
 
 
 def _plain(data: Any) -> Any:
@@ -99,10 +139,15 @@ def _plain(data: Any) -> Any:
 
 
 def _has_float64(data: Any) -> bool:
-    """Does the data contain a float64 that is not a plain Python float (which is only of the default dtype)?"""
+    """Does the data contain a float64 that is not a plain Python float (which is only of the
+    default dtype)?
+    """
     if isinstance(data, (list, tuple)):
         return any(_has_float64(v) for v in data[:1])
-    return type(data) not in COERCE and getattr(getattr(data, "array", data), "dtype", None) == np.float64
+    return (
+        type(data) not in COERCE
+        and getattr(getattr(data, "array", data), "dtype", None) == np.float64
+    )
 
 
 def _check_lists(data: Any, dim: int) -> int | None:
@@ -112,11 +157,21 @@ def _check_lists(data: Any, dim: int) -> int | None:
     lengths = [len(v) if isinstance(v, (list, tuple)) else None for v in data]
     for v, n in zip(data, lengths, strict=True):
         if n != lengths[0] and (n is None or lengths[0] is None):
-            raise TypeError(message(f"expected a sequence of equal depth at dim {dim + 1}, but got {type(v).__name__}",
-                                    f"tensor({data!r})"[:120]))
+            raise TypeError(
+                message(
+                    f"expected a sequence of equal depth at dim {dim + 1}, but got "
+                    f"{type(v).__name__}",
+                    f"tensor({data!r})"[:120],
+                )
+            )
         if n != lengths[0]:
-            raise ValueError(message(f"expected sequence of length {lengths[0]} at dim {dim + 1} (got {n})",
-                                     f"tensor({data!r})"[:120], fix="every row needs the same length"))
+            raise ValueError(
+                message(
+                    f"expected sequence of length {lengths[0]} at dim {dim + 1} (got {n})",
+                    f"tensor({data!r})"[:120],
+                    fix="every row needs the same length",
+                )
+            )
     if lengths and lengths[0] is not None:
         for v in data:
             _check_lists(v, dim + 1)
@@ -124,7 +179,10 @@ def _check_lists(data: Any, dim: int) -> int | None:
 
 
 class _Typed:
-    """``torch.FloatTensor`` and its like: PyTorch's old constructors, of data or of sizes; ``isinstance`` works, too."""
+    """``torch.FloatTensor`` and its like:
+
+    PyTorch's old constructors, of data or of sizes; ``isinstance`` works, too.
+    """
 
     def __init__(self, kind: str, d: Any):
         self.__name__, self.dtype = f"{kind}Tensor", d

@@ -20,15 +20,21 @@ from ..handles.views import write
 from .finish import export, finish
 
 
-# ---- random --------------------------------------------------------------------------------------------------------
+# ---- random --------------------------------------------------------------------------------------
 @export
 class Generator(generator.Generator):
-    """A source of random numbers of one's own: ``torch.Generator().manual_seed(0)``, for ``generator=``."""
+    """A source of random numbers of one's own:
+
+    ``torch.Generator().manual_seed(0)``, for ``generator=``.
+    """
 
     __slots__ = ()
 
     def __new__(cls, device: Any = "cpu") -> Any:
-        """One for tensors on ``device``: "cpu", or "opencl", whose numbers are others (backends/opencl/random.py)."""
+        """One for tensors on ``device``:
+
+        "cpu", or "opencl", whose numbers are others (backends/opencl/random.py).
+        """
         if device_of(device).type == "opencl":
             from ..backends.opencl.random import Generator
 
@@ -82,16 +88,34 @@ def set_rng_state(new_state: Tensor) -> None:
 
 
 @export
-def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
-            device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Random integers in [low, high), int64 unless asked otherwise: ``randint(10, (2, 3))``, ``randint(3, 10, (2, 3))``."""
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Random integers in [low, high), int64 unless asked otherwise:
+
+    ``randint(10, (2, 3))``, ``randint(3, 10, (2, 3))``.
+    """
     if size is None:
         low, high, size = 0, low, high
     if not isinstance(size, (tuple, list)):
-        raise TypeError(message(f"randint() takes a size such as (2, 3), but got {size!r}", fix="torch.randint(10, (2, 3))"))
+        raise TypeError(
+            message(
+                f"randint() takes a size such as (2, 3), but got {size!r}",
+                fix="torch.randint(10, (2, 3))",
+            )
+        )
     d = dtypes.I64 if dtype is None else dtypes.as_numpy(dtype)
     dev = home(_where(device, generator), d)
-    return finish(dev.draws.randint(tuple(size), low, high, d, generator), dev.device, requires_grad)
+    return finish(
+        dev.draws.randint(tuple(size), low, high, d, generator), dev.device, requires_grad
+    )
 
 
 @export
@@ -103,7 +127,9 @@ def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any
 
 
 @export
-def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
+) -> Tensor:
     """A random permutation of 0..n-1."""
     d = dtypes.I64 if dtype is None else dtypes.as_numpy(dtype)
     dev = home(_where(device, generator), d)
@@ -111,42 +137,76 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
 
 
 def _where(device: Any, generator: Any) -> Any:
-    """The device asked for; without a word, the generator's (PyTorch would raise for one that is not on the CPU)."""
+    """The device asked for; without a word, the generator's (PyTorch would raise for one that is
+    not on the CPU).
+    """
     return generator.device if device is None and generator is not None else device
 
 
 @export
-def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
-           device: Any = None) -> Tensor:
+def normal(
+    mean: Any,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+) -> Tensor:
     """Normal random numbers; ``mean`` and ``std`` are numbers (with ``size``) or tensors."""
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         m, s = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
         dev = next(v for v in (mean, std) if isinstance(v, Tensor)).node.dev
         return constant(dev.draws.normal_tensors(m, s, generator), dev)
     if size is None:
-        raise TypeError(message("normal() with a number for mean and std needs size=", fix="torch.normal(0.0, 1.0, size=(2, 3))"))
+        raise TypeError(
+            message(
+                "normal() with a number for mean and std needs size=",
+                fix="torch.normal(0.0, 1.0, size=(2, 3))",
+            )
+        )
     d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
     dev = home(_where(device, generator), d)
     return constant(dev.draws.normal(tuple(size), d, mean, std, generator), dev)
 
 
 @export
-def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+def bernoulli(
+    input: Tensor, p: float | None = None, *, generator: Generator | None = None
+) -> Tensor:
     """0 or 1 with the probability of a 1 given by each element of ``input`` (or by ``p``)."""
     array = input.array
     if p is None and array.size and not (0 <= array.min() and array.max() <= 1):
-        raise RuntimeError(message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(input)))
-    return constant(input.node.dev.draws.bernoulli(array if p is None else p, array.shape, array.dtype, generator), input.node.dev)
+        raise RuntimeError(
+            message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(input))
+        )
+    return constant(
+        input.node.dev.draws.bernoulli(
+            array if p is None else p, array.shape, array.dtype, generator
+        ),
+        input.node.dev,
+    )
 
 
 @export
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+def multinomial(
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
     """Indices drawn with probabilities proportional to the (rows of) non-negative ``input``."""
-    return constant(input.node.dev.draws.multinomial(input.array, num_samples, replacement, generator), input.node.dev)
+    return constant(
+        input.node.dev.draws.multinomial(input.array, num_samples, replacement, generator),
+        input.node.dev,
+    )
 
 
 def _fill(name: str, draw: Callable[..., Any], doc: str) -> None:
-    def method(self: Tensor, *args: Any, generator: Generator | None = None, **kwargs: Any) -> Tensor:
+    def method(
+        self: Tensor, *args: Any, generator: Generator | None = None, **kwargs: Any
+    ) -> Tensor:
         check_leaf(self, name[:-1])
         write(self, draw(self, *args, generator=generator, **kwargs), name[:-1])
         return self
@@ -159,7 +219,9 @@ def _uniform(t: Any, a: float = 0.0, b: float = 1.0, **k: Any) -> Any:
 
 
 def _normal(t: Any, mean: float = 0.0, std: float = 1.0, **k: Any) -> Any:
-    return t.node.dev.draws.normal(t.array.shape, t.array.dtype, mean, std, contiguous=t.array.flags.c_contiguous, **k)
+    return t.node.dev.draws.normal(
+        t.array.shape, t.array.dtype, mean, std, contiguous=t.array.flags.c_contiguous, **k
+    )
 
 
 def _random(t: Any, from_: int | None = None, to: int | None = None, **k: Any) -> Any:
@@ -169,7 +231,9 @@ def _random(t: Any, from_: int | None = None, to: int | None = None, **k: Any) -
 
 
 def _bernoulli(t: Any, p: Any = 0.5, **k: Any) -> Any:
-    return t.node.dev.draws.bernoulli(p.array if isinstance(p, Tensor) else p, t.array.shape, t.array.dtype, **k)
+    return t.node.dev.draws.bernoulli(
+        p.array if isinstance(p, Tensor) else p, t.array.shape, t.array.dtype, **k
+    )
 
 
 _fill("uniform_", _uniform, "Fill with uniform random numbers from [a, b).")
@@ -178,26 +242,50 @@ _fill("uniform_", _uniform, "Fill with uniform random numbers from [a, b).")
 _fill("normal_", _normal, "Fill with normal random numbers.")
 
 
-_fill("random_", _random, "Fill with random integers from [from, to), by default over the dtype's whole range.")
+_fill(
+    "random_",
+    _random,
+    "Fill with random integers from [from, to), by default over the dtype's whole range.",
+)
 
 
-_fill("bernoulli_", _bernoulli, "Fill with 0 and 1; ``p`` (number or tensor) is the probability of 1.")
+_fill(
+    "bernoulli_", _bernoulli, "Fill with 0 and 1; ``p`` (number or tensor) is the probability of 1."
+)
 
 
-_fill("exponential_", lambda t, lambd=1.0, **k: t.node.dev.draws.exponential(t.array.shape, t.array.dtype, lambd, **k),
-      "Fill with exponential random numbers.")
+_fill(
+    "exponential_",
+    lambda t, lambd=1.0, **k: t.node.dev.draws.exponential(
+        t.array.shape, t.array.dtype, lambd, **k
+    ),
+    "Fill with exponential random numbers.",
+)
 
 
-_fill("log_normal_", lambda t, mean=1.0, std=2.0, **k: t.node.dev.draws.log_normal(t.array.shape, t.array.dtype, mean, std, **k),
-      "Fill with log-normal random numbers.")
+_fill(
+    "log_normal_",
+    lambda t, mean=1.0, std=2.0, **k: t.node.dev.draws.log_normal(
+        t.array.shape, t.array.dtype, mean, std, **k
+    ),
+    "Fill with log-normal random numbers.",
+)
 
 
-_fill("cauchy_", lambda t, median=0.0, sigma=1.0, **k: t.node.dev.draws.cauchy(t.array.shape, t.array.dtype, median, sigma, **k),
-      "Fill with Cauchy random numbers.")
+_fill(
+    "cauchy_",
+    lambda t, median=0.0, sigma=1.0, **k: t.node.dev.draws.cauchy(
+        t.array.shape, t.array.dtype, median, sigma, **k
+    ),
+    "Fill with Cauchy random numbers.",
+)
 
 
-_fill("geometric_", lambda t, p, **k: t.node.dev.draws.geometric(t.array.shape, t.array.dtype, p, **k),
-      "Fill with geometric random numbers.")
+_fill(
+    "geometric_",
+    lambda t, p, **k: t.node.dev.draws.geometric(t.array.shape, t.array.dtype, p, **k),
+    "Fill with geometric random numbers.",
+)
 
 
 bind_methods({"bernoulli": bernoulli, "multinomial": multinomial})

@@ -6,23 +6,32 @@ from ..graph import Node
 
 
 def check_fresh(node: Node, wanted: set[Node] | None) -> None:
-    """Raise if a value that the node's derivatives will read was overwritten after the node was made."""
+    """Raise if a value that the node's derivatives will read was overwritten after the node was
+    made.
+    """
     for i, x in enumerate(node.inputs):
         if x.needs and (wanted is None or x in wanted):
             for j in node.op.reads[i]:
                 source = node.inputs[j]
                 if source.storage is not None and source.storage.written > node.seq:
                     raise stale_error(node, source, j)
-            if node.op.reads_out[i] and node.storage is not None and node.storage.written > node.seq:
+            if (
+                node.op.reads_out[i]
+                and node.storage is not None
+                and node.storage.written > node.seq
+            ):
                 raise stale_error(node, node, -1)
 
 
 def freed_error(node: Node) -> Exception:
     return errors.GraphError(
         errors.message(
-            "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-            "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-            "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+            "Trying to backward through the graph a second time (or directly access saved tensors "
+            "after they have already "
+            "been freed). Saved intermediate values of the graph are freed when you call "
+            ".backward() or autograd.grad(). "
+            "Specify retain_graph=True if you need to backward through the graph a second time or "
+            "if you need to access "
             "saved tensors after calling backward.",
             f"{node.name()}, made at {node.where()}, has already been through backward",
             fix="backward(retain_graph=True) the first time; or, if the tensor was made outside the training loop, "
@@ -37,7 +46,8 @@ def stale_error(node: Node, x: Node, place: int) -> Exception:
     made = f", the output of {x.name()} made at {x.where()}," if x.op is not None else ""
     return errors.InplaceError(
         errors.message(
-            "one of the variables needed for gradient computation has been modified by an inplace operation: "
+            "one of the variables needed for gradient computation has been modified by an inplace "
+            "operation: "
             f"[torch.{x.dtype} {list(x.shape)}]{', which is output 0 of ' + x.name() + ',' if x.op is not None else ''} "
             f"is at version {storage.version}",
             f"{node.name()}, made at {node.where()}, reads {which}{made}",

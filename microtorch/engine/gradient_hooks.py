@@ -83,7 +83,8 @@ def as_gradient(hook: Hook, result: Any, like: Gradient) -> Gradient:
         raise RuntimeError(
             errors.message(
                 f"hook '{name_of(hook)}' has changed the size of value",
-                f"the gradient is {errors.describe(like)}, the hook returned {errors.describe(result)}",
+                f"the gradient is {errors.describe(like)}, the hook returned "
+                f"{errors.describe(result)}",
             )
         )
     if hasattr(result, "array") and not hasattr(like, "array"):

@@ -36,7 +36,8 @@ else:
     Tensor = Handle
 
 ndarray = np.ndarray
-LARGE_BYTES = LARGE * F32.itemsize  # numpy tells an array's bytes (30 ns) sooner than its size (40 ns)
+# numpy tells an array's bytes (30 ns) sooner than its size (40 ns)
+LARGE_BYTES = LARGE * F32.itemsize
 
 
 def bind(tensor: type[Tensor]) -> None:
@@ -46,7 +47,8 @@ def bind(tensor: type[Tensor]) -> None:
 
 
 def hot(op: Op) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
-    """A decorator: the made function of ``op`` stands in for the written one, which it must equal."""
+    """A decorator: the made function of ``op`` stands in for the written one, which it must equal.
+    """
 
     def replace(written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         function = named(made(op), written.__name__, written.__doc__)

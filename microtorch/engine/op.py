@@ -96,8 +96,14 @@ class Op:
         self.large_kernels = KernelTable(name, large=True)
         self.vjp_kernels = VjpTable(self)
         torch_name = torch_name or "".join(part.capitalize() for part in name.split("_"))
-        # `needs` is a constant of the class: what is recorded needs gradient; so is `attrs` where an op has none
-        members: dict[str, Any] = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
+        # `needs` is a constant of the class: what is recorded needs gradient; so is `attrs` where
+        # an op has none
+        members: dict[str, Any] = {
+            "__slots__": (),
+            "op": self,
+            "needs": True,
+            "__module__": __name__,
+        }
         if not attributes:
             members["attrs"] = None
         self.node = type(f"{torch_name}Backward0", (Node,), members)
@@ -118,7 +124,10 @@ class Op:
         return cls(
             name,
             Formula(forward, f"F, {inputs}{keywords}", name),
-            [v and Formula(v, f"F, g, out, {inputs}{keywords}", f"{name} vjp {i}") for i, v in enumerate(vjps)],
+            [
+                v and Formula(v, f"F, g, out, {inputs}{keywords}", f"{name} vjp {i}")
+                for i, v in enumerate(vjps)
+            ],
             saves=[" ".join(expr.names(v) & letters) if v else "" for v in vjps],
             result=result_kind(forward, static),
             formula=forward,
@@ -135,7 +144,8 @@ class Op:
         """Run the op on Tensors."""
         return apply(self, inputs, attrs or None)
 
-    # compiled when first needed (cached_property, not __getattr__: a class with that reads every attribute four times slower)
+    # compiled when first needed (cached_property, not __getattr__: a class with that reads every
+    # attribute four times slower)
     @cached_property
     def derivatives(self) -> tuple[Any, ...]:
         """The vjps as functions on arrays or Tensors."""
@@ -150,7 +160,9 @@ class Op:
     def scalar_derivatives(self) -> tuple[Any, ...]:
         """The vjps as functions of floats."""
         parameters = f"F, g, out, {self._parameters()}"
-        return tuple([v and expr.compile_scalar(v.text, parameters, f"{self.name} vjp") for v in self.vjps])
+        return tuple(
+            [v and expr.compile_scalar(v.text, parameters, f"{self.name} vjp") for v in self.vjps]
+        )
 
     def _parameters(self) -> str:
         static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items()]
@@ -158,7 +170,8 @@ class Op:
 
 
 class Formula(NamedTuple):
-    """A formula that is compiled when first needed: compiling all of them would slow every import."""
+    """A formula that is compiled when first needed: compiling all of them would slow every import.
+    """
 
     text: str
     parameters: str
@@ -168,28 +181,52 @@ class Formula(NamedTuple):
         return expr.compile_python(self.text, self.parameters, self.name)
 
 
-_EXACT = frozenset({"abs", "sign", "maximum", "minimum", "where", "floor", "ceil", "round", "trunc", "fmod", "remainder"})
+_EXACT = frozenset(
+    {
+        "abs",
+        "sign",
+        "maximum",
+        "minimum",
+        "where",
+        "floor",
+        "ceil",
+        "round",
+        "trunc",
+        "fmod",
+        "remainder",
+    }
+)
 
 
 def result_kind(formula: str, static: Static = {}) -> str:
-    """ "same" if a formula maps integers to integers, else "float"; a property of the formula and its numbers."""
+    """"same" if a formula maps integers to integers, else "float"; a property of the formula and
+    its numbers.
+    """
     exact = expr.functions(formula) <= _EXACT and "/" not in formula and "." not in formula
     return "same" if exact and not any(isinstance(v, float) for v in static.values()) else "float"
 
 
-# ---- explaining what went wrong ------------------------------------------------------------------------------------
+# ---- explaining what went wrong ------------------------------------------------------------------
 def explain_broadcast(op: Op, tensors: Sequence[Any], attrs: Attrs, e: Exception) -> Exception:
     """numpy's error in PyTorch's class and words, with shapes, the user's line and a fix."""
     if isinstance(e, np.exceptions.AxisError):
         return errors.dim_error(e.axis, e.ndim or 0, op.name)
     if isinstance(e, ValueError) and "broadcast" in str(e) and len(tensors) > 1:
         return errors.broadcast_error(op.name, list(tensors))
-    kind = IndexError if isinstance(e, IndexError) else NotImplementedError if isinstance(e, TypeError) else RuntimeError
+    kind = (
+        IndexError
+        if isinstance(e, IndexError)
+        else NotImplementedError
+        if isinstance(e, TypeError)
+        else RuntimeError
+    )
     text = f"{op.name}: {e}"
     if isinstance(e, TypeError) and "ufunc" in text:  # numpy has no loop for these dtypes
         text = f"\"{op.name}\" not implemented for '{tensors[0].array.dtype.name}'"
     return kind(
-        errors.message(text, "operands: " + ", ".join(errors.describe(t) for t in tensors), shown(attrs))
+        errors.message(
+            text, "operands: " + ", ".join(errors.describe(t) for t in tensors), shown(attrs)
+        )
     )
 
 

@@ -54,7 +54,7 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
     )
 
 
-# ---- Python numbers --------------------------------------------------------------------------------
+# ---- Python numbers ------------------------------------------------------------------------------
 def weak_number(value: Number, like: Tensor | None, floating: bool = False) -> Tensor:
     """A Python number as a 0-d constant: of like's dtype unless the number's category is higher.
 

@@ -1,4 +1,6 @@
-"""From a backend to the derivatives of an op on its arrays: a kernel of its own, or the declared vjp."""
+"""From a backend to the derivatives of an op on its arrays: a kernel of its own, or the declared
+vjp.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +33,9 @@ class VjpTable(KernelTable):
             self[backend] = FusedVjps(fused, op.derivatives)
             return self[backend]
         kernels = [v and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
-        self[backend] = tuple([_first(k, f) if k else f for k, f in zip(kernels, op.derivatives, strict=True)])
+        self[backend] = tuple(
+            [_first(k, f) if k else f for k, f in zip(kernels, op.derivatives, strict=True)]
+        )
         return self[backend]
 
 

@@ -1,4 +1,5 @@
-"""``torch.accelerator``: the same questions for whatever accelerator there is. Here that is an OpenCL device.
+"""``torch.accelerator``: the same questions for whatever accelerator there is. Here that is an
+OpenCL device.
 
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
 """

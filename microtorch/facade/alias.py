@@ -1,12 +1,14 @@
-"""Run a script written for torch, unchanged: ``microtorch run script.py``, or ``alias.run("script.py")``.
+"""Run a script written for torch, unchanged: ``microtorch run script.py``, or
+``alias.run("script.py")``.
 
-Inside the run, and only there, ``import torch`` finds microtorch: a finder at the front of ``sys.meta_path`` answers
-every import of ``torch``, ``torch.nn.functional``, ... with the module of the same name below ``microtorch``, and
-``torchvision`` with ``microtorch.vision``. The modules are the same objects under a second name, not copies. A PyTorch
-that is installed, or even imported already, stays untouched: its modules are put aside during the run and put back.
+Inside the run, and only there, ``import torch`` finds microtorch: a finder at the front of
+``sys.meta_path`` answers every import of ``torch``, ``torch.nn.functional``, ... with the module of
+the same name below ``microtorch``, and ``torchvision`` with ``microtorch.vision``. The modules are
+the same objects under a second name, not copies. A PyTorch that is installed, or even imported
+already, stays untouched: its modules are put aside during the run and put back.
 
-The script sees what it would see under ``python script.py``: it is ``__main__``, ``sys.argv`` is its command line, and
-its folder comes first on ``sys.path``.
+The script sees what it would see under ``python script.py``: it is ``__main__``, ``sys.argv`` is
+its command line, and its folder comes first on ``sys.path``.
 """
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def _aliased(name: str) -> bool:
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds ``torch.x.y`` by importing ``microtorch.x.y``, and 'loads' it by handing out that very module."""
+    """Finds ``torch.x.y`` by importing ``microtorch.x.y``, and 'loads' it by handing out that very
+    module.
+    """
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         first, dot, rest = fullname.partition(".")
@@ -46,27 +50,36 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         except ModuleNotFoundError as error:
             if error.name != ours:
                 raise  # the module exists, but something that it imports does not
-            # None would let the next finder look for torch.x in microtorch's folder, and load it a second time
+            # None would let the next finder look for torch.x in microtorch's folder, and load it a
+            # second time
             base = ALIASES[first]
             known = [first + n[len(base) :] for n in sys.modules if n.startswith(base + ".")]
             raise ModuleNotFoundError(
-                f"No module named '{fullname}': microtorch, which stands in for {first} here, has no {ours}."
+                f"No module named '{fullname}': microtorch, which stands in for {first} here, has "
+                f"no {ours}."
                 f"{nearest(fullname, known)}",
                 name=fullname,
             ) from None
-        return importlib.machinery.ModuleSpec(fullname, self, loader_state=(module, module.__spec__))
+        return importlib.machinery.ModuleSpec(
+            fullname, self, loader_state=(module, module.__spec__)
+        )
 
     def create_module(self, spec: Any) -> types.ModuleType:
         return spec.loader_state[0]
 
     def exec_module(self, module: types.ModuleType) -> None:
-        """Nothing to execute. The import system has just written the alias's spec on the module: write its own back."""
+        """Nothing to execute.
+
+        The import system has just written the alias's spec on the module: write its own back.
+        """
         module.__spec__ = module.__spec__.loader_state[1]  # type: ignore[union-attr]
 
 
 @contextmanager
 def torch_is_microtorch() -> Iterator[None]:
-    """Inside the block ``import torch`` gives microtorch, and ``import torchvision`` its ``vision``."""
+    """Inside the block ``import torch`` gives microtorch, and ``import torchvision`` its
+    ``vision``.
+    """
     aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _aliased(name)}
     finder = _Finder()
     sys.meta_path.insert(0, finder)
@@ -80,11 +93,13 @@ def torch_is_microtorch() -> Iterator[None]:
 
 
 def run(script: str | os.PathLike[str], arguments: Sequence[str] = ()) -> dict[str, Any]:
-    """Run ``script`` as ``python script arguments...`` would, with torch standing for microtorch. Returns its globals.
+    """Run ``script`` as ``python script arguments...`` would, with torch standing for microtorch.
+    Returns its globals.
 
-    What the script raises, ``SystemExit`` included, passes through. Afterwards ``sys.argv``, ``sys.path``, ``__main__``
-    and torch are as before, and modules that the script imported from its own folder are forgotten, since they hold
-    microtorch under the name torch. Raises OSError if the file cannot be read, SyntaxError if it is not Python.
+    What the script raises, ``SystemExit`` included, passes through. Afterwards ``sys.argv``,
+    ``sys.path``, ``__main__`` and torch are as before, and modules that the script imported from
+    its own folder are forgotten, since they hold microtorch under the name torch. Raises OSError if
+    the file cannot be read, SyntaxError if it is not Python.
     """
     path = os.path.abspath(script)
     with io.open_code(path) as file:
@@ -113,13 +128,19 @@ def run(script: str | os.PathLike[str], arguments: Sequence[str] = ()) -> dict[s
 def _lies_in(folder: str, module: str) -> bool:
     """Did the script get this module from its own folder?"""
     top = module.partition(".")[0]
-    return top != __package__ and any(os.path.exists(os.path.join(folder, file)) for file in (top + ".py", top))
+    return top != __package__ and any(
+        os.path.exists(os.path.join(folder, file)) for file in (top + ".py", top)
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command ``microtorch run``. Returns 1 if the script ended with an exception, whose traceback is its own."""
+    """The command ``microtorch run``.
+
+    Returns 1 if the script ended with an exception, whose traceback is its own.
+    """
     parser = argparse.ArgumentParser(
-        prog="microtorch run", description="Run a script written for PyTorch, unchanged, on microtorch."
+        prog="microtorch run",
+        description="Run a script written for PyTorch, unchanged, on microtorch.",
     )
     parser.add_argument("script", help="the Python file")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its command line")

@@ -1,6 +1,8 @@
-"""``torch.cuda``, for scripts that ask: there is none. Questions get their honest answer, anything else raises.
+"""``torch.cuda``, for scripts that ask: there is none. Questions get their honest answer, anything
+else raises.
 
-``torch.cuda.is_available()`` is False, so ``device = "cuda" if torch.cuda.is_available() else "cpu"`` works unchanged.
+``torch.cuda.is_available()`` is False, so ``device = "cuda" if torch.cuda.is_available() else
+"cpu"`` works unchanged.
 """
 from __future__ import annotations
 
@@ -8,7 +10,14 @@ from typing import Any
 
 from ..base.errors import DeviceError, message, unknown
 
-__all__ = ["device_count", "empty_cache", "is_available", "is_initialized", "manual_seed", "manual_seed_all"]
+__all__ = [
+    "device_count",
+    "empty_cache",
+    "is_available",
+    "is_initialized",
+    "manual_seed",
+    "manual_seed_all",
+]
 
 
 def is_available() -> bool:
@@ -38,7 +47,14 @@ def empty_cache() -> None:
     """Nothing to free."""
 
 
-_RAISING = ("current_device", "get_device_name", "get_device_properties", "memory_allocated", "set_device", "synchronize")
+_RAISING = (
+    "current_device",
+    "get_device_name",
+    "get_device_properties",
+    "memory_allocated",
+    "set_device",
+    "synchronize",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,7 @@
-"""``torch.backends.cudnn``: there is none. What scripts set here (``deterministic``, ``benchmark``) has no effect."""
+"""``torch.backends.cudnn``: there is none.
+
+What scripts set here (``deterministic``, ``benchmark``) has no effect.
+"""
 enabled = False
 deterministic = False
 benchmark = False

@@ -60,7 +60,10 @@ ALL = sorted({*EAGER, *functions, *(name for name in LAZY if name != "viz")})
 
 
 def find(name: str) -> Any:
-    """The value of ``microtorch.<name>``, imported if need be. Raises AttributeError if there is none."""
+    """The value of ``microtorch.<name>``, imported if need be.
+
+    Raises AttributeError if there is none.
+    """
     if name in LAZY:
         module, part = LAZY[name]
         found = importlib.import_module(f"microtorch.{module}")

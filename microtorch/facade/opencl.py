@@ -1,7 +1,8 @@
 """``torch.opencl``: what PyTorch's ``torch.cuda`` is for CUDA, for OpenCL devices.
 
-``device = "opencl" if torch.opencl.is_available() else "cpu"``. Asking imports pyopencl; nothing else does before a tensor is
-put on the device. Kernels run asynchronously: time them between two ``synchronize()``.
+``device = "opencl" if torch.opencl.is_available() else "cpu"``. Asking imports pyopencl; nothing
+else does before a tensor is put on the device. Kernels run asynchronously: time them between two
+``synchronize()``.
 """
 from __future__ import annotations
 
@@ -84,7 +85,7 @@ def empty_cache() -> None:
         runtime.pool.free_held()
 
 
-# ---- random numbers ------------------------------------------------------------------------------------------------
+# ---- random numbers ------------------------------------------------------------------------------
 def _generator(device: Any) -> Any:
     return _runtime_of(device).backend().draws.default
 

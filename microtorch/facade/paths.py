@@ -9,10 +9,19 @@ import types
 from typing import Any
 
 PATHS = {
-    "cuda": "facade.cuda", "accelerator": "facade.accelerator", "opencl": "facade.opencl",
-    "random": "facade.random", "special": "facade.special", "testing": "facade.testing",
-    "__config__": "facade.config", "backends.mps": "facade.mps", "backends.cudnn": "facade.cudnn",
-    "tensor": "handles.tensor", "scalar": "handles.scalar", "device": "arrays.device", "dtypes": "arrays.dtypes",
+    "cuda": "facade.cuda",
+    "accelerator": "facade.accelerator",
+    "opencl": "facade.opencl",
+    "random": "facade.random",
+    "special": "facade.special",
+    "testing": "facade.testing",
+    "__config__": "facade.config",
+    "backends.mps": "facade.mps",
+    "backends.cudnn": "facade.cudnn",
+    "tensor": "handles.tensor",
+    "scalar": "handles.scalar",
+    "device": "arrays.device",
+    "dtypes": "arrays.dtypes",
 }
 
 
@@ -22,7 +31,9 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if first != "microtorch" or rest not in PATHS:
             return None
         module = importlib.import_module(f"microtorch.{PATHS[rest]}")
-        return importlib.machinery.ModuleSpec(fullname, self, loader_state=(module, module.__spec__))
+        return importlib.machinery.ModuleSpec(
+            fullname, self, loader_state=(module, module.__spec__)
+        )
 
     def create_module(self, spec: Any) -> types.ModuleType:
         return spec.loader_state[0]

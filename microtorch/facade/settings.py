@@ -1,6 +1,8 @@
-"""Questions and settings that scripts touch: ``torch.is_tensor``, ``torch.promote_types``, ``torch.set_num_threads``...
+"""Questions and settings that scripts touch: ``torch.is_tensor``, ``torch.promote_types``,
+``torch.set_num_threads``...
 
-A setting without effect here says so in its docstring; it is accepted so that a script runs, never because it was forgotten.
+A setting without effect here says so in its docstring; it is accepted so that a script runs, never
+because it was forgotten.
 """
 from __future__ import annotations
 
@@ -54,16 +56,24 @@ def typename(obj: Any) -> str:
     if isinstance(obj, Tensor):
         return obj.type()
     kind = obj if isinstance(obj, type) else type(obj)
-    return kind.__qualname__ if kind.__module__ in ("builtins", None) else f"{kind.__module__}.{kind.__qualname__}"
+    return (
+        kind.__qualname__
+        if kind.__module__ in ("builtins", None)
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
 
 
 def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
     """The smallest dtype to which both convert: int64 and float16 give float16."""
-    return dtypes.FROM_NUMPY[dtypes.promote([(dtypes.as_numpy(type1), 2), (dtypes.as_numpy(type2), 2)])]
+    return dtypes.FROM_NUMPY[
+        dtypes.promote([(dtypes.as_numpy(type1), 2), (dtypes.as_numpy(type2), 2)])
+    ]
 
 
 def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
-    """The dtype of an operation on both: tensors with dimensions outrank 0-d tensors, which outrank Python numbers."""
+    """The dtype of an operation on both: tensors with dimensions outrank 0-d tensors, which outrank
+    Python numbers.
+    """
     operands = []
     for x in (tensor1, tensor2):
         if isinstance(x, Tensor):
@@ -71,7 +81,9 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
         elif isinstance(x, (bool, int, float, np.number)):
             operands.append((dtypes.of_number(x), 0))
         else:
-            raise TypeError(message(f"result_type(): expected a tensor or a number, but got {describe(x)}"))
+            raise TypeError(
+                message(f"result_type(): expected a tensor or a number, but got {describe(x)}")
+            )
     return dtypes.FROM_NUMPY[dtypes.promote(operands)]
 
 
@@ -81,10 +93,12 @@ def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
 
 
 def set_num_threads(n: int) -> None:
-    """Let the C core's long loops run on up to ``n`` threads, the calling one included; results do not depend on ``n``.
+    """Let the C core's long loops run on up to ``n`` threads, the calling one included; results do
+    not depend on ``n``.
 
-    At the start it is MICROTORCH_NUM_THREADS, or OMP_NUM_THREADS, or the number of CPUs this process may use. What numpy does
-    itself (products of matrices without the C core) has threads of its own, which OMP_NUM_THREADS sets before the start.
+    At the start it is MICROTORCH_NUM_THREADS, or OMP_NUM_THREADS, or the number of CPUs this
+    process may use. What numpy does itself (products of matrices without the C core) has threads of
+    its own, which OMP_NUM_THREADS sets before the start.
 
     Raises RuntimeError unless ``n`` is a positive int.
     """
@@ -96,7 +110,9 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """On how many threads long loops run: what set_num_threads was given (at most 256), or fewer where there are no more."""
+    """On how many threads long loops run: what set_num_threads was given (at most 256), or fewer
+    where there are no more.
+    """
     return core.get_num_threads()
 
 
@@ -110,7 +126,9 @@ def are_deterministic_algorithms_enabled() -> bool:
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Accepted ("highest", "high", "medium"): products of float32 matrices are always computed in float32."""
+    """Accepted ("highest", "high", "medium"): products of float32 matrices are always computed in
+    float32.
+    """
     global _precision
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(message(f"{precision!r} is not one of 'highest', 'high', or 'medium'."))
@@ -123,22 +141,38 @@ def get_float32_matmul_precision() -> str:
 
 
 def set_default_device(where: Any) -> None:
-    """Where new tensors are made if not said otherwise: "cpu" (None) or "opencl". RuntimeError for a device that is not there."""
+    """Where new tensors are made if not said otherwise:
+
+    "cpu" (None) or "opencl". RuntimeError for a device that is not there.
+    """
     if where is not None:
         where = backends.lane(where, dtypes.F32).device
     backends.default[0] = where
 
 
 def get_default_device() -> device:
-    """The device on which new tensors are made: "cpu" unless ``set_default_device`` said otherwise."""
+    """The device on which new tensors are made:
+
+    "cpu" unless ``set_default_device`` said otherwise.
+    """
     return backends.default[0] or device("cpu")
 
 
 def set_default_tensor_type(t: Any) -> None:
-    """PyTorch's old way to set the default dtype: a name such as "torch.DoubleTensor", or torch.DoubleTensor itself."""
+    """PyTorch's old way to set the default dtype: a name such as "torch.DoubleTensor", or
+    torch.DoubleTensor itself.
+    """
     name = t if isinstance(t, str) else f"torch.{getattr(t, '__name__', t)}"
-    kinds = {"torch.FloatTensor": dtypes.float32, "torch.DoubleTensor": dtypes.float64, "torch.HalfTensor": dtypes.float16}
+    kinds = {
+        "torch.FloatTensor": dtypes.float32,
+        "torch.DoubleTensor": dtypes.float64,
+        "torch.HalfTensor": dtypes.float16,
+    }
     if name not in kinds:
-        raise TypeError(message(f"only floating-point types are supported as the default type, but got {name}",
-                                fix="torch.set_default_dtype(torch.float64)"))
+        raise TypeError(
+            message(
+                f"only floating-point types are supported as the default type, but got {name}",
+                fix="torch.set_default_dtype(torch.float64)",
+            )
+        )
     dtypes.set_default_dtype(kinds[name])

@@ -6,7 +6,18 @@ from typing import Any
 from ..base.errors import message, missing
 from ..ops.surface import FUNCTIONS
 
-_NAMES = ("erf", "erfc", "exp2", "expm1", "log1p", "logsumexp", "log_softmax", "softmax", "xlogy", "round")
+_NAMES = (
+    "erf",
+    "erfc",
+    "exp2",
+    "expm1",
+    "log1p",
+    "logsumexp",
+    "log_softmax",
+    "softmax",
+    "xlogy",
+    "round",
+)
 __all__ = ["expit", "logit", *_NAMES]
 globals().update({name: FUNCTIONS[name] for name in _NAMES})
 
@@ -17,7 +28,8 @@ def expit(input: Any) -> Any:
 
 
 def logit(input: Any, eps: float | None = None) -> Any:
-    """log(x / (1 - x)), the inverse of expit; with ``eps``, x is first limited to [eps, 1 - eps]."""
+    """log(x / (1 - x)), the inverse of expit; with ``eps``, x is first limited to [eps, 1 - eps].
+    """
     if input.array.dtype.kind != "f":
         raise RuntimeError(message("logit: Expected a floating point tensor", fix="x.float()"))
     if eps is not None:

@@ -12,9 +12,11 @@ last_write = [0]
 
 
 class Storage:
-    """Identity of a block of memory shared by handles: when it was last written, how often, and which views live on it.
+    """Identity of a block of memory shared by handles: when it was last written, how often, and
+    which views live on it.
 
-    Made only when a first view or in-place write exists; ``None`` on a node means "never shared, never written".
+    Made only when a first view or in-place write exists; ``None`` on a node means "never shared,
+    never written".
     """
 
     __slots__ = ("version", "views", "writer", "written")
@@ -26,12 +28,15 @@ class Storage:
         self.views: list[Any] = []  # weak references to the handles of differentiable views
 
     def add_view(self, view: Any) -> None:
-        if len(self.views) >= 8 and len(self.views) & (len(self.views) - 1) == 0:  # at 8, 16, 32...: forget the dead
+        # at 8, 16, 32...: forget the dead
+        if len(self.views) >= 8 and len(self.views) & (len(self.views) - 1) == 0:
             self.views = [v for v in self.views if v() is not None]
         self.views.append(view)
 
     def snapshot(self) -> Storage:
-        """This moment, for a node whose value no longer lies here: stale for older readers, safe from later writes."""
+        """This moment, for a node whose value no longer lies here: stale for older readers, safe
+        from later writes.
+        """
         past = Storage()
         past.written, past.version, past.writer = self.written, self.version, self.writer
         return past

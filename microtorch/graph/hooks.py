@@ -20,7 +20,10 @@ class Hooks:
 
 
 class RemovableHandle:
-    """Returned by ``register_hook``; ``remove()`` takes the hook away again. Also a context manager, as in PyTorch."""
+    """Returned by ``register_hook``; ``remove()`` takes the hook away again.
+
+    Also a context manager, as in PyTorch.
+    """
 
     _ids = count()
 

@@ -6,7 +6,10 @@ from typing import Any
 
 
 class Mode:
-    """What new nodes are made under: is gradient recorded, and inside which module's ``forward``. Never changed."""
+    """What new nodes are made under: is gradient recorded, and inside which module's ``forward``.
+
+    Never changed.
+    """
 
     __slots__ = ("grad", "inference", "scope")
 
@@ -14,12 +17,14 @@ class Mode:
         self.grad, self.scope, self.inference = grad, scope, inference
 
 
-# a ContextVar: right in threads and in asyncio (B039 warns of a mutable default; a Mode is never changed)
+# a ContextVar: right in threads and in asyncio (B039 warns of a mutable default; a Mode is never
+# changed)
 mode: ContextVar[Mode] = ContextVar("microtorch.mode", default=Mode())  # noqa: B039
 
 
 class Scope:
-    """One running ``Module.__call__``; ``parent`` leads outwards. Holds the module weakly: modules may hold tensors.
+    """One running ``Module.__call__``; ``parent`` leads outwards. Holds the module weakly: modules
+    may hold tensors.
 
     ``kind``, the module's class, is what a picture shows of it once the module is gone.
     """
@@ -40,7 +45,9 @@ class Scope:
 
 
 def enter_scope(module: Any, label: str, kind: type | None = None) -> Token[Mode]:
-    """Record that nodes made from now on belong to ``module`` (a weak reference), shown as ``label``."""
+    """Record that nodes made from now on belong to ``module`` (a weak reference), shown as
+    ``label``.
+    """
     now = mode.get()
     return mode.set(Mode(now.grad, Scope(now.scope, module, label, kind), now.inference))
 

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 
 class Node:
-    """One value of the graph. Made by the factories in ``ops`` with plain stores and no ``__init__``.
+    """One value of the graph. Made by the factories in ``ops`` with plain stores and no
+    ``__init__``.
 
-    ``Node()`` and inline stores cost a fraction of what an ``__init__`` does, and most of a small op's time is
-    spent on such things. Every attribute is always set, if not on the node then as a constant of its class.
+    ``Node()`` and inline stores cost a fraction of what an ``__init__`` does, and most of a small
+    op's time is spent on such things. Every attribute is always set, if not on the node then as a
+    constant of its class.
     """
 
     __slots__ = (
@@ -60,7 +62,7 @@ class Node:
     def freed(self) -> bool:
         return self.saved is None
 
-    # ---- PyTorch's view of a node (torch.autograd.graph.Node) -------------------------------------------------
+    # ---- PyTorch's view of a node (torch.autograd.graph.Node) ------------------------------------
     def name(self) -> str:
         """PyTorch's name of the backward function, such as ``'MulBackward0'``."""
         return type(self).__name__
@@ -76,11 +78,15 @@ class Node:
         return hooks_of(self).metadata
 
     def register_hook(self, hook: Any) -> Any:
-        """Call ``hook(grad_inputs, grad_outputs)`` after this node ran backward; a returned tuple replaces grad_inputs."""
+        """Call ``hook(grad_inputs, grad_outputs)`` after this node ran backward; a returned tuple
+        replaces grad_inputs.
+        """
         return RemovableHandle(hooks_of(self).post, hook)
 
     def register_prehook(self, hook: Any) -> Any:
-        """Call ``hook(grad_outputs)`` before this node runs backward; a returned tuple replaces grad_outputs."""
+        """Call ``hook(grad_outputs)`` before this node runs backward; a returned tuple replaces
+        grad_outputs.
+        """
         return RemovableHandle(hooks_of(self).pre, hook)
 
     def where(self) -> Site | None:
@@ -92,7 +98,9 @@ class Node:
 
 
 def edge(x: Node) -> tuple[Node | None, int]:
-    """How a consumer of ``x`` lists it in ``next_functions``: an output of a multi-output node is (that node, index)."""
+    """How a consumer of ``x`` lists it in ``next_functions``: an output of a multi-output node is
+    (that node, index).
+    """
     if not x.needs:
         return (None, 0)
     return (x.inputs[0], x.attrs["index"]) if x.op is not None and x.op.projection else (x, 0)

@@ -12,7 +12,9 @@ _LESSONS = tuple(os.path.join(_PACKAGE, "programs", name) for name in ("demo.py"
 
 
 def _is_ours(file: str) -> bool:
-    return (file.startswith((_PACKAGE, _VIZ)) and not file.startswith(_LESSONS)) or file.startswith("<microtorch")
+    return (file.startswith((_PACKAGE, _VIZ)) and not file.startswith(_LESSONS)) or file.startswith(
+        "<microtorch"
+    )
 
 
 # File name -> is it ours? Filled as files are met.
@@ -30,11 +32,14 @@ def user_frame(frame: Any) -> Any:
         frame = frame.f_back
 
 
-last_user_code: list[Any] = [None]  # the code object in which the last op was called: mostly, so is the next one
+# the code object in which the last op was called: mostly, so is the next one
+last_user_code: list[Any] = [None]
 
 
 def users(frame: Any, code: Any) -> tuple[Any, Any]:
-    """The user's frame from ``frame`` outwards, and its code object, which is remembered if it is the frame itself."""
+    """The user's frame from ``frame`` outwards, and its code object, which is remembered if it is
+    the frame itself.
+    """
     outer = user_frame(frame)
     if outer is frame:
         last_user_code[0] = code
@@ -42,7 +47,10 @@ def users(frame: Any, code: Any) -> tuple[Any, Any]:
 
 
 class Site(NamedTuple):
-    """A place in the user's source. Columns are 0-based, end exclusive, None where Python (3.10) does not know them."""
+    """A place in the user's source.
+
+    Columns are 0-based, end exclusive, None where Python (3.10) does not know them.
+    """
 
     file: str
     line: int

@@ -8,7 +8,9 @@ from .node import Node
 
 
 def reachable(roots: Iterable[Node], constants: bool = False) -> list[Node]:
-    """The roots and all they depend on, each once: through nodes that need gradient, or through all with ``constants``."""
+    """The roots and all they depend on, each once: through nodes that need gradient, or through all
+    with ``constants``.
+    """
     found = list(roots)
     seen = set(found)
     if len(seen) < len(found):  # a root is named twice
@@ -22,7 +24,9 @@ def reachable(roots: Iterable[Node], constants: bool = False) -> list[Node]:
 
 
 def in_order(roots: Iterable[Node], constants: bool = False) -> list[Node]:
-    """``reachable``, oldest first: a topological order, because inputs are older than what uses them."""
+    """``reachable``, oldest first: a topological order, because inputs are older than what uses
+    them.
+    """
     found = reachable(roots, constants)
     found.sort(key=by_seq)
     return found
@@ -32,9 +36,16 @@ by_seq = attrgetter("seq")
 
 
 def check(roots: Iterable[Node]) -> None:
-    """Raise AssertionError unless the invariants hold below ``roots``. For tests; costs a full walk."""
+    """Raise AssertionError unless the invariants hold below ``roots``.
+
+    For tests; costs a full walk.
+    """
     for node in reachable(roots, constants=True):
         assert type(node.inputs) is tuple, node
-        assert all(x.seq < node.seq for x in node.inputs), f"{node} has an input younger than itself"
-        assert node.needs or node.op is None or node.dev is None, f"{node} was recorded, but no gradient flows"
+        assert all(x.seq < node.seq for x in node.inputs), (
+            f"{node} has an input younger than itself"
+        )
+        assert node.needs or node.op is None or node.dev is None, (
+            f"{node} was recorded, but no gradient flows"
+        )
         assert node.needs == any(x.needs for x in node.inputs) or node.op is None, node

@@ -23,7 +23,7 @@ class Conversions(Methods):
 
     __slots__ = ()
 
-    # ---- out of the tensor world --------------------------------------------------------------------------------------
+    # ---- out of the tensor world -----------------------------------------------------------------
     def item(self) -> Any:
         """The value of a one-element tensor as a Python number."""
         if self.array.size != 1:
@@ -44,7 +44,10 @@ class Conversions(Methods):
         """The elements as a numpy array on the same memory."""
         if self.node.needs and not force:
             raise RuntimeError(
-                errors.message("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+                errors.message(
+                    "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                    "instead."
+                )
             )
         if type(self.array) is not np.ndarray:
             if not force:
@@ -64,20 +67,37 @@ class Conversions(Methods):
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iub" or self.array.size != 1:
-            raise TypeError(errors.message("only integer tensors of a single element can be converted to an index"))
+            raise TypeError(
+                errors.message(
+                    "only integer tensors of a single element can be converted to an index"
+                )
+            )
         return int(self.item())
 
-    # ---- copies and conversions ---------------------------------------------------------------------------------------
+    # ---- copies and conversions ------------------------------------------------------------------
     def clone(self) -> Tensor:
         """A copy in memory of its own; gradient flows through."""
         return single(REGISTRY["clone"], self, {})
 
     def contiguous(self) -> Tensor:
         """This tensor if it is laid out row by row, else such a copy."""
-        return self if self.array.flags.c_contiguous else single(REGISTRY["clone"], self, {"order": "C"})
+        return (
+            self
+            if self.array.flags.c_contiguous
+            else single(REGISTRY["clone"], self, {"order": "C"})
+        )
 
-    def to(self, *target: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Tensor:
-        """Converted to a dtype and/or moved to a device, given by position or keyword, or as another tensor has them."""
+    def to(
+        self,
+        *target: Any,
+        dtype: Any = None,
+        device: Any = None,
+        copy: bool = False,
+        non_blocking: bool = False,
+    ) -> Tensor:
+        """Converted to a dtype and/or moved to a device, given by position or keyword, or as
+        another tensor has them.
+        """
         for x in target:
             if isinstance(x, Handle):
                 dtype, device = x.dtype, x.device

@@ -1,14 +1,17 @@
 """In-place operations and views.
 
-An in-place op writes into the tensor's memory and then rebinds the *handle* to a new node; the old node stays what it was.
-If the handle is a view, the write reaches its base through the shared memory, so the base's node becomes
+An in-place op writes into the tensor's memory and then rebinds the *handle* to a new node; the old
+node stays what it was. If the handle is a view, the write reaches its base through the shared
+memory, so the base's node becomes
 
     CopySlices(old base, new value of the region)
 
-and every live view of that base is derived anew from it. All of this is apart from the ordinary path, which pays nothing.
+and every live view of that base is derived anew from it. All of this is apart from the ordinary
+path, which pays nothing.
 
-What a gradient may still need is protected by the clock: the write dates the storage, and backward refuses values that were
-written after the node that reads them was made (engine.stale_error). The op's own input is saved as a copy first.
+What a gradient may still need is protected by the clock: the write dates the storage, and backward
+refuses values that were written after the node that reads them was made (engine.stale_error). The
+op's own input is saved as a copy first.
 """
 from __future__ import annotations
 
@@ -44,7 +47,11 @@ def check_leaf(t: Any, name: str) -> None:
         return
     base = t if t.origin is None else t.origin[0]
     if any(x.node.needs and x.node.op is None for x in (t, base)):
-        what = "a leaf Variable that requires grad" if t.origin is None else "a view of a leaf Variable that requires grad"
+        what = (
+            "a leaf Variable that requires grad"
+            if t.origin is None
+            else "a view of a leaf Variable that requires grad"
+        )
         raise errors.InplaceError(
             errors.message(
                 f"{what} is being used in an in-place operation.",
@@ -52,10 +59,12 @@ def check_leaf(t: Any, name: str) -> None:
                 fix="update it under torch.no_grad(), or write x = x + ... instead",
             )
         )
-    if base.node.needs and not t.node.needs:  # the write would change base without base's gradient knowing
+    # the write would change base without base's gradient knowing
+    if base.node.needs and not t.node.needs:
         raise errors.InplaceError(
             errors.message(
-                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this "
+                "A view was created in no_grad mode and is being modified inplace with grad mode "
+                "enabled. Given that this "
                 "use case is ambiguous and error-prone, it is forbidden.",
                 f"{name}_ on {errors.describe(t)}, a view of {errors.describe(base)}",
                 fix="make the view with gradient enabled, or write under torch.no_grad() as well",
@@ -69,12 +78,14 @@ def apply_inplace(
     """``target = op(target, *others)`` in target's own memory. Returns ``target``."""
     check_leaf(target, op.name)
     with_grad = mode.get()
-    outcome = apply(op, (target, *others), attrs)  # computed apart, so that a failure changes nothing
+    # computed apart, so that a failure changes nothing
+    outcome = apply(op, (target, *others), attrs)
     out, array = outcome.array, target.array
     if out.shape != array.shape:
         raise errors.ShapeError(
             errors.message(
-                f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(out.shape)}",
+                f"output with shape {list(array.shape)} doesn't match the broadcast shape "
+                f"{list(out.shape)}",
                 f"{op.name}_: {', '.join(map(errors.describe, (target, *others)))}",
                 fix="an in-place result must have the shape of its target; write it out of place",
             )
@@ -86,7 +97,8 @@ def apply_inplace(
     if outcome.array.dtype != array.dtype:
         outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
     node = outcome.node
-    if node.needs and node.saved is not node.inputs:  # the node's own input is about to be overwritten: keep a copy
+    # the node's own input is about to be overwritten: keep a copy
+    if node.needs and node.saved is not node.inputs:
         node.saved = tuple([s.copy() if _overlaps(s, array) else s for s in node.saved])
     rebind(target, outcome, op.name)
     return target
@@ -97,7 +109,8 @@ def check_cast(d: Any, target: Any, name: str) -> None:
     if not dtypes.can_cast(d, target.array.dtype):
         raise RuntimeError(
             errors.message(
-                f"result type {_long(d)} can't be cast to the desired output type {_long(target.array.dtype)}",
+                f"result type {_long(d)} can't be cast to the desired output type "
+                f"{_long(target.array.dtype)}",
                 f"{name}_ on {errors.describe(target)}",
                 fix="write it out of place, or convert the target first with .to(dtype)",
             )
@@ -112,18 +125,23 @@ def _long(d: Any) -> str:
     return TORCH_TYPES[d.name]
 
 
-# ---- the public methods --------------------------------------------------------------------------------------------
+# ---- the public methods --------------------------------------------------------------------------
 def _method(op: Op) -> Callable[..., Any]:
     def method(self: Any, *others: Any, **attrs: Any) -> Any:
         return apply_inplace(op, self, others, attrs or None)
 
-    return named(method, f"{op.name}_", f"In-place {op.name}: the result replaces this tensor's elements.")
+    return named(
+        method, f"{op.name}_", f"In-place {op.name}: the result replaces this tensor's elements."
+    )
 
 
 copy_op = Op(
     "copy",
     lambda F, x, source: np.broadcast_to(source, x.shape).astype(x.dtype),
-    vjps=(lambda F, g, out, x, source: F.zero(g), lambda F, g, out, x, source: F.cast(g, dtype=source.dtype)),
+    vjps=(
+        lambda F, g, out, x, source: F.zero(g),
+        lambda F, g, out, x, source: F.cast(g, dtype=source.dtype),
+    ),
     rule=("0: it was overwritten", "g"),
     torch_name="CopyBackwards",
 )
@@ -144,7 +162,12 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
 
 def fill_(self: Any, value: Any) -> Any:
     """Set every element to ``value``."""
-    return copy_(self, value if hasattr(value, "node") else constant(np.asarray(value).astype(self.array.dtype), self.node.dev))
+    return copy_(
+        self,
+        value
+        if hasattr(value, "node")
+        else constant(np.asarray(value).astype(self.array.dtype), self.node.dev),
+    )
 
 
 def setitem(t: Any, index: Any, value: Any) -> None:
@@ -164,7 +187,8 @@ def setitem(t: Any, index: Any, value: Any) -> None:
     region = indexing.getitem(t, index) if parsed else t
     shape = region.array.shape
     extra = value.array.ndim - len(shape)
-    if extra > 0 and all(n == 1 for n in value.array.shape[:extra]):  # numpy and PyTorch drop leading 1s here
+    # numpy and PyTorch drop leading 1s here
+    if extra > 0 and all(n == 1 for n in value.array.shape[:extra]):
         value = value.reshape(value.array.shape[extra:])
     try:
         np.broadcast_shapes(shape, value.array.shape)
@@ -174,9 +198,11 @@ def setitem(t: Any, index: Any, value: Any) -> None:
     if not ok:
         raise errors.ShapeError(
             errors.message(
-                f"expand(torch.{value.array.dtype.name}{{{list(value.array.shape)}}}, size={list(shape)}): the value does not "
+                f"expand(torch.{value.array.dtype.name}{{{list(value.array.shape)}}}, "
+                f"size={list(shape)}): the value does not "
                 "fit the region it is assigned to",
-                f"{errors.describe(t)}{indexing._text(parsed)} is {tuple(shape)}, the value is {tuple(value.array.shape)}",
+                f"{errors.describe(t)}{indexing._text(parsed)} is {tuple(shape)}, the value is "
+                f"{tuple(value.array.shape)}",
             )
         )
     copy_(region, value)
@@ -185,8 +211,19 @@ def setitem(t: Any, index: Any, value: Any) -> None:
 def inplace_methods() -> dict[str, Callable[..., Any]]:
     """The in-place twin of every elementwise op, and the ones that exist only in place."""
     out: dict[str, Callable[..., Any]] = {}
-    for name in [*formulas.TABLE, "floor_divide", "logical_and", "logical_or", "logical_xor", "logical_not",
-                 "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", *formulas.COMPARISONS]:
+    for name in [
+        *formulas.TABLE,
+        "floor_divide",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "logical_not",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "bitwise_not",
+        *formulas.COMPARISONS,
+    ]:
         if name != "where":
             f = _method(REGISTRY[name])
             for alias in (name, *ALIASES.get(name, ())):
@@ -205,15 +242,44 @@ def inplace_methods() -> dict[str, Callable[..., Any]]:
 
         return named(method, f"{name}_", f"In-place {name}.")
 
-    for name in ("clamp", "clip", "round", "masked_fill", "nan_to_num", "addcmul", "addcdiv", "lerp", "scatter", "scatter_add",
-                 "index_add", "index_copy", "index_fill", "index_put", "cumsum", "cumprod", "tril", "triu", "addmm"):
+    for name in (
+        "clamp",
+        "clip",
+        "round",
+        "masked_fill",
+        "nan_to_num",
+        "addcmul",
+        "addcdiv",
+        "lerp",
+        "scatter",
+        "scatter_add",
+        "index_add",
+        "index_copy",
+        "index_fill",
+        "index_put",
+        "cumsum",
+        "cumprod",
+        "tril",
+        "triu",
+        "addmm",
+    ):
         out[f"{name}_"] = composed(name)
     for name in ("add", "sub", "div"):
         out[f"{name}_"] = _with_options(name, REGISTRY[name], composed(name))
     out["subtract_"], out["divide_"], out["true_divide_"] = out["sub_"], out["div_"], out["div_"]
     out.update(copy_=copy_, fill_=fill_, zero_=lambda self: fill_(self, 0))
-    for sign, name in {"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow", "imod": "remainder",
-                       "ifloordiv": "floor_divide", "iand": "bitwise_and", "ior": "bitwise_or", "ixor": "bitwise_xor"}.items():
+    for sign, name in {
+        "iadd": "add",
+        "isub": "sub",
+        "imul": "mul",
+        "itruediv": "div",
+        "ipow": "pow",
+        "imod": "remainder",
+        "ifloordiv": "floor_divide",
+        "iand": "bitwise_and",
+        "ior": "bitwise_or",
+        "ixor": "bitwise_xor",
+    }.items():
         out[f"__{sign}__"] = out[f"{name}_"]
     return out
 

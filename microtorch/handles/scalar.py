@@ -1,11 +1,12 @@
 """Scalar: one Python float in the graph, for blackboards.
 
-A ``Scalar`` *is* a node (a float never changes, so it needs no handle), and the arithmetic is micrograd's: operators, ``**``,
-``relu tanh exp log sigmoid sin cos ...``, ``.data``, ``.grad``, ``.backward()``. Gradient flows by default, and every Scalar,
-not only the leaves, keeps its ``.grad``; it is None until backward has computed it.
+A ``Scalar`` *is* a node (a float never changes, so it needs no handle), and the arithmetic is
+micrograd's: operators, ``**``, ``relu tanh exp log sigmoid sin cos ...``, ``.data``, ``.grad``,
+``.backward()``. Gradient flows by default, and every Scalar, not only the leaves, keeps its
+``.grad``; it is None until backward has computed it.
 
-Values and derivatives come from the same rows of formulas.py as the tensor ops. ``Scalar.stack`` and ``Tensor.scalars`` lead
-from one world to the other, within one graph.
+Values and derivatives come from the same rows of formulas.py as the tensor ops. ``Scalar.stack``
+and ``Tensor.scalars`` lead from one world to the other, within one graph.
 """
 from __future__ import annotations
 
@@ -32,7 +33,10 @@ new = object.__new__
 
 
 class Scalar(Node):
-    """A number with a gradient: ``Scalar(2.0)``, ``Scalar(2.0, label="x")``, ``Scalar(2.0, requires_grad=False)``."""
+    """A number with a gradient:
+
+    ``Scalar(2.0)``, ``Scalar(2.0, label="x")``, ``Scalar(2.0, requires_grad=False)``.
+    """
 
     __slots__ = ("_label", "op")
 
@@ -42,16 +46,24 @@ class Scalar(Node):
 
         def __getattr__(self, name: str) -> Any: ...
 
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operator
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = (
+            __rtruediv__
+        ) = _operator
         __pow__ = __rpow__ = _operator
         __neg__ = __abs__ = lambda self: self
 
-    dev = None  # constants of the class, in place of two stores per node: a float lies in no backend's memory ...
+    # constants of the class, in place of two stores per node: a float lies in no backend's memory
+    # ...
+    dev = None
     saved = ()  # ... and is never freed, so backward can run again
 
     def __init__(self, data: Any, label: str = "", requires_grad: bool = True):
         if isinstance(data, (str, bytes)) or not hasattr(data, "__float__"):
-            raise TypeError(errors.message(f"Scalar() takes a number, not {type(data).__name__}", fix="Scalar(2.0)"))
+            raise TypeError(
+                errors.message(
+                    f"Scalar() takes a number, not {type(data).__name__}", fix="Scalar(2.0)"
+                )
+            )
         frame = user_frame(sys._getframe(1))
         _fill(self, float(data), requires_grad, frame.f_code, frame.f_lasti)
         self.label = label
@@ -70,7 +82,10 @@ class Scalar(Node):
 
     @property
     def data(self) -> float:
-        """The value. A leaf's may be set (``p.data -= lr * p.grad``); backward notices if it needed the old one."""
+        """The value.
+
+        A leaf's may be set (``p.data -= lr * p.grad``); backward notices if it needed the old one.
+        """
         return self.value
 
     @data.setter
@@ -78,7 +93,8 @@ class Scalar(Node):
         if self.op is not None:
             raise RuntimeError(
                 errors.message(
-                    f"only a leaf Scalar's data can be set, and this one is the result of {self.op.name}",
+                    f"only a leaf Scalar's data can be set, and this one is the result of "
+                    f"{self.op.name}",
                     fix="change the leaves and compute it again",
                 )
             )
@@ -132,7 +148,7 @@ class Scalar(Node):
         given = [vjp(F, g, out, *values, **attrs) if vjp and x.needs else None for x, vjp in pairs]
         return given if graph is None else [d if d is None else _scalar(d) for d in given]
 
-    # ---- Python's number protocol --------------------------------------------------------------------------------------
+    # ---- Python's number protocol ----------------------------------------------------------------
     def __float__(self) -> float:
         return self.value
 
@@ -207,7 +223,7 @@ def _scalar(x: Any) -> Scalar:
     return x if type(x) is Scalar else _number(x)
 
 
-# ---- arithmetic: a method and a backward step per op, generated when the op is first used -------------
+# ---- arithmetic: a method and a backward step per op, generated when the op is first used --------
 def _generate(source: str, name: str, op: Op) -> Any:
     namespace: dict[str, Any] = {
         **expr.SCALAR_FUNCTIONS, "Scalar": Scalar, "number": np.number, "constant": _number, "new": new, "mode": mode.get,
@@ -224,7 +240,8 @@ def check_fresh(node: Any) -> None:
         if x.storage is not None and x.storage.written > node.seq:
             raise errors.InplaceError(
                 errors.message(
-                    f"the data of a Scalar was changed after {node.op.name}, made at {node.where()}, had used it",
+                    f"the data of a Scalar was changed after {node.op.name}, made at "
+                    f"{node.where()}, had used it",
                     f"it is {x.value} now",
                     fix="set .data after backward(), and compute the result again",
                 )
@@ -232,7 +249,9 @@ def check_fresh(node: Any) -> None:
 
 
 def _make(op: Op) -> Callable[..., Any]:
-    """The Scalar method of an op: generates the real one when first called, and puts it in its own place."""
+    """The Scalar method of an op: generates the real one when first called, and puts it in its own
+    place.
+    """
 
     def method(self: Scalar, *args: Any, **kwargs: Any) -> Any:
         made = named(_generate(method_source(op), "method", op), op.name, op.formula)
@@ -262,7 +281,11 @@ RECORDED_SCALARS = RecordedScalars()
 
 def _reflected(name: str) -> Callable[..., Any]:
     def reflected(self: Scalar, other: Any) -> Any:
-        return getattr(Scalar, name)(_number(other), self) if isinstance(other, (int, float, np.number)) else NotImplemented
+        return (
+            getattr(Scalar, name)(_number(other), self)
+            if isinstance(other, (int, float, np.number))
+            else NotImplemented
+        )
 
     return reflected
 
@@ -270,14 +293,20 @@ def _reflected(name: str) -> Callable[..., Any]:
 for _name in formulas.TABLE:
     if _name != "where":
         setattr(Scalar, _name, _make(REGISTRY[_name]))
-for _name, _sign in {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow"}.items():
+for _name, _sign in {
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "div": "truediv",
+    "pow": "pow",
+}.items():
     setattr(Scalar, f"__{_sign}__", getattr(Scalar, _name))
     setattr(Scalar, f"__r{_sign}__", _reflected(_name))
 Scalar.__neg__ = Scalar.neg  # type: ignore[attr-defined]
 Scalar.__abs__ = Scalar.abs  # type: ignore[attr-defined]
 
 
-# ---- between the two worlds ----------------------------------------------------------------------------------------
+# ---- between the two worlds ----------------------------------------------------------------------
 def _unstack_gradient(F: Any, g: Any, node: Node) -> list[Any]:
     return elements(g) if hasattr(g, "node") else g.tolist()
 
@@ -309,7 +338,9 @@ element_op = Op(
 
 
 def elements(t: Tensor) -> Any:
-    """The elements of a tensor as (nested lists of) Scalars in the same graph; gradient flows back to the tensor."""
+    """The elements of a tensor as (nested lists of) Scalars in the same graph; gradient flows back
+    to the tensor.
+    """
     if t.node.dev.device.type != "cpu":
         t = t.cpu()
     return _elements(t, (), mode.get(), user_frame(sys._getframe(1)))

@@ -62,11 +62,15 @@ class Tensor(Conversions):
             source = data[0].array if isinstance(data[0], Tensor) else data[0]
             array = np.array(source, dtypes.default_numpy())
         else:
-            raise TypeError(errors.message("new(): invalid arguments", fix="torch.tensor([...]) makes a tensor of numbers"))
+            raise TypeError(
+                errors.message(
+                    "new(): invalid arguments", fix="torch.tensor([...]) makes a tensor of numbers"
+                )
+            )
         made = constant(array)
         self.array, self.origin, self.node = array, None, made.node
 
-    # ---- operators ------------------------------------------------------------------------------------
+    # ---- operators -------------------------------------------------------------------------------
     @hot(ADD)
     def __add__(self, other: TensorLike) -> Tensor:
         """self + other, with broadcasting."""
@@ -179,7 +183,7 @@ class Tensor(Conversions):
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
-    # ---- what it is -------------------------------------------------------------------------------------------------
+    # ---- what it is ------------------------------------------------------------------------------
     @property
     def shape(self) -> Size:
         """Sizes of the dimensions."""
@@ -187,7 +191,11 @@ class Tensor(Conversions):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
-        return Size(self.array.shape) if dim is None else self.array.shape[dim_of(dim, self.array.ndim, "size")]
+        return (
+            Size(self.array.shape)
+            if dim is None
+            else self.array.shape[dim_of(dim, self.array.ndim, "size")]
+        )
 
     @property
     def ndim(self) -> int:
@@ -253,7 +261,7 @@ class Tensor(Conversions):
         """False: a tensor made under inference_mode is like any other without gradient."""
         return False
 
-    # ---- its place in the graph -------------------------------------------------------------------------------------
+    # ---- its place in the graph ------------------------------------------------------------------
     @property
     def requires_grad(self) -> bool:
         """Does gradient flow to this tensor?"""
@@ -301,7 +309,8 @@ class Tensor(Conversions):
 
     @property
     def grad(self) -> Any:
-        """Gradient of a leaf (or of a tensor on which retain_grad was called); None until computed."""
+        """Gradient of a leaf (or of a tensor on which retain_grad was called); None until computed.
+        """
         return self.node.grad
 
     @grad.setter
@@ -309,7 +318,10 @@ class Tensor(Conversions):
         if value is not None:
             if not isinstance(value, Tensor):
                 raise TypeError(
-                    errors.message(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                    errors.message(
+                        f"assigned grad expected to be a Tensor or None but got grad of type "
+                        f"{type(value).__name__}"
+                    )
                 )
             if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:
                 raise RuntimeError(
@@ -317,7 +329,8 @@ class Tensor(Conversions):
                         "assigned grad has data of a different size"
                         if value.array.shape != self.array.shape
                         else "assigned grad has data of a different type",
-                        f"the tensor is {errors.describe(self)}, the gradient {errors.describe(value)}",
+                        f"the tensor is {errors.describe(self)}, the gradient "
+                        f"{errors.describe(value)}",
                     )
                 )
         self.node.grad = value
@@ -329,7 +342,9 @@ class Tensor(Conversions):
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf tensor in ``.grad`` when backward runs."""
         if not self.node.needs:
-            raise RuntimeError(errors.message("can't retain_grad on Tensor that has requires_grad=False"))
+            raise RuntimeError(
+                errors.message("can't retain_grad on Tensor that has requires_grad=False")
+            )
         if self.node.op is not None:
             hooks_of(self.node).retain = True
 
@@ -338,19 +353,30 @@ class Tensor(Conversions):
         return self.node.hooks is not None and self.node.hooks.retain
 
     def register_hook(self, hook: Any) -> RemovableHandle:
-        """Call ``hook(grad)`` when this tensor's gradient is complete; a tensor it returns replaces the gradient."""
+        """Call ``hook(grad)`` when this tensor's gradient is complete; a tensor it returns replaces
+        the gradient.
+        """
         if not self.node.needs:
-            raise RuntimeError(errors.message("cannot register a hook on a tensor that doesn't require gradient"))
+            raise RuntimeError(
+                errors.message("cannot register a hook on a tensor that doesn't require gradient")
+            )
         return RemovableHandle(hooks_of(self.node).tensor, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Any) -> RemovableHandle:
         """Call ``hook(tensor)`` after backward added to this leaf's ``.grad``."""
         if self.node.op is not None or not self.node.needs:
-            raise RuntimeError(errors.message("post accumulate grad hooks cannot be registered on non-leaf tensors"))
+            raise RuntimeError(
+                errors.message(
+                    "post accumulate grad hooks cannot be registered on non-leaf tensors"
+                )
+            )
         return RemovableHandle(hooks_of(self.node).accumulated, hook)
 
     def detach(self) -> Tensor:
-        """A tensor on the same memory through which no gradient flows. In-place writes are still noticed by backward."""
+        """A tensor on the same memory through which no gradient flows.
+
+        In-place writes are still noticed by backward.
+        """
         t = constant(self.array, self.node.dev)
         t.node.storage = storage_of(self.node)
         return t
@@ -366,13 +392,17 @@ class Tensor(Conversions):
 
     @property
     def data(self) -> Tensor:
-        """A tensor on the same memory, unknown to autograd: writes through it go unnoticed (prefer ``detach``)."""
+        """A tensor on the same memory, unknown to autograd: writes through it go unnoticed (prefer
+        ``detach``).
+        """
         return constant(self.array, self.node.dev)
 
     @data.setter
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
-            raise TypeError(errors.message(f"Variable data has to be a tensor, but got {type(value).__name__}"))
+            raise TypeError(
+                errors.message(f"Variable data has to be a tensor, but got {type(value).__name__}")
+            )
         if self.node.op is not None:
             self.detach_()
         self.array = self.node.value = value.array
@@ -401,13 +431,14 @@ class Tensor(Conversions):
             node.storage = Storage()
         node.storage.wrote(writer)
 
-    # ---- Python's protocols ---------------------------------------------------------------------------
+    # ---- Python's protocols ----------------------------------------------------------------------
     def __bool__(self) -> bool:
         if self.array.size != 1:
             empty = not self.array.size
             raise RuntimeError(
                 errors.message(
-                    f"Boolean value of Tensor with {'no values' if empty else 'more than one value'} is ambiguous",
+                    f"Boolean value of Tensor with "
+                    f"{'no values' if empty else 'more than one value'} is ambiguous",
                     errors.describe(self),
                     fix="" if empty else "use .any() or .all()",
                 )
@@ -457,7 +488,8 @@ class Tensor(Conversions):
         if self.node.op is not None:
             raise RuntimeError(
                 errors.message(
-                    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.",
+                    "Only Tensors created explicitly by the user (graph leaves) support the "
+                    "deepcopy protocol at the moment.",
                     f"this tensor is the output of {self.node.name()}",
                     fix="copy.deepcopy(x.detach())",
                 )
@@ -470,7 +502,11 @@ class Tensor(Conversions):
 
     def __reduce__(self) -> Any:
         if self.node.op is not None:
-            raise RuntimeError(errors.message("cannot pickle a non-leaf tensor that requires grad", fix="pickle x.detach()"))
+            raise RuntimeError(
+                errors.message(
+                    "cannot pickle a non-leaf tensor that requires grad", fix="pickle x.detach()"
+                )
+            )
         return _rebuild, (type(self), self.array, self.node.needs)
 
     @property

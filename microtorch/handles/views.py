@@ -31,7 +31,8 @@ def write(target: Tensor, out: Array, writer: str) -> None:
     except ValueError:
         raise RuntimeError(
             errors.message(
-                "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                "unsupported operation: more than one element of the written-to tensor refers to a "
+                "single memory location. "
                 "Please clone() the tensor before performing the operation.",
                 f"{writer}_ on {errors.describe(target)} with strides {target.stride()}",
             )
@@ -63,7 +64,8 @@ def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
         outcome.node.seq = tick()
     _adopt(base, _copy_slices(base, previous, outcome.node, chain), storage)
     _rederive(base)
-    if target.origin is not None and target.node is old:  # made under no_grad or otherwise not listed
+    # made under no_grad or otherwise not listed
+    if target.origin is not None and target.node is old:
         _derive(target, base)
 
 
@@ -108,7 +110,7 @@ def _derive(view: Tensor, base: Tensor) -> None:
     view.node = parent
 
 
-# ---- CopySlices: a base in which one region was replaced -----------------------------------------------------------
+# ---- CopySlices: a base in which one region was replaced -----------------------------------------
 def _region(x: Any, chain: tuple[tuple[Op, Any], ...], F: Any) -> Any:
     for op, attrs in chain:
         x = getattr(F, op.name)(x, **(attrs or {}))
@@ -116,7 +118,8 @@ def _region(x: Any, chain: tuple[tuple[Op, Any], ...], F: Any) -> Any:
 
 
 def _copy_slices_forward(F: Any, base: Any, value: Any, chain: Any, order: Any) -> Any:
-    # laid out in memory as the base was: in another order, reshape would give a copy where it gave a view
+    # laid out in memory as the base was: in another order, reshape would give a copy where it gave
+    # a view
     out = np.empty(tuple([base.shape[i] for i in order]), base.dtype).transpose(np.argsort(order))
     out[...] = base
     _region(out, chain, F)[...] = value
@@ -127,7 +130,9 @@ copy_slices_op = Op(
     "copy_slices",
     _copy_slices_forward,
     vjps=(
-        lambda F, g, out, base, value, chain, order: F.copy_slices(g, F.zero(g), chain=chain, order=order),
+        lambda F, g, out, base, value, chain, order: F.copy_slices(
+            g, F.zero(g), chain=chain, order=order
+        ),
         lambda F, g, out, base, value, chain, order: _region(g, chain, F),
     ),
     rule=("g, with 0 in the region", "g in the region"),

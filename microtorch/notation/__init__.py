@@ -1,1 +1,2 @@
-"""Formulas as text: every elementwise op as a row (``formulas``), and how a row is read (``expr``)."""
+"""Formulas as text: every elementwise op as a row (``formulas``), and how a row is read (``expr``).
+"""

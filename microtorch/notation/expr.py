@@ -1,12 +1,15 @@
 """Read a formula once, print it for every reader.
 
-A formula such as ``"g * out * (1 - out)"`` is parsed with Python's own ``ast`` and printed by one small recursive printer
-into whatever a reader needs. A ``Dialect`` says how that reader writes a call, a power, a choice and a number:
+A formula such as ``"g * out * (1 - out)"`` is parsed with Python's own ``ast`` and printed by one
+small recursive printer into whatever a reader needs. A ``Dialect`` says how that reader writes a
+call, a power, a choice and a number:
 
-* ``PYTHON``  kernels on arrays, and derivatives on arrays or on Tensors: ``F.where(out > 0, g, 0)``
-* ``SCALAR``  Python floats, with IEEE results where Python would raise: ``g if out > 0 else 0``
-* ``C``, ``OPENCL``  the body of a loop: ``(out > 0 ? g : 0.0f)``
-* ``TEXT``  what a person reads in the stepper, optionally with numbers in place of names: ``g · out · (1 − out)``
+  * ``PYTHON``  kernels on arrays, and derivatives on arrays or on Tensors: ``F.where(out > 0, g,
+  0)``
+  * ``SCALAR``  Python floats, with IEEE results where Python would raise: ``g if out > 0 else 0``
+  * ``C``, ``OPENCL``  the body of a loop: ``(out > 0 ? g : 0.0f)``
+  * ``TEXT``  what a person reads in the stepper, optionally with numbers in place of names: ``g ·
+  out · (1 − out)``
 
 No imports but the standard library, so that the build can load this file by path.
 """
@@ -19,7 +22,13 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-_BINARY = {ast.Add: ("+", 4), ast.Sub: ("-", 4), ast.Mult: ("*", 5), ast.Div: ("/", 5), ast.Pow: ("**", 7)}
+_BINARY = {
+    ast.Add: ("+", 4),
+    ast.Sub: ("-", 4),
+    ast.Mult: ("*", 5),
+    ast.Div: ("/", 5),
+    ast.Pow: ("**", 7),
+}
 _COMPARE = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
 
@@ -28,7 +37,9 @@ class FormulaError(ValueError):
 
 
 class Dialect(NamedTuple):
-    """How one reader writes the parts of a formula; each function gets operands that are already printed."""
+    """How one reader writes the parts of a formula; each function gets operands that are already
+    printed.
+    """
 
     call: Callable[[str, list[str]], str]
     where: Callable[[str, str, str], str]
@@ -52,7 +63,9 @@ def parse(formula: str) -> ast.expr:
             bad = "only + - * / ** are formula operators"
         elif isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.USub):
             bad = "the only unary sign is -"
-        elif isinstance(node, ast.Compare) and (len(node.ops) != 1 or type(node.ops[0]) not in _COMPARE):
+        elif isinstance(node, ast.Compare) and (
+            len(node.ops) != 1 or type(node.ops[0]) not in _COMPARE
+        ):
             bad = "a comparison has exactly two sides"
         elif isinstance(node, ast.Call) and (node.keywords or not isinstance(node.func, ast.Name)):
             bad = "a call is name(arguments), without keywords"
@@ -65,8 +78,18 @@ def parse(formula: str) -> ast.expr:
     return tree
 
 
-_GRAMMAR = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Constant, ast.Name, ast.operator, ast.unaryop, ast.cmpop,
-            ast.expr_context)
+_GRAMMAR = (
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.Compare,
+    ast.Call,
+    ast.Constant,
+    ast.Name,
+    ast.operator,
+    ast.unaryop,
+    ast.cmpop,
+    ast.expr_context,
+)
 
 
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*\b(?!\()")
@@ -74,9 +97,11 @@ _CALLED = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?=\()")
 
 
 def names(formula: str) -> frozenset[str]:
-    """The values that a formula reads: inputs, ``out``, ``g`` and static arguments, but no function names.
+    """The values that a formula reads: inputs, ``out``, ``g`` and static arguments, but no function
+    names.
 
-    Read off the text, because an import asks it of every formula, and parsing them all would slow it.
+    Read off the text, because an import asks it of every formula, and parsing them all would slow
+    it.
     """
     return frozenset(_NAME.findall(formula))
 
@@ -101,7 +126,8 @@ def _render(node: ast.expr, d: Dialect) -> tuple[str, int]:
     """The text of a node and how tightly it binds (9: an atom)."""
     if isinstance(node, ast.Name):
         text = d.name(node.id)
-        return text, 2 if text.startswith(("-", "−")) else 9  # a substituted negative number is put in parentheses
+        # a substituted negative number is put in parentheses
+        return text, 2 if text.startswith(("-", "−")) else 9
     if isinstance(node, ast.Constant):
         return d.number(node.value), 9
     if isinstance(node, ast.UnaryOp):
@@ -121,7 +147,8 @@ def _render(node: ast.expr, d: Dialect) -> tuple[str, int]:
     special = d.power if sign == "**" else d.divide if sign == "/" else None
     if special is not None:
         return special(_render(node.left, d)[0], _render(node.right, d)[0]), 9
-    # a - (b - c) and a * (b / c) keep their parentheses, which decide the rounding too; ** binds to the right
+    # a - (b - c) and a * (b / c) keep their parentheses, which decide the rounding too; ** binds to
+    # the right
     left = _wrap(node.left, d, level + (sign == "**"))
     right = _wrap(node.right, d, level + (sign != "**"))
     return f"{left} {d.signs.get(sign, sign)} {right}", level
@@ -133,10 +160,12 @@ def _wrap(node: ast.expr, d: Dialect, level: int) -> str:
 
 
 # what costs a processor little; the other functions cost ten times as much
-CHEAP = frozenset({"abs", "floor", "ceil", "round", "trunc", "sign", "maximum", "minimum", "sqrt", "where"})
+CHEAP = frozenset(
+    {"abs", "floor", "ceil", "round", "trunc", "sign", "maximum", "minimum", "sqrt", "where"}
+)
 
 
-# ---- dialects ------------------------------------------------------------------------------------------------------
+# ---- dialects ------------------------------------------------------------------------------------
 PYTHON = Dialect(
     call=lambda f, a: f"F.{f}({', '.join(a)})",
     where=lambda c, a, b: f"F.where({c}, {a}, {b})",
@@ -149,25 +178,43 @@ SCALAR = Dialect(
     divide=lambda a, b: f"divide({a}, {b})",
     number=lambda v: repr(float(v)),  # so that where(x > 0, x, 0) is a float in either case
 )
-# C for float and for double at once: ext/kernels.c is compiled for both, and there `real` and FN(exp) are the one or the other
+# C for float and for double at once: ext/kernels.c is compiled for both, and there `real` and
+# FN(exp) are the one or the other
 C = Dialect(
     call=lambda f, a: f"FN({f})({', '.join(a)})",
     where=lambda c, a, b: f"({c} ? {a} : {b})",
     power=lambda a, b: f"FN(pow)({a}, {b})",
     number=lambda v: f"(real){v!r}",
 )
-# what OpenCL C calls otherwise, or means something else by; the functions on the right stand in kernels/prelude.cl
+# what OpenCL C calls otherwise, or means something else by; the functions on the right stand in
+# kernels/prelude.cl
 _OPENCL_NAMES = {"abs": "fabs", "round": "rint", "sign": "signum", "remainder": "modulo"}
-_INTEGER_NAMES = {"abs": "absolute", "sign": "signum", "remainder": "modulo", "floor": "", "ceil": "", "round": "", "trunc": ""}
-INTEGER_FUNCTIONS = frozenset({*_INTEGER_NAMES, "maximum", "minimum", "fmod", "where"})  # that OPENCL can render for integers
+_INTEGER_NAMES = {
+    "abs": "absolute",
+    "sign": "signum",
+    "remainder": "modulo",
+    "floor": "",
+    "ceil": "",
+    "round": "",
+    "trunc": "",
+}
+# that OPENCL can render for integers
+INTEGER_FUNCTIONS = frozenset({*_INTEGER_NAMES, "maximum", "minimum", "fmod", "where"})
 
 
 def opencl_dialect(kind: str) -> Dialect:
-    """OpenCL C for one type: "float", "double", or an integer type (in which rounding does nothing)."""
+    """OpenCL C for one type:
+
+    "float", "double", or an integer type (in which rounding does nothing).
+    """
     suffix = {"float": "f", "double": ""}.get(kind)
     if suffix is None:
         return Dialect(
-            call=lambda f, a: f"({a[0]} % {a[1]})" if f == "fmod" else f"{_INTEGER_NAMES.get(f, f)}({', '.join(a)})",
+            call=lambda f, a: (
+                f"({a[0]} % {a[1]})"
+                if f == "fmod"
+                else f"{_INTEGER_NAMES.get(f, f)}({', '.join(a)})"
+            ),
             where=lambda c, a, b: f"({c} ? {a} : {b})",
             power=lambda a, b: f"power({a}, {b})",
             number=lambda v: f"{int(v)}",
@@ -184,7 +231,9 @@ OPENCL = opencl_dialect("float")
 
 
 def text_dialect(values: Mapping[str, str] = {}) -> Dialect:
-    """What a person reads; ``values`` puts numbers (or the user's own names) in place of x, y, out, g."""
+    """What a person reads; ``values`` puts numbers (or the user's own names) in place of x, y, out,
+    g.
+    """
     return Dialect(
         call=lambda f, a: f"|{a[0]}|" if f == "abs" else f"{f}({', '.join(a)})",
         where=lambda c, a, b: f"({a} if {c} else {b})",
@@ -197,20 +246,28 @@ def text_dialect(values: Mapping[str, str] = {}) -> Dialect:
 TEXT = text_dialect()
 
 
-# ---- Python functions ----------------------------------------------------------------------------------------------
+# ---- Python functions ----------------------------------------------------------------------------
 def compile_python(formula: str, parameters: str, name: str = "formula") -> Callable[..., Any]:
-    """A function of ``parameters`` (text such as ``"F, g, out, x, *, alpha"``) on arrays or Tensors, with namespace F."""
+    """A function of ``parameters`` (text such as ``"F, g, out, x, *, alpha"``) on arrays or
+    Tensors, with namespace F.
+    """
     return _compile(formula, parameters, PYTHON, name, {})
 
 
 def compile_scalar(formula: str, parameters: str, name: str = "formula") -> Callable[..., float]:
-    """A function of ``parameters`` on Python floats. IEEE 754 results (inf, nan) where Python's float would raise."""
+    """A function of ``parameters`` on Python floats.
+
+    IEEE 754 results (inf, nan) where Python's float would raise.
+    """
     return _compile(formula, parameters, SCALAR, name, dict(SCALAR_FUNCTIONS))
 
 
-def _compile(formula: str, parameters: str, dialect: Dialect, name: str, namespace: dict[str, Any]) -> Any:
-    # The file name starts with "<microtorch" so that the search for the user's line skips these frames, and __name__
-    # lets the package's warning filter recognise numpy's floating-point warnings raised inside.
+def _compile(
+    formula: str, parameters: str, dialect: Dialect, name: str, namespace: dict[str, Any]
+) -> Any:
+    # The file name starts with "<microtorch" so that the search for the user's line skips these
+    # frames, and __name__ lets the package's warning filter recognise numpy's floating-point
+    # warnings raised inside.
     namespace["__name__"] = "microtorch.formulas"
     source = f"lambda {parameters}: {render(formula, dialect)}"
     function = eval(compile(source, f"<microtorch {name}>", "eval"), namespace)
@@ -236,7 +293,9 @@ def power(x: float, y: float) -> float:
 
 
 def _ieee(function: Callable[..., float], overflow: float = math.inf) -> Callable[..., float]:
-    """``function`` with inf for OverflowError and nan for ValueError, as the C library's float functions return."""
+    """``function`` with inf for OverflowError and nan for ValueError, as the C library's float
+    functions return.
+    """
 
     def ieee(x: float) -> float:
         try:
@@ -281,8 +340,25 @@ def fmod(x: float, y: float) -> float:
 
 
 SCALAR_FUNCTIONS: dict[str, Callable[..., float]] = {
-    **{f: _ieee(getattr(math, f)) for f in
-       ("exp", "expm1", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "erf", "erfc")},
+    **{
+        f: _ieee(getattr(math, f))
+        for f in (
+            "exp",
+            "expm1",
+            "sin",
+            "cos",
+            "tan",
+            "asin",
+            "acos",
+            "atan",
+            "sinh",
+            "cosh",
+            "asinh",
+            "acosh",
+            "erf",
+            "erfc",
+        )
+    },
     **{f: _log_like(getattr(math, f), 0.0) for f in ("log", "log2", "log10")},
     "log1p": _log_like(math.log1p, -1.0),
     "exp2": lambda x: power(2.0, x),

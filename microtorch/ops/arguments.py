@@ -10,12 +10,14 @@ from ..base.errors import dim_error, message
 from ..engine.op import LETTERS, Op
 
 
-# ---- reading arguments ---------------------------------------------------------------------------------------------
+# ---- reading arguments ---------------------------------------------------------------------------
 def dim_of(dim: Any, ndim: int, op: str) -> int:
     """One dimension as a number in [0, ndim). Raises IndexError as PyTorch does."""
     if type(dim) is not int:
         if not isinstance(dim, (int, np.integer)) or isinstance(dim, bool):
-            raise TypeError(message(f"{op}(): argument 'dim' must be int, not {type(dim).__name__}"))
+            raise TypeError(
+                message(f"{op}(): argument 'dim' must be int, not {type(dim).__name__}")
+            )
         dim = int(dim)
     limit = ndim or 1
     if not -limit <= dim < limit:
@@ -29,13 +31,16 @@ def dims_of(dim: Any, ndim: int, op: str) -> tuple[int, ...]:
         return tuple(range(ndim))
     if type(dim) is int and -ndim <= dim < ndim:  # the common case, at half of the time
         return (dim % ndim,)
-    if not ndim:  # a 0-d tensor has, for this purpose, one dimension that nothing needs to be done about
+    # a 0-d tensor has, for this purpose, one dimension that nothing needs to be done about
+    if not ndim:
         for d in dim if isinstance(dim, (tuple, list)) else (dim,):
             dim_of(d, 0, op)
         return ()
     out = tuple(dim_of(d, ndim, op) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
     if len(set(out)) < len(out):
-        raise RuntimeError(message(f"dim {out[-1]} appears multiple times in the list of dims", f"{op}(dim={dim})"))
+        raise RuntimeError(
+            message(f"dim {out[-1]} appears multiple times in the list of dims", f"{op}(dim={dim})")
+        )
     return out
 
 
@@ -47,23 +52,34 @@ def shape_of(shape: Any, op: str) -> tuple[int, ...]:
         return tuple([s if type(s) is int else s.__index__() for s in shape])
     except (AttributeError, TypeError):
         kinds = ", ".join(type(s).__name__ for s in shape)
-        raise TypeError(message(f"{op}(): argument 'size' must be tuple of ints, but got ({kinds})")) from None
+        raise TypeError(
+            message(f"{op}(): argument 'size' must be tuple of ints, but got ({kinds})")
+        ) from None
 
 
 def rows(out: Any) -> Any:
-    """``out`` in row-major order, the memory layout that PyTorch gives the results of all but elementwise ops.
+    """``out`` in row-major order, the memory layout that PyTorch gives the results of all but
+    elementwise ops.
 
-    numpy follows its operands' layout instead, and a reshape would be a copy where PyTorch's is a view.
+    numpy follows its operands' layout instead, and a reshape would be a copy where PyTorch's is a
+    view.
     """
     return out if out.ndim < 2 or out.flags.c_contiguous else out.copy()
 
 
-def variadic(name: str, forward: Any, vjp: Any, rule: str, explain: Any = None, saves: bool = False) -> Op:
-    """An op of any number of inputs: ``vjp(i)`` is the derivative for input i, which reads all inputs if ``saves``."""
+def variadic(
+    name: str, forward: Any, vjp: Any, rule: str, explain: Any = None, saves: bool = False
+) -> Op:
+    """An op of any number of inputs:
+
+    ``vjp(i)`` is the derivative for input i, which reads all inputs if ``saves``.
+    """
 
     @cache
     def family(n: int) -> Op:
         vjps, reads = [vjp(i) for i in range(n)], [" ".join(LETTERS[:n])] * n if saves else ()
-        return Op(name, forward, vjps, saves=reads, rule=(rule,) * n, explain=explain, register=False)
+        return Op(
+            name, forward, vjps, saves=reads, rule=(rule,) * n, explain=explain, register=False
+        )
 
     return Op(name, forward, (vjp(0),), rule=(rule,), explain=explain, family=family)

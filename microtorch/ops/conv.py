@@ -4,15 +4,18 @@
     columns = (C * kh * kw, oh * ow) one column per window
     out[n]  = weight (O, C * kh * kw) @ columns (C * kh * kw, oh * ow)       already in the layout of the result
 
-A convolution is linear in its input and in its weight, so three ops are each other's derivatives, of any order:
+A convolution is linear in its input and in its weight, so three ops are each other's derivatives,
+of any order:
 
     conv2d(x, w)              x̄ = conv_transpose2d(g, w)    w̄ = conv2d_weight(x, g)
     conv_transpose2d(x, w)    x̄ = conv2d(g, w)              w̄ = conv2d_weight(g, x)
     conv2d_weight(x, g)       x̄ = conv_transpose2d(g, h)    ḡ = conv2d(x, h)        for a gradient h of the weight's shape
 
-The columns are never kept, and made for a few images at a time (``BLOCK``), so that they stay in the processor's cache: a third
-faster than all at once, and the memory needed does not grow with the batch. In the ops, padding is ((top, bottom), (left, right)).
+The columns are never kept, and made for a few images at a time (``BLOCK``), so that they stay in
+the processor's cache: a third faster than all at once, and the memory needed does not grow with the
+batch. In the ops, padding is ((top, bottom), (left, right)).
 """
+
 from __future__ import annotations
 
 import math
@@ -33,9 +36,13 @@ Padding = tuple[Pair, Pair]
 BLOCK = 1 << 19  # elements of columns made at a time: 2 MiB of float32
 
 
-# ---- windows -------------------------------------------------------------------------------------------------------
-def windows(x: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair, fill: float = 0) -> Any:
-    """A read-only view (N, C, kh, kw, oh, ow) of x (N, C, H, W), which is first surrounded by ``fill`` (a copy) if padded."""
+# ---- windows -------------------------------------------------------------------------------------
+def windows(
+    x: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair, fill: float = 0
+) -> Any:
+    """A read-only view (N, C, kh, kw, oh, ow) of x (N, C, H, W), which is first surrounded by
+    ``fill`` (a copy) if padded.
+    """
     if padding != ((0, 0), (0, 0)):
         x = surrounded(x, padding, fill)
     n, c, h, w = x.shape
@@ -55,18 +62,28 @@ def surrounded(x: Any, padding: Padding, fill: float) -> Any:
 
 
 def add_windows(out: Any, d: Any, stride: Pair, dilation: Pair) -> None:
-    """Add d (N, C, kh, kw, oh, ow) to ``out`` (N, C, H, W), each element at the place that ``windows`` reads it from."""
+    """Add d (N, C, kh, kw, oh, ow) to ``out`` (N, C, H, W), each element at the place that
+    ``windows`` reads it from.
+    """
     for i, j, place in places(d.shape[2:4], d.shape[4:], stride, dilation):
         out[place] += d[:, :, i, j]
 
 
-def places(kernel: Pair, size: Pair, stride: Pair, dilation: Pair) -> Iterator[tuple[int, int, Any]]:
-    """For each element (i, j) of the kernel, the index of all its places in the (padded) image, for ``size`` windows."""
+def places(
+    kernel: Pair, size: Pair, stride: Pair, dilation: Pair
+) -> Iterator[tuple[int, int, Any]]:
+    """For each element (i, j) of the kernel, the index of all its places in the (padded) image, for
+    ``size`` windows.
+    """
     (sh, sw), (dh, dw), (oh, ow) = stride, dilation, size
     for i in range(kernel[0]):
         rows = slice(i * dh, i * dh + sh * (oh - 1) + 1, sh)
         for j in range(kernel[1]):
-            yield i, j, (slice(None), slice(None), rows, slice(j * dw, j * dw + sw * (ow - 1) + 1, sw))
+            yield (
+                i,
+                j,
+                (slice(None), slice(None), rows, slice(j * dw, j * dw + sw * (ow - 1) + 1, sw)),
+            )
 
 
 def cropped(x: Any, padding: Padding) -> Any:
@@ -89,8 +106,18 @@ def blocks(n: int, per_image: int) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-# ---- the three ops -------------------------------------------------------------------------------------------------
-def _conv2d(F: Any, x: Any, w: Any, b: Any = None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Any:
+# ---- the three ops -------------------------------------------------------------------------------
+def _conv2d(
+    F: Any,
+    x: Any,
+    w: Any,
+    b: Any = None,
+    *,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+) -> Any:
     view = windows(x, w.shape[2:], stride, padding, dilation)
     n, o, oh, ow = len(x), len(w), *view.shape[4:]
     w = w.reshape(groups, o // groups, -1)
@@ -105,7 +132,16 @@ def _conv2d(F: Any, x: Any, w: Any, b: Any = None, *, stride: Pair, padding: Pad
 
 
 def _conv_transpose2d(
-    F: Any, x: Any, w: Any, b: Any = None, *, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
+    F: Any,
+    x: Any,
+    w: Any,
+    b: Any = None,
+    *,
+    size: Pair,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
 ) -> Any:
     n, o, oh, ow = x.shape
     c, kh, kw = w.shape[1] * groups, *w.shape[2:]
@@ -122,7 +158,15 @@ def _conv_transpose2d(
 
 
 def _conv2d_weight(
-    F: Any, x: Any, g: Any, *, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
+    F: Any,
+    x: Any,
+    g: Any,
+    *,
+    kernel: Pair,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
 ) -> Any:
     view = windows(x, kernel, stride, padding, dilation)
     n, o, oh, ow = g.shape
@@ -130,11 +174,15 @@ def _conv2d_weight(
     out = np.zeros((groups, o // groups, x.shape[1] // groups * kernel[0] * kernel[1]), x.dtype)
     for part in blocks(n, math.prod(view.shape[1:])):
         columns = view[part]
-        out += np.matmul(g[part], columns.reshape(len(columns), groups, -1, oh * ow).swapaxes(2, 3)).sum(0)
+        out += np.matmul(
+            g[part], columns.reshape(len(columns), groups, -1, oh * ow).swapaxes(2, 3)
+        ).sum(0)
     return out.reshape(o, -1, *kernel)
 
 
-def _over_batch_and_places(F: Any, g: Any, out: Any, x: Any, w: Any, b: Any = None, **geometry: Any) -> Any:
+def _over_batch_and_places(
+    F: Any, g: Any, out: Any, x: Any, w: Any, b: Any = None, **geometry: Any
+) -> Any:
     return F.sum(g, dim=(0, 2, 3), keepdim=False)
 
 
@@ -146,7 +194,9 @@ def _to_weight(F: Any, g: Any, out: Any, x: Any, w: Any, b: Any = None, **geomet
     return F.conv2d_weight(x, g, kernel=tuple(w.shape[2:]), **geometry)
 
 
-def _transposed_to_weight(F: Any, g: Any, out: Any, x: Any, w: Any, b: Any = None, *, size: Pair, **geometry: Any) -> Any:
+def _transposed_to_weight(
+    F: Any, g: Any, out: Any, x: Any, w: Any, b: Any = None, *, size: Pair, **geometry: Any
+) -> Any:
     return F.conv2d_weight(g, x, kernel=tuple(w.shape[2:]), **geometry)
 
 
@@ -176,7 +226,9 @@ conv2d_weight_op = Op(
     "conv2d_weight",
     _conv2d_weight,
     vjps=(
-        lambda F, h, out, x, g, kernel, **geometry: F.conv_transpose2d(g, h, size=tuple(x.shape[2:]), **geometry),
+        lambda F, h, out, x, g, kernel, **geometry: F.conv_transpose2d(
+            g, h, size=tuple(x.shape[2:]), **geometry
+        ),
         lambda F, h, out, x, g, kernel, **geometry: F.conv2d(x, h, **geometry),
     ),
     saves=("y", "x"),
@@ -186,14 +238,21 @@ conv2d_weight_op = Op(
 )
 
 
-# ---- unfold and fold: the columns themselves -----------------------------------------------------------------------
+# ---- unfold and fold: the columns themselves -----------------------------------------------------
 def _unfold(F: Any, x: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Any:
     view = windows(x, kernel, stride, padding, dilation)
-    return np.array(view, order="C").reshape(len(x), math.prod(view.shape[1:4]), math.prod(view.shape[4:]))
+    return np.array(view, order="C").reshape(
+        len(x), math.prod(view.shape[1:4]), math.prod(view.shape[4:])
+    )
 
 
-def _fold(F: Any, x: Any, size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Any:
-    oh, ow = (out_size(n + sum(p), k, s, d) for n, p, k, s, d in zip(size, padding, kernel, stride, dilation, strict=True))
+def _fold(
+    F: Any, x: Any, size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
+) -> Any:
+    oh, ow = (
+        out_size(n + sum(p), k, s, d)
+        for n, p, k, s, d in zip(size, padding, kernel, stride, dilation, strict=True)
+    )
     c = x.shape[1] // (kernel[0] * kernel[1])
     out = empty_image(len(x), c, size, padding, x.dtype)
     add_windows(out, x.reshape(len(x), c, *kernel, oh, ow), stride, dilation)
@@ -218,19 +277,29 @@ fold_op = Op(
 )
 
 
-# ---- reading arguments ---------------------------------------------------------------------------------------------
+# ---- reading arguments ---------------------------------------------------------------------------
 def numbers(value: Any, n: int, name: str, op: str, least: int = 0) -> tuple[int, ...]:
     """``value`` (an int, or n of them) as n ints of at least ``least``."""
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if any(isinstance(v, bool) or not hasattr(v, "__index__") for v in values):
-        raise TypeError(message(f"{op}(): argument '{name}' must be tuple of ints, but got {value!r}"))
+        raise TypeError(
+            message(f"{op}(): argument '{name}' must be tuple of ints, but got {value!r}")
+        )
     if len(values) not in (1, n):
-        raise RuntimeError(message(f"expected {name} to be a single integer value or a list of {n} values to match the "
-                                   f"convolution dimensions, but got {name}={list(values)}", f"{op}()"))
+        raise RuntimeError(
+            message(
+                f"expected {name} to be a single integer value or a list of {n} values to match "
+                f"the "
+                f"convolution dimensions, but got {name}={list(values)}",
+                f"{op}()",
+            )
+        )
     values = tuple(int(v) for v in (values * n if len(values) == 1 else values))
     if min(values) < least:
         wrong = "negative" if least == 0 else "non-positive"
-        raise RuntimeError(message(f"{op}(): {wrong} {name} is not supported, but got {name}={value}"))
+        raise RuntimeError(
+            message(f"{op}(): {wrong} {name} is not supported, but got {name}={value}")
+        )
     return values
 
 
@@ -240,7 +309,8 @@ def out_size(n: int, kernel: int, stride: int, dilation: int) -> int:
 
 
 def same(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[Pair, ...]:
-    """The padding that keeps the size at stride 1: the odd element goes to the end, as in PyTorch."""
+    """The padding that keeps the size at stride 1: the odd element goes to the end, as in PyTorch.
+    """
     total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     return tuple((t // 2, t - t // 2) for t in total)
 
@@ -252,49 +322,87 @@ def _sizes(shape: Sequence[int]) -> str:
 C_TYPES = {"float32": "float", "float64": "double", "float16": "c10::Half"}
 
 
-def check(op: str, input: Any, weight: Any, bias: Any, n: int, groups: int, transposed: bool = False) -> None:
-    """Raise unless input, weight and bias of an n-d convolution have the ranks, dtypes and channels that fit."""
+def check(
+    op: str, input: Any, weight: Any, bias: Any, n: int, groups: int, transposed: bool = False
+) -> None:
+    """Raise unless input, weight and bias of an n-d convolution have the ranks, dtypes and channels
+    that fit.
+    """
     x, w = input.array, weight.array
-    got = (f"input {describe(x)}, weight {describe(w)}" + (f", bias {describe(bias)}" if bias is not None else ""),)
+    got = (
+        f"input {describe(x)}, weight {describe(w)}"
+        + (f", bias {describe(bias)}" if bias is not None else ""),
+    )
     if x.ndim not in (n + 1, n + 2):
         raise ShapeError(
             message(
-                f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {op}, but got input of size: {list(x.shape)}",
+                f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {op}, but got input "
+                f"of size: {list(x.shape)}",
                 *got,
                 fix=f"the layout is (batch, channels, {'height, width' if n == 2 else 'length'}): see unsqueeze, reshape, permute",
             )
         )
     if w.ndim != n + 2:
-        raise ShapeError(message(f"{op}: expected a weight of {n + 2} dimensions, but got {w.ndim}", *got))
+        raise ShapeError(
+            message(f"{op}: expected a weight of {n + 2} dimensions, but got {w.ndim}", *got)
+        )
     if x.dtype.kind != "f":
-        raise RuntimeError(message(f'"{op}" not implemented for \'{TORCH_TYPES[x.dtype.name]}\'', *got, fix="x.float()"))
+        raise RuntimeError(
+            message(
+                f"\"{op}\" not implemented for '{TORCH_TYPES[x.dtype.name]}'", *got, fix="x.float()"
+            )
+        )
     for name, y in (("weight", w), ("bias", None if bias is None else bias.array)):
         if y is not None and y.dtype != x.dtype:
             theirs, ours = (C_TYPES.get(d.name, d.name) for d in (x.dtype, y.dtype))
-            raise RuntimeError(message(f"Input type ({theirs}) and {name} type ({ours}) should be the same", *got,
-                                       fix="x.to(layer.weight.dtype)"))
+            raise RuntimeError(
+                message(
+                    f"Input type ({theirs}) and {name} type ({ours}) should be the same",
+                    *got,
+                    fix="x.to(layer.weight.dtype)",
+                )
+            )
     if groups <= 0:
-        raise RuntimeError(message("non-positive groups is not supported", f"{op}: groups={groups}"))
+        raise RuntimeError(
+            message("non-positive groups is not supported", f"{op}: groups={groups}")
+        )
     channels, first = x.shape[-n - 1], w.shape[0]
     expected = first if transposed else w.shape[1] * groups
     if channels != expected:
         raise ShapeError(
             message(
-                f"Given {f'transposed={int(transposed)}' if transposed else f'groups={groups}'}, weight of size {list(w.shape)}, "
-                f"expected input{list(x.shape)} to have {expected} channels, but got {channels} channels instead",
+                f"Given {f'transposed={int(transposed)}' if transposed else f'groups={groups}'}, "
+                f"weight of size {list(w.shape)}, "
+                f"expected input{list(x.shape)} to have {expected} channels, but got {channels} "
+                f"channels instead",
                 *got,
                 fix=f"channels are dimension {x.ndim - n - 1} of the input"
-                + (f"; permute({', '.join(map(str, _channels_last(x.ndim, n)))}) moves them there" if x.shape[-1] == expected else
-                   f", so make the layer with in_channels={channels}"),
+                + (
+                    f"; permute({', '.join(map(str, _channels_last(x.ndim, n)))}) moves them there"
+                    if x.shape[-1] == expected
+                    else f", so make the layer with in_channels={channels}"
+                ),
             )
         )
     if first % groups:
-        raise ShapeError(message(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got "
-                                 f"weight of size {list(w.shape)} instead", *got))
+        raise ShapeError(
+            message(
+                f"Given groups={groups}, expected weight to be divisible by {groups} at dimension "
+                f"0, but got "
+                f"weight of size {list(w.shape)} instead",
+                *got,
+            )
+        )
     outputs = w.shape[1] * groups if transposed else first
     if bias is not None and bias.array.shape != (outputs,):
-        raise ShapeError(message(f"Given weight of size {list(w.shape)}, expected bias to be 1-dimensional with {outputs} "
-                                 f"elements, but got bias of size {list(bias.array.shape)} instead", *got))
+        raise ShapeError(
+            message(
+                f"Given weight of size {list(w.shape)}, expected bias to be 1-dimensional with "
+                f"{outputs} "
+                f"elements, but got bias of size {list(bias.array.shape)} instead",
+                *got,
+            )
+        )
 
 
 def _channels_last(ndim: int, n: int) -> list[int]:
@@ -303,15 +411,28 @@ def _channels_last(ndim: int, n: int) -> list[int]:
     return order
 
 
-def _geometry(op: str, input: Any, weight: Any, n: int, stride: Any, padding: Any, dilation: Any, groups: int) -> dict[str, Any]:
+def _geometry(
+    op: str, input: Any, weight: Any, n: int, stride: Any, padding: Any, dilation: Any, groups: int
+) -> dict[str, Any]:
     kernel = weight.array.shape[2:]
     steps, dilations = numbers(stride, n, "stride", op, 1), numbers(dilation, n, "dilation", op, 1)
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
-            raise RuntimeError(message(f"Invalid padding string: '{padding}'", f"{op}()", fix="'same', 'valid', or numbers"))
+            raise RuntimeError(
+                message(
+                    f"Invalid padding string: '{padding}'",
+                    f"{op}()",
+                    fix="'same', 'valid', or numbers",
+                )
+            )
         if padding == "same" and any(s != 1 for s in steps):
-            raise RuntimeError(message("padding='same' is not supported for strided convolutions", f"{op}: stride={stride}",
-                                       fix=f"give the padding in numbers, such as {tuple((k - 1) // 2 for k in kernel)}"))
+            raise RuntimeError(
+                message(
+                    "padding='same' is not supported for strided convolutions",
+                    f"{op}: stride={stride}",
+                    fix=f"give the padding in numbers, such as {tuple((k - 1) // 2 for k in kernel)}",
+                )
+            )
         around = same(kernel, dilations) if padding == "same" else ((0, 0),) * n
     else:
         around = tuple((p, p) for p in numbers(padding, n, "padding", op))
@@ -320,9 +441,11 @@ def _geometry(op: str, input: Any, weight: Any, n: int, stride: Any, padding: An
     if any(r > s for r, s in zip(reach, padded, strict=True)):
         raise ShapeError(
             message(
-                f"Calculated padded input size per channel: {_sizes(padded)}. Kernel size: {_sizes(reach)}. Kernel size can't be "
+                f"Calculated padded input size per channel: {_sizes(padded)}. Kernel size: "
+                f"{_sizes(reach)}. Kernel size can't be "
                 "greater than actual input size",
-                f"{op}: input {describe(input)}, weight {describe(weight)}, padding={padding}, dilation={dilation}",
+                f"{op}: input {describe(input)}, weight {describe(weight)}, padding={padding}, "
+                f"dilation={dilation}",
                 fix="a larger input, a smaller kernel, fewer poolings before, or padding",
             )
         )
@@ -335,16 +458,24 @@ def _as_2d(geometry: dict[str, Any]) -> dict[str, Any]:
                        "dilation": (1, *geometry["dilation"])}  # fmt: skip
 
 
-# ---- the functions -------------------------------------------------------------------------------------------------
+# ---- the functions -------------------------------------------------------------------------------
 @public(method=False)
 def conv2d(
-    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Any:
-    """Slide ``weight`` (O, C / groups, kh, kw) over ``input`` (N, C, H, W) or (C, H, W); out (N, O, H', W').
+    """Slide ``weight`` (O, C / groups, kh, kw) over ``input`` (N, C, H, W) or (C, H, W); out (N, O,
+    H', W').
 
-    out[n, o, y, x] = bias[o] + Σ input[n, c, y * stride + i * dilation - padding, ...] * weight[o, c, i, j], and
-    H' = (H + 2 padding - dilation (kh - 1) - 1) // stride + 1. ``stride``, ``padding``, ``dilation``: an int or a pair;
-    ``padding`` also "valid" (0) or "same". Output channels in ``groups`` groups see one group of input channels each.
+    out[n, o, y, x] = bias[o] + Σ input[n, c, y * stride + i * dilation - padding, ...] * weight[o,
+    c, i, j], and H' = (H + 2 padding - dilation (kh - 1) - 1) // stride + 1. ``stride``,
+    ``padding``, ``dilation``: an int or a pair; ``padding`` also "valid" (0) or "same". Output
+    channels in ``groups`` groups see one group of input channels each.
     """
     check("conv2d", input, weight, bias, 2, groups)
     attrs = _geometry("conv2d", input, weight, 2, stride, padding, dilation, groups)
@@ -356,9 +487,18 @@ def conv2d(
 
 @public(method=False)
 def conv1d(
-    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Any:
-    """conv2d with one dimension: input (N, C, L) or (C, L), weight (O, C / groups, k). Computed as images of height 1."""
+    """conv2d with one dimension: input (N, C, L) or (C, L), weight (O, C / groups, k).
+
+    Computed as images of height 1.
+    """
     check("conv1d", input, weight, bias, 1, groups)
     attrs = _as_2d(_geometry("conv1d", input, weight, 1, stride, padding, dilation, groups))
     image = input.unsqueeze(-2) if input.array.ndim == 3 else input.unsqueeze(0).unsqueeze(-2)
@@ -368,29 +508,70 @@ def conv1d(
 
 
 def _transpose(
-    op: str, n: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: int, dilation: Any
+    op: str,
+    n: int,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: int,
+    dilation: Any,
 ) -> Any:
     check(op, input, weight, bias, n, groups, transposed=True)
     x, kernel = input.array, weight.array.shape[2:]
     steps, dilations = numbers(stride, n, "stride", op, 1), numbers(dilation, n, "dilation", op, 1)
-    around, extra = numbers(padding, n, "padding", op), numbers(output_padding, n, "output_padding", op)
+    around, extra = (
+        numbers(padding, n, "padding", op),
+        numbers(output_padding, n, "output_padding", op),
+    )
     if any(e >= s for e, s in zip(extra, steps, strict=True)):
-        raise RuntimeError(message("output padding must be smaller than either stride or dilation",
-                                   f"{op}: output_padding={output_padding}, stride={stride}",
-                                   fix="output_padding chooses among the sizes that the stride rounds to one; here it must be "
-                                   "smaller than the stride"))
-    size = tuple((m - 1) * s - 2 * p + d * (k - 1) + e + 1
-                 for m, s, p, d, k, e in zip(x.shape[-n:], steps, around, dilations, kernel, extra, strict=True))
+        raise RuntimeError(
+            message(
+                "output padding must be smaller than either stride or dilation",
+                f"{op}: output_padding={output_padding}, stride={stride}",
+                fix="output_padding chooses among the sizes that the stride rounds to one; here it must be "
+                "smaller than the stride",
+            )
+        )
+    size = tuple(
+        (m - 1) * s - 2 * p + d * (k - 1) + e + 1
+        for m, s, p, d, k, e in zip(
+            x.shape[-n:], steps, around, dilations, kernel, extra, strict=True
+        )
+    )
     if min(size) <= 0:
-        raise ShapeError(message(f"Given input size per channel: {_sizes(x.shape[-n:])}. Calculated output size per channel: "
-                                 f"{_sizes(size)}. Output size is too small", f"{op}: padding={padding}", fix="less padding"))
-    attrs = {"stride": steps, "padding": tuple((p, p) for p in around), "dilation": dilations, "groups": groups}
+        raise ShapeError(
+            message(
+                f"Given input size per channel: {_sizes(x.shape[-n:])}. Calculated output size per "
+                f"channel: "
+                f"{_sizes(size)}. Output size is too small",
+                f"{op}: padding={padding}",
+                fix="less padding",
+            )
+        )
+    attrs = {
+        "stride": steps,
+        "padding": tuple((p, p) for p in around),
+        "dilation": dilations,
+        "groups": groups,
+    }
     batched = x.ndim == n + 2
     if not batched:
         input = input.unsqueeze(0)
     if n == 1:
-        input, weight, attrs, size = input.unsqueeze(-2), weight.unsqueeze(-2), _as_2d(attrs), (1, *size)
-    out = several(conv_transpose2d_op, (input, weight) if bias is None else (input, weight, bias), {"size": size, **attrs})
+        input, weight, attrs, size = (
+            input.unsqueeze(-2),
+            weight.unsqueeze(-2),
+            _as_2d(attrs),
+            (1, *size),
+        )
+    out = several(
+        conv_transpose2d_op,
+        (input, weight) if bias is None else (input, weight, bias),
+        {"size": size, **attrs},
+    )
     if n == 1:
         out = out.squeeze(-2)
     return out if batched else out.squeeze(0)
@@ -401,11 +582,24 @@ def conv_transpose2d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
     dilation: Any = 1,
 ) -> Any:  # fmt: skip
-    """The transpose (as of a matrix) of conv2d: input (N, C, H, W) or (C, H, W), weight (C, O / groups, kh, kw).
+    """The transpose (as of a matrix) of conv2d: input (N, C, H, W) or (C, H, W), weight (C, O /
+    groups, kh, kw).
 
-    H' = (H - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1. With a stride it enlarges images.
+    H' = (H - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1. With a stride it
+    enlarges images.
     """
-    return _transpose("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _transpose(
+        "conv_transpose2d",
+        2,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+    )
 
 
 @public(method=False)
@@ -414,14 +608,35 @@ def conv_transpose1d(
     dilation: Any = 1,
 ) -> Any:  # fmt: skip
     """conv_transpose2d with one dimension: input (N, C, L) or (C, L), weight (C, O / groups, k)."""
-    return _transpose("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _transpose(
+        "conv_transpose1d",
+        1,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+    )
 
 
-def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
-    """The windows of images (N, C, H, W) as columns: (N, C * kh * kw, L) for L windows; (C, H, W) gives (C * kh * kw, L)."""
+def unfold(
+    input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Any:
+    """The windows of images (N, C, H, W) as columns:
+
+    (N, C * kh * kw, L) for L windows; (C, H, W) gives (C * kh * kw, L).
+    """
     if input.array.ndim not in (3, 4):
-        raise ShapeError(message(f"Expected 3D or 4D (batch mode) tensor for input with possibly 0 batch size and other non-zero "
-                                 f"dimensions for input, but got: {list(input.array.shape)}"))
+        raise ShapeError(
+            message(
+                f"Expected 3D or 4D (batch mode) tensor for input with possibly 0 batch size and "
+                f"other non-zero "
+                f"dimensions for input, but got: {list(input.array.shape)}"
+            )
+        )
     if input.array.ndim == 3:
         return unfold(input.unsqueeze(0), kernel_size, dilation, padding, stride).squeeze(0)
     attrs = _columns("unfold", kernel_size, dilation, padding, stride)
@@ -429,25 +644,52 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     return single(unfold_op, input, attrs)
 
 
-def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
-    """Columns (N, C * kh * kw, L) added up to images (N, C, *output_size): the transpose of unfold."""
+def fold(
+    input: Any,
+    output_size: Any,
+    kernel_size: Any,
+    dilation: Any = 1,
+    padding: Any = 0,
+    stride: Any = 1,
+) -> Any:
+    """Columns (N, C * kh * kw, L) added up to images (N, C, *output_size): the transpose of unfold.
+    """
     x = input.array
     if x.ndim not in (2, 3):
-        raise ShapeError(message(f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero "
-                                 f"dimensions for input, but got: {list(x.shape)}"))
+        raise ShapeError(
+            message(
+                f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and "
+                f"non-zero "
+                f"dimensions for input, but got: {list(x.shape)}"
+            )
+        )
     if x.ndim == 2:
-        return fold(input.unsqueeze(0), output_size, kernel_size, dilation, padding, stride).squeeze(0)
+        return fold(
+            input.unsqueeze(0), output_size, kernel_size, dilation, padding, stride
+        ).squeeze(0)
     attrs = _columns("fold", kernel_size, dilation, padding, stride)
     size = numbers(output_size, 2, "output_size", "fold", 1)
     count = _windows_of("fold", size, attrs)
     if x.shape[1] % math.prod(attrs["kernel"]):
-        raise ShapeError(message("Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
-                                 f"input.size(1)={x.shape[1]} and kernel_size={attrs['kernel']}."))
+        raise ShapeError(
+            message(
+                "Expected size of input's dimension 1 to be divisible by the product of "
+                "kernel_size, but got "
+                f"input.size(1)={x.shape[1]} and kernel_size={attrs['kernel']}."
+            )
+        )
     if x.shape[2] != math.prod(count):
-        raise ShapeError(message(f"Given output_size={size}, kernel_size={attrs['kernel']}, dilation={attrs['dilation']}, "
-                                 f"padding={padding}, stride={attrs['stride']}, expected size of input's dimension 2 to match the "
-                                 f"calculated number of sliding blocks {count[0]} * {count[1]} = {math.prod(count)}, but got "
-                                 f"input.size(2)={x.shape[2]}."))
+        raise ShapeError(
+            message(
+                f"Given output_size={size}, kernel_size={attrs['kernel']}, "
+                f"dilation={attrs['dilation']}, "
+                f"padding={padding}, stride={attrs['stride']}, expected size of input's dimension "
+                f"2 to match the "
+                f"calculated number of sliding blocks {count[0]} * {count[1]} = "
+                f"{math.prod(count)}, but got "
+                f"input.size(2)={x.shape[2]}."
+            )
+        )
     return single(fold_op, input, {"size": size, **attrs})
 
 
@@ -464,7 +706,14 @@ def _windows_of(op: str, size: Pair, attrs: dict[str, Any]) -> list[int]:
     count = [out_size(n + sum(p), k, s, d) for n, p, k, s, d in
              zip(size, attrs["padding"], attrs["kernel"], attrs["stride"], attrs["dilation"], strict=True)]  # fmt: skip
     if min(count) <= 0:
-        raise ShapeError(message(f"Given an image of size {size}, kernel_size={attrs['kernel']}, dilation={attrs['dilation']}, "
-                                 f"padding={attrs['padding']}, calculated shape of the array of sliding blocks as {tuple(count)}, "
-                                 "but its components must be at least one.", f"{op}()"))
+        raise ShapeError(
+            message(
+                f"Given an image of size {size}, kernel_size={attrs['kernel']}, "
+                f"dilation={attrs['dilation']}, "
+                f"padding={attrs['padding']}, calculated shape of the array of sliding blocks as "
+                f"{tuple(count)}, "
+                "but its components must be at least one.",
+                f"{op}()",
+            )
+        )
     return count

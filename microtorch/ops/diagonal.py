@@ -33,14 +33,19 @@ def _triangle(name: str, keep: Any) -> None:
 def _diagonal(x: Any, offset: int, dim1: int, dim2: int) -> Any:
     view = np.diagonal(x, offset, dim1, dim2)
     if type(view) is np.ndarray:
-        view.flags.writeable = x.flags.writeable  # numpy hands it out read-only; PyTorch's diagonal can be written
+        # numpy hands it out read-only; PyTorch's diagonal can be written
+        view.flags.writeable = x.flags.writeable
     return view
 
 
 diagonal_op = Op(
     "diagonal",
     lambda F, x, offset, dim1, dim2: _diagonal(x, offset, dim1, dim2),
-    vjps=(lambda F, g, out, x, offset, dim1, dim2: F.diagonal_scatter(g, shape=x.shape, offset=offset, dim1=dim1, dim2=dim2),),
+    vjps=(
+        lambda F, g, out, x, offset, dim1, dim2: F.diagonal_scatter(
+            g, shape=x.shape, offset=offset, dim1=dim1, dim2=dim2
+        ),
+    ),
     rule=("g on the diagonal, 0 elsewhere",),
     view=True,
 )
@@ -55,7 +60,11 @@ def _diagonal_scatter(F: Any, g: Any, shape: Any, offset: int, dim1: int, dim2: 
 diagonal_scatter_op = Op(
     "diagonal_scatter",
     _diagonal_scatter,
-    vjps=(lambda F, g, out, x, shape, offset, dim1, dim2: F.diagonal(g, offset=offset, dim1=dim1, dim2=dim2),),
+    vjps=(
+        lambda F, g, out, x, shape, offset, dim1, dim2: F.diagonal(
+            g, offset=offset, dim1=dim1, dim2=dim2
+        ),
+    ),
     rule=("the diagonal of g",),
 )
 
@@ -76,12 +85,16 @@ def diag(input: Any, diagonal: int = 0) -> Any:
     if input.array.ndim != 1:
         raise RuntimeError(message(f"diag(): Supports 1D or 2D tensors. Got {input.array.ndim}D"))
     n = input.array.size + abs(diagonal)
-    return single(diagonal_scatter_op, input, {"shape": (n, n), "offset": diagonal, "dim1": 0, "dim2": 1})
+    return single(
+        diagonal_scatter_op, input, {"shape": (n, n), "offset": diagonal, "dim1": 0, "dim2": 1}
+    )
 
 
 @public()
 def trace(input: Any) -> Any:
     """The sum of a matrix's diagonal."""
     if input.array.ndim != 2:
-        raise RuntimeError(message("trace: expected a matrix, but got tensor with dim " + str(input.array.ndim)))
+        raise RuntimeError(
+            message("trace: expected a matrix, but got tensor with dim " + str(input.array.ndim))
+        )
     return METHODS["diagonal"](input).sum()

@@ -41,7 +41,7 @@ def _refuse_bool(op: Op, tensors: Sequence[Tensor]) -> None:
         )
 
 
-# ---- declarations ----------------------------------------------------------------------------------
+# ---- declarations --------------------------------------------------------------------------------
 # the condition of `where` is no number: only the choices are promoted
 _OPTIONS: dict[str, dict[str, Any]] = {"sub": {"check": _refuse_bool}, "where": {"unpromoted": 1}}
 for _name in formulas.TABLE:
@@ -86,7 +86,7 @@ Op(
     result="same",
 )
 
-# ---- functions and methods of all of them ----------------------------------------------------------
+# ---- functions and methods of all of them --------------------------------------------------------
 ALIASES = {
     "mul": ("multiply",), "neg": ("negative",), "abs": ("absolute",), "trunc": ("fix",),
     "asin": ("arcsin",), "acos": ("arccos",), "atan": ("arctan",), "asinh": ("arcsinh",),
@@ -121,7 +121,7 @@ for _name in (*formulas.TABLE, *formulas.COMPARISONS, *_LOGIC, *_BITWISE, "floor
             METHODS[_alias] = _f
 
 
-# ---- signatures with more than the operands ------------------------------------------------------------------------
+# ---- signatures with more than the operands ------------------------------------------------------
 @public()
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """input + alpha * other."""
@@ -136,17 +136,25 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
 
 @public(aliases=("divide", "true_divide"))
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
-    """input / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient (and keeps integers integers)."""
+    """input / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient (and keeps integers
+    integers).
+    """
     if rounding_mode is None:
         return ELEMENTWISE["div"](input, other)
     if rounding_mode == "floor":
         return ELEMENTWISE["floor_divide"](input, other)
     if rounding_mode == "trunc":
         quotient = ELEMENTWISE["trunc"](ELEMENTWISE["div"](input, other))
-        kinds = [(t.array.dtype if hasattr(t, "node") else dtypes.of_number(t)).kind for t in (input, other)]
+        kinds = [
+            (t.array.dtype if hasattr(t, "node") else dtypes.of_number(t)).kind
+            for t in (input, other)
+        ]
         return quotient if "f" in kinds else quotient.to(input.dtype)
     raise RuntimeError(
-        message(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+        message(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
+        )
     )
 
 
@@ -159,7 +167,10 @@ def pow(input: Any, exponent: Any) -> Any:
 @public(method=False)
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """other - alpha * input."""
-    return ELEMENTWISE["sub"](left_operand(REGISTRY["sub"], other, input), input if alpha == 1 else ELEMENTWISE["mul"](input, alpha))
+    return ELEMENTWISE["sub"](
+        left_operand(REGISTRY["sub"], other, input),
+        input if alpha == 1 else ELEMENTWISE["mul"](input, alpha),
+    )
 
 
 @public()
@@ -196,14 +207,18 @@ def float_power(input: Any, exponent: Any) -> Any:
 
 
 @public()
-def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+def isclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Any:
     """Elementwise |input - other| <= atol + rtol * |other|."""
     a, b = input.array, other.array
     return _plain(np.isclose(a, b, rtol, atol, equal_nan), input)
 
 
 @public()
-def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+def allclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
     """Are all elements close (see isclose)?"""
     return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
 

@@ -2,8 +2,9 @@
 
     out = weight[index]            w̄[i] = Σ g over all places where index == i
 
-Reading rows and adding them up are each other's transpose, so each op is the other's derivative. Adding up is done by sorting the
-gradients by row and summing runs (``np.add.reduceat``), several times faster than ``np.add.at`` for rows of more than one element.
+Reading rows and adding them up are each other's transpose, so each op is the other's derivative.
+Adding up is done by sorting the gradients by row and summing runs (``np.add.reduceat``), several
+times faster than ``np.add.at`` for rows of more than one element.
 """
 from __future__ import annotations
 
@@ -36,11 +37,16 @@ def _embedding_sum(F: Any, g: Any, index: Any, rows: int, padding: int | None) -
     return out
 
 
-def _embedding_sum_vjp(F: Any, g: Any, out: Any, x: Any, index: Any, rows: int, padding: int | None) -> Any:
+def _embedding_sum_vjp(
+    F: Any, g: Any, out: Any, x: Any, index: Any, rows: int, padding: int | None
+) -> Any:
     read = F.embedding(g, index)
     if padding is None:
         return read
-    counted = F.cast(F.ne(index, padding), dtype=read.dtype if isinstance(read.dtype, np.dtype) else read.dtype.numpy)
+    counted = F.cast(
+        F.ne(index, padding),
+        dtype=read.dtype if isinstance(read.dtype, np.dtype) else read.dtype.numpy,
+    )
     return read * F.reshape(counted, shape=(*counted.shape, 1))
 
 
@@ -48,7 +54,9 @@ embedding_op = Op(
     "embedding",
     _embedding,
     vjps=(
-        lambda F, g, out, w, index, padding=None: F.embedding_sum(g, index, rows=w.shape[0], padding=padding),
+        lambda F, g, out, w, index, padding=None: F.embedding_sum(
+            g, index, rows=w.shape[0], padding=padding
+        ),
         None,
     ),
     saves=("y", ""),
@@ -56,7 +64,12 @@ embedding_op = Op(
     rule=("Σ g per row", None),
 )
 embedding_sum_op = Op(
-    "embedding_sum", _embedding_sum, vjps=(_embedding_sum_vjp, None), saves=("y", ""), formula="Σ x per row", rule=("g[y]", None)
+    "embedding_sum",
+    _embedding_sum,
+    vjps=(_embedding_sum_vjp, None),
+    saves=("y", ""),
+    formula="Σ x per row",
+    rule=("g[y]", None),
 )
 
 
@@ -66,30 +79,46 @@ def embedding(
 ) -> Any:  # fmt: skip
     """Rows ``input`` (int64 or int32, any shape) of ``weight`` (rows, D): result (*, D).
 
-    Row ``padding_idx`` gets no gradient. ``sparse`` changes nothing here. ``max_norm`` and ``scale_grad_by_freq`` raise
-    NotImplementedError. Raises IndexError for a row that is not there.
+    Row ``padding_idx`` gets no gradient. ``sparse`` changes nothing here. ``max_norm`` and
+    ``scale_grad_by_freq`` raise NotImplementedError. Raises IndexError for a row that is not there.
     """
     if max_norm is not None or scale_grad_by_freq:
-        raise NotImplementedError("embedding: max_norm and scale_grad_by_freq are not available in microtorch")
+        raise NotImplementedError(
+            "embedding: max_norm and scale_grad_by_freq are not available in microtorch"
+        )
     i, w = input.array, weight.array
     if i.dtype.kind not in "iu" or i.dtype.itemsize < 4:
-        raise RuntimeError(message("Expected tensor for argument #1 'indices' to have one of the following scalar types: "
-                                   f"Long, Int; but got {TORCH_TYPES[i.dtype.name]} instead (while checking arguments for "
-                                   "embedding)",
-                                   f"input {describe(input)}", fix="the input holds row numbers: input.long()"))
+        raise RuntimeError(
+            message(
+                "Expected tensor for argument #1 'indices' to have one of the following scalar "
+                "types: "
+                f"Long, Int; but got {TORCH_TYPES[i.dtype.name]} instead (while checking arguments "
+                f"for "
+                "embedding)",
+                f"input {describe(input)}",
+                fix="the input holds row numbers: input.long()",
+            )
+        )
     if w.ndim != 2:
         raise RuntimeError(message("'weight' must be 2-D", f"embedding: weight {describe(weight)}"))
     if padding_idx is not None:
         if not -len(w) <= padding_idx < len(w):
-            raise IndexError(message(f"Padding_idx must be within num_embeddings = {len(w)}, but got {padding_idx}"))
+            raise IndexError(
+                message(
+                    f"Padding_idx must be within num_embeddings = {len(w)}, but got {padding_idx}"
+                )
+            )
         padding_idx %= len(w)
     if i.size and (int(i.min()) < 0 or int(i.max()) >= len(w)):
         bad = int(i.max()) if int(i.max()) >= len(w) else int(i.min())
         raise IndexError(
             message(
                 "index out of range in self",
-                f"embedding: row {bad} of a table of {len(w)} rows (0..{len(w) - 1}); input {describe(input)}",
-                fix=f"num_embeddings must exceed the largest token: at least {bad + 1}" if bad > 0 else "rows count from 0",
+                f"embedding: row {bad} of a table of {len(w)} rows (0..{len(w) - 1}); input "
+                f"{describe(input)}",
+                fix=f"num_embeddings must exceed the largest token: at least {bad + 1}"
+                if bad > 0
+                else "rows count from 0",
             )
         )
     return apply(embedding_op, (weight, input), {"padding": padding_idx})

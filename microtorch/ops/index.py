@@ -1,8 +1,9 @@
 """Indexing: ``x[...]``, ``x[...] = v``, gather and scatter.
 
-Basic indices (integers, slices, None, ...) give views; index tensors and masks give copies. An index is static data of its
-node (an attr, copied so that later writes to it do no harm). Reading and writing at an index are each other's derivative:
-the gradient of ``x[index]`` is zeros with ``g`` *added* at the index, for an element may be read several times.
+Basic indices (integers, slices, None, ...) give views; index tensors and masks give copies. An
+index is static data of its node (an attr, copied so that later writes to it do no harm). Reading
+and writing at an index are each other's derivative: the gradient of ``x[index]`` is zeros with
+``g`` *added* at the index, for an element may be read several times.
 """
 from __future__ import annotations
 
@@ -22,9 +23,12 @@ from .arguments import dim_of, rows
 from .surface import public
 
 
-# ---- the index as the user wrote it -> the index numpy takes -------------------------------------------------------
+# ---- the index as the user wrote it -> the index numpy takes -------------------------------------
 def parse(index: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], bool]:
-    """(a tuple that numpy takes, is it advanced?). Raises IndexError/TypeError/ValueError as PyTorch does."""
+    """(a tuple that numpy takes, is it advanced?).
+
+    Raises IndexError/TypeError/ValueError as PyTorch does.
+    """
     parts = index if type(index) is tuple else (index,)
     out, advanced = [], False
     for part in parts:
@@ -37,7 +41,10 @@ def parse(index: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], bool]:
             if type(part) is not int:
                 advanced = True
             out.append(part)
-    used = sum(p.ndim if hasattr(p, "dtype") and p.dtype == bool else p is not None and p is not Ellipsis for p in out)
+    used = sum(
+        p.ndim if hasattr(p, "dtype") and p.dtype == bool else p is not None and p is not Ellipsis
+        for p in out
+    )
     if used > len(shape):
         raise IndexError(
             message(
@@ -53,13 +60,21 @@ def parse(index: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], bool]:
 
 def _slice(s: slice) -> slice:
     if s.step is not None and s.step <= 0:
-        raise ValueError(message("step must be greater than zero", f"slice {_text((s,))}", fix="torch.flip reverses a dimension"))
+        raise ValueError(
+            message(
+                "step must be greater than zero",
+                f"slice {_text((s,))}",
+                fix="torch.flip reverses a dimension",
+            )
+        )
     start, stop, step = (None if v is None else v.__index__() for v in (s.start, s.stop, s.step))
     return slice(start, stop, step)
 
 
 def _array(part: Any) -> Any:
-    """An index tensor, list or array as an integer or bool array; 0-d integers as Python ints (they select)."""
+    """An index tensor, list or array as an integer or bool array; 0-d integers as Python ints (they
+    select).
+    """
     array = part.array if hasattr(part, "node") else np.asarray(part)
     kind = array.dtype.kind
     if kind in "iu" and array.dtype != np.uint8:
@@ -99,12 +114,15 @@ def explain_index(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exce
     text = str(e).replace("axis", "dimension")
     if "boolean index did not match" in text:
         mask = next(p for p in index if hasattr(p, "dtype") and p.dtype == bool)
-        text = (f"The shape of the mask {list(mask.shape)} at index 0 does not match the shape of the indexed tensor "
-                f"{list(shape)} at index 0")
+        text = (
+            f"The shape of the mask {list(mask.shape)} at index 0 does not match the shape of the "
+            f"indexed tensor "
+            f"{list(shape)} at index 0"
+        )
     return IndexError(message(text, *details))
 
 
-# ---- reading and writing at an index -------------------------------------------------------------------------------
+# ---- reading and writing at an index -------------------------------------------------------------
 def _put(F: Any, x: Any, v: Any, index: Any, accumulate: bool = False) -> Any:
     out = np.array(x)  # a copy; x may be a numpy scalar, whose copy() is none
     if accumulate and repeats(index):
@@ -122,7 +140,9 @@ def repeats(index: tuple[Any, ...]) -> bool:
 
 
 def _place(F: Any, g: Any, index: Any, shape: Any, unique: bool = False) -> Any:
-    """Zeros of ``shape`` with ``g`` added at ``index``; ``unique``: no element is named twice, so ``g`` is written, faster."""
+    """Zeros of ``shape`` with ``g`` added at ``index``; ``unique``: no element is named twice, so
+    ``g`` is written, faster.
+    """
     out = np.zeros(shape, g.dtype)
     if unique:
         out[index] = g
@@ -137,19 +157,28 @@ _rule = ("g at the index, 0 elsewhere",)
 
 def _select(F: Any, x: Any, index: Any) -> Any:
     out = x[index]
-    return out if type(out) is np.ndarray else x[(*index, ...)]  # one element as a view of 0 dimensions, not its value
+    # one element as a view of 0 dimensions, not its value
+    return out if type(out) is np.ndarray else x[(*index, ...)]
 
 
 slice_op = Op("slice", _read, vjps=_read_vjp, rule=_rule, view=True, explain=explain_index)
 select_op = Op("select", _select, vjps=_read_vjp, rule=_rule, view=True, explain=explain_index)
 index_op = Op("index", _read, vjps=_read_vjp, rule=_rule, explain=explain_index)
-Op("getitem", _read, vjps=_read_vjp, rule=_rule, explain=explain_index)  # for derivatives: either kind of index
-Op("place", _place, vjps=(lambda F, g, out, x, index, shape, unique=False: F.getitem(g, index=index),), rule=("g at the index",))
+# for derivatives: either kind of index
+Op("getitem", _read, vjps=_read_vjp, rule=_rule, explain=explain_index)
+Op(
+    "place",
+    _place,
+    vjps=(lambda F, g, out, x, index, shape, unique=False: F.getitem(g, index=index),),
+    rule=("g at the index",),
+)
 index_put_op = Op(
     "index_put",
     _put,
     vjps=(
-        lambda F, g, out, x, v, index, accumulate=False: g if accumulate else F.index_put(g, F.zero(g), index=index),
+        lambda F, g, out, x, v, index, accumulate=False: (
+            g if accumulate else F.index_put(g, F.zero(g), index=index)
+        ),
         lambda F, g, out, x, v, index, accumulate=False: F.getitem(g, index=index),
     ),
     rule=("g, with 0 at the index", "g at the index"),
@@ -162,16 +191,22 @@ Op("zero", lambda F, x: np.zeros((), x.dtype))
 def getitem(x: Any, index: Any) -> Any:
     """``x[index]``."""
     if type(index) is int:
-        return single(select_op, x, {"index": (index, Ellipsis)}) if x.array.ndim else parse(index, ())
+        return (
+            single(select_op, x, {"index": (index, Ellipsis)}) if x.array.ndim else parse(index, ())
+        )
     index, advanced = parse(index, x.array.shape)
     if advanced:
         return single(index_op, x, {"index": index})
-    return single(select_op if any(type(p) is int for p in index) else slice_op, x, {"index": index})
+    return single(
+        select_op if any(type(p) is int for p in index) else slice_op, x, {"index": index}
+    )
 
 
-# ---- gather and scatter --------------------------------------------------------------------------------------------
+# ---- gather and scatter --------------------------------------------------------------------------
 def along(index: Any, dim: int) -> tuple[Any, ...]:
-    """The numpy index of the elements that ``gather(dim, index)`` reads: index along ``dim``, own place elsewhere."""
+    """The numpy index of the elements that ``gather(dim, index)`` reads: index along ``dim``, own
+    place elsewhere.
+    """
     if not index.ndim:
         return (index,)
     places: list[Any] = list(np.ogrid[tuple(slice(n) for n in index.shape)])
@@ -186,7 +221,9 @@ def _gather(F: Any, x: Any, index: Any, dim: int) -> Any:
 def _scatter_sum(F: Any, src: Any, index: Any, shape: Any, dim: int) -> Any:
     out = np.zeros(shape, src.dtype)
     place = along(index, dim) if len(shape) else ()
-    np.add.at(out, place, src[tuple(slice(n) for n in index.shape)] if src.shape != index.shape else src)
+    np.add.at(
+        out, place, src[tuple(slice(n) for n in index.shape)] if src.shape != index.shape else src
+    )
     return out
 
 
@@ -207,7 +244,10 @@ Op(
 Op(
     "scatter",
     lambda F, x, index, src, dim: _put(
-        F, rows(x), src[tuple(slice(n) for n in index.shape)] if src.ndim else src, along(index, dim)
+        F,
+        rows(x),
+        src[tuple(slice(n) for n in index.shape)] if src.ndim else src,
+        along(index, dim),
     ),
     vjps=(
         lambda F, g, out, x, index, src, dim: F.scatter(g, index, F.zero(g), dim=dim),
@@ -228,22 +268,38 @@ def _to_source(F: Any, g: Any, src: Any) -> Any:
 
 def _check_index(name: str, x: Any, dim: int, index: Any) -> int:
     if not hasattr(index, "node") or index.array.dtype != np.int64:
-        raise RuntimeError(message(f"{name}(): Expected dtype int64 for index", f"got {describe(index)}", fix="index.long()"))
+        raise RuntimeError(
+            message(
+                f"{name}(): Expected dtype int64 for index",
+                f"got {describe(index)}",
+                fix="index.long()",
+            )
+        )
     d = dim_of(dim, x.array.ndim, name)
     i = index.array
     if i.ndim != x.array.ndim and i.ndim and x.array.ndim:
-        raise RuntimeError(message("Index tensor must have the same number of dimensions as input tensor",
-                                   f"{name}: input {describe(x)}, index {describe(index)}"))
+        raise RuntimeError(
+            message(
+                "Index tensor must have the same number of dimensions as input tensor",
+                f"{name}: input {describe(x)}, index {describe(index)}",
+            )
+        )
     n = x.array.shape[d] if x.array.ndim else 1
     if i.size and not (-0 <= int(i.min()) and int(i.max()) < n):
-        raise RuntimeError(message(f"index {int(i.max()) if int(i.max()) >= n else int(i.min())} is out of bounds for "
-                                   f"dimension {d} with size {n}", f"{name}: input {describe(x)}, index {describe(index)}"))
+        raise RuntimeError(
+            message(
+                f"index {int(i.max()) if int(i.max()) >= n else int(i.min())} is out of bounds for "
+                f"dimension {d} with size {n}",
+                f"{name}: input {describe(x)}, index {describe(index)}",
+            )
+        )
     return d
 
 
 @public()
 def gather(input: Any, dim: int, index: Any) -> Any:
-    """out[i][j] = input[index[i][j]][j] for dim 0, and so on; ``index`` is int64 of the same rank."""
+    """out[i][j] = input[index[i][j]][j] for dim 0, and so on; ``index`` is int64 of the same rank.
+    """
     d = _check_index("gather", input, dim, index)
     return apply(REGISTRY["gather"], (input, index), {"dim": d})
 
@@ -263,12 +319,18 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     d = _check_index("scatter_add", input, dim, index)
     if index.array.shape != src.array.shape:
         src = src[tuple(slice(n) for n in index.array.shape)]
-    return input + apply(REGISTRY["scatter_sum"], (src, index), {"shape": input.array.shape, "dim": d})
+    return input + apply(
+        REGISTRY["scatter_sum"], (src, index), {"shape": input.array.shape, "dim": d}
+    )
 
 
 def _index_of(index: Any, name: str) -> Any:
     if not hasattr(index, "node") or index.array.dtype.kind not in "iu" or index.array.ndim > 1:
-        raise DTypeError(message(f"{name}(): Expected a 1-d int32 or int64 index tensor", f"got {describe(index)}"))
+        raise DTypeError(
+            message(
+                f"{name}(): Expected a 1-d int32 or int64 index tensor", f"got {describe(index)}"
+            )
+        )
     return index.array.reshape(-1).copy()
 
 
@@ -276,7 +338,9 @@ def _index_of(index: Any, name: str) -> Any:
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """The slices at ``index`` (1-d, integer) along ``dim``."""
     d = dim_of(dim, input.array.ndim, "index_select")
-    return single(index_op, input, {"index": (slice(None),) * d + (_index_of(index, "index_select"),)})
+    return single(
+        index_op, input, {"index": (slice(None),) * d + (_index_of(index, "index_select"),)}
+    )
 
 
 def _index_write(name: str, accumulate: bool) -> None:
@@ -289,7 +353,9 @@ def _index_write(name: str, accumulate: bool) -> None:
 
     write.__name__ = name
     did = "added" if accumulate else "written"
-    write.__doc__ = f"A copy of ``input`` with ``source`` {did} at the slices ``index`` along ``dim``."
+    write.__doc__ = (
+        f"A copy of ``input`` with ``source`` {did} at the slices ``index`` along ``dim``."
+    )
     public()(write)
 
 
@@ -329,7 +395,11 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
 @public()
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
     """Indices of the elements that are not 0: (n, ndim) int64, or one tensor per dimension."""
-    places = np.nonzero(input.array) if input.array.ndim else np.nonzero(input.array.reshape(1))[: 0 if not as_tuple else 1]
+    places = (
+        np.nonzero(input.array)
+        if input.array.ndim
+        else np.nonzero(input.array.reshape(1))[: 0 if not as_tuple else 1]
+    )
     if as_tuple:
         return tuple(constant(p, input.node.dev) for p in places)
     n = int(np.count_nonzero(input.array))
@@ -356,10 +426,24 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
     """int64 vectors with a 1 at each class index (torch.nn.functional.one_hot)."""
     i = tensor.array
     if i.dtype != dtypes.I64:
-        raise RuntimeError(message("one_hot is only applicable to index tensor of type LongTensor", f"got {describe(tensor)}"))
+        raise RuntimeError(
+            message(
+                "one_hot is only applicable to index tensor of type LongTensor",
+                f"got {describe(tensor)}",
+            )
+        )
     if i.size and int(i.min()) < 0:
-        raise RuntimeError(message("Class values must be non-negative.", f"smallest: {int(i.min())}"))
+        raise RuntimeError(
+            message("Class values must be non-negative.", f"smallest: {int(i.min())}")
+        )
     n = int(i.max()) + 1 if num_classes == -1 else num_classes
     if i.size and int(i.max()) >= n:
-        raise RuntimeError(message("Class values must be smaller than num_classes.", f"largest: {int(i.max())}, num_classes: {n}"))
-    return constant((i[..., None] == tensor.node.dev.array(np.arange(n))).astype(np.int64), tensor.node.dev)
+        raise RuntimeError(
+            message(
+                "Class values must be smaller than num_classes.",
+                f"largest: {int(i.max())}, num_classes: {n}",
+            )
+        )
+    return constant(
+        (i[..., None] == tensor.node.dev.array(np.arange(n))).astype(np.int64), tensor.node.dev
+    )

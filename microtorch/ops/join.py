@@ -15,7 +15,7 @@ from .shape import expand, narrow, reshape, select
 from .surface import public
 
 
-# ---- joining and repeating -----------------------------------------------------------------------------------------
+# ---- joining and repeating -----------------------------------------------------------------------
 def _cat_vjp(i: int) -> Any:
     def vjp(F: Any, g: Any, out: Any, *xs: Any, dim: int) -> Any:
         start = sum(x.shape[dim] for x in xs[:i])
@@ -27,13 +27,20 @@ def _cat_vjp(i: int) -> Any:
 def _explain_join(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
     return ShapeError(
         message(
-            f"{op.name}: Sizes of tensors must match" + (" except in dimension " + str(attrs["dim"])) * (op.name == "cat"),
+            f"{op.name}: Sizes of tensors must match"
+            + (" except in dimension " + str(attrs["dim"])) * (op.name == "cat"),
             "got " + ", ".join(describe(t) for t in tensors[:8]) + ", ..." * (len(tensors) > 8),
         )
     )
 
 
-cat_op = variadic("cat", lambda F, *xs, dim: rows(np.concatenate(xs, dim)), _cat_vjp, "its slice of g", _explain_join)
+cat_op = variadic(
+    "cat",
+    lambda F, *xs, dim: rows(np.concatenate(xs, dim)),
+    _cat_vjp,
+    "its slice of g",
+    _explain_join,
+)
 
 
 stack_op = variadic(
@@ -51,7 +58,9 @@ def _same_dtype(tensors: Sequence[Any], op: str) -> list[Any]:
         raise RuntimeError(message(f"{op}(): expected a non-empty list of Tensors"))
     for i, x in enumerate(tensors):
         if not hasattr(x, "node"):
-            raise TypeError(message(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}"))
+            raise TypeError(
+                message(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+            )
     target = dtypes.promote((x.array.dtype, 2 if x.array.ndim else 1) for x in tensors)
     return [x if x.array.dtype == target else x.to(dtypes.FROM_NUMPY[target]) for x in tensors]
 
@@ -61,7 +70,11 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors joined along an existing dimension. 1-d empty tensors are skipped, as in PyTorch."""
     tensors = _same_dtype(tensors, "cat")
     if any(x.array.ndim == 0 for x in tensors):
-        raise RuntimeError(message("zero-dimensional tensor (at position 0) cannot be concatenated", fix="torch.stack"))
+        raise RuntimeError(
+            message(
+                "zero-dimensional tensor (at position 0) cannot be concatenated", fix="torch.stack"
+            )
+        )
     kept = [x for x in tensors if x.array.shape != (0,)] or tensors[:1]
     return several(cat_op, kept, {"dim": dim_of(dim, kept[0].array.ndim, "cat")})
 
@@ -87,19 +100,27 @@ def hstack(tensors: Sequence[Any]) -> Any:
 
 @public()
 def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
-    """Views of consecutive pieces: of one size (the last may be smaller), or of the sizes listed."""
+    """Views of consecutive pieces: of one size (the last may be smaller), or of the sizes listed.
+    """
     d = dim_of(dim, tensor.array.ndim, "split")
     n = tensor.array.shape[d]
     if isinstance(split_size_or_sections, int):
         step = split_size_or_sections
         if step <= 0:
-            raise RuntimeError(message(f"split expects split_size be positive, but got split_size={step}"))
+            raise RuntimeError(
+                message(f"split expects split_size be positive, but got split_size={step}")
+            )
         sizes = [min(step, n - i) for i in range(0, n, step)] or [0]
     else:
         sizes = list(split_size_or_sections)
         if sum(sizes) != n:
-            raise RuntimeError(message(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at "
-                                       f"dimension {d}), but got split_sizes={sizes}"))
+            raise RuntimeError(
+                message(
+                    f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's "
+                    f"size at "
+                    f"dimension {d}), but got split_sizes={sizes}"
+                )
+            )
     starts = np.cumsum([0, *sizes])
     return tuple(narrow(tensor, d, int(a), s) for a, s in zip(starts, sizes, strict=False))
 
@@ -126,12 +147,19 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])
     if indexing not in ("ij", "xy"):
-        raise RuntimeError(message(f"torch.meshgrid: indexing must be one of 'xy' or 'ij', but received: {indexing}"))
+        raise RuntimeError(
+            message(
+                f"torch.meshgrid: indexing must be one of 'xy' or 'ij', but received: {indexing}"
+            )
+        )
     order = list(tensors)
     if indexing == "xy" and len(order) > 1:
         order[0], order[1] = order[1], order[0]
     shape = tuple(x.array.size for x in order)
-    grids = [expand(reshape(x, *((-1,) + (1,) * (len(shape) - 1 - i))), *shape) for i, x in enumerate(order)]
+    grids = [
+        expand(reshape(x, *((-1,) + (1,) * (len(shape) - 1 - i))), *shape)
+        for i, x in enumerate(order)
+    ]
     if indexing == "xy" and len(grids) > 1:
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)

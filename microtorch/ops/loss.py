@@ -1,7 +1,8 @@
 """Softmax and the losses built on it.
 
-``log_softmax`` subtracts the largest element first, so nothing overflows; cross-entropy is ``nll_loss(log_softmax(x))``,
-whose two derivatives multiply out to the formula of the textbooks: ``softmax(x) - onehot(target)``.
+``log_softmax`` subtracts the largest element first, so nothing overflows; cross-entropy is
+``nll_loss(log_softmax(x))``, whose two derivatives multiply out to the formula of the textbooks:
+``softmax(x) - onehot(target)``.
 """
 from __future__ import annotations
 
@@ -57,7 +58,8 @@ def _along(op: Op) -> None:
         if input.array.dtype.kind != "f":
             raise RuntimeError(
                 message(
-                    f'"{op.name}_kernel_impl" not implemented for \'{TORCH_TYPES[input.array.dtype.name]}\'',
+                    f"\"{op.name}_kernel_impl\" not implemented for "
+                    f"'{TORCH_TYPES[input.array.dtype.name]}'",
                     describe(input),
                     fix="x.float()",
                 )
@@ -76,16 +78,17 @@ _along(softmax_op)
 _along(log_softmax_op)
 
 
-# ---- negative log-likelihood ---------------------------------------------------------------------------------------
+# ---- negative log-likelihood ---------------------------------------------------------------------
 def _raw(x: Any) -> Any:
     return x.array if hasattr(x, "node") else x
 
 
 def _terms(t: Any, w: Any, ignore_index: int) -> tuple[Any, Any, Any]:
-    """(numpy index of each sample's element, each sample's weight or None for 1, the sum of weights).
+    """(numpy index of each sample's element, each sample's weight or None for 1, the sum of
+    weights).
 
-    Classes lie in dimension 1. Ignored samples get class 0 and weight 0. Raises IndexError for a negative class, which numpy would
-    count from the end.
+    Classes lie in dimension 1. Ignored samples get class 0 and weight 0. Raises IndexError for a
+    negative class, which numpy would count from the end.
     """
     weight = None if w is None else w[np.where(t == ignore_index, 0, t)]
     if t.size and (np.minimum.reduce(t, axis=None) < 0 or ignore_index >= 0):
@@ -94,7 +97,9 @@ def _terms(t: Any, w: Any, ignore_index: int) -> tuple[Any, Any, Any]:
         t = np.where(counted, t, 0)
         if np.minimum.reduce(t, axis=None) < 0:
             raise IndexError("negative class index")
-    places = (np.arange(len(t)), t) if t.ndim == 1 else tuple(np.ogrid[tuple(slice(n) for n in t.shape)])
+    places = (
+        (np.arange(len(t)), t) if t.ndim == 1 else tuple(np.ogrid[tuple(slice(n) for n in t.shape)])
+    )
     if t.ndim != 1:
         places = (places[0], t, *places[1:])
     return places, weight, t.size if weight is None else np.add.reduce(weight, axis=None)
@@ -108,25 +113,36 @@ def _nll(F: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index:
     if reduction == "none":
         return each
     loss = np.add.reduce(each, axis=None)
-    return loss if reduction == "sum" else loss / _of_dtype(total, x.dtype) if x.dtype.kind == "f" else loss / total
+    return (
+        loss
+        if reduction == "sum"
+        else loss / _of_dtype(total, x.dtype)
+        if x.dtype.kind == "f"
+        else loss / total
+    )
 
 
 def _of_dtype(total: Any, d: Any) -> Any:
     return total.astype(d) if hasattr(total, "astype") else d.type(total)
 
 
-def _nll_vjp(F: Any, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
+def _nll_vjp(
+    F: Any, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int
+) -> Any:
     d = x.dtype if isinstance(x.dtype, np.dtype) else x.dtype.numpy
     places, weight, total = _terms(_raw(t), None if w is None else _raw(w), ignore_index)
     factor = -np.ones((), d) if weight is None else -weight.astype(d)
     if reduction == "mean":
         factor = factor / _of_dtype(total, d)
     if weight is not None:
-        factor = np.where(_raw(t) == ignore_index, d.type(0), factor)  # not 0 / 0 where all are ignored
+        # not 0 / 0 where all are ignored
+        factor = np.where(_raw(t) == ignore_index, d.type(0), factor)
     return F.place(g * factor, index=places, shape=x.shape, unique=True)
 
 
-def explain_target(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
+def explain_target(
+    op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception
+) -> Exception:
     x, t = tensors[0].array, tensors[1].array
     if isinstance(e, IndexError) and t.size:
         bad = t[(t != attrs["ignore_index"]) & ((t < 0) | (t >= x.shape[1]))]
@@ -134,7 +150,8 @@ def explain_target(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exc
             return IndexError(
                 message(
                     f"Target {int(bad.reshape(-1)[0])} is out of bounds.",
-                    f"{op.name}: input {describe(x)} has classes 0..{x.shape[1] - 1}, target {describe(t)}",
+                    f"{op.name}: input {describe(x)} has classes 0..{x.shape[1] - 1}, target "
+                    f"{describe(t)}",
                     fix="targets count from 0; the last layer needs one output per class",
                 )
             )
@@ -159,11 +176,15 @@ def _nll_of(n: int) -> Op:
 nll_op = _nll_of(3)
 
 
-def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
-    """Mean of ``-input[i, target[i]]`` over the batch: log-probabilities (N, C, ...) and int64 classes (N, ...).
+def nll_loss(
+    input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Any:
+    """Mean of ``-input[i, target[i]]`` over the batch: log-probabilities (N, C, ...) and int64
+    classes (N, ...).
 
-    ``weight`` (C,) weighs the classes, targets equal to ``ignore_index`` do not count, ``reduction`` is "mean", "sum", "none".
-    Also takes one unbatched sample, (C,) and (). Raises as PyTorch's ``nll_loss``.
+    ``weight`` (C,) weighs the classes, targets equal to ``ignore_index`` do not count,
+    ``reduction`` is "mean", "sum", "none". Also takes one unbatched sample, (C,) and (). Raises as
+    PyTorch's ``nll_loss``.
     """
     check_reduction(reduction)
     x, t = input.array, target.array
@@ -171,44 +192,70 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
         out = nll_loss(input.reshape(1, -1), target.reshape(1), weight, ignore_index, reduction)
         return out.reshape(()) if reduction == "none" else out
     if t.dtype != dtypes.I64:
-        raise RuntimeError(message(f"expected scalar type Long but found {TORCH_TYPES[t.dtype.name]}",
-                                   f"nll_loss: target {describe(target)} must be class indices", fix="target.long()"))
+        raise RuntimeError(
+            message(
+                f"expected scalar type Long but found {TORCH_TYPES[t.dtype.name]}",
+                f"nll_loss: target {describe(target)} must be class indices",
+                fix="target.long()",
+            )
+        )
     if weight is not None and weight.array.dtype != x.dtype:
         wanted, given = TORCH_TYPES[x.dtype.name], TORCH_TYPES[weight.array.dtype.name]
-        raise RuntimeError(message(f"expected scalar type {wanted} but found {given}",
-                                   f"nll_loss: input {describe(input)}, weight {describe(weight)}", fix="weight.to(input.dtype)"))
+        raise RuntimeError(
+            message(
+                f"expected scalar type {wanted} but found {given}",
+                f"nll_loss: input {describe(input)}, weight {describe(weight)}",
+                fix="weight.to(input.dtype)",
+            )
+        )
     if x.ndim < 2 or (x.shape[0], *x.shape[2:]) != t.shape:
         raise ValueError(
             message(
-                f"Expected input batch_size ({x.shape[0] if x.ndim else 0}) to match target batch_size "
+                f"Expected input batch_size ({x.shape[0] if x.ndim else 0}) to match target "
+                f"batch_size "
                 f"({t.shape[0] if t.ndim else 0}).",
-                f"nll_loss: input {describe(input)} (N, C, ...), target {describe(target)} (N, ...)",
+                f"nll_loss: input {describe(input)} (N, C, ...), target {describe(target)} (N, "
+                f"...)",
                 fix="the target holds one class index per sample, without a class dimension",
             )
         )
     operands = (input, target) if weight is None else (input, target, weight)
     if weight is not None and weight.requires_grad and mode.get().grad:
-        raise RuntimeError(message("the function 'nll_loss_forward' is not differentiable with respect to argument 'weight'. "
-                                   "This input cannot have requires_grad True.", fix="weight.detach()"))
+        raise RuntimeError(
+            message(
+                "the function 'nll_loss_forward' is not differentiable with respect to argument "
+                "'weight'. "
+                "This input cannot have requires_grad True.",
+                fix="weight.detach()",
+            )
+        )
     if weight is not None and weight.array.shape != x.shape[1:2]:
-        raise RuntimeError(message("weight tensor should be defined either for all classes or no classes",
-                                   f"nll_loss: {x.shape[1]} classes, weight {describe(weight)}"))
+        raise RuntimeError(
+            message(
+                "weight tensor should be defined either for all classes or no classes",
+                f"nll_loss: {x.shape[1]} classes, weight {describe(weight)}",
+            )
+        )
     return apply(nll_op, operands, {"reduction": reduction, "ignore_index": ignore_index})
 
 
 def check_reduction(reduction: str) -> None:
     if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{reduction} is not a valid value for reduction; it is 'mean', 'sum' or 'none'")
+        raise ValueError(
+            f"{reduction} is not a valid value for reduction; it is 'mean', 'sum' or 'none'"
+        )
 
 
-# ---- squared error -------------------------------------------------------------------------------------------------
+# ---- squared error -------------------------------------------------------------------------------
 def _mse(F: Any, x: Any, y: Any, reduction: str) -> Any:
     d = x - y
     d = d * d
     if reduction == "none":
         return d
     total = np.add.reduce(d, axis=None)
-    return total if reduction == "sum" else total / d.size if d.size else total * x.dtype.type(np.nan)
+    return (
+        total if reduction == "sum" else total / d.size if d.size else total * x.dtype.type(np.nan)
+    )
 
 
 def _mse_vjp(F: Any, g: Any, x: Any, y: Any, reduction: str) -> Any:

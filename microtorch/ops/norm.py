@@ -3,13 +3,15 @@
     x̂ = (x - mean(x)) / sqrt(var(x) + eps)          over some dimensions
     out = x̂ * weight + bias
 
-``batch_norm`` takes the statistics per channel (dimension 1) over all others (Ioffe and Szegedy 2015), ``layer_norm`` over the
-last dimensions, one example at a time (Ba et al. 2016). Moving x moves its mean and its variance, too; that is what the two
-subtractions in the derivative say (with means over the same dimensions, and h = g * weight):
+``batch_norm`` takes the statistics per channel (dimension 1) over all others (Ioffe and Szegedy
+2015), ``layer_norm`` over the last dimensions, one example at a time (Ba et al. 2016). Moving x
+moves its mean and its variance, too; that is what the two subtractions in the derivative say (with
+means over the same dimensions, and h = g * weight):
 
     x̄ = (h - mean(h) - x̂ * mean(h * x̂)) / sqrt(var(x) + eps)
 
-Statistics are computed from x again in backward: cheaper than keeping x̂, and right for derivatives of any order.
+Statistics are computed from x again in backward: cheaper than keeping x̂, and right for derivatives
+of any order.
 """
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ from .arguments import rows
 from .surface import public
 
 
-# ---- the derivative, for any dimensions ----------------------------------------------------------------------------
+# ---- the derivative, for any dimensions ----------------------------------------------------------
 def _mean(F: Any, x: Any, dims: tuple[int, ...]) -> Any:
     return F.mean(x, dim=dims, keepdim=True)
 
@@ -46,7 +48,7 @@ def _to_input(F: Any, h: Any, x: Any, dims: tuple[int, ...], eps: float) -> Any:
     return rstd * (h - _mean(F, h, dims) - normal * _mean(F, h * normal, dims))
 
 
-# ---- per channel, over the batch -----------------------------------------------------------------------------------
+# ---- per channel, over the batch -----------------------------------------------------------------
 def _others(x: Any) -> tuple[int, ...]:
     return (0, *range(2, x.ndim))
 
@@ -77,7 +79,9 @@ def _affine(out: Any, w: Any, b: Any) -> Any:
     return out
 
 
-def _batch_norm_vjp_w(F: Any, g: Any, out: Any, x: Any, w: Any, b: Any = None, *, eps: float) -> Any:
+def _batch_norm_vjp_w(
+    F: Any, g: Any, out: Any, x: Any, w: Any, b: Any = None, *, eps: float
+) -> Any:
     return F.sum(g * standardized(F, x, _others(x), eps)[0], dim=_others(x), keepdim=False)
 
 
@@ -107,18 +111,35 @@ batch_norm_op = _batch_norm_of(3)
 
 
 # with statistics that are given: (x - mean) / sqrt(var + eps) * w + b
-def _fixed_norm(F: Any, x: Any, mean: Any, var: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
+def _fixed_norm(
+    F: Any, x: Any, mean: Any, var: Any, w: Any = None, b: Any = None, *, eps: float
+) -> Any:
     out = (rows(x) - _per_channel(F, mean, x)) * _per_channel(F, F.rsqrt(var + eps), x)
     return _affine(out, *(v if v is None else _per_channel(F, v, x) for v in (w, b)))
 
 
-def _fixed_norm_vjp_x(F: Any, g: Any, out: Any, x: Any, mean: Any, var: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
+def _fixed_norm_vjp_x(
+    F: Any,
+    g: Any,
+    out: Any,
+    x: Any,
+    mean: Any,
+    var: Any,
+    w: Any = None,
+    b: Any = None,
+    *,
+    eps: float,
+) -> Any:
     rstd = F.rsqrt(var + eps)
     return g * _per_channel(F, rstd if w is None else rstd * w, x)
 
 
-def _fixed_norm_vjp_w(F: Any, g: Any, out: Any, x: Any, mean: Any, var: Any, w: Any, b: Any = None, *, eps: float) -> Any:
-    return F.sum(g * (x - _per_channel(F, mean, x)), dim=_others(g), keepdim=False) * F.rsqrt(var + eps)
+def _fixed_norm_vjp_w(
+    F: Any, g: Any, out: Any, x: Any, mean: Any, var: Any, w: Any, b: Any = None, *, eps: float
+) -> Any:
+    return F.sum(g * (x - _per_channel(F, mean, x)), dim=_others(g), keepdim=False) * F.rsqrt(
+        var + eps
+    )
 
 
 @cache
@@ -149,34 +170,57 @@ def batch_norm(
     input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: bool = False,
     momentum: float = 0.1, eps: float = 1e-5,
 ) -> Any:  # fmt: skip
-    """Normalise each channel of ``input`` (N, C, ...): by its own mean and variance if ``training``, else by the running ones.
+    """Normalise each channel of ``input`` (N, C, ...): by its own mean and variance if
+    ``training``, else by the running ones.
 
-    Training also moves the running statistics (C,), if given: r = (1 - momentum) r + momentum * s, with the unbiased
-    variance. ``weight`` and ``bias`` (C,) scale and shift. Raises ValueError for one value per channel in training.
+    Training also moves the running statistics (C,), if given: r = (1 - momentum) r + momentum * s,
+    with the unbiased variance. ``weight`` and ``bias`` (C,) scale and shift. Raises ValueError for
+    one value per channel in training.
     """
     x = input.array
     if x.ndim < 2:
-        raise ShapeError(message("batch_norm: expected an input of at least 2 dimensions (N, C, ...)", describe(input)))
+        raise ShapeError(
+            message(
+                "batch_norm: expected an input of at least 2 dimensions (N, C, ...)",
+                describe(input),
+            )
+        )
     _floating("batch_norm", input)
-    for name, v in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+    for name, v in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
         if v is not None and v.array.shape != (x.shape[1],):
             raise ShapeError(
                 message(
                     f"{name} should contain {x.shape[1]} elements not {v.array.size}",
-                    f"batch_norm: input {describe(input)} has {x.shape[1]} channels (dimension 1), {name} {describe(v)}",
+                    f"batch_norm: input {describe(input)} has {x.shape[1]} channels (dimension 1), "
+                    f"{name} {describe(v)}",
                     fix=f"make the layer with num_features={x.shape[1]}",
                 )
             )
     affine = _affine_operands(weight, bias, input)
     if not training:
         if running_mean is None or running_var is None:
-            raise RuntimeError(message("Expected running_mean and running_var to be defined when training=False", "batch_norm()"))
+            raise RuntimeError(
+                message(
+                    "Expected running_mean and running_var to be defined when training=False",
+                    "batch_norm()",
+                )
+            )
         return several(fixed_norm_op, (input, running_mean, running_var, *affine), {"eps": eps})
     n = x.size // max(x.shape[1], 1)
     if n == 1:
-        raise ValueError(message("Expected more than 1 value per channel when training, got input size "
-                                 f"torch.Size({list(x.shape)})", "a single value has no variance",
-                                 fix="a batch of two or more, or model.eval()"))
+        raise ValueError(
+            message(
+                "Expected more than 1 value per channel when training, got input size "
+                f"torch.Size({list(x.shape)})",
+                "a single value has no variance",
+                fix="a batch of two or more, or model.eval()",
+            )
+        )
     out = several(batch_norm_op, (input, *affine), {"eps": eps})
     if running_mean is not None and n:
         mean, var = input.node.dev.moments(x)
@@ -203,10 +247,12 @@ def _affine_operands(weight: Any, bias: Any, input: Any) -> tuple[Any, ...]:
 def _floating(op: str, x: Any) -> None:
     if x.array.dtype.kind != "f":
         kind = TORCH_TYPES[x.array.dtype.name]
-        raise RuntimeError(message(f"\"{op}\" not implemented for '{kind}'", describe(x), fix="x.float()"))
+        raise RuntimeError(
+            message(f"\"{op}\" not implemented for '{kind}'", describe(x), fix="x.float()")
+        )
 
 
-# ---- per example, over the last dimensions -------------------------------------------------------------------------
+# ---- per example, over the last dimensions -------------------------------------------------------
 def _last(x: Any, n: int) -> tuple[int, ...]:
     return tuple(range(x.ndim - n, x.ndim))
 
@@ -221,8 +267,12 @@ def _layer_norm_of(n: int) -> Op:
         "layer_norm",
         _layer_norm,
         vjps=(
-            lambda F, g, out, x, w=None, b=None, *, ndim, eps: _to_input(F, g if w is None else g * w, x, _last(x, ndim), eps),
-            lambda F, g, out, x, w, b=None, *, ndim, eps: g * standardized(F, x, _last(x, ndim), eps)[0],
+            lambda F, g, out, x, w=None, b=None, *, ndim, eps: _to_input(
+                F, g if w is None else g * w, x, _last(x, ndim), eps
+            ),
+            lambda F, g, out, x, w, b=None, *, ndim, eps: (
+                g * standardized(F, x, _last(x, ndim), eps)[0]
+            ),
             lambda F, g, out, x, w, b, *, ndim, eps: g,
         )[:n],
         saves=("x y" if n > 1 else "x", "x", "")[:n],
@@ -237,37 +287,74 @@ def _layer_norm_of(n: int) -> Op:
 layer_norm_op = _layer_norm_of(3)
 
 
-def _trailing(op: str, input: Any, normalized_shape: Any, weight: Any, bias: Any) -> tuple[int, ...]:
+def _trailing(
+    op: str, input: Any, normalized_shape: Any, weight: Any, bias: Any
+) -> tuple[int, ...]:
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     x = input.array
     if not shape:
-        raise RuntimeError(message("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
-                                   "but got normalized_shape = []", f"{op}()"))
+        raise RuntimeError(
+            message(
+                "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least "
+                "one element, "
+                "but got normalized_shape = []",
+                f"{op}()",
+            )
+        )
     for name, v in (("weight", weight), ("bias", bias)):
         if v is not None and v.array.shape != shape:
-            raise ShapeError(message(f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
-                                     f"{list(v.array.shape)} and normalized_shape = {list(shape)}", f"{op}()"))
+            raise ShapeError(
+                message(
+                    f"Expected {name} to be of same shape as normalized_shape, but got {name} of "
+                    f"shape "
+                    f"{list(v.array.shape)} and normalized_shape = {list(shape)}",
+                    f"{op}()",
+                )
+            )
     if x.shape[-len(shape) :] != shape:
         stars = ", ".join(["*", *map(str, shape)])
-        raise ShapeError(message(f"Given normalized_shape={list(shape)}, expected input with shape [{stars}], but got input of "
-                                 f"size{list(x.shape)}", f"{op} normalises the last {len(shape)} dimension(s)",
-                                 fix=f"make the layer with normalized_shape={list(x.shape[-len(shape) :])}" if x.ndim else ""))
+        raise ShapeError(
+            message(
+                f"Given normalized_shape={list(shape)}, expected input with shape [{stars}], but "
+                f"got input of "
+                f"size{list(x.shape)}",
+                f"{op} normalises the last {len(shape)} dimension(s)",
+                fix=f"make the layer with normalized_shape={list(x.shape[-len(shape) :])}"
+                if x.ndim
+                else "",
+            )
+        )
     _floating(op, input)
     return shape
 
 
 @public(method=False)
 def layer_norm(
-    input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn_enable: bool = True
+    input: Any,
+    normalized_shape: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,
 ) -> Any:
-    """Normalise over the last dimensions, whose sizes are ``normalized_shape``; ``weight`` and ``bias`` have that shape."""
+    """Normalise over the last dimensions, whose sizes are ``normalized_shape``; ``weight`` and
+    ``bias`` have that shape.
+    """
     shape = _trailing("layer_norm", input, normalized_shape, weight, bias)
-    return several(layer_norm_op, (input, *_affine_operands(weight, bias, input)), {"ndim": len(shape), "eps": eps})
+    return several(
+        layer_norm_op,
+        (input, *_affine_operands(weight, bias, input)),
+        {"ndim": len(shape), "eps": eps},
+    )
 
 
 @public(method=False)
-def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
-    """x / sqrt(mean(x²) + eps) * weight over the last dimensions (Zhang and Sennrich 2019); ``eps``: the dtype's epsilon."""
+def rms_norm(
+    input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
+) -> Any:
+    """x / sqrt(mean(x²) + eps) * weight over the last dimensions (Zhang and Sennrich 2019);
+    ``eps``: the dtype's epsilon.
+    """
     shape = _trailing("rms_norm", input, normalized_shape, weight, None)
     dims = _last(input.array, len(shape))
     eps = float(np.finfo(input.array.dtype).eps) if eps is None else eps
@@ -277,13 +364,26 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
 
 @public(method=False)
 def group_norm(
-    input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn_enabled: bool = True
+    input: Any,
+    num_groups: int,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
 ) -> Any:
-    """Normalise each example over groups of channels (Wu and He 2018): input (N, C, ...), ``weight`` and ``bias`` (C,)."""
+    """Normalise each example over groups of channels (Wu and He 2018): input (N, C, ...),
+    ``weight`` and ``bias`` (C,).
+    """
     x = input.array
     if x.ndim < 2 or num_groups <= 0 or x.shape[1] % num_groups:
-        raise RuntimeError(message("Expected number of channels in input to be divisible by num_groups, but got input of shape "
-                                   f"{list(x.shape)} and num_groups={num_groups}", "group_norm()"))
+        raise RuntimeError(
+            message(
+                "Expected number of channels in input to be divisible by num_groups, but got input "
+                "of shape "
+                f"{list(x.shape)} and num_groups={num_groups}",
+                "group_norm()",
+            )
+        )
     per_group = (x.shape[1] // num_groups * math.prod(x.shape[2:]),)
     out = layer_norm(input.reshape(x.shape[0], num_groups, -1), per_group, eps=eps).reshape(x.shape)
     channels = (-1,) + (1,) * (x.ndim - 2)
@@ -296,8 +396,13 @@ def instance_norm(
     input: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
     use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Any:  # fmt: skip
-    """Normalise each channel of each example over its places (Ulyanov et al. 2016). Running statistics are not kept here."""
+    """Normalise each channel of each example over its places (Ulyanov et al.
+
+    2016). Running statistics are not kept here.
+    """
     if running_mean is not None or running_var is not None or not use_input_stats:
-        raise NotImplementedError("instance_norm: running statistics are not available in microtorch; use its defaults")
+        raise NotImplementedError(
+            "instance_norm: running statistics are not available in microtorch; use its defaults"
+        )
     return group_norm(input, input.array.shape[1], weight, bias, eps)
 

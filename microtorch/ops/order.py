@@ -30,7 +30,13 @@ def _pick_vjp(F: Any, g: Any, out: Any, x: Any, index: Any, dim: int, squeeze: b
 
 
 PICKS = {
-    name: Op(name, _pick, vjps=(_pick_vjp, None), saves=("y", ""), rule=("g at the picked place, 0 elsewhere",))
+    name: Op(
+        name,
+        _pick,
+        vjps=(_pick_vjp, None),
+        saves=("y", ""),
+        rule=("g at the picked place, 0 elsewhere",),
+    )
     for name in ("max", "min", "median", "sort", "topk", "kthvalue", "mode")
 }
 
@@ -56,7 +62,9 @@ def picked(name: str, input: Any, index: Any, dim: int, squeeze: bool) -> Any:
     """(values, indices) of ``input`` at ``index`` (an int array of the same rank) along ``dim``."""
     place = constant(index, input.node.dev)
     values = apply(PICKS[name], (input, place), {"dim": dim, "squeeze": squeeze})
-    return _PAIRS[name](values, constant(index.squeeze(dim) if squeeze and index.ndim else index, input.node.dev))
+    return _PAIRS[name](
+        values, constant(index.squeeze(dim) if squeeze and index.ndim else index, input.node.dev)
+    )
 
 
 def _along(name: str, choose: Any, binary: str | None) -> None:
@@ -71,7 +79,9 @@ def _along(name: str, choose: Any, binary: str | None) -> None:
                 return along(input.reshape(-1), 0).values
             return single(REGISTRY[f"a{name}"], input, {"dim": None, "keepdim": False})
         d = dim_of(dim, input.array.ndim, name)
-        index = choose(input.array, d).astype(np.int64) if input.array.ndim else np.zeros((), np.int64)
+        index = (
+            choose(input.array, d).astype(np.int64) if input.array.ndim else np.zeros((), np.int64)
+        )
         return picked(name, input, index, d, not keepdim)
 
     along.__name__ = name
@@ -113,7 +123,7 @@ _argument("argmax", np.argmax)
 _argument("argmin", np.argmin)
 
 
-# ---- order ---------------------------------------------------------------------------------------------------------
+# ---- order ---------------------------------------------------------------------------------------
 def _order(x: Any, d: int, descending: bool) -> Any:
     """Stable order along ``d``; NaN counts as the largest, as in PyTorch."""
     if not descending:
@@ -141,7 +151,9 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     """(values, indices) of the ``k`` largest (smallest) elements along ``dim``, in order."""
     d = dim_of(dim, input.array.ndim, "topk")
     if not 0 <= k <= (input.array.shape[d] if input.array.ndim else 1):
-        raise RuntimeError(message("selected index k out of range", f"topk(k={k}, dim={dim}) of {describe(input)}"))
+        raise RuntimeError(
+            message("selected index k out of range", f"topk(k={k}, dim={dim}) of {describe(input)}")
+        )
     order = _order(input.array, d, largest) if input.array.ndim else np.zeros(1, np.int64)
     return picked("topk", input, np.take(order, np.arange(k), d), d, False)
 
@@ -151,15 +163,29 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """(value, index) of the k-th smallest element along ``dim`` (k counts from 1)."""
     d = dim_of(dim, input.array.ndim, "kthvalue")
     if not 1 <= k <= input.array.shape[d]:
-        raise RuntimeError(message("kthvalue(): selected number k out of range for dimension", f"k={k} of {describe(input)}"))
-    return picked("kthvalue", input, np.take(_order(input.array, d, False), [k - 1], d), d, not keepdim)
+        raise RuntimeError(
+            message(
+                "kthvalue(): selected number k out of range for dimension",
+                f"k={k} of {describe(input)}",
+            )
+        )
+    return picked(
+        "kthvalue", input, np.take(_order(input.array, d, False), [k - 1], d), d, not keepdim
+    )
 
 
 @public()
-def unique(input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,
-           dim: int | None = None) -> Any:
+def unique(
+    input: Any,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
     """The distinct elements in order, and on request the inverse index and the counts."""
-    out = np.unique(input.array, return_inverse=return_inverse, return_counts=return_counts, axis=dim)
+    out = np.unique(
+        input.array, return_inverse=return_inverse, return_counts=return_counts, axis=dim
+    )
     if not isinstance(out, tuple):
         return constant(out, input.node.dev)
     return tuple(constant(o, input.node.dev) for o in out)
@@ -169,8 +195,13 @@ def unique(input: Any, sorted: bool = True, return_inverse: bool = False, return
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     """How often each non-negative integer occurs (or the sum of its weights)."""
     if input.array.dtype.kind not in "iu" or input.array.ndim != 1 or (input.array < 0).any():
-        raise RuntimeError(message("bincount only supports 1-d non-negative integral inputs.", describe(input)))
-    return constant(np.bincount(input.array, None if weights is None else weights.array, minlength), input.node.dev)
+        raise RuntimeError(
+            message("bincount only supports 1-d non-negative integral inputs.", describe(input))
+        )
+    return constant(
+        np.bincount(input.array, None if weights is None else weights.array, minlength),
+        input.node.dev,
+    )
 
 
 @public()
@@ -178,7 +209,12 @@ def quantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False) 
     """The q-th quantile (0 <= q <= 1) along ``dim``, by linear interpolation between neighbours."""
     if hasattr(q, "array"):
         if q.array.ndim:
-            raise DTypeError(message("quantile() takes one q at a time here", fix="torch.stack([x.quantile(v) for v in q])"))
+            raise DTypeError(
+                message(
+                    "quantile() takes one q at a time here",
+                    fix="torch.stack([x.quantile(v) for v in q])",
+                )
+            )
         q = q.item()
     if not 0 <= q <= 1:
         raise RuntimeError(message("quantile() q values must be in the range [0, 1]", f"got {q}"))
@@ -187,5 +223,7 @@ def quantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False) 
     values = sort(input, dim).values
     place = q * (values.array.shape[dim] - 1)
     low, high = math.floor(place), math.ceil(place)
-    out = values.select(dim, low) + (place - low) * (values.select(dim, high) - values.select(dim, low))
+    out = values.select(dim, low) + (place - low) * (
+        values.select(dim, high) - values.select(dim, low)
+    )
     return out.unsqueeze(dim) if keepdim else out

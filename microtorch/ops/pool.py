@@ -1,15 +1,18 @@
 """Pooling: one number for each window of an image, its maximum or its mean.
 
-The windows are those of conv.py. Each op runs over the *elements of the kernel* (kh * kw steps), never over the windows: for one
-element, what all windows see there is a strided slice of the image, and numpy runs through it at full speed.
+The windows are those of conv.py. Each op runs over the *elements of the kernel* (kh * kw steps),
+never over the windows: for one element, what all windows see there is a strided slice of the image,
+and numpy runs through it at full speed.
 
     out = maximum(slice 0, slice 1, ...)                       max_pool2d
     place = how many leading slices differ from out            the first place of the maximum in each window, as in PyTorch
     x̄[slice k] += g where place == k                           pool_scatter, whose own derivative is pool_gather
 
-Means are linear: ``avg_pool2d`` and ``avg_spread``, ``adaptive_avg_pool2d`` and ``adaptive_spread`` are each other's derivative.
-1-d pooling is pooling of images of height 1. In the ops, padding is ((top, bottom), (left, right)), with what ``ceil_mode`` adds.
+Means are linear: ``avg_pool2d`` and ``avg_spread``, ``adaptive_avg_pool2d`` and ``adaptive_spread``
+are each other's derivative. 1-d pooling is pooling of images of height 1. In the ops, padding is
+((top, bottom), (left, right)), with what ``ceil_mode`` adds.
 """
+
 from __future__ import annotations
 
 import math
@@ -28,8 +31,10 @@ from .join import stack
 from .surface import public
 
 
-# ---- the maximum ---------------------------------------------------------------------------------------------------
-def _max_pool2d(F: Any, x: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Any:
+# ---- the maximum ---------------------------------------------------------------------------------
+def _max_pool2d(
+    F: Any, x: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
+) -> Any:
     lowest = -math.inf if x.dtype.kind in "fO" else np.iinfo(x.dtype).min
     view = windows(x, kernel, stride, padding, dilation, lowest)
     slices = [view[:, :, i, j] for i in range(kernel[0]) for j in range(kernel[1])]
@@ -39,25 +44,44 @@ def _max_pool2d(F: Any, x: Any, kernel: Pair, stride: Pair, padding: Padding, di
     return out
 
 
-def _pool_place(F: Any, x: Any, out: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Any:
-    """The number (row by row, from 0) of the kernel's element that holds the window's maximum ``out``; integers."""
+def _pool_place(
+    F: Any, x: Any, out: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
+) -> Any:
+    """The number (row by row, from 0) of the kernel's element that holds the window's maximum
+    ``out``; integers.
+    """
     last = kernel[0] * kernel[1] - 1
-    differ, place = np.ones(out.shape, bool), np.zeros(out.shape, np.uint8 if last < 256 else np.int64)
+    differ, place = (
+        np.ones(out.shape, bool),
+        np.zeros(out.shape, np.uint8 if last < 256 else np.int64),
+    )
     if padding != ((0, 0), (0, 0)) and x.dtype.kind != "f":
         x = x.astype(np.float64)
-    view = windows(x, kernel, stride, padding, dilation, math.nan)  # what is nan differs from all: padding is never chosen
+    # what is nan differs from all: padding is never chosen
+    view = windows(x, kernel, stride, padding, dilation, math.nan)
     for k in range(last):
         differ &= view[:, :, k // kernel[1], k % kernel[1]] != out
         place += differ.view(np.uint8)
     if out.dtype.kind == "f" and np.isnan(out).any():  # the last nan, as in PyTorch
         view = windows(x, kernel, stride, padding, dilation, 0)
         for k in range(last + 1):
-            np.copyto(place, place.dtype.type(k), where=np.isnan(view[:, :, k // kernel[1], k % kernel[1]]))
+            np.copyto(
+                place,
+                place.dtype.type(k),
+                where=np.isnan(view[:, :, k // kernel[1], k % kernel[1]]),
+            )
     return place
 
 
 def _pool_scatter(
-    F: Any, g: Any, place: Any, size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
+    F: Any,
+    g: Any,
+    place: Any,
+    size: Pair,
+    kernel: Pair,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
 ) -> Any:
     out = empty_image(*g.shape[:2], size, padding, g.dtype)
     apart = all(s >= d * (k - 1) + 1 for s, d, k in zip(stride, dilation, kernel, strict=True))
@@ -70,7 +94,9 @@ def _pool_scatter(
     return cropped(out, padding)
 
 
-def _pool_gather(F: Any, x: Any, place: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Any:
+def _pool_gather(
+    F: Any, x: Any, place: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
+) -> Any:
     view = windows(x, kernel, stride, padding, dilation)
     out = np.zeros(place.shape, x.dtype)
     for k in range(kernel[0] * kernel[1]):
@@ -102,13 +128,18 @@ pool_scatter_op = Op(
 pool_gather_op = Op(
     "pool_gather",
     _pool_gather,
-    vjps=(lambda F, g, out, x, place, **geometry: F.pool_scatter(g, place, size=tuple(x.shape[2:]), **geometry), None),
+    vjps=(
+        lambda F, g, out, x, place, **geometry: F.pool_scatter(
+            g, place, size=tuple(x.shape[2:]), **geometry
+        ),
+        None,
+    ),
     saves=("y", ""),
     rule=("g at the place, 0 elsewhere", None),
 )
 
 
-# ---- the mean ------------------------------------------------------------------------------------------------------
+# ---- the mean ------------------------------------------------------------------------------------
 def _avg_pool2d(F: Any, x: Any, kernel: Pair, stride: Pair, padding: Padding, divisor: Any) -> Any:
     view = windows(x, kernel, stride, padding, (1, 1))
     out = np.array(view[:, :, 0, 0], order="C")
@@ -117,10 +148,17 @@ def _avg_pool2d(F: Any, x: Any, kernel: Pair, stride: Pair, padding: Padding, di
     return out / _as(divisor, x)
 
 
-def _avg_spread(F: Any, g: Any, size: Pair, kernel: Pair, stride: Pair, padding: Padding, divisor: Any) -> Any:
+def _avg_spread(
+    F: Any, g: Any, size: Pair, kernel: Pair, stride: Pair, padding: Padding, divisor: Any
+) -> Any:
     out = empty_image(*g.shape[:2], size, padding, g.dtype)
     each = g / _as(divisor, g)
-    add_windows(out, np.broadcast_to(each[:, :, None, None], (*g.shape[:2], *kernel, *g.shape[2:])), stride, (1, 1))
+    add_windows(
+        out,
+        np.broadcast_to(each[:, :, None, None], (*g.shape[:2], *kernel, *g.shape[2:])),
+        stride,
+        (1, 1),
+    )
     return cropped(out, padding)
 
 
@@ -145,7 +183,9 @@ avg_spread_op = Op(
 
 
 def bins(n: int, count: int) -> list[slice]:
-    """``count`` windows that cover n places, of nearly equal sizes; neighbours overlap by one where n does not divide."""
+    """``count`` windows that cover n places, of nearly equal sizes; neighbours overlap by one where
+    n does not divide.
+    """
     return [slice(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 
@@ -183,35 +223,69 @@ adaptive_spread_op = Op(
 )
 
 
-# ---- reading arguments ---------------------------------------------------------------------------------------------
+# ---- reading arguments ---------------------------------------------------------------------------
 def _check(op: str, input: Any, n: int) -> None:
     if input.array.ndim not in (n + 1, n + 2) or 0 in input.array.shape[-n - 1 :]:
-        raise ShapeError(message(f"{op}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for "
-                                 f"input, but got: {list(input.array.shape)}",
-                                 fix=f"the layout is (batch, channels, {'height, width' if n == 2 else 'length'})"))
+        raise ShapeError(
+            message(
+                f"{op}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim "
+                f"batch size for "
+                f"input, but got: {list(input.array.shape)}",
+                fix=f"the layout is (batch, channels, {'height, width' if n == 2 else 'length'})",
+            )
+        )
 
 
 def _geometry(
-    op: str, input: Any, n: int, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+    op: str,
+    input: Any,
+    n: int,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
 ) -> dict[str, Any]:
-    """The attrs of a pooling op; the bottom and right padding are as large as the last window of ``ceil_mode`` needs."""
+    """The attrs of a pooling op; the bottom and right padding are as large as the last window of
+    ``ceil_mode`` needs.
+    """
     kernels = numbers(kernel, n, "kernel_size", op, 1)
-    steps = kernels if stride is None or stride == () or stride == [] else numbers(stride, n, "stride", op, 1)
+    steps = (
+        kernels
+        if stride is None or stride == () or stride == []
+        else numbers(stride, n, "stride", op, 1)
+    )
     dilations, around = numbers(dilation, n, "dilation", op, 1), numbers(padding, n, "padding", op)
     padded = []
-    for size, k, s, p, d in zip(input.array.shape[-n:], kernels, steps, around, dilations, strict=True):
+    for size, k, s, p, d in zip(
+        input.array.shape[-n:], kernels, steps, around, dilations, strict=True
+    ):
         reach = d * (k - 1) + 1
         if p > reach // 2:
-            raise RuntimeError(message(f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and "
-                                       f"dilation={d}", f"{op}()"))
+            raise RuntimeError(
+                message(
+                    f"pad should be at most half of effective kernel size, but got pad={p}, "
+                    f"kernel_size={k} and "
+                    f"dilation={d}",
+                    f"{op}()",
+                )
+            )
         count = (size + 2 * p - reach + (s - 1 if ceil_mode else 0)) // s + 1
-        if ceil_mode and (count - 1) * s >= size + p:  # a last window that would begin in the padding is left out
+        # a last window that would begin in the padding is left out
+        if ceil_mode and (count - 1) * s >= size + p:
             count -= 1
         if count < 1:
             shape = list(input.array.shape)
-            raise ShapeError(message(f"Given input size: {_sizes(shape[-n - 1 :])}. Calculated output size is too small",
-                                     f"{op}: input {describe(input)}, kernel_size={kernel}, padding={padding}: a window is larger "
-                                     "than the image", fix="a larger input, a smaller kernel, or fewer poolings before"))
+            raise ShapeError(
+                message(
+                    f"Given input size: {_sizes(shape[-n - 1 :])}. Calculated output size is too "
+                    f"small",
+                    f"{op}: input {describe(input)}, kernel_size={kernel}, padding={padding}: a "
+                    f"window is larger "
+                    "than the image",
+                    fix="a larger input, a smaller kernel, or fewer poolings before",
+                )
+            )
         padded.append((p, max(p, (count - 1) * s + reach - size - p)))
     return {"kernel": kernels, "stride": steps, "padding": tuple(padded), "dilation": dilations}
 
@@ -237,7 +311,7 @@ def _unimage(out: Any, like: Any, n: int) -> Any:
     return out.squeeze(-2) if n == 1 else out
 
 
-# ---- the functions -------------------------------------------------------------------------------------------------
+# ---- the functions -------------------------------------------------------------------------------
 def _max_pool(op: str, n: int, input: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
               return_indices: bool) -> Any:  # fmt: skip
     _check(op, input, n)
@@ -249,7 +323,10 @@ def _max_pool(op: str, n: int, input: Any, kernel_size: Any, stride: Any, paddin
     if not return_indices:
         return _unimage(out, input, n)
     place = pool_place_op.kernels[x.node.dev](x.array, out.array, **attrs).astype(np.int64)
-    (kw, (sh, sw), (dh, dw)), h, w = (attrs["kernel"][1], attrs["stride"], attrs["dilation"]), *out.array.shape[2:]
+    (kw, (sh, sw), (dh, dw)), h, w = (
+        (attrs["kernel"][1], attrs["stride"], attrs["dilation"]),
+        *out.array.shape[2:],
+    )
     top, left = attrs["padding"][0][0], attrs["padding"][1][0]
     rows = x.node.dev.array(np.arange(h)[:, None] * sh - top) + place // kw * dh
     columns = x.node.dev.array(np.arange(w) * sw - left) + place % kw * dw
@@ -260,19 +337,25 @@ def _max_pool(op: str, n: int, input: Any, kernel_size: Any, stride: Any, paddin
 @public(method=False)
 def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
                return_indices: bool = False) -> Any:  # fmt: skip
-    """The largest element of each window of ``input`` (N, C, H, W) or (C, H, W); windows overlap where stride < kernel_size.
+    """The largest element of each window of ``input`` (N, C, H, W) or (C, H, W); windows overlap
+    where stride < kernel_size.
 
-    ``stride`` is kernel_size unless given. Padding counts as -inf. H' = (H + 2 padding - dilation (kh - 1) - 1) / stride + 1,
-    rounded down, or up with ``ceil_mode``. ``return_indices``: also where, as indices into each flattened image (int64).
+    ``stride`` is kernel_size unless given. Padding counts as -inf. H' = (H + 2 padding - dilation
+    (kh - 1) - 1) / stride + 1, rounded down, or up with ``ceil_mode``. ``return_indices``: also
+    where, as indices into each flattened image (int64).
     """
-    return _max_pool("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return _max_pool(
+        "max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    )
 
 
 @public(method=False)
 def max_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
                return_indices: bool = False) -> Any:  # fmt: skip
     """max_pool2d with one dimension: input (N, C, L) or (C, L)."""
-    return _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return _max_pool(
+        "max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    )
 
 
 @lru_cache(maxsize=64)
@@ -294,7 +377,9 @@ def _avg_pool(op: str, n: int, input: Any, kernel_size: Any, stride: Any, paddin
     _check(op, input, n)
     if input.array.dtype.kind != "f":
         kind = TORCH_TYPES[input.array.dtype.name]
-        raise RuntimeError(message(f"\"{op}\" not implemented for '{kind}'", describe(input), fix="x.float()"))
+        raise RuntimeError(
+            message(f"\"{op}\" not implemented for '{kind}'", describe(input), fix="x.float()")
+        )
     if divisor_override == 0:
         raise RuntimeError(message("divisor must be not zero", f"{op}(divisor_override=0)"))
     attrs = _geometry(op, input, n, kernel_size, stride, padding, 1, ceil_mode)
@@ -304,7 +389,12 @@ def _avg_pool(op: str, n: int, input: Any, kernel_size: Any, stride: Any, paddin
     x = _image(input, n)
     del attrs["dilation"]
     attrs["divisor"] = divisor_override or _divisor(
-        x.array.shape[2:], attrs["kernel"], attrs["stride"], around, attrs["padding"], count_include_pad
+        x.array.shape[2:],
+        attrs["kernel"],
+        attrs["stride"],
+        around,
+        attrs["padding"],
+        count_include_pad,
     )
     return _unimage(single(avg_pool2d_op, x, attrs), input, n)
 
@@ -313,22 +403,40 @@ def avg_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
                count_include_pad: bool = True, divisor_override: int | None = None) -> Any:  # fmt: skip
     """The mean of each window of ``input`` (N, C, H, W) or (C, H, W); sizes as for max_pool2d.
 
-    Padding is 0 and is counted unless ``count_include_pad=False``; ``divisor_override`` divides the sum instead of the count.
+    Padding is 0 and is counted unless ``count_include_pad=False``; ``divisor_override`` divides the
+    sum instead of the count.
     """
-    return _avg_pool("avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _avg_pool(
+        "avg_pool2d",
+        2,
+        input,
+        kernel_size,
+        stride,
+        padding,
+        ceil_mode,
+        count_include_pad,
+        divisor_override,
+    )
 
 
 @public(method=False)
 def avg_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True) -> Any:  # fmt: skip
     """avg_pool2d with one dimension: input (N, C, L) or (C, L)."""
-    return _avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+    return _avg_pool(
+        "avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None
+    )
 
 
 def _target(op: str, input: Any, output_size: Any, n: int) -> tuple[int, ...]:
     _check(op, input, n)
     sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
-    return numbers(tuple(m if s is None else s for m, s in zip(input.array.shape[-n:], sizes, strict=False)), n, "output_size", op)
+    return numbers(
+        tuple(m if s is None else s for m, s in zip(input.array.shape[-n:], sizes, strict=False)),
+        n,
+        "output_size",
+        op,
+    )
 
 
 def _adaptive_avg(op: str, input: Any, output_size: Any, n: int) -> Any:
@@ -338,7 +446,9 @@ def _adaptive_avg(op: str, input: Any, output_size: Any, n: int) -> Any:
 
 
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
-    """Means over as many windows as ``output_size`` (H', W') asks for, whatever the size of ``input``; None keeps a size."""
+    """Means over as many windows as ``output_size`` (H', W') asks for, whatever the size of
+    ``input``; None keeps a size.
+    """
     return _adaptive_avg("adaptive_avg_pool2d", input, output_size, 2)
 
 

@@ -1,8 +1,9 @@
 """Products of matrices and vectors.
 
-``matmul`` is numpy's and PyTorch's: 1-d operands are vectors, dimensions before the last two are batches and broadcast.
-Its derivative for matrices is the one rule to remember: for ``out = x @ y``, ``x̄ = g @ yᵀ`` and ``ȳ = xᵀ @ g``.
-``linear`` (a layer) is one op: one node in the picture, and its weight gradient comes out in the weight's own layout.
+``matmul`` is numpy's and PyTorch's: 1-d operands are vectors, dimensions before the last two are
+batches and broadcast. Its derivative for matrices is the one rule to remember: for ``out = x @ y``,
+``x̄ = g @ yᵀ`` and ``ȳ = xᵀ @ g``. ``linear`` (a layer) is one op: one node in the picture, and its
+weight gradient comes out in the weight's own layout.
 """
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ from .arguments import rows, variadic
 from .surface import METHODS, public
 
 
-def explain_matmul(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
+def explain_matmul(
+    op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception
+) -> Exception:
     if tensors[0].array.dtype != tensors[1].array.dtype:
         return dtype_mismatch(op.name, tensors)
     return matmul_error(tensors[0], tensors[1])
@@ -38,7 +41,8 @@ def dtype_mismatch(name: str, tensors: Sequence[Any]) -> Exception:
 
 
 def _matmul(F: Any, x: Any, y: Any) -> Any:
-    return np.dot(x, y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)  # dot has half the overhead
+    # dot has half the overhead
+    return np.dot(x, y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
 
 
 def mT(F: Any, x: Any) -> Any:
@@ -47,7 +51,11 @@ def mT(F: Any, x: Any) -> Any:
 
 def _matmul_vjp_x(F: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
     if x.ndim == 1:  # a row vector: as a matrix of one row
-        g = F.reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1])) if y.ndim > 1 else F.reshape(g, shape=(1, 1))
+        g = (
+            F.reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1]))
+            if y.ndim > 1
+            else F.reshape(g, shape=(1, 1))
+        )
         y = y if y.ndim > 1 else F.reshape(y, shape=(-1, 1))
         d = F.matmul(g, mT(F, y))
         return F.reshape(d, shape=(*d.shape[:-2], d.shape[-1]))
@@ -63,9 +71,14 @@ def _matmul_vjp_y(F: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
         d = F.matmul(mT(F, x), g if g.ndim > 1 else F.reshape(g, shape=(1, 1)))
         return F.reshape(d, shape=d.shape[:-1])
     if x.ndim == 1:
-        return F.matmul(F.reshape(x, shape=(-1, 1)), F.reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1])))
-    if y.ndim == 2 and x.ndim > 2:  # one matrix used by a whole batch: one large product instead of a batch and a sum
-        return F.matmul(F.t(F.reshape(x, shape=(-1, x.shape[-1]))), F.reshape(g, shape=(-1, g.shape[-1])))
+        return F.matmul(
+            F.reshape(x, shape=(-1, 1)), F.reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1]))
+        )
+    # one matrix used by a whole batch: one large product instead of a batch and a sum
+    if y.ndim == 2 and x.ndim > 2:
+        return F.matmul(
+            F.t(F.reshape(x, shape=(-1, x.shape[-1]))), F.reshape(g, shape=(-1, g.shape[-1]))
+        )
     return F.matmul(mT(F, x), g)
 
 
@@ -98,7 +111,9 @@ def _linear_vjp_w(F: Any, g: Any, out: Any, x: Any, w: Any, b: Any = None) -> An
     return F.matmul(F.t(g), x)
 
 
-def explain_linear(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
+def explain_linear(
+    op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception
+) -> Exception:
     x, w = tensors[0].array, tensors[1].array
     if len({t.array.dtype for t in tensors}) > 1:
         return dtype_mismatch("linear", tensors)
@@ -113,7 +128,9 @@ def explain_linear(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exc
         message(
             f"mat1 and mat2 shapes cannot be multiplied{sizes}",
             "linear: input {}, weight {}{}".format(
-                describe(x), describe(w), f", bias {describe(tensors[2])}" if len(tensors) > 2 else ""
+                describe(x),
+                describe(w),
+                f", bias {describe(tensors[2])}" if len(tensors) > 2 else "",
             ),
             fix=fix,
         )
@@ -126,7 +143,9 @@ linear_op = Op(
     vjps=(
         lambda F, g, out, x, w, b=None: F.matmul(g, w),
         _linear_vjp_w,
-        lambda F, g, out, x, w, b=None: F.sum(g, dim=tuple(range(g.ndim - 1)) or None, keepdim=False) if g.ndim > 1 else g,
+        lambda F, g, out, x, w, b=None: (
+            F.sum(g, dim=tuple(range(g.ndim - 1)) or None, keepdim=False) if g.ndim > 1 else g
+        ),
     ),
     saves=("y", "x", ""),
     formula="x @ wᵀ + b",
@@ -138,7 +157,9 @@ linear_op = Op(
 
 @public(method=False)
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
-    """input @ weight.T + bias: input (..., in), weight (out, in), bias (out) or None (torch.nn.functional.linear)."""
+    """input @ weight.T + bias: input (..., in), weight (out, in), bias (out) or None
+    (torch.nn.functional.linear).
+    """
     operands = (input, weight) if bias is None else (input, weight, bias)
     if len({t.array.dtype for t in operands}) > 1:
         raise dtype_mismatch("linear", operands)
@@ -156,8 +177,13 @@ public()(matmul)
 def _of_rank(name: str, ranks: tuple[int, ...], words: str) -> None:
     def product(input: Any, mat2: Any) -> Any:
         if (input.array.ndim, mat2.array.ndim) != ranks:
-            raise RuntimeError(message(f"{name}: expected {words}, but got {input.array.ndim}D and {mat2.array.ndim}D",
-                                       f"{describe(input)}, {describe(mat2)}", fix="matmul takes any ranks"))
+            raise RuntimeError(
+                message(
+                    f"{name}: expected {words}, but got {input.array.ndim}D and {mat2.array.ndim}D",
+                    f"{describe(input)}, {describe(mat2)}",
+                    fix="matmul takes any ranks",
+                )
+            )
         if name == "bmm" and input.array.shape[0] != mat2.array.shape[0]:
             raise matmul_error(input, mat2)
         return METHODS["matmul"](input, mat2)
@@ -178,7 +204,12 @@ _of_rank("inner", (1, 1), "two vectors")
 def outer(input: Any, vec2: Any) -> Any:
     """input[:, None] * vec2[None, :]."""
     if input.array.ndim != 1 or vec2.array.ndim != 1:
-        raise RuntimeError(message(f"outer: Expected 1-D arguments, but got {input.array.ndim}-D and {vec2.array.ndim}-D."))
+        raise RuntimeError(
+            message(
+                f"outer: Expected 1-D arguments, but got {input.array.ndim}-D and "
+                f"{vec2.array.ndim}-D."
+            )
+        )
     return input.reshape(-1, 1) * vec2
 
 
@@ -196,9 +227,11 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
     return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
 
 
-# ---- einsum --------------------------------------------------------------------------------------------------------
+# ---- einsum --------------------------------------------------------------------------------------
 def _einsum_vjp(i: int) -> Callable[..., Any]:
-    """The derivative for operand i: the same contraction with g in its place; letters only it has are spread."""
+    """The derivative for operand i: the same contraction with g in its place; letters only it has
+    are spread.
+    """
 
     def vjp(F: Any, g: Any, out: Any, *xs: Any, equation: str) -> Any:
         terms, result = equation.split("->")
@@ -206,9 +239,15 @@ def _einsum_vjp(i: int) -> Callable[..., Any]:
         others = [n for j, n in enumerate(names) if j != i]
         known = set(result).union(*others)
         kept = "".join(c for c in names[i] if c in known)
-        d = F.einsum(g, *(x for j, x in enumerate(xs) if j != i), equation=f"{','.join([result, *others])}->{kept}")
+        d = F.einsum(
+            g,
+            *(x for j, x in enumerate(xs) if j != i),
+            equation=f"{','.join([result, *others])}->{kept}",
+        )
         if kept != names[i]:
-            shape = tuple(n if c in known else 1 for c, n in zip(names[i], xs[i].shape, strict=True))
+            shape = tuple(
+                n if c in known else 1 for c, n in zip(names[i], xs[i].shape, strict=True)
+            )
             d = F.expand(F.reshape(d, shape=shape), shape=xs[i].shape)
         return d
 
@@ -217,7 +256,9 @@ def _einsum_vjp(i: int) -> Callable[..., Any]:
 
 einsum_op = variadic(
     "einsum",
-    lambda F, *xs, equation: rows(np.einsum(equation, *xs, optimize=len(xs) > 1 and xs[0].dtype is not OBJECT)),
+    lambda F, *xs, equation: rows(
+        np.einsum(equation, *xs, optimize=len(xs) > 1 and xs[0].dtype is not OBJECT)
+    ),
     _einsum_vjp,
     "the same contraction with g in the operand's place",
     saves=True,
@@ -226,7 +267,10 @@ einsum_op = variadic(
 
 @public(method=False)
 def einsum(equation: str, *operands: Any) -> Any:
-    """Einstein summation, such as ``einsum("bij,bjk->bik", a, b)``. One letter per dimension; "..." is supported."""
+    """Einstein summation, such as ``einsum("bij,bjk->bik", a, b)``.
+
+    One letter per dimension; "..." is supported.
+    """
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = tuple(operands[0])
     equation = _explicit(equation.replace(" ", ""), [x.array.ndim for x in operands])
@@ -241,22 +285,39 @@ def _explicit(equation: str, ranks: list[int]) -> str:
     terms, arrow, result = equation.partition("->")
     names = terms.split(",")
     if len(names) != len(ranks):
-        raise RuntimeError(message(f"einsum(): the number of subscripts in the equation ({len(names)}) does not match the number "
-                                   f"of operands ({len(ranks)})", f"equation '{equation}'"))
+        raise RuntimeError(
+            message(
+                f"einsum(): the number of subscripts in the equation ({len(names)}) does not match "
+                f"the number "
+                f"of operands ({len(ranks)})",
+                f"equation '{equation}'",
+            )
+        )
     spare = [c for c in "ZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in equation]
-    extra = max((r - len(n.replace("...", "")) for n, r in zip(names, ranks, strict=True) if "..." in n), default=0)
+    extra = max(
+        (r - len(n.replace("...", "")) for n, r in zip(names, ranks, strict=True) if "..." in n),
+        default=0,
+    )
     dots = "".join(spare[:extra])
     for k, (n, r) in enumerate(zip(names, ranks, strict=True)):
         if "..." in n:
             m = r - (len(n) - 3)
             n = n.replace("...", dots[len(dots) - m :] if m else "")
         if len(n) != r:
-            raise RuntimeError(message(f"einsum(): the number of subscripts in the equation ({len(n)}) does not match the number "
-                                       f"of dimensions ({r}) for operand {k} and no ellipsis was given", f"equation '{equation}'"))
+            raise RuntimeError(
+                message(
+                    f"einsum(): the number of subscripts in the equation ({len(n)}) does not match "
+                    f"the number "
+                    f"of dimensions ({r}) for operand {k} and no ellipsis was given",
+                    f"equation '{equation}'",
+                )
+            )
         names[k] = n
     if not arrow:
         letters = "".join(names)
-        result = ("..." if extra else "") + "".join(sorted(c for c in set(letters) - set(dots) if letters.count(c) == 1))
+        result = ("..." if extra else "") + "".join(
+            sorted(c for c in set(letters) - set(dots) if letters.count(c) == 1)
+        )
     return ",".join(names) + "->" + result.replace("...", dots)
 
 
@@ -273,14 +334,18 @@ def _without_repeats(x: Any, names: str) -> Any:
 
 @public(method=False)
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
-    """Sum of products over the last ``dims`` dimensions of a and the first of b, or over the two lists of dimensions."""
+    """Sum of products over the last ``dims`` dimensions of a and the first of b, or over the two
+    lists of dimensions.
+    """
     if isinstance(dims, int):
         dims = (list(range(a.array.ndim - dims, a.array.ndim)), list(range(dims)))
     left, right = [d % a.array.ndim for d in dims[0]], [d % b.array.ndim for d in dims[1]]
     free_a = [d for d in range(a.array.ndim) if d not in left]
     free_b = [d for d in range(b.array.ndim) if d not in right]
     n = int(np.prod([a.array.shape[d] for d in left]))
-    out = METHODS["matmul"](a.permute(*free_a, *left).reshape(-1, n), b.permute(*right, *free_b).reshape(n, -1))
+    out = METHODS["matmul"](
+        a.permute(*free_a, *left).reshape(-1, n), b.permute(*right, *free_b).reshape(n, -1)
+    )
     return out.reshape([a.array.shape[d] for d in free_a] + [b.array.shape[d] for d in free_b])
 
 

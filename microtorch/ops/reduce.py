@@ -1,7 +1,8 @@
 """Reductions: sums, means, products, extremes, variances, scans, sorting.
 
-Each derivative begins by laying ``g`` over the reduced dimensions again (``spread``). Reductions that *pick* elements (max,
-min, median, sort, topk...) compute the integer index first, as data, and then gather: one op and one derivative serve all.
+Each derivative begins by laying ``g`` over the reduced dimensions again (``spread``). Reductions
+that *pick* elements (max, min, median, sort, topk...) compute the integer index first, as data, and
+then gather: one op and one derivative serve all.
 """
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from .arguments import dim_of, dims_of, rows
 from .scan import _shifted_products
 from .surface import FUNCTIONS, METHODS, public
 
-# ---- sums ----------------------------------------------------------------------------------------------------------
+# ---- sums ----------------------------------------------------------------------------------------
 
 
 def keep(F: Any, g: Any, x: Any, dim: Any) -> Any:
@@ -35,7 +36,9 @@ def keep(F: Any, g: Any, x: Any, dim: Any) -> Any:
 
 @defines
 def spread(F: Any, g: Any, shape: tuple[int, ...], dim: Any, divisor: float) -> Any:
-    """``g / divisor``, of the shape of a reduction of ``shape`` over ``dim``, as a new array of that ``shape``."""
+    """``g / divisor``, of the shape of a reduction of ``shape`` over ``dim``, as a new array of
+    that ``shape``.
+    """
     out = np.empty(shape, g.dtype)
     out[...] = keep(F, g, out, dim) / divisor
     return out
@@ -44,8 +47,9 @@ def spread(F: Any, g: Any, shape: tuple[int, ...], dim: Any, divisor: float) -> 
 def back_over(F: Any, g: Any, x: Any, dim: Any, divisor: float = 1) -> Any:
     """``g / divisor`` of a reduction over ``dim``, laid over the shape of ``x`` again.
 
-    A small array, and the gradient of a leaf, which keeps it, get memory of their own, so that kernels in C can read it.
-    Of a larger one only ``g`` itself is in memory, repeated by strides of 0: to read so little is faster still.
+    A small array, and the gradient of a leaf, which keeps it, get memory of their own, so that
+    kernels in C can read it. Of a larger one only ``g`` itself is in memory, repeated by strides of
+    0: to read so little is faster still.
     """
     shape = x.shape
     if type(g) is np.ndarray and (math.prod(shape) < LARGE or x.op is None):
@@ -61,11 +65,18 @@ def count(x: Any, dim: Any) -> int:
 
 def _sum(F: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     d = x.dtype
-    out = np.add.reduce(x, dim, None if d is F32 or d.kind not in "biu" else np.int64, None, keepdim)
+    out = np.add.reduce(
+        x, dim, None if d is F32 or d.kind not in "biu" else np.int64, None, keepdim
+    )
     return out if dim is None else rows(out)
 
 
-sum_op = Op("sum", _sum, vjps=(lambda F, g, out, x, dim, keepdim: back_over(F, g, x, dim),), rule=("g, spread over the sum",))
+sum_op = Op(
+    "sum",
+    _sum,
+    vjps=(lambda F, g, out, x, dim, keepdim: back_over(F, g, x, dim),),
+    rule=("g, spread over the sum",),
+)
 
 
 mean_op = Op(
@@ -99,7 +110,8 @@ def reduction(op: Op) -> Callable[..., Any]:
 def float_error(name: str, x: Any) -> Exception:
     return RuntimeError(
         message(
-            f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"{name}(): could not infer output dtype. Input dtype must be either a floating point "
+            f"or complex dtype. "
             f"Got: {TORCH_TYPES[x.array.dtype.name]}",
             fix="convert it first: x.float()",
         )
@@ -113,10 +125,16 @@ for _op in (sum_op, mean_op):
     public()(reduction(_op))
 
 
-FUNCTIONS["sum"].__doc__ = "The sum over ``dim`` (an int, a tuple, or None for all). Integers and bools add up to int64."
+FUNCTIONS[
+    "sum"
+].__doc__ = (
+    "The sum over ``dim`` (an int, a tuple, or None for all). Integers and bools add up to int64."
+)
 
 
-FUNCTIONS["mean"].__doc__ = "The mean over ``dim`` (an int, a tuple, or None for all) of a floating tensor."
+FUNCTIONS[
+    "mean"
+].__doc__ = "The mean over ``dim`` (an int, a tuple, or None for all) of a floating tensor."
 
 
 @public()
@@ -125,14 +143,18 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return FUNCTIONS["sum"](input.masked_fill(input.isnan(), 0), dim, keepdim)
 
 
-# ---- variance ------------------------------------------------------------------------------------------------------
+# ---- variance ------------------------------------------------------------------------------------
 def _var(F: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     n = count(x, dim)
     centred = x - np.add.reduce(x, axis=dim, keepdims=True) / (n or 1)
     total = rows(np.add.reduce(centred * centred, axis=dim, keepdims=keepdim))
     if n == 0:
         return total * x.dtype.type(math.nan)
-    return total / max(x.dtype.type(n - correction), x.dtype.type(0)) if x.dtype.kind == "f" else total / (n - correction)
+    return (
+        total / max(x.dtype.type(n - correction), x.dtype.type(0))
+        if x.dtype.kind == "f"
+        else total / (n - correction)
+    )
 
 
 def _centred(F: Any, x: Any, dim: Any) -> Any:
@@ -156,9 +178,11 @@ std_op = Op(
     "std",
     lambda F, x, dim, correction, keepdim: F.sqrt(_var(F, x, dim, correction, keepdim)),
     vjps=(
-        lambda F, g, out, x, dim, correction, keepdim: keep(F, F.where(out == 0, 0, g / F.where(out == 0, 1, out)), x, dim)
-        * _centred(F, x, dim)
-        * (1 / max(count(x, dim) - correction, 0) if count(x, dim) > correction else math.nan),
+        lambda F, g, out, x, dim, correction, keepdim: (
+            keep(F, F.where(out == 0, 0, g / F.where(out == 0, 1, out)), x, dim)
+            * _centred(F, x, dim)
+            * (1 / max(count(x, dim) - correction, 0) if count(x, dim) > correction else math.nan)
+        ),
     ),
     saves=("x out",),
     rule=("g · (x − mean) / ((n − correction) · out)",),
@@ -166,8 +190,14 @@ std_op = Op(
 
 
 def _spread_of(op: Op) -> None:
-    def spread_of(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
-                  correction: float | None = None) -> Any:
+    def spread_of(
+        input: Any,
+        dim: Any = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+    ) -> Any:
         if isinstance(dim, bool):  # var(unbiased): PyTorch's other overload
             dim, unbiased = None, dim
         if input.array.dtype.kind != "f":
@@ -191,13 +221,17 @@ _spread_of(std_op)
 
 
 @public(method=False)
-def var_mean(input: Any, dim: Any = None, unbiased: bool = True, keepdim: bool = False) -> tuple[Any, Any]:
+def var_mean(
+    input: Any, dim: Any = None, unbiased: bool = True, keepdim: bool = False
+) -> tuple[Any, Any]:
     """(variance, mean)."""
     return METHODS["var"](input, dim, unbiased, keepdim), METHODS["mean"](input, dim, keepdim)
 
 
 @public(method=False)
-def std_mean(input: Any, dim: Any = None, unbiased: bool = True, keepdim: bool = False) -> tuple[Any, Any]:
+def std_mean(
+    input: Any, dim: Any = None, unbiased: bool = True, keepdim: bool = False
+) -> tuple[Any, Any]:
     """(standard deviation, mean)."""
     return METHODS["std"](input, dim, unbiased, keepdim), METHODS["mean"](input, dim, keepdim)
 
@@ -205,13 +239,18 @@ def std_mean(input: Any, dim: Any = None, unbiased: bool = True, keepdim: bool =
 def _prod_vjp(F: Any, g: Any, out: Any, x: Any, dim: int, keepdim: bool) -> Any:
     if not x.shape[dim]:
         return F.expand(keep(F, g, x, dim), shape=x.shape)
-    return keep(F, g, x, dim) * _shifted_products(F, x, dim, False) * _shifted_products(F, x, dim, True)
+    return (
+        keep(F, g, x, dim)
+        * _shifted_products(F, x, dim, False)
+        * _shifted_products(F, x, dim, True)
+    )
 
 
 Op(
     "prod",
-    lambda F, x, dim, keepdim: np.multiply.reduce(x, axis=dim, keepdims=keepdim,
-                                                  dtype=np.int64 if x.dtype.kind in "biu" else None),
+    lambda F, x, dim, keepdim: np.multiply.reduce(
+        x, axis=dim, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None
+    ),
     vjps=(_prod_vjp,),
     saves=("x",),
     rule=("g · the product of all others",),
@@ -226,10 +265,12 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
     if dim is None or not input.array.ndim:
         dim_of(dim or 0, input.array.ndim, "prod")
         input, dim, keepdim = input.reshape(-1), 0, False
-    return single(REGISTRY["prod"], input, {"dim": dim_of(dim, input.array.ndim, "prod"), "keepdim": keepdim})
+    return single(
+        REGISTRY["prod"], input, {"dim": dim_of(dim, input.array.ndim, "prod"), "keepdim": keepdim}
+    )
 
 
-# ---- extremes ------------------------------------------------------------------------------------------------------
+# ---- extremes ------------------------------------------------------------------------------------
 def _extreme_vjp(F: Any, g: Any, out: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     mask = F.cast(F.eq(x, keep(F, out, x, dim)), dtype=x.dtype)
     return keep(F, g, x, dim) * mask / F.sum(mask, dim=dim, keepdim=True)  # ties share the gradient
@@ -238,7 +279,9 @@ def _extreme_vjp(F: Any, g: Any, out: Any, x: Any, dim: Any, keepdim: bool) -> A
 for _name, _reduce in {"amax": np.maximum, "amin": np.minimum}.items():
     Op(
         _name,
-        lambda F, x, dim, keepdim, reduce=_reduce: rows(reduce.reduce(x, axis=dim, keepdims=keepdim)),
+        lambda F, x, dim, keepdim, reduce=_reduce: rows(
+            reduce.reduce(x, axis=dim, keepdims=keepdim)
+        ),
         vjps=(_extreme_vjp,),
         saves=("x out",),
         rule=("g where x is the extreme, shared among equals",),
@@ -265,17 +308,29 @@ _extreme("amin")
 
 def not_empty(input: Any, name: str) -> None:
     if not input.array.size:
-        raise IndexError(message(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-                                 f"reduction dim with the 'dim' argument.", describe(input)))
+        raise IndexError(
+            message(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
+                f"the "
+                f"reduction dim with the 'dim' argument.",
+                describe(input),
+            )
+        )
 
 
-# ---- composed ------------------------------------------------------------------------------------------------------
+# ---- composed ------------------------------------------------------------------------------------
 @public()
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Any:
-    """The p-norm of the elements over ``dim`` (all if None): p a number, inf, -inf, or "fro" (2)."""
+    """The p-norm of the elements over ``dim`` (all if None): p a number, inf, -inf, or "fro" (2).
+    """
     if input.array.dtype.kind != "f":
-        raise RuntimeError(message("linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-                                   + TORCH_TYPES[input.array.dtype.name], fix="x.float()"))
+        raise RuntimeError(
+            message(
+                "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+                + TORCH_TYPES[input.array.dtype.name],
+                fix="x.float()",
+            )
+        )
     p = 2.0 if p in ("fro", None) else float(p)
     total = FUNCTIONS["sum"]
     if p == 2:
@@ -298,8 +353,14 @@ Op(
     lambda F, x, dim, keepdim: F.sqrt(rows(np.add.reduce(x * x, axis=dim, keepdims=keepdim))),
     # at x = 0 the norm has no derivative; 0 is the subgradient that PyTorch takes
     vjps=(
-        lambda F, g, out, x, dim, keepdim: keep(F, g, x, dim)
-        * F.where(keep(F, out, x, dim) == 0, 0, x / F.where(keep(F, out, x, dim) == 0, 1, keep(F, out, x, dim))),
+        lambda F, g, out, x, dim, keepdim: (
+            keep(F, g, x, dim)
+            * F.where(
+                keep(F, out, x, dim) == 0,
+                0,
+                x / F.where(keep(F, out, x, dim) == 0, 1, keep(F, out, x, dim)),
+            )
+        ),
     ),
     saves=("x out",),
     rule=("g · x / out",),
@@ -312,7 +373,11 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
     """log Σ exp(x) over ``dim``, without overflow."""
     if input.array.dtype.kind != "f":
         input = input.to(dtypes.get_default_dtype())
-    return single(REGISTRY["logsumexp"], input, {"dim": dims_of(dim, input.array.ndim, "logsumexp"), "keepdim": keepdim})
+    return single(
+        REGISTRY["logsumexp"],
+        input,
+        {"dim": dims_of(dim, input.array.ndim, "logsumexp"), "keepdim": keepdim},
+    )
 
 
 def _logsumexp(F: Any, x: Any, dim: Any, keepdim: bool) -> Any:

@@ -12,20 +12,26 @@ from .arguments import dim_of, rows
 from .surface import public
 
 
-# ---- products and scans --------------------------------------------------------------------------------------------
+# ---- products and scans --------------------------------------------------------------------------
 def _shifted_products(F: Any, x: Any, dim: int, reverse: bool) -> Any:
-    """At each place the product of all elements before it (after it, if ``reverse``) along ``dim``; no division by zero."""
+    """At each place the product of all elements before it (after it, if ``reverse``) along ``dim``;
+    no division by zero.
+    """
     n = x.shape[dim]
     at = (slice(None),) * dim
     ones = F.getitem(x, index=(*at, slice(0, 1))) * 0 + 1
     if reverse:
-        rest = F.flip(F.cumprod(F.flip(F.getitem(x, index=(*at, slice(1, n))), dims=(dim,)), dim=dim), dims=(dim,))
+        rest = F.flip(
+            F.cumprod(F.flip(F.getitem(x, index=(*at, slice(1, n))), dims=(dim,)), dim=dim),
+            dims=(dim,),
+        )
         return F.cat(rest, ones, dim=dim)
     return F.cat(ones, F.cumprod(F.getitem(x, index=(*at, slice(0, n - 1))), dim=dim), dim=dim)
 
 
 def _cumprod_vjp(F: Any, g: Any, out: Any, x: Any, dim: int) -> Any:
-    # s[i] = g[i] + x[i+1] s[i+1] is the gradient of the tail's products; times the product of all before i
+    # s[i] = g[i] + x[i+1] s[i+1] is the gradient of the tail's products; times the product of all
+    # before i
     n = x.shape[dim]
     if n == 0:
         return g
@@ -41,15 +47,21 @@ def _cumprod_vjp(F: Any, g: Any, out: Any, x: Any, dim: int) -> Any:
 
 Op(
     "cumsum",
-    lambda F, x, dim: rows(np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)),
-    vjps=(lambda F, g, out, x, dim: F.flip(F.cumsum(F.flip(g, dims=(dim,)), dim=dim), dims=(dim,)),),
+    lambda F, x, dim: rows(
+        np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
+    ),
+    vjps=(
+        lambda F, g, out, x, dim: F.flip(F.cumsum(F.flip(g, dims=(dim,)), dim=dim), dims=(dim,)),
+    ),
     rule=("g, summed from the end",),
 )
 
 
 Op(
     "cumprod",
-    lambda F, x, dim: rows(np.cumprod(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)),
+    lambda F, x, dim: rows(
+        np.cumprod(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
+    ),
     vjps=(_cumprod_vjp,),
     saves=("x",),
     rule=("Σ g · the product of all others up to there",),

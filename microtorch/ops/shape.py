@@ -1,8 +1,8 @@
 """Ops that rearrange: views (no data moves) and copies (cat, stack, repeat...).
 
-A view op's forward returns a numpy view; ``ops.link_view`` then makes view and base know each other, so that in-place writes
-and version counters work. The derivative of a rearrangement is the inverse rearrangement, so most ops here are each
-other's derivatives.
+A view op's forward returns a numpy view; ``ops.link_view`` then makes view and base know each
+other, so that in-place writes and version counters work. The derivative of a rearrangement is the
+inverse rearrangement, so most ops here are each other's derivatives.
 """
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from .diagonal import _triangle
 from .surface import METHODS, public
 
 
-def explain_reshape(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
+def explain_reshape(
+    op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception
+) -> Exception:
     x, shape = tensors[0], tuple(attrs["shape"])
     return ShapeError(
         message(
@@ -35,7 +37,7 @@ def explain_reshape(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Ex
     )
 
 
-# ---- views ---------------------------------------------------------------------------------------------------------
+# ---- views ---------------------------------------------------------------------------------------
 reshape_op = Op(
     "reshape",
     lambda F, x, shape: x.reshape(shape),
@@ -69,42 +71,62 @@ permute_op = Op(
 
 
 def _expand(F: Any, x: Any, shape: tuple[int, ...]) -> Any:
-    if x.ndim == 0 and x.dtype is not OBJECT:  # one element, shown everywhere by steps of 0; broadcast_to takes ten times as long
-        view = np.ndarray(shape, x.dtype, x if type(x) is np.ndarray else np.asarray(x), 0, (0,) * len(shape))
+    # one element, shown everywhere by steps of 0; broadcast_to takes ten times as long
+    if x.ndim == 0 and x.dtype is not OBJECT:
+        view = np.ndarray(
+            shape, x.dtype, x if type(x) is np.ndarray else np.asarray(x), 0, (0,) * len(shape)
+        )
         view.flags.writeable = False
         return view
     out = np.broadcast_to(x, shape)  # read-only
-    if x.flags.writeable and out.size == x.size:  # nothing is repeated, so it can be written as any view
+    # nothing is repeated, so it can be written as any view
+    if x.flags.writeable and out.size == x.size:
         out.flags.writeable = True
     return out
 
 
 expand_op = Op(  # the derivative is g itself: the engine sums it down to the input's shape
-    "expand", _expand, vjps=(lambda F, g, out, x, shape: g,), rule=("g, summed over the copies",), view=True
+    "expand",
+    _expand,
+    vjps=(lambda F, g, out, x, shape: g,),
+    rule=("g, summed over the copies",),
+    view=True,
 )
 
 
-flip_op = Op("flip", lambda F, x, dims: np.flip(x, dims).copy("K"), vjps=(lambda F, g, out, x, dims: F.flip(g, dims=dims),),
-             rule=("g, flipped back",))
+flip_op = Op(
+    "flip",
+    lambda F, x, dims: np.flip(x, dims).copy("K"),
+    vjps=(lambda F, g, out, x, dims: F.flip(g, dims=dims),),
+    rule=("g, flipped back",),
+)
 
 
 roll_op = Op(
     "roll",
     lambda F, x, shifts, dims: rows(np.roll(x, shifts, dims)),
-    vjps=(lambda F, g, out, x, shifts, dims: F.roll(g, shifts=tuple(-s for s in shifts), dims=dims),),
+    vjps=(
+        lambda F, g, out, x, shifts, dims: F.roll(g, shifts=tuple(-s for s in shifts), dims=dims),
+    ),
     rule=("g, rolled back",),
 )
 
 
 @public()
 def reshape(input: Any, *shape: Any) -> Any:
-    """The same elements in another shape; a view where the memory layout allows, else a copy. One size may be -1."""
+    """The same elements in another shape; a view where the memory layout allows, else a copy.
+
+    One size may be -1.
+    """
     return single(reshape_op, input, {"shape": shape_of(shape, "reshape")})
 
 
 @public(function=False)
 def view(input: Any, *shape: Any) -> Any:
-    """As reshape, but always a view: raises RuntimeError where that is impossible. ``view(dtype)`` reinterprets bits."""
+    """As reshape, but always a view: raises RuntimeError where that is impossible.
+
+    ``view(dtype)`` reinterprets bits.
+    """
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         return constant(input.array.view(shape[0].numpy), input.node.dev)
     size = shape_of(shape, "view")
@@ -112,7 +134,8 @@ def view(input: Any, *shape: Any) -> Any:
     if out.origin is None and out.array.size:
         raise RuntimeError(
             message(
-                "view size is not compatible with input tensor's size and stride (at least one dimension spans across "
+                "view size is not compatible with input tensor's size and stride (at least one "
+                "dimension spans across "
                 "two contiguous subspaces). Use .reshape(...) instead.",
                 f"view{size} of {describe(input)} with strides {input.stride()}",
                 fix=".reshape(...) or .contiguous().view(...)",
@@ -139,7 +162,9 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     shape = input.array.shape
     start, end = dim_of(start_dim, len(shape), "flatten"), dim_of(end_dim, len(shape), "flatten")
     if start > end:
-        raise RuntimeError(message("flatten() has invalid args: start_dim cannot come after end_dim"))
+        raise RuntimeError(
+            message("flatten() has invalid args: start_dim cannot come after end_dim")
+        )
     return reshape(input, *shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
 
 
@@ -150,8 +175,12 @@ def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     d = dim_of(dim, len(shape), "unflatten")
     sizes = tuple(sizes)
     if -1 not in sizes and math.prod(sizes) != shape[d]:
-        raise RuntimeError(message(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} "
-                                   f"({shape[d]}) in the input tensor"))
+        raise RuntimeError(
+            message(
+                f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} "
+                f"({shape[d]}) in the input tensor"
+            )
+        )
     if -1 in sizes:
         known = -math.prod(sizes)
         sizes = tuple(shape[d] // known if s == -1 else s for s in sizes)
@@ -176,8 +205,12 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
 def t(input: Any) -> Any:
     """The transpose of a matrix (a view); tensors of fewer dimensions are returned as they are."""
     if input.array.ndim > 2:
-        raise RuntimeError(message(f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D",
-                                   fix="x.mT or x.transpose(-2, -1)"))
+        raise RuntimeError(
+            message(
+                f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D",
+                fix="x.mT or x.transpose(-2, -1)",
+            )
+        )
     return single(t_op, input, {})
 
 
@@ -187,9 +220,14 @@ def permute(input: Any, *dims: Any) -> Any:
     order = shape_of(dims, "permute")
     ndim = input.array.ndim
     if len(order) != ndim:
-        raise RuntimeError(message(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length "
-                                   f"of the desired ordering of dimensions i.e. input.dim() = {ndim} is not equal to "
-                                   f"len(dims) = {len(order)}"))
+        raise RuntimeError(
+            message(
+                f"permute(sparse_coo): number of dimensions in the tensor input does not match the "
+                f"length "
+                f"of the desired ordering of dimensions i.e. input.dim() = {ndim} is not equal to "
+                f"len(dims) = {len(order)}"
+            )
+        )
     return single(permute_op, input, {"dims": dims_of(order, ndim, "permute")})
 
 
@@ -212,7 +250,9 @@ def squeeze(input: Any, dim: Any = None) -> Any:
     """A view without the dimensions of size 1 (all, or those named)."""
     shape = input.array.shape
     drop = dims_of(dim, len(shape), "squeeze")
-    return reshape_named(input, tuple(s for i, s in enumerate(shape) if i not in drop or s != 1), "squeeze")
+    return reshape_named(
+        input, tuple(s for i, s in enumerate(shape) if i not in drop or s != 1), "squeeze"
+    )
 
 
 @public()
@@ -224,7 +264,13 @@ def unsqueeze(input: Any, dim: int) -> Any:
 
 
 _RESHAPES = {
-    name: Op(name, lambda F, x, shape: x.reshape(shape), vjps=reshape_op.vjps, rule=reshape_op.rule, view=True)
+    name: Op(
+        name,
+        lambda F, x, shape: x.reshape(shape),
+        vjps=reshape_op.vjps,
+        rule=reshape_op.rule,
+        view=True,
+    )
     for name in ("squeeze", "unsqueeze")
 }
 
@@ -238,15 +284,24 @@ def expand(input: Any, *sizes: Any) -> Any:
     """A view in which dimensions of size 1 are repeated without copying; -1 keeps a size."""
     want, have = shape_of(sizes, "expand"), input.array.shape
     if len(want) < len(have):
-        raise RuntimeError(message(f"expand({describe(input)}, size={list(want)}): the number of sizes provided "
-                                   f"({len(want)}) must be greater or equal to the number of dimensions in the tensor "
-                                   f"({len(have)})"))
+        raise RuntimeError(
+            message(
+                f"expand({describe(input)}, size={list(want)}): the number of sizes provided "
+                f"({len(want)}) must be greater or equal to the number of dimensions in the tensor "
+                f"({len(have)})"
+            )
+        )
     padded = (1,) * (len(want) - len(have)) + have
     shape = tuple(h if w == -1 else w for w, h in zip(want, padded, strict=True))
     for i, (s, h) in enumerate(zip(shape, padded, strict=True)):
         if h not in (1, s):
-            raise ShapeError(message(f"The expanded size of the tensor ({s}) must match the existing size ({h}) at "
-                                     f"non-singleton dimension {i}.  Target sizes: {list(want)}.  Tensor sizes: {list(have)}"))
+            raise ShapeError(
+                message(
+                    f"The expanded size of the tensor ({s}) must match the existing size ({h}) at "
+                    f"non-singleton dimension {i}.  Target sizes: {list(want)}.  Tensor sizes: "
+                    f"{list(have)}"
+                )
+            )
     return single(expand_op, input, {"shape": shape})
 
 
@@ -272,7 +327,9 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
 @public()
 def flip(input: Any, *dims: Any) -> Any:
     """A copy with the order of elements reversed along ``dims``."""
-    return single(flip_op, input, {"dims": dims_of(shape_of(dims, "flip"), input.array.ndim, "flip")})
+    return single(
+        flip_op, input, {"dims": dims_of(shape_of(dims, "flip"), input.array.ndim, "flip")}
+    )
 
 
 @public()
@@ -281,7 +338,11 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     if dims is None:
         return reshape(roll(ravel(input), shifts, 0), *input.array.shape)
     shifts, dims = ((v if isinstance(v, (tuple, list)) else (v,)) for v in (shifts, dims))
-    return single(roll_op, input, {"shifts": tuple(shifts), "dims": dims_of(tuple(dims), input.array.ndim, "roll")})
+    return single(
+        roll_op,
+        input,
+        {"shifts": tuple(shifts), "dims": dims_of(tuple(dims), input.array.ndim, "roll")},
+    )
 
 
 @public()
@@ -290,7 +351,9 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     d = dim_of(dim, input.array.ndim, "narrow")
     n = input.array.shape[d]
     if not 0 <= start + (n if start < 0 else 0) <= n or length < 0 or start + length > n:
-        raise RuntimeError(message(f"start ({start}) + length ({length}) exceeds dimension size ({n})."))
+        raise RuntimeError(
+            message(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+        )
     return input[(slice(None),) * d + (slice(start, start + length),)]
 
 
@@ -305,7 +368,12 @@ def repeat(input: Any, *sizes: Any) -> Any:
     """The tensor tiled ``sizes`` times along each dimension (a copy)."""
     times = shape_of(sizes, "repeat")
     if len(times) < input.array.ndim:
-        raise RuntimeError(message("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"))
+        raise RuntimeError(
+            message(
+                "Number of dimensions of repeat dims can not be smaller than number of dimensions "
+                "of tensor"
+            )
+        )
     shape = (1,) * (len(times) - input.array.ndim) + input.array.shape
     paired = [s for pair in zip(times, shape, strict=True) for s in pair]
     x = reshape(input, *(s for n in shape for s in (1, n)))
@@ -323,7 +391,9 @@ METHODS["tile"] = lambda self, *dims: tile(self, shape_of(dims, "tile"))
 
 @public()
 def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
-    """Each element repeated ``repeats`` times (a number or one per element) along ``dim`` (flattened if None)."""
+    """Each element repeated ``repeats`` times (a number or one per element) along ``dim``
+    (flattened if None).
+    """
     if dim is None:
         input, dim = ravel(input), 0
     d = dim_of(dim, input.array.ndim, "repeat_interleave")

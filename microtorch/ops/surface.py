@@ -1,4 +1,7 @@
-"""What is exported to users: ``public`` enters a function as ``microtorch.<name>`` and as a method."""
+"""What is exported to users:
+
+``public`` enters a function as ``microtorch.<name>`` and as a method.
+"""
 from __future__ import annotations
 
 import functools

@@ -3,10 +3,12 @@
     make demo   or   python -m microtorch.demo
     microtorch demo                                 at a terminal: the tour (demo_tour.py), in chapters, for a class
 
-The first half is an ordinary training script, line for line what it would be in PyTorch: data, a model, a loss,
-``backward()``, an optimizer. The second half draws two computation graphs: of the classifier's loss on four images, and
-of a single neuron made of numbers. The rest is about the screen.
+The first half is an ordinary training script, line for line what it would be in PyTorch: data, a
+model, a loss, ``backward()``, an optimizer. The second half draws two computation graphs: of the
+classifier's loss on four images, and of a single neuron made of numbers. The rest is about the
+screen.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -27,9 +29,10 @@ from microtorch.utils.data import DataLoader, TensorDataset
 from microtorch.vision.datasets import Digits
 
 
-# ---- learning to read ----------------------------------------------------------------------------------------------
+# ---- learning to read ----------------------------------------------------------------------------
 def load(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images as rows of 64 numbers between 0 and 1, (N, 64) float32, and their labels, (N,) int64."""
+    """Images as rows of 64 numbers between 0 and 1, (N, 64) float32, and their labels, (N,) int64.
+    """
     digits = Digits(train=train)
     return digits.data.reshape(-1, 64) / 16.0, digits.targets
 
@@ -50,7 +53,9 @@ def accuracy(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> fl
     return (model(images).argmax(dim=1) == labels).float().mean().item()
 
 
-def train(epochs: int, after_batch: Callable[[float], None], after_epoch: Callable[..., None]) -> nn.Module:
+def train(
+    epochs: int, after_batch: Callable[[float], None], after_epoch: Callable[..., None]
+) -> nn.Module:
     """Train on three quarters of the images; the accuracy reported is that on the others."""
     images, labels = load(train=True)
     unseen, answers = load(train=False)
@@ -71,13 +76,20 @@ def train(epochs: int, after_batch: Callable[[float], None], after_epoch: Callab
             total += loss.item()
             after_batch(loss.item())
         schedule.step()
-        after_epoch(epoch, total / len(loader), accuracy(model, images, labels), accuracy(model, unseen, answers))
+        after_epoch(
+            epoch,
+            total / len(loader),
+            accuracy(model, images, labels),
+            accuracy(model, unseen, answers),
+        )
     return model
 
 
-# ---- two graphs to look at -----------------------------------------------------------------------------------------
+# ---- two graphs to look at -----------------------------------------------------------------------
 def classifier_loss(model: nn.Module) -> torch.Tensor:
-    """The loss of the model on four images it has not seen, after backward: all gradients are there."""
+    """The loss of the model on four images it has not seen, after backward: all gradients are
+    there.
+    """
     images, labels = load(train=False)
     x, y = images[:4], labels[:4]
     model.zero_grad()
@@ -98,11 +110,17 @@ def neuron() -> torch.Scalar:
 
 
 def draw(roots: dict[str, Any], folder: Path) -> tuple[list[Path], str]:
-    """Save each graph as SVG and PNG. Without Graphviz: as DOT text, and the second result says how to get it."""
+    """Save each graph as SVG and PNG.
+
+    Without Graphviz: as DOT text, and the second result says how to get it.
+    """
     try:
         from microtorch import viz
     except ImportError as error:  # a checkout run without its dependencies
-        return [], f"The graphs are not drawn: {error}. `pip install graphviz` brings what is missing."
+        return (
+            [],
+            f"The graphs are not drawn: {error}. `pip install graphviz` brings what is missing.",
+        )
     files, missing = [], ""
     folder.mkdir(parents=True, exist_ok=True)
     for name, root in roots.items():
@@ -116,22 +134,27 @@ def draw(roots: dict[str, Any], folder: Path) -> tuple[list[Path], str]:
 
 
 def step(root: Any, folder: Path) -> list[Path]:
-    """Save the steps of a small graph: as a page, a picture that moves, and (where Pillow is) a GIF. Needs Graphviz."""
+    """Save the steps of a small graph: as a page, a picture that moves, and (where Pillow is) a
+    GIF. Needs Graphviz.
+    """
     from microtorch import viz
 
     stepper, files = viz.step(root), []
     for name in ("neuron.html", "neuron-steps.svg", "neuron.gif"):
         try:
             files.append(Path(stepper.save(str(folder / name))))
-        except (ImportError, viz.RenderError):  # without Pillow no GIF; without Graphviz none of them
+        except (ImportError, viz.RenderError):
+            # without Pillow no GIF; without Graphviz none of them
             continue
     return files
 
 
-# ---- the screen ----------------------------------------------------------------------------------------------------
+# ---- the screen ----------------------------------------------------------------------------------
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[float], None]]:
-    """A bar that moves with each batch; nothing where nobody watches (a pipe, a log) or without rich."""
+    """A bar that moves with each batch; nothing where nobody watches (a pipe, a log) or without
+    rich.
+    """
     try:
         from rich import progress as rich_progress
         from rich.console import Console
@@ -155,7 +178,9 @@ def progress(total: int) -> Iterator[Callable[[float], None]]:
 
 
 def picture(image: torch.Tensor) -> list[str]:
-    """One image as eight lines of text; a pixel is two characters wide, which makes it about square."""
+    """One image as eight lines of text; a pixel is two characters wide, which makes it about
+    square.
+    """
     shades = " ░▒▓█"
     try:
         shades.encode(sys.stdout.encoding or "utf-8")
@@ -176,7 +201,9 @@ def show_digits(model: nn.Module) -> None:
     chosen = right[:2] + wrong[:2]
     for line in zip(*(picture(images[i]) for i in chosen), strict=True):
         print("  " + "   ".join(line).rstrip())
-    read = [f"read as {guesses[i]} ({100 * probabilities[i, guesses[i]].item():.0f} %)" for i in chosen]
+    read = [
+        f"read as {guesses[i]} ({100 * probabilities[i, guesses[i]].item():.0f} %)" for i in chosen
+    ]
     print("  " + "   ".join(f"{text:16}" for text in read).rstrip())
     truth = ["right" if guesses[i] == answers[i] else f"but it is a {answers[i]}" for i in chosen]
     print("  " + "   ".join(f"{text:16}" for text in truth).rstrip())
@@ -190,7 +217,9 @@ def short(path: Path | str) -> str:
 
 
 def command(arguments: list[str] | None = None) -> int:
-    """``microtorch demo``: someone at a terminal gets the tour; a pipe, or who asks for pictures, the plain demo."""
+    """``microtorch demo``: someone at a terminal gets the tour; a pipe, or who asks for pictures,
+    the plain demo.
+    """
     from . import tour as demo_tour
 
     return main(arguments, tour=demo_tour.interactive() and demo_tour.possible())
@@ -206,9 +235,14 @@ def main(arguments: list[str] | None = None, tour: bool = False) -> int:
         description="Learn to read digits; draw two graphs. `microtorch demo` at a terminal, without --output: the tour.",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="where pictures go (default demo_output); no tour, unless asked for"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where pictures go (default demo_output); no tour, unless asked for",
     )
-    parser.add_argument("--epochs", type=int, default=20, help="passes over the training images (default 20)")
+    parser.add_argument(
+        "--epochs", type=int, default=20, help="passes over the training images (default 20)"
+    )
     parser.add_argument(
         "--tour",
         action=argparse.BooleanOptionalAction,
@@ -218,7 +252,8 @@ def main(arguments: list[str] | None = None, tour: bool = False) -> int:
     if options.epochs < 1:
         parser.error("--epochs must be at least 1")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode shows ? and no traceback
+        # a terminal without Unicode shows ? and no traceback
+        sys.stdout.reconfigure(errors="replace")
 
     if options.tour if options.tour is not None else tour and options.output is None:
         from . import tour as demo_tour
@@ -227,7 +262,9 @@ def main(arguments: list[str] | None = None, tour: bool = False) -> int:
 
     folder = options.output or Path("demo_output")
     n, held_out = len(Digits(train=True)), len(Digits(train=False))
-    print(f"Learning to read {n} handwritten digits, 8x8 pixels each; tested on {held_out} others.\n")
+    print(
+        f"Learning to read {n} handwritten digits, 8x8 pixels each; tested on {held_out} others.\n"
+    )
     print("epoch    loss   read right: learnt   held out")
 
     reached = 0.0
@@ -236,12 +273,18 @@ def main(arguments: list[str] | None = None, tour: bool = False) -> int:
         nonlocal reached
         reached = unseen
         if epoch == 1 or epoch % 4 == 0 or epoch == options.epochs:
-            print(f"{epoch:5}  {loss:.4f}            {100 * learnt:5.1f} %    {100 * unseen:5.1f} %", flush=True)
+            print(
+                f"{epoch:5}  {loss:.4f}            {100 * learnt:5.1f} %    {100 * unseen:5.1f} %",
+                flush=True,
+            )
 
     start = time.perf_counter()
     with progress(options.epochs * -(-n // 32)) as after_batch:
         model = train(options.epochs, after_batch, after_epoch)
-    print(f"\n{100 * reached:.1f} % of the held-out digits after {time.perf_counter() - start:.1f} s of training.\n")
+    print(
+        f"\n{100 * reached:.1f} % of the held-out digits after {time.perf_counter() - start:.1f} s "
+        f"of training.\n"
+    )
     show_digits(model)
 
     print("\nDrawing the graph of the classifier's loss on four images, and of one neuron.")

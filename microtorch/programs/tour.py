@@ -1,8 +1,9 @@
-"""The tour, which is ``microtorch demo`` at a terminal, or --tour: three chapters for a class, one key at a time.
+"""The tour, which is ``microtorch demo`` at a terminal, or --tour: three chapters for a class, one
+key at a time.
 
-1. One neuron, stepped forward and backward number by number.
-2. A small network: the same rules on tensors, a product opened up into its numbers, gradients that fade with depth.
-3. Reading handwritten digits: the same again, on real data.
+1. One neuron, stepped forward and backward number by number. 2. A small network: the same rules on
+tensors, a product opened up into its numbers, gradients that fade with depth. 3. Reading
+handwritten digits: the same again, on real data.
 
 In a terminal it waits for a key between the parts; elsewhere it prints everything and ends.
 """
@@ -22,14 +23,25 @@ def chapter_one() -> None:
     from microtorch import viz
 
     o = demo.neuron()
-    say("1  ONE NEURON", "n = x1·w1 + x2·w2 + b,  o = tanh(n). Which way, and how strongly, does each number move o?")
+    say(
+        "1  ONE NEURON",
+        "n = x1·w1 + x2·w2 + b,  o = tanh(n). Which way, and how strongly, does each number move "
+        "o?",
+    )
     print(viz.trace(o))
-    say("", "Read it downwards for the values, upwards for the gradients. Now the same, one step at a time:", "x ends it.")
+    say(
+        "",
+        "Read it downwards for the values, upwards for the gradients. Now the same, one step at a "
+        "time:",
+        "x ends it.",
+    )
     wait()
     if interactive():
         viz.step(o).run()
     print(viz.check(o))
-    say("", "Every gradient agrees with the quotient (f(x + h) − f(x − h)) / 2h: nothing is hidden.")
+    say(
+        "", "Every gradient agrees with the quotient (f(x + h) − f(x − h)) / 2h: nothing is hidden."
+    )
 
 
 def chapter_two() -> None:
@@ -41,7 +53,10 @@ def chapter_two() -> None:
     w = torch.tensor([[0.3, -0.8, 0.1], [0.9, 0.2, -0.5]], requires_grad=True)
     h = x @ w
     loss = h.tanh().pow(2).mean()
-    say("2  A NETWORK", "A product of matrices is many small sums. One cell of h = x @ w, forward and backward:")
+    say(
+        "2  A NETWORK",
+        "A product of matrices is many small sums. One cell of h = x @ w, forward and backward:",
+    )
     print(viz.expand(h, (1, 2), loss=loss))
     wait()
     depth = [layer for _ in range(8) for layer in (nn.Linear(8, 8), nn.Sigmoid())]
@@ -54,19 +69,30 @@ def chapter_two() -> None:
             optimizer.zero_grad()
             fit.backward()
             optimizer.step()
-    say("", "Eight sigmoid layers, twenty steps. The gradient per layer, then per parameter: it fades towards the input.")
+    say(
+        "",
+        "Eight sigmoid layers, twenty steps. The gradient per layer, then per parameter: it fades "
+        "towards the input.",
+    )
     print(rec)
 
 
 def chapter_three(epochs: int) -> None:
     """The digits."""
     n = len(demo.load(train=True)[0])
-    say("3  READING DIGITS", f"The same chain rule, on {n:,} images. The right column has never been shown to the network.")
+    say(
+        "3  READING DIGITS",
+        f"The same chain rule, on {n:,} images. The right column has never been shown to the "
+        f"network.",
+    )
     print("epoch    loss   read right: learnt   held out")
 
     def after_epoch(epoch: int, loss: float, learnt: float, unseen: float) -> None:
         if epoch == 1 or epoch % 4 == 0 or epoch == epochs:
-            print(f"{epoch:5}  {loss:.4f}            {100 * learnt:5.1f} %    {100 * unseen:5.1f} %", flush=True)
+            print(
+                f"{epoch:5}  {loss:.4f}            {100 * learnt:5.1f} %    {100 * unseen:5.1f} %",
+                flush=True,
+            )
 
     with demo.progress(epochs * -(-n // 32)) as after_batch:
         model = demo.train(epochs, after_batch, after_epoch)

@@ -1,0 +1,131 @@
+"""The hot paths do what the texts that they replace say, in all that can be seen.
+
+Every function with a ``written`` attribute is run beside the written one: on pairs of dtypes and
+shapes, with and without gradient, and on numbers, numpy arrays, Scalars, None and text.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+from ops.samples import SAMPLES
+from test_registry import tensors
+
+import microtorch as torch
+from microtorch import Scalar
+from microtorch.engine import hot
+from microtorch.engine.apply import apply
+from microtorch.engine.registry import REGISTRY
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
+MADE = {
+    f"{owner}.{name}": f
+    for owner, names in (("torch", vars(torch)), ("Tensor", vars(torch.Tensor)))
+    for name, f in names.items()
+    if hasattr(f, "written")
+}
+UNARY = [name for name, f in MADE.items() if f.__code__.co_argcount == 1]
+BINARY = [name for name, f in MADE.items() if f.__code__.co_argcount == 2]
+DTYPES = (torch.float32, torch.float64, torch.float16, torch.int64, torch.bool)
+SHAPES = ((), (1,), (3,), (2, 3), (0, 3))
+
+
+def operand(dtype, shape, needs):
+    n = int(np.prod(shape))
+    x = torch.tensor((np.arange(n) % 3 + 0.5).reshape(shape)).to(dtype)
+    return x.requires_grad_() if needs else x
+
+
+def plain(x):
+    return x.tolist() if hasattr(x, "tolist") else x
+
+
+def seen(f, operands):
+    """All that a user or another part of the engine can see of a call."""
+    try:
+        out = f(*operands)
+    except Exception as error:
+        return type(error), str(error).splitlines()[0]
+    if not isinstance(out, torch.Tensor):
+        return out
+    n = out.node
+    fresh = out.array.tobytes(), out.array.shape, out.array.dtype, type(n), n.needs, out.origin
+    given = {id(x.node): i for i, x in enumerate(operands) if isinstance(x, torch.Tensor)}
+    inputs = [str(given.get(id(x), plain(x.value))) for x in n.inputs]
+    saved = [str(plain(s)) if isinstance(s, np.ndarray) else "node" for s in n.saved]
+    where = n.where() and (n.where().file, n.where().function)
+    return *fresh, inputs, saved, n.attrs, n.scope, n.dev, n.grad, n.hooks, n.storage, where
+
+
+def compare(f, operands):
+    for enabled in (True, False):
+        with torch.set_grad_enabled(enabled):
+            made, written = seen(f, operands), seen(f.written, operands)
+        assert made == written, (f, operands, made, written)
+
+
+def test_the_operators_and_functions_are_there():
+    assert {"Tensor.__add__", "Tensor.__matmul__", "Tensor.__neg__", "torch.exp"} <= set(MADE)
+    assert torch.Tensor.__add__.__doc__ == "self + other, with broadcasting."
+    assert torch.Tensor.__add__.written.__code__.co_filename.endswith("tensor.py")
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_one_operand(name):
+    for dtype, shape, needs in itertools.product(DTYPES, SHAPES, (True, False)):
+        if not (needs and not dtype.is_floating_point):
+            compare(MADE[name], [operand(dtype, shape, needs)])
+    for odd in (2.0, 3, np.ones(2), np.float32(2), Scalar(2.0), None, "text"):
+        compare(MADE[name], [odd])
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_two_operands(name):
+    f = MADE[name]
+    all_kinds = [
+        operand(dtype, shape, needs)
+        for dtype, shape, needs in itertools.product(DTYPES, SHAPES, (True, False))
+        if dtype.is_floating_point or not needs
+    ]
+    for x, y in itertools.product(all_kinds, all_kinds):
+        compare(f, [x, y])
+    odd = (2.0, -0.0, 3, True, float("nan"), np.ones(3), np.float32(2), Scalar(2.0), None, "text", [1])
+    for x, y in itertools.product(all_kinds, odd):
+        compare(f, [x, y])
+        compare(f, [y, x])
+    x = operand(torch.float32, (3,), True)
+    compare(f, [x, x])
+
+
+CASES = [pytest.param(n, i, id=f"{n}-{i}") for n, rows in SAMPLES.items() for i in range(len(rows))]
+
+
+@pytest.mark.parametrize(("name", "i"), CASES)
+def test_several_and_single(name, i):
+    """``single`` and ``several`` on every op, also on those that are never given to them."""
+    sample, op = SAMPLES[name][i], REGISTRY[name]
+    for dtype, grad in itertools.product(("float32", "float64"), (True, False)):
+        with torch.set_grad_enabled(grad):
+            xs = tensors(sample.inputs, dtype, sample.data)
+            attrs = sample.attrs or None
+            expected = whole(apply(op, xs, attrs))
+            if not op.view:
+                assert whole(hot.several(op, xs, attrs)) == expected
+            if len(xs) == 1 and op.result == "keep" and op.family is None:
+                assert whole(as_function(op, xs[0], sample.attrs)) == expected
+
+
+def as_function(op, x, attrs):
+    """``single`` is called by the function that the user calls."""
+    return hot.single(op, x, attrs)
+
+
+def whole(out):
+    n = out.node
+    saved = [str(plain(s)) if isinstance(s, np.ndarray) else "node" for s in n.saved]
+    place = (out.origin is None) or [op.name for op, _ in out.origin[1]]
+    where = n.where() and n.where().function
+    return (
+        out.array.tobytes(), out.array.shape, out.array.dtype, type(n), n.needs, len(n.inputs), saved,
+        str(n.attrs or None), n.scope, n.dev, place, where,
+    )  # fmt: skip
