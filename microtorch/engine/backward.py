@@ -17,7 +17,7 @@ takes one node in general, and ``contributions`` is the chain rule at one node.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..graph import Node, in_order, last_write
 from .checks import check_fresh, freed_error
@@ -57,9 +57,7 @@ def run(
     be drawn. ``observe(node, g, contributions)`` sees every step.
     """
     order = in_order(roots)
-    grads: dict[Node, Any] = {}
-    for node, g in zip(roots, seeds, strict=True):
-        grads[node] = grads[node] + g if node in grads else g
+    grads = add({}, roots, seeds)
     wanted = None if targets is None else leading_to(targets, order)
     walk = Walk(grads, {}, targets or frozenset(), wanted, graph, observe, retain)
     general = graph is not None or observe is not None
@@ -69,9 +67,10 @@ def run(
         if g is None:
             continue
         op, F, saved = node.op, node.dev, node.saved
-        if general or node.hooks is not None or op is None or op.joint is not None or saved is None:
-            visit(node, g, walk)
-        elif wanted is not None and (F is None or node in walk.targets or node not in wanted):
+        if (
+            general or op is None or op.joint is not None or saved is None or node.hooks is not None
+            or (wanted is not None and (F is None or node in walk.targets or node not in wanted))
+        ):  # fmt: skip
             visit(node, g, walk)
         elif F is None:  # a Scalar: each shows its gradient, and its step is generated
             held = node.grad
@@ -122,11 +121,19 @@ def visit(node: Node, g: Gradient, walk: Walk) -> None:
     parts = after(node, g, contributions(node, g, graph, wanted))
     if observe is not None:
         observe(node, g, parts)
-    for x, d in zip(node.inputs, parts, strict=True):
-        if d is not None:
-            grads[x] = grads[x] + d if x in grads else d
+    add(grads, node.inputs, parts)
     if not retain and node.dev is not None:
         release(node)
+
+
+def add(
+    grads: dict[Node, Gradient], nodes: Sequence[Node], parts: Sequence[Contribution]
+) -> dict[Node, Gradient]:
+    """Add to the gradient of each node what it receives."""
+    for node, d in zip(nodes, parts, strict=True):
+        if d is not None:
+            grads[node] = grads[node] + d if node in grads else d
+    return grads
 
 
 def contributions(
