@@ -7,7 +7,8 @@ import pytest
 
 from microtorch.arrays.dtypes import F32
 from microtorch.backends import core
-from microtorch.backends.reference import LARGE, UFUNCS, Reference
+from microtorch.backends.reference import UFUNCS, Reference
+from microtorch.backends.table import LARGE
 from microtorch.notation import expr, formulas
 
 needs_core = pytest.mark.needs("core")

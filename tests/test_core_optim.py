@@ -9,7 +9,8 @@ from microtorch import backends, optim
 from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.core.library import Kernels
-from microtorch.backends.reference import Reference, definition
+from microtorch.backends.reference import Reference
+from microtorch.backends.table import definition
 
 pytestmark = pytest.mark.needs("core")
 SHAPES = [(), (0,), (1,), (7,), (3, 0, 2), (5, 33), (17, 19)]

@@ -14,15 +14,18 @@ stepper zooms into a matmul without drawing code per op.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from types import MethodType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..arrays import generator
 from ..arrays.device import CPU
 from ..base.errors import message
+from .table import definition, definitions, forget
+
+if TYPE_CHECKING:
+    pass
 
 # op name -> numpy's ufunc, where numpy has the op (under the same name if the right side is empty)
 UFUNCS: dict[str, Any] = {
@@ -37,29 +40,6 @@ UFUNCS: dict[str, Any] = {
         "ge": "greater_equal", "eq": "equal", "ne": "not_equal", "where": "",
     }.items()
 }  # fmt: skip
-LARGE = 1 << 15  # elements from which a backend may have another kernel (several threads)
-# filled by Op: name -> forward(F, *arrays, **attrs), or a formula to compile to one
-definitions: dict[str, Any] = {}
-
-
-def definition(name: str) -> Callable[..., Any]:
-    """The declared ``forward(F, *arrays, **attrs)`` of an op."""
-    forward = definitions[name]
-    if hasattr(forward, "compile"):  # a formula
-        forward = definitions[name] = forward.compile()
-    return forward
-
-
-def defines(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator:
-
-    ``forward(F, ...)`` is the definition of the kernel of its name, which is no op (an optimizer's
-    step).
-    """
-    definitions[forward.__name__] = forward
-    return forward
-
-
 def nonzero_divisor(op: str, y: Any) -> Any:
     """``y``; raises RuntimeError if it is integer and has a 0, where numpy would answer 0."""
     if y.dtype.kind in "iu" and not y.all():
@@ -78,11 +58,11 @@ class Reference:
 
     name = "reference"
     device = CPU
-    lanes: ClassVar[dict[Any, Reference]] = {}  # dtype -> the backend object for its arrays ...
+    by_dtype: ClassVar[dict[Any, Reference]] = {}  # dtype -> the backend object for its arrays ...
     rest: ClassVar[Reference]  # ... and the one for all other dtypes
 
     def __init__(self, dtype: Any = None):
-        self.dtype = dtype  # of the arrays in this lane; None: of any
+        self.dtype = dtype  # of its arrays; None: of any
 
     def of(self, dtype: Any) -> Reference:
         """The backend object for arrays of ``dtype`` on this memory.
@@ -91,7 +71,7 @@ class Reference:
         same ``dev`` thus agree in device *and* dtype, so that the hot path of an op compares one
         pair of objects.
         """
-        return self.lanes.get(dtype, self.rest)
+        return self.by_dtype.get(dtype, self.rest)
 
     memory: ClassVar[type] = np.ndarray
     empty, zeros, full = staticmethod(np.empty), staticmethod(np.zeros), staticmethod(np.full)
@@ -117,8 +97,7 @@ class Reference:
         self.__dict__.clear()
         self.__class__ = kernels
         self.dtype = dtype
-        for table in KernelTable.all:
-            table.pop(self, None)
+        forget(self)
 
     def large(self, name: str) -> Callable[..., Any]:
         """The kernel of an op for large arrays, where a backend has another one for them."""
@@ -170,34 +149,3 @@ class Reference:
 
 
 _erf, _erfc = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
-
-
-class KernelTable(dict[Any, Callable[..., Any]]):
-    """Backend -> kernel of one op.
-
-    A dict, because the lookup stands in the hot path; filled on first use.
-    """
-
-    all: ClassVar[list[KernelTable]] = []
-
-    def __init__(self, name: str, large: bool = False):
-        self.name, self.large = name, large
-        KernelTable.all.append(self)
-
-    def __missing__(self, backend: Any) -> Callable[..., Any]:
-        kernel = self[backend] = (
-            backend.large(self.name) if self.large else getattr(backend, self.name)
-        )
-        return kernel
-
-
-class HotTable(KernelTable):
-    """The kernels that elementwise methods call directly; None for a backend object of mixed
-    dtypes, which need promotion.
-    """
-
-    def __missing__(self, backend: Any) -> Any:
-        if backend is backend.rest:
-            self[backend] = None  # type: ignore[assignment]
-            return None
-        return super().__missing__(backend)

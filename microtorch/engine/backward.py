@@ -140,7 +140,8 @@ def contributions(
     node: Node, g: Gradient, graph: Recorded | None, wanted: set[Node] | None = None
 ) -> list[Contribution]:
     """The chain rule at one node: what each input receives of ``g``; None if it asks for none."""
-    op, F, saved = node.op, node.dev, node.saved
+    op, saved = node.op, node.saved
+    F: Namespace = node.dev
     if saved is None:
         if op.reads_anything:
             raise freed_error(node)
@@ -151,7 +152,7 @@ def contributions(
         return node.contributions(g, graph)
     if node.seq < last_write[0]:
         check_fresh(node, wanted)
-    out, vjps, attrs = node.value, op.vjp_kernels[F], node.attrs or {}
+    out, vjps, attrs = node.value, op.vjp_kernels[node.dev], node.attrs or {}
     if graph is not None:
         F, vjps = graph, op.derivatives
         out, saved = graph.lift(node, saved)

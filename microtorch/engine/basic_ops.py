@@ -3,14 +3,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import backends
-from ..backends import host, lane
+from ..arrays.device import device
+from ..backends import backend_for, host
 from .op import Op
 from .record import record
 
 if TYPE_CHECKING:
-    from ..arrays.device import device
-    from ..base.types import Array, Backend, Namespace
+    from ..base.types import Array, Backend, DeviceLike, Namespace
     from ..handles.tensor import Tensor
 
 cast = Op(
@@ -33,8 +32,8 @@ clone = Op(
 def _moved(F: Namespace, g: Any, device: device) -> Array | Tensor:
     """A gradient, array or Tensor, on another device."""
     if hasattr(g, "node"):
-        return transfer(g, lane(device, g.array.dtype))
-    return lane(device, g.dtype).array(host(g))
+        return transfer(g, backend_for(device, g.array.dtype))
+    return backend_for(device, g.dtype).array(host(g))
 
 
 transfer_op = Op(
@@ -54,4 +53,10 @@ def transfer(t: Tensor, dev: Backend) -> Tensor:
     return record(transfer_op, [t], dev.array(host(t.array)), dev, {"device": dev.device})
 
 
-backends.transfer = transfer
+def place(t: Tensor, where: DeviceLike) -> Tensor:
+    """``t`` on device ``where``. Raises RuntimeError for a device that is not there."""
+    where = where if isinstance(where, device) else device(where)
+    here = t.node.dev.device
+    if where.type == here.type and (where.index is None or where.index == here.index):
+        return t
+    return transfer(t, backend_for(where, t.array.dtype))

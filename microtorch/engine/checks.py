@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ..base import errors
-from ..graph import Node
+from ..graph import Node, storage_of
 
 
 def check_fresh(node: Node, wanted: set[Node] | None) -> None:
@@ -24,6 +24,7 @@ def check_fresh(node: Node, wanted: set[Node] | None) -> None:
 
 
 def freed_error(node: Node) -> Exception:
+    """``node`` is asked for its derivative a second time."""
     return errors.GraphError(
         errors.message(
             "Trying to backward through the graph a second time (or directly access saved tensors "
@@ -41,17 +42,20 @@ def freed_error(node: Node) -> Exception:
 
 
 def stale_error(node: Node, x: Node, place: int) -> Exception:
-    storage = x.storage
+    """``node`` reads ``x``, its input number ``place`` (-1: its output), which was overwritten."""
     which = "its output" if place < 0 else f"its input {place}"
-    made = f", the output of {x.name()} made at {x.where()}," if x.op is not None else ""
+    origin = made = ""
+    if x.op is not None:
+        origin = f", which is output 0 of {x.name()},"
+        made = f", the output of {x.name()} made at {x.where()},"
+    storage = storage_of(x)
     return errors.InplaceError(
         errors.message(
             "one of the variables needed for gradient computation has been modified by an inplace "
-            "operation: "
-            f"[torch.{x.dtype} {list(x.shape)}]{', which is output 0 of ' + x.name() + ',' if x.op is not None else ''} "
-            f"is at version {storage.version}",
+            f"operation: [torch.{x.dtype} {list(x.shape)}]{origin} is at version {storage.version}",
             f"{node.name()}, made at {node.where()}, reads {which}{made}",
             f"but {storage.writer or 'an in-place write'} overwrote it afterwards",
-            fix="write the operation out of place (y = y + 1, not y += 1), or .clone() the value before overwriting it",
+            fix="write the operation out of place (y = y + 1, not y += 1), or .clone() the value "
+            "before overwriting it",
         )
     )

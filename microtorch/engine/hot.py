@@ -19,10 +19,10 @@ import numpy as np
 
 from ..arrays.dtypes import F32
 from ..backends import LARGE
-from ..backends.reference import HotTable
+from ..backends.table import HotTable
 from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
-from . import record
+from . import record as recording
 from .handle import Handle
 from .operands import NUMBERS, number
 from .record import constant_node, kept, new
@@ -43,7 +43,7 @@ LARGE_BYTES = LARGE * F32.itemsize
 def bind(tensor: type[Tensor]) -> None:
     """Announce the class that handles are made of. Called once, by handles/tensor.py."""
     global Tensor
-    Tensor = record.Tensor = tensor  # type: ignore[misc]
+    Tensor = recording.Tensor = tensor  # type: ignore
 
 
 def hot(op: Op) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
@@ -229,7 +229,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     if type(out) is not ndarray:
         out = dev.array(out)
     if out.dtype is not dev.dtype:
-        return record.record(op, inputs, out, dev.of(out.dtype), attrs)
+        return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
     t = new(Tensor)
     t.array, t.origin = out, None
     if needs and (m := mode.get()).grad and op.differentiable:

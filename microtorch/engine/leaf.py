@@ -1,12 +1,11 @@
 """Where backward ends: the leaf of a tensor that requires gradient."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import ref
 
 from ..base import errors
 from ..graph import Mode, Node, mode, storage_of, tick
-from .handle import Handle
 from .record import constant, handle
 
 if TYPE_CHECKING:
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
 class AccumulateGrad(Node):
     """The leaf of a tensor that requires gradient: where backward ends and ``.grad`` is kept."""
 
-    __slots__ = ("handle",)  # weak reference to the user's Tensor
-    op = None
+    __slots__ = ("handle",)
+    handle: ref[Tensor]  # the user's
 
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
@@ -32,7 +31,7 @@ class AccumulateGrad(Node):
     def accumulate(self, g: Gradient) -> None:
         """Add ``g`` to ``.grad``: in place as PyTorch does, unless either carries a graph."""
         old = self.grad
-        if isinstance(g, Handle):  # create_graph=True
+        if hasattr(g, "node"):  # a Tensor: create_graph=True
             self.grad = g.clone() if old is None else old + g
         elif old is None:
             self.grad = constant(g, self.dev)
@@ -51,7 +50,7 @@ class AccumulateGrad(Node):
                 hook(self.variable)
 
 
-def leaf(t: Any) -> None:
+def leaf(t: Tensor) -> None:
     """Make ``t`` a leaf that requires gradient: a new node on the same memory."""
     old = t.node
     if t.array.dtype.kind != "f":

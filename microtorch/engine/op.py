@@ -55,7 +55,7 @@ class Op:
     def __init__(
         self,
         name: str,
-        forward: Callable[..., Any] | None,
+        forward: Callable[..., Any] | Formula | None,
         vjps: Sequence[Vjp | Formula | None] = (),
         *,
         saves: Sequence[str] = (),
@@ -98,12 +98,7 @@ class Op:
         torch_name = torch_name or "".join(part.capitalize() for part in name.split("_"))
         # `needs` is a constant of the class: what is recorded needs gradient; so is `attrs` where
         # an op has none
-        members: dict[str, Any] = {
-            "__slots__": (),
-            "op": self,
-            "needs": True,
-            "__module__": __name__,
-        }
+        members = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
         if not attributes:
             members["attrs"] = None
         self.node = type(f"{torch_name}Backward0", (Node,), members)
@@ -125,7 +120,7 @@ class Op:
             name,
             Formula(forward, f"F, {inputs}{keywords}", name),
             [
-                v and Formula(v, f"F, g, out, {inputs}{keywords}", f"{name} vjp {i}")
+                Formula(v, f"F, g, out, {inputs}{keywords}", f"{name} vjp {i}") if v else None
                 for i, v in enumerate(vjps)
             ],
             saves=[" ".join(expr.names(v) & letters) if v else "" for v in vjps],
@@ -158,11 +153,10 @@ class Op:
 
     @cached_property
     def scalar_derivatives(self) -> tuple[Any, ...]:
-        """The vjps as functions of floats."""
-        parameters = f"F, g, out, {self._parameters()}"
-        return tuple(
-            [v and expr.compile_scalar(v.text, parameters, f"{self.name} vjp") for v in self.vjps]
-        )
+        """The vjps as functions of floats, called as ``derivatives`` are."""
+        parameters, name = f"F, g, out, {self._parameters()}", f"{self.name} vjp"
+        texts = [v.text if isinstance(v, Formula) else None for v in self.vjps]
+        return tuple([t and expr.compile_scalar(t, parameters, name) for t in texts])
 
     def _parameters(self) -> str:
         static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items()]
@@ -170,8 +164,7 @@ class Op:
 
 
 class Formula(NamedTuple):
-    """A formula that is compiled when first needed: compiling all of them would slow every import.
-    """
+    """A formula, compiled when first needed: compiling all would slow every import."""
 
     text: str
     parameters: str
@@ -210,7 +203,7 @@ def result_kind(formula: str, static: Static = {}) -> str:
 def explain_broadcast(op: Op, tensors: Sequence[Any], attrs: Attrs, e: Exception) -> Exception:
     """numpy's error in PyTorch's class and words, with shapes, the user's line and a fix."""
     if isinstance(e, np.exceptions.AxisError):
-        return errors.dim_error(e.axis, e.ndim or 0, op.name)
+        return errors.dim_error(e.axis or 0, e.ndim or 0, op.name)
     if isinstance(e, ValueError) and "broadcast" in str(e) and len(tensors) > 1:
         return errors.broadcast_error(op.name, list(tensors))
     kind = (

@@ -9,13 +9,15 @@ import numpy as np
 from ..arrays import dtypes
 from ..backends import cpu
 from ..base import errors
-from .handle import Handle
 from .record import constant
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
     from ..base.types import Backend, Number
     from ..handles.tensor import Tensor
+    from ..handles.tensor import Tensor as Handle
     from .op import Op
+else:
+    from .handle import Handle
 
 NUMBERS = frozenset({bool, int, float})
 COERCE: dict[type, Callable[[Any], Tensor]] = {}  # other types that are operands (Scalar) -> Tensor
@@ -61,8 +63,7 @@ def weak_number(value: Number, like: Tensor | None, floating: bool = False) -> T
     ``floating``: it is for an op whose result is floating. Negative numbers wrap around in unsigned
     types, as in PyTorch.
     """
-    d = dtypes.of_number(value)
-    dev = cpu
+    d, dev, element = dtypes.of_number(value), cpu, np.array(value)
     if like is not None:
         dev = like.node.dev
         d = dtypes.promote([(like.array.dtype, 2), (d, 0)])
@@ -76,8 +77,7 @@ def weak_number(value: Number, like: Tensor | None, floating: bool = False) -> T
                         f"value cannot be converted to type {d.name} without overflow: {value}"
                     )
                 )
-            value = np.array(value).astype(d)
-    return constant(dev.array(np.array(value, d)), dev)
+    return constant(dev.array(element.astype(d)), dev)
 
 
 _numbers: dict[Backend, dict[float | str, Tensor]] = {}  # float backend -> constants made so far

@@ -26,14 +26,14 @@ class Recorded:
         return recorded
 
     @staticmethod
-    def lift(node: Node, saved: Sequence[Any]) -> tuple[Tensor | Node, list[Any]]:
+    def lift(node: Node, saved: Sequence[Any]) -> tuple[Tensor | Node, tuple[Any, ...]]:
         """A node's output and saved inputs as Tensors on the nodes they came from.
 
         Inputs that were not saved stay nodes, and so does an output that was freed.
         """
         out = node if type(node.value) is tuple else handle(node.value, node)
         pairs = zip(node.inputs, saved, strict=True)
-        return out, [s if isinstance(s, Node) else handle(s, x) for x, s in pairs]
+        return out, tuple([s if isinstance(s, Node) else handle(s, x) for x, s in pairs])
 
 
 RECORDED = Recorded()

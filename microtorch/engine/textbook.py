@@ -13,7 +13,7 @@ from .backward import unbroadcast
 from .gradient_hooks import after, before
 
 if TYPE_CHECKING:
-    from ..base.types import Contribution, Gradient
+    from ..base.types import Contribution, Gradient, Namespace
     from .recorded import Recorded
 
 
@@ -31,7 +31,8 @@ def run(root: Node, seed: Gradient, graph: Recorded | None = None) -> dict[Node,
 
 def contributions(node: Node, g: Gradient, graph: Recorded | None) -> list[Contribution]:
     """The chain rule at one node: what each input receives of the node's gradient ``g``."""
-    op, F, out, saved, attrs = node.op, node.dev, node.value, node.saved, node.attrs or {}
+    op, out, saved, attrs = node.op, node.value, node.saved or (), node.attrs or {}
+    F: Namespace = node.dev
     if op is None:  # a leaf
         return []
     if op.joint is not None:

@@ -1,19 +1,17 @@
-"""From a backend to the derivatives of an op on its arrays: a kernel of its own, or the declared
-vjp.
-"""
+"""From a backend to the derivatives of an op on its arrays: its own kernels, or the declared vjps."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..backends import KernelTable
+from ..backends.table import BackendTable
 
 if TYPE_CHECKING:
-    from ..base.types import Vjp
+    from ..base.types import Backend, Vjp
     from .op import Op
 
 
-class VjpTable(KernelTable):
+class VjpTable(BackendTable[Sequence["Vjp"]]):
     """Backend -> the op's vjps on its arrays.
 
     A backend's class may have a kernel for one vjp, ``<op>_vjp<i>``, or for all of them,
@@ -26,7 +24,7 @@ class VjpTable(KernelTable):
         super().__init__(op.name)
         self.op = op
 
-    def __missing__(self, backend: Any) -> Any:
+    def __missing__(self, backend: Backend) -> Sequence[Vjp]:
         op = self.op
         fused = getattr(type(backend), f"{op.name}_vjps", None)
         if fused is not None:

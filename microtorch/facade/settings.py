@@ -146,7 +146,7 @@ def set_default_device(where: Any) -> None:
     "cpu" (None) or "opencl". RuntimeError for a device that is not there.
     """
     if where is not None:
-        where = backends.lane(where, dtypes.F32).device
+        where = backends.backend_for(where, dtypes.F32).device
     backends.default[0] = where
 
 

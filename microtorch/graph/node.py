@@ -8,13 +8,15 @@ from .hooks import Hooks, RemovableHandle
 from .source import Site
 
 if TYPE_CHECKING:
+    from types import CodeType
 
-    pass
+    from ..base.types import Attrs, Backend, DType, Gradient, Hook, Shape
+    from ..engine.op import Op
+    from .mode import Scope
 
 
 class Node:
-    """One value of the graph. Made by the factories in ``ops`` with plain stores and no
-    ``__init__``.
+    """One value of the graph. ``engine/record.py`` makes it, by plain stores and no ``__init__``.
 
     ``Node()`` and inline stores cost a fraction of what an ``__init__`` does, and most of a small
     op's time is spent on such things. Every attribute is always set, if not on the node then as a
@@ -22,28 +24,29 @@ class Node:
     """
 
     __slots__ = (
-        "__weakref__",
-        "attrs",  # dict of the op's static arguments (dim, shape, index, ...), or None
-        "code",  # code object of the user's frame that made the node, or None ...
-        "dev",  # the backend whose memory `value` lies in (None for a Scalar)
-        "grad",  # leaf, retained or Scalar gradient; None until computed
-        "hooks",  # Hooks, or None
-        "inputs",  # tuple of older Nodes, in the order of the user's code
-        "lasti",  # ... and the bytecode offset in it: together, line and sub-expression
-        "needs",  # does a gradient flow here?
-        "saved",  # input arrays that the derivative reads; () if none, None once freed
-        "scope",  # the Module call in which it was made, or None
-        "seq",  # creation time: larger than that of every input
-        "storage",  # Storage, or None
-        "value",  # array or float; (shape, dtype) once freed
-    )
-    op: Any = None  # an Op on the subclasses that Op makes, None on leaves; Scalar has it as a slot
+        "__weakref__", "attrs", "code", "dev", "grad", "hooks", "inputs", "lasti", "needs", "saved",
+        "scope", "seq", "storage", "value",
+    )  # fmt: skip
 
-    inputs: tuple[Node, ...]
-    attrs: dict[str, Any] | None
+    # a constant of the classes that Op makes, a slot of Scalar, and None on leaves, where mypy would
+    # ask for a test at every use
+    op: Op = None  # type: ignore[assignment]
+    inputs: tuple[Node, ...]  # older nodes, in the order of the user's code
+    attrs: Attrs | None  # the op's static arguments: dim, shape, index, ...
+    value: Any  # array or float; (shape, dtype) once freed
+    dev: Backend  # whose memory the value lies in; None for a Scalar
+    needs: bool  # does a gradient flow here?
+    saved: tuple[Any, ...] | None  # inputs that the derivative reads, nodes else; None once freed
+    seq: int  # creation time: larger than that of every input
+    grad: Any  # gradient of a leaf, of a Scalar, or retained; None until computed
+    hooks: Hooks | None
+    storage: Storage | None
+    scope: Scope | None  # the module call in which it was made
+    code: CodeType | None  # the code object of the user's frame that made it ...
+    lasti: int  # ... and the bytecode offset in it: together, line and sub-expression
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         """Shape of the value; still known after backward dropped the value."""
         value = self.value
         return value[0] if type(value) is tuple else value.shape
@@ -53,10 +56,19 @@ class Node:
         return len(self.shape)
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> DType:
         """Array dtype of the value; still known after backward dropped the value."""
         value = self.value
         return value[1] if type(value) is tuple else value.dtype
+
+    # What leaves and Scalars have besides; no other node is asked for it.
+    def accumulate(self, g: Gradient) -> None:
+        """Add ``g`` to ``.grad``."""
+        raise NotImplementedError
+
+    def contributions(self, g: Gradient, graph: Any) -> list[Any]:
+        """What each input of a Scalar receives of its gradient ``g``."""
+        raise NotImplementedError
 
     @property
     def freed(self) -> bool:
@@ -77,15 +89,17 @@ class Node:
         """A dictionary of the user's own (PyTorch's ``Node.metadata``)."""
         return hooks_of(self).metadata
 
-    def register_hook(self, hook: Any) -> Any:
-        """Call ``hook(grad_inputs, grad_outputs)`` after this node ran backward; a returned tuple
-        replaces grad_inputs.
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(grad_inputs, grad_outputs)`` after this node ran backward.
+
+        A tuple that it returns replaces grad_inputs.
         """
         return RemovableHandle(hooks_of(self).post, hook)
 
-    def register_prehook(self, hook: Any) -> Any:
-        """Call ``hook(grad_outputs)`` before this node runs backward; a returned tuple replaces
-        grad_outputs.
+    def register_prehook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(grad_outputs)`` before this node runs backward.
+
+        A tuple that it returns replaces grad_outputs.
         """
         return RemovableHandle(hooks_of(self).pre, hook)
 
@@ -98,12 +112,12 @@ class Node:
 
 
 def edge(x: Node) -> tuple[Node | None, int]:
-    """How a consumer of ``x`` lists it in ``next_functions``: an output of a multi-output node is
-    (that node, index).
-    """
+    """How a consumer of ``x`` lists it in ``next_functions``: (node, number of its output)."""
     if not x.needs:
         return (None, 0)
-    return (x.inputs[0], x.attrs["index"]) if x.op is not None and x.op.projection else (x, 0)
+    if x.op is not None and x.op.projection and x.attrs is not None:
+        return (x.inputs[0], x.attrs["index"])
+    return (x, 0)
 
 
 def hooks_of(node: Node) -> Hooks:

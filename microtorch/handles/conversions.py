@@ -7,8 +7,8 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
-from ..backends import place
 from ..base import errors
+from ..engine.basic_ops import place
 from ..engine.handle import Handle
 from ..engine.hot import single
 from ..engine.registry import REGISTRY

@@ -129,6 +129,7 @@ def _render(node: ast.expr, d: Dialect) -> tuple[str, int]:
         # a substituted negative number is put in parentheses
         return text, 2 if text.startswith(("-", "−")) else 9
     if isinstance(node, ast.Constant):
+        assert isinstance(node.value, (int, float))
         return d.number(node.value), 9
     if isinstance(node, ast.UnaryOp):
         text, level = _render(node.operand, d)

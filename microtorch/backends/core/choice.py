@@ -15,7 +15,8 @@ from typing import Any
 
 from ...arrays.dtypes import F32, F64
 from ...notation import expr
-from ..reference import LARGE, UFUNCS
+from ..reference import UFUNCS
+from ..table import LARGE
 
 # ---- elementwise ---------------------------------------------------------------------------------------------------
 ABSENT = frozenset({"erf", "erfc"})  # functions that numpy lacks, so that the reference kernel is a Python loop

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..reference import Reference, definition
+from ..reference import Reference
+from ..table import definition
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]

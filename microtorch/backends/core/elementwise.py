@@ -8,7 +8,8 @@ import numpy as np
 
 from ...arrays.dtypes import F32
 from ...notation import expr, formulas
-from ..reference import LARGE, UFUNCS, Reference, definition
+from ..reference import UFUNCS, Reference
+from ..table import LARGE, definition
 from .choice import smallest
 from .library import SUFFIXES, lib
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..reference import Reference, definition
+from ..reference import Reference
+from ..table import definition
 
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 contiguous = np.ascontiguousarray

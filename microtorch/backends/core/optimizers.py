@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..reference import Reference, definition
+from ..reference import Reference
+from ..table import definition
 
 Arrays = tuple[Any, ...]
 

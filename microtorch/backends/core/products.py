@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..reference import Reference, definition
+from ..reference import Reference
+from ..table import definition
 from .choice import LEAST, worthwhile
 from .elementwise import as_array
 from .library import Kernels, required

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..reference import Reference, definition
+from ..reference import Reference
+from ..table import definition
 
 
 class Recurrent(Reference):

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..reference import Reference, definition
+from ..reference import Reference
+from ..table import definition
 
 
 class Reductions(Reference):

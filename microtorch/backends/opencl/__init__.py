@@ -30,16 +30,16 @@ def reason() -> str:
     return ""
 
 
-def lane(index: int | None, dtype: Any) -> Any:
+def backend_for(index: int | None, dtype: Any) -> Any:
     """The backend object for arrays of ``dtype`` on device ``index``. Raises DeviceError where there is none."""
-    from .backend import lane
+    from .backend import backend_for
 
-    return lane(index, dtype)
+    return backend_for(index, dtype)
 
 
 def upload(where: str, array: Any) -> Any:
     """A copy of a numpy array on device ``where`` ("opencl:0")."""
-    return lane(int(where.partition(":")[2] or 0), array.dtype).array(array)
+    return backend_for(int(where.partition(":")[2] or 0), array.dtype).array(array)
 
 
 def fallback(where: str) -> None:

@@ -321,7 +321,7 @@ def alike(x: Array, *others: Any) -> bool:
     return fused(x) and all(v is None or v.dtype == x.dtype for v in others)
 
 
-def lane(index: int | None, dtype: Any) -> OpenCL:
+def backend_for(index: int | None, dtype: Any) -> OpenCL:
     """The backend object for arrays of ``dtype`` on device ``index``."""
     return runtime(index).backend().of(dtype)
 

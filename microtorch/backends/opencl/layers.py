@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reference import definition
+from ..table import definition
 from .array import Array
 from .elementwise import C_TYPES, empty, upload
 from .reduce import widths

@@ -1,0 +1,56 @@
+"""The CPU: numpy's memory, with the C core's kernels where they win and numpy's elsewhere.
+
+The environment variable ``MICROTORCH_BACKEND`` (``core`` or ``reference``) or ``use("reference")``
+chooses. Without a word the C core is used if it was compiled, and numpy alone if not
+(``core.reason`` says why).
+"""
+from __future__ import annotations
+
+import os
+
+from ..arrays.dtypes import F32, F64
+from . import core
+from .reference import Reference
+
+# The CPU's backends; `use` changes their class, so that every tensor follows.
+cpu = Reference.rest = Reference()
+for _dtype in (F32, F64):
+    Reference.by_dtype[_dtype] = Reference(_dtype)
+
+
+def available() -> dict[str, bool]:
+    """Names of CPU backends, and whether they can be used here."""
+    return {"reference": True, "core": core.is_available()}
+
+
+def use(name: str) -> None:
+    """Take CPU kernels from ``"reference"`` (numpy) or ``"core"`` (C, with numpy for what C has no
+    kernel for).
+
+    Raises RuntimeError if the C core is not compiled, with the reason, and ValueError for another
+    name.
+    """
+    if name not in ("reference", "core"):
+        raise ValueError(f"no backend named '{name}'; the CPU backends are 'core' and 'reference'")
+    if name == "core" and not core.is_available():
+        raise RuntimeError(f"the C core is not available: {core.reason}")
+    for backend in Reference.by_dtype.values():  # all other dtypes are numpy's
+        backend.choose(core.Core if name == "core" else Reference)
+
+
+def current() -> str:
+    """The name of the backend in use on the CPU."""
+    return Reference.by_dtype[F32].name
+
+
+def choose_at_import() -> None:
+    """Called once by the package: what MICROTORCH_BACKEND asks for, else the C core if it is there,
+    else numpy, saying why.
+    """
+    asked = os.environ.get("MICROTORCH_BACKEND", "")
+    if asked:
+        use(asked)
+    elif core.is_available():
+        use("core")
+    else:
+        core.announce()

@@ -1,0 +1,60 @@
+"""Where an array lies: from a device and a dtype to the backend that computes there."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..arrays.device import device
+from ..base.errors import DeviceError, message
+from .cpu import cpu
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Backend, DeviceLike, DType
+
+
+def _opencl(index: int | None, dtype: DType) -> Backend:
+    from . import opencl  # pyopencl is imported by whoever names the device, and by nobody else
+
+    return opencl.backend_for(index, dtype)
+
+
+# device type -> (index, dtype) -> the backend
+PLACES: dict[str, Callable[[int | None, DType], Backend]] = {
+    "cpu": lambda index, dtype: cpu.of(dtype),
+    "opencl": _opencl,
+}
+default: list[device | None] = [None]  # the device that torch.set_default_device named
+
+
+def backend_for(where: DeviceLike, dtype: DType) -> Backend:
+    """The backend of arrays of ``dtype`` on device ``where``. Raises DeviceError if there is none."""
+    where = where if isinstance(where, device) else device(where)
+    if where.type not in PLACES:
+        raise unavailable(where)
+    return PLACES[where.type](where.index, dtype)
+
+
+def home(where: DeviceLike | None, dtype: DType) -> Backend:
+    """The backend of a new tensor: on ``where``, or on the default device if that is None."""
+    where = default[0] if where is None else where
+    return cpu.of(dtype) if where is None else backend_for(where, dtype)
+
+
+def host(array: Any) -> Array:
+    """The array itself if it lies in host memory, else a copy of it there."""
+    return array.get() if hasattr(array, "get") else array
+
+
+def unavailable(where: device) -> Exception:
+    """The error for a device that microtorch knows but this machine (or this build) does not offer.
+    """
+    known = {
+        "cuda": "microtorch has no CUDA backend (torch.cuda.is_available() is False here)",
+        "mps": "microtorch has no Metal backend",
+        "xpu": "microtorch has no XPU backend",
+        "meta": "microtorch has no meta tensors",
+    }
+    return DeviceError(
+        message(f"device '{where}' is not available: {known[where.type]}",
+                fix="'cpu' always works: device = 'cuda' if torch.cuda.is_available() else 'cpu'")
+    )

@@ -1,0 +1,72 @@
+"""From an op's name to its definition, and from a backend to its kernel of an op."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+if TYPE_CHECKING:
+    from ..base.types import Backend, Kernel
+
+LARGE = 1 << 15  # elements from which a backend may have another kernel (several threads)
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+# name -> forward(F, *arrays, **attrs), or a formula to compile to one; filled by Op and `defines`
+definitions: dict[str, Any] = {}
+
+
+def definition(name: str) -> Kernel:
+    """The declared ``forward(F, *arrays, **attrs)`` of an op."""
+    forward = definitions[name]
+    if hasattr(forward, "compile"):  # a formula
+        forward = definitions[name] = forward.compile()
+    return forward
+
+
+def defines(forward: F) -> F:
+    """A decorator: ``forward(F, ...)`` defines the kernel of its name, which is no op.
+
+    An optimizer's step is one.
+    """
+    definitions[forward.__name__] = forward
+    return forward
+
+
+class BackendTable(dict["Backend", T]):
+    """What an op looked up, by backend. A dict, because the lookup stands in the hot path."""
+
+    all: ClassVar[list[BackendTable[Any]]] = []
+
+    def __init__(self, name: str):
+        self.name = name
+        BackendTable.all.append(self)
+
+
+def forget(backend: Backend) -> None:
+    """Every table looks up again what it wants of ``backend``, whose kernels have changed."""
+    for table in BackendTable.all:
+        table.pop(backend, None)
+
+
+class KernelTable(BackendTable["Kernel"]):
+    """Backend -> its kernel of one op; for large arrays, if the backend has another one for them."""
+
+    def __init__(self, name: str, large: bool = False):
+        super().__init__(name)
+        self.large = large
+
+    def __missing__(self, backend: Backend) -> Kernel:
+        kernel = self[backend] = backend.large(self.name) if self.large else getattr(backend, self.name)
+        return kernel
+
+
+class HotTable(BackendTable["Kernel | None"]):
+    """As ``KernelTable``, but None for a backend of mixed dtypes, whose operands need promotion."""
+
+    def __init__(self, name: str, large: bool = False):
+        super().__init__(name)
+        self.kernels = KernelTable(name, large)
+
+    def __missing__(self, backend: Backend) -> Kernel | None:
+        kernel = self[backend] = None if backend is backend.rest else self.kernels[backend]
+        return kernel
