@@ -191,10 +191,10 @@ def write(op, target, *others):
               for x in inputs]  # a copy of what is about to be overwritten  # fmt: skip
     target.value[...] = out
     target.storage.written = last_write[0] = tick()
-    node = record(op, inputs, target, {})  # newer than the write
-    if base is not target:
-        node = record(copy_slices, [base, Tensor(out, node)], base, {"path": target.path})
-    base._node = node
+    part = target if target is base else Tensor(out)
+    part._node = record(op, inputs, part, {})  # newer than the write
+    if part is not base:
+        base._node = record(copy_slices, [base, part], base, {"path": target.path})
     return target
 
 
