@@ -36,6 +36,8 @@ class Op:
     def __call__(self, *inputs, **attrs):
         inputs = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
         t = Tensor(self.forward(*[x.value for x in inputs], **attrs))
+        if t.value.base is not None:  # numpy gave a view: only indexing makes ours
+            t.value = t.value.copy()
         t._node = record(self, inputs, t, attrs)
         return t
 
