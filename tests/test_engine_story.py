@@ -1,4 +1,4 @@
-"""docs/engine.md and its programs: they say what the page says, and compute what microtorch computes."""
+"""docs/engine.md and its programs: they do what the page says, and compute what microtorch does."""
 import ast
 import contextlib
 import gc
@@ -39,7 +39,7 @@ def engine(request):
 
 # ---- the page and the programs ------------------------------------------------------------------
 def sections():
-    """Program -> the part of the page that is about it: from the heading that names it to the next."""
+    """Program -> its part of the page: from the heading that names it to the next."""
     parts = re.split(r"^## ", PAGE, flags=re.M)
     found = {}
     for part in parts:
@@ -260,7 +260,8 @@ def both(engine, arrays, program):
     grads = engine.backward(y)
     expected.backward()
     found = [grads[x.node] if x.node in grads else None for x in ours]
-    return (y.value, found), (expected.item(), [t.grad.numpy() if t.grad is not None else None for t in theirs])
+    wanted = [None if t.grad is None else t.grad.numpy() for t in theirs]
+    return (y.value, found), (expected.item(), wanted)
 
 
 def assert_same(found, expected):
@@ -317,6 +318,17 @@ def test_saved_values_are_freed_unless_retained(engine):
     with pytest.raises(RuntimeError, match="mul has been through backward"):
         engine.backward(y)
     assert engine.backward(x * x)[x.node] == 6.0  # another graph on the same leaf is none the worse
+
+
+@every(*ARRAYS)
+def test_a_value_that_nobody_reads_is_freed_in_the_forward_pass(engine):
+    x, w = engine.Tensor(np.ones((2, 2))), engine.Tensor(np.ones((2, 2)), needs=True)
+    with no_collector():
+        inner = x @ w + w
+        value = weakref.ref(inner.value)
+        hidden = inner.tanh()
+        del inner
+        assert value() is None and hidden.node.inputs[0].shape == (2, 2)
 
 
 @every(*ARRAYS)
@@ -487,7 +499,7 @@ def test_writes_that_are_refused(engine):
     with pytest.raises(ValueError, match="does not fit"):
         y[0].add_(x)
     assert (y.value == 1).all() and y.storage.written == 0
-    buffer = engine.Tensor(np.zeros((2, 2)))  # a constant may be filled with values that need gradient
+    buffer = engine.Tensor(np.zeros((2, 2)))  # a constant may be filled with what needs gradient
     buffer[1] = x[0] * 3.0
     assert engine.backward(buffer.sum())[x.node].tolist() == [[3, 3], [0, 0]]
 
@@ -495,7 +507,7 @@ def test_writes_that_are_refused(engine):
 # ---- step 8 is step 7 ---------------------------------------------------------------------------
 def graph(engine, root):
     """The graph below a handle as plain data, to compare."""
-    order = engine.general.in_order(root.node) if hasattr(engine, "general") else engine.in_order(root.node)
+    order = engine.in_order(root.node)
     place = {node: i for i, node in enumerate(order)}
 
     def plain(s):
@@ -505,7 +517,7 @@ def graph(engine, root):
         (n.op and n.op.name, n.shape, [plain(x) for x in n.inputs], n.attrs or {},
          [plain(s) for s in n.saved], [m is not None for m in n.memory] or [False] * len(n.saved))
         for n in order
-    ]  # fmt: skip
+    ]
 
 
 def with_numbers(choose, values):
@@ -523,5 +535,6 @@ def test_the_hot_paths_record_what_the_general_text_records():
             y = with_numbers(random.Random(seed), [*values, values[0][1]])
             recorded = graph(engine, y)
             grads = engine.backward(y)
-            found.append((y.value.tolist(), recorded, [grads[v.node].tolist() for v in values if v.node in grads]))
+            gradients = [grads[v.node].tolist() for v in values if v.node in grads]
+            found.append((y.value.tolist(), recorded, gradients))
         assert found[0] == found[1]

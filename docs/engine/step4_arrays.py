@@ -76,10 +76,10 @@ class Tensor:
 add = Op("add", lambda x, y: x + y, lambda g, out, x, y: g, lambda g, out, x, y: g)
 mul = Op("mul", lambda x, y: x * y,
          lambda g, out, x, y: g * y,
-         lambda g, out, x, y: g * x, saves=("y", "x"))  # fmt: skip
+         lambda g, out, x, y: g * x, saves=("y", "x"))
 matmul = Op("matmul", lambda x, y: x @ y,
             lambda g, out, x, y: g @ y.T,
-            lambda g, out, x, y: x.T @ g, saves=("y", "x"))  # fmt: skip
+            lambda g, out, x, y: x.T @ g, saves=("y", "x"))
 tanh = Op("tanh", np.tanh, lambda g, out, x: g * (1 - out * out), saves=("out",))
 total = Op("sum", np.sum, lambda g, out, x: np.broadcast_to(g, x.shape))
 
@@ -115,7 +115,7 @@ def contributions(node, g):
     if node.saved is None:
         raise RuntimeError(f"{node.op.name} has been through backward, and its values are freed")
     return [vjp(g, *node.saved) if x.needs else None
-            for x, vjp in zip(node.inputs, node.op.vjps, strict=True)]  # fmt: skip
+            for x, vjp in zip(node.inputs, node.op.vjps, strict=True)]
 
 
 if __name__ == "__main__":

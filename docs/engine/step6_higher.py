@@ -104,10 +104,10 @@ add = Op("add", lambda x, y: x + y, lambda F, g, out, x, y: g, lambda F, g, out,
 sub = Op("sub", lambda x, y: x - y, lambda F, g, out, x, y: g, lambda F, g, out, x, y: g * -1.0)
 mul = Op("mul", lambda x, y: x * y,
          lambda F, g, out, x, y: g * y,
-         lambda F, g, out, x, y: g * x, saves=("y", "x"))  # fmt: skip
+         lambda F, g, out, x, y: g * x, saves=("y", "x"))
 matmul = Op("matmul", lambda x, y: x @ y,
             lambda F, g, out, x, y: g @ F.transpose(y),
-            lambda F, g, out, x, y: F.transpose(x) @ g, saves=("y", "x"))  # fmt: skip
+            lambda F, g, out, x, y: F.transpose(x) @ g, saves=("y", "x"))
 transpose = Op("transpose", np.transpose, lambda F, g, out, x: F.transpose(g))
 tanh = Op("tanh", np.tanh, lambda F, g, out, x: g * (1.0 - out * out), saves=("out",))
 sum_to = Op("sum_to", unbroadcast, lambda F, g, out, x, shape: F.expand(g, shape=x.shape))
@@ -147,15 +147,15 @@ def contributions(F, node, g):
         raise RuntimeError(f"{node.op.name} has been through backward, and its values are freed")
     saved = lift(node) if F is recorded else node.saved
     given = [vjp(F, g, *saved, **node.attrs) if x.needs else None
-             for x, vjp in zip(node.inputs, node.op.vjps, strict=True)]  # fmt: skip
+             for x, vjp in zip(node.inputs, node.op.vjps, strict=True)]
     return [F.sum_to(d, shape=x.shape) if d is not None and d.shape != x.shape else d
-            for x, d in zip(node.inputs, given, strict=True)]  # fmt: skip
+            for x, d in zip(node.inputs, given, strict=True)]
 
 
 def lift(node):
     """What the node saved, as Tensors on the nodes the values came from."""
     return [Tensor(value, owner) if isinstance(value, np.ndarray) else value
-            for value, owner in zip(node.saved, (node, *node.inputs), strict=True)]  # fmt: skip
+            for value, owner in zip(node.saved, (node, *node.inputs), strict=True)]
 
 
 if __name__ == "__main__":

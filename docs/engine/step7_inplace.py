@@ -162,22 +162,22 @@ add = Op("add", lambda x, y: x + y, lambda F, g, out, x, y: g, lambda F, g, out,
 sub = Op("sub", lambda x, y: x - y, lambda F, g, out, x, y: g, lambda F, g, out, x, y: g * -1.0)
 mul = Op("mul", lambda x, y: x * y,
          lambda F, g, out, x, y: g * y,
-         lambda F, g, out, x, y: g * x, saves=("y", "x"))  # fmt: skip
+         lambda F, g, out, x, y: g * x, saves=("y", "x"))
 matmul = Op("matmul", lambda x, y: x @ y,
             lambda F, g, out, x, y: g @ F.transpose(y),
-            lambda F, g, out, x, y: F.transpose(x) @ g, saves=("y", "x"))  # fmt: skip
+            lambda F, g, out, x, y: F.transpose(x) @ g, saves=("y", "x"))
 transpose = Op("transpose", np.transpose, lambda F, g, out, x: F.transpose(g))
 tanh = Op("tanh", np.tanh, lambda F, g, out, x: g * (1.0 - out * out), saves=("out",))
 sum_to = Op("sum_to", unbroadcast, lambda F, g, out, x, shape: F.expand(g, shape=x.shape))
 expand = Op("expand", np.broadcast_to, lambda F, g, out, x, shape: F.sum_to(g, shape=x.shape))
 region = Op("region", follow,
-            lambda F, g, out, x, path: F.copy_slices(np.zeros(x.shape), g, path=path))  # fmt: skip
+            lambda F, g, out, x, path: F.copy_slices(np.zeros(x.shape), g, path=path))
 copy_slices = Op("copy_slices", replaced,
                  lambda F, g, out, x, y, path: F.copy_slices(g, np.zeros(y.shape), path=path),
-                 lambda F, g, out, x, y, path: F.region(g, path=path))  # fmt: skip
+                 lambda F, g, out, x, y, path: F.region(g, path=path))
 copy = Op("copy", lambda x, y: np.broadcast_to(y, x.shape),
           lambda F, g, out, x, y: g * 0.0,
-          lambda F, g, out, x, y: g)  # fmt: skip
+          lambda F, g, out, x, y: g)
 
 
 def write(op, target, *others):
@@ -190,7 +190,7 @@ def write(op, target, *others):
     if out.shape != target.shape:
         raise ValueError(f"{op.name}: shape {out.shape} does not fit into {target.shape}")
     inputs = [Tensor(x.value.copy(), x.node) if np.may_share_memory(x.value, target.value) else x
-              for x in inputs]  # a copy of what is about to be overwritten  # fmt: skip
+              for x in inputs]  # a copy of what is about to be overwritten
     target.value[...] = out
     target.storage.written = last_write[0] = tick()
     part = target if target is base else Tensor(out)
@@ -232,9 +232,9 @@ def contributions(F, node, g):
     check(node)
     saved = lift(node) if F is recorded else node.saved
     given = [vjp(F, g, *saved, **node.attrs) if x.needs else None
-             for x, vjp in zip(node.inputs, node.op.vjps, strict=True)]  # fmt: skip
+             for x, vjp in zip(node.inputs, node.op.vjps, strict=True)]
     return [F.sum_to(d, shape=x.shape) if d is not None and d.shape != x.shape else d
-            for x, d in zip(node.inputs, given, strict=True)]  # fmt: skip
+            for x, d in zip(node.inputs, given, strict=True)]
 
 
 def check(node):
@@ -249,7 +249,7 @@ def lift(node):
     """What the node saved, as Tensors on the nodes the values came from."""
     owners = (node, *node.inputs)
     return [Tensor(value, owner, storage=storage) if storage else value
-            for value, owner, storage in zip(node.saved, owners, node.memory, strict=True)]  # fmt: skip
+            for value, owner, storage in zip(node.saved, owners, node.memory, strict=True)]
 
 
 if __name__ == "__main__":
