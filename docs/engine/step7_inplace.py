@@ -35,11 +35,11 @@ class Op:
 
     def __call__(self, *inputs, **attrs):
         inputs = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
-        t = Tensor(self.forward(*[x.value for x in inputs], **attrs))
-        if t.value.base is not None:  # numpy gave a view: only indexing makes ours
-            t.value = t.value.copy()
-        t._node = record(self, inputs, t, attrs)
-        return t
+        out = np.asarray(self.forward(*[x.value for x in inputs], **attrs))
+        if out.base is not None:  # numpy gave a view: only indexing makes ours
+            out = out.copy()
+        storage = Storage()
+        return Tensor(out, record(self, inputs, out, storage, attrs), storage=storage)
 
 
 class Node:
@@ -54,15 +54,15 @@ class Node:
         self.seq = tick()
 
 
-def record(op, inputs, out, attrs):
+def record(op, inputs, out, storage, attrs):
     """The node of a result: a constant unless gradient flows to one of the inputs."""
     nodes = tuple([x.node for x in inputs])
     if not any([x.needs for x in nodes]):
         return Node(out.shape, False)
     reads = {name for x, names in zip(nodes, op.saves, strict=True) if x.needs for name in names}
-    saved = [out.value if "out" in reads else None]
+    saved = [out if "out" in reads else None]
     saved += [x.value if "xy"[i] in reads else x.node for i, x in enumerate(inputs)]
-    memory = [out.storage if "out" in reads else None]
+    memory = [storage if "out" in reads else None]
     memory += [x.storage if "xy"[i] in reads else None for i, x in enumerate(inputs)]
     return Node(out.shape, True, op, nodes, saved, attrs, memory)
 
@@ -85,15 +85,16 @@ class Tensor:
     def node(self):
         """Of a view: a region of its base, made anew when the memory has been written."""
         if self.base is not None and self._node.seq < self.storage.written:
-            self._node = record(region, [self.base], self, {"path": self.path})
+            self._node = record(region, [self.base], self.value, self.storage, {"path": self.path})
         return self._node
 
     def __getitem__(self, index):
         """A view. The index: whole numbers and slices."""
         index = (*index, ...) if isinstance(index, tuple) else (index, ...)  # never a bare number
-        view = Tensor(self.value[index], storage=self.storage)
-        view.base, view.path = self.base or self, (*self.path, index)
-        view._node = record(region, [view.base], view, {"path": view.path})
+        base, path, part = self.base or self, (*self.path, index), self.value[index]
+        node = record(region, [base], part, self.storage, {"path": path})
+        view = Tensor(part, node, storage=self.storage)
+        view.base, view.path = base, path
         return view
 
     def __setitem__(self, index, value):
@@ -194,9 +195,10 @@ def write(op, target, *others):
     target.value[...] = out
     target.storage.written = last_write[0] = tick()
     part = target if target is base else Tensor(out)
-    part._node = record(op, inputs, part, {})  # newer than the write
+    part._node = record(op, inputs, part.value, part.storage, {})  # newer than the write
     if part is not base:
-        base._node = record(copy_slices, [base, part], base, {"path": target.path})
+        inputs, attrs = [base, part], {"path": target.path}
+        base._node = record(copy_slices, inputs, base.value, base.storage, attrs)
     return target
 
 
