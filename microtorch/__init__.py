@@ -23,6 +23,7 @@ from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set
 from .autograd.grad_mode import is_inference_mode_enabled
 from .device import device
 from .dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
+from .facade import paths as _paths
 from .printing import set_printoptions
 from .scalar import Scalar
 from .tensor import Size, Tensor
@@ -55,7 +56,7 @@ _MODULES = (
     "__config__", "accelerator", "cuda", "linalg", "nn", "opencl", "optim", "random", "special", "testing", "utils", "vision"
 )  # fmt: skip
 _LAZY = {name: (name, "") for name in _MODULES}
-_LAZY |= {name: ("serialization", name) for name in ("load", "save")}
+_LAZY |= {name: ("files", name) for name in ("load", "save")}
 _LAZY |= {name: ("linalg", name) for name in ("cholesky", "det", "slogdet")} | {"inverse": ("linalg", "inv")}
 _LAZY |= {"OutOfMemoryError": ("errors", "OutOfMemoryError")}
 _LAZY |= {"is_anomaly_enabled": ("autograd", "is_anomaly_enabled")}
@@ -93,6 +94,8 @@ def __getattr__(name: str) -> _Any:
 def __dir__() -> list[str]:
     return [*__all__, *(name for name in globals() if name.startswith("__"))]
 
+
+_paths.install()  # from here on PyTorch's import paths, and ours of earlier versions, are known
 
 if _os.environ.get("MICROTORCH_VIZ", "0") not in ("", "0"):  # show the stepper of any program when it ends
     _importlib.import_module(f"{__name__}.viz.watching").watch_program(_os.environ["MICROTORCH_VIZ"])

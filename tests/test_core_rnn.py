@@ -5,7 +5,7 @@ import pytest
 from microtorch.backends import core
 from microtorch.backends.reference import Reference
 from microtorch.dtypes import F32, F64
-from microtorch.nn import recurrence
+from microtorch.nn.functional import recurrence
 
 pytestmark = pytest.mark.needs("core")
 SIZES = [(1, 1), (2, 7), (5, 16), (0, 3), (3, 0), (4, 33), (13, 64)]

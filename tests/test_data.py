@@ -7,7 +7,7 @@ import pytest
 
 import microtorch as torch
 from microtorch import nn
-from microtorch.data import loader as loader_module
+from microtorch.utils.data import dataloader as loader_module
 from microtorch.utils.data import (
     BatchSampler,
     ConcatDataset,

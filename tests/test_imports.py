@@ -18,10 +18,10 @@ LAYERS = [
     ["engine", "inplace", "tensor", "scalar"],
     ["autograd", "creation", "settings", "special", "testing", "cuda", "opencl"],
     ["random", "linalg", "accelerator"],
-    ["nn", "optim", "data", "utils", "serialization"],
+    ["nn", "optim", "utils", "files"],
     ["vision", "jit", "onnx"],
     ["viz"],
-    ["doctor", "alias", "demo", "demo_tour", "show", "__config__", "__main__", "__init__"],
+    ["doctor", "alias", "facade", "demo", "demo_tour", "show", "__config__", "__main__", "__init__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"matplotlib", "PIL", "graphviz", "pyopencl", "rich", "onnx", "torch", "scipy", "pandas", "pytest", "IPython", "sklearn"}
@@ -136,8 +136,8 @@ def run(program, **environment):
 def test_import_loads_nothing_heavy():
     loaded = set(run("import sys, microtorch; print(*sys.modules)").split())
     assert not {name.split(".")[0] for name in loaded} & HEAVY
-    lazy = {f"microtorch.{name}" for name in ("nn", "optim", "data", "utils", "vision", "viz", "linalg",
-        "serialization", "demo", "alias")}
+    lazy = {f"microtorch.{name}" for name in ("nn", "optim", "utils", "vision", "viz", "linalg", "files", "demo",
+        "alias")}
     lazy |= {"numpy.random", "numpy.typing"}  # a sixth of the time
     assert not lazy & loaded, f"imported, though not yet named: {sorted(lazy & loaded)}"
 

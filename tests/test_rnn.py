@@ -6,7 +6,7 @@ from golden import trained
 
 import microtorch as torch
 from microtorch import autograd, graph, nn
-from microtorch.nn import rnn
+from microtorch.nn.layers import rnn
 
 
 def layer(name, *args, shape=(5, 2, 3), state=None, **settings):

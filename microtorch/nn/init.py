@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import generator as random
 from ..autograd import no_grad
-from ..errors import missing
-from ..ops import constant
+from ..creation import empty, from_numpy, randperm
+from ..errors import message, missing
+from ..generator import trunc_normal
 from ..tensor import Tensor
 
 _GAINS = {
@@ -63,9 +63,9 @@ def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
 ) -> Tensor:
     """Fill with values from the normal distribution cut to [a, b]: what falls outside is drawn again."""
-    values = random.trunc_normal(tensor.shape, tensor.array.dtype, mean, std, a, b, generator)
+    values = trunc_normal(tensor.shape, tensor.dtype.numpy, mean, std, a, b, generator)
     with no_grad():
-        return tensor.copy_(constant(values))
+        return tensor.copy_(from_numpy(values))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -89,7 +89,7 @@ def eye_(tensor: Tensor) -> Tensor:
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with no_grad():
-        return tensor.copy_(constant(np.eye(*tensor.shape, dtype=tensor.array.dtype)))
+        return tensor.copy_(from_numpy(np.eye(*tensor.shape, dtype=tensor.dtype.numpy)))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
@@ -98,14 +98,14 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
     if tensor.shape[0] % groups:
         raise ValueError("dim 0 must be divisible by groups")
-    values = np.zeros(tensor.shape, tensor.array.dtype)
+    values = np.zeros(tensor.shape, tensor.dtype.numpy)
     centre = tuple(n // 2 for n in tensor.shape[2:])
     per_group = tensor.shape[0] // groups
     for group in range(groups):
         for channel in range(min(per_group, tensor.shape[1])):
             values[(group * per_group + channel, channel, *centre)] = 1
     with no_grad():
-        return tensor.copy_(constant(values))
+        return tensor.copy_(from_numpy(values))
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
@@ -118,7 +118,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     with no_grad():
         for column in range(columns):
             # PyTorch draws the rows from the default generator, whatever is given for the values
-            tensor[constant(random.randperm(rows)[:zeros]), column] = 0
+            tensor[randperm(rows, device="cpu")[:zeros], column] = 0
     return tensor
 
 
@@ -183,13 +183,13 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
         return tensor
     rows = tensor.shape[0]
     columns = tensor.numel() // rows
-    drawn = random.normal((rows, columns), tensor.array.dtype, 0.0, 1.0, generator)
+    drawn = empty((rows, columns), dtype=tensor.dtype, device="cpu").normal_(generator=generator).numpy()
     q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
     q *= np.sign(np.diag(r))  # makes the distribution uniform over orthogonal matrices (Mezzadri 2007)
     if rows < columns:
         q = q.T
     with no_grad():
-        return tensor.copy_(constant(np.ascontiguousarray(q).reshape(tensor.shape))).mul_(gain)
+        return tensor.copy_(from_numpy(np.ascontiguousarray(q).reshape(tensor.shape))).mul_(gain)
 
 
 __getattr__ = missing(__name__, globals())

@@ -6,9 +6,9 @@ which `Module.__setattr__` looks at.
 
 from __future__ import annotations
 
+from ..creation import empty
 from ..errors import describe, message
-from ..ops import FUNCTIONS
-from ..tensor import Tensor, leaf
+from ..tensor import Tensor
 
 
 class Parameter(Tensor):
@@ -19,7 +19,7 @@ class Parameter(Tensor):
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
         if data is None:
-            data = FUNCTIONS["empty"](0)
+            data = empty(0)
         if not isinstance(data, Tensor):
             raise TypeError(
                 message(
@@ -28,9 +28,8 @@ class Parameter(Tensor):
                 )
             )
         plain = data.detach()
-        self.array, self.origin, self.node = plain.array, None, plain.node
-        if requires_grad:
-            leaf(self)
+        self.array, self.origin, self.node = plain.array, None, plain.node  # the slots of a handle
+        self.requires_grad = requires_grad
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()

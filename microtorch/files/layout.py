@@ -1,0 +1,20 @@
+"""What writing and reading share: the names in the archive, and the types with a word of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..tensor import Size
+
+MANIFEST = "microtorch.json"
+VERSION = 1
+SIGNATURE = b"PK\x03\x04"
+
+SEQUENCES: dict[type, Callable[[list[Any]], Any]] = {
+    list: list,
+    tuple: tuple,
+    set: set,
+    frozenset: frozenset,
+    Size: Size,
+}
