@@ -202,7 +202,7 @@ def test_workers_warn_once(monkeypatch):
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: TensorDataset(torch.zeros(3), torch.zeros(2)), ValueError, r"Size mismatch.*\[3, 2\]"),
+        (lambda: TensorDataset(torch.zeros(3), torch.zeros(2)), ValueError, r"(?s)Size mismatch.*\[3, 2\]"),
         (lambda: DataLoader([1], shuffle=True, sampler=[0]), ValueError, "mutually exclusive with shuffle"),
         (lambda: DataLoader([1], batch_size=2, batch_sampler=[[0]]), ValueError, "batch_sampler option is mutually"),
         (lambda: DataLoader([1], batch_size=None, drop_last=True), ValueError, "disables auto-batching"),

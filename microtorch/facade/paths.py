@@ -1,7 +1,7 @@
 """PyTorch's import paths, and older ones of ours: one module, asked for under several names.
 
-    from torch.nn.modules.linear import Linear      PyTorch keeps it there, we in nn/layers/linear.py
-    import microtorch.data.loader                   the place of an earlier version: pickles name it
+    from torch.nn.modules.linear import Linear    PyTorch keeps it there, we in nn/layers/linear.py
+    import microtorch.data.loader                 where it was once: old pickles name it
 
 `PATHS` says for a name below microtorch which module answers. A finder at the front of
 `sys.meta_path` hands out that very module, not a copy, when the name is imported; until then

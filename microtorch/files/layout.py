@@ -1,4 +1,4 @@
-"""What writing and reading share: the names in the archive, and the types with a word of their own."""
+"""What writing and reading share: the names in the archive, and the containers."""
 
 from __future__ import annotations
 

@@ -74,8 +74,7 @@ def _target(map_location: Any) -> device | None:
         return device(map_location)
     raise TypeError(
         message(
-            "map_location must be a device, a string or a dict, "
-            f"not {type(map_location).__name__}",
+            f"map_location must be a device, a string or a dict, not {type(map_location).__name__}",
             fix="map_location='cpu'",
         )
     )
@@ -205,7 +204,7 @@ class _Reader:
         raise self.damaged(f"{MANIFEST}: unknown kind {kind!r}")
 
     def storage(self, number: Any) -> np.ndarray:
-        """The array of a storage; the same object each time, so that what shared memory does again."""
+        """The array of a storage: the same object each time, so that shared memory is again."""
         if number not in self.arrays:
             if type(number) is not int or number < 0:
                 raise self.damaged(f"{MANIFEST}: storage {number!r}")

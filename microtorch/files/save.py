@@ -101,9 +101,7 @@ class _Writer:
                 return ["dict" if kind is dict else "ordered", pairs]
             return [kind.__name__, [self.encode(v, f"{path}[{i}]") for i, v in enumerate(x)]]
         except RecursionError:
-            raise ValueError(
-                message("cannot save: the containers are nested too deeply")
-            ) from None
+            raise ValueError(message("cannot save: the containers are nested too deeply")) from None
         finally:
             self._open.discard(id(x))
 

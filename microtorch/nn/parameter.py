@@ -1,7 +1,7 @@
 """Parameter: a tensor that a module registers as its own and an optimizer changes.
 
-It is a leaf of every graph it takes part in; what makes it special is only its type,
-which `Module.__setattr__` looks at.
+It is a leaf of every graph it takes part in; what makes it special is only its type, which
+`Module.__setattr__` looks at.
 """
 
 from __future__ import annotations

@@ -43,11 +43,9 @@ class LRScheduler:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
                 raise KeyError(
-                    message(
-                        f"param 'initial_lr' is not specified in param_groups[{number}] when "
-                        "resuming scheduler with last_epoch >= 0",
-                        fix="load the optimizer's state first, or start with last_epoch=-1",
-                    )
+                    f"param 'initial_lr' is not specified in param_groups[{number}] when resuming "
+                    "scheduler with last_epoch >= 0: load the optimizer's state first, or start "
+                    "with last_epoch=-1"
                 )
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch

@@ -1,4 +1,4 @@
-"""Activations with PyTorch's signatures (`inplace`, `approximate`, `dim=None`); ops compute them."""
+"""Activations with PyTorch's signatures (`inplace`, `approximate`, `dim=None`)."""
 
 from __future__ import annotations
 
@@ -75,7 +75,10 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """x times the normal distribution function of x; approximate="tanh" for the formula with tanh."""
+    """x times the normal distribution function of x.
+
+    approximate="tanh" takes the formula with tanh.
+    """
     if approximate not in ("none", "tanh"):
         raise RuntimeError(
             message(

@@ -9,9 +9,7 @@ from ...tensor import Tensor
 from ...utils.kernels import dropout_noise
 
 
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Set elements to 0 with probability `p`, scale the others by 1 / (1 - p).
 
     The identity unless `training`. The mask is drawn from the default generator as PyTorch

@@ -9,9 +9,7 @@ from ...tensor import Tensor
 __all__ = ["bilinear", "linear"]
 
 
-def bilinear(
-    input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
-) -> Tensor:
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y_k = x1 @ weight[k] @ x2 + bias_k.
 
     Shapes: x1 (*, in1), x2 (*, in2), weight (out, in1, in2), bias (out,), y (*, out).

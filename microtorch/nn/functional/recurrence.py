@@ -60,7 +60,9 @@ def lstm_cell(F: Any, gates: Any, a: Any, before: Any, h: Any, after: Any) -> No
 
 
 @defines
-def lstm_cell_vjp(F: Any, dh: Any, dstate: Any, before: Any, gates: Any, after: Any, da: Any) -> None:
+def lstm_cell_vjp(
+    F: Any, dh: Any, dstate: Any, before: Any, gates: Any, after: Any, da: Any
+) -> None:
     """`dstate`, the gradient of `after`, becomes that of `before`."""
     i, f, g, o = _parts(gates, 4)
     di, df, dg, do = _parts(da, 4)

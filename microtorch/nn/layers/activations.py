@@ -1,8 +1,8 @@
 """Activations as modules: what stands between the layers with weights.
 
-Each one stores its settings, calls the function of the same meaning in
-`torch.nn.functional`, and prints itself as PyTorch does.  A table would be shorter, but
-a reader who opens the source of `nn.LeakyReLU` should find a class.
+Each one stores its settings, calls the function of the same meaning in `torch.nn.functional`, and
+prints itself as PyTorch does. A table would be shorter, but a reader who opens the source of
+`nn.LeakyReLU` should find a class.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...creation import full
+from ...errors import message
 from ...tensor import Tensor
 from .. import functional as F
 from ..module import Module
@@ -27,7 +28,9 @@ class _Inplace(Module):
         return ""
 
     def extra_repr(self) -> str:
-        return ", ".join(part for part in (self.settings(), "inplace=True" if self.inplace else "") if part)
+        return ", ".join(
+            part for part in (self.settings(), "inplace=True" if self.inplace else "") if part
+        )
 
 
 class ReLU(_Inplace):
@@ -61,7 +64,9 @@ class LeakyReLU(_Inplace):
 class PReLU(Module):
     """x where x > 0, else weight * x; the slope is learned: one, or one per channel (dim 1)."""
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ) -> None:
         super().__init__()
         self.num_parameters = num_parameters
         self.init = init
@@ -106,7 +111,10 @@ class SELU(_Inplace):
 
 
 class GELU(Module):
-    """x times the normal distribution function of x; approximate="tanh" uses the formula with tanh."""
+    """x times the normal distribution function of x.
+
+    approximate="tanh" takes the formula with tanh.
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -139,7 +147,13 @@ class Hardtanh(_Inplace):
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
         if min_val >= max_val:
-            raise ValueError(f"Hardtanh: max_val must be larger than min_val, but got {min_val} and {max_val}")
+            raise ValueError(
+                message(
+                    "Hardtanh: max_val must be larger than min_val",
+                    f"{min_val=}, {max_val=}",
+                    fix="exchange them",
+                )
+            )
         self.min_val = min_val
         self.max_val = max_val
 

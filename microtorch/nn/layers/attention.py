@@ -4,8 +4,8 @@
     weights = softmax(q kᵀ / sqrt(head size) + mask)
     output  = (weights v) joined, times Wo
 
-A bool mask is True where attention is *not* allowed, as in PyTorch's layer (but True where
-it *is* allowed in F.scaled_dot_product_attention); a float mask is added.
+A bool mask is True where attention is *not* allowed, as in PyTorch's layer (but True where it *is*
+allowed in F.scaled_dot_product_attention); a float mask is added.
 """
 
 from __future__ import annotations
@@ -14,25 +14,23 @@ import math
 from typing import Any
 
 from ...creation import empty, zeros
-from ...errors import message
+from ...dtypes import bool as bool_
+from ...errors import describe, message
 from ...ops.shape import cat
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
-from .linear import Linear
 from ..module import Module
 from ..parameter import Parameter
-
-
-class NonDynamicallyQuantizableLinear(Linear):
-    """A Linear under the name that PyTorch's attention prints."""
+from .linear import NonDynamicallyQuantizableLinear
 
 
 class MultiheadAttention(Module):
     """Attention of `num_heads` heads over (L, N, embed_dim), or (N, L, embed_dim) with batch_first.
 
-    Parameters: `in_proj_weight` (3 embed_dim, embed_dim), or `q_proj_weight`, `k_proj_weight`, `v_proj_weight` where
-    `kdim` or `vdim` differs; `in_proj_bias`; `out_proj`, a Linear. `dropout` acts on the weights while training.
+    Parameters: `in_proj_weight` (3 embed_dim, embed_dim), or `q_proj_weight`, `k_proj_weight`,
+    `v_proj_weight` where `kdim` or `vdim` differs; `in_proj_bias`; `out_proj`, a Linear. `dropout`
+    acts on the weights while training.
     """
 
     def __init__(
@@ -51,19 +49,24 @@ class MultiheadAttention(Module):
     ) -> None:
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError(
-                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} instead"
+                message(
+                    "embed_dim and num_heads must be greater than 0, "
+                    f"got embed_dim={embed_dim} and num_heads={num_heads} instead"
+                )
             )
         super().__init__()
-        self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
+        self.embed_dim, self.num_heads = embed_dim, num_heads
+        self.dropout, self.batch_first = dropout, batch_first
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.head_dim, self.add_zero_attn = embed_dim // num_heads, add_zero_attn
         if self.head_dim * num_heads != embed_dim:
             raise AssertionError(
                 message(
-                    "embed_dim must be divisible by num_heads", f"embed_dim={embed_dim}, num_heads={num_heads}",
+                    "embed_dim must be divisible by num_heads",
+                    f"{embed_dim=}, {num_heads=}",
                     fix="each head works on embed_dim / num_heads features",
                 )
-            )  # fmt: skip
+            )
         self._qkv_same_embed_dim = self.kdim == embed_dim and self.vdim == embed_dim
 
         def parameter(*shape: int) -> Parameter:
@@ -85,7 +88,8 @@ class MultiheadAttention(Module):
         self._reset_parameters()
 
     def _reset_parameters(self) -> None:
-        for weight in (self.in_proj_weight, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
+        separate = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        for weight in (self.in_proj_weight, *separate):
             if weight is not None:
                 init.xavier_uniform_(weight)
         if self.in_proj_bias is not None:
@@ -106,19 +110,21 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """(output, like query; weights (N, L, S), (N, heads, L, S) unless averaged, None without `need_weights`).
+        """(output, like query; weights (N, L, S), or (N, heads, L, S) unless averaged).
 
-        `attn_mask` is (L, S) or (N * heads, L, S), `key_padding_mask` (N, S): bool, True = not allowed, or float, added.
-        `is_causal` promises that attn_mask is causal, which must be given, too.
+        The weights are None without `need_weights`. `attn_mask` is (L, S) or (N * heads, L, S),
+        `key_padding_mask` (N, S): bool, True = not allowed, or float, added. `is_causal` promises
+        that attn_mask is causal, which must be given, too.
         """
         self._check(query, key, value)
         if is_causal and attn_mask is None:
             raise RuntimeError(
                 message(
-                    "Need attn_mask if specifying the is_causal hint.", "MultiheadAttention(is_causal=True)",
+                    "Need attn_mask if specifying the is_causal hint.",
+                    "MultiheadAttention(is_causal=True)",
                     fix="attn_mask=torch.triu(torch.ones(L, L), 1).bool(), where L is the length",
                 )
-            )  # fmt: skip
+            )
         batched = query.ndim == 3
         if not batched:
             query, key, value = (x.unsqueeze(1) for x in (query, key, value))
@@ -133,7 +139,8 @@ class MultiheadAttention(Module):
         if mask is not None:
             mask = self._checked_mask(mask, length, key.shape[0], batch)
         if self.bias_k is not None:
-            k, v = cat([k, self.bias_k.repeat(1, batch, 1)]), cat([v, self.bias_v.repeat(1, batch, 1)])
+            k = cat([k, self.bias_k.repeat(1, batch, 1)])
+            v = cat([v, self.bias_v.repeat(1, batch, 1)])
         # (L, N, heads * size) -> (N, heads, L, size)
         q, k, v = (x.reshape(len(x), batch, heads, size).permute(1, 2, 0, 3) for x in (q, k, v))
         if self.add_zero_attn:
@@ -143,14 +150,22 @@ class MultiheadAttention(Module):
         if padding is not None:
             if tuple(padding.shape) != (batch, key.shape[0]):
                 expected = (batch, key.shape[0])
-                raise ValueError(f"key_padding_mask must have shape (N, S) = {expected}, but got {tuple(padding.shape)}")
+                raise ValueError(
+                    message(
+                        f"key_padding_mask must have shape (N, S) = {expected}, "
+                        f"but got {tuple(padding.shape)}",
+                        f"MultiheadAttention: key {tuple(key.shape)}",
+                        fix="one entry for each key of each example",
+                    )
+                )
             padding = padding.reshape(batch, 1, 1, -1)
             mask = padding if mask is None else mask + padding
         if mask is not None and added:
             mask = F.pad(mask, (0, added))
         weights = (q * math.sqrt(1.0 / size)) @ k.transpose(-2, -1)
         weights = F.softmax(weights if mask is None else weights + mask, -1)
-        weights = F.dropout(weights, self.dropout, self.training)  # returned like this, too, as in PyTorch
+        # what is returned has passed dropout, too, as in PyTorch
+        weights = F.dropout(weights, self.dropout, self.training)
         output = weights @ v
         output = self.out_proj(output.permute(2, 0, 1, 3).reshape(length, batch, self.embed_dim))
         if not need_weights:
@@ -164,36 +179,48 @@ class MultiheadAttention(Module):
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         shapes = [tuple(x.shape) for x in (query, key, value)]
         layout = "(N, L, features)" if self.batch_first else "(L, N, features)"
+        given = f"MultiheadAttention: query {shapes[0]}, key {shapes[1]}, value {shapes[2]}"
         if query.ndim not in (2, 3) or key.ndim != query.ndim or value.ndim != query.ndim:
             raise AssertionError(
                 message(
-                    "For batched (3-D) `query`, expected `key` and `value` to be 3-D; for unbatched (2-D), 2-D",
-                    f"MultiheadAttention: query {shapes[0]}, key {shapes[1]}, value {shapes[2]}", fix=f"the layout is {layout}",
+                    "For batched (3-D) `query`, expected `key` and `value` to be 3-D; "
+                    "for unbatched (2-D), 2-D",
+                    given,
+                    fix=f"the layout is {layout}",
                 )
-            )  # fmt: skip
+            )
         sizes = (query.shape[-1], key.shape[-1], value.shape[-1])
         if sizes != (self.embed_dim, self.kdim, self.vdim):
             raise AssertionError(
                 message(
-                    f"was expecting embedding dimension of {self.embed_dim}, but got {sizes[0]}" if sizes[0] != self.embed_dim
-                    else f"key and value need {self.kdim} and {self.vdim} features, but have {sizes[1]} and {sizes[2]}",
-                    f"MultiheadAttention: query {shapes[0]}, key {shapes[1]}, value {shapes[2]}", fix=f"the layout is {layout}",
+                    f"was expecting embedding dimension of {self.embed_dim}, but got {sizes[0]}"
+                    if sizes[0] != self.embed_dim
+                    else f"key and value need {self.kdim} and {self.vdim} features, "
+                    f"but have {sizes[1]} and {sizes[2]}",
+                    given,
+                    fix=f"the layout is {layout}",
                 )
-            )  # fmt: skip
+            )
         if shapes[1][:-1] != shapes[2][:-1]:
-            raise AssertionError(message(f"key's sequence and batch dims {shapes[1][:-1]} do not match value's {shapes[2][:-1]}"))
+            raise AssertionError(
+                message(
+                    f"key's sequence and batch dims {shapes[1][:-1]} do not match "
+                    f"value's {shapes[2][:-1]}",
+                    given,
+                )
+            )
         at = 0 if self.batch_first else 1
         if query.ndim == 3 and shapes[0][at] != shapes[1][at]:
             raise RuntimeError(
                 message(
                     f"query has a batch of {shapes[0][at]}, key of {shapes[1][at]}",
-                    f"MultiheadAttention: query {shapes[0]}, key {shapes[1]}",
+                    given,
                     fix=f"the layout is {layout}",
                 )
             )
 
     def _projected(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
-        """query, key and value through their weights; one product where they are the same tensor."""
+        """query, key and value through their weights; one product if they are the same tensor."""
         if self._qkv_same_embed_dim and query is key and key is value:
             return F.linear(query, self.in_proj_weight, self.in_proj_bias).chunk(3, -1)
         if self._qkv_same_embed_dim:
@@ -201,26 +228,41 @@ class MultiheadAttention(Module):
         else:
             weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
         biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
-        return tuple(F.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True))
+        each = zip((query, key, value), weights, biases, strict=True)
+        return tuple(F.linear(x, w, b) for x, w, b in each)
 
     def _checked_mask(self, mask: Tensor, length: int, source: int, batch: int) -> Tensor:
         """attn_mask in a shape that broadcasts to (N, heads, L, S)."""
-        if mask.ndim == 2:
-            if tuple(mask.shape) != (length, source):
-                raise RuntimeError(f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, source)}.")
-            return mask
-        if mask.ndim != 3:
-            raise RuntimeError(f"attn_mask's dimension {mask.ndim} is not supported")
-        expected = (batch * self.num_heads, length, source)
+        if mask.ndim not in (2, 3):
+            raise RuntimeError(
+                message(
+                    f"attn_mask's dimension {mask.ndim} is not supported",
+                    f"attn_mask {describe(mask)}",
+                    fix="(L, S), or (N * heads, L, S)",
+                )
+            )
+        expected = (batch * self.num_heads, length, source)[3 - mask.ndim :]
         if tuple(mask.shape) != expected:
-            raise RuntimeError(f"The shape of the 3D attn_mask is {mask.shape}, but should be {expected}.")
-        return mask.reshape(batch, self.num_heads, length, source)
+            raise RuntimeError(
+                message(
+                    f"The shape of the {mask.ndim}D attn_mask is {mask.shape}, "
+                    f"but should be {expected}.",
+                    f"MultiheadAttention: {length} queries, {source} keys, batch {batch}, "
+                    f"{self.num_heads} heads",
+                )
+            )
+        return mask if mask.ndim == 2 else mask.reshape(batch, self.num_heads, length, source)
 
 
 def _additive(mask: Tensor | None, like: Tensor) -> Tensor | None:
     """A mask to add: a bool mask is -inf where it is True."""
     if mask is None or mask.is_floating_point():
         return mask
-    if str(mask.dtype) != "torch.bool":
-        raise RuntimeError(f"only bool and floating types of masks are supported, but got {mask.dtype}")
+    if mask.dtype is not bool_:
+        raise RuntimeError(
+            message(
+                f"only bool and floating types of masks are supported, but got {mask.dtype}",
+                fix="mask.bool(), True where attention is not allowed",
+            )
+        )
     return zeros(mask.shape, dtype=like.dtype, device=like.device).masked_fill(mask, -math.inf)

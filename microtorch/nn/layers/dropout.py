@@ -8,11 +8,18 @@ from .. import functional as F
 from ..module import Module
 
 
-class _Dropout(Module):
+class _DropoutNd(Module):
+    """What all share: the probability."""
+
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= p <= 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+            raise ValueError(
+                message(
+                    f"dropout probability has to be between 0 and 1, but got {p}",
+                    fix="p=0.1 drops a tenth of the elements",
+                )
+            )
         self.p = p
         self.inplace = inplace
 
@@ -20,22 +27,22 @@ class _Dropout(Module):
         return f"p={self.p}, inplace={self.inplace}"
 
 
-class Dropout(_Dropout):
-    """While training, sets elements to 0 with probability `p` and scales the others by 1 / (1 - p)."""
+class Dropout(_DropoutNd):
+    """While training, elements become 0 with probability `p`, the others grow by 1 / (1 - p)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace)
 
 
-class Dropout1d(_Dropout):
-    """While training, sets whole channels of (N, C, L) to 0 with probability `p` and scales the others."""
+class Dropout1d(_DropoutNd):
+    """While training, whole channels of (N, C, L) become 0 with probability `p`."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout1d(input, self.p, self.training, self.inplace)
 
 
-class Dropout2d(_Dropout):
-    """While training, sets whole channels of (N, C, H, W) to 0 with probability `p` and scales the others."""
+class Dropout2d(_DropoutNd):
+    """While training, whole channels of (N, C, H, W) become 0 with probability `p`."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training, self.inplace)

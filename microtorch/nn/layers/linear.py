@@ -1,7 +1,7 @@
 """Layers with weights: Linear and Bilinear; and Identity, which has none.
 
-Initial values are drawn exactly as PyTorch draws them (weight first, then bias, from the
-default generator), so that one seed gives one network in both libraries.
+Initial values are drawn exactly as PyTorch draws them (weight first, then bias, from the default
+generator), so that one seed gives one network in both libraries.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from ...creation import empty
+from ...errors import message
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
@@ -35,7 +36,12 @@ class Linear(Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.in_features = in_features
@@ -61,7 +67,14 @@ class Linear(Module):
             raise type(error)(f"{error}\n  layer: {self!r}") from None
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class NonDynamicallyQuantizableLinear(Linear):
+    """A Linear under the name that PyTorch's attention prints."""
 
 
 class Bilinear(Module):
@@ -77,7 +90,12 @@ class Bilinear(Module):
         dtype: Any = None,
     ) -> None:
         if in1_features <= 0:
-            raise ValueError(f"in1_features must be > 0, but got {in1_features}")
+            raise ValueError(
+                message(
+                    f"in1_features must be > 0, but got {in1_features}",
+                    f"Bilinear({in1_features}, {in2_features}, {out_features})",
+                )
+            )
         super().__init__()
         self.in1_features = in1_features
         self.in2_features = in2_features

@@ -11,13 +11,15 @@ from ..module import Module
 class _Loss(Module):
     """A loss with a `reduction`: "mean", "sum" or "none"."""
 
-    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+    ) -> None:
         super().__init__()
         self.reduction = legacy_reduction(size_average, reduce, reduction)
 
 
 class _WeightedLoss(_Loss):
-    """A loss with a tensor of weights, kept as a buffer so that it moves and is saved with the module."""
+    """A loss with a tensor of weights: a buffer, so that it moves and is saved with the module."""
 
     def __init__(
         self,
@@ -73,7 +75,10 @@ class HuberLoss(_Loss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """-log softmax(input)[target]: logits (N, C) and int64 class indices (N,), or class probabilities (N, C)."""
+    """-log softmax(input)[target], for logits (N, C).
+
+    The target is class indices, int64 (N,), or class probabilities (N, C).
+    """
 
     def __init__(
         self,
@@ -115,7 +120,11 @@ class NLLLoss(_WeightedLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.nll_loss(
-            input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction
+            input,
+            target,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
         )
 
 
@@ -127,7 +136,10 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """Binary cross entropy of sigmoid(input); `pos_weight` multiplies the part of the positive targets."""
+    """Binary cross entropy of sigmoid(input).
+
+    `pos_weight` multiplies the part of the positive targets.
+    """
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Normalisation layers: batch, layer, group, instance and RMS norm.
 
-All scale with `weight` (starts at 1) and shift with `bias` (starts at 0).  BatchNorm also
-keeps running statistics, buffers that are part of the state dict: in training it uses the
-batch's own statistics and moves the running ones, in evaluation it uses the running ones.
+All scale with `weight` (starts at 1) and shift with `bias` (starts at 0). BatchNorm also keeps
+running statistics, buffers that are part of the state dict: in training it uses the batch's own
+statistics and moves the running ones, in evaluation it uses the running ones.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...creation import empty, ones, tensor, zeros
+from ...errors import message
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
@@ -21,10 +22,17 @@ from ..parameter import Parameter
 class _Affine(Module):
     """A layer that may have a `weight` and a `bias` of one shape."""
 
-    def _make(self, shape: tuple[int, ...], weight: bool, bias: bool, device: Any, dtype: Any) -> None:
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def _make(
+        self, shape: tuple[int, ...], weight: bool, bias: bool | None, device: Any, dtype: Any
+    ) -> None:
+        """Make those that are wanted; the others are None, and with bias=None there is no bias."""
         for name, wanted in (("weight", weight), ("bias", bias)):
-            value = Parameter(empty(shape, device=device, dtype=dtype)) if wanted else None
-            self.register_parameter(name, value)
+            if wanted is not None:
+                value = Parameter(empty(shape, device=device, dtype=dtype)) if wanted else None
+                self.register_parameter(name, value)
 
     def reset_parameters(self) -> None:
         """Weight 1, bias 0."""
@@ -60,8 +68,12 @@ class _BatchNorm(_Affine):
         self.affine, self.track_running_stats = affine, track_running_stats
         self._make((num_features,), affine, affine and bias, device, dtype)
         kept = track_running_stats
-        self.register_buffer("running_mean", zeros(num_features, device=device, dtype=dtype) if kept else None)
-        self.register_buffer("running_var", ones(num_features, device=device, dtype=dtype) if kept else None)
+        self.register_buffer(
+            "running_mean", zeros(num_features, device=device, dtype=dtype) if kept else None
+        )
+        self.register_buffer(
+            "running_var", ones(num_features, device=device, dtype=dtype) if kept else None
+        )
         self.register_buffer("num_batches_tracked", tensor(0) if kept else None)
         self.reset_parameters()
 
@@ -80,7 +92,12 @@ class _BatchNorm(_Affine):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in self.ranks:
             expected = " or ".join(f"{n}D" for n in self.ranks)
-            raise ValueError(f"expected {expected} input (got {input.ndim}D input)\n  layer: {self!r}, input {tuple(input.shape)}")
+            raise ValueError(
+                message(
+                    f"expected {expected} input (got {input.ndim}D input)",
+                    f"layer: {self!r}, input {tuple(input.shape)}",
+                )
+            )
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
@@ -92,13 +109,18 @@ class _BatchNorm(_Affine):
             input,
             self.running_mean if keep else None,
             self.running_var if keep else None,
-            self.weight, self.bias, own, momentum, self.eps,
-        )  # fmt: skip
+            self.weight,
+            self.bias,
+            own,
+            momentum,
+            self.eps,
+        )
 
     def extra_repr(self) -> str:
         return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
 
 
@@ -121,7 +143,7 @@ class BatchNorm3d(_BatchNorm):
 
 
 class LayerNorm(_Affine):
-    """Normalise the last dims, of sizes `normalized_shape`, of each example alone (Ba et al. 2016)."""
+    """Normalise the last dims, of sizes `normalized_shape`, of each example (Ba et al. 2016)."""
 
     def __init__(
         self,
@@ -133,7 +155,9 @@ class LayerNorm(_Affine):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = (
+            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        )
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
         self._make(shape, elementwise_affine, elementwise_affine and bias, device, dtype)
         self.reset_parameters()
@@ -143,13 +167,16 @@ class LayerNorm(_Affine):
 
     def extra_repr(self) -> str:
         return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
-            f"bias={self.bias is not None}"
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
         )
 
 
 class RMSNorm(_Affine):
-    """x / sqrt(mean(x²) + eps) * weight over the last dims (Zhang and Sennrich 2019); eps None: the dtype's."""
+    """x / sqrt(mean(x²) + eps) * weight over the last dims (Zhang and Sennrich 2019).
+
+    eps None: the dtype's.
+    """
 
     def __init__(
         self,
@@ -160,9 +187,11 @@ class RMSNorm(_Affine):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = (
+            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        )
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
-        self.register_parameter("weight", Parameter(empty(shape, device=device, dtype=dtype)) if elementwise_affine else None)
+        self._make(shape, elementwise_affine, None, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -174,11 +203,16 @@ class RMSNorm(_Affine):
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        )
 
 
 class GroupNorm(_Affine):
-    """Normalise each example over `num_groups` groups of channels (Wu and He 2018): (N, num_channels, ...)."""
+    """Normalise each example over groups of channels (Wu and He 2018).
+
+    The input is (N, num_channels, ...).
+    """
 
     def __init__(
         self,
@@ -193,8 +227,14 @@ class GroupNorm(_Affine):
     ) -> None:
         super().__init__()
         if num_channels % num_groups:
-            raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
-        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+            raise ValueError(
+                message(
+                    f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})",
+                    fix=f"GroupNorm(1, {num_channels}) takes all channels together",
+                )
+            )
+        self.num_groups, self.num_channels = num_groups, num_channels
+        self.eps, self.affine = eps, affine
         self._make((num_channels,), affine, affine and bias, device, dtype)
         self.reset_parameters()
 
@@ -202,11 +242,17 @@ class GroupNorm(_Affine):
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class _InstanceNorm(_Affine):
-    """Normalise each channel of each example over its places (Ulyanov et al. 2016). No running statistics here."""
+    """Normalise each channel of each example over its places (Ulyanov et al. 2016).
+
+    There are no running statistics here.
+    """
 
     rank: int
 
@@ -224,7 +270,13 @@ class _InstanceNorm(_Affine):
     ) -> None:
         super().__init__()
         if track_running_stats:
-            raise NotImplementedError(f"{type(self).__name__}(track_running_stats=True) is not available in microtorch")
+            raise NotImplementedError(
+                message(
+                    f"{type(self).__name__}(track_running_stats=True) is not available in "
+                    "microtorch",
+                    fix="the statistics of each example serve in evaluation, too",
+                )
+            )
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self._make((num_features,), affine, affine and bias, device, dtype)
@@ -232,7 +284,12 @@ class _InstanceNorm(_Affine):
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (self.rank, self.rank - 1):
-            raise ValueError(f"expected {self.rank - 1}D or {self.rank}D input (got {input.ndim}D input)")
+            raise ValueError(
+                message(
+                    f"expected {self.rank - 1}D or {self.rank}D input (got {input.ndim}D input)",
+                    f"layer: {self!r}, input {tuple(input.shape)}",
+                )
+            )
         if input.ndim == self.rank - 1:
             return self.forward(input.unsqueeze(0)).squeeze(0)
         return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)

@@ -10,11 +10,11 @@ from typing import Any
 
 from ...tensor import Tensor
 from .. import functional as F
-from .conv import Size, repeated
 from ..module import Module
+from .conv import Size, repeated
 
 
-class _MaxPool(Module):
+class _MaxPoolNd(Module):
     function: Any
 
     def __init__(
@@ -33,7 +33,13 @@ class _MaxPool(Module):
 
     def forward(self, input: Tensor) -> Any:
         return self.function(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+            self.return_indices,
         )
 
     def extra_repr(self) -> str:
@@ -43,13 +49,16 @@ class _MaxPool(Module):
         )
 
 
-class MaxPool2d(_MaxPool):
-    """The largest element of each window; `stride` is kernel_size unless given, padding counts as -inf."""
+class MaxPool2d(_MaxPoolNd):
+    """The largest element of each window; padding counts as -inf.
+
+    `stride` is kernel_size unless given.
+    """
 
     function = staticmethod(F.max_pool2d)
 
 
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_MaxPoolNd):
     """The largest element of each window of a sequence."""
 
     function = staticmethod(F.max_pool1d)
@@ -74,9 +83,14 @@ class AvgPool2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.avg_pool2d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad,
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
             self.divisor_override,
-        )  # fmt: skip
+        )
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
@@ -94,12 +108,19 @@ class AvgPool1d(Module):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__()
-        self.kernel_size, self.stride = repeated(kernel_size, 1), repeated(kernel_size if stride is None else stride, 1)
-        self.padding, self.ceil_mode, self.count_include_pad = repeated(padding, 1), ceil_mode, count_include_pad
+        self.kernel_size = repeated(kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else repeated(stride, 1)
+        self.padding, self.ceil_mode = repeated(padding, 1), ceil_mode
+        self.count_include_pad = count_include_pad
 
     def forward(self, input: Tensor) -> Tensor:
         return F.avg_pool1d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
         )
 
     extra_repr = AvgPool2d.extra_repr
@@ -120,7 +141,10 @@ class _Adaptive(Module):
 
 
 class AdaptiveAvgPool2d(_Adaptive):
-    """The means of `output_size` (H', W') windows, whatever the size of the input; None keeps a size."""
+    """The means of `output_size` (H', W') windows, whatever the size of the input.
+
+    None keeps a size.
+    """
 
     function = staticmethod(F.adaptive_avg_pool2d)
 

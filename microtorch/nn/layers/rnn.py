@@ -6,12 +6,12 @@
     GRU    r, z = sigmoid(W x + b + U h + c)     n = tanh(W x + b + r (U h + c))
            h' = n + z (h - n)
 
-Hochreiter and Schmidhuber 1997 (with the forget gate of Gers et al. 2000); Cho et al. 2014.
-One step of each is a function below, composed of ops; a layer runs it along the sequence.  W x
-for all steps is one product, done before.  So a picture of the graph shows the recurrence
-unrolled.  A layer that is too large for a picture (SPELT_OUT) is one node, and several
-times faster: recurrence.py.  Sequences are (L, N, features), (N, L, features) with
-`batch_first`, or (L, features) without a batch.
+Hochreiter and Schmidhuber 1997 (with the forget gate of Gers et al. 2000); Cho et al. 2014. One
+step of each is a function below, composed of ops; a layer applies it along the sequence. W x for
+all steps is one product, done before. So a picture of the graph shows the recurrence unrolled. A
+layer that is too large for a picture (SPELT_OUT) is one node, and several times faster:
+functional/recurrence.py. Sequences are (L, N, features), (N, L, features) with `batch_first`, or
+(L, features) without a batch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 from ...autograd import Function
 from ...creation import empty, zeros
-from ...errors import message
+from ...errors import describe, message
 from ...ops.shape import cat, stack
 from ...tensor import Tensor
 from .. import functional as F
@@ -33,7 +33,8 @@ from ..functional import recurrence
 from ..module import Module
 from ..parameter import Parameter
 
-SPELT_OUT = 2048  # up to so many numbers W x (L * N * gates * hidden) a layer is composed of ops: a picture shows its steps
+# up to so many numbers W x (L * N * gates * hidden) a layer is composed of ops, as a picture shows
+SPELT_OUT = 2048
 
 # ---------------------------------------------------------------- one step
 
@@ -43,7 +44,9 @@ def rnn_step(x: Tensor, h: Tensor, u: Tensor, c: Tensor | None, activation: Any)
     return activation(x + F.linear(h, u, c))
 
 
-def lstm_step(x: Tensor, state: tuple[Tensor, Tensor], u: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
+def lstm_step(
+    x: Tensor, state: tuple[Tensor, Tensor], u: Tensor, c: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """One step of an LSTM from x = W x + b: (h, c) to the next (h, c)."""
     h, memory = state
     i, f, g, o = (x + F.linear(h, u, c)).chunk(4, -1)
@@ -60,7 +63,10 @@ def gru_step(x: Tensor, h: Tensor, u: Tensor, c: Tensor | None) -> Tensor:
 
 
 class _Steps(Function):
-    """The slices of a sequence along dim 0, as one node: L separate slices would each make a gradient of full size."""
+    """The slices of a sequence along dim 0, as one node.
+
+    L separate slices would each make a gradient of full size.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Any:
@@ -72,9 +78,19 @@ class _Steps(Function):
 
 
 def composed(
-    step: Callable[..., Any], backward: bool, x: Tensor, w: Tensor, u: Tensor, b: Any, c: Any, *state: Any
+    step: Callable[..., Any],
+    backward: bool,
+    x: Tensor,
+    w: Tensor,
+    u: Tensor,
+    b: Tensor | None,
+    c: Tensor | None,
+    *state: Tensor,
 ) -> tuple[Tensor, ...]:
-    """A layer along a sequence, composed of ops: (outputs (L, N, hidden), and the tensors of the last state)."""
+    """A layer along a sequence, composed of ops.
+
+    Outputs (L, N, hidden), and the tensors of the last state.
+    """
     steps = _Steps.apply(F.linear(x, w, b))
     outputs = []
     for xt in reversed(steps) if backward else steps:
@@ -88,9 +104,10 @@ def composed(
 
 
 class RNNBase(Module):
-    """What RNN, LSTM and GRU share: parameters weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..._reverse, ..._l1.
+    """What RNN, LSTM and GRU share.
 
-    All are drawn uniformly from ±1/sqrt(hidden_size), in the order of their names' layers and directions.
+    Parameters: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..._reverse, ..._l1. All are
+    drawn uniformly from ±1/sqrt(hidden_size), in the order of their layers and directions.
     """
 
     gates = 1
@@ -111,23 +128,35 @@ class RNNBase(Module):
     ) -> None:
         super().__init__()
         if proj_size:
-            raise NotImplementedError(f"{type(self).__name__}(proj_size={proj_size}) is not available in microtorch")
+            raise NotImplementedError(
+                message(
+                    f"{type(self).__name__}(proj_size={proj_size}) is not available in microtorch",
+                    fix="a Linear after the layer projects its output",
+                )
+            )
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
             raise ValueError(
-                "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
+                message(
+                    "dropout should be a number in range [0, 1] representing the probability of "
+                    "an element being zeroed",
+                    f"{type(self).__name__}: {dropout=}",
+                )
             )
-        if hidden_size <= 0:
-            raise ValueError("hidden_size must be greater than zero")
-        if num_layers <= 0:
-            raise ValueError("num_layers must be greater than zero")
+        for name, count in (("hidden_size", hidden_size), ("num_layers", num_layers)):
+            if count <= 0:
+                raise ValueError(
+                    message(f"{name} must be greater than zero", f"{type(self).__name__}: {count}")
+                )
         if dropout and num_layers == 1:
             warnings.warn(
-                "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
-                f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}",
+                "dropout option adds dropout after all but last recurrent layer, so non-zero "
+                "dropout expects num_layers greater than 1, "
+                f"but got dropout={dropout} and num_layers={num_layers}",
                 stacklevel=2,
             )
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
+        self.bias, self.batch_first = bias, batch_first
+        self.dropout, self.bidirectional = dropout, bidirectional
         self.proj_size = 0
         rows = self.gates * hidden_size
         for layer in range(num_layers):
@@ -137,7 +166,9 @@ class RNNBase(Module):
                 if bias:
                     shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
                 for name, shape in shapes.items():
-                    setattr(self, name + suffix, Parameter(empty(shape, device=device, dtype=dtype)))
+                    setattr(
+                        self, name + suffix, Parameter(empty(shape, device=device, dtype=dtype))
+                    )
         self.reset_parameters()
 
     @property
@@ -160,32 +191,62 @@ class RNNBase(Module):
     step: Callable[..., Any]  # the next state from W x + b, the last state, u and c
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
-        """(output (L, N, directions * hidden), last state (layers * directions, N, hidden)); `hx` starts at 0."""
+        """(output (L, N, directions * hidden), last state (layers * directions, N, hidden)).
+
+        `hx` is the first state, 0 unless given.
+        """
+        name = type(self).__name__
         if not isinstance(input, Tensor):
-            raise TypeError(f"{type(self).__name__}: packed sequences are not available in microtorch; give a padded Tensor")
+            raise TypeError(
+                message(
+                    f"{name}: packed sequences are not available in microtorch",
+                    f"input is {describe(input)}",
+                    fix="give a padded Tensor",
+                )
+            )
         if input.ndim not in (2, 3):
-            raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.ndim}D instead")
+            raise ValueError(
+                message(
+                    f"{name}: Expected input to be 2D or 3D, got {input.ndim}D instead",
+                    f"input {describe(input)}",
+                    fix="(L, N, input_size), or (L, input_size) without a batch",
+                )
+            )
         if input.shape[-1] != self.input_size:
             raise RuntimeError(
                 message(
-                    f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}",
-                    f"{type(self).__name__}: input {tuple(input.shape)}",
-                    fix="features are the last dimension: (L, N, input_size), or (N, L, input_size) with batch_first=True",
+                    "input.size(-1) must be equal to input_size. "
+                    f"Expected {self.input_size}, got {input.shape[-1]}",
+                    f"{name}: input {tuple(input.shape)}",
+                    fix="features are the last dimension: (L, N, input_size), "
+                    "or (N, L, input_size) with batch_first=True",
                 )
             )
         batched = input.ndim == 3
-        x = input.unsqueeze(1) if not batched else input.transpose(0, 1) if self.batch_first else input
+        x = input if batched else input.unsqueeze(1)
+        if batched and self.batch_first:
+            x = x.transpose(0, 1)
         if not len(x):
-            raise RuntimeError(message("Expected sequence length to be larger than 0 in RNN", f"input {tuple(input.shape)}"))
+            raise RuntimeError(
+                message(
+                    "Expected sequence length to be larger than 0 in RNN",
+                    f"input {tuple(input.shape)}",
+                )
+            )
         start = self._start(x, hx, batched)
         last: list[Any] = []
         for layer in range(self.num_layers):
-            runs = [self._along(x, suffix, start[len(last) + i], i == 1) for i, suffix in enumerate(self._suffixes(layer))]
-            last += [state for _, state in runs]
-            x = cat([output for output, _ in runs], -1) if self.bidirectional else runs[0][0]
+            ways = [
+                self._along(x, suffix, start[len(last) + i], i == 1)
+                for i, suffix in enumerate(self._suffixes(layer))
+            ]
+            last += [state for _, state in ways]
+            x = cat([output for output, _ in ways], -1) if self.bidirectional else ways[0][0]
             if layer + 1 < self.num_layers:
                 x = F.dropout(x, self.dropout, self.training)
-        output = x.squeeze(1) if not batched else x.transpose(0, 1) if self.batch_first else x
+        output = x if batched else x.squeeze(1)
+        if batched and self.batch_first:
+            output = x.transpose(0, 1)
         columns = list(zip(*last, strict=True)) if self.states == 2 else [last]
         final = [stack(column) if batched else stack(column).squeeze(1) for column in columns]
         return output, tuple(final) if self.states == 2 else final[0]
@@ -203,8 +264,8 @@ class RNNBase(Module):
                 raise RuntimeError(
                     message(
                         f"Expected {name} size {shape}, got {list(h.shape)}",
-                        f"{type(self).__name__}: the state is (num_layers * directions, N, hidden_size), "
-                        "also with batch_first=True",
+                        f"{type(self).__name__}: the state is (num_layers * directions, N, "
+                        "hidden_size), also with batch_first=True",
                     )
                 )
         rows = [[h[i] if batched else h[i].unsqueeze(0) for i in range(count)] for h in given]
@@ -213,10 +274,13 @@ class RNNBase(Module):
     def _along(self, x: Tensor, suffix: str, state: Any, backward: bool) -> tuple[Tensor, Any]:
         """One layer in one direction: (outputs (L, N, hidden), the last state)."""
         w, u = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
-        b, c = (getattr(self, name + suffix) if self.bias else None for name in ("bias_ih", "bias_hh"))
+        b, c = (
+            getattr(self, name + suffix) if self.bias else None for name in ("bias_ih", "bias_hh")
+        )
         inputs = (x, w, u, b, c, *(state if self.states == 2 else (state,)))
         if len(x) * x.shape[1] * len(u) > SPELT_OUT and recurrence.takes(*inputs):
-            output, *last = recurrence.Sequence.apply(self.kind, partial(composed, self.step, backward), backward, *inputs)
+            steps = partial(composed, self.step, backward)
+            output, *last = recurrence.Sequence.apply(self.kind, steps, backward, *inputs)
         else:
             output, *last = composed(self.step, backward, *inputs)
         return output, tuple(last) if self.states == 2 else last[0]
@@ -248,7 +312,15 @@ class RNN(RNNBase):
     ) -> None:
         _check_nonlinearity(nonlinearity)
         super().__init__(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device=device, dtype=dtype
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            device=device,
+            dtype=dtype,
         )
         self.nonlinearity = nonlinearity
 
@@ -262,7 +334,10 @@ class RNN(RNNBase):
 
 
 class LSTM(RNNBase):
-    """Long short-term memory; the state is the pair (h, c). Gates in rows: input, forget, cell, output."""
+    """Long short-term memory; the state is the pair (h, c).
+
+    Gates in rows: input, forget, cell, output.
+    """
 
     gates, states = 4, 2
     kind = recurrence.LSTM
@@ -282,17 +357,25 @@ class GRU(RNNBase):
 
 def _check_nonlinearity(name: str) -> None:
     if name not in ("tanh", "relu"):
-        raise ValueError(f"Unknown nonlinearity '{name}'. Select from 'tanh' or 'relu'.")
+        raise ValueError(message(f"Unknown nonlinearity '{name}'. Select from 'tanh' or 'relu'."))
 
 
 class RNNCellBase(Module):
-    """One step as a layer: x (N, input_size) or (input_size,), and the state of the same form, which starts at 0."""
+    """One step as a layer: x (N, input_size) or (input_size,), and the state of the same form.
+
+    The state starts at 0.
+    """
 
     gates = 1
     states = 1
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
@@ -300,7 +383,8 @@ class RNNCellBase(Module):
         self.weight_ih = Parameter(empty((rows, input_size), device=device, dtype=dtype))
         self.weight_hh = Parameter(empty((rows, hidden_size), device=device, dtype=dtype))
         for name in ("bias_ih", "bias_hh"):
-            self.register_parameter(name, Parameter(empty((rows,), device=device, dtype=dtype)) if bias else None)
+            value = Parameter(empty((rows,), device=device, dtype=dtype)) if bias else None
+            self.register_parameter(name, value)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -313,14 +397,27 @@ class RNNCellBase(Module):
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         if input.ndim not in (1, 2):
-            raise ValueError(f"{type(self).__name__}: Expected input to be 1D or 2D, got {input.ndim}D instead")
+            raise ValueError(
+                message(
+                    f"{type(self).__name__}: Expected input to be 1D or 2D, "
+                    f"got {input.ndim}D instead",
+                    f"input {describe(input)}",
+                    fix="a cell takes one step: (N, input_size)",
+                )
+            )
         if hx is None:
-            zero = zeros((*input.shape[:-1], self.hidden_size), dtype=input.dtype, device=input.device)
+            zero = zeros(
+                (*input.shape[:-1], self.hidden_size), dtype=input.dtype, device=input.device
+            )
             hx = (zero, zero) if self.states == 2 else zero
-        return self.step(F.linear(input, self.weight_ih, self.bias_ih), hx, self.weight_hh, self.bias_hh)
+        return self.step(
+            F.linear(input, self.weight_ih, self.bias_ih), hx, self.weight_hh, self.bias_hh
+        )
 
     def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else f", bias={self.bias}")
+        return f"{self.input_size}, {self.hidden_size}" + (
+            "" if self.bias else f", bias={self.bias}"
+        )
 
 
 class RNNCell(RNNCellBase):
@@ -344,7 +441,8 @@ class RNNCell(RNNCellBase):
         return partial(rnn_step, activation=getattr(F, self.nonlinearity))
 
     def extra_repr(self) -> str:
-        return super().extra_repr() + (f", nonlinearity={self.nonlinearity}" if self.nonlinearity != "tanh" else "")
+        text = super().extra_repr()
+        return text + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
 
 
 class LSTMCell(RNNCellBase):

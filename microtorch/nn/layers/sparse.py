@@ -1,7 +1,7 @@
 """Embedding: a table of vectors, read by number.
 
-The layer is a linear map from one-hot vectors, without the multiplication by zeros: the
-gradient of a row is the sum of the gradients of all places that read it.
+The layer is a linear map from one-hot vectors, without the multiplication by zeros: the gradient
+of a row is the sum of the gradients of all places that read it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 from ...autograd import no_grad
 from ...creation import empty
+from ...errors import describe, message
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
@@ -39,32 +40,61 @@ class Embedding(Module):
     ) -> None:
         super().__init__()
         if max_norm is not None or scale_grad_by_freq:
-            raise NotImplementedError("Embedding: max_norm and scale_grad_by_freq are not available in microtorch")
+            raise NotImplementedError(
+                message(
+                    "Embedding: max_norm and scale_grad_by_freq are not available in microtorch",
+                    f"{max_norm=}, {scale_grad_by_freq=}",
+                )
+            )
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ValueError(f"Padding_idx must be within num_embeddings = {num_embeddings}, but got {padding_idx}")
+                raise ValueError(
+                    message(
+                        f"Padding_idx must be within num_embeddings = {num_embeddings}, "
+                        f"but got {padding_idx}",
+                        fix="a row of the table, such as 0",
+                    )
+                )
             padding_idx %= num_embeddings
-        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = padding_idx
         self.max_norm, self.norm_type = max_norm, norm_type
         self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         shape = (num_embeddings, embedding_dim)
         if _weight is None:
-            self.weight = Parameter(empty(shape, device=device, dtype=dtype), requires_grad=not _freeze)
+            table = empty(shape, device=device, dtype=dtype)
+            self.weight = Parameter(table, requires_grad=not _freeze)
             self.reset_parameters()
         else:
             if tuple(_weight.shape) != shape:
                 raise ValueError(
-                    f"Shape of weight does not match num_embeddings and embedding_dim: {tuple(_weight.shape)}, {shape}"
+                    message(
+                        "Shape of weight does not match num_embeddings and embedding_dim",
+                        f"weight {tuple(_weight.shape)}, expected {shape}",
+                    )
                 )
             self.weight = Parameter(_weight, requires_grad=not _freeze)
 
     @classmethod
     def from_pretrained(
-        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None, **settings: Any
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        padding_idx: int | None = None,
+        **settings: Any,
     ) -> Embedding:
-        """The layer with the rows of `embeddings` (rows, dim), which are not trained unless freeze=False."""
+        """The layer with the rows of `embeddings` (rows, dim).
+
+        They are not trained unless freeze=False.
+        """
         if embeddings.ndim != 2:
-            raise ValueError("Embeddings parameter is expected to be 2-dimensional")
+            raise ValueError(
+                message(
+                    "Embeddings parameter is expected to be 2-dimensional",
+                    f"got {describe(embeddings)}",
+                    fix="(number of rows, size of a row)",
+                )
+            )
         rows, dim = embeddings.shape
         return cls(rows, dim, padding_idx, _weight=embeddings, _freeze=freeze, **settings)
 

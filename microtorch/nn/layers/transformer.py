@@ -1,7 +1,7 @@
 """The encoder of a Transformer (Vaswani et al. 2017), from attention, linear layers and layer norm.
 
-    x = norm1(x + dropout(attention(x)))              norm_first: x = x + dropout(attention(norm1(x)))
-    x = norm2(x + dropout(linear2(dropout(activation(linear1(x))))))
+x = norm1(x + dropout(attention(x)))              norm_first: x = x + dropout(attention(norm1(x)))
+x = norm2(x + dropout(linear2(dropout(activation(linear1(x))))))
 """
 
 from __future__ import annotations
@@ -10,20 +10,22 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from ...errors import message
 from ...tensor import Tensor
 from .. import functional as F
-from .dropout import Dropout
-from .attention import MultiheadAttention
 from ..containers import ModuleList
-from .linear import Linear
 from ..module import Module
+from .attention import MultiheadAttention
+from .dropout import Dropout
+from .linear import Linear
 from .normalization import LayerNorm
 
 
 class TransformerEncoderLayer(Module):
-    """Self-attention, then two linear layers, each with a residual connection and a norm: (L, N, d_model) to the same.
+    """Self-attention, then two linear layers, each with a residual connection and a norm.
 
-    `activation` is "relu", "gelu" or a function; `batch_first`: (N, L, d_model); `norm_first`: norms before, not after.
+    (L, N, d_model) to the same, with `batch_first` (N, L, d_model). `activation` is "relu",
+    "gelu" or a function; `norm_first`: norms before, not after.
     """
 
     def __init__(
@@ -42,7 +44,9 @@ class TransformerEncoderLayer(Module):
     ) -> None:
         super().__init__()
         made: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
+        self.self_attn = MultiheadAttention(
+            d_model, nhead, dropout, bias, batch_first=batch_first, **made
+        )
         self.linear1 = Linear(d_model, dim_feedforward, bias, **made)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, bias, **made)
@@ -53,7 +57,12 @@ class TransformerEncoderLayer(Module):
         self.dropout2 = Dropout(dropout)
         if isinstance(activation, str):
             if activation not in ("relu", "gelu"):
-                raise RuntimeError(f"activation should be relu/gelu, not {activation}")
+                raise RuntimeError(
+                    message(
+                        f"activation should be relu/gelu, not {activation}",
+                        fix="or give a function, such as torch.tanh",
+                    )
+                )
             activation = getattr(F, activation)
         self.activation = activation
 
@@ -66,7 +75,13 @@ class TransformerEncoderLayer(Module):
     ) -> Tensor:
         def attention(x: Tensor) -> Tensor:
             output, _ = self.self_attn(
-                x, x, x, key_padding_mask=src_key_padding_mask, need_weights=False, attn_mask=src_mask, is_causal=is_causal
+                x,
+                x,
+                x,
+                key_padding_mask=src_key_padding_mask,
+                need_weights=False,
+                attn_mask=src_mask,
+                is_causal=is_causal,
             )
             return self.dropout1(output)
 
@@ -81,7 +96,10 @@ class TransformerEncoderLayer(Module):
 
 
 class TransformerEncoder(Module):
-    """`num_layers` copies of `encoder_layer`, which start with equal parameters, and a last norm, if given."""
+    """`num_layers` copies of `encoder_layer`, which start with equal parameters.
+
+    A last `norm` follows them if given.
+    """
 
     def __init__(
         self,
@@ -104,5 +122,10 @@ class TransformerEncoder(Module):
         is_causal: bool | None = None,
     ) -> Tensor:
         for layer in self.layers:
-            src = layer(src, src_mask=mask, src_key_padding_mask=src_key_padding_mask, is_causal=bool(is_causal))
+            src = layer(
+                src,
+                src_mask=mask,
+                src_key_padding_mask=src_key_padding_mask,
+                is_causal=bool(is_causal),
+            )
         return src if self.norm is None else self.norm(src)

@@ -36,7 +36,10 @@ def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
 
 
 def _lane(tensors: list[Tensor]) -> Any:
-    """The lane for one call on all tensors; None if there is none, or one of them carries a graph."""
+    """The lane for one call on all tensors.
+
+    None if they share none, or one of them carries a graph.
+    """
     return None if any([t.requires_grad for t in tensors]) else common_lane(tensors)
 
 

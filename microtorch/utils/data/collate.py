@@ -1,9 +1,9 @@
 """From a list of samples to a batch: the same structure, with a leading batch dimension.
 
-    tensors, numpy arrays   stacked
-    int, bool, float        one tensor (int64, bool, float64)
-    str, bytes              left in a list
-    dict, tuple, list       element by element; all samples must have the same keys or length
+tensors, numpy arrays   stacked
+int, bool, float        one tensor (int64, bool, float64)
+str, bytes              left in a list
+dict, tuple, list       element by element; all samples must have the same keys or length
 """
 
 from __future__ import annotations
@@ -40,17 +40,27 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, Sequence):
         if any(len(sample) != len(first) for sample in batch):
             raise RuntimeError(
-                f"each element in list of batch should be of equal size; got sizes {[len(s) for s in batch]}"
+                message(
+                    "each element in list of batch should be of equal size",
+                    f"got sizes {[len(sample) for sample in batch]}",
+                    fix="a collate_fn that pads them",
+                )
             )
         return [default_collate(column) for column in zip(*batch, strict=True)]
     raise TypeError(
-        f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first)}. "
-        "Give the DataLoader a collate_fn for other samples"
+        message(
+            "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
+            f"found {type(first)}",
+            fix="give the DataLoader a collate_fn for other samples",
+        )
     )
 
 
 def default_convert(data: Any) -> Any:
-    """numpy arrays inside `data` become tensors, everything else stays: used when batch_size is None."""
+    """numpy arrays inside `data` become tensors, everything else stays.
+
+    What a DataLoader does with batch_size=None.
+    """
     if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind not in "SUO":
         return as_tensor(data)
     if isinstance(data, Mapping):

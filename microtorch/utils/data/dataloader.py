@@ -1,12 +1,12 @@
 """DataLoader: batches from a dataset.
 
-For each pass: the sampler gives indices, the batch sampler groups them, the dataset's
-samples are collected and put together by `collate_fn`.  Loading runs in this process;
-`num_workers` is accepted, because scripts set it, and answered by one warning.
+For each pass: the sampler gives indices, the batch sampler groups them, the dataset's samples are
+collected and put together by `collate_fn`. Loading happens in this process; `num_workers` is
+accepted, because scripts set it, and answered by one warning.
 
-Same seed, same batches as PyTorch: starting a pass draws one int64 from the loader's
-generator (the seed PyTorch hands to workers, drawn even without any), and RandomSampler
-draws its own seed when the first index is asked for.
+Same seed, same batches as PyTorch: starting a pass draws one int64 from the loader's generator
+(the seed PyTorch hands to workers, drawn even without any), and RandomSampler draws its own seed
+when the first index is asked for.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ _warned: set[str] = set()
 class DataLoader:
     """Iterate over `dataset` in batches of `batch_size`; batch_size=None gives single samples.
 
-    shuffle: a new random order in each pass, from `generator` or the default one.  drop_last: leave
-    out a last batch that is too small.  sampler / batch_sampler: your own order of indices (exclude shuffle
-    / everything else).  collate_fn: list of samples -> batch.  The arguments about workers and pinned
-    memory have no effect beyond a warning for num_workers > 0.
+    `shuffle`: a new random order in each pass, from `generator` or the default one. `drop_last`:
+    leave out a last batch that is too small. `sampler`: your own order of indices, instead of
+    shuffle. `batch_sampler`: your own batches of indices, instead of all of these. `collate_fn`:
+    list of samples -> batch. The arguments about workers and pinned memory have no effect beyond
+    a warning for num_workers > 0.
     """
 
     def __init__(
@@ -61,20 +62,28 @@ class DataLoader:
         if self._iterable:
             _check_stream(shuffle, sampler, batch_sampler)
         if sampler is not None and shuffle:
-            raise ValueError("sampler option is mutually exclusive with shuffle")
+            raise _excluded("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
             if batch_size != 1 or shuffle or sampler is not None or drop_last:
-                raise ValueError(
-                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
+                raise _excluded(
+                    "batch_sampler option is mutually exclusive with batch_size, shuffle, "
+                    "sampler, and drop_last"
                 )
             batch_size = None
         elif batch_size is None and drop_last:
-            raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
+            raise _excluded(
+                "batch_size=None option disables auto-batching and is mutually exclusive with "
+                "drop_last"
+            )
         if sampler is None and not self._iterable:
-            sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+            if shuffle:
+                sampler = RandomSampler(dataset, generator=generator)
+            else:
+                sampler = SequentialSampler(dataset)
         if batch_size is not None:
             # For a stream only its checks and its arithmetic of lengths are used.
-            batch_sampler = BatchSampler(dataset if self._iterable else sampler, batch_size, drop_last)
+            source = dataset if self._iterable else sampler
+            batch_sampler = BatchSampler(source, batch_size, drop_last)
         self.dataset = dataset
         self.batch_size = batch_size
         self.sampler = sampler
@@ -97,7 +106,12 @@ class DataLoader:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and "_ready" in self.__dict__:
-            raise ValueError(f"{name} attribute should not be set after DataLoader is initialized")
+            raise ValueError(
+                message(
+                    f"{name} attribute should not be set after DataLoader is initialized",
+                    fix="make a new DataLoader",
+                )
+            )
         super().__setattr__(name, value)
 
     def __iter__(self) -> Iterator[Any]:
@@ -117,7 +131,7 @@ class DataLoader:
             for index in self.sampler:  # type: ignore[union-attr]
                 yield collate(dataset[index])
         elif type(dataset) is TensorDataset and collate is default_collate:
-            # Rows picked at once instead of one by one and stacked again: the same batch, many times faster.
+            # Rows picked at once, not one by one and stacked again: the same batch, much faster
             for indices in self.batch_sampler:
                 yield [tensor[indices] for tensor in dataset.tensors]
         elif hasattr(dataset, "__getitems__"):
@@ -139,31 +153,55 @@ class DataLoader:
             yield self.collate_fn(batch)
 
 
-def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent: bool) -> None:
+def _excluded(what: str) -> ValueError:
+    return ValueError(message(what, fix="give one of them"))
+
+
+def _check_workers(
+    num_workers: int, timeout: float, prefetch_factor: int | None, persistent: bool
+) -> None:
     if num_workers < 0:
         raise ValueError(
-            "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing."
+            message(
+                "num_workers option should be non-negative; "
+                "use num_workers=0 to disable multiprocessing.",
+                f"DataLoader: {num_workers=}",
+            )
         )
     if timeout < 0:
-        raise ValueError("timeout option should be non-negative")
+        raise ValueError(
+            message("timeout option should be non-negative", f"DataLoader: {timeout=}")
+        )
     if num_workers == 0 and prefetch_factor is not None:
         raise ValueError(
-            "prefetch_factor option could only be specified in multiprocessing. "
-            "Let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
+            message(
+                "prefetch_factor option could only be specified in multiprocessing. "
+                "Let num_workers > 0 to enable multiprocessing, "
+                "otherwise set prefetch_factor to None.",
+                f"DataLoader: {num_workers=}, {prefetch_factor=}",
+            )
         )
     if num_workers == 0 and persistent:
-        raise ValueError("persistent_workers option needs num_workers > 0")
+        raise ValueError(
+            message("persistent_workers option needs num_workers > 0", fix="leave it out")
+        )
     if num_workers > 0 and "num_workers" not in _warned:
         _warned.add("num_workers")
         warnings.warn(
-            f"DataLoader(num_workers={num_workers}): microtorch loads in the main process; the batches are the same",
+            f"DataLoader(num_workers={num_workers}): microtorch loads in the main process; "
+            "the batches are the same",
             stacklevel=3,
         )
 
 
 def _check_stream(shuffle: bool | None, sampler: Any, batch_sampler: Any) -> None:
-    for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
+    options = {"shuffle": shuffle or None, "sampler": sampler, "batch_sampler": batch_sampler}
+    for name, value in options.items():
         if value is not None:
             raise ValueError(
-                f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}"
+                message(
+                    f"DataLoader with IterableDataset: expected unspecified {name} option, "
+                    f"but got {name}={value}",
+                    fix="a stream comes in its own order; shuffle it in __iter__",
+                )
             )

@@ -1,7 +1,7 @@
 """Datasets: what a DataLoader reads from.
 
-A map-style dataset answers `dataset[i]` and `len(dataset)`; any list does.  An iterable
-one only answers `iter(dataset)`, for data that comes as a stream.
+A map-style dataset answers `dataset[i]` and `len(dataset)`; any list does. An iterable one only
+answers `iter(dataset)`, for data that comes as a stream.
 """
 
 from __future__ import annotations
@@ -40,10 +40,18 @@ class TensorDataset(Dataset):
 
     def __init__(self, *tensors: Tensor) -> None:
         if not tensors:
-            raise ValueError("TensorDataset needs at least one tensor")
+            raise ValueError(
+                message("TensorDataset needs at least one tensor", fix="TensorDataset(x, y)")
+            )
         sizes = [len(tensor) for tensor in tensors]
         if len(set(sizes)) > 1:
-            raise ValueError(f"Size mismatch between tensors: their first dimensions are {sizes}, but must be equal")
+            raise ValueError(
+                message(
+                    "Size mismatch between tensors",
+                    f"their first dimensions are {sizes}, but must be equal",
+                    fix="one row of each tensor for each sample",
+                )
+            )
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
@@ -75,9 +83,17 @@ class ConcatDataset(Dataset):
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
-            raise ValueError("datasets should not be an empty iterable")
+            raise ValueError(
+                message("datasets should not be an empty iterable", fix="ConcatDataset([a, b])")
+            )
         if any(isinstance(dataset, IterableDataset) for dataset in self.datasets):
-            raise TypeError("ConcatDataset does not support IterableDataset")
+            raise TypeError(
+                message(
+                    "ConcatDataset does not support IterableDataset",
+                    "a stream has no index",
+                    fix="itertools.chain(a, b)",
+                )
+            )
         self.cumulative_sizes = list(accumulate(len(dataset) for dataset in self.datasets))
 
     def __len__(self) -> int:
@@ -86,7 +102,12 @@ class ConcatDataset(Dataset):
     def __getitem__(self, index: int) -> Any:
         if index < 0:
             if -index > len(self):
-                raise ValueError("absolute value of index should not exceed dataset length")
+                raise ValueError(
+                    message(
+                        "absolute value of index should not exceed dataset length",
+                        f"index {index}, {len(self)} samples",
+                    )
+                )
             index += len(self)
         if index >= len(self):
             raise IndexError(f"index {index} is out of range for {len(self)} samples")
@@ -98,29 +119,40 @@ class ConcatDataset(Dataset):
 def random_split(
     dataset: Any, lengths: Sequence[int | float], generator: Generator | None = None
 ) -> list[Subset]:
-    """Split into Subsets of the given lengths, or fractions that sum to 1, by one random permutation.
+    """Split into Subsets by one random permutation.
 
-    Fractions are rounded down; what is left over goes one by one to the splits in order.
+    `lengths` are numbers of samples, or fractions that sum to 1. Fractions are rounded down; what
+    is left over goes one by one to the splits in order.
     """
     total = len(dataset)
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         for number, fraction in enumerate(lengths):
             if not 0 <= fraction <= 1:
-                raise ValueError(f"Fraction at index {number} is not between 0 and 1")
+                raise ValueError(
+                    message(
+                        f"Fraction at index {number} is not between 0 and 1",
+                        f"random_split: {lengths}",
+                    )
+                )
         sizes = [math.floor(total * fraction) for fraction in lengths]
         for number in range(total - sum(sizes)):
             sizes[number % len(sizes)] += 1
         for number, size in enumerate(sizes):
             if size == 0:
                 warnings.warn(
-                    f"Length of split at index {number} is 0. This might result in an empty dataset.", stacklevel=2
+                    f"Length of split at index {number} is 0. "
+                    "This might result in an empty dataset.",
+                    stacklevel=2,
                 )
     else:
         sizes = list(lengths)
     if sum(sizes) != total:
         raise ValueError(
-            f"Sum of input lengths does not equal the length of the input dataset! "
-            f"{lengths} sums to {sum(sizes)}, the dataset has {total} samples"
+            message(
+                "Sum of input lengths does not equal the length of the input dataset!",
+                f"{lengths} sums to {sum(sizes)}, the dataset has {total} samples",
+                fix="fractions such as [0.8, 0.2] fit any length",
+            )
         )
     order = randperm(total, generator=generator, device="cpu").tolist()
     ends = list(accumulate(sizes))

@@ -1,9 +1,9 @@
 """Samplers: the order in which a DataLoader visits the samples.
 
-A sampler is an iterable of indices, a batch sampler one of lists of indices.  Random ones
-draw from `generator`; without one, each pass over RandomSampler seeds a generator of its
-own with one draw from the default generator, so that a pass costs the default generator
-one number whatever the size of the data.
+A sampler is an iterable of indices, a batch sampler one of lists of indices. Random ones draw from
+`generator`; without one, each pass over RandomSampler seeds a generator of its own with one draw
+from the default generator, so that a pass costs the default generator one number whatever the size
+of the data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ from ...tensor import Tensor
 
 def _positive(name: str, value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ValueError(f"{name} should be a positive integer value, but got {name}={value}")
+        raise ValueError(
+            message(f"{name} should be a positive integer value, but got {name}={value}")
+        )
+
+
+def _boolean(name: str, value: Any, error: type[Exception]) -> None:
+    if not isinstance(value, bool):
+        raise error(message(f"{name} should be a boolean value, but got {name}={value}"))
 
 
 class Sampler:
@@ -53,8 +60,7 @@ class RandomSampler(Sampler):
         num_samples: int | None = None,
         generator: Generator | None = None,
     ) -> None:
-        if not isinstance(replacement, bool):
-            raise TypeError(f"replacement should be a boolean value, but got replacement={replacement}")
+        _boolean("replacement", replacement, TypeError)
         self.data_source = data_source
         self.replacement = replacement
         self._num_samples = num_samples
@@ -102,7 +108,7 @@ class SubsetRandomSampler(Sampler):
 
 
 class WeightedRandomSampler(Sampler):
-    """`num_samples` indices, each drawn in proportion to its weight, with or without replacement."""
+    """`num_samples` indices, each drawn in proportion to its weight."""
 
     def __init__(
         self,
@@ -112,12 +118,16 @@ class WeightedRandomSampler(Sampler):
         generator: Generator | None = None,
     ) -> None:
         _positive("num_samples", num_samples)
-        if not isinstance(replacement, bool):
-            raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
-        self.weights = (weights if isinstance(weights, Tensor) else tensor(list(weights), device="cpu")).double()
+        _boolean("replacement", replacement, ValueError)
+        given = weights if isinstance(weights, Tensor) else tensor(list(weights), device="cpu")
+        self.weights = given.double()
         if self.weights.ndim != 1:
             raise ValueError(
-                f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}"
+                message(
+                    "weights should be a 1d sequence but given weights have shape "
+                    f"{tuple(self.weights.shape)}",
+                    fix="one weight for each sample",
+                )
             )
         self.num_samples = num_samples
         self.replacement = replacement
@@ -133,12 +143,14 @@ class WeightedRandomSampler(Sampler):
 
 
 class BatchSampler(Sampler):
-    """Lists of `batch_size` indices of `sampler`; the shorter last one is left out with drop_last=True."""
+    """Lists of `batch_size` indices of `sampler`.
+
+    drop_last=True leaves out a shorter last one.
+    """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
         _positive("batch_size", batch_size)
-        if not isinstance(drop_last, bool):
-            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
+        _boolean("drop_last", drop_last, ValueError)
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
@@ -156,5 +168,5 @@ class BatchSampler(Sampler):
 
 
 def draw_seed(generator: Generator | None) -> int:
-    """One int64 from `generator` (None: the default one), as `torch.empty((), dtype=torch.int64).random_()`."""
+    """One int64 from `generator` (None: the default one), over its whole range."""
     return int(empty((), dtype=int64, device="cpu").random_(generator=generator).item())
