@@ -201,6 +201,9 @@ def _filled(name: str, make: Make, doc: str, random: bool = False) -> None:
         setattr(Tensor, f"new_{name}", ops.named(new, f"new_{name}", doc + " in this tensor's dtype and device."))
 
 
+empty: Callable[..., Tensor]
+zeros: Callable[..., Tensor]
+ones: Callable[..., Tensor]
 _filled("empty", lambda F, shape, d: F.empty(shape, d), "A tensor whose elements are whatever the memory held")
 _filled("zeros", lambda F, shape, d: F.zeros(shape, d), "A tensor of zeros")
 _filled("ones", lambda F, shape, d: F.full(shape, 1, d), "A tensor of ones")

@@ -39,6 +39,7 @@ from .rounding import each, exp_or_inf, fma, log32, log_or_inf, sincos32
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from typing_extensions import Self
 
 Shape = int | tuple[int, ...]
 
@@ -86,7 +87,7 @@ class Generator:
         self._legacy = np.random.RandomState(self._twister)
         self._legacy.seed(self._seed & 0xFFFFFFFF)
 
-    def manual_seed(self, seed: int) -> Generator:
+    def manual_seed(self, seed: int) -> Self:
         """Restart from `seed` in [-2**63, 2**64), negative meaning seed + 2**64; returns self.
 
         Only the low 32 bits reach the twister, so seeds that differ by 2**32 give equal numbers, as
@@ -133,7 +134,7 @@ class Generator:
         """
         _unpack(self, new_state)
 
-    def clone_state(self) -> Generator:
+    def clone_state(self) -> Self:
         """A second generator in the same state; both then draw the same numbers independently."""
         clone = type(self)(self.device)
         _unpack(clone, _pack(self))
@@ -703,7 +704,7 @@ def randperm(
 def _large_randperm(n: int, g: Generator) -> NDArray[np.int64]:
     """Fisher-Yates inside out with 64-bit draws, for which `draw % n` is not visibly uneven."""
     order = np.empty(n, np.int64)
-    view = memoryview(order)
+    view = order.data
     for start in range(0, n, 2**20):
         places = np.arange(start, min(start + 2**20, n), dtype=np.uint64)
         targets = (g.draw64(len(places)) % (places + np.uint64(1))).tolist()

@@ -130,6 +130,8 @@ class Node:
 
     inputs: tuple[Node, ...]
     attrs: dict[str, Any] | None
+    dev: Any
+    grad: Any
 
     @property
     def shape(self) -> tuple[int, ...]:

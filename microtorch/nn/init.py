@@ -133,7 +133,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     per_group = tensor.shape[0] // groups
     for group in range(groups):
         for channel in range(min(per_group, tensor.shape[1])):
-            values[(group * per_group + channel, channel, *centre)] = 1
+            place = (group * per_group + channel, channel, *centre)
+            values[place] = 1
     with no_grad():
         return tensor.copy_(from_numpy(values))
 

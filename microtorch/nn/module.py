@@ -31,6 +31,7 @@ from ..autograd import no_grad
 from ..errors import describe, message
 from ..tensor import Tensor
 from . import hooks, state
+from .common_types import DeviceLike
 from .parameter import Parameter
 
 T = TypeVar("T", bound="Module")
@@ -456,7 +457,7 @@ class Module:
     def cpu(self: T) -> T:
         return self.to("cpu")
 
-    def cuda(self: T, device: Any = None) -> T:
+    def cuda(self: T, device: DeviceLike = None) -> T:
         return self.to("cuda" if device is None else device)
 
     def type(self: T, dst_type: Any) -> T:
@@ -561,9 +562,9 @@ def _note_path(error: Exception, module: Module) -> None:
     The innermost module starts the record; each module further out puts the name of its child
     in front and rewrites the note, so that the last one to do so shows the whole path.
     """
-    where = getattr(error, "_raised_in", None)
+    where = error.__dict__.get("_raised_in")
     if where is None:
-        error._raised_in = (module, module, "")
+        error.__dict__["_raised_in"] = (module, module, "")
         return
     innermost, child, path = where
     name = next(
@@ -572,7 +573,7 @@ def _note_path(error: Exception, module: Module) -> None:
     if name is None:
         return
     path = f"{name}.{path}" if path else name
-    error._raised_in = (innermost, module, path)
+    error.__dict__["_raised_in"] = (innermost, module, path)
     layer = f"{type(innermost).__name__}({innermost.extra_repr()})"
     note = f"raised in {type(module).__name__}.{path}: {layer}"
     if hasattr(error, "add_note"):

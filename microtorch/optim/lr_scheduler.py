@@ -124,11 +124,12 @@ def _count_steps(optimizer: Optimizer) -> None:
     @wraps(step)
     def counted(*args: Any, **kwargs: Any) -> Any:
         self = owner()
+        assert self is not None  # it is the one that calls
         self._opt_called = True
         self.__dict__.pop("step", None)  # seen once: from now on step() is the class's own again
         return step(self, *args, **kwargs)
 
-    optimizer.step = counted
+    optimizer.__dict__["step"] = counted
 
 
 class LambdaLR(LRScheduler):

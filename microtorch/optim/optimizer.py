@@ -31,6 +31,8 @@ class Optimizer:
     settings that override the defaults for that group.
     """
 
+    _opt_called: bool  # has step() been called? Set by a scheduler
+
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
@@ -200,7 +202,7 @@ def _params_of(given: Any) -> tuple[list[Any], list[str] | None]:
                 fix="a list, in an order that a saved state can rely on",
             )
         )
-    params = [given] if isinstance(given, Tensor) else list(given)
+    params: list[Any] = [given] if isinstance(given, Tensor) else list(given)
     named = [isinstance(param, tuple) for param in params]
     if not any(named):
         return params, None

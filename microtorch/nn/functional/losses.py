@@ -224,7 +224,7 @@ def cross_entropy(
     if label_smoothing == 0.0:
         return nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
     picked = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction="none")
-    ignored = target == ignore_index
+    ignored = target.eq(ignore_index)
     spread = -(log_p if weight is None else log_p * _along(weight, log_p)).sum(class_dim)
     spread = where(ignored, 0.0, spread)
     loss = (1 - label_smoothing) * picked + label_smoothing / input.shape[class_dim] * spread

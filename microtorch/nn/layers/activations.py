@@ -7,12 +7,11 @@ prints itself as PyTorch does. A table would be shorter, but a reader who opens 
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...creation import full
 from ...errors import message
 from ...tensor import Tensor
 from .. import functional as F
+from ..common_types import DeviceLike, DTypeLike
 from ..module import Module
 from ..parameter import Parameter
 
@@ -65,7 +64,11 @@ class PReLU(Module):
     """x where x > 0, else weight * x; the slope is learned: one, or one per channel (dim 1)."""
 
     def __init__(
-        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         self.num_parameters = num_parameters

@@ -11,7 +11,6 @@ allowed in F.scaled_dot_product_attention); a float mask is added.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from ...creation import empty, zeros
 from ...dtypes import bool as bool_
@@ -20,6 +19,7 @@ from ...ops.shape import cat
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
+from ..common_types import DeviceLike, DTypeLike
 from ..module import Module
 from ..parameter import Parameter
 from .linear import NonDynamicallyQuantizableLinear
@@ -44,8 +44,8 @@ class MultiheadAttention(Module):
         kdim: int | None = None,
         vdim: int | None = None,
         batch_first: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError(
@@ -138,7 +138,7 @@ class MultiheadAttention(Module):
         padding = _additive(key_padding_mask, q)
         if mask is not None:
             mask = self._checked_mask(mask, length, key.shape[0], batch)
-        if self.bias_k is not None:
+        if self.bias_k is not None and self.bias_v is not None:
             k = cat([k, self.bias_k.repeat(1, batch, 1)])
             v = cat([v, self.bias_v.repeat(1, batch, 1)])
         # (L, N, heads * size) -> (N, heads, L, size)

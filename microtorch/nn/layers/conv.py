@@ -18,10 +18,10 @@ from ...ops.conv import same
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
+from ..common_types import DeviceLike, DTypeLike, Size
 from ..module import Module
 from ..parameter import Parameter
 
-Size = int | Sequence[int]
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
@@ -47,8 +47,8 @@ class _ConvNd(Module):
         groups: int,
         bias: bool,
         padding_mode: str,
-        device: Any,
-        dtype: Any,
+        device: DeviceLike,
+        dtype: DTypeLike,
         output_padding: Size = 0,
     ) -> None:
         super().__init__()
@@ -99,6 +99,7 @@ class _ConvNd(Module):
                     f"{type(self).__name__}",
                 )
             )
+        self.padding: str | tuple[int, ...]
         self.padding = padding if isinstance(padding, str) else repeated(padding, self.n)
         self.padding_mode = padding_mode
         first, second = (
@@ -125,12 +126,10 @@ class _ConvNd(Module):
             return input, self.padding
         if self.padding == "same":
             pairs = same(self.kernel_size, self.dilation)
+        elif isinstance(self.padding, str):
+            pairs = ((0, 0),) * self.n
         else:
-            pairs = (
-                ((0, 0),) * self.n
-                if self.padding == "valid"
-                else tuple((p, p) for p in self.padding)
-            )
+            pairs = tuple((p, p) for p in self.padding)
         borders = [n for pair in reversed(pairs) for n in pair]
         return F.pad(input, borders, self.padding_mode), 0
 
@@ -170,8 +169,8 @@ class _Forward(_ConvNd):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(
             in_channels,
@@ -233,8 +232,8 @@ class _ConvTransposeNd(_ConvNd):
         bias: bool = True,
         dilation: Size = 1,
         padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         if padding_mode != "zeros":
             raise ValueError(
@@ -276,10 +275,11 @@ class _ConvTransposeNd(_ConvNd):
     def _extra(self, input: Tensor, size: tuple[int, ...]) -> tuple[int, ...]:
         """The output padding that gives `size`, one of those that Conv2d maps to the input's."""
         sizes = input.shape[-self.n :]
-        settings = (self.stride, self.padding, self.dilation, self.kernel_size)
+        assert not isinstance(self.padding, str)  # "same" is for Conv1d and Conv2d
+        spans = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
         least = [
-            (m - 1) * s - 2 * int(p) + d * (k - 1) + 1
-            for m, s, p, d, k in zip(sizes, *settings, strict=True)
+            (m - 1) * s - 2 * p + span + 1
+            for m, s, p, span in zip(sizes, self.stride, self.padding, spans, strict=True)
         ]
         size = size[-self.n :]
         if any(not low <= n < low + s for n, low, s in zip(size, least, self.stride, strict=True)):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ...tensor import Tensor
 from .. import functional as F
+from ..common_types import Size
 from ..module import Module
-from .conv import Size
 
 
 class Unfold(Module):

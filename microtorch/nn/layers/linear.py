@@ -14,6 +14,7 @@ from ...errors import message
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
+from ..common_types import DeviceLike, DTypeLike
 from ..module import Module
 from ..parameter import Parameter
 
@@ -40,8 +41,8 @@ class Linear(Module):
         in_features: int,
         out_features: int,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         self.in_features = in_features
@@ -86,8 +87,8 @@ class Bilinear(Module):
         in2_features: int,
         out_features: int,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         if in1_features <= 0:
             raise ValueError(

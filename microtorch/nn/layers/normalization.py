@@ -8,13 +8,13 @@ statistics and moves the running ones, in evaluation it uses the running ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...creation import empty, ones, tensor, zeros
 from ...errors import message
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
+from ..common_types import DeviceLike, DTypeLike
 from ..module import Module
 from ..parameter import Parameter
 
@@ -26,7 +26,12 @@ class _Affine(Module):
     bias: Parameter | None
 
     def _make(
-        self, shape: tuple[int, ...], weight: bool, bias: bool | None, device: Any, dtype: Any
+        self,
+        shape: tuple[int, ...],
+        weight: bool,
+        bias: bool | None,
+        device: DeviceLike,
+        dtype: DTypeLike,
     ) -> None:
         """Make those that are wanted; the others are None, and with bias=None there is no bias."""
         for name, wanted in (("weight", weight), ("bias", bias)):
@@ -58,8 +63,8 @@ class _BatchNorm(_Affine):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
         *,
         bias: bool = True,
     ) -> None:
@@ -151,8 +156,8 @@ class LayerNorm(_Affine):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         shape = (
@@ -183,8 +188,8 @@ class RMSNorm(_Affine):
         normalized_shape: int | Sequence[int],
         eps: float | None = None,
         elementwise_affine: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         shape = (
@@ -220,8 +225,8 @@ class GroupNorm(_Affine):
         num_channels: int,
         eps: float = 1e-5,
         affine: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
         *,
         bias: bool = True,
     ) -> None:
@@ -263,8 +268,8 @@ class _InstanceNorm(_Affine):
         momentum: float = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
         *,
         bias: bool = True,
     ) -> None:

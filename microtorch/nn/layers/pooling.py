@@ -10,8 +10,9 @@ from typing import Any
 
 from ...tensor import Tensor
 from .. import functional as F
+from ..common_types import Size
 from ..module import Module
-from .conv import Size, repeated
+from .conv import repeated
 
 
 class _MaxPoolNd(Module):

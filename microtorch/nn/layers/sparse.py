@@ -14,6 +14,7 @@ from ...errors import describe, message
 from ...tensor import Tensor
 from .. import functional as F
 from .. import init
+from ..common_types import DeviceLike, DTypeLike
 from ..module import Module
 from ..parameter import Parameter
 
@@ -35,8 +36,8 @@ class Embedding(Module):
         sparse: bool = False,
         _weight: Tensor | None = None,
         _freeze: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         if max_norm is not None or scale_grad_by_freq:

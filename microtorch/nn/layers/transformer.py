@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import message
 from ...tensor import Tensor
 from .. import functional as F
+from ..common_types import DeviceLike, DTypeLike
 from ..containers import ModuleList
 from ..module import Module
 from .attention import MultiheadAttention
@@ -39,8 +40,8 @@ class TransformerEncoderLayer(Module):
         batch_first: bool = False,
         norm_first: bool = False,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         made: dict[str, Any] = {"device": device, "dtype": dtype}
@@ -63,8 +64,8 @@ class TransformerEncoderLayer(Module):
                         fix="or give a function, such as torch.tanh",
                     )
                 )
-            activation = getattr(F, activation)
-        self.activation = activation
+            activation = F.relu if activation == "relu" else F.gelu
+        self.activation: Callable[[Tensor], Tensor] = activation
 
     def forward(
         self,

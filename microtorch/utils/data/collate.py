@@ -76,7 +76,8 @@ def default_convert(data: Any) -> Any:
 
 def _like(model: Mapping, items: dict[Any, Any]) -> Any:
     """`items` as the mapping type of `model`, where its constructor takes a dict."""
+    kind: Any = type(model)
     try:
-        return type(model)(items)
+        return kind(items)
     except TypeError:
         return items

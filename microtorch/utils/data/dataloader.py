@@ -82,7 +82,7 @@ class DataLoader:
                 sampler = SequentialSampler(dataset)
         if batch_size is not None:
             # For a stream only its checks and its arithmetic of lengths are used.
-            source = dataset if self._iterable else sampler
+            source: Any = dataset if self._iterable else sampler
             batch_sampler = BatchSampler(source, batch_size, drop_last)
         self.dataset = dataset
         self.batch_size = batch_size

@@ -11,7 +11,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 from ...creation import Generator, randperm
 from ...errors import message
@@ -145,7 +145,7 @@ def random_split(
                     stacklevel=2,
                 )
     else:
-        sizes = list(lengths)
+        sizes = cast("list[int]", list(lengths))
     if sum(sizes) != total:
         raise ValueError(
             message(
