@@ -1,4 +1,5 @@
 """Digits and the transforms: the data are what the source says, the parts do not overlap, values are torchvision's."""
+
 import hashlib
 import re
 
@@ -25,9 +26,16 @@ def test_the_parts_are_the_whole(split, sizes):
 def test_the_file_is_the_uci_test_set():
     with np.load(FILE, allow_pickle=False) as file:
         images, labels = file["images"], file["labels"]
-    assert images.shape == (1797, 8, 8) and images.dtype == labels.dtype == np.uint8 and images.max() == 16
+    assert (
+        images.shape == (1797, 8, 8)
+        and images.dtype == labels.dtype == np.uint8
+        and images.max() == 16
+    )
     assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
-    text = "\n".join(",".join(map(str, (*image.ravel(), label))) for image, label in zip(images, labels, strict=True))
+    text = "\n".join(
+        ",".join(map(str, (*image.ravel(), label)))
+        for image, label in zip(images, labels, strict=True)
+    )
     # the lines of optdigits.tes: 64 values and the label
     digest = hashlib.sha256(text.encode()).hexdigest()
     assert digest == "63e266dec490e75ef6c22e592ba8e509f5cd6d9536f6a3c84547c959afa1f82a"
@@ -64,14 +72,18 @@ def test_to_tensor_divides_bytes_by_255_and_nothing_else():
     np.testing.assert_array_equal(tensor.numpy()[0], picture.astype(np.float32) / np.float32(255))
     colour = ToTensor()(np.arange(24, dtype=np.float32).reshape(2, 4, 3))
     assert colour.shape == (3, 2, 4) and colour[1, 0, 0].item() == 1.0
-    with pytest.raises(ValueError, match=r"\(H, W\) or \(H, W, C\), but got ndarray of shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"\(H, W\) or \(H, W, C\), but got ndarray of shape \(3,\)"
+    ):
         ToTensor()(np.zeros(3))
 
 
 def test_normalize():
     x = torch.tensor([[[2.0, 4.0]], [[6.0, 8.0]]])
     assert Normalize((2.0, 6.0), (1.0, 2.0))(x).tolist() == [[[0.0, 2.0]], [[0.0, 1.0]]]
-    assert Normalize(2.0, 2.0)(x).tolist() == [[[0.0, 1.0]], [[2.0, 3.0]]] and x[0, 0, 0].item() == 2.0
+    assert (
+        Normalize(2.0, 2.0)(x).tolist() == [[[0.0, 1.0]], [[2.0, 3.0]]] and x[0, 0, 0].item() == 2.0
+    )
     Normalize(2.0, 2.0, inplace=True)(x)
     assert x.tolist() == [[[0.0, 1.0]], [[2.0, 3.0]]]
     with pytest.raises(TypeError, match=re.escape("torch.int64")):

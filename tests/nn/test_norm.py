@@ -62,15 +62,29 @@ def test_layers_compute_what_pytorch_computes(name):
 
 def test_state_and_reprs():
     module = nn.BatchNorm2d(3)
-    assert list(module.state_dict()) == ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
-    assert repr(module) == "BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)"
-    assert repr(nn.LayerNorm((2, 3))) == "LayerNorm((2, 3), eps=1e-05, elementwise_affine=True, bias=True)"
+    assert list(module.state_dict()) == [
+        "weight",
+        "bias",
+        "running_mean",
+        "running_var",
+        "num_batches_tracked",
+    ]
+    assert (
+        repr(module)
+        == "BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)"
+    )
+    assert (
+        repr(nn.LayerNorm((2, 3)))
+        == "LayerNorm((2, 3), eps=1e-05, elementwise_affine=True, bias=True)"
+    )
     assert repr(nn.GroupNorm(2, 4)) == "GroupNorm(2, 4, eps=1e-05, affine=True, bias=True)"
     assert repr(nn.RMSNorm(3)) == "RMSNorm((3,), eps=None, elementwise_affine=True)"
     other = nn.BatchNorm2d(3)
     module(torch.randn(4, 3, 2, 2))
     other.load_state_dict(module.state_dict())
-    assert torch.equal(other.running_mean, module.running_mean) and int(other.num_batches_tracked) == 1
+    assert (
+        torch.equal(other.running_mean, module.running_mean) and int(other.num_batches_tracked) == 1
+    )
     module.reset_running_stats()
     assert module.running_mean.tolist() == [0.0] * 3 and module.running_var.tolist() == [1.0] * 3
     assert int(module.num_batches_tracked) == 0
@@ -100,7 +114,10 @@ def test_derivatives(name, affine):
         "group": lambda x, *wb: F.group_norm(x, 2, *wb),
         "rms": lambda x, *w: F.rms_norm(x, channels, *w[:1]),
     }[name]
-    xs = [leaf(3, 2, 3), *[leaf(*channels) for _ in range(min(affine, 1) if name == "rms" else affine)]]
+    xs = [
+        leaf(3, 2, 3),
+        *[leaf(*channels) for _ in range(min(affine, 1) if name == "rms" else affine)],
+    ]
     assert autograd.gradcheck(function, xs)
     assert autograd.gradgradcheck(lambda *xs: function(*xs) ** 2, xs, atol=1e-4)
 
@@ -122,19 +139,53 @@ def test_running_statistics_are_written_in_place_and_seen():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: nn.BatchNorm2d(3)(torch.zeros(2, 3)), ValueError, r"expected 4D input \(got 2D input\)"),
-        (lambda: nn.BatchNorm1d(3)(torch.zeros(2, 3, 4, 4)), ValueError, r"expected 2D or 3D input \(got 4D input\)"),
-        (lambda: nn.BatchNorm1d(3)(torch.zeros(2, 4)), RuntimeError,
-         r"running_mean should contain 4 elements not 3[\s\S]*num_features=4"),
-        (lambda: nn.BatchNorm1d(3)(torch.zeros(1, 3)), ValueError, r"more than 1 value per channel[\s\S]*eval"),
-        (lambda: nn.LayerNorm(3)(torch.zeros(2, 4)), RuntimeError,
-         r"Given normalized_shape=\[3\], expected input with shape \[\*, 3\]"),
-        (lambda: F.layer_norm(torch.zeros(2, 4), (4,), torch.zeros(3)), RuntimeError, "Expected weight to be of same shape"),
-        (lambda: F.layer_norm(torch.zeros(2, 4, dtype=torch.int64), (4,)), RuntimeError, "not implemented for 'Long'"),
+        (
+            lambda: nn.BatchNorm2d(3)(torch.zeros(2, 3)),
+            ValueError,
+            r"expected 4D input \(got 2D input\)",
+        ),
+        (
+            lambda: nn.BatchNorm1d(3)(torch.zeros(2, 3, 4, 4)),
+            ValueError,
+            r"expected 2D or 3D input \(got 4D input\)",
+        ),
+        (
+            lambda: nn.BatchNorm1d(3)(torch.zeros(2, 4)),
+            RuntimeError,
+            r"running_mean should contain 4 elements not 3[\s\S]*num_features=4",
+        ),
+        (
+            lambda: nn.BatchNorm1d(3)(torch.zeros(1, 3)),
+            ValueError,
+            r"more than 1 value per channel[\s\S]*eval",
+        ),
+        (
+            lambda: nn.LayerNorm(3)(torch.zeros(2, 4)),
+            RuntimeError,
+            r"Given normalized_shape=\[3\], expected input with shape \[\*, 3\]",
+        ),
+        (
+            lambda: F.layer_norm(torch.zeros(2, 4), (4,), torch.zeros(3)),
+            RuntimeError,
+            "Expected weight to be of same shape",
+        ),
+        (
+            lambda: F.layer_norm(torch.zeros(2, 4, dtype=torch.int64), (4,)),
+            RuntimeError,
+            "not implemented for 'Long'",
+        ),
         (lambda: nn.GroupNorm(2, 3), ValueError, "must be divisible"),
         (lambda: F.group_norm(torch.zeros(2, 3), 2), RuntimeError, "divisible by num_groups"),
-        (lambda: F.batch_norm(torch.zeros(2, 3), None, None), RuntimeError, "running_mean and running_var"),
-        (lambda: nn.InstanceNorm2d(2, track_running_stats=True), NotImplementedError, "track_running_stats"),
+        (
+            lambda: F.batch_norm(torch.zeros(2, 3), None, None),
+            RuntimeError,
+            "running_mean and running_var",
+        ),
+        (
+            lambda: nn.InstanceNorm2d(2, track_running_stats=True),
+            NotImplementedError,
+            "track_running_stats",
+        ),
     ],
 )
 def test_messages(call, error, text):

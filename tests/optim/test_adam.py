@@ -20,7 +20,9 @@ def steps(name, count=6, **settings):
         found = []
         for i in range(count):
             optimizer.zero_grad()
-            ((p * 1.5).sin().sum() + (p**2).sum() * 0.3 * (i % 3) + (q**3).sum() * (i - 2)).backward()
+            (
+                (p * 1.5).sin().sum() + (p**2).sum() * 0.3 * (i % 3) + (q**3).sum() * (i - 2)
+            ).backward()
             optimizer.step()
             found += [p.detach().clone(), q.detach().clone()]
         state = [optimizer.state[p][k] for k in sorted(optimizer.state[p])]
@@ -57,7 +59,10 @@ def test_state_is_pytorchs_and_survives_saving():
     (p**2).sum().backward()
     optimizer.step()
     assert sorted(optimizer.state[p]) == ["exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step"]
-    assert optimizer.state[p]["step"].item() == 1.0 and optimizer.state[p]["step"].dtype is torch.float32
+    assert (
+        optimizer.state[p]["step"].item() == 1.0
+        and optimizer.state[p]["step"].dtype is torch.float32
+    )
     saved, value = copy.deepcopy(optimizer.state_dict()), p.detach().clone()
     optimizer.step()
     once = p.detach().clone()
@@ -81,7 +86,12 @@ def test_first_step_has_the_size_of_lr():
 def test_step_is_seen_as_a_write_and_takes_a_closure():
     p = nn.Parameter(torch.tensor([1.0, 2.0]))
     y = p * p
-    for optimizer in (optim.AdamW([p]), optim.RMSprop([p]), optim.Adagrad([p]), optim.Adadelta([p])):
+    for optimizer in (
+        optim.AdamW([p]),
+        optim.RMSprop([p]),
+        optim.Adagrad([p]),
+        optim.Adadelta([p]),
+    ):
 
         def closure(optimizer=optimizer):
             optimizer.zero_grad()

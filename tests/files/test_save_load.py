@@ -1,4 +1,5 @@
 """torch.save and torch.load: everything comes back as it was, no code is run, and damage is noticed."""
+
 import io
 import json
 import pickle
@@ -24,7 +25,11 @@ def same(a, b):
     if type(a) is not type(b):
         return False
     if isinstance(a, torch.Tensor):
-        return (a.dtype, a.shape, a.requires_grad) == (b.dtype, b.shape, b.requires_grad) and np.array_equal(
+        return (a.dtype, a.shape, a.requires_grad) == (
+            b.dtype,
+            b.shape,
+            b.requires_grad,
+        ) and np.array_equal(
             a.detach().numpy(), b.detach().numpy(), equal_nan=a.is_floating_point()
         )
     if isinstance(a, dict):
@@ -47,7 +52,9 @@ def test_plain_objects(obj):
     assert same(obj, through(obj))
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"])
+@pytest.mark.parametrize(
+    "dtype", ["float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"]
+)
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3), (2, 3, 4)], ids=str)
 def test_tensors(dtype, shape):
     t = torch.from_numpy((np.arange(np.prod(shape, dtype=int)) % 2).reshape(shape).astype(dtype))
@@ -105,7 +112,14 @@ def test_training_goes_on_as_if_nothing_had_happened(tmp_path):
     model, optimizer = make()
     train(model, optimizer, 3)
     path = tmp_path / "checkpoint.pt"
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "rng": torch.get_rng_state()}, path)
+    torch.save(
+        {
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "rng": torch.get_rng_state(),
+        },
+        path,
+    )
     expected = torch.rand(2)
     train(model, optimizer, 3)
     state = torch.load(path, map_location="cpu", weights_only=True)
@@ -114,7 +128,9 @@ def test_training_goes_on_as_if_nothing_had_happened(tmp_path):
     other_optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["rng"])
     train(other, other_optimizer, 3)
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True)
+    )
     assert torch.equal(torch.rand(2), expected)
 
 
@@ -141,7 +157,9 @@ class Evil:
         return print, ("executed",)
 
 
-@pytest.mark.parametrize("obj", [Evil(), {"a": [Evil()]}, lambda: 0, object, np.array(["a"]), OrderedDict])
+@pytest.mark.parametrize(
+    "obj", [Evil(), {"a": [Evil()]}, lambda: 0, object, np.array(["a"]), OrderedDict]
+)
 def test_what_cannot_be_saved_leaves_no_file(obj, tmp_path):
     path = tmp_path / "f.pt"
     with pytest.raises(TypeError):
@@ -174,7 +192,11 @@ def pytorch_file():
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("data", [pickle.dumps(Evil()), pickle.dumps({"w": 1}, 2), pytorch_file()], ids=["pickle", "old", "zip"])
+@pytest.mark.parametrize(
+    "data",
+    [pickle.dumps(Evil()), pickle.dumps({"w": 1}, 2), pytorch_file()],
+    ids=["pickle", "old", "zip"],
+)
 def test_files_of_pytorch_are_not_executed(data, capsys):
     with pytest.raises(RuntimeError, match=r"written by PyTorch(.|\n)*np.savez"):
         torch.load(io.BytesIO(data))
@@ -183,7 +205,9 @@ def test_files_of_pytorch_are_not_executed(data, capsys):
 
 def example():
     buffer = io.BytesIO()
-    torch.save({"w": torch.arange(100.0), "n": [1, 2, "x"], "b": torch.ones(3, dtype=torch.int64)}, buffer)
+    torch.save(
+        {"w": torch.arange(100.0), "n": [1, 2, "x"], "b": torch.ones(3, dtype=torch.int64)}, buffer
+    )
     return buffer.getvalue()
 
 
@@ -224,7 +248,12 @@ def test_every_flipped_byte_is_noticed_or_harmless():
 )  # fmt: skip
 def test_manifests_are_checked(manifest):
     if isinstance(manifest, dict) and "root" in manifest:
-        manifest = {"format": "microtorch", "version": 1, "storages": [["float32", [2]]], **manifest}
+        manifest = {
+            "format": "microtorch",
+            "version": 1,
+            "storages": [["float32", [2]]],
+            **manifest,
+        }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("microtorch.json", json.dumps(manifest))
@@ -234,7 +263,10 @@ def test_manifests_are_checked(manifest):
 
 
 def test_deep_nesting_and_compression_are_refused():
-    for text, options in (("[" * 100_000 + "]" * 100_000, {}), ('{"format": "microtorch"}', {"compression": zipfile.ZIP_DEFLATED})):
+    for text, options in (
+        ("[" * 100_000 + "]" * 100_000, {}),
+        ('{"format": "microtorch"}', {"compression": zipfile.ZIP_DEFLATED}),
+    ):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", **options) as archive:
             archive.writestr("microtorch.json", text)

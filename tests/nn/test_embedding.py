@@ -20,7 +20,9 @@ CASES = {
     "padding from the end": layer(5, 3, padding_idx=-1),
     "one token": layer(5, 20, tokens=4),
     "sequence": layer(9, 2, tokens=(8, 8, 8, 2)),
-    "pretrained": lambda torch: [torch.nn.Embedding.from_pretrained(torch.randn(4, 3))(torch.tensor([0, 3]))],
+    "pretrained": lambda torch: [
+        torch.nn.Embedding.from_pretrained(torch.randn(4, 3))(torch.tensor([0, 3]))
+    ],
 }
 
 
@@ -63,6 +65,7 @@ def test_derivatives(padding):
         assert autograd.gradcheck(lambda w: F.embedding(index, w), [w])
         assert autograd.gradgradcheck(lambda w: F.embedding(index, w) ** 3, [w], atol=1e-4)
     else:  # the gradient of the padding row is 0 by decree, so only the second derivative can be compared
+
         def gradient(g):
             return autograd.grad(F.embedding(index, w, padding), w, g, create_graph=True)[0]
 
@@ -73,11 +76,22 @@ def test_derivatives(padding):
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: nn.Embedding(4, 2)(torch.tensor([1, 4])), IndexError,
-         r"index out of range in self[\s\S]*row 4 of a table of 4 rows[\s\S]*at least 5"),
+        (
+            lambda: nn.Embedding(4, 2)(torch.tensor([1, 4])),
+            IndexError,
+            r"index out of range in self[\s\S]*row 4 of a table of 4 rows[\s\S]*at least 5",
+        ),
         (lambda: nn.Embedding(4, 2)(torch.tensor([-1])), IndexError, "index out of range in self"),
-        (lambda: nn.Embedding(4, 2)(torch.tensor([1.0])), RuntimeError, r"scalar types: Long, Int; but got Float[\s\S]*input.long"),
-        (lambda: nn.Embedding(4, 2, padding_idx=4), ValueError, "Padding_idx must be within num_embeddings"),
+        (
+            lambda: nn.Embedding(4, 2)(torch.tensor([1.0])),
+            RuntimeError,
+            r"scalar types: Long, Int; but got Float[\s\S]*input.long",
+        ),
+        (
+            lambda: nn.Embedding(4, 2, padding_idx=4),
+            ValueError,
+            "Padding_idx must be within num_embeddings",
+        ),
         (lambda: nn.Embedding(4, 2, max_norm=1.0), NotImplementedError, "max_norm"),
         (lambda: nn.Embedding(4, 2, _weight=torch.zeros(3, 2)), ValueError, "does not match"),
         (lambda: nn.Embedding.from_pretrained(torch.zeros(3)), ValueError, "2-dimensional"),

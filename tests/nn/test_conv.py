@@ -79,7 +79,9 @@ def test_reprs():
         "AdaptiveAvgPool2d(output_size=(1, 1))",
         "Dropout2d(p=0.2, inplace=False)",
     ]
-    assert not isinstance(nn.Conv1d(1, 1, 1), nn.Conv2d) and not isinstance(nn.Dropout2d(), nn.Dropout)
+    assert not isinstance(nn.Conv1d(1, 1, 1), nn.Conv2d) and not isinstance(
+        nn.Dropout2d(), nn.Dropout
+    )
 
 
 # ---- derivatives ----------------------------------------------------------------------------------------------------------
@@ -90,7 +92,10 @@ def leaf(*shape):
 @pytest.mark.parametrize(
     ("function", "shapes"),
     [
-        (lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1, groups=2), [(2, 2, 4, 3), (2, 1, 2, 2), (2,)]),
+        (
+            lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1, groups=2),
+            [(2, 2, 4, 3), (2, 1, 2, 2), (2,)],
+        ),
         (lambda x, w: F.conv2d(x, w, padding="same"), [(1, 3, 3), (2, 1, 2, 3)]),
         (lambda x, w: F.conv1d(x, w, padding=1, dilation=2), [(2, 2, 4), (1, 2, 3)]),
         (lambda x, w, b: F.conv_transpose2d(x, w, b, 2, 1, 1), [(1, 2, 2, 3), (2, 1, 3, 3), (1,)]),
@@ -113,7 +118,9 @@ def test_third_derivative_of_a_convolution():
     x, w = leaf(1, 1, 3, 3), leaf(1, 1, 2, 2)
     (g,) = autograd.grad((F.conv2d(x, w) ** 3).sum(), x, create_graph=True)
     (h,) = autograd.grad((g * w.sum()).sum(), w, create_graph=True)
-    assert autograd.gradcheck(lambda w: autograd.grad((F.conv2d(x, w) ** 3).sum(), x, create_graph=True)[0], [w])
+    assert autograd.gradcheck(
+        lambda w: autograd.grad((F.conv2d(x, w) ** 3).sum(), x, create_graph=True)[0], [w]
+    )
     assert autograd.grad(h.sum(), x)[0].abs().sum() > 0
 
 
@@ -134,10 +141,21 @@ def test_pool_place_against_argmax():
     for kernel, stride in itertools.product([(2, 2), (3, 2)], [(1, 1), (2, 3)]):
         pooled, indices = F.max_pool2d(torch.tensor(x), kernel, stride, return_indices=True)
         for n, c, i, j in np.ndindex(*pooled.shape):
-            rows, columns = range(i * stride[0], i * stride[0] + kernel[0]), range(j * stride[1], j * stride[1] + kernel[1])
-            best = max(((r, q) for r in rows for q in columns), key=lambda at: (x[(n, c, *at)], -at[0], -at[1]))
+            rows, columns = (
+                range(i * stride[0], i * stride[0] + kernel[0]),
+                range(j * stride[1], j * stride[1] + kernel[1]),
+            )
+            best = max(
+                ((r, q) for r in rows for q in columns),
+                key=lambda at: (x[(n, c, *at)], -at[0], -at[1]),
+            )
             assert indices[n, c, i, j].item() == best[0] * 7 + best[1]
-        geometry = {"kernel": kernel, "stride": stride, "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
+        geometry = {
+            "kernel": kernel,
+            "stride": stride,
+            "padding": ((0, 0), (0, 0)),
+            "dilation": (1, 1),
+        }
         place = REGISTRY["pool_place"](torch.tensor(x), pooled, **geometry)
         assert place.dtype is torch.uint8 and int(place.max()) < kernel[0] * kernel[1]
 
@@ -148,7 +166,9 @@ def test_max_pool_of_nan_infinity_and_integers():
     y, i = F.max_pool2d(x, 2, return_indices=True)
     assert y.isnan().tolist() == [[[True, False]]] and i.tolist() == [[[5, 2]]]
     y.nansum().backward()
-    z, i = F.max_pool2d(torch.full((1, 2, 2), -inf, requires_grad=True), 2, 1, 1, return_indices=True)
+    z, i = F.max_pool2d(
+        torch.full((1, 2, 2), -inf, requires_grad=True), 2, 1, 1, return_indices=True
+    )
     assert i[0, 0].tolist() == [0, 0, 1] and z.shape == (1, 3, 3)
     assert F.max_pool2d(torch.arange(16).reshape(1, 4, 4), 2).tolist() == [[[5, 7], [13, 15]]]
 
@@ -230,7 +250,7 @@ def test_a_small_network_reads_digits():
     assert right.float().mean().item() >= 0.98
 
 
-SEED = sorted((Path(__file__).parents[2] / "shared" / "seeds").glob("001_*.txt"))
+SEED = sorted((Path(__file__).parents[3] / "shared" / "seeds").glob("001_*.txt"))
 
 
 @pytest.mark.skipif(not SEED, reason="the tutorial is not beside this checkout")
@@ -240,9 +260,18 @@ def test_both_networks_of_the_tutorial_train(which):
     import re
 
     blocks = re.findall(r"```python\n(.*?)```", SEED[0].read_text(), re.S)
-    program = blocks[0] if which == 0 else "import torch\nimport torch.nn.functional as F\n" + blocks[1]
-    source = re.sub(r"^import torch(?=[\s.])", "import microtorch", program.replace("range(10)", "range(2)"), flags=re.M)
-    source = source.replace("import microtorch\n", "import microtorch as torch\n").replace("lr=0.001", "lr=0.01")
+    program = (
+        blocks[0] if which == 0 else "import torch\nimport torch.nn.functional as F\n" + blocks[1]
+    )
+    source = re.sub(
+        r"^import torch(?=[\s.])",
+        "import microtorch",
+        program.replace("range(10)", "range(2)"),
+        flags=re.M,
+    )
+    source = source.replace("import microtorch\n", "import microtorch as torch\n").replace(
+        "lr=0.001", "lr=0.01"
+    )
     torch.manual_seed(0)
     pictures, labels = torch.randn(64, 1, 32, 32), torch.randint(0, 10, (64,))
     names = {"trainloader": [(pictures, labels)] * 10}

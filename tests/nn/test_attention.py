@@ -42,14 +42,19 @@ def padded(torch):
 
 
 def heads(torch):
-    return {"attn_mask": torch.randn(4, 5, 5), "key_padding_mask": torch.zeros(2, 5).masked_fill(torch.eye(5)[:2].bool(), -2.0)}
+    return {
+        "attn_mask": torch.randn(4, 5, 5),
+        "key_padding_mask": torch.zeros(2, 5).masked_fill(torch.eye(5)[:2].bool(), -2.0),
+    }
 
 
 def encoder(shape, layers=0, mask=False, **settings):
     def case(torch):
         module = torch.nn.TransformerEncoderLayer(8, 2, 12, **settings)
         if layers:
-            module = torch.nn.TransformerEncoder(module, layers, torch.nn.LayerNorm(8), enable_nested_tensor=False)
+            module = torch.nn.TransformerEncoder(
+                module, layers, torch.nn.LayerNorm(8), enable_nested_tensor=False
+            )
         if mask:
 
             class Masked(torch.nn.Module):
@@ -68,7 +73,9 @@ def encoder(shape, layers=0, mask=False, **settings):
 
 def sdpa(**settings):
     def case(torch):
-        q, k, v = (torch.randn(s, requires_grad=True) for s in ((2, 2, 4, 3), (2, 2, 5, 3), (2, 2, 5, 6)))
+        q, k, v = (
+            torch.randn(s, requires_grad=True) for s in ((2, 2, 4, 3), (2, 2, 5, 3), (2, 2, 5, 6))
+        )
         given = {n: (f(torch) if callable(f) else f) for n, f in settings.items()}
         out = torch.nn.functional.scaled_dot_product_attention(q, k, v, **given)
         (out * out.detach().cos()).sum().backward()
@@ -110,7 +117,9 @@ def test_weights_are_probabilities_and_masked_places_get_none():
     x = torch.randn(5, 2, 8)
     _, weights = net(x, x, x, **causal(torch))
     assert weights.shape == (2, 5, 5)
-    assert torch.allclose(weights.sum(-1), torch.ones(2, 5)) and torch.equal(weights, weights.tril())
+    assert torch.allclose(weights.sum(-1), torch.ones(2, 5)) and torch.equal(
+        weights, weights.tril()
+    )
     assert net(x, x, x, need_weights=False)[1] is None
 
 
@@ -118,8 +127,12 @@ def test_derivatives():
     torch.manual_seed(1)
     q, k, v = (torch.randn(2, 3, 2, dtype=torch.float64, requires_grad=True) for _ in range(3))
     for settings in ({}, {"is_causal": True}):
-        assert autograd.gradcheck(lambda *x, s=settings: F.scaled_dot_product_attention(*x, **s), [q, k, v])
-        assert autograd.gradgradcheck(lambda *x, s=settings: F.scaled_dot_product_attention(*x, **s), [q, k, v], atol=1e-4)
+        assert autograd.gradcheck(
+            lambda *x, s=settings: F.scaled_dot_product_attention(*x, **s), [q, k, v]
+        )
+        assert autograd.gradgradcheck(
+            lambda *x, s=settings: F.scaled_dot_product_attention(*x, **s), [q, k, v], atol=1e-4
+        )
     net = nn.MultiheadAttention(2, 1, batch_first=True).double()
     assert autograd.gradcheck(lambda x: net(x, x, x)[0], [q])
 
@@ -148,17 +161,49 @@ X = torch.zeros(5, 2, 8)
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: nn.MultiheadAttention(8, 3), AssertionError, "embed_dim must be divisible by num_heads"),
-        (lambda: nn.MultiheadAttention(8, 2)(X[..., :6], X, X), AssertionError, "embedding dimension of 8, but got 6"),
+        (
+            lambda: nn.MultiheadAttention(8, 3),
+            AssertionError,
+            "embed_dim must be divisible by num_heads",
+        ),
+        (
+            lambda: nn.MultiheadAttention(8, 2)(X[..., :6], X, X),
+            AssertionError,
+            "embedding dimension of 8, but got 6",
+        ),
         (lambda: nn.MultiheadAttention(8, 2)(X, X, X[:4]), AssertionError, "do not match value's"),
         (lambda: nn.MultiheadAttention(8, 2)(X, X[:, :1], X[:, :1]), RuntimeError, "batch of 2"),
-        (lambda: nn.MultiheadAttention(8, 2)(X, X, X, attn_mask=torch.zeros(4, 5)), RuntimeError, "2D attn_mask"),
-        (lambda: nn.MultiheadAttention(8, 2)(X, X, X, attn_mask=torch.zeros(3, 5, 5)), RuntimeError, "3D attn_mask"),
-        (lambda: nn.MultiheadAttention(8, 2)(X, X, X, attn_mask=torch.zeros(5, 5).long()), RuntimeError, "only bool and floating"),
-        (lambda: nn.MultiheadAttention(8, 2)(X, X, X, is_causal=True), RuntimeError, "Need attn_mask"),
-        (lambda: nn.MultiheadAttention(8, 2)(X, X, X, key_padding_mask=torch.zeros(5, 2)), ValueError, "key_padding_mask"),
+        (
+            lambda: nn.MultiheadAttention(8, 2)(X, X, X, attn_mask=torch.zeros(4, 5)),
+            RuntimeError,
+            "2D attn_mask",
+        ),
+        (
+            lambda: nn.MultiheadAttention(8, 2)(X, X, X, attn_mask=torch.zeros(3, 5, 5)),
+            RuntimeError,
+            "3D attn_mask",
+        ),
+        (
+            lambda: nn.MultiheadAttention(8, 2)(X, X, X, attn_mask=torch.zeros(5, 5).long()),
+            RuntimeError,
+            "only bool and floating",
+        ),
+        (
+            lambda: nn.MultiheadAttention(8, 2)(X, X, X, is_causal=True),
+            RuntimeError,
+            "Need attn_mask",
+        ),
+        (
+            lambda: nn.MultiheadAttention(8, 2)(X, X, X, key_padding_mask=torch.zeros(5, 2)),
+            ValueError,
+            "key_padding_mask",
+        ),
         (lambda: nn.TransformerEncoderLayer(8, 2, activation="sin"), RuntimeError, "relu/gelu"),
-        (lambda: F.scaled_dot_product_attention(X, X, X, X, is_causal=True), RuntimeError, "should not be set"),
+        (
+            lambda: F.scaled_dot_product_attention(X, X, X, X, is_causal=True),
+            RuntimeError,
+            "should not be set",
+        ),
     ],
 )
 def test_messages(call, error, text):

@@ -19,7 +19,11 @@ def layer(name, *args, shape=(5, 2, 3), state=None, **settings):
             hx = (hx, torch.randn(state)) if name.startswith("LSTM") else hx
 
         def joined(out):
-            parts = [out] if not isinstance(out, tuple) else [p for o in out for p in (o if isinstance(o, tuple) else (o,))]
+            parts = (
+                [out]
+                if not isinstance(out, tuple)
+                else [p for o in out for p in (o if isinstance(o, tuple) else (o,))]
+            )
             return torch.cat([p.reshape(-1) for p in parts])
 
         return trained(torch, lambda_module(torch, module, hx), x, first=joined)
@@ -45,13 +49,21 @@ CASES = {
     for label, settings in {
         "": {},
         "deep": {"num_layers": 2, "bias": False, "state": (2, 2, 4)},
-        "both ways": {"num_layers": 2, "bidirectional": True, "batch_first": True, "state": (4, 5, 4)},
+        "both ways": {
+            "num_layers": 2,
+            "bidirectional": True,
+            "batch_first": True,
+            "state": (4, 5, 4),
+        },
         "dropout": {"num_layers": 3, "dropout": 0.4},
         "unbatched": {"shape": (4, 3), "bidirectional": True, "state": (2, 4)},
     }.items()
 } | {
     "RNN relu": layer("RNN", 3, 4, nonlinearity="relu"),
-    **{f"{name}Cell": layer(f"{name}Cell", 3, 4, shape=(2, 3), state=(2, 4)) for name in ("RNN", "LSTM", "GRU")},
+    **{
+        f"{name}Cell": layer(f"{name}Cell", 3, 4, shape=(2, 3), state=(2, 4))
+        for name in ("RNN", "LSTM", "GRU")
+    },
     "LSTMCell one": layer("LSTMCell", 3, 4, bias=False, shape=(3,)),
 }
 
@@ -74,7 +86,9 @@ def test_names_and_reprs():
              for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]  # fmt: skip
     assert list(net.state_dict()) == names
     assert net.weight_ih_l1.shape == (12, 6)
-    assert repr(net) == "LSTM(2, 3, num_layers=2, batch_first=True, dropout=0.1, bidirectional=True)"
+    assert (
+        repr(net) == "LSTM(2, 3, num_layers=2, batch_first=True, dropout=0.1, bidirectional=True)"
+    )
     assert repr(nn.RNN(2, 3, bias=False)) == "RNN(2, 3, bias=False)"
     assert repr(nn.GRUCell(2, 3, bias=False)) == "GRUCell(2, 3, bias=False)"
 
@@ -93,7 +107,9 @@ def test_derivatives(name, way):
 
     values = [p.detach().clone().requires_grad_() for p in net.parameters()]
     assert autograd.gradcheck(function, [x, *values])
-    assert autograd.gradgradcheck(function, [x, *values[:2]] + [v.detach() for v in values[2:]], atol=1e-4)
+    assert autograd.gradgradcheck(
+        function, [x, *values[:2]] + [v.detach() for v in values[2:]], atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
@@ -107,7 +123,9 @@ def test_a_large_layer_is_one_node_that_backward_may_pass_twice(name, monkeypatc
         out, last = net(x, (start, start * 2) if name == "LSTM" else start)
         last = last[1] if name == "LSTM" else last
         if limit == 0:
-            assert out.grad_fn.name() == "SequenceBackward" and len(graph.reachable([out.node])) < 15
+            assert (
+                out.grad_fn.name() == "SequenceBackward" and len(graph.reachable([out.node])) < 15
+            )
         loss = (out[3:] ** 2).sum() + (last * 3).sum()
         for retain in (True, False):
             found.append(autograd.grad(loss, [x, start, *net.parameters()], retain_graph=retain))
@@ -177,17 +195,35 @@ def test_a_lstm_learns_to_remember():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: nn.LSTM(3, 4)(torch.zeros(5, 2, 2)), RuntimeError,
-         r"input.size\(-1\) must be equal to input_size. Expected 3, got 2"),
-        (lambda: nn.LSTM(3, 4)(torch.zeros(3)), ValueError, "Expected input to be 2D or 3D, got 1D instead"),
-        (lambda: nn.GRU(3, 4)(torch.zeros(5, 2, 3), torch.zeros(2, 2, 4)), RuntimeError,
-         r"Expected hidden size \(1, 2, 4\), got \[2, 2, 4\]"),
-        (lambda: nn.LSTM(3, 4)(torch.zeros(0, 2, 3)), RuntimeError, "Expected sequence length to be larger than 0 in RNN"),
+        (
+            lambda: nn.LSTM(3, 4)(torch.zeros(5, 2, 2)),
+            RuntimeError,
+            r"input.size\(-1\) must be equal to input_size. Expected 3, got 2",
+        ),
+        (
+            lambda: nn.LSTM(3, 4)(torch.zeros(3)),
+            ValueError,
+            "Expected input to be 2D or 3D, got 1D instead",
+        ),
+        (
+            lambda: nn.GRU(3, 4)(torch.zeros(5, 2, 3), torch.zeros(2, 2, 4)),
+            RuntimeError,
+            r"Expected hidden size \(1, 2, 4\), got \[2, 2, 4\]",
+        ),
+        (
+            lambda: nn.LSTM(3, 4)(torch.zeros(0, 2, 3)),
+            RuntimeError,
+            "Expected sequence length to be larger than 0 in RNN",
+        ),
         (lambda: nn.LSTM(3, 4, proj_size=2), NotImplementedError, "proj_size"),
         (lambda: nn.RNN(3, 4, nonlinearity="sin"), ValueError, "Select from 'tanh' or 'relu'"),
         (lambda: nn.RNN(3, 4, dropout=2.0), ValueError, "dropout should be a number in range"),
         (lambda: nn.RNN(3, 4)([1]), TypeError, "packed sequences"),
-        (lambda: nn.RNNCell(3, 4)(torch.zeros(1, 2, 3)), ValueError, "Expected input to be 1D or 2D"),
+        (
+            lambda: nn.RNNCell(3, 4)(torch.zeros(1, 2, 3)),
+            ValueError,
+            "Expected input to be 1D or 2D",
+        ),
     ],
 )
 def test_messages(call, error, text):

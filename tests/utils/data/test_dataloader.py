@@ -1,54 +1,31 @@
-"""torch.utils.data: datasets, samplers and batches; orders recorded from PyTorch 2.13 (CPU)."""
+"""DataLoader; orders recorded from PyTorch 2.13 (CPU)."""
 
-import collections
-
-import numpy as np
 import pytest
+from small_data import Count, Squares, lists
 
 import microtorch as torch
 from microtorch import nn
-from microtorch.utils.data import dataloader as loader_module
 from microtorch.utils.data import (
     BatchSampler,
     ConcatDataset,
     DataLoader,
     Dataset,
-    IterableDataset,
     RandomSampler,
     Sampler,
     SequentialSampler,
-    Subset,
-    SubsetRandomSampler,
     TensorDataset,
     WeightedRandomSampler,
     default_collate,
     random_split,
 )
-
-
-class Count(IterableDataset):
-    def __iter__(self):
-        return iter(range(5))
-
-
-class Squares(Dataset):
-    def __getitem__(self, index):
-        return torch.tensor(float(index)), index * index
-
-    def __len__(self):
-        return 5
-
-
-def lists(batches):
-    return [batch.tolist() for batch in batches]
-
-
-# ---------------------------------------------------------------- same seed, same order as PyTorch
+from microtorch.utils.data import dataloader as loader_module
 
 
 def test_shuffled_batches():
     torch.manual_seed(0)
-    loader = DataLoader(TensorDataset(torch.arange(10), torch.arange(10.0) * 0.5), batch_size=4, shuffle=True)
+    loader = DataLoader(
+        TensorDataset(torch.arange(10), torch.arange(10.0) * 0.5), batch_size=4, shuffle=True
+    )
     epochs = [[x.tolist() for x, _ in loader] for _ in range(3)]
     assert epochs == [
         [[6, 7, 1, 4], [2, 0, 9, 8], [3, 5]],
@@ -78,34 +55,6 @@ def test_a_pass_draws_its_seed_at_once():
     assert [batch.item() for batch in batches] == [2, 4, 3, 0, 1]
 
 
-def test_random_sampler():
-    torch.manual_seed(3)
-    drawn = list(RandomSampler(range(10), replacement=True, num_samples=40))
-    assert drawn[:10] == [7, 8, 5, 1, 8, 6, 2, 2, 3, 9] and drawn[-8:] == [3, 3, 7, 4, 3, 6, 0, 9]
-    assert torch.rand(1).item() == pytest.approx(0.28584248, rel=1e-7)
-    torch.manual_seed(3)
-    assert list(RandomSampler(range(4), num_samples=10)) == [3, 1, 0, 2, 3, 0, 2, 1, 0, 1]
-    generator = torch.Generator().manual_seed(5)
-    assert list(RandomSampler(range(4), generator=generator, num_samples=8)) == [3, 1, 0, 2, 1, 3, 2, 0]
-
-
-def test_subsets_and_splits():
-    torch.manual_seed(4)
-    assert list(SubsetRandomSampler([3, 5, 7, 9])) == [7, 5, 9, 3]
-    parts = random_split(range(10), [0.5, 0.3, 0.2])
-    assert [list(part) for part in parts] == [[3, 4, 2, 5, 8], [7, 0, 1], [6, 9]]
-    assert [list(part) for part in random_split(range(7), [3, 4])] == [[5, 2, 1], [6, 3, 4, 0]]
-    parts = random_split(range(10), [5, 5], generator=torch.Generator().manual_seed(1))
-    assert [list(part) for part in parts] == [[5, 6, 1, 2, 0], [8, 9, 3, 7, 4]]
-    assert [len(part) for part in random_split(range(10), [0.33, 0.33, 0.34])] == [4, 3, 3]
-
-
-def test_weighted_sampler():
-    torch.manual_seed(5)
-    assert list(WeightedRandomSampler([0.1, 0.5, 0.4], 8)) == [2, 1, 1, 1, 1, 2, 1, 2]
-    assert list(WeightedRandomSampler([0.1, 0.5, 0.4], 3, replacement=False)) == [2, 1, 0]
-
-
 def test_training_follows_pytorch():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Dropout(0.2), nn.Linear(8, 3))
@@ -123,32 +72,16 @@ def test_training_follows_pytorch():
     assert losses == pytest.approx(expected, abs=2e-6)
 
 
-# ---------------------------------------------------------------- datasets
-
-
-def test_datasets():
-    data = TensorDataset(torch.arange(3), torch.ones(3, 2))
-    x, y = data[1]
-    assert (x.item(), y.tolist(), len(data)) == (1, [1.0, 1.0], 3)
-    assert [sample.tolist() for sample in data[0:2]] == [[0, 1], [[1.0, 1.0], [1.0, 1.0]]]
-    subset = Subset(data, [2, 0])
-    assert len(subset) == 2 and subset[0][0].item() == 2
-    both = ConcatDataset([[1], [2, 3]])
-    assert len(both) == 3 and [both[i] for i in range(3)] == [1, 2, 3] and both[-1] == 3
-    assert len(data + data) == 6
-    with pytest.warns(UserWarning, match="Length of split at index 1 is 0"):
-        random_split(range(2), [0.1, 0.1, 0.8])
-
-
-# ---------------------------------------------------------------- samplers and loader
-
-
 def test_batches():
     assert list(BatchSampler(SequentialSampler(range(5)), 2, False)) == [[0, 1], [2, 3], [4]]
     assert list(BatchSampler(SequentialSampler(range(5)), 2, True)) == [[0, 1], [2, 3]]
     assert len(BatchSampler(range(5), 2, False)) == 3 and len(BatchSampler(range(5), 2, True)) == 2
     x, squares = next(iter(DataLoader(Squares(), batch_size=3)))
-    assert x.tolist() == [0.0, 1.0, 2.0] and squares.dtype is torch.int64 and squares.tolist() == [0, 1, 4]
+    assert (
+        x.tolist() == [0.0, 1.0, 2.0]
+        and squares.dtype is torch.int64
+        and squares.tolist() == [0, 1, 4]
+    )
     assert list(DataLoader([1, 2], batch_size=None)) == [1, 2]
     assert lists(DataLoader(range(4), batch_sampler=[[0, 3], [1]])) == [[0, 3], [1]]
     assert lists(DataLoader(range(4), sampler=[3, 1], batch_size=2)) == [[3, 1]]
@@ -175,22 +108,6 @@ def test_streams():
         len(DataLoader(Count()))
 
 
-def test_collate():
-    Point = collections.namedtuple("Point", "x y")
-    assert default_collate([1, 2]).tolist() == [1, 2]
-    floats = default_collate([0.5, 1.5])
-    assert floats.dtype is torch.float64 and floats.tolist() == [0.5, 1.5]
-    assert default_collate([True, False]).dtype is torch.bool
-    assert default_collate(["a", "b"]) == ["a", "b"]
-    point = default_collate([Point(1, "a"), Point(2, "b")])
-    assert type(point) is Point and point.x.tolist() == [1, 2] and point.y == ("a", "b")
-    assert default_collate([{"k": 1}, {"k": 2}])["k"].tolist() == [1, 2]
-    arrays = default_collate([np.zeros(2, np.float32), np.ones(2, np.float32)])
-    assert arrays.dtype is torch.float32 and arrays.tolist() == [[0.0, 0.0], [1.0, 1.0]]
-    assert default_collate([np.float32(1), np.float32(2)]).dtype is torch.float32
-    assert default_collate([torch.zeros(2), torch.ones(2)]).shape == (2, 2)
-
-
 def test_workers_warn_once(monkeypatch):
     monkeypatch.setattr(loader_module, "_warned", set())
     with pytest.warns(UserWarning, match="loads in the main process"):
@@ -202,28 +119,64 @@ def test_workers_warn_once(monkeypatch):
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: TensorDataset(torch.zeros(3), torch.zeros(2)), ValueError, r"(?s)Size mismatch.*\[3, 2\]"),
-        (lambda: DataLoader([1], shuffle=True, sampler=[0]), ValueError, "mutually exclusive with shuffle"),
-        (lambda: DataLoader([1], batch_size=2, batch_sampler=[[0]]), ValueError, "batch_sampler option is mutually"),
-        (lambda: DataLoader([1], batch_size=None, drop_last=True), ValueError, "disables auto-batching"),
-        (lambda: DataLoader([1], batch_size=0), ValueError, "positive integer value, but got batch_size=0"),
+        (
+            lambda: TensorDataset(torch.zeros(3), torch.zeros(2)),
+            ValueError,
+            r"(?s)Size mismatch.*\[3, 2\]",
+        ),
+        (
+            lambda: DataLoader([1], shuffle=True, sampler=[0]),
+            ValueError,
+            "mutually exclusive with shuffle",
+        ),
+        (
+            lambda: DataLoader([1], batch_size=2, batch_sampler=[[0]]),
+            ValueError,
+            "batch_sampler option is mutually",
+        ),
+        (
+            lambda: DataLoader([1], batch_size=None, drop_last=True),
+            ValueError,
+            "disables auto-batching",
+        ),
+        (
+            lambda: DataLoader([1], batch_size=0),
+            ValueError,
+            "positive integer value, but got batch_size=0",
+        ),
         (lambda: DataLoader([1], num_workers=-1), ValueError, "should be non-negative"),
         (lambda: DataLoader([1], prefetch_factor=2), ValueError, "num_workers > 0"),
         (lambda: DataLoader([], shuffle=True), ValueError, "but got num_samples=0"),
-        (lambda: DataLoader(Count(), shuffle=True), ValueError, "unspecified shuffle option, but got shuffle=True"),
+        (
+            lambda: DataLoader(Count(), shuffle=True),
+            ValueError,
+            "unspecified shuffle option, but got shuffle=True",
+        ),
         (lambda: DataLoader(Count(), sampler=[1]), ValueError, "unspecified sampler option"),
         (lambda: setattr(DataLoader([1]), "batch_size", 3), ValueError, "should not be set after"),
         (lambda: list(DataLoader([object()])), TypeError, "found <class 'object'>"),
         (lambda: default_collate([(1, 2), (3,)]), RuntimeError, "should be of equal size"),
         (lambda: default_collate([torch.zeros(2), torch.zeros(3)]), RuntimeError, "stack"),
-        (lambda: random_split(range(10), [5, 4]), ValueError, "Sum of input lengths does not equal"),
-        (lambda: random_split(range(10), [-0.5, 1.5]), ValueError, "index 0 is not between 0 and 1"),
+        (
+            lambda: random_split(range(10), [5, 4]),
+            ValueError,
+            "Sum of input lengths does not equal",
+        ),
+        (
+            lambda: random_split(range(10), [-0.5, 1.5]),
+            ValueError,
+            "index 0 is not between 0 and 1",
+        ),
         (lambda: ConcatDataset([]), ValueError, "empty iterable"),
         (lambda: ConcatDataset([[1]])[-2], ValueError, "should not exceed dataset length"),
         (lambda: ConcatDataset([[1]])[1], IndexError, "out of range"),
         (lambda: Dataset()[0], NotImplementedError, "should implement __getitem__"),
         (lambda: iter(Sampler()), NotImplementedError, "__iter__"),
-        (lambda: RandomSampler([1], replacement=3), TypeError, "boolean value, but got replacement=3"),
+        (
+            lambda: RandomSampler([1], replacement=3),
+            TypeError,
+            "boolean value, but got replacement=3",
+        ),
         (lambda: WeightedRandomSampler([1.0], 0), ValueError, "num_samples should be a positive"),
     ],
 )
