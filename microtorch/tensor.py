@@ -559,6 +559,8 @@ class Tensor:
 
 
 def _rebuild(cls: type, array: Any, requires_grad: bool) -> Any:
+    if type(array) is np.ndarray and array.dtype is not (d := dtypes.of(array).numpy):
+        array = array.view(d)  # kernels know a dtype by identity; pickle makes one of its own
     t = new(cls)
     made = constant(array)
     t.array, t.origin, t.node = array, None, made.node

@@ -23,7 +23,7 @@ _PACKAGE = __name__.partition(".")[0]
 PATHS = {
     # PyTorch's
     "nn.modules": "nn.layers",
-    "nn.modules.activation": "nn.layers.activations",
+    "nn.modules.activation": "nn.layers",  # with MultiheadAttention
     "nn.modules.batchnorm": "nn.layers.normalization",
     "nn.modules.container": "nn.containers",
     "nn.modules.conv": "nn.layers.conv",

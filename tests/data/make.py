@@ -1,4 +1,4 @@
-"""Write the files that `tests/files/test_old_files.py` reads: pickles and saved files of an earlier layout.
+"""Write the files that `tests/files/test_old_files.py` reads: pickles and saved files of old.
 
 They were made once, by the version before modules moved to nn/layers, utils/data and files. Made
 again they would name the places of today, and test nothing; this script says what is in them.
@@ -8,6 +8,7 @@ again they would name the places of today, and test nothing; this script says wh
     training.pkl  optimizers and schedulers with their state, and a dataset
     saved.pt      the same data through torch.save
 """
+
 import pickle
 from collections import OrderedDict
 from pathlib import Path
@@ -22,17 +23,23 @@ HERE = Path(__file__).parent
 def modules():
     torch.manual_seed(0)
     return {
-        "sequential": nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Dropout(0.2), nn.Linear(4, 2, bias=False)),
+        "sequential": nn.Sequential(
+            nn.Linear(3, 4), nn.ReLU(), nn.Dropout(0.2), nn.Linear(4, 2, bias=False)
+        ),
         "named": nn.Sequential(OrderedDict(a=nn.Flatten(), b=nn.Linear(3, 2))),
         "conv": nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"),
         "transposed": nn.ConvTranspose1d(2, 1, 2),
         "pool": nn.ModuleList([nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(1)]),
         "lstm": nn.LSTM(2, 3, num_layers=2, bidirectional=True),
         "gru": nn.GRUCell(2, 3),
-        "norms": nn.ModuleDict({"batch": nn.BatchNorm1d(3), "layer": nn.LayerNorm(3), "group": nn.GroupNorm(1, 3)}),
+        "norms": nn.ModuleDict(
+            {"batch": nn.BatchNorm1d(3), "layer": nn.LayerNorm(3), "group": nn.GroupNorm(1, 3)}
+        ),
         "embedding": nn.Embedding(4, 2, padding_idx=0),
         "encoder": nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0),
-        "losses": nn.ModuleList([nn.CrossEntropyLoss(torch.tensor([1.0, 2.0])), nn.MSELoss(), nn.HuberLoss()]),
+        "losses": nn.ModuleList(
+            [nn.CrossEntropyLoss(torch.tensor([1.0, 2.0])), nn.MSELoss(), nn.HuberLoss()]
+        ),
         "parameters": nn.ParameterList([torch.ones(2), torch.zeros(1)]),
         "activation": nn.Sequential(nn.PReLU(), nn.GELU("tanh"), nn.Softmax(1)),
     }
@@ -86,5 +93,7 @@ if __name__ == "__main__":
     (HERE / "training.pkl").write_bytes(pickle.dumps(state, protocol=4))
     del made["generator"]
     made["modules"] = {name: module.state_dict() for name, module in modules().items()}
-    made["optimizers"] = {name: state[name].state_dict() for name in ("sgd", "adam", "adamw", "rmsprop")}
+    made["optimizers"] = {
+        name: state[name].state_dict() for name in ("sgd", "adam", "adamw", "rmsprop")
+    }
     torch.save(made, HERE / "saved.pt")

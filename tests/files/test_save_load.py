@@ -1,4 +1,4 @@
-"""torch.save and torch.load: everything comes back as it was, no code is run, and damage is noticed."""
+"""torch.save and torch.load: all comes back as it was, no code is run, damage is noticed."""
 
 import io
 import json
@@ -42,8 +42,10 @@ def same(a, b):
 @pytest.mark.parametrize(
     "obj",
     [
-        None, True, 3, -(2**80), 2.5, float("inf"), float("-inf"), float("nan"), "text ü\n", "", b"\x00\xff", 1 + 2j,
-        [], (), {}, [1, [2, (3, "4")]], {"a": 1, 2: "b", (1, 2): [None]}, OrderedDict(b=1, a=2), {1.5, 2.5}, frozenset({"x"}),
+        None, True, 3, -(2**80), 2.5, float("inf"), float("-inf"), float("nan"), "text ü\n", "",
+        b"\x00\xff", 1 + 2j,
+        [], (), {}, [1, [2, (3, "4")]], {"a": 1, 2: "b", (1, 2): [None]}, OrderedDict(b=1, a=2),
+        {1.5, 2.5}, frozenset({"x"}),
         torch.float64, torch.device("cpu"), torch.Size([2, 3]), np.arange(3), np.float32(1.5),
     ],
     ids=repr,
@@ -146,12 +148,16 @@ def test_the_file_is_a_zip_archive_that_explains_itself():
     torch.save([torch.ones(2, 3)], buffer)
     with zipfile.ZipFile(buffer) as archive:
         manifest = json.loads(archive.read("microtorch.json"))
-        assert manifest == {"format": "microtorch", "version": 1, "root": ["list", [["tensor", 0, False]]],
-                            "storages": [["float32", [2, 3]]]}  # fmt: skip
+        assert manifest == {
+            "format": "microtorch",
+            "version": 1,
+            "root": ["list", [["tensor", 0, False]]],
+            "storages": [["float32", [2, 3]]],
+        }
         assert archive.read("data/0") == np.ones(6, "<f4").tobytes()
 
 
-# ---- refusals -------------------------------------------------------------------------------------------------------------
+# ---- refusals -----------------------------------------------------------------------------------
 class Evil:
     def __reduce__(self):
         return print, ("executed",)
@@ -235,13 +241,16 @@ def test_every_flipped_byte_is_noticed_or_harmless():
     "manifest",
     [
         [], {}, {"format": "other"}, {"format": "microtorch", "version": 2},
-        {"root": ["tensor", 5, False]}, {"root": ["tensor", -1, False]}, {"root": ["tensor", "0", False]}, {"root": ["tensor"]},
+        {"root": ["tensor", 5, False]}, {"root": ["tensor", -1, False]},
+        {"root": ["tensor", "0", False]}, {"root": ["tensor"]},
         {"root": ["eval", "1"]}, {"root": []}, {"root": ["list", 3]}, {"root": ["dict", [[1]]]},
         {"root": ["dict", [[["list", []], 1]]]},
         {"root": ["tensor", 0, False], "storages": [["object", [2]]]},
         {"root": ["tensor", 0, False], "storages": [["float32", [3]]]},
-        {"root": ["tensor", 0, False], "storages": [["float32", [-2, -1]]]}, {"root": {"a": 1}}, {"root": ["bytes", "zz"]},
-        {"root": ["tensor", 0, False], "storages": [["float32", [2**70]]]}, {"root": ["device", "nowhere"]},
+        {"root": ["tensor", 0, False], "storages": [["float32", [-2, -1]]]}, {"root": {"a": 1}},
+        {"root": ["bytes", "zz"]},
+        {"root": ["tensor", 0, False], "storages": [["float32", [2**70]]]},
+        {"root": ["device", "nowhere"]},
         {"root": ["parameter", 0, True], "storages": [["int64", [1]]]},
     ],
     ids=str,

@@ -1,4 +1,4 @@
-"""Attention and the Transformer's encoder against PyTorch's record, masks, derivatives, messages."""
+"""Attention and the Transformer's encoder: PyTorch's record, masks, derivatives, messages."""
 
 import golden
 import pytest
@@ -98,7 +98,8 @@ CASES = {
     "unbatched": attention([(5, 8)], masks=causal),
     "dropout": attention(SAME, dropout=0.3),
     "encoder layer": encoder((5, 2, 8), dropout=0.0),
-    "encoder layer first": encoder((2, 5, 8), dropout=0.0, norm_first=True, batch_first=True, activation="gelu", mask=True),
+    "encoder layer first": encoder((2, 5, 8), dropout=0.0, norm_first=True, batch_first=True,
+     activation="gelu", mask=True),
     "encoder": encoder((5, 2, 8), 2, dropout=0.0, bias=False),
     "sdpa": sdpa(),
     "sdpa bool": sdpa(attn_mask=lambda torch: torch.ones(4, 5).tril(1).bool(), scale=0.3),

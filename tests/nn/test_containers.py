@@ -38,7 +38,8 @@ def test_sequential():
 def test_module_list_and_dict():
     layers = nn.ModuleList([nn.Linear(1, 1), nn.Linear(1, 1), nn.ReLU()])
     assert repr(layers) == (
-        "ModuleList(\n  (0-1): 2 x Linear(in_features=1, out_features=1, bias=True)\n  (2): ReLU()\n)"
+        "ModuleList(\n  (0-1): 2 x Linear(in_features=1, out_features=1, bias=True)\n"
+        "  (2): ReLU()\n)"
     )
     assert len(list(layers.parameters())) == 4 and len(layers[1:]) == 2 and layers[2] in layers
     layers += [nn.Tanh()]
@@ -64,7 +65,8 @@ def test_parameter_containers():
     params.append(nn.Parameter(torch.ones(1)))
     assert len(list(params.parameters())) == 2 and list(params.state_dict()) == ["0", "2"]
     assert repr(nn.ParameterList([torch.zeros(2, 3), 3])) == (
-        "ParameterList(\n    (0): Parameter containing: [torch.float32 of size 2x3]\n    (1): Object of type: int\n)"
+        "ParameterList(\n    (0): Parameter containing: [torch.float32 of size 2x3]\n"
+        "    (1): Object of type: int\n)"
     )
     named = nn.ParameterDict({"a": torch.zeros(2), "b": nn.Parameter(torch.ones(1))})
     assert list(named.keys()) == ["a", "b"] and "a" in named and named.get("q", 5) == 5

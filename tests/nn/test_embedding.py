@@ -64,7 +64,7 @@ def test_derivatives(padding):
     if padding is None:
         assert autograd.gradcheck(lambda w: F.embedding(index, w), [w])
         assert autograd.gradgradcheck(lambda w: F.embedding(index, w) ** 3, [w], atol=1e-4)
-    else:  # the gradient of the padding row is 0 by decree, so only the second derivative can be compared
+    else:  # the padding row's gradient is 0 by decree: only the second derivative can be compared
 
         def gradient(g):
             return autograd.grad(F.embedding(index, w, padding), w, g, create_graph=True)[0]

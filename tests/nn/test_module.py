@@ -101,7 +101,8 @@ class NeverInitialised(nn.Module):
         (
             lambda: setattr(Net().fc1, "weight", torch.zeros(2)),
             TypeError,
-            r"cannot assign 'torch.FloatTensor' as parameter 'weight' \(torch.nn.Parameter or None expected\)",
+            r"cannot assign 'torch.FloatTensor' as parameter 'weight' "
+            r"\(torch.nn.Parameter or None expected\)",
         ),
         (lambda: setattr(Net(), "mean", 3), TypeError, "cannot assign 'int' as buffer 'mean'"),
         (lambda: Net().register_buffer("a.b", None), KeyError, r"buffer name can\\?'t contain"),

@@ -70,8 +70,8 @@ def test_state_and_reprs():
         "num_batches_tracked",
     ]
     assert (
-        repr(module)
-        == "BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)"
+        repr(module) == "BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, "
+        "track_running_stats=True)"
     )
     assert (
         repr(nn.LayerNorm((2, 3)))

@@ -1,4 +1,4 @@
-"""Recurrent layers against PyTorch's record, their derivatives, the size of their graph, messages."""
+"""Recurrent layers: PyTorch's record, derivatives, the size of their graph, messages."""
 
 import golden
 import pytest

@@ -42,9 +42,11 @@ def test_load_state_dict_all_or_nothing():
         "Error(s) in loading state_dict for Net:\n"
         '\tMissing key(s) in state_dict: "fc1.bias". \n'
         '\tUnexpected key(s) in state_dict: "zz". \n'
-        "\tsize mismatch for fc1.weight: copying a param with shape torch.Size([5, 3]) from checkpoint, "
+        "\tsize mismatch for fc1.weight: copying a param with shape torch.Size([5, 3]) from "
+        "checkpoint, "
         "the shape in current model is torch.Size([4, 3]).\n"
-        '\tWhile copying the parameter named "seq.0.bias", expected torch.Tensor or Tensor-like object '
+        '\tWhile copying the parameter named "seq.0.bias", expected torch.Tensor or '
+        "Tensor-like object "
         "from checkpoint but received <class 'int'>"
     )
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())

@@ -1,4 +1,4 @@
-"""Adam, AdamW, Adagrad, RMSprop, Adadelta: parameters and state against PyTorch's record, saving, messages."""
+"""Adam, AdamW, Adagrad, RMSprop, Adadelta: PyTorch's record, saving, messages."""
 
 import copy
 
@@ -34,17 +34,21 @@ def steps(name, count=6, **settings):
 
 CASES = {
     "Adam": steps("Adam", lr=0.1),
-    "Adam settings": steps("Adam", lr=0.05, betas=(0.3, 0.9), eps=0.01, weight_decay=0.1, maximize=True),
+    "Adam settings": steps("Adam", lr=0.05, betas=(0.3, 0.9), eps=0.01, weight_decay=0.1,
+     maximize=True),
     "Adam amsgrad": steps("Adam", lr=0.1, amsgrad=True, betas=(0.9, 0.5)),
     "AdamW": steps("AdamW", lr=0.1),
     "AdamW settings": steps("AdamW", lr=0.1, weight_decay=0.3, amsgrad=True, maximize=True),
     "Adagrad": steps("Adagrad"),
-    "Adagrad settings": steps("Adagrad", lr=0.2, lr_decay=0.1, weight_decay=0.1, initial_accumulator_value=0.5, maximize=True),
+    "Adagrad settings": steps("Adagrad", lr=0.2, lr_decay=0.1, weight_decay=0.1,
+     initial_accumulator_value=0.5, maximize=True),
     "RMSprop": steps("RMSprop"),
-    "RMSprop settings": steps("RMSprop", lr=0.02, alpha=0.7, weight_decay=0.1, momentum=0.8, centered=True),
+    "RMSprop settings": steps("RMSprop", lr=0.02, alpha=0.7, weight_decay=0.1, momentum=0.8,
+     centered=True),
     "RMSprop centered": steps("RMSprop", centered=True, maximize=True),
     "Adadelta": steps("Adadelta"),
-    "Adadelta settings": steps("Adadelta", lr=0.5, rho=0.7, eps=0.001, weight_decay=0.1, maximize=True),
+    "Adadelta settings": steps("Adadelta", lr=0.5, rho=0.7, eps=0.001, weight_decay=0.1,
+     maximize=True),
 }  # fmt: skip
 
 

@@ -12,10 +12,12 @@ from microtorch.optim import lr_scheduler
 # settings, parameter after five steps, momentum buffer
 SGD = [
     ({"lr": 0.1}, [0.5592548, -3.5186205, -0.0212283], None),
-    ({"lr": 0.1, "momentum": 0.9}, [-0.1633157, -6.711638, -0.8907748], [3.7526865, 22.3653183, 4.3086433]),
+    ({"lr": 0.1, "momentum": 0.9}, [-0.1633157, -6.711638, -0.8907748], [3.7526865, 22.3653183,
+     4.3086433]),
     ({"lr": 0.1, "momentum": 0.9, "dampening": 0.3}, [0.086743, -5.1292329, -0.6056872], [2.7677305,
      12.804388, 3.1959939]),
-    ({"lr": 0.05, "momentum": 0.8, "nesterov": True}, [0.3737001, -4.1551437, -0.247135], [3.0253024,
+    ({"lr": 0.05, "momentum": 0.8, "nesterov": True}, [0.3737001, -4.1551437, -0.247135],
+     [3.0253024,
      12.6504192, 3.4613948]),
     ({"lr": 0.1, "weight_decay": 0.2}, [0.4760358, -3.1301904, -0.0472508], None),
     ({"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "nesterov": True}, [-0.6387492, -11.8944082,
@@ -100,10 +102,14 @@ def test_repr():
         [{"params": [parameter()]}, {"params": [parameter()], "lr": 3}], lr=0.1, momentum=0.9
     )
     assert repr(optimizer) == (
-        "SGD (\nParameter Group 0\n    dampening: 0\n    differentiable: False\n    foreach: None\n    fused: None\n"
-        "    lr: 0.1\n    maximize: False\n    momentum: 0.9\n    nesterov: False\n    weight_decay: 0\n"
-        "\nParameter Group 1\n    dampening: 0\n    differentiable: False\n    foreach: None\n    fused: None\n"
-        "    lr: 3\n    maximize: False\n    momentum: 0.9\n    nesterov: False\n    weight_decay: 0\n)"
+        "SGD (\nParameter Group 0\n    dampening: 0\n    differentiable: False\n    foreach: None\n"
+        "    fused: None\n"
+        "    lr: 0.1\n    maximize: False\n    momentum: 0.9\n    nesterov: False\n"
+        "    weight_decay: 0\n"
+        "\nParameter Group 1\n    dampening: 0\n    differentiable: False\n    foreach: None\n"
+        "    fused: None\n"
+        "    lr: 3\n    maximize: False\n    momentum: 0.9\n    nesterov: False\n"
+        "    weight_decay: 0\n)"
     )
 
 

@@ -1,4 +1,4 @@
-"""Digits and the transforms: the data are what the source says, the parts do not overlap, values are torchvision's."""
+"""Digits are what the source says, in parts that do not overlap; transforms are torchvision's."""
 
 import hashlib
 import re
@@ -99,5 +99,6 @@ def test_digits_through_the_transforms_lie_between_0_and_1():
     image, _ = Digits(transform=transform)[5]
     assert image.shape == (64,) and 0 <= image.min().item() and abs(image.max().item() - 1) < 1e-6
     assert repr(transform) == (
-        "Compose(\n    ToTensor()\n    Normalize(mean=0.0, std=0.06274509803921569)\n    Lambda()\n)"
+        "Compose(\n    ToTensor()\n    Normalize(mean=0.0, std=0.06274509803921569)\n"
+        "    Lambda()\n)"
     )

@@ -110,7 +110,7 @@ class ConcatDataset(Dataset):
                 )
             index += len(self)
         if index >= len(self):
-            raise IndexError(f"index {index} is out of range for {len(self)} samples")
+            raise IndexError(message(f"index {index} is out of range for {len(self)} samples"))
         part = bisect.bisect_right(self.cumulative_sizes, index)
         start = self.cumulative_sizes[part - 1] if part else 0
         return self.datasets[part][index - start]
