@@ -2,7 +2,7 @@
  *
  * As array operations a cell of an LSTM is 15 calls forward and 25 backward, on arrays so small that the calls are most of the
  * time. Here it is one loop over the hidden units: forward reads 9 numbers a unit and writes 6, backward reads 7 and writes 5.
- * The formulas stand in microtorch/nn/rnn.py and recurrence.py [Hochreiter and Schmidhuber 1997; Cho et al. 2014].
+ * The formulas stand in microtorch/nn/layers/rnn.py and nn/functional/recurrence.py [Hochreiter and Schmidhuber 1997; Cho et al. 2014].
  * A row is one sequence of the batch; its gates lie one after the other, n numbers each, and each is a `restrict` parameter
  * of the loop over the row, so that the compiler may make it vector code. Threads take rows, about 4096 units at a time. */
 

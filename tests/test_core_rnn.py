@@ -2,10 +2,10 @@
 import numpy as np
 import pytest
 
-from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.reference import Reference
-from microtorch.nn import recurrence
+from microtorch.arrays.dtypes import F32, F64
+from microtorch.nn.functional import recurrence
 
 pytestmark = pytest.mark.needs("core")
 SIZES = [(1, 1), (2, 7), (5, 16), (0, 3), (3, 0), (4, 33), (13, 64)]

@@ -25,7 +25,7 @@ from ..base.errors import message
 from .table import definition, definitions, forget
 
 if TYPE_CHECKING:
-    pass
+    from ..base.types import Kernel
 
 # op name -> numpy's ufunc, where numpy has the op (under the same name if the right side is empty)
 UFUNCS: dict[str, Any] = {
@@ -99,7 +99,7 @@ class Reference:
         self.dtype = dtype
         forget(self)
 
-    def large(self, name: str) -> Callable[..., Any]:
+    def large(self, name: str) -> Kernel:
         """The kernel of an op for large arrays, where a backend has another one for them."""
         return getattr(self, name)
 

@@ -522,6 +522,8 @@ class Tensor(Conversions):
 
 
 def _rebuild(cls: type, array: Any, requires_grad: bool) -> Any:
+    if type(array) is np.ndarray and array.dtype is not (d := dtypes.of(array).numpy):
+        array = array.view(d)  # kernels know a dtype by identity; pickle makes one of its own
     t = object.__new__(cls)
     t.array, t.origin, t.node = array, None, constant(array).node
     if requires_grad:

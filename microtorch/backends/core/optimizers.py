@@ -1,7 +1,7 @@
 """The steps of SGD and Adam, and the clipping of gradients, in C (ext/optim.c): one call for all parameters.
 
 What C declines, such as a parameter or a gradient that is not contiguous, takes the definition's way
-(microtorch/optim, microtorch/nn/utils.py).
+(microtorch/optim, microtorch/nn/utils/clipping.py).
 """
 from __future__ import annotations
 

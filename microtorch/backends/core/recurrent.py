@@ -1,4 +1,7 @@
-"""The cells of recurrent layers in C (ext/rnn.c). What C declines takes the definition's way (microtorch/nn/recurrence.py)."""
+"""The cells of recurrent layers in C (ext/rnn.c).
+
+What C declines takes the definition's way (microtorch/nn/functional/recurrence.py).
+"""
 from __future__ import annotations
 
 from typing import Any
