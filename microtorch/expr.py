@@ -162,6 +162,12 @@ _INTEGER_NAMES = {"abs": "absolute", "sign": "signum", "remainder": "modulo", "f
 INTEGER_FUNCTIONS = frozenset({*_INTEGER_NAMES, "maximum", "minimum", "fmod", "where"})  # that OPENCL can render for integers
 
 
+def keeps_integers(formula: str, defaults: Collection[float | None] = ()) -> bool:
+    """Does a formula make integers from integers? ``defaults``: those of its static arguments."""
+    exact = functions(formula) <= INTEGER_FUNCTIONS and "/" not in formula and "." not in formula
+    return exact and not any(isinstance(v, float) for v in defaults)
+
+
 def opencl_dialect(kind: str) -> Dialect:
     """OpenCL C for one type: "float", "double", or an integer type (in which rounding does nothing)."""
     suffix = {"float": "f", "double": ""}.get(kind)

@@ -95,7 +95,7 @@ def lane(where: Any, dtype: Any) -> Any:
     if where.type == "opencl":
         from . import opencl
 
-        return opencl.lane(where.index, dtype)
+        return opencl.backend_for(where.index, dtype)
     raise unavailable(where)
 
 

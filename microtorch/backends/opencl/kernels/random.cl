@@ -24,6 +24,20 @@ static inline void philox(const uint i, const ulong draw, const ulong seed, uint
     uint r[4];                                                                                                          \
     philox(i, draw, seed, r);
 
+#ifdef INTEGERS // whose T is an integer type: the others would not build
+
+// integers in [low, low + range); the bias of the remainder is below range / 2^64. range 0: all 64 bits
+__kernel void integers(const int n, const long seed, const long draw, const long low, const long range, __global T *out)
+{
+    EACH(i, n) {
+        NUMBERS
+        const ulong bits = (ulong)r[0] << 32 | r[1];
+        out[i] = (T)(low + (long)(range ? bits % (ulong)range : bits));
+    }
+}
+
+#else
+
 __kernel void uniform(const int n, const long seed, const long draw, const T low, const T high, __global T *out)
 {
     EACH(i, n) {
@@ -42,13 +56,4 @@ __kernel void normal(const int n, const long seed, const long draw, const T mean
         out[i] = mean + std * radius * cospi(2 * UNIT(r[2], r[3]));
     }
 }
-
-// integers in [low, low + range); the bias of the remainder is below range / 2^64. range 0: all 64 bits
-__kernel void integers(const int n, const long seed, const long draw, const long low, const long range, __global T *out)
-{
-    EACH(i, n) {
-        NUMBERS
-        const ulong bits = (ulong)r[0] << 32 | r[1];
-        out[i] = (T)(low + (long)(range ? bits % (ulong)range : bits));
-    }
-}
+#endif

@@ -333,7 +333,7 @@ def test_without_a_driver_or_without_pyopencl(hide, expected, tmp_path):
     nowhere = {"OCL_ICD_VENDORS": f"{tmp_path}/", "OPENCL_VENDOR_PATH": str(tmp_path)}
     environment = os.environ | (nowhere if hide == "driver" else {})
     block = "import sys; sys.modules['pyopencl'] = None\n" if hide == "pyopencl" else ""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", block + PROBE]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, check=True)
     assert done.stdout.startswith("False None 0\nDeviceError ")
@@ -348,12 +348,12 @@ def test_out_of_memory():
 
 def test_a_kernel_that_does_not_build(capfd):
     with pytest.raises(RuntimeError, match=r"the OpenCL kernel 'broken' does not build on opencl:0[\s\S]*nonsense"):
-        runtime.runtime().kernel("__kernel void broken(int n) { nonsense; }", "broken", "i")
+        runtime.runtime_for().kernel("__kernel void broken(int n) { nonsense; }", "broken")
     capfd.readouterr()
 
 
 def test_a_device_that_was_lost():
-    error = runtime.runtime().failed("mul", Exception("clEnqueueNDRangeKernel failed: DEVICE_NOT_AVAILABLE"))
+    error = runtime.runtime_for().failed("mul", Exception("clEnqueueNDRangeKernel failed: DEVICE_NOT_AVAILABLE"))
     assert isinstance(error, errors.DeviceError) and "was lost" in str(error)
 
 
@@ -417,7 +417,7 @@ def test_pictures_and_the_stepper_show_the_kernels():
 
 
 def test_the_page_about_opencl_runs(capsys):
-    text = (Path(__file__).resolve().parents[1] / "docs" / "opencl.md").read_text(encoding="utf-8")
+    text = (Path(__file__).resolve().parents[2] / "docs" / "opencl.md").read_text(encoding="utf-8")
     (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
     exec(compile(program, "opencl.md", "exec"), {"__name__": "page"})
     assert capsys.readouterr().out == "tensor([[1., 2.]])\n"

@@ -21,7 +21,7 @@ def device(request, monkeypatch):
     """The device, and the device with the kernels for a GPU if it is a CPU, and the other way round."""
     if request.param == "as it is":
         return "opencl:0"
-    real = runtime.runtime()
+    real = runtime.runtime_for()
     monkeypatch.setitem(runtime._runtimes, 1, runtime.Runtime(1, real.cl_device, on_cpu=not real.on_cpu))
     return "opencl:1"
 
@@ -83,8 +83,8 @@ def test_statistics_are_exact_where_the_mean_is_large(device):
     """A sum of squares minus the square of the sum would have no digit left."""
     for shape in ((4, 3, 70, 80), (5000, 18)):
         x = (np.random.default_rng(1).standard_normal(shape) + 4096).astype(np.float32)
-        lane = torch.tensor(x, device=device)
-        mean, var = lane.node.dev.moments(lane.array)
+        there = torch.tensor(x, device=device)
+        mean, var = there.node.dev.moments(there.array)
         theirs = reference.moments(x.astype(np.float64))
         np.testing.assert_allclose(mean.get(), theirs[0], rtol=1.2e-7)
         np.testing.assert_allclose(var.get(), theirs[1], rtol=1e-6)
@@ -156,7 +156,7 @@ def test_create_graph(device):
 
 def test_what_the_kernels_decline(device, monkeypatch):
     """Empty arrays, float16 and mixed dtypes go the way of the declaration."""
-    monkeypatch.setattr(layers, "per_channel", None)  # would raise
+    monkeypatch.setattr(layers, "channel_kernel", None)  # would raise
     for shape in ((0, 3), (2, 3, 0)):
         (x,) = on(device, np.zeros(shape, np.float32))
         out = batch_norm(x, None, None, training=True)

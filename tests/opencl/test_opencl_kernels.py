@@ -1,14 +1,15 @@
 """Device arrays and kernels against numpy: views, indexing, reductions, sorting, products, integers."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
 
 import microtorch as torch
 from microtorch.backends import opencl
-from microtorch.backends.opencl import array as arrays
-from microtorch.backends.opencl import runtime
+from microtorch.backends.opencl import layout, matmul, runtime, tiles, tuning
+from microtorch.dtypes import F32
 
 pytestmark = pytest.mark.needs("opencl")
 
@@ -48,10 +49,10 @@ def test_reshape_is_a_view_exactly_where_numpys_is(layout):
 
 
 def test_collapsed_finds_the_fewest_dimensions():
-    assert arrays.collapsed((2, 3, 4), (12, 4, 1)) == ([24], [[1]])
-    assert arrays.collapsed((2, 3, 4), (12, 4, 1), (0, 0, 1)) == ([6, 4], [[4, 1], [0, 1]])
-    assert arrays.collapsed((4, 3, 2), (1, 4, 12)) == ([24], [[1]])  # transposed: the same memory
-    assert arrays.collapsed((1, 1), (5, 7)) == ([], [[]])
+    assert layout.collapsed((2, 3, 4), (12, 4, 1)) == ([24], [[1]])
+    assert layout.collapsed((2, 3, 4), (12, 4, 1), (0, 0, 1)) == ([6, 4], [[4, 1], [0, 1]])
+    assert layout.collapsed((4, 3, 2), (1, 4, 12)) == ([24], [[1]])  # transposed: the same memory
+    assert layout.collapsed((1, 1), (5, 7)) == ([], [[]])
 
 
 # ---- indexing -------------------------------------------------------------------------------------------------------
@@ -202,31 +203,30 @@ def test_matmul(a, b):
 
 
 def test_every_variant_of_the_tiled_kernel():
-    from microtorch.backends.opencl import matmul, runtime
-
-    device = runtime.runtime()
+    device = runtime.runtime_for()
     x, y = (RNG.standard_normal(s).astype(np.float32) for s in ((67, 131), (131, 45)))
     bias = RNG.standard_normal(45).astype(np.float32)
-    for variant in dict.fromkeys(matmul.CPU + matmul.GPU):
-        if matmul.fits(device, variant, np.dtype(np.float32)):
+    for sizes in dict.fromkeys(tiles.CPU + tiles.GPU):
+        if tiles.fits(device, sizes, F32):
             for a, b in itertools.product((up(x), up(x.T.copy()).T), (up(y), up(y.T.copy()).T)):
-                out = matmul.launch(a, b, matmul.product(a.shape, a.steps, b.shape, b.steps), variant, up(bias))
+                how = matmul.product(a.shape, a.steps, b.shape, b.steps)
+                out = matmul.launch(a, b, how, sizes, up(bias))
                 check(out, x @ y + bias, rtol=1e-4, atol=1e-4)
 
 
 def test_tuning_is_recorded(tmp_path, monkeypatch):
-    from microtorch.backends.opencl import matmul, runtime
-
+    device = runtime.runtime_for()
     monkeypatch.setenv("MICROTORCH_CACHE", str(tmp_path))
-    monkeypatch.setattr(matmul, "CPU", matmul.CPU[:2])
-    monkeypatch.setattr(matmul, "GPU", matmul.GPU[:1])
-    speeds = matmul.tune(size=64)
+    monkeypatch.setattr(tuning, "CPU", tiles.CPU[:2])
+    monkeypatch.setattr(tuning, "GPU", tiles.GPU[:1])
+    speeds = tuning.tune(size=64)
     assert speeds == sorted(speeds, key=lambda pair: -pair[1])
-    assert matmul.variant_for(runtime.runtime(), np.dtype(np.float32)) == speeds[0][0]
-    (tmp_path / "opencl_matmul.json").write_text("not a record")
-    runtime.runtime().built.pop(("variant", "f"))
-    assert matmul.variant_for(runtime.runtime(), np.dtype(np.float32)) in matmul.CPU + matmul.GPU
-    runtime.runtime().built.pop(("variant", "f"))
+    assert tiles.tiles_for(device, F32) == speeds[0][0]
+    for unreadable in ("not a record", "[1, 2]", json.dumps({tiles.name_of(device): {"variant": [1]}})):
+        (tmp_path / "opencl_matmul.json").write_text(unreadable)
+        runtime.forget(device, tiles.tiles_for)
+        assert tiles.tiles_for(device, F32) in tiles.CPU + tiles.GPU
+    runtime.forget(device, tiles.tiles_for)
 
 
 EQUATIONS = ("ij,jk->ik", "bij,bjk->bik", "ij->ji", "ij->", "i,j->ij", "bij,kj->bik", "ij,ij->i", "ab,bc,cd->ad",
@@ -282,7 +282,7 @@ def test_overlapping_writes_read_the_old_values():
 @pytest.fixture
 def other(monkeypatch):
     """The device once more, as "opencl:1", with the kernels for a GPU if it is a CPU, and the other way round."""
-    real = runtime.runtime()
+    real = runtime.runtime_for()
     there = runtime.Runtime(1, real.cl_device, on_cpu=not real.on_cpu)
     monkeypatch.setitem(runtime._runtimes, 1, there)
     return "opencl:1"

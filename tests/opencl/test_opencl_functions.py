@@ -11,6 +11,7 @@ import pytest
 
 import microtorch as torch
 from microtorch.backends import opencl
+from microtorch.backends.opencl import codegen, elementwise, runtime
 
 pytestmark = pytest.mark.needs("opencl")
 
@@ -128,10 +129,8 @@ def test_an_element_does_not_depend_on_its_neighbours():
 
 def test_a_formula_of_ones_own_may_take_the_sine_of_anything():
     """Whether an angle is large is asked of what the formula gives to sin, here a product."""
-    from microtorch.backends.opencl import elementwise, runtime
-
-    device = runtime.runtime()
-    kernel = elementwise.Elementwise(device, "wave", "sin(x * y) + cos(x)", "xy", {})
+    wave = codegen.Expression("wave", "sin(x * y) + cos(x)", "xy")
+    kernel = elementwise.Elementwise(runtime.runtime_for(), wave)
     x = np.random.default_rng(0).uniform(-4, 4, 3000).astype(np.float32)
     y = np.where(np.arange(3000) == 2000, np.float32(1 << 20), np.float32(2))
     got = kernel(opencl.upload("opencl:0", x), opencl.upload("opencl:0", y)).get()
