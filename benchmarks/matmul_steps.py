@@ -29,7 +29,7 @@ def steps(n: int, threads: int, dtype: Any) -> dict[str, Callable[[], Any]]:
     def by_core(count: int) -> Callable[[], Any]:
         def run() -> Any:
             core.set_num_threads(count)
-            return Reference.lanes[np.dtype(dtype)].matmul(x, y)
+            return Reference.by_dtype[np.dtype(dtype)].matmul(x, y)
 
         return run
 

@@ -124,7 +124,7 @@ def get_float32_matmul_precision() -> str:
 def set_default_device(where: Any) -> None:
     """Where new tensors are made if not said otherwise: "cpu" (None) or "opencl". RuntimeError for a device that is not there."""
     if where is not None:
-        where = backends.lane(where, dtypes.F32).device
+        where = backends.backend_for(where, dtypes.F32).device
     backends.default[0] = where
 
 

@@ -189,7 +189,7 @@ def test_unaligned_arrays_are_declined():
     odd, even, out = memory[1:].view(np.float32).reshape(3, 3), np.ones((3, 3), np.float32), np.empty((3, 3), np.float32)
     assert not odd.flags.aligned
     assert Kernels(F32).matmul(1, 1, 3, 3, 3, id(odd), id(even), 0, id(out)) == 0
-    assert (Reference.lanes[F32].matmul(odd, even) == 0).all()
+    assert (Reference.by_dtype[F32].matmul(odd, even) == 0).all()
 
 
 def test_what_is_not_as_declared_is_declined():
@@ -285,7 +285,7 @@ def test_several_python_threads_multiply_at_once(threads):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_backend_agrees_with_the_definition(dtype):
     """For every number of dimensions, on both sides of the size from which C is used."""
-    F = Reference.lanes[dtype]
+    F = Reference.by_dtype[dtype]
     pairs = [((3, 4), (4, 5)), ((30, 40), (40, 50)), ((40,), (40, 50)), ((30, 40), (40,)), ((40,), (40,)), ((6, 30, 40), (40, 50)),
              ((60, 70), (70, 80)), ((30, 40), (6, 40, 50)), ((2, 3, 30, 40), (3, 40, 50)), ((2, 1, 2, 30, 40), (3, 1, 40, 50)),
              ((6, 30, 40), (40,)), ((30, 0), (0, 50))]  # fmt: skip

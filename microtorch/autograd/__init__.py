@@ -175,7 +175,7 @@ def _node(x: Any) -> Node:
 
 
 # dL/dL of most losses, made once: backward only reads it (a root that is itself a leaf, and would keep it, gets its own)
-_ones: dict[Any, Any] = {}  # backend object of float32 -> the seed of most programs: 1
+_ones: dict[Any, Any] = {}  # backend of float32 -> the seed of most programs: 1
 
 
 def _seeds(roots: list[Any], given: Any, create_graph: bool) -> list[Any]:

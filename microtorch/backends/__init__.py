@@ -14,14 +14,14 @@ from ..dtypes import F32, F64
 from ..errors import DeviceError, message, unknown
 from .reference import LARGE, KernelTable, Reference, defines, definitions
 
-transfer: Any = None  # set by ops: move a Tensor to another backend object
+transfer: Any = None  # set by ops: move a Tensor to another backend
 
 __all__ = ["LARGE", "KernelTable", "Reference", "available", "cpu", "defines", "definitions", "use"]
 
-# The CPU's backend objects; `use` changes their class, so every tensor follows
+# The CPU's backends; `use` changes their class, so every tensor follows
 cpu = Reference.rest = Reference()
 for _dtype in (F32, F64):
-    Reference.lanes[_dtype] = Reference(_dtype)
+    Reference.by_dtype[_dtype] = Reference(_dtype)
 
 
 def available() -> dict[str, bool]:
@@ -42,13 +42,13 @@ def use(name: str) -> None:
         raise ValueError(f"no backend named '{name}'; the CPU backends are 'core' and 'reference'")
     if name == "core" and not core.is_available():
         raise RuntimeError(f"the C core is not available: {core.reason}")
-    for backend in Reference.lanes.values():  # the lane of all other dtypes is numpy's
+    for backend in Reference.by_dtype.values():  # that of all other dtypes stays numpy's
         backend.choose(core.Core if name == "core" else Reference)
 
 
 def current() -> str:
     """The name of the backend in use on the CPU."""
-    return Reference.lanes[F32].name
+    return Reference.by_dtype[F32].name
 
 
 def choose_at_import() -> None:
@@ -70,7 +70,7 @@ def place(t: Any, where: Any) -> Any:
     here = t.node.dev.device
     if where.type == here.type and (where.index is None or where.index == here.index):
         return t
-    return transfer(t, lane(where, t.array.dtype))
+    return transfer(t, backend_for(where, t.array.dtype))
 
 
 def host(array: Any) -> Any:
@@ -82,13 +82,13 @@ default: list[Any] = [None]  # the device that torch.set_default_device named
 
 
 def home(where: Any, dtype: Any) -> Any:
-    """The backend object for a new tensor: on device ``where``, or on the default device if that is None."""
+    """The backend for a new tensor: on device ``where``, or on the default device if that is None."""
     where = default[0] if where is None else where
-    return cpu.of(dtype) if where is None else lane(where, dtype)
+    return cpu.of(dtype) if where is None else backend_for(where, dtype)
 
 
-def lane(where: Any, dtype: Any) -> Any:
-    """The backend object for arrays of ``dtype`` on device ``where``. Raises DeviceError for a device that is not there."""
+def backend_for(where: Any, dtype: Any) -> Any:
+    """The backend for arrays of ``dtype`` on device ``where``. Raises DeviceError for a device that is not there."""
     where = where if isinstance(where, device) else device(where)
     if where.type == "cpu":
         return cpu.of(dtype)

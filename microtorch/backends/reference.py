@@ -65,19 +65,19 @@ class Reference:
 
     name = "reference"
     device = CPU
-    lanes: ClassVar[dict[Any, Reference]] = {}  # dtype -> the backend object for its arrays ...
+    by_dtype: ClassVar[dict[Any, Reference]] = {}  # dtype -> the backend for its arrays ...
     rest: ClassVar[Reference]  # ... and the one for all other dtypes
 
     def __init__(self, dtype: Any = None):
-        self.dtype = dtype  # of the arrays in this lane; None: of any
+        self.dtype = dtype  # of its arrays; None: any
 
     def of(self, dtype: Any) -> Reference:
-        """The backend object for arrays of ``dtype`` on this memory.
+        """The backend for arrays of ``dtype`` on this memory.
 
         There is one for float32, one for float64, and one for everything else. Two nodes with the same ``dev`` thus agree in
         device *and* dtype, so that the hot path of an op compares one pair of objects.
         """
-        return self.lanes.get(dtype, self.rest)
+        return self.by_dtype.get(dtype, self.rest)
 
     memory: ClassVar[type] = np.ndarray
     empty, zeros, full = staticmethod(np.empty), staticmethod(np.zeros), staticmethod(np.full)
@@ -163,7 +163,7 @@ class KernelTable(dict[Any, Callable[..., Any]]):
 
 
 class HotTable(KernelTable):
-    """The kernels that elementwise methods call directly; None for a backend object of mixed dtypes, which need promotion."""
+    """The kernels that elementwise methods call directly; None for a backend of mixed dtypes, which need promotion."""
 
     def __missing__(self, backend: Any) -> Any:
         if backend is backend.rest:

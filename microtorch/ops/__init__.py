@@ -170,7 +170,7 @@ def constant(array: Any, dev: Any = None) -> Any:
 
 
 def transfer(t: Any, dev: Any) -> Any:
-    """Tensor ``t`` in the memory of backend object ``dev``: a copy, whose gradient is copied back."""
+    """Tensor ``t`` in the memory of backend ``dev``: a copy, whose gradient is copied back."""
     out, source = new(Tensor), t.node
     out.array, out.origin = dev.array(backends.host(t.array)), None
     m = mode.get()
@@ -298,7 +298,7 @@ def unary(op: Op) -> Callable[..., Any]:
         except AttributeError:  # not a tensor
             return apply(op, (input,))
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
-        if kernel is None:  # the lane of integers, bools and halves
+        if kernel is None:  # the backend of integers, bools and halves
             return apply(op, (input,))
         out = kernel(x)
         if type(out) is not ndarray:
@@ -350,7 +350,7 @@ def binary(op: Op) -> Callable[..., Any]:
         b = other.node
         x, y = input.array, other.array
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
-        if dev is not b.dev or kernel is None:  # device or dtype differ, or it is the lane of integers, bools and halves
+        if dev is not b.dev or kernel is None:  # device or dtype differ, or it is the backend of integers, bools and halves
             return apply(op, (input, other))
         try:
             out = kernel(x, y)
@@ -384,7 +384,7 @@ def binary(op: Op) -> Callable[..., Any]:
     return named(method, op.name)
 
 
-_numbers: dict[Any, dict[float, Any]] = {}  # float lane -> constants made so far
+_numbers: dict[Any, dict[float, Any]] = {}  # backend of a float dtype -> constants made so far
 
 
 def number(value: Any, like: Any, floating: bool = False) -> Any:

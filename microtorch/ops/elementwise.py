@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, formulas
-from ..backends import host, lane
+from ..backends import backend_for, host
 from ..backends.reference import nonzero_divisor
 from ..errors import describe, message
 from . import (
@@ -74,7 +74,9 @@ cast = Op(
 
 def _moved(F: Any, g: Any, device: Any) -> Any:
     """A gradient, array or Tensor, on another device."""
-    return transfer(g, lane(device, g.array.dtype)) if hasattr(g, "node") else lane(device, g.dtype).array(host(g))
+    if hasattr(g, "node"):
+        return transfer(g, backend_for(device, g.array.dtype))
+    return backend_for(device, g.dtype).array(host(g))
 
 
 # its nodes are made by ops.transfer, since input and output have different backends

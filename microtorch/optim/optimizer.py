@@ -172,15 +172,15 @@ def run(optimizer: Optimizer, closure: Callable[[], Any] | None, step: Callable[
             loss = closure()
     writer = type(optimizer).__name__
     for group in optimizer.param_groups:
-        lanes: dict[Any, list[Tensor]] = {}
+        by_backend: dict[Any, list[Tensor]] = {}
         for p in group["params"]:
             node = p.node
             if node.grad is not None:
-                if node.dev in lanes:
-                    lanes[node.dev].append(p)
+                if node.dev in by_backend:
+                    by_backend[node.dev].append(p)
                 else:
-                    lanes[node.dev] = [p]
-        for dev, params in lanes.items():
+                    by_backend[node.dev] = [p]
+        for dev, params in by_backend.items():
             step(dev, params, group)
             for p in params:
                 p._written(writer)
