@@ -1,6 +1,7 @@
-// Random numbers from a counter: number i of draw d is a function of (seed, d, i), so that every work-item makes its own
-// without waiting for another's. The function is Philox4x32-10 (Salmon et al. 2011, Parallel Random Numbers: As Easy as 1, 2, 3):
-// ten rounds of two 32 x 32 -> 64 bit products, whose halves are exchanged and mixed with the key.
+// Random numbers from a counter: number i of draw d is a function of (seed, d, i), so that every
+// work-item makes its own without waiting for another's. The function is Philox4x32-10 (Salmon et
+// al. 2011, Parallel Random Numbers: As Easy as 1, 2, 3): ten rounds of two 32 x 32 -> 64 bit
+// products, whose halves are exchanged and mixed with the key.
 static inline void philox(const uint i, const ulong draw, const ulong seed, uint c[4])
 {
     uint key0 = (uint)seed, key1 = (uint)(seed >> 32);
@@ -20,14 +21,16 @@ static inline void philox(const uint i, const ulong draw, const ulong seed, uint
 #define UNIT(a, b) (((a) >> 8) * 0x1p-24f) // [0, 1) in steps of 2^-24
 #endif
 
-#define NUMBERS                                                                                                         \
-    uint r[4];                                                                                                          \
+#define NUMBERS                                                                                    \
+    uint r[4];                                                                                     \
     philox(i, draw, seed, r);
 
 #ifdef INTEGERS // whose T is an integer type: the others would not build
 
-// integers in [low, low + range); the bias of the remainder is below range / 2^64. range 0: all 64 bits
-__kernel void integers(const int n, const long seed, const long draw, const long low, const long range, __global T *out)
+// integers in [low, low + range); the bias of the remainder is below range / 2^64. range 0: all 64
+// bits
+__kernel void integers(const int n, const long seed, const long draw, const long low,
+                       const long range, __global T *out)
 {
     EACH(i, n) {
         NUMBERS
@@ -38,7 +41,8 @@ __kernel void integers(const int n, const long seed, const long draw, const long
 
 #else
 
-__kernel void uniform(const int n, const long seed, const long draw, const T low, const T high, __global T *out)
+__kernel void uniform(const int n, const long seed, const long draw, const T low, const T high,
+                      __global T *out)
 {
     EACH(i, n) {
         NUMBERS
@@ -47,8 +51,10 @@ __kernel void uniform(const int n, const long seed, const long draw, const T low
     }
 }
 
-// Box and Muller 1958: a radius from one uniform number (in (0, 1], for the logarithm), an angle from another
-__kernel void normal(const int n, const long seed, const long draw, const T mean, const T std, __global T *out)
+// Box and Muller 1958: a radius from one uniform number (in (0, 1], for the logarithm), an angle
+// from another
+__kernel void normal(const int n, const long seed, const long draw, const T mean, const T std,
+                     __global T *out)
 {
     EACH(i, n) {
         NUMBERS
