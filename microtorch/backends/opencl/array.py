@@ -79,13 +79,17 @@ class Array:
     __array_priority__ = 100
 
     def __init__(
-        self, runtime: Runtime, buffer: PooledBuffer, dtype: np.dtype, shape: Shape,
+        self, runtime: Runtime, buffer: PooledBuffer | None, dtype: np.dtype, shape: Shape,
         steps: Shape | None = None, at: int = 0, base: Array | None = None,
     ):  # fmt: skip
-        """``steps`` None: row by row (``flat``)."""
-        self.runtime, self.buffer, self.dtype = runtime, buffer, dtype
+        """``buffer`` None: new memory, of whatever it held; ``steps`` None: row by row (``flat``).
+        """
+        self.runtime, self.dtype = runtime, dtype
         self.shape, self.at, self.base = shape, at, base
         self.ndim, self.size = len(shape), math.prod(shape)
+        if buffer is None:
+            buffer = runtime.allocate(self.size * dtype.itemsize)
+        self.buffer = buffer
         if steps is None:
             self.flat, self.steps = True, row_major(shape)
         else:

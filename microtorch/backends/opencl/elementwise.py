@@ -21,7 +21,7 @@ from ...errors import DeviceError, describe, message
 from .array import Array, Operand
 from .codegen import Expression, Kind, expression, kind_of
 from .layout import Shape, collapsed, expanded_steps, is_row_major, row_major
-from .memory import empty, upload
+from .memory import upload
 from .runtime import Kernel, Runtime
 
 
@@ -64,7 +64,7 @@ class Elementwise:
             else:
                 return self.strided(operands, attrs, dtype, None)
         kernel, result = self.built.get(tuple(key)) or self.build(tuple(key), operands)
-        out = empty(self.runtime, () if shape is None else shape, result)
+        out = Array(self.runtime, None, result, () if shape is None else shape)
         if out.size:
             for s, default in self.scalars:
                 arguments.append(attrs.get(s, default))
@@ -82,7 +82,8 @@ class Elementwise:
         arrays = [x for x in operands if type(x) is Array]
         if out is None:
             plan = planned(None, None, *[(x.shape, x.steps) for x in arrays])
-            out = empty(self.runtime, plan.shape, self.result(operands, dtype), plan.out_steps)
+            result = self.result(operands, dtype)
+            out = Array(self.runtime, None, result, plan.shape, plan.out_steps)
         else:
             dtype = out.dtype
             plan = planned(out.shape, out.steps, *[(x.shape, x.steps) for x in arrays])

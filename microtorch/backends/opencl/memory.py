@@ -1,7 +1,6 @@
 """Device memory: new arrays, copies of numpy arrays, and arrays that lie as a kernel wants them."""
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -18,8 +17,7 @@ C_TYPES = {"f": "float", "d": "double", "e": "half", "b": "char", "h": "short", 
 
 def empty(runtime: Runtime, shape: Shape, dtype: np.dtype, steps: Shape | None = None) -> Array:
     """An array of whatever the memory held: row by row, or with ``steps`` that leave no gaps."""
-    buffer = runtime.allocate(math.prod(shape) * dtype.itemsize)
-    return Array(runtime, buffer, dtype, shape, steps)
+    return Array(runtime, None, dtype, shape, steps)
 
 
 def upload(runtime: Runtime, array: np.ndarray) -> Array:

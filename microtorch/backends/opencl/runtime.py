@@ -16,10 +16,11 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Callable, Hashable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from functools import cache, wraps
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -148,7 +149,8 @@ class Runtime:
         self.options += ["-cl-fp32-correctly-rounded-divide-sqrt"] * exact
         self._programs: dict[str, Program] = {}
         self.sources: dict[str, str] = {}  # kernel -> the text it was built from, for `source`
-        self.built: dict[Hashable, Any] = {}  # what functions marked @once have built
+        # function marked @once -> key -> what it built
+        self.built: defaultdict[Callable[..., Any], dict[tuple[Any, ...], Any]] = defaultdict(dict)
         # dtype -> backend; backend.py fills it when the device is first used
         self.backends: Mapping[np.dtype, OpenCL] = {}
 
@@ -316,17 +318,16 @@ def once(
 
     @wraps(build)
     def look_up(runtime: Runtime, *key: Any) -> Built:
-        place = (build, *key)
-        found = runtime.built.get(place)
-        if found is None:
-            found = runtime.built[place] = cast(Any, build)(runtime, *key)
-        return cast(Built, found)
+        built: dict[tuple[Any, ...], Built] = runtime.built[build]
+        try:
+            return built[key]
+        except KeyError:
+            found = built[key] = build(runtime, *key)  # type: ignore[call-arg]
+            return found
 
-    return cast(Callable[Concatenate[Runtime, P], Built], look_up)
+    return look_up  # type: ignore[return-value]
 
 
 def forget(runtime: Runtime, function: Callable[..., Any]) -> None:
     """Drop what a function marked ``@once`` has built on a device."""
-    build = cast(Any, function).__wrapped__
-    for place in [p for p in runtime.built if cast(tuple[object, ...], p)[0] is build]:
-        del runtime.built[place]
+    runtime.built.pop(function.__wrapped__, None)  # type: ignore[attr-defined]
