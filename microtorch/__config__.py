@@ -31,7 +31,7 @@ def _devices() -> str:
     """All devices by the names that ``torch.device`` takes."""
     missing = opencl.reason()
     if missing:
-        return f"cpu (no OpenCL: {missing.splitlines()[0]})"
+        return f"cpu ({missing.splitlines()[0]})"
     names = [f"opencl:{i} ({name})" for i, name in enumerate(device_names())]
     return ", ".join(["cpu", *names])
 
