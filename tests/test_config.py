@@ -1,4 +1,5 @@
 """``torch.__config__`` says what is there, on machines that have it and on those that have not."""
+
 import os
 import subprocess
 import sys

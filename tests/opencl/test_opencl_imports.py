@@ -1,5 +1,6 @@
 """The files of the OpenCL backend import only what stands before them; and what a kernel takes is
 written once, in its own text."""
+
 import ast
 from pathlib import Path
 
