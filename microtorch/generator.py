@@ -52,6 +52,18 @@ _STATE = np.dtype([
 ])  # fmt: skip
 
 
+def checked_seed(seed: int) -> int:
+    """The seed in [0, 2**64). RuntimeError for what is no integer, ValueError for one out of range."""
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        got = type(seed).__name__
+        raise RuntimeError(f"manual_seed expected an int, but got {got}; try int(seed)")
+    seed = operator.index(seed)
+    if not -(2**63) <= seed < 2**64:
+        expected = f"expected a seed in [-2**63, 2**64), but got {seed}"
+        raise ValueError(f"manual_seed: {expected}; try seed % 2**64")
+    return seed % 2**64
+
+
 class Generator:
     """A source of random draws with its own state: MT19937, as torch.Generator(device="cpu").
 
@@ -82,14 +94,9 @@ class Generator:
         Only the low 32 bits reach the twister, so seeds that differ by 2**32 give equal numbers, as in PyTorch.
         Raises RuntimeError when seed is not an integer, ValueError when it is out of range.
         """
-        if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-            raise RuntimeError(f"manual_seed expected an int, but got {type(seed).__name__}; try int(seed)")
-        seed = operator.index(seed)
-        if not -(2**63) <= seed < 2**64:
-            raise ValueError(f"manual_seed: expected a seed in [-2**63, 2**64), but got {seed}; try seed % 2**64")
-        self._seed = seed % 2**64
+        self._seed = checked_seed(seed)
         if self._legacy is not None:
-            self._legacy.seed(seed & 0xFFFFFFFF)
+            self._legacy.seed(self._seed & 0xFFFFFFFF)
         self._fresh = True
         self._spare: float | None = None
         return self
@@ -180,18 +187,109 @@ def _unpack(g: Generator, new_state: ArrayLike) -> None:
 # Arguments -----------------------------------------------------------------------------------------------------------
 
 
-def _sizes(shape: Shape) -> tuple[tuple[int, ...], int]:
+def sizes(shape: Shape) -> tuple[tuple[int, ...], int]:
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if any(size < 0 for size in shape):
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
     return shape, math.prod(shape)
 
 
-def _floating(op: str, dtype: DTypeLike) -> np.dtype[Any]:
+def floating(op: str, dtype: DTypeLike) -> np.dtype[Any]:
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
         raise NotImplementedError(f'"{op}" not implemented for {dtype}; expected float16, float32 or float64')
     return dtype
+
+
+# What the numbers that describe a distribution must be, here and on every device.
+
+
+def check_uniform(low: float, high: float, dtype: np.dtype[Any]) -> None:
+    limit = float(np.finfo(dtype).max)
+    if not low <= high:
+        range_ = f"found from={low} > to={high}"
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but {range_}")
+    if not (-limit <= low and high <= limit and high - low <= limit):
+        bounds = f"from={low}, to={high} or to - from"
+        raise RuntimeError(f"uniform_: {bounds} is out of bounds for {dtype}")
+
+
+def check_normal(std: float) -> None:
+    if not std >= 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+
+
+def check_positive(op: str, name: str, value: float) -> None:
+    if not value > 0:
+        raise RuntimeError(f"{op} expects {name} > 0.0, but found {name}={value}")
+
+
+def check_geometric(p: float, dtype: np.dtype[Any]) -> None:
+    if dtype == np.bool_:
+        expected = "expected an integer or floating dtype"
+        raise NotImplementedError(f'"geometric" not implemented for bool; {expected}')
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+
+
+def check_bernoulli(p: float) -> None:
+    if not 0 <= p <= 1:
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+
+
+def check_dropout(p: float) -> None:
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def check_randint(low: int, high: int, dtype: np.dtype[Any]) -> None:
+    if low >= high:
+        got = f"got from={low} >= to={high}"
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but {got}")
+    least, most = (0, 1) if dtype == np.bool_ else (0, 0)
+    if dtype.kind in "iu":
+        least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    elif dtype.kind == "f":
+        most = min(int(np.finfo(dtype).max), 2**63)
+        least = -most
+    if low < least or high - 1 > most:
+        bounds = f"from={low} or to - 1 = {high - 1}"
+        raise RuntimeError(f"random_: {bounds} is out of bounds for {dtype}")
+
+
+def check_randperm(n: int, dtype: np.dtype[Any]) -> None:
+    if n < 0:
+        raise RuntimeError(f"randperm expects n >= 0, but got n={n}")
+    integer = dtype.kind in "iu"
+    most = np.iinfo(dtype).max if integer else 2 ** (np.finfo(dtype).nmant + 1) + 1
+    if n > most:
+        what = f"n={n} cannot be greater than {most} for {dtype}"
+        raise RuntimeError(f"randperm: {what}; use dtype=int64")
+
+
+def largest_integer(dtype: np.dtype[Any]) -> int:
+    """Up to which all integers are values of dtype: what Tensor.random_ draws to."""
+    if dtype.kind == "b":
+        return 1
+    return int(np.iinfo(dtype).max) if dtype.kind in "iu" else 2 << int(np.finfo(dtype).nmant)
+
+
+def check_multinomial(w: Any, num_samples: int, replacement: bool) -> None:
+    """``w``: an array of any device."""
+    if w.ndim not in (1, 2):
+        raise RuntimeError(f"multinomial: prob_dist must be 1 or 2 dim, but has shape {w.shape}")
+    if w.dtype.kind != "f":
+        got = f"got: {w.dtype}"
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, {got}")
+    if num_samples <= 0:
+        raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
+    if not replacement and num_samples > w.shape[-1]:
+        text = "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
+        raise RuntimeError(f"{text}: {num_samples} of {w.shape}")
+    if not np.isfinite(w).all() or (w < 0).any():
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    if w.size and not (w.sum(-1) > 0).all():
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
 
 
 def _rounded(values: NDArray[np.float64], dtype: np.dtype[Any], shape: Shape) -> NDArray[Any]:
@@ -216,13 +314,9 @@ def uniform(
     shape: Shape, dtype: DTypeLike = np.float32, low: float = 0.0, high: float = 1.0, generator: Generator | None = None
 ) -> NDArray[Any]:
     """Uniform on [low, high): torch.rand, Tensor.uniform_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("uniform", dtype)
-    limit = float(np.finfo(dtype).max)
-    if not low <= high:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
-    if not (-limit <= low and high <= limit and high - low <= limit):
-        raise RuntimeError(f"uniform_: from={low}, to={high} or to - from is out of bounds for {dtype}")
+    shape, n = sizes(shape)
+    dtype = floating("uniform", dtype)
+    check_uniform(low, high, dtype)
     work = np.float64 if dtype == np.float64 else np.float32
     first, last = work(low), work(high)
     unit = _unit(generator or default_generator, n, dtype)
@@ -275,10 +369,9 @@ def normal(
 
     contiguous=False is for filling a tensor that is not contiguous, which PyTorch does one by one at every size.
     """
-    shape, n = _sizes(shape)
-    dtype = _floating("normal", dtype)
-    if not std >= 0:
-        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    shape, n = sizes(shape)
+    dtype = floating("normal", dtype)
+    check_normal(std)
     g = generator or default_generator
     if n < _BLOCK or not contiguous:
         return _rounded(_serial_normals(g, n, float(mean), float(std)), dtype, shape)
@@ -314,7 +407,7 @@ def trunc_normal(
 
     Normals are proposed when enough of them fall in [a, b], else uniforms on it. Every round redraws the whole array.
     """
-    dtype = _floating("trunc_normal", dtype)
+    dtype = floating("trunc_normal", dtype)
     if mean < a - 2 * std or mean > b + 2 * std:
         text = "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
         warnings.warn(text + "The distribution of values may be incorrect.", stacklevel=3)
@@ -348,10 +441,9 @@ def exponential(
     shape: Shape, dtype: DTypeLike = np.float32, lambd: float = 1.0, generator: Generator | None = None
 ) -> NDArray[Any]:
     """Exponential with rate lambd > 0, mean 1 / lambd: Tensor.exponential_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("exponential", dtype)
-    if not lambd > 0:
-        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+    shape, n = sizes(shape)
+    dtype = floating("exponential", dtype)
+    check_positive("exponential_", "lambda", lambd)
     u = _unit(generator or default_generator, n, np.float64)
     return _rounded(-1.0 / lambd * each(math.log1p, -u), dtype, shape)
 
@@ -360,10 +452,9 @@ def log_normal(
     shape: Shape, dtype: DTypeLike = np.float32, mean: float = 1.0, std: float = 2.0, generator: Generator | None = None
 ) -> NDArray[Any]:
     """exp of a normal with mean and std: Tensor.log_normal_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("log_normal", dtype)
-    if not std > 0:
-        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    shape, n = sizes(shape)
+    dtype = floating("log_normal", dtype)
+    check_positive("log_normal_", "std", std)
     samples = _serial_normals(generator or default_generator, n, float(mean), float(std))
     return _rounded(each(exp_or_inf, samples), dtype, shape)
 
@@ -373,10 +464,9 @@ def cauchy(
     generator: Generator | None = None,
 ) -> NDArray[Any]:  # fmt: skip
     """Cauchy around median with scale sigma: Tensor.cauchy_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("cauchy", dtype)
-    if not sigma > 0:
-        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    shape, n = sizes(shape)
+    dtype = floating("cauchy", dtype)
+    check_positive("cauchy_", "sigma", sigma)
     u = _unit(generator or default_generator, n, np.float64)
     return _rounded(fma(each(math.tan, math.pi * (u - 0.5)), float(sigma), float(median)), dtype, shape)
 
@@ -388,11 +478,8 @@ def geometric(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
     """Trials up to and including the first success, p in (0, 1): Tensor.geometric_, of any dtype but bool."""
-    shape, n = _sizes(shape)
-    if np.dtype(dtype) == np.bool_:
-        raise NotImplementedError('"geometric" not implemented for bool; expected an integer or floating dtype')
-    if not 0 < p < 1:
-        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    shape, n = sizes(shape)
+    check_geometric(p, np.dtype(dtype))
     u = _unit(generator or default_generator, n, np.float64)
     return _rounded(np.ceil(each(log_or_inf, u) / math.log1p(-p)), np.dtype(dtype), shape)
 
@@ -408,13 +495,12 @@ def bernoulli(
     g = generator or default_generator
     if not isinstance(p, np.ndarray):
         p = float(p)  # type: ignore[arg-type]
-        if not 0 <= p <= 1:
-            raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-        shape, n = _sizes(() if shape is None else shape)
+        check_bernoulli(p)
+        shape, n = sizes(() if shape is None else shape)
         hits = (g.draw64(n) & np.uint64(2**53 - 1)) < np.uint64(math.ceil(p * 2.0**53))
         return hits.astype(dtype).reshape(shape)
-    _floating("bernoulli_tensor_cpu_p_", p.dtype)
-    shape, n = _sizes(p.shape if shape is None else shape)
+    floating("bernoulli_tensor_cpu_p_", p.dtype)
+    shape, n = sizes(p.shape if shape is None else shape)
     if n and not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError(f"bernoulli expects all p in [0, 1], but found values in [{p.min()}, {p.max()}]")
     return (_unit(g, n, p.dtype).reshape(shape) < np.broadcast_to(p, shape)).astype(dtype)
@@ -424,9 +510,8 @@ def dropout_noise(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
     """What dropout multiplies its input by: bernoulli(1 - p) / (1 - p). p = 0 and p = 1 consume no draws."""
-    dtype = _floating("dropout", dtype)
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    dtype = floating("dropout", dtype)
+    check_dropout(p)
     if p == 0 or p == 1:
         return np.full(shape, 1 - p, dtype)
     noise = bernoulli(1 - p, shape, dtype, generator)
@@ -442,10 +527,10 @@ def random(
 
     The largest is the greatest integer of dtype; 2**24 for float32, 2**53 for float64, 2**11 for float16.
     """
-    shape, n = _sizes(shape)
+    shape, n = sizes(shape)
     dtype = np.dtype(dtype)
     g = generator or default_generator
-    largest = 1 if dtype.kind == "b" else np.iinfo(dtype).max if dtype.kind in "iu" else 2 << np.finfo(dtype).nmant
+    largest = largest_integer(dtype)
     if low is None and high is None:
         wide = dtype in (np.int64, np.float64)
         draws = g.draw64(n) if wide else g.draw32(n)
@@ -453,7 +538,7 @@ def random(
     low = 0 if low is None else operator.index(low)
     if high is None and low == -(2**63):
         return g.draw64(n).view(np.int64).astype(dtype).reshape(shape)
-    high = int(largest) + 1 if high is None else operator.index(high)
+    high = largest + 1 if high is None else operator.index(high)
     return randint(shape, low, high, dtype, g)
 
 
@@ -461,19 +546,10 @@ def randint(
     shape: Shape, low: int, high: int, dtype: DTypeLike = np.int64, generator: Generator | None = None
 ) -> NDArray[Any]:
     """Integers on [low, high): torch.randint, Tensor.random_(low, high), of any dtype that can hold them."""
-    shape, n = _sizes(shape)
+    shape, n = sizes(shape)
     dtype = np.dtype(dtype)
     low, high = operator.index(low), operator.index(high)
-    if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    least, most = (0, 1) if dtype == np.bool_ else (0, 0)
-    if dtype.kind in "iu":
-        least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-    elif dtype.kind == "f":
-        most = min(int(np.finfo(dtype).max), 2**63)
-        least = -most
-    if low < least or high - 1 > most:
-        raise RuntimeError(f"random_: from={low} or to - 1 = {high - 1} is out of bounds for {dtype}")
+    check_randint(low, high, dtype)
     if dtype.kind == "f":
         low, high = _representable(low, high, dtype)
     span = high - low
@@ -501,11 +577,7 @@ def _representable(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]
 def randperm(n: int, dtype: DTypeLike = np.int64, generator: Generator | None = None) -> NDArray[Any]:
     """A permutation of 0 ... n - 1, (n,): torch.randperm."""
     dtype = np.dtype(dtype)
-    if n < 0:
-        raise RuntimeError(f"randperm expects n >= 0, but got n={n}")
-    most = np.iinfo(dtype).max if dtype.kind in "iu" else 2 ** (np.finfo(dtype).nmant + 1) + 1
-    if n > most:
-        raise RuntimeError(f"randperm: n={n} cannot be greater than {most} for {dtype}; use dtype=int64")
+    check_randperm(n, dtype)
     g = generator or default_generator
     if n >= _SMALL_PERMUTATION:
         return _large_randperm(n, g).astype(dtype)
@@ -540,21 +612,9 @@ def multinomial(
     inversion of the cumulative sum.
     """
     w = np.asarray(weights)
-    if w.ndim not in (1, 2):
-        raise RuntimeError(f"multinomial: prob_dist must be 1 or 2 dim, but has shape {w.shape}")
-    if w.dtype.kind != "f":
-        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {w.dtype}")
-    if num_samples <= 0:
-        raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
-    if not replacement and num_samples > w.shape[-1]:
-        text = f"cannot sample n_sample > prob_dist.size(-1) samples without replacement: {num_samples} of {w.shape}"
-        raise RuntimeError(text)
+    check_multinomial(w, num_samples, replacement)
     if w.size == 0:
         return np.empty((*w.shape[:-1], num_samples), np.int64)
-    if not np.isfinite(w).all() or (w < 0).any():
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if not (w.sum(-1) > 0).all():
-        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     g = generator or default_generator
     if not replacement or num_samples == 1:
         with np.errstate(divide="ignore", invalid="ignore"):

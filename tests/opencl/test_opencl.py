@@ -357,6 +357,37 @@ def test_generators_of_devices():
     assert torch.equal(x, torch.rand(4, device=D)) and torch.opencl.initial_seed() == 3
 
 
+WRONG = {
+    "uniform order": lambda d: torch.empty(2, device=d).uniform_(1, 0),
+    "uniform bounds": lambda d: torch.empty(2, device=d).uniform_(0, 1e39),
+    "normal": lambda d: torch.empty(2, device=d).normal_(0, -1),
+    "exponential": lambda d: torch.empty(2, device=d).exponential_(0),
+    "log_normal": lambda d: torch.empty(2, device=d).log_normal_(0, 0),
+    "cauchy": lambda d: torch.empty(2, device=d).cauchy_(0, -1),
+    "geometric": lambda d: torch.empty(2, device=d).geometric_(1.0),
+    "bernoulli": lambda d: torch.empty(2, device=d).bernoulli_(1.5),
+    "randint order": lambda d: torch.randint(3, 3, (2,), device=d),
+    "randint bounds": lambda d: torch.randint(0, 300, (2,), dtype=torch.uint8, device=d),
+    "randperm": lambda d: torch.randperm(-1, device=d),
+    "randperm dtype": lambda d: torch.randperm(300, dtype=torch.uint8, device=d),
+    "sizes": lambda d: torch.rand(-1, device=d),
+    "multinomial none": lambda d: torch.multinomial(torch.ones(3, device=d), 0),
+    "multinomial many": lambda d: torch.multinomial(torch.ones(3, device=d), 4),
+    "multinomial nan": lambda d: torch.multinomial(torch.tensor([1.0, float("nan")], device=d), 1),
+    "multinomial 0": lambda d: torch.multinomial(torch.zeros(2, 3, device=d), 1),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_numbers_that_describe_no_distribution_are_refused_as_on_the_cpu(name):
+    said = []
+    for device in ("cpu", D):
+        with pytest.raises(Exception) as caught:
+            WRONG[name](device)
+        said.append((type(caught.value), str(caught.value)))
+    assert said[0] == said[1]
+
+
 # ---- errors --------------------------------------------------------------------------------------
 def test_mixed_devices():
     x, y = t([1.0, 2.0]), torch.tensor([1.0, 2.0])
@@ -461,6 +492,7 @@ def test_an_op_without_a_kernel_says_so_or_runs_on_the_host():
 
 def test_errors_of_ops_are_those_of_the_cpu():
     x = t([[1.0, 2.0]])
+
     def entropy(device):
         classes = torch.tensor([0, 3], device=device)
         return nn.functional.cross_entropy(torch.ones(2, 3, device=device), classes)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import operator
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,16 +43,8 @@ class Generator(host.Generator):
 
     def manual_seed(self, seed: int) -> Generator:
         """Restart from ``seed``, an integer in [-2**63, 2**64)."""
-        seed = operator.index(seed)
-        if not -(2**63) <= seed < 2**64:
-            what = f"expected a seed in [-2**63, 2**64), but got {seed}"
-            raise ValueError(f"manual_seed: {what}; try seed % 2**64")
-        self._seed, self.draws = seed % 2**64, 0
+        self._seed, self.draws = host.checked_seed(seed), 0
         return self
-
-    def seed(self) -> int:
-        """Seed from the operating system's entropy; returns the seed."""
-        return self.manual_seed(int.from_bytes(os.urandom(8), "little")).initial_seed()
 
     def get_state(self) -> np.ndarray:
         """Seed and number of draws as 16 bytes, (16,) uint8 on the host."""
@@ -119,7 +110,7 @@ class Draws:
         if not isinstance(g, Generator) or g.device != here:
             what = f"Expected a '{here}' device type for generator but found '{g.device}'"
             raise RuntimeError(message(what, fix=f"torch.Generator(device='{here}')"))
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        shape, _ = host.sizes(shape)
         if dtype.char == "e":
             return self._fill(name, shape, F32, low, high, generator).astype(dtype)
         out = empty(self.runtime, shape, dtype)
@@ -136,19 +127,18 @@ class Draws:
         generator: host.Generator | None = None,
     ) -> Array:  # fmt: skip
         """Uniform on [low, high)."""
-        if not low <= high:
-            what = f"but found from={low} > to={high}"
-            raise RuntimeError(f"uniform_ expects to return a [from, to) range, {what}")
-        return self._fill("uniform", shape, _floating("uniform", dtype), low, high, generator)
+        d = host.floating("uniform", dtype)
+        host.check_uniform(low, high, d)
+        return self._fill("uniform", shape, d, low, high, generator)
 
     def normal(
         self, shape: Sizes, dtype: DTypeLike = F32, mean: float = 0.0, std: float = 1.0,
         generator: host.Generator | None = None, contiguous: bool = True,
     ) -> Array:  # fmt: skip
         """Normal with ``mean`` and ``std``."""
-        if not std >= 0:
-            raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
-        return self._fill("normal", shape, _floating("normal", dtype), mean, std, generator)
+        host.check_normal(std)
+        d = host.floating("normal", dtype)
+        return self._fill("normal", shape, d, mean, std, generator)
 
     def normal_tensors(
         self, mean: Array | float, std: Array | float, generator: host.Generator | None = None
@@ -163,9 +153,8 @@ class Draws:
         generator: host.Generator | None = None,
     ) -> Array:  # fmt: skip
         """Exponential with rate ``lambd``: -log(1 - u) / lambd."""
-        if not lambd > 0:
-            raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
-        u = self.uniform(shape, _floating("exponential", dtype), generator=generator)
+        host.check_positive("exponential_", "lambda", lambd)
+        u = self.uniform(shape, host.floating("exponential", dtype), generator=generator)
         out: Array = self.F.log1p(-u) / -float(lambd)
         return out
 
@@ -173,14 +162,17 @@ class Draws:
         self, shape: Sizes, dtype: DTypeLike = F32, mean: float = 1.0, std: float = 2.0,
         generator: host.Generator | None = None,
     ) -> Array:  # fmt: skip
-        out: Array = self.F.exp(self.normal(shape, dtype, mean, std, generator))
+        host.check_positive("log_normal_", "std", std)
+        d = host.floating("log_normal", dtype)
+        out: Array = self.F.exp(self.normal(shape, d, mean, std, generator))
         return out
 
     def cauchy(
         self, shape: Sizes, dtype: DTypeLike = F32, median: float = 0.0, sigma: float = 1.0,
         generator: host.Generator | None = None,
     ) -> Array:  # fmt: skip
-        u = self.uniform(shape, _floating("cauchy", dtype), generator=generator)
+        host.check_positive("cauchy_", "sigma", sigma)
+        u = self.uniform(shape, host.floating("cauchy", dtype), generator=generator)
         out: Array = self.F.tan((u - 0.5) * math.pi) * float(sigma) + float(median)
         return out
 
@@ -190,13 +182,11 @@ class Draws:
         generator: host.Generator | None = None,
     ) -> Array:  # fmt: skip
         """Integers in [low, high)."""
-        if not low < high:
-            what = f"but got from={low} >= to={high}"
-            raise RuntimeError(f"random_ expects 'from' to be less than 'to', {what}")
-        d = np.dtype(dtype)
-        count = _signed((int(high) - int(low)) % 2**64)
+        d, low, high = np.dtype(dtype), operator.index(low), operator.index(high)
+        host.check_randint(low, high, d)
+        count = _signed((high - low) % 2**64)
         stored = I64 if d.kind == "f" else d
-        out = self._fill("integers", shape, stored, int(low), count, generator)
+        out = self._fill("integers", shape, stored, low, count, generator)
         return out.astype(d, copy=False)
 
     def random(
@@ -206,18 +196,15 @@ class Draws:
         """Integers in [low, high); without ``high``, up to the largest that the dtype holds
         exactly."""
         d = np.dtype(dtype)
-        if d.kind == "b":
-            largest = 1
-        else:
-            largest = int(np.iinfo(d).max if d.kind in "iu" else 2 << np.finfo(d).nmant)
-        low = 0 if low is None else operator.index(low)
-        high = largest + 1 if high is None else operator.index(high)
+        low = 0 if low is None else low
+        high = host.largest_integer(d) + 1 if high is None else high
         return self.randint(shape, low, high, d, generator)
 
     def randperm(
         self, n: int, dtype: DTypeLike = I64, generator: host.Generator | None = None
     ) -> Array:
         """A random order of 0..n-1: the order that sorts n random 64-bit numbers."""
+        host.check_randperm(n, np.dtype(dtype))
         keys = self._fill("integers", (n,), I64, 0, 0, generator)
         return argsort(keys).astype(dtype, copy=False)
 
@@ -230,8 +217,7 @@ class Draws:
         if isinstance(p, Array):
             shape = p.shape if shape is None else shape
             return (self.uniform(shape, p.dtype, generator=generator) < p).astype(dtype)
-        if not 0 <= p <= 1:
-            raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+        host.check_bernoulli(p)
         u = self.uniform(() if shape is None else shape, F32, generator=generator)
         return (u < float(p)).astype(dtype)
 
@@ -240,8 +226,7 @@ class Draws:
         generator: host.Generator | None = None,
     ) -> Array:  # fmt: skip
         """What dropout multiplies by: bernoulli(1 - p) / (1 - p)."""
-        if not 0 <= p <= 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        host.check_dropout(p)
         if p in (0, 1):
             return self.F.full(shape, 1 - p, dtype)
         return self.bernoulli(1 - p, shape, dtype, generator) / (1 - p)
@@ -250,8 +235,7 @@ class Draws:
         self, shape: Sizes, dtype: DTypeLike, p: float, generator: host.Generator | None = None
     ) -> Array:
         """How many trials until the first success of probability ``p``."""
-        if not 0 < p < 1:
-            raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+        host.check_geometric(p, np.dtype(dtype))
         u = self.uniform(shape, F32, generator=generator)
         trials: Array = self.F.ceil(self.F.log1p(-u) / math.log1p(-p))
         out: Array = self.F.maximum(trials, 1.0)
@@ -263,18 +247,8 @@ class Draws:
     ) -> Array:  # fmt: skip
         """Category numbers in proportion to ``weights`` (k,) or (rows, k): the first to arrive in a
         race of exponential times."""
-        F, shape, dtype = self.F, weights.shape, weights.dtype
-        if weights.ndim not in (1, 2) or dtype.kind != "f":
-            what = f"prob_dist must be 1 or 2 dim and floating, but is {dtype} {shape}"
-            raise RuntimeError(f"multinomial: {what}")
-        if num_samples <= 0 or (not replacement and num_samples > shape[-1]):
-            how = "with" if replacement else "without"
-            raise RuntimeError(f"cannot sample {num_samples} samples of {shape} {how} replacement")
-        if not F.logical_and(F.isfinite(weights), weights >= 0.0).all():
-            text = "probability tensor contains either `inf`, `nan` or element < 0"
-            raise RuntimeError(text)
-        if not (weights.sum(-1) > 0.0).all():
-            raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+        host.check_multinomial(weights, num_samples, replacement)
+        shape, dtype = weights.shape, weights.dtype
         if replacement:
             rates = weights.reshape((*shape[:-1], 1, shape[-1]))
             times = self.exponential((*shape[:-1], num_samples, shape[-1]), dtype, 1.0, generator)
@@ -286,11 +260,3 @@ class Draws:
 def _signed(bits: int) -> int:
     """64 bits as a long of OpenCL C."""
     return bits - 2**64 if bits >= 2**63 else bits
-
-
-def _floating(op: str, dtype: DTypeLike) -> np.dtype:
-    d = np.dtype(dtype)
-    if d.kind != "f":
-        what = f"\"{op}\" not implemented for '{d.name}'"
-        raise NotImplementedError(message(what, fix="a floating dtype"))
-    return d
