@@ -9,6 +9,7 @@ numpy functions run on the device by way of protocol.py. What none of them can d
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -421,10 +422,14 @@ class Backends(dict[np.dtype, OpenCL]):
         return Draws(self.rest.runtime, self.rest)
 
 
+_lock = threading.Lock()
+
+
 def backend_for(index: int | None, dtype: np.dtype) -> OpenCL:
     """The backend for arrays of ``dtype`` on device ``index``, which is started if it was not.
     Raises DeviceError where there is none."""
     runtime = runtime_for(index)
     if not runtime.backends:
-        runtime.backends = Backends(runtime)
+        with _lock:  # or two threads might give equal arrays different backends
+            runtime.backends = runtime.backends or Backends(runtime)
     return runtime.backends[dtype]
