@@ -35,6 +35,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import message
+from .draw_checks import (
+    check_bernoulli, check_dropout, check_geometric, check_multinomial, check_normal,
+    check_positive, check_randint, check_randperm, check_uniform, checked_seed, floating,
+    largest_integer, sizes,
+)  # fmt: skip
 from .rounding import each, exp_or_inf, fma, log32, log_or_inf, sincos32
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
@@ -94,23 +99,9 @@ class Generator:
         in PyTorch. Raises RuntimeError when seed is not an integer, ValueError when it is out of
         range.
         """
-        if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-            raise RuntimeError(
-                message(
-                    f"manual_seed expected an int, but got {type(seed).__name__}", fix="int(seed)"
-                )
-            )
-        seed = operator.index(seed)
-        if not -(2**63) <= seed < 2**64:
-            raise ValueError(
-                message(
-                    f"manual_seed: expected a seed in [-2**63, 2**64), but got {seed}",
-                    fix="seed % 2**64",
-                )
-            )
-        self._seed = seed % 2**64
+        self._seed = checked_seed(seed)
         if self._legacy is not None:
-            self._legacy.seed(seed & 0xFFFFFFFF)
+            self._legacy.seed(self._seed & 0xFFFFFFFF)
         self._fresh = True
         self._spare: float | None = None
         return self
@@ -218,30 +209,6 @@ def _unpack(g: Generator, new_state: ArrayLike) -> None:
 # Arguments ----------------------------------------------------------------------------------------
 
 
-def _sizes(shape: Shape) -> tuple[tuple[int, ...], int]:
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    if any(size < 0 for size in shape):
-        raise RuntimeError(
-            message(
-                f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}",
-                fix="sizes are 0 or more",
-            )
-        )
-    return shape, math.prod(shape)
-
-
-def _floating(op: str, dtype: DTypeLike) -> np.dtype[Any]:
-    dtype = np.dtype(dtype)
-    if dtype.kind != "f":
-        raise NotImplementedError(
-            message(
-                f'"{op}" not implemented for {dtype}',
-                fix="a floating dtype: torch.float16, torch.float32 or torch.float64",
-            )
-        )
-    return dtype
-
-
 def _rounded(values: NDArray[np.float64], dtype: np.dtype[Any], shape: Shape) -> NDArray[Any]:
     """float64 to dtype; float16 by way of float32, as PyTorch's Half does.
 
@@ -271,23 +238,9 @@ def uniform(
     generator: Generator | None = None,
 ) -> NDArray[Any]:
     """Uniform on [low, high): torch.rand, Tensor.uniform_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("uniform", dtype)
-    limit = float(np.finfo(dtype).max)
-    if not low <= high:
-        raise RuntimeError(
-            message(
-                f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}",
-                fix="exchange the bounds",
-            )
-        )
-    if not (-limit <= low and high <= limit and high - low <= limit):
-        raise RuntimeError(
-            message(
-                f"uniform_: from={low}, to={high} or to - from is out of bounds for {dtype}",
-                fix=f"bounds and their distance are at most {limit:g}",
-            )
-        )
+    shape, n = sizes(shape)
+    dtype = floating("uniform", dtype)
+    check_uniform(low, high, dtype)
     work = np.float64 if dtype == np.float64 else np.float32
     first, last = work(low), work(high)
     unit = _unit(generator or default_generator, n, dtype)
@@ -348,15 +301,9 @@ def normal(
     contiguous=False is for filling a tensor that is not contiguous, which PyTorch does one by one
     at every size.
     """
-    shape, n = _sizes(shape)
-    dtype = _floating("normal", dtype)
-    if not std >= 0:
-        raise RuntimeError(
-            message(
-                f"normal expects std >= 0.0, but found std {std}",
-                fix="a standard deviation is 0 or more",
-            )
-        )
+    shape, n = sizes(shape)
+    dtype = floating("normal", dtype)
+    check_normal(std)
     g = generator or default_generator
     if n < _BLOCK or not contiguous:
         return _rounded(_serial_normals(g, n, float(mean), float(std)), dtype, shape)
@@ -409,7 +356,7 @@ def trunc_normal(
     Normals are proposed when enough of them fall in [a, b], else uniforms on it. Every round
     redraws the whole array.
     """
-    dtype = _floating("trunc_normal", dtype)
+    dtype = floating("trunc_normal", dtype)
     if mean < a - 2 * std or mean > b + 2 * std:
         text = "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
         warnings.warn(text + "The distribution of values may be incorrect.", stacklevel=3)
@@ -447,15 +394,9 @@ def exponential(
     generator: Generator | None = None,
 ) -> NDArray[Any]:
     """Exponential with rate lambd > 0, mean 1 / lambd: Tensor.exponential_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("exponential", dtype)
-    if not lambd > 0:
-        raise RuntimeError(
-            message(
-                f"exponential_ expects lambda > 0.0, but found lambda={lambd}",
-                fix="lambd is the rate, 1 / mean",
-            )
-        )
+    shape, n = sizes(shape)
+    dtype = floating("exponential", dtype)
+    check_positive("exponential_", "lambda", lambd)
     u = _unit(generator or default_generator, n, np.float64)
     return _rounded(-1.0 / lambd * each(math.log1p, -u), dtype, shape)
 
@@ -468,15 +409,9 @@ def log_normal(
     generator: Generator | None = None,
 ) -> NDArray[Any]:
     """exp of a normal with mean and std: Tensor.log_normal_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("log_normal", dtype)
-    if not std > 0:
-        raise RuntimeError(
-            message(
-                f"log_normal_ expects std > 0.0, but found std={std}",
-                fix="a standard deviation above 0",
-            )
-        )
+    shape, n = sizes(shape)
+    dtype = floating("log_normal", dtype)
+    check_positive("log_normal_", "std", std)
     samples = _serial_normals(generator or default_generator, n, float(mean), float(std))
     return _rounded(each(exp_or_inf, samples), dtype, shape)
 
@@ -489,12 +424,9 @@ def cauchy(
     generator: Generator | None = None,
 ) -> NDArray[Any]:
     """Cauchy around median with scale sigma: Tensor.cauchy_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("cauchy", dtype)
-    if not sigma > 0:
-        raise RuntimeError(
-            message(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}", fix="a scale above 0")
-        )
+    shape, n = sizes(shape)
+    dtype = floating("cauchy", dtype)
+    check_positive("cauchy_", "sigma", sigma)
     u = _unit(generator or default_generator, n, np.float64)
     samples = fma(each(math.tan, math.pi * (u - 0.5)), float(sigma), float(median))
     return _rounded(samples, dtype, shape)
@@ -506,19 +438,9 @@ def cauchy(
 def geometric(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
-    """Trials up to and including the first success: Tensor.geometric_, of any dtype but bool."""
-    shape, n = _sizes(shape)
-    if np.dtype(dtype) == np.bool_:
-        raise NotImplementedError(
-            message('"geometric" not implemented for bool', fix="an integer or floating dtype")
-        )
-    if not 0 < p < 1:
-        raise RuntimeError(
-            message(
-                f"geometric_ expects p to be in (0, 1), but got p={p}",
-                fix="a probability between 0 and 1, without the ends",
-            )
-        )
+    """Trials up to and including the first success, p in (0, 1): Tensor.geometric_, of any dtype but bool."""
+    shape, n = sizes(shape)
+    check_geometric(p, np.dtype(dtype))
     u = _unit(generator or default_generator, n, np.float64)
     return _rounded(np.ceil(each(log_or_inf, u) / math.log1p(-p)), np.dtype(dtype), shape)
 
@@ -537,16 +459,13 @@ def bernoulli(
     """
     g = generator or default_generator
     if not isinstance(p, np.ndarray):
-        p = float(p)  # type: ignore[arg-type]  # a number, which ArrayLike does not say
-        if not 0 <= p <= 1:
-            raise RuntimeError(
-                message(f"bernoulli_ expects p to be in [0, 1], but got p={p}", fix="a probability")
-            )
-        shape, n = _sizes(() if shape is None else shape)
+        p = float(p)  # type: ignore[arg-type]
+        check_bernoulli(p)
+        shape, n = sizes(() if shape is None else shape)
         hits = (g.draw64(n) & np.uint64(2**53 - 1)) < np.uint64(math.ceil(p * 2.0**53))
         return hits.astype(dtype).reshape(shape)
-    _floating("bernoulli_tensor_cpu_p_", p.dtype)
-    shape, n = _sizes(p.shape if shape is None else shape)
+    floating("bernoulli_tensor_cpu_p_", p.dtype)
+    shape, n = sizes(p.shape if shape is None else shape)
     if n and not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError(
             message(
@@ -560,18 +479,9 @@ def bernoulli(
 def dropout_noise(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
-    """What dropout multiplies its input by: bernoulli(1 - p) / (1 - p).
-
-    p = 0 and p = 1 consume no draws.
-    """
-    dtype = _floating("dropout", dtype)
-    if not 0 <= p <= 1:
-        raise ValueError(
-            message(
-                f"dropout probability has to be between 0 and 1, but got {p}",
-                fix="p=0.1 drops a tenth of the elements",
-            )
-        )
+    """What dropout multiplies its input by: bernoulli(1 - p) / (1 - p). p = 0 and p = 1 consume no draws."""
+    dtype = floating("dropout", dtype)
+    check_dropout(p)
     if p == 0 or p == 1:
         return np.full(shape, 1 - p, dtype)
     noise = bernoulli(1 - p, shape, dtype, generator)
@@ -591,13 +501,10 @@ def random(
     On [low, largest] without high, and without both on [0, largest]. The largest is the greatest
     integer of dtype; 2**24 for float32, 2**53 for float64, 2**11 for float16.
     """
-    shape, n = _sizes(shape)
+    shape, n = sizes(shape)
     dtype = np.dtype(dtype)
     g = generator or default_generator
-    if dtype.kind == "f":
-        largest = 2 << np.finfo(dtype).nmant
-    else:
-        largest = 1 if dtype.kind == "b" else np.iinfo(dtype).max
+    largest = largest_integer(dtype)
     if low is None and high is None:
         wide = dtype in (np.int64, np.float64)
         draws = g.draw64(n) if wide else g.draw32(n)
@@ -605,7 +512,7 @@ def random(
     low = 0 if low is None else operator.index(low)
     if high is None and low == -(2**63):
         return g.draw64(n).view(np.int64).astype(dtype).reshape(shape)
-    high = int(largest) + 1 if high is None else operator.index(high)
+    high = largest + 1 if high is None else operator.index(high)
     return randint(shape, low, high, dtype, g)
 
 
@@ -616,33 +523,11 @@ def randint(
     dtype: DTypeLike = np.int64,
     generator: Generator | None = None,
 ) -> NDArray[Any]:
-    """Integers on [low, high), of any dtype that can hold them.
-
-    torch.randint, Tensor.random_(low, high).
-    """
-    shape, n = _sizes(shape)
+    """Integers on [low, high): torch.randint, Tensor.random_(low, high), of any dtype that can hold them."""
+    shape, n = sizes(shape)
     dtype = np.dtype(dtype)
     low, high = operator.index(low), operator.index(high)
-    if low >= high:
-        raise RuntimeError(
-            message(
-                f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}",
-                fix="high is not drawn itself: low < high",
-            )
-        )
-    least, most = (0, 1) if dtype == np.bool_ else (0, 0)
-    if dtype.kind in "iu":
-        least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-    elif dtype.kind == "f":
-        most = min(int(np.finfo(dtype).max), 2**63)
-        least = -most
-    if low < least or high - 1 > most:
-        raise RuntimeError(
-            message(
-                f"random_: from={low} or to - 1 = {high - 1} is out of bounds for {dtype}",
-                fix="a wider dtype, such as torch.int64",
-            )
-        )
+    check_randint(low, high, dtype)
     if dtype.kind == "f":
         low, high = _representable(low, high, dtype)
     span = high - low
@@ -678,18 +563,7 @@ def randperm(
 ) -> NDArray[Any]:
     """A permutation of 0 ... n - 1, (n,): torch.randperm."""
     dtype = np.dtype(dtype)
-    if n < 0:
-        raise RuntimeError(
-            message(f"randperm expects n >= 0, but got n={n}", fix="the number of elements")
-        )
-    most = np.iinfo(dtype).max if dtype.kind in "iu" else 2 ** (np.finfo(dtype).nmant + 1) + 1
-    if n > most:
-        raise RuntimeError(
-            message(
-                f"randperm: n={n} cannot be greater than {most} for {dtype}",
-                fix="dtype=torch.int64",
-            )
-        )
+    check_randperm(n, dtype)
     g = generator or default_generator
     if n >= _SMALL_PERMUTATION:
         return _large_randperm(n, g).astype(dtype)
@@ -728,48 +602,9 @@ def multinomial(
     for several, inversion of the cumulative sum.
     """
     w = np.asarray(weights)
-    if w.ndim not in (1, 2):
-        raise RuntimeError(
-            message(
-                f"multinomial: prob_dist must be 1 or 2 dim, but has shape {w.shape}",
-                fix="(categories,), or (rows, categories)",
-            )
-        )
-    if w.dtype.kind != "f":
-        raise RuntimeError(
-            message(
-                f"multinomial only supports floating-point dtypes for input, got: {w.dtype}",
-                fix="weights.float()",
-            )
-        )
-    if num_samples <= 0:
-        raise RuntimeError(
-            message(f"cannot sample n_sample <= 0 samples, got {num_samples}", fix="num_samples=1")
-        )
-    if not replacement and num_samples > w.shape[-1]:
-        raise RuntimeError(
-            message(
-                "cannot sample n_sample > prob_dist.size(-1) samples without replacement",
-                f"{num_samples} of {w.shape}",
-                fix="replacement=True",
-            )
-        )
+    check_multinomial(w, num_samples, replacement)
     if w.size == 0:
         return np.empty((*w.shape[:-1], num_samples), np.int64)
-    if not np.isfinite(w).all() or (w < 0).any():
-        raise RuntimeError(
-            message(
-                "probability tensor contains either `inf`, `nan` or element < 0",
-                fix="weights are finite and not negative; they need not sum to 1",
-            )
-        )
-    if not (w.sum(-1) > 0).all():
-        raise RuntimeError(
-            message(
-                "invalid multinomial distribution (sum of probabilities <= 0)",
-                fix="at least one weight of each row above 0",
-            )
-        )
     g = generator or default_generator
     if not replacement or num_samples == 1:
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -203,6 +203,12 @@ _INTEGER_NAMES = {
 INTEGER_FUNCTIONS = frozenset({*_INTEGER_NAMES, "maximum", "minimum", "fmod", "where"})
 
 
+def keeps_integers(formula: str, defaults: Collection[float | None] = ()) -> bool:
+    """Does a formula make integers from integers? ``defaults``: those of its static arguments."""
+    exact = functions(formula) <= INTEGER_FUNCTIONS and "/" not in formula and "." not in formula
+    return exact and not any(isinstance(v, float) for v in defaults)
+
+
 def opencl_dialect(kind: str) -> Dialect:
     """OpenCL C for one type:
 

@@ -140,11 +140,11 @@ class Adam(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return step_groups(self, closure, self._call)
 
-    def _call(self, lane: Any, params: list[Tensor], group: Group) -> None:
+    def _call(self, dev: Any, params: list[Tensor], group: Group) -> None:
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]
         m, v, *largest, steps = states(self, params, *names)
         beta1, beta2 = group["betas"]
-        lane.adam_step(
+        dev.adam_step(
             arrays(params),
             gradients(params),
             m,

@@ -163,9 +163,9 @@ class Adagrad(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return step_groups(self, closure, self._call)
 
-    def _call(self, lane: Any, params: list[Tensor], group: Group) -> None:
+    def _call(self, dev: Any, params: list[Tensor], group: Group) -> None:
         sums, steps = states(self, params, "sum", value=group["initial_accumulator_value"])
-        lane.adagrad_step(
+        dev.adagrad_step(
             arrays(params),
             gradients(params),
             sums,
@@ -220,12 +220,12 @@ class RMSprop(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return step_groups(self, closure, self._call)
 
-    def _call(self, lane: Any, params: list[Tensor], group: Group) -> None:
+    def _call(self, dev: Any, params: list[Tensor], group: Group) -> None:
         momentum, centered = group["momentum"], group["centered"]
         squares, steps = states(self, params, "square_avg")
         buffers = states(self, params, "momentum_buffer")[0] if momentum > 0 else ()
         means = states(self, params, "grad_avg")[0] if centered else ()
-        lane.rmsprop_step(
+        dev.rmsprop_step(
             arrays(params),
             gradients(params),
             squares,
@@ -278,9 +278,9 @@ class Adadelta(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return step_groups(self, closure, self._call)
 
-    def _call(self, lane: Any, params: list[Tensor], group: Group) -> None:
+    def _call(self, dev: Any, params: list[Tensor], group: Group) -> None:
         squares, deltas, steps = states(self, params, "square_avg", "acc_delta")
-        lane.adadelta_step(
+        dev.adadelta_step(
             arrays(params),
             gradients(params),
             squares,

@@ -101,9 +101,9 @@ class SGD(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return step_groups(self, closure, self._call)
 
-    def _call(self, lane: Any, params: list[Tensor], group: Group) -> None:
+    def _call(self, dev: Any, params: list[Tensor], group: Group) -> None:
         if not group["momentum"]:
-            self._kernel(lane, params, (), group, False)
+            self._kernel(dev, params, (), group, False)
             return
         # v starts as g: is it the parameter's first step?
         starts: dict[bool, list[Tensor]] = {True: [], False: []}
@@ -116,13 +116,13 @@ class SGD(Optimizer):
         for first, some in starts.items():
             if some:
                 buffers = arrays([self.state[p]["momentum_buffer"] for p in some])
-                self._kernel(lane, some, buffers, group, first)
+                self._kernel(dev, some, buffers, group, first)
 
     @staticmethod
     def _kernel(
-        lane: Any, params: list[Tensor], buffers: Arrays, group: Group, first: bool
+        dev: Any, params: list[Tensor], buffers: Arrays, group: Group, first: bool
     ) -> None:
-        lane.sgd_step(
+        dev.sgd_step(
             arrays(params),
             gradients(params),
             buffers,

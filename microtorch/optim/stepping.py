@@ -1,6 +1,6 @@
 """What the steps of all optimizers share.
 
-A step is a kernel of the lane, such as `sgd_step`: one call for all parameters of a group that
+A step is a kernel of the backend, such as `sgd_step`: one call for all parameters of a group that
 lie on one device and have one dtype, on tuples of raw arrays, in place. Its definition in numpy
 stands beside the optimizer; the C core and other devices have kernels of their own.
 """
@@ -16,7 +16,7 @@ from ..base.errors import message
 from ..create.data import tensor
 from ..create.filled import full_like
 from ..handles.tensor import Tensor
-from ..utils.kernels import arrays, by_lane, overwritten
+from ..utils.kernels import arrays, by_backend, overwritten
 from .optimizer import Closure, Group, Optimizer
 
 Arrays: TypeAlias = tuple[Any, ...]
@@ -26,9 +26,9 @@ KernelCall: TypeAlias = Callable[[Any, list[Tensor], Group], None]
 def step_groups(
     optimizer: Optimizer, closure: Closure | None, call: KernelCall
 ) -> Tensor | float | None:
-    """Call `call(lane, params, group)` for the parameters of each group that have a gradient.
+    """Call `call(dev, params, group)` for the parameters of each group that have a gradient.
 
-    All `params` of one call are on `lane`. Returns closure(), if given.
+    All `params` of one call are on `dev`. Returns closure(), if given.
     """
     loss = None
     if closure is not None:
@@ -36,8 +36,8 @@ def step_groups(
             loss = closure()
     writer = type(optimizer).__name__
     for group in optimizer.param_groups:
-        for lane, params in by_lane(group["params"]).items():
-            call(lane, params, group)
+        for dev, params in by_backend(group["params"]).items():
+            call(dev, params, group)
             overwritten(params, writer)
     return loss
 

@@ -3,9 +3,9 @@
 `nn`, `optim`, `utils` and `files` are written with Tensors, as a user's program is. Three things
 would be too slow that way: a step of an optimizer, which changes many parameters at once; a
 recurrent layer along a whole sequence; the mask of a dropout. They come here, for the arrays of
-tensors, for the lane whose kernels take them, and to say that an array has been overwritten.
+tensors, for the backend whose kernels take them, and to say that an array has been overwritten.
 
-A lane is the backend for one device and dtype; its attributes are the kernels.
+A backend is the backend for one device and dtype; its attributes are the kernels.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from ..engine.record import constant
 from ..handles.tensor import Tensor
 
 
-def lane_of(tensor: Tensor) -> Any:
-    """The lane of a tensor."""
+def backend_of(tensor: Tensor) -> Any:
+    """The backend of a tensor."""
     return tensor.node.dev
 
 
-def common_lane(tensors: Iterable[Tensor | None]) -> Any:
-    """The lane of all tensors (None aside) for one call on their memory.
+def common_backend(tensors: Iterable[Tensor | None]) -> Any:
+    """The backend of all tensors (None aside) for one call on their memory.
 
     None if they are on several, or not in the memory of the CPU.
     """
-    lanes = {tensor.node.dev for tensor in tensors if tensor is not None}
-    lane = lanes.pop() if len(lanes) == 1 else None
-    return lane if lane is not None and lane.device.type == "cpu" else None
+    backends = {tensor.node.dev for tensor in tensors if tensor is not None}
+    backend = backends.pop() if len(backends) == 1 else None
+    return backend if backend is not None and backend.device.type == "cpu" else None
 
 
 def arrays(tensors: Iterable[Tensor | None]) -> tuple[Any, ...]:
@@ -42,22 +42,22 @@ def gradients(tensors: Iterable[Tensor]) -> tuple[Any, ...]:
     return tuple([tensor.node.grad.array for tensor in tensors])
 
 
-def by_lane(tensors: Iterable[Tensor]) -> dict[Any, list[Tensor]]:
+def by_backend(tensors: Iterable[Tensor]) -> dict[Any, list[Tensor]]:
     """The tensors that have a gradient, in groups that one call of a kernel can take."""
-    lanes: dict[Any, list[Tensor]] = {}
+    by_backend: dict[Any, list[Tensor]] = {}
     for tensor in tensors:
         node = tensor.node
         if node.grad is not None:
-            if node.dev in lanes:
-                lanes[node.dev].append(tensor)
+            if node.dev in by_backend:
+                by_backend[node.dev].append(tensor)
             else:
-                lanes[node.dev] = [tensor]
-    return lanes
+                by_backend[node.dev] = [tensor]
+    return by_backend
 
 
-def tensor_on(array: Any, lane: Any) -> Tensor:
+def tensor_on(array: Any, backend: Any) -> Tensor:
     """A tensor without gradient on the memory of `array`."""
-    return constant(array, lane)
+    return constant(array, backend)
 
 
 def overwritten(tensors: Iterable[Tensor], writer: str) -> None:
@@ -74,5 +74,5 @@ def dropout_noise(input: Tensor, shape: Sequence[int], p: float) -> Tensor:
 
     Drawn from the default generator as PyTorch draws it.
     """
-    lane = input.node.dev
-    return constant(lane.draws.dropout_noise(tuple(shape), input.array.dtype, p), lane)
+    backend = input.node.dev
+    return constant(backend.draws.dropout_noise(tuple(shape), input.array.dtype, p), backend)

@@ -48,7 +48,7 @@ class Core(
 
     @cached_property
     def kernels(self) -> Kernels:
-        """The hand-written C kernels for arrays of this lane."""
+        """The hand-written C kernels for arrays of this dtype."""
         return Kernels(self.dtype)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from ...autograd import Function, grad, is_grad_enabled
 from ...backends import defines
 from ...handles.tensor import Tensor
-from ...utils.kernels import arrays, common_lane, lane_of, tensor_on
+from ...utils.kernels import arrays, common_backend, backend_of, tensor_on
 
 # ---------------------------------------------------------------- cells, in numpy
 # A cell overwrites `gates`, which hold x (N, gates * H), with the gates' values, and fills the
@@ -254,7 +254,7 @@ class Sequence(Function):
         c: Tensor | None,
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
-        F = lane_of(input)
+        F = backend_of(input)
         features, w_, u_, b_, c_, *start = arrays((input, w, u, b, c, *state))
         length, batch, size = features.shape
         x = F.matmul(features.reshape(-1, size), w_.T)
@@ -274,7 +274,7 @@ class Sequence(Function):
         inputs, (_, *memory) = ctx.saved_tensors[: len(needed)], ctx.saved_tensors[len(needed) :]
         if is_grad_enabled():
             return None, None, None, *_of_composed(ctx.composed, inputs, needed, (g, *last))
-        F = lane_of(inputs[0])
+        F = backend_of(inputs[0])
         features, w, u, _, _, *start = arrays(inputs)
         steps = ctx.kind(F, ctx.reverse, *arrays(memory))
         outer, *ends = arrays((g, *last))
@@ -299,7 +299,7 @@ class Sequence(Function):
 
 def takes(*inputs: Tensor | None) -> bool:
     """Can `Sequence` take them: are they all on the CPU, and all float32 or all float64?"""
-    lane = common_lane(inputs)
+    lane = common_backend(inputs)
     return lane is not None and lane.dtype is not None
 
 

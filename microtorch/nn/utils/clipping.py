@@ -13,7 +13,7 @@ from ...base.errors import message
 from ...create.data import tensor
 from ...handles.tensor import Tensor
 from ...ops.join import stack
-from ...utils.kernels import arrays, common_lane, overwritten, tensor_on
+from ...utils.kernels import arrays, common_backend, overwritten, tensor_on
 
 
 @defines
@@ -40,7 +40,7 @@ def _lane(tensors: list[Tensor]) -> Any:
 
     None if they share none, or one of them carries a graph.
     """
-    return None if any([t.requires_grad for t in tensors]) else common_lane(tensors)
+    return None if any([t.requires_grad for t in tensors]) else common_backend(tensors)
 
 
 def get_total_norm(

@@ -1,7 +1,8 @@
-"""Every op of the registry on an OpenCL device: values, dtypes, gradients and memory layouts are those of the CPU.
+"""Every op of the registry on an OpenCL device: values, dtypes, gradients and memory layouts are
+those of the CPU.
 
-In float32, as on a GPU; float64 where the sample is small and the device has it. The CPU's own results are tested in
-test_registry.py, so that here the two are compared with each other.
+In float32, as on a GPU; float64 where the sample is small and the device has it. The CPU's own
+results are tested in test_registry.py, so that here the two are compared with each other.
 """
 
 import numpy as np
@@ -29,9 +30,13 @@ def device_run(name, xs, attrs):
     grads = [None] * len(xs)
     if out.requires_grad:
         wanted = [i for i, x in enumerate(xs) if x.requires_grad]
-        found = autograd.grad(out, [xs[i] for i in wanted], seed(out.cpu()).to("opencl"), allow_unused=True)
+        found = autograd.grad(
+            out, [xs[i] for i in wanted], seed(out.cpu()).to("opencl"), allow_unused=True
+        )
         for i, g in zip(wanted, found, strict=True):
-            assert g is None or (g.shape == xs[i].shape and g.dtype == xs[i].dtype and g.device == xs[i].device)
+            assert g is None or (
+                g.shape == xs[i].shape and g.dtype == xs[i].dtype and g.device == xs[i].device
+            )
             grads[i] = None if g is None else g.cpu().numpy()
     return out.detach().cpu().numpy(), grads
 
@@ -47,8 +52,6 @@ def same(mine, theirs, dtype):
             np.testing.assert_allclose(g, w, *TOLERANCE[dtype])
 
 
-
-
 @pytest.mark.parametrize(("name", "i"), CASES)
 def test_op(name, i):
     sample = SAMPLES[name][i]
@@ -57,7 +60,11 @@ def test_op(name, i):
     same(device_run(name, on_device(xs), sample.attrs), run(name, xs, sample.attrs), dtype)
 
 
-KERNELS = [(n, i) for n, i in ((p.values) for p in CASES) if n not in ELEMENTWISE or n in ("add", "sigmoid", "where")]
+KERNELS = [
+    (n, i)
+    for n, i in ((p.values) for p in CASES)
+    if n not in ELEMENTWISE or n in ("add", "sigmoid", "where")
+]
 
 
 @pytest.mark.parametrize(("name", "i"), KERNELS)
@@ -69,8 +76,9 @@ def test_memory_layout_does_not_matter(name, i, layout):
     same(device_run(name, on_device(xs), sample.attrs), run(name, xs, sample.attrs), dtype)
 
 
-WIDE = ("mul", "gelu", "softplus", "where", "matmul", "linear", "sum", "mean", "amax", "var", "softmax", "log_softmax", "nll_loss",
-        "conv2d", "max_pool2d", "layer_norm", "batch_norm", "index", "gather", "embedding", "cumsum", "prod")  # fmt: skip
+WIDE = ("mul", "gelu", "softplus", "where", "matmul", "linear", "sum", "mean", "amax", "var",
+        "softmax", "log_softmax", "nll_loss", "conv2d", "max_pool2d", "layer_norm", "batch_norm",
+        "index", "gather", "embedding", "cumsum", "prod")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WIDE)
@@ -82,9 +90,12 @@ def test_float64(name):
         same(device_run(name, on_device(xs), sample.attrs), run(name, xs, sample.attrs), "float64")
 
 
-@pytest.mark.parametrize("name", ["mul", "sigmoid", "pow", "where", "matmul", "sum", "softmax", "layer_norm", "max_pool2d"])
+@pytest.mark.parametrize(
+    "name",
+    ["mul", "sigmoid", "pow", "where", "matmul", "sum", "softmax", "layer_norm", "max_pool2d"],
+)
 def test_second_derivatives(name):
-    """``create_graph`` on the device: the derivatives are recorded ops, and run on the device in turn."""
+    """``create_graph`` on the device: the derivatives are recorded ops, and run there in turn."""
     sample = SAMPLES[name][0]
     results = []
     for device in ("cpu", "opencl"):
@@ -92,7 +103,9 @@ def test_second_derivatives(name):
         wanted = [x for x in xs if x.requires_grad]
         out = REGISTRY[name](*xs, **sample.attrs)
         first = autograd.grad((out * out).sum(), wanted, create_graph=True)
-        second = autograd.grad(sum((g * g).sum() for g in first), wanted, allow_unused=True, materialize_grads=True)
+        second = autograd.grad(
+            sum((g * g).sum() for g in first), wanted, allow_unused=True, materialize_grads=True
+        )
         results.append([g.cpu().numpy() for g in second])
         assert all(g.device.type == device for g in second)
     for mine, theirs in zip(*results, strict=True):
@@ -102,7 +115,10 @@ def test_second_derivatives(name):
 @pytest.mark.parametrize("name", ["add", "exp", "maximum", "softplus"])
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0, 3), (1,), (257,), (2, 3, 5, 7)], ids=str)
 def test_shapes(name, shape):
-    xs = [microtorch.tensor(x.astype("float32"), requires_grad=True) for x in inputs_for(ELEMENTWISE[name], shape)]
+    xs = [
+        microtorch.tensor(x.astype("float32"), requires_grad=True)
+        for x in inputs_for(ELEMENTWISE[name], shape)
+    ]
     same(device_run(name, on_device(xs), {}), run(name, xs, {}), "float32")
 
 

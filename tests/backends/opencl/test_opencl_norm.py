@@ -1,4 +1,5 @@
-"""Batch norm's kernels (norm.cl) against the declarations in numpy's float64, in both kinds: for a CPU and for a GPU."""
+"""Batch norm's kernels (norm.cl) against the declarations in numpy's float64, in both kinds: for a
+CPU and for a GPU."""
 
 import numpy as np
 import pytest
@@ -12,17 +13,21 @@ from microtorch.nn.functional import batch_norm
 pytestmark = pytest.mark.needs("opencl")
 reference = Reference()
 EPS = 1e-5
-SHAPES = [(2, 1), (7, 3), (13, 37), (33, 16), (5, 97), (300, 2), (3, 1, 5), (31, 17, 2), (4, 5, 17, 13), (2, 3, 41, 37),
+SHAPES = [(2, 1), (7, 3), (13, 37), (33, 16), (5, 97), (300, 2), (3, 1, 5), (31, 17, 2),
+          (4, 5, 17, 13), (2, 3, 41, 37),
           (3, 2, 1, 1), (2, 2, 90, 100), (9, 3, 2, 3, 5)]  # fmt: skip
 
 
 @pytest.fixture(params=["as it is", "the other kind"])
 def device(request, monkeypatch):
-    """The device, and the device with the kernels for a GPU if it is a CPU, and the other way round."""
+    """The device, and the device with the kernels for a GPU if it is a CPU, and the other way
+    round."""
     if request.param == "as it is":
         return "opencl:0"
-    real = runtime.runtime()
-    monkeypatch.setitem(runtime._runtimes, 1, runtime.Runtime(1, real.cl_device, on_cpu=not real.on_cpu))
+    real = runtime.runtime_for()
+    monkeypatch.setitem(
+        runtime._runtimes, 1, runtime.Runtime(1, real.cl_device, on_cpu=not real.on_cpu)
+    )
     return "opencl:1"
 
 
@@ -38,7 +43,10 @@ def expected(x, g, w=None, b=None):
     """The result and the derivatives, by the declarations."""
     x, g, *wb = (v.astype(np.float64) for v in (x, g, w, b) if v is not None)
     vjps = REGISTRY["batch_norm"].derivatives[: 1 + len(wb)]
-    return [reference.batch_norm(x, *wb, eps=EPS), *(vjp(reference, g, None, x, *wb, eps=EPS) for vjp in vjps)]
+    return [
+        reference.batch_norm(x, *wb, eps=EPS),
+        *(vjp(reference, g, None, x, *wb, eps=EPS) for vjp in vjps),
+    ]
 
 
 def close(mine, theirs, dtype="float32"):
@@ -46,7 +54,9 @@ def close(mine, theirs, dtype="float32"):
         assert a.dtype == getattr(torch, dtype) and tuple(a.shape) == r.shape
         scale = max(1.0, abs(r).max())
         atol = (1e-4 if dtype == "float32" else 1e-12) * scale
-        np.testing.assert_allclose(a.detach().cpu().numpy(), r, rtol=0, atol=atol, err_msg=f"output {i}")
+        np.testing.assert_allclose(
+            a.detach().cpu().numpy(), r, rtol=0, atol=atol, err_msg=f"output {i}"
+        )
 
 
 def trained(x, g, *wb):
@@ -83,8 +93,8 @@ def test_statistics_are_exact_where_the_mean_is_large(device):
     """A sum of squares minus the square of the sum would have no digit left."""
     for shape in ((4, 3, 70, 80), (5000, 18)):
         x = (np.random.default_rng(1).standard_normal(shape) + 4096).astype(np.float32)
-        lane = torch.tensor(x, device=device)
-        mean, var = lane.node.dev.moments(lane.array)
+        there = torch.tensor(x, device=device)
+        mean, var = there.node.dev.moments(there.array)
         theirs = reference.moments(x.astype(np.float64))
         np.testing.assert_allclose(mean.get(), theirs[0], rtol=1.2e-7)
         np.testing.assert_allclose(var.get(), theirs[1], rtol=1e-6)
@@ -124,7 +134,9 @@ def test_one_element_a_channel(device):
     """Its variance is 0. batch_norm refuses it in training, the op has a value."""
     for shape in ((1, 5), (1, 5, 1, 1), (1, 19)):
         x, _, w, b, mean, var = on(device, *numbers(shape), grad=False)
-        np.testing.assert_array_equal(x.node.dev.moments(x.array)[1].get(), np.zeros(shape[1], np.float32))
+        np.testing.assert_array_equal(
+            x.node.dev.moments(x.array)[1].get(), np.zeros(shape[1], np.float32)
+        )
         close([REGISTRY["batch_norm"](x, w, b, eps=EPS)], [b.cpu().numpy().reshape(shape)])
         with pytest.raises(ValueError, match="more than 1 value per channel"):
             batch_norm(x, mean, var, w, b, training=True)
@@ -149,14 +161,16 @@ def test_create_graph(device):
         given = on(there, x, w, b)
         out = batch_norm(given[0], None, None, *given[1:], training=True)
         first = torch.autograd.grad((out**3).sum(), given, create_graph=True)
-        seconds.append([v.cpu().numpy() for v in torch.autograd.grad(sum((v**2).sum() for v in first), given)])
+        seconds.append(
+            [v.cpu().numpy() for v in torch.autograd.grad(sum((v**2).sum() for v in first), given)]
+        )
     for theirs, mine in zip(*seconds, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=2e-3, atol=2e-3 * abs(theirs).max())
 
 
 def test_what_the_kernels_decline(device, monkeypatch):
     """Empty arrays, float16 and mixed dtypes go the way of the declaration."""
-    monkeypatch.setattr(layers, "per_channel", None)  # would raise
+    monkeypatch.setattr(layers, "channel_kernel", None)  # would raise
     for shape in ((0, 3), (2, 3, 0)):
         (x,) = on(device, np.zeros(shape, np.float32))
         out = batch_norm(x, None, None, training=True)
