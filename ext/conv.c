@@ -396,7 +396,7 @@ static bool NAME(convolve)(struct NAME(plan) *t)
         return true;
     if (!NAME(make_plan)(t))
         return false;
-    parallel_for((size_t)t->blocks, larger(1, (size_t)(1e5 / NAME(block_work)(t))), NAME(conv_body), t);
+    parallel_for((size_t)t->blocks, grain_of(1e5, NAME(block_work)(t)), NAME(conv_body), t);
     bool failed = false;
     for (int64_t block = 0; block < t->blocks; block++)
         failed |= t->failed[block];
@@ -551,7 +551,7 @@ KERNEL(conv2d_weight)(size_t n, size_t c, size_t o, size_t groups, size_t image,
                  .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false), .source = x},
         .windows = y};
     memset(out, 0, size * sizeof(real));
-    if (n * windows * size == 0)
+    if (n == 0 || windows == 0 || size == 0)
         return;
     bool failed = !NAME(make_plan)(&t.plan);
     if (!failed) {
@@ -559,7 +559,7 @@ KERNEL(conv2d_weight)(size_t n, size_t c, size_t o, size_t groups, size_t image,
         t.sums = take_scratch((size_t)t.parts * size * sizeof(real));
         failed = t.sums == NULL;
         if (!failed)
-            parallel_for((size_t)t.parts, larger(1, (size_t)(1e5 / NAME(block_work)(&t.plan))), NAME(weight_body), &t);
+            parallel_for((size_t)t.parts, grain_of(1e5, NAME(block_work)(&t.plan)), NAME(weight_body), &t);
         for (int64_t block = 0; block < t.plan.blocks; block++)
             failed |= t.plan.failed[block];
         const int64_t taps = t.plan.phase->taps;

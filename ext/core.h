@@ -62,4 +62,11 @@ static inline size_t pieces(size_t n, size_t size) { return n / size + (n % size
 /* The size of the pieces if n is cut into as few as can be of at most `most` each, and as equal as can be. */
 static inline size_t equal_piece(size_t n, size_t most) { return n == 0 ? 1 : pieces(n, pieces(n, most)); }
 
+/* The grain of a parallel loop: how many units, of `each` operations, make a piece of `enough` operations. At least 1, for
+ * units of any size. In double, where products of sizes neither overflow nor become 0. */
+static inline size_t grain_of(double enough, double each)
+{
+    return each >= enough ? 1 : (size_t)(each < 1 ? enough : enough / each);
+}
+
 #endif

@@ -62,5 +62,5 @@ KERNEL(embedding_sum)(size_t count, size_t rows, size_t width, int64_t padding, 
     for (size_t k = 0; k < count; k++) /* and, as places are filled in, ends */
         places[ends[index[k]]++] = (int64_t)k;
     const struct NAME(embedding) task = {g, places, ends, out, width, padding};
-    parallel_for(rows, larger(PIECE / larger(width, 1), 1), NAME(embedding_body), &task);
+    parallel_for(rows, grain_of(PIECE, (double)width), NAME(embedding_body), &task);
 }

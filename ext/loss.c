@@ -80,7 +80,7 @@ KERNEL(nll_loss_vjp0)(size_t n, size_t classes, size_t inner, int reduction, int
 {
     const real divisor = reduction == 1 ? NAME(counted)(n * inner, classes, ignore_index, target, weight) : 1;
     const struct NAME(nll_task) task = {g, weight, target, dx, divisor, classes, inner, ignore_index, reduction == 0};
-    parallel_for(n, larger(PIECE / larger(classes * inner, 1), 1), NAME(nll_vjp_body), &task);
+    parallel_for(n, grain_of(PIECE, (double)classes * (double)inner), NAME(nll_vjp_body), &task);
 }
 
 /* ---- squared error ---- */

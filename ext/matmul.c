@@ -363,9 +363,9 @@ static void NAME(gemm)(const struct NAME(product) *given)
                 if (t.i > 0)
                     pack.unpacked = t.panels; /* b is packed already */
                 const size_t packs = pack.panels - pack.unpacked + (pack_a ? t.slivers : 0);
-                parallel_for(packs, larger(1, 32768 / (t.kc * NR)), NAME(pack_body), &pack);
+                parallel_for(packs, grain_of(32768, (double)t.kc * NR), NAME(pack_body), &pack);
                 const double work = (double)(tall * t.height) * NR * (double)t.kc; /* multiplications of a piece */
-                parallel_for(pieces(t.slivers, tall) * t.panels, work > WORK ? 1 : (size_t)(WORK / work), NAME(multiply_body), &t);
+                parallel_for(pieces(t.slivers, tall) * t.panels, grain_of(WORK, work), NAME(multiply_body), &t);
             }
         }
     }
@@ -402,5 +402,5 @@ KERNEL(matmul)(size_t outer, size_t inner, size_t m, size_t k, size_t n, MATRIX(
         .x = x_strides, .y = y_strides, .inner = inner};
     const size_t batch = outer * inner;
     const double work = (double)m * (double)k * (double)n;
-    parallel_for(batch, batch < 8 ? larger(1, batch) : work > WORK ? 1 : (size_t)(WORK / (work + 1)), NAME(batch_body), &t);
+    parallel_for(batch, batch < 8 ? 8 : grain_of(WORK, work), NAME(batch_body), &t);
 }

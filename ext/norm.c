@@ -120,13 +120,12 @@ static void NAME(layer_norm_vjps_body)(const void *task, size_t begin, size_t en
     }
 }
 
-static inline size_t NAME(rows_a_thread)(size_t n) { return larger(PIECE / 2 / larger(n, 1), 1); }
-
 KERNEL(layer_norm)(size_t rows, size_t n, real eps, ARRAY(const real, x, rows * n), OPTIONAL(const real, weight, n),
                    OPTIONAL(const real, bias, n), ARRAY(real, out, rows * n))
 {
     const struct NAME(rows) task = {.x = x, .weight = weight, .bias = bias, .out = out, .eps = eps, .n = n, .rows = rows};
-    parallel_for(rows, NAME(rows_a_thread)(n), NAME(layer_norm_body), &task);
+    if (n > 0)
+        parallel_for(rows, grain_of(PIECE / 2, (double)n), NAME(layer_norm_body), &task);
 }
 
 KERNEL(layer_norm_vjps)(size_t rows, size_t n, real eps, ARRAY(const real, g, rows * n), ARRAY(const real, x, rows * n),
@@ -134,7 +133,8 @@ KERNEL(layer_norm_vjps)(size_t rows, size_t n, real eps, ARRAY(const real, g, ro
 {
     const struct NAME(rows) task = {
         .g = g, .x = x, .weight = weight, .out = dx, .sums = sums, .eps = eps, .n = n, .rows = rows};
-    parallel_for((rows + BLOCK - 1) / BLOCK, NAME(rows_a_thread)(n * BLOCK), NAME(layer_norm_vjps_body), &task);
+    if (n > 0)
+        parallel_for(pieces(rows, BLOCK), grain_of(PIECE / 2, (double)n * BLOCK), NAME(layer_norm_vjps_body), &task);
 }
 
 /* ---- channels ---- */
@@ -201,9 +201,19 @@ struct NAME(channels) {
         hi[i] = total.hi, lo[i] = total.lo;                                                                                      \
     }
 
-static size_t NAME(units)(size_t channels, size_t places)
+static size_t NAME(units)(size_t channels, size_t places) { return places != 1 ? channels : pieces(channels, TILE_WIDTH); }
+static double NAME(unit_size)(size_t batch, size_t places) /* elements of a unit */
 {
-    return places != 1 ? channels : (channels + TILE_WIDTH - 1) / TILE_WIDTH;
+    return (double)batch * (double)(places != 1 ? places : TILE_WIDTH);
+}
+
+/* Run a body of EACH_OF_CHANNELS. */
+static void NAME(for_channels)(void (*body)(const void *, size_t, size_t), const struct NAME(channels) *t)
+{
+    if (t->places == 1)
+        parallel_for(t->batch, grain_of(PIECE, (double)t->channels), body, t);
+    else if (t->places > 1)
+        parallel_for(t->batch * t->channels, grain_of(PIECE, (double)t->places), body, t);
 }
 
 static void NAME(moments_body)(const void *task, size_t begin, size_t end)
@@ -223,8 +233,7 @@ KERNEL(moments)(size_t batch, size_t channels, size_t places, ARRAY(const real, 
 {
     const struct NAME(channels) task = {
         .g = x, .x = x, .out = mean, .other = var, .batch = batch, .channels = channels, .places = places};
-    const size_t work = batch * places * (places != 1 ? 1 : TILE_WIDTH);
-    parallel_for(NAME(units)(channels, places), larger(PIECE / larger(work, 1), 1), NAME(moments_body), &task);
+    parallel_for(NAME(units)(channels, places), grain_of(PIECE, NAME(unit_size)(batch, places)), NAME(moments_body), &task);
 }
 
 /* What the derivatives of batch_norm need to know of each channel: sums of g and of g * x^, and from them mean, scale, a and k,
@@ -261,8 +270,7 @@ KERNEL(channel_affine)(size_t batch, size_t channels, size_t places, ARRAY(const
 {
     const struct NAME(channels) task = {
         .x = x, .mean = mean, .scale = scale, .bias = bias, .out = out, .batch = batch, .channels = channels, .places = places};
-    const size_t units = places == 1 ? batch : batch * channels, work = places == 1 ? channels : places;
-    parallel_for(units, larger(PIECE / larger(work, 1), 1), NAME(channel_affine_body), &task);
+    NAME(for_channels)(NAME(channel_affine_body), &task);
 }
 
 static void NAME(batch_norm_vjp_body)(const void *task, size_t begin, size_t end)
@@ -283,9 +291,7 @@ KERNEL(batch_norm_vjps)(size_t batch, size_t channels, size_t places, real eps, 
 {
     struct NAME(channels) task = {.g = g, .x = x, .weight = weight, .constants = constants, .out = dweight, .other = dbias,
                                   .eps = eps, .batch = batch, .channels = channels, .places = places};
-    const size_t all = batch * places * (places != 1 ? 1 : TILE_WIDTH);
-    parallel_for(NAME(units)(channels, places), larger(PIECE / larger(all, 1), 1), NAME(channel_sums_body), &task);
+    parallel_for(NAME(units)(channels, places), grain_of(PIECE, NAME(unit_size)(batch, places)), NAME(channel_sums_body), &task);
     task.out = dx;
-    const size_t units = places == 1 ? batch : batch * channels, work = places == 1 ? channels : places;
-    parallel_for(units, larger(PIECE / larger(work, 1), 1), NAME(batch_norm_vjp_body), &task);
+    NAME(for_channels)(NAME(batch_norm_vjp_body), &task);
 }

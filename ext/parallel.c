@@ -33,7 +33,7 @@ int get_threads(void) { return 1; }
 
 void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, size_t), const void *task)
 {
-    alone(n, grain, body, task);
+    alone(n, grain > 0 ? grain : 1, body, task);
 }
 
 #else
@@ -237,6 +237,7 @@ int get_threads(void) { return wanted; }
 void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, size_t), const void *task)
 {
     const int threads = wanted;
+    grain = grain > 0 ? grain : 1;
     if (n <= grain || threads == 1 || atomic_flag_test_and_set(&taken)) {
         alone(n, grain, body, task);
         return;

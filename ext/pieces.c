@@ -62,5 +62,5 @@ static void NAME(in_pieces)(size_t n, bool cheap, NAME(loop) * loop, const void 
     const size_t alone = (size_t)1 << (cheap ? 16 : 14), window = cheap ? SHORT_WINDOW : LONG_WINDOW;
     const struct NAME(pieces) pieces = {loop, task, result, n * sizeof(real) >= LARGE_RESULT ? window : 0};
     const size_t each = larger(alone / 4, n / 8 / (size_t)get_threads());
-    parallel_for(n, n <= alone ? n : (each + LINE - 1) / LINE * LINE, NAME(piece), &pieces);
+    parallel_for(n, n <= alone ? alone : (each + LINE - 1) / LINE * LINE, NAME(piece), &pieces);
 }

@@ -22,7 +22,10 @@ struct NAME(pooling) {
 };
 
 /* Planes that are worth a thread. */
-static inline size_t NAME(planes_each)(size_t image, size_t windows) { return larger(1, 16384 / (image + windows + 1)); }
+static inline size_t NAME(planes_each)(size_t image, size_t windows)
+{
+    return grain_of(16384, (double)image + (double)windows + 1);
+}
 
 /* Neighbouring windows: the first one begins at (y, x), and of each the elements [i0, i1) x [k0, k1) lie in the image. */
 struct NAME(group) {

@@ -278,8 +278,8 @@ static void NAME(reduce)(struct NAME(reduction) r, size_t outer)
         r.rows = larger(PIECE / r.inner, r.n / (4 * WIDTH / larger(r.inner, 64)) + 1);
         r.pieces = (r.n + r.rows - 1) / r.rows;
     }
-    const size_t work = larger(r.rows, 1) * smaller(r.inner, WIDTH);
-    parallel_for(outer * r.chunks * r.pieces, larger(PIECE / larger(work, 1), 1), NAME(reduction_body), &r);
+    const double work = (double)larger(r.rows, 1) * (double)smaller(r.inner, WIDTH);
+    parallel_for(outer * r.chunks * r.pieces, grain_of(PIECE, work), NAME(reduction_body), &r);
     if (r.pieces == 1)
         return;
     if (r.divisor == 0) {

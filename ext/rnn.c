@@ -40,7 +40,7 @@ KERNEL(lstm_cell)(size_t rows, size_t n, ARRAY(real, gates, rows * 4 * n), ARRAY
                   ARRAY(const real, before, rows * n), ARRAY(real, h, rows * n), ARRAY(real, after, rows * n))
 {
     const struct NAME(cell_task) task = {.n = n, .gates = gates, .a = a, .before = before, .h = h, .state = after};
-    parallel_for(rows, 1 + 4096 / (n + 1), NAME(lstm_body), &task);
+    parallel_for(rows, grain_of(4096, (double)n), NAME(lstm_body), &task);
 }
 
 static inline void NAME(lstm_vjp_row)(size_t n, const real *restrict dh, real *restrict dstate, const real *restrict before,
@@ -75,7 +75,7 @@ KERNEL(lstm_cell_vjp)(size_t rows, size_t n, ARRAY(const real, dh, rows * n), AR
 {
     const struct NAME(cell_task) task = {
         .n = n, .dh = dh, .state = dstate, .before = before, .kept = gates, .after = after, .da = da};
-    parallel_for(rows, 1 + 4096 / (n + 1), NAME(lstm_vjp_body), &task);
+    parallel_for(rows, grain_of(4096, (double)n), NAME(lstm_vjp_body), &task);
 }
 
 static inline void NAME(gru_row)(size_t n, real *restrict r, real *restrict z, real *restrict c, const real *restrict a,
@@ -104,7 +104,7 @@ KERNEL(gru_cell)(size_t rows, size_t n, ARRAY(real, gates, rows * 3 * n), ARRAY(
                  ARRAY(real, part, rows * n), ARRAY(const real, before, rows * n), ARRAY(real, h, rows * n))
 {
     const struct NAME(cell_task) task = {.n = n, .gates = gates, .a = a, .part = part, .before = before, .h = h};
-    parallel_for(rows, 1 + 4096 / (n + 1), NAME(gru_body), &task);
+    parallel_for(rows, grain_of(4096, (double)n), NAME(gru_body), &task);
 }
 
 static inline void NAME(gru_vjp_row)(size_t n, real *restrict dh, const real *restrict before, const real *restrict gates,
@@ -139,5 +139,5 @@ KERNEL(gru_cell_vjp)(size_t rows, size_t n, ARRAY(real, dh, rows * n), ARRAY(con
 {
     const struct NAME(cell_task) task = {
         .n = n, .state = dh, .before = before, .kept = gates, .after = part, .dx = dx, .da = da};
-    parallel_for(rows, 1 + 4096 / (n + 1), NAME(gru_vjp_body), &task);
+    parallel_for(rows, grain_of(4096, (double)n), NAME(gru_vjp_body), &task);
 }

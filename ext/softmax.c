@@ -270,7 +270,7 @@ static void NAME(over_blocks)(NAME(block) * block, size_t outer, size_t n, size_
     const size_t chunks = (inner + COLUMNS - 1) / COLUMNS, work = n * smaller(inner, COLUMNS);
     const struct NAME(blocks) task = {block, a, b, result, n, inner, chunks};
     if (work > 0)
-        parallel_for(outer * chunks, larger(EXPENSIVE / work, 1), NAME(blocks_body), &task);
+        parallel_for(outer * chunks, grain_of(EXPENSIVE, (double)work), NAME(blocks_body), &task);
 }
 
 KERNEL(softmax)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * n * inner))

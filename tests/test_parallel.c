@@ -3,6 +3,7 @@
 #include "parallel.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,26 @@ static void nested(const void *task, size_t begin, size_t end)
     struct task inner = *(const struct task *)task;
     inner.begin = begin;
     parallel_for(end - begin, GRAIN, triple, &inner);
+}
+
+static void count(const void *task, size_t begin, size_t end)
+{
+    (void)begin, (void)end;
+    atomic_fetch_add((atomic_int *)task, 1);
+}
+
+/* A grain of 0 counts as 1, and one beyond the length is one piece: no loop without end, no division by 0. */
+static void extreme_grains(void)
+{
+    static const struct {
+        size_t n, grain;
+        int pieces;
+    } cases[] = {{0, 0, 0}, {1, 0, 1}, {9, 0, 9}, {9, 1, 9}, {9, SIZE_MAX, 1}, {0, SIZE_MAX, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        atomic_int pieces = 0;
+        parallel_for(cases[i].n, cases[i].grain, count, &pieces);
+        CHECK(pieces == cases[i].pieces);
+    }
 }
 
 /* Loops of all lengths, each checked; different arrays in each thread and at each loop. */
@@ -107,6 +128,7 @@ int main(int count, char **arguments)
         set_threads(threads);
         CHECK(get_threads() == threads);
         loops(NULL);
+        extreme_grains();
     }
     set_threads(0);
     CHECK(get_threads() == 1);
