@@ -36,7 +36,7 @@ KERNEL(nll_loss)(size_t n, size_t classes, size_t inner, int reduction, int64_t 
 {
     struct NAME(total) sum = {0, 0};
     *wrong = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; inner > 0 && i < n; i++)
         for (size_t j = 0; j < inner; j++) {
             const int64_t t = target[i * inner + j];
             const size_t at = NAME(place)(i, j, classes, inner, t, ignore_index);
@@ -80,7 +80,8 @@ KERNEL(nll_loss_vjp0)(size_t n, size_t classes, size_t inner, int reduction, int
 {
     const real divisor = reduction == 1 ? NAME(counted)(n * inner, classes, ignore_index, target, weight) : 1;
     const struct NAME(nll_task) task = {g, weight, target, dx, divisor, classes, inner, ignore_index, reduction == 0};
-    parallel_for(n, grain_of(PIECE, (double)classes * (double)inner), NAME(nll_vjp_body), &task);
+    if (inner > 0)
+        parallel_for(n, grain_of(PIECE, (double)classes * (double)inner), NAME(nll_vjp_body), &task);
 }
 
 /* ---- squared error ---- */

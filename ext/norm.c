@@ -168,7 +168,7 @@ struct NAME(channels) {
             struct NAME(sum) sum = NO_SUM;                                                                                       \
             const real mean = means[u];                                                                                          \
             (void)mean;                                                                                                          \
-            for (size_t example = 0; example < t->batch; example++) {                                                            \
+            for (size_t example = 0; t->places > 0 && example < t->batch; example++) {                                           \
                 const size_t first = (example * t->channels + u) * t->places;                                                    \
                 const real *x = t->x + first, *g = t->g + first;                                                                 \
                 (void)x, (void)g;                                                                                                \
