@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..reference import Reference, definition
+from .library import calls
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
@@ -110,12 +111,14 @@ class Convolution(Reference):
         return definition("pool_gather")(self, x, place, **geometry) if out is None else out
 
     # ---- means ---------------------------------------------------------------------------------------------------------
+    @calls("pool_sum")
     def avg_pool2d(self, x: Any, *, divisor: Any, **geometry: Any) -> Any:
         out = self._pool(self.kernels.pool_sum, x.shape[2:], False, x, dilation=(1, 1), **geometry)
         if out is None:
             return definition("avg_pool2d")(self, x, divisor=divisor, **geometry)
         return np.divide(out, divisor, out=out)
 
+    @calls("pool_spread")
     def avg_spread(self, g: Any, *, size: Pair, divisor: Any, **geometry: Any) -> Any:
         each = np.divide(g, divisor, dtype=g.dtype)
         out = self._pool(self.kernels.pool_spread, size, True, each, dilation=(1, 1), **geometry)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sys
 import zlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -153,6 +154,23 @@ isa = ""  # the one in use
 if lib is not None:
     use_isa(os.environ.get("MICROTORCH_ISA") or isas()[0])
     keep_freed_memory()
+
+
+# ---- kernels and methods -------------------------------------------------------------------------------------------
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def calls(*kernels: str) -> Callable[[Method], Method]:
+    """Declare the C kernels that a method calls, where they do not have the method's own name.
+
+    Nothing happens at a call; `source` finds the text of ``linear`` by it, whose kernel is ``matmul``.
+    """
+
+    def declare(method: Method) -> Method:
+        method.calls = kernels  # type: ignore[attr-defined]
+        return method
+
+    return declare
 
 
 class Kernels:

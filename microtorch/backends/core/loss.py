@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..reference import Reference, definition
+from .library import calls
 
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 contiguous = np.ascontiguousarray
@@ -62,9 +63,11 @@ class Losses(Reference):
                 return out
         return definition("mse_loss")(self, x, y, reduction)
 
+    @calls("mse_loss_vjp")
     def mse_loss_vjp0(self, g: Any, out: Any, x: Any, y: Any, reduction: str) -> Any:
         return self._mse_vjp(g, x, y, reduction, 2.0)
 
+    @calls("mse_loss_vjp")
     def mse_loss_vjp1(self, g: Any, out: Any, x: Any, y: Any, reduction: str) -> Any:
         return self._mse_vjp(g, x, y, reduction, -2.0)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..reference import Reference, definition
+from .library import calls
 
 contiguous = np.ascontiguousarray
 
@@ -35,6 +36,7 @@ class Normalisation(Reference):
         ran = self.kernels.moments(*channels(x), id(x := contiguous(x)), id(mean), id(var))
         return (mean, var) if ran else definition("moments")(self, x)
 
+    @calls("channel_affine")
     def fixed_norm(self, x: Any, mean: Any, var: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
         out = np.empty(x.shape, self.dtype)
         scale = 1 / np.sqrt(var + eps)

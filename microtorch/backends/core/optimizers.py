@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..reference import Reference, definition
+from .library import calls
 
 Arrays = tuple[Any, ...]
 
@@ -17,6 +18,7 @@ Arrays = tuple[Any, ...]
 class Optimizers(Reference):
     kernels: Any
 
+    @calls("sgd", "sgd_momentum")
     def sgd_step(
         self, params: Arrays, grads: Arrays, buffers: Arrays, *, lr: float, momentum: float, dampening: float,
         weight_decay: float, nesterov: bool, maximize: bool, first: bool,
@@ -33,6 +35,7 @@ class Optimizers(Reference):
                 nesterov=nesterov, maximize=maximize, first=first,
             )  # fmt: skip
 
+    @calls("adam", "amsgrad")
     def adam_step(
         self, params: Arrays, grads: Arrays, exp_avgs: Arrays, exp_avg_sqs: Arrays, max_exp_avg_sqs: Arrays, steps: Arrays, *,
         lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, decoupled: bool, amsgrad: bool, maximize: bool,

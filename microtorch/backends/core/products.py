@@ -9,7 +9,7 @@ import numpy as np
 from ..reference import Reference, definition
 from .choice import LEAST, worthwhile
 from .elementwise import as_array
-from .library import Kernels, required
+from .library import Kernels, calls, required
 
 
 class Products(Reference):
@@ -37,6 +37,7 @@ class Products(Reference):
                 return out
         return np.matmul(x, y)
 
+    @calls("matmul")
     def linear(self, x: Any, w: Any, b: Any = None) -> Any:
         if x.size >= LEAST <= w.size and w.ndim == 2 and x.ndim > 1 and (b is None or b.shape == w.shape[:1]):
             n, k = w.shape

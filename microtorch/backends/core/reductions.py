@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..reference import Reference, definition
+from .library import calls
 
 
 class Reductions(Reference):
@@ -26,6 +27,7 @@ class Reductions(Reference):
                 return definition("sum")(self, x, dim, keepdim)
         return out
 
+    @calls("sum")
     def mean(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         steps, count = runs(x.shape, dim, keepdim)
         partial = self._reduced(self.kernels.sum, x, steps[:-1], 1.0)
@@ -42,6 +44,7 @@ class Reductions(Reference):
         out = self._reduced(self.kernels.amin, x, steps) if count else None
         return definition("amin")(self, x, dim, keepdim) if out is None else out
 
+    @calls("sum_vjp0")
     def spread(self, g: Any, shape: tuple[int, ...], dim: Any, divisor: float) -> Any:
         if dim is None:  # without the plan, as in sum
             out = np.empty(shape, self.dtype)

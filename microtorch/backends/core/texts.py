@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from types import CodeType
 from typing import Any
 
 from ...errors import describe, message, nearest
@@ -21,28 +20,16 @@ def texts() -> dict[str, str]:
 
 @cache
 def loops(op: str) -> tuple[str, ...]:
-    """The kernels that the C core has for ``op`` or ``"<op>_vjp<i>"``: mostly one, of that name; none where numpy does it all."""
-    import dis
+    """The kernels that the C core has for ``op`` or ``"<op>_vjp<i>"``; none where numpy does it all.
 
+    Most methods of `Core` run the kernel of their own name; the others say which (library.calls).
+    """
     from . import Core
 
     for name in (op, re.sub(r"_vjp\d$", "_vjps", op)):  # for one derivative, or for all in one kernel
         if name in texts():
             return (name,)
-    method, found = getattr(Core, op, None), []
-    codes: list[CodeType] = [method.__code__] if hasattr(method, "__code__") else []
-    for code in codes:  # self.kernels.name, here or in a method of Core with an underscore that is used here
-        before = ""
-        for step in dis.get_instructions(code):
-            if before == "kernels" and step.argval in texts() and step.argval not in found:
-                found.append(step.argval)
-            before = step.argval
-        for name in code.co_names:
-            other = getattr(Core, name, None) if name.startswith("_") and not name.startswith("__") else None
-            other = getattr(getattr(other, "func", other), "__code__", None)
-            if other is not None and other not in codes:
-                codes.append(other)
-    return tuple(found)
+    return getattr(getattr(Core, op, None), "calls", ())
 
 
 def source(op: str, dtype: Any = "float32") -> str:
