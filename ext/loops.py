@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 LOOKUP = frozenset({"exp", "sigmoid", "erf"})  # functions that lookup.h has
 OWN = {"1 / (1 + exp(-x))": "sigmoid(x)"}  # formulas for which functions.h has something more accurate
-ARRAYS = ("g", "out", "x", "y", "z")  # names of a formula that stand for arrays, in the order of a loop's parameters
 
 
 class Loop(NamedTuple):
@@ -119,7 +118,7 @@ def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
         rows += [(f"{op}_vjp{i}", text) for i, text in enumerate(derivatives) if text not in (None, "g")]
         for name, text in rows:
             read = expr.names(text)
-            arrays, used = tuple(a for a in ARRAYS if a in read), tuple(s for s in scalars if s in read)
+            arrays, used = tuple(a for a in formulas.ARRAYS if a in read), tuple(s for s in scalars if s in read)
             cheap = expr.functions(text) <= expr.CHEAP
             calls = [n for n in ast.walk(expr.parse(text)) if isinstance(n, ast.Call) and n.func.id in ("sin", "cos")]
             far = tuple(dict.fromkeys(expr.render(ast.unparse(n.args[0]), expr.C) for n in calls))

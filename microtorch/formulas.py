@@ -17,6 +17,8 @@ This file imports nothing, so that the build can load it by path.
 
 Row = tuple[str, tuple["str | None", ...]]
 
+ARRAYS = ("g", "out", "x", "y", "z")  # the names that stand for arrays, in the order of a C kernel's parameters
+
 TABLE: dict[str, Row] = {
     # arithmetic
     "add": ("x + y", ("g", "g")),

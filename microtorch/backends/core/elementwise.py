@@ -12,8 +12,6 @@ from ..reference import LARGE, UFUNCS, Reference, definition
 from .choice import smallest
 from .library import SUFFIXES, lib
 
-ARRAYS = ("g", "out", "x", "y", "z")  # the names of a formula that stand for arrays, in the order of a kernel's parameters
-
 
 class Elementwise(Reference):
     """The kernels of formulas.py. Besides the ops' names it answers to ``<op>_vjp<i>(g, out, *inputs, **arguments)``: the
@@ -65,7 +63,7 @@ class Elementwise(Reference):
         else:
             ours = definition(name)
         read = expr.names(formula)
-        arrays = [a for a in ARRAYS if a in read]
+        arrays = [a for a in formulas.ARRAYS if a in read]
         used = [s for s in scalars if s in read]
         return _caller(name, parameters, named, arrays, used, {
             "loop": loop, "numpy": ours, "F": self, "dtype": self.dtype, "empty": np.empty,
