@@ -14,7 +14,6 @@
  *     Interleaved images: A. Krizhevsky, cuda-convnet (2012), whose images are [channel][row][column][image]
  *     Tiles in registers: Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD
  *     Architectures" (2018) */
-#include "lanes.h"
 #include "windows.h"
 
 /* ---- seven loops ---------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@
 #define FN(name) fn_##name##_f32
 #include "functions.h"
 #include "lookup.h"
+#include "lanes.h"
 #include "pieces.c"
 #include "reduce.c"
 #if defined(__GNUC__) && !defined(__clang__)
@@ -53,6 +54,7 @@
 #define FN(name) fn_##name##_f64
 #include "functions.h"
 #include "lookup.h"
+#include "lanes.h"
 #include "pieces.c"
 #include "reduce.c"
 #include "elementwise.h"

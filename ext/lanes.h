@@ -1,9 +1,11 @@
-/* lanes.h - arrays interleaved, so that one load gives the same element of each: to[i][lane] = from[lane][i], and back.
+/* lanes.h - squares of numbers transposed in registers, and arrays interleaved with them, so that one
+ * load gives the same element of each: to[i][lane] = from[lane][i], and back. Included for each type.
  *
- * Squares of LANES x LANES numbers are transposed in registers, LANES log2(LANES) shuffles for LANES vectors (Eklundh, "A
- * fast computer method for matrix transposing", 1972). Each number is read once and written once. Included for each type. */
-/* Rows become columns: each round interleaves the upper half of the rows with the lower one, after log2(LANES) rounds the
- * bits of the row's number and those of the column's have changed places. */
+ * A square of LANES x LANES numbers takes LANES log2(LANES) shuffles for its LANES vectors (Eklundh, "A
+ * Fast Computer Method for Matrix Transposing", 1972); each number is read once and written once. */
+
+/* Rows become columns. Each round interleaves the upper half of the rows with the lower half; after
+ * log2(LANES) rounds, the bits of the row's number and those of the column's have changed places. */
 #ifdef SHUFFLE
 #if VECTOR_BYTES == 64 && defined(REAL_IS_FLOAT)
 #define LOWER(a, b) SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)

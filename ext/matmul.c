@@ -75,27 +75,19 @@ struct NAME(product) {
 };
 
 /* ---- packing -------------------------------------------------------------------------------------------------------*/
-/* to[c][r] = from[r][c] for r < rows, c < columns. Squares of vectors: log2(LANES) rounds, each of which interleaves row r
- * with row r + LANES / 2, turn LANES rows into LANES columns without going through memory.
- * It writes whole vectors, so that `to` needs room for `rows` rounded up in each row; what comes after `rows` there is 0. */
+/* to[c][r] = from[r][c] for r < rows, c < columns; squares of LANES x LANES are transposed in registers (lanes.h).
+ * It writes whole vectors, so each row of `to` needs room for `rows` rounded up; what comes after `rows` there is 0. */
 static void NAME(transpose)(const real *from, ptrdiff_t from_row, size_t rows, size_t columns, real *to, ptrdiff_t to_row)
 {
     for (size_t r = 0; r < rows; r += LANES) {
         const size_t height = smaller(LANES, rows - r);
         size_t c = 0;
-#ifdef INTERLEAVES
+#ifdef SHUFFLE
         for (; c + LANES <= columns; c += LANES) {
-            NAME(vector) square[LANES], next[LANES];
+            NAME(vector) square[LANES];
             UNROLL for (size_t i = 0; i < LANES; i++)
                 square[i] = i < height ? LOAD(from + (ptrdiff_t)(r + i) * from_row + (ptrdiff_t)c) : (NAME(vector)){0};
-            UNROLL for (size_t round = 1; round < LANES; round *= 2) {
-                UNROLL for (size_t i = 0; i < LANES / 2; i++) {
-                    next[2 * i] = NAME(INTERLEAVE_LOW)(square[i], square[i + LANES / 2]);
-                    next[2 * i + 1] = NAME(INTERLEAVE_HIGH)(square[i], square[i + LANES / 2]);
-                }
-                UNROLL for (size_t i = 0; i < LANES; i++)
-                    square[i] = next[i];
-            }
+            NAME(transpose_square)(square);
             UNROLL for (size_t i = 0; i < LANES; i++)
                 STORE(to + (ptrdiff_t)(c + i) * to_row + (ptrdiff_t)r, square[i]);
         }
