@@ -58,6 +58,8 @@ HEADERS = [
     "ext/windows.h",
     "ext/functions.h",
     "ext/lookup.h",
+    "microtorch/backends/opencl/kernels/exp.cl",
+    "microtorch/backends/opencl/kernels/float.cl",
 ]
 INCLUDED = [*HEADERS, "ext/kernels.c", *KERNELS]
 READ = [

@@ -181,7 +181,7 @@ class Runtime:
         if functions and kind == "float" and self.own_functions:
             for v in dict.fromkeys(("", vectors if vectors > 1 else "")):
                 parts.append(f"#define F float{v}\n#define BITS as_uint{v}\n#define NUMBER as_float{v}\n{text_of('exp')}")
-            parts.append(text_of("functions"))
+            parts += [text_of("float"), text_of("functions")]
         return "\n".join([*parts, text_of("prelude")])
 
     def synchronize(self) -> None:
