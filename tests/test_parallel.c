@@ -1,5 +1,6 @@
-/* test_parallel.c - a program that uses the thread pool (ext/parallel.c) from all sides. It prints "ok", or aborts.
- * tests/test_core_threads.py compiles and runs it; scripts/sanitize.sh does so under ThreadSanitizer and AddressSanitizer. */
+/* test_parallel.c - a program that uses the thread pool (ext/parallel.c) in every way. It prints
+ * "ok", or aborts. tests/test_core_threads.py compiles and runs it; scripts/sanitize.sh does so
+ * under ThreadSanitizer and AddressSanitizer. */
 #include "parallel.h"
 
 #include <pthread.h>
@@ -12,7 +13,8 @@
 
 enum { N = 10007, GRAIN = 64 };
 
-#define CHECK(condition) ((condition) ? (void)0 : (fprintf(stderr, "%s, line %d\n", #condition, __LINE__), abort()))
+#define CHECK(condition) \
+    ((condition) ? (void)0 : (fprintf(stderr, "%s, line %d\n", #condition, __LINE__), abort()))
 
 struct task {
     const uint32_t *x;
@@ -41,7 +43,8 @@ static void count(const void *task, size_t begin, size_t end)
     atomic_fetch_add((atomic_int *)task, 1);
 }
 
-/* A grain of 0 counts as 1, and one beyond the length is one piece: no loop without end, no division by 0. */
+/* A grain of 0 counts as 1, and a grain beyond the length is one piece: no endless loop, no
+ * division by 0. */
 static void extreme_grains(void)
 {
     static const struct {
@@ -93,7 +96,10 @@ static void *change_threads(void *unused)
     return unused;
 }
 
-static void *loops_or_settings(void *number) { return (uintptr_t)number == 1 ? change_threads(number) : loops(number); }
+static void *loops_or_settings(void *number)
+{
+    return (uintptr_t)number == 1 ? change_threads(number) : loops(number);
+}
 
 static void in_a_child(void)
 {
@@ -116,12 +122,16 @@ static void *forks(void *unused)
     return unused;
 }
 
-static void *loops_or_forks(void *number) { return (uintptr_t)number == 1 ? forks(number) : loops(number); }
+static void *loops_or_forks(void *number)
+{
+    return (uintptr_t)number == 1 ? forks(number) : loops(number);
+}
 
 int main(int count, char **arguments)
 {
     (void)arguments;
-    const int fork_too = count < 2; /* any argument: without fork(), which QEMU's emulation of a process does not survive */
+    /* with any argument: without fork(), which QEMU's emulation of a process does not survive */
+    const int fork_too = count < 2;
     if (fork_too)
         in_a_child(); /* before there are threads */
     for (int threads = 1; threads <= 5; threads++) {
