@@ -1,4 +1,5 @@
 """core.source(): the C text that an op runs, complete, and for every kernel."""
+import inspect
 import re
 import shutil
 import subprocess
@@ -42,6 +43,16 @@ def test_an_op_whose_kernel_has_another_name():
     assert core.source("mean") == core.source("sum")
     assert core.source("linear") == core.source("matmul")
     assert "void adam(" in core.source("adam_step") and "void amsgrad(" in core.source("adam_step")
+
+
+def test_methods_declare_the_kernels_that_have_other_names():
+    for method in {name: f for part in core.Core.__mro__ if part.__module__.startswith(core.__name__)
+                   for name, f in vars(part).items() if inspect.isfunction(f)}.values():  # fmt: skip
+        called = {name for name in re.findall(r"\bkernels\.(\w+)", inspect.getsource(method)) if name in texts.texts()}
+        if not method.__name__.startswith("_"):
+            assert called <= set(texts.loops(method.__name__)), method.__name__
+        assert set(getattr(method, "calls", ())) <= set(texts.texts()), method.__name__
+    assert texts.loops("mse_loss_vjp1") == ("mse_loss_vjp",) and texts.loops("layer_norm_vjp2") == ("layer_norm_vjps",)
 
 
 def test_what_has_no_text_is_named():

@@ -19,6 +19,9 @@ imports nothing, so that the build can load it by path.
 
 Row = tuple[str, tuple["str | None", ...]]
 
+# the names that stand for arrays, in the order of the parameters of a kernel in C
+ARRAYS = ("g", "out", "x", "y", "z")
+
 TABLE: dict[str, Row] = {
     # arithmetic
     "add": ("x + y", ("g", "g")),

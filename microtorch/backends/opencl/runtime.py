@@ -218,7 +218,7 @@ class Runtime:
             for v in dict.fromkeys(("", vectors if vectors > 1 else "")):
                 types = f"#define F float{v}\n#define BITS as_uint{v}\n#define NUMBER as_float{v}\n"
                 parts.append(types + text_of("exp"))
-            parts.append(text_of("functions"))
+            parts += [text_of("float"), text_of("functions")]
         return "\n".join([*parts, text_of("prelude")])
 
     # ---- the queue -------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 nn/layers/rnn.py composes the same of ops; this is made for speed. The inputs' part
 x = W input + b of all steps is one product. What is left of a step is a product with the state
-before it, a = U h + c, and the cell: a kernel of the lane that makes the next state of x + a and
+before it, a = U h + c, and the cell: a kernel of the backend that makes the next state of x + a and
 leaves the gates in the place of x. Backward goes through the steps in reverse (backpropagation
 through time, Werbos 1990): the derivative of the cell gives da, and da U is the gradient of the
 state before. Then the gradients of W and U are one product each over all steps:
@@ -299,8 +299,8 @@ class Sequence(Function):
 
 def takes(*inputs: Tensor | None) -> bool:
     """Can `Sequence` take them: are they all on the CPU, and all float32 or all float64?"""
-    lane = common_backend(inputs)
-    return lane is not None and lane.dtype is not None
+    backend = common_backend(inputs)
+    return backend is not None and backend.dtype is not None
 
 
 def _of_composed(

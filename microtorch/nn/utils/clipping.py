@@ -35,8 +35,8 @@ def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [p.grad for p in parameters if p.grad is not None]
 
 
-def _lane(tensors: list[Tensor]) -> Any:
-    """The lane for one call on all tensors.
+def _backend(tensors: list[Tensor]) -> Any:
+    """The backend for one call on all tensors.
 
     None if they share none, or one of them carries a graph.
     """
@@ -58,9 +58,9 @@ def get_total_norm(
     if not tensors:
         return tensor(0.0)
     norm_type = float(norm_type)
-    lane = _lane(tensors) if norm_type == 2 else None
-    if lane is not None:
-        total = tensor_on(lane.total_norm(arrays(tensors)), lane)
+    backend = _backend(tensors) if norm_type == 2 else None
+    if backend is not None:
+        total = tensor_on(backend.total_norm(arrays(tensors)), backend)
     else:
         with no_grad():
             total = stack([t.detach().norm(norm_type) for t in tensors]).norm(norm_type)
@@ -93,12 +93,12 @@ def clip_grad_norm_(
     with no_grad():
         # 1e-6 as in PyTorch: the clipped norm ends a little below max_norm, and 0 divides safely
         factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
-        lane = _lane(grads)
-        if lane is None:
+        backend = _backend(grads)
+        if backend is None:
             for grad in grads:
                 grad.mul_(factor)
         elif float(factor) != 1:
-            lane.scale(arrays(grads), float(factor))
+            backend.scale(arrays(grads), float(factor))
             overwritten(grads, "clip_grad_norm_")
     return total
 
