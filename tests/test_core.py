@@ -149,8 +149,8 @@ else:
 def test_a_core_of_other_formulas_is_not_used():
     program = """
 import importlib.util, sys
-spec = importlib.util.spec_from_file_location("microtorch.formulas", {path!r})
-formulas = sys.modules["microtorch.formulas"] = importlib.util.module_from_spec(spec)
+spec = importlib.util.spec_from_file_location("microtorch.notation.formulas", {path!r})
+formulas = sys.modules["microtorch.notation.formulas"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(formulas)
 formulas.TABLE["square"] = ("x * x * x", ("3 * g * x * x",))
 from microtorch.backends import core
