@@ -115,7 +115,7 @@ class SGD(Optimizer):
             starts[first].append(p)
         for first, some in starts.items():
             if some:
-                buffers = arrays([self.state[p]["momentum_buffer"] for p in some])
+                buffers = tuple([self.state[p]["momentum_buffer"].array for p in some])
                 self._kernel(lane, some, buffers, group, first)
 
     @staticmethod

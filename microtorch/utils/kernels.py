@@ -32,9 +32,9 @@ def common_lane(tensors: Iterable[Tensor | None]) -> Any:
     return lane if lane is not None and lane.device.type == "cpu" else None
 
 
-def arrays(tensors: Iterable[Tensor | None]) -> tuple[Any, ...]:
-    """Their memory; None for None."""
-    return tuple([None if tensor is None else tensor.array for tensor in tensors])
+def arrays(tensors: Iterable[Tensor]) -> tuple[Any, ...]:
+    """Their memory."""
+    return tuple([tensor.array for tensor in tensors])
 
 
 def gradients(tensors: Iterable[Tensor]) -> tuple[Any, ...]:

@@ -57,20 +57,23 @@ def get_total_norm(
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not tensors:
         return tensor(0.0)
-    norm_type = float(norm_type)
-    lane = _lane(tensors) if norm_type == 2 else None
-    if lane is not None:
-        total = tensor_on(lane.total_norm(arrays(tensors)), lane)
+    return _norm(tensors, _lane(tensors), float(norm_type), error_if_nonfinite)
+
+
+def _norm(grads: list[Tensor], lane: Any, norm_type: float, error_if_nonfinite: bool) -> Tensor:
+    """The norm of all values together, in one call where they have a lane."""
+    if lane is not None and norm_type == 2:
+        total = tensor_on(lane.total_norm(arrays(grads)), lane)
     else:
         with no_grad():
-            total = stack([t.detach().norm(norm_type) for t in tensors]).norm(norm_type)
+            total = stack([t.detach().norm(norm_type) for t in grads]).norm(norm_type)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise RuntimeError(
             message(
                 f"The total norm of order {norm_type} for gradients from `parameters` is "
                 "non-finite, so it cannot be clipped. To disable this error and scale the "
                 "gradients by the non-finite norm anyway, set `error_if_nonfinite=False`",
-                f"the norm of {len(tensors)} gradients is {total.item()}",
+                f"the norm of {len(grads)} gradients is {total.item()}",
             )
         )
     return total
@@ -89,11 +92,13 @@ def clip_grad_norm_(
     `foreach` is accepted and ignored.
     """
     grads = _gradients(parameters)
-    total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    if not grads:
+        return tensor(0.0)
+    lane = _lane(grads)
+    total = _norm(grads, lane, float(norm_type), error_if_nonfinite)
     with no_grad():
         # 1e-6 as in PyTorch: the clipped norm ends a little below max_norm, and 0 divides safely
         factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
-        lane = _lane(grads)
         if lane is None:
             for grad in grads:
                 grad.mul_(factor)
