@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import message
 from ..tensor import Tensor
-from .module import Module, indent, not_a_module, typename
+from .messages import indent, not_a_module, typename
+from .module import Module
 from .parameter import Parameter
 
 if TYPE_CHECKING:
