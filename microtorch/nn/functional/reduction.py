@@ -1,6 +1,7 @@
 """What the losses share: the reduction of elements to one number, weights, checks.
 
-`reduction="none"` keeps the elements of a loss, `"sum"` adds them, `"mean"` divides by their number.
+`reduction="none"` keeps the elements of a loss, `"sum"` adds them, `"mean"` divides that by their
+number.
 """
 
 from __future__ import annotations

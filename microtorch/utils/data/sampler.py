@@ -162,7 +162,7 @@ class BatchSampler(Sampler):
             yield batch
 
     def __len__(self) -> int:
-        size = len(self.sampler)  # type: ignore[arg-type]
+        size = len(self.sampler)  # type: ignore[arg-type]  # TypeError if it has none
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
 
 
