@@ -82,7 +82,7 @@ OLD = {  # ours, before modules moved
     "nn.conv": "nn.layers",  # with Fold and Unfold
     "nn.layer_functions": "nn.functional",
     "nn.linear": "nn.layers.linear",
-    "nn.loss_functions": "nn.functional.losses",
+    "nn.loss_functions": "nn.functional",
     "nn.losses": "nn.layers.losses",
     "nn.normalization": "nn.layers.normalization",
     "nn.pooling": "nn.layers.pooling",

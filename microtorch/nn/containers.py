@@ -10,11 +10,12 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from ..base.errors import message
 from ..handles.tensor import Tensor
-from .module import Module, indent, not_a_module, typename
+from .messages import indent, not_a_module, typename
+from .module import Module
 from .parameter import Parameter
 
 if TYPE_CHECKING:
@@ -42,7 +43,13 @@ class _Numbered(Module):
     def __contains__(self, module: object) -> bool:
         return any(module is child for child in self._modules.values())
 
-    def __getitem__(self, index: int | slice) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+
+    def __getitem__(self, index: int | slice) -> Module | Self:
         """The module at `index`; a slice gives a container of the same class."""
         if isinstance(index, slice):
             return self._sliced(list(self._modules.items())[index])
@@ -58,7 +65,7 @@ class _Numbered(Module):
             del self._modules[name]
         self._renumber(self._modules.values())
 
-    def _sliced(self, items: list[tuple[str, Module]]) -> Any:
+    def _sliced(self, items: list[tuple[str, Module]]) -> Self:
         raise NotImplementedError
 
     @staticmethod
@@ -66,7 +73,7 @@ class _Numbered(Module):
         if not isinstance(module, Module):
             raise not_a_module(module)
 
-    def append(self, module: Module) -> Any:
+    def append(self, module: Module) -> Self:
         """Add a module at the end; returns self."""
         self._check(module)
         number = len(self)
@@ -77,7 +84,7 @@ class _Numbered(Module):
         self.add_module(str(number), module)
         return self
 
-    def insert(self, index: int, module: Module) -> Any:
+    def insert(self, index: int, module: Module) -> Self:
         """Put `module` before position `index`; returns self."""
         self._check(module)
         number = operator.index(index)
@@ -93,7 +100,7 @@ class _Numbered(Module):
         self._renumber(children)
         return self
 
-    def extend(self, modules: Iterable[Module]) -> Any:
+    def extend(self, modules: Iterable[Module]) -> Self:
         """Append every module of an iterable; returns self."""
         if not isinstance(modules, Iterable):
             raise _not_iterable(f"{type(self).__name__}.extend", "an iterable", modules)
@@ -101,7 +108,7 @@ class _Numbered(Module):
             self.append(module)
         return self
 
-    def pop(self, key: int | slice) -> Any:
+    def pop(self, key: int | slice) -> Module | Self:
         """Remove and return the module(s) at `key`."""
         found = self[key]
         del self[key]
@@ -145,7 +152,7 @@ class Sequential(_Numbered):
             input = module(input)
         return input
 
-    def _sliced(self, items: list[tuple[str, Module]]) -> Sequential:
+    def _sliced(self, items: list[tuple[str, Module]]) -> Self:
         return type(self)(OrderedDict(items))
 
     def __add__(self, other: Sequential) -> Sequential:
@@ -165,13 +172,13 @@ class ModuleList(_Uncalled, _Numbered):
         if modules is not None:
             self.extend(modules)
 
-    def _sliced(self, items: list[tuple[str, Module]]) -> ModuleList:
+    def _sliced(self, items: list[tuple[str, Module]]) -> Self:
         return type(self)(module for _, module in items)
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])
 
-    def __iadd__(self, other: Iterable[Module]) -> ModuleList:
+    def __iadd__(self, other: Iterable[Module]) -> Self:
         return self.extend(other)
 
     def __repr__(self) -> str:
@@ -270,16 +277,16 @@ class ParameterList(Module):
     def __iter__(self) -> Iterator[Any]:
         return iter([self[i] for i in range(self._size)])
 
-    def __iadd__(self, values: Iterable[Any]) -> ParameterList:
+    def __iadd__(self, values: Iterable[Any]) -> Self:
         return self.extend(values)
 
-    def append(self, value: Any) -> ParameterList:
+    def append(self, value: Any) -> Self:
         """Add one entry at the end; returns self."""
         setattr(self, str(self._size), _as_parameter(value))
         self._size += 1
         return self
 
-    def extend(self, values: Iterable[Any]) -> ParameterList:
+    def extend(self, values: Iterable[Any]) -> Self:
         """Append every entry of an iterable; returns self.
 
         A Tensor is refused: it would be cut into rows.

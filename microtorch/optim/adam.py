@@ -11,7 +11,7 @@ operations and the rounding are PyTorch's.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from ..handles.tensor import Tensor
 from ..utils.kernels import arrays, gradients
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
+
+if TYPE_CHECKING:
+    from ..base.types import Backend
     Arrays,
     ascent,
     check_not_negative,
@@ -140,7 +143,7 @@ class Adam(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return step_groups(self, closure, self._call)
 
-    def _call(self, dev: Any, params: list[Tensor], group: Group) -> None:
+    def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]
         m, v, *largest, steps = states(self, params, *names)
         beta1, beta2 = group["betas"]

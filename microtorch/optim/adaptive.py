@@ -12,7 +12,7 @@ ancestors of Adam. The order of operations is PyTorch's.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from ..utils.kernels import arrays, gradients
 from .adam import decay_square, lerp
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
+
+if TYPE_CHECKING:
+    from ..base.types import Backend
     Arrays,
     ascent,
     check_not_negative,
@@ -163,7 +166,7 @@ class Adagrad(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return step_groups(self, closure, self._call)
 
-    def _call(self, dev: Any, params: list[Tensor], group: Group) -> None:
+    def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         sums, steps = states(self, params, "sum", value=group["initial_accumulator_value"])
         dev.adagrad_step(
             arrays(params),
@@ -220,7 +223,7 @@ class RMSprop(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return step_groups(self, closure, self._call)
 
-    def _call(self, dev: Any, params: list[Tensor], group: Group) -> None:
+    def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         momentum, centered = group["momentum"], group["centered"]
         squares, steps = states(self, params, "square_avg")
         buffers = states(self, params, "momentum_buffer")[0] if momentum > 0 else ()
@@ -278,7 +281,7 @@ class Adadelta(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return step_groups(self, closure, self._call)
 
-    def _call(self, dev: Any, params: list[Tensor], group: Group) -> None:
+    def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         squares, deltas, steps = states(self, params, "square_avg", "acc_delta")
         dev.adadelta_step(
             arrays(params),

@@ -9,7 +9,7 @@ Sutskever et al. 2013 put lr into v; this is PyTorch's form, in its order of ope
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..backends import defines
 from ..base.errors import message
@@ -18,6 +18,9 @@ from ..handles.tensor import Tensor
 from ..utils.kernels import arrays, gradients
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import Arrays, ascent, check_not_negative, not_differentiable, step_groups
+
+if TYPE_CHECKING:
+    from ..base.types import Backend
 
 
 @defines
@@ -101,7 +104,7 @@ class SGD(Optimizer):
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return step_groups(self, closure, self._call)
 
-    def _call(self, dev: Any, params: list[Tensor], group: Group) -> None:
+    def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         if not group["momentum"]:
             self._kernel(dev, params, (), group, False)
             return
@@ -115,12 +118,12 @@ class SGD(Optimizer):
             starts[first].append(p)
         for first, some in starts.items():
             if some:
-                buffers = arrays([self.state[p]["momentum_buffer"] for p in some])
+                buffers = tuple([self.state[p]["momentum_buffer"].array for p in some])
                 self._kernel(dev, some, buffers, group, first)
 
     @staticmethod
     def _kernel(
-        dev: Any, params: list[Tensor], buffers: Arrays, group: Group, first: bool
+        dev: Backend, params: list[Tensor], buffers: Arrays, group: Group, first: bool
     ) -> None:
         dev.sgd_step(
             arrays(params),

@@ -16,7 +16,7 @@ from ..base.errors import message
 from ..create.data import tensor
 from ..create.filled import full_like
 from ..handles.tensor import Tensor
-from ..utils.kernels import arrays, by_backend, overwritten
+from ..utils.kernels import by_backend, overwritten
 from .optimizer import Closure, Group, Optimizer
 
 Arrays: TypeAlias = tuple[Any, ...]
@@ -51,7 +51,7 @@ def states(
     tensors like the parameter, filled with `value`; the count is float32 on the CPU, and the
     kernel adds 1 to it.
     """
-    found: list[list[Tensor]] = [[] for _ in range(len(names) + 1)]
+    found: list[list[Any]] = [[] for _ in range(len(names) + 1)]
     for p in params:
         state = optimizer.state[p]
         if not state:
@@ -59,9 +59,9 @@ def states(
         for name, column in zip(names, found, strict=False):
             if name not in state:  # also where a setting such as amsgrad is switched on later
                 state[name] = full_like(p, value, device=p.device)
-            column.append(state[name])
-        found[-1].append(state["step"])
-    return [arrays(column) for column in found]
+            column.append(state[name].array)
+        found[-1].append(state["step"].array)
+    return [tuple(column) for column in found]
 
 
 def ascent(p: Any, g: Any, weight_decay: float, maximize: bool) -> Any:

@@ -5,59 +5,62 @@ would be too slow that way: a step of an optimizer, which changes many parameter
 recurrent layer along a whole sequence; the mask of a dropout. They come here, for the arrays of
 tensors, for the backend whose kernels take them, and to say that an array has been overwritten.
 
-A backend is the backend for one device and dtype; its attributes are the kernels.
+The attributes of a backend are its kernels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..engine.record import constant
 from ..handles.tensor import Tensor
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Backend
 
-def backend_of(tensor: Tensor) -> Any:
-    """The backend of a tensor."""
+
+def backend_of(tensor: Tensor) -> Backend:
+    """The backend in whose memory a tensor lies."""
     return tensor.node.dev
 
 
-def common_backend(tensors: Iterable[Tensor | None]) -> Any:
+def common_backend(tensors: Iterable[Tensor | None]) -> Backend | None:
     """The backend of all tensors (None aside) for one call on their memory.
 
     None if they are on several, or not in the memory of the CPU.
     """
-    backends = {tensor.node.dev for tensor in tensors if tensor is not None}
-    backend = backends.pop() if len(backends) == 1 else None
-    return backend if backend is not None and backend.device.type == "cpu" else None
+    found = {tensor.node.dev for tensor in tensors if tensor is not None}
+    dev = found.pop() if len(found) == 1 else None
+    return dev if dev is not None and dev.device.type == "cpu" else None
 
 
-def arrays(tensors: Iterable[Tensor | None]) -> tuple[Any, ...]:
-    """Their memory; None for None."""
-    return tuple([None if tensor is None else tensor.array for tensor in tensors])
+def arrays(tensors: Iterable[Tensor]) -> tuple[Array, ...]:
+    """Their memory."""
+    return tuple([tensor.array for tensor in tensors])
 
 
-def gradients(tensors: Iterable[Tensor]) -> tuple[Any, ...]:
+def gradients(tensors: Iterable[Tensor]) -> tuple[Array, ...]:
     """The memory of their gradients."""
     return tuple([tensor.node.grad.array for tensor in tensors])
 
 
-def by_backend(tensors: Iterable[Tensor]) -> dict[Any, list[Tensor]]:
+def by_backend(tensors: Iterable[Tensor]) -> dict[Backend, list[Tensor]]:
     """The tensors that have a gradient, in groups that one call of a kernel can take."""
-    by_backend: dict[Any, list[Tensor]] = {}
+    by_dev: dict[Backend, list[Tensor]] = {}
     for tensor in tensors:
         node = tensor.node
         if node.grad is not None:
-            if node.dev in by_backend:
-                by_backend[node.dev].append(tensor)
+            if node.dev in by_dev:
+                by_dev[node.dev].append(tensor)
             else:
-                by_backend[node.dev] = [tensor]
-    return by_backend
+                by_dev[node.dev] = [tensor]
+    return by_dev
 
 
-def tensor_on(array: Any, backend: Any) -> Tensor:
+def tensor_on(array: Array, dev: Backend) -> Tensor:
     """A tensor without gradient on the memory of `array`."""
-    return constant(array, backend)
+    return constant(array, dev)
 
 
 def overwritten(tensors: Iterable[Tensor], writer: str) -> None:
@@ -74,5 +77,5 @@ def dropout_noise(input: Tensor, shape: Sequence[int], p: float) -> Tensor:
 
     Drawn from the default generator as PyTorch draws it.
     """
-    backend = input.node.dev
-    return constant(backend.draws.dropout_noise(tuple(shape), input.array.dtype, p), backend)
+    dev = input.node.dev
+    return constant(dev.draws.dropout_noise(tuple(shape), input.array.dtype, p), dev)

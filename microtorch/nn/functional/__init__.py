@@ -41,21 +41,17 @@ from .activations import (
     tanhshrink,
 )
 from .attention import scaled_dot_product_attention
+from .classification import cross_entropy, nll_loss
 from .distances import cosine_similarity, normalize, pairwise_distance
 from .dropouts import dropout, dropout1d, dropout2d
 from .linear_maps import bilinear, linear
-from .losses import (
+from .padding import pad
+from .probabilities import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
-    cross_entropy,
-    huber_loss,
     kl_div,
-    l1_loss,
-    mse_loss,
-    nll_loss,
-    smooth_l1_loss,
 )
-from .padding import pad
+from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .sparse import embedding, one_hot
 
 __all__ = [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ...base.errors import describe, message
 from ...handles.tensor import Tensor
 from ...utils.kernels import dropout_noise
@@ -15,20 +13,21 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     The identity unless `training`. The mask is drawn from the default generator as PyTorch
     draws it.
     """
-    return _dropped(input, input.shape, p, inplace) if _acts(input, p, training) else input
+    if not 0.0 <= p <= 1.0:
+        raise _no_probability(p)
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    noise = dropout_noise(input, input.shape, p)
+    return input.mul_(noise) if inplace else input * noise
 
 
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """Set whole channels of (N, C, L) or (C, L) to 0 with probability `p`, scale the others."""
-    acts = _acts(input, p, training)
-    _check_dims("dropout1d", 1, input)
-    if not acts:
-        return input
-    if input.ndim == 2:  # a sample without a batch
-        return dropout1d(input.unsqueeze(0), p, training, inplace).squeeze(0)
-    return _dropped(input, _channels(input), p, inplace)
+    if input.ndim == 2 and training:  # a sample without a batch
+        return _of_channels("dropout1d", 1, input.unsqueeze(0), p, training, inplace).squeeze(0)
+    return _of_channels("dropout1d", 1, input, p, training, inplace)
 
 
 def dropout2d(
@@ -38,35 +37,15 @@ def dropout2d(
 
     Tompson et al. 2015. 3-d input is taken as (N, C, L), as PyTorch does.
     """
-    acts = _acts(input, p, training)
-    _check_dims("dropout2d", 2, input)
-    return _dropped(input, _channels(input), p, inplace) if acts else input
+    return _of_channels("dropout2d", 2, input, p, training, inplace)
 
 
-def _acts(input: Tensor, p: float, training: bool) -> bool:
-    """Does dropout do anything here? ValueError for a `p` that is no probability."""
+def _of_channels(
+    name: str, n: int, input: Tensor, p: float, training: bool, inplace: bool
+) -> Tensor:
+    """Dropout with one draw for each channel of (N, C, ...); n: how many dims a channel has."""
     if not 0.0 <= p <= 1.0:
-        raise ValueError(
-            message(
-                f"dropout probability has to be between 0 and 1, but got {p}",
-                fix="p=0.1 drops a tenth of the elements",
-            )
-        )
-    return training and p != 0 and input.numel() != 0
-
-
-def _dropped(input: Tensor, shape: Sequence[int], p: float, inplace: bool) -> Tensor:
-    """`input` times noise of `shape`, which broadcasts against it."""
-    noise = dropout_noise(input, shape, p)
-    return input.mul_(noise) if inplace else input * noise
-
-
-def _channels(input: Tensor) -> tuple[int, ...]:
-    """The shape of one number for each channel of (N, C, ...)."""
-    return (*input.shape[:2], *[1] * (input.ndim - 2))
-
-
-def _check_dims(name: str, n: int, input: Tensor) -> None:
+        raise _no_probability(p)
     if input.ndim not in (n + 1, n + 2):
         raise RuntimeError(
             message(
@@ -75,3 +54,16 @@ def _check_dims(name: str, n: int, input: Tensor) -> None:
                 fix="dropout drops single elements",
             )
         )
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    noise = dropout_noise(input, (*input.shape[:2], *[1] * (input.ndim - 2)), p)
+    return input.mul_(noise) if inplace else input * noise
+
+
+def _no_probability(p: float) -> ValueError:
+    return ValueError(
+        message(
+            f"dropout probability has to be between 0 and 1, but got {p}",
+            fix="p=0.1 drops a tenth of the elements",
+        )
+    )

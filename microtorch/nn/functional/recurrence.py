@@ -15,7 +15,7 @@ any order are those of the ops.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ import numpy as np
 from ...autograd import Function, grad, is_grad_enabled
 from ...backends import defines
 from ...handles.tensor import Tensor
-from ...utils.kernels import arrays, common_backend, backend_of, tensor_on
+from ...utils.kernels import backend_of, common_backend, tensor_on
 
 # ---------------------------------------------------------------- cells, in numpy
 # A cell overwrites `gates`, which hold x (N, gates * H), with the gates' values, and fills the
@@ -255,7 +255,7 @@ class Sequence(Function):
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
         F = backend_of(input)
-        features, w_, u_, b_, c_, *start = arrays((input, w, u, b, c, *state))
+        features, w_, u_, b_, c_, *start = _arrays((input, w, u, b, c, *state))
         length, batch, size = features.shape
         x = F.matmul(features.reshape(-1, size), w_.T)
         if b is not None:
@@ -275,9 +275,9 @@ class Sequence(Function):
         if is_grad_enabled():
             return None, None, None, *_of_composed(ctx.composed, inputs, needed, (g, *last))
         F = backend_of(inputs[0])
-        features, w, u, _, _, *start = arrays(inputs)
-        steps = ctx.kind(F, ctx.reverse, *arrays(memory))
-        outer, *ends = arrays((g, *last))
+        features, w, u, _, _, *start = _arrays(inputs)
+        steps = ctx.kind(F, ctx.reverse, *_arrays(memory))
+        outer, *ends = _arrays((g, *last))
         given = zip(start, ends, strict=True)
         grads = [np.zeros_like(s) if d is None else d.copy() for s, d in given]
         each_x, each_a = steps.backward(u, outer, grads)
@@ -297,10 +297,15 @@ class Sequence(Function):
         return None, None, None, *(None if d is None else tensor_on(d, F) for d in found)
 
 
+def _arrays(tensors: Iterable[Tensor | None]) -> list[Any]:
+    """Their memory, None for None."""
+    return [None if tensor is None else tensor.array for tensor in tensors]
+
+
 def takes(*inputs: Tensor | None) -> bool:
     """Can `Sequence` take them: are they all on the CPU, and all float32 or all float64?"""
-    backend = common_backend(inputs)
-    return backend is not None and backend.dtype is not None
+    dev = common_backend(inputs)
+    return dev is not None and dev.dtype is not None
 
 
 def _of_composed(

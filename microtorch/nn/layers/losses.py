@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...handles.tensor import Tensor
 from .. import functional as F
-from ..functional.losses import legacy_reduction
+from ..functional.reduction import legacy_reduction
 from ..module import Module
 
 

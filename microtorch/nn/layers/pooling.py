@@ -6,6 +6,7 @@ Inputs are (N, C, H, W) or (C, H, W), for the 1-d layers (N, C, L) or (C, L).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...handles.tensor import Tensor
@@ -32,7 +33,7 @@ class _MaxPoolNd(Module):
         self.padding, self.dilation = padding, dilation
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
-    def forward(self, input: Tensor) -> Any:
+    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return self.function(
             input,
             self.kernel_size,
@@ -130,7 +131,7 @@ class AvgPool1d(Module):
 class _Adaptive(Module):
     function: Any
 
-    def __init__(self, output_size: Any) -> None:
+    def __init__(self, output_size: int | Sequence[int | None] | None) -> None:
         super().__init__()
         self.output_size = output_size
 

@@ -191,8 +191,15 @@ class RNNBase(Module):
     def flatten_parameters(self) -> None:
         """Nothing to do here; PyTorch arranges its memory for cuDNN."""
 
-    kind: type[recurrence.Recurrence]
-    step: Callable[..., Any]  # the next state from W x + b, the last state, u and c
+    @property
+    def kind(self) -> type[recurrence.Recurrence]:
+        """How the layer is computed as one node."""
+        raise NotImplementedError
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        """The next state from W x + b, the last state, u and c."""
+        raise NotImplementedError
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
         """(output (L, N, directions * hidden), last state (layers * directions, N, hidden)).
@@ -329,11 +336,11 @@ class RNN(RNNBase):
         self.nonlinearity = nonlinearity
 
     @property
-    def kind(self) -> type[recurrence.Recurrence]:  # type: ignore[override]
+    def kind(self) -> type[recurrence.Recurrence]:
         return recurrence.Tanh if self.nonlinearity == "tanh" else recurrence.Relu
 
     @property
-    def step(self) -> Callable[..., Any]:  # type: ignore[override]
+    def step(self) -> Callable[..., Any]:
         return partial(rnn_step, activation=getattr(F, self.nonlinearity))
 
 
@@ -397,7 +404,10 @@ class RNNCellBase(Module):
         for weight in self.parameters():
             init.uniform_(weight, -bound, bound)
 
-    step: Callable[..., Any]
+    @property
+    def step(self) -> Callable[..., Any]:
+        """The next state from W x + b, the last state, u and c."""
+        raise NotImplementedError
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         if input.ndim not in (1, 2):
@@ -441,7 +451,7 @@ class RNNCell(RNNCellBase):
         self.nonlinearity = nonlinearity
 
     @property
-    def step(self) -> Callable[..., Any]:  # type: ignore[override]
+    def step(self) -> Callable[..., Any]:
         return partial(rnn_step, activation=getattr(F, self.nonlinearity))
 
     def extra_repr(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ...create.data import tensor
 from ...handles.tensor import Tensor
 from ...ops.join import stack
 from ...utils.kernels import arrays, common_backend, overwritten, tensor_on
+
+if TYPE_CHECKING:
+    from ...base.types import Backend
 
 
 @defines
@@ -57,20 +60,23 @@ def get_total_norm(
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not tensors:
         return tensor(0.0)
-    norm_type = float(norm_type)
-    backend = _backend(tensors) if norm_type == 2 else None
-    if backend is not None:
-        total = tensor_on(backend.total_norm(arrays(tensors)), backend)
+    return _norm(tensors, _backend(tensors), float(norm_type), error_if_nonfinite)
+
+
+def _norm(grads: list[Tensor], dev: Backend, norm_type: float, error_if_nonfinite: bool) -> Tensor:
+    """The norm of all values together, in one call where they have one backend."""
+    if dev is not None and norm_type == 2:
+        total = tensor_on(dev.total_norm(arrays(grads)), dev)
     else:
         with no_grad():
-            total = stack([t.detach().norm(norm_type) for t in tensors]).norm(norm_type)
+            total = stack([t.detach().norm(norm_type) for t in grads]).norm(norm_type)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise RuntimeError(
             message(
                 f"The total norm of order {norm_type} for gradients from `parameters` is "
                 "non-finite, so it cannot be clipped. To disable this error and scale the "
                 "gradients by the non-finite norm anyway, set `error_if_nonfinite=False`",
-                f"the norm of {len(tensors)} gradients is {total.item()}",
+                f"the norm of {len(grads)} gradients is {total.item()}",
             )
         )
     return total
@@ -89,16 +95,18 @@ def clip_grad_norm_(
     `foreach` is accepted and ignored.
     """
     grads = _gradients(parameters)
-    total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    if not grads:
+        return tensor(0.0)
+    dev = _backend(grads)
+    total = _norm(grads, dev, float(norm_type), error_if_nonfinite)
     with no_grad():
         # 1e-6 as in PyTorch: the clipped norm ends a little below max_norm, and 0 divides safely
         factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
-        backend = _backend(grads)
-        if backend is None:
+        if dev is None:
             for grad in grads:
                 grad.mul_(factor)
         elif float(factor) != 1:
-            backend.scale(arrays(grads), float(factor))
+            dev.scale(arrays(grads), float(factor))
             overwritten(grads, "clip_grad_norm_")
     return total
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from ...arrays.generator import Generator
 from ...base.errors import message
-from ...create.random import Generator
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, TensorDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
@@ -86,8 +86,8 @@ class DataLoader:
             batch_sampler = BatchSampler(source, batch_size, drop_last)
         self.dataset = dataset
         self.batch_size = batch_size
-        self.sampler = sampler
-        self.batch_sampler = batch_sampler
+        self.sampler: Any = sampler  # sized or not, None for a stream
+        self.batch_sampler: Any = batch_sampler
         self.drop_last = drop_last
         self.generator = generator
         self.num_workers = num_workers
@@ -122,13 +122,13 @@ class DataLoader:
     def __len__(self) -> int:
         """The number of batches; TypeError for a stream without a length."""
         if self.batch_sampler is not None:
-            return len(self.batch_sampler)  # type: ignore[arg-type]
-        return len(self.dataset if self._iterable else self.sampler)  # type: ignore[arg-type]
+            return len(self.batch_sampler)
+        return len(self.dataset if self._iterable else self.sampler)
 
     def _batches(self) -> Iterator[Any]:
         dataset, collate = self.dataset, self.collate_fn
         if self.batch_sampler is None:
-            for index in self.sampler:  # type: ignore[union-attr]
+            for index in self.sampler:
                 yield collate(dataset[index])
         elif type(dataset) is TensorDataset and collate is default_collate:
             # Rows picked at once, not one by one and stacked again: the same batch, much faster

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, cast
 
+from ...arrays.generator import Generator, randperm
 from ...base.errors import message
-from ...create.random import Generator, randperm
 from ...handles.tensor import Tensor
 
 
@@ -154,6 +154,6 @@ def random_split(
                 fix="fractions such as [0.8, 0.2] fit any length",
             )
         )
-    order = randperm(total, generator=generator, device="cpu").tolist()
+    order = randperm(total, generator=generator).tolist()
     ends = list(accumulate(sizes))
     return [Subset(dataset, order[end - size : end]) for end, size in zip(ends, sizes, strict=True)]

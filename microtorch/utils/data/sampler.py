@@ -12,11 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any
 
-from ...arrays.dtypes import int64
+from ...arrays.generator import Generator, multinomial, randint, random, randperm
 from ...base.errors import message
 from ...create.data import tensor
-from ...create.filled import empty
-from ...create.random import Generator, multinomial, randint, randperm
 from ...handles.tensor import Tensor
 
 
@@ -83,12 +81,12 @@ class RandomSampler(Sampler):
             # In blocks of 32, as PyTorch draws them; the last block may be empty.
             for start in range(0, wanted - wanted % 32 + 1, 32):
                 block = min(32, wanted - start)
-                yield from randint(size, (block,), generator=generator, device="cpu").tolist()
+                yield from randint((block,), 0, size, generator=generator).tolist()
         else:
             for _ in range(wanted // size):
-                yield from randperm(size, generator=generator, device="cpu").tolist()
+                yield from randperm(size, generator=generator).tolist()
             # Drawn even if nothing of it is needed: `generator` must end where PyTorch's does.
-            yield from randperm(size, generator=generator, device="cpu").tolist()[: wanted % size]
+            yield from randperm(size, generator=generator).tolist()[: wanted % size]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -102,7 +100,7 @@ class SubsetRandomSampler(Sampler):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        for i in randperm(len(self.indices), generator=self.generator, device="cpu").tolist():
+        for i in randperm(len(self.indices), generator=self.generator).tolist():
             yield self.indices[i]
 
     def __len__(self) -> int:
@@ -136,9 +134,8 @@ class WeightedRandomSampler(Sampler):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        weights, replacement = self.weights.detach().cpu(), self.replacement
-        drawn = multinomial(weights, self.num_samples, replacement, generator=self.generator)
-        yield from drawn.tolist()
+        weights = self.weights.detach().cpu().numpy()
+        yield from multinomial(weights, self.num_samples, self.replacement, self.generator).tolist()
 
     def __len__(self) -> int:
         return self.num_samples
@@ -165,10 +162,10 @@ class BatchSampler(Sampler):
             yield batch
 
     def __len__(self) -> int:
-        size = len(self.sampler)  # type: ignore[arg-type]
+        size = len(self.sampler)  # type: ignore[arg-type]  # TypeError if it has none
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
 
 
 def draw_seed(generator: Generator | None) -> int:
     """One int64 from `generator` (None: the default one), over its whole range."""
-    return int(empty((), dtype=int64, device="cpu").random_(generator=generator).item())
+    return int(random((), generator=generator))
