@@ -21,9 +21,6 @@ from ..handles.tensor import Tensor
 from ..utils.kernels import arrays, gradients
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
-
-if TYPE_CHECKING:
-    from ..base.types import Backend
     Arrays,
     ascent,
     check_not_negative,
@@ -31,6 +28,9 @@ if TYPE_CHECKING:
     states,
     step_groups,
 )
+
+if TYPE_CHECKING:
+    from ..base.types import Backend
 
 
 @defines

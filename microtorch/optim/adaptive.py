@@ -23,9 +23,6 @@ from ..utils.kernels import arrays, gradients
 from .adam import decay_square, lerp
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
-
-if TYPE_CHECKING:
-    from ..base.types import Backend
     Arrays,
     ascent,
     check_not_negative,
@@ -33,6 +30,9 @@ if TYPE_CHECKING:
     states,
     step_groups,
 )
+
+if TYPE_CHECKING:
+    from ..base.types import Backend
 
 
 @defines
