@@ -1,8 +1,10 @@
-"""Sizes on both sides of every threshold of the C core, with one and with several threads, against numpy.
+"""Sizes on both sides of every threshold of the C core, with one and with several threads, against
+numpy.
 
-Where a size passes a threshold, a kernel divides its loop in another way. Programs whose sizes lie around the thresholds
-run on numpy's kernels and on C's, forward and backward. They do so in a process of their own with a time limit: then an
-endless loop or a signal fails a test and does not stop the run.
+Where a size passes a threshold, a kernel divides its loop in another way. Programs whose sizes lie
+around the thresholds run on numpy's kernels and on C's, forward and backward. They do so in a
+process of their own with a time limit: then an endless loop or a signal fails a test and does not
+stop the run.
 """
 import os
 import subprocess
@@ -24,13 +26,15 @@ def around(*sizes):
     return [n + d for n in sizes for d in (-1, 0, 1)]
 
 
-# ---- programs: functions of torch, torch.nn.functional and a source of random tensors --------------------------------------
+# ---- programs: functions of torch, torch.nn.functional and a source of random tensors ------------
 def products():
-    shapes = [(128, 64, 128), (64, 256, 64), (16, 4096, 16), (8, 512, 256), (1024, 16, 64)]  # 2^20 multiplications: WORK
+    # 2^20 multiplications: WORK
+    shapes = [(128, 64, 128), (64, 256, 64), (16, 4096, 16), (8, 512, 256), (1024, 16, 64)]
     shapes += [(m, 64, 128) for m in around(128)] + [(128, k, 128) for k in around(64)]
     for batch, (m, k, n) in product((7, 8, 9), shapes):
         yield lambda torch, F, new, b=batch, m=m, k=k, n=n: new(b, m, k) @ new(b, k, n)
-    for m, k, n in [(12, 1024, 32), (6, 1025, 96), (97, 1023, 33), (385, 129, 65), (800, 32, 40), (16, 2049, 1025)]:
+    for m, k, n in [(12, 1024, 32), (6, 1025, 96), (97, 1023, 33), (385, 129, 65), (800, 32, 40),
+                    (16, 2049, 1025)]:
         yield lambda torch, F, new, m=m, k=k, n=n: new(m, k) @ new(k, n)
         yield lambda torch, F, new, m=m, k=k, n=n: F.linear(new(m, k), new(n, k), new(n))
 
@@ -44,7 +48,8 @@ def elementwise():
 
 
 def reductions():
-    shapes = [(1, n, 1) for n in (1, *around(PIECE, 2 * PIECE, 1 << 17))] + [(0, 5, 3), (3, 5, 0), (70, PIECE // 70, 1)]
+    shapes = [(1, n, 1) for n in (1, *around(PIECE, 2 * PIECE, 1 << 17))]
+    shapes += [(0, 5, 3), (3, 5, 0), (70, PIECE // 70, 1)]
     shapes += [(o, n, i) for o, n in ((1, 700), (3, 70)) for i in around(64, 128, 1024)]
     for shape in shapes:
         yield lambda torch, F, new, s=shape: new(*s).sum(1)
@@ -54,7 +59,8 @@ def reductions():
 
 
 def softmaxes():
-    shapes = [(3, n, 1) for n in around(16, 512, 2048, 1 << 13)] + [(2, 65, i) for i in around(64, 128)]
+    shapes = [(3, n, 1) for n in around(16, 512, 2048, 1 << 13)]
+    shapes += [(2, 65, i) for i in around(64, 128)]
     for shape in [*shapes, (129, 64, 1), (0, 5, 3), (3, 0, 2), (3, 5, 0)]:
         yield lambda torch, F, new, s=shape: new(*s).softmax(1)
         yield lambda torch, F, new, s=shape: new(*s).log_softmax(1)
@@ -64,35 +70,50 @@ def losses():
     for n in around(1024, PIECE, 2 * PIECE, 64 * PIECE):
         yield lambda torch, F, new, n=n: F.mse_loss(new(n), new(n))
     for n, classes in product((9, 40), around(1024, PIECE // 8, PIECE)):
-        yield lambda torch, F, new, n=n, c=classes: F.cross_entropy(new(n, c), torch.arange(n) * 7 % c)
+        target = np.arange(n) * 7 % classes
+        yield lambda torch, F, new, s=(n, classes), t=target: F.cross_entropy(
+            new(*s), torch.tensor(t)
+        )
 
 
 def norms():
-    for rows, n in [*product(around(32), (5, 64)), *product((3, 33), around(512, PIECE // 64, PIECE // 2))]:
+    for rows, n in [*product(around(32), (5, 64)),
+                    *product((3, 33), around(512, PIECE // 64, PIECE // 2))]:
         yield lambda torch, F, new, r=rows, n=n: F.layer_norm(new(r, n), (n,), new(n), new(n))
-    shapes = [(b, c) for b in around(8) for c in around(128)] + [(3, 5, n) for n in around(PIECE // 3, PIECE)]
+    shapes = [*product(around(8), around(128)), *((3, 5, n) for n in around(PIECE // 3, PIECE))]
     for shape in [*shapes, (257, 128), (2, 40, 30)]:
-        yield lambda torch, F, new, s=shape: F.batch_norm(new(*s), None, None, new(s[1]), new(s[1]), True)
+        yield lambda torch, F, new, s=shape: F.batch_norm(
+            new(*s), None, None, new(s[1]), new(s[1]), True
+        )
 
 
 def pools():
-    for planes, h, w in product((1, 5), (113, 114, 128), (114, 115, 128)):  # a plane and its windows: around 16384
+    # a plane and its windows: around 16384
+    for planes, h, w in product((1, 5), (113, 114, 128), (114, 115, 128)):
         yield lambda torch, F, new, p=planes, h=h, w=w: F.max_pool2d(new(1, p, h, w), 2)
         yield lambda torch, F, new, p=planes, h=h, w=w: F.avg_pool2d(new(1, p, h, w), 3, 2, 1)
-        yield lambda torch, F, new, p=planes, h=h, w=w: F.adaptive_avg_pool2d(new(1, p, h, w), (7, 5))
+        yield lambda torch, F, new, p=planes, h=h, w=w: F.adaptive_avg_pool2d(
+            new(1, p, h, w), (7, 5)
+        )
 
 
 def convolutions():
     sizes = [*product((1, 15, 16, 17), (1, 3), (1, 8, 9), (5, 12)), (33, 8, 8, 28), (0, 3, 2, 6)]
     for n, c, o, size in sizes:
-        yield lambda torch, F, new, n=n, c=c, o=o, s=size: F.conv2d(new(n, c, s, s), new(o, c, 3, 3), new(o), 1, 1)
+        yield lambda torch, F, new, n=n, c=c, o=o, s=size: F.conv2d(
+            new(n, c, s, s), new(o, c, 3, 3), new(o), 1, 1
+        )
     for stride in (2, 3):
-        yield lambda torch, F, new, s=stride: F.conv_transpose2d(new(17, 4, 9, 9), new(4, 6, 3, 3), None, s)
+        yield lambda torch, F, new, s=stride: F.conv_transpose2d(
+            new(17, 4, 9, 9), new(4, 6, 3, 3), None, s
+        )
 
 
 def embeddings():
     for rows, width in [*product((5, 40), around(256, PIECE // 16)), *product((3,), around(PIECE))]:
-        yield lambda torch, F, new, r=rows, w=width: F.embedding(torch.arange(64) * 7 % r, new(r, w))
+        yield lambda torch, F, new, r=rows, w=width: F.embedding(
+            torch.arange(64) * 7 % r, new(r, w)
+        )
 
 
 def cells():
@@ -122,10 +143,11 @@ def optimizers():
         yield program
 
 
-PROGRAMS = (products, elementwise, reductions, softmaxes, losses, norms, pools, convolutions, embeddings, cells, optimizers)
+PROGRAMS = (products, elementwise, reductions, softmaxes, losses, norms, pools, convolutions,
+            embeddings, cells, optimizers)
 
 
-# ---- running them -------------------------------------------------------------------------------------------------------
+# ---- running them --------------------------------------------------------------------------------
 def computed(program, dtype):
     """What a program returns, and the gradients of all its tensors."""
     import microtorch as torch
@@ -138,11 +160,12 @@ def computed(program, dtype):
 
     out = program(torch, torch.nn.functional, new)
     out.backward(torch.tensor(rng.normal(size=tuple(out.shape)).astype(dtype)))
-    return [np.array(t.numpy()) for t in (out.detach(), *(leaf.grad for leaf in leaves if leaf.grad is not None))]
+    gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]
+    return [np.array(t.numpy()) for t in (out.detach(), *gradients)]
 
 
 def check(programs):
-    """Run ``programs``: C's results are numpy's, and have the same bits on any number of threads."""
+    """C's results are numpy's, and have the same bits on any number of threads."""
     from microtorch import backends
 
     for number, program in enumerate(programs()):
@@ -156,25 +179,30 @@ def check(programs):
                 results = computed(program, dtype)
                 for a, b in zip(results, expected, strict=True):
                     scale = np.abs(b).max(initial=1e-3)
-                    np.testing.assert_allclose(a, b, tolerance, tolerance * scale, err_msg=f"{where}, {threads} threads")
+                    np.testing.assert_allclose(a, b, tolerance, tolerance * scale,
+                                               err_msg=f"{where}, {threads} threads")
                 for a, b in zip(results, first or results, strict=True):
                     assert a.tobytes() == b.tobytes(), f"{where}: other bits on {threads} threads"
                 first = first or results
 
 
 def check_empty():
-    """Arrays with a long dimension beside one of 0 have no elements; no loop may count the long one."""
+    """Arrays with a long dimension and one of 0 are empty: no loop may run over the long one."""
     from microtorch.backends.core import lib
 
     many, x, y = 1 << 40, np.empty(0, np.float32), np.empty(0, np.float32)
     four, out, scale = np.ones(4, np.float32), np.empty(4, np.float32), np.empty(4, np.float32)
-    target, wrong, constants = np.empty(0, np.int64), np.empty(1, np.int64), np.empty(16, np.float32)
+    target, wrong = np.empty(0, np.int64), np.empty(1, np.int64)
+    constants = np.empty(16, np.float32)
     assert lib.layer_norm_f32(many, 0, 1e-5, id(x), 0, 0, id(y))
     assert lib.layer_norm_vjps_f32(many, 0, 1e-5, id(x), id(x), 0, id(y), id(y))
-    assert lib.moments_f32(many, 4, 0, id(x), id(out), id(scale)) and np.isnan(out).all() and np.isnan(scale).all()
+    assert lib.moments_f32(many, 4, 0, id(x), id(out), id(scale))
+    assert np.isnan(out).all() and np.isnan(scale).all()
     assert lib.channel_affine_f32(many, 4, 0, id(x), id(four), id(four), id(four), id(y))
-    assert lib.batch_norm_vjps_f32(many, 4, 0, 1e-5, id(x), id(x), 0, id(constants), id(y), id(out), id(scale))
-    assert lib.nll_loss_f32(many, 3, 0, 0, -100, id(x), id(target), 0, id(y), id(wrong)) and wrong[0] == 0
+    written = id(constants), id(y), id(out), id(scale)
+    assert lib.batch_norm_vjps_f32(many, 4, 0, 1e-5, id(x), id(x), 0, *written)
+    assert lib.nll_loss_f32(many, 3, 0, 0, -100, id(x), id(target), 0, id(y), id(wrong))
+    assert wrong[0] == 0
     assert lib.nll_loss_vjp0_f32(many, 3, 0, 0, -100, id(x), id(target), 0, id(y))
     assert lib.softmax_f32(many, 0, 3, id(x), id(y)) and lib.softmax_f32(many, 3, 0, id(x), id(y))
     assert lib.sum_f32(0, many, 3, 1.0, id(x), id(y)) and lib.sum_f32(many, 3, 0, 1.0, id(x), id(y))
@@ -187,7 +215,8 @@ def in_a_process(call):
     text = f"import sys; sys.path.insert(0, 'tests'); import test_core_sizes as t; t.{call}"
     command = [sys.executable, "-W", "ignore", "-X", "faulthandler", "-c", text]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=TIME_LIMIT)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True,
+                          timeout=TIME_LIMIT)
     assert done.returncode == 0, done.stderr
 
 

@@ -4,7 +4,7 @@
 // A CPU's driver makes vector instructions, for eight or sixteen elements, from text that is one
 // straight line. Most of PoCL's own functions are calls, and up to 75 times slower. The errors, in
 // units in the last place, are what OpenCL C allows or less: up to 2 for most functions, 3.5 for
-// tan, 5.2 for erfc (tests/test_opencl_functions.py).
+// tan, 5.2 for erfc (tests/backends/opencl/test_opencl_functions.py).
 // A GPU has instructions for most of this, and keeps the functions of its driver.
 
 // ---- hyperbolic functions ----------------------------------------------------------------------
