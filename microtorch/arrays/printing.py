@@ -150,9 +150,8 @@ def tensor_format(array: np.ndarray, spec: str, *, cls: str = "Tensor") -> str:
         return format(array.item(), spec)
     raise TypeError(
         f"unsupported format string passed to {cls}.__format__: {spec!r} formats one number, but "
-        f"this tensor has shape "
-        f"{array.shape}; reduce or index it to one element, or choose digits with "
-        f"set_printoptions(precision=...)"
+        f"this tensor has shape {array.shape}; reduce or index it to one element, or choose digits "
+        "with set_printoptions(precision=...)"
     )
 
 

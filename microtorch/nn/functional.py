@@ -15,8 +15,9 @@ from ..arrays.dtypes import int64
 from ..base.errors import message, unknown
 from ..engine.record import constant
 from ..handles.tensor import Tensor
-from ..ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d, fold, unfold
+from ..ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from ..ops.embedding import embedding
+from ..ops.fold import fold, unfold
 from ..ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from ..ops.pool import (
     adaptive_avg_pool1d,
