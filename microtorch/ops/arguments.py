@@ -87,13 +87,9 @@ def rows(out: Array) -> Array:
 
 
 def variadic(
-    name: str,
-    forward: Callable[..., Any],
-    vjp: Callable[[int], Vjp],
-    rule: str,
-    explain: Callable[..., Exception] | None = None,
-    saves: bool = False,
-) -> Op:
+    name: str, forward: Callable[..., Any], vjp: Callable[[int], Vjp], rule: str,
+    explain: Callable[..., Exception] | None = None, saves: bool = False,
+) -> Op:  # fmt: skip
     """An op of any number of inputs; ``vjp(i)`` is the derivative for input i.
 
     ``saves``: each derivative reads all inputs.

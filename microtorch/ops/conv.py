@@ -39,7 +39,7 @@ from .windows import (
     to_images,
     windows,
     zero_images,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Padding, Pair
@@ -57,16 +57,9 @@ def blocks(n: int, per_image: int) -> Iterator[slice]:
 
 # ---- the three ops -------------------------------------------------------------------------------
 def _conv2d(
-    F: Namespace,
-    x: Array,
-    w: Array,
-    b: Array | None = None,
-    *,
-    stride: HW,
-    padding: Pads,
-    dilation: HW,
-    groups: int,
-) -> Array:
+    F: Namespace, x: Array, w: Array, b: Array | None = None, *, stride: HW, padding: Pads,
+    dilation: HW, groups: int,
+) -> Array:  # fmt: skip
     view = windows(x, w.shape[2:], stride, padding, dilation)
     n, o = len(x), len(w)
     oh, ow = view.shape[4:]
@@ -82,17 +75,9 @@ def _conv2d(
 
 
 def _conv_transpose2d(
-    F: Namespace,
-    x: Array,
-    w: Array,
-    b: Array | None = None,
-    *,
-    size: HW,
-    stride: HW,
-    padding: Pads,
-    dilation: HW,
-    groups: int,
-) -> Array:
+    F: Namespace, x: Array, w: Array, b: Array | None = None, *, size: HW, stride: HW,
+    padding: Pads, dilation: HW, groups: int,
+) -> Array:  # fmt: skip
     n, o, oh, ow = x.shape
     c, (kh, kw) = w.shape[1] * groups, w.shape[2:]
     x = x.reshape(n, groups, o // groups, oh * ow)
@@ -108,16 +93,9 @@ def _conv_transpose2d(
 
 
 def _conv2d_weight(
-    F: Namespace,
-    x: Array,
-    g: Array,
-    *,
-    kernel: HW,
-    stride: HW,
-    padding: Pads,
-    dilation: HW,
+    F: Namespace, x: Array, g: Array, *, kernel: HW, stride: HW, padding: Pads, dilation: HW,
     groups: int,
-) -> Array:
+) -> Array:  # fmt: skip
     view = windows(x, kernel, stride, padding, dilation)
     n, o, oh, ow = g.shape
     g = g.reshape(n, groups, o // groups, oh * ow)
@@ -130,60 +108,38 @@ def _conv2d_weight(
     return out.reshape(o, -1, *kernel)
 
 
-def _over_batch_and_places(
-    F: Namespace,
-    g: Gradient,
-    out: Operand,
-    x: Operand,
-    w: Operand,
-    b: Operand = None,
+def _conv_vjp_b(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None,
     **geometry: Any,
-) -> Gradient:
+) -> Gradient:  # fmt: skip
     return F.sum(g, dim=(0, 2, 3), keepdim=False)
 
 
-def _transposed(
-    F: Namespace,
-    g: Gradient,
-    out: Operand,
-    x: Operand,
-    w: Operand,
-    b: Operand = None,
+def _conv2d_vjp_x(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None,
     **geometry: Any,
-) -> Gradient:
+) -> Gradient:  # fmt: skip
     return F.conv_transpose2d(g, w, size=tuple(x.shape[2:]), **geometry)
 
 
-def _to_weight(
-    F: Namespace,
-    g: Gradient,
-    out: Operand,
-    x: Operand,
-    w: Operand,
-    b: Operand = None,
+def _conv2d_vjp_w(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None,
     **geometry: Any,
-) -> Gradient:
+) -> Gradient:  # fmt: skip
     return F.conv2d_weight(x, g, kernel=tuple(w.shape[2:]), **geometry)
 
 
-def _transposed_to_weight(
-    F: Namespace,
-    g: Gradient,
-    out: Operand,
-    x: Operand,
-    w: Operand,
-    b: Operand = None,
-    *,
-    size: HW,
+def _conv_transpose2d_vjp_w(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None, *, size: HW,
     **geometry: Any,
-) -> Gradient:
+) -> Gradient:  # fmt: skip
     return F.conv2d_weight(g, x, kernel=tuple(w.shape[2:]), **geometry)
 
 
 conv2d_op = Op(
     "conv2d",
     _conv2d,
-    vjps=(_transposed, _to_weight, _over_batch_and_places),
+    vjps=(_conv2d_vjp_x, _conv2d_vjp_w, _conv_vjp_b),
     saves=("y", "x", ""),
     formula="x ∗ w + b",
     rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
@@ -194,8 +150,8 @@ conv_transpose2d_op = Op(
     _conv_transpose2d,
     vjps=(
         lambda F, g, out, x, w, b=None, size=None, **geometry: F.conv2d(g, w, **geometry),
-        _transposed_to_weight,
-        _over_batch_and_places,
+        _conv_transpose2d_vjp_w,
+        _conv_vjp_b,
     ),
     saves=("y", "x", ""),
     formula="x ∗ᵀ w + b",
@@ -229,14 +185,9 @@ C_TYPES = {"float32": "float", "float64": "double", "float16": "c10::Half"}
 
 
 def check(
-    op: str,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    n: int,
-    groups: int,
+    op: str, input: Tensor, weight: Tensor, bias: Tensor | None, n: int, groups: int,
     transposed: bool = False,
-) -> None:
+) -> None:  # fmt: skip
     """Raise unless the ranks, dtypes and channels of an n-d convolution's operands fit."""
     x, w = input.array, weight.array
     got = (
@@ -320,15 +271,9 @@ def _channels_last(ndim: int, n: int) -> list[int]:
 
 
 def _geometry(
-    op: str,
-    input: Tensor,
-    weight: Tensor,
-    n: int,
-    stride: Pair,
-    padding: Padding,
-    dilation: Pair,
+    op: str, input: Tensor, weight: Tensor, n: int, stride: Pair, padding: Padding, dilation: Pair,
     groups: int,
-) -> Attrs:
+) -> Attrs:  # fmt: skip
     """The attrs of a convolution. Raises unless the kernel fits in the padded input."""
     kernel = weight.array.shape[2:]
     steps, dilations = numbers(stride, n, "stride", op, 1), numbers(dilation, n, "dilation", op, 1)

@@ -42,14 +42,9 @@ def _embedding_sum(F: Namespace, g: Array, index: Array, rows: int, padding: int
 
 
 def _embedding_sum_vjp(
-    F: Namespace,
-    g: Gradient,
-    out: Operand,
-    x: Operand,
-    index: Operand,
-    rows: int,
+    F: Namespace, g: Gradient, out: Operand, x: Operand, index: Operand, rows: int,
     padding: int | None,
-) -> Gradient:
+) -> Gradient:  # fmt: skip
     read = F.embedding(g, index)
     if padding is None:
         return read

@@ -88,15 +88,9 @@ def _affine(out: Array, w: Array | None, b: Array | None) -> Array:
 
 
 def _batch_norm_vjp_w(
-    F: Namespace,
-    g: Gradient,
-    out: Operand,
-    x: Operand,
-    w: Operand,
-    b: Operand = None,
-    *,
+    F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None, *,
     eps: float,
-) -> Gradient:
+) -> Gradient:  # fmt: skip
     return F.sum(g * standardized(F, x, _others(x), eps)[0], dim=_others(x), keepdim=False)
 
 

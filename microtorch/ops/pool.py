@@ -42,7 +42,7 @@ from .windows import (
     to_images,
     windows,
     zero_images,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Pair, Shape
@@ -90,15 +90,9 @@ def _pool_place(
 
 
 def _pool_scatter(
-    F: Namespace,
-    g: Array,
-    place: Array,
-    size: HW,
-    kernel: HW,
-    stride: HW,
-    padding: Pads,
+    F: Namespace, g: Array, place: Array, size: HW, kernel: HW, stride: HW, padding: Pads,
     dilation: HW,
-) -> Array:
+) -> Array:  # fmt: skip
     out = zero_images(g.shape[0], g.shape[1], size, padding, g.dtype)
     apart = all(s >= d * (k - 1) + 1 for s, d, k in zip(stride, dilation, kernel, strict=True))
     for i, j, at in places(kernel, g.shape[2:], stride, dilation):
@@ -253,15 +247,9 @@ def _check(op: str, input: Tensor, n: int) -> None:
 
 
 def _geometry(
-    op: str,
-    input: Tensor,
-    n: int,
-    kernel: Pair,
-    stride: Pair | None,
-    padding: Pair,
-    dilation: Pair,
-    ceil_mode: bool,
-) -> Attrs:
+    op: str, input: Tensor, n: int, kernel: Pair, stride: Pair | None, padding: Pair,
+    dilation: Pair, ceil_mode: bool,
+) -> Attrs:  # fmt: skip
     """The attrs of a pooling op.
 
     Bottom and right padding are as large as the last window of ``ceil_mode`` needs.
@@ -405,13 +393,9 @@ def avg_pool2d(
 
 @public(method=False)
 def avg_pool1d(
-    input: Tensor,
-    kernel_size: Pair,
-    stride: Pair | None = None,
-    padding: Pair = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-) -> Tensor:
+    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
+    ceil_mode: bool = False, count_include_pad: bool = True,
+) -> Tensor:  # fmt: skip
     """avg_pool2d with one dimension: input (N, C, L) or (C, L)."""
     return _avg_pool(
         "avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None

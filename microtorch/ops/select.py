@@ -29,7 +29,7 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
     if min is None and max is None:
         raise RuntimeError(message("torch.clamp: At least one of 'min' or 'max' must not be None"))
     if any(isinstance(bound, Handle) for bound in (min, max)):
-        # an element that just reaches a bound takes all of the gradient, which `maximum` would share
+        # an element just at a bound takes all of the gradient, which `maximum` would share
         out = input if min is None else where(ELEMENTWISE["lt"](input, min), min, input)
         return out if max is None else where(ELEMENTWISE["gt"](out, max), max, out)
     # limits of a higher category raise the result to theirs: 1.5 does not become 1
