@@ -59,12 +59,17 @@ def _max_pool2d(
     F: Namespace, x: Array, kernel: HW, stride: HW, padding: Pads, dilation: HW
 ) -> Array:
     lowest = -math.inf if x.dtype.kind in "fO" else np.iinfo(x.dtype).min
-    view = windows(x, kernel, stride, padding, dilation, lowest)
-    slices = [view[:, :, i, j] for i in range(kernel[0]) for j in range(kernel[1])]
-    out = np.array(slices[0], order="C")
-    for part in slices[1:]:
+    first, *rest = _slices(windows(x, kernel, stride, padding, dilation, lowest))
+    out = np.array(first, order="C")
+    for part in rest:
         np.maximum(out, part, out=out)
     return out
+
+
+def _slices(view: Array) -> list[Array]:
+    """What all windows see at each element of the kernel, row by row."""
+    kh, kw = view.shape[2:4]
+    return [view[:, :, i, j] for i in range(kh) for j in range(kw)]
 
 
 def _pool_place(
@@ -77,15 +82,12 @@ def _pool_place(
     if padding != UNPADDED and x.dtype.kind != "f":
         x = x.astype(np.float64)
     # what is nan differs from all: padding is never chosen
-    view = windows(x, kernel, stride, padding, dilation, math.nan)
-    for k in range(last):
-        differ &= view[:, :, k // kernel[1], k % kernel[1]] != out
+    for part in _slices(windows(x, kernel, stride, padding, dilation, math.nan))[:last]:
+        differ &= part != out
         place += differ.view(np.uint8)
     if out.dtype.kind == "f" and np.isnan(out).any():  # the last nan, as in PyTorch
-        view = windows(x, kernel, stride, padding, dilation, 0)
-        for k in range(last + 1):
-            seen = view[:, :, k // kernel[1], k % kernel[1]]
-            np.copyto(place, place.dtype.type(k), where=np.isnan(seen))
+        for k, part in enumerate(_slices(windows(x, kernel, stride, padding, dilation, 0))):
+            np.copyto(place, place.dtype.type(k), where=np.isnan(part))
     return place
 
 
@@ -107,10 +109,9 @@ def _pool_scatter(
 def _pool_gather(
     F: Namespace, x: Array, place: Array, kernel: HW, stride: HW, padding: Pads, dilation: HW
 ) -> Array:
-    view = windows(x, kernel, stride, padding, dilation)
     out = np.zeros(place.shape, x.dtype)
-    for k in range(kernel[0] * kernel[1]):
-        np.copyto(out, view[:, :, k // kernel[1], k % kernel[1]], where=place == k)
+    for k, part in enumerate(_slices(windows(x, kernel, stride, padding, dilation))):
+        np.copyto(out, part, where=place == k)
     return out
 
 
@@ -155,10 +156,10 @@ pool_gather_op = Op(
 def _avg_pool2d(
     F: Namespace, x: Array, kernel: HW, stride: HW, padding: Pads, divisor: Divisor
 ) -> Array:
-    view = windows(x, kernel, stride, padding, (1, 1))
-    out = np.array(view[:, :, 0, 0], order="C")
-    for k in range(1, kernel[0] * kernel[1]):
-        out += view[:, :, k // kernel[1], k % kernel[1]]
+    first, *rest = _slices(windows(x, kernel, stride, padding, (1, 1)))
+    out = np.array(first, order="C")
+    for part in rest:
+        out += part
     return out / _as(divisor, x)
 
 
