@@ -36,9 +36,19 @@ import numpy as np
 
 from ..base.errors import message
 from .draw_checks import (
-    check_bernoulli, check_dropout, check_geometric, check_multinomial, check_normal,
-    check_positive, check_randint, check_randperm, check_uniform, checked_seed, floating,
-    largest_integer, sizes,
+    check_bernoulli,
+    check_dropout,
+    check_geometric,
+    check_multinomial,
+    check_normal,
+    check_positive,
+    check_randint,
+    check_randperm,
+    check_uniform,
+    checked_seed,
+    floating,
+    largest_integer,
+    sizes,
 )  # fmt: skip
 from .rounding import each, exp_or_inf, fma, log32, log_or_inf, sincos32
 

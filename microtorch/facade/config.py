@@ -7,10 +7,10 @@ import platform
 import numpy
 
 from .. import backends
-from . import settings
 from ..backends import core, opencl
 from ..backends.opencl.runtime import device_names
 from ..version import __version__
+from . import settings
 
 
 def show() -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..base import errors
+from ..arrays.device import device as device_of
+from ..arrays.dtypes import F32
 from ..backends import opencl as backend
 from ..backends.opencl.backend import backend_for
 from ..backends.opencl.random import Generator
 from ..backends.opencl.runtime import Runtime, device_names, runtime_for, started
-from ..arrays.device import device as device_of
-from ..arrays.dtypes import F32
+from ..base import errors
 from ..engine.record import constant
 
 if TYPE_CHECKING:

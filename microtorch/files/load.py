@@ -17,11 +17,11 @@ from typing import IO, Any
 import numpy as np
 
 from ..arrays import dtypes
-from ..create.data import from_numpy
 from ..arrays.device import device
 from ..base.errors import message
-from ..nn.parameter import Parameter
+from ..create.data import from_numpy
 from ..handles.tensor import Tensor
+from ..nn.parameter import Parameter
 from .layout import MANIFEST, SEQUENCES, SIGNATURE, VERSION
 
 _DTYPES = {d.name: d for d in dtypes.ALL}

@@ -13,8 +13,8 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.device import device
 from ..base.errors import message
-from ..nn.parameter import Parameter
 from ..handles.tensor import Tensor
+from ..nn.parameter import Parameter
 from .layout import MANIFEST, SEQUENCES, VERSION
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # no time stamp: the same data give the same bytes

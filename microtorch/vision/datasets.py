@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..create.data import from_numpy
 from ..base.errors import message
+from ..create.data import from_numpy
 from ..handles.tensor import Tensor
 
 FILE = Path(__file__).parent / "digits.npz"

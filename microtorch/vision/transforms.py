@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..create.data import as_tensor, from_numpy
 from ..base.errors import message
+from ..create.data import as_tensor, from_numpy
 from ..handles.tensor import Tensor
 
 

@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ...notation import expr, formulas
 from ...arrays.dtypes import BOOL
+from ...notation import expr, formulas
 from .memory import C_TYPES
 from .runtime import Runtime
 

@@ -2,14 +2,14 @@
 those of the CPU.
 
 In float32, as on a GPU; float64 where the sample is small and the device has it. The CPU's own
-results are tested in test_registry.py, so that here the two are compared with each other.
+results are tested in ops/test_registry.py, so that here the two are compared with each other.
 """
 
 import numpy as np
 import pytest
 from ops.elementwise import ELEMENTWISE, inputs_for
+from ops.running import CASES, laid_out, run, seed, strided, transposed
 from ops.samples import SAMPLES
-from test_registry import CASES, laid_out, run, seed, strided, transposed
 
 import microtorch
 from microtorch import autograd

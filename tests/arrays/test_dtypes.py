@@ -1,4 +1,7 @@
-"""Dtypes: promotion, what each kind of op makes of them, Python numbers, casts in place. Recorded from PyTorch 2.13."""
+"""Dtypes: promotion, what each kind of op makes of them, Python numbers, casts in place.
+
+The tables were recorded from PyTorch 2.13.
+"""
 
 import operator
 
@@ -80,14 +83,27 @@ def ones(short, *shape):
 @pytest.mark.parametrize("first", NAMES)
 def test_promotion(first):
     for second, tensors, zero in zip(
-        NAMES, BOTH_WITH_DIMENSIONS[first].split(), SECOND_WITHOUT_DIMENSIONS[first].split(), strict=True
+        NAMES,
+        BOTH_WITH_DIMENSIONS[first].split(),
+        SECOND_WITHOUT_DIMENSIONS[first].split(),
+        strict=True,
     ):
         x, y, y0 = ones(first, 2), ones(second, 2), ones(second)
-        assert (x * y).dtype == torch.result_type(x, y) == torch.promote_types(x.dtype, y.dtype) == DTYPES[tensors]
+        assert (
+            (x * y).dtype
+            == torch.result_type(x, y)
+            == torch.promote_types(x.dtype, y.dtype)
+            == DTYPES[tensors]
+        )
         assert (x * y0).dtype == (y0 * x).dtype == torch.result_type(x, y0) == DTYPES[zero]
         assert torch.where(torch.tensor([True, False]), x, y0).dtype == DTYPES[zero]
     for value, expected in zip((True, 2, 2.5), NUMBER[first].split(), strict=True):
-        assert (x * value).dtype == (value * x).dtype == torch.result_type(x, value) == DTYPES[expected]
+        assert (
+            (x * value).dtype
+            == (value * x).dtype
+            == torch.result_type(x, value)
+            == DTYPES[expected]
+        )
         assert (x[0] * value).dtype == DTYPES[expected]
         assert torch.where(x[0] > 0, x[0], value).dtype == DTYPES[expected]
 
@@ -99,7 +115,13 @@ def test_result_of_an_op(name):
         if expected == "--":
             continue
         f = getattr(torch, name)
-        args = (x,) if name in ("div", "floor_divide", "pow", "remainder", "eq") else (0,) if name == "cumsum" else ()
+        args = (
+            (x,)
+            if name in ("div", "floor_divide", "pow", "remainder", "eq")
+            else (0,)
+            if name == "cumsum"
+            else ()
+        )
         assert f(x, *args).dtype == DTYPES[expected]
 
 
@@ -131,7 +153,10 @@ def test_integer_division():
 
 def test_numbers_that_do_not_fit():
     x = torch.tensor([3, 1], dtype=torch.uint8)
-    assert (x + -1).tolist() == [2, 0] and (x * -1).tolist() == [253, 255]  # unsigned: around the corner
+    assert (x + -1).tolist() == [2, 0] and (x * -1).tolist() == [
+        253,
+        255,
+    ]  # unsigned: around the corner
     assert (x / -1).tolist() == [-3.0, -1.0]
     with pytest.raises(RuntimeError, match="without overflow"):
         x + 300
@@ -150,7 +175,10 @@ def test_limits_of_clamp_raise_the_dtype():
 def test_masked_fill_keeps_the_dtype():
     mask = torch.tensor([True, False])
     assert torch.tensor([True, False]).masked_fill(mask, 0).dtype == torch.bool
-    assert torch.tensor([1.0, 2.0]).masked_fill(mask, -float("inf")).tolist() == [-float("inf"), 2.0]
+    assert torch.tensor([1.0, 2.0]).masked_fill(mask, -float("inf")).tolist() == [
+        -float("inf"),
+        2.0,
+    ]
     half = torch.tensor(2.0, dtype=torch.float16)
     assert half.masked_fill(torch.tensor(True), 1.0).dtype == torch.float16
     with pytest.raises(RuntimeError, match="without overflow"):
@@ -163,7 +191,11 @@ def test_masked_fill_keeps_the_dtype():
         ("i8", 2.5, "result type Float can't be cast to the desired output type Long"),
         ("u1", 0.5, "result type Float can't be cast to the desired output type Byte"),
         ("b", 2, "result type Long can't be cast to the desired output type Bool"),
-        ("i4", torch.tensor([1.5, 2.5]), "result type Float can't be cast to the desired output type Int"),
+        (
+            "i4",
+            torch.tensor([1.5, 2.5]),
+            "result type Float can't be cast to the desired output type Int",
+        ),
     ],
 )
 def test_an_in_place_result_must_fit_its_target(target, value, message):
@@ -199,7 +231,11 @@ def test_what_bools_cannot_do():
 
 def test_products_of_matrices_are_of_one_dtype():
     x, y = torch.ones(2, 2), torch.ones(2, 2, dtype=torch.float64)
-    for f in (lambda: x @ y, lambda: torch.matmul(x, y[0]), lambda: torch.nn.functional.linear(x, y)):
+    for f in (
+        lambda: x @ y,
+        lambda: torch.matmul(x, y[0]),
+        lambda: torch.nn.functional.linear(x, y),
+    ):
         with pytest.raises(RuntimeError, match=r"same dtype.*float != double"):
             f()
 

@@ -1,6 +1,6 @@
-"""Every op of the registry on every sample of it: values, dtypes, derivatives, layouts, backends, the Scalar world.
+"""Every op of the registry on all its samples: values, dtypes, derivatives, layouts, backends.
 
-An op without samples (tests/ops/samples.py) fails here, so none can be added without them.
+An op without samples (samples.py) fails here, so none can be added without them.
 """
 
 import functools
@@ -8,8 +8,6 @@ import importlib.util
 
 import numpy as np
 import pytest
-from ops.elementwise import ELEMENTWISE, inputs_for
-from ops.samples import EXCUSED, SAMPLES
 
 import microtorch
 from microtorch import Scalar, autograd, backends
@@ -18,58 +16,26 @@ from microtorch.backends.expansion import Expansion, scalars
 from microtorch.engine.backward import unbroadcast
 from microtorch.engine.registry import REGISTRY
 from microtorch.notation import expr, formulas
+from ops.elementwise import ELEMENTWISE, inputs_for
+from ops.running import (
+    CASES,
+    close,
+    laid_out,
+    reversed_memory,
+    run,
+    seed,
+    strided,
+    tensors,
+    transposed,
+)  # fmt: skip
+from ops.samples import EXCUSED, SAMPLES
 
-# numpy's warnings of x / 0 and the like, which the package silences (a test runs under pytest's filters instead)
+# numpy's warnings of x / 0 and the like: the package silences them, but pytest has its own filters
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
 pytorch = importlib.util.find_spec("torch") is not None
-CASES = [pytest.param(name, i, id=f"{name}-{i}") for name, rows in SAMPLES.items() for i in range(len(rows))]
 every_sample = pytest.mark.parametrize(("name", "i"), CASES)
 every_elementwise = pytest.mark.parametrize("name", ELEMENTWISE)
 FLOATS = ("float32", "float64")
-
-
-def tensors(inputs, dtype="float64", data=()):
-    """The inputs as tensors: floating ones in ``dtype``, requiring gradient unless their place is in ``data``."""
-    out = []
-    for i, x in enumerate(inputs):
-        floating = x.dtype.kind == "f"
-        t = microtorch.tensor(x.astype(dtype) if floating else x)
-        out.append(t.requires_grad_(floating and i not in data))
-    return out
-
-
-def laid_out(sample, layout, dtype="float64", library=microtorch):
-    """The sample's inputs as tensors on arrays of another memory layout."""
-    out = []
-    for i, x in enumerate(sample.inputs):
-        floating = x.dtype.kind == "f"
-        array = np.array(x, dtype if floating else None)
-        array = layout(array) if x.ndim else array
-        out.append(library.from_numpy(array).requires_grad_(floating and i not in sample.data))
-    return out
-
-
-def run(name, xs, attrs):
-    """(value, gradient of each input) for a fixed gradient of the output; gradients are None where none flows."""
-    out = REGISTRY[name](*xs, **attrs)
-    grads = [None] * len(xs)
-    if out.requires_grad:
-        wanted = [i for i, x in enumerate(xs) if x.requires_grad]
-        found = autograd.grad(out, [xs[i] for i in wanted], seed(out), allow_unused=True)
-        for i, g in zip(wanted, found, strict=True):
-            grads[i] = None if g is None else g.numpy()
-            assert g is None or (g.shape == xs[i].shape and g.dtype == xs[i].dtype), (g.shape, g.dtype)
-    return out.detach().numpy(), grads
-
-
-def seed(out):
-    return microtorch.tensor(np.cos(np.arange(out.numel()) * 1.3).reshape(out.shape).astype(out.detach().numpy().dtype))
-
-
-def close(actual, expected, dtype="float64", **kw):
-    tolerance = {"float64": (1e-10, 1e-12), "float32": (2e-5, 2e-6), "float16": (5e-3, 5e-3)}[dtype]
-    np.testing.assert_allclose(np.asarray(actual), expected, *tolerance, strict=False, **kw)
-    assert np.shape(actual) == np.shape(expected)
 
 
 def test_every_op_has_samples():
@@ -80,7 +46,7 @@ def test_every_op_has_samples():
     assert set(ELEMENTWISE) | {"where"} == set(formulas.TABLE)
 
 
-# ---- values ---------------------------------------------------------------------------------------------------------
+# ---- values --------------------------------------------------------------------------------------
 @every_sample
 @pytest.mark.parametrize("backend", ["reference", "core"])
 def test_value(name, i, backend, require):
@@ -102,7 +68,8 @@ def test_value(name, i, backend, require):
         backends.use(before)
 
 
-ROUNDED = {"celu", "hardsigmoid"}  # for which PyTorch multiplies by a constant that it rounds to float32
+# for which PyTorch multiplies by a constant that it rounds to float32
+ROUNDED = {"celu", "hardsigmoid"}
 
 
 @pytest.mark.skipif(not pytorch, reason="PyTorch is not installed")
@@ -118,10 +85,13 @@ def test_value_gradient_and_layout_are_pytorchs(name, i):
         out = sample.torch(torch, *theirs)
         value, grads = run(name, laid_out(sample, layout), sample.attrs)
         close(value, out.detach().numpy(), "float32" if name in ROUNDED else "float64")
-        if (
-            value.size and not REGISTRY[name].view and name not in ("copy", "logsigmoid")
-        ):  # so that a reshape of it is a view in both, or a copy
-            strides = [s // value.itemsize for s, n in zip(value.strides, value.shape, strict=True) if n > 1]
+        # the same strides, so that a reshape of it is a view in both, or a copy in both
+        if value.size and not REGISTRY[name].view and name not in ("copy", "logsigmoid"):
+            strides = [
+                s // value.itemsize
+                for s, n in zip(value.strides, value.shape, strict=True)
+                if n > 1
+            ]
             assert strides == [s for s, n in zip(out.stride(), out.shape, strict=True) if n > 1]
         if any(g is not None for g in grads):
             out.backward(torch.from_numpy(seed(microtorch.tensor(value)).numpy()))
@@ -130,7 +100,7 @@ def test_value_gradient_and_layout_are_pytorchs(name, i):
                     close(g, t.grad.numpy(), "float32" if name in ROUNDED else "float64")
 
 
-# ---- derivatives ----------------------------------------------------------------------------------------------------
+# ---- derivatives ---------------------------------------------------------------------------------
 def differentiable(name, sample):
     return REGISTRY[name].differentiable and any(
         x.dtype.kind == "f" and i not in sample.data for i, x in enumerate(sample.inputs)
@@ -152,7 +122,9 @@ def test_gradgradcheck(name, i):
     sample = SAMPLES[name][i]
     if differentiable(name, sample):
         assert autograd.gradgradcheck(
-            functools.partial(REGISTRY[name], **sample.attrs), tensors(sample.inputs, data=sample.data), atol=1e-4
+            functools.partial(REGISTRY[name], **sample.attrs),
+            tensors(sample.inputs, data=sample.data),
+            atol=1e-4,
         )
 
 
@@ -162,13 +134,26 @@ def test_floor_divide_has_no_derivative():
         (x + x // 2).sum().backward()
 
 
-@pytest.mark.parametrize("name", [n for n, row in ELEMENTWISE.items() if len(row.domains) == 2] + ["where"])
+@pytest.mark.parametrize(
+    "name", [n for n, row in ELEMENTWISE.items() if len(row.domains) == 2] + ["where"]
+)
 def test_broadcasting_sums_gradients_back(name):
-    shapes = [((2, 1, 3), (4, 1)), ((), (2, 3)), ((2, 3), ()), ((3,), (2, 1)), ((1, 1), (1,)), ((0, 3), (1, 1))]
+    shapes = [
+        ((2, 1, 3), (4, 1)),
+        ((), (2, 3)),
+        ((2, 3), ()),
+        ((3,), (2, 1)),
+        ((1, 1), (1,)),
+        ((0, 3), (1, 1)),
+    ]
     for left, right in shapes:
         if name == "where":
             a, b = np.linspace(-1, 1, 3), 0.5
-            inputs = [np.arange(np.prod(left, dtype=int)).reshape(left) % 2 == 0, np.full(left, b), np.resize(a, right)]
+            inputs = [
+                np.arange(np.prod(left, dtype=int)).reshape(left) % 2 == 0,
+                np.full(left, b),
+                np.resize(a, right),
+            ]
         else:
             row = ELEMENTWISE[name]
             inputs = [inputs_for(row, left)[0], inputs_for(row, right)[1]]
@@ -188,7 +173,11 @@ def test_shapes_without_elements_or_dimensions(name, shape):
             assert all(g.shape == shape for g in grads)
             if value.size:
                 close(
-                    value, np.reshape(float(row.reference(*[float(x.item()) for x in inputs], **attrs)), shape), dtype
+                    value,
+                    np.reshape(
+                        float(row.reference(*[float(x.item()) for x in inputs], **attrs)), shape
+                    ),
+                    dtype,
                 )
         assert autograd.gradcheck(functools.partial(REGISTRY[name], **attrs), tensors(inputs))
 
@@ -213,7 +202,11 @@ KINKS = [  # (function, point, gradient that PyTorch 2.13 gives there)
     (lambda x: x.atan2(x.detach()), 0.0, 0.0),
     (lambda x: x.norm(), 0.0, 0.0),
     (lambda x: microtorch.stack([x, x, x]).std(), 1.0, 0.0),
-    (lambda x: x.relu(), np.nan, 1.0),  # a NaN is not turned into a gradient of 0, which would hide it
+    (
+        lambda x: x.relu(),
+        np.nan,
+        1.0,
+    ),  # a NaN is not turned into a gradient of 0, which would hide it
     (lambda x: microtorch.nn.functional.relu6(x), np.nan, 1.0),
 ]
 
@@ -226,28 +219,7 @@ def test_subgradients_are_pytorchs(i):
     np.testing.assert_equal(x.grad.item(), expected)
 
 
-# ---- layouts --------------------------------------------------------------------------------------------------------
-def transposed(x):
-    return np.ascontiguousarray(x.T).T
-
-
-def strided(x):
-    out = np.zeros([2 * n for n in x.shape], x.dtype)
-    view = out[tuple(slice(None, None, 2) for _ in x.shape)]
-    view[...] = x
-    return view
-
-
-def reversed_memory(x):
-    every = tuple(slice(None, None, -1) for _ in x.shape)
-    return x[every].copy()[every]
-
-
-def repeated(x):
-    """Where one row is all rows: steps of 0."""
-    return np.broadcast_to(x[:1], x.shape) if x.ndim and x.shape[0] else x
-
-
+# ---- layouts -------------------------------------------------------------------------------------
 @every_sample
 @pytest.mark.parametrize("layout", [transposed, strided, reversed_memory])
 def test_memory_layout_does_not_matter(name, i, layout):
@@ -262,7 +234,7 @@ def test_memory_layout_does_not_matter(name, i, layout):
                 close(g, p, dtype)
 
 
-# ---- in place -------------------------------------------------------------------------------------------------------
+# ---- in place ------------------------------------------------------------------------------------
 IN_PLACE = [n for n in SAMPLES if hasattr(microtorch.Tensor, f"{n}_") and n in ELEMENTWISE]
 
 
@@ -286,8 +258,13 @@ def test_in_place_twin_is_the_same_op(name):
                 close(g.numpy(), p)
 
 
-# ---- backends -------------------------------------------------------------------------------------------------------
-LOOPS = [f"{n}_vjp{i}" for n, (_, vjps) in formulas.TABLE.items() for i, v in enumerate(vjps) if v is not None]
+# ---- backends ------------------------------------------------------------------------------------
+LOOPS = [
+    f"{n}_vjp{i}"
+    for n, (_, vjps) in formulas.TABLE.items()
+    for i, v in enumerate(vjps)
+    if v is not None
+]
 
 
 @pytest.mark.needs("core")
@@ -326,7 +303,10 @@ def test_derivative_kernels_compute_the_declared_derivative(name, i):
     op = REGISTRY[name].family(len(sample.inputs)) if REGISTRY[name].family else REGISTRY[name]
     for dtype in FLOATS:
         F = core.Core(np.dtype(dtype))
-        fused = [declared and getattr(F, f"{name}_vjp{k}", None) for k, declared in enumerate(op.derivatives)]
+        fused = [
+            declared and getattr(F, f"{name}_vjp{k}", None)
+            for k, declared in enumerate(op.derivatives)
+        ]
         if hasattr(core.Core, f"{name}_vjps"):  # one kernel for all
             fused = [functools.partial(vjp, F) for vjp in op.vjp_kernels[F]]
         if not any(fused):
@@ -341,7 +321,7 @@ def test_derivative_kernels_compute_the_declared_derivative(name, i):
                 close(unbroadcast(F, d, x.shape), unbroadcast(F, expected, x.shape), dtype)
 
 
-# ---- the Scalar world -----------------------------------------------------------------------------------------------
+# ---- the Scalar world ----------------------------------------------------------------------------
 @every_sample
 def test_scalar_expansion(name, i):
     """The op's own forward on arrays of Scalars: value and gradients are those of the tensor op."""
@@ -387,7 +367,9 @@ def test_scalar_second_derivative(name):
     for attrs in row.attrs:
         inputs = [float(x[0, 1]) for x in inputs_for(row)]
         mine = [Scalar(v) for v in inputs]
-        theirs = [microtorch.tensor(v, dtype=microtorch.float64, requires_grad=True) for v in inputs]
+        theirs = [
+            microtorch.tensor(v, dtype=microtorch.float64, requires_grad=True) for v in inputs
+        ]
         results = []
         for xs, f in (
             (mine, functools.partial(getattr(Scalar, name), **attrs)),

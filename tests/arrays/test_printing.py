@@ -1,4 +1,7 @@
-"""Tensor printing: golden strings recorded from PyTorch 2.13, and a random comparison where PyTorch is installed."""
+"""Tensor printing: strings recorded from PyTorch 2.13.
+
+Where PyTorch is installed, random tensors are printed by both.
+"""
 
 import random
 import time
@@ -43,24 +46,48 @@ VALUES = {
         f32([[0.5, -0.0], [1.5, 2.5]]),
         "tensor([[0.5000, -0.0000],\n        [1.5000, 2.5000]])",
     ),
-    "nan and inf among whole": (f32([1, nan, inf, -inf, 100]), "tensor([  1.,  nan,  inf, -inf, 100.])"),
-    "nan and inf among fractions": (f32([1.5, nan, inf, -inf]), "tensor([1.5000,    nan,    inf,   -inf])"),
+    "nan and inf among whole": (
+        f32([1, nan, inf, -inf, 100]),
+        "tensor([  1.,  nan,  inf, -inf, 100.])",
+    ),
+    "nan and inf among fractions": (
+        f32([1.5, nan, inf, -inf]),
+        "tensor([1.5000,    nan,    inf,   -inf])",
+    ),
     "inf sticks out": (f32([[1, -inf], [2, 3]]), "tensor([[1., -inf],\n        [2., 3.]])"),
     "ratio 1000 is fixed": (f32([1, 1000.0, 0.0]), "tensor([   1., 1000.,    0.])"),
-    "ratio above 1000 is sci": (f32([1, 1001.0, 0.0]), "tensor([1.0000e+00, 1.0010e+03, 0.0000e+00])"),
+    "ratio above 1000 is sci": (
+        f32([1, 1001.0, 0.0]),
+        "tensor([1.0000e+00, 1.0010e+03, 0.0000e+00])",
+    ),
     "1e8 is fixed": (f32([1e8]), "tensor([100000000.])"),
     "above 1e8 is sci": (f32([1.5e8, -inf]), "tensor([1.5000e+08,       -inf])"),
     "below 1e-4 is sci": (f32([0.00009, nan]), "tensor([9.0000e-05,        nan])"),
-    "three-digit exponent": (np.array([1e-300, -1.0]), "tensor([1.0000e-300, -1.0000e+00], dtype=torch.float64)"),
-    "float16": (np.array([0.1, 65504], np.float16), "tensor([9.9976e-02, 6.5504e+04], dtype=torch.float16)"),
+    "three-digit exponent": (
+        np.array([1e-300, -1.0]),
+        "tensor([1.0000e-300, -1.0000e+00], dtype=torch.float64)",
+    ),
+    "float16": (
+        np.array([0.1, 65504], np.float16),
+        "tensor([9.9976e-02, 6.5504e+04], dtype=torch.float16)",
+    ),
     "float64": (np.array([0.1, 0.2]), "tensor([0.1000, 0.2000], dtype=torch.float64)"),
-    "int64 columns": (np.array([[1, -200], [30, 4]]), "tensor([[   1, -200],\n        [  30,    4]])"),
-    "int64 extremes": (np.array([-(2**63), 2**63 - 1]), "tensor([-9223372036854775808,  9223372036854775807])"),
+    "int64 columns": (
+        np.array([[1, -200], [30, 4]]),
+        "tensor([[   1, -200],\n        [  30,    4]])",
+    ),
+    "int64 extremes": (
+        np.array([-(2**63), 2**63 - 1]),
+        "tensor([-9223372036854775808,  9223372036854775807])",
+    ),
     "int8": (np.array([1, -128], np.int8), "tensor([   1, -128], dtype=torch.int8)"),
     "int16": (np.array([1, 2], np.int16), "tensor([1, 2], dtype=torch.int16)"),
     "int32": (np.array([1, 2], np.int32), "tensor([1, 2], dtype=torch.int32)"),
     "uint8": (np.array([1, 255], np.uint8), "tensor([  1, 255], dtype=torch.uint8)"),
-    "bool columns": (np.array([[True, False], [True, True]]), "tensor([[ True, False],\n        [ True,  True]])"),
+    "bool columns": (
+        np.array([[True, False], [True, True]]),
+        "tensor([[ True, False],\n        [ True,  True]])",
+    ),
     "bool, all true": (np.array([True, True]), "tensor([True, True])"),
     "empty": (f32([]), "tensor([])"),
     "empty 2-d": (np.zeros((0, 3), np.float32), "tensor([], size=(0, 3))"),
@@ -73,7 +100,10 @@ VALUES = {
         np.arange(8).reshape(2, 2, 1, 2),
         "tensor([[[[0, 1]],\n\n         [[2, 3]]],\n\n\n        [[[4, 5]],\n\n         [[6, 7]]]])",
     ),
-    "transposed": (np.arange(6).reshape(2, 3).T, "tensor([[0, 3],\n        [1, 4],\n        [2, 5]])"),
+    "transposed": (
+        np.arange(6).reshape(2, 3).T,
+        "tensor([[0, 3],\n        [1, 4],\n        [2, 5]])",
+    ),
     "line wrap": (
         np.arange(30),
         "tensor([ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, 16, 17,\n"
@@ -91,7 +121,8 @@ VALUES = {
     "summary 1-d": (np.arange(1001), "tensor([   0,    1,    2,  ...,  998,  999, 1000])"),
     "summary of a long axis only": (
         np.arange(2400).reshape(2, 1200),
-        "tensor([[   0,    1,    2,  ..., 1197, 1198, 1199],\n        [1200, 1201, 1202,  ..., 2397, 2398, 2399]])",
+        "tensor([[   0,    1,    2,  ..., 1197, 1198, 1199],\n"
+        "        [1200, 1201, 1202,  ..., 2397, 2398, 2399]])",
     ),
     "summary of 3-d": (
         np.arange(2000).reshape(500, 2, 2),
@@ -123,8 +154,16 @@ VALUES = {
 }
 
 SUFFIXES = {
-    "float64 as default": ({"default_dtype": np.float64}, np.array([0.1, 0.2]), "tensor([0.1000, 0.2000])"),
-    "float32 not default": ({"default_dtype": np.float64}, f32([0.5]), "tensor([0.5000], dtype=torch.float32)"),
+    "float64 as default": (
+        {"default_dtype": np.float64},
+        np.array([0.1, 0.2]),
+        "tensor([0.1000, 0.2000])",
+    ),
+    "float32 not default": (
+        {"default_dtype": np.float64},
+        f32([0.5]),
+        "tensor([0.5000], dtype=torch.float32)",
+    ),
     "requires grad": ({"requires_grad": True}, f32([1.5]), "tensor([1.5000], requires_grad=True)"),
     "grad_fn": (
         {"requires_grad": True, "grad_fn_name": "MulBackward0"},
@@ -140,7 +179,8 @@ SUFFIXES = {
     "two suffixes wrap": (
         {"requires_grad": True, "grad_fn_name": "UnsafeViewBackward0"},
         np.arange(10.0),
-        "tensor([0., 1., 2., 3., 4., 5., 6., 7., 8., 9.], dtype=torch.float64,\n       grad_fn=<UnsafeViewBackward0>)",
+        "tensor([0., 1., 2., 3., 4., 5., 6., 7., 8., 9.], dtype=torch.float64,\n"
+        "       grad_fn=<UnsafeViewBackward0>)",
     ),
     "summary 2-d": (
         {"requires_grad": True},
@@ -185,7 +225,8 @@ SUFFIXES = {
     "all suffixes": (
         {"device": "opencl:0", "grad_fn_name": "AddBackward0"},
         np.zeros((0, 3)),
-        "tensor([], device='opencl:0', size=(0, 3), dtype=torch.float64,\n       grad_fn=<AddBackward0>)",
+        "tensor([], device='opencl:0', size=(0, 3), dtype=torch.float64,\n"
+        "       grad_fn=<AddBackward0>)",
     ),
     "subclass": ({"cls": "Mask"}, np.array([[1, 2], [3, 4]]), "Mask([[1, 2],\n      [3, 4]])"),
 }
@@ -193,7 +234,11 @@ SUFFIXES = {
 OPTIONS = {
     "precision": ({"precision": 2}, f32([1.23456, 2]), "tensor([1.23, 2.00])"),
     "precision 0": ({"precision": 0}, f32([1.5, 2]), "tensor([2, 2])"),
-    "precision 10": ({"precision": 10}, np.array([1 / 3]), "tensor([0.3333333333], dtype=torch.float64)"),
+    "precision 10": (
+        {"precision": 10},
+        np.array([1 / 3]),
+        "tensor([0.3333333333], dtype=torch.float64)",
+    ),
     "sci on, whole": ({"sci_mode": True}, f32([1, 20]), "tensor([1.0000e+00, 2.0000e+01])"),
     "sci on, zeros": ({"sci_mode": True}, f32([0]), "tensor([0.])"),
     "sci off": ({"sci_mode": False}, f32([1e-7, 123456.5]), "tensor([     0.0000, 123456.5000])"),
@@ -206,15 +251,27 @@ OPTIONS = {
         np.arange(6, dtype=np.int32).reshape(2, 3),
         "tensor([...], size=(2, 3), dtype=torch.int32)",
     ),
-    "edgeitems 0, summary 1-d": ({"threshold": 5, "edgeitems": 0}, np.arange(6), "tensor([...], size=(6,))"),
-    "linewidth": ({"linewidth": 20}, np.arange(10), "tensor([0, 1, 2, 3,\n        4, 5, 6, 7,\n        8, 9])"),
+    "edgeitems 0, summary 1-d": (
+        {"threshold": 5, "edgeitems": 0},
+        np.arange(6),
+        "tensor([...], size=(6,))",
+    ),
+    "linewidth": (
+        {"linewidth": 20},
+        np.arange(10),
+        "tensor([0, 1, 2, 3,\n        4, 5, 6, 7,\n        8, 9])",
+    ),
     "linewidth too small": ({"linewidth": 1}, np.arange(3), "tensor([0,\n        1,\n        2])"),
     "profile short": (
         {"profile": "short"},
         np.linspace(0, 1, 1001),
         "tensor([0.00, 0.00,  ..., 1.00, 1.00], dtype=torch.float64)",
     ),
-    "profile with override": ({"profile": "short", "precision": 3}, f32([1 / 3]), "tensor([0.333])"),
+    "profile with override": (
+        {"profile": "short", "precision": 3},
+        f32([1 / 3]),
+        "tensor([0.333])",
+    ),
 }
 
 
@@ -248,7 +305,13 @@ def test_each_call_sets_sci_mode_anew():
     set_printoptions(precision=2, sci_mode=True)
     assert tensor_repr(f32([1.5])) == "tensor([1.50e+00])"
     set_printoptions(linewidth=70)
-    assert get_printoptions() == {"precision": 2, "threshold": 1000, "edgeitems": 3, "linewidth": 70, "sci_mode": None}
+    assert get_printoptions() == {
+        "precision": 2,
+        "threshold": 1000,
+        "edgeitems": 3,
+        "linewidth": 70,
+        "sci_mode": None,
+    }
 
 
 def test_printoptions_restores_after_an_error():
@@ -263,7 +326,11 @@ def test_printoptions_restores_after_an_error():
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ({"profile": "long"}, ValueError, "unknown profile 'long', expected one of default, short, full"),
+        (
+            {"profile": "long"},
+            ValueError,
+            "unknown profile 'long', expected one of default, short, full",
+        ),
         ({"profile": "short", "precision": -1}, ValueError, "precision must be 0 or more, got -1"),
         ({"linewidth": 40, "edgeitems": -2}, ValueError, "edgeitems must be 0 or more, got -2"),
         ({"precision": 2.5}, TypeError, "integer"),
@@ -335,7 +402,9 @@ def random_array(rng, dtype, shape):
         if rng.random() < 0.3:
             values = values * 10.0 ** rng.integers(-3, 4, shape)
         if rng.random() < 0.3:
-            values = np.where(rng.random(shape) < 0.3, rng.choice([nan, inf, -inf, 0.0, -0.0], shape), values)
+            values = np.where(
+                rng.random(shape) < 0.3, rng.choice([nan, inf, -inf, 0.0, -0.0], shape), values
+            )
         with np.errstate(over="ignore"):
             return np.asarray(values).astype(dtype)
     bounds = np.iinfo(dtype)
@@ -344,14 +413,18 @@ def random_array(rng, dtype, shape):
 
 def test_random_tensors_print_as_in_pytorch():
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what importing another library warns about is not ours to judge
+        warnings.simplefilter(
+            "ignore"
+        )  # what importing another library warns about is not ours to judge
         torch = pytest.importorskip("torch")
     pick = random.Random(0).choice
     rng = np.random.default_rng(0)
     try:
         for _ in range(1000):
             shape = tuple(pick([0, 1, 2, 3, 7, 8, 20]) for _ in range(pick([0, 1, 1, 2, 2, 3])))
-            dtype = pick(["float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool"])
+            dtype = pick(
+                ["float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool"]
+            )
             options = {
                 "profile": pick(["default", "short", "full"]),
                 "precision": pick([None, 0, 3, 8]),
