@@ -178,7 +178,7 @@ def _check_lists(data: Any, dim: int) -> int | None:
     return len(data)
 
 
-class _Typed:
+class LegacyType:
     """``torch.FloatTensor`` and its like:
 
     PyTorch's old constructors, of data or of sizes; ``isinstance`` works, too.
@@ -200,4 +200,4 @@ class _Typed:
 
 
 for _name, _kind in dtypes.TORCH_TYPES.items():
-    export(_Typed(_kind, dtypes.FROM_NUMPY[np.dtype(_name)]), f"{_kind}Tensor")
+    export(LegacyType(_kind, dtypes.FROM_NUMPY[np.dtype(_name)]), f"{_kind}Tensor")
