@@ -84,6 +84,7 @@ from microtorch.facade.settings import set_float32_matmul_precision as set_float
 from microtorch.facade.settings import set_num_threads as set_num_threads
 from microtorch.facade.settings import typename as typename
 from microtorch.facade.settings import use_deterministic_algorithms as use_deterministic_algorithms
+from microtorch.handles.conversions import clone as clone
 from microtorch.handles.scalar import Scalar as Scalar
 from microtorch.handles.size import Size as Size
 from microtorch.handles.tensor import Tensor as Tensor
@@ -224,7 +225,6 @@ def chunk(
     input: Any, chunks: builtins.int, dim: builtins.int = 0, *, axis: builtins.int = 0
 ) -> tuple[Any, ...]: ...
 clip = clamp
-def clone(self: Tensor) -> Tensor: ...
 def concat(tensors: Sequence[Any], dim: builtins.int = 0, *, axis: builtins.int = 0) -> Any: ...
 def concatenate(
     tensors: Sequence[Any], dim: builtins.int = 0, *, axis: builtins.int = 0

@@ -267,7 +267,9 @@ def definition(name: str, signature: Signature, indent: int = 0) -> str:
 
 # ---- the stubs -----------------------------------------------------------------------------------
 def methods() -> str:
-    stub = Stub("The methods that are bound in methods.py, as editors and type checkers see them.")
+    hides = [name for name in vars(Methods) if hasattr(builtins, name)]
+    about = "The methods that are bound in methods.py, as editors and type checkers see them."
+    stub = Stub(about, hides)
     stub.take("typing", "Any")
     stub.take("typing_extensions", "Self")
     stub.take("collections.abc", "Callable")
@@ -291,7 +293,7 @@ def methods() -> str:
         made = of_op(stub, op, "self", other, scalar, "") if op else of_function(stub, f, True)
         stub.lines.append(definition(name, made, 4))
     stub.lines.append(
-        "\ndef bind_methods(methods: Mapping[str, Callable[..., Any]], to: type = ...) -> None: ..."
+        "\ndef bind_methods(methods: Mapping[str, Callable[..., Any]], to: builtins.type = ...) -> None: ..."
     )
     return stub.text()
 
