@@ -128,7 +128,8 @@ class Stub:
 def isort_key(text: str) -> tuple[int, str]:
     """CONSTANTS, then Classes, then functions, as ruff sorts them."""
     name = text.split()[0]
-    return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2, name)
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2
+    return kind, name.lower()
 
 
 def imports(module: str, names: list[str]) -> str:
@@ -281,7 +282,8 @@ def methods() -> str:
     for name, f in bound(Methods):
         op, in_place = op_of(f), name.endswith("_") and (name[:3] == "__i" or name[-2:] != "__")
         result = "Self" if in_place else tensor
-        made = of_op(stub, op, "self", like, result) if op else of_function(stub, f, True)
+        star = "" if in_place else "*"
+        made = of_op(stub, op, "self", like, result, star) if op else of_function(stub, f, True)
         if name.startswith("__i"):
             made = ["self", f"other: {like}"], result
         stub.lines.append(definition(name, (made[0], "Self") if in_place else made, 4))
@@ -292,9 +294,8 @@ def methods() -> str:
         other = f"{scalar} | {number}"
         made = of_op(stub, op, "self", other, scalar, "") if op else of_function(stub, f, True)
         stub.lines.append(definition(name, made, 4))
-    stub.lines.append(
-        "\ndef bind_methods(methods: Mapping[str, Callable[..., Any]], to: builtins.type = ...) -> None: ..."
-    )
+    bind = ["methods: Mapping[str, Callable[..., Any]]", "to: builtins.type = ..."]
+    stub.lines.append("\n" + definition("bind_methods", (bind, "None")))
     return stub.text()
 
 

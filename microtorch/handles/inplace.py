@@ -222,7 +222,14 @@ def inplace_methods() -> dict[str, Callable[..., Tensor]]:
 
 
 def _of_op(op: Op) -> Callable[..., Tensor]:
+    static, n = formulas.ARGUMENTS.get(op.name, {}), len(op.vjps) - 1
+
     def method(self: Tensor, *others: Any, **attrs: Any) -> Tensor:
+        if len(others) > n and static:  # x.clamp_min_(0)
+            if len(others) > n + len(static):
+                raise TypeError(f"{op.name}_() takes {n + len(static)} positional arguments")
+            attrs |= dict(zip(static, others[n:], strict=False))
+            others = others[:n]
         return apply_inplace(op, self, others, attrs or None)
 
     method.op = op  # type: ignore[attr-defined]  # whose operands are its parameters (scripts/stubs.py)
