@@ -32,7 +32,7 @@ from microtorch.autograd.grad_mode import is_inference_mode_enabled as is_infere
 from microtorch.autograd.grad_mode import no_grad as no_grad
 from microtorch.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from microtorch.base.errors import OutOfMemoryError as OutOfMemoryError
-from microtorch.base.types import Number, TensorLike
+from microtorch.base.types import DeviceLike, DTypeLike, Number, TensorLike
 from microtorch.create.data import LegacyType
 from microtorch.create.data import as_tensor as as_tensor
 from microtorch.create.data import from_numpy as from_numpy
@@ -243,13 +243,14 @@ def dot(input: Any, mat2: Any) -> Any: ...
 double: dtype
 e: builtins.float
 def empty(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False,
-    out: Any = None, layout: Any = None, pin_memory: builtins.bool = False,
-    memory_format: Any = None, **named: Any
+    *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None, requires_grad: builtins.bool = False,
+    out: Tensor | None = None, layout: Any = None, pin_memory: builtins.bool = False,
+    memory_format: Any = None, **more: Any
 ) -> Tensor: ...
 def empty_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False,
-    memory_format: Any = None, layout: Any = None
+    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
+    requires_grad: builtins.bool = False, memory_format: Any = None, layout: Any = None
 ) -> Tensor: ...
 def eq(input: TensorLike, other: TensorLike) -> Tensor: ...
 def erf(input: TensorLike) -> Tensor: ...
@@ -352,13 +353,14 @@ def norm(
 ) -> Any: ...
 def not_equal(input: TensorLike, other: TensorLike) -> Tensor: ...
 def ones(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False,
-    out: Any = None, layout: Any = None, pin_memory: builtins.bool = False,
-    memory_format: Any = None, **named: Any
+    *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None, requires_grad: builtins.bool = False,
+    out: Tensor | None = None, layout: Any = None, pin_memory: builtins.bool = False,
+    memory_format: Any = None, **more: Any
 ) -> Tensor: ...
 def ones_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False,
-    memory_format: Any = None, layout: Any = None
+    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
+    requires_grad: builtins.bool = False, memory_format: Any = None, layout: Any = None
 ) -> Tensor: ...
 pi: builtins.float
 def prod(
@@ -370,22 +372,24 @@ def quantile(
     axis: builtins.int | None = None, keepdims: builtins.bool = False
 ) -> Any: ...
 def rand(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False,
-    out: Any = None, layout: Any = None, pin_memory: builtins.bool = False,
-    memory_format: Any = None, **named: Any
+    *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None, requires_grad: builtins.bool = False,
+    out: Tensor | None = None, layout: Any = None, pin_memory: builtins.bool = False,
+    memory_format: Any = None, **more: Any
 ) -> Tensor: ...
 def rand_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False,
-    memory_format: Any = None, layout: Any = None
+    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
+    requires_grad: builtins.bool = False, memory_format: Any = None, layout: Any = None
 ) -> Tensor: ...
 def randn(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False,
-    out: Any = None, layout: Any = None, pin_memory: builtins.bool = False,
-    memory_format: Any = None, **named: Any
+    *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None, requires_grad: builtins.bool = False,
+    out: Tensor | None = None, layout: Any = None, pin_memory: builtins.bool = False,
+    memory_format: Any = None, **more: Any
 ) -> Tensor: ...
 def randn_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False,
-    memory_format: Any = None, layout: Any = None
+    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
+    requires_grad: builtins.bool = False, memory_format: Any = None, layout: Any = None
 ) -> Tensor: ...
 def reciprocal(input: TensorLike) -> Tensor: ...
 def relu(input: TensorLike) -> Tensor: ...
@@ -466,11 +470,12 @@ def var_mean(
 ) -> tuple[Any, Any]: ...
 def xlogy(input: TensorLike, other: TensorLike) -> Tensor: ...
 def zeros(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False,
-    out: Any = None, layout: Any = None, pin_memory: builtins.bool = False,
-    memory_format: Any = None, **named: Any
+    *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None, requires_grad: builtins.bool = False,
+    out: Tensor | None = None, layout: Any = None, pin_memory: builtins.bool = False,
+    memory_format: Any = None, **more: Any
 ) -> Tensor: ...
 def zeros_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False,
-    memory_format: Any = None, layout: Any = None
+    input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
+    requires_grad: builtins.bool = False, memory_format: Any = None, layout: Any = None
 ) -> Tensor: ...
