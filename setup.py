@@ -48,7 +48,8 @@ setup(
     packages=[*find_packages(include=["microtorch", "microtorch.*"]), *VIZ],
     package_dir={"microtorch.viz": "viz"},
     package_data={
-        "microtorch": ["py.typed"],
+        "microtorch": ["py.typed", "*.pyi"],
+        "microtorch.handles": ["*.pyi"],
         "microtorch.backends.opencl": ["kernels/*.cl"],
         "microtorch.vision": ["*.npz", "*.txt"],
         "microtorch.viz": ["page/*"],

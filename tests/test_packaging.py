@@ -70,7 +70,8 @@ from microtorch.backends import core
 site = pathlib.Path(sys.argv[1]).resolve()
 for module in (microtorch, microtorch.viz, core):
     assert site in pathlib.Path(module.__file__).resolve().parents, module.__file__
-assert (site / "microtorch" / "py.typed").exists()
+for name in ("py.typed", "__init__.pyi", "handles/methods.pyi"):  # for type checkers
+    assert (site / "microtorch" / name).exists(), name
 assert len(microtorch.vision.datasets.Digits(train=False)) == 449
 x = microtorch.tensor([1.0, -2.0], requires_grad=True)
 (x * x).sum().backward()

@@ -1,12 +1,11 @@
 """``torch.autograd``: backward, grad, grad modes, custom functions, gradient checking."""
 from __future__ import annotations
 
-from typing import Any
-
 from ..base.errors import missing
 from ..handles.tensor import Tensor
 from . import functional, grad_mode
-from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
+from .anomaly import detect_anomaly, set_detect_anomaly
+from .anomaly import is_anomaly_enabled as is_anomaly_enabled  # torch.is_anomaly_enabled
 from .function import Function
 from .grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .gradcheck import gradcheck, gradgradcheck
@@ -19,7 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def Variable(data: Any, requires_grad: bool = False) -> Tensor:
+def Variable(data: Tensor, requires_grad: bool = False) -> Tensor:
     """PyTorch's old name for a tensor with gradient."""
     if requires_grad or data.requires_grad:
         return data.detach().requires_grad_(requires_grad)

@@ -4,22 +4,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import errors
-from ..graph import Node
 
-_anomaly: list[bool] = []
+if TYPE_CHECKING:
+    from ..base.types import Contribution, Gradient
+    from ..graph import Node
+
+_anomaly: list[bool] = []  # what was asked for, innermost block last
 
 
-def check_nan(node: Node, g: Any, contributions: list[Any]) -> None:
+def check_nan(node: Node, g: Gradient, contributions: list[Contribution]) -> None:
+    """The observer of backward that raises at the first NaN."""
     for i, d in enumerate(contributions):
-        array = getattr(d, "array", d)
-        if array is not None and bool(
-            np.isnan(array).any() if hasattr(array, "shape") else math.isnan(float(array))
-        ):
+        if d is not None and _has_nan(getattr(d, "array", d)):
             raise RuntimeError(
                 errors.message(
                     f"Function '{node.name()}' returned nan values in its {i}th output.",
@@ -29,10 +30,15 @@ def check_nan(node: Node, g: Any, contributions: list[Any]) -> None:
             )
 
 
-class set_detect_anomaly:
-    """Let backward raise at the first NaN, naming the op and the line of its forward.
+def _has_nan(value: Any) -> bool:
+    """Of an array, a float or a Scalar."""
+    return bool(np.isnan(value).any()) if hasattr(value, "any") else math.isnan(float(value))
 
-    A function and a context manager.
+
+class set_detect_anomaly:
+    """Let backward raise at the first NaN, and name the op and the line of its forward.
+
+    Works as a function and as a context manager.
     """
 
     def __init__(self, mode: bool = True, check_nan: bool = True):

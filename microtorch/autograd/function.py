@@ -12,17 +12,17 @@
             (y,) = ctx.saved_tensors
             return g * y
 
-``Exp.apply(x)`` runs forward without recording and makes one node, whose backward calls the
-class's. Several outputs are one node, and one projection node for each output. What is saved lies
-in ``node.saved`` as (array, node) pairs, where the node of an output is left out until backward
-runs: a node never holds a handle on itself, so no reference cycle can arise.
+``Exp.apply(x)`` runs forward without recording and makes one node, whose backward calls that of the
+class. Where there are several outputs, each has a projection node besides, which picks it from that
+one. What is saved lies in ``node.saved`` as ``Saved``. It leaves out the node of an output until
+backward runs: a node never refers to itself, so no reference cycle can arise.
 """
 from __future__ import annotations
 
 import functools
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -37,33 +37,35 @@ from ..engine.recorded import RECORDED
 from ..graph import Mode, Node, mode, storage_of, user_frame
 from ..handles.tensor import Tensor
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Contribution, Gradient, Namespace
+    from ..graph import Storage
+
 
 class Saved(NamedTuple):
-    """A tensor kept for backward: its array, its node (None for output number ``output``), and the
-    writes to watch for.
-    """
+    """A tensor kept for backward, and the storage whose writes are to be noticed."""
 
-    array: Any
-    node: Node | None
-    output: int | None
-    storage: Any
+    array: Array
+    node: Node | None  # None for an output
+    output: int  # the number of the output, else -1
+    storage: Storage
 
 
 class FunctionCtx:
     """What forward leaves for backward.
 
-    ``needs_input_grad[i]`` says whether argument i's gradient is wanted.
+    ``needs_input_grad[i]`` says whether the gradient of argument i is wanted.
     """
 
     def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
         self.needs_input_grad = needs_input_grad
-        self._to_save: tuple[Any, ...] = ()
-        self._non_differentiable: tuple[Any, ...] = ()
+        self._to_save: tuple[Tensor | None, ...] = ()
+        self._non_differentiable: tuple[Tensor, ...] = ()
         self._materialize = True
         self._node: Node | None = None  # set while backward runs
 
-    def save_for_backward(self, *tensors: Any) -> None:
-        """Keep tensors (or None) for backward; overwriting them in place before then is noticed."""
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors (or None) for backward, which notices if they were overwritten meanwhile."""
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(
@@ -80,12 +82,12 @@ class FunctionCtx:
         """The tensors given to save_for_backward."""
         return self._to_save if self._node is None else saved_tensors(self._node)
 
-    def mark_non_differentiable(self, *outputs: Any) -> None:
-        """Outputs through which no gradient flows."""
+    def mark_non_differentiable(self, *outputs: Tensor) -> None:
+        """Name outputs through which no gradient flows."""
         self._non_differentiable = outputs
 
-    def mark_dirty(self, *inputs: Any) -> None:
-        """Not supported: nodes never change, so a custom op cannot overwrite its inputs."""
+    def mark_dirty(self, *inputs: Tensor) -> None:
+        """Raise: nodes never change, so a custom op cannot overwrite its inputs."""
         raise NotImplementedError(
             errors.message(
                 "ctx.mark_dirty is not supported",
@@ -94,7 +96,7 @@ class FunctionCtx:
         )
 
     def set_materialize_grads(self, value: bool) -> None:
-        """With False, backward gets None instead of zeros for outputs that received no gradient."""
+        """With False, backward is given None, not zeros, for outputs that received no gradient."""
         self._materialize = value
 
 
@@ -102,32 +104,26 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
     """The saved tensors of a custom node, on the nodes they came from."""
     if node.saved is None:
         raise freed_error(node)
-    out = []
-    for entry in node.saved:
-        if entry is None:
-            out.append(None)
-            continue
-        if entry.storage is not None and entry.storage.written > node.seq:
-            raise stale_error(node, entry.node or node, -1)
-        place = entry.node or _output_node(node, entry.output, entry.array)
-        out.append(handle(entry.array, place))
-    return tuple(out)
+    return tuple([None if entry is None else _unsaved(node, entry) for entry in node.saved])
+
+
+def _unsaved(node: Node, entry: Saved) -> Tensor:
+    if entry.storage.written > node.seq:
+        raise stale_error(node, entry.node or node, -1)
+    return handle(entry.array, entry.node or _output_node(node, entry.output, entry.array))
 
 
 class Outputs(dict[int, Any]):
-    """The gradient of a multi-output node: output index -> gradient.
+    """The gradient of a node of several outputs, by the outputs' numbers; ``+`` adds one by one."""
 
-    ``+`` adds output by output.
-    """
-
-    def __add__(self, other: dict[int, Any]) -> Outputs:
+    def __add__(self, other: dict[int, Gradient]) -> Outputs:
         out = Outputs(self)
         for i, g in other.items():
             out[i] = out[i] + g if i in out else g
         return out
 
 
-output_op = Op(
+output_op = Op(  # the projection: one output of several
     "output",
     lambda F, x, index: x[index],
     joint=lambda F, g, node: [Outputs({node.attrs["index"]: g})],
@@ -138,11 +134,10 @@ output_op = Op(
 
 
 class Function:
-    """Base class of custom ops: static methods ``forward(ctx, *args)`` and ``backward(ctx,
-    *grads)``; run with ``apply``.
+    """Base class of custom ops: two static methods, and ``apply``, which runs them.
 
-    ``forward(*args)`` with ``setup_context(ctx, inputs, output)``, PyTorch's newer form, works as
-    well.
+    They are ``forward(ctx, *args)`` and ``backward(ctx, *grads)``. PyTorch's newer form works as
+    well: ``forward(*args)`` with ``setup_context(ctx, inputs, output)``.
     """
 
     @staticmethod
@@ -191,20 +186,26 @@ class Function:
         return wrapped if isinstance(results, tuple) else wrapped[0]
 
 
-@functools.cache
-def _op(cls: type[Function]) -> Op:
-    op = Op(cls.__name__, None, joint=_backward, register=False, rule=(f"{cls.__name__}.backward",))
-    slots = {"__slots__": (), "op": op, "needs": True, "saved_tensors": property(saved_tensors)}
-    op.node = type(f"{cls.__name__}Backward", (Node,), slots)
-    op.function = cls
-    return op
+class CustomOp(Op):
+    """The declaration of a user's Function."""
+
+    def __init__(self, function: type[Function]):
+        name = function.__name__
+        super().__init__(name, None, joint=_backward, register=False, rule=(f"{name}.backward",))
+        self.function = function
+        members = {"__slots__": (), "op": self, "needs": True}
+        members["saved_tensors"] = property(saved_tensors)
+        self.node = type(f"{name}Backward", (Node,), members)
+
+
+_op = functools.cache(CustomOp)  # one declaration for each Function
 
 
 def _record(
     cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: tuple[Any, ...]
 ) -> Node:
     places = tuple([i for i, a in enumerate(args) if isinstance(a, Tensor)])
-    n = _op(cls).node()
+    n = _op(cls).node()  # type: ignore[arg-type]  # a class is hashable
     inputs = tuple([args[i].node for i in places])
     like = [(y.array.shape, y.array.dtype) if isinstance(y, Tensor) else None for y in outputs]
     attrs = {"ctx": ctx, "places": places, "outputs": like}
@@ -214,7 +215,7 @@ def _record(
 
 
 def _wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:
-    """The handle of output i."""
+    """Output i as the user gets it: a Tensor on the node, anything else as it is."""
     if not isinstance(y, Tensor):
         return y
     copied = any(y is a for a in args)
@@ -223,7 +224,7 @@ def _wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -
     if any(y is x for x in ctx._non_differentiable) or y.array.dtype.kind != "f":
         t.node = constant_node(t.array, node.dev.of(t.array.dtype))
     else:
-        if len(node.attrs["outputs"]) == 1:  # type: ignore[index]
+        if _outputs(node) == 1:
             node.value = t.array
         t.node = _output_node(node, i, t.array)
     if not copied:  # a view of an input: a write to either is a write to both
@@ -231,8 +232,13 @@ def _wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -
     return t
 
 
-def _output_node(node: Node, i: int, array: Any) -> Node:
-    if len(node.attrs["outputs"]) == 1:  # type: ignore[index]
+def _outputs(node: Node) -> int:
+    return len((node.attrs or {})["outputs"])
+
+
+def _output_node(node: Node, i: int, array: Array) -> Node:
+    """The node of output i: the custom node itself if it has no other."""
+    if _outputs(node) == 1:
         return node
     n = output_op.node()
     dev, frame = node.dev.of(array.dtype), user_frame(sys._getframe(1))
@@ -241,18 +247,19 @@ def _output_node(node: Node, i: int, array: Any) -> Node:
     return n
 
 
-def _save(t: Any, outputs: tuple[Any, ...], wrapped: tuple[Any, ...]) -> Saved | None:
+def _save(t: Tensor | None, outputs: tuple[Any, ...], wrapped: tuple[Any, ...]) -> Saved | None:
     if t is None:
         return None
     for i, y in enumerate(outputs):
         if y is t:
             return Saved(wrapped[i].array, None, i, storage_of(wrapped[i].node))
-    return Saved(t.array, t.node, None, storage_of(t.node))
+    return Saved(t.array, t.node, -1, storage_of(t.node))
 
 
-def _backward(F: Any, g: Any, node: Node) -> list[Any]:
+def _backward(F: Namespace, g: Gradient, node: Node) -> list[Contribution]:
     """Call the user's backward with Tensors, check what comes back, and hand it to the engine."""
-    attrs: Any = node.attrs
+    attrs, op = node.attrs or {}, node.op
+    assert isinstance(op, CustomOp)
     ctx, name = attrs["ctx"], type(node).__name__
     given = g if isinstance(g, Outputs) else {0: g}
     grads: list[Any] = []
@@ -263,7 +270,7 @@ def _backward(F: Any, g: Any, node: Node) -> list[Any]:
             grads.append(constant(np.zeros(*like), node.dev) if ctx._materialize and like else None)
     ctx._node = node
     try:
-        results = node.op.function.backward(ctx, *grads)
+        results = op.function.backward(ctx, *grads)
     finally:
         ctx._node = None
     results = results if isinstance(results, tuple) else (results,)
@@ -271,28 +278,32 @@ def _backward(F: Any, g: Any, node: Node) -> list[Any]:
     if len(results) < n or any(r is not None for r in results[n:]):
         raise RuntimeError(
             errors.message(
-                f"function {name} returned an incorrect number of gradients (expected {n}, got "
-                f"{len(results)})",
+                f"function {name} returned an incorrect number of gradients (expected {n}, "
+                f"got {len(results)})",
                 fix="return one gradient per argument of forward, None for those without",
             )
         )
     graph = F is not node.dev
-    out: list[Any] = []
+    out: list[Contribution] = []
     for place, x in zip(attrs["places"], node.inputs, strict=True):
         r = results[place]
         if r is None or not x.needs:
             out.append(None)
             continue
-        r = _checked(name, place, r, x, F)
+        r = _checked(name, place, r, x)
         out.append(r if graph else r.array.copy())
     return out
 
 
-def _checked(name: str, place: int, r: Any, x: Node, F: Any) -> Tensor:
+def _checked(name: str, place: int, r: Any, x: Node) -> Tensor:
     """A returned gradient in its input's shape (summed down if it is broadcast) and dtype."""
     if not isinstance(r, Tensor):
-        raise RuntimeError(errors.message(f"expected Variable or None (got {type(r).__name__})",
-                                          f"{name}: the gradient for argument {place} of forward"))
+        raise RuntimeError(
+            errors.message(
+                f"expected Variable or None (got {type(r).__name__})",
+                f"{name}: the gradient for argument {place} of forward",
+            )
+        )
     if r.array.shape != x.shape:
         try:
             fits = np.broadcast_shapes(r.array.shape, x.shape) == r.array.shape
@@ -302,21 +313,21 @@ def _checked(name: str, place: int, r: Any, x: Node, F: Any) -> Tensor:
             raise RuntimeError(
                 errors.message(
                     f"Function {name} returned an invalid gradient at index {place} - got "
-                    f"{list(r.shape)} but expected shape "
-                    f"compatible with {list(x.shape)}"
+                    f"{list(r.shape)} but expected shape compatible with {list(x.shape)}"
                 )
             )
-        r = unbroadcast(RECORDED, r, x.shape)
+        r = unbroadcast(RECORDED, r, x.shape)  # type: ignore[arg-type]  # Tensors, too
     return r if r.array.dtype == x.dtype else r.to(dtypes.FROM_NUMPY[x.dtype])
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a backward that cannot be differentiated again: differentiating its result raises
-    instead of dropping terms.
+    """A decorator of a backward that cannot be differentiated again.
+
+    To differentiate its result raises; without the decorator, terms would be missing in silence.
     """
 
     @functools.wraps(function)
-    def wrapper(ctx: Any, *grads: Any) -> Any:
+    def wrapper(ctx: FunctionCtx, *grads: Any) -> Any:
         now = mode.get()
         if not now.grad:
             return function(ctx, *grads)
@@ -338,16 +349,15 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Once(Function):
-    """The result of a once-differentiable backward, tied to what it depends on so that a second
-    derivative raises.
+    """A result of such a backward, tied to what it depends on so that a second derivative raises.
     """
 
     @staticmethod
-    def forward(ctx: Any, result: Any, *depends: Any) -> Any:
+    def forward(ctx: FunctionCtx, result: Tensor, *depends: Tensor) -> Tensor:
         return result.detach()
 
     @staticmethod
-    def backward(ctx: Any, g: Any) -> Any:
+    def backward(ctx: FunctionCtx, g: Tensor) -> Tensor:
         raise RuntimeError(
             errors.message(
                 "trying to differentiate twice a function that was marked with @once_differentiable"

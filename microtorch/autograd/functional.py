@@ -1,12 +1,12 @@
 """``torch.autograd.functional``: Jacobians, Hessians and their products with vectors.
 
-Everything is built on ``autograd.grad``. A Jacobian-vector product comes from two reverse passes
-(the derivative of ``u -> uᵀJ`` in direction v), so no forward-mode rules are needed.
+Everything is built on ``autograd.grad``. A Jacobian-vector product takes two reverse passes (J v is
+the derivative of ``u -> uᵀJ`` in direction v), so no rules of forward mode are needed.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,30 +16,33 @@ from ..handles.tensor import Tensor
 from .grad_mode import enable_grad
 from .gradients import grad
 
+Tensors: TypeAlias = Tensor | tuple[Tensor, ...] | list[Tensor]  # one or several, as the user likes
 
-def _prepare(inputs: Any) -> tuple[bool, tuple[Tensor, ...]]:
-    several = isinstance(inputs, (tuple, list))
-    xs = tuple(inputs) if several else (inputs,)
+
+def _prepare(inputs: Tensors) -> tuple[bool, tuple[Tensor, ...]]:
+    """Are several given? And they themselves, checked."""
+    xs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     for x in xs:
         if not isinstance(x, Tensor):
             raise TypeError(
                 errors.message(f"The inputs must be Tensors, but got {type(x).__name__}")
             )
-    return several, xs
+    return isinstance(inputs, (tuple, list)), xs
 
 
 def _fresh(xs: tuple[Tensor, ...], create_graph: bool) -> tuple[Tensor, ...]:
+    """Leaves to differentiate at; under create_graph, views, so that the user's graph goes on."""
     return tuple(
         x.view_as(x) if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
         for x in xs
     )
 
 
-def _zeros(g: Any, x: Tensor) -> Tensor:
+def _or_zeros(g: Tensor | None, x: Tensor) -> Tensor:
     return constant(np.zeros(x.array.shape, x.array.dtype), x.node.dev) if g is None else g
 
 
-def _check_sizes(vs: Any, like: Any) -> None:
+def _check_sizes(vs: Sequence[Tensor], like: Sequence[Tensor]) -> None:
     if len(vs) != len(like):
         raise RuntimeError(
             errors.message(
@@ -55,6 +58,7 @@ def _check_sizes(vs: Any, like: Any) -> None:
 
 
 def _like(several: bool, values: tuple[Any, ...]) -> Any:
+    """One value where one input was given, a tuple where several were."""
     return values if several else values[0]
 
 
@@ -64,49 +68,48 @@ def _stack(rows: list[Tensor], shape: tuple[int, ...]) -> Tensor:
     return stack(rows).reshape(shape) if rows else constant(np.zeros(shape))
 
 
-def jacobian(func: Callable[..., Any], inputs: Any, create_graph: bool = False) -> Any:
-    """d func(inputs) / d inputs, of shape output.shape + input.shape (a tuple of them, per output
-    and per input, if several).
+def jacobian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = False) -> Any:
+    """d func(inputs) / d inputs, of shape output.shape + input.shape.
+
+    Several inputs give a tuple with one for each; several outputs, a tuple of those.
     """
     several, xs = _prepare(inputs)
     xs = _fresh(xs, create_graph)
     with enable_grad():
         result = func(*xs)
     many = isinstance(result, (tuple, list))
-    table = []
-    for y in result if many else (result,):
-        rows: list[tuple[Tensor, ...]] = []
-        for j in range(y.array.size):
-            seed = np.zeros(y.array.size, y.array.dtype)
-            seed[j] = 1
-            found: tuple[Any, ...] = (None,) * len(xs)
-            if y.requires_grad:
-                found = grad(
-                    y,
-                    xs,
-                    constant(seed.reshape(y.array.shape), y.node.dev),
-                    retain_graph=True,
-                    create_graph=create_graph,
-                    allow_unused=True,
-                )
-            rows.append(tuple(_zeros(g, x) for g, x in zip(found, xs, strict=True)))
-        table.append(
-            _like(
-                several,
-                tuple(
-                    _stack([r[i] for r in rows], (*y.array.shape, *x.array.shape))
-                    for i, x in enumerate(xs)
-                ),
+    outputs = result if many else (result,)
+    return _like(many, tuple(_like(several, _jacobians(y, xs, create_graph)) for y in outputs))
+
+
+def _jacobians(y: Tensor, xs: tuple[Tensor, ...], create_graph: bool) -> tuple[Tensor, ...]:
+    """dy/dx for each x: one backward per element of y."""
+    rows: list[tuple[Tensor, ...]] = []
+    for j in range(y.array.size):
+        seed = np.zeros(y.array.size, y.array.dtype)
+        seed[j] = 1
+        found: tuple[Any, ...] = (None,) * len(xs)
+        if y.requires_grad:
+            found = grad(
+                y,
+                xs,
+                constant(seed.reshape(y.array.shape), y.node.dev),
+                retain_graph=True,
+                create_graph=create_graph,
+                allow_unused=True,
             )
-        )
-    return _like(many, tuple(table))
+        rows.append(tuple(_or_zeros(g, x) for g, x in zip(found, xs, strict=True)))
+    return tuple(
+        _stack([row[i] for row in rows], (*y.array.shape, *x.array.shape))
+        for i, x in enumerate(xs)
+    )
 
 
-def hessian(func: Callable[..., Any], inputs: Any, create_graph: bool = False) -> Any:
-    """Second derivatives of a one-element function, of shape input.shape + input.shape."""
+def hessian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = False) -> Any:
+    """The second derivatives of a one-element function, of shape input.shape + input.shape."""
     several, xs = _prepare(inputs)
 
-    def gradient(*args: Any) -> Any:
+    def gradient(*args: Tensor) -> Any:
         y = func(*args)
         if y.array.size != 1:
             raise RuntimeError(
@@ -117,13 +120,13 @@ def hessian(func: Callable[..., Any], inputs: Any, create_graph: bool = False) -
                 )
             )
         found = grad(y.sum(), args, create_graph=True, allow_unused=True)
-        return _like(several, tuple(_zeros(g, x) for g, x in zip(found, args, strict=True)))
+        return _like(several, tuple(_or_zeros(g, x) for g, x in zip(found, args, strict=True)))
 
     return jacobian(gradient, inputs if several else xs[0], create_graph)
 
 
 def vjp(
-    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False
+    func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False
 ) -> tuple[Any, Any]:
     """(func(inputs), vᵀJ)."""
     several, xs = _prepare(inputs)
@@ -142,11 +145,11 @@ def vjp(
         _check_sizes(_prepare(v)[1], y if isinstance(y, (tuple, list)) else (y,))
     found = grad(y, xs, v, create_graph=create_graph, allow_unused=True)
     out = y if create_graph else _detached(y)
-    return out, _like(several, tuple(_zeros(g, x) for g, x in zip(found, xs, strict=True)))
+    return out, _like(several, tuple(_or_zeros(g, x) for g, x in zip(found, xs, strict=True)))
 
 
 def jvp(
-    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False
+    func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False
 ) -> tuple[Any, Any]:
     """(func(inputs), J v): the derivative of func in direction v."""
     _, xs = _prepare(inputs)
@@ -169,28 +172,23 @@ def jvp(
             if g is not None:
                 term = (g * direction).sum()
                 total = term if total is None else total + term
-        product = (
-            grad(total, u, create_graph=create_graph, allow_unused=True)[0]
-            if total is not None
-            else None
-        )
-    return (y if create_graph else _detached(y)), _zeros(product, y)
+        product = None
+        if total is not None:
+            (product,) = grad(total, u, create_graph=create_graph, allow_unused=True)
+    return (y if create_graph else _detached(y)), _or_zeros(product, y)
 
 
 def vhp(
-    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False
+    func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False
 ) -> tuple[Any, Any]:
     """(func(inputs), vᵀH) of a one-element function."""
     return hvp(func, inputs, v, create_graph)
 
 
 def hvp(
-    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False
+    func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False
 ) -> tuple[Any, Any]:
-    """(func(inputs), H v) of a one-element function:
-
-    H is symmetric, so one extra reverse pass does it.
-    """
+    """(func(inputs), H v) of a one-element function; one more reverse pass, as H is symmetric."""
     several, xs = _prepare(inputs)
     vs = _prepare(v)[1] if v is not None else tuple(constant(np.ones_like(x.array)) for x in xs)
     _check_sizes(vs, xs)
@@ -208,7 +206,7 @@ def hvp(
             else (None,) * len(xs)
         )
     return (y if create_graph else _detached(y)), _like(
-        several, tuple(_zeros(g, x) for g, x in zip(found, xs, strict=True))
+        several, tuple(_or_zeros(g, x) for g, x in zip(found, xs, strict=True))
     )
 
 

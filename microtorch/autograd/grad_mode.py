@@ -7,9 +7,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..graph import Mode, mode
+
+if TYPE_CHECKING:
+    from contextvars import Token
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,7 +31,7 @@ class _Switch:
         return self
 
     def __init__(self, *_: Any) -> None:
-        self._tokens: list[Any] = []
+        self._tokens: list[Token[Mode]] = []
 
     def _mode(self, now: Mode) -> Mode:
         raise TypeError("use no_grad, enable_grad, set_grad_enabled or inference_mode")
@@ -91,7 +94,7 @@ class enable_grad(_Switch):
 
 
 class inference_mode(_Switch):
-    """As no_grad. (PyTorch's also skips version counting; here there is nothing more to save.)"""
+    """As no_grad. (PyTorch's also skips the counting of versions; here that costs nothing.)"""
 
     def __init__(self, mode: bool = True):
         super().__init__()

@@ -8,7 +8,7 @@ derivatives.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,11 +20,12 @@ from ..handles.tensor import Tensor
 from .grad_mode import enable_grad, no_grad
 from .gradients import grad
 
+if TYPE_CHECKING:
+    from ..base.types import Array
+
 
 class GradcheckError(RuntimeError):
-    """An analytic gradient that differs from the numeric one; the message says where and by how
-    much.
-    """
+    """An analytic gradient differs from the numeric one; the message says where and how much."""
 
 
 def gradcheck(
@@ -39,12 +40,11 @@ def gradcheck(
     check_undefined_grad: bool = True,
     fast_mode: bool = False,
 ) -> bool:
-    """Do the gradients of ``func(*inputs)`` agree with finite differences of step ``eps``? Inputs
-    should be float64.
+    """Do the gradients of ``func(*inputs)`` agree with finite differences of step ``eps``?
 
-    Raises RuntimeError (or returns False) naming output, input, element, numeric and analytic value
-    of the worst mismatch, and ValueError if no input requires gradient or one is too coarse
-    (float32) for differences to mean anything.
+    If not, RuntimeError (or False) names output, input, element, numeric and analytic value of the
+    worst mismatch. ValueError means that no input requires gradient, or that one is not float64:
+    in float32 such differences mean nothing.
     """
     try:
         _check(func, _tuple(inputs), eps, atol, rtol)
@@ -115,15 +115,14 @@ def _check(
     if not chosen:
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of them "
-            "have "
-            "requires_grad=True."
+            "have requires_grad=True."
         )
     for i, x in chosen:
         if x.array.dtype != np.float64:
             raise ValueError(
                 f"gradcheck: input {i} is {errors.describe(x)}; finite differences of step {eps:g} "
-                f"drown in its rounding error. "
-                "Use double precision: x.double().detach().requires_grad_()"
+                "drown in its rounding error. Use double precision: "
+                "x.double().detach().requires_grad_()"
             )
     with enable_grad():
         outputs = _outputs(func(*inputs))
@@ -134,7 +133,7 @@ def _check(
             _compare(numeric, a, k, i, x, y, atol, rtol)
 
 
-def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Any]:
+def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Array]:
     """Jacobians dy/dx as arrays (y.numel, x.numel): one backward per output element."""
     jacobians = [np.zeros((y.array.size, x.array.size)) for x in xs]
     for j in range(y.array.size):
@@ -155,13 +154,12 @@ def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Any]:
 
 def _numeric(
     func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, k: int, eps: float, size: int
-) -> Any:
+) -> Array:
     """The same Jacobian by central differences, moving the elements of x in place and back."""
     jacobian = np.zeros((size, x.array.size))
 
-    def value() -> Any:
-        # recorded, because func may itself call autograd.grad; only the k-th output that carried
-        # gradient counts
+    def value() -> Array:
+        """Of the k-th output that carries gradient; func may itself call autograd.grad."""
         with enable_grad():
             y = _outputs(func(*inputs))[k]
         with no_grad():
@@ -179,7 +177,7 @@ def _numeric(
 
 
 def _compare(
-    numeric: Any, analytic: Any, k: int, i: int, x: Tensor, y: Tensor, atol: float, rtol: float
+    numeric: Array, analytic: Array, k: int, i: int, x: Tensor, y: Tensor, atol: float, rtol: float
 ) -> None:
     wrong = ~np.isclose(analytic, numeric, rtol=rtol, atol=atol, equal_nan=True)
     if not wrong.any():

@@ -1,33 +1,38 @@
 """``backward`` and ``grad``: PyTorch's arguments are read and checked, and the engine runs."""
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays.dtypes import F32
 from ..base import errors
+from ..base.naming import named
 from ..engine.backward import run
 from ..engine.gradient_hooks import as_tensor
 from ..engine.leaf import AccumulateGrad
 from ..engine.record import constant
 from ..engine.recorded import RECORDED
 from ..graph import Mode, Node, mode
-from ..handles.methods import bind_methods
-from ..handles.scalar import Scalar, _number
+from ..handles.methods import ScalarMethods, bind_methods
+from ..handles.scalar import Scalar, constant_scalar
 from ..handles.tensor import Tensor
 from . import anomaly
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Backend, Gradient, Root
 
 _RECORD, _QUIET = Mode(True), Mode(False)
 
 
 def backward(
-    tensors: Any,
-    grad_tensors: Any = None,
+    tensors: Root | Sequence[Root],
+    grad_tensors: Gradient | Sequence[Gradient] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    grad_variables: Any = None,
-    inputs: Any = None,
+    grad_variables: Gradient | Sequence[Gradient] | None = None,
+    inputs: Root | Sequence[Root] | None = None,
 ) -> None:
     """Add the gradient of ``tensors`` to the ``.grad`` of all leaves below them, or only of
     ``inputs``.
@@ -38,19 +43,19 @@ def backward(
     non-scalar without gradient, graph already freed.
     """
     given = grad_tensors if grad_tensors is not None else grad_variables
-    if isinstance(tensors, (tuple, list)):
-        roots = list(tensors)
-        seeds = _seeds(roots, given, create_graph)
-    else:
+    if isinstance(tensors, (Tensor, Scalar)):
         roots, seeds = [tensors], [_seed(tensors, given, create_graph)]
+    else:
+        roots = _listed(tensors)
+        seeds = _seeds(roots, given, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         _run(roots, seeds, retain, create_graph, None)
         return
-    inputs = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
-    if not inputs:
+    wanted = _listed(inputs)
+    if not wanted:
         raise RuntimeError(errors.message("`inputs` argument to `backward()` cannot be empty."))
-    targets = [_node(x) for x in inputs]
+    targets = [_node(x) for x in wanted]
     found = _run(roots, seeds, retain, create_graph, frozenset(targets))
     for node in dict.fromkeys(targets):
         if node in found:
@@ -62,47 +67,40 @@ def backward(
                 node.grad = g if node.grad is None else node.grad + g
 
 
-def _method(
+def _tensor_backward(
     self: Tensor,
-    gradient: Any = None,
+    gradient: Tensor | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Any = None,
+    inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
-    """Compute the gradients of all leaves below (or of ``inputs``) and add them to their ``.grad``.
+    """Add the gradient of this tensor to the ``.grad`` of all leaves below it (or of ``inputs``).
+
+    ``gradient`` is needed where the tensor has more than one element.
     """
     backward(self, gradient, retain_graph, create_graph, None, inputs)
 
 
-_method.__name__, _method.__qualname__ = "backward", "Tensor.backward"
-
-
-bind_methods({"backward": _method})
-
-
-def _scalar_method(
+def _scalar_backward(
     self: Scalar,
-    gradient: Any = None,
+    gradient: Scalar | float | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Any = None,
+    inputs: Root | Sequence[Root] | None = None,
 ) -> None:
-    """Add the derivative of this Scalar to the ``.grad`` of every Scalar (and leaf tensor) it
-    depends on.
+    """Add the derivative of this Scalar to the ``.grad`` of every Scalar (and leaf tensor) below.
     """
-    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+    backward(self, gradient, retain_graph, create_graph, None, inputs)
 
 
-_scalar_method.__name__, _scalar_method.__qualname__ = "backward", "Scalar.backward"
-
-
-Scalar.backward = _scalar_method  # type: ignore[attr-defined]
+bind_methods({"backward": named(_tensor_backward, "backward")})
+bind_methods({"backward": named(_scalar_backward, "backward")}, ScalarMethods)
 
 
 def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
+    outputs: Root | Sequence[Root],
+    inputs: Root | Sequence[Root],
+    grad_outputs: Gradient | Sequence[Gradient] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     only_inputs: bool = True,
@@ -112,15 +110,14 @@ def grad(
 ) -> tuple[Any, ...]:
     """The gradients of ``outputs`` with respect to ``inputs``, as a tuple; no ``.grad`` is touched.
 
-    ``allow_unused``: None instead of an error for an input that the outputs do not depend on;
-    ``materialize_grads``: zeros.
+    For an input that the outputs do not depend on: None if ``allow_unused``, zeros if
+    ``materialize_grads``, otherwise RuntimeError.
     """
     if materialize_grads and allow_unused is False:
         raise ValueError(
             errors.message(
                 "Expected allow_unused to be True or not passed when materialize_grads=True, but "
-                "got: "
-                "allow_unused=False."
+                "got: allow_unused=False."
             )
         )
     if is_grads_batched:
@@ -130,8 +127,7 @@ def grad(
                 fix="call autograd.grad once per row of grad_outputs",
             )
         )
-    roots = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
-    wanted = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+    roots, wanted = _listed(outputs), _listed(inputs)
     seeds = _seeds(roots, grad_outputs, create_graph)
     for x in wanted:
         if not _node(x).needs:
@@ -143,38 +139,37 @@ def grad(
                 )
             )
     targets = [_node(x) for x in wanted]
-    found = _run(
-        roots,
-        seeds,
-        create_graph if retain_graph is None else retain_graph,
-        create_graph,
-        frozenset(targets),
-    )
+    retain = create_graph if retain_graph is None else retain_graph
+    found = _run(roots, seeds, retain, create_graph, frozenset(targets))
     out: list[Any] = []
     for x, node in zip(wanted, targets, strict=True):
         if node in found:
             out.append(as_tensor(found[node], node))
         elif materialize_grads:
-            out.append(
-                0.0
-                if isinstance(node, Scalar)
-                else constant(np.zeros(node.shape, node.dtype), node.dev)
-            )
+            out.append(0.0 if isinstance(node, Scalar) else _zeros(node))
         elif allow_unused:
             out.append(None)
         else:
             raise RuntimeError(
                 errors.message(
                     f"The differentiated Tensor at index {len(out)} appears to not have been used "
-                    f"in the graph. Set "
-                    "allow_unused=True if this is the desired behavior.",
+                    "in the graph. Set allow_unused=True if this is the desired behavior.",
                     f"input {len(out)} is {errors.describe(x)}",
                 )
             )
     return tuple(out)
 
 
-def _node(x: Any) -> Node:
+def _zeros(node: Node) -> Tensor:
+    return constant(np.zeros(node.shape, node.dtype), node.dev)
+
+
+def _listed(x: Any) -> list[Any]:
+    """One thing or several, as a list."""
+    return list(x) if isinstance(x, (tuple, list)) else [x]
+
+
+def _node(x: Root) -> Node:
     if isinstance(x, Node):
         return x
     if not isinstance(x, Tensor):
@@ -182,45 +177,37 @@ def _node(x: Any) -> Node:
     return x.node
 
 
-# dL/dL of most losses, made once: backward only reads it (a root that is itself a leaf, and would
-# keep it, gets its own)
-_ones: dict[Any, Any] = {}  # backend object of float32 -> the seed of most programs: 1
+# ---- the gradients to start from -----------------------------------------------------------------
+# backend of float32 -> dL/dL = 1, the seed of most programs, made once: backward only reads it (a
+# root that is itself a leaf, and would keep it, gets one of its own)
+_ones: dict[Backend, Array] = {}
 
 
-def _seeds(roots: list[Any], given: Any, create_graph: bool) -> list[Any]:
+def _seeds(roots: list[Root], given: Any, create_graph: bool) -> list[Gradient]:
     """The gradients to start from, checked: 1 for one-element roots unless given."""
-    given = (
-        [None] * len(roots)
-        if given is None
-        else list(given)
-        if isinstance(given, (tuple, list))
-        else [given]
-    )
-    if len(given) != len(roots):
-        raise RuntimeError(errors.message(f"got {len(roots)} tensors and {len(given)} gradients"))
-    return [_seed(root, g, create_graph) for root, g in zip(roots, given, strict=True)]
+    gs = [None] * len(roots) if given is None else _listed(given)
+    if len(gs) != len(roots):
+        raise RuntimeError(errors.message(f"got {len(roots)} tensors and {len(gs)} gradients"))
+    return [_seed(root, g, create_graph) for root, g in zip(roots, gs, strict=True)]
 
 
-def _seed(root: Any, g: Any, create_graph: bool) -> Any:
+def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
     node = _node(root)
     if not node.needs:
         raise errors.GraphError(
             errors.message(
                 "element 0 of tensors does not require grad and does not have a grad_fn",
                 f"{errors.describe(root)} was not computed from anything with requires_grad=True, "
-                f"or was detached",
-                fix="x = torch.tensor(..., requires_grad=True) before computing; check for torch.no_grad(), .detach(), .item()",
+                "or was detached",
+                fix="x = torch.tensor(..., requires_grad=True) before computing; check for "
+                "torch.no_grad(), .detach(), .item()",
             )
         )
-    if isinstance(node, Scalar):
+    if isinstance(root, Scalar):
         value = 1.0 if g is None else g
-        return (
-            _number(value)
-            if create_graph and not isinstance(value, Scalar)
-            else value
-            if create_graph
-            else float(value)
-        )
+        if not create_graph:
+            return float(value)
+        return value if isinstance(value, Scalar) else constant_scalar(value)
     if g is None:
         if (
             root.array.ndim == 0
@@ -237,7 +224,8 @@ def _seed(root: Any, g: Any, create_graph: bool) -> Any:
                 errors.message(
                     "grad can be implicitly created only for scalar outputs",
                     f"backward on {errors.describe(root)}, the output of {node.name()}",
-                    fix="reduce it first, loss.sum() or loss.mean(), or pass gradient=torch.ones_like(loss)",
+                    fix="reduce it first, loss.sum() or loss.mean(), or pass "
+                    "gradient=torch.ones_like(loss)",
                 )
             )
         g = constant(node.dev.array(np.ones(root.array.shape, root.array.dtype)), node.dev)
@@ -272,8 +260,12 @@ def _seed(root: Any, g: Any, create_graph: bool) -> Any:
 
 
 def _run(
-    roots: list[Any], seeds: list[Any], retain: bool, create_graph: bool, targets: Any
-) -> dict[Node, Any]:
+    roots: list[Root],
+    seeds: list[Gradient],
+    retain: bool,
+    create_graph: bool,
+    targets: frozenset[Node] | None,
+) -> dict[Node, Gradient]:
     # a custom backward's operations are recorded only if asked for
     token = mode.set(_RECORD if create_graph else _QUIET)
     try:

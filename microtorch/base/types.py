@@ -39,6 +39,7 @@ Index: TypeAlias = Union[IndexItem, tuple[IndexItem, ...]]
 TensorLike: TypeAlias = Union["Tensor", "Scalar", Array, Number]  # what an operator takes
 DTypeLike: TypeAlias = Union["dtype", type[bool], type[int], type[float]]
 DeviceLike: TypeAlias = Union["device", str, int]
+Root: TypeAlias = Union["Tensor", "Scalar"]  # what backward starts from, and gradients are asked of
 Scalars: TypeAlias = Union["Scalar", list[Any]]  # nested lists of Scalars in a tensor's shape
 
 # What travels backward: an array or a float; under create_graph=True a Tensor or a Scalar.

@@ -1,7 +1,7 @@
 """Tensors from numbers, nested lists, numpy arrays, and other tensors."""
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,14 +13,16 @@ from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
 from .finish import export, finish
 
+if TYPE_CHECKING:
+    from ..base.types import Array, DeviceLike, DTypeLike
 
-# ---- from data -----------------------------------------------------------------------------------
+
 @export
 def tensor(
     data: Any,
     *,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
@@ -36,9 +38,12 @@ def tensor(
 
 
 @export
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """As ``tensor``, but shares the memory of a numpy array, and returns a tensor itself, where no
-    conversion is needed.
+def as_tensor(
+    data: Any, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> Tensor:
+    """As ``tensor``, but without a copy where no conversion is needed.
+
+    A tensor is then returned as it is, and the memory of a numpy array is shared.
     """
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
@@ -49,7 +54,7 @@ asarray = export(as_tensor, "asarray")
 
 
 @export
-def from_numpy(ndarray: Any) -> Tensor:
+def from_numpy(ndarray: Array) -> Tensor:
     """A tensor on the memory of a numpy array."""
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
@@ -57,8 +62,9 @@ def from_numpy(ndarray: Any) -> Tensor:
     return constant(ndarray)
 
 
-def _array(data: Any, dtype: Any) -> Any:
-    """``data`` as an array of the dtype asked for, or of the one PyTorch infers."""
+# ---- numbers and nested lists --------------------------------------------------------------------
+def _array(data: Any, dtype: DTypeLike | None) -> Array:
+    """``data`` as an array of the dtype asked for, or of the one that PyTorch infers."""
     target = None if dtype is None else dtypes.as_numpy(dtype)
     if isinstance(data, Tensor):
         array = data.array
@@ -74,61 +80,48 @@ def _array(data: Any, dtype: Any) -> Any:
     return array
 
 
-def _from_lists(data: Any) -> Any:
+def _from_lists(data: Any) -> Array:
     _check_lists(data, 0)
     plain = _plain(data)
     try:
         array = np.asarray(plain)
     except OverflowError:
-        raise ValueError(
-            message("Overflow when unpacking long long", "an integer does not fit in 64 bits")
-        ) from None
+        raise _overflow() from None
+    if not array.size and array.dtype in (np.float64, object):
+        return array.astype(dtypes.default_numpy())
     if array.dtype.kind not in "biuf":
-        if not array.size and array.dtype == object:
-            return array.astype(dtypes.default_numpy())
-        if array.dtype.kind == "O" and any(
-            isinstance(v, int) and not isinstance(v, bool) for v in array.flat
-        ):
-            raise ValueError(
-                message("Overflow when unpacking long long", "an integer does not fit in 64 bits")
-            )
-        bad = next(
-            (
-                v
-                for v in np.asarray(plain, object).flat
-                if not isinstance(v, (int, float, bool, np.number))
-            ),
-            data,
+        raise _no_number(data, plain, array)
+    return array
+
+
+def _no_number(data: Any, plain: Any, array: Array) -> Exception:
+    """PyTorch's error for data that numpy made no array of numbers of."""
+    if array.dtype.kind == "O" and any(
+        isinstance(v, int) and not isinstance(v, bool) for v in array.flat
+    ):
+        return _overflow()
+    numbers = (int, float, bool, np.number)
+    bad = next((v for v in np.asarray(plain, object).flat if not isinstance(v, numbers)), data)
+    given = f"tensor({data!r})"[:120]
+    if isinstance(data, str):
+        return TypeError(
+            message("new(): invalid data type 'str'", given, fix="tensors hold numbers")
         )
-        what = "string" if isinstance(bad, str) else type(bad).__name__
-        if isinstance(data, str):
-            raise TypeError(
-                message(
-                    "new(): invalid data type 'str'",
-                    f"tensor({data!r})"[:120],
-                    fix="tensors hold numbers",
-                )
-            )
-        if isinstance(bad, str):
-            raise ValueError(
-                message(
-                    "too many dimensions 'str'",
-                    f"tensor({data!r})"[:120],
-                    fix="tensors hold numbers",
-                )
-            )
-        raise RuntimeError(
-            message(f"Could not infer dtype of {what}", f"found in tensor({data!r})"[:120])
-        )
-    return (
-        array.astype(dtypes.default_numpy())
-        if not array.size and array.dtype == np.float64
-        else array
+    if isinstance(bad, str):
+        return ValueError(message("too many dimensions 'str'", given, fix="tensors hold numbers"))
+    return RuntimeError(
+        message(f"Could not infer dtype of {type(bad).__name__}", f"found in {given}")
+    )
+
+
+def _overflow() -> ValueError:
+    return ValueError(
+        message("Overflow when unpacking long long", "an integer does not fit in 64 bits")
     )
 
 
 def _plain(data: Any) -> Any:
-    """Nested lists with tensors and Scalars inside replaced by their numbers."""
+    """Nested lists in which numbers stand for tensors and Scalars."""
     if isinstance(data, (list, tuple)):
         return [_plain(v) for v in data]
     if isinstance(data, Tensor):
@@ -139,21 +132,19 @@ def _plain(data: Any) -> Any:
 
 
 def _has_float64(data: Any) -> bool:
-    """Does the data contain a float64 that is not a plain Python float (which is only of the
-    default dtype)?
+    """Is there a float64 in it? A Python float, or a Scalar, is none: it takes the default dtype.
     """
     if isinstance(data, (list, tuple)):
         return any(_has_float64(v) for v in data[:1])
-    return (
-        type(data) not in COERCE
-        and getattr(getattr(data, "array", data), "dtype", None) == np.float64
-    )
+    if type(data) in COERCE:
+        return False
+    return getattr(getattr(data, "array", data), "dtype", None) == np.float64
 
 
-def _check_lists(data: Any, dim: int) -> int | None:
-    """Raise PyTorch's ValueError for ragged nesting; returns the length here."""
+def _check_lists(data: Any, dim: int) -> None:
+    """Raise PyTorch's error for lists of unequal lengths, or of unequal depth."""
     if not isinstance(data, (list, tuple)):
-        return None
+        return
     lengths = [len(v) if isinstance(v, (list, tuple)) else None for v in data]
     for v, n in zip(data, lengths, strict=True):
         if n != lengths[0] and (n is None or lengths[0] is None):
@@ -175,16 +166,13 @@ def _check_lists(data: Any, dim: int) -> int | None:
     if lengths and lengths[0] is not None:
         for v in data:
             _check_lists(v, dim + 1)
-    return len(data)
 
 
-class _Typed:
-    """``torch.FloatTensor`` and its like:
+# ---- torch.FloatTensor and its like --------------------------------------------------------------
+class LegacyType:
+    """A constructor of PyTorch's early days, of data or of sizes; ``isinstance`` works as well."""
 
-    PyTorch's old constructors, of data or of sizes; ``isinstance`` works, too.
-    """
-
-    def __init__(self, kind: str, d: Any):
+    def __init__(self, kind: str, d: dtypes.dtype):
         self.__name__, self.dtype = f"{kind}Tensor", d
 
     def __call__(self, *data: Any) -> Tensor:
@@ -192,7 +180,7 @@ class _Typed:
             return tensor(data[0], dtype=self.dtype)
         return constant(np.empty(shape_of(data, self.__name__) if data else (0,), self.dtype.numpy))
 
-    def __instancecheck__(self, x: Any) -> bool:
+    def __instancecheck__(self, x: object) -> bool:
         return isinstance(x, Tensor) and x.dtype is self.dtype
 
     def __repr__(self) -> str:
@@ -200,4 +188,4 @@ class _Typed:
 
 
 for _name, _kind in dtypes.TORCH_TYPES.items():
-    export(_Typed(_kind, dtypes.FROM_NUMPY[np.dtype(_name)]), f"{_kind}Tensor")
+    export(LegacyType(_kind, dtypes.FROM_NUMPY[np.dtype(_name)]), f"{_kind}Tensor")

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,32 +16,38 @@ from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
 from .data import tensor
-from .finish import export, finish
+from .finish import chosen, export, finish
+
+if TYPE_CHECKING:
+    from ..base.types import Array, DeviceLike, DTypeLike, Number
+
 
 # ---- filled --------------------------------------------------------------------------------------
-Make = Callable[..., Any]
+def _filled(name: str, make: Callable[..., Array], doc: str, random: bool = False) -> None:
+    """Export ``name`` and ``name_like``; ``make(backend, shape, dtype)`` makes the array.
 
+    zeros, ones and empty are also methods (``new_zeros``). ``random``: make takes a generator.
+    """
 
-def _filled(name: str, make: Make, doc: str, random: bool = False) -> None:
     def create(
-        *size: Any,
-        dtype: Any = None,
-        device: Any = None,
+        *size: int | Sequence[int],
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
         requires_grad: bool = False,
-        out: Any = None,
+        out: Tensor | None = None,
         layout: Any = None,
         pin_memory: bool = False,
         memory_format: Any = None,
-        **named: Any,
+        **more: Any,
     ) -> Tensor:
         draw = {}
-        if named:
-            size = (named.pop("size"),) if "size" in named else size
-            if random and "generator" in named:
-                draw["generator"] = named.pop("generator")
-            if named:
+        if more:
+            size = (more.pop("size"),) if "size" in more else size
+            if random and "generator" in more:
+                draw["generator"] = more.pop("generator")
+            if more:
                 raise TypeError(
-                    message(f"{name}() got an unexpected keyword argument '{next(iter(named))}'")
+                    message(f"{name}() got an unexpected keyword argument '{next(iter(more))}'")
                 )
         if out is not None:
             raise TypeError(
@@ -54,27 +60,31 @@ def _filled(name: str, make: Make, doc: str, random: bool = False) -> None:
                     f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
                 )
             )
-        d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
+        d = chosen(dtype)
         dev = home(device, d)
         return finish(make(dev, shape, d, **draw), dev.device, requires_grad)
 
     def like(
         input: Tensor,
         *,
-        dtype: Any = None,
-        device: Any = None,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
         requires_grad: bool = False,
         memory_format: Any = None,
         layout: Any = None,
     ) -> Tensor:
-        d = input.array.dtype if dtype is None else dtypes.as_numpy(dtype)
+        d = chosen(dtype, input.array.dtype)
         dev = home(device or input.device, d)
         return finish(make(dev, input.array.shape, d), dev.device, requires_grad)
 
     def new(
-        self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+        self: Tensor,
+        *size: int | Sequence[int],
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
+        requires_grad: bool = False,
     ) -> Tensor:
-        d = self.array.dtype if dtype is None else dtypes.as_numpy(dtype)
+        d = chosen(dtype, self.array.dtype)
         dev = home(device or self.device, d)
         return finish(make(dev, shape_of(size, f"new_{name}"), d), dev.device, requires_grad)
 
@@ -89,47 +99,28 @@ def _filled(name: str, make: Make, doc: str, random: bool = False) -> None:
         bind_methods({f"new_{name}": named(new, f"new_{name}", doc)})
 
 
-_filled(
-    "empty",
-    lambda F, shape, d: F.empty(shape, d),
-    "A tensor whose elements are whatever the memory held",
-)
-
-
+_filled("empty", lambda F, shape, d: F.empty(shape, d),
+        "A tensor whose elements are whatever the memory held")  # fmt: skip
 _filled("zeros", lambda F, shape, d: F.zeros(shape, d), "A tensor of zeros")
-
-
 _filled("ones", lambda F, shape, d: F.full(shape, 1, d), "A tensor of ones")
-
-
-_filled(
-    "rand",
-    lambda F, shape, d, **k: F.draws.uniform(shape, d, **k),
-    "Uniform random numbers in [0, 1)",
-    random=True,
-)
-
-
-_filled(
-    "randn",
-    lambda F, shape, d, **k: F.draws.normal(shape, d, **k),
-    "Standard normal random numbers",
-    random=True,
-)
+_filled("rand", lambda F, shape, d, **k: F.draws.uniform(shape, d, **k),
+        "Uniform random numbers in [0, 1)", random=True)  # fmt: skip
+_filled("randn", lambda F, shape, d, **k: F.draws.normal(shape, d, **k),
+        "Standard normal random numbers", random=True)  # fmt: skip
 
 
 @export
 def full(
     size: Sequence[int],
-    fill_value: Any,
+    fill_value: Tensor | Number,
     *,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of ``size`` filled with one number, of that number's dtype unless given."""
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    d = dtypes.of_number(value) if dtype is None else dtypes.as_numpy(dtype)
+    value = _number(fill_value)
+    d = chosen(dtype, dtypes.of_number(value))
     shape = shape_of((size,), "full")
     dev = home(device, d)
     return finish(dev.full(shape, value, d), dev.device, requires_grad)
@@ -138,10 +129,10 @@ def full(
 @export
 def full_like(
     input: Tensor,
-    fill_value: Any,
+    fill_value: Tensor | Number,
     *,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """full(input.shape, fill_value) in input's dtype."""
@@ -154,20 +145,19 @@ def full_like(
     )
 
 
-def _new_full(self: Tensor, size: Sequence[int], fill_value: Any, **options: Any) -> Tensor:
+def new_full(
+    self: Tensor, size: Sequence[int], fill_value: Tensor | Number, **options: Any
+) -> Tensor:
+    """full() in this tensor's dtype and device, unless ``options`` name others."""
     return full(size, fill_value, **{"dtype": self.dtype, "device": self.device, **options})
 
 
-def _new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
+def new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
+    """tensor() in this tensor's dtype and device, unless ``options`` name others."""
     return tensor(data, **{"dtype": self.dtype, "device": self.device, **options})
 
 
-for _f, _doc in (
-    (_new_full, "full() in this tensor's dtype."),
-    (_new_tensor, "tensor() in this tensor's dtype."),
-):
-    _name = _f.__name__[1:]
-    bind_methods({_name: named(_f, _name, _doc)})
+bind_methods({"new_full": new_full, "new_tensor": new_tensor})
 
 
 @export
@@ -175,73 +165,64 @@ def eye(
     n: int,
     m: int | None = None,
     *,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """The identity matrix (n, m)."""
-    return finish(
-        np.eye(n, m, dtype=dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)),
-        device,
-        requires_grad,
-    )
+    return finish(np.eye(n, m, dtype=chosen(dtype)), device, requires_grad)
 
 
 @export
 def arange(
-    start: Any = None,
-    end: Any = None,
-    step: Any = 1,
+    start: Tensor | Number | None = None,
+    end: Tensor | Number | None = None,
+    step: Tensor | Number = 1,
     *,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """start, start + step, ... up to but without ``end``; int64 if all are integers, else the
-    default dtype.
+    """start, start + step, ... up to but without ``end``.
+
+    int64 if all three are integers, else of the default dtype.
     """
     if end is None:
         start, end = 0, start
     if end is None:
         raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
-    start = 0 if start is None else start
-    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
-    if step == 0 or (end - start) * step < 0:
-        what = (
-            "step must be nonzero"
-            if step == 0
-            else "upper bound and lower bound inconsistent with step sign"
-        )
-        raise RuntimeError(message(what, f"arange({start}, {end}, {step})"))
-    integers = all(isinstance(v, (int, np.integer)) for v in (start, end, step))
-    d = (
-        dtypes.as_numpy(dtype)
-        if dtype is not None
-        else dtypes.I64
-        if integers
-        else dtypes.default_numpy()
-    )
-    n = int(np.ceil((end - start) / step)) if not integers else len(range(start, end, step))
-    return finish((start + np.arange(n) * step).astype(d), device, requires_grad)
+    first, stop, by = (_number(v) for v in (0 if start is None else start, end, step))
+    if by == 0 or (stop - first) * by < 0:
+        wrong = "upper bound and lower bound inconsistent with step sign"
+        what = "step must be nonzero" if by == 0 else wrong
+        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
+    integers = all(isinstance(v, (int, np.integer)) for v in (first, stop, by))
+    d = chosen(dtype, dtypes.I64 if integers else None)
+    n = len(range(first, stop, by)) if integers else int(np.ceil((stop - first) / by))
+    return finish((first + np.arange(n) * by).astype(d), device, requires_grad)
+
+
+def _number(value: Tensor | Number) -> Any:
+    return value.item() if isinstance(value, Tensor) else value
 
 
 @export
 def linspace(
-    start: Any,
-    end: Any,
+    start: Tensor | Number,
+    end: Tensor | Number,
     steps: int,
     *,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
-    d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
+    d = chosen(dtype)
     if steps < 0:
         raise RuntimeError(
             message("number of steps must be non-negative", f"linspace(steps={steps})")
         )
-    first, last = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    first, last = _number(start), _number(end)
     if d not in (dtypes.F32, dtypes.F64) or steps < 2:
         return finish(
             np.linspace(float(first), float(last), steps).astype(d), device, requires_grad
@@ -256,22 +237,19 @@ def linspace(
 
 @export
 def logspace(
-    start: Any,
-    end: Any,
+    start: Tensor | Number,
+    end: Tensor | Number,
     steps: int,
     base: float = 10.0,
     *,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """base ** linspace(start, end, steps)."""
-    d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
-    return finish(
-        (float(base) ** np.linspace(float(start), float(end), steps)).astype(d),
-        device,
-        requires_grad,
-    )
+    d = chosen(dtype)
+    exponents = np.linspace(float(start), float(end), steps)
+    return finish((float(base) ** exponents).astype(d), device, requires_grad)
 
 
 @export

@@ -1,39 +1,38 @@
 """Tensors of random numbers, and the default generator.
 
-The numbers equal those of PyTorch on the CPU for the same seed (arrays/generator.py).
+For the same seed they are the numbers of PyTorch on the CPU (arrays/generator.py).
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..arrays import dtypes, generator
 from ..arrays.device import device as device_of
 from ..backends import home
 from ..base.errors import describe, message
-from ..base.naming import named
 from ..engine.record import constant
 from ..handles.inplace import check_leaf
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
 from ..handles.views import write
-from .finish import export, finish
+from .finish import chosen, export, finish
+
+if TYPE_CHECKING:
+    from ..base.types import Array, DeviceLike, DTypeLike, Number, Shape
 
 
-# ---- random --------------------------------------------------------------------------------------
 @export
 class Generator(generator.Generator):
-    """A source of random numbers of one's own:
-
-    ``torch.Generator().manual_seed(0)``, for ``generator=``.
-    """
+    """A source of random numbers, for ``generator=``: ``torch.Generator().manual_seed(0)``."""
 
     __slots__ = ()
 
-    def __new__(cls, device: Any = "cpu") -> Any:
-        """One for tensors on ``device``:
+    def __new__(cls, device: DeviceLike = "cpu") -> Any:
+        """One for tensors on ``device``.
 
-        "cpu", or "opencl", whose numbers are others (backends/opencl/random.py).
+        On "opencl" the numbers are others (backends/opencl/random.py).
         """
         if device_of(device).type == "opencl":
             from ..backends.opencl.random import Generator
@@ -41,18 +40,17 @@ class Generator(generator.Generator):
             return Generator(home(device, dtypes.F32).device)
         return super().__new__(cls)
 
-    def __init__(self, device: Any = "cpu") -> None:
+    def __init__(self, device: DeviceLike = "cpu") -> None:
         super().__init__(device_of(device))
 
-    def get_state(self) -> Any:
+    def get_state(self) -> Tensor:  # type: ignore[override]  # arrays/ knows no tensors
         """The state as a uint8 tensor, for ``set_state``."""
         return constant(super().get_state())
 
 
-generator.default_generator = Generator()
-
-
-generator.default_generator.seed()
+# ---- the default generator -----------------------------------------------------------------------
+_default = generator.default_generator = Generator()
+_default.seed()
 
 
 @export
@@ -60,50 +58,52 @@ def manual_seed(seed: int) -> Generator:
     """Seed the default generator: the same seed gives the same numbers, here and in PyTorch."""
     for follow in generator.followers:
         follow(int(seed))
-    return generator.default_generator.manual_seed(int(seed))
+    _default.manual_seed(int(seed))
+    return _default
 
 
 @export
 def seed() -> int:
     """Seed the default generator from the operating system; returns the seed."""
-    return generator.default_generator.seed()
+    return _default.seed()
 
 
 @export
 def initial_seed() -> int:
     """The default generator's seed."""
-    return generator.default_generator.initial_seed()
+    return _default.initial_seed()
 
 
 @export
 def get_rng_state() -> Tensor:
     """The default generator's state, a uint8 tensor."""
-    return generator.default_generator.get_state()
+    return _default.get_state()
 
 
 @export
 def set_rng_state(new_state: Tensor) -> None:
     """Put the default generator into a state from get_rng_state."""
-    generator.default_generator.set_state(new_state)
+    _default.set_state(new_state)
 
 
+# ---- new tensors ---------------------------------------------------------------------------------
 @export
 def randint(
     low: int,
-    high: Any = None,
-    size: Any = None,
+    high: int | Sequence[int] | None = None,
+    size: Sequence[int] | None = None,
     *,
     generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Random integers in [low, high), int64 unless asked otherwise:
+    """Random integers in [low, high), int64 unless asked otherwise.
 
-    ``randint(10, (2, 3))``, ``randint(3, 10, (2, 3))``.
+    ``randint(3, 10, (2, 3))``, and from 0 ``randint(10, (2, 3))``.
     """
     if size is None:
-        low, high, size = 0, low, high
+        low, high, size = 0, low, high  # type: ignore[assignment]  # checked next
     if not isinstance(size, (tuple, list)):
         raise TypeError(
             message(
@@ -111,49 +111,52 @@ def randint(
                 fix="torch.randint(10, (2, 3))",
             )
         )
-    d = dtypes.I64 if dtype is None else dtypes.as_numpy(dtype)
+    d = chosen(dtype, dtypes.I64)
     dev = home(_where(device, generator), d)
-    return finish(
-        dev.draws.randint(tuple(size), low, high, d, generator), dev.device, requires_grad
-    )
+    drawn = dev.draws.randint(tuple(size), low, high, d, generator)
+    return finish(drawn, dev.device, requires_grad)
 
 
 @export
-def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None) -> Tensor:
+def randint_like(
+    input: Tensor, low: int, high: int | None = None, *, dtype: DTypeLike | None = None
+) -> Tensor:
     """randint in input's shape and dtype."""
     low, high = (0, low) if high is None else (low, high)
-    d, dev = input.array.dtype if dtype is None else dtypes.as_numpy(dtype), input.node.dev
+    d, dev = chosen(dtype, input.array.dtype), input.node.dev
     return constant(dev.draws.randint(input.array.shape, low, high, d), dev)
 
 
 @export
 def randperm(
-    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """A random permutation of 0..n-1."""
-    d = dtypes.I64 if dtype is None else dtypes.as_numpy(dtype)
+    d = chosen(dtype, dtypes.I64)
     dev = home(_where(device, generator), d)
     return finish(dev.draws.randperm(n, d, generator), dev.device, False)
 
 
-def _where(device: Any, generator: Any) -> Any:
-    """The device asked for; without a word, the generator's (PyTorch would raise for one that is
-    not on the CPU).
-    """
+def _where(device: DeviceLike | None, generator: Generator | None) -> DeviceLike | None:
+    """The device asked for, else the generator's. (PyTorch raises for one not on the CPU.)"""
     return generator.device if device is None and generator is not None else device
 
 
 @export
 def normal(
-    mean: Any,
-    std: Any = 1.0,
-    size: Any = None,
+    mean: Tensor | Number,
+    std: Tensor | Number = 1.0,
+    size: Shape | None = None,
     *,
     generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
-    """Normal random numbers; ``mean`` and ``std`` are numbers (with ``size``) or tensors."""
+    """Normal random numbers; ``mean`` and ``std`` are tensors, or numbers and ``size`` is given."""
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         m, s = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
         dev = next(v for v in (mean, std) if isinstance(v, Tensor)).node.dev
@@ -165,7 +168,7 @@ def normal(
                 fix="torch.normal(0.0, 1.0, size=(2, 3))",
             )
         )
-    d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
+    d = chosen(dtype)
     dev = home(_where(device, generator), d)
     return constant(dev.draws.normal(tuple(size), d, mean, std, generator), dev)
 
@@ -174,18 +177,14 @@ def normal(
 def bernoulli(
     input: Tensor, p: float | None = None, *, generator: Generator | None = None
 ) -> Tensor:
-    """0 or 1 with the probability of a 1 given by each element of ``input`` (or by ``p``)."""
+    """0 or 1, where each element of ``input`` (or ``p``) is the probability of a 1."""
     array = input.array
     if p is None and array.size and not (0 <= array.min() and array.max() <= 1):
         raise RuntimeError(
             message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(input))
         )
-    return constant(
-        input.node.dev.draws.bernoulli(
-            array if p is None else p, array.shape, array.dtype, generator
-        ),
-        input.node.dev,
-    )
+    dev, chance = input.node.dev, array if p is None else p
+    return constant(dev.draws.bernoulli(chance, array.shape, array.dtype, generator), dev)
 
 
 @export
@@ -197,97 +196,104 @@ def multinomial(
     generator: Generator | None = None,
 ) -> Tensor:
     """Indices drawn with probabilities proportional to the (rows of) non-negative ``input``."""
-    return constant(
-        input.node.dev.draws.multinomial(input.array, num_samples, replacement, generator),
-        input.node.dev,
-    )
-
-
-def _fill(name: str, draw: Callable[..., Any], doc: str) -> None:
-    def method(
-        self: Tensor, *args: Any, generator: Generator | None = None, **kwargs: Any
-    ) -> Tensor:
-        check_leaf(self, name[:-1])
-        write(self, draw(self, *args, generator=generator, **kwargs), name[:-1])
-        return self
-
-    bind_methods({name: named(method, name, doc)})
-
-
-def _uniform(t: Any, a: float = 0.0, b: float = 1.0, **k: Any) -> Any:
-    return t.node.dev.draws.uniform(t.array.shape, t.array.dtype, a, b, **k)
-
-
-def _normal(t: Any, mean: float = 0.0, std: float = 1.0, **k: Any) -> Any:
-    return t.node.dev.draws.normal(
-        t.array.shape, t.array.dtype, mean, std, contiguous=t.array.flags.c_contiguous, **k
-    )
-
-
-def _random(t: Any, from_: int | None = None, to: int | None = None, **k: Any) -> Any:
-    if to is None and from_ is not None:
-        from_, to = 0, from_
-    return t.node.dev.draws.random(t.array.shape, t.array.dtype, from_, to, **k)
-
-
-def _bernoulli(t: Any, p: Any = 0.5, **k: Any) -> Any:
-    return t.node.dev.draws.bernoulli(
-        p.array if isinstance(p, Tensor) else p, t.array.shape, t.array.dtype, **k
-    )
-
-
-_fill("uniform_", _uniform, "Fill with uniform random numbers from [a, b).")
-
-
-_fill("normal_", _normal, "Fill with normal random numbers.")
-
-
-_fill(
-    "random_",
-    _random,
-    "Fill with random integers from [from, to), by default over the dtype's whole range.",
-)
-
-
-_fill(
-    "bernoulli_", _bernoulli, "Fill with 0 and 1; ``p`` (number or tensor) is the probability of 1."
-)
-
-
-_fill(
-    "exponential_",
-    lambda t, lambd=1.0, **k: t.node.dev.draws.exponential(
-        t.array.shape, t.array.dtype, lambd, **k
-    ),
-    "Fill with exponential random numbers.",
-)
-
-
-_fill(
-    "log_normal_",
-    lambda t, mean=1.0, std=2.0, **k: t.node.dev.draws.log_normal(
-        t.array.shape, t.array.dtype, mean, std, **k
-    ),
-    "Fill with log-normal random numbers.",
-)
-
-
-_fill(
-    "cauchy_",
-    lambda t, median=0.0, sigma=1.0, **k: t.node.dev.draws.cauchy(
-        t.array.shape, t.array.dtype, median, sigma, **k
-    ),
-    "Fill with Cauchy random numbers.",
-)
-
-
-_fill(
-    "geometric_",
-    lambda t, p, **k: t.node.dev.draws.geometric(t.array.shape, t.array.dtype, p, **k),
-    "Fill with geometric random numbers.",
-)
+    dev = input.node.dev
+    return constant(dev.draws.multinomial(input.array, num_samples, replacement, generator), dev)
 
 
 bind_methods({"bernoulli": bernoulli, "multinomial": multinomial})
 
 
+# ---- filling a tensor ----------------------------------------------------------------------------
+def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
+    """A decorator: ``draw(self, ...)`` makes the numbers of the in-place method of its name."""
+    name = draw.__name__
+
+    @functools.wraps(draw)
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        check_leaf(self, name[:-1])
+        write(self, draw(self, *args, **kwargs), name[:-1])
+        return self
+
+    bind_methods({name: method})
+    return draw
+
+
+@fills
+def uniform_(
+    self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
+) -> Array:
+    """Fill with uniform random numbers from [a, b)."""
+    x, draws = self.array, self.node.dev.draws
+    return draws.uniform(x.shape, x.dtype, a, b, generator=generator)
+
+
+@fills
+def normal_(
+    self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
+) -> Array:
+    """Fill with normal random numbers."""
+    x, draws = self.array, self.node.dev.draws
+    contiguous = x.flags.c_contiguous
+    return draws.normal(x.shape, x.dtype, mean, std, contiguous=contiguous, generator=generator)
+
+
+@fills
+def random_(
+    self: Tensor,
+    from_: int | None = None,
+    to: int | None = None,
+    *,
+    generator: Generator | None = None,
+) -> Array:
+    """Fill with random integers from [from_, to), or with one number, from [0, from_).
+
+    With none, over the dtype's whole range.
+    """
+    if to is None and from_ is not None:
+        from_, to = 0, from_
+    x, draws = self.array, self.node.dev.draws
+    return draws.random(x.shape, x.dtype, from_, to, generator=generator)
+
+
+@fills
+def bernoulli_(
+    self: Tensor, p: Tensor | float = 0.5, *, generator: Generator | None = None
+) -> Array:
+    """Fill with 0 and 1; ``p`` (number or tensor) is the probability of 1."""
+    x, draws = self.array, self.node.dev.draws
+    chance = p.array if isinstance(p, Tensor) else p
+    return draws.bernoulli(chance, x.shape, x.dtype, generator=generator)
+
+
+@fills
+def exponential_(
+    self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None
+) -> Array:
+    """Fill with exponential random numbers of rate ``lambd``."""
+    x, draws = self.array, self.node.dev.draws
+    return draws.exponential(x.shape, x.dtype, lambd, generator=generator)
+
+
+@fills
+def log_normal_(
+    self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None
+) -> Array:
+    """Fill with log-normal random numbers; ``mean`` and ``std`` are those of the logarithm."""
+    x, draws = self.array, self.node.dev.draws
+    return draws.log_normal(x.shape, x.dtype, mean, std, generator=generator)
+
+
+@fills
+def cauchy_(
+    self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None
+) -> Array:
+    """Fill with Cauchy random numbers."""
+    x, draws = self.array, self.node.dev.draws
+    return draws.cauchy(x.shape, x.dtype, median, sigma, generator=generator)
+
+
+@fills
+def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Array:
+    """Fill with geometric random numbers: trials until the first success, of probability ``p``."""
+    x, draws = self.array, self.node.dev.draws
+    return draws.geometric(x.shape, x.dtype, p, generator=generator)

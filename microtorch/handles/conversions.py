@@ -1,6 +1,7 @@
-"""From a tensor to numbers, arrays, other dtypes and other devices."""
+"""From a tensor to numbers, arrays, other dtypes and other devices: more methods of a Tensor."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,151 +9,138 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
 from ..base import errors
+from ..base.naming import named
 from ..engine.basic_ops import place
 from ..engine.handle import Handle
 from ..engine.hot import single
 from ..engine.registry import REGISTRY
-from .methods import Methods
+from .methods import bind_methods
 
 if TYPE_CHECKING:
+    from ..base.types import Array, DeviceLike, DTypeLike
     from .tensor import Tensor
 
 
-class Conversions(Methods):
-    """The methods of a Tensor that copy and convert it."""
-
-    __slots__ = ()
-
-    # ---- out of the tensor world -----------------------------------------------------------------
-    def item(self) -> Any:
-        """The value of a one-element tensor as a Python number."""
-        if self.array.size != 1:
-            raise RuntimeError(
-                errors.message(
-                    f"a Tensor with {self.array.size} elements cannot be converted to Scalar",
-                    errors.describe(self),
-                    fix=".tolist() for all elements, or reduce first: .mean().item()",
-                )
+# ---- out of the tensor world ---------------------------------------------------------------------
+def item(self: Tensor) -> Any:
+    """The value of a one-element tensor as a Python number."""
+    if self.array.size != 1:
+        raise RuntimeError(
+            errors.message(
+                f"a Tensor with {self.array.size} elements cannot be converted to Scalar",
+                errors.describe(self),
+                fix=".tolist() for all elements, or reduce first: .mean().item()",
             )
-        return self.array.item()
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
-        return self.array.tolist()
-
-    def numpy(self, *, force: bool = False) -> Any:
-        """The elements as a numpy array on the same memory."""
-        if self.node.needs and not force:
-            raise RuntimeError(
-                errors.message(
-                    "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
-                    "instead."
-                )
-            )
-        if type(self.array) is not np.ndarray:
-            if not force:
-                self.array.__array__()  # raises, and says what to do
-            return self.array.get()
-        return self.array
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        array = self.numpy()
-        return array if dtype is None else array.astype(dtype)
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        if self.array.dtype.kind not in "iub" or self.array.size != 1:
-            raise TypeError(
-                errors.message(
-                    "only integer tensors of a single element can be converted to an index"
-                )
-            )
-        return int(self.item())
-
-    # ---- copies and conversions ------------------------------------------------------------------
-    def clone(self) -> Tensor:
-        """A copy in memory of its own; gradient flows through."""
-        return single(REGISTRY["clone"], self, {})
-
-    def contiguous(self) -> Tensor:
-        """This tensor if it is laid out row by row, else such a copy."""
-        return (
-            self
-            if self.array.flags.c_contiguous
-            else single(REGISTRY["clone"], self, {"order": "C"})
         )
+    return self.array.item()
 
-    def to(
-        self,
-        *target: Any,
-        dtype: Any = None,
-        device: Any = None,
-        copy: bool = False,
-        non_blocking: bool = False,
-    ) -> Tensor:
-        """Converted to a dtype and/or moved to a device, given by position or keyword, or as
-        another tensor has them.
-        """
-        for x in target:
-            if isinstance(x, Handle):
-                dtype, device = x.dtype, x.device
-            elif isinstance(x, dtypes.dtype) or x in (float, int, bool):
-                dtype = x
-            elif isinstance(x, bool):
-                continue
-            else:
-                device = x
-        t = self if device is None else place(self, device)
-        if dtype is not None:
-            d = dtypes.as_numpy(dtype)
-            if d != t.array.dtype:
-                return single(REGISTRY["cast"], t, {"dtype": d})
-        return t.clone() if copy and t is self else t
 
-    def type(self, dtype: Any = None) -> Any:
-        """The type's name ('torch.FloatTensor'), or a conversion."""
-        if dtype is None:
-            return f"torch.{TORCH_TYPES[self.array.dtype.name]}Tensor"
-        if isinstance(dtype, str):
-            names = {f"torch.{v}Tensor": k for k, v in TORCH_TYPES.items()}
-            dtype = dtypes.FROM_NUMPY[np.dtype(names[dtype])]
+def tolist(self: Tensor) -> Any:
+    """The elements as nested lists of Python numbers."""
+    return self.array.tolist()
+
+
+def numpy(self: Tensor, *, force: bool = False) -> Array:
+    """The elements as a numpy array on the same memory.
+
+    ``force`` also takes them from a tensor that requires gradient, and from a device.
+    """
+    if self.node.needs and not force:
+        raise RuntimeError(
+            errors.message(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead."
+            )
+        )
+    array: Any = self.array
+    if type(array) is not np.ndarray:
+        if not force:
+            array.__array__()  # raises, and says what to do
+        return array.get()
+    return array
+
+
+# ---- copies and conversions ----------------------------------------------------------------------
+def clone(self: Tensor) -> Tensor:
+    """A copy in memory of its own; gradient flows through."""
+    return single(REGISTRY["clone"], self, {})
+
+
+def contiguous(self: Tensor) -> Tensor:
+    """This tensor if it is laid out row by row, else a copy that is."""
+    if self.array.flags.c_contiguous:
+        return self
+    return single(REGISTRY["clone"], self, {"order": "C"})
+
+
+def to(
+    self: Tensor,
+    *target: Tensor | DTypeLike | DeviceLike | bool,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    copy: bool = False,
+    non_blocking: bool = False,
+) -> Tensor:
+    """Converted to a dtype, moved to a device, or both.
+
+    Either is given by position or by keyword, or both as those of another tensor.
+    """
+    for x in target:
+        if isinstance(x, Handle):
+            dtype, device = x.dtype, x.device
+        elif isinstance(x, dtypes.dtype) or x in (float, int, bool):
+            dtype = x  # type: ignore[assignment]  # mypy does not know what `in` tells
+        elif isinstance(x, bool):  # PyTorch's non_blocking
+            continue
+        else:
+            device = x  # type: ignore[assignment]
+    t = self if device is None else place(self, device)
+    if dtype is not None:
+        d = dtypes.as_numpy(dtype)
+        if d != t.array.dtype:
+            return single(REGISTRY["cast"], t, {"dtype": d})
+    return t.clone() if copy and t is self else t
+
+
+def type_(self: Tensor, dtype: DTypeLike | str | None = None) -> Any:
+    """The type's name ('torch.FloatTensor'); given one, or a dtype, the tensor converted to it."""
+    if dtype is None:
+        return f"torch.{TORCH_TYPES[self.array.dtype.name]}Tensor"
+    if isinstance(dtype, str):
+        names = {f"torch.{v}Tensor": k for k, v in TORCH_TYPES.items()}
+        dtype = dtypes.FROM_NUMPY[np.dtype(names[dtype])]
+    return self.to(dtype)
+
+
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """Converted to other's dtype."""
+    return self.to(other.dtype)
+
+
+def cpu(self: Tensor) -> Tensor:
+    """On the CPU."""
+    return self.to("cpu")
+
+
+def cuda(self: Tensor, device: DeviceLike | None = None) -> Tensor:
+    """Raises RuntimeError: microtorch has no CUDA backend."""
+    return self.to("cuda" if device is None else device)
+
+
+def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[[Tensor], Tensor]:
+    def method(self: Tensor) -> Tensor:
         return self.to(dtype)
 
-    def type_as(self, other: Tensor) -> Tensor:
-        """Converted to other's dtype."""
-        return self.to(other.dtype)
+    return named(method, name, f"Converted to {dtype}.")
 
-    def cpu(self) -> Tensor:
-        return self.to("cpu")
 
-    def cuda(self, device: Any = None) -> Tensor:
-        return self.to("cuda" if device is None else device)
-
-    def float(self) -> Tensor:
-        return self.to(dtypes.float32)
-
-    def double(self) -> Tensor:
-        return self.to(dtypes.float64)
-
-    def half(self) -> Tensor:
-        return self.to(dtypes.float16)
-
-    def long(self) -> Tensor:
-        return self.to(dtypes.int64)
-
-    def int(self) -> Tensor:
-        return self.to(dtypes.int32)
-
-    def short(self) -> Tensor:
-        return self.to(dtypes.int16)
-
-    def bool(self) -> Tensor:
-        return self.to(dtypes.bool)
-
-    def byte(self) -> Tensor:
-        return self.to(dtypes.uint8)
+bind_methods({"type": type_})
+bind_methods(
+    {f.__name__: f for f in (item, tolist, numpy, clone, contiguous, to, type_as, cpu, cuda)}
+)
+for _name, _dtype in {
+    "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16,
+    "long": dtypes.int64, "int": dtypes.int32, "short": dtypes.int16,
+    "bool": dtypes.bool, "byte": dtypes.uint8,
+}.items():  # fmt: skip
+    bind_methods({_name: _to_dtype(_name, _dtype)})

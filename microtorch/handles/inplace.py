@@ -1,17 +1,12 @@
-"""In-place operations and views.
+"""In-place operations.
 
-An in-place op writes into the tensor's memory and then rebinds the *handle* to a new node; the old
-node stays what it was. If the handle is a view, the write reaches its base through the shared
-memory, so the base's node becomes
+An in-place op writes into the tensor's memory and then gives its *handle* a new node; the old node
+stays what it was. What a write does to views and their bases is in ``views.py``. The ordinary path
+of an op knows nothing of all this, and pays nothing for it.
 
-    CopySlices(old base, new value of the region)
-
-and every live view of that base is derived anew from it. All of this is apart from the ordinary
-path, which pays nothing.
-
-What a gradient may still need is protected by the clock: the write dates the storage, and backward
-refuses values that were written after the node that reads them was made (engine.stale_error). The
-op's own input is saved as a copy first.
+The clock protects what a gradient may still need: a write dates the storage, and backward refuses
+values that were written after the node that reads them was made (engine/checks.py). The op's own
+input is saved as a copy first.
 """
 from __future__ import annotations
 
@@ -25,6 +20,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base import errors
 from ..base.naming import named
 from ..engine.apply import apply
+from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.operands import COERCE
 from ..engine.record import constant
@@ -37,21 +33,17 @@ from ..ops.surface import METHODS
 from .views import rebind, write
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs
+    from ..base.types import Array, Attrs, DType, Index, Number
     from .tensor import Tensor
 
 
-def check_leaf(t: Any, name: str) -> None:
-    """Raise unless ``t`` may be written under gradient recording."""
+def check_leaf(t: Tensor, name: str) -> None:
+    """Raise unless ``t`` may be written while gradients are recorded."""
     if not mode.get().grad:
         return
     base = t if t.origin is None else t.origin[0]
     if any(x.node.needs and x.node.op is None for x in (t, base)):
-        what = (
-            "a leaf Variable that requires grad"
-            if t.origin is None
-            else "a view of a leaf Variable that requires grad"
-        )
+        what = f"{'a' if t.origin is None else 'a view of a'} leaf Variable that requires grad"
         raise errors.InplaceError(
             errors.message(
                 f"{what} is being used in an in-place operation.",
@@ -64,8 +56,7 @@ def check_leaf(t: Any, name: str) -> None:
         raise errors.InplaceError(
             errors.message(
                 "A view was created in no_grad mode and is being modified inplace with grad mode "
-                "enabled. Given that this "
-                "use case is ambiguous and error-prone, it is forbidden.",
+                "enabled. Given that this use case is ambiguous and error-prone, it is forbidden.",
                 f"{name}_ on {errors.describe(t)}, a view of {errors.describe(base)}",
                 fix="make the view with gradient enabled, or write under torch.no_grad() as well",
             )
@@ -77,9 +68,7 @@ def apply_inplace(
 ) -> Tensor:
     """``target = op(target, *others)`` in target's own memory. Returns ``target``."""
     check_leaf(target, op.name)
-    with_grad = mode.get()
-    # computed apart, so that a failure changes nothing
-    outcome = apply(op, (target, *others), attrs)
+    outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
     out, array = outcome.array, target.array
     if out.shape != array.shape:
         raise errors.ShapeError(
@@ -91,20 +80,20 @@ def apply_inplace(
             )
         )
     check_cast(out.dtype, target, op.name)
-    if not (with_grad.grad and (outcome.node.needs or target.node.needs)):
+    if not (mode.get().grad and (outcome.node.needs or target.node.needs)):
         write(target, out, op.name)
         return target
     if outcome.array.dtype != array.dtype:
         outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
     node = outcome.node
-    # the node's own input is about to be overwritten: keep a copy
-    if node.needs and node.saved is not node.inputs:
+    if node.needs and node.saved is not None and node.saved is not node.inputs:
+        # it may have saved the target's array, which is about to be overwritten
         node.saved = tuple([s.copy() if _overlaps(s, array) else s for s in node.saved])
     rebind(target, outcome, op.name)
     return target
 
 
-def check_cast(d: Any, target: Any, name: str) -> None:
+def check_cast(d: DType, target: Tensor, name: str) -> None:
     """Raise unless a result of dtype ``d`` may be stored in ``target``."""
     if not dtypes.can_cast(d, target.array.dtype):
         raise RuntimeError(
@@ -117,24 +106,16 @@ def check_cast(d: Any, target: Any, name: str) -> None:
         )
 
 
-def _overlaps(saved: Any, array: Any) -> bool:
+def _overlaps(saved: Any, array: Array) -> bool:
     return type(saved) is type(array) and np.may_share_memory(saved, array)
 
 
-def _long(d: Any) -> str:
+def _long(d: DType) -> str:
+    """PyTorch's long name of a dtype: Float, Long ..."""
     return TORCH_TYPES[d.name]
 
 
-# ---- the public methods --------------------------------------------------------------------------
-def _method(op: Op) -> Callable[..., Any]:
-    def method(self: Any, *others: Any, **attrs: Any) -> Any:
-        return apply_inplace(op, self, others, attrs or None)
-
-    return named(
-        method, f"{op.name}_", f"In-place {op.name}: the result replaces this tensor's elements."
-    )
-
-
+# ---- copies --------------------------------------------------------------------------------------
 copy_op = Op(
     "copy",
     lambda F, x, source: np.broadcast_to(source, x.shape).astype(x.dtype),
@@ -145,12 +126,10 @@ copy_op = Op(
     rule=("0: it was overwritten", "g"),
     torch_name="CopyBackwards",
 )
-
-
 copy_op.node.__name__ = copy_op.node.__qualname__ = "CopyBackwards"
 
 
-def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
+def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Copy the elements of ``src`` (broadcast, converted to this dtype) into this tensor."""
     if hasattr(src, "node") and src.node.dev.device is not self.node.dev.device:
         src = src.to(self.node.dev.device)
@@ -160,24 +139,21 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
         raise errors.broadcast_error("copy_", [self, src]) from None
 
 
-def fill_(self: Any, value: Any) -> Any:
+def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
     """Set every element to ``value``."""
-    return copy_(
-        self,
-        value
-        if hasattr(value, "node")
-        else constant(np.asarray(value).astype(self.array.dtype), self.node.dev),
-    )
+    return copy_(self, value if isinstance(value, Handle) else _of_dtype(value, self))
 
 
-def setitem(t: Any, index: Any, value: Any) -> None:
+def zero_(self: Tensor) -> Tensor:
+    """Set every element to 0."""
+    return fill_(self, 0)
+
+
+def setitem(t: Tensor, index: Index, value: Any) -> None:
     """``t[index] = value``: through a view for a basic index, else the in-place index_put."""
     parsed, advanced = indexing.parse(index, t.array.shape)
     if not hasattr(value, "node"):
-        if type(value) in COERCE:
-            value = COERCE[type(value)](value)
-        else:
-            value = constant(np.asarray(value).astype(t.array.dtype), t.node.dev)
+        value = COERCE[type(value)](value) if type(value) in COERCE else _of_dtype(value, t)
     if advanced:
         if value.array.dtype != t.array.dtype:
             value = value.to(t.dtype)
@@ -191,16 +167,14 @@ def setitem(t: Any, index: Any, value: Any) -> None:
     if extra > 0 and all(n == 1 for n in value.array.shape[:extra]):
         value = value.reshape(value.array.shape[extra:])
     try:
-        np.broadcast_shapes(shape, value.array.shape)
-        ok = np.broadcast_shapes(shape, value.array.shape) == shape
+        fits = np.broadcast_shapes(shape, value.array.shape) == shape
     except ValueError:
-        ok = False
-    if not ok:
+        fits = False
+    if not fits:
         raise errors.ShapeError(
             errors.message(
                 f"expand(torch.{value.array.dtype.name}{{{list(value.array.shape)}}}, "
-                f"size={list(shape)}): the value does not "
-                "fit the region it is assigned to",
+                f"size={list(shape)}): the value does not fit the region it is assigned to",
                 f"{errors.describe(t)}{indexing._text(parsed)} is {tuple(shape)}, the value is "
                 f"{tuple(value.array.shape)}",
             )
@@ -208,84 +182,82 @@ def setitem(t: Any, index: Any, value: Any) -> None:
     copy_(region, value)
 
 
-def inplace_methods() -> dict[str, Callable[..., Any]]:
-    """The in-place twin of every elementwise op, and the ones that exist only in place."""
-    out: dict[str, Callable[..., Any]] = {}
-    for name in [
-        *formulas.TABLE,
-        "floor_divide",
-        "logical_and",
-        "logical_or",
-        "logical_xor",
-        "logical_not",
-        "bitwise_and",
-        "bitwise_or",
-        "bitwise_xor",
-        "bitwise_not",
-        *formulas.COMPARISONS,
-    ]:
+def _of_dtype(value: Any, like: Tensor) -> Tensor:
+    """Numbers as a Tensor of the dtype of ``like``, on its device."""
+    return constant(np.asarray(value).astype(like.array.dtype), like.node.dev)
+
+
+# ---- the in-place twins of functions -------------------------------------------------------------
+OPS = (
+    *formulas.TABLE, *formulas.COMPARISONS, "floor_divide",
+    "logical_and", "logical_or", "logical_xor", "logical_not",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not",
+)  # fmt: skip
+COMPOSED = (  # of functions made of several ops
+    "addcdiv", "addcmul", "addmm", "clamp", "clip", "cumprod", "cumsum", "index_add", "index_copy",
+    "index_fill", "index_put", "lerp", "masked_fill", "nan_to_num", "round", "scatter",
+    "scatter_add", "tril", "triu",
+)  # fmt: skip
+OPERATORS = {
+    "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow",
+    "imod": "remainder", "ifloordiv": "floor_divide", "iand": "bitwise_and", "ior": "bitwise_or",
+    "ixor": "bitwise_xor",
+}  # fmt: skip
+
+
+def inplace_methods() -> dict[str, Callable[..., Tensor]]:
+    """The in-place twin of every elementwise op, and the methods that exist only in place."""
+    out: dict[str, Callable[..., Tensor]] = {}
+    for name in OPS:
         if name != "where":
-            f = _method(REGISTRY[name])
             for alias in (name, *ALIASES.get(name, ())):
-                out[f"{alias}_"] = f
-
-    def composed(name: str) -> Callable[..., Any]:
-        """In-place form of a function made of several ops: compute apart, then copy."""
-        function = METHODS[name]
-
-        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-            check_leaf(self, name)
-            # on a copy, for what its derivative reads of the old value is about to be overwritten
-            result = function(self.clone() if self.node.needs else self, *args, **kwargs)
-            check_cast(result.array.dtype, self, name)
-            return copy_(self, result)
-
-        return named(method, f"{name}_", f"In-place {name}.")
-
-    for name in (
-        "clamp",
-        "clip",
-        "round",
-        "masked_fill",
-        "nan_to_num",
-        "addcmul",
-        "addcdiv",
-        "lerp",
-        "scatter",
-        "scatter_add",
-        "index_add",
-        "index_copy",
-        "index_fill",
-        "index_put",
-        "cumsum",
-        "cumprod",
-        "tril",
-        "triu",
-        "addmm",
-    ):
-        out[f"{name}_"] = composed(name)
+                out[f"{alias}_"] = _of_op(REGISTRY[name])
+    for name in COMPOSED:
+        out[f"{name}_"] = _composed(name)
     for name in ("add", "sub", "div"):
-        out[f"{name}_"] = _with_options(name, REGISTRY[name], composed(name))
+        out[f"{name}_"] = _with_options(name)
     out["subtract_"], out["divide_"], out["true_divide_"] = out["sub_"], out["div_"], out["div_"]
-    out.update(copy_=copy_, fill_=fill_, zero_=lambda self: fill_(self, 0))
-    for sign, name in {
-        "iadd": "add",
-        "isub": "sub",
-        "imul": "mul",
-        "itruediv": "div",
-        "ipow": "pow",
-        "imod": "remainder",
-        "ifloordiv": "floor_divide",
-        "iand": "bitwise_and",
-        "ior": "bitwise_or",
-        "ixor": "bitwise_xor",
-    }.items():
-        out[f"__{sign}__"] = out[f"{name}_"]
-    return out
+    out.update(copy_=copy_, fill_=fill_, zero_=zero_)
+    return out | {f"__{sign}__": out[f"{name}_"] for sign, name in OPERATORS.items()}
 
 
-def _with_options(name: str, op: Op, composed: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: Any, other: Any, **options: Any) -> Any:
+def _of_op(op: Op) -> Callable[..., Tensor]:
+    static, n = formulas.ARGUMENTS.get(op.name, {}), len(op.vjps) - 1
+
+    def method(self: Tensor, *others: Any, **attrs: Any) -> Tensor:
+        if len(others) > n and static:  # x.clamp_min_(0)
+            if len(others) > n + len(static):
+                raise TypeError(f"{op.name}_() takes {n + len(static)} positional arguments")
+            attrs |= dict(zip(static, others[n:], strict=False))
+            others = others[:n]
+        return apply_inplace(op, self, others, attrs or None)
+
+    method.op = op  # type: ignore[attr-defined]  # whose operands are its parameters (scripts/stubs.py)
+    doc = f"In-place {op.name}: the result replaces this tensor's elements."
+    return named(method, f"{op.name}_", doc)
+
+
+def _composed(name: str) -> Callable[..., Tensor]:
+    """The in-place form of a function made of several ops: computed apart, then copied."""
+    function = METHODS[name]
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        check_leaf(self, name)
+        # on a copy, for what its derivative reads of the old value is about to be overwritten
+        result = function(self.clone() if self.node.needs else self, *args, **kwargs)
+        check_cast(result.array.dtype, self, name)
+        return copy_(self, result)
+
+    method.__wrapped__ = function  # type: ignore[attr-defined]  # the signature that help() shows
+    return named(method, f"{name}_", f"In-place {name}.")
+
+
+def _with_options(name: str) -> Callable[..., Tensor]:
+    """The in-place form of an op whose function also has options (``alpha``, ``rounding_mode``)."""
+    op, composed = REGISTRY[name], _composed(name)
+
+    def method(self: Tensor, other: Any, **options: Any) -> Tensor:
         return composed(self, other, **options) if options else apply_inplace(op, self, (other,))
 
+    method.__wrapped__ = METHODS[name]  # type: ignore[attr-defined]
     return named(method, f"{name}_", f"In-place {name}.")

@@ -1,6 +1,7 @@
-"""The methods of a Tensor that are functions: one loop binds them.
+"""The methods of Tensor and of Scalar that are functions: one loop binds them.
 
-Which they are, with their signatures, the stub ``methods.pyi`` says.
+Which they are, with their signatures, the stub ``methods.pyi`` says, for editors and type checkers.
+``python scripts/stubs.py --write`` writes it anew.
 """
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 
 from ..engine import basic_ops
 from ..engine.handle import Handle
+from ..graph import Node
 from ..ops import (
     conv,
     diagonal,
@@ -44,10 +46,16 @@ class Methods(Handle):
     __slots__ = ()
 
 
-def bind_methods(methods: Mapping[str, Callable[..., Any]]) -> None:
-    """Make functions methods of every Tensor: their first parameter is self."""
+class ScalarMethods(Node):
+    """The arithmetic of a Scalar, which scalar.py makes, and its ``backward``."""
+
+    __slots__ = ()
+
+
+def bind_methods(methods: Mapping[str, Callable[..., Any]], to: type = Methods) -> None:
+    """Make functions methods of every Tensor (or Scalar): their first parameter is self."""
     for name, f in methods.items():
-        setattr(Methods, name, f)
+        setattr(to, name, f)
 
 
 bind_methods(METHODS)

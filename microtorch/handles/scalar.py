@@ -5,14 +5,14 @@ micrograd's: operators, ``**``, ``relu tanh exp log sigmoid sin cos ...``, ``.da
 ``.backward()``. Gradient flows by default, and every Scalar, not only the leaves, keeps its
 ``.grad``; it is None until backward has computed it.
 
-Values and derivatives come from the same rows of formulas.py as the tensor ops. ``Scalar.stack``
-and ``Tensor.scalars`` lead from one world to the other, within one graph.
+Values and derivatives come from the same rows of formulas.py as those of the tensor ops.
+``Scalar.stack`` and ``Tensor.scalars`` lead from one world to the other, within one graph.
 """
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
@@ -25,39 +25,44 @@ from ..engine.record import constant, fill
 from ..engine.registry import REGISTRY
 from ..graph import Node, last_user_code, last_write, mode, storage_of, tick, user_frame, users
 from ..notation import expr, formulas
-from .methods import bind_methods
+from .methods import ScalarMethods, bind_methods
 from .scalar_text import backward_source, method_source
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from ..base.types import (
+        Contribution,
+        DType,
+        DTypeLike,
+        Frame,
+        Gradient,
+        Namespace,
+        Number,
+        Scalars,
+    )  # fmt: skip
+    from ..engine.recorded import Recorded
+    from ..graph import Mode
 
 new = object.__new__
 
 
-class Scalar(Node):
-    """A number with a gradient:
+class Scalar(ScalarMethods):
+    """A number with a gradient: ``Scalar(2.0)``, ``Scalar(2.0, label="x")``.
 
-    ``Scalar(2.0)``, ``Scalar(2.0, label="x")``, ``Scalar(2.0, requires_grad=False)``.
+    ``requires_grad=False`` makes one through which no gradient flows.
     """
 
     __slots__ = ("_label", "op")
+    op: Op
+    value: float
 
-    if TYPE_CHECKING:  # the operators, which are generated below; and all other methods
-
-        def _operator(self, other: Any) -> Scalar: ...
-
-        def __getattr__(self, name: str) -> Any: ...
-
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = (
-            __rtruediv__
-        ) = _operator
-        __pow__ = __rpow__ = _operator
-        __neg__ = __abs__ = lambda self: self
-
-    # constants of the class, in place of two stores per node: a float lies in no backend's memory
-    # ...
-    dev = None
+    # constants of the class, in place of two stores per node
+    dev = None  # type: ignore[assignment]  # a float lies in no backend's memory ...
     saved = ()  # ... and is never freed, so backward can run again
 
-    def __init__(self, data: Any, label: str = "", requires_grad: bool = True):
+    def __init__(self, data: SupportsFloat, label: str = "", requires_grad: bool = True):
         if isinstance(data, (str, bytes)) or not hasattr(data, "__float__"):
             raise TypeError(
                 errors.message(
@@ -89,7 +94,7 @@ class Scalar(Node):
         return self.value
 
     @data.setter
-    def data(self, value: Any) -> None:
+    def data(self, value: SupportsFloat) -> None:
         if self.op is not None:
             raise RuntimeError(
                 errors.message(
@@ -119,7 +124,7 @@ class Scalar(Node):
         return ()
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> DType:
         return dtypes.F64
 
     def name(self) -> str:
@@ -133,20 +138,23 @@ class Scalar(Node):
         """The same value as a leaf without gradient."""
         return Scalar(self.value, self.label, requires_grad=False)
 
-    def accumulate(self, g: Any) -> None:
+    def accumulate(self, g: Gradient) -> None:
         self.grad = g if self.grad is None else self.grad + g
 
-    def contributions(self, g: Any, graph: Any) -> list[Any]:
-        """What each input receives of ``g`` (engine/backward.contributions, on floats)."""
-        op, inputs, out = self.op, self.inputs, self.value
+    def contributions(self, g: Gradient, graph: Recorded | None) -> list[Contribution]:
+        """What each input receives of ``g`` (as engine/backward.contributions, on floats)."""
+        op, inputs, attrs = self.op, self.inputs, self.attrs or {}
         check_fresh(self)
-        F, vjps, values = None, op.scalar_derivatives, [x.value for x in inputs]
-        if graph is not None:
-            F, vjps, out, values = RECORDED_SCALARS, op.derivatives, self, inputs
-        attrs = self.attrs or {}
-        pairs = zip(inputs, vjps, strict=True)
-        given = [vjp(F, g, out, *values, **attrs) if vjp and x.needs else None for x, vjp in pairs]
-        return given if graph is None else [d if d is None else _scalar(d) for d in given]
+        if graph is None:
+            values = [x.value for x in inputs]
+            return [
+                vjp(None, g, self.value, *values, **attrs) if vjp and x.needs else None
+                for x, vjp in zip(inputs, op.scalar_derivatives, strict=True)
+            ]
+        return [
+            _scalar(vjp(RECORDED_SCALARS, g, self, *inputs, **attrs)) if vjp and x.needs else None
+            for x, vjp in zip(inputs, op.derivatives, strict=True)
+        ]
 
     # ---- Python's number protocol ----------------------------------------------------------------
     def __float__(self) -> float:
@@ -160,44 +168,44 @@ class Scalar(Node):
 
     def __repr__(self) -> str:
         label = f"{self.label}: " if self.label else ""
-        return f"Scalar({label}data={self.value:g}, grad={self.grad if self.grad is None else format(float(self.grad), 'g')})"
+        grad = None if self.grad is None else f"{float(self.grad):g}"
+        return f"Scalar({label}data={self.value:g}, grad={grad})"
 
     def __format__(self, spec: str) -> str:
         return format(self.value, spec) if spec else repr(self)
 
     __hash__ = object.__hash__
 
-    def __eq__(self, other: object) -> Any:
-        return _value(other) == self.value if _comparable(other) else NotImplemented
+    def __eq__(self, other: object) -> bool:
+        return self.value == _value(other) if _comparable(other) else NotImplemented
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Scalar | Number) -> bool:
         return self.value < _value(other) if _comparable(other) else NotImplemented
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: Scalar | Number) -> bool:
         return self.value <= _value(other) if _comparable(other) else NotImplemented
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Scalar | Number) -> bool:
         return self.value > _value(other) if _comparable(other) else NotImplemented
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: Scalar | Number) -> bool:
         return self.value >= _value(other) if _comparable(other) else NotImplemented
 
     @staticmethod
-    def stack(scalars: Iterable[Any], dtype: Any = None) -> Tensor:
-        """A 1-d tensor of Scalars (and numbers); gradient flows back to each."""
+    def stack(scalars: Iterable[Scalar | Number], dtype: DTypeLike | None = None) -> Tensor:
+        """A 1-d tensor of Scalars (and numbers). Gradient flows back to each of them."""
         nodes = tuple([_scalar(s) for s in scalars])
         d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
         t = constant(np.array([s.value for s in nodes], d))
         m = mode.get()
         if m.grad and any(s.needs for s in nodes):
             frame = user_frame(sys._getframe(1))
-            t.node = fill(
-                stack_op.node(), nodes, nodes, t.array, t.node.dev, None, m.scope, frame
-            )
+            dev = t.node.dev
+            t.node = fill(stack_op.node(), nodes, nodes, t.array, dev, None, m.scope, frame)
         return t
 
 
-def _comparable(x: Any) -> bool:
+def _comparable(x: object) -> bool:
     return type(x) is Scalar or isinstance(x, (int, float, np.number))
 
 
@@ -205,37 +213,39 @@ def _value(x: Any) -> float:
     return x.value if type(x) is Scalar else x
 
 
-def _fill(n: Scalar, value: float, needs: bool, code: Any, lasti: int) -> None:
+def _fill(n: Scalar, value: float, needs: bool, code: CodeType | None, lasti: int) -> None:
     n.value, n.needs, n.code, n.lasti = value, needs, code, lasti
     n.inputs, n.seq = (), tick()
-    n.op = n.attrs = n.grad = n.hooks = n.storage = n.scope = None
+    n.op = None  # type: ignore[assignment]  # as graph.Node declares it
+    n.attrs = n.grad = n.hooks = n.storage = n.scope = None
 
 
-def _number(value: Any) -> Scalar:
-    """A Python number as a Scalar through which no gradient flows."""
+def constant_scalar(value: SupportsFloat) -> Scalar:
+    """A Scalar through which no gradient flows."""
     n = new(Scalar)
     _fill(n, float(value), False, None, 0)
     return n
 
 
-def _scalar(x: Any) -> Scalar:
-    """A Scalar, or a Python number as one through which no gradient flows."""
-    return x if type(x) is Scalar else _number(x)
+def _scalar(x: Scalar | Number) -> Scalar:
+    """``x`` itself, or a Python number as a constant."""
+    return x if type(x) is Scalar else constant_scalar(x)
 
 
 # ---- arithmetic: a method and a backward step per op, generated when the op is first used --------
 def _generate(source: str, name: str, op: Op) -> Any:
     namespace: dict[str, Any] = {
-        **expr.SCALAR_FUNCTIONS, "Scalar": Scalar, "number": np.number, "constant": _number, "new": new, "mode": mode.get,
-        "getframe": sys._getframe, "last_user_code": last_user_code, "users": users, "tick": tick, "op": op,
-        "last_write": last_write, "check_fresh": check_fresh,
+        **expr.SCALAR_FUNCTIONS, "Scalar": Scalar, "number": np.number, "new": new, "tick": tick,
+        "constant": constant_scalar, "mode": mode.get, "getframe": sys._getframe, "users": users,
+        "last_user_code": last_user_code, "last_write": last_write, "check_fresh": check_fresh,
+        "op": op,
     }  # fmt: skip
     exec(compile(source, f"<microtorch Scalar {op.name}>", "exec"), namespace)
     return namespace[name]
 
 
-def check_fresh(node: Any) -> None:
-    """Raise if the data of one of the node's inputs was set after the node had used it."""
+def check_fresh(node: Scalar) -> None:
+    """Raise if the ``data`` of an input was set after the node had used it."""
     for x in node.inputs:
         if x.storage is not None and x.storage.written > node.seq:
             raise errors.InplaceError(
@@ -248,19 +258,20 @@ def check_fresh(node: Any) -> None:
             )
 
 
-def _make(op: Op) -> Callable[..., Any]:
-    """The Scalar method of an op: generates the real one when first called, and puts it in its own
-    place.
-    """
+def _make(op: Op) -> Callable[..., Scalar]:
+    """The Scalar method of an op: when first called, it puts the generated one in its own place."""
 
-    def method(self: Scalar, *args: Any, **kwargs: Any) -> Any:
+    def method(self: Scalar, *args: Any, **kwargs: Any) -> Scalar:
         made = named(_generate(method_source(op), "method", op), op.name, op.formula)
-        op.scalar_backward = _generate(backward_source(op), "backward", op)
-        for name, value in list(vars(Scalar).items()):
+        made.op = op
+        # engine/backward.py asks for it by this name, and takes contributions() where there is none
+        op.scalar_backward = _generate(backward_source(op), "backward", op)  # type: ignore[attr-defined]
+        for name, value in list(vars(ScalarMethods).items()):
             if value is method:
-                setattr(Scalar, name, made)
+                setattr(ScalarMethods, name, made)
         return made(self, *args, **kwargs)
 
+    method.op = op  # type: ignore[attr-defined]  # whose operands are its parameters (scripts/stubs.py)
     return method
 
 
@@ -268,10 +279,10 @@ class RecordedScalars:
     """The namespace F of derivatives on Scalars under create_graph: methods, recorded in turn."""
 
     @staticmethod
-    def where(condition: Any, x: Any, y: Any) -> Any:
+    def where(condition: bool, x: Scalar | Number, y: Scalar | Number) -> Scalar | Number:
         return x if condition else y
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Callable[..., Scalar]:
         method = getattr(Scalar, name)
         return lambda x, *rest: method(_scalar(x), *rest)
 
@@ -279,10 +290,10 @@ class RecordedScalars:
 RECORDED_SCALARS = RecordedScalars()
 
 
-def _reflected(name: str) -> Callable[..., Any]:
-    def reflected(self: Scalar, other: Any) -> Any:
+def _reflected(name: str) -> Callable[..., Scalar]:
+    def reflected(self: Scalar, other: Number) -> Scalar:
         return (
-            getattr(Scalar, name)(_number(other), self)
+            getattr(Scalar, name)(constant_scalar(other), self)
             if isinstance(other, (int, float, np.number))
             else NotImplemented
         )
@@ -290,35 +301,28 @@ def _reflected(name: str) -> Callable[..., Any]:
     return reflected
 
 
-for _name in formulas.TABLE:
-    if _name != "where":
-        setattr(Scalar, _name, _make(REGISTRY[_name]))
-for _name, _sign in {
-    "add": "add",
-    "sub": "sub",
-    "mul": "mul",
-    "div": "truediv",
-    "pow": "pow",
-}.items():
-    setattr(Scalar, f"__{_sign}__", getattr(Scalar, _name))
-    setattr(Scalar, f"__r{_sign}__", _reflected(_name))
-Scalar.__neg__ = Scalar.neg  # type: ignore[attr-defined]
-Scalar.__abs__ = Scalar.abs  # type: ignore[attr-defined]
+_arithmetic = {name: _make(REGISTRY[name]) for name in formulas.TABLE if name != "where"}
+for _sign, _name in [
+    ("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"),
+]:  # fmt: skip
+    _arithmetic |= {f"__{_sign}__": _arithmetic[_name], f"__r{_sign}__": _reflected(_name)}
+_arithmetic |= {"__neg__": _arithmetic["neg"], "__abs__": _arithmetic["abs"]}
+bind_methods(_arithmetic, ScalarMethods)
 
 
 # ---- between the two worlds ----------------------------------------------------------------------
-def _unstack_gradient(F: Any, g: Any, node: Node) -> list[Any]:
+def _unstack_gradient(F: Namespace, g: Gradient, node: Node) -> list[Contribution]:
     return elements(g) if hasattr(g, "node") else g.tolist()
 
 
-def _element_gradient(F: Any, g: Any, node: Any) -> list[Any]:
+def _element_gradient(F: Namespace, g: Gradient, node: Node) -> list[Contribution]:
     """Zeros in the tensor's shape, with g at the element."""
-    x, index = node.inputs[0], node.attrs["index"]
+    x, attrs = node.inputs[0], node.attrs or {}
     if type(g) is Scalar:
-        g = Scalar.stack([g], dtypes.FROM_NUMPY[x.dtype]).reshape(())
-        return [REGISTRY["place"](g, index=index, shape=x.shape)]
+        one = Scalar.stack([g], dtypes.FROM_NUMPY[x.dtype]).reshape(())
+        return [REGISTRY["place"](one, index=attrs["index"], shape=x.shape)]
     out = np.zeros(x.shape, x.dtype)
-    out[index] = g
+    out[attrs["index"]] = g
     return [out]
 
 
@@ -338,15 +342,15 @@ element_op = Op(
 
 
 def elements(t: Tensor) -> Any:
-    """The elements of a tensor as (nested lists of) Scalars in the same graph; gradient flows back
-    to the tensor.
+    """The elements of a tensor as Scalars in the same graph, in nested lists (a 0-d tensor is one
+    Scalar). Gradient flows back to the tensor.
     """
     if t.node.dev.device.type != "cpu":
         t = t.cpu()
     return _elements(t, (), mode.get(), user_frame(sys._getframe(1)))
 
 
-def _elements(t: Tensor, index: tuple[int, ...], m: Any, frame: Any) -> Any:
+def _elements(t: Tensor, index: tuple[int, ...], m: Mode, frame: Frame) -> Scalars:
     if len(index) < t.array.ndim:
         return [_elements(t, (*index, i), m, frame) for i in range(t.array.shape[len(index)])]
     n = new(Scalar)
@@ -356,6 +360,4 @@ def _elements(t: Tensor, index: tuple[int, ...], m: Any, frame: Any) -> Any:
 
 
 bind_methods({"scalars": elements})
-
-
 COERCE[Scalar] = lambda s: Scalar.stack([s]).reshape(())

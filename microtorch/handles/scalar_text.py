@@ -1,11 +1,11 @@
-"""The text of a Scalar's arithmetic: a method and a backward step per op, made from its formulas.
+"""The text of a Scalar's arithmetic: per op a method and a backward step, made of its formulas.
 
-They are generated, as dataclasses and attrs do, because a call per formula would take as long as
+The code is generated, as dataclasses do it, because a call for each formula would take as long as
 all the rest.
 """
 from __future__ import annotations
 
-from ..engine.op import LETTERS, Op
+from ..engine.op import LETTERS, Formula, Op
 from ..notation import expr, formulas
 
 # A hot path: the stores of engine/record.fill, written out.
@@ -74,12 +74,13 @@ def backward_source(op: Op) -> str:
     nodes, letters = "abc"[:n], LETTERS[:n]
     static = formulas.ARGUMENTS.get(op.name, {})
     unpack = f"({', '.join(static)},) = node.attrs.values()" if static else "pass"
-    reads = frozenset().union(*(expr.names(v.text) for v in op.vjps if v is not None))
+    texts = [v.text if isinstance(v, Formula) else None for v in op.vjps]
+    reads = frozenset().union(*(expr.names(text) for text in texts if text))
     holders = {**dict(zip(letters, nodes, strict=True)), "out": "node"}
     values = "".join(VALUE.format(x=x, node=node) for x, node in holders.items() if x in reads)
     values += "".join(
-        ADD.format(a=a, vjp=expr.render(v.text, expr.SCALAR))
-        for a, v in zip(nodes, op.vjps, strict=True)
-        if v is not None
+        ADD.format(a=a, vjp=expr.render(text, expr.SCALAR))
+        for a, text in zip(nodes, texts, strict=True)
+        if text
     )
     return BACKWARD.format(unpack_attrs=unpack, nodes=", ".join(nodes), values=values)

@@ -1,8 +1,9 @@
 """Tensor: the handle a user holds on a node of the graph.
 
 Its three slots are those of ``engine.handle.Handle``. The operators are written here, each with
-what it means; ``hot`` puts the made function in its place, which does the same in less time. Most
-other methods are the functions of ``ops/``, which ``methods.py`` binds.
+what it means; ``hot`` puts a made function in its place, which does the same in less time. Most
+other methods are functions of ``ops/``, which ``methods.py`` binds, and those of
+``conversions.py``.
 """
 from __future__ import annotations
 
@@ -24,12 +25,13 @@ from ..graph import Node, RemovableHandle, Storage, hooks_of, storage_of
 from ..ops.arguments import dim_of
 from ..ops.index import getitem
 from ..ops.surface import METHODS
-from .conversions import Conversions
+from . import conversions as conversions  # its functions are methods of Tensor
 from .inplace import setitem
+from .methods import Methods
 from .size import Size
 
 if TYPE_CHECKING:
-    from ..base.types import TensorLike
+    from ..base.types import Array, Chain, Hook, Index, TensorLike
 
 ADD, SUB, MUL, DIV, POW = [REGISTRY[name] for name in ("add", "sub", "mul", "div", "pow")]
 NEG, ABS, MATMUL = [REGISTRY[name] for name in ("neg", "abs", "matmul")]
@@ -40,7 +42,7 @@ AND, OR, XOR, NOT = [REGISTRY[f"bitwise_{name}"] for name in ("and", "or", "xor"
 NEVER_EQUAL = (type(None), str, tuple, list, dict, type)
 
 
-class Tensor(Conversions):
+class Tensor(Methods):
     """An n-dimensional array with a place in the computation graph.
 
     Make one with ``torch.tensor`` and its siblings. ``Tensor(2, 3)`` and ``Tensor([1, 2])`` work as
@@ -51,9 +53,7 @@ class Tensor(Conversions):
     __array_priority__ = 1000  # so that numpy leaves ndarray * tensor to us
     __hash__ = object.__hash__
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any: ...
+    origin: tuple[Tensor, Chain] | None  # handles know one another as Handle, users as Tensor
 
     def __init__(self, *data: Any):
         if all(isinstance(d, int) for d in data):
@@ -150,16 +150,17 @@ class Tensor(Conversions):
     def __round__(self, ndigits: int | None = 0) -> Tensor:
         return METHODS["round"](self, decimals=ndigits or 0)
 
-    def __lt__(self, other: TensorLike) -> Tensor:
+    # mypy: `ndarray < tensor` asks numpy first, which leaves it to __array_priority__
+    def __lt__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]
         return LT(self, other)
 
-    def __le__(self, other: TensorLike) -> Tensor:
+    def __le__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]
         return LE(self, other)
 
-    def __gt__(self, other: TensorLike) -> Tensor:
+    def __gt__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]
         return GT(self, other)
 
-    def __ge__(self, other: TensorLike) -> Tensor:
+    def __ge__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]
         return GE(self, other)
 
     def __eq__(self, other: object) -> Any:
@@ -191,11 +192,8 @@ class Tensor(Conversions):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
-        return (
-            Size(self.array.shape)
-            if dim is None
-            else self.array.shape[dim_of(dim, self.array.ndim, "size")]
-        )
+        shape = self.array.shape
+        return Size(shape) if dim is None else shape[dim_of(dim, len(shape), "size")]
 
     @property
     def ndim(self) -> int:
@@ -248,7 +246,7 @@ class Tensor(Conversions):
 
     def data_ptr(self) -> int:
         """Address of the first element."""
-        array = self.array
+        array: Any = self.array
         return array.ctypes.data if type(array) is np.ndarray else array.address
 
     def is_floating_point(self) -> bool:
@@ -304,17 +302,16 @@ class Tensor(Conversions):
 
     @property
     def output_nr(self) -> int:
-        op = self.node.op
-        return self.node.attrs["index"] if op is not None and op.projection else 0
+        op, attrs = self.node.op, self.node.attrs
+        return attrs["index"] if op is not None and op.projection and attrs is not None else 0
 
     @property
     def grad(self) -> Any:
-        """Gradient of a leaf (or of a tensor on which retain_grad was called); None until computed.
-        """
+        """The gradient of a leaf, or where ``retain_grad`` was called; None until computed."""
         return self.node.grad
 
     @grad.setter
-    def grad(self, value: Any) -> None:
+    def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
                 raise TypeError(
@@ -352,9 +349,10 @@ class Tensor(Conversions):
     def retains_grad(self) -> bool:
         return self.node.hooks is not None and self.node.hooks.retain
 
-    def register_hook(self, hook: Any) -> RemovableHandle:
-        """Call ``hook(grad)`` when this tensor's gradient is complete; a tensor it returns replaces
-        the gradient.
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(grad)`` when this tensor's gradient is complete.
+
+        A tensor that it returns replaces the gradient.
         """
         if not self.node.needs:
             raise RuntimeError(
@@ -362,7 +360,7 @@ class Tensor(Conversions):
             )
         return RemovableHandle(hooks_of(self.node).tensor, hook)
 
-    def register_post_accumulate_grad_hook(self, hook: Any) -> RemovableHandle:
+    def register_post_accumulate_grad_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(tensor)`` after backward added to this leaf's ``.grad``."""
         if self.node.op is not None or not self.node.needs:
             raise RuntimeError(
@@ -392,8 +390,9 @@ class Tensor(Conversions):
 
     @property
     def data(self) -> Tensor:
-        """A tensor on the same memory, unknown to autograd: writes through it go unnoticed (prefer
-        ``detach``).
+        """A tensor on the same memory, unknown to autograd: writes through it go unnoticed.
+
+        Prefer ``detach``.
         """
         return constant(self.array, self.node.dev)
 
@@ -425,22 +424,40 @@ class Tensor(Conversions):
     _is_view = is_view
 
     def _written(self, writer: str = "step") -> None:
-        """Date a write that was made directly to ``array`` (optimisers do)."""
+        """Date a write that was made directly to ``array``, as optimizers do."""
         node = self.node
         if node.storage is None:
             node.storage = Storage()
         node.storage.wrote(writer)
 
     # ---- Python's protocols ----------------------------------------------------------------------
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iub" or self.array.size != 1:
+            raise TypeError(
+                errors.message(
+                    "only integer tensors of a single element can be converted to an index"
+                )
+            )
+        return int(self.item())
+
     def __bool__(self) -> bool:
         if self.array.size != 1:
-            empty = not self.array.size
+            values = "more than one value" if self.array.size else "no values"
             raise RuntimeError(
                 errors.message(
-                    f"Boolean value of Tensor with "
-                    f"{'no values' if empty else 'more than one value'} is ambiguous",
+                    f"Boolean value of Tensor with {values} is ambiguous",
                     errors.describe(self),
-                    fix="" if empty else "use .any() or .all()",
+                    fix="use .any() or .all()" if self.array.size else "",
                 )
             )
         return bool(self.array.item())
@@ -461,10 +478,10 @@ class Tensor(Conversions):
     def __reversed__(self) -> Tensor:
         return METHODS["flip"](self, 0) if self.array.ndim else self
 
-    def __getitem__(self, index: Any) -> Tensor:
+    def __getitem__(self, index: Index) -> Tensor:
         return getitem(self, index)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: Index, value: Any) -> None:
         setitem(self, index, value)
 
     def __repr__(self) -> str:
@@ -521,7 +538,8 @@ class Tensor(Conversions):
         return METHODS["transpose"](self, -2, -1)
 
 
-def _rebuild(cls: type, array: Any, requires_grad: bool) -> Any:
+def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
+    """A leaf of a Tensor class on ``array``; pickle knows this function by name."""
     if type(array) is np.ndarray and array.dtype is not (d := dtypes.of(array).numpy):
         array = array.view(d)  # kernels know a dtype by identity; pickle makes one of its own
     t = object.__new__(cls)

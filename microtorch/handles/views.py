@@ -1,11 +1,11 @@
-"""Writes that views share: how a write reaches the base, and how the other views learn of it.
+"""Writes to shared memory: how a write reaches the base, and how the other views learn of it.
 
-If the handle written to is a view, the write reaches its base through the shared memory, so the
-base's node becomes
+If the handle written to is a view, the write reaches its base through the memory they share, so
+the base's node becomes
 
     CopySlices(old base, new value of the region)
 
-and every live view of that base is derived anew from it.
+and every live view of that base is derived from it anew.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..engine.record import constant_node, fill
 from ..graph import Node, Storage, mode, storage_of, tick, user_frame
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Chain
+    from ..base.types import Array, Chain, Namespace
     from .tensor import Tensor
 
 
@@ -32,8 +32,8 @@ def write(target: Tensor, out: Array, writer: str) -> None:
         raise RuntimeError(
             errors.message(
                 "unsupported operation: more than one element of the written-to tensor refers to a "
-                "single memory location. "
-                "Please clone() the tensor before performing the operation.",
+                "single memory location. Please clone() the tensor before performing the "
+                "operation.",
                 f"{writer}_ on {errors.describe(target)} with strides {target.stride()}",
             )
         ) from None
@@ -43,7 +43,7 @@ def write(target: Tensor, out: Array, writer: str) -> None:
 def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
     """Write ``outcome`` into target's memory, and give target its node.
 
-    The base of a view, and all other views of the base, get new nodes as well.
+    If target is a view, its base and all other views of the base get new nodes as well.
     """
     old = target.node
     storage = storage_of(old)
@@ -60,19 +60,15 @@ def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
     write(target, outcome.array, writer)
     old.storage = previous.storage = storage.snapshot()
     if outcome.node.needs:
-        # it has a copy of the old value that it read, so nothing that it saved is stale
-        outcome.node.seq = tick()
+        outcome.node.seq = tick()  # newer than the write: what it read, it saved as a copy
     _adopt(base, _copy_slices(base, previous, outcome.node, chain), storage)
     _rederive(base)
-    # made under no_grad or otherwise not listed
-    if target.origin is not None and target.node is old:
+    if target.node is old:  # the base does not list it, as it was made under no_grad
         _derive(target, base)
 
 
 def _leave_memory(node: Node, array: Array) -> None:
-    """Give ``node`` a copy of its value, which is about to be overwritten.
-
-    The graph goes on showing what it was.
+    """Give ``node`` a copy of its value, which is about to be overwritten: graphs show what was.
     """
     if type(node.value) is not tuple and node.value is array:
         node.value = array.copy()
@@ -87,7 +83,8 @@ def _adopt(t: Tensor, node: Node, storage: Storage) -> None:
 
 
 def _rederive(base: Tensor) -> None:
-    for ref in list(base.node.storage.views):
+    """Derive all live views of ``base`` anew."""
+    for ref in list(storage_of(base.node).views):
         view = ref()
         if view is not None and view.origin is not None and view.origin[0] is base:
             _derive(view, base)
@@ -95,6 +92,8 @@ def _rederive(base: Tensor) -> None:
 
 def _derive(view: Tensor, base: Tensor) -> None:
     """Give ``view`` a node that starts from base's present node, by the same chain of view ops."""
+    if view.origin is None:
+        return
     parent = base.node
     if not parent.needs:
         view.node = constant_node(view.array, parent.dev)
@@ -111,15 +110,17 @@ def _derive(view: Tensor, base: Tensor) -> None:
 
 
 # ---- CopySlices: a base in which one region was replaced -----------------------------------------
-def _region(x: Any, chain: tuple[tuple[Op, Any], ...], F: Any) -> Any:
+def _region(x: Any, chain: Chain, F: Namespace) -> Any:
+    """The part of ``x``, array or Tensor, to which a chain of view ops leads."""
     for op, attrs in chain:
         x = getattr(F, op.name)(x, **(attrs or {}))
     return x
 
 
-def _copy_slices_forward(F: Any, base: Any, value: Any, chain: Any, order: Any) -> Any:
-    # laid out in memory as the base was: in another order, reshape would give a copy where it gave
-    # a view
+def _copy_slices_forward(
+    F: Namespace, base: Array, value: Array, chain: Chain, order: tuple[int, ...]
+) -> Array:
+    # laid out in memory as the base was: in another order, reshape would give a copy, not a view
     out = np.empty(tuple([base.shape[i] for i in order]), base.dtype).transpose(np.argsort(order))
     out[...] = base
     _region(out, chain, F)[...] = value
@@ -144,8 +145,9 @@ copy_slices_op.node.__name__ = copy_slices_op.node.__qualname__ = "CopySlices"
 def _copy_slices(base: Tensor, previous: Node, value: Node, chain: Chain) -> Node:
     strides = base.array.strides
     order = tuple(sorted(range(base.array.ndim), key=lambda i: -abs(strides[i])))
-    n = copy_slices_op.node()
-    fill(n, (previous, value), (previous, value), base.array, previous.dev,
-         {"chain": chain, "order": order}, mode.get().scope, user_frame(sys._getframe(1)))  # fmt: skip
+    attrs = {"chain": chain, "order": order}
+    scope, frame = mode.get().scope, user_frame(sys._getframe(1))
+    both = (previous, value)
+    n = fill(copy_slices_op.node(), both, both, base.array, previous.dev, attrs, scope, frame)
     n.code, n.lasti = value.code, value.lasti  # a Constant has no line of its own
     return n

@@ -306,3 +306,11 @@ def test_detach_in_place():
     y = leaf(1.0) * 2
     y.detach_()
     assert y.is_leaf and not y.requires_grad and y.grad_fn is None
+
+
+def test_static_arguments_by_position_and_by_name():
+    for write in (lambda x: x.clamp_min_(0), lambda x: x.clamp_min_(min=0.0)):
+        x = torch.tensor([-1.0, 2.0])
+        assert write(x) is x and x.tolist() == [0.0, 2.0]
+    with pytest.raises(TypeError):
+        torch.ones(1).clamp_min_(0, 1)

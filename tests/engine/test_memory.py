@@ -22,7 +22,7 @@ def run(program):
     """What a program printed; the last number is its peak memory in MB."""
     env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # threads have memory of their own
     out = subprocess.run([sys.executable, "-c", START + program + END], check=True, capture_output=True, text=True, env=env,
-                         cwd=Path(__file__).parents[1]).stdout.split()  # fmt: skip
+                         cwd=Path(__file__).parents[2]).stdout.split()  # fmt: skip
     unit = 1024**2 if sys.platform == "darwin" else 1024
     return [float(v) for v in out[:-1]] + [float(out[-1]) / unit]
 
