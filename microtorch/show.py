@@ -13,13 +13,14 @@ import traceback
 from typing import Any
 
 from . import alias
-from .viz import picture, stepper
-from .viz.dot import CHOICES, Drawing, Options
-from .viz.picture import Graph
-from .viz.render import RenderError
-from .viz.stepper import Stepper
-from .viz.style import THEMES
-from .viz.watching import Watch
+from .viz.drawing import picture
+from .viz.drawing.dot import CHOICES, Drawing, Options
+from .viz.drawing.picture import Graph
+from .viz.drawing.render import RenderError
+from .viz.drawing.style import THEMES
+from .viz.reading.watching import Watch
+from .viz.showing import stepper
+from .viz.showing.stepper import Stepper
 
 DRAWN = frozenset(picture.FORMATS)
 STEPPED = frozenset(stepper.FORMATS)
@@ -121,7 +122,7 @@ def _failed(error: Exception, options: Any, steps: bool) -> int:
         place = place.tb_next  # begin at the script's first line, as python would
     traceback.print_exception(type(error), error, place)
     if options.output and not steps:
-        from .viz.crash import draw_error
+        from .viz.asking.crash import draw_error
 
         try:
             print(f"The graph up to there: {draw_error(error, **_look(options)).save(options.output)}", file=sys.stderr)

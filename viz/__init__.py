@@ -13,16 +13,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .crash import draw_error, draw_errors
-    from .differences import check
-    from .explain import explain_grad
-    from .picture import Graph, draw, draw_dot, make_dot
-    from .recording import diff, record
-    from .render import RenderError
-    from .stepper import Stepper, quiz, step
-    from .table import trace
-    from .tracing import GraphTooLarge, Trace
-    from .zooming import Zoom, expand, zoom
+    from .asking.crash import draw_error, draw_errors
+    from .asking.explain import explain_grad
+    from .asking.recording import diff, record
+    from .asking.zooming import Zoom, expand, zoom
+    from .drawing.picture import Graph, draw, draw_dot, make_dot
+    from .drawing.render import RenderError
+    from .reading.trace import GraphTooLarge, Trace
+    from .showing.stepper import Stepper, quiz, step
+    from .telling.differences import check
+    from .telling.table import trace
 
 __all__ = [
     "Graph",
@@ -48,26 +48,26 @@ __all__ = [
 ]
 
 _HOME = {
-    "Graph": "picture",
-    "GraphTooLarge": "tracing",
-    "RenderError": "render",
-    "Stepper": "stepper",
-    "Trace": "tracing",
-    "check": "differences",
-    "diff": "recording",
-    "draw": "picture",
-    "draw_dot": "picture",
-    "draw_error": "crash",
-    "draw_errors": "crash",
-    "expand": "zooming",
-    "explain_grad": "explain",
-    "make_dot": "picture",
-    "quiz": "stepper",
-    "record": "recording",
-    "step": "stepper",
-    "trace": "table",
-    "Zoom": "zooming",
-    "zoom": "zooming",
+    "Graph": "drawing.picture",
+    "GraphTooLarge": "reading.trace",
+    "RenderError": "drawing.render",
+    "Stepper": "showing.stepper",
+    "Trace": "reading.trace",
+    "check": "telling.differences",
+    "diff": "asking.recording",
+    "draw": "drawing.picture",
+    "draw_dot": "drawing.picture",
+    "draw_error": "asking.crash",
+    "draw_errors": "asking.crash",
+    "expand": "asking.zooming",
+    "explain_grad": "asking.explain",
+    "make_dot": "drawing.picture",
+    "quiz": "showing.stepper",
+    "record": "asking.recording",
+    "step": "showing.stepper",
+    "trace": "telling.table",
+    "Zoom": "asking.zooming",
+    "zoom": "asking.zooming",
 }  # modules are named so that none hides a function: `viz.draw` is the function
 
 

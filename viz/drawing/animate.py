@@ -1,0 +1,369 @@
+"""The steps as a film: GIF, APNG and WebP by Pillow, one SVG that moves by itself, PDF pages for slides.
+
+Each step is drawn as a picture of its own, by the code and in the look of ``draw``. What makes a film of them is that
+**nothing moves that did not change**: every frame has the same boxes of the same sizes, so Graphviz, which is
+deterministic, lays all of them out alike. Numbers stand in cells of fixed size; what is not yet known is there, faint;
+the room of labels on edges is kept from the first frame on; the outline of the current node is there in all frames,
+transparent in most.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from microtorch import errors
+
+from ..reading.trace import Array, Edge, GraphTooLarge, Trace, TraceNode
+from . import labels, moving, render, style
+from .dot import Drawing, Options
+from .plan import Unit
+from .style import Theme
+
+MOST = 250  # frames
+NO_PILLOW = "Pictures that move as .{} need Pillow: pip install microtorch[anim]. An animated .svg needs nothing more."
+CLEAR = "transparent"
+FAINT = 0.72  # how far what is not computed yet fades into the background
+FORWARD, BACKWARD, LAST = 0.6, 1.6, 3.5  # seconds that a frame stays, at speed 1
+
+
+@dataclass
+class Moment:
+    """What is known at one step: values, gradients so far, contributions so far (by edge), and the step itself."""
+
+    values: set[int]
+    held: dict[int, Array | None]
+    sent: dict[int, Array | None]
+    now: dict[str, Any]
+    number: int
+    of: int
+
+
+def moments(trace: Trace) -> Iterator[Moment]:
+    """The state at each step of a trace."""
+    values: set[int] = {t.id for t in trace.nodes if t.role == "constant"}
+    held: dict[int, Array | None] = {}
+    sent: dict[int, Array | None] = {}
+    for k, s in enumerate(trace.steps):
+        if s["phase"] == "forward":
+            values.add(s["node"])
+        elif s["kind"] == "seed":
+            held[s["node"]] = trace.nodes[s["node"]].grad
+        else:
+            new = s["new"]
+            held[s["node"]] = s["total"] if new is None else Array(number=new, rms=abs(new), cells=[[new]])
+            sent[s["edge"]] = trace.edges[s["edge"]].contribution
+        yield Moment(set(values), dict(held), dict(sent), s, k + 1, len(trace.steps))
+
+
+class Still(Drawing):
+    """The picture of one moment."""
+
+    def __init__(self, trace: Trace, options: Options, moment: Moment):
+        self.moment = moment
+        self.faint = faint(style.theme(options.theme))
+        known = [t.value.number for t in trace.nodes if t.value is not None and t.value.number is not None]
+        sums = [s["new"] for s in trace.steps if s.get("new") is not None]
+        self.room = 7 * max((len(style.number(v)) for v in known + sums), default=1) + 4
+        self.places = {(e.target, e.position): k for k, e in enumerate(trace.edges)}
+        shown = copy.copy(trace)
+        shown.backward = True
+        shown.nodes = [self._so_far(t) for t in trace.nodes]
+        super().__init__(shown, options)
+        self._caption()
+
+    def _so_far(self, t: TraceNode) -> TraceNode:
+        """The node as it is now: its gradient so far, or the room for it."""
+        if not t.needs:
+            return t
+        g = self.moment.held.get(t.id)
+        if g is not None:
+            if g.number is not None and t.shape:
+                g = replace(g, cells=[[g.number]])
+            return replace(t, grad=g, grad_state="known")
+        blank = None if t.grad is None else replace(t.grad, cells=[[None] * len(r) for r in t.grad.cells])
+        return replace(t, grad=blank, grad_state="missing")
+
+    # ---- nodes -----------------------------------------------------------------------------------------------------
+    def _unit(self, u: Unit, g: Any) -> None:
+        ops = [i for i in u.members if self.nodes[i].op] or u.members
+        seen = any(i in self.moment.values for i in ops)
+        now = self.moment.now
+        current = now["node"] in u.members and (u.kind == "value" or now["phase"] == "forward")
+        colour = CLEAR
+        if current:
+            colour = self.t.gradient if now["phase"] == "backward" else self.t.ink
+        with self._look(seen):
+            super()._unit(u, _Haloed(g, colour, self.t.ink if seen else self.faint.secondary))
+
+    def _label(self, n: TraceNode) -> str:
+        if n.shape or not self.separate:
+            return super()._label(n)
+        t = self.t
+        room = f' FIXEDSIZE="TRUE" WIDTH="{self.room}" HEIGHT="20"'
+        rows = []
+        name = n.name or n.expression
+        if name:
+            rows += [labels.row(f'<TD COLSPAN="2">{labels.bold(labels.escape(name, 24))}</TD>'), "<HR/>"]
+        seen = n.id in self.moment.values
+        data = style.number(n.value.number) if n.value is not None else "freed"
+        rows.append(
+            labels.row(
+                labels.label("data", t),
+                labels.cell(labels.font(data if seen else "?", t.ink if seen else t.secondary), "RIGHT", extra=room),
+            )
+        )
+        if n.needs:
+            grad = style.number(n.grad.number) if n.grad_state == "known" and n.grad is not None else style.MISSING
+            text = labels.font(labels.bold(grad) if self.moment.now["node"] == n.id else grad, t.gradient)
+            rows.append(labels.row(labels.label("grad", t, True), labels.cell(text, "RIGHT", extra=room)))
+        return labels.framed(rows, n.role, t)
+
+    @contextmanager
+    def _look(self, seen: bool) -> Iterator[None]:
+        before = self.t
+        if not seen:
+            self.t = self.faint
+        yield
+        self.t = before
+
+    # ---- edges -----------------------------------------------------------------------------------------------------
+    def _active(self, source: str, target: str) -> bool:
+        """Does the current contribution run along this edge of the picture?"""
+        now = self.moment.now
+        if now["kind"] != "contribution":
+            return False
+        a, b = self.plan.unit.get(now["node"]), self.plan.unit.get(now["from"])
+        if a is None or b is None:
+            return False
+        node = f"o{now['from']}"
+        return (source, target) in ((a.id, b.id), (a.id, node), (node, f"v{now['from']}"))
+
+    def _edge_look(self, tail: str, head: str, target: int) -> dict[str, str]:
+        if self._active(tail, head):
+            return {"color": self.t.gradient, "penwidth": "2.6", "style": "dashed", "dir": "back"}
+        return {} if target in self.moment.values else {"color": self.faint.edge}
+
+    def _edge(self, tail: str, head: str, e: Edge | None, **look: str) -> None:
+        t = self.t
+        target = int(head[1:]) if e is None else e.target
+        source = None if e is None else self.nodes[e.source]
+        if e is not None and source is not None and source.op:
+            if not e.flows and not source.needs:
+                look["arrowhead"] = "tee"
+            if not self.separate:
+                look["weight"] = "20"
+        look.update(self._edge_look(tail, head, target))
+        if e is not None and e.flows and self.grads == "labels":
+            a = self.moment.sent.get(self.places[e.target, e.position])
+            text = "" if a is None or a.number is None else f"◂ {style.number(a.number)}"
+            zero = a is not None and a.number == 0
+            words = labels.font(text, t.zero_edge if zero else t.gradient, 10)
+            look["label"] = (
+                f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR><TD FIXEDSIZE="TRUE" '
+                f'WIDTH="{self.room + 10}" HEIGHT="14">{words}</TD></TR></TABLE>>'
+            )
+        self.digraph.edge(tail, head, **look)
+
+    def _boxes_edge(self, origin: Unit, target: Unit, e: Edge) -> None:
+        n = self.nodes[e.source]
+        look = {"fontcolor": self.t.secondary, **self._edge_look(origin.id, target.id, e.target)}
+        if self.options.show_shapes and n.op and n.shape:
+            look["label"] = f" {style.shape(n.shape)} "
+        if n.op:
+            look["weight"] = "20"
+        self.digraph.edge(origin.id, target.id, **look)
+
+    def _number(self, e: Edge, n: TraceNode) -> None:
+        with self._look(n.id in self.moment.values):
+            super()._number(e, n)
+
+    # ---- words below the picture ----------------------------------------------------------------------------------
+    def _caption(self) -> None:
+        width = max(7.2 * len(line) for s in self.trace.steps for line in caption(self.trace, s)) + 12
+        m, t = self.moment, self.t
+        back = m.now["phase"] == "backward"
+        first, *rest = caption(self.trace, m.now)
+        head = labels.font(labels.bold(m.now["phase"].upper()), t.gradient if back else t.ink, 12)
+        head += labels.font(f"  step {m.number} of {m.of}  ", t.secondary, 11) + _mono(first, t.ink)
+        lines = [head, *(labels.font(labels.escape(line, 160), t.gradient if back else t.ink, 13) for line in rest)]
+        size = f'FIXEDSIZE="TRUE" WIDTH="{width + 190:.0f}" HEIGHT="22"'
+        rows = "".join(f'<TR><TD ALIGN="LEFT" {size}>{line}</TD></TR>' for line in lines)
+        self.digraph.attr(
+            "graph", labelloc="b", labeljust="l",
+            label=f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{rows}</TABLE>>',
+        )  # fmt: skip
+
+
+class _Haloed:
+    """A Digraph whose nodes get an outline (mostly transparent: its room is always there) and a colour of the text."""
+
+    def __init__(self, digraph: Any, colour: str, ink: str):
+        self.digraph, self.colour, self.ink = digraph, colour, ink
+
+    def node(self, name: str, label: str, **look: str) -> None:
+        if label.startswith("<<TABLE"):
+            label = (
+                f'<<TABLE BORDER="3" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" COLOR="{self.colour}" '
+                f'STYLE="ROUNDED"><TR><TD>{label[1:-1]}</TD></TR></TABLE>>'
+            )
+        self.digraph.node(name, label=label, fontcolor=self.ink, **look)
+
+
+def caption(trace: Trace, s: dict[str, Any]) -> list[str]:
+    """Three lines: the user's line; the rule; the numbers."""
+    site = trace.nodes[s.get("from", s["node"])].site
+    code = ""
+    if site is not None:
+        source = trace.files.get(site["file"], [])
+        code = source[site["line"] - 1].strip() if 0 < site["line"] <= len(source) else ""
+    code = _cut(code, 60)
+    if s["kind"] == "contribution":
+        numbers = f"{s['numbers']}   " if s["numbers"] and s["contribution"] is not None else ""
+        return [code, _cut(s["rule"] + "   " + numbers, 110), _cut(s["sum"], 60) if s["sum"] else " "]
+    if s["kind"] == "seed":
+        return [code, s["text"], "backward starts where forward ended"]
+    t = trace.nodes[s["node"]]
+    value = t.value.number if t.value is not None else None
+    result = style.number(value) if value is not None else style.shape(t.shape)
+    return [code, _cut(f"{s['name']} = {s['text']}" if t.op else f"{s['name']}: {s['text']}", 110), f"= {result}"]
+
+
+def _cut(s: str, n: int) -> str:
+    return s if len(s) <= n else s[: n - 1] + "…"
+
+
+def _mono(s: str, colour: str) -> str:
+    if not s:
+        return ""
+    return f'<FONT FACE="Courier,monospace" COLOR="{colour}" POINT-SIZE="12">{labels.escape(s, 80)}</FONT>'
+
+
+def faint(t: Theme) -> Theme:
+    """The theme, faded into its background."""
+
+    def fade(c: Any) -> Any:
+        if isinstance(c, str):
+            return style.mix(c, t.background, FAINT) if c.startswith("#") else c
+        if isinstance(c, dict):
+            return {k: fade(v) for k, v in c.items()}
+        return tuple(fade(v) for v in c)
+
+    return replace(t, **{f.name: fade(getattr(t, f.name)) for f in fields(t) if f.name != "name"})
+
+
+# ---- frames and files ----------------------------------------------------------------------------------------------
+def stills(trace: Trace, theme: str = "light", rankdir: str | None = None, depth: int | None = None) -> list[Still]:
+    """One drawing per step. Raises GraphTooLarge above MOST steps, ValueError for an unknown theme or rankdir."""
+    options = Options(rankdir, depth, theme=theme)
+    options.check()
+    if len(trace.steps) > MOST:
+        what = f"a film of {len(trace.steps):,} steps would take too long to watch; up to {MOST} are drawn"
+        fix = "step(...) of one sample instead of the batch, or save as .html or .txt, where one can skip"
+        raise GraphTooLarge(errors.message(what, fix=fix))
+    return [Still(trace, options, m) for m in moments(trace)]
+
+
+def seconds(trace: Trace, speed: float = 1.0) -> list[float]:
+    """How long each frame stays: backward is what one came for, and the last frame is looked at."""
+    if not speed > 0:
+        raise ValueError(f"speed={speed!r}: it divides the time that each step stays, so it must be greater than 0")
+    out = [BACKWARD if s["phase"] == "backward" else FORWARD for s in trace.steps]
+    out[-1] = LAST
+    return [t / speed for t in out]
+
+
+def _render(drawings: list[Still], format: str, dpi: float | None = None) -> list[bytes]:
+    """All frames, as many at a time as is polite."""
+    render.render(drawings[0].digraph.source, format, dpi)  # the errors come from here, once
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda d: render.render(d.digraph.source, format, dpi), drawings))
+
+
+def save(trace: Trace, path: str, kind: str, speed: float = 1.0, dpi: float = 80, **look: Any) -> str:
+    """Write the film as ``kind``: "gif", "apng", "webp" (which need Pillow), "svg", or "pdf" (one file per step)."""
+    times = seconds(trace, speed)
+    if kind in ("gif", "apng", "webp"):
+        _pillow(kind)
+    drawings = stills(trace, **look)
+    if kind == "svg":
+        t = style.theme(look.get("theme", "light"))
+        pages = [svg.decode() for svg in _render(drawings, "svg")]
+        data = moving.merge(pages, times, t.gradient).encode()
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+    if kind == "pdf":
+        print(slides(drawings, path))
+        return pattern(path)
+    _bitmaps(_render(drawings, "png", dpi), times, path, kind)
+    return path
+
+
+def _pillow(kind: str) -> Any:
+    try:
+        from PIL import Image, features
+    except ImportError:
+        raise ImportError(NO_PILLOW.format(kind)) from None
+    if kind == "webp" and not features.check("webp"):
+        raise ImportError("this Pillow was built without WebP; save as .gif, .apng or .svg")
+    return Image
+
+
+def _bitmaps(pages: list[bytes], times: list[float], path: str, kind: str) -> None:
+    import io
+
+    Image = _pillow(kind)
+    images = [Image.open(io.BytesIO(page)).convert("RGB") for page in pages]
+    size = tuple(max(i.size[k] for i in images) for k in (0, 1))
+    frames = []
+    for image in images:
+        if image.size != size:
+            page = Image.new("RGB", size, image.getpixel((0, 0)))
+            page.paste(image)
+            image = page
+        frames.append(image)
+    if kind != "webp":  # one palette for all frames: small files, and colours that do not flicker
+        chosen = frames[:: max(1, len(frames) // 3)]
+        together = Image.new("RGB", (size[0], size[1] * len(chosen)))
+        for k, frame in enumerate(chosen):
+            together.paste(frame, (0, size[1] * k))
+        palette = together.quantize(64, dither=Image.Dither.NONE)
+        frames = [f.quantize(palette=palette, dither=Image.Dither.NONE) for f in frames]
+    more = {"gif": {"optimize": False, "disposal": 1}, "webp": {"quality": 90, "method": 4}, "apng": {}}[kind]
+    frames[0].save(
+        path, format={"apng": "PNG"}.get(kind, kind.upper()), save_all=True, append_images=frames[1:],
+        duration=[round(1000 * t) for t in times], loop=0, **more,
+    )  # fmt: skip
+
+
+# ---- slides --------------------------------------------------------------------------------------------------------
+def pattern(path: str) -> str:
+    """``x-%02d.pdf`` for ``x.pdf``; a path with its own ``%02d`` is left alone."""
+    return path if "%0" in path else f"{os.path.splitext(path)[0]}-%02d.pdf"
+
+
+def slides(drawings: list[Still], path: str) -> str:
+    """Write one PDF per step, and return the LaTeX that shows them: as an animation, or one per overlay of beamer."""
+    files = pattern(path)
+    for k, page in enumerate(_render(drawings, "pdf"), 1):
+        with open(files % k, "wb") as file:
+            file.write(page)
+    base = os.path.basename(files)
+    stem = base.partition("%0")[0]
+    n = len(drawings)
+    first, last = (base % k for k in (1, n))
+    digits = [name[len(stem) : -len(".pdf")] for name in (first, last)]
+    lines = [
+        f"% {n} pages: {first} ... {last}",
+        r"% an animation, with \usepackage{animate}:",
+        rf"\animategraphics[controls,width=\linewidth]{{1}}{{{stem}}}{{{digits[0]}}}{{{digits[1]}}}",
+        r"% or one page per click, in beamer:",
+        *(rf"\only<{k}>{{\includegraphics[width=\linewidth]{{{base % k}}}}}%" for k in range(1, n + 1)),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,329 @@
+"""The stepper in a terminal: values on the left going down, gradients on the right coming up.
+
+``frame`` is a pure function of the trace and a step, so it is tested against golden text; ``run`` is a small loop
+around it that reads keys. Where nobody can press a key (a pipe, a file) ``run`` prints every frame. ``rich`` measures
+and colours; it honours NO_COLOR.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..drawing import style
+from ..reading.loops import loop
+from ..reading.trace import Trace
+from ..telling.steps import display_names, expression, partial
+
+KEYS = "←/→ step   b backward   q quiz   g users of {name}   c in C   / find   x quit"
+QUIET, ACTIVE, GRADIENT, GOOD, BAD = "bright_black", "bold", "dark_orange3", "green", "red"
+
+
+def frame(trace: Trace, step: int, width: int = 80, height: int = 24, color: bool = False, note: str = "") -> str:
+    """The screen at a step (0 is the first), in ``width`` columns and ``height`` lines. ``note`` replaces the keys."""
+    from rich.text import Text
+
+    names = display_names(trace)
+    now = trace.steps[step]
+    lines = [_header(trace, step, width)]
+    left = max(20, min(50, width * 5 // 8 - 2))
+    values, held = _state(trace, step)
+    rows = [t for t in trace.nodes if t.role != "constant"]
+    active = (
+        now.get("from", now["node"]) if now["phase"] == "backward" and now["kind"] == "contribution" else now["node"]
+    )
+    head = Text(" #  FORWARD: values ↓".ljust(left), QUIET) + Text("│ BACKWARD: gradients ↑", QUIET)
+    lines += [head, Text("─" * left + "┼" + "─" * (width - left - 1), QUIET)]
+    space = max(3, height - len(lines) - 3 - (now["kind"] == "contribution") - bool(now.get("remark")))
+    at = next(k for k, t in enumerate(rows) if t.id == now["node"])
+    first = max(0, min(at - space // 2, len(rows) - space))
+    for k, t in enumerate(rows[first : first + space], first):
+        seen = t.id in values
+        mark = "▶" if t.id == now["node"] else "·" if t.id == active else " "
+        text = (
+            f"{mark}{k + 1:>2}  {names[t.id]} = {expression(trace, t.id, names)}"
+            if t.op
+            else (f"{mark}{k + 1:>2}  {names[t.id]}  {t.role}")
+        )
+        value = _value(t) if seen else "?"
+        forward = Text(_fit(text, left - len(value) - 2) + " " + value + " ", "" if seen else QUIET)
+        if t.id == now["node"] and now["phase"] == "forward":
+            forward.stylize(ACTIVE)
+        backward = _gradient(trace, names, t.id, held, now, width - left - 2)
+        lines.append(forward + Text("│ ", QUIET) + Text(backward, _look(t.id, now, held)))
+    lines += _explanation(trace, now, width)
+    lines.append(Text(_cut(note or KEYS.format(name=now["name"]), width), QUIET))
+    return _print(lines, width, color)
+
+
+def _header(trace: Trace, step: int, width: int) -> Any:
+    from rich.text import Text
+
+    now = trace.steps[step]
+    site = trace.nodes[now.get("from", now["node"])].site
+    where = code = ""
+    if site is not None:
+        where = f"{os.path.basename(site['file'])}:{site['line']}"
+        source = trace.files.get(site["file"], [])
+        code = source[site["line"] - 1].strip() if 0 < site["line"] <= len(source) else ""
+    phase = now["phase"].upper()
+    text = Text(f" step {step + 1}/{len(trace.steps)}  ")
+    text.append(phase, f"bold {GRADIENT}" if phase == "BACKWARD" else "bold")
+    text.append("   " + _cut(f"{where}   {code}" if code else where, max(0, width - len(text.plain) - 4)))
+    return text
+
+
+def _state(trace: Trace, step: int) -> tuple[set[int], dict[int, Any]]:
+    """The nodes whose values exist at a step, and the gradients collected so far."""
+    values: set[int] = set()
+    held: dict[int, Any] = {}
+    for s in trace.steps[: step + 1]:
+        if s["phase"] == "forward":
+            values.add(s["node"])
+        elif s["kind"] == "seed":
+            held[s["node"]] = 1.0
+        else:
+            held[s["node"]] = s["new"] if s["new"] is not None else f"|{style.short(s['array'].rms)}|"
+    return values, held
+
+
+def _value(t: Any) -> str:
+    if t.value is None:
+        return "freed"
+    return style.number(t.value.number) if t.value.number is not None else style.shape(t.shape)
+
+
+def _gradient(trace: Trace, names: list[str], i: int, held: dict[int, Any], now: dict[str, Any], room: int) -> str:
+    if not trace.nodes[i].needs:
+        return ""
+    left = partial(names, trace.root, i)
+    if now["kind"] == "contribution" and now["node"] == i:
+        right = now["sum"]
+    else:
+        g = held.get(i)
+        right = style.MISSING if g is None else g if isinstance(g, str) else style.number(g)
+    gap = room - len(left) - len(right)
+    return f"{left}{' ' * gap}{right}" if gap >= 1 else _cut(right, room).rjust(room)
+
+
+def _look(i: int, now: dict[str, Any], held: dict[int, Any]) -> str:
+    if now["phase"] == "backward" and now["node"] == i:
+        return f"bold {GRADIENT}"
+    return GRADIENT if i in held else QUIET
+
+
+def _explanation(trace: Trace, now: dict[str, Any], width: int) -> list[Any]:
+    """One line of mathematics with its check, and a remark."""
+    from rich.text import Text
+
+    if now["kind"] != "contribution":
+        words = {"seed": f"{now['text']}: backward starts where forward ended", "leaf": "given by the program"}
+        text = words.get(now["kind"]) or f"{now['name']} = {now['text']}"
+        return [Text(" "), Text(_cut(" " + text, width))]
+    total = now["sum"].rpartition(" = ")[2]
+    numbers = now["numbers"].removeprefix("+= ")
+    rule = f" {now['rule']}" + (f" = {numbers}" if numbers and numbers != total else "")
+    if now["contribution"] is not None:
+        rule += f" = {style.number(now['contribution'])}"
+    line = Text(_cut(rule, width))
+    check = now.get("check")
+    lines = [Text(" "), line]
+    if check is not None and now["final"]:
+        sign = "✓" if check["ok"] else "✗"
+        said = "finite difference" if check["what"] == "the derivative" else f"finite difference, {check['what']},"
+        words = f" {said} {check['finite']:.6f} {sign}".replace("-", "−")
+        look = GOOD if check["ok"] else BAD
+        if len(line.plain) + len(words) + 3 <= width:
+            line.append(words.rjust(width - len(line.plain)), look)
+        else:
+            lines.append(Text(_cut(words, width), look))
+    if now["remark"]:
+        lines.append(Text(_cut(" " + now["remark"], width), QUIET))
+    return lines
+
+
+def _fit(s: str, n: int) -> str:
+    return _cut(s, n).ljust(n)
+
+
+def _cut(s: str, n: int) -> str:
+    s = "".join(c if c.isprintable() else "�" for c in s)
+    return s if len(s) <= n else s[: max(0, n - 1)] + "…"
+
+
+def _print(lines: list[Any], width: int, color: bool) -> str:
+    import io
+
+    from rich.console import Console
+
+    out = io.StringIO()
+    system: Any = "truecolor" if color else None
+    console = Console(
+        file=out, width=width, color_system=system, force_terminal=color, highlight=False, legacy_windows=False
+    )
+    for line in lines:
+        line.rstrip()
+        console.print(line, overflow="crop", no_wrap=True, markup=False, emoji=False)
+    return out.getvalue().rstrip("\n")
+
+
+def frames(trace: Trace, width: int = 80, height: int = 24, color: bool = False) -> Iterator[str]:
+    """All screens, first to last."""
+    for step in range(len(trace.steps)):
+        yield frame(trace, step, width, height, color)
+
+
+# ---- keys -----------------------------------------------------------------------------------------------------------
+def run(trace: Trace) -> None:
+    """Step by keys on a terminal; print all frames where there is none."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(("\n" + "─" * 80 + "\n").join(frames(trace)))
+        return
+    with _raw_keys() as key:
+        _loop(trace, key)
+
+
+def _loop(trace: Trace, key: Callable[[], str]) -> None:
+    color = not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") != "dumb"
+    last = len(trace.steps) - 1
+    start = next((k for k, s in enumerate(trace.steps) if s["phase"] == "backward"), last)
+    at, note = 0, ""
+    while True:
+        size = os.get_terminal_size()
+        screen = frame(trace, at, min(size.columns, 100), max(8, size.lines - 1), color, note)
+        sys.stdout.write("\x1b[2J\x1b[H" + screen.replace("\n", "\r\n"))
+        sys.stdout.flush()
+        note = ""
+        pressed = key()
+        if pressed in ("x", "\x03", "\x04", ""):
+            sys.stdout.write("\r\n")
+            return
+        if pressed in ("right", " ", "l", "\r", "pagedown"):
+            at = min(last, at + 1)
+        elif pressed in ("left", "h", "pageup"):
+            at = max(0, at - 1)
+        elif pressed == "home":
+            at = 0
+        elif pressed == "end":
+            at = last
+        elif pressed == "b":
+            at = start
+        elif pressed == "g":
+            note = users(trace, trace.steps[at]["node"])
+        elif pressed == "c":
+            note = _read(*loop(trace, trace.steps[at]), key)
+        elif pressed == "q":
+            at, note = _quiz(trace, at, key)
+        elif pressed == "/":
+            at, note = _find(trace, at, _ask("find: ", key))
+        else:
+            note = "keys: ←/→ step, Home/End, b backward, q quiz, g users, c in C, / find, x quit"
+
+
+def users(trace: Trace, i: int) -> str:
+    """Which values are computed from node i."""
+    names = display_names(trace)
+    found = [f"{names[t.id]} = {expression(trace, t.id, names)}" for t in trace.nodes if i in t.inputs]
+    return f"{names[i]} is used by: {'; '.join(found)}" if found else f"nothing is computed from {names[i]}"
+
+
+def _read(said: str, text: str, key: Callable[[], str]) -> str:
+    """Show a text by screens, until its end or another key than → and space. Returns what is to be said afterwards."""
+    size, lines = os.get_terminal_size(), text.splitlines()
+    height = max(2, size.lines - 2)
+    for first in range(0, len(lines), height):
+        screen = [_cut(line, size.columns - 1) for line in lines[first : first + height]]
+        end = "→ on" if first + height < len(lines) else "any key: back"
+        sys.stdout.write("\x1b[2J\x1b[H" + "\r\n".join([*screen, _cut(f"{said}   {end}", size.columns - 1)]))
+        sys.stdout.flush()
+        if key() not in ("right", " ", "\r", "pagedown"):
+            break
+    return said
+
+
+def answer(given: str) -> float | None:
+    """A number as a student types it: ``0.5``, ``1/2``, ``−3``; None if it is none."""
+    top, slash, bottom = given.strip().replace("−", "-").replace(",", ".").partition("/")
+    try:
+        return float(top) / float(bottom) if slash else float(top)
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def _quiz(trace: Trace, at: int, key: Callable[[], str]) -> tuple[int, str]:
+    """Ask for the next contribution that is a number, and show it."""
+    places = range(at + 1, len(trace.steps))
+    ahead = next((k for k in places if trace.steps[k].get("contribution") is not None), None)
+    if ahead is None:
+        return at, "no contribution is left to predict"
+    step = trace.steps[ahead]
+    guess = answer(_ask(f"{step['text']}: {step['chain'].partition(' += ')[2]} = ", key))
+    true = step["contribution"]
+    if guess is None:
+        return at, "type a number such as 0.5 or 1/2"
+    right = abs(guess - true) <= max(1e-3, 0.01 * abs(true))
+    return ahead, f"{'right' if right else 'not quite'}: {step['name']} receives {style.number(true)}"
+
+
+def _find(trace: Trace, at: int, word: str) -> tuple[int, str]:
+    for k in [*range(at + 1, len(trace.steps)), *range(at + 1)]:
+        if word and word in trace.steps[k]["name"]:
+            return k, ""
+    return at, f"no name contains {word!r}"
+
+
+def _ask(prompt: str, key: Callable[[], str]) -> str:
+    text = ""
+    while True:
+        sys.stdout.write(f"\r\x1b[2K{prompt}{text}")
+        sys.stdout.flush()
+        pressed = key()
+        if pressed in ("\r", "\n", "\x1b", "\x03", ""):
+            return text
+        text = text[:-1] if pressed in ("\x7f", "\b") else text + pressed if len(pressed) == 1 else text
+
+
+SEQUENCES = {
+    "\x1b[C": "right", "\x1b[D": "left", "\x1bOC": "right", "\x1bOD": "left", "\x1b[H": "home", "\x1b[F": "end",
+    "\x1b[1~": "home", "\x1b[4~": "end", "\x1b[5~": "pageup", "\x1b[6~": "pagedown",
+    "\x1b[A": "left", "\x1b[B": "right",
+}  # fmt: skip
+
+
+@contextmanager
+def _raw_keys() -> Iterator[Callable[[], str]]:
+    """A function that waits for one key; the terminal is as before afterwards."""
+    try:
+        import termios
+        import tty
+    except ImportError:  # Windows
+        import msvcrt
+
+        def windows_key() -> str:
+            c = msvcrt.getwch()  # type: ignore[attr-defined]
+            if c not in ("\x00", "\xe0"):
+                return c
+            special = {"M": "right", "K": "left", "G": "home", "O": "end", "I": "pageup", "Q": "pagedown"}
+            return special.get(msvcrt.getwch(), "?")  # type: ignore[attr-defined]
+
+        yield windows_key
+        return
+    import select
+
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd)
+
+    def key() -> str:
+        c = os.read(fd, 1).decode(errors="replace")
+        while c.startswith("\x1b") and c not in SEQUENCES and len(c) < 5 and select.select([fd], [], [], 0.05)[0]:
+            c += os.read(fd, 1).decode(errors="replace")
+        return SEQUENCES.get(c, c)
+
+    try:
+        tty.setraw(fd)
+        yield key
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)
