@@ -95,4 +95,4 @@ def __dir__() -> list[str]:
 
 
 if _os.environ.get("MICROTORCH_VIZ", "0") not in ("", "0"):  # show the stepper of any program when it ends
-    _importlib.import_module(f"{__name__}.viz.reading.watching").watch_program(_os.environ["MICROTORCH_VIZ"])
+    _importlib.import_module(f"{__name__}.viz.showing.program").watch_program(_os.environ["MICROTORCH_VIZ"])

@@ -15,6 +15,7 @@ of itself (``exp(x)``) is *primitive*: each backend supplies it.
 This file imports nothing, so that the build can load it by path.
 """
 
+LETTERS = "xyzwvut"  # how formulas, and the declarations of ops, name an op's inputs
 Row = tuple[str, tuple["str | None", ...]]
 
 TABLE: dict[str, Row] = {

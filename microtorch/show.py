@@ -21,6 +21,7 @@ from .viz.drawing.style import THEMES
 from .viz.reading.watching import Watch
 from .viz.showing import stepper
 from .viz.showing.stepper import Stepper
+from .viz.telling.steps import add_steps
 
 DRAWN = frozenset(picture.FORMATS)
 STEPPED = frozenset(stepper.FORMATS)
@@ -97,15 +98,15 @@ def _draw(watch: Watch, variables: dict[str, Any], options: Any) -> None:
     root = watch.find(variables, options.var)
     look = Options(**_look(options), legend=getattr(options, "legend", False))
     look.check()
-    trace = watch.trace(root, "draw", variables, False)
+    trace = watch.trace(root, "draw", variables)
     path = options.output or os.path.splitext(os.path.basename(options.script))[0] + ".svg"
     print(Graph(trace, Drawing(trace, look).digraph).save(path))
 
 
 def _step(watch: Watch, variables: dict[str, Any], options: Any) -> None:
     root = watch.find(variables, options.var)
-    trace = watch.trace(root, "step", variables, True)
-    if not any(s["phase"] == "backward" for s in trace.steps):
+    trace = add_steps(watch.trace(root, "step", variables, gradients=True))
+    if not any(s.phase == "backward" for s in trace.steps):
         raise RuntimeError(trace.note or "no gradient can be computed")
     made = Stepper(trace, {"seed": None} if options.quiz else None)
     if options.output is None:

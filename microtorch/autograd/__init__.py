@@ -18,6 +18,7 @@ from ..scalar import Scalar, _number
 from ..tensor import AccumulateGrad, Tensor
 from . import grad_mode
 from .grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .listening import listeners
 
 __all__ = ["Function", "Variable", "backward", "detect_anomaly", "enable_grad", "functional", "grad", "grad_mode",
            "gradcheck", "gradgradcheck", "inference_mode", "is_grad_enabled", "no_grad", "set_detect_anomaly",
@@ -76,7 +77,15 @@ def backward(
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         _run(roots, seeds, retain, create_graph, None)
-        return
+    else:
+        _into(inputs, roots, seeds, retain, create_graph)
+    if listeners:
+        for listener in list(listeners.values()):
+            listener(roots)
+
+
+def _into(inputs: Any, roots: list[Any], seeds: list[Any], retain: bool, create_graph: bool) -> None:
+    """Backward to ``inputs`` alone."""
     inputs = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
     if not inputs:
         raise RuntimeError(errors.message("`inputs` argument to `backward()` cannot be empty."))

@@ -148,6 +148,11 @@ def _transposed_to_weight(F: Any, g: Any, out: Any, x: Any, w: Any, b: Any = Non
     return F.conv2d_weight(g, x, kernel=tuple(w.shape[2:]), **geometry)
 
 
+def _terms(x: Any, w: Any, *_: Any) -> int:
+    """How many products one element of the result adds up, at most."""
+    return math.prod(w[1:])
+
+
 conv2d_op = Op(
     "conv2d",
     _conv2d,
@@ -155,6 +160,7 @@ conv2d_op = Op(
     saves=("y", "x", ""),
     formula="x ∗ w + b",
     rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
+    terms=_terms,
     torch_name="Convolution",
 )
 conv_transpose2d_op = Op(
@@ -168,6 +174,7 @@ conv_transpose2d_op = Op(
     saves=("y", "x", ""),
     formula="x ∗ᵀ w + b",
     rule=("g ∗ w", "g ∗ x", "Σ g over batch and places"),
+    terms=_terms,
     torch_name="Convolution",
 )
 conv2d_weight_op = Op(
@@ -180,6 +187,7 @@ conv2d_weight_op = Op(
     saves=("y", "x"),
     formula="Σ windows(x) · g",
     rule=("y ∗ᵀ g", "x ∗ g"),
+    terms=_terms,
     torch_name="ConvolutionWeight",
 )
 

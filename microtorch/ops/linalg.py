@@ -66,6 +66,14 @@ def _matmul_vjp_y(F: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
     return F.matmul(mT(F, x), g)
 
 
+def _matmul_part(place: tuple[int, ...], x: tuple[int, ...], y: tuple[int, ...]) -> list[tuple[slice, ...]] | None:
+    """A row of x and a column of y."""
+    if len(x) != 2 or len(y) != 2:
+        return None
+    (i, j), every = place, slice(None)
+    return [(slice(i, i + 1), every), (every, slice(j, j + 1))]
+
+
 matmul_op = Op(
     "matmul",
     _matmul,
@@ -74,6 +82,8 @@ matmul_op = Op(
     result="match",
     formula="x @ y",
     rule=("g @ yᵀ", "xᵀ @ g"),
+    terms=lambda x, y: x[-1] if x else 1,
+    part=_matmul_part,
     torch_name="Mm",
     explain=explain_matmul,
     attributes=False,
@@ -117,6 +127,12 @@ def explain_linear(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exc
     )
 
 
+def _linear_part(place: tuple[int, ...], *shapes: tuple[int, ...]) -> list[tuple[slice, ...]]:
+    """A row of x, a row of the weight, an element of the bias."""
+    *rows, own = [slice(i, i + 1) for i in place]
+    return [(*rows, slice(None)), (own, slice(None)), (own,)][: len(shapes)]
+
+
 linear_op = Op(
     "linear",
     _linear,
@@ -128,6 +144,8 @@ linear_op = Op(
     saves=("y", "x", ""),
     formula="x @ wᵀ + b",
     rule=("g @ w", "gᵀ @ x", "Σ g over the batch"),
+    terms=lambda x, *_: x[-1] if x else 1,
+    part=_linear_part,
     torch_name="Addmm",
     explain=explain_linear,
 )

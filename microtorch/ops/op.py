@@ -19,11 +19,11 @@ import numpy as np
 
 from .. import errors, expr, formulas
 from ..backends import KernelTable, definitions
+from ..formulas import LETTERS
 from ..graph import Node
 
 REGISTRY: dict[str, Op] = {}
-LETTERS = "xyzwvut"  # how formulas and `saves` name an op's inputs
-SYMBOLS = {"neg": "−", "matmul": "@", "linear": "@ +", "sub": "−", "mul": "×", "add": "+", "div": "/", "pow": "**"}
+SYMBOLS = {"neg": "−", "matmul": "@", "sub": "−", "mul": "×", "add": "+", "div": "/", "pow": "**"}
 
 
 class Op:
@@ -35,6 +35,9 @@ class Op:
     in place of ``vjps``, for ops whose parts share work. ``projection``: the op picks one output of a multi-output node.
     ``attributes``: may it have static arguments? ``family``: for an op of any number of inputs, the declaration for n of
     them. ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
+
+    For who spells an op out in scalars: ``terms(*shapes)`` is how many products one element of the result adds up (None: one);
+    ``part(place, *shapes)`` the slices of the inputs that the element at ``place`` reads, or None where it reads everywhere.
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class Op:
         explain: Callable[..., Exception] | None = None,
         family: Callable[[int], Op] | None = None,
         attributes: bool = True,
+        terms: Callable[..., int] | None = None,
+        part: Callable[..., Any] | None = None,
         register: bool = True,
     ):
         self.name = name
@@ -66,6 +71,7 @@ class Op:
         self.explain = explain or explain_broadcast
         self.family = family
         self.attributes = attributes
+        self.terms, self.part = terms, part or (part_by_broadcasting if name in formulas.TABLE else None)
         # which inputs, by position, and whether `out`: per vjp, and for any
         reads = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
         self.reads = tuple(tuple(LETTERS.index(r) for r in sorted(read - {"out"})) for read in reads)
@@ -217,6 +223,12 @@ def result_kind(formula: str, static: Mapping[str, Any] = {}) -> str:
     """ "same" if a formula maps integers to integers, else "float"; a property of the formula and its numbers."""
     exact = expr.functions(formula) <= _EXACT and "/" not in formula and "." not in formula
     return "same" if exact and not any(isinstance(v, float) for v in static.values()) else "float"
+
+
+def part_by_broadcasting(place: tuple[int, ...], *shapes: tuple[int, ...]) -> list[tuple[slice, ...]]:
+    """The element of each input that an elementwise op reads for the element at ``place``."""
+    one = [slice(i, i + 1) for i in place]
+    return [tuple([one[i] if n > 1 else slice(0, 1) for i, n in enumerate(s, len(place) - len(s))]) for s in shapes]
 
 
 # ---- explaining what went wrong ------------------------------------------------------------------------------------

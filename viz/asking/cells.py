@@ -7,25 +7,31 @@ that Graphviz sees; rows are FORWARD, BACKWARD for each input, and BROADCAST whe
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from microtorch.graph import in_order
-
 from ..drawing import labels, style
 from ..drawing.style import Theme
-from ..telling.steps import INFIX
-from .zooming import Gradient, Place, Zoom
+from ..reading import numbers
+from ..reading.arithmetic import Operand, Place
+from ..telling.words import INFIX
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
+
+    from .zooming import Gradient, Zoom
 
 WINDOW = 8  # rows and columns shown of a large tensor
 WIDE = 62  # characters of a written line
 CELL = (44, 24)
 GAP = 3
-Part = tuple[str, float, float]  # the text of a table cell; about how wide and high it is
+Part: TypeAlias = tuple[
+    str, float, float
+]  # the text of a table cell; about how wide and high it is
 
 
-def digraph(z: Zoom, t: Theme) -> Any:
+def digraph(z: Zoom, t: Theme) -> Digraph:
     """The whole picture as a graphviz.Digraph."""
     import graphviz
 
@@ -33,32 +39,60 @@ def digraph(z: Zoom, t: Theme) -> Any:
     for d in z.gradients:
         if d.expression is not None:
             name = d.operand.called(d.place)
-            rows.append(_section("BACKWARD", f"how {name} gets its gradient", t.gradient, backward(z, d, t), t))
+            rows.append(
+                _section(
+                    "BACKWARD", f"how {name} gets its gradient", t.gradient, backward(z, d, t), t
+                )
+            )
         if d.copies > 1:
-            rows.append(_section("BROADCAST", f"why the gradient of {d.operand.name} is a sum", t.gradient, broadcast(z, d, t), t))
+            rows.append(
+                _section(
+                    "BROADCAST",
+                    f"why the gradient of {d.operand.name} is a sum",
+                    t.gradient,
+                    broadcast(z, d, t),
+                    t,
+                )
+            )
     if z.note:
-        rows.append(labels.row(labels.cell(labels.font(labels.escape(z.note, 100), t.secondary, labels.SMALL))))
+        rows.append(
+            labels.row(
+                labels.cell(labels.font(labels.escape(z.note, 100), t.secondary, labels.SMALL))
+            )
+        )
     body = "<HR/>".join(rows)
     table = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="2" COLOR="{t.module[1]}">{body}</TABLE>'
     g = graphviz.Digraph("zoom")
     g.attr("graph", bgcolor=t.background, pad="0.12", fontname=style.FONT)
     g.attr("node", shape="plain", fontname=style.FONT, fontsize="12", fontcolor=t.ink)
-    g.node("zoom", label=f"<{table}>", tooltip=graphviz.escape(f"{z.op.name}, cell by cell"))
+    g.node("zoom", label=f"<{table}>", tooltip=graphviz.escape(f"{z.op}, cell by cell"))
     return g
 
 
 def _section(title: str, words: str, colour: str, parts: list[Part], t: Theme) -> str:
     """One row of the picture. Its size is given: a table of free size would be stretched to the widest row."""
-    head = labels.font(labels.bold(title), colour, 11) + "&nbsp;&nbsp;" + labels.font(labels.escape(words, 90), colour, 11)
+    head = (
+        labels.font(labels.bold(title), colour, 11)
+        + "&nbsp;&nbsp;"
+        + labels.font(labels.escape(words, 90), colour, 11)
+    )
     width = sum(w for _, w, _ in parts) + 10 * len(parts) + 12
     height = max(h for *_, h in parts) + 12
     cells = "".join(text for text, *_ in parts)
     inner = _table([f"<TR>{cells}</TR>"], 3, 2, (width, height))
-    return labels.row(labels.cell(_table([labels.row(labels.cell(head)), labels.row(labels.cell(inner))], 0, 1)))
+    return labels.row(
+        labels.cell(_table([labels.row(labels.cell(head)), labels.row(labels.cell(inner))], 0, 1))
+    )
 
 
-def _table(rows: list[str], spacing: int, padding: int, size: tuple[float, float] | None = None) -> str:
-    fixed = f' FIXEDSIZE="TRUE" WIDTH="{size[0]:.0f}" HEIGHT="{size[1]:.0f}"' if size is not None else ""
+def _table(
+    rows: list[str], spacing: int, padding: int, size: tuple[float, float] | None = None
+) -> str:
+    fixed = (
+        f' FIXEDSIZE="TRUE" WIDTH="{size[0]:.0f}" HEIGHT="{size[1]:.0f}"'
+        if size is not None
+        else ""
+    )
     return (
         f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="{padding}" ALIGN="LEFT"{fixed}>'
         f"{''.join(rows)}</TABLE>"
@@ -68,17 +102,20 @@ def _table(rows: list[str], spacing: int, padding: int, size: tuple[float, float
 # ---- the three kinds of rows ---------------------------------------------------------------------------------------
 def forward(z: Zoom, t: Theme) -> list[Part]:
     """Inputs, the sign of the op, the result; the chosen cell of the result and what it is computed from."""
-    nodes = set(in_order([z.cell], constants=True))
-    grids = [_grid(x.name, x.values, {p for p, c in x.each() if c in nodes}, x.role, t) for x in z.inputs]
-    infix = INFIX.get(z.op.name) if len(grids) == 2 else None
+    below = z.arithmetic.below(z.cell)
+    grids = [
+        _grid(x.name, _array(x), {p for p, cell in x.each() if cell in below}, x.role, t)
+        for x in z.inputs
+    ]
+    infix = INFIX.get(z.op) if len(grids) == 2 else None
     parts: list[Part] = []
     if infix is None:
-        parts.append(_sign(z.op.name, t))
+        parts.append(_sign(z.op, t))
     for k, grid in enumerate(grids):
         if k:
             parts.append(_sign(infix or ",", t))
         parts.append(grid)
-    parts += [_sign("=", t), _grid(z.name, z.output.values, {z.index}, "intermediate", t)]
+    parts += [_sign("=", t), _grid(z.name, _array(z.output), {z.index}, "intermediate", t)]
     return [*parts, _words(z.forward_lines(), t.ink, t)]
 
 
@@ -87,7 +124,7 @@ def backward(z: Zoom, d: Gradient, t: Theme) -> list[Part]:
     parts = [_grid(z.upstream(), z.g_values, d.reads.get("g", ()), "gradient", t)]
     for x in z.inputs:
         if d.reads.get(x.name):
-            parts += [_sign("with", t), _grid(x.name, x.values, d.reads[x.name], x.role, t)]
+            parts += [_sign("with", t), _grid(x.name, _array(x), d.reads[x.name], x.role, t)]
     own = f"∂{z.loss or 'L'}/∂{d.operand.name}"
     parts += [_sign("→", t), _grid(own, d.values, {d.place}, "gradient", t)]
     return [*parts, _words(z.backward_lines(d), t.gradient, t)]
@@ -95,36 +132,48 @@ def backward(z: Zoom, d: Gradient, t: Theme) -> list[Part]:
 
 def broadcast(z: Zoom, d: Gradient, t: Theme) -> list[Part]:
     """The input, its copies in the shape of the result (those that do not exist in memory dashed), their gradients."""
-    x, out = d.operand, z.output.values.shape
-    copied = np.broadcast_to(x.cells, out)  # type: ignore[arg-type]
-    chosen = dict(x.each())[d.place]
-    mine = {p for p in np.ndindex(out) if copied[p] is chosen}
-    seen: set[Any] = set()
+    x, out = d.operand, z.output.shape
+    copied = np.broadcast_to(np.array(x.cells).reshape(x.shape), out)
+    chosen = x.cell(d.place)
+    mine = {p for p in np.ndindex(out) if copied[p] == chosen}
+    seen: set[int] = set()
     ghosts = set()
     for p in np.ndindex(out):
         if copied[p] in seen:
             ghosts.add(p)
-        seen.add(copied[p])
-    values = np.broadcast_to(x.values, out)
+        seen.add(int(copied[p]))
+    values = np.broadcast_to(_array(x), out)
     name = x.called(d.place)
-    total = style.short(d.value)
-    numbers = " + ".join(_number(float(z.g_values[p])) for p in sorted(mine)[:6]) + (" + …" if len(mine) > 6 else "")
-    words = [f"{name} is used {d.copies} times,", "so its gradient is the sum over its copies", numbers, f"= {total}"]
+    total = numbers.short(d.value)
+    terms = " + ".join(_number(float(z.g_values[p])) for p in sorted(mine)[:6])
+    terms += " + …" if len(mine) > 6 else ""
+    words = [
+        f"{name} is used {d.copies} times,",
+        "so its gradient is the sum over its copies",
+        terms,
+        f"= {total}",
+    ]
     return [
-        _grid(x.name, x.values, {d.place}, x.role, t), _sign("→", t),
-        _grid(x.name, values, mine, x.role, t, ghosts, f"{style.shape(x.values.shape)} → {style.shape(out)}, copied"),
+        _grid(x.name, _array(x), {d.place}, x.role, t), _sign("→", t),
+        _grid(x.name, values, mine, x.role, t, ghosts, f"{numbers.shape(x.shape)} → {numbers.shape(out)}, copied"),
         _sign("⇠", t), _grid(z.upstream(), z.g_values, mine, "gradient", t), _words(words, t.gradient, t),
     ]  # fmt: skip
 
 
 def _number(v: float) -> str:
-    text = style.short(v)
+    text = numbers.short(v)
     return f"({text})" if text.startswith("−") else text
 
 
 # ---- pieces --------------------------------------------------------------------------------------------------------
 def _grid(
-    name: str, values: np.ndarray, framed: Iterable[Place], role: str, t: Theme, ghosts: Iterable[Place] = (), note: str = ""
+    name: str,
+    values: np.ndarray,
+    framed: Iterable[Place],
+    role: str,
+    t: Theme,
+    ghosts: Iterable[Place] = (),
+    note: str = "",
 ) -> Part:
     """A tensor as numbers; of a large one, a window around the framed cells; of one of many dimensions, one plane."""
     framed, ghosts = set(framed), set(ghosts)
@@ -138,7 +187,7 @@ def _grid(
             place = _place(values.ndim, plane, r, c)
             line.append(_cell(values[place], place in framed, place in ghosts, role, t))
         lines.append(f"<TR>{''.join(line)}</TR>")
-    shape = note or style.shape(values.shape)
+    shape = note or numbers.shape(values.shape)
     head = labels.font(labels.bold(labels.escape(name, 24)), ink)
     head += "&nbsp;" + labels.font(labels.escape(shape), t.secondary, labels.SMALL)
     inner = len(columns) * (CELL[0] + GAP) + GAP, len(rows) * (CELL[1] + GAP) + GAP
@@ -150,20 +199,32 @@ def _grid(
     return labels.cell(_table(parts, 0, 0, (width, height))), width, height
 
 
-def _cell(v: Any, framed: bool, ghost: bool, role: str, t: Theme) -> str:
+def _array(x: Operand) -> np.ndarray:
+    return np.array(x.values).reshape(x.shape)
+
+
+def _cell(v: float, framed: bool, ghost: bool, role: str, t: Theme) -> str:
     v = float(v)
     fill, line = (t.background, t.gradient) if role == "gradient" else t.roles[role]
     if role == "gradient" and framed:
         fill = t.heat[3]
     elif not framed and not ghost:
         fill = style.mix(fill, t.background, 0.6)
-    colour = (t.gradient if role == "gradient" else t.ink) if framed else style.mix(line, t.background, 0.45)
+    colour = (
+        (t.gradient if role == "gradient" else t.ink)
+        if framed
+        else style.mix(line, t.background, 0.45)
+    )
     ink = t.gradient if role == "gradient" else t.ink
     if role == "gradient" and framed:
         ink = t.heat_ink[3]
-    text = "" if np.isnan(v) and role == "gradient" else style.short(v)
+    text = "" if np.isnan(v) and role == "gradient" else numbers.short(v)
     if text:
-        text = labels.font(labels.bold(text) if framed else text, ink if framed else style.mix(ink, t.background, 0.25), 10)
+        text = labels.font(
+            labels.bold(text) if framed else text,
+            ink if framed else style.mix(ink, t.background, 0.25),
+            10,
+        )
     look = "ROUNDED,DASHED" if ghost else "ROUNDED"
     return (
         f'<TD BORDER="{2 if framed else 1}" COLOR="{colour}" BGCOLOR="{fill}" STYLE="{look}" '
@@ -198,13 +259,19 @@ def _window(shape: Place, framed: set[Place]) -> tuple[Place, range, range, str]
 def _span(n: int, wanted: list[int]) -> range:
     if n <= WINDOW:
         return range(n)
-    first = max(0, min(min(wanted, default=0) - (1 if len(set(wanted)) < WINDOW else 0), n - WINDOW))
+    first = max(
+        0, min(min(wanted, default=0) - (1 if len(set(wanted)) < WINDOW else 0), n - WINDOW)
+    )
     return range(first, first + WINDOW)
 
 
 def _sign(text: str, t: Theme) -> Part:
     size = 16 if len(text) <= 2 else 12
-    return f'<TD VALIGN="MIDDLE">{labels.font(labels.escape(text), t.secondary, size)}</TD>', 0.7 * size * len(text), 20
+    return (
+        f'<TD VALIGN="MIDDLE">{labels.font(labels.escape(text), t.secondary, size)}</TD>',
+        0.7 * size * len(text),
+        20,
+    )
 
 
 def _words(lines: list[str], colour: str, t: Theme) -> Part:
@@ -215,7 +282,9 @@ def _words(lines: list[str], colour: str, t: Theme) -> Part:
             last = k == len(lines) - 1 and not line.strip().startswith(("where", "and"))
             text = labels.escape(piece, 100)
             ink = colour if last or not k else t.secondary
-            rows.append(labels.row(labels.cell(labels.font(labels.bold(text) if last else text, ink, 12))))
+            rows.append(
+                labels.row(labels.cell(labels.font(labels.bold(text) if last else text, ink, 12)))
+            )
             width = max(width, 6.6 * len(piece) + 8)
     height = 20 * len(rows)
     return labels.cell(_table(rows, 0, 2, (width, height))), width, height

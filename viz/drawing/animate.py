@@ -19,9 +19,11 @@ from typing import Any
 
 from microtorch import errors
 
-from ..reading.trace import Array, Edge, GraphTooLarge, Trace, TraceNode
+from ..reading import numbers
+from ..reading.trace import Contribution, Edge, GraphTooLarge, Step, Trace, TraceNode, Value
+from ..telling.words import cut
 from . import labels, moving, render, style
-from .dot import Drawing, Options
+from .dot import Canvas, Drawing, Options
 from .plan import Unit
 from .style import Theme
 
@@ -37,9 +39,9 @@ class Moment:
     """What is known at one step: values, gradients so far, contributions so far (by edge), and the step itself."""
 
     values: set[int]
-    held: dict[int, Array | None]
-    sent: dict[int, Array | None]
-    now: dict[str, Any]
+    held: dict[int, Value | None]
+    sent: dict[int, Value | None]
+    now: Step
     number: int
     of: int
 
@@ -47,17 +49,17 @@ class Moment:
 def moments(trace: Trace) -> Iterator[Moment]:
     """The state at each step of a trace."""
     values: set[int] = {t.id for t in trace.nodes if t.role == "constant"}
-    held: dict[int, Array | None] = {}
-    sent: dict[int, Array | None] = {}
+    held: dict[int, Value | None] = {}
+    sent: dict[int, Value | None] = {}
     for k, s in enumerate(trace.steps):
-        if s["phase"] == "forward":
-            values.add(s["node"])
-        elif s["kind"] == "seed":
-            held[s["node"]] = trace.nodes[s["node"]].grad
+        if isinstance(s, Contribution):
+            new = s.new
+            held[s.node] = s.total if new is None else Value(new, abs(new), cells=[[new]])
+            sent[s.edge] = trace.edges[s.edge].contribution
+        elif s.kind == "seed":
+            held[s.node] = trace.nodes[s.node].grad
         else:
-            new = s["new"]
-            held[s["node"]] = s["total"] if new is None else Array(number=new, rms=abs(new), cells=[[new]])
-            sent[s["edge"]] = trace.edges[s["edge"]].contribution
+            values.add(s.node)
         yield Moment(set(values), dict(held), dict(sent), s, k + 1, len(trace.steps))
 
 
@@ -67,9 +69,10 @@ class Still(Drawing):
     def __init__(self, trace: Trace, options: Options, moment: Moment):
         self.moment = moment
         self.faint = faint(style.theme(options.theme))
-        known = [t.value.number for t in trace.nodes if t.value is not None and t.value.number is not None]
-        sums = [s["new"] for s in trace.steps if s.get("new") is not None]
-        self.room = 7 * max((len(style.number(v)) for v in known + sums), default=1) + 4
+        known = [t.number for t in trace.nodes]
+        known += [s.new for s in trace.steps if isinstance(s, Contribution)]
+        texts = [numbers.number(v) for v in known if v is not None]
+        self.room = 7 * max(map(len, texts), default=1) + 4
         self.places = {(e.target, e.position): k for k, e in enumerate(trace.edges)}
         shown = copy.copy(trace)
         shown.backward = True
@@ -86,20 +89,24 @@ class Still(Drawing):
             if g.number is not None and t.shape:
                 g = replace(g, cells=[[g.number]])
             return replace(t, grad=g, grad_state="known")
-        blank = None if t.grad is None else replace(t.grad, cells=[[None] * len(r) for r in t.grad.cells])
+        blank = (
+            None
+            if t.grad is None
+            else replace(t.grad, cells=[[None] * len(r) for r in t.grad.cells])
+        )
         return replace(t, grad=blank, grad_state="missing")
 
     # ---- nodes -----------------------------------------------------------------------------------------------------
-    def _unit(self, u: Unit, g: Any) -> None:
+    def _unit(self, u: Unit, g: Canvas) -> None:
         ops = [i for i in u.members if self.nodes[i].op] or u.members
         seen = any(i in self.moment.values for i in ops)
         now = self.moment.now
-        current = now["node"] in u.members and (u.kind == "value" or now["phase"] == "forward")
+        current = now.node in u.members and (u.kind == "value" or now.phase == "forward")
         colour = CLEAR
         if current:
-            colour = self.t.gradient if now["phase"] == "backward" else self.t.ink
+            colour = self.t.gradient if now.phase == "backward" else self.t.ink
         with self._look(seen):
-            super()._unit(u, _Haloed(g, colour, self.t.ink if seen else self.faint.secondary))
+            super()._unit(u, Haloed(g, colour, self.t.ink if seen else self.faint.secondary))
 
     def _label(self, n: TraceNode) -> str:
         if n.shape or not self.separate:
@@ -109,19 +116,34 @@ class Still(Drawing):
         rows = []
         name = n.name or n.expression
         if name:
-            rows += [labels.row(f'<TD COLSPAN="2">{labels.bold(labels.escape(name, 24))}</TD>'), "<HR/>"]
+            rows += [
+                labels.row(f'<TD COLSPAN="2">{labels.bold(labels.escape(name, 24))}</TD>'),
+                "<HR/>",
+            ]
         seen = n.id in self.moment.values
-        data = style.number(n.value.number) if n.value is not None else "freed"
+        data = numbers.number(n.value.number) if n.value is not None else "freed"
         rows.append(
             labels.row(
                 labels.label("data", t),
-                labels.cell(labels.font(data if seen else "?", t.ink if seen else t.secondary), "RIGHT", extra=room),
+                labels.cell(
+                    labels.font(data if seen else "?", t.ink if seen else t.secondary),
+                    "RIGHT",
+                    extra=room,
+                ),
             )
         )
         if n.needs:
-            grad = style.number(n.grad.number) if n.grad_state == "known" and n.grad is not None else style.MISSING
-            text = labels.font(labels.bold(grad) if self.moment.now["node"] == n.id else grad, t.gradient)
-            rows.append(labels.row(labels.label("grad", t, True), labels.cell(text, "RIGHT", extra=room)))
+            grad = (
+                numbers.number(n.grad.number)
+                if n.grad_state == "known" and n.grad is not None
+                else numbers.MISSING
+            )
+            text = labels.font(
+                labels.bold(grad) if self.moment.now.node == n.id else grad, t.gradient
+            )
+            rows.append(
+                labels.row(labels.label("grad", t, True), labels.cell(text, "RIGHT", extra=room))
+            )
         return labels.framed(rows, n.role, t)
 
     @contextmanager
@@ -136,13 +158,13 @@ class Still(Drawing):
     def _active(self, source: str, target: str) -> bool:
         """Does the current contribution run along this edge of the picture?"""
         now = self.moment.now
-        if now["kind"] != "contribution":
+        if not isinstance(now, Contribution):
             return False
-        a, b = self.plan.unit.get(now["node"]), self.plan.unit.get(now["from"])
+        a, b = self.plan.unit.get(now.node), self.plan.unit.get(now.sender)
         if a is None or b is None:
             return False
-        node = f"o{now['from']}"
-        return (source, target) in ((a.id, b.id), (a.id, node), (node, f"v{now['from']}"))
+        op, result = f"o{now.sender}", f"v{now.sender}"
+        return (source, target) in ((a.id, b.id), (a.id, op), (op, result))
 
     def _edge_look(self, tail: str, head: str, target: int) -> dict[str, str]:
         if self._active(tail, head):
@@ -161,7 +183,7 @@ class Still(Drawing):
         look.update(self._edge_look(tail, head, target))
         if e is not None and e.flows and self.grads == "labels":
             a = self.moment.sent.get(self.places[e.target, e.position])
-            text = "" if a is None or a.number is None else f"◂ {style.number(a.number)}"
+            text = "" if a is None or a.number is None else f"◂ {numbers.number(a.number)}"
             zero = a is not None and a.number == 0
             words = labels.font(text, t.zero_edge if zero else t.gradient, 10)
             look["label"] = (
@@ -174,7 +196,7 @@ class Still(Drawing):
         n = self.nodes[e.source]
         look = {"fontcolor": self.t.secondary, **self._edge_look(origin.id, target.id, e.target)}
         if self.options.show_shapes and n.op and n.shape:
-            look["label"] = f" {style.shape(n.shape)} "
+            look["label"] = f" {numbers.shape(n.shape)} "
         if n.op:
             look["weight"] = "20"
         self.digraph.edge(origin.id, target.id, **look)
@@ -185,13 +207,21 @@ class Still(Drawing):
 
     # ---- words below the picture ----------------------------------------------------------------------------------
     def _caption(self) -> None:
-        width = max(7.2 * len(line) for s in self.trace.steps for line in caption(self.trace, s)) + 12
+        width = (
+            max(7.2 * len(line) for s in self.trace.steps for line in caption(self.trace, s)) + 12
+        )
         m, t = self.moment, self.t
-        back = m.now["phase"] == "backward"
+        back = m.now.phase == "backward"
         first, *rest = caption(self.trace, m.now)
-        head = labels.font(labels.bold(m.now["phase"].upper()), t.gradient if back else t.ink, 12)
+        head = labels.font(labels.bold(m.now.phase.upper()), t.gradient if back else t.ink, 12)
         head += labels.font(f"  step {m.number} of {m.of}  ", t.secondary, 11) + _mono(first, t.ink)
-        lines = [head, *(labels.font(labels.escape(line, 160), t.gradient if back else t.ink, 13) for line in rest)]
+        lines = [
+            head,
+            *(
+                labels.font(labels.escape(line, 160), t.gradient if back else t.ink, 13)
+                for line in rest
+            ),
+        ]
         size = f'FIXEDSIZE="TRUE" WIDTH="{width + 190:.0f}" HEIGHT="22"'
         rows = "".join(f'<TR><TD ALIGN="LEFT" {size}>{line}</TD></TR>' for line in lines)
         self.digraph.attr(
@@ -200,10 +230,10 @@ class Still(Drawing):
         )  # fmt: skip
 
 
-class _Haloed:
+class Haloed:
     """A Digraph whose nodes get an outline (mostly transparent: its room is always there) and a colour of the text."""
 
-    def __init__(self, digraph: Any, colour: str, ink: str):
+    def __init__(self, digraph: Canvas, colour: str, ink: str):
         self.digraph, self.colour, self.ink = digraph, colour, ink
 
     def node(self, name: str, label: str, **look: str) -> None:
@@ -215,27 +245,17 @@ class _Haloed:
         self.digraph.node(name, label=label, fontcolor=self.ink, **look)
 
 
-def caption(trace: Trace, s: dict[str, Any]) -> list[str]:
+def caption(trace: Trace, s: Step) -> list[str]:
     """Three lines: the user's line; the rule; the numbers."""
-    site = trace.nodes[s.get("from", s["node"])].site
-    code = ""
-    if site is not None:
-        source = trace.files.get(site["file"], [])
-        code = source[site["line"] - 1].strip() if 0 < site["line"] <= len(source) else ""
-    code = _cut(code, 60)
-    if s["kind"] == "contribution":
-        numbers = f"{s['numbers']}   " if s["numbers"] and s["contribution"] is not None else ""
-        return [code, _cut(s["rule"] + "   " + numbers, 110), _cut(s["sum"], 60) if s["sum"] else " "]
-    if s["kind"] == "seed":
-        return [code, s["text"], "backward starts where forward ended"]
-    t = trace.nodes[s["node"]]
-    value = t.value.number if t.value is not None else None
-    result = style.number(value) if value is not None else style.shape(t.shape)
-    return [code, _cut(f"{s['name']} = {s['text']}" if t.op else f"{s['name']}: {s['text']}", 110), f"= {result}"]
-
-
-def _cut(s: str, n: int) -> str:
-    return s if len(s) <= n else s[: n - 1] + "…"
+    code = cut(trace.line(trace.nodes[s.origin].site), 60)
+    if isinstance(s, Contribution):
+        in_numbers = f"{s.numbers}   " if s.numbers and s.contribution is not None else ""
+        return [code, cut(f"{s.rule}   {in_numbers}", 110), cut(s.sum, 60) if s.sum else " "]
+    if s.kind == "seed":
+        return [code, s.text, "backward starts where forward ended"]
+    t = trace.nodes[s.node]
+    result = numbers.shape(t.shape) if t.number is None else numbers.number(t.number)
+    return [code, cut(f"{s.name}{' =' if t.op else ':'} {s.text}", 110), f"= {result}"]
 
 
 def _mono(s: str, colour: str) -> str:
@@ -258,7 +278,9 @@ def faint(t: Theme) -> Theme:
 
 
 # ---- frames and files ----------------------------------------------------------------------------------------------
-def stills(trace: Trace, theme: str = "light", rankdir: str | None = None, depth: int | None = None) -> list[Still]:
+def stills(
+    trace: Trace, theme: str = "light", rankdir: str | None = None, depth: int | None = None
+) -> list[Still]:
     """One drawing per step. Raises GraphTooLarge above MOST steps, ValueError for an unknown theme or rankdir."""
     options = Options(rankdir, depth, theme=theme)
     options.check()
@@ -272,8 +294,10 @@ def stills(trace: Trace, theme: str = "light", rankdir: str | None = None, depth
 def seconds(trace: Trace, speed: float = 1.0) -> list[float]:
     """How long each frame stays: backward is what one came for, and the last frame is looked at."""
     if not speed > 0:
-        raise ValueError(f"speed={speed!r}: it divides the time that each step stays, so it must be greater than 0")
-    out = [BACKWARD if s["phase"] == "backward" else FORWARD for s in trace.steps]
+        raise ValueError(
+            f"speed={speed!r}: it divides the time that each step stays, so it must be greater than 0"
+        )
+    out = [BACKWARD if s.phase == "backward" else FORWARD for s in trace.steps]
     out[-1] = LAST
     return [t / speed for t in out]
 
@@ -285,7 +309,9 @@ def _render(drawings: list[Still], format: str, dpi: float | None = None) -> lis
         return list(pool.map(lambda d: render.render(d.digraph.source, format, dpi), drawings))
 
 
-def save(trace: Trace, path: str, kind: str, speed: float = 1.0, dpi: float = 80, **look: Any) -> str:
+def save(
+    trace: Trace, path: str, kind: str, speed: float = 1.0, dpi: float = 80, **look: Any
+) -> str:
     """Write the film as ``kind``: "gif", "apng", "webp" (which need Pillow), "svg", or "pdf" (one file per step)."""
     times = seconds(trace, speed)
     if kind in ("gif", "apng", "webp"):
@@ -335,7 +361,11 @@ def _bitmaps(pages: list[bytes], times: list[float], path: str, kind: str) -> No
             together.paste(frame, (0, size[1] * k))
         palette = together.quantize(64, dither=Image.Dither.NONE)
         frames = [f.quantize(palette=palette, dither=Image.Dither.NONE) for f in frames]
-    more = {"gif": {"optimize": False, "disposal": 1}, "webp": {"quality": 90, "method": 4}, "apng": {}}[kind]
+    more = {
+        "gif": {"optimize": False, "disposal": 1},
+        "webp": {"quality": 90, "method": 4},
+        "apng": {},
+    }[kind]
     frames[0].save(
         path, format={"apng": "PNG"}.get(kind, kind.upper()), save_all=True, append_images=frames[1:],
         duration=[round(1000 * t) for t in times], loop=0, **more,
@@ -364,6 +394,9 @@ def slides(drawings: list[Still], path: str) -> str:
         r"% an animation, with \usepackage{animate}:",
         rf"\animategraphics[controls,width=\linewidth]{{1}}{{{stem}}}{{{digits[0]}}}{{{digits[1]}}}",
         r"% or one page per click, in beamer:",
-        *(rf"\only<{k}>{{\includegraphics[width=\linewidth]{{{base % k}}}}}%" for k in range(1, n + 1)),
+        *(
+            rf"\only<{k}>{{\includegraphics[width=\linewidth]{{{base % k}}}}}%"
+            for k in range(1, n + 1)
+        ),
     ]
     return "\n".join(lines)

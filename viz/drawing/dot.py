@@ -11,16 +11,31 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
-from ..reading.trace import Array, Edge, Trace, TraceNode
+from ..reading import numbers
+from ..reading.trace import Edge, Trace, TraceNode, Value
+from ..telling.words import cut, printable
 from . import labels, style
 from .plan import Plan, Unit
 
-ORDERED = frozenset({"sub", "div", "matmul", "pow", "fmod", "remainder", "atan2"})  # x - y is not y - x
-INLINE = frozenset({"add", "sub", "mul", "div", "pow", "maximum", "minimum"})  # ops that show a number operand: × 2
+if TYPE_CHECKING:
+    from graphviz import Digraph
+
+ORDERED = frozenset(
+    {"sub", "div", "matmul", "pow", "fmod", "remainder", "atan2"}
+)  # x - y is not y - x
+INLINE = frozenset(
+    {"add", "sub", "mul", "div", "pow", "maximum", "minimum"}
+)  # ops that show a number operand: × 2
 MAX_LR_RANKS = 14
 WIDEST = 1200  # points: at 1024 pixels, text of 10 points is then still 9 pixels high
+
+
+class Canvas(Protocol):
+    """What boxes are put on: a Digraph, or one that changes their look."""
+
+    def node(self, name: str, label: str, **look: str) -> None: ...
 
 
 CHOICES = {
@@ -52,11 +67,17 @@ class Options:
         for key, known in CHOICES.items():
             if getattr(self, key) not in known:
                 words = ", ".join(repr(k) for k in known)
-                raise ValueError(f"{key}={getattr(self, key)!r} is not known; choose one of {words}")
+                raise ValueError(
+                    f"{key}={getattr(self, key)!r} is not known; choose one of {words}"
+                )
         for key in ("depth", "max_nodes"):
             value = getattr(self, key)
-            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-                raise ValueError(f"{key}={value!r}: it counts, so it must be an integer of at least 0")
+            if value is not None and (
+                not isinstance(value, int) or isinstance(value, bool) or value < 0
+            ):
+                raise ValueError(
+                    f"{key}={value!r}: it counts, so it must be an integer of at least 0"
+                )
 
 
 class Drawing:
@@ -90,17 +111,17 @@ class Drawing:
         for n in self.nodes:
             if n.op not in INLINE or len(n.inputs) != 2:
                 continue
-            numbers = [self.nodes[i].role == "constant" for i in n.inputs]
-            if sum(numbers) != 1 or (self.separate and not (n.op == "pow" and numbers[1])):
+            constant = [self.nodes[i].role == "constant" for i in n.inputs]
+            if sum(constant) != 1 or (self.separate and not (n.op == "pow" and constant[1])):
                 continue
-            value = self.nodes[n.inputs[numbers.index(True)]].value
-            if value is None or value.number is None:
+            value = self.nodes[n.inputs[constant.index(True)]].number
+            if value is None:
                 continue
-            text = style.literal(value.number)
+            text = numbers.literal(value)
             if n.op == "pow":
-                out[n.id] = f"**{text}" if numbers[1] else f"{text}**"
+                out[n.id] = f"**{text}" if constant[1] else f"{text}**"
             else:
-                out[n.id] = f"{n.symbol} {text}" if numbers[1] else f"{text} {n.symbol}"
+                out[n.id] = f"{n.symbol} {text}" if constant[1] else f"{text} {n.symbol}"
         return out
 
     def _direction(self) -> str:
@@ -119,14 +140,18 @@ class Drawing:
                 width = max(88, 8 * name) + (53 + 8 * len(n.symbol) if n.op else 0)
                 width += 68 if self.grads == "labels" and self.trace.backward else 0
             elif u.kind == "value":
-                cells = 7 * len(n.value.cells[0]) if not n.op and n.value is not None and n.value.cells else 0
+                cells = (
+                    7 * len(n.value.cells[0])
+                    if not n.op and n.value is not None and n.value.cells
+                    else 0
+                )
                 width = max(62 + cells + 30 * (cells > 0), 8 * len(n.name + n.symbol) + 48, 98) + 44
             else:
                 width = 285 if u.kind == "fold" else 185
             widest[rank[u.id]] = max(widest.get(rank[u.id], 0), width)
         return [widest[r] for r in sorted(widest)]
 
-    def _open(self) -> Any:
+    def _open(self) -> Digraph:
         import graphviz
 
         o, t = self.options, self.t
@@ -175,7 +200,7 @@ class Drawing:
             done[u.id] = u
         return list(done.values())
 
-    def _emit(self, cluster: _Cluster, g: Any) -> None:
+    def _emit(self, cluster: _Cluster, g: Digraph) -> None:
         import graphviz
 
         for u in cluster.units:
@@ -183,7 +208,9 @@ class Drawing:
         for call, inner in cluster.inner.items():
             m = self.trace.modules[call]
             with g.subgraph(name=f"cluster_{call}") as sub:
-                title = f"{m.path}  {m.text}" if m.parent is not None or m.path != m.type else m.text
+                title = (
+                    f"{m.path}  {m.text}" if m.parent is not None or m.path != m.type else m.text
+                )
                 sub.attr(
                     label=graphviz.escape(_clean(title)), labelloc="t", labeljust="l", fontsize="11", penwidth="1",
                     style="rounded,filled", margin="9", fontcolor=self.t.secondary, fillcolor=self.t.module[0],
@@ -211,7 +238,7 @@ class Drawing:
         whole = {c for c in held if self.trace.modules[c].parent is None and c in inner}
         return {c for c, units in held.items() if units > 1} - whole
 
-    def _unit(self, u: Unit, g: Any) -> None:
+    def _unit(self, u: Unit, g: Canvas) -> None:
         if u.kind == "value":
             self._value(self.nodes[u.newest], g)
             return
@@ -226,7 +253,7 @@ class Drawing:
             label, tooltip = self._loop(u)
         g.node(u.id, label=f"<{label}>", tooltip=_quote(tooltip))
 
-    def _value(self, n: TraceNode, g: Any) -> None:
+    def _value(self, n: TraceNode, g: Canvas) -> None:
         t = self.t
         g.node(
             f"v{n.id}",
@@ -237,7 +264,12 @@ class Drawing:
         if not (self.separate and n.op):
             return
         symbol = self.inlined.get(n.id, n.symbol)
-        look = {"fillcolor": t.op[0], "color": t.op[1], "penwidth": "1.2", "tooltip": _quote(self._tooltip(n))}
+        look = {
+            "fillcolor": t.op[0],
+            "color": t.op[1],
+            "penwidth": "1.2",
+            "tooltip": _quote(self._tooltip(n)),
+        }
         look.update(self._order(n))
         if len(symbol) <= 2:
             size = "17" if len(symbol) == 1 else "13"
@@ -250,13 +282,19 @@ class Drawing:
     def _label(self, n: TraceNode) -> str:
         t, o = self.t, self.options
         if self.separate:
-            return labels.tensor_value(n, t, o.show_shapes, o.thumbnails) if n.shape else labels.scalar_value(n, t)
+            return (
+                labels.tensor_value(n, t, o.show_shapes, o.thumbnails)
+                if n.shape
+                else labels.scalar_value(n, t)
+            )
         module = ""
         if n.op and n.module is not None and n.module not in self.frames:
             m = self.trace.modules[n.module]
             if sum(x.module == n.module and x.op != "" for x in self.nodes) == 1:
                 module = f"{m.path}  {m.text}" if m.parent is not None else m.text
-        return labels.tensor_value(n, t, o.show_shapes, o.thumbnails, self.inlined.get(n.id, ""), module)
+        return labels.tensor_value(
+            n, t, o.show_shapes, o.thumbnails, self.inlined.get(n.id, ""), module
+        )
 
     def _order(self, n: TraceNode) -> dict[str, str]:
         """Keep the operands in the order of the code, where no other use of them pulls elsewhere.
@@ -264,14 +302,17 @@ class Drawing:
         ``ordering`` counts the arrows of grads="edges" as well, and would ruin their layout.
         """
         single = len(n.inputs) > 1 and all(self.uses[i] == 1 for i in n.inputs)
-        framed = bool(self.frames) and self.rankdir in ("LR", "RL")  # where dot turns the order around
+        framed = bool(self.frames) and self.rankdir in (
+            "LR",
+            "RL",
+        )  # where dot turns the order around
         return {"ordering": "in"} if single and not framed and self.grads != "edges" else {}
 
     def _tooltip(self, n: TraceNode) -> str:
         what = n.name or n.expression or n.op or n.role
         parts = [f"{what} ({n.role})" if not n.op else f"{what} = {n.op}"]
         if n.site is not None:
-            parts.append(f"{os.path.basename(n.site['file'])}, line {n.site['line']}")
+            parts.append(f"{os.path.basename(n.site.file)}, line {n.site.line}")
         if n.value is not None and n.value.pooled:
             parts.append("each cell is the average of several elements")
         return "; ".join(parts)
@@ -288,7 +329,9 @@ class Drawing:
                 texts.append(m.text.removesuffix("()") if len(same) == 1 else m.type)
             else:
                 texts.append(self.nodes[part.newest].symbol)
-        leaves = [[self.nodes[i] for v in b for i in v.members if not self.nodes[i].op] for b in blocks]
+        leaves = [
+            [self.nodes[i] for v in b for i in v.members if not self.nodes[i].op] for b in blocks
+        ]
         words = ", ".join(dict.fromkeys(p.parameter or p.name for p in leaves[0]))
         size = sum(_numel(p) for block in leaves for p in block)
         strip = [max(block, key=lambda p: (len(p.shape), -p.id), default=None) for block in leaves]
@@ -309,12 +352,10 @@ class Drawing:
         symbols = list(dict.fromkeys(n.symbol for n in ops))
         counted = ", ".join(f"{s} × {sum(n.symbol == s for n in ops):,}" for s in symbols[:4])
         newest = ops[-1]
-        site = newest.site or {}
-        code = ""
-        if site and site["file"] in self.trace.files:
-            lines = self.trace.files[site["file"]]
-            code = lines[site["line"] - 1].strip() if site["line"] <= len(lines) else ""
-        label = labels.loop_box(u.line, u.count, counted, newest, len(u.members) - len(ops), code, self.t)
+        code = self.trace.line(newest.site)
+        label = labels.loop_box(
+            u.line, u.count, counted, newest, len(u.members) - len(ops), code, self.t
+        )
         return label, f"loop in line {u.line}: {len(ops)} operations"
 
     # ---- edges -----------------------------------------------------------------------------------------------------
@@ -346,9 +387,9 @@ class Drawing:
 
     def _number(self, e: Edge, n: TraceNode) -> None:
         """A Python number: plain text attached to its edge, one for each use."""
-        value = self.nodes[e.source].value
+        value = self.nodes[e.source].number
         name = f"c{n.id}_{e.position}"
-        text = style.literal(value.number) if value is not None and value.number is not None else "number"
+        text = "number" if value is None else numbers.literal(value)
         self.digraph.node(name, label=_quote(text), shape="plaintext", height="0.2", width="0.15", margin="0.03",
                           fontcolor=self.t.secondary)  # fmt: skip
         head = f"o{n.id}" if self.separate else f"v{n.id}"
@@ -356,7 +397,12 @@ class Drawing:
 
     def _place(self, e: Edge, n: TraceNode) -> dict[str, str]:
         """Operand numbers, where the order matters and the layout may not keep it."""
-        if n.op in ORDERED and len(n.inputs) == 2 and n.id not in self.inlined and not self._order(n):
+        if (
+            n.op in ORDERED
+            and len(n.inputs) == 2
+            and n.id not in self.inlined
+            and not self._order(n)
+        ):
             return {"headlabel": str(e.position + 1), "labelfontsize": "8", "labelfontcolor": self.t.secondary,
                     "labeldistance": "1.1"}  # fmt: skip
         return {}
@@ -365,7 +411,7 @@ class Drawing:
         n = self.nodes[e.source]
         look = {"fontcolor": self.t.secondary}
         if self.options.show_shapes and n.op and n.shape:
-            look["label"] = _quote(" " + style.shape(n.shape) + " ")
+            look["label"] = _quote(" " + numbers.shape(n.shape) + " ")
         if n.op:
             look["weight"] = "20"
         self.digraph.edge(origin.id, target.id, **look)
@@ -375,7 +421,9 @@ class Drawing:
         t = self.t
         source = None if e is None else self.nodes[e.source]
         if e is not None and not e.flows and source is not None and source.op and not source.needs:
-            look.update(color=t.roles["constant"][1], arrowhead="tee")  # computed, but no gradient comes back
+            look.update(
+                color=t.roles["constant"][1], arrowhead="tee"
+            )  # computed, but no gradient comes back
         if e is not None and source is not None and source.op and not self.separate:
             look["weight"] = "20"
         back = e is not None and e.flows and self.trace.backward
@@ -389,7 +437,9 @@ class Drawing:
         if self.grads == "edges" and self.trace.backward:
             if e is None:
                 if self.nodes[int(head[1:])].needs:
-                    self.digraph.edge(head, tail, constraint="false", style="dashed", color=t.gradient)
+                    self.digraph.edge(
+                        head, tail, constraint="false", style="dashed", color=t.gradient
+                    )
             elif back:
                 text, zero = _contribution(e.contribution)
                 colour = t.zero_edge if zero else t.gradient
@@ -412,12 +462,12 @@ class _Cluster:
         return here
 
 
-def _contribution(a: Array | None) -> tuple[str, bool]:
+def _contribution(a: Value | None) -> tuple[str, bool]:
     """The text of a contribution, and whether it is exactly zero."""
     if a is None:
         return "", False
     v = a.number if a.number is not None else a.rms
-    return (style.number(float(v)) if a.number is not None else f"|{style.short(v)}|"), v == 0
+    return (numbers.number(float(v)) if a.number is not None else f"|{numbers.short(v)}|"), v == 0
 
 
 def _numel(n: TraceNode) -> int:
@@ -430,13 +480,14 @@ def _numel(n: TraceNode) -> int:
 def _range(paths: list[str]) -> str:
     """``blocks.0 … 11`` for the paths of several blocks."""
     first, last = paths[0].split("."), paths[-1].split(".")
-    same = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    same = next(
+        (k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first)
+    )
     return f"{paths[0]} … {'.'.join(last[same:])}" if first != last else paths[0]
 
 
 def _clean(s: str, longest: int = 60) -> str:
-    s = "".join(c if c.isprintable() else "�" for c in s)
-    return s if len(s) <= longest else s[: longest - 1] + "…"
+    return cut(printable(s), longest)
 
 
 def _quote(s: str) -> str:

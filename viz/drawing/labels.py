@@ -10,7 +10,9 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from ..reading.trace import Array, TraceNode
+from ..reading import numbers
+from ..reading.trace import TraceNode, Value
+from ..telling.words import cut, printable
 from . import style
 from .style import Theme
 
@@ -20,17 +22,16 @@ CHIP = (50, 17)
 
 def escape(s: str, longest: int = 40) -> str:
     """A user's string inside a label: no markup, no control characters, not endless."""
-    s = "".join(c if c.isprintable() else "�" for c in s)
-    if len(s) > longest:
-        s = s[: longest - 1] + "…"
-    return html.escape(s).replace("&#x27;", "&#39;")
+    return html.escape(cut(printable(s), longest)).replace("&#x27;", "&#39;")
 
 
 def font(s: str, colour: str = "", size: int = 0) -> str:
     """Already escaped text in a colour and size; never an empty tag."""
     if not s:
         return "&nbsp;"
-    attributes = (f' COLOR="{colour}"' if colour else "") + (f' POINT-SIZE="{size}"' if size else "")
+    attributes = (f' COLOR="{colour}"' if colour else "") + (
+        f' POINT-SIZE="{size}"' if size else ""
+    )
     return f"<FONT{attributes}>{s}</FONT>"
 
 
@@ -47,7 +48,9 @@ def row(*cells: str) -> str:
     return f"<TR>{''.join(cells)}</TR>"
 
 
-def table(rows: Sequence[str], line: str, fill: str, width: float, dashed: bool = False, spacing: int = 0) -> str:
+def table(
+    rows: Sequence[str], line: str, fill: str, width: float, dashed: bool = False, spacing: int = 0
+) -> str:
     look = "ROUNDED,DASHED" if dashed else "ROUNDED"
     return (
         f'<TABLE BORDER="{width:g}" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="3" COLOR="{line}" '
@@ -64,17 +67,23 @@ def framed(rows: Sequence[str], role: str, t: Theme, spacing: int = 0) -> str:
             f'<TABLE BORDER="1.2" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" COLOR="{line}" STYLE="ROUNDED" '
             f'BGCOLOR="{t.background}"><TR><TD>{inner}</TD></TR></TABLE>'
         )
-    return table(rows, line, fill, 2.2 if role == "parameter" else 1.2, role in ("data", "constant"), spacing)
+    return table(
+        rows, line, fill, 2.2 if role == "parameter" else 1.2, role in ("data", "constant"), spacing
+    )
 
 
 # ---- parts ---------------------------------------------------------------------------------------------------------
-def chip(value: Array | None, state: str, t: Theme) -> str:
+def chip(value: Value | None, state: str, t: Theme) -> str:
     """The size of a gradient on its heat colour; ``–`` without colour where it was not computed, in the same room."""
     if state != "known" or value is None:
-        text, ink, look = "freed" if state == "lost" else style.MISSING, t.gradient, ' ALIGN="RIGHT"'
+        text, ink, look = (
+            "freed" if state == "lost" else numbers.MISSING,
+            t.gradient,
+            ' ALIGN="RIGHT"',
+        )
     else:
         fill, ink = style.heat(t, value.rms)
-        text = style.short(value.number if value.number is not None else value.rms)
+        text = numbers.short(value.number if value.number is not None else value.rms)
         look = f' BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}" STYLE="ROUNDED"'
     return (
         f'<TABLE {fixed(CHIP[0] + 2, CHIP[1] + 2)} BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0"><TR>'
@@ -82,14 +91,21 @@ def chip(value: Array | None, state: str, t: Theme) -> str:
     )
 
 
-def cells(value: Array, t: Theme, gradient: bool) -> str:
+def cells(value: Value, t: Theme, gradient: bool) -> str:
     """The thumbnail: one small square per cell; a cell of None is left empty."""
-    scale = max((abs(v) for line in value.cells for v in line if v is not None and v == v), default=0.0)
+    scale = max(
+        (abs(v) for line in value.cells for v in line if v is not None and v == v), default=0.0
+    )
     size = 7
     lines = []
     for line in value.cells:
-        fills = ["" if v is None else f' BGCOLOR="{style.cell_colour(t, v, scale, gradient)}"' for v in line]
-        squares = "".join(f'<TD FIXEDSIZE="TRUE" WIDTH="{size}" HEIGHT="{size}"{fill}></TD>' for fill in fills)
+        fills = [
+            "" if v is None else f' BGCOLOR="{style.cell_colour(t, v, scale, gradient)}"'
+            for v in line
+        ]
+        squares = "".join(
+            f'<TD FIXEDSIZE="TRUE" WIDTH="{size}" HEIGHT="{size}"{fill}></TD>' for fill in fills
+        )
         lines.append(f"<TR>{squares}</TR>")
     box = fixed(size * len(value.cells[0]), size * len(value.cells))
     return f'<TABLE {box} BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{"".join(lines)}</TABLE>'
@@ -112,27 +128,37 @@ def scalar_value(n: TraceNode, t: Theme) -> str:
     rows = []
     if name:
         rows += [row(f'<TD COLSPAN="2">{bold(escape(name, 24))}</TD>'), "<HR/>"]
-    data = style.number(n.value.number) if n.value is not None else "freed"
+    data = numbers.number(n.value.number) if n.value is not None else "freed"
     rows.append(row(label("data", t), cell(font(data, t.ink), "RIGHT")))
     if n.needs:
-        grad = style.number(n.grad.number) if n.grad_state == "known" and n.grad is not None else style.MISSING
+        grad = (
+            numbers.number(n.grad.number)
+            if n.grad_state == "known" and n.grad is not None
+            else numbers.MISSING
+        )
         rows.append(row(label("grad", t, True), cell(font(grad, t.gradient), "RIGHT")))
     return framed(rows, n.role, t)
 
 
 # ---- tensor nodes --------------------------------------------------------------------------------------------------
-def tensor_value(n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol: str = "", module: str = "") -> str:
+def tensor_value(
+    n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol: str = "", module: str = ""
+) -> str:
     """Head: op → name, and the shape. A leaf shows its cells, a number itself, everything its gradient's size."""
     leaf = not n.op
     if leaf:
         head = (
-            bold(escape(n.name, 24)) if n.name else font("data" if n.role == "data" else n.role, t.secondary, SMALL)
+            bold(escape(n.name, 24))
+            if n.name
+            else font("data" if n.role == "data" else n.role, t.secondary, SMALL)
         )
     else:
         head = bold(escape(symbol or n.symbol, 24))
         if n.name:
-            head += " " + font(f"→ {escape(n.name, 24)}", t.ink if n.role == "loss" else t.secondary, SMALL)
-    right = style.shape(n.shape) if shapes else ""
+            head += " " + font(
+                f"→ {escape(n.name, 24)}", t.ink if n.role == "loss" else t.secondary, SMALL
+            )
+    right = numbers.shape(n.shape) if shapes else ""
     if n.dtype not in ("float32",) and not n.scalar and (n.dtype != "float64" or leaf):
         right = f"{right} {n.dtype}".strip()
     rows = [row(cell(head), cell(font(escape(right), t.secondary, SMALL), "RIGHT"))]
@@ -141,10 +167,13 @@ def tensor_value(n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol:
     one = n.value is not None and n.value.number is not None
     if one and (leaf or n.role == "loss" or not n.shape):
         number = n.value.number  # type: ignore[union-attr]
-        rows.append(row(label("data", t), cell(font(style.number(number), t.ink), "RIGHT")))
+        rows.append(row(label("data", t), cell(font(numbers.number(number), t.ink), "RIGHT")))
     elif leaf and thumbnails and n.value is not None and n.value.cells:
         rows.append(
-            row(label("data", t, note="pooled" if n.value.pooled else ""), cell(cells(n.value, t, False), "RIGHT"))
+            row(
+                label("data", t, note="pooled" if n.value.pooled else ""),
+                cell(cells(n.value, t, False), "RIGHT"),
+            )
         )
     if n.needs:
         if leaf and n.grad is not None and thumbnails and n.grad.cells and n.grad.number is None:
@@ -165,15 +194,27 @@ def module_box(path: str, text: str, parameters: list[TraceNode], t: Theme) -> s
         rows.append("<HR/>")
     for p in parameters[:6]:
         name = f"{font('■', blue)} {font(escape(p.parameter or p.name or 'parameter', 24), t.ink)}"
-        shape = font(style.shape(p.shape), t.secondary, SMALL)
-        rows.append(row(cell(name), cell(shape, "RIGHT"), cell(chip(p.grad, p.grad_state, t), "RIGHT")))
+        shape = font(numbers.shape(p.shape), t.secondary, SMALL)
+        rows.append(
+            row(cell(name), cell(shape, "RIGHT"), cell(chip(p.grad, p.grad_state, t), "RIGHT"))
+        )
     if len(parameters) > 6:
-        rows.append(row(cell(font(f"and {len(parameters) - 6} more parameters", t.secondary, SMALL), span=3)))
+        rows.append(
+            row(
+                cell(font(f"and {len(parameters) - 6} more parameters", t.secondary, SMALL), span=3)
+            )
+        )
     return table(rows, line, fill, 1.6, spacing=1)
 
 
 def fold_box(
-    path: str, text: str, times: int, size: int, words: str, strip: Sequence[TraceNode | None], t: Theme
+    path: str,
+    text: str,
+    times: int,
+    size: int,
+    words: str,
+    strip: Sequence[TraceNode | None],
+    t: Theme,
 ) -> str:
     """Equal blocks in a row: how many, of what, and the gradient of each as a strip of heat."""
     fill, line = t.module
@@ -182,7 +223,7 @@ def fold_box(
     rows = [row(cell(head, span=2))]
     if words:
         rows.append("<HR/>")
-        size_text = font(style.count(size, "parameter"), t.secondary, SMALL)
+        size_text = font(numbers.count(size, "parameter"), t.secondary, SMALL)
         rows.append(row(cell(font(escape(f"{words} × {times}"), t.ink)), cell(size_text, "RIGHT")))
     known = [p for p in strip if p is not None and p.grad_state == "known" and p.grad is not None]
     if strip and strip[0] is not None:
@@ -190,9 +231,9 @@ def fold_box(
         rows.append(row(cell(font(f"|grad| of {name}, per block", t.gradient, SMALL), span=2)))
         rows.append(row(cell(heat_strip(strip, t), "CENTER", span=2)))
         if len(known) == len(strip):
-            first, last = (style.short(p.grad.rms) for p in (known[0], known[-1]))  # type: ignore[union-attr]
+            first, last = (numbers.short(p.grad.rms) for p in (known[0], known[-1]))  # type: ignore[union-attr]
         else:
-            first = last = style.MISSING
+            first = last = numbers.MISSING
         rows.append(
             row(
                 cell(font(f"first {first}", t.gradient, SMALL)),
@@ -205,8 +246,10 @@ def fold_box(
 def heat_strip(strip: Sequence[TraceNode | None], t: Theme) -> str:
     """One cell per block, numbered; wide strips number every few cells."""
     width = 18 if len(strip) <= 24 else 10 if len(strip) <= 48 else 5
-    every = next(k for k in (1, 2, 5, 10, 20, 50, 100, 1000) if k * width >= 13 + 3 * (len(strip) > 99))
-    colours, numbers = [], []
+    every = next(
+        k for k in (1, 2, 5, 10, 20, 50, 100, 1000) if k * width >= 13 + 3 * (len(strip) > 99)
+    )
+    colours, marks = [], []
     for i, p in enumerate(strip):
         known = p is not None and p.grad_state == "known" and p.grad is not None
         fill = style.heat(t, p.grad.rms)[0] if known else t.background  # type: ignore[union-attr]
@@ -215,23 +258,25 @@ def heat_strip(strip: Sequence[TraceNode | None], t: Theme) -> str:
         )
         if i % every == 0:
             span = min(every, len(strip) - i)
-            numbers.append(
+            marks.append(
                 f'<TD WIDTH="{width * span}" HEIGHT="13" FIXEDSIZE="TRUE" COLSPAN="{span}"'
                 f"{'' if every == 1 else ' ALIGN=' + chr(34) + 'LEFT' + chr(34)}>{font(str(i), t.secondary, 8)}</TD>"
             )
     return (
         '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0">'
-        f"<TR>{''.join(colours)}</TR><TR>{''.join(numbers)}</TR></TABLE>"
+        f"<TR>{''.join(colours)}</TR><TR>{''.join(marks)}</TR></TABLE>"
     )
 
 
-def loop_box(line: int, times: int, ops: str, newest: TraceNode, leaves: int, code: str, t: Theme) -> str:
+def loop_box(
+    line: int, times: int, ops: str, newest: TraceNode, leaves: int, code: str, t: Theme
+) -> str:
     """A folded loop of scalar code: its line, how often it ran, and what it left."""
     fill, edge = t.module
     rows = [
         row(
             cell(
-                f"{bold(f'loop, line {line}')}&nbsp;&nbsp;{font(style.count(times, 'iteration'), t.secondary, SMALL)}",
+                f"{bold(f'loop, line {line}')}&nbsp;&nbsp;{font(numbers.count(times, 'iteration'), t.secondary, SMALL)}",
                 span=2,
             )
         ),
@@ -252,12 +297,28 @@ def loop_box(line: int, times: int, ops: str, newest: TraceNode, leaves: int, co
         )
     rows.append(row(cell(font(escape(ops, 60), t.secondary, SMALL), span=2)))
     if leaves:
-        rows.append(row(cell(font(style.count(leaves, "leaf", "leaves") + " inside", t.secondary, SMALL), span=2)))
+        rows.append(
+            row(
+                cell(
+                    font(numbers.count(leaves, "leaf", "leaves") + " inside", t.secondary, SMALL),
+                    span=2,
+                )
+            )
+        )
     if newest.value is not None and newest.value.number is not None:
-        rows.append(row(label("last value", t), cell(font(style.number(newest.value.number), t.ink), "RIGHT")))
+        rows.append(
+            row(
+                label("last value", t),
+                cell(font(numbers.number(newest.value.number), t.ink), "RIGHT"),
+            )
+        )
     if newest.needs:
-        known = newest.grad_state == "known" and newest.grad is not None and newest.grad.number is not None
-        grad = style.number(newest.grad.number) if known else style.MISSING  # type: ignore[union-attr]
+        known = (
+            newest.grad_state == "known"
+            and newest.grad is not None
+            and newest.grad.number is not None
+        )
+        grad = numbers.number(newest.grad.number) if known else numbers.MISSING  # type: ignore[union-attr]
         rows.append(row(label("its grad", t, True), cell(font(grad, t.gradient), "RIGHT")))
     return table(rows, edge, fill, 1.6, spacing=1)
 
@@ -274,11 +335,21 @@ def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
     swatches = []
     for role in roles:
         if role in words:
-            text = row(f'<TD FIXEDSIZE="TRUE" WIDTH="15" HEIGHT="9">{font("&nbsp;", t.ink, 4)}</TD>')
-            swatches.append(cell(framed([text], role, t)) + cell(font(words[role], t.secondary, SMALL)))
+            text = row(
+                f'<TD FIXEDSIZE="TRUE" WIDTH="15" HEIGHT="9">{font("&nbsp;", t.ink, 4)}</TD>'
+            )
+            swatches.append(
+                cell(framed([text], role, t)) + cell(font(words[role], t.secondary, SMALL))
+            )
     colour = "|grad|" if t.name == "print" else "orange"
     swatches.append(cell(font(f"{colour} = gradient, – = not computed", t.gradient, SMALL)))
-    rows = [row(cell(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="1">{row(*swatches)}</TABLE>'))]
+    rows = [
+        row(
+            cell(
+                f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="1">{row(*swatches)}</TABLE>'
+            )
+        )
+    ]
     if heat:
         classes = "".join(
             f'<TD BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}" STYLE="ROUNDED">'
@@ -286,5 +357,13 @@ def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
             for fill, ink, word in zip(t.heat, t.heat_ink, style.HEAT_WORDS, strict=True)
         )
         scale = row(cell(font("|grad|", t.gradient, SMALL)), classes)
-        rows.append(row(cell(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="2">{scale}</TABLE>')))
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{"".join(rows)}</TABLE>'
+        rows.append(
+            row(
+                cell(
+                    f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="2">{scale}</TABLE>'
+                )
+            )
+        )
+    return (
+        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{"".join(rows)}</TABLE>'
+    )

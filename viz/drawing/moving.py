@@ -109,7 +109,9 @@ class _Film:
             keys = []
             for k in range(self.n):
                 if k == 0 or (k in pages) != (k - 1 in pages):
-                    keys.append(f"{100 * starts[k] / total:.5g}%{{visibility:{'visible' if k in pages else 'hidden'}}}")
+                    keys.append(
+                        f"{100 * starts[k] / total:.5g}%{{visibility:{'visible' if k in pages else 'hidden'}}}"
+                    )
             still = "visible" if self.n - 1 in pages else "hidden"
             lines.append(
                 f".{name}{{visibility:{still};animation:{name} {total:g}s step-end infinite}}"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from microtorch.graph import user_frame
-
+from ..reading.names import given_names
+from ..reading.take import Root, caller, fill, skeleton, take
 from ..reading.trace import Trace
 from . import render
 from .dot import Drawing, Options
 from .plan import Plan
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
 
 FORMATS = ("svg", "png", "pdf", "ps", "eps", "jpg", "dot", "gv", "json")
 
@@ -23,7 +25,7 @@ class Graph:
     the SVG.
     """
 
-    def __init__(self, trace: Trace, digraph: Any, engine: str = "auto"):
+    def __init__(self, trace: Trace, digraph: Digraph, engine: str = "auto"):
         self.trace, self.digraph, self.engine = trace, digraph, engine
 
     @property
@@ -56,7 +58,7 @@ class Graph:
             file.write(data)
         return path
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What a notebook shows: the SVG, or where there is no Graphviz, how to get it."""
         try:
             return {"image/svg+xml": self.pipe("svg").decode(), "text/plain": repr(self)}
@@ -66,11 +68,13 @@ class Graph:
     def __repr__(self) -> str:
         ops = sum(1 for n in self.trace.nodes if n.op)
         leaves = len(self.trace.nodes) - ops
-        return f"<Graph of {ops} operations on {leaves} leaves; .save('graph.svg') writes a picture>"
+        return (
+            f"<Graph of {ops} operations on {leaves} leaves; .save('graph.svg') writes a picture>"
+        )
 
 
 def draw(
-    root: Any,
+    root: Root,
     params: Any = None,
     *,
     rankdir: str | None = None,
@@ -99,47 +103,32 @@ def draw(
     A gradient that backward has not computed is drawn as ``–``. Raises TypeError for what is no Tensor or Scalar,
     GraphError where no operation was recorded, GraphTooLarge above ``max_nodes`` drawn nodes.
     """
-    options = Options(rankdir, depth, grads, ops, theme, show_shapes, thumbnails, legend, max_nodes, bg)
+    options = Options(
+        rankdir, depth, grads, ops, theme, show_shapes, thumbnails, legend, max_nodes, bg
+    )
     options.check()
-    trace = Trace.skeleton(root, most=25 * max_nodes)
+    trace = skeleton(root, most=25 * max_nodes)
     if len(trace.nodes) > max_nodes:
         Plan(trace, depth, max_nodes)  # refuses before names and numbers are looked for
-    trace.fill(user_frame(sys._getframe(1)), _given(params, names))
+    fill(trace, caller(), given_names(params, names))
     return Graph(trace, Drawing(trace, options).digraph, engine)
 
 
-def _given(params: Any, names: Any) -> Any:
-    """Both spellings of given names as one list of pairs."""
-    pairs: list[tuple[str, Any]] = []
-    for given in (params, names):
-        if given is None:
-            continue
-        if hasattr(given, "named_parameters"):
-            given = given.named_parameters()
-        if not hasattr(given, "items") and not hasattr(given, "__iter__"):
-            raise TypeError(f"params and names are {{name: tensor}} or a Module, not {type(given).__name__}")
-        for pair in given.items() if hasattr(given, "items") else given:
-            if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-                raise TypeError(
-                    "params and names are {name: tensor}: dict(model.named_parameters()), not a list of tensors"
-                )
-            pairs.append(pair)
-    return pairs or None
-
-
 def make_dot(
-    var: Any, params: Any = None, show_attrs: bool = False, show_saved: bool = False, max_attr_chars: int = 50
-) -> Any:
+    var: Root,
+    params: Any = None,
+    show_attrs: bool = False,
+    show_saved: bool = False,
+    max_attr_chars: int = 50,
+) -> Digraph:
     """pytorchviz's spelling: a ``graphviz.Digraph``. The last three arguments are accepted and change nothing."""
-    trace = Trace.skeleton(var, "make_dot", most=10_000)
-    trace.fill(user_frame(sys._getframe(1)), _given(params, None))
+    trace = take(var, "make_dot", caller(), given_names(params))
     return Drawing(trace, Options()).digraph
 
 
-def draw_dot(root: Any, format: str = "svg", rankdir: str = "LR") -> Graph:
+def draw_dot(root: Root, format: str = "svg", rankdir: str = "LR") -> Graph:
     """micrograd's spelling: values and ops apart, ``data | grad`` on each value."""
     options = Options(rankdir, ops="separate")
     options.check()
-    trace = Trace.skeleton(root, "draw_dot", most=10_000)
-    trace.fill(user_frame(sys._getframe(1)))
+    trace = take(root, "draw_dot", caller())
     return Graph(trace, Drawing(trace, options).digraph)

@@ -10,16 +10,17 @@ any layout starts.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
-from ..reading import source
 from ..reading.trace import Trace, too_large
 
 COLLAPSE = 60  # more nodes than this: modules become boxes
 REPEATS = 3  # equal neighbours that fold, in a collapsed picture
 OBVIOUS = 6  # so many fold in any picture
 LONGEST = 6  # layers in one repeated block, at most
+Loop: TypeAlias = tuple[str, int]  # file and line of a loop
 
 
 @dataclass
@@ -30,7 +31,9 @@ class Unit:
     kind: str
     members: list[int]
     call: int | None = None  # the call of a "module"
-    blocks: list[list[Unit]] = field(default_factory=list)  # of a "fold": the units of each repetition
+    blocks: list[list[Unit]] = field(
+        default_factory=list
+    )  # of a "fold": the units of each repetition
     line: int = 0  # of a "loop": where the loop stands
     count: int = 0  # of a "loop": how often it ran
 
@@ -115,7 +118,9 @@ class Plan:
                         for m in chain
                         if level[m] >= depth
                         and not (through and modules[m].container and m in inner)
-                        and not (modules[m].parent is None and m not in inner)  # a loss is one op already
+                        and not (
+                            modules[m].parent is None and m not in inner
+                        )  # a loss is one op already
                     ),
                     None,
                 )
@@ -153,8 +158,10 @@ class Plan:
                 times = 1
                 while (
                     start + (times + 1) * period <= len(row)
-                    and kinds[start : start + period] == kinds[start + times * period : start + (times + 1) * period]
-                    and id(row[start + times * period - 1]) in inputs[id(row[start + times * period])]
+                    and kinds[start : start + period]
+                    == kinds[start + times * period : start + (times + 1) * period]
+                    and id(row[start + times * period - 1])
+                    in inputs[id(row[start + times * period])]
                 ):
                     times += 1
                 if times >= least and times * period > best[0] * best[1]:
@@ -167,7 +174,7 @@ class Plan:
             else:
                 start += 1
 
-    def _kind(self, u: Unit) -> Any:
+    def _kind(self, u: Unit) -> Hashable:
         """Units of the same kind may be repetitions of each other: same class, same parameters, same ops."""
         if u.kind != "module":
             return u.newest == self.trace.root, self.trace.nodes[u.newest].op
@@ -183,7 +190,9 @@ class Plan:
         inside = {id(u) for u in run}
         for u in run[:-1]:
             for i in u.members:
-                if any(id(self.unit[v]) not in inside for v in self.users.get(i, ()) if v in self.unit):
+                if any(
+                    id(self.unit[v]) not in inside for v in self.users.get(i, ()) if v in self.unit
+                ):
                     return False
         return True
 
@@ -197,35 +206,27 @@ class Plan:
     # ---- loops -----------------------------------------------------------------------------------------------------
     def _loops(self) -> None:
         """One unit per loop of the source whose passes do not leave it in between."""
-        graph = self.trace._graph
-        groups: dict[Any, list[int]] = {}
-        lines: dict[Any, Any] = {}
+        nodes = self.trace.nodes
+        groups: dict[Loop, list[int]] = {}
         for i, u in self.unit.items():
-            n = graph[i]
-            if u.kind != "value" or n.op is None or n.code is None or i == self.trace.root:
-                continue
-            key = (n.code, n.lasti)
-            if key not in lines:
-                site = n.where()
-                line = source.of(site.file).loop(site.line)  # type: ignore[union-attr]
-                lines[key] = None if line is None else (n.code.co_filename, line)
-            if lines[key] is not None:
-                groups.setdefault(lines[key], []).append(i)
+            t = nodes[i]
+            if u.kind == "value" and t.op and t.site and t.loop and i != self.trace.root:
+                groups.setdefault((t.site.file, t.loop), []).append(i)
         for key in [k for k, members in groups.items() if len(members) < 4]:
             del groups[key]
         of = {i: key for key, members in groups.items() for i in members}
         for key in self._cyclic(of):
             del groups[key]
         for (_, line), members in groups.items():
-            most = Counter((graph[i].code, graph[i].lasti) for i in members).most_common(1)[0][1]
+            most = Counter(nodes[i].place for i in members).most_common(1)[0][1]
             loop = Unit(f"l{members[0]}", "loop", list(members), line=line, count=most)
             for i in members:
                 self.unit[i] = loop
         self._absorb()
 
-    def _cyclic(self, of: dict[int, Any]) -> list[Any]:
+    def _cyclic(self, of: dict[int, Loop]) -> list[Loop]:
         """The groups that lie on a cycle of groups and other nodes: they cannot be drawn as one."""
-        sources: dict[Any, set[Any]] = {}
+        sources: dict[Loop | int, set[Loop | int]] = {}
         for e in self.trace.edges:
             a, b = of.get(e.source, e.source), of.get(e.target, e.target)
             sources.setdefault(b, set())
@@ -233,7 +234,7 @@ class Plan:
             if a != b:
                 sources[b].add(a)
         waiting = {b: len(a) for b, a in sources.items()}
-        users: dict[Any, list[Any]] = {}
+        users: dict[Loop | int, list[Loop | int]] = {}
         for b, above in sources.items():
             for a in above:
                 users.setdefault(a, []).append(b)
@@ -263,7 +264,10 @@ class Plan:
 
     def _inputs(self, u: Unit) -> list[Unit]:
         found = {
-            id(self.unit[j]): self.unit[j] for i in u.members for j in self.trace.nodes[i].inputs if j in self.unit
+            id(self.unit[j]): self.unit[j]
+            for i in u.members
+            for j in self.trace.nodes[i].inputs
+            if j in self.unit
         }
         found.pop(id(u), None)
         return list(found.values())

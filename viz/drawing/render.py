@@ -55,7 +55,9 @@ def _choose(engine: str) -> Any:
     program = shutil.which("dot") if engine in ("auto", "dot") else None
     if program is not None:
         return lambda source, format, dpi: _run(
-            [program, f"-T{format}"] + ([f"-Gdpi={dpi:g}"] if dpi is not None else []), source, format
+            [program, f"-T{format}"] + ([f"-Gdpi={dpi:g}"] if dpi is not None else []),
+            source,
+            format,
         )
     if engine != "dot":
         try:
@@ -63,7 +65,10 @@ def _choose(engine: str) -> Any:
 
             if hasattr(pygraphviz.graphviz, "gvContextWithBuiltins"):  # older ones call the program
                 return lambda source, format, dpi: _run(
-                    [sys.executable, "-c", PYGRAPHVIZ, format] + ([f"{dpi:g}"] if dpi is not None else []), source, format
+                    [sys.executable, "-c", PYGRAPHVIZ, format]
+                    + ([f"{dpi:g}"] if dpi is not None else []),
+                    source,
+                    format,
                 )
         except (ImportError, AttributeError):
             pass
@@ -82,9 +87,13 @@ sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
 def _run(arguments: list[str], source: str, format: str) -> bytes:
     """Run Graphviz on ``source``; its remarks on fonts and cells are shown only if it fails."""
     try:
-        done = subprocess.run(arguments, input=source.encode(), capture_output=True, timeout=TIMEOUT, check=False)
+        done = subprocess.run(
+            arguments, input=source.encode(), capture_output=True, timeout=TIMEOUT, check=False
+        )
     except subprocess.TimeoutExpired:
-        raise RenderError(f"Graphviz took more than {TIMEOUT} s for this picture; {SMALLER}") from None
+        raise RenderError(
+            f"Graphviz took more than {TIMEOUT} s for this picture; {SMALLER}"
+        ) from None
     except OSError as error:
         raise RenderError(f"{arguments[0]} cannot be run ({error}). {NO_GRAPHVIZ}") from None
     if done.returncode or not done.stdout:

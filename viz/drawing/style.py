@@ -2,7 +2,6 @@
 
 * **Orange means gradient, everywhere and only there.** Blue is a parameter, grey data, magenta what was drawn.
 * Colour never stands alone: each role also has its line (thick, dashed, double), which survives a grey printer.
-* "Not computed" is ``–``, never 0: a gradient of zero is a fact about the function, a missing one is not.
 * Heat classes are absolute, so that two pictures can be compared; the number is always printed on the chip.
 
 Base colours: Okabe and Ito 2008 (Color Universal Design), darkened until text on them has a contrast of 5:1 (WCAG 2.1).
@@ -13,10 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 FONT = "Helvetica,Arial,sans-serif"
-MISSING = "–"
 ROLES = ("parameter", "data", "constant", "intermediate", "loss")
 HEAT_LIMITS = (0.0, 1e-6, 1e-4, 1e-2, 10.0)  # upper ends of all classes but the last
 HEAT_WORDS = ("0", "≤ 1e−6 vanished", "≤ 1e−4", "≤ 0.01", "≤ 10", "> 10 exploding")
@@ -132,54 +129,9 @@ def theme(name: str) -> Theme:
     try:
         return THEMES[name]
     except (KeyError, TypeError):
-        raise ValueError(f"theme={name!r} is not a theme; choose one of {', '.join(map(repr, THEMES))}") from None
-
-
-# ---- numbers -------------------------------------------------------------------------------------------------------
-def number(v: float | None) -> str:
-    """A value in a node: four decimals, a real minus sign, ``1.7e−9`` when small, ``0`` only when exactly zero."""
-    if v is None:
-        return MISSING
-    if isinstance(v, bool):
-        return str(v)
-    if isinstance(v, int):
-        return str(v).replace("-", "−")
-    return _special(v) or (_scientific(v) if not 1e-3 <= abs(v) < 1e5 else f"{v:.4f}".replace("-", "−"))
-
-
-def short(v: float | None) -> str:
-    """A value on a chip: three significant digits."""
-    if v is None:
-        return MISSING
-    return _special(v) or (_scientific(v) if not 1e-3 <= abs(v) < 1e5 else f"{v:.3g}".replace("-", "−"))
-
-
-def literal(v: float) -> str:
-    """A Python number as it would be written in code: ``2``, ``0.5``."""
-    return _special(float(v)) or f"{v:g}".replace("-", "−")
-
-
-def _special(v: float) -> str:
-    if v != v:
-        return "NaN"
-    if math.isinf(v):
-        return "∞" if v > 0 else "−∞"
-    return "0" if v == 0 else ""
-
-
-def _scientific(v: float) -> str:
-    mantissa, exponent = f"{v:.1e}".split("e")
-    return f"{mantissa}e{int(exponent)}".replace("-", "−")
-
-
-def shape(s: Sequence[int]) -> str:
-    """``32×16``, and ``scalar`` for no dimensions."""
-    return "×".join(map(str, s)) if s else "scalar"
-
-
-def count(n: int, word: str, plural: str = "") -> str:
-    """``1 node``, ``12,345 nodes``."""
-    return f"{n:,} {word if n == 1 else plural or word + 's'}"
+        raise ValueError(
+            f"theme={name!r} is not a theme; choose one of {', '.join(map(repr, THEMES))}"
+        ) from None
 
 
 # ---- colour --------------------------------------------------------------------------------------------------------
@@ -206,7 +158,7 @@ def _rgb(colour: str) -> tuple[int, ...]:
     return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
-def cell_colour(t: Theme, v: Any, scale: float, gradient: bool) -> str:
+def cell_colour(t: Theme, v: float | None, scale: float, gradient: bool) -> str:
     """The colour of one thumbnail cell; ``scale`` is the largest magnitude of its tensor."""
     if v is None or v != v or math.isinf(v):
         return t.nan[0]
@@ -221,7 +173,8 @@ def contrast(a: str, b: str) -> float:
 
     def luminance(colour: str) -> float:
         linear = [
-            c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (x / 255 for x in _rgb(colour))
+            c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4
+            for c in (x / 255 for x in _rgb(colour))
         ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

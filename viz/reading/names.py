@@ -8,8 +8,9 @@ which the source line assigns the value; a variable of the caller that holds it 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from types import CodeType, FrameType, SimpleNamespace
+from typing import Any, TypeAlias
 
 from microtorch import nn
 from microtorch.graph import Node, Scope, Site
@@ -19,19 +20,25 @@ from microtorch.tensor import Tensor
 from . import source
 
 LOOKED_AT = 20_000  # objects searched for variables that hold a value, at most
+Frame: TypeAlias = FrameType | SimpleNamespace  # or a copy of its variables (watching.py)
+Pairs: TypeAlias = list[tuple[str, Any]]  # names that the user gave, and what they name
 
 
 class Names:
     """Names for the ``nodes`` of one graph (oldest first); ``name(i)`` and ``site(i)`` answer by position."""
 
-    def __init__(self, nodes: list[Node], frame: Any = None, given: Any = None):
+    def __init__(self, nodes: list[Node], frame: Frame | None = None, given: Pairs | None = None):
         self.nodes = nodes
         self.index = {node: i for i, node in enumerate(nodes)}
-        self.sites: dict[tuple[Any, int], Site] = {}
+        self.sites: dict[tuple[CodeType, int], Site] = {}
         self.explicit = dict(self._explicit(given))
-        self.modules: dict[Any, str] = {}  # module -> path, starting with what the user calls the outermost one
-        self.parameters: dict[int, tuple[str, str]] = {}  # node -> (path of the owner, its name there)
-        self.variables: dict[Any, str] = {}  # Node or Module -> variable of the caller
+        self.modules: dict[
+            nn.Module | None, str
+        ] = {}  # module -> path, starting with what the user calls the outermost one
+        self.parameters: dict[
+            int, tuple[str, str]
+        ] = {}  # node -> (path of the owner, its name there)
+        self.variables: dict[Node | nn.Module, str] = {}  # Node or Module -> variable of the caller
         if frame is not None:
             self._search(frame)
         self._modules()
@@ -60,18 +67,14 @@ class Names:
         return self.found.get(i, "")
 
     # ---- the sources of names --------------------------------------------------------------------------------------
-    def _explicit(self, given: Any) -> Iterable[tuple[int, str]]:
+    def _explicit(self, given: Pairs | None) -> Iterable[tuple[int, str]]:
         for i, node in enumerate(self.nodes):
-            if isinstance(node, Scalar) and (label := _label(node)):
+            if isinstance(node, Scalar) and (label := label_of(node)):
                 yield i, label
-        if given is None:
-            return
-        if isinstance(given, nn.Module):
-            given = given.named_parameters()
-        for name, value in given.items() if isinstance(given, Mapping) else given:
-            i = self.index.get(node_of(value), -1)
+        for name, value in given or ():
+            i = self.index.get(node_of(value), -1)  # type: ignore[arg-type]  # None is never a key
             if i >= 0:
-                yield i, str(name)
+                yield i, name
 
     def _modules(self) -> None:
         """The paths of all modules that took part, from the outermost ones, and the parameters they own."""
@@ -97,7 +100,11 @@ class Names:
     def _called(self, scope: Scope) -> str:
         """What the calling line calls the outermost module: ``net`` in ``net(x)``; else its class."""
         for i, node in enumerate(self.nodes):
-            if node.scope is not None and node.scope.path()[0] is scope and (site := self.site(i)) is not None:
+            if (
+                node.scope is not None
+                and node.scope.path()[0] is scope
+                and (site := self.site(i)) is not None
+            ):
                 expression = source.of(site.file).expression(site)
                 if isinstance(expression, ast.Call):
                     name = source.text(expression.func)
@@ -109,7 +116,9 @@ class Names:
     def _assigned(self) -> dict[int, str]:
         """Targets of assignments. Of several nodes made by one run of one call, the newest is the value assigned."""
         newest: dict[Any, int] = {}
-        targets: dict[tuple[Any, int], tuple[str, bool]] = {}  # position -> its target; is it a call of several ops?
+        targets: dict[
+            tuple[Any, int], tuple[str, bool]
+        ] = {}  # position -> its target; is it a call of several ops?
         for i, node in enumerate(self.nodes):
             site = self.site(i)
             if site is None:
@@ -146,13 +155,22 @@ class Names:
         """Leaves that only the line which uses them names: ``x`` in ``net(x)`` or ``w @ x``."""
         for i, node in enumerate(self.nodes):
             free = [self.index[x] for x in node.inputs if self.index[x] not in self.parameters]
-            if all(self._is_number(j) or self.nodes[j].op is not None or self.name(j) for j in free):
+            if all(
+                self._is_number(j) or self.nodes[j].op is not None or self.name(j) for j in free
+            ):
                 continue
             site = self.site(i)
             if site is None:
                 continue
-            for j, name in zip(free, source.operands(source.of(site.file).expression(site), len(free)), strict=True):
-                if name and self.nodes[j].op is None and not self.name(j) and not self._is_number(j):
+            for j, name in zip(
+                free, source.operands(source.of(site.file).expression(site), len(free)), strict=True
+            ):
+                if (
+                    name
+                    and self.nodes[j].op is None
+                    and not self.name(j)
+                    and not self._is_number(j)
+                ):
                     self.found[j] = name
 
     def _is_number(self, j: int) -> bool:
@@ -163,9 +181,16 @@ class Names:
     # ---- the caller's variables ------------------------------------------------------------------------------------
     def _search(self, frame: Any) -> None:
         """Variables of the caller's frame, and of its module, that hold a value or a module; breadth first."""
-        wanted = frame.f_locals if frame.f_locals is frame.f_globals else {**frame.f_globals, **frame.f_locals}
+        wanted = (
+            frame.f_locals
+            if frame.f_locals is frame.f_globals
+            else {**frame.f_globals, **frame.f_locals}
+        )
         if frame.f_locals is not frame.f_globals:  # the nearer name wins
-            wanted = {**frame.f_locals, **{k: v for k, v in wanted.items() if k not in frame.f_locals}}
+            wanted = {
+                **frame.f_locals,
+                **{k: v for k, v in wanted.items() if k not in frame.f_locals},
+            }
         # a name starts with a letter: pytest and comprehensions have locals such as "@py_assert1" and ".0"
         queue = [(name, value, 0) for name, value in wanted.items() if name[0].isalpha()]
         seen: set[int] = set()
@@ -180,6 +205,27 @@ class Names:
                 queue.extend((f"{name}{key}", inner, depth + 1) for key, inner in _contents(value))
 
 
+def given_names(params: Any = None, names: Any = None) -> Pairs | None:
+    """``params=`` and ``names=`` as one list: each is a mapping, pairs, or a Module."""
+    pairs: Pairs = []
+    for given in (params, names):
+        if given is None:
+            continue
+        if hasattr(given, "named_parameters"):
+            given = given.named_parameters()
+        if not hasattr(given, "items") and not hasattr(given, "__iter__"):
+            kind = type(given).__name__
+            raise TypeError(f"params and names are {{name: tensor}} or a Module, not {kind}")
+        for pair in given.items() if hasattr(given, "items") else given:
+            if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+                raise TypeError(
+                    "params and names are {name: tensor}: dict(model.named_parameters()), "
+                    "not a list of tensors"
+                )
+            pairs.append(pair)
+    return pairs or None
+
+
 def node_of(value: Any) -> Node | None:
     """The node behind a Tensor or Scalar."""
     return value.node if isinstance(value, Tensor) else value if isinstance(value, Scalar) else None
@@ -192,7 +238,7 @@ def _shorten(name: str, longest: int = 20) -> str:
     return name
 
 
-def _label(node: Scalar) -> str:
+def label_of(node: Scalar) -> str:
     """``node.label``, without the search for a similar name that reading an unset attribute starts."""
     slot = Scalar.__dict__.get("_label", Scalar.__dict__["label"])
     try:
@@ -207,7 +253,11 @@ def _contents(value: Any) -> list[tuple[str, Any]]:
     if type(value) is dict:
         return [(f"[{k!r}]", v) for k, v in list(value.items())[:1000] if isinstance(k, (str, int))]
     attributes = getattr(value, "__dict__", None)
-    if type(attributes) is dict and not isinstance(value, type) and type(value).__module__ != "builtins":
+    if (
+        type(attributes) is dict
+        and not isinstance(value, type)
+        and type(value).__module__ != "builtins"
+    ):
         return [(f".{k}", v) for k, v in attributes.items() if not k.startswith("_")]
     return []
 

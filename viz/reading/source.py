@@ -15,7 +15,15 @@ from typing import Any
 from microtorch.graph import Site
 
 LONGEST = 24  # a longer target is not a name any more
-_LOOPS = (ast.For, ast.While, ast.AsyncFor, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
+_LOOPS = (
+    ast.For,
+    ast.While,
+    ast.AsyncFor,
+    ast.ListComp,
+    ast.GeneratorExp,
+    ast.SetComp,
+    ast.DictComp,
+)
 
 
 def span(node: Any) -> tuple[int, int | None, int | None, int | None]:
@@ -28,7 +36,9 @@ def text(node: ast.AST) -> str:
         node = node.value
     inner = node
     while isinstance(inner, (ast.Attribute, ast.Subscript)):
-        if isinstance(inner, ast.Subscript) and not isinstance(inner.slice, (ast.Constant, ast.UnaryOp, ast.Name)):
+        if isinstance(inner, ast.Subscript) and not isinstance(
+            inner.slice, (ast.Constant, ast.UnaryOp, ast.Name)
+        ):
             return ""
         inner = inner.value
     if not isinstance(inner, ast.Name):
@@ -44,7 +54,9 @@ class Source:
         lines = linecache.getlines(file)
         self.text = "".join(lines)
         self.targets: dict[Any, str] = {}
-        self.lines: dict[int, str] = {}  # line of the statement -> its single target, for Python 3.10
+        self.lines: dict[
+            int, str
+        ] = {}  # line of the statement -> its single target, for Python 3.10
         self.expressions: dict[Any, ast.AST] = {}
         self.loops: list[tuple[int, int, int]] = []  # first line, last line of a loop; its own line
         try:
@@ -57,7 +69,9 @@ class Source:
             elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
                 self._assign(node.target, node.value)
             elif isinstance(node, ast.AugAssign):
-                self.targets[span(node)] = text(node.target)  # the operation's position is the whole statement's
+                self.targets[span(node)] = text(
+                    node.target
+                )  # the operation's position is the whole statement's
                 self.lines.setdefault(node.lineno, text(node.target))
                 self.expressions[span(node)] = node
             if isinstance(node, (ast.BinOp, ast.Call, ast.UnaryOp, ast.Subscript)):

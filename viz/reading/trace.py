@@ -1,13 +1,16 @@
-"""The Trace: one computation as plain data, from which every picture, table and stepper is made.
+"""The Trace: one computation as plain data. Every picture, table and stepper is made from it.
 
-    nodes    in creation order: op, rule, name, shape, value, state of the gradient, module call, line of the source
-    edges    in the order of the operands: where a value goes, and what came back along that way
-    modules  the module calls, with their paths
-    files    the source text of the lines that made the nodes
+    nodes       in creation order: op, rule, name, shape, value, gradient, module call, line of source
+    edges       in the order of the operands: where a value goes, and what came back along the way
+    modules     the module calls, with their paths
+    steps       the program and its backward pass, one step at a time (telling/steps.py)
+    files       the text of the source files whose lines made the nodes
+    arithmetic  small tensor ops spelled out in scalars (arithmetic.py), where a page asked for them
 
-A trace holds numbers and strings only (``to_json``), so a reader needs neither the graph nor this library, and a test
-needs no screen. Making one changes nobody's ``.grad``. ``Trace.skeleton`` has the structure alone and is fast even
-for graphs that are too large to draw; ``fill`` adds names, values and gradients.
+A trace holds numbers and strings only. ``to_json`` writes it, ``Trace.from_json`` reads it, and all
+that comes after it (telling, drawing, asking, showing) makes the same output from either: it needs
+no graph. ``computation`` is the one way back to the graph, for questions that need the engine
+again; a trace that was read from a file has none.
 """
 
 from __future__ import annotations
@@ -15,25 +18,20 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from microtorch import errors
-from microtorch.backends import host
-from microtorch.graph import Node, in_order
-from microtorch.ops import SYMBOLS
-from microtorch.tensor import Tensor
 from microtorch.version import __version__
 
-from ..drawing.style import count
-from . import measure as replay
-from .names import Names, node_of
+from .arithmetic import Arithmetic, special
+from .numbers import count
 
-SCHEMA = 1
-FULL = 64  # up to so many elements a trace keeps them all
-ROWS, COLUMNS = 4, 16  # cells of a thumbnail
-CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
+if TYPE_CHECKING:
+    from .measure import Computation
+
+SCHEMA = 2
+Data: TypeAlias = dict[str, Any]  # a dataclass as asdict makes it and JSON gives it back
+Nested: TypeAlias = "float | list[Nested]"  # a number, or lists of numbers to any depth
 
 
 class GraphTooLarge(errors.GraphError):
@@ -41,30 +39,53 @@ class GraphTooLarge(errors.GraphError):
 
 
 def too_large(n: int, limit: int, before: int = 0) -> GraphTooLarge:
+    """The error for ``n`` nodes, ``before`` that were collapsed to ``n``."""
     what = f"the graph has {count(n, 'node')}, and a picture of more than {limit:,} cannot be read"
     if before > n:
         sizes = f"{count(before, 'node')}, {n:,} after collapsing"
         what = f"the graph has {sizes}; a picture of more than {limit:,} cannot be read"
-    fix = "collapse modules with depth=0 or 1; or draw one sample instead of the batch; or raise max_nodes="
+    fix = (
+        "collapse modules with depth=0 or 1; or draw one sample instead of the batch; "
+        "or raise max_nodes="
+    )
     return GraphTooLarge(errors.message(what, fix=fix))
 
 
+# ---- values and nodes ----------------------------------------------------------------------------
 @dataclass(slots=True)
-class Array:
+class Value:
     """A value or a gradient: a number, or the summary of an array."""
 
     number: float | None = None  # of one element
     rms: float = 0.0  # root mean square over the elements
     low: float | None = None
     high: float | None = None
-    cells: list[list[float]] = field(default_factory=list)  # the thumbnail, row by row
+    cells: list[list[float | None]] = field(default_factory=list)  # the thumbnail, row by row
     pooled: bool = False  # is each cell the average of several elements?
-    full: Any = None  # nested lists, of small arrays
+    full: Nested | None = None  # nested lists, of small arrays
+
+
+@dataclass(slots=True)
+class Site:
+    """A place in the user's source; columns are None where Python (3.10) does not know them."""
+
+    file: str
+    line: int
+    end_line: int | None
+    column: int | None
+    end_column: int | None
+    function: str
 
 
 @dataclass(slots=True)
 class TraceNode:
-    """One value. ``grad_state``: "none" no gradient flows here; "missing" not computed; "known"; "lost" freed."""
+    """One value, and how it was made.
+
+    ``role``: "parameter", "data", "constant", "intermediate" or "loss" (what was drawn).
+    ``grad_state``: "none" where no gradient flows, "missing" before backward has computed it,
+    "known", or "lost" where it can no longer be found.
+    ``place`` numbers the position in the source: nodes made by the same expression share it.
+    """
 
     id: int
     role: str
@@ -82,22 +103,29 @@ class TraceNode:
     expression: str = ""  # such as w1·x1, for an unnamed result of named operands
     module: int | None = None
     parameter: str = ""  # its name among the parameters of `module`
-    value: Array | None = None  # None: freed
-    grad: Array | None = None
+    value: Value | None = None  # None: freed
+    grad: Value | None = None
     grad_state: str = "none"
-    site: dict[str, Any] | None = None
-    kernels: list[str] = field(default_factory=list)  # the device's text of the value and of each derivative, where it has one
+    site: Site | None = None
+    place: int | None = None
+    loop: int | None = None  # the line of the innermost loop around that position
+    kernels: list[str] = field(default_factory=list)  # a device's text of the op and of each vjp
+
+    @property
+    def number(self) -> float | None:
+        """The value, where it is one element and known."""
+        return None if self.value is None else self.value.number
 
 
 @dataclass(slots=True)
 class Edge:
-    """Operand number ``position`` of node ``target``; ``contribution`` is what it received from there."""
+    """Operand number ``position`` of node ``target``, and the ``contribution`` it received."""
 
     source: int
     target: int
     position: int
     flows: bool  # does a gradient flow along it?
-    contribution: Array | None = None
+    contribution: Value | None = None
 
 
 @dataclass(slots=True)
@@ -113,153 +141,83 @@ class ModuleCall:
     parameters: int = 0  # elements of all parameters below
 
 
+# ---- steps ---------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Comparison:
+    """A gradient beside its finite difference; ``what`` was compared, where not the derivative."""
+
+    analytic: float
+    finite: float
+    error: float
+    ok: bool
+    what: str
+
+
+@dataclass(slots=True)
+class Step:
+    """One step: a "leaf" or an "op" of the forward ``phase``, or the "seed" of backward."""
+
+    phase: str
+    kind: str
+    node: int
+    name: str
+    text: str
+
+    @property
+    def origin(self) -> int:
+        """The node in whose line of the source the step happens."""
+        return self.node
+
+
+@dataclass(slots=True)
+class Contribution(Step):
+    """One step of backward: ``node`` receives something from ``sender``, of which it is an operand.
+
+    ``old`` + ``contribution`` = ``new`` where these are numbers; of arrays ``array`` and ``total``
+    summarize the contribution and the sum. ``local`` is ∂sender/∂node as a number.
+    """
+
+    sender: int = 0
+    position: int = 0  # which operand of the sender
+    edge: int = 0  # its number in Trace.edges
+    chain: str = ""  # ∂L/∂a += ∂L/∂c · ∂c/∂a
+    rule: str = ""  # the same with the op's derivative, in the user's names
+    numbers: str = ""  # and with numbers
+    old: float | None = None
+    contribution: float | None = None
+    new: float | None = None
+    local: float | None = None
+    sum: str = ""
+    array: Value | None = None
+    total: Value | None = None
+    remark: str = ""
+    uses: int = 1  # how many contributions the node has received, with this one
+    final: bool = False  # is it the last?
+    check: Comparison | None = None
+
+    @property
+    def origin(self) -> int:
+        return self.sender
+
+
+# ---- the whole -----------------------------------------------------------------------------------
+@dataclass
 class Trace:
-    """See the module's docstring. ``note`` says why gradients could not be found; ``backward``: has it run?"""
+    """See the module's docstring.
 
-    def __init__(self) -> None:
-        self.nodes: list[TraceNode] = []
-        self.edges: list[Edge] = []
-        self.modules: list[ModuleCall] = []
-        self.files: dict[str, list[str]] = {}
-        self.steps: list[dict[str, Any]] = []
-        self.backward = False
-        self.note = ""
-        self.root = 0
-        self._graph: list[Node] = []
+    ``backward``: has it run? ``note`` says why gradients could not be found.
+    """
 
-    @classmethod
-    def skeleton(cls, root: Any, function: str = "draw", most: int | None = None) -> Trace:
-        """The structure of the graph of a Tensor or Scalar, without names and numbers.
-
-        Raises TypeError for anything else, GraphError where no operation was recorded, and GraphTooLarge above
-        ``most`` nodes.
-        """
-        root = getattr(root, "root", root) if type(root).__name__ == "Zoom" else root
-        node = node_of(root)
-        if node is None:
-            what = "a module" if hasattr(root, "named_parameters") else f"{type(root).__name__}"
-            fix = (
-                "draw what it computes: viz.draw(model(x))"
-                if what == "a module"
-                else "pass the loss, or any other result"
-            )
-            raise TypeError(errors.message(f"{function}() takes a Tensor or a Scalar, but got {what}", fix=fix))
-        if node.op is None:
-            raise errors.GraphError(
-                errors.message(
-                    f"nothing to {function}: no operation was recorded for this {type(root).__name__}",
-                    "it requires grad, but is a leaf: made by the user, not computed"
-                    if node.needs
-                    else "it does not require grad: no input did, or it was made under no_grad() or by detach()",
-                    fix="give the leaves requires_grad=True, compute outside no_grad(), and pass the result",
-                )
-            )
-        self = cls()
-        self._graph = nodes = _numbers_at_first_use(in_order([node], constants=True))
-        if most is not None and len(nodes) > most:
-            raise too_large(sum(1 for n in nodes if n.op is not None or n.needs or n.shape), most // 25)
-        index = {n: i for i, n in enumerate(nodes)}
-        calls: dict[Any, int] = {}
-        for i, n in enumerate(nodes):
-            inputs = [index[x] for x in n.inputs]
-            shape = list(n.shape)
-            t = TraceNode(i, _role(n, shape), inputs, shape, n.dev is None, n.needs)
-            if n.op is not None:
-                t.op = n.op.name
-                if n.scope is not None:
-                    t.module = self._module(n.scope, calls)
-            self.nodes.append(t)
-            self.edges.extend([Edge(j, i, k, n.needs and nodes[j].needs) for k, j in enumerate(inputs)])
-        self.root = len(nodes) - 1
-        self.nodes[-1].role = "loss"
-        self._root_value = root.array if isinstance(root, Tensor) else root.value
-        return self
-
-    def _module(self, scope: Any, calls: dict[Any, int]) -> int:
-        """The module call of a scope; outer calls come before inner ones."""
-        if scope in calls:
-            return calls[scope]
-        missing = []
-        while scope is not None and scope not in calls:
-            missing.append(scope)
-            scope = scope.parent
-        parent = None if scope is None else calls[scope]
-        for s in reversed(missing):
-            module = s.module()
-            kind = s.label if s.kind is None else s.kind.__name__
-            outer = self.modules[parent].path + "." if parent is not None else ""
-            path = s.label if s.label.startswith(outer) or parent is None else outer + s.label
-            text = (
-                f"{kind}()"
-                if module is None or kind in CONTAINERS or module._modules
-                else f"{kind}({_brief(module)})"
-            )
-            size = 0 if module is None else sum(p.array.size for p in module.parameters())
-            parent = calls[s] = len(self.modules)
-            self.modules.append(
-                ModuleCall(
-                    parent, None if s.parent is None else calls[s.parent], path, kind, text, kind in CONTAINERS, size
-                )
-            )
-        self._scopes = calls
-        return parent  # type: ignore[return-value]
-
-    def fill(self, frame: Any = None, given: Any = None, gradients: bool = False) -> Trace:
-        """Add names (``frame``: the caller's), source positions, values and gradients.
-
-        ``gradients``: find those of all nodes even if backward has not run; else a picture shows ``–`` until it has.
-        """
-        nodes = self._graph
-        names = Names(nodes, frame, given)
-        for scope, k in getattr(self, "_scopes", {}).items():
-            self.modules[k].path = names.modules.get(scope.module(), self.modules[k].path)
-        known = replay.values(nodes, self._root_value)
-        for i, (t, n) in enumerate(zip(self.nodes, nodes, strict=True)):
-            self._describe(i, t, n, names)
-            t.value = summary(known[i])
-            if t.role == "constant" and (t.name or (t.scalar and n.code is not None)):
-                t.role = "data"
-        self._owners(names)
-        self._expressions()
-        self._gradients(known, gradients)
-        return self
-
-    def _describe(self, i: int, t: TraceNode, n: Node, names: Names) -> None:
-        t.name = names.name(i)
-        t.dtype = str(np.dtype(n.dtype))
-        if n.op is not None:
-            t.symbol, t.formula = symbol(n), n.op.formula
-            t.rules = [r or "" for r in n.op.rule]
-            if hasattr(n.dev, "kernel_text"):
-                t.kernels = [n.dev.kernel_text(name) for name in (n.op.name, *(f"{n.op.name}_vjp{k}" for k in range(len(t.rules))))]
-            t.attrs = {
-                k: repr(v)[:60] for k, v in (n.attrs or {}).items() if isinstance(v, (int, float, str, bool, tuple))
-            }
-        site = names.site(i)
-        if site is not None:
-            t.site = site._asdict()
-            if site.file not in self.files:
-                import linecache
-
-                self.files[site.file] = [line.rstrip("\n") for line in linecache.getlines(site.file)]
-
-    def _owners(self, names: Names) -> None:
-        """Put each parameter into the module call that uses it, if one call does."""
-        users: dict[int, list[int | None]] = {}
-        for e in self.edges:
-            users.setdefault(e.source, []).append(self.nodes[e.target].module)
-        for i, t in enumerate(self.nodes):
-            if t.op or t.role != "parameter" or i not in names.parameters:
-                continue
-            chains = [self.chain(m) for m in users.get(i, [])]
-            common = chains[0]
-            for chain in chains[1:]:
-                common = [a for a, b in zip(common, chain, strict=False) if a == b]
-            path, t.parameter = names.parameters[i]
-            owner = [m for m in common if self.modules[m].path == path]
-            t.module = owner[-1] if owner else common[-1] if common else None
-            if not owner:
-                t.name = f"{path}.{t.parameter}" if path else t.parameter
+    nodes: list[TraceNode] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    modules: list[ModuleCall] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    files: dict[str, list[str]] = field(default_factory=dict)
+    arithmetic: dict[int, Arithmetic] | None = None  # node -> its op; None: nobody has asked
+    root: int = 0
+    backward: bool = False
+    note: str = ""
+    computation: Computation | None = field(default=None, repr=False, compare=False)
 
     def chain(self, m: int | None) -> list[int]:
         """The module calls around call ``m``, outermost first, ``m`` itself last."""
@@ -269,50 +227,16 @@ class Trace:
             m = self.modules[m].parent
         return out[::-1]
 
-    def _expressions(self) -> None:
-        """Short names for unnamed results of two named operands: w1·x1."""
-        for t in self.nodes:
-            if not t.name and t.op in ("mul", "add", "sub", "div") and len(t.inputs) == 2:
-                left, right = (self.nodes[i] for i in t.inputs)
-                parts = [_operand(x) for x in (left, right)]
-                if all(parts) and len("".join(parts)) <= 8:
-                    sign = {"mul": "·", "div": "/"}.get(t.op, f" {t.symbol} ")
-                    t.expression = sign.join(parts)
-
-    def _gradients(self, known: list[Any], wanted: bool) -> None:
-        nodes = self._graph
-        own = [
-            None if n.grad is None else n.grad.array if isinstance(n.grad, Tensor) else float(n.grad) for n in nodes
-        ]
-        leaves = [i for i, n in enumerate(nodes) if n.needs and n.op is None]
-        root = nodes[-1]
-        ran = root.freed if root.dev is not None else root.grad is not None
-        seen = any(own[i] is not None for i in leaves)
-        result = replay.Replay(nodes, known) if wanted or ran or seen else None
-        if result is not None and not ran and not wanted and seen:  # backward(retain_graph=True), or an older loss?
-            ran = all(own[i] is not None and _close(own[i], result.gradients.get(i)) for i in leaves)
-        self.backward = ran
-        show = ran or wanted
-        self.note = result.reason if result is not None and show else ""
-        for i, (t, n) in enumerate(zip(self.nodes, nodes, strict=True)):
-            if not n.needs:
-                continue
-            g = own[i] if own[i] is not None and not wanted else None
-            if g is None and show and result is not None and not (ran and n.op is None and not wanted):
-                g = result.gradients.get(i)
-            if g is None and ran and i == self.root and t.shape == []:
-                g = 1.0  # the seed, also where nothing else can be found again
-            t.grad = summary(g)
-            t.grad_state = (
-                "known" if t.grad is not None else "lost" if show and self.note and n.op is not None else "missing"
-            )
-        if show and result is not None:
-            for e in self.edges:
-                e.contribution = summary(result.contributions.get((e.target, e.position)))
-            self.order = result.order
+    def line(self, site: Site | None) -> str:
+        """The text of a line of source, stripped; empty where the file could not be read."""
+        lines = self.files.get(site.file, []) if site is not None else []
+        return lines[site.line - 1].strip() if site and 0 < site.line <= len(lines) else ""
 
     def to_json(self, indent: int | None = None) -> str:
         """The trace as JSON text. Infinities and NaN, which JSON does not have, are strings."""
+        arithmetic = None
+        if self.arithmetic is not None:
+            arithmetic = {str(i): asdict(a) for i, a in self.arithmetic.items()}
         data = {
             "schema": SCHEMA,
             "microtorch": __version__,
@@ -322,114 +246,69 @@ class Trace:
             "nodes": [asdict(n) for n in self.nodes],
             "edges": [asdict(e) for e in self.edges],
             "modules": [asdict(m) for m in self.modules],
-            "steps": self.steps,
+            "steps": [asdict(s) for s in self.steps],
             "files": self.files,
+            "arithmetic": arithmetic,
         }
         return json.dumps(_plain(data), ensure_ascii=False, allow_nan=False, indent=indent)
 
-
-def _numbers_at_first_use(nodes: list[Node]) -> list[Node]:
-    """The engine keeps the node of a number for the next graph that uses it; its place must not tell of graphs before."""
-    out: dict[Node, None] = {}
-    for n in nodes:
-        if n.op is not None or n.needs or n.shape or n.code is not None:
-            out.update(dict.fromkeys(n.inputs))
-            out[n] = None
-    return list(out)
-
-
-def _role(n: Node, shape: list[int]) -> str:
-    if n.op is not None:
-        return "intermediate"
-    return "parameter" if n.needs else "data" if shape else "constant"  # a number, until a name turns up
-
-
-def symbol(n: Node) -> str:
-    """How the op is written in a picture: ``×``, ``@``, ``**2``, ``relu``."""
-    op = n.op
-    if op.name == "linear":
-        return "linear"
-    if op.name in SYMBOLS:
-        return SYMBOLS[op.name]
-    return op.name
-
-
-def _operand(t: TraceNode) -> str:
-    if t.name:
-        return t.name
-    if t.role == "constant" and t.value is not None and t.value.number is not None:
-        text = f"{t.value.number:g}"
-        return text if text[0] != "-" else f"(−{text[1:]})"
-    return ""
+    @classmethod
+    def from_json(cls, text: str) -> Trace:
+        """The trace that ``to_json`` wrote. Raises ValueError for any other text."""
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"Trace.from_json() takes the text of a trace: {error}") from None
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, dict) else None
+            raise ValueError(
+                f"Trace.from_json() reads traces of schema {SCHEMA}, but this text has "
+                f"{'no schema' if found is None else f'schema {found}'}; make the trace anew"
+            )
+        arithmetic = data["arithmetic"]
+        return cls(
+            [_node(d) for d in data["nodes"]],
+            [_edge(d) for d in data["edges"]],
+            [ModuleCall(**d) for d in data["modules"]],
+            [_step(d) for d in data["steps"]],
+            data["files"],
+            arithmetic and {int(i): Arithmetic.from_data(d) for i, d in arithmetic.items()},
+            data["root"],
+            data["backward"],
+            data["note"],
+        )
 
 
-def _brief(module: Any) -> str:
-    """``2, 16`` for ``in_features=2, out_features=16, bias=True``: sizes bare, what is unusual named."""
-    parts = []
-    for part in module.extra_repr().split(", "):
-        key, equals, value = part.partition("=")
-        if equals and (key, value) in (("bias", "True"), ("inplace", "False")):
-            continue
-        parts.append(value if equals and key in ("in_features", "out_features") else part)
-    text = ", ".join(parts)
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-# ---- summaries -----------------------------------------------------------------------------------------------------
-def summary(x: Any) -> Array | None:
-    """A float or array as an ``Array``; None for None and for what is not numbers (gradients of several outputs)."""
-    if x is None or isinstance(x, dict):
-        return None
-    if isinstance(x, (int, float)):
-        return Array(number=x, rms=abs(float(x)), low=float(x), high=float(x))
-    x = np.asarray(host(x))
-    if x.size == 1:
-        v = x.reshape(()).item()
-        full = x.tolist() if x.ndim else None
-        return Array(v, abs(float(v)), float(v), float(v), [[float(v)]] if x.ndim else [], False, full)
-    if x.size == 0:
-        return Array(full=x.tolist())
-    f = x.astype(np.float64)
-    with np.errstate(all="ignore"):
-        cells, pooled = thumbnail(f)
-        rms = float(np.sqrt(np.mean(f * f)))
-        if rms == 0.0 or math.isinf(rms):  # squares under- and overflow where the numbers do not
-            scale = float(np.abs(f).max())
-            rms = scale * float(np.sqrt(np.mean((f / scale) ** 2))) if 0 < scale < math.inf else scale
-    full = x.tolist() if x.size <= FULL else None
-    return Array(None, rms, float(f.min()), float(f.max()), cells, pooled, full)
-
-
-def thumbnail(f: np.ndarray) -> tuple[list[list[float]], bool]:
-    """At most ROWS x COLUMNS cells, averaging where there are more elements; a vector is one row."""
-    f = f.reshape(1, -1) if f.ndim < 2 else f.reshape(-1, f.shape[-1])
-    if f.shape[1] == 1:
-        f = f.T  # vectors lie down
-    pooled = f.shape[0] > ROWS or f.shape[1] > COLUMNS
-    for axis, most in ((0, ROWS), (1, COLUMNS)):
-        if f.shape[axis] > most:
-            starts = np.linspace(0, f.shape[axis], most + 1).astype(int)[:-1]
-            sizes = np.diff(np.append(starts, f.shape[axis]))
-            f = np.add.reduceat(f, starts, axis=axis) / (sizes[:, None] if axis == 0 else sizes)
-    return f.tolist(), pooled
-
-
-def _close(a: Any, b: Any) -> bool:
-    if b is None:
-        return False
-    a, b = np.asarray(host(a), float), np.asarray(host(b), float)
-    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-4, atol=1e-6 * (1 + np.abs(b).max(initial=0))))
-
-
+# ---- JSON ----------------------------------------------------------------------------------------
 def _plain(x: Any) -> Any:
-    if isinstance(x, Array):
-        return _plain(asdict(x))
+    """What JSON can say: NaN and the infinities as strings."""
     if isinstance(x, dict):
         return {str(k): _plain(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)):
         return [_plain(v) for v in x]
-    if isinstance(x, float) and not math.isfinite(x):
-        return str(x)
-    if isinstance(x, complex):
-        return str(x)
-    return x
+    return str(x) if isinstance(x, float) and not math.isfinite(x) else x
+
+
+def _value(data: Data | None) -> Value | None:
+    return None if data is None else Value(**{k: special(v) for k, v in data.items()})
+
+
+def _node(data: Data) -> TraceNode:
+    site = None if data["site"] is None else Site(**data["site"])
+    made = {"site": site, "value": _value(data["value"]), "grad": _value(data["grad"])}
+    return TraceNode(**data | made)
+
+
+def _edge(data: Data) -> Edge:
+    return Edge(**data | {"contribution": _value(data["contribution"])})
+
+
+def _step(data: Data) -> Step:
+    if data["kind"] != "contribution":
+        return Step(**data)
+    made = {k: special(data[k]) for k in ("old", "contribution", "new", "local")}
+    check = data["check"]
+    if check is not None:
+        check = Comparison(**{k: v if k == "what" else special(v) for k, v in check.items()})
+    values = {k: _value(data[k]) for k in ("array", "total")}
+    return Contribution(**data | made | values | {"check": check})

@@ -19,34 +19,48 @@ import math
 import os
 import random
 import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from microtorch import expr, formulas
+from microtorch.formulas import LETTERS
 
 from ..asking.grids import grids
 from ..drawing import style
+from ..reading import numbers
 from ..reading.loops import loop
-from ..reading.trace import Array, Trace, TraceNode
-from ..telling.steps import LETTERS, _numbers, _written, display_names, expression, remark, rule_of
+from ..reading.trace import Contribution, Step, Trace, TraceNode, Value
+from ..telling.steps import attributes, remark, rule_of, written
+from ..telling.words import display_names, expression
 from . import javascript
 from .scene import Scene, scene
+from .stepper import Quiz
 
+JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 PAGE = Path(__file__).parents[1] / "page"
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 200  # characters of a line of source
-SLOPES = {"zero": 0.0, "one": 1.0, "minus": -1.0, "flat": 0.03, "lost": math.nan, "any": 0.7}  # what remarks differ by
+SLOPES = {
+    "zero": 0.0,
+    "one": 1.0,
+    "minus": -1.0,
+    "flat": 0.03,
+    "lost": math.nan,
+    "any": 0.7,
+}  # what remarks differ by
 VARIANTS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)  # magnitudes of leaves in a student's own quiz
 
 
-def page(trace: Trace, quiz: dict[str, Any] | None = None) -> str:
+def page(trace: Trace, quiz: Quiz | None = None) -> str:
     """The whole page for a trace with steps. ``quiz``: {"seed": s} starts it as a quiz.
 
     Raises RenderError without Graphviz and GraphTooLarge for graphs that no picture can show.
     """
     drawn = scene(trace)
     data = _data(trace, drawn)
-    data["quiz"] = None if quiz is None else _quiz(trace, data, quiz.get("seed"))
+    data["quiz"] = None if quiz is None else _quiz(trace, data, quiz["seed"])
     ops = {n.op for n in trace.nodes if javascript.can(n.op)}
     script = _bare(javascript.table(ops)) + _bare(_read("page.js"))
     look = _bare(_read("page.css")) + _colours(drawn)
@@ -120,11 +134,13 @@ def _colours(drawn: Scene) -> str:
 def _data(trace: Trace, drawn: Scene) -> dict[str, Any]:
     names = display_names(trace)
     live = all(not n.shape and (javascript.can(n.op) or not n.op) for n in trace.nodes)
-    live = live and all(_attrs(n) is not None and n.value is not None and n.value.number is not None for n in trace.nodes)
+    live = live and all(_attrs(n) is not None and n.number is not None for n in trace.nodes)
     files, places = _sources(trace)
     nodes = [_node(trace, t, names, drawn, places, live) for t in trace.nodes]
     steps = [_step(trace, s, names, drawn, live) for s in trace.steps]
-    loops: dict[tuple[str, str], int] = {}  # what is said of a step's loop in C, and its text -> place in the list
+    loops: dict[
+        tuple[str, str], int
+    ] = {}  # what is said of a step's loop in C, and its text -> place in the list
     for s, data in zip(trace.steps, steps, strict=True):
         data["C"] = loops.setdefault(loop(trace, s), len(loops))
     return {
@@ -137,7 +153,7 @@ def _data(trace: Trace, drawn: Scene) -> dict[str, Any]:
         "steps": steps,
         "files": files,
         "loops": list(loops),
-        "zoom": {} if live else grids(trace),
+        "zoom": {} if live else grids(trace, names),
     }
 
 
@@ -146,14 +162,20 @@ def _attrs(t: TraceNode) -> dict[str, float] | None:
     if not t.op:
         return {}
     wanted = formulas.ARGUMENTS.get(t.op, {})
-    out = {k: v for k, v in {**wanted, **_numbers(t.attrs)}.items() if k in wanted}
+    out = {k: v for k, v in {**wanted, **attributes(t)}.items() if k in wanted}
     return None if any(v is None for v in out.values()) else out  # type: ignore[return-value]
 
 
 def _node(
     trace: Trace, t: TraceNode, names: list[str], drawn: Scene, places: dict[int, Any], live: bool
 ) -> dict[str, Any]:
-    out: dict[str, Any] = {"n": names[t.id], "r": t.role, "i": t.inputs, "v": _value(t.value), "G": _value(t.grad)}
+    out: dict[str, Any] = {
+        "n": names[t.id],
+        "r": t.role,
+        "i": t.inputs,
+        "v": _value(t.value),
+        "G": _value(t.grad),
+    }
     out["box"] = drawn.units.get(t.id, "")
     if t.op:
         out |= {"op": t.op, "x": expression(trace, t.id, names)}
@@ -179,7 +201,7 @@ def _numbers_of(trace: Trace, t: TraceNode) -> str | None:
     if any(trace.nodes[j].shape for j in [t.id, *t.inputs]):
         return None
     try:
-        return _written(t.formula, _places(trace, t))
+        return written(t.formula, _places(trace, t))
     except (expr.FormulaError, KeyError):
         return None
 
@@ -188,18 +210,22 @@ def _places(trace: Trace, t: TraceNode) -> dict[str, str]:
     places = {}
     for letter, j in zip(LETTERS, t.inputs, strict=False):
         n = trace.nodes[j]
-        constant = n.role == "constant" and n.value is not None and n.value.number is not None
-        places[letter] = style.literal(n.value.number) if constant else f"{{{j}}}"  # type: ignore[union-attr,arg-type]
-    places |= {k: style.literal(v) for k, v in (_attrs(t) or {}).items()}
+        number = n.number if n.role == "constant" else None
+        places[letter] = f"{{{j}}}" if number is None else numbers.literal(number)
+    places |= {k: numbers.literal(v) for k, v in (_attrs(t) or {}).items()}
     return places | {"out": f"{{{t.id}}}", "g": f"{{g{t.id}}}"}
 
 
-def _value(a: Array | None) -> Any:
+def _value(a: Value | None) -> Any:
     """A number; or of an array its size, range, and elements or thumbnail; None where freed or not computed."""
     if a is None:
         return None
     if a.number is not None and a.full is None:
-        return a.number if isinstance(a.number, bool) or not isinstance(a.number, int) else float(a.number)
+        return (
+            a.number
+            if isinstance(a.number, bool) or not isinstance(a.number, int)
+            else float(a.number)
+        )
     out: dict[str, Any] = {"r": _short(a.rms), "lo": _short(a.low), "hi": _short(a.high)}
     if a.full is not None:
         out["f"] = _short(a.full)
@@ -214,36 +240,36 @@ def _short(x: Any, digits: int = 7) -> Any:
     return float(f"{x:.{digits}g}") if isinstance(x, float) else x
 
 
-def _step(trace: Trace, s: dict[str, Any], names: list[str], drawn: Scene, live: bool) -> dict[str, Any]:
-    if s["kind"] != "contribution":
-        return {"k": s["kind"], "n": s["node"]}
-    i, p = s["from"], s["position"]
+def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> JSON:
+    if not isinstance(s, Contribution):
+        return {"k": s.kind, "n": s.node}
+    i, p = s.sender, s.position
     t = trace.nodes[i]
     out: dict[str, Any] = {
-        "k": "c", "n": s["node"], "from": i, "p": p, "e": drawn.edges.get(f"{i}_{p}", ""),
-        "rule": s["rule"].partition(" += ")[2], "last": int(s["final"]),
+        "k": "c", "n": s.node, "from": i, "p": p, "e": drawn.edges.get(f"{i}_{p}", ""),
+        "rule": s.rule.partition(" += ")[2], "last": int(s.final),
     }  # fmt: skip
     if p + 1 < len(t.kernels) and t.kernels[p + 1]:
         out["kernel"] = t.kernels[p + 1]
     rule = rule_of(trace, t, p) or "g"
-    if s["contribution"] is not None:
-        out |= {"c": s["contribution"], "old": s["old"], "new": s["new"], "l": s["local"]}
+    if s.contribution is not None:
+        out |= {"c": s.contribution, "old": s.old, "new": s.new, "l": s.local}
         try:
-            out["num"] = _written(rule, _places(trace, t)) if s["numbers"] else ""
+            out["num"] = written(rule, _places(trace, t)) if s.numbers else ""
         except expr.FormulaError:
             out["num"] = ""
     else:
-        out["A"] = _value(s["array"])
-    if "check" in s:
-        c = s["check"]
-        out["check"] = [c["analytic"], c["finite"], c["error"], int(c["ok"]), c["what"]]
+        out["A"] = _value(s.array)
+    if s.check is not None:
+        c = s.check
+        out["check"] = [c.analytic, c.finite, c.error, int(c.ok), c.what]
     words = {}
     for kind, slope in SLOPES.items() if live else {}.items():
-        words[kind] = remark(trace, names, i, p, {**s, "local": slope}, s["old"]).replace("3 %", "{%}")
+        words[kind] = remark(trace, names, s, slope, s.old is not None).replace("3 %", "{%}")
     if any(words.values()):
         out["m"] = words["any"] if len(set(words.values())) == 1 else words
-    elif s["remark"]:
-        out["m"] = s["remark"]
+    elif s.remark:
+        out["m"] = s.remark
     return out
 
 
@@ -260,16 +286,18 @@ def _sources(trace: Trace) -> tuple[list[dict[str, Any]], dict[int, Any]]:
     places: dict[int, Any] = {}
     files = list(trace.files)
     for t in trace.nodes:
-        if t.site is None or not trace.files.get(t.site["file"]):
+        site = t.site
+        if site is None or not trace.files.get(site.file):
             continue
-        lines, first, last = trace.files[t.site["file"]], t.site["line"], t.site["end_line"] or t.site["line"]
+        lines, first, last = trace.files[site.file], site.line, site.end_line or site.line
         if not 0 < first <= len(lines):
             continue
         last = min(max(first, last), first + 30, len(lines))
-        wanted.setdefault(t.site["file"], set()).update(range(first - CONTEXT, last + CONTEXT + 1))
-        place = [files.index(t.site["file"]), first, last]
-        if t.site["column"] is not None:
-            place += [_characters(lines[first - 1], t.site["column"]), _characters(lines[last - 1], t.site["end_column"])]
+        wanted.setdefault(site.file, set()).update(range(first - CONTEXT, last + CONTEXT + 1))
+        place = [files.index(site.file), first, last]
+        if site.column is not None:
+            place.append(_characters(lines[first - 1], site.column))
+            place.append(_characters(lines[last - 1], site.end_column))
         places[t.id] = place
     out = []
     for file in files:
@@ -280,7 +308,11 @@ def _sources(trace: Trace) -> tuple[list[dict[str, Any]], dict[int, Any]]:
             gap = range(a + 1, b) if a is not None else range(0)
             rows += [[k, lines[k - 1][:LONGEST]] for k in gap] if len(gap) <= GAP else [[0, ""]]
             rows.append([b, lines[b - 1][:LONGEST]])
-        notes = {k: note for k, code in rows if not code.lstrip().startswith("#") and (note := _note(lines, k))}
+        notes = {
+            k: note
+            for k, code in rows
+            if not code.lstrip().startswith("#") and (note := _note(lines, k))
+        }
         out.append({"name": os.path.basename(file), "lines": rows, "notes": notes})
     return out, places
 
@@ -305,17 +337,24 @@ def _note(lines: list[str], k: int) -> str:
 # ---- quiz ------------------------------------------------------------------------------------------------------------
 def _quiz(trace: Trace, data: dict[str, Any], seed: Any) -> dict[str, Any]:
     """Which steps are asked, and for a seed the leaves' values of that student: the signs stay, the sizes change."""
-    asked = [k for k, s in enumerate(trace.steps) if s.get("contribution") is not None]
+    asked = [
+        k
+        for k, s in enumerate(trace.steps)
+        if isinstance(s, Contribution) and s.contribution is not None
+    ]
     out: dict[str, Any] = {"ask": asked, "seed": None if seed is None else str(seed)}
     if seed is None or not data["live"]:
         return out
     draw = random.Random(str(seed))
-    leaves = [t for t in trace.nodes if not t.op and t.role != "constant" and t.value is not None]
+    leaves = {
+        t.id: float(t.number)
+        for t in trace.nodes
+        if not t.op and t.role != "constant" and t.number is not None
+    }
     for _ in range(50):
         values = {}
-        for t in leaves:
-            v = float(t.value.number)  # type: ignore[union-attr,arg-type]
-            values[t.id] = math.copysign(draw.choice(VARIANTS), v) if v else 0.0
+        for i, v in leaves.items():
+            values[i] = math.copysign(draw.choice(VARIANTS), v) if v else 0.0
         if _is_finite(trace, values):
             out["values"] = values
             break
@@ -323,10 +362,17 @@ def _quiz(trace: Trace, data: dict[str, Any], seed: Any) -> dict[str, Any]:
 
 
 def _is_finite(trace: Trace, values: dict[int, float]) -> bool:
-    from microtorch.ops import REGISTRY
-
-    v = [values.get(t.id, t.value.number if t.value is not None else 0.0) for t in trace.nodes]
+    """Would the program compute with these leaves, as the page does, without NaN and infinities?"""
+    v = [values.get(t.id, t.number or 0.0) for t in trace.nodes]
     for t in trace.nodes:
         if t.op:
-            v[t.id] = REGISTRY[t.op].scalar(*[v[j] for j in t.inputs], **(_attrs(t) or {}))
-    return all(x is not None and math.isfinite(x) for x in v)
+            v[t.id] = _function(t.op)(*[v[j] for j in t.inputs], **(_attrs(t) or {}))
+    return all(math.isfinite(x) for x in v)
+
+
+@cache
+def _function(op: str) -> Callable[..., float]:
+    """An op of the formula table as a function of floats."""
+    value, derivatives = formulas.TABLE[op]
+    static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(op, {}).items()]
+    return expr.compile_scalar(value, ", ".join([*LETTERS[: len(derivatives)], *static]), op)

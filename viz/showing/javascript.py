@@ -18,7 +18,10 @@ _MATH = frozenset(
     "abs acos acosh asin asinh atan atan2 atanh ceil cos cosh exp expm1 floor log log10 log1p log2 sign sin sinh sqrt tan "
     "tanh trunc".split()
 )
-_OWN = {"maximum": "Math.max", "minimum": "Math.min"}  # both return NaN when they meet one, as the kernels do
+_OWN = {
+    "maximum": "Math.max",
+    "minimum": "Math.min",
+}  # both return NaN when they meet one, as the kernels do
 
 JS = expr.Dialect(
     call=lambda f, a: f"{'Math.' + f if f in _MATH else _OWN.get(f, f)}({', '.join(a)})",
@@ -61,7 +64,8 @@ def function(op: str) -> str:
     static = formulas.ARGUMENTS.get(op, {})
     tail = f", {{{', '.join(static)}}}" if static else ""
     rows = [
-        "null" if d is None else f"(g, out, {inputs}{tail}) => {expr.render(d, JS)}" for d in derivatives
+        "null" if d is None else f"(g, out, {inputs}{tail}) => {expr.render(d, JS)}"
+        for d in derivatives
     ]
     return f"{{f: ({inputs}{tail}) => {expr.render(value, JS)}, d: [{', '.join(rows)}]}}"
 

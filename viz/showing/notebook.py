@@ -15,11 +15,12 @@ from ..drawing import render
 from ..drawing.dot import Drawing, Options
 from ..reading.trace import Trace
 from .html import page
+from .stepper import Quiz
 
 HEIGHT = 640  # pixels
 
 
-def mimebundle(trace: Trace, quiz: dict[str, object] | None, text: str) -> dict[str, str]:
+def mimebundle(trace: Trace, quiz: Quiz | None, text: str) -> dict[str, str]:
     """text/html, image/svg+xml and text/plain; without Graphviz only the text, and how to get it."""
     try:
         svg = render.render(Drawing(trace, Options()).digraph.source, "svg")

@@ -15,19 +15,27 @@ import html
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..drawing import render
 from ..drawing.dot import Drawing, Options
 from ..drawing.style import LIGHT
-from ..reading.trace import Trace
-from ..telling.steps import display_names
+from ..reading.trace import Edge, Trace
+from ..telling.words import display_names
 
 FEW = 60  # pictures of up to so many boxes show contributions on their edges
-WHOLE = 150  # up to so many values are all drawn, since a step that happens inside a box cannot be seen
+WHOLE = (
+    150  # up to so many values are all drawn, since a step that happens inside a box cannot be seen
+)
 DEEP = 1_000  # modules below this depth become boxes: none
 SVG = "{http://www.w3.org/2000/svg}"
-WIDTHS = {".": 0.278, " ": 0.278, "−": 0.584, "|": 0.26, "◂": 0.77}  # of Helvetica, in em; a digit has 0.556
+WIDTHS = {
+    ".": 0.278,
+    " ": 0.278,
+    "−": 0.584,
+    "|": 0.26,
+    "◂": 0.77,
+}  # of Helvetica, in em; a digit has 0.556
 
 
 class Scene(NamedTuple):
@@ -72,7 +80,9 @@ class _Writer:
         shift = re.search(r"translate\(([^)]*)\)", graph.attrib.get("transform", ""))
         groups = list(zip(graph, other, strict=True))
         edges = [p for p in groups if p[0].get("class") == "edge"]
-        edges.sort(key=lambda p: int(re.sub(r"\D", "", p[0].get("id", "0")) or 0))  # as written: so are the operands
+        edges.sort(
+            key=lambda p: int(re.sub(r"\D", "", p[0].get("id", "0")) or 0)
+        )  # as written: so are the operands
         parts = [self._cluster(*p) for p in groups if p[0].get("class") == "cluster"]
         parts += [self._edge(*p) for p in edges]
         parts += [self._node(*p) for p in groups if p[0].get("class") == "node"]
@@ -112,7 +122,7 @@ class _Writer:
         shapes = "".join(self._shapes(a, b, "con"))
         return f'<g class="e" id="{where}">{shapes}</g>'
 
-    def _joins(self, e: Any, tail: str, head: str) -> bool:
+    def _joins(self, e: Edge, tail: str, head: str) -> bool:
         target = f"o{e.target}" if head[0] == "o" else self.units.get(e.target)
         return self.units.get(e.source) == tail and target == head
 
@@ -160,7 +170,10 @@ class _Writer:
         out, chip = [], False
         for x, y in _drawn(a, b):
             if _tag(x) == "text":
-                number = chip or (x.get("fill", "").upper() == LIGHT.gradient and bool(re.search(r"\d", x.text or "")))
+                number = chip or (
+                    x.get("fill", "").upper() == LIGHT.gradient
+                    and bool(re.search(r"\d", x.text or ""))
+                )
                 out.append(self._text(x, y, "later" if number else ""))
                 chip = False
             else:
@@ -178,12 +191,18 @@ class _Writer:
         if tag == "text":
             label = mark == "con" and (x.text or "").strip() not in ("1", "2", "")
             return self._text(x, y, "con" if label else "")
-        fill, stroke = (self._colour(x.get(k, "none"), y.get(k, "none")) for k in ("fill", "stroke"))
+        fill, stroke = (
+            self._colour(x.get(k, "none"), y.get(k, "none")) for k in ("fill", "stroke")
+        )
         keep = {"path": ("d",), "polygon": ("points",), "ellipse": ("cx", "cy", "rx", "ry")}[tag]
         shape = "".join(f' {k}="{_numbers(x.get(k, ""))}"' for k in keep)
-        line = f' stroke-width="{x.get("stroke-width")}"' if x.get("stroke-width", "1") != "1" else ""
+        line = (
+            f' stroke-width="{x.get("stroke-width")}"' if x.get("stroke-width", "1") != "1" else ""
+        )
         dash = x.get("stroke-dasharray")
-        dashed = f' stroke-dasharray="{dash}"' if dash and mark != "con" else ""  # a script dots the edges of zeros
+        dashed = (
+            f' stroke-dasharray="{dash}"' if dash and mark != "con" else ""
+        )  # a script dots the edges of zeros
         outline = "" if fill != "none" else "way" if mark == "con" else "line"
         name = mark if mark in ("heat", "later") else outline
         classes = f' class="{name}"' if name else ""
@@ -195,7 +214,9 @@ class _Writer:
         left, size = float(x.get("x", "0")), float(x.get("font-size", "12"))
         was = x.get("text-anchor", "start")
         if anchor and was == "start":  # texts that change keep their right end, or their middle
-            left += size * sum(WIDTHS.get(c, 0.556) for c in words) * (1 if anchor == "end" else 0.5)
+            left += (
+                size * sum(WIDTHS.get(c, 0.556) for c in words) * (1 if anchor == "end" else 0.5)
+            )
         anchor = anchor or was
         where = f'x="{_r(left)}" y="{_r(float(x.get("y", "0")))}"'
         look = f' font-size="{_r(size)}"' + (' font-weight="bold"' if x.get("font-weight") else "")
@@ -226,4 +247,6 @@ def _numbers(s: str) -> str:
 def _extent(x: ET.Element) -> float:
     """The width of a shape."""
     points = re.findall(r"(-?[\d.]+),-?[\d.]+", x.get("d", "") + x.get("points", ""))
-    return max(map(float, points)) - min(map(float, points)) if points else 2 * float(x.get("rx", "0"))
+    return (
+        max(map(float, points)) - min(map(float, points)) if points else 2 * float(x.get("rx", "0"))
+    )

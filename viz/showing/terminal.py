@@ -11,18 +11,25 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ..drawing import style
+from ..reading import numbers
 from ..reading.loops import loop
-from ..reading.trace import Trace
-from ..telling.steps import display_names, expression, partial
+from ..reading.trace import Contribution, Step, Trace, TraceNode
 
+if TYPE_CHECKING:
+    from rich.text import Text
+from ..telling.differences import DERIVATIVE
+from ..telling.words import cut, display_names, expression, partial, printable
+
+Held: TypeAlias = dict[int, float | str]  # the gradients collected so far: numbers, or |rms|
 KEYS = "←/→ step   b backward   q quiz   g users of {name}   c in C   / find   x quit"
 QUIET, ACTIVE, GRADIENT, GOOD, BAD = "bright_black", "bold", "dark_orange3", "green", "red"
 
 
-def frame(trace: Trace, step: int, width: int = 80, height: int = 24, color: bool = False, note: str = "") -> str:
+def frame(
+    trace: Trace, step: int, width: int = 80, height: int = 24, color: bool = False, note: str = ""
+) -> str:
     """The screen at a step (0 is the first), in ``width`` columns and ``height`` lines. ``note`` replaces the keys."""
     from rich.text import Text
 
@@ -32,17 +39,15 @@ def frame(trace: Trace, step: int, width: int = 80, height: int = 24, color: boo
     left = max(20, min(50, width * 5 // 8 - 2))
     values, held = _state(trace, step)
     rows = [t for t in trace.nodes if t.role != "constant"]
-    active = (
-        now.get("from", now["node"]) if now["phase"] == "backward" and now["kind"] == "contribution" else now["node"]
-    )
     head = Text(" #  FORWARD: values ↓".ljust(left), QUIET) + Text("│ BACKWARD: gradients ↑", QUIET)
     lines += [head, Text("─" * left + "┼" + "─" * (width - left - 1), QUIET)]
-    space = max(3, height - len(lines) - 3 - (now["kind"] == "contribution") - bool(now.get("remark")))
-    at = next(k for k, t in enumerate(rows) if t.id == now["node"])
+    extra = isinstance(now, Contribution) + bool(isinstance(now, Contribution) and now.remark)
+    space = max(3, height - len(lines) - 3 - extra)
+    at = next(k for k, t in enumerate(rows) if t.id == now.node)
     first = max(0, min(at - space // 2, len(rows) - space))
     for k, t in enumerate(rows[first : first + space], first):
         seen = t.id in values
-        mark = "▶" if t.id == now["node"] else "·" if t.id == active else " "
+        mark = "▶" if t.id == now.node else "·" if t.id == now.origin else " "
         text = (
             f"{mark}{k + 1:>2}  {names[t.id]} = {expression(trace, t.id, names)}"
             if t.op
@@ -50,98 +55,99 @@ def frame(trace: Trace, step: int, width: int = 80, height: int = 24, color: boo
         )
         value = _value(t) if seen else "?"
         forward = Text(_fit(text, left - len(value) - 2) + " " + value + " ", "" if seen else QUIET)
-        if t.id == now["node"] and now["phase"] == "forward":
+        if t.id == now.node and now.phase == "forward":
             forward.stylize(ACTIVE)
         backward = _gradient(trace, names, t.id, held, now, width - left - 2)
         lines.append(forward + Text("│ ", QUIET) + Text(backward, _look(t.id, now, held)))
-    lines += _explanation(trace, now, width)
-    lines.append(Text(_cut(note or KEYS.format(name=now["name"]), width), QUIET))
+    lines += _explanation(now, width)
+    lines.append(Text(_cut(note or KEYS.format(name=now.name), width), QUIET))
     return _print(lines, width, color)
 
 
-def _header(trace: Trace, step: int, width: int) -> Any:
+def _header(trace: Trace, step: int, width: int) -> Text:
     from rich.text import Text
 
     now = trace.steps[step]
-    site = trace.nodes[now.get("from", now["node"])].site
-    where = code = ""
-    if site is not None:
-        where = f"{os.path.basename(site['file'])}:{site['line']}"
-        source = trace.files.get(site["file"], [])
-        code = source[site["line"] - 1].strip() if 0 < site["line"] <= len(source) else ""
-    phase = now["phase"].upper()
+    site = trace.nodes[now.origin].site
+    where = "" if site is None else f"{os.path.basename(site.file)}:{site.line}"
+    code = trace.line(site)
+    phase = now.phase.upper()
     text = Text(f" step {step + 1}/{len(trace.steps)}  ")
     text.append(phase, f"bold {GRADIENT}" if phase == "BACKWARD" else "bold")
-    text.append("   " + _cut(f"{where}   {code}" if code else where, max(0, width - len(text.plain) - 4)))
+    text.append(
+        "   " + _cut(f"{where}   {code}" if code else where, max(0, width - len(text.plain) - 4))
+    )
     return text
 
 
-def _state(trace: Trace, step: int) -> tuple[set[int], dict[int, Any]]:
+def _state(trace: Trace, step: int) -> tuple[set[int], Held]:
     """The nodes whose values exist at a step, and the gradients collected so far."""
     values: set[int] = set()
-    held: dict[int, Any] = {}
+    held: Held = {}
     for s in trace.steps[: step + 1]:
-        if s["phase"] == "forward":
-            values.add(s["node"])
-        elif s["kind"] == "seed":
-            held[s["node"]] = 1.0
+        if isinstance(s, Contribution):
+            size = numbers.short(s.array.rms if s.array else None)
+            held[s.node] = f"|{size}|" if s.new is None else s.new
+        elif s.kind == "seed":
+            held[s.node] = 1.0
         else:
-            held[s["node"]] = s["new"] if s["new"] is not None else f"|{style.short(s['array'].rms)}|"
+            values.add(s.node)
     return values, held
 
 
-def _value(t: Any) -> str:
+def _value(t: TraceNode) -> str:
     if t.value is None:
         return "freed"
-    return style.number(t.value.number) if t.value.number is not None else style.shape(t.shape)
+    return numbers.shape(t.shape) if t.number is None else numbers.number(t.number)
 
 
-def _gradient(trace: Trace, names: list[str], i: int, held: dict[int, Any], now: dict[str, Any], room: int) -> str:
+def _gradient(trace: Trace, names: list[str], i: int, held: Held, now: Step, room: int) -> str:
     if not trace.nodes[i].needs:
         return ""
     left = partial(names, trace.root, i)
-    if now["kind"] == "contribution" and now["node"] == i:
-        right = now["sum"]
+    if isinstance(now, Contribution) and now.node == i:
+        right = now.sum
     else:
         g = held.get(i)
-        right = style.MISSING if g is None else g if isinstance(g, str) else style.number(g)
+        right = numbers.MISSING if g is None else g if isinstance(g, str) else numbers.number(g)
     gap = room - len(left) - len(right)
     return f"{left}{' ' * gap}{right}" if gap >= 1 else _cut(right, room).rjust(room)
 
 
-def _look(i: int, now: dict[str, Any], held: dict[int, Any]) -> str:
-    if now["phase"] == "backward" and now["node"] == i:
+def _look(i: int, now: Step, held: Held) -> str:
+    if now.phase == "backward" and now.node == i:
         return f"bold {GRADIENT}"
     return GRADIENT if i in held else QUIET
 
 
-def _explanation(trace: Trace, now: dict[str, Any], width: int) -> list[Any]:
+def _explanation(now: Step, width: int) -> list[Text]:
     """One line of mathematics with its check, and a remark."""
     from rich.text import Text
 
-    if now["kind"] != "contribution":
-        words = {"seed": f"{now['text']}: backward starts where forward ended", "leaf": "given by the program"}
-        text = words.get(now["kind"]) or f"{now['name']} = {now['text']}"
+    if not isinstance(now, Contribution):
+        seed = f"{now.text}: backward starts where forward ended"
+        told = {"seed": seed, "leaf": "given by the program"}
+        text = told.get(now.kind) or f"{now.name} = {now.text}"
         return [Text(" "), Text(_cut(" " + text, width))]
-    total = now["sum"].rpartition(" = ")[2]
-    numbers = now["numbers"].removeprefix("+= ")
-    rule = f" {now['rule']}" + (f" = {numbers}" if numbers and numbers != total else "")
-    if now["contribution"] is not None:
-        rule += f" = {style.number(now['contribution'])}"
+    total = now.sum.rpartition(" = ")[2]
+    in_numbers = now.numbers.removeprefix("+= ")
+    rule = f" {now.rule}" + (f" = {in_numbers}" if in_numbers and in_numbers != total else "")
+    if now.contribution is not None:
+        rule += f" = {numbers.number(now.contribution)}"
     line = Text(_cut(rule, width))
-    check = now.get("check")
+    check = now.check
     lines = [Text(" "), line]
-    if check is not None and now["final"]:
-        sign = "✓" if check["ok"] else "✗"
-        said = "finite difference" if check["what"] == "the derivative" else f"finite difference, {check['what']},"
-        words = f" {said} {check['finite']:.6f} {sign}".replace("-", "−")
-        look = GOOD if check["ok"] else BAD
+    if check is not None and now.final:
+        sign = "✓" if check.ok else "✗"
+        what = "" if check.what == DERIVATIVE else f", {check.what},"
+        words = f" finite difference{what} {check.finite:.6f} {sign}".replace("-", "−")
+        look = GOOD if check.ok else BAD
         if len(line.plain) + len(words) + 3 <= width:
             line.append(words.rjust(width - len(line.plain)), look)
         else:
             lines.append(Text(_cut(words, width), look))
-    if now["remark"]:
-        lines.append(Text(_cut(" " + now["remark"], width), QUIET))
+    if now.remark:
+        lines.append(Text(_cut(" " + now.remark, width), QUIET))
     return lines
 
 
@@ -150,19 +156,23 @@ def _fit(s: str, n: int) -> str:
 
 
 def _cut(s: str, n: int) -> str:
-    s = "".join(c if c.isprintable() else "�" for c in s)
-    return s if len(s) <= n else s[: max(0, n - 1)] + "…"
+    return cut(printable(s), n)
 
 
-def _print(lines: list[Any], width: int, color: bool) -> str:
+def _print(lines: list[Text], width: int, color: bool) -> str:
     import io
 
     from rich.console import Console
 
     out = io.StringIO()
-    system: Any = "truecolor" if color else None
+    system: Literal["truecolor"] | None = "truecolor" if color else None
     console = Console(
-        file=out, width=width, color_system=system, force_terminal=color, highlight=False, legacy_windows=False
+        file=out,
+        width=width,
+        color_system=system,
+        force_terminal=color,
+        highlight=False,
+        legacy_windows=False,
     )
     for line in lines:
         line.rstrip()
@@ -189,7 +199,7 @@ def run(trace: Trace) -> None:
 def _loop(trace: Trace, key: Callable[[], str]) -> None:
     color = not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") != "dumb"
     last = len(trace.steps) - 1
-    start = next((k for k, s in enumerate(trace.steps) if s["phase"] == "backward"), last)
+    start = next((k for k, s in enumerate(trace.steps) if s.phase == "backward"), last)
     at, note = 0, ""
     while True:
         size = os.get_terminal_size()
@@ -212,7 +222,7 @@ def _loop(trace: Trace, key: Callable[[], str]) -> None:
         elif pressed == "b":
             at = start
         elif pressed == "g":
-            note = users(trace, trace.steps[at]["node"])
+            note = users(trace, trace.steps[at].node)
         elif pressed == "c":
             note = _read(*loop(trace, trace.steps[at]), key)
         elif pressed == "q":
@@ -226,8 +236,14 @@ def _loop(trace: Trace, key: Callable[[], str]) -> None:
 def users(trace: Trace, i: int) -> str:
     """Which values are computed from node i."""
     names = display_names(trace)
-    found = [f"{names[t.id]} = {expression(trace, t.id, names)}" for t in trace.nodes if i in t.inputs]
-    return f"{names[i]} is used by: {'; '.join(found)}" if found else f"nothing is computed from {names[i]}"
+    found = [
+        f"{names[t.id]} = {expression(trace, t.id, names)}" for t in trace.nodes if i in t.inputs
+    ]
+    return (
+        f"{names[i]} is used by: {'; '.join(found)}"
+        if found
+        else f"nothing is computed from {names[i]}"
+    )
 
 
 def _read(said: str, text: str, key: Callable[[], str]) -> str:
@@ -237,7 +253,9 @@ def _read(said: str, text: str, key: Callable[[], str]) -> str:
     for first in range(0, len(lines), height):
         screen = [_cut(line, size.columns - 1) for line in lines[first : first + height]]
         end = "→ on" if first + height < len(lines) else "any key: back"
-        sys.stdout.write("\x1b[2J\x1b[H" + "\r\n".join([*screen, _cut(f"{said}   {end}", size.columns - 1)]))
+        sys.stdout.write(
+            "\x1b[2J\x1b[H" + "\r\n".join([*screen, _cut(f"{said}   {end}", size.columns - 1)])
+        )
         sys.stdout.flush()
         if key() not in ("right", " ", "\r", "pagedown"):
             break
@@ -255,22 +273,21 @@ def answer(given: str) -> float | None:
 
 def _quiz(trace: Trace, at: int, key: Callable[[], str]) -> tuple[int, str]:
     """Ask for the next contribution that is a number, and show it."""
-    places = range(at + 1, len(trace.steps))
-    ahead = next((k for k in places if trace.steps[k].get("contribution") is not None), None)
-    if ahead is None:
-        return at, "no contribution is left to predict"
-    step = trace.steps[ahead]
-    guess = answer(_ask(f"{step['text']}: {step['chain'].partition(' += ')[2]} = ", key))
-    true = step["contribution"]
-    if guess is None:
-        return at, "type a number such as 0.5 or 1/2"
-    right = abs(guess - true) <= max(1e-3, 0.01 * abs(true))
-    return ahead, f"{'right' if right else 'not quite'}: {step['name']} receives {style.number(true)}"
+    for ahead, step in enumerate(trace.steps[at + 1 :], at + 1):
+        if not isinstance(step, Contribution) or step.contribution is None:
+            continue
+        guess = answer(_ask(f"{step.text}: {step.chain.partition(' += ')[2]} = ", key))
+        true = step.contribution
+        if guess is None:
+            return at, "type a number such as 0.5 or 1/2"
+        word = "right" if abs(guess - true) <= max(1e-3, 0.01 * abs(true)) else "not quite"
+        return ahead, f"{word}: {step.name} receives {numbers.number(true)}"
+    return at, "no contribution is left to predict"
 
 
 def _find(trace: Trace, at: int, word: str) -> tuple[int, str]:
     for k in [*range(at + 1, len(trace.steps)), *range(at + 1)]:
-        if word and word in trace.steps[k]["name"]:
+        if word and word in trace.steps[k].name:
             return k, ""
     return at, f"no name contains {word!r}"
 
@@ -283,7 +300,13 @@ def _ask(prompt: str, key: Callable[[], str]) -> str:
         pressed = key()
         if pressed in ("\r", "\n", "\x1b", "\x03", ""):
             return text
-        text = text[:-1] if pressed in ("\x7f", "\b") else text + pressed if len(pressed) == 1 else text
+        text = (
+            text[:-1]
+            if pressed in ("\x7f", "\b")
+            else text + pressed
+            if len(pressed) == 1
+            else text
+        )
 
 
 SEQUENCES = {
@@ -306,7 +329,14 @@ def _raw_keys() -> Iterator[Callable[[], str]]:
             c = msvcrt.getwch()  # type: ignore[attr-defined]
             if c not in ("\x00", "\xe0"):
                 return c
-            special = {"M": "right", "K": "left", "G": "home", "O": "end", "I": "pageup", "Q": "pagedown"}
+            special = {
+                "M": "right",
+                "K": "left",
+                "G": "home",
+                "O": "end",
+                "I": "pageup",
+                "Q": "pagedown",
+            }
             return special.get(msvcrt.getwch(), "?")  # type: ignore[attr-defined]
 
         yield windows_key
@@ -318,7 +348,12 @@ def _raw_keys() -> Iterator[Callable[[], str]]:
 
     def key() -> str:
         c = os.read(fd, 1).decode(errors="replace")
-        while c.startswith("\x1b") and c not in SEQUENCES and len(c) < 5 and select.select([fd], [], [], 0.05)[0]:
+        while (
+            c.startswith("\x1b")
+            and c not in SEQUENCES
+            and len(c) < 5
+            and select.select([fd], [], [], 0.05)[0]
+        ):
             c += os.read(fd, 1).decode(errors="replace")
         return SEQUENCES.get(c, c)
 

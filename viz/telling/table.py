@@ -7,14 +7,12 @@ print(viz.trace(loss))        viz.trace(loss).to_markdown()        viz.trace(los
 from __future__ import annotations
 
 import re
-import sys
-from typing import Any
 
-from microtorch.graph import user_frame
-
-from ..drawing import style
-from ..reading.trace import Trace
-from .steps import add_steps, describe, display_names, expression, partial
+from ..reading import numbers
+from ..reading.take import Root, caller, take
+from ..reading.trace import Contribution, Trace, TraceNode
+from .steps import add_steps
+from .words import display_names, expression, partial
 
 HEADS = ("", "forward: values ↓", "value", "backward: gradients ↑", "gradient")
 
@@ -27,8 +25,8 @@ class Table:
         names = display_names(trace)
         backward: dict[int, list[str]] = {}
         for step in trace.steps:
-            if step["kind"] == "contribution":
-                backward.setdefault(step["node"], []).append(step["rule"].partition("+= ")[2])
+            if isinstance(step, Contribution):
+                backward.setdefault(step.node, []).append(step.rule.partition("+= ")[2])
         self.rows: list[tuple[str, str, str, str, str]] = []
         for t in trace.nodes:
             if t.role == "constant":
@@ -39,15 +37,16 @@ class Table:
             rule = "1" if t.id == trace.root else " + ".join(backward.get(t.id, []))
             grad = describe_gradient(t)
             back = f"{left} = {rule}" if rule and t.needs else ""
-            self.rows.append((str(len(self.rows) + 1), forward, describe(t.value, t), back, grad))
+            self.rows.append((str(len(self.rows) + 1), forward, describe(t), back, grad))
 
     def __str__(self) -> str:
         widths = [max(len(r[k]) for r in (HEADS, *self.rows)) for k in range(5)]
         right = (0, 2, 4)
 
-        def line(r: Any) -> str:
+        def line(r: tuple[str, ...]) -> str:
             cells = [
-                f"{c:>{w}}" if k in right else f"{c:<{w}}" for k, (c, w) in enumerate(zip(r, widths, strict=True))
+                f"{c:>{w}}" if k in right else f"{c:<{w}}"
+                for k, (c, w) in enumerate(zip(r, widths, strict=True))
             ]
             return ("  ".join(cells[:3]) + "  │  " + "  ".join(cells[3:])).rstrip()
 
@@ -67,18 +66,37 @@ class Table:
     def to_latex(self) -> str:
         """A ``tabular`` (needs booktabs), every symbol in mathematics."""
         lines = [r"\begin{tabular}{rlrlr}", r"\toprule"]
-        heads = ("", r"forward: values $\downarrow$", "value", r"backward: gradients $\uparrow$", "gradient")
+        heads = (
+            "",
+            r"forward: values $\downarrow$",
+            "value",
+            r"backward: gradients $\uparrow$",
+            "gradient",
+        )
         lines += [" & ".join(heads) + r" \\", r"\midrule"]
         lines += [" & ".join(latex(c) for c in r) + r" \\" for r in self.rows]
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
-def describe_gradient(t: Any) -> str:
+def describe(t: TraceNode) -> str:
+    """The value in one column: its number, or the shape of an array."""
+    if t.value is None:
+        return "freed"
+    return (
+        numbers.number(t.number) if t.number is not None and not t.shape else numbers.shape(t.shape)
+    )
+
+
+def describe_gradient(t: TraceNode) -> str:
     if not t.needs:
         return ""
     if t.grad_state != "known" or t.grad is None:
-        return style.MISSING
-    return style.number(t.grad.number) if t.grad.number is not None else f"|{style.short(t.grad.rms)}|"
+        return numbers.MISSING
+    return (
+        numbers.number(t.grad.number)
+        if t.grad.number is not None
+        else f"|{numbers.short(t.grad.rms)}|"
+    )
 
 
 _SYMBOLS = {
@@ -95,7 +113,9 @@ def latex(s: str) -> str:
         return ""
     s = re.sub(r" ?([=+×·−@/]) ?", r"\1", s)  # TeX spaces operators itself
     out, position = [], 0
-    for m in re.finditer(r"[A-Za-z]\d+\b|[A-Za-z][\w.]*[A-Za-z][\w.]*|[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|[₀₁₂₃₄₅₆₇₈₉]+|(?<=\d)e−\d+", s):
+    for m in re.finditer(
+        r"[A-Za-z]\d+\b|[A-Za-z][\w.]*[A-Za-z][\w.]*|[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|[₀₁₂₃₄₅₆₇₈₉]+|(?<=\d)e−\d+", s
+    ):
         out.append(_math(s[position : m.start()]))
         word = m[0]
         if word.startswith("e−"):
@@ -121,12 +141,10 @@ def _math(s: str) -> str:
     return "".join(_SYMBOLS.get(c, r"\ " if c == " " else c) for c in s)
 
 
-def trace(loss: Any) -> Table:
+def trace(loss: Root) -> Table:
     """The table of a Tensor's or Scalar's computation, both sweeps. Works before and after backward, changes no
     ``.grad``.
 
     Raises TypeError and GraphError as ``draw`` does, and GraphTooLarge above 1,000 nodes.
     """
-    made = Trace.skeleton(loss, "trace", most=1000)
-    made.fill(user_frame(sys._getframe(1)), gradients=True)
-    return Table(add_steps(made))
+    return Table(add_steps(take(loss, "trace", caller(), gradients=True, most=1000)))
