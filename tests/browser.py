@@ -79,6 +79,7 @@ class Browser:
         self.call("POST", "/url", {"url": "about:blank"})
         self.log("performance"), self.log("browser")
         self.call("POST", "/url", {"url": f"file://{path}{hash}"})
+        self.until("performance.getEntriesByType('paint').length")  # until then Chromium drops keys
 
     def keys(self, *words):
         """Press keys one after the other: names of KEYS, or text."""

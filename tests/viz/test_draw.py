@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from microtorch.viz.drawing import render, style
-from microtorch.viz.reading.trace import Trace, thumbnail
+from microtorch.viz.reading import numbers
+from microtorch.viz.reading.summary import thumbnail
+from microtorch.viz.reading.take import take
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
@@ -157,8 +159,8 @@ def test_a_chain_of_python_numbers_keeps_the_order_of_the_code():
     g = viz.draw(y)
     first, second = g.trace.nodes[-1].inputs
     assert g.trace.nodes[first].role == "constant" and g.trace.nodes[second].op == "div"
-    numbers = [words for name, words in labels(g).items() if name.startswith("c")]
-    assert sorted(numbers) == [["1"], ["2"]]
+    operands = [words for name, words in labels(g).items() if name.startswith("c")]
+    assert sorted(operands) == [["1"], ["2"]]
 
 
 def test_names_inside_lists_and_objects_of_the_caller():
@@ -217,7 +219,7 @@ def test_weights_and_chips_show_what_is_stored():
     weight = next(n for n in g.trace.nodes if n.name == "weight" and n.shape == [16, 2])
     stored = net[0].weight.grad
     assert weight.grad.rms == pytest.approx((stored * stored).mean().item() ** 0.5, rel=1e-5)
-    assert style.short(weight.grad.rms) in g.source
+    assert numbers.short(weight.grad.rms) in g.source
 
 
 def test_interior_gradients_equal_those_of_retain_grad():
@@ -463,9 +465,9 @@ def test_orange_is_gradient_and_nothing_else():
 
 
 def test_numbers():
-    shown = [style.number(v) for v in (-6.0, 0.0, 1.7e-9, 123456.0, None, float("nan"), float("-inf"), 0.70710678)]
+    shown = [numbers.number(v) for v in (-6.0, 0.0, 1.7e-9, 123456.0, None, float("nan"), float("-inf"), 0.70710678)]
     assert shown == ["−6.0000", "0", "1.7e−9", "1.2e5", "–", "NaN", "−∞", "0.7071"]
-    assert [style.short(v) for v in (0.01543, 0.02, 1.0, 0.0, -2e-7)] == ["0.0154", "0.02", "1", "0", "−2.0e−7"]
+    assert [numbers.short(v) for v in (0.01543, 0.02, 1.0, 0.0, -2e-7)] == ["0.0154", "0.02", "1", "0", "−2.0e−7"]
 
 
 def test_heat_classes_are_absolute():
@@ -489,7 +491,7 @@ def test_the_trace_is_json():
     loss = (w * 2).sum()
     loss.backward()
     data = json.loads(viz.draw(loss).trace.to_json())
-    assert data["schema"] == 1 and data["nodes"][-1]["role"] == "loss"
+    assert data["schema"] == 2 and data["nodes"][-1]["role"] == "loss"
     assert [n["name"] for n in data["nodes"] if n["role"] == "parameter"] == ["w"]
     (file,) = data["files"]
     line = data["files"][file][data["nodes"][-1]["site"]["line"] - 1]
@@ -600,5 +602,5 @@ def _chain(n):
 def test_trace_can_be_made_twice():
     o = neuron()
     o.backward()
-    first, second = (Trace.skeleton(o).fill(sys._getframe()).to_json() for _ in range(2))
+    first, second = (take(o, "draw", sys._getframe()).to_json() for _ in range(2))
     assert first == second

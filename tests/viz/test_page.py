@@ -288,9 +288,11 @@ def test_the_page_says_what_python_says(show):
         b.keys("right")
         said = re.sub(r"\s+", "", b.js("document.querySelector('#explain').textContent"))
         for key in ("text", "chain", "rule", "numbers", "sum", "remark"):
-            words = step[key].removeprefix(step["chain"].partition(" += ")[0] + " += ") if key == "rule" else step[key]
-            assert re.sub(r"\s+", "", words) in said, (step["name"], key)
-        assert f"{step['check']['finite']:.6f}".replace("-", "−") in b.text("#check") or step["check"]["finite"] == 0
+            words = getattr(step, key)
+            if key == "rule":
+                words = words.removeprefix(step.chain.partition(" += ")[0] + " += ")
+            assert re.sub(r"\s+", "", words) in said, (step.name, key)
+        assert f"{step.check.finite:.6f}".replace("-", "−") in b.text("#check") or step.check.finite == 0
         assert "✓" in b.text("#check")
 
 
@@ -333,7 +335,7 @@ def test_a_click_goes_to_the_next_step_that_touches_the_value(show):
 def test_contributions_add_up(show):
     trace = viz.step(diamond()[0]).trace
     b = show("diamond", f"#{len(trace.steps)}")
-    sums = [s["sum"] for s in trace.steps if s.get("name") == "a" and s["kind"] == "contribution"]
+    sums = [s.sum for s in trace.steps if s.name == "a" and s.kind == "contribution"]
     assert len(sums) == 3
     seen = []
     while at(b) > 1:
@@ -539,12 +541,12 @@ def test_names_run_nothing(show):
 def test_tensor_steps_show_their_arrays(show):
     trace = viz.step(mlp()).trace
     b = show("mlp")
-    places = [k for k, s in enumerate(trace.steps) if s["kind"] == "contribution"]
-    place = next(k for k in places if trace.nodes[trace.steps[k]["node"]].shape == [4, 2])
+    places = [k for k, s in enumerate(trace.steps) if s.kind == "contribution"]
+    place = next(k for k in places if trace.nodes[trace.steps[k].node].shape == [4, 2])
     b.js(f"location.hash = '#{place + 1}'")
     b.until(f"document.querySelector('#count').textContent.startsWith('step {place + 1} ')")
     cells = b.js("[...document.querySelectorAll('#explain .array.g td')].map(e => e.textContent)")
-    full = trace.steps[place]["array"].full
+    full = trace.steps[place].array.full
     wanted = [v for row in full for v in row]
     assert [float(c.replace("−", "-")) for c in cells] == pytest.approx(wanted, rel=1e-2)
     assert "@" in b.text("#explain")
@@ -572,7 +574,7 @@ def test_the_page_fits_the_screen(show, name, size):
 def test_zoom_into_a_tensor_op(show):
     loss, m, _ = classify()
     trace = viz.step(loss).trace
-    step = next(k for k, s in enumerate(trace.steps) if s["kind"] == "op" and trace.nodes[s["node"]].op == "matmul")
+    step = next(k for k, s in enumerate(trace.steps) if s.kind == "op" and trace.nodes[s.node].op == "matmul")
     b = show("classify", f"#{step + 1}")
 
     def written():
@@ -589,7 +591,7 @@ def test_zoom_into_a_tensor_op(show):
         assert len(marked("meets")) == 4 and len(marked("chosen")) == 1
     assert at(b) == step + 1
     b.keys("end", "pageup", "pageup")
-    places = [k for k, s in enumerate(trace.steps) if s["kind"] == "contribution" and trace.nodes[s["node"]].shape == [3]]
+    places = [k for k, s in enumerate(trace.steps) if s.kind == "contribution" and trace.nodes[s.node].shape == [3]]
     while at(b) != places[0] + 1:
         b.keys("pagedown" if at(b) <= places[0] else "pageup")
     assert len(marked("meets")) == 3  # b was broadcast over three rows, so three gradients meet

@@ -7,10 +7,11 @@ import re
 import numpy as np
 import pytest
 from microtorch.viz.asking import recording
-from microtorch.viz.drawing import style
+from microtorch.viz.reading import numbers, training
 
 import microtorch as torch
-from microtorch import Scalar, autograd, errors, nn, viz
+from microtorch import Scalar, errors, nn, viz
+from microtorch.autograd.listening import listen, listeners
 
 
 def rms(x):
@@ -48,9 +49,8 @@ def test_it_holds_what_training_saw():
 
 
 def test_recording_changes_nothing():
-    original = autograd.backward
     rec, expected, _ = trained()
-    assert autograd.backward is original
+    assert not listeners
     plain = []
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
@@ -65,9 +65,23 @@ def test_recording_changes_nothing():
     assert plain == [e[0] for e in expected]
     with pytest.raises(KeyError), viz.record():
         raise KeyError
-    assert autograd.backward is original, "also after an exception"
+    assert not listeners, "also after an exception"
     with rec, pytest.raises(RuntimeError, match="already running"):
         rec.__enter__()
+
+
+def test_who_listens_hears_of_each_backward_and_of_nothing_else():
+    heard = []
+    x = torch.ones(2, requires_grad=True)
+    with listen(heard.append):
+        loss = (x * 2).sum()
+        loss.backward()
+        torch.autograd.grad((x * x).sum(), x)
+        viz.step((x * 3).sum())
+        y = Scalar(2.0)
+        torch.autograd.backward([(x * 4).sum(), y * y], inputs=[x])
+    (x * 5).sum().backward()
+    assert [len(roots) for roots in heard] == [1, 2] and heard[0][0] is loss
 
 
 def test_scalars_and_new_tensors_under_an_old_name():
@@ -95,7 +109,7 @@ def test_as_text():
     lines = str(rec).splitlines()
     assert lines[0] == "5 steps" and lines[1].split() == ["first", "last", "update"]
     loss = lines[2].split()
-    assert loss[0] == "loss" and loss[1] == style.short(expected[0][0]) and len(loss[3]) == 5
+    assert loss[0] == "loss" and loss[1] == numbers.short(expected[0][0]) and len(loss[3]) == 5
     assert set(loss[3]) <= set("▁▂▃▄▅▆▇█") and loss[3][0] == "█" and loss[3][-1] == "▁"
     data = json.loads(rec.to_json())
     assert [s["loss"] for s in data["steps"]] == rec.losses and data["names"] == rec.names
@@ -138,7 +152,7 @@ def test_a_layer_is_the_mean_square_over_its_elements():
     lines = str(rec).splitlines()
     assert [line.split()[0] for line in lines[2:8]] == ["loss", "layer", "net.0", "net.2", "scale", "parameter"]
     row = lines[4].split()
-    assert row[1:3] == [style.short(expected[0]), style.short(expected[-1])] and len(row[3]) == 4
+    assert row[1:3] == [numbers.short(expected[0]), numbers.short(expected[-1])] and len(row[3]) == 4
     assert json.loads(rec.to_json())["layers"] == rec.layers
 
 
@@ -179,7 +193,7 @@ def test_two_steps_compared():
             for p in (w, b):
                 p.data -= 0.01 * p.grad
     d = viz.diff(rec[0], rec[1])
-    rows = {name: numbers for name, *numbers in d.rows}
+    rows = {name: sizes for name, *sizes in d.rows}
     assert rows["w"] == pytest.approx([2.0, 1.7, 30.0, 24.0]) and rows["b"] == pytest.approx([0.0, -0.1, 10.0, 8.0])
     assert rows["loss"] == pytest.approx([25.0, 16.0, 1.0, 1.0])
     assert re.search(r"^w +2 → 1\.7 +30 → 24$", str(d), re.M)
@@ -196,7 +210,7 @@ def test_steps_that_cannot_be_compared():
     x = Scalar(1.0)
     with viz.record() as large:
         y = x
-        for _ in range(recording.WHOLE):
+        for _ in range(training.WHOLE):
             y = y * 1.01
         y.backward()
     assert large[0].trace is None

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from microtorch.viz.reading import numbers
 from microtorch.viz.reading.loops import loop
 from microtorch.viz.showing import terminal
 from ops.samples import SAMPLES
@@ -81,24 +82,24 @@ def test_table_as_markdown_and_latex():
 
 def test_one_step_per_leaf_op_and_contribution():
     steps = viz.step(neuron()).trace.steps
-    assert [s["phase"] for s in steps] == ["forward"] * 10 + ["backward"] * 8
-    assert steps[10]["kind"] == "seed"
-    assert [s["name"] for s in steps[11:]] == ["n", "s", "b", "p1", "p2", "w2", "w1"]
+    assert [s.phase for s in steps] == ["forward"] * 10 + ["backward"] * 8
+    assert steps[10].kind == "seed"
+    assert [s.name for s in steps[11:]] == ["n", "s", "b", "p1", "p2", "w2", "w1"]
     first = steps[11]
-    assert first["rule"] == "∂o/∂n += ∂o/∂o · (1 − o²)"
-    assert first["numbers"] == "+= 1.0000 · (1 − 0.7071²)"
-    assert first["sum"] == "0 + 0.5000 = 0.5000"
-    assert first["local"] == pytest.approx(0.5)
-    assert steps[16]["remark"] == "x2 is 0, so moving w2 changes nothing here."
+    assert first.rule == "∂o/∂n += ∂o/∂o · (1 − o²)"
+    assert first.numbers == "+= 1.0000 · (1 − 0.7071²)"
+    assert first.sum == "0 + 0.5000 = 0.5000"
+    assert first.local == pytest.approx(0.5)
+    assert steps[16].remark == "x2 is 0, so moving w2 changes nothing here."
 
 
 def test_contributions_add_up_visibly():
     a, b = Scalar(2.0), Scalar(-3.0)
     c = a * b + a
-    steps = [s for s in viz.step(c).trace.steps if s["kind"] == "contribution" and s["name"] == "a"]
-    assert [s["sum"] for s in steps] == ["0 + 1.0000 = 1.0000", "1.0000 + (−3.0000) = −2.0000"]
-    assert [s["final"] for s in steps] == [False, True]
-    assert "2 times" in steps[1]["remark"]
+    steps = [s for s in viz.step(c).trace.steps if s.kind == "contribution" and s.name == "a"]
+    assert [s.sum for s in steps] == ["0 + 1.0000 = 1.0000", "1.0000 + (−3.0000) = −2.0000"]
+    assert [s.final for s in steps] == [False, True]
+    assert "2 times" in steps[1].remark
 
 
 @pytest.mark.parametrize(
@@ -113,14 +114,14 @@ def test_contributions_add_up_visibly():
 def test_rules_are_written_with_the_users_names(make, rule):
     x, y = Scalar(1.5), Scalar(0.5)
     z = make(x, y)
-    steps = [s for s in viz.step(z, names={"z": z}).trace.steps if s["kind"] == "contribution"]
-    assert [s["rule"] for s in steps][: len(rule)] == rule
+    steps = [s for s in viz.step(z, names={"z": z}).trace.steps if s.kind == "contribution"]
+    assert [s.rule for s in steps][: len(rule)] == rule
 
 
 def test_every_gradient_agrees_with_its_finite_difference():
     for root in (neuron(), mlp()[1]):
         checked = viz.check(root)
-        assert checked.ok and all(r["error"] < 1e-6 for _, r in checked.rows)
+        assert checked.ok and all(r.error < 1e-6 for _, r in checked.rows)
         assert len(checked.rows) >= 6
 
 
@@ -154,11 +155,11 @@ def test_a_planted_bug_is_found(monkeypatch):
 def test_tensor_steps_have_shapes_and_sizes():
     net, loss = mlp()
     steps = viz.step(loss).trace.steps
-    weights = [s for s in steps if s["kind"] == "contribution" and s["name"].endswith("weight")]
-    assert [s["rule"].partition(" += ")[2] for s in weights] == ["∂loss/∂v₈ᵀ @ v₇", "∂loss/∂v₆ᵀ @ x"] or len(
+    weights = [s for s in steps if s.kind == "contribution" and s.name.endswith("weight")]
+    assert [s.rule.partition(" += ")[2] for s in weights] == ["∂loss/∂v₈ᵀ @ v₇", "∂loss/∂v₆ᵀ @ x"] or len(
         weights
     ) == 2
-    assert all(s["check"]["ok"] for s in weights)
+    assert all(s.check.ok for s in weights)
     assert all(p.grad is None for p in net.parameters())
 
 
@@ -166,6 +167,17 @@ def test_steps_are_json():
     for root in (neuron(), mlp()[1]):
         data = json.loads(viz.step(root).trace.to_json())
         assert len(data["steps"]) > 10
+
+
+def test_an_op_of_several_outputs_can_be_stepped():
+    """A recurrent layer's gradient is one array per output; a step shows the size of all."""
+    torch.manual_seed(0)
+    out, _ = nn.LSTM(2, 3)(torch.randn(4, 1, 2))
+    loss = out.pow(2).sum()
+    trace = viz.step(loss).trace
+    (output,) = [n.id for n in trace.nodes if n.op == "output"][:1]
+    (several,) = [s for s in trace.steps if s.kind == "contribution" and s.sender == output]
+    assert several.sum == f"|contribution| = {numbers.short(several.array.rms)}" and several.array.rms > 0
 
 
 def test_a_graph_whose_leaves_changed_cannot_be_stepped():
@@ -192,7 +204,7 @@ def test_every_op_can_be_drawn_and_stepped_before_and_after_backward(name):
         loss = (out * out).sum()
         leaves = [x for x in xs if x.requires_grad]
         before = viz.step(loss)
-        assert all(s["check"]["ok"] for s in before.trace.steps if "check" in s), name
+        assert all(s.check.ok for s in before.trace.steps if getattr(s, "check", None)), name
         assert all(x.grad is None for x in leaves)
         loss.backward()
         graph = viz.draw(loss)
@@ -200,7 +212,7 @@ def test_every_op_can_be_drawn_and_stepped_before_and_after_backward(name):
         for n in graph.trace.nodes:
             assert n.grad_state in ("known", "none") or not n.op, (name, n)
         after = viz.step(loss)
-        assert [s.get("sum") for s in after.trace.steps] == [s.get("sum") for s in before.trace.steps]
+        assert [getattr(s, "sum", "") for s in after.trace.steps] == [getattr(s, "sum", "") for s in before.trace.steps]
 
 
 # ---- terminal ----------------------------------------------------------------------------------------------------
@@ -274,7 +286,7 @@ def test_without_a_terminal_every_frame_is_printed(capsys, monkeypatch):
 
 def test_saved_steps(tmp_path):
     stepper = viz.step(neuron())
-    for suffix, words in {"txt": "step 18/18", "json": '"schema": 1', "md": "| 10 |", "tex": r"\toprule"}.items():
+    for suffix, words in {"txt": "step 18/18", "json": '"schema": 2', "md": "| 10 |", "tex": r"\toprule"}.items():
         path = stepper.save(tmp_path / f"steps.{suffix}")
         with open(path, encoding="utf-8") as file:
             assert words in file.read()
@@ -346,8 +358,8 @@ def loops_of(x):
     trace = viz.step(x).trace
     out = {}
     for step in trace.steps:
-        op = trace.nodes[step.get("from", step["node"])].op
-        name = {"op": op, "contribution": f"{op}_vjp{step.get('position')}"}.get(step["kind"], step["kind"])
+        op = trace.nodes[step.origin].op
+        name = {"op": op, "contribution": f"{op}_vjp{getattr(step, 'position', '')}"}.get(step.kind, step.kind)
         out[name] = loop(trace, step)
     return out
 
@@ -382,7 +394,7 @@ def test_a_long_text_is_read_by_screens(monkeypatch, capsys):
     x = torch.ones(2, 3, requires_grad=True)
     trace = viz.step((x @ x.T).sum()).trace
     monkeypatch.setattr(os, "get_terminal_size", lambda: os.terminal_size((80, 24)))
-    step = next(s for s in trace.steps if s["kind"] == "op" and trace.nodes[s["node"]].op == "matmul")
+    step = next(s for s in trace.steps if s.kind == "op" and trace.nodes[s.node].op == "matmul")
     keys = iter(["right", "pagedown", "q"])
     assert terminal._read(*loop(trace, step), lambda: next(keys)) == loop(trace, step)[0]
     shown = capsys.readouterr().out.split("\x1b[2J")

@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 from microtorch import expr, formulas
 from microtorch.formulas import LETTERS
@@ -36,7 +36,6 @@ from ..telling.steps import attributes, remark, rule_of, written
 from ..telling.words import display_names, expression
 from . import javascript
 from .scene import Scene, scene
-from .stepper import Quiz
 
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 PAGE = Path(__file__).parents[1] / "page"
@@ -51,6 +50,12 @@ SLOPES = {
     "any": 0.7,
 }  # what remarks differ by
 VARIANTS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)  # magnitudes of leaves in a student's own quiz
+
+
+class Quiz(TypedDict):
+    """The page as a quiz. ``seed``: a student's number or name, who then gets values of their own."""
+
+    seed: object
 
 
 def page(trace: Trace, quiz: Quiz | None = None) -> str:

@@ -14,8 +14,7 @@ import html
 from ..drawing import render
 from ..drawing.dot import Drawing, Options
 from ..reading.trace import Trace
-from .html import page
-from .stepper import Quiz
+from .html import Quiz, page
 
 HEIGHT = 640  # pixels
 

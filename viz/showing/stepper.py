@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, TypedDict
+from typing import Any
 
 from microtorch import errors
 
@@ -15,16 +15,13 @@ from ..reading.trace import Trace
 from ..telling.steps import add_steps
 from ..telling.table import Table
 from ..telling.words import display_names
+from . import terminal
+from .html import Quiz, page
+from .notebook import mimebundle
 
 TEXTS = ("html", "txt", "json", "md", "tex")
 FILMS = ("svg", "gif", "apng", "webp", "pdf")
 FORMATS = (*TEXTS, *FILMS)
-
-
-class Quiz(TypedDict):
-    """The page as a quiz. ``seed``: a student's number or name, who then gets values of their own."""
-
-    seed: object
 
 
 class Stepper:
@@ -38,15 +35,11 @@ class Stepper:
 
     def frames(self, width: int = 80, height: int = 24, color: bool = False) -> list[str]:
         """The terminal screens, first to last."""
-        from .terminal import frames
-
-        return list(frames(self.trace, width, height, color))
+        return list(terminal.frames(self.trace, width, height, color))
 
     def run(self) -> None:
         """Step with the keyboard; where there is no terminal, print all screens."""
-        from .terminal import run
-
-        run(self.trace)
+        terminal.run(self.trace)
 
     def save(self, path: str | os.PathLike[str], **look: Any) -> str:
         """Write all steps; the suffix decides the form. Returns the path.
@@ -77,8 +70,6 @@ class Stepper:
 
     def _text(self, suffix: str) -> str:
         if suffix == "html":
-            from .html import page
-
             return page(self.trace, self.quiz)
         if suffix == "txt":
             return ("\n" + "─" * 80 + "\n").join(self.frames()) + "\n"
@@ -90,8 +81,6 @@ class Stepper:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What a notebook shows: the page in a frame, and a picture where frames are not allowed."""
-        from .notebook import mimebundle
-
         return mimebundle(self.trace, self.quiz, repr(self))
 
     def __repr__(self) -> str:
