@@ -14,7 +14,8 @@ from typing import Any
 
 from . import alias
 from .viz.drawing import picture
-from .viz.drawing.dot import CHOICES, Drawing, Options
+from .viz.drawing.dot import Drawing
+from .viz.drawing.options import CHOICES, Options
 from .viz.drawing.picture import Graph
 from .viz.drawing.render import RenderError
 from .viz.drawing.style import THEMES

@@ -82,7 +82,7 @@ def test_reprs():
     assert not isinstance(nn.Conv1d(1, 1, 1), nn.Conv2d) and not isinstance(nn.Dropout2d(), nn.Dropout)
 
 
-# ---- derivatives ----------------------------------------------------------------------------------------------------------
+# ---- derivatives ---------------------------------------------------------------------------------
 def leaf(*shape):
     return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
 
@@ -127,7 +127,7 @@ def test_batches_larger_than_a_block(monkeypatch):
         assert torch.allclose(a, b, rtol=1e-12)
 
 
-# ---- where the maximum lies -------------------------------------------------------------------------------------------------
+# ---- where the maximum lies ----------------------------------------------------------------------
 def test_pool_place_against_argmax():
     rng = np.random.default_rng(0)
     x = rng.integers(0, 3, (2, 2, 6, 7)).astype(float)
@@ -153,7 +153,7 @@ def test_max_pool_of_nan_infinity_and_integers():
     assert F.max_pool2d(torch.arange(16).reshape(1, 4, 4), 2).tolist() == [[[5, 7], [13, 15]]]
 
 
-# ---- messages -------------------------------------------------------------------------------------------------------------------
+# ---- messages ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
@@ -202,7 +202,7 @@ def test_output_size():
     assert F.conv2d(torch.zeros(0, 2, 4, 4), torch.zeros(3, 2, 2, 2)).shape == (0, 3, 3, 3)
 
 
-# ---- learning -------------------------------------------------------------------------------------------------------------------
+# ---- learning ------------------------------------------------------------------------------------
 def test_a_small_network_reads_digits():
     """98 % of the held-out digits after two seconds of training (98.7 to 99.6 % with the seeds 0 to 4)."""
     from microtorch.vision.datasets import Digits

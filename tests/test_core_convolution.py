@@ -44,7 +44,7 @@ def pairs(rng, low, high):
     return tuple(int(v) for v in rng.integers(low, high, 2))
 
 
-# ---- convolution ----------------------------------------------------------------------------------------------------
+# ---- convolution ---------------------------------------------------------------------------------
 def convolutions(count, seed=0):
     """Shapes and geometries: (batch, channels, outputs, size, kernel, geometry)."""
     rng = np.random.default_rng(seed)
@@ -185,7 +185,7 @@ def test_infinity_stays_in_the_windows_that_see_it(isa, batch):
     np.testing.assert_array_equal(np.isfinite(back), np.isfinite(reference.conv_transpose2d(y, w, size=size, **geometry)))
 
 
-# ---- pooling --------------------------------------------------------------------------------------------------------
+# ---- pooling -------------------------------------------------------------------------------------
 def poolings(count, seed=0):
     """Shapes and geometries of pooling, with what ceil_mode adds at the end: (shape, geometry)."""
     rng = np.random.default_rng(seed)

@@ -281,7 +281,7 @@ def test_several_python_threads_multiply_at_once(threads):
     assert not wrong
 
 
-# ---- the ops -----------------------------------------------------------------------------------------------------------
+# ---- the ops -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_backend_agrees_with_the_definition(dtype):
     """For every number of dimensions, on both sides of the size from which C is used."""
@@ -324,7 +324,7 @@ def test_shapes_that_do_not_fit_raise_as_before():
         torch.nn.functional.linear(big, torch.ones(64, 64), torch.ones(63))
 
 
-# ---- the steps of docs/c-core.md ---------------------------------------------------------------------------------------
+# ---- the steps of docs/c-core.md -----------------------------------------------------------------
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("step", products.STEPS)
 def test_every_step_multiplies(isa, dtype, step):

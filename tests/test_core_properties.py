@@ -31,7 +31,7 @@ SIZES = (0, 1, 2, 3, 5, 7, 13, 17, 31)
 TOLERANCES = {"float32": (3e-4, 3e-5), "float64": (1e-9, 1e-11)}
 
 
-# ---- recording what C is called with -----------------------------------------------------------------------------------
+# ---- recording what C is called with -------------------------------------------------------------
 class Recorder:
     """Stands for the compiled module: passes each call on, and keeps the last accepted one of each function."""
 
@@ -90,7 +90,7 @@ def recorder():
     backends.use(before)
 
 
-# ---- programs ------------------------------------------------------------------------------------------------------------
+# ---- programs ------------------------------------------------------------------------------------
 class Source:
     """Random sizes and arrays, the same ones again for the same seed."""
 
@@ -309,7 +309,7 @@ def test_naive_kernels_agree_with_the_fast_ones(recorder, dtype):
         np.testing.assert_allclose(*results, *TOLERANCES[dtype], err_msg=name)
 
 
-# ---- what must be refused --------------------------------------------------------------------------------------------------
+# ---- what must be refused ------------------------------------------------------------------------
 def declarations():
     """The kernels as declared in C, by name."""
     spec = importlib.util.spec_from_file_location("declarations", ROOT / "ext/declarations.py")

@@ -67,7 +67,7 @@ def derivative(kernel, name, place, *arguments, **attrs):
     return engine.unbroadcast(kernel, mine, shape), back(reference, name, place, *doubles, **attrs)
 
 
-# ---- sums and extremes ----------------------------------------------------------------------------------------------
+# ---- sums and extremes ---------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_reductions_on_random_shapes(isa, dtype):
     rng, C = np.random.default_rng(0), kernels(dtype)
@@ -136,7 +136,7 @@ def test_gradients_of_sums_on_random_shapes(isa, dtype):
             np.testing.assert_array_equal(C.spread(g, shape, dim, 1), np.broadcast_to(np.expand_dims(g, axis), shape))
 
 
-# ---- softmax --------------------------------------------------------------------------------------------------------
+# ---- softmax -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_softmax_of_rows_of_every_length(isa, dtype):
     """Rows up to beyond four vectors, and several at a time; far from 0, so that what stands for absent numbers would be seen."""
@@ -198,7 +198,7 @@ def test_softmax_of_special_rows(isa, dtype, n):
         np.testing.assert_allclose(log[4], reference.log_softmax(x[4].astype(np.float64), 0), rtol=1e-6, atol=1e-5)
 
 
-# ---- losses ---------------------------------------------------------------------------------------------------------
+# ---- losses --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 def test_nll_on_random_shapes(isa, dtype, reduction):
@@ -242,7 +242,7 @@ def test_mse_on_random_shapes(isa, dtype, reduction):
             close(*derivative(C, "mse_loss", place, g, out, x, y, reduction=reduction), dtype, 10.0 / (x.size or 1))
 
 
-# ---- normalisation --------------------------------------------------------------------------------------------------
+# ---- normalisation -------------------------------------------------------------------------------
 def affine(rng, shape, dtype):
     return [(), (rng.standard_normal(shape).astype(dtype),), tuple(rng.standard_normal((2, *shape)).astype(dtype))]
 
@@ -314,7 +314,7 @@ def gradients(call, **how):
     return [d.detach().numpy() for d in torch.autograd.grad((call(*inputs) ** 3).sum(), inputs, **how)]
 
 
-# ---- embedding ------------------------------------------------------------------------------------------------------
+# ---- embedding -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_embedding_gradients_on_random_shapes(isa, dtype):
     rng, C = np.random.default_rng(16), kernels(dtype)
@@ -330,7 +330,7 @@ def test_embedding_gradients_on_random_shapes(isa, dtype):
         C.embedding_sum(g, index + 2000, rows, None)
 
 
-# ---- layouts, threads, fallbacks ------------------------------------------------------------------------------------
+# ---- layouts, threads, fallbacks -----------------------------------------------------------------
 def every_op(C, x, t):
     """A result of each kernel on x (N, C, ...)."""
     g, w = np.cos(np.arange(x.size)).astype(x.dtype).reshape(x.shape), np.linspace(1, 2, x.shape[1]).astype(x.dtype)

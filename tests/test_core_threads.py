@@ -37,7 +37,7 @@ def program(text, **environment):
     return done.stdout.strip()
 
 
-# ---- the setting ------------------------------------------------------------------------------------------------------
+# ---- the setting ---------------------------------------------------------------------------------
 def test_the_default_is_what_the_environment_says_or_the_cpus_of_the_process(monkeypatch):
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -75,7 +75,7 @@ def test_the_setting_drives_the_pool(threads):
             torch.set_num_threads(wrong)
 
 
-# ---- the pool ---------------------------------------------------------------------------------------------------------
+# ---- the pool ------------------------------------------------------------------------------------
 @pytest.mark.skipif(os.name == "nt", reason="loops are not parallel on Windows")
 def test_the_pool_from_all_sides(tmp_path):
     """Nested loops, several callers, a changing number of threads, forks: a program in C."""
@@ -159,7 +159,7 @@ def test_python_threads_run_during_a_long_loop():
     assert seen >= 3
 
 
-# ---- fork and exit ------------------------------------------------------------------------------------------------------
+# ---- fork and exit -------------------------------------------------------------------------------
 START = """
 import os, sys, threading
 import numpy as np

@@ -31,7 +31,7 @@ def t(*data, **options):
     return torch.tensor(*data, device=D, **options)
 
 
-# ---- there and back -------------------------------------------------------------------------------------------------
+# ---- there and back ------------------------------------------------------------------------------
 def test_device_names():
     x = t([1.0, 2.0])
     assert str(x.device) == "opencl:0" and x.device == torch.device("opencl", 0)
@@ -135,7 +135,7 @@ def test_views_and_in_place_writes():
         t([1.0]).expand(3).add_(1.0)
 
 
-# ---- training -------------------------------------------------------------------------------------------------------
+# ---- training ------------------------------------------------------------------------------------
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
     "nesterov": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
@@ -243,7 +243,7 @@ def test_scripts_print_the_same_on_the_device(path, monkeypatch):
     assert_same(*texts)
 
 
-# ---- random numbers -------------------------------------------------------------------------------------------------
+# ---- random numbers ------------------------------------------------------------------------------
 def philox(counter, key):
     """Philox4x32-10 in Python's integers, from the paper's description."""
     c, k = list(counter), list(key)
@@ -298,7 +298,7 @@ def test_generators_of_devices():
     assert torch.equal(x, torch.rand(4, device=D)) and torch.opencl.initial_seed() == 3
 
 
-# ---- errors ---------------------------------------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------
 def test_mixed_devices():
     x, y = t([1.0, 2.0]), torch.tensor([1.0, 2.0])
     for f in (lambda: x + y, lambda: y * x, lambda: torch.stack([x, y]), lambda: nn.functional.linear(x, y.reshape(1, 2))):

@@ -35,7 +35,7 @@ LAYOUTS = {
 }
 
 
-# ---- shapes ---------------------------------------------------------------------------------------------------------
+# ---- shapes --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_reshape_is_a_view_exactly_where_numpys_is(layout):
     x, expected = LAYOUTS[layout](CUBE)
@@ -54,7 +54,7 @@ def test_collapsed_finds_the_fewest_dimensions():
     assert arrays.collapsed((1, 1), (5, 7)) == ([], [[]])
 
 
-# ---- indexing -------------------------------------------------------------------------------------------------------
+# ---- indexing ------------------------------------------------------------------------------------
 K, J, M = np.array([3, 0, -1, 3]), np.array([[1], [2]]), CUBE > 0.3
 INDICES = [
     2, -1, slice(1, 4), (slice(None), 3), (..., 0), (None, slice(None), None), (slice(None, None, 2), slice(5, 1), 2), (1, 2, 3),
@@ -106,7 +106,7 @@ def test_nonzero():
         assert np.count_nonzero(up(x)) == np.count_nonzero(x)
 
 
-# ---- reductions, scans, sorting -------------------------------------------------------------------------------------
+# ---- reductions, scans, sorting ------------------------------------------------------------------
 AXES = [None, 0, 1, -1, (0, 1), (0, 2), (1, 2), (0, 1, 2)]
 
 
@@ -182,7 +182,7 @@ def test_picking_functions_of_tensors():
             np.testing.assert_allclose(mine.cpu().numpy(), theirs.numpy(), rtol=2e-5, atol=2e-6)
 
 
-# ---- products -------------------------------------------------------------------------------------------------------
+# ---- products ------------------------------------------------------------------------------------
 SHAPES = [
     ((3, 5), (5, 4)), ((33, 65), (65, 129)), ((64, 64), (64, 64)), ((1, 7), (7, 1)), ((4,), (4,)), ((4,), (4, 3)), ((2, 4), (4,)),
     ((2, 3, 5), (2, 5, 4)), ((2, 3, 5), (5, 4)), ((3, 1, 2, 5), (4, 5, 2)), ((2, 5), (3, 5, 4)), ((0, 5), (5, 4)),
@@ -240,7 +240,7 @@ def test_einsum(equation):
     check(np.einsum(equation, *map(up, xs)), np.asarray(np.einsum(equation, *xs)), rtol=1e-4, atol=1e-5)
 
 
-# ---- integers, comparisons, casts -----------------------------------------------------------------------------------
+# ---- integers, comparisons, casts ----------------------------------------------------------------
 def test_integers_compute_as_numpys():
     x, y = np.array([-7, -3, 0, 5, 127]), np.array([2, -2, 3, -4, 5])
     for d in (np.int64, np.int32, np.int8):
@@ -278,7 +278,7 @@ def test_overlapping_writes_read_the_old_values():
     check(x, expected[::-1])
 
 
-# ---- the other kind of device -----------------------------------------------------------------------------------------
+# ---- the other kind of device --------------------------------------------------------------------
 @pytest.fixture
 def other(monkeypatch):
     """The device once more, as "opencl:1", with the kernels for a GPU if it is a CPU, and the other way round."""

@@ -78,7 +78,7 @@ def test_every_op_has_samples():
     assert set(ELEMENTWISE) | {"where"} == set(formulas.TABLE)
 
 
-# ---- values ---------------------------------------------------------------------------------------------------------
+# ---- values --------------------------------------------------------------------------------------
 @every_sample
 @pytest.mark.parametrize("backend", ["reference", "core"])
 def test_value(name, i, backend, require):
@@ -128,7 +128,7 @@ def test_value_gradient_and_layout_are_pytorchs(name, i):
                     close(g, t.grad.numpy(), "float32" if name in ROUNDED else "float64")
 
 
-# ---- derivatives ----------------------------------------------------------------------------------------------------
+# ---- derivatives ---------------------------------------------------------------------------------
 def differentiable(name, sample):
     return REGISTRY[name].differentiable and any(
         x.dtype.kind == "f" and i not in sample.data for i, x in enumerate(sample.inputs)
@@ -224,7 +224,7 @@ def test_subgradients_are_pytorchs(i):
     np.testing.assert_equal(x.grad.item(), expected)
 
 
-# ---- layouts --------------------------------------------------------------------------------------------------------
+# ---- layouts -------------------------------------------------------------------------------------
 def transposed(x):
     return np.ascontiguousarray(x.T).T
 
@@ -260,7 +260,7 @@ def test_memory_layout_does_not_matter(name, i, layout):
                 close(g, p, dtype)
 
 
-# ---- in place -------------------------------------------------------------------------------------------------------
+# ---- in place ------------------------------------------------------------------------------------
 IN_PLACE = [n for n in SAMPLES if hasattr(microtorch.Tensor, f"{n}_") and n in ELEMENTWISE]
 
 
@@ -284,7 +284,7 @@ def test_in_place_twin_is_the_same_op(name):
                 close(g.numpy(), p)
 
 
-# ---- backends -------------------------------------------------------------------------------------------------------
+# ---- backends ------------------------------------------------------------------------------------
 LOOPS = [f"{n}_vjp{i}" for n, (_, vjps) in formulas.TABLE.items() for i, v in enumerate(vjps) if v is not None]
 
 
@@ -339,7 +339,7 @@ def test_derivative_kernels_compute_the_declared_derivative(name, i):
                 close(engine.unbroadcast(F, d, x.shape), engine.unbroadcast(F, expected, x.shape), dtype)
 
 
-# ---- the Scalar world -----------------------------------------------------------------------------------------------
+# ---- the Scalar world ----------------------------------------------------------------------------
 @every_sample
 def test_scalar_expansion(name, i):
     """The op's own forward on arrays of Scalars: value and gradients are those of the tensor op."""

@@ -135,7 +135,7 @@ def test_the_file_is_a_zip_archive_that_explains_itself():
         assert archive.read("data/0") == np.ones(6, "<f4").tobytes()
 
 
-# ---- refusals -------------------------------------------------------------------------------------------------------------
+# ---- refusals ------------------------------------------------------------------------------------
 class Evil:
     def __reduce__(self):
         return print, ("executed",)

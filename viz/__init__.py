@@ -56,7 +56,7 @@ __all__ = [
     "zoom",
 ]
 
-# the module of each name; modules are named so that none hides a function: `viz.draw` is the function
+# The module of each name. No module has the name of a function: `viz.draw` is the function.
 _HOME = {
     "asking.changes": ("diff",),
     "asking.crash": ("draw_error", "draw_errors"),

@@ -1,4 +1,4 @@
-"""``python -m microtorch.viz script.py``. The command line lies above the pictures, in microtorch/show.py."""
+"""``python -m microtorch.viz script.py``: the command line, which lies above the pictures."""
 
 import importlib
 import sys

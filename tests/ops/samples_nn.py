@@ -11,7 +11,7 @@ from .samples import loops, numbers
 NONE = ((0, 0), (0, 0))
 
 
-# ---- convolution ----------------------------------------------------------------------------------------------------
+# ---- convolution ---------------------------------------------------------------------------------
 def products(n, c, o, size, kernel, stride, padding, dilation, groups):
     """Every product of a convolution of images (n, c, *size): index into x, into the weight, into the result."""
     per_group = c // groups
@@ -109,7 +109,7 @@ def fold(x, *, size, **g):
     return (x.reshape(len(x), -1) @ matrix.T).reshape(len(x), c, *size)
 
 
-# ---- pooling --------------------------------------------------------------------------------------------------------
+# ---- pooling -------------------------------------------------------------------------------------
 def pooled(x, kernel, stride, padding, dilation, function):
     """``function`` of the list of (value, place in the kernel) that each window sees inside the image."""
     shape = [(m + sum(p) - d * (k - 1) - 1) // s + 1
@@ -172,7 +172,7 @@ def without(attrs, *names):
     return {k: v for k, v in attrs.items() if k not in names}
 
 
-# ---- normalisation ----------------------------------------------------------------------------------------------------
+# ---- normalisation -------------------------------------------------------------------------------
 def standardized(v, eps):
     m = math.fsum(v) / len(v)
     s = math.sqrt(math.fsum((x - m) ** 2 for x in v) / len(v) + eps)
@@ -213,7 +213,7 @@ def torch_layer_norm(ndim):
 SCALE, SHIFT, MEANS, VARIANCES = numbers(3, start=5) + 3, numbers(3, start=6), numbers(3, start=7), numbers(3, start=8) + 2
 SEQUENCES, CHANNELS = numbers(4, 3, 2, start=30), numbers(5, 3, start=40)
 
-# ---- embedding --------------------------------------------------------------------------------------------------------
+# ---- embedding -----------------------------------------------------------------------------------
 TABLE, TOKENS = numbers(4, 2, start=10), np.array([[1, 3, 1], [0, 1, 3]])
 
 

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from microtorch.viz.drawing import animate, render
+from microtorch.viz.drawing import film as films
 
 import microtorch as torch
 from microtorch import Scalar, errors, nn, viz
@@ -35,18 +36,23 @@ def read(path):
 
 def words(svg):
     """The texts of a picture, with their places."""
-    texts = [(t.get("x"), t.get("y"), "".join(t.itertext())) for t in ET.fromstring(svg).iter(f"{SVG}text")]
+    texts = [
+        (t.get("x"), t.get("y"), "".join(t.itertext()))
+        for t in ET.fromstring(svg).iter(f"{SVG}text")
+    ]
     return sorted(t for t in texts if t[2].strip())
 
 
 def at_frame(film, frame, seconds):
-    """What a film shows during a frame: the elements that the style sheet hides at that time are taken out."""
+    """What a film shows during a frame: without the elements that are hidden at that time."""
     root = ET.fromstring(film)
     css = root.find(f"{SVG}style").text
     time = 100 * (sum(seconds[:frame]) + seconds[frame] / 2) / sum(seconds)
     hidden = set()
     for name, keys in re.findall(r"@keyframes (f\d+)\{(.*)\}", css):
-        states = [v for p, v in re.findall(r"([\d.]+)%\{visibility:(\w+)\}", keys) if float(p) <= time]
+        states = [
+            v for p, v in re.findall(r"([\d.]+)%\{visibility:(\w+)\}", keys) if float(p) <= time
+        ]
         hidden |= {name} if states[-1] == "hidden" else set()
 
     def strip(parent):
@@ -66,9 +72,11 @@ def test_the_film_shows_each_step_as_its_still(tmp_path, make):
     film = read(stepper.save(tmp_path / "a.svg"))
     stills = animate.stills(stepper.trace)
     assert len(stills) == len(stepper)
-    seconds = animate.seconds(stepper.trace)
+    seconds = films.seconds(stepper.trace)
     for k, still in enumerate(stills):
-        assert words(at_frame(film, k, seconds)) == words(render.render(still.digraph.source, "svg")), f"frame {k}"
+        assert words(at_frame(film, k, seconds)) == words(
+            render.render(still.digraph.source, "svg")
+        ), f"frame {k}"
 
 
 @pytest.mark.parametrize("make", [twice, lambda: network()[0]], ids=["scalars", "tensors"])
@@ -76,7 +84,13 @@ def test_nothing_moves_that_did_not_change(make):
     layouts = set()
     for still in animate.stills(viz.step(make()).trace):
         plain = render.render(still.digraph.source, "plain").decode()
-        layouts.add("\n".join(" ".join(line.split()[:6]) for line in plain.splitlines() if line.startswith(("graph", "node"))))
+        layouts.add(
+            "\n".join(
+                " ".join(line.split()[:6])
+                for line in plain.splitlines()
+                if line.startswith(("graph", "node"))
+            )
+        )
     assert len(layouts) == 1
 
 
@@ -94,7 +108,13 @@ def test_gradients_grow_step_by_step():
     grads = list(dict.fromkeys(row[-1] for row in rows))
     assert grads == ["–", "1.0000", "2.0000"]
     later = [shown(s, "v1") for s in stills]
-    assert later[0] == ["b", "data", "?", "grad", "–"] and later[-1] == ["b", "data", "1.0000", "grad", "−3.0000"]
+    assert later[0] == ["b", "data", "?", "grad", "–"] and later[-1] == [
+        "b",
+        "data",
+        "1.0000",
+        "grad",
+        "−3.0000",
+    ]
 
 
 def test_a_gradient_of_a_tensor_is_the_sum_so_far():
@@ -113,8 +133,14 @@ def test_the_picture_is_one_file_that_needs_no_script(tmp_path):
     assert {e.tag for e in root.iter()} <= {SVG + t for t in drawn}
     assert "prefers-reduced-motion" in film and "http" not in film.replace("http://www.w3.org/", "")
     style = root.find(f"{SVG}style").text
-    last = {name for name, keys in re.findall(r"@keyframes (f\d+)\{(.*)\}", style) if keys.rstrip("}").endswith("visible")}
-    assert last == set(re.findall(r"\.(f\d+)\{visibility:visible", style)), "the still picture is that of the last step"
+    last = {
+        name
+        for name, keys in re.findall(r"@keyframes (f\d+)\{(.*)\}", style)
+        if keys.rstrip("}").endswith("visible")
+    }
+    assert last == set(re.findall(r"\.(f\d+)\{visibility:visible", style)), (
+        "the still picture is that of the last step"
+    )
 
 
 def test_the_picture_of_the_readme_is_small(tmp_path):
@@ -126,7 +152,13 @@ def test_the_picture_of_the_readme_is_small(tmp_path):
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
     paths = make.main(tmp_path)
-    assert [p.rpartition("/")[2] for p in paths] == ["neuron.svg", "neuron-steps.svg", "mlp.svg", "vanishing.svg", "zoom.svg"]
+    assert [p.rpartition("/")[2] for p in paths] == [
+        "neuron.svg",
+        "neuron-steps.svg",
+        "mlp.svg",
+        "vanishing.svg",
+        "zoom.svg",
+    ]
     assert (tmp_path / "neuron-steps.svg").stat().st_size < 150_000
     strip = (tmp_path / "vanishing.svg").read_text()
     assert "× 12" in strip and "net.0 … 22" in strip and "|grad| of weight, per block" in strip
@@ -143,7 +175,7 @@ def test_bitmaps_have_a_frame_for_each_step(tmp_path):
             assert film.n_frames == len(stepper) and film.size[0] > 300, kind
             if kind == "gif":
                 film.seek(len(stepper) - 1)
-                assert film.info["duration"] == 1000 * animate.LAST / 2
+                assert film.info["duration"] == 1000 * films.LAST / 2
 
 
 def test_without_pillow_the_error_says_what_to_install(tmp_path, monkeypatch):
@@ -160,7 +192,10 @@ def test_slides_are_numbered_files_and_the_latex_to_show_them(tmp_path, capsys):
     assert files == [f"chain-{k:02d}.pdf" for k in range(1, len(stepper) + 1)]
     assert all((tmp_path / f).read_bytes().startswith(b"%PDF") for f in files)
     latex = capsys.readouterr().out
-    assert rf"\animategraphics[controls,width=\linewidth]{{1}}{{chain-}}{{01}}{{{len(stepper):02d}}}" in latex
+    assert (
+        rf"\animategraphics[controls,width=\linewidth]{{1}}{{chain-}}{{01}}{{{len(stepper):02d}}}"
+        in latex
+    )
     assert [int(k) for k in re.findall(r"\\only<(\d+)>", latex)] == list(range(1, len(stepper) + 1))
 
 

@@ -1,4 +1,4 @@
-"""Pictures: what is drawn, against the graph; names, gradients, folding, refusal; nothing of the user's is touched."""
+"""Pictures: what is drawn, against the graph; names, gradients, folding, refusal."""
 
 import html
 import json
@@ -38,7 +38,9 @@ def neuron():
 class Deep(nn.Module):
     def __init__(self, layers=12):
         super().__init__()
-        blocks = [nn.Sequential(nn.Linear(8 if i == 0 else 32, 32), nn.Sigmoid()) for i in range(layers)]
+        blocks = [
+            nn.Sequential(nn.Linear(8 if i == 0 else 32, 32), nn.Sigmoid()) for i in range(layers)
+        ]
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Linear(32, 1)
 
@@ -62,8 +64,12 @@ def by_name(graph):
 def labels(graph):
     """DOT node id -> the words of its label."""
     out = {}
-    for name, label in re.findall(r"^\t+(\w+) \[.*?label=(<<TABLE.*?>>|\S+)[ \]]", graph.source, re.M):
-        out[name] = [html.unescape(w) for w in re.findall(r">([^<>]+)<", label)] or [label.strip('"')]
+    for name, label in re.findall(
+        r"^\t+(\w+) \[.*?label=(<<TABLE.*?>>|\S+)[ \]]", graph.source, re.M
+    ):
+        out[name] = [html.unescape(w) for w in re.findall(r">([^<>]+)<", label)] or [
+            label.strip('"')
+        ]
     return out
 
 
@@ -71,7 +77,7 @@ def edges(graph):
     return re.findall(r"^\t+(\w+) -> (\w+)(.*)$", graph.source, re.M)
 
 
-# ---- the scalar picture ------------------------------------------------------------------------------------------
+# ---- the scalar picture --------------------------------------------------------------------------
 def test_neuron_has_a_node_for_every_value_and_op_and_an_edge_for_every_operand():
     o = neuron()
     g = viz.draw(o)
@@ -87,18 +93,28 @@ def test_neuron_has_a_node_for_every_value_and_op_and_an_edge_for_every_operand(
 def test_names_come_from_the_source_without_being_given():
     names = by_name(viz.draw(neuron()))
     assert {"w1", "w2", "x1", "x2", "b", "s", "n", "o"} <= set(names)
-    assert {n.expression for n in viz.draw(neuron()).trace.nodes if n.expression} >= {"w1·x1", "w2·x2"}
+    assert {n.expression for n in viz.draw(neuron()).trace.nodes if n.expression} >= {
+        "w1·x1",
+        "w2·x2",
+    }
 
 
 def test_roles_are_drawn_with_their_own_lines():
     g = viz.draw(neuron())
     roles = {n.name: n.role for n in g.trace.nodes}
-    assert (roles["w1"], roles["x1"], roles["s"], roles["o"]) == ("parameter", "data", "intermediate", "loss")
+    assert (roles["w1"], roles["x1"], roles["s"], roles["o"]) == (
+        "parameter",
+        "data",
+        "intermediate",
+        "loss",
+    )
     source = dict(re.findall(r"^\t+(\w+) \[label=<(.*?)> [^\n]*tooltip", g.source, re.M))
     at = {n.name: f"v{n.id}" for n in g.trace.nodes}
     assert 'BORDER="2.2"' in source[at["w1"]] and "DASHED" in source[at["x1"]]
     assert source[at["o"]].count("<TABLE") == 2 and source[at["s"]].count("<TABLE") == 1
-    assert "grad" in source[at["w1"]] and "grad" not in source[at["x1"]]  # data has no gradient row at all
+    assert (
+        "grad" in source[at["w1"]] and "grad" not in source[at["x1"]]
+    )  # data has no gradient row at all
 
 
 def test_no_digit_in_a_gradient_row_before_backward():
@@ -194,7 +210,7 @@ def test_no_gradient_path_ends_in_a_bar():
     assert by_name(g)["k"].grad_state == "none"
 
 
-# ---- tensors and modules -----------------------------------------------------------------------------------------
+# ---- tensors and modules -------------------------------------------------------------------------
 def test_tensor_picture_has_one_node_per_value_and_a_frame_per_layer():
     net, loss = mlp()
     loss.backward()
@@ -203,7 +219,9 @@ def test_tensor_picture_has_one_node_per_value_and_a_frame_per_layer():
     assert [n.op for n in nodes if n.op] == ["linear", "relu", "linear", "mse_loss"]
     words = labels(g)
     assert len([k for k in words if k.startswith("v")]) == len(nodes) == 10
-    assert {(a, b) for a, b, _ in edges(g)} == {(f"v{e.source}", f"v{e.target}") for e in g.trace.edges}
+    assert {(a, b) for a, b, _ in edges(g)} == {
+        (f"v{e.source}", f"v{e.target}") for e in g.trace.edges
+    }
     frames = re.findall(r'label="(.*?)" labeljust', g.source)
     assert frames == ["net.0  Linear(2, 16)", "net.2  Linear(16, 1)"]
     inside = re.search(r"subgraph cluster_\d+ \{(.*?)\n\t\}", g.source, re.S).group(1)
@@ -241,7 +259,10 @@ def test_drawing_leaves_gradients_and_graph_alone():
     before = [p.grad for p in net.parameters()]
     values = [g.tolist() for g in before]
     viz.draw(loss)
-    assert all(p.grad is g and g.tolist() == v for p, g, v in zip(net.parameters(), before, values, strict=True))
+    assert all(
+        p.grad is g and g.tolist() == v
+        for p, g, v in zip(net.parameters(), before, values, strict=True)
+    )
 
 
 def test_a_step_of_the_optimizer_makes_intermediate_gradients_unknown_not_wrong():
@@ -291,7 +312,7 @@ def test_custom_function_is_drawn_and_survives_backward():
     assert "Double" in viz.draw(y).source
 
 
-# ---- collapsing --------------------------------------------------------------------------------------------------
+# ---- collapsing ----------------------------------------------------------------------------------
 def test_twelve_equal_layers_fold_into_a_strip_of_twelve_cells():
     net = Deep()
     x, y = torch.randn(64, 8), torch.randn(64, 1)
@@ -304,7 +325,12 @@ def test_twelve_equal_layers_fold_into_a_strip_of_twelve_cells():
     assert "net.blocks.0 … 11" in fold and "× 12" in fold and "11,904 parameters" in fold
     label = re.search(r"^\t+f\d+ .*$", g.source, re.M).group()
     assert label.count('WIDTH="18" HEIGHT="20"') == 12
-    assert {(a[0], b[0]) for a, b, _ in edges(g)} == {("v", "f"), ("f", "m"), ("m", "v"), ("v", "v")}
+    assert {(a[0], b[0]) for a, b, _ in edges(g)} == {
+        ("v", "f"),
+        ("f", "m"),
+        ("m", "v"),
+        ("v", "v"),
+    }
 
 
 def test_flat_repetition_folds_too():
@@ -380,7 +406,7 @@ def test_deep_chains_are_walked_without_recursion():
     assert "20,000 iterations" in g.source
 
 
-# ---- text, themes, errors ----------------------------------------------------------------------------------------
+# ---- text, themes, errors ------------------------------------------------------------------------
 SCRIPT = """
 import sys
 sys.path.insert(0, {root!r})
@@ -397,7 +423,9 @@ def test_the_source_is_the_same_in_every_process():
     def source(seed):
         script = SCRIPT.format(root=ROOT, here=HERE)
         env = {**os.environ, "PYTHONHASHSEED": seed}
-        return subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=True).stdout
+        return subprocess.run(
+            [sys.executable, "-c", script], env=env, capture_output=True, check=True
+        ).stdout
 
     one, two = source("1"), source("2")
     assert one == two and len(one) > 5000
@@ -408,7 +436,8 @@ def test_viz_is_not_imported_by_microtorch_and_imports_no_graphviz():
     script = (
         f"import sys; sys.path.insert(0, {ROOT!r}); import microtorch; "
         "assert not [m for m in sys.modules if 'viz' in m], 'microtorch imports viz'; "
-        "import microtorch.viz; assert not {'graphviz', 'rich', 'pygraphviz', 'PIL'} & set(sys.modules); "
+        "import microtorch.viz; "
+        "assert not {'graphviz', 'rich', 'pygraphviz', 'PIL'} & set(sys.modules); "
         "from microtorch import Scalar; microtorch.viz.draw; assert 'rich' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -465,9 +494,18 @@ def test_orange_is_gradient_and_nothing_else():
 
 
 def test_numbers():
-    shown = [numbers.number(v) for v in (-6.0, 0.0, 1.7e-9, 123456.0, None, float("nan"), float("-inf"), 0.70710678)]
+    shown = [
+        numbers.number(v)
+        for v in (-6.0, 0.0, 1.7e-9, 123456.0, None, float("nan"), float("-inf"), 0.70710678)
+    ]
     assert shown == ["−6.0000", "0", "1.7e−9", "1.2e5", "–", "NaN", "−∞", "0.7071"]
-    assert [numbers.short(v) for v in (0.01543, 0.02, 1.0, 0.0, -2e-7)] == ["0.0154", "0.02", "1", "0", "−2.0e−7"]
+    assert [numbers.short(v) for v in (0.01543, 0.02, 1.0, 0.0, -2e-7)] == [
+        "0.0154",
+        "0.02",
+        "1",
+        "0",
+        "−2.0e−7",
+    ]
 
 
 def test_heat_classes_are_absolute():
@@ -515,7 +553,14 @@ def test_what_cannot_be_drawn_says_why(root, error, words):
 
 @pytest.mark.parametrize(
     "options",
-    [{"theme": "pink"}, {"rankdir": "UP"}, {"grads": "all"}, {"ops": "both"}, {"depth": -1}, {"max_nodes": 1.5}],
+    [
+        {"theme": "pink"},
+        {"rankdir": "UP"},
+        {"grads": "all"},
+        {"ops": "both"},
+        {"depth": -1},
+        {"max_nodes": 1.5},
+    ],
 )
 def test_unknown_options_name_the_known_ones(options):
     with pytest.raises(ValueError, match=next(iter(options))):
@@ -551,9 +596,11 @@ def test_pytorchviz_and_micrograd_spellings():
     assert viz.draw(neuron()).source == viz.draw(neuron()).digraph.source
 
 
-# ---- rendered ----------------------------------------------------------------------------------------------------
+# ---- rendered ------------------------------------------------------------------------------------
 @pytest.mark.needs("dot")
-@pytest.mark.parametrize("options", [{}, {"theme": "dark"}, {"theme": "print", "legend": True}, {"grads": "edges"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"theme": "dark"}, {"theme": "print", "legend": True}, {"grads": "edges"}]
+)
 def test_svg_has_every_node_and_edge(options):
     _, loss = mlp()
     loss.backward()

@@ -1,7 +1,8 @@
-"""Two promises of the pictures: the same bytes without a program ``dot``, and roles that do not rest on colour.
+"""Two promises: the same bytes without a program ``dot``, and roles that do not rest on colour.
 
-The second is computed on pictures, not on the table of colours: each role's node is parsed from the DOT, its fill and
-line are converted to grey and to what a deuteranope sees, and each pair of roles must differ in lightness or in form.
+The second is computed on pictures, not on the table of colours: each role's node is parsed from the
+DOT, its fill and line are converted to grey and to what a deuteranope sees, and each pair of roles
+must differ in lightness or in form.
 """
 
 import itertools
@@ -38,7 +39,7 @@ g.save(sys.argv[1] + ".dot")
 """
 
 
-# ---- A: no program dot ---------------------------------------------------------------------------------------------
+# ---- A: no program dot ---------------------------------------------------------------------------
 @pytest.mark.needs("pygraphviz")
 def test_without_the_program_dot_two_processes_write_the_same_bytes(tmp_path):
     script, empty = tmp_path / "neuron.py", tmp_path / "empty"
@@ -48,17 +49,27 @@ def test_without_the_program_dot_two_processes_write_the_same_bytes(tmp_path):
         env = os.environ | {"PYTHONPATH": ROOT, "PATH": str(empty), "PYTHONHASHSEED": seed}
         command = [sys.executable, "-W", "error", str(script), str(tmp_path / f"n{k}")]
         done = subprocess.run(command, env=env, capture_output=True, text=True)
-        assert (done.returncode, done.stdout) == (0, ""), done.stderr  # fontconfig may grumble there
+        assert (done.returncode, done.stdout) == (0, ""), (
+            done.stderr
+        )  # fontconfig may grumble there
     first, second = ((tmp_path / f"n{k}.svg").read_bytes() for k in (0, 1))
-    assert first == second and first.startswith(b"<?xml") and first.count(b'class="node"') == 15  # 10 values, 5 ops
+    assert (
+        first == second and first.startswith(b"<?xml") and first.count(b'class="node"') == 15
+    )  # 10 values, 5 ops
     assert (tmp_path / "n0.dot").read_bytes() == (tmp_path / "n1.dot").read_bytes()
 
 
-# ---- H: without colour ---------------------------------------------------------------------------------------------
-LIGHTNESS = 20  # of CIE L* (0 black to 100 white): a difference seen side by side, also in thin lines
+# ---- H: without colour ---------------------------------------------------------------------------
+LIGHTNESS = (
+    20  # of CIE L* (0 black to 100 white): a difference seen side by side, also in thin lines
+)
 PEN = 0.35  # points: how much wider a line must be to be seen as wider
 # Machado, Oliveira and Fernandes 2009, severity 1.0; for linear RGB
-DEUTERANOPIA = ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881))
+DEUTERANOPIA = (
+    (0.367322, 0.860646, -0.227968),
+    (0.280085, 0.672501, 0.047413),
+    (-0.011820, 0.042940, 0.968881),
+)
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 
@@ -71,7 +82,10 @@ def lightness(colour, vision):
     """CIE L* of a colour, printed in grey or seen by a deuteranope."""
     rgb = linear(colour)
     if vision == "deuteranopia":
-        rgb = [min(1.0, max(0.0, sum(m * c for m, c in zip(row, rgb, strict=True)))) for row in DEUTERANOPIA]
+        rgb = [
+            min(1.0, max(0.0, sum(m * c for m, c in zip(row, rgb, strict=True))))
+            for row in DEUTERANOPIA
+        ]
     y = sum(w * c for w, c in zip(LUMINANCE, rgb, strict=True))
     return 116 * y ** (1 / 3) - 16 if y > 216 / 24389 else y * 24389 / 27
 
@@ -91,11 +105,16 @@ def look(text):
         }
     at = dict(re.findall(r'(\w+)="?([^" \]]+)', text))
     form = ("circle" if at["shape"] == "circle" else "word", False, False)
-    return {"fill": at["fillcolor"], "line": at["color"], "form": form, "pen": float(at["penwidth"])}
+    return {
+        "fill": at["fillcolor"],
+        "line": at["color"],
+        "form": form,
+        "pen": float(at["penwidth"]),
+    }
 
 
 def roles_of(g):
-    """Role -> looks of its nodes in the picture ``g``; the role comes from the trace, the look from the DOT."""
+    """Role (from the trace) -> looks of its nodes (from the DOT) in the picture ``g``."""
     found = {}
     for node, text in re.findall(r"^\t+(\w+) \[(.*)\]$", g.source, re.M):
         if re.fullmatch(r"v\d+", node):
@@ -133,16 +152,29 @@ def test_roles_are_told_apart_without_colour(theme, vision):
         assert set(found) == {"parameter", "data", "intermediate", "loss", "op or module"}, name
         for (p, looks), (q, others) in itertools.combinations(found.items(), 2):
             for a, b in itertools.product(looks, others):
-                assert apart(a, b, vision), f"{name}, {theme}, {vision}: {p} looks like {q}: {a} and {b}"
+                assert apart(a, b, vision), (
+                    f"{name}, {theme}, {vision}: {p} looks like {q}: {a} and {b}"
+                )
 
 
 def test_the_form_is_what_tells_them_apart():
     """Lightness alone would not do, in any theme; and the conversions are what they say."""
     for theme in style.THEMES.values():
-        looks = [dict(fill=f, line=c, form=None, pen=1.0) for f, c in [*theme.roles.values(), theme.op]]
+        looks = [
+            dict(fill=f, line=c, form=None, pen=1.0) for f, c in [*theme.roles.values(), theme.op]
+        ]
         pairs = itertools.combinations(looks, 2)
         assert not all(apart(a, b, "grey") for a, b in pairs), theme.name
-    assert lightness("#FFFFFF", "grey") == pytest.approx(100) and lightness("#000000", "deuteranopia") == 0
-    assert lightness("#777777", "deuteranopia") == pytest.approx(lightness("#777777", "grey"), abs=0.01)  # grey stays
+    assert (
+        lightness("#FFFFFF", "grey") == pytest.approx(100)
+        and lightness("#000000", "deuteranopia") == 0
+    )
+    assert lightness("#777777", "deuteranopia") == pytest.approx(
+        lightness("#777777", "grey"), abs=0.01
+    )  # grey stays
     red, green = (lightness(c, "deuteranopia") for c in ("#FF0000", "#008000"))
-    assert abs(red - green) < LIGHTNESS < abs(lightness("#FF0000", "grey") - lightness("#00FF00", "grey"))
+    assert (
+        abs(red - green)
+        < LIGHTNESS
+        < abs(lightness("#FF0000", "grey") - lightness("#00FF00", "grey"))
+    )

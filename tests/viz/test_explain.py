@@ -1,4 +1,4 @@
-"""Why a gradient is None or zero, and the picture of a crash: each cause is made on purpose and must be named."""
+"""Why a gradient is None or zero, and crashes: each cause is made on purpose and must be named."""
 
 import html
 import os
@@ -35,7 +35,9 @@ def test_a_relu_that_is_off():
     assert answer.trace.nodes[dead].op == "relu"
     source = answer.draw().source
     yellow = [line for line in source.splitlines() if "#F0E442" in line]
-    assert len(yellow) == 1 and f"v{dead} [" in yellow[0], "the relu is outlined in yellow, and nothing else"
+    assert len(yellow) == 1 and f"v{dead} [" in yellow[0], (
+        "the relu is outlined in yellow, and nothing else"
+    )
     assert source.count('penwidth="2.4"') + source.count("penwidth=2.4") == len(answer.paths[0]) - 1
 
 
@@ -44,7 +46,11 @@ def test_a_share_of_dead_units_is_counted():
     loss = x.relu().sum()
     loss.backward()
     text = str(viz.explain_grad(x, loss))
-    assert "50 % of its elements zero" in text and "relu is off for 50 % of its inputs" in text and "So it is zero" not in text
+    assert (
+        "50 % of its elements zero" in text
+        and "relu is off for 50 % of its inputs" in text
+        and "So it is zero" not in text
+    )
 
 
 @pytest.mark.parametrize("f", ["sigmoid", "tanh"])
@@ -70,7 +76,10 @@ def test_before_backward():
     w = torch.ones(2, requires_grad=True)
     loss = (w * 3).sum()  # noqa: F841
     text = str(viz.explain_grad(w))  # the loss is found among the variables
-    assert text.startswith("w.grad is None because loss.backward() has not run.") and "|grad| 3" in text
+    assert (
+        text.startswith("w.grad is None because loss.backward() has not run.")
+        and "|grad| 3" in text
+    )
 
 
 def cut(w, x, how):
@@ -148,13 +157,15 @@ def test_reasons_of_the_tensor_itself():
     assert "only floating-point tensors" in str(viz.explain_grad(n, loss))
     y = torch.randn(2, requires_grad=True) * 1
     y += 1
-    assert "In-place" in str(viz.explain_grad(y, loss)) or "in-place" in str(viz.explain_grad(y, loss))
+    assert "In-place" in str(viz.explain_grad(y, loss)) or "in-place" in str(
+        viz.explain_grad(y, loss)
+    )
     with pytest.raises(TypeError, match="one parameter at a time"):
         viz.explain_grad(nn.Linear(2, 1), loss)
     assert w.grad is None
 
 
-# ---- crashes -------------------------------------------------------------------------------------------------------
+# ---- crashes -------------------------------------------------------------------------------------
 def crash_of(f):
     try:
         f()
@@ -222,8 +233,19 @@ def test_the_hook_draws_what_ended_the_program(tmp_path):
         "a = torch.ones(2, 3, requires_grad=True)\nb = a * 2\nc = b @ a\n"
     )
     env = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, env=env, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 1 and "ShapeError" in done.stderr and "boom.svg" in done.stderr.splitlines()[-1]
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert (
+        done.returncode == 1
+        and "ShapeError" in done.stderr
+        and "boom.svg" in done.stderr.splitlines()[-1]
+    )
     assert "2×3 @ 2×3" in html.unescape((tmp_path / "boom.svg").read_text(encoding="utf-8"))
 
 

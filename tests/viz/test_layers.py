@@ -1,4 +1,4 @@
-"""The rooms of viz: imports point to earlier rooms or sideways, and only reading knows the engine."""
+"""The rooms of viz: imports point to earlier rooms or sideways, and only reading sees the graph."""
 
 import ast
 from pathlib import Path
@@ -13,12 +13,14 @@ FILES = sorted(VIZ.rglob("*.py"))
 
 
 def imports(path, tree=None):
-    """(room or "", module) of each import of viz, and the modules of microtorch that are imported."""
+    """The modules of viz that a file imports, as lists of names, and those of microtorch."""
     package = path.relative_to(VIZ).parent.parts
     ours, core = [], set()
     for node in ast.walk(tree or ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            core |= {a.name.partition(".")[2] for a in node.names if a.name.startswith("microtorch")}
+            core |= {
+                a.name.partition(".")[2] for a in node.names if a.name.startswith("microtorch")
+            }
         elif isinstance(node, ast.ImportFrom) and node.level:
             base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
             base = [part for part in base if part]
@@ -49,7 +51,9 @@ def test_only_reading_knows_the_engine(path):
         found = {m for m in core if m.split(".")[0] not in ALLOWED}
         assert not found, f"{path.name} of {room} imports {sorted(found)} of microtorch"
         text = path.read_text(encoding="utf-8")
-        assert "computation.nodes" not in text and "found.nodes" not in text, "nodes are for reading"
+        assert "computation.nodes" not in text and "found.nodes" not in text, (
+            "nodes are for reading"
+        )
 
 
 def test_modules_form_no_circle():
@@ -57,12 +61,20 @@ def test_modules_form_no_circle():
     graph = {}
     for path in FILES:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        tree.body = [n for n in tree.body if not (isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test))]
-        graph[path.relative_to(VIZ).with_suffix("").parts] = {tuple(m) for m in imports(path, tree)[0]}
+        tree.body = [
+            n
+            for n in tree.body
+            if not (isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test))
+        ]
+        graph[path.relative_to(VIZ).with_suffix("").parts] = {
+            tuple(m) for m in imports(path, tree)[0]
+        }
     done, open_ = set(), []
 
     def visit(name):
-        assert name not in open_, " -> ".join("/".join(n) for n in [*open_[open_.index(name) :], name])
+        assert name not in open_, " -> ".join(
+            "/".join(n) for n in [*open_[open_.index(name) :], name]
+        )
         if name not in done:
             open_.append(name)
             for other in sorted(graph.get(name, ())):

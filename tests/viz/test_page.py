@@ -1,4 +1,4 @@
-"""The stepper's page: what is in the file, and what it does under real key presses in a headless Chromium."""
+"""The stepper's page: what is in the file, and what it does under real keys in Chromium."""
 
 import base64
 import hashlib
@@ -55,14 +55,18 @@ def mlp():
 def classify():
     """Logits with a bias that is broadcast, and a softmax: its loss and its logits."""
     torch.manual_seed(0)
-    x, w, b = torch.randn(3, 2), torch.randn(2, 3, requires_grad=True), torch.randn(3, requires_grad=True)
+    x, w, b = (
+        torch.randn(3, 2),
+        torch.randn(2, 3, requires_grad=True),
+        torch.randn(3, requires_grad=True),
+    )
     m = x @ w
     z = m + b
     return (z.softmax(-1) ** 2).sum(), m, b
 
 
 def chain(values):
-    """A scalar graph with that many values, not in a loop's line, so that it is drawn in full where it can be."""
+    """A scalar graph with that many values, not made in a loop, so that it may be drawn in full."""
     y = Scalar(0.5)
     for _ in range((values - 1) // 2):
         y = (y * 1.01).tanh()
@@ -80,17 +84,23 @@ def evil():
 
 
 def data_of(text):
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+    return json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1]
+    )
 
 
-# ---- the file ------------------------------------------------------------------------------------------------------
+# ---- the file ------------------------------------------------------------------------------------
 @pytest.mark.needs("dot")
 def test_the_file_stands_alone_and_is_small(tmp_path):
     path = viz.step(neuron()[0]).save(tmp_path / "lesson.html")
     with open(path, encoding="utf-8") as file:
         text = file.read()
     assert len(text.encode()) < 100_000
-    assert not re.search(r"(?:src|href)\s*=\s*['\"](?!data:)", text) and "@import" not in text and "url(" not in text
+    assert (
+        not re.search(r"(?:src|href)\s*=\s*['\"](?!data:)", text)
+        and "@import" not in text
+        and "url(" not in text
+    )
     assert "innerHTML" not in text and "eval(" not in text
 
 
@@ -182,7 +192,10 @@ def test_in_a_notebook_without_graphviz(monkeypatch):
 
 @pytest.mark.needs("dot")
 def test_a_seed_gives_each_student_other_numbers(tmp_path):
-    quizzes = [data_of(page(q.trace, q.quiz))["quiz"] for q in (viz.quiz(neuron()[0], seed=s) for s in (1, 1, 2))]
+    quizzes = [
+        data_of(page(q.trace, q.quiz))["quiz"]
+        for q in (viz.quiz(neuron()[0], seed=s) for s in (1, 1, 2))
+    ]
     assert quizzes[0] == quizzes[1] != quizzes[2]
     values = quizzes[0]["values"]
     assert len(values) == 5 and values["2"] < 0 and values["1"] == 0
@@ -196,12 +209,18 @@ def test_the_functions_of_the_page_are_the_whole_table():
         assert javascript.function(op).count("=>") == 1 + sum(d is not None for d in derivatives)
 
 
-# ---- under the keys ------------------------------------------------------------------------------------------------
+# ---- under the keys ------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     out = {}
-    made = {"neuron": neuron()[0], "diamond": diamond()[0], "mlp": mlp(), "chain": chain(140), "evil": evil()}
+    made = {
+        "neuron": neuron()[0],
+        "diamond": diamond()[0],
+        "mlp": mlp(),
+        "chain": chain(140),
+        "evil": evil(),
+    }
     made["classify"] = classify()[0]
     for name, root in made.items():
         out[name] = viz.step(root).save(folder / f"{name}.html")
@@ -209,7 +228,9 @@ def pages(tmp_path_factory):
     table = javascript.table(formulas.TABLE)
     (folder / "table.html").write_text(f"<!DOCTYPE html><script>{table}</script>", encoding="utf-8")
     bundle = viz.step(made["neuron"])._repr_mimebundle_()["text/html"]
-    (folder / "notebook.html").write_text(f"<!DOCTYPE html><body>{bundle}{bundle}", encoding="utf-8")
+    (folder / "notebook.html").write_text(
+        f"<!DOCTYPE html><body>{bundle}{bundle}", encoding="utf-8"
+    )
     out["notebook"] = str(folder / "notebook.html")
     out["table"] = str(folder / "table.html")
     return out
@@ -224,7 +245,7 @@ def chromium():
 
 @pytest.fixture
 def show(pages, chromium):
-    """Open a page in the browser; at the end nothing may have been asked for but the file, nor gone wrong in it."""
+    """Open a page in the browser; it may ask for nothing but its file, and log no error."""
 
     def open_page(name, hash=""):
         chromium.size(1280, 800)
@@ -252,7 +273,8 @@ def test_keys_move_through_time(show):
     b = show("neuron")
     assert at(b) == 1 and b.text("#phase") == "FORWARD"
     for keys, step in (
-        (["right"], 2), (["right", "right"], 4), (["left"], 3), (["pagedown"], 4), (["pageup"], 3), (["end"], 18),
+        (["right"], 2), (["right", "right"], 4), (["left"], 3), (["pagedown"], 4),
+        (["pageup"], 3), (["end"], 18),
         (["right"], 18), (["home"], 1), (["left"], 1), (["b"], 11),
     ):  # fmt: skip
         b.keys(*keys)
@@ -292,7 +314,10 @@ def test_the_page_says_what_python_says(show):
             if key == "rule":
                 words = words.removeprefix(step.chain.partition(" += ")[0] + " += ")
             assert re.sub(r"\s+", "", words) in said, (step.name, key)
-        assert f"{step.check.finite:.6f}".replace("-", "−") in b.text("#check") or step.check.finite == 0
+        assert (
+            f"{step.check.finite:.6f}".replace("-", "−") in b.text("#check")
+            or step.check.finite == 0
+        )
         assert "✓" in b.text("#check")
 
 
@@ -300,14 +325,18 @@ def test_the_page_says_what_python_says(show):
 def test_values_and_gradients_appear_when_they_are_computed(show):
     b = show("neuron")
     assert texts(b, "v9") == ["o", "data", "?", "grad", "–"]
-    assert float(b.js("getComputedStyle(document.querySelector('#v9')).opacity")) == pytest.approx(0.28)
+    assert float(b.js("getComputedStyle(document.querySelector('#v9')).opacity")) == pytest.approx(
+        0.28
+    )
     b.keys("b")
     assert texts(b, "v9") == ["o", "data", "0.7071", "grad", "1.0000"] and texts(b, "v8")[-1] == "–"
     b.keys("right")
     assert texts(b, "v8")[-1] == "0.5000" and texts(b, "e9_0") == ["◂ 0.5000"]
     assert b.js("document.querySelectorAll('#e9_0.now .flow, #r9.now .flow').length") == 2
     assert b.js("getComputedStyle(document.querySelector('#e9_0 .flow')).animationName") == "flow"
-    assert "tanh: slope 0.5000 at n = 0.8814" in b.text("#check") and b.js("!!document.querySelector('.tangent')")
+    assert "tanh: slope 0.5000 at n = 0.8814" in b.text("#check") and b.js(
+        "!!document.querySelector('.tangent')"
+    )
     media = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
     b.command("Emulation.setEmulatedMedia", media)
     assert b.js("getComputedStyle(document.querySelector('#e9_0 .flow')).animationName") == "none"
@@ -326,7 +355,15 @@ def test_line_and_expression_are_marked(show):
 @in_browser
 def test_a_click_goes_to_the_next_step_that_touches_the_value(show):
     b = show("neuron")
-    for selector, step in (("#v8", 9), ("#v8", 10), ("#v8", 12), ("#v2", 18), ("#v2", 3), ("#v2", 6), ("#o9", 10)):
+    for selector, step in (
+        ("#v8", 9),
+        ("#v8", 10),
+        ("#v8", 12),
+        ("#v2", 18),
+        ("#v2", 3),
+        ("#v2", 6),
+        ("#o9", 10),
+    ):
         b.click(selector)
         assert at(b) == step
 
@@ -383,7 +420,9 @@ def test_what_if_equals_python(show):
     b.keys("end", "w", *["backspace"] * 3, "-1.25", "tab", *["backspace"] * 3, "0.75")
     e, leaves = diamond(-1.25, 0.75)
     e.backward()
-    got = b.js("({v: now.V[D.root], a: gradientOf(0), c: gradientOf(1), check: now.check.filter(Boolean)})")
+    got = b.js(
+        "({v: now.V[D.root], a: gradientOf(0), c: gradientOf(1), check: now.check.filter(Boolean)})"
+    )
     assert got["v"] == pytest.approx(e.data, rel=1e-12)
     assert got["a"] == pytest.approx(leaves["a"].grad, rel=1e-12)
     assert got["c"] == pytest.approx(leaves["c"].grad, rel=1e-12)
@@ -418,13 +457,17 @@ def test_paths_add_up_to_the_gradient(show):
     b = show("diamond", "#1")
     b.keys("f")
     assert "3 paths" in b.text("#side")
-    assert b.js("+document.querySelector('#pathsum').dataset.sum") == pytest.approx(leaves["a"].grad, rel=1e-9)
+    assert b.js("+document.querySelector('#pathsum').dataset.sum") == pytest.approx(
+        leaves["a"].grad, rel=1e-9
+    )
     lit = b.js("document.querySelectorAll('#svg .e.on').length")
     b.keys("down")
     assert 0 < b.js("document.querySelectorAll('#svg .e.on').length") < lit
     b.click("#v1")
     assert "one path" in b.text("#side")
-    assert b.js("+document.querySelector('#pathsum').dataset.sum") == pytest.approx(leaves["c"].grad, rel=1e-9)
+    assert b.js("+document.querySelector('#pathsum').dataset.sum") == pytest.approx(
+        leaves["c"].grad, rel=1e-9
+    )
     b.keys("f")
     assert b.js("document.querySelector('#side').hidden && !document.querySelector('#svg .on')")
 
@@ -456,7 +499,10 @@ def test_screen_readers_and_the_keyboard_alone(show):
     b = show("neuron", "#12")
     said = b.js("document.querySelector('[aria-live=polite]').textContent")
     assert said == "step 12 of 18, backward. o sends its gradient to n. 0 + 0.5000 = 0.5000"
-    assert b.js("document.querySelector('#v8').getAttribute('aria-label')") == "n = s + b, value 0.8814, gradient 0.5000"
+    assert (
+        b.js("document.querySelector('#v8').getAttribute('aria-label')")
+        == "n = s + b, value 0.8814, gradient 0.5000"
+    )
     order = []
     for _ in range(14):
         b.keys("tab")
@@ -499,7 +545,8 @@ CONTRAST = """(() => {
   };
   const out = [];
   for (const e of document.querySelectorAll('body *')) {
-    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.getClientRects().length) continue;
+    const words = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!words || !e.getClientRects().length) continue;
     const s = getComputedStyle(e), svg = e.namespaceURI.endsWith('svg');
     if (s.visibility === 'hidden' || e.closest('.apart, #say, script, style')) continue;
     if (svg && +getComputedStyle(e.closest('g.n, g.e, g.k, svg')).opacity < 1) continue;
@@ -517,7 +564,10 @@ def test_every_text_can_be_read(show, name, theme):
     b = show(name)
     if theme == "dark":
         b.keys("d")
-        assert b.js("getComputedStyle(document.body.parentElement).backgroundColor") == "rgb(20, 23, 28)"
+        assert (
+            b.js("getComputedStyle(document.body.parentElement).backgroundColor")
+            == "rgb(20, 23, 28)"
+        )
     for keys in (["home"], ["end"], ["f"], ["f", "left", "w"], ["w", "z"]):
         b.keys(*keys)
         found = b.js(CONTRAST)
@@ -566,7 +616,9 @@ def test_the_page_fits_the_screen(show, name, size):
         b.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         assert b.js("document.documentElement.scrollWidth <= innerWidth")
         assert b.js("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('#check'))")
-        scale = b.js("(e => e.getBoundingClientRect().width / +e.dataset.w)(document.querySelector('#svg'))")
+        scale = b.js(
+            "(e => e.getBoundingClientRect().width / +e.dataset.w)(document.querySelector('#svg'))"
+        )
         assert 10 * scale >= 6  # the smallest text has 10 points
 
 
@@ -574,7 +626,11 @@ def test_the_page_fits_the_screen(show, name, size):
 def test_zoom_into_a_tensor_op(show):
     loss, m, _ = classify()
     trace = viz.step(loss).trace
-    step = next(k for k, s in enumerate(trace.steps) if s.kind == "op" and trace.nodes[s.node].op == "matmul")
+    step = next(
+        k
+        for k, s in enumerate(trace.steps)
+        if s.kind == "op" and trace.nodes[s.node].op == "matmul"
+    )
     b = show("classify", f"#{step + 1}")
 
     def written():
@@ -584,14 +640,29 @@ def test_zoom_into_a_tensor_op(show):
         return b.js(f"[...document.querySelectorAll('#side td.{name}')].map(t => t.textContent)")
 
     b.keys("z")
-    for keys, place in (([], (1, 1)), (["right"], (1, 2)), (["up"], (0, 2)), (["up"], (0, 2)), (["left", "left"], (0, 0))):
+    for keys, place in (
+        ([], (1, 1)),
+        (["right"], (1, 2)),
+        (["up"], (0, 2)),
+        (["up"], (0, 2)),
+        (["left", "left"], (0, 0)),
+    ):
         b.keys(*keys)
-        wanted = [line.split("[", 1)[1] if "[" in line else line for line in viz.expand(m, place).forward_lines()]
-        assert [line.strip() for line in wanted] == [w.split("[", 1)[1] if "[" in w else w for w in written()]
+        wanted = [
+            line.split("[", 1)[1] if "[" in line else line
+            for line in viz.expand(m, place).forward_lines()
+        ]
+        assert [line.strip() for line in wanted] == [
+            w.split("[", 1)[1] if "[" in w else w for w in written()
+        ]
         assert len(marked("meets")) == 4 and len(marked("chosen")) == 1
     assert at(b) == step + 1
     b.keys("end", "pageup", "pageup")
-    places = [k for k, s in enumerate(trace.steps) if s.kind == "contribution" and trace.nodes[s.node].shape == [3]]
+    places = [
+        k
+        for k, s in enumerate(trace.steps)
+        if s.kind == "contribution" and trace.nodes[s.node].shape == [3]
+    ]
     while at(b) != places[0] + 1:
         b.keys("pagedown" if at(b) <= places[0] else "pageup")
     assert len(marked("meets")) == 3  # b was broadcast over three rows, so three gradients meet
@@ -605,7 +676,9 @@ def test_the_loop_in_c_follows_the_steps(show):
     trace = viz.step(loss).trace
     b = show("classify")
     b.keys("c")
-    assert b.text("#side h2").startswith("In C") and b.js("document.activeElement.closest('#side') !== null")
+    assert b.text("#side h2").startswith("In C") and b.js(
+        "document.activeElement.closest('#side') !== null"
+    )
     seen = set()
     for k, step in enumerate(trace.steps):
         said, text = loop(trace, step)
@@ -633,7 +706,8 @@ def test_in_the_frame_of_a_notebook(show):
 def test_long_graphs_follow_the_step(show):
     b = show("chain")
     inside = """(() => {
-      const [a, b] = ['#svg .n.now', '#graph'].map(e => document.querySelector(e).getBoundingClientRect());
+      const rect = e => document.querySelector(e).getBoundingClientRect();
+      const [a, b] = ['#svg .n.now', '#graph'].map(rect);
       return a.right > b.x && a.x < b.right && a.bottom > b.y && a.y < b.bottom;
     })()"""
     for keys in (["home"], ["end"], ["b"]):
@@ -646,13 +720,20 @@ def test_the_functions_of_the_page_compute_what_scalars_compute(show):
     b = show("table")
     points = [-3.7, -2.0, -1.0, -0.5, 0.0, 0.3, 1.0, 2.5, 3.0, 30.0]
     for op, (value, derivatives) in formulas.TABLE.items():
-        static = {k: {None: -0.4, 20.0: 20.0}.get(v, v) for k, v in formulas.ARGUMENTS.get(op, {}).items()}
+        static = {
+            k: {None: -0.4, 20.0: 20.0}.get(v, v) for k, v in formulas.ARGUMENTS.get(op, {}).items()
+        }
         static = {k: 0.4 if k == "max" else v for k, v in static.items()}
         letters = "xyz"[: len(derivatives)]
         keywords = f", *, {', '.join(static)}" if static else ""
         f = compile_scalar(value, ", ".join(letters) + keywords)
-        inputs = [[x, 1.5, -0.25][: len(letters)] for x in points] + [[x, x, x][: len(letters)] for x in points]
-        ds = [None if d is None else compile_scalar(d, f"g, out, {', '.join(letters)}{keywords}") for d in derivatives]
+        inputs = [[x, 1.5, -0.25][: len(letters)] for x in points] + [
+            [x, x, x][: len(letters)] for x in points
+        ]
+        ds = [
+            None if d is None else compile_scalar(d, f"g, out, {', '.join(letters)}{keywords}")
+            for d in derivatives
+        ]
         wanted = []
         for xs in inputs:
             out = f(*xs, **static)
@@ -667,6 +748,8 @@ def test_the_functions_of_the_page_compute_what_scalars_compute(show):
                 if e is None:
                     assert g is None
                 elif isinstance(g, str):
-                    assert float(g.replace("Infinity", "inf")) == e or (math.isnan(e) and g == "NaN"), (op, xs, e, g)
+                    assert float(g.replace("Infinity", "inf")) == e or (
+                        math.isnan(e) and g == "NaN"
+                    ), (op, xs, e, g)
                 else:
                     assert g == pytest.approx(e, rel=1e-12, abs=1e-14), (op, xs, e, g)

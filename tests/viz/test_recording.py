@@ -42,7 +42,9 @@ def test_it_holds_what_training_saw():
         assert step.loss == pytest.approx(loss)
         assert step.gradients["net.0.weight"] == pytest.approx(gradient, rel=1e-5)
         assert step.values["net.0.weight"] == pytest.approx(value, rel=1e-5)
-        assert step.updates["net.0.weight"] == pytest.approx(0.1 * gradient, rel=1e-3), "SGD: lr times the gradient"
+        assert step.updates["net.0.weight"] == pytest.approx(0.1 * gradient, rel=1e-3), (
+            "SGD: lr times the gradient"
+        )
     assert rec.losses == pytest.approx([e[0] for e in expected])
     assert rec.gradients("net.0.weight") == pytest.approx([e[1] for e in expected], rel=1e-5)
     assert len(list(net.parameters())) == 4
@@ -124,7 +126,10 @@ def test_as_text():
 def test_the_picture_has_a_row_per_layer_and_parameter_and_a_column_per_step(tmp_path):
     rec, *_ = trained(steps=7)
     source = rec.digraph().source
-    assert source.count('WIDTH="9" HEIGHT="18"') == 7 * (2 + 4) and source.count('WIDTH="9" HEIGHT="32"') == 7
+    assert (
+        source.count('WIDTH="9" HEIGHT="18"') == 7 * (2 + 4)
+        and source.count('WIDTH="9" HEIGHT="32"') == 7
+    )
     with open(rec.save(tmp_path / "flow.svg"), encoding="utf-8") as file:
         words = [html.unescape(w) for w in re.findall(r">([^<>]+)</text>", file.read())]
     assert [w for w in words if w.startswith("net.")] == ["net.0", "net.2", *rec.names]
@@ -146,13 +151,26 @@ def test_a_layer_is_the_mean_square_over_its_elements():
             elements = np.concatenate([p.grad.numpy().ravel() for p in net[0].parameters()])
             assert elements.size == 9
             expected.append(float(np.sqrt(np.mean(elements**2))))
-    assert rec.layers == {"net.0": ["net.0.weight", "net.0.bias"], "net.2": ["net.2.weight", "net.2.bias"], "scale": ["scale"]}
+    assert rec.layers == {
+        "net.0": ["net.0.weight", "net.0.bias"],
+        "net.2": ["net.2.weight", "net.2.bias"],
+        "scale": ["scale"],
+    }
     assert rec.layer("net.0") == pytest.approx(expected, rel=1e-5)
     assert rec.layer("scale")[0] is None and rec.layer("scale")[1:] == rec.gradients("scale")[1:]
     lines = str(rec).splitlines()
-    assert [line.split()[0] for line in lines[2:8]] == ["loss", "layer", "net.0", "net.2", "scale", "parameter"]
+    assert [line.split()[0] for line in lines[2:8]] == [
+        "loss",
+        "layer",
+        "net.0",
+        "net.2",
+        "scale",
+        "parameter",
+    ]
     row = lines[4].split()
-    assert row[1:3] == [numbers.short(expected[0]), numbers.short(expected[-1])] and len(row[3]) == 4
+    assert (
+        row[1:3] == [numbers.short(expected[0]), numbers.short(expected[-1])] and len(row[3]) == 4
+    )
     assert json.loads(rec.to_json())["layers"] == rec.layers
 
 
@@ -166,16 +184,24 @@ def test_layers_of_names_given_and_of_no_module():
     w = Scalar(2.0)
     with viz.record() as rec:
         (w * w).backward()
-    assert rec.layers == {"w": ["w"]} and "layer" not in str(rec) + rec.digraph().source, "the parameter says it"
+    assert rec.layers == {"w": ["w"]} and "layer" not in str(rec) + rec.digraph().source, (
+        "the parameter says it"
+    )
 
 
 def test_columns_are_epochs_where_it_is_told_their_length():
     rec, *_ = trained(steps=7, epoch=3)
     source = rec.digraph().source
-    assert source.count('WIDTH="9" HEIGHT="32"') == 3 and source.count('WIDTH="9" HEIGHT="18"') == 3 * 6
+    assert (
+        source.count('WIDTH="9" HEIGHT="32"') == 3
+        and source.count('WIDTH="9" HEIGHT="18"') == 3 * 6
+    )
     assert "per epoch" in source and "0 … 2" in source
     lines = str(rec).splitlines()
-    assert lines[0] == "7 steps, 3 epochs" and len(lines[2].split()[-1]) == len(lines[4].split()[-1]) == 3
+    assert (
+        lines[0] == "7 steps, 3 epochs"
+        and len(lines[2].split()[-1]) == len(lines[4].split()[-1]) == 3
+    )
     many, *_ = trained(steps=200, epoch=2)
     assert many.digraph().source.count('WIDTH="9" HEIGHT="32"') == recording.COLUMNS
     for wrong in (0, 2.5, True):
@@ -194,7 +220,9 @@ def test_two_steps_compared():
                 p.data -= 0.01 * p.grad
     d = viz.diff(rec[0], rec[1])
     rows = {name: sizes for name, *sizes in d.rows}
-    assert rows["w"] == pytest.approx([2.0, 1.7, 30.0, 24.0]) and rows["b"] == pytest.approx([0.0, -0.1, 10.0, 8.0])
+    assert rows["w"] == pytest.approx([2.0, 1.7, 30.0, 24.0]) and rows["b"] == pytest.approx(
+        [0.0, -0.1, 10.0, 8.0]
+    )
     assert rows["loss"] == pytest.approx([25.0, 16.0, 1.0, 1.0])
     assert re.search(r"^w +2 → 1\.7 +30 → 24$", str(d), re.M)
     source = html.unescape(d.draw().source)

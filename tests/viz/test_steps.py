@@ -156,9 +156,10 @@ def test_tensor_steps_have_shapes_and_sizes():
     net, loss = mlp()
     steps = viz.step(loss).trace.steps
     weights = [s for s in steps if s.kind == "contribution" and s.name.endswith("weight")]
-    assert [s.rule.partition(" += ")[2] for s in weights] == ["∂loss/∂v₈ᵀ @ v₇", "∂loss/∂v₆ᵀ @ x"] or len(
-        weights
-    ) == 2
+    assert [s.rule.partition(" += ")[2] for s in weights] == [
+        "∂loss/∂v₈ᵀ @ v₇",
+        "∂loss/∂v₆ᵀ @ x",
+    ] or len(weights) == 2
     assert all(s.check.ok for s in weights)
     assert all(p.grad is None for p in net.parameters())
 
@@ -177,7 +178,10 @@ def test_an_op_of_several_outputs_can_be_stepped():
     trace = viz.step(loss).trace
     (output,) = [n.id for n in trace.nodes if n.op == "output"][:1]
     (several,) = [s for s in trace.steps if s.kind == "contribution" and s.sender == output]
-    assert several.sum == f"|contribution| = {numbers.short(several.array.rms)}" and several.array.rms > 0
+    assert (
+        several.sum == f"|contribution| = {numbers.short(several.array.rms)}"
+        and several.array.rms > 0
+    )
 
 
 def test_a_graph_whose_leaves_changed_cannot_be_stepped():
@@ -185,7 +189,9 @@ def test_a_graph_whose_leaves_changed_cannot_be_stepped():
     loss.backward()
     assert viz.step(loss)  # after backward: recomputed
     torch.optim.SGD(net.parameters(), lr=0.1).step()
-    with pytest.raises(RuntimeError, match=r"overwritten[^\n]*\n.*\n?.*fix: .*compute the loss again"):
+    with pytest.raises(
+        RuntimeError, match=r"overwritten[^\n]*\n.*\n?.*fix: .*compute the loss again"
+    ):
         viz.step(loss)
 
 
@@ -212,10 +218,12 @@ def test_every_op_can_be_drawn_and_stepped_before_and_after_backward(name):
         for n in graph.trace.nodes:
             assert n.grad_state in ("known", "none") or not n.op, (name, n)
         after = viz.step(loss)
-        assert [getattr(s, "sum", "") for s in after.trace.steps] == [getattr(s, "sum", "") for s in before.trace.steps]
+        assert [getattr(s, "sum", "") for s in after.trace.steps] == [
+            getattr(s, "sum", "") for s in before.trace.steps
+        ]
 
 
-# ---- terminal ----------------------------------------------------------------------------------------------------
+# ---- terminal ------------------------------------------------------------------------------------
 FRAME = """\
  step 12/18  BACKWARD   test_steps.py:{line}   o = n.tanh()
  #  FORWARD: values ↓                           │ BACKWARD: gradients ↑
@@ -286,7 +294,12 @@ def test_without_a_terminal_every_frame_is_printed(capsys, monkeypatch):
 
 def test_saved_steps(tmp_path):
     stepper = viz.step(neuron())
-    for suffix, words in {"txt": "step 18/18", "json": '"schema": 2', "md": "| 10 |", "tex": r"\toprule"}.items():
+    for suffix, words in {
+        "txt": "step 18/18",
+        "json": '"schema": 2',
+        "md": "| 10 |",
+        "tex": r"\toprule",
+    }.items():
         path = stepper.save(tmp_path / f"steps.{suffix}")
         with open(path, encoding="utf-8") as file:
             assert words in file.read()
@@ -319,7 +332,9 @@ def test_in_a_real_pseudo_terminal(tmp_path):
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     env = {**os.environ, "TERM": "xterm-256color"}
-    process = subprocess.Popen([sys.executable, str(path)], stdin=child, stdout=child, stderr=child, env=env)
+    process = subprocess.Popen(
+        [sys.executable, str(path)], stdin=child, stdout=child, stderr=child, env=env
+    )
     os.close(child)
     seen = ""
 
@@ -352,14 +367,16 @@ def test_in_a_real_pseudo_terminal(tmp_path):
         os.close(parent)
 
 
-# ---- the loop in C -----------------------------------------------------------------------------------------------------
+# ---- the loop in C -------------------------------------------------------------------------------
 def loops_of(x):
     """What the stepper says of each step's loop, by op or by op and operand."""
     trace = viz.step(x).trace
     out = {}
     for step in trace.steps:
         op = trace.nodes[step.origin].op
-        name = {"op": op, "contribution": f"{op}_vjp{getattr(step, 'position', '')}"}.get(step.kind, step.kind)
+        name = {"op": op, "contribution": f"{op}_vjp{getattr(step, 'position', '')}"}.get(
+            step.kind, step.kind
+        )
         out[name] = loop(trace, step)
     return out
 
@@ -377,16 +394,24 @@ def test_each_step_shows_what_it_runs_in_c():
     assert found["leaf"] == ("nothing is computed in this step", "")
     linear = loops_of(torch.nn.functional.linear(x, torch.ones(2, 4, requires_grad=True)).sum())
     assert linear["linear_vjp1"] == ("this derivative calls matmul; in C:", core.source("matmul"))
-    assert "double" in loops_of(torch.ones(2, dtype=torch.float64, requires_grad=True).sum())["sum"][1]
+    assert (
+        "double" in loops_of(torch.ones(2, dtype=torch.float64, requires_grad=True).sum())["sum"][1]
+    )
     half = loops_of(torch.ones(2, dtype=torch.float16, requires_grad=True).sum())["sum"]
-    assert half == ("numpy runs sum: the C core has loops for float32 and float64, and this is float16", "")
+    assert half == (
+        "numpy runs sum: the C core has loops for float32 and float64, and this is float16",
+        "",
+    )
     assert all(text == "" for _, text in loops_of(neuron()).values())
 
 
 def test_without_the_core_the_reason_is_shown(monkeypatch):
     monkeypatch.setattr(core.library, "lib", None)
     monkeypatch.setattr(core.library, "reason", "not built")
-    assert loops_of(torch.ones(2, requires_grad=True).sum())["sum"] == ("numpy runs sum: not built", "")
+    assert loops_of(torch.ones(2, requires_grad=True).sum())["sum"] == (
+        "numpy runs sum: not built",
+        "",
+    )
 
 
 @pytest.mark.needs("core")
@@ -400,4 +425,7 @@ def test_a_long_text_is_read_by_screens(monkeypatch, capsys):
     shown = capsys.readouterr().out.split("\x1b[2J")
     assert len(shown) == 4 and all(line.endswith("→ on") for line in shown[1:])
     text = core.source("matmul").splitlines()
-    assert all(shown[k].splitlines()[0].removeprefix("\x1b[H")[:70] == text[22 * (k - 1)][:70] for k in (1, 2, 3))
+    assert all(
+        shown[k].splitlines()[0].removeprefix("\x1b[H")[:70] == text[22 * (k - 1)][:70]
+        for k in (1, 2, 3)
+    )

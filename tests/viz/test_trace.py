@@ -12,7 +12,8 @@ from microtorch.viz.asking.changes import Difference
 from microtorch.viz.asking.explain import Explanation
 from microtorch.viz.asking.zooming import Zoom
 from microtorch.viz.drawing import animate
-from microtorch.viz.drawing.dot import Drawing, Options
+from microtorch.viz.drawing.dot import Drawing
+from microtorch.viz.drawing.options import Options
 from microtorch.viz.drawing.picture import Graph
 from microtorch.viz.reading.spelling import spell_small_ops
 from microtorch.viz.reading.trace import Trace
@@ -75,9 +76,18 @@ def written(trace, folder, name):
 
 def outputs(trace, folder, films):
     """Every output of a trace: name -> text or bytes."""
-    out = {f"screens {size}": "\n".join(terminal.frames(trace, *size, True)) for size in ((80, 24), (60, 12))}
+    out = {
+        f"screens {size}": "\n".join(terminal.frames(trace, *size, True))
+        for size in ((80, 24), (60, 12))
+    }
     out["users"] = [terminal.users(trace, t.id) for t in trace.nodes]
-    looks = ({}, {"theme": "dark", "legend": True}, {"grads": "edges"}, {"depth": 0}, {"ops": "separate"})
+    looks = (
+        {},
+        {"theme": "dark", "legend": True},
+        {"grads": "edges"},
+        {"depth": 0},
+        {"ops": "separate"},
+    )
     for look in looks:
         graph = Graph(trace, Drawing(trace, Options(**look)).digraph)
         out[f"draw {look}"] = graph.source
@@ -97,7 +107,11 @@ def outputs(trace, folder, films):
         z = Zoom(trace, i, arithmetic, None, None, display_names(trace)[trace.root])
         out[f"zoom {i}"] = z.text + repr(z) + z.digraph("dark").source
     told = Explanation(["a line"], trace, "w")
-    told.paths, told.dead, told.target = [[trace.root, trace.nodes[-1].inputs[0]]], {trace.root: "off"}, 0
+    told.paths, told.dead, told.target = (
+        [[trace.root, trace.nodes[-1].inputs[0]]],
+        {trace.root: "off"},
+        0,
+    )
     out["explained"] = told.text + told.draw().source
     difference = Difference(trace, trace)
     out["difference"] = str(difference) + difference.draw().source
@@ -131,7 +145,8 @@ ALONE = """
 import sys
 sys.path.insert(0, {root!r})
 from microtorch.viz.reading.trace import Trace
-from microtorch.viz.drawing.dot import Drawing, Options
+from microtorch.viz.drawing.dot import Drawing
+from microtorch.viz.drawing.options import Options
 from microtorch.viz.telling.table import Table
 from microtorch.viz.showing.terminal import frames
 from microtorch import engine, ops
@@ -147,7 +162,9 @@ def test_another_process_that_never_saw_the_program(tmp_path):
     trace = viz.step(network()).trace
     path = written(trace, tmp_path, "network")
     program = ALONE.format(root=str(ROOT), path=str(path))
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, cwd=tmp_path, check=True
+    )
     drawn = Drawing(trace, Options()).digraph.source
     screens = "\n".join(terminal.frames(trace))
     assert done.stdout.decode() == drawn + str(Table(trace)) + screens
@@ -156,14 +173,18 @@ def test_another_process_that_never_saw_the_program(tmp_path):
 def test_a_film_of_a_file_has_the_frames_of_the_living(tmp_path):
     trace = viz.step(network()).trace
     read = Trace.from_json(trace.to_json())
-    assert [s.digraph.source for s in animate.stills(read)] == [s.digraph.source for s in animate.stills(trace)]
+    assert [s.digraph.source for s in animate.stills(read)] == [
+        s.digraph.source for s in animate.stills(trace)
+    ]
 
 
 def test_numbers_that_json_lacks_come_back():
     trace = viz.step(special()).trace
     read = Trace.from_json(trace.to_json())
     (w,) = [n for n in read.nodes if n.name == "w"]
-    assert w.value.full == [0.0, math.inf, pytest.approx(1e-30)] and math.isnan(read.nodes[-1].number)
+    assert w.value.full == [0.0, math.inf, pytest.approx(1e-30)] and math.isnan(
+        read.nodes[-1].number
+    )
     named = viz.step(Scalar(1.0, label="inf") * 2).trace
     assert Trace.from_json(named.to_json()).nodes[0].name == "inf"
     json.loads(trace.to_json(), parse_constant=lambda word: pytest.fail(word))

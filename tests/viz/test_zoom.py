@@ -1,4 +1,4 @@
-"""Zoom: a tensor op as scalar arithmetic. The scalars must say what the tensors say, forward and backward."""
+"""Zoom: a tensor op as scalar arithmetic. The scalars must say what the tensors say."""
 
 import re
 
@@ -20,7 +20,9 @@ def w():
 X = [[2.0, -2.6, 0.4], [-0.6, -0.5, -0.2]]
 OPS = {
     "matmul": lambda w: torch.tensor(X) @ w,
-    "linear": lambda w: nn.functional.linear(torch.randn(2, 4), w, torch.ones(3, requires_grad=True)),
+    "linear": lambda w: nn.functional.linear(
+        torch.randn(2, 4), w, torch.ones(3, requires_grad=True)
+    ),
     "sum": lambda w: w.sum(dim=0),
     "mean": lambda w: w.mean(),
     "broadcast": lambda w: w + torch.randn(4, requires_grad=True),
@@ -34,12 +36,14 @@ OPS = {
     "mse_loss": lambda w: nn.functional.mse_loss(w, torch.zeros(3, 4)),
 }
 if "conv2d" in torch.ops.REGISTRY and hasattr(nn.functional, "conv2d"):
-    OPS["conv2d"] = lambda w: nn.functional.conv2d(torch.randn(1, 1, 4, 5), w[:2, :2].reshape(1, 1, 2, 2))
+    OPS["conv2d"] = lambda w: nn.functional.conv2d(
+        torch.randn(1, 1, 4, 5), w[:2, :2].reshape(1, 1, 2, 2)
+    )
 
 
 @pytest.mark.parametrize("name", OPS)
 def test_the_scalars_say_what_the_tensors_say(name, w):
-    """Every cell has the value of its element, and the gradients of the scalars are those of backward."""
+    """Every cell has the value of its element, and its gradient is that of backward."""
     y = OPS[name](w)
     loss = (y * torch.randn(y.shape)).sum() + (y * y).sum()
     z = viz.expand(y, loss=loss)
@@ -63,7 +67,10 @@ def viz_contribution(loss, node, name, z):
 
 def test_matmul_in_words():
     x = torch.tensor(X)
-    W = torch.tensor([[-2.0, -0.2, -0.9, 3.3], [0.2, -0.4, -0.3, -0.7], [-1.1, -0.4, 0.5, -0.2]], requires_grad=True)
+    W = torch.tensor(
+        [[-2.0, -0.2, -0.9, 3.3], [0.2, -0.4, -0.3, -0.7], [-1.1, -0.4, 0.5, -0.2]],
+        requires_grad=True,
+    )
     m = x @ W
     assert str(viz.expand(m, (1, 2))).splitlines()[2:] == [
         "FORWARD",
@@ -87,18 +94,25 @@ def test_broadcasting_is_copies_whose_gradients_add_up():
     of_m, of_b = z.gradients
     assert (of_m.copies, of_b.copies) == (0, 2) and of_b.value == 22
     assert of_b.reads["g"] == {(0, 1), (1, 1)}
-    assert "  ∂loss/∂b[1] = ∂loss/∂y[0, 1] + ∂loss/∂y[1, 1]\n              = 2 + 20\n              = 22" in z.text
+    assert (
+        "  ∂loss/∂b[1] = ∂loss/∂y[0, 1] + ∂loss/∂y[1, 1]\n"
+        "              = 2 + 20\n              = 22" in z.text
+    )
     assert "b[1] was copied 2 times by broadcasting: the gradients of its copies add up." in z.text
     dot = z.digraph().source
-    assert "BROADCAST" in dot and dot.count("ROUNDED,DASHED") == 3, "the second row does not exist in memory"
+    assert "BROADCAST" in dot and dot.count("ROUNDED,DASHED") == 3, (
+        "the second row does not exist in memory"
+    )
 
 
 def test_which_cells_meet():
-    """The cells framed for W[1, 2] are a column of x and a column of the gradient; nobody wrote that down per op."""
+    """The cells framed for W[1, 2] are a column of x and a column of the gradient."""
     x, W = torch.tensor(X), torch.ones(3, 4, requires_grad=True)
     m = x @ W
     (d,) = viz.expand(m, (1, 2), at={"W": (1, 2)}).gradients
-    assert d.reads["x"] == {(0, 1), (1, 1)} and d.reads["g"] == {(0, 2), (1, 2)} and d.place == (1, 2)
+    assert (
+        d.reads["x"] == {(0, 1), (1, 1)} and d.reads["g"] == {(0, 2), (1, 2)} and d.place == (1, 2)
+    )
 
 
 def test_it_is_an_ordinary_graph_of_scalars(w):
@@ -107,7 +121,11 @@ def test_it_is_an_ordinary_graph_of_scalars(w):
     loss = m.pow(2).mean()
     z = viz.expand(m, (1, 2), loss=loss)
     names = {n.name for n in viz.draw(z).trace.nodes if n.name}
-    assert names == {"m[1, 2]", *(f"x[1, {k}]" for k in range(3)), *(f"w[{k}, 2]" for k in range(3))}
+    assert names == {
+        "m[1, 2]",
+        *(f"x[1, {k}]" for k in range(3)),
+        *(f"w[{k}, 2]" for k in range(3)),
+    }
     assert viz.check(z).ok
     whole = viz.expand(m, loss=loss)
     stepper = viz.step(whole)
@@ -128,9 +146,13 @@ def test_a_large_op_shows_one_element():
     grid = z.digraph().source
     assert "columns 1 to 8 of 128" in grid
     y = (h * 2.0).tanh()
-    assert float(viz.expand(y, (7, 127)).root) == pytest.approx(y.detach().numpy()[7, 127], rel=1e-4)
+    assert float(viz.expand(y, (7, 127)).root) == pytest.approx(
+        y.detach().numpy()[7, 127], rel=1e-4
+    )
     big = torch.randn(400, 400, requires_grad=True) @ torch.randn(400, 400)
-    assert float(viz.expand(big, (3, 399)).root) == pytest.approx(big.detach().numpy()[3, 399], rel=1e-3)
+    assert float(viz.expand(big, (3, 399)).root) == pytest.approx(
+        big.detach().numpy()[3, 399], rel=1e-3
+    )
     with pytest.raises(GraphTooLarge, match="smaller tensor"):
         viz.expand(torch.randn(400, 400, requires_grad=True).softmax(1))
 

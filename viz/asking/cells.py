@@ -1,7 +1,8 @@
-"""The picture of a zoom: tensors as grids of numbers, the cells that meet framed, the sum written out beside them.
+"""The picture of a zoom: tensors as grids of numbers, and beside them the sum written out.
 
-Which cells are framed is not known per op: they are the leaves of the scalar expression. One node of one table is all
-that Graphviz sees; rows are FORWARD, BACKWARD for each input, and BROADCAST where an input was copied.
+The cells that meet in the sum are framed. Which they are is not known per op: they are the leaves
+of the scalar expression. Graphviz sees a single node, one large table. Its rows are FORWARD, then
+BACKWARD for each input, and BROADCAST where an input was copied.
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ def digraph(z: Zoom, t: Theme) -> Digraph:
             )
         )
     body = "<HR/>".join(rows)
-    table = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="2" COLOR="{t.module[1]}">{body}</TABLE>'
+    table = (
+        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="2" COLOR="{t.module[1]}">'
+        f"{body}</TABLE>"
+    )
     g = graphviz.Digraph("zoom")
     g.attr("graph", bgcolor=t.background, pad="0.12", fontname=style.FONT)
     g.attr("node", shape="plain", fontname=style.FONT, fontsize="12", fontcolor=t.ink)
@@ -70,7 +74,7 @@ def digraph(z: Zoom, t: Theme) -> Digraph:
 
 
 def _section(title: str, words: str, colour: str, parts: list[Part], t: Theme) -> str:
-    """One row of the picture. Its size is given: a table of free size would be stretched to the widest row."""
+    """One row of the picture. It has a size, or it would be stretched to the widest row."""
     head = (
         labels.font(labels.bold(title), colour, 11)
         + "&nbsp;&nbsp;"
@@ -94,14 +98,15 @@ def _table(
         else ""
     )
     return (
-        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="{padding}" ALIGN="LEFT"{fixed}>'
+        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="{padding}" '
+        f'ALIGN="LEFT"{fixed}>'
         f"{''.join(rows)}</TABLE>"
     )
 
 
-# ---- the three kinds of rows ---------------------------------------------------------------------------------------
+# ---- the three kinds of rows ---------------------------------------------------------------------
 def forward(z: Zoom, t: Theme) -> list[Part]:
-    """Inputs, the sign of the op, the result; the chosen cell of the result and what it is computed from."""
+    """Inputs, op and result; framed are the chosen cell and those that it is computed from."""
     below = z.arithmetic.below(z.cell)
     grids = [
         _grid(x.name, _array(x), {p for p, cell in x.each() if cell in below}, x.role, t)
@@ -120,7 +125,7 @@ def forward(z: Zoom, t: Theme) -> list[Part]:
 
 
 def backward(z: Zoom, d: Gradient, t: Theme) -> list[Part]:
-    """What meets in the gradient of one element: cells of the result's gradient, and of the other inputs."""
+    """What meets in one element's gradient: cells of the result's gradient and of the inputs."""
     parts = [_grid(z.upstream(), z.g_values, d.reads.get("g", ()), "gradient", t)]
     for x in z.inputs:
         if d.reads.get(x.name):
@@ -131,7 +136,10 @@ def backward(z: Zoom, d: Gradient, t: Theme) -> list[Part]:
 
 
 def broadcast(z: Zoom, d: Gradient, t: Theme) -> list[Part]:
-    """The input, its copies in the shape of the result (those that do not exist in memory dashed), their gradients."""
+    """The input, its copies in the shape of the result, and their gradients.
+
+    Copies that do not exist in memory have a dashed frame.
+    """
     x, out = d.operand, z.output.shape
     copied = np.broadcast_to(np.array(x.cells).reshape(x.shape), out)
     chosen = x.cell(d.place)
@@ -153,11 +161,15 @@ def broadcast(z: Zoom, d: Gradient, t: Theme) -> list[Part]:
         terms,
         f"= {total}",
     ]
+    note = f"{numbers.shape(x.shape)} → {numbers.shape(out)}, copied"
     return [
-        _grid(x.name, _array(x), {d.place}, x.role, t), _sign("→", t),
-        _grid(x.name, values, mine, x.role, t, ghosts, f"{numbers.shape(x.shape)} → {numbers.shape(out)}, copied"),
-        _sign("⇠", t), _grid(z.upstream(), z.g_values, mine, "gradient", t), _words(words, t.gradient, t),
-    ]  # fmt: skip
+        _grid(x.name, _array(x), {d.place}, x.role, t),
+        _sign("→", t),
+        _grid(x.name, values, mine, x.role, t, ghosts, note),
+        _sign("⇠", t),
+        _grid(z.upstream(), z.g_values, mine, "gradient", t),
+        _words(words, t.gradient, t),
+    ]
 
 
 def _number(v: float) -> str:
@@ -165,7 +177,7 @@ def _number(v: float) -> str:
     return f"({text})" if text.startswith("−") else text
 
 
-# ---- pieces --------------------------------------------------------------------------------------------------------
+# ---- pieces --------------------------------------------------------------------------------------
 def _grid(
     name: str,
     values: np.ndarray,
@@ -175,7 +187,10 @@ def _grid(
     ghosts: Iterable[Place] = (),
     note: str = "",
 ) -> Part:
-    """A tensor as numbers; of a large one, a window around the framed cells; of one of many dimensions, one plane."""
+    """A tensor as numbers.
+
+    Of a large one, a window around the framed cells; of one with many dimensions, one plane.
+    """
     framed, ghosts = set(framed), set(ghosts)
     plane, rows, columns, where = _window(values.shape, framed)
     gradient = role == "gradient"

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 from microtorch import errors
 
 from ..drawing import labels
-from ..drawing.dot import Drawing, Options
+from ..drawing.dot import Drawing
+from ..drawing.options import Options
 from ..drawing.picture import Graph
 from ..reading import numbers
 from ..reading.take import Root, caller, take
@@ -20,7 +21,10 @@ Row: TypeAlias = tuple[str, float | None, float | None, float | None, float | No
 
 
 class Difference:
-    """Two runs of one computation: ``rows`` of (name, value before, value after, gradient before, gradient after)."""
+    """Two runs of one computation.
+
+    ``rows``: name, value before and after, gradient before and after.
+    """
 
     def __init__(self, a: Trace, b: Trace):
         self.a, self.b = a, b
@@ -76,7 +80,10 @@ def diff(a: Root, b: Root) -> Difference:
         if isinstance(x, TrainingStep):
             if x.trace is None:
                 what = f"the graph of step {x.number} was not kept"
-                fix = f"graphs of up to {WHOLE} nodes are, of the first {TRACES} steps: record fewer, or a smaller batch"
+                fix = (
+                    f"graphs of up to {WHOLE} nodes are, of the first {TRACES} steps: "
+                    "record fewer, or a smaller batch"
+                )
                 raise errors.GraphError(errors.message(what, fix=fix))
             traces.append(x.trace)
         else:
@@ -85,13 +92,14 @@ def diff(a: Root, b: Root) -> Difference:
 
 
 def _pairs(a: Trace, b: Trace) -> dict[int, TraceNode]:
-    """Which node of a stands for each node of b: the same operand of the same op, from the roots down."""
+    """The node of a for each node of b: the same operand of the same op, from the root down."""
     before: dict[int, TraceNode] = {}
     stack = [(a.nodes[a.root], b.nodes[b.root])]
     while stack:
         x, y = stack.pop()
         if (x.op, x.shape, len(x.inputs)) != (y.op, y.shape, len(y.inputs)):
-            what = f"the two graphs differ: {x.op or x.role} {tuple(x.shape)} against {y.op or y.role} {tuple(y.shape)}"
+            one, other = (f"{t.op or t.role} {tuple(t.shape)}" for t in (x, y))
+            what = f"the two graphs differ: {one} against {other}"
             details = f"{_outline(a)} and {_outline(b)}"
             raise errors.GraphError(
                 errors.message(what, details, fix="compare two steps of the same computation")
@@ -133,4 +141,4 @@ class _Changes(Drawing):
             rows.append(labels.row(labels.cell(labels.font(labels.escape(text), ink, 9), "RIGHT")))
         if not rows:
             return label
-        return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR><TD>{label}</TD></TR>{"".join(rows)}</TABLE>'
+        return labels.plain(labels.row(f"<TD>{label}</TD>") + "".join(rows))

@@ -1,11 +1,11 @@
 """The picture of a crash: the graph up to the op that raised, with the shapes that disagree.
 
-    viz.draw_error().save("crash.svg")         # after an exception in a notebook or an interactive session
-    viz.draw_error(error)                      # of an exception that was caught
-    viz.draw_errors("crash.svg")               # from now on: whenever the program ends with an exception
+    viz.draw_error().save("crash.svg")      # after an exception in a notebook or at the prompt
+    viz.draw_error(error)                   # of an exception that was caught
+    viz.draw_errors("crash.svg")            # from now on: whenever an exception ends the program
 
-reading/failure.py finds the op and its operands in the traceback. Here they are drawn: in yellow, on
-top of the graphs of the operands.
+reading/failure.py finds the op and its operands in the traceback. Here the op is drawn in yellow,
+on top of the graphs of the operands.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from ..drawing import labels
-from ..drawing.dot import Drawing, Options
+from ..drawing.dot import Drawing
+from ..drawing.options import Options
 from ..drawing.picture import Graph
 from ..reading import numbers
 from ..reading.failure import last_error, trace_of
@@ -25,10 +26,11 @@ from ..telling.words import INFIX
 
 
 def draw_error(error: BaseException | None = None, **look: Any) -> Graph:
-    """The graph up to the op that raised ``error``; by itself the exception being handled, or the last one not handled.
+    """The graph up to the op that raised ``error``.
 
-    ``look`` is that of ``draw``: theme, rankdir, depth, ... Raises ValueError where there is no exception, or none of
-    its frames holds a tensor.
+    Without an argument, that of the exception being handled, or of the last that nobody handled.
+    ``look`` is that of ``draw``: theme, rankdir, depth, ... Raises ValueError where there is no
+    exception, or no tensor in its traceback.
     """
     error = last_error(error)
     options = Options(**look)
@@ -42,7 +44,7 @@ def draw_error(error: BaseException | None = None, **look: Any) -> Graph:
 
 
 def draw_errors(path: str | os.PathLike[str] = "crash.svg") -> None:
-    """From now on, a program that ends with an exception of an op also leaves its picture in ``path``."""
+    """From now on, a program that an op's exception ends also leaves its picture in ``path``."""
     path = os.fspath(path)
     before = sys.excepthook
 

@@ -1,9 +1,9 @@
 """Why is this gradient None, or zero? ``explain_grad(p, loss)`` answers in words and as a picture.
 
-Where the graph of the loss contains p, backward is repeated in private (replay.py), and every path from the loss to p
-is followed to the place where the gradient dies: a relu that is off, a sigmoid that is flat, a factor of 0, an element
-that was not selected. Where it does not contain p, the graph cannot know why, since what was cut is not in it; then
-the user's source is read, from p's name onwards, for the usual cuts: detach, no_grad, integers, numbers taken out.
+Where the graph of the loss contains p, backward is repeated in private, and every path from the
+loss to p is followed to the place where the gradient dies: a relu that is off, a sigmoid that is
+flat, a factor of 0, an element that was not selected. Where the graph does not contain p, it cannot
+tell why, since what was cut off is not in it; then the user's source is read (reading/cuts.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 from microtorch import errors, formulas
 
 from ..drawing import animate
-from ..drawing.dot import Canvas, Drawing, Options
+from ..drawing.dot import Canvas, Drawing
+from ..drawing.options import Options
 from ..drawing.picture import Graph
 from ..drawing.plan import Unit
 from ..reading import numbers
@@ -35,7 +36,7 @@ CLIPPING = frozenset({"relu", "relu6", "leaky_relu", "elu", "hardtanh", "clamp"}
 
 
 class Explanation:
-    """``print`` it; ``draw()`` is the picture, with the paths in orange and the places where they die in yellow."""
+    """``print`` it, or ``draw()`` it: paths in orange, the places where they die in yellow."""
 
     def __init__(self, lines: list[str], trace: Trace | None = None, name: str = "p"):
         self.lines = lines
@@ -91,7 +92,8 @@ def explain_grad(p: Root, loss: Root = None, params: Any = None) -> Explanation:
         what = f"{name}.grad is None, and no result computed from tensors is among your variables."
         return Explanation([what, "Pass the loss: viz.explain_grad(p, loss)"])
     if not asked.has_graph:
-        what = f"{name}.grad is {asked.state}: the loss has no graph, so nothing can flow back from it."
+        why = "the loss has no graph, so nothing can flow back from it."
+        what = f"{name}.grad is {asked.state}: {why}"
         guess = ["Was it computed under no_grad(), or from detached values?"]
         return Explanation([what, *(cuts(frame, p, name) or guess)])
     trace = asked.trace(frame, given)
@@ -202,7 +204,7 @@ def _size(g: Data) -> str:
 
 
 def _paths(trace: Trace, j: int) -> tuple[list[list[int]], int]:
-    """Up to PATHS paths from the root down to node j, along which gradient flows, and how many there are."""
+    """Up to PATHS paths from the root to node j along which gradient flows; and their number."""
     flows: dict[int, list[int]] = {}
     for e in trace.edges:
         if e.flows:
@@ -281,9 +283,9 @@ def _largest(back: Backward, i: int, k: int) -> tuple[float, float]:
     return before, 0.0 if d is None else float(np.abs(d).max(initial=0))
 
 
-# ---- the picture ---------------------------------------------------------------------------------------------------
+# ---- the picture ---------------------------------------------------------------------------------
 class _Paths(Drawing):
-    """The graph, with the paths to one leaf in orange and the places where the gradient dies in yellow."""
+    """The graph, with paths to one leaf in orange and places where the gradient dies in yellow."""
 
     def __init__(self, trace: Trace, options: Options, answer: Explanation):
         self.answer = answer

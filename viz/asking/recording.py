@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ class Recording(Training):
         return [s.gradients.get(name) for s in self.steps]
 
     def layer(self, path: str) -> list[float | None]:
-        """The RMS of the gradient over all elements of one layer (a key of ``layers``), step by step."""
+        """The RMS of the gradient over the elements of a layer (a key of ``layers``), per step."""
         rows = []
         for s in self.steps:
             parts = [
@@ -83,9 +84,8 @@ class Recording(Training):
             row = self.layer(path)
             seen = [v for v in row if v is not None]
             first, last = (numbers.short(seen[k]) for k in (0, -1))
-            lines.append(
-                f"{path:<{width}}  {first:>9}  {last:>9}  {'':9}  {_bars(row, logarithmic=True, unit=unit)}"
-            )
+            bars = _bars(row, logarithmic=True, unit=unit)
+            lines.append(f"{path:<{width}}  {first:>9}  {last:>9}  {'':9}  {bars}")
         if layers:
             lines.append("parameter")
         for name in self.names:
@@ -118,7 +118,10 @@ class Recording(Training):
         )
 
     def digraph(self, theme: str = "light") -> Digraph:
-        """The gradient flow as a table of heat: layers, then parameters, down; steps (or epochs) across; the loss above."""
+        """The gradient flow as a table of heat.
+
+        Layers, then parameters, from top to bottom; steps (or epochs) across; the loss above.
+        """
         import graphviz
 
         t = style.theme(theme)
@@ -141,10 +144,11 @@ class Recording(Training):
             labels.cell(labels.font(f"0 … {newest}" if newest else "0", t.secondary, 9)),
         )
         legend = "".join(
-            f'<TD BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}">&nbsp;{labels.font(labels.escape(word), ink, 9)}&nbsp;</TD>'
+            f'<TD BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}">'
+            f"&nbsp;{labels.font(labels.escape(word), ink, 9)}&nbsp;</TD>"
             for fill, ink, word in zip(t.heat, t.heat_ink, style.HEAT_WORDS, strict=True)
         )
-        scale = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="2">{labels.row(legend)}</TABLE>'
+        scale = labels.plain(labels.row(legend), spacing=3, padding=2)
         body = "".join([*rows, ends, labels.row(labels.cell(scale, span=3))])
         g = graphviz.Digraph("flow")
         g.attr("graph", bgcolor=t.background, pad="0.12")
@@ -160,7 +164,7 @@ class Recording(Training):
     def save(
         self, path: str | os.PathLike[str], dpi: float | None = None, theme: str = "light"
     ) -> str:
-        """Write the heat (.svg .png .pdf .dot), the table (.txt) or all numbers (.json). Returns the path."""
+        """Write the heat (.svg .png .pdf .dot), the table (.txt) or all numbers (.json)."""
         path = os.fspath(path)
         suffix = os.path.splitext(path)[1].lower().lstrip(".")
         if suffix not in ("svg", "png", "pdf", "dot", "gv", "txt", "json"):
@@ -181,8 +185,9 @@ class Recording(Training):
 def record(params: Any = None, epoch: int | None = None) -> Recording:
     """Record every backward() inside a ``with`` block.
 
-    ``params``: {name: tensor} or a Module, for names not found. ``epoch``: how many steps make one, ``len(loader)``;
-    columns are then epochs, not steps. Raises ValueError for an ``epoch`` that is no count of steps.
+    ``params``: {name: tensor} or a Module, for names that the source does not show. ``epoch``: how
+    many steps make one, ``len(loader)``; columns are then epochs, not steps. Raises ValueError for
+    an ``epoch`` that is no count of steps.
     """
     if epoch is not None and (not isinstance(epoch, int) or isinstance(epoch, bool) or epoch < 1):
         raise ValueError(
@@ -192,7 +197,7 @@ def record(params: Any = None, epoch: int | None = None) -> Recording:
 
 
 def _groups(n: int, unit: int = 1) -> list[range]:
-    """The steps of each column: ``unit`` of them, or a multiple where there would be too many columns."""
+    """The steps of each column: ``unit`` of them, or a multiple to keep the columns few enough."""
     units = -(-n // unit)
     ends = np.linspace(0, units, min(units, COLUMNS) + 1).astype(int) * unit
     return [range(a, min(b, n)) for a, b in pairwise(ends.tolist())]
@@ -206,7 +211,7 @@ def _strip(name: str, row: list[float | None], groups: list[range], t: style.The
         cells.append(_heat(float(np.sqrt(np.mean(np.square(seen)))) if seen else None, t))
     last = next((v for v in reversed(row) if v is not None), None)
     head = labels.cell(labels.font(labels.escape(name, 28), t.ink, 11))
-    strip = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{labels.row(*cells)}</TABLE>'
+    strip = labels.plain(labels.row(*cells))
     chip = labels.chip(Value(rms=last or 0.0), "known" if last is not None else "missing", t)
     return labels.row(head, labels.cell(strip), labels.cell(chip, "RIGHT"))
 
@@ -231,13 +236,13 @@ def _losses(rec: Recording, groups: list[range], t: style.Theme) -> str:
             f'<TD WIDTH="7" HEIGHT="{h:.0f}" FIXEDSIZE="TRUE" BGCOLOR="{bar}"></TD></TR></TABLE>'
         )
         cells.append(f'<TD WIDTH="9" HEIGHT="32" FIXEDSIZE="TRUE">{inner}</TD>')
-    strip = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{labels.row(*cells)}</TABLE>'
+    strip = labels.plain(labels.row(*cells))
     last = labels.cell(labels.font(numbers.short(rec.losses[-1]), t.ink, 10), "RIGHT")
     return labels.row(labels.cell(labels.font("loss", t.ink, 11)), labels.cell(strip), last)
 
 
 def _bars(
-    values: list[float | None], logarithmic: bool = False, width: int = 24, unit: int = 1
+    values: Sequence[float | None], logarithmic: bool = False, width: int = 24, unit: int = 1
 ) -> str:
     """A curve of block characters."""
     groups = [[v for k in g if (v := values[k]) is not None] for g in _groups(len(values), unit)]

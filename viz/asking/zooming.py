@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 class Gradient:
     """How one element of an operand gets its gradient: an expression, and the places it reads.
 
-    ``values``: the gradients of all expanded elements of the operand, NaN elsewhere. ``copies``: how
-    many elements of the output hold this one because it was broadcast; 0 without broadcasting.
+    ``values``: the gradients of all expanded elements of the operand, NaN elsewhere. ``copies``:
+    how many elements of the output hold this one because it was broadcast; 0 without broadcasting.
     """
 
     operand: Operand

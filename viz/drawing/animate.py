@@ -1,18 +1,15 @@
-"""The steps as a film: GIF, APNG and WebP by Pillow, one SVG that moves by itself, PDF pages for slides.
+"""The frames of a film: each step as a picture, drawn by the code and in the look of ``draw``.
 
-Each step is drawn as a picture of its own, by the code and in the look of ``draw``. What makes a film of them is that
-**nothing moves that did not change**: every frame has the same boxes of the same sizes, so Graphviz, which is
-deterministic, lays all of them out alike. Numbers stand in cells of fixed size; what is not yet known is there, faint;
-the room of labels on edges is kept from the first frame on; the outline of the current node is there in all frames,
-transparent in most.
+**Nothing moves that did not change.** Every frame has the same boxes of the same sizes, so that
+Graphviz, which is deterministic, lays all of them out alike. Numbers stand in cells of fixed size;
+what is not yet known is there, but faint. Labels on edges have their room from the first frame on.
+The outline of the current node is there in all frames, and transparent in most.
 """
 
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -22,21 +19,20 @@ from microtorch import errors
 from ..reading import numbers
 from ..reading.trace import Contribution, Edge, GraphTooLarge, Step, Trace, TraceNode, Value
 from ..telling.words import cut
-from . import labels, moving, render, style
-from .dot import Canvas, Drawing, Options
+from . import labels, style
+from .dot import Canvas, Drawing
+from .options import Options
 from .plan import Unit
 from .style import Theme
 
 MOST = 250  # frames
-NO_PILLOW = "Pictures that move as .{} need Pillow: pip install microtorch[anim]. An animated .svg needs nothing more."
 CLEAR = "transparent"
 FAINT = 0.72  # how far what is not computed yet fades into the background
-FORWARD, BACKWARD, LAST = 0.6, 1.6, 3.5  # seconds that a frame stays, at speed 1
 
 
 @dataclass
 class Moment:
-    """What is known at one step: values, gradients so far, contributions so far (by edge), and the step itself."""
+    """What is known at one step: values, gradients so far, contributions so far by edge."""
 
     values: set[int]
     held: dict[int, Value | None]
@@ -96,7 +92,7 @@ class Still(Drawing):
         )
         return replace(t, grad=blank, grad_state="missing")
 
-    # ---- nodes -----------------------------------------------------------------------------------------------------
+    # ---- nodes -----------------------------------------------------------------------------------
     def _unit(self, u: Unit, g: Canvas) -> None:
         ops = [i for i in u.members if self.nodes[i].op] or u.members
         seen = any(i in self.moment.values for i in ops)
@@ -154,7 +150,7 @@ class Still(Drawing):
         yield
         self.t = before
 
-    # ---- edges -----------------------------------------------------------------------------------------------------
+    # ---- edges -----------------------------------------------------------------------------------
     def _active(self, source: str, target: str) -> bool:
         """Does the current contribution run along this edge of the picture?"""
         now = self.moment.now
@@ -186,10 +182,8 @@ class Still(Drawing):
             text = "" if a is None or a.number is None else f"◂ {numbers.number(a.number)}"
             zero = a is not None and a.number == 0
             words = labels.font(text, t.zero_edge if zero else t.gradient, 10)
-            look["label"] = (
-                f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR><TD FIXEDSIZE="TRUE" '
-                f'WIDTH="{self.room + 10}" HEIGHT="14">{words}</TD></TR></TABLE>>'
-            )
+            size = f'FIXEDSIZE="TRUE" WIDTH="{self.room + 10}" HEIGHT="14"'
+            look["label"] = f"<{labels.plain(labels.row(f'<TD {size}>{words}</TD>'))}>"
         self.digraph.edge(tail, head, **look)
 
     def _boxes_edge(self, origin: Unit, target: Unit, e: Edge) -> None:
@@ -205,7 +199,7 @@ class Still(Drawing):
         with self._look(n.id in self.moment.values):
             super()._number(e, n)
 
-    # ---- words below the picture ----------------------------------------------------------------------------------
+    # ---- words below the picture -----------------------------------------------------------------
     def _caption(self) -> None:
         width = (
             max(7.2 * len(line) for s in self.trace.steps for line in caption(self.trace, s)) + 12
@@ -226,12 +220,12 @@ class Still(Drawing):
         rows = "".join(f'<TR><TD ALIGN="LEFT" {size}>{line}</TD></TR>' for line in lines)
         self.digraph.attr(
             "graph", labelloc="b", labeljust="l",
-            label=f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{rows}</TABLE>>',
+            label=f"<{labels.plain(rows)}>",
         )  # fmt: skip
 
 
 class Haloed:
-    """A Digraph whose nodes get an outline (mostly transparent: its room is always there) and a colour of the text."""
+    """A canvas whose nodes get a colour of text and an outline, transparent in most frames."""
 
     def __init__(self, digraph: Canvas, colour: str, ink: str):
         self.digraph, self.colour, self.ink = digraph, colour, ink
@@ -239,8 +233,8 @@ class Haloed:
     def node(self, name: str, label: str, **look: str) -> None:
         if label.startswith("<<TABLE"):
             label = (
-                f'<<TABLE BORDER="3" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" COLOR="{self.colour}" '
-                f'STYLE="ROUNDED"><TR><TD>{label[1:-1]}</TD></TR></TABLE>>'
+                f'<<TABLE BORDER="3" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" '
+                f'COLOR="{self.colour}" STYLE="ROUNDED"><TR><TD>{label[1:-1]}</TD></TR></TABLE>>'
             )
         self.digraph.node(name, label=label, fontcolor=self.ink, **look)
 
@@ -259,9 +253,8 @@ def caption(trace: Trace, s: Step) -> list[str]:
 
 
 def _mono(s: str, colour: str) -> str:
-    if not s:
-        return ""
-    return f'<FONT FACE="Courier,monospace" COLOR="{colour}" POINT-SIZE="12">{labels.escape(s, 80)}</FONT>'
+    look = f'FACE="Courier,monospace" COLOR="{colour}" POINT-SIZE="12"'
+    return f"<FONT {look}>{labels.escape(s, 80)}</FONT>" if s else ""
 
 
 def faint(t: Theme) -> Theme:
@@ -277,126 +270,21 @@ def faint(t: Theme) -> Theme:
     return replace(t, **{f.name: fade(getattr(t, f.name)) for f in fields(t) if f.name != "name"})
 
 
-# ---- frames and files ----------------------------------------------------------------------------------------------
 def stills(
     trace: Trace, theme: str = "light", rankdir: str | None = None, depth: int | None = None
 ) -> list[Still]:
-    """One drawing per step. Raises GraphTooLarge above MOST steps, ValueError for an unknown theme or rankdir."""
+    """One drawing per step.
+
+    Raises GraphTooLarge above MOST steps, ValueError for an unknown theme or rankdir.
+    """
     options = Options(rankdir, depth, theme=theme)
     options.check()
     if len(trace.steps) > MOST:
-        what = f"a film of {len(trace.steps):,} steps would take too long to watch; up to {MOST} are drawn"
-        fix = "step(...) of one sample instead of the batch, or save as .html or .txt, where one can skip"
+        many = f"a film of {len(trace.steps):,} steps would take too long to watch"
+        what = f"{many}; up to {MOST} are drawn"
+        fix = (
+            "step(...) of one sample instead of the batch, or save as .html or .txt, "
+            "where one can skip"
+        )
         raise GraphTooLarge(errors.message(what, fix=fix))
     return [Still(trace, options, m) for m in moments(trace)]
-
-
-def seconds(trace: Trace, speed: float = 1.0) -> list[float]:
-    """How long each frame stays: backward is what one came for, and the last frame is looked at."""
-    if not speed > 0:
-        raise ValueError(
-            f"speed={speed!r}: it divides the time that each step stays, so it must be greater than 0"
-        )
-    out = [BACKWARD if s.phase == "backward" else FORWARD for s in trace.steps]
-    out[-1] = LAST
-    return [t / speed for t in out]
-
-
-def _render(drawings: list[Still], format: str, dpi: float | None = None) -> list[bytes]:
-    """All frames, as many at a time as is polite."""
-    render.render(drawings[0].digraph.source, format, dpi)  # the errors come from here, once
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda d: render.render(d.digraph.source, format, dpi), drawings))
-
-
-def save(
-    trace: Trace, path: str, kind: str, speed: float = 1.0, dpi: float = 80, **look: Any
-) -> str:
-    """Write the film as ``kind``: "gif", "apng", "webp" (which need Pillow), "svg", or "pdf" (one file per step)."""
-    times = seconds(trace, speed)
-    if kind in ("gif", "apng", "webp"):
-        _pillow(kind)
-    drawings = stills(trace, **look)
-    if kind == "svg":
-        t = style.theme(look.get("theme", "light"))
-        pages = [svg.decode() for svg in _render(drawings, "svg")]
-        data = moving.merge(pages, times, t.gradient).encode()
-        with open(path, "wb") as file:
-            file.write(data)
-        return path
-    if kind == "pdf":
-        print(slides(drawings, path))
-        return pattern(path)
-    _bitmaps(_render(drawings, "png", dpi), times, path, kind)
-    return path
-
-
-def _pillow(kind: str) -> Any:
-    try:
-        from PIL import Image, features
-    except ImportError:
-        raise ImportError(NO_PILLOW.format(kind)) from None
-    if kind == "webp" and not features.check("webp"):
-        raise ImportError("this Pillow was built without WebP; save as .gif, .apng or .svg")
-    return Image
-
-
-def _bitmaps(pages: list[bytes], times: list[float], path: str, kind: str) -> None:
-    import io
-
-    Image = _pillow(kind)
-    images = [Image.open(io.BytesIO(page)).convert("RGB") for page in pages]
-    size = tuple(max(i.size[k] for i in images) for k in (0, 1))
-    frames = []
-    for image in images:
-        if image.size != size:
-            page = Image.new("RGB", size, image.getpixel((0, 0)))
-            page.paste(image)
-            image = page
-        frames.append(image)
-    if kind != "webp":  # one palette for all frames: small files, and colours that do not flicker
-        chosen = frames[:: max(1, len(frames) // 3)]
-        together = Image.new("RGB", (size[0], size[1] * len(chosen)))
-        for k, frame in enumerate(chosen):
-            together.paste(frame, (0, size[1] * k))
-        palette = together.quantize(64, dither=Image.Dither.NONE)
-        frames = [f.quantize(palette=palette, dither=Image.Dither.NONE) for f in frames]
-    more = {
-        "gif": {"optimize": False, "disposal": 1},
-        "webp": {"quality": 90, "method": 4},
-        "apng": {},
-    }[kind]
-    frames[0].save(
-        path, format={"apng": "PNG"}.get(kind, kind.upper()), save_all=True, append_images=frames[1:],
-        duration=[round(1000 * t) for t in times], loop=0, **more,
-    )  # fmt: skip
-
-
-# ---- slides --------------------------------------------------------------------------------------------------------
-def pattern(path: str) -> str:
-    """``x-%02d.pdf`` for ``x.pdf``; a path with its own ``%02d`` is left alone."""
-    return path if "%0" in path else f"{os.path.splitext(path)[0]}-%02d.pdf"
-
-
-def slides(drawings: list[Still], path: str) -> str:
-    """Write one PDF per step, and return the LaTeX that shows them: as an animation, or one per overlay of beamer."""
-    files = pattern(path)
-    for k, page in enumerate(_render(drawings, "pdf"), 1):
-        with open(files % k, "wb") as file:
-            file.write(page)
-    base = os.path.basename(files)
-    stem = base.partition("%0")[0]
-    n = len(drawings)
-    first, last = (base % k for k in (1, n))
-    digits = [name[len(stem) : -len(".pdf")] for name in (first, last)]
-    lines = [
-        f"% {n} pages: {first} ... {last}",
-        r"% an animation, with \usepackage{animate}:",
-        rf"\animategraphics[controls,width=\linewidth]{{1}}{{{stem}}}{{{digits[0]}}}{{{digits[1]}}}",
-        r"% or one page per click, in beamer:",
-        *(
-            rf"\only<{k}>{{\includegraphics[width=\linewidth]{{{base % k}}}}}%"
-            for k in range(1, n + 1)
-        ),
-    ]
-    return "\n".join(lines)

@@ -1,22 +1,23 @@
-"""Trace -> DOT: nodes in creation order, clusters for modules, gradients on nodes, labels or arrows.
+"""Trace -> DOT: nodes in creation order, clusters for modules, gradients on nodes or edges.
 
-The text is the same in every process: ids count creations, nothing depends on memory or on the order of a set. Layout
-is Graphviz's work alone. Two views share the code: in the *separate* view (scalar graphs) values and ops are nodes of
-their own, as micrograd draws them; in the *merged* view (tensors) an op and its result are one node.
+The text is the same in every process: ids count creations, and nothing depends on memory or on the
+order of a set. Layout is Graphviz's work alone. Two views share the code. In the *separate* view,
+for scalar graphs, values and ops are nodes of their own, as micrograd draws them; in the *merged*
+view, for tensors, an op and its result are one node.
 
-``graphviz`` is imported by the function that needs it, not by ``import microtorch.viz``.
+``graphviz`` is imported by the functions that need it, not by ``import microtorch.viz``.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ..reading import numbers
 from ..reading.trace import Edge, Trace, TraceNode, Value
 from ..telling.words import cut, printable
-from . import labels, style
+from . import boxes, labels, style
+from .options import Options
 from .plan import Plan, Unit
 
 if TYPE_CHECKING:
@@ -36,48 +37,6 @@ class Canvas(Protocol):
     """What boxes are put on: a Digraph, or one that changes their look."""
 
     def node(self, name: str, label: str, **look: str) -> None: ...
-
-
-CHOICES = {
-    "rankdir": (None, "LR", "TB", "RL", "BT"),
-    "grads": (None, "values", "labels", "edges", "none"),
-    "ops": (None, "separate", "merged"),
-}
-
-
-@dataclass(frozen=True)
-class Options:
-    """What ``draw`` was asked for; None where the picture decides."""
-
-    rankdir: str | None = None
-    depth: int | None = None
-    grads: str | None = None
-    ops: str | None = None
-    theme: str = "light"
-    show_shapes: bool = True
-    thumbnails: bool = True
-    legend: bool = False
-    max_nodes: int = 400
-    bg: str | None = None
-    name: str = "microtorch"
-
-    def check(self) -> None:
-        """Raise ValueError, with the words there are, for an option that does not exist."""
-        style.theme(self.theme)
-        for key, known in CHOICES.items():
-            if getattr(self, key) not in known:
-                words = ", ".join(repr(k) for k in known)
-                raise ValueError(
-                    f"{key}={getattr(self, key)!r} is not known; choose one of {words}"
-                )
-        for key in ("depth", "max_nodes"):
-            value = getattr(self, key)
-            if value is not None and (
-                not isinstance(value, int) or isinstance(value, bool) or value < 0
-            ):
-                raise ValueError(
-                    f"{key}={value!r}: it counts, so it must be an integer of at least 0"
-                )
 
 
 class Drawing:
@@ -106,7 +65,7 @@ class Drawing:
         self._draw_edges()
 
     def _inlined(self) -> dict[int, str]:
-        """Ops that write a number operand into their symbol: ``**2`` everywhere, ``× 0.5`` in the merged view."""
+        """Ops that write a number into their symbol: ``**2`` everywhere, ``× 0.5`` if merged."""
         out: dict[int, str] = {}
         for n in self.nodes:
             if n.op not in INLINE or len(n.inputs) != 2:
@@ -130,7 +89,7 @@ class Drawing:
         return "LR" if len(columns) <= MAX_LR_RANKS and sum(columns) <= WIDEST else "TB"
 
     def _columns(self) -> list[int]:
-        """About how wide each column of a left-to-right picture is, in points, with the gap to the next."""
+        """The widths of the columns of a left-to-right picture, about, in points, with the gaps."""
         rank = self.plan.ranks()
         widest: dict[int, int] = {}
         for u in self.plan.units:
@@ -157,9 +116,15 @@ class Drawing:
         o, t = self.options, self.t
         g = graphviz.Digraph(o.name)
         g.attr(
-            "graph", rankdir=self.rankdir, nodesep="0.22" if self.rankdir == "LR" else "0.3",
-            ranksep="0.36", pad="0.12", bgcolor=o.bg or t.background, fontname=style.FONT, fontcolor=t.ink,
-        )  # fmt: skip
+            "graph",
+            rankdir=self.rankdir,
+            nodesep="0.22" if self.rankdir == "LR" else "0.3",
+            ranksep="0.36",
+            pad="0.12",
+            bgcolor=o.bg or t.background,
+            fontname=style.FONT,
+            fontcolor=t.ink,
+        )
         g.attr("node", fontname=style.FONT, fontsize="12", fontcolor=t.ink, shape="plain")
         g.attr(
             "edge",
@@ -176,11 +141,12 @@ class Drawing:
             g.attr(label=f"<{labels.legend(roles, heat, t)}>", labelloc="b", labeljust="l")
         return g
 
-    # ---- nodes -----------------------------------------------------------------------------------------------------
+    # ---- nodes -----------------------------------------------------------------------------------
     def _draw_nodes(self) -> None:
-        """Units inside the clusters of their module calls, in creation order, but each leaf just before its first use.
+        """Units inside the clusters of their module calls, in creation order.
 
-        dot starts its search from the order of the text: so operands tend to stay in the order of the code.
+        Each leaf stands just before its first use. dot starts its search from the order of the
+        text, so operands tend to stay in the order of the code.
         """
         tree = _Cluster(None)
         for u in self._reading_order():
@@ -211,10 +177,11 @@ class Drawing:
                 title = (
                     f"{m.path}  {m.text}" if m.parent is not None or m.path != m.type else m.text
                 )
+                fill, line = self.t.module
                 sub.attr(
-                    label=graphviz.escape(_clean(title)), labelloc="t", labeljust="l", fontsize="11", penwidth="1",
-                    style="rounded,filled", margin="9", fontcolor=self.t.secondary, fillcolor=self.t.module[0],
-                    color=self.t.module[1],
+                    label=graphviz.escape(_clean(title)), labelloc="t", labeljust="l",
+                    fontsize="11", penwidth="1", style="rounded,filled", margin="9",
+                    fontcolor=self.t.secondary, fillcolor=fill, color=line,
                 )  # fmt: skip
                 self._emit(inner, sub)
 
@@ -229,7 +196,7 @@ class Drawing:
         return self.trace.chain(inside if u.call is None else self.trace.modules[u.call].parent)
 
     def _frames(self) -> set[int]:
-        """The calls that get a frame: not around a single op, which says as much itself, nor around all."""
+        """The calls that get a frame: not around a single op, nor around everything."""
         held: dict[int, int] = {}
         inner = {c.parent for c in self.trace.modules if c.parent is not None}
         for u in self.plan.units:
@@ -242,15 +209,7 @@ class Drawing:
         if u.kind == "value":
             self._value(self.nodes[u.newest], g)
             return
-        if u.kind == "module":
-            m = self.trace.modules[u.call]  # type: ignore[index]
-            parameters = [self.nodes[i] for i in u.members if not self.nodes[i].op]
-            label = labels.module_box(m.path, m.text, parameters, self.t)
-            tooltip = f"{m.path} {m.text}"
-        elif u.kind == "fold":
-            label, tooltip = self._fold(u)
-        else:
-            label, tooltip = self._loop(u)
+        label, tooltip = boxes.box(self.trace, u, self.t)
         g.node(u.id, label=f"<{label}>", tooltip=_quote(tooltip))
 
     def _value(self, n: TraceNode, g: Canvas) -> None:
@@ -273,11 +232,11 @@ class Drawing:
         look.update(self._order(n))
         if len(symbol) <= 2:
             size = "17" if len(symbol) == 1 else "13"
-            g.node(f"o{n.id}", label=_quote(symbol), shape="circle", fixedsize="true", width="0.38", fontsize=size,
-                   style="filled", **look)  # fmt: skip
+            look |= {"shape": "circle", "fixedsize": "true", "width": "0.38", "fontsize": size}
+            g.node(f"o{n.id}", label=_quote(symbol), style="filled", **look)
         else:
-            g.node(f"o{n.id}", label=_quote(_clean(symbol)), shape="box", style="rounded,filled", height="0.3",
-                   margin="0.09,0.03", **look)  # fmt: skip
+            look |= {"shape": "box", "height": "0.3", "margin": "0.09,0.03"}
+            g.node(f"o{n.id}", label=_quote(_clean(symbol)), style="rounded,filled", **look)
 
     def _label(self, n: TraceNode) -> str:
         t, o = self.t, self.options
@@ -317,48 +276,7 @@ class Drawing:
             parts.append("each cell is the average of several elements")
         return "; ".join(parts)
 
-    def _fold(self, u: Unit) -> tuple[str, str]:
-        blocks = u.blocks
-        first = blocks[0]
-        path = _range(self._paths(blocks))
-        texts = []
-        for k, part in enumerate(first):
-            if part.kind == "module":
-                same = {self.trace.modules[b[k].call].text for b in blocks}  # type: ignore[index]
-                m = self.trace.modules[part.call]  # type: ignore[index]
-                texts.append(m.text.removesuffix("()") if len(same) == 1 else m.type)
-            else:
-                texts.append(self.nodes[part.newest].symbol)
-        leaves = [
-            [self.nodes[i] for v in b for i in v.members if not self.nodes[i].op] for b in blocks
-        ]
-        words = ", ".join(dict.fromkeys(p.parameter or p.name for p in leaves[0]))
-        size = sum(_numel(p) for block in leaves for p in block)
-        strip = [max(block, key=lambda p: (len(p.shape), -p.id), default=None) for block in leaves]
-        label = labels.fold_box(path, " → ".join(texts), len(blocks), size, words, strip, self.t)
-        return label, f"{path}: {len(blocks)} equal blocks"
-
-    def _paths(self, blocks: list[list[Unit]]) -> list[str]:
-        """The path of each block: of the module around its units, if each block has one, else of its first unit."""
-        paths = [[self.trace.modules[u.call].path for u in b if u.call is not None] for b in blocks]
-        parents = [{p.rpartition(".")[0] for p in block} for block in paths]
-        own = {next(iter(p)) for p in parents if len(p) == 1}
-        if len(paths[0]) > 1 and len(own) == len(blocks):
-            return [next(iter(p)) for p in parents]
-        return [block[0] for block in paths]
-
-    def _loop(self, u: Unit) -> tuple[str, str]:
-        ops = [self.nodes[i] for i in u.members if self.nodes[i].op]
-        symbols = list(dict.fromkeys(n.symbol for n in ops))
-        counted = ", ".join(f"{s} × {sum(n.symbol == s for n in ops):,}" for s in symbols[:4])
-        newest = ops[-1]
-        code = self.trace.line(newest.site)
-        label = labels.loop_box(
-            u.line, u.count, counted, newest, len(u.members) - len(ops), code, self.t
-        )
-        return label, f"loop in line {u.line}: {len(ops)} operations"
-
-    # ---- edges -----------------------------------------------------------------------------------------------------
+    # ---- edges -----------------------------------------------------------------------------------
     def _draw_edges(self) -> None:
         seen: set[tuple[str, str]] = set()
         unit = self.plan.unit
@@ -390,8 +308,8 @@ class Drawing:
         value = self.nodes[e.source].number
         name = f"c{n.id}_{e.position}"
         text = "number" if value is None else numbers.literal(value)
-        self.digraph.node(name, label=_quote(text), shape="plaintext", height="0.2", width="0.15", margin="0.03",
-                          fontcolor=self.t.secondary)  # fmt: skip
+        look = {"height": "0.2", "width": "0.15", "margin": "0.03", "fontcolor": self.t.secondary}
+        self.digraph.node(name, label=_quote(text), shape="plaintext", **look)
         head = f"o{n.id}" if self.separate else f"v{n.id}"
         self.digraph.edge(name, head, **self._place(e, n))
 
@@ -403,8 +321,12 @@ class Drawing:
             and n.id not in self.inlined
             and not self._order(n)
         ):
-            return {"headlabel": str(e.position + 1), "labelfontsize": "8", "labelfontcolor": self.t.secondary,
-                    "labeldistance": "1.1"}  # fmt: skip
+            look = {
+                "labelfontsize": "8",
+                "labelfontcolor": self.t.secondary,
+                "labeldistance": "1.1",
+            }
+            return {"headlabel": str(e.position + 1), **look}
         return {}
 
     def _boxes_edge(self, origin: Unit, target: Unit, e: Edge) -> None:
@@ -443,8 +365,13 @@ class Drawing:
             elif back:
                 text, zero = _contribution(e.contribution)
                 colour = t.zero_edge if zero else t.gradient
-                self.digraph.edge(head, tail, constraint="false", style="dotted" if zero else "dashed", color=colour,
-                                  fontcolor=colour, **({"label": text} if text else {}))  # fmt: skip
+                look = {
+                    "style": "dotted" if zero else "dashed",
+                    "color": colour,
+                    "fontcolor": colour,
+                }
+                look |= {"label": text} if text else {}
+                self.digraph.edge(head, tail, constraint="false", **look)
 
 
 class _Cluster:
@@ -470,22 +397,6 @@ def _contribution(a: Value | None) -> tuple[str, bool]:
     return (numbers.number(float(v)) if a.number is not None else f"|{numbers.short(v)}|"), v == 0
 
 
-def _numel(n: TraceNode) -> int:
-    size = 1
-    for k in n.shape:
-        size *= k
-    return size
-
-
-def _range(paths: list[str]) -> str:
-    """``blocks.0 … 11`` for the paths of several blocks."""
-    first, last = paths[0].split("."), paths[-1].split(".")
-    same = next(
-        (k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first)
-    )
-    return f"{paths[0]} … {'.'.join(last[same:])}" if first != last else paths[0]
-
-
 def _clean(s: str, longest: int = 60) -> str:
     return cut(printable(s), longest)
 
@@ -494,4 +405,4 @@ def _quote(s: str) -> str:
     """A user's string as an attribute: no HTML label, no escape sequences."""
     import graphviz
 
-    return graphviz.escape(_clean(s, 200))
+    return str(graphviz.escape(_clean(s, 200)))

@@ -1,8 +1,9 @@
-"""The inside of each node: Graphviz's HTML-like tables, written by small functions, every user's string escaped.
+"""The inside of each node: Graphviz's HTML-like tables. Every string of the user's is escaped.
 
-A table has one shape for all: a head (what it is), and rows of a label on the left and a value on the right. Traps
-that are kept out here: an empty ``<FONT>`` or a bare ``<`` in a name is a syntax error for dot; a fill pokes out of
-rounded corners, so chips are inset; a chip's table stretches with its cell unless its size is fixed.
+All tables have one shape: a head, which says what it is, and rows with a label on the left and a
+value on the right. Three traps of dot are kept out here. An empty ``<FONT>``, or a bare ``<`` in a
+name, is a syntax error; a fill pokes out of rounded corners, so chips are inset; a chip's table
+stretches with its cell unless its size is fixed.
 """
 
 from __future__ import annotations
@@ -53,9 +54,15 @@ def table(
 ) -> str:
     look = "ROUNDED,DASHED" if dashed else "ROUNDED"
     return (
-        f'<TABLE BORDER="{width:g}" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="3" COLOR="{line}" '
-        f'STYLE="{look}" BGCOLOR="{fill}">{"".join(rows)}</TABLE>'
+        f'<TABLE BORDER="{width:g}" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="3" '
+        f'COLOR="{line}" STYLE="{look}" BGCOLOR="{fill}">{"".join(rows)}</TABLE>'
     )
+
+
+def plain(rows: str, spacing: int = 0, padding: int = 0, size: str = "") -> str:
+    """A table without lines and colours, which only holds its rows together."""
+    look = f'BORDER="0" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="{padding}"'
+    return f"<TABLE {f'{size} ' if size else ''}{look}>{rows}</TABLE>"
 
 
 def framed(rows: Sequence[str], role: str, t: Theme, spacing: int = 0) -> str:
@@ -64,17 +71,17 @@ def framed(rows: Sequence[str], role: str, t: Theme, spacing: int = 0) -> str:
     if role == "loss":
         inner = table(rows, line, fill, 1.2, spacing=spacing)
         return (
-            f'<TABLE BORDER="1.2" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" COLOR="{line}" STYLE="ROUNDED" '
-            f'BGCOLOR="{t.background}"><TR><TD>{inner}</TD></TR></TABLE>'
+            f'<TABLE BORDER="1.2" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" COLOR="{line}" '
+            f'STYLE="ROUNDED" BGCOLOR="{t.background}"><TR><TD>{inner}</TD></TR></TABLE>'
         )
     return table(
         rows, line, fill, 2.2 if role == "parameter" else 1.2, role in ("data", "constant"), spacing
     )
 
 
-# ---- parts ---------------------------------------------------------------------------------------------------------
+# ---- parts ---------------------------------------------------------------------------------------
 def chip(value: Value | None, state: str, t: Theme) -> str:
-    """The size of a gradient on its heat colour; ``–`` without colour where it was not computed, in the same room."""
+    """The size of a gradient on its heat colour; ``–`` in the same room if it was not computed."""
     if state != "known" or value is None:
         text, ink, look = (
             "freed" if state == "lost" else numbers.MISSING,
@@ -85,10 +92,10 @@ def chip(value: Value | None, state: str, t: Theme) -> str:
         fill, ink = style.heat(t, value.rms)
         text = numbers.short(value.number if value.number is not None else value.rms)
         look = f' BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}" STYLE="ROUNDED"'
-    return (
-        f'<TABLE {fixed(CHIP[0] + 2, CHIP[1] + 2)} BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0"><TR>'
-        f'<TD FIXEDSIZE="TRUE" WIDTH="{CHIP[0]}" HEIGHT="{CHIP[1]}"{look}>{font(text, ink, SMALL)}</TD></TR></TABLE>'
-    )
+    width, height = CHIP
+    chip = f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"{look}>'
+    words = f"{chip}{font(text, ink, SMALL)}</TD>"
+    return plain(row(words), spacing=1, size=fixed(width + 2, height + 2))
 
 
 def cells(value: Value, t: Theme, gradient: bool) -> str:
@@ -108,11 +115,11 @@ def cells(value: Value, t: Theme, gradient: bool) -> str:
         )
         lines.append(f"<TR>{squares}</TR>")
     box = fixed(size * len(value.cells[0]), size * len(value.cells))
-    return f'<TABLE {box} BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{"".join(lines)}</TABLE>'
+    return plain("".join(lines), size=box)
 
 
 def fixed(width: int, height: int) -> str:
-    """A table of exactly this size at the right end of its cell: without it, it would stretch with the cell."""
+    """The size of a table at the right end of its cell, with which it would stretch otherwise."""
     return f'ALIGN="RIGHT" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"'
 
 
@@ -121,7 +128,7 @@ def label(word: str, t: Theme, gradient: bool = False, note: str = "") -> str:
     return cell(text + (f" {font(note, t.secondary, 8)}" if note else ""))
 
 
-# ---- scalar nodes --------------------------------------------------------------------------------------------------
+# ---- scalar nodes --------------------------------------------------------------------------------
 def scalar_value(n: TraceNode, t: Theme) -> str:
     """micrograd's record: a bold name over a rule, then data and grad."""
     name = n.name or n.expression
@@ -140,11 +147,11 @@ def scalar_value(n: TraceNode, t: Theme) -> str:
     return framed(rows, n.role, t)
 
 
-# ---- tensor nodes --------------------------------------------------------------------------------------------------
+# ---- tensor nodes --------------------------------------------------------------------------------
 def tensor_value(
     n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol: str = "", module: str = ""
 ) -> str:
-    """Head: op → name, and the shape. A leaf shows its cells, a number itself, everything its gradient's size."""
+    """Head: op → name, and the shape. Then a leaf's cells, a number, the size of the gradient."""
     leaf = not n.op
     if leaf:
         head = (
@@ -183,7 +190,7 @@ def tensor_value(
     return framed(rows, n.role, t, spacing=1)
 
 
-# ---- boxes ---------------------------------------------------------------------------------------------------------
+# ---- boxes ---------------------------------------------------------------------------------------
 def module_box(path: str, text: str, parameters: list[TraceNode], t: Theme) -> str:
     """A collapsed module: its path and class, and one row per parameter."""
     fill, line = t.module
@@ -225,15 +232,14 @@ def fold_box(
         rows.append("<HR/>")
         size_text = font(numbers.count(size, "parameter"), t.secondary, SMALL)
         rows.append(row(cell(font(escape(f"{words} × {times}"), t.ink)), cell(size_text, "RIGHT")))
-    known = [p for p in strip if p is not None and p.grad_state == "known" and p.grad is not None]
+    known = [g for p in strip if (g := _known(p)) is not None]
     if strip and strip[0] is not None:
         name = escape(strip[0].parameter or strip[0].name or "a parameter")
         rows.append(row(cell(font(f"|grad| of {name}, per block", t.gradient, SMALL), span=2)))
         rows.append(row(cell(heat_strip(strip, t), "CENTER", span=2)))
+        first = last = numbers.MISSING
         if len(known) == len(strip):
-            first, last = (numbers.short(p.grad.rms) for p in (known[0], known[-1]))  # type: ignore[union-attr]
-        else:
-            first = last = numbers.MISSING
+            first, last = numbers.short(known[0].rms), numbers.short(known[-1].rms)
         rows.append(
             row(
                 cell(font(f"first {first}", t.gradient, SMALL)),
@@ -250,22 +256,24 @@ def heat_strip(strip: Sequence[TraceNode | None], t: Theme) -> str:
         k for k in (1, 2, 5, 10, 20, 50, 100, 1000) if k * width >= 13 + 3 * (len(strip) > 99)
     )
     colours, marks = [], []
+    left = "" if every == 1 else ' ALIGN="LEFT"'
     for i, p in enumerate(strip):
-        known = p is not None and p.grad_state == "known" and p.grad is not None
-        fill = style.heat(t, p.grad.rms)[0] if known else t.background  # type: ignore[union-attr]
+        g = _known(p)
+        fill = t.background if g is None else style.heat(t, g.rms)[0]
         colours.append(
-            f'<TD WIDTH="{width}" HEIGHT="20" FIXEDSIZE="TRUE" BORDER="1" COLOR="{t.module[1]}" BGCOLOR="{fill}"></TD>'
+            f'<TD WIDTH="{width}" HEIGHT="20" FIXEDSIZE="TRUE" BORDER="1" COLOR="{t.module[1]}" '
+            f'BGCOLOR="{fill}"></TD>'
         )
         if i % every == 0:
             span = min(every, len(strip) - i)
-            marks.append(
-                f'<TD WIDTH="{width * span}" HEIGHT="13" FIXEDSIZE="TRUE" COLSPAN="{span}"'
-                f"{'' if every == 1 else ' ALIGN=' + chr(34) + 'LEFT' + chr(34)}>{font(str(i), t.secondary, 8)}</TD>"
-            )
-    return (
-        '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0">'
-        f"<TR>{''.join(colours)}</TR><TR>{''.join(marks)}</TR></TABLE>"
-    )
+            size = f'WIDTH="{width * span}" HEIGHT="13" FIXEDSIZE="TRUE" COLSPAN="{span}"'
+            marks.append(f"<TD {size}{left}>{font(str(i), t.secondary, 8)}</TD>")
+    return plain(row(*colours) + row(*marks), spacing=1)
+
+
+def _known(n: TraceNode | None) -> Value | None:
+    """The gradient of a node, if there is one."""
+    return n.grad if n is not None and n.grad_state == "known" else None
 
 
 def loop_box(
@@ -273,15 +281,8 @@ def loop_box(
 ) -> str:
     """A folded loop of scalar code: its line, how often it ran, and what it left."""
     fill, edge = t.module
-    rows = [
-        row(
-            cell(
-                f"{bold(f'loop, line {line}')}&nbsp;&nbsp;{font(numbers.count(times, 'iteration'), t.secondary, SMALL)}",
-                span=2,
-            )
-        ),
-        "<HR/>",
-    ]
+    often = font(numbers.count(times, "iteration"), t.secondary, SMALL)
+    rows = [row(cell(f"{bold(f'loop, line {line}')}&nbsp;&nbsp;{often}", span=2)), "<HR/>"]
     if code:
         rows.append(
             row(
@@ -313,17 +314,13 @@ def loop_box(
             )
         )
     if newest.needs:
-        known = (
-            newest.grad_state == "known"
-            and newest.grad is not None
-            and newest.grad.number is not None
-        )
-        grad = numbers.number(newest.grad.number) if known else numbers.MISSING  # type: ignore[union-attr]
+        g = _known(newest)
+        grad = numbers.number(None if g is None else g.number)
         rows.append(row(label("its grad", t, True), cell(font(grad, t.gradient), "RIGHT")))
     return table(rows, edge, fill, 1.6, spacing=1)
 
 
-# ---- legend --------------------------------------------------------------------------------------------------------
+# ---- legend --------------------------------------------------------------------------------------
 def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
     """What the looks mean, as one line of swatches, and the heat classes below."""
     words = {
@@ -343,13 +340,7 @@ def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
             )
     colour = "|grad|" if t.name == "print" else "orange"
     swatches.append(cell(font(f"{colour} = gradient, – = not computed", t.gradient, SMALL)))
-    rows = [
-        row(
-            cell(
-                f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="1">{row(*swatches)}</TABLE>'
-            )
-        )
-    ]
+    rows = [row(cell(plain(row(*swatches), spacing=3, padding=1)))]
     if heat:
         classes = "".join(
             f'<TD BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}" STYLE="ROUNDED">'
@@ -357,13 +348,5 @@ def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
             for fill, ink, word in zip(t.heat, t.heat_ink, style.HEAT_WORDS, strict=True)
         )
         scale = row(cell(font("|grad|", t.gradient, SMALL)), classes)
-        rows.append(
-            row(
-                cell(
-                    f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="2">{scale}</TABLE>'
-                )
-            )
-        )
-    return (
-        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{"".join(rows)}</TABLE>'
-    )
+        rows.append(row(cell(plain(scale, spacing=3, padding=2))))
+    return plain("".join(rows))

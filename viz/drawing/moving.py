@@ -1,24 +1,27 @@
-"""Many SVG pictures of one layout -> one SVG that moves by itself, without a script: it runs inside ``<img>``.
+"""Many SVG pictures of one layout -> one SVG that moves without a script, also in ``<img>``.
 
-The pictures are compared element by element. What is the same in all of them is written once; what differs is written
-once per variant, and a CSS animation makes each variant visible during its frames. Who prefers reduced motion sees
-the last frame, still.
+The pictures are compared element by element. What is the same in all of them is written once. What
+differs is written once per variant, and a CSS animation makes each variant visible during its
+frames. Readers who prefer reduced motion see the last frame, still.
 """
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from difflib import SequenceMatcher
-from typing import Any
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
+SEEN = ("hidden", "visible")
 
 
 def merge(pages: Sequence[str], seconds: Sequence[float], moving: str) -> str:
-    """One SVG text. ``seconds``: how long each page stays. Dashed lines of the colour ``moving`` run backwards."""
+    """One SVG text. ``seconds``: how long each page stays.
+
+    Dashed lines of the colour ``moving`` run backwards.
+    """
     ET.register_namespace("", SVG)
     ET.register_namespace("xlink", XLINK)
     roots = [ET.fromstring(re.sub(r"<!DOCTYPE[^>]*>", "", page)) for page in pages]
@@ -33,7 +36,7 @@ def merge(pages: Sequence[str], seconds: Sequence[float], moving: str) -> str:
 
 
 def _clean(root: ET.Element, moving: str) -> None:
-    """Drop what a film does not need (titles, tooltips, empty texts), round numbers, mark the lines that run."""
+    """Drop titles, tooltips and empty texts, round numbers, mark the lines that run."""
     for parent in list(root.iter()):
         for child in list(parent):
             empty = child.tag == f"{{{SVG}}}text" and not (child.text or "").strip()
@@ -68,7 +71,7 @@ class _Film:
         self.classes: dict[frozenset[int], str] = {}
 
     def join(self, versions: dict[int, ET.Element]) -> list[ET.Element]:
-        """What stands for one element: itself if it is the same on each page (key) that has it, else its variants."""
+        """What stands for one element: itself, if all pages (keys) agree on it, or its variants."""
         texts: dict[bytes, list[int]] = {}
         for page, e in versions.items():
             texts.setdefault(ET.tostring(e), []).append(page)
@@ -78,13 +81,13 @@ class _Film:
         if len(first) and all(e.attrib == first.attrib and len(e) for e in versions.values()):
             out = ET.Element(first.tag, first.attrib)
             for column in _columns({page: list(e) for page, e in versions.items()}):
-                joined = self.join(column)
-                if len(column) < len(versions):
-                    joined = [self._shown(e, frozenset(column)) for e in joined]
-                out.extend(e for e in joined if e is not None)
+                for e in self.join(column):
+                    shown = e if len(column) == len(versions) else self._shown(e, frozenset(column))
+                    if shown is not None:
+                        out.append(shown)
             return [out]
-        shown = [self._shown(versions[pages[0]], frozenset(pages)) for pages in texts.values()]
-        return [e for e in shown if e is not None]
+        variants = [self._shown(versions[pages[0]], frozenset(pages)) for pages in texts.values()]
+        return [e for e in variants if e is not None]
 
     def _shown(self, e: ET.Element, pages: frozenset[int]) -> ET.Element | None:
         """The element, visible on some pages; None where nothing of it can be seen."""
@@ -109,10 +112,8 @@ class _Film:
             keys = []
             for k in range(self.n):
                 if k == 0 or (k in pages) != (k - 1 in pages):
-                    keys.append(
-                        f"{100 * starts[k] / total:.5g}%{{visibility:{'visible' if k in pages else 'hidden'}}}"
-                    )
-            still = "visible" if self.n - 1 in pages else "hidden"
+                    keys.append(f"{100 * starts[k] / total:.5g}%{{visibility:{SEEN[k in pages]}}}")
+            still = SEEN[self.n - 1 in pages]
             lines.append(
                 f".{name}{{visibility:{still};animation:{name} {total:g}s step-end infinite}}"
                 f"@keyframes {name}{{{''.join(keys)}}}"
@@ -122,9 +123,12 @@ class _Film:
 
 
 def _columns(pages: dict[int, list[ET.Element]]) -> list[dict[int, ET.Element]]:
-    """The children of one element on each page, those in the same place side by side, in an order that keeps each page's."""
+    """The children of one element on each page, those in the same place side by side.
+
+    Their order keeps that of each page.
+    """
     columns: list[dict[int, ET.Element]] = []
-    keys: list[Any] = []
+    keys: list[Hashable] = []
     for page, children in pages.items():
         own = [_place(e) for e in children]
         if own == keys:
@@ -132,7 +136,7 @@ def _columns(pages: dict[int, list[ET.Element]]) -> list[dict[int, ET.Element]]:
                 column[page] = e
             continue
         merged: list[dict[int, ET.Element]] = []
-        merged_keys: list[Any] = []
+        merged_keys: list[Hashable] = []
         for what, a, b, c, d in SequenceMatcher(None, keys, own, autojunk=False).get_opcodes():
             for k in range(a, b):
                 merged.append(columns[k])
@@ -146,7 +150,7 @@ def _columns(pages: dict[int, list[ET.Element]]) -> list[dict[int, ET.Element]]:
     return columns
 
 
-def _place(e: ET.Element) -> Any:
+def _place(e: ET.Element) -> Hashable:
     """Where an element is drawn, whatever its colour and text."""
     if e.tag == f"{{{SVG}}}g":
         return e.tag, next((_place(x) for x in e.iter() if x.tag != e.tag), None)

@@ -1,4 +1,4 @@
-"""``draw``: from a Tensor or Scalar to a ``Graph``, the object that a user holds, saves and shows."""
+"""``draw``: from a Tensor or Scalar to a ``Graph``, which a user holds, saves and shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from ..reading.names import given_names
 from ..reading.take import Root, caller, fill, skeleton, take
 from ..reading.trace import Trace
 from . import render
-from .dot import Drawing, Options
+from .dot import Drawing
+from .options import Options
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ FORMATS = ("svg", "png", "pdf", "ps", "eps", "jpg", "dot", "gv", "json")
 
 
 class Graph:
-    """A drawn graph. ``.source`` is the DOT text, ``.digraph`` a ``graphviz.Digraph`` to edit, ``.trace`` the data.
+    """A drawn graph.
 
-    ``save(path)`` picks the format by suffix and returns the path; ``pipe(format)`` returns bytes; a notebook shows
-    the SVG.
+    ``.source`` is the DOT text, ``.digraph`` a ``graphviz.Digraph`` to edit, ``.trace`` the data.
+    ``save(path)`` picks the format by suffix and returns the path; ``pipe(format)`` returns bytes;
+    a notebook shows the SVG.
     """
 
     def __init__(self, trace: Trace, digraph: Digraph, engine: str = "auto"):
@@ -31,10 +33,13 @@ class Graph:
     @property
     def source(self) -> str:
         """The DOT text; needs no Graphviz, and is the same in every process."""
-        return self.digraph.source
+        return str(self.digraph.source)
 
     def pipe(self, format: str = "svg", dpi: float | None = None) -> bytes:
-        """The picture as bytes in one of FORMATS; ``dpi`` (144) is for bitmaps. Raises RenderError."""
+        """The picture as bytes in one of FORMATS; ``dpi`` (144) is for bitmaps.
+
+        Raises RenderError without Graphviz, or where it fails.
+        """
         format = format.lower()
         if format not in FORMATS:
             raise ValueError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}")
@@ -45,14 +50,13 @@ class Graph:
         return render.render(self.source, format, dpi, self.engine)
 
     def save(self, path: str | os.PathLike[str], dpi: float | None = None) -> str:
-        """Write the picture; the suffix decides the format. Overwrites, leaves no other file, returns the path."""
+        """Write the picture in the format of the suffix; returns the path."""
         path = os.fspath(path)
         suffix = os.path.splitext(path)[1].lower().lstrip(".")
         if suffix not in FORMATS:
             valid = ", ".join(f".{f}" for f in FORMATS)
-            raise ValueError(
-                f"save({path!r}): {f'.{suffix} is not a format' if suffix else 'no suffix'}; use one of {valid}"
-            )
+            what = f".{suffix} is not a format" if suffix else "no suffix"
+            raise ValueError(f"save({path!r}): {what}; use one of {valid}")
         data = self.pipe(suffix, dpi)
         with open(path, "wb") as file:
             file.write(data)
@@ -90,7 +94,7 @@ def draw(
     max_nodes: int = 400,
     bg: str | None = None,
 ) -> Graph:
-    """The computation graph of a Tensor or Scalar as a picture. Writes nothing, changes nobody's ``.grad``.
+    """The computation graph of a Tensor or Scalar as a picture. Changes nobody's ``.grad``.
 
     params, names   {"name": value} (or a Module) for values whose names the source does not show
     rankdir         "LR" or "TB"; by itself "LR" for scalars and up to 14 columns
@@ -100,8 +104,9 @@ def draw(
     theme, bg       "light", "dark" or "print"; background, such as "transparent"
     engine          "auto", "dot" (the program) or "pygraphviz"
 
-    A gradient that backward has not computed is drawn as ``–``. Raises TypeError for what is no Tensor or Scalar,
-    GraphError where no operation was recorded, GraphTooLarge above ``max_nodes`` drawn nodes.
+    A gradient that backward has not computed is drawn as ``–``. Raises TypeError for what is no
+    Tensor or Scalar, GraphError where no operation was recorded, GraphTooLarge above ``max_nodes``
+    drawn nodes.
     """
     options = Options(
         rankdir, depth, grads, ops, theme, show_shapes, thumbnails, legend, max_nodes, bg
@@ -121,7 +126,7 @@ def make_dot(
     show_saved: bool = False,
     max_attr_chars: int = 50,
 ) -> Digraph:
-    """pytorchviz's spelling: a ``graphviz.Digraph``. The last three arguments are accepted and change nothing."""
+    """pytorchviz's spelling: a ``graphviz.Digraph``. The last three arguments change nothing."""
     trace = take(var, "make_dot", caller(), given_names(params))
     return Drawing(trace, Options()).digraph
 

@@ -1,10 +1,11 @@
 """What a picture shows: which nodes stand alone, which are boxes, and where to stop.
 
-Up to 60 nodes everything is drawn. Above, each module call becomes one box; containers such as ``Sequential`` are
-looked through, so that layers stay visible. Runs of equal neighbours then fold into one box "× 12". Loops of scalar
-code without modules fold by their line. A fold must leave the picture a picture: one through which a path leaves and
-comes back is not made. What still exceeds ``max_nodes`` is refused at once, with the ways to make it smaller, before
-any layout starts.
+Up to 60 nodes, everything is drawn. Above that, each module call becomes one box; containers such
+as ``Sequential`` are looked through, so that layers stay visible. Runs of equal neighbours then
+fold into one box "× 12", and loops of scalar code outside modules fold by their line. A fold must
+leave the picture a picture: one through which a path leaves and comes back is not made. What still
+exceeds ``max_nodes`` is refused at once, before any layout starts, with the ways to make it
+smaller.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ Loop: TypeAlias = tuple[str, int]  # file and line of a loop
 
 @dataclass
 class Unit:
-    """One thing that is drawn. ``kind``: "value" (one node), "module" (one call), "fold" (equal blocks), "loop"."""
+    """One thing that is drawn.
+
+    ``kind``: "value" (one node), "module" (one call), "fold" (equal blocks) or "loop".
+    """
 
     id: str
     kind: str
@@ -88,9 +92,12 @@ class Plan:
         for e in self.trace.edges:
             self.users.setdefault(e.source, []).append(e.target)
 
-    # ---- modules ---------------------------------------------------------------------------------------------------
+    # ---- modules ---------------------------------------------------------------------------------
     def _collapse(self, depth: int, through: bool) -> None:
-        """One unit per module call at ``depth`` (0: the outermost); ``through``: containers do not count as a level."""
+        """One unit per module call at ``depth`` (0: the outermost).
+
+        ``through``: containers do not count as a level.
+        """
         self.collapsed = True
         modules = self.trace.modules
         level: list[int] = []
@@ -132,7 +139,7 @@ class Plan:
         self._absorb()
 
     def _absorb(self) -> None:
-        """Leaves that only one box uses disappear in it: parameters always, data if the box is a loop."""
+        """Leaves that only one box uses go into it: parameters always, data if it is a loop."""
         for t in self.trace.nodes:
             if t.op or t.id not in self.unit or self.unit[t.id].kind != "value":
                 continue
@@ -144,11 +151,11 @@ class Plan:
                     box.members.sort()
                     self.unit[t.id] = box
 
-    # ---- repetition ------------------------------------------------------------------------------------------------
+    # ---- repetition ------------------------------------------------------------------------------
     def _fold(self, least: int) -> None:
         """Fold runs of equal blocks that follow each other, the longest cover first."""
-        row = [u for u in sorted({id(u): u for u in self.unit.values()}.values(), key=lambda u: u.newest)
-               if u.kind == "module" or self.trace.nodes[u.newest].op]  # fmt: skip
+        units = sorted({id(u): u for u in self.unit.values()}.values(), key=lambda u: u.newest)
+        row = [u for u in units if u.kind == "module" or self.trace.nodes[u.newest].op]
         kinds = [self._kind(u) for u in row]
         inputs = {id(u): self._sources(u) for u in row}
         start = 0
@@ -175,18 +182,22 @@ class Plan:
                 start += 1
 
     def _kind(self, u: Unit) -> Hashable:
-        """Units of the same kind may be repetitions of each other: same class, same parameters, same ops."""
+        """Units of one kind may repeat each other: same class, same parameters, same ops."""
         if u.kind != "module":
             return u.newest == self.trace.root, self.trace.nodes[u.newest].op
         nodes = [self.trace.nodes[i] for i in u.members]
         own = sorted(t.parameter or t.name for t in nodes if not t.op)
-        return self.trace.modules[u.call].type, tuple(own), tuple(t.op for t in nodes if t.op)  # type: ignore[index]
+        kind = "" if u.call is None else self.trace.modules[u.call].type
+        return kind, tuple(own), tuple(t.op for t in nodes if t.op)
 
     def _sources(self, u: Unit) -> set[int]:
         return {id(v) for v in self._inputs(u)}
 
     def _closed(self, run: list[Unit]) -> bool:
-        """Does everything leave the run at its end? A value used outside from the middle would make a wrong picture."""
+        """Does everything leave the run at its end?
+
+        A value from the middle that is used outside would make a wrong picture.
+        """
         inside = {id(u) for u in run}
         for u in run[:-1]:
             for i in u.members:
@@ -203,7 +214,7 @@ class Plan:
             self.unit[i] = fold
         self._absorb()
 
-    # ---- loops -----------------------------------------------------------------------------------------------------
+    # ---- loops -----------------------------------------------------------------------------------
     def _loops(self) -> None:
         """One unit per loop of the source whose passes do not leave it in between."""
         nodes = self.trace.nodes
@@ -246,9 +257,9 @@ class Plan:
                     ready.append(b)
         return [b for b, n in waiting.items() if n and not isinstance(b, int)]
 
-    # ---- for the drawing -------------------------------------------------------------------------------------------
+    # ---- for the drawing -------------------------------------------------------------------------
     def ranks(self) -> dict[str, int]:
-        """The column of each unit in a left-to-right picture; a leaf stands just before its first use."""
+        """The column of each unit from left to right; a leaf stands just before its first use."""
         rank: dict[str, int] = {}
         first: dict[int, int] = {}
         for u in self.units:

@@ -1,8 +1,9 @@
-"""DOT -> SVG, PNG, PDF: by the program ``dot`` if there is one, else by pygraphviz, else a clear error.
+"""DOT -> SVG, PNG, PDF: by the program ``dot``, or by pygraphviz, or a clear error.
 
-Both are Graphviz; pygraphviz 2 brings it along in its wheel, so no program has to be installed. It runs in a process of its
-own: several layouts in one process can end in a failed C assertion, which would take the user's program along. Bitmaps are checked
-first: Graphviz silently clamps a picture beyond 32,767 pixels, which leaves something unreadable without an error.
+Both are Graphviz; pygraphviz 2 brings it along in its wheel, so no program has to be installed. It
+runs in a process of its own: several layouts in one process can end in a failed C assertion, which
+would take the user's program along. The size of bitmaps is checked first: beyond 32,767 pixels
+Graphviz clamps a picture without an error, and what is left cannot be read.
 """
 
 from __future__ import annotations
@@ -11,17 +12,23 @@ import re
 import shutil
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 TIMEOUT = 20  # seconds; pictures of up to 400 nodes take 0.2
 WIDEST = 32_767  # pixels, cairo's limit
+Run: TypeAlias = Callable[[str, str, "float | None"], bytes]  # source, format, dpi
 BITMAPS = frozenset({"png", "jpg", "jpeg", "gif", "webp", "bmp"})
 NO_GRAPHVIZ = (
-    "Rendering needs Graphviz. `pip install microtorch[viz]` brings it (pygraphviz bundles it), or install the `dot` "
-    "program: Debian/Ubuntu: apt-get install graphviz · macOS: brew install graphviz · Windows: winget install "
+    "Rendering needs Graphviz. `pip install microtorch[viz]` brings it (pygraphviz bundles it), "
+    "or install the `dot` program: Debian/Ubuntu: apt-get install graphviz · "
+    "macOS: brew install graphviz · Windows: winget install "
     "graphviz. The DOT text itself is in `.source` and `.save('x.dot')` always works."
 )
-SMALLER = "collapse modules with depth=1 or depth=0, draw one sample instead of the batch, or save as .svg or .pdf"
+SMALLER = (
+    "collapse modules with depth=1 or depth=0, draw one sample instead of the batch, "
+    "or save as .svg or .pdf"
+)
 
 
 class RenderError(RuntimeError):
@@ -29,7 +36,7 @@ class RenderError(RuntimeError):
 
 
 def render(source: str, format: str, dpi: float | None = None, engine: str = "auto") -> bytes:
-    """The picture as bytes. ``engine``: "dot" (the program), "pygraphviz", or "auto" (the first there is)."""
+    """The picture as bytes. ``engine``: "dot", "pygraphviz", or "auto" (the first there is)."""
     if engine not in ("auto", "dot", "pygraphviz"):
         raise ValueError(f"engine={engine!r} is not known; choose 'auto', 'dot' or 'pygraphviz'")
     run = _choose(engine)
@@ -50,8 +57,8 @@ def available(engine: str = "auto") -> bool:
     return True
 
 
-def _choose(engine: str) -> Any:
-    """A function (source, format, dpi) -> bytes."""
+def _choose(engine: str) -> Run:
+    """How Graphviz is run."""
     program = shutil.which("dot") if engine in ("auto", "dot") else None
     if program is not None:
         return lambda source, format, dpi: _run(
@@ -98,23 +105,25 @@ def _run(arguments: list[str], source: str, format: str) -> bytes:
         raise RenderError(f"{arguments[0]} cannot be run ({error}). {NO_GRAPHVIZ}") from None
     if done.returncode or not done.stdout:
         words = done.stderr.decode(errors="replace").strip()
-        raise RenderError(
-            f"Graphviz could not draw the picture as {format}: {words[-500:] or f'exit {done.returncode}'}"
-        )
+        why = words[-500:] or f"exit {done.returncode}"
+        raise RenderError(f"Graphviz could not draw the picture as {format}: {why}")
     return done.stdout
 
 
 def _check_size(plain: str, dpi: float) -> None:
-    """Refuse a bitmap that Graphviz would clamp. The first line of plain output: graph scale width height (inches)."""
+    """Refuse a bitmap that Graphviz would clamp.
+
+    The first line of plain output reads: graph scale width height, in inches.
+    """
     fields = plain.split("\n", 1)[0].split()
     width, height = (float(v) * float(fields[1]) * dpi for v in fields[2:4])
     if max(width, height) > WIDEST or width * height > 250e6:
         raise RenderError(
-            f"the bitmap would have {width:,.0f} × {height:,.0f} pixels, which Graphviz would clamp to something "
-            f"unreadable; {SMALLER}"
+            f"the bitmap would have {width:,.0f} × {height:,.0f} pixels, which Graphviz would "
+            f"clamp to something unreadable; {SMALLER}"
         )
 
 
 def _fit(svg: bytes) -> bytes:
-    """Let a picture shrink to the width of its page (notebooks cut it off otherwise); the viewBox keeps its shape."""
+    """Let a picture shrink to the width of its page; notebooks cut it off otherwise."""
     return re.sub(rb"<svg width=", rb'<svg style="max-width:100%;height:auto" width=', svg, count=1)

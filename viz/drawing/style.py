@@ -1,10 +1,14 @@
-"""How pictures look: colours, number formats, gradient heat. One place, so that every output speaks the same language.
+"""How pictures look: colours and gradient heat, in one place, so that all outputs look alike.
 
-* **Orange means gradient, everywhere and only there.** Blue is a parameter, grey data, magenta what was drawn.
-* Colour never stands alone: each role also has its line (thick, dashed, double), which survives a grey printer.
-* Heat classes are absolute, so that two pictures can be compared; the number is always printed on the chip.
+* **Orange means gradient, everywhere and only there.** Blue is a parameter, grey is data, magenta
+  is what was drawn.
+* Colour never stands alone: each role also has its line (thick, dashed, double), which survives a
+  grey printer.
+* Heat classes are absolute, so that two pictures can be compared; the number is always printed on
+  the chip.
 
-Base colours: Okabe and Ito 2008 (Color Universal Design), darkened until text on them has a contrast of 5:1 (WCAG 2.1).
+Base colours: Okabe and Ito 2008 (Color Universal Design), darkened until text on them has a
+contrast of 5:1 (WCAG 2.1).
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ HEAT_WORDS = ("0", "≤ 1e−6 vanished", "≤ 1e−4", "≤ 0.01", "≤ 10", ">
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of one theme: (fill, line) per role, inks, and the scales of heat and thumbnails."""
+    """The colours of one theme: (fill, line) per role, inks, scales of heat and thumbnails."""
 
     name: str
     background: str
@@ -134,9 +138,9 @@ def theme(name: str) -> Theme:
         ) from None
 
 
-# ---- colour --------------------------------------------------------------------------------------------------------
+# ---- colour --------------------------------------------------------------------------------------
 def heat_class(rms: float) -> int:
-    """The class of a gradient's size (0 to 5); NaN and infinity have none and are shown in yellow."""
+    """The class of a gradient's size, 0 to 5. NaN and infinity have none; they are yellow."""
     return next((i for i, limit in enumerate(HEAT_LIMITS) if rms <= limit), 5)
 
 

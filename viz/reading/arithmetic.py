@@ -1,4 +1,4 @@
-"""One tensor op spelled out: the scalars that it computes with, forward and backward, as plain data.
+"""One tensor op spelled out: the scalars that it computes with, forward and backward, as data.
 
 ``spelling.py`` fills it in by running the op on Scalars. What is told of it (which cells meet, the
 sum written out) is read off these lists, whatever the op.
@@ -120,7 +120,7 @@ _SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def special(x: Any) -> Any:
-    """NaN and the infinities, which JSON carries as strings, as numbers again, in lists of any depth."""
+    """NaN and the infinities, which JSON carries as strings, as numbers; also in lists of lists."""
     if isinstance(x, list):
         return [special(v) for v in x]
     return _SPECIAL[x] if isinstance(x, str) else x

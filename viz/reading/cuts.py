@@ -15,19 +15,29 @@ from microtorch import nn
 
 from . import source
 
+_INTEGERS = "gives integers, which have no derivative"
 CUTS = {
-    "detach": "takes the value out of the graph", "data": "is the value without its graph",
-    "item": "gives a Python number", "tolist": "gives Python numbers", "numpy": "gives a numpy array",
-    "argmax": "gives integers, which have no derivative", "argmin": "gives integers, which have no derivative",
-    "long": "gives integers, which have no derivative", "int": "gives integers, which have no derivative",
-    "bool": "gives truth values, which have no derivative", "tensor": "copies numbers into a new tensor",
+    "detach": "takes the value out of the graph",
+    "data": "is the value without its graph",
+    "item": "gives a Python number",
+    "tolist": "gives Python numbers",
+    "numpy": "gives a numpy array",
+    "argmax": _INTEGERS,
+    "argmin": _INTEGERS,
+    "long": _INTEGERS,
+    "int": _INTEGERS,
+    "bool": "gives truth values, which have no derivative",
+    "tensor": "copies numbers into a new tensor",
     "float_": "gives a Python number",
-}  # fmt: skip
+}
 UNDER = ("no_grad", "inference_mode")
 
 
 def cuts(frame: FrameType, p: object, name: str, root: str = "") -> list[str]:
-    """The lines that take what depends on p out of the graph, by reading the source in the order in which it runs."""
+    """The lines that take what depends on p out of the graph.
+
+    The source is read in the order in which it runs.
+    """
     found = []
     for file, tree, start in _code(frame, p, name):
         lines = source.of(file).text.splitlines()
@@ -73,7 +83,7 @@ def _tree(code: CodeType) -> ast.AST:
 
 
 class _Flow:
-    """Which variables depend on p, and by which cuts; statements after the line ``until`` have not run."""
+    """Which variables depend on p, and by which cuts. Statements after ``until`` have not run."""
 
     def __init__(self, start: set[str], until: int = 0):
         self.start, self.until = start, until or 10**9
@@ -83,7 +93,7 @@ class _Flow:
         self.cut: list[tuple[int, str]] = []
 
     def read(self, tree: ast.AST, root: str) -> list[tuple[int, str]]:
-        """(line, why) of the cuts on the way to the variable ``root``, or of all if the way there is not seen."""
+        """(line, why) of the cuts on the way to ``root``, or of all where the way is not seen."""
         self._block(getattr(tree, "body", []), _under(tree))
         wanted = self.depends.get(root) or range(len(self.cut))
         return [self.cut[k] for k in sorted(wanted)]

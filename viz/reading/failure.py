@@ -114,9 +114,9 @@ def _in_frame(f: FrameType, users: bool) -> tuple[str, list[Any]]:
     if isinstance(op, Op):
         both = [values.get("input"), values.get("other")]
         given = values.get("inputs") or values.get("tensors") or both
-        found = [x for x in given if isinstance(x, Tensor)]
-        if found:
-            return op.name, found
+        tensors = [x for x in given if isinstance(x, Tensor)]
+        if tensors:
+            return op.name, tensors
     if users:
         return "", []
     found = [v for k, v in values.items() if isinstance(v, (Tensor, Scalar)) and k != "self"]

@@ -44,7 +44,7 @@ def loop(trace: Trace, step: Step) -> tuple[str, str]:
 
 
 def _called(op: str, position: int) -> tuple[str, ...]:
-    """The ops with a loop in C that a declared derivative calls (``F.matmul`` in that of linear)."""
+    """The ops with a loop in C that a derivative calls, such as ``F.matmul`` in that of linear."""
     vjps = REGISTRY[op].vjps if op in REGISTRY else ()
     code = getattr(vjps[position], "__code__", None) if position < len(vjps) else None
     names = code.co_names if code else ()
@@ -54,7 +54,7 @@ def _called(op: str, position: int) -> tuple[str, ...]:
 def _when(name: str, op: str, dtype: str) -> str:
     if op in formulas.TABLE:
         value, derivatives = formulas.TABLE[op]
-        formula = value if name == op else derivatives[int(name.rpartition("_vjp")[2])]
+        formula = value if name == op else derivatives[int(name.rpartition("_vjp")[2])] or ""
         least = core.smallest(name, formula, DTYPES[dtype])
         if least is None:
             return f"{name} in C; it is not used: numpy's own is as fast, or faster"

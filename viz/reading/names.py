@@ -1,8 +1,14 @@
 """What the user calls each value: never an ``id()``, and the same in every process.
 
-In this order: an explicit ``label``, ``params=`` or ``names=``; a module's ``named_parameters``; the variable to
-which the source line assigns the value; a variable of the caller that holds it (also inside lists, dicts and objects:
-``net.layers[0].w[1]``); what the line that uses it calls it. An intermediate without a name has none: it shows its op.
+A name comes from the first of these that has one:
+
+    an explicit ``label``, ``params=`` or ``names=``
+    a module's ``named_parameters``
+    the variable to which the source line assigns the value
+    a variable of the caller that holds it, also in lists, dicts and objects: ``net.layers[0].w[1]``
+    what the line that uses the value calls it
+
+An intermediate without a name shows its op.
 """
 
 from __future__ import annotations
@@ -25,7 +31,7 @@ Pairs: TypeAlias = list[tuple[str, Any]]  # names that the user gave, and what t
 
 
 class Names:
-    """Names for the ``nodes`` of one graph (oldest first); ``name(i)`` and ``site(i)`` answer by position."""
+    """Names for the ``nodes`` of a graph, oldest first; ``name(i)`` and ``site(i)`` by number."""
 
     def __init__(self, nodes: list[Node], frame: Frame | None = None, given: Pairs | None = None):
         self.nodes = nodes
@@ -47,7 +53,7 @@ class Names:
         self._variables()
         self._operands()
 
-    # ---- positions -------------------------------------------------------------------------------------------------
+    # ---- positions -------------------------------------------------------------------------------
     def site(self, i: int) -> Site | None:
         """The user's position of a node; each position of the program is looked up once."""
         node = self.nodes[i]
@@ -59,6 +65,10 @@ class Names:
             site = self.sites[key] = Site.of(*key)
         return site
 
+    def _number(self, node: Node | None) -> int:
+        """The number of a node; -1 for one of another graph."""
+        return -1 if node is None else self.index.get(node, -1)
+
     def name(self, i: int) -> str:
         if i in self.explicit:
             return self.explicit[i]
@@ -66,18 +76,18 @@ class Names:
             return self.parameters[i][1]
         return self.found.get(i, "")
 
-    # ---- the sources of names --------------------------------------------------------------------------------------
+    # ---- the sources of names --------------------------------------------------------------------
     def _explicit(self, given: Pairs | None) -> Iterable[tuple[int, str]]:
         for i, node in enumerate(self.nodes):
             if isinstance(node, Scalar) and (label := label_of(node)):
                 yield i, label
         for name, value in given or ():
-            i = self.index.get(node_of(value), -1)  # type: ignore[arg-type]  # None is never a key
+            i = self._number(node_of(value))
             if i >= 0:
                 yield i, name
 
     def _modules(self) -> None:
-        """The paths of all modules that took part, from the outermost ones, and the parameters they own."""
+        """The paths of all modules that took part, and the parameters they own."""
         roots: dict[Scope, None] = {}
         for node in self.nodes:
             scope = node.scope
@@ -93,12 +103,12 @@ class Names:
             for path, inner in module.named_modules(prefix=prefix):
                 self.modules.setdefault(inner, path)
                 for name, parameter in inner._parameters.items():
-                    i = self.index.get(node_of(parameter), -1)
+                    i = self._number(node_of(parameter))
                     if i >= 0:
                         self.parameters.setdefault(i, (path, name))
 
     def _called(self, scope: Scope) -> str:
-        """What the calling line calls the outermost module: ``net`` in ``net(x)``; else its class."""
+        """What the calling line calls the outermost module, ``net`` in ``net(x)``; or its class."""
         for i, node in enumerate(self.nodes):
             if (
                 node.scope is not None
@@ -114,7 +124,10 @@ class Names:
         return scope.label
 
     def _assigned(self) -> dict[int, str]:
-        """Targets of assignments. Of several nodes made by one run of one call, the newest is the value assigned."""
+        """Targets of assignments.
+
+        Of several nodes made by one run of one call, the newest is the value assigned.
+        """
         newest: dict[Any, int] = {}
         targets: dict[
             tuple[Any, int], tuple[str, bool]
@@ -135,7 +148,7 @@ class Names:
         return {i: targets[key[:2]][0] for key, i in newest.items()}
 
     def _repeated(self) -> None:
-        """A name from a line in a loop belongs to many leaves; a variable that holds one (``w[3]``) says more."""
+        """A name from a line in a loop belongs to many leaves; then ``w[3]`` says more."""
         leaves: dict[str, list[int]] = {}
         for i, name in self.found.items():
             if self.nodes[i].op is None:
@@ -147,7 +160,7 @@ class Names:
 
     def _variables(self) -> None:
         for node, name in self.variables.items():
-            i = self.index.get(node, -1)
+            i = self._number(node) if isinstance(node, Node) else -1
             if i >= 0:
                 self.found.setdefault(i, name)
 
@@ -174,13 +187,13 @@ class Names:
                     self.found[j] = name
 
     def _is_number(self, j: int) -> bool:
-        """May this be a Python number? Then it is shown as one: ``2``, and not as the variable that held it."""
+        """May this be a Python number? Then ``2`` is shown, and not the variable that held it."""
         node = self.nodes[j]
         return node.op is None and not node.needs and node.code is None and not node.shape
 
-    # ---- the caller's variables ------------------------------------------------------------------------------------
+    # ---- the caller's variables ------------------------------------------------------------------
     def _search(self, frame: Any) -> None:
-        """Variables of the caller's frame, and of its module, that hold a value or a module; breadth first."""
+        """Variables of the caller and its module that hold a value or a module; breadth first."""
         wanted = (
             frame.f_locals
             if frame.f_locals is frame.f_globals
@@ -191,7 +204,7 @@ class Names:
                 **frame.f_locals,
                 **{k: v for k, v in wanted.items() if k not in frame.f_locals},
             }
-        # a name starts with a letter: pytest and comprehensions have locals such as "@py_assert1" and ".0"
+        # only names that start with a letter: pytest and comprehensions have "@py_assert1" and ".0"
         queue = [(name, value, 0) for name, value in wanted.items() if name[0].isalpha()]
         seen: set[int] = set()
         for name, value, depth in queue:  # grows while it is walked
@@ -232,17 +245,17 @@ def node_of(value: Any) -> Node | None:
 
 
 def _shorten(name: str, longest: int = 20) -> str:
-    """The end of a long path, from a full part on: ``neurons[1].w[0]`` of ``net.layers[0].neurons[1].w[0]``."""
+    """The end of a long path: ``neurons[1].w[0]`` of ``net.layers[0].neurons[1].w[0]``."""
     while len(name) > longest and "." in name:
         name = name.partition(".")[2]
     return name
 
 
 def label_of(node: Scalar) -> str:
-    """``node.label``, without the search for a similar name that reading an unset attribute starts."""
+    """``node.label``, read without the search for similar names that an unset attribute starts."""
     slot = Scalar.__dict__.get("_label", Scalar.__dict__["label"])
     try:
-        return slot.__get__(node, Scalar)
+        return str(slot.__get__(node, Scalar))
     except AttributeError:
         return ""
 
@@ -263,7 +276,7 @@ def _contents(value: Any) -> list[tuple[str, Any]]:
 
 
 def _is_op(node: Node) -> bool:
-    """Was the node made by a call of its own op, such as ``x.tanh()``, and not within a longer function?"""
+    """Was the node made by a call of its own op, ``x.tanh()``, and not inside a longer function?"""
     name = node.op.name if node.op is not None else ""
     names = node.code.co_names
     return (name in names and node.scope is None) or node.op is None

@@ -13,7 +13,7 @@ MISSING = "–"
 
 
 def number(v: float | None) -> str:
-    """A value in a node: four decimals, a real minus sign, ``1.7e−9`` when small, ``0`` only when exactly zero."""
+    """A value in a node: four decimals, ``1.7e−9`` when small, ``0`` only when exactly zero."""
     if v is None:
         return MISSING
     if isinstance(v, bool):

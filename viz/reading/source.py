@@ -1,8 +1,9 @@
-"""The user's source, indexed by position: which variable takes an expression's value, what its operands are called.
+"""The user's source by position: the variable that takes an expression's value, and its operands.
 
-A node knows the exact span of the expression that made it (``Site``, from ``co_positions`` on Python 3.11 and later).
-The syntax tree of the file knows what stands around that span: ``h = x @ w`` names the result ``h`` and the operands
-``x`` and ``w``. Python 3.10 knows only the line; there an assignment is found if its line is unambiguous.
+A node knows the exact span of the expression that made it (``Site``, from ``co_positions`` on
+Python 3.11 and later). The syntax tree of the file knows what stands around that span: ``h = x @
+w`` names the result ``h`` and the operands ``x`` and ``w``. Python 3.10 knows only the line; there
+an assignment is found if its line is unambiguous.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def span(node: Any) -> tuple[int, int | None, int | None, int | None]:
 
 
 def text(node: ast.AST) -> str:
-    """A name as a picture shows it: ``w``, ``self.w`` as ``w``, ``w[0]``; empty for what is not a name."""
+    """A name as pictures show it: ``w``, ``self.w`` as ``w``, ``w[0]``; empty for other things."""
     if isinstance(node, ast.Starred):
         node = node.value
     inner = node
@@ -111,12 +112,12 @@ def _cached(file: str, content: int) -> Source:
 
 
 def of(file: str) -> Source:
-    """The index of a file as it is now (of nothing, where there is no file: names are then looked for elsewhere)."""
+    """The index of a file as it is now; it is empty where there is no file."""
     return _cached(file, hash(tuple(linecache.getlines(file))))
 
 
 def operands(expression: ast.AST | None, n: int) -> list[str]:
-    """What the user calls the ``n`` operands of an expression; empty strings where they are not plain names."""
+    """What the user calls the ``n`` operands of an expression; empty for what is no plain name."""
     parts: list[ast.AST] = []
     if isinstance(expression, ast.BinOp):
         parts = [expression.left, expression.right]

@@ -41,7 +41,7 @@ Slices: TypeAlias = "list[tuple[slice, ...]]"
 
 @dataclass
 class Spelled:
-    """An op in scalars, and the living Scalars, so that they can be drawn and stepped themselves."""
+    """An op in scalars, and the Scalars themselves, which can be drawn and stepped in turn."""
 
     arithmetic: Arithmetic
     scalars: list[Node]
@@ -95,7 +95,7 @@ class _Spelling:
 
     # ---- forward ---------------------------------------------------------------------------------
     def _narrow(self) -> Slices | None:
-        """The parts of the inputs that the element needs, where the whole would be too much work."""
+        """The parts of the inputs that the element needs, if the whole would be too much work."""
         shapes = [a.shape for a in self.arrays]
         terms = 1 if self.op.terms is None else 2 * self.op.terms(*shapes)
         if self.out.size * terms <= WORK and sum(a.size for a in self.arrays) <= WORK:
@@ -202,7 +202,7 @@ def _operand(name: str, array: np.ndarray, role: str, needs: bool, uses: int = 1
 
 
 def _scalar(cell: Any) -> Scalar:
-    """A cell of the result; a kernel may also put plain numbers there, such as the zeros of tril."""
+    """A cell of the result. A kernel may also put plain numbers there, such as tril's zeros."""
     if isinstance(cell, np.ndarray) and cell.ndim == 0:
         cell = cell.item()
     if isinstance(cell, Scalar):
@@ -236,7 +236,7 @@ def element(index: Index, shape: Place, name: str) -> Place:
     if not inside:
         what = f"{name} has shape {shape}, and {place} is not one of its elements"
         raise IndexError(errors.message(what))
-    return tuple(int(k) % n for k, n in zip(place, shape, strict=True))  # type: ignore[arg-type]  # checked
+    return tuple(int(k) % n for k, n in zip(place, shape, strict=True))  # type: ignore[arg-type]
 
 
 # ---- who asks ------------------------------------------------------------------------------------

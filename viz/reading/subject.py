@@ -1,4 +1,4 @@
-"""The tensor that ``explain_grad`` is asked about: what it is, its name, and the loss in question."""
+"""What ``explain_grad`` is asked about: a tensor, its name, and the loss in question."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ Root: TypeAlias = Any  # whatever the user passes; a Tensor, a Scalar, or someth
 
 
 class Drawable:
-    """Something that is no value itself, but stands for one: ``draw`` and ``step`` take its root."""
+    """What is no value itself, but stands for one: ``draw`` and ``step`` take its root."""
 
     root: Root = None
 
@@ -65,8 +65,8 @@ def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Tra
     node = _checked(root, function)
     nodes = _numbers_at_first_use(in_order([node], constants=True))
     if most is not None and len(nodes) > most:
-        n = sum(1 for n in nodes if n.op is not None or n.needs or n.shape)
-        raise too_large(n, most // 25)
+        drawn = [n for n in nodes if n.op is not None or n.needs or n.shape]
+        raise too_large(len(drawn), most // 25)
     found = Computation(nodes, root.array if isinstance(root, Tensor) else root.value)
     trace = Trace(root=len(nodes) - 1, computation=found)
     for i, (n, inputs) in enumerate(zip(nodes, found.inputs, strict=True)):
@@ -165,7 +165,7 @@ def _module(trace: Trace, scope: Scope, calls: dict[Scope, int]) -> int:
 
 
 def _brief(module: Any) -> str:
-    """``2, 16`` for ``in_features=2, out_features=16, bias=True``: sizes bare, the unusual named."""
+    """``2, 16`` for ``in_features=2, out_features=16, bias=True``: only the unusual is named."""
     parts = []
     for part in module.extra_repr().split(", "):
         key, equals, value = part.partition("=")

@@ -1,6 +1,6 @@
 """The Trace: one computation as plain data. Every picture, table and stepper is made from it.
 
-    nodes       in creation order: op, rule, name, shape, value, gradient, module call, line of source
+    nodes       in creation order: op, rule, name, shape, value, gradient, module call, source line
     edges       in the order of the operands: where a value goes, and what came back along the way
     modules     the module calls, with their paths
     steps       the program and its backward pass, one step at a time (telling/steps.py)

@@ -1,12 +1,13 @@
-"""The stepper as one HTML file: Trace -> text. No network, no library; the file works from a USB stick.
+"""The stepper as one HTML file: Trace -> text. It needs no network and no library.
 
-The page is made of a template (page/page.html), its style and its script, and two parts from the trace: the picture
-(scene.py) and the data of the steps, as JSON that the script reads. The user's strings are only in that JSON and in
-escaped text, and the script puts them on the page as text, never as markup. A Content-Security-Policy allows nothing
-but the one script and the one style whose hashes it names.
+The page is made of a template (page/page.html), its style and its script, and of two parts from the
+trace: the picture (scene.py), and the data of the steps as JSON, which the script reads. The user's
+strings stand only in that JSON and in escaped text, and the script puts them on the page as text,
+never as markup. A Content-Security-Policy allows nothing but the one script and the one style whose
+hashes it names.
 
-Numbers are Python's. Where the whole graph is scalar, the formulas are in the page too (javascript.py), so that it can
-answer "what if w1 were 2?"; only then does the script compute.
+Numbers are Python's. Where the whole graph is scalar, the formulas are in the page too
+(javascript.py), so that it can answer "what if w1 were 2?"; only then does the script compute.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ VARIANTS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)  # magnitudes of leaves in a student's
 
 
 class Quiz(TypedDict):
-    """The page as a quiz. ``seed``: a student's number or name, who then gets values of their own."""
+    """The page as a quiz. ``seed``: a student's number or name, who then gets own values."""
 
     seed: object
 
@@ -70,8 +71,8 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     script = _bare(javascript.table(ops)) + _bare(_read("page.js"))
     look = _bare(_read("page.css")) + _colours(drawn)
     policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(look)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(look)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
     parts = {
         "policy": policy,
@@ -108,7 +109,7 @@ def _inert(data: Any) -> str:
 
 
 def _finite(x: Any) -> Any:
-    """NaN and infinities, which JSON lacks, as {"#": "NaN"}; unpaired surrogates, which UTF-8 lacks, as a mark."""
+    """NaN and infinities, which JSON lacks, as {"#": "NaN"}; and no unpaired surrogates."""
     if isinstance(x, dict):
         return {str(k): _finite(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)):
@@ -121,21 +122,22 @@ def _finite(x: Any) -> Any:
 
 
 def _colours(drawn: Scene) -> str:
-    """The variables of both themes: those of the picture, and the inks of style.py for the page around it."""
+    """The variables of both themes: those of the picture, and inks for the page around it."""
     out = []
     for k, (selector, t) in enumerate(((":root", style.LIGHT), (".dark", style.DARK))):
         own = [f"--c{i}:{pair[k]}" for i, pair in enumerate(drawn.colours)]
         named = {
-            "bg": t.background, "ink": t.ink, "soft": t.secondary, "grad": t.gradient, "edge": t.edge,
-            "panel": t.module[0], "rule": t.module[1], "fill": t.op[0], "blue": t.roles["parameter"][1],
-            "glow": t.heat[2], "zero": t.zero_edge, "loss": t.roles["loss"][1], "low": t.negative, "high": t.positive,
+            "bg": t.background, "ink": t.ink, "soft": t.secondary, "grad": t.gradient,
+            "edge": t.edge, "panel": t.module[0], "rule": t.module[1], "fill": t.op[0],
+            "blue": t.roles["parameter"][1], "glow": t.heat[2], "zero": t.zero_edge,
+            "loss": t.roles["loss"][1], "low": t.negative, "high": t.positive,
             "bluebg": t.roles["parameter"][0],
         }  # fmt: skip
         out.append(f"{selector}{{{';'.join(own + [f'--{n}:{v}' for n, v in named.items()])}}}")
     return "\n".join(out) + "\n"
 
 
-# ---- data ------------------------------------------------------------------------------------------------------------
+# ---- data ----------------------------------------------------------------------------------------
 def _data(trace: Trace, drawn: Scene) -> dict[str, Any]:
     names = display_names(trace)
     live = all(not n.shape and (javascript.can(n.op) or not n.op) for n in trace.nodes)
@@ -202,7 +204,7 @@ def _node(
 
 
 def _numbers_of(trace: Trace, t: TraceNode) -> str | None:
-    """The formula of a scalar op with places for numbers: ``{3} · {1}``, to be filled with the values of these nodes."""
+    """The formula of a scalar op with places for the values of nodes: ``{3} · {1}``."""
     if any(trace.nodes[j].shape for j in [t.id, *t.inputs]):
         return None
     try:
@@ -222,7 +224,7 @@ def _places(trace: Trace, t: TraceNode) -> dict[str, str]:
 
 
 def _value(a: Value | None) -> Any:
-    """A number; or of an array its size, range, and elements or thumbnail; None where freed or not computed."""
+    """A number, or an array's size, range, and elements or thumbnail; None where unknown."""
     if a is None:
         return None
     if a.number is not None and a.full is None:
@@ -278,12 +280,14 @@ def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> 
     return out
 
 
-# ---- source ----------------------------------------------------------------------------------------------------------
+# ---- source --------------------------------------------------------------------------------------
 NOTE = re.compile(r"#\s*viz:\s*(.*\S)")
 
 
 def _sources(trace: Trace) -> tuple[list[dict[str, Any]], dict[int, Any]]:
-    """The lines around those that made the nodes, per file; and per node [file, line, last line, column, end column].
+    """The lines around those that made the nodes, per file; and the place of each node in them.
+
+    A place is [file, line, last line], and where they are known, column and end column.
 
     Python counts columns in bytes of UTF-8; the page counts characters.
     """
@@ -327,7 +331,7 @@ def _characters(line: str, column: int | None) -> int:
 
 
 def _note(lines: list[str], k: int) -> str:
-    """The teacher's note on a line: ``# viz: ...`` at its end, or in the comment lines right above it."""
+    """The teacher's note on a line: ``# viz: ...`` at its end, or in comments right above it."""
     if not k:
         return ""
     found = [m[1]] if (m := NOTE.search(lines[k - 1])) else []
@@ -339,9 +343,12 @@ def _note(lines: list[str], k: int) -> str:
     return " ".join(found)
 
 
-# ---- quiz ------------------------------------------------------------------------------------------------------------
+# ---- quiz ----------------------------------------------------------------------------------------
 def _quiz(trace: Trace, data: dict[str, Any], seed: Any) -> dict[str, Any]:
-    """Which steps are asked, and for a seed the leaves' values of that student: the signs stay, the sizes change."""
+    """Which steps are asked; and for a seed, that student's values of the leaves.
+
+    The signs stay, the sizes change.
+    """
     asked = [
         k
         for k, s in enumerate(trace.steps)

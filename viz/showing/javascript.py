@@ -1,10 +1,10 @@
-"""The formula table once more, for readers in a browser: each op's value and derivatives as small JavaScript functions.
+"""The formula table for browsers: each op's value and derivatives as small JavaScript functions.
 
     tanh: {f: (x) => Math.tanh(x), d: [(g, out, x) => g * (1 - out * out)]}
 
-One more dialect of expr.py, so a what-if in the page computes what the Scalar functions compute, in the same order and
-in the same doubles. The text becomes part of the page's one script, whose hash the page's policy names: nothing is ever
-evaluated from data.
+One more dialect of the formulas, so a what-if in the page computes what the Scalar functions
+compute, in the same order and in the same doubles. The text becomes part of the page's one script,
+whose hash the page's policy names: nothing is ever evaluated from data.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from microtorch import expr, formulas
+from microtorch.formulas import LETTERS
 
-LETTERS = "xyz"
 _MATH = frozenset(
-    "abs acos acosh asin asinh atan atan2 atanh ceil cos cosh exp expm1 floor log log10 log1p log2 sign sin sinh sqrt tan "
+    "abs acos acosh asin asinh atan atan2 atanh ceil cos cosh exp expm1 floor log log10 log1p log2 "
+    "sign sin sinh sqrt tan "
     "tanh trunc".split()
 )
 _OWN = {
@@ -29,7 +30,8 @@ JS = expr.Dialect(
     power=lambda a, b: f"Math.pow({a}, {b})",
 )
 
-# What Math lacks. erf: the series of Abramowitz and Stegun 7.1.6 near 0, the continued fraction 7.1.14 far from it.
+# What Math lacks. erf: the series of Abramowitz and Stegun 7.1.6 near 0, far from it the continued
+# fraction 7.1.14.
 FUNCTIONS = """\
 const exp2 = x => Math.pow(2, x);
 const sigmoid = x => 1 / (1 + Math.exp(-x));
@@ -58,7 +60,7 @@ def can(op: str) -> bool:
 
 
 def function(op: str) -> str:
-    """``{f: value, d: [derivatives]}`` of one op; a static argument is the last parameter, by name."""
+    """``{f: value, d: [derivatives]}`` of an op; static arguments come last, by name."""
     value, derivatives = formulas.TABLE[op]
     inputs = ", ".join(LETTERS[: len(derivatives)])
     static = formulas.ARGUMENTS.get(op, {})

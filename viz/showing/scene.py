@@ -1,11 +1,13 @@
-"""The picture inside the stepper's page: Graphviz's SVG, taken apart and written again so that a script can play on it.
+"""The picture in the stepper's page: Graphviz's SVG, written anew for a script to play on.
 
-The same DOT is laid out twice, in the light and in the dark theme. Both have the same shapes, so walking them side by
-side turns each pair of colours into one CSS variable, and dark mode is a change of variables. What is written again is
-only shapes and text: no links, titles or styles of the original, and every text escaped.
+The same DOT is laid out twice, in the light and in the dark theme. Both have the same shapes, so
+walking them side by side turns each pair of colours into one CSS variable, and dark mode is a
+change of variables. Only shapes and text are written again: no links, titles or styles of the
+original, and every text is escaped.
 
-Each value ``v3`` and op ``o3`` is a group with that id; each operand's edge is a group ``e3_0`` (target, position), and
-the arrow from an op to its result ``r3``. Texts that change with the steps are marked: ``val``, ``grd``, ``con``.
+Each value ``v3`` and op ``o3`` is a group with that id. Each operand's edge is a group ``e3_0``
+(target, position), and the arrow from an op to its result is ``r3``. Texts that change with the
+steps are marked: ``val``, ``grd``, ``con``.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..drawing import render
-from ..drawing.dot import Drawing, Options
+from ..drawing.dot import Drawing
+from ..drawing.options import Options
 from ..drawing.style import LIGHT
 from ..reading.trace import Edge, Trace
 from ..telling.words import display_names
@@ -39,7 +42,7 @@ WIDTHS = {
 
 
 class Scene(NamedTuple):
-    """``svg``; ``colours``: (light, dark) per variable; ``units``: the id of the box in which each node is drawn."""
+    """``svg``; ``colours``: (light, dark) per variable; ``units``: the id of each node's box."""
 
     svg: str
     colours: list[tuple[str, str]]
@@ -50,7 +53,10 @@ class Scene(NamedTuple):
 
 
 def scene(trace: Trace) -> Scene:
-    """Draw a trace that has its gradients. Raises RenderError without Graphviz, GraphTooLarge above 400 boxes."""
+    """Draw a trace that has its gradients.
+
+    Raises RenderError without Graphviz, GraphTooLarge above 400 boxes.
+    """
     shown = copy.copy(trace)
     shown.backward = True  # the room for every number is reserved from the start
     shown.nodes = [  # what the formulas call v₇ has to be found in the picture
@@ -58,8 +64,11 @@ def scene(trace: Trace) -> Scene:
         for n, name in zip(trace.nodes, display_names(trace), strict=True)
     ]
     drawn = sum(n.role != "constant" for n in trace.nodes)
-    options = Options(grads="labels" if drawn <= FEW else "values", depth=DEEP if drawn <= WHOLE else None,
-                      thumbnails=drawn <= FEW // 2)  # fmt: skip
+    options = Options(
+        grads="labels" if drawn <= FEW else "values",
+        depth=DEEP if drawn <= WHOLE else None,
+        thumbnails=drawn <= FEW // 2,
+    )
     light, dark = (Drawing(shown, replace(options, theme=t)) for t in ("light", "dark"))
     trees = [ET.fromstring(render.render(d.digraph.source, "svg")) for d in (light, dark)]
     return _Writer(trace, light).write(*trees)
@@ -87,9 +96,11 @@ class _Writer:
         parts += [self._edge(*p) for p in edges]
         parts += [self._node(*p) for p in groups if p[0].get("class") == "node"]
         svg = (
-            f'<svg id="svg" viewBox="0 0 {_r(width)} {_r(height)}" data-w="{_r(width)}" data-h="{_r(height)}" '
+            f'<svg id="svg" viewBox="0 0 {_r(width)} {_r(height)}" '
+            f'data-w="{_r(width)}" data-h="{_r(height)}" '
             f'font-family="Helvetica,Arial,sans-serif" role="group" aria-label="computation graph">'
-            f'<g transform="translate({_numbers(shift[1]) if shift else "0"})">{"".join(parts)}</g></svg>'
+            f'<g transform="translate({_numbers(shift[1]) if shift else "0"})">'
+            f"{''.join(parts)}</g></svg>"
         )
         wide = width >= 1.7 * height
         return Scene(svg, list(self.colours), self.units, self.edges, self.drawing.separate, wide)
@@ -99,7 +110,7 @@ class _Writer:
             return "none"
         return f"var(--c{self.colours.setdefault((a, b), len(self.colours))})"
 
-    # ---- groups ----------------------------------------------------------------------------------------------------
+    # ---- groups ----------------------------------------------------------------------------------
     def _cluster(self, a: ET.Element, b: ET.Element) -> str:
         return f'<g class="cluster">{"".join(self._shapes(a, b))}</g>'
 
@@ -129,7 +140,8 @@ class _Writer:
     def _node(self, a: ET.Element, b: ET.Element) -> str:
         name = a.findtext(f"{SVG}title", "")
         if name[0] == "c":
-            return f'<g class="k" data-of="{name[1:].partition("_")[0]}">{"".join(self._shapes(a, b))}</g>'
+            op = name[1:].partition("_")[0]
+            return f'<g class="k" data-of="{op}">{"".join(self._shapes(a, b))}</g>'
         if name[0] == "v":
             role = self.trace.nodes[int(name[1:])].role
             shapes = "".join(self._value(int(name[1:]), a, b))
@@ -139,7 +151,7 @@ class _Writer:
         return f'<g class="n {role}" id="{name}">{shapes}</g>'
 
     def _value(self, i: int, a: ET.Element, b: ET.Element) -> list[str]:
-        """A value's box. Its numbers are the last texts: data, then grad; which are there is known from the node."""
+        """A value's box. Its numbers are the last texts: data, then grad, if the node has them."""
         n = self.trace.nodes[i]
         pairs = _drawn(a, b)
         texts = [k for k, (x, _) in enumerate(pairs) if _tag(x) == "text"]
@@ -182,7 +194,7 @@ class _Writer:
                 out.append(self._shape(x, y, "later" if heat else ""))
         return out
 
-    # ---- shapes ----------------------------------------------------------------------------------------------------
+    # ---- shapes ----------------------------------------------------------------------------------
     def _shapes(self, a: ET.Element, b: ET.Element, mark: str = "") -> list[str]:
         return [self._shape(x, y, mark) for x, y in _drawn(a, b)]
 

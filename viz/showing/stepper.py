@@ -1,4 +1,4 @@
-"""``step``: the chain rule step by step over the user's own program, from the trace of every picture."""
+"""``step``: the chain rule step by step over the user's own program."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from microtorch import errors
 
-from ..drawing import animate
+from ..drawing import film
 from ..reading.names import given_names
 from ..reading.spelling import spell_small_ops
 from ..reading.take import Root, caller, take
@@ -60,10 +60,10 @@ class Stepper:
             valid = ", ".join(f".{f}" for f in FORMATS)
             raise ValueError(f"save({path!r}): {what}; use one of {valid}")
         if suffix in FILMS:
-            return animate.save(self.trace, path, suffix, **look)
+            return film.save(self.trace, path, suffix, **look)
         if look:
-            films = ", ".join("." + f for f in FILMS)
-            raise TypeError(f"save({path!r}): {', '.join(look)} is for films ({films})")
+            names = ", ".join("." + f for f in FILMS)
+            raise TypeError(f"save({path!r}): {', '.join(look)} is for films ({names})")
         with open(path, "w", encoding="utf-8") as file:
             file.write(self._text(suffix))
         return path
@@ -80,7 +80,7 @@ class Stepper:
         return (table.to_markdown() if suffix == "md" else table.to_latex()) + "\n"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """What a notebook shows: the page in a frame, and a picture where frames are not allowed."""
+        """What a notebook shows: the page in a frame, and a picture where no frame is allowed."""
         return mimebundle(self.trace, self.quiz, repr(self))
 
     def __repr__(self) -> str:

@@ -1,8 +1,8 @@
 """The stepper in a terminal: values on the left going down, gradients on the right coming up.
 
-``frame`` is a pure function of the trace and a step, so it is tested against golden text; ``run`` is a small loop
-around it that reads keys. Where nobody can press a key (a pipe, a file) ``run`` prints every frame. ``rich`` measures
-and colours; it honours NO_COLOR.
+``frame`` is a pure function of the trace and a step, so it is tested against golden text; ``run``
+is a small loop around it that reads keys. Where nobody can press a key (a pipe, a file), ``run``
+prints every frame. ``rich`` measures and colours; it honours NO_COLOR.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ QUIET, ACTIVE, GRADIENT, GOOD, BAD = "bright_black", "bold", "dark_orange3", "gr
 def frame(
     trace: Trace, step: int, width: int = 80, height: int = 24, color: bool = False, note: str = ""
 ) -> str:
-    """The screen at a step (0 is the first), in ``width`` columns and ``height`` lines. ``note`` replaces the keys."""
+    """The screen at a step (0 is the first). ``note`` stands in place of the keys."""
     from rich.text import Text
 
     names = display_names(trace)
@@ -186,7 +186,7 @@ def frames(trace: Trace, width: int = 80, height: int = 24, color: bool = False)
         yield frame(trace, step, width, height, color)
 
 
-# ---- keys -----------------------------------------------------------------------------------------------------------
+# ---- keys ----------------------------------------------------------------------------------------
 def run(trace: Trace) -> None:
     """Step by keys on a terminal; print all frames where there is none."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -247,7 +247,7 @@ def users(trace: Trace, i: int) -> str:
 
 
 def _read(said: str, text: str, key: Callable[[], str]) -> str:
-    """Show a text by screens, until its end or another key than → and space. Returns what is to be said afterwards."""
+    """Show a text by screens, until its end or a key other than → and space; returns ``said``."""
     size, lines = os.get_terminal_size(), text.splitlines()
     height = max(2, size.lines - 2)
     for first in range(0, len(lines), height):
@@ -310,7 +310,8 @@ def _ask(prompt: str, key: Callable[[], str]) -> str:
 
 
 SEQUENCES = {
-    "\x1b[C": "right", "\x1b[D": "left", "\x1bOC": "right", "\x1bOD": "left", "\x1b[H": "home", "\x1b[F": "end",
+    "\x1b[C": "right", "\x1b[D": "left", "\x1bOC": "right", "\x1bOD": "left",
+    "\x1b[H": "home", "\x1b[F": "end",
     "\x1b[1~": "home", "\x1b[4~": "end", "\x1b[5~": "pageup", "\x1b[6~": "pagedown",
     "\x1b[A": "left", "\x1b[B": "right",
 }  # fmt: skip
@@ -326,7 +327,7 @@ def _raw_keys() -> Iterator[Callable[[], str]]:
         import msvcrt
 
         def windows_key() -> str:
-            c = msvcrt.getwch()  # type: ignore[attr-defined]
+            c = str(msvcrt.getwch())  # type: ignore[attr-defined]
             if c not in ("\x00", "\xe0"):
                 return c
             special = {
@@ -337,7 +338,7 @@ def _raw_keys() -> Iterator[Callable[[], str]]:
                 "I": "pageup",
                 "Q": "pagedown",
             }
-            return special.get(msvcrt.getwch(), "?")  # type: ignore[attr-defined]
+            return special.get(str(msvcrt.getwch()), "?")  # type: ignore[attr-defined]
 
         yield windows_key
         return

@@ -78,7 +78,7 @@ def _wide(v: Data) -> Data:
 
 
 def differences(trace: Trace, h: float = H) -> dict[int, Comparison]:
-    """Each node's gradient beside its finite difference. Nodes that cannot be checked are left out."""
+    """Each node's gradient beside its finite difference; what cannot be checked is left out."""
     assert trace.computation is not None
     forward = Forward(trace.computation)
     if not forward.possible:

@@ -130,7 +130,7 @@ def _signed(v: float) -> str:
 
 # ---- formulas ------------------------------------------------------------------------------------
 def rule(trace: Trace, names: list[str], i: int, position: int) -> tuple[str, str]:
-    """The contribution of node i to its operand: with names, and where all are numbers, with them."""
+    """The contribution of node i to its operand: in names, and if all are numbers, in numbers."""
     t = trace.nodes[i]
     text = rule_of(trace, t, position) or "g"
     operands = list(zip(LETTERS, t.inputs, strict=False))

@@ -1,7 +1,8 @@
-"""The primal/adjoint table of the textbooks (Griewank and Walther 2008, Evaluating Derivatives, ch. 3): values down,
-gradients up.
+"""The primal and adjoint table of the textbooks: values down, gradients up.
 
 print(viz.trace(loss))        viz.trace(loss).to_markdown()        viz.trace(loss).to_latex()
+
+After Griewank and Walther 2008, Evaluating Derivatives, chapter 3.
 """
 
 from __future__ import annotations
@@ -100,15 +101,16 @@ def describe_gradient(t: TraceNode) -> str:
 
 
 _SYMBOLS = {
-    "∂": r"\partial ", "·": r"\cdot ", "×": r"\times ", "−": "-", "ᵀ": r"^{\top}", "Σ": r"\sum ", "…": r"\dots ",
-    "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "∞": r"\infty ", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_",
+    "∂": r"\partial ", "·": r"\cdot ", "×": r"\times ", "−": "-", "ᵀ": r"^{\top}", "Σ": r"\sum ",
+    "…": r"\dots ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "∞": r"\infty ", "&": r"\&",
+    "%": r"\%", "#": r"\#", "_": r"\_",
     "$": r"\$", "{": r"\{", "}": r"\}", "\\": r"\backslash ", "~": r"\sim ", "^": r"\wedge ",
     "→": r"\to ", "–": r"\text{--}",
 }  # fmt: skip
 
 
 def latex(s: str) -> str:
-    """One cell: words upright, the rest mathematics; the user's characters cannot become commands."""
+    """One cell: words upright, the rest mathematics. The user's characters become no commands."""
     if not s:
         return ""
     s = re.sub(r" ?([=+×·−@/]) ?", r"\1", s)  # TeX spaces operators itself
@@ -142,9 +144,9 @@ def _math(s: str) -> str:
 
 
 def trace(loss: Root) -> Table:
-    """The table of a Tensor's or Scalar's computation, both sweeps. Works before and after backward, changes no
-    ``.grad``.
+    """The table of a Tensor's or Scalar's computation, both sweeps.
 
-    Raises TypeError and GraphError as ``draw`` does, and GraphTooLarge above 1,000 nodes.
+    Works before and after backward, and changes no ``.grad``. Raises TypeError and GraphError as
+    ``draw`` does, and GraphTooLarge above 1,000 nodes.
     """
     return Table(add_steps(take(loss, "trace", caller(), gradients=True, most=1000)))

@@ -46,7 +46,7 @@ def equation(
 
 
 class _Formula:
-    """The text of one expression. Oldest first, without recursion: a sum may have hundreds of terms."""
+    """The text of one expression, made without recursion: a sum may have hundreds of terms."""
 
     def __init__(self, a: Arithmetic, root: int, in_numbers: bool, newest_first: bool = False):
         self.a, self.in_numbers, self.newest_first = a, in_numbers, newest_first
