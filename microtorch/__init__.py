@@ -49,6 +49,6 @@ def __dir__() -> list[str]:
 
 
 if _os.environ.get("MICROTORCH_VIZ", "0") not in ("", "0"):  # show any program's steps when it ends
-    from .viz.watching import watch_program
+    from .viz.showing.program import watch_program
 
     watch_program(_os.environ["MICROTORCH_VIZ"])

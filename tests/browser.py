@@ -1,7 +1,8 @@
-"""A headless Chromium, driven by real key presses through chromedriver's WebDriver protocol (w3.org/TR/webdriver2).
+"""A headless Chromium, driven by real key presses through chromedriver (w3.org/TR/webdriver2).
 
-Only the standard library. One ``Browser`` serves many tests: starting it takes longer than most of them.
+Only the standard library. One ``Browser`` serves many tests: starting it takes longer than most.
 """
+
 import base64
 import http.client
 import json
@@ -13,13 +14,15 @@ import time
 from microtorch.programs import doctor
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
 )  # fmt: skip
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key under which the protocol wraps an element
 KEYS = {
-    "left": "\ue012", "up": "\ue013", "right": "\ue014", "down": "\ue015", "home": "\ue011", "end": "\ue010",
-    "pageup": "\ue00e", "pagedown": "\ue00f", "enter": "\ue007", "escape": "\ue00c", "tab": "\ue004", "space": " ",
+    "left": "\ue012", "up": "\ue013", "right": "\ue014", "down": "\ue015", "home": "\ue011",
+    "end": "\ue010", "pageup": "\ue00e", "pagedown": "\ue00f", "enter": "\ue007",
+    "escape": "\ue00c", "tab": "\ue004", "space": " ",
     "backspace": "\ue003",
 }  # fmt: skip
 
@@ -28,16 +31,23 @@ def missing() -> str:
     """Why no browser can be driven here, or an empty string."""
     if not doctor.browser().found:
         return doctor.browser().detail
-    return "" if shutil.which("chromedriver") else "no program chromedriver on PATH (apt install chromium-driver)"
+    return (
+        ""
+        if shutil.which("chromedriver")
+        else "no program chromedriver on PATH (apt install chromium-driver)"
+    )
 
 
 class Browser:
-    """``open(file)``, ``keys("right", "b", "0.5", "enter")``, ``js(expression)``, ``click(selector)``."""
+    """``open(file)``, ``keys("right", "b", "0.5", "enter")``, ``js(text)``, ``click(selector)``."""
 
     def __init__(self, width=1280, height=800):
         self.profile = tempfile.mkdtemp(prefix="microtorch-browser-")
         self.driver = subprocess.Popen(
-            ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            ["chromedriver", "--port=0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         line = ""
         while "on port" not in line or "successfully" not in line:
@@ -50,7 +60,10 @@ class Browser:
             "binary": doctor.browser().detail,
             "args": [*FLAGS, f"--user-data-dir={self.profile}", f"--window-size={width},{height}"],
         }
-        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"}}
+        wanted = {
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"},
+        }
         session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self.path = f"/session/{session['sessionId']}"
         self.size(width, height)
@@ -79,16 +92,21 @@ class Browser:
         self.call("POST", "/url", {"url": "about:blank"})
         self.log("performance"), self.log("browser")
         self.call("POST", "/url", {"url": f"file://{path}{hash}"})
+        self.until("performance.getEntriesByType('paint').length")  # until then Chromium drops keys
 
     def keys(self, *words):
         """Press keys one after the other: names of KEYS, or text."""
         strokes = [k for w in words for k in ([KEYS[w]] if w in KEYS else w)]
         actions = [{"type": t, "value": k} for k in strokes for t in ("keyDown", "keyUp")]
-        self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
+        self.call(
+            "POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]}
+        )
 
     def js(self, expression, *arguments):
         """The value of an expression in the page; ``arguments[0]`` is the first argument."""
-        return self.call("POST", "/execute/sync", {"script": f"return ({expression})", "args": list(arguments)})
+        return self.call(
+            "POST", "/execute/sync", {"script": f"return ({expression})", "args": list(arguments)}
+        )
 
     def frame(self, selector=None):
         """Go into a frame, or back to the page."""
@@ -99,14 +117,23 @@ class Browser:
 
     def text(self, selector):
         """What an element shows; nothing where it is not shown."""
-        return self.js("(e => e?.checkVisibility() ? e.innerText : '')(document.querySelector(arguments[0]))", selector)
+        return self.js(
+            "(e => e?.checkVisibility() ? e.innerText : '')(document.querySelector(arguments[0]))",
+            selector,
+        )
 
     def click(self, selector):
         """A click of the mouse at the middle of an element."""
-        element = self.call("POST", "/element", {"using": "css selector", "value": selector})[ELEMENT]
+        element = self.call("POST", "/element", {"using": "css selector", "value": selector})[
+            ELEMENT
+        ]
         move = {"type": "pointerMove", "origin": {ELEMENT: element}, "x": 0, "y": 0}
         actions = [move, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
-        self.call("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]})
+        self.call(
+            "POST",
+            "/actions",
+            {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]},
+        )
 
     def log(self, kind):
         return self.call("POST", "/se/log", {"type": kind})
@@ -114,7 +141,11 @@ class Browser:
     def requests(self):
         """The addresses asked for since ``open``."""
         events = [json.loads(entry["message"])["message"] for entry in self.log("performance")]
-        return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+        return [
+            e["params"]["request"]["url"]
+            for e in events
+            if e["method"] == "Network.requestWillBeSent"
+        ]
 
     def screenshot(self, path):
         with open(path, "wb") as file:

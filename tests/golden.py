@@ -1,8 +1,9 @@
 """Numbers recorded from PyTorch: programs that run in both libraries, and what they must compute.
 
-A test module has ``CASES``, name -> function(torch) that returns tensors, and calls ``check(case)`` for each. A tensor is
-recorded as its shape and two sums, one weighted, so that a permuted result does not pass. Where PyTorch is installed it is
-run, too, and must agree with the record. ``python tests/golden.py`` records anew (with PyTorch) into golden.json.
+A test module has ``CASES``, name -> function(torch) that returns tensors, and calls ``check(case)``
+for each. A tensor is recorded as its shape and two sums, one of them weighted, so that a permuted
+result does not pass. Where PyTorch is installed it runs, too, and must agree with the record.
+``python tests/golden.py`` records anew, with PyTorch, into golden.json.
 """
 
 import importlib
@@ -30,13 +31,21 @@ def run(case, library):
 
 
 def differences(found, recorded, rtol=2e-5):
-    """Descriptions of the tensors that differ; the tolerance of the weighted sum is relative to the tensor's norm."""
+    """Descriptions of the tensors that differ, within a tolerance relative to their norm."""
     out = [] if len(found) == len(recorded) else [f"{len(found)} tensors, recorded {len(recorded)}"]
-    for i, ((shape, sum_, square), (want_shape, want_sum, want_square)) in enumerate(zip(found, recorded, strict=False)):
+    for i, ((shape, sum_, square), (want_shape, want_sum, want_square)) in enumerate(
+        zip(found, recorded, strict=False)
+    ):
         size = math.sqrt(want_square)
-        close = abs(sum_ - want_sum) <= rtol * (size * 3 + 1e-3) and abs(square - want_square) <= rtol * (want_square + 1e-3) * 3
+        close = (
+            abs(sum_ - want_sum) <= rtol * (size * 3 + 1e-3)
+            and abs(square - want_square) <= rtol * (want_square + 1e-3) * 3
+        )
         if list(shape) != want_shape or not close:
-            out.append(f"tensor {i}: {(shape, sum_, square)}, recorded {(want_shape, want_sum, want_square)}")
+            out.append(
+                f"tensor {i}: {(shape, sum_, square)}, "
+                f"recorded {(want_shape, want_sum, want_square)}"
+            )
     return out
 
 
@@ -51,17 +60,21 @@ def check(name, case):
         library.set_num_threads(1)  # its threads and numpy's on two cores are ten times slower
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            assert not differences(run(case, library), recorded), f"{name}: the record is not PyTorch's"
+            assert not differences(run(case, library), recorded), (
+                f"{name}: the record is not PyTorch's"
+            )
 
 
 def trained(torch, module, *inputs, first=lambda out: out):
-    """[parameters, outputs, gradients of inputs and parameters] of ``module(*inputs)``, for a fixed loss."""
+    """Parameters, outputs, gradients of inputs and parameters of a module, for a fixed loss."""
     xs = [x.requires_grad_() if x.is_floating_point() else x for x in inputs]
     start = [p.detach().clone() for p in module.parameters()]
     out = first(module(*xs))
     weights = torch.arange(out.numel()).reshape(out.shape).cos()
     (out * weights).sum().backward()
-    grads = [x.grad for x in xs if x.grad is not None] + [p.grad for p in module.parameters() if p.grad is not None]
+    grads = [x.grad for x in xs if x.grad is not None] + [
+        p.grad for p in module.parameters() if p.grad is not None
+    ]
     return [*start, out, *grads]
 
 
@@ -74,7 +87,9 @@ def main():
     for module in MODULES:
         cases = importlib.import_module(module).CASES
         recorded |= {f"{module}:{name}": run(case, torch) for name, case in cases.items()}
-    text = ",\n".join(f"{json.dumps(name)}: {json.dumps(values)}" for name, values in recorded.items())
+    text = ",\n".join(
+        f"{json.dumps(name)}: {json.dumps(values)}" for name, values in recorded.items()
+    )
     FILE.write_text("{\n" + text + "\n}\n")
     print(f"{len(recorded)} cases in {FILE.name}")
 

@@ -20,7 +20,7 @@ LEAVES = {"a": (2, 3), "b": (3,), "c": (3, 2), "d": ()}
 START = {n: np.sin(np.arange(int(np.prod(s))) * 1.7 + i + 1).reshape(s) for i, (n, s) in enumerate(LEAVES.items())}
 
 
-# ---- making programs ------------------------------------------------------------------------------------------------
+# ---- making programs -----------------------------------------------------------------------------
 class Writer:
     """Writes a program of ``n`` lines. Shapes are found by running each line on empty numpy arrays."""
 
@@ -178,7 +178,7 @@ class Writer:
             return False
 
 
-# ---- running them ---------------------------------------------------------------------------------------------------
+# ---- running them --------------------------------------------------------------------------------
 def run(torch, lines):
     """(None, values of all variables, gradients of the leaves), or (the line that was refused, the error, None)."""
     variables = {n: torch.tensor(v.copy(), requires_grad=True) for n, v in START.items()}
@@ -211,7 +211,7 @@ def same(mine, other):
             np.testing.assert_allclose(w, v, rtol=1e-9, atol=1e-12, err_msg=n)
 
 
-# ---- the reference --------------------------------------------------------------------------------------------------
+# ---- the reference -------------------------------------------------------------------------------
 SIZES = {n: int(np.prod(s)) for n, s in LEAVES.items()}
 P = sum(SIZES.values())
 
@@ -387,7 +387,7 @@ def run_reference(lines):
     return None, values, {n: losses[0][starts[i] : starts[i + 1]].reshape(s) for i, (n, s) in enumerate(LEAVES.items())}
 
 
-# ---- the tests ------------------------------------------------------------------------------------------------------
+# ---- the tests -----------------------------------------------------------------------------------
 # program -> where PyTorch 2.13 refuses it: "backward", or the number of the line
 REFUSED = {
     3: "backward",
@@ -522,7 +522,7 @@ def test_the_reference_agrees_with_finite_differences():
             assert grads[name][place] == pytest.approx((values[0] - values[1]) / 2e-6, abs=1e-6)
 
 
-# ---- what random programs do not do: one test per wrong gradient that was once found -----------------------------------
+# ---- what random programs do not do: one test per wrong gradient that was once found -------------
 def test_a_leaf_owns_its_gradient():
     x, g = microtorch.ones(3, requires_grad=True), microtorch.ones(3)
     for _ in range(3):

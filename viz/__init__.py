@@ -3,8 +3,16 @@
     from microtorch import viz
     viz.draw(loss).save("loss.svg")
 
-Everything is made from one ``Trace`` (tracing.py), plain data read off the graph. Importing this package imports
-neither graphviz nor rich: each name loads its module when first used, and microtorch itself never imports this package.
+Five rooms; each imports from those before it and from none behind:
+
+    reading   the graph becomes a Trace, plain data
+    telling   the Trace becomes words, steps, tables
+    drawing   the Trace becomes a picture: Graphviz, and films of it
+    asking    questions: why no gradient, what does this op do, what did training do
+    showing   what stands on a screen: terminal, page, notebook
+
+Only reading sees the graph. Importing this package imports neither graphviz nor rich: each name
+loads its module when first used, and microtorch itself never imports this package.
 """
 
 from __future__ import annotations
@@ -13,16 +21,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .crash import draw_error, draw_errors
-    from .differences import check
-    from .explain import explain_grad
-    from .picture import Graph, draw, draw_dot, make_dot
-    from .recording import diff, record
-    from .render import RenderError
-    from .stepper import Stepper, quiz, step
-    from .table import trace
-    from .tracing import GraphTooLarge, Trace
-    from .zooming import Zoom, expand, zoom
+    from .asking.changes import diff
+    from .asking.crash import draw_error, draw_errors
+    from .asking.explain import explain_grad
+    from .asking.recording import record
+    from .asking.zooming import Zoom, expand, zoom
+    from .drawing.picture import Graph, draw, draw_dot, make_dot
+    from .drawing.render import RenderError
+    from .reading.trace import GraphTooLarge, Trace
+    from .showing.stepper import Stepper, quiz, step
+    from .telling.differences import check
+    from .telling.table import trace
 
 __all__ = [
     "Graph",
@@ -47,34 +56,28 @@ __all__ = [
     "zoom",
 ]
 
+# The module of each name. No module has the name of a function: `viz.draw` is the function.
 _HOME = {
-    "Graph": "picture",
-    "GraphTooLarge": "tracing",
-    "RenderError": "render",
-    "Stepper": "stepper",
-    "Trace": "tracing",
-    "check": "differences",
-    "diff": "recording",
-    "draw": "picture",
-    "draw_dot": "picture",
-    "draw_error": "crash",
-    "draw_errors": "crash",
-    "expand": "zooming",
-    "explain_grad": "explain",
-    "make_dot": "picture",
-    "quiz": "stepper",
-    "record": "recording",
-    "step": "stepper",
-    "trace": "table",
-    "Zoom": "zooming",
-    "zoom": "zooming",
-}  # modules are named so that none hides a function: `viz.draw` is the function
+    "asking.changes": ("diff",),
+    "asking.crash": ("draw_error", "draw_errors"),
+    "asking.explain": ("explain_grad",),
+    "asking.recording": ("record",),
+    "asking.zooming": ("Zoom", "expand", "zoom"),
+    "drawing.picture": ("Graph", "draw", "draw_dot", "make_dot"),
+    "drawing.render": ("RenderError",),
+    "reading.trace": ("GraphTooLarge", "Trace"),
+    "showing.stepper": ("Stepper", "quiz", "step"),
+    "telling.differences": ("check",),
+    "telling.table": ("trace",),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
+    home = _MODULE.get(name)
     if home is None:
-        raise AttributeError(f"module 'microtorch.viz' has no attribute '{name}'; it has {', '.join(sorted(_HOME))}")
+        known = ", ".join(sorted(_MODULE))
+        raise AttributeError(f"module 'microtorch.viz' has no attribute '{name}'; it has {known}")
     value = getattr(importlib.import_module(f".{home}", __name__), name)
     globals()[name] = value
     return value

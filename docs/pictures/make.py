@@ -1,12 +1,12 @@
 """Draw the pictures of the README and the documentation:  python docs/pictures/make.py [folder]
 
-Each function is an example a reader can run; what it returns is saved under the function's name.
+Each function is an example to run; what it returns is saved under the function's name.
 """
+
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import microtorch as torch
 from microtorch import nn, viz
@@ -14,7 +14,7 @@ from microtorch import nn, viz
 HERE = Path(__file__).parent
 
 
-def neuron() -> Any:
+def neuron() -> viz.Graph:
     """One neuron on two inputs, number by number."""
     x1, x2 = torch.Scalar(2.0, requires_grad=False), torch.Scalar(0.0, requires_grad=False)
     w1, w2, b = torch.Scalar(-3.0), torch.Scalar(1.0), torch.Scalar(6.8813735870195432)
@@ -25,7 +25,7 @@ def neuron() -> Any:
     return viz.draw(o)
 
 
-def neuron_steps() -> Any:
+def neuron_steps() -> viz.Stepper:
     """The same neuron, forward and backward, as a picture that moves."""
     x1 = torch.Scalar(2.0, requires_grad=False)
     x2 = torch.Scalar(0.0, requires_grad=False)
@@ -38,7 +38,7 @@ def neuron_steps() -> Any:
     return viz.step(o)
 
 
-def mlp() -> Any:
+def mlp() -> viz.Graph:
     """A small network and its loss."""
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
@@ -49,7 +49,7 @@ def mlp() -> Any:
     return viz.draw(loss)
 
 
-def vanishing() -> Any:
+def vanishing() -> viz.Graph:
     """Twelve sigmoid layers: the heat strip shows the gradient fade towards the input."""
     torch.manual_seed(0)
     layers = [layer for _ in range(12) for layer in (nn.Linear(8, 8), nn.Sigmoid())]
@@ -60,8 +60,8 @@ def vanishing() -> Any:
     return viz.draw(loss)
 
 
-def zoom() -> Any:
-    """One element of a matrix product, opened up: the row and the column that meet, forward and backward."""
+def zoom() -> viz.Zoom:
+    """One element of a matrix product: the row and the column that meet, forward and backward."""
     w = torch.tensor([[0.3, -0.8], [0.7, 0.2]], requires_grad=True)
     inputs = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
     m = inputs @ w
@@ -74,7 +74,10 @@ EXAMPLES = (neuron, neuron_steps, mlp, vanishing, zoom)
 
 def main(folder: Path = HERE) -> list[str]:
     """Save every example in ``folder``; returns the paths."""
-    return [example().save(str(folder / f"{example.__name__.replace('_', '-')}.svg")) for example in EXAMPLES]
+    return [
+        example().save(str(folder / f"{example.__name__.replace('_', '-')}.svg"))
+        for example in EXAMPLES
+    ]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from ..base import errors
 from ..base.naming import named
 from ..engine.backward import run
 from ..engine.gradient_hooks import as_tensor
+from ..engine.listening import listeners
 from ..engine.leaf import AccumulateGrad
 from ..engine.record import constant
 from ..engine.recorded import RECORDED
@@ -51,7 +52,17 @@ def backward(
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         _run(roots, seeds, retain, create_graph, None)
-        return
+    else:
+        _into(inputs, roots, seeds, retain, create_graph)
+    if listeners:
+        for listener in list(listeners.values()):
+            listener(roots)
+
+
+def _into(
+    inputs: Any, roots: list[Any], seeds: list[Gradient], retain: bool, create_graph: bool
+) -> None:
+    """Backward to ``inputs`` alone."""
     wanted = _listed(inputs)
     if not wanted:
         raise RuntimeError(errors.message("`inputs` argument to `backward()` cannot be empty."))

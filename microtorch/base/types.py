@@ -27,6 +27,8 @@ Kernel: TypeAlias = Callable[..., Any]  # (*arrays, **attrs) -> Array
 Vjp: TypeAlias = Callable[..., Any]  # (F, g, out, *inputs, **attrs) -> Contribution
 Attrs: TypeAlias = dict[str, Any]  # an op's static arguments by name: dim, shape, index ...
 
+Slices: TypeAlias = list[tuple[slice, ...]]  # per input, the part that is read
+
 Number: TypeAlias = Union[bool, int, float]
 Shape: TypeAlias = tuple[int, ...]
 Dim: TypeAlias = int

@@ -22,17 +22,17 @@ from ..backends import KernelTable, definitions
 from ..base import errors
 from ..graph import Node
 from ..notation import expr, formulas
+from ..notation.formulas import LETTERS
 from .apply import apply
 from .registry import REGISTRY
 from .vjps import VjpTable
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs, Static, Vjp
+    from ..base.types import Attrs, Shape, Slices, Static, Vjp
     from ..handles.tensor import Tensor
 
-LETTERS = "xyzwvut"  # how formulas and `saves` name an op's inputs
 SYMBOLS = {
-    "neg": "−", "matmul": "@", "linear": "@ +", "sub": "−", "mul": "×", "add": "+", "div": "/", "pow": "**",
+    "neg": "−", "matmul": "@", "sub": "−", "mul": "×", "add": "+", "div": "/", "pow": "**",
 }  # fmt: skip
 
 
@@ -50,6 +50,10 @@ class Op:
     ``projection``: the op picks one output of a multi-output node. ``attributes``: may it have
     static arguments? ``family``: for an op of any number of inputs, the declaration for n of them.
     ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
+
+    For who spells an op out in scalars: ``terms(*shapes)`` is how many products one element of the
+    result adds up (None: one), ``part(place, *shapes)`` the slices of the inputs that the element at
+    ``place`` reads (None: all of them).
     """
 
     def __init__(
@@ -72,6 +76,8 @@ class Op:
         check: Callable[[Op, Sequence[Tensor]], None] | None = None,
         unpromoted: int = 0,
         reads_nothing: bool = False,
+        terms: Callable[..., int] | None = None,
+        part: Callable[..., Slices | None] | None = None,
         register: bool = True,
     ):
         self.name = name
@@ -85,6 +91,7 @@ class Op:
         self.family = family
         self.check, self.unpromoted = check, unpromoted
         self.attributes = attributes
+        self.terms, self.part = terms, part or (by_broadcasting if name in formulas.TABLE else None)
         # which inputs, by position, and whether `out`: per vjp, and for any
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
         self.reads = tuple(tuple(map(LETTERS.index, sorted(s - {"out"}))) for s in letters)
@@ -179,6 +186,15 @@ def result_kind(formula: str, static: Static = {}) -> str:
     its numbers.
     """
     return "same" if expr.keeps_integers(formula, static.values()) else "float"
+
+
+def by_broadcasting(place: Shape, *shapes: Shape) -> Slices:
+    """The element of each input that an elementwise op reads for the element at ``place``."""
+    one = [slice(i, i + 1) for i in place]
+    return [
+        tuple([one[i] if n > 1 else slice(0, 1) for i, n in enumerate(s, len(place) - len(s))])
+        for s in shapes
+    ]
 
 
 # ---- explaining what went wrong ------------------------------------------------------------------

@@ -5,7 +5,8 @@ all the rest.
 """
 from __future__ import annotations
 
-from ..engine.op import LETTERS, Formula, Op
+from ..engine.op import Formula, Op
+from ..notation.formulas import LETTERS
 from ..notation import expr, formulas
 
 # A hot path: the stores of engine/record.fill, written out.

@@ -16,6 +16,8 @@ whose value is a call of itself (``exp(x)``) is *primitive*: each backend suppli
 imports nothing, so that the build can load it by path.
 """
 
+LETTERS = "xyzwvut"  # how formulas, and the declarations of ops, name an op's inputs
+LETTERS = "xyzwvut"  # how formulas, and the declarations of ops, name an op's inputs
 Row = tuple[str, tuple["str | None", ...]]
 
 # the names that stand for arrays, in the order of the parameters of a kernel in C

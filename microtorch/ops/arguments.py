@@ -9,7 +9,8 @@ import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, dim_error, message
-from ..engine.op import LETTERS, Op
+from ..engine.op import Op
+from ..notation.formulas import LETTERS
 
 if TYPE_CHECKING:
     from ..base.types import Array, Dims, Shape, Vjp

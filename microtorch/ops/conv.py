@@ -42,7 +42,7 @@ from .windows import (
 )
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Padding, Pair
+    from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Padding, Pair, Shape
     from ..handles.tensor import Tensor
 
 BLOCK = 1 << 19  # elements of columns made at a time: 2 MiB of float32
@@ -136,6 +136,11 @@ def _conv_transpose2d_vjp_w(
     return F.conv2d_weight(g, x, kernel=tuple(w.shape[2:]), **geometry)
 
 
+def _terms(x: Shape, w: Shape, *_: Shape) -> int:
+    """How many products one element of the result adds up, at most."""
+    return math.prod(w[1:])
+
+
 conv2d_op = Op(
     "conv2d",
     _conv2d,
@@ -143,6 +148,7 @@ conv2d_op = Op(
     saves=("y", "x", ""),
     formula="x ∗ w + b",
     rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
+    terms=_terms,
     torch_name="Convolution",
 )
 conv_transpose2d_op = Op(
@@ -156,6 +162,7 @@ conv_transpose2d_op = Op(
     saves=("y", "x", ""),
     formula="x ∗ᵀ w + b",
     rule=("g ∗ w", "g ∗ x", "Σ g over batch and places"),
+    terms=_terms,
     torch_name="Convolution",
 )
 conv2d_weight_op = Op(
@@ -170,6 +177,7 @@ conv2d_weight_op = Op(
     saves=("y", "x"),
     formula="Σ windows(x) · g",
     rule=("y ∗ᵀ g", "x ∗ g"),
+    terms=_terms,
     torch_name="ConvolutionWeight",
 )
 

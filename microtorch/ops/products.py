@@ -24,7 +24,7 @@ from .arguments import rows, variadic
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, Gradient, Namespace, Number, Operand, Vjp
+    from ..base.types import Array, Attrs, Gradient, Namespace, Number, Operand, Shape, Slices, Vjp
     from ..handles.tensor import Tensor
 
 C_TYPES = {
@@ -90,6 +90,14 @@ def _matmul_vjp_y(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operan
     return F.matmul(mT(F, x), g)
 
 
+def _matmul_part(place: Shape, x: Shape, y: Shape) -> Slices | None:
+    """A row of x and a column of y."""
+    if len(x) != 2 or len(y) != 2:
+        return None
+    (i, j), every = place, slice(None)
+    return [(slice(i, i + 1), every), (every, slice(j, j + 1))]
+
+
 matmul_op = Op(
     "matmul",
     _matmul,
@@ -98,6 +106,8 @@ matmul_op = Op(
     result="match",
     formula="x @ y",
     rule=("g @ yᵀ", "xᵀ @ g"),
+    terms=lambda x, y: x[-1] if x else 1,
+    part=_matmul_part,
     torch_name="Mm",
     explain=explain_matmul,
     attributes=False,
@@ -150,6 +160,12 @@ def explain_linear(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception
     )
 
 
+def _linear_part(place: Shape, *shapes: Shape) -> Slices:
+    """A row of x, a row of the weight, an element of the bias."""
+    *rows, own = [slice(i, i + 1) for i in place]
+    return [(*rows, slice(None)), (own, slice(None)), (own,)][: len(shapes)]
+
+
 linear_op = Op(
     "linear",
     _linear,
@@ -157,6 +173,8 @@ linear_op = Op(
     saves=("y", "x", ""),
     formula="x @ wᵀ + b",
     rule=("g @ w", "gᵀ @ x", "Σ g over the batch"),
+    terms=lambda x, *_: x[-1] if x else 1,
+    part=_linear_part,
     torch_name="Addmm",
     explain=explain_linear,
 )

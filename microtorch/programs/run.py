@@ -14,13 +14,16 @@ import traceback
 from typing import Any
 
 from ..facade import alias
-from ..viz import picture, stepper
-from ..viz.dot import CHOICES, Drawing, Options
-from ..viz.picture import Graph
-from ..viz.render import RenderError
-from ..viz.stepper import Stepper
-from ..viz.style import THEMES
-from ..viz.watching import Watch
+from ..viz.drawing import picture
+from ..viz.drawing.dot import Drawing
+from ..viz.drawing.options import CHOICES, Options
+from ..viz.drawing.picture import Graph
+from ..viz.drawing.render import RenderError
+from ..viz.drawing.style import THEMES
+from ..viz.reading.watching import Watch
+from ..viz.showing import stepper
+from ..viz.showing.stepper import Stepper
+from ..viz.telling.steps import add_steps
 
 DRAWN = frozenset(picture.FORMATS)
 STEPPED = frozenset(stepper.FORMATS)
@@ -139,15 +142,15 @@ def _draw(watch: Watch, variables: dict[str, Any], options: Any) -> None:
     root = watch.find(variables, options.var)
     look = Options(**_look(options), legend=getattr(options, "legend", False))
     look.check()
-    trace = watch.trace(root, "draw", variables, False)
+    trace = watch.trace(root, "draw", variables)
     path = options.output or os.path.splitext(os.path.basename(options.script))[0] + ".svg"
     print(Graph(trace, Drawing(trace, look).digraph).save(path))
 
 
 def _step(watch: Watch, variables: dict[str, Any], options: Any) -> None:
     root = watch.find(variables, options.var)
-    trace = watch.trace(root, "step", variables, True)
-    if not any(s["phase"] == "backward" for s in trace.steps):
+    trace = add_steps(watch.trace(root, "step", variables, gradients=True))
+    if not any(s.phase == "backward" for s in trace.steps):
         raise RuntimeError(trace.note or "no gradient can be computed")
     made = Stepper(trace, {"seed": None} if options.quiz else None)
     if options.output is None:
@@ -164,7 +167,7 @@ def _failed(error: Exception, options: Any, steps: bool) -> int:
         place = place.tb_next  # begin at the script's first line, as python would
     traceback.print_exception(type(error), error, place)
     if options.output and not steps:
-        from ..viz.crash import draw_error
+        from ..viz.asking.crash import draw_error
 
         try:
             print(

@@ -11,7 +11,7 @@ def leaf(*values, dtype=None):
     return torch.tensor(values, requires_grad=True, dtype=dtype or torch.float32)
 
 
-# ---- backward -------------------------------------------------------------------------------------------------------
+# ---- backward ------------------------------------------------------------------------------------
 def test_gradients_add_up_over_uses_and_over_calls():
     x = leaf(1.0, 2.0)
     y = (x * x).sum()
@@ -128,7 +128,7 @@ def test_backward_inside_a_hook():
     assert x.grad.tolist() == [2] and other.grad.tolist() == [1]
 
 
-# ---- grad -----------------------------------------------------------------------------------------------------------
+# ---- grad ----------------------------------------------------------------------------------------
 def test_grad_touches_no_grad():
     x = leaf(1.0, 2.0)
     h = x * 2
@@ -174,7 +174,7 @@ def test_mixed_partial_derivatives():
     assert gxy.item() == pytest.approx(2 * 2 * 3 * 9)
 
 
-# ---- modes ----------------------------------------------------------------------------------------------------------
+# ---- modes ---------------------------------------------------------------------------------------
 def test_modes_nest():
     with torch.no_grad():
         with torch.enable_grad():
@@ -300,7 +300,7 @@ def test_threads_build_graphs_at_the_same_time():
     assert not wrong
 
 
-# ---- hooks ----------------------------------------------------------------------------------------------------------
+# ---- hooks ---------------------------------------------------------------------------------------
 def test_order_of_hooks():
     log = []
     x = leaf(1.0, 2.0)
@@ -401,7 +401,7 @@ def test_retain_grad():
         torch.ones(2).retain_grad()
 
 
-# ---- anomaly mode ---------------------------------------------------------------------------------------------------
+# ---- anomaly mode --------------------------------------------------------------------------------
 @pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
 def test_anomaly_mode_names_op_and_line():
     x = leaf(0.0, 1.0)
@@ -415,7 +415,7 @@ def test_anomaly_mode_names_op_and_line():
     assert not torch.is_anomaly_enabled()
 
 
-# ---- gradcheck ------------------------------------------------------------------------------------------------------
+# ---- gradcheck -----------------------------------------------------------------------------------
 def test_gradcheck_accepts_and_rejects():
     x = leaf(0.5, 2.0, dtype=torch.float64)
     assert gradcheck(lambda v: v.exp() * v, x)
@@ -436,7 +436,7 @@ def test_gradcheck_wants_float64_and_something_to_check():
         gradcheck(lambda v: v * 2, torch.ones(2))
 
 
-# ---- functional -----------------------------------------------------------------------------------------------------
+# ---- functional ----------------------------------------------------------------------------------
 def test_jacobian_and_hessian():
     from microtorch.autograd.functional import hessian, jacobian
 

@@ -94,7 +94,7 @@ def test_typed_constructors():
     assert isinstance(torch.ones(1), torch.FloatTensor) and not isinstance(torch.ones(1), torch.LongTensor)
 
 
-# ---- random numbers: PyTorch 2.13's for the same seed ---------------------------------------------------------------------------
+# ---- random numbers: PyTorch 2.13's for the same seed --------------------------------------------
 def test_numbers_are_pytorchs():
     torch.manual_seed(1)
     assert torch.rand(2).tolist() == pytest.approx([0.7576315999031067, 0.2793108820915222], abs=0)

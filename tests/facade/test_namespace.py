@@ -76,7 +76,7 @@ def test_no_import_is_needed_for_submodules():
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
 
 
-# ---- what scripts touch -----------------------------------------------------------------------------------------------------
+# ---- what scripts touch --------------------------------------------------------------------------
 def test_questions_about_the_machine():
     assert torch.cuda.is_available() is False and torch.cuda.device_count() == 0
     assert torch.device("cuda" if torch.cuda.is_available() else "cpu") == torch.device("cpu")

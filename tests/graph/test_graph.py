@@ -11,7 +11,7 @@ def leaf(*values):
     return torch.tensor(values, requires_grad=True)
 
 
-# ---- PyTorch's surface ------------------------------------------------------------------------------------------------
+# ---- PyTorch's surface ---------------------------------------------------------------------------
 def test_names_of_nodes():
     x = torch.arange(1.0, 7.0).view(2, 3).requires_grad_()
     F = nn.functional
@@ -114,7 +114,7 @@ def test_the_picture_is_the_same_after_backward():
     assert z.grad_fn.shape == () and z.grad_fn.next_functions[0][0].dtype.name == "float32"
 
 
-# ---- what viz reads -----------------------------------------------------------------------------------------------------
+# ---- what viz reads ------------------------------------------------------------------------------
 def test_constants_and_their_order_are_kept():
     x = leaf(1.0, 2.0)
     for y, place in ((2 - x, 1), (x - 2, 0)):
@@ -180,7 +180,7 @@ def test_module_scope():
     assert (y + 1).node.scope is None
 
 
-# ---- invariants ------------------------------------------------------------------------------------------------------------
+# ---- invariants ----------------------------------------------------------------------------------
 def test_invariants_hold_in_a_program_of_every_sort():
     x = leaf(1.0, 2.0, 3.0, 4.0)
     y = (x * 1).view(2, 2)

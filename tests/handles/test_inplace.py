@@ -12,7 +12,7 @@ def ramp(n):
     return torch.arange(float(n)).requires_grad_()
 
 
-# ---- memory and versions ------------------------------------------------------------------------------------------------
+# ---- memory and versions -------------------------------------------------------------------------
 def test_views_share_memory_and_version():
     x = torch.arange(6.0)
     v = x.view(2, 3)
@@ -48,7 +48,7 @@ def test_name_and_value():
     assert b.tolist() == [1, 2, 3]
 
 
-# ---- leaves ----------------------------------------------------------------------------------------------------------------
+# ---- leaves --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "write",
     [lambda x: x.add_(1), lambda x: x.__setitem__(0, 1.0), lambda x: x[:2].mul_(2), lambda x: x.view(3).zero_(),
@@ -85,7 +85,7 @@ def test_data_is_unknown_to_autograd():
     assert x.tolist() == [0, 0, 0] and x.requires_grad
 
 
-# ---- gradients ---------------------------------------------------------------------------------------------------------------
+# ---- gradients -----------------------------------------------------------------------------------
 def test_ops_in_place():
     x = leaf(1.0, -2.0)
     y = (x * 1).mul_(3).add_(x).relu_()
@@ -214,7 +214,7 @@ def test_in_place_under_create_graph():
     assert g.tolist() == [36, 32] and x.grad.tolist() == [108, 48]
 
 
-# ---- values that a gradient still needs -------------------------------------------------------------------------------------
+# ---- values that a gradient still needs ----------------------------------------------------------
 def test_error_names_the_writer_and_the_reader():
     x = leaf(1.0, 2.0)
     y = x * 2

@@ -138,7 +138,7 @@ def test_graph_surface():
     assert c.inputs == (a, b) and c.where().file == __file__ and c.shape == ()
 
 
-# ---- both worlds -----------------------------------------------------------------------------------------------------------
+# ---- both worlds ---------------------------------------------------------------------------------
 def test_scalars_into_a_tensor():
     a, b = Scalar(2.0), Scalar(3.0)
     t = Scalar.stack([a, b, 4.0])
@@ -189,7 +189,7 @@ def test_second_derivatives_through_both_worlds():
     assert h.tolist() == [12]
 
 
-# ---- misuse ------------------------------------------------------------------------------------------------------------------
+# ---- misuse --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("wrong", "kind", "text"),
     [

@@ -1,0 +1,653 @@
+"""Pictures: what is drawn, against the graph; names, gradients, folding, refusal."""
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from microtorch.viz.drawing import render, style
+from microtorch.viz.reading import numbers
+from microtorch.viz.reading.summary import thumbnail
+from microtorch.viz.reading.take import take
+
+import microtorch as torch
+from microtorch import Scalar, nn, viz
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = str(Path(__file__).parents[2])
+
+
+def neuron():
+    x1 = Scalar(2.0, requires_grad=False)
+    x2 = Scalar(0.0, requires_grad=False)
+    w1 = Scalar(-3.0)
+    w2 = Scalar(1.0)
+    b = Scalar(6.8813735870195432)
+    s = w1 * x1 + w2 * x2
+    n = s + b
+    o = n.tanh()
+    return o
+
+
+class Deep(nn.Module):
+    def __init__(self, layers=12):
+        super().__init__()
+        blocks = [
+            nn.Sequential(nn.Linear(8 if i == 0 else 32, 32), nn.Sigmoid()) for i in range(layers)
+        ]
+        self.blocks = nn.Sequential(*blocks)
+        self.head = nn.Linear(32, 1)
+
+    def forward(self, x):
+        return self.head(self.blocks(x))
+
+
+def mlp():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
+    x, y = torch.randn(32, 2), torch.randn(32, 1)
+    pred = net(x)
+    loss = nn.MSELoss()(pred, y)
+    return net, loss
+
+
+def by_name(graph):
+    return {n.name: n for n in graph.trace.nodes if n.name}
+
+
+def labels(graph):
+    """DOT node id -> the words of its label."""
+    out = {}
+    for name, label in re.findall(
+        r"^\t+(\w+) \[.*?label=(<<TABLE.*?>>|\S+)[ \]]", graph.source, re.M
+    ):
+        out[name] = [html.unescape(w) for w in re.findall(r">([^<>]+)<", label)] or [
+            label.strip('"')
+        ]
+    return out
+
+
+def edges(graph):
+    return re.findall(r"^\t+(\w+) -> (\w+)(.*)$", graph.source, re.M)
+
+
+# ---- the scalar picture --------------------------------------------------------------------------
+def test_neuron_has_a_node_for_every_value_and_op_and_an_edge_for_every_operand():
+    o = neuron()
+    g = viz.draw(o)
+    words = labels(g)
+    values = [k for k in words if k.startswith("v")]
+    ops = [k for k in words if k.startswith("o")]
+    assert len(values) == 10 and len(ops) == 5
+    operands = {(f"v{i}", f"o{n.id}") for n in g.trace.nodes for i in n.inputs}
+    results = {(f"o{n.id}", f"v{n.id}") for n in g.trace.nodes if n.op}
+    assert {(a, b) for a, b, _ in edges(g)} == operands | results
+
+
+def test_names_come_from_the_source_without_being_given():
+    names = by_name(viz.draw(neuron()))
+    assert {"w1", "w2", "x1", "x2", "b", "s", "n", "o"} <= set(names)
+    assert {n.expression for n in viz.draw(neuron()).trace.nodes if n.expression} >= {
+        "w1·x1",
+        "w2·x2",
+    }
+
+
+def test_roles_are_drawn_with_their_own_lines():
+    g = viz.draw(neuron())
+    roles = {n.name: n.role for n in g.trace.nodes}
+    assert (roles["w1"], roles["x1"], roles["s"], roles["o"]) == (
+        "parameter",
+        "data",
+        "intermediate",
+        "loss",
+    )
+    source = dict(re.findall(r"^\t+(\w+) \[label=<(.*?)> [^\n]*tooltip", g.source, re.M))
+    at = {n.name: f"v{n.id}" for n in g.trace.nodes}
+    assert 'BORDER="2.2"' in source[at["w1"]] and "DASHED" in source[at["x1"]]
+    assert source[at["o"]].count("<TABLE") == 2 and source[at["s"]].count("<TABLE") == 1
+    assert (
+        "grad" in source[at["w1"]] and "grad" not in source[at["x1"]]
+    )  # data has no gradient row at all
+
+
+def test_no_digit_in_a_gradient_row_before_backward():
+    for root in (neuron(), mlp()[1]):
+        g = viz.draw(root)
+        assert not g.trace.backward
+        for words in labels(g).values():
+            for i, word in enumerate(words):
+                if word in ("grad", "|grad|"):
+                    assert words[i + 1] == "–"
+        assert "◂" not in g.source
+
+
+def test_gradients_after_backward_are_those_of_backward():
+    o = neuron()
+    o.backward()
+    g = viz.draw(o)
+    names = by_name(g)
+    assert names["w1"].grad.number == pytest.approx(1.0)
+    assert names["w2"].grad.number == 0 and names["w2"].grad_state == "known"
+    assert names["x1"].grad is None and names["x1"].grad_state == "none"
+    assert "◂ 0.5000" in g.source and "−6.0000" in g.source
+
+
+def test_a_value_used_twice_shows_two_contributions_and_their_sum():
+    a, b = Scalar(2.0), Scalar(-3.0)
+    c = a * b + a
+    c.backward()
+    g = viz.draw(c)
+    a_id = by_name(g)["a"].id
+    came_back = [e.contribution.number for e in g.trace.edges if e.source == a_id]
+    assert came_back == [-3.0, 1.0] and by_name(g)["a"].grad.number == sum(came_back)
+    assert "◂ −3.0000" in g.source and "◂ 1.0000" in g.source
+
+
+def test_the_same_operand_twice_is_two_edges():
+    x = Scalar(3.0)
+    y = x * x
+    y.backward()
+    g = viz.draw(y)
+    assert len([e for e in edges(g) if e[1].startswith("o")]) == 2
+    assert by_name(g)["x"].grad.number == 6
+
+
+@pytest.mark.parametrize("style_of_grads", ["values", "labels", "edges", "none"])
+def test_three_styles_of_gradients(style_of_grads):
+    o = neuron()
+    o.backward()
+    source = viz.draw(o, grads=style_of_grads).source
+    assert ("◂" in source) == (style_of_grads == "labels")
+    assert ("constraint=false" in source) == (style_of_grads == "edges")
+
+
+def test_a_chain_of_python_numbers_keeps_the_order_of_the_code():
+    x = Scalar(4.0)
+    y = 1 - x / 2
+    y.backward()
+    g = viz.draw(y)
+    first, second = g.trace.nodes[-1].inputs
+    assert g.trace.nodes[first].role == "constant" and g.trace.nodes[second].op == "div"
+    operands = [words for name, words in labels(g).items() if name.startswith("c")]
+    assert sorted(operands) == [["1"], ["2"]]
+
+
+def test_names_inside_lists_and_objects_of_the_caller():
+    class Layer:
+        def __init__(self):
+            self.w = [Scalar(0.1 * i) for i in range(3)]
+
+    layer = Layer()
+    y = layer.w[0] * 2.0 + layer.w[2]
+    names = by_name(viz.draw(y))
+    assert {"layer.w[0]", "layer.w[2]", "y"} <= set(names)
+
+
+def test_explicit_names_win():
+    a = Scalar(1.0, label="alpha")
+    w = torch.ones(2, requires_grad=True)
+    assert "alpha" in by_name(viz.draw(a * 2))
+    assert "weights" in by_name(viz.draw((w * 2).sum(), params={"weights": w}))
+    assert "weights" in by_name(viz.draw((w * 2).sum(), names={"weights": w}))
+    with pytest.raises(TypeError, match="list of tensors"):
+        viz.draw((w * 2).sum(), params=[w])
+
+
+def test_no_gradient_path_ends_in_a_bar():
+    x = Scalar(2.0)
+    with torch.no_grad():
+        k = x * 3
+    y = k * x
+    g = viz.draw(y)
+    assert [look for *_, look in edges(g) if "tee" in look]
+    assert by_name(g)["k"].grad_state == "none"
+
+
+# ---- tensors and modules -------------------------------------------------------------------------
+def test_tensor_picture_has_one_node_per_value_and_a_frame_per_layer():
+    net, loss = mlp()
+    loss.backward()
+    g = viz.draw(loss)
+    nodes = g.trace.nodes
+    assert [n.op for n in nodes if n.op] == ["linear", "relu", "linear", "mse_loss"]
+    words = labels(g)
+    assert len([k for k in words if k.startswith("v")]) == len(nodes) == 10
+    assert {(a, b) for a, b, _ in edges(g)} == {
+        (f"v{e.source}", f"v{e.target}") for e in g.trace.edges
+    }
+    frames = re.findall(r'label="(.*?)" labeljust', g.source)
+    assert frames == ["net.0  Linear(2, 16)", "net.2  Linear(16, 1)"]
+    inside = re.search(r"subgraph cluster_\d+ \{(.*?)\n\t\}", g.source, re.S).group(1)
+    assert "weight" in inside and "bias" in inside and "linear" in inside and "16×2" in inside
+    assert g.source.count("pooled</FONT>") == 3  # x, the first weight and y
+    del net
+
+
+def test_weights_and_chips_show_what_is_stored():
+    net, loss = mlp()
+    loss.backward()
+    g = viz.draw(loss)
+    weight = next(n for n in g.trace.nodes if n.name == "weight" and n.shape == [16, 2])
+    stored = net[0].weight.grad
+    assert weight.grad.rms == pytest.approx((stored * stored).mean().item() ** 0.5, rel=1e-5)
+    assert numbers.short(weight.grad.rms) in g.source
+
+
+def test_interior_gradients_equal_those_of_retain_grad():
+    torch.manual_seed(1)
+    w = torch.randn(3, 2, requires_grad=True)
+    h = (torch.randn(5, 3) @ w).tanh()
+    h.retain_grad()
+    loss = (h * h).mean()
+    loss.backward()
+    drawn = next(n for n in viz.draw(loss).trace.nodes if n.op == "tanh")
+    assert torch.allclose(torch.tensor(drawn.grad.full), h.grad)
+
+
+def test_drawing_leaves_gradients_and_graph_alone():
+    net, loss = mlp()
+    viz.draw(loss)
+    assert all(p.grad is None for p in net.parameters())
+    loss.backward()
+    before = [p.grad for p in net.parameters()]
+    values = [g.tolist() for g in before]
+    viz.draw(loss)
+    assert all(
+        p.grad is g and g.tolist() == v
+        for p, g, v in zip(net.parameters(), before, values, strict=True)
+    )
+
+
+def test_a_step_of_the_optimizer_makes_intermediate_gradients_unknown_not_wrong():
+    net, loss = mlp()
+    loss.backward()
+    torch.optim.SGD(net.parameters(), lr=0.1).step()
+    g = viz.draw(loss)
+    states = {n.op: n.grad_state for n in g.trace.nodes if n.op}
+    assert states["relu"] == "lost" and "overwritten" in g.trace.note
+    assert next(n for n in g.trace.nodes if n.name == "weight").grad_state == "known"
+
+
+def test_second_loss_without_zero_grad_is_not_taken_for_this_one():
+    w = torch.ones(3, requires_grad=True)
+    (w * 2).sum().backward()
+    later = (w * w * w).sum()
+    g = viz.draw(later)
+    assert not g.trace.backward
+    assert next(n for n in g.trace.nodes if n.op == "mul").grad_state == "missing"
+
+
+def test_scalars_and_tensors_in_one_graph():
+    a = Scalar(2.0)
+    t = Scalar.stack([a, a * 3]) * torch.tensor([1.0, 2.0])
+    loss = t.sum()
+    loss.backward()
+    g = viz.draw(loss)
+    assert {n.op for n in g.trace.nodes if n.op} >= {"stack_scalars", "mul", "sum"}
+    assert by_name(g)["a"].grad.number == 7
+    assert "v0 -> " in g.source
+
+
+def test_custom_function_is_drawn_and_survives_backward():
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    x = torch.ones(2, requires_grad=True)
+    y = Double.apply(x).sum()
+    assert "Double" in viz.draw(y).source
+    y.backward()
+    assert "Double" in viz.draw(y).source
+
+
+# ---- collapsing ----------------------------------------------------------------------------------
+def test_twelve_equal_layers_fold_into_a_strip_of_twelve_cells():
+    net = Deep()
+    x, y = torch.randn(64, 8), torch.randn(64, 1)
+    loss = nn.MSELoss()(net(x), y)
+    loss.backward()
+    g = viz.draw(loss)
+    words = labels(g)
+    assert len(words) <= 12
+    fold = next(w for name, w in words.items() if name.startswith("f"))
+    assert "net.blocks.0 … 11" in fold and "× 12" in fold and "11,904 parameters" in fold
+    label = re.search(r"^\t+f\d+ .*$", g.source, re.M).group()
+    assert label.count('WIDTH="18" HEIGHT="20"') == 12
+    assert {(a[0], b[0]) for a, b, _ in edges(g)} == {
+        ("v", "f"),
+        ("f", "m"),
+        ("m", "v"),
+        ("v", "v"),
+    }
+
+
+def test_flat_repetition_folds_too():
+    layers = [layer for _ in range(8) for layer in (nn.Linear(4, 4), nn.Tanh())]
+    net = nn.Sequential(*layers)
+    g = viz.draw(net(torch.ones(1, 4)).sum())
+    fold = next(w for name, w in labels(g).items() if name.startswith("f"))
+    assert "net.0 … 14" in fold and "× 8" in fold and "Linear(4, 4) → Tanh" in fold
+
+
+def test_a_value_used_outside_is_not_folded_away():
+    class Skip(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(8))
+
+        def forward(self, x):
+            out = 0
+            for layer in self.layers:
+                x = layer(x)
+                out = out + x
+            return out
+
+    g = viz.draw(Skip()(torch.ones(1, 4)).sum(), depth=1)
+    assert not any(name.startswith("f") for name in labels(g))
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_depth_collapses_modules(depth):
+    net = Deep(2)
+    loss = net(torch.ones(3, 8)).sum()
+    boxes = [name for name in labels(viz.draw(loss, depth=depth)) if name.startswith("m")]
+    assert len(boxes) == {0: 1, 1: 2, 2: 2}[depth]
+
+
+def test_loops_of_scalars_fold_by_their_line():
+    x = Scalar(1.0)
+    for _ in range(100):
+        x = x * 0.99 + 0.01
+    y = x.tanh()
+    y.backward()
+    g = viz.draw(y)
+    (words,) = [w for name, w in labels(g).items() if name.startswith("l")]
+    assert "100 iterations" in words and len(labels(g)) <= 3
+
+
+def test_a_large_graph_is_refused_at_once_with_its_size():
+    w = [Scalar(0.1) for _ in range(20)]
+    total = Scalar(0.0)
+    for _ in range(1600):
+        for wi in w:
+            total = total + wi * 0.5
+    start = time.perf_counter()
+    with pytest.raises(viz.GraphTooLarge, match=r"64,0\d\d nodes") as error:
+        viz.draw(total)
+    assert time.perf_counter() - start < 1
+    assert all(way in str(error.value) for way in ("depth=", "one sample", "max_nodes="))
+
+
+def test_a_middling_graph_that_does_not_fold_is_refused():
+    def tree(n):
+        return Scalar(float(n)) if n < 2 else tree(n // 2) * tree(n - n // 2)
+
+    with pytest.raises(viz.GraphTooLarge, match="more than 400"):
+        viz.draw(tree(300))
+
+
+def test_deep_chains_are_walked_without_recursion():
+    x = torch.ones(1, requires_grad=True)
+    for _ in range(20_000):
+        x = x * 1.0001
+    g = viz.draw(x.sum(), max_nodes=10_000)
+    assert "20,000 iterations" in g.source
+
+
+# ---- text, themes, errors ------------------------------------------------------------------------
+SCRIPT = """
+import sys
+sys.path.insert(0, {root!r})
+sys.path.insert(0, {here!r})
+import test_draw as t
+from microtorch import viz
+o = t.neuron(); o.backward()
+net, loss = t.mlp(); loss.backward()
+sys.stdout.buffer.write((viz.draw(o).source + viz.draw(loss, legend=True).source).encode())
+"""
+
+
+def test_the_source_is_the_same_in_every_process():
+    def source(seed):
+        script = SCRIPT.format(root=ROOT, here=HERE)
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        return subprocess.run(
+            [sys.executable, "-c", script], env=env, capture_output=True, check=True
+        ).stdout
+
+    one, two = source("1"), source("2")
+    assert one == two and len(one) > 5000
+    assert b"0x" not in one
+
+
+def test_viz_is_not_imported_by_microtorch_and_imports_no_graphviz():
+    script = (
+        f"import sys; sys.path.insert(0, {ROOT!r}); import microtorch; "
+        "assert not [m for m in sys.modules if 'viz' in m], 'microtorch imports viz'; "
+        "import microtorch.viz; "
+        "assert not {'graphviz', 'rich', 'pygraphviz', 'PIL'} & set(sys.modules); "
+        "from microtorch import Scalar; microtorch.viz.draw; assert 'rich' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+EVIL = '<script>alert(1)</script>"&<\\N\n{}|'
+
+
+def test_markup_in_names_is_text():
+    a = Scalar(2.0, label=EVIL)
+    y = a * 3
+    g = viz.draw(y)
+    assert "<script>" not in re.sub(r'tooltip="([^"\\]|\\.)*"', "", g.source)
+    assert any(EVIL[:10] in w for words in labels(g).values() for w in words)
+
+
+@pytest.mark.needs("dot")
+def test_markup_in_names_stays_text_in_the_svg():
+    class Evil(nn.Linear):
+        def extra_repr(self):
+            return EVIL
+
+    Evil.__name__ = EVIL
+    a = Scalar(2.0, label=EVIL)
+    for root in (a * 3, Evil(2, 2)(torch.ones(1, 2)).sum()):
+        for options in ({}, {"depth": 0}):
+            svg = viz.draw(root, names={EVIL: root}, **options).pipe("svg").decode()
+            tree = ET.fromstring(svg)
+            assert not [e for e in tree.iter() if e.tag.endswith(("script", "foreignObject"))]
+            assert "<script" in "".join(t.text or "" for t in tree.iter() if t.tag.endswith("text"))
+
+
+@pytest.mark.parametrize("theme", list(style.THEMES.values()), ids=lambda t: t.name)
+def test_every_text_can_be_read(theme):
+    fills = [fill for fill, _ in theme.roles.values()]
+    pairs = [(theme.ink, f) for f in [*fills, theme.op[0], theme.module[0], theme.background]]
+    pairs += [(theme.secondary, f) for f in [*fills, theme.module[0], theme.background]]
+    pairs += [(theme.gradient, f) for f in [*fills, theme.module[0], theme.background]]
+    pairs += [*zip(theme.heat_ink, theme.heat, strict=True), (theme.nan[1], theme.nan[0])]
+    worst = min((style.contrast(a, b), a, b) for a, b in pairs)
+    assert worst[0] >= 4.5, worst
+
+
+@pytest.mark.parametrize("theme", list(style.THEMES.values()), ids=lambda t: t.name)
+def test_lines_stand_out_from_the_background(theme):
+    for role, (_, line) in theme.roles.items():
+        assert style.contrast(line, theme.background) >= 3, role
+
+
+def test_orange_is_gradient_and_nothing_else():
+    source = viz.draw(mlp()[1]).source
+    for text in re.findall(rf'COLOR="{style.LIGHT.gradient}"[^>]*>([^<]*)<', source):
+        assert text in ("grad", "|grad|", "–")
+
+
+def test_numbers():
+    shown = [
+        numbers.number(v)
+        for v in (-6.0, 0.0, 1.7e-9, 123456.0, None, float("nan"), float("-inf"), 0.70710678)
+    ]
+    assert shown == ["−6.0000", "0", "1.7e−9", "1.2e5", "–", "NaN", "−∞", "0.7071"]
+    assert [numbers.short(v) for v in (0.01543, 0.02, 1.0, 0.0, -2e-7)] == [
+        "0.0154",
+        "0.02",
+        "1",
+        "0",
+        "−2.0e−7",
+    ]
+
+
+def test_heat_classes_are_absolute():
+    values = (0.0, 1e-7, 5e-5, 0.005, 0.5, 11.0)
+    assert [style.heat_class(v) for v in values] == list(range(6))
+    assert style.heat(style.LIGHT, float("nan")) == ("#F0E442", "#000000")
+
+
+def test_thumbnails_average_and_never_crop():
+    import numpy as np
+
+    cells, pooled = thumbnail(np.arange(64.0).reshape(32, 2))
+    assert pooled and len(cells) == 4 and len(cells[0]) == 2
+    assert np.mean(cells) == pytest.approx(31.5)
+    cells, pooled = thumbnail(np.arange(7.0).reshape(7, 1))
+    assert not pooled and cells == [list(range(7))]
+
+
+def test_the_trace_is_json():
+    w = torch.tensor([1.0, float("inf"), float("nan")], requires_grad=True)
+    loss = (w * 2).sum()
+    loss.backward()
+    data = json.loads(viz.draw(loss).trace.to_json())
+    assert data["schema"] == 2 and data["nodes"][-1]["role"] == "loss"
+    assert [n["name"] for n in data["nodes"] if n["role"] == "parameter"] == ["w"]
+    (file,) = data["files"]
+    line = data["files"][file][data["nodes"][-1]["site"]["line"] - 1]
+    assert "loss = (w * 2).sum()" in line
+
+
+@pytest.mark.parametrize(
+    ("root", "error", "words"),
+    [
+        ([1.0], TypeError, "Tensor or a Scalar, but got list"),
+        (nn.Linear(2, 2), TypeError, r"model\(x\)"),
+        (torch.ones(2), RuntimeError, "does not require grad"),
+        (torch.ones(2, requires_grad=True), RuntimeError, "a leaf"),
+        (Scalar(1.0), RuntimeError, "a leaf"),
+    ],
+)
+def test_what_cannot_be_drawn_says_why(root, error, words):
+    with pytest.raises(error, match=words):
+        viz.draw(root)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"theme": "pink"},
+        {"rankdir": "UP"},
+        {"grads": "all"},
+        {"ops": "both"},
+        {"depth": -1},
+        {"max_nodes": 1.5},
+    ],
+)
+def test_unknown_options_name_the_known_ones(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        viz.draw(neuron(), **options)
+
+
+def test_save_refuses_an_unknown_suffix_with_the_known_ones(tmp_path):
+    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf"):
+        viz.draw(neuron()).save(tmp_path / "x.foo")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_graphviz_there_is_one_clear_error_and_dot_still_works(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    g = viz.draw(neuron())
+    with pytest.raises(viz.RenderError, match=r"pip install microtorch\[viz\]") as error:
+        g.save(tmp_path / "x.svg")
+    assert str(error.value) == render.NO_GRAPHVIZ
+    assert g.save(tmp_path / "x.dot") == str(tmp_path / "x.dot")
+    assert (tmp_path / "x.dot").read_text(encoding="utf-8") == g.source
+    bundle = g._repr_mimebundle_()
+    assert set(bundle) == {"text/plain"} and "pip install" in bundle["text/plain"]
+
+
+def test_pytorchviz_and_micrograd_spellings():
+    import graphviz
+
+    net, loss = mlp()
+    dot = viz.make_dot(loss, params=dict(net.named_parameters()))
+    assert isinstance(dot, graphviz.Digraph) and "0.weight" in dot.source
+    assert "◂" not in viz.draw_dot(neuron()).source
+    assert viz.draw(neuron()).source == viz.draw(neuron()).digraph.source
+
+
+# ---- rendered ------------------------------------------------------------------------------------
+@pytest.mark.needs("dot")
+@pytest.mark.parametrize(
+    "options", [{}, {"theme": "dark"}, {"theme": "print", "legend": True}, {"grads": "edges"}]
+)
+def test_svg_has_every_node_and_edge(options):
+    _, loss = mlp()
+    loss.backward()
+    for root in (neuron(), loss):
+        g = viz.draw(root, **options)
+        svg = ET.fromstring(g.pipe("svg"))
+        kinds = [e.get("class") for e in svg.iter() if e.get("class")]
+        assert kinds.count("node") == len(labels(g)) + g.source.count("shape=plaintext")
+        assert kinds.count("edge") == len(edges(g))
+    assert "max-width:100%" in svg.get("style") and svg.get("viewBox")
+
+
+@pytest.mark.needs("dot")
+def test_svg_is_not_cut_off():
+    svg = ET.fromstring(viz.draw(neuron()).pipe("svg"))
+    width, height = (float(svg.get(k).removesuffix("pt")) for k in ("width", "height"))
+    _, _, w, h = map(float, svg.get("viewBox").split())
+    assert (w, h) == pytest.approx((width, height), abs=1)
+
+
+@pytest.mark.needs("dot")
+def test_files_have_the_format_of_their_suffix(tmp_path):
+    g = viz.draw(neuron())
+    start = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "json": b"{", "gv": b"digraph"}
+    for suffix, magic in start.items():
+        path = g.save(str(tmp_path / f"a.{suffix}"))
+        with open(path, "rb") as file:
+            assert file.read().startswith(magic)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"a.{s}" for s in start)
+    assert set(g._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+
+
+@pytest.mark.needs("dot")
+def test_an_unreadable_bitmap_is_refused(tmp_path):
+    g = viz.draw(_chain(300), rankdir="LR")
+    with pytest.raises(viz.RenderError, match=r"pixels.*svg"):
+        g.save(tmp_path / "x.png", dpi=200)
+    assert not list(tmp_path.iterdir())
+
+
+def _chain(n):
+    """A chain that no loop of the source made."""
+    return Scalar(0.5) if n == 0 else _chain(n - 1).tanh()  # recursion, so that nothing folds
+
+
+def test_trace_can_be_made_twice():
+    o = neuron()
+    o.backward()
+    first, second = (take(o, "draw", sys._getframe()).to_json() for _ in range(2))
+    assert first == second

@@ -1,0 +1,352 @@
+"""The inside of each node: Graphviz's HTML-like tables. Every string of the user's is escaped.
+
+All tables have one shape: a head, which says what it is, and rows with a label on the left and a
+value on the right. Three traps of dot are kept out here. An empty ``<FONT>``, or a bare ``<`` in a
+name, is a syntax error; a fill pokes out of rounded corners, so chips are inset; a chip's table
+stretches with its cell unless its size is fixed.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from ..reading import numbers
+from ..reading.trace import TraceNode, Value
+from ..telling.words import cut, printable
+from . import style
+from .style import Theme
+
+SMALL = 10
+CHIP = (50, 17)
+
+
+def escape(s: str, longest: int = 40) -> str:
+    """A user's string inside a label: no markup, no control characters, not endless."""
+    return html.escape(cut(printable(s), longest)).replace("&#x27;", "&#39;")
+
+
+def font(s: str, colour: str = "", size: int = 0) -> str:
+    """Already escaped text in a colour and size; never an empty tag."""
+    if not s:
+        return "&nbsp;"
+    attributes = (f' COLOR="{colour}"' if colour else "") + (
+        f' POINT-SIZE="{size}"' if size else ""
+    )
+    return f"<FONT{attributes}>{s}</FONT>"
+
+
+def bold(s: str) -> str:
+    return f"<B>{s}</B>" if s else "&nbsp;"
+
+
+def cell(content: str, align: str = "LEFT", span: int = 1, extra: str = "") -> str:
+    columns = f' COLSPAN="{span}"' if span > 1 else ""
+    return f'<TD ALIGN="{align}"{columns}{extra}>{content}</TD>'
+
+
+def row(*cells: str) -> str:
+    return f"<TR>{''.join(cells)}</TR>"
+
+
+def table(
+    rows: Sequence[str], line: str, fill: str, width: float, dashed: bool = False, spacing: int = 0
+) -> str:
+    look = "ROUNDED,DASHED" if dashed else "ROUNDED"
+    return (
+        f'<TABLE BORDER="{width:g}" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="3" '
+        f'COLOR="{line}" STYLE="{look}" BGCOLOR="{fill}">{"".join(rows)}</TABLE>'
+    )
+
+
+def plain(rows: str, spacing: int = 0, padding: int = 0, size: str = "") -> str:
+    """A table without lines and colours, which only holds its rows together."""
+    look = f'BORDER="0" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="{padding}"'
+    return f"<TABLE {f'{size} ' if size else ''}{look}>{rows}</TABLE>"
+
+
+def framed(rows: Sequence[str], role: str, t: Theme, spacing: int = 0) -> str:
+    """The rows in the frame of a role: thick, dashed, thin or double."""
+    fill, line = t.roles[role]
+    if role == "loss":
+        inner = table(rows, line, fill, 1.2, spacing=spacing)
+        return (
+            f'<TABLE BORDER="1.2" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" COLOR="{line}" '
+            f'STYLE="ROUNDED" BGCOLOR="{t.background}"><TR><TD>{inner}</TD></TR></TABLE>'
+        )
+    return table(
+        rows, line, fill, 2.2 if role == "parameter" else 1.2, role in ("data", "constant"), spacing
+    )
+
+
+# ---- parts ---------------------------------------------------------------------------------------
+def chip(value: Value | None, state: str, t: Theme) -> str:
+    """The size of a gradient on its heat colour; ``–`` in the same room if it was not computed."""
+    if state != "known" or value is None:
+        text, ink, look = (
+            "freed" if state == "lost" else numbers.MISSING,
+            t.gradient,
+            ' ALIGN="RIGHT"',
+        )
+    else:
+        fill, ink = style.heat(t, value.rms)
+        text = numbers.short(value.number if value.number is not None else value.rms)
+        look = f' BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}" STYLE="ROUNDED"'
+    width, height = CHIP
+    chip = f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"{look}>'
+    words = f"{chip}{font(text, ink, SMALL)}</TD>"
+    return plain(row(words), spacing=1, size=fixed(width + 2, height + 2))
+
+
+def cells(value: Value, t: Theme, gradient: bool) -> str:
+    """The thumbnail: one small square per cell; a cell of None is left empty."""
+    scale = max(
+        (abs(v) for line in value.cells for v in line if v is not None and v == v), default=0.0
+    )
+    size = 7
+    lines = []
+    for line in value.cells:
+        fills = [
+            "" if v is None else f' BGCOLOR="{style.cell_colour(t, v, scale, gradient)}"'
+            for v in line
+        ]
+        squares = "".join(
+            f'<TD FIXEDSIZE="TRUE" WIDTH="{size}" HEIGHT="{size}"{fill}></TD>' for fill in fills
+        )
+        lines.append(f"<TR>{squares}</TR>")
+    box = fixed(size * len(value.cells[0]), size * len(value.cells))
+    return plain("".join(lines), size=box)
+
+
+def fixed(width: int, height: int) -> str:
+    """The size of a table at the right end of its cell, with which it would stretch otherwise."""
+    return f'ALIGN="RIGHT" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"'
+
+
+def label(word: str, t: Theme, gradient: bool = False, note: str = "") -> str:
+    text = font(word, t.gradient if gradient else t.secondary, SMALL)
+    return cell(text + (f" {font(note, t.secondary, 8)}" if note else ""))
+
+
+# ---- scalar nodes --------------------------------------------------------------------------------
+def scalar_value(n: TraceNode, t: Theme) -> str:
+    """micrograd's record: a bold name over a rule, then data and grad."""
+    name = n.name or n.expression
+    rows = []
+    if name:
+        rows += [row(f'<TD COLSPAN="2">{bold(escape(name, 24))}</TD>'), "<HR/>"]
+    data = numbers.number(n.value.number) if n.value is not None else "freed"
+    rows.append(row(label("data", t), cell(font(data, t.ink), "RIGHT")))
+    if n.needs:
+        grad = (
+            numbers.number(n.grad.number)
+            if n.grad_state == "known" and n.grad is not None
+            else numbers.MISSING
+        )
+        rows.append(row(label("grad", t, True), cell(font(grad, t.gradient), "RIGHT")))
+    return framed(rows, n.role, t)
+
+
+# ---- tensor nodes --------------------------------------------------------------------------------
+def tensor_value(
+    n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol: str = "", module: str = ""
+) -> str:
+    """Head: op → name, and the shape. Then a leaf's cells, a number, the size of the gradient."""
+    leaf = not n.op
+    if leaf:
+        head = (
+            bold(escape(n.name, 24))
+            if n.name
+            else font("data" if n.role == "data" else n.role, t.secondary, SMALL)
+        )
+    else:
+        head = bold(escape(symbol or n.symbol, 24))
+        if n.name:
+            head += " " + font(
+                f"→ {escape(n.name, 24)}", t.ink if n.role == "loss" else t.secondary, SMALL
+            )
+    right = numbers.shape(n.shape) if shapes else ""
+    if n.dtype not in ("float32",) and not n.scalar and (n.dtype != "float64" or leaf):
+        right = f"{right} {n.dtype}".strip()
+    rows = [row(cell(head), cell(font(escape(right), t.secondary, SMALL), "RIGHT"))]
+    if module:
+        rows.append(row(cell(font(escape(module), t.secondary, SMALL), span=2)))
+    one = n.value is not None and n.value.number is not None
+    if one and (leaf or n.role == "loss" or not n.shape):
+        number = n.value.number  # type: ignore[union-attr]
+        rows.append(row(label("data", t), cell(font(numbers.number(number), t.ink), "RIGHT")))
+    elif leaf and thumbnails and n.value is not None and n.value.cells:
+        rows.append(
+            row(
+                label("data", t, note="pooled" if n.value.pooled else ""),
+                cell(cells(n.value, t, False), "RIGHT"),
+            )
+        )
+    if n.needs:
+        if leaf and n.grad is not None and thumbnails and n.grad.cells and n.grad.number is None:
+            rows.append(row(label("grad", t, True), cell(cells(n.grad, t, True), "RIGHT")))
+        word = "grad" if not n.shape else "|grad|"
+        rows.append(row(label(word, t, True), cell(chip(n.grad, n.grad_state, t), "RIGHT")))
+    return framed(rows, n.role, t, spacing=1)
+
+
+# ---- boxes ---------------------------------------------------------------------------------------
+def module_box(path: str, text: str, parameters: list[TraceNode], t: Theme) -> str:
+    """A collapsed module: its path and class, and one row per parameter."""
+    fill, line = t.module
+    blue = t.roles["parameter"][1]
+    head = f"{bold(escape(path))}&nbsp;&nbsp;{font(escape(text), t.secondary, SMALL)}"
+    rows = [row(cell(head, span=3))]
+    if parameters:
+        rows.append("<HR/>")
+    for p in parameters[:6]:
+        name = f"{font('■', blue)} {font(escape(p.parameter or p.name or 'parameter', 24), t.ink)}"
+        shape = font(numbers.shape(p.shape), t.secondary, SMALL)
+        rows.append(
+            row(cell(name), cell(shape, "RIGHT"), cell(chip(p.grad, p.grad_state, t), "RIGHT"))
+        )
+    if len(parameters) > 6:
+        rows.append(
+            row(
+                cell(font(f"and {len(parameters) - 6} more parameters", t.secondary, SMALL), span=3)
+            )
+        )
+    return table(rows, line, fill, 1.6, spacing=1)
+
+
+def fold_box(
+    path: str,
+    text: str,
+    times: int,
+    size: int,
+    words: str,
+    strip: Sequence[TraceNode | None],
+    t: Theme,
+) -> str:
+    """Equal blocks in a row: how many, of what, and the gradient of each as a strip of heat."""
+    fill, line = t.module
+    head = f"{bold(escape(path))}&nbsp;&nbsp;{font(escape(text, 80), t.secondary, SMALL)}"
+    head += f"&nbsp;&nbsp;{font(bold(f'× {times}'), t.ink, SMALL)}"
+    rows = [row(cell(head, span=2))]
+    if words:
+        rows.append("<HR/>")
+        size_text = font(numbers.count(size, "parameter"), t.secondary, SMALL)
+        rows.append(row(cell(font(escape(f"{words} × {times}"), t.ink)), cell(size_text, "RIGHT")))
+    known = [g for p in strip if (g := _known(p)) is not None]
+    if strip and strip[0] is not None:
+        name = escape(strip[0].parameter or strip[0].name or "a parameter")
+        rows.append(row(cell(font(f"|grad| of {name}, per block", t.gradient, SMALL), span=2)))
+        rows.append(row(cell(heat_strip(strip, t), "CENTER", span=2)))
+        first = last = numbers.MISSING
+        if len(known) == len(strip):
+            first, last = numbers.short(known[0].rms), numbers.short(known[-1].rms)
+        rows.append(
+            row(
+                cell(font(f"first {first}", t.gradient, SMALL)),
+                cell(font(f"last {last}", t.gradient, SMALL), "RIGHT"),
+            )
+        )
+    return table(rows, line, fill, 1.6, spacing=1)
+
+
+def heat_strip(strip: Sequence[TraceNode | None], t: Theme) -> str:
+    """One cell per block, numbered; wide strips number every few cells."""
+    width = 18 if len(strip) <= 24 else 10 if len(strip) <= 48 else 5
+    every = next(
+        k for k in (1, 2, 5, 10, 20, 50, 100, 1000) if k * width >= 13 + 3 * (len(strip) > 99)
+    )
+    colours, marks = [], []
+    left = "" if every == 1 else ' ALIGN="LEFT"'
+    for i, p in enumerate(strip):
+        g = _known(p)
+        fill = t.background if g is None else style.heat(t, g.rms)[0]
+        colours.append(
+            f'<TD WIDTH="{width}" HEIGHT="20" FIXEDSIZE="TRUE" BORDER="1" COLOR="{t.module[1]}" '
+            f'BGCOLOR="{fill}"></TD>'
+        )
+        if i % every == 0:
+            span = min(every, len(strip) - i)
+            size = f'WIDTH="{width * span}" HEIGHT="13" FIXEDSIZE="TRUE" COLSPAN="{span}"'
+            marks.append(f"<TD {size}{left}>{font(str(i), t.secondary, 8)}</TD>")
+    return plain(row(*colours) + row(*marks), spacing=1)
+
+
+def _known(n: TraceNode | None) -> Value | None:
+    """The gradient of a node, if there is one."""
+    return n.grad if n is not None and n.grad_state == "known" else None
+
+
+def loop_box(
+    line: int, times: int, ops: str, newest: TraceNode, leaves: int, code: str, t: Theme
+) -> str:
+    """A folded loop of scalar code: its line, how often it ran, and what it left."""
+    fill, edge = t.module
+    often = font(numbers.count(times, "iteration"), t.secondary, SMALL)
+    rows = [row(cell(f"{bold(f'loop, line {line}')}&nbsp;&nbsp;{often}", span=2)), "<HR/>"]
+    if code:
+        rows.append(
+            row(
+                cell(
+                    font(
+                        escape(code, 48),
+                        t.ink,
+                        SMALL,
+                    ),
+                    span=2,
+                )
+            )
+        )
+    rows.append(row(cell(font(escape(ops, 60), t.secondary, SMALL), span=2)))
+    if leaves:
+        rows.append(
+            row(
+                cell(
+                    font(numbers.count(leaves, "leaf", "leaves") + " inside", t.secondary, SMALL),
+                    span=2,
+                )
+            )
+        )
+    if newest.value is not None and newest.value.number is not None:
+        rows.append(
+            row(
+                label("last value", t),
+                cell(font(numbers.number(newest.value.number), t.ink), "RIGHT"),
+            )
+        )
+    if newest.needs:
+        g = _known(newest)
+        grad = numbers.number(None if g is None else g.number)
+        rows.append(row(label("its grad", t, True), cell(font(grad, t.gradient), "RIGHT")))
+    return table(rows, edge, fill, 1.6, spacing=1)
+
+
+# ---- legend --------------------------------------------------------------------------------------
+def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
+    """What the looks mean, as one line of swatches, and the heat classes below."""
+    words = {
+        "parameter": "parameter",
+        "data": "data, no gradient",
+        "intermediate": "computed",
+        "loss": "drawn result",
+    }
+    swatches = []
+    for role in roles:
+        if role in words:
+            text = row(
+                f'<TD FIXEDSIZE="TRUE" WIDTH="15" HEIGHT="9">{font("&nbsp;", t.ink, 4)}</TD>'
+            )
+            swatches.append(
+                cell(framed([text], role, t)) + cell(font(words[role], t.secondary, SMALL))
+            )
+    colour = "|grad|" if t.name == "print" else "orange"
+    swatches.append(cell(font(f"{colour} = gradient, – = not computed", t.gradient, SMALL)))
+    rows = [row(cell(plain(row(*swatches), spacing=3, padding=1)))]
+    if heat:
+        classes = "".join(
+            f'<TD BORDER="0.6" COLOR="{t.heat_line}" BGCOLOR="{fill}" STYLE="ROUNDED">'
+            f"&nbsp;{font(escape(word), ink, SMALL)}&nbsp;</TD>"
+            for fill, ink, word in zip(t.heat, t.heat_ink, style.HEAT_WORDS, strict=True)
+        )
+        scale = row(cell(font("|grad|", t.gradient, SMALL)), classes)
+        rows.append(row(cell(plain(scale, spacing=3, padding=2))))
+    return plain("".join(rows))

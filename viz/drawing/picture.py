@@ -1,0 +1,139 @@
+"""``draw``: from a Tensor or Scalar to a ``Graph``, which a user holds, saves and shows."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ..reading.names import given_names
+from ..reading.take import Root, caller, fill, skeleton, take
+from ..reading.trace import Trace
+from . import render
+from .dot import Drawing
+from .options import Options
+from .plan import Plan
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
+
+FORMATS = ("svg", "png", "pdf", "ps", "eps", "jpg", "dot", "gv", "json")
+
+
+class Graph:
+    """A drawn graph.
+
+    ``.source`` is the DOT text, ``.digraph`` a ``graphviz.Digraph`` to edit, ``.trace`` the data.
+    ``save(path)`` picks the format by suffix and returns the path; ``pipe(format)`` returns bytes;
+    a notebook shows the SVG.
+    """
+
+    def __init__(self, trace: Trace, digraph: Digraph, engine: str = "auto"):
+        self.trace, self.digraph, self.engine = trace, digraph, engine
+
+    @property
+    def source(self) -> str:
+        """The DOT text; needs no Graphviz, and is the same in every process."""
+        return str(self.digraph.source)
+
+    def pipe(self, format: str = "svg", dpi: float | None = None) -> bytes:
+        """The picture as bytes in one of FORMATS; ``dpi`` (144) is for bitmaps.
+
+        Raises RenderError without Graphviz, or where it fails.
+        """
+        format = format.lower()
+        if format not in FORMATS:
+            raise ValueError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}")
+        if format in ("dot", "gv"):
+            return self.source.encode()
+        if format == "json":
+            return self.trace.to_json(indent=1).encode()
+        return render.render(self.source, format, dpi, self.engine)
+
+    def save(self, path: str | os.PathLike[str], dpi: float | None = None) -> str:
+        """Write the picture in the format of the suffix; returns the path."""
+        path = os.fspath(path)
+        suffix = os.path.splitext(path)[1].lower().lstrip(".")
+        if suffix not in FORMATS:
+            valid = ", ".join(f".{f}" for f in FORMATS)
+            what = f".{suffix} is not a format" if suffix else "no suffix"
+            raise ValueError(f"save({path!r}): {what}; use one of {valid}")
+        data = self.pipe(suffix, dpi)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows: the SVG, or where there is no Graphviz, how to get it."""
+        try:
+            return {"image/svg+xml": self.pipe("svg").decode(), "text/plain": repr(self)}
+        except render.RenderError as error:
+            return {"text/plain": f"{self!r}\n{error}"}
+
+    def __repr__(self) -> str:
+        ops = sum(1 for n in self.trace.nodes if n.op)
+        leaves = len(self.trace.nodes) - ops
+        return (
+            f"<Graph of {ops} operations on {leaves} leaves; .save('graph.svg') writes a picture>"
+        )
+
+
+def draw(
+    root: Root,
+    params: Any = None,
+    *,
+    rankdir: str | None = None,
+    depth: int | None = None,
+    grads: str | None = None,
+    ops: str | None = None,
+    theme: str = "light",
+    names: Any = None,
+    show_shapes: bool = True,
+    thumbnails: bool = True,
+    legend: bool = False,
+    engine: str = "auto",
+    max_nodes: int = 400,
+    bg: str | None = None,
+) -> Graph:
+    """The computation graph of a Tensor or Scalar as a picture. Changes nobody's ``.grad``.
+
+    params, names   {"name": value} (or a Module) for values whose names the source does not show
+    rankdir         "LR" or "TB"; by itself "LR" for scalars and up to 14 columns
+    depth           collapse modules at this depth (0: the outermost); by itself 1 above 60 nodes
+    grads           "values" (rows in nodes), "labels" (◂ on edges), "edges" (arrows back), "none"
+    ops             "separate" (circles between values) or "merged" (op and result in one node)
+    theme, bg       "light", "dark" or "print"; background, such as "transparent"
+    engine          "auto", "dot" (the program) or "pygraphviz"
+
+    A gradient that backward has not computed is drawn as ``–``. Raises TypeError for what is no
+    Tensor or Scalar, GraphError where no operation was recorded, GraphTooLarge above ``max_nodes``
+    drawn nodes.
+    """
+    options = Options(
+        rankdir, depth, grads, ops, theme, show_shapes, thumbnails, legend, max_nodes, bg
+    )
+    options.check()
+    trace = skeleton(root, most=25 * max_nodes)
+    if len(trace.nodes) > max_nodes:
+        Plan(trace, depth, max_nodes)  # refuses before names and numbers are looked for
+    fill(trace, caller(), given_names(params, names))
+    return Graph(trace, Drawing(trace, options).digraph, engine)
+
+
+def make_dot(
+    var: Root,
+    params: Any = None,
+    show_attrs: bool = False,
+    show_saved: bool = False,
+    max_attr_chars: int = 50,
+) -> Digraph:
+    """pytorchviz's spelling: a ``graphviz.Digraph``. The last three arguments change nothing."""
+    trace = take(var, "make_dot", caller(), given_names(params))
+    return Drawing(trace, Options()).digraph
+
+
+def draw_dot(root: Root, format: str = "svg", rankdir: str = "LR") -> Graph:
+    """micrograd's spelling: values and ops apart, ``data | grad`` on each value."""
+    options = Options(rankdir, ops="separate")
+    options.check()
+    trace = take(root, "draw_dot", caller())
+    return Graph(trace, Drawing(trace, options).digraph)

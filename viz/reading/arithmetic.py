@@ -1,0 +1,130 @@
+"""One tensor op spelled out: the scalars that it computes with, forward and backward, as data.
+
+``spelling.py`` fills it in by running the op on Scalars. What is told of it (which cells meet, the
+sum written out) is read off these lists, whatever the op.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Place: TypeAlias = tuple[int, ...]
+
+
+def place_of(k: int, shape: tuple[int, ...]) -> Place:
+    """The index of element ``k`` in row-major order."""
+    out = []
+    for n in reversed(shape):
+        k, i = divmod(k, n)
+        out.append(i)
+    return tuple(reversed(out))
+
+
+@dataclass(slots=True)
+class Operand:
+    """An input or the result of the op.
+
+    ``values`` are those of all its elements, in row-major order. ``at`` lists the elements that
+    were expanded, ``cells`` their scalars; both are empty for what has no derivative, such as
+    indices. ``derivatives``: per entry of ``at`` the scalar that is its gradient (None: none comes
+    back); empty where no gradient was asked for.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    values: list[float]
+    role: str
+    needs: bool
+    uses: int = 1  # operations that read it, and so add to its gradient
+    at: list[int] = field(default_factory=list)
+    cells: list[int] = field(default_factory=list)
+    derivatives: list[int | None] = field(default_factory=list)
+
+    def each(self) -> Iterator[tuple[Place, int]]:
+        """The expanded elements: place and scalar."""
+        return (
+            (place_of(k, self.shape), cell) for k, cell in zip(self.at, self.cells, strict=True)
+        )
+
+    def cell(self, place: Place) -> int | None:
+        """The scalar at a place, if it was expanded."""
+        return next((cell for p, cell in self.each() if p == place), None)
+
+    def value(self, place: Place) -> float:
+        return self.values[flat(place, self.shape)]
+
+    def called(self, place: Place) -> str:
+        """``m[1, 2]``."""
+        return f"{self.name}[{', '.join(map(str, place))}]" if place else self.name
+
+
+def flat(place: Place, shape: tuple[int, ...]) -> int:
+    """The row-major number of a place."""
+    k = 0
+    for i, n in zip(place, shape, strict=True):
+        k = k * n + i
+    return k
+
+
+@dataclass(slots=True)
+class Arithmetic:
+    """The scalars of one op, oldest first, and where each stands.
+
+    Scalar k was made by ``ops[k]`` of the scalars ``inputs[k]``, or given (""), and has
+    ``values[k]``; given ones that stand for an element are named in ``labels``. ``seeds`` are the
+    gradients of the result that backward starts from, by element; ``total`` is Σ seed·result.
+    """
+
+    op: str
+    ops: list[str]
+    inputs: list[list[int]]
+    values: list[float]
+    labels: list[str]
+    operands: list[Operand]
+    result: Operand
+    gradient: list[float]  # of the result, in row-major order: the seeds' values
+    given: bool  # is that the gradient of a loss? Else it is 1 everywhere
+    seeds: dict[int, int]
+    total: int | None
+    whole: bool  # was all of the result differentiated, or only the element ``index``?
+    index: int
+
+    def below(self, cell: int) -> set[int]:
+        """A scalar and all that it is computed from."""
+        found = {cell}
+        waiting = [cell]
+        while waiting:
+            for x in self.inputs[waiting.pop()]:
+                if x not in found:
+                    found.add(x)
+                    waiting.append(x)
+        return found
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> Arithmetic:
+        """What ``asdict`` made, as it comes back from JSON."""
+        made = {
+            "values": special(data["values"]),
+            "operands": [_operand(d) for d in data["operands"]],
+            "result": _operand(data["result"]),
+            "gradient": special(data["gradient"]),
+            "seeds": {int(k): cell for k, cell in data["seeds"].items()},
+        }
+        return cls(**data | made)
+
+
+_SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def special(x: Any) -> Any:
+    """NaN and the infinities, which JSON carries as strings, as numbers; also in lists of lists."""
+    if isinstance(x, list):
+        return [special(v) for v in x]
+    return _SPECIAL[x] if isinstance(x, str) else x
+
+
+def _operand(data: dict[str, Any]) -> Operand:
+    return Operand(**data | {"shape": tuple(data["shape"]), "values": special(data["values"])})

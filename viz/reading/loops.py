@@ -1,0 +1,66 @@
+"""The C loop of a step: what the C core runs for an op, and for its derivative.
+
+A trace names ops and dtypes; the text is the library's (``microtorch.backends.core.source``).
+"""
+
+from __future__ import annotations
+
+from microtorch.notation import formulas
+from microtorch.backends import core
+from microtorch.backends.core import texts
+from microtorch.backends.core.choice import MULTIPLICATIONS
+from microtorch.arrays.dtypes import F32, F64
+from microtorch.engine.op import REGISTRY
+
+from .trace import Contribution, Step, Trace
+
+DTYPES = {"float32": F32, "float64": F64}
+
+
+def loop(trace: Trace, step: Step) -> tuple[str, str]:
+    """A line that says what runs when, and the C text; the text is empty where there is none."""
+    back = isinstance(step, Contribution)
+    t = trace.nodes[step.origin]
+    name = f"{t.op}_vjp{step.position}" if isinstance(step, Contribution) else t.op
+    if step.kind not in ("op", "contribution"):
+        return "nothing is computed in this step", ""
+    if t.scalar:
+        return "Scalars are numbers of Python: no loop runs", ""
+    if not core.is_available():
+        return f"numpy runs {name}: {core.reason}", ""
+    if t.dtype not in DTYPES:
+        why = f"the C core has loops for float32 and float64, and this is {t.dtype}"
+        return f"numpy runs {name}: {why}", ""
+    if texts.loops(name):
+        return _when(name, t.op, t.dtype), core.source(name, t.dtype)
+    called = _called(t.op, step.position) if isinstance(step, Contribution) else ()
+    if called:
+        text = "\n".join(core.source(c, t.dtype) for c in called)
+        return f"this derivative calls {' and '.join(called)}; in C:", text
+    numpys = (
+        "this derivative: it is made of functions of numpy" if back else f"{t.op}: numpy runs it"
+    )
+    return f"the C core has no loop of its own for {numpys}", ""
+
+
+def _called(op: str, position: int) -> tuple[str, ...]:
+    """The ops with a loop in C that a derivative calls, such as ``F.matmul`` in that of linear."""
+    vjps = REGISTRY[op].vjps if op in REGISTRY else ()
+    code = getattr(vjps[position], "__code__", None) if position < len(vjps) else None
+    names = code.co_names if code else ()
+    return tuple(name for name in names if name in REGISTRY and texts.loops(name))
+
+
+def _when(name: str, op: str, dtype: str) -> str:
+    if op in formulas.TABLE:
+        value, derivatives = formulas.TABLE[op]
+        formula = value if name == op else derivatives[int(name.rpartition("_vjp")[2])] or ""
+        least = core.smallest(name, formula, DTYPES[dtype])
+        if least is None:
+            return f"{name} in C; it is not used: numpy's own is as fast, or faster"
+        if least:
+            return f"{name} in C, for {least:,} elements and more; numpy runs for fewer"
+    if name in ("matmul", "linear"):
+        least = MULTIPLICATIONS
+        return f"{name} in C, for {least:,} multiplications and more; numpy runs for fewer"
+    return f"{name} in C"

@@ -1,0 +1,269 @@
+"""The Computation: the graph behind a trace, and backward once more, in private.
+
+A picture needs the gradients of intermediates, which backward forgets, and must not touch the
+user's ``.grad``. So the graph is copied, node by node, from what it remembers: the structure is
+never freed, leaves keep their values, and what lies between is computed again with the same
+kernels. On the copy the ordinary engine runs with every node as a target, under which it
+accumulates nothing, and reports each contribution.
+
+This is possible as long as no leaf was overwritten in the meantime (``storage.written > node.seq``,
+by the clock of the graph); after ``optimizer.step()`` it is not, and ``reason`` says so.
+
+Nodes are known by their number in the trace; only the files of this folder see the nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from microtorch.engine import backward
+from microtorch.autograd import no_grad
+from microtorch.backends import cpu, host
+from microtorch.arrays.device import CPU, device
+from microtorch.graph import Node, Scope, tick
+from microtorch.handles.scalar import Scalar
+from microtorch.handles.tensor import Tensor
+
+from .summary import number
+
+Data: TypeAlias = Any  # a float, or an array on the host
+Gradient: TypeAlias = Any  # likewise; of a node with several outputs, {output: array}
+new = object.__new__
+
+
+class Computation:
+    """The nodes of a trace (oldest first), and what can be computed from them.
+
+    ``root_value``: the value of the last node, if the user's handle still holds it.
+    """
+
+    def __init__(self, nodes: list[Node], root_value: Data = None):
+        self.nodes = nodes
+        self.root_value = root_value
+        self.scopes: dict[Scope, int] = {}  # module calls, by their number in the trace
+        self._index = {node: i for i, node in enumerate(nodes)}
+        self.inputs = [[self._index[x] for x in node.inputs] for node in nodes]
+
+    # ---- as the program ran it -------------------------------------------------------------------
+    @cached_property
+    def values(self) -> list[Data | None]:
+        """Each value, computed again where backward freed it; None where it cannot be known."""
+        out: list[Data | None] = []
+        for node, inputs in zip(self.nodes, self.inputs, strict=True):
+            value = host(node.value)
+            if type(value) is tuple:  # freed
+                value = None
+                known = not any(out[i] is None or _overwritten(self.nodes[i], node) for i in inputs)
+                if node.op is not None and known:
+                    value = _recompute(node, [out[i] for i in inputs])
+            out.append(value)
+        if out and out[-1] is None and self.root_value is not None:
+            out[-1] = host(self.root_value)
+        return out
+
+    @cached_property
+    def backward(self) -> Backward:
+        """Gradients of one scalar root, of every node and every edge."""
+        return Backward(self.nodes, self.values)
+
+    def release(self) -> None:
+        """Forget the arrays; they are computed again when they are asked for."""
+        for name in ("values", "backward"):
+            self.__dict__.pop(name, None)
+
+    def index(self, tensor: object) -> int:
+        """The number of a Tensor's or Scalar's node; -1 if it took no part."""
+        node = tensor.node if isinstance(tensor, Tensor) else tensor
+        return self._index.get(node, -1) if isinstance(node, Node) else -1
+
+    # ---- once more, with other numbers -----------------------------------------------------------
+    def rerun(self, i: int, values: Mapping[int, Data] | Sequence[Data]) -> Data | None:
+        """The value of node i from other values of its inputs, in their precision.
+
+        None for a custom Function, whose forward is the user's and is not run again.
+        """
+        node = self.nodes[i]
+        inputs = [values[j] for j in self.inputs[i]]
+        try:
+            if node.op.name == "cast" and np.dtype(node.dtype).kind == "f":
+                return inputs[0]  # whoever asks in float64 stays there
+            if node.op.name == "element" and node.attrs is not None:
+                return float(inputs[0][node.attrs["index"]])
+            if node.dev is None:
+                return float(node.op.scalar(*inputs, **(node.attrs or {})))
+            return np.asarray(node.op.kernels[_home(node)](*inputs, **attributes(node)))
+        except (TypeError, KeyError, AttributeError):
+            return None
+
+    def is_leaf(self, i: int) -> bool:
+        return self.nodes[i].op is None
+
+    def gradients_at(self, values: list[Data]) -> dict[int, Gradient]:
+        """The gradients where the nodes have other values."""
+        return Backward(self.nodes, values).gradients
+
+    def slope(self, i: int, position: int) -> float | None:
+        """∂(node i)/∂(operand) by its formula; None where it has none, or these are not numbers."""
+        node = self.nodes[i]
+        inputs = [number(self.values[j]) for j in self.inputs[i]]
+        try:
+            vjp: Callable[..., float] = node.op.scalar_derivatives[position]
+            return float(vjp(None, 1.0, number(self.values[i]), *inputs, **(node.attrs or {})))
+        except (AttributeError, TypeError, KeyError):
+            return None
+
+    def slopes(self, i: int) -> np.ndarray | None:
+        """The derivative of an elementwise op of one operand, element by element; else None."""
+        node = self.nodes[i]
+        arrays = [self.values[j] for j in (i, *self.inputs[i])]
+        try:
+            out, x = (np.asarray(host(a), float) for a in arrays)
+            vjp = node.op.derivatives[0]
+            return np.asarray(vjp(cpu, np.ones_like(x), out, x, **(node.attrs or {})))
+        except (TypeError, ValueError, AttributeError):
+            return None
+
+
+def whole(g: Gradient) -> Data:
+    """A gradient as one array: the gradients of several outputs are laid end to end."""
+    return np.concatenate([np.ravel(host(d)) for d in g.values()]) if isinstance(g, dict) else g
+
+
+# ---- forward again -------------------------------------------------------------------------------
+def _home(node: Node) -> Any:
+    """The backend on which a node is computed again: the CPU's, also for what lay on a device."""
+    return node.dev if node.dev is None or node.dev.device is CPU else cpu.of(node.dtype)
+
+
+def attributes(node: Node) -> dict[str, Any]:
+    """The static arguments of a node, with device arrays (an index) copied to the host."""
+
+    def at_home(v: Any) -> Any:
+        return (
+            tuple(map(at_home, v))
+            if type(v) is tuple
+            else CPU
+            if isinstance(v, device)
+            else host(v)
+        )
+
+    given = node.attrs or {}
+    at_cpu = node.dev is None or node.dev.device is CPU
+    return given if at_cpu else {k: at_home(v) for k, v in given.items()}
+
+
+def _overwritten(x: Node, node: Node) -> bool:
+    return x.op is None and x.storage is not None and x.storage.written > node.seq
+
+
+def _recompute(node: Node, arrays: list[Data]) -> Data | None:
+    try:
+        out = node.op.kernels[_home(node)](*arrays, **attributes(node))
+    except (TypeError, KeyError, AttributeError):  # a custom Function: its forward is not run again
+        return None
+    out = np.asarray(out) if node.dev is not None else out
+    return out.astype(node.dtype) if out.dtype != node.dtype else out
+
+
+# ---- backward again ------------------------------------------------------------------------------
+class Backward:
+    """``gradients[i]`` of each node; ``contributions[i, position]`` of each edge into node i.
+
+    Where it is impossible, both are empty and ``reason`` tells why. ``order``: the ops, in the
+    order in which backward ran them.
+    """
+
+    def __init__(self, nodes: list[Node], values: list[Data | None]):
+        self.gradients: dict[int, Gradient] = {}
+        self.contributions: dict[tuple[int, int], Gradient] = {}
+        self.order: list[int] = []
+        self.reason = ""
+        root = nodes[-1]
+        if not root.needs:
+            self.reason = "no gradient flows to what was drawn"
+        elif root.shape and int(np.prod(root.shape)) != 1:
+            shape = tuple(root.shape)
+            self.reason = f"backward starts from one number, and this has shape {shape}"
+        else:
+            try:
+                with no_grad():
+                    self._run(nodes, values)
+            except Exception as error:  # a user's vjp may raise anything; the picture does without
+                self.gradients, self.contributions, self.order = {}, {}, []
+                what = str(error).splitlines()[0] if str(error) else repr(error)
+                self.reason = f"backward cannot be repeated: {what}"
+
+    def _run(self, nodes: list[Node], values: list[Data | None]) -> None:
+        copies: list[Node] = []
+        index = {node: i for i, node in enumerate(nodes)}
+        for node, value in zip(nodes, values, strict=True):
+            for x in node.inputs:
+                written = node.needs and _overwritten(x, node)
+                if written and (node.op is None or node.op.reads_anything):
+                    what = f"input {index[x]} was overwritten after it had been used"
+                    raise RuntimeError(f"{what} (optimizer.step()?)")
+            copies.append(_copy(node, value, tuple([copies[index[x]] for x in node.inputs])))
+        back = {copy: i for i, copy in enumerate(copies)}
+
+        def observe(copy: Node, g: Gradient, contributions: list[Gradient | None]) -> None:
+            i = back[copy]
+            self.order.append(i)
+            for position, d in enumerate(contributions):
+                if d is not None and copy.inputs[position].needs:
+                    self.contributions[i, position] = d
+
+        root = copies[-1]
+        seed = 1.0 if root.dev is None else np.ones(root.shape, root.dtype)
+        targets = frozenset(c for c in copies if c.needs)
+        captured = backward.run([root], [seed], retain=True, targets=targets, observe=observe)
+        self.gradients = {back[copy]: g for copy, g in captured.items()}
+
+
+class Leaf(Node):
+    """A leaf of the copy."""
+
+    __slots__ = ()
+
+
+def _put(copy: Node, **slots: Any) -> None:
+    """Fill the slots of a node, but for those that are constants of its class.
+
+    A Scalar's ``dev`` is one, and the ``needs`` of every op's node.
+    """
+    for name, value in slots.items():
+        try:
+            setattr(copy, name, value)
+        except AttributeError:  # "read-only": the same for all nodes of the class
+            continue
+
+
+def _copy(node: Node, value: Data | None, inputs: tuple[Node, ...]) -> Node:
+    """A node like ``node`` that no user's handle or hook knows."""
+    op = node.op
+    copy: Node = (
+        new(Scalar) if isinstance(node, Scalar) else op.node() if op is not None else Leaf()
+    )
+    attrs = None if node.attrs is None else attributes(node)
+    _put(copy, inputs=inputs, attrs=attrs, needs=node.needs, op=op, dev=_home(node), saved=())
+    _put(copy, seq=tick(), lasti=0, hooks=None, storage=None, scope=None, grad=None, code=None)
+    copy.value = (node.shape, node.dtype) if value is None else value
+    if op is None or node.dev is None:
+        return copy
+    if hasattr(op, "function"):  # a custom Function: what it saved is its own affair
+        for s in node.saved or ():
+            if s is not None and s.storage is not None and s.storage.written > node.seq:
+                raise RuntimeError("a value saved by a custom Function was overwritten")
+        copy.saved = node.saved
+        return copy
+    freed = {i for i, x in enumerate(inputs) if type(x.value) is tuple}
+    if (value is None and any(op.reads_out)) or not freed.isdisjoint(op.saved_inputs):
+        raise RuntimeError("its values were freed")
+    read = op.saved_inputs if op.joint is None else range(len(inputs))
+    copy.saved = tuple(
+        [x.value if i in read and i not in freed else x for i, x in enumerate(inputs)]
+    )
+    return copy

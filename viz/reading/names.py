@@ -1,0 +1,297 @@
+"""What the user calls each value: never an ``id()``, and the same in every process.
+
+A name comes from the first of these that has one:
+
+    an explicit ``label``, ``params=`` or ``names=``
+    a module's ``named_parameters``
+    the variable to which the source line assigns the value
+    a variable of the caller that holds it, also in lists, dicts and objects: ``net.layers[0].w[1]``
+    what the line that uses the value calls it
+
+An intermediate without a name shows its op.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from types import CodeType, FrameType, SimpleNamespace
+from typing import Any, TypeAlias
+
+from microtorch import nn
+from microtorch.graph import Node, Scope, Site
+from microtorch.handles.scalar import Scalar
+from microtorch.handles.tensor import Tensor
+
+from . import source
+
+LOOKED_AT = 20_000  # objects searched for variables that hold a value, at most
+Frame: TypeAlias = FrameType | SimpleNamespace  # or a copy of its variables (watching.py)
+Pairs: TypeAlias = list[tuple[str, Any]]  # names that the user gave, and what they name
+
+
+class Names:
+    """Names for the ``nodes`` of a graph, oldest first; ``name(i)`` and ``site(i)`` by number."""
+
+    def __init__(self, nodes: list[Node], frame: Frame | None = None, given: Pairs | None = None):
+        self.nodes = nodes
+        self.index = {node: i for i, node in enumerate(nodes)}
+        self.sites: dict[tuple[CodeType, int], Site] = {}
+        self.explicit = dict(self._explicit(given))
+        self.modules: dict[
+            nn.Module | None, str
+        ] = {}  # module -> path, starting with what the user calls the outermost one
+        self.parameters: dict[
+            int, tuple[str, str]
+        ] = {}  # node -> (path of the owner, its name there)
+        self.variables: dict[Node | nn.Module, str] = {}  # Node or Module -> variable of the caller
+        if frame is not None:
+            self._search(frame)
+        self._modules()
+        self.found = self._assigned()
+        self._repeated()
+        self._variables()
+        self._operands()
+
+    # ---- positions -------------------------------------------------------------------------------
+    def site(self, i: int) -> Site | None:
+        """The user's position of a node; each position of the program is looked up once."""
+        node = self.nodes[i]
+        if node.code is None:
+            return None
+        key = (node.code, node.lasti)
+        site = self.sites.get(key)
+        if site is None:
+            site = self.sites[key] = Site.of(*key)
+        return site
+
+    def _number(self, node: Node | None) -> int:
+        """The number of a node; -1 for one of another graph."""
+        return -1 if node is None else self.index.get(node, -1)
+
+    def name(self, i: int) -> str:
+        if i in self.explicit:
+            return self.explicit[i]
+        if i in self.parameters:
+            return self.parameters[i][1]
+        return self.found.get(i, "")
+
+    # ---- the sources of names --------------------------------------------------------------------
+    def _explicit(self, given: Pairs | None) -> Iterable[tuple[int, str]]:
+        for i, node in enumerate(self.nodes):
+            if isinstance(node, Scalar) and (label := label_of(node)):
+                yield i, label
+        for name, value in given or ():
+            i = self._number(node_of(value))
+            if i >= 0:
+                yield i, name
+
+    def _modules(self) -> None:
+        """The paths of all modules that took part, and the parameters they own."""
+        roots: dict[Scope, None] = {}
+        for node in self.nodes:
+            scope = node.scope
+            while scope is not None and scope.parent is not None:
+                scope = scope.parent
+            if scope is not None:
+                roots[scope] = None
+        for scope in roots:
+            module = scope.module()
+            if module is None or module in self.modules:
+                continue
+            prefix = self.variables.get(module) or self._called(scope)
+            for path, inner in module.named_modules(prefix=prefix):
+                self.modules.setdefault(inner, path)
+                for name, parameter in inner._parameters.items():
+                    i = self._number(node_of(parameter))
+                    if i >= 0:
+                        self.parameters.setdefault(i, (path, name))
+
+    def _called(self, scope: Scope) -> str:
+        """What the calling line calls the outermost module, ``net`` in ``net(x)``; or its class."""
+        for i, node in enumerate(self.nodes):
+            if (
+                node.scope is not None
+                and node.scope.path()[0] is scope
+                and (site := self.site(i)) is not None
+            ):
+                expression = source.of(site.file).expression(site)
+                if isinstance(expression, ast.Call):
+                    name = source.text(expression.func)
+                    if name and not _is_inside(node, scope):
+                        return name
+                break
+        return scope.label
+
+    def _assigned(self) -> dict[int, str]:
+        """Targets of assignments.
+
+        Of several nodes made by one run of one call, the newest is the value assigned.
+        """
+        newest: dict[Any, int] = {}
+        targets: dict[
+            tuple[Any, int], tuple[str, bool]
+        ] = {}  # position -> its target; is it a call of several ops?
+        for i, node in enumerate(self.nodes):
+            site = self.site(i)
+            if site is None:
+                continue
+            where = (node.code, node.lasti)
+            if where not in targets:
+                index = source.of(site.file)
+                call = index.expression(site)
+                composed = site.column is None or isinstance(call, ast.Call)
+                targets[where] = index.target(site), composed
+            name, composed = targets[where]
+            if name:
+                newest[(*where, _call(node) or (None if composed and not _is_op(node) else i))] = i
+        return {i: targets[key[:2]][0] for key, i in newest.items()}
+
+    def _repeated(self) -> None:
+        """A name from a line in a loop belongs to many leaves; then ``w[3]`` says more."""
+        leaves: dict[str, list[int]] = {}
+        for i, name in self.found.items():
+            if self.nodes[i].op is None:
+                leaves.setdefault(name, []).append(i)
+        for several in leaves.values():
+            if len(several) > 1:
+                for i in several:
+                    self.found[i] = self.variables.get(self.nodes[i], self.found[i])
+
+    def _variables(self) -> None:
+        for node, name in self.variables.items():
+            i = self._number(node) if isinstance(node, Node) else -1
+            if i >= 0:
+                self.found.setdefault(i, name)
+
+    def _operands(self) -> None:
+        """Leaves that only the line which uses them names: ``x`` in ``net(x)`` or ``w @ x``."""
+        for i, node in enumerate(self.nodes):
+            free = [self.index[x] for x in node.inputs if self.index[x] not in self.parameters]
+            if all(
+                self._is_number(j) or self.nodes[j].op is not None or self.name(j) for j in free
+            ):
+                continue
+            site = self.site(i)
+            if site is None:
+                continue
+            for j, name in zip(
+                free, source.operands(source.of(site.file).expression(site), len(free)), strict=True
+            ):
+                if (
+                    name
+                    and self.nodes[j].op is None
+                    and not self.name(j)
+                    and not self._is_number(j)
+                ):
+                    self.found[j] = name
+
+    def _is_number(self, j: int) -> bool:
+        """May this be a Python number? Then ``2`` is shown, and not the variable that held it."""
+        node = self.nodes[j]
+        return node.op is None and not node.needs and node.code is None and not node.shape
+
+    # ---- the caller's variables ------------------------------------------------------------------
+    def _search(self, frame: Any) -> None:
+        """Variables of the caller and its module that hold a value or a module; breadth first."""
+        wanted = (
+            frame.f_locals
+            if frame.f_locals is frame.f_globals
+            else {**frame.f_globals, **frame.f_locals}
+        )
+        if frame.f_locals is not frame.f_globals:  # the nearer name wins
+            wanted = {
+                **frame.f_locals,
+                **{k: v for k, v in wanted.items() if k not in frame.f_locals},
+            }
+        # only names that start with a letter: pytest and comprehensions have "@py_assert1" and ".0"
+        queue = [(name, value, 0) for name, value in wanted.items() if name[0].isalpha()]
+        seen: set[int] = set()
+        for name, value, depth in queue:  # grows while it is walked
+            node = node_of(value)
+            if node is not None:
+                self.variables.setdefault(node, _shorten(name))
+            elif isinstance(value, nn.Module):
+                self.variables.setdefault(value, name)
+            elif depth < 9 and len(queue) < LOOKED_AT and id(value) not in seen:
+                seen.add(id(value))
+                queue.extend((f"{name}{key}", inner, depth + 1) for key, inner in _contents(value))
+
+
+def given_names(params: Any = None, names: Any = None) -> Pairs | None:
+    """``params=`` and ``names=`` as one list: each is a mapping, pairs, or a Module."""
+    pairs: Pairs = []
+    for given in (params, names):
+        if given is None:
+            continue
+        if hasattr(given, "named_parameters"):
+            given = given.named_parameters()
+        if not hasattr(given, "items") and not hasattr(given, "__iter__"):
+            kind = type(given).__name__
+            raise TypeError(f"params and names are {{name: tensor}} or a Module, not {kind}")
+        for pair in given.items() if hasattr(given, "items") else given:
+            if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+                raise TypeError(
+                    "params and names are {name: tensor}: dict(model.named_parameters()), "
+                    "not a list of tensors"
+                )
+            pairs.append(pair)
+    return pairs or None
+
+
+def node_of(value: Any) -> Node | None:
+    """The node behind a Tensor or Scalar."""
+    return value.node if isinstance(value, Tensor) else value if isinstance(value, Scalar) else None
+
+
+def _shorten(name: str, longest: int = 20) -> str:
+    """The end of a long path: ``neurons[1].w[0]`` of ``net.layers[0].neurons[1].w[0]``."""
+    while len(name) > longest and "." in name:
+        name = name.partition(".")[2]
+    return name
+
+
+def label_of(node: Scalar) -> str:
+    """``node.label``, read without the search for similar names that an unset attribute starts."""
+    slot = Scalar.__dict__.get("_label", Scalar.__dict__["label"])
+    try:
+        return str(slot.__get__(node, Scalar))
+    except AttributeError:
+        return ""
+
+
+def _contents(value: Any) -> list[tuple[str, Any]]:
+    if type(value) in (list, tuple):
+        return [(f"[{i}]", v) for i, v in enumerate(value[:1000])]
+    if type(value) is dict:
+        return [(f"[{k!r}]", v) for k, v in list(value.items())[:1000] if isinstance(k, (str, int))]
+    attributes = getattr(value, "__dict__", None)
+    if (
+        type(attributes) is dict
+        and not isinstance(value, type)
+        and type(value).__module__ != "builtins"
+    ):
+        return [(f".{k}", v) for k, v in attributes.items() if not k.startswith("_")]
+    return []
+
+
+def _is_op(node: Node) -> bool:
+    """Was the node made by a call of its own op, ``x.tanh()``, and not inside a longer function?"""
+    name = node.op.name if node.op is not None else ""
+    names = node.code.co_names
+    return (name in names and node.scope is None) or node.op is None
+
+
+def _is_inside(node: Node, scope: Scope) -> bool:
+    """Does the node's line stand in the ``forward`` of the module of ``scope``?"""
+    module = scope.module()
+    return module is not None and getattr(type(module).forward, "__code__", None) is node.code
+
+
+def _call(node: Node) -> Scope | None:
+    """The module call which the node's line made, so that runs of one line can be told apart."""
+    path = node.scope.path() if node.scope is not None else ()
+    for depth in range(len(path) - 1, -1, -1):
+        if _is_inside(node, path[depth]):
+            return path[depth + 1] if depth + 1 < len(path) else None
+    return path[0] if path else None

@@ -1,0 +1,62 @@
+"""Numbers, shapes and counts as every output writes them.
+
+"Not computed" is ``–``, never 0: a gradient of zero is a fact about the function, a missing one is
+not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+MISSING = "–"
+
+
+def number(v: float | None) -> str:
+    """A value in a node: four decimals, ``1.7e−9`` when small, ``0`` only when exactly zero."""
+    if v is None:
+        return MISSING
+    if isinstance(v, bool):
+        return str(v)
+    if isinstance(v, int):
+        return str(v).replace("-", "−")
+    return _special(v) or (
+        _scientific(v) if not 1e-3 <= abs(v) < 1e5 else f"{v:.4f}".replace("-", "−")
+    )
+
+
+def short(v: float | None) -> str:
+    """A value on a chip: three significant digits."""
+    if v is None:
+        return MISSING
+    return _special(v) or (
+        _scientific(v) if not 1e-3 <= abs(v) < 1e5 else f"{v:.3g}".replace("-", "−")
+    )
+
+
+def literal(v: float) -> str:
+    """A Python number as it would be written in code: ``2``, ``0.5``."""
+    return _special(float(v)) or f"{v:g}".replace("-", "−")
+
+
+def _special(v: float) -> str:
+    if v != v:
+        return "NaN"
+    if math.isinf(v):
+        return "∞" if v > 0 else "−∞"
+    return "0" if v == 0 else ""
+
+
+def _scientific(v: float) -> str:
+    mantissa, exponent = f"{v:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}".replace("-", "−")
+
+
+def shape(s: Sequence[int]) -> str:
+    """``32×16``, and ``scalar`` for no dimensions."""
+    return "×".join(map(str, s)) if s else "scalar"
+
+
+def count(n: int, word: str, plural: str = "") -> str:
+    """``1 node``, ``12,345 nodes``."""
+    return f"{n:,} {word if n == 1 else plural or word + 's'}"

@@ -1,0 +1,134 @@
+"""The user's source by position: the variable that takes an expression's value, and its operands.
+
+A node knows the exact span of the expression that made it (``Site``, from ``co_positions`` on
+Python 3.11 and later). The syntax tree of the file knows what stands around that span: ``h = x @
+w`` names the result ``h`` and the operands ``x`` and ``w``. Python 3.10 knows only the line; there
+an assignment is found if its line is unambiguous.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from functools import lru_cache
+from typing import Any
+
+from microtorch.graph import Site
+
+LONGEST = 24  # a longer target is not a name any more
+_LOOPS = (
+    ast.For,
+    ast.While,
+    ast.AsyncFor,
+    ast.ListComp,
+    ast.GeneratorExp,
+    ast.SetComp,
+    ast.DictComp,
+)
+
+
+def span(node: Any) -> tuple[int, int | None, int | None, int | None]:
+    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
+
+
+def text(node: ast.AST) -> str:
+    """A name as pictures show it: ``w``, ``self.w`` as ``w``, ``w[0]``; empty for other things."""
+    if isinstance(node, ast.Starred):
+        node = node.value
+    inner = node
+    while isinstance(inner, (ast.Attribute, ast.Subscript)):
+        if isinstance(inner, ast.Subscript) and not isinstance(
+            inner.slice, (ast.Constant, ast.UnaryOp, ast.Name)
+        ):
+            return ""
+        inner = inner.value
+    if not isinstance(inner, ast.Name):
+        return ""
+    name = ast.unparse(node).removeprefix("self.")
+    return name if len(name) <= LONGEST else ""
+
+
+class Source:
+    """One file: targets by span of the assigned expression, expressions by span, loops by line."""
+
+    def __init__(self, file: str):
+        lines = linecache.getlines(file)
+        self.text = "".join(lines)
+        self.targets: dict[Any, str] = {}
+        self.lines: dict[
+            int, str
+        ] = {}  # line of the statement -> its single target, for Python 3.10
+        self.expressions: dict[Any, ast.AST] = {}
+        self.loops: list[tuple[int, int, int]] = []  # first line, last line of a loop; its own line
+        try:
+            tree = ast.parse(self.text)
+        except (SyntaxError, ValueError):
+            return
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign):
+                self._assign(node.targets[0], node.value)
+            elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
+                self._assign(node.target, node.value)
+            elif isinstance(node, ast.AugAssign):
+                self.targets[span(node)] = text(
+                    node.target
+                )  # the operation's position is the whole statement's
+                self.lines.setdefault(node.lineno, text(node.target))
+                self.expressions[span(node)] = node
+            if isinstance(node, (ast.BinOp, ast.Call, ast.UnaryOp, ast.Subscript)):
+                self.expressions[span(node)] = node
+            if isinstance(node, _LOOPS):
+                self.loops.append((node.lineno, node.end_lineno or node.lineno, node.lineno))
+
+    def _assign(self, target: ast.AST, value: ast.AST) -> None:
+        if isinstance(target, (ast.Tuple, ast.List)):
+            if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
+                for t, v in zip(target.elts, value.elts, strict=True):
+                    self._assign(t, v)
+            return
+        self.targets[span(value)] = text(target)
+        self.lines.setdefault(value.lineno, text(target))  # type: ignore[attr-defined]
+
+    def target(self, site: Site) -> str:
+        """The variable assigned by the expression at ``site``, or an empty string."""
+        if site.column is None:
+            return self.lines.get(site.line, "")
+        return self.targets.get((site.line, site.end_line, site.column, site.end_column), "")
+
+    def expression(self, site: Site) -> ast.AST | None:
+        if site.column is None:
+            return None
+        return self.expressions.get((site.line, site.end_line, site.column, site.end_column))
+
+    def loop(self, line: int) -> int | None:
+        """The line of the innermost loop around ``line``, or None."""
+        around = [(last - first, own) for first, last, own in self.loops if first <= line <= last]
+        return min(around)[1] if around else None
+
+
+@lru_cache(maxsize=64)
+def _cached(file: str, content: int) -> Source:
+    return Source(file)
+
+
+def of(file: str) -> Source:
+    """The index of a file as it is now; it is empty where there is no file."""
+    return _cached(file, hash(tuple(linecache.getlines(file))))
+
+
+def operands(expression: ast.AST | None, n: int) -> list[str]:
+    """What the user calls the ``n`` operands of an expression; empty for what is no plain name."""
+    parts: list[ast.AST] = []
+    if isinstance(expression, ast.BinOp):
+        parts = [expression.left, expression.right]
+    elif isinstance(expression, ast.AugAssign):
+        parts = [expression.target, expression.value]
+    elif isinstance(expression, ast.UnaryOp):
+        parts = [expression.operand]
+    elif isinstance(expression, ast.Subscript):
+        parts = [expression.value]
+    elif isinstance(expression, ast.Call):
+        parts = list(expression.args)
+        if len(parts) == n - 1 and isinstance(expression.func, ast.Attribute):
+            parts = [expression.func.value, *parts]
+    return [text(p) for p in parts] if len(parts) == n else [""] * n

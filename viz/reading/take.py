@@ -1,0 +1,302 @@
+"""From the graph of a Tensor or Scalar to its Trace.
+
+``skeleton`` reads the structure alone and is fast also for graphs that are too large to draw;
+``fill`` adds names, values and gradients. Neither changes anybody's ``.grad``.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from types import FrameType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from microtorch.base import errors
+from microtorch.backends import host
+from microtorch.graph import Node, Scope, in_order, user_frame
+from microtorch.graph import Site as CodeSite
+from microtorch.handles.tensor import Tensor
+
+from . import source
+from .measure import Computation, Data
+from .names import Frame, Names, Pairs, node_of
+from .summary import summary
+from .trace import Edge, ModuleCall, Site, Trace, TraceNode, too_large
+
+CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
+MOST = 10_000  # nodes, where nobody says how many
+Root: TypeAlias = Any  # whatever the user passes; a Tensor, a Scalar, or something else to refuse
+
+
+class Drawable:
+    """What is no value itself, but stands for one: ``draw`` and ``step`` take its root."""
+
+    root: Root = None
+
+
+def caller() -> FrameType:
+    """The frame of the user's code that called the library."""
+    frame: FrameType = user_frame(sys._getframe(1))
+    return frame
+
+
+def take(
+    root: Root,
+    function: str,
+    frame: Frame | None = None,
+    given: Pairs | None = None,
+    gradients: bool = False,
+    most: int = MOST,
+) -> Trace:
+    """The whole trace of a Tensor's or Scalar's computation: ``skeleton``, then ``fill``."""
+    return fill(skeleton(root, function, most), frame, given, gradients)
+
+
+# ---- structure -----------------------------------------------------------------------------------
+def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Trace:
+    """The structure of the graph, without names and numbers. ``function`` is named in errors.
+
+    Raises TypeError for what is no Tensor or Scalar, GraphError where no operation was recorded,
+    and GraphTooLarge above ``most`` nodes.
+    """
+    root = root.root if isinstance(root, Drawable) else root
+    node = _checked(root, function)
+    nodes = _numbers_at_first_use(in_order([node], constants=True))
+    if most is not None and len(nodes) > most:
+        drawn = [n for n in nodes if n.op is not None or n.needs or n.shape]
+        raise too_large(len(drawn), most // 25)
+    found = Computation(nodes, root.array if isinstance(root, Tensor) else root.value)
+    trace = Trace(root=len(nodes) - 1, computation=found)
+    for i, (n, inputs) in enumerate(zip(nodes, found.inputs, strict=True)):
+        shape = list(n.shape)
+        t = TraceNode(i, _role(n, shape), inputs, shape, n.dev is None, n.needs)
+        if n.op is not None:
+            t.op = n.op.name
+            if n.scope is not None:
+                t.module = _module(trace, n.scope, found.scopes)
+        trace.nodes.append(t)
+        for position, j in enumerate(inputs):
+            trace.edges.append(Edge(j, i, position, n.needs and nodes[j].needs))
+    trace.nodes[-1].role = "loss"
+    _positions(trace, nodes)
+    return trace
+
+
+def _checked(root: Root, function: str) -> Node:
+    """The root's node, which an op made."""
+    node = node_of(root)
+    if node is None:
+        module = hasattr(root, "named_parameters")
+        what = "a module" if module else type(root).__name__
+        fix = "pass the loss, or any other result"
+        if module:
+            fix = "draw what it computes: viz.draw(model(x))"
+        what = f"{function}() takes a Tensor or a Scalar, but got {what}"
+        raise TypeError(errors.message(what, fix=fix))
+    if node.op is None:
+        leaf = "it requires grad, but is a leaf: made by the user, not computed"
+        no_grad = (
+            "it does not require grad: no input did, or it was made under no_grad() or by detach()"
+        )
+        what = f"nothing to {function}: no operation was recorded for this {type(root).__name__}"
+        fix = "give the leaves requires_grad=True, compute outside no_grad(), and pass the result"
+        raise errors.GraphError(errors.message(what, leaf if node.needs else no_grad, fix=fix))
+    return node
+
+
+def _numbers_at_first_use(nodes: list[Node]) -> list[Node]:
+    """The nodes, with each number just before the first node that uses it.
+
+    The engine keeps the node of a number for the next graph that uses it; its place must not tell
+    of graphs before this one.
+    """
+    out: dict[Node, None] = {}
+    for n in nodes:
+        if n.op is not None or n.needs or n.shape or n.code is not None:
+            out.update(dict.fromkeys(n.inputs))
+            out[n] = None
+    return list(out)
+
+
+def _role(n: Node, shape: list[int]) -> str:
+    if n.op is not None:
+        return "intermediate"
+    return "parameter" if n.needs else "data" if shape else "constant"  # until a name turns up
+
+
+def _positions(trace: Trace, nodes: list[Node]) -> None:
+    """Where in the user's source each node was made; each position is looked up once."""
+    places: dict[tuple[Any, int], tuple[int, Site, int | None]] = {}
+    indexed: dict[str, source.Source] = {}
+    for t, n in zip(trace.nodes, nodes, strict=True):
+        if n.code is None:
+            continue
+        key = (n.code, n.lasti)
+        if key not in places:
+            site = Site(*CodeSite.of(*key))
+            if site.file not in indexed:
+                indexed[site.file] = source.of(site.file)
+            places[key] = len(places), site, indexed[site.file].loop(site.line)
+        t.place, t.site, t.loop = places[key]
+
+
+def _module(trace: Trace, scope: Scope, calls: dict[Scope, int]) -> int:
+    """The module call of a scope; outer calls come before inner ones."""
+    missing: list[Scope] = []
+    s: Scope | None = scope
+    while s is not None and s not in calls:
+        missing.append(s)
+        s = s.parent
+    parent = None if s is None else calls[s]
+    for s in reversed(missing):
+        module = s.module()
+        kind = s.label if s.kind is None else s.kind.__name__
+        outer = trace.modules[parent].path + "." if parent is not None else ""
+        path = s.label if s.label.startswith(outer) or parent is None else outer + s.label
+        plain = module is None or kind in CONTAINERS or module._modules
+        text = f"{kind}()" if plain else f"{kind}({_brief(module)})"
+        size = 0 if module is None else sum(p.array.size for p in module.parameters())
+        call = ModuleCall(len(trace.modules), parent, path, kind, text, kind in CONTAINERS, size)
+        trace.modules.append(call)
+        parent = calls[s] = call.id
+    return calls[scope]
+
+
+def _brief(module: Any) -> str:
+    """``2, 16`` for ``in_features=2, out_features=16, bias=True``: only the unusual is named."""
+    parts = []
+    for part in module.extra_repr().split(", "):
+        key, equals, value = part.partition("=")
+        if equals and (key, value) in (("bias", "True"), ("inplace", "False")):
+            continue
+        parts.append(value if equals and key in ("in_features", "out_features") else part)
+    text = ", ".join(parts)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+# ---- names, values, gradients --------------------------------------------------------------------
+def fill(
+    trace: Trace, frame: Frame | None = None, given: Pairs | None = None, gradients: bool = False
+) -> Trace:
+    """Add names (``frame``: the caller's), values and gradients. Returns the trace.
+
+    ``gradients``: find those of all nodes even if backward has not run; otherwise a picture shows
+    ``–`` until it has.
+    """
+    found = trace.computation
+    assert found is not None, "a trace that was read from a file is complete"
+    names = Names(found.nodes, frame, given)
+    for scope, k in found.scopes.items():
+        trace.modules[k].path = names.modules.get(scope.module(), trace.modules[k].path)
+    for i, (t, n) in enumerate(zip(trace.nodes, found.nodes, strict=True)):
+        t.name = names.name(i)
+        _describe(t, n)
+        t.value = summary(found.values[i])
+        if t.role == "constant" and (t.name or (t.scalar and n.code is not None)):
+            t.role = "data"
+        file = "" if t.site is None else t.site.file
+        if file and file not in trace.files:
+            trace.files[file] = [line.rstrip("\n") for line in linecache.getlines(file)]
+    _owners(trace, names)
+    _expressions(trace)
+    _gradients(trace, found, gradients)
+    found.release()
+    return trace
+
+
+def _describe(t: TraceNode, n: Node) -> None:
+    """The facts of the node's op."""
+    t.dtype = str(np.dtype(n.dtype))
+    if n.op is None:
+        return
+    t.symbol, t.formula = n.op.symbol, n.op.formula
+    t.rules = [r or "" for r in n.op.rule]
+    if hasattr(n.dev, "kernel_text"):
+        vjps = (f"{n.op.name}_vjp{k}" for k in range(len(t.rules)))
+        t.kernels = [n.dev.kernel_text(name) for name in (n.op.name, *vjps)]
+    for k, v in (n.attrs or {}).items():
+        if isinstance(v, (int, float, str, bool, tuple)):
+            t.attrs[k] = repr(v)[:60]
+
+
+def _owners(trace: Trace, names: Names) -> None:
+    """Put each parameter into the module call that uses it, if one call does."""
+    users: dict[int, list[int | None]] = {}
+    for e in trace.edges:
+        users.setdefault(e.source, []).append(trace.nodes[e.target].module)
+    for i, t in enumerate(trace.nodes):
+        if t.op or t.role != "parameter" or i not in names.parameters:
+            continue
+        chains = [trace.chain(m) for m in users.get(i, [])]
+        common = chains[0]
+        for chain in chains[1:]:
+            common = [a for a, b in zip(common, chain, strict=False) if a == b]
+        path, t.parameter = names.parameters[i]
+        owner = [m for m in common if trace.modules[m].path == path]
+        t.module = owner[-1] if owner else common[-1] if common else None
+        if not owner:
+            t.name = f"{path}.{t.parameter}" if path else t.parameter
+
+
+def _expressions(trace: Trace) -> None:
+    """Short names for unnamed results of two named operands: w1·x1."""
+    for t in trace.nodes:
+        if not t.name and t.op in ("mul", "add", "sub", "div") and len(t.inputs) == 2:
+            parts = [_operand(trace.nodes[i]) for i in t.inputs]
+            if all(parts) and len("".join(parts)) <= 8:
+                sign = {"mul": "·", "div": "/"}.get(t.op, f" {t.symbol} ")
+                t.expression = sign.join(parts)
+
+
+def _operand(t: TraceNode) -> str:
+    if t.name or t.role != "constant" or t.number is None:
+        return t.name
+    text = f"{t.number:g}"
+    return text if text[0] != "-" else f"(−{text[1:]})"
+
+
+def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
+    """The gradients that the user's values hold, and where backward ran, those that it forgot."""
+    nodes = found.nodes
+    own = [_own(n) for n in nodes]
+    leaves = [i for i, n in enumerate(nodes) if n.needs and n.op is None]
+    root = nodes[-1]
+    ran = root.freed if root.dev is not None else root.grad is not None
+    seen = any(own[i] is not None for i in leaves)
+    back = found.backward if wanted or ran or seen else None
+    if back is not None and not ran and not wanted and seen:
+        # backward(retain_graph=True)? Or are these the gradients of an older loss?
+        ran = all(own[i] is not None and _close(own[i], back.gradients.get(i)) for i in leaves)
+    trace.backward = ran
+    show = ran or wanted
+    trace.note = back.reason if back is not None and show else ""
+    for i, (t, n) in enumerate(zip(trace.nodes, nodes, strict=True)):
+        if not n.needs:
+            continue
+        g = own[i] if own[i] is not None and not wanted else None
+        if g is None and show and back is not None and not (ran and n.op is None and not wanted):
+            g = back.gradients.get(i)
+        if g is None and ran and i == trace.root and t.shape == []:
+            g = 1.0  # the seed, also where nothing else can be found again
+        t.grad = summary(g)
+        lost = show and trace.note and n.op is not None
+        t.grad_state = "known" if t.grad is not None else "lost" if lost else "missing"
+    if show and back is not None:
+        for e in trace.edges:
+            e.contribution = summary(back.contributions.get((e.target, e.position)))
+
+
+def _own(n: Node) -> Data | None:
+    """The gradient that the user sees in ``.grad``."""
+    g = n.grad
+    return None if g is None else g.array if isinstance(g, Tensor) else float(g)
+
+
+def _close(a: Data, b: Data | None) -> bool:
+    if b is None:
+        return False
+    a, b = np.asarray(host(a), float), np.asarray(host(b), float)
+    size = 1 + np.abs(b).max(initial=0)
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-4, atol=1e-6 * size))

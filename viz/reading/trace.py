@@ -1,0 +1,314 @@
+"""The Trace: one computation as plain data. Every picture, table and stepper is made from it.
+
+    nodes       in creation order: op, rule, name, shape, value, gradient, module call, source line
+    edges       in the order of the operands: where a value goes, and what came back along the way
+    modules     the module calls, with their paths
+    steps       the program and its backward pass, one step at a time (telling/steps.py)
+    files       the text of the source files whose lines made the nodes
+    arithmetic  small tensor ops spelled out in scalars (arithmetic.py), where a page asked for them
+
+A trace holds numbers and strings only. ``to_json`` writes it, ``Trace.from_json`` reads it, and all
+that comes after it (telling, drawing, asking, showing) makes the same output from either: it needs
+no graph. ``computation`` is the one way back to the graph, for questions that need the engine
+again; a trace that was read from a file has none.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from microtorch.base import errors
+from microtorch.version import __version__
+
+from .arithmetic import Arithmetic, special
+from .numbers import count
+
+if TYPE_CHECKING:
+    from .measure import Computation
+
+SCHEMA = 2
+Data: TypeAlias = dict[str, Any]  # a dataclass as asdict makes it and JSON gives it back
+Nested: TypeAlias = "float | list[Nested]"  # a number, or lists of numbers to any depth
+
+
+class GraphTooLarge(errors.GraphError):
+    """The picture would have more nodes than can be read."""
+
+
+def too_large(n: int, limit: int, before: int = 0) -> GraphTooLarge:
+    """The error for ``n`` nodes, ``before`` that were collapsed to ``n``."""
+    what = f"the graph has {count(n, 'node')}, and a picture of more than {limit:,} cannot be read"
+    if before > n:
+        sizes = f"{count(before, 'node')}, {n:,} after collapsing"
+        what = f"the graph has {sizes}; a picture of more than {limit:,} cannot be read"
+    fix = (
+        "collapse modules with depth=0 or 1; or draw one sample instead of the batch; "
+        "or raise max_nodes="
+    )
+    return GraphTooLarge(errors.message(what, fix=fix))
+
+
+# ---- values and nodes ----------------------------------------------------------------------------
+@dataclass(slots=True)
+class Value:
+    """A value or a gradient: a number, or the summary of an array."""
+
+    number: float | None = None  # of one element
+    rms: float = 0.0  # root mean square over the elements
+    low: float | None = None
+    high: float | None = None
+    cells: list[list[float | None]] = field(default_factory=list)  # the thumbnail, row by row
+    pooled: bool = False  # is each cell the average of several elements?
+    full: Nested | None = None  # nested lists, of small arrays
+
+
+@dataclass(slots=True)
+class Site:
+    """A place in the user's source; columns are None where Python (3.10) does not know them."""
+
+    file: str
+    line: int
+    end_line: int | None
+    column: int | None
+    end_column: int | None
+    function: str
+
+
+@dataclass(slots=True)
+class TraceNode:
+    """One value, and how it was made.
+
+    ``role``: "parameter", "data", "constant", "intermediate" or "loss" (what was drawn).
+    ``grad_state``: "none" where no gradient flows, "missing" before backward has computed it,
+    "known", or "lost" where it can no longer be found.
+    ``place`` numbers the position in the source: nodes made by the same expression share it.
+    """
+
+    id: int
+    role: str
+    inputs: list[int]
+    shape: list[int]
+    scalar: bool
+    needs: bool
+    op: str = ""
+    symbol: str = ""
+    formula: str = ""
+    rules: list[str] = field(default_factory=list)
+    attrs: dict[str, str] = field(default_factory=dict)
+    dtype: str = "float32"
+    name: str = ""
+    expression: str = ""  # such as w1·x1, for an unnamed result of named operands
+    module: int | None = None
+    parameter: str = ""  # its name among the parameters of `module`
+    value: Value | None = None  # None: freed
+    grad: Value | None = None
+    grad_state: str = "none"
+    site: Site | None = None
+    place: int | None = None
+    loop: int | None = None  # the line of the innermost loop around that position
+    kernels: list[str] = field(default_factory=list)  # a device's text of the op and of each vjp
+
+    @property
+    def number(self) -> float | None:
+        """The value, where it is one element and known."""
+        return None if self.value is None else self.value.number
+
+
+@dataclass(slots=True)
+class Edge:
+    """Operand number ``position`` of node ``target``, and the ``contribution`` it received."""
+
+    source: int
+    target: int
+    position: int
+    flows: bool  # does a gradient flow along it?
+    contribution: Value | None = None
+
+
+@dataclass(slots=True)
+class ModuleCall:
+    """One run of a module's forward."""
+
+    id: int
+    parent: int | None
+    path: str
+    type: str
+    text: str  # Linear(2, 16)
+    container: bool
+    parameters: int = 0  # elements of all parameters below
+
+
+# ---- steps ---------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Comparison:
+    """A gradient beside its finite difference; ``what`` was compared, where not the derivative."""
+
+    analytic: float
+    finite: float
+    error: float
+    ok: bool
+    what: str
+
+
+@dataclass(slots=True)
+class Step:
+    """One step: a "leaf" or an "op" of the forward ``phase``, or the "seed" of backward."""
+
+    phase: str
+    kind: str
+    node: int
+    name: str
+    text: str
+
+    @property
+    def origin(self) -> int:
+        """The node in whose line of the source the step happens."""
+        return self.node
+
+
+@dataclass(slots=True)
+class Contribution(Step):
+    """One step of backward: ``node`` receives something from ``sender``, of which it is an operand.
+
+    ``old`` + ``contribution`` = ``new`` where these are numbers; of arrays ``array`` and ``total``
+    summarize the contribution and the sum. ``local`` is ∂sender/∂node as a number.
+    """
+
+    sender: int = 0
+    position: int = 0  # which operand of the sender
+    edge: int = 0  # its number in Trace.edges
+    chain: str = ""  # ∂L/∂a += ∂L/∂c · ∂c/∂a
+    rule: str = ""  # the same with the op's derivative, in the user's names
+    numbers: str = ""  # and with numbers
+    old: float | None = None
+    contribution: float | None = None
+    new: float | None = None
+    local: float | None = None
+    sum: str = ""
+    array: Value | None = None
+    total: Value | None = None
+    remark: str = ""
+    uses: int = 1  # how many contributions the node has received, with this one
+    final: bool = False  # is it the last?
+    check: Comparison | None = None
+
+    @property
+    def origin(self) -> int:
+        return self.sender
+
+
+# ---- the whole -----------------------------------------------------------------------------------
+@dataclass
+class Trace:
+    """See the module's docstring.
+
+    ``backward``: has it run? ``note`` says why gradients could not be found.
+    """
+
+    nodes: list[TraceNode] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    modules: list[ModuleCall] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    files: dict[str, list[str]] = field(default_factory=dict)
+    arithmetic: dict[int, Arithmetic] | None = None  # node -> its op; None: nobody has asked
+    root: int = 0
+    backward: bool = False
+    note: str = ""
+    computation: Computation | None = field(default=None, repr=False, compare=False)
+
+    def chain(self, m: int | None) -> list[int]:
+        """The module calls around call ``m``, outermost first, ``m`` itself last."""
+        out: list[int] = []
+        while m is not None:
+            out.append(m)
+            m = self.modules[m].parent
+        return out[::-1]
+
+    def line(self, site: Site | None) -> str:
+        """The text of a line of source, stripped; empty where the file could not be read."""
+        lines = self.files.get(site.file, []) if site is not None else []
+        return lines[site.line - 1].strip() if site and 0 < site.line <= len(lines) else ""
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The trace as JSON text. Infinities and NaN, which JSON does not have, are strings."""
+        arithmetic = None
+        if self.arithmetic is not None:
+            arithmetic = {str(i): asdict(a) for i, a in self.arithmetic.items()}
+        data = {
+            "schema": SCHEMA,
+            "microtorch": __version__,
+            "root": self.root,
+            "backward": self.backward,
+            "note": self.note,
+            "nodes": [asdict(n) for n in self.nodes],
+            "edges": [asdict(e) for e in self.edges],
+            "modules": [asdict(m) for m in self.modules],
+            "steps": [asdict(s) for s in self.steps],
+            "files": self.files,
+            "arithmetic": arithmetic,
+        }
+        return json.dumps(_plain(data), ensure_ascii=False, allow_nan=False, indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str) -> Trace:
+        """The trace that ``to_json`` wrote. Raises ValueError for any other text."""
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"Trace.from_json() takes the text of a trace: {error}") from None
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, dict) else None
+            raise ValueError(
+                f"Trace.from_json() reads traces of schema {SCHEMA}, but this text has "
+                f"{'no schema' if found is None else f'schema {found}'}; make the trace anew"
+            )
+        arithmetic = data["arithmetic"]
+        return cls(
+            [_node(d) for d in data["nodes"]],
+            [_edge(d) for d in data["edges"]],
+            [ModuleCall(**d) for d in data["modules"]],
+            [_step(d) for d in data["steps"]],
+            data["files"],
+            arithmetic and {int(i): Arithmetic.from_data(d) for i, d in arithmetic.items()},
+            data["root"],
+            data["backward"],
+            data["note"],
+        )
+
+
+# ---- JSON ----------------------------------------------------------------------------------------
+def _plain(x: Any) -> Any:
+    """What JSON can say: NaN and the infinities as strings."""
+    if isinstance(x, dict):
+        return {str(k): _plain(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [_plain(v) for v in x]
+    return str(x) if isinstance(x, float) and not math.isfinite(x) else x
+
+
+def _value(data: Data | None) -> Value | None:
+    return None if data is None else Value(**{k: special(v) for k, v in data.items()})
+
+
+def _node(data: Data) -> TraceNode:
+    site = None if data["site"] is None else Site(**data["site"])
+    made = {"site": site, "value": _value(data["value"]), "grad": _value(data["grad"])}
+    return TraceNode(**data | made)
+
+
+def _edge(data: Data) -> Edge:
+    return Edge(**data | {"contribution": _value(data["contribution"])})
+
+
+def _step(data: Data) -> Step:
+    if data["kind"] != "contribution":
+        return Step(**data)
+    made = {k: special(data[k]) for k in ("old", "contribution", "new", "local")}
+    check = data["check"]
+    if check is not None:
+        check = Comparison(**{k: v if k == "what" else special(v) for k, v in check.items()})
+    values = {k: _value(data[k]) for k in ("array", "total")}
+    return Contribution(**data | made | values | {"check": check})

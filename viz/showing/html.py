@@ -1,0 +1,390 @@
+"""The stepper as one HTML file: Trace -> text. It needs no network and no library.
+
+The page is made of a template (page/page.html), its style and its script, and of two parts from the
+trace: the picture (scene.py), and the data of the steps as JSON, which the script reads. The user's
+strings stand only in that JSON and in escaped text, and the script puts them on the page as text,
+never as markup. A Content-Security-Policy allows nothing but the one script and the one style whose
+hashes it names.
+
+Numbers are Python's. Where the whole graph is scalar, the formulas are in the page too
+(javascript.py), so that it can answer "what if w1 were 2?"; only then does the script compute.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import math
+import os
+import random
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias, TypedDict
+
+from microtorch.notation import expr, formulas
+from microtorch.notation.formulas import LETTERS
+
+from ..asking.grids import grids
+from ..drawing import style
+from ..reading import numbers
+from ..reading.loops import loop
+from ..reading.trace import Contribution, Step, Trace, TraceNode, Value
+from ..telling.steps import attributes, remark, rule_of, written
+from ..telling.words import display_names, expression
+from . import javascript
+from .scene import Scene, scene
+
+JSON: TypeAlias = dict[str, Any]  # what the page's script reads
+PAGE = Path(__file__).parents[1] / "page"
+CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
+LONGEST = 200  # characters of a line of source
+SLOPES = {
+    "zero": 0.0,
+    "one": 1.0,
+    "minus": -1.0,
+    "flat": 0.03,
+    "lost": math.nan,
+    "any": 0.7,
+}  # what remarks differ by
+VARIANTS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)  # magnitudes of leaves in a student's own quiz
+
+
+class Quiz(TypedDict):
+    """The page as a quiz. ``seed``: a student's number or name, who then gets own values."""
+
+    seed: object
+
+
+def page(trace: Trace, quiz: Quiz | None = None) -> str:
+    """The whole page for a trace with steps. ``quiz``: {"seed": s} starts it as a quiz.
+
+    Raises RenderError without Graphviz and GraphTooLarge for graphs that no picture can show.
+    """
+    drawn = scene(trace)
+    data = _data(trace, drawn)
+    data["quiz"] = None if quiz is None else _quiz(trace, data, quiz["seed"])
+    ops = {n.op for n in trace.nodes if javascript.can(n.op)}
+    script = _bare(javascript.table(ops)) + _bare(_read("page.js"))
+    look = _bare(_read("page.css")) + _colours(drawn)
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(look)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    parts = {
+        "policy": policy,
+        "title": html.escape(f"{data['title']} · microtorch"),
+        "style": look,
+        "shape": "wide" if drawn.wide else "tall",
+        "svg": drawn.svg,
+        "data": _inert(data),
+        "script": script,
+    }
+    return re.sub(r"@(\w+)@", lambda m: parts[m[1]], _read("page.html"))
+
+
+def _read(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def _bare(text: str) -> str:
+    """Without indentation, blank lines and whole-line comments: a third less to carry."""
+    lines = [line.strip() for line in text.splitlines()]
+    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*"))) + "\n"
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _inert(data: Any) -> str:
+    """JSON that cannot end its script element, whatever names it holds."""
+    text = json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for c in "<>&\u2028\u2029":
+        text = text.replace(c, f"\\u{ord(c):04x}")
+    return text
+
+
+def _finite(x: Any) -> Any:
+    """NaN and infinities, which JSON lacks, as {"#": "NaN"}; and no unpaired surrogates."""
+    if isinstance(x, dict):
+        return {str(k): _finite(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [_finite(v) for v in x]
+    if isinstance(x, float) and not math.isfinite(x):
+        return {"#": "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"}
+    if isinstance(x, str):
+        return x.encode("utf-8", "replace").decode()
+    return x
+
+
+def _colours(drawn: Scene) -> str:
+    """The variables of both themes: those of the picture, and inks for the page around it."""
+    out = []
+    for k, (selector, t) in enumerate(((":root", style.LIGHT), (".dark", style.DARK))):
+        own = [f"--c{i}:{pair[k]}" for i, pair in enumerate(drawn.colours)]
+        named = {
+            "bg": t.background, "ink": t.ink, "soft": t.secondary, "grad": t.gradient,
+            "edge": t.edge, "panel": t.module[0], "rule": t.module[1], "fill": t.op[0],
+            "blue": t.roles["parameter"][1], "glow": t.heat[2], "zero": t.zero_edge,
+            "loss": t.roles["loss"][1], "low": t.negative, "high": t.positive,
+            "bluebg": t.roles["parameter"][0],
+        }  # fmt: skip
+        out.append(f"{selector}{{{';'.join(own + [f'--{n}:{v}' for n, v in named.items()])}}}")
+    return "\n".join(out) + "\n"
+
+
+# ---- data ----------------------------------------------------------------------------------------
+def _data(trace: Trace, drawn: Scene) -> dict[str, Any]:
+    names = display_names(trace)
+    live = all(not n.shape and (javascript.can(n.op) or not n.op) for n in trace.nodes)
+    live = live and all(_attrs(n) is not None and n.number is not None for n in trace.nodes)
+    files, places = _sources(trace)
+    nodes = [_node(trace, t, names, drawn, places, live) for t in trace.nodes]
+    steps = [_step(trace, s, names, drawn, live) for s in trace.steps]
+    loops: dict[
+        tuple[str, str], int
+    ] = {}  # what is said of a step's loop in C, and its text -> place in the list
+    for s, data in zip(trace.steps, steps, strict=True):
+        data["C"] = loops.setdefault(loop(trace, s), len(loops))
+    return {
+        "title": names[trace.root],
+        "root": trace.root,
+        "live": live,
+        "wide": drawn.wide,
+        "separate": drawn.separate,
+        "nodes": nodes,
+        "steps": steps,
+        "files": files,
+        "loops": list(loops),
+        "zoom": {} if live else grids(trace, names),
+    }
+
+
+def _attrs(t: TraceNode) -> dict[str, float] | None:
+    """The static arguments of an op as numbers; None where one has no value."""
+    if not t.op:
+        return {}
+    wanted = formulas.ARGUMENTS.get(t.op, {})
+    out = {k: v for k, v in {**wanted, **attributes(t)}.items() if k in wanted}
+    return None if any(v is None for v in out.values()) else out  # type: ignore[return-value]
+
+
+def _node(
+    trace: Trace, t: TraceNode, names: list[str], drawn: Scene, places: dict[int, Any], live: bool
+) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "n": names[t.id],
+        "r": t.role,
+        "i": t.inputs,
+        "v": _value(t.value),
+        "G": _value(t.grad),
+    }
+    out["box"] = drawn.units.get(t.id, "")
+    if t.op:
+        out |= {"op": t.op, "x": expression(trace, t.id, names)}
+        if (text := _numbers_of(trace, t)) is not None:
+            out["f"] = text
+    if t.kernels and t.kernels[0]:
+        out["k"] = t.kernels[0]
+    if t.op and (attrs := _attrs(t)):
+        out["a"] = attrs
+    if t.shape:
+        out["s"] = t.shape
+    if t.dtype not in ("float32", "float64"):
+        out["d"] = t.dtype
+    if t.needs:
+        out["g"] = 1
+    if t.id in places:
+        out["at"] = places[t.id]
+    return out
+
+
+def _numbers_of(trace: Trace, t: TraceNode) -> str | None:
+    """The formula of a scalar op with places for the values of nodes: ``{3} · {1}``."""
+    if any(trace.nodes[j].shape for j in [t.id, *t.inputs]):
+        return None
+    try:
+        return written(t.formula, _places(trace, t))
+    except (expr.FormulaError, KeyError):
+        return None
+
+
+def _places(trace: Trace, t: TraceNode) -> dict[str, str]:
+    places = {}
+    for letter, j in zip(LETTERS, t.inputs, strict=False):
+        n = trace.nodes[j]
+        number = n.number if n.role == "constant" else None
+        places[letter] = f"{{{j}}}" if number is None else numbers.literal(number)
+    places |= {k: numbers.literal(v) for k, v in (_attrs(t) or {}).items()}
+    return places | {"out": f"{{{t.id}}}", "g": f"{{g{t.id}}}"}
+
+
+def _value(a: Value | None) -> Any:
+    """A number, or an array's size, range, and elements or thumbnail; None where unknown."""
+    if a is None:
+        return None
+    if a.number is not None and a.full is None:
+        return (
+            a.number
+            if isinstance(a.number, bool) or not isinstance(a.number, int)
+            else float(a.number)
+        )
+    out: dict[str, Any] = {"r": _short(a.rms), "lo": _short(a.low), "hi": _short(a.high)}
+    if a.full is not None:
+        out["f"] = _short(a.full)
+    elif a.cells:
+        out["c"] = _short(a.cells, 3)
+    return out
+
+
+def _short(x: Any, digits: int = 7) -> Any:
+    if isinstance(x, list):
+        return [_short(v, digits) for v in x]
+    return float(f"{x:.{digits}g}") if isinstance(x, float) else x
+
+
+def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> JSON:
+    if not isinstance(s, Contribution):
+        return {"k": s.kind, "n": s.node}
+    i, p = s.sender, s.position
+    t = trace.nodes[i]
+    out: dict[str, Any] = {
+        "k": "c", "n": s.node, "from": i, "p": p, "e": drawn.edges.get(f"{i}_{p}", ""),
+        "rule": s.rule.partition(" += ")[2], "last": int(s.final),
+    }  # fmt: skip
+    if p + 1 < len(t.kernels) and t.kernels[p + 1]:
+        out["kernel"] = t.kernels[p + 1]
+    rule = rule_of(trace, t, p) or "g"
+    if s.contribution is not None:
+        out |= {"c": s.contribution, "old": s.old, "new": s.new, "l": s.local}
+        try:
+            out["num"] = written(rule, _places(trace, t)) if s.numbers else ""
+        except expr.FormulaError:
+            out["num"] = ""
+    else:
+        out["A"] = _value(s.array)
+    if s.check is not None:
+        c = s.check
+        out["check"] = [c.analytic, c.finite, c.error, int(c.ok), c.what]
+    words = {}
+    for kind, slope in SLOPES.items() if live else {}.items():
+        words[kind] = remark(trace, names, s, slope, s.old is not None).replace("3 %", "{%}")
+    if any(words.values()):
+        out["m"] = words["any"] if len(set(words.values())) == 1 else words
+    elif s.remark:
+        out["m"] = s.remark
+    return out
+
+
+# ---- source --------------------------------------------------------------------------------------
+NOTE = re.compile(r"#\s*viz:\s*(.*\S)")
+
+
+def _sources(trace: Trace) -> tuple[list[dict[str, Any]], dict[int, Any]]:
+    """The lines around those that made the nodes, per file; and the place of each node in them.
+
+    A place is [file, line, last line], and where they are known, column and end column.
+
+    Python counts columns in bytes of UTF-8; the page counts characters.
+    """
+    wanted: dict[str, set[int]] = {}
+    places: dict[int, Any] = {}
+    files = list(trace.files)
+    for t in trace.nodes:
+        site = t.site
+        if site is None or not trace.files.get(site.file):
+            continue
+        lines, first, last = trace.files[site.file], site.line, site.end_line or site.line
+        if not 0 < first <= len(lines):
+            continue
+        last = min(max(first, last), first + 30, len(lines))
+        wanted.setdefault(site.file, set()).update(range(first - CONTEXT, last + CONTEXT + 1))
+        place = [files.index(site.file), first, last]
+        if site.column is not None:
+            place.append(_characters(lines[first - 1], site.column))
+            place.append(_characters(lines[last - 1], site.end_column))
+        places[t.id] = place
+    out = []
+    for file in files:
+        lines = trace.files[file]
+        shown = sorted(k for k in wanted.get(file, ()) if 0 < k <= len(lines))
+        rows: list[Any] = []
+        for a, b in zip([None, *shown], shown, strict=False):
+            gap = range(a + 1, b) if a is not None else range(0)
+            rows += [[k, lines[k - 1][:LONGEST]] for k in gap] if len(gap) <= GAP else [[0, ""]]
+            rows.append([b, lines[b - 1][:LONGEST]])
+        notes = {
+            k: note
+            for k, code in rows
+            if not code.lstrip().startswith("#") and (note := _note(lines, k))
+        }
+        out.append({"name": os.path.basename(file), "lines": rows, "notes": notes})
+    return out, places
+
+
+def _characters(line: str, column: int | None) -> int:
+    return len(line.encode()[:column].decode(errors="replace"))
+
+
+def _note(lines: list[str], k: int) -> str:
+    """The teacher's note on a line: ``# viz: ...`` at its end, or in comments right above it."""
+    if not k:
+        return ""
+    found = [m[1]] if (m := NOTE.search(lines[k - 1])) else []
+    k -= 1
+    while k > 0 and lines[k - 1].lstrip().startswith("#"):
+        if m := NOTE.search(lines[k - 1]):
+            found.insert(0, m[1])
+        k -= 1
+    return " ".join(found)
+
+
+# ---- quiz ----------------------------------------------------------------------------------------
+def _quiz(trace: Trace, data: dict[str, Any], seed: Any) -> dict[str, Any]:
+    """Which steps are asked; and for a seed, that student's values of the leaves.
+
+    The signs stay, the sizes change.
+    """
+    asked = [
+        k
+        for k, s in enumerate(trace.steps)
+        if isinstance(s, Contribution) and s.contribution is not None
+    ]
+    out: dict[str, Any] = {"ask": asked, "seed": None if seed is None else str(seed)}
+    if seed is None or not data["live"]:
+        return out
+    draw = random.Random(str(seed))
+    leaves = {
+        t.id: float(t.number)
+        for t in trace.nodes
+        if not t.op and t.role != "constant" and t.number is not None
+    }
+    for _ in range(50):
+        values = {}
+        for i, v in leaves.items():
+            values[i] = math.copysign(draw.choice(VARIANTS), v) if v else 0.0
+        if _is_finite(trace, values):
+            out["values"] = values
+            break
+    return out
+
+
+def _is_finite(trace: Trace, values: dict[int, float]) -> bool:
+    """Would the program compute with these leaves, as the page does, without NaN and infinities?"""
+    v = [values.get(t.id, t.number or 0.0) for t in trace.nodes]
+    for t in trace.nodes:
+        if t.op:
+            v[t.id] = _function(t.op)(*[v[j] for j in t.inputs], **(_attrs(t) or {}))
+    return all(math.isfinite(x) for x in v)
+
+
+@cache
+def _function(op: str) -> Callable[..., float]:
+    """An op of the formula table as a function of floats."""
+    value, derivatives = formulas.TABLE[op]
+    static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(op, {}).items()]
+    return expr.compile_scalar(value, ", ".join([*LETTERS[: len(derivatives)], *static]), op)

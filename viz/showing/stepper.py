@@ -1,0 +1,119 @@
+"""``step``: the chain rule step by step over the user's own program."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from microtorch.base import errors
+
+from ..drawing import film
+from ..reading.names import given_names
+from ..reading.spelling import spell_small_ops
+from ..reading.take import Root, caller, take
+from ..reading.trace import Trace
+from ..telling.steps import add_steps
+from ..telling.table import Table
+from ..telling.words import display_names
+from . import terminal
+from .html import Quiz, page
+from .notebook import mimebundle
+
+TEXTS = ("html", "txt", "json", "md", "tex")
+FILMS = ("svg", "gif", "apng", "webp", "pdf")
+FORMATS = (*TEXTS, *FILMS)
+
+
+class Stepper:
+    """The steps of one computation: ``run()`` in a terminal, ``frames()``, ``save()`` as a file."""
+
+    def __init__(self, trace: Trace, quiz: Quiz | None = None):
+        self.trace, self.quiz = trace, quiz
+
+    def __len__(self) -> int:
+        return len(self.trace.steps)
+
+    def frames(self, width: int = 80, height: int = 24, color: bool = False) -> list[str]:
+        """The terminal screens, first to last."""
+        return list(terminal.frames(self.trace, width, height, color))
+
+    def run(self) -> None:
+        """Step with the keyboard; where there is no terminal, print all screens."""
+        terminal.run(self.trace)
+
+    def save(self, path: str | os.PathLike[str], **look: Any) -> str:
+        """Write all steps; the suffix decides the form. Returns the path.
+
+        .html                 the page: one file for any browser, without network
+        .txt .json .md .tex   the screens, the trace, the table
+        .svg                  a picture that moves by itself, in a page or a README
+        .gif .apng .webp      a film; needs Pillow (pip install microtorch[anim])
+        .pdf                  ``x-01.pdf``, ``x-02.pdf``, ...; prints the LaTeX that shows them
+
+        For a film, ``look`` takes ``speed`` (2.0 is twice as fast), ``theme``, ``rankdir``,
+        ``depth``, and for bitmaps ``dpi``.
+        """
+        path = os.fspath(path)
+        suffix = os.path.splitext(path)[1].lower().lstrip(".")
+        if suffix not in FORMATS:
+            what = f".{suffix} is not a format" if suffix else "no suffix"
+            valid = ", ".join(f".{f}" for f in FORMATS)
+            raise ValueError(f"save({path!r}): {what}; use one of {valid}")
+        if suffix in FILMS:
+            return film.save(self.trace, path, suffix, **look)
+        if look:
+            names = ", ".join("." + f for f in FILMS)
+            raise TypeError(f"save({path!r}): {', '.join(look)} is for films ({names})")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self._text(suffix))
+        return path
+
+    def _text(self, suffix: str) -> str:
+        if suffix == "html":
+            return page(self.trace, self.quiz)
+        if suffix == "txt":
+            return ("\n" + "─" * 80 + "\n").join(self.frames()) + "\n"
+        if suffix == "json":
+            spell_small_ops(self.trace, display_names(self.trace))  # so that the file has it all
+            return self.trace.to_json(indent=1)
+        table = Table(self.trace)
+        return (table.to_markdown() if suffix == "md" else table.to_latex()) + "\n"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows: the page in a frame, and a picture where no frame is allowed."""
+        return mimebundle(self.trace, self.quiz, repr(self))
+
+    def __repr__(self) -> str:
+        ways = ".run() in a terminal, .save('steps.html') for a browser"
+        return f"<Stepper of {len(self)} steps; {ways}>"
+
+
+def step(loss: Root, params: Any = None, names: Any = None) -> Stepper:
+    """The steps of a Tensor's or Scalar's computation, forward and backward.
+
+    Works before and after backward(), and changes nobody's ``.grad``. Raises TypeError and
+    GraphError as ``draw`` does, and GraphError where values that backward needs were freed or
+    overwritten.
+    """
+    return Stepper(_steps(loss, "step", params, names))
+
+
+def quiz(loss: Root, seed: Any = None, params: Any = None, names: Any = None) -> Stepper:
+    """The stepper as a quiz: each contribution is hidden until it is predicted.
+
+    ``viz.quiz(loss).save("quiz.html")``. With ``seed`` (a student's number or name) the leaves of a
+    scalar graph get values of that student's own: the signs stay, the sizes change. Raises as
+    ``step`` does.
+    """
+    return Stepper(_steps(loss, "quiz", params, names), {"seed": seed})
+
+
+def _steps(loss: Root, function: str, params: Any, names: Any) -> Trace:
+    trace = take(loss, function, caller(), given_names(params, names), gradients=True)
+    add_steps(trace)
+    if not any(s.phase == "backward" for s in trace.steps):
+        gone = any(word in trace.note for word in ("overwritten", "freed"))
+        fix = f"call {function}(loss) before optimizer.step(), or compute the loss again"
+        what = f"{function}(): {trace.note or 'no gradient can be computed'}"
+        raise errors.GraphError(errors.message(what, fix=fix if gone else ""))
+    return trace

@@ -1,0 +1,180 @@
+"""Finite differences: is each gradient what it claims to be?
+
+The forward pass is run again in float64 with one value moved by ±h, and (f(x + h) - f(x - h)) / 2h
+stands beside the analytic gradient, which is computed in float64 too. Of up to 64 elements each is
+moved; a larger tensor is moved along one random direction (of a fixed seed), and compared with the
+gradient's component along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from ..reading import numbers
+from ..reading.measure import Computation, Data
+from ..reading.take import Root, caller, take
+from ..reading.trace import Comparison, Trace
+from .words import display_names
+
+H = 1e-5
+ELEMENTS = 64
+WORK = 2_000_000  # kernel runs a check may take, at most; what is beyond is not checked
+CLOSE = 1e-6
+DERIVATIVE = "the derivative"  # what is compared, if nothing else is said
+
+
+class Forward:
+    """The forward pass in float64, from any node on."""
+
+    def __init__(self, found: Computation):
+        self.found = found
+        self.values: list[Data] = []
+        self.possible = all(v is not None for v in found.values)
+        for i, v in enumerate(found.values):
+            if self.possible:
+                wide = _wide(v) if found.is_leaf(i) else found.rerun(i, self.values)
+                self.values.append(wide)
+                self.possible = wide is not None
+
+    def downstream(self, j: int) -> list[int]:
+        """The nodes that change with node j, in order."""
+        reached = {j}
+        for i in range(j + 1, len(self.values)):
+            if any(k in reached for k in self.found.inputs[i]):
+                reached.add(i)
+        return sorted(reached - {j})
+
+    def moved(self, j: int, value: Data, later: list[int]) -> float:
+        """The root's value with node j replaced."""
+        view = _Changed({j: value}, self.values)
+        for i in later:
+            view.changed[i] = self.found.rerun(i, view)
+        return float(np.asarray(view[len(self.values) - 1]).reshape(()))
+
+
+class _Changed(Mapping[int, Data]):
+    """The values, some of them replaced."""
+
+    def __init__(self, changed: dict[int, Data], values: list[Data]):
+        self.changed, self.values_before = changed, values
+
+    def __getitem__(self, i: int) -> Data:
+        return self.changed[i] if i in self.changed else self.values_before[i]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.values_before)
+
+
+def _wide(v: Data) -> Data:
+    if isinstance(v, float):
+        return v
+    v = np.asarray(v)
+    return v.astype(np.float64) if v.dtype.kind == "f" else v
+
+
+def differences(trace: Trace, h: float = H) -> dict[int, Comparison]:
+    """Each node's gradient beside its finite difference; what cannot be checked is left out."""
+    assert trace.computation is not None
+    forward = Forward(trace.computation)
+    if not forward.possible:
+        return {}
+    exact = trace.computation.gradients_at(forward.values)
+    rng = np.random.default_rng(0)
+    out: dict[int, Comparison] = {}
+    work = 0
+    for j in range(len(trace.nodes)):
+        g = exact.get(j)
+        if g is None or isinstance(g, dict) or j == trace.root:
+            continue
+        later, value = forward.downstream(j), forward.values[j]
+        size = int(np.asarray(value).size)
+        work += 2 * len(later) * (size if size <= ELEMENTS else 1)
+        if work > WORK or not size:
+            break
+        pairs = _compare(forward, j, value, np.asarray(g, float), later, h, rng)
+        error, analytic, finite = max((abs(a - f), a, f) for a, f in pairs)
+        element = "the worst element" if size <= ELEMENTS else "along a random direction"
+        what = DERIVATIVE if size == 1 else element
+        ok = bool(error <= CLOSE * max(1.0, abs(analytic)) * 10)
+        out[j] = Comparison(analytic, finite, error, ok, what)
+    return out
+
+
+def _compare(
+    forward: Forward,
+    j: int,
+    value: Data,
+    g: np.ndarray,
+    later: list[int],
+    h: float,
+    rng: np.random.Generator,
+) -> list[tuple[float, float]]:
+    """(analytic, finite difference) pairs."""
+
+    def slope(direction: Data) -> float:
+        up, down = (forward.moved(j, value + s * direction, later) for s in (h, -h))
+        return (up - down) / (2 * h)
+
+    if isinstance(value, float):
+        return [(float(g), slope(1.0))]
+    if value.size <= ELEMENTS:
+        pairs = []
+        for index in np.ndindex(value.shape):
+            ends = []
+            for s in (h, -h):
+                x = value.copy()
+                x[index] += s
+                ends.append(forward.moved(j, x, later))
+            pairs.append((float(g[index]), (ends[0] - ends[1]) / (2 * h)))
+        return pairs
+    direction = rng.standard_normal(value.shape)
+    direction /= np.linalg.norm(direction)
+    return [(float((g * direction).sum()), slope(direction))]
+
+
+class Check:
+    """Finite differences of every node, the worst first. ``ok``: do all agree?"""
+
+    def __init__(self, rows: list[tuple[str, Comparison]], note: str = ""):
+        self.rows = sorted(rows, key=lambda row: -row[1].error)
+        self.note = note
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.rows) and all(r.ok for _, r in self.rows)
+
+    @property
+    def worst(self) -> str:
+        """The name of the value with the largest error."""
+        return self.rows[0][0] if self.rows else ""
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return f"nothing could be checked: {self.note}"
+        width = max(len(name) for name, _ in self.rows)
+        lines = [f"{'value':<{width}}  {'analytic':>12}  {'finite diff.':>12}  {'error':>9}"]
+        for name, r in self.rows:
+            sign = "✓" if r.ok else "✗"
+            a, f = (f"{v:.6g}".replace("-", "−") for v in (r.analytic, r.finite))
+            note = "" if r.what == DERIVATIVE else f"  ({r.what})"
+            error = numbers.short(r.error)
+            lines.append(f"{name:<{width}}  {a:>12}  {f:>12}  {error:>9} {sign}{note}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def check(loss: Root, h: float = H) -> Check:
+    """Compare the gradient of every value with a finite difference in float64.
+
+    The result has ``.ok`` and ``.worst``, and prints as a table.
+    """
+    trace = take(loss, "check", caller(), gradients=True)
+    names = display_names(trace)
+    rows = [(names[j], r) for j, r in differences(trace, h).items()]
+    return Check(rows, trace.note or "values were freed by backward or overwritten")

@@ -1,0 +1,86 @@
+"""What every output calls things: names of values, signs of ops, derivatives."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from ..reading import numbers
+from ..reading.trace import Trace
+
+INFIX = {"add": "+", "sub": "−", "mul": "×", "div": "/", "matmul": "@"}
+SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def display_names(trace: Trace) -> list[str]:
+    """A name for every node, different for different nodes: the user's, an expression, or v₃."""
+    out = []
+    for t in trace.nodes:
+        name = t.name
+        if t.parameter and t.module is not None and name == t.parameter:
+            name = f"{trace.modules[t.module].path}.{t.parameter}"
+        if not name and t.role == "constant" and t.number is not None:
+            out.append(numbers.literal(t.number))
+            continue
+        out.append(printable(name or t.expression))
+    pairs = list(zip(trace.nodes, out, strict=True))
+    many = Counter(name for t, name in pairs if name and t.role != "constant")
+    seen: Counter[str] = Counter()
+    for t, name in pairs:
+        if t.role == "constant":
+            out[t.id] = name or "const"
+        elif not name:
+            out[t.id] = "v" + str(t.id).translate(SUBSCRIPTS)
+        elif many[name] > 1:
+            seen[name] += 1
+            out[t.id] = name + str(seen[name]).translate(SUBSCRIPTS)
+    return out
+
+
+def printable(s: str) -> str:
+    """A user's string without control characters."""
+    return "".join(c if c.isprintable() else "�" for c in s)
+
+
+def cut(s: str, longest: int) -> str:
+    """At most so many characters, the last of them ``…`` if some are missing."""
+    return s if len(s) <= longest else s[: max(0, longest - 1)] + "…"
+
+
+def partial(names: list[str], a: int, b: int) -> str:
+    """``∂L/∂w``."""
+    return f"∂{_atom(names[a])}/∂{_atom(names[b])}"
+
+
+def _atom(name: str) -> str:
+    return f"({name})" if any(c in name for c in " ·×+/") else name
+
+
+def expression(trace: Trace, i: int, names: list[str]) -> str:
+    """What a node computes, as the user might write it; for a leaf, its role."""
+    t = trace.nodes[i]
+    if not t.op:
+        return t.role
+    inputs = [names[j] for j in t.inputs]
+    if t.op in INFIX and len(inputs) == 2:
+        return f"{wrap(inputs[0])} {INFIX[t.op]} {wrap(inputs[1])}"
+    if t.op == "pow":
+        return power(wrap(inputs[0]), inputs[1])
+    if t.op == "neg":
+        return f"−{wrap(inputs[0])}"
+    return f"{t.op}({', '.join(inputs)})"
+
+
+def wrap(name: str) -> str:
+    """In parentheses, where a sign in front or behind could be misread."""
+    return f"({name})" if " " in name or name.startswith("−") else name
+
+
+def power(a: str, b: str) -> str:
+    """``a²`` where the exponent is a number, otherwise ``a ** b``."""
+    a = f"({a})" if (" " in a or a.startswith("−")) and not a.startswith("(") else a
+    plain = b.replace("−", "-")
+    if re.fullmatch(r"-?\d+", plain):
+        return a + plain.translate(SUPERSCRIPTS)
+    return f"{a} ** {f'({b})' if ' ' in b else b}"
