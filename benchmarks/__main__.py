@@ -45,6 +45,10 @@ def with_two_threads(seconds: float) -> list:
 
 def main(arguments: list[str]) -> int:
     """Measure what the command line asks for. Returns 1 if contestants disagree; missed targets are only shown."""
+    if arguments[:1] == ["engine_steps"]:  # a table of its own: the engines of docs/engine.md
+        from . import engine_steps
+
+        return engine_steps.main(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="microtorch beside its rivals.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="groups or cases (default: all); --list shows them")
     parser.add_argument("--list", action="store_true", help="show the names")

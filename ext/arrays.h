@@ -1,10 +1,11 @@
 /* arrays.h - what Python's objects look like in memory, as far as the core reads them.
  *
- * Python passes id(array), the address of the object. To ask Python for an array's pointer costs more than the whole call of
- * a small kernel (0.15 us an array); reading it here costs nothing, and the checks cost little. The layout is numpy's
- * documented C interface (PyArrayObject, the same since 1.x), behind CPython's object header. set_layout() receives the
- * header's size and the types' addresses from Python, which then compares what probe() reads with what numpy says; where
- * they differ the core is not used (backends/core.py). */
+ * Python passes id(array), the address of the object. To ask Python for an array's pointer would
+ * cost more than the whole call of a small kernel (0.15 us an array); reading it here costs
+ * nothing, and the checks cost little. The layout is numpy's documented C interface (PyArrayObject,
+ * unchanged since 1.x), behind CPython's object header. set_layout() receives the header's size and
+ * the types' addresses from Python, which then compares what probe() reads with what numpy says.
+ * Where they differ the core is not used (backends/core/library.py). */
 #ifndef MICROTORCH_ARRAYS_H
 #define MICROTORCH_ARRAYS_H
 
@@ -19,16 +20,18 @@ struct array {
 };
 
 enum { FLOAT32, FLOAT64, INT64, UINT8, BOOL, DTYPES };
-#define MOST_ELEMENTS 0x1p60 /* of an array: its bytes are within a size_t, and so is what a kernel adds to an index */
+/* The most elements an array may have: its bytes, and what a kernel adds to an index, fit a
+ * size_t. */
+#define MOST_ELEMENTS 0x1p60
 enum { CONTIGUOUS = 0x1, ALIGNED = 0x100, WRITEABLE = 0x400 }; /* numpy's NPY_ARRAY_* */
 
 static struct {
-    size_t header, tuple_header; /* bytes before an array's first field, and before a tuple's first item */
+    size_t header, tuple_header; /* bytes before an array's first field, a tuple's first item */
     uintptr_t array_type, tuple_type, dtypes[DTYPES];
     size_t sizes[DTYPES];
 } layout;
 
-/* The object's type; 0, which is no type, for 0, which is no object. */
+/* The object's type; for the address 0, which is no object, 0, which is no type. */
 static inline uintptr_t type_of(uintptr_t object)
 {
     return object == 0 ? 0 : *(uintptr_t *)(object + layout.header - sizeof(void *));
@@ -42,7 +45,8 @@ static inline size_t elements(const struct array *a)
     return n;
 }
 
-/* The array at `object`, or NULL unless it is one, contiguous, aligned, of this dtype and, if asked for, writable. */
+/* The array at `object`; NULL unless it is one, contiguous, aligned, of this dtype and, if it will
+ * be written, writable. */
 static inline const struct array *array_at(uintptr_t object, int dtype, bool written)
 {
     const int needed = CONTIGUOUS | ALIGNED | (written ? WRITEABLE : 0);
@@ -54,15 +58,18 @@ static inline const struct array *array_at(uintptr_t object, int dtype, bool wri
     return dtype_fits && (a->flags & needed) == needed ? a : NULL;
 }
 
-/* The array at `object` as matrices, and its strides in elements; NULL unless it is one, aligned, of this dtype, with the sizes
- * {outer, inner, rows, columns}, the first two of which may be missing, or 1, which repeats it. */
-static inline const struct array *matrix_at(uintptr_t object, int dtype, const size_t *sizes, struct strides *strides)
+/* The array at `object` as matrices, and its strides in elements. NULL unless it is an aligned
+ * array of this dtype with the sizes {outer, inner, rows, columns}; the first two may be missing,
+ * or 1, which repeats the matrix. */
+static inline const struct array *matrix_at(uintptr_t object, int dtype, const size_t *sizes,
+                                            struct strides *strides)
 {
     const intptr_t bytes = (intptr_t)layout.sizes[dtype];
     if (type_of(object) != layout.array_type)
         return NULL;
     const struct array *a = (const struct array *)(object + layout.header);
-    if ((uintptr_t)a->dtype != layout.dtypes[dtype] || !(a->flags & ALIGNED) || a->ndim < 2 || a->ndim > 4)
+    if ((uintptr_t)a->dtype != layout.dtypes[dtype] || !(a->flags & ALIGNED) || a->ndim < 2 ||
+        a->ndim > 4)
         return NULL;
     ptrdiff_t found[4] = {0, 0, 0, 0};
     for (int i = 4 - a->ndim, j = 0; i < 4; i++, j++) {
@@ -75,7 +82,8 @@ static inline const struct array *matrix_at(uintptr_t object, int dtype, const s
     return a;
 }
 
-/* Where the memory of an array begins, and how many bytes it takes from there to its last element, whatever its strides. */
+/* Where the memory of an array begins, and how many bytes lie from there to the end of its last
+ * element, for any strides. */
 static inline const char *lowest(const struct array *a)
 {
     const char *first = a->data;
@@ -106,20 +114,24 @@ static inline bool same_shape(const struct array *a, const struct array *b)
 /* No element of one lies in the other. */
 static inline bool apart(const void *a, size_t bytes_a, const void *b, size_t bytes_b)
 {
-    return (const char *)a + bytes_a <= (const char *)b || (const char *)b + bytes_b <= (const char *)a || bytes_a == 0 ||
-           bytes_b == 0;
+    return (const char *)a + bytes_a <= (const char *)b ||
+           (const char *)b + bytes_b <= (const char *)a || bytes_a == 0 || bytes_b == 0;
 }
 
 static inline size_t tuple_length(uintptr_t object) { return *(size_t *)(object + layout.header); }
-static inline uintptr_t tuple_item(uintptr_t object, size_t i) { return ((uintptr_t *)(object + layout.tuple_header))[i]; }
+static inline uintptr_t tuple_item(uintptr_t object, size_t i)
+{
+    return ((uintptr_t *)(object + layout.tuple_header))[i];
+}
 
 static inline bool tuple_at(uintptr_t object, size_t count)
 {
     return type_of(object) == layout.tuple_type && tuple_length(object) == count;
 }
 
-/* Collect data and sizes of the tuple's arrays; false unless each is as array_at() wants it. */
-static inline bool arrays_at(uintptr_t object, size_t count, int dtype, bool written, void **data, size_t *sizes)
+/* Collect data and sizes of the tuple's arrays; false unless array_at() accepts each of them. */
+static inline bool arrays_at(uintptr_t object, size_t count, int dtype, bool written, void **data,
+                             size_t *sizes)
 {
     for (size_t i = 0; i < count; i++) {
         const struct array *a = array_at(tuple_item(object, i), dtype, written);
@@ -131,7 +143,8 @@ static inline bool arrays_at(uintptr_t object, size_t count, int dtype, bool wri
     return true;
 }
 
-static void set_layout(size_t header, size_t tuple_header, uintptr_t array_type, uintptr_t tuple_type, const uintptr_t *dtypes)
+static void set_layout(size_t header, size_t tuple_header, uintptr_t array_type,
+                       uintptr_t tuple_type, const uintptr_t *dtypes)
 {
     layout.header = header, layout.tuple_header = tuple_header;
     layout.array_type = array_type, layout.tuple_type = tuple_type;
@@ -140,11 +153,12 @@ static void set_layout(size_t header, size_t tuple_header, uintptr_t array_type,
         layout.dtypes[i] = dtypes[i], layout.sizes[i] = sizes[i];
 }
 
-/* data, flags, ndim, dtype, then shape and strides of an array of two dimensions */
+/* data, flags, ndim, dtype; then shape and strides of an array with two dimensions */
 static void probe(uintptr_t object, intptr_t *seen)
 {
     const struct array *a = (const struct array *)(object + layout.header);
-    seen[0] = (intptr_t)a->data, seen[1] = a->flags, seen[2] = a->ndim, seen[3] = (intptr_t)a->dtype;
+    seen[0] = (intptr_t)a->data, seen[1] = a->flags, seen[2] = a->ndim,
+    seen[3] = (intptr_t)a->dtype;
     for (int i = 0; i < 2 && a->ndim == 2; i++)
         seen[4 + i] = a->shape[i], seen[6 + i] = a->strides[i];
 }

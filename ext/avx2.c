@@ -1,4 +1,5 @@
-/* avx2.c - the kernels for processors with AVX2 and FMA (x86-64 since 2013): registers of 32 bytes, 16 of them. */
+/* avx2.c - the kernels for processors with AVX2 and FMA (x86-64 since 2013): 16 registers of 32
+ * bytes. */
 #include "core.h"
 #include "table.h"
 

@@ -1,4 +1,5 @@
-/* baseline.c - the kernels for any processor of the kind compiled for: SSE2 on x86-64, NEON on aarch64 (16 bytes). */
+/* baseline.c - the kernels for every processor of the architecture: SSE2 on x86-64, NEON on aarch64
+ * (registers of 16 bytes). */
 #include "core.h"
 #include "table.h"
 

@@ -1,22 +1,25 @@
-"""Build `microtorch._core`: elementwise loops generated from formulas, and the hand-written C files beside this one.
+"""Build `microtorch._core` from loops generated from formulas and from the C files beside this one.
 
     pip install .                          calls this file (setup.py names it under cffi_modules)
     python ext/build_core.py               compiles the module into this checkout
     python ext/build_core.py --print       shows the generated C
 
-A kernel is declared once, in C, by a line that begins with KERNEL (core.h says how to read it). The elementwise kernels are
-generated from formulas (loops.py); the others are written by hand, in the files named KERNELS below. From the declarations
-(declarations.py) come
+A kernel is declared once, in C, by a line that begins with KERNEL (core.h says how to read it). The
+elementwise kernels are generated from formulas (loops.py); the others are written by hand, in the
+files listed as KERNELS below. From the declarations (declarations.py) come
 
-* ``build/core/table.h``: a table of pointers to all kernels, of which there is one per instruction set (kernels.c);
-* the functions that Python calls: they check the arrays, as declared, and call the kernel of the table in use.
+* ``build/core/table.h``: a table of pointers to all kernels, one table per instruction set
+  (kernels.c);
+* the functions that Python calls: they check that the arrays are as declared, and call the kernel
+  in the current table.
 
-The files named READ are loaded by path, not through the package: a build must not need numpy, nor a package that is not
-installed yet.
+The files listed as READ are loaded by path, not through the package: a build must not need numpy,
+nor a package that is not installed yet.
 
-No -march=native: the module runs on every machine of its kind and picks its instruction set there. No -ffast-math: NaN,
-infinities and the order of additions are what they are in numpy; products and sums may be fused (one rounding
-instead of two). libm is linked by name (expf would otherwise be an undefined symbol at import).
+No -march=native: the module runs on every machine of its architecture and chooses its instruction
+set there. No -ffast-math: NaN, infinities and the order of additions are as in numpy; products and
+sums may be fused (one rounding instead of two). libm is linked by name, since expf would otherwise
+be an undefined symbol at import.
 """
 
 import argparse
@@ -30,10 +33,18 @@ from typing import Any
 
 from cffi import FFI
 
-# setuptools wants every source as a path relative to setup.py, with forward slashes; it runs this file from there.
+# setuptools runs this file from the folder of setup.py, and wants every source as a path relative
+# to it, with forward slashes.
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ROOT / "build/core"
-COMPILED = ["ext/avx512.c", "ext/avx2.c", "ext/baseline.c", "ext/dispatch.c", "ext/parallel.c", "ext/scratch.c"]
+COMPILED = [
+    "ext/avx512.c",
+    "ext/avx2.c",
+    "ext/baseline.c",
+    "ext/dispatch.c",
+    "ext/parallel.c",
+    "ext/scratch.c",
+]
 KERNELS = [
     "ext/pieces.c",
     "ext/matmul.c",
@@ -58,15 +69,22 @@ HEADERS = [
     "ext/windows.h",
     "ext/functions.h",
     "ext/lookup.h",
+    "microtorch/backends/opencl/kernels/exp.cl",
+    "microtorch/backends/opencl/kernels/float.cl",
 ]
 INCLUDED = [*HEADERS, "ext/kernels.c", *KERNELS]
 READ = [
-    "ext/build_core.py", "ext/declarations.py", "ext/loops.py", "ext/texts.py", "microtorch/notation/formulas.py", "microtorch/notation/expr.py",
-]  # fmt: skip
+    "ext/build_core.py",
+    "ext/declarations.py",
+    "ext/loops.py",
+    "ext/texts.py",
+    "microtorch/notation/formulas.py",
+    "microtorch/notation/expr.py",
+]
 
 
 def load(path: str) -> Any:
-    """The module at ``path`` (relative to the project's root), without importing the package around it."""
+    """The module at ``path`` (from the project's root), without importing the package around it."""
     name = Path(path).stem
     spec = importlib.util.spec_from_file_location(f"_build_{name}", ROOT / path)
     module = importlib.util.module_from_spec(spec)
@@ -79,7 +97,8 @@ declarations, loops, texts, formulas, expr = (load(path) for path in READ[1:])
 
 
 FIXED = """
-void set_layout(size_t header, size_t tuple_header, uintptr_t array_type, uintptr_t tuple_type, const uintptr_t *dtypes);
+void set_layout(size_t header, size_t tuple_header, uintptr_t array_type, uintptr_t tuple_type,
+                const uintptr_t *dtypes);
 void probe(uintptr_t array, intptr_t *seen);
 int isa_supported(int k);
 int use_isa(int k);
@@ -91,12 +110,12 @@ const char *text_of(size_t k);
 
 
 def checksum() -> int:
-    """A number for the formulas the loops are made of: a module compiled from others is not used (backends/core.py)."""
+    """A number for the formulas; a module compiled from others is not used (library.py)."""
     return zlib.crc32(repr((formulas.TABLE, formulas.ARGUMENTS)).encode())
 
 
 def write(name: str, text: str) -> None:
-    """Write a generated file, unless it is there already: the compiler then has nothing to do."""
+    """Write a generated file unless it is there already; then the compiler has nothing to do."""
     path = GENERATED / name
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,9 +140,11 @@ TEXTS = texts.embedded(texts.texts([ELEMENTWISE, *WRITTEN]))  # what core.source
 if sys.platform == "win32":
     FLAGS, LIBRARIES = ["/O2", "/W3", "/fp:precise", "/std:c11"], []
 else:
-    FLAGS = ["-O3", "-Wall", "-Wextra", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-pthread"]
+    FLAGS = ["-O3", "-Wall", "-Wextra", "-std=gnu11", "-pthread"]
+    FLAGS += ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
     LIBRARIES = ["m"]
-FLAGS += os.environ.get("MICROTORCH_CFLAGS", "").split()  # after the others, so that they count: CFLAGS come before
+# after the flags above, so that they override them; CFLAGS come before
+FLAGS += os.environ.get("MICROTORCH_CFLAGS", "").split()
 
 ffi = FFI()
 ffi.cdef(CDEF)
@@ -145,11 +166,11 @@ ffi.set_source(
 def main() -> None:
     """Print the generated C, or compile the module into the checkout."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--print", action="store_true", dest="show", help="write the generated C to standard output")
+    parser.add_argument("--print", action="store_true", dest="show", help="print the generated C")
     if parser.parse_args().show:
         print(f"{ELEMENTWISE}\n{CODE}", end="")
         return
-    # setup.py does the same as for an installation, and puts the result beside the sources
+    # setup.py builds as for an installation, and puts the result beside the sources
     environment = {**os.environ, "MICROTORCH_REQUIRE_CORE": "1"}
     command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
     sys.exit(subprocess.run(command, cwd=ROOT, env=environment).returncode)

@@ -1,25 +1,31 @@
 /* conv.c - convolution of images (2-d), and the two ways back, to the images and to the weight.
  *
- * A convolution is a product of matrices whose one operand, the windows, repeats each number of the image kh * kw times.
- * Here that operand is never laid out. As many images as a vector has LANES are interleaved, [channel][row][column][lane],
- * so that one load gives the same place of each of them; then a window at any stride and dilation is a list of offsets,
+ * A convolution is a product of matrices in which one operand, the windows, repeats each number of
+ * the image kh * kw times. Here that operand is never laid out. As many images as a vector has
+ * LANES are interleaved, [channel][row][column][lane], so that one load gives the same place of
+ * each of them. Then a window at any stride and dilation is a list of offsets,
  *
- *     out[o][y][x] = bias[o] + sum over taps k of weight[o][k] * source[position(y, x) + offset(k)]        (lane by lane)
+ *     out[o][y][x] = bias[o] + sum over taps k of
+ *                    weight[o][k] * source[position(y, x) + offset(k)]        (lane by lane)
  *
- * and a tile of some outputs o times some positions stays in registers for all taps. A batch that is too small, or too
- * large for the second-level cache, is cut into bands: a lane is then some rows of an image.
- * Traffic: images are read and results written once, by squares that are transposed in registers; in between a tile of
- * m x p sums reads m + p numbers for m * p multiply-adds, from the first- and second-level caches.
+ * and a tile of some outputs o times some positions stays in registers for all taps. A batch that
+ * is too small, or too large for the second-level cache, is cut into bands; a lane then holds some
+ * rows of an image.
  *
- *     Interleaved images: A. Krizhevsky, cuda-convnet (2012), whose images are [channel][row][column][image]
- *     Tiles in registers: Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD
- *     Architectures" (2018) */
-#include "lanes.h"
+ * Traffic: images are read and results written once, in squares that are transposed in registers.
+ * In between, a tile of m x p sums reads m + p numbers for m * p multiply-adds, from the first- and
+ * second-level caches.
+ *
+ *     Interleaved images: A. Krizhevsky, cuda-convnet (2012), whose images are
+ *     [channel][row][column][image]
+ *     Tiles in registers: Georganas et al., "Anatomy of High-Performance Deep Learning
+ *     Convolutions on SIMD Architectures" (2018) */
 #include "windows.h"
 
-/* ---- seven loops ---------------------------------------------------------------------------------------------------
- * All three ops are these loops, and differ in which of the three arrays is written: each is linear in the other two, and so
- * they are each other's derivatives. Kept to read, to compare with, and for when there is no memory to work in. */
+/* ---- seven loops ----
+ * All three ops are these loops and differ in which of the three arrays is written. Each is linear
+ * in the other two, and so they are each other's derivatives. They are kept to be read and compared
+ * with, and for when there is no memory to work in. */
 #ifdef REAL_IS_FLOAT /* once */
 enum { TO_WINDOWS, TO_IMAGES, TO_WEIGHT };
 #endif
@@ -29,7 +35,8 @@ struct NAME(sizes) {
     struct windows g;
 };
 
-INLINE void NAME(seven_loops)(const struct NAME(sizes) *s, real *x, real *w, real *y, const int written)
+INLINE void NAME(seven_loops)(const struct NAME(sizes) *s, real *x, real *w, real *y,
+                              const int written)
 {
     const struct windows g = s->g;
     const int64_t c_each = s->c / s->groups, o_each = s->o / s->groups;
@@ -40,10 +47,12 @@ INLINE void NAME(seven_loops)(const struct NAME(sizes) *s, real *x, real *w, rea
                     for (int64_t c = 0; c < c_each; c++)
                         for (int64_t i = 0; i < g.kh; i++)
                             for (int64_t j = 0; j < g.kw; j++) {
-                                const int64_t row = r * g.sh + i * g.dh - g.top, column = q * g.sw + j * g.dw - g.left;
+                                const int64_t row = r * g.sh + i * g.dh - g.top;
+                                const int64_t column = q * g.sw + j * g.dw - g.left;
                                 if (row < 0 || row >= g.h || column < 0 || column >= g.w)
                                     continue;
-                                real *in_image = x + ((n * s->c + o / o_each * c_each + c) * g.h + row) * g.w + column;
+                                const int64_t channel = n * s->c + o / o_each * c_each + c;
+                                real *in_image = x + (channel * g.h + row) * g.w + column;
                                 real *in_weight = w + ((o * c_each + c) * g.kh + i) * g.kw + j;
                                 real *in_windows = y + ((n * s->o + o) * g.oh + r) * g.ow + q;
                                 if (written == TO_WINDOWS)
@@ -56,17 +65,21 @@ INLINE void NAME(seven_loops)(const struct NAME(sizes) *s, real *x, real *w, rea
 }
 
 /* The loops add to what is there: first the bias, or 0. */
-static void NAME(fill_planes)(real *out, int64_t images, int64_t channels, int64_t plane, const real *bias)
+static void NAME(fill_planes)(real *out, int64_t images, int64_t channels, int64_t plane,
+                              const real *bias)
 {
     for (int64_t p = 0; p < images * channels; p++)
         for (int64_t k = 0; k < plane; k++)
             out[p * plane + k] = bias ? bias[p % channels] : 0;
 }
 
-#define SIZES {(int64_t)n, (int64_t)c, (int64_t)o, (int64_t)groups, *(const struct windows *)geometry}
-KERNEL(conv2d_naive)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t windows, size_t kernel,
-                     ARRAY(const int64_t, geometry, 12), ARRAY(const real, x, n * c * image),
-                     ARRAY(const real, w, o * (c / groups) * kernel), OPTIONAL(const real, b, o), ARRAY(real, out, n * o * windows))
+#define SIZES \
+    {(int64_t)n, (int64_t)c, (int64_t)o, (int64_t)groups, *(const struct windows *)geometry}
+KERNEL(conv2d_naive)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t windows,
+                     size_t kernel, ARRAY(const int64_t, geometry, 12),
+                     ARRAY(const real, x, n * c * image),
+                     ARRAY(const real, w, o * (c / groups) * kernel), OPTIONAL(const real, b, o),
+                     ARRAY(real, out, n * o * windows))
 {
     const struct NAME(sizes) s = SIZES;
     (void)image, (void)kernel;
@@ -74,10 +87,11 @@ KERNEL(conv2d_naive)(size_t n, size_t c, size_t o, size_t groups, size_t image, 
     NAME(seven_loops)(&s, (real *)x, (real *)w, out, TO_WINDOWS);
 }
 
-KERNEL(conv_transpose2d_naive)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t windows, size_t kernel,
-                               ARRAY(const int64_t, geometry, 12), ARRAY(const real, y, n * o * windows),
-                               ARRAY(const real, w, o * (c / groups) * kernel), OPTIONAL(const real, b, c),
-                               ARRAY(real, out, n * c * image))
+KERNEL(conv_transpose2d_naive)(size_t n, size_t c, size_t o, size_t groups, size_t image,
+                               size_t windows, size_t kernel, ARRAY(const int64_t, geometry, 12),
+                               ARRAY(const real, y, n * o * windows),
+                               ARRAY(const real, w, o * (c / groups) * kernel),
+                               OPTIONAL(const real, b, c), ARRAY(real, out, n * c * image))
 {
     const struct NAME(sizes) s = SIZES;
     (void)windows, (void)kernel;
@@ -85,9 +99,11 @@ KERNEL(conv_transpose2d_naive)(size_t n, size_t c, size_t o, size_t groups, size
     NAME(seven_loops)(&s, out, (real *)w, (real *)y, TO_IMAGES);
 }
 
-KERNEL(conv2d_weight_naive)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t windows, size_t kernel,
-                            ARRAY(const int64_t, geometry, 12), ARRAY(const real, x, n * c * image),
-                            ARRAY(const real, y, n * o * windows), ARRAY(real, out, o * (c / groups) * kernel))
+KERNEL(conv2d_weight_naive)(size_t n, size_t c, size_t o, size_t groups, size_t image,
+                            size_t windows, size_t kernel, ARRAY(const int64_t, geometry, 12),
+                            ARRAY(const real, x, n * c * image),
+                            ARRAY(const real, y, n * o * windows),
+                            ARRAY(real, out, o * (c / groups) * kernel))
 {
     const struct NAME(sizes) s = SIZES;
     (void)image, (void)windows;
@@ -95,7 +111,7 @@ KERNEL(conv2d_weight_naive)(size_t n, size_t c, size_t o, size_t groups, size_t 
     NAME(seven_loops)(&s, (real *)x, out, (real *)y, TO_WEIGHT);
 }
 
-/* ---- the plan ------------------------------------------------------------------------------------------------------*/
+/* ---- the plan -------------------------------------------------------------------------------- */
 #if VECTOR_BYTES == 64 /* 32 registers */
 #define OUTPUTS 8
 #define POSITIONS(outputs) ((outputs) > 6 ? 3 : (outputs) > 4 ? 4 : (outputs) > 2 ? 6 : 8)
@@ -111,7 +127,7 @@ KERNEL(conv2d_weight_naive)(size_t n, size_t c, size_t o, size_t groups, size_t 
 /* Positions whose sums have the same taps. */
 struct NAME(phase) {
     int64_t positions, taps;
-    const ptrdiff_t *source, *result; /* of each position: where its windows begin, where its sum goes */
+    const ptrdiff_t *source, *result; /* of each position: where its window begins, its sum goes */
     const int64_t *begin, *end;       /* and which taps meet more than padding there */
     const ptrdiff_t *offset;          /* of each tap, from `source` */
     const int64_t *element;           /* and its place in the weight of one output */
@@ -123,17 +139,30 @@ struct NAME(plan) {
     struct axis y, x;
     const real *source, *w, *bias;
     real *out;
-    int64_t bands, rows, lanes, blocks; /* bands of an image and rows of the result in one; bands in all; by LANES */
+    int64_t bands, rows;   /* bands of an image, rows of the result in each */
+    int64_t lanes, blocks; /* bands of all images; blocks of LANES bands */
     int64_t phases;
     const struct NAME(phase) *phase;
     bool *failed; /* by block: there was no memory */
 };
 
-/* Numbers of a block, and of one channel in it. */
-static inline int64_t NAME(source_plane)(const struct NAME(plan) *t) { return t->y.extent * t->x.extent * (int64_t)LANES; }
-static inline int64_t NAME(result_plane)(const struct NAME(plan) *t) { return t->rows * t->x.result * (int64_t)LANES; }
-static inline int64_t NAME(source_size)(const struct NAME(plan) *t) { return t->channels * NAME(source_plane)(t); }
-static inline int64_t NAME(result_size)(const struct NAME(plan) *t) { return t->outputs * NAME(result_plane)(t); }
+/* How many numbers a block has, and one of its channels. */
+static inline int64_t NAME(source_plane)(const struct NAME(plan) *t)
+{
+    return t->y.extent * t->x.extent * (int64_t)LANES;
+}
+static inline int64_t NAME(result_plane)(const struct NAME(plan) *t)
+{
+    return t->rows * t->x.result * (int64_t)LANES;
+}
+static inline int64_t NAME(source_size)(const struct NAME(plan) *t)
+{
+    return t->channels * NAME(source_plane)(t);
+}
+static inline int64_t NAME(result_size)(const struct NAME(plan) *t)
+{
+    return t->outputs * NAME(result_plane)(t);
+}
 
 static void NAME(cut_bands)(struct NAME(plan) *t, int64_t bands)
 {
@@ -145,18 +174,21 @@ static void NAME(cut_bands)(struct NAME(plan) *t, int64_t bands)
     place_source(&t->x, t->x.result);
 }
 
-/* Multiply-adds of a block, in vectors. To interleave or separate a vector takes as long as 8 of them, or 16 where bands begin
- * and end at different rows; to add up the lanes of a sum, 6. */
+/* Multiply-adds of a block, in vectors. To interleave or separate a vector takes as long as 8 of
+ * them, or 16 where bands begin and end at different rows; to add up the lanes of a sum, 6. */
 static double NAME(block_work)(const struct NAME(plan) *t)
 {
-    const double sums = (double)(NAME(result_size)(t) / (int64_t)LANES), seen = (double)(NAME(source_size)(t) / (int64_t)LANES);
+    const double sums = (double)(NAME(result_size)(t) / (int64_t)LANES);
+    const double seen = (double)(NAME(source_size)(t) / (int64_t)LANES);
     const double all_taps = (double)(t->channels / t->groups * t->y.kernel * t->x.kernel);
     const double taps = all_taps / (double)(phases_of(&t->y) * phases_of(&t->x));
-    return sums * (taps + 8) + seen * (t->bands > 1 ? 16 : 8) + (t->w ? 0 : 6 * taps * (double)t->outputs);
+    return sums * (taps + 8) + seen * (t->bands > 1 ? 16 : 8) +
+           (t->w ? 0 : 6 * taps * (double)t->outputs);
 }
 
-/* The number of bands with the least work: lanes filled, few rows twice in memory. Blocks beyond the second-level cache count
- * a third more. A quarter of a block is added, since threads share whole blocks: where there is one, better two. */
+/* Choose the number of bands with the least work: lanes filled, few rows twice in memory. Blocks
+ * beyond the second-level cache count a third more. A quarter of a block is added because threads
+ * share whole blocks, and two are better than one. */
 static void NAME(choose_bands)(struct NAME(plan) *t)
 {
     double least = DBL_MAX;
@@ -165,7 +197,8 @@ static void NAME(choose_bands)(struct NAME(plan) *t)
         if (t->y.result % bands != 0 || (bands > 1 && t->y.result / bands % phases_of(&t->y) != 0))
             continue;
         NAME(cut_bands)(t, bands);
-        const bool fits = (NAME(source_size)(t) + NAME(result_size)(t)) * (int64_t)sizeof(real) <= 768 * 1024;
+        const int64_t numbers = NAME(source_size)(t) + NAME(result_size)(t);
+        const bool fits = numbers * (int64_t)sizeof(real) <= 768 * 1024;
         const double work = ((double)t->blocks + 0.25) * NAME(block_work)(t) * (fits ? 1 : 1.33);
         if (work < least)
             least = work, best = bands;
@@ -173,38 +206,54 @@ static void NAME(choose_bands)(struct NAME(plan) *t)
     NAME(cut_bands)(t, best);
 }
 
-/* Tiles of outputs, of nearly equal height: how many, and the first output of number i. */
-static inline int64_t NAME(output_tiles)(int64_t outputs) { return (outputs + OUTPUTS - 1) / OUTPUTS; }
-static inline int64_t NAME(output_tile_at)(int64_t outputs, int64_t i) { return i * outputs / NAME(output_tiles)(outputs); }
+/* Tiles of outputs, of nearly equal height: how many, and the first output of tile i. */
+static inline int64_t NAME(output_tiles)(int64_t outputs)
+{
+    return (outputs + OUTPUTS - 1) / OUTPUTS;
+}
+static inline int64_t NAME(output_tile_at)(int64_t outputs, int64_t i)
+{
+    return i * outputs / NAME(output_tiles)(outputs);
+}
 
-/* The weights in the order in which tiles read them. The transposed convolution's have (channels, outputs / groups, kh, kw): the
- * same array, whose first two indices have changed roles. */
+/* The weights in the order in which tiles read them. The transposed convolution has the weight
+ * (channels, outputs / groups, kh, kw): the same array, with the roles of the first two indices
+ * exchanged. */
 static void NAME(order_weights)(const struct NAME(plan) *t, const struct NAME(phase) *f, real *to)
 {
-    const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups, kernel = t->y.kernel * t->x.kernel;
+    const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
+    const int64_t kernel = t->y.kernel * t->x.kernel;
     for (int64_t group = 0; group < t->groups; group++)
         for (int64_t i = 0; o_each > 0 && i < NAME(output_tiles)(o_each); i++)
             for (int64_t k = 0; k < f->taps; k++)
-                for (int64_t m = NAME(output_tile_at)(o_each, i); m < NAME(output_tile_at)(o_each, i + 1); m++) {
+                for (int64_t m = NAME(output_tile_at)(o_each, i);
+                     m < NAME(output_tile_at)(o_each, i + 1); m++) {
                     const int64_t c = f->element[k] / kernel, ij = f->element[k] % kernel;
-                    *to++ = t->w[t->y.transposed ? ((group * c_each + c) * o_each + m) * kernel + ij
-                                                 : ((group * o_each + m) * c_each + c) * kernel + ij];
+                    *to++ = t->w[t->y.transposed
+                                     ? ((group * c_each + c) * o_each + m) * kernel + ij
+                                     : ((group * o_each + m) * c_each + c) * kernel + ij];
                 }
 }
 
-/* Lists of all positions and taps, phase by phase, in memory that free_plan() gives back. False if there is none. */
+/* Make the lists of all positions and taps, phase by phase, in memory that free_plan() gives back.
+ * False if there is none. */
 static bool NAME(make_plan)(struct NAME(plan) *t)
 {
     NAME(choose_bands)(t);
-    const int64_t c_each = t->channels / t->groups, positions = t->rows * t->x.result, taps = c_each * t->y.kernel * t->x.kernel;
+    const int64_t c_each = t->channels / t->groups, positions = t->rows * t->x.result;
+    const int64_t taps = c_each * t->y.kernel * t->x.kernel;
     t->phases = phases_of(&t->y) * phases_of(&t->x);
-    const size_t lists = (size_t)t->phases * sizeof(struct NAME(phase)) + (size_t)(4 * positions + 2 * taps) * sizeof(int64_t);
-    char *memory = take_scratch(lists + (size_t)(t->w ? taps * t->outputs : 0) * sizeof(real) + (size_t)t->blocks);
+    const size_t lists = (size_t)t->phases * sizeof(struct NAME(phase)) +
+                         (size_t)(4 * positions + 2 * taps) * sizeof(int64_t);
+    char *memory = take_scratch(lists + (size_t)(t->w ? taps * t->outputs : 0) * sizeof(real) +
+                                (size_t)t->blocks);
     if (memory == NULL)
         return false;
     struct NAME(phase) *f = (struct NAME(phase) *)memory;
-    ptrdiff_t *source = (ptrdiff_t *)(f + t->phases), *result = source + positions, *offset = result + positions;
-    int64_t *begin = (int64_t *)(offset + taps), *end = begin + positions, *element = end + positions;
+    ptrdiff_t *source = (ptrdiff_t *)(f + t->phases), *result = source + positions;
+    ptrdiff_t *offset = result + positions;
+    int64_t *begin = (int64_t *)(offset + taps), *end = begin + positions;
+    int64_t *element = end + positions;
     real *weights = (real *)(element + taps);
     t->phase = f;
     t->failed = (bool *)(weights + (t->w ? taps * t->outputs : 0));
@@ -219,17 +268,20 @@ static bool NAME(make_plan)(struct NAME(plan) *t)
                 for (int64_t c = 0; c < c_each && phase_of_tap(&t->y, i) == a; c++)
                     for (int64_t j = 0; j < t->x.kernel; j++)
                         if (phase_of_tap(&t->x, j) == e) {
-                            offset[k] = ((c * t->y.extent + place_of_tap(&t->y, i)) * t->x.extent + place_of_tap(&t->x, j)) *
-                                        (ptrdiff_t)LANES;
+                            const int64_t row = c * t->y.extent + place_of_tap(&t->y, i);
+                            const int64_t place = row * t->x.extent + place_of_tap(&t->x, j);
+                            offset[k] = place * (ptrdiff_t)LANES;
                             element[k++] = (c * t->y.kernel + i) * t->x.kernel + j;
                         }
             for (int64_t y = first_of_phase(&t->y, a); y < t->rows; y += phases_of(&t->y)) {
-                /* rows of the kernel in the padding are left out, where all lanes agree about them */
+                /* rows of the kernel in the padding are left out if they are in the padding for all
+                 * lanes */
                 int64_t row = 0, first = k, last = 0;
                 for (int64_t i = 0; i < t->y.kernel; i++) {
                     if (phase_of_tap(&t->y, i) != a)
                         continue;
-                    const int64_t place = t->y.first + place_of_result(&t->y, y) + place_of_tap(&t->y, i);
+                    const int64_t place = t->y.first + place_of_result(&t->y, y) +
+                                          place_of_tap(&t->y, i);
                     if (t->bands > 1 || (place >= 0 && place < t->y.source)) {
                         first = first < row ? first : row;
                         last = row + in_row;
@@ -237,7 +289,8 @@ static bool NAME(make_plan)(struct NAME(plan) *t)
                     row += in_row;
                 }
                 for (int64_t x = first_of_phase(&t->x, e); x < t->x.result; x += phases_of(&t->x)) {
-                    source[p] = (place_of_result(&t->y, y) * t->x.extent + place_of_result(&t->x, x)) * (ptrdiff_t)LANES;
+                    const int64_t above = place_of_result(&t->y, y) * t->x.extent;
+                    source[p] = (above + place_of_result(&t->x, x)) * (ptrdiff_t)LANES;
                     result[p] = (y * t->x.result + x) * (ptrdiff_t)LANES;
                     begin[p] = first;
                     end[p++] = last;
@@ -253,7 +306,7 @@ static bool NAME(make_plan)(struct NAME(plan) *t)
 }
 static void NAME(free_plan)(const struct NAME(plan) *t) { give_scratch((void *)t->phase); }
 
-/* ---- a block -------------------------------------------------------------------------------------------------------*/
+/* ---- a block --------------------------------------------------------------------------------- */
 /* Interleave LANES bands of the source, with their padding. */
 static void NAME(load_block)(const struct NAME(plan) *t, int64_t block, real *to)
 {
@@ -282,19 +335,24 @@ static void NAME(load_block)(const struct NAME(plan) *t, int64_t block, real *to
             for (size_t l = 0; l < LANES; l++) {
                 const int64_t row = start[l] + y;
                 const bool there = image[l] >= 0 && row >= 0 && row < t->y.source;
-                from[l] = there ? t->source + ((image[l] * t->channels + c) * t->y.source + row) * w : NULL;
+                from[l] = there ? t->source + ((image[l] * t->channels + c) * t->y.source + row) * w
+                                : NULL;
                 any |= there;
             }
-            if (any) /* the image's column 0 is the block's column `left`, which may be before its first one */
-                NAME(interleave)(from, n * w, w, -left, wide - left, wide, to + y * wide * (int64_t)LANES);
+            /* the image's column 0 is the block's column `left`, perhaps before its first one */
+            if (any)
+                NAME(interleave)(from, n * w, w, -left, wide - left, wide,
+                                 to + y * wide * (int64_t)LANES);
         }
     }
 }
 
-/* Where a lane's rows of output o begin in the array of results: neighbours in memory. -1: there is no such lane. */
+/* Where a lane's rows of output o begin in the array of results; they are neighbours in memory. -1
+ * if there is no such lane. */
 static inline int64_t NAME(band_at)(const struct NAME(plan) *t, int64_t lane, int64_t o)
 {
-    return lane < t->lanes ? ((lane / t->bands * t->outputs + o) * t->bands + lane % t->bands) * t->rows * t->x.result : -1;
+    const int64_t band = (lane / t->bands * t->outputs + o) * t->bands + lane % t->bands;
+    return lane < t->lanes ? band * t->rows * t->x.result : -1;
 }
 
 /* Separate LANES bands of the result. */
@@ -311,10 +369,11 @@ static void NAME(store_block)(const struct NAME(plan) *t, int64_t block, const r
     }
 }
 
-/* Sums of `outputs` neighbouring outputs at `positions` neighbours of the list. Both are constants wherever this is inlined: the
- * sums are registers, and the loops over them straight code. */
-INLINE void NAME(conv_tile)(const int outputs, const int positions, const struct NAME(phase) *f, int64_t p, const real *weights,
-                            const real *bias, const real *source, real *result, int64_t plane)
+/* Sums of `outputs` neighbouring outputs at `positions` neighbours of the list. Both are constants
+ * wherever this is inlined: the sums are registers, and the loops over them straight code. */
+INLINE void NAME(conv_tile)(const int outputs, const int positions, const struct NAME(phase) *f,
+                            int64_t p, const real *weights, const real *bias, const real *source,
+                            real *result, int64_t plane)
 {
     NAME(vector) sums[OUTPUTS][8];
     const real *from[8];
@@ -345,15 +404,18 @@ INLINE void NAME(conv_tile)(const int outputs, const int positions, const struct
     case outputs: \
         if (f->positions >= POSITIONS(outputs)) \
             for (int64_t p = 0; p < f->positions; p += POSITIONS(outputs)) { \
-                const int64_t first = p + POSITIONS(outputs) <= f->positions ? p : f->positions - POSITIONS(outputs); \
-                NAME(conv_tile)(outputs, POSITIONS(outputs), f, first, weights, bias, source, result, plane); \
+                const int64_t first = p + POSITIONS(outputs) <= f->positions \
+                                          ? p \
+                                          : f->positions - POSITIONS(outputs); \
+                NAME(conv_tile)(outputs, POSITIONS(outputs), f, first, weights, bias, source, \
+                                result, plane); \
             } \
         else \
             for (int64_t p = 0; p < f->positions; p++) \
                 NAME(conv_tile)(outputs, 1, f, p, weights, bias, source, result, plane); \
         return;
-static void NAME(all_positions)(int64_t outputs, const struct NAME(phase) *f, const real *weights, const real *bias,
-                                const real *source, real *result, int64_t plane)
+static void NAME(all_positions)(int64_t outputs, const struct NAME(phase) *f, const real *weights,
+                                const real *bias, const real *source, real *result, int64_t plane)
 {
     switch (outputs) {
         TILES(1) TILES(2) TILES(3) TILES(4)
@@ -369,7 +431,8 @@ static void NAME(conv_body)(const void *task, size_t begin, size_t end)
     const struct NAME(plan) *t = task;
     const int64_t plane = NAME(result_plane)(t);
     const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
-    real *source = take_scratch((size_t)(NAME(source_size)(t) + NAME(result_size)(t)) * sizeof(real));
+    real *source = take_scratch((size_t)(NAME(source_size)(t) + NAME(result_size)(t)) *
+                                sizeof(real));
     for (size_t block = begin; block < end; block++) {
         t->failed[block] = source == NULL;
         if (source == NULL)
@@ -378,11 +441,13 @@ static void NAME(conv_body)(const void *task, size_t begin, size_t end)
         NAME(load_block)(t, (int64_t)block, source);
         for (int64_t group = 0; group < t->groups; group++)
             for (int64_t i = 0; o_each > 0 && i < NAME(output_tiles)(o_each); i++) {
-                const int64_t first = NAME(output_tile_at)(o_each, i), n = NAME(output_tile_at)(o_each, i + 1) - first;
+                const int64_t first = NAME(output_tile_at)(o_each, i);
+                const int64_t n = NAME(output_tile_at)(o_each, i + 1) - first;
                 const int64_t o = group * o_each + first;
                 for (const struct NAME(phase) *f = t->phase; f < t->phase + t->phases; f++)
-                    NAME(all_positions)(n, f, f->weights + o * f->taps, t->bias ? t->bias + o : NULL,
-                                        source + group * c_each * NAME(source_plane)(t), result + o * plane, plane);
+                    NAME(all_positions)(
+                        n, f, f->weights + o * f->taps, t->bias ? t->bias + o : NULL,
+                        source + group * c_each * NAME(source_plane)(t), result + o * plane, plane);
             }
         NAME(store_block)(t, (int64_t)block, result);
     }
@@ -396,7 +461,7 @@ static bool NAME(convolve)(struct NAME(plan) *t)
         return true;
     if (!NAME(make_plan)(t))
         return false;
-    parallel_for((size_t)t->blocks, larger(1, (size_t)(1e5 / NAME(block_work)(t))), NAME(conv_body), t);
+    parallel_for((size_t)t->blocks, grain_of(1e5, NAME(block_work)(t)), NAME(conv_body), t);
     bool failed = false;
     for (int64_t block = 0; block < t->blocks; block++)
         failed |= t->failed[block];
@@ -406,41 +471,50 @@ static bool NAME(convolve)(struct NAME(plan) *t)
 
 #define AXIS(source, result, k, s, d, p, transposed) {source, result, k, s, d, p, 0, 0, transposed}
 
-/* out = x * w + b: images (n, c, h, w) and a weight (o, c / groups, kh, kw) to windows (n, o, oh, ow). */
-KERNEL(conv2d)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t windows, size_t kernel,
-               ARRAY(const int64_t, geometry, 12), ARRAY(const real, x, n * c * image),
-               ARRAY(const real, w, o * (c / groups) * kernel), OPTIONAL(const real, b, o), ARRAY(real, out, n * o * windows))
+/* out = x * w + b: images (n, c, h, w) and a weight (o, c / groups, kh, kw) make windows (n, o, oh,
+ * ow). */
+KERNEL(conv2d)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t windows,
+               size_t kernel, ARRAY(const int64_t, geometry, 12),
+               ARRAY(const real, x, n * c * image), ARRAY(const real, w, o * (c / groups) * kernel),
+               OPTIONAL(const real, b, o), ARRAY(real, out, n * o * windows))
 {
     const struct windows g = *(const struct windows *)geometry;
-    struct NAME(plan) t = {.n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)c, .outputs = (int64_t)o,
+    struct NAME(plan) t = {.n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)c,
+                           .outputs = (int64_t)o,
                            .y = AXIS(g.h, g.oh, g.kh, g.sh, g.dh, g.top, false),
-                           .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false),
-                           .source = x, .w = w, .bias = b, .out = out};
+                           .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false), .source = x,
+                           .w = w, .bias = b, .out = out};
     if (!NAME(convolve)(&t))
         NAME(conv2d_naive)(n, c, o, groups, image, windows, kernel, geometry, x, w, b, out);
 }
 
-/* Its transpose: each window's number, times the weight, is added to what the window saw; windows (n, o, oh, ow) to images. Every
- * number of the result is a sum of its own (a convolution again, of one phase for each remainder of the stride), so that
- * nothing is added up in memory. */
-KERNEL(conv_transpose2d)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t windows, size_t kernel,
-                         ARRAY(const int64_t, geometry, 12), ARRAY(const real, y, n * o * windows),
-                         ARRAY(const real, w, o * (c / groups) * kernel), OPTIONAL(const real, b, c),
-                         ARRAY(real, out, n * c * image))
+/* Its transpose: each window's number, times the weight, is added to what the window saw; windows
+ * (n, o, oh, ow) make images. Every number of the result is computed as one sum, so that nothing is
+ * added up in memory: this is a convolution again, with one phase for each remainder of the
+ * stride. */
+KERNEL(conv_transpose2d)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t windows,
+                         size_t kernel, ARRAY(const int64_t, geometry, 12),
+                         ARRAY(const real, y, n * o * windows),
+                         ARRAY(const real, w, o * (c / groups) * kernel),
+                         OPTIONAL(const real, b, c), ARRAY(real, out, n * c * image))
 {
     const struct windows g = *(const struct windows *)geometry;
-    struct NAME(plan) t = {.n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)o, .outputs = (int64_t)c,
+    struct NAME(plan) t = {.n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)o,
+                           .outputs = (int64_t)c,
                            .y = AXIS(g.oh, g.h, g.kh, g.sh, g.dh, g.top, true),
-                           .x = AXIS(g.ow, g.w, g.kw, g.sw, g.dw, g.left, true),
-                           .source = y, .w = w, .bias = b, .out = out};
+                           .x = AXIS(g.ow, g.w, g.kw, g.sw, g.dw, g.left, true), .source = y,
+                           .w = w, .bias = b, .out = out};
     if (!NAME(convolve)(&t))
-        NAME(conv_transpose2d_naive)(n, c, o, groups, image, windows, kernel, geometry, y, w, b, out);
+        NAME(conv_transpose2d_naive)(n, c, o, groups, image, windows, kernel, geometry, y, w, b,
+                                     out);
 }
 
-/* ---- the gradient of the weight ------------------------------------------------------------------------------------
- * weight[o][k] = sum over images and positions of windows[o][position] * source[position + offset(k)]: dot products of vectors
- * of lanes. A tile of HIGH outputs and WIDE taps stays in registers for all positions of a block, then its lanes are added up.
- * Blocks are shared out to PARTS sums of the weight, which are added in their order: how many threads there are, nobody sees. */
+/* ---- the gradient of the weight ----
+ * weight[o][k] = sum over images and positions of windows[o][position] * source[position +
+ * offset(k)]: dot products of vectors of lanes. A tile of HIGH outputs and WIDE taps stays in
+ * registers for all positions of a block; then its lanes are added up. Blocks are divided among
+ * `parts` sums of the weight, which are added in their order, so that the result does not depend on
+ * the number of threads. */
 struct NAME(weighing) {
     struct NAME(plan) plan;
     const real *windows; /* (n, o, oh, ow) */
@@ -448,8 +522,9 @@ struct NAME(weighing) {
     real *sums; /* [part][o][tap] */
 };
 
-INLINE void NAME(weight_tile)(const int high, const int wide, const struct NAME(phase) *f, const ptrdiff_t *offset,
-                              const real *windows, int64_t plane, const real *source, int64_t known, real *out, int64_t out_row)
+INLINE void NAME(weight_tile)(const int high, const int wide, const struct NAME(phase) *f,
+                              const ptrdiff_t *offset, const real *windows, int64_t plane,
+                              const real *source, int64_t known, real *out, int64_t out_row)
 {
     NAME(vector) sums[(HIGH * WIDE + LANES - 1) / LANES * LANES];
     UNROLL for (int s = 0; s < (int)(sizeof sums / sizeof sums[0]); s++)
@@ -478,19 +553,22 @@ INLINE void NAME(weight_tile)(const int high, const int wide, const struct NAME(
             out[m * out_row + k] += totals[m * wide + k];
 }
 
-/* All taps, for outputs of one number. The last tile overlaps with the one before, whose sums are known. */
+/* All taps, for `high` outputs. The last tile overlaps with the one before, whose sums are
+ * known. */
 #define DOTS(high) \
     case high: \
         for (int64_t k = 0; k < f->taps; k += f->taps < WIDE ? 1 : WIDE) { \
             const int64_t first = f->taps < WIDE || k + WIDE <= f->taps ? k : f->taps - WIDE; \
             if (f->taps < WIDE) \
-                NAME(weight_tile)(high, 1, f, f->offset + k, windows, plane, source, 0, out + k, f->taps); \
+                NAME(weight_tile)(high, 1, f, f->offset + k, windows, plane, source, 0, out + k, \
+                                  f->taps); \
             else \
-                NAME(weight_tile)(high, WIDE, f, f->offset + first, windows, plane, source, k - first, out + first, f->taps); \
+                NAME(weight_tile)(high, WIDE, f, f->offset + first, windows, plane, source, \
+                                  k - first, out + first, f->taps); \
         } \
         return;
-static void NAME(all_taps)(int64_t high, const struct NAME(phase) *f, const real *windows, int64_t plane, const real *source,
-                           real *out)
+static void NAME(all_taps)(int64_t high, const struct NAME(phase) *f, const real *windows,
+                           int64_t plane, const real *source, real *out)
 {
     switch (high) {
         DOTS(1) DOTS(2) DOTS(3)
@@ -506,10 +584,13 @@ static void NAME(weight_body)(const void *task, size_t begin, size_t end)
     const struct NAME(weighing) *w = task;
     const struct NAME(plan) *t = &w->plan;
     const int64_t band = t->rows * t->x.result, plane = NAME(result_plane)(t);
-    const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups, taps = t->phase->taps;
-    real *source = take_scratch((size_t)(NAME(source_size)(t) + NAME(result_size)(t)) * sizeof(real));
+    const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
+    const int64_t taps = t->phase->taps;
+    real *source = take_scratch((size_t)(NAME(source_size)(t) + NAME(result_size)(t)) *
+                                sizeof(real));
     for (size_t part = begin; part < end; part++) {
-        const int64_t first = (int64_t)part * t->blocks / w->parts, last = ((int64_t)part + 1) * t->blocks / w->parts;
+        const int64_t first = (int64_t)part * t->blocks / w->parts;
+        const int64_t last = ((int64_t)part + 1) * t->blocks / w->parts;
         real *sums = w->sums + (int64_t)part * t->outputs * taps;
         memset(sums, 0, (size_t)(t->outputs * taps) * sizeof(real));
         for (int64_t block = first; block < last; block++) {
@@ -531,35 +612,40 @@ static void NAME(weight_body)(const void *task, size_t begin, size_t end)
                     n = o_each - m < HIGH ? o_each - m : HIGH;
                     const int64_t o = group * o_each + m;
                     NAME(all_taps)(n, t->phase, windows + o * plane, plane,
-                                   source + group * c_each * NAME(source_plane)(t), sums + o * taps);
+                                   source + group * c_each * NAME(source_plane)(t),
+                                   sums + o * taps);
                 }
         }
     }
     give_scratch(source);
 }
 
-/* The weight that windows (n, o, oh, ow) and images (n, c, h, w) make: (o, c / groups, kh, kw). */
-KERNEL(conv2d_weight)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t windows, size_t kernel,
-                      ARRAY(const int64_t, geometry, 12), ARRAY(const real, x, n * c * image),
-                      ARRAY(const real, y, n * o * windows), ARRAY(real, out, o * (c / groups) * kernel))
+/* The gradient (o, c / groups, kh, kw) from windows (n, o, oh, ow) and images (n, c, h, w). */
+KERNEL(conv2d_weight)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t windows,
+                      size_t kernel, ARRAY(const int64_t, geometry, 12),
+                      ARRAY(const real, x, n * c * image), ARRAY(const real, y, n * o * windows),
+                      ARRAY(real, out, o * (c / groups) * kernel))
 {
     const struct windows g = *(const struct windows *)geometry;
     const size_t size = o * (c / groups) * kernel;
-    struct NAME(weighing) t = {
-        .plan = {.n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)c, .outputs = (int64_t)o,
-                 .y = AXIS(g.h, g.oh, g.kh, g.sh, g.dh, g.top, false),
-                 .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false), .source = x},
-        .windows = y};
+    struct NAME(weighing) t = {.plan = {.n = (int64_t)n, .groups = (int64_t)groups,
+                                        .channels = (int64_t)c, .outputs = (int64_t)o,
+                                        .y = AXIS(g.h, g.oh, g.kh, g.sh, g.dh, g.top, false),
+                                        .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false),
+                                        .source = x},
+                              .windows = y};
     memset(out, 0, size * sizeof(real));
-    if (n * windows * size == 0)
+    if (n == 0 || windows == 0 || size == 0)
         return;
     bool failed = !NAME(make_plan)(&t.plan);
     if (!failed) {
-        t.parts = (int64_t)smaller((size_t)t.plan.blocks, larger(1, smaller(16, ((size_t)1 << 24) / size)));
+        t.parts = (int64_t)smaller((size_t)t.plan.blocks,
+                                   larger(1, smaller(16, ((size_t)1 << 24) / size)));
         t.sums = take_scratch((size_t)t.parts * size * sizeof(real));
         failed = t.sums == NULL;
         if (!failed)
-            parallel_for((size_t)t.parts, larger(1, (size_t)(1e5 / NAME(block_work)(&t.plan))), NAME(weight_body), &t);
+            parallel_for((size_t)t.parts, grain_of(1e5, NAME(block_work)(&t.plan)),
+                         NAME(weight_body), &t);
         for (int64_t block = 0; block < t.plan.blocks; block++)
             failed |= t.plan.failed[block];
         const int64_t taps = t.plan.phase->taps;

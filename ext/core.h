@@ -1,30 +1,37 @@
-/* core.h - what all kernels of the C core share: how one is declared, and for which types and instruction sets it is compiled.
+/* core.h - what all kernels of the C core share: how a kernel is declared, and the types and
+ * instruction sets it is compiled for.
  *
- * A kernel is a loop over arrays and nothing else: no allocation that it keeps, no Python objects, no graph. It is written once,
+ * A kernel is a loop over arrays and nothing else: it keeps no memory, and sees no Python objects
+ * and no graph. It is written once,
  *
- *     KERNEL(softmax)(size_t rows, size_t n, ARRAY(const real, x, rows * n), ARRAY(real, out, rows * n))
+ *     KERNEL(softmax)(size_t rows, size_t n, ARRAY(const real, x, rows * n),
+ *                     ARRAY(real, out, rows * n))
  *     { ... }
  *
- * and ext/build_core.py reads this line. From it come the two functions softmax_f32 and softmax_f64, each compiled for every
- * instruction set (kernels.c), a place in the table from which the processor's best one is taken (dispatch.c), and the
- * function that Python calls. That one looks at each array first: C-contiguous, aligned, of the type and the number of
- * elements named here, and the written ones apart from all others. Where that does not hold it returns 0 and does
- * nothing, and Python takes numpy's way. So a kernel may rely on what its declaration says.
+ * and ext/build_core.py reads this declaration. From it come the two functions softmax_f32 and
+ * softmax_f64, each compiled for every instruction set (kernels.c); an entry in the table from
+ * which the processor's best version is taken (dispatch.c); and the function that Python calls.
+ * That function first checks each array: it must be C-contiguous, aligned, of the declared type and
+ * with the declared number of elements, and an array that is written must not overlap any other. If
+ * a check fails, the function returns 0 and does nothing, and Python takes numpy's way. So a kernel
+ * may rely on its declaration.
  *
  *     real                       float or double
- *     ARRAY(const real, x, n)    an array that is read: n elements (any expression of the sizes before it)
+ *     ARRAY(const real, x, n)    an array that is read: n elements (any expression of the sizes
+ *                                before it)
  *     ARRAY(real, out, n)        an array that is written
  *     OPTIONAL(const real, b, n) the same, or NULL for Python's None
  *     MATRIX(const real, x, outer, inner, rows, columns)
- *                                an array that is read and may have any strides, which are in `x_strides`: a matrix, or up to
- *                                outer * inner of them; an array without one of these dimensions, or with 1 there, has the stride 0
+ *                                an array that is read and may have any strides: a matrix, or up to
+ *                                outer * inner of them. The strides are in `x_strides`; a batch
+ *                                dimension that is missing, or 1, has the stride 0
  *     LIST(real, params, count)  a tuple of `count` arrays; their sizes are in `sizes_of_params`
  *     LIST_OF(const real, grads, count, sizes_of_params[i])
- *                                the same; the i-th array has so many elements
+ *                                the same, where the size of the i-th array is given
  *
- * Of several lists the i-th arrays that are written are apart from the other i-th ones, but one array may be in a list twice:
- * a kernel goes through lists in order, and uses threads only within an array.
- */
+ * In kernels with several lists, the i-th arrays do not overlap if one of them is written. But one
+ * array may be in a list twice: a kernel goes through its lists in order, and uses threads only
+ * within an array. */
 #ifndef MICROTORCH_CORE_H
 #define MICROTORCH_CORE_H
 
@@ -45,7 +52,8 @@
 
 #define ARRAY(type, name, size) type *restrict name
 #define OPTIONAL(type, name, size) type *restrict name
-#define MATRIX(type, name, outer, inner, rows, columns) type *restrict name, const struct strides name##_strides
+#define MATRIX(type, name, outer, inner, rows, columns) \
+    type *restrict name, const struct strides name##_strides
 #define LIST(type, name, count) type *const *name, const size_t *sizes_of_##name
 #define LIST_OF(type, name, count, size) type *const *name
 
@@ -58,8 +66,21 @@ struct strides { /* in elements */
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-static inline size_t pieces(size_t n, size_t size) { return n / size + (n % size != 0); } /* of n, of at most this size */
-/* The size of the pieces if n is cut into as few as can be of at most `most` each, and as equal as can be. */
-static inline size_t equal_piece(size_t n, size_t most) { return n == 0 ? 1 : pieces(n, pieces(n, most)); }
+/* How many pieces of at most `size` make up n. */
+static inline size_t pieces(size_t n, size_t size) { return n / size + (n % size != 0); }
+/* The size of the pieces if n is cut into as few as possible of at most `most` each, as equal as
+ * possible. */
+static inline size_t equal_piece(size_t n, size_t most)
+{
+    return n == 0 ? 1 : pieces(n, pieces(n, most));
+}
+
+/* The grain of a parallel loop: how many units of `each` operations make a piece of `enough`
+ * operations. It is at least 1 for units of any size. The sizes are double, so that a product of
+ * them neither overflows nor becomes 0. */
+static inline size_t grain_of(double enough, double each)
+{
+    return each >= enough ? 1 : (size_t)(each < 1 ? enough : enough / each);
+}
 
 #endif

@@ -1,8 +1,8 @@
-"""The kernels' declarations: the lines of C that begin with KERNEL (core.h), and what is made of them.
+"""The kernels' declarations, lines of C that begin with KERNEL (core.h), and what is made of them.
 
-Reading them gives a `Kernel`. From it come the table of pointers, one member a kernel and type (`table`), and the
-functions that Python calls, which check arrays before C touches them (`prototype`, `wrapper`). Read by build_core.py, which
-loads this file by path.
+Each declaration is read into a `Kernel`. From it come the table of pointers, with one member per
+kernel and type (`table`), and the functions that Python calls, which check arrays before C touches
+them (`prototype`, `wrapper`). build_core.py loads this file by path.
 """
 
 import re
@@ -51,12 +51,14 @@ def parameter(text: str) -> Parameter:
         return Parameter(kind, name)
     type, name, *sizes = split(found[2])
     size, each = sizes if found[1] == "LIST_OF" else (", ".join(sizes), "")
-    return Parameter(found[1], name, type.removeprefix("const "), not type.startswith("const "), size, each)
+    const = type.startswith("const ")
+    return Parameter(found[1], name, type.removeprefix("const "), not const, size, each)
 
 
 def declared(source: str, elementwise: bool = False) -> Iterator[Kernel]:
     """The kernels declared in a C text."""
-    for found in re.finditer(r"^KERNEL\((\w+)\)\(((?:[^(){}]|\((?:[^()]|\([^()]*\))*\))*)\)", source, re.MULTILINE):
+    pattern = r"^KERNEL\((\w+)\)\(((?:[^(){}]|\((?:[^()]|\([^()]*\))*\))*)\)"
+    for found in re.finditer(pattern, source, re.MULTILINE):
         yield Kernel(found[1], tuple(parameter(p) for p in split(found[2])), elementwise)
 
 
@@ -71,16 +73,19 @@ def pointers(kernel: Kernel, real: str) -> str:
         elif p.kind == "MATRIX":
             texts.append(f"{const}{type} *restrict {p.name}, const struct strides {p.name}_strides")
         elif p.kind in ("LIST", "LIST_OF"):
-            texts.append(f"{const}{type} *const *{p.name}" + f", const size_t *sizes_of_{p.name}" * (p.kind == "LIST"))
+            sizes = f", const size_t *sizes_of_{p.name}" if p.kind == "LIST" else ""
+            texts.append(f"{const}{type} *const *{p.name}{sizes}")
         else:
             texts.append(f"{type} {p.name}")
     return ", ".join(texts)
 
 
 def table(kernels: list[Kernel]) -> str:
-    """table.h: the struct of pointers, and the initialiser that each instruction set fills it with."""
-    members = [f"    void (*{k.name}_{t})({pointers(k, real)});" for k in kernels for t, (real, _) in TYPES.items()]
-    values = [f".{k.name}_{t} = {k.name}_{t}" for k in kernels for t in TYPES]
+    """table.h: the struct of pointers, and the initialiser that each instruction set fills it
+    with."""
+    each = [(k, t) for k in kernels for t in TYPES]
+    members = [f"    void (*{k.name}_{t})({pointers(k, TYPES[t][0])});" for k, t in each]
+    values = [f".{k.name}_{t} = {k.name}_{t}" for k, t in each]
     return "\n".join([
         "struct kernels {",
         *members,
@@ -96,9 +101,12 @@ def table(kernels: list[Kernel]) -> str:
     ])
 
 
-# ---- the functions that Python calls -----------------------------------------------------------------------------------
+# ---- the functions that Python calls -------------------------------------------------------------
 def prototype(kernel: Kernel, suffix: str) -> str:
-    """``int softmax_f32(size_t rows, size_t n, uintptr_t x, uintptr_t out)``: id() of each array, and 0 for None."""
+    """``int softmax_f32(size_t rows, size_t n, uintptr_t x, uintptr_t out)``.
+
+    An array is passed as its id(), None as 0.
+    """
     parameters = []
     for p in kernel.parameters:
         if p.kind in PASSED_BY_ID:
@@ -117,7 +125,8 @@ def memory(p: Parameter, dtype: str) -> str:
 
 
 def too_many(kernel: Kernel, p: Parameter) -> str:
-    """A test of whether the size as declared is beyond size_t, where a product of large sizes would come out small."""
+    """A test whether a declared size exceeds size_t: a product of large sizes would come out
+    small."""
     if not set(p.size) & set("*+"):
         return ""
     sizes = "|".join(q.name for q in kernel.parameters if q.kind == "size_t")
@@ -125,8 +134,19 @@ def too_many(kernel: Kernel, p: Parameter) -> str:
     return f" || ({bound}) > MOST_ELEMENTS"
 
 
+def pointee(p: Parameter, real: str) -> str:
+    """The type of an array's elements."""
+    return f"{'' if p.written else 'const '}{p.type.replace('real', real)}"
+
+
+def overlaps(parameters: list[Parameter]) -> Iterator[tuple[Parameter, Parameter]]:
+    """The pairs of arrays that must not overlap, since one of them is written."""
+    return (pair for pair in combinations(parameters, 2) if any(p.written for p in pair))
+
+
 def wrapper(kernel: Kernel, suffix: str) -> str:
-    """The function: 1 if the arrays are as declared and the kernel ran, 0 (and nothing done) if not."""
+    """The function: it returns 1 if the kernel ran, 0 (having done nothing) if it declines an
+    array."""
     real, dtype = TYPES[suffix]
     lines, arguments, plain, lists = [], [], [], []
     for p in kernel.parameters:
@@ -138,9 +158,9 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
             elif plain:
                 test += f" || !same_shape({plain[0].name}_, {p.name}_)"
             lines.append(f"    const struct array *{p.name}_ = NULL;")
-            lines.append(f"    if ({f'{p.name} && ({test})' if p.kind == 'OPTIONAL' else test})\n        return 0;")
-            type = p.type.replace("real", real)
-            data = f"({'' if p.written else 'const '}{type} *){p.name}_->data"
+            test = f"{p.name} && ({test})" if p.kind == "OPTIONAL" else test
+            lines.append(f"    if ({test})\n        return 0;")
+            data = f"({pointee(p, real)} *){p.name}_->data"
             arguments.append(f"{p.name} ? {data} : NULL" if p.kind == "OPTIONAL" else data)
             plain.append(p)
         elif p.kind == "MATRIX":
@@ -150,42 +170,47 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
             found = f"matrix_at({p.name}, {code}, (size_t[]){{{p.size}}}, &{p.name}_strides)"
             lines.append(f"    const struct array *{p.name}_ = {found};")
             lines.append(f"    if ({p.name}_ == NULL)\n        return 0;")
-            arguments += [f"(const {p.type.replace('real', real)} *){p.name}_->data", f"{p.name}_strides"]
+            arguments += [f"({pointee(p, real)} *){p.name}_->data", f"{p.name}_strides"]
             plain.append(p)
         elif p.kind in ("LIST", "LIST_OF"):
             lists.append((p, code))
-            arguments.append(f"({'' if p.written else 'const '}{p.type.replace('real', real)} *const *){p.name}_")
+            arguments.append(f"({pointee(p, real)} *const *){p.name}_")
             arguments += [f"sizes_of_{p.name}"] * (p.kind == "LIST")
+        elif kernel.elementwise and p.name == "n":
+            arguments.append(f"elements({kernel.parameters[-1].name}_)")
         else:
-            arguments.append(f"elements({kernel.parameters[-1].name}_)" if kernel.elementwise and p.name == "n" else p.name)
-    for w in plain:
-        for other in plain:
-            if w.written and other is not w and not (other.written and plain.index(other) < plain.index(w)):
-                both = "".join(f"{p.name}_ && " for p in (w, other) if p.kind == "OPTIONAL")
-                lines.append(f"    if ({both}!apart({memory(w, dtype)}, {memory(other, dtype)}))\n        return 0;")
+            arguments.append(p.name)
+    for a, b in overlaps(plain):
+        both = "".join(f"{p.name}_ && " for p in (a, b) if p.kind == "OPTIONAL")
+        test = f"{both}!apart({memory(a, dtype)}, {memory(b, dtype)})"
+        lines.append(f"    if ({test})\n        return 0;")
     call = f"kernels->{kernel.name}_{suffix}({', '.join(arguments)})"
+    head = [f"static {prototype(kernel, suffix)}", "{"]
     if not lists:
-        return "\n".join([f"static {prototype(kernel, suffix)}", "{", *lines, f"    {call};", "    return 1;", "}", ""])
+        return "\n".join([*head, *lines, f"    {call};", "    return 1;", "}", ""])
     if len({p.size for p, _ in lists}) != 1:
-        raise ValueError(f"{kernel.name}: lists are checked together, so they must be of one length")
+        raise ValueError(f"{kernel.name}: lists are checked together, so they need one length")
     count = lists[0][0].size
     lines += [f"    if (!tuple_at({p.name}, {count}))\n        return 0;" for p, _ in lists]
     width = f"(sizeof(void *) + sizeof(size_t)) * {len(lists)}"
-    lines.append(f"    char *memory = malloc({count} * {width} + 1);\n    if (memory == NULL)\n        return 0;")
-    for i, (p, _) in enumerate(lists):
-        lines.append(f"    void **{p.name}_ = (void **)memory + {i} * {count};")
-        lines.append(f"    size_t *sizes_of_{p.name} = (size_t *)memory + {len(lists) + i} * {count};")
-    found = [f"arrays_at({p.name}, {count}, {code}, {str(p.written).lower()}, {p.name}_, sizes_of_{p.name})" for p, code in lists]
-    checks = [f"sizes_of_{p.name}[i] == (size_t)({p.each})" for p, _ in lists if p.kind == "LIST_OF"]
+    lines.append(f"    char *memory = malloc({count} * {width} + 1);")
+    lines.append("    if (memory == NULL)\n        return 0;")
+    found = []
+    for i, (p, code) in enumerate(lists):
+        n, written = p.name, str(p.written).lower()
+        lines.append(f"    void **{n}_ = (void **)memory + {i} * {count};")
+        lines.append(f"    size_t *sizes_of_{n} = (size_t *)memory + {len(lists) + i} * {count};")
+        found.append(f"arrays_at({n}, {count}, {code}, {written}, {n}_, sizes_of_{n})")
     bytes = {p: f"{p.name}_[i], sizes_of_{p.name}[i] * layout.sizes[{code}]" for p, code in lists}
-    checks += [f"apart({bytes[p]}, {bytes[q]})" for p, q in combinations(bytes, 2) if p.written or q.written]
+    checks = [f"sizes_of_{p.name}[i] == (size_t)({p.each})" for p in bytes if p.kind == "LIST_OF"]
+    checks += [f"apart({bytes[p]}, {bytes[q]})" for p, q in overlaps(list(bytes))]
     checks += [f"({a.name}_ == NULL || apart({memory(a, dtype)}, {bytes[p]}))"
-               for a in plain for p, _ in lists if a.written or p.written]  # fmt: skip
+               for a in plain for p in bytes if a.written or p.written]  # fmt: skip
     also = " &&\n                "
-    lines += [f"    int ready = {also.join(found)};", f"    for (size_t i = 0; ready && i < {count}; i++)"]
+    lines.append(f"    int ready = {also.join(found)};")
+    lines.append(f"    for (size_t i = 0; ready && i < {count}; i++)")
     lines += [f"        ready = {also.join(checks) or '1'};", f"    if (ready)\n        {call};"]
-    lines += ["    free(memory);", "    return ready;"]
-    return "\n".join([f"static {prototype(kernel, suffix)}", "{", *lines, "}", ""])
+    return "\n".join([*head, *lines, "    free(memory);", "    return ready;", "}", ""])
 
 
 def functions(kernels: list[Kernel]) -> tuple[str, str]:

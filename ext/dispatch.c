@@ -1,4 +1,5 @@
-/* dispatch.c - which of the compiled instruction sets is used: the best one that the processor has, unless told otherwise. */
+/* dispatch.c - which of the compiled instruction sets is used: the best that the processor has,
+ * unless Python asks for another. */
 #include "core.h"
 #include "table.h"
 
@@ -19,10 +20,12 @@ int isa_supported(int k)
 #ifdef SEVERAL_ISAS
     __builtin_cpu_init();
     if (k == 0)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
     if (k == 1)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+               __builtin_cpu_supports("bmi2");
 #endif
     return table(k) != NULL;
 }

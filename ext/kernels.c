@@ -1,14 +1,16 @@
-/* kernels.c - every kernel, for float and for double. Compiled once for each instruction set: avx512.c, avx2.c, baseline.c
- * include it after naming theirs. All functions are static; the table at the end is what dispatch.c sees.
+/* kernels.c - every kernel, for float and for double. Compiled once for each instruction set:
+ * avx512.c, avx2.c and baseline.c include this file after naming theirs. All functions are static;
+ * dispatch.c sees the table at the end.
  *
- * real          float, then double
- * NAME(f)       the kernel or helper f for that type: f_f32, f_f64
- * FN(f)         the function f of one number, as formulas.py names it (functions.h)
- * ALL(f)        the same of NAME(numbers), which are 16 with AVX-512 (lookup.h) */
+ *     real          float, then double
+ *     NAME(f)       the kernel or helper f for that type: f_f32, f_f64
+ *     FN(f)         the function f of one number, as formulas.py names it (functions.h)
+ *     ALL(f)        the same for NAME(numbers), which are 16 with AVX-512 (lookup.h) */
 #include "vector.h"
 
-/* Where one choice decides another (a bound at the start, a special case at the end), GCC makes paths out of them, and then vectors
- * with a tangle of masks, twice as slow, or none at all. */
+/* Where one choice depends on another (a bound at the start, a special case at the end), GCC would
+ * make separate paths. Then it finds no vector code, or vector code with a tangle of masks that is
+ * twice as slow. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-thread-jumps")
 #endif
@@ -21,11 +23,13 @@
 #define FN(name) fn_##name##_f32
 #include "functions.h"
 #include "lookup.h"
+#include "lanes.h"
 #include "pieces.c"
 #include "reduce.c"
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC push_options
-#pragma GCC optimize("schedule-insns", "sched-pressure") /* so that independent instructions alternate */
+/* Independent instructions shall alternate. */
+#pragma GCC optimize("schedule-insns", "sched-pressure")
 #endif
 #include "elementwise.h"
 #include "softmax.c"
@@ -53,6 +57,7 @@
 #define FN(name) fn_##name##_f64
 #include "functions.h"
 #include "lookup.h"
+#include "lanes.h"
 #include "pieces.c"
 #include "reduce.c"
 #include "elementwise.h"

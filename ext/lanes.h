@@ -1,9 +1,13 @@
-/* lanes.h - arrays interleaved, so that one load gives the same element of each: to[i][lane] = from[lane][i], and back.
+/* lanes.h - squares of numbers transposed in registers, and arrays interleaved by them, so that one
+ * load gives the same element of each array: to[i][lane] = from[lane][i]. Included for each type.
  *
- * Squares of LANES x LANES numbers are transposed in registers, LANES log2(LANES) shuffles for LANES vectors (Eklundh, "A
- * fast computer method for matrix transposing", 1972). Each number is read once and written once. Included for each type. */
-/* Rows become columns: each round interleaves the upper half of the rows with the lower one, after log2(LANES) rounds the
- * bits of the row's number and those of the column's have changed places. */
+ * A square of LANES x LANES numbers takes LANES log2(LANES) shuffles for its LANES vectors
+ * (Eklundh, "A Fast Computer Method for Matrix Transposing", 1972). Each number is read once and
+ * written once. */
+
+/* Rows become columns. Each round interleaves the upper half of the rows with the lower half; after
+ * log2(LANES) rounds, the bits of the row's number and those of the column's have changed
+ * places. */
 #ifdef SHUFFLE
 #if VECTOR_BYTES == 64 && defined(REAL_IS_FLOAT)
 #define LOWER(a, b) SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
@@ -44,10 +48,11 @@ INLINE void NAME(transpose_square)(NAME(vector) *rows)
 }
 #endif
 
-/* `count` numbers of each lane (0 where its pointer is NULL), interleaved. They are rows of `width`, the first one begins at
- * `to`, the next `pitch` vectors later; of each row the columns [first, last) are wanted. */
-static void NAME(interleave)(const real *const *from, int64_t count, int64_t width, int64_t first, int64_t last, int64_t pitch,
-                             real *to)
+/* `count` numbers of each lane (0 where its pointer is NULL), interleaved. They are rows of
+ * `width`. The columns [first, last) of each row are stored: the first row's at `to`, each later
+ * row's `pitch` vectors after the one before. */
+static void NAME(interleave)(const real *const *from, int64_t count, int64_t width, int64_t first,
+                             int64_t last, int64_t pitch, real *to)
 {
     int64_t column = 0;
     for (int64_t f = 0; f < count; f += (int64_t)LANES) {
@@ -76,7 +81,7 @@ static void NAME(interleave)(const real *const *from, int64_t count, int64_t wid
     }
 }
 
-/* The way back: `count` numbers to each lane that is there. */
+/* The inverse: `count` numbers to each lane that exists. */
 static void NAME(separate)(const real *from, int64_t count, real *const *to)
 {
     for (int64_t f = 0; f < count; f += (int64_t)LANES) {

@@ -1,7 +1,8 @@
 """The elementwise kernels, as C generated from the rows of `microtorch/notation/formulas.py`.
 
-One kernel for each value and for each derivative that is not plain ``g``. The same rows make the numpy kernels, the backward
-rules and the OpenCL kernels. Read by build_core.py, which loads this file by path.
+There is one kernel for each value and for each derivative that is not plain ``g``. The same rows
+make the numpy kernels, the backward rules and the OpenCL kernels. build_core.py loads this file by
+path.
 """
 
 import ast
@@ -10,8 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 LOOKUP = frozenset({"exp", "sigmoid", "erf"})  # functions that lookup.h has
-OWN = {"1 / (1 + exp(-x))": "sigmoid(x)"}  # formulas for which functions.h has something more accurate
-ARRAYS = ("g", "out", "x", "y", "z")  # names of a formula that stand for arrays, in the order of a loop's parameters
+OWN = {"1 / (1 + exp(-x))": "sigmoid(x)"}  # formulas for which functions.h is more accurate
 
 
 class Loop(NamedTuple):
@@ -22,21 +22,24 @@ class Loop(NamedTuple):
     arrays: tuple[str, ...]
     scalars: tuple[str, ...]
     expression: str
-    far: tuple[str, ...]  # arguments of sin and cos, whose vector code is good up to a bound only (functions.h)
-    lookup: bool  # are its functions in lookup.h, and nothing else that is not arithmetic?
+    far: tuple[str, ...]  # arguments of sin and cos: their vector code is good up to a bound
+    lookup: bool  # lookup.h has all its functions, and the rest is arithmetic
     cheap: bool  # no function in it takes more than a few cycles
 
     def source(self) -> str:
-        """The kernel; each element gets the name it has in the formula, so that the formula stands as it is."""
-        parameters = ["size_t n", *(f"real {s}" for s in self.scalars), *(f"ARRAY(const real, {a}, n)" for a in self.arrays)]
-        members = [f"const real *{a}" for a in self.arrays] + [f"real {s}" for s in self.scalars]
-        given = [*self.arrays, *self.scalars]
+        """The kernel. Elements have their names from the formula, which so stays as it is."""
+        scalars, arrays = [f"real {s}" for s in self.scalars], self.arrays
+        read = [f"ARRAY(const real, {a}, n)" for a in arrays]
+        parameters = ", ".join(["size_t n", *scalars, *read])
+        members = [*(f"const real *{a}" for a in arrays), *scalars]
+        given = ", ".join([*arrays, *self.scalars])
         task, body = f"struct NAME({self.name}_task)", f"NAME({self.name}_loop)"
         return "\n".join([
             f"/* {self.formula} */",
             f"{task} {{ {' '.join(f'{m};' for m in members)} }};",
             *self.function(),
-            f"static void {body}(const void *task, size_t begin, size_t n, real *restrict result)",
+            f"static void {body}"
+            "(const void *task, size_t begin, size_t n, real *restrict result)",
             "{",
             f"    const {task} *t = task;",
             *(f"    const real *restrict {a}_ = t->{a} + begin;" for a in self.arrays),
@@ -44,15 +47,16 @@ class Loop(NamedTuple):
             *self.first_pass(),
             *self.second_pass(),
             "}",
-            f"KERNEL({self.name})({', '.join(parameters)}, ARRAY(real, result, n))",
+            f"KERNEL({self.name})({parameters}, ARRAY(real, result, n))",
             "{",
-            f"    NAME(in_pieces)(n, {str(self.cheap).lower()}, {body}, &({task}){{{', '.join(given)}}}, result);",
+            f"    const {task} task = {{{given}}};",
+            f"    NAME(in_pieces)(n, {str(self.cheap).lower()}, {body}, &task, result);",
             "}",
             "",
         ])
 
     def first_pass(self) -> list[str]:
-        """The loop: over elements, of which the compiler makes vectors, or over vectors where lookup.h has the functions."""
+        """The loop: over elements, for the compiler to vectorise, or over vectors (lookup.h)."""
         if not self.lookup:
             return [
                 "    for (size_t i = 0; i < n; i++) {",
@@ -62,11 +66,13 @@ class Loop(NamedTuple):
             ]
 
         def value(place: str, left: str) -> str:
-            return f"NAME({self.name}_of)({', '.join(f'NAME(get)({a}_ + {place}, {left})' for a in self.arrays)})"
+            read = (f"NAME(get)({a}_ + {place}, {left})" for a in self.arrays)
+            return f"NAME({self.name}_of)({', '.join(read)})"
 
         return [
             "    size_t i = 0;",
-            "    for (; STEP > 1 && i + 2 * STEP <= n; i += 2 * STEP) { /* two that do not wait for each other */",
+            "    /* two that do not wait for each other */",
+            "    for (; STEP > 1 && i + 2 * STEP <= n; i += 2 * STEP) {",
             f"        const NAME(numbers) first = {value('i', 'STEP')};",
             f"        const NAME(numbers) second = {value('i + STEP', 'STEP')};",
             "        NAME(put)(result + i, STEP, first);",
@@ -77,20 +83,22 @@ class Loop(NamedTuple):
         ]
 
     def function(self) -> list[str]:
-        """Where there is a lookup, the formula is a function of vectors."""
+        """The formula as a function of vectors, where lookup.h has its functions."""
         if not self.lookup:
             return []
         parameters = ", ".join(f"NAME(numbers) {a}" for a in self.arrays)
-        expression = self.expression.replace("FN(", "ALL(")
-        return [f"INLINE NAME(numbers) NAME({self.name}_of)({parameters}) {{ return {expression}; }}"]
+        head = f"INLINE NAME(numbers) NAME({self.name}_of)({parameters})"
+        return [f"{head} {{ return {self.expression.replace('FN(', 'ALL(')}; }}"]
 
     def second_pass(self) -> list[str]:
-        """By libm, the elements beyond the bound, if there are any: a test inside the loop would keep it from being vectors."""
+        """Elements beyond the bound, by libm. A test inside the first loop would prevent
+        vectors."""
         if not self.far:
             return []
         far = " | ".join(f"FN(far)({x})" for x in self.far)
         elements = [f"        const real {a} = {a}_[i];" for a in self.arrays]
-        used = [e for a, e in zip(self.arrays, elements, strict=True) if re.search(rf"\b{a}\b", far)]
+        pairs = zip(self.arrays, elements, strict=True)
+        used = [e for a, e in pairs if re.search(rf"\b{a}\b", far)]
         by_libm = re.sub(r"FN\((sin|cos)\)", r"FN(libm_\1)", self.expression)
         return [
             "    int any = 0;",
@@ -107,22 +115,28 @@ class Loop(NamedTuple):
 
 
 def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
-    """The kernels of every row of ``formulas``: ``name`` for the value, ``name_vjp0``, ... for the derivatives.
+    """The kernels of every row: ``name`` for the value, ``name_vjp0``, ... for the derivatives.
 
-    Takes `microtorch/notation/formulas.py` and `microtorch/notation/expr.py` as modules.
+    ``formulas`` and ``expr`` are the modules of that name, loaded by path.
     """
     for op, (value, derivatives) in formulas.TABLE.items():
         if op == "where":  # its condition is an array of bool, and these loops read one type only
             continue
         scalars = tuple(formulas.ARGUMENTS.get(op, ()))
-        rows = [(op, value)]
-        rows += [(f"{op}_vjp{i}", text) for i, text in enumerate(derivatives) if text not in (None, "g")]
+        rows = [(op, value), *((f"{op}_vjp{i}", text) for i, text in enumerate(derivatives))]
         for name, text in rows:
-            read = expr.names(text)
-            arrays, used = tuple(a for a in ARRAYS if a in read), tuple(s for s in scalars if s in read)
-            cheap = expr.functions(text) <= expr.CHEAP
-            calls = [n for n in ast.walk(expr.parse(text)) if isinstance(n, ast.Call) and n.func.id in ("sin", "cos")]
-            far = tuple(dict.fromkeys(expr.render(ast.unparse(n.args[0]), expr.C) for n in calls))
-            text_in_c = OWN.get(text, text)
-            lookup = bool(called := expr.functions(text_in_c)) and called <= LOOKUP
-            yield Loop(name, f"{op}: {text}", arrays, used, expr.render(text_in_c, expr.C), far, lookup, cheap)
+            if text in (None, "g"):
+                continue
+            read, text_in_c = expr.names(text), OWN.get(text, text)
+            calls = [n for n in ast.walk(expr.parse(text)) if isinstance(n, ast.Call)]
+            angles = [ast.unparse(n.args[0]) for n in calls if n.func.id in ("sin", "cos")]
+            yield Loop(
+                name,
+                f"{op}: {text}",
+                arrays=tuple(a for a in formulas.ARRAYS if a in read),
+                scalars=tuple(s for s in scalars if s in read),
+                expression=expr.render(text_in_c, expr.C),
+                far=tuple(dict.fromkeys(expr.render(angle, expr.C) for angle in angles)),
+                lookup=bool(called := expr.functions(text_in_c)) and called <= LOOKUP,
+                cheap=expr.functions(text) <= expr.CHEAP,
+            )

@@ -1,21 +1,23 @@
 /* matmul.c - products of matrices: out = a @ b, a: (m, k), b: (k, n), out: (m, n).
  *
- * First the textbook's three loops, then the product that runs near the processor's peak: blocks that fit the caches, packed
- * so that the innermost loop reads memory in order, and a micro-kernel that keeps a tile of `out` in registers.
- * docs/c-core.md gets from one to the other in steps.
+ * First the textbook's three loops. Then the product that runs near the processor's peak: blocks
+ * that fit the caches, packed so that the innermost loop reads memory in order, and a micro-kernel
+ * that keeps a tile of `out` in registers. docs/c-core.md gets from one to the other in steps.
  *
- *     Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34 (2008)
- *     Van Zee and van de Geijn, "BLIS", ACM TOMS 41 (2015), whose names (MR, NR, MC, KC, NC) are used here */
+ *     Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34, 2008
+ *     Van Zee and van de Geijn, "BLIS", ACM TOMS 41, 2015: the source of the names MR, NR, MC, KC
+ *     and NC */
 
-/* The only liberty taken with the textbook is the order of the loops. With i, j, p the inner loop walks down a column
- * of y, touching a new cache line at each step, and adds into one number, so that each addition waits for the one
- * before. With i, p, j it runs along a row of y and a row of out: neighbours in memory, and n independent sums, which
- * the compiler can do several at a time. Each element of out still receives its products in the order p = 0, 1, 2, ...
+/* The only liberty taken with the textbook is the order of the loops. With i, j, p the inner loop
+ * walks down a column of y. It touches a new cache line at each step and adds to one number, so
+ * that each addition waits for the one before. With i, p, j it runs along a row of y and a row of
+ * out: neighbours in memory, and n independent sums, of which the compiler can do several at a
+ * time. Each element of out still receives its products in the order p = 0, 1, 2, ...
  *
- * Traffic: 2*m*n*k operations, but y is read m times and out is read and written k times. What a blocked product
- * gains, it gains by bringing this down. */
-KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), ARRAY(const real, y, k * n),
-                     ARRAY(real, out, m * n))
+ * Traffic: 2*m*n*k operations, but y is read m times and out is read and written k times. Blocking
+ * is faster because it brings this traffic down. */
+KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k),
+                     ARRAY(const real, y, k * n), ARRAY(real, out, m * n))
 {
     for (size_t i = 0; i < m; i++) {
         real *row = out + i * n;
@@ -30,13 +32,15 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k), 
     }
 }
 
-/* ---- sizes ---------------------------------------------------------------------------------------------------------
- * A tile of MR x NR sums stays in registers for a whole loop over p: per step it costs MR + 2 loads and 2 * MR fused
- * multiply-adds. AVX-512 has 32 registers: 28 sums, two vectors of b, a number of a. With 16 registers: 12 sums.
- * At a time, KC products are done of each sum; a larger KC has out read and written less often. As many slivers of a, MR x KC,
- * as the second-level cache holds beside a panel of b, KC x NR, are multiplied by one panel after the other; all panels, as
- * packed, together stay in the third-level cache. The micro-kernel has time for the second level: its 24 multiply-adds read 3 or
- * 4 lines of it. The sizes are the best of those tried for 256 to 2048 rows, of both types. */
+/* ---- sizes ----
+ * A tile of MR x NR sums stays in registers for a whole loop over p. Each step costs MR + 2 loads
+ * and 2 * MR fused multiply-adds. AVX-512 has 32 registers: 24 sums, two vectors of b, a number of
+ * a. With 16 registers there are 12 sums. KC products of each sum are done at a time; with a larger
+ * KC, out is read and written less often. As many slivers of a, MR x KC each, as fit the
+ * second-level cache beside a panel of b, KC x NR, are multiplied by one panel after the other. All
+ * packed panels together stay in the third-level cache. The micro-kernel can wait for the second
+ * level: its 24 multiply-adds read 3 or 4 lines of it. The sizes are the best of those tried for
+ * 256 to 2048 rows, of both types. */
 #ifndef MR
 #if VECTOR_BYTES == 64
 #define MR 12
@@ -50,18 +54,21 @@ enum { WORK = 1 << 20 }; /* multiplications that are worth a thread: about 20 us
 #endif
 #define NR (2 * LANES)
 
-/* A matrix anywhere in memory: element (i, j) is at data[i * row + j * column]. A transposed matrix is one with its
- * strides exchanged; nothing is copied for it. */
+/* A matrix anywhere in memory: element (i, j) is at data[i * row + j * column]. A transposed matrix
+ * has the two strides exchanged; nothing is copied for it. */
 struct NAME(matrix) {
     const real *data;
     ptrdiff_t row, column;
 };
 
-/* Write b's rows [p, p + rows) and columns [j, j + columns), columns <= NR, to panel[rows][NR]; fill up with zeros. */
-typedef void (*NAME(pack))(const void *source, size_t p, size_t rows, size_t j, size_t columns, real *panel);
+/* Write b's rows [p, p + rows) and columns [j, j + columns), columns <= NR, to panel[rows][NR];
+ * columns that are missing become zeros. */
+typedef void (*NAME(pack))(const void *source, size_t p, size_t rows, size_t j, size_t columns,
+                           real *panel);
 
-/* One product: out = a @ b + bias, or out += a @ b + bias. One of out's strides is 1.
- * b may be any matrix of which a function can pack a panel (a convolution's windows, never laid out as a whole). */
+/* One product: out = a @ b + bias, or out += a @ b + bias. One of out's strides is 1. b may be any
+ * matrix for which a function can pack a panel, such as a convolution's windows, which never exist
+ * as a whole. */
 struct NAME(product) {
     size_t m, k, n;
     struct NAME(matrix) a, b;
@@ -74,28 +81,23 @@ struct NAME(product) {
     const void *b_source;
 };
 
-/* ---- packing -------------------------------------------------------------------------------------------------------*/
-/* to[c][r] = from[r][c] for r < rows, c < columns. Squares of vectors: log2(LANES) rounds, each of which interleaves row r
- * with row r + LANES / 2, turn LANES rows into LANES columns without going through memory.
- * It writes whole vectors, so that `to` needs room for `rows` rounded up in each row; what comes after `rows` there is 0. */
-static void NAME(transpose)(const real *from, ptrdiff_t from_row, size_t rows, size_t columns, real *to, ptrdiff_t to_row)
+/* ---- packing --------------------------------------------------------------------------------- */
+/* to[c][r] = from[r][c] for r < rows, c < columns; squares of LANES x LANES are transposed in
+ * registers (lanes.h). Whole vectors are written, so each row of `to` needs room for `rows` rounded
+ * up to vectors, and what comes after `rows` there is 0. */
+static void NAME(transpose)(const real *from, ptrdiff_t from_row, size_t rows, size_t columns,
+                            real *to, ptrdiff_t to_row)
 {
     for (size_t r = 0; r < rows; r += LANES) {
         const size_t height = smaller(LANES, rows - r);
         size_t c = 0;
-#ifdef INTERLEAVES
+#ifdef SHUFFLE
         for (; c + LANES <= columns; c += LANES) {
-            NAME(vector) square[LANES], next[LANES];
+            NAME(vector) square[LANES];
             UNROLL for (size_t i = 0; i < LANES; i++)
-                square[i] = i < height ? LOAD(from + (ptrdiff_t)(r + i) * from_row + (ptrdiff_t)c) : (NAME(vector)){0};
-            UNROLL for (size_t round = 1; round < LANES; round *= 2) {
-                UNROLL for (size_t i = 0; i < LANES / 2; i++) {
-                    next[2 * i] = NAME(INTERLEAVE_LOW)(square[i], square[i + LANES / 2]);
-                    next[2 * i + 1] = NAME(INTERLEAVE_HIGH)(square[i], square[i + LANES / 2]);
-                }
-                UNROLL for (size_t i = 0; i < LANES; i++)
-                    square[i] = next[i];
-            }
+                square[i] = i < height ? LOAD(from + (ptrdiff_t)(r + i) * from_row + (ptrdiff_t)c)
+                                       : (NAME(vector)){0};
+            NAME(transpose_square)(square);
             UNROLL for (size_t i = 0; i < LANES; i++)
                 STORE(to + (ptrdiff_t)(c + i) * to_row + (ptrdiff_t)r, square[i]);
         }
@@ -107,7 +109,8 @@ static void NAME(transpose)(const real *from, ptrdiff_t from_row, size_t rows, s
     }
 }
 
-static void NAME(pack_matrix)(const void *source, size_t p, size_t rows, size_t j, size_t columns, real *panel)
+static void NAME(pack_matrix)(const void *source, size_t p, size_t rows, size_t j, size_t columns,
+                              real *panel)
 {
     const struct NAME(matrix) *b = source;
     const real *from = b->data + (ptrdiff_t)p * b->row + (ptrdiff_t)j * b->column;
@@ -115,7 +118,8 @@ static void NAME(pack_matrix)(const void *source, size_t p, size_t rows, size_t 
         for (size_t q = 0; q < rows; q++, from += b->row, panel += NR)
             memcpy(panel, from, NR * sizeof(real));
     else if (b->row == 1)
-        NAME(transpose)(from, b->column, columns, rows, panel, NR); /* leaves out the second vector of a narrow panel */
+        /* leaves out the second vector of a narrow panel */
+        NAME(transpose)(from, b->column, columns, rows, panel, NR);
     else
         for (size_t q = 0; q < rows; q++, from += b->row, panel += NR) {
             for (size_t c = 0; c < columns; c++)
@@ -125,8 +129,10 @@ static void NAME(pack_matrix)(const void *source, size_t p, size_t rows, size_t 
         }
 }
 
-/* A sliver of a: sliver[p][i] for its rows i < MR, so that the micro-kernel reads MR neighbours at each step. */
-static void NAME(pack_sliver)(const struct NAME(matrix) *a, size_t i, size_t rows, size_t p, size_t columns, real *sliver)
+/* A sliver of a: sliver[p][i] for its rows i < MR, so that the micro-kernel reads MR neighbours at
+ * each step. */
+static void NAME(pack_sliver)(const struct NAME(matrix) *a, size_t i, size_t rows, size_t p,
+                              size_t columns, real *sliver)
 {
     const real *from = a->data + (ptrdiff_t)i * a->row + (ptrdiff_t)p * a->column;
     if (a->column == 1)
@@ -137,14 +143,16 @@ static void NAME(pack_sliver)(const struct NAME(matrix) *a, size_t i, size_t row
                 sliver[r] = from[(ptrdiff_t)r * a->row];
 }
 
-/* ---- the micro-kernel ----------------------------------------------------------------------------------------------
- * out[rows][vectors * LANES] = (or +=) sum over p of a column of a times a row of b. `rows` and `vectors` are constants
- * wherever this is inlined, so `sum` is a set of registers and both inner loops are straight code. One of a's strides is
- * 1: `a_row` for a packed sliver or a transposed matrix, `a_column` for rows as they lie in memory.
- * What is prefetched is the next row of a packed panel, and the next panel's row of a matrix that is read where it lies:
- * it walks down a strip of columns there, which the processor's own prefetching does not foresee. */
-INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column,
-                               const real *b, ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add)
+/* ---- the micro-kernel ----
+ * out[rows][vectors * LANES] = (or +=) sum over p of a column of a times a row of b. `rows` and
+ * `vectors` are constants wherever this is inlined, so `sum` is a set of registers and both inner
+ * loops are straight code. One of a's strides is 1: `a_row` for a packed sliver or a transposed
+ * matrix, `a_column` for rows as they lie in memory. Prefetched are the next row of a packed panel
+ * and, where a matrix is read in place, the next panel's row: there the loop walks down a strip of
+ * columns, which the processor's own prefetching does not foresee. */
+INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, const real *a,
+                               ptrdiff_t a_row, ptrdiff_t a_column, const real *b, ptrdiff_t b_row,
+                               real *out, ptrdiff_t out_row, bool add)
 {
     NAME(vector) sum[MR][2];
     UNROLL for (int i = 0; i < rows; i++)
@@ -163,7 +171,7 @@ INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, cons
             STORE(out + v * LANES, add ? LOAD(out + v * LANES) + sum[i][v] : sum[i][v]);
 }
 
-/* The micro-kernel for each number of rows. Few rows of a tile would waste most of it. */
+/* The micro-kernel for each number of rows: a few rows would waste most of a whole tile. */
 #define CASE(rows) \
     case rows: \
         if (a_row == 1) \
@@ -183,43 +191,54 @@ INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, cons
 #else
 #define CASES_UP_TO_MR
 #endif
-static void NAME(tile_2)(size_t rows, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column, const real *b,
-                         ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add) CASES(2)
-static void NAME(tile_1)(size_t rows, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column, const real *b,
-                         ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add) CASES(1)
+static void NAME(tile_2)(size_t rows, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column,
+                         const real *b, ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add)
+    CASES(2)
+static void NAME(tile_1)(size_t rows, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column,
+                         const real *b, ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add)
+    CASES(1)
 #undef CASE
 #undef CASES
 #undef CASES_UP_TO_MR
 
-/* A tile of which only `columns` exist in out, or whose columns lie in out's rows: computed beside it, then copied. */
-static void NAME(edge_tile)(size_t rows, size_t columns, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column,
-                            const real *b, ptrdiff_t b_row, real *out, ptrdiff_t out_row, ptrdiff_t out_column, bool add)
+/* A tile with only `columns` columns in out, or one whose columns are rows in memory: computed in a
+ * buffer, then copied. */
+static void NAME(edge_tile)(size_t rows, size_t columns, size_t k, const real *a, ptrdiff_t a_row,
+                            ptrdiff_t a_column, const real *b, ptrdiff_t b_row, real *out,
+                            ptrdiff_t out_row, ptrdiff_t out_column, bool add)
 {
     real tile[MR * NR], turned[NR * SLIVER];
-    (columns > LANES ? NAME(tile_2) : NAME(tile_1))(rows, k, a, a_row, a_column, b, b_row, tile, NR, false);
+    (columns > LANES ? NAME(tile_2) : NAME(tile_1))(rows, k, a, a_row, a_column, b, b_row, tile, NR,
+                                                    false);
     if (out_column != 1)
         NAME(transpose)(tile, NR, rows, columns, turned, SLIVER);
     const real *from = out_column == 1 ? tile : turned;
-    const size_t lines = out_column == 1 ? rows : columns, length = out_column == 1 ? columns : rows;
-    const ptrdiff_t from_line = out_column == 1 ? NR : SLIVER, out_line = out_column == 1 ? out_row : out_column;
+    const size_t lines = out_column == 1 ? rows : columns;
+    const size_t length = out_column == 1 ? columns : rows;
+    const ptrdiff_t from_line = out_column == 1 ? NR : SLIVER;
+    const ptrdiff_t out_line = out_column == 1 ? out_row : out_column;
     for (size_t i = 0; i < lines; i++, out += out_line, from += from_line)
         for (size_t j = 0; j < length; j++)
             out[j] = add ? out[j] + from[j] : from[j];
 }
 
-/* ---- blocks --------------------------------------------------------------------------------------------------------*/
-/* The part of a product that is packed at a time: rows [i, i + mc), columns [j, j + nc), products [p, p + kc). */
+/* ---- blocks ---------------------------------------------------------------------------------- */
+/* The part of a product that is packed at a time: rows [i, i + mc), columns [j, j + nc), products
+ * [p, p + kc). */
 struct NAME(block) {
     const struct NAME(product) *product;
     size_t i, mc, slivers, height, higher, j, nc, panels, p, kc;
-    size_t depth;    /* the largest kc: packed slivers are SLIVER * depth apart, panels NR * depth */
+    size_t depth; /* the largest kc: packed slivers are SLIVER * depth apart, panels NR * depth */
     size_t unpacked; /* panels that are read where they are; the others are packed */
     real *a, *b;     /* packed; a is NULL if it is read where it is */
     size_t tall;     /* slivers of a piece of work */
 };
 
-/* The first row of sliver s: the first mc % slivers of them are one row higher than the others. */
-static inline size_t NAME(sliver_at)(const struct NAME(block) *t, size_t s) { return s * t->height + smaller(s, t->higher); }
+/* The first row of sliver s: the first `higher` slivers have one row more than the rest. */
+static inline size_t NAME(sliver_at)(const struct NAME(block) *t, size_t s)
+{
+    return s * t->height + smaller(s, t->higher);
+}
 
 static void NAME(pack_body)(const void *task, size_t begin, size_t end)
 {
@@ -229,15 +248,18 @@ static void NAME(pack_body)(const void *task, size_t begin, size_t end)
     for (size_t q = begin; q < end; q++)
         if (q < packed) {
             const size_t j = (t->unpacked + q) * NR;
-            (x->pack_b ? x->pack_b : NAME(pack_matrix))(x->pack_b ? x->b_source : &x->b, t->p, t->kc, t->j + j,
-                                                        smaller(NR, t->nc - j), t->b + q * NR * t->depth);
+            (x->pack_b ? x->pack_b : NAME(pack_matrix))(x->pack_b ? x->b_source : &x->b, t->p,
+                                                        t->kc, t->j + j, smaller(NR, t->nc - j),
+                                                        t->b + q * NR * t->depth);
         } else {
             const size_t s = q - packed, first = NAME(sliver_at)(t, s);
-            NAME(pack_sliver)(&x->a, t->i + first, NAME(sliver_at)(t, s + 1) - first, t->p, t->kc, t->a + s * SLIVER * t->depth);
+            NAME(pack_sliver)(&x->a, t->i + first, NAME(sliver_at)(t, s + 1) - first, t->p, t->kc,
+                              t->a + s * SLIVER * t->depth);
         }
 }
 
-static void NAME(add_bias)(const struct NAME(product) *x, size_t i, size_t rows, size_t j, size_t columns)
+static void NAME(add_bias)(const struct NAME(product) *x, size_t i, size_t rows, size_t j,
+                           size_t columns)
 {
     for (size_t r = i; r < i + rows; r++) {
         real *out = x->out + (ptrdiff_t)r * x->out_row;
@@ -251,24 +273,27 @@ static void NAME(add_bias)(const struct NAME(product) *x, size_t i, size_t rows,
     }
 }
 
-/* A piece of work is a panel times `tall` slivers. The panel stays in the first-level cache meanwhile, and the slivers stay in the
- * second-level cache for the next panel. */
+/* A piece of work is a panel times `tall` slivers. Meanwhile the panel stays in the first-level
+ * cache; the slivers stay in the second-level cache for the next panel. */
 static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(block) *t = task;
     const struct NAME(product) *x = t->product;
     const bool add = x->accumulate || t->p > 0, last = t->p + t->kc == x->k;
     for (size_t piece = begin; piece < end; piece++) {
-        const size_t panel = piece % t->panels, first = piece / t->panels * t->tall, stop = smaller(first + t->tall, t->slivers);
+        const size_t panel = piece % t->panels, first = piece / t->panels * t->tall;
+        const size_t stop = smaller(first + t->tall, t->slivers);
         const size_t j = t->j + panel * NR, columns = smaller(NR, t->nc - panel * NR);
         const bool in_place = panel < t->unpacked;
         const real *b = in_place ? x->b.data + (ptrdiff_t)t->p * x->b.row + (ptrdiff_t)j
                                  : t->b + (panel - t->unpacked) * NR * t->depth;
         const ptrdiff_t b_row = in_place ? x->b.row : (ptrdiff_t)NR;
         for (size_t s = first; s < stop; s++) {
-            const size_t i = t->i + NAME(sliver_at)(t, s), rows = t->i + NAME(sliver_at)(t, s + 1) - i;
+            const size_t i = t->i + NAME(sliver_at)(t, s);
+            const size_t rows = t->i + NAME(sliver_at)(t, s + 1) - i;
             const real *a = t->a ? t->a + s * SLIVER * t->depth
-                                 : x->a.data + (ptrdiff_t)i * x->a.row + (ptrdiff_t)t->p * x->a.column;
+                                 : x->a.data + (ptrdiff_t)i * x->a.row +
+                                       (ptrdiff_t)t->p * x->a.column;
             const ptrdiff_t a_row = t->a ? 1 : x->a.row, a_column = t->a ? SLIVER : x->a.column;
             real *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j * x->out_column;
             if (columns == NR && x->out_column == 1)
@@ -276,14 +301,15 @@ static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
             else if (columns == LANES && x->out_column == 1)
                 NAME(tile_1)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
             else
-                NAME(edge_tile)(rows, columns, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, x->out_column, add);
+                NAME(edge_tile)(rows, columns, t->kc, a, a_row, a_column, b, b_row, out, x->out_row,
+                                x->out_column, add);
             if (last && x->bias)
                 NAME(add_bias)(x, i, rows, j, columns);
         }
     }
 }
 
-/* Without memory to pack into: slow, and right. */
+/* Without memory to pack into: slow but right. */
 static void NAME(gemm_without_memory)(const struct NAME(product) *x)
 {
     real panel[NR];
@@ -291,7 +317,8 @@ static void NAME(gemm_without_memory)(const struct NAME(product) *x)
         for (size_t i = 0; i < x->m; i++) {
             real sum = 0, *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j * x->out_column;
             for (size_t p = 0; p < x->k; p++) {
-                (x->pack_b ? x->pack_b : NAME(pack_matrix))(x->pack_b ? x->b_source : &x->b, p, 1, j, 1, panel);
+                (x->pack_b ? x->pack_b : NAME(pack_matrix))(x->pack_b ? x->b_source : &x->b, p, 1,
+                                                            j, 1, panel);
                 sum += x->a.data[(ptrdiff_t)i * x->a.row + (ptrdiff_t)p * x->a.column] * panel[0];
             }
             *out = (x->accumulate ? *out : 0) + sum;
@@ -300,8 +327,8 @@ static void NAME(gemm_without_memory)(const struct NAME(product) *x)
         }
 }
 
-/* The product. For each block: all threads pack, then all threads multiply; each element of out is computed by one thread, in
- * an order that depends on the sizes only. */
+/* The product. For each block, all threads pack, then all threads multiply. Each element of out is
+ * computed by one thread, in an order that depends on the sizes only. */
 static void NAME(gemm)(const struct NAME(product) *given)
 {
     struct NAME(product) product = *given, *const x = &product;
@@ -321,22 +348,29 @@ static void NAME(gemm)(const struct NAME(product) *given)
             NAME(add_bias)(x, 0, x->m, 0, x->n);
         return;
     }
-    /* A wide b that lies transposed, as a layer's weight does, would be packed to be read by a few rows of a. Instead
-     * out^T = b^T @ a^T: b is read as it lies, a is packed, and each tile is transposed on its way out. */
+    /* A wide b that lies transposed, as a layer's weight does, would be packed only to be read by a
+     * few rows of a. Instead out^T = b^T @ a^T: b is read as it lies, a is packed, and each tile is
+     * transposed on its way out. */
     const size_t whole = (x->m + LANES - 1) / LANES * LANES; /* columns of out^T, as computed */
-    if (!x->pack_b && x->b.column != 1 && x->b.row == 1 && smaller(x->n, x->k) >= 2 * x->m && whole <= x->m + x->m / 8)
+    if (!x->pack_b && x->b.column != 1 && x->b.row == 1 && smaller(x->n, x->k) >= 2 * x->m &&
+        whole <= x->m + x->m / 8)
         *x = (struct NAME(product)){
-            .m = x->n, .k = x->k, .n = x->m, .a = {x->b.data, x->b.column, 1}, .b = {x->a.data, x->a.column, x->a.row},
-            .out = x->out, .out_row = x->out_column, .out_column = x->out_row, .accumulate = x->accumulate,
-            .bias = x->bias, .bias_row = x->bias_column, .bias_column = x->bias_row};
-    /* A copy pays if it is read often, or if the matrix cannot be read as it lies. b is prefetched where it lies, so that its copy
-     * only spares pages and places in the caches. A transposed a has the numbers of a step side by side, as its copy has. */
+            .m = x->n, .k = x->k, .n = x->m, .a = {x->b.data, x->b.column, 1},
+            .b = {x->a.data, x->a.column, x->a.row}, .out = x->out, .out_row = x->out_column,
+            .out_column = x->out_row, .accumulate = x->accumulate, .bias = x->bias,
+            .bias_row = x->bias_column, .bias_column = x->bias_row};
+    /* A copy pays if it is read often, or if the matrix cannot be read as it lies. b is prefetched
+     * where it lies, so copying it only spares pages and places in the caches. A transposed a
+     * already has the numbers of one step side by side, as its copy has. */
     const bool pack_a = (x->a.row != 1 && x->a.column != 1) || x->n > (x->a.row == 1 ? 32 : 8) * NR;
     const bool pack_b = x->pack_b || x->b.column != 1 || x->m > 64 * MR;
     const size_t kc = equal_piece(x->k, KC);
-    const size_t nc = equal_piece(pieces(x->n, NR), larger(1, PANELS / (NR * kc * sizeof(real)))) * NR;
-    const size_t tall = equal_piece(pieces(x->m, MR), larger(1, SLIVERS / (SLIVER * kc * sizeof(real))));
-    const size_t groups = get_threads() == 1 ? 1 : 4; /* of slivers, packed at a time: threads wait for each other after each time */
+    const size_t most_panels = larger(1, PANELS / (NR * kc * sizeof(real)));
+    const size_t most_slivers = larger(1, SLIVERS / (SLIVER * kc * sizeof(real)));
+    const size_t nc = equal_piece(pieces(x->n, NR), most_panels) * NR;
+    const size_t tall = equal_piece(pieces(x->m, MR), most_slivers);
+    /* groups of slivers that are packed at a time; after each time, threads wait for each other */
+    const size_t groups = get_threads() == 1 ? 1 : 4;
     const size_t mc = pack_a ? equal_piece(x->m, groups * tall * MR) : x->m;
     const size_t a_size = pack_a ? pieces(mc, MR) * SLIVER * kc : 0;
     const size_t b_size = (pack_b ? nc : x->n % NR != 0 ? NR : 0) * kc;
@@ -363,17 +397,20 @@ static void NAME(gemm)(const struct NAME(product) *given)
                 if (t.i > 0)
                     pack.unpacked = t.panels; /* b is packed already */
                 const size_t packs = pack.panels - pack.unpacked + (pack_a ? t.slivers : 0);
-                parallel_for(packs, larger(1, 32768 / (t.kc * NR)), NAME(pack_body), &pack);
-                const double work = (double)(tall * t.height) * NR * (double)t.kc; /* multiplications of a piece */
-                parallel_for(pieces(t.slivers, tall) * t.panels, work > WORK ? 1 : (size_t)(WORK / work), NAME(multiply_body), &t);
+                parallel_for(packs, grain_of(32768, (double)t.kc * NR), NAME(pack_body), &pack);
+                /* multiplications of a piece */
+                const double work = (double)(tall * t.height) * NR * (double)t.kc;
+                parallel_for(pieces(t.slivers, tall) * t.panels, grain_of(WORK, work),
+                             NAME(multiply_body), &t);
             }
         }
     }
     give_scratch(memory);
 }
 
-/* out = x @ y + bias, for each of outer * inner pairs of matrices. Many products are spread over the threads one by one;
- * gemm() then finds the pool taken and stays on its thread. Few large ones take turns, each with all threads. */
+/* out = x @ y + bias, for each of outer * inner pairs of matrices. Many products are spread over
+ * the threads one by one; gemm() then finds the pool taken and stays on its thread. A few large
+ * ones take turns, each with all threads. */
 struct NAME(batch) {
     struct NAME(product) product; /* the first one */
     struct strides x, y;
@@ -393,14 +430,16 @@ static void NAME(batch_body)(const void *task, size_t begin, size_t end)
     }
 }
 
-KERNEL(matmul)(size_t outer, size_t inner, size_t m, size_t k, size_t n, MATRIX(const real, x, outer, inner, m, k),
-               MATRIX(const real, y, outer, inner, k, n), OPTIONAL(const real, bias, n), ARRAY(real, out, outer * inner * m * n))
+KERNEL(matmul)(size_t outer, size_t inner, size_t m, size_t k, size_t n,
+               MATRIX(const real, x, outer, inner, m, k), MATRIX(const real, y, outer, inner, k, n),
+               OPTIONAL(const real, bias, n), ARRAY(real, out, outer * inner * m * n))
 {
     const struct NAME(batch) t = {
-        .product = {.m = m, .k = k, .n = n, .a = {x, x_strides.row, x_strides.column}, .b = {y, y_strides.row, y_strides.column},
-                    .out = out, .out_row = (ptrdiff_t)n, .out_column = 1, .bias = bias, .bias_column = 1},
+        .product = {.m = m, .k = k, .n = n, .a = {x, x_strides.row, x_strides.column},
+                    .b = {y, y_strides.row, y_strides.column}, .out = out,
+                    .out_row = (ptrdiff_t)n, .out_column = 1, .bias = bias, .bias_column = 1},
         .x = x_strides, .y = y_strides, .inner = inner};
     const size_t batch = outer * inner;
     const double work = (double)m * (double)k * (double)n;
-    parallel_for(batch, batch < 8 ? larger(1, batch) : work > WORK ? 1 : (size_t)(WORK / (work + 1)), NAME(batch_body), &t);
+    parallel_for(batch, batch < 8 ? 8 : grain_of(WORK, work), NAME(batch_body), &t);
 }

@@ -1,13 +1,16 @@
-"""The coefficients in functions.h: polynomials whose largest error on an interval is the smallest possible.
+"""The coefficients of float.cl, exp.cl and functions.cl: minimax polynomials.
 
-    python ext/minimax.py                  prints them, rounded to float32, with the error before rounding
+    python ext/minimax.py        prints them, rounded to float32, with the error before rounding
 
-Remez's exchange algorithm (Muller, Elementary Functions, 3rd ed., section 3.4): a polynomial of n coefficients is the best one
-if its error reaches its largest value n + 1 times with changing sign (Chebyshev). So solve for a polynomial whose error is
-+e, -e, +e, ... at n + 1 points, move the points to where the error is largest, and repeat.
+On an interval, a minimax polynomial has the smallest possible largest error. By Remez's exchange
+algorithm (Muller, Elementary Functions, 3rd ed., section 3.4): a polynomial of n coefficients is
+the best one if its error reaches its largest value n + 1 times with alternating signs (Chebyshev).
+So solve for a polynomial whose error is +e, -e, +e, ... at n + 1 points, move the points to where
+the error is largest, and repeat.
 
-Each row has the function that is approximated, where, and by what its error is multiplied to be the relative error of the
-result: in sin r = r + r^3 p(r^2), an error of p counts r^2 times. Needs numpy.
+Each row has the function that is approximated, the weight that makes an error of the polynomial the
+relative error of the result, and the interval. In sin r = r + r^3 p(r^2), an error of p counts r^2
+times. Needs numpy.
 """
 import math
 
@@ -18,13 +21,27 @@ erf, erfc = np.vectorize(math.erf), np.vectorize(math.erfc)
 
 
 def series(terms, start=0):
-    """The power series with coefficients terms(k), from term ``start`` on and divided by x^start: a formula would cancel near 0."""
+    """The power series with coefficients terms(k), from term ``start`` on, divided by x^start.
+
+    A closed formula would cancel near 0.
+    """
     coefficients = [float(terms(k)) for k in range(start, start + 40)]
     return lambda x: np.polynomial.polynomial.polyval(x, coefficients)
 
 
 def factorial(k):
     return math.factorial(k)
+
+
+exp_tail = series(lambda k: 1 / factorial(k), 2)
+
+
+def log_tail(f):
+    return (np.log1p(f) - f + f * f / 2) / f**3
+
+
+def erf_ratio(z):
+    return erf(np.sqrt(z)) / np.sqrt(z)
 
 
 def scaled_erfc(t):
@@ -34,18 +51,24 @@ def scaled_erfc(t):
 
 # name: what is approximated, weight of its error, interval, number of coefficients
 ROWS = {
-    "exp": (series(lambda k: 1 / factorial(k), 2), lambda r: r * r, (-LN2 / 2, LN2 / 2), 5),
-    "exp, with a table": (series(lambda k: 1 / factorial(k), 2), lambda r: r * r, (-LN2 / 32, LN2 / 32), 2),
-    "expm1": (series(lambda k: 1 / factorial(k), 2), np.abs, (-LN2 / 2, LN2 / 2), 6),
+    "exp": (exp_tail, lambda r: r * r, (-LN2 / 2, LN2 / 2), 5),
+    "exp, with a table": (exp_tail, lambda r: r * r, (-LN2 / 32, LN2 / 32), 2),
+    "expm1": (exp_tail, np.abs, (-LN2 / 2, LN2 / 2), 6),
     "exp2": (series(lambda k: LN2**k / factorial(k), 1), np.abs, (-0.5, 0.5), 6),
-    "log": (lambda f: (np.log1p(f) - f + f * f / 2) / f**3, lambda f: f * f, (SQRT(0.5) - 1, SQRT(2) - 1), 8),
-    "sin, in r^2": (series(lambda k: (-1) ** k / factorial(2 * k + 1), 1), lambda z: z, (0, 0.64), 3),
-    "cos, in r^2": (series(lambda k: (-1) ** k / factorial(2 * k), 2), lambda z: z * z, (0, 0.64), 3),
-    "erf, in x^2": (lambda z: erf(np.sqrt(z)) / np.sqrt(z) - 1, lambda z: np.sqrt(z) / erf(np.sqrt(z)), (1e-9, 1), 6),
-    "erfc^(1/4), in |x| - 1.375": (lambda t: erfc(t + 1.375) ** 0.25, lambda t: 4 * erfc(t + 1.375) ** 0.75, (-0.375, 2.465), 8),
-    "e^(x^2) erfc(x) / t, in t = 2 / (2 + x)": (scaled_erfc, lambda t: 1 / scaled_erfc(t), (0.16, 1), 10),
+    "log": (log_tail, lambda f: f * f, (SQRT(0.5) - 1, SQRT(2) - 1), 8),
+    "sin, in r^2": (
+        series(lambda k: (-1) ** k / factorial(2 * k + 1), 1), lambda z: z, (0, 0.64), 3),
+    "cos, in r^2": (
+        series(lambda k: (-1) ** k / factorial(2 * k), 2), lambda z: z * z, (0, 0.64), 3),
+    "erf, in x^2": (lambda z: erf_ratio(z) - 1, lambda z: 1 / erf_ratio(z), (1e-9, 1), 6),
+    "erfc^(1/4), in |x| - 1.375": (
+        lambda t: erfc(t + 1.375) ** 0.25,
+        lambda t: 4 * erfc(t + 1.375) ** 0.75, (-0.375, 2.465), 8),
+    "e^(x^2) erfc(x) / t, in t = 2 / (2 + x)": (
+        scaled_erfc, lambda t: 1 / scaled_erfc(t), (0.16, 1), 10),
     "atan, in r^2": (series(lambda k: (-1) ** k / (2 * k + 1), 1), lambda z: z, (0, 0.1716), 4),
-    "asin, in r^2": (series(lambda k: math.comb(2 * k, k) / (4**k * (2 * k + 1)), 1), lambda z: z, (0, 0.25), 5),
+    "asin, in r^2": (
+        series(lambda k: math.comb(2 * k, k) / (4**k * (2 * k + 1)), 1), lambda z: z, (0, 0.25), 5),
 }  # fmt: skip
 
 
@@ -53,10 +76,13 @@ SPACING = 1075 / 4096  # so that 16 intervals reach beyond 3.92, and erf(SPACING
 
 
 def erf_around(k):
-    """A row for erf(k SPACING + t). Around 0 it is erf(t) / t - 1, so that the relative error is small there too."""
+    """A row for erf(k SPACING + t). Around 0 it is erf(t) / t - 1, so that the relative error is
+    small there too."""
     half = SPACING / 2
     if k == 0:
-        ratio = series(lambda j: 0 if j % 2 else 2 / SQRT(math.pi) * (-1) ** (j // 2) / factorial(j // 2) / (j + 1))
+        scale = 2 / SQRT(math.pi)
+        term = lambda i: scale * (-1) ** i / factorial(i) / (2 * i + 1)  # noqa: E731
+        ratio = series(lambda j: 0 if j % 2 else term(j // 2))
         return lambda t: ratio(t) - 1, np.ones_like, (0, half), 5
     return lambda t: erf(SPACING * k + t), lambda t: 1 / erf(SPACING * k + t), (-half, half), 6
 
@@ -65,7 +91,8 @@ def remez(function, weight, interval, n):
     """n coefficients, lowest first, and the largest weighted error."""
     low, high = interval
     x = (low + high) / 2 - (high - low) / 2 * np.cos(np.linspace(0, np.pi, 20000))
-    values, weights, powers = function(x), np.maximum(weight(x), 1e-30), np.vander(x, n, increasing=True)
+    values, weights = function(x), np.maximum(weight(x), 1e-30)
+    powers = np.vander(x, n, increasing=True)
     points = np.linspace(0, len(x) - 1, n + 1).astype(int)
     for _ in range(30):
         system = np.column_stack([powers[points], (-1.0) ** np.arange(n + 1) / weights[points]])
@@ -73,7 +100,7 @@ def remez(function, weight, interval, n):
         error = (powers @ coefficients - values) * weights
         arcs = np.split(np.arange(len(x)), np.flatnonzero(np.diff(np.sign(error))) + 1)
         peaks = [arc[np.argmax(np.abs(error[arc]))] for arc in arcs]
-        while len(peaks) > n + 1:  # more changes of sign than needed: the outer peak that is lower goes
+        while len(peaks) > n + 1:  # too many changes of sign: drop the lower one of the outer peaks
             peaks.pop(0 if abs(error[peaks[0]]) < abs(error[peaks[-1]]) else -1)
         if len(peaks) < n + 1:
             break
@@ -92,8 +119,12 @@ if __name__ == "__main__":
         print(f"{name}: error 2^{math.log2(error):.1f}\n   ", printed(coefficients))
     print("\ntables of lookup.h, for k = 0, 1, ... 15")
     powers = 2 ** (np.arange(16) / 16)
-    print("2^(k/16)\n   ", printed(powers), "\nand what rounding took, relatively\n   ", printed(powers / np.float32(powers) - 1))
+    lost = powers / np.float32(powers) - 1
+    print("2^(k/16)\n   ", printed(powers))
+    print("and what rounding took, relative to it\n   ", printed(lost))
     found = [remez(*erf_around(k)) for k in range(15)]
-    rows = [np.append(0, found[0][0]), *(row for row, _ in found[1:]), np.eye(6)[0]]  # the last one is 1
-    print(f"erf(1075/4096 k + t), for k = 0 less t: error 2^{math.log2(max(error for _, error in found)):.1f}")
-    print(*(f"    t^{power}: {printed(column)}" for power, column in enumerate(np.array(rows).T)), sep="\n")
+    rows = [np.append(0, found[0][0]), *(row for row, _ in found[1:]), np.eye(6)[0]]  # the last: 1
+    largest = math.log2(max(error for _, error in found))
+    print(f"erf(1075/4096 k + t), for k = 0 less t: error 2^{largest:.1f}")
+    for power, column in enumerate(np.array(rows).T):
+        print(f"    t^{power}: {printed(column)}")

@@ -1,42 +1,48 @@
 /* norm.c - normalisation: (x - mean) / sqrt(var + eps) * weight + bias, and its derivatives.
  *
- * layer_norm takes the mean and the variance of each row of n neighbours (Ba et al. 2016), batch_norm those of each channel of
- * x (batch, channels, places) over batch and places (Ioffe and Szegedy 2015). With h = g * weight and x^ the normalised x,
+ * layer_norm takes the mean and the variance of each row of n neighbours (Ba et al. 2016),
+ * batch_norm those of each channel of x (batch, channels, places) over batch and places (Ioffe and
+ * Szegedy 2015). With h = g * weight and x^ the normalised x,
  *
- *     dx = (h - mean(h) - x^ * mean(h * x^)) / sqrt(var + eps)        dweight = sum g * x^        dbias = sum g
+ *     dx = (h - mean(h) - x^ * mean(h * x^)) / sqrt(var + eps)
+ *     dweight = sum g * x^
+ *     dbias = sum g
  *
- * Variances are computed in two passes, the mean first and then the squares of x - mean: with the sums of reduce.c that is
- * right to the last digits, also where the mean is large beside the deviations (the usual sum of squares minus square of the sum
- * fails there), and it makes vectors, without the division at each element of Welford's one pass (1962). The second pass
- * finds its row in the L1 cache.
+ * Variances are computed in two passes, first the mean and then the squares of x - mean. With the
+ * sums of reduce.c this is right to the last digits, even if the mean is large beside the
+ * deviations, where the usual difference of two sums fails. It also makes vector code, without a
+ * division at each element as in Welford's one pass (1962). The second pass finds its row in the L1
+ * cache.
  *
- * All derivatives come from one kernel (`<op>_vjps`), since they have the statistics in common.
+ * All derivatives come from one kernel (`<op>_vjps`), since they share the statistics.
  *
- * Traffic: layer_norm reads x once and writes once; batch_norm goes over x once for each of mean, variance and result. */
-#define BLOCK 32 /* rows whose products are added up before they are written (layer_norm_vjps) */
+ * Traffic: layer_norm reads x once and writes once; batch_norm goes over x once for each of mean,
+ * variance and result. */
+#define BLOCK 32 /* rows whose products are added before they are written (layer_norm_vjps) */
 
-/* Add to `sum` a term for each i in [0, n). The term is a macro of AT, and AT(x) is the vector of x at i, then the element. */
+/* Add a term to `sum` for each i in [0, n). The term is a macro of AT; AT(x) is first the vector of
+ * x at i, then the element. */
 #define VECTOR_AT(x) LOAD((x) + i)
 #define ELEMENT_AT(x) (x)[i]
-#define ADD_TERMS(sum, n, TERM)                                                                                                  \
-    do {                                                                                                                         \
-        size_t i = 0, end_ = 0;                                                                                                  \
-        while (i + LANES <= (n)) {                                                                                               \
-            NAME(vector) a_ = {0}, b_ = {0};                                                                                     \
-            for (end_ = smaller((n), i + 32 * LANES); i + 2 * LANES <= end_; i += LANES) {                                       \
-                a_ += TERM(VECTOR_AT);                                                                                           \
-                i += LANES;                                                                                                      \
-                b_ += TERM(VECTOR_AT);                                                                                           \
-            }                                                                                                                    \
-            if (i + LANES <= end_) {                                                                                             \
-                a_ += TERM(VECTOR_AT);                                                                                           \
-                i += LANES;                                                                                                      \
-            }                                                                                                                    \
-            NAME(plus_vector)(&(sum)->hi, &(sum)->lo, a_ + b_);                                                                  \
-        }                                                                                                                        \
-        (sum)->vectors |= (n) >= LANES;                                                                                          \
-        for (; i < (n); i++)                                                                                                     \
-            (sum)->rest = NAME(plus)((sum)->rest, TERM(ELEMENT_AT));                                                             \
+#define ADD_TERMS(sum, n, TERM) \
+    do { \
+        size_t i = 0, end_ = 0; \
+        while (i + LANES <= (n)) { \
+            NAME(vector) a_ = {0}, b_ = {0}; \
+            for (end_ = smaller((n), i + 32 * LANES); i + 2 * LANES <= end_; i += LANES) { \
+                a_ += TERM(VECTOR_AT); \
+                i += LANES; \
+                b_ += TERM(VECTOR_AT); \
+            } \
+            if (i + LANES <= end_) { \
+                a_ += TERM(VECTOR_AT); \
+                i += LANES; \
+            } \
+            NAME(plus_vector)(&(sum)->hi, &(sum)->lo, a_ + b_); \
+        } \
+        (sum)->vectors |= (n) >= LANES; \
+        for (; i < (n); i++) \
+            (sum)->rest = NAME(plus)((sum)->rest, TERM(ELEMENT_AT)); \
     } while (0)
 #define NO_SUM {{0}, {0}, {0, 0}, false}
 
@@ -63,7 +69,8 @@ static inline struct NAME(moments) NAME(row_moments)(const real *x, size_t n, re
     const real mean = NAME(rounded)(NAME(run)(x, n)) / (real)n;
     struct NAME(sum) squares = NO_SUM;
     ADD_TERMS(&squares, n, SQUARE);
-    return (struct NAME(moments)){mean, 1 / FN(sqrt)(NAME(rounded)(NAME(folded)(&squares)) / (real)n + eps)};
+    return (struct NAME(moments)){
+        mean, 1 / FN(sqrt)(NAME(rounded)(NAME(folded)(&squares)) / (real)n + eps)};
 }
 
 static void NAME(layer_norm_body)(const void *task, size_t begin, size_t end)
@@ -87,7 +94,7 @@ static void NAME(layer_norm_body)(const void *task, size_t begin, size_t end)
     }
 }
 
-/* dx, and g * x^ added up over each BLOCK of rows: a sum over the blocks is left to do */
+/* dx, and the sum of g * x^ over each BLOCK of rows; a sum over the blocks is left to do */
 static void NAME(layer_norm_vjps_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(rows) *t = task;
@@ -120,25 +127,31 @@ static void NAME(layer_norm_vjps_body)(const void *task, size_t begin, size_t en
     }
 }
 
-static inline size_t NAME(rows_a_thread)(size_t n) { return larger(PIECE / 2 / larger(n, 1), 1); }
-
-KERNEL(layer_norm)(size_t rows, size_t n, real eps, ARRAY(const real, x, rows * n), OPTIONAL(const real, weight, n),
-                   OPTIONAL(const real, bias, n), ARRAY(real, out, rows * n))
-{
-    const struct NAME(rows) task = {.x = x, .weight = weight, .bias = bias, .out = out, .eps = eps, .n = n, .rows = rows};
-    parallel_for(rows, NAME(rows_a_thread)(n), NAME(layer_norm_body), &task);
-}
-
-KERNEL(layer_norm_vjps)(size_t rows, size_t n, real eps, ARRAY(const real, g, rows * n), ARRAY(const real, x, rows * n),
-                        OPTIONAL(const real, weight, n), ARRAY(real, dx, rows * n), ARRAY(real, sums, (rows + 31) / 32 * n))
+KERNEL(layer_norm)(size_t rows, size_t n, real eps, ARRAY(const real, x, rows * n),
+                   OPTIONAL(const real, weight, n), OPTIONAL(const real, bias, n),
+                   ARRAY(real, out, rows * n))
 {
     const struct NAME(rows) task = {
-        .g = g, .x = x, .weight = weight, .out = dx, .sums = sums, .eps = eps, .n = n, .rows = rows};
-    parallel_for((rows + BLOCK - 1) / BLOCK, NAME(rows_a_thread)(n * BLOCK), NAME(layer_norm_vjps_body), &task);
+        .x = x, .weight = weight, .bias = bias, .out = out, .eps = eps, .n = n, .rows = rows};
+    if (n > 0)
+        parallel_for(rows, grain_of(PIECE / 2, (double)n), NAME(layer_norm_body), &task);
+}
+
+KERNEL(layer_norm_vjps)(size_t rows, size_t n, real eps, ARRAY(const real, g, rows * n),
+                        ARRAY(const real, x, rows * n), OPTIONAL(const real, weight, n),
+                        ARRAY(real, dx, rows * n), ARRAY(real, sums, (rows + 31) / 32 * n))
+{
+    const struct NAME(rows) task = {.g = g, .x = x, .weight = weight, .out = dx, .sums = sums,
+                                    .eps = eps, .n = n, .rows = rows};
+    if (n > 0)
+        parallel_for(pieces(rows, BLOCK), grain_of(PIECE / 2, (double)n * BLOCK),
+                     NAME(layer_norm_vjps_body), &task);
 }
 
 /* ---- channels ---- */
-#define TILE 8 /* rows of TILE_WIDTH columns: where a channel has one place, its elements lie in a column of x */
+/* Rows of a tile of TILE_WIDTH columns: where a channel has one place, its elements are a
+ * column. */
+#define TILE 8
 #define TILE_WIDTH 128
 
 struct NAME(channels) {
@@ -147,63 +160,77 @@ struct NAME(channels) {
     size_t batch, channels, places;
 };
 
-/* In a unit of work: `statement` for every element `at`, of channel `c`. A unit is one channel of one example or, where a channel
- * has one place, one example. */
-#define EACH_OF_CHANNELS(statement)                                                                                              \
-    for (size_t u = begin; u < end; u++)                                                                                         \
-        if (t->places == 1)                                                                                                      \
-            for (size_t c = 0, at = u * t->channels; c < t->channels; c++, at++)                                                 \
-                statement;                                                                                                       \
-        else {                                                                                                                   \
-            const size_t c = u % t->channels;                                                                                    \
-            for (size_t at = u * t->places; at < (u + 1) * t->places; at++)                                                      \
-                statement;                                                                                                       \
+/* Run `statement` in a unit of work, for every element `at`, of channel `c`. A unit is one channel
+ * of one example or, where a channel has one place, one example. */
+#define EACH_OF_CHANNELS(statement) \
+    for (size_t u = begin; u < end; u++) \
+        if (t->places == 1) \
+            for (size_t c = 0, at = u * t->channels; c < t->channels; c++, at++) \
+                statement; \
+        else { \
+            const size_t c = u % t->channels; \
+            for (size_t at = u * t->places; at < (u + 1) * t->places; at++) \
+                statement; \
         }
 
-/* The sum of a term, in which `mean` is means[c], over all elements of each channel c: store(c, sum). A unit is a channel or,
- * where a channel has one place, TILE_WIDTH channels. */
-#define EACH_CHANNELS_SUM(store, TERM)                                                                                           \
-    for (size_t u = begin; u < end; u++)                                                                                         \
-        if (t->places != 1) {                                                                                                    \
-            struct NAME(sum) sum = NO_SUM;                                                                                       \
-            const real mean = means[u];                                                                                          \
-            (void)mean;                                                                                                          \
-            for (size_t example = 0; example < t->batch; example++) {                                                            \
-                const size_t first = (example * t->channels + u) * t->places;                                                    \
-                const real *x = t->x + first, *g = t->g + first;                                                                 \
-                (void)x, (void)g;                                                                                                \
-                ADD_TERMS(&sum, t->places, TERM);                                                                                \
-            }                                                                                                                    \
-            store(u, NAME(rounded)(NAME(folded)(&sum)));                                                                         \
-        } else {                                                                                                                 \
-            const size_t first = u * TILE_WIDTH, width = smaller(TILE_WIDTH, t->channels - first);                               \
-            real hi[TILE_WIDTH] = {0}, lo[TILE_WIDTH] = {0};                                                                     \
-            size_t example = 0;                                                                                                  \
-            for (; example + TILE <= t->batch; example += TILE)                                                                  \
-                ADD_ROWS(TILE, TERM)                                                                                             \
-            for (; example < t->batch; example++)                                                                                \
-                ADD_ROWS(1, TERM)                                                                                                \
-            for (size_t j = 0; j < width; j++)                                                                                   \
-                store(first + j, NAME(rounded)((struct NAME(total)){hi[j], lo[j]}));                                             \
+/* The sum of a term, in which `mean` is means[c], over all elements of each channel c, passed on by
+ * store(c, sum). A unit is a channel or, where a channel has one place, TILE_WIDTH channels. */
+#define EACH_CHANNELS_SUM(store, TERM) \
+    for (size_t u = begin; u < end; u++) \
+        if (t->places != 1) { \
+            struct NAME(sum) sum = NO_SUM; \
+            const real mean = means[u]; \
+            (void)mean; \
+            for (size_t example = 0; t->places > 0 && example < t->batch; example++) { \
+                const size_t first = (example * t->channels + u) * t->places; \
+                const real *x = t->x + first, *g = t->g + first; \
+                (void)x, (void)g; \
+                ADD_TERMS(&sum, t->places, TERM); \
+            } \
+            store(u, NAME(rounded)(NAME(folded)(&sum))); \
+        } else { \
+            const size_t first = u * TILE_WIDTH, width = smaller(TILE_WIDTH, t->channels - first); \
+            real hi[TILE_WIDTH] = {0}, lo[TILE_WIDTH] = {0}; \
+            size_t example = 0; \
+            for (; example + TILE <= t->batch; example += TILE) \
+                ADD_ROWS(TILE, TERM) \
+            for (; example < t->batch; example++) \
+                ADD_ROWS(1, TERM) \
+            for (size_t j = 0; j < width; j++) \
+                store(first + j, NAME(rounded)((struct NAME(total)){hi[j], lo[j]})); \
         }
-#define ADD_ROWS(count, TERM)                                                                                                    \
-    for (size_t i = 0; i < width; i++) {                                                                                         \
-        const real mean = means[first + i];                                                                                      \
-        real sum = 0;                                                                                                            \
-        (void)mean;                                                                                                              \
-        for (size_t row = 0; row < count; row++) {                                                                               \
-            const real *x = t->x + (example + row) * t->channels + first;                                                        \
-            const real *g = t->g + (example + row) * t->channels + first;                                                        \
-            (void)x, (void)g;                                                                                                    \
-            sum += TERM(ELEMENT_AT);                                                                                             \
-        }                                                                                                                        \
-        const struct NAME(total) total = NAME(plus)((struct NAME(total)){hi[i], lo[i]}, sum);                                    \
-        hi[i] = total.hi, lo[i] = total.lo;                                                                                      \
+#define ADD_ROWS(count, TERM) \
+    for (size_t i = 0; i < width; i++) { \
+        const real mean = means[first + i]; \
+        real sum = 0; \
+        (void)mean; \
+        for (size_t row = 0; row < count; row++) { \
+            const real *x = t->x + (example + row) * t->channels + first; \
+            const real *g = t->g + (example + row) * t->channels + first; \
+            (void)x, (void)g; \
+            sum += TERM(ELEMENT_AT); \
+        } \
+        const struct NAME(total) total = NAME(plus)((struct NAME(total)){hi[i], lo[i]}, sum); \
+        hi[i] = total.hi, lo[i] = total.lo; \
     }
 
 static size_t NAME(units)(size_t channels, size_t places)
 {
-    return places != 1 ? channels : (channels + TILE_WIDTH - 1) / TILE_WIDTH;
+    return places != 1 ? channels : pieces(channels, TILE_WIDTH);
+}
+static double NAME(unit_size)(size_t batch, size_t places) /* elements of a unit */
+{
+    return (double)batch * (double)(places != 1 ? places : TILE_WIDTH);
+}
+
+/* Run a body of EACH_OF_CHANNELS. */
+static void NAME(for_channels)(void (*body)(const void *, size_t, size_t),
+                               const struct NAME(channels) *t)
+{
+    if (t->places == 1)
+        parallel_for(t->batch, grain_of(PIECE, (double)t->channels), body, t);
+    else if (t->places > 1)
+        parallel_for(t->batch * t->channels, grain_of(PIECE, (double)t->places), body, t);
 }
 
 static void NAME(moments_body)(const void *task, size_t begin, size_t end)
@@ -218,28 +245,31 @@ static void NAME(moments_body)(const void *task, size_t begin, size_t end)
 }
 
 /* Mean and variance (divided by n) of each channel. */
-KERNEL(moments)(size_t batch, size_t channels, size_t places, ARRAY(const real, x, batch * channels * places),
-                ARRAY(real, mean, channels), ARRAY(real, var, channels))
+KERNEL(moments)(size_t batch, size_t channels, size_t places,
+                ARRAY(const real, x, batch * channels * places), ARRAY(real, mean, channels),
+                ARRAY(real, var, channels))
 {
-    const struct NAME(channels) task = {
-        .g = x, .x = x, .out = mean, .other = var, .batch = batch, .channels = channels, .places = places};
-    const size_t work = batch * places * (places != 1 ? 1 : TILE_WIDTH);
-    parallel_for(NAME(units)(channels, places), larger(PIECE / larger(work, 1), 1), NAME(moments_body), &task);
+    const struct NAME(channels) task = {.g = x, .x = x, .out = mean, .other = var, .batch = batch,
+                                        .channels = channels, .places = places};
+    parallel_for(NAME(units)(channels, places), grain_of(PIECE, NAME(unit_size)(batch, places)),
+                 NAME(moments_body), &task);
 }
 
-/* What the derivatives of batch_norm need to know of each channel: sums of g and of g * x^, and from them mean, scale, a and k,
- * with which dx = scale * (g - a - (x - mean) * k). */
+/* What the derivatives of batch_norm need to know of each channel: the sums of g and of g * x^, and
+ * from them mean, scale, a and k, with which dx = scale * (g - a - (x - mean) * k). */
 static void NAME(channel_sums_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(channels) *t = task;
     const real n = (real)(t->batch * t->places);
-    real *means = t->constants, *scale = means + t->channels, *a = scale + t->channels, *k = a + t->channels;
+    real *means = t->constants, *scale = means + t->channels, *a = scale + t->channels;
+    real *k = a + t->channels;
     real *plain = t->other, *product = t->out;
 #define STORE_MEAN(c, sum) means[c] = (sum) / n
 #define STORE_RSTD(c, sum) scale[c] = 1 / FN(sqrt)((sum) / n + t->eps)
 #define STORE_PLAIN(c, sum) plain[c] = (sum), a[c] = plain[c] / n
-#define STORE_PRODUCT(c, sum)                                                                                                    \
-    product[c] = (sum) * scale[c], k[c] = product[c] * scale[c] / n, scale[c] *= t->weight == NULL ? 1 : t->weight[c]
+#define STORE_PRODUCT(c, sum) \
+    product[c] = (sum) * scale[c], k[c] = product[c] * scale[c] / n, \
+    scale[c] *= t->weight == NULL ? 1 : t->weight[c]
     EACH_CHANNELS_SUM(STORE_MEAN, VALUE)
     EACH_CHANNELS_SUM(STORE_RSTD, SQUARE)
     EACH_CHANNELS_SUM(STORE_PLAIN, GRADIENT)
@@ -249,43 +279,51 @@ static void NAME(channel_sums_body)(const void *task, size_t begin, size_t end)
 static void NAME(channel_affine_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(channels) *t = task;
-    const real *restrict x = t->x, *restrict mean = t->mean, *restrict scale = t->scale, *restrict bias = t->bias;
+    const real *restrict x = t->x, *restrict mean = t->mean, *restrict scale = t->scale;
+    const real *restrict bias = t->bias;
     real *restrict out = t->out;
     EACH_OF_CHANNELS(out[at] = (x[at] - mean[c]) * scale[c] + bias[c])
 }
 
 /* (x - mean) * scale + bias, of each channel */
-KERNEL(channel_affine)(size_t batch, size_t channels, size_t places, ARRAY(const real, x, batch * channels * places),
-                       ARRAY(const real, mean, channels), ARRAY(const real, scale, channels), ARRAY(const real, bias, channels),
+KERNEL(channel_affine)(size_t batch, size_t channels, size_t places,
+                       ARRAY(const real, x, batch * channels * places),
+                       ARRAY(const real, mean, channels), ARRAY(const real, scale, channels),
+                       ARRAY(const real, bias, channels),
                        ARRAY(real, out, batch * channels * places))
 {
-    const struct NAME(channels) task = {
-        .x = x, .mean = mean, .scale = scale, .bias = bias, .out = out, .batch = batch, .channels = channels, .places = places};
-    const size_t units = places == 1 ? batch : batch * channels, work = places == 1 ? channels : places;
-    parallel_for(units, larger(PIECE / larger(work, 1), 1), NAME(channel_affine_body), &task);
+    const struct NAME(channels) task = {.x = x, .mean = mean, .scale = scale, .bias = bias,
+                                        .out = out, .batch = batch, .channels = channels,
+                                        .places = places};
+    NAME(for_channels)(NAME(channel_affine_body), &task);
 }
 
 static void NAME(batch_norm_vjp_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(channels) *t = task;
     const real *restrict x = t->x, *restrict g = t->g, *restrict mean = t->constants;
-    const real *restrict scale = mean + t->channels, *restrict a = scale + t->channels, *restrict k = a + t->channels;
+    const real *restrict scale = mean + t->channels, *restrict a = scale + t->channels;
+    const real *restrict k = a + t->channels;
     real *restrict dx = t->out;
     EACH_OF_CHANNELS(dx[at] = scale[c] * (g[at] - a[c] - (x[at] - mean[c]) * k[c]))
 }
 
-/* All derivatives of batch_norm. Traffic: x is read three times (mean, variance, products), g twice, then each once more for dx;
- * while a channel fits into the cache, only the first and the last time come from memory. */
-KERNEL(batch_norm_vjps)(size_t batch, size_t channels, size_t places, real eps, ARRAY(const real, g, batch * channels * places),
-                        ARRAY(const real, x, batch * channels * places), OPTIONAL(const real, weight, channels),
-                        ARRAY(real, constants, 4 * channels), ARRAY(real, dx, batch * channels * places),
-                        ARRAY(real, dweight, channels), ARRAY(real, dbias, channels))
+/* All derivatives of batch_norm. Traffic: x is read three times (mean, variance, products), g
+ * twice, then each once more for dx. While a channel fits the cache, only the first and the last
+ * reading come from memory. */
+KERNEL(batch_norm_vjps)(size_t batch, size_t channels, size_t places, real eps,
+                        ARRAY(const real, g, batch * channels * places),
+                        ARRAY(const real, x, batch * channels * places),
+                        OPTIONAL(const real, weight, channels),
+                        ARRAY(real, constants, 4 * channels),
+                        ARRAY(real, dx, batch * channels * places), ARRAY(real, dweight, channels),
+                        ARRAY(real, dbias, channels))
 {
-    struct NAME(channels) task = {.g = g, .x = x, .weight = weight, .constants = constants, .out = dweight, .other = dbias,
-                                  .eps = eps, .batch = batch, .channels = channels, .places = places};
-    const size_t all = batch * places * (places != 1 ? 1 : TILE_WIDTH);
-    parallel_for(NAME(units)(channels, places), larger(PIECE / larger(all, 1), 1), NAME(channel_sums_body), &task);
+    struct NAME(channels) task = {.g = g, .x = x, .weight = weight, .constants = constants,
+                                  .out = dweight, .other = dbias, .eps = eps, .batch = batch,
+                                  .channels = channels, .places = places};
+    parallel_for(NAME(units)(channels, places), grain_of(PIECE, NAME(unit_size)(batch, places)),
+                 NAME(channel_sums_body), &task);
     task.out = dx;
-    const size_t units = places == 1 ? batch : batch * channels, work = places == 1 ? channels : places;
-    parallel_for(units, larger(PIECE / larger(work, 1), 1), NAME(batch_norm_vjp_body), &task);
+    NAME(for_channels)(NAME(batch_norm_vjp_body), &task);
 }

@@ -1,26 +1,31 @@
 /* parallel.c - a pool of threads for loops whose pieces are independent.
  *
- * The caller publishes a job and starts on it at once; the pool's threads join if they are awake in time. The pieces are divided
- * into as many parts as there are threads. Each thread takes the pieces of its own part, in order, and then what is left
- * of the others' (affinity scheduling: Markatos and LeBlanc 1994). So each goes through memory in long runs, and finds in its
- * own cache what it wrote in the loop before; pieces taken in turn from one counter cost a sum of 16 MB a quarter of its time,
- * because cores then fetch ahead what is another's. The caller, when none is left, closes the job and waits only for those
- * that have joined: nobody waits for a thread that never got a processor, which is what makes barriers collapse on a busy
- * machine.
+ * The caller publishes a job and starts on it at once; the pool's threads join if they are awake in
+ * time. The pieces are divided into as many parts as there are threads. Each thread takes the
+ * pieces of its own part, in order, and then those that are left of other parts (affinity
+ * scheduling: Markatos and LeBlanc 1994). So each thread goes through memory in long runs, and
+ * finds in its own cache what it wrote in the loop before. With pieces taken in turn from one
+ * counter, a sum of 16 MB took a quarter longer, because each core prefetched what another one
+ * would use. When no piece is left, the caller closes the job and waits only for the threads that
+ * have joined. Nobody waits for a thread that never got a processor, which is what makes barriers
+ * collapse on a busy machine.
  *
- * All but the parts' counters is changed under one lock, held for nanoseconds. Who has to wait spins for some microseconds, about
- * as long as it takes to wake a thread, and then sleeps: the system lets a thread that has slept run at once when there is
- * work, and makes one that has spun its time away wait behind the others.
+ * Everything but the parts' counters is changed under one lock, held for nanoseconds. A thread that
+ * has to wait spins for some microseconds, about as long as it takes to wake a thread, and then
+ * sleeps. The system lets a thread that has slept run as soon as there is work; a thread that has
+ * spun its time away has to wait behind others.
  *
- * A caller that finds the pool taken, by another Python thread or by a loop around it, does its whole loop itself. After
- * fork() the child has none of the threads; it forgets them and starts its own at its first loop. */
+ * A caller that finds the pool taken, by another Python thread or by a loop around it, does its
+ * whole loop itself. After fork() the child has none of the threads: it forgets them, and starts
+ * its own at its first loop. */
 #define _GNU_SOURCE /* for the affinity of threads, on Linux */
 #include "parallel.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-static void alone(size_t n, size_t grain, void (*body)(const void *, size_t, size_t), const void *task)
+static void alone(size_t n, size_t grain, void (*body)(const void *, size_t, size_t),
+                  const void *task)
 {
     for (size_t begin = 0; begin < n; begin += grain)
         body(task, begin, n - begin < grain ? n : begin + grain);
@@ -31,9 +36,10 @@ static void alone(size_t n, size_t grain, void (*body)(const void *, size_t, siz
 void set_threads(int count) { (void)count; }
 int get_threads(void) { return 1; }
 
-void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, size_t), const void *task)
+void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, size_t),
+                  const void *task)
 {
-    alone(n, grain, body, task);
+    alone(n, grain > 0 ? grain : 1, body, task);
 }
 
 #else
@@ -47,8 +53,9 @@ void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, siz
 #define AFFINITY
 #endif
 
-/* Rounds of waiting awake, of some 10 to 70 ns each: for a job, about as long as it takes to wake a thread; for the last
- * pieces of others, about as long as a piece takes, since who sleeps then gives its processor away in the middle of its work. */
+/* Rounds of spinning, of some 10 to 70 ns each. For a job: about as long as it takes to wake a
+ * thread. For the last pieces of others: about as long as a piece takes, since whoever sleeps then
+ * gives its processor away in the middle of its work. */
 enum { MAX_THREADS = 256, FOR_A_JOB = 1000, FOR_LAST_PIECES = 5000 };
 
 static atomic_int wanted = 1;
@@ -74,7 +81,7 @@ static struct {
     atomic_uint number; /* a thread joins a job at most once */
 } job; /* `inside` and `number` are atomic because threads that spin read them without the lock */
 
-/* A thread of the pool that sleeps; the one that fell asleep last is woken first. */
+/* A sleeping thread of the pool; the one that fell asleep last is woken first. */
 static struct sleeper {
     struct sleeper *next;
     pthread_t thread;
@@ -87,10 +94,11 @@ static struct sleeper {
 #endif
 } *sleepers;
 
-/* Linux may wake a thread on the processor of the caller, where it then waits for milliseconds while others are idle: in a
- * virtual machine, a processor that has been idle for a while looks like one that the host has taken away (vcpu_is_preempted
- * in the scheduler). So after a longer sleep a thread is woken with the caller's processor forbidden, which costs the caller
- * some microseconds, and then allows itself again what it was allowed before. */
+/* Linux may wake a thread on the processor of the caller, where it then waits for milliseconds
+ * while others are idle: in a virtual machine, a processor that has been idle for a while looks
+ * like one that the host has taken away (vcpu_is_preempted in the scheduler). So after a longer
+ * sleep a thread is woken with the caller's processor forbidden, which costs the caller some
+ * microseconds. Then the thread allows itself again what it was allowed before. */
 #ifdef AFFINITY
 static const double LONG_SLEEP = 1e-4;
 
@@ -109,7 +117,8 @@ static void send_elsewhere(struct sleeper *s)
         return;
     cpu_set_t others = s->allowed;
     CPU_CLR((size_t)here, &others);
-    s->moved = CPU_COUNT(&others) > 0 && pthread_setaffinity_np(s->thread, sizeof others, &others) == 0;
+    s->moved = CPU_COUNT(&others) > 0 &&
+               pthread_setaffinity_np(s->thread, sizeof others, &others) == 0;
 }
 static void allow_everywhere(struct sleeper *s)
 {
@@ -125,7 +134,8 @@ static void allow_everywhere(struct sleeper *s) { (void)s; }
 /* Both are called with the lock held; fall_asleep() returns with it held. */
 static void fall_asleep(void)
 {
-    struct sleeper me = {.next = sleepers, .thread = pthread_self(), .called = PTHREAD_COND_INITIALIZER};
+    struct sleeper me = {
+        .next = sleepers, .thread = pthread_self(), .called = PTHREAD_COND_INITIALIZER};
     note_time(&me);
     sleepers = &me;
     sleeping++;
@@ -160,8 +170,10 @@ static void take_pieces(int thread)
     for (int k = 0; k < job.parts; k++) {
         struct part *part = &job.part[(thread + k) % job.parts];
         size_t begin;
-        while ((begin = atomic_fetch_add_explicit(&part->next, job.grain, memory_order_relaxed)) < part->end)
-            job.body(job.task, begin, part->end - begin < job.grain ? part->end : begin + job.grain);
+        while ((begin = atomic_fetch_add_explicit(&part->next, job.grain, memory_order_relaxed)) <
+               part->end)
+            job.body(job.task, begin,
+                     part->end - begin < job.grain ? part->end : begin + job.grain);
     }
 }
 
@@ -198,13 +210,13 @@ static void start_threads(int count)
     sigset_t all, before;
     pthread_attr_t attributes;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited by the threads: signals are for Python's */
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* threads inherit it: signals are for Python's */
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     while (started < count) {
         pthread_t thread;
         if (pthread_create(&thread, &attributes, work, (void *)(intptr_t)(started + 1)) != 0) {
-            wanted = started + 1; /* there are no more to be had: do not try again at each loop */
+            wanted = started + 1; /* the system has no more: do not try again at each loop */
             break;
         }
         started++;
@@ -213,7 +225,8 @@ static void start_threads(int count)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-static void forget(void) /* in a child after fork(), whose only thread is this one; the others may have held the lock */
+/* In a child after fork(), whose only thread is this one; the others may have held the lock. */
+static void forget(void)
 {
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     finished = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
@@ -234,9 +247,11 @@ void set_threads(int count)
 
 int get_threads(void) { return wanted; }
 
-void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, size_t), const void *task)
+void parallel_for(size_t n, size_t grain, void (*body)(const void *, size_t, size_t),
+                  const void *task)
 {
     const int threads = wanted;
+    grain = grain > 0 ? grain : 1;
     if (n <= grain || threads == 1 || atomic_flag_test_and_set(&taken)) {
         alone(n, grain, body, task);
         return;

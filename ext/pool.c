@@ -1,13 +1,15 @@
-/* pool.c - one number for each window of an image: its largest element, its sum, its mean; and the ways back.
+/* pool.c - one number for each window of an image: its largest element, its sum, its mean; and the
+ * ways back.
  *
- * Windows that are neighbours in a row are done together, as many as fill a vector: what they see at one element of the kernel
- * are numbers of one row of the image, `sw` apart. A plane (image, channel) and its windows stay in the first-level cache
- * meanwhile, so each array crosses memory once. Planes are independent: they are the pieces for threads. Which element was the
- * largest is found again on the way back, by comparing; that is cheaper than to write an index beside each maximum, and to
+ * Windows that are neighbours in a row are done together, as many as fill a vector: what they see
+ * at one element of the kernel are numbers of one row of the image, `sw` apart. A plane (image,
+ * channel) and its windows stay in the first-level cache meanwhile, so each array crosses memory
+ * once. Planes are independent: they are the pieces for threads. The way back finds the largest
+ * element again, by comparing; that is cheaper than to write an index beside each maximum and to
  * read it. Source: microtorch/ops/pool.py, whose ops these are. */
 #include "windows.h"
 
-#define PLACES 256 /* a place is a byte; Python asks numpy for larger kernels */
+#define PLACES 256 /* a place is a byte; Python takes numpy for larger kernels */
 #ifdef REAL_IS_FLOAT /* once */
 enum { LARGEST, SUM, PLACE, SCATTER, GATHER };
 #endif
@@ -21,17 +23,22 @@ struct NAME(pooling) {
     uint8_t *found;
 };
 
-/* Planes that are worth a thread. */
-static inline size_t NAME(planes_each)(size_t image, size_t windows) { return larger(1, 16384 / (image + windows + 1)); }
+/* How many planes are worth a thread. */
+static inline size_t NAME(planes_each)(size_t image, size_t windows)
+{
+    return grain_of(16384, (double)image + (double)windows + 1);
+}
 
-/* Neighbouring windows: the first one begins at (y, x), and of each the elements [i0, i1) x [k0, k1) lie in the image. */
+/* Neighbouring windows. The first one begins at (y, x); of each, the elements [i0, i1) x [k0, k1)
+ * lie in the image. */
 struct NAME(group) {
     int64_t y, x, i0, i1, k0, k1;
 };
 
-/* Of one window the largest element, the sum, or the first place, counted row by row, where the maximum is. */
-static inline real NAME(window_reduce)(const struct windows *g, const struct NAME(group) *at, const real *image, const int what,
-                                const real *largest)
+/* The largest element of one window, its sum, or the first place of the maximum, counted row by
+ * row. */
+static inline real NAME(window_reduce)(const struct windows *g, const struct NAME(group) *at,
+                                       const real *image, const int what, const real *largest)
 {
     real result = what == LARGEST ? -(real)INFINITY : what == SUM ? 0 : (real)(g->kh * g->kw - 1);
     for (int64_t i = at->i0; i < at->i1; i++)
@@ -43,34 +50,41 @@ static inline real NAME(window_reduce)(const struct windows *g, const struct NAM
                 result += seen;
             else if (seen == *largest)
                 return (real)(i * g->kw + k);
-            else if (seen != seen) /* if it is NaN that is largest, it equals nothing, and PyTorch takes the last one */
+            else if (seen != seen) /* a maximum of NaN equals nothing; PyTorch takes the last NaN */
                 result = (real)(i * g->kw + k);
         }
     return result;
 }
 
-/* The same of FEW windows, in a register. (After some poolings rows are short: more than 4 would often not find their number.) */
+/* The same for FEW windows, in a register. They are 4 and not more because rows become short after
+ * some poolings. */
 #ifdef SHUFFLE
 #define FEW 4
-#define EVERY_SECOND(p) SHUFFLE(LOAD_FEW(p), LOAD_FEW((p) + 3), 0, 2, 5, 7) /* of 7, and not a number more is read */
+/* of 7 numbers; not a number more is read */
+#define EVERY_SECOND(p) SHUFFLE(LOAD_FEW(p), LOAD_FEW((p) + 3), 0, 2, 5, 7)
 typedef real NAME(few) __attribute__((vector_size(FEW * sizeof(real))));
-typedef real NAME(unaligned_few) __attribute__((vector_size(FEW * sizeof(real)), aligned(sizeof(real)), may_alias));
+typedef real NAME(unaligned_few)
+    __attribute__((vector_size(FEW * sizeof(real)), aligned(sizeof(real)), may_alias));
 #define LOAD_FEW(p) (*(const NAME(unaligned_few) *)(p))
 #define STORE_FEW(p, v) (*(NAME(unaligned_few) *)(p) = (v))
-#define CHOOSE(mask, a, b) ((NAME(few))(((mask) & (__typeof__(mask))(a)) | (~(mask) & (__typeof__(mask))(b))))
+#define CHOOSE(mask, a, b) \
+    ((NAME(few))(((mask) & (__typeof__(mask))(a)) | (~(mask) & (__typeof__(mask))(b))))
 
-INLINE void NAME(reduce_few)(const struct windows *g, const struct NAME(group) *at, const real *image, const int64_t step,
-                             const int what, const real *largest, real *results)
+INLINE void NAME(reduce_few)(const struct windows *g, const struct NAME(group) *at,
+                             const real *image, const int64_t step, const int what,
+                             const real *largest, real *results)
 {
     const NAME(few) zero = {0};
-    /* -1: no element is equal to the maximum, so it is NaN */
-    NAME(few) wanted = zero, seen, result = zero + (what == LARGEST ? -(real)INFINITY : what == SUM ? 0 : -1);
+    /* -1: no element equals the maximum, so it is NaN */
+    const real start = what == LARGEST ? -(real)INFINITY : what == SUM ? 0 : -1;
+    NAME(few) wanted = zero, seen, result = zero + start;
     if (what == PLACE)
         wanted = LOAD_FEW(largest);
     for (int64_t p = 0; p < at->i1 - at->i0; p++)
         for (int64_t q = 0; q < at->k1 - at->k0; q++) {
-            /* places are tried from the last to the first, which then is what remains */
-            const int64_t i = what == PLACE ? at->i1 - 1 - p : at->i0 + p, k = what == PLACE ? at->k1 - 1 - q : at->k0 + q;
+            /* from the last place to the first, so that the first one remains */
+            const int64_t i = what == PLACE ? at->i1 - 1 - p : at->i0 + p;
+            const int64_t k = what == PLACE ? at->k1 - 1 - q : at->k0 + q;
             const real *first = image + (at->y + i * g->dh) * g->w + at->x + k * g->dw;
             if (step == 1)
                 seen = LOAD_FEW(first);
@@ -86,9 +100,11 @@ INLINE void NAME(reduce_few)(const struct windows *g, const struct NAME(group) *
     STORE_FEW(results, result);
 }
 
-/* The gradient of FEW windows two columns wide that meet no others, the pooling of most networks. What each window does
- * not carry to is 0, so all it sees is written, whole vectors, without a look at where. */
-INLINE void NAME(scatter_few)(const struct NAME(pooling) *t, const struct NAME(group) *at, size_t image, size_t window)
+/* The gradient of FEW windows two columns wide that do not overlap, the pooling of most networks.
+ * Each window sends its gradient to one element and 0 to the others, so all that it sees is
+ * written, in whole vectors, without asking where. */
+INLINE void NAME(scatter_few)(const struct NAME(pooling) *t, const struct NAME(group) *at,
+                              size_t image, size_t window)
 {
     const struct windows *g = t->g;
     const real *largest = t->largest + window, *carried = t->carried + window;
@@ -108,9 +124,10 @@ INLINE void NAME(scatter_few)(const struct NAME(pooling) *t, const struct NAME(g
         if (!searched[j]) { /* NaN equals nothing */
             struct NAME(group) one = *at;
             one.x += 2 * j;
-            const int64_t e = (int64_t)NAME(window_reduce)(g, &one, t->x + image, PLACE, largest + j);
-            if (e / g->kw < at->i1)
-                t->out[image + (size_t)((one.y + e / g->kw * g->dh) * g->w + one.x + e % g->kw)] = carried[j];
+            const real place = NAME(window_reduce)(g, &one, t->x + image, PLACE, largest + j);
+            const int64_t i = (int64_t)place / g->kw, k = (int64_t)place % g->kw;
+            if (i < at->i1)
+                t->out[image + (size_t)((one.y + i * g->dh) * g->w + one.x + k)] = carried[j];
         }
 }
 #else
@@ -121,15 +138,18 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
 {
     const struct windows g = *t->g;
     const int reduction = what == LARGEST || what == SUM ? what : PLACE;
-    int64_t rows[PLACES], columns[PLACES]; /* of an element in its window; those past the kernel are nowhere */
+    /* of an element in its window; those past the kernel are nowhere */
+    int64_t rows[PLACES], columns[PLACES];
     for (int64_t e = 0; e < PLACES && what > PLACE; e++)
         rows[e] = INT64_MIN / 2, columns[e] = 0;
     for (int64_t e = 0; e < PLACES && e < g.kh * g.kw && what > PLACE; e++)
         rows[e] = e / g.kw * g.dh, columns[e] = e % g.kw * g.dw;
-    int64_t first, last; /* windows [first, last) of a row need no padding: they can be done together */
+    /* windows [first, last) of a row need no padding: they can be done together */
+    int64_t first, last;
     inside(-g.left, g.sw, g.w - (g.kw - 1) * g.dw, g.ow, &first, &last);
     const int64_t together = g.sw <= 2 && last - first >= FEW ? FEW : 1;
-    const bool pairs = what == SCATTER && t->place == NULL && g.kw == 2 && g.sw == 2 && g.dw == 1 && g.sh > (g.kh - 1) * g.dh;
+    const bool pairs = what == SCATTER && t->place == NULL && g.kw == 2 && g.sw == 2 && g.dw == 1 &&
+                       g.sh > (g.kh - 1) * g.dh;
     for (size_t plane = begin; plane < end; plane++) {
         const size_t image = plane * (size_t)(g.h * g.w);
         if (what == SCATTER)
@@ -139,7 +159,8 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
             inside(at.y, g.dh, g.h, g.kh, &at.i0, &at.i1);
             for (int64_t c = 0, done = 0; done < g.ow; done = c) {
                 const int64_t n = c < first || c >= last ? 1 : together;
-                c = c + n > last && n > 1 ? last - n : c; /* no rest: the last ones overlap with those before */
+                /* the last ones overlap with those before, so that none is left over */
+                c = c + n > last && n > 1 ? last - n : c;
                 at.x = c * g.sw - g.left;
                 inside(at.x, g.dw, g.w, g.kw, &at.k0, &at.k1);
                 const size_t window = plane * (size_t)(g.oh * g.ow) + (size_t)(r * g.ow + c);
@@ -178,7 +199,7 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
                         t->found[window + (size_t)j] = (uint8_t)e;
                         continue;
                     }
-                    /* a place in the padding, or past the kernel, is passed over */
+                    /* a place in the padding, or past the kernel, is skipped */
                     const int64_t y = at.y + rows[e], x = at.x + columns[e];
                     const bool there = y >= 0 && y < g.h && x >= 0 && x < g.w;
                     const size_t from = image + (size_t)(y * g.w + x);
@@ -193,7 +214,10 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
     }
 }
 #define BODY(name, what) \
-    static void NAME(name)(const void *task, size_t begin, size_t end) { NAME(visit)(task, begin, end, what); }
+    static void NAME(name)(const void *task, size_t begin, size_t end) \
+    { \
+        NAME(visit)(task, begin, end, what); \
+    }
 BODY(largest_body, LARGEST)
 BODY(sum_body, SUM)
 BODY(place_body, PLACE)
@@ -216,41 +240,50 @@ KERNEL(max_pool2d)(size_t planes, size_t image, size_t windows, ARRAY(const int6
 
 /* The place of the maximum in each window. */
 KERNEL(pool_place)(size_t planes, size_t image, size_t windows, ARRAY(const int64_t, geometry, 12),
-                   ARRAY(const real, x, planes * image), ARRAY(const real, largest, planes * windows),
+                   ARRAY(const real, x, planes * image),
+                   ARRAY(const real, largest, planes * windows),
                    ARRAY(uint8_t, found, planes * windows))
 {
-    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .x = x, .largest = largest, .found = found};
+    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .x = x,
+                                    .largest = largest, .found = found};
     parallel_for(planes, NAME(planes_each)(image, windows), NAME(place_body), &t);
 }
 
 /* Images of zeros, to which each window's number is added at its place. */
-KERNEL(pool_scatter)(size_t planes, size_t image, size_t windows, ARRAY(const int64_t, geometry, 12),
-                     ARRAY(const real, x, planes * windows), ARRAY(const uint8_t, place, planes * windows),
+KERNEL(pool_scatter)(size_t planes, size_t image, size_t windows,
+                     ARRAY(const int64_t, geometry, 12), ARRAY(const real, x, planes * windows),
+                     ARRAY(const uint8_t, place, planes * windows),
                      ARRAY(real, out, planes * image))
 {
-    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .place = place, .carried = x, .out = out};
+    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .place = place,
+                                    .carried = x, .out = out};
     parallel_for(planes, NAME(planes_each)(image, windows), NAME(scatter_body), &t);
 }
 
-/* For each window what the image has at its place. */
+/* For each window, the image's number at the window's place. */
 KERNEL(pool_gather)(size_t planes, size_t image, size_t windows, ARRAY(const int64_t, geometry, 12),
-                    ARRAY(const real, x, planes * image), ARRAY(const uint8_t, place, planes * windows),
+                    ARRAY(const real, x, planes * image),
+                    ARRAY(const uint8_t, place, planes * windows),
                     ARRAY(real, out, planes * windows))
 {
-    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .place = place, .carried = x, .out = out};
+    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .place = place,
+                                    .carried = x, .out = out};
     parallel_for(planes, NAME(planes_each)(image, windows), NAME(gather_body), &t);
 }
 
-/* pool_place and pool_scatter at once: the gradient of max_pool2d, without an array of places between. */
-KERNEL(max_pool2d_vjp0)(size_t planes, size_t image, size_t windows, ARRAY(const int64_t, geometry, 12),
-                        ARRAY(const real, g, planes * windows), ARRAY(const real, largest, planes * windows),
+/* pool_place and pool_scatter at once: the gradient of max_pool2d, without an array of places
+ * between. */
+KERNEL(max_pool2d_vjp0)(size_t planes, size_t image, size_t windows,
+                        ARRAY(const int64_t, geometry, 12), ARRAY(const real, g, planes * windows),
+                        ARRAY(const real, largest, planes * windows),
                         ARRAY(const real, x, planes * image), ARRAY(real, out, planes * image))
 {
-    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .x = x, .largest = largest, .carried = g, .out = out};
+    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .x = x,
+                                    .largest = largest, .carried = g, .out = out};
     parallel_for(planes, NAME(planes_each)(image, windows), NAME(scatter_body), &t);
 }
 
-/* ---- sums ----------------------------------------------------------------------------------------------------------*/
+/* ---- sums ------------------------------------------------------------------------------------ */
 /* The sum of each window; padding counts as 0. */
 KERNEL(pool_sum)(size_t planes, size_t image, size_t windows, ARRAY(const int64_t, geometry, 12),
                  ARRAY(const real, x, planes * image), ARRAY(real, out, planes * windows))
@@ -259,7 +292,7 @@ KERNEL(pool_sum)(size_t planes, size_t image, size_t windows, ARRAY(const int64_
     parallel_for(planes, NAME(planes_each)(image, windows), NAME(sum_body), &t);
 }
 
-/* The transpose of pool_sum: each window's number is added to all that it sees. */
+/* The transpose of pool_sum: each window's number is added to everything that the window sees. */
 static void NAME(spread_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(pooling) *t = task;
@@ -287,20 +320,22 @@ static void NAME(spread_body)(const void *task, size_t begin, size_t end)
 KERNEL(pool_spread)(size_t planes, size_t image, size_t windows, ARRAY(const int64_t, geometry, 12),
                     ARRAY(const real, x, planes * windows), ARRAY(real, out, planes * image))
 {
-    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .carried = x, .out = out};
+    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .carried = x,
+                                    .out = out};
     parallel_for(planes, NAME(planes_each)(image, windows), NAME(spread_body), &t);
 }
 
-/* ---- means over bins -----------------------------------------------------------------------------------------------
- * Bin i of `count` over n places is [i * n / count, (i + 1) * n / count), rounded outwards: bins of nearly equal sizes, of
- * which neighbours share a place where n does not divide. Each image is read (or written) once, bin by bin. */
+/* ---- means over bins ----
+ * Bin i of `count` over n places is [i * n / count, (i + 1) * n / count), rounded outwards: bins of
+ * nearly equal sizes, where neighbours share a place if `count` does not divide n. Each image is
+ * read (or written) once, bin by bin. */
 struct NAME(binning) {
     size_t h, w, oh, ow;
     const real *x;
     real *out;
 };
 
-/* The sum of n neighbours: LANES sums side by side, which are added in the end. */
+/* The sum of n neighbours: LANES sums side by side, added at the end. */
 static inline real NAME(sum_of)(const real *x, size_t n)
 {
     NAME(vector) sums = {0};
@@ -342,20 +377,28 @@ INLINE void NAME(bins)(const struct NAME(binning) *t, size_t begin, size_t end, 
             }
     }
 }
-static void NAME(mean_body)(const void *t, size_t begin, size_t end) { NAME(bins)(t, begin, end, false); }
-static void NAME(mean_back_body)(const void *t, size_t begin, size_t end) { NAME(bins)(t, begin, end, true); }
+static void NAME(mean_body)(const void *t, size_t begin, size_t end)
+{
+    NAME(bins)(t, begin, end, false);
+}
+static void NAME(mean_back_body)(const void *t, size_t begin, size_t end)
+{
+    NAME(bins)(t, begin, end, true);
+}
 
 /* The mean of each of oh x ow bins. */
-KERNEL(adaptive_avg_pool2d)(size_t planes, size_t h, size_t w, size_t oh, size_t ow, ARRAY(const real, x, planes * h * w),
+KERNEL(adaptive_avg_pool2d)(size_t planes, size_t h, size_t w, size_t oh, size_t ow,
+                            ARRAY(const real, x, planes * h * w),
                             ARRAY(real, out, planes * oh * ow))
 {
     const struct NAME(binning) t = {h, w, oh, ow, x, out};
     parallel_for(planes, NAME(planes_each)(h * w, oh * ow), NAME(mean_body), &t);
 }
 
-/* Its transpose: each bin's number, divided by how many it counts, is added to all of them. */
-KERNEL(adaptive_spread)(size_t planes, size_t h, size_t w, size_t oh, size_t ow, ARRAY(const real, x, planes * oh * ow),
-                        ARRAY(real, out, planes * h * w))
+/* Its transpose: each bin's number, divided by the bin's size, is added to all elements of the
+ * bin. */
+KERNEL(adaptive_spread)(size_t planes, size_t h, size_t w, size_t oh, size_t ow,
+                        ARRAY(const real, x, planes * oh * ow), ARRAY(real, out, planes * h * w))
 {
     const struct NAME(binning) t = {h, w, oh, ow, x, out};
     parallel_for(planes, NAME(planes_each)(h * w, oh * ow), NAME(mean_back_body), &t);

@@ -1,26 +1,30 @@
 /* reduce.c - sums, means, and the largest and smallest elements.
  *
- * A contiguous array of which one run of neighbouring dimensions is reduced is outer x n x inner, whatever its shape:
+ * Whatever the shape of a contiguous array, reducing one run of neighbouring dimensions makes it
+ * outer x n x inner:
  *
  *     out[o][j] = sum over i of x[o][i][j]
  *
- * inner == 1 is a sum of neighbours (the last dimensions, or all), outer == 1 a sum of rows (the gradient of a bias).
+ * inner == 1 is a sum of neighbours (the last dimensions, or all), outer == 1 a sum of rows (the
+ * gradient of a bias).
  *
- * Traffic: x is read once, in the order of memory. Additions are faster than memory, so they can be done with care: a few
- * numbers are added as they come (32 vectors of neighbours, or 8 rows), and these short sums are added up without any
- * rounding error that counts, as hi + lo, where lo collects what each addition to hi rounds away (the two-sum of
- * Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B; Neumaier 1974). The error is then that of adding
- * some ten numbers, and does not grow with n as that of a running sum does (n) or of pairwise sums (log n).
+ * Traffic: x is read once, in the order of memory. Additions are faster than memory, so there is
+ * time to do them with care. A few numbers are added as they come (32 vectors of neighbours, or 8
+ * rows). These short sums are added without any rounding error that counts, as hi + lo, where lo
+ * collects what each addition to hi rounds away (the two-sum of Knuth, The Art of Computer
+ * Programming 2, section 4.2.2, theorem B; Neumaier 1974). The error is then that of adding some
+ * ten numbers. It does not grow with n, as the error of a running sum does (n) or that of pairwise
+ * sums (log n).
  *
  * Pieces for the threads depend on the sizes alone; their sums are added in the order of memory. */
 #define PIECE ((size_t)1 << 15) /* elements that are worth a thread */
-#define WIDTH 1024              /* columns whose sums are kept at a time: they stay in the L1 cache */
+#define WIDTH 1024 /* columns whose sums are kept at a time: they stay in the L1 cache */
 #ifdef REAL_IS_FLOAT
 typedef int32_t integer_f32;
 #else
 typedef int64_t integer_f64;
 #endif
-#define NARROW 128              /* columns that are enough for vectors: of narrower rows, several are read as one */
+#define NARROW 128 /* columns that are enough for vectors; several narrower rows are read as one */
 
 struct NAME(total) {
     real hi, lo;
@@ -32,8 +36,11 @@ static inline struct NAME(total) NAME(plus)(struct NAME(total) t, real v)
     return (struct NAME(total)){s, t.lo + ((t.hi - (s - b)) + (v - b))};
 }
 
-/* After an overflow or a NaN in x, hi says what a plain sum says, and lo is NaN. */
-static inline real NAME(rounded)(struct NAME(total) t) { return t.hi - t.hi == 0 ? t.hi + t.lo : t.hi; }
+/* After an overflow, or with a NaN in x, hi is what a plain sum is, and lo is NaN. */
+static inline real NAME(rounded)(struct NAME(total) t)
+{
+    return t.hi - t.hi == 0 ? t.hi + t.lo : t.hi;
+}
 
 static inline void NAME(plus_vector)(NAME(vector) *hi, NAME(vector) *lo, NAME(vector) v)
 {
@@ -42,11 +49,11 @@ static inline void NAME(plus_vector)(NAME(vector) *hi, NAME(vector) *lo, NAME(ve
     *hi = s;
 }
 
-/* A sum of neighbours under way. */
+/* An unfinished sum of neighbours. */
 struct NAME(sum) {
     NAME(vector) hi, lo;
-    struct NAME(total) rest; /* of what was too short for a vector */
-    bool vectors;            /* are there any in hi and lo? */
+    struct NAME(total) rest; /* the sum of what was too short for a vector */
+    bool vectors;            /* do hi and lo hold any? */
 };
 
 static inline void NAME(add_run)(struct NAME(sum) *sum, const real *x, size_t n)
@@ -70,8 +77,8 @@ static inline void NAME(add_run)(struct NAME(sum) *sum, const real *x, size_t n)
     sum->rest = NAME(plus)(sum->rest, rest);
 }
 
-/* The sum of a vector's numbers. It goes by parts that are taken out of the register: a vector that is stored and loaded in parts
- * makes these loads wait for the store, at the end of every row. */
+/* The sum of a vector's numbers, by parts that are taken out of the register. If the vector were
+ * stored and loaded in parts, these loads would wait for the store, at the end of every row. */
 static inline real NAME(across)(NAME(vector) v)
 {
 #if defined(__GNUC__)
@@ -110,11 +117,12 @@ static inline struct NAME(total) NAME(run)(const real *x, size_t n)
 }
 
 /* Add to hi + lo each of `width` columns over n rows that begin `stride` apart. */
-static void NAME(add_columns)(const real *restrict x, size_t n, size_t stride, size_t width, real *restrict hi, real *restrict lo)
+static void NAME(add_columns)(const real *restrict x, size_t n, size_t stride, size_t width,
+                              real *restrict hi, real *restrict lo)
 {
     for (; n >= 8; n -= 8, x += 8 * stride) {
-        const real *a = x, *b = a + stride, *c = b + stride, *d = c + stride, *e = d + stride, *f = e + stride, *g = f + stride,
-                   *h = g + stride;
+        const real *a = x, *b = a + stride, *c = b + stride, *d = c + stride, *e = d + stride;
+        const real *f = e + stride, *g = f + stride, *h = g + stride;
         for (size_t j = 0; j < width; j++) {
             const real v = ((a[j] + b[j]) + (c[j] + d[j])) + ((e[j] + f[j]) + (g[j] + h[j]));
             const struct NAME(total) t = NAME(plus)((struct NAME(total)){hi[j], lo[j]}, v);
@@ -128,8 +136,8 @@ static void NAME(add_columns)(const real *restrict x, size_t n, size_t stride, s
         }
 }
 
-/* hi + lo: the sum of each of `width` columns over n rows that begin `stride` apart; or, if that is 1, of each of `width` rows of n
- * neighbours. */
+/* hi + lo: the sum of each of `width` columns over n rows that begin `stride` apart; or, if
+ * `stride` is 1, the sum of each of `width` rows of n neighbours. */
 static void NAME(sums)(const real *x, size_t n, size_t stride, size_t width, real *hi, real *lo)
 {
     if (stride == 1) {
@@ -155,8 +163,9 @@ static void NAME(sums)(const real *x, size_t n, size_t stride, size_t width, rea
     NAME(add_columns)(x, n, stride, width, hi, lo);
 }
 
-/* The largest (or smallest) of n > 0 neighbours, or of each column. Neighbours go through LANES_OF_EXTREMES comparisons that pass
- * over NaN, which are one instruction each; whether there is one is found out beside. */
+/* The largest (or smallest) of n > 0 neighbours, or of each column. Neighbours go through
+ * LANES_OF_EXTREMES comparisons that ignore NaN, one instruction each; another test finds out
+ * whether there is a NaN. */
 #define LANES_OF_EXTREMES 64
 
 static inline bool NAME(beats)(real a, real b, bool largest) { return largest ? a > b : a < b; }
@@ -176,7 +185,8 @@ static inline real NAME(extreme)(const real *restrict x, size_t n, bool largest)
             }
         for (size_t half = LANES_OF_EXTREMES / 2; half > 0; half /= 2)
             for (size_t l = 0; l < half; l++) {
-                lanes[l] = NAME(beats)(lanes[l + half], lanes[l], largest) ? lanes[l + half] : lanes[l];
+                lanes[l] = NAME(beats)(lanes[l + half], lanes[l], largest) ? lanes[l + half]
+                                                                           : lanes[l];
                 nan[l] |= nan[l + half];
             }
         out = lanes[0], any = nan[0];
@@ -188,8 +198,9 @@ static inline real NAME(extreme)(const real *restrict x, size_t n, bool largest)
     return any ? (real)NAN : out;
 }
 
-/* As NAME(sums). */
-static inline void NAME(extremes)(const real *restrict x, size_t n, size_t stride, size_t width, real *restrict best, bool largest)
+/* Rows or columns, as for NAME(sums). */
+static inline void NAME(extremes)(const real *restrict x, size_t n, size_t stride, size_t width,
+                                  real *restrict best, bool largest)
 {
     if (stride == 1) {
         for (size_t k = 0; k < width; k++)
@@ -204,30 +215,32 @@ static inline void NAME(extremes)(const real *restrict x, size_t n, size_t strid
     }
 }
 
-static void NAME(largest)(const real *x, size_t n, size_t stride, size_t width, real *best, real *unused)
+static void NAME(largest)(const real *x, size_t n, size_t stride, size_t width, real *best,
+                          real *unused)
 {
     (void)unused;
     NAME(extremes)(x, n, stride, width, best, true);
 }
 
-static void NAME(smallest)(const real *x, size_t n, size_t stride, size_t width, real *best, real *unused)
+static void NAME(smallest)(const real *x, size_t n, size_t stride, size_t width, real *best,
+                           real *unused)
 {
     (void)unused;
     NAME(extremes)(x, n, stride, width, best, false);
 }
 
-/* ---- all blocks of the outer dimension, all columns, all pieces ---- */
+/* ---- the loop over all blocks of the outer dimension, columns and pieces ---- */
 struct NAME(reduction) {
     void (*reduce)(const real *x, size_t n, size_t stride, size_t width, real *hi, real *lo);
     const real *x;
     real *out;
-    size_t n, inner, chunks, pieces, rows; /* chunks of WIDTH columns; pieces of so many rows */
+    size_t n, inner, chunks, pieces, rows; /* chunks of WIDTH columns; pieces of `rows` rows */
     real *hi, *lo;                         /* the results of pieces */
-    real divisor;                          /* of sums; 0: it is not a sum */
+    real divisor;                          /* of sums; 0 for other reductions */
 };
 
-static void NAME(store)(const struct NAME(reduction) *r, real *restrict out, const real *restrict hi, const real *restrict lo,
-                        size_t width)
+static void NAME(store)(const struct NAME(reduction) *r, real *restrict out,
+                        const real *restrict hi, const real *restrict lo, size_t width)
 {
     const real divisor = r->divisor;
     if (divisor == 0) {
@@ -244,7 +257,8 @@ static void NAME(store)(const struct NAME(reduction) *r, real *restrict out, con
 static void NAME(reduction_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(reduction) *r = task;
-    real hi[WIDTH + 64], lo[WIDTH + 64]; /* 4096 bytes apart, a load of one would wait for each store to the other */
+    /* not 4096 bytes apart, where a load of one would wait for each store to the other */
+    real hi[WIDTH + 64], lo[WIDTH + 64];
     if (r->pieces == 1 && r->inner == 1) {
         for (size_t o = begin, count; o < end; o += count) {
             count = smaller(WIDTH, end - o);
@@ -253,12 +267,15 @@ static void NAME(reduction_body)(const void *task, size_t begin, size_t end)
         }
         return;
     }
-    size_t piece = begin % r->pieces, chunk = begin / r->pieces % r->chunks, o = begin / r->pieces / r->chunks;
+    size_t piece = begin % r->pieces, chunk = begin / r->pieces % r->chunks;
+    size_t o = begin / r->pieces / r->chunks;
     for (size_t u = begin; u < end; u++) {
-        const size_t row = piece * r->rows, column = chunk * WIDTH, width = smaller(WIDTH, r->inner - column);
+        const size_t row = piece * r->rows, column = chunk * WIDTH;
+        const size_t width = smaller(WIDTH, r->inner - column);
         const real *x = r->x + (o * r->n + row) * r->inner + column;
         if (r->pieces > 1) {
-            r->reduce(x, smaller(r->rows, r->n - row), r->inner, width, r->hi + piece * width, r->lo + piece * width);
+            r->reduce(x, smaller(r->rows, r->n - row), r->inner, width, r->hi + piece * width,
+                      r->lo + piece * width);
         } else {
             r->reduce(x, r->n, r->inner, width, hi, lo);
             NAME(store)(r, r->out + o * r->inner + column, hi, lo, width);
@@ -278,8 +295,8 @@ static void NAME(reduce)(struct NAME(reduction) r, size_t outer)
         r.rows = larger(PIECE / r.inner, r.n / (4 * WIDTH / larger(r.inner, 64)) + 1);
         r.pieces = (r.n + r.rows - 1) / r.rows;
     }
-    const size_t work = larger(r.rows, 1) * smaller(r.inner, WIDTH);
-    parallel_for(outer * r.chunks * r.pieces, larger(PIECE / larger(work, 1), 1), NAME(reduction_body), &r);
+    const double work = (double)larger(r.rows, 1) * (double)smaller(r.inner, WIDTH);
+    parallel_for(outer * r.chunks * r.pieces, grain_of(PIECE, work), NAME(reduction_body), &r);
     if (r.pieces == 1)
         return;
     if (r.divisor == 0) {
@@ -295,22 +312,29 @@ static void NAME(reduce)(struct NAME(reduction) r, size_t outer)
 }
 
 /* Divided by `divisor`: 1 for a sum, n for a mean. */
-KERNEL(sum)(size_t outer, size_t n, size_t inner, real divisor, ARRAY(const real, x, outer * n * inner),
-            ARRAY(real, out, outer * inner))
+KERNEL(sum)(size_t outer, size_t n, size_t inner, real divisor,
+            ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * inner))
 {
-    NAME(reduce)((struct NAME(reduction)){.reduce = NAME(sums), .x = x, .out = out, .n = n, .inner = inner, .divisor = divisor},
-                 outer);
+    const struct NAME(reduction) r = {
+        .reduce = NAME(sums), .x = x, .out = out, .n = n, .inner = inner, .divisor = divisor};
+    NAME(reduce)(r, outer);
 }
 
 /* n > 0 */
-KERNEL(amax)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * inner))
+KERNEL(amax)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
+             ARRAY(real, out, outer * inner))
 {
-    NAME(reduce)((struct NAME(reduction)){.reduce = NAME(largest), .x = x, .out = out, .n = n, .inner = inner}, outer);
+    const struct NAME(reduction) r = {
+        .reduce = NAME(largest), .x = x, .out = out, .n = n, .inner = inner};
+    NAME(reduce)(r, outer);
 }
 
-KERNEL(amin)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * inner))
+KERNEL(amin)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
+             ARRAY(real, out, outer * inner))
 {
-    NAME(reduce)((struct NAME(reduction)){.reduce = NAME(smallest), .x = x, .out = out, .n = n, .inner = inner}, outer);
+    const struct NAME(reduction) r = {
+        .reduce = NAME(smallest), .x = x, .out = out, .n = n, .inner = inner};
+    NAME(reduce)(r, outer);
 }
 
 /* ---- the derivative of a sum ---- */
@@ -345,9 +369,10 @@ static void NAME(sum_vjp0_body)(const void *task, size_t begin, size_t end)
     }
 }
 
-/* out[o][i][j] = g[o][j] / divisor. Traffic: out is written once; a piece is some of its elements, wherever rows begin. */
-KERNEL(sum_vjp0)(size_t outer, size_t n, size_t inner, real divisor, ARRAY(const real, g, outer * inner),
-                 ARRAY(real, out, outer * n * inner))
+/* out[o][i][j] = g[o][j] / divisor. Traffic: out is written once; a piece is some of its elements,
+ * wherever rows begin. */
+KERNEL(sum_vjp0)(size_t outer, size_t n, size_t inner, real divisor,
+                 ARRAY(const real, g, outer * inner), ARRAY(real, out, outer * n * inner))
 {
     const struct NAME(spreading) task = {g, out, divisor, n, inner};
     parallel_for(outer * n * inner, 2 * PIECE, NAME(sum_vjp0_body), &task);

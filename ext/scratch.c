@@ -1,8 +1,9 @@
 /* scratch.c - working memory that is kept from one call to the next.
  *
- * A fresh block of some megabytes costs a page fault for every 4 KiB that is touched, which is as long as a product of two
- * 256 x 256 matrices takes. So one block, the one given back last, stays here for the next caller. It is taken and given by an
- * exchange of one pointer: two threads never get the same block, and the second one simply asks malloc. */
+ * A fresh block of some megabytes costs a page fault for every 4 KiB that is touched. For two
+ * matrices of 256 x 256 that takes as long as their product. So one block, the one given back last,
+ * stays here for the next caller. It is taken and given back by exchanging one pointer: two threads
+ * never get the same block, and the second one simply asks malloc. */
 #include "scratch.h"
 
 #include <stdint.h>

@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-/* Memory of at least `bytes`, aligned to a cache line, until give_scratch(); NULL if there is none to be had. */
+/* Memory of at least `bytes`, aligned to a cache line, until give_scratch(); NULL if there is no
+ * memory left. */
 void *take_scratch(size_t bytes);
 void give_scratch(void *memory);
 

@@ -5,22 +5,24 @@
  *     softmax      e = exp(x - max x), out = e / sum e          dx = out * (g - sum g * out)
  *     log_softmax  out = (x - max x) - log sum e                dx = g - exp(out) * sum g
  *
- * Subtracting the largest element changes nothing in exact arithmetic and keeps exp from overflowing (Goodfellow et al., Deep
- * Learning, section 4.1). A block is some rows of n neighbours, or COLUMNS columns of n rows if inner > 1: it goes through
- * the L1 or L2 cache a few times, so that main memory is read and written once. A row's exponentials are added while they are in
- * registers: RUN of them as they come, and the runs as reduce.c adds. What follows for a row from all of it (a largest element, a
- * logarithm) is computed for several rows in turn, since each has to be waited for. */
+ * Subtracting the largest element changes nothing in exact arithmetic and keeps exp from
+ * overflowing (Goodfellow et al., Deep Learning, section 4.1). A block is some rows of n
+ * neighbours, or COLUMNS columns of n rows if inner > 1: it passes through the L1 or L2 cache a few
+ * times, so that main memory is read and written once. A row's exponentials are added while they
+ * are in registers: RUN of them as they come, and the runs as reduce.c adds. The results for a
+ * whole row (its largest element, a logarithm) are computed for several rows in turn, since one has
+ * to be waited for. */
 #define COLUMNS 128
 #define RUN ((size_t)512)
 #define ROWS ((size_t)2048) /* elements of such rows: they stay in the L1 cache */
 #define EXPENSIVE ((size_t)1 << 13) /* elements that are worth a thread, where each takes an exp */
 
-/* stride > 1: `width` columns; stride 1: as many rows, one after the other */
-typedef void NAME(block)(const real *restrict a, const real *restrict b, size_t n, size_t stride, size_t width,
-                         real *restrict result);
+/* stride > 1: `width` columns; stride 1: `width` rows, one after the other */
+typedef void NAME(block)(const real *restrict a, const real *restrict b, size_t n, size_t stride,
+                         size_t width, real *restrict result);
 
-/* ---- rows -------------------------------------------------------------------------------------------------------------- */
-/* The largest of n neighbours; where there is a NaN any, since the sum will be NaN. */
+/* ---- rows ------------------------------------------------------------------------------------ */
+/* The largest of n neighbours; any number if there is a NaN, since the sum will be NaN. */
 static inline real NAME(top)(const real *restrict x, size_t n)
 {
     if (STEP == 1) {
@@ -31,18 +33,20 @@ static inline real NAME(top)(const real *restrict x, size_t n)
     NAME(numbers) a = NAME(get_or)(x, n, x[0]), b = a, c = a, d = a;
     size_t i = STEP;
     for (; i + 4 * STEP <= n; i += 4 * STEP) {
-        a = NAME(larger)(NAME(get)(x + i, STEP), a), b = NAME(larger)(NAME(get)(x + i + STEP, STEP), b);
-        c = NAME(larger)(NAME(get)(x + i + 2 * STEP, STEP), c), d = NAME(larger)(NAME(get)(x + i + 3 * STEP, STEP), d);
+        a = NAME(larger)(NAME(get)(x + i, STEP), a);
+        b = NAME(larger)(NAME(get)(x + i + STEP, STEP), b);
+        c = NAME(larger)(NAME(get)(x + i + 2 * STEP, STEP), c);
+        d = NAME(larger)(NAME(get)(x + i + 3 * STEP, STEP), d);
     }
     for (; i < n; i += STEP)
         a = NAME(larger)(NAME(get_or)(x + i, n - i, x[0]), a);
     return NAME(largest_of)(NAME(larger)(NAME(larger)(a, b), NAME(larger)(c, d)));
 }
 
-/* The sum of exp(x - top) for one run. What is exponentiated goes to out, unless that is NULL. */
+/* The sum of exp(x - top) for one run. The exponentials are stored in out, unless that is NULL. */
 static inline real NAME(exp_run)(const real *restrict x, size_t n, real top, real *restrict out)
 {
-    if (STEP == 1) { /* then the compiler makes the vectors, but not of a sum */
+    if (STEP == 1) { /* then the compiler vectorises the exponentials, but not a sum */
         real own[RUN], *restrict e = out != NULL ? out : own;
         for (size_t i = 0; i < n; i++)
             e[i] = FN(exp_of_negative)(x[i] - top);
@@ -60,7 +64,8 @@ static inline real NAME(exp_run)(const real *restrict x, size_t n, real top, rea
         a += first, b += second;
     }
     for (; i < n; i += STEP) {
-        const NAME(numbers) last = ALL(exp_of_negative)(NAME(get_or)(x + i, n - i, -(real)INFINITY) - top);
+        const NAME(numbers) rest = NAME(get_or)(x + i, n - i, -(real)INFINITY);
+        const NAME(numbers) last = ALL(exp_of_negative)(rest - top);
         if (out != NULL)
             NAME(put)(out + i, n - i, last);
         a += last;
@@ -73,11 +78,13 @@ static inline real NAME(exp_row)(const real *restrict x, size_t n, real top, rea
 {
     struct NAME(total) total = {0, 0};
     for (size_t i = 0; i < n; i += RUN)
-        total = NAME(plus)(total, NAME(exp_run)(x + i, smaller(RUN, n - i), top, out != NULL ? out + i : NULL));
+        total = NAME(plus)(total, NAME(exp_run)(x + i, smaller(RUN, n - i), top,
+                                                out != NULL ? out + i : NULL));
     return NAME(rounded)(total);
 }
 
-static inline void NAME(softmax_rows)(const real *restrict x, size_t rows, size_t n, real *restrict out)
+static inline void NAME(softmax_rows)(const real *restrict x, size_t rows, size_t n,
+                                      real *restrict out)
 {
     real top[COLUMNS], total[COLUMNS];
     for (size_t r = 0; r < rows; r++)
@@ -91,7 +98,8 @@ static inline void NAME(softmax_rows)(const real *restrict x, size_t rows, size_
     }
 }
 
-static inline void NAME(log_softmax_rows)(const real *restrict x, size_t rows, size_t n, real *restrict out)
+static inline void NAME(log_softmax_rows)(const real *restrict x, size_t rows, size_t n,
+                                          real *restrict out)
 {
     real top[COLUMNS], total[COLUMNS];
     for (size_t r = 0; r < rows; r++)
@@ -105,7 +113,8 @@ static inline void NAME(log_softmax_rows)(const real *restrict x, size_t rows, s
             NAME(put)(out + i, n - i, (NAME(get)(x + i, n - i) - top[r]) - total[r]);
 }
 
-static inline void NAME(softmax_vjp_row)(const real *restrict g, const real *restrict out, size_t n, real *restrict dx)
+static inline void NAME(softmax_vjp_row)(const real *restrict g, const real *restrict out, size_t n,
+                                         real *restrict dx)
 {
     struct NAME(total) total = {0, 0};
     for (size_t i = 0; i < n; i += RUN) {
@@ -140,7 +149,8 @@ static inline real NAME(sum_run)(const real *restrict g, size_t n)
     return NAME(added)(a + b);
 }
 
-static inline void NAME(log_softmax_vjp_row)(const real *restrict g, const real *restrict out, size_t n, real *restrict dx)
+static inline void NAME(log_softmax_vjp_row)(const real *restrict g, const real *restrict out,
+                                             size_t n, real *restrict dx)
 {
     struct NAME(total) total = {0, 0};
     for (size_t i = 0; i < n; i += RUN)
@@ -154,17 +164,19 @@ static inline void NAME(log_softmax_vjp_row)(const real *restrict g, const real 
         NAME(put)(dx + i + STEP, STEP, NAME(get)(g + i + STEP, STEP) - second * sum);
     }
     for (; i < n; i += STEP)
-        NAME(put)(dx + i, n - i, NAME(get)(g + i, n - i) - ALL(exp_of_negative)(NAME(get)(out + i, n - i)) * sum);
+        NAME(put)(dx + i, n - i,
+                  NAME(get)(g + i, n - i) - ALL(exp_of_negative)(NAME(get)(out + i, n - i)) * sum);
 }
 
-/* ---- columns ----------------------------------------------------------------------------------------------------------- */
-/* `statement` for every element, `at`, of column `j` of the block. */
-#define EACH(statement)                                                                                                          \
-    for (size_t i = 0; i < n; i++)                                                                                               \
-        for (size_t j = 0, at = i * stride; j < width; j++, at++)                                                                \
+/* ---- columns --------------------------------------------------------------------------------- */
+/* Run `statement` for every element, `at`, of column `j` of the block. */
+#define EACH(statement) \
+    for (size_t i = 0; i < n; i++) \
+        for (size_t j = 0, at = i * stride; j < width; j++, at++) \
             statement;
 
-static inline void NAME(block_sums)(const real *x, size_t n, size_t stride, size_t width, real *total)
+static inline void NAME(block_sums)(const real *x, size_t n, size_t stride, size_t width,
+                                    real *total)
 {
     real lo[COLUMNS];
     NAME(sums)(x, n, stride, width, total, lo);
@@ -173,8 +185,8 @@ static inline void NAME(block_sums)(const real *x, size_t n, size_t stride, size
 }
 
 /* out = exp(x - top) */
-static inline void NAME(exps)(const real *restrict x, size_t n, size_t stride, size_t width, const real *restrict top,
-                              real *restrict out)
+static inline void NAME(exps)(const real *restrict x, size_t n, size_t stride, size_t width,
+                              const real *restrict top, real *restrict out)
 {
     for (size_t i = 0; i < n; i++, x += stride, out += stride)
         for (size_t j = 0; j < width; j += STEP) {
@@ -183,8 +195,8 @@ static inline void NAME(exps)(const real *restrict x, size_t n, size_t stride, s
         }
 }
 
-static void NAME(softmax_block)(const real *restrict x, const real *restrict unused, size_t n, size_t stride, size_t width,
-                                real *restrict out)
+static void NAME(softmax_block)(const real *restrict x, const real *restrict unused, size_t n,
+                                size_t stride, size_t width, real *restrict out)
 {
     (void)unused;
     real top[COLUMNS], total[COLUMNS];
@@ -200,8 +212,8 @@ static void NAME(softmax_block)(const real *restrict x, const real *restrict unu
     EACH(out[at] *= total[j])
 }
 
-static void NAME(softmax_vjp_block)(const real *restrict g, const real *restrict out, size_t n, size_t stride, size_t width,
-                                    real *restrict dx)
+static void NAME(softmax_vjp_block)(const real *restrict g, const real *restrict out, size_t n,
+                                    size_t stride, size_t width, real *restrict dx)
 {
     real total[COLUMNS];
     if (stride == 1) {
@@ -214,8 +226,8 @@ static void NAME(softmax_vjp_block)(const real *restrict g, const real *restrict
     EACH(dx[at] = out[at] * (g[at] - total[j]))
 }
 
-static void NAME(log_softmax_block)(const real *restrict x, const real *restrict unused, size_t n, size_t stride, size_t width,
-                                    real *restrict out)
+static void NAME(log_softmax_block)(const real *restrict x, const real *restrict unused, size_t n,
+                                    size_t stride, size_t width, real *restrict out)
 {
     (void)unused;
     real top[COLUMNS], total[COLUMNS];
@@ -231,8 +243,8 @@ static void NAME(log_softmax_block)(const real *restrict x, const real *restrict
     EACH(out[at] = (x[at] - top[j]) - total[j])
 }
 
-static void NAME(log_softmax_vjp_block)(const real *restrict g, const real *restrict out, size_t n, size_t stride, size_t width,
-                                        real *restrict dx)
+static void NAME(log_softmax_vjp_block)(const real *restrict g, const real *restrict out, size_t n,
+                                        size_t stride, size_t width, real *restrict dx)
 {
     const real zero[COLUMNS] = {0};
     real total[COLUMNS];
@@ -259,21 +271,25 @@ static void NAME(blocks_body)(const void *task, size_t begin, size_t end)
     const struct NAME(blocks) *t = task;
     const size_t together = t->inner > 1 ? 1 : smaller(larger(ROWS / t->n, 1), COLUMNS);
     for (size_t u = begin; u < end; u += together) {
-        const size_t chunk = u % t->chunks, first = u / t->chunks * t->n * t->inner + chunk * COLUMNS;
-        const size_t width = t->inner > 1 ? smaller(COLUMNS, t->inner - chunk * COLUMNS) : smaller(together, end - u);
+        const size_t chunk = u % t->chunks;
+        const size_t first = u / t->chunks * t->n * t->inner + chunk * COLUMNS;
+        const size_t width = t->inner > 1 ? smaller(COLUMNS, t->inner - chunk * COLUMNS)
+                                          : smaller(together, end - u);
         t->block(t->a + first, t->b + first, t->n, t->inner, width, t->result + first);
     }
 }
 
-static void NAME(over_blocks)(NAME(block) * block, size_t outer, size_t n, size_t inner, const real *a, const real *b, real *result)
+static void NAME(over_blocks)(NAME(block) * block, size_t outer, size_t n, size_t inner,
+                              const real *a, const real *b, real *result)
 {
     const size_t chunks = (inner + COLUMNS - 1) / COLUMNS, work = n * smaller(inner, COLUMNS);
     const struct NAME(blocks) task = {block, a, b, result, n, inner, chunks};
     if (work > 0)
-        parallel_for(outer * chunks, larger(EXPENSIVE / work, 1), NAME(blocks_body), &task);
+        parallel_for(outer * chunks, grain_of(EXPENSIVE, (double)work), NAME(blocks_body), &task);
 }
 
-KERNEL(softmax)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * n * inner))
+KERNEL(softmax)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
+                ARRAY(real, out, outer * n * inner))
 {
     NAME(over_blocks)(NAME(softmax_block), outer, n, inner, x, x, out);
 }
@@ -290,8 +306,10 @@ KERNEL(log_softmax)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, o
     NAME(over_blocks)(NAME(log_softmax_block), outer, n, inner, x, x, out);
 }
 
-KERNEL(log_softmax_vjp0)(size_t outer, size_t n, size_t inner, ARRAY(const real, g, outer * n * inner),
-                         ARRAY(const real, out, outer * n * inner), ARRAY(real, dx, outer * n * inner))
+KERNEL(log_softmax_vjp0)(size_t outer, size_t n, size_t inner,
+                         ARRAY(const real, g, outer * n * inner),
+                         ARRAY(const real, out, outer * n * inner),
+                         ARRAY(real, dx, outer * n * inner))
 {
     NAME(over_blocks)(NAME(log_softmax_vjp_block), outer, n, inner, g, out, dx);
 }

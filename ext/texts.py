@@ -1,7 +1,8 @@
-"""The C text of each kernel, to be compiled into the module and shown by `microtorch.backends.core.source`.
+"""The C text of each kernel, compiled into the module for `microtorch.backends.core.source`.
 
-A kernel's text is what one needs to read it: the comment at the head of its file, the helpers it uses, and its definition;
-then the helpers from other files. Read by build_core.py, which loads this file by path.
+A kernel's text is all that one needs to read it: the comment at the head of its file, the helpers
+it uses, and its definition; then the helpers from other files. build_core.py loads this file by
+path.
 """
 
 import re
@@ -9,9 +10,11 @@ from collections.abc import Iterable, Iterator
 
 ELSEWHERE = "/* ==== from other files ==== */"
 COMMENT = r"/\*.*?\*/"
-# What a line that is not indented may define: a function or struct for each type (core.h), or something of one type only
+# What a line that is not indented may define: a function or struct for each type (core.h), or
+# something of one type only
 DEFINED = re.compile(
-    r"^(?:KERNEL|(?!.*;$)[A-Za-z].*?\b(NAME|FN))\((\w+)\)\(|^(struct) NAME\((\w+)\) \{|^typedef .*?\b(NAME)\((\w+)\)"
+    r"^(?:KERNEL|(?!.*;$)[A-Za-z].*?\b(NAME|FN))\((\w+)\)\("
+    r"|^(struct) NAME\((\w+)\) \{|^typedef .*?\b(NAME)\((\w+)\)"
     r"|^(?=[A-Z])(NAME)?\w+\((\w+), "  # a macro that defines a function for each type
     r"|^static [\w *]*?()(\w+)\(|^(?:struct|union|enum) ()(\w+) \{|^#define ()(\w+)",
     re.MULTILINE,
@@ -20,7 +23,7 @@ USED = re.compile(r"\b(struct) NAME\((\w+)\)|\b(NAME|FN)\((\w+)\)|\b()(\w+)")
 
 
 def blocks(source: str) -> list[str]:
-    """The parts of a C text that empty lines separate, except for those inside braces or comments."""
+    """The parts of a C text between empty lines that are not inside braces or comments."""
     parts: list[list[str]] = [[]]
     for line in source.splitlines():
         text = "\n".join(parts[-1])
@@ -38,7 +41,7 @@ def texts(sources: Iterable[str]) -> dict[str, str]:
     for number, source in enumerate(sources):
         parts += (more := blocks(source))
         files += [number] * len(more)
-    homes: dict[tuple[str, str], int] = {}  # (kind, name) -> place of the first part that defines it
+    homes: dict[tuple[str, str], int] = {}  # (kind, name) -> the first part that defines it
     kernels: dict[str, int] = {}
     for place, part in enumerate(parts):
         for name in found(DEFINED, part):
@@ -64,23 +67,29 @@ def texts(sources: Iterable[str]) -> dict[str, str]:
 
 
 def found(pattern: re.Pattern[str], part: str) -> Iterator[tuple[str, str]]:
-    """What ``pattern`` finds outside comments, as (kind, name); kind is "struct", "NAME", "FN" or ""."""
+    """What ``pattern`` finds outside comments: (kind, name); kind is struct, NAME, FN or empty."""
     for match in pattern.finditer(re.sub(COMMENT, "", part, flags=re.DOTALL)):
         last = match.lastindex
-        yield match[last - 1] if last % 2 == 0 and match[last - 1] is not None else "NAME", match[last]
+        kind = match[last - 1] if last % 2 == 0 else None
+        yield "NAME" if kind is None else kind, match[last]
 
 
 def embedded(all_texts: dict[str, str]) -> str:
     """A C function that finds a text by the kernel's name."""
     rows = []
     for name, text in all_texts.items():
-        lines = [line.replace("\\", "\\\\").replace('"', '\\"').replace("??", '?""?') for line in text.splitlines()]
-        rows += [f'    {{"{name}",'] + [f'     "{line}\\n"' for line in lines] + ["    },"]
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("??", '?""?')
+        rows.append(f'    {{"{name}",')
+        rows += [f'     "{line}\\n"' for line in quoted.splitlines()]
+        rows.append("    },")
     return "\n".join([
         "static const struct { const char *name, *text; } texts[] = {",
         *rows,
         "};",
-        "static const char *name_of(size_t k) { return k < sizeof texts / sizeof *texts ? texts[k].name : NULL; }",
+        "static const char *name_of(size_t k)",
+        "{",
+        "    return k < sizeof texts / sizeof *texts ? texts[k].name : NULL;",
+        "}",
         "static const char *text_of(size_t k) { return texts[k].text; }",
         "",
     ])

@@ -17,10 +17,6 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch(
 if not _os.path.isdir(_os.path.join(__path__[0], "viz")):
     __path__.append(_os.path.dirname(__path__[0]))
 
-from .facade import paths as _paths
-
-_paths.install()
-
 from . import autograd, backends, version
 from .arrays import dtypes as _dtypes
 from .arrays.device import device
@@ -29,6 +25,7 @@ from .arrays.printing import set_printoptions
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .autograd.grad_mode import is_inference_mode_enabled
 from .facade import namespace as _namespace
+from .facade import paths as _paths
 from .handles.scalar import Scalar
 from .handles.size import Size
 from .handles.tensor import Tensor
@@ -39,6 +36,7 @@ globals().update({name: getattr(_dtypes, name) for name in _dtypes.NAMES})
 globals().update(_namespace.functions)
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 __all__ = _namespace.ALL
+_paths.install()  # from here on PyTorch's import paths, and ours of earlier versions, are known
 
 
 def __getattr__(name: str) -> object:

@@ -69,7 +69,7 @@ def main():
     import torch
 
     torch.set_num_threads(1)
-    sys.path.insert(0, str(Path(__file__).parent))
+    sys.path[:0] = sorted({str(test.parent) for test in FILE.parent.rglob("test_*.py")})
     recorded = {}
     for module in MODULES:
         cases = importlib.import_module(module).CASES

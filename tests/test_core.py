@@ -1,4 +1,5 @@
-"""The C core: generated loops against the formulas they come from, the naive product against numpy, and its absence."""
+"""The C core: generated loops against their formulas, the naive product, and life without the
+core."""
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ reference = Reference()
 
 
 def rows():
-    """Every formula that has a loop: (name of the loop, op, formula, parameters of the numpy version)."""
+    """Every formula that has a loop: (the loop's name, op, formula, parameters in numpy)."""
     for op, (value, derivatives) in formulas.TABLE.items():
         inputs = tuple("xyz"[: len(derivatives)])
         if op == "where":
@@ -33,9 +34,10 @@ SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-40, 3e38],
 
 
 def operands(op, parameters, shape, seed=0):
-    """float32 arrays around 0, so that both sides of each choice are taken, and the op's static arguments."""
+    """float32 arrays around 0, for both sides of each choice, and the op's static arguments."""
     rng = np.random.default_rng(seed)
-    named = {k: {"min": -0.5, "max": 0.75}.get(k, v) for k, v in formulas.ARGUMENTS.get(op, {}).items()}
+    named = {k: {"min": -0.5, "max": 0.75}.get(k, v)
+             for k, v in formulas.ARGUMENTS.get(op, {}).items()}
     return [rng.normal(size=shape).astype(np.float32) for _ in parameters], named
 
 
@@ -51,10 +53,11 @@ def by_numpy(name, op, formula, parameters, arrays, named):
 
 
 def by_c(name, formula, parameters, arrays, named):
-    """The C loop on what it reads: numbers, then arrays, in the order of the formula's parameters."""
+    """The C loop on what it reads: numbers, then arrays, in the formula's order."""
     read = expr.names(formula)
     numbers = [v for k, v in named.items() if k in read]
-    return core.run(name, *numbers, *(a for p, a in zip(parameters, arrays, strict=True) if p in read))
+    return core.run(name, *numbers,
+                    *(a for p, a in zip(parameters, arrays, strict=True) if p in read))
 
 
 @needs_core
@@ -69,9 +72,10 @@ def test_a_loop_computes_its_formula(name, op, formula, parameters):
 
 
 @needs_core
-@pytest.mark.parametrize("name, op, formula, parameters", [r for r in ROWS if core.smallest(r[0], r[2], F32) is not None])
+@pytest.mark.parametrize("name, op, formula, parameters",
+                         [r for r in ROWS if core.smallest(r[0], r[2], F32) is not None])
 def test_a_kernel_in_use_agrees_on_special_values(name, op, formula, parameters):
-    """Every pair of 0, -0, 1, -1, inf, -inf, nan, a subnormal and a huge number, for the kernels `Core` puts first."""
+    """Every pair of SPECIAL numbers, for the kernels that `Core` takes."""
     n = len(SPECIAL)
     grid = [np.repeat(SPECIAL, n), np.tile(SPECIAL, n), np.repeat(SPECIAL[::-1], n)]
     arrays = [grid[i % 3] for i in range(len(parameters))]
@@ -87,7 +91,8 @@ def test_a_kernel_in_use_agrees_on_special_values(name, op, formula, parameters)
 @needs_core
 def test_what_c_cannot_take_goes_to_numpy():
     kernels, x = core.Core(F32), np.linspace(-2, 2, 24, dtype=np.float32).reshape(4, 6)
-    for argument in (x.T, x[::2], x[:, 1:], x[::-1], x.astype(np.float64), x.astype(">f4"), np.asfortranarray(x)):
+    for argument in (x.T, x[::2], x[:, 1:], x[::-1], x.astype(np.float64), x.astype(">f4"),
+                     np.asfortranarray(x)):
         np.testing.assert_array_equal(kernels.relu6(argument), np.clip(argument, 0, 6))
         assert kernels.relu6(argument).dtype == argument.dtype.newbyteorder("=")
     g = np.float32(2.0).reshape(1, 1)  # broadcasting is numpy's
@@ -98,7 +103,9 @@ def test_what_c_cannot_take_goes_to_numpy():
 
 
 @needs_core
-@pytest.mark.parametrize("m, k, n", [(1, 1, 1), (2, 3, 4), (7, 1, 5), (1, 9, 1), (0, 3, 2), (2, 0, 3), (17, 33, 13)])
+@pytest.mark.parametrize("m, k, n",
+                         [(1, 1, 1), (2, 3, 4), (7, 1, 5), (1, 9, 1), (0, 3, 2), (2, 0, 3),
+                          (17, 33, 13)])
 def test_the_naive_product_is_the_product(m, k, n):
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(m, k)).astype(np.float32), rng.normal(size=(n, k)).astype(np.float32).T
@@ -121,7 +128,7 @@ def test_wrong_operands_are_named():
 
 
 def test_without_the_module_numpy_does_everything():
-    """A process in which microtorch._core cannot be found: it says so once, and the kernels are numpy's."""
+    """Without microtorch._core, a process says so once and takes numpy's kernels."""
     program = """
 import sys
 sys.modules["microtorch._core"] = None
@@ -149,19 +156,22 @@ else:
 def test_a_core_of_other_formulas_is_not_used():
     program = """
 import importlib.util, sys
-spec = importlib.util.spec_from_file_location("microtorch.formulas", {path!r})
-formulas = sys.modules["microtorch.formulas"] = importlib.util.module_from_spec(spec)
+spec = importlib.util.spec_from_file_location("microtorch.notation.formulas", {path!r})
+formulas = sys.modules["microtorch.notation.formulas"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(formulas)
 formulas.TABLE["square"] = ("x * x * x", ("3 * g * x * x",))
 from microtorch.backends import core
 assert not core.is_available() and "formulas that have changed" in core.reason, core.reason
 """
-    run = subprocess.run([sys.executable, "-c", program.format(path=formulas.__file__)], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-c", program.format(path=formulas.__file__)],
+                         capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
 
 
 def test_the_generated_c_can_be_printed():
     pytest.importorskip("cffi")
-    run = subprocess.run([sys.executable, "ext/build_core.py", "--print"], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "ext/build_core.py", "--print"], capture_output=True,
+                         text=True)
     assert run.returncode == 0, run.stderr
-    assert "/* silu: x / (1 + exp(-x)) */" in run.stdout and "x / ((real)1 + ALL(exp)(-x))" in run.stdout
+    assert "/* silu: x / (1 + exp(-x)) */" in run.stdout
+    assert "x / ((real)1 + ALL(exp)(-x))" in run.stdout

@@ -1,4 +1,5 @@
-"""Convolution and pooling in C against the numpy reference: random geometries, types, instruction sets, threads, layouts."""
+"""Convolution and pooling in C against numpy, in all geometries, types and layouts, on every
+instruction set and with several threads."""
 
 import math
 
@@ -36,22 +37,25 @@ def numbers(rng, *shape, dtype=F32):
 
 def image_size(rng, kernel, dilation, padding):
     """A size that holds a window, from just one to many, primes among them."""
-    least = [max(1, d * (k - 1) + 1 - sum(p)) for k, d, p in zip(kernel, dilation, padding, strict=True)]
-    return tuple(int(m + e) for m, e in zip(least, rng.choice([0, 0, 1, 2, 5, 10, 16, 30], 2), strict=True))
+    least = [max(1, d * (k - 1) + 1 - sum(p))
+             for k, d, p in zip(kernel, dilation, padding, strict=True)]
+    return tuple(int(m + e)
+                 for m, e in zip(least, rng.choice([0, 0, 1, 2, 5, 10, 16, 30], 2), strict=True))
 
 
 def pairs(rng, low, high):
     return tuple(int(v) for v in rng.integers(low, high, 2))
 
 
-# ---- convolution ----------------------------------------------------------------------------------------------------
+# ---- convolution ---------------------------------------------------------------------------------
 def convolutions(count, seed=0):
     """Shapes and geometries: (batch, channels, outputs, size, kernel, geometry)."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         groups, kernel, dilation = int(rng.choice([1, 1, 2, 3])), pairs(rng, 1, 5), pairs(rng, 1, 4)
         padding = (pairs(rng, 0, 4), pairs(rng, 0, 4))
-        geometry = {"stride": pairs(rng, 1, 5), "padding": padding, "dilation": dilation, "groups": groups}
+        geometry = {"stride": pairs(rng, 1, 5), "padding": padding, "dilation": dilation,
+                    "groups": groups}
         batch = int(rng.choice([0, 1, 2, 7, 16, 19]))
         yield (batch, groups * int(rng.integers(1, 5)), groups * int(rng.integers(1, 14)),
                image_size(rng, kernel, dilation, padding), kernel, geometry)  # fmt: skip
@@ -68,8 +72,10 @@ NAMED = {
     "depthwise": (3, 7, 7, (9, 8), (3, 3), plain(groups=7, padding=((1, 1), (1, 1)))),
     "same, even kernel": (2, 3, 5, (8, 9), (4, 2), plain(padding=((1, 2), (0, 1)))),
     "bands": (1, 3, 8, (48, 16), (3, 3), plain(padding=((1, 1), (1, 1)))),
-    "bands, strided": (2, 2, 5, (47, 9), (5, 3), plain(padding=((2, 2), (1, 1)), stride=(2, 2), dilation=(2, 1))),
-    "line": (2, 3, 4, (1, 64), (1, 5), plain(padding=((0, 0), (2, 2)), stride=(1, 2), dilation=(1, 3))),
+    "bands, strided": (2, 2, 5, (47, 9), (5, 3),
+                       plain(padding=((2, 2), (1, 1)), stride=(2, 2), dilation=(2, 1))),
+    "line": (2, 3, 4, (1, 64), (1, 5),
+             plain(padding=((0, 0), (2, 2)), stride=(1, 2), dilation=(1, 3))),
     "padding alone": (2, 1, 2, (1, 1), (2, 2), plain(padding=((3, 3), (4, 4)), stride=(2, 3))),
     "empty batch": (0, 2, 3, (5, 5), (3, 3), plain()),
     "LeNet": (33, 1, 6, (28, 28), (5, 5), plain(padding=((2, 2), (2, 2)))),
@@ -83,7 +89,8 @@ def operands(case, dtype, seed=0):
     x = numbers(rng, batch, channels, *size, dtype=dtype)
     w = numbers(rng, outputs, channels // geometry["groups"], *kernel, dtype=dtype)
     y = reference.conv2d(x, w, **geometry)
-    return x, w, numbers(rng, outputs, dtype=dtype), numbers(rng, *y.shape, dtype=dtype), numbers(rng, channels, dtype=dtype)
+    bias, g, other = (numbers(rng, *s, dtype=dtype) for s in ((outputs,), y.shape, (channels,)))
+    return x, w, bias, g, other
 
 
 def three_ops(F, case, arrays):
@@ -91,7 +98,8 @@ def three_ops(F, case, arrays):
     x, w, b, y, other = arrays
     return (
         F.conv2d(x, w, b, **geometry), F.conv2d(x, w, **geometry),
-        F.conv_transpose2d(y, w, other, size=size, **geometry), F.conv_transpose2d(y, w, size=size, **geometry),
+        F.conv_transpose2d(y, w, other, size=size, **geometry),
+        F.conv_transpose2d(y, w, size=size, **geometry),
         F.conv2d_weight(x, y, kernel=kernel, **geometry),
     )  # fmt: skip
 
@@ -100,12 +108,13 @@ def compare(results, expected, dtype, what):
     for result, wanted in zip(results, expected, strict=True):
         assert result.dtype == dtype and result.flags.c_contiguous
         scale = max(1.0, float(np.abs(wanted).max(initial=0)))
-        np.testing.assert_allclose(result / scale, wanted / scale, **TOLERANCE[dtype], err_msg=str(what))
+        np.testing.assert_allclose(result / scale, wanted / scale, **TOLERANCE[dtype],
+                                   err_msg=str(what))
 
 
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 def test_convolutions_of_random_geometry(isa, dtype, threads):
-    """And bit by bit the same with two threads."""
+    """The bits are the same with two threads."""
     F = core.Core(dtype)
     for case in convolutions(40, seed=len(isa)):
         arrays = operands(case, dtype)
@@ -137,7 +146,8 @@ def test_the_seven_loops(name):
     groups = geometry["groups"]
     for dtype in (F32, F64):
         x, w, b, y, other = arrays = operands(case, dtype)
-        g, _, elements = planned(size, kernel, *(geometry[k] for k in ("stride", "padding", "dilation")))
+        g, _, elements = planned(size, kernel,
+                                 *(geometry[k] for k in ("stride", "padding", "dilation")))
         sizes, lib = (batch, channels, outputs, groups, *elements, id(g)), Kernels(dtype)
         windows, images, weight = np.empty_like(y), np.empty_like(x), np.empty_like(w)
         assert lib.conv2d_naive(*sizes, id(x), id(w), id(b), id(windows))
@@ -148,7 +158,7 @@ def test_the_seven_loops(name):
 
 
 def test_layouts_of_convolutions():
-    """Operands that are not contiguous, or misaligned: the same result."""
+    """Operands that are not contiguous, or not aligned, give the same result."""
     case = NAMED["same, even kernel"]
     arrays = operands(case, F32)
     expected = three_ops(reference, case, arrays)
@@ -157,7 +167,8 @@ def test_layouts_of_convolutions():
         return np.frombuffer(b"\0" + a.tobytes(), a.dtype, offset=1).reshape(a.shape)
 
     for layout in (
-        np.asfortranarray, lambda a: np.repeat(a, 2, axis=-1)[..., ::2], lambda a: a[..., ::-1].copy()[..., ::-1],
+        np.asfortranarray, lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+        lambda a: a[..., ::-1].copy()[..., ::-1],
         lambda a: np.swapaxes(np.swapaxes(a, 0, -1).copy(), 0, -1), misaligned,
     ):  # fmt: skip
         compare(three_ops(core.Core(F32), case, [layout(a) for a in arrays]), expected, F32, layout)
@@ -170,22 +181,26 @@ def test_layouts_of_convolutions():
 
 @pytest.mark.parametrize("batch", [1, 2, 19])
 def test_infinity_stays_in_the_windows_that_see_it(isa, batch):
-    """No sum takes in a number times 0 that a window does not see, in another lane, band or column."""
+    """A sum does not include numbers outside its window (in other lanes, bands, columns) times
+    0."""
     size, kernel = (12, 10), (3, 2)
     geometry = plain(stride=(2, 2), dilation=(1, 2))
     rng, F = np.random.default_rng(3), core.Core(F32)
     x, w = numbers(rng, batch, 2, *size), numbers(rng, 3, 2, *kernel)
     y = reference.conv2d(x, w, **geometry)
     x[0, 1, 5, 4], x[-1, 0, 11, 9] = np.inf, np.nan  # the second is seen by none: stride 2
-    np.testing.assert_array_equal(np.isfinite(F.conv2d(x, w, **geometry)), np.isfinite(reference.conv2d(x, w, **geometry)))
+    np.testing.assert_array_equal(np.isfinite(F.conv2d(x, w, **geometry)),
+                                  np.isfinite(reference.conv2d(x, w, **geometry)))
     weight = F.conv2d_weight(x, y, kernel=kernel, **geometry)
-    np.testing.assert_array_equal(np.isfinite(weight), np.isfinite(reference.conv2d_weight(x, y, kernel=kernel, **geometry)))
+    wanted = reference.conv2d_weight(x, y, kernel=kernel, **geometry)
+    np.testing.assert_array_equal(np.isfinite(weight), np.isfinite(wanted))
     y[0, 0, 2, 2] = np.inf
     back = F.conv_transpose2d(y, w, size=size, **geometry)
-    np.testing.assert_array_equal(np.isfinite(back), np.isfinite(reference.conv_transpose2d(y, w, size=size, **geometry)))
+    wanted = reference.conv_transpose2d(y, w, size=size, **geometry)
+    np.testing.assert_array_equal(np.isfinite(back), np.isfinite(wanted))
 
 
-# ---- pooling --------------------------------------------------------------------------------------------------------
+# ---- pooling -------------------------------------------------------------------------------------
 def poolings(count, seed=0):
     """Shapes and geometries of pooling, with what ceil_mode adds at the end: (shape, geometry)."""
     rng = np.random.default_rng(seed)
@@ -196,12 +211,13 @@ def poolings(count, seed=0):
             before = int(rng.integers(0, (d * (k - 1) + 1) // 2 + 1))
             padding.append((before, before + int(rng.integers(0, 3))))
         size = image_size(rng, kernel, dilation, [(a, a) for a, _ in padding])
-        geometry = {"kernel": kernel, "stride": pairs(rng, 1, 4), "padding": tuple(padding), "dilation": dilation}
+        geometry = {"kernel": kernel, "stride": pairs(rng, 1, 4), "padding": tuple(padding),
+                    "dilation": dilation}
         yield (int(rng.choice([0, 1, 3])), int(rng.choice([1, 5])), *size), geometry
 
 
 def images(rng, shape, dtype):
-    """Few different numbers, so that maxima are often equal, and some that are not finite."""
+    """A few different numbers, so that maxima are often equal; some are not finite."""
     x = rng.integers(-3, 4, shape).astype(dtype)
     if rng.random() < 0.3:
         x[rng.random(shape) < 0.1] = np.nan
@@ -210,7 +226,7 @@ def images(rng, shape, dtype):
 
 
 def pooled(F, x, g, geometry):
-    """All of max pooling: value, place, gradient, the same by its parts, and the derivative of that."""
+    """Max pooling: value, place, gradient; the gradient by its parts, and its derivative."""
     size, out = x.shape[2:], F.max_pool2d(x, **geometry)
     place = F.pool_place(x, out, **geometry)
     back = F.pool_scatter(g, place, size=size, **geometry)
@@ -231,7 +247,8 @@ def test_poolings_of_random_geometry(isa, dtype, threads):
     rng, F = np.random.default_rng(4), core.Core(dtype)
     for shape, geometry in poolings(60, seed=len(isa)):
         x = images(rng, shape, dtype)
-        g = rng.integers(-9, 10, reference.max_pool2d(x, **geometry).shape).astype(dtype)  # sums of them are exact
+        # sums of them are exact
+        g = rng.integers(-9, 10, reference.max_pool2d(x, **geometry).shape).astype(dtype)
         results = pooled(F, x, g, geometry)
         for result, wanted in zip(results, pooled(reference, x, g, geometry), strict=True):
             assert result.dtype == wanted.dtype and result.flags.c_contiguous
@@ -260,40 +277,48 @@ def test_means_of_random_geometry(isa, dtype, threads):
 
 
 def test_many_planes_by_several_threads(threads):
-    """Enough of them for pieces: the same with one thread and with three."""
+    """Enough images for several pieces give the same results with one thread and with three."""
     rng, F = np.random.default_rng(6), core.Core(F32)
-    x, geometry = numbers(rng, 16, 6, 28, 28), {"kernel": (2, 2), "stride": (2, 2), "padding": ((0, 0),) * 2, "dilation": (1, 1)}
+    x = numbers(rng, 16, 6, 28, 28)
+    geometry = {"kernel": (2, 2), "stride": (2, 2), "padding": ((0, 0),) * 2, "dilation": (1, 1)}
     g = numbers(rng, 16, 6, 14, 14)
     one = pooled(F, x, g, geometry), means(F, x, g, geometry, 4)
     for result, wanted in zip(one[0], pooled(reference, x, g, geometry), strict=True):
         np.testing.assert_array_equal(result, wanted)
     threads(3)
-    for a, b in zip([*one[0], *one[1]], [*pooled(F, x, g, geometry), *means(F, x, g, geometry, 4)], strict=True):
+    for a, b in zip([*one[0], *one[1]], [*pooled(F, x, g, geometry), *means(F, x, g, geometry, 4)],
+                    strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_large_kernels_and_layouts_of_pooling():
-    """A place is a byte in C: a kernel of more elements goes to numpy, as does an array that is misaligned."""
+    """In C a place is a byte. Larger kernels go to numpy, and so do misaligned arrays."""
     rng, F = np.random.default_rng(7), core.Core(F32)
     x = images(rng, (2, 3, 20, 19), F32)
     for kernel, layout in (
-        ((17, 16), np.array), ((16, 16), np.array), ((2, 3), np.asfortranarray), ((2, 2), lambda a: a[..., ::-1]),
+        ((17, 16), np.array), ((16, 16), np.array), ((2, 3), np.asfortranarray),
+        ((2, 2), lambda a: a[..., ::-1]),
         ((2, 2), lambda a: np.frombuffer(b"\0" + a.tobytes(), a.dtype, offset=1).reshape(a.shape)),
     ):  # fmt: skip
-        geometry = {"kernel": kernel, "stride": (1, 2), "padding": ((1, 1), (0, 1)), "dilation": (1, 1)}
+        geometry = {"kernel": kernel, "stride": (1, 2), "padding": ((1, 1), (0, 1)),
+                    "dilation": (1, 1)}
         y = layout(x)
         g = rng.integers(0, 9, reference.max_pool2d(y, **geometry).shape).astype(F32)
-        for result, wanted in zip(pooled(F, y, layout(g), geometry), pooled(reference, y, layout(g), geometry), strict=True):
+        for result, wanted in zip(pooled(F, y, layout(g), geometry),
+                                  pooled(reference, y, layout(g), geometry), strict=True):
             np.testing.assert_array_equal(result, wanted)
             assert result.dtype == wanted.dtype
 
 
 def test_a_place_that_is_nowhere_carries_nothing():
-    F, geometry = core.Core(F32), {"kernel": (2, 2), "stride": (2, 2), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
-    place = np.array([0, 3, 4, 255] * 4, np.uint8).reshape(1, 1, 4, 4)  # in the padding, or past the kernel
+    F = core.Core(F32)
+    geometry = {"kernel": (2, 2), "stride": (2, 2), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
+    # in the padding, or past the kernel
+    place = np.array([0, 3, 4, 255] * 4, np.uint8).reshape(1, 1, 4, 4)
     g = np.arange(16, dtype=F32).reshape(1, 1, 4, 4)
     for result, wanted in (
-        (F.pool_scatter(g, place, size=(6, 6), **geometry), reference.pool_scatter(g, place, size=(6, 6), **geometry)),
+        (F.pool_scatter(g, place, size=(6, 6), **geometry),
+         reference.pool_scatter(g, place, size=(6, 6), **geometry)),
         (F.pool_gather(np.ones((1, 1, 6, 6), F32), place, **geometry),
          reference.pool_gather(np.ones((1, 1, 6, 6), F32), place, **geometry)),
     ):  # fmt: skip

@@ -1,7 +1,9 @@
-"""The functions of the C core: their accuracy over all floats, special values, and the same result with any number of threads.
+"""The functions of the C core: their accuracy over all floats, special values, and the same result
+with any number of threads.
 
-Every one is compared with float64, on every instruction set that this processor has. An error is counted in ulp, units in the
-last place of the float32 nearest to the true value: 0.5 is the best possible, and 2 are allowed.
+Every one is compared with float64, on every instruction set that this processor has. An error is
+counted in ulp, units in the last place of the float32 nearest to the true value: 0.5 is the best
+possible, and 2 are allowed.
 """
 import math
 
@@ -45,14 +47,19 @@ def threads():
 
 
 def finite_floats():
-    """float32 numbers of every exponent and sign, and all of them around places where a function changes its way."""
+    """float32 numbers of every exponent and sign, and all near the places where a method
+    changes."""
     step = 1 << 12
     every = np.arange(0, 1 << 32, step, dtype=np.uint64)
     every += np.random.default_rng(0).integers(0, step, every.size, dtype=np.uint64)
-    places = [0, 2.0**-126, math.log(2) / 2, 2**-0.5, 1, 2**0.5, 2, 3.92, 4.2, 9, 10, 17.33, 20, 87.34, 88.02, 88.73, 103.98, 126,
-              128, 149, 150, 1e5, 2.0**127, *(k * math.pi / 4 for k in (*range(1, 30), 1001, 65537, 125001)),
-              *((k + 0.5) * math.log(2) / 16 for k in range(40)), *((k + 0.5) * 1075 / 4096 for k in range(16))]  # fmt: skip
-    near = np.add.outer(np.float32(places).view(np.int32), np.arange(-500, 500, dtype=np.int32)).view(np.float32).ravel()
+    places = [0, 2.0**-126, math.log(2) / 2, 2**-0.5, 1, 2**0.5, 2, 3.92, 4.2, 9, 10, 17.33, 20,
+              87.34, 88.02, 88.73, 103.98, 126,
+              128, 149, 150, 1e5, 2.0**127,
+              *(k * math.pi / 4 for k in (*range(1, 30), 1001, 65537, 125001)),
+              *((k + 0.5) * math.log(2) / 16 for k in range(40)),
+              *((k + 0.5) * 1075 / 4096 for k in range(16))]  # fmt: skip
+    near = np.add.outer(np.float32(places).view(np.int32),
+                        np.arange(-500, 500, dtype=np.int32)).view(np.float32).ravel()
     usual = np.random.default_rng(1).uniform(-20, 20, 1 << 18).astype(np.float32)
     x = np.concatenate([every.astype(np.uint32).view(np.float32), near, -near, usual])
     return x[np.isfinite(x)]
@@ -73,19 +80,23 @@ def test_at_most_two_units_in_the_last_place(name, isa, truth):
     got, true = core.run(name, FLOATS), truth[name]
     with np.errstate(all="ignore"):
         nearest = true.astype(np.float32)
-        error = np.abs(got - true) / np.spacing(np.maximum(np.abs(nearest), np.float32(2.0**-126))).astype(np.float64)
-    infinite = ~np.isfinite(nearest)  # poles, overflow, outside of the domain: there the result must be the same
+        ulp = np.spacing(np.maximum(np.abs(nearest), np.float32(2.0**-126))).astype(np.float64)
+        error = np.abs(got - true) / ulp
+    # poles, overflow, outside of the domain: there the result must be the same
+    infinite = ~np.isfinite(nearest)
     np.testing.assert_array_equal(got[infinite], nearest[infinite])
     worst = np.argmax(np.where(infinite, 0, error))
-    assert error[worst] <= 2, f"{name}({FLOATS[worst]!r}) is {true[worst]!r}, but {isa} computes {got[worst]!r}"
+    what = f"{name}({FLOATS[worst]!r}) is {true[worst]!r}"
+    assert error[worst] <= 2, f"{what}, but {isa} computes {got[worst]!r}"
     zero = nearest == 0
     np.testing.assert_array_equal(np.signbit(got[zero]), np.signbit(nearest[zero]))
 
 
 @pytest.mark.parametrize("name", ["exp", "sigmoid", "erf"])
 def test_functions_with_tables_on_many_floats(name, isa):
-    """Every 64th float between 2^-5 and 128, of both signs: all intervals of the tables of lookup.h."""
-    x = np.arange(np.float32(2.0**-5).view(np.int32), np.float32(128).view(np.int32), 64, dtype=np.int32).view(np.float32)
+    """Every 64th float between 2^-5 and 128, of both signs: all intervals of lookup.h's tables."""
+    x = np.arange(np.float32(2.0**-5).view(np.int32), np.float32(128).view(np.int32), 64,
+                  dtype=np.int32).view(np.float32)
     if name == "erf":
         x = x[(x < 4.5)][::4]  # the reference is a Python loop
     for signed in (x, -x):
@@ -93,7 +104,8 @@ def test_functions_with_tables_on_many_floats(name, isa):
         with np.errstate(over="ignore"):
             true = FUNCTIONS[name](signed.astype(np.float64))
             nearest = true.astype(np.float32)
-        error = np.abs(got - true) / np.spacing(np.maximum(np.abs(nearest), np.float32(2.0**-126))).astype(np.float64)
+        ulp = np.spacing(np.maximum(np.abs(nearest), np.float32(2.0**-126))).astype(np.float64)
+        error = np.abs(got - true) / ulp
         assert np.max(error[np.isfinite(nearest)]) <= 2
         np.testing.assert_array_equal(got[np.isinf(nearest)], np.inf)
 
@@ -112,7 +124,7 @@ def test_infinity_and_nan(name, isa):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n", [1, 15, 17, 4097, 100_003])
 def test_an_element_does_not_depend_on_its_neighbours(n, dtype, isa, threads):
-    """At the end of an array and at the end of a thread's piece the same function is computed; so with 1 thread as with 2."""
+    """The ends of arrays and of pieces get the same function, with 1 thread as with 2."""
     x = np.random.default_rng(n).normal(scale=3, size=n).astype(dtype)
     x[n // 2] = 1e30  # for sin and cos, that piece is gone through twice
     for name in ("exp", "sigmoid", "silu", "tanh", "sin", "gelu", "softplus"):
@@ -127,14 +139,16 @@ def test_an_element_does_not_depend_on_its_neighbours(n, dtype, isa, threads):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", ["add", "sin", "gelu"])
 def test_a_large_result_is_the_same_and_stays_in_its_place(name, dtype, isa, threads):
-    """Results past the caches (ext/pieces.c): the same numbers as in small pieces, and nothing before and after them, wherever in a
-    line of memory the result begins."""
+    """Results past the caches (ext/pieces.c) are the same numbers as small pieces give. Nothing is
+    written before and after them, wherever in a line of memory they begin.
+    """
     n = (12 << 20) // np.dtype(dtype).itemsize + 1003
     count = 1 + (name == "add")
     arrays = [np.random.default_rng(i).normal(scale=3, size=n).astype(dtype) for i in range(count)]
     arrays[0][[5, n // 2, n - 1]] = 1e30
     size = 30_000
-    expected = np.concatenate([core.run(name, *(a[i : i + size] for a in arrays)) for i in range(0, n, size)])
+    expected = np.concatenate([core.run(name, *(a[i : i + size] for a in arrays))
+                               for i in range(0, n, size)])
     loop = getattr(core.lib, f"{name}_{'f32' if dtype == np.float32 else 'f64'}")
     for shift, workers in ((0, 1), (1, 2), (7, 2), (15, 1)):
         threads(workers)
@@ -158,11 +172,16 @@ LOOPS = list(loops())
 
 @pytest.mark.parametrize("name, op, text", LOOPS, ids=[name for name, *_ in LOOPS])
 def test_threads_and_instruction_sets_compute_the_same(name, op, text, threads):
-    """Every loop, on 70,001 elements, which several threads share: the same bits with two threads, and nearly so on each ISA."""
+    """Every loop on 70,001 elements, which several threads share.
+
+    The bits are the same with two threads, and the numbers nearly so on each instruction set.
+    """
     read, random, before = expr.names(text), np.random.default_rng(0), core.isa
-    numbers = [{"min": -0.5, "max": 0.75}.get(k, v) for k, v in formulas.ARGUMENTS.get(op, {}).items() if k in read]
+    numbers = [{"min": -0.5, "max": 0.75}.get(k, v)
+               for k, v in formulas.ARGUMENTS.get(op, {}).items() if k in read]
     for dtype, tolerance in ((np.float32, 2e-5), (np.float64, 1e-12)):
-        arrays = [random.uniform(-0.9, 0.9, size=70_001).astype(dtype) for a in ("g", "out", "x", "y", "z") if a in read]
+        arrays = [random.uniform(-0.9, 0.9, size=70_001).astype(dtype)
+                  for a in ("g", "out", "x", "y", "z") if a in read]
         threads(1)
         one = core.run(name, *numbers, *arrays)
         threads(2)
@@ -170,6 +189,7 @@ def test_threads_and_instruction_sets_compute_the_same(name, op, text, threads):
         try:
             for other in core.isas():
                 core.use_isa(other)
-                np.testing.assert_allclose(core.run(name, *numbers, *arrays), one, rtol=tolerance, atol=tolerance)
+                np.testing.assert_allclose(core.run(name, *numbers, *arrays), one, rtol=tolerance,
+                                           atol=tolerance)
         finally:
             core.use_isa(before)

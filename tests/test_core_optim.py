@@ -1,4 +1,5 @@
-"""The optimizers' steps in C against their definitions in numpy: all settings, shapes, layouts, instruction sets, threads."""
+"""The optimizers' steps in C against their definitions in numpy, in all settings and layouts, on
+every instruction set and with several threads."""
 import itertools
 
 import numpy as np
@@ -16,12 +17,15 @@ pytestmark = pytest.mark.needs("core")
 SHAPES = [(), (0,), (1,), (7,), (3, 0, 2), (5, 33), (17, 19)]
 SGD = [
     {"lr": 0.1, "momentum": m, "dampening": d, "weight_decay": w, "nesterov": n, "maximize": x}
-    for m, d, w, n, x in itertools.product((0, 0.9), (0, 0.3), (0, 0.2), (False, True), (False, True))
+    for m, d, w, n, x in itertools.product((0, 0.9), (0, 0.3), (0, 0.2), (False, True),
+                                           (False, True))
     if not n or (m and not d)
 ]
 ADAM = [
-    {"lr": 0.05, "beta1": b, "beta2": 0.9, "eps": 1e-3, "weight_decay": w, "decoupled": d, "amsgrad": a, "maximize": x}
-    for b, w, d, a, x in itertools.product((0.9, 0.3), (0, 0.2), (False, True), (False, True), (False, True))
+    {"lr": 0.05, "beta1": b, "beta2": 0.9, "eps": 1e-3, "weight_decay": w, "decoupled": d,
+     "amsgrad": a, "maximize": x}
+    for b, w, d, a, x in itertools.product((0.9, 0.3), (0, 0.2), (False, True), (False, True),
+                                           (False, True))
 ]
 TOLERANCE = {F32: {"rtol": 1e-5, "atol": 1e-6}, F64: {"rtol": 1e-13, "atol": 1e-14}}
 
@@ -45,12 +49,15 @@ def normal(shape, dtype, seed):
 
 
 class Run:
-    """Parameters and state on which a step is made again and again, with new gradients, by one backend."""
+    """Parameters and state on which one backend makes steps with new gradients."""
 
     def __init__(self, backend, name, settings, shapes, dtype, change=lambda i, p: p):
-        self.backend, self.name, self.settings, self.shapes, self.dtype = backend, name, settings, shapes, dtype
+        self.backend, self.name, self.settings = backend, name, settings
+        self.shapes, self.dtype = shapes, dtype
         self.params = tuple(change(i, normal(s, dtype, i)) for i, s in enumerate(shapes))
-        needed = ("momentum",) if name == "sgd_step" else ("mean", "square", "largest")[: 3 if settings["amsgrad"] else 2]
+        needed = ("momentum",)
+        if name != "sgd_step":
+            needed = ("mean", "square", "largest")[: 3 if settings["amsgrad"] else 2]
         if name == "sgd_step" and not settings["momentum"]:
             needed = ()
         self.state = [tuple(np.zeros(s, dtype) for s in shapes) for _ in needed]
@@ -63,7 +70,8 @@ class Run:
             self.backend.sgd_step(self.params, grads, buffers, first=t == 0, **self.settings)
         else:
             mean, square, *largest = self.state
-            self.backend.adam_step(self.params, grads, mean, square, largest[0] if largest else (), self.steps, **self.settings)
+            self.backend.adam_step(self.params, grads, mean, square, largest[0] if largest else (),
+                                   self.steps, **self.settings)
 
     def __iter__(self):
         return itertools.chain(self.params, *self.state, self.steps)
@@ -78,9 +86,11 @@ def same(one, other, dtype):
 @pytest.mark.parametrize("dtype", [F32, F64])
 @pytest.mark.parametrize("name", ["sgd_step", "adam_step"])
 def test_many_steps_with_all_settings(name, dtype, isa, monkeypatch):
-    monkeypatch.setattr("microtorch.backends.core.optimizers.definition", None)  # C declines nothing here
+    # C declines nothing here
+    monkeypatch.setattr("microtorch.backends.core.optimizers.definition", None)
     for settings in SGD if name == "sgd_step" else ADAM:
-        ours, numpys = (Run(b, name, settings, SHAPES, dtype) for b in (core.Core(dtype), Reference(dtype)))
+        ours, numpys = (Run(b, name, settings, SHAPES, dtype)
+                        for b in (core.Core(dtype), Reference(dtype)))
         for t in range(6):
             ours.step(t)
             numpys.step(t)
@@ -104,7 +114,9 @@ def strided(i, p):
 
 
 def misaligned(i, p):
-    return np.frombuffer(bytearray(b"\0" + p.tobytes()), p.dtype, offset=1).reshape(p.shape) if i == 5 else p
+    if i != 5:
+        return p
+    return np.frombuffer(bytearray(b"\0" + p.tobytes()), p.dtype, offset=1).reshape(p.shape)
 
 
 def reversed_(i, p):
@@ -112,10 +124,12 @@ def reversed_(i, p):
 
 
 @pytest.mark.parametrize("change", [strided, misaligned, reversed_])
-@pytest.mark.parametrize("name, settings", [("sgd_step", SGD[0]), ("sgd_step", SGD[-1]), ("adam_step", ADAM[0])])
+@pytest.mark.parametrize("name, settings",
+                         [("sgd_step", SGD[0]), ("sgd_step", SGD[-1]), ("adam_step", ADAM[0])])
 def test_what_c_declines_takes_numpys_way(name, settings, change):
-    """One parameter of another layout: nothing is done in C, and numpy's result is the very same."""
-    ours, numpys = (Run(b, name, settings, SHAPES, F32, change) for b in (core.Core(F32), Reference(F32)))
+    """One parameter of another layout: C does nothing, and numpy's result is the very same."""
+    ours, numpys = (Run(b, name, settings, SHAPES, F32, change)
+                    for b in (core.Core(F32), Reference(F32)))
     for t in range(2):
         ours.step(t)
         numpys.step(t)
@@ -126,7 +140,8 @@ def test_the_function_checks_what_it_is_given():
     kernels = Kernels(F32)
 
     def sgd(params, grads, count=None):
-        return kernels.sgd(len(params) if count is None else count, 0.1, 0.0, False, id(params), id(grads))
+        return kernels.sgd(len(params) if count is None else count, 0.1, 0.0, False, id(params),
+                           id(grads))
 
     x, y = np.ones(6, F32), np.ones(6, F32)
     assert sgd((x,), (y,)) == 1 and x.tolist() == [np.float32(0.9)] * 6
@@ -150,10 +165,12 @@ def test_the_function_checks_what_it_is_given():
     assert sgd((x,), (read_only,)) == 1  # only read
 
 
-@pytest.mark.parametrize("name, settings", [("sgd_step", SGD[0]), ("sgd_step", SGD[-1]), ("adam_step", ADAM[3])])
+@pytest.mark.parametrize("name, settings",
+                         [("sgd_step", SGD[0]), ("sgd_step", SGD[-1]), ("adam_step", ADAM[3])])
 def test_an_array_twice_is_changed_twice(name, settings, threads):
     threads(2)
-    ours, numpys = (Run(b, name, settings, [(50_000,), (50_000,)], F32) for b in (core.Core(F32), Reference(F32)))
+    ours, numpys = (Run(b, name, settings, [(50_000,), (50_000,)], F32)
+                    for b in (core.Core(F32), Reference(F32)))
     for run in (ours, numpys):
         run.params = run.params[:1] * 2
         run.state = [s[:1] * 2 for s in run.state]
@@ -163,9 +180,10 @@ def test_an_array_twice_is_changed_twice(name, settings, threads):
 
 
 def test_an_array_in_two_roles_is_numpys():
-    """A gradient that is the parameter itself: C's loops may not be used, the formula holds."""
+    """A gradient that is the parameter itself: C's loops must not run, and the formula holds."""
     x = np.ones(4, F32)
-    core.Core(F32).sgd_step((x,), (x,), (), first=False, **SGD[0] | {"weight_decay": 0, "maximize": False})
+    core.Core(F32).sgd_step((x,), (x,), (), first=False,
+                            **SGD[0] | {"weight_decay": 0, "maximize": False})
     assert x.tolist() == [np.float32(0.9)] * 4
 
 
@@ -173,7 +191,8 @@ def test_infinities_and_nan_stay_in_their_place():
     special = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0, 1e-40, 3e38], F32)
     for settings in SGD + ADAM:
         name = "sgd_step" if "momentum" in settings else "adam_step"
-        ours, numpys = (Run(b, name, settings, [special.shape], F32) for b in (core.Core(F32), Reference(F32)))
+        ours, numpys = (Run(b, name, settings, [special.shape], F32)
+                        for b in (core.Core(F32), Reference(F32)))
         with np.errstate(all="ignore"):
             for t in range(2):
                 for run in (ours, numpys):
@@ -205,11 +224,12 @@ def backend(request):
     lambda params: optim.Adadelta(params),
 ])  # fmt: skip
 def test_a_group_of_several_dtypes_and_of_parameters_without_gradient(make, backend):
-    """float32, float64 and float16 go to three backend objects, each as one call; a gradient may come later."""
-    params = [parameter(3), parameter(2, dtype=torch.float64), parameter(2, dtype=torch.float16), parameter(2, grad=False)]
+    """Each dtype goes to its own backend object, in one call; a gradient may come later."""
+    params = [parameter(3), parameter(2, dtype=torch.float64), parameter(2, dtype=torch.float16),
+              parameter(2, grad=False)]
     optimizer = make([*params, parameter(3)])
     optimizer.step()
-    assert params[3].tolist() == [1, 1] and (params[0] < 1).all() and (params[1] < 1).all() and (params[2] < 1).all()
+    assert params[3].tolist() == [1, 1] and all((p < 1).all() for p in params[:3])
     assert params[0].tolist() == optimizer.param_groups[0]["params"][4].tolist()
     params[3].grad = torch.full((2,), 0.5)
     first = params[0][0].item()
@@ -263,23 +283,26 @@ def test_norm_and_scale(dtype, isa):
             np.testing.assert_array_equal(a, b)
     strided = (normal((4, 6), dtype, 0).T,)
     np.testing.assert_allclose(ours.total_norm(strided), numpys.total_norm(strided))
-    assert np.isnan(ours.total_norm((np.array([1, np.nan], dtype),))) and ours.total_norm((np.array([np.inf], dtype),)) == np.inf
+    assert np.isnan(ours.total_norm((np.array([1, np.nan], dtype),)))
+    assert ours.total_norm((np.array([np.inf], dtype),)) == np.inf
     assert ours.total_norm((np.full(4, 1e30, dtype),)) == dtype.type(2e30)  # squares beyond float32
 
 
 @pytest.mark.parametrize("max_norm, nan", [(1.0, False), (1e9, False), (1.0, True)])
 def test_clipping(max_norm, nan, backend):
-    """Together on one backend, and tensor by tensor where dtypes differ: the same."""
+    """One call on one backend gives the same as tensor by tensor, where dtypes differ."""
     params = [parameter(3, 2), parameter(5), parameter(4, grad=False)]
     if nan:
         params[0].grad[0, 0] = float("nan")
-    mixed = [*[torch.nn.Parameter(p.detach().clone()) for p in params], parameter(1, dtype=torch.float64)]
+    mixed = [*[torch.nn.Parameter(p.detach().clone()) for p in params],
+             parameter(1, dtype=torch.float64)]
     for p, q in zip(params, mixed, strict=False):
         q.grad = None if p.grad is None else p.grad.clone()
     mixed[-1].grad.zero_()
     version = params[1].grad._version
     norm = torch.nn.utils.clip_grad_norm_(params, max_norm)
-    assert torch.allclose(norm, torch.nn.utils.clip_grad_norm_(mixed, max_norm).float(), equal_nan=True)
+    assert torch.allclose(norm, torch.nn.utils.clip_grad_norm_(mixed, max_norm).float(),
+                          equal_nan=True)
     for p, q in zip(params[:2], mixed, strict=False):
         assert torch.allclose(p.grad, q.grad, equal_nan=True)
     assert (params[1].grad._version > version) == (max_norm == 1.0)

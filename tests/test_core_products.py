@@ -1,4 +1,5 @@
-"""ext/matmul.c against numpy: shapes around the edges of tiles and blocks, layouts, instruction sets, threads, batches."""
+"""ext/matmul.c against numpy: shapes around the edges of tiles and blocks, layouts and batches, on
+every instruction set and with several threads."""
 import ctypes
 import itertools
 import mmap
@@ -10,12 +11,12 @@ import numpy as np
 import pytest
 
 import microtorch as torch
-from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.core import products
 from microtorch.backends.core.library import Kernels
 from microtorch.backends.reference import Reference
 from microtorch.backends.table import definition
+from microtorch.arrays.dtypes import F32, F64
 
 pytestmark = pytest.mark.needs("core")
 DTYPES = [F32, F64]
@@ -55,19 +56,20 @@ def random(shape, dtype, layout="C", seed=0):
 
 
 def by_c(x, y, bias=None):
-    """The C product of matrices, or of equally many dimensions of batches; it must not decline."""
+    """The C product of matrices, or of batches with equally many dimensions; C must not decline."""
     batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     outer, inner = (1, 1, *batch)[-2:]
     (m, k), n = x.shape[-2:], y.shape[-1]
     around = np.full(int(np.prod(batch)) * m * n + 32, 7, x.dtype)  # what is written outside shows
     out = around[16:-16].reshape(*batch, m, n)
-    assert Kernels(x.dtype).matmul(outer, inner, m, k, n, id(x), id(y), 0 if bias is None else id(bias), id(out)) == 1
+    assert Kernels(x.dtype).matmul(outer, inner, m, k, n, id(x), id(y),
+                                   0 if bias is None else id(bias), id(out)) == 1
     assert (around[:16] == 7).all() and (around[-16:] == 7).all()
     return out
 
 
 def assert_product(out, x, y, bias=0.0):
-    """Each element within the rounding of k products and additions, of which none may be left out."""
+    """Each element is within the rounding of k products and additions; none may be left out."""
     wide = np.float64 if x.dtype == np.float32 else np.longdouble
     exact = np.matmul(x.astype(wide), y.astype(wide)) + bias
     size = np.matmul(abs(x.astype(wide)), abs(y.astype(wide))) + abs(bias)
@@ -75,9 +77,12 @@ def assert_product(out, x, y, bias=0.0):
     assert (abs(out - exact) <= (x.shape[-1] + 2) * np.finfo(x.dtype).eps * size).all()
 
 
-# around tiles (6 or 12 rows; 4 to 32 columns), parts of k (800), a block (240 or 480 rows, 1024 columns)
-SMALL = list(itertools.product([1, 2, 5, 6, 7, 12, 13, 29], [1, 2, 3, 17, 33], [1, 3, 4, 5, 8, 9, 16, 17, 31, 32, 33, 67]))
-LARGE = [(64, 800, 64), (13, 801, 37), (7, 1700, 65), (2, 3, 1027), (61, 30, 1057), (245, 40, 290), (485, 5, 300)]
+# around tiles (6 or 12 rows; 4 to 32 columns), parts of k (800), a block (240 or 480 rows, 1024
+# columns)
+SMALL = list(itertools.product([1, 2, 5, 6, 7, 12, 13, 29], [1, 2, 3, 17, 33],
+                               [1, 3, 4, 5, 8, 9, 16, 17, 31, 32, 33, 67]))
+LARGE = [(64, 800, 64), (13, 801, 37), (7, 1700, 65), (2, 3, 1027), (61, 30, 1057), (245, 40, 290),
+         (485, 5, 300)]
 LARGE += [(150, 130, 280), (770, 9, 300)]
 
 
@@ -102,8 +107,9 @@ def test_layouts(isa, dtype, left, right):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_transposes_are_read_by_strides(isa, dtype):
-    """x @ w.T and g.T @ x, as a layer computes them, around the sizes of the squares that are transposed in registers."""
-    for m, k, n in itertools.product([6, 12, 16, 150], [7, 8, 15, 16, 17, 33], [8, 15, 16, 33, 300]):
+    """x @ w.T and g.T @ x, as in a layer, around the sizes of squares transposed in registers."""
+    for m, k, n in itertools.product([6, 12, 16, 150], [7, 8, 15, 16, 17, 33],
+                                     [8, 15, 16, 33, 300]):
         x, w = random((m, k), dtype), random((n, k), dtype, seed=1)
         assert_product(by_c(x, w.T), x, w.T)
         g = random((k, m), dtype)
@@ -113,8 +119,9 @@ def test_transposes_are_read_by_strides(isa, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_layers_with_wide_weights(isa, dtype, threads):
-    """Where the transposed product is computed (few rows, a wide w.T, a long k), around its tiles and parts of k."""
-    for m, k, n in [(16, 32, 32), (16, 40, 67), (31, 70, 62), (32, 801, 75), (64, 784, 500), (30, 60, 997), (33, 1601, 70)]:
+    """Sizes for which the transposed product is computed (few rows, a wide w.T, a long k)."""
+    for m, k, n in [(16, 32, 32), (16, 40, 67), (31, 70, 62), (32, 801, 75), (64, 784, 500),
+                    (30, 60, 997), (33, 1601, 70)]:
         x, w, b = random((m, k), dtype), random((n, k), dtype, seed=1), random((1, n), dtype)[0]
         outs = []
         for count in (1, 2):
@@ -141,9 +148,11 @@ def test_without_elements(isa, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_batches_broadcast(isa, dtype, threads):
-    shapes = [((7, 3, 4), (7, 4, 5)), ((7, 3, 4), (4, 5)), ((3, 4), (7, 4, 5)), ((2, 1, 3, 4), (5, 4, 6)),
+    shapes = [((7, 3, 4), (7, 4, 5)), ((7, 3, 4), (4, 5)), ((3, 4), (7, 4, 5)),
+              ((2, 1, 3, 4), (5, 4, 6)),
               ((2, 3, 20, 40), (2, 3, 40, 33)),
-              ((9, 1, 4, 4), (1, 9, 4, 4)), ((0, 3, 4), (0, 4, 5)), ((3, 0, 4, 4), (1, 4, 4))]  # fmt: skip
+              ((9, 1, 4, 4), (1, 9, 4, 4)), ((0, 3, 4), (0, 4, 5)),
+              ((3, 0, 4, 4), (1, 4, 4))]  # fmt: skip
     for a, b in shapes:
         for layout in ("C", "F", "strided"):
             x, y = random(a, dtype, layout), random(b, dtype, layout)
@@ -152,13 +161,15 @@ def test_batches_broadcast(isa, dtype, threads):
             assert_product(out, x, y)
             threads(2)
             assert (by_c(x, y) == out).all()
-    heads = random((2, 7, 3, 8), dtype).transpose(0, 2, 1, 3)  # (batch, head, time, feature), as attention has them
+    # (batch, head, time, feature), as attention has them
+    heads = random((2, 7, 3, 8), dtype).transpose(0, 2, 1, 3)
     assert_product(by_c(heads, heads.swapaxes(2, 3)), heads, heads.swapaxes(2, 3))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_any_number_of_threads_gives_the_same_bits(isa, dtype, threads):
-    for m, k, n in [(64, 784, 100), (300, 300, 300), (13, 2000, 600), (1500, 20, 40), (33, 1200, 33), (500, 64, 784)]:
+    for m, k, n in [(64, 784, 100), (300, 300, 300), (13, 2000, 600), (1500, 20, 40),
+                    (33, 1200, 33), (500, 64, 784)]:
         for left, right in ("CC", "CF", "FC"):
             x, y = random((m, k), dtype, left), random((k, n), dtype, right)
             results = []
@@ -170,7 +181,8 @@ def test_any_number_of_threads_gives_the_same_bits(isa, dtype, threads):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_nan_and_infinity_are_where_numpy_has_them(isa, dtype):
-    """0 * inf is NaN: no product with 0 is left out, and none with the zeros that fill a panel up comes in."""
+    """0 * inf is NaN: no product with 0 is left out, and none with a panel's padding is
+    included."""
     for m, k, n in [(7, 5, 11), (64, 40, 70), (130, 30, 290)]:
         for left, right in itertools.product("CF", "CF"):
             x, y = random((m, k), dtype, left).copy("K"), random((k, n), dtype, right).copy("K")
@@ -187,7 +199,8 @@ def test_nan_and_infinity_are_where_numpy_has_them(isa, dtype):
 
 def test_unaligned_arrays_are_declined():
     memory = np.zeros(4 * 9 + 1, np.uint8)
-    odd, even, out = memory[1:].view(np.float32).reshape(3, 3), np.ones((3, 3), np.float32), np.empty((3, 3), np.float32)
+    odd = memory[1:].view(np.float32).reshape(3, 3)
+    even, out = np.ones((3, 3), np.float32), np.empty((3, 3), np.float32)
     assert not odd.flags.aligned
     assert Kernels(F32).matmul(1, 1, 3, 3, 3, id(odd), id(even), 0, id(out)) == 0
     assert (Reference.by_dtype[F32].matmul(odd, even) == 0).all()
@@ -199,8 +212,10 @@ def test_what_is_not_as_declared_is_declined():
     assert call(1, 1, 5, 7, 6, id(x), id(y), 0, id(out)) == 1
     frozen = out.copy()
     frozen.flags.writeable = False
-    for bad in [(x.astype(F64), y, out), (x, y.astype(F64), out), (x, y, out.astype(F64)), (x.T, y, out), (x, y.T, out),
-                (x, y, out[:4]), (x, y, frozen), (x, y, np.zeros((6, 5), np.float32).T), (x[0], y, out),
+    for bad in [(x.astype(F64), y, out), (x, y.astype(F64), out), (x, y, out.astype(F64)),
+                (x.T, y, out), (x, y.T, out),
+                (x, y, out[:4]), (x, y, frozen), (x, y, np.zeros((6, 5), np.float32).T),
+                (x[0], y, out),
                 (x[None, None, None], y, out), ([1], y, out), (x, y, x[:, :6])]:  # fmt: skip
         assert call(1, 1, 5, 7, 6, *map(id, bad[:2]), 0, id(bad[2])) == 0
     shared = np.zeros((9, 9), np.float32)
@@ -213,13 +228,13 @@ def test_what_is_not_as_declared_is_declined():
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mprotect")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_nothing_outside_an_array_is_read(isa, dtype):
-    """Operands that end where memory ends, and that begin where it begins: to read beyond would end the process."""
+    """Operands at the end and at the beginning of memory: to read beyond would end the process."""
     page = mmap.PAGESIZE
     libc = ctypes.CDLL(None, use_errno=True)
     kept = []
 
     def fenced(array, at_end):
-        """A copy between two pages that may not be touched; its strides are kept (C or F)."""
+        """A copy with the same strides (C or F), between two pages that must not be touched."""
         pages = -(-array.nbytes // page)
         memory = mmap.mmap(-1, (pages + 2) * page)
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
@@ -234,11 +249,13 @@ def test_nothing_outside_an_array_is_read(isa, dtype):
 
     for m, k, n in [(13, 19, 37), (7, 33, 33), (1, 17, 50), (120, 37, 290)]:
         for left, right, at_end in itertools.product("CF", "CF", (False, True)):
-            x, y = fenced(random((m, k), dtype, left), at_end), fenced(random((k, n), dtype, right), at_end)
+            x = fenced(random((m, k), dtype, left), at_end)
+            y = fenced(random((k, n), dtype, right), at_end)
             assert_product(by_c(x, y), x, y)
             del x, y
     for memory, address, pages in kept:
-        libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t((pages + 2) * page), mmap.PROT_READ | mmap.PROT_WRITE)
+        libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t((pages + 2) * page),
+                      mmap.PROT_READ | mmap.PROT_WRITE)
         del memory
 
 
@@ -252,7 +269,8 @@ expected = x @ y + b
 kernels = Kernels(x.dtype)
 kernels.matmul  # looked up while there is memory
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 20), resource.RLIM_INFINITY))  # the packed copy of y takes 4 MiB
+limit = used + (1 << 20)  # the packed copy of y takes 4 MiB
+resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 assert kernels.matmul(1, 1, 3, 512, 2048, id(x), id(y), id(b), id(out)) == 1
 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 np.testing.assert_allclose(out, expected, rtol=1e-4)
@@ -282,13 +300,15 @@ def test_several_python_threads_multiply_at_once(threads):
     assert not wrong
 
 
-# ---- the ops -----------------------------------------------------------------------------------------------------------
+# ---- the ops -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_backend_agrees_with_the_definition(dtype):
-    """For every number of dimensions, on both sides of the size from which C is used."""
+    """For every number of dimensions, on both sides of the size from which on C is used."""
     F = Reference.by_dtype[dtype]
-    pairs = [((3, 4), (4, 5)), ((30, 40), (40, 50)), ((40,), (40, 50)), ((30, 40), (40,)), ((40,), (40,)), ((6, 30, 40), (40, 50)),
-             ((60, 70), (70, 80)), ((30, 40), (6, 40, 50)), ((2, 3, 30, 40), (3, 40, 50)), ((2, 1, 2, 30, 40), (3, 1, 40, 50)),
+    pairs = [((3, 4), (4, 5)), ((30, 40), (40, 50)), ((40,), (40, 50)), ((30, 40), (40,)),
+             ((40,), (40,)), ((6, 30, 40), (40, 50)),
+             ((60, 70), (70, 80)), ((30, 40), (6, 40, 50)), ((2, 3, 30, 40), (3, 40, 50)),
+             ((2, 1, 2, 30, 40), (3, 1, 40, 50)),
              ((6, 30, 40), (40,)), ((30, 0), (0, 50))]  # fmt: skip
     for a, b in pairs:
         x, y = (np.random.default_rng(0).standard_normal(s).astype(dtype) for s in (a, b))
@@ -301,10 +321,15 @@ def test_the_backend_agrees_with_the_definition(dtype):
             args = (x, w, random((1, 50), dtype)[0]) if bias else (x, w)
             out, expected = F.linear(*args), definition("linear")(Reference(), *args)
             assert out.dtype == dtype and out.shape == expected.shape
-            np.testing.assert_allclose(out, expected, rtol=1e-3 if dtype == F32 else 1e-11, atol=1e-4)
+            np.testing.assert_allclose(out, expected, rtol=1e-3 if dtype == F32 else 1e-11,
+                                       atol=1e-4)
 
 
-@pytest.mark.parametrize("operation", [torch.matmul, lambda x, y: torch.nn.functional.linear(x, y.mT, y[0] * y[1])])
+def linear(x, y):
+    return torch.nn.functional.linear(x, y.mT, y[0] * y[1])
+
+
+@pytest.mark.parametrize("operation", [torch.matmul, linear])
 def test_derivatives_of_products_in_c(operation, monkeypatch):
     monkeypatch.setattr(products, "LEAST", 0)
     monkeypatch.setattr(products, "worthwhile", lambda m, k, n: True)
@@ -316,7 +341,8 @@ def test_derivatives_of_products_in_c(operation, monkeypatch):
 def test_shapes_that_do_not_fit_raise_as_before():
     big = torch.ones(64, 64)
     batch = torch.ones(3, 64, 64)
-    for operands in [(big, torch.ones(63, 64)), (batch, torch.ones(4, 64, 64)), (batch, torch.ones(63, 64))]:
+    for operands in [(big, torch.ones(63, 64)), (batch, torch.ones(4, 64, 64)),
+                     (batch, torch.ones(63, 64))]:
         with pytest.raises(RuntimeError):
             torch.matmul(*operands)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
@@ -325,11 +351,12 @@ def test_shapes_that_do_not_fit_raise_as_before():
         torch.nn.functional.linear(big, torch.ones(64, 64), torch.ones(63))
 
 
-# ---- the steps of docs/c-core.md ---------------------------------------------------------------------------------------
+# ---- the steps of docs/c-core.md -----------------------------------------------------------------
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("step", products.STEPS)
 def test_every_step_multiplies(isa, dtype, step):
-    for m, k, n in [(0, 3, 4), (3, 0, 4), (3, 4, 0), (1, 1, 1), (5, 7, 6), (13, 140, 1030), (30, 600, 70)]:
+    for m, k, n in [(0, 3, 4), (3, 0, 4), (3, 4, 0), (1, 1, 1), (5, 7, 6), (13, 140, 1030),
+                    (30, 600, 70)]:
         x, y = random((m, k), dtype), random((k, n), dtype)
         assert_product(products.matmul_step(step, x, y), x, y)
 

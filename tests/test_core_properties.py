@@ -1,8 +1,9 @@
 """Every kernel of the C core against numpy on random shapes, and what its checks must refuse.
 
-Programs of a few ops run twice, on numpy alone and with the C core, on arrays of random shapes and layouts. All calls of C
-are recorded on the way. So a test can say that no kernel was left out, and repeat each call with one argument replaced by
-something that C must not touch: it has to answer 0, and leave every array as it was.
+Programs of a few ops run twice, on numpy alone and with the C core, on arrays of random shapes and
+layouts. All calls of C are recorded on the way. So a test can say that no kernel was left out, and
+repeat each call with one argument replaced by something that C must not touch: it has to answer 0,
+and leave every array as it was.
 """
 import ctypes
 import gc
@@ -32,9 +33,10 @@ SIZES = (0, 1, 2, 3, 5, 7, 13, 17, 31)
 TOLERANCES = {"float32": (3e-4, 3e-5), "float64": (1e-9, 1e-11)}
 
 
-# ---- recording what C is called with -----------------------------------------------------------------------------------
+# ---- recording what C is called with -------------------------------------------------------------
 class Recorder:
-    """Stands for the compiled module: passes each call on, and keeps the last accepted one of each function."""
+    """Replaces the compiled module: passes calls on, and keeps the largest accepted call of
+    each."""
 
     def __init__(self, lib, ffi):
         self.lib, self.ffi, self.calls, self.objects = lib, ffi, {}, []
@@ -43,15 +45,19 @@ class Recorder:
         function = getattr(self.lib, name)
         if not name.endswith(("_f32", "_f64")):
             return function
-        places = [i for i, type in enumerate(self.ffi.typeof(function).args) if type.cname == "uintptr_t"]
+        types = enumerate(self.ffi.typeof(function).args)
+        places = [i for i, type in types if type.cname == "uintptr_t"]
 
         def call(*arguments):
             objects = list(arguments)
             for i in places:  # an address, which was an array's or a tuple's just now
-                objects[i] = ctypes.cast(arguments[i], ctypes.py_object).value if arguments[i] else None
+                address = arguments[i]
+                objects[i] = ctypes.cast(address, ctypes.py_object).value if address else None
             before = [copied(o) for o in objects]
             done = function(*arguments)
-            if done and max((size(o) for o in objects), default=0) > max((size(o) for o in self.calls.get(name, [])), default=0):
+            both = objects, self.calls.get(name, [])
+            largest, kept = (max(map(size, o), default=0) for o in both)
+            if done and largest > kept:
                 self.calls[name] = before
             return done
 
@@ -65,19 +71,23 @@ def copied(x):
 
 
 def size(x):
-    return sum(map(size, x)) if isinstance(x, tuple) else x.size if isinstance(x, np.ndarray) and x.size < LARGEST else 0
+    if isinstance(x, tuple):
+        return sum(map(size, x))
+    return x.size if isinstance(x, np.ndarray) and x.size < LARGEST else 0
 
 
 @pytest.fixture(scope="module")
 def recorder():
     """All modules call the recorder in place of the compiled module."""
     real, recorder = core.lib, Recorder(core.lib, core.ffi)
-    modules = [m for n, m in sys.modules.items() if n.startswith("microtorch.") and m.__dict__.get("lib") is real]
+    modules = [m for n, m in sys.modules.items() if n.startswith("microtorch.")
+               and m.__dict__.get("lib") is real]
 
     def exchange(lib):
         for module in modules:
             module.lib = lib
-        for kernels in [o for o in gc.get_objects() if type(o) is Kernels]:  # they keep the functions they have found
+        # they keep the functions they have found
+        for kernels in [o for o in gc.get_objects() if type(o) is Kernels]:
             vars(kernels).pop("lib", None)
             for name in [n for n in vars(kernels) if n != "_suffix"]:
                 delattr(kernels, name)
@@ -91,7 +101,7 @@ def recorder():
     backends.use(before)
 
 
-# ---- programs ------------------------------------------------------------------------------------------------------------
+# ---- programs ------------------------------------------------------------------------------------
 class Source:
     """Random sizes and arrays, the same ones again for the same seed."""
 
@@ -102,7 +112,8 @@ class Source:
         return int(self.rng.choice([n for n in SIZES if n >= least]))
 
     def __call__(self, *shape, positive=False):
-        """A leaf of a random layout: contiguous, transposed, reversed, a part of a larger array, broadcast, misaligned."""
+        """A leaf of a random layout: contiguous, transposed, reversed, strided, broadcast,
+        misaligned."""
         x = self.rng.normal(size=shape).astype(self.dtype)
         if positive:
             x = np.abs(x)
@@ -118,7 +129,8 @@ class Source:
         elif layout == 4 and x.size:
             x = np.broadcast_to(x[:1], shape)
         elif layout == 5 and x.size:
-            moved = np.frombuffer(bytearray(x.nbytes + 1), np.uint8)[1:].view(self.dtype).reshape(shape)
+            moved = np.frombuffer(bytearray(x.nbytes + 1),
+                                  np.uint8)[1:].view(self.dtype).reshape(shape)
             moved[...] = x
             x = moved
         leaf = torch.from_numpy(x.copy() if layout == 4 else x).requires_grad_()
@@ -143,7 +155,9 @@ def naive_products(r):
     m, k, n = r.size(1), r.size(), r.size(1)
     x, y = r.rng.normal(size=(m, k)).astype(r.dtype), r.rng.normal(size=(k, n)).astype(r.dtype)
     kernels, found = Kernels(np.dtype(r.dtype)), []
-    for name in [n for n in texts.texts() if n.startswith("matmul_")] if backends.current() == "core" else []:
+    for name in [n
+                 for n in texts.texts()
+                 if n.startswith("matmul_")] if backends.current() == "core" else []:
         out = np.empty((m, n), r.dtype)
         assert getattr(kernels, name)(m, k, n, id(x), id(y), id(out)), name
         np.testing.assert_allclose(out, x @ y, *TOLERANCES[r.dtype])
@@ -154,7 +168,8 @@ def naive_products(r):
 def reductions(r):
     x = r(r.size(1), r.size(1), r.size(1))
     dim = [(0,), (1,), (2,), (0, 2), (0, 1), (1, 2), (0, 1, 2)][int(r.rng.integers(7))]
-    return x.sum(dim), x.mean(dim), x.amax(dim), x.amin(dim), x.sum(), r(r.size(), r.size()).sum(0), r(500, 70).sum(0)
+    rows = r(r.size(), r.size()).sum(0), r(500, 70).sum(0)
+    return x.sum(dim), x.mean(dim), x.amax(dim), x.amin(dim), x.sum(), *rows
 
 
 def softmaxes(r):
@@ -167,7 +182,8 @@ def losses(r):
     x, y = r(n, c), r(n, c)
     reduction = ("mean", "sum", "none")[int(r.rng.integers(3))]
     weight = torch.from_numpy(np.abs(r.rng.normal(size=c)).astype(r.dtype)) if r.flag() else None
-    return (F.mse_loss(x, y, reduction=reduction), F.cross_entropy(x, r.labels(c, n), weight=weight, reduction=reduction),
+    return (F.mse_loss(x, y, reduction=reduction),
+            F.cross_entropy(x, r.labels(c, n), weight=weight, reduction=reduction),
             F.nll_loss(r(n, c, 3), r.labels(c, n, 3), reduction=reduction))  # fmt: skip
 
 
@@ -175,17 +191,22 @@ def normalisations(r):
     n, c, h = r.size(2), r.size(1), r.size(1)
     x = r(n, c, h)
     w, b = (r(c), r(c)) if r.flag() else (None, None)
-    out = F.batch_norm(x, torch.zeros(c, dtype=x.dtype), torch.ones(c, dtype=x.dtype), w, b, training=True)
-    fixed = F.batch_norm(x, torch.zeros(c, dtype=x.dtype), torch.ones(c, dtype=x.dtype), w, b, training=False)
+    out = F.batch_norm(x, torch.zeros(c, dtype=x.dtype), torch.ones(c, dtype=x.dtype), w, b,
+                       training=True)
+    fixed = F.batch_norm(x, torch.zeros(c, dtype=x.dtype), torch.ones(c, dtype=x.dtype), w, b,
+                         training=False)
     return out, fixed, F.layer_norm(x, (h,), r(h), r(h)), F.layer_norm(x, (c, h))
 
 
 def convolutions(r):
     n, groups, h, w = r.size(1), int(r.rng.integers(1, 3)), 5 + r.size(), 5 + r.size()
     c, o = groups * int(r.rng.integers(1, 4)), groups * int(r.rng.integers(1, 4))
-    geometry = {"stride": int(r.rng.integers(1, 3)), "padding": int(r.rng.integers(3)), "dilation": int(r.rng.integers(1, 3))}
-    out = F.conv2d(r(n, c, h, w), r(o, c // groups, 3, 2), r(o) if r.flag() else None, groups=groups, **geometry)
-    back = F.conv_transpose2d(r(n, c, h, w), r(c, o // groups, 2, 3), None, stride=geometry["stride"], groups=groups)
+    geometry = {"stride": int(r.rng.integers(1, 3)), "padding": int(r.rng.integers(3)),
+                "dilation": int(r.rng.integers(1, 3))}
+    out = F.conv2d(r(n, c, h, w), r(o, c // groups, 3, 2), r(o) if r.flag() else None,
+                   groups=groups, **geometry)
+    back = F.conv_transpose2d(r(n, c, h, w), r(c, o // groups, 2, 3), None,
+                              stride=geometry["stride"], groups=groups)
     return out, back
 
 
@@ -195,13 +216,15 @@ def pools(r):
     y = F.max_pool2d(x, k, stride=int(r.rng.integers(1, 3)), padding=k // 2)
     z = r(2, 3, h, w)
     (g,) = torch.autograd.grad((F.max_pool2d(z, 2, 1) ** 2).sum(), z, create_graph=True)
-    return g * g, y, F.avg_pool2d(x, k), F.adaptive_avg_pool2d(x, (3, 2)), F.max_pool2d(r(2, 2, 40, 40), (20, 20))
+    means = F.avg_pool2d(x, k), F.adaptive_avg_pool2d(x, (3, 2))
+    return g * g, y, *means, F.max_pool2d(r(2, 2, 40, 40), (20, 20))
 
 
 def optimizers(r):
     params = [r(r.size(), 3), r(r.size(1))]
     made = [
-        torch.optim.SGD(params, lr=0.1), torch.optim.SGD(params, lr=0.1, momentum=0.9, nesterov=r.flag(), dampening=0.0),
+        torch.optim.SGD(params, lr=0.1),
+        torch.optim.SGD(params, lr=0.1, momentum=0.9, nesterov=r.flag(), dampening=0.0),
         torch.optim.Adam(params, weight_decay=0.01), torch.optim.AdamW(params, amsgrad=True),
     ]  # fmt: skip
     for optimizer in made:
@@ -233,7 +256,8 @@ def embeddings(r):
 
 
 PROGRAMS = [
-    products, naive_products, reductions, softmaxes, losses, normalisations, convolutions, pools, optimizers, recurrences,
+    products, naive_products, reductions, softmaxes, losses, normalisations, convolutions, pools,
+    optimizers, recurrences,
     embeddings,
 ]  # fmt: skip
 
@@ -243,11 +267,15 @@ def outcome(program, seed, dtype, backend):
     backends.use(backend)
     r = Source(seed, dtype)
     results = program(r)
-    total = sum(((y * torch.from_numpy(np.cos(np.arange(y.numel())).reshape(y.shape).astype(dtype))).sum() for y in results
-                 if y.requires_grad), start=torch.zeros((), dtype=getattr(torch, dtype)))  # fmt: skip
+    total = torch.zeros((), dtype=getattr(torch, dtype))
+    for y in results:
+        if y.requires_grad:
+            weights = np.cos(np.arange(y.numel())).reshape(y.shape).astype(dtype)
+            total = total + (y * torch.from_numpy(weights)).sum()
     if total.requires_grad:
         total.backward()
-    return [y.detach().numpy() for y in results] + [x.grad.numpy() for x in r.leaves if x.grad is not None]
+    gradients = [x.grad.numpy() for x in r.leaves if x.grad is not None]
+    return [y.detach().numpy() for y in results] + gradients
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
@@ -258,7 +286,8 @@ def test_kernels_agree_with_numpy_on_random_shapes(recorder, program, dtype):
         for seed in range(12):
             core.set_num_threads(1 + seed % 3)
             core.use_isa(core.isas()[seed % len(core.isas())])
-            found, expected = (outcome(program, seed, dtype, backend) for backend in ("core", "reference"))
+            found, expected = (outcome(program, seed, dtype, backend)
+                               for backend in ("core", "reference"))
             assert len(found) == len(expected)
             for a, b in zip(found, expected, strict=True):
                 assert a.shape == b.shape and a.dtype == b.dtype == dtype
@@ -272,7 +301,8 @@ def test_kernels_agree_with_numpy_on_random_shapes(recorder, program, dtype):
 @pytest.mark.parametrize("dtype", TOLERANCES)
 def test_elementwise_loops_agree_with_numpy_on_random_shapes(recorder, dtype):
     rng = np.random.default_rng(0)
-    for round, (name, op, formula, parameters) in ((round, row) for round in range(3) for row in ROWS):
+    for round, (name, op, formula, parameters) in ((round, row) for round in range(3)
+                                                   for row in ROWS):
         shape = tuple(int(n) for n in rng.choice(SIZES, rng.integers(4))) if round else (3, 5)
         _, named = operands(op, (), ())
         arrays = [rng.uniform(0.2, 0.9, shape).astype(dtype) for _ in parameters]
@@ -287,8 +317,9 @@ def test_elementwise_loops_agree_with_numpy_on_random_shapes(recorder, dtype):
 
 
 def record(recorder, dtype):
-    """Make the calls of the tests above, unless they have run in this process: another one may have had them."""
-    if any(f"{name}_{SUFFIXES[dtype]}" not in recorder.calls for name in DECLARED if not name.endswith("_naive")):
+    """Make the calls of the tests above, unless these have run in this process."""
+    if any(f"{name}_{SUFFIXES[dtype]}" not in recorder.calls
+           for name in DECLARED if not name.endswith("_naive")):
         for program in PROGRAMS:
             test_kernels_agree_with_numpy_on_random_shapes(recorder, program, dtype)
         test_elementwise_loops_agree_with_numpy_on_random_shapes(recorder, dtype)
@@ -296,10 +327,11 @@ def record(recorder, dtype):
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
 def test_naive_kernels_agree_with_the_fast_ones(recorder, dtype):
-    """On the arrays of the recorded calls: what is kept to be read computes the same."""
+    """On the arrays of recorded calls: the kernels kept for reading compute the same."""
     record(recorder, dtype)
     suffix = SUFFIXES[dtype]
-    for name in [n.removesuffix("_naive") for n in DECLARED if n.startswith("conv") and n.endswith("_naive")]:
+    for name in [n.removesuffix("_naive") for n in DECLARED if n.startswith("conv")
+                 and n.endswith("_naive")]:
         arguments = recorder.calls[f"{name}_{suffix}"]
         results = []
         for kernel in (name, f"{name}_naive"):
@@ -310,7 +342,7 @@ def test_naive_kernels_agree_with_the_fast_ones(recorder, dtype):
         np.testing.assert_allclose(*results, *TOLERANCES[dtype], err_msg=name)
 
 
-# ---- what must be refused --------------------------------------------------------------------------------------------------
+# ---- what must be refused ------------------------------------------------------------------------
 def declarations():
     """The kernels as declared in C, by name."""
     spec = importlib.util.spec_from_file_location("declarations", ROOT / "ext/declarations.py")
@@ -329,8 +361,10 @@ DECLARED = declarations() if core.is_available() else {}
 
 def called(lib, name, arguments):
     """Call with the addresses of arrays and tuples, and 0 for None."""
-    fits = zip(arguments, core.ffi.typeof(getattr(getattr(lib, "lib", lib), name)).args, strict=True)
-    return getattr(lib, name)(*(x if t.cname != "uintptr_t" else 0 if x is None else id(x) for x, t in fits))
+    types = core.ffi.typeof(getattr(getattr(lib, "lib", lib), name)).args
+    fits = zip(arguments, types, strict=True)
+    given = [x if t.cname != "uintptr_t" else 0 if x is None else id(x) for x, t in fits]
+    return getattr(lib, name)(*given)
 
 
 class Subclass(np.ndarray):
@@ -338,17 +372,19 @@ class Subclass(np.ndarray):
 
 
 def unlike(x, p, written):
-    """(what is wrong, something in the place of the array ``x`` that C must refuse)."""
+    """Pairs: what is wrong, and an object that C must refuse in place of the array ``x``."""
     yield "None", Ellipsis  # stands for id(None); a 0 is passed for None itself
     yield "a float", 1.5
     yield "a numpy scalar", x.dtype.type(1)
     yield "a list", [x]
     yield "a subclass", x.view(Subclass)
-    other = {"f": np.float64 if x.dtype == np.float32 else np.float32, "i": np.int32, "u": np.int8, "b": np.int8}[x.dtype.kind]
+    other = {"f": np.float64 if x.dtype == np.float32 else np.float32, "i": np.int32, "u": np.int8,
+             "b": np.int8}[x.dtype.kind]
     yield "another dtype", x.astype(other)
     if x.dtype.itemsize > 1:
         yield "another byte order", x.astype(x.dtype.newbyteorder(">"))
-        moved = np.frombuffer(bytearray(x.nbytes + 1), np.uint8)[1 : x.nbytes + 1].view(x.dtype).reshape(x.shape)
+        moved = np.frombuffer(bytearray(x.nbytes + 1),
+                              np.uint8)[1 : x.nbytes + 1].view(x.dtype).reshape(x.shape)
         if x.size:
             yield "misaligned", moved
     if written:
@@ -363,14 +399,15 @@ def unlike(x, p, written):
     if x.size:
         yield "one element fewer", x.ravel()[1:].copy()
     if x.size > 1:
-        yield "every second", np.repeat(x.ravel(), 2)[::2].reshape(x.shape) if x.ndim < 2 else np.repeat(x, 2, -1)[..., ::2]
+        flat = np.repeat(x.ravel(), 2)[::2].reshape(x.shape)
+        yield "every second", flat if x.ndim < 2 else np.repeat(x, 2, -1)[..., ::2]
         yield "reversed", x.ravel()[::-1]
         yield "one number repeated", np.broadcast_to(x.ravel()[:1], x.shape)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
 def test_every_kernel_was_called_and_refuses_what_it_was_not_made_for(recorder, dtype):
-    """It repeats the calls of the tests above."""
+    """This repeats the calls of the tests above."""
     test_naive_kernels_agree_with_the_fast_ones(recorder, dtype)
     suffix = SUFFIXES[dtype]
     missing = [name for name in DECLARED if f"{name}_{suffix}" not in recorder.calls]
@@ -378,13 +415,18 @@ def test_every_kernel_was_called_and_refuses_what_it_was_not_made_for(recorder, 
     for name, kernel in DECLARED.items():
         full, arguments = f"{name}_{suffix}", recorder.calls[f"{name}_{suffix}"]
         parameters = [p for p in kernel.parameters if not (kernel.elementwise and p.name == "n")]
-        assert called(core.lib, full, [copied(x) for x in arguments]) == 1, f"{name} no longer takes what it took"
+        again = called(core.lib, full, [copied(x) for x in arguments])
+        assert again == 1, f"{name} no longer takes what it took"
 
-        def refused(place, wrong, what, name=name, full=full, arguments=arguments, parameters=parameters):
+        declared = " ".join(q.size for q in parameters)
+
+        def refused(place, wrong, what, name=name, full=full, arguments=arguments,
+                    parameters=parameters):
             given = [copied(x) for x in arguments]
             given[place] = wrong
             kept = [copied(x) for x in given]
-            assert called(core.lib, full, given) == 0, f"{name}: {parameters[place].name} is {what}, and C took it"
+            taken = called(core.lib, full, given)
+            assert taken == 0, f"{name}: {parameters[place].name} is {what}, and C took it"
             for x, before in zip(given, kept, strict=True):
                 if isinstance(x, np.ndarray):
                     assert x.tobytes() == before.tobytes(), f"{name} declined and wrote"
@@ -392,15 +434,17 @@ def test_every_kernel_was_called_and_refuses_what_it_was_not_made_for(recorder, 
         for place, (p, x) in enumerate(zip(parameters, arguments, strict=True)):
             if isinstance(x, np.ndarray):
                 for what, wrong in unlike(x, p, p.written):
-                    refused(place, None if wrong is Ellipsis and p.kind != "OPTIONAL" else wrong, what)
+                    refused(place, None if wrong is Ellipsis and p.kind != "OPTIONAL" else wrong,
+                            what)
             elif isinstance(x, tuple):
                 refused(place, list(x), "a list")
                 refused(place, None, "None")
                 refused(place, (*x, *x[:1]), "a tuple with one more")
-                for what, wrong in unlike(x[0], p, p.written) if p.kind == "LIST_OF" or p.written else ():
+                checked = p.kind == "LIST_OF" or p.written
+                for what, wrong in unlike(x[0], p, p.written) if checked else ():
                     if not what.startswith("one element") or p.kind == "LIST_OF":
                         refused(place, (wrong, *x[1:]), f"a tuple with: {what}")
-            elif p.kind == "size_t" and re.search(rf"\b{p.name}\b", " ".join(q.size for q in parameters)):
+            elif p.kind == "size_t" and re.search(rf"\b{p.name}\b", declared):
                 for wrong in (x + 1, 2**31, 2**32 + x, 2**62, 2**63 + x, 2**64 - 1):
                     if wrong != x and any(size(q) for q in arguments):
                         refused(place, wrong, f"the size {wrong}")
@@ -409,15 +453,17 @@ def test_every_kernel_was_called_and_refuses_what_it_was_not_made_for(recorder, 
         for i, p in arrays:
             for j, q in arrays:
                 x, y = arguments[i], arguments[j]
-                if i < j and (p.written or q.written) and x.dtype == y.dtype and x.size == y.size > 0 and q.kind != "MATRIX":
+                alike = x.dtype == y.dtype and x.size == y.size > 0 and q.kind != "MATRIX"
+                if i < j and (p.written or q.written) and alike:
                     given = [copied(a) for a in arguments]
                     given[j] = given[i].reshape(y.shape)
                     if p.kind != "MATRIX" or x.flags.c_contiguous:
-                        assert called(core.lib, full, given) == 0, f"{name}: {p.name} and {q.name} are one array, and C took them"
+                        taken = called(core.lib, full, given)
+                        assert taken == 0, f"{name}: C took one array as {p.name} and {q.name}"
 
 
 def test_sizes_whose_product_overflows_are_refused():
-    """2^32 x 2^32 is 0 in 64 bits, and 0 elements are there."""
+    """2^32 x 2^32 is 0 in 64 bits, and the arrays have 0 elements."""
     x = out = np.empty(0, np.float32)
     out = x.copy()
     huge = 2**32
@@ -433,9 +479,10 @@ def test_no_object_is_refused():
     assert core.lib.tanh_f32(0, id(x)) == core.lib.tanh_f32(id(x), 0) == 0
 
 
-@pytest.mark.skipif(sys.platform != "linux" or sys.maxsize < 2**33, reason="relies on pages that take no memory until written")
+@pytest.mark.skipif(sys.platform != "linux" or sys.maxsize < 2**33,
+                    reason="relies on pages that take no memory until written")
 def test_more_elements_than_32_bits_count():
-    """Over 2^31 + 3 zeros, of which four are not: an index that is cut off, or signed, would miss some."""
+    """2^31 + 3 numbers, four of them not 0: a 32-bit or signed index would miss some."""
     n = 2**31 + 3
     x, out = np.zeros(n, np.float32), np.empty((), np.float32)
     x[[0, 2**31 - 1, 2**31, n - 1]] = 1, 2, -3, 4
@@ -446,7 +493,9 @@ def test_more_elements_than_32_bits_count():
 
 
 def available_memory() -> int:
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if sys.platform == "linux" else 0
+    if sys.platform != "linux":
+        return 0
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.skipif(available_memory() < 14 << 30, reason="writes 8 GiB")
@@ -456,4 +505,5 @@ def test_more_elements_than_32_bits_are_written():
     x, out = np.zeros(n, np.float32), np.zeros(n, np.float32)
     x[n - 1] = -np.inf
     assert core.lib.exp_f32(id(x), id(out)) == 1
-    assert (out[:: 2**10] == 1).all() and out[[2**31 - 1, 2**31, n - 2, n - 1]].tolist() == [1, 1, 1, 0]
+    assert (out[:: 2**10] == 1).all()
+    assert out[[2**31 - 1, 2**31, n - 2, n - 1]].tolist() == [1, 1, 1, 0]

@@ -1,11 +1,12 @@
-"""The cells of recurrent layers in C against their definitions in numpy: sizes, dtypes, instruction sets, threads, layouts."""
+"""The cells of recurrent layers in C against their definitions in numpy, in all sizes and layouts,
+on every instruction set and with several threads."""
 import numpy as np
 import pytest
 
-from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.reference import Reference
-from microtorch.nn import recurrence
+from microtorch.arrays.dtypes import F32, F64
+from microtorch.nn.functional import recurrence
 
 pytestmark = pytest.mark.needs("core")
 SIZES = [(1, 1), (2, 7), (5, 16), (0, 3), (3, 0), (4, 33), (13, 64)]
@@ -34,13 +35,16 @@ def arguments(name, rows, n, dtype):
 @pytest.mark.parametrize("name", CELLS)
 def test_cells(name, dtype, isa, monkeypatch):
     assert callable(getattr(recurrence, name))
-    monkeypatch.setattr("microtorch.backends.core.recurrent.definition", None)  # C declines nothing here
+    # C declines nothing here
+    monkeypatch.setattr("microtorch.backends.core.recurrent.definition", None)
     for rows, n in SIZES:
         ours, numpys = arguments(name, rows, n, dtype), arguments(name, rows, n, dtype)
         getattr(core.Core(dtype), name)(*ours)
         getattr(Reference(dtype), name)(*numpys)
         for a, b in zip(ours, numpys, strict=True):
-            np.testing.assert_allclose(a, b, **({"rtol": 2e-5, "atol": 2e-6} if dtype is F32 else {"rtol": 1e-12, "atol": 1e-14}))
+            np.testing.assert_allclose(a, b,
+                                       **({"rtol": 2e-5, "atol": 2e-6} if dtype is F32
+                                          else {"rtol": 1e-12, "atol": 1e-14}))
 
 
 @pytest.mark.parametrize("name", CELLS)

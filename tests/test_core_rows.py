@@ -1,6 +1,8 @@
-"""Reductions, softmax, losses, normalisation and embedding in C: each kernel beside the same op on numpy in float64.
+"""Reductions, softmax, losses, normalisation and embedding in C: each kernel beside the same op on
+numpy in float64.
 
-Shapes are random, with 0, 1 and primes among them and sizes on both sides of every block; every instruction set takes its turn.
+Shapes are random, with 0, 1 and primes among them and sizes on both sides of every block; every
+instruction set takes its turn.
 """
 import math
 import random
@@ -34,40 +36,44 @@ def kernels(dtype):
 
 
 def shapes(seed, count, dims=(1, 4), largest=60_000, smallest=0):
-    """Random shapes of at most ``largest`` elements, and for each one of its dimensions."""
+    """Random shapes of at most ``largest`` elements, each with one of its dimensions."""
     rng = random.Random(seed)
     while count:
-        shape = tuple(rng.choice([s for s in SIZES if s >= smallest]) for _ in range(rng.randint(*dims)))
+        shape = tuple(rng.choice([s for s in SIZES if s >= smallest])
+                      for _ in range(rng.randint(*dims)))
         if math.prod(shape) <= largest:
             count -= 1
             yield shape, rng.randrange(len(shape))
 
 
 def close(actual, expected, dtype, scale=1.0, units=16):
-    """Equal to a few units in the last place of the value, or of ``scale``, the size of what was added up."""
+    """Equal to a few units in the last place, of the value or of ``scale``, the summands' size."""
     tolerance = units * np.finfo(dtype).eps
     assert actual.dtype == dtype and actual.shape == expected.shape
     np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance * scale)
 
 
 def back(kernel, name, place, g, out, *inputs, **attrs):
-    """The derivative as backward takes it: the kernel's, or the declared one where the kernel declines."""
+    """The derivative that backward takes: the kernel's, or the declared one if that declines."""
     op = REGISTRY[name].family(len(inputs)) if REGISTRY[name].family else REGISTRY[name]
     d = op.vjp_kernels[kernel][place](kernel, g, out, *inputs, **attrs)
     return unbroadcast(kernel, d, inputs[place].shape)
 
 
 def derivative(kernel, name, place, *arguments, **attrs):
-    """(C's derivative, the declared one on the same values in float64)."""
+    """C's derivative, and the declared one on the same values in float64."""
     joint = getattr(kernel, f"{name}_vjps", None)
-    mine = getattr(kernel, f"{name}_vjp{place}")(*arguments, **attrs) if joint is None else joint(*arguments, **attrs)[place]
+    if joint is None:
+        mine = getattr(kernel, f"{name}_vjp{place}")(*arguments, **attrs)
+    else:
+        mine = joint(*arguments, **attrs)[place]
     assert mine is not None
     doubles = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arguments]
     shape = arguments[2 + place].shape
     return unbroadcast(kernel, mine, shape), back(reference, name, place, *doubles, **attrs)
 
 
-# ---- sums and extremes ----------------------------------------------------------------------------------------------
+# ---- sums and extremes ---------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_reductions_on_random_shapes(isa, dtype):
     rng, C = np.random.default_rng(0), kernels(dtype)
@@ -80,24 +86,31 @@ def test_reductions_on_random_shapes(isa, dtype):
             scale = float(np.max(np.sum(np.abs(wide), axis), initial=0))
             close(C.sum(x, dim, keep), np.asarray(np.sum(wide, axis, keepdims=keep)), dtype, scale)
             n = math.prod(shape[k] for k in np.atleast_1d(axis))
-            close(C.mean(x, dim, keep), np.asarray(np.sum(wide, axis, keepdims=keep) / (n or math.nan)), dtype, scale / max(n, 1))
+            close(C.mean(x, dim, keep),
+                  np.asarray(np.sum(wide, axis, keepdims=keep) / (n or math.nan)), dtype,
+                  scale / max(n, 1))
             if n:
                 np.testing.assert_array_equal(C.amax(x, dim, keep), np.max(x, axis, keepdims=keep))
                 np.testing.assert_array_equal(C.amin(x, dim, keep), np.min(x, axis, keepdims=keep))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("shape, dim", [((50_001,), None), ((200_003,), None), ((3001, 7), 0), ((5, 40_000), 1), ((700, 129), 0)])
+@pytest.mark.parametrize("shape, dim",
+                         [((50_001,), None), ((200_003,), None), ((3001, 7), 0), ((5, 40_000), 1),
+                          ((700, 129), 0)])
 def test_sums_do_not_lose_small_numbers(isa, dtype, shape, dim):
-    """Ill-conditioned sums: the error stays below 32 roundings of the sum of magnitudes, however many numbers there are."""
+    """In ill-conditioned sums of any length, the error is below 32 roundings of the sum of
+    magnitudes."""
     rng, C = np.random.default_rng(2), kernels(dtype)
     x = (rng.standard_normal(shape) * 10.0 ** rng.integers(-6, 7, shape)).astype(dtype)
     total = np.moveaxis(np.atleast_2d(x), 0 if dim == 0 else -1, -1)
     total = total.reshape(-1, total.shape[-1])
-    exact, size = np.array([math.fsum(r) for r in total]), np.array([math.fsum(abs(r)) for r in total])
+    exact, size = (np.array([math.fsum(r) for r in a]) for a in (total, np.abs(total)))
     assert (np.abs(np.ravel(C.sum(x, dim)) - exact) <= 32 * np.finfo(dtype).eps / 2 * size).all()
-    ones = np.full(1 << 21, 0.1, dtype)  # a running sum in float32 would be wrong in the third digit
-    assert C.sum(ones).item() == pytest.approx((1 << 21) * float(dtype(0.1)), rel=4 * float(np.finfo(dtype).eps))
+    # a running sum in float32 would be wrong in the third digit
+    ones = np.full(1 << 21, 0.1, dtype)
+    assert C.sum(ones).item() == pytest.approx((1 << 21) * float(dtype(0.1)),
+                                               rel=4 * float(np.finfo(dtype).eps))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -108,12 +121,15 @@ def test_nan_and_infinities(isa, dtype):
             for place in {0, n // 2, n - 1}:
                 x = np.linspace(-1, 1, n).astype(dtype)
                 x[place] = value
-                for op, numpy_op in (("sum", np.sum), ("mean", np.mean), ("amax", np.max), ("amin", np.min)):
+                for op, numpy_op in (("sum", np.sum), ("mean", np.mean), ("amax", np.max),
+                                     ("amin", np.min)):
                     for shape, dim in (((n,), None), ((n, 1), 0), ((1, n), 1)):
                         result = getattr(C, op)(x.reshape(shape), dim)
-                        np.testing.assert_allclose(result, numpy_op(x.reshape(shape), dim), rtol=1e-3, atol=1e-3)
+                        np.testing.assert_allclose(result, numpy_op(x.reshape(shape), dim),
+                                                   rtol=1e-3, atol=1e-3)
                     columns = getattr(C, op)(np.repeat(x[:, None], 3, 1), 0)
-                    np.testing.assert_allclose(columns, numpy_op(np.repeat(x[:, None], 3, 1), 0), rtol=1e-3, atol=1e-3)
+                    np.testing.assert_allclose(columns, numpy_op(np.repeat(x[:, None], 3, 1), 0),
+                                               rtol=1e-3, atol=1e-3)
         x = np.zeros(n, dtype)
         x[0], x[-1] = np.inf, -np.inf if n > 1 else np.nan
         assert np.isnan(C.sum(x))
@@ -121,25 +137,30 @@ def test_nan_and_infinities(isa, dtype):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_gradients_of_sums_on_random_shapes(isa, dtype):
-    """``spread``: g, divided, over the shape that was summed. A new array, whatever lies in memory where."""
+    """``spread``: g, divided, over the shape that was summed. The result is a new array."""
     rng, C = np.random.default_rng(3), kernels(dtype)
-    for i, (shape, d) in enumerate([*shapes(4, 40), ((), 0), ((3, 40_001), 1), ((40_001, 3), 0), ((50, 70, 60), 1)]):
+    for i, (shape, d) in enumerate([*shapes(4, 40), ((), 0), ((3, 40_001), 1), ((40_001, 3), 0),
+                                    ((50, 70, 60), 1)]):
         several = tuple(k for k in range(len(shape)) if (i >> k) & 1) or None
         for dim in (None, (d,) if shape else None, several):
             axis = tuple(range(len(shape))) if dim is None else dim
             g = rng.standard_normal([n for k, n in enumerate(shape) if k not in axis]).astype(dtype)
             expected = np.broadcast_to(np.expand_dims(g / dtype(1.5), axis), shape)
-            for given in (g, np.asfortranarray(g), np.repeat(g[..., None], 2, -1)[..., 0] if g.ndim else g):
+            for given in (g, np.asfortranarray(g),
+                          np.repeat(g[..., None], 2, -1)[..., 0] if g.ndim else g):
                 out = C.spread(given, shape, dim, 1.5)
                 assert out.base is None and out.flags.c_contiguous
                 close(out, expected, dtype, units=1)
-            np.testing.assert_array_equal(C.spread(g, shape, dim, 1), np.broadcast_to(np.expand_dims(g, axis), shape))
+            np.testing.assert_array_equal(C.spread(g, shape, dim, 1),
+                                          np.broadcast_to(np.expand_dims(g, axis), shape))
 
 
-# ---- softmax --------------------------------------------------------------------------------------------------------
+# ---- softmax -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_softmax_of_rows_of_every_length(isa, dtype):
-    """Rows up to beyond four vectors, and several at a time; far from 0, so that what stands for absent numbers would be seen."""
+    """Rows of up to more than four vectors, several at a time. The numbers are far from 0, so that
+    one read beyond a row's end would be noticed.
+    """
     rng, C = np.random.default_rng(3), kernels(dtype)
     for n in (*range(1, 72), 511, 512, 513, 1021, 2049):
         for rows in (1, 3) if n > 20 else (1, 131):
@@ -151,9 +172,12 @@ def test_softmax_of_rows_of_every_length(isa, dtype):
                 logs = wide - np.log(np.exp(wide).sum(1, keepdims=True))
                 p = np.exp(logs)
                 close(C.softmax(x, 1), p, dtype)
-                close(C.log_softmax(x, 1), logs, dtype, max(1, np.abs(wide[np.isfinite(wide)]).max()))
-                close(C.softmax_vjp0(g, p.astype(dtype), x, 1), p * (g - (g * p).sum(1, keepdims=True)), dtype)
-                close(C.log_softmax_vjp0(g, logs.astype(dtype), x, 1), g - p * np.sum(g, 1, keepdims=True, dtype=np.float64),
+                close(C.log_softmax(x, 1), logs, dtype,
+                      max(1, np.abs(wide[np.isfinite(wide)]).max()))
+                close(C.softmax_vjp0(g, p.astype(dtype), x, 1),
+                      p * (g - (g * p).sum(1, keepdims=True)), dtype)
+                close(C.log_softmax_vjp0(g, logs.astype(dtype), x, 1),
+                      g - p * np.sum(g, 1, keepdims=True, dtype=np.float64),
                       dtype, np.abs(g).sum(1).max(), units=32)  # fmt: skip
     for value in (np.nan, np.inf):
         for n in (1, 7, 16, 40, 600):
@@ -161,7 +185,8 @@ def test_softmax_of_rows_of_every_length(isa, dtype):
                 x = rng.standard_normal((2, n)).astype(dtype)
                 x[0, place] = value
                 assert np.isnan(C.softmax(x, 1)[0]).all() and np.isfinite(C.softmax(x, 1)[1]).all()
-                assert np.isnan(C.log_softmax(x, 1)[0, place]) and np.isfinite(C.log_softmax(x, 1)[1]).all()
+                log = C.log_softmax(x, 1)
+                assert np.isnan(log[0, place]) and np.isfinite(log[1]).all()
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -171,7 +196,8 @@ def test_softmax_on_random_shapes(isa, dtype, name):
     for shape, dim in shapes(4, 40):
         x = (rng.standard_normal(shape) * 5).astype(dtype)
         out = getattr(C, name)(x, dim)
-        close(out, getattr(reference, name)(x.astype(np.float64), dim), dtype, 20.0 if name == "log_softmax" else 1e-30, 64)
+        close(out, getattr(reference, name)(x.astype(np.float64), dim), dtype,
+              20.0 if name == "log_softmax" else 1e-30, 64)
         g = rng.standard_normal(shape).astype(dtype)
         mine, declared = derivative(C, name, 0, g, out, x, dim=dim)
         close(mine, declared, dtype, max(shape[dim], 1))
@@ -180,7 +206,8 @@ def test_softmax_on_random_shapes(isa, dtype, name):
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("n", [1, 10, 64, 200])
 def test_softmax_of_special_rows(isa, dtype, n):
-    """-inf (a masked place) is 0; a row of nothing else, and one with inf or NaN, is NaN, as in PyTorch."""
+    """-inf (a masked place) becomes 0. A row of only -inf, or with inf or NaN, is NaN, as in
+    PyTorch."""
     C, x = kernels(dtype), np.zeros((6, n), dtype)
     x[0, n // 2] = np.nan
     x[1, n // 2] = np.inf
@@ -195,10 +222,11 @@ def test_softmax_of_special_rows(isa, dtype, n):
         assert (out[3, : n // 2] == 0).all() and (log[3, : n // 2] == -np.inf).all()
         np.testing.assert_allclose(out[3:].sum(1), 1, rtol=1e-5)
         np.testing.assert_allclose(out[5], 1 / n, rtol=1e-6)
-        np.testing.assert_allclose(log[4], reference.log_softmax(x[4].astype(np.float64), 0), rtol=1e-6, atol=1e-5)
+        np.testing.assert_allclose(log[4], reference.log_softmax(x[4].astype(np.float64), 0),
+                                   rtol=1e-6, atol=1e-5)
 
 
-# ---- losses ---------------------------------------------------------------------------------------------------------
+# ---- losses --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 def test_nll_on_random_shapes(isa, dtype, reduction):
@@ -210,7 +238,8 @@ def test_nll_on_random_shapes(isa, dtype, reduction):
         for weight in ((), (w,)):
             attrs = {"reduction": reduction, "ignore_index": ignore}
             out = C.nll_loss(x, t, *weight, **attrs)
-            expected = reference.nll_loss(x.astype(np.float64), t, *(v.astype(np.float64) for v in weight), **attrs)
+            expected = reference.nll_loss(x.astype(np.float64), t,
+                                          *(v.astype(np.float64) for v in weight), **attrs)
             close(out, np.asarray(expected), dtype, 10.0 * (t.size if reduction == "sum" else 1))
             g = rng.standard_normal(np.shape(out)).astype(dtype)
             mine, declared = derivative(C, "nll_loss", 0, g, out, x, t, *weight, **attrs)
@@ -235,16 +264,19 @@ def test_mse_on_random_shapes(isa, dtype, reduction):
     for shape, _ in [*shapes(8, 15), ((3, 5), 0), ((), 0), ((200_003,), 0)]:
         x, y = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
         out = C.mse_loss(x, y, reduction)
-        expected = np.asarray(reference.mse_loss(x.astype(np.float64), y.astype(np.float64), reduction))
+        expected = np.asarray(reference.mse_loss(x.astype(np.float64), y.astype(np.float64),
+                                                 reduction))
         close(out, expected, dtype)
         g = rng.standard_normal(np.shape(out)).astype(dtype)
         for place in (0, 1):
-            close(*derivative(C, "mse_loss", place, g, out, x, y, reduction=reduction), dtype, 10.0 / (x.size or 1))
+            close(*derivative(C, "mse_loss", place, g, out, x, y, reduction=reduction), dtype,
+                  10.0 / (x.size or 1))
 
 
-# ---- normalisation --------------------------------------------------------------------------------------------------
+# ---- normalisation -------------------------------------------------------------------------------
 def affine(rng, shape, dtype):
-    return [(), (rng.standard_normal(shape).astype(dtype),), tuple(rng.standard_normal((2, *shape)).astype(dtype))]
+    return [(), (rng.standard_normal(shape).astype(dtype),),
+            tuple(rng.standard_normal((2, *shape)).astype(dtype))]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -252,13 +284,17 @@ def test_layer_norm_on_random_shapes(isa, dtype):
     rng, C = np.random.default_rng(9), kernels(dtype)
     for shape, d in shapes(10, 20, dims=(1, 3), smallest=2):
         ndim = len(shape) - d
-        x, g = (rng.standard_normal(shape) * 3 + 2).astype(dtype), rng.standard_normal(shape).astype(dtype)
+        x = (rng.standard_normal(shape) * 3 + 2).astype(dtype)
+        g = rng.standard_normal(shape).astype(dtype)
         for wb in affine(rng, shape[d:], dtype):
             attrs = {"ndim": ndim, "eps": 1e-3}
             out = C.layer_norm(x, *wb, **attrs)
-            close(out, reference.layer_norm(x.astype(np.float64), *(v.astype(np.float64) for v in wb), **attrs), dtype, 4.0)
+            close(out,
+                  reference.layer_norm(x.astype(np.float64), *(v.astype(np.float64) for v in wb),
+                                       **attrs), dtype, 4.0)
             for place in range(len(wb) + 1):
-                close(*derivative(C, "layer_norm", place, g, out, x, *wb, **attrs), dtype, 30.0 * (1 + min(place, 1) * len(x)))
+                close(*derivative(C, "layer_norm", place, g, out, x, *wb, **attrs), dtype,
+                      30.0 * (1 + min(place, 1) * len(x)))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -266,16 +302,20 @@ def test_batch_norm_on_random_shapes(isa, dtype):
     rng, C = np.random.default_rng(11), kernels(dtype)
     for shape, _ in [*shapes(12, 25, dims=(2, 4), smallest=1), ((33, 300), 0), ((3, 2, 30, 40), 0)]:
         n = math.prod(shape) // shape[1]
-        x, g = (rng.standard_normal(shape) * 3 + 2).astype(dtype), rng.standard_normal(shape).astype(dtype)
+        x = (rng.standard_normal(shape) * 3 + 2).astype(dtype)
+        g = rng.standard_normal(shape).astype(dtype)
         for wb in affine(rng, shape[1:2], dtype):
             out = C.batch_norm(x, *wb, eps=1e-3)
-            close(out, reference.batch_norm(x.astype(np.float64), *(v.astype(np.float64) for v in wb), eps=1e-3), dtype, 16.0)
+            close(out,
+                  reference.batch_norm(x.astype(np.float64), *(v.astype(np.float64) for v in wb),
+                                       eps=1e-3), dtype, 16.0)
             for place in range(len(wb) + 1):
-                close(*derivative(C, "batch_norm", place, g, out, x, *wb, eps=1e-3), dtype, 100.0 * (n if place else 1))
+                close(*derivative(C, "batch_norm", place, g, out, x, *wb, eps=1e-3), dtype,
+                      100.0 * (n if place else 1))
 
 
 def test_variance_beside_a_large_mean():
-    """Two passes: deviations of 1 beside a mean of 10,000 keep their digits (E(x²) - E(x)² in float32 would not)."""
+    """Deviations of 1 from a mean of 10,000 keep their digits, as E(x²) - E(x)² would not."""
     x = np.random.default_rng(13).standard_normal((64, 4, 31)).astype(np.float32) + 10_000
     mean, var = kernels(np.float32).moments(x)
     np.testing.assert_allclose(mean, x.astype(np.float64).mean((0, 2)), rtol=2e-7)
@@ -284,7 +324,9 @@ def test_variance_beside_a_large_mean():
 
 @pytest.mark.parametrize("declines", [False, True])
 def test_one_kernel_gives_all_derivatives(monkeypatch, declines):
-    """It runs once in a step of backward; where it declines, or a graph is wanted, the declared derivatives are taken."""
+    """The kernel runs once in a backward step. If it declines, or a graph is wanted, the declared
+    derivatives are taken.
+    """
     ran = []
 
     def kernel(self, *arguments, **attrs):
@@ -309,36 +351,43 @@ def test_one_kernel_gives_all_derivatives(monkeypatch, declines):
 
 
 def gradients(call, **how):
-    inputs = [torch.tensor(np.random.default_rng(k).standard_normal(s).astype(np.float32), requires_grad=True)
+    inputs = [torch.tensor(np.random.default_rng(k).standard_normal(s).astype(np.float32),
+                           requires_grad=True)
               for k, s in enumerate([(5, 3), (3,), (3,)])]  # fmt: skip
-    return [d.detach().numpy() for d in torch.autograd.grad((call(*inputs) ** 3).sum(), inputs, **how)]
+    return [d.detach().numpy()
+            for d in torch.autograd.grad((call(*inputs) ** 3).sum(), inputs, **how)]
 
 
-# ---- embedding ------------------------------------------------------------------------------------------------------
+# ---- embedding -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_embedding_gradients_on_random_shapes(isa, dtype):
     rng, C = np.random.default_rng(16), kernels(dtype)
-    for rows, width, *shape in [(1, 1, 5), (5, 3), (7, 300, 2, 9), (100, 64, 31), (3, 17, 40, 50), (4, 2, 0), (2000, 33, 3, 700)]:
+    for rows, width, *shape in [(1, 1, 5), (5, 3), (7, 300, 2, 9), (100, 64, 31), (3, 17, 40, 50),
+                                (4, 2, 0), (2000, 33, 3, 700)]:
         index = rng.integers(0, rows, shape)
         g = rng.standard_normal((*shape, width)).astype(dtype)
         for padding in (None, rows - 1):
             expected = reference.embedding_sum(g.astype(np.float64), index, rows, padding)
             close(C.embedding_sum(g, index, rows, padding), expected, dtype, max(index.size, 1))
-            close(C.embedding_sum(g, index.astype(np.int32), rows, padding), expected, dtype, max(index.size, 1))
+            close(C.embedding_sum(g, index.astype(np.int32), rows, padding), expected, dtype,
+                  max(index.size, 1))
         close(C.embedding(expected.astype(dtype), index), expected.astype(dtype)[index], dtype)
     with pytest.raises(IndexError):
         C.embedding_sum(g, index + 2000, rows, None)
 
 
-# ---- layouts, threads, fallbacks ------------------------------------------------------------------------------------
+# ---- layouts, threads, fallbacks -----------------------------------------------------------------
 def every_op(C, x, t):
     """A result of each kernel on x (N, C, ...)."""
-    g, w = np.cos(np.arange(x.size)).astype(x.dtype).reshape(x.shape), np.linspace(1, 2, x.shape[1]).astype(x.dtype)
+    g = np.cos(np.arange(x.size)).astype(x.dtype).reshape(x.shape)
+    w = np.linspace(1, 2, x.shape[1]).astype(x.dtype)
     one = np.full((), 0.7, x.dtype)
     soft, log = C.softmax(x, 1), C.log_softmax(x, x.ndim - 1)
     nll = {"reduction": "mean", "ignore_index": 2}
-    yield from (C.sum(x), C.sum(x, (0, *range(2, x.ndim))), C.mean(x, (0,)), C.mean(x, (x.ndim - 1,)), C.amax(x, (1,)), C.amin(x))
-    yield from (soft, log, back(C, "softmax", 0, g, soft, x, dim=1), back(C, "log_softmax", 0, g, log, x, dim=x.ndim - 1))
+    yield from (C.sum(x), C.sum(x, (0, *range(2, x.ndim))), C.mean(x, (0,)),
+                C.mean(x, (x.ndim - 1,)), C.amax(x, (1,)), C.amin(x))
+    yield from (soft, log, back(C, "softmax", 0, g, soft, x, dim=1),
+                back(C, "log_softmax", 0, g, log, x, dim=x.ndim - 1))
     yield from (C.nll_loss(x, t, w, **nll), back(C, "nll_loss", 0, one, one, x, t, w, **nll))
     yield from (C.mse_loss(x, g, "mean"), back(C, "mse_loss", 0, one, one, x, g, reduction="mean"))
     yield from C.moments(x)
@@ -354,7 +403,8 @@ def every_op(C, x, t):
 @pytest.mark.parametrize("shape", [(70, 9, 31, 33), (3000, 130), (2, 90_001), (90_001, 2)])
 def test_results_do_not_depend_on_the_number_of_threads(shape):
     rng, C = np.random.default_rng(14), kernels(np.float32)
-    x, t = rng.standard_normal(shape).astype(np.float32), rng.integers(0, shape[1], (shape[0], *shape[2:]))
+    x = rng.standard_normal(shape).astype(np.float32)
+    t = rng.integers(0, shape[1], (shape[0], *shape[2:]))
     before = core.get_num_threads()
     results = []
     try:
@@ -368,7 +418,7 @@ def test_results_do_not_depend_on_the_number_of_threads(shape):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_memory_layouts(dtype):
-    """Transposed, strided, reversed, broadcast and misaligned arrays give what contiguous ones give, by C or by numpy."""
+    """Arrays of any layout, or misaligned, give what contiguous ones give, by C or by numpy."""
     C, plain = kernels(dtype), np.random.default_rng(15).standard_normal((6, 5, 4, 3)).astype(dtype)
     t = np.arange(6 * 4 * 3).reshape(6, 4, 3) % 5
     expected = list(every_op(C, plain, t))
@@ -378,7 +428,8 @@ def test_memory_layouts(dtype):
     wide[...] = plain
     for x in (np.asfortranarray(plain), wide, plain[::-1].copy()[::-1], raw):
         for mine, theirs in zip(every_op(C, x, np.asfortranarray(t)), expected, strict=True):
-            np.testing.assert_allclose(mine, theirs, rtol=1e-4 if dtype == np.float32 else 1e-10, atol=1e-5)
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4 if dtype == np.float32 else 1e-10,
+                                       atol=1e-5)
     same = np.broadcast_to(plain[:1], plain.shape)
     for mine, theirs in zip(every_op(C, same, t), every_op(C, same.copy(), t), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)

@@ -1,4 +1,5 @@
-"""Threads of the C core: the setting, equal results with any number of them, fork, several Python threads, the GIL."""
+"""Threads of the C core: the setting, equal results with any number, fork, Python threads, the
+GIL."""
 import os
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ VARIABLES = ("MICROTORCH_NUM_THREADS", "OMP_NUM_THREADS")
 
 @pytest.fixture
 def threads():
-    """``threads(n)`` sets the number; it is put back."""
+    """``threads(n)`` sets the number, which is restored afterwards."""
     before = core.get_num_threads()
     yield core.set_num_threads
     core.set_num_threads(before)
@@ -37,7 +38,7 @@ def program(text, **environment):
     return done.stdout.strip()
 
 
-# ---- the setting ------------------------------------------------------------------------------------------------------
+# ---- the setting ---------------------------------------------------------------------------------
 def test_the_default_is_what_the_environment_says_or_the_cpus_of_the_process(monkeypatch):
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -55,11 +56,13 @@ def test_the_default_is_what_the_environment_says_or_the_cpus_of_the_process(mon
 
 
 def test_the_setting_is_read_at_the_start_and_shown():
-    text = "import microtorch as torch; print(torch.get_num_threads()); print(torch.__config__.parallel_info())"
+    text = ("import microtorch as torch; print(torch.get_num_threads()); "
+            "print(torch.__config__.parallel_info())")  # fmt: skip
     printed = program(text, MICROTORCH_NUM_THREADS="3", OMP_NUM_THREADS="2")
     assert printed.startswith("3\ntorch.get_num_threads() : 3\n")
     assert "MICROTORCH_NUM_THREADS : 3" in printed and "OMP_NUM_THREADS : 2" in printed
-    assert program("import microtorch as torch; print(torch.get_num_threads())", OMP_NUM_THREADS="2") == "2"
+    assert program("import microtorch as torch; print(torch.get_num_threads())",
+                   OMP_NUM_THREADS="2") == "2"
 
 
 def test_the_setting_drives_the_pool(threads):
@@ -69,13 +72,14 @@ def test_the_setting_drives_the_pool(threads):
         assert core.lib.get_threads() == 3
         torch.set_num_threads(10**12)
         assert torch.get_num_threads() == 256
-    for wrong, why in ((0, "a positive integer"), (-2, "a positive integer"), (2.0, "an int, but got float"), (True, "got bool"),
+    for wrong, why in ((0, "a positive integer"), (-2, "a positive integer"),
+                       (2.0, "an int, but got float"), (True, "got bool"),
                        (None, "got NoneType")):  # fmt: skip
         with pytest.raises(RuntimeError, match=why):
             torch.set_num_threads(wrong)
 
 
-# ---- the pool ---------------------------------------------------------------------------------------------------------
+# ---- the pool ------------------------------------------------------------------------------------
 @pytest.mark.skipif(os.name == "nt", reason="loops are not parallel on Windows")
 def test_the_pool_from_all_sides(tmp_path):
     """Nested loops, several callers, a changing number of threads, forks: a program in C."""
@@ -95,7 +99,8 @@ OPERANDS = [np.random.default_rng(i).normal(size=200_003).astype(np.float32) for
 def results():
     """Loops of several pieces, with and without calls of functions."""
     g, out, x = OPERANDS
-    return [core.run("exp", x), core.run("gelu", x), core.run("tanh_vjp0", g, out), core.run("add", g, x)]
+    return [core.run("exp", x), core.run("gelu", x), core.run("tanh_vjp0", g, out),
+            core.run("add", g, x)]
 
 
 @needs_core
@@ -118,7 +123,9 @@ def test_several_python_threads_at_once(threads):
 
     def loops():
         for _ in range(10):
-            wrong.extend(i for i, (a, b) in enumerate(zip(results(), expected, strict=True)) if (a != b).any())
+            wrong.extend(i
+                         for i, (a, b) in enumerate(zip(results(), expected, strict=True))
+                         if (a != b).any())
 
     running = [threading.Thread(target=loops) for _ in range(4)]
     for t in running:
@@ -130,7 +137,8 @@ def test_several_python_threads_at_once(threads):
 
 @needs_core
 def test_python_threads_run_during_a_long_loop():
-    """Python's switch interval is long, so a thread gets the GIL only from one that gives it up by itself."""
+    """With a long switch interval, a thread gets the GIL only from one that releases it by
+    itself."""
     x = np.zeros(2_000_000, np.float64)
     out = np.empty_like(x)
     ticks, stop = [0], threading.Event()
@@ -159,7 +167,7 @@ def test_python_threads_run_during_a_long_loop():
     assert seen >= 3
 
 
-# ---- fork and exit ------------------------------------------------------------------------------------------------------
+# ---- fork and exit -------------------------------------------------------------------------------
 START = """
 import os, sys, threading
 import numpy as np
@@ -234,7 +242,8 @@ print("ok", flush=True)
 
 
 @needs_core
-@pytest.mark.skipif(sys.platform != "linux", reason="the limit is on the address space, whose size is read from /proc")
+@pytest.mark.skipif(sys.platform != "linux",
+                    reason="the limit is on the address space, whose size is read from /proc")
 def test_where_no_thread_can_be_started_the_loop_runs_on_one():
     printed = program(START.replace("core.set_num_threads(3)", "core.set_num_threads(1)") + """
 import resource
@@ -255,5 +264,6 @@ import sys
 sys.modules["microtorch._core"] = None
 import microtorch as torch
 torch.set_num_threads(3)
-print(torch.get_num_threads(), "none, since the C core is not there" in torch.__config__.parallel_info())
+info = torch.__config__.parallel_info()
+print(torch.get_num_threads(), "none, since the C core is not there" in info)
 """, MICROTORCH_BACKEND="reference") == "3 True"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from layers import table
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -44,3 +46,19 @@ def test_the_page_about_pictures_runs(tmp_path, monkeypatch):
     said = printed.getvalue()
     assert "m[1, 0] = inputs[1, 0]·w[0, 0] + inputs[1, 1]·w[1, 0]" in said
     assert "hidden = (u * 3).detach()" in said and "finite diff." in said and "net.0.weight" in said
+
+
+def test_the_table_of_layers_is_the_list():
+    """`python tests/layers.py` prints it."""
+    assert table() in (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_prose_has_lines_of_at_most_100_columns(page):
+    """Tables, code and links cannot be wrapped."""
+    inside = False
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            inside = not inside
+        elif not inside and not line.startswith(("|", "![")) and "](" not in line:
+            assert len(line) <= 100, f"{page.name}, line {number}"

@@ -1,8 +1,10 @@
-/* test_parallel.c - a program that uses the thread pool (ext/parallel.c) from all sides. It prints "ok", or aborts.
- * tests/test_core_threads.py compiles and runs it; scripts/sanitize.sh does so under ThreadSanitizer and AddressSanitizer. */
+/* test_parallel.c - a program that uses the thread pool (ext/parallel.c) in every way. It prints
+ * "ok", or aborts. tests/test_core_threads.py compiles and runs it; scripts/sanitize.sh does so
+ * under ThreadSanitizer and AddressSanitizer. */
 #include "parallel.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,8 @@
 
 enum { N = 10007, GRAIN = 64 };
 
-#define CHECK(condition) ((condition) ? (void)0 : (fprintf(stderr, "%s, line %d\n", #condition, __LINE__), abort()))
+#define CHECK(condition) \
+    ((condition) ? (void)0 : (fprintf(stderr, "%s, line %d\n", #condition, __LINE__), abort()))
 
 struct task {
     const uint32_t *x;
@@ -32,6 +35,27 @@ static void nested(const void *task, size_t begin, size_t end)
     struct task inner = *(const struct task *)task;
     inner.begin = begin;
     parallel_for(end - begin, GRAIN, triple, &inner);
+}
+
+static void count(const void *task, size_t begin, size_t end)
+{
+    (void)begin, (void)end;
+    atomic_fetch_add((atomic_int *)task, 1);
+}
+
+/* A grain of 0 counts as 1, and a grain beyond the length is one piece: no endless loop, no
+ * division by 0. */
+static void extreme_grains(void)
+{
+    static const struct {
+        size_t n, grain;
+        int pieces;
+    } cases[] = {{0, 0, 0}, {1, 0, 1}, {9, 0, 9}, {9, 1, 9}, {9, SIZE_MAX, 1}, {0, SIZE_MAX, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        atomic_int pieces = 0;
+        parallel_for(cases[i].n, cases[i].grain, count, &pieces);
+        CHECK(pieces == cases[i].pieces);
+    }
 }
 
 /* Loops of all lengths, each checked; different arrays in each thread and at each loop. */
@@ -72,7 +96,10 @@ static void *change_threads(void *unused)
     return unused;
 }
 
-static void *loops_or_settings(void *number) { return (uintptr_t)number == 1 ? change_threads(number) : loops(number); }
+static void *loops_or_settings(void *number)
+{
+    return (uintptr_t)number == 1 ? change_threads(number) : loops(number);
+}
 
 static void in_a_child(void)
 {
@@ -95,18 +122,23 @@ static void *forks(void *unused)
     return unused;
 }
 
-static void *loops_or_forks(void *number) { return (uintptr_t)number == 1 ? forks(number) : loops(number); }
+static void *loops_or_forks(void *number)
+{
+    return (uintptr_t)number == 1 ? forks(number) : loops(number);
+}
 
 int main(int count, char **arguments)
 {
     (void)arguments;
-    const int fork_too = count < 2; /* any argument: without fork(), which QEMU's emulation of a process does not survive */
+    /* with any argument: without fork(), which QEMU's emulation of a process does not survive */
+    const int fork_too = count < 2;
     if (fork_too)
         in_a_child(); /* before there are threads */
     for (int threads = 1; threads <= 5; threads++) {
         set_threads(threads);
         CHECK(get_threads() == threads);
         loops(NULL);
+        extreme_grains();
     }
     set_threads(0);
     CHECK(get_threads() == 1);

@@ -1,13 +1,16 @@
-"""Devices: PyTorch's ``torch.device``, naming where an array lives.
+"""Devices: PyTorch's ``torch.device``, which names where an array lives.
 
 ``cpu`` is always there. Names of devices that this build knows but this machine lacks raise an
 error that says so; a name that does not exist raises PyTorch's error with the list of names.
 """
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import DeviceError, message, nearest
+
+if TYPE_CHECKING:
+    from ..base.types import DeviceLike
 
 KNOWN = ("cpu", "opencl", "cuda", "mps", "xpu", "meta")
 
@@ -17,9 +20,13 @@ class device:
 
     __slots__ = ("index", "type")
 
-    def __init__(self, type: Any = "cpu", index: int | None = None):
+    type: str
+    index: int | None
+
+    def __init__(self, type: DeviceLike = "cpu", index: int | None = None):
         if isinstance(type, device):
-            type, index = type.type, type.index if index is None else index
+            index = type.index if index is None else index
+            type = type.type
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
         kind, _, number = type.partition(":")
@@ -55,7 +62,7 @@ class device:
     def __hash__(self) -> int:
         return hash((self.type, self.index))
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         return device, (self.type, self.index)
 
 

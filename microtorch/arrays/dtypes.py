@@ -2,18 +2,21 @@
 
 Promotion differs from numpy's in one point that matters: an integer tensor never turns a float
 tensor into float64. Types have a category (bool < integer < floating); the highest category among
-the operands wins, and within it, operands with dimensions outrank 0-d tensors, which outrank Python
+the operands wins; within it, operands with dimensions outrank 0-d tensors, which outrank Python
 numbers (https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
 """
 from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base.errors import DTypeError, message
+
+if TYPE_CHECKING:
+    from ..base.types import Array, DType, DTypeLike
 
 
 class dtype:
@@ -53,32 +56,19 @@ uint8 = dtype("uint8")
 bool = dtype("bool")
 
 ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, bool)
-FROM_NUMPY: dict[np.dtype, dtype] = {d.numpy: d for d in ALL}
+FROM_NUMPY: dict[DType, dtype] = {d.numpy: d for d in ALL}
 NAMES = (
-    "float16",
-    "half",
-    "float32",
-    "float",
-    "float64",
-    "double",
-    "int8",
-    "int16",
-    "short",
-    "int32",
-    "int",
-    "int64",
-    "long",
-    "uint8",
-    "bool",
-)
+    "float16", "half", "float32", "float", "float64", "double", "int8", "int16", "short", "int32",
+    "int", "int64", "long", "uint8", "bool",
+)  # fmt: skip
 _CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 F32, F64, I64, BOOL = float32.numpy, float64.numpy, int64.numpy, bool.numpy
 OBJECT = np.dtype(object)  # arrays of Scalars: compared by identity, `== object` takes 0.3 us
 # PyTorch's names in messages ("Long") and of the old constructors (torch.LongTensor)
 TORCH_TYPES = {
-    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
-    "float32": "Float", "float64": "Double", "float16": "Half",
+    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+    "bool": "Bool", "float32": "Float", "float64": "Double", "float16": "Half",
 }  # fmt: skip
 _default = float32
 
@@ -101,14 +91,15 @@ def set_default_dtype(d: dtype) -> None:
     _default = d
 
 
-def default_numpy() -> np.dtype:
+def default_numpy() -> DType:
+    """numpy's type for the default dtype."""
     return _default.numpy
 
 
-def of(array: Any) -> dtype:
+def of(array: Array | np.generic) -> dtype:
     """The dtype of an array.
 
-    Raises TypeError for one PyTorch has, too, no tensor for (strings, objects, complex...).
+    Raises TypeError for a type that no tensor has (strings, objects, complex numbers...).
     """
     try:
         return FROM_NUMPY[np.dtype(array.dtype)]
@@ -117,6 +108,7 @@ def of(array: Any) -> dtype:
 
 
 def unsupported(d: Any) -> TypeError:
+    """The error for an array of a type that no tensor has."""
     return DTypeError(
         message(
             f"can't convert np.ndarray of type {d}.",
@@ -126,10 +118,8 @@ def unsupported(d: Any) -> TypeError:
     )
 
 
-def as_numpy(d: Any) -> np.dtype:
-    """numpy dtype of what a user may pass as ``dtype=``: a torch dtype, ``float``, ``int``,
-    ``bool``.
-    """
+def as_numpy(d: DTypeLike) -> DType:
+    """numpy's type for what may be given as ``dtype=``: a dtype, ``float``, ``int`` or ``bool``."""
     if isinstance(d, dtype):
         return d.numpy
     if d is builtins.float:
@@ -145,18 +135,19 @@ def as_numpy(d: Any) -> np.dtype:
     )
 
 
-def of_number(value: Any) -> np.dtype:
+def of_number(value: Any) -> DType:
     """The dtype of a tensor made from one Python number."""
     if isinstance(value, builtins.bool):
         return BOOL
     return I64 if isinstance(value, builtins.int) else _default.numpy
 
 
-def promote(operands: Iterable[tuple[np.dtype, builtins.int]]) -> np.dtype:
-    """Result dtype of operands given as (dtype, rank), rank 2 for tensors with dimensions, 1 for
-    0-d, 0 for numbers.
+def promote(operands: Iterable[tuple[DType, builtins.int]]) -> DType:
+    """The dtype that operands combine to, each given as (dtype, rank).
+
+    The rank is 2 for a tensor with dimensions, 1 for a 0-d tensor, 0 for a number.
     """
-    best: np.dtype | None = None
+    best: DType | None = None
     best_key = (-1, -1)
     for d, rank in operands:
         key = (_CATEGORY[d.kind], rank)
@@ -169,7 +160,7 @@ def promote(operands: Iterable[tuple[np.dtype, builtins.int]]) -> np.dtype:
     return best
 
 
-def can_cast(source: np.dtype, target: np.dtype) -> builtins.bool:
+def can_cast(source: DType, target: DType) -> builtins.bool:
     """May a result of ``source`` be stored in place in ``target``?
 
     Only upwards in category, as in PyTorch.
@@ -180,11 +171,18 @@ def can_cast(source: np.dtype, target: np.dtype) -> builtins.bool:
 class finfo:
     """Limits of a floating dtype: ``bits eps max min tiny smallest_normal resolution dtype``."""
 
+    eps: builtins.float
+    max: builtins.float
+    min: builtins.float
+    tiny: builtins.float
+    smallest_normal: builtins.float
+    resolution: builtins.float
+
     def __init__(self, d: dtype | None = None):
         d = d or _default
         if not d.is_floating_point:
             raise TypeError(
-                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
                 f"'{d}'"
             )
         info = np.finfo(d.numpy)
@@ -195,8 +193,8 @@ class finfo:
     def __repr__(self) -> str:
         return (
             f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
-            f"eps={self.eps:g}, "
-            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+            f"eps={self.eps:g}, smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, "
+            f"dtype={self.dtype})"
         )
 
 

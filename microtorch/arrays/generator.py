@@ -1,23 +1,24 @@
 """Random numbers that equal PyTorch's, bit for bit, for the same seed (CPU; arrays in, arrays out).
 
 One idea carries the file: a sample is a pure function of the next few 32-bit draws of a Mersenne
-Twister, so equal draws taken in an equal order give equal numbers. numpy owns the same twister;
-what is PyTorch's own is how many draws a number costs and what is done with them:
+Twister, so equal draws taken in an equal order give equal numbers. numpy has the same twister; what
+is PyTorch's own is how many draws a number costs and what is done with them:
 
-* a float32 uniform is the low 24 bits of one draw, a float64 uniform the low 53 bits of two (high word first);
-* fewer than 16 normals come in Box-Muller pairs of float64 uniforms, and the second of a pair waits in the generator
-  for the next call; 16 or more are made in blocks of 8 cosines and 8 sines, the last 16 of them drawn anew when the
-  size is no multiple of 16;
-* integers are `draw % range`, from two draws once the range reaches 2**28; a permutation is Fisher-Yates.
+* a float32 uniform is the low 24 bits of one draw, a float64 uniform the low 53 bits of two (high
+  word first);
+* fewer than 16 normals come in Box-Muller pairs of float64 uniforms, and the second of a pair waits
+  in the generator for the next call; 16 or more are made in blocks of 8 cosines and 8 sines, the
+  last 16 of them drawn anew when the size is no multiple of 16;
+* integers are `draw % range`, from two draws once the range reaches 2**28; a permutation is
+  Fisher-Yates.
 
 The last bit agrees too, with PyTorch 2.13 on x86-64 Linux: rounding.py says how (PyTorch built for
 other processors may round the blocks of float32 normals differently, from the same draws). An array
-is filled in memory order: to fill a permuted tensor as PyTorch does, pass the shape that its
-storage has.
+is filled in memory order: to fill a permuted tensor as PyTorch does, pass the shape of its storage.
 
-A shuffling DataLoader consumes, per `iter(loader)`, in this order: one `random(())` for the
-workers' base seed, from the loader's generator (with num_workers=0, and without shuffling, too);
-then, when the sampler has no generator, a second one from the default generator for
+A shuffling DataLoader consumes, per `iter(loader)`, in this order: one `random(())` for the seed of
+workers, from the loader's generator (with num_workers=0, and without shuffling, too); then, when
+the sampler has no generator, a second one from the default generator for
 `Generator().manual_seed(seed)`, whose `randperm(n)` is the order. A sampler with a generator uses
 that one, and draws a second `randperm(n)`, of which it takes num_samples % n, at the epoch's end.
 """
@@ -33,10 +34,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..base.errors import message
+from .draw_checks import (
+    check_bernoulli,
+    check_dropout,
+    check_geometric,
+    check_multinomial,
+    check_normal,
+    check_positive,
+    check_randint,
+    check_randperm,
+    check_uniform,
+    checked_seed,
+    floating,
+    largest_integer,
+    sizes,
+)  # fmt: skip
 from .rounding import each, exp_or_inf, fma, log32, log_or_inf, sincos32
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from typing_extensions import Self
 
 Shape = int | tuple[int, ...]
 
@@ -46,12 +64,11 @@ _CHUNK = 8192 // 8  # blocks per step of the float32 transform: the work arrays 
 _SMALL_PERMUTATION = (2**32 - 1) // 20
 _TWO_PI = 2.0 * math.pi
 
-# The byte layout of torch.Generator.get_state(): the twister's words are stored in 64 bits each,
-# for history's sake.
+# The bytes of torch.Generator.get_state(): each word of the twister takes 64 bits, as in PyTorch.
 _STATE = np.dtype([
     ("seed", "<u8"), ("left", "<i4"), ("seeded", "<i4"), ("next", "<u8"), ("key", "<u8", (624,)),
-    ("normal_x", "<f8"), ("normal_y", "<f8"), ("normal_rho", "<f8"), ("normal_is_valid", "<i4"), ("pad0", "<i4"),
-    ("float_normal", "<f4"), ("float_is_valid", "u1"), ("pad1", "u1", (3,)),
+    ("normal_x", "<f8"), ("normal_y", "<f8"), ("normal_rho", "<f8"), ("normal_is_valid", "<i4"),
+    ("pad0", "<i4"), ("float_normal", "<f4"), ("float_is_valid", "u1"), ("pad1", "u1", (3,)),
 ])  # fmt: skip
 
 
@@ -67,7 +84,10 @@ class Generator:
     def __init__(self, device: Any = "cpu") -> None:
         if str(device).partition(":")[0] != "cpu":
             raise RuntimeError(
-                f"Generator: device {str(device)!r} has no generator; expected 'cpu'"
+                message(
+                    f"Generator: device {str(device)!r} has no generator; expected 'cpu'",
+                    fix="torch.Generator()",
+                )
             )
         self.device = device
         self._twister: Any = None
@@ -75,34 +95,23 @@ class Generator:
         self.manual_seed(DEFAULT_SEED)
 
     def _start(self) -> None:
-        """Make the twister, when it is first needed: importing numpy.random would take a sixth of
-        microtorch's import.
-        """
+        """Make the twister when it is first needed: numpy.random takes long to import."""
         self._twister = np.random.MT19937(0)
-        # RandomState shares the twister: `seed` is the reference initialisation, `randint` the
-        # quickest bulk draw.
+        # RandomState shares the twister: its `seed` is the reference initialisation, its `randint`
+        # the quickest draw of many.
         self._legacy = np.random.RandomState(self._twister)
         self._legacy.seed(self._seed & 0xFFFFFFFF)
 
-    def manual_seed(self, seed: int) -> Generator:
+    def manual_seed(self, seed: int) -> Self:
         """Restart from `seed` in [-2**63, 2**64), negative meaning seed + 2**64; returns self.
 
         Only the low 32 bits reach the twister, so seeds that differ by 2**32 give equal numbers, as
         in PyTorch. Raises RuntimeError when seed is not an integer, ValueError when it is out of
         range.
         """
-        if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-            raise RuntimeError(
-                f"manual_seed expected an int, but got {type(seed).__name__}; try int(seed)"
-            )
-        seed = operator.index(seed)
-        if not -(2**63) <= seed < 2**64:
-            raise ValueError(
-                f"manual_seed: expected a seed in [-2**63, 2**64), but got {seed}; try seed % 2**64"
-            )
-        self._seed = seed % 2**64
+        self._seed = checked_seed(seed)
         if self._legacy is not None:
-            self._legacy.seed(seed & 0xFFFFFFFF)
+            self._legacy.seed(self._seed & 0xFFFFFFFF)
         self._fresh = True
         self._spare: float | None = None
         return self
@@ -126,17 +135,19 @@ class Generator:
         """
         _unpack(self, new_state)
 
-    def clone_state(self) -> Generator:
+    def clone_state(self) -> Self:
         """A second generator in the same state; both then draw the same numbers independently."""
         clone = type(self)(self.device)
         _unpack(clone, _pack(self))
         return clone
 
     def get_offset(self) -> int:
-        raise RuntimeError("CPU Generator does not use offset; get_state() holds its position")
+        raise RuntimeError(
+            message("CPU Generator does not use offset", fix="get_state() holds its position")
+        )
 
     def set_offset(self, offset: int) -> None:
-        raise RuntimeError("CPU Generator does not use offset; use set_state()")
+        raise RuntimeError(message("CPU Generator does not use offset", fix="set_state()"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.device,), _pack(self)
@@ -176,17 +187,26 @@ def _pack(g: Generator) -> NDArray[np.uint8]:
 def _unpack(g: Generator, new_state: ArrayLike) -> None:
     array = np.asarray(getattr(new_state, "array", new_state))
     if array.dtype != np.uint8:
-        raise TypeError(f"RNG state must be a torch.ByteTensor (uint8), but got {array.dtype}")
+        raise TypeError(
+            message(
+                f"RNG state must be a torch.ByteTensor (uint8), but got {array.dtype}",
+                fix="a state that get_state() returned",
+            )
+        )
     if array.size != _STATE.itemsize:
         raise RuntimeError(
-            f"Expected an RNG state of {_STATE.itemsize} bytes, but got {array.size}; use "
-            f"get_state()"
+            message(
+                f"Expected an RNG state of {_STATE.itemsize} bytes, but got {array.size}",
+                fix="a state that get_state() returned",
+            )
         )
     state = np.frombuffer(array.tobytes(), _STATE)[0]
     left, following = int(state["left"]), int(state["next"])
     unused = (left, following) == (1, 0)
     if state["seeded"] != 1 or not (unused or 1 <= following == 625 - left <= 624):
-        raise RuntimeError("Invalid mt19937 state; use bytes that get_state() returned")
+        raise RuntimeError(
+            message("Invalid mt19937 state", fix="a state that get_state() returned")
+        )
     key = state["key"].astype(np.uint32)
     position = following or 624
     if g._twister is None:
@@ -196,26 +216,7 @@ def _unpack(g: Generator, new_state: ArrayLike) -> None:
     g._spare = float(state["normal_y"]) if state["normal_is_valid"] else None
 
 
-# Arguments
-# -----------------------------------------------------------------------------------------------------------
-
-
-def _sizes(shape: Shape) -> tuple[tuple[int, ...], int]:
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    if any(size < 0 for size in shape):
-        raise RuntimeError(
-            f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
-        )
-    return shape, math.prod(shape)
-
-
-def _floating(op: str, dtype: DTypeLike) -> np.dtype[Any]:
-    dtype = np.dtype(dtype)
-    if dtype.kind != "f":
-        raise NotImplementedError(
-            f'"{op}" not implemented for {dtype}; expected float16, float32 or float64'
-        )
-    return dtype
+# Arguments ----------------------------------------------------------------------------------------
 
 
 def _rounded(values: NDArray[np.float64], dtype: np.dtype[Any], shape: Shape) -> NDArray[Any]:
@@ -229,15 +230,11 @@ def _rounded(values: NDArray[np.float64], dtype: np.dtype[Any], shape: Shape) ->
         return values.astype(dtype).reshape(shape)
 
 
-# Uniform, normal
-# -----------------------------------------------------------------------------------------------------
+# Uniform, normal ----------------------------------------------------------------------------------
 
 
 def _unit(g: Generator, n: int, dtype: Any) -> NDArray[Any]:
-    """n uniforms in [0, 1):
-
-    24 bits of a draw for float32 (and float16), 53 bits of two for float64.
-    """
+    """n uniforms in [0, 1): 24 bits of a draw for float32 and float16, 53 of two for float64."""
     if dtype == np.float64:
         return (g.draw64(n) & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
     return (g.draw32(n) & np.uint32(2**24 - 1)).astype(np.float32) * np.float32(2.0**-24)
@@ -251,17 +248,9 @@ def uniform(
     generator: Generator | None = None,
 ) -> NDArray[Any]:
     """Uniform on [low, high): torch.rand, Tensor.uniform_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("uniform", dtype)
-    limit = float(np.finfo(dtype).max)
-    if not low <= high:
-        raise RuntimeError(
-            f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}"
-        )
-    if not (-limit <= low and high <= limit and high - low <= limit):
-        raise RuntimeError(
-            f"uniform_: from={low}, to={high} or to - from is out of bounds for {dtype}"
-        )
+    shape, n = sizes(shape)
+    dtype = floating("uniform", dtype)
+    check_uniform(low, high, dtype)
     work = np.float64 if dtype == np.float64 else np.float32
     first, last = work(low), work(high)
     unit = _unit(generator or default_generator, n, dtype)
@@ -272,8 +261,9 @@ def uniform(
 
 
 def _box_muller(u: NDArray[Any], mean: float, std: float) -> NDArray[Any]:
-    """Normals from u, (16 k,) uniforms: of each 16, eight radii and eight angles give eight
-    cosines, eight sines.
+    """Normals from u, (16 k,) uniforms.
+
+    Of each 16, eight radii and eight angles give eight cosines and eight sines.
     """
     pairs = u.reshape(-1, 2, 8)
     out = np.empty_like(pairs)
@@ -309,18 +299,21 @@ def _serial_normals(g: Generator, n: int, mean: float, std: float) -> NDArray[np
 
 
 def normal(
-    shape: Shape, dtype: DTypeLike = np.float32, mean: float = 0.0, std: float = 1.0,
-    generator: Generator | None = None, contiguous: bool = True,
-) -> NDArray[Any]:  # fmt: skip
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    mean: float = 0.0,
+    std: float = 1.0,
+    generator: Generator | None = None,
+    contiguous: bool = True,
+) -> NDArray[Any]:
     """Normal with mean and std: torch.randn, Tensor.normal_.
 
     contiguous=False is for filling a tensor that is not contiguous, which PyTorch does one by one
     at every size.
     """
-    shape, n = _sizes(shape)
-    dtype = _floating("normal", dtype)
-    if not std >= 0:
-        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    shape, n = sizes(shape)
+    dtype = floating("normal", dtype)
+    check_normal(std)
     g = generator or default_generator
     if n < _BLOCK or not contiguous:
         return _rounded(_serial_normals(g, n, float(mean), float(std)), dtype, shape)
@@ -337,14 +330,21 @@ def normal(
 def normal_tensors(
     mean: ArrayLike, std: ArrayLike, generator: Generator | None = None
 ) -> NDArray[Any]:
-    """torch.normal(mean, std) where either or both are arrays that broadcast; the dtype is mean's,
-    else std's.
+    """torch.normal(mean, std) where either or both are arrays that broadcast.
+
+    The dtype is mean's, else std's.
     """
     if not isinstance(std, np.ndarray):
         mean = np.asarray(mean)
-        return normal(mean.shape, mean.dtype, 0.0, float(std), generator) + mean  # type: ignore[arg-type]
+        spread = float(std)  # type: ignore[arg-type]  # a number, which ArrayLike does not say
+        return normal(mean.shape, mean.dtype, 0.0, spread, generator) + mean
     if std.size and not (std >= 0).all():
-        raise RuntimeError(f"normal expects all elements of std >= 0.0, but found {std.min()}")
+        raise RuntimeError(
+            message(
+                f"normal expects all elements of std >= 0.0, but found {std.min()}",
+                fix="a standard deviation is 0 or more",
+            )
+        )
     dtype = mean.dtype if isinstance(mean, np.ndarray) else std.dtype
     out = normal(np.broadcast_shapes(np.shape(mean), std.shape), dtype, 0.0, 1.0, generator)
     out *= std
@@ -353,22 +353,25 @@ def normal_tensors(
 
 
 def trunc_normal(
-    shape: Shape, dtype: DTypeLike = np.float32, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
     generator: Generator | None = None,
-) -> NDArray[Any]:  # fmt: skip
-    """Normal restricted to [a, b] by rejection: torch.nn.init.trunc_normal_ (with its warning when
-    a, b are far off).
+) -> NDArray[Any]:
+    """Normal restricted to [a, b] by rejection: torch.nn.init.trunc_normal_, with its warning.
 
     Normals are proposed when enough of them fall in [a, b], else uniforms on it. Every round
     redraws the whole array.
     """
-    dtype = _floating("trunc_normal", dtype)
+    dtype = floating("trunc_normal", dtype)
     if mean < a - 2 * std or mean > b + 2 * std:
         text = "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
         warnings.warn(text + "The distribution of values may be incorrect.", stacklevel=3)
-    inside = (
-        math.erf((b - mean) / std / math.sqrt(2.0)) - math.erf((a - mean) / std / math.sqrt(2.0))
-    ) / 2
+    above = math.erf((b - mean) / std / math.sqrt(2.0))
+    inside = (above - math.erf((a - mean) / std / math.sqrt(2.0))) / 2
     if inside > 0.3:
         low, high = float(dtype.type(a)), float(dtype.type(b))
         out = normal(shape, dtype, mean, std, generator)
@@ -391,8 +394,7 @@ def trunc_normal(
     return out
 
 
-# Other continuous distributions: float64 arithmetic, rounded to dtype at the end
-# -------------------------------------
+# Other continuous distributions: float64 arithmetic, rounded to dtype at the end ------------------
 
 
 def exponential(
@@ -402,10 +404,9 @@ def exponential(
     generator: Generator | None = None,
 ) -> NDArray[Any]:
     """Exponential with rate lambd > 0, mean 1 / lambd: Tensor.exponential_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("exponential", dtype)
-    if not lambd > 0:
-        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+    shape, n = sizes(shape)
+    dtype = floating("exponential", dtype)
+    check_positive("exponential_", "lambda", lambd)
     u = _unit(generator or default_generator, n, np.float64)
     return _rounded(-1.0 / lambd * each(math.log1p, -u), dtype, shape)
 
@@ -418,47 +419,38 @@ def log_normal(
     generator: Generator | None = None,
 ) -> NDArray[Any]:
     """exp of a normal with mean and std: Tensor.log_normal_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("log_normal", dtype)
-    if not std > 0:
-        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    shape, n = sizes(shape)
+    dtype = floating("log_normal", dtype)
+    check_positive("log_normal_", "std", std)
     samples = _serial_normals(generator or default_generator, n, float(mean), float(std))
     return _rounded(each(exp_or_inf, samples), dtype, shape)
 
 
 def cauchy(
-    shape: Shape, dtype: DTypeLike = np.float32, median: float = 0.0, sigma: float = 1.0,
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    median: float = 0.0,
+    sigma: float = 1.0,
     generator: Generator | None = None,
-) -> NDArray[Any]:  # fmt: skip
+) -> NDArray[Any]:
     """Cauchy around median with scale sigma: Tensor.cauchy_."""
-    shape, n = _sizes(shape)
-    dtype = _floating("cauchy", dtype)
-    if not sigma > 0:
-        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    shape, n = sizes(shape)
+    dtype = floating("cauchy", dtype)
+    check_positive("cauchy_", "sigma", sigma)
     u = _unit(generator or default_generator, n, np.float64)
-    return _rounded(
-        fma(each(math.tan, math.pi * (u - 0.5)), float(sigma), float(median)), dtype, shape
-    )
+    samples = fma(each(math.tan, math.pi * (u - 0.5)), float(sigma), float(median))
+    return _rounded(samples, dtype, shape)
 
 
-# Discrete distributions
-# ----------------------------------------------------------------------------------------------
+# Discrete distributions ---------------------------------------------------------------------------
 
 
 def geometric(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
-    """Trials up to and including the first success, p in (0, 1):
-
-    Tensor.geometric_, of any dtype but bool.
-    """
-    shape, n = _sizes(shape)
-    if np.dtype(dtype) == np.bool_:
-        raise NotImplementedError(
-            '"geometric" not implemented for bool; expected an integer or floating dtype'
-        )
-    if not 0 < p < 1:
-        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    """Trials up to and including the first success, p in (0, 1): Tensor.geometric_, of any dtype but bool."""
+    shape, n = sizes(shape)
+    check_geometric(p, np.dtype(dtype))
     u = _unit(generator or default_generator, n, np.float64)
     return _rounded(np.ceil(each(log_or_inf, u) / math.log1p(-p)), np.dtype(dtype), shape)
 
@@ -478,16 +470,18 @@ def bernoulli(
     g = generator or default_generator
     if not isinstance(p, np.ndarray):
         p = float(p)  # type: ignore[arg-type]
-        if not 0 <= p <= 1:
-            raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-        shape, n = _sizes(() if shape is None else shape)
+        check_bernoulli(p)
+        shape, n = sizes(() if shape is None else shape)
         hits = (g.draw64(n) & np.uint64(2**53 - 1)) < np.uint64(math.ceil(p * 2.0**53))
         return hits.astype(dtype).reshape(shape)
-    _floating("bernoulli_tensor_cpu_p_", p.dtype)
-    shape, n = _sizes(p.shape if shape is None else shape)
+    floating("bernoulli_tensor_cpu_p_", p.dtype)
+    shape, n = sizes(p.shape if shape is None else shape)
     if n and not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError(
-            f"bernoulli expects all p in [0, 1], but found values in [{p.min()}, {p.max()}]"
+            message(
+                f"bernoulli expects all p in [0, 1], but found values in [{p.min()}, {p.max()}]",
+                fix="probabilities: torch.sigmoid(x) makes them of logits",
+            )
         )
     return (_unit(g, n, p.dtype).reshape(shape) < np.broadcast_to(p, shape)).astype(dtype)
 
@@ -495,12 +489,9 @@ def bernoulli(
 def dropout_noise(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
-    """What dropout multiplies its input by: bernoulli(1 - p) / (1 - p). p = 0 and p = 1 consume no
-    draws.
-    """
-    dtype = _floating("dropout", dtype)
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    """What dropout multiplies its input by: bernoulli(1 - p) / (1 - p). p = 0 and p = 1 consume no draws."""
+    dtype = floating("dropout", dtype)
+    check_dropout(p)
     if p == 0 or p == 1:
         return np.full(shape, 1 - p, dtype)
     noise = bernoulli(1 - p, shape, dtype, generator)
@@ -509,25 +500,21 @@ def dropout_noise(
 
 
 def random(
-    shape: Shape, dtype: DTypeLike = np.int64, low: int | None = None, high: int | None = None,
+    shape: Shape,
+    dtype: DTypeLike = np.int64,
+    low: int | None = None,
+    high: int | None = None,
     generator: Generator | None = None,
-) -> NDArray[Any]:  # fmt: skip
-    """Tensor.random_: integers on [low, high), on [low, largest] without high, and without both on
-    [0, largest].
+) -> NDArray[Any]:
+    """Tensor.random_: integers on [low, high).
 
-    The largest is the greatest integer of dtype; 2**24 for float32, 2**53 for float64, 2**11 for
-    float16.
+    On [low, largest] without high, and without both on [0, largest]. The largest is the greatest
+    integer of dtype; 2**24 for float32, 2**53 for float64, 2**11 for float16.
     """
-    shape, n = _sizes(shape)
+    shape, n = sizes(shape)
     dtype = np.dtype(dtype)
     g = generator or default_generator
-    largest = (
-        1
-        if dtype.kind == "b"
-        else np.iinfo(dtype).max
-        if dtype.kind in "iu"
-        else 2 << np.finfo(dtype).nmant
-    )
+    largest = largest_integer(dtype)
     if low is None and high is None:
         wide = dtype in (np.int64, np.float64)
         draws = g.draw64(n) if wide else g.draw32(n)
@@ -535,7 +522,7 @@ def random(
     low = 0 if low is None else operator.index(low)
     if high is None and low == -(2**63):
         return g.draw64(n).view(np.int64).astype(dtype).reshape(shape)
-    high = int(largest) + 1 if high is None else operator.index(high)
+    high = largest + 1 if high is None else operator.index(high)
     return randint(shape, low, high, dtype, g)
 
 
@@ -546,26 +533,11 @@ def randint(
     dtype: DTypeLike = np.int64,
     generator: Generator | None = None,
 ) -> NDArray[Any]:
-    """Integers on [low, high): torch.randint, Tensor.random_(low, high), of any dtype that can hold
-    them.
-    """
-    shape, n = _sizes(shape)
+    """Integers on [low, high): torch.randint, Tensor.random_(low, high), of any dtype that can hold them."""
+    shape, n = sizes(shape)
     dtype = np.dtype(dtype)
     low, high = operator.index(low), operator.index(high)
-    if low >= high:
-        raise RuntimeError(
-            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
-        )
-    least, most = (0, 1) if dtype == np.bool_ else (0, 0)
-    if dtype.kind in "iu":
-        least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-    elif dtype.kind == "f":
-        most = min(int(np.finfo(dtype).max), 2**63)
-        least = -most
-    if low < least or high - 1 > most:
-        raise RuntimeError(
-            f"random_: from={low} or to - 1 = {high - 1} is out of bounds for {dtype}"
-        )
+    check_randint(low, high, dtype)
     if dtype.kind == "f":
         low, high = _representable(low, high, dtype)
     span = high - low
@@ -578,8 +550,7 @@ def randint(
 
 
 def _representable(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]:
-    """The bounds moved inwards so that no integer between them rounds to dtype outside [low, high).
-    """
+    """The bounds moved inwards until no integer between them rounds out of [low, high)."""
     bits = np.finfo(dtype).nmant
     above, below = int(dtype.type(low + 1)), int(dtype.type(high - 1))
     if above < low:
@@ -588,8 +559,11 @@ def _representable(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]
         high = below - (1 << (abs(high - 1).bit_length() - 1 - bits))
     if low >= high:
         raise RuntimeError(
-            f"random_: no value of {dtype} lies in the range; from={low} >= to={high} after "
-            f"rounding"
+            message(
+                f"random_: no value of {dtype} lies in the range",
+                f"from={low} >= to={high} after rounding",
+                fix="a wider dtype, such as torch.float64",
+            )
         )
     return low, high
 
@@ -599,13 +573,7 @@ def randperm(
 ) -> NDArray[Any]:
     """A permutation of 0 ... n - 1, (n,): torch.randperm."""
     dtype = np.dtype(dtype)
-    if n < 0:
-        raise RuntimeError(f"randperm expects n >= 0, but got n={n}")
-    most = np.iinfo(dtype).max if dtype.kind in "iu" else 2 ** (np.finfo(dtype).nmant + 1) + 1
-    if n > most:
-        raise RuntimeError(
-            f"randperm: n={n} cannot be greater than {most} for {dtype}; use dtype=int64"
-        )
+    check_randperm(n, dtype)
     g = generator or default_generator
     if n >= _SMALL_PERMUTATION:
         return _large_randperm(n, g).astype(dtype)
@@ -620,7 +588,7 @@ def randperm(
 def _large_randperm(n: int, g: Generator) -> NDArray[np.int64]:
     """Fisher-Yates inside out with 64-bit draws, for which `draw % n` is not visibly uneven."""
     order = np.empty(n, np.int64)
-    view = memoryview(order)
+    view = order.data
     for start in range(0, n, 2**20):
         places = np.arange(start, min(start + 2**20, n), dtype=np.uint64)
         targets = (g.draw64(len(places)) % (places + np.uint64(1))).tolist()
@@ -636,31 +604,17 @@ def multinomial(
     replacement: bool = False,
     generator: Generator | None = None,
 ) -> NDArray[np.int64]:
-    """Category numbers drawn in proportion to weights, (k,) or (rows, k): torch.multinomial; (...,
-    num_samples) int64.
+    """Category numbers drawn in proportion to weights: torch.multinomial.
 
-    Without replacement: the num_samples largest of weights / exponential samples (the order of
-    ties, which zero weights produce once all others are used up, is not PyTorch's). So for one
-    sample with replacement, too; for several, inversion of the cumulative sum.
+    weights (k,) or (rows, k); the result is (..., num_samples) int64. Without replacement: the
+    num_samples largest of weights / exponential samples (the order of ties, which zero weights
+    produce once all others are used up, is not PyTorch's). So for one sample with replacement, too;
+    for several, inversion of the cumulative sum.
     """
     w = np.asarray(weights)
-    if w.ndim not in (1, 2):
-        raise RuntimeError(f"multinomial: prob_dist must be 1 or 2 dim, but has shape {w.shape}")
-    if w.dtype.kind != "f":
-        raise RuntimeError(
-            f"multinomial only supports floating-point dtypes for input, got: {w.dtype}"
-        )
-    if num_samples <= 0:
-        raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
-    if not replacement and num_samples > w.shape[-1]:
-        text = f"cannot sample n_sample > prob_dist.size(-1) samples without replacement: {num_samples} of {w.shape}"
-        raise RuntimeError(text)
+    check_multinomial(w, num_samples, replacement)
     if w.size == 0:
         return np.empty((*w.shape[:-1], num_samples), np.int64)
-    if not np.isfinite(w).all() or (w < 0).any():
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if not (w.sum(-1) > 0).all():
-        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     g = generator or default_generator
     if not replacement or num_samples == 1:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -675,9 +629,8 @@ def multinomial(
         cumulative = np.cumsum(row, dtype=row.dtype)
         cumulative /= cumulative[-1]
         cumulative[-1] = 1
-        samples[:] = np.searchsorted(
-            cumulative.astype(np.float64), _unit(g, num_samples, np.float64)
-        )
+        places = _unit(g, num_samples, np.float64)
+        samples[:] = np.searchsorted(cumulative.astype(np.float64), places)
     return out.reshape(*w.shape[:-1], num_samples)
 
 

@@ -4,16 +4,17 @@ A script that prints a loss or a weight should print the same thing here as unde
 outputs can be compared by eye and by `diff`. The text is made in three steps, all on raw numpy
 arrays:
 
-1. *Select.* Above `threshold` elements only the first and last `edgeitems` of each axis are kept. Selection happens
-   before anything is formatted, so printing a million elements costs as much as printing 36.
-2. *Cells.* One notation is chosen for the whole tensor, so that columns line up: integers for whole-numbered floats
-   (`2.`), scientific if the magnitudes spread too far (more than 1000 to 1, above 1e8 or below 1e-4), else fixed point.
-3. *Nest.* Cells are packed into lines and brackets, and what the numbers do not show (`dtype`, `grad_fn`, ...) follows.
+1. *Select.* Above `threshold` elements, only the first and last `edgeitems` of each axis are kept.
+   Nothing is formatted before that, so printing a million elements costs as much as printing 36.
+2. *Cells.* The whole tensor gets one notation, so that columns line up: integers for whole-numbered
+   floats (`2.`), scientific if the magnitudes spread too far (more than 1000 to 1, above 1e8 or
+   below 1e-4), else fixed point.
+3. *Nest.* Cells are packed into lines and brackets. What the numbers do not show follows (`dtype`,
+   `grad_fn`, ...).
 
 A float column is as wide as its nonzero finite values need. `-0.`, nan and inf may need more, and
 then stick out of the column, in PyTorch as here.
 """
-
 from __future__ import annotations
 
 import contextlib
@@ -22,9 +23,12 @@ import operator
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ..base.types import Array, DType, Shape
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ _PROFILES: dict[str, dict[str, float]] = {
     "full": {"precision": 4, "threshold": math.inf, "edgeitems": 3, "linewidth": 80},
 }
 
-# Replaced as a whole, never changed in place: a print that is under way keeps the options it
-# started with.
+# replaced as a whole, never changed in place: a print that is under way keeps the options it
+# started with
 _options = _Options()
 
 
@@ -55,14 +59,14 @@ def set_printoptions(
     profile: str | None = None,
     sci_mode: bool | None = None,
 ) -> None:
-    """Set how tensors print; an option left at None keeps its value, but `sci_mode=None` means
-    "choose by the data".
+    """Set how tensors print. An option left at None keeps its value, except `sci_mode`.
 
     precision: digits after the point (4). threshold: number of elements above which only the edges
     are shown (1000). edgeitems: elements kept at each end of an axis (3). linewidth: where lines
     break (80). profile: "default", "short" or "full", applied before the other options. sci_mode:
-    True or False forces or forbids scientific notation; as in PyTorch each call sets it anew.
-    Raises ValueError for an unknown profile or a negative count, and changes nothing.
+    True or False forces or forbids scientific notation, None chooses by the data; as in PyTorch,
+    each call sets it anew. Raises ValueError for an unknown profile or a negative count, and then
+    changes nothing.
     """
     global _options
     if profile is not None and profile not in _PROFILES:
@@ -89,9 +93,7 @@ def get_printoptions() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def printoptions(**options: Any) -> Iterator[None]:
-    """`with printoptions(precision=2):` sets options as `set_printoptions` does and restores the
-    old ones after.
-    """
+    """`with printoptions(precision=2):` sets options for a block, as `set_printoptions` does."""
     global _options
     before = _options
     try:
@@ -102,19 +104,19 @@ def printoptions(**options: Any) -> Iterator[None]:
 
 
 def tensor_repr(
-    array: np.ndarray,
+    array: Array,
     *,
     grad_fn_name: str | None = None,
     requires_grad: bool = False,
-    default_dtype: np.dtype | type[np.floating] = np.float32,
+    default_dtype: DType | type[np.floating[Any]] = np.float32,
     device: str = "cpu",
     cls: str = "tensor",
 ) -> str:
     """`repr(t)` of a tensor with these values: `tensor([1., 2.], grad_fn=<MulBackward0>)`.
 
-    array: any shape; float, integer or bool dtype. grad_fn_name: class name of the graph node, None
-    for a leaf, which shows `requires_grad=True` if it does. default_dtype: the float dtype that
-    goes without saying, beside int64 and bool. device: shown unless "cpu". cls: the word before the
+    array: any shape; float, integer or bool dtype. grad_fn_name: class name of the graph node; None
+    for a leaf, which shows `requires_grad=True` if it does. default_dtype: the float dtype that is
+    not shown, as int64 and bool are not. device: shown unless "cpu". cls: the word before the
     parenthesis, a subclass's own name.
     """
     options = _options
@@ -122,41 +124,37 @@ def tensor_repr(
     suffixes = []
     if device != "cpu":
         suffixes.append(f"device='{device}'")
-    # The shape is shown where the values do not show it, and so is the dtype: "[]" could hold
-    # integers.
+    # the shape is shown where the values do not show it, and so is the dtype: "[]" could hold
+    # integers
     if (array.ndim != 1) if array.size == 0 else (options.edgeitems == 0):
         suffixes.append(f"size={array.shape}")
-    if array.dtype != default_dtype and (
-        array.size == 0 or array.dtype not in (np.int64, np.bool_)
-    ):
+    known = array.size > 0 and array.dtype in (np.int64, np.bool_)
+    if array.dtype != default_dtype and not known:
         suffixes.append(f"dtype=torch.{array.dtype.name}")
     if grad_fn_name is not None:
         suffixes.append(f"grad_fn=<{grad_fn_name}>")
     elif requires_grad:
         suffixes.append("requires_grad=True")
-    return _append_suffixes(
-        prefix + _values(array, len(prefix), options), suffixes, len(prefix), options.linewidth
-    )
+    text = prefix + _values(array, len(prefix), options)
+    return _append_suffixes(text, suffixes, len(prefix), options.linewidth)
 
 
-def tensor_format(array: np.ndarray, spec: str, *, cls: str = "Tensor") -> str:
-    """`format(t, spec)`, as in f"{loss:.4f}": a 0-d tensor is formatted as the Python number it
-    holds.
+def tensor_format(array: Array, spec: str, *, cls: str = "Tensor") -> str:
+    """`format(t, spec)`, as in f"{loss:.4f}": a 0-d tensor is formatted as a Python number.
 
-    Raises TypeError for any other shape. An empty spec means `str(t)` there, which needs the graph:
-    the caller's job.
+    Raises TypeError for any other shape. (There an empty spec means `str(t)`, which the caller
+    makes, because it needs the graph.)
     """
     if array.ndim == 0:
         return format(array.item(), spec)
     raise TypeError(
         f"unsupported format string passed to {cls}.__format__: {spec!r} formats one number, but "
-        f"this tensor has shape "
-        f"{array.shape}; reduce or index it to one element, or choose digits with "
-        f"set_printoptions(precision=...)"
+        f"this tensor has shape {array.shape}; reduce or index it to one element, or choose digits "
+        "with set_printoptions(precision=...)"
     )
 
 
-def _values(array: np.ndarray, indent: int, options: _Options) -> str:
+def _values(array: Array, indent: int, options: _Options) -> str:
     if array.size == 0:
         return "[]"
     edge, shown = options.edgeitems, array
@@ -174,10 +172,8 @@ def _values(array: np.ndarray, indent: int, options: _Options) -> str:
     return _nest(iter(cells), width, shown.shape, cut, indent, options)
 
 
-def _cells(array: np.ndarray, options: _Options) -> tuple[list[str], int]:
-    """The text of each element in row-major order, padded to the common column width, and that
-    width.
-    """
+def _cells(array: Array, options: _Options) -> tuple[list[str], int]:
+    """(The text of each element in row-major order, padded to one width; that width)."""
     values = array.ravel().tolist()
     if array.dtype.kind != "f":
         cells = [str(value) for value in values]
@@ -194,9 +190,7 @@ def _cells(array: np.ndarray, options: _Options) -> tuple[list[str], int]:
 
 
 def _float_spec(magnitudes: list[float], options: _Options) -> str:
-    """The format spec that suits all magnitudes (nonzero, finite); "#.0f" writes whole numbers with
-    a point: `2.`
-    """
+    """The format spec that suits all magnitudes (nonzero, finite)."""
     if not magnitudes:
         return "#.0f"
     smallest, largest = min(magnitudes), max(magnitudes)
@@ -206,20 +200,21 @@ def _float_spec(magnitudes: list[float], options: _Options) -> str:
     if scientific:
         return f".{options.precision}e"
     if all(value.is_integer() for value in magnitudes):
-        return "#.0f"
+        return "#.0f"  # with a point: `2.`
     return f".{options.precision}f"
 
 
 def _nest(
     cells: Iterator[str],
     width: int,
-    shape: tuple[int, ...],
+    shape: Shape,
     cut: list[bool],
     indent: int,
     options: _Options,
 ) -> str:
-    """Brackets around one sub-tensor, taking its cells from the iterator; `cut[0]`: its middle rows
-    are left out.
+    """Brackets around one sub-tensor, whose cells the iterator gives.
+
+    `cut[0]`: its middle rows are left out.
     """
     if len(shape) > 1:
         rows = [
@@ -227,8 +222,7 @@ def _nest(
         ]
         if cut[0]:
             rows.insert(options.edgeitems, "...")
-        # A blank line between matrices, two between stacks of matrices, and so on: the depth is
-        # visible.
+        # one blank line between matrices, two between stacks of matrices, and so on
         return "[" + ("," + "\n" * (len(shape) - 1) + " " * (indent + 1)).join(rows) + "]"
     row = list(islice(cells, shape[0]))
     if cut[0]:
@@ -240,8 +234,7 @@ def _nest(
 
 def _append_suffixes(text: str, suffixes: list[str], indent: int, linewidth: int) -> str:
     """Close the parenthesis after the suffixes, each on the current line if it fits there."""
-    # Two characters are counted beyond the last line's own. PyTorch breaks lines there, and so must
-    # we.
+    # two more than the last line's length: PyTorch breaks lines there
     column = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
         if column + len(suffix) + 2 > linewidth:

@@ -1,13 +1,11 @@
-"""Arithmetic that rounds as PyTorch's x86 kernels do, where numpy alone would differ in the last
-bit.
+"""Arithmetic that rounds as PyTorch's x86 kernels do, where numpy differs in the last bit.
 
-Three sources of difference, three remedies. A fused multiply-add rounds once where `a * b + c`
-rounds twice: `fma` works out the single rounding in float64. The blocks of float32 normals use
-Cephes polynomials for log, sin and cos: `log32` and `sincos32` repeat them operation by operation.
-numpy's vector log, sin and tan vary between machines: `each` asks the C library through `math`,
-value by value.
+There are three differences. A fused multiply-add rounds once, where ``a * b + c`` rounds twice:
+``fma`` works out the single rounding in float64. PyTorch's blocks of float32 normals use Cephes'
+polynomials for log, sin and cos: ``log32`` and ``sincos32`` repeat them, operation by operation.
+numpy's vector log, sin and tan vary between machines: ``each`` asks the C library instead, through
+``math``, value by value.
 """
-
 from __future__ import annotations
 
 import math
@@ -19,13 +17,16 @@ import numpy as np
 if TYPE_CHECKING:  # numpy.typing is slow to import
     from numpy.typing import NDArray
 
+    Float32s = NDArray[np.float32]
+    Float64s = NDArray[np.float64]
+
 
 def fma(a: NDArray[Any], b: float, c: float) -> NDArray[Any]:
     """a * b + c rounded once, in a's dtype (float32 or float64); b and c are values of that dtype.
 
-    The exact result is hi + lo. Forcing the last bit of `hi` to 1 when lo != 0 ("round to odd")
-    keeps the information that the final rounding needs. Source: Boldo and Melquiond, Emulation of
-    FMA and correctly rounded sums, 2008.
+    The exact result is high + low. Where low is not 0, the last bit of high is set to 1 ("round to
+    odd"), which keeps what the final rounding has to know. Source: Boldo and Melquiond, Emulation
+    of FMA and correctly rounded sums, 2008.
     """
     if c == 0 or b == 1 or not math.isfinite(b + c):
         return a * a.dtype.type(b) + a.dtype.type(c)
@@ -43,33 +44,38 @@ def fma(a: NDArray[Any], b: float, c: float) -> NDArray[Any]:
     return total + _to_odd(*_two_sum(tail_error, error))
 
 
-def _two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+def _two_sum(a: Float64s, b: Float64s | np.float64) -> tuple[Float64s, Float64s]:
+    """(a + b rounded, what the rounding lost): their sum is exact (Knuth)."""
     total = a + b
     shadow = total - a
     return total, (a - (total - shadow)) + (b - shadow)
 
 
-def _to_odd(total: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
+def _to_odd(total: Float64s, error: Float64s) -> Float64s:
+    """``total`` with its last bit 1 where ``error`` says that it is not exact."""
     bits = total.view(np.int64)
     step = np.where((error > 0) == (total > 0), 1, -1)
     return np.where((error != 0) & (bits & 1 == 0), bits + step, bits).view(np.float64)
 
 
-def each(function: Callable[[float], float], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def each(function: Callable[[float], float], values: Float64s) -> Float64s:
+    """``function`` of every value, as a 1-d array."""
     return np.fromiter(map(function, values.ravel().tolist()), np.float64, values.size)
 
 
 def log_or_inf(u: float) -> float:
+    """log(u), -inf at 0."""
     return math.log(u) if u else -math.inf
 
 
 def exp_or_inf(x: float) -> float:
+    """exp(x), inf where it would overflow."""
     return math.exp(x) if x < 709.782712893384 else math.inf
 
 
-# Cephes' logf and sincosf as avx_mathfun.h has them. A float32 fused multiply-add is a float64 one
-# rounded to float32: the product is exact, and over all 2**24 inputs that can occur the second
-# rounding never changed a bit.
+# Cephes' logf and sincosf, as avx_mathfun.h has them. A float32 fused multiply-add is computed in
+# float64 and rounded to float32: the product is exact, and for none of the 2**24 inputs that can
+# occur did the second rounding change a bit.
 _SQRT_HALF = np.float32(0.707106781186547524)
 _LOG = [float(np.float32(c)) for c in (
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
@@ -87,7 +93,8 @@ _QUARTER_PI = [
 _FOUR_OVER_PI = np.float32(1.27323954473516)
 
 
-def _horner32(coefficients: Iterable[float], x: NDArray[np.float64]) -> NDArray[np.float32]:
+def _horner32(coefficients: Iterable[float], x: Float64s) -> Float32s:
+    """The polynomial in x with float32 roundings (Horner's rule)."""
     first, *rest = coefficients
     y, wide = np.full(x.shape, first, np.float32), np.empty_like(x)
     for c in rest:
@@ -97,7 +104,7 @@ def _horner32(coefficients: Iterable[float], x: NDArray[np.float64]) -> NDArray[
     return y
 
 
-def log32(u: NDArray[np.float32]) -> NDArray[np.float32]:
+def log32(u: Float32s) -> Float32s:
     """log(u) for u in (0, 1]."""
     fraction, exponent = np.frexp(u)
     below = fraction < _SQRT_HALF
@@ -110,7 +117,7 @@ def log32(u: NDArray[np.float32]) -> NDArray[np.float32]:
     return (e * np.float64(_LOG2_HIGH) + (x + y)).astype(np.float32)
 
 
-def sincos32(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def sincos32(x: Float32s) -> tuple[Float32s, Float32s]:
     """(sin x, cos x) for x in [0, 2 pi)."""
     octant = ((x * _FOUR_OVER_PI).astype(np.int32) + 1) & ~1
     wide_octant = octant.astype(np.float64)

@@ -174,29 +174,11 @@ class Formula(NamedTuple):
         return expr.compile_python(self.text, self.parameters, self.name)
 
 
-_EXACT = frozenset(
-    {
-        "abs",
-        "sign",
-        "maximum",
-        "minimum",
-        "where",
-        "floor",
-        "ceil",
-        "round",
-        "trunc",
-        "fmod",
-        "remainder",
-    }
-)
-
-
 def result_kind(formula: str, static: Static = {}) -> str:
     """"same" if a formula maps integers to integers, else "float"; a property of the formula and
     its numbers.
     """
-    exact = expr.functions(formula) <= _EXACT and "/" not in formula and "." not in formula
-    return "same" if exact and not any(isinstance(v, float) for v in static.values()) else "float"
+    return "same" if expr.keeps_integers(formula, static.values()) else "float"
 
 
 # ---- explaining what went wrong ------------------------------------------------------------------

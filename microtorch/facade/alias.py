@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import builtins
 import importlib
-import importlib.abc
-import importlib.machinery
 import io
 import os
 import sys
@@ -27,6 +25,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..base.errors import nearest
+from .paths import OLD, SecondName
 
 ALIASES = {"torch": "microtorch", "torchvision": "microtorch.vision"}
 
@@ -35,7 +34,7 @@ def _aliased(name: str) -> bool:
     return name.partition(".")[0] in ALIASES
 
 
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _Finder(SecondName):
     """Finds ``torch.x.y`` by importing ``microtorch.x.y``, and 'loads' it by handing out that very
     module.
     """
@@ -45,6 +44,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if first not in ALIASES:
             return None
         ours = ALIASES[first] + dot + rest
+        if first == "torch" and rest in OLD:  # torch.tensor is a function, and no module of PyTorch
+            raise ModuleNotFoundError(f"No module named '{fullname}'", name=fullname)
         try:
             module = importlib.import_module(ours)
         except ModuleNotFoundError as error:
@@ -60,19 +61,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 f"{nearest(fullname, known)}",
                 name=fullname,
             ) from None
-        return importlib.machinery.ModuleSpec(
-            fullname, self, loader_state=(module, module.__spec__)
-        )
-
-    def create_module(self, spec: Any) -> types.ModuleType:
-        return spec.loader_state[0]
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        """Nothing to execute.
-
-        The import system has just written the alias's spec on the module: write its own back.
-        """
-        module.__spec__ = module.__spec__.loader_state[1]  # type: ignore[union-attr]
+        return self.spec(fullname, module)
 
 
 @contextmanager

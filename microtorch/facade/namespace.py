@@ -34,7 +34,7 @@ LAZY |= {
     name: (f"facade.{name}", "")
     for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
 }
-LAZY |= {name: ("serialization", name) for name in ("load", "save")}
+LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY |= {name: ("linalg", name) for name in ("cholesky", "det", "slogdet")}
 LAZY |= {
     "__config__": ("facade.config", ""),

@@ -1,46 +1,154 @@
-"""PyTorch's import paths, and ours of earlier versions, for modules that lie elsewhere."""
+"""PyTorch's import paths, and older ones of ours: one module, asked for under several names.
+
+    from torch.nn.modules.linear import Linear    PyTorch keeps it there, we in nn/layers/linear.py
+    import microtorch.data.loader                 where it was once: old pickles name it
+
+`PYTORCH` and `OLD` say for a name below microtorch which module answers. A finder at the front of
+`sys.meta_path` hands out that very module, not a copy, when the name is imported; until then
+nothing is loaded. It has to be at the front: later in the list, Python would find `linear.py`
+through the folder of nn.layers and load it a second time. For the same reason a name below a row
+that has no row of its own is refused here.
+"""
+
 from __future__ import annotations
 
 import importlib
-import importlib.abc
-import importlib.machinery
 import sys
-import types
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
-PATHS = {
-    "cuda": "facade.cuda",
+_PACKAGE = __name__.partition(".")[0]
+
+PYTORCH = {
+    "nn.modules": "nn.layers",
+    "nn.modules.activation": "nn.layers",  # with MultiheadAttention
+    "nn.modules.batchnorm": "nn.layers.normalization",
+    "nn.modules.container": "nn.containers",
+    "nn.modules.conv": "nn.layers.conv",
+    "nn.modules.dropout": "nn.layers.dropout",
+    "nn.modules.flatten": "nn.layers.flatten",
+    "nn.modules.fold": "nn.layers.fold",
+    "nn.modules.instancenorm": "nn.layers.normalization",
+    "nn.modules.linear": "nn.layers.linear",
+    "nn.modules.loss": "nn.layers.losses",
+    "nn.modules.module": "nn.module",
+    "nn.modules.normalization": "nn.layers.normalization",
+    "nn.modules.pooling": "nn.layers.pooling",
+    "nn.modules.rnn": "nn.layers.rnn",
+    "nn.modules.sparse": "nn.layers.sparse",
+    "nn.modules.transformer": "nn.layers.transformer",
+    "nn.utils.clip_grad": "nn.utils.clipping",
+    "nn.utils.convert_parameters": "nn.utils.vectors",
+    "optim.adadelta": "optim.adaptive",
+    "optim.adagrad": "optim.adaptive",
+    "optim.adamw": "optim.adam",
+    "optim.rmsprop": "optim.adaptive",
+    "serialization": "files",
+    "utils.data._utils": "utils.data",
+    "utils.data._utils.collate": "utils.data.collate",
+    # what stands in facade/
+    "__config__": "facade.config",
     "accelerator": "facade.accelerator",
+    "backends.cudnn": "facade.cudnn",
+    "backends.mps": "facade.mps",
+    "cuda": "facade.cuda",
     "opencl": "facade.opencl",
     "random": "facade.random",
     "special": "facade.special",
     "testing": "facade.testing",
-    "__config__": "facade.config",
-    "backends.mps": "facade.mps",
-    "backends.cudnn": "facade.cudnn",
-    "tensor": "handles.tensor",
-    "scalar": "handles.scalar",
-    "device": "arrays.device",
-    "dtypes": "arrays.dtypes",
 }
+OLD = {  # ours, before modules moved
+    "alias": "facade.alias",
+    "creation": "create.random",
+    "device": "arrays.device",
+    "doctor": "programs.doctor",
+    "dtypes": "arrays.dtypes",
+    "errors": "base.errors",
+    "expr": "notation.expr",
+    "formulas": "notation.formulas",
+    "generator": "arrays.generator",
+    "inplace": "handles.inplace",
+    "printing": "arrays.printing",
+    "scalar": "handles.scalar",
+    "tensor": "handles.tensor",
+    "data": "utils.data",
+    "data.collate": "utils.data.collate",
+    "data.dataset": "utils.data.dataset",
+    "data.loader": "utils.data.dataloader",
+    "data.sampler": "utils.data.sampler",
+    "nn.activations": "nn.layers",  # with Dropout and Flatten
+    "nn.attention": "nn.layers.attention",
+    "nn.conv": "nn.layers",  # with Fold and Unfold
+    "nn.layer_functions": "nn.functional",
+    "nn.linear": "nn.layers.linear",
+    "nn.loss_functions": "nn.functional",
+    "nn.losses": "nn.layers.losses",
+    "nn.normalization": "nn.layers.normalization",
+    "nn.pooling": "nn.layers.pooling",
+    "nn.recurrence": "nn.functional.recurrence",
+    "nn.rnn": "nn.layers.rnn",
+    "nn.sparse": "nn.layers.sparse",
+    "nn.transformer": "nn.layers.transformer",
+}
+PATHS = PYTORCH | OLD
 
 
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        first, _, rest = fullname.partition(".")
-        if first != "microtorch" or rest not in PATHS:
+class SecondName:
+    """A loader that hands out a module that is there already."""
+
+    def spec(self, name: str, module: ModuleType) -> ModuleSpec:
+        """What tells the import system that `name` is `module`."""
+        state = (module, module.__spec__)
+        # typeshed asks for a class derived from importlib.abc.Loader, which is slow to import
+        return ModuleSpec(name, self, loader_state=state)  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module: ModuleType = spec.loader_state[0]
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing to execute: only the module's own spec has to be put back.
+
+        The import system has just written that of the second name on it.
+        """
+        spec = module.__spec__
+        assert spec is not None
+        module.__spec__ = spec.loader_state[1]
+
+
+class Finder(SecondName):
+    """Answers the names of the table."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        package, _, name = fullname.partition(".")
+        if package != _PACKAGE:
             return None
-        module = importlib.import_module(f"microtorch.{PATHS[rest]}")
-        return importlib.machinery.ModuleSpec(
-            fullname, self, loader_state=(module, module.__spec__)
-        )
+        if name in PATHS:
+            module = importlib.import_module(f"{_PACKAGE}.{PATHS[name]}")
+            _enter_loaded(name, module)
+            return self.spec(fullname, module)
+        if name.rpartition(".")[0] in PATHS:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        return None
 
-    def create_module(self, spec: Any) -> types.ModuleType:
-        return spec.loader_state[0]
 
-    def exec_module(self, module: types.ModuleType) -> None:
-        module.__spec__ = module.__spec__.loader_state[1]
+def _enter_loaded(above: str, owner: ModuleType) -> None:
+    """Enter the rows directly below `above`, which is `owner`, whose module is loaded.
+
+    `nn.modules.batchnorm` is then an attribute, as it is in PyTorch. And such a row is never
+    imported, which would bind the module to its name in `owner`, also where this name means
+    something else: `microtorch.tensor` was a module once, and is the function torch.tensor.
+    """
+    for name, real in PATHS.items():
+        first, _, last = name.rpartition(".")
+        module = sys.modules.get(f"{_PACKAGE}.{real}")
+        if first == above and module is not None:
+            sys.modules.setdefault(f"{_PACKAGE}.{name}", module)
+            owner.__dict__.setdefault(last, module)
 
 
 def install() -> None:
-    sys.meta_path.insert(0, _Finder())
+    """Put the finder in front. Called once, by the package, when it has loaded what it needs."""
+    sys.meta_path.insert(0, Finder())
+    _enter_loaded("", sys.modules[_PACKAGE])

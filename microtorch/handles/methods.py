@@ -16,6 +16,8 @@ from ..ops import (
     diagonal,
     elementwise,
     embedding,
+    fold,
+    gather,
     index,
     join,
     loss,
@@ -33,8 +35,8 @@ from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    basic_ops, conv, diagonal, elementwise, embedding, index, join, loss, norm, order, pool,
-    products, reduce, scan, select, shape,
+    basic_ops, conv, diagonal, elementwise, embedding, fold, gather, index, join, loss,
+    norm, order, pool, products, reduce, scan, select, shape,
 )  # fmt: skip
 
 

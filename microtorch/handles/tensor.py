@@ -540,6 +540,8 @@ class Tensor(Methods):
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     """A leaf of a Tensor class on ``array``; pickle knows this function by name."""
+    if type(array) is np.ndarray and array.dtype is not (d := dtypes.of(array).numpy):
+        array = array.view(d)  # kernels know a dtype by identity; pickle makes one of its own
     t = object.__new__(cls)
     t.array, t.origin, t.node = array, None, constant(array).node
     if requires_grad:

@@ -1,8 +1,8 @@
 """Containers: modules and parameters in lists and dicts.
 
-A plain Python list of modules would hide them from `parameters()`; these containers
-register what they hold under the index or key.  `Sequential` is the only one that
-computes something: it feeds each module's output to the next.
+A plain Python list of modules would hide them from `parameters()`; these containers register what
+they hold under the index or key. `Sequential` is the only one that computes something: it feeds
+each module's output to the next.
 """
 
 from __future__ import annotations
@@ -10,21 +10,23 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
+from ..base.errors import message
 from ..handles.tensor import Tensor
-from .module import Module, _typename, indent
+from .messages import indent, not_a_module, typename
+from .module import Module
 from .parameter import Parameter
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class _Numbered(Module):
-    """What Sequential and ModuleList share: children named "0", "1", ... that are used as a list."""
+    """What Sequential and ModuleList share: children named "0", "1", ..., used as a list."""
 
     def _index(self, index: Any) -> int:
-        number = operator.index(index)
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"index {number} is out of range")
-        return number % len(self)
+        return _in_range(self, index, len(self))
 
     def _renumber(self, modules: Iterable[Module]) -> None:
         children = list(modules)
@@ -41,8 +43,14 @@ class _Numbered(Module):
     def __contains__(self, module: object) -> bool:
         return any(module is child for child in self._modules.values())
 
-    def __getitem__(self, index: int | slice) -> Any:
-        """The module at `index`; a slice gives a container of the same class with the same modules."""
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+
+    def __getitem__(self, index: int | slice) -> Module | Self:
+        """The module at `index`; a slice gives a container of the same class."""
         if isinstance(index, slice):
             return self._sliced(list(self._modules.items())[index])
         return list(self._modules.values())[self._index(index)]
@@ -57,45 +65,50 @@ class _Numbered(Module):
             del self._modules[name]
         self._renumber(self._modules.values())
 
-    def _sliced(self, items: list[tuple[str, Module]]) -> Any:
+    def _sliced(self, items: list[tuple[str, Module]]) -> Self:
         raise NotImplementedError
 
     @staticmethod
     def _check(module: Any) -> None:
         if not isinstance(module, Module):
-            raise TypeError(f"{_typename(module)} is not a Module subclass")
+            raise not_a_module(module)
 
-    def append(self, module: Module) -> Any:
+    def append(self, module: Module) -> Self:
         """Add a module at the end; returns self."""
         self._check(module)
         number = len(self)
-        while str(number) in self._modules:  # a slice keeps the names "1", "2": its length may be taken already
+        while (
+            str(number) in self._modules
+        ):  # a slice keeps the names "1", "2": its length may be taken already
             number += 1
         self.add_module(str(number), module)
         return self
 
-    def insert(self, index: int, module: Module) -> Any:
+    def insert(self, index: int, module: Module) -> Self:
         """Put `module` before position `index`; returns self."""
         self._check(module)
         number = operator.index(index)
         if not -len(self) <= number <= len(self):
-            raise IndexError(f"Index out of range: {number}")
+            raise IndexError(
+                message(
+                    f"Index out of range: {number}",
+                    f"{type(self).__name__}.insert() into {len(self)} modules",
+                )
+            )
         children = list(self._modules.values())
         children.insert(number, module)
         self._renumber(children)
         return self
 
-    def extend(self, modules: Iterable[Module]) -> Any:
+    def extend(self, modules: Iterable[Module]) -> Self:
         """Append every module of an iterable; returns self."""
         if not isinstance(modules, Iterable):
-            raise TypeError(
-                f"{type(self).__name__}.extend should be called with an iterable, but got {type(modules).__name__}"
-            )
+            raise _not_iterable(f"{type(self).__name__}.extend", "an iterable", modules)
         for module in list(modules):
             self.append(module)
         return self
 
-    def pop(self, key: int | slice) -> Any:
+    def pop(self, key: int | slice) -> Module | Self:
         """Remove and return the module(s) at `key`."""
         found = self[key]
         del self[key]
@@ -103,7 +116,10 @@ class _Numbered(Module):
 
 
 class _Uncalled(Module):
-    """What ModuleList and ModuleDict share: they have no forward, so pictures name their children `layers.0`."""
+    """What ModuleList and ModuleDict share: they have no forward.
+
+    So pictures name their children with them: `layers.0`.
+    """
 
     def _label(self, label: str) -> None:
         super()._label(label)
@@ -123,7 +139,11 @@ class Sequential(_Numbered):
 
     def __init__(self, *args: Any) -> None:
         super().__init__()
-        named = args[0].items() if len(args) == 1 and isinstance(args[0], OrderedDict) else enumerate(args)
+        named = (
+            args[0].items()
+            if len(args) == 1 and isinstance(args[0], OrderedDict)
+            else enumerate(args)
+        )
         for name, module in named:
             self.add_module(str(name), module)
 
@@ -132,17 +152,15 @@ class Sequential(_Numbered):
             input = module(input)
         return input
 
-    def _sliced(self, items: list[tuple[str, Module]]) -> Sequential:
+    def _sliced(self, items: list[tuple[str, Module]]) -> Self:
         return type(self)(OrderedDict(items))
 
     def __add__(self, other: Sequential) -> Sequential:
-        if not isinstance(other, Sequential):
-            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+        _check_sequential(other)
         return Sequential(*self, *other)
 
-    def __iadd__(self, other: Sequential) -> Sequential:
-        if not isinstance(other, Sequential):
-            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+    def __iadd__(self, other: Sequential) -> Self:
+        _check_sequential(other)
         return self.extend(other)
 
 
@@ -154,13 +172,13 @@ class ModuleList(_Uncalled, _Numbered):
         if modules is not None:
             self.extend(modules)
 
-    def _sliced(self, items: list[tuple[str, Module]]) -> ModuleList:
+    def _sliced(self, items: list[tuple[str, Module]]) -> Self:
         return type(self)(module for _, module in items)
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])
 
-    def __iadd__(self, other: Iterable[Module]) -> ModuleList:
+    def __iadd__(self, other: Iterable[Module]) -> Self:
         return self.extend(other)
 
     def __repr__(self) -> str:
@@ -175,7 +193,11 @@ class ModuleList(_Uncalled, _Numbered):
         if not runs:
             return f"{self._get_name()}()"
         lines = [
-            indent(f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}")
+            indent(
+                f"({first}): {text}"
+                if first == last
+                else f"({first}-{last}): {last - first + 1} x {text}"
+            )
             for first, last, text in runs
         ]
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
@@ -184,7 +206,9 @@ class ModuleList(_Uncalled, _Numbered):
 class ModuleDict(_Uncalled):
     """A dict of modules, in order of insertion; it has no forward."""
 
-    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+    def __init__(
+        self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None
+    ) -> None:
         super().__init__()
         if modules is not None:
             self.update(modules)
@@ -237,10 +261,7 @@ class ParameterList(Module):
             self.extend(values)
 
     def _index(self, index: Any) -> int:
-        number = operator.index(index)
-        if not -self._size <= number < self._size:
-            raise IndexError(f"index {number} is out of range")
-        return number % self._size
+        return _in_range(self, index, self._size)
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
@@ -256,34 +277,43 @@ class ParameterList(Module):
     def __iter__(self) -> Iterator[Any]:
         return iter([self[i] for i in range(self._size)])
 
-    def __iadd__(self, values: Iterable[Any]) -> ParameterList:
+    def __iadd__(self, values: Iterable[Any]) -> Self:
         return self.extend(values)
 
-    def append(self, value: Any) -> ParameterList:
+    def append(self, value: Any) -> Self:
         """Add one entry at the end; returns self."""
         setattr(self, str(self._size), _as_parameter(value))
         self._size += 1
         return self
 
-    def extend(self, values: Iterable[Any]) -> ParameterList:
-        """Append every entry of an iterable (a Tensor is refused: it would be cut into rows); returns self."""
+    def extend(self, values: Iterable[Any]) -> Self:
+        """Append every entry of an iterable; returns self.
+
+        A Tensor is refused: it would be cut into rows.
+        """
         if isinstance(values, Tensor) or not isinstance(values, Iterable):
-            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
+            raise _not_iterable("ParameterList.extend", "an iterable", values)
         for value in list(values):
             self.append(value)
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({i}): {_described(v, str(getattr(v, 'dtype', '')))}" for i, v in enumerate(self))
+        return "\n".join(
+            f"  ({i}): {_described(v, str(getattr(v, 'dtype', '')))}" for i, v in enumerate(self)
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("ParameterList should not be called.")
+        raise RuntimeError(
+            message("ParameterList should not be called.", fix="use its entries: params[0]")
+        )
 
 
 class ParameterDict(Module):
     """A dict of parameters, in order of insertion; a Tensor put in becomes a Parameter."""
 
-    def __init__(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None
+    ) -> None:
         super().__init__()
         self._keys: dict[str, None] = {}
         if parameters is not None:
@@ -335,35 +365,78 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({key}): {_described(value, _typename(value))}" for key, value in self.items())
+        return "\n".join(
+            f"  ({key}): {_described(value, typename(value))}" for key, value in self.items()
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("ParameterDict should not be called.")
+        raise RuntimeError(
+            message("ParameterDict should not be called.", fix="use its entries: params['name']")
+        )
+
+
+def _in_range(container: Module, index: Any, size: int) -> int:
+    """The index counted from the front."""
+    number = operator.index(index)
+    if not -size <= number < size:
+        raise IndexError(
+            message(
+                f"index {number} is out of range",
+                f"{type(container).__name__} of length {size}",
+            )
+        )
+    return number % size
+
+
+def _check_sequential(other: Any) -> None:
+    if not isinstance(other, Sequential):
+        raise ValueError(
+            message(
+                "add operator supports only objects of Sequential class, "
+                f"but {type(other)} is given.",
+                fix="sequential.append(module) adds a module",
+            )
+        )
+
+
+def _not_iterable(function: str, wanted: str, given: Any) -> TypeError:
+    return TypeError(
+        message(
+            f"{function} should be called with {wanted}, but got {type(given).__name__}",
+            fix="put it in a list",
+        )
+    )
 
 
 def _pairs(container: Module, source: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(source, (Mapping, ModuleDict, ParameterDict)):
         return list(source.items())
     if not isinstance(source, Iterable):
-        raise TypeError(
-            f"{type(container).__name__}.update should be called with an iterable of key/value pairs, "
-            f"but got {type(source).__name__}"
-        )
+        owner = f"{type(container).__name__}.update"
+        raise _not_iterable(owner, "an iterable of key/value pairs", source)
     pairs = [tuple(pair) for pair in source]
     for number, pair in enumerate(pairs):
         if len(pair) != 2:
             raise ValueError(
-                f"{type(container).__name__} update sequence element #{number} has length {len(pair)}; 2 is required"
+                message(
+                    f"{type(container).__name__} update sequence element #{number} has length "
+                    f"{len(pair)}; 2 is required",
+                    fix='[("name", value), ...]',
+                )
             )
     return pairs
 
 
 def _as_parameter(value: Any) -> Any:
-    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
+    return (
+        Parameter(value)
+        if isinstance(value, Tensor) and not isinstance(value, Parameter)
+        else value
+    )
 
 
 def _described(value: Any, type_name: str) -> str:
     if not isinstance(value, Tensor):
-        return f"Object of type: {_typename(value)}"
+        return f"Object of type: {typename(value)}"
     kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
     return f"{kind} containing: [{type_name} of size {'x'.join(map(str, value.shape))}]"

@@ -5,8 +5,8 @@
     with_kwargs=True inserts `kwargs` after `args`; a pre-hook then returns None or (args, kwargs)
 
 They are stored in one shape, the one with kwargs; a hook without is wrapped when it is
-registered.  `Module.__call__` comes here only if at least one hook is registered, so a
-module without hooks pays nothing but the test.
+registered. `Module.__call__` comes here only if at least one hook is registered, so a module
+without hooks pays nothing but the test.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..base.errors import message
 from ..graph import RemovableHandle
 
 if TYPE_CHECKING:
@@ -40,7 +41,12 @@ def add_hook(hooks: OrderedDict, hook: Callable, prepend: bool, with_kwargs: boo
 
 def _add(hooks: OrderedDict, given: Callable, stored: Callable, prepend: bool) -> RemovableHandle:
     if not callable(given):
-        raise TypeError(f"a hook must be callable, but got {type(given).__name__}")
+        raise TypeError(
+            message(
+                f"a hook must be callable, but got {type(given).__name__}",
+                fix="a function of (module, args), or for a forward hook (module, args, output)",
+            )
+        )
     handle = RemovableHandle(hooks, stored)
     if prepend:
         hooks.move_to_end(handle.id, last=False)
@@ -48,13 +54,21 @@ def _add(hooks: OrderedDict, given: Callable, stored: Callable, prepend: bool) -
 
 
 def call_with_hooks(module: Module, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """Run the pre-hooks, forward and the hooks of `module`; a result that is not None replaces the value."""
+    """The pre-hooks, forward and the hooks of `module`.
+
+    A result that is not None replaces the value.
+    """
     for hook in list(module._forward_pre_hooks.values()):
         result = hook(module, args, kwargs)
         if result is not None:
             if not (isinstance(result, tuple) and len(result) == 2):
                 raise RuntimeError(
-                    f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {result}."
+                    message(
+                        "forward pre-hook must return None or a tuple of "
+                        f"(new_args, new_kwargs), but got {result}.",
+                        f"hook {getattr(hook, '__name__', hook)} of {type(module).__name__}",
+                        fix="return args, kwargs",
+                    )
                 )
             args, kwargs = result
     output = module.forward(*args, **kwargs)

@@ -1,29 +1,39 @@
 """Initial values of parameters: each function fills a tensor in place and returns it.
 
-The two recipes behind the names keep the variance of signals constant through layers:
-xavier (Glorot and Bengio 2010) with std = gain * sqrt(2 / (fan_in + fan_out)), and
-kaiming (He et al. 2015) with std = gain / sqrt(fan).  `fan_in` is the number of inputs
-of one output, `fan_out` the number of outputs of one input.  A uniform distribution on
-±sqrt(3) * std has that std.  `generator=None` draws from the default generator.
+The two recipes behind the names keep the variance of signals constant through layers: xavier
+(Glorot and Bengio 2010) with std = gain * sqrt(2 / (fan_in + fan_out)), and kaiming (He et al.
+2015) with std = gain / sqrt(fan). `fan_in` is the number of inputs of one output, `fan_out` the
+number of outputs of one input. A uniform distribution on ±sqrt(3) * std has that std.
+`generator=None` draws from the default generator.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
 
 import numpy as np
 
-from ..arrays import generator as random
+from ..arrays.generator import trunc_normal
 from ..autograd import no_grad
-from ..base.errors import missing
-from ..engine.record import constant
+from ..base.errors import describe, message, missing
+from ..create.data import from_numpy
+from ..create.filled import empty
+from ..create.random import Generator, randperm
 from ..handles.tensor import Tensor
 
-_GAINS = {
+_GAINS: dict[str, float] = {
     **dict.fromkeys(
-        ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1
+        (
+            "linear",
+            "conv1d",
+            "conv2d",
+            "conv3d",
+            "conv_transpose1d",
+            "conv_transpose2d",
+            "conv_transpose3d",
+        ),
+        1,
     ),
     "sigmoid": 1,
     "tanh": 5.0 / 3,
@@ -39,33 +49,52 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """
     if nonlinearity == "leaky_relu":
         if isinstance(param, bool) or not isinstance(param, (int, float, type(None))):
-            raise ValueError(f"negative_slope {param} not a valid number")
+            raise ValueError(
+                message(
+                    f"negative_slope {param} not a valid number",
+                    fix='calculate_gain("leaky_relu", 0.2)',
+                )
+            )
         slope = 0.01 if param is None else param
         return math.sqrt(2.0 / (1 + slope**2))
     if nonlinearity not in _GAINS:
-        raise ValueError(f"Unsupported nonlinearity {nonlinearity}")
+        raise ValueError(
+            message(
+                f"Unsupported nonlinearity {nonlinearity}",
+                fix=f"one of leaky_relu, {', '.join(_GAINS)}",
+            )
+        )
     return _GAINS[nonlinearity]
 
 
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
+def uniform_(
+    tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Fill with values from the uniform distribution on [a, b)."""
     with no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
+def normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Fill with values from the normal distribution."""
     with no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
 
 def trunc_normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
 ) -> Tensor:
-    """Fill with values from the normal distribution cut to [a, b]: what falls outside is drawn again."""
-    values = random.trunc_normal(tensor.shape, tensor.array.dtype, mean, std, a, b, generator)
+    """Fill from the normal distribution cut to [a, b]: what falls outside is drawn again."""
+    values = trunc_normal(tensor.shape, tensor.dtype.numpy, mean, std, a, b, generator)
     with no_grad():
-        return tensor.copy_(constant(values))
+        return tensor.copy_(from_numpy(values))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -87,56 +116,75 @@ def zeros_(tensor: Tensor) -> Tensor:
 def eye_(tensor: Tensor) -> Tensor:
     """Fill a matrix with the identity: as many inputs as possible pass unchanged."""
     if tensor.ndim != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+        raise _wrong("Only tensors with 2 dimensions are supported", "eye_", tensor)
     with no_grad():
-        return tensor.copy_(constant(np.eye(*tensor.shape, dtype=tensor.array.dtype)))
+        return tensor.copy_(from_numpy(np.eye(*tensor.shape, dtype=tensor.dtype.numpy)))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """Fill the weight of a convolution (out, in, *kernel) so that channels pass unchanged, as far as there are."""
+    """Fill the weight of a convolution (out, in, *kernel) so that channels pass unchanged.
+
+    As many as there are on both sides.
+    """
     if tensor.ndim not in (3, 4, 5):
-        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+        raise _wrong("Only tensors with 3, 4, or 5 dimensions are supported", "dirac_", tensor)
     if tensor.shape[0] % groups:
-        raise ValueError("dim 0 must be divisible by groups")
-    values = np.zeros(tensor.shape, tensor.array.dtype)
+        raise _wrong("dim 0 must be divisible by groups", f"dirac_, {groups=}", tensor)
+    values = np.zeros(tensor.shape, tensor.dtype.numpy)
     centre = tuple(n // 2 for n in tensor.shape[2:])
     per_group = tensor.shape[0] // groups
     for group in range(groups):
         for channel in range(min(per_group, tensor.shape[1])):
-            values[(group * per_group + channel, channel, *centre)] = 1
+            place = (group * per_group + channel, channel, *centre)
+            values[place] = 1
     with no_grad():
-        return tensor.copy_(constant(values))
+        return tensor.copy_(from_numpy(values))
 
 
-def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
-    """Fill a matrix from the normal distribution, with a fraction `sparsity` of each column 0 (Martens 2010)."""
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
+    """Fill a matrix from the normal distribution, a fraction `sparsity` of each column with 0.
+
+    Martens 2010.
+    """
     if tensor.ndim != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+        raise _wrong("Only tensors with 2 dimensions are supported", "sparse_", tensor)
     rows, columns = tensor.shape
     zeros = math.ceil(sparsity * rows)
     normal_(tensor, 0.0, std, generator)
     with no_grad():
         for column in range(columns):
             # PyTorch draws the rows from the default generator, whatever is given for the values
-            tensor[constant(random.randperm(rows)[:zeros]), column] = 0
+            tensor[randperm(rows, device="cpu")[:zeros], column] = 0
     return tensor
+
+
+def _wrong(what: str, where: str, tensor: Tensor) -> ValueError:
+    return ValueError(message(what, f"{where}: {describe(tensor)}"))
 
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight (out, in, *kernel)."""
     if tensor.ndim < 2:
-        raise ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
+        raise _wrong(
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions",
+            "a bias has no fan; zeros_ fills it",
+            tensor,
+        )
     kernel = math.prod(tensor.shape[2:])
     return tensor.shape[1] * kernel, tensor.shape[0] * kernel
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
+def xavier_uniform_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Fill uniformly on ±gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
     bound = math.sqrt(3.0) * gain * math.sqrt(2.0 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill from the normal distribution of std gain * sqrt(2 / (fan_in + fan_out))."""
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor))), generator)
 
@@ -144,7 +192,11 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     mode = mode.lower()
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
+        raise _wrong(
+            f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']",
+            "kaiming",
+            tensor,
+        )
     fan = _fans(tensor)[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / math.sqrt(fan)
 
@@ -157,7 +209,11 @@ def _is_empty(tensor: Tensor) -> bool:
 
 
 def kaiming_uniform_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
 ) -> Tensor:
     """Fill uniformly on ±gain * sqrt(3 / fan) (He et al. 2015); `a` is the slope of leaky_relu."""
     if _is_empty(tensor):
@@ -167,7 +223,11 @@ def kaiming_uniform_(
 
 
 def kaiming_normal_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
 ) -> Tensor:
     """Fill from the normal distribution of std gain / sqrt(fan); `a` is the slope of leaky_relu."""
     if _is_empty(tensor):
@@ -175,21 +235,27 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
-def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
-    """Fill with gain times a random (semi-)orthogonal matrix (Saxe et al. 2013); (out, ...) is seen as a matrix."""
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    """Fill with gain times a random (semi-)orthogonal matrix (Saxe et al. 2013).
+
+    (out, ...) is seen as a matrix.
+    """
     if tensor.ndim < 2:
-        raise ValueError("Only tensors with 2 or more dimensions are supported")
+        raise _wrong("Only tensors with 2 or more dimensions are supported", "orthogonal_", tensor)
     if tensor.numel() == 0:
         return tensor
     rows = tensor.shape[0]
     columns = tensor.numel() // rows
-    drawn = random.normal((rows, columns), tensor.array.dtype, 0.0, 1.0, generator)
+    made = empty((rows, columns), dtype=tensor.dtype, device="cpu")
+    drawn = made.normal_(generator=generator).numpy()
     q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
-    q *= np.sign(np.diag(r))  # makes the distribution uniform over orthogonal matrices (Mezzadri 2007)
+    q *= np.sign(
+        np.diag(r)
+    )  # makes the distribution uniform over orthogonal matrices (Mezzadri 2007)
     if rows < columns:
         q = q.T
     with no_grad():
-        return tensor.copy_(constant(np.ascontiguousarray(q).reshape(tensor.shape))).mul_(gain)
+        return tensor.copy_(from_numpy(np.ascontiguousarray(q).reshape(tensor.shape))).mul_(gain)
 
 
 __getattr__ = missing(__name__, globals())

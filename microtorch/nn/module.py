@@ -1,14 +1,14 @@
 """nn.Module: the base class of everything that holds parameters.
 
-A module is a tree.  Assigning a Parameter, a Module or (through `register_buffer`) a
-Tensor to an attribute stores it in one of three dicts, `_parameters`, `_modules` and
-`_buffers`; everything a module can do (list its parameters, move to a dtype, save its
-state, switch to evaluation) is a walk over these dicts.  Attribute access finds them
-again through `__getattr__`, which Python calls only when the ordinary lookup failed.
+A module is a tree. Assigning a Parameter, a Module or (through `register_buffer`) a Tensor to an
+attribute stores it in one of three dicts, `_parameters`, `_modules` and `_buffers`; everything a
+module can do (list its parameters, move to a dtype, save its state, switch to evaluation) is a
+walk over these dicts. Attribute access finds them again through `__getattr__`, which Python calls
+only when the ordinary lookup failed.
 
-Calling a module runs `forward` between two notices to the graph, which therefore knows
-for each node the module that made it, and adds the module's path to an error that
-leaves it: "raised in Net.fc1: Linear(in_features=784, ...)".
+Calling a module runs `forward` between two notices to the graph, which therefore knows for each
+node the module that made it, and adds the module's path to an error that leaves it:
+"raised in Net.fc1: Linear(in_features=784, ...)".
 
     class Net(nn.Module):
         def __init__(self):
@@ -28,8 +28,11 @@ from typing import Any, TypeVar
 
 from .. import graph
 from ..autograd import no_grad
+from ..base.errors import describe, message
 from ..handles.tensor import Tensor
 from . import hooks, state
+from .common_types import DeviceLike
+from .messages import indent, not_a_module, note_path, typename
 from .parameter import Parameter
 
 T = TypeVar("T", bound="Module")
@@ -57,17 +60,22 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation of this module; every subclass defines it."""
-        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+        raise NotImplementedError(
+            message(
+                f'Module [{type(self).__name__}] is missing the required "forward" function',
+                fix=f"define {type(self).__name__}.forward(self, x), indented into the class",
+            )
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # Hot path: this runs once per layer per step.  A try block costs nothing unless something is raised.
+        # Hot path: once per layer per step. A try block costs nothing unless something is raised.
         token = graph.enter_scope(weakref.ref(self), self._scope_label, type(self))
         try:
             if self._forward_pre_hooks or self._forward_hooks:
                 return hooks.call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
-            _note_path(error, self)
+            note_path(error, self)
             raise
         finally:
             graph.leave_scope(token)
@@ -75,20 +83,29 @@ class Module:
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
     ) -> graph.Handle:
-        """Call hook(module, args) before forward; what it returns (if not None) becomes the new args."""
+        """Call hook(module, args) before forward.
+
+        What it returns, if not None, becomes the new args.
+        """
         return hooks.add_pre_hook(self._forward_pre_hooks, hook, prepend, with_kwargs)
 
     def register_forward_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
     ) -> graph.Handle:
-        """Call hook(module, args, output) after forward; what it returns (if not None) becomes the output."""
+        """Call hook(module, args, output) after forward.
+
+        What it returns, if not None, becomes the output.
+        """
         return hooks.add_hook(self._forward_hooks, hook, prepend, with_kwargs)
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> graph.Handle:
         """Not available yet; raises NotImplementedError."""
         raise NotImplementedError(
-            "register_full_backward_hook is not available in microtorch yet; put a hook on the tensor instead: "
-            "output.register_hook(lambda grad: ...) inside a forward hook sees the same gradient"
+            message(
+                "register_full_backward_hook is not available in microtorch yet",
+                fix="put a hook on the tensor: output.register_hook(lambda grad: ...) inside a "
+                "forward hook sees the same gradient",
+            )
         )
 
     # ---------------------------------------------------------------- registration
@@ -98,17 +115,29 @@ class Module:
         self._check_name("parameter", name, "_parameters")
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
-                f"cannot assign '{_typename(param)}' object to parameter '{name}' "
-                f"(torch.nn.Parameter or None required)"
+                message(
+                    f"cannot assign '{typename(param)}' object to parameter '{name}' "
+                    "(torch.nn.Parameter or None required)",
+                    f"{type(self).__name__}.register_parameter({name!r}, {describe(param)})",
+                    fix="torch.nn.Parameter(tensor)",
+                )
             )
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that is part of the state but not trained; persistent=False keeps it out of state_dict."""
+        """Add a tensor that is part of the state but not trained.
+
+        persistent=False keeps it out of state_dict.
+        """
         self._check_name("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
-                f"cannot assign '{_typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+                message(
+                    f"cannot assign '{typename(tensor)}' object to buffer '{name}' "
+                    "(torch Tensor or None required)",
+                    f"{type(self).__name__}.register_buffer({name!r}, {describe(tensor)})",
+                    fix="torch.tensor(value)",
+                )
             )
         self._buffers[name] = tensor
         if persistent:
@@ -119,7 +148,7 @@ class Module:
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module under `name`."""
         if not isinstance(module, Module) and module is not None:
-            raise TypeError(f"{_typename(module)} is not a Module subclass")
+            raise not_a_module(module)
         self._check_name("module", name, "_modules")
         self._modules[name] = module
         if module is not None:
@@ -128,7 +157,7 @@ class Module:
     register_module = add_module
 
     def _label(self, label: str) -> None:
-        """Take the name under which this module's nodes are grouped in pictures: its name in its parent."""
+        """Take the name under which pictures group this module's nodes: its name in its parent."""
         self.__dict__["_scope_label"] = label
 
     def _child_label(self, name: str) -> str:
@@ -138,13 +167,23 @@ class Module:
         if store not in self.__dict__:
             raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
         if not isinstance(name, str):
-            raise TypeError(f"{kind} name should be a string. Got {_typename(name)}")
+            raise TypeError(
+                message(
+                    f"{kind} name should be a string. Got {typename(name)}",
+                    f"{type(self).__name__}: {name!r}",
+                    fix=f"str({name!r})",
+                )
+            )
         if "." in name:
-            raise KeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
+            raise KeyError(
+                f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else "")
+            )
         if name == "":
             raise KeyError(f'{kind} name can\'t be empty string ""')
         if name not in self.__dict__[store] and (
-            name in self.__dict__ or hasattr(type(self), name) or any(name in s for s in self._stores())
+            name in self.__dict__
+            or hasattr(type(self), name)
+            or any(name in s for s in self._stores())
         ):
             raise KeyError(f"attribute '{name}' already exists")
 
@@ -162,13 +201,21 @@ class Module:
             self._bind("_modules", "module", name, value)
             value._label(self._child_label(name))
             return
-        # A name that already is a parameter, child or buffer keeps its role: only None may empty it.
+        # A name that is a parameter, child or buffer already keeps its role: only None empties it
         for store, kind, wanted in _ROLES:
             entries = self.__dict__.get(store)
             if entries and name in entries:
                 if value is not None and not (store == "_buffers" and isinstance(value, Tensor)):
                     raise TypeError(
-                        f"cannot assign '{_typename(value)}' as {kind} '{name}' ({wanted} or None expected)"
+                        message(
+                            f"cannot assign '{typename(value)}' as {kind} '{name}' "
+                            f"({wanted} or None expected)",
+                            f"{type(self).__name__}.{name} = {describe(value)}",
+                            fix=f"del module.{name} first, to give the name another role"
+                            if store != "_parameters"
+                            else "torch.nn.Parameter(tensor); or module."
+                            f"{name}.data = tensor, to change its values",
+                        )
                     )
                 entries[name] = value
                 return
@@ -186,7 +233,8 @@ class Module:
         self.__dict__[store][name] = value
 
     def __getattr__(self, name: str) -> Any:
-        # Called only when `name` is neither an instance nor a class attribute. Hot path: every `self.fc1` comes here.
+        # Called only when `name` is neither an instance nor a class attribute. Hot path: every
+        # `self.fc1` comes here.
         d = self.__dict__
         try:
             if name in (entries := d["_modules"]) or name in (entries := d["_parameters"]):
@@ -199,7 +247,8 @@ class Module:
         if "_modules" not in d:
             text += ". super().__init__() has not been called: make it the first line of __init__"
         elif not name.startswith("__"):
-            near = difflib.get_close_matches(name, [n for n in dir(self) if not n.startswith("__")], n=1)
+            known = [n for n in dir(self) if not n.startswith("__")]
+            near = difflib.get_close_matches(name, known, n=1)
             if near:
                 text += f". Did you mean: '{near[0]}'?"
         raise AttributeError(text)
@@ -223,7 +272,7 @@ class Module:
     def named_modules(
         self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
-        """(path, module) of this module and all below it, depth first; a shared module comes once."""
+        """(path, module) of this module and all below it, depth first; a shared one comes once."""
         memo = set() if memo is None else memo
         if self in memo:
             return
@@ -232,13 +281,19 @@ class Module:
         yield prefix, self
         for name, child in self._modules.items():
             if child is not None:
-                yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+                yield from child.named_modules(
+                    memo, f"{prefix}.{name}" if prefix else name, remove_duplicate
+                )
 
     def _named_members(
         self, store: str, prefix: str, recurse: bool, remove_duplicate: bool
     ) -> Iterator[tuple[str, Any]]:
         memo = set()
-        owners = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        owners = (
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else [(prefix, self)]
+        )
         for path, owner in owners:
             for name, value in owner.__dict__[store].items():
                 if value is None or id(value) in memo:
@@ -284,7 +339,10 @@ class Module:
             yield child
 
     def get_submodule(self, target: str) -> Module:
-        """The module at a dotted path (`"seq.0"`; `""` is this module); AttributeError if there is none."""
+        """The module at a dotted path (`"seq.0"`; `""` is this module).
+
+        AttributeError if there is none.
+        """
         module: Module = self
         for name in target.split(".") if target else ():
             if not hasattr(module, name):
@@ -328,7 +386,13 @@ class Module:
     def train(self: T, mode: bool = True) -> T:
         """Set `training` on the whole tree; Dropout reads it."""
         if not isinstance(mode, bool):
-            raise ValueError("training mode is expected to be boolean")
+            raise ValueError(
+                message(
+                    "training mode is expected to be boolean",
+                    f"{type(self).__name__}.train({mode!r})",
+                    fix="train(True), or eval()",
+                )
+            )
         for module in self.modules():
             module.training = mode
         return self
@@ -367,11 +431,18 @@ class Module:
         return self
 
     def to(self: T, *args: Any, **kwargs: Any) -> T:
-        """to(device), to(dtype), to(device, dtype), to(tensor): in place; integer tensors keep their dtype."""
+        """to(device), to(dtype), to(device, dtype), to(tensor): in place.
+
+        Integer tensors keep their dtype.
+        """
         probe = Tensor([0.0]).to(*args, **kwargs)
         if not probe.is_floating_point():
             raise TypeError(
-                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={probe.dtype}"
+                message(
+                    "nn.Module.to only accepts floating point or complex dtypes, "
+                    f"but got desired dtype={probe.dtype}",
+                    f"{type(self).__name__}.to()",
+                )
             )
         gives_dtype = kwargs.get("dtype") is not None or any(
             isinstance(arg, (Tensor, type(probe.dtype))) for arg in args
@@ -379,14 +450,15 @@ class Module:
         device, dtype = probe.device, probe.dtype
 
         def convert(tensor: Tensor) -> Tensor:
-            return tensor.to(device, dtype) if gives_dtype and tensor.is_floating_point() else tensor.to(device)
+            cast = gives_dtype and tensor.is_floating_point()
+            return tensor.to(device, dtype) if cast else tensor.to(device)
 
         return self._apply(convert)
 
     def cpu(self: T) -> T:
         return self.to("cpu")
 
-    def cuda(self: T, device: Any = None) -> T:
+    def cuda(self: T, device: DeviceLike = None) -> T:
         return self.to("cuda" if device is None else device)
 
     def type(self: T, dst_type: Any) -> T:
@@ -411,14 +483,20 @@ class Module:
     # ---------------------------------------------------------------- state
 
     def state_dict(
-        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+        self,
+        *,
+        destination: dict[str, Any] | None = None,
+        prefix: str = "",
+        keep_vars: bool = False,
     ) -> dict[str, Any]:
         """Parameters and persistent buffers by path; the values share memory with the module."""
         destination = OrderedDict() if destination is None else destination
         state.save_own(self, destination, prefix, keep_vars)
         for name, child in self._modules.items():
             if child is not None:
-                child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+                child.state_dict(
+                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
+                )
         return destination
 
     def load_state_dict(
@@ -427,7 +505,7 @@ class Module:
         """Copy `state_dict` into this module; returns (missing_keys, unexpected_keys).
 
         RuntimeError lists every size mismatch, and with strict=True every missing or unexpected
-        key; the module is then unchanged.  assign=True binds the given tensors instead of copying.
+        key; the module is then unchanged. assign=True binds the given tensors instead of copying.
         """
         return state.load(self, state_dict, strict, assign)
 
@@ -454,37 +532,3 @@ _ROLES = (
     ("_modules", "child module", "torch.nn.Module"),
     ("_buffers", "buffer", "torch.nn.Buffer, torch.Tensor"),
 )
-
-
-def indent(text: str, spaces: int = 2) -> str:
-    """Indent all lines but the first."""
-    return text.replace("\n", "\n" + " " * spaces)
-
-
-def _typename(value: Any) -> str:
-    return value.type() if isinstance(value, Tensor) else type(value).__name__
-
-
-def _note_path(error: Exception, module: Module) -> None:
-    """Add to `error`, once per module it leaves, the path from that module to the one that raised.
-
-    The innermost module starts the record; each module further out puts the name of its child
-    in front and rewrites the note, so that the last one to do so shows the whole path.
-    """
-    where = getattr(error, "_raised_in", None)
-    if where is None:
-        error._raised_in = (module, module, "")
-        return
-    innermost, child, path = where
-    name = next((name for name, m in module.named_modules() if m is child and m is not module), None)
-    if name is None:
-        return
-    path = f"{name}.{path}" if path else name
-    error._raised_in = (innermost, module, path)
-    note = f"raised in {type(module).__name__}.{path}: {type(innermost).__name__}({innermost.extra_repr()})"
-    if hasattr(error, "add_note"):
-        notes = error.__dict__.setdefault("__notes__", [])
-        notes[:] = [n for n in notes if not n.startswith("raised in ")] + [note]
-    elif error.args and isinstance(error.args[0], str):
-        # Python 3.10 has no notes: the text itself has to carry it.
-        error.args = (error.args[0].partition("\nraised in ")[0] + "\n" + note, *error.args[1:])

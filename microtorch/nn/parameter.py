@@ -1,15 +1,14 @@
 """Parameter: a tensor that a module registers as its own and an optimizer changes.
 
-It is a leaf of every graph it takes part in; what makes it special is only its type,
-which `Module.__setattr__` looks at.
+It is a leaf of every graph it takes part in; what makes it special is only its type, which
+`Module.__setattr__` looks at.
 """
 
 from __future__ import annotations
 
 from ..base.errors import describe, message
-from ..engine.leaf import leaf
+from ..create.filled import empty
 from ..handles.tensor import Tensor
-from ..ops.surface import FUNCTIONS
 
 
 class Parameter(Tensor):
@@ -20,7 +19,7 @@ class Parameter(Tensor):
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
         if data is None:
-            data = FUNCTIONS["empty"](0)
+            data = empty(0)
         if not isinstance(data, Tensor):
             raise TypeError(
                 message(
@@ -29,9 +28,8 @@ class Parameter(Tensor):
                 )
             )
         plain = data.detach()
-        self.array, self.origin, self.node = plain.array, None, plain.node
-        if requires_grad:
-            leaf(self)
+        self.array, self.origin, self.node = plain.array, None, plain.node  # the slots of a handle
+        self.requires_grad = requires_grad
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()

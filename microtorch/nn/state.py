@@ -1,11 +1,11 @@
 """state_dict and load_state_dict: a model's numbers as one flat dict, and back.
 
-The key of an entry is the path to it (`"seq.0.weight"`): the names in the module tree
-joined by dots.  Values share memory with the model, so a snapshot that must not follow
-the training has to be copied (`copy.deepcopy(model.state_dict())`).
+The key of an entry is the path to it (`"seq.0.weight"`): the names in the module tree joined by
+dots. Values share memory with the model, so a snapshot that must not follow the training has to
+be copied (`copy.deepcopy(model.state_dict())`).
 
-Loading first compares everything and then copies everything: when an error is raised,
-not a single number of the model has changed.
+Loading first compares everything and then copies everything: when an error is raised, not a
+single number of the model has changed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..autograd import no_grad
+from ..base.errors import message
 from ..handles.tensor import Tensor
 from .parameter import Parameter
 
@@ -45,10 +46,17 @@ def save_own(module: Module, destination: dict[str, Any], prefix: str, keep_vars
             destination[prefix + name] = value if keep_vars else value.detach()
 
 
-def load(module: Module, state_dict: Mapping[str, Any], strict: bool, assign: bool) -> _IncompatibleKeys:
-    """Copy (or, with assign=True, bind) the values of `state_dict` into `module`; all or nothing."""
+def load(
+    module: Module, state_dict: Mapping[str, Any], strict: bool, assign: bool
+) -> _IncompatibleKeys:
+    """Copy (or, with assign=True, bind) the values of `state_dict`: all of them or none."""
     if not isinstance(state_dict, Mapping):
-        raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        raise TypeError(
+            message(
+                f"Expected state_dict to be dict-like, got {type(state_dict)}.",
+                fix="load_state_dict(torch.load(path)), or load_state_dict(other.state_dict())",
+            )
+        )
     missing, errors, copies = [], [], []
     seen: set[str] = set()
     for path, owner in module.named_modules(remove_duplicate=False):
@@ -61,16 +69,17 @@ def load(module: Module, state_dict: Mapping[str, Any], strict: bool, assign: bo
             value = state_dict[key]
             if not isinstance(value, Tensor):
                 errors.append(
-                    f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object '
-                    f"from checkpoint but received {type(value)}"
+                    f'While copying the parameter named "{key}", expected torch.Tensor or '
+                    f"Tensor-like object from checkpoint but received {type(value)}"
                 )
             elif tuple(value.shape) != tuple(own.shape):
                 errors.append(
-                    f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
-                    f"the shape in current model is {own.shape}."
+                    f"size mismatch for {key}: copying a param with shape {value.shape} from "
+                    f"checkpoint, the shape in current model is {own.shape}."
                 )
             else:
                 copies.append((owner, name, own, value))
+    others_fit = not errors
     unexpected = [key for key in state_dict if key not in seen]
     if strict:
         if unexpected:
@@ -78,8 +87,12 @@ def load(module: Module, state_dict: Mapping[str, Any], strict: bool, assign: bo
         if missing:
             errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
     if errors:
+        what = f"Error(s) in loading state_dict for {type(module).__name__}:"
         raise RuntimeError(
-            f"Error(s) in loading state_dict for {type(module).__name__}:\n\t" + "\n\t".join(errors)
+            message(
+                "\n\t".join([what, *errors]),
+                fix="load_state_dict(state, strict=False) takes what fits" if others_fit else "",
+            )
         )
     with no_grad():
         for owner, name, own, value in copies:
@@ -94,7 +107,8 @@ def load(module: Module, state_dict: Mapping[str, Any], strict: bool, assign: bo
 
 def _slots_of(module: Module) -> list[tuple[str, Tensor]]:
     """The module's own entries of a state dict: (name, tensor), in the order of save_own."""
-    persistent = [(n, b) for n, b in module._buffers.items() if n not in module._non_persistent_buffers_set]
+    left_out = module._non_persistent_buffers_set
+    persistent = [(n, b) for n, b in module._buffers.items() if n not in left_out]
     return [(n, t) for n, t in [*module._parameters.items(), *persistent] if t is not None]
 
 

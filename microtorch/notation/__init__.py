@@ -1,2 +1,1 @@
-"""Formulas as text: every elementwise op as a row (``formulas``), and how a row is read (``expr``).
-"""
+"""Formulas as text: each elementwise op is a row (``formulas``), which ``expr`` reads."""

@@ -1,17 +1,15 @@
-"""Read a formula once, print it for every reader.
+"""Reading formulas: parsed once, printed for every reader.
 
-A formula such as ``"g * out * (1 - out)"`` is parsed with Python's own ``ast`` and printed by one
-small recursive printer into whatever a reader needs. A ``Dialect`` says how that reader writes a
-call, a power, a choice and a number:
+A formula such as ``"g * out * (1 - out)"`` is parsed by Python's own ``ast``, and one small
+recursive printer writes it as each reader needs it. A ``Dialect`` says how that reader writes a
+call, a power, a choice and a number. For ``where(out > 0, g, 0)``:
 
-  * ``PYTHON``  kernels on arrays, and derivatives on arrays or on Tensors: ``F.where(out > 0, g,
-  0)``
-  * ``SCALAR``  Python floats, with IEEE results where Python would raise: ``g if out > 0 else 0``
-  * ``C``, ``OPENCL``  the body of a loop: ``(out > 0 ? g : 0.0f)``
-  * ``TEXT``  what a person reads in the stepper, optionally with numbers in place of names: ``g ·
-  out · (1 − out)``
+    PYTHON      F.where(out > 0, g, 0)      kernels on arrays, derivatives on arrays and Tensors
+    SCALAR      (g if out > 0.0 else 0.0)   Python floats, IEEE results where Python would raise
+    C, OPENCL   (out > 0.0f ? g : 0.0f)     the body of a loop
+    TEXT        (g if out > 0 else 0)       a person in the stepper, who may see numbers for names
 
-No imports but the standard library, so that the build can load this file by path.
+This file imports only the standard library, so that the build can load it by path.
 """
 from __future__ import annotations
 
@@ -22,13 +20,10 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-_BINARY = {
-    ast.Add: ("+", 4),
-    ast.Sub: ("-", 4),
-    ast.Mult: ("*", 5),
-    ast.Div: ("/", 5),
-    ast.Pow: ("**", 7),
-}
+# how an operator is written, and how tightly it binds
+_BINARY: dict[type[ast.operator], tuple[str, int]] = {
+    ast.Add: ("+", 4), ast.Sub: ("-", 4), ast.Mult: ("*", 5), ast.Div: ("/", 5), ast.Pow: ("**", 7),
+}  # fmt: skip
 _COMPARE = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
 
@@ -37,9 +32,7 @@ class FormulaError(ValueError):
 
 
 class Dialect(NamedTuple):
-    """How one reader writes the parts of a formula; each function gets operands that are already
-    printed.
-    """
+    """How one reader writes the parts of a formula. Each function gets operands already printed."""
 
     call: Callable[[str, list[str]], str]
     where: Callable[[str, str, str], str]
@@ -79,29 +72,18 @@ def parse(formula: str) -> ast.expr:
 
 
 _GRAMMAR = (
-    ast.BinOp,
-    ast.UnaryOp,
-    ast.Compare,
-    ast.Call,
-    ast.Constant,
-    ast.Name,
-    ast.operator,
-    ast.unaryop,
-    ast.cmpop,
-    ast.expr_context,
-)
-
-
+    ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Constant, ast.Name, ast.operator,
+    ast.unaryop, ast.cmpop, ast.expr_context,
+)  # fmt: skip
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*\b(?!\()")
 _CALLED = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?=\()")
 
 
 def names(formula: str) -> frozenset[str]:
-    """The values that a formula reads: inputs, ``out``, ``g`` and static arguments, but no function
-    names.
+    """The values that a formula reads: inputs, ``out``, ``g`` and static arguments.
 
-    Read off the text, because an import asks it of every formula, and parsing them all would slow
-    it.
+    They are read off the text: an import asks this of every formula, and to parse them all would
+    slow it.
     """
     return frozenset(_NAME.findall(formula))
 
@@ -113,8 +95,14 @@ def functions(formula: str) -> frozenset[str]:
 
 def arguments(formula: str, calls: Collection[str], dialect: Dialect) -> list[str]:
     """What a formula gives to the functions of one argument in ``calls``, printed in a dialect."""
-    found = [n for n in ast.walk(parse(formula)) if isinstance(n, ast.Call) and n.func.id in calls]  # type: ignore[attr-defined]
+    found = [n for n in ast.walk(parse(formula)) if isinstance(n, ast.Call) and called(n) in calls]
     return sorted({_render(n.args[0], dialect)[0] for n in found})
+
+
+def called(call: ast.Call) -> str:
+    """The name of the op that a call in a formula calls."""
+    assert isinstance(call.func, ast.Name)  # `parse` saw to it
+    return call.func.id
 
 
 def render(formula: str, dialect: Dialect) -> str:
@@ -140,16 +128,16 @@ def _render(node: ast.expr, d: Dialect) -> tuple[str, int]:
         return f"{left} {d.signs.get(sign, sign)} {right}", 3
     if isinstance(node, ast.Call):
         arguments = [_render(a, d)[0] for a in node.args]
-        if node.func.id == "where":  # type: ignore[attr-defined]
+        if called(node) == "where":
             return d.where(*arguments), 9
-        return d.call(node.func.id, arguments), 9  # type: ignore[attr-defined]
+        return d.call(called(node), arguments), 9
     assert isinstance(node, ast.BinOp)
     sign, level = _BINARY[type(node.op)]
     special = d.power if sign == "**" else d.divide if sign == "/" else None
     if special is not None:
         return special(_render(node.left, d)[0], _render(node.right, d)[0]), 9
-    # a - (b - c) and a * (b / c) keep their parentheses, which decide the rounding too; ** binds to
-    # the right
+    # a - (b - c) and a * (b / c) keep their parentheses, which also decide the rounding; ** binds
+    # to the right
     left = _wrap(node.left, d, level + (sign == "**"))
     right = _wrap(node.right, d, level + (sign != "**"))
     return f"{left} {d.signs.get(sign, sign)} {right}", level
@@ -160,7 +148,7 @@ def _wrap(node: ast.expr, d: Dialect, level: int) -> str:
     return text if binds >= level else f"({text})"
 
 
-# what costs a processor little; the other functions cost ten times as much
+# what costs a processor little; other functions cost ten times as much
 CHEAP = frozenset(
     {"abs", "floor", "ceil", "round", "trunc", "sign", "maximum", "minimum", "sqrt", "where"}
 )
@@ -187,27 +175,25 @@ C = Dialect(
     power=lambda a, b: f"FN(pow)({a}, {b})",
     number=lambda v: f"(real){v!r}",
 )
-# what OpenCL C calls otherwise, or means something else by; the functions on the right stand in
-# kernels/prelude.cl
+# functions that OpenCL C calls by another name, or whose name means something else there; those
+# that it lacks stand in kernels/prelude.cl
 _OPENCL_NAMES = {"abs": "fabs", "round": "rint", "sign": "signum", "remainder": "modulo"}
 _INTEGER_NAMES = {
-    "abs": "absolute",
-    "sign": "signum",
-    "remainder": "modulo",
-    "floor": "",
-    "ceil": "",
-    "round": "",
-    "trunc": "",
-}
-# that OPENCL can render for integers
+    "abs": "absolute", "sign": "signum", "remainder": "modulo", "floor": "", "ceil": "",
+    "round": "", "trunc": "",
+}  # fmt: skip
+# what opencl_dialect can render for integers
 INTEGER_FUNCTIONS = frozenset({*_INTEGER_NAMES, "maximum", "minimum", "fmod", "where"})
 
 
-def opencl_dialect(kind: str) -> Dialect:
-    """OpenCL C for one type:
+def keeps_integers(formula: str, defaults: Collection[float | None] = ()) -> bool:
+    """Does a formula make integers from integers? ``defaults``: those of its static arguments."""
+    exact = functions(formula) <= INTEGER_FUNCTIONS and "/" not in formula and "." not in formula
+    return exact and not any(isinstance(v, float) for v in defaults)
 
-    "float", "double", or an integer type (in which rounding does nothing).
-    """
+
+def opencl_dialect(kind: str) -> Dialect:
+    """OpenCL C for one type: "float", "double", or an integer type, which nothing rounds."""
     suffix = {"float": "f", "double": ""}.get(kind)
     if suffix is None:
         return Dialect(
@@ -232,9 +218,7 @@ OPENCL = opencl_dialect("float")
 
 
 def text_dialect(values: Mapping[str, str] = {}) -> Dialect:
-    """What a person reads; ``values`` puts numbers (or the user's own names) in place of x, y, out,
-    g.
-    """
+    """What a person reads; ``values`` has numbers, or the user's own names, for x, y, out, g."""
     return Dialect(
         call=lambda f, a: f"|{a[0]}|" if f == "abs" else f"{f}({', '.join(a)})",
         where=lambda c, a, b: f"({a} if {c} else {b})",
@@ -249,8 +233,9 @@ TEXT = text_dialect()
 
 # ---- Python functions ----------------------------------------------------------------------------
 def compile_python(formula: str, parameters: str, name: str = "formula") -> Callable[..., Any]:
-    """A function of ``parameters`` (text such as ``"F, g, out, x, *, alpha"``) on arrays or
-    Tensors, with namespace F.
+    """A function on arrays or Tensors, whose first parameter is the namespace F.
+
+    ``parameters`` is text such as ``"F, g, out, x, *, alpha"``.
     """
     return _compile(formula, parameters, PYTHON, name, {})
 
@@ -258,7 +243,7 @@ def compile_python(formula: str, parameters: str, name: str = "formula") -> Call
 def compile_scalar(formula: str, parameters: str, name: str = "formula") -> Callable[..., float]:
     """A function of ``parameters`` on Python floats.
 
-    IEEE 754 results (inf, nan) where Python's float would raise.
+    It returns IEEE 754's inf or nan where Python's floats would raise.
     """
     return _compile(formula, parameters, SCALAR, name, dict(SCALAR_FUNCTIONS))
 
@@ -266,9 +251,8 @@ def compile_scalar(formula: str, parameters: str, name: str = "formula") -> Call
 def _compile(
     formula: str, parameters: str, dialect: Dialect, name: str, namespace: dict[str, Any]
 ) -> Any:
-    # The file name starts with "<microtorch" so that the search for the user's line skips these
-    # frames, and __name__ lets the package's warning filter recognise numpy's floating-point
-    # warnings raised inside.
+    # by its file name, "<microtorch ...>", the search for the user's line skips these frames; by
+    # __name__, the package's warning filter knows the floating-point warnings that numpy raises here
     namespace["__name__"] = "microtorch.formulas"
     source = f"lambda {parameters}: {render(formula, dialect)}"
     function = eval(compile(source, f"<microtorch {name}>", "eval"), namespace)
@@ -276,7 +260,9 @@ def _compile(
     return function
 
 
+# ---- functions of floats, as IEEE 754 has them ---------------------------------------------------
 def divide(x: float, y: float) -> float:
+    """x / y; by zero, an infinity or nan."""
     try:
         return x / y
     except ZeroDivisionError:
@@ -284,6 +270,7 @@ def divide(x: float, y: float) -> float:
 
 
 def power(x: float, y: float) -> float:
+    """x ** y; nan where the result is complex, an infinity where it is too large."""
     try:
         result = x**y
     except ZeroDivisionError:  # 0 to a negative power; its sign survives only for odd integers
@@ -294,9 +281,7 @@ def power(x: float, y: float) -> float:
 
 
 def _ieee(function: Callable[..., float], overflow: float = math.inf) -> Callable[..., float]:
-    """``function`` with inf for OverflowError and nan for ValueError, as the C library's float
-    functions return.
-    """
+    """``function`` with inf for OverflowError and nan for ValueError, as in the C library."""
 
     def ieee(x: float) -> float:
         try:
@@ -310,6 +295,7 @@ def _ieee(function: Callable[..., float], overflow: float = math.inf) -> Callabl
 
 
 def _log_like(function: Callable[[float], float], pole: float) -> Callable[[float], float]:
+    """``function`` with -inf at its pole and nan below it."""
     def ieee(x: float) -> float:
         return function(x) if x > pole else -math.inf if x == pole else math.nan
 
@@ -317,6 +303,7 @@ def _log_like(function: Callable[[float], float], pole: float) -> Callable[[floa
 
 
 def _step(function: Callable[[float], float]) -> Callable[[float], float]:
+    """A rounding that gives a float, and leaves inf and nan as they are."""
     return lambda x: float(function(x)) if math.isfinite(x) else x
 
 
@@ -340,26 +327,12 @@ def fmod(x: float, y: float) -> float:
     return math.nan if y == 0 or not math.isfinite(x) else math.fmod(x, y)
 
 
+_OF_MATH = (
+    "exp", "expm1", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh",
+    "erf", "erfc",
+)  # fmt: skip
 SCALAR_FUNCTIONS: dict[str, Callable[..., float]] = {
-    **{
-        f: _ieee(getattr(math, f))
-        for f in (
-            "exp",
-            "expm1",
-            "sin",
-            "cos",
-            "tan",
-            "asin",
-            "acos",
-            "atan",
-            "sinh",
-            "cosh",
-            "asinh",
-            "acosh",
-            "erf",
-            "erfc",
-        )
-    },
+    **{f: _ieee(getattr(math, f)) for f in _OF_MATH},
     **{f: _log_like(getattr(math, f), 0.0) for f in ("log", "log2", "log10")},
     "log1p": _log_like(math.log1p, -1.0),
     "exp2": lambda x: power(2.0, x),

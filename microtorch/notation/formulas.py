@@ -1,16 +1,15 @@
-"""Every elementwise op, as one row of text: its value and its derivative with respect to each
-input.
+"""Every elementwise op as one row of text: its value, and its derivative for each input.
 
     "div": ("x / y", ("g / y", "-g * x / y / y"))
 
-``x``, ``y``, ``z`` are the inputs in order, ``out`` is the result, ``g`` the gradient of the loss
-with respect to ``out``; a derivative row is the *contribution* of the op to that input's gradient.
-Other names are static arguments, with their defaults in ``ARGUMENTS``. ``None`` instead of a
-string: no gradient flows to that input.
+``x``, ``y``, ``z`` are the inputs in order, ``out`` is the result, and ``g`` the gradient of the
+loss with respect to ``out``. A derivative is the *contribution* of the op to that input's gradient;
+``None`` means that no gradient flows there. Other names are static arguments, whose defaults stand
+in ``ARGUMENTS``.
 
-From a row, ``expr.py`` derives the numpy kernel, the backward rule, the Scalar function, C and
-OpenCL text, the rule that the stepper prints, and which values backward reads (so what an in-place
-op may not overwrite). Nothing else has to be written to add an op, but for its test samples.
+From a row, ``expr.py`` derives the numpy kernel, the backward rule, the Scalar function, the C and
+OpenCL text, the rule that the stepper prints, and the values that backward reads, which an in-place
+op may therefore not overwrite. To add an op, nothing else has to be written but its test samples.
 
 The grammar is frozen: names, numbers, ``+ - * / **``, one comparison, and calls of other ops. An op
 whose value is a call of itself (``exp(x)``) is *primitive*: each backend supplies it. This file
@@ -18,6 +17,9 @@ imports nothing, so that the build can load it by path.
 """
 
 Row = tuple[str, tuple["str | None", ...]]
+
+# the names that stand for arrays, in the order of the parameters of a kernel in C
+ARRAYS = ("g", "out", "x", "y", "z")
 
 TABLE: dict[str, Row] = {
     # arithmetic
@@ -80,15 +82,15 @@ TABLE: dict[str, Row] = {
     # the error function (Abramowitz and Stegun 7.1.1); 1.128... is 2 / sqrt(pi)
     "erf": ("erf(x)", ("g * 1.1283791670955126 * exp(-x * x)",)),
     "erfc": ("erfc(x)", ("-g * 1.1283791670955126 * exp(-x * x)",)),
-    # activations (torch.nn.functional); choices are written so that a NaN in x lets g through, and
-    # is not hidden by a 0
+    # activations (torch.nn.functional); choices are written so that a NaN in x lets g through: a
+    # gradient of 0 would hide it
     "sigmoid": ("1 / (1 + exp(-x))", ("g * out * (1 - out)",)),
     "relu": ("maximum(x, 0)", ("where(out <= 0, 0, g)",)),
     "relu6": ("minimum(maximum(x, 0), 6)", ("where(x <= 0, 0, where(x >= 6, 0, g))",)),
     "leaky_relu": ("where(x > 0, x, x * negative_slope)", ("where(x > 0, g, g * negative_slope)",)),
     "elu": ("where(x > 0, x, alpha * expm1(x))", ("where(x > 0, g, g * alpha * exp(x))",)),
     "celu": ("where(x > 0, x, alpha * expm1(x / alpha))", ("where(x > 0, g, g * exp(x / alpha))",)),
-    # Klambauer et al. 2017, Self-Normalizing Neural Networks: scale 1.0507..., scale * alpha
+    # Klambauer et al. 2017, Self-Normalizing Neural Networks: scale = 1.0507..., scale * alpha =
     # 1.7580...
     "selu": (
         "where(x > 0, 1.0507009873554805 * x, 1.7580993408473766 * expm1(x))",
@@ -100,26 +102,26 @@ TABLE: dict[str, Row] = {
         ("g * (tanh(softplus(x)) + x * sigmoid(x) * (1 - tanh(softplus(x)) * tanh(softplus(x))))",),
     ),
     # Hendrycks and Gimpel 2016, Gaussian Error Linear Units: x times the normal distribution
-    # function of x
+    # function at x
     "gelu": (
         "0.5 * x * (1 + erf(x * 0.7071067811865476))",
         (
-            "g * (0.5 * (1 + erf(x * 0.7071067811865476)) + x * 0.3989422804014327 * exp(-0.5 * x "
-            "* x))",
+            "g * (0.5 * (1 + erf(x * 0.7071067811865476))"
+            " + x * 0.3989422804014327 * exp(-0.5 * x * x))",
         ),
     ),
     "gelu_tanh": (
         "0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))",
         (
-            "g * (0.5 * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) + 0.5 * x"
-            " * (1 - tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)) ** 2)"
-            " * 0.7978845608028654 * (1 + 0.134145 * x * x))",
+            "g * (0.5 * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) + 0.5 * x * (1 "
+            "- tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)) ** 2) * 0.7978845608028654 * "
+            "(1 + 0.134145 * x * x))",
         ),
     ),
     # log(1 + exp(x)), written so that exp never overflows
     "softplus": (
-        "where(x * beta > threshold, x, (maximum(x * beta, 0) + log1p(exp(-abs(x * beta)))) / "
-        "beta)",
+        "where(x * beta > threshold, x,"
+        " (maximum(x * beta, 0) + log1p(exp(-abs(x * beta)))) / beta)",
         ("where(x * beta > threshold, g, g * sigmoid(x * beta))",),
     ),
     "logsigmoid": ("minimum(x, 0) - log1p(exp(-abs(x)))", ("g * sigmoid(-x)",)),
@@ -158,7 +160,7 @@ TABLE: dict[str, Row] = {
     "frac": ("x - trunc(x)", ("g",)),
 }
 
-# static arguments and their defaults (None: the caller must give it)
+# static arguments and their defaults; None: the caller must give it
 ARGUMENTS: dict[str, dict[str, float | None]] = {
     "leaky_relu": {"negative_slope": 0.01},
     "elu": {"alpha": 1.0},
@@ -170,20 +172,12 @@ ARGUMENTS: dict[str, dict[str, float | None]] = {
     "clamp": {"min": None, "max": None},
 }
 
-# names PyTorch gives to the backward nodes where they are not the op's name in CamelCase
+# PyTorch's names of backward nodes, where they are not the op's name in CamelCase
 TORCH_NAMES: dict[str, str] = {
-    "logsigmoid": "LogSigmoid",
-    "gelu_tanh": "Gelu",
-    "clamp_min": "Clamp",
-    "clamp_max": "Clamp",
-}
+    "logsigmoid": "LogSigmoid", "gelu_tanh": "Gelu", "clamp_min": "Clamp", "clamp_max": "Clamp",
+}  # fmt: skip
 
-# comparisons and logic: values only, no gradient
+# comparisons have values, but no derivatives
 COMPARISONS: dict[str, str] = {
-    "lt": "x < y",
-    "le": "x <= y",
-    "gt": "x > y",
-    "ge": "x >= y",
-    "eq": "x == y",
-    "ne": "x != y",
-}
+    "lt": "x < y", "le": "x <= y", "gt": "x > y", "ge": "x >= y", "eq": "x == y", "ne": "x != y",
+}  # fmt: skip

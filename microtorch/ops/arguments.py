@@ -1,16 +1,22 @@
 """Reading arguments: dimensions, shapes, and tensors given one by one or as a list."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.errors import dim_error, message
+from ..arrays.dtypes import TORCH_TYPES
+from ..base.errors import describe, dim_error, message
 from ..engine.op import LETTERS, Op
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Dims, Shape, Vjp
+    from ..handles.tensor import Tensor
 
-# ---- reading arguments ---------------------------------------------------------------------------
+
+# ---- dimensions and shapes -----------------------------------------------------------------------
 def dim_of(dim: Any, ndim: int, op: str) -> int:
     """One dimension as a number in [0, ndim). Raises IndexError as PyTorch does."""
     if type(dim) is not int:
@@ -22,21 +28,24 @@ def dim_of(dim: Any, ndim: int, op: str) -> int:
     limit = ndim or 1
     if not -limit <= dim < limit:
         raise dim_error(dim, ndim, op)
-    return dim % limit  # type: ignore[no-any-return]
+    return dim % limit
 
 
-def dims_of(dim: Any, ndim: int, op: str) -> tuple[int, ...]:
-    """One dimension, several, or None for all, as a sorted-as-given tuple without repeats."""
+def dims_of(dim: Dims, ndim: int, op: str) -> Shape:
+    """One dimension, several, or None for all, as a tuple of numbers in the order given.
+
+    Raises RuntimeError for one that is given twice.
+    """
     if dim is None:
         return tuple(range(ndim))
     if type(dim) is int and -ndim <= dim < ndim:  # the common case, at half of the time
         return (dim % ndim,)
-    # a 0-d tensor has, for this purpose, one dimension that nothing needs to be done about
-    if not ndim:
-        for d in dim if isinstance(dim, (tuple, list)) else (dim,):
+    given = dim if isinstance(dim, (tuple, list)) else (dim,)
+    if not ndim:  # a 0-d tensor has, for this purpose, one dimension over which nothing is done
+        for d in given:
             dim_of(d, 0, op)
         return ()
-    out = tuple(dim_of(d, ndim, op) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
+    out = tuple(dim_of(d, ndim, op) for d in given)
     if len(set(out)) < len(out):
         raise RuntimeError(
             message(f"dim {out[-1]} appears multiple times in the list of dims", f"{op}(dim={dim})")
@@ -44,7 +53,7 @@ def dims_of(dim: Any, ndim: int, op: str) -> tuple[int, ...]:
     return out
 
 
-def shape_of(shape: Any, op: str) -> tuple[int, ...]:
+def shape_of(shape: Any, op: str) -> Shape:
     """Sizes given as ``(2, 3)``, ``[2, 3]`` or ``2, 3``."""
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = shape[0]
@@ -57,9 +66,19 @@ def shape_of(shape: Any, op: str) -> tuple[int, ...]:
         ) from None
 
 
-def rows(out: Any) -> Any:
-    """``out`` in row-major order, the memory layout that PyTorch gives the results of all but
-    elementwise ops.
+# ---- dtypes --------------------------------------------------------------------------------------
+def require_floating(kernel: str, x: Tensor) -> None:
+    """Raise RuntimeError unless ``x`` is floating; PyTorch names the ``kernel`` that it misses."""
+    if x.array.dtype.kind != "f":
+        kind = TORCH_TYPES[x.array.dtype.name]
+        raise RuntimeError(
+            message(f"\"{kernel}\" not implemented for '{kind}'", describe(x), fix="x.float()")
+        )
+
+
+# ---- declarations --------------------------------------------------------------------------------
+def rows(out: Array) -> Array:
+    """``out`` in row-major order, as PyTorch lays out the results of all but elementwise ops.
 
     numpy follows its operands' layout instead, and a reshape would be a copy where PyTorch's is a
     view.
@@ -68,11 +87,12 @@ def rows(out: Any) -> Any:
 
 
 def variadic(
-    name: str, forward: Any, vjp: Any, rule: str, explain: Any = None, saves: bool = False
-) -> Op:
-    """An op of any number of inputs:
+    name: str, forward: Callable[..., Any], vjp: Callable[[int], Vjp], rule: str,
+    explain: Callable[..., Exception] | None = None, saves: bool = False,
+) -> Op:  # fmt: skip
+    """An op of any number of inputs; ``vjp(i)`` is the derivative for input i.
 
-    ``vjp(i)`` is the derivative for input i, which reads all inputs if ``saves``.
+    ``saves``: each derivative reads all inputs.
     """
 
     @cache

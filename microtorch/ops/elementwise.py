@@ -25,7 +25,7 @@ from ..notation import formulas
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace
+    from ..base.types import Array, Gradient, Namespace, Number, Operand, TensorLike
     from ..handles.tensor import Tensor
 
 
@@ -42,34 +42,13 @@ def _refuse_bool(op: Op, tensors: Sequence[Tensor]) -> None:
 
 
 # ---- declarations --------------------------------------------------------------------------------
-# the condition of `where` is no number: only the choices are promoted
-_OPTIONS: dict[str, dict[str, Any]] = {"sub": {"check": _refuse_bool}, "where": {"unpromoted": 1}}
-for _name in formulas.TABLE:
-    Op.elementwise(_name, **_OPTIONS.get(_name, {}))
-
-for _name, _formula in formulas.COMPARISONS.items():
-    Op(_name, None, result="bool", formula=_formula)
-
-_LOGIC = {
-    "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
-    "logical_not": np.logical_not, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
-}  # fmt: skip
-_BITWISE = {
-    "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
-    "bitwise_not": np.bitwise_not,
-}  # fmt: skip
-for _result, _ufuncs in (("bool", _LOGIC), ("same", _BITWISE)):
-    for _name, _ufunc in _ufuncs.items():
-        Op(_name, lambda F, *x, ufunc=_ufunc: ufunc(*x), result=_result)
-
-
 def _floor_divide(F: Namespace, x: Array, y: Array) -> Array:
     if x.dtype is OBJECT:
         return F.floor(F.div(x, y))
     return np.floor_divide(x, nonzero_divisor("floor_divide", y))
 
 
-def _no_derivative(F: Namespace, g: Gradient, out: Any, x: Any, y: Any) -> Gradient:
+def _no_derivative(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operand) -> Gradient:
     raise RuntimeError(
         message(
             "derivative for aten::floor_divide is not implemented",
@@ -78,13 +57,34 @@ def _no_derivative(F: Namespace, g: Gradient, out: Any, x: Any, y: Any) -> Gradi
     )
 
 
-Op(
-    "floor_divide",
-    _floor_divide,
-    vjps=(_no_derivative, _no_derivative),
-    rule=("not implemented", "not implemented"),
-    result="same",
-)
+LOGIC: dict[str, Callable[..., Any]] = {
+    "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
+    "logical_not": np.logical_not, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
+}  # fmt: skip
+BITWISE: dict[str, Callable[..., Any]] = {
+    "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
+    "bitwise_not": np.bitwise_not,
+}  # fmt: skip
+
+
+def _of_ufunc(name: str, ufunc: Callable[..., Any], result: str) -> Op:
+    return Op(name, lambda F, *x: ufunc(*x), result=result)
+
+
+def _declared() -> list[Op]:
+    # the condition of `where` is no number: only the choices are promoted
+    options: dict[str, dict[str, Any]] = {
+        "sub": {"check": _refuse_bool}, "where": {"unpromoted": 1},
+    }  # fmt: skip
+    no = "not implemented"
+    return [
+        *[Op.elementwise(name, **options.get(name, {})) for name in formulas.TABLE],
+        *[Op(name, None, result="bool", formula=f) for name, f in formulas.COMPARISONS.items()],
+        *[_of_ufunc(name, ufunc, "bool") for name, ufunc in LOGIC.items()],
+        *[_of_ufunc(name, ufunc, "same") for name, ufunc in BITWISE.items()],
+        Op("floor_divide", _floor_divide, [_no_derivative] * 2, rule=(no, no), result="same"),
+    ]
+
 
 # ---- functions and methods of all of them --------------------------------------------------------
 ALIASES = {
@@ -98,83 +98,81 @@ NOT_METHODS = frozenset(
     "leaky_relu elu celu selu relu6 silu mish gelu gelu_tanh softplus logsigmoid softsign hardtanh "
     "hardsigmoid hardswish".split()
 )
-ELEMENTWISE: dict[str, Callable[..., Any]] = {}  # the function of each op, by the op's name
 
 
-def _function(op: Op) -> Callable[..., Any]:
+def _function(op: Op) -> Callable[..., Tensor]:
     """``op(*inputs, **attrs)`` as a function: made by engine/hot.py where it is one of those."""
-    if op.name in formulas.TABLE and not op.attributes and len(op.vjps) <= 2:
-        return made(op)
-    return named(lambda *inputs, **attrs: several(op, inputs, attrs or None), op.name)
+    if op.name not in formulas.TABLE:
+        doc = f"Elementwise {op.name}."
+    else:
+        rules = "; ".join(filter(None, op.rule))
+        doc = f"{op.formula}, elementwise, with broadcasting. Derivative rules: {rules}."
+        if not op.attributes and len(op.vjps) <= 2:
+            return named(made(op), op.name, doc)
+    return named(lambda *inputs, **attrs: several(op, inputs, attrs or None), op.name, doc)
 
 
-for _name in (*formulas.TABLE, *formulas.COMPARISONS, *_LOGIC, *_BITWISE, "floor_divide"):
-    _op = REGISTRY[_name]
-    _f = ELEMENTWISE[_name] = _function(_op)
-    _f.__doc__ = f"Elementwise {_name}."
-    if _name in formulas.TABLE:
-        _rules = "; ".join(filter(None, _op.rule))
-        _f.__doc__ = f"{_op.formula}, elementwise, with broadcasting. Derivative rules: {_rules}."
-    for _alias in (_name, *ALIASES.get(_name, ())):
-        FUNCTIONS[_alias] = _f
-        if _name not in NOT_METHODS:
-            METHODS[_alias] = _f
+def _published(op: Op) -> Callable[..., Tensor]:
+    function = _function(op)
+    for name in (op.name, *ALIASES.get(op.name, ())):
+        FUNCTIONS[name] = function
+        if op.name not in NOT_METHODS:
+            METHODS[name] = function
+    return function
+
+
+# the function of each op, by the op's name
+ELEMENTWISE: dict[str, Callable[..., Tensor]] = {op.name: _published(op) for op in _declared()}
 
 
 # ---- signatures with more than the operands ------------------------------------------------------
 @public()
-def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+def add(input: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
     """input + alpha * other."""
     return ELEMENTWISE["add"](input, other if alpha == 1 else ELEMENTWISE["mul"](other, alpha))
 
 
 @public(aliases=("subtract",))
-def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+def sub(input: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
     """input - alpha * other. PyTorch has no subtraction of bool tensors, and so raises here too."""
     return ELEMENTWISE["sub"](input, other if alpha == 1 else ELEMENTWISE["mul"](other, alpha))
 
 
 @public(aliases=("divide", "true_divide"))
-def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
-    """input / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient (and keeps integers
-    integers).
-    """
+def div(input: Tensor, other: TensorLike, *, rounding_mode: str | None = None) -> Tensor:
+    """input / other; ``rounding_mode`` "floor" or "trunc" rounds it, and integers stay integers."""
     if rounding_mode is None:
         return ELEMENTWISE["div"](input, other)
     if rounding_mode == "floor":
         return ELEMENTWISE["floor_divide"](input, other)
     if rounding_mode == "trunc":
         quotient = ELEMENTWISE["trunc"](ELEMENTWISE["div"](input, other))
-        kinds = [
-            (t.array.dtype if hasattr(t, "node") else dtypes.of_number(t)).kind
-            for t in (input, other)
-        ]
-        return quotient if "f" in kinds else quotient.to(input.dtype)
+        operands: tuple[Any, ...] = (input, other)
+        given = [t.array.dtype if hasattr(t, "node") else dtypes.of_number(t) for t in operands]
+        return quotient if any(d.kind == "f" for d in given) else quotient.to(input.dtype)
     raise RuntimeError(
         message(
-            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
             f"'{rounding_mode}'"
         )
     )
 
 
 @public(method=False)
-def pow(input: Any, exponent: Any) -> Any:
+def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """input ** exponent; either may be a number."""
     return ELEMENTWISE["pow"](input, exponent)
 
 
 @public(method=False)
-def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+def rsub(input: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
     """other - alpha * input."""
-    return ELEMENTWISE["sub"](
-        left_operand(REGISTRY["sub"], other, input),
-        input if alpha == 1 else ELEMENTWISE["mul"](input, alpha),
-    )
+    left = left_operand(REGISTRY["sub"], other, input)
+    return ELEMENTWISE["sub"](left, input if alpha == 1 else ELEMENTWISE["mul"](input, alpha))
 
 
 @public()
-def round(input: Any, *, decimals: int = 0) -> Any:
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """Nearest integer, halves to even; with ``decimals``, nearest multiple of 10**-decimals."""
     if decimals == 0:
         return ELEMENTWISE["round"](input)
@@ -183,51 +181,47 @@ def round(input: Any, *, decimals: int = 0) -> Any:
 
 
 @public()
-def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """input + value * tensor1 * tensor2."""
     return add(input, ELEMENTWISE["mul"](tensor1, tensor2), alpha=value)
 
 
 @public()
-def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """input + value * tensor1 / tensor2."""
     return add(input, ELEMENTWISE["div"](tensor1, tensor2), alpha=value)
 
 
 @public()
-def lerp(input: Any, end: Any, weight: Any) -> Any:
+def lerp(input: Tensor, end: Tensor, weight: Tensor) -> Tensor:
     """input + weight * (end - input)."""
     return ELEMENTWISE["add"](input, ELEMENTWISE["mul"](ELEMENTWISE["sub"](end, input), weight))
 
 
 @public()
-def float_power(input: Any, exponent: Any) -> Any:
+def float_power(input: Tensor, exponent: TensorLike) -> Tensor:
     """input ** exponent in float64."""
     return ELEMENTWISE["pow"](input.double(), exponent)
 
 
 @public()
 def isclose(
-    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Any:
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:
     """Elementwise |input - other| <= atol + rtol * |other|."""
-    a, b = input.array, other.array
-    return _plain(np.isclose(a, b, rtol, atol, equal_nan), input)
+    close, dev = np.isclose(input.array, other.array, rtol, atol, equal_nan), input.node.dev
+    return constant(dev.array(close), dev)
 
 
 @public()
 def allclose(
-    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> bool:
     """Are all elements close (see isclose)?"""
     return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
 
 
 @public()
-def equal(input: Any, other: Any) -> bool:
+def equal(input: Tensor, other: Tensor) -> bool:
     """Same shape and the same elements?"""
     return bool(np.array_equal(input.array, other.array))
-
-
-def _plain(array: Any, like: Any) -> Any:
-    return constant(like.node.dev.array(array), like.node.dev)

@@ -3,12 +3,12 @@
     out = weight[index]            w̄[i] = Σ g over all places where index == i
 
 Reading rows and adding them up are each other's transpose, so each op is the other's derivative.
-Adding up is done by sorting the gradients by row and summing runs (``np.add.reduceat``), several
-times faster than ``np.add.at`` for rows of more than one element.
+To add up, the gradients are sorted by row and runs of equal rows summed (``np.add.reduceat``):
+several times faster than ``np.add.at`` for rows of more than one element.
 """
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,12 +17,16 @@ from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Gradient, Namespace, Operand
+    from ..handles.tensor import Tensor
 
-def _embedding(F: Any, w: Any, index: Any, padding: int | None = None) -> Any:
+
+def _embedding(F: Namespace, w: Array, index: Array, padding: int | None = None) -> Array:
     return w[index]
 
 
-def _embedding_sum(F: Any, g: Any, index: Any, rows: int, padding: int | None) -> Any:
+def _embedding_sum(F: Namespace, g: Array, index: Array, rows: int, padding: int | None) -> Array:
     """(rows, D): row i is the sum of g (..., D) where index (...) is i; row ``padding`` is 0."""
     out = np.zeros((rows, g.shape[-1]), g.dtype)
     if not index.size:
@@ -38,15 +42,14 @@ def _embedding_sum(F: Any, g: Any, index: Any, rows: int, padding: int | None) -
 
 
 def _embedding_sum_vjp(
-    F: Any, g: Any, out: Any, x: Any, index: Any, rows: int, padding: int | None
-) -> Any:
+    F: Namespace, g: Gradient, out: Operand, x: Operand, index: Operand, rows: int,
+    padding: int | None,
+) -> Gradient:  # fmt: skip
     read = F.embedding(g, index)
     if padding is None:
         return read
-    counted = F.cast(
-        F.ne(index, padding),
-        dtype=read.dtype if isinstance(read.dtype, np.dtype) else read.dtype.numpy,
-    )
+    d = read.dtype if isinstance(read.dtype, np.dtype) else read.dtype.numpy
+    counted = F.cast(F.ne(index, padding), dtype=d)
     return read * F.reshape(counted, shape=(*counted.shape, 1))
 
 
@@ -74,9 +77,9 @@ embedding_sum_op = Op(
 
 
 def embedding(
-    input: Any, weight: Any, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False, sparse: bool = False,
-) -> Any:  # fmt: skip
+    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
+    norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
+) -> Tensor:  # fmt: skip
     """Rows ``input`` (int64 or int32, any shape) of ``weight`` (rows, D): result (*, D).
 
     Row ``padding_idx`` gets no gradient. ``sparse`` changes nothing here. ``max_norm`` and
@@ -91,10 +94,8 @@ def embedding(
         raise RuntimeError(
             message(
                 "Expected tensor for argument #1 'indices' to have one of the following scalar "
-                "types: "
-                f"Long, Int; but got {TORCH_TYPES[i.dtype.name]} instead (while checking arguments "
-                f"for "
-                "embedding)",
+                f"types: Long, Int; but got {TORCH_TYPES[i.dtype.name]} instead (while checking "
+                "arguments for embedding)",
                 f"input {describe(input)}",
                 fix="the input holds row numbers: input.long()",
             )

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,17 +14,21 @@ from .arguments import dim_of, rows, variadic
 from .shape import expand, narrow, reshape, select
 from .surface import public
 
+if TYPE_CHECKING:
+    from ..base.types import Attrs, Gradient, Namespace, Operand, Vjp
+    from ..handles.tensor import Tensor
 
-# ---- joining and repeating -----------------------------------------------------------------------
-def _cat_vjp(i: int) -> Any:
-    def vjp(F: Any, g: Any, out: Any, *xs: Any, dim: int) -> Any:
+
+# ---- joining -------------------------------------------------------------------------------------
+def _cat_vjp(i: int) -> Vjp:
+    def vjp(F: Namespace, g: Gradient, out: Operand, *xs: Operand, dim: int) -> Gradient:
         start = sum(x.shape[dim] for x in xs[:i])
         return F.getitem(g, index=(slice(None),) * dim + (slice(start, start + xs[i].shape[dim]),))
 
     return vjp
 
 
-def _explain_join(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception) -> Exception:
+def _explain_join(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception) -> Exception:
     return ShapeError(
         message(
             f"{op.name}: Sizes of tensors must match"
@@ -52,7 +56,8 @@ stack_op = variadic(
 )
 
 
-def _same_dtype(tensors: Sequence[Any], op: str) -> list[Any]:
+def _same_dtype(tensors: Sequence[Tensor], op: str) -> list[Tensor]:
+    """The tensors, promoted to one dtype."""
     tensors = list(tensors)
     if not tensors:
         raise RuntimeError(message(f"{op}(): expected a non-empty list of Tensors"))
@@ -66,7 +71,7 @@ def _same_dtype(tensors: Sequence[Any], op: str) -> list[Any]:
 
 
 @public(method=False, aliases=("concat", "concatenate"))
-def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing dimension. 1-d empty tensors are skipped, as in PyTorch."""
     tensors = _same_dtype(tensors, "cat")
     if any(x.array.ndim == 0 for x in tensors):
@@ -80,28 +85,30 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
 
 
 @public(method=False)
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
     tensors = _same_dtype(tensors, "stack")
     return several(stack_op, tensors, {"dim": dim_of(dim, tensors[0].array.ndim + 1, "stack")})
 
 
 @public(method=False)
-def vstack(tensors: Sequence[Any]) -> Any:
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors stacked as rows."""
     return cat([x if x.array.ndim > 1 else reshape(x, 1, -1) for x in tensors], 0)
 
 
 @public(method=False)
-def hstack(tensors: Sequence[Any]) -> Any:
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors stacked side by side."""
     return cat(tensors, 0 if tensors[0].array.ndim == 1 else 1)
 
 
+# ---- taking apart --------------------------------------------------------------------------------
 @public()
-def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
-    """Views of consecutive pieces: of one size (the last may be smaller), or of the sizes listed.
-    """
+def split(
+    tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
+    """Views of consecutive pieces: of one size (the last may be smaller), or of listed sizes."""
     d = dim_of(dim, tensor.array.ndim, "split")
     n = tensor.array.shape[d]
     if isinstance(split_size_or_sections, int):
@@ -117,8 +124,7 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
             raise RuntimeError(
                 message(
                     f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's "
-                    f"size at "
-                    f"dimension {d}), but got split_sizes={sizes}"
+                    f"size at dimension {d}), but got split_sizes={sizes}"
                 )
             )
     starts = np.cumsum([0, *sizes])
@@ -126,7 +132,7 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
 
 
 @public()
-def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` views of equal size (the last may be smaller)."""
     if chunks <= 0:
         raise RuntimeError(message(f"chunk expects `chunks` to be greater than 0, got: {chunks}"))
@@ -135,14 +141,14 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
 
 
 @public()
-def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of all slices along ``dim``."""
     d = dim_of(dim, input.array.ndim, "unbind")
     return tuple(select(input, d, i) for i in range(input.array.shape[d]))
 
 
 @public(method=False)
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
+def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Coordinate grids of 1-d tensors; ``indexing`` "ij" or "xy"."""
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])

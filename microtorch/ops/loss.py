@@ -1,34 +1,40 @@
 """Softmax and the losses built on it.
 
-``log_softmax`` subtracts the largest element first, so nothing overflows; cross-entropy is
-``nll_loss(log_softmax(x))``, whose two derivatives multiply out to the formula of the textbooks:
-``softmax(x) - onehot(target)``.
+``log_softmax`` subtracts the largest element first, so nothing overflows. Cross-entropy is
+``nll_loss(log_softmax(x))``: the derivatives of the two multiply out to the formula of the
+textbooks, ``softmax(x) - onehot(target)``.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
+from ..base.naming import named
 from ..engine.apply import apply
 from ..engine.hot import several, single
 from ..engine.op import Op
 from ..graph import mode
-from .arguments import dim_of, rows
+from .arguments import dim_of, require_floating, rows
 from .surface import public
 
+if TYPE_CHECKING:
+    from ..base.types import Array, Attrs, DType, DTypeLike, Gradient, Namespace, Operand
+    from ..handles.tensor import Tensor
 
-def _softmax(F: Any, x: Any, dim: int) -> Any:
+
+# ---- softmax -------------------------------------------------------------------------------------
+def _softmax(F: Namespace, x: Array, dim: int) -> Array:
     e = F.exp(x - np.maximum.reduce(x, axis=dim, keepdims=True) if x.size else x)
     return rows(e / np.add.reduce(e, axis=dim, keepdims=True))
 
 
-def _log_softmax(F: Any, x: Any, dim: int) -> Any:
+def _log_softmax(F: Namespace, x: Array, dim: int) -> Array:
     centred = x - np.maximum.reduce(x, axis=dim, keepdims=True) if x.size else x
     return rows(centred - F.log(np.add.reduce(F.exp(centred), axis=dim, keepdims=True)))
 
@@ -51,44 +57,36 @@ log_softmax_op = Op(
 )
 
 
-def _along(op: Op) -> None:
-    def function(input: Any, dim: int, dtype: Any = None) -> Any:
+def _publish(op: Op) -> None:
+    def function(input: Tensor, dim: int, dtype: DTypeLike | None = None) -> Tensor:
         if dtype is not None:
             input = input.to(dtype)
-        if input.array.dtype.kind != "f":
-            raise RuntimeError(
-                message(
-                    f"\"{op.name}_kernel_impl\" not implemented for "
-                    f"'{TORCH_TYPES[input.array.dtype.name]}'",
-                    describe(input),
-                    fix="x.float()",
-                )
-            )
+        require_floating(f"{op.name}_kernel_impl", input)
         d = dim_of(dim, input.array.ndim, op.name)
         if not input.array.ndim:
             return function(input.reshape(1), 0).reshape(())
         return single(op, input, {"dim": d})
 
-    function.__name__ = op.name
-    function.__doc__ = f"{op.formula} along ``dim``, computed without overflow."
-    public()(function)
+    doc = f"{op.formula} along ``dim``, computed without overflow."
+    public()(named(function, op.name, doc))
 
 
-_along(softmax_op)
-_along(log_softmax_op)
+_publish(softmax_op)
+_publish(log_softmax_op)
 
 
 # ---- negative log-likelihood ---------------------------------------------------------------------
-def _raw(x: Any) -> Any:
+def _raw(x: Operand) -> Array:
     return x.array if hasattr(x, "node") else x
 
 
-def _terms(t: Any, w: Any, ignore_index: int) -> tuple[Any, Any, Any]:
-    """(numpy index of each sample's element, each sample's weight or None for 1, the sum of
-    weights).
+def _terms(
+    t: Array, w: Array | None, ignore_index: int
+) -> tuple[tuple[Array, ...], Array | None, Any]:
+    """(numpy's index of each sample's element, each sample's weight, the sum of the weights).
 
-    Classes lie in dimension 1. Ignored samples get class 0 and weight 0. Raises IndexError for a
-    negative class, which numpy would count from the end.
+    The weights are None if all are 1. Classes lie in dimension 1. Ignored samples get class 0 and
+    weight 0. Raises IndexError for a negative class, which numpy would count from the end.
     """
     weight = None if w is None else w[np.where(t == ignore_index, 0, t)]
     if t.size and (np.minimum.reduce(t, axis=None) < 0 or ignore_index >= 0):
@@ -97,38 +95,37 @@ def _terms(t: Any, w: Any, ignore_index: int) -> tuple[Any, Any, Any]:
         t = np.where(counted, t, 0)
         if np.minimum.reduce(t, axis=None) < 0:
             raise IndexError("negative class index")
-    places = (
-        (np.arange(len(t)), t) if t.ndim == 1 else tuple(np.ogrid[tuple(slice(n) for n in t.shape)])
-    )
-    if t.ndim != 1:
-        places = (places[0], t, *places[1:])
+    if t.ndim == 1:
+        places: tuple[Array, ...] = (np.arange(len(t)), t)
+    else:
+        batch, *rest = np.ogrid[tuple(slice(n) for n in t.shape)]
+        places = (batch, t, *rest)
     return places, weight, t.size if weight is None else np.add.reduce(weight, axis=None)
 
 
-def _nll(F: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
+def _nll(
+    F: Namespace, x: Array, t: Array, w: Array | None = None, *, reduction: str, ignore_index: int
+) -> Array:
     places, weight, total = _terms(t, w, ignore_index)
     each = -x[places]
     if weight is not None:
         each = each * weight
     if reduction == "none":
         return each
-    loss = np.add.reduce(each, axis=None)
-    return (
-        loss
-        if reduction == "sum"
-        else loss / _of_dtype(total, x.dtype)
-        if x.dtype.kind == "f"
-        else loss / total
-    )
+    loss: Array = np.add.reduce(each, axis=None)
+    if reduction == "sum":
+        return loss
+    return loss / (_of_dtype(total, x.dtype) if x.dtype.kind == "f" else total)
 
 
-def _of_dtype(total: Any, d: Any) -> Any:
+def _of_dtype(total: Any, d: DType) -> Any:
     return total.astype(d) if hasattr(total, "astype") else d.type(total)
 
 
 def _nll_vjp(
-    F: Any, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int
-) -> Any:
+    F: Namespace, g: Gradient, out: Operand, x: Operand, t: Operand, w: Operand = None, *,
+    reduction: str, ignore_index: int,
+) -> Gradient:  # fmt: skip
     d = x.dtype if isinstance(x.dtype, np.dtype) else x.dtype.numpy
     places, weight, total = _terms(_raw(t), None if w is None else _raw(w), ignore_index)
     factor = -np.ones((), d) if weight is None else -weight.astype(d)
@@ -140,9 +137,7 @@ def _nll_vjp(
     return F.place(g * factor, index=places, shape=x.shape, unique=True)
 
 
-def explain_target(
-    op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception
-) -> Exception:
+def explain_target(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception) -> Exception:
     x, t = tensors[0].array, tensors[1].array
     if isinstance(e, IndexError) and t.size:
         bad = t[(t != attrs["ignore_index"]) & ((t < 0) | (t >= x.shape[1]))]
@@ -160,7 +155,7 @@ def explain_target(
 
 @cache
 def _nll_of(n: int) -> Op:
-    """The op of n inputs: what is not there (the weight) cannot be read."""
+    """The op of n inputs: a weight that is not given cannot be read."""
     return Op(
         "nll_loss",
         _nll,
@@ -177,14 +172,14 @@ nll_op = _nll_of(3)
 
 
 def nll_loss(
-    input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
-) -> Any:
-    """Mean of ``-input[i, target[i]]`` over the batch: log-probabilities (N, C, ...) and int64
-    classes (N, ...).
+    input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """The mean of ``-input[i, target[i]]``: the negative log-likelihood of the target classes.
 
-    ``weight`` (C,) weighs the classes, targets equal to ``ignore_index`` do not count,
-    ``reduction`` is "mean", "sum", "none". Also takes one unbatched sample, (C,) and (). Raises as
-    PyTorch's ``nll_loss``.
+    ``input`` (N, C, ...) has log-probabilities, ``target`` (N, ...) int64 classes; one unbatched
+    sample is (C,) and (). ``weight`` (C,) weighs the classes. Targets equal to ``ignore_index`` do
+    not count. ``reduction`` is "mean", "sum" or "none". Raises as PyTorch's ``nll_loss`` does.
     """
     check_reduction(reduction)
     x, t = input.array, target.array
@@ -212,10 +207,9 @@ def nll_loss(
         raise ValueError(
             message(
                 f"Expected input batch_size ({x.shape[0] if x.ndim else 0}) to match target "
-                f"batch_size "
-                f"({t.shape[0] if t.ndim else 0}).",
+                f"batch_size ({t.shape[0] if t.ndim else 0}).",
                 f"nll_loss: input {describe(input)} (N, C, ...), target {describe(target)} (N, "
-                f"...)",
+                "...)",
                 fix="the target holds one class index per sample, without a class dimension",
             )
         )
@@ -224,8 +218,7 @@ def nll_loss(
         raise RuntimeError(
             message(
                 "the function 'nll_loss_forward' is not differentiable with respect to argument "
-                "'weight'. "
-                "This input cannot have requires_grad True.",
+                "'weight'. This input cannot have requires_grad True.",
                 fix="weight.detach()",
             )
         )
@@ -240,6 +233,7 @@ def nll_loss(
 
 
 def check_reduction(reduction: str) -> None:
+    """Raise ValueError unless ``reduction`` is one of PyTorch's three."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"{reduction} is not a valid value for reduction; it is 'mean', 'sum' or 'none'"
@@ -247,18 +241,19 @@ def check_reduction(reduction: str) -> None:
 
 
 # ---- squared error -------------------------------------------------------------------------------
-def _mse(F: Any, x: Any, y: Any, reduction: str) -> Any:
+def _mse(F: Namespace, x: Array, y: Array, reduction: str) -> Array:
     d = x - y
     d = d * d
     if reduction == "none":
         return d
-    total = np.add.reduce(d, axis=None)
-    return (
-        total if reduction == "sum" else total / d.size if d.size else total * x.dtype.type(np.nan)
-    )
+    total: Array = np.add.reduce(d, axis=None)
+    if reduction == "sum":
+        return total
+    return total / d.size if d.size else total * x.dtype.type(np.nan)
 
 
-def _mse_vjp(F: Any, g: Any, x: Any, y: Any, reduction: str) -> Any:
+def _mse_vjp(F: Namespace, g: Gradient, x: Operand, y: Operand, reduction: str) -> Gradient:
+    """The contribution to x̄; with x and y exchanged, to ȳ."""
     d = x - y
     n = int(np.prod(d.shape)) if reduction == "mean" else 1
     return g * ((2 / n if n else 0) * d)
@@ -278,7 +273,7 @@ mse_op = Op(
 )
 
 
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """(input - target) ** 2, with the reduction "mean", "sum" or "none"; shapes broadcast."""
     check_reduction(reduction)
     return several(mse_op, (input, target), {"reduction": reduction})

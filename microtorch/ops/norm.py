@@ -4,61 +4,67 @@
     out = x̂ * weight + bias
 
 ``batch_norm`` takes the statistics per channel (dimension 1) over all others (Ioffe and Szegedy
-2015), ``layer_norm`` over the last dimensions, one example at a time (Ba et al. 2016). Moving x
-moves its mean and its variance, too; that is what the two subtractions in the derivative say (with
-means over the same dimensions, and h = g * weight):
+2015), ``layer_norm`` over the last dimensions, one example at a time (Ba et al. 2016). A change of
+x also changes its mean and its variance, hence the two subtractions in the derivative (with means
+over the same dimensions, and h = g * weight):
 
     x̄ = (h - mean(h) - x̂ * mean(h * x̂)) / sqrt(var(x) + eps)
 
-Statistics are computed from x again in backward: cheaper than keeping x̂, and right for derivatives
-of any order.
+Backward computes the statistics from x again, which is cheaper than keeping x̂ and right for
+derivatives of any order.
 """
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
 from ..base.errors import ShapeError, describe, message
 from ..engine.hot import several
 from ..engine.op import Op
 from ..engine.record import constant
-from .arguments import rows
+from .arguments import require_floating, rows
 from .surface import public
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Gradient, Namespace, Operand, Shape
+    from ..handles.tensor import Tensor
 
 
 # ---- the derivative, for any dimensions ----------------------------------------------------------
-def _mean(F: Any, x: Any, dims: tuple[int, ...]) -> Any:
+def _mean(F: Namespace, x: Operand, dims: Shape) -> Operand:
     return F.mean(x, dim=dims, keepdim=True)
 
 
-def standardized(F: Any, x: Any, dims: tuple[int, ...], eps: float) -> tuple[Any, Any]:
+def standardized(F: Namespace, x: Operand, dims: Shape, eps: float) -> tuple[Operand, Operand]:
     """(x̂, 1 / sqrt(var + eps)) of x over ``dims``."""
     centred = x - _mean(F, x, dims)
     rstd = F.rsqrt(_mean(F, centred * centred, dims) + eps)
     return centred * rstd, rstd
 
 
-def _to_input(F: Any, h: Any, x: Any, dims: tuple[int, ...], eps: float) -> Any:
+def _to_input(F: Namespace, h: Gradient, x: Operand, dims: Shape, eps: float) -> Gradient:
+    """x̄ of the module's docstring."""
     normal, rstd = standardized(F, x, dims, eps)
     return rstd * (h - _mean(F, h, dims) - normal * _mean(F, h * normal, dims))
 
 
 # ---- per channel, over the batch -----------------------------------------------------------------
-def _others(x: Any) -> tuple[int, ...]:
+def _others(x: Operand) -> Shape:
+    """All dimensions but the channels."""
     return (0, *range(2, x.ndim))
 
 
-def _per_channel(F: Any, w: Any, x: Any) -> Any:
+def _per_channel(F: Namespace, w: Operand, x: Operand) -> Operand:
     return F.reshape(w, shape=(1, -1) + (1,) * (x.ndim - 2))
 
 
 @defines
-def moments(F: Any, x: Any) -> tuple[Any, Any]:
+def moments(F: Namespace, x: Array) -> tuple[Array, Array]:
     """Mean and variance (divided by n) of each channel, two arrays (C,)."""
     n = x.size // x.shape[1] if x.size else math.nan
     mean = np.add.reduce(x, _others(x)) / n
@@ -66,11 +72,13 @@ def moments(F: Any, x: Any) -> tuple[Any, Any]:
     return mean, np.add.reduce(centred * centred, _others(x)) / n
 
 
-def _batch_norm(F: Any, x: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
+def _batch_norm(
+    F: Namespace, x: Array, w: Array | None = None, b: Array | None = None, *, eps: float
+) -> Array:
     return F.fixed_norm(x, *F.moments(x), *(v for v in (w, b) if v is not None), eps=eps)
 
 
-def _affine(out: Any, w: Any, b: Any) -> Any:
+def _affine(out: Array, w: Array | None, b: Array | None) -> Array:
     """out * w + b, in the memory of ``out``."""
     if w is not None:
         out *= w
@@ -80,8 +88,9 @@ def _affine(out: Any, w: Any, b: Any) -> Any:
 
 
 def _batch_norm_vjp_w(
-    F: Any, g: Any, out: Any, x: Any, w: Any, b: Any = None, *, eps: float
-) -> Any:
+    F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None, *,
+    eps: float,
+) -> Gradient:  # fmt: skip
     return F.sum(g * standardized(F, x, _others(x), eps)[0], dim=_others(x), keepdim=False)
 
 
@@ -110,36 +119,30 @@ def _batch_norm_of(n: int) -> Op:
 batch_norm_op = _batch_norm_of(3)
 
 
-# with statistics that are given: (x - mean) / sqrt(var + eps) * w + b
+# ---- per channel, with given statistics: (x - mean) / sqrt(var + eps) * w + b --------------------
 def _fixed_norm(
-    F: Any, x: Any, mean: Any, var: Any, w: Any = None, b: Any = None, *, eps: float
-) -> Any:
+    F: Namespace, x: Array, mean: Array, var: Array, w: Array | None = None,
+    b: Array | None = None, *, eps: float,
+) -> Array:  # fmt: skip
     out = (rows(x) - _per_channel(F, mean, x)) * _per_channel(F, F.rsqrt(var + eps), x)
-    return _affine(out, *(v if v is None else _per_channel(F, v, x) for v in (w, b)))
+    w, b = (v if v is None else _per_channel(F, v, x) for v in (w, b))
+    return _affine(out, w, b)
 
 
 def _fixed_norm_vjp_x(
-    F: Any,
-    g: Any,
-    out: Any,
-    x: Any,
-    mean: Any,
-    var: Any,
-    w: Any = None,
-    b: Any = None,
-    *,
-    eps: float,
-) -> Any:
+    F: Namespace, g: Gradient, out: Operand, x: Operand, mean: Operand, var: Operand,
+    w: Operand = None, b: Operand = None, *, eps: float,
+) -> Gradient:  # fmt: skip
     rstd = F.rsqrt(var + eps)
     return g * _per_channel(F, rstd if w is None else rstd * w, x)
 
 
 def _fixed_norm_vjp_w(
-    F: Any, g: Any, out: Any, x: Any, mean: Any, var: Any, w: Any, b: Any = None, *, eps: float
-) -> Any:
-    return F.sum(g * (x - _per_channel(F, mean, x)), dim=_others(g), keepdim=False) * F.rsqrt(
-        var + eps
-    )
+    F: Namespace, g: Gradient, out: Operand, x: Operand, mean: Operand, var: Operand,
+    w: Operand, b: Operand = None, *, eps: float,
+) -> Gradient:  # fmt: skip
+    d = F.sum(g * (x - _per_channel(F, mean, x)), dim=_others(g), keepdim=False)
+    return d * F.rsqrt(var + eps)
 
 
 @cache
@@ -167,15 +170,16 @@ fixed_norm_op = _fixed_norm_of(5)
 
 
 def batch_norm(
-    input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: bool = False,
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
+    weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False,
     momentum: float = 0.1, eps: float = 1e-5,
-) -> Any:  # fmt: skip
-    """Normalise each channel of ``input`` (N, C, ...): by its own mean and variance if
-    ``training``, else by the running ones.
+) -> Tensor:  # fmt: skip
+    """``input`` (N, C, ...) with each channel normalised, then scaled and shifted.
 
-    Training also moves the running statistics (C,), if given: r = (1 - momentum) r + momentum * s,
-    with the unbiased variance. ``weight`` and ``bias`` (C,) scale and shift. Raises ValueError for
-    one value per channel in training.
+    ``training``: by the channel's own mean and variance; else by the running ones. Training also
+    moves the running statistics (C,), if given: r = (1 - momentum) r + momentum * s, with the
+    unbiased variance. ``weight`` and ``bias`` are (C,). Raises ValueError for one value per channel
+    in training.
     """
     x = input.array
     if x.ndim < 2:
@@ -185,7 +189,7 @@ def batch_norm(
                 describe(input),
             )
         )
-    _floating("batch_norm", input)
+    require_floating("batch_norm", input)
     for name, v in (
         ("running_mean", running_mean),
         ("running_var", running_var),
@@ -222,42 +226,39 @@ def batch_norm(
             )
         )
     out = several(batch_norm_op, (input, *affine), {"eps": eps})
-    if running_mean is not None and n:
+    if n and (running_mean is not None or running_var is not None):
         mean, var = input.node.dev.moments(x)
-        moved(running_mean, mean, momentum)
-        moved(running_var, var * (n / (n - 1)), momentum)
+        for running, statistic in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
+            if running is not None:
+                move(running, statistic, momentum)
     return out
 
 
-def moved(running: Any, statistic: Any, momentum: float) -> None:
-    """running = (1 - momentum) running + momentum * statistic, in place."""
+def move(running: Tensor, statistic: Array, momentum: float) -> None:
+    """Set running to (1 - momentum) running + momentum * statistic, in place."""
     r = running.array
     r *= 1 - momentum
     r += momentum * statistic
     running._written("batch_norm")
 
 
-def _affine_operands(weight: Any, bias: Any, input: Any) -> tuple[Any, ...]:
+def _affine_operands(
+    weight: Tensor | None, bias: Tensor | None, input: Tensor
+) -> tuple[Tensor, ...]:
     """The operands that follow x: a bias without a weight gets a weight of ones."""
     if bias is None:
         return () if weight is None else (weight,)
     return (constant(np.ones_like(bias.array), input.node.dev) if weight is None else weight, bias)
 
 
-def _floating(op: str, x: Any) -> None:
-    if x.array.dtype.kind != "f":
-        kind = TORCH_TYPES[x.array.dtype.name]
-        raise RuntimeError(
-            message(f"\"{op}\" not implemented for '{kind}'", describe(x), fix="x.float()")
-        )
-
-
 # ---- per example, over the last dimensions -------------------------------------------------------
-def _last(x: Any, n: int) -> tuple[int, ...]:
+def _last(x: Operand, n: int) -> Shape:
     return tuple(range(x.ndim - n, x.ndim))
 
 
-def _layer_norm(F: Any, x: Any, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Any:
+def _layer_norm(
+    F: Namespace, x: Array, w: Array | None = None, b: Array | None = None, *, ndim: int, eps: float
+) -> Array:
     return _affine(standardized(F, rows(x), _last(x, ndim), eps)[0], w, b)
 
 
@@ -288,16 +289,17 @@ layer_norm_op = _layer_norm_of(3)
 
 
 def _trailing(
-    op: str, input: Any, normalized_shape: Any, weight: Any, bias: Any
-) -> tuple[int, ...]:
+    op: str, input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None,
+    bias: Tensor | None,
+) -> Shape:  # fmt: skip
+    """``normalized_shape`` as a tuple. Raises unless input, weight and bias fit it."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     x = input.array
     if not shape:
         raise RuntimeError(
             message(
                 "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least "
-                "one element, "
-                "but got normalized_shape = []",
+                "one element, but got normalized_shape = []",
                 f"{op}()",
             )
         )
@@ -306,8 +308,7 @@ def _trailing(
             raise ShapeError(
                 message(
                     f"Expected {name} to be of same shape as normalized_shape, but got {name} of "
-                    f"shape "
-                    f"{list(v.array.shape)} and normalized_shape = {list(shape)}",
+                    f"shape {list(v.array.shape)} and normalized_shape = {list(shape)}",
                     f"{op}()",
                 )
             )
@@ -316,44 +317,41 @@ def _trailing(
         raise ShapeError(
             message(
                 f"Given normalized_shape={list(shape)}, expected input with shape [{stars}], but "
-                f"got input of "
-                f"size{list(x.shape)}",
+                f"got input of size{list(x.shape)}",
                 f"{op} normalises the last {len(shape)} dimension(s)",
                 fix=f"make the layer with normalized_shape={list(x.shape[-len(shape) :])}"
                 if x.ndim
                 else "",
             )
         )
-    _floating(op, input)
+    require_floating(op, input)
     return shape
 
 
 @public(method=False)
 def layer_norm(
-    input: Any,
-    normalized_shape: Any,
-    weight: Any = None,
-    bias: Any = None,
-    eps: float = 1e-5,
-    cudnn_enable: bool = True,
-) -> Any:
-    """Normalise over the last dimensions, whose sizes are ``normalized_shape``; ``weight`` and
-    ``bias`` have that shape.
+    input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
+    bias: Tensor | None = None, eps: float = 1e-5, cudnn_enable: bool = True,
+) -> Tensor:  # fmt: skip
+    """``input`` normalised over its last dimensions, whose sizes are ``normalized_shape``.
+
+    ``weight`` and ``bias`` have that shape.
     """
     shape = _trailing("layer_norm", input, normalized_shape, weight, bias)
-    return several(
-        layer_norm_op,
-        (input, *_affine_operands(weight, bias, input)),
-        {"ndim": len(shape), "eps": eps},
-    )
+    operands = (input, *_affine_operands(weight, bias, input))
+    return several(layer_norm_op, operands, {"ndim": len(shape), "eps": eps})
 
 
 @public(method=False)
 def rms_norm(
-    input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
-) -> Any:
-    """x / sqrt(mean(x²) + eps) * weight over the last dimensions (Zhang and Sennrich 2019);
-    ``eps``: the dtype's epsilon.
+    input: Tensor,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """x / sqrt(mean(x²) + eps) * weight over the last dimensions (Zhang and Sennrich 2019).
+
+    ``eps`` is the dtype's epsilon unless given.
     """
     shape = _trailing("rms_norm", input, normalized_shape, weight, None)
     dims = _last(input.array, len(shape))
@@ -364,23 +362,19 @@ def rms_norm(
 
 @public(method=False)
 def group_norm(
-    input: Any,
-    num_groups: int,
-    weight: Any = None,
-    bias: Any = None,
-    eps: float = 1e-5,
-    cudnn_enabled: bool = True,
-) -> Any:
-    """Normalise each example over groups of channels (Wu and He 2018): input (N, C, ...),
-    ``weight`` and ``bias`` (C,).
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
+    eps: float = 1e-5, cudnn_enabled: bool = True,
+) -> Tensor:  # fmt: skip
+    """``input`` (N, C, ...) with each example normalised over groups of channels.
+
+    ``weight`` and ``bias`` are (C,). Source: Wu and He 2018.
     """
     x = input.array
     if x.ndim < 2 or num_groups <= 0 or x.shape[1] % num_groups:
         raise RuntimeError(
             message(
                 "Expected number of channels in input to be divisible by num_groups, but got input "
-                "of shape "
-                f"{list(x.shape)} and num_groups={num_groups}",
+                f"of shape {list(x.shape)} and num_groups={num_groups}",
                 "group_norm()",
             )
         )
@@ -393,16 +387,16 @@ def group_norm(
 
 
 def instance_norm(
-    input: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
-    use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
-) -> Any:  # fmt: skip
-    """Normalise each channel of each example over its places (Ulyanov et al.
+    input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
+    weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True,
+    momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """``input`` with each channel of each example normalised over its places.
 
-    2016). Running statistics are not kept here.
+    Running statistics are not kept here. Source: Ulyanov et al. 2016.
     """
     if running_mean is not None or running_var is not None or not use_input_stats:
         raise NotImplementedError(
             "instance_norm: running statistics are not available in microtorch; use its defaults"
         )
     return group_norm(input, input.array.shape[1], weight, bias, eps)
-

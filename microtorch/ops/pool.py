@@ -1,89 +1,101 @@
 """Pooling: one number for each window of an image, its maximum or its mean.
 
-The windows are those of conv.py. Each op runs over the *elements of the kernel* (kh * kw steps),
+The windows are those of windows.py. Each op runs over the *elements of the kernel* (kh * kw steps),
 never over the windows: for one element, what all windows see there is a strided slice of the image,
 and numpy runs through it at full speed.
 
-    out = maximum(slice 0, slice 1, ...)                       max_pool2d
-    place = how many leading slices differ from out            the first place of the maximum in each window, as in PyTorch
-    x̄[slice k] += g where place == k                           pool_scatter, whose own derivative is pool_gather
+    max_pool2d     out = maximum(slice 0, slice 1, ...)
+    pool_place     place = how many leading slices differ from out
+    pool_scatter   x̄[slice k] += g where place == k
 
-Means are linear: ``avg_pool2d`` and ``avg_spread``, ``adaptive_avg_pool2d`` and ``adaptive_spread``
-are each other's derivative. 1-d pooling is pooling of images of height 1. In the ops, padding is
-((top, bottom), (left, right)), with what ``ceil_mode`` adds.
+``place`` is where each window's maximum comes first, as in PyTorch; ``pool_gather`` is the
+derivative of ``pool_scatter``. Means are linear: ``avg_pool2d`` and ``avg_spread``,
+``adaptive_avg_pool2d`` and ``adaptive_spread`` are each other's derivative. In the ops, padding
+includes what ``ceil_mode`` adds.
 """
-
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import ShapeError, describe, message
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
-from .conv import Padding, Pair, add_windows, cropped, empty_image, numbers, places, windows
+from .arguments import require_floating
 from .join import stack
 from .surface import public
+from .windows import (
+    HW,
+    UNPADDED,
+    Pads,
+    add_windows,
+    cropped,
+    from_images,
+    image_attrs,
+    numbers,
+    places,
+    sizes_text,
+    to_images,
+    windows,
+    zero_images,
+)
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Pair, Shape
+    from ..handles.tensor import Tensor
+
+
+# how many elements each mean counts: one number, or one per window, row by row
+Divisor: TypeAlias = "int | tuple[tuple[int, ...], ...]"
+TargetSize: TypeAlias = "int | tuple[int | None, ...] | None"  # None: as the input
 
 
 # ---- the maximum ---------------------------------------------------------------------------------
 def _max_pool2d(
-    F: Any, x: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
-) -> Any:
+    F: Namespace, x: Array, kernel: HW, stride: HW, padding: Pads, dilation: HW
+) -> Array:
     lowest = -math.inf if x.dtype.kind in "fO" else np.iinfo(x.dtype).min
-    view = windows(x, kernel, stride, padding, dilation, lowest)
-    slices = [view[:, :, i, j] for i in range(kernel[0]) for j in range(kernel[1])]
-    out = np.array(slices[0], order="C")
-    for part in slices[1:]:
+    first, *rest = _slices(windows(x, kernel, stride, padding, dilation, lowest))
+    out = np.array(first, order="C")
+    for part in rest:
         np.maximum(out, part, out=out)
     return out
 
 
+def _slices(view: Array) -> list[Array]:
+    """What all windows see at each element of the kernel, row by row."""
+    kh, kw = view.shape[2:4]
+    return [view[:, :, i, j] for i in range(kh) for j in range(kw)]
+
+
 def _pool_place(
-    F: Any, x: Any, out: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
-) -> Any:
-    """The number (row by row, from 0) of the kernel's element that holds the window's maximum
-    ``out``; integers.
-    """
+    F: Namespace, x: Array, out: Array, kernel: HW, stride: HW, padding: Pads, dilation: HW
+) -> Array:
+    """Which element of the kernel, counted row by row, holds each window's maximum ``out``."""
     last = kernel[0] * kernel[1] - 1
-    differ, place = (
-        np.ones(out.shape, bool),
-        np.zeros(out.shape, np.uint8 if last < 256 else np.int64),
-    )
-    if padding != ((0, 0), (0, 0)) and x.dtype.kind != "f":
+    differ = np.ones(out.shape, bool)
+    place: Array = np.zeros(out.shape, np.uint8 if last < 256 else np.int64)
+    if padding != UNPADDED and x.dtype.kind != "f":
         x = x.astype(np.float64)
     # what is nan differs from all: padding is never chosen
-    view = windows(x, kernel, stride, padding, dilation, math.nan)
-    for k in range(last):
-        differ &= view[:, :, k // kernel[1], k % kernel[1]] != out
+    for part in _slices(windows(x, kernel, stride, padding, dilation, math.nan))[:last]:
+        differ &= part != out
         place += differ.view(np.uint8)
     if out.dtype.kind == "f" and np.isnan(out).any():  # the last nan, as in PyTorch
-        view = windows(x, kernel, stride, padding, dilation, 0)
-        for k in range(last + 1):
-            np.copyto(
-                place,
-                place.dtype.type(k),
-                where=np.isnan(view[:, :, k // kernel[1], k % kernel[1]]),
-            )
+        for k, part in enumerate(_slices(windows(x, kernel, stride, padding, dilation, 0))):
+            np.copyto(place, place.dtype.type(k), where=np.isnan(part))
     return place
 
 
 def _pool_scatter(
-    F: Any,
-    g: Any,
-    place: Any,
-    size: Pair,
-    kernel: Pair,
-    stride: Pair,
-    padding: Padding,
-    dilation: Pair,
-) -> Any:
-    out = empty_image(*g.shape[:2], size, padding, g.dtype)
+    F: Namespace, g: Array, place: Array, size: HW, kernel: HW, stride: HW, padding: Pads,
+    dilation: HW,
+) -> Array:  # fmt: skip
+    out = zero_images(g.shape[0], g.shape[1], size, padding, g.dtype)
     apart = all(s >= d * (k - 1) + 1 for s, d, k in zip(stride, dilation, kernel, strict=True))
     for i, j, at in places(kernel, g.shape[2:], stride, dilation):
         chosen = place == i * kernel[1] + j
@@ -95,16 +107,17 @@ def _pool_scatter(
 
 
 def _pool_gather(
-    F: Any, x: Any, place: Any, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
-) -> Any:
-    view = windows(x, kernel, stride, padding, dilation)
+    F: Namespace, x: Array, place: Array, kernel: HW, stride: HW, padding: Pads, dilation: HW
+) -> Array:
     out = np.zeros(place.shape, x.dtype)
-    for k in range(kernel[0] * kernel[1]):
-        np.copyto(out, view[:, :, k // kernel[1], k % kernel[1]], where=place == k)
+    for k, part in enumerate(_slices(windows(x, kernel, stride, padding, dilation))):
+        np.copyto(out, part, where=place == k)
     return out
 
 
-def _max_pool2d_vjp(F: Any, g: Any, out: Any, x: Any, **geometry: Any) -> Any:
+def _max_pool2d_vjp(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, **geometry: Any
+) -> Gradient:
     return F.pool_scatter(g, F.pool_place(x, out, **geometry), size=tuple(x.shape[2:]), **geometry)
 
 
@@ -140,29 +153,27 @@ pool_gather_op = Op(
 
 
 # ---- the mean ------------------------------------------------------------------------------------
-def _avg_pool2d(F: Any, x: Any, kernel: Pair, stride: Pair, padding: Padding, divisor: Any) -> Any:
-    view = windows(x, kernel, stride, padding, (1, 1))
-    out = np.array(view[:, :, 0, 0], order="C")
-    for k in range(1, kernel[0] * kernel[1]):
-        out += view[:, :, k // kernel[1], k % kernel[1]]
+def _avg_pool2d(
+    F: Namespace, x: Array, kernel: HW, stride: HW, padding: Pads, divisor: Divisor
+) -> Array:
+    first, *rest = _slices(windows(x, kernel, stride, padding, (1, 1)))
+    out = np.array(first, order="C")
+    for part in rest:
+        out += part
     return out / _as(divisor, x)
 
 
 def _avg_spread(
-    F: Any, g: Any, size: Pair, kernel: Pair, stride: Pair, padding: Padding, divisor: Any
-) -> Any:
-    out = empty_image(*g.shape[:2], size, padding, g.dtype)
+    F: Namespace, g: Array, size: HW, kernel: HW, stride: HW, padding: Pads, divisor: Divisor
+) -> Array:
+    out = zero_images(g.shape[0], g.shape[1], size, padding, g.dtype)
     each = g / _as(divisor, g)
-    add_windows(
-        out,
-        np.broadcast_to(each[:, :, None, None], (*g.shape[:2], *kernel, *g.shape[2:])),
-        stride,
-        (1, 1),
-    )
+    everywhere = np.broadcast_to(each[:, :, None, None], (*g.shape[:2], *kernel, *g.shape[2:]))
+    add_windows(out, everywhere, stride, (1, 1))
     return cropped(out, padding)
 
 
-def _as(divisor: Any, x: Any) -> Any:
+def _as(divisor: Divisor, x: Array) -> Array | int:
     return divisor if isinstance(divisor, int) else np.asarray(divisor, x.dtype)
 
 
@@ -183,13 +194,14 @@ avg_spread_op = Op(
 
 
 def bins(n: int, count: int) -> list[slice]:
-    """``count`` windows that cover n places, of nearly equal sizes; neighbours overlap by one where
-    n does not divide.
+    """``count`` windows of nearly equal sizes that cover n places.
+
+    Neighbours overlap by one where ``count`` does not divide n.
     """
     return [slice(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 
-def _adaptive_avg_pool2d(F: Any, x: Any, size: Pair) -> Any:
+def _adaptive_avg_pool2d(F: Namespace, x: Array, size: HW) -> Array:
     out = np.empty((*x.shape[:2], *size), x.dtype)
     for i, rows in enumerate(bins(x.shape[2], size[0])):
         for j, columns in enumerate(bins(x.shape[3], size[1])):
@@ -198,7 +210,7 @@ def _adaptive_avg_pool2d(F: Any, x: Any, size: Pair) -> Any:
     return out
 
 
-def _adaptive_spread(F: Any, g: Any, size: Pair) -> Any:
+def _adaptive_spread(F: Namespace, g: Array, size: HW) -> Array:
     out = np.zeros((*g.shape[:2], *size), g.dtype)
     for i, rows in enumerate(bins(size[0], g.shape[2])):
         for j, columns in enumerate(bins(size[1], g.shape[3])):
@@ -224,37 +236,28 @@ adaptive_spread_op = Op(
 
 
 # ---- reading arguments ---------------------------------------------------------------------------
-def _check(op: str, input: Any, n: int) -> None:
+def _check(op: str, input: Tensor, n: int) -> None:
     if input.array.ndim not in (n + 1, n + 2) or 0 in input.array.shape[-n - 1 :]:
         raise ShapeError(
             message(
                 f"{op}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim "
-                f"batch size for "
-                f"input, but got: {list(input.array.shape)}",
+                f"batch size for input, but got: {list(input.array.shape)}",
                 fix=f"the layout is (batch, channels, {'height, width' if n == 2 else 'length'})",
             )
         )
 
 
 def _geometry(
-    op: str,
-    input: Any,
-    n: int,
-    kernel: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    ceil_mode: bool,
-) -> dict[str, Any]:
-    """The attrs of a pooling op; the bottom and right padding are as large as the last window of
-    ``ceil_mode`` needs.
+    op: str, input: Tensor, n: int, kernel: Pair, stride: Pair | None, padding: Pair,
+    dilation: Pair, ceil_mode: bool,
+) -> Attrs:  # fmt: skip
+    """The attrs of a pooling op.
+
+    Bottom and right padding are as large as the last window of ``ceil_mode`` needs.
     """
     kernels = numbers(kernel, n, "kernel_size", op, 1)
-    steps = (
-        kernels
-        if stride is None or stride == () or stride == []
-        else numbers(stride, n, "stride", op, 1)
-    )
+    unset = stride is None or (isinstance(stride, (tuple, list)) and not stride)
+    steps = kernels if unset else numbers(stride, n, "stride", op, 1)
     dilations, around = numbers(dilation, n, "dilation", op, 1), numbers(padding, n, "padding", op)
     padded = []
     for size, k, s, p, d in zip(
@@ -265,8 +268,7 @@ def _geometry(
             raise RuntimeError(
                 message(
                     f"pad should be at most half of effective kernel size, but got pad={p}, "
-                    f"kernel_size={k} and "
-                    f"dilation={d}",
+                    f"kernel_size={k} and dilation={d}",
                     f"{op}()",
                 )
             )
@@ -278,11 +280,10 @@ def _geometry(
             shape = list(input.array.shape)
             raise ShapeError(
                 message(
-                    f"Given input size: {_sizes(shape[-n - 1 :])}. Calculated output size is too "
-                    f"small",
+                    f"Given input size: {sizes_text(shape[-n - 1 :], 'x')}. Calculated output size "
+                    "is too small",
                     f"{op}: input {describe(input)}, kernel_size={kernel}, padding={padding}: a "
-                    f"window is larger "
-                    "than the image",
+                    "window is larger than the image",
                     fix="a larger input, a smaller kernel, or fewer poolings before",
                 )
             )
@@ -290,59 +291,39 @@ def _geometry(
     return {"kernel": kernels, "stride": steps, "padding": tuple(padded), "dilation": dilations}
 
 
-def _sizes(shape: list[int]) -> str:
-    return f"({'x'.join(map(str, shape))})"
-
-
-def _as_2d(attrs: dict[str, Any]) -> dict[str, Any]:
-    return {key: (((0, 0),) if key == "padding" else (1,)) + value for key, value in attrs.items()}
-
-
-def _image(input: Any, n: int) -> Any:
-    """A tensor of n spatial dimensions, with or without a batch, as images (N, C, H, W)."""
-    if n == 1:
-        input = input.unsqueeze(-2)
-    return input if input.array.ndim == 4 else input.unsqueeze(0)
-
-
-def _unimage(out: Any, like: Any, n: int) -> Any:
-    if like.array.ndim == n + 1:
-        out = out.squeeze(0)
-    return out.squeeze(-2) if n == 1 else out
-
-
 # ---- the functions -------------------------------------------------------------------------------
-def _max_pool(op: str, n: int, input: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
-              return_indices: bool) -> Any:  # fmt: skip
+def _max_pool(
+    op: str, n: int, input: Tensor, kernel_size: Pair, stride: Pair | None, padding: Pair,
+    dilation: Pair, ceil_mode: bool, return_indices: bool,
+) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     _check(op, input, n)
     attrs = _geometry(op, input, n, kernel_size, stride, padding, dilation, ceil_mode)
-    x = _image(input, n)
+    x = to_images(input, n)
     if n == 1:
-        attrs = _as_2d(attrs)
+        attrs = image_attrs(attrs)
     out = single(max_pool2d_op, x, attrs)
     if not return_indices:
-        return _unimage(out, input, n)
+        return from_images(out, input, n)
     place = pool_place_op.kernels[x.node.dev](x.array, out.array, **attrs).astype(np.int64)
-    (kw, (sh, sw), (dh, dw)), h, w = (
-        (attrs["kernel"][1], attrs["stride"], attrs["dilation"]),
-        *out.array.shape[2:],
-    )
+    kw, (sh, sw), (dh, dw) = attrs["kernel"][1], attrs["stride"], attrs["dilation"]
+    h, w = out.array.shape[2:]
     top, left = attrs["padding"][0][0], attrs["padding"][1][0]
     rows = x.node.dev.array(np.arange(h)[:, None] * sh - top) + place // kw * dh
     columns = x.node.dev.array(np.arange(w) * sw - left) + place % kw * dw
     indices = constant(rows * x.array.shape[3] + columns, x.node.dev)
-    return _unimage(out, input, n), _unimage(indices, input, n)
+    return from_images(out, input, n), from_images(indices, input, n)
 
 
 @public(method=False)
-def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
-               return_indices: bool = False) -> Any:  # fmt: skip
-    """The largest element of each window of ``input`` (N, C, H, W) or (C, H, W); windows overlap
-    where stride < kernel_size.
+def max_pool2d(
+    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
+    dilation: Pair = 1, ceil_mode: bool = False, return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
+    """The largest element of each window of ``input`` (N, C, H, W) or (C, H, W).
 
-    ``stride`` is kernel_size unless given. Padding counts as -inf. H' = (H + 2 padding - dilation
-    (kh - 1) - 1) / stride + 1, rounded down, or up with ``ceil_mode``. ``return_indices``: also
-    where, as indices into each flattened image (int64).
+    ``stride`` is kernel_size unless given; if it is smaller, windows overlap. Padding counts as
+    -inf. H' = (H + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down, or up with
+    ``ceil_mode``. ``return_indices``: also where, as int64 indices into each flattened image.
     """
     return _max_pool(
         "max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
@@ -350,8 +331,10 @@ def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
 
 
 @public(method=False)
-def max_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
-               return_indices: bool = False) -> Any:  # fmt: skip
+def max_pool1d(
+    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
+    dilation: Pair = 1, ceil_mode: bool = False, return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """max_pool2d with one dimension: input (N, C, L) or (C, L)."""
     return _max_pool(
         "max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
@@ -359,8 +342,9 @@ def max_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
 
 
 @lru_cache(maxsize=64)
-def _divisor(size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...],
-             padded: tuple[Pair, ...], include: bool) -> Any:  # fmt: skip
+def _divisor(
+    size: Shape, kernel: Shape, stride: Shape, padding: Shape, padded: Pads, include: bool
+) -> Divisor:
     """How many elements each mean counts: a number if all windows agree, else a tuple of rows."""
     counts = []
     for n, k, s, p, around in zip(size, kernel, stride, padding, padded, strict=True):
@@ -372,99 +356,89 @@ def _divisor(size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, 
     return first if (table == first).all() else tuple(map(tuple, table.tolist()))
 
 
-def _avg_pool(op: str, n: int, input: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool,
-              divisor_override: int | None) -> Any:  # fmt: skip
+def _avg_pool(
+    op: str, n: int, input: Tensor, kernel_size: Pair, stride: Pair | None, padding: Pair,
+    ceil_mode: bool, count_include_pad: bool, divisor_override: int | None,
+) -> Tensor:  # fmt: skip
     _check(op, input, n)
-    if input.array.dtype.kind != "f":
-        kind = TORCH_TYPES[input.array.dtype.name]
-        raise RuntimeError(
-            message(f"\"{op}\" not implemented for '{kind}'", describe(input), fix="x.float()")
-        )
+    require_floating(op, input)
     if divisor_override == 0:
         raise RuntimeError(message("divisor must be not zero", f"{op}(divisor_override=0)"))
     attrs = _geometry(op, input, n, kernel_size, stride, padding, 1, ceil_mode)
     around = numbers(padding, n, "padding", op)
     if n == 1:
-        attrs, around = _as_2d(attrs), (0, *around)
-    x = _image(input, n)
+        attrs, around = image_attrs(attrs), (0, *around)
+    x = to_images(input, n)
     del attrs["dilation"]
+    kernel, step, pads = attrs["kernel"], attrs["stride"], attrs["padding"]
     attrs["divisor"] = divisor_override or _divisor(
-        x.array.shape[2:],
-        attrs["kernel"],
-        attrs["stride"],
-        around,
-        attrs["padding"],
-        count_include_pad,
+        x.array.shape[2:], kernel, step, around, pads, count_include_pad
     )
-    return _unimage(single(avg_pool2d_op, x, attrs), input, n)
+    return from_images(single(avg_pool2d_op, x, attrs), input, n)
 
 
-def avg_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-               count_include_pad: bool = True, divisor_override: int | None = None) -> Any:  # fmt: skip
+def avg_pool2d(
+    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
+    ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
+) -> Tensor:  # fmt: skip
     """The mean of each window of ``input`` (N, C, H, W) or (C, H, W); sizes as for max_pool2d.
 
     Padding is 0 and is counted unless ``count_include_pad=False``; ``divisor_override`` divides the
     sum instead of the count.
     """
     return _avg_pool(
-        "avg_pool2d",
-        2,
-        input,
-        kernel_size,
-        stride,
-        padding,
-        ceil_mode,
-        count_include_pad,
+        "avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
         divisor_override,
-    )
+    )  # fmt: skip
 
 
 @public(method=False)
-def avg_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-               count_include_pad: bool = True) -> Any:  # fmt: skip
+def avg_pool1d(
+    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
+    ceil_mode: bool = False, count_include_pad: bool = True,
+) -> Tensor:  # fmt: skip
     """avg_pool2d with one dimension: input (N, C, L) or (C, L)."""
     return _avg_pool(
         "avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None
     )
 
 
-def _target(op: str, input: Any, output_size: Any, n: int) -> tuple[int, ...]:
+def _target(op: str, input: Tensor, output_size: TargetSize, n: int) -> Shape:
     _check(op, input, n)
     sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
-    return numbers(
-        tuple(m if s is None else s for m, s in zip(input.array.shape[-n:], sizes, strict=False)),
-        n,
-        "output_size",
-        op,
-    )
+    given = zip(input.array.shape[-n:], sizes, strict=False)
+    return numbers(tuple(m if s is None else s for m, s in given), n, "output_size", op)
 
 
-def _adaptive_avg(op: str, input: Any, output_size: Any, n: int) -> Any:
+def _adaptive_avg(op: str, input: Tensor, output_size: TargetSize, n: int) -> Tensor:
     size = _target(op, input, output_size, n)
-    out = single(adaptive_avg_pool2d_op, _image(input, n), {"size": size if n == 2 else (1, *size)})
-    return _unimage(out, input, n)
+    out = single(
+        adaptive_avg_pool2d_op, to_images(input, n), {"size": size if n == 2 else (1, *size)}
+    )
+    return from_images(out, input, n)
 
 
-def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
-    """Means over as many windows as ``output_size`` (H', W') asks for, whatever the size of
-    ``input``; None keeps a size.
+def adaptive_avg_pool2d(input: Tensor, output_size: TargetSize) -> Tensor:
+    """Means over ``output_size`` (H', W') windows, whatever the size of ``input``.
+
+    None keeps a size.
     """
     return _adaptive_avg("adaptive_avg_pool2d", input, output_size, 2)
 
 
 @public(method=False)
-def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
+def adaptive_avg_pool1d(input: Tensor, output_size: TargetSize) -> Tensor:
     """adaptive_avg_pool2d with one dimension: input (N, C, L) or (C, L)."""
     return _adaptive_avg("adaptive_avg_pool1d", input, output_size, 1)
 
 
-def adaptive_max_pool2d(input: Any, output_size: Any) -> Any:
+def adaptive_max_pool2d(input: Tensor, output_size: TargetSize) -> Tensor:
     """The largest element of each of ``output_size`` (H', W') windows; None keeps a size."""
     size = _target("adaptive_max_pool2d", input, output_size, 2)
-    x = _image(input, 2)
+    x = to_images(input, 2)
     best = [
         x[:, :, rows, columns].flatten(2).max(-1).values
         for rows in bins(x.array.shape[2], size[0])
         for columns in bins(x.array.shape[3], size[1])
     ]
-    return _unimage(stack(best, -1).unflatten(-1, size), input, 2)
+    return from_images(stack(best, -1).unflatten(-1, size), input, 2)

@@ -1,14 +1,14 @@
 """Ops that rearrange: views (no data moves) and copies (cat, stack, repeat...).
 
-A view op's forward returns a numpy view; ``ops.link_view`` then makes view and base know each
-other, so that in-place writes and version counters work. The derivative of a rearrangement is the
-inverse rearrangement, so most ops here are each other's derivatives.
+The forward function of a view op returns a numpy view. ``engine.views.link_view`` then makes view
+and base know each other, so that in-place writes and version counters work. The derivative of a
+rearrangement is the inverse rearrangement: most ops here are each other's derivatives.
 """
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,12 +19,17 @@ from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
 from .arguments import dim_of, dims_of, rows, shape_of
-from .diagonal import _triangle
 from .surface import METHODS, public
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Attrs, Dims, Namespace, Shape
+    from ..handles.tensor import Tensor
+
+Sizes: TypeAlias = "int | Sequence[int]"  # (2, 3) and 2, 3 mean the same
 
 
 def explain_reshape(
-    op: Op, tensors: Sequence[Any], attrs: dict[str, Any], e: Exception
+    op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception
 ) -> Exception:
     x, shape = tensors[0], tuple(attrs["shape"])
     return ShapeError(
@@ -38,15 +43,20 @@ def explain_reshape(
 
 
 # ---- views ---------------------------------------------------------------------------------------
-reshape_op = Op(
-    "reshape",
-    lambda F, x, shape: x.reshape(shape),
-    vjps=(lambda F, g, out, x, shape: F.reshape(g, shape=x.shape),),
-    rule=("g, in the input's shape",),
-    view=True,
-    torch_name="View",
-    explain=explain_reshape,
-)
+def _reshape_op(name: str, **options: Any) -> Op:
+    return Op(
+        name,
+        lambda F, x, shape: x.reshape(shape),
+        vjps=(lambda F, g, out, x, shape: F.reshape(g, shape=x.shape),),
+        rule=("g, in the input's shape",),
+        view=True,
+        **options,
+    )
+
+
+reshape_op = _reshape_op("reshape", torch_name="View", explain=explain_reshape)
+squeeze_op = _reshape_op("squeeze")
+unsqueeze_op = _reshape_op("unsqueeze")
 
 
 transpose_op = Op(
@@ -70,12 +80,11 @@ permute_op = Op(
 )
 
 
-def _expand(F: Any, x: Any, shape: tuple[int, ...]) -> Any:
+def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
     # one element, shown everywhere by steps of 0; broadcast_to takes ten times as long
     if x.ndim == 0 and x.dtype is not OBJECT:
-        view = np.ndarray(
-            shape, x.dtype, x if type(x) is np.ndarray else np.asarray(x), 0, (0,) * len(shape)
-        )
+        memory = x if type(x) is np.ndarray else np.asarray(x)
+        view: Array = np.ndarray(shape, x.dtype, memory, 0, (0,) * len(shape))
         view.flags.writeable = False
         return view
     out = np.broadcast_to(x, shape)  # read-only
@@ -113,7 +122,7 @@ roll_op = Op(
 
 
 @public()
-def reshape(input: Any, *shape: Any) -> Any:
+def reshape(input: Tensor, *shape: Sizes) -> Tensor:
     """The same elements in another shape; a view where the memory layout allows, else a copy.
 
     One size may be -1.
@@ -122,10 +131,10 @@ def reshape(input: Any, *shape: Any) -> Any:
 
 
 @public(function=False)
-def view(input: Any, *shape: Any) -> Any:
-    """As reshape, but always a view: raises RuntimeError where that is impossible.
+def view(input: Tensor, *shape: Sizes | dtypes.dtype) -> Tensor:
+    """As reshape, but always a view; ``view(dtype)`` shows the same bits as another type.
 
-    ``view(dtype)`` reinterprets bits.
+    Raises RuntimeError where no view is possible.
     """
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         return constant(input.array.view(shape[0].numpy), input.node.dev)
@@ -135,8 +144,7 @@ def view(input: Any, *shape: Any) -> Any:
         raise RuntimeError(
             message(
                 "view size is not compatible with input tensor's size and stride (at least one "
-                "dimension spans across "
-                "two contiguous subspaces). Use .reshape(...) instead.",
+                "dimension spans across two contiguous subspaces). Use .reshape(...) instead.",
                 f"view{size} of {describe(input)} with strides {input.stride()}",
                 fix=".reshape(...) or .contiguous().view(...)",
             )
@@ -145,19 +153,19 @@ def view(input: Any, *shape: Any) -> Any:
 
 
 @public(function=False)
-def view_as(input: Any, other: Any) -> Any:
+def view_as(input: Tensor, other: Tensor) -> Tensor:
     """view(other.shape)."""
     return view(input, *other.array.shape)
 
 
 @public(function=False)
-def reshape_as(input: Any, other: Any) -> Any:
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """reshape(other.shape)."""
     return reshape(input, *other.array.shape)
 
 
 @public()
-def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Dimensions start_dim..end_dim made into one."""
     shape = input.array.shape
     start, end = dim_of(start_dim, len(shape), "flatten"), dim_of(end_dim, len(shape), "flatten")
@@ -169,7 +177,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 
 @public()
-def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Dimension ``dim`` split into ``sizes``."""
     shape = input.array.shape
     d = dim_of(dim, len(shape), "unflatten")
@@ -188,21 +196,21 @@ def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
 
 
 @public()
-def ravel(input: Any) -> Any:
+def ravel(input: Tensor) -> Tensor:
     """All elements in one dimension."""
     return reshape(input, -1)
 
 
 @public(aliases=("swapaxes", "swapdims"))
-def transpose(input: Any, dim0: int, dim1: int) -> Any:
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """A view with two dimensions exchanged."""
     ndim = input.array.ndim
-    return single(transpose_op, input,
-                 {"dim0": dim_of(dim0, ndim, "transpose"), "dim1": dim_of(dim1, ndim, "transpose")})
+    d0, d1 = dim_of(dim0, ndim, "transpose"), dim_of(dim1, ndim, "transpose")
+    return single(transpose_op, input, {"dim0": d0, "dim1": d1})
 
 
 @public()
-def t(input: Any) -> Any:
+def t(input: Tensor) -> Tensor:
     """The transpose of a matrix (a view); tensors of fewer dimensions are returned as they are."""
     if input.array.ndim > 2:
         raise RuntimeError(
@@ -215,29 +223,28 @@ def t(input: Any) -> Any:
 
 
 @public()
-def permute(input: Any, *dims: Any) -> Any:
+def permute(input: Tensor, *dims: Sizes) -> Tensor:
     """A view with the dimensions in the given order."""
     order = shape_of(dims, "permute")
     ndim = input.array.ndim
     if len(order) != ndim:
         raise RuntimeError(
             message(
-                f"permute(sparse_coo): number of dimensions in the tensor input does not match the "
-                f"length "
-                f"of the desired ordering of dimensions i.e. input.dim() = {ndim} is not equal to "
-                f"len(dims) = {len(order)}"
+                "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+                f"length of the desired ordering of dimensions i.e. input.dim() = {ndim} is not "
+                f"equal to len(dims) = {len(order)}"
             )
         )
     return single(permute_op, input, {"dims": dims_of(order, ndim, "permute")})
 
 
 @public(aliases=("moveaxis",))
-def movedim(input: Any, source: Any, destination: Any) -> Any:
-    """Dimensions moved to new places, the others keep their order."""
+def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
+    """Dimensions moved to new places; the others keep their order."""
     return permute(input, *_moved(input.array.ndim, source, destination))
 
 
-def _moved(ndim: int, source: Any, destination: Any) -> list[int]:
+def _moved(ndim: int, source: Dims, destination: Dims) -> list[int]:
     s, d = dims_of(source, ndim, "movedim"), dims_of(destination, ndim, "movedim")
     order = [i for i in range(ndim) if i not in s]
     for to, what in sorted(zip(d, s, strict=True)):
@@ -246,41 +253,24 @@ def _moved(ndim: int, source: Any, destination: Any) -> list[int]:
 
 
 @public()
-def squeeze(input: Any, dim: Any = None) -> Any:
+def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     """A view without the dimensions of size 1 (all, or those named)."""
     shape = input.array.shape
     drop = dims_of(dim, len(shape), "squeeze")
-    return reshape_named(
-        input, tuple(s for i, s in enumerate(shape) if i not in drop or s != 1), "squeeze"
-    )
+    kept = tuple(s for i, s in enumerate(shape) if i not in drop or s != 1)
+    return single(squeeze_op, input, {"shape": kept})
 
 
 @public()
-def unsqueeze(input: Any, dim: int) -> Any:
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """A view with a dimension of size 1 inserted at ``dim``."""
     shape = input.array.shape
     d = dim_of(dim, len(shape) + 1, "unsqueeze")
-    return reshape_named(input, (*shape[:d], 1, *shape[d:]), "unsqueeze")
-
-
-_RESHAPES = {
-    name: Op(
-        name,
-        lambda F, x, shape: x.reshape(shape),
-        vjps=reshape_op.vjps,
-        rule=reshape_op.rule,
-        view=True,
-    )
-    for name in ("squeeze", "unsqueeze")
-}
-
-
-def reshape_named(input: Any, shape: tuple[int, ...], name: str) -> Any:
-    return single(_RESHAPES[name], input, {"shape": shape})
+    return single(unsqueeze_op, input, {"shape": (*shape[:d], 1, *shape[d:])})
 
 
 @public(function=False)
-def expand(input: Any, *sizes: Any) -> Any:
+def expand(input: Tensor, *sizes: Sizes) -> Tensor:
     """A view in which dimensions of size 1 are repeated without copying; -1 keeps a size."""
     want, have = shape_of(sizes, "expand"), input.array.shape
     if len(want) < len(have):
@@ -306,47 +296,42 @@ def expand(input: Any, *sizes: Any) -> Any:
 
 
 @public(function=False)
-def expand_as(input: Any, other: Any) -> Any:
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """expand(other.shape)."""
     return expand(input, *other.array.shape)
 
 
 @public()
-def broadcast_to(input: Any, size: Sequence[int]) -> Any:
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     """expand(size)."""
     return expand(input, *size)
 
 
 @public(method=False)
-def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """All tensors expanded to their common shape."""
     shape = np.broadcast_shapes(*(x.array.shape for x in tensors))
     return tuple(expand(x, *shape) for x in tensors)
 
 
 @public()
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Tensor, *dims: Sizes) -> Tensor:
     """A copy with the order of elements reversed along ``dims``."""
-    return single(
-        flip_op, input, {"dims": dims_of(shape_of(dims, "flip"), input.array.ndim, "flip")}
-    )
+    order = dims_of(shape_of(dims, "flip"), input.array.ndim, "flip")
+    return single(flip_op, input, {"dims": order})
 
 
 @public()
-def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
+def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tensor:
     """Elements shifted cyclically by ``shifts`` along ``dims`` (flattened if None)."""
     if dims is None:
         return reshape(roll(ravel(input), shifts, 0), *input.array.shape)
-    shifts, dims = ((v if isinstance(v, (tuple, list)) else (v,)) for v in (shifts, dims))
-    return single(
-        roll_op,
-        input,
-        {"shifts": tuple(shifts), "dims": dims_of(tuple(dims), input.array.ndim, "roll")},
-    )
+    by, over = [tuple(v) if isinstance(v, (tuple, list)) else (v,) for v in (shifts, dims)]
+    return single(roll_op, input, {"shifts": by, "dims": dims_of(over, input.array.ndim, "roll")})
 
 
 @public()
-def narrow(input: Any, dim: int, start: int, length: int) -> Any:
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """A view of ``length`` elements along ``dim`` from ``start``."""
     d = dim_of(dim, input.array.ndim, "narrow")
     n = input.array.shape[d]
@@ -358,13 +343,13 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
 
 
 @public()
-def select(input: Any, dim: int, index: int) -> Any:
+def select(input: Tensor, dim: int, index: int) -> Tensor:
     """A view of the slice at ``index`` along ``dim``, without that dimension."""
     return input[(slice(None),) * dim_of(dim, input.array.ndim, "select") + (index,)]
 
 
 @public(function=False)
-def repeat(input: Any, *sizes: Any) -> Any:
+def repeat(input: Tensor, *sizes: Sizes) -> Tensor:
     """The tensor tiled ``sizes`` times along each dimension (a copy)."""
     times = shape_of(sizes, "repeat")
     if len(times) < input.array.ndim:
@@ -381,7 +366,7 @@ def repeat(input: Any, *sizes: Any) -> Any:
 
 
 @public(method=False)
-def tile(input: Any, dims: Sequence[int]) -> Any:
+def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
     """numpy's tile: as repeat, with missing dims taken as 1."""
     return repeat(input, *((1,) * (input.array.ndim - len(dims)) + tuple(dims)))
 
@@ -390,9 +375,10 @@ METHODS["tile"] = lambda self, *dims: tile(self, shape_of(dims, "tile"))
 
 
 @public()
-def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
-    """Each element repeated ``repeats`` times (a number or one per element) along ``dim``
-    (flattened if None).
+def repeat_interleave(input: Tensor, repeats: Tensor | int, dim: int | None = None) -> Tensor:
+    """Each element repeated ``repeats`` times along ``dim`` (of the flattened tensor if None).
+
+    ``repeats`` is a number, or a tensor with one per element.
     """
     if dim is None:
         input, dim = ravel(input), 0
@@ -400,9 +386,3 @@ def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
     n = input.array.shape[d]
     index = np.repeat(np.arange(n), repeats.array if hasattr(repeats, "array") else repeats)
     return input.index_select(d, constant(index))
-
-
-_triangle("tril", lambda shape, k: np.tri(*shape[-2:], k=k, dtype=bool))
-
-
-_triangle("triu", lambda shape, k: ~np.tri(*shape[-2:], k=k - 1, dtype=bool))

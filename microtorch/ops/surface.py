@@ -1,7 +1,4 @@
-"""What is exported to users:
-
-``public`` enters a function as ``microtorch.<name>`` and as a method.
-"""
+"""What is exported to users: ``public`` makes a function ``microtorch.<name>`` and a method."""
 from __future__ import annotations
 
 import functools

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..base.errors import nearest
+from ..base.errors import unknown
 from . import lr_scheduler
 from .adam import Adam, AdamW
 from .adaptive import Adadelta, Adagrad, RMSprop
@@ -16,5 +16,7 @@ _LATER = frozenset("Adamax NAdam RAdam Rprop LBFGS ASGD SparseAdam Muon".split()
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        raise AttributeError(f"torch.optim.{name} is not in microtorch; there are {', '.join(__all__[:5])}, RMSprop")
-    raise AttributeError(f"module 'torch.optim' has no attribute '{name}'.{nearest(name, __all__)}")
+        raise AttributeError(
+            f"torch.optim.{name} is not in microtorch; there are {', '.join(__all__[:5])}, RMSprop"
+        )
+    raise unknown("module 'torch.optim'", name, __all__)

@@ -1,34 +1,47 @@
-"""Adam and AdamW: a step size for each parameter, from running means of its gradient and of its square.
+"""Adam and AdamW: a step size for each element, from running means of its gradient and square.
 
     m = beta1 m + (1 - beta1) g                     v = beta2 v + (1 - beta2) g²
     p = p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 
-The divisions by 1 - beta^t undo that m and v start at 0 (Kingma and Ba 2015).  With
-`weight_decay` Adam adds weight_decay * p to g; AdamW shrinks p by lr * weight_decay
-instead, independent of v (Loshchilov and Hutter 2019).  `amsgrad` uses the largest v so far
-(Reddi et al. 2018).  Order of operations and rounding are PyTorch's.
+The divisions by 1 - beta^t undo that m and v start at 0 (Kingma and Ba 2015). With `weight_decay`
+Adam adds weight_decay * p to g; AdamW shrinks p by lr * weight_decay instead, independent of v
+(Loshchilov and Hutter 2019). `amsgrad` uses the largest v so far (Reddi et al. 2018). The order of
+operations and the rounding are PyTorch's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backends import defines
-from .optimizer import Optimizer, arrays, ascent, check, gradients, not_differentiable, run, states
+from ..base.errors import message
+from ..handles.tensor import Tensor
+from ..utils.kernels import arrays, gradients
+from .optimizer import Closure, Group, Optimizer, ParamsT
+from .stepping import (
+    Arrays,
+    ascent,
+    check_not_negative,
+    not_differentiable,
+    states,
+    step_groups,
+)
+
+if TYPE_CHECKING:
+    from ..base.types import Backend
 
 
 @defines
 def adam_step(
     F: Any,
-    params: tuple[Any, ...],
-    grads: tuple[Any, ...],
-    exp_avgs: tuple[Any, ...],
-    exp_avg_sqs: tuple[Any, ...],
-    max_exp_avg_sqs: tuple[Any, ...],
-    steps: tuple[Any, ...],
+    params: Arrays,
+    grads: Arrays,
+    exp_avgs: Arrays,
+    exp_avg_sqs: Arrays,
+    max_exp_avg_sqs: Arrays,
+    steps: Arrays,
     *,
     lr: float,
     beta1: float,
@@ -39,8 +52,11 @@ def adam_step(
     amsgrad: bool,
     maximize: bool,
 ) -> None:
-    """One step of all `params`, in place. `steps` count them, each a 0-d float32 array of numpy's; `max_exp_avg_sqs` are
-    empty without `amsgrad`; `decoupled` is AdamW."""
+    """One step of all `params`, in place.
+
+    `steps` count them, each a 0-d float32 array of numpy's; `max_exp_avg_sqs` are empty without
+    `amsgrad`; `decoupled` is AdamW.
+    """
     for i, (p, g) in enumerate(zip(params, grads, strict=True)):
         steps[i][...] += 1
         t = float(steps[i])
@@ -75,14 +91,15 @@ def decay_square(v: Any, g: Any, beta: float) -> None:
 
 
 class Adam(Optimizer):
-    """See the module. `lr` 0.001, `betas` (0.9, 0.999), `eps` 1e-8, `weight_decay` 0; `maximize` climbs.
+    """See the module. `maximize` climbs.
 
-    `foreach`, `fused` and `capturable` choose between equal implementations in PyTorch and have no effect.
+    `lr` 0.001, `betas` (0.9, 0.999), `eps` 1e-8, `weight_decay` 0. `foreach`, `fused` and
+    `capturable` choose between equal implementations in PyTorch and have no effect.
     """
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: ParamsT,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -96,11 +113,16 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        check(lr=lr, eps=eps)
+        check_not_negative(lr=lr, eps=eps)
         for i, beta in enumerate(betas):
             if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-        check(weight_decay=weight_decay)
+                raise ValueError(
+                    message(
+                        f"Invalid beta parameter at index {i}: {beta}",
+                        fix="0 <= beta < 1, such as betas=(0.9, 0.999)",
+                    )
+                )
+        check_not_negative(weight_decay=weight_decay)
         not_differentiable(type(self).__name__, differentiable)
         defaults = {
             "lr": lr,
@@ -117,19 +139,30 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return run(self, closure, self._step)
+        return step_groups(self, closure, self._call)
 
-    def _step(self, dev: Any, params: list[Any], group: dict[str, Any]) -> None:
+    def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]
         m, v, *largest, steps = states(self, params, *names)
         beta1, beta2 = group["betas"]
         dev.adam_step(
-            arrays(params), gradients(params), m, v, largest[0] if largest else (), steps, lr=float(group["lr"]),
-            beta1=float(beta1), beta2=float(beta2), eps=group["eps"], weight_decay=group["weight_decay"],
-            decoupled=group["decoupled_weight_decay"], amsgrad=group["amsgrad"], maximize=group["maximize"],
-        )  # fmt: skip
+            arrays(params),
+            gradients(params),
+            m,
+            v,
+            largest[0] if largest else (),
+            steps,
+            lr=float(group["lr"]),
+            beta1=float(beta1),
+            beta2=float(beta2),
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            decoupled=group["decoupled_weight_decay"],
+            amsgrad=group["amsgrad"],
+            maximize=group["maximize"],
+        )
 
 
 class AdamW(Adam):
@@ -137,7 +170,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: ParamsT,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -151,6 +184,16 @@ class AdamW(Adam):
         fused: bool | None = None,
     ) -> None:
         super().__init__(
-            params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize, capturable=capturable,
-            differentiable=differentiable, fused=fused, decoupled_weight_decay=True,
-        )  # fmt: skip
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )

@@ -1,30 +1,54 @@
-"""Adagrad, RMSprop and Adadelta: step sizes from the squares of past gradients, the ancestors of Adam.
+"""Adagrad, RMSprop and Adadelta: step sizes from the squares of past gradients.
 
-    Adagrad    s = s + g²                        p = p - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps)
+    Adagrad    s = s + g²
+               p = p - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps)
     RMSprop    s = alpha s + (1 - alpha) g²      p = p - lr * g / (sqrt(s) + eps)
     Adadelta   s = rho s + (1 - rho) g²          d = sqrt(a + eps) / sqrt(s + eps) * g
                a = rho a + (1 - rho) d²          p = p - lr * d
 
-Duchi et al. 2011; Hinton 2012 (lecture 6); Zeiler 2012.  Order of operations is PyTorch's.
+Duchi et al. 2011; Hinton 2012 (lecture 6); Zeiler 2012. They are the
+ancestors of Adam. The order of operations is PyTorch's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backends import defines
+from ..base.errors import message
+from ..handles.tensor import Tensor
+from ..utils.kernels import arrays, gradients
 from .adam import decay_square, lerp
-from .optimizer import Optimizer, arrays, ascent, check, gradients, not_differentiable, run, states
+from .optimizer import Closure, Group, Optimizer, ParamsT
+from .stepping import (
+    Arrays,
+    ascent,
+    check_not_negative,
+    not_differentiable,
+    states,
+    step_groups,
+)
+
+if TYPE_CHECKING:
+    from ..base.types import Backend
 
 
 @defines
 def adagrad_step(
-    F: Any, params: tuple[Any, ...], grads: tuple[Any, ...], sums: tuple[Any, ...], steps: tuple[Any, ...], *,
-    lr: float, lr_decay: float, weight_decay: float, eps: float, maximize: bool,
-) -> None:  # fmt: skip
+    F: Any,
+    params: Arrays,
+    grads: Arrays,
+    sums: Arrays,
+    steps: Arrays,
+    *,
+    lr: float,
+    lr_decay: float,
+    weight_decay: float,
+    eps: float,
+    maximize: bool,
+) -> None:
     """One step of all `params`, in place; `steps` count them."""
     for p, g, s, step in zip(params, grads, sums, steps, strict=True):
         step[...] += 1
@@ -36,11 +60,26 @@ def adagrad_step(
 
 @defines
 def rmsprop_step(
-    F: Any, params: tuple[Any, ...], grads: tuple[Any, ...], square_avgs: tuple[Any, ...], grad_avgs: tuple[Any, ...],
-    momentum_buffers: tuple[Any, ...], steps: tuple[Any, ...], *,
-    lr: float, alpha: float, eps: float, weight_decay: float, momentum: float, centered: bool, maximize: bool,
-) -> None:  # fmt: skip
-    """One step of all `params`, in place. `grad_avgs` are empty unless `centered`, `momentum_buffers` without momentum."""
+    F: Any,
+    params: Arrays,
+    grads: Arrays,
+    square_avgs: Arrays,
+    grad_avgs: Arrays,
+    momentum_buffers: Arrays,
+    steps: Arrays,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    centered: bool,
+    maximize: bool,
+) -> None:
+    """One step of all `params`, in place.
+
+    `grad_avgs` are empty unless `centered`, `momentum_buffers` without momentum.
+    """
     for i, (p, g, s) in enumerate(zip(params, grads, square_avgs, strict=True)):
         steps[i][...] += 1
         g = ascent(p, g, weight_decay, maximize)
@@ -61,9 +100,19 @@ def rmsprop_step(
 
 @defines
 def adadelta_step(
-    F: Any, params: tuple[Any, ...], grads: tuple[Any, ...], square_avgs: tuple[Any, ...], acc_deltas: tuple[Any, ...],
-    steps: tuple[Any, ...], *, lr: float, rho: float, eps: float, weight_decay: float, maximize: bool,
-) -> None:  # fmt: skip
+    F: Any,
+    params: Arrays,
+    grads: Arrays,
+    square_avgs: Arrays,
+    acc_deltas: Arrays,
+    steps: Arrays,
+    *,
+    lr: float,
+    rho: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None:
     """One step of all `params`, in place; `steps` count them."""
     for p, g, s, a, step in zip(params, grads, square_avgs, acc_deltas, steps, strict=True):
         step[...] += 1
@@ -75,11 +124,14 @@ def adadelta_step(
 
 
 class Adagrad(Optimizer):
-    """See the module. `lr` 0.01, `lr_decay` 0, `initial_accumulator_value` (of s) 0, `eps` 1e-10."""
+    """See the module.
+
+    `lr` 0.01, `lr_decay` 0, `initial_accumulator_value` (of s) 0, `eps` 1e-10.
+    """
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: ParamsT,
         lr: float = 1e-2,
         lr_decay: float = 0,
         weight_decay: float = 0,
@@ -91,8 +143,8 @@ class Adagrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        check(lr=lr, lr_decay=lr_decay, weight_decay=weight_decay)
-        check(initial_accumulator_value=initial_accumulator_value, eps=eps)
+        check_not_negative(lr=lr, lr_decay=lr_decay, weight_decay=weight_decay)
+        check_not_negative(initial_accumulator_value=initial_accumulator_value, eps=eps)
         not_differentiable("Adagrad", differentiable)
         defaults = {
             "lr": lr,
@@ -110,16 +162,23 @@ class Adagrad(Optimizer):
             for p in group["params"]:
                 states(self, [p], "sum", value=group["initial_accumulator_value"])
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return run(self, closure, self._step)
+        return step_groups(self, closure, self._call)
 
-    def _step(self, dev: Any, params: list[Any], group: dict[str, Any]) -> None:
+    def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         sums, steps = states(self, params, "sum", value=group["initial_accumulator_value"])
         dev.adagrad_step(
-            arrays(params), gradients(params), sums, steps, lr=float(group["lr"]), lr_decay=group["lr_decay"],
-            weight_decay=group["weight_decay"], eps=group["eps"], maximize=group["maximize"],
-        )  # fmt: skip
+            arrays(params),
+            gradients(params),
+            sums,
+            steps,
+            lr=float(group["lr"]),
+            lr_decay=group["lr_decay"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=group["maximize"],
+        )
 
 
 class RMSprop(Optimizer):
@@ -130,7 +189,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: ParamsT,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -142,7 +201,9 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check(lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
+        check_not_negative(
+            lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha
+        )
         not_differentiable("RMSprop", differentiable)
         defaults = {
             "lr": lr,
@@ -158,20 +219,30 @@ class RMSprop(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return run(self, closure, self._step)
+        return step_groups(self, closure, self._call)
 
-    def _step(self, dev: Any, params: list[Any], group: dict[str, Any]) -> None:
+    def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         momentum, centered = group["momentum"], group["centered"]
         squares, steps = states(self, params, "square_avg")
         buffers = states(self, params, "momentum_buffer")[0] if momentum > 0 else ()
         means = states(self, params, "grad_avg")[0] if centered else ()
         dev.rmsprop_step(
-            arrays(params), gradients(params), squares, means, buffers, steps, lr=float(group["lr"]), alpha=group["alpha"],
-            eps=group["eps"], weight_decay=group["weight_decay"], momentum=momentum, centered=centered,
+            arrays(params),
+            gradients(params),
+            squares,
+            means,
+            buffers,
+            steps,
+            lr=float(group["lr"]),
+            alpha=group["alpha"],
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            momentum=momentum,
+            centered=centered,
             maximize=group["maximize"],
-        )  # fmt: skip
+        )
 
 
 class Adadelta(Optimizer):
@@ -179,7 +250,7 @@ class Adadelta(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: ParamsT,
         lr: float = 1.0,
         rho: float = 0.9,
         eps: float = 1e-6,
@@ -190,9 +261,9 @@ class Adadelta(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check(lr=lr, eps=eps, weight_decay=weight_decay)
+        check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
         if not 0.0 <= rho <= 1.0:
-            raise ValueError(f"Invalid rho value: {rho}")
+            raise ValueError(message(f"Invalid rho value: {rho}", fix="0 <= rho <= 1"))
         not_differentiable("Adadelta", differentiable)
         defaults = {
             "lr": lr,
@@ -206,13 +277,21 @@ class Adadelta(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return run(self, closure, self._step)
+        return step_groups(self, closure, self._call)
 
-    def _step(self, dev: Any, params: list[Any], group: dict[str, Any]) -> None:
+    def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         squares, deltas, steps = states(self, params, "square_avg", "acc_delta")
         dev.adadelta_step(
-            arrays(params), gradients(params), squares, deltas, steps, lr=float(group["lr"]), rho=group["rho"],
-            eps=group["eps"], weight_decay=group["weight_decay"], maximize=group["maximize"],
-        )  # fmt: skip
+            arrays(params),
+            gradients(params),
+            squares,
+            deltas,
+            steps,
+            lr=float(group["lr"]),
+            rho=group["rho"],
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            maximize=group["maximize"],
+        )

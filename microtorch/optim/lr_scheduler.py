@@ -1,9 +1,9 @@
 """Learning rates that change with the epoch.
 
-A scheduler writes `group["lr"]` of its optimizer each time its `step()` is called, once
-per epoch after the optimizer's steps.  Each class gives the new rate from the current one
-(`get_lr`), in PyTorch's order of operations, so that the numbers agree to the last bit
-and several schedulers can be chained on one optimizer.
+A scheduler writes `group["lr"]` of its optimizer each time its `step()` is called, once per epoch
+after the optimizer's steps. Each class gives the new rate from the current one (`get_lr`), in
+PyTorch's order of operations, so that the numbers agree to the last bit and several schedulers
+can be chained on one optimizer.
 """
 
 from __future__ import annotations
@@ -17,14 +17,19 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
-from ..base.errors import missing
+from ..base.errors import message, missing
 from ..handles.tensor import Tensor
 from .optimizer import Optimizer
 
 
 def _check(optimizer: Any) -> None:
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+        raise TypeError(
+            message(
+                f"{type(optimizer).__name__} is not an Optimizer",
+                fix="make the optimizer first: StepLR(torch.optim.SGD(params), 10)",
+            )
+        )
 
 
 class LRScheduler:
@@ -38,8 +43,9 @@ class LRScheduler:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"param 'initial_lr' is not specified in param_groups[{number}] when resuming scheduler with "
-                    f"last_epoch >= 0: load the optimizer's state first, or start with last_epoch=-1"
+                    f"param 'initial_lr' is not specified in param_groups[{number}] when resuming "
+                    "scheduler with last_epoch >= 0: load the optimizer's state first, or start "
+                    "with last_epoch=-1"
                 )
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
@@ -51,24 +57,32 @@ class LRScheduler:
         """The rates of epoch `last_epoch`, computed from the present ones."""
         raise NotImplementedError(f"{type(self).__name__} does not define get_lr()")
 
+    def _get_closed_form_lr(self) -> list[float]:
+        """The same from the initial rates, where there is a formula for it."""
+        return self.get_lr()
+
     def get_last_lr(self) -> list[float]:
         """The rates now in force."""
         return self._last_lr
 
     def step(self, epoch: int | None = None) -> None:
-        """Go to the next epoch (or, deprecated, to `epoch`) and write its rates into the optimizer."""
+        """Go to the next epoch and write its rates into the optimizer.
+
+        `epoch`, deprecated, names another epoch to go to.
+        """
         if self._step_count == 1 and not self.optimizer._opt_called:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. "
-                "You should call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`. "
-                "Failure to do this will result in skipping the first value of the learning rate schedule.",
+                "You should call them in the opposite order: `optimizer.step()` before "
+                "`lr_scheduler.step()`. Failure to do this will result in skipping the first "
+                "value of the learning rate schedule.",
                 UserWarning,
                 stacklevel=2,
             )
         if epoch is not None:
             warnings.warn(
-                "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. "
-                "Please use `scheduler.step()` to step the scheduler.",
+                "The epoch parameter in `scheduler.step()` was not necessary and is being "
+                "deprecated where possible. Please use `scheduler.step()` to step the scheduler.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -78,14 +92,14 @@ class LRScheduler:
         self._step_count += 1
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         # A jump to an epoch needs the closed form: the chainable form only knows the next one.
-        rates = self.get_lr() if epoch is None else getattr(self, "_get_closed_form_lr", self.get_lr)()
+        rates = self.get_lr() if epoch is None else self._get_closed_form_lr()
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     @property
     def _is_initial(self) -> bool:
-        """Is this the call from __init__?  On resuming, the optimizer's rates are already right."""
+        """Is this the call from __init__? On resuming, the optimizer's rates are already right."""
         return self._step_count == 1 and not hasattr(self, "_last_lr")
 
     def _rates(self) -> list[float]:
@@ -100,7 +114,7 @@ class LRScheduler:
 
 
 def _count_steps(optimizer: Optimizer) -> None:
-    """Let `optimizer._opt_called` tell whether step() has run, by wrapping it on this instance only."""
+    """Let `optimizer._opt_called` tell whether step() has run: wrap it, on this instance only."""
     if hasattr(optimizer, "_opt_called"):
         return
     optimizer._opt_called = False
@@ -110,11 +124,12 @@ def _count_steps(optimizer: Optimizer) -> None:
     @wraps(step)
     def counted(*args: Any, **kwargs: Any) -> Any:
         self = owner()
+        assert self is not None  # it is the one that calls
         self._opt_called = True
         self.__dict__.pop("step", None)  # seen once: from now on step() is the class's own again
         return step(self, *args, **kwargs)
 
-    optimizer.step = counted
+    optimizer.__dict__["step"] = counted
 
 
 class LambdaLR(LRScheduler):
@@ -128,22 +143,36 @@ class LambdaLR(LRScheduler):
     ) -> None:
         _check(optimizer)
         groups = len(optimizer.param_groups)
-        self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
+        self.lr_lambdas = (
+            list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
+        )
         if len(self.lr_lambdas) != groups:
-            raise ValueError(f"Expected {groups} lr_lambdas, but got {len(self.lr_lambdas)}")
+            raise ValueError(
+                message(
+                    f"Expected {groups} lr_lambdas, but got {len(self.lr_lambdas)}",
+                    fix="one function, or one for each parameter group",
+                )
+            )
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        return [base * f(self.last_epoch) for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)]
+        return [
+            base * f(self.last_epoch)
+            for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)
+        ]
 
     def state_dict(self) -> dict[str, Any]:
-        """As the base class; functions are saved as None, objects with a __call__ as their attributes."""
+        """As the base class; functions are saved as None, other callables as their attributes."""
         state = super().state_dict()
-        state["lr_lambdas"] = [None if hasattr(f, "__code__") else dict(f.__dict__) for f in self.lr_lambdas]
+        state["lr_lambdas"] = [
+            None if hasattr(f, "__code__") else dict(f.__dict__) for f in self.lr_lambdas
+        ]
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict({key: value for key, value in state_dict.items() if key != "lr_lambdas"})
+        super().load_state_dict(
+            {key: value for key, value in state_dict.items() if key != "lr_lambdas"}
+        )
         for f, saved in zip(self.lr_lambdas, state_dict["lr_lambdas"], strict=True):
             if saved is not None:
                 f.__dict__.update(saved)
@@ -152,7 +181,9 @@ class LambdaLR(LRScheduler):
 class StepLR(LRScheduler):
     """lr *= gamma every `step_size` epochs."""
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         self.step_size = step_size
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -170,7 +201,11 @@ class MultiStepLR(LRScheduler):
     """lr *= gamma at each epoch in `milestones`."""
 
     def __init__(
-        self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
+        self,
+        optimizer: Optimizer,
+        milestones: Iterable[int],
+        gamma: float = 0.1,
+        last_epoch: int = -1,
     ) -> None:
         self.milestones = Counter(milestones)
         self.gamma = gamma
@@ -190,10 +225,19 @@ class ConstantLR(LRScheduler):
     """lr is multiplied by `factor` until epoch `total_iters`."""
 
     def __init__(
-        self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
+        self,
+        optimizer: Optimizer,
+        factor: float = 1.0 / 3,
+        total_iters: int = 5,
+        last_epoch: int = -1,
     ) -> None:
         if factor > 1.0 or factor < 0:
-            raise ValueError("Constant multiplicative factor expected to be between 0 and 1.")
+            raise ValueError(
+                message(
+                    "Constant multiplicative factor expected to be between 0 and 1.",
+                    f"ConstantLR: factor={factor}",
+                )
+            )
         self.factor = factor
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
@@ -206,11 +250,17 @@ class ConstantLR(LRScheduler):
         return [rate * (1.0 / self.factor) for rate in self._rates()]
 
     def _get_closed_form_lr(self) -> list[float]:
-        return [base * (1.0 if self.last_epoch >= self.total_iters else self.factor) for base in self.base_lrs]
+        return [
+            base * (1.0 if self.last_epoch >= self.total_iters else self.factor)
+            for base in self.base_lrs
+        ]
 
 
 class LinearLR(LRScheduler):
-    """The factor on lr goes in a straight line from `start_factor` to `end_factor` in `total_iters` epochs."""
+    """The factor on lr goes in a straight line from `start_factor` to `end_factor`.
+
+    It takes `total_iters` epochs.
+    """
 
     def __init__(
         self,
@@ -221,9 +271,20 @@ class LinearLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         if start_factor > 1.0 or start_factor <= 0:
-            raise ValueError("Starting multiplicative factor expected to be greater than 0 and less or equal to 1.")
+            raise ValueError(
+                message(
+                    "Starting multiplicative factor expected to be greater than 0 and less or "
+                    "equal to 1.",
+                    f"LinearLR: start_factor={start_factor}",
+                )
+            )
         if end_factor > 1.0 or end_factor < 0:
-            raise ValueError("Ending multiplicative factor expected to be between 0 and 1.")
+            raise ValueError(
+                message(
+                    "Ending multiplicative factor expected to be between 0 and 1.",
+                    f"LinearLR: end_factor={end_factor}",
+                )
+            )
         self.start_factor = start_factor
         self.end_factor = end_factor
         self.total_iters = total_iters
@@ -240,7 +301,10 @@ class LinearLR(LRScheduler):
 
     def _get_closed_form_lr(self) -> list[float]:
         done = min(self.total_iters, self.last_epoch) / self.total_iters
-        return [base * (self.start_factor + (self.end_factor - self.start_factor) * done) for base in self.base_lrs]
+        return [
+            base * (self.start_factor + (self.end_factor - self.start_factor) * done)
+            for base in self.base_lrs
+        ]
 
 
 class ExponentialLR(LRScheduler):
@@ -260,9 +324,14 @@ class ExponentialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """lr = eta_min + (initial_lr - eta_min) * (1 + cos(pi * epoch / T_max)) / 2 (Loshchilov and Hutter 2017)."""
+    """lr = eta_min + (initial_lr - eta_min) * (1 + cos(pi * epoch / T_max)) / 2.
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+    Loshchilov and Hutter 2017.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
+    ) -> None:
         self.T_max = T_max
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
@@ -272,12 +341,13 @@ class CosineAnnealingLR(LRScheduler):
             return self._rates()
         low, period, epoch = self.eta_min, self.T_max, self.last_epoch
         if (epoch - 1 - period) % (2 * period) == 0:
-            # The rate stands at eta_min, where the quotient below would be 0 / 0: start upwards again.
+            # The rate stands at eta_min, where the quotient below would be 0 / 0: upwards again.
             return [
                 rate + (base - low) * (1 - math.cos(math.pi / period)) / 2
                 for base, rate in zip(self.base_lrs, self._rates(), strict=True)
             ]
-        now, before = 1 + math.cos(math.pi * epoch / period), 1 + math.cos(math.pi * (epoch - 1) / period)
+        now = 1 + math.cos(math.pi * epoch / period)
+        before = 1 + math.cos(math.pi * (epoch - 1) / period)
         return [now / before * (rate - low) + low for rate in self._rates()]
 
     def _get_closed_form_lr(self) -> list[float]:
@@ -288,9 +358,9 @@ class CosineAnnealingLR(LRScheduler):
 class ReduceLROnPlateau:
     """lr *= factor when a measured value has not improved for more than `patience` epochs.
 
-    `step(value)` takes the value, usually the validation loss.  "Improved" means less than
-    best * (1 - threshold) for mode="min" (more than best * (1 + threshold) for "max"), or
-    by `threshold` itself with threshold_mode="abs".
+    `step(value)` takes the value, usually the validation loss. "Improved" means less than
+    best * (1 - threshold) for mode="min" (more than best * (1 + threshold) for "max"), or by
+    `threshold` itself with threshold_mode="abs".
     """
 
     def __init__(
@@ -306,15 +376,24 @@ class ReduceLROnPlateau:
         eps: float = 1e-8,
     ) -> None:
         if factor >= 1.0:
-            raise ValueError("Factor should be < 1.0.")
+            raise ValueError(
+                message("Factor should be < 1.0.", f"ReduceLROnPlateau: factor={factor}")
+            )
         _check(optimizer)
         if mode not in ("min", "max"):
-            raise ValueError(f"mode {mode} is unknown!")
+            raise ValueError(message(f"mode {mode} is unknown!", fix="'min' or 'max'"))
         if threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"threshold mode {threshold_mode} is unknown!")
+            raise ValueError(
+                message(f"threshold mode {threshold_mode} is unknown!", fix="'rel' or 'abs'")
+            )
         groups = len(optimizer.param_groups)
         if isinstance(min_lr, (list, tuple)) and len(min_lr) != groups:
-            raise ValueError(f"expected {groups} min_lrs, got {len(min_lr)}")
+            raise ValueError(
+                message(
+                    f"expected {groups} min_lrs, got {len(min_lr)}",
+                    fix="one number, or one for each parameter group",
+                )
+            )
         self.optimizer = optimizer
         self.mode = mode
         self.factor = factor

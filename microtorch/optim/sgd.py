@@ -9,20 +9,26 @@ Sutskever et al. 2013 put lr into v; this is PyTorch's form, in its order of ope
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..backends import defines
+from ..base.errors import message
 from ..create.filled import full_like
-from .optimizer import Optimizer, arrays, ascent, gradients, not_differentiable, run
+from ..handles.tensor import Tensor
+from ..utils.kernels import arrays, gradients
+from .optimizer import Closure, Group, Optimizer, ParamsT
+from .stepping import Arrays, ascent, check_not_negative, not_differentiable, step_groups
+
+if TYPE_CHECKING:
+    from ..base.types import Backend
 
 
 @defines
 def sgd_step(
     F: Any,
-    params: tuple[Any, ...],
-    grads: tuple[Any, ...],
-    buffers: tuple[Any, ...],
+    params: Arrays,
+    grads: Arrays,
+    buffers: Arrays,
     *,
     lr: float,
     momentum: float,
@@ -32,7 +38,10 @@ def sgd_step(
     maximize: bool,
     first: bool,
 ) -> None:
-    """One step of all `params`, in place. `buffers` hold v, and are empty without momentum; on the `first` step v is g."""
+    """One step of all `params`, in place.
+
+    `buffers` hold v, and are empty without momentum; on the `first` step v is g.
+    """
     for i, (p, g) in enumerate(zip(params, grads, strict=True)):
         g = ascent(p, g, weight_decay, maximize)
         if momentum:
@@ -50,13 +59,13 @@ class SGD(Optimizer):
     """Gradient descent; see the module for the formula.
 
     `lr` 0.001, `momentum` 0, `dampening` 0, `weight_decay` 0 (all >= 0); `nesterov` needs
-    momentum and no dampening; `maximize` climbs.  `foreach` and `fused` choose between
-    equal implementations in PyTorch and are accepted without effect.
+    momentum and no dampening; `maximize` climbs. `foreach` and `fused` choose between equal
+    implementations in PyTorch and are accepted without effect.
     """
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: ParamsT,
         lr: float = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
@@ -68,14 +77,15 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        if lr < 0.0:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if momentum < 0.0:
-            raise ValueError(f"Invalid momentum value: {momentum}")
-        if weight_decay < 0.0:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        check_not_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+            raise ValueError(
+                message(
+                    "Nesterov momentum requires a momentum and zero dampening",
+                    f"SGD: {momentum=}, {dampening=}",
+                    fix="momentum=0.9, nesterov=True",
+                )
+            )
         not_differentiable("SGD", differentiable)
         defaults = {
             "lr": lr,
@@ -90,29 +100,40 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return run(self, closure, self._step)
+        return step_groups(self, closure, self._call)
 
-    def _step(self, dev: Any, params: list[Any], group: dict[str, Any]) -> None:
+    def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         if not group["momentum"]:
-            self._call(dev, params, (), group, False)
+            self._kernel(dev, params, (), group, False)
             return
-        runs: dict[bool, list[Any]] = {True: [], False: []}  # v starts as g: is it the parameter's first step?
+        # v starts as g: is it the parameter's first step?
+        starts: dict[bool, list[Tensor]] = {True: [], False: []}
         for p in params:
             state = self.state[p]
             first = state.get("momentum_buffer") is None
             if first:
                 state["momentum_buffer"] = full_like(p, 0.0, device=p.device)
-            runs[first].append(p)
-        for first, some in runs.items():
+            starts[first].append(p)
+        for first, some in starts.items():
             if some:
-                self._call(dev, some, tuple([self.state[p]["momentum_buffer"].array for p in some]), group, first)
+                buffers = tuple([self.state[p]["momentum_buffer"].array for p in some])
+                self._kernel(dev, some, buffers, group, first)
 
     @staticmethod
-    def _call(dev: Any, params: list[Any], buffers: tuple[Any, ...], group: dict[str, Any], first: bool) -> None:
+    def _kernel(
+        dev: Backend, params: list[Tensor], buffers: Arrays, group: Group, first: bool
+    ) -> None:
         dev.sgd_step(
-            arrays(params), gradients(params), buffers, lr=float(group["lr"]), momentum=group["momentum"],
-            dampening=group["dampening"], weight_decay=group["weight_decay"], nesterov=group["nesterov"],
-            maximize=group["maximize"], first=first,
-        )  # fmt: skip
+            arrays(params),
+            gradients(params),
+            buffers,
+            lr=float(group["lr"]),
+            momentum=group["momentum"],
+            dampening=group["dampening"],
+            weight_decay=group["weight_decay"],
+            nesterov=group["nesterov"],
+            maximize=group["maximize"],
+            first=first,
+        )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from ..base.errors import missing
-from . import data
+from ..base.errors import unknown
 
 __all__ = ["data", "gc_paused"]
 
@@ -28,4 +29,7 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-__getattr__ = missing(__name__, __all__)
+def __getattr__(name: str) -> Any:
+    if name == "data":  # loaded when first named: nn and optim come here without it
+        return importlib.import_module(f"{__name__}.data")
+    raise unknown("module 'torch.utils'", name, __all__)

@@ -1,4 +1,4 @@
-"""Pictures as data: `datasets` (with real handwritten digits in the package) and `transforms`, after torchvision."""
+"""Pictures as data, as in torchvision: `datasets`, with real handwritten digits; `transforms`."""
 
 from . import datasets, transforms
 

@@ -1,8 +1,9 @@
-"""Steps from a picture to the tensor a network takes, named and behaving as in `torchvision.transforms`.
+"""Steps from a picture to the tensor a network takes, as in `torchvision.transforms`.
 
-A transform is anything that can be called with one picture and returns another: a function will do. The classes here
-hold parameters and print themselves. Random ones belong before `ToTensor` or after, as in torchvision.
+A transform is anything that can be called with one picture and returns another: a function will do.
+The classes here hold parameters and print themselves.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -10,11 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from ..base.errors import message
+from ..create.data import as_tensor, from_numpy
+from ..handles.tensor import Tensor
+
 
 class Compose:
-    """``Compose([f, g])(x)`` is ``g(f(x))``."""
+    """`Compose([f, g])(x)` is `g(f(x))`."""
 
-    def __init__(self, transforms: Sequence[Callable[[Any], Any]]):
+    def __init__(self, transforms: Sequence[Callable[[Any], Any]]) -> None:
         self.transforms = transforms
 
     def __call__(self, img: Any) -> Any:
@@ -29,9 +34,14 @@ class Compose:
 class Lambda:
     """A function of the user's as a transform."""
 
-    def __init__(self, lambd: Callable[[Any], Any]):
+    def __init__(self, lambd: Callable[[Any], Any]) -> None:
         if not callable(lambd):
-            raise TypeError(f"Argument lambd should be callable, got {type(lambd).__name__!r}")
+            raise TypeError(
+                message(
+                    f"Argument lambd should be callable, got {type(lambd).__name__!r}",
+                    fix="Lambda(lambda img: 1 - img)",
+                )
+            )
         self.lambd = lambd
 
     def __call__(self, img: Any) -> Any:
@@ -42,20 +52,22 @@ class Lambda:
 
 
 class ToTensor:
-    """A picture as a Tensor with the channel first: numpy array (H, W) or (H, W, C), or PIL image -> (C, H, W).
+    """A picture as a Tensor with the channel first.
 
-    uint8 becomes float32 divided by 255, other dtypes keep their values, as in torchvision. Digits hold 0 to 16, so
-    they end between 0 and 16 / 255; ``Normalize(0, 16 / 255)`` after it brings them to 0..1.
+    A numpy array (H, W) or (H, W, C), or a PIL image, becomes (C, H, W). uint8 becomes float32
+    divided by 255, other dtypes keep their values, as in torchvision. Digits hold 0 to 16, so they
+    end between 0 and 16 / 255; `Normalize(0, 16 / 255)` after it brings them to 0..1.
     """
 
-    def __call__(self, pic: Any) -> Any:
-        from .. import from_numpy
-
+    def __call__(self, pic: Any) -> Tensor:
         array = np.asarray(pic)
         if array.ndim not in (2, 3) or array.dtype.kind not in "uifb":
             raise ValueError(
-                f"ToTensor takes a picture of shape (H, W) or (H, W, C), but got "
-                f"{type(pic).__name__} of shape {array.shape}, dtype {array.dtype}"
+                message(
+                    "ToTensor takes a picture of shape (H, W) or (H, W, C), but got "
+                    f"{type(pic).__name__} of shape {array.shape}, dtype {array.dtype}",
+                    fix="one picture at a time",
+                )
             )
         array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
         if array.dtype == np.uint8:
@@ -67,26 +79,45 @@ class ToTensor:
 
 
 class Normalize:
-    """``(x - mean) / std`` per channel of a float Tensor (..., C, H, W); mean, std: a number, or one per channel.
+    """`(x - mean) / std` per channel of a float Tensor (..., C, H, W).
 
-    Raises TypeError for a Tensor of integers, ValueError for fewer than three dimensions or a std of 0.
+    `mean`, `std`: a number, or one per channel. Raises TypeError for a Tensor of integers,
+    ValueError for fewer than three dimensions or a std of 0.
     """
 
-    def __init__(self, mean: float | Sequence[float], std: float | Sequence[float], inplace: bool = False):
+    def __init__(
+        self, mean: float | Sequence[float], std: float | Sequence[float], inplace: bool = False
+    ) -> None:
         self.mean, self.std, self.inplace = mean, std, inplace
 
-    def __call__(self, tensor: Any) -> Any:
-        from .. import tensor as make
-
+    def __call__(self, tensor: Tensor) -> Tensor:
         if not tensor.is_floating_point():
-            raise TypeError(f"Input tensor should be a float tensor. Got {tensor.dtype}; ToTensor() before makes one.")
+            raise TypeError(
+                message(
+                    f"Input tensor should be a float tensor. Got {tensor.dtype}",
+                    fix="ToTensor() before makes one",
+                )
+            )
         if tensor.dim() < 3:
             raise ValueError(
-                f"Expected tensor to be a tensor image of size (..., C, H, W). Got size {tuple(tensor.shape)}"
+                message(
+                    "Expected tensor to be a tensor image of size (..., C, H, W). "
+                    f"Got size {tuple(tensor.shape)}",
+                    fix="tensor.unsqueeze(0) adds a channel",
+                )
             )
-        mean, std = (make(np.atleast_1d(v).tolist(), dtype=tensor.dtype).view(-1, 1, 1) for v in (self.mean, self.std))
+        mean, std = (
+            as_tensor(np.atleast_1d(v), dtype=tensor.dtype, device=tensor.device).view(-1, 1, 1)
+            for v in (self.mean, self.std)
+        )
         if bool((std == 0).any()):
-            raise ValueError(f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero.")
+            raise ValueError(
+                message(
+                    f"std evaluated to zero after conversion to {tensor.dtype}, "
+                    "leading to division by zero.",
+                    f"Normalize: std={self.std}",
+                )
+            )
         return tensor.sub_(mean).div_(std) if self.inplace else (tensor - mean) / std
 
     def __repr__(self) -> str:

@@ -8,8 +8,8 @@ import itertools
 
 import numpy as np
 import pytest
+from ops.running import tensors
 from ops.samples import SAMPLES
-from test_registry import tensors
 
 import microtorch as torch
 from microtorch import Scalar

@@ -5,8 +5,8 @@ and for second derivatives: the same contributions in the same order.
 import numpy as np
 import pytest
 import test_programs
+from ops.running import seed, tensors
 from ops.samples import SAMPLES
-from test_registry import seed, tensors
 
 import microtorch as torch
 from microtorch import Scalar, nn

@@ -1,1 +1,1 @@
-"""Samples of every op, for test_registry.py."""
+"""The ops: samples of every one, what runs them (running.py), and the tests of ops/."""

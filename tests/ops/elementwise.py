@@ -1,4 +1,7 @@
-"""Samples of the elementwise ops: for each row of formulas.py, where its inputs lie and what it is as a function."""
+"""Samples of the elementwise ops: for each row of formulas.py, a row.
+
+It says where the inputs lie, and what the op is as a function of Python floats.
+"""
 
 import math
 from typing import Any, NamedTuple
@@ -15,7 +18,10 @@ class Sample(NamedTuple):
 
 
 class Row(NamedTuple):
-    """``domains``: one interval per input. ``torch``: a function (torch, *tensors), or the name where it differs."""
+    """One elementwise op. ``domains``: one interval per input.
+
+    ``torch``: PyTorch's function as (torch, *tensors) -> tensor, or its name where that differs.
+    """
 
     domains: tuple[tuple[float, float], ...]
     reference: Any
@@ -84,7 +90,10 @@ ELEMENTWISE = {
         ({}, {"negative_slope": 0.2}),
     ),
     "elu": Row(
-        (ANY,), lambda x, alpha=1.0: x if x > 0 else alpha * math.expm1(x), activation("elu"), ({}, {"alpha": 0.7})
+        (ANY,),
+        lambda x, alpha=1.0: x if x > 0 else alpha * math.expm1(x),
+        activation("elu"),
+        ({}, {"alpha": 0.7}),
     ),
     "celu": Row(
         (ANY,),
@@ -107,7 +116,9 @@ ELEMENTWISE = {
     ),
     "softplus": Row(
         (ANY,),
-        lambda x, beta=1.0, threshold=20.0: x if x * beta > threshold else math.log(1 + math.exp(beta * x)) / beta,
+        lambda x, beta=1.0, threshold=20.0: (
+            x if x * beta > threshold else math.log(1 + math.exp(beta * x)) / beta
+        ),
         activation("softplus"),
         ({}, {"beta": 2.0}, {"beta": 2.0, "threshold": 1.5}),
     ),
@@ -119,14 +130,21 @@ ELEMENTWISE = {
         activation("hardtanh"),
         ({}, {"min_val": -2.0, "max_val": 0.5}),
     ),
-    "hardsigmoid": Row(((-5.0, 5.0),), lambda x: min(max(x + 3, 0), 6) / 6, activation("hardsigmoid")),
-    "hardswish": Row(((-5.0, 5.0),), lambda x: x * min(max(x + 3, 0), 6) / 6, activation("hardswish")),
+    "hardsigmoid": Row(
+        ((-5.0, 5.0),), lambda x: min(max(x + 3, 0), 6) / 6, activation("hardsigmoid")
+    ),
+    "hardswish": Row(
+        ((-5.0, 5.0),), lambda x: x * min(max(x + 3, 0), 6) / 6, activation("hardswish")
+    ),
     "maximum": Row((ANY, ANY), max),
     "minimum": Row((ANY, ANY), min),
     "clamp_min": Row((ANY,), lambda x, min: x if x > min else min, None, ({"min": -0.5},)),
     "clamp_max": Row((ANY,), lambda x, max: x if x < max else max, None, ({"max": 0.5},)),
     "clamp": Row(
-        (ANY,), lambda x, min, max: min if x < min else max if x > max else x, None, ({"min": -0.5, "max": 0.6},)
+        (ANY,),
+        lambda x, min, max: min if x < min else max if x > max else x,
+        None,
+        ({"min": -0.5, "max": 0.6},),
     ),
     "sign": Row((ANY,), lambda x: math.copysign(1, x)),
     "floor": Row((ANY,), math.floor),
@@ -138,7 +156,7 @@ ELEMENTWISE = {
 
 
 def inputs_for(row, shape=(2, 3)):
-    """Arrays in the row's domains, away from each other and from the places where these ops have kinks."""
+    """Arrays in the row's domains, away from each other and from the kinks of these ops."""
     n = math.prod(shape)
     arrays = []
     for i, (low, high) in enumerate(row.domains):
@@ -158,7 +176,9 @@ def elementwise_samples(name, row):
         Sample(
             inputs_for(row),
             attrs,
-            lambda *xs, **a: np.vectorize(lambda *v: float(row.reference(*v, **a)), otypes=[float])(*xs),
+            lambda *xs, **a: np.vectorize(lambda *v: float(row.reference(*v, **a)), otypes=[float])(
+                *xs
+            ),
             lambda torch, *xs, a=attrs: of(torch, *xs, **a),
         )
         for attrs in row.attrs

@@ -1,10 +1,10 @@
-"""Samples of every op: inputs where its derivative exists, and what it must return, computed by other means.
+"""Samples of every op: inputs where its derivative exists, and what it must return there.
 
-A sample's ``reference`` shares no code with microtorch: Python's math, numpy's functions, or loops written out.
-``torch`` is the same op in PyTorch, ``(torch, *tensors) -> tensor``, compared where PyTorch is installed. Elementwise
-ops have a row in elementwise.py, every other op has rows in ``SAMPLES``: its inputs, its static arguments, and a
-function of arrays. ``EXCUSED`` names the ops that cannot have samples here, and where they are tested instead.
-test_registry.py fails for an op in none of the three.
+A sample's ``reference`` shares no code with microtorch: it uses Python's math, numpy's functions,
+or loops written out. ``torch`` is the same op in PyTorch, ``(torch, *tensors) -> tensor``, compared
+where PyTorch is installed. An elementwise op has a row in elementwise.py, any other op has rows in
+``SAMPLES``: inputs, static arguments, and a function of arrays. ``EXCUSED`` names the ops that can
+have no samples here, and where they are tested. test_registry.py fails for an op in none of these.
 """
 
 import itertools
@@ -21,7 +21,12 @@ def numbers(*shape, start=0.0):
     return (np.sin(i * 12.9898 + 1) * 43758.5453 % 1 * 3 - 1.5).reshape(shape)
 
 
-X, Y, V, Z = numbers(2, 3), numbers(3, 2, start=50), numbers(3, start=90), numbers(2, 3, 2, start=70)
+X, Y, V, Z = (
+    numbers(2, 3),
+    numbers(3, 2, start=50),
+    numbers(3, start=90),
+    numbers(2, 3, 2, start=70),
+)
 INTS = np.array([[2, 0, 1], [1, 1, 0]])
 
 
@@ -66,9 +71,19 @@ def variance(v, correction):
 
 def reductions(function, torch_name, *, empty=True, **attrs):
     """Samples over no, one, several dimensions, of 0-d and (where it has a value) empty inputs."""
-    cases = [(X, None, False), (X, (0,), False), (Z, (0, 2), True), (Z, (1,), False), (np.array(0.7), None, False)]
+    cases = [
+        (X, None, False),
+        (X, (0,), False),
+        (Z, (0, 2), True),
+        (Z, (1,), False),
+        (np.array(0.7), None, False),
+    ]
     if empty:
-        cases += [(np.zeros((0, 3)), (0,), False), (np.zeros((2, 0)), (0,), True), (np.zeros((0,)), None, False)]
+        cases += [
+            (np.zeros((0, 3)), (0,), False),
+            (np.zeros((2, 0)), (0,), True),
+            (np.zeros((0,)), None, False),
+        ]
     if attrs:
         cases = [c for c in cases if c[0].ndim]  # the spread of one element is not a number
 
@@ -134,29 +149,46 @@ def nll_sample(x, t, w, reduction, ignore_index=-100):
         return torch.nn.functional.nll_loss(x, t, w, ignore_index=ignore_index, reduction=reduction)
 
     inputs = (x, t) if w is None else (x, t, w)
-    return Sample(inputs, {"reduction": reduction, "ignore_index": ignore_index}, nll, torch_function, (2,))
+    return Sample(
+        inputs, {"reduction": reduction, "ignore_index": ignore_index}, nll, torch_function, (2,)
+    )
 
 
 def truth(name, function):
     def torch_function(torch, *xs):
         return getattr(torch, name)(*xs)
 
-    return [Sample((X, np.where(INTS == 1, X, -X)), {}, np.vectorize(function, otypes=[bool]), torch_function)]
+    return [
+        Sample(
+            (X, np.where(INTS == 1, X, -X)),
+            {},
+            np.vectorize(function, otypes=[bool]),
+            torch_function,
+        )
+    ]
 
 
 def einsum(equation, *inputs):
     def reference(*xs, equation):
         terms, result = equation.split("->")
         names = terms.split(",")
-        size = {c: n for name, x in zip(names, xs, strict=True) for c, n in zip(name, x.shape, strict=True)}
+        size = {
+            c: n
+            for name, x in zip(names, xs, strict=True)
+            for c, n in zip(name, x.shape, strict=True)
+        }
         out = np.zeros([size[c] for c in result])
         for values in itertools.product(*[range(n) for n in size.values()]):
             at = dict(zip(size, values, strict=True))
-            term = math.prod(float(x[tuple(at[c] for c in name)]) for name, x in zip(names, xs, strict=True))
+            term = math.prod(
+                float(x[tuple(at[c] for c in name)]) for name, x in zip(names, xs, strict=True)
+            )
             out[tuple(at[c] for c in result)] += term
         return out
 
-    return Sample(inputs, {"equation": equation}, reference, lambda torch, *xs: torch.einsum(equation, *xs))
+    return Sample(
+        inputs, {"equation": equation}, reference, lambda torch, *xs: torch.einsum(equation, *xs)
+    )
 
 
 def matmul(x, y):
@@ -166,7 +198,9 @@ def matmul(x, y):
     a, b = np.broadcast_to(a, batch + a.shape[-2:]), np.broadcast_to(b, batch + b.shape[-2:])
     out = loops(
         (*batch, a.shape[-2], b.shape[-1]),
-        lambda *at: math.fsum(a[(*at[:-1], k)] * b[(*at[:-2], k, at[-1])] for k in range(a.shape[-1])),
+        lambda *at: math.fsum(
+            a[(*at[:-1], k)] * b[(*at[:-2], k, at[-1])] for k in range(a.shape[-1])
+        ),
     )
     out = out[..., 0, :] if x.ndim == 1 else out
     return out[..., 0] if y.ndim == 1 else out
@@ -180,7 +214,8 @@ def linear_reference(x, w, b=None):
     return loops(
         (*x.shape[:-1], w.shape[0]),
         lambda *at: (
-            math.fsum(x[(*at[:-1], k)] * w[at[-1], k] for k in range(w.shape[1])) + (0 if b is None else b[at[-1]])
+            math.fsum(x[(*at[:-1], k)] * w[at[-1], k] for k in range(w.shape[1]))
+            + (0 if b is None else b[at[-1]])
         ),
     )
 
@@ -281,7 +316,12 @@ SAMPLES: dict[str, list[Sample]] = {
     "clone": [view(X, {}, lambda x: x, lambda torch, x: torch.clone(x))],
     "zero": [view(X, {}, lambda x: np.array(0.0))],
     "copy": [
-        Sample((X, V), {}, lambda x, v: loops((2, 3), lambda i, j: v[j]), lambda torch, x, v: x.clone().copy_(v)),
+        Sample(
+            (X, V),
+            {},
+            lambda x, v: loops((2, 3), lambda i, j: v[j]),
+            lambda torch, x, v: x.clone().copy_(v),
+        )
     ],
     "reshape": [
         view(
@@ -290,18 +330,32 @@ SAMPLES: dict[str, list[Sample]] = {
             lambda x: loops((3, 2), lambda i, j: x.flat[2 * i + j]),
             lambda torch, x: x.reshape(3, -1),
         ),
-        view(np.array(2.5), {"shape": (1, 1)}, lambda x: x[None, None], lambda torch, x: x.reshape(1, 1)),
-        view(np.zeros((0, 3)), {"shape": (3, 0)}, lambda x: np.zeros((3, 0)), lambda torch, x: x.reshape(3, 0)),
+        view(
+            np.array(2.5),
+            {"shape": (1, 1)},
+            lambda x: x[None, None],
+            lambda torch, x: x.reshape(1, 1),
+        ),
+        view(
+            np.zeros((0, 3)),
+            {"shape": (3, 0)},
+            lambda x: np.zeros((3, 0)),
+            lambda torch, x: x.reshape(3, 0),
+        ),
     ],
-    "squeeze": [view(X[:, None], {"shape": (2, 3)}, lambda x: x[:, 0], lambda torch, x: x.squeeze())],
-    "unsqueeze": [view(X, {"shape": (2, 1, 3)}, lambda x: x[:, None], lambda torch, x: x.unsqueeze(1))],
+    "squeeze": [
+        view(X[:, None], {"shape": (2, 3)}, lambda x: x[:, 0], lambda torch, x: x.squeeze())
+    ],
+    "unsqueeze": [
+        view(X, {"shape": (2, 1, 3)}, lambda x: x[:, None], lambda torch, x: x.unsqueeze(1))
+    ],
     "transpose": [
         view(
             Z,
             {"dim0": 0, "dim1": 2},
             lambda x: loops((2, 3, 2), lambda i, j, k: x[k, j, i]),
             lambda torch, x: x.transpose(0, 2),
-        ),
+        )
     ],
     "t": [
         view(X, {}, lambda x: loops((3, 2), lambda i, j: x[j, i]), lambda torch, x: x.t()),
@@ -313,7 +367,7 @@ SAMPLES: dict[str, list[Sample]] = {
             {"dims": (1, 2, 0)},
             lambda x: loops((3, 2, 2), lambda i, j, k: x[k, i, j]),
             lambda torch, x: x.permute(1, 2, 0),
-        ),
+        )
     ],
     "expand": [
         view(V, {"shape": (2, 3)}, lambda x: np.stack([x, x]), lambda torch, x: x.expand(2, 3)),
@@ -323,7 +377,9 @@ SAMPLES: dict[str, list[Sample]] = {
             lambda x: loops((2, 2, 4), lambda i, j, k: x[j, 0]),
             lambda torch, x: x.expand(2, 2, 4),
         ),
-        view(np.array(0.5), {"shape": (2,)}, lambda x: np.full(2, 0.5), lambda torch, x: x.expand(2)),
+        view(
+            np.array(0.5), {"shape": (2,)}, lambda x: np.full(2, 0.5), lambda torch, x: x.expand(2)
+        ),
     ],
     "flip": [view(X, {"dims": (0, 1)}, lambda x: x[::-1, ::-1], lambda torch, x: x.flip(0, 1))],
     "roll": [
@@ -372,7 +428,7 @@ SAMPLES: dict[str, list[Sample]] = {
             {"shape": (4, 4), "offset": 1, "dim1": 0, "dim2": 1},
             lambda x: loops((4, 4), lambda i, j: x[i] if j == i + 1 else 0.0),
             lambda torch, x: torch.diag(x, 1),
-        ),
+        )
     ],
     "cat": [
         Sample(
@@ -387,7 +443,9 @@ SAMPLES: dict[str, list[Sample]] = {
             lambda x, y, dim: np.array([[*a, *b] for a, b in zip(x, y, strict=True)]),
             lambda torch, *xs: torch.cat(xs, 1),
         ),
-        Sample((X, np.zeros((0, 3))), {"dim": 0}, lambda x, y, dim: x, lambda torch, *xs: torch.cat(xs)),
+        Sample(
+            (X, np.zeros((0, 3))), {"dim": 0}, lambda x, y, dim: x, lambda torch, *xs: torch.cat(xs)
+        ),
     ],
     "stack": [
         Sample(
@@ -440,7 +498,9 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "place": [
         view(
-            numbers(4), {"index": PLACES, "shape": (2, 3)}, lambda g: np.array([[0, g[3], g[0]], [g[1] + g[2], 0, 0]])
+            numbers(4),
+            {"index": PLACES, "shape": (2, 3)},
+            lambda g: np.array([[0, g[3], g[0]], [g[1] + g[2], 0, 0]]),
         ),
         view(V, {"index": (1,), "shape": (2, 3)}, lambda g: np.array([[0, 0, 0], g])),
     ],
@@ -458,7 +518,9 @@ SAMPLES: dict[str, list[Sample]] = {
             lambda torch, x, v: x.index_put(tuple(map(torch.tensor, PLACES)), v, accumulate=True),
         ),
         Sample(
-            (X, np.array(0.5)), {"index": MASK}, lambda x, v, **_: loops((2, 3), lambda *i: v if x[i] > 0 else x[i])
+            (X, np.array(0.5)),
+            {"index": MASK},
+            lambda x, v, **_: loops((2, 3), lambda *i: v if x[i] > 0 else x[i]),
         ),
     ],
     "gather": [
@@ -474,15 +536,22 @@ SAMPLES: dict[str, list[Sample]] = {
             lambda x, i, dim: loops((1, 3), lambda r, c: x[i[r, c], c]),
             lambda torch, x, i: x.gather(0, i),
         ),
-        Sample((np.array(2.0), np.array(0)), {"dim": 0}, lambda x, i, dim: x, lambda torch, x, i: x.gather(0, i)),
+        Sample(
+            (np.array(2.0), np.array(0)),
+            {"dim": 0},
+            lambda x, i, dim: x,
+            lambda torch, x, i: x.gather(0, i),
+        ),
     ],
     "scatter_sum": [
         Sample(
             (X, INTS),
             {"shape": (2, 4), "dim": 1},
-            lambda x, i, **_: loops((2, 4), lambda r, c: sum(x[r, k] for k in range(3) if i[r, k] == c)),
+            lambda x, i, **_: loops(
+                (2, 4), lambda r, c: sum(x[r, k] for k in range(3) if i[r, k] == c)
+            ),
             lambda torch, x, i: torch.zeros(2, 4, dtype=x.dtype).scatter_add(1, i, x),
-        ),
+        )
     ],
     "scatter": [
         Sample(
@@ -530,7 +599,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "mean": reductions(lambda v: math.fsum(v) / len(v) if v else math.nan, "mean"),
     "var": reductions(variance, "var", empty=False, correction=1)
     + reductions(variance, "var", empty=False, correction=0)[1:2],
-    "std": reductions(lambda v, correction: math.sqrt(variance(v, correction)), "std", empty=False, correction=1),
+    "std": reductions(
+        lambda v, correction: math.sqrt(variance(v, correction)), "std", empty=False, correction=1
+    ),
     "amax": reductions(max, "amax", empty=False),
     "amin": reductions(min, "amin", empty=False),
     "norm": reductions(lambda v: math.hypot(*v), "norm", empty=False),
@@ -563,7 +634,12 @@ SAMPLES: dict[str, list[Sample]] = {
         ]
     ],
     "cumsum": [
-        Sample((x,), {"dim": d}, along(lambda v: list(itertools.accumulate(v))), lambda torch, x, d=d: x.cumsum(d))
+        Sample(
+            (x,),
+            {"dim": d},
+            along(lambda v: list(itertools.accumulate(v))),
+            lambda torch, x, d=d: x.cumsum(d),
+        )
         for x, d in ((X, 1), (Z, 0))
     ],
     "cumprod": [
@@ -578,7 +654,8 @@ SAMPLES: dict[str, list[Sample]] = {
     **{name: picks(name) for name in ("max", "min", "median", "sort", "topk", "kthvalue", "mode")},
     # softmax and losses
     "softmax": [
-        Sample((x,), {"dim": d}, along(softmax), lambda torch, x, d=d: torch.softmax(x, d)) for x, d in ((X, 1), (Z, 0))
+        Sample((x,), {"dim": d}, along(softmax), lambda torch, x, d=d: torch.softmax(x, d))
+        for x, d in ((X, 1), (Z, 0))
     ],
     "log_softmax": [
         Sample(
@@ -602,7 +679,10 @@ SAMPLES: dict[str, list[Sample]] = {
             (X, numbers(2, 3, start=4)),
             {"reduction": r},
             lambda x, y, reduction: {"none": np.asarray, "sum": np.sum, "mean": np.mean}[reduction](
-                [[(a - b) ** 2 for a, b in zip(p, q, strict=True)] for p, q in zip(x, y, strict=True)]
+                [
+                    [(a - b) ** 2 for a, b in zip(p, q, strict=True)]
+                    for p, q in zip(x, y, strict=True)
+                ]
             ),
             lambda torch, x, y, r=r: torch.nn.functional.mse_loss(x, y, reduction=r),
         )

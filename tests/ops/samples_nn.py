@@ -1,4 +1,7 @@
-"""Samples of the ops behind layers: convolution, pooling, normalisation, embedding. References are loops over elements."""
+"""Samples of the ops behind layers: convolution, pooling, normalisation, embedding.
+
+The references are loops over elements.
+"""
 
 import itertools
 import math
@@ -11,13 +14,18 @@ from .samples import loops, numbers
 NONE = ((0, 0), (0, 0))
 
 
-# ---- convolution ----------------------------------------------------------------------------------------------------
+# ---- convolution ---------------------------------------------------------------------------------
+def outer(size, kernel, stride, padding, dilation):
+    """How many windows fit in an image, along each of its dimensions."""
+    each = zip(size, kernel, stride, padding, dilation, strict=True)
+    return [(m + sum(p) - d * (k - 1) - 1) // s + 1 for m, k, s, p, d in each]
+
+
 def products(n, c, o, size, kernel, stride, padding, dilation, groups):
-    """Every product of a convolution of images (n, c, *size): index into x, into the weight, into the result."""
+    """Each product of a convolution of images (n, c, *size): its index in x, in w, in the sum."""
     per_group = c // groups
-    outer = [(m + sum(p) - d * (k - 1) - 1) // s + 1
-             for m, p, d, k, s in zip(size, padding, dilation, kernel, stride, strict=True)]  # fmt: skip
-    for b, f, ci, i, j, y, x in itertools.product(*map(range, (n, o, per_group, *kernel, *outer))):
+    places = outer(size, kernel, stride, padding, dilation)
+    for b, f, ci, i, j, y, x in itertools.product(*map(range, (n, o, per_group, *kernel, *places))):
         row = y * stride[0] + i * dilation[0] - padding[0][0]
         column = x * stride[1] + j * dilation[1] - padding[1][0]
         if 0 <= row < size[0] and 0 <= column < size[1]:
@@ -26,14 +34,13 @@ def products(n, c, o, size, kernel, stride, padding, dilation, groups):
 
 
 def sizes(x, w, geometry):
-    return x.shape[0], x.shape[1], w.shape[0], x.shape[2:], w.shape[2:], *(
-        geometry[k] for k in ("stride", "padding", "dilation", "groups")
-    )
+    given = [geometry[k] for k in ("stride", "padding", "dilation", "groups")]
+    return x.shape[0], x.shape[1], w.shape[0], x.shape[2:], w.shape[2:], *given
 
 
 def conv2d(x, w, b=None, **geometry):
-    shape = [(m + sum(p) - d * (k - 1) - 1) // s + 1 for m, p, d, k, s in zip(
-        x.shape[2:], geometry["padding"], geometry["dilation"], w.shape[2:], geometry["stride"], strict=True)]  # fmt: skip
+    windows = [geometry[k] for k in ("stride", "padding", "dilation")]
+    shape = outer(x.shape[2:], w.shape[2:], *windows)
     out = np.zeros((len(x), len(w), *shape))
     for at_x, at_w, at_out in products(*sizes(x, w, geometry)):
         out[at_out] += x[at_x] * w[at_w]
@@ -69,7 +76,9 @@ def conv_sample(x, w, b, **attrs):
         pad = [p[0] for p in g["padding"]]
         return torch.nn.functional.conv2d(x, w, b, g["stride"], pad, g["dilation"], g["groups"])
 
-    return Sample((x, w) if b is None else (x, w, b), g, conv2d, function if even(g["padding"]) else None)
+    return Sample(
+        (x, w) if b is None else (x, w, b), g, conv2d, function if even(g["padding"]) else None
+    )
 
 
 def transpose_sample(x, w, b, size, **attrs):
@@ -77,12 +86,16 @@ def transpose_sample(x, w, b, size, **attrs):
 
     def function(torch, x, w, b=None):
         pad = [p[0] for p in g["padding"]]
-        least = [(m - 1) * s - 2 * p + d * (k - 1) + 1
-                 for m, s, p, d, k in zip(x.shape[2:], g["stride"], pad, g["dilation"], w.shape[2:], strict=True)]  # fmt: skip
+        each = zip(x.shape[2:], g["stride"], pad, g["dilation"], w.shape[2:], strict=True)
+        least = [(m - 1) * s - 2 * p + d * (k - 1) + 1 for m, s, p, d, k in each]
         extra = [n - m for n, m in zip(size, least, strict=True)]
-        return torch.nn.functional.conv_transpose2d(x, w, b, g["stride"], pad, extra, g["groups"], g["dilation"])
+        return torch.nn.functional.conv_transpose2d(
+            x, w, b, g["stride"], pad, extra, g["groups"], g["dilation"]
+        )
 
-    return Sample((x, w) if b is None else (x, w, b), {"size": size, **g}, conv_transpose2d, function)
+    return Sample(
+        (x, w) if b is None else (x, w, b), {"size": size, **g}, conv_transpose2d, function
+    )
 
 
 IMAGES, FILTERS, BIASES = numbers(2, 2, 3, 4), numbers(2, 2, 2, 2, start=60), numbers(2, start=80)
@@ -90,8 +103,7 @@ AROUND = ((1, 0), (1, 2))
 
 
 def unfold(x, *, kernel, stride, padding, dilation):
-    shape = [(m + sum(p) - d * (k - 1) - 1) // s + 1
-             for m, p, d, k, s in zip(x.shape[2:], padding, dilation, kernel, stride, strict=True)]  # fmt: skip
+    shape = outer(x.shape[2:], kernel, stride, padding, dilation)
     out = np.zeros((len(x), x.shape[1], *kernel, *shape))
     for b, c, i, j, y, q in np.ndindex(*out.shape):
         row = y * stride[0] + i * dilation[0] - padding[0][0]
@@ -109,16 +121,18 @@ def fold(x, *, size, **g):
     return (x.reshape(len(x), -1) @ matrix.T).reshape(len(x), c, *size)
 
 
-# ---- pooling --------------------------------------------------------------------------------------------------------
+# ---- pooling -------------------------------------------------------------------------------------
 def pooled(x, kernel, stride, padding, dilation, function):
-    """``function`` of the list of (value, place in the kernel) that each window sees inside the image."""
-    shape = [(m + sum(p) - d * (k - 1) - 1) // s + 1
-             for m, p, d, k, s in zip(x.shape[2:], padding, dilation, kernel, stride, strict=True)]  # fmt: skip
+    """``function`` of the (value, place in the kernel) pairs that each window sees in the image."""
+    shape = outer(x.shape[2:], kernel, stride, padding, dilation)
 
     def one(b, c, y, q):
         seen = []
         for i, j in np.ndindex(*kernel):
-            row, column = y * stride[0] + i * dilation[0] - padding[0][0], q * stride[1] + j * dilation[1] - padding[1][0]
+            row, column = (
+                y * stride[0] + i * dilation[0] - padding[0][0],
+                q * stride[1] + j * dilation[1] - padding[1][0],
+            )
             if 0 <= row < x.shape[2] and 0 <= column < x.shape[3]:
                 seen.append((x[b, c, row, column], i * kernel[1] + j))
         return function(seen, (b, c, y, q))
@@ -131,7 +145,9 @@ def max_pool2d(x, *, kernel, **g):
 
 
 def pool_gather(x, place, *, kernel, **g):
-    return pooled(x, kernel, **g, function=lambda seen, at: next((v for v, k in seen if k == place[at]), 0.0))
+    return pooled(
+        x, kernel, **g, function=lambda seen, at: next((v for v, k in seen if k == place[at]), 0.0)
+    )
 
 
 def transposed(function, x, size, **attrs):
@@ -145,7 +161,9 @@ def pool_scatter(x, place, *, size, **g):
 
 
 def avg_pool2d(x, *, divisor, kernel, **g):
-    sums = pooled(x, kernel, **g, dilation=(1, 1), function=lambda seen, at: math.fsum(v for v, _ in seen))
+    sums = pooled(
+        x, kernel, **g, dilation=(1, 1), function=lambda seen, at: math.fsum(v for v, _ in seen)
+    )
     return sums / np.array(divisor)
 
 
@@ -172,7 +190,7 @@ def without(attrs, *names):
     return {k: v for k, v in attrs.items() if k not in names}
 
 
-# ---- normalisation ----------------------------------------------------------------------------------------------------
+# ---- normalisation -------------------------------------------------------------------------------
 def standardized(v, eps):
     m = math.fsum(v) / len(v)
     s = math.sqrt(math.fsum((x - m) ** 2 for x in v) / len(v) + eps)
@@ -207,13 +225,20 @@ def torch_fixed_norm(torch, x, *given):
 
 
 def torch_layer_norm(ndim):
-    return lambda torch, x, *affine: torch.nn.functional.layer_norm(x, x.shape[-ndim:], *affine, eps=0.01)
+    return lambda torch, x, *affine: torch.nn.functional.layer_norm(
+        x, x.shape[-ndim:], *affine, eps=0.01
+    )
 
 
-SCALE, SHIFT, MEANS, VARIANCES = numbers(3, start=5) + 3, numbers(3, start=6), numbers(3, start=7), numbers(3, start=8) + 2
+SCALE, SHIFT, MEANS, VARIANCES = (
+    numbers(3, start=5) + 3,
+    numbers(3, start=6),
+    numbers(3, start=7),
+    numbers(3, start=8) + 2,
+)
 SEQUENCES, CHANNELS = numbers(4, 3, 2, start=30), numbers(5, 3, start=40)
 
-# ---- embedding --------------------------------------------------------------------------------------------------------
+# ---- embedding -----------------------------------------------------------------------------------
 TABLE, TOKENS = numbers(4, 2, start=10), np.array([[1, 3, 1], [0, 1, 3]])
 
 
@@ -237,31 +262,40 @@ SAMPLES_NN = {
     "conv_transpose2d": [
         transpose_sample(IMAGES[:, :, :2, :2], FILTERS, BIASES, (3, 3)),
         transpose_sample(IMAGES[:1, :, :2, :3], FILTERS, None, (4, 7), stride=(2, 2)),
-        transpose_sample(IMAGES[:1, :, :2, :2], numbers(2, 1, 2, 2), BIASES, (3, 4), stride=(2, 2), padding=((1, 1), (0, 0)),
+        transpose_sample(IMAGES[:1, :, :2, :2], numbers(2, 1, 2, 2), BIASES, (3, 4), stride=(2, 2),
+                         padding=((1, 1), (0, 0)),
                          dilation=(2, 1), groups=2),
     ],
     "conv2d_weight": [
-        Sample((IMAGES, numbers(2, 2, 2, 3)), {"kernel": (2, 2), **geometry(groups=1)}, conv2d_weight),
-        Sample((IMAGES[:1], numbers(1, 2, 2, 2)), {"kernel": (2, 2), **geometry((2, 2), ((0, 1), (0, 1)), groups=2)},
+        Sample((IMAGES, numbers(2, 2, 2, 3)), {"kernel": (2, 2), **geometry(groups=1)},
+               conv2d_weight),
+        Sample((IMAGES[:1], numbers(1, 2, 2, 2)),
+               {"kernel": (2, 2), **geometry((2, 2), ((0, 1), (0, 1)), groups=2)},
                conv2d_weight),
     ],
     "unfold": [
-        Sample((IMAGES,), {"kernel": (2, 2), **geometry()}, unfold, torch_pool("unfold", kernel_size=2)),
-        Sample((IMAGES[:1],), {"kernel": (2, 1), **geometry((1, 2), ((1, 1), (1, 1)), (2, 1))}, unfold,
+        Sample((IMAGES,), {"kernel": (2, 2), **geometry()}, unfold,
+               torch_pool("unfold", kernel_size=2)),
+        Sample((IMAGES[:1],), {"kernel": (2, 1), **geometry((1, 2), ((1, 1), (1, 1)), (2, 1))},
+               unfold,
                torch_pool("unfold", kernel_size=(2, 1), dilation=(2, 1), padding=1, stride=(1, 2))),
     ],
     "fold": [
         Sample((numbers(2, 8, 6),), {"size": (3, 4), "kernel": (2, 2), **geometry()}, fold,
                torch_pool("fold", output_size=(3, 4), kernel_size=2)),
-        Sample((numbers(1, 4, 9),), {"size": (3, 4), "kernel": (2, 1), **geometry((1, 2), ((1, 1), (1, 1)), (2, 1))}, fold,
-               torch_pool("fold", output_size=(3, 4), kernel_size=(2, 1), dilation=(2, 1), padding=1, stride=(1, 2))),
+        Sample((numbers(1, 4, 9),),
+               {"size": (3, 4), "kernel": (2, 1), **geometry((1, 2), ((1, 1), (1, 1)), (2, 1))},
+               fold,
+               torch_pool("fold", output_size=(3, 4), kernel_size=(2, 1), dilation=(2, 1),
+                          padding=1, stride=(1, 2))),
     ],
     "max_pool2d": [
         Sample((PLANES,), HALVES, max_pool2d, torch_pool("max_pool2d", kernel_size=2)),
         Sample((PLANES,), OVERLAPPING, max_pool2d),
         Sample((PLANES,), geometry((1, 1), ((1, 1), (1, 1)), kernel=(3, 2)), max_pool2d,
                torch_pool("max_pool2d", kernel_size=(3, 2), stride=1, padding=1)),
-        Sample((np.zeros((0, 2, 4, 4)),), HALVES, max_pool2d, torch_pool("max_pool2d", kernel_size=2)),
+        Sample((np.zeros((0, 2, 4, 4)),), HALVES, max_pool2d,
+               torch_pool("max_pool2d", kernel_size=2)),
     ],
     "pool_gather": [
         Sample((PLANES, PLACES), HALVES, pool_gather),
@@ -269,25 +303,33 @@ SAMPLES_NN = {
     ],
     "pool_scatter": [
         Sample((PLANES[:, :, :2, :2], PLACES), {"size": (4, 5), **HALVES}, pool_scatter),
-        Sample((numbers(1, 2, 4, 2), np.resize(PLACES, (1, 2, 4, 2))), {"size": (4, 5), **OVERLAPPING}, pool_scatter),
+        Sample((numbers(1, 2, 4, 2), np.resize(PLACES, (1, 2, 4, 2))),
+               {"size": (4, 5), **OVERLAPPING}, pool_scatter),
     ],
     "avg_pool2d": [
-        Sample((PLANES,), {"divisor": 4, **without(HALVES, "dilation")}, avg_pool2d, torch_pool("avg_pool2d", kernel_size=2)),
-        Sample((PLANES,), {"divisor": ((1, 2, 2), (2, 4, 4)), "kernel": (2, 2), "stride": (3, 2), "padding": ((1, 0), (1, 1))},
+        Sample((PLANES,), {"divisor": 4, **without(HALVES, "dilation")}, avg_pool2d,
+               torch_pool("avg_pool2d", kernel_size=2)),
+        Sample((PLANES,),
+               {"divisor": ((1, 2, 2), (2, 4, 4)), "kernel": (2, 2), "stride": (3, 2),
+                "padding": ((1, 0), (1, 1))},
                avg_pool2d),
     ],
     "avg_spread": [
-        Sample((PLANES[:, :, :2, :2],), {"size": (4, 5), "divisor": 4, **without(HALVES, "dilation")},
+        Sample((PLANES[:, :, :2, :2],),
+               {"size": (4, 5), "divisor": 4, **without(HALVES, "dilation")},
                lambda x, size, **k: transposed(avg_pool2d, x, size, **k)),
-        Sample((PLANES[:, :, :2, :3],), {"size": (4, 5), "divisor": ((1, 2, 2), (2, 4, 4)), "kernel": (2, 2), "stride": (3, 2),
-                                         "padding": ((1, 0), (1, 1))}, lambda x, size, **k: transposed(avg_pool2d, x, size, **k)),
+        Sample((PLANES[:, :, :2, :3],),
+               {"size": (4, 5), "divisor": ((1, 2, 2), (2, 4, 4)), "kernel": (2, 2),
+                "stride": (3, 2), "padding": ((1, 0), (1, 1))},
+               lambda x, size, **k: transposed(avg_pool2d, x, size, **k)),
     ],
     "adaptive_avg_pool2d": [
-        Sample((PLANES,), {"size": s}, adaptive_avg_pool2d, torch_pool("adaptive_avg_pool2d", output_size=s))
+        Sample((PLANES,), {"size": s}, adaptive_avg_pool2d,
+               torch_pool("adaptive_avg_pool2d", output_size=s))
         for s in ((1, 1), (2, 3), (5, 2))
     ],
     "adaptive_spread": [
-        Sample((PLANES[:, :, :2, :3],), {"size": (4, 5)}, 
+        Sample((PLANES[:, :, :2, :3],), {"size": (4, 5)},
                lambda x, size: transposed(lambda u: adaptive_avg_pool2d(u, size=(2, 3)), x, size)),
     ],
     "batch_norm": [
@@ -296,22 +338,31 @@ SAMPLES_NN = {
         Sample((CHANNELS,), {"eps": 0.01}, batch_norm, torch_batch_norm),
     ],
     "fixed_norm": [
-        Sample((SEQUENCES, MEANS, VARIANCES, SCALE, SHIFT)[:n], {"eps": 0.01}, fixed_norm, torch_fixed_norm, (1, 2))
+        Sample((SEQUENCES, MEANS, VARIANCES, SCALE, SHIFT)[:n], {"eps": 0.01}, fixed_norm,
+               torch_fixed_norm, (1, 2))
         for n in (3, 4, 5)
     ],
     "layer_norm": [
-        Sample((SEQUENCES, numbers(3, 2, start=5), numbers(3, 2, start=6)), {"ndim": 2, "eps": 0.01}, layer_norm,
+        Sample((SEQUENCES, numbers(3, 2, start=5), numbers(3, 2, start=6)),
+               {"ndim": 2, "eps": 0.01}, layer_norm,
                torch_layer_norm(2)),
         Sample((CHANNELS, SCALE), {"ndim": 1, "eps": 0.01}, layer_norm, torch_layer_norm(1)),
         Sample((CHANNELS,), {"ndim": 1, "eps": 0.01}, layer_norm, torch_layer_norm(1)),
     ],
     "embedding": [
-        Sample((TABLE, tokens), {"padding": None}, lambda w, i, padding: loops((*i.shape, 2), lambda *at: w[i[at[:-1]], at[-1]]),
-               lambda torch, w, i: torch.nn.functional.embedding(i, w)) for tokens in (TOKENS, np.array(2), np.zeros((0, 2), int))
+        Sample((TABLE, tokens), {"padding": None},
+               lambda w, i, padding: loops((*i.shape, 2), lambda *at: w[i[at[:-1]], at[-1]]),
+               lambda torch, w, i: torch.nn.functional.embedding(i, w))
+        for tokens in (TOKENS, np.array(2), np.zeros((0, 2), int))
     ],
     "embedding_sum": [
-        Sample((numbers(2, 3, 2), TOKENS), {"rows": 5, "padding": p}, embedding_sum) for p in (None, 1)
-    ] + [Sample((np.zeros((0, 2)), np.zeros(0, np.int64)), {"rows": 2, "padding": None}, embedding_sum)],
+        *[Sample((numbers(2, 3, 2), TOKENS), {"rows": 5, "padding": p}, embedding_sum)
+          for p in (None, 1)],
+        Sample((np.zeros((0, 2)), np.zeros(0, np.int64)), {"rows": 2, "padding": None},
+               embedding_sum),
+    ],
 }  # fmt: skip
 
-EXCUSED_NN = {"pool_place": "test_conv.py: where the maximum of each window lies; its result is integers"}
+EXCUSED_NN = {
+    "pool_place": "test_conv.py: where the maximum of each window lies; its result is integers"
+}

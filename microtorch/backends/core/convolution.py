@@ -1,7 +1,8 @@
-"""Convolution and pooling in C (ext/conv.c, ext/pool.c): methods with the names and arguments of ops/conv.py and ops/pool.py.
+"""Convolution and pooling in C (ext/conv.c, ext/pool.c): the ops of ops/conv.py and ops/pool.py.
 
-Arrays that are not contiguous are copied first, which costs less than numpy's way through them. What C declines beyond that
-(a misaligned array, a kernel of more than 256 elements for the place of a maximum) goes to the op's definition.
+Arrays that are not contiguous are copied first, which costs less than numpy's way through them.
+What C declines beyond that (a misaligned array, a kernel of more than 256 elements for the place of
+a maximum) goes to the op's definition.
 """
 from __future__ import annotations
 
@@ -13,35 +14,42 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
+from .library import calls
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 
 def ran(kernel: Any, *arguments: Any) -> int:
-    """Call C with sizes and arrays, of which only the last one is written, and which are copied if they are not contiguous."""
-    arguments = tuple([np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments])
-    return kernel(*[id(a) if isinstance(a, np.ndarray) else 0 if a is None else a for a in arguments])
+    """Call C with sizes and arrays. Only the last array is written; others are made contiguous."""
+    given = [np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    addresses = [id(a) if isinstance(a, np.ndarray) else 0 if a is None else a for a in given]
+    return kernel(*addresses)
 
 
 @lru_cache(maxsize=512)
-def windows(size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> tuple[Any, Pair]:
+def windows(
+    size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
+) -> tuple[Any, Pair]:
     """`struct windows` (ext/windows.h) as an array, and how many windows there are."""
-    count = tuple((n + sum(p) - d * (k - 1) - 1) // s + 1
-                  for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True))  # fmt: skip
+    axes = zip(size, kernel, stride, padding, dilation, strict=True)
+    count = tuple((n + sum(p) - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in axes)
     (top, _), (left, _) = padding
     return np.array([*size, *kernel, *stride, top, left, *dilation, *count], np.int64), count
 
 
 @lru_cache(maxsize=512)
-def planned(size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> tuple[Any, Pair, tuple[int, ...]]:
-    """The windows of a convolution as `windows` says them, and how many elements image, windows and kernel have.
+def planned(
+    size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
+) -> tuple[Any, Pair, tuple[int, ...]]:
+    """What `windows` returns, and how many elements the image, the windows and the kernel have.
 
-    An image of height 1, which a 1-d convolution gives, becomes one of width 1: the same memory, and C cuts small batches
-    between rows.
+    An image of height 1, as in a 1-d convolution, becomes one of width 1. The memory is the same,
+    and C can cut small batches between rows.
     """
     if size[0] == kernel[0] == 1 and padding[0] == (0, 0):
-        g, count = windows(size[::-1], kernel[::-1], stride[::-1], padding[::-1], dilation[::-1])
+        turned = size[::-1], kernel[::-1], stride[::-1], padding[::-1], dilation[::-1]
+        g, count = windows(*turned)
         count = count[::-1]
     else:
         g, count = windows(size, kernel, stride, padding, dilation)
@@ -59,7 +67,9 @@ class Convolution(Reference):
             return out
         return definition("conv2d")(self, x, w, b, groups=groups, **geometry)
 
-    def conv_transpose2d(self, x: Any, w: Any, b: Any = None, *, size: Pair, groups: int, **geometry: Any) -> Any:
+    def conv_transpose2d(
+        self, x: Any, w: Any, b: Any = None, *, size: Pair, groups: int, **geometry: Any
+    ) -> Any:
         g, _, elements = planned(size, w.shape[2:], **geometry)
         (n, o), c = x.shape[:2], w.shape[1] * groups
         out = np.empty((n, c, *size), self.dtype)
@@ -75,52 +85,68 @@ class Convolution(Reference):
             return out
         return definition("conv2d_weight")(self, x, g, kernel=kernel, groups=groups, **geometry)
 
-    # ---- pooling -------------------------------------------------------------------------------------------------------
-    def _pool(self, loop: Any, size: Pair, back: bool, *read: Any, dtype: Any = None, **geometry: Any) -> Any:
-        """Run a loop of ext/pool.c on the arrays ``read``; None where it declines. ``back``: from windows to images."""
+    # ---- pooling ---------------------------------------------------------------------------------
+    def _pool(
+        self, loop: Any, size: Pair, back: bool, *read: Any, dtype: Any = None, **geometry: Any
+    ) -> Any:
+        """Run a loop of ext/pool.c on the arrays ``read``; None if it declines.
+
+        ``back``: from windows to images.
+        """
         g, count = windows(size, **geometry)
         n, c = read[0].shape[:2]
         out = np.empty((n, c, *(size if back else count)), dtype or self.dtype)
-        return out if ran(loop, n * c, size[0] * size[1], count[0] * count[1], g, *read, out) else None
+        sizes = n * c, size[0] * size[1], count[0] * count[1]
+        return out if ran(loop, *sizes, g, *read, out) else None
 
     def max_pool2d(self, x: Any, **geometry: Any) -> Any:
         out = self._pool(self.kernels.max_pool2d, x.shape[2:], False, x, **geometry)
         return definition("max_pool2d")(self, x, **geometry) if out is None else out
 
     def max_pool2d_vjp0(self, g: Any, out: Any, x: Any, *, kernel: Pair, **geometry: Any) -> Any:
+        geometry["kernel"] = kernel
         if kernel[0] * kernel[1] <= 256:
-            found = self._pool(self.kernels.max_pool2d_vjp0, x.shape[2:], True, g, out, x, kernel=kernel, **geometry)
+            loop = self.kernels.max_pool2d_vjp0
+            found = self._pool(loop, x.shape[2:], True, g, out, x, **geometry)
             if found is not None:
                 return found
-        place = self.pool_place(x, out, kernel=kernel, **geometry)
-        return self.pool_scatter(g, place, size=x.shape[2:], kernel=kernel, **geometry)
+        place = self.pool_place(x, out, **geometry)
+        return self.pool_scatter(g, place, size=x.shape[2:], **geometry)
 
     def pool_place(self, x: Any, out: Any, *, kernel: Pair, **geometry: Any) -> Any:
+        geometry["kernel"] = kernel
         if kernel[0] * kernel[1] <= 256:
-            place = self._pool(self.kernels.pool_place, x.shape[2:], False, x, out, dtype=np.uint8, kernel=kernel, **geometry)
+            loop = self.kernels.pool_place
+            place = self._pool(loop, x.shape[2:], False, x, out, dtype=np.uint8, **geometry)
             if place is not None:
                 return place
-        return definition("pool_place")(self, x, out, kernel=kernel, **geometry)
+        return definition("pool_place")(self, x, out, **geometry)
 
     def pool_scatter(self, g: Any, place: Any, *, size: Pair, **geometry: Any) -> Any:
         out = self._pool(self.kernels.pool_scatter, size, True, g, place, **geometry)
-        return definition("pool_scatter")(self, g, place, size=size, **geometry) if out is None else out
+        if out is None:
+            return definition("pool_scatter")(self, g, place, size=size, **geometry)
+        return out
 
     def pool_gather(self, x: Any, place: Any, **geometry: Any) -> Any:
         out = self._pool(self.kernels.pool_gather, x.shape[2:], False, x, place, **geometry)
         return definition("pool_gather")(self, x, place, **geometry) if out is None else out
 
-    # ---- means ---------------------------------------------------------------------------------------------------------
+    # ---- means -----------------------------------------------------------------------------------
+    @calls("pool_sum")
     def avg_pool2d(self, x: Any, *, divisor: Any, **geometry: Any) -> Any:
         out = self._pool(self.kernels.pool_sum, x.shape[2:], False, x, dilation=(1, 1), **geometry)
         if out is None:
             return definition("avg_pool2d")(self, x, divisor=divisor, **geometry)
         return np.divide(out, divisor, out=out)
 
+    @calls("pool_spread")
     def avg_spread(self, g: Any, *, size: Pair, divisor: Any, **geometry: Any) -> Any:
         each = np.divide(g, divisor, dtype=g.dtype)
         out = self._pool(self.kernels.pool_spread, size, True, each, dilation=(1, 1), **geometry)
-        return definition("avg_spread")(self, g, size=size, divisor=divisor, **geometry) if out is None else out
+        if out is None:
+            return definition("avg_spread")(self, g, size=size, divisor=divisor, **geometry)
+        return out
 
     def adaptive_avg_pool2d(self, x: Any, *, size: Pair) -> Any:
         out = np.empty((*x.shape[:2], *size), self.dtype)

@@ -13,12 +13,12 @@ from ..table import LARGE, definition
 from .choice import smallest
 from .library import SUFFIXES, lib
 
-ARRAYS = ("g", "out", "x", "y", "z")  # the names of a formula that stand for arrays, in the order of a kernel's parameters
-
 
 class Elementwise(Reference):
-    """The kernels of formulas.py. Besides the ops' names it answers to ``<op>_vjp<i>(g, out, *inputs, **arguments)``: the
-    contribution to the gradient of input ``i``, in one pass over memory. Each kernel is made when it is first asked for.
+    """The kernels of formulas.py, each made when it is first asked for.
+
+    Besides an op's name there is ``<op>_vjp<i>(g, out, *inputs, **arguments)``: the contribution to
+    the gradient of input ``i``, in one pass over memory.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -28,7 +28,8 @@ class Elementwise(Reference):
         setattr(self, name, found)
         return found
 
-    def erf(self, x: Any) -> Any:  # Reference has these two as methods, so __getattr__ is not asked for them
+    # Reference has these two as methods, so __getattr__ is not asked for them
+    def erf(self, x: Any) -> Any:
         self.erf = self._kernel("erf", LARGE - 1)  # type: ignore[method-assign]
         return self.erf(x)
 
@@ -41,7 +42,7 @@ class Elementwise(Reference):
         return self._kernel(name, LARGE) or getattr(self, name)
 
     def _kernel(self, name: str, size: int) -> Callable[..., Any] | None:
-        """The function that runs C's kernel ``name``; None if there is none, or for an op that is not worth it at ``size``."""
+        """The function that runs C's kernel ``name``; None if there is none for ``size``."""
         op, vjp, index = name.partition("_vjp")
         row = formulas.TABLE.get(op)
         loop = getattr(lib, f"{name}_{SUFFIXES.get(self.dtype)}", None)
@@ -57,7 +58,8 @@ class Elementwise(Reference):
         parameters = ("g", "out", *inputs) if vjp else tuple(inputs)
         named = "".join(f", {s}" if v is None else f", {s}={v}" for s, v in scalars.items())
         if vjp:
-            ours = expr.compile_python(formula, f"F, {', '.join(parameters)}{', *' + named if named else ''}", name)
+            signature = f"F, {', '.join(parameters)}{', *' + named if named else ''}"
+            ours = expr.compile_python(formula, signature, name)
         elif name in UFUNCS or name in Reference.__dict__:
             own = UFUNCS.get(name) or getattr(Reference, name)
 
@@ -66,7 +68,7 @@ class Elementwise(Reference):
         else:
             ours = definition(name)
         read = expr.names(formula)
-        arrays = [a for a in ARRAYS if a in read]
+        arrays = [a for a in formulas.ARRAYS if a in read]
         used = [s for s in scalars if s in read]
         return _caller(name, parameters, named, arrays, used, {
             "loop": loop, "numpy": ours, "F": self, "dtype": self.dtype, "empty": np.empty,
@@ -74,37 +76,44 @@ class Elementwise(Reference):
 
 
 def _caller(
-    name: str, parameters: tuple[str, ...], named: str, arrays: list[str], scalars: list[str], scope: dict[str, Any]
-) -> Callable[..., Any]:
-    """A function of an op's parameters that calls C's loop, or numpy's kernel where C declines: it takes arrays of one shape
-    and its dtype. Written out as text, because collecting ``*args`` costs as much as the loop on a small array.
+    name: str, parameters: tuple[str, ...], named: str, arrays: list[str], scalars: list[str],
+    scope: dict[str, Any],
+) -> Callable[..., Any]:  # fmt: skip
+    """A function of an op's parameters that calls C's loop, or numpy's kernel if C declines.
+
+    C takes arrays of one shape and of its dtype. The function is written out as text, because
+    collecting ``*args`` would cost as much as the loop on a small array.
 
     Its attribute ``with_F`` is the same function with the parameters of a vjp: F first.
     """
-    keywords = "".join(f", {part.split('=')[0].strip()}={part.split('=')[0].strip()}" for part in named.split(", ")[1:])
+    names = [part.partition("=")[0].strip() for part in named.split(", ")[1:]]
+    keywords = "".join(f", {n}={n}" for n in names)
     operands = [*scalars, *(f"id({a})" for a in arrays), "id(result)"]
     body = "\n".join([
         "    try:",
         f"        result = empty({arrays[0]}.shape, dtype)",
         f"        if loop({', '.join(operands)}):",
         "            return result",
-        "    except (AttributeError, TypeError):  # a Python number for an array, None for a number",
+        "    except (AttributeError, TypeError):  # a number for an array, None for a number",
         "        pass",
         f"    return numpy(F, {', '.join(parameters)}{keywords})",
     ])
-    scope["__name__"] = "microtorch.formulas"  # so that numpy's floating-point warnings are known to be raised inside
+    # numpy's floating-point warnings are then known to be raised inside
+    scope["__name__"] = "microtorch.formulas"
     signature = f"{', '.join(parameters)}{', *' + named if named else ''}"
-    exec(compile(f"def with_F(F, {signature}):\n{body}\ndef {name}({signature}):\n{body}", f"<microtorch {name}>", "exec"), scope)
+    text = f"def with_F(F, {signature}):\n{body}\ndef {name}({signature}):\n{body}"
+    exec(compile(text, f"<microtorch {name}>", "exec"), scope)
     scope[name].with_F = scope["with_F"]
     return scope[name]
 
 
 def run(name: str, *operands: Any) -> Any:
-    """Run the C loop ``name`` (``"sigmoid"``, ``"tanh_vjp0"``) on arrays of one shape and dtype, whether it wins or not.
+    """Run the C loop ``name`` (``"sigmoid"``, ``"tanh_vjp0"``), even where numpy is faster.
 
-    Operands are in the order of the C function: numbers first, then arrays (``python ext/build_core.py --print`` shows
-    them), float32 or float64. Returns a new array. Raises RuntimeError without the C core, AttributeError for a name that has
-    no loop, TypeError for a wrong number of operands or another dtype, ValueError for different shapes.
+    Operands are in the order of the C function: numbers first, then arrays of float32 or float64,
+    of one shape and dtype (``python ext/build_core.py --print`` shows the functions). Returns a new
+    array. Raises RuntimeError without the C core, AttributeError for a name that has no loop,
+    TypeError for a wrong number of operands or another dtype, ValueError for different shapes.
     """
     from .library import ffi, required
 
@@ -114,10 +123,11 @@ def run(name: str, *operands: Any) -> Any:
     count = len(ffi.typeof(loop).args) - 1
     if count != len(operands):
         raise TypeError(f"{name}_{SUFFIXES[dtype]} takes {count} operands, but got {len(operands)}")
-    if any(a.shape != arrays[0].shape for a in arrays):
-        raise ValueError(f"{name} takes arrays of one shape, but got {', '.join(str(a.shape) for a in arrays)}")
-    if any(a.dtype != dtype for a in arrays):
-        raise TypeError(f"{name} takes arrays of one dtype, but got {', '.join(a.dtype.name for a in arrays)}")
+    shapes, dtypes = [str(a.shape) for a in arrays], [a.dtype.name for a in arrays]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"{name} takes arrays of one shape, but got {', '.join(shapes)}")
+    if len(set(dtypes)) > 1:
+        raise TypeError(f"{name} takes arrays of one dtype, but got {', '.join(dtypes)}")
     out = np.empty(arrays[0].shape, dtype)
     loop(*(o for o in operands if isinstance(o, (int, float))), *(id(a) for a in arrays), id(out))
     return out
@@ -126,8 +136,10 @@ def run(name: str, *operands: Any) -> Any:
 def as_array(name: str, x: Any) -> Any:
     """``x`` as C can read it: float32 or float64, contiguous, aligned (copied if it is not)."""
     if not isinstance(x, np.ndarray) or x.dtype not in SUFFIXES:
-        raise TypeError(f"{name} takes float32 or float64 arrays, but got {getattr(x, 'dtype', type(x).__name__)}")
-    return np.array(np.require(x, x.dtype.newbyteorder("="), ["C", "A"]), SUFFIXES_DTYPE[x.dtype.name], copy=None, subok=False)
+        given = getattr(x, "dtype", type(x).__name__)
+        raise TypeError(f"{name} takes float32 or float64 arrays, but got {given}")
+    x = np.require(x, x.dtype.newbyteorder("="), ["C", "A"])
+    return np.array(x, SUFFIXES_DTYPE[x.dtype.name], copy=None, subok=False)
 
 
 SUFFIXES_DTYPE = {d.name: d for d in SUFFIXES}

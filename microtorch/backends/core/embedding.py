@@ -19,8 +19,10 @@ class Embedding(Reference):
     def embedding_sum(self, g: Any, index: Any, rows: int, padding: int | None) -> Any:
         count, width = math.prod(g.shape[:-1]), g.shape[-1]
         places, ends = np.empty(count + 1, np.int64), np.empty(rows, np.int64)
-        g, index, out = np.ascontiguousarray(g), np.ascontiguousarray(index, np.int64), np.empty((rows, width), self.dtype)
+        g, index = np.ascontiguousarray(g), np.ascontiguousarray(index, np.int64)
+        out = np.empty((rows, width), self.dtype)
         sizes = count, rows, width, -1 if padding is None else padding
-        if self.kernels.embedding_sum(*sizes, id(g), id(index), id(places), id(ends), id(out)) and places[0] >= 0:
+        arrays = id(g), id(index), id(places), id(ends), id(out)
+        if self.kernels.embedding_sum(*sizes, *arrays) and places[0] >= 0:
             return out
         return definition("embedding_sum")(self, g, index, rows, padding)

@@ -1,16 +1,18 @@
-"""The compiled module: loading it, or knowing why it is not there; its threads and its instruction set.
+"""The compiled module: loading it, or saying why it is not there; its threads and instruction set.
 
-Kernels are called with ``id(array)``: C reads the array object itself and checks what the kernel's declaration says (type of the
-elements, contiguous, aligned, number of elements, outputs apart from inputs; ext/arrays.h). A call answers 1, or 0 if an
-array is not as declared: then nothing was done, and the caller goes numpy's way. The kernel keeps no reference, so
-whoever calls must hold the arrays in variables of its own.
+Kernels are called with ``id(array)``. C reads the array object itself and checks what the kernel's
+declaration says: type and number of elements, contiguous, aligned, outputs apart from inputs
+(ext/arrays.h). A call returns 1, or 0 if an array is not as declared: then nothing was done, and
+the caller takes numpy's way. The kernel keeps no reference, so the caller must hold the arrays in
+variables.
 """
 from __future__ import annotations
 
 import os
 import sys
 import zlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,7 +29,7 @@ SUFFIXES = {F32: "f32", F64: "f64"}
 
 
 def _load() -> str:
-    """Import the module into ``lib`` and ``ffi``. Returns why that cannot be done, or an empty string."""
+    """Import the module into ``lib`` and ``ffi``. Returns why this failed, or an empty string."""
     global lib, ffi
     try:
         from ..._core import ffi as loaded_ffi
@@ -36,11 +38,13 @@ def _load() -> str:
         if not (error.name or "").endswith("._core"):  # cffi's own runtime is missing
             return f"Python's cffi package is missing ({error}): pip install cffi"
         return (
-            "microtorch._core was not built, as happens when there is no C compiler at installation; install one (Debian, Ubuntu: "
-            "apt install gcc libc6-dev python3-dev), then microtorch again, or in a checkout run python ext/build_core.py"
+            "microtorch._core was not built, as happens when there is no C compiler at "
+            "installation; install one (Debian, Ubuntu: apt install gcc libc6-dev python3-dev), "
+            "then microtorch again, or in a checkout run python ext/build_core.py"
         )
     except ImportError as error:
-        return f"microtorch._core was built but does not load ({error}); install microtorch again to rebuild it"
+        return (f"microtorch._core was built but does not load ({error}); "
+                "install microtorch again to rebuild it")  # fmt: skip
     if loaded.FORMULAS != zlib.crc32(repr((formulas.TABLE, formulas.ARGUMENTS)).encode()):
         return f"microtorch._core was compiled from formulas that have changed since; {_REBUILD}"
     problem = _learn_layout(loaded, loaded_ffi)
@@ -50,7 +54,7 @@ def _load() -> str:
 
 
 def _learn_layout(loaded: Any, loaded_ffi: Any) -> str:
-    """Tell C where things are in an array object, and see whether it reads there what numpy says."""
+    """Tell C the layout of an array object, and check that it reads there what numpy says."""
     if sys.implementation.name != "cpython":
         return f"the C core reads CPython's objects, and this is {sys.implementation.name}"
     types = [id(np.dtype(d)) for d in (np.float32, np.float64, np.int64, np.uint8, np.bool_)]
@@ -60,7 +64,8 @@ def _learn_layout(loaded: Any, loaded_ffi: Any) -> str:
         loaded.probe(id(array), seen)
         data = array.__array_interface__["data"][0]
         if list(seen) != [data, array.flags.num, 2, id(array.dtype), *array.shape, *array.strides]:
-            return f"numpy {np.__version__} lays out its arrays in a way that this core does not know; {_REBUILD}"
+            return (f"numpy {np.__version__} lays out its arrays in a way that this core does not "
+                    f"know; {_REBUILD}")  # fmt: skip
     return ""
 
 
@@ -68,13 +73,15 @@ reason = _load()
 
 
 def keep_freed_memory() -> None:
-    """Have malloc keep what is given back, up to 64 MiB, for the next array, and have the first 32 MiB of it in large pages.
+    """Have malloc keep up to 64 MiB of freed memory for the next arrays, half of it in large pages.
 
-    glibc returns the memory of a large array to the system at once, and a new one then costs a page fault for every 4 KiB:
-    a third of the training step of a small convolutional network. Giving back one block of almost 32 MiB, which is never
-    touched, raises its threshold (mallopt(3), M_MMAP_THRESHOLD). A second block then comes from the part of memory that grows, and
-    numpy asks for pages of 2 MiB for it (madvise(2), MADV_HUGEPAGE), as for every array of 4 MiB or more. Smaller arrays will lie
-    there: a chain of operations on 2 MB takes a half of the time. Elsewhere this does nothing.
+    glibc returns the memory of a large array to the system at once. The next array then costs a
+    page fault for every 4 KiB: a third of the training step of a small convolutional network.
+    Freeing one block of almost 32 MiB, which is never touched, raises glibc's threshold
+    (mallopt(3), M_MMAP_THRESHOLD). A second block then comes from the heap, and numpy asks for
+    pages of 2 MiB for it (madvise(2), MADV_HUGEPAGE), as for every array of 4 MiB or more. Smaller
+    arrays will lie there: a chain of operations on 2 MB takes half the time. On other systems this
+    does nothing.
     """
     for _ in range(2):
         np.empty((1 << 25) - (1 << 16), np.uint8)
@@ -86,57 +93,67 @@ def is_available() -> bool:
 
 
 def announce() -> None:
-    """Say on standard error, once per process, that the C core is missing and why. Nothing if it is there."""
+    """If the C core is missing, say so and why, on standard error and once per process."""
     global _announced
     if lib is None and not _announced:
         _announced = True
         print(
-            f"microtorch: running on numpy without the C core: {reason}. (MICROTORCH_BACKEND=reference silences this.)",
+            f"microtorch: running on numpy without the C core: {reason}. "
+            "(MICROTORCH_BACKEND=reference silences this.)",
             file=sys.stderr,
         )
 
 
 def required() -> Any:
-    """The module. Raises RuntimeError, with the reason, where it is not there."""
+    """The module. Raises RuntimeError, with the reason, if it is not there."""
     if lib is None:
         raise RuntimeError(f"the C core is not available: {reason}")
     return lib
 
 
-# ---- instruction set and threads -----------------------------------------------------------------------------------
+# ---- instruction set and threads -----------------------------------------------------------------
 def isas() -> list[str]:
-    """The instruction sets that were compiled and that this processor has, best first."""
+    """The compiled instruction sets that this processor has, best first."""
     return [name for k, name in enumerate(ISAS) if lib is not None and lib.isa_supported(k)]
 
 
 def use_isa(name: str) -> None:
-    """Take the kernels of one instruction set; the best one is taken at import (or MICROTORCH_ISA names it).
+    """Take the kernels of one instruction set. At import it is the best, or MICROTORCH_ISA's.
 
     Raises ValueError for a name that is not in ``isas()``.
     """
     global isa
     if name not in isas():
-        raise ValueError(f"this processor, or this build, has no '{name}' kernels; there are: {', '.join(isas())}")
+        there = ", ".join(isas())
+        raise ValueError(
+            f"this processor, or this build, has no '{name}' kernels; there are: {there}"
+        )
     required().use_isa(ISAS.index(name))
     isa = name
 
 
 def default_num_threads() -> int:
-    """MICROTORCH_NUM_THREADS if it is set, else OMP_NUM_THREADS, else the number of CPUs that this process may use.
+    """MICROTORCH_NUM_THREADS, else OMP_NUM_THREADS, else how many CPUs this process may use.
 
     Raises ValueError if MICROTORCH_NUM_THREADS is not a positive integer.
     """
     asked = os.environ.get("MICROTORCH_NUM_THREADS", "")
     if asked and not (asked.isdecimal() and int(asked) > 0):
         raise ValueError(f"MICROTORCH_NUM_THREADS must be a positive integer, but is '{asked}'")
-    asked = asked or os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # OpenMP has a number for each level
+    # OpenMP's variable has a number for each level of nesting
+    asked = asked or os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     if asked.isdecimal() and int(asked) > 0:
         return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def set_num_threads(n: int) -> None:
-    """Let long loops run on up to ``n`` threads, the calling one included. Without the core: remembered, without effect."""
+    """Let long loops run on up to ``n`` threads, the caller's included.
+
+    Without the core the number is remembered and has no effect.
+    """
     global _num_threads
     _num_threads = n
     if lib is not None:
@@ -144,7 +161,7 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """On how many threads long loops run: what was set, or fewer where the system gives no more."""
+    """On how many threads long loops run: as set, or fewer if the system gives no more."""
     return lib.get_threads() if lib is not None else _num_threads
 
 
@@ -155,8 +172,26 @@ if lib is not None:
     keep_freed_memory()
 
 
+# ---- kernels and methods -------------------------------------------------------------------------
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def calls(*kernels: str) -> Callable[[Method], Method]:
+    """Declare the C kernels that a method calls, if they do not have the method's name.
+
+    This is how `source` finds the text of ``linear``, whose kernel is ``matmul``. Calls of the
+    method are not affected.
+    """
+
+    def declare(method: Method) -> Method:
+        method.calls = kernels  # type: ignore[attr-defined]
+        return method
+
+    return declare
+
+
 class Kernels:
-    """The C kernels for one dtype: ``Kernels(F32).softmax(rows, n, id(x), id(out))`` calls softmax_f32."""
+    """The C kernels for one dtype: ``Kernels(F32).sum(...)`` calls sum_f32."""
 
     def __init__(self, dtype: Any):
         self._suffix = SUFFIXES[dtype]

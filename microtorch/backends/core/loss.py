@@ -1,5 +1,7 @@
-"""Softmax and the losses in C (ext/softmax.c, ext/loss.c). Other than contiguous arrays are copied first: that is one pass over
-memory, and numpy's way takes many."""
+"""Softmax and the losses in C (ext/softmax.c, ext/loss.c).
+
+Arrays that are not contiguous are copied first: one pass over memory, where numpy's way takes many.
+"""
 from __future__ import annotations
 
 import math
@@ -10,6 +12,7 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
+from .library import calls
 
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 contiguous = np.ascontiguousarray
@@ -50,7 +53,9 @@ class Losses(Reference):
             return out
         return definition("nll_loss")(self, x, t, w, reduction=reduction, ignore_index=ignore_index)
 
-    def nll_loss_vjp0(self, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
+    def nll_loss_vjp0(
+        self, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int
+    ) -> Any:
         dx = np.empty(x.shape, self.dtype)
         sizes = *blocks(x.shape, 1), REDUCTIONS[reduction], ignore_index
         a, b, weight = np.asarray(g, order="C"), contiguous(t), 0 if w is None else id(w)
@@ -63,9 +68,11 @@ class Losses(Reference):
                 return out
         return definition("mse_loss")(self, x, y, reduction)
 
+    @calls("mse_loss_vjp")
     def mse_loss_vjp0(self, g: Any, out: Any, x: Any, y: Any, reduction: str) -> Any:
         return self._mse_vjp(g, x, y, reduction, 2.0)
 
+    @calls("mse_loss_vjp")
     def mse_loss_vjp1(self, g: Any, out: Any, x: Any, y: Any, reduction: str) -> Any:
         return self._mse_vjp(g, x, y, reduction, -2.0)
 
@@ -75,7 +82,8 @@ class Losses(Reference):
         d = np.empty(x.shape, self.dtype)
         if reduction == "mean":
             factor /= x.size or 1
-        return d if self.kernels.mse_loss_vjp(x.size, REDUCTIONS[reduction], factor, id(g), id(x), id(y), id(d)) else None
+        sizes = x.size, REDUCTIONS[reduction], factor
+        return d if self.kernels.mse_loss_vjp(*sizes, id(g), id(x), id(y), id(d)) else None
 
 
 @lru_cache(maxsize=1024)

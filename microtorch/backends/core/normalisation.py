@@ -1,4 +1,7 @@
-"""Normalisation in C (ext/norm.c). Other than contiguous arrays are copied first: one pass over memory for many."""
+"""Normalisation in C (ext/norm.c).
+
+Arrays that are not contiguous are copied first: one pass over memory, where numpy's way takes many.
+"""
 from __future__ import annotations
 
 import math
@@ -8,44 +11,59 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
+from .library import calls
 
 contiguous = np.ascontiguousarray
 
 
 class Normalisation(Reference):
-    """``layer_norm`` and ``batch_norm`` of ops/norm.py, forward and backward, and ``fixed_norm``, forward."""
+    """``layer_norm``, ``batch_norm`` (forward and backward) and ``fixed_norm`` of ops/norm.py."""
 
     def layer_norm(self, x: Any, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Any:
         a, weight, bias = contiguous(x), optional(w), optional(b)
         out = np.empty(x.shape, self.dtype)
-        if self.kernels.layer_norm(*examples(x, ndim), eps, id(a), address(weight), address(bias), id(out)):
+        arrays = id(a), address(weight), address(bias), id(out)
+        if self.kernels.layer_norm(*examples(x, ndim), eps, *arrays):
             return out
         return definition("layer_norm")(self, x, w, b, ndim=ndim, eps=eps)
 
-    def layer_norm_vjps(self, g: Any, out: Any, x: Any, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Any:
-        """The contributions to x, w and b. That to w is Σ g · x̂ over blocks of 32 rows, that to b is g: the engine adds them up."""
+    def layer_norm_vjps(
+        self, g: Any, out: Any, x: Any, w: Any = None, b: Any = None, *, ndim: int, eps: float
+    ) -> Any:
+        """The contributions to x, w and b.
+
+        That to w is Σ g · x̂ over blocks of 32 rows, and that to b is g; the engine sums them.
+        """
         rows, n = examples(x, ndim)
         g, x, weight = contiguous(g), contiguous(x), optional(w)
-        dx, sums = np.empty(x.shape, self.dtype), np.empty(((rows + 31) // 32, *x.shape[-ndim:]), self.dtype)
-        ran = self.kernels.layer_norm_vjps(rows, n, eps, id(g), id(x), address(weight), id(dx), id(sums))
+        dx = np.empty(x.shape, self.dtype)
+        sums = np.empty(((rows + 31) // 32, *x.shape[-ndim:]), self.dtype)
+        arrays = id(g), id(x), address(weight), id(dx), id(sums)
+        ran = self.kernels.layer_norm_vjps(rows, n, eps, *arrays)
         return (dx, sums, g) if ran else None
 
-    # ---- per channel ------------------------------------------------------------------------------------------------
+    # ---- per channel -----------------------------------------------------------------------------
     def moments(self, x: Any) -> Any:
         mean, var = np.empty(x.shape[1], self.dtype), np.empty(x.shape[1], self.dtype)
         ran = self.kernels.moments(*channels(x), id(x := contiguous(x)), id(mean), id(var))
         return (mean, var) if ran else definition("moments")(self, x)
 
-    def fixed_norm(self, x: Any, mean: Any, var: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
+    @calls("channel_affine")
+    def fixed_norm(
+        self, x: Any, mean: Any, var: Any, w: Any = None, b: Any = None, *, eps: float
+    ) -> Any:
         out = np.empty(x.shape, self.dtype)
         scale = 1 / np.sqrt(var + eps)
         scale, shift = scale if w is None else scale * w, np.zeros_like(scale) if b is None else b
         a = contiguous(x)
-        if self.kernels.channel_affine(*channels(x), id(a), id(mean), id(scale), id(shift), id(out)):
+        arrays = id(a), id(mean), id(scale), id(shift), id(out)
+        if self.kernels.channel_affine(*channels(x), *arrays):
             return out
         return definition("fixed_norm")(self, x, mean, var, w, b, eps=eps)
 
-    def batch_norm_vjps(self, g: Any, out: Any, x: Any, w: Any = None, b: Any = None, *, eps: float) -> Any:
+    def batch_norm_vjps(
+        self, g: Any, out: Any, x: Any, w: Any = None, b: Any = None, *, eps: float
+    ) -> Any:
         """The contributions to x, w and b."""
         g, x, weight, count = contiguous(g), contiguous(x), optional(w), x.shape[1]
         constants, dx = np.empty((4, count), self.dtype), np.empty(x.shape, self.dtype)

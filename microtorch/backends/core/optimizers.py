@@ -1,7 +1,7 @@
-"""The steps of SGD and Adam, and the clipping of gradients, in C (ext/optim.c): one call for all parameters.
+"""The steps of SGD and Adam, and the clipping of gradients, in C: one call for all.
 
-What C declines, such as a parameter or a gradient that is not contiguous, takes the definition's way
-(microtorch/optim, microtorch/nn/utils.py).
+What C declines, such as a parameter or a gradient that is not contiguous, takes the definition's
+way (microtorch/optim, microtorch/nn/utils.py).
 """
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
+from .library import calls
 
 Arrays = tuple[Any, ...]
 
@@ -18,42 +19,47 @@ Arrays = tuple[Any, ...]
 class Optimizers(Reference):
     kernels: Any
 
+    @calls("sgd", "sgd_momentum")
     def sgd_step(
-        self, params: Arrays, grads: Arrays, buffers: Arrays, *, lr: float, momentum: float, dampening: float,
-        weight_decay: float, nesterov: bool, maximize: bool, first: bool,
+        self, params: Arrays, grads: Arrays, buffers: Arrays, *, lr: float, momentum: float,
+        dampening: float, weight_decay: float, nesterov: bool, maximize: bool, first: bool,
     ) -> None:  # fmt: skip
         kernels, n = self.kernels, len(params)
         if momentum:
-            ran = kernels.sgd_momentum(n, lr, momentum, dampening, weight_decay, maximize, nesterov, first,
-                                       id(params), id(grads), id(buffers))  # fmt: skip
+            numbers = lr, momentum, dampening, weight_decay, maximize, nesterov, first
+            ran = kernels.sgd_momentum(n, *numbers, id(params), id(grads), id(buffers))
         else:
             ran = kernels.sgd(n, lr, weight_decay, maximize, id(params), id(grads))
         if not ran:
             definition("sgd_step")(
-                self, params, grads, buffers, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
-                nesterov=nesterov, maximize=maximize, first=first,
+                self, params, grads, buffers, lr=lr, momentum=momentum, dampening=dampening,
+                weight_decay=weight_decay, nesterov=nesterov, maximize=maximize, first=first,
             )  # fmt: skip
 
+    @calls("adam", "amsgrad")
     def adam_step(
-        self, params: Arrays, grads: Arrays, exp_avgs: Arrays, exp_avg_sqs: Arrays, max_exp_avg_sqs: Arrays, steps: Arrays, *,
-        lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, decoupled: bool, amsgrad: bool, maximize: bool,
+        self, params: Arrays, grads: Arrays, exp_avgs: Arrays, exp_avg_sqs: Arrays,
+        max_exp_avg_sqs: Arrays, steps: Arrays, *, lr: float, beta1: float, beta2: float,
+        eps: float, weight_decay: float, decoupled: bool, amsgrad: bool, maximize: bool,
     ) -> None:  # fmt: skip
         kernels, n = self.kernels, len(params)
+        numbers = lr, beta1, beta2, eps, weight_decay, decoupled, maximize
+        lists = id(params), id(grads), id(exp_avgs), id(exp_avg_sqs)
         if amsgrad:
-            ran = kernels.amsgrad(n, lr, beta1, beta2, eps, weight_decay, decoupled, maximize, id(params), id(grads),
-                                  id(exp_avgs), id(exp_avg_sqs), id(max_exp_avg_sqs), id(steps))  # fmt: skip
+            ran = kernels.amsgrad(n, *numbers, *lists, id(max_exp_avg_sqs), id(steps))
         else:
-            ran = kernels.adam(n, lr, beta1, beta2, eps, weight_decay, decoupled, maximize, id(params), id(grads),
-                               id(exp_avgs), id(exp_avg_sqs), id(steps))  # fmt: skip
+            ran = kernels.adam(n, *numbers, *lists, id(steps))
         if not ran:
             definition("adam_step")(
-                self, params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
-                weight_decay=weight_decay, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize,
+                self, params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, lr=lr,
+                beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, decoupled=decoupled,
+                amsgrad=amsgrad, maximize=maximize,
             )  # fmt: skip
 
     def total_norm(self, arrays: Arrays) -> Any:
         out = np.empty((), self.dtype)
-        return out if self.kernels.total_norm(len(arrays), id(arrays), id(out)) else definition("total_norm")(self, arrays)
+        ran = self.kernels.total_norm(len(arrays), id(arrays), id(out))
+        return out if ran else definition("total_norm")(self, arrays)
 
     def scale(self, arrays: Arrays, factor: float) -> None:
         if not self.kernels.scale(len(arrays), factor, id(arrays)):

@@ -10,11 +10,11 @@ from ..reference import Reference
 from ..table import definition
 from .choice import LEAST, worthwhile
 from .elementwise import as_array
-from .library import Kernels, required
+from .library import Kernels, calls, required
 
 
 class Products(Reference):
-    """The ops that multiply matrices. What C declines (another dtype, a third dimension of batches) is numpy's."""
+    """The ops that multiply matrices; numpy takes other dtypes and a third batch dimension."""
 
     def matmul(self, x: Any, y: Any) -> Any:
         if x.size >= LEAST <= y.size:
@@ -26,7 +26,8 @@ class Products(Reference):
                         return out
             elif x.ndim > 1 < y.ndim:
                 return self._batches(x, y)
-        return np.dot(x, y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)  # as the op's definition
+        # as the op's definition does
+        return np.dot(x, y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
 
     def _batches(self, x: Any, y: Any) -> Any:
         (*batch_x, m, k), (*batch_y, _, n) = x.shape, y.shape
@@ -38,33 +39,40 @@ class Products(Reference):
                 return out
         return np.matmul(x, y)
 
+    @calls("matmul")
     def linear(self, x: Any, w: Any, b: Any = None) -> Any:
-        if x.size >= LEAST <= w.size and w.ndim == 2 and x.ndim > 1 and (b is None or b.shape == w.shape[:1]):
+        if x.size >= LEAST <= w.size and w.ndim == 2 and x.ndim > 1 and (
+            b is None or b.shape == w.shape[:1]
+        ):  # fmt: skip
             n, k = w.shape
             m = prod(x.shape[:-1])
             if worthwhile(m, k, n):
                 rows = x if x.ndim == 2 else x.reshape(m, x.shape[-1])
                 out, columns = np.empty((*x.shape[:-1], n), self.dtype), w.T
-                if self.kernels.matmul(1, 1, m, k, n, id(rows), id(columns), 0 if b is None else id(b), id(out)):
+                bias = 0 if b is None else id(b)
+                if self.kernels.matmul(1, 1, m, k, n, id(rows), id(columns), bias, id(out)):
                     return out
         return definition("linear")(self, x, w, b)
 
 
-STEPS = ("ijp", "naive", "blocked", "tiled")  # on the way from the definition to ext/matmul.c; see docs/c-core.md
+STEPS = ("ijp", "naive", "blocked", "tiled")  # from the definition to ext/matmul.c: docs/c-core.md
 
 
 def matmul_step(step: str, x: Any, y: Any) -> Any:
-    """x @ y of two matrices, (m, k) and (k, n), by one of ``STEPS``, to read and to time beside ``np.matmul``.
+    """x @ y of two matrices, (m, k) and (k, n), by one of ``STEPS``, to read and to time beside
+    ``np.matmul``.
 
-    Raises RuntimeError without the C core, ValueError for another step or if the shapes do not fit, TypeError for a dtype
-    other than float32 and float64.
+    Raises RuntimeError without the C core, ValueError for another step or if the shapes do not fit,
+    TypeError for a dtype other than float32 and float64.
     """
     required()
     if step not in STEPS:
         raise ValueError(f"no step '{step}'; there are: {', '.join(STEPS)}")
     x, y = as_array(f"matmul_{step}", x), as_array(f"matmul_{step}", y)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[0]:
-        raise ValueError(f"matmul_{step} takes shapes (m, k) and (k, n), but got {x.shape} and {y.shape}")
+        raise ValueError(
+            f"matmul_{step} takes shapes (m, k) and (k, n), but got {x.shape} and {y.shape}"
+        )
     if x.dtype != y.dtype:
         raise TypeError(f"matmul_{step} takes arrays of one dtype, but got {x.dtype} and {y.dtype}")
     out = np.empty((x.shape[0], y.shape[1]), x.dtype)

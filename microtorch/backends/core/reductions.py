@@ -9,6 +9,7 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
+from .library import calls
 
 
 class Reductions(Reference):
@@ -21,12 +22,14 @@ class Reductions(Reference):
             if kernel(1, x.size, 1, 1.0, id(x), id(out)):
                 return out
         out = x
-        for outer, n, inner, shape in runs(x.shape, dim, keepdim)[0]:  # as _reduced does, without its call
+        # as _reduced does, without its call
+        for outer, n, inner, shape in runs(x.shape, dim, keepdim)[0]:
             part, out = out, np.empty(shape, dtype)
             if not kernel(outer, n, inner, 1.0, id(part), id(out)):
                 return definition("sum")(self, x, dim, keepdim)
         return out
 
+    @calls("sum")
     def mean(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         steps, count = runs(x.shape, dim, keepdim)
         partial = self._reduced(self.kernels.sum, x, steps[:-1], 1.0)
@@ -43,13 +46,14 @@ class Reductions(Reference):
         out = self._reduced(self.kernels.amin, x, steps) if count else None
         return definition("amin")(self, x, dim, keepdim) if out is None else out
 
+    @calls("sum_vjp0")
     def spread(self, g: Any, shape: tuple[int, ...], dim: Any, divisor: float) -> Any:
         if dim is None:  # without the plan, as in sum
             out = np.empty(shape, self.dtype)
             if self.kernels.sum_vjp0(1, out.size, 1, divisor, id(g), id(out)):
                 return out
         steps, left, out = runs(shape, dim, False)[0], divisor, g
-        for i in reversed(range(len(steps))):  # those of the reduction, backwards; the first one divides
+        for i in reversed(range(len(steps))):  # the reduction's, backwards; the first one divides
             outer, n, inner, _ = steps[i]
             part, out = out, np.empty(shape if i == 0 else outer * n * inner, self.dtype)
             if not self.kernels.sum_vjp0(outer, n, inner, left, id(part), id(out)):
@@ -71,13 +75,14 @@ class Reductions(Reference):
 def runs(shape: tuple[int, ...], dim: Any, keepdim: bool) -> tuple[tuple[Any, ...], int]:
     """How to reduce ``shape`` over ``dim``, and how many elements go into one of the result.
 
-    One step per run of neighbouring dimensions, the last run first, each to be done on the result of the one before:
-    (outer, n, inner, shape of the result).
+    There is one step per run of neighbouring dimensions, the last run first, each on the result of
+    the one before: (outer, n, inner, shape of the result).
 
     >>> runs((64, 3, 28, 28), (0, 2, 3), False)
     (((192, 784, 1, (192,)), (1, 64, 3, (3,))), 50176)
     """
-    places = {d % len(shape) for d in (range(len(shape)) if dim is None else [dim] if isinstance(dim, int) else dim)}
+    dims = range(len(shape)) if dim is None else [dim] if isinstance(dim, int) else dim
+    places = {d % len(shape) for d in dims}
     steps, left, end = [], list(shape), len(shape)
     while end > 0:
         begin = end
@@ -88,6 +93,7 @@ def runs(shape: tuple[int, ...], dim: Any, keepdim: bool) -> tuple[tuple[Any, ..
             steps.append((outer, math.prod(shape[begin:end]), inner, (outer * inner,)))
             left[begin:end] = [1] * (end - begin)
         end = min(begin, end - 1)
-    result = tuple([1 if i in places else n for i, n in enumerate(shape) if keepdim or i not in places])
+    kept = [i for i in range(len(shape)) if keepdim or i not in places]
+    result = tuple([1 if i in places else shape[i] for i in kept])
     outer, n, inner, _ = steps.pop() if steps else (1, 1, math.prod(shape), None)
     return (*steps, (outer, n, inner, result)), math.prod([shape[d] for d in places])

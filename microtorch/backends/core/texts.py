@@ -1,9 +1,8 @@
-"""The C that an op runs, to read: ``source("tanh_vjp0")``. The texts are in the compiled module (ext/texts.py)."""
+"""The C text that an op runs: ``source("tanh_vjp0")``. The texts are in the compiled module."""
 from __future__ import annotations
 
 import re
 from functools import cache
-from types import CodeType
 from typing import Any
 
 from ...base.errors import describe, message, nearest
@@ -12,52 +11,48 @@ from . import library
 
 @cache
 def texts() -> dict[str, str]:
-    """``{kernel: C text}`` for all kernels, in the order of the table; raises RuntimeError without the C core."""
+    """``{kernel: C text}`` for all kernels, in the order of the table (made by ext/texts.py).
+
+    Raises RuntimeError without the C core.
+    """
     lib, out = library.required(), {}
+    string = library.ffi.string
     while (name := lib.name_of(len(out))) != library.ffi.NULL:
-        out[library.ffi.string(name).decode()] = library.ffi.string(lib.text_of(len(out))).decode()
+        out[string(name).decode()] = string(lib.text_of(len(out))).decode()
     return out
 
 
 @cache
 def loops(op: str) -> tuple[str, ...]:
-    """The kernels that the C core has for ``op`` or ``"<op>_vjp<i>"``: mostly one, of that name; none where numpy does it all."""
-    import dis
+    """The kernels that the C core has for ``op`` or ``"<op>_vjp<i>"``; none if numpy does it all.
 
+    Most methods of `Core` run the kernel of their own name; the others say which (library.calls).
+    """
     from . import Core
 
-    for name in (op, re.sub(r"_vjp\d$", "_vjps", op)):  # for one derivative, or for all in one kernel
+    for name in (op, re.sub(r"_vjp\d$", "_vjps", op)):  # one derivative, or all in one kernel
         if name in texts():
             return (name,)
-    method, found = getattr(Core, op, None), []
-    codes: list[CodeType] = [method.__code__] if hasattr(method, "__code__") else []
-    for code in codes:  # self.kernels.name, here or in a method of Core with an underscore that is used here
-        before = ""
-        for step in dis.get_instructions(code):
-            if before == "kernels" and step.argval in texts() and step.argval not in found:
-                found.append(step.argval)
-            before = step.argval
-        for name in code.co_names:
-            other = getattr(Core, name, None) if name.startswith("_") and not name.startswith("__") else None
-            other = getattr(getattr(other, "func", other), "__code__", None)
-            if other is not None and other not in codes:
-                codes.append(other)
-    return tuple(found)
+    return getattr(getattr(Core, op, None), "calls", ())
 
 
 def source(op: str, dtype: Any = "float32") -> str:
-    """The C text of the loop that ``op`` runs, with the helpers it uses: ``source("softmax")``, ``source("tanh_vjp0")``.
+    """The C text of the loop that ``op`` runs, with the helpers it uses: ``source("softmax")``.
 
-    ``"<op>_vjp<i>"`` is the contribution to the gradient of input ``i``, where it is one loop. ``dtype`` is float32 or
-    float64: the text is compiled for both, and here ``real`` stands replaced. On small arrays, where its call is cheaper, numpy may
-    run instead; `smallest` decides.
+    ``"<op>_vjp<i>"`` is the contribution to the gradient of input ``i``, if that is one loop. The
+    text is compiled for float32 and float64; here ``real`` is replaced by the type for ``dtype``.
+    On small arrays numpy may run instead, whose call is cheaper; `smallest` decides.
 
-    Raises RuntimeError without the C core, ValueError for an op that has no loop of its own and for another dtype.
+    Raises RuntimeError without the C core, ValueError for an op that has no loop of its own and for
+    another dtype.
     """
-    real = {"float32": "float", "float64": "double"}.get(str(getattr(dtype, "name", dtype)).removeprefix("torch."))
+    name = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
+    real = {"float32": "float", "float64": "double"}.get(name)
     if real is None:
         given = dtype if isinstance(dtype, str) else describe(dtype)
-        raise ValueError(message(f"source(): the C core has loops for float32 and float64, but got {given}"))
+        raise ValueError(
+            message(f"source(): the C core has loops for float32 and float64, but got {given}")
+        )
     names = loops(op)
     if not names:
         raise ValueError(message(f"source(): the C core has no loop for '{op}'",
@@ -67,7 +62,7 @@ def source(op: str, dtype: Any = "float32") -> str:
 
 
 def readable(text: str, real: str) -> str:
-    """For one type, without the macros that make names for two."""
+    """The text for one type, without the macros that make names for two."""
     text = re.sub(r"\b(?:NAME|FN|ALL)\((\w+)\)", r"\1", text)
     text = re.sub(r"^KERNEL\((\w+)\)", r"void \1", text, flags=re.MULTILINE)
     return re.sub(r"\breal\b", real, text)

@@ -4,14 +4,23 @@
     source("sigmoid")               the text of a kernel that ran
     fallback("host")                run ops without a kernel on the host, instead of an error
 
-``device="opencl"`` (or "opencl:1") puts a tensor there. Nothing is imported and no driver is touched before that.
+``device="opencl"`` (or "opencl:1") puts a tensor there. pyopencl is not imported and no driver is
+touched before that. The files, each of which imports only those before it: layout, runtime, tiles,
+array, memory, codegen, elementwise, reduce, indexing, matmul, windows, layers, random, protocol,
+backend, tuning.
 """
 from __future__ import annotations
 
+import copyreg
 from typing import Any
 
+import numpy as np
+
 from ...base.errors import DeviceError
-from . import runtime as _runtime
+from .array import Array
+from .backend import backend_for
+from .protocol import fallback
+from .runtime import devices, runtime_for
 
 __all__ = ["fallback", "is_available", "reason", "source", "upload"]
 
@@ -24,37 +33,32 @@ def is_available() -> bool:
 def reason() -> str:
     """Why OpenCL cannot be used here; an empty string if it can."""
     try:
-        _runtime.devices()
+        devices()
     except DeviceError as error:
         return str(error)
     return ""
 
 
-def backend_for(index: int | None, dtype: Any) -> Any:
-    """The backend object for arrays of ``dtype`` on device ``index``. Raises DeviceError where there is none."""
-    from .backend import backend_for
-
-    return backend_for(index, dtype)
-
-
-def upload(where: str, array: Any) -> Any:
+def upload(where: str, array: np.ndarray) -> Array:
     """A copy of a numpy array on device ``where`` ("opencl:0")."""
     return backend_for(int(where.partition(":")[2] or 0), array.dtype).array(array)
 
 
-def fallback(where: str) -> None:
-    """What an op without a kernel does: ``"error"``, or ``"host"``: copy to the host and back, with a warning once per op."""
-    from .protocol import fallback
+def _pickled(x: Array) -> tuple[Any, ...]:
+    return upload, (str(x.runtime.device), x.get())
 
-    fallback(where)
+
+copyreg.pickle(Array, _pickled)
 
 
 def source(name: str, index: int = 0) -> str:
-    """The OpenCL C text of the kernels built last for op ``name`` ("mul", "mul_vjp0", "matmul", ...) on a device.
+    """The OpenCL C text of the kernels built last for op ``name`` ("mul", "mul_vjp0", "matmul",
+    ...) on a device.
 
     Raises KeyError if none has run yet.
     """
-    sources = _runtime.runtime(index).sources
+    sources = runtime_for(index).sources
     if name not in sources:
-        raise KeyError(f"no kernel of '{name}' has run on opencl:{index} yet; so far: {', '.join(sorted(sources)) or 'none'}")
+        so_far = ", ".join(sorted(sources)) or "none"
+        raise KeyError(f"no kernel of '{name}' has run on opencl:{index} yet; so far: {so_far}")
     return sources[name]

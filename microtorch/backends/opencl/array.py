@@ -1,20 +1,35 @@
-"""An n-dimensional array in a device's memory: a buffer, an offset, a shape and steps. Views share the buffer.
+"""An n-dimensional array in a device's memory: a buffer, an offset, a shape and steps.
 
-It looks like a numpy array where the rest of the package looks: ``shape``, ``strides``, ``base``, ``T``, ``reshape``,
-operators, and numpy's own protocols (protocol.py), so that ``np.add.reduce(x)`` or ``np.where(c, x, y)`` in an op's
-declaration runs on the device. It never turns into a numpy array by itself: ``get()`` is the one way back to the host.
-Data-dependent answers (``item``, ``bool(x)``) wait for the device.
+It looks like a numpy array where the rest of the package looks: ``shape``, ``strides``, ``base``,
+``T``, ``reshape``, operators, and numpy's own protocols (protocol.py), so that ``np.add.reduce(x)``
+or ``np.where(c, x, y)`` in an op's declaration runs on the device. An array knows its memory; what
+computes is asked of its backend (``dev``). It never turns into a numpy array by itself: ``get()``
+is the one way back to the host. Answers that depend on the data (``item``, ``bool(x)``) wait for
+the device.
 """
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ...base.errors import message
+from .layout import Shape, expanded_steps, is_row_major, reshaped_steps, row_major
 from .runtime import Runtime
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+    from pyopencl.tools import PooledBuffer
+
+    from .backend import OpenCL
+
+Operand: TypeAlias = "Array | np.ndarray | np.generic | float"
+Axis: TypeAlias = "int | Sequence[int] | None"
+IndexPart: TypeAlias = "int | slice | EllipsisType | Array | np.ndarray | Sequence[Any] | None"
+Index: TypeAlias = "IndexPart | tuple[IndexPart, ...]"
 
 
 class OnDevice(TypeError):
@@ -29,27 +44,58 @@ class Flags(NamedTuple):
     aligned: bool = True
 
 
-class Array:
-    """Elements ``buffer[at + i * steps[0] + j * steps[1] + ...]``; steps and offset count elements, as the kernels do."""
+Binary: TypeAlias = "Callable[[Array, Operand], Array]"
 
-    __slots__ = ("at", "base", "buffer", "dtype", "flat", "lane", "ndim", "runtime", "shape", "size", "steps")
+
+def _forward(name: str) -> Binary:
+    def forward(self: Array, other: Operand) -> Array:
+        out: Array = getattr(self.dev, name)(self, other)
+        return out
+
+    return forward
+
+
+def _operator(name: str) -> tuple[Binary, Binary, Binary]:
+    """``x + y``, ``y + x`` for a y that is no Array, and ``x += y``, by the backend's kernel."""
+
+    def reflected(self: Array, other: Operand) -> Array:
+        out: Array = getattr(self.dev, name)(other, self)
+        return out
+
+    def in_place(self: Array, other: Operand) -> Array:
+        getattr(self.dev, name)(self, other, out=self)
+        return self
+
+    return _forward(name), reflected, in_place
+
+
+class Array:
+    """Elements ``buffer[at + i * steps[0] + j * steps[1] + ...]``. Steps and offset count elements,
+    as the kernels do. Views share the buffer."""
+
+    __slots__ = ("at", "base", "buffer", "dtype", "flat", "ndim", "runtime", "shape", "size",
+                 "steps")  # fmt: skip
     __hash__ = None  # type: ignore[assignment]
     __array_priority__ = 100
 
     def __init__(
-        self, runtime: Runtime, buffer: Any, dtype: Any, shape: tuple[int, ...], steps: tuple[int, ...] | None = None,
-        at: int = 0, base: Array | None = None,
+        self, runtime: Runtime, buffer: PooledBuffer | None, dtype: np.dtype, shape: Shape,
+        steps: Shape | None = None, at: int = 0, base: Array | None = None,
     ):  # fmt: skip
-        """``steps`` None: row by row (``flat``)."""
-        self.runtime, self.buffer, self.dtype, self.shape, self.at, self.base = runtime, buffer, dtype, shape, at, base
+        """``buffer`` None: new memory, of whatever it held; ``steps`` None: row by row (``flat``).
+        """
+        self.runtime, self.dtype = runtime, dtype
+        self.shape, self.at, self.base = shape, at, base
         self.ndim, self.size = len(shape), math.prod(shape)
+        if buffer is None:
+            buffer = runtime.allocate(self.size * dtype.itemsize)
+        self.buffer = buffer
         if steps is None:
             self.flat, self.steps = True, row_major(shape)
         else:
-            self.steps = steps
-            self.flat = is_row_major(shape, steps)
+            self.flat, self.steps = is_row_major(shape, steps), steps
 
-    # ---- what it is -------------------------------------------------------------------------------------------------
+    # ---- what it is ------------------------------------------------------------------------------
     @property
     def itemsize(self) -> int:
         return self.dtype.itemsize
@@ -59,34 +105,37 @@ class Array:
         return self.size * self.dtype.itemsize
 
     @property
-    def strides(self) -> tuple[int, ...]:
+    def strides(self) -> Shape:
         """Steps in bytes, as numpy gives them."""
         return tuple([s * self.dtype.itemsize for s in self.steps])
 
     @property
     def flags(self) -> Flags:
-        return Flags(self.flat, not any(s == 0 and n > 1 for s, n in zip(self.steps, self.shape, strict=True)))
+        repeated = any(s == 0 and n > 1 for s, n in zip(self.steps, self.shape, strict=True))
+        return Flags(self.flat, not repeated)
 
     @property
-    def dev(self) -> Any:
-        """The backend object for arrays of this dtype on this device."""
-        return self.runtime.backend().of(self.dtype)
+    def dev(self) -> OpenCL:
+        """The backend for arrays of this dtype on this device."""
+        return self.runtime.backends[self.dtype]
 
     @property
     def address(self) -> int:
-        """A number that is the same for arrays that begin at the same element: the buffer's handle, and the offset."""
+        """The same number for arrays that begin at the same element: the buffer's handle, and the
+        offset."""
         return int(self.buffer.int_ptr) + self.at * self.itemsize
 
-    # ---- views ------------------------------------------------------------------------------------------------------
+    # ---- views -----------------------------------------------------------------------------------
     def view_of(self, shape: Sequence[int], steps: Sequence[int], at: int | None = None) -> Array:
         """Another look at the same memory."""
         base = self if self.base is None else self.base
-        return Array(self.runtime, self.buffer, self.dtype, tuple(shape), tuple(steps), self.at if at is None else at, base)
+        at = self.at if at is None else at
+        return Array(self.runtime, self.buffer, self.dtype, tuple(shape), tuple(steps), at, base)
 
     def reshape(self, *shape: Any) -> Array:
         """A view if the memory layout allows, else a copy. One size may be -1."""
-        target = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], (int, np.integer)) else shape
-        target = tuple([int(n) for n in target])
+        one = len(shape) == 1 and not isinstance(shape[0], (int, np.integer))
+        target = tuple([int(n) for n in (shape[0] if one else shape)])
         if -1 in target:
             known = -math.prod(target)
             if known <= 0 or self.size % known:
@@ -100,8 +149,9 @@ class Array:
         return self.copy().reshape(target) if steps is None else self.view_of(target, steps)
 
     def transpose(self, *axes: Any) -> Array:
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], (int, np.integer)) else axes
-        order = tuple(range(self.ndim))[::-1] if not axes or order is None else tuple([int(a) % self.ndim for a in order])
+        one = len(axes) == 1 and not isinstance(axes[0], (int, np.integer))
+        given = axes[0] if one else axes or None
+        order = range(self.ndim)[::-1] if given is None else [int(a) % self.ndim for a in given]
         if len(order) != self.ndim:
             raise ValueError("axes don't match array")
         return self.view_of([self.shape[a] for a in order], [self.steps[a] for a in order])
@@ -115,49 +165,51 @@ class Array:
         order[a], order[b] = order[b], order[a]
         return self.transpose(order)
 
-    def squeeze(self, axis: Any = None) -> Array:
-        drop = [a % self.ndim for a in ((axis,) if isinstance(axis, (int, np.integer)) else axis or ())]
+    def squeeze(self, axis: Axis = None) -> Array:
+        axes = (axis,) if isinstance(axis, (int, np.integer)) else axis or ()
+        drop = [a % self.ndim for a in axes]
         keep = [i for i, n in enumerate(self.shape) if (n != 1 if axis is None else i not in drop)]
         return self.view_of([self.shape[i] for i in keep], [self.steps[i] for i in keep])
 
     def ravel(self) -> Array:
         return self.reshape(-1)
 
-    def expand(self, shape: tuple[int, ...]) -> Array:
-        """Repeated along dimensions of size 1, with steps of 0. Raises ValueError where the shapes do not fit."""
+    def expand(self, shape: Shape) -> Array:
+        """Repeated along dimensions of size 1, with steps of 0. Raises ValueError where the shapes
+        do not fit."""
         return self.view_of(shape, expanded_steps(self.shape, self.steps, shape))
 
-    def __getitem__(self, index: Any) -> Array:
-        from . import indexing
+    def __getitem__(self, index: Index) -> Array:
+        return self.dev.read(self, index)
 
-        return indexing.read(self, index)
+    def __setitem__(self, index: Index, value: Operand) -> None:
+        self.dev.write(self, index, value)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        from . import indexing
-
-        indexing.write(self, index, value)
-
-    # ---- copies -----------------------------------------------------------------------------------------------------
+    # ---- copies ----------------------------------------------------------------------------------
     def copy(self, order: str = "C") -> Array:
         """A copy: row by row, or (order "K") with the dimensions as they lie in memory here."""
         return self.dev.copied(self, order)
 
-    def astype(self, dtype: Any, copy: bool = True) -> Array:
+    def astype(self, dtype: DTypeLike, copy: bool = True) -> Array:
         dtype = np.dtype(dtype)
         return self.dev.copied(self, "K", dtype) if copy or dtype != self.dtype else self
+
+    def __deepcopy__(self, memo: object) -> Array:
+        return self.copy("K")
 
     def get(self) -> np.ndarray:
         """The elements as a numpy array: the way back to the host. Waits for the device."""
         x = self if self.flat else self.copy()
         out = np.empty(x.shape, x.dtype)
         if x.size:
-            runtime = self.runtime
+            runtime, start = self.runtime, x.at * x.dtype.itemsize
             try:
-                runtime.cl.enqueue_copy(runtime.queue, out, x.buffer, src_offset=x.at * x.dtype.itemsize)
+                runtime.cl.enqueue_copy(runtime.queue, out, x.buffer, src_offset=start)
             except runtime.cl.Error as error:
                 raise runtime.failed("reading an array", error) from None
         return out
 
+    # ---- Python's own questions ------------------------------------------------------------------
     def item(self) -> Any:
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
@@ -166,11 +218,12 @@ class Array:
     def tolist(self) -> Any:
         return self.get().tolist()
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        what = f"{self.dtype.name} {self.shape} lies in the device's memory"
         raise OnDevice(
             message(
                 f"can't convert {self.runtime.device} device type tensor to numpy.",
-                f"{self.dtype.name} {self.shape} lies in the device's memory, and nothing moves between devices by itself",
+                f"{what}, and nothing moves between devices by itself",
                 fix="Use Tensor.cpu() to copy the tensor to host memory first.",
             )
         )
@@ -197,148 +250,53 @@ class Array:
     def __repr__(self) -> str:
         return f"Array({self.dtype.name} {self.shape} on {self.runtime.device})"
 
-    def __reduce__(self) -> Any:
-        from . import upload
+    # ---- operators: the backend's kernels --------------------------------------------------------
+    __add__, __radd__, __iadd__ = _operator("add")
+    __sub__, __rsub__, __isub__ = _operator("sub")
+    __mul__, __rmul__, __imul__ = _operator("mul")
+    __truediv__, __rtruediv__, __itruediv__ = _operator("div")
+    __floordiv__, __rfloordiv__, __ifloordiv__ = _operator("floor_divide")
+    __mod__, __rmod__, __imod__ = _operator("remainder")
+    __pow__, __rpow__, __ipow__ = _operator("pow")
+    __and__, __rand__, __iand__ = _operator("bitwise_and")
+    __or__, __ror__, __ior__ = _operator("bitwise_or")
+    __xor__, __rxor__, __ixor__ = _operator("bitwise_xor")
+    __lt__, __le__, __gt__, __ge__ = map(_forward, ("lt", "le", "gt", "ge"))
+    __eq__, __ne__ = map(_forward, ("eq", "ne"))  # type: ignore[assignment]
+    __matmul__ = _forward("matmul")
 
-        return upload, (str(self.runtime.device), self.get())
+    def __neg__(self) -> Array:
+        out: Array = self.dev.neg(self)
+        return out
 
-    def __deepcopy__(self, memo: Any) -> Array:
-        return self.copy("K")
+    def __abs__(self) -> Array:
+        out: Array = self.dev.abs(self)
+        return out
 
-    # ---- numpy's methods and protocols ------------------------------------------------------------------------------
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Array:
-        return np.add.reduce(self, axis=axis, keepdims=keepdims)
+    def __invert__(self) -> Array:
+        out: Array = self.dev.bitwise_not(self)
+        return out
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Array:
-        return np.minimum.reduce(self, axis=axis, keepdims=keepdims)
+    # ---- numpy's methods and protocols -----------------------------------------------------------
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Array:
+        return self.dev.reduce(self, "sum", axis, keepdims)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Array:
-        return np.maximum.reduce(self, axis=axis, keepdims=keepdims)
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Array:
+        return self.dev.reduce(self, "min", axis, keepdims)
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Array:
-        return np.all(self, axis=axis, keepdims=keepdims)
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Array:
+        return self.dev.reduce(self, "max", axis, keepdims)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Array:
-        return np.any(self, axis=axis, keepdims=keepdims)
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Array:
+        return self.dev.reduce(self, "all", axis, keepdims)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from . import protocol
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Array:
+        return self.dev.reduce(self, "any", axis, keepdims)
 
-        return protocol.ufunc(self, ufunc, method, inputs, kwargs)
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
+        return self.dev.ufunc(self, ufunc, method, inputs, named)
 
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from . import protocol
-
-        return protocol.function(self, function, args, kwargs)
-
-
-def _binary(name: str) -> Any:
-    def forward(self: Array, other: Any) -> Any:
-        return getattr(self.dev, name)(self, other)
-
-    def reflected(self: Array, other: Any) -> Any:
-        return getattr(self.dev, name)(other, self)
-
-    def in_place(self: Array, other: Any) -> Any:
-        getattr(self.dev, name)(self, other, out=self)
-        return self
-
-    return forward, reflected, in_place
-
-
-OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "mod": "remainder",
-             "floordiv": "floor_divide", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}  # fmt: skip
-for _sign, _name in OPERATORS.items():
-    for _prefix, _method in zip(("", "r", "i"), _binary(_name), strict=True):
-        setattr(Array, f"__{_prefix}{_sign}__", _method)
-for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(Array, f"__{_name}__", _binary(_name)[0])
-Array.__matmul__ = _binary("matmul")[0]  # type: ignore[attr-defined]
-Array.__neg__ = lambda self: self.dev.neg(self)  # type: ignore[attr-defined]
-Array.__abs__ = lambda self: self.dev.abs(self)  # type: ignore[attr-defined]
-Array.__invert__ = lambda self: self.dev.bitwise_not(self)  # type: ignore[attr-defined]
-
-
-# ---- shapes and steps ----------------------------------------------------------------------------------------------
-def row_major(shape: Sequence[int]) -> tuple[int, ...]:
-    """Steps of an array that lies row by row."""
-    steps, step = [], 1
-    for n in reversed(shape):
-        steps.append(step)
-        step *= n or 1
-    return tuple(reversed(steps))
-
-
-def is_row_major(shape: Sequence[int], steps: Sequence[int]) -> bool:
-    step = 1
-    for n, s in zip(reversed(shape), reversed(steps), strict=True):
-        if n == 0:
-            return True
-        if n != 1 and s != step:
-            return False
-        step *= n
-    return True
-
-
-def expanded_steps(shape: Sequence[int], steps: Sequence[int], target: Sequence[int]) -> tuple[int, ...]:
-    """Steps that show an array as one of shape ``target``, repeating dimensions of size 1 by steps of 0."""
-    extra = len(target) - len(shape)
-    if extra < 0 or any(n not in (1, want) for n, want in zip(shape, target[extra:], strict=True)):
-        raise ValueError(f"operands could not be broadcast together with shapes {tuple(shape)} {tuple(target)}")
-    return (0,) * extra + tuple([s if n == want else 0 for n, s, want in zip(shape, steps, target[extra:], strict=True)])
-
-
-def reshaped_steps(shape: Sequence[int], steps: Sequence[int], target: Sequence[int]) -> tuple[int, ...] | None:
-    """Steps that show the same memory in another shape, or None where only a copy can.
-
-    Both shapes are cut into the smallest groups of dimensions with equal products; a group is a view if its old
-    dimensions are evenly spaced (numpy's ``attempt_nocopy_reshape``).
-    """
-    old = [(n, s) for n, s in zip(shape, steps, strict=True) if n != 1]
-    out: list[int] = []
-    i = j = 0
-    while j < len(target):
-        if i == len(old):  # only sizes of 1 are left
-            out.append(1)
-            j += 1
-            continue
-        first, end, have, want = j, i + 1, old[i][0], target[j]
-        j += 1
-        while have != want:
-            if have < want:
-                have *= old[end][0]
-                end += 1
-            else:
-                want *= target[j]
-                j += 1
-        if any(old[k][1] != old[k + 1][0] * old[k + 1][1] for k in range(i, end - 1)):
-            return None
-        step = old[end - 1][1]
-        part = []
-        for n in reversed(target[first:j]):
-            part.append(step)
-            step *= n
-        out += reversed(part)
-        i = end
-    return tuple(out)
-
-
-def collapsed(shape: Sequence[int], *all_steps: Sequence[int]) -> tuple[list[int], list[list[int]]]:
-    """The fewest dimensions that visit the same elements: sizes of 1 go, neighbours that lie evenly are made one.
-
-    Also sorts: the largest steps of the first operand come first, so that the order follows the memory.
-    """
-    order = sorted((d for d, n in enumerate(shape) if n != 1), key=lambda d: -abs(all_steps[0][d]))
-    sizes: list[int] = []
-    steps: list[list[int]] = [[] for _ in all_steps]
-    for d in order:
-        n = shape[d]
-        if sizes and all(mine[-1] == n * given[d] for mine, given in zip(steps, all_steps, strict=True)):
-            sizes[-1] *= n
-            for mine, given in zip(steps, all_steps, strict=True):
-                mine[-1] = given[d]
-        else:
-            sizes.append(n)
-            for mine, given in zip(steps, all_steps, strict=True):
-                mine.append(given[d])
-    return sizes, steps
+    def __array_function__(
+        self, function: Callable[..., Any], types: Sequence[type], args: Any, named: Any
+    ) -> Any:
+        return self.dev.function(self, function, args, named)

@@ -1,12 +1,13 @@
-"""Devices, queues, memory and compiled programs: all that talks to OpenCL (through pyopencl) is here.
+"""Devices, queues, memory and compiled programs: all that talks to OpenCL (by pyopencl) is here.
 
-An OpenCL *platform* is a driver (an "ICD", installable client driver, found by the loader in /etc/OpenCL/vendors); a
-platform offers *devices*. Per device there is one ``Runtime``: a context, one in-order queue, a pool of buffers and the
-programs built so far. The queue runs kernels in the order in which they were enqueued, so a buffer may go back to the pool
-as soon as Python forgets it: whoever gets it next enqueues later.
+An OpenCL *platform* is a driver (an "ICD", installable client driver, which the loader finds in
+/etc/OpenCL/vendors). A platform offers *devices*. Each device has one ``Runtime``: a context, one
+in-order queue, a pool of buffers, and the programs built so far. The queue runs kernels in the
+order in which they were enqueued, so a buffer may go back to the pool as soon as Python forgets it:
+whoever gets it next enqueues later.
 
-A program is OpenCL C text. It is built when first needed and kept (``Runtime.program``); between processes pyopencl keeps
-the binaries on disk, and so do most drivers.
+A program is OpenCL C text. It is built when first needed and kept (``Runtime.program``). Between
+processes pyopencl keeps the binaries on disk, and so do most drivers.
 """
 from __future__ import annotations
 
@@ -15,57 +16,79 @@ import os
 import re
 import threading
 import warnings
-from functools import cache
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import numpy as np
 
 from ...arrays.device import device
 from ...base.errors import DeviceError, OutOfMemoryError, message
 
+if TYPE_CHECKING:
+    from pyopencl import Device, Program
+    from pyopencl.tools import PooledBuffer
+
+    from .backend import OpenCL
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-INSTALL = "Debian, Ubuntu: apt install pocl-opencl-icd (runs on the CPU); for a GPU, the OpenCL driver of its vendor"
+INSTALL = ("Debian, Ubuntu: apt install pocl-opencl-icd (runs on the CPU); for a GPU, the OpenCL "
+           "driver of its vendor")  # fmt: skip
 _runtimes: dict[int, Runtime] = {}
 _lock = threading.Lock()
 
 
-# ---- what is there -------------------------------------------------------------------------------------------------
+# ---- what is there -------------------------------------------------------------------------------
 @cache
-def pyopencl() -> Any:
-    """The module pyopencl. Raises DeviceError if it cannot be imported. Imported late: a program on the CPU never needs it."""
+def pyopencl() -> ModuleType:
+    """The module pyopencl. Raises DeviceError if it does not import. A program on the CPU never
+    needs it, so nothing imports it before a device is asked for."""
     try:
         import pyopencl
     except Exception as error:  # a half-installed driver raises anything
-        raise DeviceError(
-            message(f"the OpenCL backend needs Python's package pyopencl, which does not import: {error}",
-                    fix="pip install 'microtorch[opencl]'")
-        ) from None
+        what = "the OpenCL backend needs Python's package pyopencl, which does not import"
+        fix = "pip install 'microtorch[opencl]'"
+        raise DeviceError(message(f"{what}: {error}", fix=fix)) from None
     return pyopencl
 
 
 @cache
-def devices() -> tuple[Any, ...]:
-    """All OpenCL devices of all drivers, GPUs first. Raises DeviceError where there is none, with what was tried."""
+def devices() -> tuple[Device, ...]:
+    """All OpenCL devices of all drivers, GPUs first. Raises DeviceError where there is none, with
+    what was tried."""
     cl = pyopencl()
-    found, tried = [], []
+    found: list[Device] = []
+    tried = []
     try:
         platforms = cl.get_platforms()
     except cl.Error as error:
         platforms, tried = [], [f"the loader found no driver ({error})"]
     for platform in platforms:
         try:
-            found += platform.get_devices()
+            there = platform.get_devices()
         except cl.Error as error:
             tried.append(f"{platform.name}: {error}")
         else:
-            tried.append(f"{platform.name}: {len(platform.get_devices())} device(s)")
+            found += there
+            tried.append(f"{platform.name}: {len(there)} device(s)")
     if not found:
         folder = os.environ.get("OCL_ICD_VENDORS", "/etc/OpenCL/vendors")
-        names = ", ".join(sorted(os.path.basename(p) for p in glob.glob(os.path.join(folder, "*.icd")))) or "none"
-        raise DeviceError(message("no OpenCL device was found", *tried, f"driver files (ICDs) in {folder}: {names}", fix=INSTALL))
+        names = sorted(os.path.basename(p) for p in glob.glob(os.path.join(folder, "*.icd")))
+        files = f"driver files (ICDs) in {folder}: {', '.join(names) or 'none'}"
+        raise DeviceError(message("no OpenCL device was found", *tried, files, fix=INSTALL))
     return tuple(sorted(found, key=lambda d: d.type & cl.device_type.GPU == 0))
 
 
-def runtime(index: int | None = None) -> Runtime:
-    """The runtime of device ``index`` (None: the first). Raises DeviceError if there is no such device."""
+def device_names() -> list[str]:
+    """The names that the drivers give their devices, in the order of ``devices``."""
+    return [d.name.strip() for d in devices()]
+
+
+def runtime_for(index: int | None = None) -> Runtime:
+    """The runtime of device ``index`` (None: the first), started if it was not. Raises DeviceError
+    if there is no such device."""
     index = index or 0
     found = _runtimes.get(index)
     if found is None:
@@ -73,8 +96,9 @@ def runtime(index: int | None = None) -> Runtime:
             if index not in _runtimes:
                 there = devices()
                 if index >= len(there):
-                    names = ", ".join(f"opencl:{i} is {d.name.strip()}" for i, d in enumerate(there))
-                    raise DeviceError(message(f"device 'opencl:{index}' is not available", names, fix="'opencl' is the first"))
+                    names = [f"opencl:{i} is {name}" for i, name in enumerate(device_names())]
+                    what = f"device 'opencl:{index}' is not available"
+                    raise DeviceError(message(what, ", ".join(names), fix="'opencl' is the first"))
                 _runtimes[index] = Runtime(index, there[index])
             found = _runtimes[index]
     return found
@@ -85,48 +109,53 @@ def started() -> list[Runtime]:
     return list(_runtimes.values())
 
 
-# ---- one device ----------------------------------------------------------------------------------------------------
+# ---- one device ----------------------------------------------------------------------------------
 class Runtime:
-    """One device: its queue, its memory, its programs, and the backend objects (lanes) for arrays on it."""
+    """One device: its queue, its memory, its programs, and the backends of the arrays on it."""
 
-    def __init__(self, index: int, cl_device: Any, on_cpu: bool | None = None):
+    def __init__(self, index: int, cl_device: Device, on_cpu: bool | None = None):
         """``on_cpu``: kernels for a CPU, or for a GPU (None: for what the device is)."""
         cl = pyopencl()
         from pyopencl.tools import ImmediateAllocator, MemoryPool
 
         self.cl, self.cl_device, self.device = cl, cl_device, device("opencl", index)
         self.name = cl_device.name.strip()
-        self.on_cpu = cl_device.type & cl.device_type.CPU != 0 if on_cpu is None else on_cpu
-        self.doubles = "cl_khr_fp64" in cl_device.extensions or bool(getattr(cl_device, "double_fp_config", 0))
-        # a CPU: work-items that are loops over a block of elements, and functions that become vector code (see `opening`)
-        self.block, self.groups = (1024, {1: (1,), 2: (1, 1)}) if self.on_cpu else (1, {1: (256,), 2: (64, 1)})
+        is_cpu = bool(cl_device.type & cl.device_type.CPU)
+        self.on_cpu = is_cpu if on_cpu is None else on_cpu
+        fp64 = getattr(cl_device, "double_fp_config", 0)
+        self.doubles = "cl_khr_fp64" in cl_device.extensions or bool(fp64)
+        # On a CPU a work-item is a loop over a block of elements, which becomes vector code, and
+        # functions are those that do (see `opening`).
+        self.block = 1024 if self.on_cpu else 1
+        self.groups: dict[int, tuple[int, ...]] = (
+            {1: (1,), 2: (1, 1)} if self.on_cpu else {1: (256,), 2: (64, 1)}
+        )
         self.own_functions = self.on_cpu and self.doubles
         try:
             self.context = cl.Context([cl_device])
             self.queue = cl.CommandQueue(self.context)
         except cl.Error as error:
-            raise DeviceError(message(f"device 'opencl:{index}' ({self.name}) does not start: {error}", fix=INSTALL)) from None
+            what = f"device 'opencl:{index}' ({self.name}) does not start: {error}"
+            raise DeviceError(message(what, fix=INSTALL)) from None
         self.pool = MemoryPool(ImmediateAllocator(self.queue))
         self.enqueue = cl.enqueue_nd_range_kernel
-        self.largest = min(cl_device.max_mem_alloc_size, 4 * (2**31 - 1))  # sizes and offsets are int in the kernels
-        # -cl-fp32-correctly-rounded-divide-sqrt: without it a GPU's x / y may be 2.5 units in the last place off
-        exact = cl_device.single_fp_config & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT
-        # -w: no warnings, which some drivers would count on the user's screen
-        self.options = ["-cl-std=CL1.2", "-w"] + ["-cl-fp32-correctly-rounded-divide-sqrt"] * bool(exact)
-        self._programs: dict[str, Any] = {}
-        self.sources: dict[str, str] = {}  # kernel name -> the text it was built from, for `source`
-        self.built: dict[Any, Any] = {}  # kernels that are no formulas, by what they were built for
-        self._backend: Any = None
+        # sizes and offsets are int in the kernels
+        self.largest = min(cl_device.max_mem_alloc_size, 4 * (2**31 - 1))
+        # -cl-fp32-correctly-rounded-divide-sqrt: without it a GPU's x / y may be 2.5 units in the
+        # last place off. -w: no warnings, which some drivers would count on the user's screen.
+        rounds = cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT
+        exact = bool(cl_device.single_fp_config & rounds)
+        self.options = ["-cl-std=CL1.2", "-w"]
+        self.options += ["-cl-fp32-correctly-rounded-divide-sqrt"] * exact
+        self._programs: dict[str, Program] = {}
+        self.sources: dict[str, str] = {}  # kernel -> the text it was built from, for `source`
+        # function marked @once -> key -> what it built
+        self.built: defaultdict[Callable[..., Any], dict[tuple[Any, ...], Any]] = defaultdict(dict)
+        # dtype -> backend; backend.py fills it when the device is first used
+        self.backends: Mapping[np.dtype, OpenCL] = {}
 
-    def backend(self) -> Any:
-        """The backend objects of this device (backend.py)."""
-        if self._backend is None:
-            from .backend import lanes
-
-            self._backend = lanes(self)
-        return self._backend
-
-    def allocate(self, nbytes: int) -> Any:
+    # ---- memory ----------------------------------------------------------------------------------
+    def allocate(self, nbytes: int) -> PooledBuffer:
         """A buffer from the pool. Raises OutOfMemoryError with the numbers."""
         if nbytes > self.largest:
             raise self.exhausted(nbytes, f"one buffer may have at most {self.largest:,} bytes here")
@@ -137,53 +166,62 @@ class Runtime:
 
     def exhausted(self, nbytes: int, why: str) -> OutOfMemoryError:
         used, all_of_it = self.pool.active_bytes, self.cl_device.global_mem_size
+        where = f"on {self.device} ({self.name})"
         return OutOfMemoryError(
             message(
-                f"OpenCL out of memory. Tried to allocate {nbytes:,} bytes on {self.device} ({self.name})",
+                f"OpenCL out of memory. Tried to allocate {nbytes:,} bytes {where}",
                 f"in use: {used:,} of {all_of_it:,} bytes; {why}",
-                fix="a smaller batch; del what is no longer needed; torch.no_grad() where no gradient is needed",
+                fix="a smaller batch; del what is no longer needed; "
+                "torch.no_grad() where no gradient is needed",
             )
         )
 
-    def program(self, text: str, name: str) -> Any:
-        """The built program of ``text``; ``name`` is for messages. Raises RuntimeError with the compiler's log."""
+    # ---- programs --------------------------------------------------------------------------------
+    def program(self, text: str, name: str) -> Program:
+        """The built program of ``text``; ``name`` is for messages. Raises RuntimeError with the
+        compiler's log."""
         found = self._programs.get(text)
-        if found is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pyopencl warns of a build log that is not empty
-                try:
-                    found = self.cl.Program(self.context, text).build(self.options)
-                except self.cl.Error as error:
-                    if re.search(r"\bT half\b", text) and "cl_khr_fp16" not in self.cl_device.extensions:
-                        raise RuntimeError(
-                            message(f"the OpenCL kernel '{name}' needs a device that computes with float16",
-                                    f"{self.device} ({self.name}) lacks cl_khr_fp16", fix="x.float()")
-                        ) from None
-                    raise RuntimeError(
-                        message(f"the OpenCL kernel '{name}' does not build on {self.device} ({self.name})", str(error).strip(),
-                                fix=f"the text: microtorch.backends.opencl.source('{name}')")
-                    ) from None
-                finally:
-                    self.sources[name] = text
-            self._programs[text] = found
-        return found
+        if found is not None:
+            return found
+        self.sources[name] = text
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pyopencl warns of a build log that is not empty
+            try:
+                built: Program = self.cl.Program(self.context, text).build(self.options)
+            except self.cl.Error as error:
+                raise self.unbuildable(text, name, error) from None
+        self._programs[text] = built
+        return built
 
-    def kernel(self, text: str, name: str, signature: str, title: str = "") -> Kernel:
-        """Kernel ``name`` of the program ``text``. ``signature``: per argument b (buffer), i (int), l (long), f, d."""
-        return Kernel(self, self.program(text, title or name), name, signature)
+    def unbuildable(self, text: str, name: str, error: Exception) -> RuntimeError:
+        """The error for a program that does not build."""
+        here = f"{self.device} ({self.name})"
+        if re.search(r"\bT half\b", text) and "cl_khr_fp16" not in self.cl_device.extensions:
+            what = f"the OpenCL kernel '{name}' needs a device that computes with float16"
+            return RuntimeError(message(what, f"{here} lacks cl_khr_fp16", fix="x.float()"))
+        what = f"the OpenCL kernel '{name}' does not build on {here}"
+        fix = f"the text: microtorch.backends.opencl.source('{name}')"
+        return RuntimeError(message(what, str(error).strip(), fix=fix))
+
+    def kernel(self, text: str, name: str, title: str = "") -> Kernel:
+        """Kernel ``name`` of the program ``text``, which ``source`` shows under ``title``."""
+        return Kernel(self, self.program(text, title or name), name, argument_types(text, name))
 
     def opening(self, kind: str, functions: bool = False, vectors: int = 1) -> str:
-        """What a program that computes in C type ``kind`` begins with: T, EACH, and what prelude.cl has for T. With ``functions``
-        those of functions.cl where they are better than the driver's; with ``vectors`` an exp of so many numbers, too."""
+        """What a program that computes in C type ``kind`` begins with: T, EACH, and what prelude.cl
+        has for T. With ``functions`` those of functions.cl, where they are better than the
+        driver's; with ``vectors`` an exp of so many numbers, too."""
         parts = [f"#define T {kind}\n#define BLOCK {self.block}"]
         if kind in ("float", "double"):
             parts.append("#define FLOATING")
         if functions and kind == "float" and self.own_functions:
             for v in dict.fromkeys(("", vectors if vectors > 1 else "")):
-                parts.append(f"#define F float{v}\n#define BITS as_uint{v}\n#define NUMBER as_float{v}\n{text_of('exp')}")
-            parts.append(text_of("functions"))
+                types = f"#define F float{v}\n#define BITS as_uint{v}\n#define NUMBER as_float{v}\n"
+                parts.append(types + text_of("exp"))
+            parts += [text_of("float"), text_of("functions")]
         return "\n".join([*parts, text_of("prelude")])
 
+    # ---- the queue -------------------------------------------------------------------------------
     def synchronize(self) -> None:
         """Wait for all that was enqueued."""
         try:
@@ -192,45 +230,72 @@ class Runtime:
             raise self.failed("synchronize", error) from None
 
     def failed(self, what: str, error: Exception) -> RuntimeError:
-        """The error for a launch or a transfer that OpenCL refused: memory, a lost device, or what the driver says."""
+        """The error for a launch or a transfer that OpenCL refused: memory, a lost device, or what
+        the driver says."""
         text = str(error)
-        if any(word in text for word in ("OUT_OF_RESOURCES", "MEM_OBJECT_ALLOCATION_FAILURE", "OUT_OF_HOST_MEMORY")):
+        memory = ("OUT_OF_RESOURCES", "MEM_OBJECT_ALLOCATION_FAILURE", "OUT_OF_HOST_MEMORY")
+        if any(word in text for word in memory):
             return self.exhausted(0, f"{what}: {text}")
-        if "DEVICE_NOT_AVAILABLE" in text or "INVALID_COMMAND_QUEUE" in text or "INVALID_CONTEXT" in text:
-            return DeviceError(message(f"device {self.device} ({self.name}) was lost: {text}", f"in {what}",
-                                       fix="restart the program: what lay in the device's memory is gone"))
-        return RuntimeError(message(f"OpenCL error in {what} on {self.device} ({self.name}): {text}"))
+        here = f"{self.device} ({self.name})"
+        lost = ("DEVICE_NOT_AVAILABLE", "INVALID_COMMAND_QUEUE", "INVALID_CONTEXT")
+        if any(word in text for word in lost):
+            fix = "restart the program: what lay in the device's memory is gone"
+            return DeviceError(message(f"device {here} was lost: {text}", f"in {what}", fix=fix))
+        return RuntimeError(message(f"OpenCL error in {what} on {here}: {text}"))
 
 
-TYPES = {"i": "int32", "l": "int64", "f": "float32", "d": "float64", "b": None}
-
-
+# ---- kernels -------------------------------------------------------------------------------------
 class Kernel:
-    """A compiled kernel, to be called as ``kernel(global sizes, local sizes, *arguments)``. The first is rounded up."""
+    """A compiled kernel: ``kernel(global sizes, local sizes, *arguments)`` enqueues it. The first
+    global size is rounded up to whole groups."""
 
     __slots__ = ("kernel", "name", "queue", "runtime", "set_args")
 
-    def __init__(self, runtime: Runtime, program: Any, name: str, signature: str):
-        import numpy as np
-
+    def __init__(
+        self, runtime: Runtime, program: Program, name: str, types: list[np.dtype | None]
+    ):
         self.runtime, self.name, self.queue = runtime, name, runtime.queue
         self.kernel = runtime.cl.Kernel(program, name)
-        self.kernel.set_scalar_arg_dtypes([None if TYPES[s] is None else np.dtype(TYPES[s]) for s in signature])
+        self.kernel.set_scalar_arg_dtypes(types)
         self.set_args = self.kernel.set_args
 
-    def __call__(self, size: tuple[int, ...], local: tuple[int, ...], *args: Any) -> None:
+    def __call__(self, size: tuple[int, ...], local: tuple[int, ...], *arguments: object) -> None:
         runtime = self.runtime
         first = local[0]
         try:
-            self.set_args(*args)
-            runtime.enqueue(self.queue, self.kernel, (-(-size[0] // first) * first, *size[1:]), local)
+            self.set_args(*arguments)
+            whole = -(-size[0] // first) * first
+            runtime.enqueue(self.queue, self.kernel, (whole, *size[1:]), local)
         except runtime.cl.Error as error:
             raise runtime.failed(self.name, error) from None
 
-    def each(self, size: tuple[int, ...], *args: Any) -> None:
-        """Run a kernel whose text says EACH (prelude.cl) for the first of the sizes."""
+    def each(self, size: tuple[int, ...], *arguments: object) -> None:
+        """Enqueue a kernel whose text says EACH (prelude.cl) for the first of the sizes."""
         runtime = self.runtime
-        self((-(-size[0] // runtime.block), *size[1:]), runtime.groups[len(size)], *args)
+        blocks = -(-size[0] // runtime.block)
+        self((blocks, *size[1:]), runtime.groups[len(size)], *arguments)
+
+
+_NUMBERS = {"int": np.int32, "long": np.int64, "float": np.float32, "double": np.float64}
+
+
+def argument_types(text: str, name: str) -> list[np.dtype | None]:
+    """What kernel ``name`` of a program takes, in order: the type of a number, None for a buffer.
+
+    Read from the kernel's own parameters, so that they are declared in one place. A macro that
+    stands for parameters or for a type is looked up among the program's.
+    """
+    macros = dict(re.findall(r"^#define (\w+) ((?:.*\\\n)*.*)$", text, re.M))
+    found = re.search(rf"\bvoid {name}\s*\(([^)]*)\)", text)
+    if found is None:
+        raise ValueError(f"the program has no kernel '{name}'")
+    written = [macros.get(p.strip(), p).replace("\\\n", " ") for p in found[1].split(",")]
+    types: list[np.dtype | None] = []
+    for parameter in ",".join(written).split(","):
+        words = [macros.get(word, word) for word in parameter.split()]
+        number = next((np.dtype(_NUMBERS[word]) for word in words if word in _NUMBERS), None)
+        types.append(None if "*" in parameter else number)
+    return types
 
 
 @cache
@@ -239,3 +304,30 @@ def text_of(name: str) -> str:
     with open(os.path.join(HERE, "kernels", f"{name}.cl"), encoding="utf-8") as file:
         return file.read()
 
+
+# ---- building once -------------------------------------------------------------------------------
+P = ParamSpec("P")
+Built = TypeVar("Built")
+
+
+def once(
+    build: Callable[Concatenate[Runtime, P], Built]
+) -> Callable[Concatenate[Runtime, P], Built]:
+    """A decorator: ``build(runtime, *key)`` runs once per device and key, and its answer is kept
+    in ``runtime.built``."""
+
+    @wraps(build)
+    def look_up(runtime: Runtime, *key: Any) -> Built:
+        built: dict[tuple[Any, ...], Built] = runtime.built[build]
+        try:
+            return built[key]
+        except KeyError:
+            found = built[key] = build(runtime, *key)  # type: ignore[call-arg]
+            return found
+
+    return look_up  # type: ignore[return-value]
+
+
+def forget(runtime: Runtime, function: Callable[..., Any]) -> None:
+    """Drop what a function marked ``@once`` has built on a device."""
+    runtime.built.pop(function.__wrapped__, None)  # type: ignore[attr-defined]

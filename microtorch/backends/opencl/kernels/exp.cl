@@ -1,9 +1,10 @@
-// e^x for F, which is float or a vector of floats; BITS and NUMBER are as_uint and as_float for it. For devices of type CPU,
-// like functions.cl, whose head says why.
+// e^x for F, which is float or a vector of floats; BITS and NUMBER are as_uint and as_float for it.
+// For devices of type CPU, like functions.cl, whose head says why.
 //
-// x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r (Cody and Waite 1980, chapter 6); ln 2 is subtracted in two parts, the
-// first short enough for exact products. Added to SHIFT, a number is rounded to an integer, which then stands in the sum's low
-// bits. So if the sum is SHIFT + n + 127, these bits, shifted to where the exponent is, are 2^n.
+// x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r (Cody and Waite 1980, chapter 6); ln 2 is
+// subtracted in two parts, the first short enough for exact products. Added to SHIFT, a number is
+// rounded to an integer, which then stands in the sum's low bits. So if the sum is SHIFT + n + 127,
+// these bits, shifted to where the exponent is, are 2^n.
 #define SHIFT 0x1.8p23f
 #ifndef FUNCTION
 #define FUNCTION static inline __attribute__((overloadable))
@@ -18,17 +19,19 @@ FUNCTION F reduced_exp(F x, float shift, F *sum)
     return (x - n * 0x1.62e4p-1f) - n * 0x1.7f7d1cp-20f;
 }
 
-// p 2^n for a sum of SHIFT + n + 254. In two steps, for n may be 128 or -150: the second rounds once, to infinity or to a
-// subnormal number.
+// p 2^n for a sum of SHIFT + n + 254. In two steps, for n may be 128 or -150: the second rounds
+// once, to infinity or to a subnormal number.
 FUNCTION F scaled(F p, F sum)
 {
     return p * NUMBER(BITS(sum) >> 1 << 23) * NUMBER((BITS(sum) << 23) - (BITS(sum) >> 1 << 23));
 }
 
-// e^r for |r| <= ln 2 / 2: 1 + r + r^2 / 2 + ..., the coefficients by Remez exchange for the smallest error
+// e^r for |r| <= ln 2 / 2: 1 + r + r^2 / 2 + ..., the coefficients by Remez exchange for the
+// smallest error
 FUNCTION F small_exp(F r)
 {
-    const F s = r * r, q = (0.5f + r * 0.166665196f) + s * ((0.041666206f + r * 0.00836888235f) + s * 0.00139504788f);
+    const F s = r * r, high = (0.041666206f + r * 0.00836888235f) + s * 0.00139504788f;
+    const F q = (0.5f + r * 0.166665196f) + s * high;
     return 1 + (r + s * q);
 }
 

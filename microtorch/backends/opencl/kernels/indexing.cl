@@ -1,8 +1,10 @@
 // Reading and writing at places computed from index arrays: x[i, j], gather, scatter, embedding.
-// `places` holds, per indexed position p, the offset of its first element; the rest of the position (the dimensions that
-// are not indexed) has two sizes, a x b, with steps sa and sb: element (p, a, b) lies at at + places[p] + a * sa + b * sb.
+// `places` holds, for each indexed position p, the offset of its first element. The rest of the
+// position (the dimensions that are not indexed) has two sizes, na x nb, with steps sa and sb:
+// element (p, a, b) lies at at + places[p] + a * sa + b * sb.
 
-// places[p] += index[p] * step; negative indices count from the end. An index outside of [-n, n) is reported in `bad`.
+// places[p] += index[p] * step; negative indices count from the end. An index outside of [-n, n) is
+// reported in `bad`.
 __kernel void offsets(const int count, const int n, const int step, const int first,
                       __global const INDEX *index, __global long *places, __global int *bad)
 {
@@ -14,9 +16,9 @@ __kernel void offsets(const int count, const int n, const int step, const int fi
     places[p] = (first ? 0 : places[p]) + i * step;
 }
 
-#define REST                                                                                                            \
-    const int e = get_global_id(0), p = get_global_id(1);                                                               \
-    if (e >= na * nb) return;                                                                                           \
+#define REST                                                                                       \
+    const int e = get_global_id(0), p = get_global_id(1);                                          \
+    if (e >= na * nb) return;                                                                      \
     const int rest = (e / nb) * sa + (e % nb) * sb;
 
 // out[p, e] = x[places[p] + rest]
@@ -29,23 +31,27 @@ __kernel void take(const int na, const int nb, const int sa, const int sb,
 
 // out[places[p] + rest] = values[p, e]. Of two writes to one place, either may win.
 __kernel void put(const int na, const int nb, const int sa, const int sb,
-                  __global T *out, const int at, __global const long *places, __global const T *values, const int vp, const int ve)
+                  __global T *out, const int at, __global const long *places,
+                  __global const T *values, const int vp, const int ve)
 {
     REST
     out[at + places[p] + rest] = values[p * vp + e * ve];
 }
 
-// out[places[p] + rest] += values[p, e], where places may repeat. `order` sorts the places, so equal ones are neighbours: the work-item
-// of the first of a run adds the whole run. No atomic operations, and the same sum each time: the order is fixed.
+// out[places[p] + rest] += values[p, e], where places may repeat. `order` sorts the places, so
+// equal ones are neighbours: the work-item of the first of a run adds the whole run. No atomic
+// operations, and the same sum each time: the order is fixed.
 __kernel void add_runs(const int na, const int nb, const int sa, const int sb, const int count,
-                       __global T *out, const int at, __global const long *places, __global const long *order,
+                       __global T *out, const int at, __global const long *places,
+                       __global const long *order,
                        __global const T *values, const int vp, const int ve)
 {
     REST
     const long place = places[order[p]];
     if (p > 0 && places[order[p - 1]] == place) return;
     ACC sum = out[at + place + rest];
-    for (int q = p; q < count && places[order[q]] == place; q++) sum += values[order[q] * vp + e * ve];
+    for (int q = p; q < count && places[order[q]] == place; q++)
+        sum += values[order[q] * vp + e * ve];
     out[at + place + rest] = sum;
 }
 

@@ -1,9 +1,10 @@
-// The steps of optimizers, in place: one pass over parameter, gradient and state, instead of one per operation.
-// The formulas are in optim/sgd.py and optim/adam.py.
+// The steps of optimizers, in place: one pass over parameter, gradient and state, instead of one
+// per operation. The formulas are in optim/sgd.py and optim/adam.py.
 #define GRADIENT T g = (maximize ? -G[i] : G[i]) + decay * P[p_at + i];
 
-__kernel void sgd(const int n, const T lr, const T momentum, const T undamped, const T decay, const int maximize, const int nesterov,
-                  const int first, __global T *P, const int p_at, __global const T *G, __global T *STATE)
+__kernel void sgd(const int n, const T lr, const T momentum, const T undamped, const T decay,
+                  const int maximize, const int nesterov, const int first, __global T *P,
+                  const int p_at, __global const T *G, __global T *STATE)
 {
     EACH(i, n) {
         GRADIENT
@@ -16,10 +17,12 @@ __kernel void sgd(const int n, const T lr, const T momentum, const T undamped, c
     }
 }
 
-// step_size = lr / (1 - beta1^t), correction = sqrt(1 - beta2^t); shrink = 1 - lr * weight_decay for AdamW, else 1
-__kernel void adam(const int n, const T step_size, const T correction, const T beta1, const T beta2, const T eps, const T decay,
-                   const T shrink, const int maximize, const int amsgrad,
-                   __global T *P, const int p_at, __global const T *G, __global T *M, __global T *STATE, __global T *LARGEST)
+// step_size = lr / (1 - beta1^t), correction = sqrt(1 - beta2^t); shrink = 1 - lr * weight_decay
+// for AdamW, else 1
+__kernel void adam(const int n, const T step_size, const T correction, const T beta1, const T beta2,
+                   const T eps, const T decay, const T shrink, const int maximize,
+                   const int amsgrad, __global T *P, const int p_at, __global const T *G,
+                   __global T *M, __global T *STATE, __global T *LARGEST)
 {
     EACH(i, n) {
         GRADIENT

@@ -1,18 +1,21 @@
-// EACH(i, n) { ... } runs once for each i below n. On a GPU every work-item has one i. On a CPU a work-item has BLOCK of them, and
-// the loop becomes vector code, by 16 numbers (the widest register), two at a time: its passes are independent of each other, since
-// nothing is written that another one reads.
+// EACH(i, n) { ... } runs once for each i below n. On a GPU every work-item has one i. On a CPU a
+// work-item has BLOCK of them, and the loop becomes vector code, by 16 numbers (the widest
+// register), two at a time: its passes are independent of each other, since nothing is written that
+// another one reads.
 #if BLOCK > 1
-#define EACH(i, n)                                                                                                      \
-    _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) interleave_count(2)")                              \
-    for (int i = get_global_id(0) * BLOCK, end_##i = n - i < BLOCK ? n : i + BLOCK; i < end_##i; i++)
+#define EACH(i, n)                                                                                 \
+    _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) interleave_count(2)")         \
+    for (int i = get_global_id(0) * BLOCK, end_##i = n - i < BLOCK ? n : i + BLOCK;                \
+         i < end_##i; i++)
 #else
-#define EACH(i, n)                                                                                                      \
-    const int i = get_global_id(0);                                                                                     \
+#define EACH(i, n)                                                                                 \
+    const int i = get_global_id(0);                                                                \
     if (i < n)
 #endif
 
 // Functions of formulas.py that OpenCL C lacks, or has under the same name with another meaning.
-// T is the type of the computation. A NaN comes through maximum and minimum, as in numpy and PyTorch.
+// T is the type of the computation. A NaN comes through maximum and minimum, as in numpy and
+// PyTorch.
 static inline T maximum(T x, T y) { return x >= y || x != x ? x : y; }
 static inline T minimum(T x, T y) { return x <= y || x != x ? x : y; }
 static inline T signum(T x) { return x > 0 ? (T)1 : x < 0 ? (T)-1 : x; }

@@ -1,6 +1,7 @@
-// Random numbers from a counter: number i of draw d is a function of (seed, d, i), so that every work-item makes its own
-// without waiting for another's. The function is Philox4x32-10 (Salmon et al. 2011, Parallel Random Numbers: As Easy as 1, 2, 3):
-// ten rounds of two 32 x 32 -> 64 bit products, whose halves are exchanged and mixed with the key.
+// Random numbers from a counter: number i of draw d is a function of (seed, d, i), so that every
+// work-item makes its own without waiting for another's. The function is Philox4x32-10 (Salmon et
+// al. 2011, Parallel Random Numbers: As Easy as 1, 2, 3): ten rounds of two 32 x 32 -> 64 bit
+// products, whose halves are exchanged and mixed with the key.
 static inline void philox(const uint i, const ulong draw, const ulong seed, uint c[4])
 {
     uint key0 = (uint)seed, key1 = (uint)(seed >> 32);
@@ -20,11 +21,28 @@ static inline void philox(const uint i, const ulong draw, const ulong seed, uint
 #define UNIT(a, b) (((a) >> 8) * 0x1p-24f) // [0, 1) in steps of 2^-24
 #endif
 
-#define NUMBERS                                                                                                         \
-    uint r[4];                                                                                                          \
+#define NUMBERS                                                                                    \
+    uint r[4];                                                                                     \
     philox(i, draw, seed, r);
 
-__kernel void uniform(const int n, const long seed, const long draw, const T low, const T high, __global T *out)
+#ifdef INTEGERS // whose T is an integer type: the others would not build
+
+// integers in [low, low + range); the bias of the remainder is below range / 2^64. range 0: all 64
+// bits
+__kernel void integers(const int n, const long seed, const long draw, const long low,
+                       const long range, __global T *out)
+{
+    EACH(i, n) {
+        NUMBERS
+        const ulong bits = (ulong)r[0] << 32 | r[1];
+        out[i] = (T)(low + (long)(range ? bits % (ulong)range : bits));
+    }
+}
+
+#else
+
+__kernel void uniform(const int n, const long seed, const long draw, const T low, const T high,
+                      __global T *out)
 {
     EACH(i, n) {
         NUMBERS
@@ -33,8 +51,10 @@ __kernel void uniform(const int n, const long seed, const long draw, const T low
     }
 }
 
-// Box and Muller 1958: a radius from one uniform number (in (0, 1], for the logarithm), an angle from another
-__kernel void normal(const int n, const long seed, const long draw, const T mean, const T std, __global T *out)
+// Box and Muller 1958: a radius from one uniform number (in (0, 1], for the logarithm), an angle
+// from another
+__kernel void normal(const int n, const long seed, const long draw, const T mean, const T std,
+                     __global T *out)
 {
     EACH(i, n) {
         NUMBERS
@@ -42,13 +62,4 @@ __kernel void normal(const int n, const long seed, const long draw, const T mean
         out[i] = mean + std * radius * cospi(2 * UNIT(r[2], r[3]));
     }
 }
-
-// integers in [low, low + range); the bias of the remainder is below range / 2^64. range 0: all 64 bits
-__kernel void integers(const int n, const long seed, const long draw, const long low, const long range, __global T *out)
-{
-    EACH(i, n) {
-        NUMBERS
-        const ulong bits = (ulong)r[0] << 32 | r[1];
-        out[i] = (T)(low + (long)(range ? bits % (ulong)range : bits));
-    }
-}
+#endif

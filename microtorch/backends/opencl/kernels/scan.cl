@@ -1,5 +1,6 @@
 // Running sums and products along one dimension: one work-item per line, which walks along it.
-// T: type of the elements, ACC: of the result. A line starts at (o, i): at + o * so + i * si, its elements are `step` apart.
+// T: type of the elements. ACC: of the result. Line (o, i) starts at at + o * so + i * si, and its
+// elements are `step` apart.
 __kernel void scan(const int ni, const int n, const int lines,
                    __global const T *x, const int at, const int so, const int si, const int step,
                    __global ACC *out, const int to, const int ti, const int tstep)

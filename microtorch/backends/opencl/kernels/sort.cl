@@ -1,7 +1,10 @@
-// Sorting by merging, stable: runs of length `width` are sorted; two neighbouring runs become one of twice the length.
-// No work-item merges: each finds the place of one element, by counting (binary search) how many of the other run come
-// before it. Equal elements of the left run come first, so equal elements keep their order. NaN is the largest.
-// keys: the elements, line after line of length n. from, to: indices into the line. log2(n) launches sort a line.
+// Sorting by merging, stable: runs of length `width` are sorted; two neighbouring runs become one
+// of twice the length. No work-item merges: each finds the place of one element, by counting
+// (binary search) how many of the other run come before it. Equal elements of the left run come
+// first, so equal elements keep their order. NaN is the largest.
+//
+// keys: the elements, line after line of length n. from, to: indices into the line. log2(n)
+// launches sort a line.
 #ifdef FLOATING
 #define BEFORE(a, b) ((a) < (b) || ((b) != (b) && (a) == (a)))
 #else
@@ -13,7 +16,8 @@ __kernel void merge_runs(const int n, const int width, const int total,
     const int id = get_global_id(0);
     if (id >= total) return;
     const int p = id % n, line = id - p;
-    const int start = p / (2 * width) * (2 * width), middle = min(start + width, n), end = min(start + 2 * width, n);
+    const int start = p / (2 * width) * (2 * width);
+    const int middle = min(start + width, n), end = min(start + 2 * width, n);
     const int left = p < middle;
     const long mine = from[line + p];
     const T key = keys[line + mine];
@@ -30,7 +34,8 @@ __kernel void merge_runs(const int n, const int width, const int total,
 }
 
 // out[p] = start + p * step, over again for each line of length n
-__kernel void count_up(const int n, const int total, const long start, const long step, __global long *out)
+__kernel void count_up(const int n, const int total, const long start, const long step,
+                       __global long *out)
 {
     const int id = get_global_id(0);
     if (id < total) out[id] = start + (id % n) * step;

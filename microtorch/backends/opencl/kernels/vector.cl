@@ -1,4 +1,5 @@
-// T2, T4 ... T16 under one name: V numbers that move together. READ and WRITE take a pointer to the first of them.
+// T2, T4 ... T16 under one name: V numbers that move together. READ and WRITE take a pointer to the
+// first of them.
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #if V == 1

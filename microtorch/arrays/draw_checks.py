@@ -1,0 +1,176 @@
+"""What the arguments of a random draw must be, for the CPU and for devices."""
+from __future__ import annotations
+
+import math
+import operator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from ..base.errors import message
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from ..base.types import Array, DType, Shape
+
+
+def refuse(what: str, fix: str, kind: type[Exception] = RuntimeError) -> NoReturn:
+    raise kind(message(what, fix=fix))
+
+
+def checked_seed(seed: Any) -> int:
+    """A seed in [0, 2**64); negative ones count from the end, as in PyTorch."""
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        refuse(f"manual_seed expected an int, but got {type(seed).__name__}", "int(seed)")
+    seed = operator.index(seed)
+    if not -(2**63) <= seed < 2**64:
+        got = f"expected a seed in [-2**63, 2**64), but got {seed}"
+        refuse(f"manual_seed: {got}", "seed % 2**64", ValueError)
+    return seed % 2**64
+
+
+def sizes(shape: int | Shape) -> tuple[Shape, int]:
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if any(size < 0 for size in shape):
+        raise RuntimeError(
+            message(
+                f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}",
+                fix="sizes are 0 or more",
+            )
+        )
+    return shape, math.prod(shape)
+
+
+def floating(op: str, dtype: DTypeLike) -> DType:
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        raise NotImplementedError(
+            message(
+                f'"{op}" not implemented for {dtype}',
+                fix="a floating dtype: torch.float16, torch.float32 or torch.float64",
+            )
+        )
+    return dtype
+
+
+# What the numbers that describe a distribution must be, here and on every device.
+
+
+def check_uniform(low: float, high: float, dtype: DType) -> None:
+    limit = float(np.finfo(dtype).max)
+    if not low <= high:
+        refuse(
+            f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}",
+            "exchange the bounds",
+        )
+    if not (-limit <= low and high <= limit and high - low <= limit):
+        refuse(
+            f"uniform_: from={low}, to={high} or to - from is out of bounds for {dtype}",
+            f"bounds and their distance are at most {limit:g}",
+        )
+
+
+def check_normal(std: float) -> None:
+    if not std >= 0:
+        refuse(f"normal expects std >= 0.0, but found std {std}", "a standard deviation of 0 or more")
+
+
+def check_positive(op: str, name: str, value: float) -> None:
+    if not value > 0:
+        refuse(f"{op} expects {name} > 0.0, but found {name}={value}", f"{name} above 0")
+
+
+def check_geometric(p: float, dtype: DType) -> None:
+    if dtype == np.bool_:
+        refuse(
+            '"geometric" not implemented for bool',
+            "an integer or floating dtype",
+            NotImplementedError,
+        )
+    if not 0 < p < 1:
+        refuse(
+            f"geometric_ expects p to be in (0, 1), but got p={p}",
+            "a probability between 0 and 1, without the ends",
+        )
+
+
+def check_bernoulli(p: float) -> None:
+    if not 0 <= p <= 1:
+        refuse(f"bernoulli_ expects p to be in [0, 1], but got p={p}", "a probability")
+
+
+def check_dropout(p: float) -> None:
+    if not 0 <= p <= 1:
+        refuse(
+            f"dropout probability has to be between 0 and 1, but got {p}",
+            "p=0.1 drops a tenth of the elements",
+            ValueError,
+        )
+
+
+def check_randint(low: int, high: int, dtype: DType) -> None:
+    if low >= high:
+        refuse(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}",
+            "high is not drawn itself: low < high",
+        )
+    least, most = (0, 1) if dtype == np.bool_ else (0, 0)
+    if dtype.kind in "iu":
+        least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    elif dtype.kind == "f":
+        most = min(int(np.finfo(dtype).max), 2**63)
+        least = -most
+    if low < least or high - 1 > most:
+        refuse(
+            f"random_: from={low} or to - 1 = {high - 1} is out of bounds for {dtype}",
+            "a wider dtype, such as torch.int64",
+        )
+
+
+def check_randperm(n: int, dtype: DType) -> None:
+    if n < 0:
+        refuse(f"randperm expects n >= 0, but got n={n}", "the number of elements")
+    most = np.iinfo(dtype).max if dtype.kind in "iu" else 2 ** (np.finfo(dtype).nmant + 1) + 1
+    if n > most:
+        refuse(f"randperm: n={n} cannot be greater than {most} for {dtype}", "dtype=torch.int64")
+
+
+def largest_integer(dtype: DType) -> int:
+    """Up to which all integers are values of dtype: what Tensor.random_ draws to."""
+    if dtype.kind == "b":
+        return 1
+    if dtype.kind == "f":
+        return int(2 << np.finfo(dtype).nmant)
+    return int(np.iinfo(dtype).max)
+
+
+def check_multinomial(w: Array, num_samples: int, replacement: bool) -> None:
+    if w.ndim not in (1, 2):
+        refuse(
+            f"multinomial: prob_dist must be 1 or 2 dim, but has shape {w.shape}",
+            "(categories,), or (rows, categories)",
+        )
+    if w.dtype.kind != "f":
+        refuse(
+            f"multinomial only supports floating-point dtypes for input, got: {w.dtype}",
+            "weights.float()",
+        )
+    if num_samples <= 0:
+        refuse(f"cannot sample n_sample <= 0 samples, got {num_samples}", "num_samples=1")
+    if not replacement and num_samples > w.shape[-1]:
+        refuse(
+            "cannot sample n_sample > prob_dist.size(-1) samples without replacement: "
+            f"{num_samples} of {w.shape}",
+            "replacement=True",
+        )
+    if not np.isfinite(w).all() or (w < 0).any():
+        refuse(
+            "probability tensor contains either `inf`, `nan` or element < 0",
+            "weights are finite and not negative; they need not sum to 1",
+        )
+    if w.size and not (w.sum(-1) > 0).all():
+        refuse(
+            "invalid multinomial distribution (sum of probabilities <= 0)",
+            "at least one weight of each row above 0",
+        )

@@ -1,0 +1,58 @@
+"""Attention as a function; the layer is in nn/layers/attention.py."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...base.errors import describe, message
+from ...create.data import from_numpy
+from ...handles.tensor import Tensor
+from ...utils.kernels import dropout_noise
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """softmax(query keyᵀ * scale + mask) value.
+
+    query (..., L, E), key (..., S, E), value (..., S, Ev). `scale` is 1 / sqrt(E) unless given.
+    `attn_mask` (..., L, S): float, added, or bool, True = may attend. `is_causal`: each place
+    sees itself and earlier ones. `dropout_p` always acts, so give 0 in evaluation.
+    `enable_gqa`: query may have a multiple of the heads of key and value (dim -3).
+    """
+    length, source = query.shape[-2], key.shape[-2]
+    scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    if enable_gqa:
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
+        value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
+    scores = query @ key.transpose(-2, -1) * scale
+    if is_causal:
+        if attn_mask is not None:
+            raise RuntimeError(
+                message(
+                    "scaled_dot_product_attention: Explicit attn_mask should not be set when "
+                    "is_causal=True",
+                    f"attn_mask: {describe(attn_mask)}",
+                    fix="give one of the two",
+                )
+            )
+        future = from_numpy(~np.tri(length, source, dtype=bool)).to(query.device)
+        scores = scores.masked_fill(future, -math.inf)
+    elif attn_mask is not None:
+        if attn_mask.is_floating_point():
+            scores = scores + attn_mask
+        else:
+            scores = scores.masked_fill(~attn_mask, -math.inf)
+    weights = scores.softmax(-1)
+    if dropout_p > 0:
+        weights = weights * dropout_noise(weights, weights.shape, dropout_p)
+    return weights @ value

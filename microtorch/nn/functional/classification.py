@@ -1,0 +1,197 @@
+"""Losses for classification: cross entropy, and negative log likelihood.
+
+nll_loss is an op of its own. Cross entropy is log_softmax followed by nll_loss: its gradient,
+softmax minus one-hot, comes out of theirs. With class weights, the "mean" of both divides by the
+sum of the weights.
+"""
+
+from __future__ import annotations
+
+from ...arrays.dtypes import int64, uint8
+from ...base.errors import message
+from ...handles.tensor import Tensor
+from ...ops.loss import nll_loss as nll_loss_op
+from ...ops.select import where
+from .reduction import both, legacy_reduction, reduce_loss
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """-log softmax(input)[target]: input are logits (C,), (N, C) or (N, C, d1, ...).
+
+    `target` holds class indices, int64 () / (N,) / (N, d1, ...), or class probabilities of input's
+    shape. `weight` (C,) scales the classes, targets equal to `ignore_index` do not count,
+    `label_smoothing` e mixes every target with e/C of each class (Szegedy et al. 2016).
+    """
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    if not isinstance(target, Tensor):
+        raise TypeError(
+            message(
+                "cross_entropy_loss(): argument 'target' (position 2) must be Tensor, "
+                f"not {type(target).__name__}",
+                fix="torch.tensor(target)",
+            )
+        )
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(
+            message(
+                f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}",
+                fix="label_smoothing=0.1",
+            )
+        )
+    if input.ndim == 0:
+        raise RuntimeError(
+            message(
+                "cross_entropy: input has no class dimension",
+                f"got {both(input, target)}",
+                fix="input is (C,), (N, C) or (N, C, d1, ...)",
+            )
+        )
+    class_dim = 0 if input.ndim == 1 else 1
+    if input.shape == target.shape:
+        return _soft_cross_entropy(
+            input, target, weight, ignore_index, reduction, label_smoothing, class_dim
+        )
+    log_p = input.log_softmax(class_dim)
+    if label_smoothing == 0.0:
+        return nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
+    picked = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction="none")
+    ignored = target.eq(ignore_index)
+    spread = -(log_p if weight is None else log_p * _along(weight, log_p)).sum(class_dim)
+    spread = where(ignored, 0.0, spread)
+    loss = (1 - label_smoothing) * picked + label_smoothing / input.shape[class_dim] * spread
+    if reduction != "mean":
+        return reduce_loss(loss, reduction)
+    counted = (~ignored).to(log_p.dtype)
+    if weight is not None:
+        counted = counted * weight[where(ignored, 0, target).to(int64)]
+    return loss.sum() / counted.sum()
+
+
+def _soft_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+    class_dim: int,
+) -> Tensor:
+    """Cross entropy with a probability for each class."""
+    if not target.is_floating_point():
+        raise RuntimeError(
+            message(
+                "Expected floating point type for target with class probabilities, "
+                f"got {target.dtype}",
+                both(input, target),
+                fix="target.float(); class indices have one dimension less than input",
+            )
+        )
+    if ignore_index >= 0:
+        raise RuntimeError(
+            message(
+                "ignore_index is not supported for floating point target",
+                both(input, target),
+                fix="class indices: target.argmax(1)",
+            )
+        )
+    classes = input.shape[class_dim]
+    if label_smoothing > 0:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    products = input.log_softmax(class_dim) * target
+    if weight is not None:
+        products = products * _along(weight, input)
+    loss = -products.sum(class_dim)
+    if reduction == "mean":
+        return loss.sum() / (input.numel() // classes)
+    return reduce_loss(loss, reduction)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-input[target]: input are log-probabilities; shapes and arguments as in cross_entropy."""
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    plain = input.ndim == 2 and target.ndim == 1 and weight is None
+    if plain and target.dtype is int64 and len(target) == len(input):
+        return nll_loss_op(input, target, None, ignore_index, reduction)
+    _check_indices(input, target, weight, 0 if input.ndim == 1 else 1)
+    if target.dtype is not int64:
+        target = target.to(int64)
+    if input.ndim == 1 and target.ndim == 1:
+        target = target.reshape(())
+    return nll_loss_op(input, target, weight, ignore_index, reduction)
+
+
+def _check_indices(input: Tensor, target: Tensor, weight: Tensor | None, class_dim: int) -> None:
+    if target.dtype not in (int64, uint8):
+        raise RuntimeError(
+            message(
+                f"expected target dtype to be Long or Byte, but got {target.dtype}",
+                both(input, target),
+                fix="target.long() for class indices; class probabilities need the shape of input",
+            )
+        )
+    if weight is not None and tuple(weight.shape) != (input.shape[class_dim],):
+        raise RuntimeError(
+            message(
+                "weight tensor should be defined either for all "
+                f"{input.shape[class_dim]} classes or no classes "
+                f"but got weight tensor of shape: {list(weight.shape)}",
+                both(input, target),
+            )
+        )
+    if input.ndim == 1:
+        if target.ndim > 1 or target.numel() != 1:
+            raise RuntimeError(
+                message(
+                    f"input (C,) takes one class index, but target has shape {tuple(target.shape)}",
+                    both(input, target),
+                    fix="for a batch, input is (N, C)",
+                )
+            )
+    elif input.ndim == 2 and target.ndim > 1:
+        raise RuntimeError(
+            message(
+                "0D or 1D target tensor expected, multi-target not supported",
+                both(input, target),
+                fix=f"target of shape ({input.shape[0]},), for example target.squeeze(1)",
+            )
+        )
+    elif target.ndim == 0 or input.shape[0] != target.shape[0]:
+        found = target.shape[0] if target.ndim else 1
+        raise ValueError(
+            message(
+                f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
+                f"({found}).",
+                both(input, target),
+            )
+        )
+    elif tuple(target.shape[1:]) != tuple(input.shape[2:]):
+        expected = [input.shape[0], *input.shape[2:]]
+        raise RuntimeError(
+            message(
+                f"Expected target size {expected}, got {list(target.shape)}",
+                both(input, target),
+                fix="a class index for each place of the input, without the class dimension",
+            )
+        )
+
+
+def _along(weight: Tensor, input: Tensor) -> Tensor:
+    """`weight` (C,) shaped to multiply along the class dimension of `input`."""
+    return weight.reshape([-1] + [1] * (input.ndim - 2)) if input.ndim > 2 else weight

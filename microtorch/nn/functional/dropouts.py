@@ -1,0 +1,69 @@
+"""Dropout: of single elements, and of whole channels."""
+
+from __future__ import annotations
+
+from ...base.errors import describe, message
+from ...handles.tensor import Tensor
+from ...utils.kernels import dropout_noise
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Set elements to 0 with probability `p`, scale the others by 1 / (1 - p).
+
+    The identity unless `training`. The mask is drawn from the default generator as PyTorch
+    draws it.
+    """
+    if not 0.0 <= p <= 1.0:
+        raise _no_probability(p)
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    noise = dropout_noise(input, input.shape, p)
+    return input.mul_(noise) if inplace else input * noise
+
+
+def dropout1d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Set whole channels of (N, C, L) or (C, L) to 0 with probability `p`, scale the others."""
+    if input.ndim == 2 and training:  # a sample without a batch
+        return _of_channels("dropout1d", 1, input.unsqueeze(0), p, training, inplace).squeeze(0)
+    return _of_channels("dropout1d", 1, input, p, training, inplace)
+
+
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Set whole channels of (N, C, H, W) to 0 with probability `p`, scale the others.
+
+    Tompson et al. 2015. 3-d input is taken as (N, C, L), as PyTorch does.
+    """
+    return _of_channels("dropout2d", 2, input, p, training, inplace)
+
+
+def _of_channels(
+    name: str, n: int, input: Tensor, p: float, training: bool, inplace: bool
+) -> Tensor:
+    """Dropout with one draw for each channel of (N, C, ...); n: how many dims a channel has."""
+    if not 0.0 <= p <= 1.0:
+        raise _no_probability(p)
+    if input.ndim not in (n + 1, n + 2):
+        raise RuntimeError(
+            message(
+                f"{name}: Expected {n + 1}D or {n + 2}D input, but received a {input.ndim}D input.",
+                f"it drops whole channels: the input is (N, C, ...), but got {describe(input)}",
+                fix="dropout drops single elements",
+            )
+        )
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    noise = dropout_noise(input, (*input.shape[:2], *[1] * (input.ndim - 2)), p)
+    return input.mul_(noise) if inplace else input * noise
+
+
+def _no_probability(p: float) -> ValueError:
+    return ValueError(
+        message(
+            f"dropout probability has to be between 0 and 1, but got {p}",
+            fix="p=0.1 drops a tenth of the elements",
+        )
+    )

@@ -1,0 +1,103 @@
+"""Borders around a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...base.errors import describe, message
+from ...create.data import from_numpy
+from ...create.filled import full
+from ...handles.tensor import Tensor
+
+_MODES = ("constant", "reflect", "replicate", "circular")
+
+
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """Add a border of `value` (0 unless given).
+
+    `pad` is (left, right) of the last dim, then of the one before, and so on; a negative number
+    cuts. `mode` "reflect" mirrors the image at its edge, "replicate" repeats the edge,
+    "circular" goes on at the other end.
+    """
+    if mode not in _MODES:
+        raise NotImplementedError(
+            message(f"Unrecognised padding mode {mode}", fix=f"one of {', '.join(_MODES)}")
+        )
+    if len(pad) % 2:
+        raise RuntimeError(
+            message(
+                f"Padding length must be divisible by 2, but got {tuple(pad)}",
+                f"pad: {describe(input)}",
+                fix="give (left, right) for each dim, the last dim first",
+            )
+        )
+    if len(pad) // 2 > input.ndim:
+        raise RuntimeError(
+            message(
+                "Padding length should be less than or equal to two times the input dimension "
+                f"but got padding length {len(pad)} and input of dimension {input.ndim}",
+                f"pad: {describe(input)} with {tuple(pad)}",
+            )
+        )
+    if mode != "constant":
+        return _padded_by_index(input, pad, mode)
+    borders = {input.ndim - 1 - i: (pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)}
+    shape, outer, inner = [], [], []
+    for dim, size in enumerate(input.shape):
+        before, after = borders.get(dim, (0, 0))
+        total = size + before + after
+        if total < 0:
+            raise RuntimeError(
+                message(
+                    f"F.pad: dim {dim} of size {size} cannot lose {-before - after} elements",
+                    f"pad: {describe(input)} with {tuple(pad)}",
+                )
+            )
+        shape.append(total)
+        outer.append(slice(max(before, 0), total - max(after, 0)))
+        inner.append(slice(max(-before, 0), size - max(-after, 0)))
+    output: Tensor = full(
+        shape, 0 if value is None else value, dtype=input.dtype, device=input.device
+    )
+    output[tuple(outer)] = input[tuple(inner)]
+    return output
+
+
+def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
+    """The other modes: each dim is read at an index that runs over its ends."""
+    count = len(pad) // 2
+    if not 1 <= count <= 3 or input.ndim not in (count + 1, count + 2):
+        raise NotImplementedError(
+            message(
+                "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now",
+                f"mode {mode!r} pads the last {count} dims of an input of {count + 1} or "
+                f"{count + 2}, but got {describe(input)}",
+            )
+        )
+    for i in range(count):
+        dim, before, after = input.ndim - 1 - i, pad[2 * i], pad[2 * i + 1]
+        if not before and not after:
+            continue
+        n = input.shape[dim]
+        most = n - 1 if mode == "reflect" else n
+        if mode != "replicate" and max(before, after) > most:
+            limit = "the corresponding input dimension" if mode == "reflect" else "n"
+            raise RuntimeError(
+                message(
+                    f"Padding size should be less than {limit}, but got: padding "
+                    f"({before}, {after}) at dimension {dim} of input {list(input.shape)}",
+                    f"F.pad(mode={mode!r}) can add at most {most} here",
+                )
+            )
+        at = np.arange(-before, n + after)
+        if mode == "reflect":
+            at = np.abs(at)
+            at = np.where(at >= n, 2 * (n - 1) - at, at)
+        else:
+            at = at % n if mode == "circular" else at.clip(0, n - 1)
+        input = input.index_select(dim, from_numpy(at))
+    return input

@@ -1,0 +1,150 @@
+"""Losses between probabilities: binary cross entropy, Kullback-Leibler divergence."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from ...autograd import Function
+from ...base.errors import message
+from ...handles.tensor import Tensor
+from .activations import logsigmoid
+from .reduction import both, legacy_reduction, reduce_loss
+
+
+class BinaryCrossEntropy(Function):
+    """-(y log x + (1 - y) log(1 - x)) with logarithms not below -100.
+
+    A Function of its own because the parts' derivatives would be 0 * inf at x = 0 and x = 1.
+    The gradient is (x - y) / max(x (1 - x), 1e-12).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, target: Tensor) -> Tensor:
+        ctx.save_for_backward(input, target)
+        return (target - 1) * (-input).log1p().clamp_min(-100) - target * input.log().clamp_min(
+            -100
+        )
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
+        input, target = ctx.saved_tensors
+        by_input = grad * (input - target) / (input * (1 - input)).clamp_min(1e-12)
+        by_target = grad * ((-input).log1p() - input.log()) if ctx.needs_input_grad[1] else None
+        return by_input, by_target
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-(target log(input) + (1 - target) log(1 - input)), for probabilities in [0, 1].
+
+    `weight` rescales elements.
+    """
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    if target.shape != input.shape:
+        raise ValueError(
+            message(
+                f"Using a target size ({target.shape}) that is different to the input size "
+                f"({input.shape}) is deprecated. Please ensure they have the same size.",
+                both(input, target),
+                fix="target.reshape(input.shape)" if target.numel() == input.numel() else "",
+            )
+        )
+    if target.dtype != input.dtype:
+        raise RuntimeError(
+            message(
+                f"Found dtype {target.dtype} but expected {input.dtype}",
+                both(input, target),
+                fix="target.to(input.dtype)",
+            )
+        )
+    for name, value in (("input", input), ("target", target)):
+        if value.numel() and not bool(((value >= 0) & (value <= 1)).all()):
+            raise RuntimeError(
+                message(
+                    f"all elements of {name} should be between 0 and 1",
+                    f"found values from {value.min().item():.4g} to {value.max().item():.4g}",
+                    fix="binary_cross_entropy takes probabilities; logits go into "
+                    "binary_cross_entropy_with_logits"
+                    if name == "input"
+                    else "targets are probabilities: 0, 1 or between",
+                )
+            )
+    loss = BinaryCrossEntropy.apply(input, target)
+    return reduce_loss(loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """binary_cross_entropy(sigmoid(input), target) without its loss of precision.
+
+    (1 - y) x - log sigmoid(x). `pos_weight` multiplies the part of the positive targets; it
+    broadcasts against input.
+    """
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    if target.shape != input.shape:
+        raise ValueError(
+            message(
+                f"Target size ({target.shape}) must be the same as input size ({input.shape})",
+                both(input, target),
+                fix="target.reshape(input.shape)" if target.numel() == input.numel() else "",
+            )
+        )
+    if not target.is_floating_point():
+        raise RuntimeError(
+            message(
+                "binary_cross_entropy_with_logits: target must be floating point, "
+                f"but is {target.dtype}",
+                both(input, target),
+                fix="target.to(input.dtype)",
+            )
+        )
+    log_sigmoid = logsigmoid(input)
+    if pos_weight is not None:
+        log_sigmoid = ((pos_weight - 1) * target + 1) * log_sigmoid
+    loss = (1 - target) * input - log_sigmoid
+    return reduce_loss(loss if weight is None else loss * weight, reduction)
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """target * (log(target) - input), the Kullback-Leibler divergence.
+
+    `input` are log-probabilities. reduction="batchmean" divides the sum by input.shape[0], which
+    is the mathematical definition.
+    """
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    if reduction == "mean":
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support "
+            "size.'batchmean' divides only by the batch size, and aligns with the KL div math "
+            "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
+            "major release.",
+            stacklevel=2,
+        )
+    if log_target:
+        loss = target.exp() * (target - input)
+    else:
+        loss = target.xlogy(target) - target * input
+    if reduction == "batchmean":
+        return loss.sum() / input.shape[0] if input.ndim else loss.sum()
+    return reduce_loss(loss, reduction)

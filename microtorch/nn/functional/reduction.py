@@ -1,0 +1,69 @@
+"""What the losses share: the reduction of elements to one number, weights, checks.
+
+`reduction="none"` keeps the elements of a loss, `"sum"` adds them, `"mean"` divides that by their
+number.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+from ...base.errors import describe, message
+from ...handles.tensor import Tensor
+
+
+def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
+    """Apply "mean", "sum" or "none"; ValueError for anything else."""
+    if reduction == "mean":
+        return loss.mean()
+    if reduction == "sum":
+        return loss.sum()
+    if reduction == "none":
+        return loss
+    raise ValueError(
+        message(
+            f"{reduction} is not a valid value for reduction", fix="use 'mean', 'sum' or 'none'"
+        )
+    )
+
+
+def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction that PyTorch's old pair of flags stands for, with its warning.
+
+    `reduction` if both are None.
+    """
+    if size_average is None and reduce is None:
+        return reduction
+    chosen = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(
+        "size_average and reduce args will be deprecated, please use "
+        f"reduction='{chosen}' instead.",
+        stacklevel=3,
+    )
+    return chosen
+
+
+def weighted(loss: Tensor, weight: Tensor | None, input: Tensor, reduction: str) -> Tensor:
+    """Reduce an elementwise loss; with weights, its "mean" is their weighted mean."""
+    if weight is None:
+        return reduce_loss(loss, reduction)
+    check_weight(weight, input)
+    if reduction == "mean":
+        return (loss * weight).sum() / weight.sum()
+    return reduce_loss(loss * weight, reduction)
+
+
+def check_weight(weight: Tensor, input: Tensor) -> None:
+    if weight.shape != input.shape:
+        raise ValueError(
+            message(
+                "Weights and input must have the same size.",
+                f"weight {tuple(weight.shape)}, input {tuple(input.shape)}",
+                fix="weight.expand_as(input)",
+            )
+        )
+
+
+def both(input: Tensor, target: Tensor) -> str:
+    """Both operands, as a message shows them."""
+    return f"input {describe(input)}, target {describe(target)}"

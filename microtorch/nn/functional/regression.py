@@ -1,0 +1,107 @@
+"""Losses for regression: how far numbers are from their targets.
+
+mse_loss is an op of its own; the others are composed of ops.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+from ...base.errors import message
+from ...handles.tensor import Tensor
+from ...ops.loss import mse_loss as mse_loss_op
+from ...ops.select import where
+from .reduction import check_weight, legacy_reduction, reduce_loss, weighted
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """(input - target)². Warns when the two shapes differ."""
+    _warn_sizes(input, target)
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    if weight is None:
+        return mse_loss_op(input, target, reduction)
+    return weighted((input - target).square(), weight, input, reduction)
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """|input - target|. Warns when the two shapes differ."""
+    _warn_sizes(input, target)
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    return weighted((input - target).abs(), weight, input, reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """d²/2beta where d = |input - target| < beta, else d - beta/2 (Girshick 2015).
+
+    beta = 0 is l1_loss.
+    """
+    _warn_sizes(input, target)
+    if beta < 0:
+        raise RuntimeError(
+            message(
+                f"smooth_l1_loss does not support negative values for beta. Got {beta}.",
+                fix="beta=1.0; 0 is l1_loss",
+            )
+        )
+    distance = (input - target).abs()
+    if beta > 0:
+        near = 0.5 * distance.square() / beta
+        distance = where(distance < beta, near, distance - 0.5 * beta)
+    return reduce_loss(distance, legacy_reduction(size_average, reduce, reduction))
+
+
+def huber_loss(
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """d²/2 where d = |input - target| <= delta, else delta * (d - delta/2) (Huber 1964)."""
+    _warn_sizes(input, target)
+    if delta <= 0:
+        raise RuntimeError(
+            message(
+                f"huber_loss does not support non-positive values for delta. Got {delta}.",
+                fix="delta=1.0",
+            )
+        )
+    distance = (input - target).abs()
+    near, far = 0.5 * distance.square(), delta * (distance - 0.5 * delta)
+    loss = where(distance <= delta, near, far)
+    if weight is not None:
+        check_weight(weight, input)
+        loss = loss * weight  # its "mean" divides by the number of elements, as PyTorch's does
+    return reduce_loss(loss, reduction)
+
+
+def _warn_sizes(input: Tensor, target: Tensor) -> None:
+    """PyTorch's warning before (N, 1) and (N,) quietly become (N, N)."""
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            stacklevel=3,
+        )

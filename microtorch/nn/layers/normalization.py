@@ -1,0 +1,315 @@
+"""Normalisation layers: batch, layer, group, instance and RMS norm.
+
+All scale with `weight` (starts at 1) and shift with `bias` (starts at 0). BatchNorm also keeps
+running statistics, buffers that are part of the state dict: in training it uses the batch's own
+statistics and moves the running ones, in evaluation it uses the running ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...base.errors import message
+from ...create.data import tensor
+from ...create.filled import empty, ones, zeros
+from ...handles.tensor import Tensor
+from .. import functional as F
+from .. import init
+from ..common_types import DeviceLike, DTypeLike
+from ..module import Module
+from ..parameter import Parameter
+
+
+class _Affine(Module):
+    """A layer that may have a `weight` and a `bias` of one shape."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def _make(
+        self,
+        shape: tuple[int, ...],
+        weight: bool,
+        bias: bool | None,
+        device: DeviceLike,
+        dtype: DTypeLike,
+    ) -> None:
+        """Make those that are wanted; the others are None, and with bias=None there is no bias."""
+        for name, wanted in (("weight", weight), ("bias", bias)):
+            if wanted is not None:
+                value = Parameter(empty(shape, device=device, dtype=dtype)) if wanted else None
+                self.register_parameter(name, value)
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class _BatchNorm(_Affine):
+    """Statistics of each channel (dim 1) over all other dims (Ioffe and Szegedy 2015).
+
+    `momentum` None: the running statistics are the plain average over all batches so far.
+    Without `track_running_stats` the batch's own statistics serve in evaluation, too.
+    """
+
+    ranks: tuple[int, ...]
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        self._make((num_features,), affine, affine and bias, device, dtype)
+        kept = track_running_stats
+        self.register_buffer(
+            "running_mean", zeros(num_features, device=device, dtype=dtype) if kept else None
+        )
+        self.register_buffer(
+            "running_var", ones(num_features, device=device, dtype=dtype) if kept else None
+        )
+        self.register_buffer("num_batches_tracked", tensor(0) if kept else None)
+        self.reset_parameters()
+
+    def reset_running_stats(self) -> None:
+        """Mean 0, variance 1, no batch seen."""
+        if self.track_running_stats:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0, and reset_running_stats()."""
+        self.reset_running_stats()
+        super().reset_parameters()
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in self.ranks:
+            expected = " or ".join(f"{n}D" for n in self.ranks)
+            raise ValueError(
+                message(
+                    f"expected {expected} input (got {input.ndim}D input)",
+                    f"layer: {self!r}, input {tuple(input.shape)}",
+                )
+            )
+        momentum = 0.0 if self.momentum is None else self.momentum
+        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            if self.momentum is None:
+                momentum = 1.0 / float(self.num_batches_tracked)
+        own = self.training or self.running_mean is None
+        keep = not self.training or self.track_running_stats
+        return F.batch_norm(
+            input,
+            self.running_mean if keep else None,
+            self.running_var if keep else None,
+            self.weight,
+            self.bias,
+            own,
+            momentum,
+            self.eps,
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch norm of (N, C) or (N, C, L)."""
+
+    ranks = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch norm of images (N, C, H, W)."""
+
+    ranks = (4,)
+
+
+class BatchNorm3d(_BatchNorm):
+    """Batch norm of volumes (N, C, D, H, W)."""
+
+    ranks = (5,)
+
+
+class LayerNorm(_Affine):
+    """Normalise the last dims, of sizes `normalized_shape`, of each example (Ba et al. 2016)."""
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        super().__init__()
+        shape = (
+            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        )
+        self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
+        self._make(shape, elementwise_affine, elementwise_affine and bias, device, dtype)
+        self.reset_parameters()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+        )
+
+
+class RMSNorm(_Affine):
+    """x / sqrt(mean(x²) + eps) * weight over the last dims (Zhang and Sennrich 2019).
+
+    eps None: the dtype's.
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        super().__init__()
+        shape = (
+            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        )
+        self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
+        self._make(shape, elementwise_affine, None, device, dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weight 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        )
+
+
+class GroupNorm(_Affine):
+    """Normalise each example over groups of channels (Wu and He 2018).
+
+    The input is (N, num_channels, ...).
+    """
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if num_channels % num_groups:
+            raise ValueError(
+                message(
+                    f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})",
+                    fix=f"GroupNorm(1, {num_channels}) takes all channels together",
+                )
+            )
+        self.num_groups, self.num_channels = num_groups, num_channels
+        self.eps, self.affine = eps, affine
+        self._make((num_channels,), affine, affine and bias, device, dtype)
+        self.reset_parameters()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class _InstanceNorm(_Affine):
+    """Normalise each channel of each example over its places (Ulyanov et al. 2016).
+
+    There are no running statistics here.
+    """
+
+    rank: int
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if track_running_stats:
+            raise NotImplementedError(
+                message(
+                    f"{type(self).__name__}(track_running_stats=True) is not available in "
+                    "microtorch",
+                    fix="the statistics of each example serve in evaluation, too",
+                )
+            )
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        self._make((num_features,), affine, affine and bias, device, dtype)
+        self.reset_parameters()
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (self.rank, self.rank - 1):
+            raise ValueError(
+                message(
+                    f"expected {self.rank - 1}D or {self.rank}D input (got {input.ndim}D input)",
+                    f"layer: {self!r}, input {tuple(input.shape)}",
+                )
+            )
+        if input.ndim == self.rank - 1:
+            return self.forward(input.unsqueeze(0)).squeeze(0)
+        return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
+
+    extra_repr = _BatchNorm.extra_repr
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Instance norm of (N, C, L) or (C, L)."""
+
+    rank = 3
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Instance norm of images (N, C, H, W) or (C, H, W)."""
+
+    rank = 4

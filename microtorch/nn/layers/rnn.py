@@ -1,0 +1,473 @@
+"""Recurrent layers: RNN, LSTM, GRU, and their cells.
+
+    RNN    h' = tanh(W x + b + U h + c)
+    LSTM   i, f, g, o = W x + b + U h + c        then sigmoid, but tanh for g
+           c' = f c + i g          h' = o tanh(c')
+    GRU    r, z = sigmoid(W x + b + U h + c)     n = tanh(W x + b + r (U h + c))
+           h' = n + z (h - n)
+
+Hochreiter and Schmidhuber 1997 (with the forget gate of Gers et al. 2000); Cho et al. 2014. One
+step of each is a function below, composed of ops; a layer applies it along the sequence. W x for
+all steps is one product, done before. So a picture of the graph shows the recurrence unrolled. A
+layer that is too large for a picture (SPELT_OUT) is one node, and several times faster:
+functional/recurrence.py. Sequences are (L, N, features), (N, L, features) with `batch_first`, or
+(L, features) without a batch.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ...autograd import Function
+from ...base.errors import describe, message
+from ...create.filled import empty, zeros
+from ...handles.tensor import Tensor
+from ...ops.join import cat, stack
+from .. import functional as F
+from .. import init
+from ..common_types import DeviceLike, DTypeLike
+from ..functional import recurrence
+from ..module import Module
+from ..parameter import Parameter
+
+# up to so many numbers W x (L * N * gates * hidden) a layer is composed of ops, as a picture shows
+SPELT_OUT = 2048
+
+# ---------------------------------------------------------------- one step
+
+
+def rnn_step(x: Tensor, h: Tensor, u: Tensor, c: Tensor | None, activation: Any) -> Tensor:
+    """One step of an RNN from x = W x + b."""
+    return activation(x + F.linear(h, u, c))
+
+
+def lstm_step(
+    x: Tensor, state: tuple[Tensor, Tensor], u: Tensor, c: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """One step of an LSTM from x = W x + b: (h, c) to the next (h, c)."""
+    h, memory = state
+    i, f, g, o = (x + F.linear(h, u, c)).chunk(4, -1)
+    memory = f.sigmoid() * memory + i.sigmoid() * g.tanh()
+    return o.sigmoid() * memory.tanh(), memory
+
+
+def gru_step(x: Tensor, h: Tensor, u: Tensor, c: Tensor | None) -> Tensor:
+    """One step of a GRU from x = W x + b."""
+    xr, xz, xn = x.chunk(3, -1)
+    hr, hz, hn = F.linear(h, u, c).chunk(3, -1)
+    n = (xn + (xr + hr).sigmoid() * hn).tanh()
+    return n + (xz + hz).sigmoid() * (h - n)
+
+
+class _Steps(Function):
+    """The slices of a sequence along dim 0, as one node.
+
+    L separate slices would each make a gradient of full size.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Any:
+        return tuple(x[i].clone() for i in range(len(x)))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return stack(gradients)
+
+
+def composed(
+    step: Callable[..., Any],
+    backward: bool,
+    x: Tensor,
+    w: Tensor,
+    u: Tensor,
+    b: Tensor | None,
+    c: Tensor | None,
+    *state: Tensor,
+) -> tuple[Tensor, ...]:
+    """A layer along a sequence, composed of ops.
+
+    Outputs (L, N, hidden), and the tensors of the last state.
+    """
+    steps = _Steps.apply(F.linear(x, w, b))
+    outputs = []
+    for xt in reversed(steps) if backward else steps:
+        after = step(xt, state if len(state) > 1 else state[0], u, c)
+        state = after if isinstance(after, tuple) else (after,)
+        outputs.append(state[0])
+    return stack(outputs[::-1] if backward else outputs), *state
+
+
+# ---------------------------------------------------------------- layers
+
+
+class RNNBase(Module):
+    """What RNN, LSTM and GRU share.
+
+    Parameters: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..._reverse, ..._l1. All are
+    drawn uniformly from ±1/sqrt(hidden_size), in the order of their layers and directions.
+    """
+
+    gates = 1
+    states = 1  # tensors that are carried from step to step
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        super().__init__()
+        if proj_size:
+            raise NotImplementedError(
+                message(
+                    f"{type(self).__name__}(proj_size={proj_size}) is not available in microtorch",
+                    fix="a Linear after the layer projects its output",
+                )
+            )
+        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
+            raise ValueError(
+                message(
+                    "dropout should be a number in range [0, 1] representing the probability of "
+                    "an element being zeroed",
+                    f"{type(self).__name__}: {dropout=}",
+                )
+            )
+        for name, count in (("hidden_size", hidden_size), ("num_layers", num_layers)):
+            if count <= 0:
+                raise ValueError(
+                    message(f"{name} must be greater than zero", f"{type(self).__name__}: {count}")
+                )
+        if dropout and num_layers == 1:
+            warnings.warn(
+                "dropout option adds dropout after all but last recurrent layer, so non-zero "
+                "dropout expects num_layers greater than 1, "
+                f"but got dropout={dropout} and num_layers={num_layers}",
+                stacklevel=2,
+            )
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.batch_first = bias, batch_first
+        self.dropout, self.bidirectional = dropout, bidirectional
+        self.proj_size = 0
+        rows = self.gates * hidden_size
+        for layer in range(num_layers):
+            features = input_size if layer == 0 else hidden_size * self.directions
+            for suffix in self._suffixes(layer):
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (rows, features),
+                    "weight_hh": (rows, hidden_size),
+                }
+                if bias:
+                    shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+                for name, shape in shapes.items():
+                    setattr(
+                        self, name + suffix, Parameter(empty(shape, device=device, dtype=dtype))
+                    )
+        self.reset_parameters()
+
+    @property
+    def directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def _suffixes(self, layer: int) -> list[str]:
+        return [f"_l{layer}", f"_l{layer}_reverse"][: self.directions]
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for weight in self.parameters():
+            init.uniform_(weight, -bound, bound)
+
+    def flatten_parameters(self) -> None:
+        """Nothing to do here; PyTorch arranges its memory for cuDNN."""
+
+    @property
+    def kind(self) -> type[recurrence.Recurrence]:
+        """How the layer is computed as one node."""
+        raise NotImplementedError
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        """The next state from W x + b, the last state, u and c."""
+        raise NotImplementedError
+
+    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+        """(output (L, N, directions * hidden), last state (layers * directions, N, hidden)).
+
+        `hx` is the first state, 0 unless given.
+        """
+        name = type(self).__name__
+        if not isinstance(input, Tensor):
+            raise TypeError(
+                message(
+                    f"{name}: packed sequences are not available in microtorch",
+                    f"input is {describe(input)}",
+                    fix="give a padded Tensor",
+                )
+            )
+        if input.ndim not in (2, 3):
+            raise ValueError(
+                message(
+                    f"{name}: Expected input to be 2D or 3D, got {input.ndim}D instead",
+                    f"input {describe(input)}",
+                    fix="(L, N, input_size), or (L, input_size) without a batch",
+                )
+            )
+        if input.shape[-1] != self.input_size:
+            raise RuntimeError(
+                message(
+                    "input.size(-1) must be equal to input_size. "
+                    f"Expected {self.input_size}, got {input.shape[-1]}",
+                    f"{name}: input {tuple(input.shape)}",
+                    fix="features are the last dimension: (L, N, input_size), "
+                    "or (N, L, input_size) with batch_first=True",
+                )
+            )
+        batched = input.ndim == 3
+        x = input if batched else input.unsqueeze(1)
+        if batched and self.batch_first:
+            x = x.transpose(0, 1)
+        if not len(x):
+            raise RuntimeError(
+                message(
+                    "Expected sequence length to be larger than 0 in RNN",
+                    f"input {tuple(input.shape)}",
+                )
+            )
+        start = self._start(x, hx, batched)
+        last: list[Any] = []
+        for layer in range(self.num_layers):
+            ways = [
+                self._along(x, suffix, start[len(last) + i], i == 1)
+                for i, suffix in enumerate(self._suffixes(layer))
+            ]
+            last += [state for _, state in ways]
+            x = cat([output for output, _ in ways], -1) if self.bidirectional else ways[0][0]
+            if layer + 1 < self.num_layers:
+                x = F.dropout(x, self.dropout, self.training)
+        output = x if batched else x.squeeze(1)
+        if batched and self.batch_first:
+            output = x.transpose(0, 1)
+        columns = list(zip(*last, strict=True)) if self.states == 2 else [last]
+        final = [stack(column) if batched else stack(column).squeeze(1) for column in columns]
+        return output, tuple(final) if self.states == 2 else final[0]
+
+    def _start(self, x: Tensor, hx: Any, batched: bool) -> list[Any]:
+        """The first state of each layer and direction."""
+        count, batch = self.num_layers * self.directions, x.shape[1]
+        if hx is None:
+            zero = zeros((batch, self.hidden_size), dtype=x.dtype, device=x.device)
+            return [(zero, zero) if self.states == 2 else zero] * count
+        given = tuple(hx) if self.states == 2 else (hx,)
+        shape = (count, batch, self.hidden_size) if batched else (count, self.hidden_size)
+        for name, h in zip(("hidden", "cell"), given, strict=False):
+            if tuple(h.shape) != shape:
+                raise RuntimeError(
+                    message(
+                        f"Expected {name} size {shape}, got {list(h.shape)}",
+                        f"{type(self).__name__}: the state is (num_layers * directions, N, "
+                        "hidden_size), also with batch_first=True",
+                    )
+                )
+        rows = [[h[i] if batched else h[i].unsqueeze(0) for i in range(count)] for h in given]
+        return list(zip(*rows, strict=True)) if self.states == 2 else rows[0]
+
+    def _along(self, x: Tensor, suffix: str, state: Any, backward: bool) -> tuple[Tensor, Any]:
+        """One layer in one direction: (outputs (L, N, hidden), the last state)."""
+        w, u = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
+        b, c = (
+            getattr(self, name + suffix) if self.bias else None for name in ("bias_ih", "bias_hh")
+        )
+        inputs = (x, w, u, b, c, *(state if self.states == 2 else (state,)))
+        if len(x) * x.shape[1] * len(u) > SPELT_OUT and recurrence.takes(*inputs):
+            steps = partial(composed, self.step, backward)
+            output, *last = recurrence.Sequence.apply(self.kind, steps, backward, *inputs)
+        else:
+            output, *last = composed(self.step, backward, *inputs)
+        return output, tuple(last) if self.states == 2 else last[0]
+
+    def extra_repr(self) -> str:
+        text = f"{self.input_size}, {self.hidden_size}"
+        text += f", num_layers={self.num_layers}" if self.num_layers != 1 else ""
+        text += f", bias={self.bias}" if not self.bias else ""
+        text += f", batch_first={self.batch_first}" if self.batch_first else ""
+        text += f", dropout={self.dropout}" if self.dropout else ""
+        return text + (f", bidirectional={self.bidirectional}" if self.bidirectional else "")
+
+
+class RNN(RNNBase):
+    """The plain recurrent layer (Elman 1990); `nonlinearity` is "tanh" or "relu"."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        _check_nonlinearity(nonlinearity)
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            device=device,
+            dtype=dtype,
+        )
+        self.nonlinearity = nonlinearity
+
+    @property
+    def kind(self) -> type[recurrence.Recurrence]:
+        return recurrence.Tanh if self.nonlinearity == "tanh" else recurrence.Relu
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        return partial(rnn_step, activation=getattr(F, self.nonlinearity))
+
+
+class LSTM(RNNBase):
+    """Long short-term memory; the state is the pair (h, c).
+
+    Gates in rows: input, forget, cell, output.
+    """
+
+    gates, states = 4, 2
+    kind = recurrence.LSTM
+    step = staticmethod(lstm_step)
+
+
+class GRU(RNNBase):
+    """Gated recurrent unit. Gates in rows: reset, update, new."""
+
+    gates = 3
+    kind = recurrence.GRU
+    step = staticmethod(gru_step)
+
+
+# ---------------------------------------------------------------- cells
+
+
+def _check_nonlinearity(name: str) -> None:
+    if name not in ("tanh", "relu"):
+        raise ValueError(message(f"Unknown nonlinearity '{name}'. Select from 'tanh' or 'relu'."))
+
+
+class RNNCellBase(Module):
+    """One step as a layer: x (N, input_size) or (input_size,), and the state of the same form.
+
+    The state starts at 0.
+    """
+
+    gates = 1
+    states = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        super().__init__()
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        rows = self.gates * hidden_size
+        self.weight_ih = Parameter(empty((rows, input_size), device=device, dtype=dtype))
+        self.weight_hh = Parameter(empty((rows, hidden_size), device=device, dtype=dtype))
+        for name in ("bias_ih", "bias_hh"):
+            value = Parameter(empty((rows,), device=device, dtype=dtype)) if bias else None
+            self.register_parameter(name, value)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for weight in self.parameters():
+            init.uniform_(weight, -bound, bound)
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        """The next state from W x + b, the last state, u and c."""
+        raise NotImplementedError
+
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
+        if input.ndim not in (1, 2):
+            raise ValueError(
+                message(
+                    f"{type(self).__name__}: Expected input to be 1D or 2D, "
+                    f"got {input.ndim}D instead",
+                    f"input {describe(input)}",
+                    fix="a cell takes one step: (N, input_size)",
+                )
+            )
+        if hx is None:
+            zero = zeros(
+                (*input.shape[:-1], self.hidden_size), dtype=input.dtype, device=input.device
+            )
+            hx = (zero, zero) if self.states == 2 else zero
+        return self.step(
+            F.linear(input, self.weight_ih, self.bias_ih), hx, self.weight_hh, self.bias_hh
+        )
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}" + (
+            "" if self.bias else f", bias={self.bias}"
+        )
+
+
+class RNNCell(RNNCellBase):
+    """One step of an RNN: (x, h) to h."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        _check_nonlinearity(nonlinearity)
+        super().__init__(input_size, hidden_size, bias, device, dtype)
+        self.nonlinearity = nonlinearity
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        return partial(rnn_step, activation=getattr(F, self.nonlinearity))
+
+    def extra_repr(self) -> str:
+        text = super().extra_repr()
+        return text + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
+
+
+class LSTMCell(RNNCellBase):
+    """One step of an LSTM: (x, (h, c)) to (h, c)."""
+
+    gates, states = 4, 2
+    step = staticmethod(lstm_step)
+
+
+class GRUCell(RNNCellBase):
+    """One step of a GRU: (x, h) to h."""
+
+    gates = 3
+    step = staticmethod(gru_step)

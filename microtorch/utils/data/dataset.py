@@ -1,0 +1,159 @@
+"""Datasets: what a DataLoader reads from.
+
+A map-style dataset answers `dataset[i]` and `len(dataset)`; any list does. An iterable one only
+answers `iter(dataset)`, for data that comes as a stream.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import Any, cast
+
+from ...arrays.generator import Generator, randperm
+from ...base.errors import message
+from ...handles.tensor import Tensor
+
+
+class Dataset:
+    """Base class of map-style datasets: define `__getitem__` and `__len__`."""
+
+    def __getitem__(self, index: Any) -> Any:
+        raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
+
+    def __add__(self, other: Dataset) -> ConcatDataset:
+        return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset):
+    """Base class of datasets that are streams: define `__iter__`."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
+
+
+class TensorDataset(Dataset):
+    """Tensors of equal first dimension; sample i is the tuple of their rows i."""
+
+    def __init__(self, *tensors: Tensor) -> None:
+        if not tensors:
+            raise ValueError(
+                message("TensorDataset needs at least one tensor", fix="TensorDataset(x, y)")
+            )
+        sizes = [len(tensor) for tensor in tensors]
+        if len(set(sizes)) > 1:
+            raise ValueError(
+                message(
+                    "Size mismatch between tensors",
+                    f"their first dimensions are {sizes}, but must be equal",
+                    fix="one row of each tensor for each sample",
+                )
+            )
+        self.tensors = tensors
+
+    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+        return tuple(tensor[index] for tensor in self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors[0])
+
+
+class Subset(Dataset):
+    """The samples of `dataset` at `indices`, in that order."""
+
+    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+        self.dataset = dataset
+        self.indices = indices
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, list):
+            return self.dataset[[self.indices[i] for i in index]]
+        return self.dataset[self.indices[index]]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class ConcatDataset(Dataset):
+    """Several datasets one after the other; `datasets`, `cumulative_sizes`."""
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError(
+                message("datasets should not be an empty iterable", fix="ConcatDataset([a, b])")
+            )
+        if any(isinstance(dataset, IterableDataset) for dataset in self.datasets):
+            raise TypeError(
+                message(
+                    "ConcatDataset does not support IterableDataset",
+                    "a stream has no index",
+                    fix="itertools.chain(a, b)",
+                )
+            )
+        self.cumulative_sizes = list(accumulate(len(dataset) for dataset in self.datasets))
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: int) -> Any:
+        if index < 0:
+            if -index > len(self):
+                raise ValueError(
+                    message(
+                        "absolute value of index should not exceed dataset length",
+                        f"index {index}, {len(self)} samples",
+                    )
+                )
+            index += len(self)
+        if index >= len(self):
+            raise IndexError(message(f"index {index} is out of range for {len(self)} samples"))
+        part = bisect.bisect_right(self.cumulative_sizes, index)
+        start = self.cumulative_sizes[part - 1] if part else 0
+        return self.datasets[part][index - start]
+
+
+def random_split(
+    dataset: Any, lengths: Sequence[int | float], generator: Generator | None = None
+) -> list[Subset]:
+    """Split into Subsets by one random permutation.
+
+    `lengths` are numbers of samples, or fractions that sum to 1. Fractions are rounded down; what
+    is left over goes one by one to the splits in order.
+    """
+    total = len(dataset)
+    if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
+        for number, fraction in enumerate(lengths):
+            if not 0 <= fraction <= 1:
+                raise ValueError(
+                    message(
+                        f"Fraction at index {number} is not between 0 and 1",
+                        f"random_split: {lengths}",
+                    )
+                )
+        sizes = [math.floor(total * fraction) for fraction in lengths]
+        for number in range(total - sum(sizes)):
+            sizes[number % len(sizes)] += 1
+        for number, size in enumerate(sizes):
+            if size == 0:
+                warnings.warn(
+                    f"Length of split at index {number} is 0. "
+                    "This might result in an empty dataset.",
+                    stacklevel=2,
+                )
+    else:
+        sizes = cast("list[int]", list(lengths))
+    if sum(sizes) != total:
+        raise ValueError(
+            message(
+                "Sum of input lengths does not equal the length of the input dataset!",
+                f"{lengths} sums to {sum(sizes)}, the dataset has {total} samples",
+                fix="fractions such as [0.8, 0.2] fit any length",
+            )
+        )
+    order = randperm(total, generator=generator).tolist()
+    ends = list(accumulate(sizes))
+    return [Subset(dataset, order[end - size : end]) for end, size in zip(ends, sizes, strict=True)]

@@ -1,0 +1,81 @@
+"""The library's one door to memory and kernels.
+
+`nn`, `optim`, `utils` and `files` are written with Tensors, as a user's program is. Three things
+would be too slow that way: a step of an optimizer, which changes many parameters at once; a
+recurrent layer along a whole sequence; the mask of a dropout. They come here, for the arrays of
+tensors, for the backend whose kernels take them, and to say that an array has been overwritten.
+
+The attributes of a backend are its kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..engine.record import constant
+from ..handles.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Backend
+
+
+def backend_of(tensor: Tensor) -> Backend:
+    """The backend in whose memory a tensor lies."""
+    return tensor.node.dev
+
+
+def common_backend(tensors: Iterable[Tensor | None]) -> Backend | None:
+    """The backend of all tensors (None aside) for one call on their memory.
+
+    None if they are on several, or not in the memory of the CPU.
+    """
+    found = {tensor.node.dev for tensor in tensors if tensor is not None}
+    dev = found.pop() if len(found) == 1 else None
+    return dev if dev is not None and dev.device.type == "cpu" else None
+
+
+def arrays(tensors: Iterable[Tensor]) -> tuple[Array, ...]:
+    """Their memory."""
+    return tuple([tensor.array for tensor in tensors])
+
+
+def gradients(tensors: Iterable[Tensor]) -> tuple[Array, ...]:
+    """The memory of their gradients."""
+    return tuple([tensor.node.grad.array for tensor in tensors])
+
+
+def by_backend(tensors: Iterable[Tensor]) -> dict[Backend, list[Tensor]]:
+    """The tensors that have a gradient, in groups that one call of a kernel can take."""
+    by_dev: dict[Backend, list[Tensor]] = {}
+    for tensor in tensors:
+        node = tensor.node
+        if node.grad is not None:
+            if node.dev in by_dev:
+                by_dev[node.dev].append(tensor)
+            else:
+                by_dev[node.dev] = [tensor]
+    return by_dev
+
+
+def tensor_on(array: Array, dev: Backend) -> Tensor:
+    """A tensor without gradient on the memory of `array`."""
+    return constant(array, dev)
+
+
+def overwritten(tensors: Iterable[Tensor], writer: str) -> None:
+    """Date a write that `writer` made to their arrays: backward then notices where it needs them.
+
+    A kernel that writes is always followed by this call.
+    """
+    for tensor in tensors:
+        tensor._written(writer)
+
+
+def dropout_noise(input: Tensor, shape: Sequence[int], p: float) -> Tensor:
+    """A tensor of `shape`, like `input`: 0 with probability `p`, else 1 / (1 - p).
+
+    Drawn from the default generator as PyTorch draws it.
+    """
+    dev = input.node.dev
+    return constant(dev.draws.dropout_noise(tuple(shape), input.array.dtype, p), dev)

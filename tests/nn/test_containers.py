@@ -1,0 +1,79 @@
+"""Containers of modules and parameters."""
+
+from collections import OrderedDict
+
+import pytest
+
+import microtorch as torch
+from microtorch import nn
+
+
+def test_sequential():
+    relu, tanh, sigmoid = nn.ReLU(), nn.Tanh(), nn.Sigmoid()
+    model = nn.Sequential(relu, tanh, sigmoid)
+    assert len(model) == 3 and model[-1] is sigmoid and list(model) == [relu, tanh, sigmoid]
+    assert model(torch.tensor([2.0])).item() == pytest.approx(0.7239, abs=1e-4)
+    assert list(model[1:]._modules) == ["1", "2"]
+    assert list(model[1:].append(relu)) == [tanh, sigmoid, relu]
+    assert list(model.insert(1, nn.Identity()))[2] is tanh and list(model._modules) == [
+        "0",
+        "1",
+        "2",
+        "3",
+    ]
+    del model[1]
+    assert list(model) == [relu, tanh, sigmoid] and list(model._modules) == ["0", "1", "2"]
+    assert list(model + nn.Sequential(relu)) == [relu, tanh, sigmoid, relu]
+    assert model.pop(0) is relu and len(model) == 2
+    model[0] = relu
+    assert list(model.extend([tanh])) == [relu, sigmoid, tanh]
+    named = nn.Sequential(OrderedDict(a=relu, b=tanh))
+    assert named.b is tanh and named[0] is relu
+    with pytest.raises(IndexError, match="index 9 is out of range"):
+        named[9]
+    with pytest.raises(TypeError, match="int is not a Module subclass"):
+        nn.Sequential(3)
+
+
+def test_module_list_and_dict():
+    layers = nn.ModuleList([nn.Linear(1, 1), nn.Linear(1, 1), nn.ReLU()])
+    assert repr(layers) == (
+        "ModuleList(\n  (0-1): 2 x Linear(in_features=1, out_features=1, bias=True)\n"
+        "  (2): ReLU()\n)"
+    )
+    assert len(list(layers.parameters())) == 4 and len(layers[1:]) == 2 and layers[2] in layers
+    layers += [nn.Tanh()]
+    assert len(layers) == 4 and len(layers + layers) == 8
+    with pytest.raises(NotImplementedError, match="missing the required"):
+        layers(torch.zeros(1))
+    with pytest.raises(TypeError, match="should be called with an iterable, but got int"):
+        layers.extend(3)
+    named = nn.ModuleDict({"a": nn.Tanh(), "b": nn.Linear(1, 2)})
+    named["c"] = nn.ReLU()
+    assert list(named) == ["a", "b", "c"] and "b" in named and len(named) == 3
+    assert [type(m).__name__ for m in named.values()] == ["Tanh", "Linear", "ReLU"]
+    assert named.pop("a") is not None and list(named.keys()) == ["b", "c"]
+    with pytest.raises(KeyError):
+        named["zz"]
+    with pytest.raises(TypeError, match="iterable of key/value pairs, but got int"):
+        named.update(3)
+
+
+def test_parameter_containers():
+    params = nn.ParameterList([torch.zeros(2, 3), 3])
+    assert isinstance(params[0], nn.Parameter) and params[1] == 3 and len(params) == 2
+    params.append(nn.Parameter(torch.ones(1)))
+    assert len(list(params.parameters())) == 2 and list(params.state_dict()) == ["0", "2"]
+    assert repr(nn.ParameterList([torch.zeros(2, 3), 3])) == (
+        "ParameterList(\n    (0): Parameter containing: [torch.float32 of size 2x3]\n"
+        "    (1): Object of type: int\n)"
+    )
+    named = nn.ParameterDict({"a": torch.zeros(2), "b": nn.Parameter(torch.ones(1))})
+    assert list(named.keys()) == ["a", "b"] and "a" in named and named.get("q", 5) == 5
+    assert repr(nn.ParameterDict({"a": torch.zeros(2)})) == (
+        "ParameterDict(  (a): Parameter containing: [torch.FloatTensor of size 2])"
+    )
+    del named["a"]
+    assert [name for name, _ in named.named_parameters()] == ["b"]
+    with pytest.raises(KeyError):
+        named["a"]

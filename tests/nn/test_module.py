@@ -1,0 +1,320 @@
+"""nn.Module: registration, walks, hooks, copies."""
+
+import copy
+import gc
+import pickle
+import weakref
+from collections import OrderedDict
+
+import pytest
+from networks import Net
+
+import microtorch as torch
+from microtorch import nn
+
+
+def test_registration():
+    net = Net()
+    assert [name for name, _ in net.named_parameters()] == [
+        "fc1.weight",
+        "fc1.bias",
+        "seq.0.weight",
+        "seq.0.bias",
+    ]
+    assert [name for name, _ in net.named_parameters(prefix="net", recurse=False)] == []
+    assert [name for name, _ in net.named_buffers()] == ["mean", "cache"]
+    assert [name for name, _ in net.named_modules()] == ["", "fc1", "act", "seq", "seq.0", "seq.1"]
+    assert [name for name, _ in net.named_children()] == ["fc1", "act", "seq"]
+    assert list(net.children()) == [net.fc1, net.act, net.seq]
+    assert len(list(net.parameters())) == 4 and len(list(net.buffers())) == 2
+    assert {"fc1", "mean", "forward"} <= set(dir(net))
+    net.fc1 = None
+    assert net.fc1 is None and len(list(net.parameters())) == 2
+    del net.seq
+    assert not hasattr(net, "seq")
+    net.plain = 3
+    net.plain = nn.Parameter(torch.zeros(1))
+    assert "plain" in dict(net.named_parameters()) and "plain" not in net.__dict__
+
+
+def test_shared_parameters_come_once():
+    layer = nn.Linear(2, 2)
+    both = nn.Sequential(layer, nn.Tanh(), layer)
+    assert len(list(both.parameters())) == 2
+    assert len(list(both.named_parameters(remove_duplicate=False))) == 4
+    assert list(both.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert len(list(both.modules())) == 3
+    both(torch.ones(1, 2)).sum().backward()
+    assert layer.weight.grad is not None
+
+
+class EarlyLayer(nn.Module):
+    def __init__(self):
+        self.fc = nn.Linear(1, 1)
+
+
+class EarlyParameter(nn.Module):
+    def __init__(self):
+        self.w = nn.Parameter(torch.zeros(1))
+
+
+class EarlyBuffer(nn.Module):
+    def __init__(self):
+        self.register_buffer("b", torch.zeros(1))
+
+
+class NeverInitialised(nn.Module):
+    def __init__(self):
+        self.width = 3
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (EarlyLayer, AttributeError, r"cannot assign module before Module.__init__\(\) call"),
+        (
+            EarlyParameter,
+            AttributeError,
+            r"cannot assign parameters before Module.__init__\(\) call",
+        ),
+        (EarlyBuffer, AttributeError, r"cannot assign buffer before Module.__init__\(\) call"),
+        (
+            lambda: NeverInitialised().weight,
+            AttributeError,
+            r"super\(\).__init__\(\) has not been called",
+        ),
+        (
+            lambda: Net().fcl,
+            AttributeError,
+            "'Net' object has no attribute 'fcl'. Did you mean: 'fc1'?",
+        ),
+        (
+            lambda: nn.Module()(1),
+            NotImplementedError,
+            r'Module \[Module\] is missing the required "forward" function',
+        ),
+        (
+            lambda: setattr(Net(), "fc1", 3),
+            TypeError,
+            r"cannot assign 'int' as child module 'fc1' \(torch.nn.Module",
+        ),
+        (
+            lambda: setattr(Net().fc1, "weight", torch.zeros(2)),
+            TypeError,
+            r"cannot assign 'torch.FloatTensor' as parameter 'weight' "
+            r"\(torch.nn.Parameter or None expected\)",
+        ),
+        (lambda: setattr(Net(), "mean", 3), TypeError, "cannot assign 'int' as buffer 'mean'"),
+        (lambda: Net().register_buffer("a.b", None), KeyError, r"buffer name can\\?'t contain"),
+        (lambda: Net().register_buffer("fc1", None), KeyError, "attribute 'fc1' already exists"),
+        (
+            lambda: Net().register_buffer("forward", None),
+            KeyError,
+            "attribute 'forward' already exists",
+        ),
+        (
+            lambda: Net().register_buffer("q", 3),
+            TypeError,
+            "cannot assign 'int' object to buffer 'q'",
+        ),
+        (lambda: Net().register_parameter("", None), KeyError, r"can\\?'t be empty string"),
+        (
+            lambda: Net().register_parameter(3, None),
+            TypeError,
+            "parameter name should be a string. Got int",
+        ),
+        (
+            lambda: Net().register_parameter("q", torch.zeros(1)),
+            TypeError,
+            "'torch.FloatTensor' object to parameter",
+        ),
+        (lambda: Net().add_module("q", 3), TypeError, "int is not a Module subclass"),
+        (lambda: Net().get_submodule("seq.9"), AttributeError, "Sequential has no attribute `9`"),
+        (lambda: Net().get_submodule("fc1.weight"), AttributeError, "`weight` is not an nn.Module"),
+        (lambda: Net().get_parameter("fc1"), AttributeError, "`fc1` is not an nn.Parameter"),
+        (lambda: Net().get_buffer("fc1.weight"), AttributeError, "`weight` is not a buffer"),
+        (lambda: Net().train(3), ValueError, "training mode is expected to be boolean"),
+        (lambda: Net().to(torch.int64), TypeError, "only accepts floating point"),
+        (
+            lambda: nn.Parameter(torch.zeros(2, dtype=torch.int64)),
+            RuntimeError,
+            "nly Tensors of floating point",
+        ),
+        (lambda: Net().register_full_backward_hook(print), NotImplementedError, "register_hook"),
+    ],
+)
+def test_module_mistakes(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_get_by_path():
+    net = Net()
+    assert net.get_submodule("seq.0") is net.seq[0] and net.get_submodule("") is net
+    assert net.get_parameter("seq.0.bias") is net.seq[0].bias
+    assert net.get_buffer("mean") is net.mean
+
+
+def test_error_names_the_layer_and_its_path():
+    net = nn.Sequential(OrderedDict(body=Net()))
+    with pytest.raises(RuntimeError, match=r"\(2x5 and 3x4\)") as caught:
+        net(torch.zeros(2, 5))
+    text = str(caught.value) + "\n".join(getattr(caught.value, "__notes__", []))
+    assert "Linear(in_features=3, out_features=4, bias=True)" in text
+    assert text.count("raised in ") == 1 and "raised in Sequential.body.fc1: Linear(" in text
+
+
+def test_nodes_know_the_modules_that_made_them():
+    class Deep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(2, 2)])
+            self.layers.append(nn.Sequential(nn.Tanh()))
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = layer(x)
+            return x * 2
+
+    net = Deep()
+    y = net(torch.ones(1, 2))
+    tanh = y.grad_fn.inputs[0]
+    assert [scope.label for scope in y.grad_fn.scope.path()] == ["Deep"]
+    assert [scope.label for scope in tanh.scope.path()] == ["Deep", "layers.1", "0"]
+    assert tanh.scope.module() is net.layers[1][0]
+    assert (y * 1).grad_fn.scope is None
+
+
+def test_repr():
+    assert repr(Net()) == (
+        "Net(\n"
+        "  (fc1): Linear(in_features=3, out_features=4, bias=True)\n"
+        "  (act): ReLU()\n"
+        "  (seq): Sequential(\n"
+        "    (0): Linear(in_features=4, out_features=2, bias=True)\n"
+        "    (1): Dropout(p=0.1, inplace=False)\n"
+        "  )\n"
+        ")"
+    )
+    assert (
+        repr(nn.Parameter(torch.zeros(2)))
+        == "Parameter containing:\ntensor([0., 0.], requires_grad=True)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        (nn.Linear(3, 2, bias=False), "Linear(in_features=3, out_features=2, bias=False)"),
+        (
+            nn.Bilinear(1, 2, 3),
+            "Bilinear(in1_features=1, in2_features=2, out_features=3, bias=True)",
+        ),
+        (nn.Identity(1, a=2), "Identity()"),
+        (nn.ReLU(True), "ReLU(inplace=True)"),
+        (nn.LeakyReLU(0.2, True), "LeakyReLU(negative_slope=0.2, inplace=True)"),
+        (nn.ELU(), "ELU(alpha=1.0)"),
+        (nn.GELU("tanh"), "GELU(approximate='tanh')"),
+        (nn.Softplus(), "Softplus(beta=1.0, threshold=20.0)"),
+        (nn.Hardtanh(-2, 3), "Hardtanh(min_val=-2, max_val=3)"),
+        (nn.PReLU(), "PReLU(num_parameters=1)"),
+        (nn.Softmax(1), "Softmax(dim=1)"),
+        (nn.LogSoftmax(), "LogSoftmax(dim=None)"),
+        (nn.Flatten(), "Flatten(start_dim=1, end_dim=-1)"),
+        (nn.Unflatten(1, (2, 3)), "Unflatten(dim=1, unflattened_size=(2, 3))"),
+        (nn.MSELoss(), "MSELoss()"),
+        (nn.Sequential(), "Sequential()"),
+        (nn.ModuleList(), "ModuleList()"),
+    ],
+)
+def test_layer_repr(module, text):
+    assert repr(module) == text
+
+
+def test_modes_and_gradients():
+    net = Net()
+    assert net.training and net.eval() is net and not net.seq[1].training
+    assert net.train().seq[1].training
+    net(torch.ones(1, 3)).sum().backward()
+    net.zero_grad(set_to_none=False)
+    assert net.fc1.weight.grad.abs().sum().item() == 0
+    net.zero_grad()
+    assert net.fc1.weight.grad is None
+    assert not any(p.requires_grad for p in net.requires_grad_(False).parameters())
+    seen = []
+    assert net.apply(lambda module: seen.append(type(module).__name__)) is net
+    assert seen == ["Linear", "ReLU", "Linear", "Dropout", "Sequential", "Net"]
+
+
+def test_dtypes():
+    net = Net()
+    net.register_buffer("steps", torch.zeros(1, dtype=torch.int64))
+    weight = net.fc1.weight
+    net(torch.ones(1, 3)).sum().backward()
+    assert net.double() is net and net.fc1.weight is weight
+    assert weight.dtype is torch.float64 and weight.grad.dtype is torch.float64 and weight.is_leaf
+    assert net.mean.dtype is torch.float64 and net.steps.dtype is torch.int64
+    assert net.to(torch.float32).fc1.weight.dtype is torch.float32
+    assert net.half().fc1.weight.dtype is torch.float16
+    assert net.float().to("cpu").cpu().fc1.weight.dtype is torch.float32
+    assert net.to("cpu", torch.float64).fc1.weight.dtype is torch.float64
+    assert net.to(torch.zeros(1)).fc1.weight.dtype is torch.float32
+    assert net.to(dtype=torch.float64).steps.dtype is torch.int64
+
+
+def test_hooks():
+    class Plain(nn.Module):
+        def forward(self, x, **kwargs):
+            return x
+
+    calls = []
+    layer = Plain()
+    pre = layer.register_forward_pre_hook(lambda m, args: calls.append("pre") or args[0] + 1)
+    layer.register_forward_hook(lambda m, args, out: calls.append("hook"))
+    first = layer.register_forward_hook(
+        lambda m, args, kwargs, out: calls.append(kwargs) or out * 10,
+        prepend=True,
+        with_kwargs=True,
+    )
+    assert layer(torch.tensor(1.0), flag=2).item() == 20
+    assert calls == ["pre", {"flag": 2}, "hook"]
+    pre.remove()
+    first.remove()
+    assert layer(torch.tensor(1.0)).item() == 1
+    with layer.register_forward_pre_hook(lambda m, args, kwargs: (args, {}), with_kwargs=True):
+        assert layer(torch.tensor(2.0), any=1).item() == 2
+    with pytest.raises(TypeError, match="callable"):
+        layer.register_forward_hook(3)
+
+
+def test_copies():
+    net = Net()
+    twin = copy.deepcopy(net)
+    assert torch.equal(twin.fc1.weight, net.fc1.weight) and twin.fc1.weight is not net.fc1.weight
+    with torch.no_grad():
+        twin.fc1.weight.zero_()
+    assert net.fc1.weight.abs().sum().item() > 0
+    assert isinstance(twin.fc1.weight, nn.Parameter) and twin.fc1.weight.requires_grad
+    back = pickle.loads(pickle.dumps(net))
+    assert torch.equal(back.fc1.weight, net.fc1.weight) and isinstance(
+        back.fc1.weight, nn.Parameter
+    )
+    assert back.fc1.weight.requires_grad
+
+
+def test_modules_are_freed_by_reference_counting():
+    gc.disable()
+    try:
+        net = Net()
+        net(torch.ones(1, 3)).sum().backward()
+        gone = weakref.ref(net), weakref.ref(net.fc1.weight)
+        del net
+        assert [ref() for ref in gone] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_flatten_and_unflatten():
+    x = torch.zeros(2, 3, 4)
+    assert nn.Flatten()(x).shape == (2, 12) and nn.Flatten(0, 1)(x).shape == (6, 4)
+    assert nn.Unflatten(1, (3, -1))(torch.zeros(2, 12)).shape == (2, 3, 4)

@@ -1,0 +1,54 @@
+"""state_dict and load_state_dict."""
+
+import copy
+
+import pytest
+from networks import Net
+
+import microtorch as torch
+from microtorch import nn
+
+
+def test_state_dict_round_trip():
+    net, other = Net(), Net()
+    state = net.state_dict()
+    assert list(state) == ["mean", "fc1.weight", "fc1.bias", "seq.0.weight", "seq.0.bias"]
+    assert not state["fc1.weight"].requires_grad
+    result = other.load_state_dict(state)
+    assert str(result) == "<All keys matched successfully>" and result.missing_keys == []
+    assert torch.equal(other.seq[0].weight, net.seq[0].weight)
+    with torch.no_grad():
+        net.fc1.bias.fill_(7.0)
+    assert state["fc1.bias"].tolist() == [7.0] * 4  # a snapshot shares memory
+    assert other.fc1.bias.tolist() != [7.0] * 4
+    assert net.state_dict(keep_vars=True)["fc1.bias"] is net.fc1.bias
+    missing, unexpected = other.load_state_dict({"x": torch.zeros(1)}, strict=False)
+    assert unexpected == ["x"] and missing == list(state)
+    other.load_state_dict({key: value.double() for key, value in state.items()}, assign=True)
+    assert other.fc1.weight.dtype is torch.float64 and isinstance(other.fc1.weight, nn.Parameter)
+
+
+def test_load_state_dict_all_or_nothing():
+    net = Net()
+    before = copy.deepcopy(net.state_dict())
+    state = {key: value + 1 for key, value in before.items()}
+    del state["fc1.bias"]
+    state["zz"] = torch.zeros(1)
+    state["fc1.weight"] = torch.zeros(5, 3)
+    state["seq.0.bias"] = 3
+    with pytest.raises(RuntimeError) as caught:
+        net.load_state_dict(state)
+    assert str(caught.value).startswith(
+        "Error(s) in loading state_dict for Net:\n"
+        '\tMissing key(s) in state_dict: "fc1.bias". \n'
+        '\tUnexpected key(s) in state_dict: "zz". \n'
+        "\tsize mismatch for fc1.weight: copying a param with shape torch.Size([5, 3]) from "
+        "checkpoint, "
+        "the shape in current model is torch.Size([4, 3]).\n"
+        '\tWhile copying the parameter named "seq.0.bias", expected torch.Tensor or '
+        "Tensor-like object "
+        "from checkpoint but received <class 'int'>"
+    )
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    with pytest.raises(TypeError, match="Expected state_dict to be dict-like, got <class 'int'>"):
+        net.load_state_dict(3)
