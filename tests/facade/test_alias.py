@@ -34,7 +34,7 @@ import torchvision.transforms
 found = [torch, nn, F, schedules, optim, torchvision, torchvision.transforms]
 """,
     )
-    found = alias.run(script)["found"]
+    found = alias.run_script(script)["found"]
     names = "microtorch .nn .nn.functional .optim.lr_scheduler .optim .vision .vision.transforms".split()
     for module, name in zip(found, names, strict=True):
         assert module is sys.modules["microtorch" + name.removeprefix("microtorch")]
@@ -55,7 +55,7 @@ seen = sys.argv, sys.path[0], __file__, Point.__annotations__["x"], __builtins__
 """,
     )
     before = list(sys.argv), list(sys.path), sys.modules["__main__"], list(sys.meta_path)
-    seen = alias.run(script, ["--lr", "0.1"])["seen"]
+    seen = alias.run_script(script, ["--lr", "0.1"])["seen"]
     # the annotation is a type, not a string: alias.py's __future__ imports are not the script's
     assert seen == ([str(script), "--lr", "0.1"], str(tmp_path), str(script), int, len)
     assert (sys.argv, sys.path, sys.modules["__main__"], sys.meta_path) == before
@@ -69,7 +69,7 @@ def test_a_torch_that_is_there_comes_back(tmp_path, monkeypatch):
     before = torch_modules()
     script = write(tmp_path, "import torch, torchvision, torch.nn.functional\nraise SystemExit(torch.__name__)")
     with pytest.raises(SystemExit, match="microtorch"):
-        alias.run(script)
+        alias.run_script(script)
     assert torch_modules() == before and before["torch"] is other and before["torch.nn"] is part
 
 
@@ -80,15 +80,15 @@ def torch_modules():
 def test_a_module_that_microtorch_lacks(tmp_path):
     script = write(tmp_path, "import torch.nn.functionl")
     with pytest.raises(ModuleNotFoundError, match=r"torch\.nn\.functionl.*Did you mean 'torch\.nn\.functional'"):
-        alias.run(script)
+        alias.run_script(script)
     # modules that are no part of PyTorch are found under no second name, and none is loaded twice
     script = write(tmp_path, "try:\n    import torch._dynamo\nexcept ImportError as error:\n    name = error.name")
-    assert alias.run(script)["name"] == "torch._dynamo"
+    assert alias.run_script(script)["name"] == "torch._dynamo"
 
 
 def test_nodes_name_the_script_s_line(tmp_path):
     script = write(tmp_path, "import torch\nx = torch.ones(2, requires_grad=True)\ny = (\n    x * 3)\n")
-    site = alias.run(script)["y"].grad_fn.where()
+    site = alias.run_script(script)["y"].grad_fn.where()
     assert (site.file, site.line) == (str(script), 4)
 
 

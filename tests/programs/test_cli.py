@@ -15,7 +15,7 @@ import microtorch as torch
 from microtorch.__main__ import COMMANDS
 from microtorch.__main__ import main as microtorch
 from microtorch.programs import demo
-from microtorch.programs import run as show
+from microtorch.programs import run
 from microtorch.programs import tour as demo_tour
 
 ROOT = Path(torch.__file__).parent.parent
@@ -98,9 +98,9 @@ def test_the_module_as_a_command(folder):
     done = python("-m", "microtorch.viz", "neuron.py", "-o", "neuron.svg")
     assert done.returncode == 0 and done.stdout == "neuron.svg\n" and done.stderr == ""
     assert "@keyframes" not in (folder / "neuron.svg").read_text(encoding="utf-8")
-    assert show.main(["neuron.py", "--step", "-o", "film.svg"]) == 0
+    assert run.draw_or_step(["neuron.py", "--step", "-o", "film.svg"]) == 0
     assert "@keyframes" in (folder / "film.svg").read_text(encoding="utf-8")
-    assert show.main(["neuron.py", "-o", "neuron.md"]) == 0 and (folder / "neuron.md").read_text().startswith("|")
+    assert run.draw_or_step(["neuron.py", "-o", "neuron.md"]) == 0 and (folder / "neuron.md").read_text().startswith("|")
 
 
 @pytest.mark.needs("dot")
@@ -115,7 +115,7 @@ def test_a_script_that_fails_leaves_the_picture_of_its_failure(folder, capsys):
     (folder / "bad.py").write_text("import torch\na = torch.ones(2, 3, requires_grad=True)\nb = a * 2\nb @ a\n")
     assert microtorch(["draw", "bad.py", "-o", "bad.svg"]) == 1
     printed = capsys.readouterr().err
-    assert 'bad.py", line 4' in printed and "ShapeError" in printed and "show.py" not in printed
+    assert 'bad.py", line 4' in printed and "ShapeError" in printed and "run.py" not in printed
     assert "2×3 @ 2×3" in html.unescape((folder / "bad.svg").read_text(encoding="utf-8"))
 
 
@@ -168,7 +168,7 @@ def test_every_command_is_listed_and_explains_itself(capsys):
 
 def test_the_tour(capsys):
     """Without a terminal it prints all three chapters and waits for nobody."""
-    assert demo_tour.main(1) == 0
+    assert demo_tour.give(1) == 0
     printed = capsys.readouterr().out
     assert [re.search(title, printed) is not None for title in ("1  ONE NEURON", "2  A NETWORK", "3  READING DIGITS")] == [True] * 3
     assert "h[1, 2] = x[1, 0]·w[0, 2] + x[1, 1]·w[1, 2]" in printed and "net.0.weight" in printed and "read as" in printed
@@ -214,7 +214,7 @@ def test_when_the_command_demo_is_the_tour(terminal, tmp_path, monkeypatch):
     """By default at a terminal only; --output asks for pictures; --tour and --no-tour overrule both."""
     chosen, console = [], lambda arguments: microtorch(["demo", *arguments])
     monkeypatch.setattr(demo_tour, "interactive", lambda: terminal)
-    monkeypatch.setattr(demo_tour, "main", lambda epochs: chosen.append(epochs) or 0)
+    monkeypatch.setattr(demo_tour, "give", lambda epochs: chosen.append(epochs) or 0)
 
     def plain(*args):
         raise KeyError("the plain demo")
@@ -233,7 +233,7 @@ def test_when_the_command_demo_is_the_tour(terminal, tmp_path, monkeypatch):
     assert tours(console) == terminal
     assert not tours(console, *out) and not tours(console, "--no-tour")
     assert tours(console, "--tour") and tours(console, "--tour", *out)
-    assert not tours(demo.main), "python -m microtorch.demo and make demo"
+    assert not tours(demo.main), "python -m microtorch.programs.demo and make demo"
     for part in ("rich", "graphviz"):
         with monkeypatch.context() as without:
             without.setitem(sys.modules, part, None)

@@ -15,9 +15,9 @@ ROOT = Path(torch.__file__).parent.parent
 
 
 def run(arguments, **environment):
-    """python -m microtorch.demo in a process of its own, with this checkout."""
+    """python -m microtorch.programs.demo in a process of its own, with this checkout."""
     env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
-    command = [sys.executable, "-m", "microtorch.demo", *arguments]
+    command = [sys.executable, "-m", "microtorch.programs.demo", *arguments]
     return subprocess.run(command, env=env, capture_output=True, text=True, encoding="utf-8")
 
 
@@ -58,7 +58,7 @@ def test_a_terminal_shows_a_bar(tmp_path):
     pty = pytest.importorskip("pty")  # not on Windows
     main, terminal = pty.openpty()
     env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}
-    command = [sys.executable, "-m", "microtorch.demo", "--epochs", "1", "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "microtorch.programs.demo", "--epochs", "1", "--output", str(tmp_path)]
     with subprocess.Popen(command, env=env, stdout=terminal, stderr=terminal, stdin=terminal) as process:
         os.close(terminal)
         printed = b""
