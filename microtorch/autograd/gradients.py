@@ -19,6 +19,7 @@ from ..handles.methods import ScalarMethods, bind_methods
 from ..handles.scalar import Scalar, constant_scalar
 from ..handles.tensor import Tensor
 from . import anomaly
+from .listening import listeners
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, Gradient, Root
@@ -51,8 +52,17 @@ def backward(
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         _run(roots, seeds, retain, create_graph, None)
-        return
-    wanted = _listed(inputs)
+    else:
+        _accumulate(roots, seeds, retain, create_graph, _listed(inputs))
+    if listeners:
+        for listener in list(listeners.values()):
+            listener(roots)
+
+
+def _accumulate(
+    roots: list[Root], seeds: list[Gradient], retain: bool, create_graph: bool, wanted: list[Root]
+) -> None:
+    """Add the gradients of ``wanted`` alone to their ``.grad``."""
     if not wanted:
         raise RuntimeError(errors.message("`inputs` argument to `backward()` cannot be empty."))
     targets = [_node(x) for x in wanted]

@@ -76,13 +76,16 @@ def torch_is_microtorch() -> Iterator[None]:
         sys.modules.update(aside)
 
 
-def run_script(script: str | os.PathLike[str], arguments: Sequence[str] = ()) -> dict[str, Any]:
+def run_script(
+    script: str | os.PathLike[str], arguments: Sequence[str] = ()
+) -> dict[str, Any]:
     """Run a script as ``python script arguments...`` would, and return its globals.
 
-    ``torch`` in it means microtorch. What the script raises, ``SystemExit`` included, passes through. Afterwards ``sys.argv``,
-    ``sys.path``, ``__main__`` and torch are as before, and modules that the script imported from
-    its own folder are forgotten, since they hold microtorch under the name torch. Raises OSError if
-    the file cannot be read, SyntaxError if it is not Python.
+    ``torch`` in it means microtorch. What the script raises, ``SystemExit`` included, passes
+    through. Afterwards ``sys.argv``, ``sys.path``, ``__main__`` and torch are as before, and
+    modules that the script imported from its own folder are forgotten, since they hold microtorch
+    under the name torch. Raises OSError if the file cannot be read, SyntaxError if it is not
+    Python.
     """
     path = os.path.abspath(script)
     with io.open_code(path) as file:

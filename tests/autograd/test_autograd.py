@@ -472,3 +472,17 @@ def test_products_with_vectors():
 def test_variable_is_a_tensor():
     v = torch.autograd.Variable(torch.ones(2), requires_grad=True)
     assert isinstance(v, torch.Tensor) and v.requires_grad
+
+
+def test_who_listens_hears_of_every_backward():
+    from microtorch.autograd.listening import listen
+
+    x, heard = torch.tensor(2.0, requires_grad=True), []
+    removable = listen(heard.append)
+    y, z = x * 2, x * 3
+    y.backward()
+    torch.autograd.backward([x * 4, z], inputs=[x])
+    torch.autograd.grad(x * 5, x)  # tells nobody
+    removable.remove()
+    (x * 6).backward()
+    assert len(heard) == 2 and heard[0][0] is y and heard[1][1] is z
