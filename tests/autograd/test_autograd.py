@@ -11,7 +11,7 @@ def leaf(*values, dtype=None):
     return torch.tensor(values, requires_grad=True, dtype=dtype or torch.float32)
 
 
-# ---- backward -------------------------------------------------------------------------------------------------------
+# ---- backward ------------------------------------------------------------------------------------
 def test_gradients_add_up_over_uses_and_over_calls():
     x = leaf(1.0, 2.0)
     y = (x * x).sum()
@@ -128,7 +128,7 @@ def test_backward_inside_a_hook():
     assert x.grad.tolist() == [2] and other.grad.tolist() == [1]
 
 
-# ---- grad -----------------------------------------------------------------------------------------------------------
+# ---- grad ----------------------------------------------------------------------------------------
 def test_grad_touches_no_grad():
     x = leaf(1.0, 2.0)
     h = x * 2
@@ -154,7 +154,10 @@ def test_asking_for_an_intermediate_value_runs_no_further():
     x = leaf(1.0, 2.0)
     y = x * x
     assert grad((y * 2).sum(), y)[0].tolist() == [2, 2]
-    assert grad((y * 3).sum(), x)[0].tolist() == [6, 12]  # y's own step was not taken, so its values are still there
+    assert grad((y * 3).sum(), x)[0].tolist() == [
+        6,
+        12,
+    ]  # y's own step was not taken, so its values are still there
 
 
 def test_any_order():
@@ -163,7 +166,11 @@ def test_any_order():
     for _ in range(4):
         (d,) = grad(d.sum(), x, create_graph=True)
     # d⁴/dx⁴ of x² sin x
-    expected = x.detach() ** 2 * x.detach().sin() - 8 * x.detach() * x.detach().cos() - 12 * x.detach().sin()
+    expected = (
+        x.detach() ** 2 * x.detach().sin()
+        - 8 * x.detach() * x.detach().cos()
+        - 12 * x.detach().sin()
+    )
     torch.testing.assert_close(d.detach(), expected)
 
 
@@ -174,7 +181,7 @@ def test_mixed_partial_derivatives():
     assert gxy.item() == pytest.approx(2 * 2 * 3 * 9)
 
 
-# ---- modes ----------------------------------------------------------------------------------------------------------
+# ---- modes ---------------------------------------------------------------------------------------
 def test_modes_nest():
     with torch.no_grad():
         with torch.enable_grad():
@@ -243,7 +250,9 @@ def test_as_decorator_of_a_generator():
     x = leaf(1.0)
     walk = steps(x)
     assert not next(walk).requires_grad
-    assert torch.is_grad_enabled()  # the mode holds while the generator runs, not while its caller does
+    assert (
+        torch.is_grad_enabled()
+    )  # the mode holds while the generator runs, not while its caller does
     assert not walk.send(3).requires_grad
     assert walk.throw(ValueError()) is x
     with pytest.raises(StopIteration):
@@ -300,7 +309,7 @@ def test_threads_build_graphs_at_the_same_time():
     assert not wrong
 
 
-# ---- hooks ----------------------------------------------------------------------------------------------------------
+# ---- hooks ---------------------------------------------------------------------------------------
 def test_order_of_hooks():
     log = []
     x = leaf(1.0, 2.0)
@@ -310,8 +319,12 @@ def test_order_of_hooks():
     x.register_hook(lambda g: log.append(("x third", g.tolist())))
     y.register_hook(lambda g: log.append(("y", g.tolist())))
     y.grad_fn.register_prehook(lambda out: log.append(("pre", out[0].tolist())))
-    y.grad_fn.register_hook(lambda into, out: log.append(("post", len(into), into[0].tolist(), out[0].tolist())))
-    x.register_post_accumulate_grad_hook(lambda t: log.append(("accumulated", t is x, t.grad.tolist())))
+    y.grad_fn.register_hook(
+        lambda into, out: log.append(("post", len(into), into[0].tolist(), out[0].tolist()))
+    )
+    x.register_post_accumulate_grad_hook(
+        lambda t: log.append(("accumulated", t is x, t.grad.tolist()))
+    )
     (y * y).sum().backward()
     assert log == [
         ("y", [4, 8]),
@@ -401,12 +414,15 @@ def test_retain_grad():
         torch.ones(2).retain_grad()
 
 
-# ---- anomaly mode ---------------------------------------------------------------------------------------------------
+# ---- anomaly mode --------------------------------------------------------------------------------
 @pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
 def test_anomaly_mode_names_op_and_line():
     x = leaf(0.0, 1.0)
     y = (x.sqrt() * 0).sum()  # this line
-    with torch.autograd.detect_anomaly(), pytest.raises(RuntimeError, match=r"SqrtBackward0.*returned nan") as e:
+    with (
+        torch.autograd.detect_anomaly(),
+        pytest.raises(RuntimeError, match=r"SqrtBackward0.*returned nan") as e,
+    ):
         y.backward(retain_graph=True)
     assert "test_autograd.py" in str(e.value)
     with torch.autograd.detect_anomaly(check_nan=False):
@@ -415,7 +431,7 @@ def test_anomaly_mode_names_op_and_line():
     assert not torch.is_anomaly_enabled()
 
 
-# ---- gradcheck ------------------------------------------------------------------------------------------------------
+# ---- gradcheck -----------------------------------------------------------------------------------
 def test_gradcheck_accepts_and_rejects():
     x = leaf(0.5, 2.0, dtype=torch.float64)
     assert gradcheck(lambda v: v.exp() * v, x)
@@ -436,7 +452,7 @@ def test_gradcheck_wants_float64_and_something_to_check():
         gradcheck(lambda v: v * 2, torch.ones(2))
 
 
-# ---- functional -----------------------------------------------------------------------------------------------------
+# ---- functional ----------------------------------------------------------------------------------
 def test_jacobian_and_hessian():
     from microtorch.autograd.functional import hessian, jacobian
 
