@@ -25,7 +25,7 @@ setup:
 	@sh scripts/setup.sh
 
 demo: setup
-	@$(PY) -m microtorch demo
+	@$(PY) -m microtorch.programs.demo
 	@echo "      'make test' checks this machine; README.md says what else there is."
 
 test: setup

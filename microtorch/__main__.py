@@ -1,6 +1,4 @@
-"""The command ``microtorch`` (or ``python -m microtorch``): each subcommand is a function of its
-arguments.
-"""
+"""The command ``microtorch`` or ``python -m microtorch``: subcommands, each a function."""
 from __future__ import annotations
 
 import argparse
@@ -12,23 +10,27 @@ from .version import __version__
 
 COMMANDS = {  # name: (module, function, one line of help)
     "demo": (
-        "demo",
-        "command",
+        "__main__", "demo",
         "a tour: a neuron, a network, handwritten digits; with --output DIR: pictures of it",
     ),
-    "run": ("alias", "main", "run a script written for PyTorch, unchanged"),
-    "draw": ("show", "draw", "run a script and draw the graph of its last backward()"),
-    "step": ("show", "step", "run a script and step through its last backward(), forward and back"),
+    "run": ("facade.alias", "command", "run a script written for PyTorch, unchanged"),
+    "draw": (
+        "programs.run", "draw",
+        "run a script and draw the graph of its last backward()",
+    ),
+    "step": (
+        "programs.run", "step",
+        "run a script and step through its last backward(), forward and back",
+    ),
     "doctor": (
-        "doctor",
-        "main",
+        "programs.doctor", "command",
         "what this machine has for microtorch, and what to do about the rest",
     ),
-}
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Dispatch to a subcommand and return its exit status."""
+    """Call the function of a subcommand, and return its exit status."""
     commands = "\n".join(f"  {name:8} {text}" for name, (*_, text) in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="microtorch",
@@ -45,11 +47,34 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return 0
     if options.command not in COMMANDS:
-        parser.error(
-            f"no command '{options.command}'.{nearest(options.command, COMMANDS)}\n\ncommands:\n{commands}"
-        )
+        near = nearest(options.command, COMMANDS)
+        parser.error(f"no command '{options.command}'.{near}\n\ncommands:\n{commands}")
     module, function, _ = COMMANDS[options.command]
-    return getattr(importlib.import_module(f".{module}", __package__), function)(options.arguments)
+    found = importlib.import_module(f".{module}", __package__)
+    status: int = getattr(found, function)(options.arguments)
+    return status
+
+
+def demo(arguments: list[str]) -> int:
+    """``microtorch demo``: the tour for someone at a terminal, else the demo, as in a pipe.
+
+    Who asks for pictures gets the demo. --tour and --no-tour overrule both.
+    """
+    from .programs import demo, tour
+
+    parser = demo.parser("microtorch demo")
+    parser.add_argument(
+        "--tour",
+        action=argparse.BooleanOptionalAction,
+        help="step through a neuron, a network and the digits, in chapters",
+    )
+    options = parser.parse_args(arguments)
+    wanted = options.tour
+    if wanted is None:
+        wanted = options.output is None and tour.interactive() and tour.possible()
+    if wanted:
+        return tour.give(options.epochs)
+    return demo.learn_and_draw(options.epochs, options.output)
 
 
 if __name__ == "__main__":

@@ -98,5 +98,5 @@ if ! pip_install -e '.[test,viz,anim,opencl]' 2>.venv/pip.log; then
 fi
 
 # ---- what is there and what is not ----------------------------------------------------------------------------------
-.venv/bin/python -m microtorch doctor --missing || :
+.venv/bin/python -m microtorch.programs.doctor --missing || :
 fingerprint > "$RECORD"

@@ -118,7 +118,7 @@ def test_the_doctor_names_what_is_missing_and_what_to_do(monkeypatch, capsys):
     assert parts["Python"].found and parts["numpy"].found
     assert not parts["C compiler"].found and not parts["Graphviz dot"].found and not parts["Chromium"].found
     assert all(bool(part.advice) != part.found for part in parts.values())
-    assert doctor.main(["--missing"]) == 0  # nothing that is needed is missing
+    assert doctor.command(["--missing"]) == 0  # nothing that is needed is missing
     monkeypatch.setenv("MICROTORCH_NUM_THREADS", "2")
     assert " (MICROTORCH_NUM_THREADS=2); this process may use " in doctor.threads().detail
     core = doctor.c_core()

@@ -17,7 +17,10 @@ import pytest
 import microtorch
 
 LEAVES = {"a": (2, 3), "b": (3,), "c": (3, 2), "d": ()}
-START = {n: np.sin(np.arange(int(np.prod(s))) * 1.7 + i + 1).reshape(s) for i, (n, s) in enumerate(LEAVES.items())}
+START = {
+    n: np.sin(np.arange(int(np.prod(s))) * 1.7 + i + 1).reshape(s)
+    for i, (n, s) in enumerate(LEAVES.items())
+}
 
 
 # ---- making programs -----------------------------------------------------------------------------
@@ -25,9 +28,13 @@ class Writer:
     """Writes a program of ``n`` lines. Shapes are found by running each line on empty numpy arrays."""
 
     def __init__(self, seed, n=12):
-        self.random = random.Random(seed).random  # the one method whose numbers are the same in every Python
+        self.random = random.Random(
+            seed
+        ).random  # the one method whose numbers are the same in every Python
         self.shapes = {**LEAVES, "k": (2, 3)}
-        self.spare = set(LEAVES)  # leaves, their views and what is expanded: seldom written, for that is refused
+        self.spare = set(
+            LEAVES
+        )  # leaves, their views and what is expanded: seldom written, for that is refused
         self.lines = []
         while len(self.lines) < n:
             self.line()
@@ -68,7 +75,13 @@ class Writer:
 
     def compute(self, p, q):
         shape = self.shapes[p]
-        both = ["{p} + {q}", "{p} * {q}", "{p} - {q}", "{p} / ({q} * {q} + 1.0)", "torch.where({p} > 0, {p}, {q})"]
+        both = [
+            "{p} + {q}",
+            "{p} * {q}",
+            "{p} - {q}",
+            "{p} / ({q} * {q} + 1.0)",
+            "torch.where({p} > 0, {p}, {q})",
+        ]
         one = [
             "{p}.sin()",
             "{p}.tanh()",
@@ -85,7 +98,10 @@ class Writer:
             rest += [("{p}.sum(0)", shape[1:]), ("{p}.cumsum(0)", shape), ("{p}.max()", ())]
             rest += [("{p}[[0, -1, 0]]", (3, *shape[1:]))] if shape[0] else []
         if len(shape) == 2:
-            rest += [("{p} @ {p}.t()", (shape[0], shape[0])), ("torch.cat([{p}, {p} * 2.0])", (2 * shape[0], shape[1]))]
+            rest += [
+                ("{p} @ {p}.t()", (shape[0], shape[0])),
+                ("torch.cat([{p}, {p} * 2.0])", (2 * shape[0], shape[1])),
+            ]
         if self.random() < 0.3:
             text, shape = self.pick(rest)
         return text.format(p=p, q=q), shape
@@ -190,7 +206,9 @@ def run(torch, lines):
             exec(line, scope)
         except Exception as error:
             return line, error, None
-    made = {n: v for n, v in scope.items() if n in variables or (n.startswith("v") and n[1:].isdigit())}
+    made = {
+        n: v for n, v in scope.items() if n in variables or (n.startswith("v") and n[1:].isdigit())
+    }
     try:
         loss = 0.0
         for i, (_, v) in enumerate(sorted(made.items())):
@@ -225,7 +243,9 @@ class Ref:
         self.v = np.asarray(v)
         order = tuple(sorted(range(self.v.ndim), key=lambda i: -abs(self.v.strides[i])))
         # derivatives lie in memory in the values' order, so that both reshape to views or both do not
-        self.j = np.zeros([self.v.shape[i] for i in order] + [P]).transpose([*np.argsort(order).tolist(), self.v.ndim])
+        self.j = np.zeros([self.v.shape[i] for i in order] + [P]).transpose(
+            [*np.argsort(order).tolist(), self.v.ndim]
+        )
         if j is not None and Ref.recording:
             self.j[...] = j
 
@@ -246,7 +266,9 @@ class Ref:
         n = np.ndim(value)
         j = 0
         for x, d in zip(xs, partial, strict=True):
-            j = j + np.broadcast_to(d, np.shape(value))[..., None] * x.j.reshape((1,) * (n - x.v.ndim) + x.j.shape)
+            j = j + np.broadcast_to(d, np.shape(value))[..., None] * x.j.reshape(
+                (1,) * (n - x.v.ndim) + x.j.shape
+            )
         return Ref(np.asarray(value), j)
 
     def assign(self, value):
@@ -301,11 +323,15 @@ class Ref:
         return Ref.shared(self.v[..., i], self.j[..., i, :])
 
     def masked_fill_(self, mask, value):
-        return self.assign(self.elementwise(lambda x: (np.where(mask.v, value, x), np.where(mask.v, 0, 1))))
+        return self.assign(
+            self.elementwise(lambda x: (np.where(mask.v, value, x), np.where(mask.v, 0, 1)))
+        )
 
     def max(self):
         top = self.v == self.v.max()  # equal ones share
-        return Ref(self.v.max(), (self.j * top[..., None]).sum(tuple(range(self.v.ndim))) / top.sum())
+        return Ref(
+            self.v.max(), (self.j * top[..., None]).sum(tuple(range(self.v.ndim))) / top.sum()
+        )
 
     t = lambda self: self.transpose(0, 1)  # noqa: E731
     permute = lambda self, *d: Ref.shared(self.v.transpose(d), self.j.transpose(*d, len(d)))  # noqa: E731
@@ -317,8 +343,12 @@ class Ref:
     cumsum = lambda self, d: Ref(self.v.cumsum(d), self.j.cumsum(d))  # noqa: E731
     tolist = lambda self: self.v.tolist()  # noqa: E731
     __gt__ = lambda self, x: Ref(np.asarray(self.v > x))  # noqa: E731
-    __matmul__ = lambda x, y: Ref(x.v @ y.v, np.einsum("ikp,kj->ijp", x.j, y.v) + np.einsum("ik,kjp->ijp", x.v, y.j))  # noqa: E731
-    clamp_ = lambda self, lo, hi: self.assign(self.elementwise(lambda x: (x.clip(lo, hi), (x >= lo) & (x <= hi))))  # noqa: E731
+    __matmul__ = lambda x, y: Ref(
+        x.v @ y.v, np.einsum("ikp,kj->ijp", x.j, y.v) + np.einsum("ik,kjp->ijp", x.v, y.j)
+    )  # noqa: E731
+    clamp_ = lambda self, lo, hi: self.assign(
+        self.elementwise(lambda x: (x.clip(lo, hi), (x >= lo) & (x <= hi)))
+    )  # noqa: E731
     fill_ = copy_ = lambda self, x: self.assign(Ref.of(x))
     zero_ = lambda self: self.assign(0.0)  # noqa: E731
 
@@ -328,7 +358,8 @@ def sigmoid(x):
 
 
 for _name, _f in {
-    "add": lambda x, y: (x + y, 1, 1), "sub": lambda x, y: (x - y, 1, -1), "mul": lambda x, y: (x * y, y, x),
+    "add": lambda x, y: (x + y, 1, 1), "sub": lambda x, y: (x - y, 1, -1), "mul": lambda x,
+    y: (x * y, y, x),
     "truediv": lambda x, y: (x / y, 1 / y, -x / (y * y)), "sin": lambda x: (np.sin(x), np.cos(x)),
     "relu": lambda x: (np.maximum(x, 0), x > 0),
     "tanh": lambda x: (np.tanh(x), 1 - np.tanh(x) ** 2),
@@ -371,8 +402,12 @@ class Reference:
         finally:
             Ref.recording = True
 
-    where = staticmethod(lambda c, x, y: Ref.elementwise(x, lambda a, b: (np.where(c.v, a, b), c.v, ~c.v), y))
-    cat = staticmethod(lambda xs: Ref(np.concatenate([x.v for x in xs]), np.concatenate([x.j for x in xs])))
+    where = staticmethod(
+        lambda c, x, y: Ref.elementwise(x, lambda a, b: (np.where(c.v, a, b), c.v, ~c.v), y)
+    )
+    cat = staticmethod(
+        lambda xs: Ref(np.concatenate([x.v for x in xs]), np.concatenate([x.j for x in xs]))
+    )
 
 
 def run_reference(lines):
@@ -384,7 +419,14 @@ def run_reference(lines):
     if line is not None:
         raise values
     starts = np.cumsum([0, *SIZES.values()])
-    return None, values, {n: losses[0][starts[i] : starts[i + 1]].reshape(s) for i, (n, s) in enumerate(LEAVES.items())}
+    return (
+        None,
+        values,
+        {
+            n: losses[0][starts[i] : starts[i + 1]].reshape(s)
+            for i, (n, s) in enumerate(LEAVES.items())
+        },
+    )
 
 
 # ---- the tests -----------------------------------------------------------------------------------
@@ -518,7 +560,13 @@ def test_the_reference_agrees_with_finite_differences():
                 start[place] = old + step
                 _, made, _ = run_reference(lines)
                 start[place] = old
-                values.append(sum((v * (1 + 0.1 * i)).sum() for i, (_, v) in enumerate(sorted(made.items())) if i % 3))
+                values.append(
+                    sum(
+                        (v * (1 + 0.1 * i)).sum()
+                        for i, (_, v) in enumerate(sorted(made.items()))
+                        if i % 3
+                    )
+                )
             assert grads[name][place] == pytest.approx((values[0] - values[1]) / 2e-6, abs=1e-6)
 
 
@@ -578,7 +626,12 @@ def test_a_write_through_a_view_of_a_base_in_column_order():
 
 def test_composed_in_place_ops_keep_what_their_derivative_reads():
     x = microtorch.tensor([0.5, 2.0, 3.0], requires_grad=True)
-    for write in (lambda y: y.clamp_(1, 5), lambda y: y.cumprod_(0), lambda y: y.addcmul_(x, x), lambda y: y.lerp_(x, 0.5)):
+    for write in (
+        lambda y: y.clamp_(1, 5),
+        lambda y: y.cumprod_(0),
+        lambda y: y.addcmul_(x, x),
+        lambda y: y.lerp_(x, 0.5),
+    ):
         y = x * 2
         write(y).sum().backward()
     # of x[0] = 0.5: 2 from clamp (at its bound), 2 (1 + 4 + 24) from cumprod, 2 + 2 x from addcmul, 1.5 from lerp

@@ -15,7 +15,8 @@ def test_scalars():
     a, b = Scalar(2.0), Scalar(-3.0)
     c = (a * b + 10).tanh()
     c.backward()
-    assert c.data == pytest.approx(np.tanh(4)) and a.grad == pytest.approx(-3 * (1 - np.tanh(4) ** 2))
+    assert c.data == pytest.approx(np.tanh(4))
+    assert a.grad == pytest.approx(-3 * (1 - np.tanh(4) ** 2))
 
 
 def test_tensors():
@@ -69,7 +70,8 @@ def test_custom_function():
             return 2 * g * x
 
     x = torch.tensor([3.0], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(Square.apply, x) and torch.autograd.gradgradcheck(Square.apply, x)
+    assert torch.autograd.gradcheck(Square.apply, x)
+    assert torch.autograd.gradgradcheck(Square.apply, x)
 
 
 def test_same_seed_same_numbers_as_pytorch():
@@ -112,7 +114,9 @@ def test_the_graph_is_there_to_be_read():
 
 
 def test_errors_teach():
-    with pytest.raises(RuntimeError, match=r"must match(.|\n)*\(2, 3\)(.|\n)*test_smoke.py(.|\n)*fix"):
+    with pytest.raises(
+        RuntimeError, match=r"must match(.|\n)*\(2, 3\)(.|\n)*test_smoke.py(.|\n)*fix"
+    ):
         torch.ones(2, 3) + torch.ones(4)
     with pytest.raises(AttributeError, match="Did you mean 'zeros'"):
         torch.zeross  # noqa: B018

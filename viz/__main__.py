@@ -3,4 +3,4 @@
 import importlib
 import sys
 
-sys.exit(importlib.import_module("microtorch.programs.run").main())
+sys.exit(importlib.import_module("microtorch.programs.run").draw_or_step())

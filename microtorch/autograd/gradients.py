@@ -11,7 +11,6 @@ from ..base import errors
 from ..base.naming import named
 from ..engine.backward import run
 from ..engine.gradient_hooks import as_tensor
-from ..engine.listening import listeners
 from ..engine.leaf import AccumulateGrad
 from ..engine.record import constant
 from ..engine.recorded import RECORDED
@@ -20,6 +19,7 @@ from ..handles.methods import ScalarMethods, bind_methods
 from ..handles.scalar import Scalar, constant_scalar
 from ..handles.tensor import Tensor
 from . import anomaly
+from .listening import listeners
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, Gradient, Root
@@ -53,17 +53,16 @@ def backward(
     if inputs is None:
         _run(roots, seeds, retain, create_graph, None)
     else:
-        _into(inputs, roots, seeds, retain, create_graph)
+        _accumulate(roots, seeds, retain, create_graph, _listed(inputs))
     if listeners:
         for listener in list(listeners.values()):
             listener(roots)
 
 
-def _into(
-    inputs: Any, roots: list[Any], seeds: list[Gradient], retain: bool, create_graph: bool
+def _accumulate(
+    roots: list[Root], seeds: list[Gradient], retain: bool, create_graph: bool, wanted: list[Root]
 ) -> None:
-    """Backward to ``inputs`` alone."""
-    wanted = _listed(inputs)
+    """Add the gradients of ``wanted`` alone to their ``.grad``."""
     if not wanted:
         raise RuntimeError(errors.message("`inputs` argument to `backward()` cannot be empty."))
     targets = [_node(x) for x in wanted]

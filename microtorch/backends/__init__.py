@@ -1,8 +1,10 @@
 """Backends: kernels by the name of an op, for one kind of memory and one dtype.
 
-``reference`` is numpy and defines every op; ``core/`` has C kernels for the same memory, ``opencl/``
-a memory and kernels of its own; ``expansion`` runs an op on Scalars. ``cpu`` chooses among the first
-two, ``places`` finds the backend of a device, ``table`` keeps what was found.
+- ``reference``  numpy, which defines every op; ``core/``: C kernels for the same memory
+- ``opencl/``    a memory and kernels of its own
+- ``expansion``  runs an op on Scalars
+- ``cpu``        chooses among the first two; ``places``: from a device to its backend; ``table``:
+                 from an op to its kernel, once found
 """
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The CPU: numpy's memory, with the C core's kernels where they win and numpy's elsewhere.
 
 The environment variable ``MICROTORCH_BACKEND`` (``core`` or ``reference``) or ``use("reference")``
-chooses. Without a word the C core is used if it was compiled, and numpy alone if not
-(``core.reason`` says why).
+chooses. Otherwise the C core is used if it was compiled, and numpy alone if not (``core.reason``
+says why).
 """
 from __future__ import annotations
 
@@ -24,11 +24,9 @@ def available() -> dict[str, bool]:
 
 
 def use(name: str) -> None:
-    """Take CPU kernels from ``"reference"`` (numpy) or ``"core"`` (C, with numpy for what C has no
-    kernel for).
+    """Take CPU kernels from ``"reference"`` (numpy), or from ``"core"`` (C) where it has them.
 
-    Raises RuntimeError if the C core is not compiled, with the reason, and ValueError for another
-    name.
+    RuntimeError says why if the C core is not compiled. Another name is a ValueError.
     """
     if name not in ("reference", "core"):
         raise ValueError(f"no backend named '{name}'; the CPU backends are 'core' and 'reference'")
@@ -44,8 +42,9 @@ def current() -> str:
 
 
 def choose_at_import() -> None:
-    """Called once by the package: what MICROTORCH_BACKEND asks for, else the C core if it is there,
-    else numpy, saying why.
+    """Take what MICROTORCH_BACKEND asks for, else the C core, else numpy, and say why.
+
+    The package calls it once.
     """
     asked = os.environ.get("MICROTORCH_BACKEND", "")
     if asked:

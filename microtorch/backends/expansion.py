@@ -1,36 +1,37 @@
-"""Kernels that spell a tensor op out: on arrays of Scalars, as the scalar arithmetic it consists
-of.
+"""Kernels that spell out a tensor op: on arrays of Scalars, as the scalar arithmetic in it.
 
     xs = scalars(x)                  # an object array, one Scalar per element
     ys = Expansion().matmul(xs, ws)  # every product and sum of the matmul is now a node of its own
 
-Elementwise ops call the Scalar method of their name; every other op runs the very ``forward`` that
+Elementwise ops call the Scalar method of their name. Every other op runs the very ``forward`` that
 numpy arrays run through, which therefore uses only numpy functions that take object arrays. So a
 picture can zoom into a matmul or a softmax without code for either. It is for looking, not for
 speed: an op of more than a few hundred scalars is better left closed.
 """
-
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..notation import formulas
 from .reference import Reference
 
+if TYPE_CHECKING:
+    from ..base.types import Array, DType, Kernel
+    from ..handles.scalar import Scalar
+
 _NUMBERS = (bool, int, float, np.number, np.bool_)
 
 
 class Expansion(Reference):
-    """The reference backend on object arrays of Scalars (and of plain numbers, where no Scalar is
-    involved).
+    """The reference backend on object arrays of Scalars, or of numbers where no Scalar takes part.
     """
 
     name = "expansion"
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Kernel:
         if name in formulas.TABLE and name != "where":
             kernel = _elementwise(name)
             setattr(self, name, kernel)
@@ -38,48 +39,43 @@ class Expansion(Reference):
         return super().__getattr__(name)
 
     @staticmethod
-    def cast(x: Any, dtype: Any) -> Any:
+    def cast(x: Array, dtype: DType) -> Array:
         """A copy: all Scalars are Python floats, so there is nothing to convert."""
         return np.array(x)
 
     @staticmethod
-    def isnan(x: Any) -> Any:
+    def isnan(x: Array) -> Array:
         return _test(np.isnan, x)
 
     @staticmethod
-    def isinf(x: Any) -> Any:
+    def isinf(x: Array) -> Array:
         return _test(np.isinf, x)
 
     @staticmethod
-    def isfinite(x: Any) -> Any:
+    def isfinite(x: Array) -> Array:
         return _test(np.isfinite, x)
 
 
-def _test(predicate: Callable[[float], Any], x: Any) -> Any:
+def _test(predicate: Callable[[float], Any], x: Array) -> Array:
     return np.frompyfunc(lambda v: bool(predicate(float(v))), 1, 1)(x).astype(bool)
 
 
 _reference = Reference()
 
 
-def _elementwise(name: str) -> Callable[..., Any]:
-    """The op ``name`` on object arrays: the method of that name, element by element, with
-    broadcasting.
-    """
+def _elementwise(name: str) -> Kernel:
+    """The op ``name`` on object arrays: each Scalar's method of that name, with broadcasting."""
 
     def one(*operands: Any, **attrs: Any) -> Any:
         scalar = next((type(x) for x in operands if not isinstance(x, _NUMBERS)), None)
         if scalar is None:
             return getattr(_reference, name)(*(np.float64(x) for x in operands), **attrs)
         first, *rest = operands
-        method = getattr(scalar, name)
-        return method(
-            scalar(first, requires_grad=False) if isinstance(first, _NUMBERS) else first,
-            *rest,
-            **attrs,
-        )
+        if isinstance(first, _NUMBERS):
+            first = scalar(first, requires_grad=False)
+        return getattr(scalar, name)(first, *rest, **attrs)
 
-    def kernel(*arrays: Any, **attrs: Any) -> Any:
+    def kernel(*arrays: Array, **attrs: Any) -> Array:
         return np.frompyfunc(lambda *operands: one(*operands, **attrs), len(arrays), 1)(*arrays)
 
     return kernel
@@ -90,11 +86,8 @@ for _name in formulas.TABLE:
         setattr(Expansion, _name, staticmethod(_elementwise(_name)))
 
 
-def scalars(array: Any, scalar: Callable[[float], Any]) -> Any:
-    """An object array of ``scalar(element)`` for each element:
-
-    ``scalars(x.numpy(), microtorch.Scalar)``.
-    """
+def scalars(array: Array, scalar: Callable[[float], Scalar]) -> Array:
+    """An object array of ``scalar(element)``, such as ``scalars(x.numpy(), microtorch.Scalar)``."""
     out = np.empty(np.shape(array), object)
     for place in np.ndindex(out.shape):
         out[place] = scalar(float(array[place]))

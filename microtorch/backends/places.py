@@ -27,7 +27,7 @@ default: list[device | None] = [None]  # the device that torch.set_default_devic
 
 
 def backend_for(where: DeviceLike, dtype: DType) -> Backend:
-    """The backend of arrays of ``dtype`` on device ``where``. Raises DeviceError if there is none."""
+    """The backend of arrays of ``dtype`` on device ``where``; DeviceError if there is none."""
     where = where if isinstance(where, device) else device(where)
     if where.type not in PLACES:
         raise unavailable(where)
@@ -46,8 +46,7 @@ def host(array: Any) -> Array:
 
 
 def unavailable(where: device) -> Exception:
-    """The error for a device that microtorch knows but this machine (or this build) does not offer.
-    """
+    """The error for a device that microtorch knows by name, and does not have."""
     known = {
         "cuda": "microtorch has no CUDA backend (torch.cuda.is_available() is False here)",
         "mps": "microtorch has no Metal backend",
@@ -55,6 +54,8 @@ def unavailable(where: device) -> Exception:
         "meta": "microtorch has no meta tensors",
     }
     return DeviceError(
-        message(f"device '{where}' is not available: {known[where.type]}",
-                fix="'cpu' always works: device = 'cuda' if torch.cuda.is_available() else 'cpu'")
+        message(
+            f"device '{where}' is not available: {known[where.type]}",
+            fix="'cpu' always works: device = 'cuda' if torch.cuda.is_available() else 'cpu'",
+        )
     )

@@ -25,22 +25,26 @@ from ..base.errors import message
 from .table import definition, definitions, forget
 
 if TYPE_CHECKING:
-    from ..base.types import Kernel
+    from ..base.types import Array, DType, Kernel, Number
 
 # op name -> numpy's ufunc, where numpy has the op (under the same name if the right side is empty)
-UFUNCS: dict[str, Any] = {
+UFUNCS: dict[str, Kernel] = {
     name: getattr(np, numpy_name or name)
     for name, numpy_name in {
-        "add": "", "sub": "subtract", "mul": "multiply", "div": "true_divide", "neg": "negative", "square": "",
-        "reciprocal": "", "sqrt": "", "abs": "absolute", "fmod": "", "remainder": "", "hypot": "", "exp": "", "exp2": "",
-        "expm1": "", "log": "", "log2": "", "log10": "", "log1p": "", "logaddexp": "", "sin": "", "cos": "", "tan": "",
-        "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "sinh": "", "cosh": "", "tanh": "",
-        "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "maximum": "", "minimum": "", "sign": "",
-        "floor": "", "ceil": "", "round": "rint", "trunc": "", "lt": "less", "le": "less_equal", "gt": "greater",
-        "ge": "greater_equal", "eq": "equal", "ne": "not_equal", "where": "",
+        "add": "", "sub": "subtract", "mul": "multiply", "div": "true_divide", "neg": "negative",
+        "square": "", "reciprocal": "", "sqrt": "", "abs": "absolute", "fmod": "", "remainder": "",
+        "hypot": "", "exp": "", "exp2": "", "expm1": "", "log": "", "log2": "", "log10": "",
+        "log1p": "", "logaddexp": "", "sin": "", "cos": "", "tan": "", "asin": "arcsin",
+        "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "sinh": "", "cosh": "", "tanh": "",
+        "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "maximum": "", "minimum": "",
+        "sign": "", "floor": "", "ceil": "", "round": "rint", "trunc": "", "lt": "less",
+        "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
+        "ne": "not_equal", "where": "",
     }.items()
 }  # fmt: skip
-def nonzero_divisor(op: str, y: Any) -> Any:
+
+
+def nonzero_divisor(op: str, y: Array) -> Array:
     """``y``; raises RuntimeError if it is integer and has a 0, where numpy would answer 0."""
     if y.dtype.kind in "iu" and not y.all():
         raise RuntimeError(
@@ -58,26 +62,28 @@ class Reference:
 
     name = "reference"
     device = CPU
-    by_dtype: ClassVar[dict[Any, Reference]] = {}  # dtype -> the backend object for its arrays ...
-    rest: ClassVar[Reference]  # ... and the one for all other dtypes
-
-    def __init__(self, dtype: Any = None):
-        self.dtype = dtype  # of its arrays; None: of any
-
-    def of(self, dtype: Any) -> Reference:
-        """The backend object for arrays of ``dtype`` on this memory.
-
-        There is one for float32, one for float64, and one for everything else. Two nodes with the
-        same ``dev`` thus agree in device *and* dtype, so that the hot path of an op compares one
-        pair of objects.
-        """
-        return self.by_dtype.get(dtype, self.rest)
+    by_dtype: ClassVar[dict[DType, Reference]] = {}  # the backend object for arrays of a dtype ...
+    rest: ClassVar[Reference]  # ... and the one for those of all other dtypes
 
     memory: ClassVar[type] = np.ndarray
-    empty, zeros, full = staticmethod(np.empty), staticmethod(np.zeros), staticmethod(np.full)
-    draws = generator  # the functions that make random arrays
-    # what makes a numpy scalar (the result of a 0-d ufunc) an array again
-    array = staticmethod(np.asarray)
+    empty: ClassVar[Kernel] = staticmethod(np.empty)
+    zeros: ClassVar[Kernel] = staticmethod(np.zeros)
+    full: ClassVar[Kernel] = staticmethod(np.full)
+    # makes an array of a numpy scalar, which is what a ufunc gives of 0-d arrays
+    array: ClassVar[Kernel] = staticmethod(np.asarray)
+    draws: ClassVar[Any] = generator  # the functions that make random arrays
+
+    def __init__(self, dtype: DType | None = None):
+        self.dtype: DType = dtype  # type: ignore[assignment]  # of its arrays; None for `rest`
+
+    def of(self, dtype: DType) -> Reference:
+        """The backend object for arrays of ``dtype`` on this memory.
+
+        There is one for float32, one for float64, and one for everything else. So two nodes with
+        the same ``dev`` agree in device *and* dtype, and the hot path of an op compares one pair of
+        objects.
+        """
+        return self.by_dtype.get(dtype, self.rest)
 
     def __getattr__(self, name: str) -> Any:
         kernel = UFUNCS.get(name)
@@ -89,7 +95,7 @@ class Reference:
         return kernel
 
     def choose(self, kernels: type[Reference]) -> None:
-        """Take the kernels from ``kernels`` (Reference or a subclass) from now on.
+        """From now on, take the kernels from ``kernels``: Reference or a subclass.
 
         Every op forgets what it looked up.
         """
@@ -104,12 +110,10 @@ class Reference:
         return getattr(self, name)
 
     @staticmethod
-    def pow(x: Any, y: Any) -> Any:
-        """x ** y. numpy's general power is 20 times slower than the products that small exponents
-        stand for.
-        """
+    def pow(x: Array, y: Array | Number) -> Array:
+        """x ** y. For small exponents numpy's power takes 20 times as long as the products."""
         if np.ndim(y) == 0:
-            exponent = y if type(y) in (int, float) else y.item()
+            exponent = y if isinstance(y, (int, float)) else y.item()
             if exponent == 2:
                 return np.square(x)
             if exponent == 1:
@@ -121,30 +125,28 @@ class Reference:
             if exponent == -1 and x.dtype.kind == "f":
                 return np.reciprocal(x)
         if x.dtype.kind in "iu" and np.any(np.less(y, 0)):
-            raise RuntimeError(
-                message(
-                    "Integers to negative integer powers are not allowed.", fix="x.float() ** y"
-                )
-            )
+            what = "Integers to negative integer powers are not allowed."
+            raise RuntimeError(message(what, fix="x.float() ** y"))
         return np.power(x, y)
 
     @staticmethod
-    def remainder(x: Any, y: Any) -> Any:
+    def remainder(x: Array, y: Array) -> Array:
         """x - floor(x / y) * y."""
         return np.remainder(x, nonzero_divisor("remainder", y))
 
     @staticmethod
-    def fmod(x: Any, y: Any) -> Any:
+    def fmod(x: Array, y: Array) -> Array:
         """x - trunc(x / y) * y."""
         return np.fmod(x, nonzero_divisor("fmod", y))
 
     @staticmethod
-    def erf(x: Any) -> Any:
+    def erf(x: Array) -> Array:
         """The error function. numpy has none, so it is the C library's, element by element."""
         return np.asarray(_erf(x)).astype(x.dtype)
 
     @staticmethod
-    def erfc(x: Any) -> Any:
+    def erfc(x: Array) -> Array:
+        """1 - erf(x), precise where erf is close to 1."""
         return np.asarray(_erfc(x)).astype(x.dtype)
 
 

@@ -33,7 +33,7 @@ def defines(forward: F) -> F:
 
 
 class BackendTable(dict["Backend", T]):
-    """What an op looked up, by backend. A dict, because the lookup stands in the hot path."""
+    """What an op looked up, by backend. A dict, because every call of an op looks there."""
 
     all: ClassVar[list[BackendTable[Any]]] = []
 
@@ -49,14 +49,15 @@ def forget(backend: Backend) -> None:
 
 
 class KernelTable(BackendTable["Kernel"]):
-    """Backend -> its kernel of one op; for large arrays, if the backend has another one for them."""
+    """Backend -> its kernel of one op. ``large``: the one for large arrays, if it has another."""
 
     def __init__(self, name: str, large: bool = False):
         super().__init__(name)
         self.large = large
 
     def __missing__(self, backend: Backend) -> Kernel:
-        kernel = self[backend] = backend.large(self.name) if self.large else getattr(backend, self.name)
+        name = self.name
+        kernel = self[backend] = backend.large(name) if self.large else getattr(backend, name)
         return kernel
 
 

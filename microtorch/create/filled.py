@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 
 # ---- filled --------------------------------------------------------------------------------------
-def _filled(name: str, make: Callable[..., Array], doc: str, random: bool = False) -> None:
+Create = Callable[..., Tensor]
+
+
+def _filled(
+    name: str, make: Callable[..., Array], doc: str, random: bool = False
+) -> tuple[Create, Create]:
     """Export ``name`` and ``name_like``; ``make(backend, shape, dtype)`` makes the array.
 
     zeros, ones and empty are also methods (``new_zeros``). ``random``: make takes a generator.
@@ -88,25 +93,35 @@ def _filled(name: str, make: Callable[..., Array], doc: str, random: bool = Fals
         dev = home(device or self.device, d)
         return finish(make(dev, shape_of(size, f"new_{name}"), d), dev.device, requires_grad)
 
-    for suffix, f, what in (
-        ("", create, ""),
-        ("_like", like, " in the shape, dtype and device of ``input``"),
-    ):
-        f.__doc__ = doc + what + "."
-        globals()[name + suffix] = export(named(f, name + suffix))
-    if name in ("zeros", "ones", "empty"):
-        doc = f"{doc} in this tensor's dtype and device."
-        bind_methods({f"new_{name}": named(new, f"new_{name}", doc)})
+    if not random:
+        method_doc = f"{doc} in this tensor's dtype and device."
+        bind_methods({f"new_{name}": named(new, f"new_{name}", method_doc)})
+    like_doc = f"{doc} in the shape, dtype and device of ``input``."
+    return (
+        export(named(create, name, f"{doc}.")),
+        export(named(like, f"{name}_like", like_doc)),
+    )
 
 
-_filled("empty", lambda F, shape, d: F.empty(shape, d),
-        "A tensor whose elements are whatever the memory held")  # fmt: skip
-_filled("zeros", lambda F, shape, d: F.zeros(shape, d), "A tensor of zeros")
-_filled("ones", lambda F, shape, d: F.full(shape, 1, d), "A tensor of ones")
-_filled("rand", lambda F, shape, d, **k: F.draws.uniform(shape, d, **k),
-        "Uniform random numbers in [0, 1)", random=True)  # fmt: skip
-_filled("randn", lambda F, shape, d, **k: F.draws.normal(shape, d, **k),
-        "Standard normal random numbers", random=True)  # fmt: skip
+empty, empty_like = _filled(
+    "empty",
+    lambda F, shape, d: F.empty(shape, d),
+    "A tensor whose elements are whatever the memory held",
+)
+zeros, zeros_like = _filled("zeros", lambda F, shape, d: F.zeros(shape, d), "A tensor of zeros")
+ones, ones_like = _filled("ones", lambda F, shape, d: F.full(shape, 1, d), "A tensor of ones")
+rand, rand_like = _filled(
+    "rand",
+    lambda F, shape, d, **k: F.draws.uniform(shape, d, **k),
+    "Uniform random numbers in [0, 1)",
+    random=True,
+)
+randn, randn_like = _filled(
+    "randn",
+    lambda F, shape, d, **k: F.draws.normal(shape, d, **k),
+    "Standard normal random numbers",
+    random=True,
+)
 
 
 @export

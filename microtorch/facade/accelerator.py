@@ -1,15 +1,13 @@
-"""``torch.accelerator``: the same questions for whatever accelerator there is. Here that is an
-OpenCL device.
+"""``torch.accelerator``: the same questions for every kind of accelerator; here, for OpenCL.
 
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
 """
 from __future__ import annotations
 
-from typing import Any
-
 from ..arrays.device import device
-from . import opencl
+from ..base.errors import missing
 from .opencl import (
+    current_device,
     device_count,
     empty_cache,
     is_available,
@@ -18,8 +16,10 @@ from .opencl import (
     synchronize,
 )
 
-__all__ = ["current_accelerator", "current_device_index", "device_count", "empty_cache", "is_available", "memory_allocated",
-           "memory_reserved", "synchronize"]  # fmt: skip
+__all__ = [
+    "current_accelerator", "current_device_index", "device_count", "empty_cache", "is_available",
+    "memory_allocated", "memory_reserved", "synchronize",
+]  # fmt: skip
 
 
 def current_accelerator(check_available: bool = False) -> device | None:
@@ -29,8 +29,7 @@ def current_accelerator(check_available: bool = False) -> device | None:
 
 def current_device_index() -> int:
     """0."""
-    return opencl.current_device()
+    return current_device()
 
 
-def __getattr__(name: str) -> Any:
-    raise opencl.errors.unknown("module 'torch.accelerator'", name, __all__)
+__getattr__ = missing("torch.accelerator", __all__)

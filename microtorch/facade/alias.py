@@ -1,11 +1,11 @@
-"""Run a script written for torch, unchanged: ``microtorch run script.py``, or
-``alias.run("script.py")``.
+"""Run a script written for torch, unchanged: ``microtorch run script.py``.
 
-Inside the run, and only there, ``import torch`` finds microtorch: a finder at the front of
-``sys.meta_path`` answers every import of ``torch``, ``torch.nn.functional``, ... with the module of
-the same name below ``microtorch``, and ``torchvision`` with ``microtorch.vision``. The modules are
-the same objects under a second name, not copies. A PyTorch that is installed, or even imported
-already, stays untouched: its modules are put aside during the run and put back.
+In a program it is ``run_script("script.py")``. Inside the run, and only there, ``import torch``
+finds microtorch: a finder at the front of ``sys.meta_path`` answers every import of ``torch``,
+``torch.nn.functional``, ... with the module of the same name below ``microtorch``, and
+``torchvision`` with ``microtorch.vision``. The modules are the same objects under a second name,
+not copies. A PyTorch that is installed, or even imported already, stays untouched: its modules are
+put aside during the run and put back.
 
 The script sees what it would see under ``python script.py``: it is ``__main__``, ``sys.argv`` is
 its command line, and its folder comes first on ``sys.path``.
@@ -35,9 +35,7 @@ def _aliased(name: str) -> bool:
 
 
 class _Finder(SecondName):
-    """Finds ``torch.x.y`` by importing ``microtorch.x.y``, and 'loads' it by handing out that very
-    module.
-    """
+    """Finds ``torch.x.y`` by importing ``microtorch.x.y``, and 'loads' it by handing that out."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         first, dot, rest = fullname.partition(".")
@@ -57,8 +55,7 @@ class _Finder(SecondName):
             known = [first + n[len(base) :] for n in sys.modules if n.startswith(base + ".")]
             raise ModuleNotFoundError(
                 f"No module named '{fullname}': microtorch, which stands in for {first} here, has "
-                f"no {ours}."
-                f"{nearest(fullname, known)}",
+                f"no {ours}.{nearest(fullname, known)}",
                 name=fullname,
             ) from None
         return self.spec(fullname, module)
@@ -66,9 +63,7 @@ class _Finder(SecondName):
 
 @contextmanager
 def torch_is_microtorch() -> Iterator[None]:
-    """Inside the block ``import torch`` gives microtorch, and ``import torchvision`` its
-    ``vision``.
-    """
+    """In the block ``import torch`` gives microtorch, ``import torchvision`` its ``vision``."""
     aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _aliased(name)}
     finder = _Finder()
     sys.meta_path.insert(0, finder)
@@ -81,14 +76,16 @@ def torch_is_microtorch() -> Iterator[None]:
         sys.modules.update(aside)
 
 
-def run(script: str | os.PathLike[str], arguments: Sequence[str] = ()) -> dict[str, Any]:
-    """Run ``script`` as ``python script arguments...`` would, with torch standing for microtorch.
-    Returns its globals.
+def run_script(
+    script: str | os.PathLike[str], arguments: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Run a script as ``python script arguments...`` would, and return its globals.
 
-    What the script raises, ``SystemExit`` included, passes through. Afterwards ``sys.argv``,
-    ``sys.path``, ``__main__`` and torch are as before, and modules that the script imported from
-    its own folder are forgotten, since they hold microtorch under the name torch. Raises OSError if
-    the file cannot be read, SyntaxError if it is not Python.
+    ``torch`` in it means microtorch. What the script raises, ``SystemExit`` included, passes
+    through. Afterwards ``sys.argv``, ``sys.path``, ``__main__`` and torch are as before, and
+    modules that the script imported from its own folder are forgotten, since they hold microtorch
+    under the name torch. Raises OSError if the file cannot be read, SyntaxError if it is not
+    Python.
     """
     path = os.path.abspath(script)
     with io.open_code(path) as file:
@@ -122,11 +119,8 @@ def _lies_in(folder: str, module: str) -> bool:
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command ``microtorch run``.
-
-    Returns 1 if the script ended with an exception, whose traceback is its own.
-    """
+def command(arguments: list[str] | None = None) -> int:
+    """``microtorch run``. Returns 1 if the script raised; the traceback is the script's own."""
     parser = argparse.ArgumentParser(
         prog="microtorch run",
         description="Run a script written for PyTorch, unchanged, on microtorch.",
@@ -137,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not os.path.isfile(options.script):
         parser.error(f"no file {options.script}")
     try:
-        run(options.script, options.arguments)
+        run_script(options.script, options.arguments)
     except Exception as error:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:

@@ -1,23 +1,23 @@
-"""``torch.cuda``, for scripts that ask: there is none. Questions get their honest answer, anything
-else raises.
+"""``torch.cuda``, for scripts that ask: there is none. Questions are answered, the rest raises.
 
 ``torch.cuda.is_available()`` is False, so ``device = "cuda" if torch.cuda.is_available() else
 "cpu"`` works unchanged.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..base.errors import DeviceError, message, unknown
 
 __all__ = [
-    "device_count",
-    "empty_cache",
-    "is_available",
-    "is_initialized",
-    "manual_seed",
+    "device_count", "empty_cache", "is_available", "is_initialized", "manual_seed",
     "manual_seed_all",
-]
+]  # fmt: skip
+_RAISING = (
+    "current_device", "get_device_name", "get_device_properties", "memory_allocated",
+    "set_device", "synchronize",
+)  # fmt: skip
 
 
 def is_available() -> bool:
@@ -36,7 +36,7 @@ def device_count() -> int:
 
 
 def manual_seed(seed: int) -> None:
-    """Nothing to seed; PyTorch without a GPU ignores it in silence, too."""
+    """Nothing to seed; PyTorch without a GPU says nothing either."""
 
 
 def manual_seed_all(seed: int) -> None:
@@ -47,22 +47,16 @@ def empty_cache() -> None:
     """Nothing to free."""
 
 
-_RAISING = (
-    "current_device",
-    "get_device_name",
-    "get_device_properties",
-    "memory_allocated",
-    "set_device",
-    "synchronize",
-)
-
-
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Callable[..., Any]:
     if name in _RAISING:
 
         def absent(*args: Any, **kwargs: Any) -> Any:
-            raise DeviceError(message(f"torch.cuda.{name}(): microtorch has no CUDA backend",
-                                      fix="ask torch.cuda.is_available() first: it is False here"))
+            raise DeviceError(
+                message(
+                    f"torch.cuda.{name}(): microtorch has no CUDA backend",
+                    fix="ask torch.cuda.is_available() first: it is False here",
+                )
+            )
 
         return absent
     raise unknown("module 'torch.cuda'", name, (*__all__, *_RAISING))

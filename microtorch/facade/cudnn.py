@@ -1,7 +1,4 @@
-"""``torch.backends.cudnn``: there is none.
-
-What scripts set here (``deterministic``, ``benchmark``) has no effect.
-"""
+"""``torch.backends.cudnn``: there is none, and what scripts set here has no effect."""
 enabled = False
 deterministic = False
 benchmark = False

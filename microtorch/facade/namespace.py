@@ -1,8 +1,8 @@
 """What ``microtorch.<name>`` finds, and where.
 
 Functions of ops/ and create/ are entered when they are declared. What not every program needs
-(``nn``, ``optim``, ``linalg``, ...) is imported when it is first named. What PyTorch has and
-microtorch has not is told apart from a misspelt name.
+(``nn``, ``optim``, ``linalg``, ...) is imported when it is first named. Of a name that is not here
+the error says whether PyTorch has it, or what it may be a misspelling of.
 """
 from __future__ import annotations
 

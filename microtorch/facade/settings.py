@@ -1,12 +1,10 @@
-"""Questions and settings that scripts touch: ``torch.is_tensor``, ``torch.promote_types``,
-``torch.set_num_threads``...
+"""Questions and settings: ``torch.is_tensor``, ``torch.promote_types``, ``set_num_threads`` ...
 
-A setting without effect here says so in its docstring; it is accepted so that a script runs, never
-because it was forgotten.
+A setting that has no effect here says so in its docstring. It is accepted so that scripts run.
 """
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,16 +15,21 @@ from ..backends import core
 from ..base.errors import describe, message
 from ..handles.tensor import Tensor
 
+if TYPE_CHECKING:
+    from ..base.types import DeviceLike, TensorLike
+
 __all__ = [
-    "are_deterministic_algorithms_enabled", "can_cast", "get_default_device", "get_float32_matmul_precision", "get_num_threads",
-    "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "numel", "promote_types", "result_type", "set_default_device",
-    "set_default_tensor_type", "set_float32_matmul_precision", "set_num_threads", "typename", "use_deterministic_algorithms",
+    "are_deterministic_algorithms_enabled", "can_cast", "get_default_device",
+    "get_float32_matmul_precision", "get_num_threads", "is_complex", "is_floating_point",
+    "is_nonzero", "is_tensor", "numel", "promote_types", "result_type", "set_default_device",
+    "set_default_tensor_type", "set_float32_matmul_precision", "set_num_threads", "typename",
+    "use_deterministic_algorithms",
 ]  # fmt: skip
 
 _precision = "highest"
 
 
-def is_tensor(obj: Any) -> bool:
+def is_tensor(obj: object) -> bool:
     """Is it a Tensor?"""
     return isinstance(obj, Tensor)
 
@@ -51,28 +54,25 @@ def is_nonzero(input: Tensor) -> bool:
     return bool(input)
 
 
-def typename(obj: Any) -> str:
+def typename(obj: object) -> str:
     """The name of an object's type: "torch.FloatTensor" for a tensor."""
     if isinstance(obj, Tensor):
         return obj.type()
     kind = obj if isinstance(obj, type) else type(obj)
-    return (
-        kind.__qualname__
-        if kind.__module__ in ("builtins", None)
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    module = "" if kind.__module__ in ("builtins", None) else f"{kind.__module__}."
+    return module + kind.__qualname__
 
 
 def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
     """The smallest dtype to which both convert: int64 and float16 give float16."""
-    return dtypes.FROM_NUMPY[
-        dtypes.promote([(dtypes.as_numpy(type1), 2), (dtypes.as_numpy(type2), 2)])
-    ]
+    operands = [(dtypes.as_numpy(type1), 2), (dtypes.as_numpy(type2), 2)]
+    return dtypes.FROM_NUMPY[dtypes.promote(operands)]
 
 
-def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
-    """The dtype of an operation on both: tensors with dimensions outrank 0-d tensors, which outrank
-    Python numbers.
+def result_type(tensor1: TensorLike, tensor2: TensorLike) -> dtypes.dtype:
+    """The dtype of an operation on both.
+
+    Tensors with dimensions outrank 0-d tensors, which outrank Python numbers.
     """
     operands = []
     for x in (tensor1, tensor2):
@@ -93,14 +93,12 @@ def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
 
 
 def set_num_threads(n: int) -> None:
-    """Let the C core's long loops run on up to ``n`` threads, the calling one included; results do
-    not depend on ``n``.
+    """Let the C core's long loops run on up to ``n`` threads, of which the calling one is one.
 
-    At the start it is MICROTORCH_NUM_THREADS, or OMP_NUM_THREADS, or the number of CPUs this
-    process may use. What numpy does itself (products of matrices without the C core) has threads of
-    its own, which OMP_NUM_THREADS sets before the start.
-
-    Raises RuntimeError unless ``n`` is a positive int.
+    Results do not depend on ``n``. At first it is MICROTORCH_NUM_THREADS, or OMP_NUM_THREADS, or
+    the number of CPUs that this process may use. What numpy does itself, such as products of
+    matrices without the C core, has threads of its own, which OMP_NUM_THREADS sets before the
+    start. Raises RuntimeError unless ``n`` is a positive int.
     """
     if isinstance(n, bool) or not isinstance(n, int):
         raise RuntimeError(f"set_num_threads expects an int, but got {type(n).__name__}")
@@ -110,14 +108,12 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """On how many threads long loops run: what set_num_threads was given (at most 256), or fewer
-    where there are no more.
-    """
+    """On how many threads long loops run: at most what set_num_threads was given, and 256."""
     return core.get_num_threads()
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Accepted: every algorithm here is deterministic."""
+    """Accepted without effect: every algorithm here is deterministic."""
 
 
 def are_deterministic_algorithms_enabled() -> bool:
@@ -126,9 +122,7 @@ def are_deterministic_algorithms_enabled() -> bool:
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Accepted ("highest", "high", "medium"): products of float32 matrices are always computed in
-    float32.
-    """
+    """Accepted without effect ("highest", "high", "medium"): float32 products are in float32."""
     global _precision
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(message(f"{precision!r} is not one of 'highest', 'high', or 'medium'."))
@@ -140,28 +134,23 @@ def get_float32_matmul_precision() -> str:
     return _precision
 
 
-def set_default_device(where: Any) -> None:
-    """Where new tensors are made if not said otherwise:
+def set_default_device(where: DeviceLike | None) -> None:
+    """Say where new tensors are made unless their maker names a device; None: on the CPU.
 
-    "cpu" (None) or "opencl". RuntimeError for a device that is not there.
+    Raises RuntimeError for a device that is not there.
     """
-    if where is not None:
-        where = backends.backend_for(where, dtypes.F32).device
-    backends.default[0] = where
+    backends.default[0] = (
+        None if where is None else backends.backend_for(where, dtypes.F32).device
+    )
 
 
 def get_default_device() -> device:
-    """The device on which new tensors are made:
-
-    "cpu" unless ``set_default_device`` said otherwise.
-    """
+    """Where new tensors are made: on the CPU unless ``set_default_device`` said otherwise."""
     return backends.default[0] or device("cpu")
 
 
 def set_default_tensor_type(t: Any) -> None:
-    """PyTorch's old way to set the default dtype: a name such as "torch.DoubleTensor", or
-    torch.DoubleTensor itself.
-    """
+    """PyTorch's old way to set the default dtype: "torch.DoubleTensor", or the type itself."""
     name = t if isinstance(t, str) else f"torch.{getattr(t, '__name__', t)}"
     kinds = {
         "torch.FloatTensor": dtypes.float32,

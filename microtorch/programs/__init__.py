@@ -1,1 +1,1 @@
-"""The programs behind the command ``microtorch``: draw and step, the demo, the doctor."""
+"""The programs behind the command ``microtorch``: draw and step, the demo, the tour, the doctor."""

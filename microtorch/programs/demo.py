@@ -1,14 +1,13 @@
 """The demo: learn to read handwritten digits, then look at the graph that made it possible.
 
-    make demo   or   python -m microtorch.demo
-    microtorch demo                                 at a terminal: the tour (demo_tour.py), in chapters, for a class
+    make demo   or   python -m microtorch.programs.demo
+    microtorch demo      the same; at a terminal the tour (tour.py), in chapters, for a class
 
-The first half is an ordinary training script, line for line what it would be in PyTorch: data, a
-model, a loss, ``backward()``, an optimizer. The second half draws two computation graphs: of the
-classifier's loss on four images, and of a single neuron made of numbers. The rest is about the
-screen.
+The first part is an ordinary training script, line for line what it would be in PyTorch: data, a
+model, a loss, ``backward()``, an optimizer. The second part draws two computation graphs: that of
+the classifier's loss on four images, and that of a single neuron made of numbers. The rest is about
+the screen.
 """
-
 from __future__ import annotations
 
 import argparse
@@ -19,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import microtorch as torch
 import microtorch.nn as nn
@@ -31,13 +29,13 @@ from microtorch.vision.datasets import Digits
 
 # ---- learning to read ----------------------------------------------------------------------------
 def load(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images as rows of 64 numbers between 0 and 1, (N, 64) float32, and their labels, (N,) int64.
-    """
+    """Images as rows of 64 numbers between 0 and 1, (N, 64) float32; their labels, (N,) int64."""
     digits = Digits(train=train)
     return digits.data.reshape(-1, 64) / 16.0, digits.targets
 
 
 def make_model() -> nn.Sequential:
+    """A perceptron with two hidden layers."""
     return nn.Sequential(
         nn.Linear(64, 128),
         nn.ReLU(),
@@ -87,9 +85,7 @@ def train(
 
 # ---- two graphs to look at -----------------------------------------------------------------------
 def classifier_loss(model: nn.Module) -> torch.Tensor:
-    """The loss of the model on four images it has not seen, after backward: all gradients are
-    there.
-    """
+    """The loss on four images that the model has not seen, after backward, with all gradients."""
     images, labels = load(train=False)
     x, y = images[:4], labels[:4]
     model.zero_grad()
@@ -109,19 +105,20 @@ def neuron() -> torch.Scalar:
     return o
 
 
-def draw(roots: dict[str, Any], folder: Path) -> tuple[list[Path], str]:
+def draw(
+    roots: dict[str, torch.Tensor | torch.Scalar], folder: Path
+) -> tuple[list[Path], str]:
     """Save each graph as SVG and PNG.
 
-    Without Graphviz: as DOT text, and the second result says how to get it.
+    Without Graphviz it is saved as DOT text, and the second result says how to get Graphviz.
     """
     try:
         from microtorch import viz
     except ImportError as error:  # a checkout run without its dependencies
-        return (
-            [],
-            f"The graphs are not drawn: {error}. `pip install graphviz` brings what is missing.",
-        )
-    files, missing = [], ""
+        advice = "`pip install graphviz` brings what is missing."
+        return [], f"The graphs are not drawn: {error}. {advice}"
+    files: list[Path] = []
+    missing = ""
     folder.mkdir(parents=True, exist_ok=True)
     for name, root in roots.items():
         graph = viz.draw(root)
@@ -133,18 +130,19 @@ def draw(roots: dict[str, Any], folder: Path) -> tuple[list[Path], str]:
     return files, missing
 
 
-def step(root: Any, folder: Path) -> list[Path]:
-    """Save the steps of a small graph: as a page, a picture that moves, and (where Pillow is) a
-    GIF. Needs Graphviz.
+def step(root: torch.Tensor | torch.Scalar, folder: Path) -> list[Path]:
+    """Save the steps of a small graph: as a page, as a picture that moves, and as a GIF.
+
+    All need Graphviz, and the GIF also Pillow; what cannot be made is left out.
     """
     from microtorch import viz
 
-    stepper, files = viz.step(root), []
+    stepper = viz.step(root)
+    files: list[Path] = []
     for name in ("neuron.html", "neuron-steps.svg", "neuron.gif"):
         try:
             files.append(Path(stepper.save(str(folder / name))))
         except (ImportError, viz.RenderError):
-            # without Pillow no GIF; without Graphviz none of them
             continue
     return files
 
@@ -152,9 +150,7 @@ def step(root: Any, folder: Path) -> list[Path]:
 # ---- the screen ----------------------------------------------------------------------------------
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[float], None]]:
-    """A bar that moves with each batch; nothing where nobody watches (a pipe, a log) or without
-    rich.
-    """
+    """A bar that moves with each batch; none in a pipe or a log, and none without rich."""
     try:
         from rich import progress as rich_progress
         from rich.console import Console
@@ -178,9 +174,7 @@ def progress(total: int) -> Iterator[Callable[[float], None]]:
 
 
 def picture(image: torch.Tensor) -> list[str]:
-    """One image as eight lines of text; a pixel is two characters wide, which makes it about
-    square.
-    """
+    """One image as eight lines of text. A pixel is two characters wide, so about square."""
     shades = " ░▒▓█"
     try:
         shades.encode(sys.stdout.encoding or "utf-8")
@@ -210,81 +204,66 @@ def show_digits(model: nn.Module) -> None:
 
 
 def short(path: Path | str) -> str:
-    """Relative to the current folder where that is shorter."""
+    """The path from the current folder, if it leads into it, else the whole path."""
     path = os.path.abspath(path)
     inside = path.startswith(os.getcwd() + os.sep)
     return os.path.relpath(path) if inside else path
 
 
-def command(arguments: list[str] | None = None) -> int:
-    """``microtorch demo``: someone at a terminal gets the tour; a pipe, or who asks for pictures,
-    the plain demo.
-    """
-    from . import tour as demo_tour
-
-    return main(arguments, tour=demo_tour.interactive() and demo_tour.possible())
+def print_epoch(epoch: int, epochs: int, loss: float, learnt: float, unseen: float) -> None:
+    """A line of the table, for the first epoch, every fourth, and the last."""
+    if epoch == 1 or epoch % 4 == 0 or epoch == epochs:
+        shares = f"{100 * learnt:5.1f} %    {100 * unseen:5.1f} %"
+        print(f"{epoch:5}  {loss:.4f}            {shares}", flush=True)
 
 
-def main(arguments: list[str] | None = None, tour: bool = False) -> int:
-    """Run the demo, or the tour if ``tour`` and the arguments do not speak against it.
-
-    Returns 0 also where the graphs could not be drawn: that is said, and the rest is done.
-    """
-    parser = argparse.ArgumentParser(
-        prog="microtorch demo",
-        description="Learn to read digits; draw two graphs. `microtorch demo` at a terminal, without --output: the tour.",
+# ---- the program ---------------------------------------------------------------------------------
+def parser(prog: str) -> argparse.ArgumentParser:
+    """Reads the options of the demo."""
+    made = argparse.ArgumentParser(
+        prog=prog,
+        description="Learn to read digits; draw two graphs. `microtorch demo` at a terminal, "
+        "without --output: the tour.",
     )
-    parser.add_argument(
+    made.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
         help="where pictures go (default demo_output); no tour, unless asked for",
     )
-    parser.add_argument(
-        "--epochs", type=int, default=20, help="passes over the training images (default 20)"
+    made.add_argument(
+        "--epochs", type=positive, default=20, help="passes over the training images (default 20)"
     )
-    parser.add_argument(
-        "--tour",
-        action=argparse.BooleanOptionalAction,
-        help="step through a neuron, a network and the digits, in chapters",
-    )
-    options = parser.parse_args(arguments)
-    if options.epochs < 1:
-        parser.error("--epochs must be at least 1")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # a terminal without Unicode shows ? and no traceback
-        sys.stdout.reconfigure(errors="replace")
+    return made
 
-    if options.tour if options.tour is not None else tour and options.output is None:
-        from . import tour as demo_tour
 
-        return demo_tour.main(options.epochs)
+def positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return int(text)
 
-    folder = options.output or Path("demo_output")
+
+def learn_and_draw(epochs: int, output: Path | None) -> int:
+    """Learn to read, show digits, draw the two graphs. Returns 0, also if they cannot be drawn."""
+    any_terminal()
+    folder = output or Path("demo_output")
     n, held_out = len(Digits(train=True)), len(Digits(train=False))
     print(
         f"Learning to read {n} handwritten digits, 8x8 pixels each; tested on {held_out} others.\n"
     )
     print("epoch    loss   read right: learnt   held out")
-
     reached = 0.0
 
     def after_epoch(epoch: int, loss: float, learnt: float, unseen: float) -> None:
         nonlocal reached
         reached = unseen
-        if epoch == 1 or epoch % 4 == 0 or epoch == options.epochs:
-            print(
-                f"{epoch:5}  {loss:.4f}            {100 * learnt:5.1f} %    {100 * unseen:5.1f} %",
-                flush=True,
-            )
+        print_epoch(epoch, epochs, loss, learnt, unseen)
 
     start = time.perf_counter()
-    with progress(options.epochs * -(-n // 32)) as after_batch:
-        model = train(options.epochs, after_batch, after_epoch)
-    print(
-        f"\n{100 * reached:.1f} % of the held-out digits after {time.perf_counter() - start:.1f} s "
-        f"of training.\n"
-    )
+    with progress(epochs * -(-n // 32)) as after_batch:
+        model = train(epochs, after_batch, after_epoch)
+    seconds = time.perf_counter() - start
+    print(f"\n{100 * reached:.1f} % of the held-out digits after {seconds:.1f} s of training.\n")
     show_digits(model)
 
     print("\nDrawing the graph of the classifier's loss on four images, and of one neuron.")
@@ -295,12 +274,24 @@ def main(arguments: list[str] | None = None, tour: bool = False) -> int:
     if missing:
         print(missing)
     if files:
-        print("Open:" if not missing else "The graphs as text, which Graphviz draws:")
+        print("The graphs as text, which Graphviz draws:" if missing else "Open:")
         print("\n".join(f"  {short(file)}" for file in files))
     by_name = Path(sys.argv[0]).name.startswith("microtorch")
     command = "microtorch" if by_name else f"{short(sys.executable)} -m microtorch"
     print(f"Next: {command} run script.py    runs a script written for PyTorch, unchanged")
     return 0
+
+
+def any_terminal() -> None:
+    """Let a terminal without Unicode show ? where it would raise."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """``python -m microtorch.programs.demo``."""
+    options = parser("python -m microtorch.programs.demo").parse_args(arguments)
+    return learn_and_draw(options.epochs, options.output)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""What this machine has for microtorch, and what to do about the rest: `python -m
-microtorch.doctor`.
+"""The doctor: what this machine has for microtorch, and what to do about the rest.
 
-Everything beyond Python and numpy is optional. `report` looks for each part without starting it and
-without importing what is heavy; nothing here fails because a part is broken, since finding that out
-is the purpose.
+    microtorch doctor   or   python -m microtorch.programs.doctor
+
+Everything beyond Python and numpy is optional. ``report`` looks for each part without starting it,
+and without importing what is heavy. Nothing here fails because a part is broken: to find that out
+is its purpose.
 """
 from __future__ import annotations
 
@@ -52,6 +53,7 @@ def _first_line(*command: str) -> str:
 
 
 def _version(distribution: str) -> str | None:
+    """The version of an installed distribution."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -67,9 +69,8 @@ def python() -> Part:
 def numpy() -> Part:
     version = _version("numpy")
     found = version is not None and int(version.partition(".")[0]) >= 2
-    return Part(
-        "numpy", found, version or "not installed", "" if found else 'pip install "numpy>=2.0"'
-    )
+    advice = "" if found else 'pip install "numpy>=2.0"'
+    return Part("numpy", found, version or "not installed", advice)
 
 
 def compiler() -> Part:
@@ -100,60 +101,42 @@ def threads() -> Part:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     names = [name for name in ("MICROTORCH_NUM_THREADS", "OMP_NUM_THREADS") if os.environ.get(name)]
     set_by = f" ({names[0]}={os.environ[names[0]]})" if names else ""
-    return Part(
-        "Threads", True, f"{core.get_num_threads()}{set_by}; this process may use {usable} CPUs", ""
-    )
+    detail = f"{core.get_num_threads()}{set_by}; this process may use {usable} CPUs"
+    return Part("Threads", True, detail, "")
 
 
 def graphviz_dot() -> Part:
     path = shutil.which("dot")
     if path:
         return Part("Graphviz dot", True, f"{_first_line(path, '-V')} ({path})", "")
-    advice = (
-        _system("graphviz", "graphviz", "graphviz")
-        + "; or pip install 'microtorch[viz]', which needs no dot"
-    )
+    system = _system("graphviz", "graphviz", "graphviz")
+    advice = f"{system}; or pip install 'microtorch[viz]', which needs no dot"
     return Part("Graphviz dot", False, "no program dot on PATH", advice)
 
 
 def pygraphviz() -> Part:
     version = _version("pygraphviz")
     if version is None:
-        return Part(
-            "pygraphviz",
-            False,
-            "not installed",
-            "pip install 'microtorch[viz]' draws without the program dot",
-        )
+        advice = "pip install 'microtorch[viz]' draws without the program dot"
+        return Part("pygraphviz", False, "not installed", advice)
     found = int(version.partition(".")[0]) >= 2
-    return Part(
-        "pygraphviz",
-        found,
-        version,
-        "" if found else "pip install -U 'microtorch[viz]': 2.0 needs no dot",
-    )
+    advice = "" if found else "pip install -U 'microtorch[viz]': 2.0 needs no dot"
+    return Part("pygraphviz", found, version, advice)
 
 
 def opencl() -> Part:
-    """pyopencl is not imported, since a broken driver can crash the process: drivers are files that
-    name a library.
-    """
+    """Looks for the files that name drivers. To import pyopencl could crash on a broken one."""
     version = _version("pyopencl")
     if version is None:
-        return Part(
-            "OpenCL", False, "pyopencl is not installed", "pip install 'microtorch[opencl]'"
-        )
+        advice = "pip install 'microtorch[opencl]'"
+        return Part("OpenCL", False, "pyopencl is not installed", advice)
     folder = Path(os.environ.get("OCL_ICD_VENDORS") or "/etc/OpenCL/vendors")
     drivers = sorted(p.stem for p in folder.glob("*.icd")) if folder.is_dir() else []
     if _version("pocl-binary-distribution") or _version("pocl_binary_distribution"):
         drivers.append("pocl (pip)")
     if drivers or sys.platform in ("darwin", "win32"):
-        return Part(
-            "OpenCL",
-            True,
-            f"pyopencl {version}; drivers: {', '.join(drivers) or 'of the system'}",
-            "",
-        )
+        detail = f"pyopencl {version}; drivers: {', '.join(drivers) or 'of the system'}"
+        return Part("OpenCL", True, detail, "")
     detail = f"pyopencl {version}, but no driver in {folder}"
     return Part("OpenCL", False, detail, _system("pocl-opencl-icd", "pocl", "pocl"))
 
@@ -173,16 +156,17 @@ PARTS: tuple[Callable[[], Part], ...] = (
 
 
 def report() -> list[Part]:
-    """Every part as (name, found, detail, advice)."""
+    """What there is of every part."""
     return [part() for part in PARTS]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print the report, or with ``--missing`` what is not there.
+def command(arguments: list[str] | None = None) -> int:
+    """``microtorch doctor``: print the report, or with --missing what is not there.
 
-    Returns 1 if Python or numpy is missing or old.
+    Returns 1 if Python or numpy is missing or too old.
     """
-    parser = argparse.ArgumentParser(prog="microtorch doctor", description=__doc__.splitlines()[0])
+    about = "What this machine has for microtorch, and what to do about the rest."
+    parser = argparse.ArgumentParser(prog="microtorch doctor", description=about)
     parser.add_argument("--missing", action="store_true", help="only the parts that are not there")
     missing_only = parser.parse_args(arguments).missing
     parts = report()
@@ -196,4 +180,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

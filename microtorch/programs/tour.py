@@ -1,13 +1,11 @@
-"""The tour, which is ``microtorch demo`` at a terminal, or --tour: three chapters for a class, one
-key at a time.
+"""The tour: ``microtorch demo`` at a terminal, or with --tour. Three chapters, one key at a time.
 
 1. One neuron, stepped forward and backward number by number. 2. A small network: the same rules on
-tensors, a product opened up into its numbers, gradients that fade with depth. 3. Reading
-handwritten digits: the same again, on real data.
+tensors, one product opened into its numbers, gradients that fade with depth. 3. Reading handwritten
+digits: the same again, on real data.
 
 In a terminal it waits for a key between the parts; elsewhere it prints everything and ends.
 """
-
 from __future__ import annotations
 
 import sys
@@ -25,23 +23,20 @@ def chapter_one() -> None:
     o = demo.neuron()
     say(
         "1  ONE NEURON",
-        "n = x1·w1 + x2·w2 + b,  o = tanh(n). Which way, and how strongly, does each number move "
-        "o?",
+        "n = x1·w1 + x2·w2 + b,  o = tanh(n)",
+        "Which way does each number move o, and how strongly?",
     )
     print(viz.trace(o))
     say(
         "",
-        "Read it downwards for the values, upwards for the gradients. Now the same, one step at a "
-        "time:",
-        "x ends it.",
+        "Read it downwards for the values, upwards for the gradients.",
+        "Now the same, one step at a time: x ends it.",
     )
     wait()
     if interactive():
         viz.step(o).run()
     print(viz.check(o))
-    say(
-        "", "Every gradient agrees with the quotient (f(x + h) − f(x − h)) / 2h: nothing is hidden."
-    )
+    say("", "Every gradient agrees with the quotient (f(x + h) − f(x − h)) / 2h.")
 
 
 def chapter_two() -> None:
@@ -71,8 +66,8 @@ def chapter_two() -> None:
             optimizer.step()
     say(
         "",
-        "Eight sigmoid layers, twenty steps. The gradient per layer, then per parameter: it fades "
-        "towards the input.",
+        "Eight sigmoid layers, twenty steps. The gradient of each layer, then of each parameter:",
+        "it fades towards the input.",
     )
     print(rec)
 
@@ -82,17 +77,13 @@ def chapter_three(epochs: int) -> None:
     n = len(demo.load(train=True)[0])
     say(
         "3  READING DIGITS",
-        f"The same chain rule, on {n:,} images. The right column has never been shown to the "
-        f"network.",
+        f"The same chain rule, on {n:,} images.",
+        "The right column is about images that the network has never been shown.",
     )
     print("epoch    loss   read right: learnt   held out")
 
     def after_epoch(epoch: int, loss: float, learnt: float, unseen: float) -> None:
-        if epoch == 1 or epoch % 4 == 0 or epoch == epochs:
-            print(
-                f"{epoch:5}  {loss:.4f}            {100 * learnt:5.1f} %    {100 * unseen:5.1f} %",
-                flush=True,
-            )
+        demo.print_epoch(epoch, epochs, loss, learnt, unseen)
 
     with demo.progress(epochs * -(-n // 32)) as after_batch:
         model = demo.train(epochs, after_batch, after_epoch)
@@ -100,8 +91,9 @@ def chapter_three(epochs: int) -> None:
     demo.show_digits(model)
 
 
-def main(epochs: int) -> int:
+def give(epochs: int) -> int:
     """All chapters. Returns the exit status; Ctrl-C ends the tour in peace."""
+    demo.any_terminal()
     try:
         chapter_one()
         wait()
@@ -118,15 +110,18 @@ def main(epochs: int) -> int:
 
 
 def say(title: str, *lines: str) -> None:
-    print("\n" + "\n".join(([title, "─" * len(title)] if title else []) + list(lines)) + "\n")
+    """Print lines under a title, or under none if it is empty."""
+    heading = [title, "─" * len(title)] if title else []
+    print("\n".join(["", *heading, *lines, ""]))
 
 
 def interactive() -> bool:
+    """Is there someone to press a key?"""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def possible() -> bool:
-    """Whether the parts that the tour cannot do without are installed."""
+    """Are the parts installed that the tour cannot do without?"""
     try:
         import graphviz  # noqa: F401
         import rich  # noqa: F401
@@ -136,5 +131,6 @@ def possible() -> bool:
 
 
 def wait() -> None:
+    """Wait for [Enter], if there is someone to press it."""
     if interactive():
         input("\n[Enter] goes on ")

@@ -154,7 +154,10 @@ def test_asking_for_an_intermediate_value_runs_no_further():
     x = leaf(1.0, 2.0)
     y = x * x
     assert grad((y * 2).sum(), y)[0].tolist() == [2, 2]
-    assert grad((y * 3).sum(), x)[0].tolist() == [6, 12]  # y's own step was not taken, so its values are still there
+    assert grad((y * 3).sum(), x)[0].tolist() == [
+        6,
+        12,
+    ]  # y's own step was not taken, so its values are still there
 
 
 def test_any_order():
@@ -163,7 +166,11 @@ def test_any_order():
     for _ in range(4):
         (d,) = grad(d.sum(), x, create_graph=True)
     # d⁴/dx⁴ of x² sin x
-    expected = x.detach() ** 2 * x.detach().sin() - 8 * x.detach() * x.detach().cos() - 12 * x.detach().sin()
+    expected = (
+        x.detach() ** 2 * x.detach().sin()
+        - 8 * x.detach() * x.detach().cos()
+        - 12 * x.detach().sin()
+    )
     torch.testing.assert_close(d.detach(), expected)
 
 
@@ -243,7 +250,9 @@ def test_as_decorator_of_a_generator():
     x = leaf(1.0)
     walk = steps(x)
     assert not next(walk).requires_grad
-    assert torch.is_grad_enabled()  # the mode holds while the generator runs, not while its caller does
+    assert (
+        torch.is_grad_enabled()
+    )  # the mode holds while the generator runs, not while its caller does
     assert not walk.send(3).requires_grad
     assert walk.throw(ValueError()) is x
     with pytest.raises(StopIteration):
@@ -310,8 +319,12 @@ def test_order_of_hooks():
     x.register_hook(lambda g: log.append(("x third", g.tolist())))
     y.register_hook(lambda g: log.append(("y", g.tolist())))
     y.grad_fn.register_prehook(lambda out: log.append(("pre", out[0].tolist())))
-    y.grad_fn.register_hook(lambda into, out: log.append(("post", len(into), into[0].tolist(), out[0].tolist())))
-    x.register_post_accumulate_grad_hook(lambda t: log.append(("accumulated", t is x, t.grad.tolist())))
+    y.grad_fn.register_hook(
+        lambda into, out: log.append(("post", len(into), into[0].tolist(), out[0].tolist()))
+    )
+    x.register_post_accumulate_grad_hook(
+        lambda t: log.append(("accumulated", t is x, t.grad.tolist()))
+    )
     (y * y).sum().backward()
     assert log == [
         ("y", [4, 8]),
@@ -406,7 +419,10 @@ def test_retain_grad():
 def test_anomaly_mode_names_op_and_line():
     x = leaf(0.0, 1.0)
     y = (x.sqrt() * 0).sum()  # this line
-    with torch.autograd.detect_anomaly(), pytest.raises(RuntimeError, match=r"SqrtBackward0.*returned nan") as e:
+    with (
+        torch.autograd.detect_anomaly(),
+        pytest.raises(RuntimeError, match=r"SqrtBackward0.*returned nan") as e,
+    ):
         y.backward(retain_graph=True)
     assert "test_autograd.py" in str(e.value)
     with torch.autograd.detect_anomaly(check_nan=False):
@@ -472,3 +488,17 @@ def test_products_with_vectors():
 def test_variable_is_a_tensor():
     v = torch.autograd.Variable(torch.ones(2), requires_grad=True)
     assert isinstance(v, torch.Tensor) and v.requires_grad
+
+
+def test_who_listens_hears_of_every_backward():
+    from microtorch.autograd.listening import listen
+
+    x, heard = torch.tensor(2.0, requires_grad=True), []
+    removable = listen(heard.append)
+    y, z = x * 2, x * 3
+    y.backward()
+    torch.autograd.backward([x * 4, z], inputs=[x])
+    torch.autograd.grad(x * 5, x)  # tells nobody
+    removable.remove()
+    (x * 6).backward()
+    assert len(heard) == 2 and heard[0][0] is y and heard[1][1] is z

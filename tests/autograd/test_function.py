@@ -296,7 +296,11 @@ def test_misuse():
     only = type("Only", (Function,), {"forward": staticmethod(lambda ctx, x: x * 2)})
     with pytest.raises(NotImplementedError, match="backward"):
         only.apply(torch.ones(1, requires_grad=True)).backward()
-    saving = type("Saving", (Function,), {"forward": staticmethod(lambda ctx, x: ctx.save_for_backward(3) or x * 2)})
+    saving = type(
+        "Saving",
+        (Function,),
+        {"forward": staticmethod(lambda ctx, x: ctx.save_for_backward(3) or x * 2)},
+    )
     with pytest.raises(TypeError, match=r"can only save variables.*int"):
         saving.apply(torch.ones(1, requires_grad=True))
 

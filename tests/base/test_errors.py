@@ -22,7 +22,8 @@ CASES = {
             "(4,)", "fix"],
     ),
     "a missing unsqueeze": (
-        lambda: ones(2, 3) * ones(2), RuntimeError, ["must match", "mul", "unsqueeze(-1)", "(2, 1)"],
+        lambda: ones(2, 3) * ones(2), RuntimeError,
+        ["must match", "mul", "unsqueeze(-1)", "(2, 1)"],
     ),
     "a transposed operand": (
         lambda: ones(2, 3) - ones(3, 2), RuntimeError, ["sub", "try b.T"],
@@ -40,13 +41,16 @@ CASES = {
         ["expected m1 and m2 to have the same dtype, but got: float != double", "matmul", "x.to(y.dtype)"],
     ),
     "dtype of a layer's input": (
-        lambda: nn.Linear(3, 4)(ones(2, 3).long()), RuntimeError, ["but got: long != float", "int64 (2, 3)"],
+        lambda: nn.Linear(3, 4)(ones(2, 3).long()), RuntimeError,
+        ["but got: long != float", "int64 (2, 3)"],
     ),
     "a mean of integers": (
-        lambda: torch.arange(3).mean(), RuntimeError, ["mean(): could not infer output dtype", "Got: Long", "x.float()"],
+        lambda: torch.arange(3).mean(), RuntimeError,
+        ["mean(): could not infer output dtype", "Got: Long", "x.float()"],
     ),
     "subtracting booleans": (
-        lambda: torch.tensor([True]) - torch.tensor([True]), RuntimeError, ["sub", "operator", "bool (1,)"],
+        lambda: torch.tensor([True]) - torch.tensor([True]), RuntimeError,
+        ["sub", "operator", "bool (1,)"],
     ),
     "a class that does not exist": (
         lambda: F.cross_entropy(ones(2, 3), torch.tensor([0, 5])), IndexError,
@@ -65,7 +69,8 @@ CASES = {
         ["element 0 of tensors does not require grad and does not have a grad_fn", "requires_grad=True"],
     ),
     "integers that require gradient": (
-        lambda: torch.tensor([1, 2], requires_grad=True), RuntimeError, ["floating point", "int64 (2,)", "x.float()"],
+        lambda: torch.tensor([1, 2], requires_grad=True), RuntimeError,
+        ["floating point", "int64 (2,)", "x.float()"],
     ),
     "a written leaf": (
         lambda: ones(3, requires_grad=True).mul_(2), RuntimeError,
@@ -75,16 +80,19 @@ CASES = {
         lambda: ones(1, requires_grad=True).numpy(), RuntimeError, ["tensor.detach().numpy()"],
     ),
     "a device that is not there": (
-        lambda: ones(2, device="cuda"), RuntimeError, ["device 'cuda' is not available", "torch.cuda.is_available()"],
+        lambda: ones(2, device="cuda"), RuntimeError,
+        ["device 'cuda' is not available", "torch.cuda.is_available()"],
     ),
     "moving a model there": (
         lambda: nn.Linear(1, 1).to("cuda:0"), RuntimeError, ["device 'cuda:0' is not available"],
     ),
     "a device that does not exist": (
-        lambda: ones(2).to("cudda"), RuntimeError, ["device type at start of device string: cudda", "Did you mean 'cuda'"],
+        lambda: ones(2).to("cudda"), RuntimeError,
+        ["device type at start of device string: cudda", "Did you mean 'cuda'"],
     ),
     "ragged lists": (
-        lambda: torch.tensor([[1, 2], [3]]), ValueError, ["expected sequence of length 2 at dim 1 (got 1)", "[[1, 2], [3]]"],
+        lambda: torch.tensor([[1, 2], [3]]), ValueError,
+        ["expected sequence of length 2 at dim 1 (got 1)", "[[1, 2], [3]]"],
     ),
     "lists of mixed depth": (lambda: torch.tensor([1, [2]]), TypeError, ["at dim 1"]),
     "a string": (lambda: torch.tensor("abc"), TypeError, ["invalid data type 'str'"]),
@@ -163,7 +171,8 @@ def test_classes_are_pytorchs():
         (torch, "maual_seed", "manual_seed"),
         (torch.nn, "Lineer", "Linear"), (torch.nn.functional, "rellu", "relu"),
         (torch.nn.init, "xavier_unifrom_", "xavier_uniform_"),
-        (torch.optim, "SDG", "SGD"), (torch.optim.lr_scheduler, "StepLr", "StepLR"), (torch.autograd, "gradd", "grad"),
+        (torch.optim, "SDG", "SGD"), (torch.optim.lr_scheduler, "StepLr", "StepLR"),
+        (torch.autograd, "gradd", "grad"),
         (torch.utils.data, "DataLaoder", "DataLoader"), (torch.linalg, "slove", "solve"),
         (torch.cuda, "is_availabel", "is_available"),
         (torch.testing, "assert_closee", "assert_close"), (torch.special, "expti", "expit"),
@@ -194,7 +203,9 @@ def test_misspelt_names_of_a_module():
 
 
 def test_what_pytorch_has_and_microtorch_has_not():
-    with pytest.raises(AttributeError, match=r"torch.fft is part of PyTorch, but not of microtorch"):
+    with pytest.raises(
+        AttributeError, match=r"torch.fft is part of PyTorch, but not of microtorch"
+    ):
         torch.fft  # noqa: B018
     with pytest.raises(AttributeError):
         torch.__wrapped__  # noqa: B018

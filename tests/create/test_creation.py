@@ -8,11 +8,14 @@ import microtorch as torch
 @pytest.mark.parametrize(
     ("data", "dtype", "shape"),
     [
-        (3, "int64", ()), (3.0, "float32", ()), (True, "bool", ()), ([1, 2], "int64", (2,)), ([1, 2.5], "float32", (2,)),
-        ([True, 2], "int64", (2,)), ([[1, 2], [3, 4]], "int64", (2, 2)), ([], "float32", (0,)), ([[]], "float32", (1, 0)),
+        (3, "int64", ()), (3.0, "float32", ()), (True, "bool", ()), ([1, 2], "int64", (2,)),
+        ([1, 2.5], "float32", (2,)),
+        ([True, 2], "int64", (2,)), ([[1, 2], [3, 4]], "int64", (2, 2)), ([], "float32", (0,)),
+        ([[]], "float32", (1, 0)),
         ((1, 2), "int64", (2,)), (np.float64(1), "float64", ()), (np.arange(3), "int64", (3,)),
         (np.ones(2, np.float32), "float32", (2,)),
-        ([np.float32(1.5)], "float32", (1,)), ([np.int64(2), 3], "int64", (2,)), ([np.ones(2), np.zeros(2)], "float64", (2, 2)),
+        ([np.float32(1.5)], "float32", (1,)), ([np.int64(2), 3], "int64", (2,)),
+        ([np.ones(2), np.zeros(2)], "float64", (2, 2)),
     ],
     ids=repr,
 )  # fmt: skip
@@ -41,7 +44,8 @@ def test_filled():
     made = (torch.zeros(2, 3), torch.zeros((2, 3)), torch.zeros([2, 3]), torch.zeros(size=(2, 3)))
     assert all(z.shape == (2, 3) for z in made)
     assert torch.zeros(()).item() == 0 and torch.ones(torch.Size([2])).tolist() == [1, 1]
-    assert torch.zeros(2, dtype=int).dtype == torch.int64 and torch.ones(1, dtype=bool).dtype == torch.bool
+    assert torch.zeros(2, dtype=int).dtype == torch.int64
+    assert torch.ones(1, dtype=bool).dtype == torch.bool
     assert torch.full((2,), 3).dtype == torch.int64 and torch.full((2,), 3.0).dtype == torch.float32
     assert torch.full((2,), True).dtype == torch.bool and torch.full((), 2).shape == ()
     assert torch.eye(2, 3).tolist() == [[1, 0, 0], [0, 1, 0]]
@@ -53,29 +57,43 @@ def test_filled():
 
 def test_like_and_new():
     x = torch.ones(2, 2, dtype=torch.float64)
-    assert torch.zeros_like(x).dtype == torch.float64 and torch.ones_like(x, dtype=torch.int32).dtype == torch.int32
-    assert torch.full_like(x, 3).tolist() == [[3, 3], [3, 3]] and torch.rand_like(x).dtype == torch.float64
-    assert torch.randn_like(x).shape == (2, 2) and torch.zeros_like(x, requires_grad=True).requires_grad
-    assert x.new_zeros(2).dtype == x.new_full((2,), 7).dtype == x.new_tensor([1, 2]).dtype == torch.float64
+    assert torch.zeros_like(x).dtype == torch.float64
+    assert torch.ones_like(x, dtype=torch.int32).dtype == torch.int32
+    assert torch.full_like(x, 3).tolist() == [[3, 3], [3, 3]]
+    assert torch.rand_like(x).dtype == torch.float64
+    assert torch.randn_like(x).shape == (2, 2)
+    assert torch.zeros_like(x, requires_grad=True).requires_grad
+    assert (
+        x.new_zeros(2).dtype
+        == x.new_full((2,), 7).dtype
+        == x.new_tensor([1, 2]).dtype
+        == torch.float64
+    )
     assert x.new_ones((1, 2)).shape == (1, 2) and x.new_empty(3).shape == (3,)
 
 
 def test_ranges():
     assert torch.arange(5).tolist() == [0, 1, 2, 3, 4] and torch.arange(1, 5, 2).tolist() == [1, 3]
-    assert torch.arange(5, 0, -1).tolist() == [5, 4, 3, 2, 1] and torch.arange(end=2).tolist() == [0, 1]
+    assert torch.arange(5, 0, -1).tolist() == [5, 4, 3, 2, 1]
+    assert torch.arange(end=2).tolist() == [0, 1]
     assert torch.arange(5.0).dtype == torch.float32 and torch.arange(2.5).tolist() == [0, 1, 2]
-    assert len(torch.arange(0, 1, 0.1)) == 10 and torch.arange(0, 3, dtype=torch.float64).dtype == torch.float64
+    assert len(torch.arange(0, 1, 0.1)) == 10
+    assert torch.arange(0, 3, dtype=torch.float64).dtype == torch.float64
     for wrong in ((5, 0), (0, 5, 0)):
         with pytest.raises(RuntimeError):
             torch.arange(*wrong)
     with pytest.raises(TypeError):
         torch.arange()
-    assert torch.linspace(0, 1, 5).tolist() == [0, 0.25, 0.5, 0.75, 1] and torch.linspace(0, 1, 1).tolist() == [0]
-    assert torch.linspace(0, 1, 0).tolist() == [] and torch.linspace(0, 10, 4, dtype=torch.int64).tolist() == [0, 3, 6, 10]
+    assert torch.linspace(0, 1, 5).tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert torch.linspace(0, 1, 1).tolist() == [0]
+    assert torch.linspace(0, 1, 0).tolist() == []
+    assert torch.linspace(0, 10, 4, dtype=torch.int64).tolist() == [0, 3, 6, 10]
     assert torch.linspace(-3.14159, 3.14159, 7).tolist() == [  # PyTorch's, to the last bit
-        -3.141590118408203, -2.094393253326416, -1.047196626663208, -1.1920928955078125e-07, 1.047196626663208,
+        -3.141590118408203, -2.094393253326416, -1.047196626663208, -1.1920928955078125e-07,
+        1.047196626663208,
         2.094393253326416, 3.141590118408203]  # fmt: skip
-    assert torch.logspace(0, 2, 3).tolist() == [1, 10, 100] and torch.logspace(0, 3, 4, base=2).tolist() == [1, 2, 4, 8]
+    assert torch.logspace(0, 2, 3).tolist() == [1, 10, 100]
+    assert torch.logspace(0, 3, 4, base=2).tolist() == [1, 2, 4, 8]
 
 
 def test_grids_and_triangles():
@@ -89,16 +107,20 @@ def test_grids_and_triangles():
 
 def test_typed_constructors():
     assert torch.Tensor([1, 2]).dtype == torch.float32 and torch.Tensor(2, 3).shape == (2, 3)
-    assert torch.LongTensor([1, 2]).dtype == torch.int64 and torch.DoubleTensor([1]).dtype == torch.float64
+    assert torch.LongTensor([1, 2]).dtype == torch.int64
+    assert torch.DoubleTensor([1]).dtype == torch.float64
     assert torch.BoolTensor([True]).dtype == torch.bool and torch.FloatTensor(2, 3).shape == (2, 3)
-    assert isinstance(torch.ones(1), torch.FloatTensor) and not isinstance(torch.ones(1), torch.LongTensor)
+    assert isinstance(torch.ones(1), torch.FloatTensor)
+    assert not isinstance(torch.ones(1), torch.LongTensor)
 
 
 # ---- random numbers: PyTorch 2.13's for the same seed --------------------------------------------
 def test_numbers_are_pytorchs():
     torch.manual_seed(1)
     assert torch.rand(2).tolist() == pytest.approx([0.7576315999031067, 0.2793108820915222], abs=0)
-    assert torch.randn(2).tolist() == pytest.approx([0.11631361395120621, 0.7213021516799927], abs=1e-9)
+    assert torch.randn(2).tolist() == pytest.approx(
+        [0.11631361395120621, 0.7213021516799927], abs=1e-9
+    )
     torch.manual_seed(1)
     a = torch.rand(2, 3, dtype=torch.float64)
     torch.manual_seed(1)
@@ -111,11 +133,19 @@ GOLDEN = {
     "randperm": (lambda: torch.randperm(6), [0, 3, 2, 4, 1, 5]),
     "bernoulli": (lambda: torch.bernoulli(torch.full((5,), 0.5)), [0, 0, 1, 0, 1]),
     "multinomial": (lambda: torch.multinomial(torch.tensor([1.0, 2.0, 3.0, 4.0]), 3), [3, 1, 2]),
-    "multinomial with replacement": (lambda: torch.multinomial(torch.tensor([1.0, 2.0, 3.0, 4.0]), 6, replacement=True),
-        [0, 0, 1, 0, 2, 2]),
-    "one sample with replacement": (lambda: torch.multinomial(torch.tensor([1.0, 2.0, 3.0, 4.0]), 1, replacement=True), [3]),
+    "multinomial with replacement": (
+        lambda: torch.multinomial(torch.tensor([1.0, 2.0, 3.0, 4.0]), 6, replacement=True),
+        [0, 0, 1, 0, 2, 2],
+    ),
+    "one sample with replacement": (
+        lambda: torch.multinomial(torch.tensor([1.0, 2.0, 3.0, 4.0]), 1, replacement=True),
+        [3],
+    ),
     "normal": (lambda: torch.normal(2.0, 0.5, (3,)), [2.1683452, 2.0644047, 2.1172311]),
-    "normal of tensors": (lambda: torch.normal(torch.zeros(3), torch.ones(3)), [0.3366904, 0.1288094, 0.2344624]),
+    "normal of tensors": (
+        lambda: torch.normal(torch.zeros(3), torch.ones(3)),
+        [0.3366904, 0.1288094, 0.2344624],
+    ),
     "normal_": (lambda: torch.empty(3).normal_(1, 2), [1.6733807, 1.2576188, 1.4689248]),
     "uniform_": (lambda: torch.empty(3).uniform_(-1, 1), [0.7645385, 0.8300079, -0.2342725]),
     "exponential_": (lambda: torch.empty(3).exponential_(), [0.059914, 0.0649761, 0.1319168]),
@@ -144,7 +174,9 @@ def test_generators():
     assert torch.equal(torch.rand(3), a)
     before = torch.get_rng_state()
     torch.randn(3, generator=g)
-    assert torch.equal(torch.get_rng_state(), before)  # its own numbers, not the default generator's
+    assert torch.equal(
+        torch.get_rng_state(), before
+    )  # its own numbers, not the default generator's
     with torch.random.fork_rng():
         torch.rand(5)
     assert torch.equal(torch.get_rng_state(), before)
@@ -158,7 +190,8 @@ def test_random_leaves_and_misuse():
         (lambda: torch.normal(0.0, 1.0), TypeError),
         (lambda: torch.multinomial(torch.tensor([-1.0, 2.0]), 1), RuntimeError),
         (lambda: torch.bernoulli(torch.tensor([2.0])), RuntimeError),
-        (lambda: torch.manual_seed("a"), ValueError), (lambda: torch.Generator("cuda"), RuntimeError),
+        (lambda: torch.manual_seed("a"), ValueError),
+        (lambda: torch.Generator("cuda"), RuntimeError),
     ):  # fmt: skip
         with pytest.raises(kind):
             wrong()

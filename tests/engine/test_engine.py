@@ -78,7 +78,11 @@ def test_backward_inside_backward():
 def test_gradients_of_sums_have_memory_of_their_own():
     """Small and large, of leaves and of what lies above: what a user writes into one gradient is seen in no other."""
     for n in (3, 40_000):  # LARGE is 32,768
-        for reduce in (lambda x: x.sum(), lambda x: x.mean() * len(x), lambda x: x.reshape(-1, 1).sum(0).sum()):
+        for reduce in (
+            lambda x: x.sum(),
+            lambda x: x.mean() * len(x),
+            lambda x: x.reshape(-1, 1).sum(0).sum(),
+        ):
             x, y = torch.ones(n, requires_grad=True), torch.ones(n, requires_grad=True)
             (reduce(x) + reduce(x * y) + reduce(y)).backward()
             assert x.grad.tolist() == y.grad.tolist() == [2.0] * n

@@ -20,7 +20,11 @@ END = "\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
 
 def run(program):
     """What a program printed; the last number is its peak memory in MB."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # threads have memory of their own
+    env = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }  # threads have memory of their own
     out = subprocess.run([sys.executable, "-c", START + program + END], check=True, capture_output=True, text=True, env=env,
                          cwd=Path(__file__).parents[2]).stdout.split()  # fmt: skip
     unit = 1024**2 if sys.platform == "darwin" else 1024
@@ -43,7 +47,9 @@ print(int(alive), int(middle() is None))
 
 
 def test_a_chain_of_a_million_tensors():
-    gradient, alive, freed, peak = run("x = torch.ones(1, requires_grad=True); c = torch.ones(1)" + CHAIN)
+    gradient, alive, freed, peak = run(
+        "x = torch.ones(1, requires_grad=True); c = torch.ones(1)" + CHAIN
+    )
     assert (gradient, alive, freed) == (1, 1, 1)
     assert peak < 800, f"{peak:.0f} MB"
 
@@ -148,7 +154,12 @@ def test_backward_drops_large_values_but_keeps_the_skeleton():
     z = y.sum()
     del y
     z.backward()
-    assert array() is None and [n.name() for n in graph.in_order([z.node])][1:] == ["MulBackward0", "ExpBackward0", "SumBackward0"]
+    assert array() is None
+    assert [n.name() for n in graph.in_order([z.node])][1:] == [
+        "MulBackward0",
+        "ExpBackward0",
+        "SumBackward0",
+    ]
     assert z.node.inputs[0].shape == (500, 500)
 
 

@@ -34,11 +34,13 @@ import torchvision.transforms
 found = [torch, nn, F, schedules, optim, torchvision, torchvision.transforms]
 """,
     )
-    found = alias.run(script)["found"]
+    found = alias.run_script(script)["found"]
     names = "microtorch .nn .nn.functional .optim.lr_scheduler .optim .vision .vision.transforms".split()
     for module, name in zip(found, names, strict=True):
         assert module is sys.modules["microtorch" + name.removeprefix("microtorch")]
-        assert module.__spec__.name == module.__name__  # the alias's spec did not stay on the module
+        assert (
+            module.__spec__.name == module.__name__
+        )  # the alias's spec did not stay on the module
 
 
 def test_the_script_is_main(tmp_path):
@@ -55,7 +57,7 @@ seen = sys.argv, sys.path[0], __file__, Point.__annotations__["x"], __builtins__
 """,
     )
     before = list(sys.argv), list(sys.path), sys.modules["__main__"], list(sys.meta_path)
-    seen = alias.run(script, ["--lr", "0.1"])["seen"]
+    seen = alias.run_script(script, ["--lr", "0.1"])["seen"]
     # the annotation is a type, not a string: alias.py's __future__ imports are not the script's
     assert seen == ([str(script), "--lr", "0.1"], str(tmp_path), str(script), int, len)
     assert (sys.argv, sys.path, sys.modules["__main__"], sys.meta_path) == before
@@ -67,28 +69,41 @@ def test_a_torch_that_is_there_comes_back(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", other)
     monkeypatch.setitem(sys.modules, "torch.nn", part)
     before = torch_modules()
-    script = write(tmp_path, "import torch, torchvision, torch.nn.functional\nraise SystemExit(torch.__name__)")
+    script = write(
+        tmp_path, "import torch, torchvision, torch.nn.functional\nraise SystemExit(torch.__name__)"
+    )
     with pytest.raises(SystemExit, match="microtorch"):
-        alias.run(script)
+        alias.run_script(script)
     assert torch_modules() == before and before["torch"] is other and before["torch.nn"] is part
 
 
 def torch_modules():
-    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in alias.ALIASES}
+    return {
+        name: module
+        for name, module in sys.modules.items()
+        if name.partition(".")[0] in alias.ALIASES
+    }
 
 
 def test_a_module_that_microtorch_lacks(tmp_path):
     script = write(tmp_path, "import torch.nn.functionl")
-    with pytest.raises(ModuleNotFoundError, match=r"torch\.nn\.functionl.*Did you mean 'torch\.nn\.functional'"):
-        alias.run(script)
+    with pytest.raises(
+        ModuleNotFoundError, match=r"torch\.nn\.functionl.*Did you mean 'torch\.nn\.functional'"
+    ):
+        alias.run_script(script)
     # modules that are no part of PyTorch are found under no second name, and none is loaded twice
-    script = write(tmp_path, "try:\n    import torch._dynamo\nexcept ImportError as error:\n    name = error.name")
-    assert alias.run(script)["name"] == "torch._dynamo"
+    script = write(
+        tmp_path,
+        "try:\n    import torch._dynamo\nexcept ImportError as error:\n    name = error.name",
+    )
+    assert alias.run_script(script)["name"] == "torch._dynamo"
 
 
 def test_nodes_name_the_script_s_line(tmp_path):
-    script = write(tmp_path, "import torch\nx = torch.ones(2, requires_grad=True)\ny = (\n    x * 3)\n")
-    site = alias.run(script)["y"].grad_fn.where()
+    script = write(
+        tmp_path, "import torch\nx = torch.ones(2, requires_grad=True)\ny = (\n    x * 3)\n"
+    )
+    site = alias.run_script(script)["y"].grad_fn.where()
     assert (site.file, site.line) == (str(script), 4)
 
 
@@ -122,7 +137,9 @@ def test_the_command_explains_itself(capsys):
 
 def test_as_a_process(tmp_path):
     """In a process of its own, where the script is the only one to import anything."""
-    script = write(tmp_path, "import torch\nprint(torch.tensor([1.0, 2.0]).sum().item(), torch.__name__)\n")
+    script = write(
+        tmp_path, "import torch\nprint(torch.tensor([1.0, 2.0]).sum().item(), torch.__name__)\n"
+    )
     command = [sys.executable, "-m", "microtorch", "run", script.name]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)

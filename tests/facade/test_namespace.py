@@ -13,27 +13,48 @@ import pytest
 import microtorch as torch
 
 NAMES = Path(__file__).with_name("public_names.txt")
-MODULES = ("", "nn", "nn.functional", "nn.init", "optim", "optim.lr_scheduler", "autograd", "utils.data", "linalg",
-    "special", "testing")
+MODULES = (
+    "",
+    "nn",
+    "nn.functional",
+    "nn.init",
+    "optim",
+    "optim.lr_scheduler",
+    "autograd",
+    "utils.data",
+    "linalg",
+    "special",
+    "testing",
+)
 OURS = {"Scalar", "vision"}  # what PyTorch's namespace does not have
 
 
 def public(module):
     found = importlib.import_module(f"microtorch.{module}".rstrip("."))
-    names = getattr(found, "__all__", None) or [n for n, v in vars(found).items() if not n.startswith("_")
-                                                and getattr(v, "__module__", "") == found.__name__]
+    names = getattr(found, "__all__", None) or [
+        n
+        for n, v in vars(found).items()
+        if not n.startswith("_") and getattr(v, "__module__", "") == found.__name__
+    ]
     return sorted(names)
 
 
 def listing():
-    lines = [f"torch.{module}.{name}".replace("..", ".") for module in MODULES for name in public(module)]
-    lines += [f"torch.Tensor.{name}" for name in sorted(n for n in dir(torch.Tensor) if not n.startswith("_"))]
+    lines = [
+        f"torch.{module}.{name}".replace("..", ".") for module in MODULES for name in public(module)
+    ]
+    lines += [
+        f"torch.Tensor.{name}"
+        for name in sorted(n for n in dir(torch.Tensor) if not n.startswith("_"))
+    ]
     return "\n".join(lines) + "\n"
 
 
 def test_public_names_are_pinned():
     now, before = set(listing().split()), set(NAMES.read_text().split())
-    assert now == before, f"new: {sorted(now - before)}, gone: {sorted(before - now)}; if that is meant: python {__file__}"
+    assert now == before, (
+        f"new: {sorted(now - before)}, gone: {sorted(before - now)}; if that is meant: python {__file__}"
+    )
 
 
 def test_every_name_is_there():
@@ -53,15 +74,22 @@ def test_star_import():
 @pytest.mark.parametrize(
     "statement",
     [
-        "import microtorch.nn as nn", "import microtorch.nn.functional as F", "import microtorch.optim as optim",
+        "import microtorch.nn as nn", "import microtorch.nn.functional as F",
+        "import microtorch.optim as optim",
         "from microtorch import nn, optim, autograd, linalg, cuda",
         "from microtorch.utils.data import DataLoader, Dataset, TensorDataset",
-        "from microtorch.optim.lr_scheduler import StepLR", "from microtorch.autograd import Function, Variable, grad",
-        "from microtorch.autograd.functional import hessian, jacobian", "import microtorch.utils.data as data",
-        "from microtorch.nn.utils import clip_grad_norm_, parameters_to_vector", "import microtorch.backends.cudnn as cudnn",
-        "from microtorch.nn import init, Parameter, Module", "from microtorch.autograd.function import once_differentiable",
-        "from microtorch.testing import assert_close", "from microtorch.vision import datasets, transforms",
-        "from microtorch import Tensor, Generator, device, dtype, float32, no_grad", "import microtorch.random",
+        "from microtorch.optim.lr_scheduler import StepLR",
+        "from microtorch.autograd import Function, Variable, grad",
+        "from microtorch.autograd.functional import hessian, jacobian",
+        "import microtorch.utils.data as data",
+        "from microtorch.nn.utils import clip_grad_norm_, parameters_to_vector",
+        "import microtorch.backends.cudnn as cudnn",
+        "from microtorch.nn import init, Parameter, Module",
+        "from microtorch.autograd.function import once_differentiable",
+        "from microtorch.testing import assert_close",
+        "from microtorch.vision import datasets, transforms",
+        "from microtorch import Tensor, Generator, device, dtype, float32, no_grad",
+        "import microtorch.random",
         "from microtorch.nn.parameter import Parameter", "import microtorch.cuda",
     ],
 )  # fmt: skip
@@ -71,8 +99,10 @@ def test_import_paths(statement):
 
 def test_no_import_is_needed_for_submodules():
     """`import torch` alone makes torch.nn, torch.optim and the rest available."""
-    program = "import microtorch as torch; torch.nn.Linear; torch.optim.SGD; torch.utils.data.DataLoader; torch.linalg.inv; " \
-              "torch.nn.functional.relu; torch.optim.lr_scheduler.StepLR; torch.autograd.functional.hessian; torch.random.fork_rng"
+    program = (
+        "import microtorch as torch; torch.nn.Linear; torch.optim.SGD; torch.utils.data.DataLoader; torch.linalg.inv; "
+        "torch.nn.functional.relu; torch.optim.lr_scheduler.StepLR; torch.autograd.functional.hessian; torch.random.fork_rng"
+    )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
 
 
@@ -80,7 +110,8 @@ def test_no_import_is_needed_for_submodules():
 def test_questions_about_the_machine():
     assert torch.cuda.is_available() is False and torch.cuda.device_count() == 0
     assert torch.device("cuda" if torch.cuda.is_available() else "cpu") == torch.device("cpu")
-    assert torch.backends.cudnn.is_available() is False and torch.backends.mps.is_available() is False
+    assert torch.backends.cudnn.is_available() is False
+    assert torch.backends.mps.is_available() is False
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
     torch.cuda.manual_seed_all(0)
@@ -99,11 +130,13 @@ def test_questions_about_the_machine():
 def test_questions_about_tensors():
     x = torch.zeros(2, 3)
     assert torch.is_tensor(x) and not torch.is_tensor([1]) and torch.numel(x) == 6
-    assert torch.is_floating_point(x) and not torch.is_complex(x) and not torch.is_nonzero(torch.tensor(0))
+    assert torch.is_floating_point(x) and not torch.is_complex(x)
+    assert not torch.is_nonzero(torch.tensor(0))
     assert torch.typename(x) == "torch.FloatTensor" and torch.typename(3) == "int"
     assert torch.result_type(torch.tensor([1]), 1.0) == torch.float32
     assert torch.promote_types(torch.int64, torch.float16) == torch.float16
-    assert torch.can_cast(torch.int64, torch.float32) and not torch.can_cast(torch.float32, torch.int64)
+    assert torch.can_cast(torch.int64, torch.float32)
+    assert not torch.can_cast(torch.float32, torch.int64)
     assert torch.equal(torch.clone(x), x)
     with pytest.raises(TypeError, match="expected a tensor or a number"):
         torch.result_type(x, "a")
@@ -114,7 +147,12 @@ def test_settings():
     torch.set_num_threads(1)
     assert torch.get_num_threads() == 1
     torch.set_num_threads(before)
-    for wrong, why in ((0, "a positive integer"), (-1, "a positive integer"), (1.5, "an int, but got float"), (True, "got bool")):
+    for wrong, why in (
+        (0, "a positive integer"),
+        (-1, "a positive integer"),
+        (1.5, "an int, but got float"),
+        (True, "got bool"),
+    ):
         with pytest.raises(RuntimeError, match=why):
             torch.set_num_threads(wrong)
     torch.use_deterministic_algorithms(True)
@@ -129,7 +167,12 @@ def test_settings():
 def test_default_dtype():
     try:
         torch.set_default_dtype(torch.float64)
-        assert torch.zeros(1).dtype == torch.tensor(1.0).dtype == torch.get_default_dtype() == torch.float64
+        assert (
+            torch.zeros(1).dtype
+            == torch.tensor(1.0).dtype
+            == torch.get_default_dtype()
+            == torch.float64
+        )
         assert torch.nn.Linear(1, 1).weight.dtype == torch.float64
         torch.set_default_tensor_type("torch.FloatTensor")
         assert torch.get_default_dtype() == torch.float32

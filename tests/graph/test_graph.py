@@ -16,21 +16,34 @@ def test_names_of_nodes():
     x = torch.arange(1.0, 7.0).view(2, 3).requires_grad_()
     F = nn.functional
     expected = {
-        "AddBackward0": x + 1, "SubBackward0": x - 1, "MulBackward0": x * x, "DivBackward0": x / 2, "PowBackward0": x**2,
-        "NegBackward0": -x, "ExpBackward0": x.exp(), "LogBackward0": x.log(), "SinBackward0": x.sin(), "TanhBackward0": x.tanh(),
-        "SigmoidBackward0": x.sigmoid(), "ReluBackward0": x.relu(), "AbsBackward0": x.abs(), "SqrtBackward0": x.sqrt(),
-        "SumBackward0": x.sum(), "MeanBackward0": x.mean(), "MmBackward0": x @ x.T, "ViewBackward0": x.view(-1),
+        "AddBackward0": x + 1, "SubBackward0": x - 1, "MulBackward0": x * x, "DivBackward0": x / 2,
+        "PowBackward0": x**2,
+        "NegBackward0": -x, "ExpBackward0": x.exp(), "LogBackward0": x.log(),
+        "SinBackward0": x.sin(), "TanhBackward0": x.tanh(),
+        "SigmoidBackward0": x.sigmoid(), "ReluBackward0": x.relu(), "AbsBackward0": x.abs(),
+        "SqrtBackward0": x.sqrt(),
+        "SumBackward0": x.sum(), "MeanBackward0": x.mean(), "MmBackward0": x @ x.T,
+        "ViewBackward0": x.view(-1),
         "TBackward0": x.t(),
-        "TransposeBackward0": x.transpose(0, 1), "PermuteBackward0": x.permute(1, 0), "SelectBackward0": x[0],
-        "SliceBackward0": x[:, 1:], "IndexBackward0": x[[0, 1]], "UnsqueezeBackward0": x.unsqueeze(0),
-        "SqueezeBackward0": x.squeeze(), "ExpandBackward0": x.expand(2, 2, 3), "CatBackward0": torch.cat([x, x]),
-        "StackBackward0": torch.stack([x, x]), "SoftmaxBackward0": x.softmax(1), "LogSoftmaxBackward0": x.log_softmax(1),
-        "CloneBackward0": x.clone(), "ToCopyBackward0": x.double(), "WhereBackward0": torch.where(x > 1, x, 0.0),
-        "MaxBackward0": x.max(1).values, "AmaxBackward0": x.amax(1), "GatherBackward0": x.gather(1, torch.zeros(2, 1).long()),
-        "AddmmBackward0": F.linear(x, torch.ones(4, 3), torch.ones(4)), "MseLossBackward0": F.mse_loss(x, x.detach()),
+        "TransposeBackward0": x.transpose(0, 1), "PermuteBackward0": x.permute(1, 0),
+        "SelectBackward0": x[0],
+        "SliceBackward0": x[:, 1:], "IndexBackward0": x[[0, 1]],
+        "UnsqueezeBackward0": x.unsqueeze(0),
+        "SqueezeBackward0": x.squeeze(), "ExpandBackward0": x.expand(2, 2, 3),
+        "CatBackward0": torch.cat([x, x]),
+        "StackBackward0": torch.stack([x, x]), "SoftmaxBackward0": x.softmax(1),
+        "LogSoftmaxBackward0": x.log_softmax(1),
+        "CloneBackward0": x.clone(), "ToCopyBackward0": x.double(),
+        "WhereBackward0": torch.where(x > 1, x, 0.0),
+        "MaxBackward0": x.max(1).values, "AmaxBackward0": x.amax(1),
+        "GatherBackward0": x.gather(1, torch.zeros(2, 1).long()),
+        "AddmmBackward0": F.linear(x, torch.ones(4, 3), torch.ones(4)),
+        "MseLossBackward0": F.mse_loss(x, x.detach()),
         "NllLossBackward0": F.cross_entropy(x, torch.tensor([0, 1])),
     }  # fmt: skip
-    assert {name: y.grad_fn.name() for name, y in expected.items()} == {name: name for name in expected}
+    assert {name: y.grad_fn.name() for name, y in expected.items()} == {
+        name: name for name in expected
+    }
     assert all(type(y.grad_fn).__name__ == name for name, y in expected.items())
 
 
@@ -42,7 +55,8 @@ def test_grad_fn_and_leaves():
     assert y.grad_fn is y.grad_fn  # a real object with an identity: pytorchviz depends on it
     accumulate, nothing = y.grad_fn.next_functions
     assert nothing == (None, 0) and accumulate[1] == 0
-    assert accumulate[0].name() == "torch::autograd::AccumulateGrad" and type(accumulate[0]).__name__ == "AccumulateGrad"
+    assert accumulate[0].name() == "torch::autograd::AccumulateGrad"
+    assert type(accumulate[0]).__name__ == "AccumulateGrad"
     assert accumulate[0].variable is x and accumulate[0].next_functions == ()
 
 
@@ -85,10 +99,20 @@ def test_pytorchviz_algorithm_draws_a_linear_layer():
     loss = model(torch.ones(4, 3)).mean()
     nodes, edges = picture(loss.grad_fn, dict(model.named_parameters()))
     assert nodes == sorted(
-        ["MeanBackward0", "AddmmBackward0", "TanhBackward0", "AddmmBackward0", *["AccumulateGrad"] * 4,
-         "0.weight (2, 3)", "0.bias (2,)", "2.weight (1, 2)", "2.bias (1,)"]
+        [
+            "MeanBackward0",
+            "AddmmBackward0",
+            "TanhBackward0",
+            "AddmmBackward0",
+            *["AccumulateGrad"] * 4,
+            "0.weight (2, 3)",
+            "0.bias (2,)",
+            "2.weight (1, 2)",
+            "2.bias (1,)",
+        ]
     )
-    assert ("AddmmBackward0", "MeanBackward0") in edges and ("TanhBackward0", "AddmmBackward0") in edges
+    assert ("AddmmBackward0", "MeanBackward0") in edges
+    assert ("TanhBackward0", "AddmmBackward0") in edges
     assert ("0.weight (2, 3)", "AccumulateGrad") in edges
     assert len(edges) == 3 + 4 + 4
 
@@ -100,7 +124,8 @@ def test_pytorchviz_algorithm_draws_a_shared_value_once():
     nodes, edges = picture(z.grad_fn, {"x": x})
     assert nodes == ["AccumulateGrad", "AddBackward0", "ExpBackward0", "MulBackward0", "x (1,)"]
     assert edges == [
-        ("AccumulateGrad", "MulBackward0"), ("ExpBackward0", "AddBackward0"), ("MulBackward0", "AddBackward0"),
+        ("AccumulateGrad", "MulBackward0"), ("ExpBackward0", "AddBackward0"),
+        ("MulBackward0", "AddBackward0"),
         ("MulBackward0", "ExpBackward0"), ("x (1,)", "AccumulateGrad"),
     ]  # fmt: skip
 
@@ -125,7 +150,8 @@ def test_constants_and_their_order_are_kept():
 def test_nodes_know_shape_dtype_attributes_and_age():
     x = leaf(1.0, 2.0)
     y = x.unsqueeze(0).sum(1, keepdim=True)
-    assert y.node.shape == (1, 1) and y.node.dtype.name == "float32" and y.node.attrs == {"dim": (1,), "keepdim": True}
+    assert y.node.shape == (1, 1) and y.node.dtype.name == "float32"
+    assert y.node.attrs == {"dim": (1,), "keepdim": True}
     assert y.node.seq > y.node.inputs[0].seq > x.node.seq
 
 
@@ -149,14 +175,33 @@ def test_user_line_is_outside_the_library():
     model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
     line = sys._getframe().f_lineno + 1
     loss = nn.functional.mse_loss(model(torch.ones(1, 2)), torch.zeros(1, 2))
-    lines = {(n.where().file, n.where().line) for n in graph.in_order([loss.node]) if n.op is not None}
+    lines = {
+        (n.where().file, n.where().line) for n in graph.in_order([loss.node]) if n.op is not None
+    }
     assert lines == {(__file__, line)}
 
 
 def test_every_kind_of_op_records_the_line():
     x = torch.arange(1.0, 5.0).view(2, 2).requires_grad_()
-    ops = [x.sum(1), x.max(1).values, x[0], x[[0]], x @ x, torch.cat([x, x]), x.softmax(dim=1), x.std(), x.clamp(0, 1), 2 - x, -x,
-           torch.einsum("ij->i", x), nn.functional.gelu(x), x.flatten(), torch.stack([x, x]), x.norm(), Scalar(1.0) * 2]
+    ops = [
+        x.sum(1),
+        x.max(1).values,
+        x[0],
+        x[[0]],
+        x @ x,
+        torch.cat([x, x]),
+        x.softmax(dim=1),
+        x.std(),
+        x.clamp(0, 1),
+        2 - x,
+        -x,
+        torch.einsum("ij->i", x),
+        nn.functional.gelu(x),
+        x.flatten(),
+        torch.stack([x, x]),
+        x.norm(),
+        Scalar(1.0) * 2,
+    ]
     for y in ops:
         site = (y if isinstance(y, Scalar) else y.node).where()
         assert site is not None and site.file == __file__, y
@@ -173,7 +218,11 @@ def test_module_scope():
 
     net = Net()
     y = net(torch.ones(1, 2))
-    labels = {n.op.name: [s.label for s in n.scope.path()] for n in graph.in_order([y.node]) if n.op is not None}
+    labels = {
+        n.op.name: [s.label for s in n.scope.path()]
+        for n in graph.in_order([y.node])
+        if n.op is not None
+    }
     assert labels["mul"] == ["Net"]
     assert len(labels["tanh"]) == 3 and labels["tanh"][0] == "Net"
     assert y.node.scope.path()[0].module() is net

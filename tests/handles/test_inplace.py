@@ -52,12 +52,17 @@ def test_name_and_value():
 @pytest.mark.parametrize(
     "write",
     [lambda x: x.add_(1), lambda x: x.__setitem__(0, 1.0), lambda x: x[:2].mul_(2), lambda x: x.view(3).zero_(),
-     lambda x: x.__iadd__(1), lambda x: x.fill_(0), lambda x: x.normal_(), lambda x: x.masked_fill_(x > 0, 0),
-     lambda x: x.__setitem__(x > 0, 0.0), lambda x: x.copy_(torch.ones(3)), lambda x: x.clamp_(0, 1)],
+     lambda x: x.__iadd__(1), lambda x: x.fill_(0), lambda x: x.normal_(),
+     lambda x: x.masked_fill_(x > 0, 0),
+     lambda x: x.__setitem__(x > 0, 0.0), lambda x: x.copy_(torch.ones(3)),
+     lambda x: x.clamp_(0, 1)],
 )  # fmt: skip
 def test_leaves_are_not_overwritten(write):
     x = leaf(1.0, 2.0, 3.0)
-    with pytest.raises(RuntimeError, match="leaf Variable that requires grad is being used in an in-place operation"):
+    with pytest.raises(
+        RuntimeError,
+        match="leaf Variable that requires grad is being used in an in-place operation",
+    ):
         write(x)
     assert x.tolist() == [1, 2, 3] and x.is_leaf
     with torch.no_grad():
@@ -223,7 +228,9 @@ def test_error_names_the_writer_and_the_reader():
     with pytest.raises(RuntimeError) as e:
         z.sum().backward()
     text = str(e.value)
-    assert text.startswith("one of the variables needed for gradient computation has been modified by an inplace operation")
+    assert text.startswith(
+        "one of the variables needed for gradient computation has been modified by an inplace operation"
+    )
     assert "[torch.float32 [2]]" in text and "version 1" in text
     assert "MulBackward0" in text and "add overwrote it" in text  # who needs it, who overwrote it
     assert text.count("test_inplace.py") >= 2 and "out of place" in text
@@ -283,7 +290,9 @@ def test_a_failed_operation_changes_nothing():
 def test_results_must_fit_the_dtype():
     i = torch.ones(3, dtype=torch.int64)
     for write in (lambda: i.add_(1.5), lambda: i.div_(2), lambda: i.__itruediv__(2)):
-        with pytest.raises(RuntimeError, match=r"result type Float can't be cast to the desired output type Long"):
+        with pytest.raises(
+            RuntimeError, match=r"result type Float can't be cast to the desired output type Long"
+        ):
             write()
     i[0] = 2.7
     assert i.tolist() == [2, 1, 1]

@@ -27,16 +27,22 @@ def test_attributes(x):
 
 def test_size():
     s = torch.Size([2, 3])
-    assert repr(s) == "torch.Size([2, 3])" and s.numel() == 6 and s[0] == 2 and isinstance(s[:1], torch.Size)
-    assert torch.Size([*s, 4]) == (2, 3, 4) and isinstance(s + torch.Size([1]), torch.Size) and [*s] == [2, 3]
+    assert repr(s) == "torch.Size([2, 3])" and s.numel() == 6 and s[0] == 2
+    assert isinstance(s[:1], torch.Size)
+    assert torch.Size([*s, 4]) == (2, 3, 4) and isinstance(s + torch.Size([1]), torch.Size)
+    assert [*s] == [2, 3]
 
 
 def test_dtypes_and_devices():
-    assert repr(torch.float32) == "torch.float32" and torch.float is torch.float32 and torch.long is torch.int64
-    assert torch.float16.is_floating_point and not torch.int8.is_floating_point and torch.float64.itemsize == 8
+    assert repr(torch.float32) == "torch.float32" and torch.float is torch.float32
+    assert torch.long is torch.int64
+    assert torch.float16.is_floating_point and not torch.int8.is_floating_point
+    assert torch.float64.itemsize == 8
     assert torch.finfo(torch.float32).eps == 2**-23 and torch.iinfo(torch.int8).max == 127
-    assert repr(torch.device("cuda", 1)) == "device(type='cuda', index=1)" and str(torch.device("cuda:0")) == "cuda:0"
-    assert torch.device("cpu") != torch.device("cuda") and torch.device(torch.device("cpu")).type == "cpu"
+    assert repr(torch.device("cuda", 1)) == "device(type='cuda', index=1)"
+    assert str(torch.device("cuda:0")) == "cuda:0"
+    assert torch.device("cpu") != torch.device("cuda")
+    assert torch.device(torch.device("cpu")).type == "cpu"
 
 
 def test_conversions(x):
@@ -44,7 +50,11 @@ def test_conversions(x):
         assert getattr(x, name)().dtype == getattr(torch, {"byte": "uint8"}.get(name, name))
     assert x.float() is x and x.to("cpu") is x and x.cpu() is x and x.to(torch.float32) is x
     assert x.to("cpu", torch.float64).dtype == x.to(dtype=torch.float64).dtype == torch.float64
-    assert x.to(torch.zeros(1, dtype=torch.int64)).dtype == x.type_as(torch.zeros(1).long()).dtype == torch.int64
+    assert (
+        x.to(torch.zeros(1, dtype=torch.int64)).dtype
+        == x.type_as(torch.zeros(1).long()).dtype
+        == torch.int64
+    )
     assert x.type(torch.float64).dtype == x.type("torch.DoubleTensor").dtype == torch.float64
     assert x.to(torch.float32, copy=True) is not x
     y = torch.tensor([1.5, 2.5], requires_grad=True)
@@ -53,9 +63,11 @@ def test_conversions(x):
 
 
 def test_numbers_out(x):
-    assert x[1, 2].item() == 5 and type(x[0, 0].item()) is float and type(torch.tensor(1).item()) is int
+    assert x[1, 2].item() == 5 and type(x[0, 0].item()) is float
+    assert type(torch.tensor(1).item()) is int
     assert x.tolist() == [[0, 1, 2], [3, 4, 5]] and x[0, 0].tolist() == 0
-    assert (float(x[1, 1]), int(x[1, 1]), bool(x[0, 0])) == (4.0, 4, False) and [10, 20][torch.tensor(1)] == 20
+    assert (float(x[1, 1]), int(x[1, 1]), bool(x[0, 0])) == (4.0, 4, False)
+    assert [10, 20][torch.tensor(1)] == 20
     with pytest.raises(TypeError, match="integer tensors of a single element"):
         [1][torch.tensor(0.0)]
     with pytest.raises(RuntimeError, match="no values is ambiguous"):
@@ -75,9 +87,13 @@ def test_protocols(x):
 
 def test_formatting():
     x = torch.ones(2, 3)
-    assert f"{x.mean():.3f}" == "1.000" and "%.2f" % x.mean() == "1.00" and f"{torch.tensor(3)}" == "3"  # noqa: UP031
+    assert (
+        f"{x.mean():.3f}" == "1.000" and "%.2f" % x.mean() == "1.00" and f"{torch.tensor(3)}" == "3"
+    )  # noqa: UP031
     assert f"{x}" == str(x) == repr(x) == "tensor([[1., 1., 1.],\n        [1., 1., 1.]])"
-    assert repr(torch.tensor([1.0], requires_grad=True) * 2) == "tensor([2.], grad_fn=<MulBackward0>)"
+    assert (
+        repr(torch.tensor([1.0], requires_grad=True) * 2) == "tensor([2.], grad_fn=<MulBackward0>)"
+    )
     with pytest.raises(TypeError, match=r"unsupported format string passed to Tensor.__format__"):
         f"{x:.3f}"
 
@@ -86,9 +102,11 @@ def test_numpy():
     x, a = torch.tensor([1.0, 2.0]), np.array([3.0, 4.0], np.float32)
     for y in (x + a, a + x):
         assert isinstance(y, torch.Tensor) and y.tolist() == [4, 6]
-    assert np.asarray(x).dtype == np.float32 and np.sin(x).dtype == np.float32 and np.array(x, dtype=np.float64).dtype == np.float64
+    assert np.asarray(x).dtype == np.float32 and np.sin(x).dtype == np.float32
+    assert np.array(x, dtype=np.float64).dtype == np.float64
     assert np.shares_memory(x.numpy(), torch.from_numpy(x.numpy()).numpy())
-    assert (torch.ones(2) * np.float64(2)).dtype == torch.float32 and (np.float64(2) * torch.ones(2)).tolist() == [2, 2]
+    assert (torch.ones(2) * np.float64(2)).dtype == torch.float32
+    assert (np.float64(2) * torch.ones(2)).tolist() == [2, 2]
     assert (torch.ones(2) + np.ones(2)).dtype == torch.float64
     with pytest.raises(RuntimeError, match="requires grad"):
         np.asarray(torch.ones(1, requires_grad=True))
@@ -99,13 +117,17 @@ def test_copies():
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     (x * 3).sum().backward()
     deep = copy.deepcopy(x)
-    assert deep.requires_grad and deep.is_leaf and deep.grad.tolist() == [3, 3] and deep.data_ptr() != x.data_ptr()
+    assert deep.requires_grad and deep.is_leaf and deep.grad.tolist() == [3, 3]
+    assert deep.data_ptr() != x.data_ptr()
     a = torch.zeros(1)
     pair = copy.deepcopy([a, a])
     assert pair[0] is pair[1]
     back = pickle.loads(pickle.dumps(x))
     assert back.tolist() == [1, 2] and back.requires_grad
-    assert pickle.loads(pickle.dumps((torch.float32, torch.device("cpu")))) == (torch.float32, torch.device("cpu"))
+    assert pickle.loads(pickle.dumps((torch.float32, torch.device("cpu")))) == (
+        torch.float32,
+        torch.device("cpu"),
+    )
     for act in (copy.deepcopy, pickle.dumps):
         with pytest.raises(RuntimeError, match=r"lea[fv]"):
             act(x * 2)
@@ -157,13 +179,18 @@ def test_grad_can_be_set():
     assert x.grad.tolist() == [3, 3]
     del x.grad
     assert x.grad is None
-    for wrong, kind in ((torch.ones(3), RuntimeError), (torch.ones(2, dtype=torch.float64), RuntimeError), (3, TypeError)):
+    for wrong, kind in (
+        (torch.ones(3), RuntimeError),
+        (torch.ones(2, dtype=torch.float64), RuntimeError),
+        (3, TypeError),
+    ):
         with pytest.raises(kind):
             x.grad = wrong
 
 
 def test_transposes(x):
-    assert x.T.shape == (3, 2) and x[:, None].mT.shape == (2, 3, 1) and torch.zeros(2, 3, 4).T.shape == (4, 3, 2)
+    assert x.T.shape == (3, 2) and x[:, None].mT.shape == (2, 3, 1)
+    assert torch.zeros(2, 3, 4).T.shape == (4, 3, 2)
 
 
 def test_a_subclass_works():
@@ -171,5 +198,6 @@ def test_a_subclass_works():
         pass
 
     n = Named([1.0, 2.0])
-    assert isinstance(n, torch.Tensor) and (n + n).tolist() == [2, 4] and (2 * n).tolist() == [2, 4] and n.sum().item() == 3
+    assert isinstance(n, torch.Tensor) and (n + n).tolist() == [2, 4] and (2 * n).tolist() == [2, 4]
+    assert n.sum().item() == 3
     assert repr(n) == "Named([1., 2.])"

@@ -15,7 +15,7 @@ import microtorch as torch
 from microtorch.__main__ import COMMANDS
 from microtorch.__main__ import main as microtorch
 from microtorch.programs import demo
-from microtorch.programs import run as show
+from microtorch.programs import run
 from microtorch.programs import tour as demo_tour
 
 ROOT = Path(torch.__file__).parent.parent
@@ -58,18 +58,24 @@ def folder(tmp_path, monkeypatch):
 
 def python(*arguments, **environment):
     env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
-    return subprocess.run([sys.executable, *arguments], env=env, capture_output=True, text=True, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, *arguments], env=env, capture_output=True, text=True, encoding="utf-8"
+    )
 
 
 @pytest.mark.needs("dot")
 def test_draw_shows_the_last_backward_of_an_unedited_script(folder, capsys):
-    assert microtorch(["draw", "train.py", "-o", "graph.svg", "--theme", "dark", "--", "--flag"]) == 0
+    assert (
+        microtorch(["draw", "train.py", "-o", "graph.svg", "--theme", "dark", "--", "--flag"]) == 0
+    )
     printed = capsys.readouterr().out
     assert "trained ['--flag']" in printed and printed.splitlines()[-1] == "graph.svg"
     svg = (folder / "graph.svg").read_text(encoding="utf-8")
     words = [html.unescape(w).replace("\xa0", " ") for w in re.findall(r">([^<>]+)</text>", svg)]
     assert "weight" in words and "net.0  Linear(2, 4)" in words and "→ loss" in words
-    assert "–" not in words, "backward ran, and its gradients are shown though the optimizer has moved on since"
+    assert "–" not in words, (
+        "backward ran, and its gradients are shown though the optimizer has moved on since"
+    )
 
 
 def test_the_values_are_those_of_the_last_backward(folder, capsys):
@@ -77,7 +83,8 @@ def test_the_values_are_those_of_the_last_backward(folder, capsys):
     assert microtorch(["draw", "train.py", "-o", "graph.json"]) == 0
     printed = float(capsys.readouterr().out.split()[2])
     trace = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
-    assert trace["nodes"][trace["root"]]["value"]["number"] == pytest.approx(printed, abs=1e-6) and trace["backward"]
+    assert trace["nodes"][trace["root"]]["value"]["number"] == pytest.approx(printed, abs=1e-6)
+    assert trace["backward"]
     assert all(n["grad"] is not None for n in trace["nodes"] if n["role"] == "parameter")
 
 
@@ -85,12 +92,15 @@ def test_step_in_a_terminal_and_as_files(folder, capsys):
     assert microtorch(["step", "neuron.py"]) == 0
     screens = capsys.readouterr().out
     assert "∂c/∂a += ∂c/∂(a·b) · b" in screens or "BACKWARD" in screens
-    assert screens.count("\n step ") == 8 and screens.startswith(" step 1/9") and "neuron.py:5   c = a * b + a" in screens
+    assert screens.count("\n step ") == 8 and screens.startswith(" step 1/9")
+    assert "neuron.py:5   c = a * b + a" in screens
     assert microtorch(["step", "neuron.py", "-o", "steps.txt"]) == 0
     assert (folder / "steps.txt").read_text(encoding="utf-8").strip() == screens.strip()
     assert microtorch(["step", "neuron.py", "--var", "d", "-o", "d.json"]) == 0
     steps = json.loads((folder / "d.json").read_text(encoding="utf-8"))["steps"]
-    assert [s["new"] for s in steps if s["kind"] == "contribution" and s["final"] and s["name"] == "a"] == [-4.0]
+    assert [
+        s["new"] for s in steps if s["kind"] == "contribution" and s["final"] and s["name"] == "a"
+    ] == [-4.0]
 
 
 @pytest.mark.needs("dot")
@@ -98,24 +108,28 @@ def test_the_module_as_a_command(folder):
     done = python("-m", "microtorch.viz", "neuron.py", "-o", "neuron.svg")
     assert done.returncode == 0 and done.stdout == "neuron.svg\n" and done.stderr == ""
     assert "@keyframes" not in (folder / "neuron.svg").read_text(encoding="utf-8")
-    assert show.main(["neuron.py", "--step", "-o", "film.svg"]) == 0
+    assert run.draw_or_step(["neuron.py", "--step", "-o", "film.svg"]) == 0
     assert "@keyframes" in (folder / "film.svg").read_text(encoding="utf-8")
-    assert show.main(["neuron.py", "-o", "neuron.md"]) == 0 and (folder / "neuron.md").read_text().startswith("|")
+    assert run.draw_or_step(["neuron.py", "-o", "neuron.md"]) == 0
+    assert (folder / "neuron.md").read_text().startswith("|")
 
 
 @pytest.mark.needs("dot")
 def test_pages(folder):
     assert microtorch(["step", "neuron.py", "-o", "n.html"]) == 0
     assert microtorch(["step", "neuron.py", "--quiz", "-o", "q.html"]) == 0
-    assert "<html" in (folder / "n.html").read_text(encoding="utf-8") and (folder / "q.html").exists()
+    assert "<html" in (folder / "n.html").read_text(encoding="utf-8")
+    assert (folder / "q.html").exists()
 
 
 @pytest.mark.needs("dot")
 def test_a_script_that_fails_leaves_the_picture_of_its_failure(folder, capsys):
-    (folder / "bad.py").write_text("import torch\na = torch.ones(2, 3, requires_grad=True)\nb = a * 2\nb @ a\n")
+    (folder / "bad.py").write_text(
+        "import torch\na = torch.ones(2, 3, requires_grad=True)\nb = a * 2\nb @ a\n"
+    )
     assert microtorch(["draw", "bad.py", "-o", "bad.svg"]) == 1
     printed = capsys.readouterr().err
-    assert 'bad.py", line 4' in printed and "ShapeError" in printed and "show.py" not in printed
+    assert 'bad.py", line 4' in printed and "ShapeError" in printed and "run.py" not in printed
     assert "2×3 @ 2×3" in html.unescape((folder / "bad.svg").read_text(encoding="utf-8"))
 
 
@@ -137,7 +151,10 @@ def test_mistakes_on_the_command_line(folder, capsys, arguments, words):
 
 def test_what_cannot_be_shown_is_said(folder, capsys):
     assert microtorch(["draw", "neuron.py", "--var", "e"]) == 1
-    assert "no variable 'e' holds a Tensor or a Scalar. There are: a, b, c, d" in capsys.readouterr().err
+    assert (
+        "no variable 'e' holds a Tensor or a Scalar. There are: a, b, c, d"
+        in capsys.readouterr().err
+    )
     (folder / "empty.py").write_text("print(1)")
     assert microtorch(["step", "empty.py"]) == 1
     assert "no backward() ran" in capsys.readouterr().err
@@ -168,10 +185,14 @@ def test_every_command_is_listed_and_explains_itself(capsys):
 
 def test_the_tour(capsys):
     """Without a terminal it prints all three chapters and waits for nobody."""
-    assert demo_tour.main(1) == 0
+    assert demo_tour.give(1) == 0
     printed = capsys.readouterr().out
-    assert [re.search(title, printed) is not None for title in ("1  ONE NEURON", "2  A NETWORK", "3  READING DIGITS")] == [True] * 3
-    assert "h[1, 2] = x[1, 0]·w[0, 2] + x[1, 1]·w[1, 2]" in printed and "net.0.weight" in printed and "read as" in printed
+    assert [
+        re.search(title, printed) is not None
+        for title in ("1  ONE NEURON", "2  A NETWORK", "3  READING DIGITS")
+    ] == [True] * 3
+    assert "h[1, 2] = x[1, 0]·w[0, 2] + x[1, 1]·w[1, 2]" in printed and "net.0.weight" in printed
+    assert "read as" in printed
 
 
 def at_a_terminal(arguments, folder):
@@ -181,7 +202,9 @@ def at_a_terminal(arguments, folder):
     main, terminal = pty.openpty()
     env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}
     command = [sys.executable, "-m", *arguments]
-    with subprocess.Popen(command, cwd=folder, env=env, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+    with subprocess.Popen(
+        command, cwd=folder, env=env, stdin=terminal, stdout=terminal, stderr=terminal
+    ) as process:
         os.close(terminal)
         printed, answered, end = b"", 0, time.monotonic() + 60
         try:
@@ -204,8 +227,13 @@ def at_a_terminal(arguments, folder):
 def test_at_a_terminal_the_command_demo_is_the_tour(tmp_path):
     pytest.importorskip("rich")
     status, printed = at_a_terminal(["microtorch", "demo", "--epochs", "1"], tmp_path)
-    assert status == 0 and printed.count("[Enter] goes on") == 4 and "BACKWARD" in printed.upper(), printed
-    assert all(title in printed for title in ("1  ONE NEURON", "2  A NETWORK", "3  READING DIGITS", "read as"))
+    assert (
+        status == 0 and printed.count("[Enter] goes on") == 4 and "BACKWARD" in printed.upper()
+    ), printed
+    assert all(
+        title in printed
+        for title in ("1  ONE NEURON", "2  A NETWORK", "3  READING DIGITS", "read as")
+    )
     assert "--output" in printed.splitlines()[-2] and not any(tmp_path.iterdir())
 
 
@@ -214,7 +242,7 @@ def test_when_the_command_demo_is_the_tour(terminal, tmp_path, monkeypatch):
     """By default at a terminal only; --output asks for pictures; --tour and --no-tour overrule both."""
     chosen, console = [], lambda arguments: microtorch(["demo", *arguments])
     monkeypatch.setattr(demo_tour, "interactive", lambda: terminal)
-    monkeypatch.setattr(demo_tour, "main", lambda epochs: chosen.append(epochs) or 0)
+    monkeypatch.setattr(demo_tour, "give", lambda epochs: chosen.append(epochs) or 0)
 
     def plain(*args):
         raise KeyError("the plain demo")
@@ -233,15 +261,18 @@ def test_when_the_command_demo_is_the_tour(terminal, tmp_path, monkeypatch):
     assert tours(console) == terminal
     assert not tours(console, *out) and not tours(console, "--no-tour")
     assert tours(console, "--tour") and tours(console, "--tour", *out)
-    assert not tours(demo.main), "python -m microtorch.demo and make demo"
+    assert not tours(demo.main), "python -m microtorch.programs.demo and make demo"
     for part in ("rich", "graphviz"):
         with monkeypatch.context() as without:
             without.setitem(sys.modules, part, None)
-            assert not tours(console), "what is missing is said by the plain demo, which does the rest"
+            assert not tours(console), (
+                "what is missing is said by the plain demo, which does the rest"
+            )
 
 
 @pytest.mark.needs("dot")
 def test_the_demo_also_leaves_the_stepper(tmp_path):
     names = [p.name for p in demo.step(demo.neuron(), tmp_path)]
-    assert names[:2] == ["neuron.html", "neuron-steps.svg"] and set(names) <= {"neuron.html", "neuron-steps.svg", "neuron.gif"}
+    assert names[:2] == ["neuron.html", "neuron-steps.svg"]
+    assert set(names) <= {"neuron.html", "neuron-steps.svg", "neuron.gif"}
     assert all((tmp_path / name).stat().st_size > 1000 for name in names)

@@ -15,9 +15,9 @@ ROOT = Path(torch.__file__).parent.parent
 
 
 def run(arguments, **environment):
-    """python -m microtorch.demo in a process of its own, with this checkout."""
+    """python -m microtorch.programs.demo in a process of its own, with this checkout."""
     env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
-    command = [sys.executable, "-m", "microtorch.demo", *arguments]
+    command = [sys.executable, "-m", "microtorch.programs.demo", *arguments]
     return subprocess.run(command, env=env, capture_output=True, text=True, encoding="utf-8")
 
 
@@ -31,7 +31,11 @@ def test_it_reads_digits_and_draws(tmp_path):
     assert done.returncode == 0 and done.stderr == ""
     assert reached(done.stdout) >= 97
     assert "\x1b" not in done.stdout and "━" not in done.stdout  # no bar and no colours in a pipe
-    for name, begins in [("loss.svg", b"<?xml"), ("loss.png", b"\x89PNG"), ("neuron.svg", b"<?xml")]:
+    for name, begins in [
+        ("loss.svg", b"<?xml"),
+        ("loss.png", b"\x89PNG"),
+        ("neuron.svg", b"<?xml"),
+    ]:
         path = tmp_path / "out" / name
         assert str(path) in done.stdout and path.read_bytes().startswith(begins)
     assert "neuron.png" in done.stdout and "Next:" in done.stdout.splitlines()[-1]
@@ -43,12 +47,15 @@ def test_without_graphviz_it_says_how_to_get_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     assert demo.main(["--epochs", "1", "--output", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "Graphviz" in printed and "apt" in printed and "loss.dot" in printed and ".svg" not in printed
+    assert "Graphviz" in printed and "apt" in printed and "loss.dot" in printed
+    assert ".svg" not in printed
     assert {p.name for p in tmp_path.iterdir()} == {"loss.dot", "neuron.dot"}
 
 
 def test_a_terminal_without_unicode(tmp_path):
-    done = run(["--epochs", "1", "--output", str(tmp_path)], PYTHONIOENCODING="ascii", PATH="/nonexistent")
+    done = run(
+        ["--epochs", "1", "--output", str(tmp_path)], PYTHONIOENCODING="ascii", PATH="/nonexistent"
+    )
     assert done.returncode == 0 and "##" in done.stdout and done.stdout.isascii(), done.stderr
 
 
@@ -58,8 +65,18 @@ def test_a_terminal_shows_a_bar(tmp_path):
     pty = pytest.importorskip("pty")  # not on Windows
     main, terminal = pty.openpty()
     env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}
-    command = [sys.executable, "-m", "microtorch.demo", "--epochs", "1", "--output", str(tmp_path)]
-    with subprocess.Popen(command, env=env, stdout=terminal, stderr=terminal, stdin=terminal) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "microtorch.programs.demo",
+        "--epochs",
+        "1",
+        "--output",
+        str(tmp_path),
+    ]
+    with subprocess.Popen(
+        command, env=env, stdout=terminal, stderr=terminal, stdin=terminal
+    ) as process:
         os.close(terminal)
         printed = b""
         try:
