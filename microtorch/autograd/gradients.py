@@ -12,6 +12,7 @@ from ..base.naming import named
 from ..engine.backward import run
 from ..engine.gradient_hooks import as_tensor
 from ..engine.leaf import AccumulateGrad
+from ..engine.listening import listeners
 from ..engine.record import constant
 from ..engine.recorded import RECORDED
 from ..graph import Mode, Node, mode
@@ -19,7 +20,6 @@ from ..handles.methods import ScalarMethods, bind_methods
 from ..handles.scalar import Scalar, constant_scalar
 from ..handles.tensor import Tensor
 from . import anomaly
-from .listening import listeners
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, Gradient, Root

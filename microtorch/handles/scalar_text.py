@@ -6,8 +6,8 @@ all the rest.
 from __future__ import annotations
 
 from ..engine.op import Formula, Op
-from ..notation.formulas import LETTERS
 from ..notation import expr, formulas
+from ..notation.formulas import LETTERS
 
 # A hot path: the stores of engine/record.fill, written out.
 METHOD = """
