@@ -57,7 +57,7 @@ class Watch:
             node.grad, node.storage = grad, None
         self._leaves = []
 
-    def find(self, variables: Mapping[str, Any], name: str = "") -> Root:
+    def find(self, variables: Mapping[str, object], name: str = "") -> Root:
         """The value of the variable ``name``.
 
         Without a name, the root of the last backward; where none ran, the newest result.
@@ -81,7 +81,7 @@ class Watch:
         return max(results, key=lambda v: _node(v).seq)
 
     def trace(
-        self, root: Root, function: str, variables: dict[str, Any], gradients: bool = False
+        self, root: Root, function: str, variables: dict[str, object], gradients: bool = False
     ) -> Trace:
         """The trace of a root, with the program's names; see ``take.fill`` for ``gradients``."""
         self.put_back()
