@@ -225,17 +225,7 @@ def given_names(params: Given = None, names: Given = None) -> Pairs | None:
     for given in (params, names):
         if given is None:
             continue
-        listed: Iterable[object]
-        if isinstance(given, nn.Module):
-            listed = given.named_parameters()
-        elif isinstance(given, Mapping):
-            listed = given.items()
-        elif isinstance(given, Iterable):
-            listed = given
-        else:
-            kind = type(given).__name__
-            raise TypeError(f"params and names are {{name: tensor}} or a Module, not {kind}")
-        for pair in listed:
+        for pair in _listed(given):
             if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
                 raise TypeError(
                     "params and names are {name: tensor}: dict(model.named_parameters()), "
@@ -243,6 +233,17 @@ def given_names(params: Given = None, names: Given = None) -> Pairs | None:
                 )
             pairs.append(pair)
     return pairs or None
+
+
+def _listed(given: object) -> Iterable[object]:
+    if isinstance(given, nn.Module):
+        return given.named_parameters()
+    if isinstance(given, Mapping):
+        return given.items()
+    if isinstance(given, Iterable):
+        return given
+    kind = type(given).__name__
+    raise TypeError(f"params and names are {{name: tensor}} or a Module, not {kind}")
 
 
 def node_of(value: object) -> Node | None:
