@@ -92,7 +92,9 @@ class Browser:
         self.call("POST", "/url", {"url": "about:blank"})
         self.log("performance"), self.log("browser")
         self.call("POST", "/url", {"url": f"file://{path}{hash}"})
-        self.until("performance.getEntriesByType('paint').length")  # until then Chromium drops keys
+        # Chromium drops keys until a page has been painted: wait for two frames
+        drawn = "requestAnimationFrame(() => requestAnimationFrame(() => arguments[0]()))"
+        self.call("POST", "/execute/async", {"script": drawn, "args": []})
 
     def keys(self, *words):
         """Press keys one after the other: names of KEYS, or text."""

@@ -15,7 +15,7 @@ from ops.samples import SAMPLES
 import microtorch as torch
 from microtorch import Scalar, nn, viz
 from microtorch.backends import core
-from microtorch.engine.registry import REGISTRY
+from microtorch.engine.op import REGISTRY
 
 ROOT = str(Path(__file__).parents[2])
 
@@ -142,7 +142,7 @@ def test_a_wrong_derivative_is_found():
 
 
 def test_a_planted_bug_is_found(monkeypatch):
-    from microtorch.engine.registry import REGISTRY
+    from microtorch.engine.op import REGISTRY
 
     op = REGISTRY["tanh"]
     x = Scalar(0.5)

@@ -65,7 +65,7 @@ class Difference:
             file.write(str(self) + "\n")
         return path
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return self.draw()._repr_mimebundle_() | {"text/plain": str(self)}
 
 

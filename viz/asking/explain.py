@@ -23,8 +23,8 @@ from ..drawing.picture import Graph
 from ..drawing.plan import Unit
 from ..reading import numbers
 from ..reading.cuts import cuts
-from ..reading.measure import Backward, Computation, Data
-from ..reading.names import given_names
+from ..reading.measure import Backward, Computation, Data, whole
+from ..reading.names import Given, given_names
 from ..reading.subject import Subject, subject
 from ..reading.summary import rms
 from ..reading.take import Root, caller
@@ -77,7 +77,7 @@ class Explanation:
         return str(path)
 
 
-def explain_grad(p: Root, loss: Root = None, params: Any = None) -> Explanation:
+def explain_grad(p: Root, loss: Root = None, params: Given = None) -> Explanation:
     """Why ``p.grad`` is None or zero, or how it came about.
 
     ``loss``: by itself the newest result among your variables. Changes nothing. Raises TypeError if
@@ -177,7 +177,7 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
         done = " (or zero_grad() has forgotten it since)" if trace.backward else ""
         answer.lines = [
             f"{name}.grad is None because {root}.backward() has not run{done}.",
-            f"It would be {_size(g)}: {ways} from {root} to {name}.",
+            f"It would be {_size(0.0 if g is None else whole(g))}: {ways} from {root} to {name}.",
         ]
     else:
         answer.lines = [f"{name}.grad is {_size(p.grad)}: {ways} to it."]
@@ -185,7 +185,7 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
         answer.lines += _follow(answer, trace, names, found, path)
     if count > len(answer.paths):
         answer.lines.append(f"  and {count - len(answer.paths):,} more paths")
-    if g is not None and rms(g) == 0:
+    if g is not None and rms(whole(g)) == 0:
         where = "; ".join(list(dict.fromkeys(answer.dead.values()))[:3])
         because = f": {where}" if where else " because what the paths bring cancels out"
         answer.lines.append(f"So it is zero{because}.")
@@ -239,7 +239,7 @@ def _follow(
                 where = trace.nodes[i].site
                 lines.append(f"    {said} (line {where.line})" if where else f"    {said}")
                 d = found.backward.contributions.get((i, k))
-                if d is None or not np.any(d):
+                if d is None or not np.any(whole(d)):
                     answer.dead.setdefault(i, said)
     return lines
 
@@ -281,7 +281,7 @@ def _largest(back: Backward, i: int, k: int) -> tuple[float, float]:
     """The largest element of the gradient of node i, and of what its operand k receives."""
     g, d = back.gradients.get(i), back.contributions.get((i, k))
     before = 0.0 if g is None or isinstance(g, dict) else float(np.abs(g).max(initial=0))
-    return before, 0.0 if d is None else float(np.abs(d).max(initial=0))
+    return before, 0.0 if d is None else float(np.abs(whole(d)).max(initial=0))
 
 
 # ---- the picture ---------------------------------------------------------------------------------

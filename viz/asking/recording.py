@@ -16,7 +16,7 @@ import json
 import os
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from microtorch.base import errors
 
 from ..drawing import labels, render, style
 from ..reading import numbers
-from ..reading.names import given_names
+from ..reading.names import Given, given_names
 from ..reading.take import caller
 from ..reading.trace import Value
 from ..reading.training import Training
@@ -175,14 +175,14 @@ class Recording(Training):
             file.write(data)
         return path
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         try:
             return {"image/svg+xml": self.pipe("svg").decode(), "text/plain": str(self)}
         except (render.RenderError, errors.GraphError):
             return {"text/plain": str(self)}
 
 
-def record(params: Any = None, epoch: int | None = None) -> Recording:
+def record(params: Given = None, epoch: int | None = None) -> Recording:
     """Record every backward() inside a ``with`` block.
 
     ``params``: {name: tensor} or a Module, for names that the source does not show. ``epoch``: how

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from microtorch.base import errors
 from ..drawing import render, style
 from ..reading import numbers
 from ..reading.arithmetic import Arithmetic, Operand, Place, place_of
-from ..reading.names import given_names
+from ..reading.names import Given, given_names
 from ..reading.spelling import Index, Spelled, element, opened, spell
 from ..reading.take import Drawable, Root, caller
 from ..reading.trace import Trace
@@ -232,8 +232,8 @@ def expand(
     *,
     loss: Root = None,
     at: Mapping[str, Index] | None = None,
-    params: Any = None,
-    names: Any = None,
+    params: Given = None,
+    names: Given = None,
 ) -> Zoom:
     """The scalar arithmetic of the op that made ``tensor``: see the module's docstring.
 

@@ -1,0 +1,1 @@
+"""The Trace becomes a picture: Graphviz, and films of it."""

@@ -26,8 +26,8 @@ def _fold(trace: Trace, u: Unit, t: Theme) -> tuple[str, str]:
     texts = []
     for k, part in enumerate(first):
         if part.kind == "module":
-            same = {trace.modules[b[k].call].text for b in blocks}  # type: ignore[index]
-            m = trace.modules[part.call]  # type: ignore[index]
+            calls = [trace.modules[c] for b in blocks if (c := b[k].call) is not None]
+            same, m = {call.text for call in calls}, calls[0]
             texts.append(m.text.removesuffix("()") if len(same) == 1 else m.type)
         else:
             texts.append(trace.nodes[part.newest].symbol)

@@ -349,8 +349,8 @@ class Drawing:
         if e is not None and source is not None and source.op and not self.separate:
             look["weight"] = "20"
         back = e is not None and e.flows and self.trace.backward
-        if back and self.grads == "labels":
-            text, zero = _contribution(e.contribution)  # type: ignore[union-attr]
+        if e is not None and back and self.grads == "labels":
+            text, zero = _contribution(e.contribution)
             if text:
                 look["label"] = f" {text} " if zero else f" ◂ {text} "
                 if zero:

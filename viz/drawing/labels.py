@@ -171,10 +171,8 @@ def tensor_value(
     rows = [row(cell(head), cell(font(escape(right), t.secondary, SMALL), "RIGHT"))]
     if module:
         rows.append(row(cell(font(escape(module), t.secondary, SMALL), span=2)))
-    one = n.value is not None and n.value.number is not None
-    if one and (leaf or n.role == "loss" or not n.shape):
-        number = n.value.number  # type: ignore[union-attr]
-        rows.append(row(label("data", t), cell(font(numbers.number(number), t.ink), "RIGHT")))
+    if n.number is not None and (leaf or n.role == "loss" or not n.shape):
+        rows.append(row(label("data", t), cell(font(numbers.number(n.number), t.ink), "RIGHT")))
     elif leaf and thumbnails and n.value is not None and n.value.cells:
         rows.append(
             row(

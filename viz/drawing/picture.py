@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..reading.names import given_names
+from ..reading.names import Given, given_names
 from ..reading.take import Root, caller, fill, skeleton, take
 from ..reading.trace import Trace
 from . import render
@@ -79,14 +79,14 @@ class Graph:
 
 def draw(
     root: Root,
-    params: Any = None,
+    params: Given = None,
     *,
     rankdir: str | None = None,
     depth: int | None = None,
     grads: str | None = None,
     ops: str | None = None,
     theme: str = "light",
-    names: Any = None,
+    names: Given = None,
     show_shapes: bool = True,
     thumbnails: bool = True,
     legend: bool = False,
@@ -121,7 +121,7 @@ def draw(
 
 def make_dot(
     var: Root,
-    params: Any = None,
+    params: Given = None,
     show_attrs: bool = False,
     show_saved: bool = False,
     max_attr_chars: int = 50,

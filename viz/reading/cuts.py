@@ -57,7 +57,7 @@ def _code(frame: FrameType, p: object, name: str) -> Iterator[tuple[str, ast.AST
     code = frame.f_code
     yield code.co_filename, _tree(code), {name.partition(".")[0].partition("[")[0]}
     owners = [v for v in {**frame.f_globals, **frame.f_locals}.values() if isinstance(v, nn.Module)]
-    seen: set[Any] = set()
+    seen: set[object] = set()
     for outer in owners:
         for module in outer.modules():
             forward = getattr(type(module), "forward", None)
@@ -98,7 +98,7 @@ class _Flow:
         wanted = self.depends.get(root) or range(len(self.cut))
         return [self.cut[k] for k in sorted(wanted)]
 
-    def _block(self, body: list[Any], under: str) -> None:
+    def _block(self, body: list[ast.stmt], under: str) -> None:
         for s in body:
             if (
                 isinstance(s, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef))

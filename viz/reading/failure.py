@@ -9,14 +9,13 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
 
 import numpy as np
 
-from microtorch import nn
 from microtorch.base import errors
-from microtorch.engine.op import Op
+from microtorch import nn
 from microtorch.graph import Node, is_library, tick, user_frame
+from microtorch.engine.op import Op
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
@@ -32,7 +31,7 @@ class Failure:
     """The name of the op that raised, its operands, and the user's frame with the place in it."""
 
     op: str
-    operands: list[Any] = field(default_factory=list)
+    operands: list[Tensor | Scalar] = field(default_factory=list)
     frame: FrameType | None = None
     lasti: int = 0
 
@@ -108,14 +107,14 @@ def failure(error: BaseException) -> Failure:
     return Failure("error" if function == "<module>" else function, held[-MOST:], frame, lasti)
 
 
-def _in_frame(f: FrameType, users: bool) -> tuple[str, list[Any]]:
+def _in_frame(f: FrameType, users: bool) -> tuple[str, list[Tensor | Scalar]]:
     """The op or function that a frame of the library ran, and what it was given."""
     values = f.f_locals
     op, module = values.get("op"), values.get("self")
     if isinstance(op, Op):
         both = [values.get("input"), values.get("other")]
         given = values.get("inputs") or values.get("tensors") or both
-        tensors = [x for x in given if isinstance(x, Tensor)]
+        tensors: list[Tensor | Scalar] = [x for x in given if isinstance(x, Tensor)]
         if tensors:
             return op.name, tensors
     if users:

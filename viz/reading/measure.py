@@ -20,18 +20,19 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microtorch.arrays.device import CPU, device
-from microtorch.autograd import no_grad
-from microtorch.backends import cpu, host
 from microtorch.engine import backward
+from microtorch.autograd import no_grad
+from microtorch.autograd.function import Outputs
+from microtorch.backends import cpu, host
+from microtorch.arrays.device import CPU, device
 from microtorch.graph import Node, Scope, tick
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
 from .summary import number
 
-Data: TypeAlias = Any  # a float, or an array on the host
-Gradient: TypeAlias = Any  # likewise; of a node with several outputs, {output: array}
+Data: TypeAlias = "float | np.ndarray"  # a Scalar's value, or an array on the host
+Gradient: TypeAlias = "Data | Outputs"
 new = object.__new__
 
 
@@ -41,7 +42,7 @@ class Computation:
     ``root_value``: the value of the last node, if the user's handle still holds it.
     """
 
-    def __init__(self, nodes: list[Node], root_value: Data = None):
+    def __init__(self, nodes: list[Node], root_value: Data | None = None):
         self.nodes = nodes
         self.root_value = root_value
         self.scopes: dict[Scope, int] = {}  # module calls, by their number in the trace
@@ -92,7 +93,7 @@ class Computation:
             if node.op.name == "cast" and np.dtype(node.dtype).kind == "f":
                 return inputs[0]  # whoever asks in float64 stays there
             if node.op.name == "element" and node.attrs is not None:
-                return float(inputs[0][node.attrs["index"]])
+                return float(np.asarray(inputs[0])[node.attrs["index"]])
             if node.dev is None:
                 return float(node.op.scalar(*inputs, **(node.attrs or {})))
             return np.asarray(node.op.kernels[_home(node)](*inputs, **attributes(node)))
@@ -128,9 +129,14 @@ class Computation:
             return None
 
 
+def add(a: Gradient, b: Gradient) -> Gradient:
+    """The sum of two contributions to one node."""
+    return a + b  # type: ignore[operator]  # both are of the node's own kind
+
+
 def whole(g: Gradient) -> Data:
     """A gradient as one array: the gradients of several outputs are laid end to end."""
-    return np.concatenate([np.ravel(host(d)) for d in g.values()]) if isinstance(g, dict) else g
+    return np.concatenate([np.ravel(host(d)) for d in g.values()]) if isinstance(g, Outputs) else g
 
 
 # ---- forward again -------------------------------------------------------------------------------
@@ -160,7 +166,7 @@ def _overwritten(x: Node, node: Node) -> bool:
     return x.op is None and x.storage is not None and x.storage.written > node.seq
 
 
-def _recompute(node: Node, arrays: list[Data]) -> Data | None:
+def _recompute(node: Node, arrays: list[Data | None]) -> Data | None:
     try:
         out = node.op.kernels[_home(node)](*arrays, **attributes(node))
     except (TypeError, KeyError, AttributeError):  # a custom Function: its forward is not run again
@@ -177,7 +183,7 @@ class Backward:
     order in which backward ran them.
     """
 
-    def __init__(self, nodes: list[Node], values: list[Data | None]):
+    def __init__(self, nodes: list[Node], values: Sequence[Data | None]):
         self.gradients: dict[int, Gradient] = {}
         self.contributions: dict[tuple[int, int], Gradient] = {}
         self.order: list[int] = []
@@ -197,7 +203,7 @@ class Backward:
                 what = str(error).splitlines()[0] if str(error) else repr(error)
                 self.reason = f"backward cannot be repeated: {what}"
 
-    def _run(self, nodes: list[Node], values: list[Data | None]) -> None:
+    def _run(self, nodes: list[Node], values: Sequence[Data | None]) -> None:
         copies: list[Node] = []
         index = {node: i for i, node in enumerate(nodes)}
         for node, value in zip(nodes, values, strict=True):

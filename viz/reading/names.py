@@ -14,7 +14,7 @@ An intermediate without a name shows its op.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import CodeType, FrameType, SimpleNamespace
 from typing import Any, TypeAlias
 
@@ -27,7 +27,8 @@ from . import source
 
 LOOKED_AT = 20_000  # objects searched for variables that hold a value, at most
 Frame: TypeAlias = FrameType | SimpleNamespace  # or a copy of its variables (watching.py)
-Pairs: TypeAlias = list[tuple[str, Any]]  # names that the user gave, and what they name
+Given: TypeAlias = "Mapping[str, object] | Iterable[tuple[str, object]] | nn.Module | None"
+Pairs: TypeAlias = list[tuple[str, object]]  # names that the user gave, and what they name
 
 
 class Names:
@@ -128,9 +129,9 @@ class Names:
 
         Of several nodes made by one run of one call, the newest is the value assigned.
         """
-        newest: dict[Any, int] = {}
+        newest: dict[tuple[CodeType, int, Scope | int | None], int] = {}
         targets: dict[
-            tuple[Any, int], tuple[str, bool]
+            tuple[CodeType, int], tuple[str, bool]
         ] = {}  # position -> its target; is it a call of several ops?
         for i, node in enumerate(self.nodes):
             site = self.site(i)
@@ -192,7 +193,7 @@ class Names:
         return node.op is None and not node.needs and node.code is None and not node.shape
 
     # ---- the caller's variables ------------------------------------------------------------------
-    def _search(self, frame: Any) -> None:
+    def _search(self, frame: Frame) -> None:
         """Variables of the caller and its module that hold a value or a module; breadth first."""
         wanted = (
             frame.f_locals
@@ -218,18 +219,13 @@ class Names:
                 queue.extend((f"{name}{key}", inner, depth + 1) for key, inner in _contents(value))
 
 
-def given_names(params: Any = None, names: Any = None) -> Pairs | None:
+def given_names(params: Given = None, names: Given = None) -> Pairs | None:
     """``params=`` and ``names=`` as one list: each is a mapping, pairs, or a Module."""
     pairs: Pairs = []
     for given in (params, names):
         if given is None:
             continue
-        if hasattr(given, "named_parameters"):
-            given = given.named_parameters()
-        if not hasattr(given, "items") and not hasattr(given, "__iter__"):
-            kind = type(given).__name__
-            raise TypeError(f"params and names are {{name: tensor}} or a Module, not {kind}")
-        for pair in given.items() if hasattr(given, "items") else given:
+        for pair in _listed(given):
             if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
                 raise TypeError(
                     "params and names are {name: tensor}: dict(model.named_parameters()), "
@@ -239,7 +235,18 @@ def given_names(params: Any = None, names: Any = None) -> Pairs | None:
     return pairs or None
 
 
-def node_of(value: Any) -> Node | None:
+def _listed(given: object) -> Iterable[object]:
+    if isinstance(given, nn.Module):
+        return given.named_parameters()
+    if isinstance(given, Mapping):
+        return given.items()
+    if isinstance(given, Iterable):
+        return given
+    kind = type(given).__name__
+    raise TypeError(f"params and names are {{name: tensor}} or a Module, not {kind}")
+
+
+def node_of(value: object) -> Node | None:
     """The node behind a Tensor or Scalar."""
     return value.node if isinstance(value, Tensor) else value if isinstance(value, Scalar) else None
 
@@ -260,7 +267,7 @@ def label_of(node: Scalar) -> str:
         return ""
 
 
-def _contents(value: Any) -> list[tuple[str, Any]]:
+def _contents(value: Any) -> list[tuple[str, object]]:
     if type(value) in (list, tuple):
         return [(f"[{i}]", v) for i, v in enumerate(value[:1000])]
     if type(value) is dict:

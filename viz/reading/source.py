@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import linecache
 from functools import lru_cache
-from typing import Any
+from typing import TypeAlias
 
 from microtorch.graph import Site
 
@@ -27,7 +27,10 @@ _LOOPS = (
 )
 
 
-def span(node: Any) -> tuple[int, int | None, int | None, int | None]:
+Span: TypeAlias = tuple[int, int | None, int | None, int | None]
+
+
+def span(node: ast.expr | ast.stmt) -> Span:
     return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
 
 
@@ -54,11 +57,11 @@ class Source:
     def __init__(self, file: str):
         lines = linecache.getlines(file)
         self.text = "".join(lines)
-        self.targets: dict[Any, str] = {}
+        self.targets: dict[Span, str] = {}
         self.lines: dict[
             int, str
         ] = {}  # line of the statement -> its single target, for Python 3.10
-        self.expressions: dict[Any, ast.AST] = {}
+        self.expressions: dict[Span, ast.AST] = {}
         self.loops: list[tuple[int, int, int]] = []  # first line, last line of a loop; its own line
         try:
             tree = ast.parse(self.text)
@@ -80,14 +83,14 @@ class Source:
             if isinstance(node, _LOOPS):
                 self.loops.append((node.lineno, node.end_lineno or node.lineno, node.lineno))
 
-    def _assign(self, target: ast.AST, value: ast.AST) -> None:
+    def _assign(self, target: ast.AST, value: ast.expr) -> None:
         if isinstance(target, (ast.Tuple, ast.List)):
             if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
                 for t, v in zip(target.elts, value.elts, strict=True):
                     self._assign(t, v)
             return
         self.targets[span(value)] = text(target)
-        self.lines.setdefault(value.lineno, text(target))  # type: ignore[attr-defined]
+        self.lines.setdefault(value.lineno, text(target))
 
     def target(self, site: Site) -> str:
         """The variable assigned by the expression at ``site``, or an empty string."""

@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microtorch import autograd
-from microtorch.backends.expansion import Expansion
 from microtorch.base import errors
+from microtorch.backends.expansion import Expansion
 from microtorch.graph import Node, in_order
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
@@ -230,14 +230,13 @@ def names_of(trace: Trace, i: int, names: list[str]) -> list[str]:
 
 def element(index: Index, shape: Place, name: str) -> Place:
     """An index as a place, counted from the start. Raises IndexError outside ``shape``."""
-    place = tuple(index) if isinstance(index, (tuple, list)) else (index,)
-    inside = len(place) == len(shape) and all(
-        isinstance(k, (int, np.integer)) and -n <= k < n for k, n in zip(place, shape, strict=False)
-    )
-    if not inside:
-        what = f"{name} has shape {shape}, and {place} is not one of its elements"
+    asked = tuple(index) if isinstance(index, (tuple, list)) else (index,)
+    place = tuple(int(k) for k in asked if isinstance(k, (int, np.integer)))
+    pairs = list(zip(place, shape, strict=False))
+    if not len(place) == len(asked) == len(shape) or not all(-n <= k < n for k, n in pairs):
+        what = f"{name} has shape {shape}, and {asked} is not one of its elements"
         raise IndexError(errors.message(what))
-    return tuple(int(k) % n for k, n in zip(place, shape, strict=True))  # type: ignore[arg-type]
+    return tuple(k % n for k, n in pairs)
 
 
 # ---- who asks ------------------------------------------------------------------------------------

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
 import numpy as np
 
+from microtorch.base import errors
 from microtorch import nn
 from microtorch.backends import host
-from microtorch.base import errors
 from microtorch.graph import Node, in_order
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
@@ -73,8 +72,8 @@ def subject(p: object, loss: Root, frame: FrameType, given: Pairs | None) -> Sub
         raise TypeError(errors.message(what, fix=fix))
     op = "" if node.op is None else node.op.name
     storage = node.storage
-    shown = isinstance(p, (Tensor, Scalar)) and (node.op is None or node.grad is not None)
-    grad = p.grad if shown else None  # type: ignore[attr-defined]  # checked
+    shown = node.op is None or node.grad is not None  # another has no .grad, and reading it warns
+    grad = p.grad if shown and isinstance(p, (Tensor, Scalar)) else None
     return Subject(
         _name(p, node, frame, given),
         isinstance(p, Tensor),
@@ -102,7 +101,7 @@ def _name(p: object, node: Node, frame: FrameType, given: Pairs | None) -> str:
     return "this tensor"
 
 
-def _newest(frame: FrameType) -> Any:
+def _newest(frame: FrameType) -> Root:
     """The youngest result with a graph among the caller's variables."""
     values = (frame.f_globals | frame.f_locals).values()
     found = [(v, node) for v in values if (node := node_of(v)) is not None]

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import linecache
 import sys
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from microtorch.backends import host
 from microtorch.base import errors
+from microtorch import nn
+from microtorch.backends import host
 from microtorch.graph import Node, Scope, in_order, user_frame
 from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor
 
 from . import source
-from .measure import Computation, Data
+from .measure import Computation, Data, Gradient
 from .names import Frame, Names, Pairs, node_of
 from .summary import summary
 from .trace import Edge, ModuleCall, Site, Trace, TraceNode, too_large
@@ -128,7 +129,7 @@ def _role(n: Node, shape: list[int]) -> str:
 
 def _positions(trace: Trace, nodes: list[Node]) -> None:
     """Where in the user's source each node was made; each position is looked up once."""
-    places: dict[tuple[Any, int], tuple[int, Site, int | None]] = {}
+    places: dict[tuple[CodeType, int], tuple[int, Site, int | None]] = {}
     indexed: dict[str, source.Source] = {}
     for t, n in zip(trace.nodes, nodes, strict=True):
         if n.code is None:
@@ -164,7 +165,7 @@ def _module(trace: Trace, scope: Scope, calls: dict[Scope, int]) -> int:
     return calls[scope]
 
 
-def _brief(module: Any) -> str:
+def _brief(module: nn.Module) -> str:
     """``2, 16`` for ``in_features=2, out_features=16, bias=True``: only the unusual is named."""
     parts = []
     for part in module.extra_repr().split(", "):
@@ -268,14 +269,14 @@ def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
     back = found.backward if wanted or ran or seen else None
     if back is not None and not ran and not wanted and seen:
         # backward(retain_graph=True)? Or are these the gradients of an older loss?
-        ran = all(own[i] is not None and _close(own[i], back.gradients.get(i)) for i in leaves)
+        ran = all(_close(own[i], back.gradients.get(i)) for i in leaves)
     trace.backward = ran
     show = ran or wanted
     trace.note = back.reason if back is not None and show else ""
     for i, (t, n) in enumerate(zip(trace.nodes, nodes, strict=True)):
         if not n.needs:
             continue
-        g = own[i] if own[i] is not None and not wanted else None
+        g: Gradient | None = None if wanted else own[i]
         if g is None and show and back is not None and not (ran and n.op is None and not wanted):
             g = back.gradients.get(i)
         if g is None and ran and i == trace.root and t.shape == []:
@@ -294,8 +295,8 @@ def _own(n: Node) -> Data | None:
     return None if g is None else g.array if isinstance(g, Tensor) else float(g)
 
 
-def _close(a: Data, b: Data | None) -> bool:
-    if b is None:
+def _close(a: Data | None, b: Gradient | None) -> bool:
+    if a is None or b is None or isinstance(b, dict):
         return False
     a, b = np.asarray(host(a), float), np.asarray(host(b), float)
     size = 1 + np.abs(b).max(initial=0)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import TypeVar, overload
 
 import numpy as np
 
-from microtorch.backends import host
 from microtorch.engine.listening import listen
-from microtorch.graph import Node, RemovableHandle, in_order
+from microtorch.backends import host
+from microtorch.graph import RemovableHandle, Node, in_order
 from microtorch.handles.tensor import Tensor
 
 from . import numbers
@@ -26,6 +26,7 @@ from .trace import Trace
 
 WHOLE = 150  # nodes of a graph that is kept whole
 TRACES = 200  # steps of which the graph is kept
+Rec = TypeVar("Rec", bound="Training")  # typing.Self, which Python 3.10 lacks
 
 
 @dataclass
@@ -66,7 +67,7 @@ class Training:
         self._before: dict[str, tuple[Node, np.ndarray]] = {}  # parameter, its value at backward
         self._listening: RemovableHandle | None = None
 
-    def __enter__(self) -> Any:
+    def __enter__(self: Rec) -> Rec:
         if self._listening is not None:
             raise RuntimeError("this recording is already running")
         self._listening = listen(self._step)

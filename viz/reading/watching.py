@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.backends import host
 from microtorch.base import errors
 from microtorch.engine.listening import listen
-from microtorch.graph import Node, RemovableHandle, in_order
+from microtorch.backends import host
+from microtorch.graph import RemovableHandle, Node, in_order
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
@@ -57,7 +57,7 @@ class Watch:
             node.grad, node.storage = grad, None
         self._leaves = []
 
-    def find(self, variables: Mapping[str, Any], name: str = "") -> Root:
+    def find(self, variables: Mapping[str, object], name: str = "") -> Root:
         """The value of the variable ``name``.
 
         Without a name, the root of the last backward; where none ran, the newest result.
@@ -81,7 +81,7 @@ class Watch:
         return max(results, key=lambda v: _node(v).seq)
 
     def trace(
-        self, root: Root, function: str, variables: dict[str, Any], gradients: bool = False
+        self, root: Root, function: str, variables: dict[str, object], gradients: bool = False
     ) -> Trace:
         """The trace of a root, with the program's names; see ``take.fill`` for ``gradients``."""
         self.put_back()

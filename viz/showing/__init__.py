@@ -1,0 +1,1 @@
+"""What stands on a screen: the terminal, the page, the notebook."""

@@ -138,7 +138,7 @@ def _colours(drawn: Scene) -> str:
 
 
 # ---- data ----------------------------------------------------------------------------------------
-def _data(trace: Trace, drawn: Scene) -> dict[str, Any]:
+def _data(trace: Trace, drawn: Scene) -> JSON:
     names = display_names(trace)
     live = all(not n.shape and (javascript.can(n.op) or not n.op) for n in trace.nodes)
     live = live and all(_attrs(n) is not None and n.number is not None for n in trace.nodes)
@@ -170,13 +170,19 @@ def _attrs(t: TraceNode) -> dict[str, float] | None:
         return {}
     wanted = formulas.ARGUMENTS.get(t.op, {})
     out = {k: v for k, v in {**wanted, **attributes(t)}.items() if k in wanted}
-    return None if any(v is None for v in out.values()) else out  # type: ignore[return-value]
+    known = {k: v for k, v in out.items() if v is not None}
+    return known if len(known) == len(out) else None
 
 
 def _node(
-    trace: Trace, t: TraceNode, names: list[str], drawn: Scene, places: dict[int, Any], live: bool
-) -> dict[str, Any]:
-    out: dict[str, Any] = {
+    trace: Trace,
+    t: TraceNode,
+    names: list[str],
+    drawn: Scene,
+    places: dict[int, list[int]],
+    live: bool,
+) -> JSON:
+    out: JSON = {
         "n": names[t.id],
         "r": t.role,
         "i": t.inputs,
@@ -233,7 +239,7 @@ def _value(a: Value | None) -> Any:
             if isinstance(a.number, bool) or not isinstance(a.number, int)
             else float(a.number)
         )
-    out: dict[str, Any] = {"r": _short(a.rms), "lo": _short(a.low), "hi": _short(a.high)}
+    out: JSON = {"r": _short(a.rms), "lo": _short(a.low), "hi": _short(a.high)}
     if a.full is not None:
         out["f"] = _short(a.full)
     elif a.cells:
@@ -252,7 +258,7 @@ def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> 
         return {"k": s.kind, "n": s.node}
     i, p = s.sender, s.position
     t = trace.nodes[i]
-    out: dict[str, Any] = {
+    out: JSON = {
         "k": "c", "n": s.node, "from": i, "p": p, "e": drawn.edges.get(f"{i}_{p}", ""),
         "rule": s.rule.partition(" += ")[2], "last": int(s.final),
     }  # fmt: skip
@@ -284,7 +290,7 @@ def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> 
 NOTE = re.compile(r"#\s*viz:\s*(.*\S)")
 
 
-def _sources(trace: Trace) -> tuple[list[dict[str, Any]], dict[int, Any]]:
+def _sources(trace: Trace) -> tuple[list[JSON], dict[int, list[int]]]:
     """The lines around those that made the nodes, per file; and the place of each node in them.
 
     A place is [file, line, last line], and where they are known, column and end column.
@@ -292,7 +298,7 @@ def _sources(trace: Trace) -> tuple[list[dict[str, Any]], dict[int, Any]]:
     Python counts columns in bytes of UTF-8; the page counts characters.
     """
     wanted: dict[str, set[int]] = {}
-    places: dict[int, Any] = {}
+    places: dict[int, list[int]] = {}
     files = list(trace.files)
     for t in trace.nodes:
         site = t.site
@@ -344,7 +350,7 @@ def _note(lines: list[str], k: int) -> str:
 
 
 # ---- quiz ----------------------------------------------------------------------------------------
-def _quiz(trace: Trace, data: dict[str, Any], seed: Any) -> dict[str, Any]:
+def _quiz(trace: Trace, data: JSON, seed: object) -> JSON:
     """Which steps are asked; and for a seed, that student's values of the leaves.
 
     The signs stay, the sizes change.
@@ -354,7 +360,7 @@ def _quiz(trace: Trace, data: dict[str, Any], seed: Any) -> dict[str, Any]:
         for k, s in enumerate(trace.steps)
         if isinstance(s, Contribution) and s.contribution is not None
     ]
-    out: dict[str, Any] = {"ask": asked, "seed": None if seed is None else str(seed)}
+    out: JSON = {"ask": asked, "seed": None if seed is None else str(seed)}
     if seed is None or not data["live"]:
         return out
     draw = random.Random(str(seed))

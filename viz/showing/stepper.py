@@ -8,7 +8,7 @@ from typing import Any
 from microtorch.base import errors
 
 from ..drawing import film
-from ..reading.names import given_names
+from ..reading.names import Given, given_names
 from ..reading.spelling import spell_small_ops
 from ..reading.take import Root, caller, take
 from ..reading.trace import Trace
@@ -88,7 +88,7 @@ class Stepper:
         return f"<Stepper of {len(self)} steps; {ways}>"
 
 
-def step(loss: Root, params: Any = None, names: Any = None) -> Stepper:
+def step(loss: Root, params: Given = None, names: Given = None) -> Stepper:
     """The steps of a Tensor's or Scalar's computation, forward and backward.
 
     Works before and after backward(), and changes nobody's ``.grad``. Raises TypeError and
@@ -98,7 +98,7 @@ def step(loss: Root, params: Any = None, names: Any = None) -> Stepper:
     return Stepper(_steps(loss, "step", params, names))
 
 
-def quiz(loss: Root, seed: Any = None, params: Any = None, names: Any = None) -> Stepper:
+def quiz(loss: Root, seed: object = None, params: Given = None, names: Given = None) -> Stepper:
     """The stepper as a quiz: each contribution is hidden until it is predicted.
 
     ``viz.quiz(loss).save("quiz.html")``. With ``seed`` (a student's number or name) the leaves of a
@@ -108,7 +108,7 @@ def quiz(loss: Root, seed: Any = None, params: Any = None, names: Any = None) ->
     return Stepper(_steps(loss, "quiz", params, names), {"seed": seed})
 
 
-def _steps(loss: Root, function: str, params: Any, names: Any) -> Trace:
+def _steps(loss: Root, function: str, params: Given, names: Given) -> Trace:
     trace = take(loss, function, caller(), given_names(params, names), gradients=True)
     add_steps(trace)
     if not any(s.phase == "backward" for s in trace.steps):

@@ -1,0 +1,1 @@
+"""The Trace becomes words, steps and tables."""

@@ -35,8 +35,9 @@ class Forward:
         for i, v in enumerate(found.values):
             if self.possible:
                 wide = _wide(v) if found.is_leaf(i) else found.rerun(i, self.values)
-                self.values.append(wide)
                 self.possible = wide is not None
+                if wide is not None:
+                    self.values.append(wide)
 
     def downstream(self, j: int) -> list[int]:
         """The nodes that change with node j, in order."""
@@ -50,7 +51,9 @@ class Forward:
         """The root's value with node j replaced."""
         view = _Changed({j: value}, self.values)
         for i in later:
-            view.changed[i] = self.found.rerun(i, view)
+            again = self.found.rerun(i, view)
+            assert again is not None  # it was possible the first time
+            view.changed[i] = again
         return float(np.asarray(view[len(self.values) - 1]).reshape(()))
 
 
@@ -70,8 +73,8 @@ class _Changed(Mapping[int, Data]):
         return len(self.values_before)
 
 
-def _wide(v: Data) -> Data:
-    if isinstance(v, float):
+def _wide(v: Data | None) -> Data | None:
+    if v is None or isinstance(v, float):
         return v
     v = np.asarray(v)
     return v.astype(np.float64) if v.dtype.kind == "f" else v

@@ -19,7 +19,7 @@ from microtorch.notation import expr
 from microtorch.notation.formulas import LETTERS
 
 from ..reading import numbers
-from ..reading.measure import Computation, Gradient, whole
+from ..reading.measure import Computation, Gradient, add, whole
 from ..reading.summary import number, summary
 from ..reading.trace import Contribution, Step, Trace, TraceNode, Value
 from .differences import differences
@@ -64,7 +64,7 @@ def _backward(trace: Trace, found: Computation, names: list[str]) -> list[Step]:
             if d is None:
                 continue
             old = held.get(j)
-            held[j] = d if old is None else old + d
+            held[j] = d if old is None else add(old, d)
             given[j] += 1
             step = _contribution(trace, found, names, i, position, d, old, held[j])
             step.edge = edges[i, position]
