@@ -1,10 +1,11 @@
-"""Random programs: arithmetic, views, writes in place, detach and no_grad, mixed; their gradients must be right.
+"""Random programs of arithmetic, views, writes in place, detach, no_grad: gradients must be right.
 
-A program is text, so the same one runs under microtorch, under PyTorch (if it is installed) and under ``Reference``,
-a library of one class made to be obviously right: a tensor is an array of values and a parallel array of derivatives
-with respect to every leaf element, views are numpy views of both, and a write overwrites both. No graph, no backward,
-no saved values. Where PyTorch refuses a program (a leaf written in place, a value needed for backward overwritten),
-microtorch must refuse it at the same line; which programs those are was recorded with PyTorch 2.13 (REFUSED).
+A program is text, so the same one runs under microtorch, under PyTorch (if it is installed) and
+under ``Reference``, a library of one class made to be obviously right: a tensor is an array of
+values and a parallel array of derivatives with respect to every leaf element, views are numpy views
+of both, and a write overwrites both. No graph, no backward, no saved values. Where PyTorch refuses
+a program (a leaf written in place, a value needed for backward overwritten), microtorch must refuse
+it at the same line; which programs those are was recorded with PyTorch 2.13 (REFUSED).
 """
 
 import importlib.util
@@ -25,7 +26,7 @@ START = {
 
 # ---- making programs -----------------------------------------------------------------------------
 class Writer:
-    """Writes a program of ``n`` lines. Shapes are found by running each line on empty numpy arrays."""
+    """Writes a program of ``n`` lines. To find shapes, each line is run on empty arrays."""
 
     def __init__(self, seed, n=12):
         self.random = random.Random(
@@ -60,7 +61,7 @@ class Writer:
         if shape is not None:
             name = f"v{len(self.shapes)}"
             if under and (r >= 0.38 or self.random() < 0.5):
-                return  # a view made under no_grad: PyTorch forbids writing to it, which is tested elsewhere
+                return  # a view made under no_grad: no one may write to it (tested elsewhere)
             self.shapes[name] = shape
             if 0.38 <= r < 0.66 and (p in self.spare or "expand" in text) and "detach" not in text:
                 self.spare.add(name)
@@ -196,7 +197,7 @@ class Writer:
 
 # ---- running them --------------------------------------------------------------------------------
 def run(torch, lines):
-    """(None, values of all variables, gradients of the leaves), or (the line that was refused, the error, None)."""
+    """(None, values of all variables, gradients of the leaves), or (refused line, error, None)."""
     variables = {n: torch.tensor(v.copy(), requires_grad=True) for n, v in START.items()}
     leaves = dict(variables)
     variables["k"] = torch.tensor(np.cos(np.arange(6.0)).reshape(2, 3))
@@ -235,14 +236,14 @@ P = sum(SIZES.values())
 
 
 class Ref:
-    """Values ``v``, and derivatives ``j`` with one more dimension: one place per element of every leaf."""
+    """Values ``v``, and derivatives ``j``, with one more dimension: every element of every leaf."""
 
     recording = True
 
     def __init__(self, v, j=None):
         self.v = np.asarray(v)
         order = tuple(sorted(range(self.v.ndim), key=lambda i: -abs(self.v.strides[i])))
-        # derivatives lie in memory in the values' order, so that both reshape to views or both do not
+        # derivatives lie in the values' order in memory, so that both reshape to views or neither
         self.j = np.zeros([self.v.shape[i] for i in order] + [P]).transpose(
             [*np.argsort(order).tolist(), self.v.ndim]
         )
@@ -334,21 +335,29 @@ class Ref:
         )
 
     t = lambda self: self.transpose(0, 1)  # noqa: E731
-    permute = lambda self, *d: Ref.shared(self.v.transpose(d), self.j.transpose(*d, len(d)))  # noqa: E731
+
+    def permute(self, *d):
+        return Ref.shared(self.v.transpose(d), self.j.transpose(*d, len(d)))
+
     unsqueeze = lambda self, d: self.reshape(1, *self.v.shape)  # noqa: E731
     squeeze = lambda self: self.reshape(*[n for n in self.v.shape if n != 1])  # noqa: E731
     narrow = lambda self, dim, start, n: self[start : start + n]  # noqa: E731
     detach = lambda self: Ref.shared(self.v, np.zeros_like(self.j))  # noqa: E731
-    sum = lambda self, *d: Ref(self.v.sum(*d), self.j.sum(d[0] if d else tuple(range(self.v.ndim))))  # noqa: E731
+
+    def sum(self, *d):
+        return Ref(self.v.sum(*d), self.j.sum(d[0] if d else tuple(range(self.v.ndim))))
+
     cumsum = lambda self, d: Ref(self.v.cumsum(d), self.j.cumsum(d))  # noqa: E731
     tolist = lambda self: self.v.tolist()  # noqa: E731
     __gt__ = lambda self, x: Ref(np.asarray(self.v > x))  # noqa: E731
-    __matmul__ = lambda x, y: Ref(
-        x.v @ y.v, np.einsum("ikp,kj->ijp", x.j, y.v) + np.einsum("ik,kjp->ijp", x.v, y.j)
-    )  # noqa: E731
-    clamp_ = lambda self, lo, hi: self.assign(
-        self.elementwise(lambda x: (x.clip(lo, hi), (x >= lo) & (x <= hi)))
-    )  # noqa: E731
+
+    def __matmul__(x, y):
+        j = np.einsum("ikp,kj->ijp", x.j, y.v) + np.einsum("ik,kjp->ijp", x.v, y.j)
+        return Ref(x.v @ y.v, j)
+
+    def clamp_(self, lo, hi):
+        return self.assign(self.elementwise(lambda x: (x.clip(lo, hi), (x >= lo) & (x <= hi))))
+
     fill_ = copy_ = lambda self, x: self.assign(Ref.of(x))
     zero_ = lambda self: self.assign(0.0)  # noqa: E731
 
@@ -492,7 +501,7 @@ REFUSED = {
     149: 6,
     150: "backward",
 }
-# programs with a write that overlaps its operand: PyTorch refuses it, microtorch copies the operand first
+# programs with a write that overlaps its operand: PyTorch refuses it, microtorch copies first
 MORE = {9, 61, 110, 120, 137}
 SEEDS = [seed for seed in range(160) if seed not in MORE]
 
@@ -616,7 +625,7 @@ def test_a_view_that_is_a_leaf_is_not_written():
 
 
 def test_a_write_through_a_view_of_a_base_in_column_order():
-    """The base's gradient is laid out as the base was: in row order this reshape would be a copy, and the write lost."""
+    """The base's gradient is laid out as the base was: else this reshape would be a copy."""
     x = microtorch.arange(6.0).reshape(2, 3).requires_grad_()
     y = x.t() * 2
     y.t().view(-1).mul_(3)
@@ -634,5 +643,6 @@ def test_composed_in_place_ops_keep_what_their_derivative_reads():
     ):
         y = x * 2
         write(y).sum().backward()
-    # of x[0] = 0.5: 2 from clamp (at its bound), 2 (1 + 4 + 24) from cumprod, 2 + 2 x from addcmul, 1.5 from lerp
+    # of x[0] = 0.5: 2 from clamp (at its bound), 2 (1 + 4 + 24) from cumprod, 2 + 2 x from addcmul,
+    # 1.5 from lerp
     assert x.grad.tolist()[0] == pytest.approx(2 + 58 + 3 + 1.5)

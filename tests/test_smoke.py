@@ -1,4 +1,4 @@
-"""The whole in a minute's reading: what microtorch does, each thing once. If this file fails, look here first."""
+"""What microtorch does, each thing once, in a minute's reading. If it fails, look here first."""
 import io
 
 import numpy as np

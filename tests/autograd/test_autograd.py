@@ -1,4 +1,4 @@
-"""backward, grad, grad modes, hooks, anomaly detection, gradcheck, functional: the behaviour of PyTorch, with its values."""
+"""backward, grad, modes, hooks, anomaly detection, gradcheck, functional: as in PyTorch."""
 import threading
 
 import pytest
@@ -367,7 +367,10 @@ def test_a_hook_sees_the_complete_gradient_once():
 
 @pytest.mark.parametrize(
     ("returned", "kind", "text"),
-    [(torch.ones(3), RuntimeError, "changed the size of value"), (3, TypeError, "expected Variable, but hook returned 'int'")],
+    [
+        (torch.ones(3), RuntimeError, "changed the size of value"),
+        (3, TypeError, "expected Variable, but hook returned 'int'"),
+    ],
 )
 def test_what_a_hook_returns_is_checked(returned, kind, text):
     x = leaf(1.0, 2.0)

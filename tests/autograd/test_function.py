@@ -60,7 +60,8 @@ def doubles(*values):
     return torch.tensor(values, dtype=torch.float64, requires_grad=True)
 
 
-@pytest.mark.parametrize("f", [lambda x: Power.apply(x, 3), Exp.apply, lambda x: sum(Both.apply(x, x * 2))],
+@pytest.mark.parametrize("f", [lambda x: Power.apply(x, 3), Exp.apply,
+                               lambda x: sum(Both.apply(x, x * 2))],
                          ids=["saved input", "saved output", "two outputs"])
 def test_derivatives_of_any_order(f):
     assert gradcheck(f, doubles(0.5, 1.5)) and gradgradcheck(f, doubles(0.5, 1.5))
@@ -278,7 +279,10 @@ def returning(*gradients):
     ("gradients", "text"),
     [
         ((torch.ones(2),), r"incorrect number of gradients \(expected 2, got 1\)"),
-        ((torch.ones(3), None), r"invalid gradient at index 0 - got \[3\] but expected shape compatible with \[2\]"),
+        (
+            (torch.ones(3), None),
+            r"invalid gradient at index 0 - got \[3\] but expected shape compatible with \[2\]",
+        ),
         ((3, None), r"expected Variable or None \(got int\)"),
     ],
 )
@@ -305,7 +309,8 @@ def test_misuse():
         saving.apply(torch.ones(1, requires_grad=True))
 
 
-@pytest.mark.parametrize("f", [lambda x: Power.apply(x, 2), Exp.apply, lambda x: Both.apply(x, x)[0]],
+@pytest.mark.parametrize("f", [lambda x: Power.apply(x, 2), Exp.apply,
+                               lambda x: Both.apply(x, x)[0]],
                          ids=["saved input", "saved output", "two outputs"])
 def test_no_reference_cycles(f):
     gc.disable()

@@ -1,4 +1,4 @@
-"""Errors teach: PyTorch's class, and a message that names op, shapes, dtypes, the user's line and a fix."""
+"""Errors teach: PyTorch's class; op, shapes, dtypes, the user's line and a fix in the message."""
 import sys
 
 import pytest
@@ -18,7 +18,9 @@ def ones(*size, **options):
 CASES = {
     "shapes that do not broadcast": (
         lambda: ones(2, 3) + ones(4), RuntimeError,
-        ["The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1", "add", "(2, 3)",
+
+                ["The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1",
+                 "add", "(2, 3)",
             "(4,)", "fix"],
     ),
     "a missing unsqueeze": (
@@ -30,15 +32,18 @@ CASES = {
     ),
     "a matrix product": (
         lambda: ones(2, 3) @ ones(2, 3), RuntimeError,
-        ["mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", "matmul", "3 ≠ 2", "transpose the right operand"],
+        ["mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", "matmul", "3 ≠ 2",
+         "transpose the right operand"],
     ),
     "a layer with another number of features": (
         lambda: nn.Linear(3, 4)(ones(2, 5)), RuntimeError,
-        ["mat1 and mat2 shapes cannot be multiplied (2x5 and 3x4)", "(2, 5)", "(4, 3)", "in_features=5", "Linear(in_features=3"],
+        ["mat1 and mat2 shapes cannot be multiplied (2x5 and 3x4)", "(2, 5)", "(4, 3)",
+         "in_features=5", "Linear(in_features=3"],
     ),
     "dtypes of a matrix product": (
         lambda: ones(2, 2) @ ones(2, 2, dtype=torch.float64), RuntimeError,
-        ["expected m1 and m2 to have the same dtype, but got: float != double", "matmul", "x.to(y.dtype)"],
+        ["expected m1 and m2 to have the same dtype, but got: float != double", "matmul",
+         "x.to(y.dtype)"],
     ),
     "dtype of a layer's input": (
         lambda: nn.Linear(3, 4)(ones(2, 3).long()), RuntimeError,
@@ -62,11 +67,13 @@ CASES = {
     ),
     "backward on several elements": (
         lambda: (ones(3, requires_grad=True) * 2).backward(), RuntimeError,
-        ["grad can be implicitly created only for scalar outputs", "float32 (3,)", "MulBackward0", "loss.mean()"],
+        ["grad can be implicitly created only for scalar outputs", "float32 (3,)", "MulBackward0",
+         "loss.mean()"],
     ),
     "backward without gradient": (
         lambda: (ones(1) * 2).backward(), RuntimeError,
-        ["element 0 of tensors does not require grad and does not have a grad_fn", "requires_grad=True"],
+        ["element 0 of tensors does not require grad and does not have a grad_fn",
+         "requires_grad=True"],
     ),
     "integers that require gradient": (
         lambda: torch.tensor([1, 2], requires_grad=True), RuntimeError,
@@ -74,7 +81,8 @@ CASES = {
     ),
     "a written leaf": (
         lambda: ones(3, requires_grad=True).mul_(2), RuntimeError,
-        ["a leaf Variable that requires grad is being used in an in-place operation", "mul_ on float32 (3,)", "torch.no_grad()"],
+        ["a leaf Variable that requires grad is being used in an in-place operation",
+         "mul_ on float32 (3,)", "torch.no_grad()"],
     ),
     "numpy of a tensor with gradient": (
         lambda: ones(1, requires_grad=True).numpy(), RuntimeError, ["tensor.detach().numpy()"],
@@ -98,33 +106,53 @@ CASES = {
     "a string": (lambda: torch.tensor("abc"), TypeError, ["invalid data type 'str'"]),
     "a list of strings": (lambda: torch.tensor(["a"]), ValueError, ["too many dimensions 'str'"]),
     "None": (lambda: torch.tensor(None), RuntimeError, ["Could not infer dtype of NoneType"]),
-    "an integer of 70 bits": (lambda: torch.tensor(2**70), ValueError, ["Overflow when unpacking long"]),
+    "an integer of 70 bits": (
+        lambda: torch.tensor(2**70), ValueError,
+        ["Overflow when unpacking long"]),
     "a tensor and a string": (lambda: ones(2) + "a", TypeError, ["add", "float32 (2,), str"]),
     "a tensor and None": (lambda: ones(2) * None, TypeError, ["mul", "NoneType"]),
     "cat": (
         lambda: torch.cat([ones(2, 2), ones(3, 3)], 1), RuntimeError,
         ["Sizes of tensors must match except in dimension 1", "(3, 3)"],
     ),
-    "cat of a number": (lambda: torch.cat([ones(2), 3]), TypeError, ["expected Tensor as element 1", "int"]),
+    "cat of a number": (
+        lambda: torch.cat([ones(2), 3]), TypeError,
+        ["expected Tensor as element 1", "int"]),
     "stack": (lambda: torch.stack([ones(2), ones(3)]), RuntimeError, ["stack", "(2,)", "(3,)"]),
-    "view": (lambda: ones(6).view(4, 2), RuntimeError, ["shape '[4, 2]' is invalid for input of size 6", "-1"]),
-    "a dimension": (lambda: ones(2, 3).sum(5), IndexError, ["expected to be in range of [-2, 1], but got 5", "sum()"]),
+    "view": (
+        lambda: ones(6).view(4, 2), RuntimeError,
+        ["shape '[4, 2]' is invalid for input of size 6", "-1"]),
+    "a dimension": (
+        lambda: ones(2, 3).sum(5), IndexError,
+        ["expected to be in range of [-2, 1], but got 5", "sum()"]),
     "expand": (lambda: ones(2, 3).expand(4, 3), RuntimeError,
         ["The expanded size of the tensor (4) must match the existing size (2)"]),
-    "an index": (lambda: ones(3)[5], IndexError, ["index 5 is out of bounds for dimension 0 with size 3"]),
-    "too many indices": (lambda: ones(3)[1, 2], IndexError, ["too many indices for tensor of dimension 1", "(3,)"]),
-    "einsum": (lambda: torch.einsum("ij,jk->ik", ones(2, 3), ones(2, 3)), RuntimeError, ["einsum", "ij,jk->ik"]),
+    "an index": (
+        lambda: ones(3)[5], IndexError,
+        ["index 5 is out of bounds for dimension 0 with size 3"]),
+    "too many indices": (
+        lambda: ones(3)[1, 2], IndexError,
+        ["too many indices for tensor of dimension 1", "(3,)"]),
+    "einsum": (
+        lambda: torch.einsum("ij,jk->ik", ones(2, 3), ones(2, 3)), RuntimeError,
+        ["einsum", "ij,jk->ik"]),
     "item of several": (lambda: ones(2).item(), RuntimeError,
         ["a Tensor with 2 elements cannot be converted to Scalar", ".tolist()"]),
     "truth of several": (lambda: bool(ones(2)), RuntimeError,
         ["Boolean value of Tensor with more than one value is ambiguous", ".any()"]),
-    "a singular matrix": (lambda: torch.linalg.inv(ones(2, 2)), RuntimeError, ["linalg.inv", "singular", "(2, 2)"]),
+    "a singular matrix": (
+        lambda: torch.linalg.inv(ones(2, 2)), RuntimeError,
+        ["linalg.inv", "singular", "(2, 2)"]),
     "an empty optimizer": (lambda: torch.optim.SGD([], lr=1), ValueError, ["empty parameter list"]),
     "a negative size": (lambda: torch.zeros(-1), RuntimeError, ["negative dimension -1"]),
-    "a size that is no integer": (lambda: torch.zeros(2.5), TypeError, ["zeros(): argument 'size' must be tuple of ints", "float"]),
+    "a size that is no integer": (
+        lambda: torch.zeros(2.5), TypeError,
+        ["zeros(): argument 'size' must be tuple of ints", "float"]),
     "a dtype as a string": (lambda: torch.zeros(2, dtype="float32"), TypeError,
         ["dtype must be a torch.dtype, not str", "torch.float32"]),
-    "a mask of floats": (lambda: ones(2).masked_fill(ones(2), 0), RuntimeError, ["boolean masks", "mask.bool()"]),
+    "a mask of floats": (
+        lambda: ones(2).masked_fill(ones(2), 0), RuntimeError,
+        ["boolean masks", "mask.bool()"]),
     "an index of floats": (lambda: ones(2, 2).gather(1, ones(2, 2)), RuntimeError,
         ["Expected dtype int64 for index", "index.long()"]),
 }  # fmt: skip
@@ -158,7 +186,8 @@ def test_the_line_of_forward_is_named_by_backward():
 
 
 def test_classes_are_pytorchs():
-    for ours, theirs in ((errors.ShapeError, RuntimeError), (errors.DeviceError, RuntimeError), (errors.GraphError, RuntimeError),
+    for ours, theirs in ((errors.ShapeError, RuntimeError), (errors.DeviceError, RuntimeError),
+                         (errors.GraphError, RuntimeError),
                          (errors.InplaceError, RuntimeError), (errors.DTypeError, TypeError),
                          (errors.DimError, IndexError)):  # fmt: skip
         assert issubclass(ours, theirs)
@@ -186,11 +215,12 @@ def test_misspelt_names(owner, misspelt, meant):
 
 @pytest.mark.parametrize(
     ("owner", "misspelt", "meant"),
-    [(torch.ones(2), "rehsape", "reshape"), (torch.ones(2), "requires_gard", "requires_grad"), (Scalar(1.0), "tanhh", "tanh")],
+    [(torch.ones(2), "rehsape", "reshape"), (torch.ones(2), "requires_gard", "requires_grad"),
+     (Scalar(1.0), "tanhh", "tanh")],
     ids=str,
 )
 def test_misspelt_names_of_tensors(owner, misspelt, meant, capsys):
-    """Python itself offers the nearest name where it prints the error; a __getattr__ would slow every attribute down."""
+    """Python itself offers the nearest name where it prints the error: __getattr__ is slow."""
     with pytest.raises(AttributeError, match=misspelt) as caught:
         getattr(owner, misspelt)
     sys.__excepthook__(caught.type, caught.value, caught.tb)

@@ -1,4 +1,4 @@
-"""What backward hands out is the user's own: writing into it changes nothing else, now or in a later backward."""
+"""What backward hands out is the user's own: to write into it changes nothing else, ever."""
 import microtorch as torch
 
 
@@ -76,7 +76,7 @@ def test_backward_inside_backward():
 
 
 def test_gradients_of_sums_have_memory_of_their_own():
-    """Small and large, of leaves and of what lies above: what a user writes into one gradient is seen in no other."""
+    """What a user writes into one gradient is seen in no other: small, large, of any node."""
     for n in (3, 40_000):  # LARGE is 32,768
         for reduce in (
             lambda x: x.sum(),

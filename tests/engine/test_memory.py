@@ -1,6 +1,7 @@
-"""Scale: a million nodes without recursion, freed by reference counting alone, within a memory bound; training leaks nothing.
+"""Scale: a million nodes without recursion, freed by reference counting alone, in bounded memory.
 
-Each program runs in a process of its own, with the garbage collector off, and reports its peak memory.
+And training leaks nothing. Each program runs in a process of its own, with the garbage collector
+off, and reports its peak memory.
 """
 import gc
 import os
@@ -14,7 +15,10 @@ import pytest
 import microtorch as torch
 from microtorch import Scalar, graph, nn
 
-START = "import gc, resource, sys, time, weakref\ngc.disable()\nimport microtorch as torch\nfrom microtorch import Scalar, nn\n"
+START = (
+    "import gc, resource, sys, time, weakref\ngc.disable()\n"
+    "import microtorch as torch\nfrom microtorch import Scalar, nn\n"
+)
 END = "\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
 
 
@@ -25,7 +29,8 @@ def run(program):
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }  # threads have memory of their own
-    out = subprocess.run([sys.executable, "-c", START + program + END], check=True, capture_output=True, text=True, env=env,
+    out = subprocess.run([sys.executable, "-c", START + program + END], check=True,
+                         capture_output=True, text=True, env=env,
                          cwd=Path(__file__).parents[2]).stdout.split()  # fmt: skip
     unit = 1024**2 if sys.platform == "darwin" else 1024
     return [float(v) for v in out[:-1]] + [float(out[-1]) / unit]
@@ -80,7 +85,8 @@ def test_training_grows_nothing():
     """200 steps after a warm-up: not one byte more at the peak than a page or two of noise."""
     before, after, _ = run(
         "torch.manual_seed(0)\n"
-        "model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.Tanh(), nn.Linear(128, 10))\n"
+        "model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.Tanh(),"
+        " nn.Linear(128, 10))\n"
         "optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)\n"
         "data, target = torch.randn(128, 64), torch.randint(0, 10, (128,))\n"
         "def step():\n"

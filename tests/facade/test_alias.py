@@ -1,4 +1,4 @@
-"""`microtorch run`: a script for torch runs as it would under python, and nothing of it is left afterwards."""
+"""`microtorch run`: a script for torch runs as under python, and leaves nothing behind."""
 import os
 import subprocess
 import sys
@@ -35,7 +35,9 @@ found = [torch, nn, F, schedules, optim, torchvision, torchvision.transforms]
 """,
     )
     found = alias.run_script(script)["found"]
-    names = "microtorch .nn .nn.functional .optim.lr_scheduler .optim .vision .vision.transforms".split()
+    names = (
+        "microtorch .nn .nn.functional .optim.lr_scheduler .optim .vision .vision.transforms"
+    ).split()
     for module, name in zip(found, names, strict=True):
         assert module is sys.modules["microtorch" + name.removeprefix("microtorch")]
         assert (

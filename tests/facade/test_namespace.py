@@ -1,4 +1,4 @@
-"""The public names: pinned, so that nothing appears or disappears unnoticed, and those that scripts commonly touch.
+"""The public names are pinned: nothing appears or disappears unnoticed; and what scripts touch.
 
 After a deliberate change run `python tests/facade/test_namespace.py`, which writes public_names.txt
 beside it anew, and commit both.
@@ -53,7 +53,8 @@ def listing():
 def test_public_names_are_pinned():
     now, before = set(listing().split()), set(NAMES.read_text().split())
     assert now == before, (
-        f"new: {sorted(now - before)}, gone: {sorted(before - now)}; if that is meant: python {__file__}"
+        f"new: {sorted(now - before)}, gone: {sorted(before - now)}; "
+        f"if that is meant: python {__file__}"
     )
 
 
@@ -100,8 +101,10 @@ def test_import_paths(statement):
 def test_no_import_is_needed_for_submodules():
     """`import torch` alone makes torch.nn, torch.optim and the rest available."""
     program = (
-        "import microtorch as torch; torch.nn.Linear; torch.optim.SGD; torch.utils.data.DataLoader; torch.linalg.inv; "
-        "torch.nn.functional.relu; torch.optim.lr_scheduler.StepLR; torch.autograd.functional.hessian; torch.random.fork_rng"
+        "import microtorch as torch; torch.nn.Linear; torch.optim.SGD; torch.linalg.inv; "
+        "torch.utils.data.DataLoader; "
+        "torch.nn.functional.relu; torch.optim.lr_scheduler.StepLR; "
+        "torch.autograd.functional.hessian; torch.random.fork_rng"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
 

@@ -1,4 +1,4 @@
-"""The graph as its readers see it: PyTorch's surface, pytorchviz's algorithm, the user's line, module scope, invariants."""
+"""The graph as its readers see it: PyTorch's surface, the user's line, scopes, invariants."""
 import sys
 
 import pytest
@@ -74,7 +74,7 @@ def test_metadata():
 
 
 def picture(root, params):
-    """pytorchviz's algorithm in our words: nodes and edges, found through next_functions and variable alone."""
+    """pytorchviz's algorithm in our words: only next_functions and variable are read."""
     names = {id(p): name for name, p in params.items()}
     nodes, edges, seen, stack = {id(root): type(root).__name__}, set(), set(), [root]
     while stack:

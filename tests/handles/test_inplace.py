@@ -1,4 +1,7 @@
-"""In-place operations and views: shared memory, versions, gradients, and errors that name both ops. Values are PyTorch's."""
+"""In-place operations and views: memory, versions, gradients, errors that name both ops.
+
+Values are PyTorch's.
+"""
 import pytest
 
 import microtorch as torch
@@ -51,7 +54,8 @@ def test_name_and_value():
 # ---- leaves --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "write",
-    [lambda x: x.add_(1), lambda x: x.__setitem__(0, 1.0), lambda x: x[:2].mul_(2), lambda x: x.view(3).zero_(),
+    [lambda x: x.add_(1), lambda x: x.__setitem__(0, 1.0), lambda x: x[:2].mul_(2),
+     lambda x: x.view(3).zero_(),
      lambda x: x.__iadd__(1), lambda x: x.fill_(0), lambda x: x.normal_(),
      lambda x: x.masked_fill_(x > 0, 0),
      lambda x: x.__setitem__(x > 0, 0.0), lambda x: x.copy_(torch.ones(3)),
@@ -229,7 +233,8 @@ def test_error_names_the_writer_and_the_reader():
         z.sum().backward()
     text = str(e.value)
     assert text.startswith(
-        "one of the variables needed for gradient computation has been modified by an inplace operation"
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        "operation"
     )
     assert "[torch.float32 [2]]" in text and "version 1" in text
     assert "MulBackward0" in text and "add overwrote it" in text  # who needs it, who overwrote it

@@ -1,4 +1,4 @@
-"""The stubs say what is there: each is what scripts/stubs.py prints now, and no method is missing."""
+"""The stubs say what is there: they are what scripts/stubs.py prints, and miss no method."""
 
 import ast
 import importlib.util

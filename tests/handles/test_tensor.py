@@ -1,4 +1,4 @@
-"""Tensor: attributes, conversions, Python's protocols, numpy, pickling and copying, type promotion."""
+"""Tensor: attributes, conversions, Python's protocols, numpy, pickling, copying, promotion."""
 import copy
 import pickle
 
@@ -79,7 +79,8 @@ def test_protocols(x):
     a, b = x
     assert a.shape == b.shape == (3,)
     assert {x: 1}[x] == 1 and hash(x) != hash(x.clone())
-    assert (x == x).all() and (x == None) is False and (x != None) is True and (x == "a") is False  # noqa: E711
+    assert (x == x).all() and (x == "a") is False
+    assert (x == None) is False and (x != None) is True  # noqa: E711
     for wrong in (len, list):
         with pytest.raises(TypeError, match="0-d tensor"):
             wrong(torch.tensor(1))
@@ -87,9 +88,8 @@ def test_protocols(x):
 
 def test_formatting():
     x = torch.ones(2, 3)
-    assert (
-        f"{x.mean():.3f}" == "1.000" and "%.2f" % x.mean() == "1.00" and f"{torch.tensor(3)}" == "3"
-    )  # noqa: UP031
+    assert f"{x.mean():.3f}" == "1.000" and f"{torch.tensor(3)}" == "3"
+    assert "%.2f" % x.mean() == "1.00"  # noqa: UP031
     assert f"{x}" == str(x) == repr(x) == "tensor([[1., 1., 1.],\n        [1., 1., 1.]])"
     assert (
         repr(torch.tensor([1.0], requires_grad=True) * 2) == "tensor([2.], grad_fn=<MulBackward0>)"
@@ -142,7 +142,10 @@ def test_copies():
         (lambda: torch.tensor([1.0]) + torch.tensor(1.0, dtype=torch.float64), torch.float32),
         (lambda: torch.tensor(1) + torch.tensor([1.5], dtype=torch.float64), torch.float64),
         (lambda: torch.tensor([1], dtype=torch.uint8) + 1, torch.uint8),
-        (lambda: torch.tensor([1], dtype=torch.int8) + torch.tensor([1], dtype=torch.uint8), torch.int16),
+        (
+            lambda: torch.tensor([1], dtype=torch.int8) + torch.tensor([1], dtype=torch.uint8),
+            torch.int16,
+        ),
         (lambda: torch.tensor([True]) + 1, torch.int64),
         (lambda: torch.tensor([True]) + True, torch.bool),
         (lambda: torch.tensor([1]) / 1, torch.float32),

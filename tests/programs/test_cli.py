@@ -1,4 +1,4 @@
-"""The commands draw and step, python -m microtorch.viz, MICROTORCH_VIZ, and the tour: on scripts nobody edited."""
+"""draw and step, python -m microtorch.viz, MICROTORCH_VIZ, the tour: on scripts nobody edited."""
 
 import html
 import json
@@ -14,8 +14,7 @@ import pytest
 import microtorch as torch
 from microtorch.__main__ import COMMANDS
 from microtorch.__main__ import main as microtorch
-from microtorch.programs import demo
-from microtorch.programs import run
+from microtorch.programs import demo, run
 from microtorch.programs import tour as demo_tour
 
 ROOT = Path(torch.__file__).parent.parent
@@ -79,7 +78,7 @@ def test_draw_shows_the_last_backward_of_an_unedited_script(folder, capsys):
 
 
 def test_the_values_are_those_of_the_last_backward(folder, capsys):
-    """The picture's loss is the loss that was printed: the leaves are put back to what they were then."""
+    """The picture's loss is the one that was printed: leaves are put back to what they were."""
     assert microtorch(["draw", "train.py", "-o", "graph.json"]) == 0
     printed = float(capsys.readouterr().out.split()[2])
     trace = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
@@ -196,7 +195,7 @@ def test_the_tour(capsys):
 
 
 def at_a_terminal(arguments, folder):
-    """What a command prints in a pseudo-terminal where every question is answered: Enter, and x in the stepper."""
+    """What a command prints in a pseudo-terminal that answers: Enter, and x in the stepper."""
     pty = pytest.importorskip("pty")  # not on Windows
     select = pytest.importorskip("select").select
     main, terminal = pty.openpty()
@@ -239,7 +238,7 @@ def test_at_a_terminal_the_command_demo_is_the_tour(tmp_path):
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_when_the_command_demo_is_the_tour(terminal, tmp_path, monkeypatch):
-    """By default at a terminal only; --output asks for pictures; --tour and --no-tour overrule both."""
+    """Only at a terminal, and not with --output; --tour and --no-tour overrule both."""
     chosen, console = [], lambda arguments: microtorch(["demo", *arguments])
     monkeypatch.setattr(demo_tour, "interactive", lambda: terminal)
     monkeypatch.setattr(demo_tour, "give", lambda epochs: chosen.append(epochs) or 0)

@@ -1,4 +1,4 @@
-"""The demo, as `make demo` runs it: it learns, draws, says what it could not do, and names the next step."""
+"""The demo, as `make demo` runs it: it learns, draws, says what it could not, and what is next."""
 import os
 import re
 import subprocess
@@ -42,7 +42,7 @@ def test_it_reads_digits_and_draws(tmp_path):
 
 
 def test_without_graphviz_it_says_how_to_get_it(tmp_path, monkeypatch, capsys):
-    """No picture can be made, and the demo goes on: the text of the graph, the advice, exit status 0."""
+    """No picture can be made; the demo goes on: the graph as text, the advice, exit status 0."""
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     assert demo.main(["--epochs", "1", "--output", str(tmp_path)]) == 0
