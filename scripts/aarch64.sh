@@ -44,7 +44,7 @@ fi
 echo "aarch64: cross-compiling the module"
 CC=$cc MICROTORCH_CFLAGS=-Werror MICROTORCH_REQUIRE_CORE=1 "$python" setup.py --quiet \
     build --build-lib "$folder/lib" --build-temp "$folder/objects" >"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
-$cc -std=gnu11 -O2 -static -pthread -Iext tests/test_parallel.c ext/parallel.c -o "$folder/test_parallel"
+$cc -std=gnu11 -O2 -static -pthread -Iext tests/backends/core/test_parallel.c ext/parallel.c -o "$folder/test_parallel"
 qemu-aarch64 "$folder/test_parallel" without-fork >/dev/null
 export PYTHONPATH="$folder/lib:$site" PYTHONSAFEPATH=1 MICROTORCH_REQUIRE=core
 machine=$("$folder/python" -c 'import platform; print(platform.machine())')
@@ -52,7 +52,7 @@ machine=$("$folder/python" -c 'import platform; print(platform.machine())')
 # QEMU's emulation of a process does not survive a fork while it has threads, and knows no limit on memory; numpy's BLAS for
 # aarch64 leaves flags behind there, of which numpy warns (0 @ 1: divide by zero; overflow encountered in dot)
 # shellcheck disable=SC2086
-"$folder/python" -m pytest -o pythonpath="$folder/lib" -p no:cacheprovider tests/test_core*.py \
+"$folder/python" -m pytest -o pythonpath="$folder/lib" -p no:cacheprovider tests/backends/core/test_core*.py \
     -k 'not fork and not multiprocessing and not from_all_sides and not no_thread and not more_elements' \
     -W 'ignore:divide by zero encountered in:RuntimeWarning' -W 'ignore:overflow encountered in:RuntimeWarning' \
     -W 'ignore:invalid value encountered in:RuntimeWarning' ${ARGS:-}

@@ -34,7 +34,7 @@ check() {
     echo "sanitize: $name: building with $cc"
     mkdir -p "$folder"
     # shellcheck disable=SC2086
-    $cc $flags -std=gnu11 -pthread -Iext tests/test_parallel.c ext/parallel.c "-Wl,-rpath,${library%/*}" -o "$folder/test_parallel"
+    $cc $flags -std=gnu11 -pthread -Iext tests/backends/core/test_parallel.c ext/parallel.c "-Wl,-rpath,${library%/*}" -o "$folder/test_parallel"
     CC=$cc MICROTORCH_CFLAGS=$flags LDFLAGS=$flags MICROTORCH_REQUIRE_CORE=1 "$python" setup.py --quiet \
         build --build-lib "$folder/lib" --build-temp "$folder/objects" >"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
 
@@ -46,7 +46,7 @@ check() {
     fi
     # left out are tests of 2^31 numbers, and below a limit of memory: a sanitizer needs a multiple of what it watches
     # shellcheck disable=SC2086
-    sanitized "$python" -m pytest -o pythonpath="$folder/lib" -p no:cacheprovider tests/test_core*.py \
+    sanitized "$python" -m pytest -o pythonpath="$folder/lib" -p no:cacheprovider tests/backends/core/test_core*.py \
         --capture=sys -k 'not more_elements_than_32_bits and not no_thread_can_be_started and not without_memory' ${ARGS:-}
     ran="$ran $name"
 }

@@ -85,6 +85,8 @@ def main():
     sys.path[:0] = sorted({str(test.parent) for test in FILE.parent.rglob("test_*.py")})
     recorded = {}
     for module in MODULES:
+        (path,) = Path(__file__).parent.rglob(f"{module}.py")
+        sys.path.insert(0, str(path.parent))
         cases = importlib.import_module(module).CASES
         recorded |= {f"{module}:{name}": run(case, torch) for name, case in cases.items()}
     text = ",\n".join(

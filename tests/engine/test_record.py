@@ -20,7 +20,7 @@ PLACES = {
     # not made there, but dated anew after a write in place
     ("handles/views.py", "rebind"),
     ("handles/views.py", "_adopt"),
-    ("crash.py", "draw_error"),  # of viz: the op that failed, drawn as if it had a node
+    ("reading/failure.py", "trace_of"),  # of viz: the op that failed, drawn as if it had a node
 }
 
 

@@ -15,7 +15,7 @@ import pytest
 import microtorch as torch
 from microtorch.backends import core
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 needs_core = pytest.mark.needs("core")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
 VARIABLES = ("MICROTORCH_NUM_THREADS", "OMP_NUM_THREADS")

@@ -13,7 +13,7 @@ from microtorch.backends import core
 from microtorch.backends.core import texts
 from microtorch.notation import formulas
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.needs("core")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 TIME_LIMIT = 400  # seconds; a program takes some 5, and under a sanitizer many times as long
 THREADS = (1, 2, 3, 5)
 TOLERANCES = {"float32": 2e-5, "float64": 1e-12}  # of each array's largest element

@@ -26,7 +26,7 @@ from microtorch.nn import functional as F
 from microtorch.notation import expr, formulas
 
 pytestmark = [pytest.mark.needs("core"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 LARGEST = 20_000  # elements of a call that is recorded
 SIZES = (0, 1, 2, 3, 5, 7, 13, 17, 31)
 # in numpy's arithmetic, which sums in another order; float32 of numbers of size 1

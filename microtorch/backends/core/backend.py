@@ -1,0 +1,33 @@
+"""``Core``, put together from one class per family of kernels, each in a file named like its C file.
+
+A method has the name and the arguments of its op; what C declines (a layout, a dtype) goes to the
+op's definition.
+"""
+from __future__ import annotations
+
+from functools import cached_property
+
+from .convolution import Convolution
+from .elementwise import Elementwise
+from .embedding import Embedding
+from .library import Kernels
+from .loss import Losses
+from .normalisation import Normalisation
+from .optimizers import Optimizers
+from .products import Products
+from .recurrent import Recurrent
+from .reductions import Reductions
+
+
+class Core(
+    Products, Convolution, Reductions, Losses, Normalisation, Embedding, Optimizers, Recurrent,
+    Elementwise,
+):  # fmt: skip
+    """The CPU backend of float32 and float64 arrays, with C's kernels."""
+
+    name = "core"
+
+    @cached_property
+    def kernels(self) -> Kernels:
+        """The hand-written C kernels for arrays of this dtype."""
+        return Kernels(self.dtype)
