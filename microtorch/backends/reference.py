@@ -45,7 +45,7 @@ UFUNCS: dict[str, Kernel] = {
 
 
 def nonzero_divisor(op: str, y: Any) -> Any:
-    """``y``, an array of any memory; RuntimeError if it is integer and has a 0 (numpy answers 0)."""
+    """``y``, an array of any memory. RuntimeError for an integer 0, where numpy would answer 0."""
     if y.dtype.kind in "iu" and not y.all():
         raise RuntimeError(
             message(
