@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 
 def _opencl(index: int | None, dtype: DType) -> Backend:
-    from . import opencl  # pyopencl is imported by whoever names the device, and by nobody else
+    # pyopencl is imported by whoever names the device, and by nobody else
+    from .opencl.backend import backend_for
 
-    return opencl.backend_for(index, dtype)
+    found: Any = backend_for(index, dtype)  # it offers what a Reference does, and derives from none
+    return found
 
 
 # device type -> (index, dtype) -> the backend

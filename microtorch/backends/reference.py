@@ -44,8 +44,8 @@ UFUNCS: dict[str, Kernel] = {
 }  # fmt: skip
 
 
-def nonzero_divisor(op: str, y: Array) -> Array:
-    """``y``; raises RuntimeError if it is integer and has a 0, where numpy would answer 0."""
+def nonzero_divisor(op: str, y: Any) -> Any:
+    """``y``, an array of any memory. RuntimeError for an integer 0, where numpy would answer 0."""
     if y.dtype.kind in "iu" and not y.all():
         raise RuntimeError(
             message(

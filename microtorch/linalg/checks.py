@@ -55,8 +55,8 @@ def by_numpy(name: str, function: Callable[..., Any], *operands: Tensor) -> Any:
 
 
 def as_tensor(result: Any) -> Tensor:
-    """A result of numpy's, which may be a numpy scalar, as a Tensor without gradient."""
-    return constant(np.asarray(result))
+    """A result as a Tensor without gradient, where it lies; numpy's may be a number."""
+    return constant(np.asarray(result) if isinstance(result, (int, np.generic)) else result)
 
 
 def without_derivative(name: str, function: Callable[..., Any], *operands: Tensor) -> list[Tensor]:
