@@ -16,27 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import DeviceError
 from .array import Array
 from .backend import backend_for
 from .protocol import fallback
-from .runtime import devices, runtime_for
+from .runtime import is_available, reason, source
 
 __all__ = ["fallback", "is_available", "reason", "source", "upload"]
-
-
-def is_available() -> bool:
-    """Is there a device with an OpenCL driver? If not, ``reason()`` says what is missing."""
-    return not reason()
-
-
-def reason() -> str:
-    """Why OpenCL cannot be used here; an empty string if it can."""
-    try:
-        devices()
-    except DeviceError as error:
-        return str(error)
-    return ""
 
 
 def upload(where: str, array: np.ndarray) -> Array:
@@ -49,16 +34,3 @@ def _pickled(x: Array) -> tuple[Any, ...]:
 
 
 copyreg.pickle(Array, _pickled)
-
-
-def source(name: str, index: int = 0) -> str:
-    """The OpenCL C text of the kernels built last for op ``name`` ("mul", "mul_vjp0", "matmul",
-    ...) on a device.
-
-    Raises KeyError if none has run yet.
-    """
-    sources = runtime_for(index).sources
-    if name not in sources:
-        so_far = ", ".join(sorted(sources)) or "none"
-        raise KeyError(f"no kernel of '{name}' has run on opencl:{index} yet; so far: {so_far}")
-    return sources[name]

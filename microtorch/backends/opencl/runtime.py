@@ -331,3 +331,30 @@ def once(
 def forget(runtime: Runtime, function: Callable[..., Any]) -> None:
     """Drop what a function marked ``@once`` has built on a device."""
     runtime.built.pop(function.__wrapped__, None)  # type: ignore[attr-defined]
+
+
+# ---- questions ------------------------------------------------------------------------------------
+def is_available() -> bool:
+    """Is there a device with an OpenCL driver? If not, ``reason()`` says what is missing."""
+    return not reason()
+
+
+def reason() -> str:
+    """Why OpenCL cannot be used here; an empty string if it can."""
+    try:
+        devices()
+    except DeviceError as error:
+        return str(error)
+    return ""
+
+
+def source(name: str, index: int = 0) -> str:
+    """The OpenCL C text of the kernels built last for op ``name`` on a device.
+
+    Names are as "mul", "mul_vjp0" or "matmul". Raises KeyError if none has run yet.
+    """
+    sources = runtime_for(index).sources
+    if name not in sources:
+        so_far = ", ".join(sorted(sources)) or "none"
+        raise KeyError(f"no kernel of '{name}' has run on opencl:{index} yet; so far: {so_far}")
+    return sources[name]
