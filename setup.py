@@ -52,7 +52,7 @@ setup(
         "microtorch.handles": ["*.pyi"],
         "microtorch.backends.opencl": ["kernels/*.cl"],
         "microtorch.vision": ["*.npz", "*.txt"],
-        "microtorch.viz": ["page/*"],
+        "microtorch.viz": ["page/*", "*.pyi"],
     },
     cmdclass={"build_ext": BuildInParallel},
     cffi_modules=["ext/build_core.py:ffi"],

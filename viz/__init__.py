@@ -18,43 +18,13 @@ loads its module when first used, and microtorch itself never imports this packa
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .asking.changes import diff
-    from .asking.crash import draw_error, draw_errors
-    from .asking.explain import explain_grad
-    from .asking.recording import record
-    from .asking.zooming import Zoom, expand, zoom
-    from .drawing.picture import Graph, draw, draw_dot, make_dot
-    from .drawing.render import RenderError
-    from .reading.trace import GraphTooLarge, Trace
-    from .showing.stepper import Stepper, quiz, step
-    from .telling.differences import check
-    from .telling.table import trace
+from typing import Any
 
 __all__ = [
-    "Graph",
-    "GraphTooLarge",
-    "RenderError",
-    "Stepper",
-    "Trace",
-    "Zoom",
-    "check",
-    "diff",
-    "draw",
-    "draw_dot",
-    "draw_error",
-    "draw_errors",
-    "expand",
-    "explain_grad",
-    "make_dot",
-    "quiz",
-    "record",
-    "step",
-    "trace",
-    "zoom",
-]
+    "Graph", "GraphTooLarge", "RenderError", "Stepper", "Trace", "Zoom", "check", "diff",
+    "draw", "draw_dot", "draw_error", "draw_errors", "expand", "explain_grad", "make_dot",
+    "quiz", "record", "step", "trace", "zoom",
+]  # fmt: skip
 
 # The module of each name. No module has the name of a function: `viz.draw` is the function.
 _HOME = {
