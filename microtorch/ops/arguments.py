@@ -68,13 +68,12 @@ def shape_of(shape: Any, op: str) -> Shape:
 
 
 # ---- dtypes --------------------------------------------------------------------------------------
-def require_floating(kernel: str, x: Tensor) -> None:
-    """Raise RuntimeError unless ``x`` is floating; PyTorch names the ``kernel`` that it misses."""
-    if x.array.dtype.kind != "f":
-        kind = TORCH_TYPES[x.array.dtype.name]
-        raise RuntimeError(
-            message(f"\"{kernel}\" not implemented for '{kind}'", describe(x), fix="x.float()")
-        )
+def not_floating(kernel: str, x: Tensor) -> RuntimeError:
+    """The error for an ``x`` that is not floating; PyTorch names the ``kernel`` that it misses."""
+    kind = TORCH_TYPES[x.array.dtype.name]
+    return RuntimeError(
+        message(f"\"{kernel}\" not implemented for '{kind}'", describe(x), fix="x.float()")
+    )
 
 
 # ---- declarations --------------------------------------------------------------------------------

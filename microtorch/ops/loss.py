@@ -20,7 +20,7 @@ from ..engine.apply import apply
 from ..engine.hot import several, single
 from ..engine.op import Op
 from ..graph import mode
-from .arguments import dim_of, require_floating, rows
+from .arguments import dim_of, not_floating, rows
 from .surface import public
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def _publish(op: Op) -> None:
     def function(input: Tensor, dim: int, dtype: DTypeLike | None = None) -> Tensor:
         if dtype is not None:
             input = input.to(dtype)
-        require_floating(f"{op.name}_kernel_impl", input)
+        if input.array.dtype.kind != "f":
+            raise not_floating(f"{op.name}_kernel_impl", input)
         d = dim_of(dim, input.array.ndim, op.name)
         if not input.array.ndim:
             return function(input.reshape(1), 0).reshape(())

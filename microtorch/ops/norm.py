@@ -27,7 +27,7 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.hot import several
 from ..engine.op import Op
 from ..engine.record import constant
-from .arguments import require_floating, rows
+from .arguments import not_floating, rows
 from .surface import public
 
 if TYPE_CHECKING:
@@ -189,7 +189,8 @@ def batch_norm(
                 describe(input),
             )
         )
-    require_floating("batch_norm", input)
+    if input.array.dtype.kind != "f":
+        raise not_floating("batch_norm", input)
     for name, v in (
         ("running_mean", running_mean),
         ("running_var", running_var),
@@ -324,7 +325,8 @@ def _trailing(
                 else "",
             )
         )
-    require_floating(op, input)
+    if input.array.dtype.kind != "f":
+        raise not_floating(op, input)
     return shape
 
 

@@ -25,7 +25,7 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
-from .arguments import require_floating
+from .arguments import not_floating
 from .join import stack
 from .surface import public
 from .windows import (
@@ -361,7 +361,8 @@ def _avg_pool(
     ceil_mode: bool, count_include_pad: bool, divisor_override: int | None,
 ) -> Tensor:  # fmt: skip
     _check(op, input, n)
-    require_floating(op, input)
+    if input.array.dtype.kind != "f":
+        raise not_floating(op, input)
     if divisor_override == 0:
         raise RuntimeError(message("divisor must be not zero", f"{op}(divisor_override=0)"))
     attrs = _geometry(op, input, n, kernel_size, stride, padding, 1, ceil_mode)

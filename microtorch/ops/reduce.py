@@ -71,8 +71,7 @@ add_up: Callable[..., Array] = np.add.reduce  # whose declared types take no var
 
 def _sum(F: Namespace, x: Array, dim: Dims, keepdim: bool) -> Array:
     d = x.dtype
-    wide = None if d is F32 or d.kind not in "biu" else np.int64
-    out = add_up(x, dim, wide, None, keepdim)
+    out = add_up(x, dim, None if d is F32 or d.kind not in "biu" else np.int64, None, keepdim)
     return out if dim is None else rows(out)
 
 

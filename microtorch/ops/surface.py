@@ -46,4 +46,4 @@ def numpy_names(f: F) -> F:
                 kwargs[ours] = kwargs.pop(theirs)
         return f(*args, **kwargs)
 
-    return function  # type: ignore[return-value]
+    return function  # type: ignore[return-value]  # it has the signature of f, by wraps
