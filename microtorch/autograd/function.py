@@ -104,13 +104,14 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
     """The saved tensors of a custom node, on the nodes they came from."""
     if node.saved is None:
         raise freed_error(node)
-    return tuple([None if entry is None else _unsaved(node, entry) for entry in node.saved])
-
-
-def _unsaved(node: Node, entry: Saved) -> Tensor:
-    if entry.storage.written > node.seq:
-        raise stale_error(node, entry.node or node, -1)
-    return handle(entry.array, entry.node or _output_node(node, entry.output, entry.array))
+    out: list[Tensor | None] = []
+    for entry in node.saved:
+        if entry is not None and entry.storage.written > node.seq:
+            raise stale_error(node, entry.node or node, -1)
+        if entry is not None:
+            place = entry.node or _output_node(node, entry.output, entry.array)
+        out.append(None if entry is None else handle(entry.array, place))
+    return tuple(out)
 
 
 class Outputs(dict[int, Any]):
@@ -241,9 +242,9 @@ def _output_node(node: Node, i: int, array: Array) -> Node:
     if _outputs(node) == 1:
         return node
     n = output_op.node()
-    dev, frame = node.dev.of(array.dtype), user_frame(sys._getframe(1))
-    fill(n, (node,), (node,), array, dev, {"index": i}, node.scope, frame)
-    n.code, n.lasti = node.code, node.lasti  # also when it is made anew, in backward
+    dev = node.dev.of(array.dtype)
+    fill(n, (node,), (node,), array, dev, {"index": i}, node.scope, sys._getframe())
+    n.code, n.lasti = node.code, node.lasti  # the line of the call, also if made anew in backward
     return n
 
 

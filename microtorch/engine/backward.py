@@ -17,7 +17,7 @@ takes one node in general, and ``contributions`` is the chain rule at one node.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..graph import Node, in_order, last_write
 from .checks import check_fresh, freed_error
@@ -27,17 +27,15 @@ if TYPE_CHECKING:
     from ..base.types import Array, Contribution, Gradient, Namespace, Observer, Shape
     from .recorded import Recorded
 
+    # What one backward is asked for, and the gradients that it has found so far: of nodes still to
+    # be visited, and of targets; the targets, and the nodes below which one lies (None: gradients
+    # go to the leaves); the namespace that records; who observes; are the arrays retained?
+    Walk = tuple[
+        dict[Node, Gradient], dict[Node, Gradient], frozenset[Node], set[Node] | None,
+        Recorded | None, Observer | None, bool,
+    ]  # fmt: skip
 
-class Walk(NamedTuple):
-    """What one backward is asked for, and the gradients that it has found so far."""
-
-    grads: dict[Node, Gradient]  # of nodes that are still to be visited
-    captured: dict[Node, Gradient]  # of targets
-    targets: frozenset[Node]
-    wanted: set[Node] | None  # the nodes below which a target lies; None: gradients go to leaves
-    graph: Recorded | None
-    observe: Observer | None
-    retain: bool
+NOTHING: frozenset[Node] = frozenset()
 
 
 def run(
@@ -59,7 +57,9 @@ def run(
     order = in_order(roots)
     grads = add({}, roots, seeds)
     wanted = None if targets is None else leading_to(targets, order)
-    walk = Walk(grads, {}, targets or frozenset(), wanted, graph, observe, retain)
+    captured: dict[Node, Gradient] = {}
+    aims = targets or NOTHING
+    walk = grads, captured, aims, wanted, graph, observe, retain
     general = graph is not None or observe is not None
     while order:  # hot path, half of a small training step: local names, inline steps, loose zip
         node = order.pop()
@@ -69,7 +69,7 @@ def run(
         op, F, saved = node.op, node.dev, node.saved
         if (
             general or op is None or op.joint is not None or saved is None or node.hooks is not None
-            or (wanted is not None and (F is None or node in walk.targets or node not in wanted))
+            or (wanted is not None and (F is None or node in aims or node not in wanted))
         ):  # fmt: skip
             visit(node, g, walk)
         elif F is None:  # a Scalar: each shows its gradient, and its step is generated
@@ -99,7 +99,7 @@ def run(
                 node.saved = None  # `release`, written out
                 if type(value) is not tuple and value.size > 256:
                     node.value = (value.shape, value.dtype)
-    return walk.captured
+    return captured
 
 
 def visit(node: Node, g: Gradient, walk: Walk) -> None:
@@ -118,7 +118,9 @@ def visit(node: Node, g: Gradient, walk: Walk) -> None:
         node.accumulate(g)
     if node.op is None:
         return
-    parts = after(node, g, contributions(node, g, graph, wanted))
+    parts = contributions(node, g, graph, wanted)
+    if node.hooks is not None:
+        parts = after(node, g, parts)
     if observe is not None:
         observe(node, g, parts)
     add(grads, node.inputs, parts)
@@ -152,12 +154,15 @@ def contributions(
         return node.contributions(g, graph)
     if node.seq < last_write[0]:
         check_fresh(node, wanted)
-    out, vjps, attrs = node.value, op.vjp_kernels[node.dev], node.attrs or {}
-    if graph is not None:
+    out, attrs = node.value, node.attrs or {}
+    if graph is None:
+        vjps = op.vjp_kernels[node.dev]
+    else:
         F, vjps = graph, op.derivatives
         out, saved = graph.lift(node, saved)
     parts: list[Contribution] = []
-    for x, vjp in zip(node.inputs, vjps):  # noqa: B905: linear's last operand, a bias, is optional
+    # not strict: linear's last operand, a bias, is optional
+    for x, vjp in zip(node.inputs, vjps):  # noqa: B905
         d = None
         if x.needs and (wanted is None or x in wanted):
             d = unbroadcast(F, vjp(F, g, out, *saved, **attrs), x.shape)

@@ -35,8 +35,8 @@ def freed_error(node: Node) -> Exception:
             "if you need to access "
             "saved tensors after calling backward.",
             f"{node.name()}, made at {node.where()}, has already been through backward",
-            fix="backward(retain_graph=True) the first time; or, if the tensor was made outside the training loop, "
-            "make it inside (or .detach() it)",
+            fix="backward(retain_graph=True) the first time; or, if the tensor was made outside the "
+            "training loop, make it inside (or .detach() it)",
         )
     )
 

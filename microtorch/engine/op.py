@@ -52,8 +52,8 @@ class Op:
     ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
 
     For who spells an op out in scalars: ``terms(*shapes)`` is how many products one element of the
-    result adds up (None: one), ``part(place, *shapes)`` the slices of the inputs that the element at
-    ``place`` reads (None: all of them).
+    result adds up (None: one), ``part(place, *shapes)`` the slices of the inputs that the element
+    at ``place`` reads (None: all of them).
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Op:
         self.joint = joint
         self.differentiable = bool(vjps) or joint is not None
         self.result, self.view, self.projection = result, view, projection
+        self.floating = result == "float"
         self.formula, self.rule = formula, tuple(rule) or (None,) * len(self.vjps)
         self.symbol = SYMBOLS.get(name, name)
         self.explain = explain or explain_broadcast

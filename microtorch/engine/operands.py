@@ -103,5 +103,5 @@ def number(value: Number, like: Tensor, floating: bool = False) -> Tensor:
 def left_operand(op: Op, value: Any, like: Tensor) -> Tensor:
     """The left operand of ``2 * t`` as a Tensor: the graph keeps the order of the user's code."""
     if type(value) in NUMBERS:
-        return number(value, like, op.result == "float")
+        return number(value, like, op.floating)
     return as_tensors(op, (value, like))[0]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..graph import Node
 from .apply import apply
+from .hot import several
 from .record import handle
 from .registry import REGISTRY
 
@@ -18,9 +19,10 @@ class Recorded:
 
     def __getattr__(self, name: str) -> Callable[..., Tensor]:
         op = REGISTRY[name]
+        run = apply if op.view else several
 
         def recorded(*inputs: Any, **attrs: Any) -> Tensor:
-            return apply(op, inputs, attrs or None)
+            return run(op, inputs, attrs or None)
 
         setattr(self, name, recorded)
         return recorded
