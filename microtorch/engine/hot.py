@@ -24,7 +24,7 @@ from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
 from .handle import Handle
-from .operands import NUMBERS, number
+from .operands import NUMBERS, left_operand, number
 from .record import constant_node, kept, new
 from .views import link_view
 
@@ -46,16 +46,33 @@ def bind(tensor: type[Tensor]) -> None:
     Tensor = recording.Tensor = tensor  # type: ignore
 
 
-def hot(op: Op) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+def hot(
+    op: Op, reflected: bool = False
+) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
     """A decorator: the made function of ``op`` stands in for the written one, which it must equal.
+
+    ``reflected``: the method's self is the right operand.
     """
 
     def replace(written: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        function = named(made(op), written.__name__, written.__doc__)
+        function = swapped(op) if reflected else made(op)
+        function = named(function, written.__name__, written.__doc__)
         function.written = written  # type: ignore[attr-defined]
         return function
 
     return replace
+
+
+def swapped(op: Op) -> Callable[..., Tensor]:
+    """The method ``input.__rop__(other)``, which is ``op(other, input)``."""
+    function, floating = binary(op), op.floating
+
+    def method(input: Tensor, other: Any) -> Tensor:
+        if type(other) in NUMBERS:
+            return function(number(other, input, floating), input)
+        return function(left_operand(op, other, input), input)
+
+    return method
 
 
 def made(op: Op) -> Callable[..., Tensor]:

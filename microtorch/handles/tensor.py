@@ -76,6 +76,7 @@ class Tensor(Methods):
         """self + other, with broadcasting."""
         return ADD(self, other)
 
+    @hot(ADD, reflected=True)
     def __radd__(self, other: TensorLike) -> Tensor:
         return left_operand(ADD, other, self) + self
 
@@ -84,6 +85,7 @@ class Tensor(Methods):
         """self - other, with broadcasting."""
         return SUB(self, other)
 
+    @hot(SUB, reflected=True)
     def __rsub__(self, other: TensorLike) -> Tensor:
         return left_operand(SUB, other, self) - self
 
@@ -92,6 +94,7 @@ class Tensor(Methods):
         """self * other elementwise, with broadcasting."""
         return MUL(self, other)
 
+    @hot(MUL, reflected=True)
     def __rmul__(self, other: TensorLike) -> Tensor:
         return left_operand(MUL, other, self) * self
 
@@ -100,6 +103,7 @@ class Tensor(Methods):
         """self / other, with broadcasting; integers give floats."""
         return DIV(self, other)
 
+    @hot(DIV, reflected=True)
     def __rtruediv__(self, other: TensorLike) -> Tensor:
         return left_operand(DIV, other, self) / self
 
@@ -108,6 +112,7 @@ class Tensor(Methods):
         """self ** other, with broadcasting."""
         return POW(self, other)
 
+    @hot(POW, reflected=True)
     def __rpow__(self, other: TensorLike) -> Tensor:
         return left_operand(POW, other, self) ** self
 
@@ -116,6 +121,7 @@ class Tensor(Methods):
         """self - floor(self / other) * other: the sign is the divisor's."""
         return REMAINDER(self, other)
 
+    @hot(REMAINDER, reflected=True)
     def __rmod__(self, other: TensorLike) -> Tensor:
         return left_operand(REMAINDER, other, self) % self
 
