@@ -70,7 +70,8 @@ class Disagreement(AssertionError):
 
 
 def installed(library: str) -> bool:
-    return importlib.util.find_spec(library) is not None
+    spec = importlib.util.find_spec(library)
+    return spec is not None and spec.origin is not None  # not a mere folder of that name
 
 
 def in_torch_style(build: Callable[[Any], Step]) -> dict[str, Callable[[], Step]]:

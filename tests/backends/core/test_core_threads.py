@@ -86,7 +86,7 @@ def test_the_pool_from_all_sides(tmp_path):
     compiler = next(filter(shutil.which, ("gcc", "cc", "clang")), None)
     if compiler is None:
         pytest.skip("no C compiler")
-    source = [str(ROOT / "tests/test_parallel.c"), str(ROOT / "ext/parallel.c")]
+    source = [str(ROOT / "tests/backends/core/test_parallel.c"), str(ROOT / "ext/parallel.c")]
     flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'ext'}", "-pthread"]
     subprocess.run([compiler, *flags, *source, "-o", str(tmp_path / "program")], check=True)
     done = subprocess.run([str(tmp_path / "program")], capture_output=True, text=True, timeout=100)
