@@ -31,7 +31,7 @@ def _prepare(inputs: Tensors) -> tuple[bool, tuple[Tensor, ...]]:
 
 
 def _fresh(xs: tuple[Tensor, ...], create_graph: bool) -> tuple[Tensor, ...]:
-    """Leaves to differentiate at; under create_graph, views, so that the user's graph goes on."""
+    """Leaves to differentiate at; under create_graph, views, so that the user's graph continues."""
     return tuple(
         x.view_as(x) if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
         for x in xs

@@ -49,8 +49,8 @@ def back_over(F: Namespace, g: Gradient, x: Operand, dim: Dims, divisor: float =
     """``g / divisor`` of a reduction over ``dim``, laid over the shape of ``x`` again.
 
     A small array gets memory of its own, so that kernels in C can read it, and so does the gradient
-    of a leaf, which keeps it. Of a larger one only ``g`` itself is in memory, repeated by strides
-    of 0: to read so little is faster still.
+    of a leaf, which keeps it. A larger one is ``g`` itself, repeated by strides of 0: reading so
+    little memory is faster still.
     """
     shape = x.shape
     if type(g) is np.ndarray and (math.prod(shape) < LARGE or x.op is None):

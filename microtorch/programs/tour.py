@@ -133,4 +133,4 @@ def possible() -> bool:
 def wait() -> None:
     """Wait for [Enter], if there is someone to press it."""
     if interactive():
-        input("\n[Enter] goes on ")
+        input("\n[Enter] to continue ")

@@ -212,7 +212,7 @@ def at_a_terminal(arguments, folder):
                     process.kill()
                 if select([main], [], [], 0.2)[0]:
                     printed += os.read(main, 4096) or b""
-                elif printed.count(b"[Enter] goes on") > answered:
+                elif printed.count(b"[Enter] to continue") > answered:
                     answered += 1
                     os.write(main, b"\n")
                 elif answered == 1:
@@ -227,7 +227,7 @@ def test_at_a_terminal_the_command_demo_is_the_tour(tmp_path):
     pytest.importorskip("rich")
     status, printed = at_a_terminal(["microtorch", "demo", "--epochs", "1"], tmp_path)
     assert (
-        status == 0 and printed.count("[Enter] goes on") == 4 and "BACKWARD" in printed.upper()
+        status == 0 and printed.count("[Enter] to continue") == 4 and "BACKWARD" in printed.upper()
     ), printed
     assert all(
         title in printed

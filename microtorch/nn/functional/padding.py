@@ -21,7 +21,7 @@ def pad(
 
     `pad` is (left, right) of the last dim, then of the one before, and so on; a negative number
     cuts. `mode` "reflect" mirrors the image at its edge, "replicate" repeats the edge,
-    "circular" goes on at the other end.
+    "circular" continues at the other end.
     """
     if mode not in _MODES:
         raise NotImplementedError(
