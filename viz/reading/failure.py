@@ -12,10 +12,10 @@ from types import FrameType
 
 import numpy as np
 
-from microtorch.base import errors
 from microtorch import nn
-from microtorch.graph import Node, is_library, tick, user_frame
+from microtorch.base import errors
 from microtorch.engine.op import Op
+from microtorch.graph import Node, is_library, tick, user_frame
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 

@@ -20,11 +20,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microtorch.engine import backward
+from microtorch.arrays.device import CPU, device
 from microtorch.autograd import no_grad
 from microtorch.autograd.function import Outputs
 from microtorch.backends import cpu, host
-from microtorch.arrays.device import CPU, device
+from microtorch.engine import backward
 from microtorch.graph import Node, Scope, tick
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
