@@ -19,7 +19,8 @@ def test_links_lead_somewhere(page):
 
 def test_the_readme_program_learns_and_draws(tmp_path, monkeypatch, require):
     require("dot")
-    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
     monkeypatch.chdir(tmp_path)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

@@ -1,8 +1,8 @@
-"""The layers: no import points up or in a circle, and `import microtorch` does no work in vain.
+"""The layers: no import points up or in a circle, and `import microtorch` does no needless work.
 
-docs/layers.txt lists the layers, lowest first. A module may import from its own layer and from those
-below; modules form no circle, and neither do the folders of one layer. Imports inside functions
-count; those under TYPE_CHECKING, which never run, may point anywhere.
+docs/layers.txt lists the layers, lowest first. A module may import from its own layer and from
+those below; modules form no circle, and neither do the folders of one layer. Imports inside
+functions count; those under TYPE_CHECKING, which never run, may point anywhere.
 """
 
 import ast
@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 LEVEL = {name: i for i, layer in enumerate(layers()) for name in layer.folders}
 PURE = set(layers()[0].folders)
 HEAVY = {
-    "matplotlib", "PIL", "graphviz", "pyopencl", "rich", "onnx", "torch", "scipy", "pandas", "pytest",
-    "IPython", "sklearn",
+    "matplotlib", "PIL", "graphviz", "pyopencl", "rich", "onnx", "torch", "scipy", "pandas",
+    "pytest", "IPython", "sklearn",
 }  # fmt: skip
 # Who may name the front door (`import microtorch`), because it is a user of the package.
 FRONT_DOOR = ("vision", "programs", "viz", "facade")
@@ -124,7 +124,8 @@ def test_no_module_imports_upward(name):
 
 @pytest.mark.parametrize("name", sorted(n for n in MODULES if n.split(".")[0] in PURE))
 def test_the_lowest_layer_needs_the_standard_library_only(name):
-    assert imports(name)[1] <= sys.stdlib_module_names | ({"numpy"} if name == "base.types" else set())
+    aliases = {"numpy"} if name == "base.types" else set()
+    assert imports(name)[1] <= sys.stdlib_module_names | aliases
 
 
 def test_modules_form_no_circles():
@@ -139,7 +140,7 @@ def test_modules_form_no_circles():
 
 
 def inside(name, package):
-    """Is the module in the package? Its sibling, imported through the package, is what it means."""
+    """Is the module in the package? Then it imports a sibling through the package, not the package."""
     return name.startswith(package + ".")
 
 
@@ -164,11 +165,9 @@ def test_a_package_file_names_more_than_it_defines():
             assert not defined, f"{name or 'microtorch'}/__init__.py defines {defined}"
 
 
-def run(program, **environment):
-    env = {**os.environ, **environment}
-    return subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT, env=env
-    ).stdout
+def run(program):
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
 
 
 def test_import_loads_nothing_heavy():
@@ -177,7 +176,8 @@ def test_import_loads_nothing_heavy():
     lazy = {
         f"microtorch.{name}"
         for name in (
-            "nn", "optim", "utils", "vision", "viz", "linalg", "files", "programs.demo", "facade.alias",
+            "nn", "optim", "utils", "vision", "viz", "linalg", "files", "programs.demo",
+            "facade.alias",
         )
     }  # fmt: skip
     lazy |= {"numpy.random", "numpy.typing"}  # a sixth of the time
@@ -215,7 +215,7 @@ def test_arithmetic_is_silent_even_where_warnings_are_errors():
 
 
 def test_import_stays_lean():
-    """How long it takes, `python -m benchmarks import` measures; here, that nothing has crept in."""
+    """Few modules are loaded beside numpy's. (`python -m benchmarks import` measures the time.)"""
     count = (
         "import sys; before = set(sys.modules); import {0}; "
         "print(len([m for m in set(sys.modules) - before if not m.startswith('microtorch')]))"
