@@ -74,7 +74,9 @@ class Disagreement(AssertionError):
 
 
 def installed(library: str) -> bool:
-    return importlib.util.find_spec(library) is not None
+    """Whether it can be imported. A mere folder of that name, without code, does not count."""
+    spec = importlib.util.find_spec(library)
+    return spec is not None and spec.origin is not None
 
 
 def in_torch_style(build: Callable[[Any], Step]) -> dict[str, Callable[[], Step]]:

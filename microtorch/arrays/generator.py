@@ -448,7 +448,7 @@ def cauchy(
 def geometric(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
-    """Trials up to and including the first success, p in (0, 1): Tensor.geometric_, of any dtype but bool."""
+    """Trials up to and including the first success: Tensor.geometric_, of any dtype but bool."""
     shape, n = sizes(shape)
     check_geometric(p, np.dtype(dtype))
     u = _unit(generator or default_generator, n, np.float64)
@@ -489,7 +489,7 @@ def bernoulli(
 def dropout_noise(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
-    """What dropout multiplies its input by: bernoulli(1 - p) / (1 - p). p = 0 and p = 1 consume no draws."""
+    """The factors of dropout: bernoulli(1 - p) / (1 - p). p = 0 and p = 1 consume no draws."""
     dtype = floating("dropout", dtype)
     check_dropout(p)
     if p == 0 or p == 1:
@@ -533,7 +533,7 @@ def randint(
     dtype: DTypeLike = np.int64,
     generator: Generator | None = None,
 ) -> NDArray[Any]:
-    """Integers on [low, high): torch.randint, Tensor.random_(low, high), of any dtype that can hold them."""
+    """Integers on [low, high): torch.randint, Tensor.random_, of any dtype that can hold them."""
     shape, n = sizes(shape)
     dtype = np.dtype(dtype)
     low, high = operator.index(low), operator.index(high)

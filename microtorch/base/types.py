@@ -46,7 +46,7 @@ Scalars: TypeAlias = Union["Scalar", list[Any]]  # nested lists of Scalars in a 
 
 # What travels backward: an array or a float; under create_graph=True a Tensor or a Scalar.
 Gradient: TypeAlias = Any
-Operand: TypeAlias = Any  # an op's input or result as a vjp gets it: likewise, or its node if unread
+Operand: TypeAlias = Any  # an op's input or result as a vjp gets it; its node, if unread
 Contribution: TypeAlias = Any  # a Gradient, or None where an input takes none
 Hook: TypeAlias = Callable[..., Any]
 Observer: TypeAlias = Callable[["Node", Gradient, list[Contribution]], None]

@@ -157,7 +157,8 @@ def contributions(
         F, vjps = graph, op.derivatives
         out, saved = graph.lift(node, saved)
     parts: list[Contribution] = []
-    for x, vjp in zip(node.inputs, vjps):  # noqa: B905: linear's last operand, a bias, is optional
+    # linear's last operand, a bias, is optional: there may be more vjps than inputs
+    for x, vjp in zip(node.inputs, vjps):  # noqa: B905
         d = None
         if x.needs and (wanted is None or x in wanted):
             d = unbroadcast(F, vjp(F, g, out, *saved, **attrs), x.shape)

@@ -4,10 +4,9 @@
     source("sigmoid")               the text of a kernel that ran
     fallback("host")                run ops without a kernel on the host, instead of an error
 
-``device="opencl"`` (or "opencl:1") puts a tensor there. pyopencl is not imported and no driver is
-touched before that. The files, each of which imports only those before it: layout, runtime, tiles,
-array, memory, codegen, elementwise, reduce, indexing, matmul, windows, layers, random, protocol,
-backend, tuning.
+``device="opencl"`` (or "opencl:1") puts a tensor there; only then is pyopencl imported. Each file
+imports only those before it: layout, runtime, tiles, array, memory, codegen, elementwise, reduce,
+indexing, matmul, windows, layers, random, protocol, backend, tuning.
 """
 from __future__ import annotations
 
@@ -52,11 +51,7 @@ copyreg.pickle(Array, _pickled)
 
 
 def source(name: str, index: int = 0) -> str:
-    """The OpenCL C text of the kernels built last for op ``name`` ("mul", "mul_vjp0", "matmul",
-    ...) on a device.
-
-    Raises KeyError if none has run yet.
-    """
+    """The OpenCL C text of the kernels built last for op "mul", "mul_vjp0", ..., on a device."""
     sources = runtime_for(index).sources
     if name not in sources:
         so_far = ", ".join(sorted(sources)) or "none"
