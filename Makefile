@@ -10,7 +10,7 @@
 PY := .venv/bin/python
 WORKERS ?= 2
 # The last line of `make test`. .ci/run sets it to nothing, so that pytest's summary is the last.
-NEXT ?= Not run: only tests marked SKIPPED. Next: 'make demo' shows what it does, docs/design.md how.
+NEXT ?= Not run: the tests marked SKIPPED. 'make demo' shows what it does, docs/design.md how.
 
 # Small matrices gain nothing from a second BLAS thread. On a busy machine it makes the demo six
 # times slower, and the tests fill the CPUs with processes. (`make bench` sets its own threads.)

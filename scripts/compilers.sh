@@ -1,6 +1,6 @@
 #!/bin/sh
 # The C core with each compiler that is installed; a warning is an error. gcc and clang build the
-# module. clang also checks the sources as MSVC sees them: without GNU's extensions and C11's atomics.
+# module. clang also checks the sources as MSVC sees them, without GNU's extensions and atomics.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python} seen=''

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The C core under the compilers' sanitizers. The module is built again with each, in its own folder,
-# and the kernel tests run on it. AddressSanitizer finds accesses outside arrays,
+# The C core under the compilers' sanitizers. Each has a build of the module in its own folder, on
+# which the kernel tests run. AddressSanitizer finds accesses outside arrays,
 # UndefinedBehaviorSanitizer what C does not define (overflow, shifts, misaligned pointers),
 # ThreadSanitizer data races.
 #

@@ -6,8 +6,8 @@
 # and the work goes on: without a C compiler, numpy takes the place of the C core; without Graphviz,
 # pygraphviz draws, or nothing does. System packages are installed only by root, and only with apt.
 #
-# Environment: PYTHON (the interpreter), CC (the C compiler), MICROTORCH_REQUIRE_CORE=1 (fail without
-# the C core).
+# Environment: PYTHON (the interpreter), CC (the C compiler), MICROTORCH_REQUIRE_CORE=1 (no C core
+# is an error).
 set -eu
 cd "$(dirname "$0")/.."
 
