@@ -10,7 +10,7 @@ from microtorch.backends import core
 from microtorch.backends.core import texts
 from microtorch.backends.core.choice import MULTIPLICATIONS
 from microtorch.arrays.dtypes import F32, F64
-from microtorch.engine.op import REGISTRY
+from microtorch.engine.registry import REGISTRY
 
 from .trace import Contribution, Step, Trace
 
