@@ -187,7 +187,7 @@ def leading_to(targets: frozenset[Node], order: Sequence[Node]) -> set[Node]:
     return wanted
 
 
-def unbroadcast(F: Namespace, d: Array, shape: Shape) -> Array:
+def unbroadcast(F: Namespace, d: Gradient, shape: Shape) -> Gradient:
     """Sum a contribution down to its input's shape: what was copied forward is added backward."""
     if d.shape == shape:
         return d

@@ -185,7 +185,7 @@ def calls(*kernels: str) -> Callable[[Method], Method]:
     """
 
     def declare(method: Method) -> Method:
-        method.calls = kernels  # type: ignore[attr-defined]
+        vars(method)["calls"] = kernels
         return method
 
     return declare
