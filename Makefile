@@ -1,7 +1,7 @@
 # make demo    set everything up, train on handwritten digits, draw the graph
 # make test    set everything up, run the tests (ARGS="-k name": some; WORKERS=0: one process)
 # make bench   compare with numpy, and with other libraries where they are installed
-# make lint    ruff
+# make lint    ruff and mypy
 # make sanitize  the kernel tests under Address-, UndefinedBehavior- and ThreadSanitizer (Linux)
 # make compilers  the C core with gcc and with clang: no warning is allowed
 # make clean   remove what the build and the set-up made
@@ -36,9 +36,9 @@ bench: setup
 	@$(PY) -m benchmarks $(ARGS)
 
 lint: setup
-	@$(PY) -m ruff --version >/dev/null 2>&1 || \
-	$(PY) -m pip install --quiet --disable-pip-version-check ruff
-	@$(PY) -m ruff check .
+	@$(PY) -c 'import mypy, ruff' 2>/dev/null || \
+		$(PY) -m pip install --quiet --disable-pip-version-check 'ruff>=0.6' 'mypy>=1.11'
+	@$(PY) -m ruff check .; status=$$?; $(PY) -m mypy || status=$$?; exit $$status
 
 sanitize: setup
 	@scripts/sanitize.sh
@@ -47,6 +47,6 @@ compilers: setup
 	@scripts/compilers.sh
 
 clean:
-	rm -rf .venv build dist *.egg-info out demo_output .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info out demo_output .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	rm -f microtorch/_core.* ext/*.o
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -67,7 +67,7 @@ setup(
         "anim": ["Pillow>=10"],
         "opencl": ["pyopencl>=2024.1"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=68", "wheel"],
-        "lint": ["ruff>=0.6"],
+        "lint": ["ruff>=0.6", "mypy>=1.11"],
     },
     entry_points={"console_scripts": ["microtorch = microtorch.__main__:main"]},
     zip_safe=False,

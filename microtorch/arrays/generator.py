@@ -328,7 +328,7 @@ def normal(
 
 
 def normal_tensors(
-    mean: ArrayLike, std: ArrayLike, generator: Generator | None = None
+    mean: NDArray[Any] | float, std: NDArray[Any] | float, generator: Generator | None = None
 ) -> NDArray[Any]:
     """torch.normal(mean, std) where either or both are arrays that broadcast.
 
@@ -336,8 +336,7 @@ def normal_tensors(
     """
     if not isinstance(std, np.ndarray):
         mean = np.asarray(mean)
-        spread = float(std)  # type: ignore[arg-type]  # a number, which ArrayLike does not say
-        return normal(mean.shape, mean.dtype, 0.0, spread, generator) + mean
+        return normal(mean.shape, mean.dtype, 0.0, float(std), generator) + mean
     if std.size and not (std >= 0).all():
         raise RuntimeError(
             message(
@@ -456,7 +455,7 @@ def geometric(
 
 
 def bernoulli(
-    p: ArrayLike,
+    p: NDArray[Any] | float,
     shape: Shape | None = None,
     dtype: DTypeLike = np.float32,
     generator: Generator | None = None,
@@ -469,7 +468,7 @@ def bernoulli(
     """
     g = generator or default_generator
     if not isinstance(p, np.ndarray):
-        p = float(p)  # type: ignore[arg-type]
+        p = float(p)
         check_bernoulli(p)
         shape, n = sizes(() if shape is None else shape)
         hits = (g.draw64(n) & np.uint64(2**53 - 1)) < np.uint64(math.ceil(p * 2.0**53))

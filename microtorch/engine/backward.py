@@ -24,7 +24,7 @@ from .checks import check_fresh, freed_error
 from .gradient_hooks import after, before
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Contribution, Gradient, Namespace, Observer, Shape
+    from ..base.types import Contribution, Gradient, Namespace, Observer, Shape
     from .recorded import Recorded
 
 
@@ -188,7 +188,7 @@ def leading_to(targets: frozenset[Node], order: Sequence[Node]) -> set[Node]:
     return wanted
 
 
-def unbroadcast(F: Namespace, d: Array, shape: Shape) -> Array:
+def unbroadcast(F: Namespace, d: Gradient, shape: Shape) -> Gradient:
     """Sum a contribution down to its input's shape: what was copied forward is added backward."""
     if d.shape == shape:
         return d

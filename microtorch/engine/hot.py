@@ -43,7 +43,7 @@ LARGE_BYTES = LARGE * F32.itemsize
 def bind(tensor: type[Tensor]) -> None:
     """Announce the class that handles are made of. Called once, by handles/tensor.py."""
     global Tensor
-    Tensor = recording.Tensor = tensor  # type: ignore
+    Tensor = recording.Tensor = tensor  # type: ignore[misc, attr-defined]  # a class to mypy
 
 
 def hot(op: Op) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
@@ -51,18 +51,14 @@ def hot(op: Op) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
     """
 
     def replace(written: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        function = named(made(op), written.__name__, written.__doc__)
-        function.written = written  # type: ignore[attr-defined]
-        return function
+        return named(made(op), written.__name__, written.__doc__, written=written)
 
     return replace
 
 
 def made(op: Op) -> Callable[..., Tensor]:
     """The function of an op of one or two operands, written out; ``op(*operands)`` defines it."""
-    function = named((unary if len(op.vjps) == 1 else binary)(op), op.name)
-    function.written = op  # type: ignore[attr-defined]
-    return function
+    return named((unary if len(op.vjps) == 1 else binary)(op), op.name, written=op)
 
 
 def unary(op: Op) -> Callable[..., Tensor]:

@@ -28,7 +28,7 @@ from .registry import REGISTRY
 from .vjps import VjpTable
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs, Shape, Slices, Static, Vjp
+    from ..base.types import Attrs, Kernel, Shape, Slices, Static, Vjp
     from ..handles.tensor import Tensor
 
 SYMBOLS = {
@@ -55,6 +55,8 @@ class Op:
     of the result adds up (None: one), ``part(place, *shapes)`` the slices of the inputs that the
     element at ``place`` reads (None: all of them).
     """
+
+    scalar_backward: Kernel  # (node, g, grads) -> None: handles/scalar.py makes it when first used
 
     def __init__(
         self,

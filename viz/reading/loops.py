@@ -9,7 +9,7 @@ from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.core import texts
 from microtorch.backends.core.choice import MULTIPLICATIONS
-from microtorch.engine.op import REGISTRY
+from microtorch.engine.registry import REGISTRY
 from microtorch.notation import formulas
 
 from .trace import Contribution, Step, Trace

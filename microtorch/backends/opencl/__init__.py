@@ -21,7 +21,7 @@ from .backend import backend_for
 from .protocol import fallback
 from .runtime import devices, runtime_for
 
-__all__ = ["fallback", "is_available", "reason", "source", "upload"]
+__all__ = ["backend_for", "fallback", "is_available", "reason", "source", "upload"]
 
 
 def is_available() -> bool:
