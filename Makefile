@@ -1,19 +1,19 @@
 # make demo    set everything up, train on handwritten digits, draw the graph
-# make test    set everything up, run the tests (ARGS="-k name" for some of them, WORKERS=0 for one process)
+# make test    set everything up, run the tests (ARGS="-k name": some; WORKERS=0: one process)
 # make bench   compare with numpy, and with other libraries where they are installed
-# make lint    ruff
-# make sanitize  the kernel tests under AddressSanitizer, UndefinedBehaviorSanitizer, ThreadSanitizer (Linux)
+# make lint    ruff and mypy
+# make sanitize  the kernel tests under Address-, UndefinedBehavior- and ThreadSanitizer (Linux)
 # make compilers  the C core with gcc and with clang: no warning is allowed
 # make clean   remove what the build and the set-up made
 #
-# All of them prepare .venv first (scripts/setup.sh). PYTHON=/path/to/python3 chooses the interpreter.
+# All but clean prepare .venv first (scripts/setup.sh). PYTHON=/path/to/python3 is the interpreter.
 PY := .venv/bin/python
 WORKERS ?= 2
-# what `make test` says last; .ci/run sets it to nothing, so that pytest's summary is the last line there
-NEXT ?= Not run: only what is marked SKIPPED above. Next: 'make demo' shows what it does, docs/design.md how.
+# The last line of `make test`. .ci/run sets it to nothing, so that pytest's summary is the last.
+NEXT ?= Not run: the tests marked SKIPPED. 'make demo' shows what it does, docs/design.md how.
 
-# Small matrices gain nothing from a second BLAS thread, which on a busy machine makes the demo six times slower; and
-# the tests fill the CPUs with processes. (`make bench` chooses its own threads.)
+# Small matrices gain nothing from a second BLAS thread. On a busy machine it makes the demo six
+# times slower, and the tests fill the CPUs with processes. (`make bench` sets its own threads.)
 export OPENBLAS_NUM_THREADS ?= 1
 export PYTHON
 
@@ -36,8 +36,9 @@ bench: setup
 	@$(PY) -m benchmarks $(ARGS)
 
 lint: setup
-	@$(PY) -m ruff --version >/dev/null 2>&1 || $(PY) -m pip install --quiet --disable-pip-version-check ruff
-	@$(PY) -m ruff check .
+	@$(PY) -c 'import mypy, ruff' 2>/dev/null || \
+		$(PY) -m pip install --quiet --disable-pip-version-check 'ruff>=0.6' 'mypy>=1.11'
+	@$(PY) -m ruff check .; status=$$?; $(PY) -m mypy || status=$$?; exit $$status
 
 sanitize: setup
 	@scripts/sanitize.sh
@@ -46,6 +47,6 @@ compilers: setup
 	@scripts/compilers.sh
 
 clean:
-	rm -rf .venv build dist *.egg-info out demo_output .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info out demo_output .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	rm -f microtorch/_core.* ext/*.o
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,11 +1,11 @@
-"""Metadata and the build: three packages and one compiled module.
+"""Metadata and the build: two packages in Python and one compiled module.
 
-`microtorch` and `microtorch.viz` are Python; the folder `viz/` at the root becomes `microtorch.viz`, so that the
-pictures stay a separate reader of the graph. `microtorch._core` is C, compiled by cffi from `ext/build_core.py`; it
-uses Python's stable ABI, so that one wheel serves every CPython from 3.10 on.
+The folder `viz/` at the root becomes `microtorch.viz`: the pictures are a separate reader of the
+graph. `microtorch._core` is C, compiled by cffi from `ext/build_core.py`. It uses Python's stable
+ABI, so that one wheel serves every CPython from 3.10 on.
 
-The C core is optional: where it cannot be compiled the installation succeeds and the package runs on numpy.
-With MICROTORCH_REQUIRE_CORE=1 the build fails instead (ext/build_core.py reads it).
+The C core is optional. Where it cannot be compiled, the installation succeeds and the package runs
+on numpy. With MICROTORCH_REQUIRE_CORE=1 the build fails instead (ext/build_core.py reads it).
 """
 
 import os
@@ -17,22 +17,25 @@ from setuptools import find_packages, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).resolve().parent
-VERSION = re.search(r'__version__ = "(.+)"', (HERE / "microtorch/version.py").read_text(encoding="utf-8")).group(1)
+VERSION_PY = (HERE / "microtorch/version.py").read_text(encoding="utf-8")
+VERSION = re.search(r'__version__ = "(.+)"', VERSION_PY).group(1)
 README = HERE / "README.md"
 VIZ = ["microtorch.viz", *(f"microtorch.viz.{name}" for name in find_packages("viz"))]
 
 
 class BuildInParallel(build_ext):
-    """Compiles the sources of the module at once: there is one per instruction set, and each holds every kernel."""
+    """Compiles the module's sources in parallel: one per instruction set, each with all kernels."""
 
     def build_extension(self, ext):
         compile = self.compiler.compile
 
         def compile_in_parallel(sources, **options):
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                return [made for each in pool.map(lambda source: compile([source], **options), sources) for made in each]
+                compiled = pool.map(lambda source: compile([source], **options), sources)
+                return [made for each in compiled for made in each]
 
-        if self.compiler.compiler_type == "unix":  # setuptools' class for MSVC sets itself up at the first file
+        # not with MSVC, whose class in setuptools sets itself up at its first file
+        if self.compiler.compiler_type == "unix":
             self.compiler.compile = compile_in_parallel
         super().build_extension(ext)
 
@@ -40,7 +43,8 @@ class BuildInParallel(build_ext):
 setup(
     name="microtorch",
     version=VERSION,
-    description="Reverse-mode automatic differentiation to read, draw and step through, with PyTorch's interface",
+    description="Reverse-mode automatic differentiation to read, draw and step through, "
+    "with PyTorch's interface",
     long_description=README.read_text(encoding="utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     license="MIT",
@@ -63,7 +67,7 @@ setup(
         "anim": ["Pillow>=10"],
         "opencl": ["pyopencl>=2024.1"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=68", "wheel"],
-        "lint": ["ruff>=0.6"],
+        "lint": ["ruff>=0.6", "mypy>=1.11"],
     },
     entry_points={"console_scripts": ["microtorch = microtorch.__main__:main"]},
     zip_safe=False,

@@ -10,20 +10,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-# Settings that change what numpy and PyTorch do, by factors: OPENBLAS_CORETYPE=Haswell halves the speed of a newer CPU
+# Settings that change the speed of numpy and PyTorch by factors: OPENBLAS_CORETYPE=Haswell halves
+# that of a newer CPU.
 TUNING = ("OPENBLAS_", "GOTO_", "MKL_", "OMP_", "KMP_", "GOMP_", "VECLIB_", "NUMEXPR_")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-TWO_THREADS = ("mlp784", "large-exp", "large-matmul", "adam-1e6", "sgd-momentum-1e6", "lenet")  # where a second thread matters
+# cases in which a second thread matters
+TWO_THREADS = ("mlp784", "large-exp", "large-matmul", "adam-1e6", "sgd-momentum-1e6", "lenet")
 
 
 def clean(environment: dict[str, str], threads: int) -> dict[str, str]:
-    """The environment without tuning, and with ``threads`` threads for every library."""
+    """The environment without those settings, and with ``threads`` threads for every library."""
     kept = {name: value for name, value in environment.items() if not name.startswith(TUNING)}
     return kept | dict.fromkeys(THREADS, str(threads))
 
 
 def restart_clean(arguments: list[str], threads: int, module: str = "benchmarks") -> None:
-    """Start over unless the environment is clean: libraries read it when they are loaded."""
+    """Start again unless the environment is clean: libraries read it when they are loaded."""
     wanted = clean(dict(os.environ), threads)
     if wanted != dict(os.environ):
         sys.stdout.flush()
@@ -38,53 +40,53 @@ def with_two_threads(seconds: float) -> list:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "two.json"
         arguments = [*TWO_THREADS, "--threads", "2", "--seconds", str(seconds), "--json", str(file)]
-        subprocess.run([sys.executable, "-m", "benchmarks", *arguments], check=True, stdout=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "benchmarks", *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         results = json.loads(file.read_text(encoding="utf-8"))["results"]
     return [Result(r["name"], r["what"], r["figures"], threads=2) for r in results]
 
 
 def main(arguments: list[str]) -> int:
-    """Measure what the command line asks for. Returns 1 if contestants disagree; missed targets are only shown."""
+    """Measure what the command line asks for; 1 if contestants disagree, else 0.
+
+    Targets that are missed are shown, no more.
+    """
     if arguments[:1] == ["engine_steps"]:  # a table of its own: the engines of docs/engine.md
         from . import engine_steps
 
         return engine_steps.main(arguments[1:])
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="microtorch beside its rivals.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="groups or cases (default: all); --list shows them")
-    parser.add_argument("--list", action="store_true", help="show the names")
-    parser.add_argument("--threads", type=int, default=1, help="threads for every library (default 1)")
-    parser.add_argument("--seconds", type=float, default=1.5, help="time for each case (default 1.5)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="microtorch beside its rivals."
+    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="groups or cases (default: all); see --list")
+    add("--list", action="store_true", help="show the names")
+    add("--threads", type=int, default=1, help="threads for every library (default 1)")
+    add("--seconds", type=float, default=1.5, help="time for each case (default 1.5)")
+    add("--json", type=Path, metavar="FILE", help="write the figures to a file")
     options = parser.parse_args(arguments)
     restart_clean(arguments, options.threads)
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
+    # only now: a library reads the environment when it is loaded
     from microtorch.backends import core
 
-    from . import (
-        convolution,
-        elementwise,
-        large,
-        optimizers,
-        oversubscribed,
-        processes,
-        products,
-        recurrent,
-        report,
-        rows,
-        scalars,
-        tiny,
-        training,
+    from . import (  # isort: skip
+        convolution, elementwise, large, optimizers, oversubscribed, processes, products, recurrent,
+        report, rows, scalars, tiny, training,
     )  # fmt: skip
     from .cases import Disagreement, installed, measure
 
-    suites = (tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent, convolution)
+    suites = (
+        tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent,
+        convolution,
+    )  # fmt: skip
     cases = [case for suite in suites for case in suite.CASES]
     groups = dict.fromkeys([case.group for case in cases])
     own_processes = processes.GROUPS | {"oversubscribed": oversubscribed.measured}
     known = [*groups, *own_processes, *(case.name for case in cases)]
     if options.list:
-        print(f"groups: {' '.join([*groups, *own_processes])}\ncases:  {' '.join(case.name for case in cases)}")
+        print(f"groups: {' '.join([*groups, *own_processes])}")
+        print(f"cases:  {' '.join(case.name for case in cases)}")
         return 0
     for name in options.names:
         if name not in known:
@@ -109,7 +111,7 @@ def main(arguments: list[str]) -> int:
             if chosen(name):
                 print(f"{name} ...", file=sys.stderr, flush=True)
                 results += group()
-        if not options.names and options.threads == 1 and available > 1:
+        if not options.names and options.threads == 1 and about["cpus"] > 1:
             print("two threads ...", file=sys.stderr, flush=True)
             results += with_two_threads(options.seconds)
         measured = []
@@ -122,7 +124,8 @@ def main(arguments: list[str]) -> int:
         return 1
     results = [*measured, *results]
     print(f"\n{report.markdown(results)}\n")
-    print("Per operation or step, each contestant's fastest round. The ratio is microtorch's figure by its rival's.")
+    print("Per operation or step, the fastest round of each contestant.")
+    print("The ratio is microtorch's figure divided by its rival's.")
     missing = [name for name in ("torch", "autograd") if not installed(name)]
     if missing:
         print(f"Not compared, since not installed: {', '.join(missing)}.")

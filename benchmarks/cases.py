@@ -1,15 +1,19 @@
 """What a case is, and how it is checked and timed.
 
-A case has one builder per contestant. A builder prepares its data and returns ``step``, a function without arguments:
-one step of the work, which returns what it computed. Since microtorch has PyTorch's names, one builder that takes the
-library as its argument serves both (``in_torch_style``), which is also the proof that both run the same program.
+A case has one builder per contestant. A builder prepares its data and returns ``step``, a function
+without arguments that does one step of the work and returns what it computed. microtorch has
+PyTorch's names, so one builder that takes the library as its argument serves both
+(``in_torch_style``). This is also the proof that both run the same program.
 
-The clock: rounds in which every contestant takes its turn, in changing order; of each the fastest round counts. A busy
-neighbour slows rounds down, never up, and hits all contestants alike. With several threads a turn is longer, and begins with
-a pause and some untimed steps: threads of OpenBLAS and of OpenMP wait awake for a while for more work, and would take a CPU from
-whoever comes next. (No process is pinned to a CPU: on a shared
-machine that doubled the figures of whichever contestant met the neighbour.) Python's garbage collector stays on, as it
-is for users, but what was loaded before (all of PyTorch) is frozen out of its sight: no contestant pays for another.
+Timing is in rounds. In each round every contestant takes a turn, in changing order; the fastest
+turn of each counts. A busy neighbour can only make a turn slower, and meets all contestants alike.
+With several threads a turn is longer. It begins with a pause and some untimed steps: the threads of
+OpenBLAS and OpenMP stay awake for a while to wait for more work, and would take a CPU from whoever
+comes next. No process is pinned to a CPU: on a shared machine, pinning doubled the figures of
+whichever contestant met the neighbour.
+
+Python's garbage collector stays on, as it does for users. But objects that exist before the timing
+(all of PyTorch) are frozen, so that no contestant pays for another.
 """
 from __future__ import annotations
 
@@ -31,13 +35,13 @@ Step = Callable[[], Any]
 
 @dataclass
 class Case:
-    """A workload. ``target``: (rival, the largest ratio of times that the project wants)."""
+    """A workload. ``target`` is (rival, the largest ratio of times that the project accepts)."""
 
     name: str
     what: str
     builders: dict[str, Callable[[], Step]]
     target: tuple[str, float] | None = None
-    operations: int = 1  # in a step: the figures are per operation
+    operations: int = 1  # in one step; the figures are per operation
     steps_compared: int = 1
     tolerance: float = 1e-5
     group: str = "tiny"
@@ -45,7 +49,7 @@ class Case:
 
 @dataclass
 class Result:
-    """Figures of a case, by contestant: seconds (or megabytes) per operation."""
+    """The figures of a case, by contestant: seconds per operation, or megabytes."""
 
     name: str
     what: str
@@ -59,23 +63,24 @@ class Result:
 
     @property
     def reached(self) -> bool | None:
-        """Is the target reached? None without a target or without the rival."""
+        """Whether the target is reached; None without a target, or without the rival."""
         if self.target is None or self.target[0] not in self.figures:
             return None
         return self.ratio(self.target[0]) <= self.target[1]
 
 
 class Disagreement(AssertionError):
-    """Contestants computed different results: their times say nothing."""
+    """Contestants computed different results, so their times cannot be compared."""
 
 
 def installed(library: str) -> bool:
+    """Whether it can be imported. A mere folder of that name, without code, does not count."""
     spec = importlib.util.find_spec(library)
-    return spec is not None and spec.origin is not None  # not a mere folder of that name
+    return spec is not None and spec.origin is not None
 
 
 def in_torch_style(build: Callable[[Any], Step]) -> dict[str, Callable[[], Step]]:
-    """Builders for microtorch and, if it is installed, PyTorch from one that takes the library as its argument."""
+    """Builders for microtorch and PyTorch (if installed) from one that takes the library."""
     builders = {"microtorch": lambda: build(microtorch)}
     if installed("torch"):
 
@@ -89,7 +94,7 @@ def in_torch_style(build: Callable[[Any], Step]) -> dict[str, Callable[[], Step]
 
 
 def as_arrays(result: Any) -> list[np.ndarray]:
-    """What a step returned (a number, an array, a tensor, or several) as numpy arrays."""
+    """The result of a step (a number, an array, a tensor, or several) as numpy arrays."""
     if isinstance(result, (tuple, list)):
         return [array for part in result for array in as_arrays(part)]
     if hasattr(result, "detach") and hasattr(result, "numpy"):
@@ -100,7 +105,10 @@ def as_arrays(result: Any) -> list[np.ndarray]:
 
 
 def compare(case: Case) -> None:
-    """Raise Disagreement unless all contestants compute what microtorch computes, after ``steps_compared`` steps."""
+    """Raise Disagreement unless all contestants agree with microtorch.
+
+    The results compared are those of step number ``steps_compared``.
+    """
     results = {}
     for who, build in case.builders.items():
         step = build()
@@ -108,27 +116,29 @@ def compare(case: Case) -> None:
             result = step()
         results[who] = as_arrays(result)
     expected = results.pop("microtorch")
+    tolerance = case.tolerance
+
+    def close(a: np.ndarray, b: np.ndarray) -> bool:
+        return a.shape == b.shape and np.allclose(a, b, tolerance, tolerance)
+
     for who, arrays in results.items():
-        same = len(arrays) == len(expected) and all(
-            a.shape == b.shape and np.allclose(a, b, case.tolerance, case.tolerance, equal_nan=False)
-            for a, b in zip(arrays, expected, strict=True)
-        )
-        if not same:
+        if len(arrays) != len(expected) or not all(map(close, arrays, expected)):
             raise Disagreement(f"{case.name}: {who} computes {arrays}\nmicrotorch {expected}")
 
 
 @dataclass
 class Turn:
-    """How long a contestant's turn takes: seconds of sleep, of untimed and of timed steps."""
+    """The length of a turn, in seconds: the pause, the untimed steps, the timed steps."""
 
     pause: float
     warm_up: float
     timed: float
 
 
-# timed: long against the clock, short against the slices in which the system shares a CPU
+# timed: long beside the clock's resolution, short beside the scheduler's slices
 ONE_THREAD = Turn(0, 0, 0.001)
-# pause: OpenBLAS's threads sleep after 2**26 cycles; warm_up: a thread that was woken on the wrong CPU is moved at a tick (4 ms)
+# pause: OpenBLAS's threads sleep after 2**26 cycles. warm_up: a thread that was woken on the wrong
+# CPU is moved at the next tick of the scheduler (4 ms).
 THREADS = Turn(0.03, 0.008, 0.008)
 
 
@@ -141,11 +151,11 @@ def once(step: Step, times: int) -> float:
 
 
 def measure(case: Case, seconds: float = 1.5, threads: int = 1) -> Result:
-    """Compare results, then time. ``seconds`` is for the whole case; at least three rounds are run."""
+    """Compare results, then time: at least three rounds, and ``seconds`` for the whole case."""
     compare(case)
     steps = {who: build() for who, build in case.builders.items()}
     turn = ONE_THREAD if threads == 1 else THREADS
-    durations = {who: max(min(once(step, 1) for _ in range(3)), 1e-9) for who, step in steps.items()}
+    rough = {who: max(min(once(step, 1) for _ in range(3)), 1e-9) for who, step in steps.items()}
     gc.collect()
     gc.freeze()
     best = dict.fromkeys(steps, float("inf"))
@@ -154,8 +164,8 @@ def measure(case: Case, seconds: float = 1.5, threads: int = 1) -> Result:
     while rounds < 3 or time.perf_counter() < end:
         for who in order:
             time.sleep(turn.pause)
-            once(steps[who], math.ceil(turn.warm_up / durations[who]) + 1)
-            best[who] = min(best[who], once(steps[who], max(1, int(turn.timed / durations[who]))))
+            once(steps[who], math.ceil(turn.warm_up / rough[who]) + 1)
+            best[who] = min(best[who], once(steps[who], max(1, int(turn.timed / rough[who]))))
         order.append(order.pop(0))
         rounds += 1
     gc.unfreeze()

@@ -1,8 +1,8 @@
-"""Backpropagation in the manner of Karpathy's micrograd: each value keeps a closure that sends its gradient on.
+"""Backpropagation as in Karpathy's micrograd: a value keeps a closure that passes its gradient on.
 
-A rival for the benchmarks and a contrast for the reader: nothing can be drawn, checked or differentiated twice when the
-derivative is the body of a closure. One thing is better than in micrograd: the sort does not recurse, so that deep
-graphs work.
+A rival for the benchmarks, and a contrast for the reader: where the derivative is the body of a
+closure, nothing can be drawn, checked or differentiated twice. Unlike micrograd's, the sort does
+not recurse, so deep graphs work.
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Images: the training step of a LeNet-style network, and its operations alone, forward and backward.
+"""Images: the training step of a LeNet-style network, and single operations, forward and backward.
 
-"numpy" is microtorch without its C core (MICROTORCH_BACKEND=reference): the same program on numpy's kernels.
+"numpy" is microtorch without its C core (MICROTORCH_BACKEND=reference).
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RATE = 0.05
 
 
 def lenet(torch: Any) -> Step:
-    """28 x 28 images in a batch of 64, ten classes; a step is forward, backward and SGD."""
+    """A training step with SGD: a batch of 64 images of 28 x 28, ten classes."""
     torch.manual_seed(0)
     nn, random = torch.nn, np.random.default_rng(0)
     model = nn.Sequential(
@@ -60,11 +60,13 @@ def contestants(build: Callable[[Any], Step]) -> dict[str, Callable[[], Step]]:
 
 
 def case(name: str, what: str, operation: Callable[..., Any], *shapes: tuple[int, ...]) -> Case:
-    builders = contestants(both_ways(operation, *shapes))
-    return Case(name, f"{what}, forward and backward", builders, tolerance=2e-3, group="convolution")
+    builders, what = contestants(both_ways(operation, *shapes)), f"{what}, forward and backward"
+    return Case(name, what, builders, tolerance=2e-3, group="convolution")
 
 
-def convolution(name: str, images: tuple[int, ...], weight: tuple[int, ...], **settings: Any) -> Case:
+def convolution(
+    name: str, images: tuple[int, ...], weight: tuple[int, ...], **settings: Any
+) -> Case:
     def operation(torch: Any, x: Any, w: Any, b: Any) -> Any:
         return torch.nn.functional.conv2d(x, w, b, **settings)
 
@@ -73,8 +75,8 @@ def convolution(name: str, images: tuple[int, ...], weight: tuple[int, ...], **s
 
 
 CASES = [
-    Case("lenet", "LeNet-style network, batch 64, a step", contestants(lenet), ("torch", 0.8), steps_compared=5, tolerance=1e-4,
-         group="convolution"),
+    Case("lenet", "LeNet-style network, batch 64, a step", contestants(lenet), ("torch", 0.8),
+         steps_compared=5, tolerance=1e-4, group="convolution"),
     convolution("conv2d-first", (64, 1, 28, 28), (6, 1, 5, 5), padding=2),
     convolution("conv2d-second", (64, 6, 14, 14), (16, 6, 5, 5)),
     convolution("conv2d-cifar", (32, 32, 16, 16), (64, 32, 3, 3), padding=1),

@@ -1,8 +1,9 @@
-"""Elementwise functions on 100,000 and 4,000,000 float32, without gradient, and tanh with its backward.
+"""Elementwise functions on 100,000 and 4,000,000 float32, without gradient; tanh also backward.
 
-At 100,000 elements arithmetic rules (all is in the caches), for add, mul and relu the memory does. At 4,000,000 (16 MB an array),
-with two threads, sigmoid and gelu take as long as relu: memory rules for them, too. The target names the better of numpy and
-PyTorch on two threads; numpy has one thread.
+100,000 elements fit into the caches: arithmetic takes the time, except in add, mul and relu, where
+memory does. At 4,000,000 (16 MB an array) and two threads, sigmoid and gelu take as long as relu:
+memory takes the time in them, too. The target is against the faster of numpy (one thread) and
+PyTorch (two threads).
 """
 from __future__ import annotations
 
@@ -15,15 +16,16 @@ from .cases import Case, Step, in_torch_style
 from .large import both_ways
 
 SIZES = {"1e5": 100_000, "4e6": 4_000_000}
-ARITHMETIC, MEMORY = 0.67, 1.0  # the ratios of times wanted
+ARITHMETIC, MEMORY = 0.67, 1.0  # targets: ratios of times, by what takes the time
 
-# name: (PyTorch's way, numpy's or None, target)
+# name: (as in PyTorch, as in numpy or None, target)
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, tuple[str, float]]] = {
     "exp": (lambda t, x, y: t.exp(x), lambda x, y: np.exp(x), ("numpy", ARITHMETIC)),
     "log": (lambda t, x, y: t.log(y), lambda x, y: np.log(y), ("numpy", ARITHMETIC)),
     "tanh": (lambda t, x, y: t.tanh(x), lambda x, y: np.tanh(x), ("numpy", ARITHMETIC)),
     "sin": (lambda t, x, y: t.sin(x), lambda x, y: np.sin(x), ("numpy", ARITHMETIC)),
-    "sigmoid": (lambda t, x, y: t.sigmoid(x), lambda x, y: 1 / (1 + np.exp(-x)), ("torch", ARITHMETIC)),
+    "sigmoid": (
+        lambda t, x, y: t.sigmoid(x), lambda x, y: 1 / (1 + np.exp(-x)), ("torch", ARITHMETIC)),
     "gelu": (lambda t, x, y: t.nn.functional.gelu(x), None, ("torch", ARITHMETIC)),
     "relu": (lambda t, x, y: t.relu(x), lambda x, y: np.maximum(x, 0), ("torch", MEMORY)),
     "add": (lambda t, x, y: x + y, lambda x, y: x + y, ("torch", MEMORY)),

@@ -1,6 +1,6 @@
-"""Larger tensors, forward and backward: here the time is in the kernels, and in how often memory is gone through.
+"""Larger tensors (float32), forward and backward: the time is in the kernels and in memory.
 
-float32. The gradient that comes back is given, so that only the operation itself is measured.
+Backward starts from a given gradient, so that only the operation itself is measured.
 """
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def both_ways(operation: Callable[..., Any], *shapes: tuple[int, ...]) -> Callab
 
     def build(torch: Any) -> Step:
         random = np.random.default_rng(0)
-        inputs = [torch.tensor(random.standard_normal(s).astype(np.float32), requires_grad=True) for s in shapes]
+        arrays = [random.standard_normal(s).astype(np.float32) for s in shapes]
+        inputs = [torch.tensor(a, requires_grad=True) for a in arrays]
         ones = torch.ones(operation(torch, *inputs).shape)
 
         def step() -> Any:
@@ -33,7 +34,7 @@ def both_ways(operation: Callable[..., Any], *shapes: tuple[int, ...]) -> Callab
 
 
 def case(name: str, what: str, operation: Callable[..., Any], *shapes: tuple[int, ...]) -> Case:
-    # sums of many float32 differ in their last digits with the order of the additions
+    # tolerance: the last digits of a sum of many float32 depend on the order of the additions
     builders = in_torch_style(both_ways(operation, *shapes))
     return Case(name, f"{what}, forward and backward", builders, tolerance=1e-3, group="large")
 
@@ -41,7 +42,8 @@ def case(name: str, what: str, operation: Callable[..., Any], *shapes: tuple[int
 N = 100_000
 CASES = [
     case("large-mul", "a * b, 100,000 elements", lambda torch, a, b: a * b, (N,), (N,)),
-    case("large-mul-1e6", "a * b, 1,000,000 elements", lambda torch, a, b: a * b, (10 * N,), (10 * N,)),
+    case("large-mul-1e6", "a * b, 1,000,000 elements",
+         lambda torch, a, b: a * b, (10 * N,), (10 * N,)),
     case("large-relu", "relu, 100,000 elements", lambda torch, x: torch.relu(x), (N,)),
     case("large-exp", "exp, 100,000 elements", lambda torch, x: torch.exp(x), (N,)),
     case("large-tanh", "tanh, 100,000 elements", lambda torch, x: torch.tanh(x), (N,)),
@@ -49,4 +51,4 @@ CASES = [
     case("large-sum", "sum, 1,000,000 elements", lambda torch, x: x.sum(), (10 * N,)),
     case("large-softmax", "softmax, 512x512", lambda torch, x: torch.softmax(x, 1), (512, 512)),
     case("large-matmul", "a @ b, 256x256", lambda torch, a, b: a @ b, (256, 256), (256, 256)),
-]
+]  # fmt: skip

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.matmul_steps``: the product of two square matrices at every step of docs/c-core.md, in GFLOP/s.
+"""``python -m benchmarks.matmul_steps``: the steps of the matrix product in docs/c-core.md.
 
-One multiplication and one addition count as two operations. Each figure is the best of several runs; rounds are interleaved, so
-that a busy neighbour meets all steps alike.
+Square matrices, in GFLOP/s; a multiplication and an addition count as two operations. Each figure
+is the best of several runs. The steps take turns, so that a busy neighbour meets all of them alike.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .cases import once
 
 
 def steps(n: int, threads: int, dtype: Any) -> dict[str, Callable[[], Any]]:
-    """What each step calls, by its heading in the document."""
+    """The function of each step, by its heading in the document."""
     from microtorch.backends import core
     from microtorch.backends.core.products import matmul_step
     from microtorch.backends.reference import Reference
@@ -46,7 +46,7 @@ def steps(n: int, threads: int, dtype: Any) -> dict[str, Callable[[], Any]]:
 
 
 def best(functions: dict[str, Callable[[], Any]], seconds: float) -> dict[str, float]:
-    """Seconds of each function's fastest run. A slow one runs once, a fast one as often as fits."""
+    """Seconds of each function's fastest run: a slow one runs once, a fast one as often as fits."""
     fastest = {name: once(f, 1) for name, f in functions.items()}
     for _ in range(100):
         turns = {name: f for name, f in functions.items() if fastest[name] < seconds / 20}
@@ -59,19 +59,24 @@ def best(functions: dict[str, Callable[[], Any]], seconds: float) -> dict[str, f
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.matmul_steps", description=__doc__.splitlines()[0])
-    parser.add_argument("sizes", nargs="*", type=int, default=[256, 512, 1000, 1024], help="(default: 256 512 1000 1024)")
-    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="of the last step (default 2)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each size (default 4)")
-    parser.add_argument("--float64", action="store_true")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.matmul_steps", description=__doc__.splitlines()[0]
+    )
+    add, sizes, threads = parser.add_argument, [256, 512, 1000, 1024], min(2, os.cpu_count() or 1)
+    add("sizes", nargs="*", type=int, default=sizes, help="(default: 256 512 1000 1024)")
+    add("--threads", type=int, default=threads, help="of the last step (default 2)")
+    add("--seconds", type=float, default=4.0, help="for each size (default 4)")
+    add("--float64", action="store_true")
     options = parser.parse_args(arguments)
     restart_clean(arguments, options.threads, "benchmarks.matmul_steps")
     dtype = np.float64 if options.float64 else np.float32
     columns = {n: best(steps(n, options.threads, dtype), options.seconds) for n in options.sizes}
-    print(f"GFLOP/s, {np.dtype(dtype).name}\n\n| step | " + " | ".join(f"{n} x {n}" for n in columns) + " |")
+    print(f"GFLOP/s, {np.dtype(dtype).name}\n")
+    print("| step | " + " | ".join(f"{n} x {n}" for n in columns) + " |")
     print("|---|" + "---|" * len(columns))
     for name in next(iter(columns.values())):
-        print(f"| {name} | " + " | ".join(f"{2 * n**3 / columns[n][name] / 1e9:.1f}" for n in columns) + " |")
+        figures = [f"{2 * n**3 / seconds[name] / 1e9:.1f}" for n, seconds in columns.items()]
+        print(f"| {name} | " + " | ".join(figures) + " |")
     return 0
 
 

@@ -1,9 +1,8 @@
-"""Two threads where the system has to be minded: the training step of an MLP, with two threads and with one, beside one busy loop
-on each CPU, and after pauses.
+"""Two threads on busy CPUs and after pauses: the training step of an MLP, beside one thread.
 
-Whoever waits for a thread that has no processor loses a whole slice of the scheduler, some milliseconds. So here the mean
-counts, not the fastest round, also after a pause, when a thread of the pool must be woken: over seconds, in turns of a quarter
-of a second with one thread and with two.
+To wait for a thread that has no processor costs a whole slice of the scheduler, some milliseconds.
+After a pause, a thread of the pool must be woken first. The fastest round would show neither, so
+here the mean counts: over seconds, in turns of a quarter of a second with one thread and with two.
 """
 from __future__ import annotations
 
@@ -20,13 +19,17 @@ from microtorch.backends import core
 from .cases import Result, Step
 from .training import made_up, trainer
 
-BUSY = "import os\nif hasattr(os, 'sched_setaffinity'): os.sched_setaffinity(0, {%d})\nwhile True: pass"
+BUSY = """
+import os
+if hasattr(os, "sched_setaffinity"): os.sched_setaffinity(0, {%d})
+while True: pass
+"""
 TURN = 0.25  # seconds
 
 
 @contextmanager
 def busy_loops(cpus: list[int]) -> Iterator[None]:
-    """One process that computes without end on each of ``cpus``."""
+    """A process on each of ``cpus`` that computes without end."""
     running = [subprocess.Popen([sys.executable, "-c", BUSY % cpu]) for cpu in cpus]
     try:
         time.sleep(0.5)  # until they have started
@@ -38,7 +41,7 @@ def busy_loops(cpus: list[int]) -> Iterator[None]:
 
 
 def means(step: Step, seconds: float, pause: float = 0.0) -> dict[int, float]:
-    """Mean time of a step with one thread and with two, each after ``pause`` seconds of sleep."""
+    """Mean time of a step, by number of threads; before each step, ``pause`` seconds of sleep."""
     spent, steps = {1: 0.0, 2: 0.0}, {1: 0, 2: 0}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -57,7 +60,10 @@ def means(step: Step, seconds: float, pause: float = 0.0) -> dict[int, float]:
 
 
 def measured(seconds: float = 10.0) -> list[Result]:
-    """The step beside two busy loops, alone, and after pauses. Empty where there are no two CPUs, or no C core."""
+    """The step beside two busy loops, alone, and after pauses.
+
+    Nothing where there is only one CPU, or no C core.
+    """
     cpus = sorted(os.sched_getaffinity(0))[:2] if hasattr(os, "sched_getaffinity") else [0, 1]
     if len(cpus) < 2 or not core.is_available():
         return []
@@ -70,17 +76,18 @@ def measured(seconds: float = 10.0) -> list[Result]:
     finally:
         core.set_num_threads(before)
     return [
-        Result("mlp784-busy", "784-500-10, a step, mean, beside two busy loops", named(busy), ("one thread", 1.0), threads=2),
-        Result("mlp784-mean", "784-500-10, a step, mean", named(alone), ("one thread", 1.0), threads=2),
-        Result("mlp784-paused", "784-500-10, a step after a pause of 3 ms, mean", named(paused), ("one thread", 1.0), threads=2),
+        result("mlp784-busy", "784-500-10, a step, mean, beside two busy loops", busy),
+        result("mlp784-mean", "784-500-10, a step, mean", alone),
+        result("mlp784-paused", "784-500-10, a step after a pause of 3 ms, mean", paused),
     ]
 
 
-def named(found: dict[int, float]) -> dict[str, float]:
-    return {"microtorch": found[2], "one thread": found[1]}
+def result(name: str, what: str, by_threads: dict[int, float]) -> Result:
+    figures = {"microtorch": by_threads[2], "one thread": by_threads[1]}
+    return Result(name, what, figures, ("one thread", 1.0), threads=2)
 
 
 if __name__ == "__main__":
-    for result in measured():
-        print(f"{result.what}: {result.figures['microtorch'] * 1e3:.2f} ms with two threads, "
-              f"{result.figures['one thread'] * 1e3:.2f} with one, ratio {result.ratio('one thread'):.2f}")  # fmt: skip
+    for r in measured():
+        two, one = (1e3 * r.figures[who] for who in ("microtorch", "one thread"))
+        print(f"{r.what}: {two:.2f} ms with two threads, {one:.2f} with one, ratio {two / one:.2f}")

@@ -1,7 +1,8 @@
-"""What only a fresh process shows: the time and memory of an import, and a graph of 100,000 operations.
+"""What only a fresh process shows: an import, and a graph of 100,000 operations.
 
-Every figure is taken inside a process of its own. Peak memory is the kernel's high-water mark of that process
-(VmHWM of /proc/self/status): getrusage would also count the parent it was forked from.
+Each figure, of time or of memory, is taken inside a process of its own. Peak memory is the kernel's
+high-water mark of that process (VmHWM of /proc/self/status): getrusage would also count the parent
+from which it was forked.
 """
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ before, start = peak(), time.perf_counter()
 {work}
 print(json.dumps([time.perf_counter() - start, peak() - before, float(gradient)]))
 """
-# a chain y = y * w, on tensors of four elements and on numbers: the gradient of x is w ** n
+# a chain y = y * w, on tensors of four elements and on numbers; the gradient of x is w ** n
 TENSOR = """
 y = x = torch.full((4,), 2.0, requires_grad=True)
 w = torch.full((4,), 0.99999)
@@ -70,24 +71,28 @@ DEEP_TENSOR = {  # contestant: (setup, work)
 }
 DEEP_SCALAR = {
     "microtorch": ("from microtorch import Scalar as number", SCALAR),
-    "torch": ("import torch; number = lambda v: torch.tensor(v, dtype=torch.float64, requires_grad=True)", SCALAR),
+    "torch": (
+        "import torch\n"
+        "number = lambda v: torch.tensor(v, dtype=torch.float64, requires_grad=True)", SCALAR),
     "closures": ("from benchmarks.closures import Value as number", SCALAR),
-}
+}  # fmt: skip
 
 
 def ask(program: str) -> list[float]:
     """Run ``program`` in a fresh Python and return the list that it prints."""
-    # byte code is cached, as for any user; a PYTHONPATH of the caller would find the same things, slower
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP")}
-    environment["PYTHONPATH"] = str(ROOT)
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, cwd=ROOT)
+    # Byte code is cached, as for any user. A longer PYTHONPATH would only make imports slower.
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP"):
+        env.pop(name, None)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         raise RuntimeError(f"this program failed:\n{program}\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def imports(rounds: int = 7) -> list[Result]:
-    """Time and peak memory of ``import x``, minima over interleaved rounds; the first round fills the caches."""
+    """Time and peak memory of ``import x``: minima over rounds, after one that fills the caches."""
     libraries = [name for name in ("microtorch", "numpy", "torch", "autograd") if installed(name)]
     best = {name: [math.inf, math.inf] for name in libraries}
     for i in range(rounds + 1):
@@ -102,15 +107,18 @@ def imports(rounds: int = 7) -> list[Result]:
     ]
 
 
-def deep(name: str, what: str, contestants: dict[str, tuple[str, str]], rounds: int, length: int) -> list[Result]:
-    """Time and additional peak memory of a chain of ``length`` multiplications, forward and backward."""
+def deep(
+    name: str, what: str, contestants: dict[str, tuple[str, str]], rounds: int, length: int
+) -> list[Result]:
+    """Time and added peak memory of a chain of ``length`` multiplications, forward and backward."""
     best = {who: [math.inf, math.inf] for who in contestants if who == "closures" or installed(who)}
     for _ in range(rounds):
         for who in best:
             setup, work = contestants[who]
             seconds, megabytes, gradient = ask(DEEP.format(length=length, setup=setup, work=work))
-            if not math.isclose(gradient, 0.99999**length, rel_tol=1e-2):  # float32 loses digits on the way
-                raise Disagreement(f"{name}: {who} computes the gradient {gradient}, not {0.99999**length}")
+            expected = 0.99999**length
+            if not math.isclose(gradient, expected, rel_tol=1e-2):  # float32 rounds at every step
+                raise Disagreement(f"{name}: {who}'s gradient is {gradient}, not {expected}")
             best[who] = [min(best[who][0], seconds), min(best[who][1], megabytes)]
     return [
         Result(name, what, {who: best[who][0] for who in best}),
@@ -119,9 +127,10 @@ def deep(name: str, what: str, contestants: dict[str, tuple[str, str]], rounds: 
 
 
 def deep_chains(rounds: int = 2, length: int = LENGTH) -> list[Result]:
+    n = f"{length:,}"
     return [
-        *deep("deep-tensor", f"chain of {length:,} operations on (4,)", DEEP_TENSOR, rounds, length),
-        *deep("deep-scalar", f"chain of {length:,} scalar operations", DEEP_SCALAR, rounds, length),
+        *deep("deep-tensor", f"chain of {n} operations on (4,)", DEEP_TENSOR, rounds, length),
+        *deep("deep-scalar", f"chain of {n} scalar operations", DEEP_SCALAR, rounds, length),
     ]
 
 

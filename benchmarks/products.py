@@ -1,8 +1,8 @@
-"""Products of matrices beside numpy's BLAS and PyTorch's: forward only, and the two layers of a perceptron both ways.
+"""Products of matrices beside numpy's BLAS and PyTorch's, forward; a perceptron also backward.
 
-Targets are ratios of times to numpy's, whose OpenBLAS runs near the processor's peak on one thread: 1.0 for large matrices,
-1 / 0.95 where the call itself is felt. At 64 x 64 the graph is felt too (about 1 us of 6), so that there the kernels are
-timed alone as well.
+Targets are ratios of times to numpy's, whose OpenBLAS runs near the processor's peak on one thread:
+1.0 for large matrices, 1 / 0.95 where the cost of the call shows. At 64 x 64 the cost of the graph
+shows too (about 1 us of 6), so the kernels are timed alone as well.
 """
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ def operands(dtype: str, *shapes: tuple[int, ...]) -> list[np.ndarray]:
     return [random.standard_normal(s).astype(dtype) for s in shapes]
 
 
-def product(name: str, a: tuple[int, ...], b: tuple[int, ...], dtype: str, target: float, transposed: bool = False,
-            rival: str = "numpy") -> Case:
-    """a @ b; ``transposed``: b is kept as its transpose, as a layer keeps its weight."""
+def product(
+    name: str, a: tuple[int, ...], b: tuple[int, ...], dtype: str, target: float,
+    transposed: bool = False, rival: str = "numpy",
+) -> Case:  # fmt: skip
+    """a @ b. ``transposed``: memory holds the transpose of b, as with the weight of a layer."""
 
     def build(torch: Any) -> Step:
         x, y = (torch.tensor(array) for array in operands(dtype, a, b))
@@ -35,13 +37,16 @@ def product(name: str, a: tuple[int, ...], b: tuple[int, ...], dtype: str, targe
         multiply = np.dot if x.ndim == 2 else np.matmul
         return lambda: multiply(x, y)
 
-    shapes = "x".join(map(str, a)) + " @ " + "x".join(map(str, b)) + (", transposed" if transposed else "")
+    shapes = " @ ".join("x".join(map(str, shape)) for shape in (a, b))
+    what = f"{shapes}{', transposed' if transposed else ''}, {dtype}"
     builders = in_torch_style(build) | {"numpy": with_numpy}
-    return Case(f"product-{name}", f"{shapes}, {dtype}", builders, (rival, target), tolerance=1e-3, group="products")
+    return Case(
+        f"product-{name}", what, builders, (rival, target), tolerance=1e-3, group="products"
+    )
 
 
 def kernel_alone(n: int, dtype: str) -> Case:
-    """The C function that `a @ b` calls beside numpy's: (n, n) @ (n, n) into an array that is there."""
+    """The C function behind ``a @ b`` beside numpy's: (n, n) @ (n, n) into an existing array."""
 
     def build() -> Step:
         (x, y), out = operands(dtype, (n, n), (n, n)), np.empty((n, n), dtype)
@@ -57,9 +62,9 @@ def kernel_alone(n: int, dtype: str) -> Case:
         (x, y), out = operands(dtype, (n, n), (n, n)), np.empty((n, n), dtype)
         return lambda: np.dot(x, y, out)
 
+    name, what = f"kernel-{n}-f{dtype[-2:]}", f"{n}x{n} @ {n}x{n}, {dtype}, the kernels alone"
     builders = {"microtorch": build, "numpy": with_numpy}
-    return Case(f"kernel-{n}-f{dtype[-2:]}", f"{n}x{n} @ {n}x{n}, {dtype}, the kernels alone", builders, ("numpy", 1 / 0.95),
-                tolerance=1e-3, group="products")  # fmt: skip
+    return Case(name, what, builders, ("numpy", 1 / 0.95), tolerance=1e-3, group="products")
 
 
 def required_kernels(dtype: str) -> Kernels:
@@ -68,7 +73,7 @@ def required_kernels(dtype: str) -> Kernels:
 
 
 def perceptron(torch: Any) -> Step:
-    """The layers of 784-500-10 on 64 examples, with a gradient of ones; no activation between them."""
+    """The two layers of 784-500-10 on 64 examples, without activation, from a gradient of ones."""
     x, w1, w2 = (torch.tensor(a) for a in operands("float32", (64, 784), (500, 784), (10, 500)))
     b1, b2 = (torch.tensor(a, requires_grad=True) for a in operands("float32", (500,), (10,)))
     w1.requires_grad_(True)
@@ -102,6 +107,6 @@ CASES = [
     product("layer-f32", (64, 784), (784, 500), "float32", 1 / 0.95, transposed=True),
     product("batch-f32", (32, 128, 128), (32, 128, 128), "float32", 1 / 1.2),
     product("heads-f32", (8, 12, 64, 64), (8, 12, 64, 64), "float32", 1.0, transposed=True),
-    Case("product-perceptron", "linear 784-500-10, batch 64, forward and backward", in_torch_style(perceptron), ("torch", 1.0),
-         tolerance=1e-2, group="products"),
+    Case("product-perceptron", "linear 784-500-10, batch 64, forward and backward",
+         in_torch_style(perceptron), ("torch", 1.0), tolerance=1e-2, group="products"),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Training steps of recurrent layers: 20 steps of time, a batch of 32 sequences, 64 features and hidden units."""
+"""Training steps of recurrent layers: 32 sequences of length 20, 64 features, 64 hidden units."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ LENGTH, BATCH, SIZE, CLASSES = 20, 32, 64, 10
 
 
 def trainer(name: str) -> Callable[[Any], Step]:
-    """Classify sequences from the layer's last output: forward, backward, a step of SGD."""
+    """A training step with SGD: sequences are classified from the layer's last output."""
 
     def build(torch: Any) -> Step:
         torch.manual_seed(0)
@@ -37,7 +37,7 @@ def trainer(name: str) -> Callable[[Any], Step]:
 
 
 CASES = [
-    Case(name.lower(), f"{name} {SIZE}, batch {BATCH}, {LENGTH} steps of time, a training step", in_torch_style(trainer(name)),
-         ("torch", 1.0), steps_compared=5, group="recurrent")
+    Case(name.lower(), f"{name} {SIZE}, batch {BATCH}, {LENGTH} steps of time, a training step",
+         in_torch_style(trainer(name)), ("torch", 1.0), steps_compared=5, group="recurrent")
     for name in ("LSTM", "GRU", "RNN")
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What was measured, as a table that is Markdown and can be read in a terminal, and as JSON."""
+"""The figures as a table, Markdown that can be read in a terminal, and as JSON."""
 from __future__ import annotations
 
 import datetime
@@ -20,7 +20,7 @@ CONTESTANTS = ("microtorch", "torch", "numpy", "autograd", "closures")
 
 
 def machine() -> dict[str, Any]:
-    """Where, when and with which versions: no figure means anything without it."""
+    """Where, when and with which versions. Without it no figure means anything."""
     versions = {"microtorch": microtorch.__version__}
     for name in ("numpy", "torch", "autograd"):
         try:
@@ -30,7 +30,7 @@ def machine() -> dict[str, Any]:
     return {
         "date": datetime.date.today().isoformat(),
         "cpu": _cpu(),
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpus": _cpus(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "backend": backends.current(),
@@ -38,18 +38,27 @@ def machine() -> dict[str, Any]:
     }
 
 
+def _cpus() -> int:
+    """How many CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _cpu() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "unknown")
 
 
 def heading(about: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return (
-        f"{about['date']}, {about['cpu']}, {about['cpus']} CPUs, {about['system']}, {about['python']}\n"
+        f"{about['date']}, {about['cpu']}, {about['cpus']} CPUs, {about['system']}, "
+        f"{about['python']}\n"
         f"{versions}; microtorch's backend: {about['backend']}"
     )
 
@@ -60,7 +69,8 @@ def quantity(value: float | None, unit: str) -> str:
         return ""
     if unit == "MB":
         return f"{value:.0f} MB"
-    factor, name = next(((f, n) for f, n in ((1, "s"), (1e3, "ms"), (1e6, "µs")) if value * f >= 1), (1e9, "ns"))
+    larger = ((1, "s"), (1e3, "ms"), (1e6, "µs"))
+    factor, name = next(((f, n) for f, n in larger if value * f >= 1), (1e9, "ns"))
     shown = value * factor
     return f"{shown:.{max(0, 2 - int(math.log10(max(shown, 1))))}f} {name}"  # three digits
 
@@ -74,11 +84,11 @@ def rows(results: Sequence[Result]) -> list[list[str]]:
         ratio = f"{r.ratio(rival):.2f} x {rival}" if rival in r.figures else ""
         target = ""
         if r.target is not None:
-            target = f"<= {r.target[1]:.3g} x {r.target[0]}" + {True: " reached", False: " MISSED", None: ""}[r.reached]
+            verdict = {True: " reached", False: " MISSED", None: ""}[r.reached]
+            target = f"<= {r.target[1]:.3g} x {r.target[0]}{verdict}"
         threads = f" ({r.threads} threads)" if r.threads > 1 else ""
-        table.append(
-            [r.what + threads, *(quantity(r.figures.get(who), r.unit) for who in present), ratio, target]
-        )
+        figures = [quantity(r.figures.get(who), r.unit) for who in present]
+        table.append([r.what + threads, *figures, ratio, target])
     return table
 
 
@@ -90,8 +100,8 @@ def markdown(results: Sequence[Result]) -> str:
     rule = ["-" * (w - 1) + (":" if i in right else "-") for i, w in enumerate(widths)]
 
     def line(row: list[str]) -> str:
-        padded = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-        return f"| {' | '.join(padded)} |"
+        cells = enumerate(zip(row, widths, strict=True))
+        return f"| {' | '.join(c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in cells)} |"
 
     return "\n".join(line(row) for row in (table[0], rule, *table[1:]))
 

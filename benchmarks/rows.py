@@ -1,6 +1,6 @@
-"""Reductions, softmax, losses, normalisation and embedding, beside PyTorch and, for sums, numpy. float32.
+"""Reductions, softmax, losses, normalisation and embedding (float32); reductions also beside numpy.
 
-The gradient that comes back is given, so that only the operation itself is measured.
+Backward starts from a given gradient, so that only the operation itself is measured.
 """
 from __future__ import annotations
 
@@ -32,10 +32,13 @@ def reduction(name: str, op: str, shape: tuple[int, ...], dim: Any = None) -> Ca
 
     size = "x".join(map(str, shape))
     what = f"{op} of {size}" + ("" if dim is None else f" over dimension {dim}")
-    return Case(f"rows-{name}", what, in_torch_style(build) | {"numpy": with_numpy}, ("torch", 1.0), tolerance=1e-3, group="rows")
+    builders = in_torch_style(build) | {"numpy": with_numpy}
+    return Case(f"rows-{name}", what, builders, ("torch", 1.0), tolerance=1e-3, group="rows")
 
 
-def forward(name: str, what: str, operation: Callable[..., Any], *shape: int, target: float) -> Case:
+def forward(
+    name: str, what: str, operation: Callable[..., Any], *shape: int, target: float
+) -> Case:
     def build(torch: Any) -> Step:
         x = torch.tensor(data(*shape))
         return lambda: operation(torch, x)
@@ -43,9 +46,11 @@ def forward(name: str, what: str, operation: Callable[..., Any], *shape: int, ta
     return Case(f"rows-{name}", what, in_torch_style(build), ("torch", target), group="rows")
 
 
-def both(name: str, what: str, operation: Callable[..., Any], *shapes: tuple[int, ...], target: float) -> Case:
-    builders = in_torch_style(both_ways(operation, *shapes))
-    return Case(f"rows-{name}", f"{what}, forward and backward", builders, ("torch", target), tolerance=1e-2, group="rows")
+def both(
+    name: str, what: str, operation: Callable[..., Any], *shapes: tuple[int, ...], target: float
+) -> Case:
+    builders, what = in_torch_style(both_ways(operation, *shapes)), f"{what}, forward and backward"
+    return Case(f"rows-{name}", what, builders, ("torch", target), tolerance=1e-2, group="rows")
 
 
 def cross_entropy(n: int, classes: int) -> Case:
@@ -61,8 +66,9 @@ def cross_entropy(n: int, classes: int) -> Case:
 
         return step
 
+    name = f"rows-cross-entropy-{classes}"
     what = f"cross-entropy, {n} x {classes} classes, forward and backward"
-    return Case(f"rows-cross-entropy-{classes}", what, in_torch_style(build), ("torch", 1 / 1.5), group="rows")
+    return Case(name, what, in_torch_style(build), ("torch", 1 / 1.5), group="rows")
 
 
 def embedding(torch: Any) -> Step:
@@ -97,14 +103,20 @@ CASES = [
     reduction("sum-channels", "sum", (64, 32, 28, 28), (0, 2, 3)),
     reduction("sum-bias", "sum", (64, 500), 0),
     reduction("amax-1", "amax", (2000, 2000), 1),
-    forward("softmax", "softmax, 1024x1024", lambda torch, x: torch.softmax(x, 1), 1024, 1024, target=1 / 1.5),
-    forward("log-softmax", "log_softmax, 1024x1024", lambda torch, x: torch.log_softmax(x, 1), 1024, 1024, target=1 / 1.5),
+    forward("softmax", "softmax, 1024x1024",
+            lambda torch, x: torch.softmax(x, 1), 1024, 1024, target=1 / 1.5),
+    forward("log-softmax", "log_softmax, 1024x1024",
+            lambda torch, x: torch.log_softmax(x, 1), 1024, 1024, target=1 / 1.5),
     cross_entropy(64, 10),
     cross_entropy(1024, 1000),
-    both("mse", "mse_loss, 64", lambda torch, x, y: torch.nn.functional.mse_loss(x, y), (64, 1), (64, 1), target=1.0),
-    both("layer-norm", "layer_norm, 1024x1024", layer_norm, (1024, 1024), (1024,), (1024,), target=1.0),
-    both("batch-norm-2d", "batch_norm, 64x32x28x28", batch_norm, (64, 32, 28, 28), (32,), (32,), target=1.0),
-    both("batch-norm-1d", "batch_norm, 256x128", batch_norm, (256, 128), (128,), (128,), target=1.0),
-    Case("rows-embedding", "embedding, 32x64 rows of 5000x64, forward and backward", in_torch_style(embedding), ("torch", 1.0),
-         group="rows"),
+    both("mse", "mse_loss, 64",
+         lambda torch, x, y: torch.nn.functional.mse_loss(x, y), (64, 1), (64, 1), target=1.0),
+    both("layer-norm", "layer_norm, 1024x1024",
+         layer_norm, (1024, 1024), (1024,), (1024,), target=1.0),
+    both("batch-norm-2d", "batch_norm, 64x32x28x28",
+         batch_norm, (64, 32, 28, 28), (32,), (32,), target=1.0),
+    both("batch-norm-1d", "batch_norm, 256x128",
+         batch_norm, (256, 128), (128,), (128,), target=1.0),
+    Case("rows-embedding", "embedding, 32x64 rows of 5000x64, forward and backward",
+         in_torch_style(embedding), ("torch", 1.0), group="rows"),
 ]  # fmt: skip

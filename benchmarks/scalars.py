@@ -1,6 +1,6 @@
-"""Numbers one by one: microtorch's Scalar, PyTorch's 0-d tensors and closures run the same lines.
+"""Single numbers: microtorch's Scalar, PyTorch's 0-d tensors and closures run the same lines.
 
-What differs is how a number is made and how a gradient is reset; ``Flavour`` holds that.
+They differ in how a number is made and a gradient is reset: see ``Flavour``.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .closures import Value
 
 class Flavour(NamedTuple):
     number: Callable[[float], Any]  # a number with gradient
-    no_gradient: Any  # what .grad is set to before a new backward
+    no_gradient: Any  # the value to which .grad is reset before a backward
 
 
 def flavours(build: Callable[[Flavour], Step]) -> dict[str, Callable[[], Step]]:
@@ -31,7 +31,10 @@ def flavours(build: Callable[[Flavour], Step]) -> dict[str, Callable[[], Step]]:
         def with_torch() -> Step:
             import torch
 
-            return build(Flavour(lambda x: torch.tensor(x, dtype=torch.float64, requires_grad=True), None))
+            def number(x: float) -> Any:
+                return torch.tensor(x, dtype=torch.float64, requires_grad=True)
+
+            return build(Flavour(number, None))
 
         builders["torch"] = with_torch
     return builders
@@ -41,7 +44,7 @@ ROUNDS = 75
 
 
 def chain(flavour: Flavour) -> Step:
-    """y = tanh(y * w + x), again and again: four scalar operations a round, forward and backward."""
+    """y = tanh(y * w + x) + w, again and again: four operations a round, forward and backward."""
 
     def step() -> Any:
         x, w = flavour.number(0.5), flavour.number(0.9)
@@ -64,7 +67,7 @@ def _layers(flavour: Flavour, sizes: Sequence[int]) -> list[list[list[Any]]]:
 
 
 def network(flavour: Flavour) -> Step:
-    """micrograd's moons network, 2-16-16-1 with relu and the hinge loss, on four points: a whole training step."""
+    """A training step of micrograd's moons network: 2-16-16-1, relu, hinge loss, four points."""
     layers = _layers(flavour, (2, 16, 16, 1))
     parameters = [p for layer in layers for neuron in layer for p in neuron]
     points = [((0.2, 0.9), 1.0), ((1.1, -0.4), -1.0), ((-0.8, 0.5), 1.0), ((0.5, 0.1), -1.0)]
@@ -93,6 +96,8 @@ def network(flavour: Flavour) -> Step:
 
 
 CASES = [
-    Case("scalar", "a scalar operation, forward and backward", flavours(chain), ("torch", 0.2), 4 * ROUNDS),
-    Case("scalar-network", "scalar 2-16-16-1, 4 points, a step", flavours(network), ("torch", 0.2), steps_compared=3),
-]
+    Case("scalar", "a scalar operation, forward and backward",
+         flavours(chain), ("torch", 0.2), 4 * ROUNDS),
+    Case("scalar-network", "scalar 2-16-16-1, 4 points, a step",
+         flavours(network), ("torch", 0.2), steps_compared=3),
+]  # fmt: skip

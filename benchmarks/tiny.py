@@ -1,7 +1,7 @@
-"""Tiny tensors, 4x4 float32: here the time is all overhead, of the operator, the graph and the backward walk.
+"""Tiny tensors, 4x4 float32: all the time is overhead, of the operator, the graph and backward.
 
-``add`` and ``mul`` with gradient record a node each, with microtorch also the user's line. numpy records nothing and is
-there as the floor.
+With gradient, ``add`` and ``mul`` record a node each, and in microtorch also the user's line. numpy
+records nothing: it gives the lower limit.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ A, B, C = (_random.uniform(0.5, 1.0, (4, 4)).astype(np.float32) for _ in range(3
 
 
 def repeated(operation: Callable[..., Any]) -> Callable[[Any], Step]:
-    """LOOPS times the same operation, through a lambda that all contestants pay for alike (some 40 ns)."""
+    """LOOPS times the same operation, through a lambda that costs all contestants some 40 ns."""
 
     def build(torch: Any) -> Step:
         a, b = torch.tensor(A, requires_grad=True), torch.tensor(B, requires_grad=True)
@@ -34,21 +34,27 @@ def repeated(operation: Callable[..., Any]) -> Callable[[Any], Step]:
 
 
 def dropped(sign: str) -> Callable[[Any], Step]:
-    """LOOPS times the bare statement ``a + b``, as timeit times it: each result is freed before the next is made."""
+    """LOOPS times the statement ``a + b``, as in timeit: a result is freed before the next one."""
     return _loop(f"a {sign} b")
 
 
 def kept(sign: str) -> Callable[[Any], Step]:
-    """LOOPS times ``out = a + b``: each result lives until the next is there. (PyTorch takes a quarter less time so.)"""
+    """LOOPS times ``out = a + b``: a result lives until the next one is made.
+
+    PyTorch takes a quarter less time for this than for the bare statement.
+    """
     return _loop(f"out = a {sign} b")
 
 
 def _loop(statement: str) -> Callable[[Any], Step]:
     def build(torch: Any) -> Step:
-        names = {"a": torch.tensor(A, requires_grad=True), "b": torch.tensor(B, requires_grad=True), "LOOPS": LOOPS}
-        expression = statement.removeprefix("out = ")
-        source = f"def step(a=a, b=b):\n    for _ in range(LOOPS):\n        {statement}\n    return {expression}"
-        exec(compile(source, "<benchmark>", "exec"), names)
+        a, b = torch.tensor(A, requires_grad=True), torch.tensor(B, requires_grad=True)
+        names = {"a": a, "b": b, "LOOPS": LOOPS}
+        lines = ["def step(a=a, b=b):",
+                 "    for _ in range(LOOPS):",
+                f"        {statement}",
+                f"    return {statement.removeprefix('out = ')}"]  # fmt: skip
+        exec(compile("\n".join(lines), "<benchmark>", "exec"), names)
         return names["step"]
 
     return build
@@ -112,7 +118,7 @@ def chain(torch: Any) -> Step:
 
 
 def sgd(torch: Any) -> Step:
-    """Ten parameters of four elements, gradients given: optimizer.step() alone."""
+    """optimizer.step() alone: ten parameters of four elements, with given gradients."""
     parameters = [torch.full((4,), float(i + 1), requires_grad=True) for i in range(10)]
     optimizer = torch.optim.SGD(parameters, lr=1e-6)
     for i, p in enumerate(parameters):
@@ -157,25 +163,26 @@ def with_autograd(build: Callable[[], Step]) -> dict[str, Callable[[], Step]]:
 
 
 CASES = [
-    Case("add", "a + b, 4x4, gradient recorded", in_torch_style(dropped("+")) | {"numpy": numpy_add}, ("torch", 0.75), LOOPS),
-    Case("mul", "a * b, 4x4, gradient recorded", in_torch_style(dropped("*")) | {"numpy": numpy_mul}, ("torch", 0.75), LOOPS),
-    Case("add-kept", "out = a + b, 4x4, gradient recorded", in_torch_style(kept("+")), ("torch", 0.75), LOOPS),
-    Case("mul-kept", "out = a * b, 4x4, gradient recorded", in_torch_style(kept("*")), ("torch", 0.75), LOOPS),
-    Case("add-plain", "a + b, 4x4, no gradient", in_torch_style(add_plain) | {"numpy": numpy_add}, None, LOOPS),
-    Case("matmul", "a @ b, 4x4, gradient recorded", in_torch_style(repeated(lambda t, a, b: a @ b)), None, LOOPS),
-    Case("relu", "relu(a), 4x4, gradient recorded", in_torch_style(repeated(lambda t, a, b: t.relu(a))), None, LOOPS),
-    Case("sum", "a.sum(), 4x4, gradient recorded", in_torch_style(repeated(lambda t, a, b: a.sum())), None, LOOPS),
-    Case(
-        "mul-sum-backward",
-        "(a * b).sum().backward(), 4x4",
-        in_torch_style(mul_sum_backward) | with_autograd(autograd_mul_sum),
-        ("torch", 0.5),
-    ),
-    Case(
-        "chain",
-        "100 operations forward and backward, 4x4",
-        in_torch_style(chain) | with_autograd(autograd_chain),
-        ("torch", 0.7),
-    ),
-    Case("sgd", "SGD step, 10 parameters of 4", in_torch_style(sgd), ("torch", 0.6), steps_compared=3),
-]
+    Case("add", "a + b, 4x4, gradient recorded",
+         in_torch_style(dropped("+")) | {"numpy": numpy_add}, ("torch", 0.75), LOOPS),
+    Case("mul", "a * b, 4x4, gradient recorded",
+         in_torch_style(dropped("*")) | {"numpy": numpy_mul}, ("torch", 0.75), LOOPS),
+    Case("add-kept", "out = a + b, 4x4, gradient recorded",
+         in_torch_style(kept("+")), ("torch", 0.75), LOOPS),
+    Case("mul-kept", "out = a * b, 4x4, gradient recorded",
+         in_torch_style(kept("*")), ("torch", 0.75), LOOPS),
+    Case("add-plain", "a + b, 4x4, no gradient",
+         in_torch_style(add_plain) | {"numpy": numpy_add}, None, LOOPS),
+    Case("matmul", "a @ b, 4x4, gradient recorded",
+         in_torch_style(repeated(lambda t, a, b: a @ b)), None, LOOPS),
+    Case("relu", "relu(a), 4x4, gradient recorded",
+         in_torch_style(repeated(lambda t, a, b: t.relu(a))), None, LOOPS),
+    Case("sum", "a.sum(), 4x4, gradient recorded",
+         in_torch_style(repeated(lambda t, a, b: a.sum())), None, LOOPS),
+    Case("mul-sum-backward", "(a * b).sum().backward(), 4x4",
+         in_torch_style(mul_sum_backward) | with_autograd(autograd_mul_sum), ("torch", 0.5)),
+    Case("chain", "100 operations forward and backward, 4x4",
+         in_torch_style(chain) | with_autograd(autograd_chain), ("torch", 0.7)),
+    Case("sgd", "SGD step, 10 parameters of 4",
+         in_torch_style(sgd), ("torch", 0.6), steps_compared=3),
+]  # fmt: skip

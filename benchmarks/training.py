@@ -1,6 +1,7 @@
-"""Whole training steps: linear layers with relu, cross-entropy, SGD. One seed gives both libraries the same weights.
+"""Whole training steps: linear layers with relu, cross-entropy, SGD.
 
-numpy is backpropagation written by hand for this one network: what it would cost to have no automatic differentiation.
+One seed gives both libraries the same weights. "numpy" is backpropagation written by hand for this
+one network: the cost of a step without automatic differentiation.
 """
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ def make_model(torch: Any, sizes: Sequence[int]) -> Any:
 
 
 def trainer(sizes: Sequence[int], batches: Batches) -> Callable[[Any], Step]:
-    """A step is one pass over ``batches``."""
+    """A step is a pass over ``batches``."""
 
     def build(torch: Any) -> Step:
         model = make_model(torch, sizes)
@@ -49,7 +50,7 @@ def trainer(sizes: Sequence[int], batches: Batches) -> Callable[[Any], Step]:
 
 
 def weights_and_biases(sizes: Sequence[int]) -> list[np.ndarray]:
-    """W (out, in) and b (out,) of each layer, as the seed gives them."""
+    """W (out, in) and b (out,) of each layer, drawn from the seed."""
     return [p.detach().numpy().copy() for p in make_model(microtorch, sizes).parameters()]
 
 
@@ -122,7 +123,8 @@ def with_autograd(sizes: Sequence[int], batches: Batches) -> dict[str, Callable[
 
 def made_up(n: int, features: int, classes: int) -> Batches:
     random = np.random.default_rng(0)
-    return [(random.standard_normal((n, features)).astype(np.float32), random.integers(0, classes, n))]
+    x = random.standard_normal((n, features)).astype(np.float32)
+    return [(x, random.integers(0, classes, n))]
 
 
 def digits() -> Batches:
@@ -131,13 +133,17 @@ def digits() -> Batches:
     return [(x[i : i + 32], y[i : i + 32]) for i in range(0, len(x), 32)]
 
 
-def network(name: str, what: str, sizes: Sequence[int], batches: Batches, steps_compared: int = 5) -> Case:
+def network(
+    name: str, what: str, sizes: Sequence[int], batches: Batches, steps_compared: int = 5
+) -> Case:
     builders = in_torch_style(trainer(sizes, batches)) | {"numpy": by_hand(sizes, batches)}
-    return Case(name, what, builders | with_autograd(sizes, batches), steps_compared=steps_compared, group="training")
+    builders |= with_autograd(sizes, batches)
+    return Case(name, what, builders, steps_compared=steps_compared, group="training")
 
 
 CASES = [
     network("mlp784", "784-500-10, batch 64, a step", (784, 500, 10), made_up(64, 784, 10)),
     network("moons", "2-16-16-2, batch 100, a step", (2, 16, 16, 2), made_up(100, 2, 2)),
-    network("digits", "64-128-10 on the digits, an epoch of 43 steps", (64, 128, 10), digits(), steps_compared=1),
-]
+    network("digits", "64-128-10 on the digits, an epoch of 43 steps", (64, 128, 10), digits(),
+            steps_compared=1),
+]  # fmt: skip

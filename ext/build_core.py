@@ -6,7 +6,7 @@
 
 A kernel is declared once, in C, by a line that begins with KERNEL (core.h says how to read it). The
 elementwise kernels are generated from formulas (loops.py); the others are written by hand, in the
-files listed as KERNELS below. From the declarations (declarations.py) come
+files listed as KERNELS below. The declarations (declarations.py) give
 
 * ``build/core/table.h``: a table of pointers to all kernels, one table per instruction set
   (kernels.c);
@@ -84,7 +84,7 @@ READ = [
 
 
 def load(path: str) -> Any:
-    """The module at ``path`` (from the project's root), without importing the package around it."""
+    """The module at ``path`` (from the project's root), without its package."""
     name = Path(path).stem
     spec = importlib.util.spec_from_file_location(f"_build_{name}", ROOT / path)
     module = importlib.util.module_from_spec(spec)
@@ -115,7 +115,7 @@ def checksum() -> int:
 
 
 def write(name: str, text: str) -> None:
-    """Write a generated file unless it is there already; then the compiler has nothing to do."""
+    """Write a generated file, unless it is already so: then the compiler has nothing to do."""
     path = GENERATED / name
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)

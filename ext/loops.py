@@ -27,7 +27,7 @@ class Loop(NamedTuple):
     cheap: bool  # no function in it takes more than a few cycles
 
     def source(self) -> str:
-        """The kernel. Elements have their names from the formula, which so stays as it is."""
+        """The kernel. An element has its array's name in the formula, which so stays as it is."""
         scalars, arrays = [f"real {s}" for s in self.scalars], self.arrays
         read = [f"ARRAY(const real, {a}, n)" for a in arrays]
         parameters = ", ".join(["size_t n", *scalars, *read])
@@ -91,8 +91,7 @@ class Loop(NamedTuple):
         return [f"{head} {{ return {self.expression.replace('FN(', 'ALL(')}; }}"]
 
     def second_pass(self) -> list[str]:
-        """Elements beyond the bound, by libm. A test inside the first loop would prevent
-        vectors."""
+        """Elements beyond the bound, by libm. A test in the first loop would prevent vectors."""
         if not self.far:
             return []
         far = " | ".join(f"FN(far)({x})" for x in self.far)

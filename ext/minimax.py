@@ -76,8 +76,10 @@ SPACING = 1075 / 4096  # so that 16 intervals reach beyond 3.92, and erf(SPACING
 
 
 def erf_around(k):
-    """A row for erf(k SPACING + t). Around 0 it is erf(t) / t - 1, so that the relative error is
-    small there too."""
+    """A row for erf(k SPACING + t).
+
+    Around 0 it is erf(t) / t - 1, so that the relative error is small there too.
+    """
     half = SPACING / 2
     if k == 0:
         scale = 2 / SQRT(math.pi)

@@ -1,8 +1,7 @@
 """The C text of each kernel, compiled into the module for `microtorch.backends.core.source`.
 
-A kernel's text is all that one needs to read it: the comment at the head of its file, the helpers
-it uses, and its definition; then the helpers from other files. build_core.py loads this file by
-path.
+A kernel's text is all that a reader needs: the comment at the head of its file, the helpers that it
+uses, and its definition; then the helpers from other files. build_core.py loads this file by path.
 """
 
 import re
@@ -10,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 ELSEWHERE = "/* ==== from other files ==== */"
 COMMENT = r"/\*.*?\*/"
-# What a line that is not indented may define: a function or struct for each type (core.h), or
+# what a line without indentation may define: a function or struct for each type (core.h), or
 # something of one type only
 DEFINED = re.compile(
     r"^(?:KERNEL|(?!.*;$)[A-Za-z].*?\b(NAME|FN))\((\w+)\)\("

@@ -1,11 +1,13 @@
 #!/bin/sh
-# The C core under the compilers' sanitizers: the module is built again with each, apart from the usual one, and the kernel
-# tests run on it. AddressSanitizer finds accesses outside arrays, UndefinedBehaviorSanitizer what C does not define
-# (overflow, shifts, misaligned pointers), ThreadSanitizer memory that two threads use without order between them.
+# The C core under the compilers' sanitizers. Each has a build of the module in its own folder, on
+# which the kernel tests run. AddressSanitizer finds accesses outside arrays,
+# UndefinedBehaviorSanitizer what C does not define (overflow, shifts, misaligned pointers),
+# ThreadSanitizer data races.
 #
-# Python itself is not instrumented, so the sanitizer's library must be in the process before it (LD_PRELOAD). With
-# PYTHONMALLOC=malloc every object and array has memory of its own, with forbidden bytes around it. Before the tests a
-# program with a known mistake must be stopped: a sanitizer that does not see would find nothing either.
+# Python itself is not instrumented, so the sanitizer's library must be loaded first (LD_PRELOAD).
+# With PYTHONMALLOC=malloc every object and array has memory of its own, between forbidden bytes.
+# Before the tests, a program with a known mistake must be stopped: a sanitizer that is not at work
+# would find nothing either.
 #
 #     scripts/sanitize.sh [address | thread]
 #
@@ -15,43 +17,53 @@ cd "$(dirname "$0")/.."
 cc=${CC:-gcc} python=${PYTHON:-.venv/bin/python} ran=''
 [ "$(uname)" = Linux ] || { echo "sanitize: needs Linux, for LD_PRELOAD"; exit 1; }
 
-# sanitized COMMAND...: the build comes before the checkout in the path of the command and of the programs that it starts.
-# OpenBLAS has one thread: how its threads keep order among themselves, ThreadSanitizer cannot see
+# sanitized COMMAND...: run it, and the programs that it starts, with the build, not the checkout.
+# OpenBLAS has one thread: ThreadSanitizer cannot see how its threads synchronise.
 sanitized() {
-    env PYTHONPATH="$folder/lib" PYTHONSAFEPATH=1 PYTHONMALLOC=malloc MICROTORCH_NUM_THREADS=3 OPENBLAS_NUM_THREADS=1 \
+    env PYTHONPATH="$folder/lib" PYTHONSAFEPATH=1 PYTHONMALLOC=malloc \
+        MICROTORCH_NUM_THREADS=3 OPENBLAS_NUM_THREADS=1 \
         LD_PRELOAD="$library $($cc -print-file-name=libstdc++.so.6)" "$@"
 }
 
-# check NAME FLAG LIBRARY MISTAKE: the program of the thread pool, the mistake, and pytest on a build of its own
+# check NAME FLAG LIBRARY MISTAKE: build, then run the thread pool's test, the mistake and pytest
 check() {
     name=$1 mistake=$4 folder=$PWD/build/sanitize/$1
     flags="-fsanitize=$2 -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1"
     case $($cc --version) in
-    *clang*) flags="$flags -shared-libsan" library=$($cc -print-file-name="libclang_rt.$3-$(uname -m).so") ;;
+    *clang*)
+        flags="$flags -shared-libsan"
+        library=$($cc -print-file-name="libclang_rt.$3-$(uname -m).so") ;;
     *) library=$($cc -print-file-name="lib$3.so") ;;
     esac
     [ -e "$library" ] || { echo "sanitize: $cc has no $library"; exit 1; }
     echo "sanitize: $name: building with $cc"
     mkdir -p "$folder"
     # shellcheck disable=SC2086
-    $cc $flags -std=gnu11 -pthread -Iext tests/backends/core/test_parallel.c ext/parallel.c "-Wl,-rpath,${library%/*}" -o "$folder/test_parallel"
-    CC=$cc MICROTORCH_CFLAGS=$flags LDFLAGS=$flags MICROTORCH_REQUIRE_CORE=1 "$python" setup.py --quiet \
-        build --build-lib "$folder/lib" --build-temp "$folder/objects" >"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
+    $cc $flags -std=gnu11 -pthread -Iext tests/backends/core/test_parallel.c ext/parallel.c \
+        "-Wl,-rpath,${library%/*}" -o "$folder/test_parallel"
+    CC=$cc MICROTORCH_CFLAGS=$flags LDFLAGS=$flags MICROTORCH_REQUIRE_CORE=1 \
+        "$python" setup.py --quiet build --build-lib "$folder/lib" \
+        --build-temp "$folder/objects" >"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
 
     "$folder/test_parallel" >/dev/null
-    if sanitized "$python" -c "$MODULE$mistake" >"$folder/log" 2>&1 || ! grep -q Sanitizer: "$folder/log"; then
+    if sanitized "$python" -c "$MODULE$mistake" >"$folder/log" 2>&1 ||
+        ! grep -q Sanitizer: "$folder/log"; then
         cat "$folder/log"
         echo "sanitize: $name: a mistake made on purpose was not found"
         exit 1
     fi
-    # left out are tests of 2^31 numbers, and below a limit of memory: a sanitizer needs a multiple of what it watches
+    # Left out: tests of 2^31 numbers, and tests under a memory limit. A sanitizer needs a multiple
+    # of the memory that it watches.
+    left_out='not more_elements_than_32_bits and not no_thread_can_be_started'
+    left_out="$left_out and not without_memory"
     # shellcheck disable=SC2086
-    sanitized "$python" -m pytest -o pythonpath="$folder/lib" -p no:cacheprovider tests/backends/core/test_core*.py \
-        --capture=sys -k 'not more_elements_than_32_bits and not no_thread_can_be_started and not without_memory' ${ARGS:-}
+    sanitized "$python" -m pytest -o pythonpath="$folder/lib" -p no:cacheprovider \
+        tests/backends/core/test_core*.py --capture=sys -k "$left_out" ${ARGS:-}
     ran="$ran $name"
 }
 
-export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1
+export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=die_after_fork=0:halt_on_error=1:report_signal_unsafe=0
 MODULE='
 import threading, numpy
@@ -69,4 +81,5 @@ for _ in range(2):
 case ${1:-address} in address) check address address,undefined asan "$OVERRUN" ;; esac
 case ${1:-thread} in thread) check thread thread tsan "$RACE" ;; esac
 [ -n "$ran" ] || { echo "sanitize: address or thread, not '$1'"; exit 1; }
-echo "sanitize: nothing found. The kernel tests and the thread pool ran under:$ran (address: with undefined)"
+echo "sanitize: nothing found. The kernel tests and the test of the thread pool ran under:$ran" \
+    "(address: with undefined)"

@@ -1,7 +1,8 @@
-"""What every test can rely on: parts that must be there, and a state that no test leaves changed.
+"""Optional parts of the package: how a test asks for one.
 
-A test that needs an optional part asks for it with `@pytest.mark.needs("core")` or the `require` fixture. Where the
-part is missing the test is skipped, and the summary says so; if MICROTORCH_REQUIRE names it (`core,dot`), it fails.
+A test that needs an optional part asks for it with `@pytest.mark.needs("core")` or with the fixture
+`require`. Where the part is missing the test is skipped, and the summary says so. If
+MICROTORCH_REQUIRE names the part (`core,dot`), the test fails instead.
 """
 import os
 import shutil
@@ -22,15 +23,17 @@ def _dot():
 def _pygraphviz():
     try:
         import pygraphviz
-    except Exception as error:  # older ones fail on Graphviz's libraries, each in its way
+    except Exception as error:  # versions before 2.0 fail on Graphviz's libraries in many ways
         return f"pygraphviz does not import: {error}"
-    return "" if hasattr(pygraphviz.graphviz, "gvContextWithBuiltins") else "a pygraphviz from before 2.0 brings no Graphviz"
+    if hasattr(pygraphviz.graphviz, "gvContextWithBuiltins"):
+        return ""
+    return "a pygraphviz from before 2.0 brings no Graphviz"
 
 
 def _opencl():
     try:
         import pyopencl
-    except Exception as error:  # a driver that is half installed raises anything
+    except Exception as error:  # a half-installed driver may raise anything
         return f"pyopencl does not import: {error}"
     try:
         return "" if pyopencl.get_platforms() else "no OpenCL driver"
@@ -44,8 +47,10 @@ def _browser():
     return browser.missing()
 
 
-# each returns why the part is missing, or ""
-PARTS = {"core": _core, "dot": _dot, "pygraphviz": _pygraphviz, "opencl": _opencl, "browser": _browser}
+# each returns the reason why the part is missing, or ""
+PARTS = {
+    "core": _core, "dot": _dot, "pygraphviz": _pygraphviz, "opencl": _opencl, "browser": _browser,
+}  # fmt: skip
 REQUIRED = {part.strip() for part in os.environ.get("MICROTORCH_REQUIRE", "").split(",")} - {""}
 _found: dict[str, str] = {}
 
@@ -66,12 +71,15 @@ def require():
 
 
 def pytest_configure(config):
-    if _core():  # programs that tests start need not each say that they run on numpy; the skipped tests do
+    # Without the core, every program that a test starts would warn that it runs on numpy. The
+    # skipped tests say so already.
+    if _core():
         os.environ.setdefault("MICROTORCH_BACKEND", "reference")
-    config.addinivalue_line("markers", f"needs(part, ...): parts the test cannot do without, of {', '.join(PARTS)}")
-    unknown = REQUIRED - set(PARTS)
+    parts = ", ".join(PARTS)
+    config.addinivalue_line("markers", f"needs(part, ...): skip without these parts (of {parts})")
+    unknown = ", ".join(sorted(REQUIRED - set(PARTS)))
     if unknown:
-        raise pytest.UsageError(f"MICROTORCH_REQUIRE names {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+        raise pytest.UsageError(f"MICROTORCH_REQUIRE names {unknown}; parts are {parts}")
 
 
 def pytest_runtest_setup(item):

@@ -1,4 +1,4 @@
-"""The benchmarks: each case runs and its contestants agree; nothing here looks at how fast anything is."""
+"""The benchmarks: each case runs, and its contestants agree. No test here depends on speed."""
 import json
 import os
 import subprocess
@@ -24,16 +24,21 @@ def test_contestants_agree(case):
 
 def test_case_names_are_distinct():
     names = [case.name for case in CASES]
-    assert len(set(names)) == len(names) and not {*processes.GROUPS, *(case.group for case in CASES)} & set(names)
+    groups = {*processes.GROUPS, *(case.group for case in CASES)}
+    assert len(set(names)) == len(names) and not groups & set(names)
 
 
 def test_a_disagreement_stops_the_run():
-    case = Case("wrong", "", {"microtorch": lambda: lambda: 1.0, "numpy": lambda: lambda: np.float64(1.001)})
+    def case(other):
+        builders = {"microtorch": lambda: lambda: 1.0, "numpy": lambda: lambda: other}
+        return Case("wrong", "", builders)
+
     with pytest.raises(Disagreement, match=r"wrong: numpy computes .*1\.001"):
-        measure(case, seconds=0)
-    for other in (np.ones(2), (1.0, 1.0), float("nan")):  # another shape, another number of results, no number
+        measure(case(np.float64(1.001)), seconds=0)
+    # another shape, another number of results, no number
+    for other in (np.ones(2), (1.0, 1.0), float("nan")):
         with pytest.raises(Disagreement):
-            compare(Case("", "", {"microtorch": lambda: lambda: 1.0, "x": lambda other=other: lambda: other}))
+            compare(case(other))
 
 
 def test_steps_are_counted_and_figures_are_per_operation():
@@ -53,17 +58,18 @@ def test_steps_are_counted_and_figures_are_per_operation():
 
 
 def test_what_is_measured_is_what_is_claimed():
-    """The add case records gradient and the user's line, here that of the benchmark."""
+    """The case ``add`` records a node, and the user's line, here that of the benchmark."""
     for build in (tiny.dropped("+"), tiny.kept("+")):
         out = build(torch)()
         assert out.requires_grad and out.grad_fn.where().file == "<benchmark>"
     assert not tiny.add_plain(torch)().requires_grad
     y, gradient = tiny.chain(torch)()
-    assert len(torch.graph.reachable([y.grad_fn])) == 101 and np.allclose(gradient.numpy(), tiny.B**50)
+    assert len(torch.graph.reachable([y.grad_fn])) == 101
+    assert np.allclose(gradient.numpy(), tiny.B**50)
 
 
 def test_the_hand_written_step_is_gradient_descent():
-    """Both end where autograd's derivative leads: numpy by hand, and microtorch by its optimizer."""
+    """numpy by hand and microtorch with its optimizer have the same loss at every step."""
     sizes, batches = (5, 4, 3), training.made_up(6, 5, 3)
     by_hand, model = training.by_hand(sizes, batches)(), training.trainer(sizes, batches)(torch)
     losses = [(by_hand(), model().item()) for _ in range(20)]
@@ -86,7 +92,8 @@ def test_fresh_processes():
     contestants = {"microtorch": processes.DEEP_TENSOR["microtorch"]}
     seconds, megabytes = processes.deep("deep", "", contestants, rounds=1, length=50)
     assert seconds.unit == "s" and megabytes.unit == "MB"
-    wrong = {"microtorch": (contestants["microtorch"][0], processes.TENSOR.replace("y * w", "y * w * w"))}
+    setup, work = contestants["microtorch"]
+    wrong = {"microtorch": (setup, work.replace("y * w", "y * w * w"))}
     with pytest.raises(Disagreement):
         processes.deep("deep", "", wrong, rounds=1, length=10_000)
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
@@ -106,30 +113,39 @@ def test_the_table():
         "fast", "500 ns", "1.00 µs", "", "0.50 x torch", "<= 0.75 x torch reached",
     ]  # fmt: skip
     assert "2.50 ms" in lines[3] and "12.0 s" in lines[3] and "MISSED" in lines[3]
-    assert "alone (2 threads)" in lines[4] and "30 MB" in lines[4] and lines[4].rstrip(" |").endswith("<= 0.7 x torch")
+    assert "alone (2 threads)" in lines[4] and "30 MB" in lines[4]
+    assert lines[4].rstrip(" |").endswith("<= 0.7 x torch")
     assert json.loads(report.as_json(report.machine(), results))["results"][1]["reached"] is False
 
 
 def test_the_environment_is_cleaned():
-    dirty = {"HOME": "/", "OPENBLAS_CORETYPE": "Haswell", "MKL_DEBUG_CPU_TYPE": "5", "OMP_NUM_THREADS": "8"}
+    dirty = {
+        "HOME": "/", "OMP_NUM_THREADS": "8",
+        "OPENBLAS_CORETYPE": "Haswell", "MKL_DEBUG_CPU_TYPE": "5",
+    }  # fmt: skip
     threads = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
     assert clean(dirty, threads=2) == {"HOME": "/", **threads}
     assert clean(clean(dirty, 2), 2) == clean(dirty, 2)  # a second start changes nothing
 
 
 def test_the_command(tmp_path):
-    """As a user runs it, with a setting in the environment that it has to drop."""
+    """As a user runs it, with a setting in the environment that must be dropped."""
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT,
+            env=os.environ | {"OPENBLAS_CORETYPE": "Haswell"},
+            capture_output=True, text=True, encoding="utf-8",
+        )  # fmt: skip
+
     file = tmp_path / "figures.json"
-    env = os.environ | {"OPENBLAS_CORETYPE": "Haswell"}
-    command = [sys.executable, "-m", "benchmarks", "mul", "scalar", "--seconds", "0", "--json", str(file)]
-    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    done = run("mul", "scalar", "--seconds", "0", "--json", str(file))
     assert done.returncode == 0, done.stderr
     assert "a * b, 4x4" in done.stdout and "numpy " + np.__version__ in done.stdout
     written = json.loads(file.read_text(encoding="utf-8"))
     assert [r["name"] for r in written["results"]] == ["mul", "scalar"]
     assert written["machine"]["versions"]["microtorch"] == torch.__version__
-    command = [sys.executable, "-m", "benchmarks", "nothing"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    done = run("nothing")
     assert done.returncode == 2 and "no group or case 'nothing'" in done.stderr
 
 

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from layers import table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,7 +19,8 @@ def test_links_lead_somewhere(page):
 
 def test_the_readme_program_learns_and_draws(tmp_path, monkeypatch, require):
     require("dot")
-    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
     monkeypatch.chdir(tmp_path)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -51,14 +51,3 @@ def test_the_page_about_pictures_runs(tmp_path, monkeypatch):
 def test_the_table_of_layers_is_the_list():
     """`python tests/layers.py` prints it."""
     assert table() in (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_prose_has_lines_of_at_most_100_columns(page):
-    """Tables, code and links cannot be wrapped."""
-    inside = False
-    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
-        if line.lstrip().startswith("```"):
-            inside = not inside
-        elif not inside and not line.startswith(("|", "![")) and "](" not in line:
-            assert len(line) <= 100, f"{page.name}, line {number}"

@@ -1,12 +1,11 @@
-"""The layers: no import points up or in a circle, and `import microtorch` does no work in vain.
+"""The layers: no import points up or in a circle, and `import microtorch` does no needless work.
 
-docs/layers.txt lists the layers, lowest first. A module may import from its own layer and from those
-below; modules form no circle, and neither do the folders of one layer. Imports inside functions
-count; those under TYPE_CHECKING, which never run, may point anywhere.
+docs/layers.txt lists the layers, lowest first. A module may import from its own layer and from
+those below; modules form no circle, and neither do the folders of one layer. Imports inside
+functions count; those under TYPE_CHECKING, which never run, may point anywhere.
 """
 
 import ast
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 LEVEL = {name: i for i, layer in enumerate(layers()) for name in layer.folders}
 PURE = set(layers()[0].folders)
 HEAVY = {
-    "matplotlib", "PIL", "graphviz", "pyopencl", "rich", "onnx", "torch", "scipy", "pandas", "pytest",
-    "IPython", "sklearn",
+    "matplotlib", "PIL", "graphviz", "pyopencl", "rich", "onnx", "torch", "scipy", "pandas",
+    "pytest", "IPython", "sklearn",
 }  # fmt: skip
 # Who may name the front door (`import microtorch`), because it is a user of the package.
 FRONT_DOOR = ("vision", "programs", "viz", "facade")
@@ -124,7 +123,8 @@ def test_no_module_imports_upward(name):
 
 @pytest.mark.parametrize("name", sorted(n for n in MODULES if n.split(".")[0] in PURE))
 def test_the_lowest_layer_needs_the_standard_library_only(name):
-    assert imports(name)[1] <= sys.stdlib_module_names | ({"numpy"} if name == "base.types" else set())
+    aliases = {"numpy"} if name == "base.types" else set()
+    assert imports(name)[1] <= sys.stdlib_module_names | aliases
 
 
 def test_modules_form_no_circles():
@@ -139,7 +139,7 @@ def test_modules_form_no_circles():
 
 
 def inside(name, package):
-    """Is the module in the package? Its sibling, imported through the package, is what it means."""
+    """Whether a module is in a package: then ``from . import x`` means a sibling."""
     return name.startswith(package + ".")
 
 
@@ -155,20 +155,22 @@ def test_folders_of_one_layer_form_no_circles():
 
 
 def test_a_package_file_names_more_than_it_defines():
-    """No __init__.py of more than 60 lines defines anything: definitions have files of their own."""
+    """No __init__.py of more than 60 lines defines anything: definitions have their own files.
+
+    A module's own ``__getattr__`` and ``__dir__`` define nothing: they import names when asked.
+    """
     for name, path in MODULES.items():
         text = path.read_text(encoding="utf-8")
         if path.name == "__init__.py" and len(text.splitlines()) > 60:
             kinds = (ast.FunctionDef, ast.ClassDef)
-            defined = [n.name for n in ast.parse(text).body if isinstance(n, kinds)]
+            defined = {n.name for n in ast.parse(text).body if isinstance(n, kinds)}
+            defined -= {"__getattr__", "__dir__"}
             assert not defined, f"{name or 'microtorch'}/__init__.py defines {defined}"
 
 
-def run(program, **environment):
-    env = {**os.environ, **environment}
-    return subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT, env=env
-    ).stdout
+def run(program):
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
 
 
 def test_import_loads_nothing_heavy():
@@ -177,7 +179,8 @@ def test_import_loads_nothing_heavy():
     lazy = {
         f"microtorch.{name}"
         for name in (
-            "nn", "optim", "utils", "vision", "viz", "linalg", "files", "programs.demo", "facade.alias",
+            "nn", "optim", "utils", "vision", "viz", "linalg", "files", "programs.demo",
+            "facade.alias",
         )
     }  # fmt: skip
     lazy |= {"numpy.random", "numpy.typing"}  # a sixth of the time
@@ -215,7 +218,7 @@ def test_arithmetic_is_silent_even_where_warnings_are_errors():
 
 
 def test_import_stays_lean():
-    """How long it takes, `python -m benchmarks import` measures; here, that nothing has crept in."""
+    """Few modules are loaded beside numpy's. (`python -m benchmarks import` measures the time.)"""
     count = (
         "import sys; before = set(sys.modules); import {0}; "
         "print(len([m for m in set(sys.modules) - before if not m.startswith('microtorch')]))"

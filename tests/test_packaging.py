@@ -1,7 +1,8 @@
-"""What users install: sdist -> wheel -> an installation that imports, with a C compiler and without one.
+"""What users install: sdist, wheel, and a package that imports, with and without a C compiler.
 
-Built from a copy, with the tools of the running environment (no network), and imported from a folder of its own, so
-that neither this checkout nor its virtual environment can lend a file that the package forgot.
+All is built from a copy with the tools of the running environment (no network), and imported from a
+folder of its own. So a file that the package forgot cannot come from this checkout or its virtual
+environment.
 """
 import os
 import shutil
@@ -18,21 +19,24 @@ pytest.importorskip("cffi")
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = shutil.ignore_patterns(
-    ".*", "build", "dist", "out", "*.egg-info", "__pycache__", "*.so", "*.pyd", "*.o", "docs", "tests", "benchmarks"
-)
+    ".*", "build", "dist", "out", "*.egg-info", "__pycache__", "*.so", "*.pyd", "*.o",
+    "docs", "tests", "benchmarks",
+)  # fmt: skip
 NO_COMPILER = {"CC": "/nonexistent/cc", "MICROTORCH_REQUIRE_CORE": "0"}
 
 
 def run(*command, cwd, **environment):
-    """Run Python with a clean path; fail with what it printed."""
-    env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "MICROTORCH_BACKEND")} | environment
-    done = subprocess.run([sys.executable, *command], cwd=cwd, env=env, capture_output=True, text=True)
+    """Run Python with a clean path; where it fails, say what it printed."""
+    dropped = ("PYTHONPATH", "MICROTORCH_BACKEND")
+    env = {k: v for k, v in os.environ.items() if k not in dropped} | environment
+    command = [sys.executable, *command]
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
 def build(kind, source, target, **environment):
-    """Call the build backend as pip does (PEP 517); the path of the sdist or wheel."""
+    """Call the build backend as pip does (PEP 517); returns the path of the sdist or wheel."""
     program = f"from setuptools import build_meta; build_meta.build_{kind}({str(target)!r})"
     run("-c", program, cwd=source, **environment)
     (made,) = target.glob("*.tar.gz" if kind == "sdist" else "*.whl")
@@ -45,14 +49,18 @@ def unpacked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sdist")
     shutil.copytree(ROOT, folder / "copy", ignore=LEFT_OUT)
     with tarfile.open(build("sdist", folder / "copy", folder)) as archive:
-        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # early 3.10 and 3.11 have no filters
+        # early releases of Python 3.10 and 3.11 have no filters
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(folder / "unpacked")
     (inside,) = (folder / "unpacked").iterdir()
     return inside
 
 
 def install(unpacked, folder, **environment):
-    """sdist -> wheel -> a folder that Python imports from. Built in a copy: a build leaves objects for the next one."""
+    """Build a wheel from the sdist and unpack it; returns the wheel and the folder to import from.
+
+    It is built in a copy, since a build leaves objects that the next one would use.
+    """
     source = shutil.copytree(unpacked, folder / "source")
     wheel = build("wheel", source, folder, **environment)
     with zipfile.ZipFile(wheel) as archive:
@@ -63,7 +71,7 @@ def install(unpacked, folder, **environment):
 PROGRAM = """
 import pathlib, sys, warnings
 warnings.simplefilter("error")
-# where the checkout is installed editable, its finder would lend the checkout's compiled module to this installation
+# the finder of an editable installation would find the checkout's compiled module
 sys.meta_path[:] = [f for f in sys.meta_path if "editable" not in f.__module__]
 import microtorch, microtorch.viz, microtorch.vision.datasets
 from microtorch.backends import core
@@ -116,7 +124,7 @@ def test_the_doctor_names_what_is_missing_and_what_to_do(monkeypatch, capsys):
     monkeypatch.delenv("CC", raising=False)
     parts = {part.name: part for part in doctor.report()}
     assert parts["Python"].found and parts["numpy"].found
-    assert not parts["C compiler"].found and not parts["Graphviz dot"].found and not parts["Chromium"].found
+    assert not any(parts[name].found for name in ("C compiler", "Graphviz dot", "Chromium"))
     assert all(bool(part.advice) != part.found for part in parts.values())
     assert doctor.command(["--missing"]) == 0  # nothing that is needed is missing
     monkeypatch.setenv("MICROTORCH_NUM_THREADS", "2")

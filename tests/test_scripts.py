@@ -1,8 +1,9 @@
-"""The scripts in tests/scripts print what PyTorch prints: small programs as courses use them, with only the import changed.
+"""The scripts in tests/scripts, small programs as in courses, print what PyTorch prints.
 
-What PyTorch 2.13 printed is recorded beside each script (`name.out`), so PyTorch is not needed; where it is installed it is
-run, too, and must agree with the record. Text is compared exactly, numbers to two parts in a thousand: after some hundred
-steps of training, rounding differs between processors.
+Only the import differs. What PyTorch 2.13 printed is recorded beside each script (`name.out`), so
+PyTorch is not needed; where it is installed, it runs too and must agree with the record. Text is
+compared exactly, numbers to two parts in a thousand: after some hundred steps of training, rounding
+differs between processors.
 """
 import contextlib
 import importlib.util
@@ -27,8 +28,11 @@ def output_of(path, library):
 
 def assert_same(printed, recorded):
     assert NUMBER.sub("#", printed).split() == NUMBER.sub("#", recorded).split()
+    def close(a, b):
+        return math.isclose(float(a), float(b), rel_tol=2e-3, abs_tol=2e-3)
+
     pairs = zip(NUMBER.findall(printed), NUMBER.findall(recorded), strict=True)
-    far = [(a, b) for a, b in pairs if not math.isclose(float(a), float(b), rel_tol=2e-3, abs_tol=2e-3)]
+    far = [pair for pair in pairs if not close(*pair)]
     assert not far, f"printed here, by PyTorch: {far[:5]}"
 
 
@@ -40,7 +44,8 @@ def test_prints_what_pytorch_prints(path):
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 @pytest.mark.filterwarnings("ignore")
 def test_records_are_pytorchs():
-    importlib.import_module("torch").set_num_threads(1)  # its threads and numpy's on two cores: 60 s instead of 5
+    # 5 s instead of 60 on two cores, which its threads would share with numpy's
+    importlib.import_module("torch").set_num_threads(1)
     for path in SCRIPTS:
         assert_same(output_of(path, "torch"), path.with_suffix(".out").read_text())
 

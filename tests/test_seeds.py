@@ -1,7 +1,8 @@
-"""The programs of the tutorials this project started from run with only the import changed, and print what PyTorch prints.
+"""The programs of the tutorials from which this project started print what PyTorch prints.
 
-The tutorials lie beside the repository, in ../shared/seeds; in a checkout without them these tests are skipped, and
-test_scripts.py has programs of the same kind. Numbers are PyTorch 2.13's for `torch.manual_seed(0)`.
+Only their import is changed. The tutorials are beside the repository, in ../shared/seeds. In a
+checkout without them these tests are skipped; test_scripts.py has programs of the same kind.
+Numbers are PyTorch 2.13's after `torch.manual_seed(0)`.
 """
 import contextlib
 import io
@@ -26,7 +27,8 @@ def programs(number):
 
 def run(program, **names):
     """Run a program; returns what it printed and its names."""
-    source = IMPORT.sub("import microtorch", program).replace("import microtorch\n", "import microtorch as torch\n")
+    source = IMPORT.sub("import microtorch", program)
+    source = source.replace("import microtorch\n", "import microtorch as torch\n")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(source, "tutorial.py", "exec"), names)
@@ -53,10 +55,12 @@ def test_000_walk_through_autograd():
 
 def test_000_network_learns_given_data():
     blocks = programs("000")
-    names = run("import torch\nimport torch.nn as nn\nimport torch.optim as optim\n" + blocks[8])[1]
+    header = "import torch\nimport torch.nn as nn\nimport torch.optim as optim\n"
+    names = run(header + blocks[8])[1]
     microtorch.manual_seed(0)
     loader = [(microtorch.rand(64, 1, 28, 28), microtorch.randint(0, 10, (64,)))] * 100
-    printed, names = run("\n".join([blocks[9].replace("20", "1"), *blocks[11:13]]), train_loader=loader, **names)
+    training = "\n".join([blocks[9].replace("20", "1"), *blocks[11:13]])
+    printed, names = run(training, train_loader=loader, **names)
     assert re.fullmatch(r"Epoch \[1/1\], Step \[100/100\], Loss: \d\.\d{4}\n", printed), printed
     assert float(printed.split()[-1]) < 2.3
     printed, _ = run(blocks[13], test_loader=loader[:1], **names)
@@ -65,7 +69,10 @@ def test_000_network_learns_given_data():
 
 @pytest.mark.parametrize(
     ("which", "first", "loss"),
-    [(0, [1.0419, 0.9921, 2.6883, 2.3435, 4.7561], 0.836233), (1, [0.1901, 0.2441, 0.1987, -0.2398, 0.2556], 0.622936)],
+    [
+        (0, [1.0419, 0.9921, 2.6883, 2.3435, 4.7561], 0.836233),
+        (1, [0.1901, 0.2441, 0.1987, -0.2398, 0.2556], 0.622936),
+    ],
 )
 def test_002_regression_programs(which, first, loss):
     microtorch.manual_seed(0)

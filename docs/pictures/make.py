@@ -1,6 +1,6 @@
 """Draw the pictures of the README and the documentation:  python docs/pictures/make.py [folder]
 
-Each function is an example to run; what it returns is saved under the function's name.
+Each function is an example to run. Its result is saved under the function's name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def neuron() -> viz.Graph:
 
 
 def neuron_steps() -> viz.Stepper:
-    """The same neuron, forward and backward, as a picture that moves."""
+    """The same neuron, forward and backward, as a moving picture."""
     x1 = torch.Scalar(2.0, requires_grad=False)
     x2 = torch.Scalar(0.0, requires_grad=False)
     w1 = torch.Scalar(-3.0)

@@ -73,7 +73,7 @@ def check_uniform(low: float, high: float, dtype: DType) -> None:
 
 def check_normal(std: float) -> None:
     if not std >= 0:
-        refuse(f"normal expects std >= 0.0, but found std {std}", "a standard deviation of 0 or more")
+        refuse(f"normal expects std >= 0.0, but found std {std}", "a standard deviation >= 0")
 
 
 def check_positive(op: str, name: str, value: float) -> None:

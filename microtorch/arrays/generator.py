@@ -328,7 +328,7 @@ def normal(
 
 
 def normal_tensors(
-    mean: ArrayLike, std: ArrayLike, generator: Generator | None = None
+    mean: NDArray[Any] | float, std: NDArray[Any] | float, generator: Generator | None = None
 ) -> NDArray[Any]:
     """torch.normal(mean, std) where either or both are arrays that broadcast.
 
@@ -336,8 +336,7 @@ def normal_tensors(
     """
     if not isinstance(std, np.ndarray):
         mean = np.asarray(mean)
-        spread = float(std)  # type: ignore[arg-type]  # a number, which ArrayLike does not say
-        return normal(mean.shape, mean.dtype, 0.0, spread, generator) + mean
+        return normal(mean.shape, mean.dtype, 0.0, float(std), generator) + mean
     if std.size and not (std >= 0).all():
         raise RuntimeError(
             message(
@@ -448,7 +447,7 @@ def cauchy(
 def geometric(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
-    """Trials up to and including the first success, p in (0, 1): Tensor.geometric_, of any dtype but bool."""
+    """Trials up to and including the first success: Tensor.geometric_, of any dtype but bool."""
     shape, n = sizes(shape)
     check_geometric(p, np.dtype(dtype))
     u = _unit(generator or default_generator, n, np.float64)
@@ -456,7 +455,7 @@ def geometric(
 
 
 def bernoulli(
-    p: ArrayLike,
+    p: NDArray[Any] | float,
     shape: Shape | None = None,
     dtype: DTypeLike = np.float32,
     generator: Generator | None = None,
@@ -469,7 +468,7 @@ def bernoulli(
     """
     g = generator or default_generator
     if not isinstance(p, np.ndarray):
-        p = float(p)  # type: ignore[arg-type]
+        p = float(p)
         check_bernoulli(p)
         shape, n = sizes(() if shape is None else shape)
         hits = (g.draw64(n) & np.uint64(2**53 - 1)) < np.uint64(math.ceil(p * 2.0**53))
@@ -489,7 +488,7 @@ def bernoulli(
 def dropout_noise(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
-    """What dropout multiplies its input by: bernoulli(1 - p) / (1 - p). p = 0 and p = 1 consume no draws."""
+    """The factors of dropout: bernoulli(1 - p) / (1 - p). p = 0 and p = 1 consume no draws."""
     dtype = floating("dropout", dtype)
     check_dropout(p)
     if p == 0 or p == 1:
@@ -533,7 +532,7 @@ def randint(
     dtype: DTypeLike = np.int64,
     generator: Generator | None = None,
 ) -> NDArray[Any]:
-    """Integers on [low, high): torch.randint, Tensor.random_(low, high), of any dtype that can hold them."""
+    """Integers on [low, high): torch.randint, Tensor.random_, of any dtype that can hold them."""
     shape, n = sizes(shape)
     dtype = np.dtype(dtype)
     low, high = operator.index(low), operator.index(high)

@@ -317,7 +317,7 @@ def _checked(name: str, place: int, r: Any, x: Node) -> Tensor:
                     f"{list(r.shape)} but expected shape compatible with {list(x.shape)}"
                 )
             )
-        r = unbroadcast(RECORDED, r, x.shape)  # type: ignore[arg-type]  # Tensors, too
+        r = unbroadcast(RECORDED, r, x.shape)
     return r if r.array.dtype == x.dtype else r.to(dtypes.FROM_NUMPY[x.dtype])
 
 

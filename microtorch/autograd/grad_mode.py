@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..graph import Mode, mode
 
@@ -26,7 +26,7 @@ class _Switch:
     def __new__(cls, function: Any = None, *args: Any) -> Any:
         self = super().__new__(cls)
         if callable(function):  # @torch.no_grad without parentheses
-            self.__init__()  # type: ignore[misc]
+            cls.__init__(self)
             return self(function)
         return self
 
@@ -69,14 +69,14 @@ class _Switch:
                         # thrown in by the caller: for the function to handle
                         resume = functools.partial(steps.throw, error)
 
-            return generator  # type: ignore[return-value]
+            return cast(F, generator)
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             with self.clone():
                 return function(*args, **kwargs)
 
-        return wrapper  # type: ignore[return-value]
+        return cast(F, wrapper)
 
 
 class no_grad(_Switch):

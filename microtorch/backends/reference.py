@@ -65,7 +65,7 @@ class Reference:
     by_dtype: ClassVar[dict[DType, Reference]] = {}  # the backend object for arrays of a dtype ...
     rest: ClassVar[Reference]  # ... and the one for those of all other dtypes
 
-    memory: ClassVar[type] = np.ndarray
+    memory: ClassVar[type[Array]] = np.ndarray
     empty: ClassVar[Kernel] = staticmethod(np.empty)
     zeros: ClassVar[Kernel] = staticmethod(np.zeros)
     full: ClassVar[Kernel] = staticmethod(np.full)

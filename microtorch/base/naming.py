@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def named(function: F, name: str, doc: str | None = None) -> F:
-    """``function`` under ``name``, with the docstring ``doc`` if given."""
+def named(function: F, name: str, doc: str | None = None, **attributes: object) -> F:
+    """``function`` under ``name``, with the docstring ``doc`` if given, and with attributes."""
+    vars(function).update(attributes)
     function.__name__ = function.__qualname__ = name
     if doc is not None:
         function.__doc__ = doc

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import EllipsisType, FrameType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -29,28 +29,28 @@ Attrs: TypeAlias = dict[str, Any]  # an op's static arguments by name: dim, shap
 
 Slices: TypeAlias = list[tuple[slice, ...]]  # per input, the part that is read
 
-Number: TypeAlias = Union[bool, int, float]
+Number: TypeAlias = "bool | int | float"
 Shape: TypeAlias = tuple[int, ...]
 Dim: TypeAlias = int
-Dims: TypeAlias = Union[int, Sequence[int], None]  # None: all
-Pair: TypeAlias = Union[int, tuple[int, int]]  # one number for both directions of an image
-Padding: TypeAlias = Union[int, tuple[int, int], str]  # "same", "valid", or numbers
-IndexItem: TypeAlias = Union["Tensor", Array, Sequence[Any], slice, int, bool, EllipsisType, None]
-Index: TypeAlias = Union[IndexItem, tuple[IndexItem, ...]]
+Dims: TypeAlias = "int | Sequence[int] | None"  # None: all
+Pair: TypeAlias = "int | Sequence[int]"  # one number for both directions of an image, or each
+Padding: TypeAlias = "Pair | str"  # "same", "valid", or numbers
+IndexItem: TypeAlias = "Tensor | Array | Sequence[Any] | slice | int | bool | EllipsisType | None"
+Index: TypeAlias = "IndexItem | tuple[IndexItem, ...]"
 
-TensorLike: TypeAlias = Union["Tensor", "Scalar", Array, Number]  # what an operator takes
-DTypeLike: TypeAlias = Union["dtype", type[bool], type[int], type[float]]
-DeviceLike: TypeAlias = Union["device", str, int]
-Root: TypeAlias = Union["Tensor", "Scalar"]  # what backward starts from, and gradients are asked of
-Scalars: TypeAlias = Union["Scalar", list[Any]]  # nested lists of Scalars in a tensor's shape
+TensorLike: TypeAlias = "Tensor | Scalar | Array | Number"  # what an operator takes
+DTypeLike: TypeAlias = "dtype | type[bool] | type[int] | type[float]"
+DeviceLike: TypeAlias = "device | str | int"
+Root: TypeAlias = "Tensor | Scalar"  # what backward starts from, and gradients are asked of
+Scalars: TypeAlias = "Scalar | list[Any]"  # nested lists of Scalars in a tensor's shape
 
 # What travels backward: an array or a float; under create_graph=True a Tensor or a Scalar.
 Gradient: TypeAlias = Any
-Operand: TypeAlias = Any  # an op's input or result as a vjp gets it: likewise, or its node if unread
+Operand: TypeAlias = Any  # an op's input or result as a vjp gets it; its node, if unread
 Contribution: TypeAlias = Any  # a Gradient, or None where an input takes none
 Hook: TypeAlias = Callable[..., Any]
 Observer: TypeAlias = Callable[["Node", Gradient, list[Contribution]], None]
-Chain: TypeAlias = tuple[tuple["Op", Union[Attrs, None]], ...]  # view ops from a base to a view
+Chain: TypeAlias = "tuple[tuple[Op, Attrs | None], ...]"  # view ops from a base to a view
 
 Frame: TypeAlias = FrameType
 Static: TypeAlias = Mapping[str, Any]  # names of static arguments and their defaults

@@ -24,7 +24,7 @@ from .checks import check_fresh, freed_error
 from .gradient_hooks import after, before
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Contribution, Gradient, Namespace, Observer, Shape
+    from ..base.types import Contribution, Gradient, Namespace, Observer, Shape
     from .recorded import Recorded
 
     # What one backward is asked for, and the gradients that it has found so far: of nodes still to
@@ -161,7 +161,7 @@ def contributions(
         F, vjps = graph, op.derivatives
         out, saved = graph.lift(node, saved)
     parts: list[Contribution] = []
-    # not strict: linear's last operand, a bias, is optional
+    # linear's last operand, a bias, is optional: there may be more vjps than inputs
     for x, vjp in zip(node.inputs, vjps):  # noqa: B905
         d = None
         if x.needs and (wanted is None or x in wanted):
@@ -192,7 +192,7 @@ def leading_to(targets: frozenset[Node], order: Sequence[Node]) -> set[Node]:
     return wanted
 
 
-def unbroadcast(F: Namespace, d: Array, shape: Shape) -> Array:
+def unbroadcast(F: Namespace, d: Gradient, shape: Shape) -> Gradient:
     """Sum a contribution down to its input's shape: what was copied forward is added backward."""
     if d.shape == shape:
         return d

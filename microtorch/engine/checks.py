@@ -28,15 +28,13 @@ def freed_error(node: Node) -> Exception:
     return errors.GraphError(
         errors.message(
             "Trying to backward through the graph a second time (or directly access saved tensors "
-            "after they have already "
-            "been freed). Saved intermediate values of the graph are freed when you call "
-            ".backward() or autograd.grad(). "
-            "Specify retain_graph=True if you need to backward through the graph a second time or "
-            "if you need to access "
-            "saved tensors after calling backward.",
+            "after they have already been freed). Saved intermediate values of the graph are freed "
+            "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
+            "to backward through the graph a second time or if you need to access saved tensors "
+            "after calling backward.",
             f"{node.name()}, made at {node.where()}, has already been through backward",
-            fix="backward(retain_graph=True) the first time; or, if the tensor was made outside the "
-            "training loop, make it inside (or .detach() it)",
+            fix="backward(retain_graph=True) the first time; or, if the tensor was made outside "
+            "the training loop, make it inside (or .detach() it)",
         )
     )
 

@@ -43,7 +43,7 @@ LARGE_BYTES = LARGE * F32.itemsize
 def bind(tensor: type[Tensor]) -> None:
     """Announce the class that handles are made of. Called once, by handles/tensor.py."""
     global Tensor
-    Tensor = recording.Tensor = tensor  # type: ignore
+    Tensor = recording.Tensor = tensor  # type: ignore[misc, attr-defined]  # a class to mypy
 
 
 def hot(
@@ -56,9 +56,7 @@ def hot(
 
     def replace(written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         function = swapped(op) if reflected else made(op)
-        function = named(function, written.__name__, written.__doc__)
-        function.written = written  # type: ignore[attr-defined]
-        return function
+        return named(function, written.__name__, written.__doc__, written=written)
 
     return replace
 
@@ -77,9 +75,7 @@ def swapped(op: Op) -> Callable[..., Tensor]:
 
 def made(op: Op) -> Callable[..., Tensor]:
     """The function of an op of one or two operands, written out; ``op(*operands)`` defines it."""
-    function = named((unary if len(op.vjps) == 1 else binary)(op), op.name)
-    function.written = op  # type: ignore[attr-defined]
-    return function
+    return named((unary if len(op.vjps) == 1 else binary)(op), op.name, written=op)
 
 
 def unary(op: Op) -> Callable[..., Tensor]:

@@ -28,7 +28,7 @@ from .registry import REGISTRY
 from .vjps import VjpTable
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs, Shape, Slices, Static, Vjp
+    from ..base.types import Attrs, Kernel, Shape, Slices, Static, Vjp
     from ..handles.tensor import Tensor
 
 SYMBOLS = {
@@ -51,10 +51,12 @@ class Op:
     static arguments? ``family``: for an op of any number of inputs, the declaration for n of them.
     ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
 
-    For who spells an op out in scalars: ``terms(*shapes)`` is how many products one element of the
-    result adds up (None: one), ``part(place, *shapes)`` the slices of the inputs that the element
-    at ``place`` reads (None: all of them).
+    For readers that spell an op out in scalars: ``terms(*shapes)`` is how many products one element
+    of the result adds up (None: one), ``part(place, *shapes)`` the slices of the inputs that the
+    element at ``place`` reads (None: all of them).
     """
+
+    scalar_backward: Kernel  # (node, g, grads) -> None: handles/scalar.py makes it when first used
 
     def __init__(
         self,
@@ -182,10 +184,8 @@ class Formula(NamedTuple):
         return expr.compile_python(self.text, self.parameters, self.name)
 
 
-def result_kind(formula: str, static: Static = {}) -> str:
-    """"same" if a formula maps integers to integers, else "float"; a property of the formula and
-    its numbers.
-    """
+def result_kind(formula: str, static: Static) -> str:
+    """"same" if a formula, with these static arguments, maps integers to integers; else "float"."""
     return "same" if expr.keeps_integers(formula, static.values()) else "float"
 
 

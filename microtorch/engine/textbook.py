@@ -23,7 +23,8 @@ def run(root: Node, seed: Gradient, graph: Recorded | None = None) -> dict[Node,
     for node in reversed(in_order([root])):
         if node in grads:
             g = grads[node] = before(node, grads[node])
-            for x, d in zip(node.inputs, after(node, g, contributions(node, g, graph))):
+            parts = after(node, g, contributions(node, g, graph))
+            for x, d in zip(node.inputs, parts, strict=True):
                 if d is not None:
                     grads[x] = grads[x] + d if x in grads else d
     return grads
@@ -42,6 +43,9 @@ def contributions(node: Node, g: Gradient, graph: Recorded | None) -> list[Contr
     if graph is not None:
         F = graph
         out, saved = graph.lift(node, saved)
-    pairs = zip(node.inputs, op.derivatives)
-    given = [d(F, g, out, *saved, **attrs) if x.needs else None for x, d in pairs]
-    return [d if d is None else unbroadcast(F, d, x.shape) for x, d in zip(node.inputs, given)]
+    parts: list[Contribution] = []
+    # linear's last operand, a bias, is optional: there may be more vjps than inputs
+    for x, vjp in zip(node.inputs, op.derivatives, strict=False):
+        d = vjp(F, g, out, *saved, **attrs) if x.needs else None
+        parts.append(d if d is None else unbroadcast(F, d, x.shape))
+    return parts

@@ -1,4 +1,4 @@
-"""From a backend to the derivatives of an op on its arrays: kernels, or the declared vjps."""
+"""The derivatives of an op on a backend's arrays: the backend's kernels, or the declared vjps."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence

@@ -28,8 +28,8 @@ class Node:
         "scope", "seq", "storage", "value",
     )  # fmt: skip
 
-    # a constant of the classes that Op makes, a slot of Scalar, and None on leaves, where mypy would
-    # ask for a test at every use
+    # a constant of the classes that Op makes, a slot of Scalar, and None on leaves, where mypy
+    # would ask for a test at every use
     op: Op = None  # type: ignore[assignment]
     inputs: tuple[Node, ...]  # older nodes, in the order of the user's code
     attrs: Attrs | None  # the op's static arguments: dim, shape, index, ...

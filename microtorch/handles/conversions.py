@@ -93,7 +93,7 @@ def to(
         elif isinstance(x, bool):  # PyTorch's non_blocking
             continue
         else:
-            device = x  # type: ignore[assignment]
+            device = x  # type: ignore[assignment]  # likewise
     t = self if device is None else place(self, device)
     if dtype is not None:
         d = dtypes.as_numpy(dtype)

@@ -232,9 +232,9 @@ def _of_op(op: Op) -> Callable[..., Tensor]:
             others = others[:n]
         return apply_inplace(op, self, others, attrs or None)
 
-    method.op = op  # type: ignore[attr-defined]  # whose operands are its parameters (scripts/stubs.py)
     doc = f"In-place {op.name}: the result replaces this tensor's elements."
-    return named(method, f"{op.name}_", doc)
+    # the op's operands are the method's parameters (scripts/stubs.py)
+    return named(method, f"{op.name}_", doc, op=op)
 
 
 def _composed(name: str) -> Callable[..., Tensor]:
@@ -248,8 +248,8 @@ def _composed(name: str) -> Callable[..., Tensor]:
         check_cast(result.array.dtype, self, name)
         return copy_(self, result)
 
-    method.__wrapped__ = function  # type: ignore[attr-defined]  # the signature that help() shows
-    return named(method, f"{name}_", f"In-place {name}.")
+    # __wrapped__ has the signature that help() shows
+    return named(method, f"{name}_", f"In-place {name}.", __wrapped__=function)
 
 
 def _with_options(name: str) -> Callable[..., Tensor]:
@@ -259,5 +259,4 @@ def _with_options(name: str) -> Callable[..., Tensor]:
     def method(self: Tensor, other: Any, **options: Any) -> Tensor:
         return composed(self, other, **options) if options else apply_inplace(op, self, (other,))
 
-    method.__wrapped__ = METHODS[name]  # type: ignore[attr-defined]
-    return named(method, f"{name}_", f"In-place {name}.")
+    return named(method, f"{name}_", f"In-place {name}.", __wrapped__=METHODS[name])

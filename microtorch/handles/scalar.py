@@ -262,16 +262,15 @@ def _make(op: Op) -> Callable[..., Scalar]:
     """The Scalar method of an op: when first called, it puts the generated one in its own place."""
 
     def method(self: Scalar, *args: Any, **kwargs: Any) -> Scalar:
-        made = named(_generate(method_source(op), "method", op), op.name, op.formula)
-        made.op = op
+        made = named(_generate(method_source(op), "method", op), op.name, op.formula, op=op)
         # engine/backward.py asks for it by this name, and takes contributions() where there is none
-        op.scalar_backward = _generate(backward_source(op), "backward", op)  # type: ignore[attr-defined]
+        op.scalar_backward = _generate(backward_source(op), "backward", op)
         for name, value in list(vars(ScalarMethods).items()):
             if value is method:
                 setattr(ScalarMethods, name, made)
         return made(self, *args, **kwargs)
 
-    method.op = op  # type: ignore[attr-defined]  # whose operands are its parameters (scripts/stubs.py)
+    vars(method)["op"] = op  # whose operands are its parameters (scripts/stubs.py)
     return method
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 
-class Size(tuple):  # type: ignore[type-arg]
+class Size(tuple[int, ...]):
     """A tensor's shape: a tuple that prints as PyTorch's and knows its product."""
 
     __slots__ = ()

@@ -160,13 +160,13 @@ class Tensor(Methods):
     def __lt__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]
         return LT(self, other)
 
-    def __le__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]
+    def __le__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]  # likewise
         return LE(self, other)
 
-    def __gt__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]
+    def __gt__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]  # likewise
         return GT(self, other)
 
-    def __ge__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]
+    def __ge__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]  # likewise
         return GE(self, other)
 
     def __eq__(self, other: object) -> Any:

@@ -12,18 +12,22 @@ without hooks pays nothing but the test.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..base.errors import message
 from ..graph import RemovableHandle
 
 if TYPE_CHECKING:
+    from ..base.types import Hook
     from .module import Module
 
+    Hooks: TypeAlias = OrderedDict[int, Hook]  # in the order in which they run
 
-def add_pre_hook(hooks: OrderedDict, hook: Callable, prepend: bool, with_kwargs: bool) -> RemovableHandle:
-    def call(module: Module, args: tuple, kwargs: dict[str, Any]) -> Any:
+
+def add_pre_hook(
+    hooks: Hooks, hook: Hook, prepend: bool, with_kwargs: bool
+) -> RemovableHandle:
+    def call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = hook(module, args)
         if result is None:
             return None
@@ -32,14 +36,14 @@ def add_pre_hook(hooks: OrderedDict, hook: Callable, prepend: bool, with_kwargs:
     return _add(hooks, hook, hook if with_kwargs else call, prepend)
 
 
-def add_hook(hooks: OrderedDict, hook: Callable, prepend: bool, with_kwargs: bool) -> RemovableHandle:
-    def call(module: Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
+def add_hook(hooks: Hooks, hook: Hook, prepend: bool, with_kwargs: bool) -> RemovableHandle:
+    def call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         return hook(module, args, output)
 
     return _add(hooks, hook, hook if with_kwargs else call, prepend)
 
 
-def _add(hooks: OrderedDict, given: Callable, stored: Callable, prepend: bool) -> RemovableHandle:
+def _add(hooks: Hooks, given: Hook, stored: Hook, prepend: bool) -> RemovableHandle:
     if not callable(given):
         raise TypeError(
             message(
@@ -53,7 +57,7 @@ def _add(hooks: OrderedDict, given: Callable, stored: Callable, prepend: bool) -
     return handle
 
 
-def call_with_hooks(module: Module, args: tuple, kwargs: dict[str, Any]) -> Any:
+def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The pre-hooks, forward and the hooks of `module`.
 
     A result that is not None replaces the value.

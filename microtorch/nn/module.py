@@ -24,7 +24,7 @@ import difflib
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import graph
 from ..autograd import no_grad
@@ -34,6 +34,9 @@ from . import hooks, state
 from .common_types import DeviceLike
 from .messages import indent, not_a_module, note_path, typename
 from .parameter import Parameter
+
+if TYPE_CHECKING:
+    from ..base.types import Hook
 
 T = TypeVar("T", bound="Module")
 
@@ -81,8 +84,8 @@ class Module:
             graph.leave_scope(token)
 
     def register_forward_pre_hook(
-        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> graph.Handle:
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> graph.RemovableHandle:
         """Call hook(module, args) before forward.
 
         What it returns, if not None, becomes the new args.
@@ -90,15 +93,17 @@ class Module:
         return hooks.add_pre_hook(self._forward_pre_hooks, hook, prepend, with_kwargs)
 
     def register_forward_hook(
-        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> graph.Handle:
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> graph.RemovableHandle:
         """Call hook(module, args, output) after forward.
 
         What it returns, if not None, becomes the output.
         """
         return hooks.add_hook(self._forward_hooks, hook, prepend, with_kwargs)
 
-    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> graph.Handle:
+    def register_full_backward_hook(
+        self, hook: Hook, prepend: bool = False
+    ) -> graph.RemovableHandle:
         """Not available yet; raises NotImplementedError."""
         raise NotImplementedError(
             message(

@@ -251,8 +251,8 @@ def compile_scalar(formula: str, parameters: str, name: str = "formula") -> Call
 def _compile(
     formula: str, parameters: str, dialect: Dialect, name: str, namespace: dict[str, Any]
 ) -> Any:
-    # by its file name, "<microtorch ...>", the search for the user's line skips these frames; by
-    # __name__, the package's warning filter knows the floating-point warnings that numpy raises here
+    # By its file name, "<microtorch ...>", the search for the user's line skips these frames. By
+    # __name__, the package's filter knows the floating-point warnings that numpy raises here.
     namespace["__name__"] = "microtorch.formulas"
     source = f"lambda {parameters}: {render(formula, dialect)}"
     function = eval(compile(source, f"<microtorch {name}>", "eval"), namespace)

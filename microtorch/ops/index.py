@@ -164,8 +164,10 @@ def _read(F: Namespace, x: Array, index: Place) -> Array:
 
 def _select(F: Namespace, x: Array, index: Place) -> Array:
     out = x[index]
-    # one element as a view of 0 dimensions, not its value
-    return out if type(out) is np.ndarray else x[(*index, ...)]
+    if type(out) is np.ndarray:
+        return out
+    element = *index, ...  # as a view of 0 dimensions, not its value
+    return x[element]
 
 
 def _read_op(name: str, forward: Callable[..., Array] = _read, view: bool = False) -> Op:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,4 +46,4 @@ def numpy_names(f: F) -> F:
                 kwargs[ours] = kwargs.pop(theirs)
         return f(*args, **kwargs)
 
-    return function  # type: ignore[return-value]  # it has the signature of f, by wraps
+    return cast(F, function)

@@ -19,8 +19,7 @@ CASES = {
     "shapes that do not broadcast": (
         lambda: ones(2, 3) + ones(4), RuntimeError,
         ["The size of tensor a (3) must match the size of tensor b (4) at non-singleton "
-         "dimension 1", "add", "(2, 3)",
-         "(4,)", "fix"],
+         "dimension 1", "add", "(2, 3)", "(4,)", "fix"],
     ),
     "a missing unsqueeze": (
         lambda: ones(2, 3) * ones(2), RuntimeError,

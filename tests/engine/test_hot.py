@@ -89,7 +89,9 @@ def test_two_operands(name):
     ]
     for x, y in itertools.product(all_kinds, all_kinds):
         compare(f, [x, y])
-    odd = (2.0, -0.0, 3, True, float("nan"), np.ones(3), np.float32(2), Scalar(2.0), None, "text", [1])
+    odd = (
+        2.0, -0.0, 3, True, float("nan"), np.ones(3), np.float32(2), Scalar(2.0), None, "text", [1],
+    )  # fmt: skip
     for x, y in itertools.product(all_kinds, odd):
         compare(f, [x, y])
         compare(f, [y, x])
@@ -126,6 +128,6 @@ def whole(out):
     place = (out.origin is None) or [op.name for op, _ in out.origin[1]]
     where = n.where() and n.where().function
     return (
-        out.array.tobytes(), out.array.shape, out.array.dtype, type(n), n.needs, len(n.inputs), saved,
-        str(n.attrs or None), n.scope, n.dev, place, where,
+        out.array.tobytes(), out.array.shape, out.array.dtype, type(n), n.needs, len(n.inputs),
+        saved, str(n.attrs or None), n.scope, n.dev, place, where,
     )  # fmt: skip

@@ -34,8 +34,9 @@ def stores(tree):
             text = node.value.value
             if isinstance(text, str) and ".seq = " in text:
                 yield node.targets[0].id
-        if isinstance(node, ast.Attribute) and node.attr == "seq" and isinstance(node.ctx, ast.Store):
-            yield name
+        if isinstance(node, ast.Attribute) and node.attr == "seq":
+            if isinstance(node.ctx, ast.Store):
+                yield name
         for child in ast.iter_child_nodes(node):
             yield from visit(child, name)
 

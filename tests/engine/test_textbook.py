@@ -116,7 +116,7 @@ def run_by_textbook(roots, seeds, *, retain=False, graph=None, targets=None, obs
     return {}
 
 
-@pytest.mark.parametrize("number", [s for s in test_programs.SEEDS if s not in test_programs.REFUSED])
+@pytest.mark.parametrize("number", sorted({*test_programs.SEEDS} - {*test_programs.REFUSED}))
 def test_random_programs(number, monkeypatch):
     lines = test_programs.program(number)
     mine = test_programs.run(torch, lines)

@@ -1,4 +1,4 @@
-"""Causal self-attention written with plain tensors: masks, softmax, heads, and a little training."""
+"""Causal self-attention from plain tensors: masks, softmax, heads, and a little training."""
 import microtorch as torch
 import microtorch.nn as nn
 from microtorch.nn import functional as F
@@ -7,7 +7,7 @@ torch.manual_seed(1337)
 B, T, C = 2, 5, 4
 x = torch.randn(B, T, C)
 
-# the average of all that came before: three ways
+# the average of everything up to here, in three ways
 loop = torch.zeros(B, T, C)
 for b in range(B):
     for t in range(T):
@@ -15,7 +15,8 @@ for b in range(B):
 tril = torch.tril(torch.ones(T, T))
 wei = tril / tril.sum(1, keepdim=True)
 scores = torch.zeros(T, T).masked_fill(tril == 0, float("-inf"))
-print(torch.allclose(loop, wei @ x, atol=1e-6), torch.allclose(loop, F.softmax(scores, dim=-1) @ x, atol=1e-6))
+by_softmax = F.softmax(scores, dim=-1) @ x
+print(torch.allclose(loop, wei @ x, atol=1e-6), torch.allclose(loop, by_softmax, atol=1e-6))
 
 
 class Head(nn.Module):
@@ -47,7 +48,8 @@ class Block(nn.Module):
 
 
 block = Block(2)
-print(block(x).shape, sum(p.numel() for p in block.parameters()), [n for n, _ in block.named_buffers()])
+size, buffers = sum(p.numel() for p in block.parameters()), [n for n, _ in block.named_buffers()]
+print(block(x).shape, size, buffers)
 table, head = nn.Parameter(torch.randn(7, C)), nn.Linear(C, 7)
 position = nn.Parameter(torch.randn(T, C) * 0.1)
 parameters = [table, position, *block.parameters(), *head.parameters()]

@@ -1,11 +1,13 @@
-"""A variational autoencoder on toy patterns: reparameterisation, KL divergence, sampling, interpolation."""
+"""A variational autoencoder on toy patterns: reparameterisation, KL divergence, interpolation."""
 import microtorch as torch
 import microtorch.nn.functional as F
 from microtorch import nn, optim
 from microtorch.utils.data import DataLoader
 
 torch.manual_seed(123)
-patterns = torch.tensor([[1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1]], dtype=torch.float32)
+patterns = torch.tensor([[1, 1, 0, 0, 0, 0],
+                         [0, 0, 1, 1, 0, 0],
+                         [0, 0, 0, 0, 1, 1]], dtype=torch.float32)  # fmt: skip
 data = (patterns[torch.randint(3, (120,))] - 0.1 * torch.rand(120, 6)).abs()
 
 
@@ -52,5 +54,6 @@ for epoch in range(1, 13):
 model.eval()
 with torch.no_grad():
     recon, mu, _ = model(patterns)
-    print((recon > 0.5).int(), [f"{v:.2f}" for v in F.mse_loss(recon, patterns, reduction="none").mean(1)])
+    errors = F.mse_loss(recon, patterns, reduction="none").mean(1)
+    print((recon > 0.5).int(), [f"{v:.2f}" for v in errors])
     print(model.decoder(torch.lerp(mu[:1], mu[1:2], 0.5)).shape)

@@ -1,4 +1,4 @@
-"""Every gradient of a small network with batch normalisation worked out by hand and compared with autograd's."""
+"""Every gradient of a small network with batch normalisation, by hand, compared with autograd's."""
 import microtorch as torch
 import microtorch.nn.functional as F
 
@@ -36,8 +36,10 @@ probs = counts * counts_sum_inv
 logprobs = probs.log()
 loss = -logprobs[range(n), Yb].mean()
 
-for t in [logprobs, probs, counts, counts_sum, counts_sum_inv, norm_logits, logit_maxes, logits, h, hpreact, bnraw, bnvar_inv,
-          bnvar, bndiff2, bndiff, hprebn, bnmeani, embcat, emb]:
+for t in [
+    logprobs, probs, counts, counts_sum, counts_sum_inv, norm_logits, logit_maxes, logits, h,
+    hpreact, bnraw, bnvar_inv, bnvar, bndiff2, bndiff, hprebn, bnmeani, embcat, emb,
+]:  # fmt: skip
     t.retain_grad()
 loss.backward()
 print(f"loss {loss.item():.6f}")
@@ -46,7 +48,8 @@ print(f"loss {loss.item():.6f}")
 def compare(name, dt, t):
     exact = torch.all(dt == t.grad).item()
     close = torch.allclose(dt, t.grad, atol=1e-6)
-    print(f"{name:15s} close: {close!s:5s} off by at most 1e-6: {(dt - t.grad).abs().max().item() < 1e-6} {exact in (True, False)}")
+    near = (dt - t.grad).abs().max().item() < 1e-6
+    print(f"{name:15s} close: {close!s:5s} off by at most 1e-6: {near} {exact in (True, False)}")
 
 
 dlogprobs = torch.zeros_like(logprobs)
@@ -82,20 +85,23 @@ for k in range(Xb.shape[0]):
         dC[Xb[k, j]] += demb[k, j]
 
 for name, dt, t in [
-    ("logprobs", dlogprobs, logprobs), ("probs", dprobs, probs), ("counts_sum_inv", dcounts_sum_inv, counts_sum_inv),
-    ("counts_sum", dcounts_sum, counts_sum), ("counts", dcounts, counts), ("norm_logits", dnorm_logits, norm_logits),
-    ("logit_maxes", dlogit_maxes, logit_maxes), ("logits", dlogits, logits), ("h", dh, h), ("W2", dW2, W2), ("b2", db2, b2),
-    ("hpreact", dhpreact, hpreact), ("bngain", dbngain, bngain), ("bnbias", dbnbias, bnbias), ("bnraw", dbnraw, bnraw),
-    ("bnvar_inv", dbnvar_inv, bnvar_inv), ("bnvar", dbnvar, bnvar), ("bndiff2", dbndiff2, bndiff2), ("bndiff", dbndiff, bndiff),
-    ("bnmeani", dbnmeani, bnmeani), ("hprebn", dhprebn, hprebn), ("embcat", dembcat, embcat), ("W1", dW1, W1), ("emb", demb, emb),
-    ("C", dC, C),
-]:
+    ("logprobs", dlogprobs, logprobs), ("probs", dprobs, probs),
+    ("counts_sum_inv", dcounts_sum_inv, counts_sum_inv), ("counts_sum", dcounts_sum, counts_sum),
+    ("counts", dcounts, counts), ("norm_logits", dnorm_logits, norm_logits),
+    ("logit_maxes", dlogit_maxes, logit_maxes), ("logits", dlogits, logits),
+    ("h", dh, h), ("W2", dW2, W2), ("b2", db2, b2), ("hpreact", dhpreact, hpreact),
+    ("bngain", dbngain, bngain), ("bnbias", dbnbias, bnbias), ("bnraw", dbnraw, bnraw),
+    ("bnvar_inv", dbnvar_inv, bnvar_inv), ("bnvar", dbnvar, bnvar), ("bndiff2", dbndiff2, bndiff2),
+    ("bndiff", dbndiff, bndiff), ("bnmeani", dbnmeani, bnmeani), ("hprebn", dhprebn, hprebn),
+    ("embcat", dembcat, embcat), ("W1", dW1, W1), ("emb", demb, emb), ("C", dC, C),
+]:  # fmt: skip
     compare(name, dt, t)
 
-# the short way through the loss, and through the normalisation
+# the short way through the loss and through the normalisation
 dlogits = F.softmax(logits, 1)
 dlogits[range(n), Yb] -= 1
 dlogits /= n
 compare("logits again", dlogits, logits)
-dhprebn = bngain * bnvar_inv / n * (n * dhpreact - dhpreact.sum(0) - n / (n - 1) * bnraw * (dhpreact * bnraw).sum(0))
+along = n / (n - 1) * bnraw * (dhpreact * bnraw).sum(0)
+dhprebn = bngain * bnvar_inv / n * (n * dhpreact - dhpreact.sum(0) - along)
 compare("hprebn again", dhprebn, hprebn)

@@ -1,8 +1,11 @@
-"""A bigram model of names in the makemore manner: by counting, then the same by gradient descent."""
+"""A bigram model of names, as in makemore: by counting, then the same by gradient descent."""
 import microtorch as torch
 import microtorch.nn.functional as F
 
-words = "emma olivia ava isabella sophia mia amelia luna leo milo otis nora ella aria maya isla lena elias noah liam".split()
+words = (
+    "emma olivia ava isabella sophia mia amelia luna leo milo "
+    "otis nora ella aria maya isla lena elias noah liam"
+).split()
 letters = sorted(set("".join(words)))
 stoi = {s: i + 1 for i, s in enumerate(letters)}
 stoi["."] = 0

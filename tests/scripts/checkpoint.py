@@ -1,4 +1,4 @@
-"""Save and load: a state_dict, a whole checkpoint, and training that goes on as if nothing had happened."""
+"""Save and load: a state_dict, and a checkpoint from which training continues unchanged."""
 import copy
 import io
 import os
@@ -36,10 +36,15 @@ with tempfile.TemporaryDirectory() as folder:
     print(all(torch.equal(a, b) for a, b in zip(model.parameters(), fresh.parameters())))
 
     checkpoint = os.path.join(folder, "checkpoint.tar")
-    torch.save({"epoch": 10, "model": model.state_dict(), "optimizer": optimizer.state_dict(), "note": ["a", 1, 2.5, None]},
-               checkpoint)
+    torch.save({
+        "epoch": 10,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "note": ["a", 1, 2.5, None],
+    }, checkpoint)  # fmt: skip
     loaded = torch.load(checkpoint)
-    print(loaded["epoch"], loaded["note"], sorted(loaded), loaded["optimizer"]["param_groups"][0]["momentum"])
+    momentum = loaded["optimizer"]["param_groups"][0]["momentum"]
+    print(loaded["epoch"], loaded["note"], sorted(loaded), momentum)
     other = make()
     other.load_state_dict(loaded["model"])
     other_optimizer = torch.optim.SGD(other.parameters(), lr=0.001)

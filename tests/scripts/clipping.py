@@ -1,4 +1,4 @@
-"""Gradient clipping by norm and by value, gradients accumulated over micro-batches, frozen layers."""
+"""Gradients clipped by norm and by value, gradients summed over micro-batches, frozen layers."""
 import microtorch as torch
 import microtorch.nn as nn
 
@@ -34,7 +34,8 @@ for p in model[0].parameters():
     p.requires_grad_(False)
 model.zero_grad()
 criterion(model(X), y).backward()
-print([p.grad is None for p in model.parameters()], sum(p.numel() for p in model.parameters() if p.requires_grad))
+trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+print([p.grad is None for p in model.parameters()], trained)
 before = model[0].weight.clone()
 optimizer = torch.optim.SGD(filter(lambda p: p.requires_grad, model.parameters()), lr=0.1)
 optimizer.step()

@@ -1,4 +1,4 @@
-"""A LeNet-style network on stripes that run in four directions, trained with momentum, then with Adam."""
+"""A LeNet-style network on stripes in four directions, trained with momentum, then with Adam."""
 import microtorch as torch
 import microtorch.nn as nn
 import microtorch.nn.functional as F

@@ -1,4 +1,4 @@
-"""Ops of one's own: a Legendre polynomial inside a fit, a straight-through rounding, a function of two outputs."""
+"""Ops of one's own: a Legendre polynomial in a fit, straight-through rounding, two outputs."""
 import math
 
 import microtorch as torch

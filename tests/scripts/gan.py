@@ -1,4 +1,4 @@
-"""A generator and a discriminator on one-dimensional data: two optimizers, detach, BCE with logits."""
+"""Generator and discriminator on one-dimensional data: two optimizers, detach, BCE with logits."""
 import microtorch as torch
 from microtorch import nn
 
@@ -16,7 +16,8 @@ for step in range(60):
     fake = generator(latent)
 
     discriminator.zero_grad()
-    loss_d = loss_function(discriminator(real_data), ones) + loss_function(discriminator(fake.detach()), zeros)
+    loss_real = loss_function(discriminator(real_data), ones)
+    loss_d = loss_real + loss_function(discriminator(fake.detach()), zeros)
     loss_d.backward()
     assert generator[0].weight.grad is None or step > 0
     optimizer_d.step()
@@ -27,9 +28,11 @@ for step in range(60):
     optimizer_g.step()
     if step % 15 == 14:
         losses = f"D {loss_d.item():.4f} G {loss_g.item():.4f}"
-        print(f"{step + 1:3d} {losses} fake mean {fake.mean().item():.3f} std {fake.std().item():.3f}")
+        mean, std = fake.mean().item(), fake.std().item()
+        print(f"{step + 1:3d} {losses} fake mean {mean:.3f} std {std:.3f}")
 
 with torch.no_grad():
     samples = generator(torch.randn(1000, 2))
-print(f"{samples.mean().item():.3f} {samples.std().item():.3f}", torch.sigmoid(discriminator(samples)).mean().item() > 0)
+belief = torch.sigmoid(discriminator(samples)).mean().item()
+print(f"{samples.mean().item():.3f} {samples.std().item():.3f}", belief > 0)
 print([f"{q:.2f}" for q in [samples.quantile(v).item() for v in (0.1, 0.5, 0.9)]])

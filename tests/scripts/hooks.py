@@ -16,7 +16,9 @@ doubled.remove()
 x.grad = None
 y = x * 2
 y.register_hook(lambda g: g.clamp(max=10))
-y.grad_fn.register_hook(lambda gi, go: print("node", [None if g is None else g.tolist() for g in gi], go[0].tolist()))
+y.grad_fn.register_hook(
+    lambda gi, go: print("node", [None if g is None else g.tolist() for g in gi], go[0].tolist())
+)
 y.grad_fn.register_prehook(lambda go: print("before", go[0].tolist()))
 (y**2).sum().backward()
 print(x.grad)

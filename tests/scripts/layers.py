@@ -1,4 +1,4 @@
-"""Layers beyond Linear: what they print, the shapes they make, and one step of each kind of network."""
+"""Layers beyond Linear: what they print, the shapes they give, a step of each kind of network."""
 import microtorch as torch
 from microtorch import nn
 

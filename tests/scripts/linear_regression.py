@@ -1,4 +1,4 @@
-"""A line through points, three ways: gradients by hand, autograd with a bare update, and nn with SGD."""
+"""A line through points: gradients by hand, autograd with a bare update, and nn with SGD."""
 import microtorch as torch
 import microtorch.nn as nn
 import microtorch.optim as optim

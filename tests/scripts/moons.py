@@ -21,7 +21,9 @@ X, y = moons(100, 0.1)
 loader = DataLoader(TensorDataset(X, y), batch_size=32, shuffle=True)
 model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 2))
 print(model)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9, nesterov=True, weight_decay=1e-4)
+optimizer = torch.optim.SGD(
+    model.parameters(), lr=0.2, momentum=0.9, nesterov=True, weight_decay=1e-4
+)
 for epoch in range(12):
     model.train()
     total = 0.0
@@ -37,7 +39,8 @@ for epoch in range(12):
 
 model.eval()
 with torch.no_grad():
-    grid_x, grid_y = torch.meshgrid(torch.linspace(-1.5, 2.5, 9), torch.linspace(-1, 1.5, 5), indexing="ij")
+    xs, ys = torch.linspace(-1.5, 2.5, 9), torch.linspace(-1, 1.5, 5)
+    grid_x, grid_y = torch.meshgrid(xs, ys, indexing="ij")
     field = model(torch.stack([grid_x.flatten(), grid_y.flatten()], dim=1)).argmax(dim=1).view(9, 5)
     print("".join(".#"[v] for row in field.T.flip(0).tolist() for v in [*row]))
     hit = (model(X).argmax(1) == y).sum()

@@ -1,10 +1,13 @@
-"""A character model with an embedding table and one hidden layer, in the makemore manner: plain tensors, C[X]."""
+"""A character model as in makemore: an embedding table C[X], one hidden layer, plain tensors."""
 import random
 
 import microtorch as torch
 import microtorch.nn.functional as F
 
-words = "emma olivia ava isabella sophia mia amelia luna leo milo otis nora ella aria maya isla lena elias noah liam".split()
+words = (
+    "emma olivia ava isabella sophia mia amelia luna leo milo "
+    "otis nora ella aria maya isla lena elias noah liam"
+).split()
 chars = sorted(set("".join(words)))
 stoi = {s: i + 1 for i, s in enumerate(chars)} | {".": 0}
 itos = {i: s for s, i in stoi.items()}
@@ -65,7 +68,7 @@ def split_loss(x, y):
 
 print(f"train {split_loss(Xtr, Ytr):.3f} test {split_loss(Xte, Yte):.3f}")
 
-# what cross_entropy is, written out: the same gradient
+# cross_entropy written out: the same gradient
 logits = (torch.tanh(C[Xtr[ix]].view(32, -1) @ W1 + b1) @ W2 + b2).detach().requires_grad_()
 loss = F.cross_entropy(logits, Ytr[ix])
 shifted = logits - logits.max(1, keepdim=True).values

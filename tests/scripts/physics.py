@@ -1,4 +1,4 @@
-"""A network that solves an equation: u'' = -u with u(0) = 0, u'(0) = 1, from the derivatives of the network itself."""
+"""A network that solves u'' = -u with u(0) = 0, u'(0) = 1, by means of its own derivatives."""
 import math
 
 import microtorch as torch

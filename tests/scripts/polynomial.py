@@ -1,4 +1,4 @@
-"""A cubic fitted to the sine, first with gradients worked out by hand, then by autograd: the same numbers."""
+"""A cubic fitted to the sine, with gradients by hand, then by autograd: the same numbers."""
 import math
 
 import microtorch as torch

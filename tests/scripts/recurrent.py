@@ -1,4 +1,4 @@
-"""A recurrent network out of Linear layers: next-character prediction with truncated backpropagation through time."""
+"""A recurrent network from Linear layers, with truncated backpropagation through time."""
 import microtorch as torch
 import microtorch.nn as nn
 import microtorch.nn.functional as F

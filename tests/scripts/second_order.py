@@ -1,4 +1,4 @@
-"""Derivatives of derivatives: Newton's method, Hessians, Hessian-vector products, a gradient penalty, a MAML step."""
+"""Derivatives of derivatives: Newton's method, Hessians, a gradient penalty, a MAML step."""
 import microtorch as torch
 import microtorch.nn as nn
 from microtorch.autograd import grad
@@ -45,7 +45,10 @@ for step in range(4):
     eps = torch.rand(16, 1)
     mixed = (eps * real + (1 - eps) * fake).requires_grad_(True)
     scores = critic(mixed)
-    (gradient,) = grad(outputs=scores, inputs=mixed, grad_outputs=torch.ones_like(scores), create_graph=True, retain_graph=True)
+    (gradient,) = grad(
+        outputs=scores, inputs=mixed, grad_outputs=torch.ones_like(scores),
+        create_graph=True, retain_graph=True,
+    )  # fmt: skip
     penalty = ((gradient.norm(2, dim=1) - 1) ** 2).mean()
     loss = critic(fake).mean() - critic(real).mean() + 10 * penalty
     optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""The usual training program: a Dataset, random_split, DataLoader, a Module, a schedule, evaluation, accuracy."""
+"""The usual training program: Dataset, random_split, DataLoader, Module, a schedule, accuracy."""
 import microtorch as torch
 import microtorch.nn as nn
 import microtorch.nn.functional as F
@@ -67,10 +67,12 @@ def test(model, device, loader):
             pred = output.argmax(dim=1, keepdim=True)
             correct += pred.eq(target.view_as(pred)).sum().item()
     n = len(loader.dataset)
-    print(f"Test set: Average loss: {loss / n:.4f}, Accuracy: {correct}/{n} ({100.0 * correct / n:.0f}%)")
+    print(f"Test set: Average loss: {loss / n:.4f}, "
+          f"Accuracy: {correct}/{n} ({100.0 * correct / n:.0f}%)")
 
 
-train_set, test_set = random_split(Rings(300), [240, 60], generator=torch.Generator().manual_seed(42))
+generator = torch.Generator().manual_seed(42)
+train_set, test_set = random_split(Rings(300), [240, 60], generator=generator)
 train_loader = DataLoader(train_set, batch_size=20, shuffle=True, drop_last=True)
 test_loader = DataLoader(test_set, batch_size=60)
 model = Net().to(device)

@@ -17,10 +17,10 @@ from ops.samples import SAMPLES
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
-from microtorch.notation import formulas
 from microtorch.backends import core
-from microtorch.notation.expr import compile_scalar
 from microtorch.engine.op import REGISTRY
+from microtorch.notation import formulas
+from microtorch.notation.expr import compile_scalar
 
 
 def neuron(x1=2.0, x2=0.0, w1=-3.0, w2=1.0, b=6.8813735870195432):

@@ -5,12 +5,12 @@ A trace names ops and dtypes; the text is the library's (``microtorch.backends.c
 
 from __future__ import annotations
 
-from microtorch.notation import formulas
+from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.core import texts
 from microtorch.backends.core.choice import MULTIPLICATIONS
-from microtorch.arrays.dtypes import F32, F64
 from microtorch.engine.registry import REGISTRY
+from microtorch.notation import formulas
 
 from .trace import Contribution, Step, Trace
 

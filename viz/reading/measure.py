@@ -20,11 +20,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microtorch.engine import backward
+from microtorch.arrays.device import CPU, device
 from microtorch.autograd import no_grad
 from microtorch.autograd.function import Outputs
 from microtorch.backends import cpu, host
-from microtorch.arrays.device import CPU, device
+from microtorch.engine import backward
 from microtorch.graph import Node, Scope, tick
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
@@ -55,12 +55,13 @@ class Computation:
         """Each value, computed again where backward freed it; None where it cannot be known."""
         out: list[Data | None] = []
         for node, inputs in zip(self.nodes, self.inputs, strict=True):
-            value = host(node.value)
-            if type(value) is tuple:  # freed
-                value = None
-                known = not any(out[i] is None or _overwritten(self.nodes[i], node) for i in inputs)
-                if node.op is not None and known:
-                    value = _recompute(node, [out[i] for i in inputs])
+            value: Data | None = None
+            if type(node.value) is not tuple:
+                value = host(node.value)
+            elif node.op is not None and not any(
+                out[i] is None or _overwritten(self.nodes[i], node) for i in inputs
+            ):  # freed
+                value = _recompute(node, [out[i] for i in inputs])
             out.append(value)
         if out and out[-1] is None and self.root_value is not None:
             out[-1] = host(self.root_value)

@@ -130,12 +130,11 @@ class Names:
         Of several nodes made by one run of one call, the newest is the value assigned.
         """
         newest: dict[tuple[CodeType, int, Scope | int | None], int] = {}
-        targets: dict[
-            tuple[CodeType, int], tuple[str, bool]
-        ] = {}  # position -> its target; is it a call of several ops?
+        # position -> its target; is it a call of several ops?
+        targets: dict[tuple[CodeType, int], tuple[str, bool]] = {}
         for i, node in enumerate(self.nodes):
             site = self.site(i)
-            if site is None:
+            if site is None or node.code is None:
                 continue
             where = (node.code, node.lasti)
             if where not in targets:
@@ -145,7 +144,8 @@ class Names:
                 targets[where] = index.target(site), composed
             name, composed = targets[where]
             if name:
-                newest[(*where, _call(node) or (None if composed and not _is_op(node) else i))] = i
+                run = _call(node) or (None if composed and not _is_op(node) else i)
+                newest[node.code, node.lasti, run] = i
         return {i: targets[key[:2]][0] for key, i in newest.items()}
 
     def _repeated(self) -> None:
@@ -285,7 +285,7 @@ def _contents(value: Any) -> list[tuple[str, object]]:
 def _is_op(node: Node) -> bool:
     """Was the node made by a call of its own op, ``x.tanh()``, and not inside a longer function?"""
     name = node.op.name if node.op is not None else ""
-    names = node.code.co_names
+    names = node.code.co_names if node.code is not None else ()
     return (name in names and node.scope is None) or node.op is None
 
 

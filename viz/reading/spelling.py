@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microtorch import autograd
-from microtorch.base import errors
 from microtorch.backends.expansion import Expansion
+from microtorch.base import errors
 from microtorch.graph import Node, in_order
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor

@@ -7,9 +7,9 @@ from types import FrameType
 
 import numpy as np
 
-from microtorch.base import errors
 from microtorch import nn
 from microtorch.backends import host
+from microtorch.base import errors
 from microtorch.graph import Node, in_order
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microtorch.base import errors
 from microtorch import nn
 from microtorch.backends import host
+from microtorch.base import errors
 from microtorch.graph import Node, Scope, in_order, user_frame
 from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor

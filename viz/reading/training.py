@@ -13,9 +13,9 @@ from typing import TypeVar, overload
 
 import numpy as np
 
-from microtorch.engine.listening import listen
 from microtorch.backends import host
-from microtorch.graph import RemovableHandle, Node, in_order
+from microtorch.engine.listening import listen
+from microtorch.graph import Node, RemovableHandle, in_order
 from microtorch.handles.tensor import Tensor
 
 from . import numbers

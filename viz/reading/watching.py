@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.backends import host
 from microtorch.base import errors
 from microtorch.engine.listening import listen
-from microtorch.backends import host
-from microtorch.graph import RemovableHandle, Node, in_order
+from microtorch.graph import Node, RemovableHandle, in_order
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 

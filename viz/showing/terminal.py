@@ -326,8 +326,10 @@ def _raw_keys() -> Iterator[Callable[[], str]]:
     except ImportError:  # Windows
         import msvcrt
 
+        getwch = msvcrt.getwch  # type: ignore[attr-defined]  # there is one on Windows
+
         def windows_key() -> str:
-            c = str(msvcrt.getwch())  # type: ignore[attr-defined]
+            c = str(getwch())
             if c not in ("\x00", "\xe0"):
                 return c
             special = {
@@ -338,7 +340,7 @@ def _raw_keys() -> Iterator[Callable[[], str]]:
                 "I": "pageup",
                 "Q": "pagedown",
             }
-            return special.get(str(msvcrt.getwch()), "?")  # type: ignore[attr-defined]
+            return special.get(str(getwch()), "?")
 
         yield windows_key
         return

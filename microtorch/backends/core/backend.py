@@ -1,4 +1,4 @@
-"""``Core``, put together from one class per family of kernels, each in a file named like its C file.
+"""``Core``: one class per family of kernels, each in a file named like its C file.
 
 A method has the name and the arguments of its op; what C declines (a layout, a dtype) goes to the
 op's definition.

@@ -33,7 +33,8 @@ def windows(
 ) -> tuple[Any, Pair]:
     """`struct windows` (ext/windows.h) as an array, and how many windows there are."""
     axes = zip(size, kernel, stride, padding, dilation, strict=True)
-    count = tuple((n + sum(p) - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in axes)
+    rows, columns = ((n + sum(p) - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in axes)
+    count = rows, columns
     (top, _), (left, _) = padding
     return np.array([*size, *kernel, *stride, top, left, *dilation, *count], np.int64), count
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from ..reference import UFUNCS, Reference
 from ..table import LARGE, definition
 from .choice import smallest
 from .library import SUFFIXES, lib
+
+if TYPE_CHECKING:
+    from ...base.types import Array, Namespace
 
 
 class Elementwise(Reference):
@@ -29,13 +32,11 @@ class Elementwise(Reference):
         return found
 
     # Reference has these two as methods, so __getattr__ is not asked for them
-    def erf(self, x: Any) -> Any:
-        self.erf = self._kernel("erf", LARGE - 1)  # type: ignore[method-assign]
-        return self.erf(x)
+    def erf(self, x: Array) -> Array:  # type: ignore[override]  # Reference's is static
+        return self.__getattr__("erf")(x)
 
-    def erfc(self, x: Any) -> Any:
-        self.erfc = self._kernel("erfc", LARGE - 1)  # type: ignore[method-assign]
-        return self.erfc(x)
+    def erfc(self, x: Array) -> Array:  # type: ignore[override]  # likewise
+        return self.__getattr__("erfc")(x)
 
     def large(self, name: str) -> Callable[..., Any]:
         """The kernel of an op for arrays of LARGE elements and more."""
@@ -63,7 +64,7 @@ class Elementwise(Reference):
         elif name in UFUNCS or name in Reference.__dict__:
             own = UFUNCS.get(name) or getattr(Reference, name)
 
-            def ours(F: Any, *args: Any) -> Any:
+            def ours(F: Namespace, *args: Array) -> Array:
                 return own(*args)
         else:
             ours = definition(name)
@@ -107,7 +108,7 @@ def _caller(
     return scope[name]
 
 
-def run(name: str, *operands: Any) -> Any:
+def run(name: str, *operands: Array | float) -> Array:
     """Run the C loop ``name`` (``"sigmoid"``, ``"tanh_vjp0"``), even where numpy is faster.
 
     Operands are in the order of the C function: numbers first, then arrays of float32 or float64,
@@ -133,7 +134,7 @@ def run(name: str, *operands: Any) -> Any:
     return out
 
 
-def as_array(name: str, x: Any) -> Any:
+def as_array(name: str, x: Array) -> Array:
     """``x`` as C can read it: float32 or float64, contiguous, aligned (copied if it is not)."""
     if not isinstance(x, np.ndarray) or x.dtype not in SUFFIXES:
         given = getattr(x, "dtype", type(x).__name__)

@@ -23,6 +23,7 @@ lib: Any = None
 ffi: Any = None
 reason = ""  # why the core is not available; empty if it is
 _announced = False
+_num_threads = 1  # what was asked for; the core may have fewer
 _REBUILD = "install microtorch again, or in a checkout run python ext/build_core.py"
 ISAS = ("avx512", "avx2", "baseline")  # from the best down, as ext/dispatch.c counts them
 SUFFIXES = {F32: "f32", F64: "f64"}
@@ -184,7 +185,7 @@ def calls(*kernels: str) -> Callable[[Method], Method]:
     """
 
     def declare(method: Method) -> Method:
-        method.calls = kernels  # type: ignore[attr-defined]
+        vars(method)["calls"] = kernels
         return method
 
     return declare

@@ -15,7 +15,8 @@ def texts() -> dict[str, str]:
 
     Raises RuntimeError without the C core.
     """
-    lib, out = library.required(), {}
+    lib = library.required()
+    out: dict[str, str] = {}
     string = library.ffi.string
     while (name := lib.name_of(len(out))) != library.ffi.NULL:
         out[string(name).decode()] = string(lib.text_of(len(out))).decode()

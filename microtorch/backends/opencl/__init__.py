@@ -4,10 +4,9 @@
     source("sigmoid")               the text of a kernel that ran
     fallback("host")                run ops without a kernel on the host, instead of an error
 
-``device="opencl"`` (or "opencl:1") puts a tensor there. pyopencl is not imported and no driver is
-touched before that. The files, each of which imports only those before it: layout, runtime, tiles,
-array, memory, codegen, elementwise, reduce, indexing, matmul, windows, layers, random, protocol,
-backend, tuning.
+``device="opencl"`` (or "opencl:1") puts a tensor there; only then is pyopencl imported. Each file
+imports only those before it: layout, runtime, tiles, array, memory, codegen, elementwise, reduce,
+indexing, matmul, windows, layers, random, protocol, backend, tuning.
 """
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ from .backend import backend_for
 from .protocol import fallback
 from .runtime import is_available, reason, source
 
-__all__ = ["fallback", "is_available", "reason", "source", "upload"]
+__all__ = ["backend_for", "fallback", "is_available", "reason", "source", "upload"]
 
 
 def upload(where: str, array: np.ndarray) -> Array:

@@ -75,7 +75,6 @@ class Array:
 
     __slots__ = ("at", "base", "buffer", "dtype", "flat", "ndim", "runtime", "shape", "size",
                  "steps")  # fmt: skip
-    __hash__ = None  # type: ignore[assignment]
     __array_priority__ = 100
 
     def __init__(
@@ -262,7 +261,7 @@ class Array:
     __or__, __ror__, __ior__ = _operator("bitwise_or")
     __xor__, __rxor__, __ixor__ = _operator("bitwise_xor")
     __lt__, __le__, __gt__, __ge__ = map(_forward, ("lt", "le", "gt", "ge"))
-    __eq__, __ne__ = map(_forward, ("eq", "ne"))  # type: ignore[assignment]
+    __eq__, __ne__ = map(_forward, ("eq", "ne"))  # type: ignore[assignment]  # object's give a bool
     __matmul__ = _forward("matmul")
 
     def __neg__(self) -> Array:

@@ -287,14 +287,16 @@ def roll(a: Array, shift: int | Sequence[int], axis: int | Sequence[int]) -> Arr
         n = a.shape[d]
         if n and s % n:
             cut, others = n - s % n, (slice(None),) * d
-            a = concatenate([a[(*others, slice(cut, n))], a[(*others, slice(0, cut))]], d)
+            after, before = (*others, slice(cut, n)), (*others, slice(0, cut))
+            a = concatenate([a[after], a[before]], d)
     return a.copy("K")
 
 
 @implements(np.take)
 def take(a: Array, indices: Any, axis: int) -> Array:
     indices = indices if isinstance(indices, Array) else np.asarray(indices)
-    return a[(*(slice(None),) * (axis % a.ndim), indices)]
+    place = *(slice(None),) * (axis % a.ndim), indices
+    return a[place]
 
 
 @implements(np.take_along_axis)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...arrays import draw_checks as checks
 from ...arrays import generator as host
 from ...arrays.device import device
 from ...arrays.dtypes import F32, I64
@@ -43,7 +44,7 @@ class Generator(host.Generator):
 
     def manual_seed(self, seed: int) -> Generator:
         """Restart from ``seed``, an integer in [-2**63, 2**64)."""
-        self._seed, self.draws = host.checked_seed(seed), 0
+        self._seed, self.draws = checks.checked_seed(seed), 0
         return self
 
     def get_state(self) -> np.ndarray:
@@ -110,7 +111,7 @@ class Draws:
         if not isinstance(g, Generator) or g.device != here:
             what = f"Expected a '{here}' device type for generator but found '{g.device}'"
             raise RuntimeError(message(what, fix=f"torch.Generator(device='{here}')"))
-        shape, _ = host.sizes(shape)
+        shape, _ = checks.sizes(shape)
         if dtype.char == "e":
             return self._fill(name, shape, F32, low, high, generator).astype(dtype)
         out = empty(self.runtime, shape, dtype)
@@ -127,8 +128,8 @@ class Draws:
         generator: host.Generator | None = None,
     ) -> Array:  # fmt: skip
         """Uniform on [low, high)."""
-        d = host.floating("uniform", dtype)
-        host.check_uniform(low, high, d)
+        d = checks.floating("uniform", dtype)
+        checks.check_uniform(low, high, d)
         return self._fill("uniform", shape, d, low, high, generator)
 
     def normal(
@@ -136,8 +137,8 @@ class Draws:
         generator: host.Generator | None = None, contiguous: bool = True,
     ) -> Array:  # fmt: skip
         """Normal with ``mean`` and ``std``."""
-        host.check_normal(std)
-        d = host.floating("normal", dtype)
+        checks.check_normal(std)
+        d = checks.floating("normal", dtype)
         return self._fill("normal", shape, d, mean, std, generator)
 
     def normal_tensors(
@@ -153,8 +154,8 @@ class Draws:
         generator: host.Generator | None = None,
     ) -> Array:  # fmt: skip
         """Exponential with rate ``lambd``: -log(1 - u) / lambd."""
-        host.check_positive("exponential_", "lambda", lambd)
-        u = self.uniform(shape, host.floating("exponential", dtype), generator=generator)
+        checks.check_positive("exponential_", "lambda", lambd)
+        u = self.uniform(shape, checks.floating("exponential", dtype), generator=generator)
         out: Array = self.F.log1p(-u) / -float(lambd)
         return out
 
@@ -162,8 +163,8 @@ class Draws:
         self, shape: Sizes, dtype: DTypeLike = F32, mean: float = 1.0, std: float = 2.0,
         generator: host.Generator | None = None,
     ) -> Array:  # fmt: skip
-        host.check_positive("log_normal_", "std", std)
-        d = host.floating("log_normal", dtype)
+        checks.check_positive("log_normal_", "std", std)
+        d = checks.floating("log_normal", dtype)
         out: Array = self.F.exp(self.normal(shape, d, mean, std, generator))
         return out
 
@@ -171,8 +172,8 @@ class Draws:
         self, shape: Sizes, dtype: DTypeLike = F32, median: float = 0.0, sigma: float = 1.0,
         generator: host.Generator | None = None,
     ) -> Array:  # fmt: skip
-        host.check_positive("cauchy_", "sigma", sigma)
-        u = self.uniform(shape, host.floating("cauchy", dtype), generator=generator)
+        checks.check_positive("cauchy_", "sigma", sigma)
+        u = self.uniform(shape, checks.floating("cauchy", dtype), generator=generator)
         out: Array = self.F.tan((u - 0.5) * math.pi) * float(sigma) + float(median)
         return out
 
@@ -183,7 +184,7 @@ class Draws:
     ) -> Array:  # fmt: skip
         """Integers in [low, high)."""
         d, low, high = np.dtype(dtype), operator.index(low), operator.index(high)
-        host.check_randint(low, high, d)
+        checks.check_randint(low, high, d)
         count = _signed((high - low) % 2**64)
         stored = I64 if d.kind == "f" else d
         out = self._fill("integers", shape, stored, low, count, generator)
@@ -197,14 +198,14 @@ class Draws:
         exactly."""
         d = np.dtype(dtype)
         low = 0 if low is None else low
-        high = host.largest_integer(d) + 1 if high is None else high
+        high = checks.largest_integer(d) + 1 if high is None else high
         return self.randint(shape, low, high, d, generator)
 
     def randperm(
         self, n: int, dtype: DTypeLike = I64, generator: host.Generator | None = None
     ) -> Array:
         """A random order of 0..n-1: the order that sorts n random 64-bit numbers."""
-        host.check_randperm(n, np.dtype(dtype))
+        checks.check_randperm(n, np.dtype(dtype))
         keys = self._fill("integers", (n,), I64, 0, 0, generator)
         return argsort(keys).astype(dtype, copy=False)
 
@@ -217,7 +218,7 @@ class Draws:
         if isinstance(p, Array):
             shape = p.shape if shape is None else shape
             return (self.uniform(shape, p.dtype, generator=generator) < p).astype(dtype)
-        host.check_bernoulli(p)
+        checks.check_bernoulli(p)
         u = self.uniform(() if shape is None else shape, F32, generator=generator)
         return (u < float(p)).astype(dtype)
 
@@ -226,7 +227,7 @@ class Draws:
         generator: host.Generator | None = None,
     ) -> Array:  # fmt: skip
         """What dropout multiplies by: bernoulli(1 - p) / (1 - p)."""
-        host.check_dropout(p)
+        checks.check_dropout(p)
         if p in (0, 1):
             return self.F.full(shape, 1 - p, dtype)
         return self.bernoulli(1 - p, shape, dtype, generator) / (1 - p)
@@ -235,7 +236,7 @@ class Draws:
         self, shape: Sizes, dtype: DTypeLike, p: float, generator: host.Generator | None = None
     ) -> Array:
         """How many trials until the first success of probability ``p``."""
-        host.check_geometric(p, np.dtype(dtype))
+        checks.check_geometric(p, np.dtype(dtype))
         u = self.uniform(shape, F32, generator=generator)
         trials: Array = self.F.ceil(self.F.log1p(-u) / math.log1p(-p))
         out: Array = self.F.maximum(trials, 1.0)
@@ -247,7 +248,8 @@ class Draws:
     ) -> Array:  # fmt: skip
         """Category numbers in proportion to ``weights`` (k,) or (rows, k): the first to arrive in a
         race of exponential times."""
-        host.check_multinomial(weights, num_samples, replacement)
+        # mypy: a device's array passes for numpy's
+        checks.check_multinomial(weights, num_samples, replacement)  # type: ignore[arg-type]
         shape, dtype = weights.shape, weights.dtype
         if replacement:
             rates = weights.reshape((*shape[:-1], 1, shape[-1]))

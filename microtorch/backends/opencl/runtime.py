@@ -322,15 +322,15 @@ def once(
         try:
             return built[key]
         except KeyError:
-            found = built[key] = build(runtime, *key)  # type: ignore[call-arg]
+            found = built[key] = build(runtime, *key)  # type: ignore[call-arg]  # P has no keywords
             return found
 
-    return look_up  # type: ignore[return-value]
+    return look_up  # type: ignore[return-value]  # likewise
 
 
 def forget(runtime: Runtime, function: Callable[..., Any]) -> None:
     """Drop what a function marked ``@once`` has built on a device."""
-    runtime.built.pop(function.__wrapped__, None)  # type: ignore[attr-defined]
+    runtime.built.pop(function.__wrapped__, None)  # type: ignore[attr-defined]  # by @wraps
 
 
 # ---- questions ------------------------------------------------------------------------------------

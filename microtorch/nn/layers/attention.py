@@ -168,13 +168,12 @@ class MultiheadAttention(Module):
         weights = F.dropout(weights, self.dropout, self.training)
         output = weights @ v
         output = self.out_proj(output.permute(2, 0, 1, 3).reshape(length, batch, self.embed_dim))
-        if not need_weights:
-            weights = None
-        elif average_attn_weights:
-            weights = weights.mean(1)
+        shown = None
+        if need_weights:
+            shown = weights.mean(1) if average_attn_weights else weights
         if not batched:
-            return output.squeeze(1), weights if weights is None else weights.squeeze(0)
-        return output.transpose(0, 1) if self.batch_first else output, weights
+            return output.squeeze(1), None if shown is None else shown.squeeze(0)
+        return output.transpose(0, 1) if self.batch_first else output, shown
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         shapes = [tuple(x.shape) for x in (query, key, value)]

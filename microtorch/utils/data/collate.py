@@ -74,7 +74,7 @@ def default_convert(data: Any) -> Any:
     return data
 
 
-def _like(model: Mapping, items: dict[Any, Any]) -> Any:
+def _like(model: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
     """`items` as the mapping type of `model`, where its constructor takes a dict."""
     kind: Any = type(model)
     try:

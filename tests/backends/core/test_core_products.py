@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import microtorch as torch
+from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.core import products
 from microtorch.backends.core.library import Kernels
 from microtorch.backends.reference import Reference
 from microtorch.backends.table import definition
-from microtorch.arrays.dtypes import F32, F64
 
 pytestmark = pytest.mark.needs("core")
 DTYPES = [F32, F64]

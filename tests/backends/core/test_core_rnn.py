@@ -3,9 +3,9 @@ on every instruction set and with several threads."""
 import numpy as np
 import pytest
 
+from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.reference import Reference
-from microtorch.arrays.dtypes import F32, F64
 from microtorch.nn.functional import recurrence
 
 pytestmark = pytest.mark.needs("core")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import microtorch as torch
+from microtorch.arrays.dtypes import F32
 from microtorch.backends import opencl
 from microtorch.backends.opencl import layout, matmul, runtime, tiles, tuning
-from microtorch.arrays.dtypes import F32
 
 pytestmark = pytest.mark.needs("opencl")
 
