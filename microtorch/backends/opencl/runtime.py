@@ -333,7 +333,7 @@ def forget(runtime: Runtime, function: Callable[..., Any]) -> None:
     runtime.built.pop(function.__wrapped__, None)  # type: ignore[attr-defined]  # by @wraps
 
 
-# ---- questions ------------------------------------------------------------------------------------
+# ---- questions -----------------------------------------------------------------------------------
 def is_available() -> bool:
     """Is there a device with an OpenCL driver? If not, ``reason()`` says what is missing."""
     return not reason()
