@@ -188,7 +188,6 @@ class OpenCL:
 
     def _check_integers(self, name: str, y: Array) -> None:
         if name != "pow":
-            # mypy: a device's array passes for numpy's
             nonzero_divisor(name, y)
         elif y.dtype.kind == "i" and (y < 0).any():
             what = "Integers to negative integer powers are not allowed."
