@@ -109,9 +109,7 @@ def unknown(
 
 
 def missing(module: str, known: Iterable[str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a module: an unknown name raises, and the nearest known one is
-    offered.
-    """
+    """The ``__getattr__`` of a module: an unknown name raises and offers the nearest known one."""
     names = [name for name in known if not name.startswith("_")]
 
     def __getattr__(name: str) -> Any:
@@ -131,10 +129,7 @@ def dim_error(dim: int, ndim: int, op: str) -> DimError:
 
 
 def broadcast_error(op: str, inputs: list[Any]) -> ShapeError:
-    """Shapes that do not broadcast:
-
-    PyTorch's sentence, then both shapes and the dimension that disagrees.
-    """
+    """Shapes that do not broadcast, and the dimension that disagrees, in PyTorch's sentence."""
     shapes = [tuple(x.shape) for x in inputs]
     for a in shapes:
         for b in shapes:

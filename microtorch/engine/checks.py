@@ -6,9 +6,7 @@ from ..graph import Node, storage_of
 
 
 def check_fresh(node: Node, wanted: set[Node] | None) -> None:
-    """Raise if a value that the node's derivatives will read was overwritten after the node was
-    made.
-    """
+    """Raise if a value that the node's derivatives will read was overwritten since it was made."""
     for i, x in enumerate(node.inputs):
         if x.needs and (wanted is None or x in wanted):
             for j in node.op.reads[i]:

@@ -12,8 +12,7 @@ last_write = [0]
 
 
 class Storage:
-    """Identity of a block of memory shared by handles: when it was last written, how often, and
-    which views live on it.
+    """A block of memory shared by handles: when it was last written, and which views live on it.
 
     Made only when a first view or in-place write exists; ``None`` on a node means "never shared,
     never written".
@@ -34,8 +33,9 @@ class Storage:
         self.views.append(view)
 
     def snapshot(self) -> Storage:
-        """This moment, for a node whose value no longer lies here: stale for older readers, safe
-        from later writes.
+        """This moment, for a node whose value no longer lies here.
+
+        It is stale for those who read it before, and safe from later writes.
         """
         past = Storage()
         past.written, past.version, past.writer = self.written, self.version, self.writer

@@ -23,8 +23,9 @@ mode: ContextVar[Mode] = ContextVar("microtorch.mode", default=Mode())  # noqa: 
 
 
 class Scope:
-    """One running ``Module.__call__``; ``parent`` leads outwards. Holds the module weakly: modules
-    may hold tensors.
+    """One running ``Module.__call__``; ``parent`` leads outwards.
+
+    It holds the module weakly, because modules may hold tensors.
 
     ``kind``, the module's class, is what a picture shows of it once the module is gone.
     """
@@ -45,9 +46,7 @@ class Scope:
 
 
 def enter_scope(module: Any, label: str, kind: type | None = None) -> Token[Mode]:
-    """Record that nodes made from now on belong to ``module`` (a weak reference), shown as
-    ``label``.
-    """
+    """Nodes made from now on belong to ``module`` (a weak reference), shown as ``label``."""
     now = mode.get()
     return mode.set(Mode(now.grad, Scope(now.scope, module, label, kind), now.inference))
 

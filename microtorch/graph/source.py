@@ -37,8 +37,9 @@ last_user_code: list[Any] = [None]
 
 
 def users(frame: Any, code: Any) -> tuple[Any, Any]:
-    """The user's frame from ``frame`` outwards, and its code object, which is remembered if it is
-    the frame itself.
+    """The user's frame from ``frame`` outwards, and its code object.
+
+    The code object is remembered if the frame itself is the user's.
     """
     outer = user_frame(frame)
     if outer is frame:

@@ -8,8 +8,9 @@ from .node import Node
 
 
 def reachable(roots: Iterable[Node], constants: bool = False) -> list[Node]:
-    """The roots and all they depend on, each once: through nodes that need gradient, or through all
-    with ``constants``.
+    """The roots and all they depend on, each once.
+
+    Through nodes that need gradient; with ``constants``, through all.
     """
     found = list(roots)
     seen = set(found)
@@ -24,9 +25,7 @@ def reachable(roots: Iterable[Node], constants: bool = False) -> list[Node]:
 
 
 def in_order(roots: Iterable[Node], constants: bool = False) -> list[Node]:
-    """``reachable``, oldest first: a topological order, because inputs are older than what uses
-    them.
-    """
+    """``reachable``, oldest first: a topological order, as inputs are older than their uses."""
     found = reachable(roots, constants)
     found.sort(key=by_seq)
     return found
