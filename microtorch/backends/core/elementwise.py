@@ -14,7 +14,7 @@ from .choice import smallest
 from .library import SUFFIXES, lib
 
 if TYPE_CHECKING:
-    from ...base.types import Array, Kernel, Namespace
+    from ...base.types import Array, Namespace
 
 
 class Elementwise(Reference):
