@@ -72,7 +72,7 @@ def message(what: str, *details: str, fix: str = "", at: Site | None = None) -> 
     return "\n".join(lines)
 
 
-def describe(x: Any) -> str:
+def describe(x: object) -> str:
     """``float32 (3, 4)`` for an array or tensor; the type's name for anything else."""
     array = getattr(x, "array", x)
     if hasattr(array, "shape") and hasattr(array, "dtype"):
@@ -160,8 +160,12 @@ def _broadcast_fix(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     if len(a) != len(b):
         short, long, who = (a, b, "a") if len(a) < len(b) else (b, a, "b")
         if len(short) == 1 and short[0] in long[:-1]:
-            return f"{who}.unsqueeze(-1) makes it {(*short, 1)}, which broadcasts along the last dimension"
-    return "shapes are compared from the right; each pair must be equal or contain a 1 (see reshape, unsqueeze)"
+            longer = (*short, 1)
+            return f"{who}.unsqueeze(-1) makes it {longer}, which broadcasts along the last dimension"
+    return (
+        "shapes are compared from the right; each pair must be equal or contain a 1 "
+        "(see reshape, unsqueeze)"
+    )
 
 
 def matmul_error(a: Any, b: Any) -> ShapeError:
