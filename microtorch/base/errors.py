@@ -161,7 +161,9 @@ def _broadcast_fix(a: tuple[int, ...], b: tuple[int, ...]) -> str:
         short, long, who = (a, b, "a") if len(a) < len(b) else (b, a, "b")
         if len(short) == 1 and short[0] in long[:-1]:
             longer = (*short, 1)
-            return f"{who}.unsqueeze(-1) makes it {longer}, which broadcasts along the last dimension"
+            return (
+                f"{who}.unsqueeze(-1) makes it {longer}, which broadcasts along the last dimension"
+            )
     return (
         "shapes are compared from the right; each pair must be equal or contain a 1 "
         "(see reshape, unsqueeze)"
