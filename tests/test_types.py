@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(path for top in ("microtorch", "viz") for path in (ROOT / top).rglob("*.py"))
 
-ANY = 672  # lower it when you have replaced some by a noun of microtorch/base/types.py
+ANY = 382  # lower it when you have replaced some by a noun of microtorch/base/types.py
 IGNORES = 28
 
 
@@ -74,5 +74,5 @@ def test_ignored_lines_become_rarer():
 
 def test_ignored_lines_name_their_code():
     unnamed = [(path.name, comment) for path in FILES for comment in ignores(path)
-               if not re.search(r"type: ignore\[[a-z-]+\]", comment)]  # fmt: skip
+               if not re.search(r"type: ignore\[[a-z, -]+\]", comment)]  # fmt: skip
     assert not unnamed

@@ -8,7 +8,7 @@ derivatives.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from .gradients import grad
 if TYPE_CHECKING:
     from ..base.types import Array
 
+Inputs: TypeAlias = "Tensor | Scalar | Sequence[Any]"  # what func takes: all of it, or one
+
 
 class GradcheckError(RuntimeError):
     """An analytic gradient differs from the numeric one; the message says where and how much."""
@@ -30,7 +32,7 @@ class GradcheckError(RuntimeError):
 
 def gradcheck(
     func: Callable[..., Any],
-    inputs: Any,
+    inputs: Inputs,
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
@@ -57,8 +59,8 @@ def gradcheck(
 
 def gradgradcheck(
     func: Callable[..., Any],
-    inputs: Any,
-    grad_outputs: Any = None,
+    inputs: Inputs,
+    grad_outputs: Inputs | None = None,
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
@@ -83,7 +85,7 @@ def gradgradcheck(
     n = len(inputs)
     chosen = [i for i, x in enumerate(inputs) if _needs(x)]
 
-    def gradients(*args: Any) -> Any:
+    def gradients(*args: Any) -> tuple[Tensor, ...]:
         xs, gs = args[:n], args[n:]
         ys = _outputs(func(*xs))
         found = grad(ys, [xs[i] for i in chosen], gs, create_graph=True, allow_unused=True)
@@ -94,11 +96,11 @@ def gradgradcheck(
     )
 
 
-def _tuple(inputs: Any) -> tuple[Any, ...]:
+def _tuple(inputs: Inputs) -> tuple[Any, ...]:
     return tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
 
 
-def _needs(x: Any) -> bool:
+def _needs(x: object) -> bool:
     return isinstance(x, Tensor) and x.requires_grad
 
 

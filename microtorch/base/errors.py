@@ -72,7 +72,7 @@ def message(what: str, *details: str, fix: str = "", at: Site | None = None) -> 
     return "\n".join(lines)
 
 
-def describe(x: Any) -> str:
+def describe(x: object) -> str:
     """``float32 (3, 4)`` for an array or tensor; the type's name for anything else."""
     array = getattr(x, "array", x)
     if hasattr(array, "shape") and hasattr(array, "dtype"):

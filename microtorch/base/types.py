@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 DType: TypeAlias = "np.dtype[Any]"  # numpy's; a user's torch.float32 is arrays.dtypes.dtype
-Backend: TypeAlias = "Reference"  # the kernels of one kind of memory; all derive from Reference
+Backend: TypeAlias = "Reference"  # the kernels of one kind of memory; OpenCL's class passes for it
 Kernel: TypeAlias = Callable[..., Any]  # (*arrays, **attrs) -> Array
 Vjp: TypeAlias = Callable[..., Any]  # (F, g, out, *inputs, **attrs) -> Contribution
 Attrs: TypeAlias = dict[str, Any]  # an op's static arguments by name: dim, shape, index ...
@@ -41,7 +41,7 @@ Index: TypeAlias = "IndexItem | tuple[IndexItem, ...]"
 TensorLike: TypeAlias = "Tensor | Scalar | Array | Number"  # what an operator takes
 DTypeLike: TypeAlias = "dtype | type[bool] | type[int] | type[float]"
 DeviceLike: TypeAlias = "device | str | int"
-Root: TypeAlias = "Tensor | Scalar"  # what backward starts from, and gradients are asked of
+Root: TypeAlias = "Tensor | Scalar"  # what backward starts from, and whose gradient is asked
 Scalars: TypeAlias = "Scalar | list[Any]"  # nested lists of Scalars in a tensor's shape
 
 # What travels backward: an array or a float; under create_graph=True a Tensor or a Scalar.

@@ -1,13 +1,13 @@
 """The derivatives of an op on a backend's arrays: the backend's kernels, or the declared vjps."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..backends.table import BackendTable
 
 if TYPE_CHECKING:
-    from ..base.types import Backend, Vjp
+    from ..base.types import Backend, Contribution, Kernel, Namespace, Operand, Vjp
     from .op import Op
 
 
@@ -44,7 +44,7 @@ class FusedVjps(Sequence["Vjp"]):
     is called; the others hand out what it returned.
     """
 
-    def __init__(self, kernel: Callable[..., Any], declared: Sequence[Callable[..., Any]]):
+    def __init__(self, kernel: Kernel, declared: Sequence[Vjp]):
         self.kernel, self.declared = kernel, declared
 
     def __len__(self) -> int:
@@ -53,11 +53,11 @@ class FusedVjps(Sequence["Vjp"]):
     def __getitem__(self, i: Any) -> Any:
         return [*self][i]
 
-    def __iter__(self) -> Iterator[Callable[..., Any]]:
+    def __iter__(self) -> Iterator[Vjp]:
         found: list[Any] = []  # empty until the kernel has run
 
-        def part(i: int) -> Callable[..., Any]:
-            def vjp(F: Any, *arguments: Any, **attrs: Any) -> Any:
+        def part(i: int) -> Vjp:
+            def vjp(F: Namespace, *arguments: Operand, **attrs: Any) -> Contribution:
                 if not found:
                     found.append(self.kernel(F, *arguments, **attrs))
                 return self.declared[i](F, *arguments, **attrs) if found[0] is None else found[0][i]
@@ -67,11 +67,11 @@ class FusedVjps(Sequence["Vjp"]):
         return map(part, range(len(self)))
 
 
-def _first(kernel: Callable[..., Any], declared: Callable[..., Any]) -> Callable[..., Any]:
+def _first(kernel: Kernel, declared: Vjp) -> Vjp:
     if hasattr(kernel, "with_F"):  # it never declines, and saves the call between
         return kernel.with_F
 
-    def vjp(F: Any, *arguments: Any, **attrs: Any) -> Any:
+    def vjp(F: Namespace, *arguments: Operand, **attrs: Any) -> Contribution:
         d = kernel(*arguments, **attrs)
         return declared(F, *arguments, **attrs) if d is None else d
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from ..base.errors import message
 from ..handles.tensor import Tensor
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class _Numbered(Module):
     """What Sequential and ModuleList share: children named "0", "1", ..., used as a list."""
 
-    def _index(self, index: Any) -> int:
+    def _index(self, index: SupportsIndex) -> int:
         return _in_range(self, index, len(self))
 
     def _renumber(self, modules: Iterable[Module]) -> None:
@@ -69,7 +69,7 @@ class _Numbered(Module):
         raise NotImplementedError
 
     @staticmethod
-    def _check(module: Any) -> None:
+    def _check(module: object) -> None:
         if not isinstance(module, Module):
             raise not_a_module(module)
 
@@ -260,7 +260,7 @@ class ParameterList(Module):
         if values is not None:
             self.extend(values)
 
-    def _index(self, index: Any) -> int:
+    def _index(self, index: SupportsIndex) -> int:
         return _in_range(self, index, self._size)
 
     def __getitem__(self, index: int | slice) -> Any:
@@ -375,7 +375,7 @@ class ParameterDict(Module):
         )
 
 
-def _in_range(container: Module, index: Any, size: int) -> int:
+def _in_range(container: Module, index: SupportsIndex, size: int) -> int:
     """The index counted from the front."""
     number = operator.index(index)
     if not -size <= number < size:
@@ -388,7 +388,7 @@ def _in_range(container: Module, index: Any, size: int) -> int:
     return number % size
 
 
-def _check_sequential(other: Any) -> None:
+def _check_sequential(other: object) -> None:
     if not isinstance(other, Sequential):
         raise ValueError(
             message(
@@ -399,7 +399,7 @@ def _check_sequential(other: Any) -> None:
         )
 
 
-def _not_iterable(function: str, wanted: str, given: Any) -> TypeError:
+def _not_iterable(function: str, wanted: str, given: object) -> TypeError:
     return TypeError(
         message(
             f"{function} should be called with {wanted}, but got {type(given).__name__}",
@@ -427,7 +427,7 @@ def _pairs(container: Module, source: Any) -> Iterable[tuple[str, Any]]:
     return pairs
 
 
-def _as_parameter(value: Any) -> Any:
+def _as_parameter(value: object) -> object:
     return (
         Parameter(value)
         if isinstance(value, Tensor) and not isinstance(value, Parameter)
@@ -435,7 +435,7 @@ def _as_parameter(value: Any) -> Any:
     )
 
 
-def _described(value: Any, type_name: str) -> str:
+def _described(value: object, type_name: str) -> str:
     if not isinstance(value, Tensor):
         return f"Object of type: {typename(value)}"
     kind = "Parameter" if isinstance(value, Parameter) else "Tensor"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..base.errors import describe, message
 from ..handles.tensor import Tensor
@@ -16,12 +16,12 @@ def indent(text: str, spaces: int = 2) -> str:
     return text.replace("\n", "\n" + " " * spaces)
 
 
-def typename(value: Any) -> str:
+def typename(value: object) -> str:
     """What PyTorch's messages call the type of a value: torch.FloatTensor, int."""
     return value.type() if isinstance(value, Tensor) else type(value).__name__
 
 
-def not_a_module(value: Any) -> TypeError:
+def not_a_module(value: object) -> TypeError:
     """The error for a child that is something else."""
     return TypeError(
         message(

@@ -11,7 +11,7 @@ operations and the rounding are PyTorch's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,12 +30,12 @@ from .stepping import (
 )
 
 if TYPE_CHECKING:
-    from ..base.types import Backend
+    from ..base.types import Array, Backend
 
 
 @defines
 def adam_step(
-    F: Any,
+    F: Backend,
     params: Arrays,
     grads: Arrays,
     exp_avgs: Arrays,
@@ -76,7 +76,7 @@ def adam_step(
         p += change
 
 
-def lerp(m: Any, g: Any, weight: float) -> None:
+def lerp(m: Array, g: Array, weight: float) -> None:
     """m + weight * (g - m), in place, from the nearer end as in PyTorch."""
     if weight < 0.5:
         m += weight * (g - m)
@@ -84,7 +84,7 @@ def lerp(m: Any, g: Any, weight: float) -> None:
         m[...] = g - (1 - weight) * (g - m)
 
 
-def decay_square(v: Any, g: Any, beta: float) -> None:
+def decay_square(v: Array, g: Array, beta: float) -> None:
     """beta * v + (1 - beta) * g², in place."""
     v *= beta
     v += (1 - beta) * g * g

@@ -12,7 +12,7 @@ ancestors of Adam. The order of operations is PyTorch's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @defines
 def adagrad_step(
-    F: Any,
+    F: Backend,
     params: Arrays,
     grads: Arrays,
     sums: Arrays,
@@ -60,7 +60,7 @@ def adagrad_step(
 
 @defines
 def rmsprop_step(
-    F: Any,
+    F: Backend,
     params: Arrays,
     grads: Arrays,
     square_avgs: Arrays,
@@ -100,7 +100,7 @@ def rmsprop_step(
 
 @defines
 def adadelta_step(
-    F: Any,
+    F: Backend,
     params: Arrays,
     grads: Arrays,
     square_avgs: Arrays,

@@ -9,7 +9,7 @@ Sutskever et al. 2013 put lr into v; this is PyTorch's form, in its order of ope
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..backends import defines
 from ..base.errors import message
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @defines
 def sgd_step(
-    F: Any,
+    F: Backend,
     params: Arrays,
     grads: Arrays,
     buffers: Arrays,

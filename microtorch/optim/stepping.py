@@ -8,7 +8,7 @@ stands beside the optimizer; the C core and other devices have kernels of their 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..arrays.dtypes import float32
 from ..autograd import enable_grad
@@ -19,8 +19,11 @@ from ..handles.tensor import Tensor
 from ..utils.kernels import by_backend, overwritten
 from .optimizer import Closure, Group, Optimizer
 
-Arrays: TypeAlias = tuple[Any, ...]
-KernelCall: TypeAlias = Callable[[Any, list[Tensor], Group], None]
+if TYPE_CHECKING:
+    from ..base.types import Array, Backend
+
+Arrays: TypeAlias = "tuple[Array, ...]"
+KernelCall: TypeAlias = "Callable[[Backend, list[Tensor], Group], None]"
 
 
 def step_groups(
@@ -51,7 +54,7 @@ def states(
     tensors like the parameter, filled with `value`; the count is float32 on the CPU, and the
     kernel adds 1 to it.
     """
-    found: list[list[Any]] = [[] for _ in range(len(names) + 1)]
+    found: list[list[Array]] = [[] for _ in range(len(names) + 1)]
     for p in params:
         state = optimizer.state[p]
         if not state:
@@ -64,7 +67,7 @@ def states(
     return [tuple(column) for column in found]
 
 
-def ascent(p: Any, g: Any, weight_decay: float, maximize: bool) -> Any:
+def ascent(p: Array, g: Array, weight_decay: float, maximize: bool) -> Array:
     """Where the function rises, to step against.
 
     The gradient, or its negative with `maximize`, and weight_decay * p.

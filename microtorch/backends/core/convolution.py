@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +16,16 @@ from ..reference import Reference
 from ..table import definition
 from .library import calls
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from ...base.types import Array, Kernel
+
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 
-def ran(kernel: Any, *arguments: Any) -> int:
+def ran(kernel: Kernel, *arguments: Array | int | None) -> int:
     """Call C with sizes and arrays. Only the last array is written; others are made contiguous."""
     given = [np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
     addresses = [id(a) if isinstance(a, np.ndarray) else 0 if a is None else a for a in given]
@@ -30,7 +35,7 @@ def ran(kernel: Any, *arguments: Any) -> int:
 @lru_cache(maxsize=512)
 def windows(
     size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
-) -> tuple[Any, Pair]:
+) -> tuple[Array, Pair]:
     """`struct windows` (ext/windows.h) as an array, and how many windows there are."""
     axes = zip(size, kernel, stride, padding, dilation, strict=True)
     rows, columns = ((n + sum(p) - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in axes)
@@ -42,7 +47,7 @@ def windows(
 @lru_cache(maxsize=512)
 def planned(
     size: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
-) -> tuple[Any, Pair, tuple[int, ...]]:
+) -> tuple[Array, Pair, tuple[int, ...]]:
     """What `windows` returns, and how many elements the image, the windows and the kernel have.
 
     An image of height 1, as in a 1-d convolution, becomes one of width 1. The memory is the same,
@@ -60,7 +65,9 @@ def planned(
 class Convolution(Reference):
     """The ops of ops/conv.py and ops/pool.py."""
 
-    def conv2d(self, x: Any, w: Any, b: Any = None, *, groups: int, **geometry: Any) -> Any:
+    def conv2d(
+        self, x: Array, w: Array, b: Array | None = None, *, groups: int, **geometry: Any
+    ) -> Array:
         g, count, elements = planned(x.shape[2:], w.shape[2:], **geometry)
         (n, c), o = x.shape[:2], len(w)
         out = np.empty((n, o, *count), self.dtype)
@@ -69,8 +76,9 @@ class Convolution(Reference):
         return definition("conv2d")(self, x, w, b, groups=groups, **geometry)
 
     def conv_transpose2d(
-        self, x: Any, w: Any, b: Any = None, *, size: Pair, groups: int, **geometry: Any
-    ) -> Any:
+        self, x: Array, w: Array, b: Array | None = None, *, size: Pair, groups: int,
+        **geometry: Any,
+    ) -> Array:  # fmt: skip
         g, _, elements = planned(size, w.shape[2:], **geometry)
         (n, o), c = x.shape[:2], w.shape[1] * groups
         out = np.empty((n, c, *size), self.dtype)
@@ -78,7 +86,9 @@ class Convolution(Reference):
             return out
         return definition("conv_transpose2d")(self, x, w, b, size=size, groups=groups, **geometry)
 
-    def conv2d_weight(self, x: Any, g: Any, *, kernel: Pair, groups: int, **geometry: Any) -> Any:
+    def conv2d_weight(
+        self, x: Array, g: Array, *, kernel: Pair, groups: int, **geometry: Any
+    ) -> Array:
         form, _, elements = planned(x.shape[2:], kernel, **geometry)
         (n, c), o = x.shape[:2], g.shape[1]
         out = np.empty((o, c // groups, *kernel), self.dtype)
@@ -88,8 +98,9 @@ class Convolution(Reference):
 
     # ---- pooling ---------------------------------------------------------------------------------
     def _pool(
-        self, loop: Any, size: Pair, back: bool, *read: Any, dtype: Any = None, **geometry: Any
-    ) -> Any:
+        self, loop: Kernel, size: Pair, back: bool, *read: Array, dtype: DTypeLike | None = None,
+        **geometry: Any,
+    ) -> Array | None:  # fmt: skip
         """Run a loop of ext/pool.c on the arrays ``read``; None if it declines.
 
         ``back``: from windows to images.
@@ -100,11 +111,13 @@ class Convolution(Reference):
         sizes = n * c, size[0] * size[1], count[0] * count[1]
         return out if ran(loop, *sizes, g, *read, out) else None
 
-    def max_pool2d(self, x: Any, **geometry: Any) -> Any:
+    def max_pool2d(self, x: Array, **geometry: Any) -> Array:
         out = self._pool(self.kernels.max_pool2d, x.shape[2:], False, x, **geometry)
         return definition("max_pool2d")(self, x, **geometry) if out is None else out
 
-    def max_pool2d_vjp0(self, g: Any, out: Any, x: Any, *, kernel: Pair, **geometry: Any) -> Any:
+    def max_pool2d_vjp0(
+        self, g: Array, out: Array, x: Array, *, kernel: Pair, **geometry: Any
+    ) -> Array:
         geometry["kernel"] = kernel
         if kernel[0] * kernel[1] <= 256:
             loop = self.kernels.max_pool2d_vjp0
@@ -114,7 +127,7 @@ class Convolution(Reference):
         place = self.pool_place(x, out, **geometry)
         return self.pool_scatter(g, place, size=x.shape[2:], **geometry)
 
-    def pool_place(self, x: Any, out: Any, *, kernel: Pair, **geometry: Any) -> Any:
+    def pool_place(self, x: Array, out: Array, *, kernel: Pair, **geometry: Any) -> Array:
         geometry["kernel"] = kernel
         if kernel[0] * kernel[1] <= 256:
             loop = self.kernels.pool_place
@@ -123,39 +136,39 @@ class Convolution(Reference):
                 return place
         return definition("pool_place")(self, x, out, **geometry)
 
-    def pool_scatter(self, g: Any, place: Any, *, size: Pair, **geometry: Any) -> Any:
+    def pool_scatter(self, g: Array, place: Array, *, size: Pair, **geometry: Any) -> Array:
         out = self._pool(self.kernels.pool_scatter, size, True, g, place, **geometry)
         if out is None:
             return definition("pool_scatter")(self, g, place, size=size, **geometry)
         return out
 
-    def pool_gather(self, x: Any, place: Any, **geometry: Any) -> Any:
+    def pool_gather(self, x: Array, place: Array, **geometry: Any) -> Array:
         out = self._pool(self.kernels.pool_gather, x.shape[2:], False, x, place, **geometry)
         return definition("pool_gather")(self, x, place, **geometry) if out is None else out
 
     # ---- means -----------------------------------------------------------------------------------
     @calls("pool_sum")
-    def avg_pool2d(self, x: Any, *, divisor: Any, **geometry: Any) -> Any:
+    def avg_pool2d(self, x: Array, *, divisor: Array | int, **geometry: Any) -> Array:
         out = self._pool(self.kernels.pool_sum, x.shape[2:], False, x, dilation=(1, 1), **geometry)
         if out is None:
             return definition("avg_pool2d")(self, x, divisor=divisor, **geometry)
         return np.divide(out, divisor, out=out)
 
     @calls("pool_spread")
-    def avg_spread(self, g: Any, *, size: Pair, divisor: Any, **geometry: Any) -> Any:
+    def avg_spread(self, g: Array, *, size: Pair, divisor: Array | int, **geometry: Any) -> Array:
         each = np.divide(g, divisor, dtype=g.dtype)
         out = self._pool(self.kernels.pool_spread, size, True, each, dilation=(1, 1), **geometry)
         if out is None:
             return definition("avg_spread")(self, g, size=size, divisor=divisor, **geometry)
         return out
 
-    def adaptive_avg_pool2d(self, x: Any, *, size: Pair) -> Any:
+    def adaptive_avg_pool2d(self, x: Array, *, size: Pair) -> Array:
         out = np.empty((*x.shape[:2], *size), self.dtype)
         if ran(self.kernels.adaptive_avg_pool2d, len(x) * x.shape[1], *x.shape[2:], *size, x, out):
             return out
         return definition("adaptive_avg_pool2d")(self, x, size)
 
-    def adaptive_spread(self, g: Any, *, size: Pair) -> Any:
+    def adaptive_spread(self, g: Array, *, size: Pair) -> Array:
         out = np.empty((*g.shape[:2], *size), self.dtype)
         if ran(self.kernels.adaptive_spread, len(g) * g.shape[1], *size, *g.shape[2:], g, out):
             return out

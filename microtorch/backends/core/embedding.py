@@ -2,21 +2,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..reference import Reference
 from ..table import definition
 
+if TYPE_CHECKING:
+    from ...base.types import Array
+
 
 class Embedding(Reference):
     """The ops of ops/embedding.py."""
 
-    def embedding(self, w: Any, index: Any, padding: int | None = None) -> Any:
+    def embedding(self, w: Array, index: Array, padding: int | None = None) -> Array:
         return w.take(index, 0)  # copies whole rows, as w[index] does not
 
-    def embedding_sum(self, g: Any, index: Any, rows: int, padding: int | None) -> Any:
+    def embedding_sum(self, g: Array, index: Array, rows: int, padding: int | None) -> Array:
         count, width = math.prod(g.shape[:-1]), g.shape[-1]
         places, ends = np.empty(count + 1, np.int64), np.empty(rows, np.int64)
         g, index = np.ascontiguousarray(g), np.ascontiguousarray(index, np.int64)

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..reference import Reference
 from ..table import definition
 from .library import calls
+
+if TYPE_CHECKING:
+    from ...base.types import Array, Kernel
 
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 contiguous = np.ascontiguousarray
@@ -21,21 +24,21 @@ contiguous = np.ascontiguousarray
 class Losses(Reference):
     """The ops of ops/loss.py, forward and backward."""
 
-    def softmax(self, x: Any, dim: int) -> Any:
+    def softmax(self, x: Array, dim: int) -> Array:
         out = self._blocks(self.kernels.softmax, dim, x)
         return definition("softmax")(self, x, dim) if out is None else out
 
-    def softmax_vjp0(self, g: Any, out: Any, x: Any, dim: int) -> Any:
+    def softmax_vjp0(self, g: Array, out: Array, x: Array, dim: int) -> Array | None:
         return self._blocks(self.kernels.softmax_vjp0, dim, g, out)
 
-    def log_softmax(self, x: Any, dim: int) -> Any:
+    def log_softmax(self, x: Array, dim: int) -> Array:
         out = self._blocks(self.kernels.log_softmax, dim, x)
         return definition("log_softmax")(self, x, dim) if out is None else out
 
-    def log_softmax_vjp0(self, g: Any, out: Any, x: Any, dim: int) -> Any:
+    def log_softmax_vjp0(self, g: Array, out: Array, x: Array, dim: int) -> Array | None:
         return self._blocks(self.kernels.log_softmax_vjp0, dim, g, out)
 
-    def _blocks(self, kernel: Any, dim: int, *read: Any) -> Any:
+    def _blocks(self, kernel: Kernel, dim: int, *read: Array) -> Array | None:
         """The kernel's result; None where C declines."""
         out = np.empty(read[0].shape, self.dtype)
         sizes = blocks(out.shape, dim)
@@ -44,7 +47,9 @@ class Losses(Reference):
         copies = [contiguous(a) for a in read]
         return out if kernel(*sizes, *map(id, copies), id(out)) else None
 
-    def nll_loss(self, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int) -> Any:
+    def nll_loss(
+        self, x: Array, t: Array, w: Array | None = None, *, reduction: str, ignore_index: int
+    ) -> Array:
         out = np.empty(t.shape if reduction == "none" else (), self.dtype)
         wrong = np.empty(1, np.int64)
         sizes = *blocks(x.shape, 1), REDUCTIONS[reduction], ignore_index
@@ -54,14 +59,15 @@ class Losses(Reference):
         return definition("nll_loss")(self, x, t, w, reduction=reduction, ignore_index=ignore_index)
 
     def nll_loss_vjp0(
-        self, g: Any, out: Any, x: Any, t: Any, w: Any = None, *, reduction: str, ignore_index: int
-    ) -> Any:
+        self, g: Array, out: Array, x: Array, t: Array, w: Array | None = None, *, reduction: str,
+        ignore_index: int,
+    ) -> Array | None:  # fmt: skip
         dx = np.empty(x.shape, self.dtype)
         sizes = *blocks(x.shape, 1), REDUCTIONS[reduction], ignore_index
         a, b, weight = np.asarray(g, order="C"), contiguous(t), 0 if w is None else id(w)
         return dx if self.kernels.nll_loss_vjp0(*sizes, id(a), id(b), weight, id(dx)) else None
 
-    def mse_loss(self, x: Any, y: Any, reduction: str) -> Any:
+    def mse_loss(self, x: Array, y: Array, reduction: str) -> Array:
         if x.shape == y.shape:
             out = np.empty(x.shape if reduction == "none" else (), self.dtype)
             if self.kernels.mse_loss(x.size, REDUCTIONS[reduction], id(x), id(y), id(out)):
@@ -69,14 +75,18 @@ class Losses(Reference):
         return definition("mse_loss")(self, x, y, reduction)
 
     @calls("mse_loss_vjp")
-    def mse_loss_vjp0(self, g: Any, out: Any, x: Any, y: Any, reduction: str) -> Any:
+    def mse_loss_vjp0(
+        self, g: Array, out: Array, x: Array, y: Array, reduction: str
+    ) -> Array | None:
         return self._mse_vjp(g, x, y, reduction, 2.0)
 
     @calls("mse_loss_vjp")
-    def mse_loss_vjp1(self, g: Any, out: Any, x: Any, y: Any, reduction: str) -> Any:
+    def mse_loss_vjp1(
+        self, g: Array, out: Array, x: Array, y: Array, reduction: str
+    ) -> Array | None:
         return self._mse_vjp(g, x, y, reduction, -2.0)
 
-    def _mse_vjp(self, g: Any, x: Any, y: Any, reduction: str, factor: float) -> Any:
+    def _mse_vjp(self, g: Array, x: Array, y: Array, reduction: str, factor: float) -> Array | None:
         if x.shape != y.shape:
             return None
         d = np.empty(x.shape, self.dtype)

@@ -5,7 +5,7 @@ Arrays that are not contiguous are copied first: one pass over memory, where num
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +13,18 @@ from ..reference import Reference
 from ..table import definition
 from .library import calls
 
+if TYPE_CHECKING:
+    from ...base.types import Array
+
 contiguous = np.ascontiguousarray
 
 
 class Normalisation(Reference):
     """``layer_norm``, ``batch_norm`` (forward and backward) and ``fixed_norm`` of ops/norm.py."""
 
-    def layer_norm(self, x: Any, w: Any = None, b: Any = None, *, ndim: int, eps: float) -> Any:
+    def layer_norm(
+        self, x: Array, w: Array | None = None, b: Array | None = None, *, ndim: int, eps: float
+    ) -> Array:
         a, weight, bias = contiguous(x), optional(w), optional(b)
         out = np.empty(x.shape, self.dtype)
         arrays = id(a), address(weight), address(bias), id(out)
@@ -28,8 +33,9 @@ class Normalisation(Reference):
         return definition("layer_norm")(self, x, w, b, ndim=ndim, eps=eps)
 
     def layer_norm_vjps(
-        self, g: Any, out: Any, x: Any, w: Any = None, b: Any = None, *, ndim: int, eps: float
-    ) -> Any:
+        self, g: Array, out: Array, x: Array, w: Array | None = None, b: Array | None = None, *,
+        ndim: int, eps: float,
+    ) -> tuple[Array, Array, Array] | None:  # fmt: skip
         """The contributions to x, w and b.
 
         That to w is Σ g · x̂ over blocks of 32 rows, and that to b is g; the engine sums them.
@@ -43,15 +49,16 @@ class Normalisation(Reference):
         return (dx, sums, g) if ran else None
 
     # ---- per channel -----------------------------------------------------------------------------
-    def moments(self, x: Any) -> Any:
+    def moments(self, x: Array) -> tuple[Array, Array]:
         mean, var = np.empty(x.shape[1], self.dtype), np.empty(x.shape[1], self.dtype)
         ran = self.kernels.moments(*channels(x), id(x := contiguous(x)), id(mean), id(var))
         return (mean, var) if ran else definition("moments")(self, x)
 
     @calls("channel_affine")
     def fixed_norm(
-        self, x: Any, mean: Any, var: Any, w: Any = None, b: Any = None, *, eps: float
-    ) -> Any:
+        self, x: Array, mean: Array, var: Array, w: Array | None = None, b: Array | None = None, *,
+        eps: float,
+    ) -> Array:  # fmt: skip
         out = np.empty(x.shape, self.dtype)
         scale = 1 / np.sqrt(var + eps)
         scale, shift = scale if w is None else scale * w, np.zeros_like(scale) if b is None else b
@@ -62,8 +69,9 @@ class Normalisation(Reference):
         return definition("fixed_norm")(self, x, mean, var, w, b, eps=eps)
 
     def batch_norm_vjps(
-        self, g: Any, out: Any, x: Any, w: Any = None, b: Any = None, *, eps: float
-    ) -> Any:
+        self, g: Array, out: Array, x: Array, w: Array | None = None, b: Array | None = None, *,
+        eps: float,
+    ) -> tuple[Array, Array, Array] | None:  # fmt: skip
         """The contributions to x, w and b."""
         g, x, weight, count = contiguous(g), contiguous(x), optional(w), x.shape[1]
         constants, dx = np.empty((4, count), self.dtype), np.empty(x.shape, self.dtype)
@@ -72,21 +80,21 @@ class Normalisation(Reference):
         return (dx, dw, db) if self.kernels.batch_norm_vjps(*channels(x), eps, *arrays) else None
 
 
-def optional(a: Any) -> Any:
+def optional(a: Array | None) -> Array | None:
     """A contiguous array, or None."""
     return None if a is None else contiguous(a)
 
 
-def address(a: Any) -> int:
+def address(a: Array | None) -> int:
     """What C takes for an array that may be missing."""
     return 0 if a is None else id(a)
 
 
-def examples(x: Any, ndim: int) -> tuple[int, int]:
+def examples(x: Array, ndim: int) -> tuple[int, int]:
     """(rows, elements of a row) of x, whose last ``ndim`` dimensions are a row."""
     return math.prod(x.shape[:-ndim]), math.prod(x.shape[-ndim:])
 
 
-def channels(x: Any) -> tuple[int, int, int]:
+def channels(x: Array) -> tuple[int, int, int]:
     """(batch, channels, places) of x (N, C, ...)."""
     return x.shape[0], x.shape[1], math.prod(x.shape[2:])

@@ -5,13 +5,16 @@ way (microtorch/optim, microtorch/nn/utils.py).
 """
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..reference import Reference
 from ..table import definition
 from .library import calls
+
+if TYPE_CHECKING:
+    from ...base.types import Array
 
 Arrays = tuple[Any, ...]
 
@@ -56,7 +59,7 @@ class Optimizers(Reference):
                 amsgrad=amsgrad, maximize=maximize,
             )  # fmt: skip
 
-    def total_norm(self, arrays: Arrays) -> Any:
+    def total_norm(self, arrays: Arrays) -> Array:
         out = np.empty((), self.dtype)
         ran = self.kernels.total_norm(len(arrays), id(arrays), id(out))
         return out if ran else definition("total_norm")(self, arrays)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from .choice import LEAST, worthwhile
 from .elementwise import as_array
 from .library import Kernels, calls, required
 
+if TYPE_CHECKING:
+    from ...base.types import Array
+
 
 class Products(Reference):
     """The ops that multiply matrices; numpy takes other dtypes and a third batch dimension."""
 
-    def matmul(self, x: Any, y: Any) -> Any:
+    def matmul(self, x: Array, y: Array) -> Array:
         if x.size >= LEAST <= y.size:
             if x.ndim == 2 == y.ndim:
                 (m, k), n = x.shape, y.shape[1]
@@ -29,7 +32,7 @@ class Products(Reference):
         # as the op's definition does
         return np.dot(x, y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
 
-    def _batches(self, x: Any, y: Any) -> Any:
+    def _batches(self, x: Array, y: Array) -> Array:
         (*batch_x, m, k), (*batch_y, _, n) = x.shape, y.shape
         batch = np.broadcast_shapes(batch_x, batch_y)
         if len(batch) <= 2 and worthwhile(m * prod(batch), k, n):
@@ -40,7 +43,7 @@ class Products(Reference):
         return np.matmul(x, y)
 
     @calls("matmul")
-    def linear(self, x: Any, w: Any, b: Any = None) -> Any:
+    def linear(self, x: Array, w: Array, b: Array | None = None) -> Array:
         if x.size >= LEAST <= w.size and w.ndim == 2 and x.ndim > 1 and (
             b is None or b.shape == w.shape[:1]
         ):  # fmt: skip
@@ -58,7 +61,7 @@ class Products(Reference):
 STEPS = ("ijp", "naive", "blocked", "tiled")  # from the definition to ext/matmul.c: docs/c-core.md
 
 
-def matmul_step(step: str, x: Any, y: Any) -> Any:
+def matmul_step(step: str, x: Array, y: Array) -> Array:
     """x @ y of two matrices, (m, k) and (k, n), by one of ``STEPS``, to read and to time beside
     ``np.matmul``.
 
@@ -80,6 +83,6 @@ def matmul_step(step: str, x: Any, y: Any) -> Any:
     return out
 
 
-def matmul_naive(x: Any, y: Any) -> Any:
+def matmul_naive(x: Array, y: Array) -> Array:
     """x @ y by three loops: ``matmul_step("naive", x, y)``."""
     return matmul_step("naive", x, y)

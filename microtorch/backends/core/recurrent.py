@@ -4,31 +4,36 @@ What C declines takes the definition's way (microtorch/nn/recurrence.py).
 """
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..reference import Reference
 from ..table import definition
+
+if TYPE_CHECKING:
+    from ...base.types import Array
 
 
 class Recurrent(Reference):
     kernels: Any
 
-    def lstm_cell(self, gates: Any, a: Any, before: Any, h: Any, after: Any) -> None:
+    def lstm_cell(self, gates: Array, a: Array, before: Array, h: Array, after: Array) -> None:
         if not self.kernels.lstm_cell(*h.shape, id(gates), id(a), id(before), id(h), id(after)):
             definition("lstm_cell")(self, gates, a, before, h, after)
 
     def lstm_cell_vjp(
-        self, dh: Any, dstate: Any, before: Any, gates: Any, after: Any, da: Any
+        self, dh: Array, dstate: Array, before: Array, gates: Array, after: Array, da: Array
     ) -> None:
         kernel = self.kernels.lstm_cell_vjp
         if not kernel(*dh.shape, id(dh), id(dstate), id(before), id(gates), id(after), id(da)):
             definition("lstm_cell_vjp")(self, dh, dstate, before, gates, after, da)
 
-    def gru_cell(self, gates: Any, a: Any, part: Any, before: Any, h: Any) -> None:
+    def gru_cell(self, gates: Array, a: Array, part: Array, before: Array, h: Array) -> None:
         if not self.kernels.gru_cell(*h.shape, id(gates), id(a), id(part), id(before), id(h)):
             definition("gru_cell")(self, gates, a, part, before, h)
 
-    def gru_cell_vjp(self, dh: Any, before: Any, gates: Any, part: Any, dx: Any, da: Any) -> None:
+    def gru_cell_vjp(
+        self, dh: Array, before: Array, gates: Array, part: Array, dx: Array, da: Array
+    ) -> None:
         kernel = self.kernels.gru_cell_vjp
         if not kernel(*dh.shape, id(dh), id(before), id(gates), id(part), id(dx), id(da)):
             definition("gru_cell_vjp")(self, dh, before, gates, part, dx, da)

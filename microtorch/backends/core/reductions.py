@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -11,11 +12,16 @@ from ..reference import Reference
 from ..table import definition
 from .library import calls
 
+if TYPE_CHECKING:
+    from ...base.types import Array, Dims, Kernel, Shape
+
+    Step: TypeAlias = tuple[int, int, int, Shape]  # outer, n, inner, and the shape of the result
+
 
 class Reductions(Reference):
     """The reductions of ops/reduce.py."""
 
-    def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    def sum(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
         kernel, dtype = self.kernels.sum, self.dtype
         if dim is None and not keepdim:  # without the plan: half of the time of a small sum
             out = np.empty((), dtype)
@@ -30,24 +36,24 @@ class Reductions(Reference):
         return out
 
     @calls("sum")
-    def mean(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    def mean(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
         steps, count = runs(x.shape, dim, keepdim)
         partial = self._reduced(self.kernels.sum, x, steps[:-1], 1.0)
         out = self._reduced(self.kernels.sum, partial, steps[-1:], count or math.nan)
         return definition("mean")(self, x, dim, keepdim) if out is None else out
 
-    def amax(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    def amax(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
         steps, count = runs(x.shape, dim, keepdim)
         out = self._reduced(self.kernels.amax, x, steps) if count else None
         return definition("amax")(self, x, dim, keepdim) if out is None else out
 
-    def amin(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    def amin(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
         steps, count = runs(x.shape, dim, keepdim)
         out = self._reduced(self.kernels.amin, x, steps) if count else None
         return definition("amin")(self, x, dim, keepdim) if out is None else out
 
     @calls("sum_vjp0")
-    def spread(self, g: Any, shape: tuple[int, ...], dim: Any, divisor: float) -> Any:
+    def spread(self, g: Array, shape: Shape, dim: Dims, divisor: float) -> Array:
         if dim is None:  # without the plan, as in sum
             out = np.empty(shape, self.dtype)
             if self.kernels.sum_vjp0(1, out.size, 1, divisor, id(g), id(out)):
@@ -61,8 +67,10 @@ class Reductions(Reference):
             left = 1.0
         return out
 
-    def _reduced(self, kernel: Any, x: Any, steps: Any, *divisor: float) -> Any:
-        """``x`` after ``steps``; None where C declines."""
+    def _reduced(
+        self, kernel: Kernel, x: Array | None, steps: Iterable[Step], *divisor: float
+    ) -> Array | None:
+        """``x`` after ``steps``; None where C declines, as it does where ``x`` is None."""
         for outer, n, inner, shape in steps:
             out = np.empty(shape, self.dtype)
             if not kernel(outer, n, inner, *divisor, id(x), id(out)):
@@ -72,7 +80,7 @@ class Reductions(Reference):
 
 
 @lru_cache(maxsize=1024)
-def runs(shape: tuple[int, ...], dim: Any, keepdim: bool) -> tuple[tuple[Any, ...], int]:
+def runs(shape: Shape, dim: Dims, keepdim: bool) -> tuple[tuple[Step, ...], int]:
     """How to reduce ``shape`` over ``dim``, and how many elements go into one of the result.
 
     There is one step per run of neighbouring dimensions, the last run first, each on the result of

@@ -36,6 +36,8 @@ from .runtime import Runtime, runtime_for
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from ...base.types import Chain
+
 ELEMENTWISE = OPS | {f"{op}_vjp{i}" for op in OPS for i in range(3)}
 
 
@@ -326,7 +328,7 @@ class OpenCL:
         return layers.nll_spread(self, g, x.shape, t, w, ignore_index, total, g.dtype)
 
     # ---- optimizers ------------------------------------------------------------------------------
-    def sgd_step(self, *arrays: Any, **settings: Any) -> None:
+    def sgd_step(self, *arrays: Sequence[Array], **settings: Any) -> None:
         layers.sgd_step(self, *arrays, **settings)
 
     def adam_step(self, *arrays: Any, **settings: Any) -> None:
@@ -384,7 +386,7 @@ class OpenCL:
             out[padding] = 0
         return out
 
-    def copy_slices(self, base: Array, value: Array, chain: Any, order: Sequence[int]) -> Array:
+    def copy_slices(self, base: Array, value: Array, chain: Chain, order: Sequence[int]) -> Array:
         lying = empty(self.runtime, tuple([base.shape[i] for i in order]), base.dtype)
         out = region = lying.transpose(np.argsort(order).tolist())
         self.copied(base, out=out)

@@ -16,7 +16,7 @@ any order are those of the ops.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,19 +25,22 @@ from ...backends import defines
 from ...handles.tensor import Tensor
 from ...utils.kernels import backend_of, common_backend, tensor_on
 
+if TYPE_CHECKING:
+    from ...base.types import Array, Backend
+
 # ---------------------------------------------------------------- cells, in numpy
 # A cell overwrites `gates`, which hold x (N, gates * H), with the gates' values, and fills the
 # states after, each (N, H). Its vjp overwrites the gradients of the states after with what reaches
 # those before directly, not through a; it fills da, and dx where that differs.
 
 
-def _parts(x: Any, n: int) -> list[Any]:
+def _parts(x: Array, n: int) -> list[Array]:
     """(N, n * H) as n views (N, H)."""
     size = x.shape[-1] // n
     return [x[:, i * size : (i + 1) * size] for i in range(n)]
 
 
-def _sigmoid(x: Any) -> None:
+def _sigmoid(x: Array) -> None:
     """1 / (1 + exp(-x)), in place."""
     np.negative(x, x)
     np.exp(x, x)
@@ -46,7 +49,7 @@ def _sigmoid(x: Any) -> None:
 
 
 @defines
-def lstm_cell(F: Any, gates: Any, a: Any, before: Any, h: Any, after: Any) -> None:
+def lstm_cell(F: Backend, gates: Array, a: Array, before: Array, h: Array, after: Array) -> None:
     """after = f before + i g; h = o tanh(after)."""
     gates += a
     i, f, g, o = _parts(gates, 4)
@@ -61,7 +64,7 @@ def lstm_cell(F: Any, gates: Any, a: Any, before: Any, h: Any, after: Any) -> No
 
 @defines
 def lstm_cell_vjp(
-    F: Any, dh: Any, dstate: Any, before: Any, gates: Any, after: Any, da: Any
+    F: Backend, dh: Array, dstate: Array, before: Array, gates: Array, after: Array, da: Array
 ) -> None:
     """`dstate`, the gradient of `after`, becomes that of `before`."""
     i, f, g, o = _parts(gates, 4)
@@ -76,7 +79,7 @@ def lstm_cell_vjp(
 
 
 @defines
-def gru_cell(F: Any, gates: Any, a: Any, part: Any, before: Any, h: Any) -> None:
+def gru_cell(F: Backend, gates: Array, a: Array, part: Array, before: Array, h: Array) -> None:
     """`part` keeps what a is to n; h = n + z (before - n)."""
     r, z, n = _parts(gates, 3)
     ar, az, an = _parts(a, 3)
@@ -93,7 +96,9 @@ def gru_cell(F: Any, gates: Any, a: Any, part: Any, before: Any, h: Any) -> None
 
 
 @defines
-def gru_cell_vjp(F: Any, dh: Any, before: Any, gates: Any, part: Any, dx: Any, da: Any) -> None:
+def gru_cell_vjp(
+    F: Backend, dh: Array, before: Array, gates: Array, part: Array, dx: Array, da: Array
+) -> None:
     """`dh` becomes z dh, what of it reaches the state before directly."""
     r, z, n = _parts(gates, 3)
     dr, dz, dn = _parts(dx, 3)
@@ -116,14 +121,19 @@ class Recurrence:
     """
 
     gates = 1
+    part: Array | None
 
-    def __init__(self, F: Any, reverse: bool, x: Any, part: Any, *states: Any) -> None:
+    def __init__(
+        self, F: Backend, reverse: bool, x: Array, part: Array | None, *states: Array
+    ) -> None:
         self.F, self.x, self.part, self.states = F, x, part, states
         self.before, self.after = (1, 0) if reverse else (0, 1)
         self.order = range(len(x) - 1, -1, -1) if reverse else range(len(x))
 
     @classmethod
-    def forward(cls, F: Any, reverse: bool, x: Any, u: Any, c: Any, start: list[Any]) -> Recurrence:
+    def forward(
+        cls, F: Backend, reverse: bool, x: Array, u: Array, c: Array | None, start: list[Array]
+    ) -> Recurrence:
         """All steps from the states `start`, (N, H) each."""
         states = [np.empty((len(x) + 1, *s.shape), x.dtype) for s in start]
         part = np.empty((len(x), *start[0].shape), x.dtype) if cls.gates == 3 else None
@@ -139,20 +149,20 @@ class Recurrence:
         return made
 
     @property
-    def memory(self) -> tuple[Any, ...]:
+    def memory(self) -> tuple[Array | None, ...]:
         """What to give to the class again for backward, after F and reverse."""
         return (self.x, self.part, *self.states)
 
     @property
-    def output(self) -> Any:
+    def output(self) -> Array:
         """h after each step, (L, N, H)."""
         return self.states[0][self.after :][: len(self.x)]
 
-    def last(self) -> list[Any]:
+    def last(self) -> list[Array]:
         """The states after the last step, each (N, H)."""
         return [s[self.order[-1] + self.after].copy() for s in self.states]
 
-    def backward(self, u: Any, g: Any, grads: list[Any]) -> tuple[Any, Any]:
+    def backward(self, u: Array, g: Array | None, grads: list[Array]) -> tuple[Array, Array]:
         """(dx, da), both (L, N, gates * H), from the gradients of what came out.
 
         `g` is the gradient of the output, or None; `grads` those of the last states, which
@@ -169,11 +179,11 @@ class Recurrence:
                 grads[0] += direct
         return dx, da
 
-    def step(self, t: int, a: Any) -> None:
+    def step(self, t: int, a: Array) -> None:
         """The cell at t."""
         raise NotImplementedError
 
-    def vjp(self, t: int, grads: list[Any], dx: Any, da: Any) -> Any:
+    def vjp(self, t: int, grads: list[Array], dx: Array, da: Array) -> Array | None:
         """Fill dx and da; returns what reaches the h before directly, or None."""
         raise NotImplementedError
 
@@ -183,11 +193,11 @@ class LSTM(Recurrence):
 
     gates = 4
 
-    def step(self, t: int, a: Any) -> None:
+    def step(self, t: int, a: Array) -> None:
         (h, c), old, new = self.states, t + self.before, t + self.after
         self.F.lstm_cell(self.x[t], a, c[old], h[new], c[new])
 
-    def vjp(self, t: int, grads: list[Any], dx: Any, da: Any) -> None:
+    def vjp(self, t: int, grads: list[Array], dx: Array, da: Array) -> None:
         c = self.states[1]
         self.F.lstm_cell_vjp(*grads, c[t + self.before], self.x[t], c[t + self.after], da)
 
@@ -196,12 +206,13 @@ class GRU(Recurrence):
     """What reaches n from h is kept in `part`: the reset gate multiplies it."""
 
     gates = 3
+    part: Array
 
-    def step(self, t: int, a: Any) -> None:
+    def step(self, t: int, a: Array) -> None:
         (h,) = self.states
         self.F.gru_cell(self.x[t], a, self.part[t], h[t + self.before], h[t + self.after])
 
-    def vjp(self, t: int, grads: list[Any], dx: Any, da: Any) -> Any:
+    def vjp(self, t: int, grads: list[Array], dx: Array, da: Array) -> Array | None:
         before = self.states[0][t + self.before]
         self.F.gru_cell_vjp(grads[0], before, self.x[t], self.part[t], dx, da)
         return grads[0]
@@ -210,11 +221,11 @@ class GRU(Recurrence):
 class Tanh(Recurrence):
     """The plain layer with nonlinearity="tanh"."""
 
-    def step(self, t: int, a: Any) -> None:
+    def step(self, t: int, a: Array) -> None:
         h = self.states[0][t + self.after]
         np.tanh(np.add(self.x[t], a, h), h)
 
-    def vjp(self, t: int, grads: list[Any], dx: Any, da: Any) -> None:
+    def vjp(self, t: int, grads: list[Array], dx: Array, da: Array) -> None:
         h = self.states[0][t + self.after]
         np.multiply(grads[0], 1 - h * h, da)
 
@@ -222,11 +233,11 @@ class Tanh(Recurrence):
 class Relu(Recurrence):
     """The plain layer with nonlinearity="relu"."""
 
-    def step(self, t: int, a: Any) -> None:
+    def step(self, t: int, a: Array) -> None:
         h = self.states[0][t + self.after]
         np.maximum(np.add(self.x[t], a, h), 0, out=h)
 
-    def vjp(self, t: int, grads: list[Any], dx: Any, da: Any) -> None:
+    def vjp(self, t: int, grads: list[Array], dx: Array, da: Array) -> None:
         np.multiply(grads[0], self.states[0][t + self.after] > 0, da)
 
 

@@ -9,7 +9,7 @@ uniform in ±1/sqrt(in_channels / groups * kernel elements).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...base.errors import message
@@ -156,7 +156,7 @@ class _ConvNd(Module):
 class _Forward(_ConvNd):
     """Conv1d and Conv2d."""
 
-    function: Any
+    function: Callable[..., Tensor]
 
     def __init__(
         self,
@@ -217,7 +217,7 @@ class Conv1d(_Forward):
 class _ConvTransposeNd(_ConvNd):
     """ConvTranspose1d and ConvTranspose2d."""
 
-    function: Any
+    function: Callable[..., Tensor]
     transposed = True
 
     def __init__(

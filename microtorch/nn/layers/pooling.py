@@ -6,7 +6,7 @@ Inputs are (N, C, H, W) or (C, H, W), for the 1-d layers (N, C, L) or (C, L).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...handles.tensor import Tensor
@@ -17,7 +17,7 @@ from .conv import repeated
 
 
 class _MaxPoolNd(Module):
-    function: Any
+    function: Callable[..., Any]
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class AvgPool1d(Module):
 
 
 class _Adaptive(Module):
-    function: Any
+    function: Callable[..., Any]
 
     def __init__(self, output_size: int | Sequence[int | None] | None) -> None:
         super().__init__()

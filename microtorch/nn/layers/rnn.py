@@ -20,7 +20,7 @@ import math
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...autograd import Function
 from ...base.errors import describe, message
@@ -34,13 +34,20 @@ from ..functional import recurrence
 from ..module import Module
 from ..parameter import Parameter
 
+if TYPE_CHECKING:
+    from ...autograd.function import FunctionCtx
+
+State: TypeAlias = Tensor | tuple[Tensor, Tensor]  # h, or an LSTM's (h, c)
+
 # up to so many numbers W x (L * N * gates * hidden) a layer is composed of ops, as a picture shows
 SPELT_OUT = 2048
 
 # ---------------------------------------------------------------- one step
 
 
-def rnn_step(x: Tensor, h: Tensor, u: Tensor, c: Tensor | None, activation: Any) -> Tensor:
+def rnn_step(
+    x: Tensor, h: Tensor, u: Tensor, c: Tensor | None, activation: Callable[[Tensor], Tensor]
+) -> Tensor:
     """One step of an RNN from x = W x + b."""
     return activation(x + F.linear(h, u, c))
 
@@ -70,11 +77,11 @@ class _Steps(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Any:
+    def forward(ctx: FunctionCtx, x: Tensor) -> tuple[Tensor, ...]:
         return tuple(x[i].clone() for i in range(len(x)))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:
         return stack(gradients)
 
 
@@ -201,7 +208,7 @@ class RNNBase(Module):
         """The next state from W x + b, the last state, u and c."""
         raise NotImplementedError
 
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, input: Tensor, hx: State | None = None) -> tuple[Tensor, Any]:
         """(output (L, N, directions * hidden), last state (layers * directions, N, hidden)).
 
         `hx` is the first state, 0 unless given.
@@ -262,13 +269,13 @@ class RNNBase(Module):
         final = [stack(column) if batched else stack(column).squeeze(1) for column in columns]
         return output, tuple(final) if self.states == 2 else final[0]
 
-    def _start(self, x: Tensor, hx: Any, batched: bool) -> list[Any]:
+    def _start(self, x: Tensor, hx: State | None, batched: bool) -> list[Any]:
         """The first state of each layer and direction."""
         count, batch = self.num_layers * self.directions, x.shape[1]
         if hx is None:
             zero = zeros((batch, self.hidden_size), dtype=x.dtype, device=x.device)
             return [(zero, zero) if self.states == 2 else zero] * count
-        given = tuple(hx) if self.states == 2 else (hx,)
+        given: tuple[Any, ...] = tuple(hx) if self.states == 2 else (hx,)
         shape = (count, batch, self.hidden_size) if batched else (count, self.hidden_size)
         for name, h in zip(("hidden", "cell"), given, strict=False):
             if tuple(h.shape) != shape:
@@ -409,7 +416,7 @@ class RNNCellBase(Module):
         """The next state from W x + b, the last state, u and c."""
         raise NotImplementedError
 
-    def forward(self, input: Tensor, hx: Any = None) -> Any:
+    def forward(self, input: Tensor, hx: State | None = None) -> Any:
         if input.ndim not in (1, 2):
             raise ValueError(
                 message(

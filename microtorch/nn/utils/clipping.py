@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,18 +16,18 @@ from ...ops.join import stack
 from ...utils.kernels import arrays, common_backend, overwritten, tensor_on
 
 if TYPE_CHECKING:
-    from ...base.types import Backend
+    from ...base.types import Array, Backend
 
 
 @defines
-def total_norm(F: Any, arrays: tuple[Any, ...]) -> Any:
+def total_norm(F: Backend, arrays: tuple[Array, ...]) -> Array:
     """The root of the sum of all squares: the norm of the arrays' norms, as an array ()."""
     norms = np.stack([np.sqrt(np.add.reduce(x * x, axis=None)) for x in arrays])
     return np.asarray(np.sqrt(np.add.reduce(norms * norms)))
 
 
 @defines
-def scale(F: Any, arrays: tuple[Any, ...], factor: float) -> None:
+def scale(F: Backend, arrays: tuple[Array, ...], factor: float) -> None:
     """Multiply all elements, in place."""
     for x in arrays:
         x *= factor
@@ -38,7 +38,7 @@ def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [p.grad for p in parameters if p.grad is not None]
 
 
-def _backend(tensors: list[Tensor]) -> Any:
+def _backend(tensors: list[Tensor]) -> Backend | None:
     """The backend for one call on all tensors.
 
     None if they share none, or one of them carries a graph.
@@ -63,7 +63,9 @@ def get_total_norm(
     return _norm(tensors, _backend(tensors), float(norm_type), error_if_nonfinite)
 
 
-def _norm(grads: list[Tensor], dev: Backend, norm_type: float, error_if_nonfinite: bool) -> Tensor:
+def _norm(
+    grads: list[Tensor], dev: Backend | None, norm_type: float, error_if_nonfinite: bool
+) -> Tensor:
     """The norm of all values together, in one call where they have one backend."""
     if dev is not None and norm_type == 2:
         total = tensor_on(dev.total_norm(arrays(grads)), dev)
