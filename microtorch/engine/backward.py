@@ -154,7 +154,7 @@ def contributions(
         check_fresh(node, wanted)
     out, vjps, attrs = node.value, op.vjp_kernels[node.dev], node.attrs or {}
     if graph is not None:
-        F, vjps = graph, op.derivatives
+        F, vjps = graph, graph.vjps(node)
         out, saved = graph.lift(node, saved)
     parts: list[Contribution] = []
     for x, vjp in zip(node.inputs, vjps):  # noqa: B905: linear's last operand, a bias, is optional

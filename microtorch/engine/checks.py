@@ -7,7 +7,7 @@ from ..graph import Node, storage_of
 
 def check_fresh(node: Node, wanted: set[Node] | None) -> None:
     """Raise if a value that the node's derivatives will read was overwritten after the node was
-    made.
+    made, and cannot be renewed.
     """
     for i, x in enumerate(node.inputs):
         if x.needs and (wanted is None or x in wanted):
@@ -20,7 +20,9 @@ def check_fresh(node: Node, wanted: set[Node] | None) -> None:
                 and node.storage is not None
                 and node.storage.written > node.seq
             ):
-                raise stale_error(node, node, -1)
+                if not node.op.renews:
+                    raise stale_error(node, node, -1)
+                node.value = node.op.kernels[node.dev](*(node.saved or ()), **(node.attrs or {}))
 
 
 def freed_error(node: Node) -> Exception:

@@ -47,6 +47,9 @@ class Op:
     ``view``: the result may share its input's memory. ``joint``: one function
     ``(F, g, node) -> contributions`` in place of ``vjps``, for ops whose parts share work.
     ``reads_nothing``: a joint derivative that works after the node was freed.
+    ``ties``: has the derivative a derivative of 0 where it reads a value for a choice only? Else it
+    has none there, as PyTorch's does not (recorded.py). ``renews``: an output that the derivative
+    reads may be overwritten, for it is computed again from the inputs, which are saved.
     ``projection``: the op picks one output of a multi-output node. ``attributes``: may it have
     static arguments? ``family``: for an op of any number of inputs, the declaration for n of them.
     ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
@@ -76,6 +79,8 @@ class Op:
         check: Callable[[Op, Sequence[Tensor]], None] | None = None,
         unpromoted: int = 0,
         reads_nothing: bool = False,
+        ties: bool = True,
+        renews: bool = False,
         terms: Callable[..., int] | None = None,
         part: Callable[..., Slices | None] | None = None,
         register: bool = True,
@@ -90,7 +95,7 @@ class Op:
         self.explain = explain or explain_broadcast
         self.family = family
         self.check, self.unpromoted = check, unpromoted
-        self.attributes = attributes
+        self.attributes, self.ties, self.renews = attributes, ties, renews
         self.terms, self.part = terms, part or (by_broadcasting if name in formulas.TABLE else None)
         # which inputs, by position, and whether `out`: per vjp, and for any
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]

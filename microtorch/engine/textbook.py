@@ -39,9 +39,10 @@ def contributions(node: Node, g: Gradient, graph: Recorded | None) -> list[Contr
         return op.joint(graph or F, g, node)
     if F is None:  # a Scalar
         return node.contributions(g, graph)
+    vjps = op.derivatives
     if graph is not None:
-        F = graph
+        F, vjps = graph, graph.vjps(node)
         out, saved = graph.lift(node, saved)
-    pairs = zip(node.inputs, op.derivatives)
+    pairs = zip(node.inputs, vjps)
     given = [d(F, g, out, *saved, **attrs) if x.needs else None for x, d in pairs]
     return [d if d is None else unbroadcast(F, d, x.shape) for x, d in zip(node.inputs, given)]

@@ -67,24 +67,23 @@ def unlocked(array: Array) -> Array:
 # ---- overlaps ------------------------------------------------------------------------------------
 def repeats_itself(array: Array) -> bool:
     """Does a dimension show one element several times?"""
-    return any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
+    return array.size > 0 and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
 
 
 def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool = False) -> None:
     """Raise RuntimeError if an operand lies partly in the memory that is to be overwritten.
 
-    The very elements of ``target`` may be read, unless ``whole``.
+    The very elements of ``target`` may be read, unless ``whole`` and they are several.
     """
     array = target.array
     for other in others:
         source = getattr(other, "array", None)
         if type(source) is not np.ndarray or not np.may_share_memory(array, source):
             continue
-        same = source.strides == array.strides and source.shape == array.shape
-        if same and _start(source) == _start(array):
-            if not whole:
+        if _start(source) == _start(array) and _steps(source) == _steps(array):
+            if not whole or source.size == 1:
                 continue
-        elif not (_dense(array) and _dense(source)):
+        elif not (_dense(array) and _dense(source) and array.size and source.size):
             continue
         raise RuntimeError(
             errors.message(
@@ -95,6 +94,11 @@ def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool 
                 "the same memory",
             )
         )
+
+
+def _steps(array: Array) -> list[tuple[int, int]]:
+    """Size and stride of each dimension of more than one element."""
+    return [(n, s) for n, s in zip(array.shape, array.strides, strict=True) if n != 1]
 
 
 def _dense(array: Array) -> bool:

@@ -494,7 +494,7 @@ def test_variable_is_a_tensor():
 
 
 def test_who_listens_hears_of_every_backward():
-    from microtorch.autograd.listening import listen
+    from microtorch.engine.listening import listen
 
     x, heard = torch.tensor(2.0, requires_grad=True), []
     removable = listen(heard.append)

@@ -10,8 +10,10 @@ import warnings
 from ...base.errors import message
 from ...handles.tensor import Tensor
 from ...ops.loss import mse_loss as mse_loss_op
-from ...ops.select import where
+from ...ops.surface import FUNCTIONS
 from .reduction import check_weight, legacy_reduction, reduce_loss, weighted
+
+_smooth_l1, _huber = FUNCTIONS["smooth_l1"], FUNCTIONS["huber"]
 
 
 def mse_loss(
@@ -64,10 +66,8 @@ def smooth_l1_loss(
                 fix="beta=1.0; 0 is l1_loss",
             )
         )
-    distance = (input - target).abs()
-    if beta > 0:
-        near = 0.5 * distance.square() / beta
-        distance = where(distance < beta, near, distance - 0.5 * beta)
+    difference = input - target
+    distance = _smooth_l1(difference, beta=float(beta)) if beta > 0 else difference.abs()
     return reduce_loss(distance, legacy_reduction(size_average, reduce, reduction))
 
 
@@ -87,9 +87,7 @@ def huber_loss(
                 fix="delta=1.0",
             )
         )
-    distance = (input - target).abs()
-    near, far = 0.5 * distance.square(), delta * (distance - 0.5 * delta)
-    loss = where(distance <= delta, near, far)
+    loss = _huber(input - target, delta=float(delta))
     if weight is not None:
         check_weight(weight, input)
         loss = loss * weight  # its "mean" divides by the number of elements, as PyTorch's does
