@@ -165,15 +165,15 @@ class Function:
         """Run forward, and record one node if a gradient flows."""
         ctx = FunctionCtx(tuple([isinstance(a, Tensor) and a.node.needs for a in args]))
         now = mode.get()
-        token = mode.set(Mode(False, now.scope, now.inference))
         try:
+            mode.set(Mode(False, now.scope, now.inference))
             if cls.setup_context is not None:
                 results = cls.forward(*args)
                 cls.setup_context(ctx, args, results)
             else:
                 results = cls.forward(ctx, *args)
         finally:
-            mode.reset(token)
+            mode.set(now)
         outputs = results if isinstance(results, tuple) else (results,)
         _check_dirty(cls, ctx, outputs)
         if not (
@@ -370,14 +370,14 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
         now = mode.get()
         if not now.grad:
             return function(ctx, *grads)
-        token = mode.set(Mode(False, now.scope, now.inference))
         try:
+            mode.set(Mode(False, now.scope, now.inference))
             results = function(ctx, *grads)
             depends = [
                 t for t in (*grads, *ctx.saved_tensors) if isinstance(t, Tensor) and t.node.needs
             ]
         finally:
-            mode.reset(token)
+            mode.set(now)
         sealed = tuple(
             [_Once.apply(r, *depends) if isinstance(r, Tensor) and depends else r
              for r in (results if isinstance(results, tuple) else (results,))]

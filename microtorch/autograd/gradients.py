@@ -277,8 +277,9 @@ def _run(
     targets: frozenset[Node] | None,
 ) -> dict[Node, Gradient]:
     # a custom backward's operations are recorded only if asked for
-    token = mode.set(_RECORD if create_graph else _QUIET)
+    before = mode.get()  # not by a token: Ctrl-C may come between mode.set and its assignment
     try:
+        mode.set(_RECORD if create_graph else _QUIET)
         return run(
             [_node(r) for r in roots],
             seeds,
@@ -288,4 +289,4 @@ def _run(
             observe=anomaly.check_nan if anomaly.is_anomaly_enabled() else None,
         )
     finally:
-        mode.reset(token)
+        mode.set(before)

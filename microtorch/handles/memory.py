@@ -130,7 +130,12 @@ def offset(array: Array) -> int:
     return _start(array) - _start(owner(array))
 
 
-def window(memory: Array, dtype: DType, shape: Shape, strides: Shape, start: int) -> Array:
-    """An array on the memory of a dense array; strides and start in bytes."""
-    flat = memory.reshape(-1, order="A") if memory.flags.forc else memory.ravel("K")
-    return np.ndarray(shape, dtype, flat, start, strides)
+def copied(array: Array, memo: dict[Any, Any]) -> Array:
+    """A copy. Arrays that share memory get copies that share memory, if ``memo`` is the same."""
+    source = owner(array)
+    if type(array) is not np.ndarray or not _dense(source):
+        return array.copy()
+    key = ("memory", id(source))
+    if key not in memo:
+        memo[key] = source, source.copy("K").ravel("K")  # the source, so that its id stays its own
+    return np.ndarray(array.shape, array.dtype, memo[key][1], offset(array), array.strides)

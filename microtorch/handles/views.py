@@ -118,10 +118,10 @@ def _adopt(t: Tensor, node: Node, storage: Storage) -> None:
     node.value = t.array
     node.storage = storage
     node.seq = tick()  # newer than the write, so that what is saved from now on is fresh
-    _place(t, node)
+    place(t, node)
 
 
-def _place(t: Tensor, node: Node) -> None:
+def place(t: Tensor, node: Node) -> None:
     """Make ``node`` the node of ``t``: ``retain_grad`` is a wish about t, and goes along."""
     hooks = t.node.hooks
     if hooks is not None and hooks.retain and node.needs and t.node is not node:
@@ -165,7 +165,7 @@ def _derive(view: Tensor, base: Tensor) -> None:
             node = fill(op.node(), (node,), (node,), array, node.dev, attrs, scope, frame)
             node.storage = storage
         node.value = view.array
-    _place(view, node)
+    place(view, node)
 
 
 # ---- CopySlices: a base in which one region was replaced -----------------------------------------
