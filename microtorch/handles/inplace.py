@@ -22,7 +22,7 @@ from ..base.naming import named
 from ..engine.apply import apply
 from ..engine.handle import Handle
 from ..engine.op import Op
-from ..engine.operands import COERCE
+from ..engine.operands import COERCE, NUMBERS, element
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from ..graph import mode
@@ -160,7 +160,7 @@ def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
                 f"{value.array.ndim} dimensions."
             )
         )
-    return copy_(self, value.clone() if value.origin is not None else value)
+    return _copy(self, value.clone() if value.origin is not None else value, "fill")
 
 
 def zero_(self: Tensor) -> Tensor:
@@ -176,6 +176,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     if advanced:
         if value.array.dtype != t.array.dtype:
             value = value.to(t.dtype)
+        if value.array.size == 1 and any(getattr(p, "dtype", None) == bool for p in parsed):
+            value = value.clone()  # one number, read before it is written
         apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed})
         return
     check_leaf(t, "copy")
@@ -198,15 +200,14 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
                 f"{tuple(value.array.shape)}",
             )
         )
-    if value.array.ndim or value.node.needs:
-        copy_(region, value)
-    else:
-        _copy(region, value, "fill")
+    (copy_ if value.array.ndim else fill_)(region, value)
 
 
 def _of_dtype(value: Any, like: Tensor) -> Tensor:
     """Numbers as a Tensor of the dtype of ``like``, on its device."""
-    return constant(np.asarray(value).astype(like.array.dtype), like.node.dev)
+    d = like.array.dtype
+    array = element(value, d) if type(value) in NUMBERS else np.asarray(value).astype(d)
+    return constant(array, like.node.dev)
 
 
 # ---- the in-place twins of functions -------------------------------------------------------------

@@ -83,7 +83,7 @@ def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool 
         if _start(source) == _start(array) and _steps(source) == _steps(array):
             if not whole or source.size == 1:
                 continue
-        elif not (_dense(array) and _dense(source) and array.size and source.size):
+        elif not (is_dense(array) and is_dense(source) and array.size and source.size):
             continue
         raise RuntimeError(
             errors.message(
@@ -101,7 +101,7 @@ def _steps(array: Array) -> list[tuple[int, int]]:
     return [(n, s) for n, s in zip(array.shape, array.strides, strict=True) if n != 1]
 
 
-def _dense(array: Array) -> bool:
+def is_dense(array: Array) -> bool:
     """Do the elements fill a block of memory, in whatever order of dimensions?"""
     step = array.itemsize
     for s, n in sorted(zip(array.strides, array.shape, strict=True)):
@@ -133,7 +133,7 @@ def offset(array: Array) -> int:
 def copied(array: Array, memo: dict[Any, Any]) -> Array:
     """A copy. Arrays that share memory get copies that share memory, if ``memo`` is the same."""
     source = owner(array)
-    if type(array) is not np.ndarray or not _dense(source):
+    if type(array) is not np.ndarray or not is_dense(source):
         return array.copy()
     key = ("memory", id(source))
     if key not in memo:

@@ -31,6 +31,7 @@ from .inplace import setitem
 from .memory import copied
 from .methods import Methods
 from .size import Size
+from .views import rederive
 
 if TYPE_CHECKING:
     from ..base.types import Array, Chain, Hook, Index, TensorLike
@@ -272,6 +273,7 @@ class Tensor(Methods):
         node = self.node
         if value and not node.needs:
             leaf(self)
+            rederive(self)  # views that exist already lead here from now on
         elif not value and node.needs:
             if node.op is not None:
                 raise RuntimeError(

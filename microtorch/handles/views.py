@@ -86,7 +86,7 @@ def adopt(target: Tensor, node: Node) -> None:
     if target.origin is None:
         _adopt(target, node, storage)
         old.storage = storage.snapshot()
-        _rederive(target)
+        rederive(target)
         return
     base, chain = target.origin
     previous = base.node
@@ -94,7 +94,7 @@ def adopt(target: Tensor, node: Node) -> None:
     if node.needs:
         node.seq = tick()  # newer than the write: what it read, it saved as a copy
     _adopt(base, _copy_slices(base, previous, node, chain), storage)
-    _rederive(base)
+    rederive(base)
     if target.node is old:  # the base does not list it, as it was made under no_grad
         _derive(target, base)
 
@@ -137,7 +137,7 @@ def views_of(base: Tensor) -> list[Tensor]:
     return [v for v in views if v is not None and v.origin is not None and v.origin[0] is base]
 
 
-def _rederive(base: Tensor) -> None:
+def rederive(base: Tensor) -> None:
     """Derive all live views of ``base`` anew."""
     for view in views_of(base):
         _derive(view, base)
