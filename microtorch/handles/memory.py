@@ -13,7 +13,7 @@ import numpy as np
 from ..base import errors
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DType, Shape
+    from ..base.types import Array
     from .tensor import Tensor
 
 # writers that PyTorch lets write to an expanded tensor: what they write is the same everywhere
@@ -46,7 +46,7 @@ def overwrite(array: Array, values: Array) -> None:
 
 
 def is_locked(array: Array) -> bool:
-    """Has numpy forbidden to write to ``array``? It is lent memory, or shows elements repeatedly."""
+    """Has numpy forbidden to write to ``array``: to lent memory, or to repeated elements?"""
     return type(array) is np.ndarray and not array.flags.writeable
 
 

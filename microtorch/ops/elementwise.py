@@ -89,7 +89,10 @@ def _declared() -> list[Op]:
         *[_of_ufunc(name, ufunc, "bool") for name, ufunc in LOGIC.items()],
         *[_of_ufunc(name, ufunc, "same") for name, ufunc in BITWISE.items()],
         Op("floor_divide", _floor_divide, [_no_derivative] * 2, rule=(no, no), result="same"),
-        Op("div_floor", _floor_divide, [_flat] * 2, rule=("0", "0"), result="same", torch_name="Div"),
+        Op(
+            "div_floor", _floor_divide, [_flat] * 2, rule=("0", "0"), result="same",
+            torch_name="Div",
+        ),
     ]
 
 

@@ -38,7 +38,8 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
         target = dtypes.promote([(input.array.dtype, 2), *limits])
         input = input.to(dtypes.FROM_NUMPY[target])
         min, max = [
-            v if v is None or target.kind == "f" else element(v, target).item() for v in (min, max)
+            v if v is None or target.kind == "f" else element(v, target).item()  # type: ignore[arg-type]
+            for v in (min, max)
         ]
     if max is None:
         return several(REGISTRY["clamp_min"], (input,), {"min": min})
@@ -117,7 +118,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
             message("masked_fill only supports a 0-dimensional value tensor", describe(value))
         )
     if not isinstance(value, Handle):
-        value = constant(element(value, input.array.dtype), input.node.dev)
+        number = element(value, input.array.dtype)  # type: ignore[arg-type]  # or like a number
+        value = constant(number, input.node.dev)
     elif value.array.dtype != input.array.dtype:
         if not dtypes.can_cast(value.array.dtype, input.array.dtype):
             raise RuntimeError(
