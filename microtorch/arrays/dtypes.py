@@ -8,6 +8,7 @@ numbers (https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-d
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +159,16 @@ def promote(operands: Iterable[tuple[DType, builtins.int]]) -> DType:
             best = np.promote_types(best, d)
     assert best is not None
     return best
+
+
+def fits(value: Any, d: DType) -> builtins.bool:
+    """Can a number be stored in ``d``? Infinity and NaN fit in a floating type."""
+    if d.kind == "b":
+        return True
+    if d.kind == "f":
+        return not abs(value) > builtins.float(np.finfo(d).max) or value in (math.inf, -math.inf)
+    limits = np.iinfo(d)
+    return builtins.bool((limits.min or -limits.max) <= value <= limits.max)
 
 
 def can_cast(source: DType, target: DType) -> builtins.bool:

@@ -18,11 +18,20 @@ __all__ = [
 ]  # fmt: skip
 
 
-def Variable(data: Tensor, requires_grad: bool = False) -> Tensor:
-    """PyTorch's old name for a tensor with gradient."""
-    if requires_grad or data.requires_grad:
-        return data.detach().requires_grad_(requires_grad)
-    return data
+class _VariableMeta(type):
+    """What is an instance of Variable: every Tensor."""
+
+    def __instancecheck__(cls, x: object) -> bool:
+        return isinstance(x, Tensor)
+
+
+class Variable(metaclass=_VariableMeta):
+    """PyTorch's old name for a tensor with gradient: ``Variable(x)`` is a Tensor."""
+
+    def __new__(cls, data: Tensor, requires_grad: bool = False) -> Tensor:  # type: ignore[misc]
+        if requires_grad or data.requires_grad:
+            return data.detach().requires_grad_(requires_grad)
+        return data
 
 
 __getattr__ = missing(__name__, [*__all__, "is_anomaly_enabled"])

@@ -23,6 +23,7 @@ import functools
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -34,8 +35,11 @@ from ..engine.gradient_hooks import as_tensor
 from ..engine.op import Op
 from ..engine.record import constant, constant_node, fill, handle
 from ..engine.recorded import RECORDED
+from ..engine.unfollowed import CUSTOM, mark
 from ..graph import Mode, Node, mode, storage_of, user_frame
+from ..handles.inplace import check_leaf
 from ..handles.tensor import Tensor
+from ..handles.views import adopt, check_followed
 
 if TYPE_CHECKING:
     from ..base.types import Array, Contribution, Gradient, Namespace
@@ -61,6 +65,7 @@ class FunctionCtx:
         self.needs_input_grad = needs_input_grad
         self._to_save: tuple[Tensor | None, ...] = ()
         self._non_differentiable: tuple[Tensor, ...] = ()
+        self._dirty: tuple[Tensor, ...] = ()
         self._materialize = True
         self._node: Node | None = None  # set while backward runs
 
@@ -87,13 +92,8 @@ class FunctionCtx:
         self._non_differentiable = outputs
 
     def mark_dirty(self, *inputs: Tensor) -> None:
-        """Raise: nodes never change, so a custom op cannot overwrite its inputs."""
-        raise NotImplementedError(
-            errors.message(
-                "ctx.mark_dirty is not supported",
-                fix="return a new tensor instead of writing into the input",
-            )
-        )
+        """Name inputs that forward has overwritten; it must return each of them."""
+        self._dirty = inputs
 
     def set_materialize_grads(self, value: bool) -> None:
         """With False, backward is given None, not zeros, for outputs that received no gradient."""
@@ -166,16 +166,17 @@ class Function:
         """Run forward, and record one node if a gradient flows."""
         ctx = FunctionCtx(tuple([isinstance(a, Tensor) and a.node.needs for a in args]))
         now = mode.get()
-        token = mode.set(Mode(False, now.scope, now.inference))
         try:
+            mode.set(Mode(False, now.scope, now.inference))
             if cls.setup_context is not None:
                 results = cls.forward(*args)
                 cls.setup_context(ctx, args, results)
             else:
                 results = cls.forward(ctx, *args)
         finally:
-            mode.reset(token)
+            mode.set(now)
         outputs = results if isinstance(results, tuple) else (results,)
+        _check_dirty(cls, ctx, outputs)
         if not (
             now.grad and any(ctx.needs_input_grad) and any(isinstance(y, Tensor) for y in outputs)
         ):
@@ -183,7 +184,7 @@ class Function:
         node = _record(cls, ctx, args, outputs)
         wrapped = tuple([_wrap(node, i, y, ctx, args) for i, y in enumerate(outputs)])
         node.saved = tuple([_save(t, outputs, wrapped) for t in ctx._to_save])
-        ctx._to_save = ctx._non_differentiable = ()
+        ctx._to_save = ctx._non_differentiable = ctx._dirty = ()
         return wrapped if isinstance(results, tuple) else wrapped[0]
 
 
@@ -215,22 +216,60 @@ def _record(
     return fill(n, inputs, (), value, dev, attrs, mode.get().scope, frame)
 
 
+def _check_dirty(cls: type[Function], ctx: FunctionCtx, outputs: tuple[Any, ...]) -> None:
+    """Date the writes to inputs that forward names as dirty. Raises where they are not allowed."""
+    for x in ctx._dirty:
+        if not _is_among(x, outputs):
+            raise RuntimeError(
+                errors.message(
+                    "Some elements marked as dirty during the forward method were not returned as "
+                    "output. The inputs that are modified inplace must all be outputs of the "
+                    "Function.",
+                    f"{cls.__name__}: {errors.describe(x)}",
+                )
+            )
+        check_leaf(x, cls.__name__)
+        check_followed(x)
+        storage_of(x.node).wrote(cls.__name__)
+
+
+def _is_among(x: Any, things: tuple[Any, ...]) -> bool:
+    return any(x is y for y in things)
+
+
 def _wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:
-    """Output i as the user gets it: a Tensor on the node, anything else as it is."""
+    """Output i as the user gets it: a Tensor on the node, anything else as it is.
+
+    An input that forward overwrote gets the node itself. An output in the memory of another tensor
+    is a view of it that no write can be followed through.
+    """
     if not isinstance(y, Tensor):
         return y
-    copied = any(y is a for a in args)
-    t = handle(y.array.copy() if copied else y.array, node)
-    t.origin = None if copied else y.origin
-    if any(y is x for x in ctx._non_differentiable) or y.array.dtype.kind != "f":
+    still = _is_among(y, ctx._non_differentiable) or y.array.dtype.kind != "f"
+    dirty = _is_among(y, ctx._dirty)
+    if dirty:
+        new: Node = constant_node(y.array, y.node.dev) if still else _place_output(node, i, y.array)
+        adopt(y, new)
+        return y
+    t = handle(y.array, node)
+    if still:
         t.node = constant_node(t.array, node.dev.of(t.array.dtype))
     else:
-        if _outputs(node) == 1:
-            node.value = t.array
-        t.node = _output_node(node, i, t.array)
-    if not copied:  # a view of an input: a write to either is a write to both
-        t.node.storage = y.node.storage
+        t.node = _place_output(node, i, t.array)
+    returned = _is_among(y, args)
+    t.node.storage = storage_of(y.node) if returned else y.node.storage
+    if returned or y.origin is not None:
+        t.origin = y.origin or (y, ())
+        mark(t, type(node).__name__.removesuffix("Backward"), i, CUSTOM)
+        storage_of(t.node).add_view(ref(t))
     return t
+
+
+def _place_output(node: Node, i: int, array: Array) -> Node:
+    """The node of output i, whose value is ``array``."""
+    if _outputs(node) == 1:
+        node.value = array
+    return _output_node(node, i, array)
 
 
 def _outputs(node: Node) -> int:
@@ -332,14 +371,14 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
         now = mode.get()
         if not now.grad:
             return function(ctx, *grads)
-        token = mode.set(Mode(False, now.scope, now.inference))
         try:
+            mode.set(Mode(False, now.scope, now.inference))
             results = function(ctx, *grads)
             depends = [
                 t for t in (*grads, *ctx.saved_tensors) if isinstance(t, Tensor) and t.node.needs
             ]
         finally:
-            mode.reset(token)
+            mode.set(now)
         sealed = tuple(
             [_Once.apply(r, *depends) if isinstance(r, Tensor) and depends else r
              for r in (results if isinstance(results, tuple) else (results,))]

@@ -7,12 +7,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from ..graph import Mode, mode
-
-if TYPE_CHECKING:
-    from contextvars import Token
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,16 +28,22 @@ class _Switch:
         return self
 
     def __init__(self, *_: Any) -> None:
-        self._tokens: list[Token[Mode]] = []
+        self._before: list[Mode] = []
 
     def _mode(self, now: Mode) -> Mode:
         raise TypeError("use no_grad, enable_grad, set_grad_enabled or inference_mode")
 
     def __enter__(self) -> None:
-        self._tokens.append(mode.set(self._mode(mode.get())))
+        now = mode.get()
+        self._before.append(now)
+        try:
+            mode.set(self._mode(now))
+        except BaseException:  # Ctrl-C: the block will not be entered, nor left
+            mode.set(now)
+            raise
 
     def __exit__(self, *exc: object) -> None:
-        mode.reset(self._tokens.pop())
+        mode.set(self._before.pop())
 
     def clone(self) -> _Switch:
         return type(self)()
@@ -118,19 +121,19 @@ class set_grad_enabled(_Switch):
                 f"{type(mode).__name__}"
             )
         self.on = mode
-        self._before = _switch(mode)
+        self._outer = _switch(mode)
 
     def __enter__(self) -> None:
         _switch(self.on)
 
     def __exit__(self, *exc: object) -> None:
-        _switch(self._before)
+        _switch(self._outer)
 
     def clone(self) -> _Switch:
         return set_grad_enabled(self.on)
 
     def __call__(self, function: F) -> F:
-        _switch(self._before)  # as a decorator it acts only inside the function
+        _switch(self._outer)  # as a decorator it acts only inside the function
         return super().__call__(function)
 
 

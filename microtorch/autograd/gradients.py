@@ -19,6 +19,7 @@ from ..graph import Mode, Node, mode
 from ..handles.methods import ScalarMethods, bind_methods
 from ..handles.scalar import Scalar, constant_scalar
 from ..handles.tensor import Tensor
+from ..ops.join import stack
 from . import anomaly
 
 if TYPE_CHECKING:
@@ -131,12 +132,10 @@ def grad(
             )
         )
     if is_grads_batched:
-        raise NotImplementedError(
-            errors.message(
-                "is_grads_batched=True is not supported",
-                fix="call autograd.grad once per row of grad_outputs",
-            )
-        )
+        return _batched(
+            outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused,
+            materialize_grads,
+        )  # fmt: skip
     roots, wanted = _listed(outputs), _listed(inputs)
     seeds = _seeds(roots, grad_outputs, create_graph)
     for x in wanted:
@@ -168,6 +167,34 @@ def grad(
                 )
             )
     return tuple(out)
+
+
+def _batched(
+    outputs: Any, inputs: Any, grad_outputs: Any, retain_graph: bool | None, create_graph: bool,
+    allow_unused: bool | None, materialize_grads: bool,
+) -> tuple[Any, ...]:  # fmt: skip
+    """``grad`` for each row of ``grad_outputs``; the rows' gradients are stacked."""
+    given = _listed(grad_outputs)
+    lengths = {len(g) for g in given if g is not None}
+    if len(lengths) != 1:
+        raise ValueError(
+            errors.message(
+                "is_grads_batched=True needs gradients with one row, in dimension 0, per vector",
+                "numbers of rows: " + (", ".join(map(str, sorted(lengths))) or "none given"),
+            )
+        )
+    n = lengths.pop()
+    rows = []
+    for i in range(n):
+        retain = True if i < n - 1 else retain_graph
+        row = [None if g is None else g[i] for g in given]
+        rows.append(
+            grad(
+                outputs, inputs, row, retain, create_graph, allow_unused=allow_unused,
+                materialize_grads=materialize_grads,
+            )
+        )  # fmt: skip
+    return tuple([None if of[0] is None else stack(of) for of in zip(*rows, strict=True)])
 
 
 def _zeros(node: Node) -> Tensor:
@@ -277,8 +304,9 @@ def _run(
     targets: frozenset[Node] | None,
 ) -> dict[Node, Gradient]:
     # a custom backward's operations are recorded only if asked for
-    token = mode.set(_RECORD if create_graph else _QUIET)
+    before = mode.get()  # not by a token: Ctrl-C may come between mode.set and its assignment
     try:
+        mode.set(_RECORD if create_graph else _QUIET)
         return run(
             [_node(r) for r in roots],
             seeds,
@@ -288,4 +316,4 @@ def _run(
             observe=anomaly.check_nan if anomaly.is_anomaly_enabled() else None,
         )
     finally:
-        mode.reset(token)
+        mode.set(before)

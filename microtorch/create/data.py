@@ -14,7 +14,7 @@ from ..ops.arguments import shape_of
 from .finish import export, finish
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DeviceLike, DTypeLike
+    from ..base.types import Array, DeviceLike, DType, DTypeLike
 
 
 @export
@@ -72,12 +72,26 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
         array = np.asarray(data)
     else:
         array = _from_lists(data)
+        if target is not None and not _all_fit(array, target):
+            raise RuntimeError(
+                message(
+                    f"value cannot be converted to type {target.name} without overflow",
+                    f"tensor({data!r})"[:120],
+                )
+            )
         if target is None and array.dtype == np.float64 and not _has_float64(data):
             target = dtypes.default_numpy()
     if target is not None and array.dtype != target:
         array = array.astype(target)
     dtypes.of(array)
     return array
+
+
+def _all_fit(array: Array, d: DType) -> bool:
+    """Do the elements fit in an integer type? (In a floating one, large ones become infinity.)"""
+    if d.kind not in "iu" or not array.size:
+        return True
+    return dtypes.fits(array.min(), d) and dtypes.fits(array.max(), d)
 
 
 def _from_lists(data: Any) -> Array:
@@ -89,6 +103,8 @@ def _from_lists(data: Any) -> Array:
         raise _overflow() from None
     if not array.size and array.dtype in (np.float64, object):
         return array.astype(dtypes.default_numpy())
+    if array.dtype.kind == "u" and array.dtype.itemsize == 8:  # above int64
+        raise _overflow()
     if array.dtype.kind not in "biuf":
         raise _no_number(data, plain, array)
     return array
@@ -124,8 +140,16 @@ def _plain(data: Any) -> Any:
     """Nested lists in which numbers stand for tensors and Scalars."""
     if isinstance(data, (list, tuple)):
         return [_plain(v) for v in data]
-    if isinstance(data, Tensor):
-        return data.array if data.device.type == "cpu" else data.tolist()
+    if isinstance(data, Tensor):  # in a list, that is: it stands for its one number
+        if data.array.size != 1:
+            raise ValueError(
+                message(
+                    "only one element tensors can be converted to Python scalars",
+                    f"a list has {data.array.size} elements in one place",
+                    fix="torch.stack(list)",
+                )
+            )
+        return data.array.reshape(()) if data.device.type == "cpu" else data.item()
     if type(data) in COERCE:
         return float(data)
     return data

@@ -11,6 +11,7 @@ from ..arrays.rounding import fma
 from ..backends import home
 from ..base.errors import message
 from ..base.naming import named
+from ..engine.operands import element
 from ..engine.record import constant
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
@@ -138,7 +139,7 @@ def full(
     d = chosen(dtype, dtypes.of_number(value))
     shape = shape_of((size,), "full")
     dev = home(device, d)
-    return finish(dev.full(shape, value, d), dev.device, requires_grad)
+    return finish(dev.full(shape, element(value, d).item(), d), dev.device, requires_grad)
 
 
 @export

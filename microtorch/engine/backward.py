@@ -158,7 +158,7 @@ def contributions(
     if graph is None:
         vjps = op.vjp_kernels[node.dev]
     else:
-        F, vjps = graph, op.derivatives
+        F, vjps = graph, graph.vjps(node)
         out, saved = graph.lift(node, saved)
     parts: list[Contribution] = []
     # linear's last operand, a bias, is optional: there may be more vjps than inputs

@@ -6,7 +6,7 @@ from ..graph import Node, storage_of
 
 
 def check_fresh(node: Node, wanted: set[Node] | None) -> None:
-    """Raise if a value that the node's derivatives will read was overwritten since it was made."""
+    """Raise if a value that the derivatives will read was overwritten, and cannot be renewed."""
     for i, x in enumerate(node.inputs):
         if x.needs and (wanted is None or x in wanted):
             for j in node.op.reads[i]:
@@ -18,7 +18,9 @@ def check_fresh(node: Node, wanted: set[Node] | None) -> None:
                 and node.storage is not None
                 and node.storage.written > node.seq
             ):
-                raise stale_error(node, node, -1)
+                if not node.op.renews:
+                    raise stale_error(node, node, -1)
+                node.value = node.op.kernels[node.dev](*(node.saved or ()), **(node.attrs or {}))
 
 
 def freed_error(node: Node) -> Exception:

@@ -1,6 +1,7 @@
 """Where backward ends: the leaf of a tensor that requires gradient."""
 from __future__ import annotations
 
+from threading import RLock
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -11,6 +12,8 @@ from .record import constant, handle
 if TYPE_CHECKING:
     from ..base.types import Gradient
     from ..handles.tensor import Tensor
+
+_adding = RLock()  # re-entrant: the garbage collector may run a destructor that runs backward
 
 
 class AccumulateGrad(Node):
@@ -29,6 +32,14 @@ class AccumulateGrad(Node):
         return handle(self.value, self) if t is None else t
 
     def accumulate(self, g: Gradient) -> None:
+        """Add ``g`` to ``.grad``, and call the hooks that wait for it."""
+        with _adding:  # threads may run backward into one leaf
+            self.add(g)
+        if self.hooks is not None:
+            for hook in list(self.hooks.accumulated.values()):
+                hook(self.variable)
+
+    def add(self, g: Gradient) -> None:
         """Add ``g`` to ``.grad``: in place as PyTorch does, unless either carries a graph."""
         old = self.grad
         if hasattr(g, "node"):  # a Tensor: create_graph=True
@@ -36,18 +47,16 @@ class AccumulateGrad(Node):
         elif old is None:
             self.grad = constant(g, self.dev)
         elif old.node.needs:  # an earlier backward's create_graph: the sum keeps that graph
-            token = mode.set(Mode(True))
+            before = mode.get()
             try:
+                mode.set(Mode(True))
                 self.grad = old + constant(self.dev.array(g), self.dev)
             finally:
-                mode.reset(token)
+                mode.set(before)
         else:
             old.array += g
             if old.node.storage is not None:
                 old.node.storage.wrote("backward")
-        if self.hooks is not None:
-            for hook in list(self.hooks.accumulated.values()):
-                hook(self.variable)
 
 
 def leaf(t: Tensor) -> None:

@@ -24,6 +24,8 @@ from ..graph import Node
 from ..notation import expr, formulas
 from ..notation.formulas import LETTERS
 from .apply import apply
+from .checks import freed_error
+from .record import handle
 from .registry import REGISTRY
 from .vjps import VjpTable
 
@@ -47,6 +49,9 @@ class Op:
     ``view``: the result may share its input's memory. ``joint``: one function
     ``(F, g, node) -> contributions`` in place of ``vjps``, for ops whose parts share work.
     ``reads_nothing``: a joint derivative that works after the node was freed.
+    ``ties``: has the derivative a derivative of 0 where it reads a value for a choice only? Else it
+    has none there, as PyTorch's does not (recorded.py). ``renews``: an output that the derivative
+    reads may be overwritten, for it is computed again from the inputs, which are saved.
     ``projection``: the op picks one output of a multi-output node. ``attributes``: may it have
     static arguments? ``family``: for an op of any number of inputs, the declaration for n of them.
     ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
@@ -78,6 +83,8 @@ class Op:
         check: Callable[[Op, Sequence[Tensor]], None] | None = None,
         unpromoted: int = 0,
         reads_nothing: bool = False,
+        ties: bool = True,
+        renews: bool = False,
         terms: Callable[..., int] | None = None,
         part: Callable[..., Slices | None] | None = None,
         register: bool = True,
@@ -93,7 +100,7 @@ class Op:
         self.explain = explain or explain_broadcast
         self.family = family
         self.check, self.unpromoted = check, unpromoted
-        self.attributes = attributes
+        self.attributes, self.ties, self.renews = attributes, ties, renews
         self.terms, self.part = terms, part or (by_broadcasting if name in formulas.TABLE else None)
         # which inputs, by position, and whether `out`: per vjp, and for any
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
@@ -111,6 +118,9 @@ class Op:
         members = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
         if not attributes:
             members["attrs"] = None
+        members |= {f"_saved_{_name_of(i, len(self.vjps))}": _saved(i) for i in self.saved_inputs}
+        if any(self.reads_out):
+            members["_saved_result"] = property(_saved_result)
         self.node = type(f"{torch_name}Backward0", (Node,), members)
         if register:
             if name in REGISTRY:
@@ -157,6 +167,18 @@ class Op:
         return tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
 
     @cached_property
+    def tied(self) -> bool:
+        """Does a derivative read a value for a choice only, as far as can be told?"""
+        arrays = {*LETTERS, "out"}
+        for v in self.vjps:
+            if isinstance(v, Formula):
+                if "0 * g" in v.text or expr.for_choices_only(v.text) & arrays:
+                    return True
+            elif v is not None:
+                return True
+        return False
+
+    @cached_property
     def scalar(self) -> Callable[..., float]:
         """The value as a function of floats."""
         return expr.compile_scalar(self.formula, self._parameters(), self.name)
@@ -171,6 +193,28 @@ class Op:
     def _parameters(self) -> str:
         static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items()]
         return ", ".join([*LETTERS[: len(self.vjps)], *static])
+
+
+# ---- PyTorch's attributes of a node: what it has saved -------------------------------------------
+def _name_of(i: int, n: int) -> str:
+    """PyTorch's name of input ``i`` of ``n``, as far as there is a rule."""
+    return ("self", "other")[i] if n <= 2 else ("self", "tensor1", "tensor2", *LETTERS[3:])[i]
+
+
+def _saved(i: int) -> property:
+    def read(node: Node) -> Tensor:
+        if node.saved is None:
+            raise freed_error(node)
+        return handle(node.saved[i], node.inputs[i])
+
+    return property(read, doc=f"Input {i}, which the derivative reads.")
+
+
+def _saved_result(node: Node) -> Tensor:
+    """The output, which the derivative reads."""
+    if node.saved is None:
+        raise freed_error(node)
+    return handle(node.value, node)
 
 
 class Formula(NamedTuple):

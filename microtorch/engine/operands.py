@@ -12,7 +12,7 @@ from ..base import errors
 from .record import constant
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
-    from ..base.types import Backend, Number
+    from ..base.types import Array, Backend, DType, Number
     from ..handles.tensor import Tensor
     from ..handles.tensor import Tensor as Handle
     from .op import Op
@@ -60,24 +60,37 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
 def weak_number(value: Number, like: Tensor | None, floating: bool = False) -> Tensor:
     """A Python number as a 0-d constant: of like's dtype unless the number's category is higher.
 
-    ``floating``: it is for an op whose result is floating. Negative numbers wrap around in unsigned
-    types, as in PyTorch.
+    ``floating``: it is for an op whose result is floating. A number that does not fit in an integer
+    type wraps around, as in PyTorch: ``uint8 + 300`` is ``uint8 + 44``.
     """
-    d, dev, element = dtypes.of_number(value), cpu, np.array(value)
+    d, dev, whole = dtypes.of_number(value), cpu, np.array(value)
+    if whole.dtype.kind not in "bif":
+        raise OverflowError("int too big to convert")
     if like is not None:
         dev = like.node.dev
         d = dtypes.promote([(like.array.dtype, 2), (d, 0)])
         if floating and d.kind != "f":
             d = dtypes.default_numpy()
-        if d.kind in "iu":
-            limits = np.iinfo(d)
-            if not (limits.min or -limits.max) <= value <= limits.max:
-                raise RuntimeError(
-                    errors.message(
-                        f"value cannot be converted to type {d.name} without overflow: {value}"
-                    )
-                )
-    return constant(dev.array(element.astype(d)), dev)
+    return constant(dev.array(whole.astype(d)), dev)
+
+
+C_TYPES = {"float16": "c10::Half", "float32": "float", "float64": "double", "int32": "int"}
+
+
+def element(value: Number, d: DType) -> Array:
+    """A number to be stored, as an array of 0 dimensions. RuntimeError if it does not fit in ``d``.
+
+    Negative numbers wrap around in unsigned types, as in PyTorch.
+    """
+    if not dtypes.fits(value, d):
+        raise RuntimeError(
+            errors.message(
+                f"value cannot be converted to type {C_TYPES.get(d.name, d.name + '_t')} without "
+                f"overflow",
+                f"the value is {value}",
+            )
+        )
+    return np.array(value).astype(d)
 
 
 _numbers: dict[Backend, dict[float | str, Tensor]] = {}  # float backend -> constants made so far

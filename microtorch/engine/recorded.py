@@ -2,15 +2,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..graph import Node
+from ..graph import Node, storage_of, tick
 from .apply import apply
 from .hot import several
-from .record import handle
+from .op import Op
+from .record import constant, handle, record
 from .registry import REGISTRY
 
 if TYPE_CHECKING:
+    from ..base.types import Vjp
     from ..handles.tensor import Tensor
 
 
@@ -36,6 +39,59 @@ class Recorded:
         out = node if type(node.value) is tuple else handle(node.value, node)
         pairs = zip(node.inputs, saved, strict=True)
         return out, tuple([s if isinstance(s, Node) else handle(s, x) for x, s in pairs])
+
+    @staticmethod
+    def vjps(node: Node) -> Sequence[Vjp]:
+        """The derivatives of a node, each on a graph that leads to all that it reads."""
+        if not node.op.tied:
+            return node.op.derivatives
+        return [partial(_tied, node, i, vjp) for i, vjp in enumerate(node.op.derivatives)]
+
+
+def _tied(node: Node, i: int, vjp: Vjp, *arguments: Any, **attrs: Any) -> Tensor:
+    """A contribution to input ``i`` of ``node``, tied to what it reads.
+
+    ``where(out <= 0, 0, g)`` reads ``out`` for a choice only, of which the derivative is 0 and
+    nothing is recorded. But 0 is not "no gradient": PyTorch fills ``.grad`` with zeros, which
+    weight decay, for one, then acts upon.
+    """
+    op, begin = node.op, tick()
+    d: Tensor = vjp(*arguments, **attrs)
+    if "0 * g" in op.rule[i : i + 1]:  # a step: PyTorch's 0 is a constant
+        return constant(d.array, d.node.dev)
+    read = [node.inputs[j] for j in op.reads[i] if node.inputs[j].needs] if op.ties else []
+    if not read and op.ties and op.reads_out[i]:
+        read = [node]
+    for x in read:
+        if not _leads_to(d.node, x, begin):
+            tied = record(tie, [d, handle(x.value, x)], d.array, d.node.dev, None)
+            tied.node.storage = storage_of(d.node)
+            d = tied
+    return d
+
+
+# Its value is its first operand; to the second it only leads.
+tie = Op(
+    "tie",
+    None,
+    vjps=(
+        lambda F, g, out, d, x: g,
+        lambda F, g, out, d, x: F.cast(F.zero(g), dtype=x.dtype),
+    ),
+    rule=("g", "0: read for a choice only"),
+    register=False,
+)
+
+
+def _leads_to(node: Node, x: Node, begin: int) -> bool:
+    """Does a path of nodes younger than ``begin`` lead from ``node`` to ``x``?"""
+    found = [node]
+    for n in found:  # the list grows while it is walked
+        if n is x:
+            return True
+        if n.seq > begin:
+            found.extend(n.inputs)
+    return False
 
 
 RECORDED = Recorded()

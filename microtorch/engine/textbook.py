@@ -6,6 +6,7 @@ comes (Griewank and Walther, Evaluating Derivatives, 2nd ed., section 3.2: incre
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..graph import Node, in_order
@@ -13,7 +14,7 @@ from .backward import unbroadcast
 from .gradient_hooks import after, before
 
 if TYPE_CHECKING:
-    from ..base.types import Contribution, Gradient, Namespace
+    from ..base.types import Contribution, Gradient, Namespace, Vjp
     from .recorded import Recorded
 
 
@@ -40,12 +41,13 @@ def contributions(node: Node, g: Gradient, graph: Recorded | None) -> list[Contr
         return op.joint(graph or F, g, node)
     if F is None:  # a Scalar
         return node.contributions(g, graph)
+    vjps: Sequence[Vjp] = op.derivatives
     if graph is not None:
-        F = graph
+        F, vjps = graph, graph.vjps(node)
         out, saved = graph.lift(node, saved)
     parts: list[Contribution] = []
     # linear's last operand, a bias, is optional: there may be more vjps than inputs
-    for x, vjp in zip(node.inputs, op.derivatives, strict=False):
+    for x, vjp in zip(node.inputs, vjps, strict=False):
         d = vjp(F, g, out, *saved, **attrs) if x.needs else None
         parts.append(d if d is None else unbroadcast(F, d, x.shape))
     return parts

@@ -208,10 +208,13 @@ class _Reader:
         if number not in self.arrays:
             if type(number) is not int or number < 0:
                 raise self.damaged(f"{MANIFEST}: storage {number!r}")
-            name, shape = self.manifest["storages"][number]
+            name, shape, *view = self.manifest["storages"][number]
             d = _DTYPES[name].numpy
             if not all(type(n) is int and n >= 0 for n in shape):
                 raise self.damaged(f"storage {number} has the shape {shape}")
+            if view:
+                self.arrays[number] = self.view(number, d, shape, *view[0])
+                return self.arrays[number]
             data = self.bytes(f"data/{number}")
             wanted = math.prod(shape) * d.itemsize
             if len(data) != wanted:
@@ -221,3 +224,12 @@ class _Reader:
             stored = np.frombuffer(data, d.newbyteorder("<"))
             self.arrays[number] = stored.astype(d).reshape(shape)
         return self.arrays[number]
+
+    def view(self, number: int, d: Any, shape: list[int], base: Any, start: Any, steps: Any) -> Any:
+        """An array on another storage's memory; numpy checks that it lies within."""
+        if base == number or len(self.manifest["storages"][base]) != 2:
+            raise self.damaged(f"storage {number} is a view of {base}")
+        memory, size = self.storage(base), d.itemsize
+        if memory.dtype != d or start < 0:
+            raise self.damaged(f"storage {number} is a view of {base} from {start}")
+        return np.ndarray(shape, d, memory, start * size, tuple(s * size for s in steps))

@@ -6,6 +6,7 @@ import json
 import os
 import zipfile
 from collections import OrderedDict
+from itertools import pairwise
 from typing import IO, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.device import device
 from ..base.errors import message
+from ..handles.memory import is_dense, offset, owner
 from ..handles.tensor import Tensor
 from ..nn.parameter import Parameter
 from .layout import MANIFEST, SEQUENCES, VERSION
@@ -29,6 +31,7 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
     """
     writer = _Writer()
     root = writer.encode(obj, "")
+    writer.share()
     manifest = {
         "format": "microtorch",
         "version": VERSION,
@@ -40,6 +43,8 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(zipfile.ZipInfo(MANIFEST, _EPOCH), json.dumps(manifest))
             for i, array in enumerate(writer.arrays):
+                if array is None:  # a view of another
+                    continue
                 data = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
                 archive.writestr(zipfile.ZipInfo(f"data/{i}", _EPOCH), data.tobytes())
     finally:
@@ -51,7 +56,7 @@ class _Writer:
     """Turns objects into the manifest's notation and collects the arrays."""
 
     def __init__(self) -> None:
-        self.arrays: list[np.ndarray] = []
+        self.arrays: list[np.ndarray | None] = []
         self.shapes: list[list[Any]] = []
         self._places: dict[Any, int] = {}
         self._open: set[int] = set()  # ids of the containers around the object at hand
@@ -129,3 +134,31 @@ class _Writer:
             self.arrays.append(array)
             self.shapes.append([array.dtype.name, list(array.shape)])
         return self._places[memory]
+
+    def share(self) -> None:
+        """Store memory once of which several arrays show the same elements, and them as its views.
+
+        A view's storage says where: [dtype, shape, [number, offset, strides]], in elements.
+        """
+        groups: dict[int, list[int]] = {}
+        for i, array in enumerate(self.arrays):
+            if type(array) is np.ndarray and array.size:
+                groups.setdefault(id(owner(array)), []).append(i)
+        for numbers in groups.values():
+            members = [array for i in numbers if (array := self.arrays[i]) is not None]
+            memory, d = owner(members[0]), members[0].dtype
+            alike = all(array.dtype == d for array in members)
+            if not (alike and is_dense(memory) and memory.dtype == d and _overlap(members)):
+                continue
+            for i, array in zip(numbers, members, strict=True):
+                strides = [s // d.itemsize for s in array.strides]
+                self.shapes[i].append([len(self.arrays), offset(array) // d.itemsize, strides])
+                self.arrays[i] = None
+            self.arrays.append(memory.ravel("K"))
+            self.shapes.append([d.name, [memory.size]])
+
+
+def _overlap(arrays: list[np.ndarray]) -> bool:
+    """Do two of them span the same memory?"""
+    spans = sorted(np.lib.array_utils.byte_bounds(array) for array in arrays)
+    return any(a[1] > b[0] for a, b in pairwise(spans))

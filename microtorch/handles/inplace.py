@@ -22,7 +22,7 @@ from ..base.naming import named
 from ..engine.apply import apply
 from ..engine.handle import Handle
 from ..engine.op import Op
-from ..engine.operands import COERCE
+from ..engine.operands import COERCE, NUMBERS, element
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from ..graph import mode
@@ -30,6 +30,7 @@ from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
 from ..ops.surface import METHODS
+from .memory import check_overlap
 from .views import rebind, write
 
 if TYPE_CHECKING:
@@ -64,10 +65,15 @@ def check_leaf(t: Tensor, name: str) -> None:
 
 
 def apply_inplace(
-    op: Op, target: Tensor, others: tuple[Any, ...], attrs: Attrs | None = None
+    op: Op, target: Tensor, others: tuple[Any, ...], attrs: Attrs | None = None, name: str = ""
 ) -> Tensor:
-    """``target = op(target, *others)`` in target's own memory. Returns ``target``."""
-    check_leaf(target, op.name)
+    """``target = op(target, *others)`` in target's own memory. Returns ``target``.
+
+    ``name``: what the user called, if it is not the op's name.
+    """
+    name = name or op.name
+    check_leaf(target, name)
+    check_overlap(target, others, name, whole=op is indexing.index_put_op)
     outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
     out, array = outcome.array, target.array
     if out.shape != array.shape:
@@ -75,13 +81,13 @@ def apply_inplace(
             errors.message(
                 f"output with shape {list(array.shape)} doesn't match the broadcast shape "
                 f"{list(out.shape)}",
-                f"{op.name}_: {', '.join(map(errors.describe, (target, *others)))}",
+                f"{name}_: {', '.join(map(errors.describe, (target, *others)))}",
                 fix="an in-place result must have the shape of its target; write it out of place",
             )
         )
-    check_cast(out.dtype, target, op.name)
+    check_cast(out.dtype, target, name)
     if not (mode.get().grad and (outcome.node.needs or target.node.needs)):
-        write(target, out, op.name)
+        write(target, out, name)
         return target
     if outcome.array.dtype != array.dtype:
         outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
@@ -89,7 +95,7 @@ def apply_inplace(
     if node.needs and node.saved is not None and node.saved is not node.inputs:
         # it may have saved the target's array, which is about to be overwritten
         node.saved = tuple([s.copy() if _overlaps(s, array) else s for s in node.saved])
-    rebind(target, outcome, op.name)
+    rebind(target, outcome, name)
     return target
 
 
@@ -131,17 +137,30 @@ copy_op.node.__name__ = copy_op.node.__qualname__ = "CopyBackwards"
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Copy the elements of ``src`` (broadcast, converted to this dtype) into this tensor."""
+    return _copy(self, src, "copy")
+
+
+def _copy(self: Tensor, src: Tensor, name: str) -> Tensor:
     if hasattr(src, "node") and src.node.dev.device is not self.node.dev.device:
         src = src.to(self.node.dev.device)
     try:
-        return apply_inplace(copy_op, self, (src,))
+        return apply_inplace(copy_op, self, (src,), name=name)
     except ValueError:
-        raise errors.broadcast_error("copy_", [self, src]) from None
+        raise errors.broadcast_error(f"{name}_", [self, src]) from None
 
 
 def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
     """Set every element to ``value``."""
-    return copy_(self, value if isinstance(value, Handle) else _of_dtype(value, self))
+    if not isinstance(value, Handle):
+        return _copy(self, _of_dtype(value, self), "fill")
+    if value.array.ndim:
+        raise RuntimeError(
+            errors.message(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value.array.ndim} dimensions."
+            )
+        )
+    return _copy(self, value.clone() if value.origin is not None else value, "fill")
 
 
 def zero_(self: Tensor) -> Tensor:
@@ -157,6 +176,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     if advanced:
         if value.array.dtype != t.array.dtype:
             value = value.to(t.dtype)
+        if value.array.size == 1 and any(getattr(p, "dtype", None) is dtypes.BOOL for p in parsed):
+            value = value.clone()  # one number, read before it is written
         apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed})
         return
     check_leaf(t, "copy")
@@ -179,12 +200,14 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
                 f"{tuple(value.array.shape)}",
             )
         )
-    copy_(region, value)
+    (copy_ if value.array.ndim else fill_)(region, value)
 
 
 def _of_dtype(value: Any, like: Tensor) -> Tensor:
     """Numbers as a Tensor of the dtype of ``like``, on its device."""
-    return constant(np.asarray(value).astype(like.array.dtype), like.node.dev)
+    d = like.array.dtype
+    array = element(value, d) if type(value) in NUMBERS else np.asarray(value).astype(d)
+    return constant(array, like.node.dev)
 
 
 # ---- the in-place twins of functions -------------------------------------------------------------
@@ -198,6 +221,7 @@ COMPOSED = (  # of functions made of several ops
     "index_fill", "index_put", "lerp", "masked_fill", "nan_to_num", "round", "scatter",
     "scatter_add", "tril", "triu",
 )  # fmt: skip
+UNCHECKED = ("masked_fill", "index_fill")  # they read one number, before they write
 OPERATORS = {
     "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow",
     "imod": "remainder", "ifloordiv": "floor_divide", "iand": "bitwise_and", "ior": "bitwise_or",
@@ -243,10 +267,12 @@ def _composed(name: str) -> Callable[..., Tensor]:
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_leaf(self, name)
+        whole = name.startswith(("index_", "scatter"))
+        check_overlap(self, () if name in UNCHECKED else (*args, *kwargs.values()), name, whole)
         # on a copy, for what its derivative reads of the old value is about to be overwritten
         result = function(self.clone() if self.node.needs else self, *args, **kwargs)
         check_cast(result.array.dtype, self, name)
-        return copy_(self, result)
+        return _copy(self, result, name)
 
     # __wrapped__ has the signature that help() shows
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=function)

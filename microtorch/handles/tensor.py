@@ -26,9 +26,12 @@ from ..ops.arguments import dim_of
 from ..ops.index import getitem
 from ..ops.surface import METHODS
 from . import conversions as conversions  # its functions are methods of Tensor
+from . import metadata as metadata  # so are these
 from .inplace import setitem
+from .memory import copied
 from .methods import Methods
 from .size import Size
+from .views import rederive
 
 if TYPE_CHECKING:
     from ..base.types import Array, Chain, Hook, Index, TensorLike
@@ -276,6 +279,7 @@ class Tensor(Methods):
         node = self.node
         if value and not node.needs:
             leaf(self)
+            rederive(self)  # views that exist already lead here from now on
         elif not value and node.needs:
             if node.op is not None:
                 raise RuntimeError(
@@ -408,11 +412,21 @@ class Tensor(Methods):
             raise TypeError(
                 errors.message(f"Variable data has to be a tensor, but got {type(value).__name__}")
             )
-        if self.node.op is not None:
-            self.detach_()
-        self.array = self.node.value = value.array
-        self.node.dev = value.node.dev
-        self.node.storage = None
+        if self.node.op is None:
+            self.array = self.node.value = value.array
+            self.node.dev = value.node.dev
+            self.node.storage = None
+            return
+        # its node stays, with the value that derivatives read: gradients flow as before
+        if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:
+            raise RuntimeError(
+                errors.message(
+                    "data set to a tensor that is not a leaf needs its shape and dtype",
+                    f"the tensor is {errors.describe(self)}, the data {errors.describe(value)}",
+                    fix="x = new data, or x.detach() first",
+                )
+            )
+        self.array, self.origin = value.array, None
 
     @property
     def _version(self) -> int:
@@ -517,9 +531,9 @@ class Tensor(Methods):
                     fix="copy.deepcopy(x.detach())",
                 )
             )
-        t = _rebuild(type(self), self.array.copy(), self.node.needs)
+        t = _rebuild(type(self), copied(self.array, memo), self.node.needs)
         if self.node.grad is not None:
-            t.node.grad = constant(self.node.grad.array.copy(), self.node.dev)
+            t.node.grad = constant(copied(self.node.grad.array, memo), self.node.dev)
         memo[id(self)] = t
         return t
 

@@ -10,14 +10,15 @@ and every live view of that base is derived from it anew.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..base import errors
 from ..engine.op import Op
 from ..engine.record import constant_node, fill
-from ..graph import Node, Storage, mode, storage_of, tick, user_frame
+from ..engine.unfollowed import mark_of, refusal, unfollowed
+from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
+from .memory import check_writable, overwrite
 
 if TYPE_CHECKING:
     from ..base.types import Array, Chain, Namespace
@@ -25,53 +26,91 @@ if TYPE_CHECKING:
 
 
 def write(target: Tensor, out: Array, writer: str) -> None:
-    """Overwrite target's elements and date the write."""
-    try:
-        target.array[...] = out
-    except ValueError:
-        raise RuntimeError(
-            errors.message(
-                "unsupported operation: more than one element of the written-to tensor refers to a "
-                "single memory location. Please clone() the tensor before performing the "
-                "operation.",
-                f"{writer}_ on {errors.describe(target)} with strides {target.stride()}",
-            )
-        ) from None
+    """Date the write, then overwrite target's elements.
+
+    In this order, an interrupt between the two lets backward refuse too much, not too little.
+    """
+    check_writable(target.array, writer)
     storage_of(target.node).wrote(writer)
+    overwrite(target.array, out)
 
 
 def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
     """Write ``outcome`` into target's memory, and give target its node.
 
-    If target is a view, its base and all other views of the base get new nodes as well.
+    If target is a view, its base and all other views of the base get new nodes as well. All or
+    nothing: what interrupts it, Ctrl-C at any line, leaves the values and nodes of before.
+    """
+    check_followed(target)
+    check_writable(target.array, writer)
+    base = target if target.origin is None else target.origin[0]
+    before = [_State.of(t) for t in (target, base, *views_of(base))]
+    values = target.array.copy()
+    try:
+        for t in (target, base):
+            _leave_memory(t.node, t.array, values if t is target else None)
+        write(target, outcome.array, writer)
+        adopt(target, outcome.node)
+    except BaseException:
+        for state in before:
+            state.restore()
+        overwrite(target.array, values)
+        raise
+
+
+class _State(NamedTuple):
+    """What a write changes of a handle, besides its memory."""
+
+    t: Tensor
+    node: Node
+    value: Any
+    storage: Storage | None
+    retain: bool
+
+    @classmethod
+    def of(cls, t: Tensor) -> _State:
+        return cls(t, t.node, t.node.value, t.node.storage, t.retains_grad)
+
+    def restore(self) -> None:
+        self.t.node, self.node.value, self.node.storage = self.node, self.value, self.storage
+        if self.node.hooks is not None:
+            self.node.hooks.retain = self.retain
+
+
+def adopt(target: Tensor, node: Node) -> None:
+    """Make ``node``, whose value has just been written into target's memory, the node of target,
+    and of its base and all its views.
     """
     old = target.node
     storage = storage_of(old)
-    _leave_memory(old, target.array)
     if target.origin is None:
-        write(target, outcome.array, writer)
-        _adopt(target, outcome.node, storage)
+        _adopt(target, node, storage)
         old.storage = storage.snapshot()
-        _rederive(target)
+        rederive(target)
         return
     base, chain = target.origin
     previous = base.node
-    _leave_memory(previous, base.array)
-    write(target, outcome.array, writer)
     old.storage = previous.storage = storage.snapshot()
-    if outcome.node.needs:
-        outcome.node.seq = tick()  # newer than the write: what it read, it saved as a copy
-    _adopt(base, _copy_slices(base, previous, outcome.node, chain), storage)
-    _rederive(base)
+    if node.needs:
+        node.seq = tick()  # newer than the write: what it read, it saved as a copy
+    _adopt(base, _copy_slices(base, previous, node, chain), storage)
+    rederive(base)
     if target.node is old:  # the base does not list it, as it was made under no_grad
         _derive(target, base)
 
 
-def _leave_memory(node: Node, array: Array) -> None:
+def check_followed(target: Tensor) -> None:
+    """Raise if ``target`` is a view of which the derivative of a write is not known."""
+    mark = mark_of(target)
+    if mark is not None:
+        raise refusal(mark, "is being")
+
+
+def _leave_memory(node: Node, array: Array, values: Array | None) -> None:
     """Give ``node`` a copy of its value, which is about to be overwritten: graphs show what was.
     """
     if type(node.value) is not tuple and node.value is array:
-        node.value = array.copy()
+        node.value = array.copy() if values is None else values
 
 
 def _adopt(t: Tensor, node: Node, storage: Storage) -> None:
@@ -79,34 +118,54 @@ def _adopt(t: Tensor, node: Node, storage: Storage) -> None:
     node.value = t.array
     node.storage = storage
     node.seq = tick()  # newer than the write, so that what is saved from now on is fresh
+    place(t, node)
+
+
+def place(t: Tensor, node: Node) -> None:
+    """Make ``node`` the node of ``t``: ``retain_grad`` is a wish about t, and goes along."""
+    hooks = t.node.hooks
+    if hooks is not None and hooks.retain and node.needs and t.node is not node:
+        hooks.retain, hooks_of(node).retain = False, True
+        node.grad = t.node.grad
     t.node = node
 
 
-def _rederive(base: Tensor) -> None:
+def views_of(base: Tensor) -> list[Tensor]:
+    """The live views of ``base``."""
+    storage = base.node.storage
+    views = [] if storage is None else [ref() for ref in storage.views]
+    return [v for v in views if v is not None and v.origin is not None and v.origin[0] is base]
+
+
+def rederive(base: Tensor) -> None:
     """Derive all live views of ``base`` anew."""
-    for ref in list(storage_of(base.node).views):
-        view = ref()
-        if view is not None and view.origin is not None and view.origin[0] is base:
-            _derive(view, base)
+    for view in views_of(base):
+        _derive(view, base)
 
 
 def _derive(view: Tensor, base: Tensor) -> None:
     """Give ``view`` a node that starts from base's present node, by the same chain of view ops."""
     if view.origin is None:
         return
-    parent = base.node
-    if not parent.needs:
-        view.node = constant_node(view.array, parent.dev)
-        view.node.storage = parent.storage
-        return
+    parent, mark = base.node, mark_of(view)
     scope, frame = mode.get().scope, user_frame(sys._getframe(1))
-    for op, attrs in view.origin[1]:
-        array = op.kernels[parent.dev](parent.value, **(attrs or {}))
-        n = fill(op.node(), (parent,), (parent,), array, parent.dev, attrs, scope, frame)
-        n.storage = parent.storage
-        parent = n
-    parent.value = view.array
-    view.node = parent
+    if not parent.needs:
+        node: Node = constant_node(view.array, parent.dev)
+        node.storage = parent.storage
+    elif mark is not None:
+        node = fill(
+            unfollowed.node(), (parent,), (parent,), view.array, parent.dev, mark, scope, frame
+        )
+        node.storage = parent.storage
+    else:
+        node = parent
+        for op, attrs in view.origin[1]:
+            array = op.kernels[node.dev](node.value, **(attrs or {}))
+            storage = node.storage
+            node = fill(op.node(), (node,), (node,), array, node.dev, attrs, scope, frame)
+            node.storage = storage
+        node.value = view.array
+    place(view, node)
 
 
 # ---- CopySlices: a base in which one region was replaced -----------------------------------------
@@ -123,7 +182,7 @@ def _copy_slices_forward(
     # laid out in memory as the base was: in another order, reshape would give a copy, not a view
     out = np.empty(tuple([base.shape[i] for i in order]), base.dtype).transpose(np.argsort(order))
     out[...] = base
-    _region(out, chain, F)[...] = value
+    overwrite(_region(out, chain, F), value)  # an expanded region is locked
     return out
 
 

@@ -93,6 +93,24 @@ def functions(formula: str) -> frozenset[str]:
     return frozenset(_CALLED.findall(formula))
 
 
+STEPS = frozenset({"sign", "floor", "ceil", "round", "trunc"})  # functions whose derivative is 0
+
+
+def for_choices_only(formula: str) -> frozenset[str]:
+    """The values that a formula reads in conditions and step functions, and nowhere else."""
+    smooth, todo = set(), [parse(formula)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Name):
+            smooth.add(node.id)
+        elif isinstance(node, ast.Call):
+            skipped = len(node.args) if called(node) in STEPS else called(node) == "where"
+            todo.extend(node.args[skipped:])
+        elif not isinstance(node, ast.Compare):
+            todo.extend(n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr))
+    return names(formula) - smooth - functions(formula)
+
+
 def arguments(formula: str, calls: Collection[str], dialect: Dialect) -> list[str]:
     """What a formula gives to the functions of one argument in ``calls``, printed in a dialect."""
     found = [n for n in ast.walk(parse(formula)) if isinstance(n, ast.Call) and called(n) in calls]

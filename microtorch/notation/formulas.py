@@ -90,6 +90,7 @@ TABLE: dict[str, Row] = {
     "relu": ("maximum(x, 0)", ("where(out <= 0, 0, g)",)),
     "relu6": ("minimum(maximum(x, 0), 6)", ("where(x <= 0, 0, where(x >= 6, 0, g))",)),
     "leaky_relu": ("where(x > 0, x, x * negative_slope)", ("where(x > 0, g, g * negative_slope)",)),
+    "prelu": ("where(x > 0, x, y * x)", ("where(x > 0, g, g * y)", "where(x > 0, 0, g * x)")),
     "elu": ("where(x > 0, x, alpha * expm1(x))", ("where(x > 0, g, g * alpha * exp(x))",)),
     "celu": ("where(x > 0, x, alpha * expm1(x / alpha))", ("where(x > 0, g, g * exp(x / alpha))",)),
     # Klambauer et al. 2017, Self-Normalizing Neural Networks: scale = 1.0507..., scale * alpha =
@@ -140,6 +141,15 @@ TABLE: dict[str, Row] = {
         "x * minimum(maximum(x + 3, 0), 6) / 6",
         ("where(x <= -3, 0, where(x < 3, g * (x / 3 + 0.5), g))",),
     ),
+    # losses of a difference x (Girshick 2015; Huber 1964)
+    "smooth_l1": (
+        "where(abs(x) < beta, 0.5 * x * x / beta, abs(x) - 0.5 * beta)",
+        ("where(x <= -beta, -g, where(x >= beta, g, g * x / beta))",),
+    ),
+    "huber": (
+        "where(abs(x) <= delta, 0.5 * x * x, delta * (abs(x) - 0.5 * delta))",
+        ("where(x <= -delta, -g * delta, where(x >= delta, g * delta, g * x))",),
+    ),
     # choices
     "maximum": (
         "maximum(x, y)",
@@ -169,6 +179,8 @@ ARGUMENTS: dict[str, dict[str, float | None]] = {
     "celu": {"alpha": 1.0},
     "softplus": {"beta": 1.0, "threshold": 20.0},
     "hardtanh": {"min_val": -1.0, "max_val": 1.0},
+    "smooth_l1": {"beta": 1.0},
+    "huber": {"delta": 1.0},
     "clamp_min": {"min": None},
     "clamp_max": {"max": None},
     "clamp": {"min": None, "max": None},
@@ -177,6 +189,7 @@ ARGUMENTS: dict[str, dict[str, float | None]] = {
 # PyTorch's names of backward nodes, where they are not the op's name in CamelCase
 TORCH_NAMES: dict[str, str] = {
     "logsigmoid": "LogSigmoid", "gelu_tanh": "Gelu", "clamp_min": "Clamp", "clamp_max": "Clamp",
+    "smooth_l1": "SmoothL1Loss", "huber": "HuberLoss",
 }  # fmt: skip
 
 # comparisons have values, but no derivatives

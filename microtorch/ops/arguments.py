@@ -92,12 +92,13 @@ def variadic(
 ) -> Op:  # fmt: skip
     """An op of any number of inputs; ``vjp(i)`` is the derivative for input i.
 
-    ``saves``: each derivative reads all inputs.
+    ``saves``: each derivative reads all inputs but its own.
     """
 
     @cache
     def family(n: int) -> Op:
-        vjps, reads = [vjp(i) for i in range(n)], [" ".join(LETTERS[:n])] * n if saves else ()
+        vjps, all_inputs = [vjp(i) for i in range(n)], LETTERS[:n]
+        reads = [" ".join(all_inputs.replace(x, "")) for x in all_inputs] if saves else ()
         return Op(
             name, forward, vjps, saves=reads, rule=(rule,) * n, explain=explain, register=False
         )

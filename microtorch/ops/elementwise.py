@@ -57,6 +57,10 @@ def _no_derivative(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Opera
     )
 
 
+def _flat(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operand) -> Gradient:
+    return F.zero(g)
+
+
 LOGIC: dict[str, Callable[..., Any]] = {
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
     "logical_not": np.logical_not, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
@@ -76,6 +80,8 @@ def _declared() -> list[Op]:
     options: dict[str, dict[str, Any]] = {
         "sub": {"check": _refuse_bool}, "where": {"unpromoted": 1},
     }  # fmt: skip
+    for name in ("maximum", "minimum", "clamp", "clamp_min", "clamp_max"):
+        options[name] = {"ties": False}
     no = "not implemented"
     return [
         *[Op.elementwise(name, **options.get(name, {})) for name in formulas.TABLE],
@@ -83,6 +89,10 @@ def _declared() -> list[Op]:
         *[_of_ufunc(name, ufunc, "bool") for name, ufunc in LOGIC.items()],
         *[_of_ufunc(name, ufunc, "same") for name, ufunc in BITWISE.items()],
         Op("floor_divide", _floor_divide, [_no_derivative] * 2, rule=(no, no), result="same"),
+        Op(
+            "div_floor", _floor_divide, [_flat] * 2, rule=("0", "0"), result="same",
+            torch_name="Div",
+        ),
     ]
 
 
@@ -96,7 +106,7 @@ ALIASES = {
 # functions of torch.nn.functional only
 NOT_METHODS = frozenset(
     "leaky_relu elu celu selu relu6 silu mish gelu gelu_tanh softplus logsigmoid softsign hardtanh "
-    "hardsigmoid hardswish".split()
+    "hardsigmoid hardswish smooth_l1 huber".split()
 )
 
 
@@ -144,7 +154,7 @@ def div(input: Tensor, other: TensorLike, *, rounding_mode: str | None = None) -
     if rounding_mode is None:
         return ELEMENTWISE["div"](input, other)
     if rounding_mode == "floor":
-        return ELEMENTWISE["floor_divide"](input, other)
+        return REGISTRY["div_floor"](input, other)
     if rounding_mode == "trunc":
         quotient = ELEMENTWISE["trunc"](ELEMENTWISE["div"](input, other))
         operands: tuple[Any, ...] = (input, other)

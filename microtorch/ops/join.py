@@ -10,6 +10,7 @@ from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
 from ..engine.hot import several
 from ..engine.op import Op
+from ..engine.unfollowed import mark_all
 from .arguments import dim_of, rows, variadic
 from .shape import expand, narrow, reshape, select
 from .surface import public
@@ -128,7 +129,8 @@ def split(
                 )
             )
     starts = np.cumsum([0, *sizes])
-    return tuple(narrow(tensor, d, int(a), s) for a, s in zip(starts, sizes, strict=False))
+    pieces = [narrow(tensor, d, int(a), s) for a, s in zip(starts, sizes, strict=False)]
+    return mark_all(pieces, "Split")
 
 
 @public()
@@ -144,7 +146,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of all slices along ``dim``."""
     d = dim_of(dim, input.array.ndim, "unbind")
-    return tuple(select(input, d, i) for i in range(input.array.shape[d]))
+    return mark_all([select(input, d, i) for i in range(input.array.shape[d])], "Unbind")
 
 
 @public(method=False)

@@ -126,6 +126,7 @@ max_pool2d_op = Op(
     _max_pool2d,
     vjps=(_max_pool2d_vjp,),
     saves=("x out",),
+    renews=True,
     formula="the largest of each window",
     rule=("g at the place of the largest, 0 elsewhere",),
     torch_name="MaxPool2DWithIndices",
@@ -181,6 +182,7 @@ avg_pool2d_op = Op(
     "avg_pool2d",
     _avg_pool2d,
     vjps=(lambda F, g, out, x, **geometry: F.avg_spread(g, size=tuple(x.shape[2:]), **geometry),),
+    saves=("x",),  # for nothing but that PyTorch's second derivative is 0 here, not absent
     formula="the mean of each window",
     rule=("g / n, spread over the window",),
     torch_name="AvgPool2D",
@@ -223,6 +225,7 @@ adaptive_avg_pool2d_op = Op(
     "adaptive_avg_pool2d",
     _adaptive_avg_pool2d,
     vjps=(lambda F, g, out, x, size: F.adaptive_spread(g, size=tuple(x.shape[2:])),),
+    saves=("x",),  # as avg_pool2d
     formula="the mean of each bin",
     rule=("g / n, spread over the bin",),
     torch_name="AdaptiveAvgPool2D",

@@ -20,6 +20,7 @@ from ..base.errors import ShapeError, describe, matmul_error, message
 from ..base.naming import named
 from ..engine.hot import made, several
 from ..engine.op import Op
+from ..engine.record import constant
 from .arguments import rows, variadic
 from .surface import METHODS, public
 
@@ -239,13 +240,22 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return input.reshape(-1, 1) * vec2
 
 
+def _times(x: Tensor, factor: Number) -> Tensor:
+    """factor * x, where 0 times NaN or infinity is 0, as BLAS has it."""
+    if factor == 1:
+        return x
+    if factor == 0:
+        return METHODS["masked_fill"](x, constant(np.ones((), bool), x.node.dev), 0)
+    return x * factor
+
+
 @public()
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1
 ) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
     product = METHODS["mm"](mat1, mat2)
-    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
+    return _times(input, beta) + _times(product, alpha)
 
 
 @public()
@@ -254,7 +264,7 @@ def baddbmm(
 ) -> Tensor:
     """beta * input + alpha * bmm(batch1, batch2)."""
     product = METHODS["bmm"](batch1, batch2)
-    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
+    return _times(input, beta) + _times(product, alpha)
 
 
 # ---- einsum --------------------------------------------------------------------------------------

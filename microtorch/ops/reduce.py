@@ -270,6 +270,7 @@ def _publish_extreme(name: str, which: str, ufunc: np.ufunc) -> None:
         vjps=(_extreme_vjp,),
         saves=("x out",),
         rule=("g where x is the extreme, shared among equals",),
+        ties=False,
     )
 
     def extreme(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:

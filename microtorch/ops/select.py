@@ -9,14 +9,14 @@ from ..arrays import dtypes
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import several
-from ..engine.operands import NUMBERS, weak_number
+from ..engine.operands import NUMBERS, element, weak_number
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from .elementwise import ELEMENTWISE
 from .surface import METHODS, public
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
-    from ..base.types import TensorLike
+    from ..base.types import Number, TensorLike
     from ..handles.tensor import Tensor
     from ..handles.tensor import Tensor as Handle
 else:
@@ -37,6 +37,10 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
         limits = [(dtypes.of_number(v), 0) for v in (min, max) if v is not None]
         target = dtypes.promote([(input.array.dtype, 2), *limits])
         input = input.to(dtypes.FROM_NUMPY[target])
+        min, max = [
+            v if v is None or target.kind == "f" else element(v, target).item()  # type: ignore[arg-type]
+            for v in (min, max)
+        ]
     if max is None:
         return several(REGISTRY["clamp_min"], (input,), {"min": min})
     if min is None:
@@ -84,10 +88,16 @@ def where(
 def _choose(condition: Tensor, input: Any, other: Any) -> Tensor:
     """``where``; a number takes its dtype from the other choice, not from the condition."""
     if type(input) in NUMBERS and isinstance(other, Handle):
-        input = weak_number(input, other)
+        input = _choice(input, other)
     elif type(other) in NUMBERS and isinstance(input, Handle):
-        other = weak_number(other, input)
+        other = _choice(other, input)
     return apply(REGISTRY["where"], (condition, input, other))
+
+
+def _choice(value: Number, like: Tensor) -> Tensor:
+    t = weak_number(value, like)
+    element(value, t.array.dtype)  # raises where it would have wrapped around
+    return t
 
 
 METHODS["where"] = lambda self, condition, other: where(condition, self, other)
@@ -108,7 +118,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
             message("masked_fill only supports a 0-dimensional value tensor", describe(value))
         )
     if not isinstance(value, Handle):
-        value = constant(np.asarray(value).astype(input.array.dtype), input.node.dev)
+        number = element(value, input.array.dtype)  # type: ignore[arg-type]  # or like a number
+        value = constant(number, input.node.dev)
     elif value.array.dtype != input.array.dtype:
         if not dtypes.can_cast(value.array.dtype, input.array.dtype):
             raise RuntimeError(

@@ -15,6 +15,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT
 from ..base.errors import ShapeError, describe, message
+from ..engine.basic_ops import clone
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
@@ -173,6 +174,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         raise RuntimeError(
             message("flatten() has invalid args: start_dim cannot come after end_dim")
         )
+    if start == end and shape:
+        return input
     return reshape(input, *shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
 
 
@@ -362,7 +365,9 @@ def repeat(input: Tensor, *sizes: Sizes) -> Tensor:
     shape = (1,) * (len(times) - input.array.ndim) + input.array.shape
     paired = [s for pair in zip(times, shape, strict=True) for s in pair]
     x = reshape(input, *(s for n in shape for s in (1, n)))
-    return reshape(expand(x, *paired), *(a * b for a, b in zip(times, shape, strict=True)))
+    out = reshape(expand(x, *paired), *(a * b for a, b in zip(times, shape, strict=True)))
+    # repeated once in each dimension, it is a view until here
+    return out if out.origin is None else single(clone, out, {"order": "C"})
 
 
 @public(method=False)

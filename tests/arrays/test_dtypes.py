@@ -158,10 +158,45 @@ def test_numbers_that_do_not_fit():
         255,
     ]  # unsigned: around the corner
     assert (x / -1).tolist() == [-3.0, -1.0]
-    with pytest.raises(RuntimeError, match="without overflow"):
-        x + 300
+    # operands wrap around, values to be stored are refused
+    assert (x + 300).tolist() == [47, 45]
+    assert (x > 300).tolist() == [False, False]
+    assert (torch.tensor([200], dtype=torch.uint8) == 300).tolist() == [False]
+    with pytest.raises(OverflowError):
+        x + 2**70
     with pytest.raises(RuntimeError, match="negative integer powers"):
         torch.tensor([2, 3]) ** -1
+
+
+UINT8 = torch.tensor([200], dtype=torch.uint8)
+TRUE = torch.tensor([True])
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        lambda: UINT8.clone().fill_(300),
+        lambda: UINT8.clone().__setitem__(0, 300),
+        lambda: UINT8.masked_fill(TRUE, 300),
+        lambda: torch.where(TRUE, UINT8, 300),
+        lambda: UINT8.clamp(0, 300),
+        lambda: torch.full((1,), 300, dtype=torch.uint8),
+        lambda: torch.tensor([300], dtype=torch.uint8),
+        lambda: torch.tensor([float("nan")], dtype=torch.int64),
+        lambda: UINT8.long().fill_(float("inf")),
+        lambda: torch.zeros(2).half().masked_fill(TRUE, -1e9),
+        lambda: torch.zeros(1).fill_(1e60),
+    ],
+)
+def test_values_that_do_not_fit_are_not_stored(store):
+    with pytest.raises(RuntimeError, match="without overflow"):
+        store()
+
+
+def test_infinity_and_negative_numbers_can_be_stored():
+    assert torch.zeros(1).fill_(float("inf")).item() == float("inf")
+    assert UINT8.clone().fill_(-1).item() == 255
+    assert torch.tensor([-1], dtype=torch.uint8).item() == 255
 
 
 def test_limits_of_clamp_raise_the_dtype():

@@ -253,13 +253,88 @@ def test_an_output_that_shares_an_inputs_memory():
     x = torch.ones(2, 2, requires_grad=True)
     h = x * 2
     squares, y = h * h, Flat.apply(h)
-    y.mul_(3)
-    assert h.tolist() == [[6, 6], [6, 6]] and h._version == 1
+    with pytest.raises(RuntimeError, match="Output 0 of Flat is a view and is being modified"):
+        y.mul_(3)
+    h.mul_(3)
+    assert y.tolist() == [6] * 4
+    assert h._version == 1
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         squares.sum().backward()
-    x.grad = None
-    (h.sum() + y.sum()).backward()
-    assert x.grad.tolist() == [[12, 12], [12, 12]]
+    with pytest.raises(RuntimeError, match="its base or another view of its base"):
+        y.sum().backward()
+
+
+class Identity(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+
+def test_an_input_that_is_returned_shares_its_memory():
+    x = torch.ones(2, requires_grad=True)
+    h = x * 1
+    y = Identity.apply(h)
+    assert y is not h
+    assert y.data_ptr() == h.data_ptr()
+    y.sum().backward()
+    assert x.grad.tolist() == [2, 2]
+    with pytest.raises(RuntimeError, match="input was returned as-is"):
+        y.mul_(2)
+
+
+class Triple(Function):
+    """In place: the input is overwritten, saved as the output, and returned."""
+
+    @staticmethod
+    def forward(ctx, x):
+        x.mul_(3)
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(x)
+        return x
+
+    @staticmethod
+    def backward(ctx, g):
+        assert ctx.saved_tensors[0].tolist()[0] == 3
+        return g * 3
+
+
+def test_mark_dirty():
+    x = torch.ones(2, requires_grad=True)
+    h = x * 1
+    squares = h * h
+    y = Triple.apply(h)
+    assert y is h
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [18, 18]
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        squares.sum().backward()
+    with pytest.raises(RuntimeError, match="leaf Variable"):
+        Triple.apply(x)
+
+
+def test_mark_dirty_on_a_view_reaches_its_base():
+    x = torch.ones(4, requires_grad=True)
+    h = x * 1
+    middle = h[1:3]
+    Triple.apply(middle)
+    h.sum().backward()
+    assert x.grad.tolist() == [1, 3, 3, 1]
+    assert h.tolist() == [1, 3, 3, 1]
+
+
+def test_mark_dirty_needs_the_input_to_be_returned():
+    class Lost(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x)
+            return x * 1
+
+    with pytest.raises(RuntimeError, match="must all be outputs of the Function"):
+        Lost.apply(torch.ones(1, requires_grad=True) * 1)
 
 
 def returning(*gradients):

@@ -18,8 +18,9 @@ PLACES = {
     ("handles/scalar.py", "_fill"),
     ("handles/scalar_text.py", "METHOD"),
     # not made there, but dated anew after a write in place
-    ("handles/views.py", "rebind"),
+    ("handles/views.py", "adopt"),
     ("handles/views.py", "_adopt"),
+    ("handles/metadata.py", "method"),
     ("reading/failure.py", "trace_of"),  # of viz: the op that failed, drawn as if it had a node
 }
 

@@ -89,6 +89,8 @@ ELEMENTWISE = {
         activation("leaky_relu"),
         ({}, {"negative_slope": 0.2}),
     ),
+    "prelu": Row((ANY, POSITIVE), lambda x, y: x if x > 0 else y * x,
+                 lambda torch, x, y: torch.where(x > 0, x, y * x)),
     "elu": Row(
         (ANY,),
         lambda x, alpha=1.0: x if x > 0 else alpha * math.expm1(x),
@@ -135,6 +137,22 @@ ELEMENTWISE = {
     ),
     "hardswish": Row(
         ((-5.0, 5.0),), lambda x: x * min(max(x + 3, 0), 6) / 6, activation("hardswish")
+    ),
+    "smooth_l1": Row(
+        (ANY,),
+        lambda x, beta=1.0: x * x / (2 * beta) if abs(x) < beta else abs(x) - beta / 2,
+        lambda torch, x, **attrs: torch.nn.functional.smooth_l1_loss(
+            x, torch.zeros_like(x), reduction="none", **attrs
+        ),
+        ({}, {"beta": 0.5}),
+    ),
+    "huber": Row(
+        (ANY,),
+        lambda x, delta=1.0: x * x / 2 if abs(x) <= delta else delta * (abs(x) - delta / 2),
+        lambda torch, x, **attrs: torch.nn.functional.huber_loss(
+            x, torch.zeros_like(x), reduction="none", **attrs
+        ),
+        ({}, {"delta": 0.5}),
     ),
     "maximum": Row((ANY, ANY), max),
     "minimum": Row((ANY, ANY), min),

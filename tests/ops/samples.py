@@ -702,6 +702,8 @@ EXCUSED = {
 
 # the ops behind layers are in a file of their own, which uses the helpers above
 from .samples_nn import EXCUSED_NN, SAMPLES_NN  # noqa: E402
+from .samples_right import SAMPLES_RIGHT  # noqa: E402
 
 SAMPLES.update(SAMPLES_NN)
+SAMPLES.update(SAMPLES_RIGHT)
 EXCUSED.update(EXCUSED_NN)

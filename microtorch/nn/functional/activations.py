@@ -8,7 +8,6 @@ from collections.abc import Callable
 from ...arrays.dtypes import dtype
 from ...base.errors import describe, message
 from ...handles.tensor import Tensor
-from ...ops.select import where
 from ...ops.surface import FUNCTIONS
 
 sigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["sigmoid"]
@@ -56,7 +55,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
                 )
             )
         weight = weight.reshape([channels] + [1] * (input.ndim - 2))
-    return where(input > 0, input, weight * input)
+    return FUNCTIONS["prelu"](input, weight)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:

@@ -52,7 +52,13 @@ def scaled_dot_product_attention(
             scores = scores + attn_mask
         else:
             scores = scores.masked_fill(~attn_mask, -math.inf)
-    weights = scores.softmax(-1)
+    weights = softmax_or_zero(scores) if attn_mask is not None else scores.softmax(-1)
     if dropout_p > 0:
         weights = weights * dropout_noise(weights, weights.shape, dropout_p)
     return weights @ value
+
+
+def softmax_or_zero(scores: Tensor) -> Tensor:
+    """The softmax of each row; a row that attends to nothing (-inf only) is 0, not 0 / 0."""
+    nothing = scores.detach().amax(-1, keepdim=True) == -math.inf
+    return scores.masked_fill(nothing, 0.0).softmax(-1).masked_fill(nothing, 0.0)

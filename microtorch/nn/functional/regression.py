@@ -10,8 +10,11 @@ import warnings
 from ...base.errors import message
 from ...handles.tensor import Tensor
 from ...ops.loss import mse_loss as mse_loss_op
-from ...ops.select import where
+from ...ops.shape import broadcast_tensors
+from ...ops.surface import FUNCTIONS
 from .reduction import check_weight, legacy_reduction, reduce_loss, weighted
+
+_smooth_l1, _huber = FUNCTIONS["smooth_l1"], FUNCTIONS["huber"]
 
 
 def mse_loss(
@@ -23,7 +26,7 @@ def mse_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """(input - target)². Warns when the two shapes differ."""
-    _warn_sizes(input, target)
+    input, target = _same_sizes(input, target)
     reduction = legacy_reduction(size_average, reduce, reduction)
     if weight is None:
         return mse_loss_op(input, target, reduction)
@@ -39,7 +42,7 @@ def l1_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """|input - target|. Warns when the two shapes differ."""
-    _warn_sizes(input, target)
+    input, target = _same_sizes(input, target)
     reduction = legacy_reduction(size_average, reduce, reduction)
     return weighted((input - target).abs(), weight, input, reduction)
 
@@ -56,7 +59,7 @@ def smooth_l1_loss(
 
     beta = 0 is l1_loss.
     """
-    _warn_sizes(input, target)
+    input, target = _same_sizes(input, target)
     if beta < 0:
         raise RuntimeError(
             message(
@@ -64,10 +67,8 @@ def smooth_l1_loss(
                 fix="beta=1.0; 0 is l1_loss",
             )
         )
-    distance = (input - target).abs()
-    if beta > 0:
-        near = 0.5 * distance.square() / beta
-        distance = where(distance < beta, near, distance - 0.5 * beta)
+    difference = input - target
+    distance = _smooth_l1(difference, beta=float(beta)) if beta > 0 else difference.abs()
     return reduce_loss(distance, legacy_reduction(size_average, reduce, reduction))
 
 
@@ -79,7 +80,7 @@ def huber_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """d²/2 where d = |input - target| <= delta, else delta * (d - delta/2) (Huber 1964)."""
-    _warn_sizes(input, target)
+    input, target = _same_sizes(input, target)
     if delta <= 0:
         raise RuntimeError(
             message(
@@ -87,21 +88,23 @@ def huber_loss(
                 fix="delta=1.0",
             )
         )
-    distance = (input - target).abs()
-    near, far = 0.5 * distance.square(), delta * (distance - 0.5 * delta)
-    loss = where(distance <= delta, near, far)
+    loss = _huber(input - target, delta=float(delta))
     if weight is not None:
         check_weight(weight, input)
         loss = loss * weight  # its "mean" divides by the number of elements, as PyTorch's does
     return reduce_loss(loss, reduction)
 
 
-def _warn_sizes(input: Tensor, target: Tensor) -> None:
-    """PyTorch's warning before (N, 1) and (N,) quietly become (N, N)."""
-    if input.shape != target.shape:
-        warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size "
-            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
-            "Please ensure they have the same size.",
-            stacklevel=3,
-        )
+def _same_sizes(input: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+    """Both in their common shape, with PyTorch's warning before (N, 1) and (N,) quietly become
+    (N, N).
+    """
+    if input.shape == target.shape:
+        return input, target
+    warnings.warn(
+        f"Using a target size ({target.shape}) that is different to the input size "
+        f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+        "Please ensure they have the same size.",
+        stacklevel=3,
+    )
+    return broadcast_tensors(input, target)

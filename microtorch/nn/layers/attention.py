@@ -163,7 +163,10 @@ class MultiheadAttention(Module):
         if mask is not None and added:
             mask = F.pad(mask, (0, added))
         weights = (q * math.sqrt(1.0 / size)) @ k.transpose(-2, -1)
-        weights = F.softmax(weights if mask is None else weights + mask, -1)
+        scores = weights if mask is None else weights + mask
+        # PyTorch returns the weights of a plain softmax, NaN where a row is masked as a whole
+        attend = F.attention.softmax_or_zero if mask is not None and not need_weights else None
+        weights = F.softmax(scores, -1) if attend is None else attend(scores)
         # what is returned has passed dropout, too, as in PyTorch
         weights = F.dropout(weights, self.dropout, self.training)
         output = weights @ v

@@ -1,0 +1,142 @@
+"""Memory that arrays share: whose it is, who may write to it, and which elements are one.
+
+A numpy array does not say which elements of two arrays are the same, and locks memory that it was
+lent or that it repeats. PyTorch decides by storages and strides; so does this file.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base import errors
+
+if TYPE_CHECKING:
+    from ..base.types import Array
+    from .tensor import Tensor
+
+# writers that PyTorch lets write to an expanded tensor: what they write is the same everywhere
+IDEMPOTENT = frozenset({"fill", "zero", "masked_fill", "index_fill", "index_put", "tril", "triu"})
+
+
+# ---- writing -------------------------------------------------------------------------------------
+def check_writable(array: Array, writer: str) -> None:
+    """Raise RuntimeError if one place of the memory would have to take several values."""
+    if is_locked(array) and repeats_itself(array) and writer not in IDEMPOTENT:
+        raise RuntimeError(
+            errors.message(
+                "unsupported operation: more than one element of the written-to tensor refers "
+                "to a single memory location. Please clone() the tensor before performing the "
+                "operation.",
+                f"{writer}_ on {errors.describe(array)}, which was expanded",
+            )
+        )
+
+
+def overwrite(array: Array, values: Array) -> None:
+    """Store ``values`` in ``array``, also where numpy has locked it."""
+    if not is_locked(array):
+        array[...] = values
+    elif repeats_itself(array):
+        # an element that keeps its value must not undo what another wrote to the same place
+        np.copyto(unlocked(array), values, where=values != array.copy())
+    else:
+        unlocked(array)[...] = values
+
+
+def is_locked(array: Array) -> bool:
+    """Has numpy forbidden to write to ``array``: to lent memory, or to repeated elements?"""
+    return type(array) is np.ndarray and not array.flags.writeable
+
+
+class _Memory:
+    """An array's memory as numpy's interface describes it, but writable."""
+
+    def __init__(self, array: Array):
+        interface = array.__array_interface__
+        self.__array_interface__ = interface | {"data": (interface["data"][0], False)}
+        self.array = array  # keeps the memory alive
+
+
+def unlocked(array: Array) -> Array:
+    """The same elements as an array that may be written."""
+    return np.asarray(_Memory(array))
+
+
+# ---- overlaps ------------------------------------------------------------------------------------
+def repeats_itself(array: Array) -> bool:
+    """Does a dimension show one element several times?"""
+    dimensions = zip(array.strides, array.shape, strict=True)
+    return array.size > 0 and any(s == 0 and n > 1 for s, n in dimensions)
+
+
+def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool = False) -> None:
+    """Raise RuntimeError if an operand lies partly in the memory that is to be overwritten.
+
+    The very elements of ``target`` may be read, unless ``whole`` and they are several.
+    """
+    array = target.array
+    for other in others:
+        source = getattr(other, "array", None)
+        if type(source) is not np.ndarray or not np.may_share_memory(array, source):
+            continue
+        if _start(source) == _start(array) and _steps(source) == _steps(array):
+            if not whole or source.size == 1:
+                continue
+        elif not (is_dense(array) and is_dense(source) and array.size and source.size):
+            continue
+        raise RuntimeError(
+            errors.message(
+                "unsupported operation: some elements of the input tensor and the written-to "
+                "tensor refer to a single memory location. Please clone() the tensor before "
+                "performing the operation.",
+                f"{name}_ on {errors.describe(target)} reads {errors.describe(other)}, a view of "
+                "the same memory",
+            )
+        )
+
+
+def _steps(array: Array) -> list[tuple[int, int]]:
+    """Size and stride of each dimension of more than one element."""
+    return [(n, s) for n, s in zip(array.shape, array.strides, strict=True) if n != 1]
+
+
+def is_dense(array: Array) -> bool:
+    """Do the elements fill a block of memory, in whatever order of dimensions?"""
+    step = array.itemsize
+    for s, n in sorted(zip(array.strides, array.shape, strict=True)):
+        if n > 1:
+            if s != step:
+                return False
+            step *= n
+    return True
+
+
+def _start(array: Array) -> int:
+    start: int = array.__array_interface__["data"][0]
+    return start
+
+
+# ---- whose memory it is --------------------------------------------------------------------------
+def owner(array: Array) -> Array:
+    """The array whose memory ``array`` shows, perhaps itself."""
+    while type(array.base) is np.ndarray:
+        array = array.base
+    return array
+
+
+def offset(array: Array) -> int:
+    """Where in its owner's memory the first element lies, in bytes."""
+    return _start(array) - _start(owner(array))
+
+
+def copied(array: Array, memo: dict[Any, Any]) -> Array:
+    """A copy. Arrays that share memory get copies that share memory, if ``memo`` is the same."""
+    source = owner(array)
+    if type(array) is not np.ndarray or not is_dense(source):
+        return array.copy()
+    key = ("memory", id(source))
+    if key not in memo:
+        memo[key] = source, source.copy("K").ravel("K")  # the source, so that its id stays its own
+    return np.ndarray(array.shape, array.dtype, memo[key][1], offset(array), array.strides)

@@ -1,0 +1,131 @@
+"""In-place methods that change how memory is seen, not what lies there: t_, squeeze_, resize_ ...
+
+The handle becomes a view of what it was. A hidden handle takes over its place as the base of its
+views, and of the handle itself.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+
+from ..base import errors
+from ..base.naming import named
+from ..engine.record import constant, constant_node, handle
+from ..graph import storage_of, tick
+from ..ops.arguments import shape_of
+from ..ops.surface import METHODS
+from .inplace import check_leaf
+from .memory import offset, owner
+from .methods import bind_methods
+from .views import check_followed, place, views_of
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Shape
+    from .tensor import Tensor
+
+VIEWS = ("t", "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims")
+
+
+def _view_in_place(name: str) -> Callable[..., Tensor]:
+    function = METHODS[name]
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        check_leaf(self, name)
+        if self.node.needs and self.node.op is None:  # a leaf, under no_grad
+            self.array = self.node.value = function(self.detach(), *args, **kwargs).array
+            return self
+        check_followed(self)
+        before = handle(self.array, self.node)
+        before.origin = self.origin
+        view = function(before, *args, **kwargs)
+        if self.origin is None:
+            for v in views_of(self):
+                if v.origin is not None:
+                    v.origin = (before, v.origin[1])
+        self.array, self.origin = view.array, view.origin
+        place(self, view.node)
+        storage = storage_of(self.node)
+        storage.add_view(ref(self))
+        storage.wrote(name)
+        if self.node.needs:
+            self.node.seq = tick()  # newer than this write, which changed no value
+        return self
+
+    method.__wrapped__ = function  # type: ignore[attr-defined]
+    return named(method, f"{name}_", f"In-place {name}: this tensor becomes that view of itself.")
+
+
+# ---- other memory --------------------------------------------------------------------------------
+def resize_(self: Tensor, *sizes: int) -> Tensor:
+    """This tensor in another shape, row by row on the same memory; where that is too small, on new
+    memory, of which the rest is not initialised.
+    """
+    shape = shape_of(sizes, "resize_")
+    if self.node.needs:
+        raise RuntimeError(
+            errors.message(
+                "cannot resize variables that require grad", errors.describe(self),
+                fix="x.reshape(...)",
+            )
+        )
+    if shape != self.array.shape:
+        self.array = _resized(self.array, shape)
+        self.node = _moved(self)
+    return self
+
+
+def resize_as_(self: Tensor, the_template: Tensor) -> Tensor:
+    """resize_(the_template.shape)."""
+    return resize_(self, *the_template.array.shape)
+
+
+def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
+    """This tensor on the memory of ``source``, in its shape; without source, an empty tensor."""
+    if self.node.needs:
+        raise RuntimeError(
+            errors.message(
+                "set_() on a tensor that requires grad would change it behind autograd's back",
+                errors.describe(self),
+                fix="x.data = source, or x = source",
+            )
+        )
+    if source is None:
+        source = constant(np.empty(0, self.array.dtype))
+    if source.array.dtype != self.array.dtype:
+        raise RuntimeError(
+            errors.message(
+                f"Could not set tensor of type {source.array.dtype} to a tensor of type "
+                f"{self.array.dtype}"
+            )
+        )
+    self.array, self.origin = source.array, source.origin
+    self.node = constant_node(source.array, source.node.dev)
+    self.node.storage = storage_of(source.node)
+    return self
+
+
+def _resized(array: Array, shape: Shape) -> Array:
+    n, memory = math.prod(shape), owner(array)
+    room = memory.nbytes - offset(array) if memory.flags.forc else array.nbytes
+    if n * array.itemsize <= room and (memory.flags.forc or array.flags.c_contiguous):
+        flat = memory.ravel("K") if memory.flags.forc else array
+        start = offset(array) if memory.flags.forc else 0
+        return np.ndarray(shape, array.dtype, flat, start)
+    out = np.empty(n, array.dtype)
+    out[: array.size] = array.ravel()[:n]
+    return out.reshape(shape)
+
+
+def _moved(t: Tensor) -> Any:
+    """A node for a tensor without gradient that lies elsewhere now."""
+    node = constant_node(t.array, t.node.dev)
+    node.storage = t.node.storage
+    return node
+
+
+bind_methods({f"{name}_": _view_in_place(name) for name in VIEWS})
+bind_methods({f.__name__: f for f in (resize_, resize_as_, set_)})

@@ -1,0 +1,178 @@
+"""Writes to memory that several handles share. Expected values are PyTorch's."""
+import sys
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch.base import errors
+
+
+def leaf(*values):
+    return torch.tensor(values, requires_grad=True)
+
+
+# ---- retain_grad goes with the tensor, whatever node it has --------------------------------------
+def element(a):
+    a[0] = 5.0
+
+
+@pytest.mark.parametrize(
+    "write",
+    [lambda a: a.mul_(2), lambda a: a[:1].mul_(2), lambda a: a.view(-1).add_(1), element],
+    ids=["op", "view", "reshaped", "element"],
+)
+def test_retain_grad_outlives_a_write(write):
+    a = leaf(1.0, 2.0).clone()
+    a.retain_grad()
+    write(a)
+    a.sum().backward()
+    assert a.retains_grad
+    assert a.grad.tolist() == [1, 1]
+
+
+def test_retain_grad_on_a_view_outlives_a_write_to_its_base():
+    b = leaf(1.0, 2.0).clone()
+    v = b[:1]
+    v.retain_grad()
+    b.mul_(2)
+    v.sum().backward()
+    assert v.grad.tolist() == [1]
+
+
+# ---- memory that numpy locks ---------------------------------------------------------------------
+def test_a_row_of_an_expanded_matrix_can_be_written():
+    b = torch.ones(3, 1).expand(3, 3)[:, 0]
+    assert b.add_(1).tolist() == [2, 2, 2]
+
+
+def test_what_is_the_same_everywhere_may_be_written_to_an_expanded_tensor():
+    x = torch.arange(4.0)
+    mask = torch.tensor([[True, False, True, True], [False] * 4])
+    x.expand(2, 4).masked_fill_(mask, 9.0)
+    assert x.tolist() == [9, 1, 9, 9]
+    assert torch.tensor(0.5).expand(3).zero_().tolist() == [0, 0, 0]
+    assert x.expand(2, 4).fill_(2.0).tolist() == [[2] * 4] * 2
+
+
+@pytest.mark.parametrize("write", [lambda y: y.add_(1), lambda y: y.copy_(y.clone()),
+                                   lambda y: y.relu_(), lambda y: y.clamp_(0, 1)])
+def test_other_writes_to_an_expanded_tensor_are_refused_and_change_nothing(write):
+    x = torch.arange(4.0)
+    y = x.expand(2, 4)
+    with pytest.raises(RuntimeError, match="more than one element"):
+        write(y)
+    assert x.tolist() == [0, 1, 2, 3]
+    assert x._version == 0
+
+
+def test_a_gradient_flows_past_a_write_to_an_expanded_row():
+    w = leaf(1.0, 2.0)
+    x = w * 3
+    x.expand(2, 2)[0].mul_(5)
+    x.sum().backward()
+    assert w.grad.tolist() == [15, 15]
+
+
+def test_read_only_arrays_are_written_as_pytorch_does():
+    a = np.ones(2)
+    a.flags.writeable = False
+    assert torch.from_numpy(a).mul_(2).tolist() == [2, 2]
+
+
+# ---- operands in the memory that is written ------------------------------------------------------
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x: x.mul_(x[0]),
+        lambda x: x[1:].add_(x[:-1]),
+        lambda x: x.view(2, 2).copy_(x.view(2, 2).T),
+        lambda x: x.index_copy_(0, torch.tensor([0, 1, 2, 3]), x),
+        lambda x: x.__setitem__(slice(0, 2), x[1:3]),
+        lambda x: x.__setitem__(torch.tensor([0, 1]), x[1:3]),
+    ],
+)
+def test_a_write_that_reads_other_elements_of_its_memory_is_refused(write):
+    x = torch.arange(4.0)
+    with pytest.raises(RuntimeError, match="some elements of the input tensor"):
+        write(x)
+    assert x.tolist() == [0, 1, 2, 3]
+
+
+def test_a_write_may_read_its_own_elements_and_elements_apart():
+    x = torch.arange(4.0)
+    x.add_(x)
+    x[::2].add_(x[1::2])
+    x[:2].copy_(x[2:])
+    x.masked_fill_(x > 8, x[0])
+    assert x.tolist() == [10, 6, 10, 6]
+    assert torch.arange(3.0).mul_(2).fill_(torch.tensor(1)).tolist() == [1, 1, 1]
+
+
+# ---- views that writes cannot be followed through ------------------------------------------------
+@pytest.mark.parametrize("several", [lambda x: x.unbind(), lambda x: x.split(1),
+                                     lambda x: x.chunk(2), list])
+def test_outputs_of_a_function_of_several_views_refuse_recorded_writes(several):
+    x = torch.ones(2, 2, requires_grad=True) * 1
+    first = several(x)[0]
+    with pytest.raises(RuntimeError, match="returns multiple views"):
+        first.mul_(2)
+    assert x.tolist() == [[1, 1], [1, 1]]
+    with torch.no_grad():
+        first.mul_(2)
+    several(torch.ones(2, 2))[0].mul_(2)
+
+
+def test_such_a_view_has_no_derivative_after_a_write_to_its_base():
+    x = leaf(1.0, 2.0) * 1
+    first = x.unbind()[0]
+    x.mul_(3)
+    with pytest.raises(errors.InplaceError, match="its base or another view"):
+        (first * 2).backward()
+
+
+# ---- interrupts ----------------------------------------------------------------------------------
+def interrupted_after(lines, action):
+    """Run ``action`` and raise KeyboardInterrupt when so many lines of the package have run."""
+    left = lines
+
+    def trace(frame, event, arg):
+        nonlocal left
+        if "microtorch" not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        action()
+        return False
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+
+
+def test_an_interrupted_write_leaves_all_as_it_was_or_all_done():
+    seen, interrupted, lines = set(), True, 0
+    while interrupted:
+        lines += 1
+        w = leaf(1.0, 2.0)
+        x = w * 3
+        x.retain_grad()
+        view = x[:1]
+        interrupted = interrupted_after(lines, lambda x=x: x.mul_(5))
+        try:
+            (x.sum() + view.sum()).backward()
+        except errors.InplaceError:  # refused, which is not silent
+            continue
+        factor = x.tolist()[0] / 3
+        assert view.tolist() == x.tolist()[:1]
+        assert w.grad.tolist() == [6 * factor, 3 * factor], lines
+        assert x.grad.tolist() == [2, 1]
+        seen.add(factor)
+    assert seen == {1, 5}
+    assert lines > 20
