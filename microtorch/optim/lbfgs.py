@@ -10,7 +10,6 @@ to stop and the order of operations are PyTorch's, which follow Schmidt's minFun
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -22,7 +21,7 @@ from ..ops.join import cat
 from .optimizer import Closure, Optimizer, ParamsT
 from .stepping import check_not_negative
 
-Evaluate: TypeAlias = Callable[[float], tuple[float, Tensor]]  # step t to loss and gradient there
+Evaluate: TypeAlias = Callable[[Any], tuple[float, Tensor]]  # step t to loss and gradient there
 
 
 class LBFGS(Optimizer):
@@ -99,7 +98,7 @@ class LBFGS(Optimizer):
             state["func_evals"] += 1
             if float(g.abs().max()) <= group["tolerance_grad"]:
                 return first
-            lr = float(group["lr"])
+            lr = group["lr"].item() if isinstance(group["lr"], Tensor) else group["lr"]
             for iteration in range(1, group["max_iter"] + 1):
                 state["n_iter"] += 1
                 if state["n_iter"] == 1:
@@ -109,8 +108,8 @@ class LBFGS(Optimizer):
                     state["d"] = direction(state, g, group["history_size"])
                 d = state["d"]
                 state["prev_flat_grad"], state["prev_loss"] = g.clone(), loss
-                t = min(1.0, 1.0 / float(g.abs().sum())) * lr if state["n_iter"] == 1 else lr
-                slope = float(g.dot(d))
+                t: Any = min(1.0, 1.0 / g.abs().sum()) * lr if state["n_iter"] == 1 else lr
+                slope = g.dot(d)
                 state["t"] = t
                 if slope > -smallest:
                     break
@@ -118,14 +117,14 @@ class LBFGS(Optimizer):
                 if search:
                     start = [p.detach().clone() for p in self._params]
 
-                    def at(t: float, start: list[Tensor] = start, d: Tensor = d) -> Any:
+                    def at(t: Any, start: list[Tensor] = start, d: Tensor = d) -> Any:
                         self._move(t, d)
                         loss, g = loss_and_gradient()
                         for p, value in zip(self._params, start, strict=True):
                             p.copy_(value)
                         return float(loss), g
 
-                    here = Point(0.0, loss, g, slope)
+                    here = Point(0, loss, g, slope)
                     found, calls = strong_wolfe(at, here, t, d, most - evaluations)
                     t, loss, g = found.t, found.loss, found.g
                     state["t"] = t
@@ -157,12 +156,12 @@ class LBFGS(Optimizer):
             ]
         )
 
-    def _move(self, t: float, d: Tensor) -> None:
+    def _move(self, t: Any, d: Tensor) -> None:
         """p + t d, in place."""
         start = 0
         for p in self._params:
             end = start + p.numel()
-            p.add_(d[start:end].reshape(p.shape), alpha=t)
+            p.add_(d[start:end].reshape(p.shape), alpha=float(t))
             start = end
 
 
@@ -198,34 +197,37 @@ def direction(state: dict[str, Any], g: Tensor, history_size: int) -> Tensor:
 
 
 class Point(NamedTuple):
-    """A step t along the direction: the loss there, the gradient, and the slope d·g."""
+    """A step t along the direction: the loss there, the gradient, and the slope d·g.
 
-    t: float
+    t and the slope may be 0-d tensors: near a minimum the dtype's own rounding decides when the
+    search is content, and with exact numbers it would go on looking for what float32 cannot show.
+    """
+
+    t: Any
     loss: float
     g: Tensor
-    slope: float
+    slope: Any
 
 
-def cubic_minimum(a: Point, b: Point, bounds: tuple[float, float] | None = None) -> float:
+def cubic_minimum(a: Point, b: Point, bounds: tuple[Any, Any] | None = None) -> Any:
     """Where the cubic through two points with these slopes is least, within the bounds."""
     low, high = bounds or (min(a.t, b.t), max(a.t, b.t))
     d1 = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.t - b.t)
     square = d1 * d1 - a.slope * b.slope
-    if not square >= 0:
-        return (low + high) / 2.0
-    d2 = math.sqrt(square)
-    if a.t > b.t:
-        a, b = b, a
-    bottom = b.slope - a.slope + 2 * d2
-    if not bottom:
-        return (low + high) / 2.0
-    return min(max(b.t - (b.t - a.t) * (b.slope + d2 - d1) / bottom, low), high)
+    if square >= 0:
+        d2 = square.sqrt()
+        if a.t > b.t:
+            a, b = b, a
+        t = b.t - (b.t - a.t) * ((b.slope + d2 - d1) / (b.slope - a.slope + 2 * d2))
+        if t == t:  # not nan
+            return min(max(t, low), high)
+    return (low + high) / 2.0
 
 
 def strong_wolfe(
     at: Evaluate,
     start: Point,
-    t: float,
+    t: Any,
     d: Tensor,
     max_ls: int,
     c1: float = 1e-4,
@@ -238,15 +240,15 @@ def strong_wolfe(
     and Wright 2006, algorithms 3.5 and 3.6).
     """
 
-    def point(t: float) -> Point:
+    def point(t: Any) -> Point:
         loss, g = at(t)
-        return Point(t, loss, g.clone(), float(g.dot(d)))
+        return Point(t, loss, g.clone(), g.dot(d))
 
     def too_high(x: Point) -> bool:
-        return x.loss > start.loss + c1 * x.t * start.slope
+        return bool(x.loss > start.loss + c1 * x.t * start.slope)
 
     def flat(x: Point) -> bool:
-        return abs(x.slope) <= -c2 * start.slope
+        return bool(abs(x.slope) <= -c2 * start.slope)
 
     width = float(d.abs().max())
     before, new, calls = start, point(t), 1

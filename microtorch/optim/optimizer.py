@@ -366,8 +366,11 @@ def _registered(hooks: Hooks, hook: Hook, prepend: bool) -> RemovableHandle:
     return handle
 
 
-def _subclasses(cls: type) -> list[type]:
-    return [cls, *chain.from_iterable(_subclasses(below) for below in cls.__subclasses__())]
+def _subclasses(cls: Any) -> list[Any]:
+    found = [cls]
+    for below in cls.__subclasses__():
+        found += _subclasses(below)
+    return found
 
 
 def _call_hooks_in(*classes: Any) -> None:

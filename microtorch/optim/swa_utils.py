@@ -1,10 +1,10 @@
 """Averages of a model's weights along training: SWA and EMA.
 
-    averaged = AveragedModel(model)                                   mean of all (Izmailov 2018)
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.999))     decaying mean
-    ...
-    averaged.update_parameters(model)           # after each epoch, or each step
-    update_bn(loader, averaged)                 # statistics of batch norm for the new weights
+averaged = AveragedModel(model)                                   mean of all (Izmailov 2018)
+averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.999))     decaying mean
+...
+averaged.update_parameters(model)           # after each epoch, or each step
+update_bn(loader, averaged)                 # statistics of batch norm for the new weights
 """
 
 from __future__ import annotations
@@ -54,12 +54,13 @@ def _check_decay(decay: float) -> None:
 def get_ema_multi_avg_fn(decay: float = 0.999) -> MultiAverage:
     """averaged = decay * averaged + (1 - decay) * current, of many parameters in place."""
     _check_decay(decay)
+    weight: Any = 1 - decay
 
     @no_grad()
     def ema_update(averaged: Tensors, current: Tensors, _: Any) -> None:
         for mean, new in zip(averaged, current, strict=True):
             if mean.is_floating_point():
-                mean.lerp_(new, 1 - decay)
+                mean.lerp_(new, weight)
             else:
                 mean.copy_(mean * decay + new * (1 - decay))
 
@@ -71,7 +72,7 @@ def get_swa_multi_avg_fn() -> MultiAverage:
 
     @no_grad()
     def swa_update(averaged: Tensors, current: Tensors, num_averaged: Any) -> None:
-        count = float(num_averaged) + 1
+        count: Any = float(num_averaged) + 1
         for mean, new in zip(averaged, current, strict=True):
             if mean.is_floating_point():
                 mean.lerp_(new, 1 / count)
@@ -150,11 +151,13 @@ class AveragedModel(Module):
                 mean.copy_(self.avg_fn(mean, new, self.n_averaged))
         else:
             average = self.multi_avg_fn or get_swa_multi_avg_fn()
-            alike: dict[Any, list[tuple[Tensor, Tensor]]] = {}
+            alike: dict[Any, tuple[list[Tensor], list[Tensor]]] = {}
             for mean, new in pairs:
-                alike.setdefault((str(mean.device), mean.dtype), []).append((mean, new))
-            for group in alike.values():
-                average(*map(list, zip(*group, strict=True)), self.n_averaged)
+                means, news = alike.setdefault((str(mean.device), mean.dtype), ([], []))
+                means.append(mean)
+                news.append(new)
+            for means, news in alike.values():
+                average(means, news, self.n_averaged)
         if not self.use_buffers:
             for mean, new in zip(self.module.buffers(), model.buffers(), strict=True):
                 mean.detach().copy_(new.detach().to(mean.device))
