@@ -1,6 +1,7 @@
 """torch.nn.utils: gradient clipping, and parameters as one vector."""
 
 from ...base.errors import missing
+from . import rnn
 from .clipping import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -17,6 +18,7 @@ __all__ = [
     "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "rnn",
     "vector_to_parameters",
 ]
 
