@@ -123,7 +123,11 @@ class AveragedModel(Module):
     ) -> None:
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
-            raise AssertionError("Only one of avg_fn and multi_avg_fn should be provided")
+            raise AssertionError(
+                message(
+                    "Only one of avg_fn and multi_avg_fn should be provided", fix="leave one out"
+                )
+            )
         self.module = deepcopy(model)
         if device is not None:
             self.module = self.module.to(device)

@@ -58,7 +58,12 @@ class PackedSequence(_Fields):
             unsorted_indices = invert_permutation(sorted_indices)
         if batch_sizes is None:
             if not (isinstance(data, (list, tuple)) and len(data) == 2):
-                raise AssertionError("Expected data to be a list or tuple of length 2")
+                raise AssertionError(
+                    message(
+                        "Expected data to be a list or tuple of length 2",
+                        fix="pack_padded_sequence makes packed sequences",
+                    )
+                )
             data, batch_sizes = data
         elif batch_sizes.device.type != "cpu":
             raise ValueError(
