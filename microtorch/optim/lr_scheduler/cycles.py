@@ -20,8 +20,8 @@ class _Cyclic(LRScheduler):
     cycle_momentum: bool
     use_beta1: bool
 
-    def _begin_momentum(self, low: Any, high: Any, last_epoch: int) -> None:
-        """Check the optimizer, and write the limits into its groups."""
+    def _begin_momentum(self, low: Any, high: Any, last_epoch: int) -> tuple[list[Any], list[Any]]:
+        """Check the optimizer, write the limits into its groups, and return them."""
         optimizer = self.optimizer
         if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
             raise ValueError(
@@ -32,14 +32,13 @@ class _Cyclic(LRScheduler):
                 )
             )
         self.use_beta1 = "betas" in optimizer.defaults
-        self.base_momentums = one_per_group("base_momentum", optimizer, low)
-        self.max_momentums = one_per_group("max_momentum", optimizer, high)
+        lows = one_per_group("base_momentum", optimizer, low)
+        highs = one_per_group("max_momentum", optimizer, high)
         if last_epoch == -1:
-            for group, base, most in zip(
-                optimizer.param_groups, self.base_momentums, self.max_momentums, strict=True
-            ):
+            for group, base, most in zip(optimizer.param_groups, lows, highs, strict=True):
                 self._set_momentum(group, most)
                 group["max_momentum"], group["base_momentum"] = most, base
+        return lows, highs
 
     def _set_momentum(self, group: dict[str, Any], momentum: float) -> None:
         if self.use_beta1:
@@ -97,7 +96,9 @@ class CyclicLR(_Cyclic):
             self.scale_mode = "iterations" if mode == "exp_range" else "cycle"
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self._begin_momentum(base_momentum, max_momentum, last_epoch)
+            self.base_momentums, self.max_momentums = self._begin_momentum(
+                base_momentum, max_momentum, last_epoch
+            )
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 
