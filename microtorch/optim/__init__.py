@@ -1,22 +1,38 @@
 """torch.optim: optimizers and learning rate schedules."""
 
-from typing import Any
-
-from ..base.errors import unknown
-from . import lr_scheduler
+from ..base.errors import missing
+from . import lr_scheduler, swa_utils
+from .adafactor import Adafactor
 from .adam import Adam, AdamW
+from .adam_variants import Adamax, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, RMSprop
+from .asgd import ASGD
+from .lbfgs import LBFGS
+from .muon import Muon
 from .optimizer import Optimizer
+from .rprop import Rprop
 from .sgd import SGD
+from .sparse_adam import SparseAdam
 
-__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
+__all__ = [
+    "ASGD",
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Muon",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "SparseAdam",
+    "lr_scheduler",
+    "swa_utils",
+]
 
-_LATER = frozenset("Adamax NAdam RAdam Rprop LBFGS ASGD SparseAdam Muon".split())
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        raise AttributeError(
-            f"torch.optim.{name} is not in microtorch; there are {', '.join(__all__[:5])}, RMSprop"
-        )
-    raise unknown("module 'torch.optim'", name, __all__)
+__getattr__ = missing(__name__, __all__)

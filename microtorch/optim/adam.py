@@ -23,6 +23,8 @@ from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
     Arrays,
     ascent,
+    check_betas,
+    check_implementation,
     check_not_negative,
     not_differentiable,
     states,
@@ -100,8 +102,8 @@ class Adam(Optimizer):
     def __init__(
         self,
         params: ParamsT,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,
@@ -113,16 +115,28 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        check_not_negative(lr=lr, eps=eps)
-        for i, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
+        for name, value in {"lr": lr, "betas[0]": betas[0], "betas[1]": betas[1]}.items():
+            if isinstance(value, Tensor) and foreach and not capturable:
                 raise ValueError(
                     message(
-                        f"Invalid beta parameter at index {i}: {beta}",
-                        fix="0 <= beta < 1, such as betas=(0.9, 0.999)",
+                        f"{name} as a Tensor is not supported for capturable=False and "
+                        "foreach=True",
+                        fix="a number, or leave foreach out",
                     )
                 )
+        check_not_negative(lr=lr, eps=eps)
+        if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+            raise ValueError(
+                message(
+                    "betas must be either both floats or both Tensors",
+                    f"betas[0] is a {type(betas[0]).__name__}, betas[1] a "
+                    f"{type(betas[1]).__name__}",
+                    fix="betas=(0.9, 0.999)",
+                )
+            )
+        check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
+        check_implementation(foreach, fused, differentiable)
         not_differentiable(type(self).__name__, differentiable)
         defaults = {
             "lr": lr,
@@ -171,8 +185,8 @@ class AdamW(Adam):
     def __init__(
         self,
         params: ParamsT,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,

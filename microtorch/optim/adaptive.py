@@ -25,6 +25,7 @@ from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
     Arrays,
     ascent,
+    check_implementation,
     check_not_negative,
     not_differentiable,
     states,
@@ -132,7 +133,7 @@ class Adagrad(Optimizer):
     def __init__(
         self,
         params: ParamsT,
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         lr_decay: float = 0,
         weight_decay: float = 0,
         initial_accumulator_value: float = 0,
@@ -145,6 +146,7 @@ class Adagrad(Optimizer):
     ) -> None:
         check_not_negative(lr=lr, lr_decay=lr_decay, weight_decay=weight_decay)
         check_not_negative(initial_accumulator_value=initial_accumulator_value, eps=eps)
+        check_implementation(foreach, fused, differentiable)
         not_differentiable("Adagrad", differentiable)
         defaults = {
             "lr": lr,
@@ -190,7 +192,7 @@ class RMSprop(Optimizer):
     def __init__(
         self,
         params: ParamsT,
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -251,7 +253,7 @@ class Adadelta(Optimizer):
     def __init__(
         self,
         params: ParamsT,
-        lr: float = 1.0,
+        lr: float | Tensor = 1.0,
         rho: float = 0.9,
         eps: float = 1e-6,
         weight_decay: float = 0,

@@ -10,18 +10,32 @@ whose parameters come in the same order.
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
+from functools import wraps
 from itertools import chain
 from typing import Any, TypeAlias
 
 from ..base.errors import message
+from ..graph.hooks import RemovableHandle
 from ..handles.tensor import Tensor
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 Closure: TypeAlias = Callable[[], Tensor | float]
 Group: TypeAlias = dict[str, Any]
+Hook: TypeAlias = Callable[..., Any]
+Hooks: TypeAlias = OrderedDict[int, Hook]
+
+
+class _Required:
+    """Stands in `defaults` for a setting that every group must give."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
 
 
 class Optimizer:
@@ -32,8 +46,15 @@ class Optimizer:
     """
 
     _opt_called: bool  # has step() been called? Set by a scheduler
+    _optimizer_step_pre_hooks: Hooks
+    _optimizer_step_post_hooks: Hooks
+    _optimizer_state_dict_pre_hooks: Hooks
+    _optimizer_state_dict_post_hooks: Hooks
+    _optimizer_load_state_dict_pre_hooks: Hooks
+    _optimizer_load_state_dict_post_hooks: Hooks
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
+        self._make_hooks()
         if isinstance(params, Tensor):
             raise TypeError(
                 message(
@@ -46,6 +67,8 @@ class Optimizer:
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
         groups: list[Any] = list(params)
+        if _before_all or _after_all:
+            _call_hooks_in(type(self))
         if not groups:
             raise ValueError(
                 message(
@@ -57,7 +80,10 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, param_group: Group) -> None:
-        """Add a group: {"params": tensors, and settings that differ from the defaults}."""
+        """Add a group: {"params": tensors, and settings that differ from the defaults}.
+
+        The dict itself becomes the group, completed by the defaults.
+        """
         if not isinstance(param_group, dict):
             raise TypeError(
                 message(
@@ -65,12 +91,18 @@ class Optimizer:
                     fix='{"params": [tensors], "lr": 0.1}',
                 )
             )
-        group = dict(param_group)
-        params, names = _params_of(group["params"])
-        if names is not None:
-            group["param_names"] = names
+        params, names = _params_of(param_group["params"])
         for param in params:
             self._check_param(param)
+        for name, value in self.defaults.items():
+            if value is required and name not in param_group:
+                raise ValueError(
+                    message(
+                        "parameter group didn't specify a value of required optimization "
+                        f"parameter {name}",
+                        fix=f'{{"params": [tensors], "{name}": ...}}',
+                    )
+                )
         if len({id(param) for param in params}) != len(params):
             warnings.warn(
                 "optimizer contains a parameter group with duplicate parameters; in future, this "
@@ -78,7 +110,15 @@ class Optimizer:
                 "information",
                 stacklevel=3,
             )
-        known = {id(param) for param in self._params()}
+        if any((names is not None) != ("param_names" in group) for group in self.param_groups):
+            raise ValueError(
+                message(
+                    "all optimizer param groups should be with/without names. cannot add param "
+                    f"group {'without' if names is None else 'with'} names to the optimizer",
+                    fix="named_parameters() for all groups, or parameters() for all",
+                )
+            )
+        known = {id(param) for param in self._all_params()}
         if any(id(param) in known for param in params):
             raise ValueError(
                 message(
@@ -86,10 +126,12 @@ class Optimizer:
                     fix="leave them out of the new group",
                 )
             )
-        group["params"] = params
+        param_group["params"] = params
+        if names is not None:
+            param_group["param_names"] = names
         for name, value in self.defaults.items():
-            group.setdefault(name, value)
-        self.param_groups.append(group)
+            param_group.setdefault(name, value)
+        self.param_groups.append(param_group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients: `.grad = None`, or zeros with set_to_none=False."""
@@ -109,7 +151,11 @@ class Optimizer:
 
         Tensors are not copied.
         """
-        number = {id(p): i for i, p in enumerate(self._params())}
+        for hook in self._optimizer_state_dict_pre_hooks.values():
+            hook(self)
+        number: dict[int, int] = {}
+        for i, p in enumerate(self._all_params()):
+            number.setdefault(id(p), i)
         state = {
             number[id(key)] if isinstance(key, Tensor) else key: value
             for key, value in self.state.items()
@@ -118,13 +164,23 @@ class Optimizer:
             {**_settings(group), "params": [number[id(p)] for p in group["params"]]}
             for group in self.param_groups
         ]
-        return {"state": state, "param_groups": groups}
+        found: dict[str, Any] = {"state": state, "param_groups": groups}
+        for hook in self._optimizer_state_dict_post_hooks.values():
+            changed = hook(self, found)
+            if changed is not None:
+                found = changed
+        return found
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over a copy of a saved state.
 
         ValueError if its groups have other sizes than this optimizer's.
         """
+        state_dict = dict(state_dict)  # a hook may change it, as PyTorch allows
+        for hook in self._optimizer_load_state_dict_pre_hooks.values():
+            changed = hook(self, state_dict)
+            if changed is not None:
+                state_dict = changed
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError(
@@ -145,24 +201,70 @@ class Optimizer:
                     )
                 )
         numbers = chain.from_iterable(group["params"] for group in saved)
-        param_of = dict(zip(numbers, self._params(), strict=True))
+        param_of = dict(zip(numbers, self._all_params(), strict=True))
         state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         for key, value in state_dict["state"].items():
             if key in param_of:
                 state[param_of[key]] = _copied(value, param_of[key])
             else:
                 state[key] = deepcopy(value)
-        self.state = state
-        self.param_groups = [
-            {**deepcopy(_settings(new)), "params": own["params"]}
-            for new, own in zip(saved, self.param_groups, strict=True)
-        ]
+        groups = []
+        for new, own in zip(saved, self.param_groups, strict=True):
+            group = {**deepcopy(_settings(new)), "params": own["params"]}
+            if "param_names" in own:
+                group.setdefault("param_names", own["param_names"])
+            groups.append(group)
+        self.__setstate__({"state": state, "param_groups": groups})
+        for hook in self._optimizer_load_state_dict_post_hooks.values():
+            hook(self)
 
     def __getstate__(self) -> dict[str, Any]:
         names = ("defaults", "state", "param_groups")
         return {name: self.__dict__[name] for name in names}
 
-    def _params(self) -> list[Tensor]:
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Also the end of load_state_dict: a subclass may add settings that old files lack."""
+        self.__dict__.update(state)
+        self._make_hooks()
+
+    # ---------------------------------------------------------------- hooks
+
+    def _make_hooks(self) -> None:
+        for where in ("step", "state_dict", "load_state_dict"):
+            for when in ("pre", "post"):
+                self.__dict__.setdefault(f"_optimizer_{where}_{when}_hooks", OrderedDict())
+
+    def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """hook(optimizer, args, kwargs) before each step; may return new (args, kwargs)."""
+        _call_hooks_in(type(self))
+        return RemovableHandle(self._optimizer_step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
+        """hook(optimizer, args, kwargs) after each step."""
+        _call_hooks_in(type(self))
+        return RemovableHandle(self._optimizer_step_post_hooks, hook)
+
+    def register_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """hook(optimizer) before state_dict()."""
+        return _registered(self._optimizer_state_dict_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """hook(optimizer, state_dict) after state_dict(); may return another one."""
+        return _registered(self._optimizer_state_dict_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Hook, prepend: bool = False
+    ) -> RemovableHandle:
+        """hook(optimizer, state_dict) before load_state_dict(); may return another one."""
+        return _registered(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Hook, prepend: bool = False
+    ) -> RemovableHandle:
+        """hook(optimizer) after load_state_dict()."""
+        return _registered(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+
+    def _all_params(self) -> list[Tensor]:
         return [param for group in self.param_groups for param in group["params"]]
 
     def _check_param(self, param: Any) -> None:
@@ -174,7 +276,8 @@ class Optimizer:
                     fix="model.parameters() gives the parameters",
                 )
             )
-        if not self.defaults.get("differentiable") and not param.is_leaf:
+        graph = self.defaults.get("differentiable") or param.retains_grad
+        if not (graph or param.is_leaf):
             raise ValueError(
                 message(
                     "can't optimize a non-leaf Tensor",
@@ -233,4 +336,76 @@ def _copied(value: Any, param: Tensor) -> Any:
             key: deepcopy(item) if key == "step" else _copied(item, param)
             for key, item in value.items()
         }
+    if type(value) in (list, tuple):
+        return type(value)(_copied(item, param) for item in value)
     return deepcopy(value)
+
+
+# ---------------------------------------------------------------- hooks on step
+
+_before_all: Hooks = OrderedDict()
+_after_all: Hooks = OrderedDict()
+
+
+def register_optimizer_step_pre_hook(hook: Hook) -> RemovableHandle:
+    """hook(optimizer, args, kwargs) before each step of any optimizer."""
+    _call_hooks_in(*_subclasses(Optimizer))
+    return RemovableHandle(_before_all, hook)
+
+
+def register_optimizer_step_post_hook(hook: Hook) -> RemovableHandle:
+    """hook(optimizer, args, kwargs) after each step of any optimizer."""
+    _call_hooks_in(*_subclasses(Optimizer))
+    return RemovableHandle(_after_all, hook)
+
+
+def _registered(hooks: Hooks, hook: Hook, prepend: bool) -> RemovableHandle:
+    handle = RemovableHandle(hooks, hook)
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+def _subclasses(cls: Any) -> list[Any]:
+    found = [cls]
+    for below in cls.__subclasses__():
+        found += _subclasses(below)
+    return found
+
+
+def _call_hooks_in(*classes: Any) -> None:
+    """Let step() of the classes call hooks.
+
+    Only from the first hook on: an optimizer without any pays nothing for them.
+    """
+    for cls in classes:
+        if not hasattr(cls.step, "hooked"):
+            cls.step = _with_hooks(cls.step)
+
+
+def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(step)
+    def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if type(self).step is not hooked:  # a subclass calls super().step(): its hooks have run
+            return step(self, *args, **kwargs)
+        given: tuple[Any, ...] = (self, *args)  # as PyTorch's hooks see them
+        for hook in (*_before_all.values(), *self._optimizer_step_pre_hooks.values()):
+            result = hook(self, given, kwargs)
+            if result is None:
+                continue
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise RuntimeError(
+                    message(
+                        f"{step} must return None or a tuple of (new_args, new_kwargs), "
+                        f"but got {result}.",
+                        fix="return None from the hook",
+                    )
+                )
+            given, kwargs = result
+        out = step(*given, **kwargs)
+        for hook in (*self._optimizer_step_post_hooks.values(), *_after_all.values()):
+            hook(self, given, kwargs)
+        return out
+
+    hooked.hooked = True  # type: ignore[attr-defined]
+    return hooked

@@ -17,7 +17,14 @@ from ..create.filled import full_like
 from ..handles.tensor import Tensor
 from ..utils.kernels import arrays, gradients
 from .optimizer import Closure, Group, Optimizer, ParamsT
-from .stepping import Arrays, ascent, check_not_negative, not_differentiable, step_groups
+from .stepping import (
+    Arrays,
+    ascent,
+    check_implementation,
+    check_not_negative,
+    not_differentiable,
+    step_groups,
+)
 
 if TYPE_CHECKING:
     from ..base.types import Backend
@@ -66,10 +73,10 @@ class SGD(Optimizer):
     def __init__(
         self,
         params: ParamsT,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
-        weight_decay: float = 0,
+        weight_decay: float | Tensor = 0,
         nesterov: bool = False,
         *,
         maximize: bool = False,
@@ -86,6 +93,7 @@ class SGD(Optimizer):
                     fix="momentum=0.9, nesterov=True",
                 )
             )
+        check_implementation(foreach, fused, differentiable)
         not_differentiable("SGD", differentiable)
         defaults = {
             "lr": lr,
@@ -132,7 +140,7 @@ class SGD(Optimizer):
             lr=float(group["lr"]),
             momentum=group["momentum"],
             dampening=group["dampening"],
-            weight_decay=group["weight_decay"],
+            weight_decay=float(group["weight_decay"]),
             nesterov=group["nesterov"],
             maximize=group["maximize"],
             first=first,

@@ -8,10 +8,10 @@ stands beside the optimizer; the C core and other devices have kernels of their 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..arrays.dtypes import float32
-from ..autograd import enable_grad
+from ..arrays.dtypes import float32, float64, get_default_dtype
+from ..autograd import enable_grad, no_grad
 from ..base.errors import message
 from ..create.data import tensor
 from ..create.filled import full_like
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Arrays: TypeAlias = "tuple[Array, ...]"
 KernelCall: TypeAlias = "Callable[[Backend, list[Tensor], Group], None]"
+Update: TypeAlias = Callable[[Tensor, Tensor, dict[str, Any], Group], None]
 
 
 def step_groups(
@@ -77,13 +78,26 @@ def ascent(p: Array, g: Array, weight_decay: float, maximize: bool) -> Array:
     return g + weight_decay * p if weight_decay else g
 
 
-def check_not_negative(**settings: float) -> None:
+def check_not_negative(**settings: float | Tensor) -> None:
     """ValueError as PyTorch raises it for a setting that is negative."""
     words = {"lr": "learning rate", "eps": "epsilon value"}
     for name, value in settings.items():
+        check_one_element(name, value)
         if not value >= 0.0:
             what = f"Invalid {words.get(name, f'{name} value')}: {value}"
             raise ValueError(message(what, fix=f"{name} >= 0"))
+
+
+def check_one_element(name: str, value: Any) -> None:
+    """ValueError for a setting that is a tensor of several numbers."""
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ValueError(
+            message(
+                f"Tensor {name} must be 1-element",
+                f"its shape is {tuple(value.shape)}",
+                fix="a number",
+            )
+        )
 
 
 def not_differentiable(optimizer: str, differentiable: bool) -> None:
@@ -95,3 +109,66 @@ def not_differentiable(optimizer: str, differentiable: bool) -> None:
                 fix="write the step with tensor operations",
             )
         )
+
+
+def step_each(optimizer: Optimizer, closure: Closure | None, update: Update) -> Any:
+    """Call `update(p, grad, state, group)` for each parameter that has a gradient.
+
+    It runs without recording, and writes p and its state in place. With `maximize` the gradient
+    comes negated. Returns closure(), if given. For optimizers that are composed of tensor
+    operations; those that have a kernel take `step_groups`.
+    """
+    loss = None
+    if closure is not None:
+        with enable_grad():
+            loss = closure()
+    with no_grad():
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    grad = p.grad.detach()
+                    if group.get("maximize"):
+                        grad = -grad
+                    update(p, grad, optimizer.state[p], group)
+    return loss
+
+
+def counted(state: dict[str, Any]) -> float:
+    """The number of this step, counted in state["step"]."""
+    state["step"] += 1
+    return float(state["step"])
+
+
+def shrink(p: Tensor, group: Group) -> None:
+    """Decoupled weight decay: p * (1 - lr * weight_decay), in place.
+
+    A tensor lr is multiplied in its own dtype, as PyTorch does.
+    """
+    p.mul_(float(1 - group["lr"] * group["weight_decay"]))
+
+
+def zero_count() -> Tensor:
+    """A count of steps, as PyTorch keeps it: 0-d on the CPU."""
+    return tensor(0.0, dtype=float64 if get_default_dtype() is float64 else float32)
+
+
+def check_betas(betas: tuple[Any, Any]) -> None:
+    """ValueError unless both are in [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(
+                message(
+                    f"Invalid beta parameter at index {i}: {beta}",
+                    fix="0 <= beta < 1, such as betas=(0.9, 0.999)",
+                )
+            )
+
+
+def check_implementation(
+    foreach: bool | None, fused: bool | None, differentiable: bool = False
+) -> None:
+    """RuntimeError where two of PyTorch's implementations are asked for at once."""
+    if fused and differentiable:
+        raise RuntimeError(message("`fused` does not support `differentiable`"))
+    if fused and foreach:
+        raise RuntimeError(message("`fused` and `foreach` cannot be `True` together."))

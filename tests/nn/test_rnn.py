@@ -218,7 +218,7 @@ def test_a_lstm_learns_to_remember():
         (lambda: nn.LSTM(3, 4, proj_size=2), NotImplementedError, "proj_size"),
         (lambda: nn.RNN(3, 4, nonlinearity="sin"), ValueError, "Select from 'tanh' or 'relu'"),
         (lambda: nn.RNN(3, 4, dropout=2.0), ValueError, "dropout should be a number in range"),
-        (lambda: nn.RNN(3, 4)([1]), TypeError, "packed sequences"),
+        (lambda: nn.RNN(3, 4)([1]), TypeError, "must be a Tensor or a PackedSequence"),
         (
             lambda: nn.RNNCell(3, 4)(torch.zeros(1, 2, 3)),
             ValueError,

@@ -174,11 +174,6 @@ p = parameter(1.0, 2.0)
             KeyError,
             "'initial_lr' is not specified",
         ),
-        (
-            lambda: optim.NAdam,
-            AttributeError,
-            "torch.optim.NAdam is not in microtorch; there are SGD, .*Adam",
-        ),
         (lambda: optim.SDG, AttributeError, "Did you mean 'SGD'"),
     ],
 )

@@ -33,6 +33,8 @@ from ..common_types import DeviceLike, DTypeLike
 from ..functional import recurrence
 from ..module import Module
 from ..parameter import Parameter
+from ..utils.rnn import PackedSequence
+from .packed import forward_packed
 
 if TYPE_CHECKING:
     from ...autograd.function import FunctionCtx
@@ -208,18 +210,20 @@ class RNNBase(Module):
         """The next state from W x + b, the last state, u and c."""
         raise NotImplementedError
 
-    def forward(self, input: Tensor, hx: State | None = None) -> tuple[Tensor, Any]:
+    def forward(self, input: Tensor | PackedSequence, hx: State | None = None) -> tuple[Any, Any]:
         """(output (L, N, directions * hidden), last state (layers * directions, N, hidden)).
 
-        `hx` is the first state, 0 unless given.
+        `hx` is the first state, 0 unless given. A packed batch gives a packed output.
         """
+        if isinstance(input, PackedSequence):
+            self._check_features(input.data)
+            return forward_packed(self, input, hx)
         name = type(self).__name__
         if not isinstance(input, Tensor):
             raise TypeError(
                 message(
-                    f"{name}: packed sequences are not available in microtorch",
+                    f"{name}: the input must be a Tensor or a PackedSequence",
                     f"input is {describe(input)}",
-                    fix="give a padded Tensor",
                 )
             )
         if input.ndim not in (2, 3):
@@ -230,16 +234,7 @@ class RNNBase(Module):
                     fix="(L, N, input_size), or (L, input_size) without a batch",
                 )
             )
-        if input.shape[-1] != self.input_size:
-            raise RuntimeError(
-                message(
-                    "input.size(-1) must be equal to input_size. "
-                    f"Expected {self.input_size}, got {input.shape[-1]}",
-                    f"{name}: input {tuple(input.shape)}",
-                    fix="features are the last dimension: (L, N, input_size), "
-                    "or (N, L, input_size) with batch_first=True",
-                )
-            )
+        self._check_features(input)
         batched = input.ndim == 3
         x = input if batched else input.unsqueeze(1)
         if batched and self.batch_first:
@@ -268,6 +263,18 @@ class RNNBase(Module):
         columns = list(zip(*last, strict=True)) if self.states == 2 else [last]
         final = [stack(column) if batched else stack(column).squeeze(1) for column in columns]
         return output, tuple(final) if self.states == 2 else final[0]
+
+    def _check_features(self, input: Tensor) -> None:
+        if input.shape[-1] != self.input_size:
+            raise RuntimeError(
+                message(
+                    "input.size(-1) must be equal to input_size. "
+                    f"Expected {self.input_size}, got {input.shape[-1]}",
+                    f"{type(self).__name__}: input {tuple(input.shape)}",
+                    fix="features are the last dimension: (L, N, input_size), "
+                    "or (N, L, input_size) with batch_first=True",
+                )
+            )
 
     def _start(self, x: Tensor, hx: State | None, batched: bool) -> list[Any]:
         """The first state of each layer and direction."""

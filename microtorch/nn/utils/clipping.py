@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
+from types import GeneratorType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,21 +98,64 @@ def clip_grad_norm_(
     Returns the old norm; RuntimeError if it is nan or inf and `error_if_nonfinite` is set.
     `foreach` is accepted and ignored.
     """
+    if isinstance(parameters, GeneratorType):
+        parameters = list(parameters)
+        if not parameters:
+            warnings.warn(
+                "`parameters` is an empty generator, no gradient clipping will occur.",
+                stacklevel=2,
+            )
     grads = _gradients(parameters)
     if not grads:
         return tensor(0.0)
     dev = _backend(grads)
     total = _norm(grads, dev, float(norm_type), error_if_nonfinite)
+    _scale(grads, dev, float(max_norm), total)
+    return total
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    total_norm: Tensor,
+    foreach: bool | None = None,
+) -> None:
+    """Scale the gradients, in place, by max_norm / total_norm where that is below 1.
+
+    The second half of `clip_grad_norm_`; `get_total_norm` is the first.
+    """
+    grads = _gradients(parameters)
+    if grads:
+        _scale(grads, _backend(grads), float(max_norm), total_norm)
+
+
+def _scale(grads: list[Tensor], dev: Backend | None, max_norm: float, total: Tensor) -> None:
     with no_grad():
         # 1e-6 as in PyTorch: the clipped norm ends a little below max_norm, and 0 divides safely
         factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
         if dev is None:
             for grad in grads:
-                grad.mul_(factor)
+                grad.mul_(factor.to(grad.device))
         elif float(factor) != 1:
             dev.scale(arrays(grads), float(factor))
             overwritten(grads, "clip_grad_norm_")
-    return total
+
+
+def clip_grad_norm(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The old name of clip_grad_norm_."""
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of "
+        "`torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
 def clip_grad_value_(
