@@ -112,6 +112,8 @@ def _reflected(name: str, A: Tensor, tau: Tensor, C: Tensor, transpose: bool = F
     """
     floating(name, A, tau, C)
     m, k = A.array.shape[-2], tau.array.shape[-1]
+    if not k:  # no reflection; a gradient of 0 flows on
+        return C + A[..., :0] @ identity(0, A, C.array.shape[-1])
     V = A[..., :k].tril(-1) + identity(m, A, k)
     for i in range(k) if transpose else reversed(range(k)):
         v = V[..., i : i + 1]

@@ -122,8 +122,7 @@ def _order(sizes: list[int]) -> dict[tuple[int, int], int]:
 
 def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """The matrix whose column k is ``x ** k``, N columns (as many as x has elements)."""
-    if x.array.ndim == 0 and N is None:
-        N = 1
+    x = x.unsqueeze(0) if x.array.ndim == 0 else x
     n = x.array.shape[-1] if N is None else N
     if n <= 1:
         raise RuntimeError(message("N must be greater than 1.", f"N={n}", describe(x)))

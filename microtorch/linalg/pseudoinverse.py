@@ -136,7 +136,8 @@ def lstsq(
 
     ``A`` is (..., m, n), ``B`` (..., m, k) or vectors (..., m). ``residuals`` are the squared
     distances, where m > n and all ranks are full; else it is empty. ``driver`` names LAPACK's
-    routine, and so which results there are; numpy computes all with the singular values.
+    routine, and so which results there are: "gelsy", the default, has no residuals. numpy computes
+    all with the singular values.
     """
     matrices("lstsq", A)
     if driver is not None and driver not in DRIVERS:
@@ -165,8 +166,8 @@ def lstsq(
     solution = _Lstsq.apply(A, B, x)
     m, n = A.array.shape[-2:]
     empty = as_tensor(np.empty(0, x.dtype))
-    full = m > n and bool((rank == n).all())
-    residuals = (A @ solution - B).square().sum(-2) if full and not vectors else empty
+    full = m > n and bool((rank == n).all()) and driver not in (None, "gelsy")
+    residuals = (A @ solution - B).square().sum(-2) if full else empty
     return results.lstsq(
         solution.squeeze(-1) if vectors else solution,
         residuals,

@@ -3,11 +3,11 @@
 With the gradients g of the values and G of the vectors (Giles, 2008; for the vectors Townsend,
 "Differentiating the singular value decomposition", 2016):
 
-    eigh   V (diag g + Vᵀ G / E) Vᵀ                         Eᵢⱼ = λⱼ − λᵢ
-    svd    U (diag g + Skew(Uᵀ Gᴜ)/E S + S Skew(Vᵀ Gᴠ)/E) Vᵀ    Eᵢⱼ = sⱼ² − sᵢ², Skew(X) = X − Xᵀ
+    eigh   V (diag g + ½ Skew(Vᵀ G) / E) Vᵀ                       Eᵢⱼ = λⱼ − λᵢ
+    svd    U (diag g + Skew(Uᵀ Gᴜ) / E S + S Skew(Vᵀ Gᴠ) / E) Vᵀ  Eᵢⱼ = sⱼ² − sᵢ²
            and what of Gᴜ and Gᴠ lies outside the columns of U and V, divided by S
 
-Off the diagonal only: where two values are equal the vectors are not determined, and a gradient of
+where Skew(X) = X − Xᵀ. Where two values are equal the vectors are not determined, and a gradient of
 them is not finite. Their sign is free as well, so a loss must not depend on it.
 """
 from __future__ import annotations
@@ -51,10 +51,10 @@ class _Eigh(Function):
         L, V = ctx.saved_tensors
         if g_V is None:
             return (None if g_L is None else (V * g_L.unsqueeze(-2)) @ V.mT), None, None
-        eye = identity(L.array.shape[-1], L)
-        core = V.mT @ g_V / _differences(L) * (1 - eye)
+        X = V.mT @ g_V
+        core = 0.5 * (X - X.mT) / _differences(L)
         if g_L is not None:
-            core = core + eye * g_L.unsqueeze(-2)
+            core = core + identity(L.array.shape[-1], L) * g_L.unsqueeze(-2)
         return V @ core @ V.mT, None, None
 
 
