@@ -15,7 +15,8 @@ from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from . import linear_algebra, settings
 
-ENTERED = (data, filled, linear_algebra, random)  # importing them has entered their functions into FUNCTIONS
+# importing them has entered their functions into FUNCTIONS
+ENTERED = (data, filled, linear_algebra, random)
 
 # ops that PyTorch, too, has only in nn.functional
 NN_ONLY = frozenset(

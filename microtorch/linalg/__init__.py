@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from ..base.errors import missing
 from .checks import LinAlgError as LinAlgError
-from .determinants import det, logdet, slogdet
+from .determinants import det, slogdet
 from .factors import (
     cholesky,
     cholesky_ex,
@@ -29,10 +29,9 @@ from .factors import (
     lu_factor,
     lu_factor_ex,
     lu_solve,
-    lu_unpack,
 )
 from .norms import matrix_norm, norm, vector_norm
-from .orthogonal import geqrf, householder_product, ormqr, qr
+from .orthogonal import householder_product, qr
 from .products import (
     cross,
     diagonal,

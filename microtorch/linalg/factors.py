@@ -1,7 +1,7 @@
 """Triangular factors: Cholesky, LU. With the upstream gradient G (of L, of U):
 
     cholesky   L⁻ᵀ Φ(Lᵀ G) L⁻¹, made symmetric; Φ takes the lower triangle and half of the diagonal
-    lu         P L⁻ᵀ (tril(Lᵀ Gʟ, −1) + triu(Gᴜ Uᵀ)) U⁻ᵀ, for square matrices
+    lu         P L⁻ᵀ (tril(Lᵀ G_L, −1) + triu(G_U Uᵀ)) U⁻ᵀ, for square matrices
 
 The second is that of de Hoog, Anderssen and Lukas, "Differentiation of matrix functionals using
 triangular factorization" (2011); what a wide or tall matrix has beyond the square is solved for.

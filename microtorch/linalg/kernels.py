@@ -44,7 +44,7 @@ def lu_factor(a: Array) -> tuple[Array, Array, Array]:
     1-based number; it changes places with row j.
     """
     *batch, m, n = a.shape
-    lu = np.array(a, order="C").reshape(-1, m, n)
+    lu = np.array(a, order="C").reshape(math.prod(batch), m, n)
     every, k = np.arange(len(lu)), min(m, n)
     pivots = np.empty((len(lu), k), np.int32)
     info = np.zeros(len(lu), np.int32)
@@ -63,14 +63,15 @@ def lu_factor(a: Array) -> tuple[Array, Array, Array]:
 
 def permutation(pivots: Array, m: int) -> Array:
     """The row numbers p with ``A[p] = L U``: the exchanges carried out one after the other."""
-    flat = pivots.reshape(-1, pivots.shape[-1])
+    *batch, k = pivots.shape
+    flat = pivots.reshape(math.prod(batch), k)
     every, order = np.arange(len(flat)), np.tile(np.arange(m), (len(flat), 1))
-    for j in range(flat.shape[1]):
+    for j in range(k):
         p = flat[:, j] - 1
         first = order[:, j].copy()
         order[:, j] = order[every, p]
         order[every, p] = first
-    return order.reshape(*pivots.shape[:-1], m)
+    return order.reshape(*batch, m)
 
 
 def singular(a: Array) -> Array:
@@ -160,8 +161,8 @@ def expm(a: Array) -> Array:
     x = np.where(bad[..., None, None], 0, x)
     halvings = np.ceil(np.log2(np.maximum(np.where(bad, 1, norms) / NORM, 1)))
     x *= np.exp2(-halvings)[..., None, None]
-    even, odd, power = np.zeros_like(x), np.zeros_like(x), np.broadcast_to(np.eye(x.shape[-1]), x.shape)
-    square = x @ x
+    even, odd, square = np.zeros_like(x), np.zeros_like(x), x @ x
+    power = np.broadcast_to(np.eye(x.shape[-1]), x.shape)
     for j in range(0, 14, 2):
         even, odd = even + PADE[j] * power, odd + PADE[j + 1] * power
         power = power @ square

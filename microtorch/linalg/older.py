@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..base.errors import describe, message
-
 from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
 from .checks import floating, identity, matrices, square
@@ -138,7 +137,8 @@ def svd_lowrank(
     if A.array.shape[-2] < A.array.shape[-1]:
         U, S, V = svd_lowrank(A.mT, q, niter)
         return results.svd_with_v(V, S, U)
-    start = FUNCTIONS["randn"](A.array.shape[-1], 6 if q is None else q, dtype=A.dtype, device=A.device)
+    size = (A.array.shape[-1], 6 if q is None else q)
+    start = FUNCTIONS["randn"](size, dtype=A.dtype, device=A.device)
     Q = orthogonal.qr(A @ start).Q
     for _ in range(2 if niter is None else niter):
         Q = orthogonal.qr(A.mT @ Q).Q

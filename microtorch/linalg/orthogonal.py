@@ -2,14 +2,14 @@
 
 The derivative of QR (Walter and Lehmann, "Algorithmic differentiation of linear algebra functions
 with application in optimum experimental design", 2010; for wide matrices Roberts and Roberts, "QR
-and LQ decomposition matrix backpropagation algorithms", 2020), with the gradients Gǫ and Gʀ:
+and LQ decomposition matrix backpropagation algorithms", 2020), with the gradients G_Q and G_R:
 
-    m ≥ n   (Gǫ + Q Sym(Gʀ Rᵀ − Qᵀ Gǫ)) R⁻ᵀ    Sym(X): the upper triangle, mirrored
-    m < n   Q (Gʀ + (Skew(Qᵀ Gǫ − Gʀ Rᵀ) R₁⁻ᵀ, 0))    Skew(X): the lower one of X − Xᵀ
+    m ≥ n   (G_Q + Q Sym(G_R Rᵀ − Qᵀ G_Q)) R⁻ᵀ    Sym(X): the upper triangle, mirrored
+    m < n   Q (G_R + (Skew(Qᵀ G_Q − G_R Rᵀ) R₁⁻ᵀ, 0))    Skew(X): the lower one of X − Xᵀ
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,20 +43,19 @@ class _QR(Function):
         if g_Q is None and g_R is None:
             return None, None, None
         m, n = Q.array.shape[-2], R.array.shape[-1]
-        of_R = 0 if g_R is None else g_R @ R.mT
-        of_Q = 0 if g_Q is None else Q.mT @ g_Q
+        X: Any = 0 if g_R is None else g_R @ R.mT
+        X = X if g_Q is None else X - Q.mT @ g_Q
         if m >= n:
-            X = (of_R - of_Q).triu()
+            X = X.triu()
             g = Q @ (X + X.triu(1).mT)
             g = g if g_Q is None else g_Q + g
             return solve_triangular(R.mT, g, upper=False, left=False), None, None
-        X = of_Q - of_R
-        X = solve_triangular(R[..., :m].mT, (X - X.mT).tril(-1), upper=False, left=False)
+        X = solve_triangular(R[..., :m].mT, (X.mT - X).tril(-1), upper=False, left=False)
         g = FUNCTIONS["cat"]((X, X.new_zeros((*X.shape[:-1], n - m))), -1)
         return Q @ (g if g_R is None else g_R + g), None, None
 
 
-def qr(A: Tensor, mode: str = "reduced") -> results.qr:
+def qr(A: Tensor, mode: Any = "reduced") -> results.qr:
     """(Q, R) with A = Q R, Q orthogonal, R upper triangular.
 
     ``mode``: "reduced", "complete" (Q is square), or "r" (Q is left out, an empty tensor). There is

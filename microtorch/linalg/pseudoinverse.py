@@ -31,14 +31,13 @@ def _limit(a: Array, values: Array, atol: Tolerance, rtol: Tolerance) -> Array:
 
     Where neither is given, ``rtol`` is the rounding error of the larger size.
     """
-    absolute = 0.0 if atol is None else atol.array if isinstance(atol, Handle) else atol
-    if rtol is None:
+    absolute, relative = (t.array if isinstance(t, Handle) else t for t in (atol, rtol))
+    if relative is None:
         default = max(a.shape[-2:]) * np.finfo(a.dtype).eps
-        rtol = np.where(np.greater(absolute, 0), 0.0, default)
-    elif isinstance(rtol, Handle):
-        rtol = rtol.array
+        relative = default if absolute is None else np.where(np.greater(absolute, 0), 0.0, default)
     largest = values.max(axis=-1, initial=0)
-    return np.maximum(absolute, rtol * largest)[..., None]
+    out: Array = np.maximum(0.0 if absolute is None else absolute, relative * largest)[..., None]
+    return out
 
 
 def _magnitudes(a: Array, hermitian: bool) -> Array:
@@ -81,7 +80,8 @@ class _Pinv(Function):
 
     @staticmethod
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
-        return _gradient(*ctx.saved_tensors, g), None
+        A, P = ctx.saved_tensors
+        return _gradient(A, P, g), None
 
 
 def pinv(

@@ -3,16 +3,16 @@
 With the gradients g of the values and G of the vectors (Giles, 2008; for the vectors Townsend,
 "Differentiating the singular value decomposition", 2016):
 
-    eigh   V (diag g + ½ Skew(Vᵀ G) / E) Vᵀ                       Eᵢⱼ = λⱼ − λᵢ
-    svd    U (diag g + Skew(Uᵀ Gᴜ) / E S + S Skew(Vᵀ Gᴠ) / E) Vᵀ  Eᵢⱼ = sⱼ² − sᵢ²
-           and what of Gᴜ and Gᴠ lies outside the columns of U and V, divided by S
+    eigh   V (diag g + ½ Skew(Vᵀ G) / E) Vᵀ                         Eᵢⱼ = λⱼ − λᵢ
+    svd    U (diag g + Skew(Uᵀ G_U) / E S + S Skew(Vᵀ G_V) / E) Vᵀ  Eᵢⱼ = sⱼ² − sᵢ²
+           and what of G_U and G_V lies outside the columns of U and V, divided by S
 
 where Skew(X) = X − Xᵀ. Where two values are equal the vectors are not determined, and a gradient of
 them is not finite. Their sign is free as well, so a loss must not depend on it.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -64,8 +64,8 @@ def eigh(A: Tensor, UPLO: str = "L") -> results.eigh:
     ``UPLO`` says which triangle is read, the lower or the upper one.
     """
     square("eigh", A)
-    UPLO = _triangle(UPLO)
-    L, V = by_numpy("eigh", lambda a: tuple(np.linalg.eigh(a, UPLO)), A)
+    part = _triangle(UPLO)
+    L, V = by_numpy("eigh", lambda a: tuple(np.linalg.eigh(a, part)), A)
     return results.eigh(*_Eigh.apply(A, L, V))
 
 
@@ -74,14 +74,14 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     if records(A):
         return eigh(A, UPLO).eigenvalues
     square("eigvalsh", A)
-    UPLO = _triangle(UPLO)
-    return as_tensor(by_numpy("eigvalsh", lambda a: np.linalg.eigvalsh(a, UPLO), A))
+    part = _triangle(UPLO)
+    return as_tensor(by_numpy("eigvalsh", lambda a: np.linalg.eigvalsh(a, part), A))
 
 
-def _triangle(UPLO: str) -> str:
+def _triangle(UPLO: str) -> Any:
     if str(UPLO).upper() not in ("L", "U"):
         raise RuntimeError(message(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}"))
-    return UPLO.upper()
+    return UPLO.upper()  # of numpy's type for it, Literal
 
 
 # ---- other matrices ------------------------------------------------------------------------------
@@ -96,13 +96,13 @@ def _complex(name: str, fix: str) -> NoReturn:
 
 
 def eig(A: Tensor) -> NoReturn:
-    """Raise: eigenvalues of general matrices are complex."""
+    """Raise: the eigenvalues of general matrices are complex."""
     square("eig", A)
     _complex("eig", "torch.linalg.eigh for symmetric matrices, or numpy.linalg.eig(A.numpy())")
 
 
 def eigvals(A: Tensor) -> NoReturn:
-    """Raise: eigenvalues of general matrices are complex."""
+    """Raise: the eigenvalues of general matrices are complex."""
     square("eigvals", A)
     _complex("eigvals", "torch.linalg.eigvalsh, or numpy.linalg.eigvals(A.numpy())")
 

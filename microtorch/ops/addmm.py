@@ -99,7 +99,9 @@ def addmm(
 
 
 @public()
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+def addmv(
+    input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1
+) -> Tensor:
     """beta * input + alpha * (mat @ vec)."""
     _check_rank("addmv", (mat, vec), (2, 1))
     _same_dtype("addmv", input, mat, vec)
@@ -128,7 +130,9 @@ def addbmm(
 
 
 @public()
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+def addr(
+    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1
+) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2). Unlike the others it takes any dtypes."""
     _check_rank("addr", (vec1, vec2), (1, 1))
     product = METHODS["outer"](vec1, vec2)

@@ -75,8 +75,8 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
 
 
 def _row_norms(difference: Tensor, p: float) -> Tensor:
-    """The p-norms of the last dimension, which may be empty: the distance is 0 then."""
-    if not difference.array.shape[-1]:
+    """The p-norms of the last dimension; of no elements it is 0."""
+    if not difference.array.size:
         return difference.sum(-1)
     return METHODS["norm"](difference, p, -1)
 

@@ -227,7 +227,7 @@ def einsum(*args: Any) -> Tensor:
 def _contracted(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[int]]:
     """The dimensions of a and of b that tensordot sums over."""
     if isinstance(dims, Handle):
-        dims = dims.tolist()
+        dims = dims.array.tolist()
     if isinstance(dims, (int, np.integer)):
         if dims < 0:
             raise RuntimeError(message(f"tensordot expects dims >= 0, but got dims={dims}"))
