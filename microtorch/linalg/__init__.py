@@ -5,9 +5,9 @@
 - ``determinants``    det, slogdet
 - ``factors``         Cholesky, LU
 - ``orthogonal``      QR, products of Householder reflections
-- ``spectra``         eigenvalues, singular values, the condition number
+- ``spectra``         eigenvalues, singular values
 - ``products``        powers, the exponential, products of several matrices
-- ``norms``           of vectors and of matrices
+- ``norms``           of vectors and of matrices, the condition number
 - ``older``           functions that PyTorch has in ``torch`` alone
 - ``kernels``         what numpy lacks: LU, triangular systems, the exponential
 
@@ -30,7 +30,7 @@ from .factors import (
     lu_factor_ex,
     lu_solve,
 )
-from .norms import matrix_norm, norm, vector_norm
+from .norms import cond, matrix_norm, norm, vector_norm
 from .orthogonal import householder_product, qr
 from .products import (
     cross,
@@ -52,7 +52,7 @@ from .solving import (
     tensorinv,
     tensorsolve,
 )
-from .spectra import cond, eig, eigh, eigvals, eigvalsh, svd, svdvals
+from .spectra import eig, eigh, eigvals, eigvalsh, svd, svdvals
 
 __all__ = [
     "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals",

@@ -131,11 +131,12 @@ def substitute(a: Array, b: Array, upper: bool, unit: bool) -> Array:
     A 0 on the diagonal divides, as in PyTorch, and gives inf and nan.
     """
     n, x = a.shape[-1], np.array(b)
-    for i in reversed(range(n)) if upper else range(n):
-        known = slice(i + 1, n) if upper else slice(0, i)
-        x[..., i, :] -= (a[..., i, None, known] @ x[..., known, :])[..., 0, :]
-        if not unit:
-            x[..., i, :] /= a[..., i, i, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for i in reversed(range(n)) if upper else range(n):
+            known = slice(i + 1, n) if upper else slice(0, i)
+            x[..., i, :] -= (a[..., i, None, known] @ x[..., known, :])[..., 0, :]
+            if not unit:
+                x[..., i, :] /= a[..., i, i, None]
     return x
 
 

@@ -1,4 +1,4 @@
-"""Norms of vectors and of matrices."""
+"""Norms of vectors and of matrices, and the condition number."""
 from __future__ import annotations
 
 import math
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from ..base.errors import describe, message
 from ..ops.arguments import dims_of
 from ..ops.surface import METHODS
-from .checks import floating, matrices
+from .checks import floating, matrices, square
+from .solving import inv_ex
+from .spectra import svdvals
 
 if TYPE_CHECKING:
     from ..arrays.dtypes import dtype as DTypeName
@@ -54,8 +56,6 @@ def matrix_norm(
         )
     floating("matrix_norm", A)
     if ord == "nuc" or abs(ord) == 2:  # type: ignore[arg-type]  # the other words are refused above
-        from .spectra import svdvals  # which needs the norms of this file
-
         values = svdvals(A.movedim((row, column), (-2, -1)))
         out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord == 2 else values.amin(-1)
         for d in sorted((row, column)) if keepdim else ():
@@ -91,3 +91,22 @@ def norm(
         dims = (-2, -1) if dim is None else (dim,) if isinstance(dim, int) else dim
         return matrix_norm(A, ord, dims, keepdim, dtype=dtype)
     return vector_norm(A, ord, dim, keepdim, dtype=dtype)
+
+
+# ---- the condition number ------------------------------------------------------------------------
+def cond(A: Tensor, p: Number | str | None = None) -> Tensor:
+    """‖A‖ ‖A⁻¹‖ in the norm ``p`` (2 if None): how much a solution magnifies errors.
+
+    It is inf for a singular matrix.
+    """
+    matrices("cond", A)
+    if p in (None, 2, -2):
+        values = svdvals(A)
+        first, last = values[..., 0], values[..., -1]
+        return last / first if p == -2 else first / last
+    if p not in ("fro", "nuc", 1, -1, math.inf, -math.inf):
+        raise RuntimeError(message(f"linalg.cond got an invalid norm type: {p}"))
+    square(f"cond(ord={p})", A)
+    inverse, info = inv_ex(A)
+    out = matrix_norm(A, p) * matrix_norm(inverse, p)
+    return out.masked_fill(info != 0, math.inf) if info.array.any() else out

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..autograd.function import Function
 from ..base.errors import describe, message
 from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
-from .checks import floating, identity, matrices, square
+from .checks import broadcast_batches, floating, identity, matrices, square
 from .determinants import det, logdet, slogdet
 from .factors import lu_unpack
 from .orthogonal import geqrf, ormqr
@@ -17,6 +18,7 @@ from .products import matrix_exp, matrix_power, multi_dot
 from .products import vander as powers
 
 if TYPE_CHECKING:
+    from ..autograd.function import FunctionCtx
     from ..base.types import Dims
     from ..handles.tensor import Tensor
 
@@ -59,6 +61,27 @@ def cholesky(input: Tensor, upper: bool = False) -> Tensor:
     return factors.cholesky(input, upper=upper)
 
 
+class _CholeskySolve(Function):
+    """With V = A⁻¹ G, the gradients are V for the right-hand side, and −(V xᵀ + x Vᵀ) L for L.
+
+    The second is that of L in A = L Lᵀ, of all its elements, as PyTorch's.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, B: Tensor, L: Tensor) -> Tensor:
+        y = solving.solve_triangular(L, B, upper=False)
+        x = solving.solve_triangular(L.mT, y, upper=True)
+        ctx.save_for_backward(L, x)
+        return x
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor]:
+        L, x = ctx.saved_tensors
+        v = cholesky_solve(g, L)
+        both = v @ x.mT
+        return v, -(both + both.mT) @ L
+
+
 def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor:
     """The x with A x = ``input``, where ``input2`` is the Cholesky factor of A."""
     for t in (input, input2):
@@ -68,9 +91,8 @@ def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor
                         "instead", describe(t))
             )  # fmt: skip
     square("cholesky_solve", input2)
-    L = input2.mT if upper else input2
-    y = solving.solve_triangular(L, input, upper=False)
-    return solving.solve_triangular(L.mT, y, upper=True)
+    B, L = broadcast_batches("cholesky_solve", input, input2.mT if upper else input2)
+    return _CholeskySolve.apply(B, L)
 
 
 def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:

@@ -20,12 +20,10 @@ from ..autograd.function import Function
 from ..base.errors import message
 from . import results
 from .checks import as_tensor, by_numpy, identity, matrices, records, square
-from .norms import matrix_norm
-from .solving import inv_ex
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
-    from ..base.types import Array, Number
+    from ..base.types import Array
     from ..handles.tensor import Tensor
 
 
@@ -175,22 +173,3 @@ def _no_driver(driver: str | None) -> None:
         raise RuntimeError(
             message("torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs")
         )
-
-
-# ---- the condition number ------------------------------------------------------------------------
-def cond(A: Tensor, p: Number | str | None = None) -> Tensor:
-    """‖A‖ ‖A⁻¹‖ in the norm ``p`` (2 if None): how much a solution magnifies errors.
-
-    It is inf for a singular matrix.
-    """
-    matrices("cond", A)
-    if p in (None, 2, -2):
-        values = svdvals(A)
-        first, last = values[..., 0], values[..., -1]
-        return last / first if p == -2 else first / last
-    if p not in ("fro", "nuc", 1, -1, float("inf"), float("-inf")):
-        raise RuntimeError(message(f"linalg.cond got an invalid norm type: {p}"))
-    square(f"cond(ord={p})", A)
-    inverse, info = inv_ex(A)
-    out = matrix_norm(A, p) * matrix_norm(inverse, p)
-    return out.masked_fill(info != 0, float("inf")) if info.array.any() else out
