@@ -133,7 +133,9 @@ def identity(n: int, like: Tensor, columns: int | None = None) -> Tensor:
     return constant(np.eye(n, columns, dtype=like.array.dtype), like.node.dev)
 
 
-def raise_singular(name: str, info: Array, what: str, error: type[Exception]) -> None:
+def raise_singular(
+    name: str, A: Tensor, info: Array, what: str, error: type[Exception] = LinAlgError
+) -> None:
     """Raise if one of the numbers in ``info`` is not 0.
 
     They are those of LAPACK: the 1-based place where the algorithm failed. ``{info}`` in ``what``
@@ -144,4 +146,4 @@ def raise_singular(name: str, info: Array, what: str, error: type[Exception]) ->
     at = int(np.flatnonzero(info)[0])
     where = f"(Batch element {at}): " if info.ndim else ""
     text = what.format(info=int(info.ravel()[at]))
-    raise error(message(f"linalg.{name}: {where}{text}"))
+    raise error(message(f"linalg.{name}: {where}{text}", describe(A)))

@@ -17,7 +17,7 @@ from ..base.errors import describe, message
 from ..engine.record import constant
 from ..ops.surface import FUNCTIONS
 from . import kernels, results
-from .checks import LinAlgError, as_tensor, by_numpy, identity, matrices, raise_singular, square
+from .checks import as_tensor, by_numpy, identity, matrices, raise_singular, square
 from .solving import inv, solve_triangular
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def cholesky_ex(
         return results.cholesky_ex(L.mT, info)
     L, info = by_numpy(_name, kernels.cholesky, A)
     if check_errors:
-        raise_singular(_name, info, NOT_POSITIVE, LinAlgError)
+        raise_singular(_name, A, info, NOT_POSITIVE)
     return results.cholesky_ex(_Cholesky.apply(A, L), as_tensor(info))
 
 
@@ -125,7 +125,7 @@ def lu_factor_ex(
         )
     LU, pivots, info = by_numpy(_name, kernels.lu_factor, A)
     if check_errors:
-        raise_singular(_name, info, ZERO_PIVOT, RuntimeError)
+        raise_singular(_name, A, info, ZERO_PIVOT, RuntimeError)
     factors = _LU.apply(A, LU, pivots)
     return results.lu_factor_ex(factors, as_tensor(pivots), as_tensor(info))
 

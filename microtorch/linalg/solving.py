@@ -14,7 +14,6 @@ from ..autograd.function import Function
 from ..base.errors import describe, message
 from . import kernels, results
 from .checks import (
-    LinAlgError,
     as_tensor,
     broadcast_batches,
     by_numpy,
@@ -55,7 +54,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False, _name: str = "inv_ex") -> r
     square(_name, A)
     B, info = by_numpy(_name, kernels.inv, A)
     if check_errors:
-        raise_singular(_name, info, NOT_INVERTIBLE, LinAlgError)
+        raise_singular(_name, A, info, NOT_INVERTIBLE)
     return results.inv_ex(_Inv.apply(A, B), as_tensor(info))
 
 
@@ -120,7 +119,7 @@ def solve_ex(
     A, B = broadcast_batches(_name, A, B)
     x, info = by_numpy(_name, kernels.solve, A, B)
     if check_errors:
-        raise_singular(_name, info, NOT_SOLVABLE, LinAlgError)
+        raise_singular(_name, A, info, NOT_SOLVABLE)
     return results.solve_ex(_Solve.apply(A, B, x), as_tensor(info))
 
 

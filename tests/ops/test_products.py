@@ -1,4 +1,4 @@
-"""Products that are composed of ops: the addmm family, einsum, tensordot, kron, cross, distances."""
+"""Products composed of ops: the addmm family, einsum, tensordot, kron, cross, distances."""
 
 import math
 
