@@ -4,6 +4,7 @@
 - ``pseudoinverse``   what singular values decide: pinv, least squares, rank
 - ``determinants``    det, slogdet
 - ``factors``         Cholesky, LU
+- ``indefinite``      L D Lᵀ, by scipy
 - ``orthogonal``      QR, products of Householder reflections
 - ``spectra``         eigenvalues, singular values
 - ``products``        powers, the exponential, products of several matrices
@@ -30,6 +31,7 @@ from .factors import (
     lu_factor_ex,
     lu_solve,
 )
+from .indefinite import ldl_factor, ldl_factor_ex, ldl_solve
 from .norms import cond, matrix_norm, norm, vector_norm
 from .orthogonal import householder_product, qr
 from .products import (
@@ -56,8 +58,9 @@ from .spectra import eig, eigh, eigvals, eigvalsh, svd, svdvals
 
 __all__ = [
     "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals",
-    "eigvalsh", "householder_product", "inv", "inv_ex", "lstsq", "lu", "lu_factor",
-    "lu_factor_ex", "lu_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power",
+    "eigvalsh", "householder_product", "inv", "inv_ex", "ldl_factor",
+    "ldl_factor_ex", "ldl_solve", "lstsq", "lu", "lu_factor", "lu_factor_ex", "lu_solve", "matmul",
+    "matrix_exp", "matrix_norm", "matrix_power",
     "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_ex",
     "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot",
     "vector_norm",

@@ -192,6 +192,18 @@ def test_products_of_several():
     assert L.vander(torch.tensor(2.0), N=3).tolist() == [[1.0, 2.0, 4.0]]
 
 
+def test_factors_of_indefinite_matrices():
+    pytest.importorskip("scipy")
+    A, B = draw(2, 4, 4), draw(2, 4, 3)
+    A = A + A.mT
+    close(L.ldl_solve(*L.ldl_factor(A), B), np.linalg.solve(A.numpy(), B.numpy()))
+    assert L.ldl_factor_ex(torch.zeros(2, 2)).info.item() == 1
+    with pytest.raises(L.LinAlgError, match="is zero"):
+        L.ldl_factor(torch.zeros(2, 2))
+    with pytest.raises(NotImplementedError, match="derivative"):
+        L.ldl_factor(A.requires_grad_())
+
+
 ERRORS = [
     (L.LinAlgError, "singular", lambda: L.inv(torch.zeros(2, 2))),
     (L.LinAlgError, "Batch element 1", lambda: L.inv(torch.tensor([[[1.0]], [[0.0]]]))),
