@@ -37,6 +37,7 @@ LAZY |= {
 }
 LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
+LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),

@@ -167,7 +167,7 @@ def lstsq(
     m, n = A.array.shape[-2:]
     empty = as_tensor(np.empty(0, x.dtype))
     full = m > n and bool((rank == n).all()) and driver not in (None, "gelsy")
-    residuals = (A @ solution - B).square().sum(-2) if full else empty
+    residuals = (A @ solution - B).square().sum(-2) if full else solution.reshape(-1)[:0]
     return results.lstsq(
         solution.squeeze(-1) if vectors else solution,
         residuals,
