@@ -13,9 +13,10 @@ from ..base.errors import unknown
 from ..create import data, filled, random
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
-from . import settings
+from . import linear_algebra, settings
 
-ENTERED = (data, filled, random)  # importing them has entered their functions into FUNCTIONS
+# importing them has entered their functions into FUNCTIONS
+ENTERED = (data, filled, linear_algebra, random)
 
 # ops that PyTorch, too, has only in nn.functional
 NN_ONLY = frozenset(
@@ -35,12 +36,12 @@ LAZY |= {
     for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
 }
 LAZY |= {name: ("files", name) for name in ("load", "save")}
-LAZY |= {name: ("linalg", name) for name in ("cholesky", "det", "slogdet")}
+LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
+LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
     "default_generator": ("arrays.generator", "default_generator"),
-    "inverse": ("linalg", "inv"),
     "is_anomaly_enabled": ("autograd", "is_anomaly_enabled"),
 }
 

@@ -217,7 +217,8 @@ OPS = (
     "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not",
 )  # fmt: skip
 COMPOSED = (  # of functions made of several ops
-    "addcdiv", "addcmul", "addmm", "clamp", "clip", "cumprod", "cumsum", "index_add", "index_copy",
+    "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm",
+    "clamp", "clip", "cumprod", "cumsum", "index_add", "index_copy",
     "index_fill", "index_put", "lerp", "masked_fill", "nan_to_num", "round", "scatter",
     "scatter_add", "tril", "triu",
 )  # fmt: skip

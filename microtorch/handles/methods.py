@@ -12,8 +12,12 @@ from ..engine import basic_ops
 from ..engine.handle import Handle
 from ..graph import Node
 from ..ops import (
+    addmm,
     conv,
+    cross,
     diagonal,
+    distances,
+    einsum,
     elementwise,
     embedding,
     fold,
@@ -35,7 +39,8 @@ from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    basic_ops, conv, diagonal, elementwise, embedding, fold, gather, index, join, loss,
+    addmm, basic_ops, conv, cross, diagonal, distances, einsum, elementwise, embedding, fold,
+    gather, index, join, loss,
     norm, order, pool, products, reduce, scan, select, shape,
 )  # fmt: skip
 

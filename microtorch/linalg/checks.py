@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..engine.record import constant
 from ..graph import mode
 
 if TYPE_CHECKING:
+    from ..base.types import Array
     from ..handles.tensor import Tensor
 
 
@@ -18,9 +20,25 @@ class LinAlgError(RuntimeError):
     """A matrix that has no such inverse or factor (PyTorch: torch.linalg.LinAlgError)."""
 
 
+# ---- operands ------------------------------------------------------------------------------------
+def matrices(name: str, A: Tensor) -> None:
+    """Raise unless ``A`` is a matrix, or a batch of them."""
+    if not hasattr(A, "array"):
+        raise TypeError(
+            message(f"linalg.{name}: argument 'A' must be Tensor, not {type(A).__name__}")
+        )
+    if A.array.ndim < 2:
+        raise RuntimeError(
+            message(
+                f"linalg.{name}: The input tensor A must have at least 2 dimensions.", describe(A)
+            )
+        )
+
+
 def square(name: str, A: Tensor) -> None:
     """Raise unless ``A`` is a square matrix, or a batch of them."""
-    if A.array.ndim < 2 or A.array.shape[-1] != A.array.shape[-2]:
+    matrices(name, A)
+    if A.array.shape[-1] != A.array.shape[-2]:
         sizes = " by ".join(map(str, A.array.shape[-2:]))
         raise RuntimeError(
             message(
@@ -31,24 +49,56 @@ def square(name: str, A: Tensor) -> None:
         )
 
 
+def floating(name: str, *operands: Tensor) -> None:
+    """Raise unless all operands are float32, or all are float64."""
+    for t in operands:
+        kind = TORCH_TYPES[t.array.dtype.name]
+        if t.array.dtype.kind != "f":
+            what = f"Expected a floating point or complex tensor as input. Got {kind}"
+            raise RuntimeError(message(f"linalg.{name}: {what}", describe(t), fix="x.float()"))
+        if t.array.dtype.itemsize < 4:
+            what = f"Low precision dtypes not supported. Got {kind}"
+            raise RuntimeError(message(f"linalg.{name}: {what}", describe(t), fix="x.float()"))
+    if len({t.array.dtype for t in operands}) > 1:
+        kinds = " and ".join(TORCH_TYPES[t.array.dtype.name] for t in operands)
+        raise RuntimeError(
+            message(
+                f"linalg.{name}: Expected the operands to have the same dtype, but got {kinds}",
+                fix="convert one: x.to(y.dtype)",
+            )
+        )
+
+
+def broadcast_batches(name: str, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
+    """Both operands with the batch dimensions (all but the last two) of both."""
+    a, b = A.array.shape, B.array.shape
+    if a[:-2] == b[:-2]:
+        return A, B
+    try:
+        batch = np.broadcast_shapes(a[:-2], b[:-2])
+    except ValueError:
+        raise RuntimeError(
+            message(
+                f"linalg.{name}: the batch dimensions {a[:-2]} and {b[:-2]} do not broadcast",
+                f"{describe(A)}, {describe(B)}",
+            )
+        ) from None
+    return A.expand(*batch, *a[-2:]), B.expand(*batch, *b[-2:])
+
+
+# ---- to numpy and back ---------------------------------------------------------------------------
 def by_numpy(name: str, function: Callable[..., Any], *operands: Tensor) -> Any:
     """What numpy's ``function`` makes of float matrices: an array, or a tuple of arrays.
 
     Its LinAlgError is raised as PyTorch's.
     """
-    for t in operands:
-        if t.array.dtype not in (np.float32, np.float64):
-            raise RuntimeError(
-                message(
-                    f"linalg.{name}: Expected a floating point tensor as input. Got "
-                    f"{t.array.dtype.name}",
-                    fix="x.float()",
-                )
-            )
+    floating(name, *operands)
     try:
         return function(*[t.array for t in operands])
     except np.linalg.LinAlgError as error:
         what = "the input matrix is singular" if "ingular" in str(error) else str(error)
+        if "converge" in what:
+            what = "The algorithm failed to converge: " + what
         raise LinAlgError(
             message(f"linalg.{name}: {what}", ", ".join(map(describe, operands)))
         ) from None
@@ -59,9 +109,14 @@ def as_tensor(result: Any) -> Tensor:
     return constant(np.asarray(result) if isinstance(result, (int, np.generic)) else result)
 
 
+def records(*operands: Tensor) -> bool:
+    """Is a gradient recorded through one of the operands?"""
+    return mode.get().grad and any(t.requires_grad for t in operands)
+
+
 def without_derivative(name: str, function: Callable[..., Any], *operands: Tensor) -> list[Tensor]:
     """The results of a function that has no derivative; raises where one would be needed."""
-    if mode.get().grad and any(t.requires_grad for t in operands):
+    if records(*operands):
         raise NotImplementedError(
             message(
                 f"linalg.{name} has no derivative in microtorch",
@@ -71,3 +126,24 @@ def without_derivative(name: str, function: Callable[..., Any], *operands: Tenso
         )
     result = by_numpy(name, function, *operands)
     return [as_tensor(r) for r in (result if isinstance(result, tuple) else (result,))]
+
+
+def identity(n: int, like: Tensor, columns: int | None = None) -> Tensor:
+    """The matrix with ones on its diagonal, of the dtype of ``like`` and on its device."""
+    return constant(np.eye(n, columns, dtype=like.array.dtype), like.node.dev)
+
+
+def raise_singular(
+    name: str, A: Tensor, info: Array, what: str, error: type[Exception] = LinAlgError
+) -> None:
+    """Raise if one of the numbers in ``info`` is not 0.
+
+    They are those of LAPACK: the 1-based place where the algorithm failed. ``{info}`` in ``what``
+    stands for the first of them.
+    """
+    if not info.any():
+        return
+    at = int(np.flatnonzero(info)[0])
+    where = f"(Batch element {at}): " if info.ndim else ""
+    text = what.format(info=int(info.ravel()[at]))
+    raise error(message(f"linalg.{name}: {where}{text}", describe(A)))

@@ -1,38 +1,67 @@
-"""Norms of vectors and of matrices."""
+"""Norms of vectors and of matrices, and the condition number."""
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..base.errors import message
+from ..base.errors import describe, message
+from ..ops.arguments import dims_of
 from ..ops.surface import METHODS
+from .checks import floating, matrices, square
+from .solving import inv_ex
+from .spectra import svdvals
 
 if TYPE_CHECKING:
+    from ..arrays.dtypes import dtype as DTypeName
     from ..base.types import Dims, Number
     from ..handles.tensor import Tensor
 
 
-def vector_norm(x: Tensor, ord: Number = 2, dim: Dims = None, keepdim: bool = False) -> Tensor:
+def vector_norm(
+    x: Tensor, ord: Number = 2, dim: Dims = None, keepdim: bool = False,
+    *, dtype: DTypeName | None = None,
+) -> Tensor:  # fmt: skip
     """The norm (Σ |x|**ord) ** (1/ord) of the elements over ``dim`` (all if None)."""
-    return METHODS["norm"](x, ord, dim, keepdim)
+    return METHODS["norm"](_in(x, dtype), ord, dim, keepdim)
+
+
+def _in(x: Tensor, dtype: DTypeName | None) -> Tensor:
+    return x if dtype is None else x.to(dtype)
 
 
 def matrix_norm(
-    A: Tensor, ord: Number | str = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False
-) -> Tensor:
-    """A norm of matrices: "fro" (the root of the sum of squares), 1 and -1 (the largest and the
-    smallest column sum), inf and -inf (the same of rows).
+    A: Tensor, ord: Number | str = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False,
+    *, dtype: DTypeName | None = None,
+) -> Tensor:  # fmt: skip
+    """A norm of matrices.
+
+    "fro" (the root of the sum of squares), "nuc" (the sum of the singular values), 2 and -2 (the
+    largest and the smallest of them), 1 and -1 (the largest and the smallest column sum), inf and
+    -inf (the same of rows).
     """
+    matrices("matrix_norm", A)
+    if isinstance(dim, int) or len(dim) != 2:
+        raise RuntimeError(message("linalg.matrix_norm: dim must be a 2-tuple", f"dim={dim}"))
+    A = _in(A, dtype)
+    row, column = dims_of(tuple(dim), A.array.ndim, "linalg.matrix_norm")
     if ord == "fro":
-        return METHODS["norm"](A, 2, dim, keepdim)
-    if isinstance(ord, str) or ord not in (1, -1, float("inf"), float("-inf")):
-        raise NotImplementedError(
+        return METHODS["norm"](A, 2, (row, column), keepdim)
+    if ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
+        raise RuntimeError(
             message(
-                f"linalg.matrix_norm: ord={ord!r} is not in microtorch",
-                fix="'fro', 1, -1, inf or -inf",
+                f"linalg.matrix_norm: Order {ord} not supported.",
+                fix="'fro', 'nuc', 1, -1, 2, -2, inf or -inf",
             )
         )
-    row, column = (d % A.array.ndim for d in dim)
+    floating("matrix_norm", A)
+    if ord == "nuc" or abs(ord) == 2:  # type: ignore[arg-type]  # the other words are refused above
+        values = svdvals(A.movedim((row, column), (-2, -1)))
+        out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord == 2 else values.amin(-1)
+        for d in sorted((row, column)) if keepdim else ():
+            out = out.unsqueeze(d)
+        return out
+    assert not isinstance(ord, str)
     along, over = (row, column) if abs(ord) == 1 else (column, row)
     sums = A.abs().sum(along, keepdim=True)
     out = sums.amax(over, True) if ord > 0 else sums.amin(over, True)
@@ -40,16 +69,44 @@ def matrix_norm(
 
 
 def norm(
-    A: Tensor, ord: Number | str | None = None, dim: Dims = None, keepdim: bool = False
-) -> Tensor:
+    A: Tensor, ord: Number | str | None = None, dim: Dims = None, keepdim: bool = False,
+    *, dtype: DTypeName | None = None,
+) -> Tensor:  # fmt: skip
     """The matrix norm if ``ord`` is given and ``dim`` names two dimensions, else the vector norm.
 
     Without ``ord`` it is the root of the sum of squares.
     """
     if ord is None:
-        return METHODS["norm"](A, 2, dim, keepdim)
+        return vector_norm(A, 2, dim, keepdim, dtype=dtype)
+    if dim is None and A.array.ndim not in (1, 2):
+        raise RuntimeError(
+            message(
+                "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
+                f"{A.array.ndim}D.",
+                describe(A),
+            )
+        )
     two = A.array.ndim == 2 if dim is None else isinstance(dim, Sequence) and len(dim) == 2
     if isinstance(ord, str) or two:
         dims = (-2, -1) if dim is None else (dim,) if isinstance(dim, int) else dim
-        return matrix_norm(A, ord, dims, keepdim)
-    return vector_norm(A, ord, dim, keepdim)
+        return matrix_norm(A, ord, dims, keepdim, dtype=dtype)
+    return vector_norm(A, ord, dim, keepdim, dtype=dtype)
+
+
+# ---- the condition number ------------------------------------------------------------------------
+def cond(A: Tensor, p: Number | str | None = None) -> Tensor:
+    """‖A‖ ‖A⁻¹‖ in the norm ``p`` (2 if None): how much a solution magnifies errors.
+
+    It is inf for a singular matrix.
+    """
+    matrices("cond", A)
+    if p in (None, 2, -2):
+        values = svdvals(A)
+        first, last = values[..., 0], values[..., -1]
+        return last / first if p == -2 else first / last
+    if p not in ("fro", "nuc", 1, -1, math.inf, -math.inf):
+        raise RuntimeError(message(f"linalg.cond got an invalid norm type: {p}"))
+    square(f"cond(ord={p})", A)
+    inverse, info = inv_ex(A)
+    out = matrix_norm(A, p) * matrix_norm(inverse, p)
+    return out.masked_fill(info != 0, math.inf) if info.array.any() else out

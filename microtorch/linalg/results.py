@@ -33,3 +33,65 @@ class lstsq(NamedTuple):
     residuals: Tensor
     rank: Tensor
     singular_values: Tensor
+
+
+class inv_ex(NamedTuple):
+    inverse: Tensor
+    info: Tensor
+
+
+class solve_ex(NamedTuple):
+    result: Tensor
+    info: Tensor
+
+
+class cholesky_ex(NamedTuple):
+    L: Tensor
+    info: Tensor
+
+
+class lu(NamedTuple):
+    P: Tensor
+    L: Tensor
+    U: Tensor
+
+
+class lu_factor(NamedTuple):
+    LU: Tensor
+    pivots: Tensor
+
+
+class lu_factor_ex(NamedTuple):
+    LU: Tensor
+    pivots: Tensor
+    info: Tensor
+
+
+class ldl_factor(NamedTuple):
+    LD: Tensor
+    pivots: Tensor
+
+
+class ldl_factor_ex(NamedTuple):
+    LD: Tensor
+    pivots: Tensor
+    info: Tensor
+
+
+class svd_with_v(NamedTuple):  # torch.svd: V, not its transpose
+    U: Tensor
+    S: Tensor
+    V: Tensor
+
+
+class geqrf(NamedTuple):
+    a: Tensor
+    tau: Tensor
+
+
+class triangular_solve(NamedTuple):
+    solution: Tensor
+    cloned_coefficient: Tensor
+
+
+svd_with_v.__name__ = "svd"

@@ -1,90 +1,199 @@
 """Inverses and linear systems. With B = A⁻¹ and the upstream gradient G,
 
-    inv      −Bᵀ G Bᵀ
-    solve    for b: V = Bᵀ G, the solution of a system with Aᵀ; for A: −V xᵀ
+    inv                −Bᵀ G Bᵀ
+    solve              for b: V = Bᵀ G, the solution of a system with Aᵀ; for A: −V xᵀ
+    solve_triangular   likewise, and of that for A the triangle that was read
 """
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ..autograd.function import Function
 from ..base.errors import describe, message
-from . import results
-from .checks import as_tensor, by_numpy, square, without_derivative
+from . import kernels, results
+from .checks import (
+    as_tensor,
+    broadcast_batches,
+    by_numpy,
+    floating,
+    matrices,
+    raise_singular,
+    square,
+)
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
+    from ..base.types import Array
     from ..handles.tensor import Tensor
 
+NOT_INVERTIBLE = (
+    "The diagonal element {info} is zero, the inversion could not be completed because the input "
+    "matrix is singular."
+)
+NOT_SOLVABLE = "The solver failed because the input matrix is singular."
 
+
+# ---- inverses ------------------------------------------------------------------------------------
 class _Inv(Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor) -> Tensor:
-        B = as_tensor(by_numpy("inv", np.linalg.inv, A))
+    def forward(ctx: FunctionCtx, A: Tensor, inverse: Array) -> Tensor:
+        B = as_tensor(inverse)
         ctx.save_for_backward(B)
         return B
 
     @staticmethod
-    def backward(ctx: FunctionCtx, g: Tensor) -> Tensor:
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
         (B,) = ctx.saved_tensors
-        return -(B.mT @ g @ B.mT)
+        return -(B.mT @ g @ B.mT), None
+
+
+def inv_ex(A: Tensor, *, check_errors: bool = False, _name: str = "inv_ex") -> results.inv_ex:
+    """(inverse, info) of square matrices; a singular one has an info other than 0, and NaN."""
+    square(_name, A)
+    B, info = by_numpy(_name, kernels.inv, A)
+    if check_errors:
+        raise_singular(_name, A, info, NOT_INVERTIBLE)
+    return results.inv_ex(_Inv.apply(A, B), as_tensor(info))
 
 
 def inv(A: Tensor) -> Tensor:
     """The inverse of square matrices (..., n, n). Raises LinAlgError if one is singular."""
-    square("inv", A)
-    return _Inv.apply(A)
+    return inv_ex(A, check_errors=True, _name="inv").inverse
 
 
+def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+    """The inverse of ``A`` as a map from its last dimensions to its first ``ind``."""
+    if ind <= 0:
+        raise RuntimeError(
+            message(f"Expected a strictly positive integer for 'ind', but got {ind}")
+        )
+    first, last = A.array.shape[:ind], A.array.shape[ind:]
+    n, m = math.prod(first), math.prod(last)
+    if n != m:
+        raise RuntimeError(
+            message(
+                "Expected self to satisfy the requirement prod(self.shape[ind:]) == "
+                f"prod(self.shape[:ind]), but got {m} != {n}",
+                describe(A),
+            )
+        )
+    return inv(A.reshape(n, n)).reshape(*last, *first)
+
+
+# ---- systems -------------------------------------------------------------------------------------
 class _Solve(Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor, b: Tensor) -> Tensor:
-        x = as_tensor(by_numpy("solve", np.linalg.solve, A, b))
+    def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, solution: Array) -> Tensor:
+        x = as_tensor(solution)
         ctx.save_for_backward(A, x)
         return x
 
     @staticmethod
-    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, None]:
         A, x = ctx.saved_tensors
-        v = _Solve.apply(A.mT, g)
-        return -(v @ x.mT), v
+        v = solve(A.mT, g)
+        return -(v @ x.mT), v, None
 
 
-def solve(A: Tensor, B: Tensor) -> Tensor:
-    """The x with A x = B, where A is (..., n, n) and B is (..., n, k) or (n,)."""
-    square("solve", A)
-    if B.array.ndim == 1:
-        return _Solve.apply(A, B.unsqueeze(-1)).squeeze(-1)
+def solve_ex(
+    A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False, _name: str = "solve_ex"
+) -> results.solve_ex:
+    """(result, info) of A x = B; a singular ``A`` has an info other than 0, and NaN."""
+    square(_name, A)
+    a, b = A.array.shape, B.array.shape
+    if len(b) == 1 or (len(a) - 1 == len(b) and b == a[:-1]):  # vectors
+        if not left:
+            raise RuntimeError(
+                message(f"linalg.{_name}: Vector broadcasting of the left hand side is not "
+                        "supported for left=False. In this case linalg.solve is equivalent to "
+                        "B / A.squeeze(-1)")
+            )  # fmt: skip
+        x, info = solve_ex(A, B.unsqueeze(-1), check_errors=check_errors, _name=_name)
+        return results.solve_ex(x.squeeze(-1), info)
+    if not left:
+        x, info = solve_ex(A.mT, B.mT, check_errors=check_errors, _name=_name)
+        return results.solve_ex(x.mT, info)
+    _fits(_name, A, B)
+    A, B = broadcast_batches(_name, A, B)
+    x, info = by_numpy(_name, kernels.solve, A, B)
+    if check_errors:
+        raise_singular(_name, A, info, NOT_SOLVABLE)
+    return results.solve_ex(_Solve.apply(A, B, x), as_tensor(info))
+
+
+def _fits(name: str, A: Tensor, B: Tensor) -> None:
+    matrices(name, B)
     if A.array.shape[-1] != B.array.shape[-2]:
         raise RuntimeError(
             message(
-                "linalg.solve: Incompatible shapes of A and B for the equation AX = B",
+                f"linalg.{name}: Incompatible shapes of A and B for the equation AX = B",
                 describe(A),
                 describe(B),
             )
         )
-    batch = np.broadcast_shapes(A.array.shape[:-2], B.array.shape[:-2])
-    return _Solve.apply(
-        A.expand(*batch, *A.array.shape[-2:]), B.expand(*batch, *B.array.shape[-2:])
-    )
 
 
-def lstsq(A: Tensor, B: Tensor) -> results.lstsq:
-    """(solution, residuals, rank, singular_values) of min ‖A x − B‖, A (m, n), B (m, k).
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    """The x with A x = B, where A is (..., n, n) and B is (..., n, k) or a vector (..., n).
 
-    No derivative.
+    With ``left=False`` that with x A = B.
     """
-    if A.array.ndim != 2 or B.array.ndim != 2:
-        raise NotImplementedError(
-            message("linalg.lstsq takes matrices here", describe(A), describe(B))
+    return solve_ex(A, B, left=left, check_errors=True, _name="solve").result
+
+
+class _SolveTriangular(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, upper: bool, unit: bool) -> Tensor:
+        x = as_tensor(
+            by_numpy("solve_triangular", lambda a, b: kernels.substitute(a, b, upper, unit), A, B)
         )
-    return results.lstsq(
-        *without_derivative("lstsq", lambda a, b: np.linalg.lstsq(a, b, rcond=None), A, B)
-    )
+        ctx.save_for_backward(A, x)
+        ctx.upper, ctx.unit = upper, unit  # type: ignore[attr-defined]  # a context holds anything
+        return x
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        A, x = ctx.saved_tensors
+        upper, unit = ctx.upper, ctx.unit  # type: ignore[attr-defined]
+        v = solve_triangular(A.mT, g, upper=not upper, unitriangular=unit)
+        full = -(v @ x.mT)
+        return full.triu(int(unit)) if upper else full.tril(-int(unit)), v, None, None
 
 
-def pinv(A: Tensor) -> Tensor:
-    """The pseudo-inverse. No derivative."""
-    return without_derivative("pinv", np.linalg.pinv, A)[0]
+def solve_triangular(
+    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Tensor:
+    """The x with A x = B for triangular matrices; the other triangle of ``A`` is not read.
+
+    ``unitriangular``: nor is the diagonal, which is taken as ones. ``left=False``: x A = B.
+    """
+    square("solve_triangular", A)
+    if not left:
+        x = solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular)
+        return x.mT
+    _fits("solve_triangular", A, B)
+    A, B = broadcast_batches("solve_triangular", A, B)
+    return _SolveTriangular.apply(A, B, upper, unitriangular)
+
+
+def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
+    """The X with ``tensordot(A, X, X.ndim) = B``.
+
+    ``dims`` of ``A`` are moved to its end first.
+    """
+    floating("tensorsolve", A, B)
+    if dims is not None:
+        A = A.movedim(list(dims), list(range(-len(dims), 0)))
+    unknown = A.array.shape[B.array.ndim :]
+    n = B.array.size
+    if math.prod(unknown) != n:
+        raise RuntimeError(
+            message(
+                "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
+                f"prod(self.shape[:other.ndim]), but got {math.prod(unknown)} != {n}",
+                f"{describe(A)}, {describe(B)}",
+            )
+        )
+    return solve(A.reshape(n, n), B.reshape(n)).reshape(unknown)

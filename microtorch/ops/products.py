@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays.dtypes import OBJECT
+from ..arrays.dtypes import OBJECT, TORCH_TYPES
 from ..base.errors import ShapeError, describe, matmul_error, message
 from ..base.naming import named
 from ..engine.hot import made, several
 from ..engine.op import Op
-from ..engine.record import constant
-from .arguments import rows, variadic
-from .surface import METHODS, public
+from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, Gradient, Namespace, Number, Operand, Shape, Slices, Vjp
+    from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Shape, Slices
     from ..handles.tensor import Tensor
 
 C_TYPES = {
@@ -223,8 +221,65 @@ def _publish(name: str, ranks: tuple[int, ...], words: str) -> None:
 _publish("mm", (2, 2), "two matrices")
 _publish("bmm", (3, 3), "two batches of matrices")
 _publish("mv", (2, 1), "a matrix and a vector")
-_publish("dot", (1, 1), "two vectors")
-_publish("inner", (1, 1), "two vectors")
+
+
+def _same(name: str, input: Tensor, other: Tensor, words: str) -> None:
+    """Raise unless both are of one dtype."""
+    kinds = [TORCH_TYPES[t.array.dtype.name] for t in (input, other)]
+    if kinds[0] != kinds[1]:
+        raise RuntimeError(
+            message(
+                f"{name} : expected both {words} to have same dtype, but found {kinds[0]} and "
+                f"{kinds[1]}",
+                f"{describe(input)}, {describe(other)}",
+                fix="convert one: x.to(y.dtype)",
+            )
+        )
+
+
+@public()
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """The sum of the products of two vectors."""
+    one, two = input.array, tensor.array
+    if one.ndim != 1 or two.ndim != 1:
+        raise RuntimeError(
+            message(f"1D tensors expected, but got {one.ndim}D and {two.ndim}D tensors")
+        )
+    _same("dot", input, tensor, "vectors")
+    if one.size != two.size:
+        raise RuntimeError(
+            message(
+                f"inconsistent tensor size, expected tensor [{one.size}] and src [{two.size}] to "
+                f"have the same number of elements, but got {one.size} and {two.size} elements "
+                "respectively"
+            )
+        )
+    return matmul(input, tensor)
+
+
+@public()
+def vdot(input: Tensor, other: Tensor) -> Tensor:
+    """The dot product; of complex vectors it would conjugate the first."""
+    return dot(input, other)
+
+
+@public()
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """Products summed over the last dimensions of both; a 0-d tensor multiplies."""
+    one, two = input.array, other.array
+    if not one.ndim or not two.ndim:
+        return input * other
+    _same("inner", input, other, "tensors")
+    if one.shape[-1] != two.shape[-1]:
+        raise RuntimeError(
+            message(
+                "inner() the last dimension must match on both input tensors but got shapes "
+                f"{list(one.shape)} and {list(two.shape)}"
+            )
+        )
+    if one.ndim == two.ndim == 1:
+        return matmul(input, other)
+    return FUNCTIONS["tensordot"](input, other, ([-1], [-1]))
 
 
 @public(aliases=("ger",))
@@ -238,146 +293,3 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
             )
         )
     return input.reshape(-1, 1) * vec2
-
-
-def _times(x: Tensor, factor: Number) -> Tensor:
-    """factor * x, where 0 times NaN or infinity is 0, as BLAS has it."""
-    if factor == 1:
-        return x
-    if factor == 0:
-        return METHODS["masked_fill"](x, constant(np.ones((), bool), x.node.dev), 0)
-    return x * factor
-
-
-@public()
-def addmm(
-    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1
-) -> Tensor:
-    """beta * input + alpha * (mat1 @ mat2)."""
-    product = METHODS["mm"](mat1, mat2)
-    return _times(input, beta) + _times(product, alpha)
-
-
-@public()
-def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1
-) -> Tensor:
-    """beta * input + alpha * bmm(batch1, batch2)."""
-    product = METHODS["bmm"](batch1, batch2)
-    return _times(input, beta) + _times(product, alpha)
-
-
-# ---- einsum --------------------------------------------------------------------------------------
-def _einsum_vjp(i: int) -> Vjp:
-    """The derivative for operand i: the same contraction with g in its place.
-
-    Over the letters that only operand i has, the result is spread.
-    """
-
-    def vjp(F: Namespace, g: Gradient, out: Operand, *xs: Operand, equation: str) -> Gradient:
-        terms, result = equation.split("->")
-        names = terms.split(",")
-        others = [n for j, n in enumerate(names) if j != i]
-        known = set(result).union(*others)
-        kept = "".join(c for c in names[i] if c in known)
-        equation = f"{','.join([result, *others])}->{kept}"
-        d = F.einsum(g, *(x for j, x in enumerate(xs) if j != i), equation=equation)
-        if kept != names[i]:
-            shape = tuple(
-                n if c in known else 1 for c, n in zip(names[i], xs[i].shape, strict=True)
-            )
-            d = F.expand(F.reshape(d, shape=shape), shape=xs[i].shape)
-        return d
-
-    return vjp
-
-
-einsum_op = variadic(
-    "einsum",
-    lambda F, *xs, equation: rows(
-        np.einsum(equation, *xs, optimize=len(xs) > 1 and xs[0].dtype is not OBJECT)
-    ),
-    _einsum_vjp,
-    "the same contraction with g in the operand's place",
-    saves=True,
-)
-
-
-@public(method=False)
-def einsum(equation: str, *operands: Tensor) -> Tensor:
-    """Einstein summation, such as ``einsum("bij,bjk->bik", a, b)``.
-
-    One letter per dimension; "..." is supported.
-    """
-    if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
-        operands = tuple(operands[0])
-    equation = _explicit(equation.replace(" ", ""), [x.array.ndim for x in operands])
-    names = equation.split("->")[0].split(",")
-    operands = tuple(_without_repeats(x, n) for x, n in zip(operands, names, strict=True))
-    equation = ",".join("".join(dict.fromkeys(n)) for n in names) + "->" + equation.split("->")[1]
-    return several(einsum_op, operands, {"equation": equation})
-
-
-def _explicit(equation: str, ranks: list[int]) -> str:
-    """The equation with "..." spelled out in capital letters and the result named."""
-    terms, arrow, result = equation.partition("->")
-    names = terms.split(",")
-    if len(names) != len(ranks):
-        raise RuntimeError(
-            message(
-                f"einsum(): the number of subscripts in the equation ({len(names)}) does not match "
-                f"the number of operands ({len(ranks)})",
-                f"equation '{equation}'",
-            )
-        )
-    spare = [c for c in "ZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in equation]
-    hidden = [r - len(n) + 3 for n, r in zip(names, ranks, strict=True) if "..." in n]
-    extra = max(hidden, default=0)
-    dots = "".join(spare[:extra])
-    for k, (n, r) in enumerate(zip(names, ranks, strict=True)):
-        if "..." in n:
-            m = r - (len(n) - 3)
-            n = n.replace("...", dots[len(dots) - m :] if m else "")
-        if len(n) != r:
-            raise RuntimeError(
-                message(
-                    f"einsum(): the number of subscripts in the equation ({len(n)}) does not match "
-                    f"the number of dimensions ({r}) for operand {k} and no ellipsis was given",
-                    f"equation '{equation}'",
-                )
-            )
-        names[k] = n
-    if not arrow:
-        letters = "".join(names)
-        result = ("..." if extra else "") + "".join(
-            sorted(c for c in set(letters) - set(dots) if letters.count(c) == 1)
-        )
-    return ",".join(names) + "->" + result.replace("...", dots)
-
-
-def _without_repeats(x: Tensor, names: str) -> Tensor:
-    """An operand with dimensions such as "ii", reduced to its diagonal."""
-    for c in dict.fromkeys(names):
-        while names.count(c) > 1:
-            a = names.index(c)
-            b = names.index(c, a + 1)
-            x = x.diagonal(0, a, b).movedim(-1, a)
-            names = names[:b] + names[b + 1 :]
-    return x
-
-
-@public(method=False)
-def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
-    """Sum of products over the last ``dims`` dimensions of a and the first of b.
-
-    ``dims`` may also be two lists of dimensions.
-    """
-    if isinstance(dims, int):
-        dims = (list(range(a.array.ndim - dims, a.array.ndim)), list(range(dims)))
-    left, right = [d % a.array.ndim for d in dims[0]], [d % b.array.ndim for d in dims[1]]
-    free_a = [d for d in range(a.array.ndim) if d not in left]
-    free_b = [d for d in range(b.array.ndim) if d not in right]
-    n = int(np.prod([a.array.shape[d] for d in left]))
-    rows_a = a.permute(*free_a, *left).reshape(-1, n)
-    out = matmul(rows_a, b.permute(*right, *free_b).reshape(n, -1))
-    return out.reshape([a.array.shape[d] for d in free_a] + [b.array.shape[d] for d in free_b])

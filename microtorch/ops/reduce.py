@@ -312,6 +312,8 @@ def norm(
                 fix="x.float()",
             )
         )
+    if p == "nuc":
+        return FUNCTIONS["nuclear_norm"](input, dim, keepdim)
     p = 2.0 if p is None or p == "fro" else float(p)
     total = FUNCTIONS["sum"]
     if p == 2:

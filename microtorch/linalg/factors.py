@@ -1,0 +1,199 @@
+"""Triangular factors: Cholesky, LU. With the upstream gradient G (of L, of U):
+
+    cholesky   L⁻ᵀ Φ(Lᵀ G) L⁻¹, made symmetric; Φ takes the lower triangle and half of the diagonal
+    lu         P L⁻ᵀ (tril(Lᵀ G_L, −1) + triu(G_U Uᵀ)) U⁻ᵀ, for square matrices
+
+The second is that of de Hoog, Anderssen and Lukas, "Differentiation of matrix functionals using
+triangular factorization" (2011); what a wide or tall matrix has beyond the square is solved for.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..autograd.function import Function
+from ..base.errors import describe, message
+from ..engine.record import constant
+from ..ops.surface import FUNCTIONS
+from . import kernels, results
+from .checks import as_tensor, by_numpy, identity, matrices, raise_singular, square
+from .solving import inv, solve_triangular
+
+if TYPE_CHECKING:
+    from ..autograd.function import FunctionCtx
+    from ..base.types import Array
+    from ..handles.tensor import Tensor
+
+NOT_POSITIVE = (
+    "The factorization could not be completed because the input is not positive-definite (the "
+    "leading minor of order {info} is not positive-definite)."
+)
+ZERO_PIVOT = (
+    "U[{info},{info}] is zero and using it on lu_solve would result in a division by zero. If you "
+    "still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
+    "linalg.lu_factor_ex(A, pivot)"
+)
+
+
+# ---- Cholesky ------------------------------------------------------------------------------------
+class _Cholesky(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, A: Tensor, factor: Array) -> Tensor:
+        L = as_tensor(factor)
+        ctx.save_for_backward(L)
+        return L
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
+        (L,) = ctx.saved_tensors
+        B = inv(L)
+        inner = (L.mT @ g).tril()
+        inner = inner - 0.5 * inner.tril().triu()
+        S = B.mT @ inner @ B
+        return 0.5 * (S + S.mT), None
+
+
+def cholesky_ex(
+    A: Tensor, *, upper: bool = False, check_errors: bool = False, _name: str = "cholesky_ex"
+) -> results.cholesky_ex:
+    """(L, info) with A = L Lᵀ; a matrix that has none has an info other than 0, and NaN."""
+    square(_name, A)
+    if upper:  # of the upper triangle, which alone is read
+        L, info = cholesky_ex(A.mT, check_errors=check_errors, _name=_name)
+        return results.cholesky_ex(L.mT, info)
+    L, info = by_numpy(_name, kernels.cholesky, A)
+    if check_errors:
+        raise_singular(_name, A, info, NOT_POSITIVE)
+    return results.cholesky_ex(_Cholesky.apply(A, L), as_tensor(info))
+
+
+def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
+    """The lower triangular L with A = L Lᵀ, of symmetric positive definite matrices.
+
+    With ``upper`` Lᵀ.
+    """
+    return cholesky_ex(A, upper=upper, check_errors=True, _name="cholesky").L
+
+
+# ---- LU ------------------------------------------------------------------------------------------
+class _LU(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, A: Tensor, factors: Array, pivots: Array) -> Tensor:
+        LU = as_tensor(factors)
+        ctx.pivots = pivots  # type: ignore[attr-defined]  # a context holds anything
+        ctx.save_for_backward(LU)
+        return LU
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None, None]:
+        (LU,) = ctx.saved_tensors
+        m, n = LU.array.shape[-2:]
+        k = min(m, n)
+        P, L, U = lu_unpack(LU, as_tensor(ctx.pivots))  # type: ignore[attr-defined]
+        L1, U1 = L[..., :k, :], U[..., :, :k]
+        g_L, g_U = g[..., :, :k].tril(-1), g[..., :k, :].triu()
+        below = L1.mT @ g_L[..., :k, :]
+        above = g_U[..., :, :k] @ U1.mT
+        if n > k:  # A₂ = P L U₂
+            below = below - g_U[..., :, k:] @ U[..., :, k:].mT
+        if m > k:  # A₂ = L₂ U
+            above = above - L[..., k:, :].mT @ g_L[..., k:, :]
+        core = below.tril(-1) + above.triu()
+        g_A = solve_triangular(L1.mT, core, upper=True, unitriangular=True)
+        g_A = solve_triangular(U1.mT, g_A, upper=False, left=False)
+        if n > k:
+            rest = solve_triangular(L1.mT, g_U[..., :, k:], upper=True, unitriangular=True)
+            g_A = FUNCTIONS["cat"]((g_A, rest), -1)
+        if m > k:
+            rest = solve_triangular(U1.mT, g_L[..., k:, :], upper=False, left=False)
+            g_A = FUNCTIONS["cat"]((g_A, rest), -2)
+        return P @ g_A, None, None
+
+
+def lu_factor_ex(
+    A: Tensor, *, pivot: bool = True, check_errors: bool = False, _name: str = "lu_factor_ex"
+) -> results.lu_factor_ex:
+    """(LU, pivots, info) of A = P L U, compact: L below the diagonal, U on and above it.
+
+    ``pivots`` are the rows exchanged, counted from 1; ``info`` is the first zero on U's diagonal.
+    """
+    matrices(_name, A)
+    if not pivot:
+        raise RuntimeError(
+            message(f"linalg.{_name}: LU without pivoting is not implemented on the CPU")
+        )
+    LU, pivots, info = by_numpy(_name, kernels.lu_factor, A)
+    if check_errors:
+        raise_singular(_name, A, info, ZERO_PIVOT, RuntimeError)
+    factors = _LU.apply(A, LU, pivots)
+    return results.lu_factor_ex(factors, as_tensor(pivots), as_tensor(info))
+
+
+def lu_factor(A: Tensor, *, pivot: bool = True) -> results.lu_factor:
+    """(LU, pivots) of A = P L U, compact, for ``lu_solve``. Raises if U has a 0 on its diagonal."""
+    LU, pivots, _ = lu_factor_ex(A, pivot=pivot, check_errors=True, _name="lu_factor")
+    return results.lu_factor(LU, pivots)
+
+
+def lu(A: Tensor, *, pivot: bool = True) -> results.lu:
+    """(P, L, U) with A = P L U: a permutation, a unit lower and an upper triangular matrix."""
+    LU, pivots, _ = lu_factor_ex(A, pivot=pivot, _name="lu_factor")
+    return lu_unpack(LU, pivots)
+
+
+def lu_unpack(
+    LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
+) -> results.lu:
+    """(P, L, U) of a compact factorization; what is not asked for is an empty tensor."""
+    matrices("lu_unpack", LU_data)
+    if unpack_pivots and LU_pivots.array.dtype != np.int32:
+        raise RuntimeError(
+            message(
+                "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 "
+                "dtype.",
+                describe(LU_pivots),
+                fix="the pivots as torch.linalg.lu_factor returns them",
+            )
+        )
+    m, n = LU_data.array.shape[-2:]
+    k = min(m, n)
+    P = L = U = constant(np.empty(0, LU_data.array.dtype), LU_data.node.dev)
+    if unpack_data:
+        L = LU_data[..., :, :k].tril(-1) + identity(m, LU_data, k)
+        U = LU_data[..., :k, :].triu()
+    if unpack_pivots:
+        P = _permutation(LU_pivots, LU_data)
+    return results.lu(P, L, U)
+
+
+def _permutation(pivots: Tensor, LU: Tensor) -> Tensor:
+    """P of A = P L U: row p[i] of A is row i of L U."""
+    m = LU.array.shape[-2]
+    order = kernels.permutation(pivots.array, m)
+    rows = np.arange(m)[:, None] == order[..., None, :]
+    return constant(rows.astype(LU.array.dtype), LU.node.dev)
+
+
+def lu_solve(
+    LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
+) -> Tensor:
+    """The x with A x = B, given the factors of A. ``adjoint``: Aᵀ x = B; not ``left``: x A = B."""
+    square("lu_solve", LU)
+    matrices("lu_solve", B)
+    if LU.array.shape[-1] != B.array.shape[-2 if left else -1]:
+        raise RuntimeError(
+            message(
+                "linalg.lu_solve: Incompatible shapes of A and B for the equation "
+                + ("AX = B" if left else "XA = B"),
+                f"{describe(LU)}, {describe(B)}",
+            )
+        )
+    if not left:
+        return lu_solve(LU, pivots, B.mT, adjoint=not adjoint).mT
+    P = _permutation(pivots, LU)
+    if adjoint:
+        y = solve_triangular(LU.mT, B, upper=False)
+        return P @ solve_triangular(LU.mT, y, upper=True, unitriangular=True)
+    y = solve_triangular(LU, P.mT @ B, upper=False, unitriangular=True)
+    return solve_triangular(LU, y, upper=True)

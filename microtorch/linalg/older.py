@@ -1,0 +1,205 @@
+"""What PyTorch has in ``torch`` alone: older names and forms of the functions of ``torch.linalg``.
+
+``facade/linear_algebra.py`` makes those that PyTorch has there methods of tensors.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..autograd.function import Function
+from ..base.errors import describe, message
+from ..ops.surface import FUNCTIONS
+from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
+from .checks import broadcast_batches, floating, identity, matrices, square
+from .determinants import det, logdet, slogdet
+from .factors import lu_unpack
+from .orthogonal import geqrf, ormqr
+from .products import matrix_exp, matrix_power, multi_dot
+from .products import vander as powers
+
+if TYPE_CHECKING:
+    from ..autograd.function import FunctionCtx
+    from ..base.types import Dims
+    from ..handles.tensor import Tensor
+
+__all__ = [
+    "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse",
+    "logdet", "lu", "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "nuclear_norm", "orgqr",
+    "ormqr", "pca_lowrank", "pinverse", "qr", "slogdet", "svd", "svd_lowrank", "triangular_solve",
+    "vander",
+]  # fmt: skip
+
+
+# ---- inverses and systems ------------------------------------------------------------------------
+def inverse(input: Tensor) -> Tensor:
+    """torch.linalg.inv."""
+    return solving.inv(input)
+
+
+def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
+    """torch.linalg.pinv, with another default of ``rcond``."""
+    return pseudoinverse.pinv(input, rcond)
+
+
+def triangular_solve(
+    input: Tensor, A: Tensor, upper: bool = True, transpose: bool = False,
+    unitriangular: bool = False,
+) -> results.triangular_solve:  # fmt: skip
+    """(x, A) with A x = input for triangular A, which is read as ``upper`` says.
+
+    ``transpose``: Aᵀ x = input.
+    """
+    square("triangular_solve", A)
+    system, up = (A.mT, not upper) if transpose else (A, upper)
+    x = solving.solve_triangular(system, input, upper=up, unitriangular=unitriangular)
+    return results.triangular_solve(x, A.clone())
+
+
+# ---- factors -------------------------------------------------------------------------------------
+def cholesky(input: Tensor, upper: bool = False) -> Tensor:
+    """torch.linalg.cholesky."""
+    return factors.cholesky(input, upper=upper)
+
+
+class _CholeskySolve(Function):
+    """With V = A⁻¹ G, the gradients are V for the right-hand side, and −(V xᵀ + x Vᵀ) L for L.
+
+    The second is that of L in A = L Lᵀ, of all its elements, as PyTorch's.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, B: Tensor, L: Tensor) -> Tensor:
+        y = solving.solve_triangular(L, B, upper=False)
+        x = solving.solve_triangular(L.mT, y, upper=True)
+        ctx.save_for_backward(L, x)
+        return x
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor]:
+        L, x = ctx.saved_tensors
+        v = cholesky_solve(g, L)
+        both = v @ x.mT
+        return v, -(both + both.mT) @ L
+
+
+def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor:
+    """The x with A x = ``input``, where ``input2`` is the Cholesky factor of A."""
+    for t in (input, input2):
+        if t.array.ndim < 2:
+            raise RuntimeError(
+                message(f"b should have at least 2 dimensions, but has {t.array.ndim} dimensions "
+                        "instead", describe(t))
+            )  # fmt: skip
+    square("cholesky_solve", input2)
+    B, L = broadcast_batches("cholesky_solve", input, input2.mT if upper else input2)
+    return _CholeskySolve.apply(B, L)
+
+
+def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
+    """A⁻¹, where ``input`` is the Cholesky factor of A."""
+    square("cholesky_inverse", input)
+    floating("cholesky_inverse", input)
+    n = input.array.shape[-1]
+    return cholesky_solve(identity(n, input).expand(input.array.shape), input, upper)
+
+
+def lu(
+    input: Tensor, pivot: bool = True, get_infos: bool = False
+) -> results.lu_factor | results.lu_factor_ex:
+    """torch.linalg.lu_factor, or with ``get_infos`` torch.linalg.lu_factor_ex."""
+    if get_infos:
+        return factors.lu_factor_ex(input, pivot=pivot)
+    return factors.lu_factor(input, pivot=pivot)
+
+
+def lu_solve(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+    """The x with A x = ``input``, given the factors of A."""
+    return factors.lu_solve(LU_data, LU_pivots, input)
+
+
+def qr(input: Tensor, some: bool = True) -> results.qr:
+    """torch.linalg.qr, with ``some=False`` in its complete form."""
+    return orthogonal.qr(input, "reduced" if some else "complete")
+
+
+def orgqr(input: Tensor, input2: Tensor) -> Tensor:
+    """torch.linalg.householder_product."""
+    return orthogonal.householder_product(input, input2)
+
+
+# ---- singular values -----------------------------------------------------------------------------
+def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> results.svd_with_v:
+    """(U, S, V) with input = U diag(S) Vᵀ; without ``compute_uv`` U and V are 0."""
+    matrices("svd", input)
+    if compute_uv:
+        U, S, Vh = spectra.svd(input, full_matrices=not some)
+        return results.svd_with_v(U, S, Vh.mT)
+    *batch, m, n = input.array.shape
+    U, V = (input.new_zeros((*batch, k, k)) for k in (m, n))
+    return results.svd_with_v(U, spectra.svdvals(input), V)
+
+
+def nuclear_norm(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The sum of the singular values of matrices."""
+    pair = (-2, -1) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+    return norms.matrix_norm(input, "nuc", pair, keepdim)
+
+
+def svd_lowrank(
+    A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor | None = None
+) -> results.svd_with_v:
+    """(U, S, V): the ``q`` largest singular values of A − M, and their vectors, approximately.
+
+    By a random basis that ``niter`` products with A and Aᵀ turn towards them (Halko, Martinsson and
+    Tropp, "Finding structure with randomness", 2011, algorithms 4.4 and 5.1).
+    """
+    matrices("svd_lowrank", A)
+    floating("svd_lowrank", A)
+    A = A if M is None else A - M
+    if A.array.shape[-2] < A.array.shape[-1]:
+        U, S, V = svd_lowrank(A.mT, q, niter)
+        return results.svd_with_v(V, S, U)
+    size = (A.array.shape[-1], 6 if q is None else q)
+    start = FUNCTIONS["randn"](size, dtype=A.dtype, device=A.device)
+    Q = orthogonal.qr(A @ start).Q
+    for _ in range(2 if niter is None else niter):
+        Q = orthogonal.qr(A.mT @ Q).Q
+        Q = orthogonal.qr(A @ Q).Q
+    U, S, Vh = spectra.svd(Q.mT @ A, full_matrices=False)
+    return results.svd_with_v(Q @ U, S, Vh.mT)
+
+
+def pca_lowrank(
+    A: Tensor, q: int | None = None, center: bool = True, niter: int = 2
+) -> results.svd_with_v:
+    """svd_lowrank of the rows of ``A``, from which with ``center`` their mean is taken."""
+    matrices("pca_lowrank", A)
+    m, n = A.array.shape[-2:]
+    q = min(6, m, n) if q is None else q
+    if not 0 <= q <= min(m, n):
+        raise ValueError(
+            message(
+                f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}",
+                describe(A),
+            )
+        )
+    return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)
+
+
+# ---- products ------------------------------------------------------------------------------------
+def chain_matmul(*matrices: Tensor) -> Tensor:
+    """torch.linalg.multi_dot of any number of matrices."""
+    return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
+
+
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """The matrix of the powers of a vector's elements, the highest first unless ``increasing``."""
+    if x.array.ndim != 1:
+        raise RuntimeError(message("x must be a one-dimensional tensor.", describe(x)))
+    n = len(x.array) if N is None else N
+    if n < 0:
+        raise RuntimeError(message("N must be non-negative.", f"N={n}"))
+    if n < 2:
+        return x.new_ones((len(x.array), n))
+    out = powers(x, N=n)
+    return out if increasing else out.flip(-1)

@@ -1,0 +1,185 @@
+"""What singular values decide: the pseudo-inverse, least squares, the rank.
+
+With P = A⁺ and the upstream gradient G (Golub and Pereyra, "The differentiation of pseudo-inverses
+and nonlinear least squares problems whose variables separate", 1973):
+
+    pinv     −Pᵀ G Pᵀ + (I − A P) Gᵀ P Pᵀ + Pᵀ P Gᵀ (I − P A)
+    lstsq    for B: Pᵀ G; for A: the same as pinv's, of G Bᵀ, since x = P B
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..autograd.function import Function
+from ..base.errors import describe, message
+from ..engine.handle import Handle
+from . import results
+from .checks import as_tensor, broadcast_batches, by_numpy, matrices, square
+
+if TYPE_CHECKING:
+    from ..autograd.function import FunctionCtx
+    from ..base.types import Array
+    from ..handles.tensor import Tensor
+
+    Tolerance = Tensor | float | None
+
+
+def _limit(a: Array, values: Array, atol: Tolerance, rtol: Tolerance) -> Array:
+    """Up to where singular values count as 0: the larger of ``atol`` and ``rtol`` times the first.
+
+    Where neither is given, ``rtol`` is the rounding error of the larger size.
+    """
+    absolute, relative = (t.array if isinstance(t, Handle) else t for t in (atol, rtol))
+    if relative is None:
+        default = max(a.shape[-2:]) * np.finfo(a.dtype).eps
+        relative = default if absolute is None else np.where(np.greater(absolute, 0), 0.0, default)
+    largest = values.max(axis=-1, initial=0)
+    out: Array = np.maximum(0.0 if absolute is None else absolute, relative * largest)[..., None]
+    return out
+
+
+def _magnitudes(a: Array, hermitian: bool) -> Array:
+    if hermitian:
+        return np.abs(np.linalg.eigvalsh(a))
+    return np.linalg.svd(a, compute_uv=False)
+
+
+def matrix_rank(
+    A: Tensor, tol: Tolerance = None, hermitian: bool = False,
+    *, atol: Tolerance = None, rtol: Tolerance = None,
+) -> Tensor:  # fmt: skip
+    """The number of singular values above ``max(atol, rtol · the largest)``.
+
+    ``tol`` is an older name of ``atol``. ``hermitian``: of the eigenvalues of symmetric matrices.
+    """
+    (square if hermitian else matrices)("matrix_rank", A)
+    atol, rtol = (tol, 0.0) if tol is not None else (atol, rtol)
+
+    def rank(a: Array) -> Array:
+        values = _magnitudes(a, hermitian)
+        return np.asarray((values > _limit(a, values, atol, rtol)).sum(axis=-1))
+
+    return as_tensor(by_numpy("matrix_rank", rank, A))
+
+
+# ---- the pseudo-inverse --------------------------------------------------------------------------
+def _gradient(A: Tensor, P: Tensor, g: Tensor) -> Tensor:
+    left = g.mT @ P @ P.mT
+    right = P.mT @ P @ g.mT
+    return -(P.mT @ g @ P.mT) + left - A @ (P @ left) + right - (right @ P) @ A
+
+
+class _Pinv(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, A: Tensor, inverse: Array) -> Tensor:
+        P = as_tensor(inverse)
+        ctx.save_for_backward(A, P)
+        return P
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
+        A, P = ctx.saved_tensors
+        return _gradient(A, P, g), None
+
+
+def pinv(
+    A: Tensor, rcond: Tolerance = None, hermitian: bool = False,
+    *, atol: Tolerance = None, rtol: Tolerance = None,
+) -> Tensor:  # fmt: skip
+    """The pseudo-inverse: singular values up to ``max(atol, rtol · the largest)`` count as 0.
+
+    ``rcond`` is an older name of ``rtol``. ``hermitian``: by the eigenvalues of symmetric matrices.
+    """
+    (square if hermitian else matrices)("pinv", A)
+    rtol = rcond if rcond is not None else rtol
+
+    def inverse(a: Array) -> Array:
+        if not a.size:
+            return np.zeros((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
+        if hermitian:
+            S, V = np.linalg.eigh(a)
+            U, Vh = V, np.swapaxes(V, -1, -2)
+        else:
+            U, S, Vh = np.linalg.svd(a, full_matrices=False)
+        size = np.abs(S)
+        small = size <= _limit(a, size, atol, rtol)
+        scaled = np.where(small, 0, 1 / np.where(small, 1, S))[..., None, :]
+        out: Array = (np.swapaxes(Vh, -1, -2) * scaled) @ np.swapaxes(U, -1, -2)
+        return np.ascontiguousarray(out.astype(a.dtype))
+
+    return _Pinv.apply(A, by_numpy("pinv", inverse, A))
+
+
+# ---- least squares -------------------------------------------------------------------------------
+class _Lstsq(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, solution: Array) -> Tensor:
+        ctx.save_for_backward(A, B)
+        return as_tensor(solution)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, None]:
+        A, B = ctx.saved_tensors
+        P = pinv(A)
+        return _gradient(A, P, g @ B.mT), P.mT @ g, None
+
+
+DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
+
+
+def lstsq(
+    A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None
+) -> results.lstsq:
+    """(solution, residuals, rank, singular_values) of min ‖A x − B‖.
+
+    ``A`` is (..., m, n), ``B`` (..., m, k) or vectors (..., m). ``residuals`` are the squared
+    distances, where m > n and all ranks are full; else it is empty. ``driver`` names LAPACK's
+    routine, and so which results there are: "gelsy", the default, has no residuals. numpy computes
+    all with the singular values.
+    """
+    matrices("lstsq", A)
+    if driver is not None and driver not in DRIVERS:
+        raise RuntimeError(
+            message(
+                f"torch.linalg.lstsq: parameter `driver` should be one of ({', '.join(DRIVERS)})",
+                f"driver={driver!r}",
+            )
+        )
+    if B.array.ndim < 1:
+        raise RuntimeError(
+            message("torch.linalg.lstsq: other must have at least 1 dimension", describe(B))
+        )
+    vectors = A.array.ndim - 1 == B.array.ndim and A.array.shape[:-1] == B.array.shape
+    if vectors:
+        B = B.unsqueeze(-1)
+    if B.array.ndim < 2 or A.array.shape[-2] != B.array.shape[-2]:
+        raise RuntimeError(
+            message(
+                "torch.linalg.lstsq: input.size(-2) should match other.size(-2)",
+                f"{describe(A)}, {describe(B)}",
+            )
+        )
+    A, B = broadcast_batches("lstsq", A, B)
+    x, rank, values = by_numpy("lstsq", lambda a, b: _least_squares(a, b, rcond), A, B)
+    solution = _Lstsq.apply(A, B, x)
+    m, n = A.array.shape[-2:]
+    empty = as_tensor(np.empty(0, x.dtype))
+    full = m > n and bool((rank == n).all()) and driver not in (None, "gelsy")
+    residuals = (A @ solution - B).square().sum(-2) if full else solution.reshape(-1)[:0]
+    return results.lstsq(
+        solution.squeeze(-1) if vectors else solution,
+        residuals,
+        as_tensor(np.empty(0, np.int64) if driver == "gels" else rank),
+        as_tensor(values) if driver in ("gelsd", "gelss") else empty,
+    )
+
+
+def _least_squares(a: Array, b: Array, rcond: float | None) -> tuple[Array, Array, Array]:
+    *batch, m, n = a.shape
+    x = np.zeros((*batch, n, b.shape[-1]), a.dtype)
+    rank, values = np.zeros(batch, np.int64), np.zeros((*batch, min(m, n)), a.dtype)
+    for place in np.ndindex(*batch):
+        x[place], _, rank[place], values[place] = np.linalg.lstsq(a[place], b[place], rcond)
+    return x, rank, values

@@ -1,0 +1,153 @@
+"""Products added to a tensor: ``beta * input + alpha * product``.
+
+PyTorch's rule for ``beta = 0``: the input is not read, so its NaN and inf do not pass on; its
+gradient is 0. Integers take whole factors only, and PyTorch cuts others off without a word.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..arrays.dtypes import TORCH_TYPES
+from ..base.errors import describe, message
+from ..engine.record import constant
+from .surface import METHODS, public
+
+if TYPE_CHECKING:
+    from ..base.types import Number, Shape
+    from ..handles.tensor import Tensor
+
+
+def _same_dtype(name: str, input: Tensor, one: Tensor, two: Tensor) -> None:
+    """Raise unless all three are of one dtype, which is not bool."""
+    kinds = [t.array.dtype for t in (input, one, two)]
+    if kinds[1] != kinds[2] or kinds[0] != kinds[1]:
+        who = "mat1 and mat2" if kinds[1] != kinds[2] else "self and mat2"
+        wrong = kinds[1:] if kinds[1] != kinds[2] else kinds[::2]
+        raise RuntimeError(
+            message(
+                f"{who} must have the same dtype, but got "
+                + " and ".join(TORCH_TYPES[k.name] for k in wrong),
+                f"{name}: " + ", ".join(map(describe, (input, one, two))),
+                fix="convert one: x.to(y.dtype)",
+            )
+        )
+    if kinds[0] == np.bool_:
+        raise NotImplementedError(
+            message(f"\"{name}_impl_cpu_\" not implemented for 'Bool'", fix="x.int()")
+        )
+
+
+def _whole(factor: Number, input: Tensor) -> Number:
+    """A factor as the dtype of ``input`` can hold it."""
+    return int(factor) if input.array.dtype.kind in "iu" else factor
+
+
+def _fitted(name: str, input: Tensor, shape: Shape) -> Tensor:
+    """``input`` with ``shape``. Raises where it would have to be the larger of the two."""
+    if input.array.shape == shape:
+        return input
+    try:
+        fits = np.broadcast_shapes(input.array.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise RuntimeError(
+            message(
+                f"{name}: input of shape {list(input.array.shape)} cannot be expanded to the shape "
+                f"{list(shape)} of the product",
+                describe(input),
+            )
+        )
+    return input.expand(shape)
+
+
+_EVERY = constant(np.ones((), np.bool_))
+
+
+def added(name: str, input: Tensor, product: Tensor, beta: Number, alpha: Number) -> Tensor:
+    """beta * input + alpha * product."""
+    beta, alpha = _whole(beta, input), _whole(alpha, input)
+    input = _fitted(name, input, product.array.shape)
+    scaled = product if alpha == 1 else product * alpha
+    if beta == 0:  # not 0 * input, which would be NaN where input is inf
+        return input.masked_fill(_EVERY, 0) + scaled if input.node.needs else scaled
+    return (input if beta == 1 else input * beta) + scaled
+
+
+def _check_rank(name: str, tensors: tuple[Tensor, Tensor], ranks: tuple[int, int]) -> None:
+    given = tuple(t.array.ndim for t in tensors)
+    if given != ranks:
+        raise RuntimeError(
+            message(
+                f"{name}: expected {ranks[0]}D and {ranks[1]}D tensors, but got {given[0]}D and "
+                f"{given[1]}D",
+                ", ".join(map(describe, tensors)),
+            )
+        )
+
+
+@public()
+def addmm(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1
+) -> Tensor:
+    """beta * input + alpha * (mat1 @ mat2)."""
+    _check_rank("addmm", (mat1, mat2), (2, 2))
+    _same_dtype("addmm", input, mat1, mat2)
+    return added("addmm", input, METHODS["mm"](mat1, mat2), beta, alpha)
+
+
+@public()
+def addmv(
+    input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1
+) -> Tensor:
+    """beta * input + alpha * (mat @ vec)."""
+    _check_rank("addmv", (mat, vec), (2, 1))
+    _same_dtype("addmv", input, mat, vec)
+    return added("addmv", input, METHODS["mv"](mat, vec), beta, alpha)
+
+
+@public()
+def baddbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1
+) -> Tensor:
+    """beta * input + alpha * bmm(batch1, batch2)."""
+    _check_rank("baddbmm", (batch1, batch2), (3, 3))
+    _same_dtype("baddbmm", input, batch1, batch2)
+    return added("baddbmm", input, METHODS["bmm"](batch1, batch2), beta, alpha)
+
+
+@public()
+def addbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1
+) -> Tensor:
+    """beta * input + alpha * the sum of the products of the batch."""
+    _check_rank("addbmm", (batch1, batch2), (3, 3))
+    _same_dtype("addbmm", input, batch1, batch2)
+    product = METHODS["bmm"](batch1, batch2).sum(0)
+    return added("addbmm", input, product.to(input.dtype), beta, alpha)
+
+
+@public()
+def addr(
+    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1
+) -> Tensor:
+    """beta * input + alpha * outer(vec1, vec2). Unlike the others it takes any dtypes."""
+    _check_rank("addr", (vec1, vec2), (1, 1))
+    product = METHODS["outer"](vec1, vec2)
+    if "f" not in {t.array.dtype.kind for t in (input, vec1, vec2)}:
+        for factor, word in ((beta, "beta"), (alpha, "alpha")):
+            if isinstance(factor, float):
+                raise RuntimeError(
+                    message(
+                        f"For integral input tensors, argument {word} must not be a floating point "
+                        "number.",
+                        f"{word}={factor}",
+                    )
+                )
+        if input.array.dtype == product.array.dtype == np.bool_:
+            input = _fitted("addr", input, product.array.shape)
+            nothing = input & False
+            return (input if beta else nothing) | (product if alpha else nothing)
+    return added("addr", input, product, beta, alpha)

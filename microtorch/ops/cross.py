@@ -1,0 +1,65 @@
+"""The vector product in three dimensions, and the Kronecker product."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..arrays.dtypes import TORCH_TYPES
+from ..base.errors import broadcast_error, describe, message
+from .arguments import dim_of
+from .surface import FUNCTIONS, public
+
+if TYPE_CHECKING:
+    from ..handles.tensor import Tensor
+
+
+def product(input: Tensor, other: Tensor, dim: int) -> Tensor:
+    """``linalg.cross``: element i is a[i + 1] b[i + 2] − a[i + 2] b[i + 1], counted modulo 3."""
+    a, b = input.array, other.array
+    if a.ndim != b.ndim:
+        raise RuntimeError(
+            message(
+                "linalg.cross: inputs must have the same number of dimensions.",
+                f"{describe(input)}, {describe(other)}",
+            )
+        )
+    if a.dtype != b.dtype:
+        kinds = TORCH_TYPES[a.dtype.name], TORCH_TYPES[b.dtype.name]
+        raise RuntimeError(message(f"expected scalar type {kinds[0]} but found {kinds[1]}"))
+    dim = dim_of(dim, a.ndim, "linalg.cross")
+    if not a.ndim or a.shape[dim] != 3 or b.shape[dim] != 3:
+        raise RuntimeError(
+            message(
+                f"linalg.cross: inputs dimension {dim} must have length 3.",
+                f"{describe(input)}, {describe(other)}",
+            )
+        )
+    try:
+        shape = np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise broadcast_error("linalg.cross", [input, other]) from None
+    roll, input, other = FUNCTIONS["roll"], input.expand(shape), other.expand(shape)
+    next_input, next_other = roll(input, -1, dim), roll(other, -1, dim)
+    result: Tensor = next_input * roll(next_other, -1, dim) - roll(next_input, -1, dim) * next_other
+    return result
+
+
+@public()
+def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+    """The vector product along ``dim``; without one, along the first that has 3 elements."""
+    if dim is None:
+        if 3 not in input.array.shape:
+            raise RuntimeError(message("no dimension of size 3 in input", describe(input)))
+        dim = input.array.shape.index(3)
+    return product(input, other, dim)
+
+
+@public()
+def kron(input: Tensor, other: Tensor) -> Tensor:
+    """The Kronecker product: every element of ``input`` times the whole of ``other``."""
+    n = max(input.array.ndim, other.array.ndim)
+    a, b = ((1,) * (n - t.array.ndim) + t.array.shape for t in (input, other))
+    blocks = input.reshape([s for size in a for s in (size, 1)])
+    inside = other.reshape([s for size in b for s in (1, size)])
+    return (blocks * inside).reshape([p * q for p, q in zip(a, b, strict=True)])

@@ -1,0 +1,86 @@
+"""Distances between vectors: of two tensors, and of all pairs of rows."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..arrays.dtypes import TORCH_TYPES
+from ..base.errors import describe, message
+from .surface import METHODS, public
+
+if TYPE_CHECKING:
+    from ..handles.tensor import Tensor
+
+
+@public()
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """‖input − other‖_p over all elements; the shapes broadcast."""
+    return METHODS["norm"](input - other, p)
+
+
+@public(method=False)
+def cdist(
+    x1: Tensor,
+    x2: Tensor,
+    p: float = 2.0,
+    compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary",
+) -> Tensor:
+    """The p-norm distance of every row of ``x1`` (..., n, k) to every one of ``x2`` (..., m, k).
+
+    ``compute_mode`` is accepted: distances are always those of the differences, which do not cancel
+    as products do.
+    """
+    for name, x in (("X1", x1), ("X2", x2)):
+        if x.array.dtype.kind != "f":
+            raise RuntimeError(
+                message(
+                    f"cdist only supports floating-point dtypes, {name} got: "
+                    + TORCH_TYPES[x.array.dtype.name],
+                    fix="x.float()",
+                )
+            )
+        if x.array.ndim < 2:
+            raise RuntimeError(
+                message(f"cdist only supports at least 2D tensors, {name} got: {x.array.ndim}D")
+            )
+    a, b = x1.array, x2.array
+    if a.dtype != b.dtype:
+        kinds = TORCH_TYPES[a.dtype.name], TORCH_TYPES[b.dtype.name]
+        raise RuntimeError(message(f"expected scalar type {kinds[0]} but found {kinds[1]}"))
+    if a.shape[-1] != b.shape[-1]:
+        raise RuntimeError(
+            message(
+                "X1 and X2 must have the same number of columns. "
+                f"X1: {a.shape[-1]} X2: {b.shape[-1]}",
+                f"{describe(x1)}, {describe(x2)}",
+            )
+        )
+    _not_negative("cdist", p)
+    return _row_norms(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+
+
+@public(method=False)
+def pdist(input: Tensor, p: float = 2) -> Tensor:
+    """The distances of all pairs of rows i < j of a matrix, in order."""
+    if input.array.ndim != 2:
+        raise RuntimeError(
+            message(f"pdist only supports 2D tensors, got: {input.array.ndim}D", describe(input))
+        )
+    if input.array.dtype.kind != "f":
+        raise RuntimeError(message("pdist only supports floating-point dtypes", describe(input)))
+    _not_negative("pdist", p)
+    i, j = np.triu_indices(len(input.array), 1)
+    return _row_norms(input[i] - input[j], p)
+
+
+def _row_norms(difference: Tensor, p: float) -> Tensor:
+    """The p-norms of the last dimension; of no elements it is 0."""
+    if not difference.array.size:
+        return difference.sum(-1)
+    return METHODS["norm"](difference, p, -1)
+
+
+def _not_negative(name: str, p: float) -> None:
+    if p < 0:
+        raise RuntimeError(message(f"{name} only supports non-negative p values", f"p={p}"))

@@ -1,0 +1,279 @@
+"""Einstein summation: any product of tensors, summed over any of their dimensions."""
+from __future__ import annotations
+
+import functools
+import string
+from collections.abc import Sequence
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from ..arrays.dtypes import OBJECT, TORCH_TYPES
+from ..base.errors import describe, message
+from ..engine.handle import Handle
+from ..engine.hot import several
+from .arguments import dim_of, rows, variadic
+from .products import matmul
+from .surface import public
+
+if TYPE_CHECKING:
+    from ..base.types import Gradient, Namespace, Operand, Shape, Vjp
+    from ..handles.tensor import Tensor
+
+LETTERS = string.ascii_uppercase + string.ascii_lowercase  # PyTorch's numbering of subscripts
+
+
+# ---- the op --------------------------------------------------------------------------------------
+def _einsum_vjp(i: int) -> Vjp:
+    """The derivative for operand i: the same contraction with g in its place.
+
+    Over the letters that only operand i has, the result is spread.
+    """
+
+    def vjp(F: Namespace, g: Gradient, out: Operand, *xs: Operand, equation: str) -> Gradient:
+        terms, result = equation.split("->")
+        names = terms.split(",")
+        others = [n for j, n in enumerate(names) if j != i]
+        known = set(result).union(*others)
+        kept = "".join(c for c in names[i] if c in known)
+        equation = f"{','.join([result, *others])}->{kept}"
+        d = F.einsum(g, *(x for j, x in enumerate(xs) if j != i), equation=equation)
+        if kept != names[i]:
+            shape = tuple(
+                n if c in known else 1 for c, n in zip(names[i], xs[i].shape, strict=True)
+            )
+            d = F.expand(F.reshape(d, shape=shape), shape=xs[i].shape)
+        return d
+
+    return vjp
+
+
+einsum_op = variadic(
+    "einsum",
+    lambda F, *xs, equation: rows(
+        np.einsum(equation, *xs, optimize=len(xs) > 1 and xs[0].dtype is not OBJECT)
+    ),
+    _einsum_vjp,
+    "the same contraction with g in the operand's place",
+    saves=True,
+)
+
+
+# ---- reading an equation -------------------------------------------------------------------------
+def _fail(what: str, equation: str) -> NoReturn:
+    raise RuntimeError(message(f"einsum(): {what}", f"equation '{equation}'"))
+
+
+def _checked(term: str, who: str, equation: str) -> str:
+    """A term without blanks. Raises unless it is letters and at most one ellipsis."""
+    term = term.replace(" ", "")
+    rest = term.replace("...", "", 1)
+    if "." in rest:
+        _fail(f"found '.' for {who} that is not part of any ellipsis", equation)
+    for c in rest:
+        if c not in LETTERS:
+            at = equation.index(c)
+            _fail(
+                f"invalid subscript given at index {at} in the equation string, subscripts must be "
+                "in [a-zA-Z]",
+                equation,
+            )
+    return term
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(equation: str, ranks: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
+    """The terms and the result: one letter for each dimension, those of "..." in spare letters."""
+    left, arrow, right = equation.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(ranks):
+        amount = "more" if len(ranks) > len(terms) else "fewer"
+        _fail(
+            f"{amount} operands were provided than specified in the equation: {len(ranks)}, not "
+            f"{len(terms)}",
+            equation,
+        )
+    terms = [_checked(t, f"operand {i}", equation) for i, t in enumerate(terms)]
+    spare = [c for c in reversed(LETTERS) if c not in equation]
+    hidden = [r - len(t) + 3 for t, r in zip(terms, ranks, strict=True) if "..." in t]
+    dots = "".join(spare[: max(hidden, default=0)])
+    for i, (term, rank) in enumerate(zip(terms, ranks, strict=True)):
+        m = rank - len(term) + 3
+        if "..." in term and m >= 0:
+            terms[i] = term.replace("...", dots[len(dots) - m :])
+        elif len(term) != rank:
+            which = "and no ellipsis was given" if "..." not in term else "or is less than it"
+            _fail(
+                f"the number of subscripts in the equation ({len(term.replace('...', ''))}) does "
+                f"not match the number of dimensions ({rank}) for operand {i} {which}",
+                equation,
+            )
+    used = "".join(terms)
+    if not arrow:
+        return tuple(terms), dots + "".join(
+            sorted(c for c in set(used) - set(dots) if used.count(c) == 1)
+        )
+    result = _checked(right, "the output", equation).replace("...", dots)
+    for c in result:
+        if result.count(c) > 1:
+            _fail(f"output subscript {c} appears more than once in the output", equation)
+        if c not in used:
+            _fail(
+                f"output subscript {c} does not appear in the equation for any input operand",
+                equation,
+            )
+    return tuple(terms), result
+
+
+def _without_repeats(x: Tensor, names: str, i: int, equation: str) -> tuple[Tensor, str]:
+    """An operand with dimensions such as "ii", reduced to its diagonal."""
+    for c in dict.fromkeys(names):
+        while names.count(c) > 1:
+            a = names.index(c)
+            b = names.index(c, a + 1)
+            one, two = x.array.shape[a], x.array.shape[b]
+            if one != two:
+                _fail(
+                    f"subscript {c} is repeated for operand {i} but the sizes don't match, {two} "
+                    f"!= {one}",
+                    equation,
+                )
+            x = x.diagonal(0, a, b).movedim(-1, a)
+            names = names[:b] + names[b + 1 :]
+    return x, names
+
+
+def _without_ones(
+    operands: list[Tensor], names: list[str], equation: str
+) -> tuple[list[Tensor], list[str]]:
+    """Operands without the dimensions of size 1 that broadcast against a larger one elsewhere."""
+    sizes: dict[str, int] = {}
+    for i, (x, name) in enumerate(zip(operands, names, strict=True)):
+        for c, n in zip(name, x.array.shape, strict=True):
+            seen = sizes.setdefault(c, n)
+            if seen == 1:
+                sizes[c] = n
+            elif n not in (1, seen):
+                _fail(
+                    f"subscript {c} has size {n} for operand {i} which does not broadcast with "
+                    f"previously seen size {seen}",
+                    equation,
+                )
+    for i, (x, name) in enumerate(zip(operands, names, strict=True)):
+        pairs = zip(name, x.array.shape, strict=True)
+        ones = [d for d, (c, n) in enumerate(pairs) if n == 1 != sizes[c]]
+        if ones:
+            operands[i] = x.squeeze(tuple(ones))
+            names[i] = "".join(c for d, c in enumerate(name) if d not in ones)
+    return operands, names
+
+
+def _from_sublists(given: Sequence[Any]) -> tuple[str, list[Tensor]]:
+    """The form ``einsum(x, [0, 1], y, [1, 2], [0, 2])`` as an equation and operands."""
+
+    def term(numbers: Sequence[int | EllipsisType]) -> str:
+        for n in numbers:
+            if n is not ... and not 0 <= n < len(LETTERS):
+                raise RuntimeError(
+                    message(f"einsum(): subscripts must be in the range [0, 52), but got {n}")
+                )
+        return "".join("..." if n is ... else LETTERS[n] for n in numbers)
+
+    pairs = len(given) // 2
+    equation = ",".join(term(given[2 * i + 1]) for i in range(pairs))
+    if len(given) % 2:
+        equation += "->" + term(given[-1])
+    return equation, list(given[0 : 2 * pairs : 2])
+
+
+@public(method=False)
+def einsum(*args: Any) -> Tensor:
+    """Einstein summation, such as ``einsum("bij,bjk->bik", a, b)``.
+
+    One letter per dimension; "..." stands for any number of them. A letter that the result lacks is
+    summed over; one that an operand repeats takes its diagonal. Without "->" the result has the
+    letters that occur once, in order. Also ``einsum(a, [0, 1], b, [1, 2], [0, 2])``.
+    """
+    if len(args) < 2 and not (args and isinstance(args[0], str)):
+        raise ValueError(
+            message("einsum(): must specify the equation string and at least one operand, or at "
+                    "least one operand and its subscripts list")
+        )  # fmt: skip
+    if isinstance(args[0], Handle):
+        equation, operands = _from_sublists(args)
+    else:
+        equation, operands = args[0], list(args[1:])
+        if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
+            operands = list(operands[0])
+    if not operands:
+        raise RuntimeError(message("einsum(): must provide at least one operand"))
+    for x in operands[1:]:
+        if x.array.dtype != operands[0].array.dtype:
+            one, two = (TORCH_TYPES[t.array.dtype.name] for t in (operands[0], x))
+            raise RuntimeError(
+                message(f"expected scalar type {one} but found {two}", f"einsum('{equation}')")
+            )
+    terms, result = _parsed(equation, tuple([x.array.ndim for x in operands]))
+    names = list(terms)
+    for i, name in enumerate(names):
+        if len(set(name)) < len(name):
+            operands[i], names[i] = _without_repeats(operands[i], name, i, equation)
+    operands, names = _without_ones(operands, names, equation)
+    return several(einsum_op, operands, {"equation": f"{','.join(names)}->{result}"})
+
+
+# ---- tensordot -----------------------------------------------------------------------------------
+def _contracted(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[int]]:
+    """The dimensions of a and of b that tensordot sums over."""
+    if isinstance(dims, Handle):
+        dims = dims.array.tolist()
+    if isinstance(dims, (int, np.integer)):
+        if dims < 0:
+            raise RuntimeError(message(f"tensordot expects dims >= 0, but got dims={dims}"))
+        if dims > min(a.array.ndim, b.array.ndim):
+            raise RuntimeError(
+                message(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+            )
+        return list(range(a.array.ndim - dims, a.array.ndim)), list(range(dims))
+    left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
+    if len(left) != len(right):
+        raise RuntimeError(message("both dimension lists should have same length", f"dims={dims}"))
+    return (
+        [dim_of(d, a.array.ndim, "tensordot") for d in left],
+        [dim_of(d, b.array.ndim, "tensordot") for d in right],
+    )
+
+
+@public(method=False)
+def tensordot(
+    a: Tensor, b: Tensor, dims: int | Tensor | Sequence[Sequence[int]] = 2
+) -> Tensor:
+    """Sum of products over the last ``dims`` dimensions of a and the first of b.
+
+    ``dims`` may also be two lists of dimensions.
+    """
+    left, right = _contracted(a, b, dims)
+    for p, q in zip(left, right, strict=True):
+        one, two = a.array.shape[p], b.array.shape[q]
+        if one != two:
+            if 1 not in (one, two):
+                raise RuntimeError(
+                    message(
+                        f"contracted dimensions need to match, but first has size {one} in dim {p} "
+                        f"and second has size {two} in dim {q}",
+                        f"tensordot: {describe(a)}, {describe(b)}",
+                    )
+                )
+            # a 1 broadcasts: what meets it can be summed first
+            a, b = (a.sum(p, True), b) if two == 1 else (a, b.sum(q, True))
+    free_a = [d for d in range(a.array.ndim) if d not in left]
+    free_b = [d for d in range(b.array.ndim) if d not in right]
+
+    def size(x: Tensor, kept: list[int]) -> Shape:
+        return tuple(x.array.shape[d] for d in kept)
+
+    n, p, q = (int(np.prod(size(*v))) for v in ((a, left), (a, free_a), (b, free_b)))
+    rows_a = a.permute(*free_a, *left).reshape(p, n)
+    out = matmul(rows_a, b.permute(*right, *free_b).reshape(n, q))
+    return out.reshape(size(a, free_a) + size(b, free_b))
