@@ -356,8 +356,10 @@ def rms_norm(
     shape = _trailing("rms_norm", input, normalized_shape, weight, None)
     dims = _last(input.array, len(shape))
     eps = float(np.finfo(input.array.dtype).eps) if eps is None else eps
-    out = input * ((input * input).mean(dims, keepdim=True) + eps).rsqrt()
-    return out if weight is None else out * weight
+    d = input.dtype
+    x = input.float() if d.itemsize < 4 else input  # squares of halves overflow from 256 on
+    out = x * ((x * x).mean(dims, keepdim=True) + eps).rsqrt()
+    return (out if weight is None else out * weight).to(d)
 
 
 @public(method=False)
