@@ -7,6 +7,7 @@ goes for each derivative.
 """
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -36,9 +37,12 @@ def rounded(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class RoundedVjps(Sequence["Callable[..., Any]"]):
-    """The vjps of an op on float32 arrays, as those on halves."""
+    """The vjps of an op on float32 arrays, as those of an op whose result is in half.
 
-    def __init__(self, wide: Reference, vjps: Sequence[Callable[..., Any] | None]):
+    A contribution has the dtype of its input, which for a cast is another.
+    """
+
+    def __init__(self, wide: Reference, vjps: Sequence[Callable[..., Any]]):
         self.wide, self.vjps = wide, vjps
 
     def __len__(self) -> int:
@@ -48,11 +52,14 @@ class RoundedVjps(Sequence["Callable[..., Any]"]):
         return [*self][i]
 
     def __iter__(self) -> Iterator[Callable[..., Any]]:
-        return map(self.half, self.vjps)  # type: ignore[arg-type]
+        return itertools.starmap(self.half, enumerate(self.vjps))
 
-    def half(self, vjp: Callable[..., Any]) -> Callable[..., Any]:
-        exact = rounded(vjp)
-        return lambda F, *arrays, **attrs: exact(self.wide, *arrays, **attrs)
+    def half(self, i: int, vjp: Callable[..., Any]) -> Callable[..., Any]:
+        def rounding(F: Any, g: Any, out: Any, *inputs: Any, **attrs: Any) -> Any:
+            d = vjp(self.wide, widened(g), widened(out), *map(widened, inputs), **attrs)
+            return d.astype(inputs[i].dtype, copy=False)
+
+        return rounding
 
 
 class Half(Reference):
@@ -76,6 +83,11 @@ class Half(Reference):
         kernel = rounded(getattr(self.wide, name))
         setattr(self, name, kernel)
         return kernel
+
+    @staticmethod
+    def cast(x: Any, dtype: Any) -> Any:
+        """``x`` in another dtype: the one op whose result is not rounded to half."""
+        return x.astype(dtype)
 
     def vjps(self, of: Sequence[Any]) -> Sequence[Any]:
         """The vjps of an op, given those of the backend that computes."""
