@@ -195,7 +195,7 @@ OPS = (
 )  # fmt: skip
 COMPOSED = (  # of functions made of several ops
     "addcdiv", "addcmul", "addmm", "clamp", "clip", "cumprod", "cumsum", "index_add", "index_copy",
-    "index_fill", "index_put", "lerp", "masked_fill", "nan_to_num", "round", "scatter",
+    "index_fill", "index_put", "lerp", "masked_fill", "nan_to_num", "renorm", "round", "scatter",
     "scatter_add", "tril", "triu",
 )  # fmt: skip
 OPERATORS = {

@@ -22,13 +22,17 @@ from ..ops import (
     join,
     loss,
     norm,
+    numerical,
     order,
     pool,
     products,
     reduce,
     scan,
+    search,
     select,
     shape,
+    statistics,
+    vector_norm,
 )  # fmt: skip
 from ..ops.surface import METHODS
 from .inplace import inplace_methods
@@ -36,7 +40,8 @@ from .inplace import inplace_methods
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
     basic_ops, conv, diagonal, elementwise, embedding, fold, gather, index, join, loss,
-    norm, order, pool, products, reduce, scan, select, shape,
+    norm, numerical, order, pool, products, reduce, scan, search, select, shape, statistics,
+    vector_norm,
 )  # fmt: skip
 
 
