@@ -55,7 +55,7 @@ def diff(
 # ---- derivatives ---------------------------------------------------------------------------------
 @public(method=False)
 def gradient(
-    input: Tensor, *, spacing: Any = 1, dim: Dims = None, edge_order: int = 1
+    input: Tensor, *, spacing: Any = None, dim: Dims = None, edge_order: int = 1
 ) -> tuple[Tensor, ...]:
     """The derivative along each dimension by second-order differences, one-sided at the edges.
 
@@ -66,6 +66,7 @@ def gradient(
     if input.array.dtype.name == "uint8":
         raise RuntimeError(message("torch.gradient does not support uint8 input.", fix="x.int()"))
     dims = tuple(range(ndim)) if dim is None else dims_of(dim, ndim, "gradient")
+    spacing = 1 if spacing is None else spacing
     steps = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(dims)
     if hasattr(spacing, "node"):
         raise TypeError(message("gradient(): spacing must be a number or a list", fix="[spacing]"))

@@ -138,16 +138,12 @@ class aminmax(NamedTuple):
 
 
 def _aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> aminmax:
-    empty = input.array.shape[dim_of(dim, input.array.ndim, "aminmax")] == 0 if (
-        dim is not None and input.array.ndim
-    ) else not input.array.size  # fmt: skip
-    if empty:
-        raise RuntimeError(
-            message(
-                "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
-                "identity.",
-                describe(input),
-            )
+    d = None if dim is None else dim_of(dim, input.array.ndim, "aminmax")
+    n = input.array.size if d is None or not input.array.ndim else input.array.shape[d]
+    if not n:
+        what = "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
+        raise (RuntimeError if d is None else IndexError)(
+            message(what + "identity.", describe(input))
         )
     over = () if dim is None else dim
     return aminmax(FUNCTIONS["amin"](input, over, keepdim), FUNCTIONS["amax"](input, over, keepdim))

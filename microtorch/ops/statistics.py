@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # ---- quantiles -----------------------------------------------------------------------------------
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
+ROUNDED = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}
 
 
 @public()
@@ -72,35 +73,33 @@ def _quantile(
         d = dim_of(dim, x.ndim, name)
         kept = [1 if i == d else n for i, n in enumerate(x.shape)]
         rows = input.movedim(d, -1)
-    low, high, weight = _neighbours(rows.array, places, name == "nanquantile", interpolation)
-    dev, values = input.node.dev, sort(rows, -1).values
-    left = values.gather(-1, constant(dev.array(low), dev))
-    right = values.gather(-1, constant(dev.array(high), dev))
-    out = METHODS["lerp"](left, right, constant(dev.array(weight), dev)).movedim(-1, 0)
+    ranks, last = _ranks(rows.array, places, name == "nanquantile")
+    ranks = ROUNDED.get(interpolation, np.asarray)(ranks)
+    dev, values, floor = input.node.dev, sort(rows, -1).values, np.floor(ranks)
+    low, high = (constant(r.astype(np.int64), dev) for r in (floor, np.ceil(ranks)))
+    if interpolation == "midpoint":
+        weight = constant(np.full_like(ranks, 0.5), dev)
+    elif tensor and interpolation == "linear":
+        # the rank as a function of q: its derivative is how many elements a rank further lies
+        weight = constant(ranks - floor - places.reshape(-1) * last, dev) + q.reshape(-1) * last
+    else:
+        weight = constant(ranks - floor, dev)
+    out = METHODS["lerp"](values.gather(-1, low), values.gather(-1, high), weight).movedim(-1, 0)
     if keepdim or dim is None:
         out = out.reshape((len(out.array), *(kept if keepdim else ())))
     return out if places.ndim else out.squeeze(0)
 
 
-def _neighbours(
-    x: Array, q: Array, without_nan: bool, interpolation: str
-) -> tuple[Array, Array, Array]:
-    """For each row of ``x`` and each q: the ranks of two neighbours, and the weight of the second.
+def _ranks(x: Array, q: Array, without_nan: bool) -> tuple[Array, Array]:
+    """For each row of ``x`` and each q, the rank of the quantile; and for each row the last rank.
+
+    A row with a NaN, which is sorted to the end, has that place for its quantile.
     """
+    n = x.shape[-1]
     known = (x == x).sum(-1, keepdims=True)
-    last = known - 1 if without_nan else np.full(known.shape, x.shape[-1] - 1)
-    ranks = np.maximum(q.reshape(-1) * last.astype(x.dtype), 0)
-    if not without_nan:
-        ranks = np.where(known < x.shape[-1], x.dtype.type(x.shape[-1] - 1), ranks)
-    if interpolation == "lower":
-        ranks = np.floor(ranks)
-    elif interpolation == "higher":
-        ranks = np.ceil(ranks)
-    elif interpolation == "nearest":
-        ranks = np.rint(ranks)
-    low, high = np.floor(ranks).astype(np.int64), np.ceil(ranks).astype(np.int64)
-    weight = np.where(ranks > low, 0.5, 0) if interpolation == "midpoint" else ranks - low
-    return low, high, weight.astype(x.dtype)
+    last = np.maximum(known - 1 if without_nan else np.full_like(known, n - 1), 0).astype(x.dtype)
+    ranks = q.reshape(-1) * last
+    return ranks if without_nan else np.where(known < n, x.dtype.type(n - 1), ranks), last
 
 
 # ---- covariance ----------------------------------------------------------------------------------
