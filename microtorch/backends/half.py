@@ -20,9 +20,38 @@ from .table import uncopied
 F16 = np.dtype(np.float16)
 
 
+ALL_HALVES = np.arange(1 << 16, dtype=np.uint16).view(F16).astype(F32)
+MANY = 512  # elements from which a few passes of integer arithmetic are faster than numpy's loop
+
+
 def widened(x: Any) -> Any:
     """``x`` in float32 if it is an array of halves; anything else as it is."""
-    return x.astype(F32) if isinstance(x, np.ndarray) and x.dtype == F16 else x
+    if not isinstance(x, np.ndarray) or x.dtype != F16:
+        return x
+    if x.size < MANY or not x.flags.c_contiguous:
+        return x.astype(F32)
+    return ALL_HALVES.take(x.view(np.uint16))
+
+
+def narrowed(x: Any) -> Any:
+    """A float32 array in half, to nearest, ties to even.
+
+    numpy's own loop takes 50 times as long where results are below 6e-5. Source: Giesen,
+    float->half variants, 2012.
+    """
+    if x.size < MANY or not x.flags.c_contiguous:
+        return x.astype(F16)
+    bits = x.view(np.uint32)
+    size = bits & 0x7FFFFFFF
+    # the exponent's bias from 127 to 15, half a unit of the last place, and 1 more if that is odd
+    bias = np.uint32(((15 - 127) << 23) + 0xFFF & 0xFFFFFFFF)
+    normal = size + bias + (size >> 13 & 1) >> 13
+    # beside 0.5, the last place of a float32 is that of the smallest halves: the sum rounds
+    small = (size.view(F32) + np.float32(0.5)).view(np.uint32) - np.uint32(0x3F000000)
+    out = np.where(size < 113 << 23, small, normal)
+    if (size >= 143 << 23).any():  # inf and NaN
+        out = np.where(size < 143 << 23, out, np.where(size > 0x7F800000, 0x7E00, 0x7C00))
+    return (out | bits >> 16 & 0x8000).astype(np.uint16).view(F16)
 
 
 def rounded(kernel: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,8 +59,7 @@ def rounded(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
     def half(*arrays: Any, **attrs: Any) -> Any:
         out = kernel(*[widened(x) for x in arrays], **attrs)
-        # the elements of a numpy float32 (0-d results) are converted as those of an array are
-        return out.astype(F16) if getattr(out, "dtype", None) == F32 else out
+        return narrowed(out) if getattr(out, "dtype", None) == F32 else out
 
     return half
 
@@ -57,7 +85,7 @@ class RoundedVjps(Sequence["Callable[..., Any]"]):
     def half(self, i: int, vjp: Callable[..., Any]) -> Callable[..., Any]:
         def rounding(F: Any, g: Any, out: Any, *inputs: Any, **attrs: Any) -> Any:
             d = vjp(self.wide, widened(g), widened(out), *map(widened, inputs), **attrs)
-            return d.astype(inputs[i].dtype, copy=False)
+            return narrowed(d) if inputs[i].dtype == F16 and d.dtype == F32 else d
 
         return rounding
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..arrays.dtypes import OBJECT
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.apply import apply
@@ -153,9 +154,17 @@ public()(named(_aminmax, "aminmax", "(min, max) over ``dim``; equal ones share t
 
 
 # ---- medians and modes ---------------------------------------------------------------------------
+def ranked(x: Array, k: int, d: int) -> Array:
+    """The index of the k-th smallest element (from 0) along ``d``, which keeps its dimension."""
+    if x.ndim > 1 or x.dtype is OBJECT or len(x) < 1000:
+        return np.take(order(x, d), [k], d)
+    value = np.partition(x, k)[k]
+    return np.flatnonzero(x == value if value == value else x != x)[:1]
+
+
 def _median_index(x: Array, d: int) -> Array:
     """The lower of the two middle elements; a NaN where there is one."""
-    index = np.take(order(x, d), [(x.shape[d] - 1) // 2], d)
+    index = ranked(x, (x.shape[d] - 1) // 2, d)
     if x.dtype.kind != "f":
         return index
     unknown = np.isnan(x)
@@ -165,6 +174,8 @@ def _median_index(x: Array, d: int) -> Array:
 
 def _nanmedian_index(x: Array, d: int) -> Array:
     known = (x == x).sum(d, keepdims=True)
+    if known.size == 1:
+        return ranked(x, max(int(known.item()) - 1, 0) // 2, d)
     return np.take_along_axis(order(x, d), np.maximum(known - 1, 0) // 2, d)
 
 
@@ -252,9 +263,26 @@ _publish_running("cummin", "smallest", np.minimum)
 # ---- sorting -------------------------------------------------------------------------------------
 def order(x: Array, d: int, descending: bool = False) -> Array:
     """Stable order along ``d``; NaN counts as the largest, as in PyTorch."""
+    key = sort_key(x) if x.shape[d] > 1000 else None
+    if key is not None:  # numbers that end in their places: numpy sorts them in SIMD registers
+        places = np.arange(x.shape[d]).reshape([-1 if i == d else 1 for i in range(x.ndim)])
+        return np.sort((~key if descending else key) << 32 | places, d) & 0xFFFFFFFF
     if not descending:
         return np.argsort(x, d, kind="stable")
     return x.shape[d] - 1 - np.flip(np.argsort(np.flip(x, d), d, kind="stable"), d)
+
+
+def sort_key(x: Array) -> Array | None:
+    """int64 numbers of 32 bits in the order of ``x``; None where there are none."""
+    if x.dtype is OBJECT or x.dtype == np.float64:
+        return None
+    if x.dtype.kind == "f":
+        bits = (x.astype(np.float32) + np.float32(0)).view(np.int32)  # + 0, for -0 equals 0
+        key = np.where(np.isnan(x), 0x7FFFFFFF, bits ^ (bits >> 31 & 0x7FFFFFFF))
+        return key.astype(np.int64)
+    if x.dtype.itemsize == 8 and not -(2**31) <= int(x.min()) <= int(x.max()) < 2**31:
+        return None
+    return x.astype(np.int64)
 
 
 @public()
@@ -294,10 +322,26 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if not 0 < k < n // 8:  # to choose first pays only where few are sorted afterwards
         index = np.take(order(x, d, largest), np.arange(k), d)
         return picked("topk", input, index, d, False)
-    kth, taken = (n - k, np.arange(n - k, n)) if largest else (k - 1, np.arange(k))
-    chosen = np.sort(np.take(np.argpartition(x, kth, d), taken, d), d)
+    chosen = best(x, k, largest) if x.ndim == 1 else None
+    if chosen is None:
+        kth, taken = (n - k, np.arange(n - k, n)) if largest else (k - 1, np.arange(k))
+        chosen = np.sort(np.take(np.argpartition(x, kth, d), taken, d), d)
     ranks = order(np.take_along_axis(x, chosen, d), d, largest)
     return picked("topk", input, np.take_along_axis(chosen, ranks, d), d, False)
+
+
+def best(x: Array, k: int, largest: bool) -> Array | None:
+    """Where the k largest (smallest) elements lie; None if the last of them is NaN.
+
+    To find that element, and then those beyond it, is faster than to partition their indices.
+    """
+    kth = len(x) - k if largest else k - 1
+    last = np.partition(x, kth)[kth]
+    if last != last:
+        return None
+    beyond = np.flatnonzero(~(x <= last) if largest else x < last)  # NaN is larger than all
+    equal = np.flatnonzero(x == last)[: k - len(beyond)]
+    return np.sort(np.concatenate((beyond, equal)))
 
 
 @public()
@@ -310,4 +354,4 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Pic
         raise RuntimeError(message(what, f"k={k} of {describe(input)}"))
     if x.dtype.kind == "b":
         raise no_bools("kthvalue_cpu", input)
-    return along("kthvalue", input, d, keepdim, lambda x, d: np.take(order(x, d), [k - 1], d))
+    return along("kthvalue", input, d, keepdim, lambda x, d: ranked(x, k - 1, d))

@@ -149,6 +149,9 @@ def nansum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
 ) -> Tensor:
     """The sum with NaN counted as 0."""
+    out: Tensor = FUNCTIONS["sum"](input, dim, keepdim, dtype=dtype)
+    if input.node.dev.memory is np.ndarray and not (out.array != out.array).any():
+        return out  # a NaN among the elements would be one in the sum
     known = input.masked_fill(input.isnan(), 0) if input.array.dtype.kind == "f" else input
     return FUNCTIONS["sum"](known, dim, keepdim, dtype=dtype)
 
@@ -267,11 +270,18 @@ def _prod_vjp(
     return keep(F, g, x, dim) * before * after
 
 
+def _prod(F: Namespace, x: Array, dim: int, keepdim: bool) -> Array:
+    wide = np.int64 if x.dtype.kind in "biu" else None
+    if x.ndim == 1 and len(x) > 1000 and type(x) is np.ndarray:  # in rows, for numpy multiplies
+        ends = len(x) % 128  # element by element in a row, but whole rows in SIMD registers
+        rest = x[len(x) - ends :]
+        x = np.append(np.multiply.reduce(x[: len(x) - ends].reshape(-1, 128), 0, wide), rest)
+    return np.multiply.reduce(x, axis=dim, keepdims=keepdim, dtype=wide)
+
+
 prod_op = Op(
     "prod",
-    lambda F, x, dim, keepdim: np.multiply.reduce(
-        x, axis=dim, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None
-    ),
+    _prod,
     vjps=(_prod_vjp,),
     saves=("x",),
     rule=("g · the product of all others",),

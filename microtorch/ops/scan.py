@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
+from ..backends import defines
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.hot import single
@@ -54,6 +55,15 @@ def _from_the_end(F: Namespace, factors: Operand, g: Gradient, dim: int) -> Grad
     """s[i] = g[i] + factors[i + 1] · s[i + 1]."""
     moved = _moved(F, _reversed(F, factors, dim), dim)
     return _reversed(F, F.recurrence(moved, _reversed(F, g, dim), dim=dim), dim)
+
+
+@defines
+def cumprod_vjp0(F: Namespace, g: Array, out: Array, x: Array, dim: int) -> Array | None:
+    """Without a zero, the product of all others is out / x. None if there is one."""
+    if not x.size or x.dtype is OBJECT or not out.all():
+        return None
+    flipped = np.flip(np.cumsum(np.flip(g * out, dim), dim), dim)
+    return np.ascontiguousarray(flipped / x)
 
 
 def _cumprod_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, dim: int) -> Gradient:
@@ -148,7 +158,7 @@ cumprod_op = Op(
     "cumprod",
     lambda F, x, dim: rows(np.cumprod(x, dim, np.int64 if x.dtype.kind in "biu" else None)),
     vjps=(_cumprod_vjp,),
-    saves=("x",),
+    saves=("x out",),
     rule=("Σ g · the product of all others up to there",),
 )
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..base.errors import describe, message
 from ..engine.record import constant
 from .arguments import dim_of
+from .order import order
 from .surface import public
 
 if TYPE_CHECKING:
@@ -105,13 +106,27 @@ def unique(
     """
     if dim is not None:
         dim = dim_of(dim, input.array.ndim, "unique")
-    out, inverse, counts = np.unique(
-        input.array, return_inverse=True, return_counts=True, axis=dim, equal_nan=False
-    ) if return_inverse or return_counts else (
-        np.unique(input.array, axis=dim, equal_nan=False), None, None
-    )  # fmt: skip
+    if not (return_inverse or return_counts):
+        return constant(np.unique(input.array, axis=dim, equal_nan=False), input.node.dev)
+    if dim is None:
+        x = input.array.reshape(-1)
+        places = order(x, 0)
+        first = _first(x[places])
+        inverse = np.empty(x.shape, np.int64)
+        inverse[places] = np.cumsum(first) - 1
+        out, counts = x[places][first], np.diff(np.flatnonzero(np.append(first, True)))
+        inverse = inverse.reshape(input.array.shape)
+    else:
+        out, inverse, counts = np.unique(
+            input.array, return_inverse=True, return_counts=True, axis=dim, equal_nan=False
+        )
     return _parts(input.node.dev, out, inverse if return_inverse else None,
                   counts if return_counts else None)  # fmt: skip
+
+
+def _first(x: Array) -> Array:
+    """Does each element of a flat array differ from the one before it?"""
+    return np.concatenate((np.ones(min(len(x), 1), bool), x[1:] != x[:-1]))
 
 
 @public()
@@ -123,13 +138,13 @@ def unique_consecutive(
     x = input.array
     if dim is None:
         moved = x.reshape(-1)
-        different = moved[1:] != moved[:-1]
+        first = _first(moved)
     else:
         dim = dim_of(dim, x.ndim, "unique_consecutive")
         moved = np.moveaxis(x, dim, 0) if x.ndim else x.reshape(1)
         slices = moved.reshape(len(moved), moved[:1].size)
         different = (slices[1:] != slices[:-1]).any(1)
-    first = np.concatenate((np.ones(min(len(moved), 1), bool), different))
+        first = np.concatenate((np.ones(min(len(moved), 1), bool), different))
     out = moved[first]
     inverse = np.cumsum(first) - 1
     counts = np.bincount(inverse, minlength=len(out)).astype(np.int64)

@@ -214,7 +214,8 @@ def _histogram(
         raise _wrong_weight(input, weight)
     edges = _edges("histogram", input, x.reshape(-1), bins, range, 0)
     w = None if weight is None else weight.array.reshape(-1)
-    hist, dev = _count(x.reshape(-1, 1), [edges], w, density), input.node.dev
+    width = None if hasattr(bins, "node") else "exact"
+    hist, dev = _count(x.reshape(-1, 1), [edges], w, density, width), input.node.dev
     return histogram(constant(hist, dev), constant(edges, dev))
 
 
@@ -242,7 +243,8 @@ def _histogramdd(
         for i, b in enumerate(each)
     ]
     w, dev = None if weight is None else weight.array.reshape(-1), input.node.dev
-    hist = constant(_count(points, edges, w, density), dev)
+    width = None if any(hasattr(b, "node") for b in each) else "exact"
+    hist = constant(_count(points, edges, w, density, width), dev)
     return histogramdd(hist, tuple(constant(e, dev) for e in edges))
 
 
@@ -264,7 +266,7 @@ def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> T
     if limits is None and min and not x.size:
         limits = (min - 0.5, max + 0.5)
     edges = _edges("histc", input, x, bins, limits, 0)
-    return constant(_count(x[:, None], [edges], None, False, even=True), input.node.dev)
+    return constant(_count(x[:, None], [edges], None, False, "rounded"), input.node.dev)
 
 
 def _edges(
@@ -301,21 +303,25 @@ def _edges(
 
 
 def _count(
-    points: Array, edges: list[Array], weight: Array | None, density: bool, even: bool = False
+    points: Array, edges: list[Array], weight: Array | None, density: bool, width: str | None
 ) -> Array:
     """How many of ``points`` (n, dimensions), or what weight of them, fell into each bin.
 
-    The last bin of a dimension includes its right edge. ``even``: the bin is computed from the
-    width, and not looked for among the edges; the two may differ on an edge.
+    The last bin of a dimension includes its right edge. ``width``: None, and the bin is looked for
+    among the edges; "exact" or "rounded", and it is computed from the width of bins that are equal,
+    with the edges looked at as well, or not.
     """
     inside, places = np.ones(len(points), bool), []
     for x, e in zip(points.T, edges, strict=True):
         inside &= (x >= e[0]) & (x <= e[-1])
-        if even:
-            with np.errstate(invalid="ignore"):
-                place = ((x - e[0]) / (e[-1] - e[0]) * x.dtype.type(len(e) - 1)).astype(np.int64)
-        else:
+        if width is None:
             place = np.searchsorted(e, x, "right") - 1
+        else:
+            known = np.where(inside, x, e[0])
+            place = ((known - e[0]) / (e[-1] - e[0]) * x.dtype.type(len(e) - 1)).astype(np.int64)
+        if width == "exact":  # the quotient may round to the wrong side of an edge
+            place = np.minimum(place, len(e) - 2)
+            place += (known >= e[place + 1]).astype(np.int64) - (known < e[place])
         places.append(np.minimum(place, len(e) - 2))
     shape = tuple(len(e) - 1 for e in edges)
     chosen = tuple(p[inside] for p in places)
