@@ -1,12 +1,11 @@
 """Calculus on samples: differences, derivatives by differences, integrals by trapezoids."""
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import describe, message
 from .arguments import dim_of, dims_of
-from .surface import FUNCTIONS, METHODS, public
+from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
     from ..base.types import Dims, Number

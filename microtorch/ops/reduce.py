@@ -25,7 +25,7 @@ from .scan import shifted_products
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Dims, DTypeLike, Gradient, Namespace, Number, Operand, Shape
+    from ..base.types import Array, Dims, DType, DTypeLike, Gradient, Namespace, Operand, Shape
     from ..handles.tensor import Tensor
 
 
@@ -102,13 +102,13 @@ def _publish_sum(op: Op, doc: str) -> None:
         if axis is not None or keepdims:  # numpy's names
             dim, keepdim = axis if dim is None else dim, keepdims or keepdim
         if dtype is not None:
-            if floating and not dtype.is_floating_point:
-                raise float_error(op.name, dtype, "Optional")
+            if floating and dtypes.as_numpy(dtype).kind != "f":
+                raise float_error(op.name, dtypes.as_numpy(dtype), "Optional")
             return in_dtype(reduce, input, dtype, dim, keepdim)
         if dim is not None:
             dim = dims_of(dim, input.array.ndim, op.name) or None
         if floating and input.array.dtype.kind != "f":
-            raise float_error(op.name, input.dtype)
+            raise float_error(op.name, input.array.dtype)
         return single(op, input, {"dim": dim, "keepdim": keepdim}, dim, keepdim)
 
     public()(named(reduce, op.name, doc))
@@ -131,10 +131,10 @@ def in_dtype(
     Integers are added up in int64 and wrap around where the narrow result does not hold them.
     """
     out = reduce(input.to(dtype), *arguments)
-    return out if out.dtype is dtype else out.to(dtype)
+    return out if out.array.dtype == dtypes.as_numpy(dtype) else out.to(dtype)
 
 
-def float_error(name: str, d: dtypes.dtype, which: str = "Input") -> Exception:
+def float_error(name: str, d: DType, which: str = "Input") -> Exception:
     return RuntimeError(
         message(
             f"{name}(): could not infer output dtype. {which} dtype must be either a floating "
@@ -271,12 +271,13 @@ def _prod_vjp(
 
 
 def _prod(F: Namespace, x: Array, dim: int, keepdim: bool) -> Array:
-    wide = np.int64 if x.dtype.kind in "biu" else None
+    wide: Any = np.int64 if x.dtype.kind in "biu" else None
     if x.ndim == 1 and len(x) > 1000 and type(x) is np.ndarray:  # in rows, for numpy multiplies
         ends = len(x) % 128  # element by element in a row, but whole rows in SIMD registers
         rest = x[len(x) - ends :]
         x = np.append(np.multiply.reduce(x[: len(x) - ends].reshape(-1, 128), 0, wide), rest)
-    return np.multiply.reduce(x, axis=dim, keepdims=keepdim, dtype=wide)
+    multiply: Callable[..., Array] = np.multiply.reduce
+    return multiply(x, axis=dim, keepdims=keepdim, dtype=wide)
 
 
 prod_op = Op(
@@ -308,7 +309,8 @@ def extreme_vjp(
 ) -> Gradient:
     extreme = keep(F, out, x, dim)
     # the second comparison finds NaN where the result is NaN
-    mask = F.cast(F.logical_or(x == extreme, F.logical_and(x != x, extreme != extreme)), dtype=x.dtype)
+    unknown = F.logical_and(x != x, extreme != extreme)
+    mask = F.cast(F.logical_or(x == extreme, unknown), dtype=x.dtype)
     return keep(F, g, x, dim) * mask / F.sum(mask, dim=dim, keepdim=True)  # ties share the gradient
 
 

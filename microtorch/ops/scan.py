@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.dtypes import OBJECT, TORCH_TYPES
+from ..arrays.dtypes import OBJECT, TORCH_TYPES, as_numpy
 from ..backends import defines
 from ..base.errors import describe, message
 from ..base.naming import named
@@ -139,9 +139,16 @@ def _logcumsumexp_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, dim: 
     return F.where(nothing, 0, F.exp(x - below)) * _from_the_end(F, kept, g, dim)
 
 
+def _logcumsumexp(F: Namespace, x: Array, dim: int) -> Array:
+    if x.dtype is not OBJECT:
+        return rows(np.logaddexp.accumulate(x, dim))
+    slices = list(np.moveaxis(x, dim, 0))
+    return np.stack(list(itertools.accumulate(slices, F.logaddexp)), dim)
+
+
 logcumsumexp_op = Op(
     "logcumsumexp",
-    lambda F, x, dim: rows(np.logaddexp.accumulate(x, dim)),
+    _logcumsumexp,
     vjps=(_logcumsumexp_vjp,),
     saves=("x out",),
     rule=("Σ g · exp(x − out), over all results after it",),
@@ -167,7 +174,7 @@ def _publish(op: Op, what: str) -> None:
     def scan(input: Tensor, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
         if dtype is not None:
             out: Tensor = scan(input.to(dtype), dim)
-            return out if out.dtype is dtype else out.to(dtype)
+            return out if out.array.dtype == as_numpy(dtype) else out.to(dtype)
         if not input.array.ndim:
             return scan(input.reshape(1), 0).reshape(())
         return single(op, input, {"dim": dim_of(dim, input.array.ndim, op.name)})

@@ -32,7 +32,9 @@ def searchsorted(
     if side not in (None, "left", "right"):
         raise _wrong(f"side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
-        raise _wrong("side and right can't be set to opposites, got side of left while right was True")
+        raise _wrong(
+            "side and right can't be set to opposites, got side of left while right was True"
+        )
     if not x.ndim and values.size:
         raise _wrong("boundaries tensor should have positive dimension, but got 0 dimension")
     if sorter is not None:
@@ -46,7 +48,7 @@ def searchsorted(
         if x.size and not (sorter.array.min() >= 0 and sorter.array.max() < x.shape[-1]):
             raise _wrong("sorter index out of range")
         x = np.take_along_axis(x, sorter.array, -1)
-    end = "right" if right or side == "right" else "left"
+    end: Any = "right" if right or side == "right" else "left"
     if x.ndim == 1:
         found = np.searchsorted(x, values, end)
     else:
@@ -89,7 +91,7 @@ def isin(
     invert: bool = False,
 ) -> Tensor:  # fmt: skip
     """Is each element among ``test_elements`` (``invert``: not among them)?"""
-    dev = (elements if hasattr(elements, "node") else test_elements).node.dev  # type: ignore[union-attr]
+    dev = (elements if hasattr(elements, "node") else test_elements).node.dev
     found = np.isin(_values(elements), _values(test_elements), invert=invert)
     return constant(np.asarray(found), dev)
 

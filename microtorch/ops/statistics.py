@@ -58,10 +58,12 @@ def _quantile(
         (x.dtype.kind != "f" or x.dtype.itemsize < 4,
          "input tensor must be either float or double dtype"),
         (places.dtype != x.dtype, "q tensor must be same dtype as the input tensor"),
-        (tensor and not ((places >= 0) & (places <= 1)).all(), "q values must be in the range [0, 1]"),
+        (tensor and not ((places >= 0) & (places <= 1)).all(),
+         "q values must be in the range [0, 1]"),
         (not tensor and not 0 <= q <= 1, f"q must be in the range [0, 1] but got {q}"),
         (interpolation not in INTERPOLATIONS,
-         f"interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"),
+         "interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
+         f"{interpolation}"),
     ):  # fmt: skip
         if wrong:
             raise RuntimeError(message(f"{name}() {what}", describe(input)))
@@ -220,8 +222,8 @@ def _histogram(
 
 
 def _histogramdd(
-    input: Tensor, bins: int | Sequence[int] | Sequence[Tensor], range: Sequence[float] | None = None,
-    weight: Tensor | None = None, density: bool = False,
+    input: Tensor, bins: int | Sequence[int] | Sequence[Tensor],
+    range: Sequence[float] | None = None, weight: Tensor | None = None, density: bool = False,
 ) -> histogramdd:  # fmt: skip
     x = input.array
     if x.ndim < 2:
@@ -230,7 +232,7 @@ def _histogramdd(
     n = x.shape[-1]
     each: Sequence[Any] = [bins] * n if isinstance(bins, int) else bins
     if len(each) != n:
-        what = "histogramdd: The size of bins must be equal to the innermost dimension of the input."
+        what = "histogramdd: The size of bins must be equal to the innermost dimension of the input"
         raise RuntimeError(message(what, f"{len(each)} bins, input {describe(input)}"))
     if range is not None and len(range) != 2 * n:
         what = f"torch.histogramdd: range should have {2 * n} elements, but got {len(range)}"
@@ -257,7 +259,8 @@ public(method=False)(_histogramdd)
 
 @public()
 def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> Tensor:
-    """Counts in ``bins`` equal intervals from ``min`` to ``max`` (the values' own, if they are equal).
+    """Counts in ``bins`` equal intervals from ``min`` to ``max``, or over all values if these are
+    equal.
     """
     x = input.array.reshape(-1)
     limits = None if min == max else (min, max)

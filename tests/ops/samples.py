@@ -705,3 +705,9 @@ from .samples_nn import EXCUSED_NN, SAMPLES_NN  # noqa: E402
 
 SAMPLES.update(SAMPLES_NN)
 EXCUSED.update(EXCUSED_NN)
+
+# and so are those of scans, medians and norms
+from .samples_reductions import SAMPLES_REDUCTIONS  # noqa: E402
+
+for name, samples in SAMPLES_REDUCTIONS.items():
+    SAMPLES[name] = SAMPLES.get(name, []) + samples
