@@ -156,7 +156,7 @@ public()(named(_aminmax, "aminmax", "(min, max) over ``dim``; equal ones share t
 # ---- medians and modes ---------------------------------------------------------------------------
 def ranked(x: Array, k: int, d: int) -> Array:
     """The index of the k-th smallest element (from 0) along ``d``, which keeps its dimension."""
-    if x.ndim > 1 or x.dtype is OBJECT or len(x) < 1000:
+    if x.ndim > 1 or type(x) is not np.ndarray or x.dtype is OBJECT or len(x) < 1000:
         return np.take(order(x, d), [k], d)
     value = np.partition(x, k)[k]
     return np.flatnonzero(x == value if value == value else x != x)[:1]
@@ -274,7 +274,7 @@ def order(x: Array, d: int, descending: bool = False) -> Array:
 
 def sort_key(x: Array) -> Array | None:
     """int64 numbers of 32 bits in the order of ``x``; None where there are none."""
-    if x.dtype is OBJECT or x.dtype == np.float64:
+    if type(x) is not np.ndarray or x.dtype is OBJECT or x.dtype == np.float64:
         return None
     if x.dtype.kind == "f":
         bits = (x.astype(np.float32) + np.float32(0)).view(np.int32)  # + 0, for -0 equals 0
@@ -322,7 +322,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if not 0 < k < n // 8:  # to choose first pays only where few are sorted afterwards
         index = np.take(order(x, d, largest), np.arange(k), d)
         return picked("topk", input, index, d, False)
-    chosen = best(x, k, largest) if x.ndim == 1 else None
+    chosen = best(x, k, largest) if x.ndim == 1 and type(x) is np.ndarray else None
     if chosen is None:
         kth, taken = (n - k, np.arange(n - k, n)) if largest else (k - 1, np.arange(k))
         chosen = np.sort(np.take(np.argpartition(x, kth, d), taken, d), d)

@@ -1,4 +1,4 @@
-"""Reductions, scans, order and statistics: dtypes, edges, errors, and gradients of what is composed.
+"""Reductions, scans, order and statistics: dtypes, edges, errors, gradients of what is composed.
 
 Numbers without a reference beside them were recorded from PyTorch 2.13.
 """
