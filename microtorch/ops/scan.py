@@ -51,6 +51,10 @@ def _moved(F: Namespace, x: Operand, dim: int) -> Operand:
     return F.cat(first, F.getitem(x, index=(*at, slice(0, n - 1))), dim=dim)
 
 
+def _slices(F: Namespace, x: Array, dim: int) -> list[Array]:
+    return [F.getitem(x, index=(slice(None),) * dim + (i,)) for i in range(x.shape[dim])]
+
+
 def _from_the_end(F: Namespace, factors: Operand, g: Gradient, dim: int) -> Gradient:
     """s[i] = g[i] + factors[i + 1] · s[i + 1]."""
     moved = _moved(F, _reversed(F, factors, dim), dim)
@@ -60,7 +64,7 @@ def _from_the_end(F: Namespace, factors: Operand, g: Gradient, dim: int) -> Grad
 @defines
 def cumprod_vjp0(F: Namespace, g: Array, out: Array, x: Array, dim: int) -> Array | None:
     """Without a zero, the product of all others is out / x. None if there is one."""
-    if not x.size or x.dtype is OBJECT or not out.all():
+    if type(x) is not np.ndarray or not x.size or not out.all():
         return None
     flipped = np.flip(np.cumsum(np.flip(g * out, dim), dim), dim)
     return np.ascontiguousarray(flipped / x)
@@ -83,6 +87,10 @@ def _recurrence(F: Namespace, a: Array, b: Array, dim: int) -> Array:
     n = b.shape[dim]
     if not b.size:
         return b.copy()
+    if type(b) is not np.ndarray:
+        pairs = zip(_slices(F, a, dim), _slices(F, b, dim), strict=True)
+        steps = itertools.accumulate(pairs, lambda s, ab: (None, ab[1] + ab[0] * s[1]))
+        return F.stack(*[s for _, s in steps], dim=dim)
     left, right = np.moveaxis(a, dim, 0).reshape(n, -1), np.moveaxis(b, dim, 0).reshape(n, -1)
     if left.shape[1] < 8 or a.dtype is OBJECT:
         total = np.empty_like(right)
@@ -140,10 +148,9 @@ def _logcumsumexp_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, dim: 
 
 
 def _logcumsumexp(F: Namespace, x: Array, dim: int) -> Array:
-    if x.dtype is not OBJECT:
+    if type(x) is np.ndarray and x.dtype is not OBJECT:
         return rows(np.logaddexp.accumulate(x, dim))
-    slices = list(np.moveaxis(x, dim, 0))
-    return np.stack(list(itertools.accumulate(slices, F.logaddexp)), dim)
+    return F.stack(*itertools.accumulate(_slices(F, x, dim), F.logaddexp), dim=dim)
 
 
 logcumsumexp_op = Op(
