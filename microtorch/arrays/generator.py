@@ -577,11 +577,34 @@ def randperm(
     if n >= _SMALL_PERMUTATION:
         return _large_randperm(n, g).astype(dtype)
     places = np.arange(n - 1)
-    targets = (g.draw32(max(n - 1, 0)) % (n - places).astype(np.uint32) + places).tolist()
+    targets = g.draw32(max(n - 1, 0)) % (n - places).astype(np.uint32) + places
+    if n > 1000:
+        return _swapped(targets, n).astype(dtype)
     order = list(range(n))
-    for i, j in enumerate(targets):
+    for i, j in enumerate(targets.tolist()):
         order[i], order[j] = order[j], order[i]
     return np.array(order, dtype)
+
+
+def _swapped(targets: NDArray[Any], n: int) -> NDArray[np.int64]:
+    """0 ... n - 1 after a swap of place i with place targets[i] >= i, for each i in turn.
+
+    Step i takes to its place what lies at targets[i]. The last step that wrote there left what it
+    had at its own place; that had been written by an earlier step, and so on, down to a place that
+    no step had written. All steps follow these chains at once.
+    """
+    steps = np.arange(len(targets))
+    moved = targets > steps
+    origin = np.arange(n)
+    origin[targets[moved]] = steps[moved]  # of several steps that wrote a place, the last one stays
+    while not np.array_equal(further := origin[origin], origin):
+        origin = further
+    ranked = np.sort(targets.astype(np.int64) << 32 | steps)  # by place, and then by step
+    place, step = ranked >> 32, ranked & 0xFFFFFFFF
+    again = np.flatnonzero(place[1:] == place[:-1])
+    order = np.append(targets, origin[n - 1])
+    order[step[again + 1]] = origin[step[again]]
+    return order
 
 
 def _large_randperm(n: int, g: Generator) -> NDArray[np.int64]:

@@ -44,6 +44,18 @@ def fma(a: NDArray[Any], b: float, c: float) -> NDArray[Any]:
     return total + _to_odd(*_two_sum(tail_error, error))
 
 
+def spaced(first: float, last: float, steps: int, d: np.dtype[Any]) -> NDArray[Any]:
+    """At least two numbers from ``first`` to ``last``, of dtype ``d`` (float32 or float64).
+
+    They go from both ends to the middle, each rounded once: PyTorch's linspace, to the last bit.
+    """
+    first, last, half = d.type(first), d.type(last), steps // 2
+    step = (last - first) / d.type(steps - 1)
+    up = fma(np.arange(half).astype(d), step, first)
+    down = fma(np.arange(steps - half - 1, -1, -1).astype(d), -step, last)
+    return np.concatenate([up, down])
+
+
 def _two_sum(a: Float64s, b: Float64s | np.float64) -> tuple[Float64s, Float64s]:
     """(a + b rounded, what the rounding lost): their sum is exact (Knuth)."""
     total = a + b

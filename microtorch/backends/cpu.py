@@ -10,12 +10,14 @@ import os
 
 from ..arrays.dtypes import F32, F64
 from . import core
+from .half import F16, Half
 from .reference import Reference
 
 # The CPU's backends; `use` changes their class, so that every tensor follows.
 cpu = Reference.rest = Reference()
 for _dtype in (F32, F64):
     Reference.by_dtype[_dtype] = Reference(_dtype)
+Reference.by_dtype[F16] = Half(F16)
 
 
 def available() -> dict[str, bool]:
@@ -32,8 +34,9 @@ def use(name: str) -> None:
         raise ValueError(f"no backend named '{name}'; the CPU backends are 'core' and 'reference'")
     if name == "core" and not core.is_available():
         raise RuntimeError(f"the C core is not available: {core.reason}")
-    for backend in Reference.by_dtype.values():  # all other dtypes are numpy's
-        backend.choose(core.Core if name == "core" else Reference)
+    for dtype, backend in Reference.by_dtype.items():  # all other dtypes are numpy's
+        kernels = Half if dtype == F16 else core.Core if name == "core" else Reference
+        backend.choose(kernels)
 
 
 def current() -> str:

@@ -13,6 +13,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # name -> forward(F, *arrays, **attrs), or a formula to compile to one; filled by Op and `defines`
 definitions: dict[str, Any] = {}
+# kernels that return a view, or write into their arguments: nobody may hand them converted copies
+uncopied: set[str] = set()
 
 
 def definition(name: str) -> Kernel:
@@ -29,6 +31,7 @@ def defines(forward: F) -> F:
     An optimizer's step is one.
     """
     definitions[forward.__name__] = forward
+    uncopied.add(forward.__name__)
     return forward
 
 

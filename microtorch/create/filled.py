@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
-from ..arrays.rounding import fma
+from ..arrays.rounding import spaced
 from ..backends import home
 from ..base.errors import message
 from ..base.naming import named
@@ -243,12 +243,7 @@ def linspace(
         return finish(
             np.linspace(float(first), float(last), steps).astype(d), device, requires_grad
         )
-    # from both ends to the middle, each number rounded once: PyTorch's numbers, to the last bit
-    first, last, half = d.type(first), d.type(last), steps // 2
-    step = (last - first) / d.type(steps - 1)
-    up = fma(np.arange(half).astype(d), step, first)
-    down = fma(np.arange(steps - half - 1, -1, -1).astype(d), -step, last)
-    return finish(np.concatenate([up, down]), device, requires_grad)
+    return finish(spaced(first, last, steps, d), device, requires_grad)
 
 
 @export

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..backends import KernelTable, definitions
+from ..backends.table import uncopied
 from ..base import errors
 from ..graph import Node
 from ..notation import expr, formulas
@@ -127,6 +128,8 @@ class Op:
                 raise ValueError(f"op '{name}' is declared twice")
             REGISTRY[name] = self
             definitions[name] = forward
+            if view:
+                uncopied.add(name)
 
     @classmethod
     def elementwise(cls, name: str, **options: Any) -> Op:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..backends.half import Half
 from ..backends.table import BackendTable
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
 
     def __missing__(self, backend: Backend) -> Sequence[Vjp]:
         op = self.op
+        if isinstance(backend, Half):
+            self[backend] = backend.vjps(self[backend.wide])
+            return self[backend]
         fused = getattr(type(backend), f"{op.name}_vjps", None)
         if fused is not None:
             self[backend] = FusedVjps(fused, op.derivatives)

@@ -217,9 +217,9 @@ OPS = (
     "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not",
 )  # fmt: skip
 COMPOSED = (  # of functions made of several ops
-    "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm",
-    "clamp", "clip", "cumprod", "cumsum", "index_add", "index_copy",
-    "index_fill", "index_put", "lerp", "masked_fill", "nan_to_num", "round", "scatter",
+    "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm", "clamp", "clip", "cumprod",
+    "cumsum", "index_add", "index_copy", "index_fill", "index_put", "lerp", "masked_fill",
+    "nan_to_num", "renorm", "round", "scatter",
     "scatter_add", "tril", "triu",
 )  # fmt: skip
 UNCHECKED = ("masked_fill", "index_fill")  # they read one number, before they write

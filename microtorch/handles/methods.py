@@ -26,13 +26,17 @@ from ..ops import (
     join,
     loss,
     norm,
+    numerical,
     order,
     pool,
     products,
     reduce,
     scan,
+    search,
     select,
     shape,
+    statistics,
+    vector_norm,
 )  # fmt: skip
 from ..ops.surface import METHODS
 from .inplace import inplace_methods
@@ -40,8 +44,8 @@ from .inplace import inplace_methods
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
     addmm, basic_ops, conv, cross, diagonal, distances, einsum, elementwise, embedding, fold,
-    gather, index, join, loss,
-    norm, order, pool, products, reduce, scan, select, shape,
+    gather, index, join, loss, norm, numerical, order, pool, products, reduce, scan, search, select,
+    shape, statistics, vector_norm,
 )  # fmt: skip
 
 

@@ -289,21 +289,6 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, 
     return constant(np.stack(np.nonzero(x), 1), dev)
 
 
-@public()
-def isin(elements: Tensor, test_elements: Any) -> Tensor:
-    """Is each element among ``test_elements``?"""
-    other = test_elements.array if hasattr(test_elements, "node") else test_elements
-    return constant(np.isin(elements.array, other), elements.node.dev)
-
-
-@public(method=False)
-def searchsorted(sorted_sequence: Tensor, input: Tensor, *, right: bool = False) -> Tensor:
-    """Where each element would be inserted into the sorted 1-d sequence."""
-    values: Array = input.array if hasattr(input, "node") else np.asarray(input)
-    out = np.searchsorted(sorted_sequence.array, values, "right" if right else "left")
-    return constant(np.asarray(out, np.int64), sorted_sequence.node.dev)
-
-
 @public(method=False)
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """int64 vectors with a 1 at each class index (torch.nn.functional.one_hot)."""

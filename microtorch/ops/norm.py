@@ -353,13 +353,15 @@ def rms_norm(
 ) -> Tensor:
     """x / sqrt(mean(x²) + eps) * weight over the last dimensions (Zhang and Sennrich 2019).
 
-    ``eps`` is the dtype's epsilon unless given.
+    ``eps`` is the epsilon of the dtype that it is computed in unless given.
     """
     shape = _trailing("rms_norm", input, normalized_shape, weight, None)
     dims = _last(input.array, len(shape))
-    eps = float(np.finfo(input.array.dtype).eps) if eps is None else eps
-    out = input * ((input * input).mean(dims, keepdim=True) + eps).rsqrt()
-    return out if weight is None else out * weight
+    d = input.dtype
+    x = input.float() if d.itemsize < 4 else input  # squares of halves overflow from 256 on
+    eps = float(np.finfo(x.array.dtype).eps) if eps is None else eps
+    out = x * ((x * x).mean(dims, keepdim=True) + eps).rsqrt()
+    return (out if weight is None else out * weight).to(d)
 
 
 @public(method=False)

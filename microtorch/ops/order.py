@@ -1,13 +1,15 @@
-"""Order: extremes with their places, sorting, topk, quantiles, unique, counting."""
+"""Elements picked by their order: extremes, medians, modes, sorting, topk."""
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..base.errors import DTypeError, describe, message
+from ..arrays.dtypes import OBJECT
+from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.apply import apply
 from ..engine.hot import single
@@ -15,7 +17,7 @@ from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from .arguments import dim_of, rows
-from .reduce import not_empty
+from .reduce import extreme_vjp, not_empty
 from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ def _pick_op(name: str) -> Op:
     return Op(name, _pick, vjps=(_pick_vjp, None), saves=("y", ""), rule=rule)
 
 
-PICKS = {n: _pick_op(n) for n in ("max", "min", "median", "sort", "topk", "kthvalue", "mode")}
+NAMES = "max min median nanmedian mode kthvalue sort topk cummax cummin".split()
+PICKS = {name: _pick_op(name) for name in NAMES}
 
 
 class Picked(NamedTuple):
@@ -69,43 +72,166 @@ def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> P
 
 
 def _publish_pick(
-    name: str, choose: Callable[[Array, int], Array], binary: str | None = None
-) -> None:
-    """``choose(x, d)``: the index of the picked element along d, which keeps its dimension."""
+    name: str, choose: Callable[[Array, int], Array], whole: Callable[[Tensor], Tensor],
+    binary: str | None = None,
+) -> None:  # fmt: skip
+    """Publish max and its like.
 
-    def pick(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
-        if hasattr(dim, "node"):
+    ``choose(x, d)``: the index of the picked element along d, which keeps its dimension.
+    ``whole(x)``: the pick of all elements. ``binary``: the function of two tensors.
+    """
+
+    def pick(
+        input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *,
+        other: Tensor | None = None,
+    ) -> Any:  # fmt: skip
+        second = other if other is not None else dim
+        if hasattr(second, "node"):
             if binary is None:
                 raise TypeError(message(f"{name}(): argument 'dim' must be int, not Tensor"))
-            return FUNCTIONS[binary](input, dim)
-        if dim is None:
-            not_empty(input, name)
-            if name == "median":
-                return pick(input.reshape(-1), 0).values
-            return single(REGISTRY[f"a{name}"], input, {"dim": None, "keepdim": False})
-        x, d = input.array, dim_of(dim, input.array.ndim, name)
-        index = choose(x, d).astype(np.int64) if x.ndim else np.zeros((), np.int64)
-        return picked(name, input, index, d, not keepdim)
+            return FUNCTIONS[binary](input, second)
+        if binary is None and input.array.dtype.kind == "b":
+            raise no_bools(f"{name}_cpu", input)
+        return whole(input) if dim is None else along(name, input, dim, keepdim, choose)
 
     doc = f"The {name} of all elements, or (values, indices) along ``dim``"
     public()(named(pick, name, doc + (f"; with a second tensor, {binary}." if binary else ".")))
 
 
+def along(
+    name: str, input: Tensor, dim: Any, keepdim: bool, choose: Callable[[Array, int], Array]
+) -> Picked:
+    """What ``choose(x, d)`` picks along ``dim``."""
+    x, d = input.array, dim_of(dim, input.array.ndim, name)
+    if x.ndim:
+        not_empty(input, name, (d,))
+        index = choose(x, d).astype(np.int64)
+    else:
+        index = np.zeros((), np.int64)
+    return picked(name, input, index, d, not keepdim)
+
+
+def no_bools(kernel: str, x: Tensor) -> Exception:
+    what = f"\"{kernel}\" not implemented for 'Bool'"
+    return NotImplementedError(message(what, describe(x), fix="x.int()"))
+
+
+def _extreme_of_all(name: str) -> Callable[[Tensor], Tensor]:
+    def extreme(input: Tensor) -> Tensor:
+        not_empty(input, name)
+        return single(REGISTRY[f"a{name}"], input, {"dim": None, "keepdim": False})
+
+    return extreme
+
+
+_publish_pick("max", lambda x, d: np.argmax(x, d, keepdims=True), _extreme_of_all("max"), "maximum")
+_publish_pick("min", lambda x, d: np.argmin(x, d, keepdims=True), _extreme_of_all("min"), "minimum")
+
+
+class aminmax(NamedTuple):
+    """PyTorch's named pair of extremes."""
+
+    min: Tensor
+    max: Tensor
+
+    def __repr__(self) -> str:
+        return f"torch.return_types.aminmax(\nmin={self.min!r},\nmax={self.max!r})"
+
+
+def _aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> aminmax:
+    d = None if dim is None else dim_of(dim, input.array.ndim, "aminmax")
+    n = input.array.size if d is None or not input.array.ndim else input.array.shape[d]
+    if not n:
+        what = "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
+        raise (RuntimeError if d is None else IndexError)(
+            message(what + "identity.", describe(input))
+        )
+    over = () if dim is None else dim
+    return aminmax(FUNCTIONS["amin"](input, over, keepdim), FUNCTIONS["amax"](input, over, keepdim))
+
+
+public()(named(_aminmax, "aminmax", "(min, max) over ``dim``; equal ones share the gradient."))
+
+
+# ---- medians and modes ---------------------------------------------------------------------------
+def ranked(x: Array, k: int, d: int) -> Array:
+    """The index of the k-th smallest element (from 0) along ``d``, which keeps its dimension."""
+    if x.ndim > 1 or type(x) is not np.ndarray or x.dtype is OBJECT or len(x) < 1000:
+        return np.take(order(x, d), [k], d)
+    value = np.partition(x, k)[k]
+    return np.flatnonzero(x == value if value == value else x != x)[:1]
+
+
 def _median_index(x: Array, d: int) -> Array:
-    return np.take(np.argsort(x, d, kind="stable"), [(x.shape[d] - 1) // 2], d)
+    """The lower of the two middle elements; a NaN where there is one."""
+    index = ranked(x, (x.shape[d] - 1) // 2, d)
+    if x.dtype.kind != "f":
+        return index
+    unknown = np.isnan(x)
+    first = np.argmax(unknown, d, keepdims=True)
+    return np.where(unknown.any(d, keepdims=True), first, index)
 
 
-_publish_pick("max", lambda x, d: np.argmax(x, d, keepdims=True), "maximum")
-_publish_pick("min", lambda x, d: np.argmin(x, d, keepdims=True), "minimum")
-_publish_pick("median", _median_index)
+def _nanmedian_index(x: Array, d: int) -> Array:
+    known = (x == x).sum(d, keepdims=True)
+    if known.size == 1:
+        return ranked(x, max(int(known.item()) - 1, 0) // 2, d)
+    return np.take_along_axis(order(x, d), np.maximum(known - 1, 0) // 2, d)
+
+
+MEDIANS = {"median": _median_index, "nanmedian": _nanmedian_index}
+
+
+def _median_of_all(F: Namespace, x: Array, name: str) -> Array:
+    if not x.size:
+        return np.asarray(math.nan).astype(x.dtype)
+    flat = x.reshape(-1)
+    return flat[MEDIANS[name](flat, 0)].reshape(())
+
+
+median_op = Op(
+    "median_of_all",
+    _median_of_all,
+    vjps=(lambda F, g, out, x, name: extreme_vjp(F, g, out, x, None, False),),
+    saves=("x out",),
+    rule=("g where x is the median, shared among equals",),
+    torch_name="Median",
+)
+
+for _name, _choose in MEDIANS.items():
+    _whole = functools.partial(lambda x, name: single(median_op, x, {"name": name}), name=_name)
+    _publish_pick(_name, _choose, _whole)
+
+
+def _mode_index(x: Array, d: int) -> Array:
+    """The last place of the element that occurs most often; of several, the smallest."""
+    places = np.moveaxis(order(x, d), d, -1)
+    values = np.take_along_axis(np.moveaxis(x, d, -1), places, -1)
+    n = x.shape[d]
+    ends = np.ones(values.shape, bool)
+    ends[..., :-1] = values[..., 1:] != values[..., :-1]
+    begins = np.ones(values.shape, bool)
+    begins[..., 1:] = ends[..., :-1]
+    begin = np.maximum.accumulate(np.where(begins, np.arange(n), 0), -1)
+    length = np.where(ends, np.arange(n) - begin, -1)
+    last = np.argmax(length, -1, keepdims=True)
+    return np.moveaxis(np.take_along_axis(places, last, -1), -1, d)
+
+
+@public()
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Picked:
+    """(values, indices) of the element that occurs most often along ``dim``; ties: the smallest."""
+    return along("mode", input, dim, keepdim, _mode_index)
 
 
 def _publish_argument(name: str, which: str, choose: Callable[..., Any]) -> None:
     def argument(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-        not_empty(input, name)
+        if input.array.dtype.kind == "b":
+            raise RuntimeError(message(f"{name}(): does not support bool input", fix="x.int()"))
         d = None if dim is None else dim_of(dim, input.array.ndim, name)
+        not_empty(input, name, () if d is None else (d,), IndexError)
         out = choose(input.array, axis=d if input.array.ndim else None, keepdims=keepdim)
-        return constant(out.astype(np.int64, copy=False), input.node.dev)
+        return constant(np.asarray(out).astype(np.int64, copy=False), input.node.dev)
 
     doc = f"The index of the {which} element (of the flattened tensor if dim is None)."
     public()(named(argument, name, doc))
@@ -115,106 +241,117 @@ _publish_argument("argmax", "largest", np.argmax)
 _publish_argument("argmin", "smallest", np.argmin)
 
 
-# ---- order ---------------------------------------------------------------------------------------
-def _order(x: Array, d: int, descending: bool) -> Array:
+# ---- running extremes ----------------------------------------------------------------------------
+def _publish_running(name: str, which: str, ufunc: np.ufunc) -> None:
+    def running(input: Tensor, dim: int) -> Picked:
+        x, d = input.array, dim_of(dim, input.array.ndim, name)
+        if not x.ndim or not x.size:
+            return picked(name, input, np.zeros(x.shape, np.int64), d, False)
+        places = np.arange(x.shape[d]).reshape([-1 if i == d else 1 for i in range(x.ndim)])
+        new = (x == ufunc.accumulate(x, d)) | (x != x)  # of equal ones the last; after NaN only NaN
+        index = np.maximum.accumulate(np.where(new, places, 0), d)
+        return picked(name, input, index, d, False)
+
+    doc = f"(values, indices) of the {which} element up to each place along ``dim``."
+    public()(named(running, name, doc))
+
+
+_publish_running("cummax", "largest", np.maximum)
+_publish_running("cummin", "smallest", np.minimum)
+
+
+# ---- sorting -------------------------------------------------------------------------------------
+def order(x: Array, d: int, descending: bool = False) -> Array:
     """Stable order along ``d``; NaN counts as the largest, as in PyTorch."""
+    key = sort_key(x) if x.shape[d] > 1000 else None
+    if key is not None:  # numbers that end in their places: numpy sorts them in SIMD registers
+        places = np.arange(x.shape[d]).reshape([-1 if i == d else 1 for i in range(x.ndim)])
+        return np.sort((~key if descending else key) << 32 | places, d) & 0xFFFFFFFF
     if not descending:
         return np.argsort(x, d, kind="stable")
     return x.shape[d] - 1 - np.flip(np.argsort(np.flip(x, d), d, kind="stable"), d)
 
 
+def sort_key(x: Array) -> Array | None:
+    """int64 numbers of 32 bits in the order of ``x``; None where there are none."""
+    if type(x) is not np.ndarray or x.dtype is OBJECT or x.dtype == np.float64:
+        return None
+    if x.dtype.kind == "f":
+        bits = (x.astype(np.float32) + np.float32(0)).view(np.int32)  # + 0, for -0 equals 0
+        key = np.where(np.isnan(x), 0x7FFFFFFF, bits ^ (bits >> 31 & 0x7FFFFFFF))
+        return key.astype(np.int64)
+    if x.dtype.itemsize == 8 and not -(2**31) <= int(x.min()) <= int(x.max()) < 2**31:
+        return None
+    return x.astype(np.int64)
+
+
 @public()
-def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True) -> Picked:
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Picked:
     """(values, indices) in order along ``dim``; equal elements keep their order."""
+    d = dim_of(dim, input.array.ndim, "sort")
     if not input.array.ndim:
         return picked("sort", input, np.zeros((), np.int64), 0, False)
-    d = dim_of(dim, input.array.ndim, "sort")
-    return picked("sort", input, _order(input.array, d, descending), d, False)
+    return picked("sort", input, order(input.array, d, descending), d, False)
 
 
 @public()
-def argsort(
-    input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True
-) -> Tensor:
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that sort along ``dim``."""
     return sort(input, dim, descending).indices
 
 
 @public()
+def msort(input: Tensor) -> Tensor:
+    """The elements in order along the first dimension."""
+    return sort(input, 0).values
+
+
+@public()
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Picked:
     """(values, indices) of the ``k`` largest (smallest) elements along ``dim``, in order."""
-    d = dim_of(dim, input.array.ndim, "topk")
-    if not 0 <= k <= (input.array.shape[d] if input.array.ndim else 1):
+    x, d = input.array, dim_of(dim, input.array.ndim, "topk")
+    if not 0 <= k <= (x.shape[d] if x.ndim else 1):
         raise RuntimeError(
             message("selected index k out of range", f"topk(k={k}, dim={dim}) of {describe(input)}")
         )
-    order = _order(input.array, d, largest) if input.array.ndim else np.zeros(1, np.int64)
-    return picked("topk", input, np.take(order, np.arange(k), d), d, False)
+    if x.dtype.kind == "b":
+        raise RuntimeError(message("topk does not support bool dtypes on CPU", fix="x.int()"))
+    if not x.ndim:
+        return picked("topk", input, np.zeros((k,) if not k else (), np.int64), 0, False)
+    n = x.shape[d]
+    if not 0 < k < n // 8:  # to choose first pays only where few are sorted afterwards
+        index = np.take(order(x, d, largest), np.arange(k), d)
+        return picked("topk", input, index, d, False)
+    chosen = best(x, k, largest) if x.ndim == 1 and type(x) is np.ndarray else None
+    if chosen is None:
+        kth, taken = (n - k, np.arange(n - k, n)) if largest else (k - 1, np.arange(k))
+        chosen = np.sort(np.take(np.argpartition(x, kth, d), taken, d), d)
+    ranks = order(np.take_along_axis(x, chosen, d), d, largest)
+    return picked("topk", input, np.take_along_axis(chosen, ranks, d), d, False)
+
+
+def best(x: Array, k: int, largest: bool) -> Array | None:
+    """Where the k largest (smallest) elements lie; None if the last of them is NaN.
+
+    To find that element, and then those beyond it, is faster than to partition their indices.
+    """
+    kth = len(x) - k if largest else k - 1
+    last = np.partition(x, kth)[kth]
+    if last != last:
+        return None
+    beyond = np.flatnonzero(~(x <= last) if largest else x < last)  # NaN is larger than all
+    equal = np.flatnonzero(x == last)[: k - len(beyond)]
+    return np.sort(np.concatenate((beyond, equal)))
 
 
 @public()
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Picked:
     """(value, index) of the k-th smallest element along ``dim`` (k counts from 1)."""
-    d = dim_of(dim, input.array.ndim, "kthvalue")
-    if not 1 <= k <= input.array.shape[d]:
-        raise RuntimeError(
-            message(
-                "kthvalue(): selected number k out of range for dimension",
-                f"k={k} of {describe(input)}",
-            )
-        )
-    index = np.take(_order(input.array, d, False), [k - 1], d)
-    return picked("kthvalue", input, index, d, not keepdim)
-
-
-@public()
-def unique(
-    input: Tensor,
-    sorted: bool = True,
-    return_inverse: bool = False,
-    return_counts: bool = False,
-    dim: int | None = None,
-) -> Tensor | tuple[Tensor, ...]:
-    """The distinct elements in order, and on request the inverse index and the counts."""
-    wanted: dict[str, Any] = {"return_inverse": return_inverse, "return_counts": return_counts}
-    out = np.unique(input.array, axis=dim, **wanted)
-    if not isinstance(out, tuple):
-        return constant(out, input.node.dev)
-    return tuple(constant(o, input.node.dev) for o in out)
-
-
-@public()
-def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-    """How often each non-negative integer occurs (or the sum of its weights)."""
-    if input.array.dtype.kind not in "iu" or input.array.ndim != 1 or (input.array < 0).any():
-        raise RuntimeError(
-            message("bincount only supports 1-d non-negative integral inputs.", describe(input))
-        )
-    counted = None if weights is None else weights.array
-    return constant(np.bincount(input.array, counted, minlength), input.node.dev)
-
-
-@public()
-def quantile(
-    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False
-) -> Tensor:
-    """The q-th quantile (0 <= q <= 1) along ``dim``, by linear interpolation between neighbours."""
-    if hasattr(q, "array"):
-        if q.array.ndim:
-            raise DTypeError(
-                message(
-                    "quantile() takes one q at a time here",
-                    fix="torch.stack([x.quantile(v) for v in q])",
-                )
-            )
-        q = q.item()
-    if not 0 <= q <= 1:
-        raise RuntimeError(message("quantile() q values must be in the range [0, 1]", f"got {q}"))
-    if dim is None:
-        input, dim = input.reshape(-1), 0
-    values = sort(input, dim).values
-    place = q * (values.array.shape[dim] - 1)
-    low, high = math.floor(place), math.ceil(place)
-    left, right = values.select(dim, low), values.select(dim, high)
-    out = left + (place - low) * (right - left)
-    return out.unsqueeze(dim) if keepdim else out
+    x, d = input.array, dim_of(dim, input.array.ndim, "kthvalue")
+    not_empty(input, "kthvalue", (d,))
+    if not 1 <= k <= (x.shape[d] if x.ndim else 1):
+        what = f"kthvalue(): selected number k out of range for dimension {d}"
+        raise RuntimeError(message(what, f"k={k} of {describe(input)}"))
+    if x.dtype.kind == "b":
+        raise no_bools("kthvalue_cpu", input)
+    return along("kthvalue", input, d, keepdim, lambda x, d: ranked(x, k - 1, d))

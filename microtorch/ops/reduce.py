@@ -25,7 +25,7 @@ from .scan import shifted_products
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Dims, DTypeLike, Gradient, Namespace, Number, Operand, Shape
+    from ..base.types import Array, Dims, DType, DTypeLike, Gradient, Namespace, Operand, Shape
     from ..handles.tensor import Tensor
 
 
@@ -101,11 +101,13 @@ def _publish_sum(op: Op, doc: str) -> None:
         if axis is not None or keepdims:  # numpy's names
             dim, keepdim = axis if dim is None else dim, keepdims or keepdim
         if dtype is not None:
-            input = input.to(dtype)
+            if floating and dtypes.as_numpy(dtype).kind != "f":
+                raise float_error(op.name, dtypes.as_numpy(dtype), "Optional")
+            return in_dtype(reduce, input, dtype, dim, keepdim)
         if dim is not None:
             dim = dims_of(dim, input.array.ndim, op.name) or None
         if floating and input.array.dtype.kind != "f":
-            raise float_error(op.name, input)
+            raise float_error(op.name, input.array.dtype)
         return single(op, input, {"dim": dim, "keepdim": keepdim}, dim, keepdim)
 
     public()(named(reduce, op.name, doc))
@@ -120,20 +122,49 @@ _publish_sum(
 )
 
 
-def float_error(name: str, x: Tensor) -> Exception:
+def in_dtype(
+    reduce: Callable[..., Tensor], input: Tensor, dtype: DTypeLike, *arguments: Any
+) -> Tensor:
+    """``reduce(input, *arguments)`` with ``dtype=``: converted first, and again what widened.
+
+    Integers are added up in int64 and wrap around where the narrow result does not hold them.
+    """
+    out = reduce(input.to(dtype), *arguments)
+    return out if out.array.dtype == dtypes.as_numpy(dtype) else out.to(dtype)
+
+
+def float_error(name: str, d: DType, which: str = "Input") -> Exception:
     return RuntimeError(
         message(
-            f"{name}(): could not infer output dtype. Input dtype must be either a floating point "
-            f"or complex dtype. Got: {TORCH_TYPES[x.array.dtype.name]}",
+            f"{name}(): could not infer output dtype. {which} dtype must be either a floating "
+            f"point or complex dtype. Got: {TORCH_TYPES[d.name]}",
             fix="convert it first: x.float()",
         )
     )
 
 
 @public()
-def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+def nansum(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
+) -> Tensor:
     """The sum with NaN counted as 0."""
-    return FUNCTIONS["sum"](input.masked_fill(input.isnan(), 0), dim, keepdim)
+    out: Tensor = FUNCTIONS["sum"](input, dim, keepdim, dtype=dtype)
+    if input.node.dev.memory is np.ndarray and not (out.array != out.array).any():
+        return out  # a NaN among the elements would be one in the sum
+    known = input.masked_fill(input.isnan(), 0) if input.array.dtype.kind == "f" else input
+    return FUNCTIONS["sum"](known, dim, keepdim, dtype=dtype)
+
+
+@public()
+def nanmean(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
+) -> Tensor:
+    """The mean of the elements that are not NaN."""
+    if input.array.dtype.kind != "f":
+        what = "nanmean(): expected input to have floating point or complex dtype but got "
+        raise RuntimeError(message(what + TORCH_TYPES[input.array.dtype.name], fix="x.float()"))
+    counted = input.isnan().logical_not().sum(dim, keepdim)
+    return nansum(input, dim, keepdim, dtype=dtype) / counted
 
 
 # ---- variance ------------------------------------------------------------------------------------
@@ -152,21 +183,30 @@ def _centred(F: Namespace, x: Operand, dim: Dims) -> Operand:
     return x - F.mean(x, dim=dim, keepdim=True)
 
 
+def _of_centred(
+    F: Namespace, g: Gradient, x: Operand, dim: Shape | None, divisor: float, times: float
+) -> Gradient:
+    """g · times · (x − mean) / divisor; without degrees of freedom, divided by 0 as the value is.
+    """
+    centred = _centred(F, x, dim)
+    if divisor > 0:
+        return keep(F, g, x, dim) * centred * (times / divisor)
+    return keep(F, g, x, dim) * F.where(centred == 0, math.nan, math.inf)
+
+
 def _var_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Shape | None, correction: float,
     keepdim: bool,
 ) -> Gradient:  # fmt: skip
-    n = count(x, dim) - correction
-    return keep(F, g, x, dim) * _centred(F, x, dim) * (2 / n if n > 0 else math.nan)
+    return _of_centred(F, g, x, dim, count(x, dim) - correction, 2)
 
 
 def _std_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Shape | None, correction: float,
     keepdim: bool,
 ) -> Gradient:  # fmt: skip
-    n = count(x, dim) - correction
     each = F.where(out == 0, 0, g / F.where(out == 0, 1, out))
-    return keep(F, each, x, dim) * _centred(F, x, dim) * (1 / n if n > 0 else math.nan)
+    return _of_centred(F, each, x, dim, count(x, dim) - correction, 1)
 
 
 var_op = Op(
@@ -204,20 +244,19 @@ _publish_spread(var_op, "variance")
 _publish_spread(std_op, "standard deviation")
 
 
-@public(method=False)
-def var_mean(
-    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False
-) -> tuple[Tensor, Tensor]:
-    """(variance, mean)."""
-    return METHODS["var"](input, dim, unbiased, keepdim), METHODS["mean"](input, dim, keepdim)
+def _publish_with_mean(name: str, what: str) -> None:
+    def with_mean(
+        input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
+        correction: float | None = None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        spread = METHODS[name](input, dim, unbiased, keepdim, correction=correction)
+        return spread, METHODS["mean"](input, None if isinstance(dim, bool) else dim, keepdim)
+
+    public(method=False)(named(with_mean, f"{name}_mean", f"({what}, mean), as {name} and mean."))
 
 
-@public(method=False)
-def std_mean(
-    input: Tensor, dim: Dims = None, unbiased: bool = True, keepdim: bool = False
-) -> tuple[Tensor, Tensor]:
-    """(standard deviation, mean)."""
-    return METHODS["std"](input, dim, unbiased, keepdim), METHODS["mean"](input, dim, keepdim)
+_publish_with_mean("var", "variance")
+_publish_with_mean("std", "standard deviation")
 
 
 # ---- products ------------------------------------------------------------------------------------
@@ -230,11 +269,19 @@ def _prod_vjp(
     return keep(F, g, x, dim) * before * after
 
 
+def _prod(F: Namespace, x: Array, dim: int, keepdim: bool) -> Array:
+    wide: Any = np.int64 if x.dtype.kind in "biu" else None
+    if x.ndim == 1 and len(x) > 1000 and type(x) is np.ndarray:  # in rows, for numpy multiplies
+        ends = len(x) % 128  # element by element in a row, but whole rows in SIMD registers
+        rest = x[len(x) - ends :]
+        x = np.append(np.multiply.reduce(x[: len(x) - ends].reshape(-1, 128), 0, wide), rest)
+    multiply: Callable[..., Array] = np.multiply.reduce
+    return multiply(x, axis=dim, keepdims=keepdim, dtype=wide)
+
+
 prod_op = Op(
     "prod",
-    lambda F, x, dim, keepdim: np.multiply.reduce(
-        x, axis=dim, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None
-    ),
+    _prod,
     vjps=(_prod_vjp,),
     saves=("x",),
     rule=("g · the product of all others",),
@@ -247,7 +294,7 @@ def prod(
 ) -> Tensor:
     """The product of all elements, or along ``dim``."""
     if dtype is not None:
-        input = input.to(dtype)
+        return in_dtype(prod, input, dtype, dim, keepdim)
     if dim is None or not input.array.ndim:
         dim_of(dim or 0, input.array.ndim, "prod")
         input, dim, keepdim = input.reshape(-1), 0, False
@@ -256,10 +303,13 @@ def prod(
 
 
 # ---- extremes ------------------------------------------------------------------------------------
-def _extreme_vjp(
+def extreme_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Dims, keepdim: bool
 ) -> Gradient:
-    mask = F.cast(F.eq(x, keep(F, out, x, dim)), dtype=x.dtype)
+    extreme = keep(F, out, x, dim)
+    # the second comparison finds NaN where the result is NaN
+    unknown = F.logical_and(x != x, extreme != extreme)
+    mask = F.cast(F.logical_or(x == extreme, unknown), dtype=x.dtype)
     return keep(F, g, x, dim) * mask / F.sum(mask, dim=dim, keepdim=True)  # ties share the gradient
 
 
@@ -267,15 +317,15 @@ def _publish_extreme(name: str, which: str, ufunc: np.ufunc) -> None:
     op = Op(
         name,
         lambda F, x, dim, keepdim: rows(ufunc.reduce(x, axis=dim, keepdims=keepdim)),
-        vjps=(_extreme_vjp,),
+        vjps=(extreme_vjp,),
         saves=("x out",),
         rule=("g where x is the extreme, shared among equals",),
         ties=False,
     )
 
     def extreme(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
-        not_empty(input, name)
-        dim = dims_of(dim, input.array.ndim, name) if dim != () else None
+        dim = dims_of(dim, input.array.ndim, name) if dim not in ((), [], None) else None
+        not_empty(input, name, dim or ())
         return single(op, input, {"dim": dim or None, "keepdim": keepdim})
 
     doc = f"The {which} element over ``dim``; equal ones share the gradient."
@@ -286,10 +336,21 @@ _publish_extreme("amax", "largest", np.maximum)
 _publish_extreme("amin", "smallest", np.minimum)
 
 
-def not_empty(input: Tensor, name: str) -> None:
-    """Raise IndexError for a tensor without elements, which has no extreme."""
-    if not input.array.size:
-        raise IndexError(
+def not_empty(
+    input: Tensor, name: str, dims: Shape = (), error: type[Exception] = RuntimeError
+) -> None:
+    """Raise unless there is an element to choose: along ``dims``, or (none given) at all.
+
+    Without ``dims`` the error is of class ``error``.
+    """
+    if input.array.size:
+        return
+    for d in dims:
+        if not input.array.shape[d]:
+            what = f"{name}(): Expected reduction dim {d} to have non-zero size."
+            raise IndexError(message(what, describe(input)))
+    if not dims:
+        raise error(
             message(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
                 "the reduction dim with the 'dim' argument.",
@@ -298,57 +359,7 @@ def not_empty(input: Tensor, name: str) -> None:
         )
 
 
-# ---- norms and log-sum-exp -----------------------------------------------------------------------
-@public()
-def norm(
-    input: Tensor, p: Number | str | None = "fro", dim: Dims = None, keepdim: bool = False
-) -> Tensor:
-    """The p-norm over ``dim`` (all if None); p is a number, inf, -inf, or "fro", which means 2."""
-    if input.array.dtype.kind != "f":
-        raise RuntimeError(
-            message(
-                "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-                + TORCH_TYPES[input.array.dtype.name],
-                fix="x.float()",
-            )
-        )
-    if p == "nuc":
-        return FUNCTIONS["nuclear_norm"](input, dim, keepdim)
-    p = 2.0 if p is None or p == "fro" else float(p)
-    total = FUNCTIONS["sum"]
-    if p == 2:
-        dims = dims_of(dim, input.array.ndim, "norm") or None if dim is not None else None
-        return single(REGISTRY["norm"], input, {"dim": dims, "keepdim": keepdim})
-    size = input.abs()
-    if p == math.inf:
-        return size.amax(() if dim is None else dim, keepdim)
-    if p == -math.inf:
-        return size.amin(() if dim is None else dim, keepdim)
-    if p == 0:
-        return total((input != 0).to(input.dtype), dim, keepdim)
-    if p == 1:
-        return total(size, dim, keepdim)
-    return total(size**p, dim, keepdim) ** (1 / p)
-
-
-def _norm_vjp(
-    F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Dims, keepdim: bool
-) -> Gradient:
-    # at x = 0 the norm has no derivative; 0 is the subgradient that PyTorch takes
-    size = keep(F, out, x, dim)
-    return keep(F, g, x, dim) * F.where(size == 0, 0, x / F.where(size == 0, 1, size))
-
-
-Op(
-    "norm",
-    lambda F, x, dim, keepdim: F.sqrt(rows(add_up(x * x, axis=dim, keepdims=keepdim))),
-    vjps=(_norm_vjp,),
-    saves=("x out",),
-    rule=("g · x / out",),
-    torch_name="LinalgVectorNorm",
-)
-
-
+# ---- log-sum-exp ---------------------------------------------------------------------------------
 @public()
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log Σ exp(x) over ``dim``, without overflow."""
@@ -379,7 +390,10 @@ Op(
 def _publish_truth(name: str, reduce: Callable[..., Any]) -> None:
     def truth(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
         d = None if dim is None else dims_of(dim, input.array.ndim, name) or None
-        return constant(reduce(input.array, axis=d, keepdims=keepdim), input.node.dev)
+        out = reduce(input.array, axis=d, keepdims=keepdim)
+        if input.array.dtype == np.uint8:  # which was PyTorch's type of truth before bool
+            out = np.asarray(out).astype(np.uint8)
+        return constant(out, input.node.dev)
 
     public()(named(truth, name, f"Are {name} elements true (nonzero), over ``dim``?"))
 

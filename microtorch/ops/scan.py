@@ -1,10 +1,16 @@
-"""Scans: cumulative sums and products."""
+"""Scans: cumulative sums and products, log-sum-exps, and the recurrence of their derivatives."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.dtypes import OBJECT, TORCH_TYPES, as_numpy
+from ..backends import defines
+from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.hot import single
 from ..engine.op import Op
@@ -12,7 +18,7 @@ from .arguments import dim_of, rows
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import DTypeLike, Gradient, Namespace, Operand
+    from ..base.types import Array, DTypeLike, Gradient, Namespace, Operand
     from ..handles.tensor import Tensor
 
 
@@ -34,20 +40,126 @@ def _cumsum_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, dim: int) -
     return F.flip(F.cumsum(F.flip(g, dims=(dim,)), dim=dim), dims=(dim,))
 
 
+def _reversed(F: Namespace, x: Operand, dim: int) -> Operand:
+    return F.flip(x, dims=(dim,))
+
+
+def _moved(F: Namespace, x: Operand, dim: int) -> Operand:
+    """``x`` one place later along ``dim``, with its first element also in the last's place."""
+    at, n = (slice(None),) * dim, x.shape[dim]
+    first = F.getitem(x, index=(*at, slice(0, 1)))
+    return F.cat(first, F.getitem(x, index=(*at, slice(0, n - 1))), dim=dim)
+
+
+def _slices(F: Namespace, x: Array, dim: int) -> list[Array]:
+    return [F.getitem(x, index=(slice(None),) * dim + (i,)) for i in range(x.shape[dim])]
+
+
+def _from_the_end(F: Namespace, factors: Operand, g: Gradient, dim: int) -> Gradient:
+    """s[i] = g[i] + factors[i + 1] · s[i + 1]."""
+    moved = _moved(F, _reversed(F, factors, dim), dim)
+    return _reversed(F, F.recurrence(moved, _reversed(F, g, dim), dim=dim), dim)
+
+
+@defines
+def cumprod_vjp0(F: Namespace, g: Array, out: Array, x: Array, dim: int) -> Array | None:
+    """Without a zero, the product of all others is out / x. None if there is one."""
+    if type(x) is not np.ndarray or not x.size or not out.all():
+        return None
+    flipped = np.flip(np.cumsum(np.flip(g * out, dim), dim), dim)
+    return np.ascontiguousarray(flipped / x)
+
+
 def _cumprod_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, dim: int) -> Gradient:
-    # s[i] = g[i] + x[i+1] s[i+1] is the gradient of the tail's products; it is multiplied by the
-    # product of all elements before i
-    n = x.shape[dim]
-    if n == 0:
+    # the gradient of the tail's products, times the product of all elements before
+    if x.shape[dim] == 0:
         return g
+    return shifted_products(F, x, dim, False) * _from_the_end(F, x, g, dim)
 
-    def at(a: Operand, i: int) -> Operand:
-        return F.getitem(a, index=(slice(None),) * dim + (i,))
 
-    tails = [at(g, n - 1)]
-    for i in range(n - 2, -1, -1):
-        tails.append(at(g, i) + at(x, i + 1) * tails[-1])
-    return shifted_products(F, x, dim, False) * F.stack(*tails[::-1], dim=dim)
+# ---- s[i] = b[i] + a[i] s[i - 1] -----------------------------------------------------------------
+def _recurrence(F: Namespace, a: Array, b: Array, dim: int) -> Array:
+    """The first-order linear recurrence along ``dim``; a[0] plays no part.
+
+    Few long rows go through Python numbers, of which each step takes a tenth of numpy's time on
+    short arrays; many rows go together, step by step.
+    """
+    n = b.shape[dim]
+    if not b.size:
+        return b.copy()
+    if type(b) is not np.ndarray:
+        pairs = zip(_slices(F, a, dim), _slices(F, b, dim), strict=True)
+        steps = itertools.accumulate(pairs, lambda s, ab: (None, ab[1] + ab[0] * s[1]))
+        return F.stack(*[s for _, s in steps], dim=dim)
+    left, right = np.moveaxis(a, dim, 0).reshape(n, -1), np.moveaxis(b, dim, 0).reshape(n, -1)
+    if left.shape[1] < 8 or a.dtype is OBJECT:
+        total = np.empty_like(right)
+        for j in range(total.shape[1]):
+            total[:, j] = _run(left[1:, j].tolist(), right[:, j].tolist())
+    else:
+        total = right.copy()
+        for i in range(1, n):
+            total[i] += left[i] * total[i - 1]
+    moved = np.moveaxis(b, dim, 0).shape
+    return rows(np.moveaxis(total.reshape(moved), 0, dim))
+
+
+def _run(factors: list[Any], terms: list[Any]) -> list[Any]:
+    factor = iter(factors).__next__
+    return list(itertools.accumulate(terms, lambda s, b: b + factor() * s))
+
+
+def _recurrence_vjps(place: int) -> Callable[..., Gradient]:
+    def vjp(F: Namespace, g: Gradient, out: Operand, a: Operand, b: Operand, dim: int) -> Gradient:
+        if a.shape[dim] == 0:
+            return g
+        s = _from_the_end(F, a, g, dim)
+        return s if place else s * _before(F, out, dim)
+
+    return vjp
+
+
+def _before(F: Namespace, out: Operand, dim: int) -> Operand:
+    """``out`` one place later along ``dim``, with 0 first."""
+    at, n = (slice(None),) * dim, out.shape[dim]
+    nothing = F.getitem(out, index=(*at, slice(0, 1))) * 0
+    return F.cat(nothing, F.getitem(out, index=(*at, slice(0, n - 1))), dim=dim)
+
+
+recurrence_op = Op(
+    "recurrence",
+    _recurrence,
+    vjps=(_recurrence_vjps(0), _recurrence_vjps(1)),
+    saves=("x out", "x"),
+    rule=("the recurrence of g from the end, times out before", "the recurrence of g from the end"),
+)
+
+
+# ---- log Σ exp -----------------------------------------------------------------------------------
+def _logcumsumexp_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, dim: int) -> Gradient:
+    # x[i] contributes exp(x[i] - out[j]) to each out[j] after it: what of it is left at out[i],
+    # and then what is left of that at each next place, which is never above 1
+    if x.shape[dim] == 0:
+        return g
+    nothing = out == -math.inf
+    below = F.where(nothing, 0, out)
+    kept = F.where(nothing, 0, F.exp(_moved(F, below, dim) - below))
+    return F.where(nothing, 0, F.exp(x - below)) * _from_the_end(F, kept, g, dim)
+
+
+def _logcumsumexp(F: Namespace, x: Array, dim: int) -> Array:
+    if type(x) is np.ndarray and x.dtype is not OBJECT:
+        return rows(np.logaddexp.accumulate(x, dim))
+    return F.stack(*itertools.accumulate(_slices(F, x, dim), F.logaddexp), dim=dim)
+
+
+logcumsumexp_op = Op(
+    "logcumsumexp",
+    _logcumsumexp,
+    vjps=(_logcumsumexp_vjp,),
+    saves=("x out",),
+    rule=("Σ g · exp(x − out), over all results after it",),
+)
 
 
 cumsum_op = Op(
@@ -60,7 +172,7 @@ cumprod_op = Op(
     "cumprod",
     lambda F, x, dim: rows(np.cumprod(x, dim, np.int64 if x.dtype.kind in "biu" else None)),
     vjps=(_cumprod_vjp,),
-    saves=("x",),
+    saves=("x out",),
     rule=("Σ g · the product of all others up to there",),
 )
 
@@ -68,7 +180,8 @@ cumprod_op = Op(
 def _publish(op: Op, what: str) -> None:
     def scan(input: Tensor, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
         if dtype is not None:
-            input = input.to(dtype)
+            out: Tensor = scan(input.to(dtype), dim)
+            return out if out.array.dtype == as_numpy(dtype) else out.to(dtype)
         if not input.array.ndim:
             return scan(input.reshape(1), 0).reshape(())
         return single(op, input, {"dim": dim_of(dim, input.array.ndim, op.name)})
@@ -78,3 +191,16 @@ def _publish(op: Op, what: str) -> None:
 
 _publish(cumsum_op, "sum")
 _publish(cumprod_op, "product")
+
+
+@public()
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """The running log Σ exp(x) along ``dim``, without overflow."""
+    if input.array.dtype.kind != "f":
+        kind = TORCH_TYPES[input.array.dtype.name]
+        what = f"\"logcumsumexp_out_cpu\" not implemented for '{kind}'"
+        raise NotImplementedError(message(what, describe(input), fix="x.float()"))
+    d = dim_of(dim, input.array.ndim, "logcumsumexp")
+    if not input.array.ndim:
+        return logcumsumexp(input.reshape(1), 0).reshape(())
+    return single(logcumsumexp_op, input, {"dim": d})

@@ -707,3 +707,9 @@ from .samples_right import SAMPLES_RIGHT  # noqa: E402
 SAMPLES.update(SAMPLES_NN)
 SAMPLES.update(SAMPLES_RIGHT)
 EXCUSED.update(EXCUSED_NN)
+
+# and so are those of scans, medians and norms
+from .samples_reductions import SAMPLES_REDUCTIONS  # noqa: E402
+
+for name, samples in SAMPLES_REDUCTIONS.items():
+    SAMPLES[name] = SAMPLES.get(name, []) + samples

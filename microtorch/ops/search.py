@@ -1,0 +1,186 @@
+"""Finding elements: in sorted sequences, in sets, among equals."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base.errors import describe, message
+from ..engine.record import constant
+from .arguments import dim_of
+from .order import order
+from .surface import public
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Backend, TensorLike
+    from ..handles.tensor import Tensor
+
+
+# ---- in sorted sequences -------------------------------------------------------------------------
+@public(method=False)
+def searchsorted(
+    sorted_sequence: Tensor, input: TensorLike, *, out_int32: bool = False, right: bool = False,
+    side: str | None = None, sorter: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Where each element would be inserted into the sequence of its row, sorted along the last
+    dimension.
+
+    ``right`` (or ``side="right"``): after equal elements. ``sorter``: the indices that sort.
+    """
+    x, values = sorted_sequence.array, _values(input)
+    if side not in (None, "left", "right"):
+        raise _wrong(f"side can only be 'left' or 'right' but got {side}")
+    if side == "left" and right:
+        raise _wrong(
+            "side and right can't be set to opposites, got side of left while right was True"
+        )
+    if not x.ndim and values.size:
+        raise _wrong("boundaries tensor should have positive dimension, but got 0 dimension")
+    if sorter is not None:
+        if sorter.array.dtype != np.int64:
+            raise _wrong(f"sorter must be a tensor of long dtype but got {describe(sorter)}")
+        if sorter.array.shape != x.shape:
+            raise _wrong(
+                "boundary and sorter must have the same size, but got boundary tensor "
+                f"{list(x.shape)} and got sorter tensor {list(sorter.array.shape)}"
+            )
+        if x.size and not (sorter.array.min() >= 0 and sorter.array.max() < x.shape[-1]):
+            raise _wrong("sorter index out of range")
+        x = np.take_along_axis(x, sorter.array, -1)
+    end: Any = "right" if right or side == "right" else "left"
+    if x.ndim == 1:
+        found = np.searchsorted(x, values, end)
+    else:
+        if values.ndim != x.ndim or values.shape[:-1] != x.shape[:-1]:
+            raise _wrong(
+                "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+                "tensor and input value tensor must match, but we got boundaries tensor "
+                f"{list(x.shape)} and input value tensor {list(values.shape)}"
+            )
+        found = np.empty(values.shape, np.int64)
+        for row in np.ndindex(*x.shape[:-1]):
+            found[row] = np.searchsorted(x[row], values[row], end)
+    d = np.int32 if out_int32 else np.int64
+    return constant(np.asarray(found).astype(d), sorted_sequence.node.dev)
+
+
+@public(method=False)
+def bucketize(
+    input: TensorLike, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
+) -> Tensor:
+    """In which of the intervals between the sorted ``boundaries`` each element lies."""
+    if boundaries.array.ndim != 1:
+        what = f"boundaries tensor must be 1 dimension, but got dim({boundaries.array.ndim})"
+        raise RuntimeError(message(what, describe(boundaries)))
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+def _values(x: Any) -> Array:
+    return x.array if hasattr(x, "node") else np.asarray(x)
+
+
+def _wrong(what: str) -> Exception:
+    return RuntimeError(message(f"torch.searchsorted(): {what}"))
+
+
+# ---- in sets -------------------------------------------------------------------------------------
+@public(method=False)
+def isin(
+    elements: TensorLike, test_elements: TensorLike, *, assume_unique: bool = False,
+    invert: bool = False,
+) -> Tensor:  # fmt: skip
+    """Is each element among ``test_elements`` (``invert``: not among them)?"""
+    dev = (elements if hasattr(elements, "node") else test_elements).node.dev
+    found = np.isin(_values(elements), _values(test_elements), invert=invert)
+    return constant(np.asarray(found), dev)
+
+
+# ---- among equals --------------------------------------------------------------------------------
+@public()
+def unique(
+    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,
+    dim: int | None = None,
+) -> Tensor | tuple[Tensor, ...]:  # fmt: skip
+    """The distinct elements (slices along ``dim``) in order.
+
+    On request, also where each element of the input is among them, and how often each occurs.
+    """
+    if dim is not None:
+        dim = dim_of(dim, input.array.ndim, "unique")
+    if not (return_inverse or return_counts):
+        return constant(np.unique(input.array, axis=dim, equal_nan=False), input.node.dev)
+    if dim is None:
+        x = input.array.reshape(-1)
+        places = order(x, 0)
+        first = _first(x[places])
+        inverse = np.empty(x.shape, np.int64)
+        inverse[places] = np.cumsum(first) - 1
+        out, counts = x[places][first], np.diff(np.flatnonzero(np.append(first, True)))
+        inverse = inverse.reshape(input.array.shape)
+    else:
+        out, inverse, counts = np.unique(
+            input.array, return_inverse=True, return_counts=True, axis=dim, equal_nan=False
+        )
+    return _parts(input.node.dev, out, inverse if return_inverse else None,
+                  counts if return_counts else None)  # fmt: skip
+
+
+def _first(x: Array) -> Array:
+    """Does each element of a flat array differ from the one before it?"""
+    return np.concatenate((np.ones(min(len(x), 1), bool), x[1:] != x[:-1]))
+
+
+@public()
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False,
+    dim: int | None = None,
+) -> Tensor | tuple[Tensor, ...]:  # fmt: skip
+    """The elements (slices along ``dim``) without those that equal the one before them."""
+    x = input.array
+    if dim is None:
+        moved = x.reshape(-1)
+        first = _first(moved)
+    else:
+        dim = dim_of(dim, x.ndim, "unique_consecutive")
+        moved = np.moveaxis(x, dim, 0) if x.ndim else x.reshape(1)
+        slices = moved.reshape(len(moved), moved[:1].size)
+        different = (slices[1:] != slices[:-1]).any(1)
+        first = np.concatenate((np.ones(min(len(moved), 1), bool), different))
+    out = moved[first]
+    inverse = np.cumsum(first) - 1
+    counts = np.bincount(inverse, minlength=len(out)).astype(np.int64)
+    if dim is None:
+        inverse = inverse.reshape(x.shape)
+    elif x.ndim:
+        out = np.ascontiguousarray(np.moveaxis(out, 0, dim))
+    return _parts(input.node.dev, out, inverse if return_inverse else None,
+                  counts if return_counts else None)  # fmt: skip
+
+
+def _parts(dev: Backend, *arrays: Array | None) -> Tensor | tuple[Tensor, ...]:
+    """Those that were asked for, as tensors: one alone, or several."""
+    tensors = tuple(
+        constant(a if i == 0 else a.astype(np.int64, copy=False), dev)
+        for i, a in enumerate(arrays)
+        if a is not None
+    )
+    return tensors if len(tensors) > 1 else tensors[0]
+
+
+@public(method=False)
+def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Places in a flat array as one index per dimension of an array of ``shape``."""
+    if indices.array.dtype.kind not in "iu":
+        what = f"expected 'indices' to be integer dtype, but got {indices.dtype}"
+        raise TypeError(message(what, fix="indices.long()"))
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    if any(not isinstance(n, (int, np.integer)) for n in sizes):
+        raise TypeError(message(f"expected 'shape' to be int or sequence of ints, but got {shape}"))
+    if any(n < 0 for n in sizes):
+        raise ValueError(message(f"'shape' cannot have negative values, but got {sizes}"))
+    left, parts = indices.array, []
+    for n in reversed(sizes):
+        parts.append(left % n)
+        left = left // n
+    return tuple(constant(np.asarray(p), indices.node.dev) for p in reversed(parts))

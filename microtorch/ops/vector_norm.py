@@ -1,0 +1,122 @@
+"""Norms of vectors: ``norm`` of any order, and what is made of it, ``dist`` and ``renorm``."""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arrays.dtypes import TORCH_TYPES
+from ..base.errors import describe, message
+from ..engine.hot import single
+from ..engine.op import Op
+from .arguments import dim_of, dims_of, rows
+from .reduce import add_up, keep
+from .surface import public
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Dims, DTypeLike, Gradient, Namespace, Number, Operand
+    from ..handles.tensor import Tensor
+
+
+def _norm(F: Namespace, x: Array, dim: Dims, keepdim: bool, p: float = 2.0) -> Array:
+    """(Σ |x|**p) ** (1/p), and its limits for p = 0, inf and -inf."""
+    if p == 2:
+        return F.sqrt(rows(add_up(x * x, axis=dim, keepdims=keepdim)))
+    if p == 0:
+        return rows(add_up((x != 0).astype(x.dtype), axis=dim, keepdims=keepdim))
+    size = np.abs(x)
+    if math.isinf(p):
+        choose: Any = np.maximum.reduce if p > 0 else np.minimum.reduce
+        # all sizes are at least 0, which is therefore the norm of no elements
+        return rows(choose(size, axis=dim, keepdims=keepdim, initial=0 if p > 0 else None))
+    if p == 1:
+        return rows(add_up(size, axis=dim, keepdims=keepdim))
+    return rows(add_up(F.pow(size, p), axis=dim, keepdims=keepdim)) ** (1 / p)
+
+
+def _norm_vjp(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Dims, keepdim: bool, p: float = 2.0
+) -> Gradient:
+    """Where the norm has no derivative (at x = 0, or of equal extremes), PyTorch's subgradient."""
+    g, size = keep(F, g, x, dim), keep(F, out, x, dim)
+    if p == 0:
+        return F.zero(x)
+    if p == 1:
+        return g * F.sign(x)
+    if math.isinf(p):
+        extreme = F.cast(F.abs(x) == size, dtype=x.dtype)
+        extreme = F.where(size == size, extreme, math.nan)
+        return g * F.sign(x) * extreme / F.sum(extreme, dim=dim, keepdim=True)
+    if p == 2:
+        return g * F.where(size == 0, 0, x / size)
+    if p > 2:
+        power = x * F.pow(F.abs(x), p - 2)
+    else:
+        power = F.where(x == 0, 0, F.sign(x) * F.pow(F.abs(x), p - 1))
+    return power * F.where(size == 0, 0, g * F.pow(size, 1 - p))
+
+
+norm_op = Op(
+    "norm",
+    _norm,
+    vjps=(_norm_vjp,),
+    saves=("x out",),
+    rule=("g · sign(x) (|x| / out)**(p − 1)",),
+    torch_name="LinalgVectorNorm",
+)
+
+
+@public()
+def norm(
+    input: Tensor, p: Number | str | None = "fro", dim: Dims = None, keepdim: bool = False,
+    dtype: DTypeLike | None = None,
+) -> Tensor:  # fmt: skip
+    """The p-norm over ``dim`` (all if None); p is a number, inf, -inf, or "fro", which means 2."""
+    if input.array.dtype.kind != "f":
+        what = "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+        raise RuntimeError(message(what + TORCH_TYPES[input.array.dtype.name], fix="x.float()"))
+    if p == "nuc":  # linalg/norms.py
+        return FUNCTIONS["nuclear_norm"](input, dim, keepdim)
+    if isinstance(p, str) and p != "fro":
+        what = f"norm: p={p!r} is not a vector norm"
+        raise RuntimeError(message(what, fix=f"torch.linalg.matrix_norm(x, {p!r})"))
+    if dtype is not None:
+        input = input.to(dtype)
+    order = 2.0 if p is None or isinstance(p, str) else float(p)
+    dims = None if dim is None else dims_of(dim, input.array.ndim, "norm") or None
+    if order < 0 or order == math.inf:
+        taken = input.array.shape if dims is None else [input.array.shape[d] for d in dims]
+        if 0 in taken and (order < 0 or dims is not None or input.array.ndim):
+            raise RuntimeError(
+                message(
+                    f"linalg.vector_norm cannot compute the {order:g} norm on an empty tensor "
+                    "because the operation does not have an identity",
+                    describe(input),
+                )
+            )
+    attrs: dict[str, Any] = {"dim": dims, "keepdim": keepdim}
+    return single(norm_op, input, attrs if order == 2 else attrs | {"p": order})
+
+
+@public()
+def dist(input: Tensor, other: Tensor, p: Number = 2) -> Tensor:
+    """The p-norm of ``input - other``."""
+    return norm(input - other, p)
+
+
+@public()
+def renorm(input: Tensor, p: Number, dim: int, maxnorm: Number) -> Tensor:
+    """``input`` with each slice along ``dim`` scaled down to a p-norm of ``maxnorm`` if above."""
+    if p <= 0:
+        raise RuntimeError(message("renorm: non-positive-norm not supported", f"p={p}"))
+    if maxnorm < 0:
+        raise RuntimeError(message(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}"))
+    ndim = input.array.ndim
+    if ndim < 2:
+        what = f"renorm: input needs at least 2 dimensions, got {ndim} dimensions"
+        raise RuntimeError(message(what, describe(input)))
+    d = dim_of(dim, ndim, "renorm")
+    size = norm(input, p, tuple(i for i in range(ndim) if i != d), keepdim=True)
+    above = size > maxnorm
+    return input * (maxnorm / (size + 1e-7)).where(above, above.new_ones((), dtype=input.dtype))

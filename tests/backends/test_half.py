@@ -1,0 +1,90 @@
+"""float16: stored in half, computed in float32, rounded once an op."""
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch.backends.half import narrowed, widened
+
+F = torch.nn.functional
+X = torch.tensor([20000.0, 30000.0, 25000.0, 300.0]).half()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_conversions_are_numpys():
+    rng = np.random.default_rng(0)
+    edges = [0, -0.0, np.inf, -np.inf, np.nan, 65504, 65519.9, 65520, 6.1e-5, 5.9e-8, 2.9e-8, 3e-8]
+    floats = rng.integers(0, 2**32, 100_000, np.uint32).view(np.float32)
+    floats = np.concatenate((floats, np.array(edges, np.float32)))
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(narrowed(floats), floats.astype(np.float16))
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    np.testing.assert_array_equal(widened(halves), halves.astype(np.float32))
+    np.testing.assert_array_equal(narrowed(widened(halves)), halves)
+
+
+@pytest.mark.filterwarnings("ignore:overflow")  # of the variance, which half does not hold
+@pytest.mark.parametrize(
+    "out, expected",
+    [
+        (lambda: torch.ones(70000).half().mean(), 1.0),
+        (lambda: torch.ones(5000).half().cumsum(0)[-1], 5000.0),
+        (lambda: X.std(), 1.301e4),
+        (lambda: X.norm(), 4.387e4),
+        (lambda: torch.var_mean(X)[1], 1.882e4),
+        (lambda: F.layer_norm(X, (4,)), [0.1045, 0.9922, 0.5479, -1.645]),
+        (lambda: F.rms_norm(X, (4,)), [0.9116, 1.367, 1.14, 0.01368]),
+        (lambda: F.group_norm(X.reshape(1, 4), 2)[0], [-1.0, 1.0, 1.0, -1.0]),
+        (lambda: F.normalize(X, dim=0), [0.4558, 0.6836, 0.5698, 0.00684]),
+        (lambda: F.l1_loss(X, -X), 3.763e4),
+        (lambda: torch.full((3,), 1e-4).half().norm(), 1.732e-4),
+    ],
+)
+def test_what_adds_up_does_so_in_float32(out, expected):
+    t = out()
+    assert t.dtype is torch.float16
+    np.testing.assert_allclose(t.numpy().astype(float), expected, rtol=2e-3)
+
+
+OPS = {
+    "matmul": lambda a, b: a @ b,
+    "softmax": lambda a, b: (a * b).softmax(1),
+    "conv2d": lambda a, b: F.conv2d(a.reshape(1, 1, 6, 6), b[:3, :3].reshape(1, 1, 3, 3)),
+    "cross_entropy": lambda a, b: F.cross_entropy(a + b, torch.arange(6)),
+    "views": lambda a, b: a.t()[1:].reshape(-1) * b.reshape(-1)[:30],
+    "pow": lambda a, b: (a * a + 1) ** 1.5 / (b * b + 1),
+}
+
+
+@pytest.mark.parametrize("f", OPS.values(), ids=list(OPS))
+def test_values_and_gradients_are_those_of_float32_rounded(f):
+    rng = np.random.default_rng(1)
+    halves = [torch.tensor(rng.standard_normal((6, 6)).astype("float16")) for _ in range(2)]
+    results = []
+    for dtype in (torch.float16, torch.float32):
+        a, b = (x.detach().to(dtype).requires_grad_() for x in halves)
+        y = f(a, b)
+        y.float().sum().backward()
+        assert y.dtype is a.grad.dtype is b.grad.dtype is dtype
+        results.append([t.detach().float().numpy() for t in (y, a.grad, b.grad)])
+    for half, exact in zip(*results, strict=True):
+        np.testing.assert_allclose(half, exact, rtol=2e-2, atol=2e-2)
+
+
+def test_a_cast_between_precisions_carries_the_gradient_in_each():
+    x = torch.tensor([0.5, 2.0], requires_grad=True)
+    (x.half() * 3).float().sum().backward()
+    assert x.grad.dtype is torch.float32 and x.grad.tolist() == [3.0, 3.0]
+
+
+def test_views_of_halves_share_memory():
+    x = torch.zeros(2, 3).half()
+    x.t()[1] += 1
+    assert x.tolist() == [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
+
+
+def test_gradients_are_clipped_by_a_norm_that_half_holds():
+    p = torch.nn.Parameter(torch.ones(4).half())
+    p.grad = torch.full((4,), 300.0).half()
+    assert torch.nn.utils.clip_grad_norm_([p], 1.0).item() == 600.0
+    assert p.grad.tolist() == [0.5] * 4
