@@ -268,12 +268,33 @@ def logspace(
 
 
 @export
-def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:
+def tril_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Row and column indices (2, n) of the lower triangle."""
-    return constant(np.stack(np.tril_indices(row, offset, col)).astype(np.int64))
+    return _triangle(np.tril_indices, row, col, offset, dtype, device)
 
 
 @export
-def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
+def triu_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Row and column indices (2, n) of the upper triangle."""
-    return constant(np.stack(np.triu_indices(row, offset, col)).astype(np.int64))
+    return _triangle(np.triu_indices, row, col, offset, dtype, device)
+
+
+def _triangle(
+    indices: Any, row: int, col: int, offset: int, dtype: DTypeLike | None, device: DeviceLike | None
+) -> Tensor:
+    both = np.stack(indices(row, offset, col))
+    return finish(both.astype(chosen(dtype, dtypes.I64)), device, False)

@@ -28,6 +28,7 @@ from ..engine.registry import REGISTRY
 from ..graph import mode
 from ..notation import formulas
 from ..ops import index as indexing
+from ..ops.arguments import element
 from ..ops.elementwise import ALIASES
 from ..ops.surface import METHODS
 from .views import rebind, write
@@ -154,6 +155,10 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     parsed, advanced = indexing.parse(index, t.array.shape)
     if not hasattr(value, "node"):
         value = COERCE[type(value)](value) if type(value) in COERCE else _of_dtype(value, t)
+    if advanced and indexing.integers_apart(parsed):
+        basic, arrays = indexing.integers_first(parsed)
+        setitem(indexing.getitem(t, basic), arrays, value)
+        return
     if advanced:
         if value.array.dtype != t.array.dtype:
             value = value.to(t.dtype)
@@ -184,6 +189,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
 
 def _of_dtype(value: Any, like: Tensor) -> Tensor:
     """Numbers as a Tensor of the dtype of ``like``, on its device."""
+    if isinstance(value, (bool, int, float)):
+        return element(value, like)
     return constant(np.asarray(value).astype(like.array.dtype), like.node.dev)
 
 
@@ -195,8 +202,8 @@ OPS = (
 )  # fmt: skip
 COMPOSED = (  # of functions made of several ops
     "addcdiv", "addcmul", "addmm", "clamp", "clip", "cumprod", "cumsum", "index_add", "index_copy",
-    "index_fill", "index_put", "lerp", "masked_fill", "nan_to_num", "round", "scatter",
-    "scatter_add", "tril", "triu",
+    "index_fill", "index_put", "index_reduce", "lerp", "masked_fill", "masked_scatter",
+    "nan_to_num", "put", "round", "scatter", "scatter_add", "scatter_reduce", "tril", "triu",
 )  # fmt: skip
 OPERATORS = {
     "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow",

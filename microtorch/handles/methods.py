@@ -12,6 +12,7 @@ from ..engine import basic_ops
 from ..engine.handle import Handle
 from ..graph import Node
 from ..ops import (
+    arrange,
     conv,
     diagonal,
     elementwise,
@@ -19,6 +20,7 @@ from ..ops import (
     fold,
     gather,
     index,
+    index_along,
     join,
     loss,
     norm,
@@ -26,17 +28,21 @@ from ..ops import (
     pool,
     products,
     reduce,
+    regions,
     scan,
+    scatter_reduce,
     select,
     shape,
+    strided,
 )  # fmt: skip
 from ..ops.surface import METHODS
 from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    basic_ops, conv, diagonal, elementwise, embedding, fold, gather, index, join, loss,
-    norm, order, pool, products, reduce, scan, select, shape,
+    arrange, basic_ops, conv, diagonal, elementwise, embedding, fold, gather, index, index_along, join, loss,
+    norm, order, pool, products, reduce, regions, scan, scatter_reduce, select, shape,
+    strided,
 )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from ..ops.arguments import dim_of
 from ..ops.index import getitem
 from ..ops.surface import METHODS
 from . import conversions as conversions  # its functions are methods of Tensor
+from . import metadata as metadata
 from .inplace import setitem
 from .methods import Methods
 from .size import Size
@@ -535,7 +536,25 @@ class Tensor(Methods):
     @property
     def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
-        return METHODS["transpose"](self, -2, -1)
+        return METHODS["adjoint"](self)
+
+    @property
+    def mH(self) -> Tensor:
+        """The last two dimensions exchanged, conjugated: of real numbers, ``mT``."""
+        return METHODS["adjoint"](self)
+
+    @property
+    def H(self) -> Tensor:
+        """The matrix transposed and conjugated: of real numbers, ``T``."""
+        if self.array.ndim in (0, 2):
+            return METHODS["t"](self)
+        raise RuntimeError(
+            errors.message(
+                "tensor.H is only supported on matrices (2-D tensors). Got "
+                f"{self.array.ndim}-D tensor.",
+                fix="mH takes batches of matrices",
+            )
+        )
 
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:

@@ -1,6 +1,7 @@
 """Reading arguments: dimensions, shapes, and tensors given one by one or as a list."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,11 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, dim_error, message
 from ..engine.op import Op
+from ..engine.record import constant
 from ..notation.formulas import LETTERS
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Dims, Shape, Vjp
+    from ..base.types import Array, Dims, Number, Shape, Vjp
     from ..handles.tensor import Tensor
 
 
@@ -75,6 +77,26 @@ def require_floating(kernel: str, x: Tensor) -> None:
         raise RuntimeError(
             message(f"\"{kernel}\" not implemented for '{kind}'", describe(x), fix="x.float()")
         )
+
+
+def element(value: Number, like: Tensor) -> Tensor:
+    """A Python number as a 0-d constant of the dtype of ``like``: what is to be written into it.
+
+    A fraction is cut off for integers. RuntimeError for a number that the dtype does not hold.
+    """
+    d = like.array.dtype
+    if d.kind in "iu":
+        limits = np.iinfo(d)
+        least = limits.min or -limits.max  # negative numbers wrap around in unsigned types
+        fits = math.isfinite(value) and least <= int(value) <= limits.max
+        value = int(value) if fits else value
+    else:
+        fits = d.kind != "f" or not math.isfinite(value) or abs(value) <= np.finfo(d).max
+    if not fits:
+        raise RuntimeError(
+            message(f"value cannot be converted to type {d.name} without overflow: {value}")
+        )
+    return constant(np.asarray(value).astype(d), like.node.dev)
 
 
 # ---- declarations --------------------------------------------------------------------------------

@@ -422,7 +422,7 @@ SAMPLES: dict[str, list[Sample]] = {
             lambda torch, x: x.diagonal(-1, 1, 2),
         ),
     ],
-    "diagonal_scatter": [
+    "diagonal_backward": [
         view(
             V,
             {"shape": (4, 4), "offset": 1, "dim1": 0, "dim2": 1},
