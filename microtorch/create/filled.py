@@ -11,7 +11,6 @@ from ..arrays.rounding import fma
 from ..backends import home
 from ..base.errors import message
 from ..base.naming import named
-from ..engine.record import constant
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
@@ -294,7 +293,8 @@ def triu_indices(
 
 
 def _triangle(
-    indices: Any, row: int, col: int, offset: int, dtype: DTypeLike | None, device: DeviceLike | None
-) -> Tensor:
+    indices: Any, row: int, col: int, offset: int, dtype: DTypeLike | None,
+    device: DeviceLike | None,
+) -> Tensor:  # fmt: skip
     both = np.stack(indices(row, offset, col))
     return finish(both.astype(chosen(dtype, dtypes.I64)), device, False)

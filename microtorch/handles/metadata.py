@@ -17,7 +17,7 @@ from ..engine.record import constant_node, handle
 from ..graph import storage_of
 from ..ops.arguments import shape_of
 from ..ops.strided import at_strides, owner
-from ..ops.surface import METHODS
+from ..ops.surface import FUNCTIONS, METHODS
 from .inplace import check_leaf
 from .methods import bind_methods
 
@@ -96,3 +96,4 @@ def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None)
 
 bind_methods({f"{name}_": _seen_as(name) for name in NAMES})
 bind_methods({"resize_": resize_, "resize_as_": resize_as_})
+FUNCTIONS["resize_as_"] = resize_as_

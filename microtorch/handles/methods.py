@@ -40,7 +40,8 @@ from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    arrange, basic_ops, conv, diagonal, elementwise, embedding, fold, gather, index, index_along, join, loss,
+    arrange, basic_ops, conv, diagonal, elementwise, embedding, fold, gather, index, index_along,
+    join, loss,
     norm, order, pool, products, reduce, regions, scan, scatter_reduce, select, shape,
     strided,
 )  # fmt: skip

@@ -85,7 +85,9 @@ def element(value: Number, like: Tensor) -> Tensor:
     A fraction is cut off for integers. RuntimeError for a number that the dtype does not hold.
     """
     d = like.array.dtype
-    if d.kind in "iu":
+    if isinstance(value, complex):
+        fits = d.kind == "c"
+    elif d.kind in "iu":
         limits = np.iinfo(d)
         least = limits.min or -limits.max  # negative numbers wrap around in unsigned types
         fits = math.isfinite(value) and least <= int(value) <= limits.max

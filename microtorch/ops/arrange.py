@@ -300,7 +300,7 @@ def _vector(x: Tensor) -> Tensor:
 @public(method=False)
 def cartesian_prod(*tensors: Tensor) -> Tensor:
     """All tuples of one element of each vector, as rows."""
-    vectors = [_vector(x) for x in require_tensors(_one(tensors), "cartesian_prod")]
+    vectors = [_vector(x) for x in require_tensors(tensors, "cartesian_prod")]
     if len(vectors) == 1:
         return vectors[0]
     return stack([ravel(x) for x in meshgrid(*vectors, indexing="ij")], 1)

@@ -189,7 +189,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """out[i, j] = input[index[i, j], j] for dim 0, and so on; ``index``: int64 of the same rank."""
     d, index = check_index("gather", input, dim, index)
     if not index.array.size:
-        return input.new_empty(index.array.shape)
+        return reshape(reshape(input, -1)[:0], *index.array.shape)
     if input.array.ndim == index.array.ndim:
         return apply(gather_op, (input, index), {"dim": d})
     x, i = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]

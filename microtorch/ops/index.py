@@ -7,6 +7,7 @@ writing at an index are each other's derivative: the gradient of ``x[index]`` is
 """
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -104,7 +105,8 @@ def _slice(s: slice) -> slice:
                 fix="torch.flip reverses a dimension",
             )
         )
-    start, stop, step = (None if v is None else v.__index__() for v in (s.start, s.stop, s.step))
+    bounds = (s.start, s.stop, s.step)
+    start, stop, step = (None if v is None else operator.index(v) for v in bounds)
     return slice(start, stop, step)
 
 

@@ -152,22 +152,23 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 def index_fill(input: Tensor, dim: int, index: Tensor, value: TensorLike) -> Tensor:
     """A copy of ``input`` with ``value`` in the slices ``index`` along ``dim``."""
     place = _place("index_fill", input, dim, index, ("int64",), IndexError, negative=True)
-    if not hasattr(value, "node"):
-        value = element(value, input)
-    elif value.array.ndim:
+    written: Any = value
+    if not hasattr(written, "node"):
+        written = element(written, input)
+    elif written.array.ndim:
         raise RuntimeError(
             message(
                 "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-                f"{value.array.ndim} dimension(s)."
+                f"{written.array.ndim} dimension(s)."
             )
         )
-    elif value.array.dtype != input.array.dtype:
-        value = value.to(input.dtype)
+    elif written.array.dtype != input.array.dtype:
+        written = written.to(input.dtype)
     # each slice once: what is written twice is there once, and so is its derivative
     *lead, i = place
     n = input.array.shape[len(lead)] if input.array.ndim else 1
     once = index.node.dev.array(np.unique(host(i) % n) if i.size else host(i))
-    return _written(input, (*lead, once), value)
+    return _written(input, (*lead, once), written)
 
 
 @public()

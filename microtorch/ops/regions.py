@@ -20,6 +20,7 @@ from .strided import as_strided
 from .surface import public
 
 if TYPE_CHECKING:
+    from ..base.types import Number
     from ..handles.tensor import Tensor
 
 
@@ -136,6 +137,12 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         )
     index, _ = parse(m, x.array.shape)
     return apply(index_put_op, (x, reshape(source, -1)[:count]), {"index": index})
+
+
+@public(method=False)
+def fill(input: Tensor, value: Tensor | Number) -> Tensor:
+    """A tensor of this shape with ``value`` everywhere."""
+    return input.clone().fill_(value)
 
 
 # ---- in a region ---------------------------------------------------------------------------------
