@@ -59,6 +59,8 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
                 fix="" if len(shape) else "a 0-dim tensor is read with .item()",
             )
         )
+    if advanced and used == len(shape):  # it stands for nothing, and so separates nothing
+        out = [p for p in out if p is not Ellipsis]
     if not advanced and not any(p is Ellipsis for p in out):
         out.append(Ellipsis)  # numpy then gives a view even where only integers are left
     return tuple(out), advanced

@@ -702,7 +702,6 @@ EXCUSED = {
 
 # the ops behind layers are in a file of their own, which uses the helpers above
 from .samples_nn import EXCUSED_NN, SAMPLES_NN  # noqa: E402
-
 from .samples_shapes import SAMPLES_SHAPES  # noqa: E402
 
 SAMPLES.update(SAMPLES_NN)
