@@ -93,7 +93,7 @@ def element(value: Number, like: Tensor) -> Tensor:
         fits = math.isfinite(value) and least <= int(value) <= limits.max
         value = int(value) if fits else value
     else:
-        fits = d.kind != "f" or not math.isfinite(value) or abs(value) <= np.finfo(d).max
+        fits = d.kind != "f" or not math.isfinite(value) or abs(value) <= float(np.finfo(d).max)
     if not fits:
         raise RuntimeError(
             message(f"value cannot be converted to type {d.name} without overflow: {value}")

@@ -22,7 +22,7 @@ INDICES = [
     ((0, slice(None), [0, 1]), X[0][:, [0, 1]]),
     (([0, 1], slice(None), [0, 1]), X[[0, 1], :, [0, 1]]),
     ((slice(None), 1, None, [3, 0]), X[:, 1][:, None][:, :, [3, 0]]),
-    ((1, Ellipsis, [2, 2]), X[1][..., [2, 2]]),
+    ((1, Ellipsis, [2, 0]), X[1][..., [2, 0]]),
     (([1, 0], Ellipsis, [0, 1], [2, 3]), X[[1, 0], [0, 1], [2, 3]]),
     ((MASK, slice(1, 3)), X[MASK][:, 1:3]),
     ((True, 0), X[0][None]),
@@ -146,7 +146,7 @@ def test_scatter_reduce(reduce, include_self):
     own = {at: include_self for at in cells}
     for r, c in np.ndindex(2, 3):
         at = (int(index[r, c]), c)
-        cells[at] = cells[at][(0 if include_self or len(cells[at]) > 1 or own[at] else 1):]
+        cells[at] = cells[at] if own[at] else []
         cells[at].append(float(source[r, c]))
         own[at] = True
     expected = [[function(cells[r, c]) for c in range(4)] for r in range(3)]
@@ -205,8 +205,9 @@ def test_writes_have_their_gradients(write, shape):
     assert autograd.gradcheck(write, (x, source))
     assert autograd.gradgradcheck(lambda x, s: write(x * x, s * s), (x, source))
     assert x.tolist() == before
-    with pytest.raises(RuntimeError):
-        write(x, source.float())if write is not REGIONS[3][0] else torch.ones(2).select_scatter(x, 0, 0)
+    if shape != (2,):  # one that does not fit
+        with pytest.raises((RuntimeError, IndexError)):
+            write(x, number(1))
 
 
 def test_masked_scatter_and_the_twins_in_place():
@@ -222,7 +223,5 @@ def test_masked_scatter_and_the_twins_in_place():
         x.masked_select(mask.long())
     assert torch.nonzero_static(torch.tensor([1, 0, 2]), size=3).tolist() == [[0], [2], [-1]]
     assert torch.argwhere(torch.tensor(1.0)).shape == (1, 0)
-    assert torch.take_along_dim(torch.tensor([[1.0, 2.0]]), torch.tensor([[-1], [0]]), 1).tolist() == [
-        [2],
-        [1],
-    ]
+    taken = torch.take_along_dim(torch.tensor([[1.0, 2.0]]), torch.tensor([[-1], [0]]), 1)
+    assert taken.tolist() == [[2], [1]]
