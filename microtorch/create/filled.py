@@ -12,7 +12,6 @@ from ..backends import home
 from ..base.errors import message
 from ..base.naming import named
 from ..engine.operands import element
-from ..engine.record import constant
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
@@ -264,12 +263,34 @@ def logspace(
 
 
 @export
-def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:
+def tril_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Row and column indices (2, n) of the lower triangle."""
-    return constant(np.stack(np.tril_indices(row, offset, col)).astype(np.int64))
+    return _triangle(np.tril_indices, row, col, offset, dtype, device)
 
 
 @export
-def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
+def triu_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Row and column indices (2, n) of the upper triangle."""
-    return constant(np.stack(np.triu_indices(row, offset, col)).astype(np.int64))
+    return _triangle(np.triu_indices, row, col, offset, dtype, device)
+
+
+def _triangle(
+    indices: Any, row: int, col: int, offset: int, dtype: DTypeLike | None,
+    device: DeviceLike | None,
+) -> Tensor:  # fmt: skip
+    both = np.stack(indices(row, offset, col))
+    return finish(both.astype(chosen(dtype, dtypes.I64)), device, False)

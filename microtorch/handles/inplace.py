@@ -173,6 +173,10 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     parsed, advanced = indexing.parse(index, t.array.shape)
     if not hasattr(value, "node"):
         value = COERCE[type(value)](value) if type(value) in COERCE else _of_dtype(value, t)
+    if advanced and indexing.integers_apart(parsed):
+        basic, arrays = indexing.integers_first(parsed)
+        setitem(indexing.getitem(t, basic), arrays, value)
+        return
     if advanced:
         if value.array.dtype != t.array.dtype:
             value = value.to(t.dtype)
@@ -218,9 +222,9 @@ OPS = (
 )  # fmt: skip
 COMPOSED = (  # of functions made of several ops
     "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm", "clamp", "clip", "cumprod",
-    "cumsum", "index_add", "index_copy", "index_fill", "index_put", "lerp", "masked_fill",
-    "nan_to_num", "renorm", "round", "scatter",
-    "scatter_add", "tril", "triu",
+    "cumsum", "index_add", "index_copy", "index_fill", "index_put", "index_reduce", "lerp",
+    "masked_fill", "masked_scatter", "nan_to_num", "put", "renorm", "round", "scatter",
+    "scatter_add", "scatter_reduce", "tril", "triu",
 )  # fmt: skip
 UNCHECKED = ("masked_fill", "index_fill")  # they read one number, before they write
 OPERATORS = {

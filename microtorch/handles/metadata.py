@@ -17,7 +17,7 @@ from ..base.naming import named
 from ..engine.record import constant, constant_node, handle
 from ..graph import storage_of, tick
 from ..ops.arguments import shape_of
-from ..ops.surface import METHODS
+from ..ops.surface import FUNCTIONS, METHODS
 from .inplace import check_leaf
 from .memory import offset, owner
 from .methods import bind_methods
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..base.types import Array, Shape
     from .tensor import Tensor
 
-VIEWS = ("t", "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims")
+VIEWS = ("t", "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "as_strided")
 
 
 def _view_in_place(name: str) -> Callable[..., Tensor]:
@@ -60,9 +60,11 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
 
 
 # ---- other memory --------------------------------------------------------------------------------
-def resize_(self: Tensor, *sizes: int) -> Tensor:
-    """This tensor in another shape, row by row on the same memory; where that is too small, on new
-    memory, of which the rest is not initialised.
+def resize_(self: Tensor, *sizes: int, memory_format: Any = None) -> Tensor:
+    """This tensor in another shape, row by row on the same memory if it suffices.
+
+    More elements need new memory, of which the rest is not initialised. RuntimeError for a tensor
+    that requires gradient, and where other tensors show the memory that would be left.
     """
     shape = shape_of(sizes, "resize_")
     if self.node.needs:
@@ -73,12 +75,23 @@ def resize_(self: Tensor, *sizes: int) -> Tensor:
             )
         )
     if shape != self.array.shape:
-        self.array = _resized(self.array, shape)
+        array = _resized(self.array, shape)
+        if not np.may_share_memory(array, self.array) and self.array.size:
+            others = [v for v in views_of(self) if v is not self]
+            if self.origin is not None or others:
+                raise RuntimeError(
+                    errors.message(
+                        "resize_: other tensors show this memory, and would lose sight of it",
+                        f"{errors.describe(self)} to {shape}",
+                        fix="x.new_empty(size), and copy what is needed",
+                    )
+                )
+        self.array = array
         self.node = _moved(self)
     return self
 
 
-def resize_as_(self: Tensor, the_template: Tensor) -> Tensor:
+def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
     """resize_(the_template.shape)."""
     return resize_(self, *the_template.array.shape)
 
@@ -129,3 +142,4 @@ def _moved(t: Tensor) -> Any:
 
 bind_methods({f"{name}_": _view_in_place(name) for name in VIEWS})
 bind_methods({f.__name__: f for f in (resize_, resize_as_, set_)})
+FUNCTIONS["resize_as_"] = resize_as_

@@ -13,6 +13,7 @@ from ..engine.handle import Handle
 from ..graph import Node
 from ..ops import (
     addmm,
+    arrange,
     conv,
     cross,
     diagonal,
@@ -23,6 +24,7 @@ from ..ops import (
     fold,
     gather,
     index,
+    index_along,
     join,
     loss,
     norm,
@@ -31,11 +33,14 @@ from ..ops import (
     pool,
     products,
     reduce,
+    regions,
     scan,
+    scatter_reduce,
     search,
     select,
     shape,
     statistics,
+    strided,
     vector_norm,
 )  # fmt: skip
 from ..ops.surface import METHODS
@@ -43,9 +48,9 @@ from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    addmm, basic_ops, conv, cross, diagonal, distances, einsum, elementwise, embedding, fold,
-    gather, index, join, loss, norm, numerical, order, pool, products, reduce, scan, search, select,
-    shape, statistics, vector_norm,
+    addmm, arrange, basic_ops, conv, cross, diagonal, distances, einsum, elementwise, embedding,
+    fold, gather, index, index_along, join, loss, norm, numerical, order, pool, products, reduce,
+    regions, scan, scatter_reduce, search, select, shape, statistics, strided, vector_norm,
 )  # fmt: skip
 
 

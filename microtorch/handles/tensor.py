@@ -555,7 +555,25 @@ class Tensor(Methods):
     @property
     def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
-        return METHODS["transpose"](self, -2, -1)
+        return METHODS["adjoint"](self)
+
+    @property
+    def mH(self) -> Tensor:
+        """The last two dimensions exchanged, conjugated: of real numbers, ``mT``."""
+        return METHODS["adjoint"](self)
+
+    @property
+    def H(self) -> Tensor:
+        """The matrix transposed and conjugated: of real numbers, ``T``."""
+        if self.array.ndim in (0, 2):
+            return METHODS["t"](self)
+        raise RuntimeError(
+            errors.message(
+                "tensor.H is only supported on matrices (2-D tensors). Got "
+                f"{self.array.ndim}-D tensor.",
+                fix="mH takes batches of matrices",
+            )
+        )
 
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:

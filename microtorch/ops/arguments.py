@@ -9,11 +9,13 @@ import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, dim_error, message
+from ..engine import operands
 from ..engine.op import Op
+from ..engine.record import constant
 from ..notation.formulas import LETTERS
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Dims, Shape, Vjp
+    from ..base.types import Array, Dims, Number, Shape, Vjp
     from ..handles.tensor import Tensor
 
 
@@ -74,6 +76,14 @@ def not_floating(kernel: str, x: Tensor) -> RuntimeError:
     return RuntimeError(
         message(f"\"{kernel}\" not implemented for '{kind}'", describe(x), fix="x.float()")
     )
+
+
+def element(value: Number, like: Tensor) -> Tensor:
+    """A Python number as a 0-d constant of the dtype of ``like``: what is to be written into it.
+
+    A fraction is cut off for integers. RuntimeError for a number that the dtype does not hold.
+    """
+    return constant(operands.element(value, like.array.dtype), like.node.dev)
 
 
 # ---- declarations --------------------------------------------------------------------------------

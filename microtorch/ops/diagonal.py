@@ -50,7 +50,7 @@ def _diagonal(x: Array, offset: int, dim1: int, dim2: int) -> Array:
     return view
 
 
-def _diagonal_scatter(
+def _diagonal_backward(
     F: Namespace, g: Array, shape: Shape, offset: int, dim1: int, dim2: int
 ) -> Array:
     out: Array = F.zeros(shape, g.dtype)
@@ -61,13 +61,13 @@ def _diagonal_scatter(
 diagonal_op = Op(
     "diagonal",
     lambda F, x, offset, dim1, dim2: _diagonal(x, offset, dim1, dim2),
-    vjps=(lambda F, g, out, x, **place: F.diagonal_scatter(g, shape=x.shape, **place),),
+    vjps=(lambda F, g, out, x, **place: F.diagonal_backward(g, shape=x.shape, **place),),
     rule=("g on the diagonal, 0 elsewhere",),
     view=True,
 )
-diagonal_scatter_op = Op(
-    "diagonal_scatter",
-    _diagonal_scatter,
+diagonal_backward_op = Op(
+    "diagonal_backward",
+    _diagonal_backward,
     vjps=(lambda F, g, out, x, shape, **place: F.diagonal(g, **place),),
     rule=("the diagonal of g",),
 )
@@ -77,8 +77,28 @@ diagonal_scatter_op = Op(
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A view of the diagonal of two dimensions, put last."""
     n = input.array.ndim
-    first, second = dim_of(dim1, n, "diagonal"), dim_of(dim2, n, "diagonal")
+    first, second = _apart(dim1, dim2, n, "diagonal")
     return single(diagonal_op, input, {"offset": offset, "dim1": first, "dim2": second})
+
+
+def _apart(dim1: int, dim2: int, ndim: int, name: str) -> tuple[int, int]:
+    first, second = dim_of(dim1, ndim, name), dim_of(dim2, ndim, name)
+    if first == second:
+        raise RuntimeError(message(f"diagonal dimensions cannot be identical {dim1}, {dim2}"))
+    return first, second
+
+
+@public()
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices, in two new dimensions, with the last dimension of ``input`` on their diagonal."""
+    shape = input.array.shape
+    first, second = _apart(dim1, dim2, len(shape) + 1, "diag_embed")
+    n = (shape[-1] if shape else 1) + abs(offset)
+    sizes = list(shape[:-1])
+    for d in sorted((first, second)):
+        sizes.insert(d, n)
+    place = {"shape": tuple(sizes), "offset": offset, "dim1": first, "dim2": second}
+    return single(diagonal_backward_op, input, place)
 
 
 @public()
@@ -88,9 +108,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         return input.diagonal(diagonal).clone()
     if input.array.ndim != 1:
         raise RuntimeError(message(f"diag(): Supports 1D or 2D tensors. Got {input.array.ndim}D"))
-    n = input.array.size + abs(diagonal)
-    place = {"shape": (n, n), "offset": diagonal, "dim1": 0, "dim2": 1}
-    return single(diagonal_scatter_op, input, place)
+    return diag_embed(input, diagonal)
 
 
 @public()

@@ -6,20 +6,21 @@ Reading at an index and adding up there are each other's derivative.
 """
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.errors import describe, message
+from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
-from ..engine.record import constant
-from .arguments import dim_of, rows
-from .index import Place, put, take
-from .surface import public
+from .arguments import dim_of, element, rows
+from .index import Place, put
+from .shape import expand, reshape
+from .surface import METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace, Operand, Shape, TensorLike
+    from ..base.types import Array, Gradient, Namespace, Number, Operand, Shape, TensorLike
     from ..handles.tensor import Tensor
 
 
@@ -35,14 +36,21 @@ def along(index: Array, dim: int) -> Place:
     return tuple(places)
 
 
+def flat(index: Array, shape: Shape, dim: int) -> Array:
+    """The same places in the flattened array, for numpy's ``ufunc.at``, which is fast there."""
+    steps = np.cumprod([1, *shape[:0:-1]])[::-1] if shape else ()
+    place: Any = sum([i * n for i, n in zip(along(index, dim), steps, strict=False)])
+    return np.broadcast_to(place, index.shape).reshape(-1)
+
+
 def _gather(F: Namespace, x: Array, index: Array, dim: int) -> Array:
     return rows(x[along(index, dim)]) if x.ndim else x.reshape(1)[index]
 
 
 def _scatter_sum(F: Namespace, src: Array, index: Array, shape: Shape, dim: int) -> Array:
-    out = np.zeros(shape, src.dtype)
-    np.add.at(out, along(index, dim) if len(shape) else (), _used(src, index.shape))
-    return out
+    out = np.zeros(math.prod(shape), src.dtype)
+    np.add.at(out, flat(index, shape, dim), _used(src, index.shape).reshape(-1))
+    return out.reshape(shape)
 
 
 def _scatter(F: Namespace, x: Array, index: Array, src: Array, dim: int) -> Array:
@@ -89,27 +97,48 @@ def _to_source(F: Namespace, g: Gradient, src: Operand) -> Gradient:
     return F.place(g, index=tuple(slice(n) for n in g.shape), shape=src.shape)
 
 
-def _check_index(name: str, x: Tensor, dim: int, index: Tensor) -> int:
-    """``dim`` in [0, ndim). Raises RuntimeError for an index that ``x`` cannot take along it."""
-    if not hasattr(index, "node") or index.array.dtype != np.int64:
-        raise RuntimeError(
-            message(
-                f"{name}(): Expected dtype int64 for index",
-                f"got {describe(index)}",
-                fix="index.long()",
-            )
+# ---- functions -----------------------------------------------------------------------------------
+def check_index(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[int, Tensor]:
+    """``dim`` in [0, ndim) and the index as int64.
+
+    Raises RuntimeError for an index that ``x`` cannot take along ``dim``.
+    """
+    if not hasattr(index, "node"):
+        raise TypeError(
+            message(f"{name}(): argument 'index' must be Tensor, not {type(index).__name__}")
         )
+    if index.array.dtype != np.int64:
+        if index.array.size and index.array.dtype != np.int32:
+            raise RuntimeError(
+                message(
+                    f"{name}(): Expected dtype int32/int64 for index",
+                    f"got {describe(index)}",
+                    fix="index.long()",
+                )
+            )
+        index = index.long()
     d = dim_of(dim, x.array.ndim, name)
     i = index.array
-    if i.ndim != x.array.ndim and i.ndim and x.array.ndim:
+    if not i.size:
+        return d, index
+    shape, given = x.array.shape or (1,), i.shape or (1,)
+    if len(given) != len(shape):
         raise RuntimeError(
             message(
                 "Index tensor must have the same number of dimensions as input tensor",
                 f"{name}: input {describe(x)}, index {describe(index)}",
             )
         )
-    n = x.array.shape[d] if x.array.ndim else 1
-    if i.size and not (int(i.min()) >= 0 and int(i.max()) < n):
+    if any(k != d and m > n for k, (m, n) in enumerate(zip(given, shape, strict=True))):
+        raise RuntimeError(
+            message(
+                f"Expected index {list(given)} to be no larger than self {list(shape)} apart from "
+                f"dimension {d}",
+                f"{name}: input {describe(x)}, index {describe(index)}",
+            )
+        )
+    n = shape[d]
+    if not (int(i.min()) >= 0 and int(i.max()) < n):
         raise RuntimeError(
             message(
                 f"index {int(i.max()) if int(i.max()) >= n else int(i.min())} is out of bounds for "
@@ -117,38 +146,136 @@ def _check_index(name: str, x: Tensor, dim: int, index: Tensor) -> int:
                 f"{name}: input {describe(x)}, index {describe(index)}",
             )
         )
-    return d
+    return d, index
+
+
+def operands(
+    name: str, input: Tensor, dim: int, index: Tensor, src: Tensor
+) -> tuple[Tensor, int, Tensor, Tensor]:
+    """What a scatter works on: tensors of at least one dimension, of one dtype, that fit."""
+    d, index = check_index(name, input, dim, index)
+    if src.array.dtype != input.array.dtype:
+        raise RuntimeError(
+            message(
+                f"{name}(): Expected self.dtype to be equal to src.dtype",
+                f"input {describe(input)}, src {describe(src)}",
+                fix="src.to(input.dtype)",
+            )
+        )
+    x, i, s = [t if t.array.ndim else reshape(t, 1) for t in (input, index, src)]
+    if not i.array.size:
+        return x, d, i, s
+    if s.array.ndim != i.array.ndim:
+        raise RuntimeError(
+            message(
+                "Index tensor must have the same number of dimensions as src tensor",
+                f"{name}: index {describe(index)}, src {describe(src)}",
+            )
+        )
+    if any(m > n for m, n in zip(i.array.shape, s.array.shape, strict=True)):
+        raise RuntimeError(
+            message(
+                f"Expected index {list(i.array.shape)} to be no larger than self "
+                f"{list(x.array.shape)} apart from dimension {d} and to be no larger size than src "
+                f"{list(s.array.shape)}",
+                f"{name}: input {describe(input)}",
+            )
+        )
+    return x, d, i, s
 
 
 @public()
-def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i, j] = input[index[i, j], j] for dim 0, and so on; ``index``: int64 of the same rank."""
-    d = _check_index("gather", input, dim, index)
-    return apply(gather_op, (input, index), {"dim": d})
+    d, index = check_index("gather", input, dim, index)
+    if not index.array.size:
+        return reshape(reshape(input, -1)[:0], *index.array.shape)
+    if input.array.ndim == index.array.ndim:
+        return apply(gather_op, (input, index), {"dim": d})
+    x, i = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]
+    return reshape(apply(gather_op, (x, i), {"dim": d}), *index.array.shape)
 
 
 @public()
-def scatter(input: Tensor, dim: int, index: Tensor, src: TensorLike) -> Tensor:
-    """A copy of ``input`` with ``src`` (tensor or number) written at ``index`` along ``dim``."""
-    d = _check_index("scatter", input, dim, index)
-    if not hasattr(src, "node"):
-        src = constant(np.asarray(src, input.array.dtype), input.node.dev)
-    return apply(scatter_op, (input, index, src), {"dim": d})
+def scatter(
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: TensorLike | None = None,
+    value: Number | None = None,
+    *,
+    reduce: str | None = None,
+) -> Tensor:
+    """A copy of ``input`` with ``src`` (tensor or number) written at ``index`` along ``dim``.
+
+    ``reduce``, "add" or "multiply", combines it with what is there.
+    """
+    given: Any = value if src is None else src
+    if reduce is not None:
+        if reduce not in ("add", "multiply"):
+            raise RuntimeError(message("reduce argument must be either add or multiply."))
+        if not hasattr(given, "node"):
+            given = expand(element(given, input), *index.array.shape)
+        if reduce == "add":
+            return scatter_add(input, dim, index, given)
+        return METHODS["scatter_reduce"](input, dim, index, given, "prod")
+    if hasattr(given, "node"):
+        x, d, i, s = operands("scatter", input, dim, index, given)
+    else:
+        d, index = check_index("scatter", input, dim, index)
+        x, i = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]
+        s = element(given, input)
+    if not i.array.size:
+        return input.clone()
+    return reshape(apply(scatter_op, (x, i, s), {"dim": d}), *input.array.shape)
 
 
 @public()
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of ``input`` with ``src`` added at ``index`` along ``dim``."""
-    d = _check_index("scatter_add", input, dim, index)
+    x, d, i, s = operands("scatter_add", input, dim, index, src)
+    return input + added(x, d, i, s, input.array.shape)
+
+
+def added(x: Tensor, dim: int, index: Tensor, src: Tensor, shape: Shape) -> Tensor:
+    """The sums of ``src`` at ``index``, in ``shape``."""
+    if not index.array.size:
+        return x.new_zeros(shape)
     if index.array.shape != src.array.shape:
         src = src[tuple(slice(n) for n in index.array.shape)]
-    attrs = {"shape": input.array.shape, "dim": d}
-    return input + apply(scatter_sum_op, (src, index), attrs)
+    sums = apply(scatter_sum_op, (src, index), {"shape": x.array.shape, "dim": dim})
+    return reshape(sums, *shape)
 
 
 @public()
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """numpy's take_along_axis."""
+    """numpy's take_along_axis: gather, with the other dimensions broadcast."""
+    if indices.array.dtype != np.int64:
+        raise RuntimeError(
+            message(
+                "torch.take_along_dim(): dtype of indices should be Long but got "
+                f"{describe(indices)}"
+            )
+        )
     if dim is None:
-        return take(input, indices.reshape(-1))
-    return gather(input, dim, indices)
+        input, indices, dim = reshape(input, -1), reshape(indices, -1), 0
+    if input.array.ndim != indices.array.ndim:
+        raise RuntimeError(
+            message(
+                "torch.take_along_dim(): input and indices should have the same number of "
+                f"dimensions, but got {input.array.ndim} dimensions for input, and "
+                f"{indices.array.ndim} dimensions for indices"
+            )
+        )
+    d = dim_of(dim, input.array.ndim, "take_along_dim")
+    pair = [input.array.shape, indices.array.shape]
+    try:
+        common = np.broadcast_shapes(*([*s[:d], 1, *s[d + 1 :]] for s in pair))
+    except ValueError:
+        raise broadcast_error("take_along_dim", [input, indices]) from None
+    x, i = [
+        expand(t, *common[:d], n, *common[d + 1 :])
+        for t, n in ((input, pair[0][d]), (indices, pair[1][d]))
+    ]
+    n = pair[0][d]
+    return gather(x, d, i + (i < 0).long() * n)

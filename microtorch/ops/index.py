@@ -7,23 +7,22 @@ writing at an index are each other's derivative: the gradient of ``x[index]`` is
 """
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from ..arrays import dtypes
-from ..base.errors import DTypeError, ShapeError, describe, message
-from ..base.naming import named
-from ..engine.apply import apply
+from ..backends import host
+from ..base.errors import ShapeError, describe, message
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
-from .arguments import dim_of
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, Index, Namespace, Shape, TensorLike
+    from ..base.types import Array, Attrs, Index, Namespace, Shape
     from ..handles.tensor import Tensor
 
 Place: TypeAlias = tuple[Any, ...]  # an index as numpy takes it
@@ -60,9 +59,43 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
                 fix="" if len(shape) else "a 0-dim tensor is read with .item()",
             )
         )
+    if advanced and used == len(shape):  # it stands for nothing, and so separates nothing
+        out = [p for p in out if p is not Ellipsis]
     if not advanced and not any(p is Ellipsis for p in out):
         out.append(Ellipsis)  # numpy then gives a view even where only integers are left
     return tuple(out), advanced
+
+
+def integers_apart(place: Place) -> bool:
+    """Does an integer stand apart from the arrays of an index?
+
+    numpy then counts it among them, and puts their dimensions first. In PyTorch integers select
+    before, and only arrays that a slice separates come first: ``x[0, :, [1, 2]]``.
+    """
+    takes = [i for i, p in enumerate(place) if type(p) is int or hasattr(p, "dtype")]
+    return takes[-1] - takes[0] >= len(takes) and any(type(p) is int for p in place)
+
+
+def integers_first(place: Place) -> tuple[Place, Place]:
+    """An index as two: the integers, slices and None of it, and then its arrays."""
+    basic: list[Any] = []
+    arrays: list[Any] = []
+    for p in place:
+        if hasattr(p, "dtype"):
+            if p.ndim == 0:  # True or False: a new dimension, of which it takes all or nothing
+                basic.append(None)
+                p = np.zeros(int(p), np.int64)
+            else:
+                basic += [slice(None)] * (p.ndim if p.dtype == bool else 1)
+            arrays.append(p)
+        elif p is Ellipsis:
+            basic.append(p)
+            arrays.append(p)
+        else:
+            basic.append(p)
+            if type(p) is not int:
+                arrays.append(slice(None))
+    return tuple(basic), tuple(arrays)
 
 
 def _slice(s: slice) -> slice:
@@ -74,7 +107,8 @@ def _slice(s: slice) -> slice:
                 fix="torch.flip reverses a dimension",
             )
         )
-    start, stop, step = (None if v is None else v.__index__() for v in (s.start, s.stop, s.step))
+    bounds = (s.start, s.stop, s.step)
+    start, stop, step = (None if v is None else operator.index(v) for v in bounds)
     return slice(start, stop, step)
 
 
@@ -83,10 +117,14 @@ def _array(part: Any) -> Array | int:
 
     A 0-d integer becomes a Python int, which selects.
     """
+    if isinstance(part, str):
+        raise TypeError(message("new(): invalid data type 'str'", f"index {part!r}"))
     array: Array = part.array if hasattr(part, "node") else np.asarray(part)
     kind = array.dtype.kind
-    if kind in "iu" and array.dtype != np.uint8:
-        return int(array) if array.ndim == 0 else array.copy()
+    if kind in "iu" and array.ndim == 0 and array.dtype != np.uint8:
+        return int(array)
+    if array.dtype == np.int64 or array.dtype == np.int32:
+        return array.copy()
     if kind == "b" or array.dtype == np.uint8:
         return array.astype(bool)
     if not array.size:
@@ -94,8 +132,8 @@ def _array(part: Any) -> Array | int:
     raise IndexError(
         message(
             "tensors used as indices must be long, int, byte or bool tensors",
-            f"got {describe(array)}" if kind in "fc" else f"got {type(part).__name__}",
-            fix="index.long()" if kind == "f" else "",
+            f"got {describe(array)}" if kind in "fciu" else f"got {type(part).__name__}",
+            fix="index.long()" if kind in "fiu" else "",
         )
     )
 
@@ -213,68 +251,12 @@ def getitem(x: Tensor, index: Index) -> Tensor:
         return single(select_op, x, {"index": (index, Ellipsis)})
     place, advanced = parse(index, x.array.shape)
     if advanced:
+        if integers_apart(place):
+            basic, place = integers_first(place)
+            x = getitem(x, basic)
         return single(index_op, x, {"index": place})
     op = select_op if any(type(p) is int for p in place) else slice_op
     return single(op, x, {"index": place})
-
-
-# ---- functions -----------------------------------------------------------------------------------
-def _index_of(index: Tensor, name: str) -> Array:
-    """The elements of a 1-d index tensor."""
-    if not hasattr(index, "node") or index.array.dtype.kind not in "iu" or index.array.ndim > 1:
-        raise DTypeError(
-            message(
-                f"{name}(): Expected a 1-d int32 or int64 index tensor", f"got {describe(index)}"
-            )
-        )
-    return index.array.reshape(-1).copy()
-
-
-@public()
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The slices at ``index`` (1-d, integer) along ``dim``."""
-    d = dim_of(dim, input.array.ndim, "index_select")
-    place = (*(slice(None),) * d, _index_of(index, "index_select"))
-    return single(index_op, input, {"index": place})
-
-
-def _publish_write(name: str, did: str, accumulate: bool) -> None:
-    def write(input: Tensor, dim: int, index: Tensor, source: TensorLike) -> Tensor:
-        d = dim_of(dim, input.array.ndim, name)
-        place = (*(slice(None),) * d, _index_of(index, name))
-        if not hasattr(source, "node"):
-            source = constant(np.asarray(source, input.array.dtype), input.node.dev)
-        return apply(index_put_op, (input, source), {"index": place, "accumulate": accumulate})
-
-    doc = f"A copy of ``input`` with ``source`` {did} at the slices ``index`` along ``dim``."
-    public()(named(write, name, doc))
-
-
-_publish_write("index_add", "added", True)
-_publish_write("index_copy", "written", False)
-_publish_write("index_fill", "written", False)
-
-
-@public()
-def index_put(
-    input: Tensor, indices: Sequence[Any], values: Tensor, accumulate: bool = False
-) -> Tensor:
-    """A copy of ``input`` with ``values`` written (or added) at ``input[indices]``."""
-    index, _ = parse(tuple(indices), input.array.shape)
-    return apply(index_put_op, (input, values), {"index": index, "accumulate": accumulate})
-
-
-@public()
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements where ``mask`` (bool) is true, in one dimension."""
-    shape = np.broadcast_shapes(input.array.shape, mask.array.shape)
-    return getitem(input.expand(*shape), mask.expand(*shape))
-
-
-@public()
-def take(input: Tensor, index: Tensor) -> Tensor:
-    """Elements of the flattened tensor at ``index``, in its shape."""
-    return getitem(input.reshape(-1), index)
 
 
 # ---- where elements are --------------------------------------------------------------------------
@@ -287,6 +269,24 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, 
     if not x.ndim:
         return constant(np.zeros((int(np.count_nonzero(x)), 0), np.int64), dev)
     return constant(np.stack(np.nonzero(x), 1), dev)
+
+
+@public()
+def argwhere(input: Tensor) -> Tensor:
+    """Indices of the elements that are not 0: (n, ndim) int64."""
+    out: Any = nonzero(input)
+    return out
+
+
+@public()
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The first ``size`` rows of ``nonzero``; ``fill_value`` where there are fewer."""
+    if size < 0:
+        raise RuntimeError(message("nonzero_static: 'size' must be an non-negative integer"))
+    found = argwhere(input).array[:size]
+    out = np.full((size, input.array.ndim), fill_value, np.int64)
+    out[: len(found)] = host(found)
+    return constant(out, input.node.dev)
 
 
 @public(method=False)

@@ -1,6 +1,7 @@
 """Joining tensors and taking them apart: cat, stack, split, chunk, unbind."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from ..engine.op import Op
 from ..engine.unfollowed import mark_all
 from .arguments import dim_of, rows, variadic
 from .shape import expand, narrow, reshape, select
-from .surface import public
+from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
     from ..base.types import Attrs, Gradient, Namespace, Operand, Vjp
@@ -57,16 +58,22 @@ stack_op = variadic(
 )
 
 
-def _same_dtype(tensors: Sequence[Tensor], op: str) -> list[Tensor]:
-    """The tensors, promoted to one dtype."""
+def require_tensors(tensors: Sequence[Tensor], op: str, empty: type = RuntimeError) -> list[Tensor]:
+    """The tensors as a list. Raises TypeError for what is none, ``empty`` if there are none."""
     tensors = list(tensors)
     if not tensors:
-        raise RuntimeError(message(f"{op}(): expected a non-empty list of Tensors"))
+        raise empty(message(f"{op}(): expected a non-empty list of Tensors"))
     for i, x in enumerate(tensors):
         if not hasattr(x, "node"):
             raise TypeError(
                 message(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
             )
+    return tensors
+
+
+def same_dtype(tensors: Sequence[Tensor], op: str, empty: type = RuntimeError) -> list[Tensor]:
+    """The tensors, promoted to one dtype."""
+    tensors = require_tensors(tensors, op, empty)
     target = dtypes.promote((x.array.dtype, 2 if x.array.ndim else 1) for x in tensors)
     return [x if x.array.dtype == target else x.to(dtypes.FROM_NUMPY[target]) for x in tensors]
 
@@ -74,7 +81,7 @@ def _same_dtype(tensors: Sequence[Tensor], op: str) -> list[Tensor]:
 @public(method=False, aliases=("concat", "concatenate"))
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing dimension. 1-d empty tensors are skipped, as in PyTorch."""
-    tensors = _same_dtype(tensors, "cat")
+    tensors = same_dtype(tensors, "cat", ValueError)
     if any(x.array.ndim == 0 for x in tensors):
         raise RuntimeError(
             message(
@@ -88,20 +95,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 @public(method=False)
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
-    tensors = _same_dtype(tensors, "stack")
+    tensors = same_dtype(tensors, "stack")
     return several(stack_op, tensors, {"dim": dim_of(dim, tensors[0].array.ndim + 1, "stack")})
-
-
-@public(method=False)
-def vstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Tensors stacked as rows."""
-    return cat([x if x.array.ndim > 1 else reshape(x, 1, -1) for x in tensors], 0)
-
-
-@public(method=False)
-def hstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Tensors stacked side by side."""
-    return cat(tensors, 0 if tensors[0].array.ndim == 1 else 1)
 
 
 # ---- taking apart --------------------------------------------------------------------------------
@@ -110,17 +105,31 @@ def split(
     tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
     """Views of consecutive pieces: of one size (the last may be smaller), or of listed sizes."""
+    if not tensor.array.ndim:
+        raise RuntimeError(message("split expects at least a 1-dimensional tensor"))
     d = dim_of(dim, tensor.array.ndim, "split")
     n = tensor.array.shape[d]
     if isinstance(split_size_or_sections, int):
         step = split_size_or_sections
-        if step <= 0:
+        if step < 0 or (step == 0 and n):
             raise RuntimeError(
-                message(f"split expects split_size be positive, but got split_size={step}")
+                message(
+                    f"split expects split_size be non-negative, but got split_size={step}"
+                    if step
+                    else "split_size can only be 0 if dimension size is 0, but got dimension size "
+                    f"of {n}"
+                )
             )
-        sizes = [min(step, n - i) for i in range(0, n, step)] or [0]
+        sizes = [min(step, n - i) for i in range(0, n, step or 1)] or [0]
     else:
         sizes = list(split_size_or_sections)
+        if any(s < 0 for s in sizes):
+            raise RuntimeError(
+                message(
+                    "split_with_sizes expects split_sizes have only non-negative entries, but got "
+                    f"split_sizes={sizes}"
+                )
+            )
         if sum(sizes) != n:
             raise RuntimeError(
                 message(
@@ -134,26 +143,67 @@ def split(
 
 
 @public()
+def split_with_sizes(
+    input: Tensor, split_sizes: Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
+    """Views of consecutive pieces of the listed sizes."""
+    return split(input, list(split_sizes), dim)
+
+
+@public()
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` views of equal size (the last may be smaller)."""
+    if not input.array.ndim:
+        raise RuntimeError(message("chunk expects at least a 1-dimensional tensor"))
     if chunks <= 0:
         raise RuntimeError(message(f"chunk expects `chunks` to be greater than 0, got: {chunks}"))
     n = input.array.shape[dim_of(dim, input.array.ndim, "chunk")]
-    return split(input, max(1, -(-n // chunks)), dim)
+    return split(input, -(-n // chunks) if n else [0] * chunks, dim)
+
+
+# PyTorch's unsafe ones are views that its in-place checks do not see; ours are always seen
+FUNCTIONS["unsafe_split"] = METHODS["unsafe_split"] = split
+FUNCTIONS["unsafe_split_with_sizes"] = METHODS["unsafe_split_with_sizes"] = split_with_sizes
+FUNCTIONS["unsafe_chunk"] = METHODS["unsafe_chunk"] = chunk
 
 
 @public()
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of all slices along ``dim``."""
+    if not input.array.ndim:
+        raise IndexError(message(f"Dimension specified as {dim} but tensor has no dimensions"))
     d = dim_of(dim, input.array.ndim, "unbind")
     return mark_all([select(input, d, i) for i in range(input.array.shape[d])], "Unbind")
 
 
 @public(method=False)
-def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Coordinate grids of 1-d tensors; ``indexing`` "ij" or "xy"."""
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])
+    require_tensors(tensors, "meshgrid")
+    for x in tensors:
+        if x.array.ndim > 1:
+            raise RuntimeError(
+                message(
+                    "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got "
+                    + describe(x)
+                )
+            )
+        if x.array.dtype != tensors[0].array.dtype:
+            raise RuntimeError(
+                message(
+                    "meshgrid expects all tensors to have the same dtype",
+                    "got " + ", ".join(describe(t) for t in tensors),
+                )
+            )
+    if indexing is None:
+        warnings.warn(
+            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
+            "argument.",
+            stacklevel=2,
+        )
+        indexing = "ij"
     if indexing not in ("ij", "xy"):
         raise RuntimeError(
             message(

@@ -9,9 +9,9 @@ from ..arrays import dtypes
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import several
-from ..engine.operands import NUMBERS, element, weak_number
-from ..engine.record import constant
+from ..engine.operands import NUMBERS, weak_number
 from ..engine.registry import REGISTRY
+from .arguments import element
 from .elementwise import ELEMENTWISE
 from .surface import METHODS, public
 
@@ -118,8 +118,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
             message("masked_fill only supports a 0-dimensional value tensor", describe(value))
         )
     if not isinstance(value, Handle):
-        number = element(value, input.array.dtype)  # type: ignore[arg-type]  # or like a number
-        value = constant(number, input.node.dev)
+        value = element(value, input)
     elif value.array.dtype != input.array.dtype:
         if not dtypes.can_cast(value.array.dtype, input.array.dtype):
             raise RuntimeError(

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..arrays import dtypes
-from ..arrays.dtypes import OBJECT
-from ..base.errors import ShapeError, describe, message
+from ..arrays.dtypes import OBJECT, TORCH_TYPES
+from ..backends import host
+from ..base.errors import ShapeError, broadcast_error, describe, message
+from ..base.naming import named
 from ..engine.basic_ops import clone
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
+from ..graph import storage_of
 from .arguments import dim_of, dims_of, rows, shape_of
 from .surface import METHODS, public
 
@@ -138,7 +141,7 @@ def view(input: Tensor, *shape: Sizes | dtypes.dtype) -> Tensor:
     Raises RuntimeError where no view is possible.
     """
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
-        return constant(input.array.view(shape[0].numpy), input.node.dev)
+        return _bits(input, shape[0])
     size = shape_of(shape, "view")
     out = single(reshape_op, input, {"shape": size})
     if out.origin is None and out.array.size:
@@ -150,6 +153,22 @@ def view(input: Tensor, *shape: Sizes | dtypes.dtype) -> Tensor:
                 fix=".reshape(...) or .contiguous().view(...)",
             )
         )
+    return out
+
+
+def _bits(input: Tensor, dtype: dtypes.dtype) -> Tensor:
+    """The same memory read as another dtype; no gradient flows."""
+    try:
+        out = constant(input.array.view(dtype.numpy), input.node.dev)
+    except (ValueError, TypeError):
+        raise RuntimeError(
+            message(
+                f"view(dtype): {describe(input)} with strides {input.stride()} cannot be read as "
+                f"{dtype}",
+                fix="the last dimension must be contiguous and divisible; .contiguous() helps",
+            )
+        ) from None
+    out.node.storage = storage_of(input.node)  # so that backward hears of writes through it
     return out
 
 
@@ -184,17 +203,21 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Dimension ``dim`` split into ``sizes``."""
     shape = input.array.shape
     d = dim_of(dim, len(shape), "unflatten")
-    sizes = tuple(sizes)
-    if -1 not in sizes and math.prod(sizes) != shape[d]:
+    sizes = shape_of((sizes,), "unflatten")
+    if not sizes:
+        raise RuntimeError(message("unflatten: sizes must be non-empty"))
+    whole = shape[d] if shape else 1
+    if sizes.count(-1) > 1:
+        raise RuntimeError(message("unflatten: only one dimension can be inferred", f"got {sizes}"))
+    known = math.prod(n for n in sizes if n != -1)
+    if (known != whole) if -1 not in sizes else (not known or whole % known):
         raise RuntimeError(
             message(
                 f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} "
-                f"({shape[d]}) in the input tensor"
+                f"({whole}) in the input tensor"
             )
         )
-    if -1 in sizes:
-        known = -math.prod(sizes)
-        sizes = tuple(shape[d] // known if s == -1 else s for s in sizes)
+    sizes = tuple(whole // known if n == -1 else n for n in sizes)
     return reshape(input, *shape[:d], *sizes, *shape[d + 1 :])
 
 
@@ -209,6 +232,8 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """A view with two dimensions exchanged."""
     ndim = input.array.ndim
     d0, d1 = dim_of(dim0, ndim, "transpose"), dim_of(dim1, ndim, "transpose")
+    if not ndim:
+        return reshape(input)
     return single(transpose_op, input, {"dim0": d0, "dim1": d1})
 
 
@@ -226,9 +251,9 @@ def t(input: Tensor) -> Tensor:
 
 
 @public()
-def permute(input: Tensor, *dims: Sizes) -> Tensor:
+def permute(input: Tensor, *order: Sizes, dims: Sequence[int] | None = None) -> Tensor:
     """A view with the dimensions in the given order."""
-    order = shape_of(dims, "permute")
+    order = shape_of(order if dims is None else (dims,), "permute")
     ndim = input.array.ndim
     if len(order) != ndim:
         raise RuntimeError(
@@ -248,7 +273,15 @@ def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
 
 
 def _moved(ndim: int, source: Dims, destination: Dims) -> list[int]:
-    s, d = dims_of(source, ndim, "movedim"), dims_of(destination, ndim, "movedim")
+    given = [tuple(v) if isinstance(v, (tuple, list)) else (v,) for v in (source, destination)]
+    if len(given[0]) != len(given[1]):
+        raise RuntimeError(
+            message(
+                f"movedim: Invalid source or destination dims: source ({list(given[0])} dims) "
+                f"should contain the same number of dims as destination ({list(given[1])} dims)"
+            )
+        )
+    s, d = [dims_of(dims, ndim, "movedim") for dims in given]
     order = [i for i in range(ndim) if i not in s]
     for to, what in sorted(zip(d, s, strict=True)):
         order.insert(to, what)
@@ -313,54 +346,95 @@ def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
 @public(method=False)
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """All tensors expanded to their common shape."""
-    shape = np.broadcast_shapes(*(x.array.shape for x in tensors))
+    try:
+        shape = np.broadcast_shapes(*(x.array.shape for x in tensors))
+    except ValueError:
+        raise broadcast_error("broadcast_tensors", list(tensors)) from None
     return tuple(expand(x, *shape) for x in tensors)
 
 
 @public()
-def flip(input: Tensor, *dims: Sizes) -> Tensor:
+def flip(input: Tensor, *over: Sizes, dims: Sequence[int] | None = None) -> Tensor:
     """A copy with the order of elements reversed along ``dims``."""
-    order = dims_of(shape_of(dims, "flip"), input.array.ndim, "flip")
+    order = dims_of(shape_of(over if dims is None else (dims,), "flip"), input.array.ndim, "flip")
     return single(flip_op, input, {"dims": order})
 
 
 @public()
 def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tensor:
     """Elements shifted cyclically by ``shifts`` along ``dims`` (flattened if None)."""
-    if dims is None:
-        return reshape(roll(ravel(input), shifts, 0), *input.array.shape)
-    by, over = [tuple(v) if isinstance(v, (tuple, list)) else (v,) for v in (shifts, dims)]
-    return single(roll_op, input, {"shifts": by, "dims": dims_of(over, input.array.ndim, "roll")})
+    by, over = [
+        tuple(v) if isinstance(v, (tuple, list)) else (v,)
+        for v in (shifts, () if dims is None else dims)
+    ]
+    if not by:
+        raise RuntimeError(message("`shifts` required", "roll(shifts=())"))
+    if not over and len(by) == 1:
+        return reshape(roll(ravel(input), by, (0,)), *input.array.shape)
+    if len(by) != len(over):
+        raise RuntimeError(
+            message(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(over)}")
+        )
+    if not input.array.ndim:
+        raise IndexError(message(f"Dimension specified as {over[0]} but tensor has no dimensions"))
+    over = tuple(dim_of(d, input.array.ndim, "roll") for d in over)
+    return single(roll_op, input, {"shifts": by, "dims": over})
 
 
 @public()
-def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """A view of ``length`` elements along ``dim`` from ``start``."""
+    if not input.array.ndim:
+        raise RuntimeError(message("narrow() cannot be applied to a 0-dim tensor."))
+    if length < 0:
+        raise RuntimeError(message("narrow(): length must be non-negative.", f"got {length}"))
     d = dim_of(dim, input.array.ndim, "narrow")
-    n = input.array.shape[d]
-    if not 0 <= start + (n if start < 0 else 0) <= n or length < 0 or start + length > n:
-        raise RuntimeError(
-            message(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    n, first = input.array.shape[d], start if type(start) is int else _whole(start)
+    if not -n <= first <= n:
+        raise IndexError(
+            message(f"start out of range (expected to be in range of [-{n}, {n}], but got {first})")
         )
-    return input[(slice(None),) * d + (slice(start, start + length),)]
+    first += n if first < 0 else 0
+    if first + length > n:
+        raise RuntimeError(
+            message(f"start ({first}) + length ({length}) exceeds dimension size ({n}).")
+        )
+    return input[(slice(None),) * d + (slice(first, first + length),)]
+
+
+def _whole(start: Any) -> int:
+    """A start that is given as a 0-d integer tensor."""
+    if hasattr(start, "node") and (start.array.ndim or start.array.dtype.kind not in "iu"):
+        raise RuntimeError(
+            message("start must be an 0-dim integral Tensor.", f"got {describe(start)}")
+        )
+    return int(start)
 
 
 @public()
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """A view of the slice at ``index`` along ``dim``, without that dimension."""
+    if not input.array.ndim:
+        raise IndexError(message("select() cannot be applied to a 0-dim tensor."))
     return input[(slice(None),) * dim_of(dim, input.array.ndim, "select") + (index,)]
 
 
 @public(function=False)
-def repeat(input: Tensor, *sizes: Sizes) -> Tensor:
+def repeat(
+    input: Tensor, *sizes: Sizes, repeats: Sequence[int] | None = None
+) -> Tensor:
     """The tensor tiled ``sizes`` times along each dimension (a copy)."""
-    times = shape_of(sizes, "repeat")
+    times = shape_of(sizes if repeats is None else (repeats,), "repeat")
     if len(times) < input.array.ndim:
         raise RuntimeError(
             message(
                 "Number of dimensions of repeat dims can not be smaller than number of dimensions "
                 "of tensor"
             )
+        )
+    if any(n < 0 for n in times):
+        raise RuntimeError(
+            message(f"Trying to create tensor with negative dimension: repeat{times}")
         )
     shape = (1,) * (len(times) - input.array.ndim) + input.array.shape
     paired = [s for pair in zip(times, shape, strict=True) for s in pair]
@@ -373,21 +447,74 @@ def repeat(input: Tensor, *sizes: Sizes) -> Tensor:
 @public(method=False)
 def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
     """numpy's tile: as repeat, with missing dims taken as 1."""
-    return repeat(input, *((1,) * (input.array.ndim - len(dims)) + tuple(dims)))
+    times = shape_of((dims,), "tile")
+    return repeat(input, *((1,) * (input.array.ndim - len(times)) + times))
 
 
-METHODS["tile"] = lambda self, *dims: tile(self, shape_of(dims, "tile"))
+def _tile(self: Tensor, *sizes: Sizes, dims: Sequence[int] | None = None) -> Tensor:
+    return tile(self, shape_of(sizes if dims is None else (dims,), "tile"))
+
+
+METHODS["tile"] = named(_tile, "tile", tile.__doc__ or "")
 
 
 @public()
-def repeat_interleave(input: Tensor, repeats: Tensor | int, dim: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Tensor,
+    repeats: Tensor | int | None = None,
+    dim: int | None = None,
+    *,
+    output_size: int | None = None,
+) -> Tensor:
     """Each element repeated ``repeats`` times along ``dim`` (of the flattened tensor if None).
 
-    ``repeats`` is a number, or a tensor with one per element.
+    ``repeats`` is a number, or a tensor with one per element. Alone, it is the one tensor given,
+    and the result says which element each repetition belongs to.
     """
-    if dim is None:
-        input, dim = ravel(input), 0
-    d = dim_of(dim, input.array.ndim, "repeat_interleave")
-    n = input.array.shape[d]
-    index = np.repeat(np.arange(n), repeats.array if hasattr(repeats, "array") else repeats)
-    return input.index_select(d, constant(index))
+    if repeats is None:
+        times = _repeats(input)
+        index = constant(input.node.dev.array(np.repeat(np.arange(times.size), times)))
+    else:
+        if dim is None:
+            input, dim = ravel(input), 0
+        d = dim_of(dim, input.array.ndim, "repeat_interleave")
+        n = input.array.shape[d] if input.array.ndim else 1
+        times = _repeats(repeats)
+        if times.size not in (1, n):
+            raise RuntimeError(
+                message(
+                    "repeats must have the same size as input along dim, but got "
+                    f"repeats.size(0) = {times.size} and input.size({d}) = {n}"
+                )
+            )
+        index = constant(np.repeat(np.arange(n), times), input.node.dev)
+    if output_size is not None and output_size != index.array.size:
+        raise RuntimeError(
+            message(
+                "allocated size does not match required size",
+                f"output_size={output_size}, but the repeats add up to {index.array.size}",
+            )
+        )
+    return index if repeats is None else input.index_select(d, index)
+
+
+def _repeats(given: Any) -> Array:
+    """How often each element is repeated, as an array of one dimension."""
+    times: Array = host(given.array) if hasattr(given, "node") else np.asarray(given)
+    if not isinstance(given, int) and not hasattr(given, "node"):
+        raise TypeError(
+            message(
+                "repeat_interleave(): argument 'repeats' must be Tensor or int, not "
+                + type(given).__name__
+            )
+        )
+    if times.ndim > 1:
+        raise RuntimeError(message("repeats must be 0-dim or 1-dim tensor", describe(given)))
+    if times.dtype.kind not in "iu":
+        kind = TORCH_TYPES[times.dtype.name]
+        raise NotImplementedError(
+            message(f"\"repeat_interleave_cpu\" not implemented for '{kind}'", fix="repeats.long()")
+        )
+    if times.size and times.min() < 0:
+        raise RuntimeError(message("repeats can not be negative", f"smallest: {times.min()}"))
+    return times.reshape(-1)

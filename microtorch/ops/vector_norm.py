@@ -12,7 +12,7 @@ from ..engine.hot import single
 from ..engine.op import Op
 from .arguments import dim_of, dims_of, rows
 from .reduce import add_up, keep
-from .surface import public
+from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
     from ..base.types import Array, Dims, DTypeLike, Gradient, Namespace, Number, Operand

@@ -422,7 +422,7 @@ SAMPLES: dict[str, list[Sample]] = {
             lambda torch, x: x.diagonal(-1, 1, 2),
         ),
     ],
-    "diagonal_scatter": [
+    "diagonal_backward": [
         view(
             V,
             {"shape": (4, 4), "offset": 1, "dim1": 0, "dim2": 1},
@@ -703,9 +703,11 @@ EXCUSED = {
 # the ops behind layers are in a file of their own, which uses the helpers above
 from .samples_nn import EXCUSED_NN, SAMPLES_NN  # noqa: E402
 from .samples_right import SAMPLES_RIGHT  # noqa: E402
+from .samples_shapes import SAMPLES_SHAPES  # noqa: E402
 
 SAMPLES.update(SAMPLES_NN)
 SAMPLES.update(SAMPLES_RIGHT)
+SAMPLES.update(SAMPLES_SHAPES)
 EXCUSED.update(EXCUSED_NN)
 
 # and so are those of scans, medians and norms

@@ -1,0 +1,223 @@
+"""Reading and writing whole slices along one dimension, at a vector of integers.
+
+All are reads and writes at the index ``[:, ..., index]``, and have their derivatives from there. A
+0-d tensor has, for them, one dimension of one element.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arrays.dtypes import TORCH_TYPES
+from ..backends import host
+from ..base.errors import describe, message
+from ..engine.apply import apply
+from ..engine.hot import single
+from .arguments import dim_of, element
+from .index import Place, index_op, index_put_op
+from .shape import expand, reshape
+from .surface import METHODS, public
+
+if TYPE_CHECKING:
+    from ..base.types import Number, TensorLike
+    from ..handles.tensor import Tensor
+
+INTEGERS = {np.dtype(np.int32): "int32", np.dtype(np.int64): "int64"}
+
+
+def _place(
+    name: str, input: Tensor, dim: int, index: Tensor, kinds: tuple[str, ...], wrong: type,
+    negative: bool = False,
+) -> Place:  # fmt: skip
+    """``[:, ..., index]`` for an index of these integer types. Raises ``wrong`` for another type.
+
+    ``negative``: the index may count from the end.
+    """
+    if not hasattr(index, "node"):
+        raise TypeError(
+            message(f"{name}(): argument 'index' must be Tensor, not {type(index).__name__}")
+        )
+    x = index.array
+    if INTEGERS.get(x.dtype) not in kinds:
+        raise wrong(
+            message(
+                f"{name}(): Expected dtype {' or '.join(kinds)} for index",
+                f"got {describe(index)}",
+                fix="index.long()",
+            )
+        )
+    if x.ndim > 1:
+        raise IndexError(
+            message(f"{name}(): Index is supposed to be a vector", f"got {describe(index)}")
+        )
+    d = dim_of(dim, input.array.ndim, name)
+    n = input.array.shape[d] if input.array.ndim else 1
+    if x.size and not (-n * negative <= int(x.min()) and int(x.max()) < n):
+        raise IndexError(
+            message(
+                "index out of range in self",
+                f"{name}: index {describe(index)} from {int(x.min())} to {int(x.max())}, "
+                f"dimension {d} has size {n}",
+            )
+        )
+    return (*(slice(None),) * d, x.reshape(-1).copy())
+
+
+def _lined(input: Tensor) -> Tensor:
+    return input if input.array.ndim else reshape(input, 1)
+
+
+def _written(
+    input: Tensor, place: Place, source: Tensor, accumulate: bool = False
+) -> Tensor:
+    """A copy of ``input`` with ``source`` written (or added) at a place."""
+    attrs = {"index": place, "accumulate": accumulate}
+    out = apply(index_put_op, (_lined(input), source), attrs)
+    return out if input.array.ndim else reshape(out)
+
+
+@public()
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The slices at ``index`` (1-d, integer) along ``dim``."""
+    place = _place("index_select", input, dim, index, ("int32", "int64"), RuntimeError)
+    if input.array.ndim:
+        return single(index_op, input, {"index": place})
+    if index.array.size != 1:
+        raise RuntimeError(
+            message(
+                "index_select(): Index to scalar can have only 1 value, got "
+                f"{index.array.size} value(s)"
+            )
+        )
+    return reshape(single(index_op, reshape(input, 1), {"index": place}))
+
+
+@public()
+def index_add(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1
+) -> Tensor:
+    """A copy of ``input`` with ``alpha * source`` added at the slices ``index`` along ``dim``."""
+    place = _place("index_add", input, dim, index, ("int32", "int64"), RuntimeError)
+    _same_type("index_add", input, source)
+    x, source = _lined(input), _lined(source) if not input.array.ndim else source
+    d = len(place) - 1
+    fits = list(x.array.shape)
+    fits[d] = index.array.size
+    if list(source.array.shape) != fits:
+        raise RuntimeError(
+            message(
+                "source tensor shape must match self tensor shape, excluding the specified "
+                f"dimension. Got self.shape = {list(x.array.shape)} source.shape = "
+                f"{list(source.array.shape)}",
+                f"index_add along dimension {d} with {index.array.size} indices",
+            )
+        )
+    return _written(input, place, source if alpha == 1 else source * element(alpha, source), True)
+
+
+@public()
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """A copy of ``input`` with ``source`` written at the slices ``index`` along ``dim``."""
+    place = _place("index_copy", input, dim, index, ("int64",), RuntimeError)
+    _same_type("index_copy", input, source)
+    x, d, n = _lined(input), len(place) - 1, index.array.size
+    if source.array.ndim and input.array.ndim and source.array.ndim != input.array.ndim:
+        raise IndexError(
+            message(
+                "index_copy_(): When source and destination are not scalars, their dimensionality "
+                f"must match. Source dimensionality ({source.array.ndim}), destination "
+                f"dimensionality ({input.array.ndim})"
+            )
+        )
+    given = _lined(source).array.shape
+    if len(given) == x.array.ndim and given[d] != n:
+        raise IndexError(
+            message(
+                f"index_copy_(): Number of indices ({n}) should be equal to source.size(dim) "
+                f"({given[d]})"
+            )
+        )
+    if given[:d] + given[d + 1 :] != x.array.shape[:d] + x.array.shape[d + 1 :]:
+        raise RuntimeError(
+            message(
+                "index_copy_(): Source/destination tensor must have same slice shapes.",
+                f"input {describe(input)}, source {describe(source)}, dim {d}",
+            )
+        )
+    return _written(input, place, _lined(source))
+
+
+@public()
+def index_fill(input: Tensor, dim: int, index: Tensor, value: TensorLike) -> Tensor:
+    """A copy of ``input`` with ``value`` in the slices ``index`` along ``dim``."""
+    place = _place("index_fill", input, dim, index, ("int64",), IndexError, negative=True)
+    written: Any = value
+    if not hasattr(written, "node"):
+        written = element(written, input)
+    elif written.array.ndim:
+        raise RuntimeError(
+            message(
+                "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+                f"{written.array.ndim} dimension(s)."
+            )
+        )
+    elif written.array.dtype != input.array.dtype:
+        written = written.to(input.dtype)
+    # each slice once: what is written twice is there once, and so is its derivative
+    *lead, i = place
+    n = input.array.shape[len(lead)] if input.array.ndim else 1
+    once = index.node.dev.array(np.unique(host(i) % n) if i.size else host(i))
+    return _written(input, (*lead, once), written)
+
+
+@public()
+def index_reduce(
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    source: Tensor,
+    reduce: str,
+    *,
+    include_self: bool = True,
+) -> Tensor:
+    """``source`` combined with the slices at ``index``, by "prod", "mean", "amax" or "amin"."""
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise RuntimeError(
+            message(
+                "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
+                f"{reduce}."
+            )
+        )
+    place = _place("index_reduce", input, dim, index, ("int32", "int64"), RuntimeError)
+    _same_type("index_reduce", input, source)
+    x, source, d = _lined(input), _lined(source), len(place) - 1
+    fits = list(x.array.shape)
+    fits[d] = index.array.size
+    if list(source.array.shape) != fits:
+        raise RuntimeError(
+            message(
+                "index_reduce(): source must have the shape of self, and as many slices as indices",
+                f"input {describe(input)}, source {describe(source)}, {index.array.size} indices",
+            )
+        )
+    along = reshape(index.long(), *(-1 if i == d else 1 for i in range(len(fits))))
+    out = METHODS["scatter_reduce"](
+        x, d, expand(along, *fits), source, reduce, include_self=include_self
+    )
+    return out if input.array.ndim else reshape(out)
+
+
+def _same_type(name: str, input: Tensor, source: Any) -> None:
+    if not hasattr(source, "node"):
+        raise TypeError(
+            message(f"{name}(): argument 'source' must be Tensor, not {type(source).__name__}")
+        )
+    if source.array.dtype != input.array.dtype:
+        mine, other = [TORCH_TYPES[t.array.dtype.name] for t in (input, source)]
+        raise RuntimeError(
+            message(
+                f"{name}(): self ({mine}) and source ({other}) must have the same scalar type",
+                fix="source.to(input.dtype)",
+            )
+        )

@@ -1,0 +1,138 @@
+"""scatter_reduce: elements combined where an index says, by sum, mean, product or extremum."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base.errors import message
+from ..engine.apply import apply
+from ..engine.op import Op
+from ..engine.record import constant
+from .gather import added, flat, operands
+from .select import masked_fill
+from .shape import reshape
+from .surface import public
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Gradient, Namespace, Operand
+    from ..handles.tensor import Tensor
+
+UFUNCS: dict[str, Any] = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
+
+
+def _reduce(F: Namespace, x: Array, index: Array, src: Array, dim: int, reduce: str) -> Array:
+    out = x.reshape(-1).copy()
+    UFUNCS[reduce].at(out, flat(index, x.shape, dim), src.reshape(-1))
+    return out.reshape(x.shape)
+
+
+def _shares(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, index: Operand, src: Operand, dim: int
+) -> tuple[Gradient, Gradient, Gradient]:
+    """Of an extremum: each winner's share of g, and who won, in the input and in the source."""
+    mine = F.cast(F.eq(x, out), dtype=x.dtype)
+    theirs = F.cast(F.eq(src, F.gather(out, index, dim=dim)), dtype=x.dtype)
+    winners = mine + F.scatter_sum(theirs, index, shape=x.shape, dim=dim)
+    return g / winners, mine, theirs
+
+
+def _input_vjp(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, index: Operand, src: Operand,
+    dim: int, reduce: str,
+) -> Gradient:  # fmt: skip
+    if reduce != "prod":
+        share, mine, _ = _shares(F, g, out, x, index, src, dim)
+        return share * mine
+    ones = F.cast(F.eq(x, x), dtype=x.dtype)
+    return g * F.scatter_reduce(ones, index, src, dim=dim, reduce="prod")
+
+
+def _source_vjp(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, index: Operand, src: Operand,
+    dim: int, reduce: str,
+) -> Gradient:  # fmt: skip
+    """Of a product: the product of the others, which is ``out / src`` where src is not 0.
+
+    For a single 0 among the factors it is the product with a 1 in its place, for several it is 0.
+    """
+    if reduce != "prod":
+        share, _, theirs = _shares(F, g, out, x, index, src, dim)
+        return F.gather(share, index, dim=dim) * theirs
+    zero = F.eq(src, 0)
+    zeros = F.gather(
+        F.scatter_sum(F.cast(zero, dtype=x.dtype), index, shape=x.shape, dim=dim), index, dim=dim
+    )
+    if hasattr(g, "node") and bool((zeros.array > 1).any()):
+        raise RuntimeError(
+            message(
+                "scatter_reduce(): Double backward is unsupported for src when >1 zeros in src are "
+                "scattered to the same position in self"
+            )
+        )
+    single = F.cast(zero, dtype=x.dtype) * F.cast(F.eq(zeros, 1), dtype=x.dtype)
+    rest = F.scatter_reduce(x, index, F.where(F.eq(single, 1), 1, src), dim=dim, reduce="prod")
+    others = F.gather(g * out, index, dim=dim) / F.where(zero, 1, src)
+    return F.where(F.eq(single, 1), F.gather(g * rest, index, dim=dim), others)
+
+
+scatter_reduce_op = Op(
+    "scatter_reduce",
+    _reduce,
+    vjps=(_input_vjp, None, _source_vjp),
+    saves=("x y z out", "", "x y z out"),
+    rule=("g × the product of the others, or g where it wins", None, "likewise, at the index"),
+)
+
+
+# ---- the function --------------------------------------------------------------------------------
+def _identity(reduce: str, dtype: Any) -> Any:
+    """What changes nothing when combined: 0, 1, or the least or greatest number."""
+    if reduce in ("sum", "mean"):
+        return 0
+    if reduce == "prod":
+        return 1
+    if dtype.kind == "b":
+        return reduce == "amin"
+    if dtype.kind == "f":
+        return -np.inf if reduce == "amax" else np.inf
+    limits = np.iinfo(dtype)
+    return int(limits.min if reduce == "amax" else limits.max)
+
+
+@public()
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """``src`` combined where ``index`` says along ``dim``: "sum", "mean", "prod", "amax", "amin".
+
+    ``include_self``: what ``input`` has there is combined as well.
+    """
+    if reduce not in ("sum", "mean", "prod", "amax", "amin"):
+        raise RuntimeError(
+            message(
+                f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
+            )
+        )
+    x, d, i, s = operands("scatter_reduce", input, dim, index, src)
+    if not i.array.size:
+        return input.clone()
+    if i.array.shape != s.array.shape:
+        s = s[tuple(slice(n) for n in i.array.shape)]
+    counts = _counts(x, d, i)
+    if not include_self:
+        x = masked_fill(x, counts > 0, _identity(reduce, x.array.dtype))
+    if reduce in ("sum", "mean"):
+        out = x + added(x, d, i, s, x.array.shape)
+        if reduce == "mean":
+            n = (counts + 1 if include_self else counts.clamp(min=1)).to(x.dtype)
+            out = out / n if x.array.dtype.kind == "f" else out // n
+    else:
+        out = apply(scatter_reduce_op, (x, i, s), {"dim": d, "reduce": reduce})
+    return reshape(out, *input.array.shape)
+
+
+def _counts(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """How many elements of the source go to each place."""
+    ones = constant(index.node.dev.full(index.array.shape, 1, np.int64), index.node.dev)
+    return added(x, dim, index, ones, x.array.shape)

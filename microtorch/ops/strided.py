@@ -1,0 +1,228 @@
+"""Views by strides: ``as_strided``, and ``unfold``, the windows along one dimension.
+
+Their derivative needs no strides. Each element of such a view stands at a place that is known
+beforehand; so the gradient is zeros with ``g`` *added* at these places, for windows may overlap.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base.errors import MissingKernel, describe, message
+from ..engine.hot import single
+from ..engine.op import Op
+from .arguments import dim_of, shape_of
+from .surface import METHODS, public
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Gradient, Namespace, Operand, Shape
+    from ..handles.tensor import Tensor
+
+
+# ---- memory --------------------------------------------------------------------------------------
+def owner(x: Array) -> Array:
+    """The array that holds the memory of ``x``."""
+    while isinstance(x.base, np.ndarray):
+        x = x.base
+    return x
+
+
+def at_strides(x: Array, shape: Shape, strides: Shape, offset: int) -> Array:
+    """A view of x's memory, from ``offset`` bytes behind its first element.
+
+    It has numpy's ``base``, which its stride tricks hide, and lies within the memory of ``owner``:
+    numpy raises where it does not.
+    """
+    memory = owner(x)
+    if not memory.flags.c_contiguous:  # a buffer is read row by row
+        memory = memory.transpose(np.argsort([-s for s in memory.strides], kind="stable"))
+    offset += x.ctypes.data - memory.ctypes.data
+    view: Array = np.ndarray(shape, x.dtype, memory, offset, strides)
+    view.flags.writeable = x.flags.writeable
+    return view
+
+
+def positions(shape: Shape, strides: Shape, offset: int = 0) -> Array:
+    """Where each element of an array of these strides lies, counted in elements."""
+    at: Array = np.full(shape, offset)
+    for d, (n, step) in enumerate(zip(shape, strides, strict=True)):
+        at += (np.arange(n) * step).reshape((n,) + (1,) * (len(shape) - 1 - d))
+    return at
+
+
+# ---- as_strided ----------------------------------------------------------------------------------
+def _as_strided(
+    F: Namespace, x: Array, size: Shape, stride: Shape, offset: int, own: Shape
+) -> Array:
+    if type(x) is not np.ndarray:
+        raise MissingKernel(
+            message("as_strided: a device's memory is not read by strides", fix="x.cpu()")
+        )
+    width = x.itemsize
+    if x.strides != tuple(s * width for s in own) and x.size:  # a value that has moved
+        laid = np.empty(positions(x.shape, own).max() + 1, x.dtype)
+        image = at_strides(laid, x.shape, tuple(s * width for s in own), 0)
+        image[...] = x
+        x = image
+    return at_strides(x, size, tuple(s * width for s in stride), offset * width)
+
+
+def _as_strided_vjp(
+    F: Namespace, g: Gradient, out: Operand, x: Operand,
+    size: Shape, stride: Shape, offset: int, own: Shape,
+) -> Gradient:  # fmt: skip
+    read, held = positions(size, stride, offset), positions(x.shape, own)
+    first = min([0, *(int(p.min()) for p in (read, held) if p.size)])
+    length = max([0, *(int(p.max()) for p in (read, held) if p.size)]) + 1 - first
+    memory = F.place(g, index=(read - first,), shape=(length,))
+    count = np.bincount((held - first).reshape(-1), minlength=length)
+    if held.size and count.max() > 1:  # of an expanded input, whose copies share one element
+        memory = F.div(memory, np.maximum(count, 1).astype(g.dtype))
+    return F.getitem(memory, index=(held - first,))
+
+
+as_strided_op = Op(
+    "as_strided",
+    _as_strided,
+    vjps=(_as_strided_vjp,),
+    rule=("g, added where it was read",),
+    view=True,
+)
+
+
+def steps(x: Array) -> Shape:
+    """The strides of ``x`` in elements."""
+    return tuple([s // x.itemsize for s in x.strides])
+
+
+def storage_offset(input: Tensor) -> int:
+    """How many elements of its storage lie before the first element of this tensor."""
+    x = input.array
+    if type(x) is not np.ndarray:
+        return 0
+    return (x.ctypes.data - owner(x).ctypes.data) // x.itemsize
+
+
+METHODS["storage_offset"] = storage_offset
+
+
+@public()
+def as_strided(
+    input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Tensor:
+    """A view of the storage of ``input``: element (i, j) is at ``offset + i * s0 + j * s1`` in it.
+
+    The offset is the input's own if not given. RuntimeError for elements that are not the input's
+    or its base's.
+    """
+    size, stride = shape_of((size,), "as_strided"), shape_of((stride,), "as_strided")
+    start = METHODS["storage_offset"](input) if storage_offset is None else storage_offset
+    base = input if input.origin is None else input.origin[0]
+    _check_strides(base, size, stride, start)
+
+    def attrs(t: Tensor) -> dict[str, Any]:
+        offset = start - METHODS["storage_offset"](t)
+        return {"size": size, "stride": stride, "offset": offset, "own": steps(t.array)}
+
+    here = attrs(input)
+    if base is input or not _among(input, size, stride, here["offset"]):
+        return single(as_strided_op, base, attrs(base))
+    out = single(as_strided_op, input, here)
+    # from the base on, whose elements lie without gaps: so the same values give the same view
+    out.origin = (base, ((as_strided_op, attrs(base)),))
+    return out
+
+
+def _among(x: Tensor, size: Shape, stride: Shape, offset: int) -> bool:
+    """Are all elements of such a view elements of ``x``?"""
+    flags = x.array.flags
+    if flags.c_contiguous or flags.f_contiguous:  # its elements lie without gaps
+        last = offset + sum([(n - 1) * s for n, s in zip(size, stride, strict=True)])
+        return 0 in size or (offset >= 0 and last < x.array.size)
+    own = positions(x.array.shape, steps(x.array))
+    return bool(np.isin(positions(size, stride, offset), own).all())
+
+
+def _check_strides(base: Tensor, size: Shape, stride: Shape, start: int) -> None:
+    if len(size) != len(stride):
+        raise RuntimeError(
+            message("mismatch in length of strides and shape", f"size {size}, stride {stride}")
+        )
+    if min(size, default=0) < 0 or min(stride, default=0) < 0:
+        raise RuntimeError(
+            message(
+                "as_strided: Negative strides are not supported at the moment, "
+                f"got strides: {list(stride)}, sizes: {list(size)}"
+            )
+        )
+    if start < 0:
+        raise RuntimeError(message(f"Tensor: invalid storage offset {start}"))
+    if not _among(base, size, stride, start - METHODS["storage_offset"](base)):
+        raise RuntimeError(
+            message(
+                f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {start} "
+                "are out of bounds for storage",
+                f"as_strided of {describe(base)} with strides {base.stride()}",
+                fix="the elements must be those of the tensor, or of the tensor it is a view of",
+            )
+        )
+
+
+# ---- windows -------------------------------------------------------------------------------------
+def _windows(n: int, size: int, step: int) -> Array:
+    """The index of each element of each window along a dimension of ``n``."""
+    return np.arange(0, n - size + 1, step)[:, None] + np.arange(size)
+
+
+def _unfold(F: Namespace, x: Array, dim: int, size: int, step: int) -> Array:
+    if type(x) is not np.ndarray:  # a copy: a device's memory is not read by strides
+        place = (*(slice(None),) * dim, _windows(x.shape[dim], size, step))
+        return np.moveaxis(x[place], dim + 1, -1)
+    shape, strides = list(x.shape), list(x.strides)
+    shape[dim] = (x.shape[dim] - size) // step + 1
+    strides[dim] *= step
+    return at_strides(x, (*shape, size), (*strides, x.strides[dim]), 0)
+
+
+def _unfold_vjp(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, dim: int, size: int, step: int
+) -> Gradient:
+    n = len(x.shape)
+    back = F.permute(g, dims=(*range(dim + 1), n, *range(dim + 1, n)))
+    place = (*(slice(None),) * dim, _windows(x.shape[dim], size, step))
+    return F.place(back, index=place, shape=x.shape)
+
+
+unfold_op = Op(
+    "unfold_dimension",  # nn.functional.unfold is another
+    _unfold,
+    vjps=(_unfold_vjp,),
+    rule=("g, added over the windows",),
+    torch_name="Unfold",
+    view=True,
+)
+
+
+def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """A view of the windows of ``size`` along a dimension, at every ``step``.
+
+    The elements of a window are the last dimension.
+    """
+    d = dim_of(dimension, self.array.ndim, "unfold")
+    x = self if self.array.ndim else self.reshape(1)
+    n = x.array.shape[d]
+    if size < 0:
+        raise RuntimeError(message(f"size is {size} but must be >= 0"))
+    if size > n:
+        raise RuntimeError(
+            message(f"maximum size for tensor at dimension {d} is {n} but size is {size}")
+        )
+    if step <= 0:
+        raise RuntimeError(message(f"step is {step} but must be > 0"))
+    out = single(unfold_op, x, {"dim": d, "size": size, "step": step})
+    return out if self.array.ndim else out.reshape(size)
+
+
+METHODS["unfold"] = unfold

@@ -1,0 +1,232 @@
+"""Reading and writing at indices: which dimensions come first, what is refused, what fits."""
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch import autograd
+
+X = np.arange(24.0).reshape(2, 3, 4)
+MASK = np.array([[True, False, True], [False, False, True]])
+
+
+def number(*shape, start=0.0):
+    return torch.tensor(
+        np.sin(np.arange(start, start + np.prod(shape, dtype=int))).reshape(shape),
+        requires_grad=True,
+    )
+
+
+# an integer selects first; arrays that a slice separates put their dimensions first
+INDICES = [
+    ((0, slice(None), [0, 1]), X[0][:, [0, 1]]),
+    (([0, 1], slice(None), [0, 1]), X[[0, 1], :, [0, 1]]),
+    ((slice(None), 1, None, [3, 0]), X[:, 1][:, None][:, :, [3, 0]]),
+    ((1, Ellipsis, [2, 0]), X[1][..., [2, 0]]),
+    (([1, 0], Ellipsis, [0, 1], [2, 3]), X[[1, 0], [0, 1], [2, 3]]),
+    ((MASK, slice(1, 3)), X[MASK][:, 1:3]),
+    ((True, 0), X[0][None]),
+    ((slice(None), [True, False, True]), X[:, [0, 2]]),
+    ((np.array(1), slice(None), np.array([0])), X[1][:, [0]]),
+]
+
+
+@pytest.mark.parametrize(("index", "expected"), INDICES, ids=[str(i) for i, _ in INDICES])
+def test_read_write_and_gradient(index, expected):
+    assert np.array_equal(torch.tensor(X)[index].numpy(), expected)
+    assert autograd.gradcheck(lambda x: x[index] * x[index], (number(2, 3, 4),))
+    assert autograd.gradgradcheck(lambda x: x[index] * x[index], (number(2, 3, 4),))
+
+    def write(x, v):
+        out = x * 2
+        out[index] = v * v
+        return out
+
+    value = number(*expected.shape, start=50)
+    assert autograd.gradcheck(write, (number(2, 3, 4), value))
+    out = torch.zeros(2, 3, 4)
+    out[index] = torch.ones(expected.shape)
+    counted = np.zeros(24)
+    counted[np.unique(expected.astype(int))] = 1
+    assert np.array_equal(out.numpy().reshape(-1), counted)
+
+
+@pytest.mark.parametrize(
+    ("index", "error"),
+    [
+        (3, IndexError),
+        (-3, IndexError),
+        ([0, 2], IndexError),
+        (1.0, IndexError),
+        ("a", TypeError),
+        (torch.tensor([0.0]), IndexError),
+        (torch.tensor([0], dtype=torch.int16), IndexError),
+        (torch.ones(3, dtype=torch.bool), IndexError),
+        ((0, 0, 0, 0), IndexError),
+        ((torch.tensor([0, 1]), torch.tensor([0, 1, 2])), IndexError),
+        (slice(None, None, -1), ValueError),
+        (slice(0, 1.5), TypeError),
+    ],
+    ids=str,
+)
+def test_wrong_indices_raise_pytorchs_errors(index, error):
+    x = torch.zeros(2, 3, 4)
+    with pytest.raises(error):
+        x[index]
+    with pytest.raises(error):
+        x[index] = 1.0
+
+
+# ---- values that do not fit ----------------------------------------------------------------------
+WRITES = [
+    lambda x, v: x.index_fill(0, torch.tensor([0]), v),
+    lambda x, v: x.masked_fill(torch.tensor([True, False, True]), v),
+    lambda x, v: x.scatter(0, torch.tensor([0]), v),
+    lambda x, v: x.fill_(v),
+    lambda x, v: x.__setitem__(0, v),
+    lambda x, v: x.__setitem__([0], v),
+]
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_number_that_its_dtype_does_not_hold_is_refused(write):
+    for dtype, value in (
+        (torch.int8, 300),
+        (torch.uint8, -256),
+        (torch.int64, float("nan")),
+        (torch.float16, 1e9),
+        (torch.float32, 1e300),
+    ):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            write(torch.zeros(3, dtype=dtype), value)
+    write(torch.zeros(3, dtype=torch.int8), 1.7)
+    write(torch.zeros(3, dtype=torch.float16), float("inf"))
+
+
+# ---- along a dimension ---------------------------------------------------------------------------
+def test_index_functions():
+    x, i = torch.zeros(3, 2), torch.tensor([2, 0, 2])
+    source = torch.arange(6.0).reshape(3, 2)
+    assert x.index_add(0, i, source, alpha=2).tolist() == [[4, 6], [0, 0], [8, 12]]
+    assert x.index_copy(0, i[:2], source[:2]).tolist() == [[2, 3], [0, 0], [0, 1]]
+    assert x.index_fill(0, torch.tensor([-1]), 7).tolist() == [[0, 0], [0, 0], [7, 7]]
+    reduced = x.index_reduce(0, i, source, "mean", include_self=False)
+    assert reduced.tolist() == [[2, 3], [0, 0], [2, 3]]
+    assert torch.tensor(1.0).index_add(0, torch.tensor([0]), torch.tensor(3.0)).item() == 4
+    assert torch.tensor(1.0).index_select(0, torch.tensor([0])).shape == ()
+    value = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    x = number(3)
+    x.index_fill(0, torch.tensor([1, 1, -2]), value).sum().backward()
+    assert value.grad.item() == 1 and x.grad.tolist() == [1, 0, 1]
+    for wrong, error in (
+        (lambda: x.index_select(0, torch.tensor([-1])), IndexError),
+        (lambda: x.index_add(0, torch.tensor([3]), x[:1]), IndexError),
+        (lambda: x.index_add(0, torch.tensor([0]), x), RuntimeError),
+        (lambda: x.index_add(0, torch.tensor([0]), torch.ones(1)), RuntimeError),
+        (lambda: x.index_copy(0, torch.tensor([0, 1]), x[:1]), IndexError),
+        (lambda: x.index_select(0, torch.tensor([0.0])), RuntimeError),
+        (lambda: x.index_select(0, torch.tensor([[0]])), IndexError),
+    ):
+        with pytest.raises(error):
+            wrong()
+
+
+# ---- scatter -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("reduce", ["sum", "mean", "prod", "amax", "amin"])
+def test_scatter_reduce(reduce, include_self):
+    index = torch.tensor([[0, 1, 1], [2, 1, 0]])
+    x, source = number(3, 4), number(2, 3, start=20)
+
+    def run(x, s):
+        return x.scatter_reduce(0, index, s, reduce, include_self=include_self)
+
+    function = {"sum": sum, "mean": np.mean, "prod": np.prod, "amax": max, "amin": min}[reduce]
+    cells = {at: [float(x[at])] for at in np.ndindex(3, 4)}
+    own = {at: include_self for at in cells}
+    for r, c in np.ndindex(2, 3):
+        at = (int(index[r, c]), c)
+        cells[at] = cells[at] if own[at] else []
+        cells[at].append(float(source[r, c]))
+        own[at] = True
+    expected = [[function(cells[r, c]) for c in range(4)] for r in range(3)]
+    assert np.allclose(run(x, source).detach().numpy(), expected)
+    assert autograd.gradcheck(run, (x, source))
+    assert autograd.gradgradcheck(run, (x, source))
+
+
+def test_the_gradient_of_a_product_with_zeros():
+    for zeros in ([0], [0, 1]):
+        source = number(3, start=3).detach()
+        source[zeros] = 0.0
+        source.requires_grad_()
+        x = number(2, start=1)
+        index = torch.tensor([0, 0, 0])
+
+        def run(x, s, index=index):
+            return x.scatter_reduce(0, index, s, "prod")
+
+        def g(run=run, x=x, source=source):
+            return autograd.grad(run(x, source).sum(), source, create_graph=True)
+
+        assert autograd.gradcheck(run, (x, source))
+        if len(zeros) == 1:
+            assert autograd.gradgradcheck(run, (x, source))
+        else:
+            with pytest.raises(RuntimeError, match="Double backward is unsupported"):
+                g()
+
+
+def test_scatter_with_a_reduction_and_numbers():
+    x, i = torch.tensor([1, 2]), torch.tensor([0, 0])
+    assert x.scatter(0, i, torch.tensor([4, 5]), reduce="add").tolist() == [10, 2]
+    assert x.scatter(0, i, 3, reduce="multiply").tolist() == [9, 2]
+    assert x.scatter(0, i, value=7).tolist() == [7, 2]
+    assert x.scatter_reduce(0, i, torch.tensor([-4, -4]), "mean").tolist() == [-3, 2]
+    assert torch.tensor(1.0).scatter_add(0, i, torch.tensor([3.0, 2.0])).item() == 6
+    with pytest.raises(RuntimeError):
+        x.scatter(0, i, torch.tensor([4.0, 5.0]))
+    with pytest.raises(RuntimeError):
+        torch.zeros(3, 4).gather(0, torch.zeros(2, 5, dtype=torch.int64))
+
+
+# ---- regions, masks, flat indices ----------------------------------------------------------------
+REGIONS = [
+    (lambda x, s: x.slice_scatter(s, 1, 1, 3), (3, 2)),
+    (lambda x, s: x.select_scatter(s, 0, -1), (4,)),
+    (lambda x, s: x.diagonal_scatter(s, 1), (3,)),
+    (lambda x, s: x.as_strided_scatter(s, (2, 2), (4, 1), 1), (2, 2)),
+    (lambda x, s: x.masked_scatter(torch.tensor([True, False, True, True]), s), (9,)),
+    (lambda x, s: x.put(torch.tensor([[3, -1]]), s), (1, 2)),
+    (lambda x, s: x.put(torch.tensor([3, 3]), s, accumulate=True), (2,)),
+    (lambda x, s: x.index_put((torch.tensor([0, 0]), torch.tensor([1, 1])), s, True), (2,)),
+]
+
+
+@pytest.mark.parametrize(("write", "shape"), REGIONS)
+def test_writes_have_their_gradients(write, shape):
+    x, source = number(3, 4), number(*shape, start=20)
+    before = x.tolist()
+    assert autograd.gradcheck(write, (x, source))
+    assert autograd.gradgradcheck(lambda x, s: write(x * x, s * s), (x, source))
+    assert x.tolist() == before
+    if shape != (2,):  # one that does not fit
+        with pytest.raises((RuntimeError, IndexError)):
+            write(x, number(1))
+
+
+def test_masked_scatter_and_the_twins_in_place():
+    mask = torch.tensor([True, False, True])
+    x = torch.zeros(2, 3)
+    assert x.masked_scatter_(mask, torch.arange(9.0)) is x
+    assert x.tolist() == [[0, 0, 1], [2, 0, 3]]
+    assert x.put_(torch.tensor([0]), torch.tensor([9.0])).tolist()[0] == [9, 0, 1]
+    assert x.scatter_reduce_(0, torch.tensor([[1, 1, 1]]), x[:1], "sum") is x
+    with pytest.raises(RuntimeError, match="Number of elements of source"):
+        x.masked_scatter(mask, torch.ones(1))
+    with pytest.raises(RuntimeError):
+        x.masked_select(mask.long())
+    assert torch.nonzero_static(torch.tensor([1, 0, 2]), size=3).tolist() == [[0], [2], [-1]]
+    assert torch.argwhere(torch.tensor(1.0)).shape == (1, 0)
+    taken = torch.take_along_dim(torch.tensor([[1.0, 2.0]]), torch.tensor([[-1], [0]]), 1)
+    assert taken.tolist() == [[2], [1]]
