@@ -96,7 +96,7 @@ def _choose(condition: Tensor, input: Any, other: Any) -> Tensor:
 
 def _choice(value: Number, like: Tensor) -> Tensor:
     t = weak_number(value, like)
-    element(value, t.array.dtype)  # raises where it would have wrapped around
+    element(value, t)  # raises where it would have wrapped around
     return t
 
 
@@ -118,7 +118,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
             message("masked_fill only supports a 0-dimensional value tensor", describe(value))
         )
     if not isinstance(value, Handle):
-        value = element(value, input)
+        value = element(value, input)  # type: ignore[arg-type]  # or like a number
     elif value.array.dtype != input.array.dtype:
         if not dtypes.can_cast(value.array.dtype, input.array.dtype):
             raise RuntimeError(
