@@ -366,7 +366,8 @@ def repeat(input: Tensor, *sizes: Sizes) -> Tensor:
     paired = [s for pair in zip(times, shape, strict=True) for s in pair]
     x = reshape(input, *(s for n in shape for s in (1, n)))
     out = reshape(expand(x, *paired), *(a * b for a, b in zip(times, shape, strict=True)))
-    return out if out.origin is None else single(clone, out, {"order": "C"})  # once: a view until here
+    # one copy of each element is a view until here
+    return out if out.origin is None else single(clone, out, {"order": "C"})
 
 
 @public(method=False)
