@@ -71,6 +71,13 @@ TORCH_TYPES = {
     "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
     "bool": "Bool", "float32": "Float", "float64": "Double", "float16": "Half",
 }  # fmt: skip
+# what can be stored; unsigned types also take the negatives of what they hold
+_LIMITS: dict[DType, tuple[Any, Any]] = {BOOL: (-math.inf, math.inf)}
+for _d in (float16, float32, float64):
+    _LIMITS[_d.numpy] = (-(_high := builtins.float(np.finfo(_d.numpy).max)), _high)
+for _d in (int8, int16, int32, int64, uint8):
+    _i = np.iinfo(_d.numpy)
+    _LIMITS[_d.numpy] = (builtins.int(_i.min) or -builtins.int(_i.max), builtins.int(_i.max))
 _default = float32
 
 
@@ -163,12 +170,9 @@ def promote(operands: Iterable[tuple[DType, builtins.int]]) -> DType:
 
 def fits(value: Any, d: DType) -> builtins.bool:
     """Can a number be stored in ``d``? Infinity and NaN fit in a floating type."""
-    if d.kind == "b":
-        return True
-    if d.kind == "f":
-        return not abs(value) > builtins.float(np.finfo(d).max) or value in (math.inf, -math.inf)
-    limits = np.iinfo(d)
-    return builtins.bool((limits.min or -limits.max) <= value <= limits.max)
+    low, high = _LIMITS[d]
+    inside = low <= value <= high
+    return inside or (d.kind == "f" and (value != value or value in (math.inf, -math.inf)))
 
 
 def can_cast(source: DType, target: DType) -> builtins.bool:

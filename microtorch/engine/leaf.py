@@ -1,6 +1,7 @@
 """Where backward ends: the leaf of a tensor that requires gradient."""
 from __future__ import annotations
 
+from _thread import _count as other_threads
 from threading import RLock
 from typing import TYPE_CHECKING
 from weakref import ref
@@ -33,30 +34,37 @@ class AccumulateGrad(Node):
 
     def accumulate(self, g: Gradient) -> None:
         """Add ``g`` to ``.grad``, and call the hooks that wait for it."""
-        with _adding:  # threads may run backward into one leaf
-            self.add(g)
+        several = other_threads() > 0  # they may run backward into one leaf
+        if several:
+            _adding.acquire()
+        try:
+            old = self.grad
+            if hasattr(g, "node"):  # a Tensor: create_graph=True
+                self.grad = g.clone() if old is None else old + g
+            elif old is None:
+                self.grad = constant(g, self.dev)
+            elif old.node.needs:
+                self.grad = _sum(old, g)
+            else:  # in place, as PyTorch does
+                old.array += g
+                if old.node.storage is not None:
+                    old.node.storage.wrote("backward")
+        finally:
+            if several:
+                _adding.release()
         if self.hooks is not None:
             for hook in list(self.hooks.accumulated.values()):
                 hook(self.variable)
 
-    def add(self, g: Gradient) -> None:
-        """Add ``g`` to ``.grad``: in place as PyTorch does, unless either carries a graph."""
-        old = self.grad
-        if hasattr(g, "node"):  # a Tensor: create_graph=True
-            self.grad = g.clone() if old is None else old + g
-        elif old is None:
-            self.grad = constant(g, self.dev)
-        elif old.node.needs:  # an earlier backward's create_graph: the sum keeps that graph
-            before = mode.get()
-            try:
-                mode.set(Mode(True))
-                self.grad = old + constant(self.dev.array(g), self.dev)
-            finally:
-                mode.set(before)
-        else:
-            old.array += g
-            if old.node.storage is not None:
-                old.node.storage.wrote("backward")
+
+def _sum(old: Tensor, g: Gradient) -> Tensor:
+    """A gradient of an earlier ``create_graph=True`` plus ``g``: the sum keeps that graph."""
+    before = mode.get()
+    try:
+        mode.set(Mode(True))
+        return old + constant(old.node.dev.array(g), old.node.dev)
+    finally:
+        mode.set(before)
 
 
 def leaf(t: Tensor) -> None:

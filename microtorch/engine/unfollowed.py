@@ -62,5 +62,9 @@ def mark_all(views: Sequence[Tensor], function: str) -> tuple[Tensor, ...]:
 
 def mark_of(t: Tensor) -> Attrs | None:
     """The first mark in the chain of a view; None if writes can be followed."""
-    chain = () if t.origin is None else t.origin[1]
-    return next((attrs for op, attrs in chain if op is unfollowed), None)
+    if t.origin is None:
+        return None
+    for op, attrs in t.origin[1]:
+        if op is unfollowed:
+            return attrs
+    return None

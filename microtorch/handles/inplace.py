@@ -73,7 +73,8 @@ def apply_inplace(
     """
     name = name or op.name
     check_leaf(target, name)
-    check_overlap(target, others, name, whole=op is indexing.index_put_op)
+    if name != "fill" and any([isinstance(x, Handle) for x in others]):
+        check_overlap(target, others, name, whole=op is indexing.index_put_op)
     outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
     out, array = outcome.array, target.array
     if out.shape != array.shape:

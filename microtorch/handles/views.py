@@ -10,7 +10,7 @@ and every live view of that base is derived from it anew.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ..engine.op import Op
 from ..engine.record import constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
-from .memory import check_writable, overwrite
+from .memory import check_locked, overwrite
 
 if TYPE_CHECKING:
     from ..base.types import Array, Chain, Namespace
@@ -30,9 +30,15 @@ def write(target: Tensor, out: Array, writer: str) -> None:
 
     In this order, an interrupt between the two lets backward refuse too much, not too little.
     """
-    check_writable(target.array, writer)
+    array = target.array
+    locked = type(array) is np.ndarray and not array.flags.writeable
+    if locked:
+        check_locked(array, writer)
     storage_of(target.node).wrote(writer)
-    overwrite(target.array, out)
+    if locked:
+        overwrite(array, out)
+    else:
+        array[...] = out
 
 
 def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
@@ -41,40 +47,28 @@ def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
     If target is a view, its base and all other views of the base get new nodes as well. All or
     nothing: what interrupts it, Ctrl-C at any line, leaves the values and nodes of before.
     """
-    check_followed(target)
-    check_writable(target.array, writer)
-    base = target if target.origin is None else target.origin[0]
-    before = [_State.of(t) for t in (target, base, *views_of(base))]
+    changed = [target]
+    if target.origin is not None:
+        check_followed(target)
+        changed.append(target.origin[0])
+    storage = changed[-1].node.storage
+    if storage is not None and storage.views:
+        changed += views_of(changed[-1])
+    before = [(t, n := t.node, n.value, n.storage, n.hooks and n.hooks.retain) for t in changed]
     values = target.array.copy()
     try:
-        for t in (target, base):
-            _leave_memory(t.node, t.array, values if t is target else None)
+        _leave_memory(target.node, target.array, values)
+        if target.origin is not None:
+            _leave_memory(changed[1].node, changed[1].array, None)
         write(target, outcome.array, writer)
         adopt(target, outcome.node)
     except BaseException:
-        for state in before:
-            state.restore()
+        for t, node, value, storage, retain in before:
+            t.node, node.value, node.storage = node, value, storage
+            if node.hooks is not None:
+                node.hooks.retain = bool(retain)
         overwrite(target.array, values)
         raise
-
-
-class _State(NamedTuple):
-    """What a write changes of a handle, besides its memory."""
-
-    t: Tensor
-    node: Node
-    value: Any
-    storage: Storage | None
-    retain: bool
-
-    @classmethod
-    def of(cls, t: Tensor) -> _State:
-        return cls(t, t.node, t.node.value, t.node.storage, t.retains_grad)
-
-    def restore(self) -> None:
-        self.t.node, self.node.value, self.node.storage = self.node, self.value, self.storage
-        if self.node.hooks is not None:
-            self.node.hooks.retain = self.retain
 
 
 def adopt(target: Tensor, node: Node) -> None:
@@ -86,7 +80,8 @@ def adopt(target: Tensor, node: Node) -> None:
     if target.origin is None:
         _adopt(target, node, storage)
         old.storage = storage.snapshot()
-        rederive(target)
+        if storage.views:
+            rederive(target)
         return
     base, chain = target.origin
     previous = base.node

@@ -1,4 +1,5 @@
 """Writes to memory that several handles share. Expected values are PyTorch's."""
+import signal
 import sys
 
 import numpy as np
@@ -176,3 +177,25 @@ def test_an_interrupted_write_leaves_all_as_it_was_or_all_done():
         seen.add(factor)
     assert seen == {1, 5}
     assert lines > 20
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
+def test_ctrl_c_during_backward_leaves_gradients_on():
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    x = leaf(1.0, 2.0)
+    previous, interrupts = signal.signal(signal.SIGALRM, interrupt), 0
+    try:
+        for i in range(100):
+            signal.setitimer(signal.ITIMER_REAL, 1e-4 + i * 1e-5)
+            try:
+                while True:
+                    (x * 2).sum().backward()
+            except KeyboardInterrupt:
+                interrupts += 1
+            assert torch.is_grad_enabled()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    assert interrupts == 100

@@ -1,0 +1,157 @@
+"""In-place methods that change how a tensor is seen, and ``data`` of tensors inside a graph."""
+import copy
+import threading
+
+import pytest
+
+import microtorch as torch
+from microtorch.nn import functional as F
+
+
+def test_a_tensor_becomes_a_view_of_itself():
+    x = torch.arange(6.0).reshape(2, 1, 3)
+    assert x.squeeze_(1) is x
+    x.t_()
+    x.unsqueeze_(0)
+    x.transpose_(0, 2).swapaxes_(0, 2)
+    assert x.shape == (1, 3, 2)
+    assert x.tolist() == [[[0, 3], [1, 4], [2, 5]]]
+
+
+def test_gradients_flow_through_it_and_through_its_views():
+    w = torch.arange(6.0).reshape(2, 3).requires_grad_()
+    x = w * 2
+    row = x[0]
+    x.t_()
+    x[2].mul_(10)
+    assert row.tolist() == [0, 2, 40]
+    (x.sum() + row.sum()).backward()
+    assert w.grad.tolist() == [[4, 4, 40], [2, 2, 20]]
+
+
+def test_a_leaf_that_requires_gradient_refuses():
+    w = torch.ones(2, 3, requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf Variable"):
+        w.t_()
+    with torch.no_grad():
+        w.t_()
+    assert w.shape == (3, 2)
+    assert w.is_leaf
+    with pytest.raises(RuntimeError, match="cannot resize variables that require grad"):
+        w.resize_(1)
+
+
+def test_resize_and_set():
+    x = torch.arange(6.0)
+    assert x.resize_(2, 2).tolist() == [[0, 1], [2, 3]]
+    assert x.resize_(2, 3).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert x.resize_(10).shape == (10,)
+    assert x.tolist()[:6] == [0, 1, 2, 3, 4, 5]
+    y = torch.zeros(2)
+    x.set_(y)
+    y[0] = 7
+    assert x.tolist() == [7, 0]
+    assert x.set_().shape == (0,)
+
+
+# ---- data ----------------------------------------------------------------------------------------
+def test_data_of_a_tensor_in_a_graph_leaves_the_graph_as_it_is():
+    x = torch.ones(2, requires_grad=True)
+    y = x * 3
+    y.data = y.data * 0.5
+    assert y.tolist() == [1.5, 1.5]
+    (y.sum() + x.sum()).backward()
+    assert x.grad.tolist() == [4, 4]
+    with pytest.raises(RuntimeError, match="needs its shape"):
+        y.data = torch.ones(3)
+
+
+def test_data_of_a_view():
+    x = torch.ones(4, requires_grad=True)
+    y = (x * 3)[1:]
+    y.data = y.data * 0.5
+    y.sum().backward()
+    assert x.grad.tolist() == [0, 3, 3, 3]
+
+
+def test_views_made_before_requires_grad_lead_to_the_leaf():
+    x = torch.zeros(2, 3)
+    view = x.view(6)
+    x.requires_grad_()
+    assert view.requires_grad
+    view.sum().backward()
+    assert x.grad.tolist() == [[1] * 3] * 2
+
+
+# ---- threads --------------------------------------------------------------------------------------
+def test_threads_add_to_one_leaf_in_turn():
+    w = torch.ones(20000, requires_grad=True)
+
+    def work():
+        for _ in range(30):
+            (w * 1.0).sum().backward()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert w.grad.min() == w.grad.max() == 240
+
+
+# ---- neighbours ----------------------------------------------------------------------------------
+def test_a_row_of_attention_that_is_masked_as_a_whole_is_zero():
+    q = torch.ones(1, 2, 2, requires_grad=True)
+    for mask in (
+        torch.tensor([[True, False], [False, False]]),
+        torch.tensor([[0.0, -float("inf")], [-float("inf")] * 2]),
+    ):
+        q.grad = None
+        out = F.scaled_dot_product_attention(q, q, q, attn_mask=mask)
+        out.sum().backward()
+        assert out.tolist() == [[[1, 1], [0, 0]]]
+        assert q.grad.tolist() == [[[1, 1], [0, 0]]]
+
+
+def test_products_with_beta_0_ignore_the_input():
+    nan, one = torch.full((2, 2), float("nan")), torch.ones(2, 2)
+    assert torch.addmm(nan, one, one, beta=0).tolist() == [[2, 2], [2, 2]]
+    assert torch.baddbmm(nan[None], one[None], one[None], beta=0).tolist() == [[[2, 2], [2, 2]]]
+    assert torch.addmm(one, nan, one, alpha=0).tolist() == [[1, 1], [1, 1]]
+
+
+def test_a_tensor_in_a_list_stands_for_its_number():
+    assert torch.tensor([torch.tensor([7]), torch.tensor([5])]).tolist() == [7, 5]
+    assert torch.tensor([torch.ones(1, 1), 2.0]).tolist() == [1, 2]
+    with pytest.raises(ValueError, match="only one element tensors"):
+        torch.tensor([torch.ones(2), torch.ones(2)])
+
+
+def test_every_tensor_is_a_variable():
+    assert isinstance(torch.nn.Parameter(torch.ones(1)), torch.autograd.Variable)
+    assert not isinstance(3, torch.autograd.Variable)
+    assert torch.autograd.Variable(torch.ones(1), requires_grad=True).requires_grad
+
+
+def test_gradients_of_a_batch_of_vectors():
+    x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = x**2
+    (rows,) = torch.autograd.grad(y, x, torch.eye(3), is_grads_batched=True)
+    assert rows.tolist() == [[2, 0, 0], [0, 4, 0], [0, 0, 6]]
+
+
+def test_a_node_tells_what_it_has_saved():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = x.exp() * x
+    assert y.grad_fn._saved_other.tolist() == [1, 2]
+    assert y.grad_fn._saved_self.grad_fn.name() == "ExpBackward0"
+    assert x.exp().grad_fn._saved_result.shape == (2,)
+    y.sum().backward()
+    with pytest.raises(RuntimeError, match="already been freed"):
+        y.grad_fn._saved_self  # noqa: B018
+
+
+def test_deepcopy_keeps_the_gradient():
+    x = torch.ones(2, requires_grad=True)
+    x.sum().backward()
+    assert copy.deepcopy(x).grad.tolist() == [1, 1]
