@@ -155,21 +155,21 @@ def test_scatter_reduce(reduce, include_self):
     assert autograd.gradgradcheck(run, (x, source))
 
 
-def test_the_gradient_of_a_product_with_zeros():
-    for zeros in ([0], [0, 1]):
-        source = number(3, start=3).detach()
-        source[zeros] = 0.0
-        source.requires_grad_()
-        x = number(2, start=1)
-        index = torch.tensor([0, 0, 0])
-        run = lambda x, s: x.scatter_reduce(0, index, s, "prod")  # noqa: E731
-        assert autograd.gradcheck(run, (x, source))
-        g = lambda: autograd.grad(run(x, source).sum(), source, create_graph=True)  # noqa: E731
-        if len(zeros) == 1:
-            assert autograd.gradgradcheck(run, (x, source))
-        else:
-            with pytest.raises(RuntimeError, match="Double backward is unsupported"):
-                g()
+@pytest.mark.parametrize("zeros", [[0], [0, 1]])
+def test_the_gradient_of_a_product_with_zeros(zeros):
+    source, x, index = number(3, start=3).detach(), number(2, start=1), torch.tensor([0, 0, 0])
+    source[zeros] = 0.0
+    source.requires_grad_()
+
+    def run(x, s):
+        return x.scatter_reduce(0, index, s, "prod")
+
+    assert autograd.gradcheck(run, (x, source))
+    if len(zeros) == 1:
+        assert autograd.gradgradcheck(run, (x, source))
+    else:
+        with pytest.raises(RuntimeError, match="Double backward is unsupported"):
+            autograd.grad(run(x, source).sum(), source, create_graph=True)
 
 
 def test_scatter_with_a_reduction_and_numbers():
