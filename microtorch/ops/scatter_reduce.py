@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.errors import message
+from ..base.errors import MissingKernel, message
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.record import constant
@@ -22,6 +22,8 @@ UFUNCS: dict[str, Any] = {"prod": np.multiply, "amax": np.maximum, "amin": np.mi
 
 
 def _reduce(F: Namespace, x: Array, index: Array, src: Array, dim: int, reduce: str) -> Array:
+    if type(x) is not np.ndarray:
+        raise MissingKernel(message(f"scatter_reduce: no kernel for {reduce!r}", fix="x.cpu()"))
     out = x.reshape(-1).copy()
     UFUNCS[reduce].at(out, flat(index, x.shape, dim), src.reshape(-1))
     return out.reshape(x.shape)

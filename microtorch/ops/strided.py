@@ -179,7 +179,8 @@ def _windows(n: int, size: int, step: int) -> Array:
 def _unfold(F: Namespace, x: Array, dim: int, size: int, step: int) -> Array:
     if type(x) is not np.ndarray:  # a copy: a device's memory is not read by strides
         place: Any = (*(slice(None),) * dim, _windows(x.shape[dim], size, step))
-        return np.moveaxis(x[place], dim + 1, -1)
+        taken: Array = x[place]
+        return taken.transpose((*range(dim + 1), *range(dim + 2, x.ndim + 1), dim + 1))
     shape, strides = list(x.shape), list(x.strides)
     shape[dim] = (x.shape[dim] - size) // step + 1
     strides[dim] *= step

@@ -155,26 +155,21 @@ def test_scatter_reduce(reduce, include_self):
     assert autograd.gradgradcheck(run, (x, source))
 
 
-def test_the_gradient_of_a_product_with_zeros():
-    for zeros in ([0], [0, 1]):
-        source = number(3, start=3).detach()
-        source[zeros] = 0.0
-        source.requires_grad_()
-        x = number(2, start=1)
-        index = torch.tensor([0, 0, 0])
+@pytest.mark.parametrize("zeros", [[0], [0, 1]])
+def test_the_gradient_of_a_product_with_zeros(zeros):
+    source, x, index = number(3, start=3).detach(), number(2, start=1), torch.tensor([0, 0, 0])
+    source[zeros] = 0.0
+    source.requires_grad_()
 
-        def run(x, s, index=index):
-            return x.scatter_reduce(0, index, s, "prod")
+    def run(x, s):
+        return x.scatter_reduce(0, index, s, "prod")
 
-        def g(run=run, x=x, source=source):
-            return autograd.grad(run(x, source).sum(), source, create_graph=True)
-
-        assert autograd.gradcheck(run, (x, source))
-        if len(zeros) == 1:
-            assert autograd.gradgradcheck(run, (x, source))
-        else:
-            with pytest.raises(RuntimeError, match="Double backward is unsupported"):
-                g()
+    assert autograd.gradcheck(run, (x, source))
+    if len(zeros) == 1:
+        assert autograd.gradgradcheck(run, (x, source))
+    else:
+        with pytest.raises(RuntimeError, match="Double backward is unsupported"):
+            autograd.grad(run(x, source).sum(), source, create_graph=True)
 
 
 def test_scatter_with_a_reduction_and_numbers():
