@@ -1,6 +1,7 @@
 """Distances between vectors: of two tensors, and of all pairs of rows."""
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @public()
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """‖input − other‖_p over all elements; the shapes broadcast."""
-    return METHODS["norm"](input - other, p)
+    return _row_norms((input - other).reshape(-1), p)
 
 
 @public(method=False)
@@ -75,10 +76,20 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
 
 
 def _row_norms(difference: Tensor, p: float) -> Tensor:
-    """The p-norms of the last dimension; of no elements it is 0."""
+    """The p-norms of the last dimension; of no elements it is 0.
+
+    Zeros are masked, for there a power has no derivative. PyTorch takes the subgradient 0.
+    """
     if not difference.array.size:
         return difference.sum(-1)
-    return METHODS["norm"](difference, p, -1)
+    if p in (1, 2, math.inf) or p < 0:
+        return METHODS["norm"](difference, p, -1)
+    zero = difference == 0
+    powers = (difference.abs().masked_fill(zero, 1) ** p).masked_fill(zero, 0).sum(-1)
+    if p == 0:
+        return powers
+    zero = powers == 0
+    return (powers.masked_fill(zero, 1) ** (1 / p)).masked_fill(zero, 0)
 
 
 def _not_negative(name: str, p: float) -> None:
