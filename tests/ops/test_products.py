@@ -216,6 +216,18 @@ def test_distances(p):
     close(torch.dist(b, b[0], p), np.linalg.norm((y - y[0]).ravel(), p))
 
 
+def test_distances_by_products():
+    a, b = draw(2, 4, 3), draw(5, 3)
+    mode = "use_mm_for_euclid_dist"
+    close(torch.cdist(a, b, compute_mode=mode), torch.cdist(a, b).detach().numpy())
+    check(lambda a, b: torch.cdist(a, b, compute_mode=mode), a, b)
+    x = torch.randn(300, 300)
+    exact = torch.cdist(x, x + 1, compute_mode="donot_use_mm_for_euclid_dist")
+    torch.testing.assert_close(torch.cdist(x, x + 1), exact, rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValueError, match="compute_mode"):
+        torch.cdist(a, b, compute_mode="other")
+
+
 def test_distances_of_nothing_and_errors():
     assert torch.cdist(torch.ones(2, 0), torch.ones(3, 0)).tolist() == [[0.0] * 3] * 2
     assert torch.cdist(torch.ones(0, 2), torch.ones(3, 2), math.inf).shape == (0, 3)
