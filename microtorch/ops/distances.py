@@ -1,6 +1,7 @@
 """Distances between vectors: of two tensors, and of all pairs of rows."""
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,17 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
+MODES = (
+    "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist",
+    "use_mm_for_euclid_dist_if_necessary", None,
+)  # fmt: skip
+LARGE = 1 << 24  # differences: 64 MB of float32
+
+
 @public()
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """‖input − other‖_p over all elements; the shapes broadcast."""
-    return METHODS["norm"](input - other, p)
+    return _row_norms((input - other).reshape(-1), p)
 
 
 @public(method=False)
@@ -28,9 +36,13 @@ def cdist(
 ) -> Tensor:
     """The p-norm distance of every row of ``x1`` (..., n, k) to every one of ``x2`` (..., m, k).
 
-    ``compute_mode`` is accepted: distances are always those of the differences, which do not cancel
-    as products do.
+    For p = 2 the differences may take too much memory. Then ‖a‖² + ‖b‖² − 2 a·b is computed, in
+    which close points lose digits. PyTorch does so from 26 rows on, microtorch from 16 million
+    differences on. ``compute_mode`` can ask for it ("use_mm_for_euclid_dist") or forbid it
+    ("donot_use_mm_for_euclid_dist").
     """
+    if compute_mode not in MODES:
+        raise ValueError(message(f"{compute_mode} is not a valid value for compute_mode"))
     for name, x in (("X1", x1), ("X2", x2)):
         if x.array.dtype.kind != "f":
             raise RuntimeError(
@@ -57,7 +69,19 @@ def cdist(
             )
         )
     _not_negative("cdist", p)
+    if p == 2 and a.shape[-1] and compute_mode != MODES[1]:
+        if compute_mode == MODES[0] or a.size * b.shape[-2] > LARGE:
+            return _by_products(x1, x2)
     return _row_norms(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+
+
+def _by_products(x1: Tensor, x2: Tensor) -> Tensor:
+    middle = x2.detach().mean(-2, keepdim=True)  # small numbers cancel less
+    x1, x2 = x1 - middle, x2 - middle
+    lengths = x1.square().sum(-1, True) + x2.square().sum(-1, True).mT
+    squares = lengths - 2 * (x1 @ x2.mT)
+    zero = squares <= 0
+    return squares.masked_fill(zero, 1).sqrt().masked_fill(zero, 0)
 
 
 @public(method=False)
@@ -75,10 +99,20 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
 
 
 def _row_norms(difference: Tensor, p: float) -> Tensor:
-    """The p-norms of the last dimension; of no elements it is 0."""
+    """The p-norms of the last dimension; of no elements it is 0.
+
+    Zeros are masked, for there a power has no derivative. PyTorch takes the subgradient 0.
+    """
     if not difference.array.size:
         return difference.sum(-1)
-    return METHODS["norm"](difference, p, -1)
+    if p in (1, 2, math.inf) or p < 0:
+        return METHODS["norm"](difference, p, -1)
+    zero = difference == 0
+    powers = (difference.abs().masked_fill(zero, 1) ** p).masked_fill(zero, 0).sum(-1)
+    if p == 0:
+        return powers
+    zero = powers == 0
+    return (powers.masked_fill(zero, 1) ** (1 / p)).masked_fill(zero, 0)
 
 
 def _not_negative(name: str, p: float) -> None:

@@ -209,20 +209,35 @@ def test_distances(p):
     x, y = a.detach().numpy(), b.detach().numpy()
     expected = np.linalg.norm(x[:, :, None] - y, p, axis=-1)
     close(torch.cdist(a, b, p), expected)
-    if p:
-        check(lambda a, b: torch.cdist(a, b, p), a, b)
-        check(lambda a: torch.pdist(a, p), draw(3, 2))
+    check(lambda a, b: torch.cdist(a, b, p), a, b)
+    check(lambda a: torch.pdist(a, p), draw(3, 2))
     pairs = [np.linalg.norm(y[i] - y[j], p) for i in range(5) for j in range(i + 1, 5)]
     close(torch.pdist(b, p), pairs)
     close(torch.dist(b, b[0], p), np.linalg.norm((y - y[0]).ravel(), p))
 
 
+def test_distances_by_products():
+    a, b = draw(2, 4, 3), draw(5, 3)
+    mode = "use_mm_for_euclid_dist"
+    close(torch.cdist(a, b, compute_mode=mode), torch.cdist(a, b).detach().numpy())
+    check(lambda a, b: torch.cdist(a, b, compute_mode=mode), a, b)
+    x = torch.randn(300, 300)
+    exact = torch.cdist(x, x + 1, compute_mode="donot_use_mm_for_euclid_dist")
+    torch.testing.assert_close(torch.cdist(x, x + 1), exact, rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValueError, match="compute_mode"):
+        torch.cdist(a, b, compute_mode="other")
+
+
 def test_distances_of_nothing_and_errors():
     assert torch.cdist(torch.ones(2, 0), torch.ones(3, 0)).tolist() == [[0.0] * 3] * 2
     assert torch.cdist(torch.ones(0, 2), torch.ones(3, 2), math.inf).shape == (0, 3)
-    a = torch.ones(2, 3, requires_grad=True)
-    torch.cdist(a, a).sum().backward()  # equal points: PyTorch takes the subgradient 0
-    assert not a.grad.any()
+    for p in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, math.inf):
+        a = torch.ones(2, 3, requires_grad=True)
+        (torch.cdist(a, a, p).sum() + torch.dist(a, a, p)).backward()
+        assert a.grad.tolist() == [[0.0] * 3] * 2  # equal points: PyTorch's subgradient
+    a = torch.tensor([[0.0, 1.0]], requires_grad=True)  # recorded from PyTorch 2.13
+    torch.cdist(a, torch.zeros(1, 2), 0.5).sum().backward()
+    assert a.grad.tolist() == [[0.0, 1.0]]
     for x, y, p, words in (
         (torch.ones(2, 3).long(), torch.ones(2, 3), 2, "X1 got: Long"),
         (torch.ones(3), torch.ones(2, 3), 2, "at least 2D"),
