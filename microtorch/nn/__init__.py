@@ -18,10 +18,8 @@ __all__ += layers.__all__
 _LATER = frozenset(
     """
     Conv3d ConvTranspose3d MaxPool3d AvgPool3d EmbeddingBag Transformer TransformerDecoder
-    TransformerDecoderLayer Dropout3d AlphaDropout Upsample PixelShuffle CosineSimilarity
-    PairwiseDistance CosineEmbeddingLoss MarginRankingLoss TripletMarginLoss CTCLoss PoissonNLLLoss
-    GaussianNLLLoss HingeEmbeddingLoss SoftMarginLoss MultiMarginLoss MultiLabelMarginLoss
-    DataParallel SyncBatchNorm Buffer
+    TransformerDecoderLayer Dropout3d AlphaDropout Upsample PixelShuffle CTCLoss DataParallel
+    SyncBatchNorm Buffer
     """.split()
 )
 
