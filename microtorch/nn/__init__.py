@@ -18,11 +18,8 @@ __all__ += layers.__all__
 _LATER = frozenset(
     """
     Conv3d ConvTranspose3d MaxPool3d AvgPool3d EmbeddingBag Transformer TransformerDecoder
-    TransformerDecoderLayer Dropout3d AlphaDropout Upsample ZeroPad2d ConstantPad2d
-    ReflectionPad2d PixelShuffle CosineSimilarity PairwiseDistance CosineEmbeddingLoss
-    MarginRankingLoss TripletMarginLoss CTCLoss PoissonNLLLoss GaussianNLLLoss
-    HingeEmbeddingLoss SoftMarginLoss MultiMarginLoss MultiLabelMarginLoss GLU Hardshrink
-    Softshrink Threshold RReLU Softmax2d DataParallel SyncBatchNorm Buffer
+    TransformerDecoderLayer Dropout3d AlphaDropout Upsample PixelShuffle CTCLoss DataParallel
+    SyncBatchNorm Buffer
     """.split()
 )
 

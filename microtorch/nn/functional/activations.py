@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
-from ...arrays.dtypes import dtype
+from ...arrays.dtypes import dtype, float64
 from ...base.errors import describe, message
+from ...create.filled import empty, ones_like
 from ...handles.tensor import Tensor
 from ...ops.surface import FUNCTIONS
 
@@ -126,6 +127,73 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x * hardsigmoid(x)."""
     return _activation("hardswish", input, inplace)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where x > threshold, else `value`."""
+    low = input <= threshold
+    return input.masked_fill_(low, value) if inplace else input.masked_fill(low, value)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x where |x| > lambd, else 0."""
+    return input.masked_fill((input >= -lambd) & (input <= lambd), 0)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x moved towards 0 by lambd; 0 where |x| <= lambd."""
+    if lambd < 0:
+        raise RuntimeError(
+            message(
+                f"lambda must be greater or equal to 0, but found to be {lambd}.",
+                f"softshrink: {describe(input)}",
+            )
+        )
+    # x * 0, not 0: NaN stays NaN
+    inner = where(input < -lambd, input + lambd, input * 0)
+    return where(input > lambd, input - lambd, inner)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a * sigmoid(b), where a and b are the halves of x along `dim` (Dauphin et al. 2017)."""
+    if input.ndim == 0:
+        raise RuntimeError(
+            message(
+                "glu does not support 0-dimensional tensors",
+                fix="the input is split in two halves along `dim`",
+            )
+        )
+    if input.shape[dim] % 2:
+        raise RuntimeError(
+            message(
+                f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}",
+                f"glu: input {describe(input)}",
+            )
+        )
+    first, second = input.chunk(2, dim)
+    return first * second.sigmoid()
+
+
+def rrelu(
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """x where x > 0, else a * x (Xu et al. 2015).
+
+    While training, a is drawn anew for each element, uniform in [lower, upper]; else it is their
+    mean.
+    """
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    slope = ones_like(input.detach())
+    low = input.detach() <= 0
+    # PyTorch draws in double precision, and only for the elements that need a slope.
+    draws = empty((int(low.sum().item()),), dtype=float64, device=input.device)
+    slope[low] = draws.uniform_(lower, upper).to(input.dtype)
+    return input.mul_(slope) if inplace else input * slope
 
 
 def tanhshrink(input: Tensor) -> Tensor:
