@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import errors
+from ..engine.handle import Handle
 
 if TYPE_CHECKING:
     from ..base.types import Array
@@ -21,9 +22,9 @@ IDEMPOTENT = frozenset({"fill", "zero", "masked_fill", "index_fill", "index_put"
 
 
 # ---- writing -------------------------------------------------------------------------------------
-def check_writable(array: Array, writer: str) -> None:
-    """Raise RuntimeError if one place of the memory would have to take several values."""
-    if is_locked(array) and repeats_itself(array) and writer not in IDEMPOTENT:
+def check_locked(array: Array, writer: str) -> None:
+    """Raise RuntimeError if one place of locked memory would have to take several values."""
+    if repeats_itself(array) and writer not in IDEMPOTENT:
         raise RuntimeError(
             errors.message(
                 "unsupported operation: more than one element of the written-to tensor refers "
@@ -67,8 +68,8 @@ def unlocked(array: Array) -> Array:
 # ---- overlaps ------------------------------------------------------------------------------------
 def repeats_itself(array: Array) -> bool:
     """Does a dimension show one element several times?"""
-    dimensions = zip(array.strides, array.shape, strict=True)
-    return array.size > 0 and any(s == 0 and n > 1 for s, n in dimensions)
+    dims = zip(array.strides, array.shape, strict=True)
+    return array.size > 0 and any(s == 0 and n > 1 for s, n in dims)
 
 
 def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool = False) -> None:
@@ -78,8 +79,12 @@ def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool 
     """
     array = target.array
     for other in others:
-        source = getattr(other, "array", None)
-        if type(source) is not np.ndarray or not np.may_share_memory(array, source):
+        if not isinstance(other, Handle):
+            continue
+        source = other.array
+        if type(source) is not np.ndarray or type(array) is not np.ndarray:
+            continue
+        if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
             continue
         if _start(source) == _start(array) and _steps(source) == _steps(array):
             if not whole or source.size == 1:
@@ -95,6 +100,11 @@ def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool 
                 "the same memory",
             )
         )
+
+
+def _apart(a: Array, b: Array) -> bool:
+    """Are these two owners of memory, each of its own? (Lent memory has a base.)"""
+    return a is not b and a.base is None and b.base is None
 
 
 def _steps(array: Array) -> list[tuple[int, int]]:

@@ -83,7 +83,7 @@ def test_views_made_before_requires_grad_lead_to_the_leaf():
     assert x.grad.tolist() == [[1] * 3] * 2
 
 
-# ---- threads --------------------------------------------------------------------------------------
+# ---- threads -------------------------------------------------------------------------------------
 def test_threads_add_to_one_leaf_in_turn():
     w = torch.ones(20000, requires_grad=True)
 
