@@ -87,20 +87,75 @@ from microtorch.facade.settings import use_deterministic_algorithms as use_deter
 from microtorch.files import load as load
 from microtorch.files import save as save
 from microtorch.handles.conversions import clone as clone
+from microtorch.handles.metadata import resize_as_ as resize_as_
 from microtorch.handles.scalar import Scalar as Scalar
 from microtorch.handles.size import Size as Size
 from microtorch.handles.tensor import Tensor as Tensor
-from microtorch.linalg import cholesky as cholesky
-from microtorch.linalg import det as det
-from microtorch.linalg import inv
-from microtorch.linalg import slogdet as slogdet
+from microtorch.linalg.older import chain_matmul as chain_matmul
+from microtorch.linalg.older import cholesky as cholesky
+from microtorch.linalg.older import cholesky_inverse as cholesky_inverse
+from microtorch.linalg.older import cholesky_solve as cholesky_solve
+from microtorch.linalg.older import det as det
+from microtorch.linalg.older import geqrf as geqrf
+from microtorch.linalg.older import inverse as inverse
+from microtorch.linalg.older import logdet as logdet
+from microtorch.linalg.older import lu as lu
+from microtorch.linalg.older import lu_solve as lu_solve
+from microtorch.linalg.older import lu_unpack as lu_unpack
+from microtorch.linalg.older import matrix_exp as matrix_exp
+from microtorch.linalg.older import matrix_power as matrix_power
+from microtorch.linalg.older import nuclear_norm as nuclear_norm
+from microtorch.linalg.older import orgqr as orgqr
+from microtorch.linalg.older import ormqr as ormqr
+from microtorch.linalg.older import pca_lowrank as pca_lowrank
+from microtorch.linalg.older import pinverse as pinverse
+from microtorch.linalg.older import qr as qr
+from microtorch.linalg.older import slogdet as slogdet
+from microtorch.linalg.older import svd as svd
+from microtorch.linalg.older import svd_lowrank as svd_lowrank
+from microtorch.linalg.older import triangular_solve as triangular_solve
+from microtorch.linalg.older import vander as vander
+from microtorch.nn.functional import cosine_similarity as cosine_similarity
+from microtorch.nn.functional import pairwise_distance as pairwise_distance
+from microtorch.ops.addmm import addbmm as addbmm
+from microtorch.ops.addmm import addmm as addmm
+from microtorch.ops.addmm import addmv as addmv
+from microtorch.ops.addmm import addr as addr
+from microtorch.ops.addmm import baddbmm as baddbmm
+from microtorch.ops.arrange import Sections
+from microtorch.ops.arrange import adjoint as adjoint
+from microtorch.ops.arrange import atleast_1d as atleast_1d
+from microtorch.ops.arrange import atleast_2d as atleast_2d
+from microtorch.ops.arrange import atleast_3d as atleast_3d
+from microtorch.ops.arrange import block_diag as block_diag
+from microtorch.ops.arrange import broadcast_shapes as broadcast_shapes
+from microtorch.ops.arrange import cartesian_prod as cartesian_prod
+from microtorch.ops.arrange import column_stack as column_stack
+from microtorch.ops.arrange import combinations as combinations
+from microtorch.ops.arrange import diagflat as diagflat
+from microtorch.ops.arrange import dsplit as dsplit
+from microtorch.ops.arrange import dstack as dstack
+from microtorch.ops.arrange import fliplr as fliplr
+from microtorch.ops.arrange import flipud as flipud
+from microtorch.ops.arrange import hsplit as hsplit
+from microtorch.ops.arrange import hstack as hstack
+from microtorch.ops.arrange import rot90 as rot90
+from microtorch.ops.arrange import vander as vander
+from microtorch.ops.arrange import vsplit as vsplit
+from microtorch.ops.arrange import vstack as vstack
 from microtorch.ops.conv import conv1d as conv1d
 from microtorch.ops.conv import conv2d as conv2d
 from microtorch.ops.conv import conv_transpose1d as conv_transpose1d
 from microtorch.ops.conv import conv_transpose2d as conv_transpose2d
+from microtorch.ops.cross import kron as kron
 from microtorch.ops.diagonal import diag as diag
+from microtorch.ops.diagonal import diag_embed as diag_embed
 from microtorch.ops.diagonal import diagonal as diagonal
 from microtorch.ops.diagonal import trace as trace
+from microtorch.ops.distances import cdist as cdist
+from microtorch.ops.distances import pdist as pdist
+from microtorch.ops.einsum import einsum as einsum
+from microtorch.ops.einsum import tensordot as tensordot
 from microtorch.ops.elementwise import add as add
 from microtorch.ops.elementwise import addcdiv as addcdiv
 from microtorch.ops.elementwise import addcmul as addcmul
@@ -114,29 +169,39 @@ from microtorch.ops.elementwise import pow as pow
 from microtorch.ops.elementwise import round as round
 from microtorch.ops.elementwise import rsub as rsub
 from microtorch.ops.elementwise import sub as sub
-from microtorch.ops.index import index_put as index_put
-from microtorch.ops.index import isin as isin
-from microtorch.ops.index import masked_select as masked_select
+from microtorch.ops.index import argwhere as argwhere
 from microtorch.ops.index import nonzero as nonzero
-from microtorch.ops.index import searchsorted as searchsorted
-from microtorch.ops.index import take as take
-from microtorch.ops.join import hstack as hstack
+from microtorch.ops.index import nonzero_static as nonzero_static
 from microtorch.ops.join import meshgrid as meshgrid
-from microtorch.ops.join import vstack as vstack
 from microtorch.ops.norm import group_norm as group_norm
 from microtorch.ops.norm import layer_norm as layer_norm
 from microtorch.ops.norm import rms_norm as rms_norm
+from microtorch.ops.numerical import cumulative_trapezoid as cumulative_trapezoid
+from microtorch.ops.numerical import gradient as gradient
+from microtorch.ops.numerical import trapezoid as trapezoid
 from microtorch.ops.order import Picked
-from microtorch.ops.order import bincount as bincount
+from microtorch.ops.order import aminmax as aminmax
+from microtorch.ops.order import msort as msort
 from microtorch.ops.pool import adaptive_avg_pool1d as adaptive_avg_pool1d
 from microtorch.ops.pool import avg_pool1d as avg_pool1d
 from microtorch.ops.pool import max_pool1d as max_pool1d
 from microtorch.ops.pool import max_pool2d as max_pool2d
-from microtorch.ops.products import addmm as addmm
-from microtorch.ops.products import baddbmm as baddbmm
-from microtorch.ops.products import einsum as einsum
+from microtorch.ops.products import dot as dot
+from microtorch.ops.products import inner as inner
 from microtorch.ops.products import outer as outer
-from microtorch.ops.products import tensordot as tensordot
+from microtorch.ops.products import vdot as vdot
+from microtorch.ops.regions import as_strided_scatter as as_strided_scatter
+from microtorch.ops.regions import diagonal_scatter as diagonal_scatter
+from microtorch.ops.regions import fill as fill
+from microtorch.ops.regions import index_put as index_put
+from microtorch.ops.regions import masked_scatter as masked_scatter
+from microtorch.ops.regions import masked_select as masked_select
+from microtorch.ops.regions import put as put
+from microtorch.ops.regions import take as take
+from microtorch.ops.search import bucketize as bucketize
+from microtorch.ops.search import isin as isin
+from microtorch.ops.search import searchsorted as searchsorted
+from microtorch.ops.search import unravel_index as unravel_index
 from microtorch.ops.select import clamp as clamp
 from microtorch.ops.select import clamp_max as clamp_max
 from microtorch.ops.select import clamp_min as clamp_min
@@ -155,10 +220,17 @@ from microtorch.ops.shape import roll as roll
 from microtorch.ops.shape import t as t
 from microtorch.ops.shape import tile as tile
 from microtorch.ops.shape import transpose as transpose
+from microtorch.ops.statistics import bincount as bincount
+from microtorch.ops.statistics import corrcoef as corrcoef
+from microtorch.ops.statistics import cov as cov
+from microtorch.ops.statistics import histc as histc
+from microtorch.ops.statistics import histogram as histogram
+from microtorch.ops.statistics import histogramdd as histogramdd
+from microtorch.ops.strided import as_strided as as_strided
+from microtorch.ops.vector_norm import dist as dist
 from microtorch.version import __version__ as __version__
 
 __config__ = config
-inverse = inv
 BoolTensor: LegacyType
 ByteTensor: LegacyType
 CharTensor: LegacyType
@@ -204,8 +276,8 @@ def argmin(
     axis: builtins.int | None = None, keepdims: builtins.bool = False
 ) -> Tensor: ...
 def argsort(
-    input: Tensor, dim: builtins.int = -1, descending: builtins.bool = False, *,
-    stable: builtins.bool = True, axis: builtins.int = -1
+    input: Tensor, dim: builtins.int = -1, descending: builtins.bool = False,
+    stable: builtins.bool = False, *, axis: builtins.int = -1
 ) -> Tensor: ...
 asarray = as_tensor
 def asin(input: TensorLike) -> Tensor: ...
@@ -235,6 +307,12 @@ def concatenate(
 def cos(input: TensorLike) -> Tensor: ...
 def cosh(input: TensorLike) -> Tensor: ...
 def count_nonzero(input: Tensor, dim: Dims = None, *, axis: Dims = None) -> Tensor: ...
+def cross(
+    input: Tensor, other: Tensor, dim: builtins.int | None = None, *,
+    axis: builtins.int | None = None
+) -> Tensor: ...
+def cummax(input: Tensor, dim: builtins.int = ..., *, axis: builtins.int = ...) -> Picked: ...
+def cummin(input: Tensor, dim: builtins.int = ..., *, axis: builtins.int = ...) -> Picked: ...
 def cumprod(
     input: Tensor, dim: builtins.int = ..., *, dtype: DTypeLike | None = None,
     axis: builtins.int = ...
@@ -243,8 +321,12 @@ def cumsum(
     input: Tensor, dim: builtins.int = ..., *, dtype: DTypeLike | None = None,
     axis: builtins.int = ...
 ) -> Tensor: ...
+def diff(
+    input: Tensor, n: builtins.int = 1, dim: builtins.int = -1, prepend: Tensor | None = None,
+    append: Tensor | None = None, *, axis: builtins.int = -1
+) -> Tensor: ...
+def div_floor(input: TensorLike, other: TensorLike) -> Tensor: ...
 divide = div
-def dot(input: Tensor, mat2: Tensor) -> Tensor: ...
 double: dtype
 e: builtins.float
 def empty(
@@ -272,20 +354,28 @@ def floor(input: TensorLike) -> Tensor: ...
 def floor_divide(input: TensorLike, other: TensorLike) -> Tensor: ...
 def fmod(input: TensorLike, other: TensorLike) -> Tensor: ...
 def frac(input: TensorLike) -> Tensor: ...
-def gather(input: Tensor, dim: builtins.int, index: Tensor) -> Tensor: ...
+def gather(
+    input: Tensor, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = False
+) -> Tensor: ...
 def ge(input: TensorLike, other: TensorLike) -> Tensor: ...
 ger = outer
 def greater(input: TensorLike, other: TensorLike) -> Tensor: ...
 def greater_equal(input: TensorLike, other: TensorLike) -> Tensor: ...
 def gt(input: TensorLike, other: TensorLike) -> Tensor: ...
 half: dtype
+def huber(input: TensorLike, *, delta: Number = 1.0) -> Tensor: ...
 def hypot(input: TensorLike, other: TensorLike) -> Tensor: ...
-def index_add(input: Tensor, dim: builtins.int, index: Tensor, source: TensorLike) -> Tensor: ...
-def index_copy(input: Tensor, dim: builtins.int, index: Tensor, source: TensorLike) -> Tensor: ...
-def index_fill(input: Tensor, dim: builtins.int, index: Tensor, source: TensorLike) -> Tensor: ...
+def index_add(
+    input: Tensor, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Number = 1
+) -> Tensor: ...
+def index_copy(input: Tensor, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...
+def index_fill(input: Tensor, dim: builtins.int, index: Tensor, value: TensorLike) -> Tensor: ...
+def index_reduce(
+    input: Tensor, dim: builtins.int, index: Tensor, source: Tensor, reduce: str, *,
+    include_self: builtins.bool = True
+) -> Tensor: ...
 def index_select(input: Tensor, dim: builtins.int, index: Tensor) -> Tensor: ...
 inf: builtins.float
-def inner(input: Tensor, mat2: Tensor) -> Tensor: ...
 int: dtype
 int16: dtype
 int32: dtype
@@ -310,6 +400,7 @@ def log_softmax(
     axis: builtins.int = ...
 ) -> Tensor: ...
 def logaddexp(input: TensorLike, other: TensorLike) -> Tensor: ...
+def logcumsumexp(input: Tensor, dim: builtins.int = ..., *, axis: builtins.int = ...) -> Tensor: ...
 def logical_and(input: TensorLike, other: TensorLike) -> Tensor: ...
 def logical_not(input: TensorLike) -> Tensor: ...
 def logical_or(input: TensorLike, other: TensorLike) -> Tensor: ...
@@ -323,7 +414,8 @@ def lt(input: TensorLike, other: TensorLike) -> Tensor: ...
 def matmul(input: TensorLike, other: TensorLike) -> Tensor: ...
 def max(
     input: Tensor, dim: builtins.int | Tensor | None = None, keepdim: builtins.bool = False, *,
-    axis: builtins.int | Tensor | None = None, keepdims: builtins.bool = False
+    other: Tensor | None = None, axis: builtins.int | Tensor | None = None,
+    keepdims: builtins.bool = False
 ) -> Any: ...
 def maximum(input: TensorLike, other: TensorLike) -> Tensor: ...
 def mean(
@@ -332,24 +424,47 @@ def mean(
 ) -> Tensor: ...
 def median(
     input: Tensor, dim: builtins.int | Tensor | None = None, keepdim: builtins.bool = False, *,
-    axis: builtins.int | Tensor | None = None, keepdims: builtins.bool = False
+    other: Tensor | None = None, axis: builtins.int | Tensor | None = None,
+    keepdims: builtins.bool = False
 ) -> Any: ...
 def min(
     input: Tensor, dim: builtins.int | Tensor | None = None, keepdim: builtins.bool = False, *,
-    axis: builtins.int | Tensor | None = None, keepdims: builtins.bool = False
+    other: Tensor | None = None, axis: builtins.int | Tensor | None = None,
+    keepdims: builtins.bool = False
 ) -> Any: ...
 def minimum(input: TensorLike, other: TensorLike) -> Tensor: ...
 def mm(input: Tensor, mat2: Tensor) -> Tensor: ...
+def mode(
+    input: Tensor, dim: builtins.int = -1, keepdim: builtins.bool = False, *,
+    axis: builtins.int = -1, keepdims: builtins.bool = False
+) -> Picked: ...
 moveaxis = movedim
 def mul(input: TensorLike, other: TensorLike) -> Tensor: ...
 def multiply(input: TensorLike, other: TensorLike) -> Tensor: ...
 def mv(input: Tensor, mat2: Tensor) -> Tensor: ...
 nan: builtins.float
-def nansum(
-    input: Tensor, dim: Dims = None, keepdim: builtins.bool = False, *, axis: Dims = None,
+def nanmean(
+    input: Tensor, dim: Dims = None, keepdim: builtins.bool = False, *,
+    dtype: DTypeLike | None = None, axis: Dims = None, keepdims: builtins.bool = False
+) -> Tensor: ...
+def nanmedian(
+    input: Tensor, dim: builtins.int | Tensor | None = None, keepdim: builtins.bool = False, *,
+    other: Tensor | None = None, axis: builtins.int | Tensor | None = None,
     keepdims: builtins.bool = False
+) -> Any: ...
+def nanquantile(
+    input: Tensor, q: Tensor | builtins.float, dim: builtins.int | None = None,
+    keepdim: builtins.bool = False, *, interpolation: str = 'linear',
+    axis: builtins.int | None = None, keepdims: builtins.bool = False
+) -> Tensor: ...
+def nansum(
+    input: Tensor, dim: Dims = None, keepdim: builtins.bool = False, *,
+    dtype: DTypeLike | None = None, axis: Dims = None, keepdims: builtins.bool = False
 ) -> Tensor: ...
 def narrow(
+    input: Tensor, dim: builtins.int, start: builtins.int | Tensor, length: builtins.int
+) -> Tensor: ...
+def narrow_copy(
     input: Tensor, dim: builtins.int, start: builtins.int, length: builtins.int
 ) -> Tensor: ...
 def ne(input: TensorLike, other: TensorLike) -> Tensor: ...
@@ -357,9 +472,11 @@ def neg(input: TensorLike) -> Tensor: ...
 def negative(input: TensorLike) -> Tensor: ...
 def norm(
     input: Tensor, p: Number | str | None = 'fro', dim: Dims = None,
-    keepdim: builtins.bool = False, *, axis: Dims = None, keepdims: builtins.bool = False
+    keepdim: builtins.bool = False, dtype: DTypeLike | None = None, *, axis: Dims = None,
+    keepdims: builtins.bool = False
 ) -> Tensor: ...
 def not_equal(input: TensorLike, other: TensorLike) -> Tensor: ...
+def nuclear_norm(input: Any, *args: Any, **kwargs: Any) -> Any: ...
 def ones(
     *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
     device: DeviceLike | None = None, requires_grad: builtins.bool = False,
@@ -371,13 +488,15 @@ def ones_like(
     requires_grad: builtins.bool = False, memory_format: Any = None, layout: Any = None
 ) -> Tensor: ...
 pi: builtins.float
+def prelu(input: TensorLike, other: TensorLike) -> Tensor: ...
 def prod(
     input: Tensor, dim: builtins.int | None = None, keepdim: builtins.bool = False, *,
     dtype: DTypeLike | None = None, axis: builtins.int | None = None,
     keepdims: builtins.bool = False
 ) -> Tensor: ...
 def quantile(
-    input: Tensor, q: Any, dim: builtins.int | None = None, keepdim: builtins.bool = False, *,
+    input: Tensor, q: Tensor | builtins.float, dim: builtins.int | None = None,
+    keepdim: builtins.bool = False, *, interpolation: str = 'linear',
     axis: builtins.int | None = None, keepdims: builtins.bool = False
 ) -> Tensor: ...
 def rand(
@@ -403,31 +522,52 @@ def randn_like(
 def reciprocal(input: TensorLike) -> Tensor: ...
 def relu(input: TensorLike) -> Tensor: ...
 def remainder(input: TensorLike, other: TensorLike) -> Tensor: ...
+def renorm(input: Tensor, p: Number, dim: builtins.int, maxnorm: Number) -> Tensor: ...
 def repeat_interleave(
-    input: Tensor, repeats: Tensor | builtins.int, dim: builtins.int | None = None, *,
-    axis: builtins.int | None = None
+    input: Tensor, repeats: Tensor | builtins.int | None = None, dim: builtins.int | None = None,
+    *, output_size: builtins.int | None = None, axis: builtins.int | None = None
 ) -> Tensor: ...
+row_stack = vstack
 def rsqrt(input: TensorLike) -> Tensor: ...
-def scatter(input: Tensor, dim: builtins.int, index: Tensor, src: TensorLike) -> Tensor: ...
+def scatter(
+    input: Tensor, dim: builtins.int, index: Tensor, src: TensorLike | None = None,
+    value: Number | None = None, *, reduce: str | None = None
+) -> Tensor: ...
 def scatter_add(input: Tensor, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...
+def scatter_reduce(
+    input: Tensor, dim: builtins.int, index: Tensor, src: Tensor, reduce: str, *,
+    include_self: builtins.bool = True
+) -> Tensor: ...
 def select(input: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...
+def select_scatter(
+    input: Tensor, src: Tensor, dim: builtins.int, index: builtins.int
+) -> Tensor: ...
 def selu(input: TensorLike) -> Tensor: ...
 short: dtype
 def sigmoid(input: TensorLike) -> Tensor: ...
 def sign(input: TensorLike) -> Tensor: ...
 def sin(input: TensorLike) -> Tensor: ...
 def sinh(input: TensorLike) -> Tensor: ...
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: builtins.int = 0, start: builtins.int | None = None,
+    end: builtins.int | None = None, step: builtins.int = 1, *, axis: builtins.int = 0
+) -> Tensor: ...
+def smooth_l1(input: TensorLike, *, beta: Number = 1.0) -> Tensor: ...
 def softmax(
     input: Tensor, dim: builtins.int = ..., dtype: DTypeLike | None = None, *,
     axis: builtins.int = ...
 ) -> Tensor: ...
 def sort(
-    input: Tensor, dim: builtins.int = -1, descending: builtins.bool = False, *,
-    stable: builtins.bool = True, axis: builtins.int = -1
+    input: Tensor, dim: builtins.int = -1, descending: builtins.bool = False,
+    stable: builtins.bool = False, *, axis: builtins.int = -1
 ) -> Picked: ...
 def split(
     tensor: Tensor, split_size_or_sections: builtins.int | Sequence[builtins.int],
     dim: builtins.int = 0, *, axis: builtins.int = 0
+) -> tuple[Tensor, ...]: ...
+def split_with_sizes(
+    input: Tensor, split_sizes: Sequence[builtins.int], dim: builtins.int = 0, *,
+    axis: builtins.int = 0
 ) -> tuple[Tensor, ...]: ...
 def sqrt(input: TensorLike) -> Tensor: ...
 def square(input: TensorLike) -> Tensor: ...
@@ -441,8 +581,9 @@ def std(
     keepdims: builtins.bool = False
 ) -> Tensor: ...
 def std_mean(
-    input: Tensor, dim: Dims = None, unbiased: builtins.bool = True,
-    keepdim: builtins.bool = False, *, axis: Dims = None, keepdims: builtins.bool = False
+    input: Tensor, dim: Dims = None, unbiased: builtins.bool | None = None,
+    keepdim: builtins.bool = False, *, correction: builtins.float | None = None, axis: Dims = None,
+    keepdims: builtins.bool = False
 ) -> tuple[Tensor, Tensor]: ...
 subtract = sub
 def sum(
@@ -457,10 +598,14 @@ def take_along_dim(
 ) -> Tensor: ...
 def tan(input: TensorLike) -> Tensor: ...
 def tanh(input: TensorLike) -> Tensor: ...
+def tensor_split(
+    input: Tensor, indices_or_sections: Sections, dim: builtins.int = 0, *, axis: builtins.int = 0
+) -> tuple[Tensor, ...]: ...
 def topk(
     input: Tensor, k: builtins.int, dim: builtins.int = -1, largest: builtins.bool = True,
     sorted: builtins.bool = True, *, axis: builtins.int = -1
 ) -> Picked: ...
+trapz = trapezoid
 def tril(input: Tensor, diagonal: builtins.int = 0) -> Tensor: ...
 def triu(input: Tensor, diagonal: builtins.int = 0) -> Tensor: ...
 true_divide = div
@@ -475,6 +620,21 @@ def unique(
     return_counts: builtins.bool = False, dim: builtins.int | None = None, *,
     axis: builtins.int | None = None
 ) -> Tensor | tuple[Tensor, ...]: ...
+def unique_consecutive(
+    input: Tensor, return_inverse: builtins.bool = False, return_counts: builtins.bool = False,
+    dim: builtins.int | None = None, *, axis: builtins.int | None = None
+) -> Tensor | tuple[Tensor, ...]: ...
+def unsafe_chunk(
+    input: Tensor, chunks: builtins.int, dim: builtins.int = 0, *, axis: builtins.int = 0
+) -> tuple[Tensor, ...]: ...
+def unsafe_split(
+    tensor: Tensor, split_size_or_sections: builtins.int | Sequence[builtins.int],
+    dim: builtins.int = 0, *, axis: builtins.int = 0
+) -> tuple[Tensor, ...]: ...
+def unsafe_split_with_sizes(
+    input: Tensor, split_sizes: Sequence[builtins.int], dim: builtins.int = 0, *,
+    axis: builtins.int = 0
+) -> tuple[Tensor, ...]: ...
 def unsqueeze(input: Tensor, dim: builtins.int = ..., *, axis: builtins.int = ...) -> Tensor: ...
 def var(
     input: Tensor, dim: Dims = None, unbiased: builtins.bool | None = None,
@@ -482,8 +642,9 @@ def var(
     keepdims: builtins.bool = False
 ) -> Tensor: ...
 def var_mean(
-    input: Tensor, dim: Dims = None, unbiased: builtins.bool = True,
-    keepdim: builtins.bool = False, *, axis: Dims = None, keepdims: builtins.bool = False
+    input: Tensor, dim: Dims = None, unbiased: builtins.bool | None = None,
+    keepdim: builtins.bool = False, *, correction: builtins.float | None = None, axis: Dims = None,
+    keepdims: builtins.bool = False
 ) -> tuple[Tensor, Tensor]: ...
 def xlogy(input: TensorLike, other: TensorLike) -> Tensor: ...
 def zeros(
