@@ -9,6 +9,7 @@ from ...arrays.dtypes import dtype, float64
 from ...base.errors import describe, message
 from ...create.filled import empty, ones_like
 from ...handles.tensor import Tensor
+from ...ops.select import where
 from ...ops.surface import FUNCTIONS
 
 sigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["sigmoid"]
