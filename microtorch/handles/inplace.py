@@ -74,7 +74,9 @@ def apply_inplace(
     name = name or op.name
     check_leaf(target, name)
     if name != "fill" and any([isinstance(x, Handle) for x in others]):
-        check_overlap(target, others, name, whole=op is indexing.index_put_op)
+        # a source that copy expands has steps of 0, which PyTorch does not look into
+        if op is not copy_op or others[0].array.size == target.array.size:
+            check_overlap(target, others, name, whole=op is indexing.index_put_op)
     outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
     out, array = outcome.array, target.array
     if out.shape != array.shape:

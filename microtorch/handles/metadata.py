@@ -38,7 +38,8 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
         if self.node.needs and self.node.op is None:  # a leaf, under no_grad
             self.array = self.node.value = function(self.detach(), *args, **kwargs).array
             return self
-        check_followed(self)
+        if self.node.needs:
+            check_followed(self)
         before = handle(self.array, self.node)
         before.origin = self.origin
         view = function(before, *args, **kwargs)

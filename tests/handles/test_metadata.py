@@ -41,6 +41,10 @@ def test_a_leaf_that_requires_gradient_refuses():
         w.resize_(1)
 
 
+def test_an_output_of_chunk_without_gradient_may_be_turned():
+    assert torch.arange(6.0).reshape(2, 3).chunk(2, 1)[-1].unsqueeze_(0).shape == (1, 2, 1)
+
+
 def test_resize_and_set():
     x = torch.arange(6.0)
     assert x.resize_(2, 2).tolist() == [[0, 1], [2, 3]]
