@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ..arrays import memory_format
 from ..base.errors import unknown
 from ..create import data, filled, random
 from ..handles.tensor import Tensor
@@ -35,6 +36,7 @@ LAZY |= {
     for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
 }
 LAZY |= {name: ("files", name) for name in ("load", "save")}
+LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("linalg", name) for name in ("cholesky", "det", "slogdet")}
 LAZY |= {
     "__config__": ("facade.config", ""),

@@ -315,7 +315,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if r == 0:
         return input[:0].clone()
     draw = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    chosen = np.array(list(draw(range(n), r)), np.int64).reshape(-1, r)
+    chosen = np.fromiter(itertools.chain.from_iterable(draw(range(n), r)), np.int64).reshape(-1, r)
     return input[constant(input.node.dev.array(chosen))]
 
 

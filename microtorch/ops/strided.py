@@ -178,7 +178,7 @@ def _windows(n: int, size: int, step: int) -> Array:
 
 def _unfold(F: Namespace, x: Array, dim: int, size: int, step: int) -> Array:
     if type(x) is not np.ndarray:  # a copy: a device's memory is not read by strides
-        place = (*(slice(None),) * dim, _windows(x.shape[dim], size, step))
+        place: Any = (*(slice(None),) * dim, _windows(x.shape[dim], size, step))
         taken: Array = x[place]
         return taken.transpose((*range(dim + 1), *range(dim + 2, x.ndim + 1), dim + 1))
     shape, strides = list(x.shape), list(x.strides)
