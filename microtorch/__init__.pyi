@@ -23,6 +23,11 @@ from microtorch.arrays.dtypes import get_default_dtype as get_default_dtype
 from microtorch.arrays.dtypes import iinfo as iinfo
 from microtorch.arrays.dtypes import set_default_dtype as set_default_dtype
 from microtorch.arrays.generator import default_generator as default_generator
+from microtorch.arrays.memory_format import channels_last as channels_last
+from microtorch.arrays.memory_format import channels_last_3d as channels_last_3d
+from microtorch.arrays.memory_format import contiguous_format as contiguous_format
+from microtorch.arrays.memory_format import memory_format as memory_format
+from microtorch.arrays.memory_format import preserve_format as preserve_format
 from microtorch.arrays.printing import set_printoptions as set_printoptions
 from microtorch.autograd import is_anomaly_enabled as is_anomaly_enabled
 from microtorch.autograd.grad_mode import enable_grad as enable_grad
@@ -114,7 +119,6 @@ from microtorch.linalg.older import slogdet as slogdet
 from microtorch.linalg.older import svd as svd
 from microtorch.linalg.older import svd_lowrank as svd_lowrank
 from microtorch.linalg.older import triangular_solve as triangular_solve
-from microtorch.linalg.older import vander as vander
 from microtorch.nn.functional import cosine_similarity as cosine_similarity
 from microtorch.nn.functional import pairwise_distance as pairwise_distance
 from microtorch.ops.addmm import addbmm as addbmm
@@ -122,7 +126,6 @@ from microtorch.ops.addmm import addmm as addmm
 from microtorch.ops.addmm import addmv as addmv
 from microtorch.ops.addmm import addr as addr
 from microtorch.ops.addmm import baddbmm as baddbmm
-from microtorch.ops.arrange import Sections
 from microtorch.ops.arrange import adjoint as adjoint
 from microtorch.ops.arrange import atleast_1d as atleast_1d
 from microtorch.ops.arrange import atleast_2d as atleast_2d
@@ -476,7 +479,6 @@ def norm(
     keepdims: builtins.bool = False
 ) -> Tensor: ...
 def not_equal(input: TensorLike, other: TensorLike) -> Tensor: ...
-def nuclear_norm(input: Any, *args: Any, **kwargs: Any) -> Any: ...
 def ones(
     *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
     device: DeviceLike | None = None, requires_grad: builtins.bool = False,
@@ -599,7 +601,8 @@ def take_along_dim(
 def tan(input: TensorLike) -> Tensor: ...
 def tanh(input: TensorLike) -> Tensor: ...
 def tensor_split(
-    input: Tensor, indices_or_sections: Sections, dim: builtins.int = 0, *, axis: builtins.int = 0
+    input: Tensor, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor,
+    dim: builtins.int = 0, *, axis: builtins.int = 0
 ) -> tuple[Tensor, ...]: ...
 def topk(
     input: Tensor, k: builtins.int, dim: builtins.int = -1, largest: builtins.bool = True,

@@ -18,7 +18,7 @@ BOTH = (  # functions and methods
     "triangular_solve",
 )  # fmt: skip
 NAMES = (
-    *BOTH, "chain_matmul", "lu_unpack", "nuclear_norm", "pca_lowrank", "svd_lowrank", "vander",
+    *BOTH, "chain_matmul", "lu_unpack", "nuclear_norm", "pca_lowrank", "svd_lowrank",
 )  # fmt: skip
 
 

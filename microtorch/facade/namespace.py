@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ..arrays import memory_format
 from ..base.errors import unknown
 from ..create import data, filled, random
 from ..handles.tensor import Tensor
@@ -26,6 +27,7 @@ NN_ONLY = frozenset(
 functions = {
     name: f for name, f in FUNCTIONS.items() if not name.startswith("_") and name not in NN_ONLY
 }
+functions.pop("nuclear_norm", None)  # torch.norm calls it; users find it in linalg/older.py
 functions["clone"] = Tensor.clone
 functions |= {name: getattr(settings, name) for name in settings.__all__}
 
@@ -36,6 +38,7 @@ LAZY |= {
     for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
 }
 LAZY |= {name: ("files", name) for name in ("load", "save")}
+LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
 LAZY |= {

@@ -17,6 +17,7 @@ from ..engine.registry import REGISTRY
 from .methods import bind_methods
 
 if TYPE_CHECKING:
+    from ..arrays.memory_format import memory_format
     from ..base.types import Array, DeviceLike, DTypeLike
     from .tensor import Tensor
 
@@ -61,12 +62,12 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
 
 
 # ---- copies and conversions ----------------------------------------------------------------------
-def clone(self: Tensor) -> Tensor:
+def clone(self: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
     """A copy in memory of its own; gradient flows through."""
     return single(REGISTRY["clone"], self, {})
 
 
-def contiguous(self: Tensor) -> Tensor:
+def contiguous(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
     """This tensor if it is laid out row by row, else a copy that is."""
     if self.array.flags.c_contiguous:
         return self
@@ -80,6 +81,7 @@ def to(
     device: DeviceLike | None = None,
     copy: bool = False,
     non_blocking: bool = False,
+    memory_format: memory_format | None = None,
 ) -> Tensor:
     """Converted to a dtype, moved to a device, or both.
 

@@ -34,6 +34,7 @@ from .size import Size
 from .views import rederive
 
 if TYPE_CHECKING:
+    from ..arrays.memory_format import memory_format
     from ..base.types import Array, Chain, Hook, Index, TensorLike
 
 ADD, SUB, MUL, DIV, POW = [REGISTRY[name] for name in ("add", "sub", "mul", "div", "pow")]
@@ -249,8 +250,12 @@ class Tensor(Methods):
         steps = tuple(s // self.array.itemsize for s in self.array.strides)
         return steps if dim is None else steps[dim]
 
-    def is_contiguous(self) -> bool:
-        """Do the elements lie in memory in row-major order?"""
+    def is_contiguous(self, memory_format: memory_format | None = None) -> bool:
+        """Do the elements lie in memory in row-major order (or channels last)?"""
+        if memory_format is not None and memory_format.name.startswith("channels_last"):
+            wanted = 4 if memory_format.name == "channels_last" else 5
+            last = self.array.ndim == wanted and np.moveaxis(self.array, 1, -1)
+            return last is not False and last.flags.c_contiguous
         return self.array.flags.c_contiguous
 
     def data_ptr(self) -> int:

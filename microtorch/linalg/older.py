@@ -15,7 +15,6 @@ from .determinants import det, logdet, slogdet
 from .factors import lu_unpack
 from .orthogonal import geqrf, ormqr
 from .products import matrix_exp, matrix_power, multi_dot
-from .products import vander as powers
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
@@ -26,7 +25,6 @@ __all__ = [
     "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse",
     "logdet", "lu", "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "nuclear_norm", "orgqr",
     "ormqr", "pca_lowrank", "pinverse", "qr", "slogdet", "svd", "svd_lowrank", "triangular_solve",
-    "vander",
 ]  # fmt: skip
 
 
@@ -190,16 +188,3 @@ def pca_lowrank(
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """torch.linalg.multi_dot of any number of matrices."""
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
-
-
-def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
-    """The matrix of the powers of a vector's elements, the highest first unless ``increasing``."""
-    if x.array.ndim != 1:
-        raise RuntimeError(message("x must be a one-dimensional tensor.", describe(x)))
-    n = len(x.array) if N is None else N
-    if n < 0:
-        raise RuntimeError(message("N must be non-negative.", f"N={n}"))
-    if n < 2:
-        return x.new_ones((len(x.array), n))
-    out = powers(x, N=n)
-    return out if increasing else out.flip(-1)

@@ -15,7 +15,7 @@ from ..engine.record import constant
 from ..notation.formulas import LETTERS
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Dims, Number, Shape, Vjp
+    from ..base.types import Array, Dims, Shape, Vjp
     from ..handles.tensor import Tensor
 
 
@@ -78,7 +78,7 @@ def not_floating(kernel: str, x: Tensor) -> RuntimeError:
     )
 
 
-def element(value: Number, like: Tensor) -> Tensor:
+def element(value: Any, like: Tensor) -> Tensor:
     """A Python number as a 0-d constant of the dtype of ``like``: what is to be written into it.
 
     A fraction is cut off for integers. RuntimeError for a number that the dtype does not hold.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,8 +22,6 @@ from .surface import public
 if TYPE_CHECKING:
     from ..base.types import Shape
     from ..handles.tensor import Tensor
-
-Sections: TypeAlias = "int | Sequence[int] | Tensor"
 
 
 # ---- turned --------------------------------------------------------------------------------------
@@ -201,7 +199,9 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 # ---- taken apart ---------------------------------------------------------------------------------
 @public()
-def tensor_split(input: Tensor, indices_or_sections: Sections, dim: int = 0) -> tuple[Tensor, ...]:
+def tensor_split(
+    input: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0
+) -> tuple[Tensor, ...]:
     """Views of nearly equal ``sections``, or of the pieces between ``indices``."""
     if not input.array.ndim:
         raise RuntimeError(
@@ -315,7 +315,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if r == 0:
         return input[:0].clone()
     draw = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    chosen = np.array(list(draw(range(n), r)), np.int64).reshape(-1, r)
+    chosen = np.fromiter(itertools.chain.from_iterable(draw(range(n), r)), np.int64).reshape(-1, r)
     return input[constant(input.node.dev.array(chosen))]
 
 

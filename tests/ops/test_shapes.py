@@ -205,3 +205,15 @@ def test_error_classes_are_pytorchs(call, error):
 def test_meshgrid_warns_without_indexing():
     with pytest.warns(UserWarning, match="indexing"):
         torch.meshgrid(v, v)
+
+
+def test_memory_formats_are_accepted():
+    x = torch.arange(24.0).reshape(1, 2, 3, 4)
+    for name in ("contiguous_format", "preserve_format", "channels_last"):
+        layout = getattr(torch, name)
+        y = x.contiguous(memory_format=layout).clone(memory_format=layout).to(memory_format=layout)
+        assert y.tolist() == x.tolist()
+    assert x.is_contiguous(memory_format=torch.contiguous_format)
+    assert not x.is_contiguous(memory_format=torch.channels_last)
+    assert x.permute(0, 3, 1, 2).is_contiguous(memory_format=torch.channels_last)
+    assert repr(torch.channels_last) == "torch.channels_last"
