@@ -118,7 +118,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
             message("masked_fill only supports a 0-dimensional value tensor", describe(value))
         )
     if not isinstance(value, Handle):
-        value = element(value, input)  # type: ignore[arg-type]  # or like a number
+        value = element(value, input)
     elif value.array.dtype != input.array.dtype:
         if not dtypes.can_cast(value.array.dtype, input.array.dtype):
             raise RuntimeError(
