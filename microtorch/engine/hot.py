@@ -25,6 +25,7 @@ from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
 from .handle import Handle
 from .operands import NUMBERS, number
+from .out import into
 from .record import constant_node, kept, new
 from .views import link_view
 
@@ -51,47 +52,53 @@ def hot(op: Op) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
     """
 
     def replace(written: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        function = named(made(op), written.__name__, written.__doc__)
+        function = named(made(op, op), written.__name__, written.__doc__)
         function.written = written  # type: ignore[attr-defined]
         return function
 
     return replace
 
 
-def made(op: Op) -> Callable[..., Tensor]:
-    """The function of an op of one or two operands, written out; ``op(*operands)`` defines it."""
-    function = named((unary if len(op.vjps) == 1 else binary)(op), op.name)
-    function.written = op  # type: ignore[attr-defined]
+def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callable[..., Tensor]:
+    """The function of an op of one or two operands, written out; ``written`` defines it.
+
+    ``numbers``: may the second operand be a Python number?
+    """
+    function = unary(op, written) if len(op.vjps) == 1 else binary(op, written, numbers)
+    function = named(function, op.name)
+    function.written = written  # type: ignore[attr-defined]
     return function
 
 
-def unary(op: Op) -> Callable[..., Tensor]:
+def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The method ``input.op()`` and function ``op(input)``."""
     kernels, large = HotTable(op.name), HotTable(op.name, large=True)
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x = 0 in op.saved_inputs
 
-    def method(input: Any) -> Tensor:
+    def method(input: Any, *, out: Tensor | None = None) -> Tensor:
+        if out is not None:
+            return into(out, method, (input,), {})
         try:
             x, a = input.array, input.node
             dev = a.dev
         except AttributeError:  # not a tensor
-            return op(input)
+            return written(input)
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
         if kernel is None:  # integers, bools and halves need promotion
-            return op(input)
-        out = kernel(x)
-        if type(out) is not ndarray:
-            out = dev.array(out)
+            return written(input)
+        value = kernel(x)
+        if type(value) is not ndarray:
+            value = dev.array(value)
         t = new(Tensor)
-        t.array = out
+        t.array = value
         t.origin = None
         if a.needs and (m := now()).grad:
             t.node = n = node_type()
             n.inputs = n.saved = (a,)
             if saves_x:
                 n.saved = (x,)
-            n.value = out
+            n.value = value
             n.dev = dev
             n.seq = tick()
             n.scope = m.scope
@@ -103,50 +110,53 @@ def unary(op: Op) -> Callable[..., Tensor]:
             n.code = code
             n.lasti = f.f_lasti
         else:
-            t.node = constant_node(out, dev)
+            t.node = constant_node(value, dev)
         return t
 
     return method
 
 
-def binary(op: Op) -> Callable[..., Tensor]:
+def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..., Tensor]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
+    taken = NUMBERS if numbers else frozenset[type]()
     kernels, large = HotTable(op.name), HotTable(op.name, large=True)
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
 
-    def method(input: Any, other: Any) -> Tensor:
+    def method(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+        if out is not None:
+            return into(out, method, (input, other), {})
         if type(other) is not Tensor:
-            if type(other) in NUMBERS and isinstance(input, Tensor):
+            if type(other) in taken and isinstance(input, Tensor):
                 other = number(other, input, floating)
             elif not isinstance(other, Tensor):
-                return op(input, other)
+                return written(input, other)
         try:
             a = input.node
             dev = a.dev
         except AttributeError:  # not a tensor
-            return op(input, other)
+            return written(input, other)
         b = other.node
         x, y = input.array, other.array
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
         if dev is not b.dev or kernel is None:  # device or dtype differ, or need promotion
-            return op(input, other)
+            return written(input, other)
         try:
-            out = kernel(x, y)
+            value = kernel(x, y)
         except ValueError as e:
             raise op.explain(op, [input, other], {}, e) from None
-        if type(out) is not ndarray:
-            out = dev.array(out)
+        if type(value) is not ndarray:
+            value = dev.array(value)
         t = new(Tensor)
-        t.array = out
+        t.array = value
         t.origin = None
         if (a.needs or b.needs) and (m := now()).grad:
             t.node = n = node_type()
             n.inputs = n.saved = (a, b)
             if saves_any:
                 n.saved = (x if saves_x else a, y if saves_y else b)
-            n.value = out
+            n.value = value
             n.dev = dev
             n.seq = tick()
             n.scope = m.scope
@@ -158,7 +168,7 @@ def binary(op: Op) -> Callable[..., Tensor]:
             n.code = code
             n.lasti = f.f_lasti
         else:
-            t.node = constant_node(out, dev)
+            t.node = constant_node(value, dev)
         return t
 
     return method

@@ -12,6 +12,7 @@ from ..engine import basic_ops
 from ..engine.handle import Handle
 from ..graph import Node
 from ..ops import (
+    compare,
     conv,
     diagonal,
     elementwise,
@@ -23,20 +24,22 @@ from ..ops import (
     loss,
     norm,
     order,
+    parts,
     pool,
     products,
     reduce,
     scan,
     select,
     shape,
+    special,
 )  # fmt: skip
 from ..ops.surface import METHODS
 from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    basic_ops, conv, diagonal, elementwise, embedding, fold, gather, index, join, loss,
-    norm, order, pool, products, reduce, scan, select, shape,
+    basic_ops, compare, conv, diagonal, elementwise, embedding, fold, gather, index, join, loss,
+    norm, order, parts, pool, products, reduce, scan, select, shape, special,
 )  # fmt: skip
 
 
