@@ -101,10 +101,13 @@ TABLE: dict[str, Row] = {
     "atanh": ("atanh(x)", ("g / (1 - x * x)",)),
     "deg2rad": ("x * 0.017453292519943295", ("g * 0.017453292519943295",)),
     "rad2deg": ("x * 57.29577951308232", ("g * 57.29577951308232",)),
-    # sin(pi x) / (pi x)
+    # sin(pi x) / (pi x); near 0 it is 1 - (pi x)^2 / 6
     "sinc": (
         "where(x == 0, 1 + 0 * x, sin(x * 3.141592653589793) / (x * 3.141592653589793))",
-        ("where(x == 0, 0, g * (cos(x * 3.141592653589793) - out) / where(x == 0, 1, x))",),
+        (
+            "where(x == 0, g * x * -3.289868133696453,"
+            " g * (cos(x * 3.141592653589793) - out) / where(x == 0, 1, x))",
+        ),
     ),
     # the error function (Abramowitz and Stegun 7.1.1); 1.128... is 2 / sqrt(pi)
     "erf": ("erf(x)", ("g * 1.1283791670955126 * exp(-x * x)",)),

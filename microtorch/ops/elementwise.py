@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ..base.types import Array, Gradient, Namespace, Number, Operand, TensorLike
     from ..handles.tensor import Tensor
 
+    Check = Callable[[Op, Sequence[Tensor]], None]
+
 
 def _refuse_bool(op: Op, tensors: Sequence[Tensor]) -> None:
     """PyTorch has no subtraction of bool tensors."""
@@ -43,7 +45,7 @@ def _refuse_bool(op: Op, tensors: Sequence[Tensor]) -> None:
         )
 
 
-def only(kinds: str, kernel: str) -> Callable[[Op, Sequence[Tensor]], None]:
+def only(kinds: str, kernel: str) -> Check:
     """A check that the operands' common dtype is of ``kinds``: "f" floating, "i" integer, "b" bool.
 
     PyTorch names the ``kernel`` that it misses for another one.
@@ -105,7 +107,7 @@ def _of_ufunc(ufunc: Callable[..., Any]) -> Callable[..., Array]:
 
 def _declared() -> list[Op]:
     real, whole = "uif", "bui"
-    checks = {"sub": _refuse_bool, "neg": _refuse_bool}
+    checks: dict[str, Check] = {"sub": _refuse_bool, "neg": _refuse_bool}
     checks |= {name: only("f", f"{name}_cpu") for name in ("frac", "hypot", "logaddexp")}
     checks |= {"logaddexp2": only("f", "logaddexp2_cpu"), "abs": only(real, "abs_cpu")}
     checks |= {n: only(real, f"{n}_vml_cpu") for n in ("floor", "ceil", "round", "trunc")}
@@ -113,7 +115,7 @@ def _declared() -> list[Op]:
     options: dict[str, dict[str, Any]] = {name: {"check": c} for name, c in checks.items()}
     # the condition of `where` is no number: only the choices are promoted
     options["where"] = {"unpromoted": 1}
-    floor = {"result": "same", "check": only(real, "div_floor_cpu")}
+    floor: dict[str, Any] = {"result": "same", "check": only(real, "div_floor_cpu")}
     no, fix = "not implemented", "(x / y).floor() has one, which is 0"
     zero = (lambda F, g, out, x, y: F.zero(g),) * 2
     return [
@@ -223,9 +225,10 @@ def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> Any:
     """alpha * other, for ``add`` and ``sub``."""
     if alpha == 1:
         return other
-    given = [x.array.dtype.kind for x in (input, other) if hasattr(x, "node")]
+    operands: tuple[Any, ...] = (input, other)
+    given = [x.array.dtype.kind for x in operands if hasattr(x, "node")]
     if given and "f" not in given:
-        if set(given) == {"b"} and all(hasattr(x, "node") for x in (input, other)):
+        if given == ["b", "b"]:
             alpha = bool(alpha)
         elif isinstance(alpha, float) and not isinstance(other, float):
             raise RuntimeError(
@@ -340,7 +343,8 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
     if not hasattr(end, "node"):
         raise TypeError(message(f"lerp(): argument 'end' must be Tensor, not {type(end).__name__}"))
     only("f", "lerp_kernel_scalar")(REGISTRY["lerp"], [input])
-    for name, t in (("end", end), ("weight", weight)):
+    others: dict[str, Any] = {"end": end, "weight": weight}
+    for name, t in others.items():
         if hasattr(t, "node") and t.array.dtype != input.array.dtype:
             raise RuntimeError(
                 message(

@@ -1,12 +1,15 @@
 """Of what numbers are made: signs, exponents, neighbours, divisors, bits."""
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..arrays import dtypes
+from ..arrays.dtypes import OBJECT
 from ..base.errors import describe, message
+from ..engine.handle import Handle
 from ..engine.op import Formula, Op
 from ..engine.operands import NUMBERS, left_operand
 from ..engine.record import constant
@@ -15,7 +18,7 @@ from .elementwise import ELEMENTWISE, _published, no_derivative, only
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..base.types import Array, Gradient, Namespace, Operand, TensorLike
     from ..handles.tensor import Tensor
@@ -44,9 +47,26 @@ def _of(ufunc: Any) -> Any:
     return lambda F, x, y: ufunc(x, y)
 
 
+def _floats(function: Callable[[float], float], x: Array) -> Array:
+    """``function`` of the numbers in an array of Scalars."""
+    return np.frompyfunc(lambda v: function(float(v)), 1, 1)(x)
+
+
+def _copysign(F: Namespace, x: Array, y: Array) -> Array:
+    if OBJECT in (x.dtype, y.dtype):
+        return F.mul(F.abs(x), _floats(lambda v: math.copysign(1.0, v), y))
+    return np.copysign(x, y)
+
+
+def _mantissa(F: Namespace, x: Array) -> Array:
+    if x.dtype is OBJECT:
+        return F.mul(x, _floats(lambda v: 2.0 ** -math.frexp(v)[1], x))
+    return np.frexp(x)[0]
+
+
 for _op in (
     Op(
-        "copysign", _of(np.copysign),
+        "copysign", _copysign,
         (_vjp("where(x == 0, 0, g * (out / where(x == 0, 1, x)))", "copysign"), _zero),
         saves=("x out", ""), result="float", rule=("g, with the sign that x got", "0"),
     ),
@@ -71,7 +91,7 @@ for _op in (
 # ---- mantissa and exponent -----------------------------------------------------------------------
 mantissa = Op(
     "mantissa",
-    lambda F, x: np.frexp(x)[0],
+    _mantissa,
     (_vjp("where(x == 0, g, g * (out / where(x == 0, 1, x)))", "mantissa", "x"),),
     saves=("x out",),
     rule=("g / 2 ** exponent",),
@@ -117,8 +137,9 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 @public()
 def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
     """input ** exponent in float64."""
-    operands = [x.double() if hasattr(x, "node") else x for x in (input, exponent)]
-    return ELEMENTWISE["pow"](*operands)
+    operands: tuple[Any, ...] = (input, exponent)
+    wide = [x.double() if isinstance(x, Handle) else x for x in operands]
+    return ELEMENTWISE["pow"](*wide)
 
 
 @public()

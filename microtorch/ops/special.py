@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
-from ..base.errors import MissingKernel, describe, message
+from ..base.errors import MissingKernel, message
 from ..base.naming import named
 from ..engine.hot import several
 from ..engine.op import Formula, Op
@@ -24,7 +24,7 @@ from .elementwise import ELEMENTWISE, checked, only
 from .surface import FUNCTIONS, METHODS, public, taking_out
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace, Number, Operand, TensorLike, Vjp
+    from ..base.types import Array, Gradient, Namespace, Operand, Vjp
     from ..handles.tensor import Tensor
 
 
@@ -50,7 +50,7 @@ def _forward(name: str, function: str) -> Callable[..., Array]:
                     fix="x.cpu()",
                 )
             )
-        out = ADAPTED.get(name, getattr(special, function, None))(*x)
+        out = ADAPTED[name](*x) if name in ADAPTED else getattr(special, function)(*x)
         return np.asarray(out, x[0].dtype)
 
     return forward

@@ -705,3 +705,8 @@ from .samples_nn import EXCUSED_NN, SAMPLES_NN  # noqa: E402
 
 SAMPLES.update(SAMPLES_NN)
 EXCUSED.update(EXCUSED_NN)
+
+from .samples_special import EXCUSED_SPECIAL, SAMPLES_SPECIAL  # noqa: E402
+
+SAMPLES.update(SAMPLES_SPECIAL)
+EXCUSED.update(EXCUSED_SPECIAL)
