@@ -72,6 +72,20 @@ def into(
     return type(result)(*targets) if hasattr(result, "_fields") else targets
 
 
+def by_keyword(
+    function: Callable[..., Any], args: Sequence[Any], more: Any, out: Any
+) -> Any:
+    """``into`` for a function whose ``out`` stands behind a parameter that nobody gives."""
+    if more is not None:
+        raise TypeError(
+            message(
+                f"{function.__name__}() takes {len(args)} positional argument"
+                f"{'s' * (len(args) > 1)} but more were given"
+            )
+        )
+    return into(out, function, args, {})
+
+
 def _tensors(value: Any) -> list[Tensor]:
     """The tensors in nested arguments."""
     if isinstance(value, Tensor):

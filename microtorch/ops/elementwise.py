@@ -160,7 +160,8 @@ TENSORS_ONLY = frozenset(
     "igamma igammac gcd lcm nextafter heaviside".split()
 )
 TENSOR_FIRST = frozenset("fmod lt le gt ge eq ne copysign".split())
-NUMBERS_ONLY = frozenset("add sub mul div floor_divide div_floor where".split())
+ROUNDED_QUOTIENTS = frozenset({"div_floor", "div_trunc"})
+NUMBERS_ONLY = frozenset("add sub mul div floor_divide div_floor div_trunc where".split())
 
 
 def _function(op: Op) -> Callable[..., Tensor]:
@@ -172,7 +173,8 @@ def _function(op: Op) -> Callable[..., Tensor]:
         rules = "; ".join(filter(None, op.rule))
         doc = f"{op.formula}, elementwise, with broadcasting. Derivative rules: {rules}."
         if not op.attributes and len(op.vjps) <= 2:
-            return named(made(op, written, op.name not in TENSORS_ONLY), op.name, doc)
+            written = made(op, written, op.name not in TENSORS_ONLY)
+    written.op = op  # type: ignore[attr-defined]  # for scripts/stubs.py
     return named(written, op.name, doc)
 
 
@@ -209,6 +211,8 @@ def _square(input: Tensor) -> Tensor:
 
 def _published(op: Op) -> Callable[..., Tensor]:
     function = _function(op)
+    if op.name in ROUNDED_QUOTIENTS:  # by div(rounding_mode=) only
+        return function
     for name in (op.name, *ALIASES.get(op.name, ())):
         FUNCTIONS[name] = taking_out(function)
         if op.name not in NOT_METHODS:

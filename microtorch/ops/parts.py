@@ -9,7 +9,6 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT
 from ..base.errors import describe, message
-from ..engine.handle import Handle
 from ..engine.op import Formula, Op
 from ..engine.operands import NUMBERS, left_operand
 from ..engine.record import constant
@@ -99,7 +98,7 @@ mantissa = Op(
 )
 
 
-class frexp_(NamedTuple):
+class Frexp(NamedTuple):
     """PyTorch's named pair (torch.return_types)."""
 
     mantissa: Tensor
@@ -112,7 +111,7 @@ class frexp_(NamedTuple):
 
 
 @public()
-def frexp(input: Tensor) -> frexp_:
+def frexp(input: Tensor) -> Frexp:
     """``(mantissa, exponent)``: input = mantissa * 2 ** exponent, with 0.5 <= |mantissa| < 1."""
     if input.array.dtype.kind != "f":
         raise RuntimeError(
@@ -120,7 +119,7 @@ def frexp(input: Tensor) -> frexp_:
         )
     dev = input.node.dev
     exponent = np.asarray(np.frexp(input.array)[1], np.int32)
-    return frexp_(mantissa(input), constant(dev.array(exponent), dev))
+    return Frexp(mantissa(input), constant(dev.array(exponent), dev))
 
 
 @public()
@@ -138,7 +137,7 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
     """input ** exponent in float64."""
     operands: tuple[Any, ...] = (input, exponent)
-    wide = [x.double() if isinstance(x, Handle) else x for x in operands]
+    wide = [x.double() if hasattr(x, "node") else x for x in operands]
     return ELEMENTWISE["pow"](*wide)
 
 

@@ -20,6 +20,7 @@ from ..base.errors import ShapeError, describe, matmul_error, message
 from ..base.naming import named
 from ..engine.hot import made, several
 from ..engine.op import Op
+from ..engine.out import into
 from .arguments import rows, variadic
 from .surface import METHODS, public
 
@@ -203,7 +204,9 @@ matmul = public()(
 
 
 def _publish(name: str, ranks: tuple[int, ...], words: str) -> None:
-    def product(input: Tensor, mat2: Tensor) -> Tensor:
+    def product(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
+        if out is not None:
+            return into(out, product, (input, mat2), {})
         if (input.array.ndim, mat2.array.ndim) != ranks:
             raise RuntimeError(
                 message(

@@ -58,11 +58,10 @@ def taking_out(f: F) -> F:
 
     @functools.wraps(f)
     def function(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            out = kwargs.pop("out", None)
-            if out is not None:
-                return into(out, f, args, kwargs)
-        return f(*args, **kwargs)
+        if not kwargs:
+            return f(*args)
+        out = kwargs.pop("out", None)
+        return f(*args, **kwargs) if out is None else into(out, f, args, kwargs)
 
     return function  # type: ignore[return-value]
 
@@ -73,14 +72,13 @@ def numpy_names(f: F) -> F:
 
     @functools.wraps(f)
     def function(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
-                if theirs in kwargs and ours not in kwargs:
-                    kwargs[ours] = kwargs.pop(theirs)
-            if takes_out:
-                out = kwargs.pop("out", None)
-                if out is not None:
-                    return into(out, f, args, kwargs)
-        return f(*args, **kwargs)
+        if not kwargs:
+            return f(*args)
+        for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
+            if theirs in kwargs and ours not in kwargs:
+                kwargs[ours] = kwargs.pop(theirs)
+        out = kwargs.pop("out", None) if takes_out else None
+        return f(*args, **kwargs) if out is None else into(out, f, args, kwargs)
 
+    function.numpy_names = True  # type: ignore[attr-defined]  # for scripts/stubs.py
     return function  # type: ignore[return-value]
