@@ -37,8 +37,8 @@ UFUNCS: dict[str, Kernel] = {
         "log1p": "", "logaddexp": "", "sin": "", "cos": "", "tan": "", "asin": "arcsin",
         "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "sinh": "", "cosh": "", "tanh": "",
         "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "maximum": "", "minimum": "",
-        "fmax": "", "fmin": "", "logaddexp2": "", "deg2rad": "", "rad2deg": "", "floor": "",
-        "ceil": "", "round": "rint", "trunc": "", "lt": "less",
+        "fmax": "", "fmin": "", "logaddexp2": "", "deg2rad": "", "rad2deg": "", "sign": "",
+        "floor": "", "ceil": "", "round": "rint", "trunc": "", "lt": "less",
         "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
         "ne": "not_equal", "where": "",
     }.items()
