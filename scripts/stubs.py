@@ -32,7 +32,6 @@ from microtorch.engine.registry import REGISTRY
 from microtorch.facade import namespace
 from microtorch.handles.methods import Methods, ScalarMethods
 from microtorch.notation import expr, formulas
-from microtorch.ops import surface
 
 ROOT = Path(__file__).parents[1]
 TYPES = "microtorch.base.types"
@@ -163,7 +162,7 @@ Signature = tuple[list[str], str]  # the parameters as they are written, and wha
 def operands(op: Op) -> int:
     """How many inputs an op has; comparisons and logic, without derivatives, do not say."""
     letters = expr.names(op.formula) & set("xyz") if op.formula else ()
-    return len(op.vjps) or len(letters) or getattr(np, op.name).nin
+    return len(op.vjps) or len(letters) or getattr(getattr(np, op.name, None), "nin", 1)
 
 
 def of_op(stub: Stub, op: Op, first: str, other: str, result: str, star: str = "*") -> Signature:
@@ -246,7 +245,7 @@ def with_numpys_names(own: list[inspect.Parameter]) -> list[inspect.Parameter]:
 def takes_numpys_names(f: Callable[..., Any]) -> bool:
     """Does it take ``axis`` and ``keepdims``, as ops.surface.numpy_names lets it?"""
     while f is not None:
-        if f.__code__.co_filename == surface.__file__:
+        if getattr(f, "numpy_names", False):
             return True
         f = getattr(f, "__wrapped__", None)
     return False

@@ -48,6 +48,10 @@ class Expansion(Reference):
         return _test(np.isnan, x)
 
     @staticmethod
+    def signbit(x: Array) -> Array:
+        return _test(np.signbit, x)
+
+    @staticmethod
     def isinf(x: Array) -> Array:
         return _test(np.isinf, x)
 

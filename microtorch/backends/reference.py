@@ -37,7 +37,8 @@ UFUNCS: dict[str, Kernel] = {
         "log1p": "", "logaddexp": "", "sin": "", "cos": "", "tan": "", "asin": "arcsin",
         "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "sinh": "", "cosh": "", "tanh": "",
         "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "maximum": "", "minimum": "",
-        "sign": "", "floor": "", "ceil": "", "round": "rint", "trunc": "", "lt": "less",
+        "fmax": "", "fmin": "", "logaddexp2": "", "deg2rad": "", "rad2deg": "", "sign": "",
+        "floor": "", "ceil": "", "round": "rint", "trunc": "", "lt": "less",
         "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
         "ne": "not_equal", "where": "",
     }.items()
@@ -125,9 +126,20 @@ class Reference:
             if exponent == -1 and x.dtype.kind == "f":
                 return np.reciprocal(x)
         if x.dtype.kind in "iu" and np.any(np.less(y, 0)):
-            what = "Integers to negative integer powers are not allowed."
-            raise RuntimeError(message(what, fix="x.float() ** y"))
+            if np.ndim(y) == 0 and np.ndim(x):
+                what = "Integers to negative integer powers are not allowed."
+                raise RuntimeError(message(what, fix="x.float() ** y"))
+            # the integer part of the quotient: 0, but for 1 and -1
+            small = np.where(np.abs(x) == 1, x ** (np.abs(y) % 2), 0)
+            return np.where(np.less(y, 0), small, np.power(x, np.maximum(y, 0))).astype(x.dtype)
         return np.power(x, y)
+
+    @staticmethod
+    def sign(x: Array) -> Array:
+        """-1, 0 or 1; 0 of a NaN, as PyTorch has it."""
+        if x.dtype.kind in "iu":
+            return np.sign(x)
+        return np.subtract(x > 0, x < 0, dtype=x.dtype) if x.dtype.kind == "f" else x.copy()
 
     @staticmethod
     def remainder(x: Array, y: Array) -> Array:

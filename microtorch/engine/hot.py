@@ -6,6 +6,9 @@ hand every other case to it. ``single`` is the same for views, reductions and ca
 for layers, losses and joins; the functions of those ops call them. A made function keeps the text
 that it replaces as ``written``; tests run both on many operands and compare all that can be seen.
 
+``no_more`` is never given. It keeps ``out`` out of the reach of positions: a keyword-only parameter
+costs 40 ns, because CPython does not specialise calls of functions that have one.
+
 Plain stores beat a constructor, a store to an attribute of a local is faster than one of several in
 a tuple assignment, and the user's frame is usually the one that it was last time.
 """
@@ -25,6 +28,7 @@ from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
 from .handle import Handle
 from .operands import NUMBERS, left_operand, number
+from .out import by_keyword
 from .record import constant_node, kept, new
 from .views import link_view
 
@@ -55,7 +59,7 @@ def hot(
     """
 
     def replace(written: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        function = swapped(op) if reflected else made(op)
+        function = swapped(op) if reflected else made(op, op)
         return named(function, written.__name__, written.__doc__, written=written)
 
     return replace
@@ -63,7 +67,7 @@ def hot(
 
 def swapped(op: Op) -> Callable[..., Tensor]:
     """The method ``input.__rop__(other)``, which is ``op(other, input)``."""
-    function, floating = binary(op), op.floating
+    function, floating = binary(op, op, True), op.floating
 
     def method(input: Tensor, other: Any) -> Tensor:
         if type(other) in NUMBERS:
@@ -73,38 +77,44 @@ def swapped(op: Op) -> Callable[..., Tensor]:
     return method
 
 
-def made(op: Op) -> Callable[..., Tensor]:
-    """The function of an op of one or two operands, written out; ``op(*operands)`` defines it."""
-    return named((unary if len(op.vjps) == 1 else binary)(op), op.name, written=op)
+def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callable[..., Tensor]:
+    """The function of an op of one or two operands, written out; ``written`` defines it.
+
+    ``numbers``: may the second operand be a Python number?
+    """
+    function = unary(op, written) if len(op.vjps) == 1 else binary(op, written, numbers)
+    return named(function, op.name, written=written)
 
 
-def unary(op: Op) -> Callable[..., Tensor]:
+def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The method ``input.op()`` and function ``op(input)``."""
     kernels, large = HotTable(op.name), HotTable(op.name, large=True)
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x = 0 in op.saved_inputs
 
-    def method(input: Any) -> Tensor:
+    def method(input: Any, no_more: None = None, out: Tensor | None = None) -> Tensor:
+        if out is not no_more:
+            return by_keyword(method, (input,), no_more, out)
         try:
             x, a = input.array, input.node
             dev = a.dev
         except AttributeError:  # not a tensor
-            return op(input)
+            return written(input)
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
         if kernel is None:  # integers, bools and halves need promotion
-            return op(input)
-        out = kernel(x)
-        if type(out) is not ndarray:
-            out = dev.array(out)
+            return written(input)
+        value = kernel(x)
+        if type(value) is not ndarray:
+            value = dev.array(value)
         t = new(Tensor)
-        t.array = out
+        t.array = value
         t.origin = None
         if a.needs and (m := now()).grad:
             t.node = n = node_type()
             n.inputs = n.saved = (a,)
             if saves_x:
                 n.saved = (x,)
-            n.value = out
+            n.value = value
             n.dev = dev
             n.seq = tick()
             n.scope = m.scope
@@ -116,50 +126,55 @@ def unary(op: Op) -> Callable[..., Tensor]:
             n.code = code
             n.lasti = f.f_lasti
         else:
-            t.node = constant_node(out, dev)
+            t.node = constant_node(value, dev)
         return t
 
     return method
 
 
-def binary(op: Op) -> Callable[..., Tensor]:
+def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..., Tensor]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
+    taken = NUMBERS if numbers else frozenset[type]()
     kernels, large = HotTable(op.name), HotTable(op.name, large=True)
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
 
-    def method(input: Any, other: Any) -> Tensor:
+    def method(
+        input: Any, other: Any, no_more: None = None, out: Tensor | None = None
+    ) -> Tensor:
+        if out is not no_more:
+            return by_keyword(method, (input, other), no_more, out)
         if type(other) is not Tensor:
-            if type(other) in NUMBERS and isinstance(input, Tensor):
+            if type(other) in taken and isinstance(input, Tensor):
                 other = number(other, input, floating)
             elif not isinstance(other, Tensor):
-                return op(input, other)
+                return written(input, other)
         try:
             a = input.node
             dev = a.dev
         except AttributeError:  # not a tensor
-            return op(input, other)
+            return written(input, other)
         b = other.node
         x, y = input.array, other.array
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
         if dev is not b.dev or kernel is None:  # device or dtype differ, or need promotion
-            return op(input, other)
+            return written(input, other)
         try:
-            out = kernel(x, y)
+            value = kernel(x, y)
         except ValueError as e:
             raise op.explain(op, [input, other], {}, e) from None
-        if type(out) is not ndarray:
-            out = dev.array(out)
+        if type(value) is not ndarray:
+            value = dev.array(value)
         t = new(Tensor)
-        t.array = out
+        t.array = value
         t.origin = None
         if (a.needs or b.needs) and (m := now()).grad:
             t.node = n = node_type()
             n.inputs = n.saved = (a, b)
             if saves_any:
                 n.saved = (x if saves_x else a, y if saves_y else b)
-            n.value = out
+            n.value = value
             n.dev = dev
             n.seq = tick()
             n.scope = m.scope
@@ -171,7 +186,7 @@ def binary(op: Op) -> Callable[..., Tensor]:
             n.code = code
             n.lasti = f.f_lasti
         else:
-            t.node = constant_node(out, dev)
+            t.node = constant_node(value, dev)
         return t
 
     return method

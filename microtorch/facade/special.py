@@ -1,37 +1,30 @@
 """``torch.special``: the elementwise functions under scipy's names."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
-from ..base.errors import message, missing
+from ..base.errors import missing
+from ..ops.special import SPECIAL, multigammaln
 from ..ops.surface import FUNCTIONS
 
-if TYPE_CHECKING:
-    from ..handles.tensor import Tensor
-
+# the same functions as torch's; of some, scipy has another name
 _NAMES = (
-    "erf", "erfc", "exp2", "expm1", "log1p", "logsumexp", "log_softmax", "softmax", "xlogy",
-    "round",
+    "digamma", "entr", "erf", "erfc", "erfinv", "exp2", "expm1", "i0", "log1p", "log_softmax",
+    "logit", "logsumexp", "ndtr", "polygamma", "round", "sinc", "softmax", "xlog1py", "xlogy",
 )  # fmt: skip
-__all__ = ["expit", "logit", *_NAMES]
-globals().update({name: FUNCTIONS[name] for name in _NAMES})
-
-
-def expit(input: Tensor) -> Tensor:
-    """The logistic function 1 / (1 + exp(-x)): torch.sigmoid."""
-    return FUNCTIONS["sigmoid"](input)
-
-
-def logit(input: Tensor, eps: float | None = None) -> Tensor:
-    """log(x / (1 - x)), the inverse of expit.
-
-    With ``eps``, x is first limited to [eps, 1 - eps].
-    """
-    if input.array.dtype.kind != "f":
-        raise RuntimeError(message("logit: Expected a floating point tensor", fix="x.float()"))
-    if eps is not None:
-        input = input.clamp(eps, 1 - eps)
-    return FUNCTIONS["log"](input / (1 - input))
-
-
+_OTHER_NAMES = {
+    "expit": "sigmoid", "gammaln": "lgamma", "gammainc": "igamma", "gammaincc": "igammac",
+    "psi": "digamma",
+}  # fmt: skip
+_functions: dict[str, Callable[..., Any]] = {
+    **SPECIAL,
+    **{name: FUNCTIONS[name] for name in _NAMES},
+    **{theirs: FUNCTIONS[ours] for theirs, ours in _OTHER_NAMES.items()},
+    "multigammaln": multigammaln,
+}
+for _ours in ("lgamma", "igamma", "igammac"):
+    del _functions[_ours]
+globals().update(_functions)
+__all__ = sorted(_functions)
 __getattr__ = missing(__name__, __all__)

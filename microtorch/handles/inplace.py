@@ -220,20 +220,23 @@ def _of_dtype(value: Any, like: Tensor) -> Tensor:
 # ---- the in-place twins of functions -------------------------------------------------------------
 OPS = (
     *formulas.TABLE, *formulas.COMPARISONS, "floor_divide",
+    "copysign", "digamma", "erfinv", "gcd", "heaviside", "i0", "igamma", "igammac", "lcm", "lgamma",
+    "nextafter", "bitwise_left_shift", "bitwise_right_shift",
     "logical_and", "logical_or", "logical_xor", "logical_not",
     "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not",
 )  # fmt: skip
 COMPOSED = (  # of functions made of several ops
-    "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm", "clamp", "clip", "cumprod",
-    "cumsum", "index_add", "index_copy", "index_fill", "index_put", "index_reduce", "lerp",
-    "masked_fill", "masked_scatter", "nan_to_num", "put", "renorm", "round", "scatter",
-    "scatter_add", "scatter_reduce", "tril", "triu",
+    "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm", "clamp", "clamp_max",
+    "clamp_min", "clip", "cumprod", "cumsum", "index_add", "index_copy", "index_fill", "index_put",
+    "index_reduce", "ldexp", "lerp", "logit", "masked_fill", "masked_scatter", "mvlgamma",
+    "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
+    "scatter_reduce", "square", "tril", "triu",
 )  # fmt: skip
 UNCHECKED = ("masked_fill", "index_fill")  # they read one number, before they write
 OPERATORS = {
     "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow",
     "imod": "remainder", "ifloordiv": "floor_divide", "iand": "bitwise_and", "ior": "bitwise_or",
-    "ixor": "bitwise_xor",
+    "ixor": "bitwise_xor", "ilshift": "bitwise_left_shift", "irshift": "bitwise_right_shift",
 }  # fmt: skip
 
 
@@ -249,7 +252,7 @@ def inplace_methods() -> dict[str, Callable[..., Tensor]]:
     for name in ("add", "sub", "div"):
         out[f"{name}_"] = _with_options(name)
     out["subtract_"], out["divide_"], out["true_divide_"] = out["sub_"], out["div_"], out["div_"]
-    out.update(copy_=copy_, fill_=fill_, zero_=zero_)
+    out.update(copy_=copy_, fill_=fill_, zero_=zero_, float_power_=float_power_)
     return out | {f"__{sign}__": out[f"{name}_"] for sign, name in OPERATORS.items()}
 
 
@@ -284,6 +287,19 @@ def _composed(name: str) -> Callable[..., Tensor]:
 
     # __wrapped__ has the signature that help() shows
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=function)
+
+
+def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
+    """In-place float_power, of a float64 tensor."""
+    if self.array.dtype != np.float64:
+        raise RuntimeError(
+            errors.message(
+                f"the base given to float_power_ has dtype {_long(self.array.dtype)} but the "
+                "operation's result requires dtype Double",
+                fix="write it out of place",
+            )
+        )
+    return _composed("float_power")(self, exponent)
 
 
 def _with_options(name: str) -> Callable[..., Tensor]:

@@ -14,6 +14,7 @@ from ..graph import Node
 from ..ops import (
     addmm,
     arrange,
+    compare,
     conv,
     cross,
     diagonal,
@@ -30,6 +31,7 @@ from ..ops import (
     norm,
     numerical,
     order,
+    parts,
     pool,
     products,
     reduce,
@@ -39,6 +41,7 @@ from ..ops import (
     search,
     select,
     shape,
+    special,
     statistics,
     strided,
     vector_norm,
@@ -48,9 +51,10 @@ from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    addmm, arrange, basic_ops, conv, cross, diagonal, distances, einsum, elementwise, embedding,
-    fold, gather, index, index_along, join, loss, norm, numerical, order, pool, products, reduce,
-    regions, scan, scatter_reduce, search, select, shape, statistics, strided, vector_norm,
+    addmm, arrange, basic_ops, compare, conv, cross, diagonal, distances, einsum, elementwise,
+    embedding, fold, gather, index, index_along, join, loss, norm, numerical, order, parts, pool,
+    products, reduce, regions, scan, scatter_reduce, search, select, shape, special, statistics,
+    strided, vector_norm,
 )  # fmt: skip
 
 

@@ -32,10 +32,10 @@ def method({parameters}):{coerce}
     return n
 """
 COERCE = """
-    if type(other) is not Scalar:
-        if not isinstance(other, (int, float, number)):
+    if type({x}) is not Scalar:
+        if not isinstance({x}, (int, float, number)):
             return NotImplemented
-        other = constant(other)"""
+        {x} = constant({x})"""
 BACKWARD = """
 def backward(node, g, grads):
     {unpack_attrs}
@@ -53,13 +53,13 @@ ADD = """
 
 
 def method_source(op: Op) -> str:
-    """The source of an op's Scalar method, of one or two operands."""
-    operands = ("self", "other")[: len(op.vjps)]
+    """The source of an op's Scalar method, of one to three operands."""
+    operands = ("self", "other", "third")[: len(op.vjps)]
     static = formulas.ARGUMENTS.get(op.name, {})
     keywords = [k if v is None else f"{k}={v}" for k, v in static.items()]
     return METHOD.format(
         parameters=", ".join([*operands, *keywords]),
-        coerce=COERCE if len(operands) == 2 else "",
+        coerce="".join(COERCE.format(x=x) for x in operands[1:]),
         letters=", ".join(LETTERS[: len(operands)]),
         values=", ".join(f"{x}.value" for x in operands),
         formula=expr.render(op.formula, expr.SCALAR),

@@ -326,7 +326,7 @@ def _step(function: Callable[[float], float]) -> Callable[[float], float]:
 
 
 def sign(x: float) -> float:
-    return math.copysign(1.0, x) if x != 0 and x == x else x
+    return math.copysign(1.0, x) if x != 0 and x == x else 0.0
 
 
 def maximum(x: float, y: float) -> float:

@@ -57,9 +57,27 @@ TABLE: dict[str, Row] = {
         "where(x == y, x + 0.6931471805599453, maximum(x, y) + log1p(exp(-abs(x - y))))",
         ("g * sigmoid(x - y)", "g * sigmoid(y - x)"),
     ),
+    "logaddexp2": (
+        "where(x == y, x + 1, maximum(x, y) + 1.4426950408889634 * log1p(exp2(-abs(x - y))))",
+        ("g / (1 + exp2(y - x))", "g / (1 + exp2(x - y))"),
+    ),
     "xlogy": (
         "where(x == 0, where(y != y, y, 0), x * log(y))",
         ("where(x == 0, where(y <= 0, 0, g * log(y)), g * log(y))", "g * x / y"),
+    ),
+    "xlog1py": (
+        "where(x == 0, where(y != y, y, 0), x * log1p(y))",
+        ("where(x == 0, where(y <= -1, 0, g * log1p(y)), g * log1p(y))", "g * x / (y + 1)"),
+    ),
+    # -inf below 0
+    "entr": (
+        "where(x > 0, -x * log(x), where(x < 0, log(1 + sign(x)), x))",
+        ("-g * (1 + log(x))",),
+    ),
+    # NaN outside of [0, 1]
+    "logit": (
+        "log(x / (1 - x))",
+        ("where(x < 0, log(x), where(x > 1, log(-x), g / (x * (1 - x))))",),
     ),
     # trigonometry and hyperbolic functions
     "sin": ("sin(x)", ("g * cos(x)",)),
@@ -81,9 +99,24 @@ TABLE: dict[str, Row] = {
     "asinh": ("asinh(x)", ("g / sqrt(x * x + 1)",)),
     "acosh": ("acosh(x)", ("g / sqrt(x * x - 1)",)),
     "atanh": ("atanh(x)", ("g / (1 - x * x)",)),
+    "deg2rad": ("x * 0.017453292519943295", ("g * 0.017453292519943295",)),
+    "rad2deg": ("x * 57.29577951308232", ("g * 57.29577951308232",)),
+    # sin(pi x) / (pi x); near 0 it is 1 - (pi x)^2 / 6
+    "sinc": (
+        "where(x == 0, 1 + 0 * x, sin(x * 3.141592653589793) / (x * 3.141592653589793))",
+        (
+            "where(x == 0, g * x * -3.289868133696453,"
+            " g * (cos(x * 3.141592653589793) - out) / where(x == 0, 1, x))",
+        ),
+    ),
     # the error function (Abramowitz and Stegun 7.1.1); 1.128... is 2 / sqrt(pi)
     "erf": ("erf(x)", ("g * 1.1283791670955126 * exp(-x * x)",)),
     "erfc": ("erfc(x)", ("-g * 1.1283791670955126 * exp(-x * x)",)),
+    # the normal distribution function; its density is exp(-x * x / 2) / sqrt(2 pi)
+    "ndtr": (
+        "0.5 * erfc(x * -0.7071067811865476)",
+        ("g * 0.3989422804014327 * exp(-0.5 * x * x)",),
+    ),
     # activations (torch.nn.functional); choices are written so that a NaN in x lets g through: a
     # gradient of 0 would hide it
     "sigmoid": ("1 / (1 + exp(-x))", ("g * out * (1 - out)",)),
@@ -158,6 +191,20 @@ TABLE: dict[str, Row] = {
     "minimum": (
         "minimum(x, y)",
         ("where(x < y, g, where(x == y, g / 2, 0))", "where(y < x, g, where(x == y, g / 2, 0))"),
+    ),
+    # a NaN gives way to a number
+    "fmax": (
+        "where(x >= y, x, where(y != y, x, y))",
+        ("where(x >= y, g, where(y != y, g, 0))", "where(x >= y, 0, where(y != y, 0, g))"),
+    ),
+    "fmin": (
+        "where(x <= y, x, where(y != y, x, y))",
+        ("where(x <= y, g, where(y != y, g, 0))", "where(x <= y, 0, where(y != y, 0, g))"),
+    ),
+    # from the end that is nearer, so that 0 and 1 give the ends themselves
+    "lerp": (
+        "where(abs(z) < 0.5, x + z * (y - x), y - (y - x) * (1 - z))",
+        ("g * (1 - z)", "g * z", "g * (y - x)"),
     ),
     "where": ("where(x, y, z)", (None, "where(x, g, 0)", "where(x, 0, g)")),
     "clamp_min": ("maximum(x, min)", ("where(x >= min, g, 0)",)),

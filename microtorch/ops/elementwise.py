@@ -18,27 +18,51 @@ from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.hot import made, several
 from ..engine.op import Op
-from ..engine.operands import left_operand
-from ..engine.record import constant
+from ..engine.operands import NUMBERS, left_operand
+from ..engine.out import into
 from ..engine.registry import REGISTRY
 from ..notation import formulas
-from .surface import FUNCTIONS, METHODS, public
+from .surface import FUNCTIONS, METHODS, public, taking_out
 
 if TYPE_CHECKING:
     from ..base.types import Array, Gradient, Namespace, Number, Operand, TensorLike
     from ..handles.tensor import Tensor
 
+    Check = Callable[[Op, Sequence[Tensor]], None]
+
 
 def _refuse_bool(op: Op, tensors: Sequence[Tensor]) -> None:
     """PyTorch has no subtraction of bool tensors."""
     if any(t.array.dtype.kind == "b" for t in tensors):
+        sub = op.name == "sub"
         raise RuntimeError(
             message(
-                "sub: Subtraction, the `-` operator, with a bool tensor is not supported.",
+                f"{'Subtraction' if sub else 'Negation'}, the `-` operator, with a bool tensor is "
+                "not supported.",
                 "operands: " + ", ".join(describe(t) for t in tensors),
                 fix="~mask inverts a mask, a ^ b tells where they differ; or convert: mask.int()",
             )
         )
+
+
+def only(kinds: str, kernel: str) -> Check:
+    """A check that the operands' common dtype is of ``kinds``: "f" floating, "i" integer, "b" bool.
+
+    PyTorch names the ``kernel`` that it misses for another one.
+    """
+
+    def check(op: Op, tensors: Sequence[Tensor]) -> None:
+        given = max((t.array.dtype for t in tensors), key=lambda d: "buif".index(d.kind))
+        if given.kind not in kinds:
+            raise NotImplementedError(
+                message(
+                    f"\"{kernel}\" not implemented for '{dtypes.TORCH_TYPES[given.name]}'",
+                    "operands: " + ", ".join(describe(t) for t in tensors),
+                    fix="x.float()" if "f" in kinds else "x.long()",
+                )
+            )
+
+    return check
 
 
 # ---- declarations --------------------------------------------------------------------------------
@@ -48,22 +72,28 @@ def _floor_divide(F: Namespace, x: Array, y: Array) -> Array:
     return np.floor_divide(x, nonzero_divisor("floor_divide", y))
 
 
-def _no_derivative(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operand) -> Gradient:
-    raise RuntimeError(
-        message(
-            "derivative for aten::floor_divide is not implemented",
-            fix="(x / y).floor() has one, which is 0",
-        )
-    )
+def _trunc_divide(F: Namespace, x: Array, y: Array) -> Array:
+    if x.dtype.kind == "f" or x.dtype is OBJECT:
+        return F.trunc(F.div(x, y))
+    return np.floor_divide(x - np.fmod(x, nonzero_divisor("div", y)), y)  # exact
 
 
-def _flat(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operand) -> Gradient:
-    return F.zero(g)
+def no_derivative(name: str, fix: str = "") -> Callable[..., Gradient]:
+    """The derivative of an op that PyTorch has none for: it raises where backward reaches it."""
+
+    def vjp(F: Namespace, g: Gradient, out: Operand, *inputs: Operand, **attrs: Any) -> Gradient:
+        text = f"derivative for aten::{name} is not implemented"
+        raise RuntimeError(message(text, fix=fix or "x.detach()"))
+
+    return vjp
 
 
 LOGIC: dict[str, Callable[..., Any]] = {
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
     "logical_not": np.logical_not, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
+    "signbit": lambda x: np.less(x, 0) if x.dtype.kind != "f" else np.signbit(x),
+    "isposinf": lambda x: np.equal(x, np.inf), "isneginf": lambda x: np.equal(x, -np.inf),
+    "isreal": lambda x: np.ones(x.shape, bool),
 }  # fmt: skip
 BITWISE: dict[str, Callable[..., Any]] = {
     "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
@@ -71,29 +101,43 @@ BITWISE: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def _of_ufunc(name: str, ufunc: Callable[..., Any], result: str) -> Op:
-    return Op(name, lambda F, *x: ufunc(*x), result=result)
+def _of_ufunc(ufunc: Callable[..., Any]) -> Callable[..., Array]:
+    return lambda F, *x: ufunc(*x)
 
 
 def _declared() -> list[Op]:
+    real, whole = "uif", "bui"
+    checks: dict[str, Check] = {"sub": _refuse_bool, "neg": _refuse_bool}
+    checks |= {name: only("f", f"{name}_cpu") for name in ("frac", "hypot", "logaddexp")}
+    checks |= {"logaddexp2": only("f", "logaddexp2_cpu"), "abs": only(real, "abs_cpu")}
+    checks |= {n: only(real, f"{n}_vml_cpu") for n in ("floor", "ceil", "round", "trunc")}
+    checks |= {n: only(real, f"{n}_cpu") for n in ("remainder", "fmod", "pow")}
+    options: dict[str, dict[str, Any]] = {name: {"check": c} for name, c in checks.items()}
     # the condition of `where` is no number: only the choices are promoted
-    options: dict[str, dict[str, Any]] = {
-        "sub": {"check": _refuse_bool}, "where": {"unpromoted": 1},
-    }  # fmt: skip
+    options["where"] = {"unpromoted": 1}
     for name in ("maximum", "minimum", "clamp", "clamp_min", "clamp_max"):
-        options[name] = {"ties": False}
-    no = "not implemented"
+        options.setdefault(name, {})["ties"] = False
+    floor: dict[str, Any] = {"result": "same", "check": only(real, "div_floor_cpu")}
+    no, fix = "not implemented", "(x / y).floor() has one, which is 0"
+    zero = (lambda F, g, out, x, y: F.zero(g),) * 2
     return [
         *[Op.elementwise(name, **options.get(name, {})) for name in formulas.TABLE],
         *[Op(name, None, result="bool", formula=f) for name, f in formulas.COMPARISONS.items()],
-        *[_of_ufunc(name, ufunc, "bool") for name, ufunc in LOGIC.items()],
-        *[_of_ufunc(name, ufunc, "same") for name, ufunc in BITWISE.items()],
-        Op("floor_divide", _floor_divide, [_no_derivative] * 2, rule=(no, no), result="same"),
+        *[Op(name, _of_ufunc(ufunc), result="bool") for name, ufunc in LOGIC.items()],
+        *[
+            Op(name, _of_ufunc(ufunc), result="same", check=only(whole, f"{name}_cpu"))
+            for name, ufunc in BITWISE.items()
+        ],
         Op(
-            "div_floor", _floor_divide, [_flat] * 2, rule=("0", "0"), result="same",
-            torch_name="Div",
+            "floor_divide", _floor_divide, [no_derivative("floor_divide", fix)] * 2,
+            rule=(no, no), **floor,
         ),
-    ]
+        Op("div_floor", _floor_divide, zero, rule=("0", "0"), torch_name="Div", **floor),
+        Op(
+            "div_trunc", _trunc_divide, zero, rule=("0", "0"), torch_name="Div", result="same",
+            check=only(real, "div_trunc_cpu"),
+        ),
+    ]  # fmt: skip
 
 
 # ---- functions and methods of all of them --------------------------------------------------------
@@ -102,30 +146,77 @@ ALIASES = {
     "asin": ("arcsin",), "acos": ("arccos",), "atan": ("arctan",), "asinh": ("arcsinh",),
     "acosh": ("arccosh",), "atanh": ("arctanh",), "atan2": ("arctan2",), "ne": ("not_equal",),
     "lt": ("less",), "le": ("less_equal",), "gt": ("greater",), "ge": ("greater_equal",),
+    "sign": ("sgn",),
 }  # fmt: skip
 # functions of torch.nn.functional only
 NOT_METHODS = frozenset(
     "leaky_relu elu celu selu relu6 silu mish gelu gelu_tanh softplus logsigmoid softsign hardtanh "
-    "hardsigmoid hardswish smooth_l1 huber".split()
+    "hardsigmoid hardswish smooth_l1 huber entr ndtr xlog1py".split()
 )
+
+
+# ops whose operands are tensors only; whose first operand is a tensor; and those that compute with
+# numbers alone. All others take at least one tensor.
+TENSORS_ONLY = frozenset(
+    "atan2 hypot fmax fmin maximum minimum logaddexp logaddexp2 logical_and logical_or logical_xor "
+    "igamma igammac gcd lcm nextafter heaviside".split()
+)
+TENSOR_FIRST = frozenset("fmod lt le gt ge eq ne copysign".split())
+ROUNDED_QUOTIENTS = frozenset({"div_floor", "div_trunc"})
+NUMBERS_ONLY = frozenset("add sub mul div floor_divide div_floor div_trunc where".split())
 
 
 def _function(op: Op) -> Callable[..., Tensor]:
     """``op(*inputs, **attrs)`` as a function: made by engine/hot.py where it is one of those."""
+    written = _square if op.name == "square" else checked(op)
     if op.name not in formulas.TABLE:
         doc = f"Elementwise {op.name}."
     else:
         rules = "; ".join(filter(None, op.rule))
         doc = f"{op.formula}, elementwise, with broadcasting. Derivative rules: {rules}."
         if not op.attributes and len(op.vjps) <= 2:
-            return named(made(op), op.name, doc)
-    return named(lambda *inputs, **attrs: several(op, inputs, attrs or None), op.name, doc)
+            written = made(op, written, op.name not in TENSORS_ONLY)
+    written.op = op  # type: ignore[attr-defined]  # for scripts/stubs.py
+    return named(written, op.name, doc)
+
+
+def checked(op: Op) -> Callable[..., Tensor]:
+    """``op`` as a function, which refuses Python numbers where PyTorch does."""
+    least = 0 if op.name in NUMBERS_ONLY else 1
+
+    def function(*inputs: Any, **attrs: Any) -> Tensor:
+        for i, x in enumerate(inputs):
+            if type(x) in NUMBERS:
+                tensors = len(inputs) - sum([type(v) in NUMBERS for v in inputs])
+                if (
+                    tensors < least
+                    or op.name in TENSORS_ONLY
+                    or (i == 0 and op.name in TENSOR_FIRST)
+                ):
+                    argument = ("input", "other")[i] if i < 2 else "tensor"
+                    raise TypeError(
+                        message(
+                            f"{op.name}(): argument '{argument}' (position {i + 1}) must be "
+                            f"Tensor, not {type(x).__name__}",
+                            fix="torch.tensor(...) makes a tensor of a number",
+                        )
+                    )
+        return several(op, inputs, attrs or None)
+
+    return function
+
+
+def _square(input: Tensor) -> Tensor:
+    """input * input; PyTorch makes integers of bools."""
+    return REGISTRY["square"](input.long() if input.array.dtype.kind == "b" else input)
 
 
 def _published(op: Op) -> Callable[..., Tensor]:
     function = _function(op)
+    if op.name in ROUNDED_QUOTIENTS:  # by div(rounding_mode=) only
+        return function
     for name in (op.name, *ALIASES.get(op.name, ())):
-        FUNCTIONS[name] = function
+        FUNCTIONS[name] = taking_out(function)
         if op.name not in NOT_METHODS:
             METHODS[name] = function
     return function
@@ -136,36 +227,60 @@ ELEMENTWISE: dict[str, Callable[..., Tensor]] = {op.name: _published(op) for op 
 
 
 # ---- signatures with more than the operands ------------------------------------------------------
+def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> Any:
+    """alpha * other, for ``add`` and ``sub``."""
+    if alpha == 1:
+        return other
+    operands: tuple[Any, ...] = (input, other)
+    given = [x.array.dtype.kind for x in operands if hasattr(x, "node")]
+    if given and "f" not in given:
+        if given == ["b", "b"]:
+            alpha = bool(alpha)
+        elif isinstance(alpha, float) and not isinstance(other, float):
+            raise RuntimeError(
+                message(
+                    "For integral input tensors, argument alpha must not be a floating point "
+                    "number.",
+                    f"alpha = {alpha}",
+                    fix="input.float()",
+                )
+            )
+    return ELEMENTWISE["mul"](other, alpha)
+
+
 @public()
-def add(input: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
+def add(input: Tensor, other: TensorLike, *, alpha: Number = 1, out: Any = None) -> Tensor:
     """input + alpha * other."""
-    return ELEMENTWISE["add"](input, other if alpha == 1 else ELEMENTWISE["mul"](other, alpha))
+    if out is not None:
+        return into(out, add, (input, other), {"alpha": alpha})
+    return ELEMENTWISE["add"](input, other if alpha == 1 else _scaled(other, alpha, input))
 
 
 @public(aliases=("subtract",))
-def sub(input: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
+def sub(input: Tensor, other: TensorLike, *, alpha: Number = 1, out: Any = None) -> Tensor:
     """input - alpha * other. PyTorch has no subtraction of bool tensors, and so raises here too."""
-    return ELEMENTWISE["sub"](input, other if alpha == 1 else ELEMENTWISE["mul"](other, alpha))
+    if out is not None:
+        return into(out, sub, (input, other), {"alpha": alpha})
+    return ELEMENTWISE["sub"](input, other if alpha == 1 else _scaled(other, alpha, input))
 
 
 @public(aliases=("divide", "true_divide"))
-def div(input: Tensor, other: TensorLike, *, rounding_mode: str | None = None) -> Tensor:
+def div(
+    input: Tensor, other: TensorLike, *, rounding_mode: str | None = None, out: Any = None
+) -> Tensor:
     """input / other; ``rounding_mode`` "floor" or "trunc" rounds it, and integers stay integers."""
+    if out is not None:
+        return into(out, div, (input, other), {"rounding_mode": rounding_mode})
     if rounding_mode is None:
         return ELEMENTWISE["div"](input, other)
-    if rounding_mode == "floor":
-        return REGISTRY["div_floor"](input, other)
-    if rounding_mode == "trunc":
-        quotient = ELEMENTWISE["trunc"](ELEMENTWISE["div"](input, other))
-        operands: tuple[Any, ...] = (input, other)
-        given = [t.array.dtype if hasattr(t, "node") else dtypes.of_number(t) for t in operands]
-        return quotient if any(d.kind == "f" for d in given) else quotient.to(input.dtype)
-    raise RuntimeError(
-        message(
-            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
-            f"'{rounding_mode}'"
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            message(
+                "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+                f"'{rounding_mode}'"
+            )
         )
-    )
+    return ELEMENTWISE[f"div_{rounding_mode}"](input, other)
 
 
 @public(method=False)
@@ -177,61 +292,71 @@ def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
 @public(method=False)
 def rsub(input: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
     """other - alpha * input."""
+    if type(input) in NUMBERS:
+        raise TypeError(
+            message(f"rsub(): argument 'input' must be Tensor, not {type(input).__name__}")
+        )
     left = left_operand(REGISTRY["sub"], other, input)
     return ELEMENTWISE["sub"](left, input if alpha == 1 else ELEMENTWISE["mul"](input, alpha))
 
 
 @public()
-def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+def round(input: Tensor, *, decimals: int | None = None) -> Tensor:
     """Nearest integer, halves to even; with ``decimals``, nearest multiple of 10**-decimals."""
+    if decimals is None:
+        return ELEMENTWISE["round"](input)
+    only("f", "round_cpu")(REGISTRY["round"], [input])
     if decimals == 0:
         return ELEMENTWISE["round"](input)
-    scale = 10.0**decimals
-    return ELEMENTWISE["div"](ELEMENTWISE["round"](ELEMENTWISE["mul"](input, scale)), scale)
+    mul, div = ELEMENTWISE["mul"], ELEMENTWISE["div"]
+    scale, there, back = 10.0 ** abs(decimals), mul, div
+    if decimals < 0:
+        there, back = div, mul
+    return back(ELEMENTWISE["round"](there(input, scale)), scale)
 
 
 @public()
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """input + value * tensor1 * tensor2."""
-    return add(input, ELEMENTWISE["mul"](tensor1, tensor2), alpha=value)
+    operands = (input, tensor1, tensor2)
+    only("uif", "addcmul_cpu_out")(REGISTRY["mul"], operands)
+    if not any(t.array.dtype.kind == "f" for t in operands):
+        value = int(value)  # PyTorch cuts it off
+    product = ELEMENTWISE["mul"](tensor1, tensor2)
+    return ELEMENTWISE["add"](input, product if value == 1 else ELEMENTWISE["mul"](product, value))
 
 
 @public()
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """input + value * tensor1 / tensor2."""
-    return add(input, ELEMENTWISE["div"](tensor1, tensor2), alpha=value)
+    if not any(t.array.dtype.kind == "f" for t in (tensor1, tensor2)):
+        raise RuntimeError(
+            message(
+                "Integer division with addcdiv is no longer supported, and in a future  release "
+                "addcdiv will perform a true division of tensor1 and tensor2.",
+                f"tensor1 {describe(tensor1)}, tensor2 {describe(tensor2)}",
+                fix="tensor1.float()",
+            )
+        )
+    quotient = ELEMENTWISE["div"](tensor1, tensor2)
+    scaled = quotient if value == 1 else ELEMENTWISE["mul"](quotient, value)
+    return ELEMENTWISE["add"](input, scaled)
 
 
 @public()
-def lerp(input: Tensor, end: Tensor, weight: Tensor) -> Tensor:
-    """input + weight * (end - input)."""
-    return ELEMENTWISE["add"](input, ELEMENTWISE["mul"](ELEMENTWISE["sub"](end, input), weight))
-
-
-@public()
-def float_power(input: Tensor, exponent: TensorLike) -> Tensor:
-    """input ** exponent in float64."""
-    return ELEMENTWISE["pow"](input.double(), exponent)
-
-
-@public()
-def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Tensor:
-    """Elementwise |input - other| <= atol + rtol * |other|."""
-    close, dev = np.isclose(input.array, other.array, rtol, atol, equal_nan), input.node.dev
-    return constant(dev.array(close), dev)
-
-
-@public()
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> bool:
-    """Are all elements close (see isclose)?"""
-    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
-
-
-@public()
-def equal(input: Tensor, other: Tensor) -> bool:
-    """Same shape and the same elements?"""
-    return bool(np.array_equal(input.array, other.array))
+def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
+    """input + weight * (end - input), from the end that is nearer."""
+    if not hasattr(end, "node"):
+        raise TypeError(message(f"lerp(): argument 'end' must be Tensor, not {type(end).__name__}"))
+    only("f", "lerp_kernel_scalar")(REGISTRY["lerp"], [input])
+    others: dict[str, Any] = {"end": end, "weight": weight}
+    for name, t in others.items():
+        if hasattr(t, "node") and t.array.dtype != input.array.dtype:
+            raise RuntimeError(
+                message(
+                    f"expected dtype {input.array.dtype.name} for `{name}` but got dtype "
+                    f"{t.array.dtype.name}",
+                    fix=f"{name}.to(input.dtype)",
+                )
+            )
+    return ELEMENTWISE["lerp"](input, end, weight)

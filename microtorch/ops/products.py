@@ -20,6 +20,7 @@ from ..base.errors import ShapeError, describe, matmul_error, message
 from ..base.naming import named
 from ..engine.hot import made, several
 from ..engine.op import Op
+from ..engine.out import into
 from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 # ---- products of given ranks ---------------------------------------------------------------------
 matmul = public()(
     named(
-        made(matmul_op),
+        made(matmul_op, matmul_op),
         "matmul",
         """Matrix product of the last two dimensions.
 
@@ -202,7 +203,9 @@ matmul = public()(
 
 
 def _publish(name: str, ranks: tuple[int, ...], words: str) -> None:
-    def product(input: Tensor, mat2: Tensor) -> Tensor:
+    def product(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
+        if out is not None:
+            return into(out, product, (input, mat2), {})
         if (input.array.ndim, mat2.array.ndim) != ranks:
             raise RuntimeError(
                 message(

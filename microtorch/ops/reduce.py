@@ -18,6 +18,7 @@ from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.hot import single
 from ..engine.op import Op
+from ..engine.out import into
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from .arguments import dim_of, dims_of, rows
@@ -96,8 +97,11 @@ def _publish_sum(op: Op, doc: str) -> None:
 
     def reduce(
         input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike | None = None,
-        axis: Dims = None, keepdims: bool = False,
+        axis: Dims = None, keepdims: bool = False, out: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
+        if out is not None:
+            options = {"dtype": dtype, "axis": axis, "keepdims": keepdims}
+            return into(out, reduce, (input, dim, keepdim), options)
         if axis is not None or keepdims:  # numpy's names
             dim, keepdim = axis if dim is None else dim, keepdims or keepdim
         if dtype is not None:

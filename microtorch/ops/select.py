@@ -1,6 +1,7 @@
 """Choosing and limiting: where, masked_fill, clamp, nan_to_num."""
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from ..arrays import dtypes
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import several
+from ..engine.op import Formula, Op
 from ..engine.operands import NUMBERS, weak_number
 from ..engine.registry import REGISTRY
 from .arguments import element
@@ -23,24 +25,40 @@ else:
     from ..engine.handle import Handle
 
 
+def _bound(name: str, sign: str, torch_name: str) -> Op:
+    """``clamp`` at a bound that is a tensor: one just at the bound takes all of the gradient."""
+    vjps = (f"where(x {sign}= y, g, 0)", f"where(x {'<' if sign == '>' else '>'} y, g, 0)")
+    return Op(
+        f"clamp_{name}_tensor",
+        Formula(f"{name}imum(x, y)", "F, x, y", name),
+        [Formula(v, "F, g, out, x, y", f"clamp {name} vjp {i}") for i, v in enumerate(vjps)],
+        saves=("x y", "x y"),
+        result="same",
+        rule=vjps,
+        torch_name=torch_name,
+        attributes=False,
+    )
+
+
+BELOW, ABOVE = _bound("max", ">", "ClampMin"), _bound("min", "<", "ClampMax")
+
+
 @public(aliases=("clip",))
 def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """Elements limited to [min, max]; either bound may be None, a number, or a tensor."""
     if min is None and max is None:
         raise RuntimeError(message("torch.clamp: At least one of 'min' or 'max' must not be None"))
     if any(isinstance(bound, Handle) for bound in (min, max)):
-        # an element just at a bound takes all of the gradient, which `maximum` would share
-        out = input if min is None else where(ELEMENTWISE["lt"](input, min), min, input)
-        return out if max is None else where(ELEMENTWISE["gt"](out, max), max, out)
+        out = input if min is None else apply(BELOW, (input, min))
+        return out if max is None else apply(ABOVE, (out, max))
     # limits of a higher category raise the result to theirs: 1.5 does not become 1
     if input.array.dtype.kind != "f":
         limits = [(dtypes.of_number(v), 0) for v in (min, max) if v is not None]
         target = dtypes.promote([(input.array.dtype, 2), *limits])
         input = input.to(dtypes.FROM_NUMPY[target])
-        min, max = [
-            v if v is None or target.kind == "f" else element(v, target).item()  # type: ignore[arg-type]
-            for v in (min, max)
-        ]
+        if target.kind != "f":  # numbers that do not fit wrap around, or raise
+            bounds: tuple[Any, ...] = (min, max)
+            min, max = (v if v is None else weak_number(v, input).array.item() for v in bounds)
     if max is None:
         return several(REGISTRY["clamp_min"], (input,), {"min": min})
     if min is None:
@@ -48,15 +66,24 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
     return several(REGISTRY["clamp"], (input,), {"min": min, "max": max})
 
 
+def _limit(name: str, bound: Any) -> None:
+    if not isinstance(bound, (Handle, bool, int, float)):
+        raise TypeError(
+            message(f"{name}() takes a number or a Tensor, not {type(bound).__name__}")
+        )
+
+
 @public()
 def clamp_min(input: Tensor, min: TensorLike) -> Tensor:
     """Elements no smaller than ``min``."""
+    _limit("clamp_min", min)
     return clamp(input, min=min)
 
 
 @public()
 def clamp_max(input: Tensor, max: TensorLike) -> Tensor:
     """Elements no larger than ``max``."""
+    _limit("clamp_max", max)
     return clamp(input, max=max)
 
 
@@ -74,11 +101,18 @@ def where(
         raise TypeError(
             message(f"where(): argument 'condition' must be Tensor, not {type(condition).__name__}")
         )
+    if condition.array.dtype == np.uint8:
+        warnings.warn(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be "
+            "removed in a future version of PyTorch. Use a boolean condition instead.",
+            stacklevel=2,
+        )
+        condition = condition.bool()
     if condition.array.dtype != dtypes.BOOL:
         raise RuntimeError(
             message(
                 "where expected condition to be a boolean tensor, but got a tensor with dtype "
-                f"{condition.dtype}",
+                f"{dtypes.TORCH_TYPES[condition.array.dtype.name]}",
                 fix="compare it: condition != 0",
             )
         )
@@ -134,7 +168,10 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
 
 @public()
 def nan_to_num(
-    input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+    input: Tensor,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
 ) -> Tensor:
     """NaN, inf and -inf replaced by numbers (by default 0 and the dtype's largest and smallest)."""
     if input.array.dtype.kind != "f":
@@ -142,6 +179,6 @@ def nan_to_num(
     info = np.finfo(input.array.dtype)
     big = float(info.max) if posinf is None else posinf
     small = float(info.min) if neginf is None else neginf
-    out = where(ELEMENTWISE["isnan"](input), nan, input)
-    out = where(ELEMENTWISE["eq"](out, float("inf")), big, out)
-    return where(ELEMENTWISE["eq"](out, float("-inf")), small, out)
+    out = where(ELEMENTWISE["isnan"](input), 0.0 if nan is None else nan, input)
+    out = where(ELEMENTWISE["isposinf"](input), big, out)
+    return where(ELEMENTWISE["isneginf"](input), small, out)

@@ -5,10 +5,22 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
+from ..engine.out import into
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 METHODS: dict[str, Callable[..., Any]] = {}  # methods of Tensor (handles/methods.py binds them)
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # exported as microtorch.<name>
+
+
+# PyTorch's functions without ``out=``: views, and those that answer no tensor
+NO_OUT = frozenset(
+    "allclose block_diag broadcast_tensors broadcast_to cartesian_prod chunk clone combinations "
+    "conj dropout einsum equal expand_as flatten imag is_nonzero is_same_size layer_norm linear "
+    "max_pool1d max_pool2d meshgrid moveaxis movedim narrow one_hot permute ravel real reshape "
+    "resolve_conj rms_norm rot90 rsub select split squeeze swapaxes swapdims t tensor_split tile "
+    "transpose unbind unflatten unsqueeze".split()
+)
 
 
 def public(
@@ -17,33 +29,56 @@ def public(
     """Export a function of Tensors as ``microtorch.<name>`` and as a Tensor method.
 
     Its first parameter is the method's self. One with a parameter ``dim`` also takes numpy's names,
-    ``axis`` and ``keepdims``, as PyTorch's do.
+    ``axis`` and ``keepdims``, as PyTorch's do. The exported function takes ``out=``.
     """
 
     def export(f: F) -> F:
         f.__qualname__ = f.__name__  # as Python's own messages show it
         positional = f.__code__.co_varnames[: f.__code__.co_argcount]
-        if "dim" in positional and "axis" not in f.__code__.co_varnames:
-            f = numpy_names(f)
         own = f.__name__.rstrip("_") if f.__name__.endswith("__") else f.__name__
+        if "dim" in positional and "axis" not in f.__code__.co_varnames:
+            f = function_with_out = numpy_names(f)
+        else:
+            function_with_out = f if own in NO_OUT else taking_out(f)
         for name in (own, *aliases):
             if method:
                 METHODS[name] = f
             if function:
-                FUNCTIONS[name] = f
+                FUNCTIONS[name] = function_with_out
         return f
 
     return export
 
 
-def numpy_names(f: F) -> F:
-    """``f``, which takes ``axis`` for ``dim`` and ``keepdims`` for ``keepdim`` as well."""
+def taking_out(f: F) -> F:
+    """``f`` with a parameter ``out``, unless it has one."""
+    code = f.__code__
+    if "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        return f
 
     @functools.wraps(f)
     def function(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            return f(*args)
+        out = kwargs.pop("out", None)
+        return f(*args, **kwargs) if out is None else into(out, f, args, kwargs)
+
+    return function  # type: ignore[return-value]
+
+
+def numpy_names(f: F) -> F:
+    """``f``, which takes ``axis`` for ``dim``, ``keepdims`` for ``keepdim``, and ``out``."""
+    takes_out = f.__name__ not in NO_OUT
+
+    @functools.wraps(f)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            return f(*args)
         for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
             if theirs in kwargs and ours not in kwargs:
                 kwargs[ours] = kwargs.pop(theirs)
-        return f(*args, **kwargs)
+        out = kwargs.pop("out", None) if takes_out else None
+        return f(*args, **kwargs) if out is None else into(out, f, args, kwargs)
 
+    function.numpy_names = True  # type: ignore[attr-defined]  # for scripts/stubs.py
     return cast(F, function)

@@ -64,6 +64,16 @@ ELEMENTWISE = {
     "log10": Row((POSITIVE,), math.log10),
     "log1p": Row((UNIT,), math.log1p),
     "logaddexp": Row((ANY, ANY), lambda x, y: math.log(math.exp(x) + math.exp(y))),
+    "logaddexp2": Row((ANY, ANY), lambda x, y: math.log2(2**x + 2**y)),
+    "xlog1py": Row(
+        (ANY, POSITIVE),
+        lambda x, y: x * math.log1p(y),
+        lambda torch, x, y: torch.special.xlog1py(x, y),
+    ),
+    "entr": Row(
+        (POSITIVE,), lambda x: -x * math.log(x), lambda torch, x: torch.special.entr(x)
+    ),
+    "logit": Row(((0.1, 0.9),), lambda x: math.log(x / (1 - x))),
     "xlogy": Row((ANY, POSITIVE), lambda x, y: x * math.log(y)),
     "sin": Row((ANY,), math.sin),
     "cos": Row((ANY,), math.cos),
@@ -78,6 +88,10 @@ ELEMENTWISE = {
     "asinh": Row((ANY,), math.asinh),
     "acosh": Row(((1.3, 4.0),), math.acosh),
     "atanh": Row((UNIT,), math.atanh),
+    "deg2rad": Row((ANY,), math.radians),
+    "rad2deg": Row((ANY,), math.degrees),
+    "sinc": Row((ANY,), lambda x: math.sin(math.pi * x) / (math.pi * x)),
+    "ndtr": Row((ANY,), phi, lambda torch, x: torch.special.ndtr(x)),
     "erf": Row((ANY,), math.erf),
     "erfc": Row((ANY,), math.erfc),
     "sigmoid": Row((ANY,), lambda x: math.exp(x) / (1 + math.exp(x))),
@@ -156,6 +170,9 @@ ELEMENTWISE = {
     ),
     "maximum": Row((ANY, ANY), max),
     "minimum": Row((ANY, ANY), min),
+    "fmax": Row((ANY, ANY), max),
+    "fmin": Row((ANY, ANY), min),
+    "lerp": Row((ANY, ANY, UNIT), lambda x, y, z: x + z * (y - x)),
     "clamp_min": Row((ANY,), lambda x, min: x if x > min else min, None, ({"min": -0.5},)),
     "clamp_max": Row((ANY,), lambda x, max: x if x < max else max, None, ({"max": 0.5},)),
     "clamp": Row(

@@ -18,7 +18,7 @@
 // PyTorch.
 static inline T maximum(T x, T y) { return x >= y || x != x ? x : y; }
 static inline T minimum(T x, T y) { return x <= y || x != x ? x : y; }
-static inline T signum(T x) { return x > 0 ? (T)1 : x < 0 ? (T)-1 : x; }
+static inline T signum(T x) { return x > 0 ? (T)1 : x < 0 ? (T)-1 : (T)0; }
 #ifdef FLOATING
 static inline T squared(T x) { return x * x; }
 static inline T sigmoid(T x) { return 1 / (1 + exp(-x)); }

@@ -1,0 +1,135 @@
+"""``out=``: the result of a function is written into a tensor that the caller gives.
+
+A function that takes it calls ``into`` where ``out`` is given, and does nothing else for it: the
+result is computed as ever, without gradient, and copied.
+"""
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..arrays import dtypes
+from ..base.errors import DeviceError, describe, message
+from ..graph import mode
+from ..graph.mode import Mode
+from .record import constant_node
+
+if TYPE_CHECKING:
+    from ..handles.tensor import Tensor
+else:
+    from .handle import Handle as Tensor
+
+
+def into(
+    out: Any, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    """``function(*args, **kwargs)`` written into ``out``: a tensor, or one for each result.
+
+    Raises as PyTorch does: RuntimeError where a gradient would be lost, or where the result's dtype
+    cannot become that of ``out``. A tensor of another shape is resized, with a warning unless it is
+    empty.
+    """
+    targets = tuple(out) if isinstance(out, (tuple, list)) else (out,)
+    for t in targets:
+        if not isinstance(t, Tensor):
+            raise TypeError(
+                message(
+                    f"{function.__name__}(): argument 'out' must be Tensor, "
+                    f"not {type(t).__name__}"
+                )
+            )
+    now = mode.get()
+    if now.grad and any(t.node.needs for t in (*targets, *_tensors((args, kwargs)))):
+        raise RuntimeError(
+            message(
+                f"{function.__name__}(): functions with out=... arguments don't support automatic "
+                "differentiation, but one of the arguments requires grad.",
+                fix="call it without out=, or under torch.no_grad()",
+            )
+        )
+    token = mode.set(Mode(False, now.scope, now.inference))
+    try:
+        result = function(*args, **kwargs)
+        results = tuple(result) if isinstance(result, tuple) else (result,)
+        if len(results) != len(targets):
+            raise TypeError(
+                message(
+                    f"{function.__name__}(): argument 'out' must be {len(results)} tensors, "
+                    f"not {len(targets)}"
+                )
+            )
+        for r, t in zip(results, targets, strict=True):
+            _check(function.__name__, r, t)
+        for r, t in zip(results, targets, strict=True):
+            if t.array.shape != r.array.shape:
+                _resize(t, r)
+            t.copy_(r)
+    finally:
+        mode.reset(token)
+    if not isinstance(result, tuple):
+        return targets[0]
+    return type(result)(*targets) if hasattr(result, "_fields") else targets
+
+
+def by_keyword(
+    function: Callable[..., Any], args: Sequence[Any], more: Any, out: Any
+) -> Any:
+    """``into`` for a function whose ``out`` stands behind a parameter that nobody gives."""
+    if more is not None:
+        raise TypeError(
+            message(
+                f"{function.__name__}() takes {len(args)} positional argument"
+                f"{'s' * (len(args) > 1)} but more were given"
+            )
+        )
+    return into(out, function, args, {})
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """The tensors in nested arguments."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, (tuple, list)):
+        return []
+    return [t for v in value for t in _tensors(v)]
+
+
+def _check(name: str, result: Tensor, out: Tensor) -> None:
+    if result.node.dev.device is not out.node.dev.device:
+        raise DeviceError(
+            message(
+                f"Expected all tensors to be on the same device, but out is on {out.device} and "
+                f"other tensors are on {result.device}",
+                f"{name}(out={describe(out)})",
+            )
+        )
+    source, target = result.array.dtype, out.array.dtype
+    if not dtypes.can_cast(source, target):
+        names = [dtypes.TORCH_TYPES.get(d.name, d.name) for d in (source, target)]
+        raise RuntimeError(
+            message(
+                f"result type {names[0]} can't be cast to the desired output type {names[1]}",
+                f"{name}(out={describe(out)})",
+                fix="give an out of the result's dtype",
+            )
+        )
+
+
+def _resize(out: Tensor, result: Tensor) -> None:
+    """Give ``out`` memory of the result's shape."""
+    if out.array.size:
+        warnings.warn(
+            f"An output with one or more elements was resized since it had shape "
+            f"{list(out.array.shape)}, which does not match the required output shape "
+            f"{list(result.array.shape)}. This behavior is deprecated, and in a future PyTorch "
+            "release outputs will not be resized unless they have zero elements. You can "
+            "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with "
+            "t.resize_(0).",
+            stacklevel=4,
+        )
+    out.array = out.node.dev.empty(result.array.shape, out.array.dtype)
+    out.origin = None
+    out.node = constant_node(out.array, out.node.dev)

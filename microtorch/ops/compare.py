@@ -1,0 +1,71 @@
+"""Are tensors close, or equal?"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arrays import dtypes
+from ..base.errors import message
+from ..engine.apply import common_device
+from ..engine.handle import Handle
+from ..engine.registry import REGISTRY
+from .elementwise import ELEMENTWISE
+from .surface import public
+
+if TYPE_CHECKING:
+    from ..handles.tensor import Tensor
+
+
+def _tensors(name: str, **operands: Any) -> None:
+    """Raise TypeError unless all are Tensors."""
+    for argument, x in operands.items():
+        if not isinstance(x, Handle):
+            raise TypeError(
+                message(f"{name}(): argument '{argument}' must be Tensor, not {type(x).__name__}")
+            )
+
+
+@public()
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:
+    """Elementwise |input - other| <= atol + rtol * |other|, for finite differences."""
+    _tensors("isclose", input=input, other=other)
+    mine, theirs = input.array.dtype, other.array.dtype
+    if mine != theirs:
+        a, b = (dtypes.TORCH_TYPES[d.name] for d in (mine, theirs))
+        raise RuntimeError(message(f"{a} did not match {b}", fix="other.to(input.dtype)"))
+    for name, limit in (("rtol", rtol), ("atol", atol)):
+        if limit < 0:
+            raise RuntimeError(
+                message(f"{name} must be greater than or equal to zero, but got {limit}")
+            )
+    input, other = input.detach(), other.detach()
+    close = ELEMENTWISE["eq"](input, other)
+    if equal_nan and mine.kind == "f":
+        close = close | (ELEMENTWISE["isnan"](input) & ELEMENTWISE["isnan"](other))
+    if rtol == 0 and atol == 0:
+        return close
+    if mine.kind != "f":
+        default = dtypes.get_default_dtype()
+        input, other = input.to(default), other.to(default)
+    allowed = (rtol * other).abs() + atol
+    difference = (input - other).abs()
+    return close | (ELEMENTWISE["isfinite"](difference) & (difference <= allowed))
+
+
+@public()
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
+    """Are all elements close (see isclose)?"""
+    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+
+
+@public()
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Same shape and the same elements?"""
+    _tensors("equal", input=input, other=other)
+    common_device(REGISTRY["eq"], [input, other])
+    return bool(np.array_equal(input.array, other.array))

@@ -1,0 +1,167 @@
+"""Of what numbers are made: signs, exponents, neighbours, divisors, bits."""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import dtypes
+from ..arrays.dtypes import OBJECT
+from ..base.errors import describe, message
+from ..engine.op import Formula, Op
+from ..engine.operands import NUMBERS, left_operand
+from ..engine.record import constant
+from ..engine.registry import REGISTRY
+from .elementwise import ELEMENTWISE, _published, no_derivative, only
+from .surface import METHODS, public
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..base.types import Array, Gradient, Namespace, Operand, TensorLike
+    from ..handles.tensor import Tensor
+
+
+def _zero(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operand) -> Gradient:
+    return F.zero(g)
+
+
+def _vjp(text: str, name: str, inputs: str = "x, y") -> Formula:
+    return Formula(text, f"F, g, out, {inputs}", f"{name} vjp")
+
+
+def _same_dtype(op: Op, tensors: Sequence[Tensor]) -> None:
+    if tensors[0].array.dtype != tensors[1].array.dtype:
+        raise RuntimeError(
+            message(
+                "heaviside is not yet implemented for tensors with different dtypes.",
+                "operands: " + ", ".join(describe(t) for t in tensors),
+                fix="values.to(input.dtype)",
+            )
+        )
+
+
+def _of(ufunc: Any) -> Any:
+    return lambda F, x, y: ufunc(x, y)
+
+
+def _floats(function: Callable[[float], float], x: Array) -> Array:
+    """``function`` of the numbers in an array of Scalars."""
+    return np.frompyfunc(lambda v: function(float(v)), 1, 1)(x)
+
+
+def _copysign(F: Namespace, x: Array, y: Array) -> Array:
+    if OBJECT in (x.dtype, y.dtype):
+        return F.mul(F.abs(x), _floats(lambda v: math.copysign(1.0, v), y))
+    return np.copysign(x, y)
+
+
+def _mantissa(F: Namespace, x: Array) -> Array:
+    if x.dtype is OBJECT:
+        return F.mul(x, _floats(lambda v: 2.0 ** -math.frexp(v)[1], x))
+    return np.frexp(x)[0]
+
+
+for _op in (
+    Op(
+        "copysign", _copysign,
+        (_vjp("where(x == 0, 0, g * (out / where(x == 0, 1, x)))", "copysign"), _zero),
+        saves=("x out", ""), result="float", rule=("g, with the sign that x got", "0"),
+    ),
+    Op(
+        "nextafter", _of(np.nextafter),
+        (_vjp("where(x == y, 0, g)", "nextafter"), _zero),
+        saves=("x y", ""), result="float", check=only("f", "nextafter_cpu"), rule=("g", "0"),
+    ),
+    Op(
+        "heaviside", lambda F, x, y: np.where(x == 0, y, (x > 0).astype(x.dtype)),
+        [no_derivative("heaviside")] * 2, result="same", check=_same_dtype,
+        rule=("not implemented",) * 2,
+    ),
+    Op("gcd", _of(np.gcd), result="same", check=only("iu", "gcd_cpu")),
+    Op("lcm", _of(np.lcm), result="same", check=only("iu", "lcm_cpu")),
+    Op("bitwise_left_shift", _of(np.left_shift), result="same", check=only("iu", "lshift_cpu")),
+    Op("bitwise_right_shift", _of(np.right_shift), result="same", check=only("iu", "rshift_cpu")),
+):  # fmt: skip
+    ELEMENTWISE[_op.name] = _published(_op)
+
+
+# ---- mantissa and exponent -----------------------------------------------------------------------
+mantissa = Op(
+    "mantissa",
+    _mantissa,
+    (_vjp("where(x == 0, g, g * (out / where(x == 0, 1, x)))", "mantissa", "x"),),
+    saves=("x out",),
+    rule=("g / 2 ** exponent",),
+    torch_name="Frexp",
+)
+
+
+class Frexp(NamedTuple):
+    """PyTorch's named pair (torch.return_types)."""
+
+    mantissa: Tensor
+    exponent: Tensor
+
+    def __repr__(self) -> str:
+        return (
+            f"torch.return_types.frexp(\nmantissa={self.mantissa!r},\nexponent={self.exponent!r})"
+        )
+
+
+@public()
+def frexp(input: Tensor) -> Frexp:
+    """``(mantissa, exponent)``: input = mantissa * 2 ** exponent, with 0.5 <= |mantissa| < 1."""
+    if input.array.dtype.kind != "f":
+        raise RuntimeError(
+            message("torch.frexp() only supports floating-point dtypes", describe(input))
+        )
+    dev = input.node.dev
+    exponent = np.asarray(np.frexp(input.array)[1], np.int32)
+    return Frexp(mantissa(input), constant(dev.array(exponent), dev))
+
+
+@public()
+def ldexp(input: Tensor, other: Tensor) -> Tensor:
+    """input * 2 ** other."""
+    for name, x in (("input", input), ("other", other)):
+        if type(x) in NUMBERS:
+            raise TypeError(
+                message(f"ldexp(): argument '{name}' must be Tensor, not {type(x).__name__}")
+            )
+    return ELEMENTWISE["mul"](input, ELEMENTWISE["pow"](2.0, other))
+
+
+@public()
+def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
+    """input ** exponent in float64."""
+    operands: tuple[Any, ...] = (input, exponent)
+    wide = [x.double() if hasattr(x, "node") else x for x in operands]
+    return ELEMENTWISE["pow"](*wide)
+
+
+@public()
+def positive(input: Tensor) -> Tensor:
+    """The input itself. PyTorch has none of a bool tensor."""
+    if input.array.dtype == dtypes.BOOL:
+        raise RuntimeError(
+            message(
+                "The `+` operator, on a bool tensor is not supported.", describe(input),
+                fix="x.int()",
+            )
+        )  # fmt: skip
+    return input
+
+
+# ---- operators -----------------------------------------------------------------------------------
+def _reflected(name: str) -> Any:
+    def method(self: Tensor, other: TensorLike) -> Tensor:
+        return ELEMENTWISE[name](left_operand(REGISTRY[name], other, self), self)
+
+    return method
+
+
+for _sign, _name in (("lshift", "bitwise_left_shift"), ("rshift", "bitwise_right_shift")):
+    METHODS[f"__{_sign}__"] = ELEMENTWISE[_name]
+    METHODS[f"__r{_sign}__"] = _reflected(_name)

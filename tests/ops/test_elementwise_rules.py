@@ -1,0 +1,155 @@
+"""Which operands, dtypes and numbers the elementwise functions take, as PyTorch 2.13 has it."""
+
+import math
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch import autograd
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
+nan, inf = math.nan, math.inf
+F, D, W, B = (
+    torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64),
+    torch.tensor([1, 2, 3]), torch.tensor([True, False, True]),
+)  # fmt: skip
+
+ERRORS = {  # PyTorch's class
+    TypeError: [
+        lambda: torch.exp(1),
+        lambda: torch.exp([1.0]),
+        lambda: torch.atan2(F, 1),
+        lambda: torch.maximum(1, F),
+        lambda: torch.logical_and(F, 1),
+        lambda: torch.fmod(2, F),
+        lambda: torch.lt(2, F),
+        lambda: torch.pow(2, 3),
+        lambda: torch.xlogy(2, 3),
+        lambda: torch.rsub(2, F),
+        lambda: torch.lerp(F, 2.0, 0.3),
+        lambda: torch.ldexp(F, 2),
+        lambda: torch.isclose(F, 1.0),
+        lambda: torch.equal(F, 1),
+        lambda: torch.clamp_min(F, None),
+        lambda: torch.where(B, F, "a"),
+        lambda: torch.add(F, "a"),
+    ],
+    NotImplementedError: [
+        lambda: torch.frac(W),
+        lambda: torch.hypot(W, W),
+        lambda: torch.logaddexp(W, W),
+        lambda: torch.nextafter(W, W),
+        lambda: torch.abs(B),
+        lambda: torch.floor(B),
+        lambda: torch.remainder(B, B),
+        lambda: torch.floor_divide(B, B),
+        lambda: torch.pow(B, B),
+        lambda: torch.bitwise_not(F),
+        lambda: F << 1,
+        lambda: torch.lerp(W, W, 0.5),
+        lambda: torch.round(W, decimals=1),
+        lambda: torch.addcmul(B, B, B),
+        lambda: torch.div(B, B, rounding_mode="trunc"),
+    ],
+    RuntimeError: [
+        lambda: torch.neg(B),
+        lambda: torch.positive(B),
+        lambda: B - B,
+        lambda: torch.add(W, W, alpha=2.5),
+        lambda: torch.addcdiv(F, W, W),
+        lambda: torch.lerp(F, D, 0.5),
+        lambda: torch.isclose(F, D),
+        lambda: torch.isclose(F, F, rtol=-1),
+        lambda: torch.allclose(F, W),
+        lambda: torch.isclose(F, F[:2]),
+        lambda: torch.clamp(W.to(torch.int8), 0, 300),
+        lambda: torch.clamp(F),
+        lambda: torch.where(W, 1, 2),
+        lambda: F.clone().float_power_(2),
+        lambda: W.clone().clamp_(1.5),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("error", "i"), [(e, i) for e, calls in ERRORS.items() for i in range(len(calls))]
+)
+def test_error_classes(error, i):
+    with pytest.raises(error) as caught:
+        ERRORS[error][i]()
+    assert issubclass(caught.type, NotImplementedError) == (error is NotImplementedError)
+
+
+RESULTS = [  # (call, dtype, values)
+    (lambda: torch.square(B), "int64", [1, 0, 1]),
+    (lambda: torch.sgn(B), "bool", [True, False, True]),
+    (lambda: torch.sign(torch.tensor([-2.0, nan])), "float32", [-1, 0]),
+    (lambda: torch.fmax(F, torch.tensor(nan)), "float32", [1, 2, 3]),
+    (lambda: torch.fmin(W, torch.tensor(2)), "int64", [1, 2, 2]),
+    (lambda: torch.copysign(W, -1), "float32", [-1, -2, -3]),
+    (lambda: torch.float_power(2, W), "float64", [2, 4, 8]),
+    (lambda: torch.addcmul(W, W, W, value=2.5), "int64", [3, 10, 21]),
+    (lambda: torch.add(B, B, alpha=2), "bool", [True, False, True]),
+    (lambda: torch.div(-W, 2, rounding_mode="trunc"), "int64", [0, -1, -1]),
+    (lambda: torch.isclose(W, W + 1, rtol=1), "bool", [True, True, True]),
+    (lambda: torch.isclose(B, B), "bool", [True, True, True]),
+    (
+        lambda: torch.isclose(
+            torch.tensor([nan, inf, -inf]), torch.tensor([nan, inf, inf]), equal_nan=True
+        ),
+        "bool", [True, True, False],
+    ),
+    (lambda: torch.nan_to_num(torch.tensor([nan, inf]), nan=7.0, posinf=2), "float32", [7, 2]),
+    (lambda: torch.nan_to_num(torch.tensor([nan]), nan=inf), "float32", [inf]),
+    (lambda: torch.nan_to_num(W), "int64", [1, 2, 3]),
+    (lambda: torch.where(B, 1, 2.5), "float32", [1, 2.5, 1]),
+    (lambda: torch.round(torch.tensor([1234.5, 2.5]), decimals=-2), "float32", [1200, 0]),
+    (lambda: torch.round(torch.tensor([2.675, 0.125]), decimals=2), "float32", [2.68, 0.12]),
+    (lambda: torch.clamp(F, min=nan), "float32", [nan, nan, nan]),
+    (
+        lambda: torch.clamp(F, torch.tensor([nan, 1.5, 0]), torch.tensor([1, 1.2, nan])),
+        "float32", [nan, 1.2, nan],
+    ),
+    (lambda: torch.clamp(B, 0, 1), "int64", [1, 0, 1]),
+    (lambda: torch.clamp(W.to(torch.uint8), -1, 2), "uint8", [2, 2, 2]),
+    (lambda: torch.clamp(W, 1.5), "float32", [1.5, 2, 3]),
+    (lambda: torch.lerp(F, F + 1, 1), "float32", [2, 3, 4]),
+    (lambda: torch.logaddexp2(F, F), "float32", [2, 3, 4]),
+    (lambda: F.clone().lerp_(F + 1, 0.25), "float32", [1.25, 2.25, 3.25]),
+    (lambda: W.clone().gcd_(torch.tensor(2)), "int64", [1, 2, 1]),
+    (lambda: W.clone().bitwise_left_shift_(1), "int64", [2, 4, 6]),
+    (lambda: D.clone().float_power_(2), "float64", [1, 4, 9]),
+    (lambda: F.clone().clamp_min_(2), "float32", [2, 2, 3]),
+    (lambda: torch.signbit(torch.tensor([-0.0, 0.0])), "bool", [True, False]),
+    (lambda: torch.isreal(W), "bool", [True, True, True]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("i", range(len(RESULTS)))
+def test_results(i):
+    call, dtype, values = RESULTS[i]
+    out = call()
+    assert str(out.dtype) == f"torch.{dtype}"
+    np.testing.assert_allclose(out.numpy(), values, 1e-6)
+
+
+def test_equal_compares_values():
+    assert torch.equal(F, D) and torch.equal(F, W) and not torch.equal(F, F[:2])
+    assert not torch.equal(torch.tensor(nan), torch.tensor(nan))
+    assert torch.allclose(F, F + 1e-9) and not torch.allclose(F, F + 1e-3)
+
+
+def test_gradients_at_tensor_bounds():
+    x = torch.tensor([0.0, 1.0, 2.0, 3.0], requires_grad=True)
+    low = torch.tensor(1.0, requires_grad=True)
+    high = torch.tensor(2.0, requires_grad=True)
+    grads = autograd.grad(torch.clamp(x, low, high).sum(), (x, low, high))
+    assert [g.tolist() for g in grads] == [[0, 1, 1, 0], 1, 1]
+
+
+def test_a_rounded_quotient_has_gradient_0():
+    x, y = (torch.tensor([v, 2.5], requires_grad=True) for v in (7.5, -3.0))
+    for mode in ("floor", "trunc"):
+        grads = autograd.grad(torch.div(x, y, rounding_mode=mode).sum(), (x, y))
+        assert [g.tolist() for g in grads] == [[0, 0], [0, 0]]

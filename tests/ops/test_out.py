@@ -1,0 +1,122 @@
+"""``out=``: the result in a tensor that the caller gives."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch.ops.surface import FUNCTIONS
+
+X = torch.tensor([[1.0, 3.0, 2.0], [0.5, 0.25, 4.0]])
+
+CALLS = {
+    "exp": lambda out=None: torch.exp(X, out=out),
+    "add": lambda out=None: torch.add(X, X, alpha=2, out=out),
+    "sub": lambda out=None: torch.sub(X, 1, out=out),
+    "div": lambda out=None: torch.div(X, 2, rounding_mode="floor", out=out),
+    "mul": lambda out=None: torch.mul(X, 2, out=out),
+    "pow": lambda out=None: torch.pow(X, 2, out=out),
+    "lt": lambda out=None: torch.lt(X, 2, out=out),
+    "clamp": lambda out=None: torch.clamp(X, 1, 2, out=out),
+    "where": lambda out=None: torch.where(X > 1, X, 0.0, out=out),
+    "isnan": lambda out=None: torch.isnan(X, out=out),
+    "sum": lambda out=None: torch.sum(X, 1, out=out),
+    "mean": lambda out=None: torch.mean(X, dim=0, out=out),
+    "cumsum": lambda out=None: torch.cumsum(X, 1, out=out),
+    "argmax": lambda out=None: torch.argmax(X, 1, out=out),
+    "matmul": lambda out=None: torch.matmul(X, X.T, out=out),
+    "mm": lambda out=None: torch.mm(X, X.T, out=out),
+    "cat": lambda out=None: torch.cat([X, X], 1, out=out),
+    "stack": lambda out=None: torch.stack([X, X], out=out),
+    "index_select": lambda out=None: torch.index_select(X, 1, torch.tensor([2]), out=out),
+    "gather": lambda out=None: torch.gather(X, 1, torch.tensor([[2], [0]]), out=out),
+    "masked_select": lambda out=None: torch.masked_select(X, X > 1, out=out),
+    "lerp": lambda out=None: torch.lerp(X, X + 1, 0.3, out=out),
+    "sinc": lambda out=None: torch.sinc(X, out=out),
+    "gcd": lambda out=None: torch.gcd(X.long(), X.long(), out=out),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_result_lies_in_out(name):
+    expected = CALLS[name]()
+    out = torch.empty(expected.shape, dtype=expected.dtype)
+    view = out[...]
+    result = CALLS[name](out)
+    assert result is out and view.tolist() == expected.tolist()
+    empty = torch.empty(0, dtype=expected.dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert CALLS[name](empty) is empty
+    assert empty.tolist() == expected.tolist()
+
+
+def test_several_results():
+    for f in (
+        lambda **k: torch.max(X, 1, **k),
+        lambda **k: torch.sort(X, dim=1, **k),
+        lambda **k: torch.topk(X, 2, **k),
+    ):
+        expected = f()
+        outs = [torch.empty(t.shape, dtype=t.dtype) for t in expected]
+        result = f(out=tuple(outs))
+        assert type(result) is type(expected)
+        for r, o, e in zip(result, outs, expected, strict=True):
+            assert r is o and o.tolist() == e.tolist()
+
+
+def test_overlap_with_an_operand():
+    x = torch.tensor([1.0, 2.0, 3.0])
+    assert torch.add(x, x, out=x) is x and x.tolist() == [2, 4, 6]
+    torch.cumsum(x, 0, out=x)
+    assert x.tolist() == [2, 6, 12]
+
+
+def test_dtypes():
+    x = torch.tensor([1.5, 2.5])
+    wide = torch.empty(2, dtype=torch.float64)
+    assert torch.exp(x, out=wide).dtype == torch.float64
+    np.testing.assert_allclose(wide.numpy(), np.exp([1.5, 2.5]), 1e-6)
+    for out in (torch.empty(2, dtype=torch.int64), torch.empty(2, dtype=torch.bool)):
+        with pytest.raises(RuntimeError, match="can't be cast to the desired output type"):
+            torch.exp(x, out=out)
+    with pytest.raises(TypeError, match="argument 'out' must be Tensor, not ndarray"):
+        torch.exp(x, out=np.zeros(2))
+
+
+def test_a_wrong_shape_is_resized_with_a_warning():
+    out = torch.zeros(5)
+    with pytest.warns(UserWarning, match="An output with one or more elements was resized"):
+        torch.exp(X, out=out)
+    assert out.shape == X.shape
+
+
+def test_gradients_are_not_lost_silently():
+    x = torch.ones(2, requires_grad=True)
+    for call in (
+        lambda: torch.exp(x, out=torch.empty(2)),
+        lambda: torch.stack([x, x], out=torch.empty(2, 2)),
+        lambda: torch.exp(torch.ones(2), out=torch.ones(2, requires_grad=True)),
+    ):
+        with pytest.raises(RuntimeError, match="don't support automatic differentiation"):
+            call()
+    with torch.no_grad():
+        out = torch.empty(2)
+        torch.exp(x, out=out)
+    assert not out.requires_grad and out.tolist() == torch.exp(x).tolist()
+
+
+def test_a_later_backward_notices():
+    x = torch.ones(3, requires_grad=True)
+    y = torch.ones(3)
+    z = (x * y).sum()
+    torch.exp(torch.ones(3), out=y)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.backward()
+
+
+def test_views_take_no_out():
+    for name in ("reshape", "transpose", "squeeze", "unsqueeze", "flatten", "t", "permute"):
+        with pytest.raises(TypeError):
+            FUNCTIONS[name](X, out=torch.empty(0))
