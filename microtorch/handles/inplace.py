@@ -30,7 +30,7 @@ from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.arguments import element
 from ..ops.elementwise import ALIASES
-from ..ops.surface import METHODS
+from ..ops.surface import FUNCTIONS, METHODS
 from .views import rebind, write
 
 if TYPE_CHECKING:
@@ -148,6 +148,9 @@ def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
     return fill_(self, 0)
+
+
+FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
 
 
 def setitem(t: Tensor, index: Index, value: Any) -> None:
