@@ -29,7 +29,7 @@ from ..graph import mode
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
-from ..ops.surface import METHODS
+from ..ops.surface import FUNCTIONS, METHODS
 from .memory import check_overlap
 from .views import rebind, write
 
@@ -169,6 +169,9 @@ def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
     return fill_(self, 0)
+
+
+FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
 
 
 def setitem(t: Tensor, index: Index, value: Any) -> None:

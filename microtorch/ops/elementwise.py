@@ -176,8 +176,7 @@ def _function(op: Op) -> Callable[..., Tensor]:
         doc = f"{op.formula}, elementwise, with broadcasting. Derivative rules: {rules}."
         if not op.attributes and len(op.vjps) <= 2:
             written = made(op, written, op.name not in TENSORS_ONLY)
-    written.op = op  # type: ignore[attr-defined]  # for scripts/stubs.py
-    return named(written, op.name, doc)
+    return named(written, op.name, doc, op=op)  # scripts/stubs.py reads it
 
 
 def checked(op: Op) -> Callable[..., Tensor]:
