@@ -83,8 +83,10 @@ def interpolate(
     kind = np.dtype(np.float64 if input.dtype.itemsize == 8 else np.float32)
     # The last dimension first: PyTorch sums in this order.
     for i in reversed(range(len(sizes))):
-        dim, n = i + 2, input.shape[i + 2]
-        input = _resampled(input, dim, _taps(mode, n, sizes[i], scales[i], align_corners, kind))
+        dim, n, scale = i + 2, input.shape[i + 2], scales[i]
+        if mode == "nearest" and input.ndim == 4 and sizes[i] in (n, 2 * n):
+            scale = None  # PyTorch takes 1 and 2 for the scales of images here, whatever is given
+        input = _resampled(input, dim, _taps(mode, n, sizes[i], scale, align_corners, kind))
     return input
 
 
