@@ -18,8 +18,7 @@ __all__ += layers.__all__
 _LATER = frozenset(
     """
     Conv3d ConvTranspose3d MaxPool3d AvgPool3d EmbeddingBag Transformer TransformerDecoder
-    TransformerDecoderLayer Dropout3d AlphaDropout Upsample PixelShuffle CTCLoss DataParallel
-    SyncBatchNorm Buffer
+    TransformerDecoderLayer CTCLoss DataParallel SyncBatchNorm Buffer
     """.split()
 )
 

@@ -150,6 +150,10 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
                 f"softshrink: {describe(input)}",
             )
         )
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(
+            message(f"softshrink is not implemented for {input.dtype}", fix="input.float()")
+        )
     # x * 0, not 0: NaN stays NaN
     inner = where(input < -lambd, input + lambd, input * 0)
     return where(input > lambd, input - lambd, inner)
@@ -160,14 +164,15 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if input.ndim == 0:
         raise RuntimeError(
             message(
-                "glu does not support 0-dimensional tensors",
+                "glu does not support scalars because halving size must be even",
                 fix="the input is split in two halves along `dim`",
             )
         )
-    if input.shape[dim] % 2:
+    size = input.size(dim)
+    if size % 2:
         raise RuntimeError(
             message(
-                f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}",
+                f"Halving dimension must be even, but dimension {dim % input.ndim} is size {size}",
                 f"glu: input {describe(input)}",
             )
         )
@@ -187,6 +192,14 @@ def rrelu(
     While training, a is drawn anew for each element, uniform in [lower, upper]; else it is their
     mean.
     """
+    if lower > upper:
+        raise RuntimeError(
+            message(
+                "Lower bound should be less than or equal to the upper bound",
+                f"rrelu: {lower=}, {upper=}",
+                fix="exchange them",
+            )
+        )
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slope = ones_like(input.detach())

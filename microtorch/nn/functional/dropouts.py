@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from ...base.errors import describe, message
 from ...handles.tensor import Tensor
 from ...utils.kernels import dropout_noise
@@ -38,6 +41,58 @@ def dropout2d(
     Tompson et al. 2015. 3-d input is taken as (N, C, L), as PyTorch does.
     """
     return _of_channels("dropout2d", 2, input, p, training, inplace)
+
+
+def dropout3d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Set whole channels of (N, C, D, H, W) or (C, D, H, W) to 0 with probability `p`."""
+    if input.ndim == 4 and training:  # a sample without a batch
+        return _of_channels("dropout3d", 3, input.unsqueeze(0), p, training, inplace).squeeze(0)
+    return _of_channels("dropout3d", 3, input, p, training, inplace)
+
+
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """Dropout that keeps mean 0 and variance 1: for SELU networks (Klambauer et al. 2017).
+
+    An element is set to -1.758, the limit of SELU, instead of 0; then all are scaled and shifted.
+    """
+    return _alpha_dropout(input, input.shape, p, training, inplace)
+
+
+def feature_alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """alpha_dropout of whole channels of (N, C, ...)."""
+    if training and input.ndim < 2:
+        raise RuntimeError(
+            message(
+                "Feature dropout requires at least 2 dimensions in the input",
+                f"feature_alpha_dropout: {describe(input)}",
+                fix="alpha_dropout drops single elements",
+            )
+        )
+    shape = (*input.shape[:2], *[1] * (input.ndim - 2))
+    return _alpha_dropout(input, shape, p, training, inplace)
+
+
+def _alpha_dropout(
+    input: Tensor, shape: Sequence[int], p: float, training: bool, inplace: bool
+) -> Tensor:
+    if not 0.0 <= p <= 1.0:
+        raise _no_probability(p)
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    if p == 1:
+        return input.mul_(0.0) if inplace else input * 0.0
+    limit = 1.7580993408473766  # SELU's scale times its alpha
+    scale = 1 / math.sqrt((limit * limit * p + 1) * (1 - p))
+    kept = (dropout_noise(input, shape, p) != 0).to(input.dtype)
+    shift = (kept - 1) * (limit * scale) + limit * scale * p
+    kept = kept * scale
+    return input.mul_(kept).add_(shift) if inplace else input * kept + shift
 
 
 def _of_channels(

@@ -32,8 +32,10 @@ def poisson_nll_loss(
     else:
         loss = input - target * (input + eps).log()
     if full:
-        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
-        loss = loss + stirling.masked_fill(target <= 1, 0)
+        few = target <= 1
+        many = target.masked_fill(few, 1)  # no logarithm of 0, whose gradient would be NaN
+        stirling = many * many.log() - many + 0.5 * (2 * math.pi * many).log()
+        loss = loss + stirling.masked_fill(few, 0)
     return reduce_loss(loss, reduction)
 
 

@@ -203,8 +203,9 @@ def multi_margin_loss(
     if target.ndim > 1 or target.numel() != rows:
         raise RuntimeError(
             message(
-                f"inconsistent target size, expected {rows} but got {list(target.shape)}",
-                f"multi_margin_loss: {both(input, target)}",
+                "multi_margin_loss: target tensor should be 1-D with size equal to the number of "
+                f"rows of the input, {rows}, but got {list(target.shape)}",
+                both(input, target),
             )
         )
     _check_labels("multi_margin_loss", target, 0, classes)
