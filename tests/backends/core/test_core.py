@@ -43,7 +43,7 @@ def operands(op, parameters, shape, seed=0):
 
 def by_numpy(name, op, formula, parameters, arrays, named):
     if name == op and op in UFUNCS:  # a primitive op: its formula is a call of itself
-        kernel = UFUNCS[op]
+        kernel = getattr(reference, op)
     else:
         signature = ", ".join(("F", *parameters, *(("*", *named) if named else ())))
         function = expr.compile_python(formula, signature, name)

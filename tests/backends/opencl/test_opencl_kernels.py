@@ -314,7 +314,6 @@ def test_what_is_not_a_number():
         np.isnan,
         np.isinf,
         np.isfinite,
-        np.sign,
         np.rint,
         np.trunc,
         np.floor,
@@ -322,6 +321,8 @@ def test_what_is_not_a_number():
         np.absolute,
     ):
         check(f(up(x)), f(x))
+    check(np.sign(up(x)), np.array([0, 0, 0, 1, -1, 1, 1, -1], np.float32))  # of a NaN PyTorch's 0
+    check(np.signbit(up(x)), np.signbit(x))
     for f in (np.maximum, np.minimum):
         check(f(up(x), up(x[::-1].copy())), f(x, x[::-1]))
     with np.errstate(all="ignore"):
