@@ -31,14 +31,10 @@ def write(target: Tensor, out: Array, writer: str) -> None:
     In this order, an interrupt between the two lets backward refuse too much, not too little.
     """
     array = target.array
-    locked = type(array) is np.ndarray and not array.flags.writeable
-    if locked:
+    if not array.flags.writeable:
         check_locked(array, writer)
     storage_of(target.node).wrote(writer)
-    if locked:
-        overwrite(array, out)
-    else:
-        array[...] = out
+    overwrite(array, out)
 
 
 def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:

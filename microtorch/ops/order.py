@@ -230,8 +230,9 @@ def _publish_argument(name: str, which: str, choose: Callable[..., Any]) -> None
             raise RuntimeError(message(f"{name}(): does not support bool input", fix="x.int()"))
         d = None if dim is None else dim_of(dim, input.array.ndim, name)
         not_empty(input, name, () if d is None else (d,), IndexError)
+        dev = input.node.dev
         out = choose(input.array, axis=d if input.array.ndim else None, keepdims=keepdim)
-        return constant(np.asarray(out).astype(np.int64, copy=False), input.node.dev)
+        return constant(dev.array(out).astype(np.int64, copy=False), dev)
 
     doc = f"The index of the {which} element (of the flattened tensor if dim is None)."
     public()(named(argument, name, doc))

@@ -396,7 +396,7 @@ def _publish_truth(name: str, reduce: Callable[..., Any]) -> None:
         d = None if dim is None else dims_of(dim, input.array.ndim, name) or None
         out = reduce(input.array, axis=d, keepdims=keepdim)
         if input.array.dtype == np.uint8:  # which was PyTorch's type of truth before bool
-            out = np.asarray(out).astype(np.uint8)
+            out = input.node.dev.array(out).astype(np.uint8)
         return constant(out, input.node.dev)
 
     public()(named(truth, name, f"Are {name} elements true (nonzero), over ``dim``?"))

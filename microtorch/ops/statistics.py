@@ -51,7 +51,7 @@ def _quantile(
 ) -> Tensor:
     x = input.array
     tensor = hasattr(q, "node")
-    places = q.array if tensor else np.asarray(q, x.dtype)
+    places = q.array if tensor else input.node.dev.array(np.asarray(q, x.dtype))
     for wrong, what in (
         (not x.size, "input tensor must be non-empty"),
         (places.ndim > 1, f"q must be a scalar or 1D tensor but got {describe(places)}"),
@@ -76,7 +76,7 @@ def _quantile(
         kept = [1 if i == d else n for i, n in enumerate(x.shape)]
         rows = input.movedim(d, -1)
     ranks, last = _ranks(rows.array, places, name == "nanquantile")
-    ranks = ROUNDED.get(interpolation, np.asarray)(ranks)
+    ranks = ROUNDED.get(interpolation, np.positive)(ranks)
     dev, values, floor = input.node.dev, sort(rows, -1).values, np.floor(ranks)
     low, high = (constant(r.astype(np.int64), dev) for r in (floor, np.ceil(ranks)))
     if interpolation == "midpoint":
