@@ -118,8 +118,8 @@ def frexp(input: Tensor) -> Frexp:
             message("torch.frexp() only supports floating-point dtypes", describe(input))
         )
     dev = input.node.dev
-    exponent = np.asarray(np.frexp(input.array)[1], np.int32)
-    return Frexp(mantissa(input), constant(dev.array(exponent), dev))
+    exponent = dev.array(np.frexp(input.array)[1]).astype(np.int32, copy=False)
+    return Frexp(mantissa(input), constant(exponent, dev))
 
 
 @public()

@@ -20,11 +20,13 @@ TEXTS = {
     "logical_and": "x && y", "logical_or": "x || y", "logical_xor": "!x != !y",
     "logical_not": "!x", "isnan": "x != x", "isinf": "isinf(x)", "isfinite": "isfinite(x)",
     "bitwise_and": "x & y", "bitwise_or": "x | y", "bitwise_xor": "x ^ y", "bitwise_not": "~x",
-    "floor_divide": "floor_quotient(x, y)", "copied": "x",
+    "floor_divide": "floor_quotient(x, y)", "copied": "x", "signbit": "signbit(x)",
+    "copysign": "copysign(x, y)", "nextafter": "nextafter(x, y)", "mantissa": "fraction_of(x)",
+    "exponent": "exponent_of(x)",
 }  # fmt: skip
-INTEGER_TEXTS = {"isinf": "0", "isfinite": "1", "isnan": "0"}
+INTEGER_TEXTS = {"isinf": "0", "isfinite": "1", "isnan": "0", "signbit": "x < 0"}
 PREDICATES = frozenset({*formulas.COMPARISONS, "logical_and", "logical_or", "logical_xor",
-                        "logical_not", "isnan", "isinf", "isfinite"})  # fmt: skip
+                        "logical_not", "isnan", "isinf", "isfinite", "signbit"})  # fmt: skip
 OPS = frozenset({*formulas.TABLE, *formulas.COMPARISONS, *TEXTS})
 
 # What an operand is to the text: a dtype.char (an array), "0" and one (a single element, which all

@@ -95,8 +95,9 @@ def _mapped(
 NAMES: dict[np.ufunc, str] = {
     **{f: name for name, f in UFUNCS.items() if isinstance(f, np.ufunc)},
     **{getattr(np, name): name for name in (
-        "floor_divide", "isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_xor",
-        "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor")},
+        "floor_divide", "isnan", "isinf", "isfinite", "signbit", "copysign", "nextafter",
+        "logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or",
+        "bitwise_xor")},
     np.power: "pow", np.invert: "bitwise_not", np.positive: "copied",
 }  # fmt: skip
 
@@ -109,6 +110,8 @@ def call_ufunc(
         (out,) = named.get("out", (None,))
         if ufunc is np.matmul:
             return matmul(*inputs)
+        if ufunc is np.frexp and out is None:
+            return x.dev.mantissa(x), x.dev.exponent(x, dtype=np.dtype(np.int32))
         name = NAMES.get(ufunc)
         if name is not None and (out is None or isinstance(out, Array)):
             return getattr(x.dev, name)(*inputs, **({} if out is None else {"out": out}))

@@ -28,6 +28,16 @@ static inline T modulo(T x, T y) {
     T r = fmod(x, y);
     return r != 0 && (r < 0) != (y < 0) ? r + y : r;
 }
+// x = fraction * 2 ** exponent
+static inline T fraction_of(T x) {
+    int e;
+    return frexp(x, &e);
+}
+static inline T exponent_of(T x) {
+    int e;
+    frexp(x, &e);
+    return isfinite(x) ? e : 0;
+}
 static inline T floor_quotient(T x, T y) { return y == 0 ? x / y : round((x - modulo(x, y)) / y); }
 #else
 static inline T absolute(T x) { return x < 0 ? -x : x; }
