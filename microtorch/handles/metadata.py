@@ -64,8 +64,9 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
 def resize_(self: Tensor, *sizes: int, memory_format: Any = None) -> Tensor:
     """This tensor in another shape, row by row on the same memory if it suffices.
 
-    More elements need new memory, of which the rest is not initialised. RuntimeError for a tensor
-    that requires gradient, and where other tensors show the memory that would be left.
+    More elements need new memory, of which the rest is zero (in PyTorch: not initialised).
+    RuntimeError for a tensor that requires gradient, and where other tensors show the memory that
+    would be left.
     """
     shape = shape_of(sizes, "resize_")
     if self.node.needs:
@@ -129,8 +130,12 @@ def _resized(array: Array, shape: Shape) -> Array:
         flat = memory.ravel("K") if memory.flags.forc else array
         start = offset(array) if memory.flags.forc else 0
         return np.ndarray(shape, array.dtype, flat, start)
-    out = np.empty(n, array.dtype)
-    out[: array.size] = array.ravel()[:n]
+    out = np.zeros(n, array.dtype)  # PyTorch leaves the rest as it finds it
+    if memory.flags.forc:  # all that the memory holds from here on, shown before or not
+        kept = np.ndarray(room // array.itemsize, array.dtype, memory.ravel("K"), offset(array))
+    else:
+        kept = array.ravel()
+    out[: kept.size] = kept[:n]
     return out.reshape(shape)
 
 

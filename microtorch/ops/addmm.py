@@ -70,10 +70,17 @@ def added(name: str, input: Tensor, product: Tensor, beta: Number, alpha: Number
     """beta * input + alpha * product."""
     beta, alpha = _whole(beta, input), _whole(alpha, input)
     input = _fitted(name, input, product.array.shape)
-    scaled = product if alpha == 1 else product * alpha
-    if beta == 0:  # not 0 * input, which would be NaN where input is inf
-        return input.masked_fill(_EVERY, 0) + scaled if input.node.needs else scaled
-    return (input if beta == 1 else input * beta) + scaled
+    scaled = _times(alpha, product)
+    if beta == 0 and not input.node.needs:
+        return scaled
+    return _times(beta, input) + scaled
+
+
+def _times(factor: Number, x: Tensor) -> Tensor:
+    """factor * x, but 0 where the factor is 0 and x is inf or NaN: then x does not count."""
+    if factor == 0:
+        return x.masked_fill(_EVERY, 0)
+    return x if factor == 1 else x * factor
 
 
 def _check_rank(name: str, tensors: tuple[Tensor, Tensor], ranks: tuple[int, int]) -> None:

@@ -56,9 +56,9 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
         limits = [(dtypes.of_number(v), 0) for v in (min, max) if v is not None]
         target = dtypes.promote([(input.array.dtype, 2), *limits])
         input = input.to(dtypes.FROM_NUMPY[target])
-        if target.kind != "f":  # numbers that do not fit wrap around, or raise
+        if target.kind != "f":
             bounds: tuple[Any, ...] = (min, max)
-            min, max = (v if v is None else weak_number(v, input).array.item() for v in bounds)
+            min, max = (v if v is None else element(v, input).array.item() for v in bounds)
     if max is None:
         return several(REGISTRY["clamp_min"], (input,), {"min": min})
     if min is None:
