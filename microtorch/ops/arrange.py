@@ -224,7 +224,8 @@ def tensor_split(
         return split(input, [size + (i < longer) for i in range(sections)], d)
     bounds = [0, *indices_or_sections, n]
     lead = (slice(None),) * d
-    return tuple(input[lead + (slice(a, b),)] for a, b in itertools.pairwise(bounds))
+    indices = [(*lead, slice(a, b)) for a, b in itertools.pairwise(bounds)]
+    return tuple(input[index] for index in indices)
 
 
 def _sections(given: Any) -> Any:
