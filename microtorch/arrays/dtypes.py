@@ -130,8 +130,8 @@ def as_numpy(d: DTypeLike) -> DType:
     """numpy's type for what may be given as ``dtype=``: a dtype, ``float``, ``int`` or ``bool``."""
     if isinstance(d, dtype):
         return d.numpy
-    if d is builtins.float:
-        return _default.numpy
+    if d is builtins.float:  # whatever the default dtype is, as in PyTorch
+        return F64
     if d is builtins.int:
         return I64
     if d is builtins.bool:

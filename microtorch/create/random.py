@@ -155,6 +155,7 @@ def normal(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Normal random numbers; ``mean`` and ``std`` are tensors, or numbers and ``size`` is given."""
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
@@ -170,7 +171,8 @@ def normal(
         )
     d = chosen(dtype)
     dev = home(_where(device, generator), d)
-    return constant(dev.draws.normal(tuple(size), d, mean, std, generator), dev)
+    t = constant(dev.draws.normal(tuple(size), d, mean, std, generator), dev)
+    return t.requires_grad_() if requires_grad else t
 
 
 @export

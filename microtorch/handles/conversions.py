@@ -105,13 +105,16 @@ def to(
 
 
 def type_(self: Tensor, dtype: DTypeLike | str | None = None) -> Any:
-    """The type's name ('torch.FloatTensor'); given one, or a dtype, the tensor converted to it."""
+    """The type's name ('torch.FloatTensor'); given one, or a dtype, the tensor converted to it.
+
+    A type may be given as its name, or as PyTorch's old class ``torch.FloatTensor``.
+    """
     if dtype is None:
         return f"torch.{TORCH_TYPES[self.array.dtype.name]}Tensor"
     if isinstance(dtype, str):
         names = {f"torch.{v}Tensor": k for k, v in TORCH_TYPES.items()}
         dtype = dtypes.FROM_NUMPY[np.dtype(names[dtype])]
-    return self.to(dtype)
+    return self.to(getattr(dtype, "dtype", dtype))
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:

@@ -498,6 +498,13 @@ class Tensor(Methods):
         return iter(METHODS["unbind"](self, 0))
 
     def __contains__(self, value: Any) -> bool:
+        if not isinstance(value, (Tensor, bool, int, float, np.number)):
+            raise RuntimeError(
+                errors.message(
+                    "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+                    f"{type(value)}."
+                )
+            )
         return bool((self.array == (value.array if isinstance(value, Tensor) else value)).any())
 
     def __reversed__(self) -> Tensor:

@@ -317,6 +317,14 @@ def expand(input: Tensor, *sizes: Sizes) -> Tensor:
                 f"({len(have)})"
             )
         )
+    if -1 in want[: len(want) - len(have)]:
+        raise RuntimeError(
+            message(
+                f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing "
+                f"dimension {want.index(-1)}",
+                f"expand({describe(input)}, size={list(want)})",
+            )
+        )
     padded = (1,) * (len(want) - len(have)) + have
     shape = tuple(h if w == -1 else w for w, h in zip(want, padded, strict=True))
     for i, (s, h) in enumerate(zip(shape, padded, strict=True)):

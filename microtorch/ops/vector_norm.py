@@ -48,14 +48,13 @@ def _norm_vjp(
         extreme = F.cast(F.abs(x) == size, dtype=x.dtype)
         extreme = F.where(size == size, extreme, math.nan)
         return g * F.sign(x) * extreme / F.sum(extreme, dim=dim, keepdim=True)
-    divisor = F.where(size == 0, 1, size)
     if p == 2:
-        return g * F.where(size == 0, 0, x / divisor)
+        return g * F.where(size == 0, 0, x / size)
     if p > 2:
         power = x * F.pow(F.abs(x), p - 2)
     else:
-        power = F.where(x == 0, 0, F.sign(x) * F.pow(F.where(x == 0, 1, F.abs(x)), p - 1))
-    return power * F.where(size == 0, 0, g * F.pow(divisor, 1 - p))
+        power = F.where(x == 0, 0, F.sign(x) * F.pow(F.abs(x), p - 1))
+    return power * F.where(size == 0, 0, g * F.pow(size, 1 - p))
 
 
 norm_op = Op(

@@ -195,3 +195,24 @@ def test_random_leaves_and_misuse():
     ):  # fmt: skip
         with pytest.raises(kind):
             wrong()
+
+
+def test_float_as_a_dtype_is_float64_as_in_numpy():
+    x = torch.ones(1)
+    assert torch.zeros(1, dtype=float).dtype == x.to(float).dtype == torch.float64
+    assert x.sum(dtype=float).dtype == torch.nn.Linear(1, 1, dtype=float).weight.dtype
+    assert torch.arange(3, dtype=int).dtype == torch.int64
+
+
+def test_the_old_constructors():
+    x = torch.arange(6.0).double()
+    assert x.new(2, 3).shape == x.new(torch.Size([2, 3])).shape == (2, 3)
+    assert x.new().shape == (0,)
+    assert x.new([1, 2]).tolist() == [1, 2] and x.new([1, 2]).dtype == torch.float64
+    assert x.type(torch.FloatTensor).dtype == torch.float32
+    layer = torch.nn.Linear(1, 1).type(torch.DoubleTensor)
+    assert layer.weight.dtype == torch.float64 and layer.weight.requires_grad
+
+
+def test_normal_that_requires_grad():
+    assert torch.normal(0.0, 1.0, (2,), requires_grad=True).requires_grad

@@ -159,3 +159,16 @@ def test_deepcopy_keeps_the_gradient():
     x = torch.ones(2, requires_grad=True)
     x.sum().backward()
     assert copy.deepcopy(x).grad.tolist() == [1, 1]
+
+
+def test_what_a_tensor_may_contain():
+    x = torch.tensor([1.0, 2.0])
+    assert 2 in x and torch.tensor(1.0) in x and 3.5 not in x
+    for other in ("a", None, [1.0]):
+        with pytest.raises(RuntimeError, match="only supports Tensor or scalar"):
+            other in x  # noqa: B015
+
+
+def test_a_new_dimension_needs_a_size():
+    with pytest.raises(RuntimeError, match="leading, non-existing dimension 0"):
+        torch.zeros(2).expand(-1, 2)

@@ -28,7 +28,7 @@ def leaf(*shape, seed=0):
     [
         (lambda: INT8.sum(), 203, torch.int64),
         (lambda: INT8.sum(dtype=torch.int8), -53, torch.int8),
-        (lambda: INT8.sum(dtype=float), 203.0, torch.float32),
+        (lambda: INT8.sum(dtype=float), 203.0, torch.float64),
         (lambda: INT8.prod(dtype=torch.int8), 48, torch.int8),
         (lambda: INT8.cumsum(0, dtype=torch.int8)[1], -56, torch.int8),
         (lambda: INT8.sum(dtype=torch.bool), True, torch.bool),

@@ -173,7 +173,7 @@ def _check_indices(input: Tensor, target: Tensor, weight: Tensor | None, class_d
             )
         )
     elif target.ndim == 0 or input.shape[0] != target.shape[0]:
-        found = target.shape[0] if target.ndim else 1
+        found = target.shape[0] if target.ndim else 0
         raise ValueError(
             message(
                 f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
