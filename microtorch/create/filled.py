@@ -173,7 +173,7 @@ def new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
     return tensor(data, **{"dtype": self.dtype, "device": self.device, **options})
 
 
-def new(self: Tensor, *data: object) -> Tensor:
+def new(self: Tensor, *data: int | Sequence[int]) -> Tensor:
     """PyTorch's old constructor: of sizes, without initial values; of a list or array, a copy."""
     if data and not isinstance(data[0], (int, Size)):
         return new_tensor(self, *data)
