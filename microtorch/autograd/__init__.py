@@ -28,6 +28,7 @@ class _VariableMeta(type):
 class Variable(metaclass=_VariableMeta):
     """PyTorch's old name for a tensor with gradient: ``Variable(x)`` is a Tensor."""
 
+    # not a Variable but a Tensor, as in PyTorch
     def __new__(cls, data: Tensor, requires_grad: bool = False) -> Tensor:  # type: ignore[misc]
         if requires_grad or data.requires_grad:
             return data.detach().requires_grad_(requires_grad)

@@ -69,6 +69,11 @@ class FunctionCtx:
         self._materialize = True
         self._node: Node | None = None  # set while backward runs
 
+    if TYPE_CHECKING:  # forward may keep anything for backward in an attribute of its own
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: object) -> None: ...
+
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors (or None) for backward, which notices if they were overwritten meanwhile."""
         for t in tensors:

@@ -56,8 +56,8 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
             self.node.seq = tick()  # newer than this write, which changed no value
         return self
 
-    method.__wrapped__ = function  # type: ignore[attr-defined]
-    return named(method, f"{name}_", f"In-place {name}: this tensor becomes that view of itself.")
+    doc = f"In-place {name}: this tensor becomes that view of itself."
+    return named(method, f"{name}_", doc, __wrapped__=function)
 
 
 # ---- other memory --------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ class _LU(Function):
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, factors: Array, pivots: Array) -> Tensor:
         LU = as_tensor(factors)
-        ctx.pivots = pivots  # type: ignore[attr-defined]  # a context holds anything
+        ctx.pivots = pivots
         ctx.save_for_backward(LU)
         return LU
 
@@ -90,7 +90,7 @@ class _LU(Function):
         (LU,) = ctx.saved_tensors
         m, n = LU.array.shape[-2:]
         k = min(m, n)
-        P, L, U = lu_unpack(LU, as_tensor(ctx.pivots))  # type: ignore[attr-defined]
+        P, L, U = lu_unpack(LU, as_tensor(ctx.pivots))
         L1, U1 = L[..., :k, :], U[..., :, :k]
         g_L, g_U = g[..., :, :k].tril(-1), g[..., :k, :].triu()
         below = L1.mT @ g_L[..., :k, :]

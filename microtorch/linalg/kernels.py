@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def host(function: F) -> F:
             )
         return function(a, *rest, **options)
 
-    return wrapper  # type: ignore[return-value]  # it has the signature of the function
+    return cast(F, wrapper)  # it has the signature of the function
 
 
 # ---- LU ------------------------------------------------------------------------------------------

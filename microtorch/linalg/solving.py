@@ -150,13 +150,13 @@ class _SolveTriangular(Function):
             by_numpy("solve_triangular", lambda a, b: kernels.substitute(a, b, upper, unit), A, B)
         )
         ctx.save_for_backward(A, x)
-        ctx.upper, ctx.unit = upper, unit  # type: ignore[attr-defined]  # a context holds anything
+        ctx.upper, ctx.unit = upper, unit
         return x
 
     @staticmethod
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, None, None]:
         A, x = ctx.saved_tensors
-        upper, unit = ctx.upper, ctx.unit  # type: ignore[attr-defined]
+        upper, unit = ctx.upper, ctx.unit
         v = solve_triangular(A.mT, g, upper=not upper, unitriangular=unit)
         full = -(v @ x.mT)
         return full.triu(int(unit)) if upper else full.tril(-int(unit)), v, None, None

@@ -63,7 +63,7 @@ def taking_out(f: F) -> F:
         out = kwargs.pop("out", None)
         return f(*args, **kwargs) if out is None else into(out, f, args, kwargs)
 
-    return function  # type: ignore[return-value]
+    return cast(F, function)
 
 
 def numpy_names(f: F) -> F:
@@ -80,5 +80,5 @@ def numpy_names(f: F) -> F:
         out = kwargs.pop("out", None) if takes_out else None
         return f(*args, **kwargs) if out is None else into(out, f, args, kwargs)
 
-    function.numpy_names = True  # type: ignore[attr-defined]  # for scripts/stubs.py
+    vars(function)["numpy_names"] = True  # for scripts/stubs.py
     return cast(F, function)

@@ -18,6 +18,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from ..base.errors import message
+from ..base.naming import named
 from ..graph.hooks import RemovableHandle
 from ..handles.tensor import Tensor
 
@@ -407,5 +408,4 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
             hook(self, given, kwargs)
         return out
 
-    hooked.hooked = True  # type: ignore[attr-defined]
-    return hooked
+    return named(hooked, "step", hooked=True)

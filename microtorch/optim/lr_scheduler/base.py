@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any
 
 from ...base.errors import message
+from ...base.naming import named
 from ...handles.tensor import Tensor
 from ..optimizer import Optimizer
 
@@ -204,5 +205,4 @@ def _count_steps(optimizer: Optimizer) -> None:
         self.__dict__.pop("step", None)  # seen once: from now on step() is the class's own again
         return self.step(*args, **kwargs)
 
-    counted._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
-    optimizer.__dict__["step"] = counted
+    optimizer.__dict__["step"] = named(counted, "step", _wrapped_by_lr_sched=True)

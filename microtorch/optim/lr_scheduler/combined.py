@@ -102,7 +102,7 @@ class SequentialLR(_Combined):
         elif hasattr(sched, "last_epoch"):
             sched.last_epoch -= 1
 
-    def step(self) -> None:  # type: ignore[override]
+    def step(self) -> None:  # type: ignore[override]  # no epoch, as in PyTorch
         """Step the scheduler whose turn it is."""
         self.last_epoch += 1
         i = bisect_right(self._milestones, self.last_epoch)
@@ -123,7 +123,7 @@ class ChainedScheduler(_Combined):
         self._check(schedulers, optimizer, " to be chained")
         self._last_lr = group_values(self.optimizer)
 
-    def step(self) -> None:  # type: ignore[override]
+    def step(self) -> None:  # type: ignore[override]  # no epoch, as in PyTorch
         """Step each scheduler."""
         for scheduler in self._schedulers:
             scheduler.step()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import Any, SupportsFloat
 
 from ...base.errors import message
 from ..optimizer import Optimizer
@@ -37,16 +37,16 @@ class ReduceLROnPlateau(LRScheduler):
             )
         check_optimizer(optimizer)
         groups = len(optimizer.param_groups)
-        several = isinstance(min_lr, (list, tuple))
-        if several and len(min_lr) != groups:  # type: ignore[arg-type]
+        self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
+        limits = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
+        if len(limits) != groups:
             raise ValueError(
                 message(
-                    f"expected {groups} min_lrs, got {len(min_lr)}",  # type: ignore[arg-type]
+                    f"expected {groups} min_lrs, got {len(limits)}",
                     fix="one number, or one for each parameter group",
                 )
             )
-        self.default_min_lr = None if several else min_lr
-        self.min_lrs: list[Any] = list(min_lr) if several else [min_lr] * groups  # type: ignore[arg-type]
+        self.min_lrs = limits
         self.factor = factor
         self.optimizer = optimizer
         self.patience = patience
@@ -85,7 +85,8 @@ class ReduceLROnPlateau(LRScheduler):
             limit = best - self.threshold if self.mode == "min" else best + self.threshold
         return a < limit if self.mode == "min" else a > limit
 
-    def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
+    # PyTorch's signature: unlike every other scheduler it takes the value
+    def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]
         """Report the epoch's value; reduces the rates if it is time."""
         current = float(metrics)
         if epoch is None:
