@@ -136,10 +136,11 @@ def as_numpy(d: DTypeLike) -> DType:
         return I64
     if d is builtins.bool:
         return BOOL
+    if d is builtins.complex:
+        raise DTypeError(message("microtorch has no complex numbers", "dtype=complex"))
+    given = d.__name__ if isinstance(d, type) else type(d).__name__
     raise DTypeError(
-        message(
-            f"dtype must be a torch.dtype, not {type(d).__name__}", fix="for example torch.float32"
-        )
+        message(f"dtype must be a torch.dtype, not {given}", fix="for example torch.float32")
     )
 
 

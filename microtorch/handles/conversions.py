@@ -113,8 +113,11 @@ def type_(self: Tensor, dtype: DTypeLike | str | None = None) -> Any:
         return f"torch.{TORCH_TYPES[self.array.dtype.name]}Tensor"
     if isinstance(dtype, str):
         names = {f"torch.{v}Tensor": k for k, v in TORCH_TYPES.items()}
+        if dtype not in names:
+            known = errors.nearest(dtype, names)
+            raise ValueError(errors.message(f"invalid type: '{dtype}'.{known}"))
         dtype = dtypes.FROM_NUMPY[np.dtype(names[dtype])]
-    return self.to(getattr(dtype, "dtype", dtype))
+    return self.to(dtype=getattr(dtype, "dtype", dtype))
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:

@@ -216,3 +216,13 @@ def test_the_old_constructors():
 
 def test_normal_that_requires_grad():
     assert torch.normal(0.0, 1.0, (2,), requires_grad=True).requires_grad
+
+
+def test_types_that_are_none():
+    x = torch.zeros(2)
+    with pytest.raises(ValueError, match=r"invalid type: 'torch.FlotTensor'.*torch.FloatTensor"):
+        x.type("torch.FlotTensor")
+    with pytest.raises(TypeError, match=r"must be a torch\.dtype, not int"):
+        x.type(3)
+    with pytest.raises(TypeError, match="no complex numbers"):
+        torch.zeros(2, dtype=complex)
