@@ -17,11 +17,11 @@ from ..arrays.dtypes import finfo
 from ..base.errors import message
 from ..create.filled import zeros_like
 from ..handles.tensor import Tensor
-from .optimizer import Closure, Group, Optimizer, ParamsT
-from .stepping import check_one_element, counted, shrink, step_each, zero_count
+from .optimizer import Group, ParamsT
+from .stepping import Composed, check_one_element, counted, shrink, zero_count
 
 
-class Adafactor(Optimizer):
+class Adafactor(Composed):
     """See the module. `lr` 0.01, `beta2_decay` -0.8, `eps` (None, 0.001), `d` 1.
 
     eps[0] None is the dtype's epsilon. `maximize` climbs; `foreach` has no effect.
@@ -61,10 +61,6 @@ class Adafactor(Optimizer):
             "maximize": maximize,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_each(self, closure, self._update)
 
     @staticmethod
     def _update(p: Tensor, g: Tensor, state: dict[str, Any], group: Group) -> None:

@@ -18,14 +18,14 @@ from typing import Any
 from ..create.data import tensor
 from ..create.filled import zeros_like
 from ..handles.tensor import Tensor
-from .optimizer import Closure, Group, Optimizer, ParamsT
+from .optimizer import Group, ParamsT
 from .stepping import (
+    Composed,
     check_betas,
     check_not_negative,
     counted,
     not_differentiable,
     shrink,
-    step_each,
     zero_count,
 )
 
@@ -49,7 +49,7 @@ def _decayed(p: Tensor, g: Tensor, group: Group) -> Tensor:
     return g.add(p, alpha=decay)
 
 
-class Adamax(Optimizer):
+class Adamax(Composed):
     """Adam with the largest gradient so far in place of the root of its mean square.
 
     `lr` 0.002, `betas` (0.9, 0.999), `eps` 1e-8, `weight_decay` 0. `maximize` climbs. `foreach`
@@ -85,10 +85,6 @@ class Adamax(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_each(self, closure, self._update)
-
     @staticmethod
     def _update(p: Tensor, g: Tensor, state: dict[str, Any], group: Group) -> None:
         if not state:
@@ -103,7 +99,7 @@ class Adamax(Optimizer):
         p.addcdiv_(m, u, value=-float(group["lr"]) / (1 - beta1**t))
 
 
-class NAdam(Optimizer):
+class NAdam(Composed):
     """Adam with Nesterov momentum.
 
     `lr` 0.002, `betas` (0.9, 0.999), `eps` 1e-8, `weight_decay` 0 (of the parameter itself with
@@ -143,10 +139,6 @@ class NAdam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_each(self, closure, self._update)
-
     @staticmethod
     def _update(p: Tensor, g: Tensor, state: dict[str, Any], group: Group) -> None:
         if not state:
@@ -167,7 +159,7 @@ class NAdam(Optimizer):
         p.addcdiv_(m, root, value=-lr * mu_next / (1.0 - product * mu_next))
 
 
-class RAdam(Optimizer):
+class RAdam(Composed):
     """Adam that is rectified while the mean of squares is young.
 
     `lr` 0.001, `betas` (0.9, 0.999), `eps` 1e-8, `weight_decay` 0 (of the parameter itself with
@@ -204,10 +196,6 @@ class RAdam(Optimizer):
             "differentiable": differentiable,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_each(self, closure, self._update)
 
     @staticmethod
     def _update(p: Tensor, g: Tensor, state: dict[str, Any], group: Group) -> None:

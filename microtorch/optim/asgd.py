@@ -13,11 +13,11 @@ from typing import Any
 from ..create.data import tensor
 from ..create.filled import zeros_like
 from ..handles.tensor import Tensor
-from .optimizer import Closure, Group, Optimizer, ParamsT
-from .stepping import check_not_negative, counted, not_differentiable, step_each, zero_count
+from .optimizer import Group, ParamsT
+from .stepping import Composed, check_not_negative, counted, not_differentiable, zero_count
 
 
-class ASGD(Optimizer):
+class ASGD(Composed):
     """See the module. `lr` 0.01, `lambd` 1e-4, `alpha` 0.75, `t0` 1e6, `weight_decay` 0.
 
     `maximize` climbs. `foreach` and `capturable` have no effect.
@@ -50,10 +50,6 @@ class ASGD(Optimizer):
             "capturable": capturable,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_each(self, closure, self._update)
 
     @staticmethod
     def _update(p: Tensor, g: Tensor, state: dict[str, Any], group: Group) -> None:

@@ -18,13 +18,13 @@ from ..arrays.dtypes import float32
 from ..base.errors import message
 from ..create.filled import zeros_like
 from ..handles.tensor import Tensor
-from .optimizer import Closure, Group, Optimizer, ParamsT
-from .stepping import check_one_element, shrink, step_each
+from .optimizer import Group, ParamsT
+from .stepping import Composed, check_one_element, shrink
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # steepest at 0, and about 1 between 0.7 and 1.2
 
 
-class Muon(Optimizer):
+class Muon(Composed):
     """See the module. `lr` 0.001, `weight_decay` 0.1, `momentum` 0.95, `nesterov` True.
 
     `adjust_lr_fn` scales lr by the shape of the matrix: "original" (the default) or
@@ -76,10 +76,6 @@ class Muon(Optimizer):
                         fix="Muon([p for p in params if p.ndim == 2]), and AdamW for the others",
                     )
                 )
-
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_each(self, closure, self._update)
 
     @staticmethod
     def _update(p: Tensor, g: Tensor, state: dict[str, Any], group: Group) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 from ..base.errors import message
 from ..create.filled import full_like, zeros_like
 from ..handles.tensor import Tensor
-from .optimizer import Closure, Group, Optimizer, ParamsT
-from .stepping import check_not_negative, counted, not_differentiable, step_each, zero_count
+from .optimizer import Group, ParamsT
+from .stepping import Composed, check_not_negative, counted, not_differentiable, zero_count
 
 
-class Rprop(Optimizer):
+class Rprop(Composed):
     """See the module. `lr`, the first step size, 0.01; `etas` (0.5, 1.2) shrink and grow it.
 
     `step_sizes` (1e-6, 50) are its limits. `maximize` climbs. `foreach` and `capturable` have no
@@ -53,10 +53,6 @@ class Rprop(Optimizer):
             "capturable": capturable,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_each(self, closure, self._update)
 
     @staticmethod
     def _update(p: Tensor, g: Tensor, state: dict[str, Any], group: Group) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 Arrays: TypeAlias = "tuple[Array, ...]"
 KernelCall: TypeAlias = "Callable[[Backend, list[Tensor], Group], None]"
-Update: TypeAlias = Callable[[Tensor, Tensor, dict[str, Any], Group], None]
 
 
 def step_groups(
@@ -111,26 +110,32 @@ def not_differentiable(optimizer: str, differentiable: bool) -> None:
         )
 
 
-def step_each(optimizer: Optimizer, closure: Closure | None, update: Update) -> Any:
-    """Call `update(p, grad, state, group)` for each parameter that has a gradient.
+class Composed(Optimizer):
+    """An optimizer whose update is composed of tensor operations, one parameter after the other.
 
-    It runs without recording, and writes p and its state in place. With `maximize` the gradient
-    comes negated. Returns closure(), if given. For optimizers that are composed of tensor
-    operations; those that have a kernel take `step_groups`.
+    Those that have a kernel take `step_groups` instead.
     """
-    loss = None
-    if closure is not None:
-        with enable_grad():
-            loss = closure()
-    with no_grad():
-        for group in optimizer.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    grad = p.grad.detach()
-                    if group.get("maximize"):
-                        grad = -grad
-                    update(p, grad, optimizer.state[p], group)
-    return loss
+
+    @staticmethod
+    def _update(p: Tensor, g: Tensor, state: dict[str, Any], group: Group) -> None:
+        """Write p and its state in place, from the gradient g, which `maximize` has negated."""
+        raise NotImplementedError
+
+    def step(self, closure: Closure | None = None) -> Tensor | float | None:
+        """Change every parameter that has a gradient; returns closure(), if given, else None."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        grad = p.grad.detach()
+                        if group.get("maximize"):
+                            grad = -grad
+                        self._update(p, grad, self.state[p], group)
+        return loss
 
 
 def counted(state: dict[str, Any]) -> float:
