@@ -19,7 +19,12 @@ __all__ = [
 
 
 class _VariableMeta(type):
-    """What is an instance of Variable: every Tensor."""
+    """What is an instance of Variable: every Tensor. What a call makes: a Tensor, as in PyTorch."""
+
+    def __call__(cls, data: Tensor, requires_grad: bool = False) -> Tensor:
+        if requires_grad or data.requires_grad:
+            return data.detach().requires_grad_(requires_grad)
+        return data
 
     def __instancecheck__(cls, x: object) -> bool:
         return isinstance(x, Tensor)
@@ -27,12 +32,6 @@ class _VariableMeta(type):
 
 class Variable(metaclass=_VariableMeta):
     """PyTorch's old name for a tensor with gradient: ``Variable(x)`` is a Tensor."""
-
-    # not a Variable but a Tensor, as in PyTorch
-    def __new__(cls, data: Tensor, requires_grad: bool = False) -> Tensor:  # type: ignore[misc]
-        if requires_grad or data.requires_grad:
-            return data.detach().requires_grad_(requires_grad)
-        return data
 
 
 __getattr__ = missing(__name__, [*__all__, "is_anomaly_enabled"])

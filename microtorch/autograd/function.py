@@ -205,14 +205,14 @@ class CustomOp(Op):
         self.node = type(f"{name}Backward", (Node,), members)
 
 
-_op = functools.cache(CustomOp)  # one declaration for each Function
+_op: Callable[..., CustomOp] = functools.cache(CustomOp)  # one declaration for each Function
 
 
 def _record(
     cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: tuple[Any, ...]
 ) -> Node:
     places = tuple([i for i, a in enumerate(args) if isinstance(a, Tensor)])
-    n = _op(cls).node()  # type: ignore[arg-type]  # a class is hashable
+    n = _op(cls).node()
     inputs = tuple([args[i].node for i in places])
     like = [(y.array.shape, y.array.dtype) if isinstance(y, Tensor) else None for y in outputs]
     attrs = {"ctx": ctx, "places": places, "outputs": like}

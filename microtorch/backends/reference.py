@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from types import MethodType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -75,7 +75,7 @@ class Reference:
     draws: ClassVar[Any] = generator  # the functions that make random arrays
 
     def __init__(self, dtype: DType | None = None):
-        self.dtype: DType = dtype  # type: ignore[assignment]  # of its arrays; None for `rest`
+        self.dtype = cast("DType", dtype)  # of its arrays; None for `rest`
 
     def of(self, dtype: DType) -> Reference:
         """The backend object for arrays of ``dtype`` on this memory.
@@ -151,13 +151,11 @@ class Reference:
         """x - trunc(x / y) * y."""
         return np.fmod(x, nonzero_divisor("fmod", y))
 
-    @staticmethod
-    def erf(x: Array) -> Array:
+    def erf(self, x: Array) -> Array:
         """The error function. numpy has none, so it is the C library's, element by element."""
         return np.asarray(_erf(x)).astype(x.dtype)
 
-    @staticmethod
-    def erfc(x: Array) -> Array:
+    def erfc(self, x: Array) -> Array:
         """1 - erf(x), precise where erf is close to 1."""
         return np.asarray(_erfc(x)).astype(x.dtype)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..arrays import dtypes, generator
 from ..arrays.device import device as device_of
@@ -103,7 +103,8 @@ def randint(
     ``randint(3, 10, (2, 3))``, and from 0 ``randint(10, (2, 3))``.
     """
     if size is None:
-        low, high, size = 0, low, high  # type: ignore[assignment]  # checked next
+        size = cast("Sequence[int]", high)  # checked next
+        low, high = 0, low
     if not isinstance(size, (tuple, list)):
         raise TypeError(
             message(

@@ -11,8 +11,8 @@ and backward may run inside backward.
 
 The walk has three modes with the same derivatives: on raw arrays (``F`` is the node's backend); on
 Tensors whose operations are recorded in turn (``create_graph=True``: derivatives of any order); and
-towards ``targets`` only (``autograd.grad``). The common node is written out in ``run``; ``visit``
-takes one node in general, and ``contributions`` is the chain rule at one node.
+towards ``targets`` only (``autograd.grad``). ``descend`` is the walk, with the common node written
+out; ``visit`` takes one node in general, and ``contributions`` is the chain rule at one node.
 """
 from __future__ import annotations
 
@@ -55,11 +55,17 @@ def run(
     be drawn. ``observe(node, g, contributions)`` sees every step.
     """
     order = in_order(roots)
-    grads = add({}, roots, seeds)
     wanted = None if targets is None else leading_to(targets, order)
     captured: dict[Node, Gradient] = {}
-    aims = targets or NOTHING
-    walk = grads, captured, aims, wanted, graph, observe, retain
+    descend(
+        order, (add({}, roots, seeds), captured, targets or NOTHING, wanted, graph, observe, retain)
+    )
+    return captured
+
+
+def descend(order: list[Node], walk: Walk) -> None:
+    """Visit the nodes of ``order`` from its end, the newest: the common node written out."""
+    grads, _, aims, wanted, graph, observe, retain = walk
     general = graph is not None or observe is not None
     while order:  # hot path, half of a small training step: local names, inline steps, loose zip
         node = order.pop()
@@ -99,7 +105,6 @@ def run(
                 node.saved = None  # `release`, written out
                 if type(value) is not tuple and value.size > 256:
                     node.value = (value.shape, value.dtype)
-    return captured
 
 
 def visit(node: Node, g: Gradient, walk: Walk) -> None:

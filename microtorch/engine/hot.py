@@ -46,8 +46,7 @@ LARGE_BYTES = LARGE * F32.itemsize
 
 def bind(tensor: type[Tensor]) -> None:
     """Announce the class that handles are made of. Called once, by handles/tensor.py."""
-    global Tensor
-    Tensor = recording.Tensor = tensor  # type: ignore[misc, attr-defined]  # a class to mypy
+    globals()["Tensor"] = vars(recording)["Tensor"] = tensor
 
 
 def hot(
@@ -97,9 +96,9 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             return by_keyword(method, (input,), no_more, out)
         try:
             x, a = input.array, input.node
-            dev = a.dev
         except AttributeError:  # not a tensor
             return written(input)
+        dev = a.dev
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
         if kernel is None:  # integers, bools and halves need promotion
             return written(input)
@@ -107,24 +106,19 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if type(value) is not ndarray:
             value = dev.array(value)
         t = new(Tensor)
-        t.array = value
-        t.origin = None
+        t.array, t.origin = value, None
         if a.needs and (m := now()).grad:
             t.node = n = node_type()
             n.inputs = n.saved = (a,)
             if saves_x:
                 n.saved = (x,)
-            n.value = value
-            n.dev = dev
-            n.seq = tick()
-            n.scope = m.scope
+            n.value, n.dev = value, dev
+            n.seq, n.scope = tick(), m.scope
             n.grad = n.hooks = n.storage = None
-            f = getframe(1)
-            code = f.f_code
+            code = (f := getframe(1)).f_code
             if code is not last_user_code[0]:
                 f, code = users(f, code)
-            n.code = code
-            n.lasti = f.f_lasti
+            n.code, n.lasti = code, f.f_lasti
         else:
             t.node = constant_node(value, dev)
         return t
@@ -140,23 +134,17 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
 
-    def method(
-        input: Any, other: Any, no_more: None = None, out: Tensor | None = None
-    ) -> Tensor:
+    def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
         if out is not no_more:
             return by_keyword(method, (input, other), no_more, out)
-        if type(other) is not Tensor:
-            if type(other) in taken and isinstance(input, Tensor):
-                other = number(other, input, floating)
-            elif not isinstance(other, Tensor):
-                return written(input, other)
+        if type(other) is not Tensor and type(other) in taken and isinstance(input, Tensor):
+            other = number(other, input, floating)
         try:
-            a = input.node
-            dev = a.dev
-        except AttributeError:  # not a tensor
+            x, a = input.array, input.node
+            y, b = other.array, other.node
+        except AttributeError:  # not tensors
             return written(input, other)
-        b = other.node
-        x, y = input.array, other.array
+        dev = a.dev
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
         if dev is not b.dev or kernel is None:  # device or dtype differ, or need promotion
             return written(input, other)
@@ -167,24 +155,19 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         if type(value) is not ndarray:
             value = dev.array(value)
         t = new(Tensor)
-        t.array = value
-        t.origin = None
+        t.array, t.origin = value, None
         if (a.needs or b.needs) and (m := now()).grad:
             t.node = n = node_type()
             n.inputs = n.saved = (a, b)
             if saves_any:
                 n.saved = (x if saves_x else a, y if saves_y else b)
-            n.value = value
-            n.dev = dev
-            n.seq = tick()
-            n.scope = m.scope
+            n.value, n.dev = value, dev
+            n.seq, n.scope = tick(), m.scope
             n.grad = n.hooks = n.storage = None
-            f = getframe(1)
-            code = f.f_code
+            code = (f := getframe(1)).f_code
             if code is not last_user_code[0]:
                 f, code = users(f, code)
-            n.code = code
-            n.lasti = f.f_lasti
+            n.code, n.lasti = code, f.f_lasti
         else:
             t.node = constant_node(value, dev)
         return t
@@ -220,8 +203,7 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
             n.attrs = attrs
         n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
         n.grad = n.hooks = n.storage = None
-        f = sys._getframe(2)
-        code = f.f_code
+        code = (f := sys._getframe(2)).f_code
         if code is not last_user_code[0]:
             f, code = users(f, code)
         n.code, n.lasti = code, f.f_lasti

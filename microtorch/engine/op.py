@@ -13,6 +13,7 @@ shape: the engine sums it down to the input's shape.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +22,7 @@ import numpy as np
 from ..backends import KernelTable, definitions
 from ..backends.table import uncopied
 from ..base import errors
-from ..graph import Node
+from ..graph import ABSENT, Node
 from ..notation import expr, formulas
 from ..notation.formulas import LETTERS
 from .apply import apply
@@ -39,97 +40,106 @@ SYMBOLS = {
 }  # fmt: skip
 
 
+@dataclass(eq=False, repr=False)
 class Op:
-    """The declaration of an op. See the module's docstring for the contract of its functions.
+    """The declaration of an op. See the module's docstring for the contract of its functions."""
 
-    ``forward(F, *arrays, **attrs)``: the value. ``vjps``: one derivative per input, or None.
-    ``result``: how operand types combine. ``"same"``: promoted to one dtype, which the result has;
-    ``"float"``: likewise, integers become the default float; ``"bool"``: promoted, the result is
-    bool; ``"match"``: must be the same; ``"keep"``: not looked at. ``unpromoted``: so many leading
-    operands keep their dtype. ``check(op, tensors)``: raises for operands that the op refuses.
-    ``view``: the result may share its input's memory. ``joint``: one function
-    ``(F, g, node) -> contributions`` in place of ``vjps``, for ops whose parts share work.
-    ``reads_nothing``: a joint derivative that works after the node was freed.
-    ``ties``: has the derivative a derivative of 0 where it reads a value for a choice only? Else it
-    has none there, as PyTorch's does not (recorded.py). ``renews``: an output that the derivative
-    reads may be overwritten, for it is computed again from the inputs, which are saved.
-    ``projection``: the op picks one output of a multi-output node. ``attributes``: may it have
-    static arguments? ``family``: for an op of any number of inputs, the declaration for n of them.
-    ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
+    name: str
+    forward: InitVar[Callable[..., Any] | Formula | None]  # (F, *arrays, **attrs) -> the value
+    # one derivative per input, or None
+    vjps: Sequence[Vjp | Formula | None] = ()
+    _: KW_ONLY
+    # per vjp, what it reads of `x y z ... out`
+    saves: InitVar[Sequence[str]] = ()
+    # one function (F, g, node) -> contributions in place of vjps, where they share work
+    joint: Callable[..., Any] | None = None
+    # how operand types combine. "same": promoted to one dtype, which the result has; "float":
+    # likewise, and integers become the default float; "bool": promoted, and the result is bool;
+    # "match": must be the same; "keep": not looked at
+    result: str = "keep"
+    unpromoted: int = 0  # so many leading operands keep their dtype
+    check: Callable[[Op, Sequence[Tensor]], None] | None = None  # raises for operands it refuses
+    # (op, operands, attrs, e): what to raise for a kernel's error e; None: explain_broadcast
+    explain: Callable[..., Exception] = ABSENT
+    view: bool = False  # may the result share its input's memory?
+    projection: bool = False  # does it pick one output of a multi-output node?
+    family: Callable[[int], Op] | None = None  # of any number of inputs: the declaration for n
+    attributes: bool = True  # may it have static arguments?
+    reads_nothing: InitVar[bool] = False  # a joint derivative that works after the node was freed
+    # has the derivative a derivative of 0 where it reads a value for a choice only? Else it has
+    # none there, as PyTorch's does not (recorded.py)
+    ties: bool = True
+    # may an output that the derivative reads be overwritten? It is computed again from the inputs,
+    # which are saved
+    renews: bool = False
+    # for readers. The value, and per input its derivative, in words or mathematics
+    formula: str = ""
+    rule: Sequence[str | None] = ()
+    torch_name: InitVar[str] = ""
+    # for readers that spell an op out in scalars: how many products one element of the result adds
+    # up, by the operands' shapes (None: one), and the slices of the inputs that the element at a
+    # place reads, by place and shapes (None: all of them)
+    terms: Callable[..., int] | None = None
+    part: Callable[..., Slices | None] | None = None
+    register: InitVar[bool] = True
 
-    For readers that spell an op out in scalars: ``terms(*shapes)`` is how many products one element
-    of the result adds up (None: one), ``part(place, *shapes)`` the slices of the inputs that the
-    element at ``place`` reads (None: all of them).
-    """
+    # derived
+    reads: tuple[tuple[int, ...], ...] = field(init=False)  # per vjp, the inputs that it reads
+    reads_out: tuple[bool, ...] = field(init=False)  # per vjp, does it read the output?
+    saved_inputs: frozenset[int] = field(init=False)  # the inputs that some vjp reads
+    node: type[Node] = field(init=False)  # the class of what is recorded
+    # (node, g, grads) -> None: handles/scalar.py makes it when first used
+    scalar_backward: Kernel = field(init=False)
 
-    scalar_backward: Kernel  # (node, g, grads) -> None: handles/scalar.py makes it when first used
-
-    def __init__(
+    def __post_init__(
         self,
-        name: str,
         forward: Callable[..., Any] | Formula | None,
-        vjps: Sequence[Vjp | Formula | None] = (),
-        *,
-        saves: Sequence[str] = (),
-        joint: Callable[..., Any] | None = None,
-        result: str = "keep",
-        view: bool = False,
-        projection: bool = False,
-        formula: str = "",
-        rule: Sequence[str | None] = (),
-        torch_name: str = "",
-        explain: Callable[..., Exception] | None = None,
-        family: Callable[[int], Op] | None = None,
-        attributes: bool = True,
-        check: Callable[[Op, Sequence[Tensor]], None] | None = None,
-        unpromoted: int = 0,
-        reads_nothing: bool = False,
-        ties: bool = True,
-        renews: bool = False,
-        terms: Callable[..., int] | None = None,
-        part: Callable[..., Slices | None] | None = None,
-        register: bool = True,
-    ):
-        self.name = name
-        self.vjps = tuple(vjps)
-        self.joint = joint
-        self.differentiable = bool(vjps) or joint is not None
-        self.result, self.view, self.projection = result, view, projection
-        self.floating = result == "float"
-        self.formula, self.rule = formula, tuple(rule) or (None,) * len(self.vjps)
+        saves: Sequence[str],
+        reads_nothing: bool,
+        torch_name: str,
+        register: bool,
+    ) -> None:
+        name = self.name
+        self.vjps = tuple(self.vjps)
+        self.differentiable = bool(self.vjps) or self.joint is not None
+        self.floating = self.result == "float"
+        self.rule = tuple(self.rule) or (None,) * len(self.vjps)
         self.symbol = SYMBOLS.get(name, name)
-        self.explain = explain or explain_broadcast
-        self.family = family
-        self.check, self.unpromoted = check, unpromoted
-        self.attributes, self.ties, self.renews = attributes, ties, renews
-        self.terms, self.part = terms, part or (by_broadcasting if name in formulas.TABLE else None)
-        # which inputs, by position, and whether `out`: per vjp, and for any
+        if self.explain is ABSENT:
+            self.explain = explain_broadcast
+        self.part = self.part or (by_broadcasting if name in formulas.TABLE else None)
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
         self.reads = tuple(tuple(map(LETTERS.index, sorted(s - {"out"}))) for s in letters)
         self.reads_out = tuple("out" in s for s in letters)
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
-        reads = self.saved_inputs or any(self.reads_out) or joint is not None
-        self.reads_anything = bool(reads) and not reads_nothing
+        reads = bool(self.saved_inputs) or any(self.reads_out) or self.joint is not None
+        self.reads_anything = reads and not reads_nothing
         self.kernels = KernelTable(name)
         self.large_kernels = KernelTable(name, large=True)
         self.vjp_kernels = VjpTable(self)
-        torch_name = torch_name or "".join(part.capitalize() for part in name.split("_"))
-        # `needs` is a constant of the class: what is recorded needs gradient; so is `attrs` where
-        # an op has none
-        members = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
-        if not attributes:
-            members["attrs"] = None
-        members |= {f"_saved_{_name_of(i, len(self.vjps))}": _saved(i) for i in self.saved_inputs}
-        if any(self.reads_out):
-            members["_saved_result"] = property(_saved_result)
-        self.node = type(f"{torch_name}Backward0", (Node,), members)
+        self.node = self._node_class(torch_name or "".join(map(str.capitalize, name.split("_"))))
         if register:
             if name in REGISTRY:
                 raise ValueError(f"op '{name}' is declared twice")
             REGISTRY[name] = self
             definitions[name] = forward
-            if view:
+            if self.view:
                 uncopied.add(name)
+
+    def _node_class(self, torch_name: str) -> type[Node]:
+        """The class of this op's nodes, with PyTorch's name and attributes.
+
+        ``needs`` is a constant of the class, for what is recorded needs gradient; so is ``attrs``
+        where an op has none.
+        """
+        members = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
+        if not self.attributes:
+            members["attrs"] = None
+        for i in self.saved_inputs:
+            members[f"_saved_{_name_of(i, len(self.vjps))}"] = _saved(i)
+        if any(self.reads_out):
+            members["_saved_result"] = property(_saved_result)
+        return type(f"{torch_name}Backward0", (Node,), members)
 
     @classmethod
     def elementwise(cls, name: str, **options: Any) -> Op:

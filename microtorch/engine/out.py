@@ -51,25 +51,28 @@ def into(
     token = mode.set(Mode(False, now.scope, now.inference))
     try:
         result = function(*args, **kwargs)
-        results = tuple(result) if isinstance(result, tuple) else (result,)
-        if len(results) != len(targets):
-            raise TypeError(
-                message(
-                    f"{function.__name__}(): argument 'out' must be {len(results)} tensors, "
-                    f"not {len(targets)}"
-                )
-            )
-        for r, t in zip(results, targets, strict=True):
-            _check(function.__name__, r, t)
-        for r, t in zip(results, targets, strict=True):
-            if t.array.shape != r.array.shape:
-                _resize(t, r)
-            t.copy_(r)
+        _write(function.__name__, result if isinstance(result, tuple) else (result,), targets)
     finally:
         mode.reset(token)
     if not isinstance(result, tuple):
         return targets[0]
     return type(result)(*targets) if hasattr(result, "_fields") else targets
+
+
+def _write(name: str, results: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
+    """Copy each result into its target, once all of them are seen to fit."""
+    if len(results) != len(targets):
+        raise TypeError(
+            message(
+                f"{name}(): argument 'out' must be {len(results)} tensors, not {len(targets)}"
+            )
+        )
+    for r, t in zip(results, targets, strict=True):
+        _check(name, r, t)
+    for r, t in zip(results, targets, strict=True):
+        if t.array.shape != r.array.shape:
+            _resize(t, r)
+        t.copy_(r)
 
 
 def by_keyword(
@@ -128,7 +131,7 @@ def _resize(out: Tensor, result: Tensor) -> None:
             "release outputs will not be resized unless they have zero elements. You can "
             "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with "
             "t.resize_(0).",
-            stacklevel=4,
+            stacklevel=5,
         )
     out.array = out.node.dev.empty(result.array.shape, out.array.dtype)
     out.origin = None

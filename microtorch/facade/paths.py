@@ -106,7 +106,8 @@ class SecondName:
         """What tells the import system that `name` is `module`."""
         state = (module, module.__spec__)
         # typeshed asks for a class derived from importlib.abc.Loader, which is slow to import
-        return ModuleSpec(name, self, loader_state=state)  # type: ignore[arg-type]
+        loader: Any = self
+        return ModuleSpec(name, loader, loader_state=state)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module: ModuleType = spec.loader_state[0]

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .mode import Scope
 
 
+# None, where mypy would ask for a test at every use of an attribute that mostly is there
+ABSENT: Any = None
+
+
 class Node:
     """One value of the graph. ``engine/record.py`` makes it, by plain stores and no ``__init__``.
 
@@ -28,9 +32,8 @@ class Node:
         "scope", "seq", "storage", "value",
     )  # fmt: skip
 
-    # a constant of the classes that Op makes, a slot of Scalar, and None on leaves, where mypy
-    # would ask for a test at every use
-    op: Op = None  # type: ignore[assignment]
+    # a constant of the classes that Op makes, a slot of Scalar, and None on leaves
+    op: Op = ABSENT
     inputs: tuple[Node, ...]  # older nodes, in the order of the user's code
     attrs: Attrs | None  # the op's static arguments: dim, shape, index, ...
     value: Any  # array or float; (shape, dtype) once freed

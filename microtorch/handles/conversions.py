@@ -90,12 +90,12 @@ def to(
     for x in target:
         if isinstance(x, Handle):
             dtype, device = x.dtype, x.device
-        elif isinstance(x, dtypes.dtype) or x in (float, int, bool):
-            dtype = x  # type: ignore[assignment]  # mypy does not know what `in` tells
+        elif isinstance(x, (dtypes.dtype, type)):  # also float, int, bool
+            dtype = x
         elif isinstance(x, bool):  # PyTorch's non_blocking
             continue
         else:
-            device = x  # type: ignore[assignment]  # likewise
+            device = x
     t = self if device is None else place(self, device)
     if dtype is not None:
         d = dtypes.as_numpy(dtype)

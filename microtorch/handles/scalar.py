@@ -24,6 +24,7 @@ from ..engine.operands import COERCE
 from ..engine.record import constant, fill
 from ..engine.registry import REGISTRY
 from ..graph import Node, last_user_code, last_write, mode, storage_of, tick, user_frame, users
+from ..graph.node import ABSENT
 from ..notation import expr, formulas
 from .methods import ScalarMethods, bind_methods
 from .scalar_text import backward_source, method_source
@@ -59,7 +60,7 @@ class Scalar(ScalarMethods):
     value: float
 
     # constants of the class, in place of two stores per node
-    dev = None  # type: ignore[assignment]  # a float lies in no backend's memory ...
+    dev = ABSENT  # a float lies in no backend's memory ...
     saved = ()  # ... and is never freed, so backward can run again
 
     def __init__(self, data: SupportsFloat, label: str = "", requires_grad: bool = True):
@@ -216,7 +217,7 @@ def _value(x: Any) -> float:
 def _fill(n: Scalar, value: float, needs: bool, code: CodeType | None, lasti: int) -> None:
     n.value, n.needs, n.code, n.lasti = value, needs, code, lasti
     n.inputs, n.seq = (), tick()
-    n.op = None  # type: ignore[assignment]  # as graph.Node declares it
+    n.op = ABSENT
     n.attrs = n.grad = n.hooks = n.storage = n.scope = None
 
 

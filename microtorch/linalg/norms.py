@@ -55,7 +55,7 @@ def matrix_norm(
             )
         )
     floating("matrix_norm", A)
-    if ord == "nuc" or abs(ord) == 2:  # type: ignore[arg-type]  # the other words are refused above
+    if ord in ("nuc", 2, -2):
         values = svdvals(A.movedim((row, column), (-2, -1)))
         out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord == 2 else values.amin(-1)
         for d in sorted((row, column)) if keepdim else ():

@@ -12,6 +12,7 @@ from ..base.errors import describe, dim_error, message
 from ..engine import operands
 from ..engine.op import Op
 from ..engine.record import constant
+from ..graph import ABSENT
 from ..notation.formulas import LETTERS
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def rows(out: Array) -> Array:
 
 def variadic(
     name: str, forward: Callable[..., Any], vjp: Callable[[int], Vjp], rule: str,
-    explain: Callable[..., Exception] | None = None, saves: bool = False,
+    explain: Callable[..., Exception] = ABSENT, saves: bool = False,
 ) -> Op:  # fmt: skip
     """An op of any number of inputs; ``vjp(i)`` is the derivative for input i.
 

@@ -15,7 +15,7 @@ import numpy as np
 from microtorch import nn
 from microtorch.base import errors
 from microtorch.engine.op import Op
-from microtorch.graph import Node, is_library, tick, user_frame
+from microtorch.graph import ABSENT, Node, is_library, tick, user_frame
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
@@ -68,8 +68,7 @@ def trace_of(error: BaseException) -> Trace:
     node.inputs = node.saved = tuple([n for x in found.operands if (n := node_of(x)) is not None])
     node.value = np.zeros(())
     node.attrs = node.scope = node.grad = node.hooks = node.storage = None
-    # mypy: a Node of a Scalar, too, has no backend
-    node.dev = first.node.dev if isinstance(first, Tensor) else None  # type: ignore[assignment]
+    node.dev = first.node.dev if isinstance(first, Tensor) else ABSENT
     node.seq, node.code, node.lasti = tick(), found.frame.f_code, found.lasti
     trace = take(_Stub(node), "draw_error", found.frame)
     last = trace.nodes[-1]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -132,7 +132,7 @@ class Computation:
 
 def add(a: Gradient, b: Gradient) -> Gradient:
     """The sum of two contributions to one node."""
-    return a + b  # type: ignore[operator]  # both are of the node's own kind
+    return cast("Gradient", cast("Any", a) + b)  # both are of the node's own kind
 
 
 def whole(g: Gradient) -> Data:

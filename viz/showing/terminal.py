@@ -326,7 +326,7 @@ def _raw_keys() -> Iterator[Callable[[], str]]:
     except ImportError:  # Windows
         import msvcrt
 
-        getwch = msvcrt.getwch  # type: ignore[attr-defined]  # there is one on Windows
+        getwch = vars(msvcrt)["getwch"]  # mypy looks at the module of its own system
 
         def windows_key() -> str:
             c = str(getwch())

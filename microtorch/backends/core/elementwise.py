@@ -32,10 +32,10 @@ class Elementwise(Reference):
         return found
 
     # Reference has these two as methods, so __getattr__ is not asked for them
-    def erf(self, x: Array) -> Array:  # type: ignore[override]  # Reference's is static
+    def erf(self, x: Array) -> Array:
         return self.__getattr__("erf")(x)
 
-    def erfc(self, x: Array) -> Array:  # type: ignore[override]  # likewise
+    def erfc(self, x: Array) -> Array:
         return self.__getattr__("erfc")(x)
 
     def large(self, name: str) -> Callable[..., Any]:

@@ -261,7 +261,13 @@ class Array:
     __or__, __ror__, __ior__ = _operator("bitwise_or")
     __xor__, __rxor__, __ixor__ = _operator("bitwise_xor")
     __lt__, __le__, __gt__, __ge__ = map(_forward, ("lt", "le", "gt", "ge"))
-    __eq__, __ne__ = map(_forward, ("eq", "ne"))  # type: ignore[assignment]  # object's give a bool
+
+    def __eq__(self, other: object) -> Operand:  # elementwise, where object's gives a bool
+        return self.dev.eq(self, other)
+
+    def __ne__(self, other: object) -> Operand:
+        return self.dev.ne(self, other)
+
     __matmul__ = _forward("matmul")
 
     def __neg__(self) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -248,8 +248,7 @@ class Draws:
     ) -> Array:  # fmt: skip
         """Category numbers in proportion to ``weights`` (k,) or (rows, k): the first to arrive in a
         race of exponential times."""
-        # mypy: a device's array passes for numpy's
-        checks.check_multinomial(weights, num_samples, replacement)  # type: ignore[arg-type]
+        checks.check_multinomial(cast("Any", weights), num_samples, replacement)
         shape, dtype = weights.shape, weights.dtype
         if replacement:
             rates = weights.reshape((*shape[:-1], 1, shape[-1]))

@@ -19,6 +19,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
+from inspect import unwrap
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -317,20 +318,21 @@ def once(
     in ``runtime.built``."""
 
     @wraps(build)
-    def look_up(runtime: Runtime, *key: Any) -> Built:
+    def look_up(runtime: Runtime, /, *key: P.args, **names: P.kwargs) -> Built:
         built: dict[tuple[Any, ...], Built] = runtime.built[build]
+        place = (*key, *names.items())
         try:
-            return built[key]
+            return built[place]
         except KeyError:
-            found = built[key] = build(runtime, *key)  # type: ignore[call-arg]  # P has no keywords
+            found = built[place] = build(runtime, *key, **names)
             return found
 
-    return look_up  # type: ignore[return-value]  # likewise
+    return look_up
 
 
 def forget(runtime: Runtime, function: Callable[..., Any]) -> None:
     """Drop what a function marked ``@once`` has built on a device."""
-    runtime.built.pop(function.__wrapped__, None)  # type: ignore[attr-defined]  # by @wraps
+    runtime.built.pop(unwrap(function), None)
 
 
 # ---- questions -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from ...arrays.generator import Generator, multinomial, randint, random, randperm
 from ...base.errors import message
@@ -162,7 +162,7 @@ class BatchSampler(Sampler):
             yield batch
 
     def __len__(self) -> int:
-        size = len(self.sampler)  # type: ignore[arg-type]  # TypeError if it has none
+        size = len(cast("Sized", self.sampler))  # TypeError if it has none
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
 
 
