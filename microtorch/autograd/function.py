@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
@@ -169,17 +169,9 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run forward, and record one node if a gradient flows."""
-        ctx = FunctionCtx(tuple([isinstance(a, Tensor) and a.node.needs for a in args]))
         now = mode.get()
-        try:
-            mode.set(Mode(False, now.scope, now.inference))
-            if cls.setup_context is not None:
-                results = cls.forward(*args)
-                cls.setup_context(ctx, args, results)
-            else:
-                results = cls.forward(ctx, *args)
-        finally:
-            mode.set(now)
+        ctx = FunctionCtx(tuple([isinstance(a, Tensor) and a.node.needs for a in args]))
+        results = _forward(cls, ctx, args)
         outputs = results if isinstance(results, tuple) else (results,)
         _check_dirty(cls, ctx, outputs)
         if not (
@@ -191,6 +183,36 @@ class Function:
         node.saved = tuple([_save(t, outputs, wrapped) for t in ctx._to_save])
         ctx._to_save = ctx._non_differentiable = ctx._dirty = ()
         return wrapped if isinstance(results, tuple) else wrapped[0]
+
+
+def _forward(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:
+    """Run a Function's forward, which records nothing."""
+    now = mode.get()
+    try:
+        mode.set(Mode(False, now.scope, now.inference))
+        if cls.setup_context is not None:
+            results = cls.forward(*args)
+            cls.setup_context(ctx, args, results)
+        else:
+            results = cls.forward(ctx, *args)
+    finally:
+        mode.set(now)
+    return results
+
+
+def forward_again(node: Node, values: Sequence[Array]) -> tuple[FunctionCtx, tuple[Any, ...]]:
+    """A custom node's forward once more, on copies of its tensors' values: for readers of a graph.
+
+    Returns a context of its own, whose ``saved_tensors`` are what forward saved, and the outputs.
+    """
+    attrs, op = node.attrs or {}, node.op
+    assert isinstance(op, CustomOp)
+    args = list(attrs["arguments"])
+    for place, value in zip(attrs["places"], values, strict=True):
+        args[place] = constant(value.copy())
+    ctx = FunctionCtx(attrs["ctx"].needs_input_grad)
+    results = _forward(op.function, ctx, tuple(args))
+    return ctx, results if isinstance(results, tuple) else (results,)
 
 
 class CustomOp(Op):
@@ -215,7 +237,8 @@ def _record(
     n = _op(cls).node()
     inputs = tuple([args[i].node for i in places])
     like = [(y.array.shape, y.array.dtype) if isinstance(y, Tensor) else None for y in outputs]
-    attrs = {"ctx": ctx, "places": places, "outputs": like}
+    others = tuple([None if isinstance(a, Tensor) else a for a in args])
+    attrs = {"ctx": ctx, "places": places, "arguments": others, "outputs": like}
     value = outputs[0].array if len(outputs) == 1 else np.empty(0)
     dev, frame = inputs[0].dev.of(value.dtype), user_frame(sys._getframe(1))
     return fill(n, inputs, (), value, dev, attrs, mode.get().scope, frame)

@@ -16,7 +16,7 @@ import importlib
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -106,8 +106,7 @@ class SecondName:
         """What tells the import system that `name` is `module`."""
         state = (module, module.__spec__)
         # typeshed asks for a class derived from importlib.abc.Loader, which is slow to import
-        loader: Any = self
-        return ModuleSpec(name, loader, loader_state=state)
+        return ModuleSpec(name, cast("Any", self), loader_state=state)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module: ModuleType = spec.loader_state[0]

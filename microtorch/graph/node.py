@@ -1,7 +1,7 @@
 """``Node``: one value of the graph and how it was made."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .clock import Storage
 from .hooks import Hooks, RemovableHandle
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 # None, where mypy would ask for a test at every use of an attribute that mostly is there
-ABSENT: Any = None
+ABSENT = cast("Any", None)
 
 
 class Node:

@@ -262,10 +262,10 @@ class Array:
     __xor__, __rxor__, __ixor__ = _operator("bitwise_xor")
     __lt__, __le__, __gt__, __ge__ = map(_forward, ("lt", "le", "gt", "ge"))
 
-    def __eq__(self, other: object) -> Operand:  # elementwise, where object's gives a bool
+    def __eq__(self, other: object) -> Any:  # elementwise, where object's gives a bool
         return self.dev.eq(self, other)
 
-    def __ne__(self, other: object) -> Operand:
+    def __ne__(self, other: object) -> Any:
         return self.dev.ne(self, other)
 
     __matmul__ = _forward("matmul")
