@@ -7,6 +7,7 @@ other methods are functions of ``ops/``, which ``methods.py`` binds, and those o
 """
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,13 @@ NEG, ABS, MATMUL = [REGISTRY[name] for name in ("neg", "abs", "matmul")]
 REMAINDER, FLOOR_DIVIDE = [REGISTRY[name] for name in ("remainder", "floor_divide")]
 LT, LE, GT, GE, EQ, NE = [REGISTRY[name] for name in ("lt", "le", "gt", "ge", "eq", "ne")]
 AND, OR, XOR, NOT = [REGISTRY[f"bitwise_{name}"] for name in ("and", "or", "xor", "not")]
+# PyTorch's words
+NO_GRADIENT_KEPT = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+    "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
+    "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you "
+    "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead."
+)
 # tensor == what no tensor can be made of
 NEVER_EQUAL = (type(None), str, tuple, list, dict, type)
 
@@ -322,7 +330,10 @@ class Tensor(Methods):
     @property
     def grad(self) -> Any:
         """The gradient of a leaf, or where ``retain_grad`` was called; None until computed."""
-        return self.node.grad
+        n = self.node
+        if n.grad is None and n.op is not None and (n.hooks is None or not n.hooks.retain):
+            warnings.warn(NO_GRADIENT_KEPT, UserWarning, stacklevel=2)
+        return n.grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:

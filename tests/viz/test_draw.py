@@ -539,7 +539,8 @@ def test_the_trace_is_json():
 @pytest.mark.parametrize(
     ("root", "error", "words"),
     [
-        ([1.0], TypeError, "Tensor or a Scalar, but got list"),
+        ([1.0], TypeError, "Tensor or a Scalar, but got float"),
+        ([], TypeError, "Tensor or a Scalar, but got list"),
         (nn.Linear(2, 2), TypeError, r"model\(x\)"),
         (torch.ones(2), RuntimeError, "does not require grad"),
         (torch.ones(2, requires_grad=True), RuntimeError, "a leaf"),

@@ -123,6 +123,12 @@ def _itself(p: Subject) -> Explanation | None:
                 "operation now.",
                 "Write into leaves under no_grad(): with torch.no_grad(): p -= lr * p.grad",
             ]
+        elif p.rebound:
+            lines += [
+                f"The line {p.line} gave the name {p.name} to a new tensor. The leaf that it named "
+                "before is an input of that one, and no variable holds it any more.",
+                f"Write into the leaf: with torch.no_grad(): {p.name} -= lr * {p.name}.grad",
+            ]
         else:
             lines += [
                 "Gradients flow through it, but only leaves keep theirs in .grad.",
@@ -181,6 +187,7 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
         ]
     else:
         answer.lines = [f"{name}.grad is {_size(p.grad)}: {ways} to it."]
+        answer.lines += _left(trace, p, root, 0.0 if g is None else whole(g))
     for path in answer.paths:
         answer.lines += _follow(answer, trace, names, found, path)
     if count > len(answer.paths):
@@ -189,6 +196,30 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
         where = "; ".join(list(dict.fromkeys(answer.dead.values()))[:3])
         because = f": {where}" if where else " because what the paths bring cancels out"
         answer.lines.append(f"So it is zero{because}.")
+
+
+def _left(trace: Trace, p: Subject, root: str, g: Data) -> list[str]:
+    """What of p's gradient does not come from this graph: there before, or changed since."""
+    now, this = np.asarray(p.grad, float), np.asarray(g, float)
+    rest = now - this if trace.backward else now
+    if np.abs(rest).max(initial=0) <= 1e-5 * (1e-30 + np.abs(this).max(initial=0)):
+        return []
+    fix = f"optimizer.zero_grad(), or {p.name}.grad = None, before each backward() forgets it."
+    if not trace.backward:
+        return [
+            f"{root}.backward() has not run: all of it is left from an earlier backward(), and "
+            f"this one would add {_size(this)}.",
+            fix,
+        ]
+    if this.any() and np.allclose(now * np.sum(this * this), this * np.sum(now * this), 1e-4):
+        share = float(np.sum(now * this) / np.sum(this * this))
+        if share < 1:  # as clipping leaves it
+            return [f"It is {share:.4g} times what {root} gives: it was changed since."]
+    return [
+        f"{root} gives {_size(this)} of it; the rest, {_size(rest)}, is left from an earlier "
+        "backward(): gradients add up.",
+        fix,
+    ]
 
 
 def _size(g: Data) -> str:

@@ -47,6 +47,7 @@ class Computation:
     def __init__(self, nodes: list[Node], root_value: Data | None = None):
         self.nodes = nodes
         self.root_value = root_value
+        self.many = False  # are there several results, so that no backward starts from the last?
         self.scopes: dict[Scope, int] = {}  # module calls, by their number in the trace
         self._index = {node: i for i, node in enumerate(nodes)}
         self._ran: dict[int, Ran | None] = {}  # custom nodes: their forward, run once more

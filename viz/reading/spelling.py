@@ -25,8 +25,9 @@ from microtorch.handles.tensor import Tensor
 
 from . import numbers
 from .arithmetic import Arithmetic, Operand, Place, flat, place_of
+from .frames import Frame
 from .measure import Data
-from .names import Frame, Pairs, label_of
+from .names import Pairs, label_of
 from .summary import FULL
 from .take import MOST as LARGEST
 from .take import fill, skeleton

@@ -21,13 +21,15 @@ from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor
 
 from . import source
+from .frames import Frame
 from .measure import Computation, Data, Gradient
-from .names import Frame, Names, Pairs, node_of
+from .names import Names, Pairs, node_of
 from .summary import summary
 from .trace import Edge, ModuleCall, Site, Trace, TraceNode, too_large
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 MOST = 10_000  # nodes, where nobody says how many
+DRAWN = frozenset({"draw", "draw_dot", "make_dot"})  # what may be given several results at once
 Root: TypeAlias = Any  # whatever the user passes; a Tensor, a Scalar, or something else to refuse
 
 
@@ -59,12 +61,15 @@ def take(
 def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Trace:
     """The structure of the graph, without names and numbers. ``function`` is named in errors.
 
-    Raises TypeError for what is no Tensor or Scalar, GraphError where no operation was recorded,
-    and GraphTooLarge above ``most`` nodes.
+    A picture may be of several results: a tuple, list or dict of them. Raises TypeError for what is
+    no Tensor or Scalar, GraphError where no operation was recorded, and GraphTooLarge above
+    ``most`` nodes.
     """
     root = root.root if isinstance(root, Drawable) else root
-    node = _checked(root, function)
-    nodes = _numbers_at_first_use(in_order([node], constants=True))
+    roots = _results(root)
+    tops = [_checked(r, function) for r in roots] if function in DRAWN else []
+    nodes = _numbers_at_first_use(in_order(tops or [_checked(root, function)], constants=True))
+    root = next((r for r in roots if node_of(r) is nodes[-1]), root)
     if most is not None and len(nodes) > most:
         drawn = [n for n in nodes if n.op is not None or n.needs or n.shape]
         raise too_large(len(drawn), most // 25)
@@ -80,9 +85,21 @@ def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Tra
         trace.nodes.append(t)
         for position, j in enumerate(inputs):
             trace.edges.append(Edge(j, i, position, n.needs and nodes[j].needs))
-    trace.nodes[-1].role = "loss"
+    for node in tops or nodes[-1:]:
+        trace.nodes[found.index(node)].role = "loss"
+    found.many = len(tops) > 1
     _positions(trace, nodes)
     return trace
+
+
+def _results(root: Root) -> list[Root]:
+    """The results in a tuple, list or dict, as models return them, that an op made."""
+    if isinstance(root, dict):
+        root = tuple(root.values())
+    if not isinstance(root, (tuple, list)):
+        return [root]
+    found = [r for part in root for r in _results(part)]
+    return [r for r in found if (node := node_of(r)) is not None and node.op is not None] or found
 
 
 def _checked(root: Root, function: str) -> Node:
@@ -266,7 +283,7 @@ def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
     root = nodes[-1]
     ran = root.freed if root.dev is not None else root.grad is not None
     seen = any(own[i] is not None for i in leaves)
-    back = found.backward if wanted or ran or seen else None
+    back = found.backward if (wanted or ran or seen) and not found.many else None
     if back is not None and not ran and not wanted and seen:
         # backward(retain_graph=True)? Or are these the gradients of an older loss?
         ran = all(_close(own[i], back.gradients.get(i)) for i in leaves)
