@@ -152,3 +152,24 @@ def test_reading_grad_warns_only_where_none_will_come():
     assert x.grad is None and y.grad is None and (x * 2).detach().grad is None
     y.sum().backward()
     np.testing.assert_array_equal(y.grad.numpy(), [1, 1])
+
+
+def test_the_stepper_begins_with_what_grad_held():
+    w = torch.tensor(2.0, requires_grad=True)
+    v = torch.tensor([1.0, 2.0], requires_grad=True)
+    (w * 1.5 + v.sum()).backward()
+    loss = w * 1.5 + (v * v).sum()
+    for backward_ran in (False, True):
+        steps = viz.step(loss).trace.steps
+        left = {s.name: s.text for s in steps if s.kind == "left"}
+        assert "w.grad holds 1.5000, left from an earlier backward" in left["w"], backward_ran
+        assert set(left) == {"w", "v"}
+        (last,) = (s for s in steps if s.kind == "contribution" and s.name == "w")
+        assert (last.old, last.contribution, last.new) == (1.5, 1.5, 3.0)
+        assert last.check.ok and "zero_grad" in last.remark
+        if not backward_ran:
+            loss.backward()
+    assert w.grad.item() == 3.0
+    w.grad = v.grad = None
+    assert not any(s.kind == "left" for s in viz.step(loss).trace.steps)
+    assert "left from an earlier backward" not in "".join(viz.step(loss).frames())

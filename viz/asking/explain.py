@@ -187,7 +187,7 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
         ]
     else:
         answer.lines = [f"{name}.grad is {_size(p.grad)}: {ways} to it."]
-        answer.lines += _left(trace, p, root, 0.0 if g is None else whole(g))
+        answer.lines += _left(trace, p, root, 0.0 if g is None else whole(g), found.left.get(j))
     for path in answer.paths:
         answer.lines += _follow(answer, trace, names, found, path)
     if count > len(answer.paths):
@@ -198,28 +198,27 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
         answer.lines.append(f"So it is zero{because}.")
 
 
-def _left(trace: Trace, p: Subject, root: str, g: Data) -> list[str]:
+def _left(trace: Trace, p: Subject, root: str, g: Data, left: Data | None) -> list[str]:
     """What of p's gradient does not come from this graph: there before, or changed since."""
-    now, this = np.asarray(p.grad, float), np.asarray(g, float)
-    rest = now - this if trace.backward else now
-    if np.abs(rest).max(initial=0) <= 1e-5 * (1e-30 + np.abs(this).max(initial=0)):
-        return []
     fix = f"optimizer.zero_grad(), or {p.name}.grad = None, before each backward() forgets it."
-    if not trace.backward:
+    if left is not None and not trace.backward:
         return [
             f"{root}.backward() has not run: all of it is left from an earlier backward(), and "
-            f"this one would add {_size(this)}.",
+            f"this one would add {_size(g)}.",
             fix,
         ]
-    if this.any() and np.allclose(now * np.sum(this * this), this * np.sum(now * this), 1e-4):
-        share = float(np.sum(now * this) / np.sum(this * this))
-        if share < 1:  # as clipping leaves it
-            return [f"It is {share:.4g} times what {root} gives: it was changed since."]
-    return [
-        f"{root} gives {_size(this)} of it; the rest, {_size(rest)}, is left from an earlier "
-        "backward(): gradients add up.",
-        fix,
-    ]
+    if left is not None:
+        return [
+            f"{root} gives {_size(g)} of it; the rest, {_size(left)}, is left from an earlier "
+            "backward(): gradients add up.",
+            fix,
+        ]
+    now, this = np.asarray(p.grad, float), np.asarray(g, float)
+    if not (np.isfinite(now).all() and np.isfinite(this).all()):
+        return []
+    if not np.allclose(now, this, 1e-4, 1e-6 * np.abs(this).max(initial=0)):
+        return [f"{root} gives {_size(g)}: .grad was changed since."]
+    return []
 
 
 def _size(g: Data) -> str:

@@ -48,6 +48,7 @@ class Computation:
         self.nodes = nodes
         self.root_value = root_value
         self.many = False  # are there several results, so that no backward starts from the last?
+        self.left: dict[int, Data] = {}  # what earlier backwards left in the leaves' .grad
         self.scopes: dict[Scope, int] = {}  # module calls, by their number in the trace
         self._index = {node: i for i, node in enumerate(nodes)}
         self._ran: dict[int, Ran | None] = {}  # custom nodes: their forward, run once more

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microtorch import nn
+from microtorch.autograd.function import Outputs
 from microtorch.backends import host
 from microtorch.base import errors
 from microtorch.graph import Node, Scope, in_order, user_frame
@@ -288,6 +289,8 @@ def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
         # backward(retain_graph=True)? Or are these the gradients of an older loss?
         ran = all(_close(own[i], back.gradients.get(i)) for i in leaves)
     trace.backward = ran
+    if wanted and back is not None and back.gradients:
+        found.left = _left(own, back.gradients, ran)
     show = ran or wanted
     trace.note = back.reason if back is not None and show else ""
     for i, (t, n) in enumerate(zip(trace.nodes, nodes, strict=True)):
@@ -304,6 +307,31 @@ def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
     if show and back is not None:
         for e in trace.edges:
             e.contribution = summary(back.contributions.get((e.target, e.position)))
+
+
+def _left(
+    own: list[Data | None], gradients: dict[int, Gradient], ran: bool
+) -> dict[int, Data]:
+    """What ``.grad`` held before this backward, where that is not nothing.
+
+    Where this one ``ran``, its own gradient is in ``.grad`` already. A multiple below 1 of it is
+    not a sum: it was changed since, as clipping does.
+    """
+    out: dict[int, Data] = {}
+    for i, g in enumerate(own):
+        if g is None or (ran and isinstance(gradients.get(i), (Outputs, type(None)))):
+            continue
+        now = np.asarray(host(g), float)
+        this = np.asarray(host(gradients[i]), float) if ran else np.zeros_like(now)
+        if not (np.isfinite(now).all() and np.isfinite(this).all()):
+            continue
+        size = np.sum(this * this)
+        clipped = bool(size) and np.allclose(now, this * np.sum(now * this) / size, 1e-4)
+        if _close(now, this) or (clipped and np.sum(now * this) < size):
+            continue
+        rest = now - this
+        out[i] = float(rest) if isinstance(g, float) else rest
+    return out
 
 
 def _own(n: Node) -> Data | None:

@@ -155,13 +155,16 @@ class Comparison:
 
 @dataclass(slots=True)
 class Step:
-    """One step: a "leaf" or an "op" of the forward ``phase``, or the "seed" of backward."""
+    """One step: a "leaf" or an "op" of the forward ``phase``; of backward, the "seed", or what an
+    earlier backward has "left" in a leaf's ``.grad``, to which this one adds (``left``).
+    """
 
     phase: str
     kind: str
     node: int
     name: str
     text: str
+    left: Value | None = field(default=None, kw_only=True)
 
     @property
     def origin(self) -> int:
@@ -304,6 +307,7 @@ def _edge(data: Data) -> Edge:
 
 
 def _step(data: Data) -> Step:
+    data = data | {"left": _value(data["left"])}
     if data["kind"] != "contribution":
         return Step(**data)
     made = {k: special(data[k]) for k in ("old", "contribution", "new", "local")}

@@ -255,7 +255,8 @@ def _short(x: Any, digits: int = 7) -> Any:
 
 def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> JSON:
     if not isinstance(s, Contribution):
-        return {"k": s.kind, "n": s.node}
+        left = {} if s.left is None else {"left": _value(s.left), "text": s.text}
+        return {"k": s.kind, "n": s.node} | left
     i, p = s.sender, s.position
     t = trace.nodes[i]
     out: JSON = {

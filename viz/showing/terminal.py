@@ -88,6 +88,9 @@ def _state(trace: Trace, step: int) -> tuple[set[int], Held]:
         if isinstance(s, Contribution):
             size = numbers.short(s.array.rms if s.array else None)
             held[s.node] = f"|{size}|" if s.new is None else s.new
+        elif s.left is not None:
+            size = numbers.short(s.left.rms)
+            held[s.node] = f"|{size}|" if s.left.number is None else float(s.left.number)
         elif s.kind == "seed":
             held[s.node] = 1.0
         else:
@@ -126,7 +129,7 @@ def _explanation(now: Step, width: int) -> list[Text]:
 
     if not isinstance(now, Contribution):
         seed = f"{now.text}: backward starts where forward ended"
-        told = {"seed": seed, "leaf": "given by the program"}
+        told = {"seed": seed, "leaf": "given by the program", "left": now.text}
         text = told.get(now.kind) or f"{now.name} = {now.text}"
         return [Text(" "), Text(_cut(" " + text, width))]
     total = now.sum.rpartition(" = ")[2]
