@@ -13,7 +13,7 @@ const asked = new Set(D.quiz ? D.quiz.ask : S.flatMap((s, k) => s.c != null ? [k
 
 // ---- numbers: what style.py writes in a picture --------------------------------------------------------------------
 const minus = s => s.replace(/-/g, "−");
-const special = v => v !== v ? "NaN" : v === Infinity ? "∞" : v === -Infinity ? "−∞" : v === 0 ? "0" : "";
+const special = v => v === true ? "True" : v === false ? "False" : v !== v ? "NaN" : v === Infinity ? "∞" : v === -Infinity ? "−∞" : v === 0 ? "0" : "";
 const scientific = v => minus(v.toExponential(1).replace("+", ""));
 const plain = v => Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5;
 const num = v => v == null ? "–" : special(v) || (plain(v) ? minus(v.toFixed(4)) : scientific(v));
@@ -558,9 +558,16 @@ function go(k) {
   if (!(k >= 0 && k < S.length)) return;
   if (k !== at) cell = -1;
   at = k;
-  if (tool === "zoom" || tool === "loop") panel();
-  render();
+  try {
+    if (tool === "zoom" || tool === "loop") panel();
+    render();
+  } catch (error) { broken(error); throw error; }
   try { if (location.hash !== `#${at + 1}`) history.replaceState(null, "", `#${at + 1}`); } catch { /* a notebook's frame has no address */ }
+}
+// What could not be drawn must not be mistaken for the step: the words of the last one go.
+function broken(error) {
+  $("check").replaceChildren();
+  $("explain").replaceChildren(h("h2", {}, `Step ${at + 1} cannot be shown`), h("p", { class: "error", role: "alert" }, `This page has a fault here (${error.message}). What the graph shows may belong to another step; the other steps are not affected.`));
 }
 const hash = () => { const k = parseInt(location.hash.slice(1), 10); if (k >= 1 && k <= S.length && k - 1 !== at) go(k - 1); };
 function play() {
