@@ -123,7 +123,7 @@ def test_no_digit_in_a_gradient_row_before_backward():
         assert not g.trace.backward
         for words in labels(g).values():
             for i, word in enumerate(words):
-                if word in ("grad", "|grad|"):
+                if word in ("grad", "grad rms"):
                     assert words[i + 1] == "–"
         assert "◂" not in g.source
 
@@ -490,7 +490,7 @@ def test_lines_stand_out_from_the_background(theme):
 def test_orange_is_gradient_and_nothing_else():
     source = viz.draw(mlp()[1]).source
     for text in re.findall(rf'COLOR="{style.LIGHT.gradient}"[^>]*>([^<]*)<', source):
-        assert text in ("grad", "|grad|", "–")
+        assert text in ("grad", "grad rms", "–")
 
 
 def test_numbers():

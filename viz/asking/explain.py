@@ -228,7 +228,7 @@ def _size(g: Data) -> str:
     if a.size == 1:
         return "zero" if not a.any() else numbers.number(float(a.reshape(())))
     zeros = float(np.mean(a == 0))
-    size = f"|grad| {numbers.short(float(np.sqrt(np.mean(a * a))))}"
+    size = "of " + numbers.rms(float(np.sqrt(np.mean(a * a))))
     if zeros == 1:
         return "zero"
     return f"{size}, {100 * zeros:.0f} % of its elements zero" if zeros else size

@@ -34,6 +34,11 @@ def short(v: float | None) -> str:
     )
 
 
+def rms(v: float | None) -> str:
+    """The size of an array, the root of the mean of its squared elements: ``rms 2.97``."""
+    return f"rms {short(v)}"
+
+
 def literal(v: float) -> str:
     """A Python number as it would be written in code: ``2``, ``0.5``."""
     return _special(float(v)) or f"{v:g}".replace("-", "−")

@@ -86,11 +86,11 @@ def _state(trace: Trace, step: int) -> tuple[set[int], Held]:
     held: Held = {}
     for s in trace.steps[: step + 1]:
         if isinstance(s, Contribution):
-            size = numbers.short(s.array.rms if s.array else None)
-            held[s.node] = f"|{size}|" if s.new is None else s.new
+            size = numbers.rms(s.total.rms if s.total else None)
+            held[s.node] = size if s.new is None else s.new
         elif s.left is not None:
-            size = numbers.short(s.left.rms)
-            held[s.node] = f"|{size}|" if s.left.number is None else float(s.left.number)
+            size = numbers.rms(s.left.rms)
+            held[s.node] = size if s.left.number is None else float(s.left.number)
         elif s.kind == "seed":
             held[s.node] = 1.0
         else:

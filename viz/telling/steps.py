@@ -55,7 +55,7 @@ def _left(trace: Trace, i: int, g: Data, names: list[str]) -> Step:
     held = summary(g)
     size = "–" if held is None else numbers.number(held.number)
     if held is not None and held.number is None:
-        size = f"|{numbers.short(held.rms)}|"
+        size = numbers.rms(held.rms)
     text = f"{names[i]}.grad holds {size}, left from an earlier backward: this one adds to it"
     return Step("backward", "left", i, names[i], text, left=held)
 
@@ -115,7 +115,7 @@ def _contribution(
         step.sum = f"{was} + {_signed(step.contribution)} = {new_text}"
     else:
         step.array, step.total = summary(whole(d)), summary(whole(new))
-        step.sum = f"|contribution| = {numbers.short(step.array.rms if step.array else None)}"
+        step.sum = f"contribution: {numbers.rms(step.array.rms if step.array else None)}"
     step.remark = remark(trace, names, step, step.local, old is not None)
     return step
 

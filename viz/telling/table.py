@@ -96,7 +96,7 @@ def describe_gradient(t: TraceNode) -> str:
     return (
         numbers.number(t.grad.number)
         if t.grad.number is not None
-        else f"|{numbers.short(t.grad.rms)}|"
+        else numbers.rms(t.grad.rms)
     )
 
 
