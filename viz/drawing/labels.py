@@ -233,7 +233,7 @@ def fold_box(
     known = [g for p in strip if (g := _known(p)) is not None]
     if strip and strip[0] is not None:
         name = escape(strip[0].parameter or strip[0].name or "a parameter")
-        rows.append(row(cell(font(f"rms of {name}'s grad, per block", t.gradient, SMALL), span=2)))
+        rows.append(row(cell(font(f"grad rms of {name}, per block", t.gradient, SMALL), span=2)))
         rows.append(row(cell(heat_strip(strip, t), "CENTER", span=2)))
         first = last = numbers.MISSING
         if len(known) == len(strip):
