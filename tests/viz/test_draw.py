@@ -165,7 +165,7 @@ def test_three_styles_of_gradients(style_of_grads):
     o.backward()
     source = viz.draw(o, grads=style_of_grads).source
     assert ("◂" in source) == (style_of_grads == "labels")
-    assert ("constraint=false" in source) == (style_of_grads == "edges")
+    assert ("dir=back" in source) == (style_of_grads == "edges")
 
 
 def test_a_chain_of_python_numbers_keeps_the_order_of_the_code():

@@ -183,7 +183,8 @@ def tensor_value(
     if n.needs:
         if leaf and n.grad is not None and thumbnails and n.grad.cells and n.grad.number is None:
             rows.append(row(label("grad", t, True), cell(cells(n.grad, t, True), "RIGHT")))
-        word = "grad" if not n.shape else "grad rms"
+        one = not n.shape or (n.grad is not None and n.grad.number is not None)
+        word = "grad" if one else "grad rms"
         rows.append(row(label(word, t, True), cell(chip(n.grad, n.grad_state, t), "RIGHT")))
     return framed(rows, n.role, t, spacing=1)
 
