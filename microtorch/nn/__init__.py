@@ -18,7 +18,7 @@ __all__ += layers.__all__
 _LATER = frozenset(
     """
     AdaptiveAvgPool3d AdaptiveLogSoftmaxWithLoss AdaptiveMaxPool1d AdaptiveMaxPool3d AvgPool3d
-    Buffer CTCLoss Conv3d ConvTranspose3d CrossMapLRN2d DataParallel EmbeddingBag
+    Buffer CTCLoss Conv3d ConvTranspose3d CrossMapLRN2d EmbeddingBag
     FractionalMaxPool2d FractionalMaxPool3d InstanceNorm3d LPPool1d LPPool2d LPPool3d
     LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d
     LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d
@@ -29,6 +29,9 @@ _LATER = frozenset(
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("parallel", "DataParallel"):  # few programs need it
+        parallel = importlib.import_module(f"{__name__}.parallel")
+        return parallel if name == "parallel" else parallel.DataParallel
     if name == "modules":  # PyTorch's name for layers/ (facade/paths.py)
         return importlib.import_module(f"{__name__}.modules")
     known = nearest(name, __all__)
