@@ -274,7 +274,7 @@ def build_np(guard: Guard, x: HalfMade, state: object) -> object:
         order = state[1] if len(state) > 1 else "|"
         if order not in ("<", ">", "|", "="):
             raise damaged(f"a dtype has the byte order {brief(order)}")
-        return np.dtype(x.kind).newbyteorder(order)
+        return np.dtype(np.dtype(x.kind).newbyteorder(order).str)
     if len(state) != 5:
         raise damaged("the state of an array has not five parts")
     _, shape, d, fortran, data = state

@@ -124,6 +124,8 @@ class Reader:
                 f"the record {info.filename} is compressed; records of tensors are not\n"
                 "  fix: unpack the archive and pack it again without compression (zip -0 -r)"
             )
+        if info.header_offset < 0:
+            raise damaged(f"the record {info.filename} lies before the file begins")
         self.file.seek(info.header_offset)
         header = self.file.read(_LOCAL.size)
         if len(header) != _LOCAL.size or not header.startswith(SIGNATURE):

@@ -273,7 +273,7 @@ class Pickler(pickle._Pickler):
     def __init__(
         self, file: IO[bytes], protocol: int, found: Collected, sequence: bool = False
     ) -> None:
-        self.level = max(protocol, 1)  # in protocol 0, ids of storages are nothing but text
+        self.level = max(protocol, 2)  # before, an object's class was named in another way
         super().__init__(file, self.level)
         self.found, self.sequence = found, sequence
 
@@ -361,6 +361,10 @@ class Pickler(pickle._Pickler):
         state = vars(x) or None  # a state dict's _metadata
         self.save_reduce(named("collections.OrderedDict"), (), state, None, iter(x.items()), obj=x)
 
+    def _complex(self, x: object) -> None:
+        assert isinstance(x, complex)
+        self._call("builtins.complex", x.real, x.imag, of=x)
+
     def _counter(self, x: object) -> None:
         assert isinstance(x, Counter)
         self._call("collections.Counter", dict(x), of=x)
@@ -391,7 +395,7 @@ class Pickler(pickle._Pickler):
         if path:
             return path
         if kind in _PLAIN or allowed.user_name(kind):
-            return x.__reduce_ex__(max(self.level, 2))
+            return x.__reduce_ex__(self.level)
         raise NotData(x)
 
     def save_global(self, obj: object, name: str | None = None) -> None:
@@ -409,6 +413,7 @@ Pickler.dispatch |= {
     bytes: Pickler._bytes,
     bytearray: Pickler._bytearray,
     set: Pickler._set,
+    complex: Pickler._complex,
     OrderedDict: Pickler._ordered,
     Counter: Pickler._counter,
     Size: Pickler._size,

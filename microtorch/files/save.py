@@ -40,8 +40,8 @@ def save(
     the device.
 
     A path holds the old file until the new one is complete, and that one from then on, whatever
-    happens in between. `pickle_module` is accepted as scripts pass it; `pickle_protocol`: 1 to 5,
-    of which PyTorch's own `load` reads 2. With `_use_new_zipfile_serialization=False` the file is
+    happens in between. `pickle_module` is accepted as scripts pass it; `pickle_protocol`: 2 to 5
+    (less is taken as 2), of which PyTorch's own `load` reads 2. With `_use_new_zipfile_serialization=False` the file is
     in the format that PyTorch had before 1.6.
     """
     path = isinstance(f, (str, os.PathLike))

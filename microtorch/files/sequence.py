@@ -52,7 +52,10 @@ def read(
         return machine.run()
 
     if pickled() != MAGIC_NUMBER:
-        raise FileError("Invalid magic number; corrupt file? PyTorch has not written it.")
+        raise FileError(
+            "Invalid magic number; corrupt file? torch.save begins a file with it, so another "
+            "program has written this one"
+        )
     if (version := pickled()) != PROTOCOL_VERSION:
         raise FileError(f"Invalid protocol version: {brief(version)}")
     about = pickled()

@@ -39,7 +39,7 @@ def test_copies_are_apart_from_their_originals(again):
 def test_a_view_alone_is_stored_without_the_rest():
     file = io.BytesIO()
     torch.save(torch.zeros(100_000)[:2], file)
-    assert len(file.getvalue()) < 1000
+    assert len(file.getvalue()) < 2000
 
 
 def test_deepcopy_of_locked_and_empty_memory():
