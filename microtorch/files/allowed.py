@@ -25,6 +25,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.device import device
+from ..base.errors import DeviceError
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..nn.parameter import Parameter
@@ -213,7 +214,10 @@ def _size(guard: Guard, values: object = ()) -> Size:
 
 
 def _device(guard: Guard, kind: object, index: object = None) -> device:
-    return device(_text(kind), None if index is None else _int(index))
+    try:
+        return device(_text(kind), None if index is None else _int(index))
+    except DeviceError:
+        raise damaged(f"it names a device {brief(kind)}") from None
 
 
 # ---- more of Python's and numpy's data, with weights_only=False ----------------------------------

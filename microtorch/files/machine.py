@@ -102,13 +102,16 @@ class Machine:
                 if act is None:
                     raise FileError(f"Unsupported operand {code}: no data is written with it")
                 act(self)
+        except FileError:
+            raise
         except (
-            IndexError, KeyError, TypeError, ValueError, ArithmeticError, AttributeError,
+            LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError,
             struct.error,
         ) as error:  # fmt: skip
             if self.outside:
                 raise  # the caller's own function, or class, has raised it
-            raise damaged(f"{type(error).__name__} {error}") from None
+            what = str(error).partition("\n")[0]
+            raise damaged(f"{type(error).__name__} {what}") from None
 
     # ---- the stack
     def pop(self) -> object:

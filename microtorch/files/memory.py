@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import dtypes
-from ..arrays.device import CPU, device
+from ..arrays.device import CPU, KNOWN, device
 from ..backends import host
 from ..base.errors import DeviceError, message
 from ..engine.record import constant
@@ -175,10 +175,20 @@ def available(where: str | device) -> device:
     return found
 
 
+def _back(storage: Storage, saved: str) -> Storage:
+    """The storage on the device that it lay on."""
+    if saved.partition(":")[0] not in KNOWN:
+        raise FileError(
+            f"don't know how to restore data location of torch.{storage.dtype} (tagged with "
+            f"{brief(saved)})\n  fix: torch.load(f, map_location='cpu')"
+        )
+    return storage.to(saved)
+
+
 def placement(map_location: Location) -> Callable[[Storage, str], Storage]:
     """The function that puts a storage, saved on the device named second, where it is wanted."""
     if map_location is None:
-        return lambda storage, saved: storage.to(saved)
+        return _back
     if isinstance(map_location, bytes):
         map_location = map_location.decode("ascii", "replace")
     if isinstance(map_location, (str, device)):
@@ -186,7 +196,9 @@ def placement(map_location: Location) -> Callable[[Storage, str], Storage]:
         return lambda storage, saved: storage.to(where)
     if isinstance(map_location, Mapping):
         names = map_location
-        return lambda storage, saved: storage.to(names.get(saved, saved))
+        return lambda storage, saved: (
+            storage.to(names[saved]) if saved in names else _back(storage, saved)
+        )
     if not callable(map_location):
         raise TypeError(
             message(
@@ -206,7 +218,7 @@ def placement(map_location: Location) -> Callable[[Storage, str], Storage]:
                     fix="map_location=lambda storage, location: storage",
                 )
             )
-        return storage.to(saved) if found is None else found
+        return _back(storage, saved) if found is None else found
 
     return chosen
 
