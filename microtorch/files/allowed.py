@@ -29,6 +29,7 @@ from ..base.errors import DeviceError
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..nn.parameter import Parameter
+from ..ops.surface import METHODS
 from .errors import FileError, brief, damaged
 from .guard import Guard
 from .layout import DTYPES, FOREIGN
@@ -87,7 +88,7 @@ def rebuild_tensor_v3(
     out = _storage(storage).tensor(offset, size, stride, dtype)
     if isinstance(metadata, dict):  # the bits that PyTorch sets instead of computing
         if metadata.get("conj"):
-            out = out.conj().clone()
+            out = METHODS["conj"](out).clone()
         if metadata.get("neg"):
             out = -out
     return out.requires_grad_(requires_grad is True)
@@ -115,7 +116,9 @@ def rebuild_from_type(
     """torch._tensor._rebuild_from_type_v2: a tensor that somebody gave attributes."""
     call = _REBUILD.get(id(make))
     if call is None or not isinstance(args, tuple) or kind not in (Tensor, Parameter):
-        raise FileError(f"the file holds a subclass of Tensor, {brief(kind)}, which is no data alone")
+        raise FileError(
+            f"the file holds a subclass of Tensor, {brief(kind)}: that is no data alone"
+        )
     made = call(guard, *args)
     if kind is Parameter and isinstance(made, Parameter):
         return rebuild_parameter(guard, made, made.requires_grad, None, state)
@@ -245,7 +248,7 @@ _FACTORIES = (list, dict, set, int, float, str, tuple, bool, type(None))
 def _defaultdict(guard: Guard, factory: object = None, pairs: object = ()) -> object:
     if factory is not None and factory not in _FACTORIES:
         raise FileError(f"a defaultdict makes its values by {brief(factory)}, which is not data")
-    made: defaultdict[object, object] = defaultdict(factory)  # type: ignore[arg-type]
+    made: defaultdict[object, object] = defaultdict(factory)
     guard.dict(made, _pairs(guard, pairs))
     return made
 
@@ -278,7 +281,8 @@ def build_np(guard: Guard, x: HalfMade, state: object) -> object:
         order = state[1] if len(state) > 1 else "|"
         if order not in ("<", ">", "|", "="):
             raise damaged(f"a dtype has the byte order {brief(order)}")
-        return np.dtype(np.dtype(x.kind).newbyteorder(order).str)
+        d = np.dtype(x.kind)
+        return np.dtype(d.newbyteorder(">").str) if order == ">" else d
     if len(state) != 5:
         raise damaged("the state of an array has not five parts")
     _, shape, d, fortran, data = state
@@ -449,8 +453,7 @@ def _named(x: Added) -> tuple[str, Callable[..., object]]:
         )
     if type(x[1]) is not str:
         raise TypeError(
-            "Expected second item in tuple to be str of callable full path, but got: "
-            f"{type(x[1])}"
+            f"Expected second item in tuple to be str of callable full path, but got: {type(x[1])}"
         )
     return x[1], x[0]
 

@@ -41,7 +41,7 @@ class Writer:
     def add(self, record: str, data: bytes | Bytes) -> None:
         """Write a record."""
         name = f"{FOLDER}/{record}".encode()
-        view = memoryview(data)
+        view = data.data if isinstance(data, np.ndarray) else memoryview(data)
         size, start = view.nbytes, self.at
         flags = _UTF8 | (_SIZES_FOLLOW if size else 0)
         room = -(start + _LOCAL.size + len(name) + 4) % ALIGNMENT
@@ -66,14 +66,11 @@ class Writer:
             extra = struct.pack(f"<HH{len(large)}Q", 1, 8 * len(large), *large) if large else b""
             s, o = min(size, _MAX), min(offset, _MAX)
             flags = _UTF8 | (_SIZES_FOLLOW if size else 0)
-            self._write(
-                _CENTRAL.pack(
-                    b"PK\x01\x02", 0, 0, flags, 0, 0, _1980, checksum, s, s,
-                    len(name), len(extra), 0, 0, 0, 0, o,
-                )  # fmt: skip
-                + name
-                + extra
-            )
+            entry = _CENTRAL.pack(
+                b"PK\x01\x02", 0, 0, flags, 0, 0, _1980, checksum, s, s,
+                len(name), len(extra), 0, 0, 0, 0, o,
+            )  # fmt: skip
+            self._write(entry + name + extra)
         length, n = self.at - start, len(self.table)
         if start >= _MAX or n >= 0xFFFF:
             end = self.at
@@ -110,12 +107,14 @@ class Reader:
             OverflowError,
         ) as error:  # fmt: skip
             raise damaged(f"{error}; it may be incomplete") from None
+        if not table:
+            raise damaged("it holds no records")
         table.sort(key=lambda info: info.header_offset)
         ends = [info.header_offset for info in table[1:]] + [end]
         self.places: dict[str, Place] = {}
         for info, after in zip(table, ends, strict=True):
             self._enter(info, after)
-        self.folder = table[0].filename.partition("/")[0] + "/" if table else ""
+        self.folder = table[0].filename.partition("/")[0] + "/"
 
     def _enter(self, info: zipfile.ZipInfo, end: int) -> None:
         """Check an entry of the table, whose record must end before `end`."""
@@ -163,13 +162,13 @@ class Reader:
         place = self.place(record)
         self.file.seek(place.start)
         fill(self.file, out)
-        if zlib.crc32(out) != place.checksum:
+        if zlib.crc32(out.data) != place.checksum:
             raise damaged(f"the record {record} has not the checksum that its table gives")
 
 
 def fill(file: IO[bytes], out: Bytes) -> None:
     """Read as many bytes as `out` has. Raises FileError if there are fewer."""
-    view = memoryview(out)
+    view = out.data
     readinto = getattr(file, "readinto", None)
     done = 0
     while done < view.nbytes:
@@ -186,5 +185,3 @@ def fill(file: IO[bytes], out: Bytes) -> None:
 
 def _coding(info: zipfile.ZipInfo) -> str:
     return "utf-8" if info.flag_bits & _UTF8 else "cp437"
-
-

@@ -23,8 +23,8 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.device import device
-from ..nn.parameter import Parameter
 from ..handles.size import Size
+from ..nn.parameter import Parameter
 from .archive import Reader
 from .errors import FileError, brief, damaged
 from .guard import Guard

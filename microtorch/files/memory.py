@@ -92,9 +92,7 @@ class Storage:
         """Raises DeviceError: microtorch has no CUDA."""
         return self.to(device("cuda", index))
 
-    def view(
-        self, offset: object, size: object, stride: object, dtype: dtypes.dtype
-    ) -> Array:
+    def view(self, offset: object, size: object, stride: object, dtype: dtypes.dtype) -> Array:
         """The elements at `offset + i * s0 + j * s1 + ...`. FileError if they are not all here."""
         shape, steps = _numbers(size, "size"), _numbers(stride, "stride")
         (start,) = _numbers((offset,), "offset")
@@ -127,9 +125,7 @@ class Storage:
         whole = len(self.array) // d.itemsize * d.itemsize
         return self.array[:whole].view(d)
 
-    def tensor(
-        self, offset: object, size: object, stride: object, dtype: dtypes.dtype
-    ) -> Tensor:
+    def tensor(self, offset: object, size: object, stride: object, dtype: dtypes.dtype) -> Tensor:
         """The tensor on those elements, on this storage's device."""
         view = self.view(offset, size, stride, dtype)
         if self.device.type == "cpu":

@@ -82,9 +82,7 @@ def load(data: bytes) -> dict[str, Tensor]:
     return {name: constant(_array(part)) for name, part in found}
 
 
-def load_file(
-    filename: str | os.PathLike[str], device: str | Device = "cpu"
-) -> dict[str, Tensor]:
+def load_file(filename: str | os.PathLike[str], device: str | Device = "cpu") -> dict[str, Tensor]:
     """The tensors in a file, on a device."""
     where = available(device)
     with open(filename, "rb") as file:
@@ -95,9 +93,7 @@ def load_file(
     return found if where.type == "cpu" else {name: t.to(where) for name, t in found.items()}
 
 
-def placed(
-    found: dict[str, Tensor], place: Callable[[Storage, str], Storage]
-) -> dict[str, Tensor]:
+def placed(found: dict[str, Tensor], place: Callable[[Storage, str], Storage]) -> dict[str, Tensor]:
     """The tensors on the devices that `torch.load` was asked for."""
     out = {}
     for name, t in found.items():

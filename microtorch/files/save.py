@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
 import sys
@@ -14,8 +13,9 @@ from typing import IO
 from ..base.errors import message
 from . import sequence
 from .archive import Writer
+from .blocks import Collected
 from .layout import ALIGNMENT, VERSION
-from .pickling import Collected, NotData, Pickler, not_data
+from .pickling import NotData, Pickler, not_data
 from .replacing import replace
 
 DEFAULT_PROTOCOL = 2
@@ -40,9 +40,9 @@ def save(
     the device.
 
     A path holds the old file until the new one is complete, and that one from then on, whatever
-    happens in between. `pickle_module` is accepted as scripts pass it; `pickle_protocol`: 2 to 5
-    (less is taken as 2), of which PyTorch's own `load` reads 2. With `_use_new_zipfile_serialization=False` the file is
-    in the format that PyTorch had before 1.6.
+    happens in between. `pickle_module` and `pickle_protocol` are accepted as scripts pass them: the
+    pickle is of protocol 2, which PyTorch's own `load` reads. With
+    `_use_new_zipfile_serialization=False` the file is in the format that PyTorch had before 1.6.
     """
     path = isinstance(f, (str, os.PathLike))
     if not path and not hasattr(f, "write"):
@@ -55,9 +55,9 @@ def save(
     if not 0 <= pickle_protocol <= pickle.HIGHEST_PROTOCOL:
         raise ValueError(f"pickle protocol must be <= {pickle.HIGHEST_PROTOCOL}")
     if _use_new_zipfile_serialization:
-        write = _zip(obj, pickle_protocol, not _disable_byteorder_record)
+        write = _zip(obj, not _disable_byteorder_record)
     else:
-        write = _sequence(obj, pickle_protocol)
+        write = _sequence(obj)
     if isinstance(f, (str, os.PathLike)):
         replace(f, write)
     else:
@@ -66,24 +66,23 @@ def save(
             f.flush()
 
 
-def _pickled(obj: object, write: Callable[[], None]) -> None:
-    """Run `write`, which pickles `obj`, with the errors that a user can read."""
+def _pickled(obj: object, found: Collected, sequence: bool) -> bytes:
     try:
-        write()
+        return Pickler(found, sequence).pickled(obj)
     except NotData as error:
         raise not_data(obj, error) from None
     except RecursionError:
         raise ValueError(message("cannot save: the containers are nested too deeply")) from None
 
 
-def _zip(obj: object, protocol: int, byteorder: bool) -> Callable[[IO[bytes]], None]:
+def _zip(obj: object, byteorder: bool) -> Callable[[IO[bytes]], None]:
     """Pickle `obj`; the function that is returned writes the archive."""
-    found, data = Collected(obj), io.BytesIO()
-    _pickled(obj, lambda: Pickler(data, protocol, found).dump(obj))
+    found = Collected(obj)
+    data = _pickled(obj, found, False)
 
     def write(file: IO[bytes]) -> None:
         archive = Writer(file)
-        archive.add("data.pkl", data.getvalue())
+        archive.add("data.pkl", data)
         archive.add(".format_version", b"1")
         archive.add(".storage_alignment", str(ALIGNMENT).encode())
         if byteorder:
@@ -91,7 +90,7 @@ def _zip(obj: object, protocol: int, byteorder: bool) -> Callable[[IO[bytes]], N
         for i, block in enumerate(found.blocks):
             archive.add(f"data/{i}", block.memory)
         archive.add("version", f"{VERSION}\n".encode())
-        names = zlib.crc32(b"".join(name for name, *_ in archive.table))
+        names = zlib.crc32(b"".join([name for name, *_ in archive.table]))
         content = zlib.crc32(repr([checksum for _, checksum, *_ in archive.table]).encode())
         archive.add(".data/serialization_id", f"{names:020d}{content:020d}".encode())
         archive.close()
@@ -99,7 +98,7 @@ def _zip(obj: object, protocol: int, byteorder: bool) -> Callable[[IO[bytes]], N
     return write
 
 
-def _sequence(obj: object, protocol: int) -> Callable[[IO[bytes]], None]:
-    found, data = Collected(obj), io.BytesIO()
-    _pickled(obj, lambda: Pickler(data, protocol, found, sequence=True).dump(obj))
-    return lambda file: sequence.write(file, data.getvalue(), found.blocks, protocol)
+def _sequence(obj: object) -> Callable[[IO[bytes]], None]:
+    found = Collected(obj)
+    data = _pickled(obj, found, True)
+    return lambda file: sequence.write(file, data, found.blocks)

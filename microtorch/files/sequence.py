@@ -20,12 +20,12 @@ import numpy as np
 
 from ..arrays.device import CPU
 from .archive import fill
+from .blocks import Block
 from .errors import FileError, brief, damaged
 from .guard import Guard
 from .layout import MAGIC_NUMBER, PROTOCOL_VERSION
 from .machine import Machine, Stream
 from .memory import Storage, bytes_of
-from .pickling import Block
 from .storages import Request, request
 
 _HINTS = {
@@ -46,9 +46,7 @@ def read(
     read = _Storages(size, place)
 
     def pickled() -> object:
-        machine = Machine(
-            stream, read.storage, guard, weights_only=weights_only, encoding=encoding
-        )
+        machine = Machine(stream, read.storage, guard, weights_only=weights_only, encoding=encoding)
         return machine.run()
 
     if pickled() != MAGIC_NUMBER:
@@ -141,7 +139,7 @@ def _part(storage: Storage, asked: Request) -> Storage:
     return Storage(storage.array[offset : offset + n], storage.dtype, on=storage.device)
 
 
-def write(file: IO[bytes], pickled: bytes, blocks: list[Block], protocol: int) -> None:
+def write(file: IO[bytes], pickled: bytes, blocks: list[Block]) -> None:
     """Write a file of the older format: a pickled object, and the blocks that it names."""
     about = {
         "protocol_version": PROTOCOL_VERSION,
@@ -149,11 +147,11 @@ def write(file: IO[bytes], pickled: bytes, blocks: list[Block], protocol: int) -
         "type_sizes": {"short": 2, "int": 4, "long": 4},
     }
     for x in (MAGIC_NUMBER, PROTOCOL_VERSION, about):
-        pickle.dump(x, file, protocol)
+        pickle.dump(x, file, 2)
     file.write(pickled)
     keys = sorted(str(i) for i in range(len(blocks)))
-    pickle.dump(keys, file, protocol)
+    pickle.dump(keys, file, 2)
     for key in keys:
         block = blocks[int(key)]
         file.write(struct.pack("=q", block.numel))
-        file.write(memoryview(block.memory))
+        file.write(block.memory.data)

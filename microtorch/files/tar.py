@@ -1,9 +1,9 @@
 """The oldest format, of PyTorch before 0.1.11: a tar archive of `storages`, `tensors`, `pickle`.
 
-    storages    the number of storages; for each: (key, location, class), number of elements, bytes
-    tensors     the number of tensors; for each: (key, key of its storage, class), dimensions,
-                sizes, strides, offset
-    pickle      the object, in which a tensor is a persistent id, its key
+storages    the number of storages; for each: (key, location, class), number of elements, bytes
+tensors     the number of tensors; for each: (key, key of its storage, class), dimensions,
+            sizes, strides, offset
+pickle      the object, in which a tensor is a persistent id, its key
 """
 
 from __future__ import annotations

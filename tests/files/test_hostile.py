@@ -104,6 +104,7 @@ def mutants(n):
     whole = saved(example())
     parts = records(whole)
     pickled = parts.pop("data.pkl")
+    parts = {name.replace("/", "_"): content for name, content in parts.items()}
     old = saved(example(), _use_new_zipfile_serialization=False)
     for i in range(n):
         if i % 4 == 0:
@@ -111,7 +112,7 @@ def mutants(n):
         elif i % 4 == 1:
             yield mutate(old, chance)
         else:
-            yield zipped(mutate(pickled, chance), **{k.replace("/", "_"): v for k, v in parts.items()})
+            yield zipped(mutate(pickled, chance), **parts)
 
 
 def test_ten_thousand_mutants():
@@ -185,6 +186,7 @@ def a_tensor(offset=0, size=(2, 2), stride=(2, 1), numel=4, kind=b"FloatStorage"
     )  # fmt: skip
 
 
+MAX, HIGH = b"\xff" * 4, b"\xff\xff\xff\x7f"  # the largest numbers of four bytes
 FOUR = np.arange(4, dtype="<f4").tobytes()
 
 
@@ -250,9 +252,9 @@ def test_bombs_of_references(weights_only):
 @pytest.mark.parametrize(
     "data",
     [
-        b"X\xff\xff\xff\xff", b"\x8d" + b"\xff" * 8, b"\x8e" + b"\xff" * 7 + b"\x7f", b"\x8b\xff\xff\xff\x7f",
-        b"\x8b\xff\xff\xff\xff", b"T\xff\xff\xff\x7f", b"\x95" + b"\xff" * 8, b"I" + b"9" * 10_000 + b"\n",
-        b"Nr\xff\xff\xff\x7f", b"Np99999999999\n", b"j\xff\xff\xff\x7f", b"\x96" + b"\xff" * 8, b"V" + b"a" * 10_000,
+        b"X" + MAX, b"\x8d" + MAX * 2, b"\x8e" + MAX + HIGH, b"\x8b" + HIGH, b"\x8b" + MAX,
+        b"T" + HIGH, b"\x95" + MAX * 2, b"I" + b"9" * 10_000 + b"\n", b"Nr" + HIGH,
+        b"Np99999999999\n", b"j" + HIGH, b"\x96" + MAX * 2, b"V" + b"a" * 10_000,
     ],
     ids=lambda data: data[:1].hex(),
 )  # fmt: skip
@@ -314,7 +316,7 @@ def test_arrays_of_numpy_hold_numbers(weights_only):
     array = np.array([1.0, 2.0])
     whole = records(saved(array))["data.pkl"]
     assert load(zipped(whole), weights_only=False).tolist() == [1, 2]
-    check_refused(zipped(whole.replace(b"K\x02\x85", b"K\x03\x85")), weights_only=False)
+    check_refused(zipped(whole.replace(b"(K\x02t", b"(K\x03t")), weights_only=False)
 
 
 # ---- archives ------------------------------------------------------------------------------------

@@ -339,7 +339,7 @@ def test_arguments(tmp_path):
     torch.save(torch.ones(2), str(path))
     assert torch.load(path, map_location=torch.device("cpu")).tolist() == [1, 1]
     assert torch.load(path, map_location={"cuda:0": "cpu"}, weights_only=False).tolist() == [1, 1]
-    with pytest.raises(RuntimeError, match="CUDA device but torch.cuda.is_available"):
+    with pytest.raises(RuntimeError, match="on a CUDA device but"):
         torch.load(path, map_location="cuda")
     with pytest.raises(TypeError, match="map_location"):
         torch.load(path, map_location=3)

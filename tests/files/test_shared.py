@@ -1,4 +1,5 @@
 """What shares memory still shares it after save and load, and after deepcopy."""
+
 import copy
 import io
 
