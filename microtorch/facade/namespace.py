@@ -37,7 +37,7 @@ LAZY |= {
     name: (f"facade.{name}", "")
     for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
 }
-LAZY |= {name: ("files", name) for name in ("load", "save")}
+LAZY |= {name: ("files", name) for name in ("load", "save")} | {"serialization": ("files", "")}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}

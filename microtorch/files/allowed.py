@@ -32,7 +32,7 @@ from ..nn.parameter import Parameter
 from ..ops.surface import METHODS
 from .errors import FileError, brief, damaged
 from .guard import Guard
-from .layout import DTYPES, FOREIGN
+from .layout import DTYPES, FOREIGN, dtype_named
 from .memory import STORAGE_CLASSES, Storage
 
 if TYPE_CHECKING:
@@ -344,6 +344,7 @@ def _safe() -> dict[str, Name]:
         "_rebuild_meta_tensor_no_storage": "a tensor on the meta device",
     }.items():
         found[f"torch._utils.{name}"] = Name(name, _refuse(what))
+    found["torch.serialization._get_layout"] = Name("layout", _refuse("a sparse tensor"))
     found |= {name: Name(kind) for name, kind in STORAGE_CLASSES.items()}
     found |= {f"torch.{name}": Name(d) for name, d in DTYPES.items()}
     return found
@@ -406,7 +407,7 @@ def find(module: str, name: str, weights_only: bool) -> tuple[Name, bool]:
     if not weights_only and path in DATA:
         return DATA[path], False
     if module == "torch" and name in FOREIGN:
-        raise FileError(f"the file names torch.{name}, a dtype that microtorch does not have")
+        dtype_named(name)
     raise _unknown(module, name, weights_only)
 
 
