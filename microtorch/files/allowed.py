@@ -25,12 +25,12 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.device import device
-from ..base.errors import DeviceError
+from ..base.errors import DeviceError, message
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..nn.parameter import Parameter
 from ..ops.surface import METHODS
-from .errors import FileError, brief, damaged
+from .errors import FileError, brief, damaged, refused
 from .guard import Guard
 from .layout import DTYPES, FOREIGN, dtype_named
 from .memory import STORAGE_CLASSES, Storage
@@ -116,9 +116,7 @@ def rebuild_from_type(
     """torch._tensor._rebuild_from_type_v2: a tensor that somebody gave attributes."""
     call = _REBUILD.get(id(make))
     if call is None or not isinstance(args, tuple) or kind not in (Tensor, Parameter):
-        raise FileError(
-            f"the file holds a subclass of Tensor, {brief(kind)}: that is no data alone"
-        )
+        raise refused(f"the file holds a subclass of Tensor, {brief(kind)}: that is no data alone")
     made = call(guard, *args)
     if kind is Parameter and isinstance(made, Parameter):
         return rebuild_parameter(guard, made, made.requires_grad, None, state)
@@ -128,13 +126,13 @@ def rebuild_from_type(
 
 
 def _refuse(what: str) -> Call:
-    def refused(guard: Guard, *args: object) -> object:
-        raise FileError(
-            f"the file holds {what}, which microtorch does not have\n"
-            "  fix: convert it to an ordinary tensor where PyTorch is installed, and save again"
+    def call(guard: Guard, *args: object) -> object:
+        raise refused(
+            f"the file holds {what}, which microtorch does not have",
+            fix="convert it to an ordinary tensor where PyTorch is installed, and save again",
         )
 
-    return refused
+    return call
 
 
 # ---- builtin values ------------------------------------------------------------------------------
@@ -247,7 +245,7 @@ _FACTORIES = (list, dict, set, int, float, str, tuple, bool, type(None))
 
 def _defaultdict(guard: Guard, factory: object = None, pairs: object = ()) -> object:
     if factory is not None and factory not in _FACTORIES:
-        raise FileError(f"a defaultdict makes its values by {brief(factory)}, which is not data")
+        raise refused(f"a defaultdict makes its values by {brief(factory)}, which is not data")
     made: defaultdict[object, object] = defaultdict(factory)
     guard.dict(made, _pairs(guard, pairs))
     return made
@@ -269,7 +267,7 @@ _NUMBER = re.compile(r"[?bBhHiIlLqQefdgFD]|[biufc][0-9]{1,2}|bool|u?int\d\d?|flo
 
 def _np_dtype(guard: Guard, kind: object, *flags: object) -> HalfMade:
     if not isinstance(kind, str) or not _NUMBER.fullmatch(kind):
-        raise FileError(f"the file holds an array of {brief(kind)}, which are not numbers")
+        raise refused(f"the file holds an array of {brief(kind)}, which are not numbers")
     return HalfMade(kind)
 
 
@@ -295,7 +293,7 @@ def _array(guard: Guard, d: object, data: object) -> Array:
     if isinstance(d, HalfMade):
         d = np.dtype(d.kind)
     if not isinstance(d, np.dtype) or d.hasobject or not isinstance(data, (bytes, str)):
-        raise FileError("the file holds an array of Python objects, which are not numbers")
+        raise refused("the file holds an array of Python objects, which are not numbers")
     raw = data.encode("latin1") if isinstance(data, str) else data
     guard.pay(len(raw))
     stored = np.frombuffer(raw, d)
@@ -394,9 +392,7 @@ def find(module: str, name: str, weights_only: bool) -> tuple[Name, bool]:
     """
     path = f"{module}.{name}"
     if module in _BLOCKED:
-        raise FileError(
-            f"Trying to load unsupported GLOBAL {path} whose module {module} is blocked."
-        )
+        raise refused(f"Trying to load unsupported GLOBAL {path} whose module {module} is blocked.")
     if path in SAFE:
         return SAFE[path], False
     users = _users()
@@ -428,15 +424,15 @@ def _unknown(module: str, name: str, weights_only: bool) -> FileError:
     more = ""
     if weights_only and f"{module}.{name}" in DATA:
         more = " Or torch.load(f, weights_only=False), which knows this class as plain data."
-    return FileError(
+    return refused(
         f"Weights only load failed. Unsupported global: GLOBAL {path} was not an allowed global by "
         f"default. Please use `torch.serialization.add_safe_globals([{path}])` or the "
         f"`torch.serialization.safe_globals([{path}])` context manager to allowlist this global if "
         f"you trust this class/function.{more}\n"
         "  microtorch reads data and never runs code that a file names, with weights_only=False "
-        "neither; whole modules are not read\n"
-        "  fix: where the file was written, save the numbers: torch.save(model.state_dict(), f); "
-        "here, model.load_state_dict(torch.load(f))"
+        "neither; whole modules are not read",
+        fix="where the file was written, save the numbers: torch.save(model.state_dict(), f); "
+        "here, model.load_state_dict(torch.load(f))",
     )
 
 
@@ -449,12 +445,17 @@ def _named(x: Added) -> tuple[str, Callable[..., object]]:
         return f"{x.__module__}.{x.__qualname__}", x
     if len(x) != 2:
         raise ValueError(
-            "Expected tuple of length 2 (global, str of callable full path), but got tuple of "
-            f"length: {len(x)}"
+            message(
+                "Expected tuple of length 2 (global, str of callable full path), but got tuple of "
+                f"length: {len(x)}"
+            )
         )
     if type(x[1]) is not str:
         raise TypeError(
-            f"Expected second item in tuple to be str of callable full path, but got: {type(x[1])}"
+            message(
+                "Expected second item in tuple to be str of callable full path, but got: "
+                f"{type(x[1])}"
+            )
         )
     return x[1], x[0]
 

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import FileError, damaged
+from .errors import damaged, refused
 from .layout import ALIGNMENT, FOLDER, SIGNATURE
 
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")
@@ -119,9 +119,9 @@ class Reader:
     def _enter(self, info: zipfile.ZipInfo, end: int) -> None:
         """Check an entry of the table, whose record must end before `end`."""
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-            raise FileError(
-                f"the record {info.filename} is compressed; records of tensors are not\n"
-                "  fix: unpack the archive and pack it again without compression (zip -0 -r)"
+            raise refused(
+                f"the record {info.filename} is compressed; records of tensors are not",
+                fix="unpack the archive and pack it again without compression (zip -0 -r)",
             )
         if info.header_offset < 0:
             raise damaged(f"the record {info.filename} lies before the file begins")

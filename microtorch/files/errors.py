@@ -15,10 +15,23 @@ class FileError(pickle.UnpicklingError, RuntimeError):
     archive; this class is both, so that scripts that catch either go on working.
     """
 
+    fix = ""
 
-def damaged(why: str, fix: str = "") -> FileError:
-    """The error for a file whose content contradicts itself. `load` adds the file's name."""
-    return FileError(message(f"the file is damaged: {why}", fix=fix))
+    def about(self, name: object) -> FileError:
+        """The error that a user reads: with the file's name, the user's line and the likely fix."""
+        return FileError(message(f"cannot load {name}: {self}", fix=self.fix))
+
+
+def refused(what: str, *details: str, fix: str = "") -> FileError:
+    """The error for a file that is not read. `load` adds the file's name and the user's line."""
+    error = FileError("\n  ".join([what, *details]))
+    error.fix = fix
+    return error
+
+
+def damaged(why: str) -> FileError:
+    """The error for a file whose content contradicts itself."""
+    return refused(f"the file is damaged: {why}")
 
 
 _REPR = reprlib.Repr()

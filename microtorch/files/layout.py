@@ -17,7 +17,7 @@ sequence.py). Files that microtorch wrote before it knew this format are read by
 from __future__ import annotations
 
 from ..arrays import dtypes
-from .errors import FileError
+from .errors import refused
 
 SIGNATURE = b"PK\x03\x04"
 FOLDER = "archive"
@@ -54,8 +54,8 @@ FOREIGN = frozenset(
 def dtype_named(name: str) -> dtypes.dtype:
     """The dtype of that name. Raises FileError for one that only PyTorch has."""
     if name not in DTYPES:
-        raise FileError(
-            f"the file holds tensors of torch.{name}, which microtorch does not have\n"
-            "  fix: convert them where PyTorch is installed, for example x.float(), and save again"
+        raise refused(
+            f"the file holds tensors of torch.{name}, which microtorch does not have",
+            fix="convert them where PyTorch is installed, for example x.float(), and save again",
         )
     return DTYPES[name]

@@ -11,15 +11,14 @@ import mmap as mapping
 import os
 import pickletools
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import ModuleType
 from typing import IO, TypeAlias
 
 from ..base.errors import message
 from . import allowed, manifest, safetensors, sequence, tar
 from .archive import Reader
-from .errors import FileError, damaged
+from .errors import FileError, damaged, refused
 from .guard import Guard, check_depth
 from .layout import SIGNATURE
 from .machine import Machine, Stream
@@ -74,22 +73,25 @@ def load(
         raise ValueError(
             message("f must be a file path in order to use the mmap argument", fix="load(path)")
         )
-    with _opened(f) as file, _named(path or getattr(f, "name", "the file")):
+    file = _open(f)
+    try:
         root = _read(file, place, weights_only, encoding, bool(mmap))
         check_depth(root)
-        return root
+    except FileError as error:
+        raise error.about(path or getattr(f, "name", "the file")) from None
+    finally:
+        if file is not f:
+            file.close()
+    return root
 
 
 def _read(
     file: IO[bytes], place: Callable[[Storage, str], Storage], weights_only: bool, encoding: str,
     mapped: bool,
 ) -> object:  # fmt: skip
-    start = file.tell()
-    head = file.read(4)
-    file.seek(start)
-    if head != SIGNATURE:
+    if _head(file) != SIGNATURE:
         if mapped:
-            raise FileError(
+            raise refused(
                 "mmap can only be used with files saved with `torch.save("
                 "_use_new_zipfile_serialization=True), please torch.save your checkpoint with this "
                 "option in order to use mmap."
@@ -103,10 +105,10 @@ def _read(
     if "data.pkl" not in archive:
         raise damaged("it is a zip archive without the record data.pkl, so not of torch.save")
     if "constants.pkl" in archive:
-        raise FileError(
+        raise refused(
             "Cannot use ``weights_only=True`` with TorchScript archives passed to ``torch.load``. "
-            "microtorch has no TorchScript\n"
-            "  fix: where PyTorch is installed, torch.save(torch.jit.load(f).state_dict(), f)"
+            "microtorch has no TorchScript",
+            fix="where PyTorch is installed, torch.save(torch.jit.load(f).state_dict(), f)",
         )
     data = archive.bytes("data.pkl")
     whole = mapping.mmap(file.fileno(), 0, access=mapping.ACCESS_COPY) if mapped else None
@@ -118,13 +120,18 @@ def _read(
     return machine.run()
 
 
-@contextmanager
-def _opened(f: FileLike) -> Iterator[IO[bytes]]:
+def _head(file: IO[bytes]) -> bytes:
+    """The first bytes from where the file stands, where it is left."""
+    start = file.tell()
+    head = file.read(len(SIGNATURE))
+    file.seek(start)
+    return head
+
+
+def _open(f: FileLike) -> IO[bytes]:
     """The file at a path; or the file given, read to memory if it cannot seek."""
     if isinstance(f, (str, os.PathLike)):
-        with open(f, "rb") as file:
-            yield file
-        return
+        return open(f, "rb")
     if not hasattr(f, "read"):
         raise TypeError(message(f"load() takes a path or a binary file, not {type(f).__name__}"))
     if isinstance(f.read(0), str):
@@ -134,18 +141,8 @@ def _opened(f: FileLike) -> Iterator[IO[bytes]]:
     try:
         f.seek(f.tell())
     except (AttributeError, OSError):
-        yield io.BytesIO(f.read())
-    else:
-        yield f
-
-
-@contextmanager
-def _named(name: object) -> Iterator[None]:
-    """In the block a FileError says which file it is about."""
-    try:
-        yield
-    except FileError as error:
-        raise FileError(f"cannot load {name}: {error}") from None
+        return io.BytesIO(f.read())
+    return f
 
 
 def get_unsafe_globals_in_checkpoint(f: FileLike) -> list[str]:
@@ -153,13 +150,18 @@ def get_unsafe_globals_in_checkpoint(f: FileLike) -> list[str]:
 
     Nothing of the file is run. Raises ValueError if it is no archive of `torch.save`.
     """
-    with _opened(f) as file, _named(f):
-        start = file.tell()
-        head = file.read(4)
-        file.seek(start)
-        if head != SIGNATURE:
-            raise ValueError("Expected input to be a checkpoint returned by torch.save")
+    file = _open(f)
+    try:
+        if _head(file) != SIGNATURE:
+            raise ValueError(
+                message("Expected input to be a checkpoint returned by torch.save", f"got {f}")
+            )
         found = _names(Reader(file).bytes("data.pkl"))
+    except FileError as error:
+        raise error.about(f) from None
+    finally:
+        if file is not f:
+            file.close()
     return [f"{module}.{name}" for module, name in found if not allowed.is_safe(module, name)]
 
 

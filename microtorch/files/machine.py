@@ -17,7 +17,7 @@ from typing import IO, TypeVar
 
 from ..nn.parameter import Parameter
 from . import allowed
-from .errors import FileError, brief, damaged
+from .errors import FileError, brief, damaged, refused
 from .guard import DEPTH, Guard
 
 _LINE = 4300  # what Python takes for the digits of one number
@@ -100,7 +100,7 @@ class Machine:
                     return self.pop()
                 act = opcodes.get(code)
                 if act is None:
-                    raise FileError(f"Unsupported operand {code}: no data is written with it")
+                    raise refused(f"Unsupported operand {code}: no data is written with it")
                 act(self)
         except FileError:
             raise
@@ -436,7 +436,7 @@ class Machine:
             with self._outside():
                 self.push(function(*args))
         else:
-            raise FileError(f"Trying to call reduce for unrecognized function {brief(function)}")
+            raise refused(f"Trying to call reduce for unrecognized function {brief(function)}")
 
     @does(pickle.NEWOBJ)
     def new_object(self) -> None:
@@ -450,7 +450,7 @@ class Machine:
             with self._outside():
                 self.push(kind.__new__(kind, *args))
         else:
-            raise FileError(
+            raise refused(
                 "Can only create new object for nn.Parameter or classes allowlisted via "
                 f"`add_safe_globals` but got {brief(kind)}"
             )
@@ -476,7 +476,7 @@ class Machine:
             with self._outside():
                 _set_state(x, state)
         else:
-            raise FileError(
+            raise refused(
                 "Can only build Tensor, Parameter, OrderedDict or types allowlisted via "
                 f"`add_safe_globals`, but got {type(x)}"
             )

@@ -26,7 +26,7 @@ from ..arrays.device import device
 from ..handles.size import Size
 from ..nn.parameter import Parameter
 from .archive import Reader
-from .errors import FileError, brief, damaged
+from .errors import brief, damaged, refused
 from .guard import Guard
 from .layout import DTYPES
 from .memory import Storage, bytes_of
@@ -46,7 +46,7 @@ def read(archive: Reader, place: Callable[[Storage, str], Storage]) -> object:
     if not isinstance(manifest, dict) or manifest.get("format") != "microtorch":
         raise damaged(f"{NAME} does not describe a microtorch file")
     if manifest.get("version") != VERSION:
-        raise FileError(
+        raise refused(
             f"it has format version {brief(manifest.get('version'))}, this microtorch reads "
             f"{VERSION}"
         )

@@ -19,7 +19,7 @@ from ..backends import host
 from ..base.errors import DeviceError, message
 from ..engine.record import constant
 from ..handles.tensor import Tensor
-from .errors import FileError, brief, damaged
+from .errors import brief, damaged, refused
 from .layout import STORAGE_NAMES, dtype_named
 
 if TYPE_CHECKING:
@@ -107,13 +107,10 @@ class Storage:
         memory = self.array if self.array.dtype == d else self._as(d)
         last = start + sum([(n - 1) * s for n, s in zip(shape, steps, strict=True)])
         if last >= len(memory):
-            raise FileError(
-                message(
-                    f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset "
-                    f"{start}, and itemsize {d.itemsize} requiring a storage size of "
-                    f"{(last + 1) * d.itemsize} are out of bounds for storage of size "
-                    f"{memory.nbytes}"
-                )
+            raise refused(
+                f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {start}, "
+                f"and itemsize {d.itemsize} requiring a storage size of {(last + 1) * d.itemsize} "
+                f"are out of bounds for storage of size {memory.nbytes}"
             )
         if n > max(len(memory), MOST_REPEATED):
             raise damaged(f"a tensor of the size {shape} repeats {len(memory)} elements")
@@ -174,9 +171,10 @@ def available(where: str | device) -> device:
 def _back(storage: Storage, saved: str) -> Storage:
     """The storage on the device that it lay on."""
     if saved.partition(":")[0] not in KNOWN:
-        raise FileError(
+        raise refused(
             f"don't know how to restore data location of torch.{storage.dtype} (tagged with "
-            f"{brief(saved)})\n  fix: torch.load(f, map_location='cpu')"
+            f"{brief(saved)})",
+            fix="torch.load(f, map_location='cpu')",
         )
     return storage.to(saved)
 

@@ -8,7 +8,6 @@ back as data. The instructions are those of protocol 2, which `pickletools` docu
 from __future__ import annotations
 
 import argparse
-import copyreg
 import datetime
 import pathlib
 import pickle
@@ -187,7 +186,7 @@ class Pickler:
         if isinstance(found, str):
             raise NotData(x)
         function, args, state, values, pairs = [*found, None, None, None][:5]
-        if function is copyreg.__newobj__:  # type: ignore[attr-defined]
+        if getattr(function, "__name__", "") == "__newobj__":  # copyreg's: an object of a class
             self.save(args[0])
             self.save(args[1:])
             self.write(pickle.NEWOBJ)

@@ -7,6 +7,7 @@ under a name that begins with a dot and ends in `.part`.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -33,7 +34,7 @@ def replace(path: str | os.PathLike[str], write: Callable[[IO[bytes]], None]) ->
             write(file)
         return
     if mode is not None and not os.access(path, os.W_OK):
-        raise PermissionError(13, "Permission denied", path)
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     beside = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(4)}.part")
     try:
         with open(beside, "xb") as file:

@@ -20,7 +20,7 @@ from ..base.errors import describe, message
 from ..engine.record import constant
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
-from .errors import FileError
+from .errors import FileError, refused
 from .layout import dtype_named
 from .memory import Storage, available, on_host
 from .replacing import replace
@@ -74,22 +74,26 @@ def save_file(
 
 def load(data: bytes) -> dict[str, Tensor]:
     """The tensors in the bytes of a file. Raises FileError if they are none."""
+    return _read(data, "the bytes")
+
+
+def _read(data: bytes, file: object) -> dict[str, Tensor]:
     library = _library()
     try:
         found = library.deserialize(bytes(data))
     except (library.SafetensorError, ValueError) as error:
-        raise FileError(f"no file of safetensors: {error}") from None
-    return {name: constant(_array(part)) for name, part in found}
+        raise refused(f"no file of safetensors: {error}").about(file) from None
+    try:
+        return {name: constant(_array(part)) for name, part in found}
+    except FileError as error:  # a dtype that is not here
+        raise error.about(file) from None
 
 
 def load_file(filename: str | os.PathLike[str], device: str | Device = "cpu") -> dict[str, Tensor]:
     """The tensors in a file, on a device."""
     where = available(device)
     with open(filename, "rb") as file:
-        try:
-            found = load(file.read())
-        except FileError as error:
-            raise FileError(f"cannot load {os.fspath(filename)}: {error}") from None
+        found = _read(file.read(), filename)
     return found if where.type == "cpu" else {name: t.to(where) for name, t in found.items()}
 
 

@@ -53,7 +53,7 @@ def save(
             )
         )
     if not 0 <= pickle_protocol <= pickle.HIGHEST_PROTOCOL:
-        raise ValueError(f"pickle protocol must be <= {pickle.HIGHEST_PROTOCOL}")
+        raise ValueError(message(f"pickle protocol must be <= {pickle.HIGHEST_PROTOCOL}"))
     if _use_new_zipfile_serialization:
         write = _zip(obj, not _disable_byteorder_record)
     else:

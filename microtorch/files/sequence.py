@@ -21,7 +21,7 @@ import numpy as np
 from ..arrays.device import CPU
 from .archive import fill
 from .blocks import Block
-from .errors import FileError, brief, damaged
+from .errors import brief, damaged, refused
 from .guard import Guard
 from .layout import MAGIC_NUMBER, PROTOCOL_VERSION
 from .machine import Machine, Stream
@@ -50,12 +50,12 @@ def read(
         return machine.run()
 
     if pickled() != MAGIC_NUMBER:
-        raise FileError(
+        raise refused(
             "Invalid magic number; corrupt file? torch.save begins a file with it, so another "
             "program has written this one"
         )
     if (version := pickled()) != PROTOCOL_VERSION:
-        raise FileError(f"Invalid protocol version: {brief(version)}")
+        raise refused(f"Invalid protocol version: {brief(version)}")
     about = pickled()
     if not isinstance(about, dict):
         raise damaged("the description of its machine is no dict")
@@ -73,7 +73,7 @@ def _hint(file: IO[bytes]) -> None:
     file.seek(start)
     for begin, what in _HINTS.items():
         if head.startswith(begin):
-            raise FileError(what)
+            raise refused(what)
 
 
 def _left(file: IO[bytes]) -> int:
@@ -81,7 +81,7 @@ def _left(file: IO[bytes]) -> int:
     size = file.seek(0, io.SEEK_END) - start
     file.seek(start)
     if size <= 0:
-        raise FileError("Ran out of input: it is empty")
+        raise refused("Ran out of input: it is empty")
     return size
 
 
@@ -112,9 +112,9 @@ class _Storages:
         for key in keys:
             storage = self.found[key]
             if self.placed[key].device != CPU:
-                raise FileError(
-                    "tensors of PyTorch's older format are read to the processor's memory\n"
-                    "  fix: torch.load(f, map_location='cpu'), then move them"
+                raise refused(
+                    "tensors of PyTorch's older format are read to the processor's memory",
+                    fix="torch.load(f, map_location='cpu'), then move them",
                 )
             order = ">" if swapped is (sys.byteorder == "little") else "<"
             (n,) = struct.unpack(order + "q", stream.take(8))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .archive import Bytes, Reader
-from .errors import FileError, brief, damaged
+from .errors import brief, damaged, refused
 from .memory import UNTYPED, Storage, StorageClass, bytes_of
 
 
@@ -27,7 +27,7 @@ class Request(NamedTuple):
 def request(pid: object) -> Request:
     """A persistent id, checked: ("storage", class, key, location, elements[, view])."""
     if not isinstance(pid, tuple) or not 5 <= len(pid) <= 6 or _ascii(pid[0]) != "storage":
-        raise FileError(f"Only persistent_load of storage is allowed, but got {brief(pid)}")
+        raise refused(f"Only persistent_load of storage is allowed, but got {brief(pid)}")
     _, kind, key, location, numel, *view = pid
     if not isinstance(kind, StorageClass) or type(numel) is not int or numel < 0:
         raise damaged(f"a storage is named {brief(pid)}")

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..handles.tensor import Tensor
 from .archive import fill
-from .errors import FileError, brief, damaged
+from .errors import brief, damaged, refused
 from .guard import Guard
 from .machine import Machine, Stream
 from .memory import Storage, StorageClass, bytes_of
@@ -71,7 +71,7 @@ def read(
         fill(source.file, bytes_of(array))
         storages[key] = place(Storage(array, d), str(location))
     if pickled(source, _nothing):
-        raise FileError("its storages are views of others, which is not read")
+        raise refused("its storages are views of others, which is not read")
 
     tensors: dict[object, Tensor] = {}
     source = stream("tensors")
