@@ -44,7 +44,10 @@ class Writer:
         view = data.data if isinstance(data, np.ndarray) else memoryview(data)
         size, start = view.nbytes, self.at
         flags = _UTF8 | (_SIZES_FOLLOW if size else 0)
-        room = -(start + _LOCAL.size + len(name) + 4) % ALIGNMENT
+        # PyTorch computes where records lie, with room for the sizes of large ones in their headers
+        large = [size >= _MAX, size >= _MAX, start >= _MAX]
+        room = 4 + 8 * sum(large) if any(large) else 0
+        room += -(start + _LOCAL.size + len(name) + 4 + room) % ALIGNMENT
         extra = b"FB" + struct.pack("<H", room) + b"Z" * room
         self._write(
             _LOCAL.pack(SIGNATURE, 0, flags, 0, 0, _1980, 0, 0, 0, len(name), len(extra))

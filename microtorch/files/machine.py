@@ -111,7 +111,9 @@ class Machine:
             if self.outside:
                 raise  # the caller's own function, or class, has raised it
             what = str(error).partition("\n")[0]
-            raise damaged(f"{type(error).__name__} {what}") from None
+            if isinstance(error, LookupError):
+                what = "an instruction of its pickle finds nothing to work on"
+            raise damaged(what) from None
 
     # ---- the stack
     def pop(self) -> object:

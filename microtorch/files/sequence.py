@@ -21,7 +21,7 @@ import numpy as np
 from ..arrays.device import CPU
 from .archive import fill
 from .blocks import Block
-from .errors import brief, damaged, refused
+from .errors import FileError, brief, damaged, refused
 from .guard import Guard
 from .layout import MAGIC_NUMBER, PROTOCOL_VERSION
 from .machine import Machine, Stream
@@ -49,7 +49,11 @@ def read(
         machine = Machine(stream, read.storage, guard, weights_only=weights_only, encoding=encoding)
         return machine.run()
 
-    if pickled() != MAGIC_NUMBER:
+    try:
+        magic = pickled()
+    except FileError:
+        magic = None
+    if magic != MAGIC_NUMBER:
         raise refused(
             "Invalid magic number; corrupt file? torch.save begins a file with it, so another "
             "program has written this one"
