@@ -37,12 +37,13 @@ LAZY |= {
     name: (f"facade.{name}", "")
     for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
 }
-LAZY |= {name: ("files", name) for name in ("load", "save")} | {"serialization": ("files", "")}
+LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
 LAZY |= {
     "__config__": ("facade.config", ""),
+    "serialization": ("files", ""),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
     "default_generator": ("arrays.generator", "default_generator"),
     "is_anomaly_enabled": ("autograd", "is_anomaly_enabled"),
