@@ -52,6 +52,9 @@ class Name(NamedTuple):
     call: Call | None = None
 
 
+_TENSOR, _ORDERED = 32, 8  # what these take of a file at least, in bytes; in memory it is more
+
+
 # ---- tensors -------------------------------------------------------------------------------------
 def _storage(x: object) -> Storage:
     if not isinstance(x, Storage):
@@ -64,6 +67,7 @@ def rebuild_tensor(
 ) -> Tensor:
     """torch._utils._rebuild_tensor"""
     memory = _storage(storage)
+    guard.pay(_TENSOR)
     return memory.tensor(offset, size, stride, memory.dtype)
 
 
@@ -85,6 +89,7 @@ def rebuild_tensor_v3(
     """torch._utils._rebuild_tensor_v3"""
     if not isinstance(dtype, dtypes.dtype):
         raise damaged(f"a tensor has the dtype {brief(dtype)}")
+    guard.pay(_TENSOR)
     out = _storage(storage).tensor(offset, size, stride, dtype)
     if isinstance(metadata, dict):  # the bits that PyTorch sets instead of computing
         if metadata.get("conj"):
@@ -104,6 +109,7 @@ def rebuild_parameter(
     if isinstance(state, tuple) and len(state) == 2 and not state[1]:
         state = state[0]
     if isinstance(state, dict):
+        guard.pay(len(state))
         guard.insert((), ((_text(k), v) for k, v in state.items()), made.__dict__.__setitem__)
     elif state:
         raise damaged("the state of a parameter is no dict")
@@ -165,6 +171,7 @@ def _pairs(guard: Guard, x: object) -> list[tuple[object, object]]:
 
 def _ordered(guard: Guard, pairs: object = ()) -> object:
     made: OrderedDict[object, object] = OrderedDict()
+    guard.pay(_ORDERED)
     guard.dict(made, _pairs(guard, pairs))
     return made
 

@@ -8,6 +8,7 @@ unpacks to more than its own size.
 
 from __future__ import annotations
 
+import io
 import struct
 import zipfile
 import zlib
@@ -184,6 +185,14 @@ def fill(file: IO[bytes], out: Bytes) -> None:
         if not n:
             raise damaged("it ends too early")
         done += n
+
+
+def size_left(file: IO[bytes]) -> int:
+    """The number of bytes from where the file stands to its end."""
+    start = file.tell()
+    size = file.seek(0, io.SEEK_END) - start
+    file.seek(start)
+    return max(size, 0)
 
 
 def _coding(info: zipfile.ZipInfo) -> str:

@@ -470,9 +470,10 @@ class Machine:
         if isinstance(x, allowed.HalfMade):
             self._replace(x, allowed.build_np(self.guard, x, state))
         elif type(x) is OrderedDict or type(x) is Parameter or _is_namespace(x):
+            if isinstance(state, dict):
+                self.guard.pay(len(state))
             if not isinstance(state, dict) or not all(type(k) is str for k in state):
                 raise damaged("the attributes of an object are no dict of names")
-            self.guard.pay(len(state))
             vars(x).update(state)
         elif id(type(x)) in self.users:
             with self._outside():

@@ -33,6 +33,7 @@ from .memory import Storage, bytes_of
 
 NAME = "microtorch.json"
 VERSION = 1
+_DIMS = 64
 
 
 def read(archive: Reader, place: Callable[[Storage, str], Storage]) -> object:
@@ -121,7 +122,7 @@ class _Manifest:
             raise damaged(f"{NAME}: storage {brief(number)}")
         name, shape, *view = self.storages[number]
         d = DTYPES[name]
-        if not all(type(n) is int and n >= 0 for n in shape):
+        if len(shape) > _DIMS or not all(type(n) is int and n >= 0 for n in shape):
             raise damaged(f"storage {number} has the shape {brief(shape)}")
         if not view:
             steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import dtypes
-from ..arrays.device import CPU, KNOWN, device
+from ..arrays.device import CPU, device
 from ..backends import host
 from ..base.errors import DeviceError, message
 from ..engine.record import constant
@@ -96,7 +96,7 @@ class Storage:
         """The elements at `offset + i * s0 + j * s1 + ...`. FileError if they are not all here."""
         shape, steps = _numbers(size, "size"), _numbers(stride, "stride")
         (start,) = _numbers((offset,), "offset")
-        if len(shape) != len(steps) or len(shape) > _DIMS:
+        if len(shape) != len(steps):
             raise damaged(f"a tensor has the size {shape} and the strides {steps}")
         if self.typed and dtype is not self.dtype:
             raise damaged(f"a tensor of {dtype} lies on a storage of {self.dtype}")
@@ -135,7 +135,10 @@ class Storage:
 
 def _numbers(values: object, what: str) -> tuple[int, ...]:
     found: list[int] = []
-    for n in values if isinstance(values, (tuple, list)) else (values,):
+    given = values if isinstance(values, (tuple, list)) else (values,)
+    if len(given) > _DIMS:
+        raise damaged(f"a tensor has the {what} {brief(values)}")
+    for n in given:
         if type(n) is not int or not 0 <= n < 2**62:
             raise damaged(f"a tensor has the {what} {brief(values)}")
         found.append(n)
@@ -170,13 +173,15 @@ def available(where: str | device) -> device:
 
 def _back(storage: Storage, saved: str) -> Storage:
     """The storage on the device that it lay on."""
-    if saved.partition(":")[0] not in KNOWN:
+    try:
+        where = device(saved)
+    except (DeviceError, ValueError):
         raise refused(
             f"don't know how to restore data location of torch.{storage.dtype} (tagged with "
             f"{brief(saved)})",
             fix="torch.load(f, map_location='cpu')",
-        )
-    return storage.to(saved)
+        ) from None
+    return storage.to(where)
 
 
 def placement(map_location: Location) -> Callable[[Storage, str], Storage]:

@@ -315,6 +315,10 @@ def _dtype(to: Pickler, x: dtypes.dtype) -> None:
     to.name(f"torch.{x.name}")
 
 
+# bfloat16 is of a class of its own
+_WRITERS.update(dict.fromkeys({type(d) for d in dtypes.ALL}, _WRITERS[dtypes.dtype]))
+
+
 @writes(device)
 def _device(to: Pickler, x: device) -> None:
     to.call("torch.device", x.type, *(() if x.index is None else (x.index,)), of=x)

@@ -9,7 +9,6 @@ checksums, so a wrong number in such a file is not noticed.
 
 from __future__ import annotations
 
-import io
 import pickle
 import struct
 import sys
@@ -19,7 +18,7 @@ from typing import IO
 import numpy as np
 
 from ..arrays.device import CPU
-from .archive import fill
+from .archive import fill, size_left
 from .blocks import Block
 from .errors import FileError, brief, damaged, refused
 from .guard import Guard
@@ -40,7 +39,9 @@ def read(
     file: IO[bytes], place: Callable[[Storage, str], Storage], weights_only: bool, encoding: str
 ) -> object:
     """The object in a file that can seek, from where it stands; it is left standing behind."""
-    size = _left(file)
+    size = size_left(file)
+    if not size:
+        raise refused("Ran out of input: it is empty")
     _hint(file)
     stream, guard = Stream(file, size), Guard(size)
     read = _Storages(size, place)
@@ -78,15 +79,6 @@ def _hint(file: IO[bytes]) -> None:
     for begin, what in _HINTS.items():
         if head.startswith(begin):
             raise refused(what)
-
-
-def _left(file: IO[bytes]) -> int:
-    start = file.tell()
-    size = file.seek(0, io.SEEK_END) - start
-    file.seek(start)
-    if size <= 0:
-        raise refused("Ran out of input: it is empty")
-    return size
 
 
 class _Storages:

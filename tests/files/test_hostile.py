@@ -403,3 +403,21 @@ def test_a_namespace_is_data():
     data = saved(Namespace(lr=0.1))
     assert load(data, weights_only=False).lr == 0.1
     check_refused(data, "argparse.Namespace was not an allowed global")
+
+
+def test_names_of_devices():
+    where = text(b"cpu:" + b"9" * 5000)
+    check_refused(zipped(a_tensor().replace(text(b"cpu"), where), data_0=FOUR), "data location")
+    check_refused(zipped(b"ctorch\ndevice\n" + text(b"nowhere") + b"\x85R."), "device")
+    check_refused(zipped(b"ctorch\ndevice\n" + where + b"\x85R."))
+
+
+def test_bombs_of_tensors():
+    """A tensor takes five bytes of a pickle and a thousand of memory."""
+    function, arguments = b"ctorch._utils\n_rebuild_tensor_v2\nq\1", a_tensor()[33:-2]
+    again = function + arguments + b"q\2R" + b"h\1h\2R" * 50
+    load(zipped(b"(" + again + b"t.", data_0=FOUR))
+    check_refused(zipped(b"(" + again + b"h\1h\2R" * 10_000 + b"t.", data_0=FOUR), "more copied")
+    shape = b"](" + b"K\1" * 20_000 + b"eq\1"
+    storage = a_tensor().partition(b"Q")[0] + b"Qq\2"
+    check_refused(zipped(shape + storage + b"K\0h\1h\1tR.", data_0=FOUR))
