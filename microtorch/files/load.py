@@ -13,7 +13,7 @@ import pickletools
 import warnings
 from collections.abc import Callable
 from types import ModuleType
-from typing import IO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from ..base.errors import message
 from . import allowed, manifest, safetensors, sequence, tar
@@ -36,7 +36,7 @@ def load(
     weights_only: bool | None = None,
     mmap: bool | None = None,
     **pickle_load_args: str,
-) -> object:
+) -> Any:
     """Read what `torch.save` wrote, PyTorch's or microtorch's, from a path or a binary file.
 
     `map_location`: where the tensors are to lie. None: where they lay; a device or its name; a

@@ -18,6 +18,7 @@ from ..arrays.device import CPU, device
 from ..backends import host
 from ..base.errors import DeviceError, message
 from ..engine.record import constant
+from ..handles.memory import repeats_itself
 from ..handles.tensor import Tensor
 from .errors import brief, damaged, refused
 from .layout import STORAGE_NAMES, dtype_named
@@ -116,6 +117,8 @@ class Storage:
             raise damaged(f"a tensor of the size {shape} repeats {len(memory)} elements")
         strides = [s * d.itemsize for s in steps]
         view: Array = np.ndarray(shape, d, memory, start * d.itemsize, strides)
+        if repeats_itself(view):
+            view.flags.writeable = False  # as an expanded tensor is locked
         return view
 
     def _as(self, d: DType) -> Array:

@@ -175,6 +175,9 @@ class Pickler:
             self.name(path)
             self.put(x)
             return
+        if isinstance(x, Parameter):  # of a class of the user's: read as a Parameter, as in PyTorch
+            _WRITERS[Parameter](self, x)
+            return
         kind = type(x)
         if isinstance(x, (np.ndarray, np.dtype, np.bool_, np.number)):
             d = x if isinstance(x, np.dtype) else x.dtype

@@ -117,6 +117,20 @@ def test_parameters_stay_parameters():
     assert isinstance(back, nn.Parameter) and not back.requires_grad
 
 
+def test_a_parameter_of_a_class_of_ones_own_is_read_as_one():
+    class Mine(nn.Parameter):
+        pass
+
+    assert type(through(Mine(torch.ones(2)))) is nn.Parameter
+
+
+def test_what_was_expanded_is_locked():
+    back = through(torch.ones(1).expand(3))
+    with pytest.raises(RuntimeError, match="single memory location"):
+        back.add_(1)
+    assert back.zero_().tolist() == [0, 0, 0]
+
+
 def test_shared_memory_is_shared_again():
     w = torch.ones(1000)
     buffer = io.BytesIO()
