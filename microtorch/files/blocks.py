@@ -86,13 +86,16 @@ class Collected:
 
     def _store(self, stretch: _Stretch) -> None:
         first = stretch.arrays[0]
-        if all(a.dtype == first.dtype for a in stretch.arrays):
+        starts = [a.__array_interface__["data"][0] for a in stretch.arrays]
+        apart = [(start - stretch.low) % first.itemsize for start in starts]
+        if all(a.dtype == first.dtype for a in stretch.arrays) and not any(apart):
             memory = _memory(stretch.low, stretch.high, first)
             for array in stretch.arrays:
                 self.places[id(array)] = self._place(array, len(self.blocks), stretch.low)
             self.blocks.append(Block(memory, dtypes.of(first)))
             return
-        for array in stretch.arrays:  # one memory seen as two types: PyTorch cannot store it either
+        # one memory seen as two types, which PyTorch cannot store, or between its elements
+        for array in stretch.arrays:
             low, high = np.lib.array_utils.byte_bounds(array)
             self._add(_memory(low, high, array), array, low)
 

@@ -21,9 +21,10 @@ from .archive import Reader
 from .errors import FileError, damaged, refused
 from .guard import Guard, check_depth
 from .layout import SIGNATURE
-from .machine import Machine, Stream
+from .machine import Machine
 from .memory import Location, Storage, placement
 from .storages import Storages
+from .stream import Stream
 
 FileLike: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 

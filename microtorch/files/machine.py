@@ -7,68 +7,25 @@ time in proportion to the file.
 
 from __future__ import annotations
 
-import codecs
+import argparse
 import pickle
 import struct
+import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, TypeVar
 
 from ..nn.parameter import Parameter
-from . import allowed
+from . import allowed, rebuild, values
 from .errors import FileError, brief, damaged, refused
 from .guard import DEPTH, Guard
+from .stream import OPCODES, Stream, does, parsed
 
-_LINE = 4300  # what Python takes for the digits of one number
-_MARK = object()
 _NOTHING = object()
 _DICTS = (dict, OrderedDict, Counter, defaultdict)
 # the class of objects without data of their own, which take a dict of attributes
-_NAMESPACES = ("argparse.Namespace", "types.SimpleNamespace")
-
-F = TypeVar("F", bound=Callable[..., None])
-OPCODES: dict[int, Callable[[Machine], None]] = {}
-
-
-def does(*codes: bytes) -> Callable[[F], F]:
-    """Enter a method of Machine as what these instructions do."""
-
-    def enter(f: F) -> F:
-        OPCODES.update({code[0]: f for code in codes})
-        return f
-
-    return enter
-
-
-class Stream:
-    """Bytes of a file, of which `size` are left."""
-
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self.file, self.left = file, size
-
-    def take(self, n: int) -> bytes:
-        """The next `n` bytes. Raises FileError if there are fewer."""
-        if n > self.left:
-            raise damaged("it ends too early")
-        data = self.file.read(n)
-        if len(data) != n:
-            raise damaged("it ends too early")
-        self.left -= n
-        return data
-
-    def line(self) -> bytes:
-        """The bytes to the end of the line."""
-        data = self.file.readline(min(self.left, _LINE))
-        if not data.endswith(b"\n"):
-            raise damaged("a line in it does not end")
-        self.left -= len(data)
-        return data[:-1]
-
-    def number(self, form: str) -> int:
-        """A whole number, as `struct` writes it."""
-        (n,) = struct.unpack(form, self.take(struct.calcsize(form)))
-        return int(n)
+_NAMESPACES = (argparse.Namespace, types.SimpleNamespace)
+ENTERED = values  # importing it has entered its instructions into OPCODES
 
 
 class Machine:
@@ -197,117 +154,6 @@ class Machine:
     @does(pickle.GET)
     def get_text(self) -> None:
         self._recall(_index(self.stream.line()))
-
-    # ---- numbers and constants
-    @does(pickle.NONE)
-    def none(self) -> None:
-        self.push(None)
-
-    @does(pickle.NEWTRUE)
-    def true(self) -> None:
-        self.push(True)
-
-    @does(pickle.NEWFALSE)
-    def false(self) -> None:
-        self.push(False)
-
-    @does(pickle.BININT)
-    def int4(self) -> None:
-        self.push(self.stream.number("<i"))
-
-    @does(pickle.BININT1)
-    def int1(self) -> None:
-        self.push(self.stream.take(1)[0])
-
-    @does(pickle.BININT2)
-    def int2(self) -> None:
-        self.push(self.stream.number("<H"))
-
-    @does(pickle.LONG1)
-    def long1(self) -> None:
-        self.push(int.from_bytes(self.stream.take(self.stream.take(1)[0]), "little", signed=True))
-
-    @does(pickle.LONG4)
-    def long4(self) -> None:
-        n = self._length("<i")
-        self.push(int.from_bytes(self.stream.take(n), "little", signed=True))
-
-    @does(pickle.INT, pickle.LONG)
-    def int_text(self) -> None:
-        text = self.stream.line()
-        if text in (b"00", b"01"):
-            self.push(text == b"01")
-        else:
-            self.push(_number(int, text.rstrip(b"L")))
-
-    @does(pickle.BINFLOAT)
-    def float8(self) -> None:
-        self.push(struct.unpack(">d", self.stream.take(8))[0])
-
-    @does(pickle.FLOAT)
-    def float_text(self) -> None:
-        self.push(_number(float, self.stream.line()))
-
-    # ---- text and bytes
-    def _length(self, form: str) -> int:
-        n = self.stream.number(form)
-        if n < 0:
-            raise damaged("a length in it is negative")
-        return n
-
-    def _text(self, n: int) -> None:
-        self.push(str(self.stream.take(n), "utf-8", "surrogatepass"))
-
-    @does(pickle.BINUNICODE)
-    def text4(self) -> None:
-        self._text(self._length("<I"))
-
-    @does(pickle.SHORT_BINUNICODE)
-    def text1(self) -> None:
-        self._text(self._length("<B"))
-
-    @does(pickle.BINUNICODE8)
-    def text8(self) -> None:
-        self._text(self._length("<Q"))
-
-    @does(pickle.UNICODE)
-    def text_line(self) -> None:
-        self.push(str(self.stream.line(), "raw-unicode-escape"))
-
-    def _old_text(self, data: bytes) -> None:
-        """A string of Python 2: bytes, or text in the encoding that `load` was given."""
-        self.push(data if self.encoding == "bytes" else data.decode(self.encoding))
-
-    @does(pickle.SHORT_BINSTRING)
-    def old_text1(self) -> None:
-        self._old_text(self.stream.take(self._length("<B")))
-
-    @does(pickle.BINSTRING)
-    def old_text4(self) -> None:
-        self._old_text(self.stream.take(self._length("<i")))
-
-    @does(pickle.STRING)
-    def old_text_line(self) -> None:
-        data = self.stream.line()
-        if len(data) < 2 or data[:1] not in b"'\"" or data[-1:] != data[:1]:
-            raise damaged("a string in it is not quoted")
-        self._old_text(codecs.escape_decode(data[1:-1])[0])
-
-    @does(pickle.SHORT_BINBYTES)
-    def bytes1(self) -> None:
-        self.push(self.stream.take(self._length("<B")))
-
-    @does(pickle.BINBYTES)
-    def bytes4(self) -> None:
-        self.push(self.stream.take(self._length("<I")))
-
-    @does(pickle.BINBYTES8)
-    def bytes8(self) -> None:
-        self.push(self.stream.take(self._length("<Q")))
-
-    @does(pickle.BYTEARRAY8)
-    def bytearray8(self) -> None:
-        self.push(bytearray(self.stream.take(self._length("<Q"))))
 
     # ---- containers
     def _tuple(self, items: list[object]) -> None:
@@ -467,9 +313,9 @@ class Machine:
     @does(pickle.BUILD)
     def build(self) -> None:
         state, x = self.pop(), self.stack[-1]
-        if isinstance(x, allowed.HalfMade):
-            self._replace(x, allowed.build_np(self.guard, x, state))
-        elif type(x) is OrderedDict or type(x) is Parameter or _is_namespace(x):
+        if isinstance(x, rebuild.HalfMade):
+            self._replace(x, rebuild.build_np(self.guard, x, state))
+        elif type(x) is OrderedDict or type(x) is Parameter or type(x) in _NAMESPACES:
             if isinstance(state, dict):
                 self.guard.pay(len(state))
             if not isinstance(state, dict) or not all(type(k) is str for k in state):
@@ -499,10 +345,6 @@ class Machine:
             self.push(self.storage(pid))
 
 
-def _is_namespace(x: object) -> bool:
-    return f"{type(x).__module__}.{type(x).__qualname__}" in _NAMESPACES
-
-
 def _set_state(x: object, state: object) -> None:
     """The state of an object of a class that the user allowed, as `pickle` sets it."""
     restore = getattr(x, "__setstate__", None)
@@ -520,14 +362,7 @@ def _set_state(x: object, state: object) -> None:
 
 
 def _index(text: bytes) -> int:
-    i = _number(int, text)
+    i = parsed(int, text)
     if i < 0:
         raise damaged(f"a number of an object is {i}")
     return int(i)
-
-
-def _number(kind: type[int] | type[float], text: bytes) -> int | float:
-    try:
-        return kind(text)
-    except ValueError:
-        raise damaged(f"{brief(text)} is no number") from None

@@ -23,9 +23,10 @@ from .blocks import Block
 from .errors import FileError, brief, damaged, refused
 from .guard import Guard
 from .layout import MAGIC_NUMBER, PROTOCOL_VERSION
-from .machine import Machine, Stream
+from .machine import Machine
 from .memory import Storage, bytes_of
 from .storages import Request, request
+from .stream import Stream
 
 _HINTS = {
     b"version https://git-lfs": "it is a pointer of Git LFS to the file: `git lfs pull` fetches it",

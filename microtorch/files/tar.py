@@ -19,8 +19,9 @@ from ..handles.tensor import Tensor
 from .archive import fill, size_left
 from .errors import brief, damaged, refused
 from .guard import Guard
-from .machine import Machine, Stream
+from .machine import Machine
 from .memory import Storage, StorageClass, bytes_of
+from .stream import Stream
 
 _DIMS = 64
 _BLOCK = 512

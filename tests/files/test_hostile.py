@@ -18,8 +18,8 @@ import pytest
 import microtorch as torch
 from microtorch import nn
 from microtorch.files import archive as archives
+from microtorch.files import machine
 from microtorch.files.errors import FileError
-from microtorch.files.machine import OPCODES
 
 
 def example():
@@ -92,7 +92,7 @@ def mutate(data, chance):
                 other = chance.randrange(len(data))
                 data[at : at + n] = data[other : other + n]
             case 5:
-                data[at:at] = bytes([chance.choice(list(OPCODES))])
+                data[at:at] = bytes([chance.choice(list(machine.OPCODES))])
             case 6:
                 data[at : at + 4] = chance.choice([b"\xff" * 4, b"\x00" * 4, b"\xff\xff\xff\x7f"])
     return bytes(data) or b"\x80"
