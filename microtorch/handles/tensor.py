@@ -566,7 +566,7 @@ class Tensor(Methods):
                     "cannot pickle a non-leaf tensor that requires grad", fix="pickle x.detach()"
                 )
             )
-        return _rebuild, (type(self), self.array, self.node.needs)
+        return _rebuild, (type(self), self.array, self.node.needs), getattr(self, "__dict__", None)
 
     @property
     def T(self) -> Tensor:
