@@ -58,6 +58,7 @@ KERNELS = [
     "ext/pool.c",
     "ext/optim.c",
     "ext/rnn.c",
+    "ext/random.c",
 ]
 HEADERS = [
     "ext/core.h",

@@ -45,6 +45,7 @@
 #include "pool.c"
 #include "optim.c"
 #include "rnn.c"
+#include "random.c"
 #undef real
 #undef REAL_IS_FLOAT
 #undef NAME
@@ -71,6 +72,7 @@
 #include "pool.c"
 #include "optim.c"
 #include "rnn.c"
+#include "random.c"
 #undef real
 #undef NAME
 
