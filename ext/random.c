@@ -123,10 +123,10 @@ KERNEL(random_uniform)(size_t n, real low, real high, ARRAY(uint32_t, state, 625
 
 /* ---- normals -----------------------------------------------------------------------------------*/
 /* radius[i] = sqrt(-2 log(1 - u[i])), and sine and cosine of 2 pi v[i]; n <= CHUNK / 2. */
-#ifdef REAL_IS_FLOAT
-static void polar_f32(size_t n, const float *restrict u, const float *restrict v,
-                      float *restrict radius, float *restrict sine, float *restrict cosine)
+static void NAME(polar)(size_t n, const real *restrict u, const real *restrict v,
+                        real *restrict radius, real *restrict sine, real *restrict cosine)
 {
+#ifdef REAL_IS_FLOAT
     for (size_t i = 0; i < n; i++) {
         const float from = 1 - u[i];
         int32_t bits;
@@ -171,18 +171,14 @@ static void polar_f32(size_t n, const float *restrict u, const float *restrict v
         sine[i] = octant & 4 ? -a : a;
         cosine[i] = (octant + 2) & 4 ? -b : b;
     }
-}
 #else
-static void polar_f64(size_t n, const double *restrict u, const double *restrict v,
-                      double *restrict radius, double *restrict sine, double *restrict cosine)
-{
     for (size_t i = 0; i < n; i++) {
         const double angle = 6.283185307179586 * v[i];
         radius[i] = sqrt(-2.0 * log(1 - u[i]));
         sine[i] = sin(angle), cosine[i] = cos(angle);
     }
-}
 #endif
+}
 
 /* Box and Muller's transform of n <= CHUNK uniforms, in blocks of 16: eight radii and eight angles
  * give eight cosines and eight sines. */

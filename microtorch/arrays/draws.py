@@ -2,10 +2,22 @@
 from __future__ import annotations
 
 from .continuous import (
-    cauchy, exponential, log_normal, normal, normal_tensors, trunc_normal, uniform,
+    cauchy,
+    exponential,
+    log_normal,
+    normal,
+    normal_tensors,
+    trunc_normal,
+    uniform,
 )  # fmt: skip
 from .discrete import (
-    bernoulli, dropout_noise, geometric, multinomial, randint, random, randperm,
+    bernoulli,
+    dropout_noise,
+    geometric,
+    multinomial,
+    randint,
+    random,
+    randperm,
 )  # fmt: skip
 
 __all__ = [

@@ -25,13 +25,14 @@ if TYPE_CHECKING:  # numpy.typing is slow to import
 WORDS, APART = 624, 397
 BLOCK = 16  # of so many uniforms, PyTorch makes so many normals at once
 _CHUNK = 8192 // 8  # blocks per step of the float32 transform: the work arrays stay in the cache
+_ONE, _TOP, _MATRIX = np.uint32(1), np.uint32(1 << 31), np.uint32(0x9908B0DF)
 _TWO_PI = 2.0 * math.pi
 
 
 def _twisted(words: State, following: State) -> State:
     """A bit of each word and 31 of the next one, times the twister's matrix."""
-    mixed = (words & 0x80000000) | (following & 0x7FFFFFFF)
-    return (mixed >> 1) ^ ((mixed & 1) * np.uint32(0x9908B0DF))
+    mixed = (words & _TOP) | (following & ~_TOP)
+    return (mixed >> _ONE) ^ ((mixed & _ONE) * _MATRIX)
 
 
 def _renew(key: State) -> None:
@@ -44,10 +45,10 @@ def _renew(key: State) -> None:
 
 
 def _tempered(y: State) -> State:
-    y = y ^ (y >> 11)
-    y ^= (y << 7) & 0x9D2C5680
-    y ^= (y << 15) & 0xEFC60000
-    return y ^ (y >> 18)
+    y = y ^ (y >> np.uint32(11))
+    y ^= (y << np.uint32(7)) & np.uint32(0x9D2C5680)
+    y ^= (y << np.uint32(15)) & np.uint32(0xEFC60000)
+    return y ^ (y >> np.uint32(18))
 
 
 def _box_muller(u: Numbers, mean: float, std: float) -> Numbers:

@@ -12,10 +12,11 @@ is PyTorch's own is how many draws a number costs and what is done with them:
 * integers are `draw % range`, from two draws once the range reaches 2**28; a permutation is
   Fisher-Yates.
 
-The twister and these formulas are in fills.py; continuous.py and discrete.py give them arguments
-and shapes. The last bit agrees too, with PyTorch 2.13 on x86-64 Linux: rounding.py says how (PyTorch built for
-other processors may round the blocks of float32 normals differently, from the same draws). An array
-is filled in memory order: to fill a permuted tensor as PyTorch does, pass the shape of its storage.
+The twister and these formulas are in fills.py, and once more in C (ext/random.c); continuous.py and
+discrete.py give them arguments and shapes. The last bit agrees too, with PyTorch 2.13 on x86-64
+Linux: rounding.py says how (PyTorch built for other processors may round the blocks of float32
+normals differently, from the same draws). An array is filled in memory order: to fill a permuted
+tensor as PyTorch does, pass the shape of its storage (memory_order.py).
 
 A shuffling DataLoader consumes, per `iter(loader)`, in this order: one `random(())` for the seed of
 workers, from the loader's generator (with num_workers=0, and without shuffling, too); then, when

@@ -17,7 +17,8 @@ F32, F64 = np.float32, np.float64
 # name: the numbers that follow state and n
 KINDS = {
     "draws": (), "draws64": (), "permutation": (),
-    "uniform unit": (F32, 0.0, 1.0), "uniform": (F32, -0.036, 0.037), "uniform wide": (F32, -3.0, 9),
+    "uniform unit": (F32, 0.0, 1.0), "uniform": (F32, -0.036, 0.037),
+    "uniform wide": (F32, -3.0, 9.0),
     "uniform narrow": (F32, 1.0, 1 + 2.0**-22), "uniform empty": (F32, 2.0, 2.0),
     "uniform double": (F64, -0.1, 0.3),
     "exponential": (F32, -0.5), "exponential double": (F64, -2.0),
