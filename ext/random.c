@@ -8,7 +8,8 @@
  * `state` is the twister's 624 words and, as its last element, how many of them have been used;
  * 0 is said of a twister that was seeded and not used yet.
  *
- * Source: Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8, 1998; Cephes (log, sin, cos). */
+ * Sources: Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8, 1998; Cephes (log, sin,
+ * cos). */
 #if defined(__clang__)
 #pragma clang fp contract(off)
 #elif defined(__GNUC__)
@@ -121,7 +122,7 @@ KERNEL(random_uniform)(size_t n, real low, real high, ARRAY(uint32_t, state, 625
     }
 }
 
-/* ---- normals -----------------------------------------------------------------------------------*/
+/* ---- normals ---- */
 /* radius[i] = sqrt(-2 log(1 - u[i])), and sine and cosine of 2 pi v[i]; n <= CHUNK / 2. */
 static void NAME(polar)(size_t n, const real *restrict u, const real *restrict v,
                         real *restrict radius, real *restrict sine, real *restrict cosine)
@@ -233,7 +234,7 @@ KERNEL(random_serial_normal)(size_t n, double mean, double std, int power, ARRAY
     }
 }
 
-/* ---- other distributions, computed in double ---------------------------------------------------*/
+/* ---- other distributions, computed in double ---- */
 #define OF_UNITS(formula)                                            \
     for (size_t begin = 0; begin < n; begin += CHUNK) {              \
         double units[CHUNK];                                         \
