@@ -288,7 +288,7 @@ def main(arguments: list[str]) -> int:
 
     core.set_num_threads(1)
     rows = []
-    for name, direction, times in measured(arguments, 0.02):
+    for name, direction, times in measured(arguments, 0.3 if arguments else 0.02):
         ratio = times[0] / times[-1] if len(times) > 1 else times[0]
         rows.append((ratio, name, direction, times))
     rows.sort(reverse=True)
