@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # numpy.typing is slow to import
 
     State = NDArray[np.uint32]
     Numbers = NDArray[Any]  # of float32 or float64
+    Real = type[np.float32 | np.float64]
 
 WORDS, APART = 624, 397
 BLOCK = 16  # of so many uniforms, PyTorch makes so many normals at once
@@ -104,7 +105,7 @@ class Fills:
         return (pairs << np.uint64(32)) | (pairs >> np.uint64(32))
 
     # ---- uniform and normal ----------------------------------------------------------------------
-    def units(self, state: State, n: int, dtype: Any) -> Numbers:
+    def units(self, state: State, n: int, dtype: Real) -> Numbers:
         """Uniforms in [0, 1): 24 bits of a draw for float32, 53 bits of two for float64."""
         if dtype == np.float64:
             bits = self.draws64(state, n) & np.uint64(2**53 - 1)
@@ -112,7 +113,7 @@ class Fills:
         bits32 = self.draws(state, n) & np.uint32(2**24 - 1)
         return bits32.astype(np.float32) * np.float32(2.0**-24)
 
-    def uniform(self, state: State, n: int, dtype: Any, low: float, high: float) -> Numbers:
+    def uniform(self, state: State, n: int, dtype: Real, low: float, high: float) -> Numbers:
         """Uniforms in [low, high), rounded once."""
         number = np.dtype(dtype).type
         first, last = number(low), number(high)
@@ -120,7 +121,7 @@ class Fills:
         out[out == last] = first  # rounding may reach the open end
         return out
 
-    def normal(self, state: State, n: int, dtype: Any, mean: float, std: float) -> Numbers:
+    def normal(self, state: State, n: int, dtype: Real, mean: float, std: float) -> Numbers:
         """n >= 16 normals in blocks of 16; if n is no multiple, the last 16 are drawn anew."""
         out = _box_muller(self.units(state, n, dtype)[: n - n % BLOCK], mean, std)
         if n % BLOCK:
@@ -129,7 +130,7 @@ class Fills:
         return out
 
     def serial_normal(
-        self, state: State, n: int, dtype: Any, mean: float, std: float, power: bool,
+        self, state: State, n: int, dtype: Real, mean: float, std: float, power: bool,
         spare: NDArray[np.float64],
     ) -> Numbers:  # fmt: skip
         """Normals in pairs, one after the other, in float64; with ``power``, e to them.
@@ -151,22 +152,22 @@ class Fills:
         return (each(exp_or_inf, values) if power else values).astype(dtype)
 
     # ---- others, computed in float64 -------------------------------------------------------------
-    def exponential(self, state: State, n: int, dtype: Any, scale: float) -> Numbers:
+    def exponential(self, state: State, n: int, dtype: Real, scale: float) -> Numbers:
         """scale * log(1 - u)."""
         u = self.units(state, n, np.float64)
         return (scale * each(math.log1p, -u)).astype(dtype)
 
-    def cauchy(self, state: State, n: int, dtype: Any, median: float, sigma: float) -> Numbers:
+    def cauchy(self, state: State, n: int, dtype: Real, median: float, sigma: float) -> Numbers:
         """tan(pi (u - 1/2)) * sigma + median."""
         u = self.units(state, n, np.float64)
         return fma(each(math.tan, math.pi * (u - 0.5)), sigma, median).astype(dtype)
 
-    def geometric(self, state: State, n: int, dtype: Any, log_failure: float) -> Numbers:
+    def geometric(self, state: State, n: int, dtype: Real, log_failure: float) -> Numbers:
         """log(u) / log_failure, rounded up."""
         u = self.units(state, n, np.float64)
         return np.ceil(each(log_or_inf, u) / log_failure).astype(dtype)
 
-    def bernoulli(self, state: State, n: int, dtype: Any, bound: int, value: float) -> Numbers:
+    def bernoulli(self, state: State, n: int, dtype: Real, bound: int, value: float) -> Numbers:
         """``value`` where 53 bits are below ``bound``, else 0."""
         hits = (self.draws64(state, n) & np.uint64(2**53 - 1)) < np.uint64(bound)
         return hits.astype(dtype) * np.dtype(dtype).type(value)

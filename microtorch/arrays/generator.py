@@ -98,7 +98,7 @@ class Generator:
             return made
 
     def serial_normal(
-        self, n: int, dtype: Any, mean: float, std: float, power: bool = False
+        self, n: int, dtype: fills.Real, mean: float, std: float, power: bool = False
     ) -> NDArray[Any]:
         """Normals one after the other; an odd one out waits in the generator."""
         return self.fill("serial_normal", n, dtype, float(mean), float(std), power, self._spare)

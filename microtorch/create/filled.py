@@ -30,7 +30,7 @@ Create = Callable[..., Tensor]
 
 
 def laid_out_as(
-    input: Tensor, memory_format: Any, dev: Backend, make: Callable[..., Array], d: DType
+    input: Tensor, memory_format: object, dev: Backend, make: Callable[..., Array], d: DType
 ) -> Array:
     """``make(dev, shape, d)`` in the shape of ``input``, and in its order in memory.
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,7 +25,7 @@ LARGE = 1 << 24  # differences: 64 MB of float32
 
 
 # ---- of all pairs --------------------------------------------------------------------------------
-def shares(g: Any, out: Any, F: Any) -> Any:
+def shares(F: Namespace, g: Gradient, out: Operand) -> Gradient:
     """The gradient of each distance over the distance; 0 where that is 0, as in PyTorch."""
     zero = F.eq(out, 0)
     return F.where(zero, 0, g / F.where(zero, 1, out))
@@ -43,7 +43,7 @@ def _sum(F: Namespace, x: Operand, from_last: int) -> Operand:
 
 def _cdist_vjps(side: int) -> Vjp:
     def vjp(F: Namespace, g: Gradient, out: Operand, a: Operand, b: Operand) -> Gradient:
-        parts = F.reshape(shares(g, out, F), shape=(*out.shape, 1)) * _differences(F, a, b)
+        parts = F.reshape(shares(F, g, out), shape=(*out.shape, 1)) * _differences(F, a, b)
         return -_sum(F, parts, 3) if side else _sum(F, parts, 2)
 
     return vjp

@@ -12,6 +12,8 @@ from ..table import definition
 if TYPE_CHECKING:
     from ...base.types import Array, Shape
 
+    Place = tuple[Any, ...]
+
 
 def blocks(shape: Shape, dim: int) -> tuple[int, int, int]:
     """How many elements lie before, along and after a dimension."""
@@ -50,21 +52,21 @@ class Along(Reference):
                 return out
         return definition("scatter_sum")(self, src, index, shape, dim)
 
-    def place(self, g: Array, index: Any, shape: Shape, unique: bool = False) -> Array:
+    def place(self, g: Array, index: Place, shape: Shape, unique: bool = False) -> Array:
         if not unique and type(index[-1]) is np.ndarray:
             out = self._added(np.zeros(shape, self.dtype), g, index)
             if out is not None:
                 return out
         return definition("place")(self, g, index, shape, unique)
 
-    def index_put(self, x: Array, v: Array, index: Any, accumulate: bool = False) -> Array:
+    def index_put(self, x: Array, v: Array, index: Place, accumulate: bool = False) -> Array:
         if accumulate and type(index[-1]) is np.ndarray and x.ndim:
             out = self._added(np.array(x, order="C"), v, index)
             if out is not None:
                 return out
         return definition("index_put")(self, x, v, index, accumulate)
 
-    def _added(self, out: Array, g: Array, index: Any) -> Array | None:
+    def _added(self, out: Array, g: Array, index: Place) -> Array | None:
         """``out`` with ``g`` added at the index, if that is ``[:, ..., integers]``."""
         *lead, places = index
         d = len(lead)

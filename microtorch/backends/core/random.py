@@ -1,7 +1,7 @@
 """Random numbers in C: the methods of arrays/fills.py, with the same last bit (ext/random.c)."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from .library import Kernels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...arrays.fills import Numbers, State
+    from ...arrays.fills import Numbers, Real, State
 
 
 class Random(Fills):
@@ -30,20 +30,20 @@ class Random(Fills):
         out = np.empty(n, np.uint32)
         return out if self._any.random_draws(n, id(state), id(out)) else super().draws(state, n)
 
-    def uniform(self, state: State, n: int, dtype: Any, low: float, high: float) -> Numbers:
+    def uniform(self, state: State, n: int, dtype: Real, low: float, high: float) -> Numbers:
         out = np.empty(n, dtype)
         if self._kernels[dtype].random_uniform(n, low, high, id(state), id(out)):
             return out
         return super().uniform(state, n, dtype, low, high)
 
-    def normal(self, state: State, n: int, dtype: Any, mean: float, std: float) -> Numbers:
+    def normal(self, state: State, n: int, dtype: Real, mean: float, std: float) -> Numbers:
         out = np.empty(n, dtype)
         if self._kernels[dtype].random_normal(n, mean, std, id(state), id(out)):
             return out
         return super().normal(state, n, dtype, mean, std)
 
     def serial_normal(
-        self, state: State, n: int, dtype: Any, mean: float, std: float, power: bool,
+        self, state: State, n: int, dtype: Real, mean: float, std: float, power: bool,
         spare: NDArray[np.float64],
     ) -> Numbers:  # fmt: skip
         out = np.empty(n, dtype)
@@ -52,25 +52,25 @@ class Random(Fills):
             return out
         return super().serial_normal(state, n, dtype, mean, std, power, spare)
 
-    def exponential(self, state: State, n: int, dtype: Any, scale: float) -> Numbers:
+    def exponential(self, state: State, n: int, dtype: Real, scale: float) -> Numbers:
         out = np.empty(n, dtype)
         if self._kernels[dtype].random_exponential(n, scale, id(state), id(out)):
             return out
         return super().exponential(state, n, dtype, scale)
 
-    def cauchy(self, state: State, n: int, dtype: Any, median: float, sigma: float) -> Numbers:
+    def cauchy(self, state: State, n: int, dtype: Real, median: float, sigma: float) -> Numbers:
         out = np.empty(n, dtype)
         if self._kernels[dtype].random_cauchy(n, median, sigma, id(state), id(out)):
             return out
         return super().cauchy(state, n, dtype, median, sigma)
 
-    def geometric(self, state: State, n: int, dtype: Any, log_failure: float) -> Numbers:
+    def geometric(self, state: State, n: int, dtype: Real, log_failure: float) -> Numbers:
         out = np.empty(n, dtype)
         if self._kernels[dtype].random_geometric(n, log_failure, id(state), id(out)):
             return out
         return super().geometric(state, n, dtype, log_failure)
 
-    def bernoulli(self, state: State, n: int, dtype: Any, bound: int, value: float) -> Numbers:
+    def bernoulli(self, state: State, n: int, dtype: Real, bound: int, value: float) -> Numbers:
         out = np.empty(n, dtype)
         if self._kernels[dtype].random_bernoulli(n, bound, value, id(state), id(out)):
             return out

@@ -1,7 +1,7 @@
 """Running sums, products and extremes, recurrences, and the order of keys, in C (ext/scan.c)."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from ..table import definition
 from .along import blocks
 
 if TYPE_CHECKING:
-    from ...base.types import Array
+    from ...base.types import Array, Kernel
 
 
 class Scans(Reference):
@@ -22,7 +22,7 @@ class Scans(Reference):
     def cumprod(self, x: Array, dim: int) -> Array:
         return self._scan(self.kernels.cumprod, x, dim, "cumprod")
 
-    def _scan(self, kernel: Any, x: Array, dim: int, name: str) -> Array:
+    def _scan(self, kernel: Kernel, x: Array, dim: int, name: str) -> Array:
         x = np.ascontiguousarray(x)
         out = np.empty(x.shape, self.dtype)
         if kernel(*blocks(x.shape, dim), id(x), id(out)):
