@@ -55,6 +55,11 @@ def main(arguments: list[str]) -> int:
         from . import engine_steps
 
         return engine_steps.main(arguments[1:])
+    if arguments[:1] == ["registry"]:  # likewise: the worst ratios of all functions
+        restart_clean(arguments, 1)
+        from . import registry
+
+        return registry.main(arguments[1:])
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="microtorch beside its rivals."
     )

@@ -45,6 +45,10 @@
 #include "pool.c"
 #include "optim.c"
 #include "rnn.c"
+#include "random.c"
+#include "along.c"
+#include "scan.c"
+#include "distance.c"
 #undef real
 #undef REAL_IS_FLOAT
 #undef NAME
@@ -71,6 +75,10 @@
 #include "pool.c"
 #include "optim.c"
 #include "rnn.c"
+#include "random.c"
+#include "along.c"
+#include "scan.c"
+#include "distance.c"
 #undef real
 #undef NAME
 

@@ -1,6 +1,7 @@
 """What the arguments of a random draw must be, for the CPU and for devices."""
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -57,8 +58,14 @@ def floating(op: str, dtype: DTypeLike) -> DType:
 # What the numbers that describe a distribution must be, here and on every device.
 
 
+@functools.cache
+def largest_number(dtype: DType) -> float:
+    """The largest finite number of a floating dtype."""
+    return float(np.finfo(dtype).max)
+
+
 def check_uniform(low: float, high: float, dtype: DType) -> None:
-    limit = float(np.finfo(dtype).max)
+    limit = largest_number(dtype)
     if not low <= high:
         refuse(
             f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}",

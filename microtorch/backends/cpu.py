@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from ..arrays import fills
 from ..arrays.dtypes import F32, F64
 from . import core
 from .half import F16, Half
@@ -37,6 +38,7 @@ def use(name: str) -> None:
     for dtype, backend in Reference.by_dtype.items():  # all other dtypes are numpy's
         kernels = Half if dtype == F16 else core.Core if name == "core" else Reference
         backend.choose(kernels)
+    fills.in_use = core.Random() if name == "core" else fills.Fills()
 
 
 def current() -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from ..arrays import generator
+from ..arrays import draws
 from ..arrays.device import CPU
 from ..base.errors import message
 from .table import definition, definitions, forget
@@ -72,7 +72,7 @@ class Reference:
     full: ClassVar[Kernel] = staticmethod(np.full)
     # makes an array of a numpy scalar, which is what a ufunc gives of 0-d arrays
     array: ClassVar[Kernel] = staticmethod(np.asarray)
-    draws: ClassVar[Any] = generator  # the functions that make random arrays
+    draws: ClassVar[Any] = draws  # the functions that make random arrays
 
     def __init__(self, dtype: DType | None = None):
         self.dtype = cast("DType", dtype)  # of its arrays; None for `rest`

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
+from ..arrays.memory_format import preserve_format
+from ..arrays.memory_order import in_memory_order, outermost_first
 from ..arrays.rounding import spaced
 from ..backends import home
 from ..base.errors import message
@@ -20,11 +22,31 @@ from .data import tensor
 from .finish import chosen, export, finish
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DeviceLike, DTypeLike, Number
+    from ..base.types import Array, Backend, DeviceLike, DType, DTypeLike, Number, Shape
 
 
 # ---- filled --------------------------------------------------------------------------------------
 Create = Callable[..., Tensor]
+
+
+def laid_out_as(
+    input: Tensor, memory_format: object, dev: Backend, make: Callable[..., Array], d: DType
+) -> Array:
+    """``make(dev, shape, d)`` in the shape of ``input``, and in its order in memory.
+
+    In rows if ``memory_format`` asks for that. Normal numbers are drawn in another way where they
+    do not lie in rows (``normal`` in arrays/continuous.py).
+    """
+    x = input.array
+    if x.flags.c_contiguous or memory_format not in (None, preserve_format):
+        return make(dev, x.shape, d)
+    order = [i for i in outermost_first(x) if x.shape[i] > 1]
+    more = {"contiguous": order == sorted(order)} if make is _normal else {}
+    return in_memory_order(x, lambda shape: make(dev, shape, d, **more))
+
+
+def _normal(F: Backend, shape: Shape, d: DType, **options: Any) -> Array:
+    return F.draws.normal(shape, d, **options)
 
 
 def _filled(
@@ -81,7 +103,7 @@ def _filled(
     ) -> Tensor:
         d = chosen(dtype, input.array.dtype)
         dev = home(device or input.device, d)
-        return finish(make(dev, input.array.shape, d), dev.device, requires_grad)
+        return finish(laid_out_as(input, memory_format, dev, make, d), dev.device, requires_grad)
 
     def new(
         self: Tensor,
@@ -119,7 +141,7 @@ rand, rand_like = _filled(
 )
 randn, randn_like = _filled(
     "randn",
-    lambda F, shape, d, **k: F.draws.normal(shape, d, **k),
+    _normal,
     "Standard normal random numbers",
     random=True,
 )
@@ -150,15 +172,13 @@ def full_like(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
-    """full(input.shape, fill_value) in input's dtype."""
-    return full(
-        input.array.shape,
-        fill_value,
-        dtype=dtype or input.dtype,
-        device=device or input.device,
-        requires_grad=requires_grad,
-    )
+    """full(input.shape, fill_value) in input's dtype, laid out in memory as input."""
+    d = chosen(dtype, input.array.dtype)
+    dev, value = home(device or input.device, d), element(_number(fill_value), d).item()
+    array = laid_out_as(input, memory_format, dev, lambda F, shape, d: F.full(shape, value, d), d)
+    return finish(array, dev.device, requires_grad)
 
 
 def new_full(

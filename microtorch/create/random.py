@@ -8,8 +8,11 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from ..arrays import dtypes, generator
 from ..arrays.device import device as device_of
+from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import home
 from ..base.errors import describe, message
 from ..engine.record import constant
@@ -125,7 +128,8 @@ def randint_like(
     """randint in input's shape and dtype."""
     low, high = (0, low) if high is None else (low, high)
     d, dev = chosen(dtype, input.array.dtype), input.node.dev
-    return constant(dev.draws.randint(input.array.shape, low, high, d), dev)
+    draw = dev.draws.randint
+    return constant(in_memory_order(input.array, lambda shape: draw(shape, low, high, d)), dev)
 
 
 @export
@@ -221,13 +225,18 @@ def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
     return draw
 
 
+def draw_for(self: Tensor, kind: str, *numbers: Any, **options: Any) -> Array:
+    """The array of random numbers that fills ``self``, in the order of its memory."""
+    x, draw = self.array, getattr(self.node.dev.draws, kind)
+    return in_memory_order(x, lambda shape: draw(shape, x.dtype, *numbers, **options))
+
+
 @fills
 def uniform_(
     self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
 ) -> Array:
     """Fill with uniform random numbers from [a, b)."""
-    x, draws = self.array, self.node.dev.draws
-    return draws.uniform(x.shape, x.dtype, a, b, generator=generator)
+    return draw_for(self, "uniform", a, b, generator=generator)
 
 
 @fills
@@ -235,9 +244,8 @@ def normal_(
     self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
 ) -> Array:
     """Fill with normal random numbers."""
-    x, draws = self.array, self.node.dev.draws
-    contiguous = x.flags.c_contiguous
-    return draws.normal(x.shape, x.dtype, mean, std, contiguous=contiguous, generator=generator)
+    options = {"contiguous": self.array.flags.c_contiguous, "generator": generator}
+    return draw_for(self, "normal", mean, std, **options)
 
 
 @fills
@@ -254,8 +262,7 @@ def random_(
     """
     if to is None and from_ is not None:
         from_, to = 0, from_
-    x, draws = self.array, self.node.dev.draws
-    return draws.random(x.shape, x.dtype, from_, to, generator=generator)
+    return draw_for(self, "random", from_, to, generator=generator)
 
 
 @fills
@@ -264,8 +271,14 @@ def bernoulli_(
 ) -> Array:
     """Fill with 0 and 1; ``p`` (number or tensor) is the probability of 1."""
     x, draws = self.array, self.node.dev.draws
-    chance = p.array if isinstance(p, Tensor) else p
-    return draws.bernoulli(chance, x.shape, x.dtype, generator=generator)
+
+    def coins(shape: Shape) -> Array:
+        chance = p.array if isinstance(p, Tensor) else p
+        if isinstance(p, Tensor) and not x.flags.c_contiguous:
+            chance = np.broadcast_to(p.array, x.shape).transpose(outermost_first(x))
+        return draws.bernoulli(chance, shape, x.dtype, generator=generator)
+
+    return in_memory_order(x, coins)
 
 
 @fills
@@ -273,8 +286,7 @@ def exponential_(
     self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None
 ) -> Array:
     """Fill with exponential random numbers of rate ``lambd``."""
-    x, draws = self.array, self.node.dev.draws
-    return draws.exponential(x.shape, x.dtype, lambd, generator=generator)
+    return draw_for(self, "exponential", lambd, generator=generator)
 
 
 @fills
@@ -282,8 +294,7 @@ def log_normal_(
     self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None
 ) -> Array:
     """Fill with log-normal random numbers; ``mean`` and ``std`` are those of the logarithm."""
-    x, draws = self.array, self.node.dev.draws
-    return draws.log_normal(x.shape, x.dtype, mean, std, generator=generator)
+    return draw_for(self, "log_normal", mean, std, generator=generator)
 
 
 @fills
@@ -291,12 +302,10 @@ def cauchy_(
     self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None
 ) -> Array:
     """Fill with Cauchy random numbers."""
-    x, draws = self.array, self.node.dev.draws
-    return draws.cauchy(x.shape, x.dtype, median, sigma, generator=generator)
+    return draw_for(self, "cauchy", median, sigma, generator=generator)
 
 
 @fills
 def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Array:
     """Fill with geometric random numbers: trials until the first success, of probability ``p``."""
-    x, draws = self.array, self.node.dev.draws
-    return draws.geometric(x.shape, x.dtype, p, generator=generator)
+    return draw_for(self, "geometric", p, generator=generator)

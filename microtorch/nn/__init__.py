@@ -6,7 +6,7 @@ The layers of PyTorch that are not here are listed below: asking for one says so
 import importlib
 from typing import Any
 
-from ..base.errors import nearest
+from ..base.errors import nearest, unknown
 from . import functional, init, layers, utils
 from .layers import *  # noqa: F403
 from .parameter import Parameter
@@ -34,7 +34,7 @@ def __getattr__(name: str) -> Any:
         return parallel if name == "parallel" else parallel.DataParallel
     if name == "modules":  # PyTorch's name for layers/ (facade/paths.py)
         return importlib.import_module(f"{__name__}.modules")
-    known = nearest(name, __all__)
     if name in _LATER:
-        raise AttributeError(f"torch.nn.{name} is not in microtorch yet.{known}")
-    raise AttributeError(f"module 'torch.nn' has no attribute '{name}'.{known}")
+        near = nearest(name, __all__)
+        raise AttributeError(f"torch.nn.{name} is not in microtorch yet.{near}")
+    raise unknown("module 'torch.nn'", name, __all__)

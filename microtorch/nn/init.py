@@ -14,7 +14,7 @@ import warnings
 
 import numpy as np
 
-from ..arrays.generator import trunc_normal
+from ..arrays.draws import trunc_normal
 from ..autograd import no_grad
 from ..base.errors import describe, message, missing
 from ..create.data import from_numpy

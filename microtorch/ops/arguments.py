@@ -97,13 +97,18 @@ def rows(out: Array) -> Array:
     return out if out.ndim < 2 or out.flags.c_contiguous else out.copy()
 
 
+MANY = 16
+
+
 def variadic(
     name: str, forward: Callable[..., Any], vjp: Callable[[int], Vjp], rule: str,
     explain: Callable[..., Exception] = ABSENT, saves: bool = False,
+    joint: Callable[..., Any] | None = None,
 ) -> Op:  # fmt: skip
     """An op of any number of inputs; ``vjp(i)`` is the derivative for input i.
 
-    ``saves``: each derivative reads all inputs but its own.
+    ``saves``: each derivative reads all inputs but its own. ``joint``: all derivatives in one call,
+    for many inputs: n calls of a vjp with n inputs each take n² steps.
     """
 
     @cache
@@ -111,7 +116,8 @@ def variadic(
         vjps, all_inputs = [vjp(i) for i in range(n)], LETTERS[:n]
         reads = [" ".join(all_inputs.replace(x, "")) for x in all_inputs] if saves else ()
         return Op(
-            name, forward, vjps, saves=reads, rule=(rule,) * n, explain=explain, register=False
-        )
+            name, forward, vjps, saves=reads, rule=(rule,) * n, explain=explain, register=False,
+            joint=joint if n > MANY else None, reads_nothing=not saves,
+        )  # fmt: skip
 
     return Op(name, forward, (vjp(0),), rule=(rule,), explain=explain, family=family)

@@ -108,16 +108,16 @@ def unique(
     """
     if dim is not None:
         dim = dim_of(dim, input.array.ndim, "unique")
-    if not (return_inverse or return_counts):
-        return constant(np.unique(input.array, axis=dim, equal_nan=False), input.node.dev)
     if dim is None:
         x = input.array.reshape(-1)
-        places = order(x, 0)
-        first = _first(x[places])
-        inverse = np.empty(x.shape, np.int64)
-        inverse[places] = np.cumsum(first) - 1
-        out, counts = x[places][first], np.diff(np.flatnonzero(np.append(first, True)))
-        inverse = inverse.reshape(input.array.shape)
+        places = order(x, 0) if x.size else np.zeros(0, np.int64)
+        ordered = x[places]
+        first = _first(ordered)
+        out, counts = ordered[first], np.diff(np.flatnonzero(np.append(first, True)))
+        if return_inverse:
+            inverse = np.empty(x.shape, np.int64)
+            inverse[places] = np.cumsum(first) - 1
+            inverse = inverse.reshape(input.array.shape)
     else:
         out, inverse, counts = np.unique(
             input.array, return_inverse=True, return_counts=True, axis=dim, equal_nan=False

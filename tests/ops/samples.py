@@ -701,6 +701,7 @@ EXCUSED = {
 }
 
 # the ops behind layers are in a file of their own, which uses the helpers above
+from .samples_distances import SAMPLES_DISTANCES  # noqa: E402
 from .samples_nn import EXCUSED_NN, SAMPLES_NN  # noqa: E402
 from .samples_right import SAMPLES_RIGHT  # noqa: E402
 from .samples_shapes import SAMPLES_SHAPES  # noqa: E402
@@ -708,6 +709,7 @@ from .samples_shapes import SAMPLES_SHAPES  # noqa: E402
 SAMPLES.update(SAMPLES_NN)
 SAMPLES.update(SAMPLES_RIGHT)
 SAMPLES.update(SAMPLES_SHAPES)
+SAMPLES.update(SAMPLES_DISTANCES)
 EXCUSED.update(EXCUSED_NN)
 
 # and so are those of scans, medians and norms

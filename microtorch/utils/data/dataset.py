@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, cast
 
-from ...arrays.generator import Generator, randperm
+from ...arrays.draws import randperm
+from ...arrays.generator import Generator
 from ...base.errors import message
 from ...handles.tensor import Tensor
 

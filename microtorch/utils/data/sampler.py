@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any, cast
 
-from ...arrays.generator import Generator, multinomial, randint, random, randperm
+from ...arrays.draws import multinomial, randint, random, randperm
+from ...arrays.generator import Generator
 from ...base.errors import message
 from ...create.data import tensor
 from ...handles.tensor import Tensor
