@@ -1,4 +1,6 @@
-"""float16 on the CPU: stored in half, computed in float32, rounded once an op, as in PyTorch.
+"""float16 and bfloat16 on the CPU: stored in 16 bits, computed in float32, rounded once an op.
+
+So does PyTorch.
 
 A sum that accumulated in half would overflow at 65504, and stop growing long before; and numpy's
 own loops for float16 convert every element of every step. So an op's operands are converted as
@@ -8,39 +10,40 @@ goes for each derivative.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.dtypes import F32
+from ..arrays.dtypes import F16, F32
 from .reference import Reference
-from .table import uncopied
+from .table import defines, uncopied
 
-F16 = np.dtype(np.float16)
-
+if TYPE_CHECKING:
+    from ..base.types import Array, DType
 
 ALL_HALVES = np.arange(1 << 16, dtype=np.uint16).view(F16).astype(F32)
 MANY = 512  # elements from which a few passes of integer arithmetic are faster than numpy's loop
 
 
-def widened(x: Any) -> Any:
-    """``x`` in float32 if it is an array of halves; anything else as it is."""
-    if not isinstance(x, np.ndarray) or x.dtype != F16:
-        return x
-    if x.size < MANY or not x.flags.c_contiguous:
+# ---- conversion: what the C core does in one pass ------------------------------------------------
+@defines
+def widen(F: Any, x: Array) -> Array:
+    """An array of float16 or bfloat16 in float32."""
+    if x.dtype != F16 or x.size < MANY or not x.flags.c_contiguous:
         return x.astype(F32)
     return ALL_HALVES.take(x.view(np.uint16))
 
 
-def narrowed(x: Any) -> Any:
-    """A float32 array in half, to nearest, ties to even.
+@defines
+def narrow(F: Any, x: Array, dtype: DType) -> Array:
+    """A float32 array in float16 or bfloat16: to nearest, ties to even.
 
-    numpy's own loop takes 50 times as long where results are below 6e-5. Source: Giesen,
-    float->half variants, 2012.
+    numpy's own loop for float16 takes 50 times as long where results are below 6e-5. Source:
+    Giesen, float->half variants, 2012.
     """
-    if x.size < MANY or not x.flags.c_contiguous:
-        return x.astype(F16)
+    if dtype != F16 or x.size < MANY or not x.flags.c_contiguous:
+        return x.astype(dtype)
     bits = x.view(np.uint32)
     size = bits & 0x7FFFFFFF
     # the exponent's bias from 127 to 15, half a unit of the last place, and 1 more if that is odd
@@ -54,18 +57,33 @@ def narrowed(x: Any) -> Any:
     return (out | bits >> 16 & 0x8000).astype(np.uint16).view(F16)
 
 
-def rounded(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """``kernel``, of float32 arrays, as one of halves."""
+def short(x: Any) -> bool:
+    """Is it an array of float16 or bfloat16?"""
+    return isinstance(x, np.ndarray) and x.dtype.itemsize == 2 and x.dtype.kind in "fV"
+
+
+def widened(wide: Reference, values: Iterable[Any]) -> Iterator[Any]:
+    """The arrays of 16-bit numbers among ``values`` in float32; anything else as it is."""
+    return (wide.widen(x) if short(x) else x for x in values)
+
+
+def rounded(wide: Reference, kernel: Callable[..., Any], dtype: DType) -> Callable[..., Any]:
+    """``kernel``, of float32 arrays, as one of arrays of ``dtype``."""
 
     def half(*arrays: Any, **attrs: Any) -> Any:
-        out = kernel(*[widened(x) for x in arrays], **attrs)
-        return narrowed(out) if getattr(out, "dtype", None) == F32 else out
+        out = kernel(*widened(wide, arrays), **attrs)
+        if type(out) is tuple:
+            return tuple([wide.narrow(x, dtype) if x.dtype == F32 else x for x in out])
+        if getattr(out, "dtype", None) != F32:
+            return out
+        return wide.narrow(out if type(out) is np.ndarray else np.asarray(out), dtype)
 
     return half
 
 
+# ---- the backend ---------------------------------------------------------------------------------
 class RoundedVjps(Sequence["Callable[..., Any]"]):
-    """The vjps of an op on float32 arrays, as those of an op whose result is in half.
+    """The vjps of an op on float32 arrays, as those of an op whose result has 16 bits.
 
     A contribution has the dtype of its input, which for a cast is another.
     """
@@ -84,14 +102,16 @@ class RoundedVjps(Sequence["Callable[..., Any]"]):
 
     def half(self, i: int, vjp: Callable[..., Any]) -> Callable[..., Any]:
         def rounding(F: Any, g: Any, out: Any, *inputs: Any, **attrs: Any) -> Any:
-            d = vjp(self.wide, widened(g), widened(out), *map(widened, inputs), **attrs)
-            return narrowed(d) if inputs[i].dtype == F16 and d.dtype == F32 else d
+            wide = self.wide
+            d = vjp(wide, *widened(wide, (g, out, *inputs)), **attrs)
+            own = inputs[i].dtype
+            return wide.narrow(d, own) if own.itemsize == 2 and d.dtype == F32 else d
 
         return rounding
 
 
 class Half(Reference):
-    """The backend of float16 arrays.
+    """The backend of arrays of float16, and another object of bfloat16 arrays.
 
     Kernels that answer with a view, or write into what they are given, take the halves themselves.
     """
@@ -108,14 +128,20 @@ class Half(Reference):
             return super().__getattr__(name)
         if name.startswith("__"):
             raise AttributeError(name)
-        kernel = rounded(getattr(self.wide, name))
+        kernel = rounded(self.wide, getattr(self.wide, name), self.dtype)
         setattr(self, name, kernel)
         return kernel
 
-    @staticmethod
-    def cast(x: Any, dtype: Any) -> Any:
-        """``x`` in another dtype: the one op whose result is not rounded to half."""
-        return x.astype(dtype)
+    def cast(self, x: Any, dtype: Any) -> Any:
+        """``x`` in another dtype: the one op whose result is not rounded to its own."""
+        dtype = getattr(dtype, "numpy", dtype)
+        return self.wide.widen(x) if dtype == F32 else x.astype(dtype)
+
+    def large(self, name: str) -> Any:
+        """The kernel of an op for large arrays."""
+        if name in uncopied or name in vars(type(self)):
+            return getattr(self, name)
+        return rounded(self.wide, self.wide.large(name), self.dtype)
 
     def vjps(self, of: Sequence[Any]) -> Sequence[Any]:
         """The vjps of an op, given those of the backend that computes."""
@@ -123,13 +149,14 @@ class Half(Reference):
 
     def total_norm(self, arrays: tuple[Any, ...]) -> Any:
         """The norm of all arrays together."""
-        return np.asarray(self.wide.total_norm(tuple(map(widened, arrays)))).astype(F16)
+        norm = self.wide.total_norm(tuple(widened(self.wide, arrays)))
+        return np.asarray(norm).astype(self.dtype)
 
 
 def through_wide(name: str) -> property:
     """What Reference defines for arrays of any dtype, by way of float32."""
-    return property(lambda self: rounded(getattr(self.wide, name)))
+    return property(lambda self: rounded(self.wide, getattr(self.wide, name), self.dtype))
 
 
-for _name in ("pow", "remainder", "fmod", "erf", "erfc"):
+for _name in ("pow", "sign", "remainder", "fmod", "erf", "erfc"):
     setattr(Half, _name, through_wide(_name))

@@ -27,7 +27,7 @@ from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
 from .handle import Handle
-from .operands import NUMBERS, left_operand, number
+from .operands import NUMBERS, left_operand, numbers_of
 from .out import by_keyword
 from .record import constant_node, kept, new
 from .views import link_view
@@ -68,6 +68,7 @@ def hot(
 def swapped(op: Op) -> Callable[..., Tensor]:
     """The method ``input.__rop__(other)``, which is ``op(other, input)``."""
     function, floating = binary(op, op, True), op.floating
+    number = numbers_of(op)
 
     def method(input: Tensor, other: Any) -> Tensor:
         if type(other) in NUMBERS:
@@ -139,6 +140,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
+    number = numbers_of(op)
 
     def method(
         input: Any, other: Any, no_more: None = None, out: Tensor | None = None
@@ -212,7 +214,7 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         dev = dev.of(out.dtype)
     t = new(Tensor)
     t.array, t.origin = out, None
-    if a.needs and (m := mode.get()).grad and op.differentiable and out.dtype.kind == "f":
+    if a.needs and (m := mode.get()).grad and op.differentiable and out.dtype.kind in "fV":
         n = op.node()
         n.inputs = inputs = (a,)
         n.saved = (x,) if op.saved_inputs else inputs

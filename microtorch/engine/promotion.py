@@ -46,6 +46,6 @@ def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:
                 raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
             target = dtypes.promote((t.array.dtype, 2 if t.array.ndim else 1) for t in taken)
             break
-    if op.result == "float" and target.kind != "f":
+    if op.result == "float" and target.kind not in "fV":
         return dtypes.default_numpy()
     return target

@@ -100,7 +100,7 @@ def _value_difference(a: Any, b: Any, at: str, close: Closeness) -> str:
     defaults = [_TOLERANCES.get(v.dtype.name, (0.0, 0.0)) for v in (x, y)]
     rtol = max(d[0] for d in defaults) if close.rtol is None else close.rtol
     atol = max(d[1] for d in defaults) if close.atol is None else close.atol
-    x, y = (v.astype(np.float64) if v.dtype.kind == "f" else v for v in (x, y))
+    x, y = (v.astype(np.float64) if v.dtype.kind in "fV" else v for v in (x, y))
     equal = np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=close.equal_nan)
     if equal.all():
         return ""

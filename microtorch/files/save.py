@@ -79,7 +79,7 @@ class _Writer:
             return ["complex", x.real, x.imag]
         if kind is bytes:
             return ["bytes", x.hex()]
-        if kind is dtypes.dtype:
+        if isinstance(x, dtypes.dtype):
             return ["dtype", x.name]
         if kind is device:
             return ["device", str(x)]
@@ -112,7 +112,7 @@ class _Writer:
 
     def place_tensor(self, x: Tensor) -> int:
         """The number of the storage of a tensor's elements."""
-        array = x.detach().cpu().numpy()
+        array = x.detach().cpu().array
         if x.device.type == "cpu":
             return self.place_array(array)
         return self.place((str(x.device), x.data_ptr(), x.shape, x.stride(), x.dtype), array)
