@@ -17,6 +17,12 @@ static inline real NAME(of_half)(uint32_t half)
     return (real)as_float(bits | sign);
 }
 
+/* a where `choose` is all ones, b where it is 0. With `?:` GCC would move the sums into branches. */
+static inline uint32_t NAME(chosen)(uint32_t choose, uint32_t a, uint32_t b)
+{
+    return (a & choose) | (b & ~choose);
+}
+
 static inline uint16_t NAME(to_half)(float x)
 {
     const uint32_t bits = as_uint(x), size = bits & 0x7fffffff, sign = bits >> 16 & 0x8000;
@@ -25,9 +31,9 @@ static inline uint16_t NAME(to_half)(float x)
     const uint32_t normal = (size - (112u << 23) + 0xfff + (size >> 13 & 1)) >> 13;
     /* beside 0.5, the last place of a float is that of the smallest halves: the sum rounds */
     const uint32_t small = as_uint(as_float(size) + 0.5f) - 0x3f000000;
-    const uint32_t finite = size < 113u << 23 ? small : normal;
-    const uint32_t other = size > 0x7f800000 ? 0x7e00 : 0x7c00; /* NaN, or too large */
-    return (uint16_t)((size < 143u << 23 ? finite : other) | sign);
+    const uint32_t finite = NAME(chosen)(0u - (size < 113u << 23), small, normal);
+    const uint32_t other = 0x7c00 | ((0u - (size > 0x7f800000)) & 0x200); /* inf, or NaN */
+    return (uint16_t)(NAME(chosen)(0u - (size < 143u << 23), finite, other) | sign);
 }
 
 static inline real NAME(of_bfloat)(uint32_t bfloat)

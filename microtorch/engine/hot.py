@@ -102,7 +102,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         except AttributeError:  # not a tensor
             return written(input)
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
-        if kernel is None:  # integers, bools and halves need promotion
+        if kernel is None:  # integers and bools need promotion
             return written(input)
         value = kernel(x)
         if type(value) is not ndarray:
@@ -247,13 +247,14 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
                 needs = True
     except AttributeError:  # not a tensor
         return op(*inputs, **(attrs or {}))
-    if dev is dev.rest:  # integers, bools and halves need promotion
-        return op(*inputs, **(attrs or {}))
     if op.family is not None:
         op = op.family(len(nodes))
+    kernel = op.hot_kernels[dev]
+    if kernel is None:  # integers and bools need promotion
+        return op(*inputs, **(attrs or {}))
     arrays = [x.array for x in inputs]
     try:
-        out = op.kernels[dev](*arrays) if attrs is None else op.kernels[dev](*arrays, **attrs)
+        out = kernel(*arrays) if attrs is None else kernel(*arrays, **attrs)
     except (ValueError, TypeError, IndexError) as e:
         raise op.explain(op, inputs, attrs or {}, e) from None
     if type(out) is not ndarray:

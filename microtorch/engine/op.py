@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..backends import KernelTable, definitions
-from ..backends.table import uncopied
+from ..backends.table import HotTable, uncopied
 from ..base import errors
 from ..graph import Node
 from ..notation import expr, formulas
@@ -111,6 +111,7 @@ class Op:
         reads = self.saved_inputs or any(self.reads_out) or joint is not None
         self.reads_anything = bool(reads) and not reads_nothing
         self.kernels = KernelTable(name)
+        self.hot_kernels = HotTable(name)
         self.large_kernels = KernelTable(name, large=True)
         self.vjp_kernels = VjpTable(self)
         torch_name = torch_name or "".join(part.capitalize() for part in name.split("_"))
