@@ -5,7 +5,7 @@
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
 from typing import Any
 
 from ..base.errors import DeviceError, message, unknown
@@ -47,7 +47,9 @@ def empty_cache() -> None:
     """Nothing to free."""
 
 
-def __getattr__(name: str) -> Callable[..., Any]:
+def __getattr__(name: str) -> Any:
+    if name == "amp":
+        return importlib.import_module("..cuda_amp", __name__)
     if name in _RAISING:
 
         def absent(*args: Any, **kwargs: Any) -> Any:

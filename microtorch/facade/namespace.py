@@ -38,6 +38,15 @@ LAZY |= {
     for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
 }
 LAZY |= {name: ("files", name) for name in ("load", "save")}
+LAZY |= {"amp": ("facade.amp", "")} | {
+    name: ("facade.amp", name)
+    for name in (
+        "autocast", "clear_autocast_cache", "get_autocast_cpu_dtype", "get_autocast_dtype",
+        "get_autocast_gpu_dtype", "is_autocast_cache_enabled", "is_autocast_cpu_enabled",
+        "is_autocast_enabled", "set_autocast_cache_enabled", "set_autocast_dtype",
+        "set_autocast_enabled",
+    )  # fmt: skip
+}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
