@@ -268,7 +268,9 @@ class finfo:
         self.bits, self.dtype = 8 * d.itemsize, d.name
         for field, value in _BFLOAT16.items():
             if d is not bfloat16:
-                value = builtins.float(getattr(np.finfo(d.numpy), field))
+                info = np.finfo(d.numpy)
+                short = field == "resolution"
+                value = 10.0**-info.precision if short else builtins.float(getattr(info, field))
             setattr(self, field, value)
 
     def __repr__(self) -> str:

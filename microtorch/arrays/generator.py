@@ -495,6 +495,8 @@ def dropout_noise(
     if p == 0 or p == 1:
         return np.full(shape, 1 - p, dtype)
     noise = bernoulli(1 - p, shape, dtype, generator)
+    if dtype.itemsize == 2:  # 1 - p is not rounded to 16 bits
+        return (noise.astype(np.float32) / np.float32(1 - p)).astype(dtype)
     noise /= dtype.type(1 - p)
     return noise
 

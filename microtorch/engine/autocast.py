@@ -22,9 +22,9 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ..arrays import dtypes
 from ..arrays.dtypes import F32, F64
 from ..backends.table import send_to_apply
+from ..base.errors import message
 from ..graph import Node, mode, storage_of
 from .handle import Handle
 from .hot import single
@@ -130,9 +130,15 @@ def converted(x: Any, dtype: DType) -> Any:
 
 
 def operands(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """The operands of an op of OPS, in the type of the region that is open, if there is one."""
+    """The operands of a product, in the type of the region that is open, if there is one."""
     now = region.get()
     return [now.lowered(x) if now is not None and eligible(x) else x for x in tensors]
+
+
+def wide(x: Tensor) -> Tensor:
+    """``x`` in float32 if a region is open."""
+    found: Tensor = x if region.get() is None else converted(x, F32)
+    return found
 
 
 def _each(f: Callable[[Any], Any], x: Any) -> Any:
@@ -150,7 +156,16 @@ def _cast_for(name: str, now: Region, args: Any) -> Callable[[Any], Any]:
         return lambda x: converted(x, F32)
     found: list[DType] = []
     _each(found.append, [x.array.dtype for a in args for x in _flat(a) if eligible(x)])
-    widest = functools.reduce(dtypes.wider, found, now.dtype)
+    if not set(found) <= {F32, now.dtype}:
+        raise RuntimeError(
+            message(
+                "Unexpected floating ScalarType in at::autocast::prioritize",
+                f"{name} of {', '.join(sorted({d.name for d in found}))} under autocast to "
+                f"{now.dtype.name}",
+                fix="convert one: x.float()",
+            )
+        )
+    widest = F32 if F32 in found else now.dtype
     return lambda x: converted(x, widest) if found else x
 
 

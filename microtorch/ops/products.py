@@ -279,7 +279,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
             )
         )
     if one.ndim == two.ndim == 1:
-        return matmul(input, other)
+        return dot(input, other)
     return FUNCTIONS["tensordot"](input, other, ([-1], [-1]))
 
 
