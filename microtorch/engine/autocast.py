@@ -9,14 +9,13 @@ come back in each operand's own type.
     FLOAT32    losses, products of many factors, decompositions: where 16 bits are too few
     WIDEST     what joins tensors, in the widest of their types
 
-The functions are cast where they are entered (``listed``), and within one nothing more is cast. The
+Operands are cast where a function is entered (``listed``), and within one nothing more is cast. The
 two that hot.py runs, matmul and linear, are cast in ``apply``. While a region is open the hot paths
 of these two send their operands there; otherwise nothing of this runs.
 """
 from __future__ import annotations
 
 import functools
-import inspect
 import threading
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
@@ -176,7 +175,7 @@ def _flat(x: Any) -> Iterable[Any]:
 def listed(f: F) -> F:
     """``f``, which casts its operands in a region if its name is on a list."""
     name = f.__name__
-    if name not in LOWER | FLOAT32 | WIDEST | AS_GIVEN or "autocast" in vars(f):
+    if name not in LOWER | FLOAT32 | WIDEST | AS_GIVEN:
         return f
 
     @functools.wraps(f)
@@ -193,12 +192,4 @@ def listed(f: F) -> F:
         finally:
             region.reset(token)
 
-    vars(function)["autocast"] = True
     return cast(F, function)
-
-
-def enlist(module: dict[str, Any]) -> None:
-    """``listed`` for each function of a module, given as its globals."""
-    for name in module["__all__"]:
-        if inspect.isfunction(module[name]):
-            module[name] = listed(module[name])

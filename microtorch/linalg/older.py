@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..autograd.function import Function
 from ..base.errors import describe, message
-from ..engine import autocast
+from ..engine.entering import enter_all
 from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
 from .checks import broadcast_batches, floating, identity, matrices, square
@@ -191,4 +191,4 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
-autocast.enlist(globals())
+enter_all(globals())
