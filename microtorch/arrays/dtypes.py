@@ -58,31 +58,29 @@ class _Bfloat16(dtype):
     def __init__(self) -> None:
         self.name, self.itemsize, self.is_floating_point = "bfloat16", 2, True
 
-    @property
-    def numpy(self) -> DType:  # type: ignore[override]  # computed, where others store it
-        """The type of the arrays. Raises ImportError where ml_dtypes is not installed."""
-        if not _bfloat16:
-            try:
-                import ml_dtypes
-            except ImportError:
-                raise ImportError(
-                    message("torch.bfloat16 needs ml_dtypes", fix="pip install ml_dtypes")
-                ) from None
-            d: DType = np.dtype(ml_dtypes.bfloat16)
-            _bfloat16.append(d)
-            FROM_NUMPY[d] = self
-            _LIMITS[d] = (-_BFLOAT16["max"], _BFLOAT16["max"])
-            for announce in on_bfloat16:
-                announce(d)
-        return _bfloat16[0]
+    def __getattr__(self, name: str) -> DType:
+        """``numpy``, when it is first asked for. ImportError where ml_dtypes is not installed."""
+        if name != "numpy":
+            raise AttributeError(f"'torch.dtype' object has no attribute '{name}'")
+        try:
+            import ml_dtypes
+        except ImportError:
+            raise ImportError(
+                message("torch.bfloat16 needs ml_dtypes", fix="pip install ml_dtypes")
+            ) from None
+        self.numpy = d = np.dtype(ml_dtypes.bfloat16)
+        FROM_NUMPY[d] = self
+        _LIMITS[d] = (-_BFLOAT16["max"], _BFLOAT16["max"])
+        for announce in on_bfloat16:
+            announce(d)
+        return d
 
     @property
     def is_signed(self) -> builtins.bool:
         return True
 
 
-_bfloat16: list[DType] = []  # the type of its arrays, once it is known
-on_bfloat16: list[Callable[[DType], None]] = []  # who has tables of types, and adds it then
+on_bfloat16: list[Callable[[DType], object]] = []  # who has tables of types, and adds it then
 # what np.finfo says of other types; ml_dtypes.finfo rounds some of these to bfloat16
 _BFLOAT16 = {
     "eps": 2.0**-7, "max": 2.0**128 - 2.0**120, "min": 2.0**120 - 2.0**128, "tiny": 2.0**-126,

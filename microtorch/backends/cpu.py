@@ -18,7 +18,7 @@ cpu = Reference.rest = Reference()
 for _dtype in (F32, F64):
     Reference.by_dtype[_dtype] = Reference(_dtype)
 Reference.by_dtype[F16] = Half(F16)
-on_bfloat16.append(lambda d: Reference.by_dtype.__setitem__(d, Half(d)))
+on_bfloat16.append(lambda d: Reference.by_dtype.setdefault(d, Half(d)))
 
 
 def available() -> dict[str, bool]:

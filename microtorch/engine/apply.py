@@ -23,7 +23,7 @@ def apply(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
     """Run ``op`` on Tensors, or on what may stand for one; record it if a gradient flows."""
     tensors = as_tensors(op, inputs)
     if op.name in autocast.OPS:
-        tensors = autocast.operands(tensors)
+        tensors = autocast.operands(tensors, op.name)
     if op.family is not None:  # an op of any number of inputs: its declaration for so many
         op = op.family(len(tensors))
     tensors, target = promoted(op, tensors)

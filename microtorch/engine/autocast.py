@@ -7,17 +7,17 @@ come back in each operand's own type.
 
     LOWER      products, in the region's type
     FLOAT32    losses, products of many factors, decompositions: where 16 bits are too few
-    WIDEST     what joins tensors, in the widest of their types
+    WIDEST     what copies one tensor into another, in the wider of their types
 
-Operands are cast where a function is entered (``listed``), and within one nothing more is cast. The
-two that hot.py runs, matmul and linear, are cast in ``apply``. While a region is open the hot paths
-of these two send their operands there; otherwise nothing of this runs.
+Operands are cast where a function is entered (``listed``), and within one nothing more is cast.
+Those of the ops that hot.py runs (OPS) are cast in ``apply``. While a region is open the hot paths
+of these ops send their operands there; otherwise nothing of this runs.
 """
 from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OPS = ("matmul", "linear")  # of LOWER, the ops whose functions hot.py makes
+# ops whose functions hot.py runs: products, which belong to LOWER, and one that belongs to FLOAT32
+OPS = frozenset({"linear", "matmul", "mse_loss"})
 LOWER = frozenset(
     "addbmm addmm baddbmm conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
     "prelu scaled_dot_product_attention vecdot".split()
@@ -47,12 +48,12 @@ FLOAT32 = frozenset(
     "fractional_max_pool2d fractional_max_pool3d geqrf grid_sample hfft hinge_embedding_loss "
     "householder_product huber_loss ifft ifft2 ifftn ihfft inv inv_ex inverse irfft irfft2 irfftn "
     "kl_div l1_loss lstsq lu_solve margin_ranking_loss matrix_rank max_pool3d max_unpool2d "
-    "max_unpool3d mse_loss multi_margin_loss multilabel_margin_loss nanquantile nll_loss orgqr "
+    "max_unpool3d multi_margin_loss multilabel_margin_loss nanquantile nll_loss orgqr "
     "ormqr pinverse poisson_nll_loss polar prod qr quantile rfft rfft2 rfftn smooth_l1_loss "
     "soft_margin_loss solve stft svd svdvals tensorinv tensorsolve trace triangular_solve "
     "triplet_margin_loss view_as_complex".split()
 )
-WIDEST = frozenset("cat concat concatenate hstack index_copy stack vstack".split())
+WIDEST = frozenset({"index_copy"})  # cat and stack promote by themselves
 # composed of products here, and kernels of their own in PyTorch
 AS_GIVEN = frozenset("addmv addr bilinear dot mv vdot".split())
 
@@ -116,9 +117,8 @@ def eligible(x: Any) -> bool:
     """Is it a floating tensor on the CPU, and not float64?"""
     if not isinstance(x, Handle):
         return False
-    t: Tensor = x
-    d = t.array.dtype
-    return d.kind in "fV" and d != F64 and t.node.dev.device.type == "cpu"
+    d = x.array.dtype
+    return bool(d.kind in "fV" and d != F64 and x.node.dev.device.type == "cpu")
 
 
 def converted(x: Any, dtype: DType) -> Any:
@@ -128,10 +128,14 @@ def converted(x: Any, dtype: DType) -> Any:
     return single(REGISTRY["cast"], x, {"dtype": dtype})
 
 
-def operands(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """The operands of a product, in the type of the region that is open, if there is one."""
+def operands(tensors: Sequence[Tensor], name: str = "matmul") -> Sequence[Tensor]:
+    """The operands of an op of OPS in the type that the open region wants, if there is one."""
     now = region.get()
-    return [now.lowered(x) if now is not None and eligible(x) else x for x in tensors]
+    if now is None:
+        return tensors
+    if name == "mse_loss":
+        return [converted(x, F32) for x in tensors]
+    return [now.lowered(x) if eligible(x) else x for x in tensors]
 
 
 def wide(x: Tensor) -> Tensor:
@@ -180,7 +184,7 @@ def listed(f: F) -> F:
 
     @functools.wraps(f)
     def function(*args: Any, **kwargs: Any) -> Any:
-        now = region.get()
+        now = region.get() if _open else None
         if now is None:
             return f(*args, **kwargs)
         to = _cast_for(name, now, (*args, *kwargs.values()))

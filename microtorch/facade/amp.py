@@ -194,7 +194,7 @@ def _cast(value: Any, device_type: str, dtype: dtypes.dtype) -> Any:
         return {k: _cast(v, device_type, dtype) for k, v in value.items()}
     if isinstance(value, Iterable):
         parts = (_cast(v, device_type, dtype) for v in value)
-        return type(value)(parts) if isinstance(value, (list, tuple)) else parts  # type: ignore[call-arg]  # a list or tuple is made of its parts
+        return type(value)(parts) if isinstance(value, (list, tuple)) else parts
     return value
 
 

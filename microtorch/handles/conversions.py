@@ -124,7 +124,7 @@ def type_(self: Tensor, dtype: DTypeLike | str | None = None) -> Any:
         if dtype not in names:
             known = errors.nearest(dtype, names)
             raise ValueError(errors.message(f"invalid type: '{dtype}'.{known}"))
-        dtype = getattr(dtypes, names[dtype])
+        return self.to(dtype=getattr(dtypes, names[dtype]))
     return self.to(dtype=getattr(dtype, "dtype", dtype))
 
 

@@ -212,7 +212,7 @@ def einsum(*args: Any) -> Tensor:
     terms, result = _parsed(equation, tuple([x.array.ndim for x in operands]))
     letters = "".join("".join(set(term)) for term in terms)
     if any(letters.count(c) > 1 for c in set(letters) - set(result)):  # products are added up
-        operands = autocast.operands(operands)
+        operands = list(autocast.operands(operands))
     for x in operands[1:]:
         if x.array.dtype != operands[0].array.dtype:
             one, two = (TORCH_TYPES[t.array.dtype.name] for t in (operands[0], x))

@@ -148,7 +148,9 @@ class GradScaler:
             return
         self._check_used("update")
         if new_scale is not None:
-            if isinstance(new_scale, Tensor) and (new_scale.numel() != 1 or new_scale.requires_grad):
+            if isinstance(new_scale, Tensor) and (
+                new_scale.numel() != 1 or new_scale.requires_grad
+            ):
                 raise AssertionError(
                     "new_scale should be a float or a 1-element torch.cuda.FloatTensor or "
                     "torch.FloatTensor with requires_grad=False."
