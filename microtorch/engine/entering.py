@@ -21,7 +21,7 @@ from .registry import REGISTRY
 F = TypeVar("F", bound=Callable[..., Any])
 
 ROUNDED_ONCE = frozenset(
-    "addbmm addcdiv addcmul addmm addmv addr baddbmm group_norm histc interpolate matrix_exp "
+    "addbmm addcdiv addcmul addmm addmv addr baddbmm group_norm histc interpolate lerp matrix_exp "
     "scaled_dot_product_attention".split()
 )
 

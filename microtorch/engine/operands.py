@@ -38,6 +38,8 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
 def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Tensor:
     """One operand as a Tensor on the device of ``like``. Raises TypeError if it cannot be one."""
     if isinstance(x, (bool, int, float)):
+        if like is not None and op.name in EXACT and like.array.dtype.kind in "fV":
+            return _exact(x, like)
         return weak_number(x, like, op.result == "float")
     if type(x) in COERCE:
         return COERCE[type(x)](x)
@@ -121,20 +123,21 @@ def _numbers(name: str, make: Callable[[Number, Tensor], Tensor]) -> Callable[..
 def _exact(value: Number, like: Tensor) -> Tensor:
     """A number as it is beside a tensor of 16 bits, though its node counts as one of that type."""
     dev = like.node.dev
-    if like.array.dtype.itemsize > 2:
+    if like.array.dtype.itemsize > 2 or dev.device.type != "cpu":
         return weak_number(value, like)
     whole = np.array(value).astype(dtypes.F32)
     return handle(whole, constant_node(whole, dev))
 
 
 number = _numbers("number", weak_number)
-# for products and quotients: x * 0.1 of 16-bit x is rounded once, and 0.1 is not, as in PyTorch
+# x * 0.1 of 16-bit x is rounded once, and 0.1 is not, as in PyTorch
+EXACT = frozenset({"mul", "div"})
 exact_number = _numbers("exact_number", _exact)
 
 
 def numbers_of(op: Op) -> Callable[..., Tensor]:
     """The function that makes constants of the numbers that ``op`` is given."""
-    return exact_number if op.name in ("mul", "div") else number
+    return exact_number if op.name in EXACT else number
 
 
 def left_operand(op: Op, value: Any, like: Tensor) -> Tensor:

@@ -109,6 +109,7 @@ def test_promotion_with_what_has_no_dimensions():
         torch.ones(2, dtype=torch.int64).add_(x)
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
 def test_creation_and_casts_round_once():
     values = [0.1, -2.7, 1 / 3, 3.4e38, 1e39, math.inf, 1e-40]
     with np.errstate(over="ignore"):
