@@ -25,6 +25,8 @@ from ..optim.grad_scaler import GradScaler
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
 
+__path__: list[str] = []  # a package to Python, below which PyTorch's modules are found
+
 F = TypeVar("F", bound=Callable[..., Any])
 # the types of a region that names none
 _dtypes = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16, "mps": dtypes.float16,

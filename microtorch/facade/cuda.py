@@ -14,6 +14,7 @@ __all__ = [
     "device_count", "empty_cache", "is_available", "is_initialized", "manual_seed",
     "manual_seed_all",
 ]  # fmt: skip
+__path__: list[str] = []  # a package to Python, below which torch.cuda.amp is found
 _RAISING = (
     "current_device", "get_device_name", "get_device_properties", "memory_allocated",
     "set_device", "synchronize",

@@ -10,6 +10,7 @@ from ..arrays import dtypes
 from . import amp
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
+__path__: list[str] = []  # a package to Python, below which PyTorch's modules are found
 
 custom_fwd = functools.partial(amp.custom_fwd, device_type="cuda")
 custom_bwd = functools.partial(amp.custom_bwd, device_type="cuda")

@@ -16,6 +16,7 @@ from ..arrays.dtypes import OBJECT
 from ..backends.reference import nonzero_divisor
 from ..base.errors import describe, message
 from ..base.naming import named
+from ..engine.handle import Handle
 from ..engine.hot import made, several
 from ..engine.op import Op
 from ..engine.operands import NUMBERS, left_operand
@@ -279,6 +280,10 @@ def div(
                 f"'{rounding_mode}'"
             )
         )
+    given = {x.array.dtype.name for x in (input, other) if isinstance(x, Handle)}
+    if rounding_mode == "trunc" and given & {"float16", "bfloat16"}:
+        # PyTorch rounds the quotient to 16 bits, and then cuts
+        return ELEMENTWISE["trunc"](ELEMENTWISE["div"](input, other))
     return ELEMENTWISE[f"div_{rounding_mode}"](input, other)
 
 
