@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["assert_close"]
 
 # (rtol, atol) for values of a dtype; of two, the coarser counts
-_TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
+_TOLERANCES = {
+    "bfloat16": (1.6e-2, 1e-5), "float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5),
+    "float64": (1e-7, 1e-7),
+}  # fmt: skip
 
 
 class Closeness(NamedTuple):
