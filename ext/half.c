@@ -17,7 +17,8 @@ static inline real NAME(of_half)(uint32_t half)
     return (real)as_float(bits | sign);
 }
 
-/* a where `choose` is all ones, b where it is 0. With `?:` GCC would move the sums into branches. */
+/* a where `choose` is all ones, b where it is 0. With `?:` GCC would move the sums into
+ * branches. */
 static inline uint32_t NAME(chosen)(uint32_t choose, uint32_t a, uint32_t b)
 {
     return (a & choose) | (b & ~choose);

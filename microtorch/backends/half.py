@@ -10,17 +10,17 @@ goes for each derivative.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays.dtypes import F16, F32
+from ..arrays.dtypes import F16, F32, F64
 from .reference import Reference
 from .table import defines, uncopied
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DType
+    from ..base.types import Array, DType, Operand, Vjp
 
 ALL_HALVES = np.arange(1 << 16, dtype=np.uint16).view(F16).astype(F32)
 MANY = 512  # elements from which a few passes of integer arithmetic are faster than numpy's loop
@@ -28,20 +28,21 @@ MANY = 512  # elements from which a few passes of integer arithmetic are faster 
 
 # ---- conversion: what the C core does in one pass ------------------------------------------------
 @defines
-def widen(F: Any, x: Array) -> Array:
-    """An array of float16 or bfloat16 in float32."""
+def widen(F: Operand, x: Array) -> Array:
+    """An array of float16 or bfloat16 in the dtype of the backend F: float32 or float64."""
     if x.dtype != F16 or x.size < MANY or not x.flags.c_contiguous:
-        return x.astype(F32)
-    return ALL_HALVES.take(x.view(np.uint16))
+        return x.astype(F.dtype)
+    return ALL_HALVES.take(x.view(np.uint16)).astype(F.dtype, copy=False)
 
 
 @defines
-def narrow(F: Any, x: Array, dtype: DType) -> Array:
-    """A float32 array in float16 or bfloat16: to nearest, ties to even.
+def narrow(F: Operand, x: Array, dtype: DType) -> Array:
+    """An array in float16 or bfloat16, by way of float32: to nearest, ties to even.
 
     numpy's own loop for float16 takes 50 times as long where results are below 6e-5. Source:
     Giesen, float->half variants, 2012.
     """
+    x = x.astype(F32, copy=False)
     if dtype != F16 or x.size < MANY or not x.flags.c_contiguous:
         return x.astype(dtype)
     bits = x.view(np.uint32)
@@ -57,23 +58,23 @@ def narrow(F: Any, x: Array, dtype: DType) -> Array:
     return (out | bits >> 16 & 0x8000).astype(np.uint16).view(F16)
 
 
-def short(x: Any) -> bool:
+def short(x: Operand) -> bool:
     """Is it an array of float16 or bfloat16?"""
     return isinstance(x, np.ndarray) and x.dtype.itemsize == 2 and x.dtype.kind in "fV"
 
 
-def widened(wide: Reference, values: Iterable[Any]) -> Iterator[Any]:
+def widened(wide: Reference, values: Iterable[Operand]) -> Iterator[Operand]:
     """The arrays of 16-bit numbers among ``values`` in float32; anything else as it is."""
     return (wide.widen(x) if short(x) else x for x in values)
 
 
-def rounded(wide: Reference, kernel: Callable[..., Any], dtype: DType) -> Callable[..., Any]:
+def rounded(wide: Reference, kernel: Vjp, dtype: DType) -> Vjp:
     """``kernel``, of float32 arrays, as one of arrays of ``dtype``.
 
     What is float32 altogether stays so: the gradient of a float32 weight beside a 16-bit input.
     """
 
-    def half(*arrays: Any, **attrs: Any) -> Any:
+    def half(*arrays: Operand, **attrs: Operand) -> Operand:
         out = kernel(*widened(wide, arrays), **attrs)
         if not any(map(short, arrays)):
             return out
@@ -87,26 +88,28 @@ def rounded(wide: Reference, kernel: Callable[..., Any], dtype: DType) -> Callab
 
 
 # ---- the backend ---------------------------------------------------------------------------------
-class RoundedVjps(Sequence["Callable[..., Any]"]):
+class RoundedVjps(Sequence["Vjp"]):
     """The vjps of an op on float32 arrays, as those of an op whose result has 16 bits.
 
     A contribution has the dtype of its input, which for a cast is another.
     """
 
-    def __init__(self, wide: Reference, vjps: Sequence[Callable[..., Any]]):
+    def __init__(self, wide: Reference, vjps: Sequence[Vjp]):
         self.wide, self.vjps = wide, vjps
 
     def __len__(self) -> int:
         return len(self.vjps)
 
-    def __getitem__(self, i: Any) -> Any:
+    def __getitem__(self, i: Operand) -> Operand:
         return [*self][i]
 
-    def __iter__(self) -> Iterator[Callable[..., Any]]:
+    def __iter__(self) -> Iterator[Vjp]:
         return itertools.starmap(self.half, enumerate(self.vjps))
 
-    def half(self, i: int, vjp: Callable[..., Any]) -> Callable[..., Any]:
-        def rounding(F: Any, g: Any, out: Any, *inputs: Any, **attrs: Any) -> Any:
+    def half(self, i: int, vjp: Vjp) -> Vjp:
+        def rounding(
+            F: Operand, g: Operand, out: Operand, *inputs: Operand, **attrs: Operand
+        ) -> Operand:
             wide = self.wide
             d = vjp(wide, *widened(wide, (g, out, *inputs)), **attrs)
             own = inputs[i].dtype
@@ -128,7 +131,7 @@ class Half(Reference):
         """The backend that computes."""
         return self.by_dtype[F32]
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Operand:
         if name in uncopied:
             return super().__getattr__(name)
         if name.startswith("__"):
@@ -137,22 +140,22 @@ class Half(Reference):
         setattr(self, name, kernel)
         return kernel
 
-    def cast(self, x: Any, dtype: Any) -> Any:
+    def cast(self, x: Operand, dtype: Operand) -> Operand:
         """``x`` in another dtype: the one op whose result is not rounded to its own."""
         dtype = getattr(dtype, "numpy", dtype)
-        return self.wide.widen(x) if dtype == F32 else x.astype(dtype)
+        return self.by_dtype[dtype].widen(x) if dtype in (F32, F64) else x.astype(dtype)
 
-    def large(self, name: str) -> Any:
+    def large(self, name: str) -> Operand:
         """The kernel of an op for large arrays."""
         if name in uncopied or name in vars(type(self)):
             return getattr(self, name)
         return rounded(self.wide, self.wide.large(name), self.dtype)
 
-    def vjps(self, of: Sequence[Any]) -> Sequence[Any]:
+    def vjps(self, of: Sequence[Vjp]) -> Sequence[Vjp]:
         """The vjps of an op, given those of the backend that computes."""
         return RoundedVjps(self.wide, of)
 
-    def total_norm(self, arrays: tuple[Any, ...]) -> Any:
+    def total_norm(self, arrays: tuple[Array, ...]) -> Operand:
         """The norm of all arrays together."""
         norm = self.wide.total_norm(tuple(widened(self.wide, arrays)))
         return np.asarray(norm).astype(self.dtype)

@@ -30,7 +30,7 @@ from .hot import single
 from .registry import REGISTRY
 
 if TYPE_CHECKING:
-    from ..base.types import DType
+    from ..base.types import Argument, DType
     from ..handles.tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -121,7 +121,7 @@ def eligible(x: Any) -> bool:
     return bool(d.kind in "fV" and d != F64 and x.node.dev.device.type == "cpu")
 
 
-def converted(x: Any, dtype: DType) -> Any:
+def converted(x: Any, dtype: DType) -> Argument:
     """``x`` in ``dtype`` if it is eligible; anything else as it is."""
     if not eligible(x) or x.array.dtype == dtype:
         return x
@@ -144,7 +144,7 @@ def wide(x: Tensor) -> Tensor:
     return found
 
 
-def _each(f: Callable[[Any], Any], x: Any) -> Any:
+def _each(f: Callable[[Any], Any], x: Any) -> Argument:
     """``f`` of ``x``, or of what a list or tuple holds."""
     return type(x)([f(v) for v in x]) if type(x) in (list, tuple) else f(x)
 
@@ -183,7 +183,7 @@ def listed(f: F) -> F:
         return f
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: Any, **kwargs: Any) -> Argument:
         now = region.get() if _open else None
         if now is None:
             return f(*args, **kwargs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..arrays import dtypes
 from ..arrays.dtypes import F32
@@ -17,6 +17,9 @@ from .autocast import listed
 from .handle import Handle
 from .hot import single
 from .registry import REGISTRY
+
+if TYPE_CHECKING:
+    from ..base.types import Argument
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,13 +35,13 @@ def rounded_once(f: F) -> F:
         return f
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: Any, **kwargs: Any) -> Argument:
         first = args[0] if args else next(iter(kwargs.values()), None)
         d = first.array.dtype if isinstance(first, Handle) else F32
         if d.itemsize != 2 or d.kind not in "fV":
             return f(*args, **kwargs)
 
-        def wide(x: Any) -> Any:  # only what has the first operand's type: others are an error
+        def wide(x: Any) -> Argument:  # only what has the first operand's type: others are an error
             if isinstance(x, Handle) and x.array.dtype == d:
                 return single(REGISTRY["cast"], x, {"dtype": F32})
             return x

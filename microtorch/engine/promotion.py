@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
+from ..backends.half import Half
 from .hot import single
 from .registry import REGISTRY
 
@@ -39,8 +40,8 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
 
 def dtype_of(t: Tensor) -> DType:
     """The dtype that ``t`` counts as: of an exact number, that of the tensor beside it."""
-    d = t.array.dtype
-    return d if d is not dtypes.F32 else t.node.dev.dtype
+    d, dev = t.array.dtype, t.node.dev
+    return dev.dtype if d is dtypes.F32 and isinstance(dev, Half) else d
 
 
 def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:

@@ -12,7 +12,7 @@ import functools
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from ..base.errors import message
 from ..engine import autocast as casting
 from ..handles.tensor import Tensor
 from ..optim.grad_scaler import GradScaler
+
+if TYPE_CHECKING:
+    from ..base.types import Argument
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
 
@@ -102,7 +105,7 @@ class autocast:
             )
 
         @functools.wraps(func)
-        def function(*args: Any, **kwargs: Any) -> Any:
+        def function(*args: Any, **kwargs: Any) -> Argument:
             with self:
                 return func(*args, **kwargs)
 
@@ -185,7 +188,7 @@ def get_autocast_gpu_dtype() -> dtypes.dtype:
 
 
 # ---- custom functions ----------------------------------------------------------------------------
-def _cast(value: Any, device_type: str, dtype: dtypes.dtype) -> Any:
+def _cast(value: Any, device_type: str, dtype: dtypes.dtype) -> Argument:
     """``value`` with its floating tensors, but for those of float64, in ``dtype``."""
     if isinstance(value, Tensor):
         here = value.device.type == device_type
@@ -202,7 +205,7 @@ def _cast(value: Any, device_type: str, dtype: dtypes.dtype) -> Any:
 
 def custom_fwd(
     fwd: Any = None, *, device_type: str, cast_inputs: dtypes.dtype | None = None
-) -> Any:
+) -> Argument:
     """A decorator for the ``forward`` of a ``torch.autograd.Function`` that is used in regions.
 
     With ``cast_inputs`` its tensors are cast to that type within a region, and nothing is cast
@@ -214,7 +217,7 @@ def custom_fwd(
         return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
 
     @functools.wraps(fwd)
-    def forward(ctx: Any, *args: Any, **kwargs: Any) -> Any:
+    def forward(ctx: Any, *args: Any, **kwargs: Any) -> Argument:
         ctx._dtype = get_autocast_dtype(device_type)
         on = is_autocast_enabled(device_type)
         ctx._fwd_used_autocast = on and cast_inputs is None
@@ -227,7 +230,7 @@ def custom_fwd(
     return forward
 
 
-def custom_bwd(bwd: Any = None, *, device_type: str) -> Any:
+def custom_bwd(bwd: Any = None, *, device_type: str) -> Argument:
     """A decorator for the ``backward`` that belongs to a ``forward`` with ``custom_fwd``.
 
     It runs in the region that ``forward`` ran in.
@@ -238,7 +241,7 @@ def custom_bwd(bwd: Any = None, *, device_type: str) -> Any:
         return functools.partial(custom_bwd, device_type=device_type)
 
     @functools.wraps(bwd)
-    def backward(ctx: Any, *args: Any, **kwargs: Any) -> Any:
+    def backward(ctx: Any, *args: Any, **kwargs: Any) -> Argument:
         with autocast(device_type, ctx._dtype, enabled=ctx._fwd_used_autocast):
             return bwd(ctx, *args, **kwargs)
 

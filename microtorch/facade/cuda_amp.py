@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..arrays import dtypes
 from . import amp
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 __path__: list[str] = []  # a package to Python, below which PyTorch's modules are found

@@ -5,12 +5,13 @@ step they are divided by it again. Where a gradient came out inf or NaN, the sca
 the step is left out and the scale is reduced. After many steps without one it is raised.
 (Micikevicius et al., "Mixed precision training", 2018, section 3.2.)
 """
+
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from ..base.errors import message
 from ..engine.record import constant
 from ..handles.tensor import Tensor
 from .optimizer import Optimizer
+
+if TYPE_CHECKING:
+    from ..base.types import Argument
 
 READY, UNSCALED, STEPPED = "ready", "unscaled", "stepped"
 
@@ -59,9 +63,9 @@ class GradScaler:
             enabled = False
         self._enabled = enabled
         if enabled and growth_factor <= 1.0:
-            raise AssertionError("The growth factor must be > 1.0.")
+            raise AssertionError(message("The growth factor must be > 1.0."))
         if enabled and backoff_factor >= 1.0:
-            raise AssertionError("The backoff factor must be < 1.0.")
+            raise AssertionError(message("The backoff factor must be < 1.0."))
         self._scale, self._in_a_row, self._used = float(np.float32(init_scale)), 0, False
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval = growth_interval
@@ -70,7 +74,7 @@ class GradScaler:
         self._found_inf: dict[int, bool] = {}
 
     # ---- a training step -------------------------------------------------------------------------
-    def scale(self, outputs: Any) -> Any:
+    def scale(self, outputs: Any) -> Argument:
         """The loss, or a list or tuple of losses, times the scale.
 
         Raises ValueError for what is not made of tensors.
@@ -85,7 +89,7 @@ class GradScaler:
             return type(outputs)([self.scale(x) for x in outputs])
         if isinstance(outputs, Iterable):
             return map(self.scale, outputs)
-        raise ValueError("outputs must be a Tensor or an iterable of Tensors")
+        raise ValueError(message("outputs must be a Tensor or an iterable of Tensors"))
 
     def unscale_(self, optimizer: Optimizer) -> None:
         """Divide the gradients of an optimizer's parameters by the scale, in place.
@@ -99,10 +103,12 @@ class GradScaler:
         stage = self._stages.get(id(optimizer), READY)
         if stage == UNSCALED:
             raise RuntimeError(
-                "unscale_() has already been called on this optimizer since the last update()."
+                message(
+                    "unscale_() has already been called on this optimizer since the last update()."
+                )
             )
         if stage == STEPPED:
-            raise RuntimeError("unscale_() is being called after step().")
+            raise RuntimeError(message("unscale_() is being called after step()."))
         factor, finite = float(np.float32(1 / self._scale)), True
         with no_grad():
             for p in (p for group in optimizer.param_groups for p in group["params"]):
@@ -119,7 +125,7 @@ class GradScaler:
                 p.grad.mul_(factor)
         self._stages[id(optimizer)], self._found_inf[id(optimizer)] = UNSCALED, not finite
 
-    def step(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+    def step(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Argument:
         """``optimizer.step()`` with unscaled gradients, unless one of them is inf or NaN.
 
         Returns what the step returns, None if it was left out. Raises RuntimeError for a second
@@ -129,16 +135,16 @@ class GradScaler:
             return optimizer.step(*args, **kwargs)
         if "closure" in kwargs:
             raise RuntimeError(
-                "Closure use is not currently supported if GradScaler is enabled."
+                message("Closure use is not currently supported if GradScaler is enabled.")
             )
         self._check_used("step")
         stage = self._stages.get(id(optimizer), READY)
         if stage == STEPPED:
-            raise RuntimeError("step() has already been called since the last update().")
+            raise RuntimeError(message("step() has already been called since the last update()."))
         if stage == READY:
             self.unscale_(optimizer)
         if all(p.grad is None for group in optimizer.param_groups for p in group["params"]):
-            raise AssertionError("No inf checks were recorded for this optimizer.")
+            raise AssertionError(message("No inf checks were recorded for this optimizer."))
         self._stages[id(optimizer)] = STEPPED
         return None if self._found_inf[id(optimizer)] else optimizer.step(*args, **kwargs)
 
@@ -152,12 +158,14 @@ class GradScaler:
                 new_scale.numel() != 1 or new_scale.requires_grad
             ):
                 raise AssertionError(
-                    "new_scale should be a float or a 1-element torch.cuda.FloatTensor or "
-                    "torch.FloatTensor with requires_grad=False."
+                    message(
+                        "new_scale should be a float or a 1-element torch.cuda.FloatTensor or "
+                        "torch.FloatTensor with requires_grad=False."
+                    )
                 )
             self._scale = float(np.float32(float(new_scale)))
         elif not self._found_inf:
-            raise AssertionError("No inf checks were recorded prior to update.")
+            raise AssertionError(message("No inf checks were recorded prior to update."))
         elif any(self._found_inf.values()):
             self._scale, self._in_a_row = float(np.float32(self._scale * self._backoff_factor)), 0
         else:
@@ -170,8 +178,10 @@ class GradScaler:
     def _check_used(self, name: str) -> None:
         if not self._used:
             raise AssertionError(
-                f"Attempted {name} but _scale is None.  This may indicate your script did not use "
-                "scaler.scale(loss or outputs) earlier in the iteration."
+                message(
+                    f"Attempted {name} but _scale is None.  This may indicate your script "
+                    "did not use scaler.scale(loss or outputs) earlier in the iteration."
+                )
             )
 
     # ---- its numbers -----------------------------------------------------------------------------
@@ -222,8 +232,10 @@ class GradScaler:
             return
         if not state_dict:
             raise RuntimeError(
-                "The source state dict is empty, possibly because it was saved from a disabled "
-                "instance of GradScaler."
+                message(
+                    "The source state dict is empty, possibly because it was saved from a disabled "
+                    "instance of GradScaler."
+                )
             )
         self._scale, self._in_a_row = state_dict["scale"], state_dict["_growth_tracker"]
         self._growth_factor = state_dict["growth_factor"]
@@ -233,7 +245,10 @@ class GradScaler:
     def __getstate__(self) -> dict[str, Any]:
         if self._stages:
             raise AssertionError(
-                "A GradScaler instance may only be pickled at the beginning of an iteration, or at "
-                "the end after scaler.update()."
+                message(
+                    "A GradScaler instance may only be pickled at the beginning of an "
+                    "iteration, or at "
+                    "the end after scaler.update()."
+                )
             )
         return vars(self)

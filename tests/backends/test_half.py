@@ -11,11 +11,12 @@ F = torch.nn.functional
 X = torch.tensor([20000.0, 30000.0, 25000.0, 300.0]).half()
 
 
+F32 = Reference.by_dtype[np.dtype(np.float32)]
 CONVERTERS = {
-    "numpy": (lambda x: widen(None, x), lambda x, d: narrow(None, x, d)),
+    "numpy": (lambda x: widen(F32, x), lambda x, d: narrow(F32, x, d)),
     "backend": (
-        lambda x: Reference.by_dtype[np.dtype(np.float32)].widen(x),
-        lambda x, d: Reference.by_dtype[np.dtype(np.float32)].narrow(x, d),
+        lambda x: F32.widen(x),
+        lambda x, d: F32.narrow(x, d),
     ),
 }
 

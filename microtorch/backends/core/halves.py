@@ -1,11 +1,10 @@
-"""float16 and bfloat16 to float32 and back, in C (ext/half.c)."""
+"""float16 and bfloat16 to float32 or float64 and back, in C (ext/half.c)."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...arrays.dtypes import F32
 from ..reference import Reference
 from ..table import definition
 
@@ -27,7 +26,7 @@ class Halves(Reference):
 
     def cast(self, x: Array, dtype: DType) -> Array:
         dtype = getattr(dtype, "numpy", dtype)
-        if dtype.itemsize == 2 and dtype.kind in "fV" and self.dtype is F32:
+        if dtype.itemsize == 2 and dtype.kind in "fV":
             return self.narrow(x, dtype)
         return x.astype(dtype)
 
