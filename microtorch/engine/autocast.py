@@ -113,7 +113,7 @@ def _count(n: int) -> None:
 
 
 # ---- casting -------------------------------------------------------------------------------------
-def eligible(x: Any) -> bool:
+def eligible(x: Argument) -> bool:
     """Is it a floating tensor on the CPU, and not float64?"""
     if not isinstance(x, Handle):
         return False
@@ -121,7 +121,7 @@ def eligible(x: Any) -> bool:
     return bool(d.kind in "fV" and d != F64 and x.node.dev.device.type == "cpu")
 
 
-def converted(x: Any, dtype: DType) -> Argument:
+def converted(x: Argument, dtype: DType) -> Argument:
     """``x`` in ``dtype`` if it is eligible; anything else as it is."""
     if not eligible(x) or x.array.dtype == dtype:
         return x
@@ -144,12 +144,12 @@ def wide(x: Tensor) -> Tensor:
     return found
 
 
-def _each(f: Callable[[Any], Any], x: Any) -> Argument:
+def _each(f: Callable[[Any], Any], x: Argument) -> Argument:
     """``f`` of ``x``, or of what a list or tuple holds."""
     return type(x)([f(v) for v in x]) if type(x) in (list, tuple) else f(x)
 
 
-def _cast_for(name: str, now: Region, args: Any) -> Callable[[Any], Any]:
+def _cast_for(name: str, now: Region, args: Argument) -> Callable[[Any], Any]:
     """How an argument of the function ``name`` is cast."""
     if name in AS_GIVEN:
         return lambda x: x
@@ -172,7 +172,7 @@ def _cast_for(name: str, now: Region, args: Any) -> Callable[[Any], Any]:
     return lambda x: converted(x, widest) if found else x
 
 
-def _flat(x: Any) -> Iterable[Any]:
+def _flat(x: Argument) -> Iterable[Any]:
     return x if type(x) in (list, tuple) else (x,)
 
 
@@ -183,7 +183,7 @@ def listed(f: F) -> F:
         return f
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Argument:
+    def function(*args: Argument, **kwargs: Argument) -> Argument:
         now = region.get() if _open else None
         if now is None:
             return f(*args, **kwargs)

@@ -35,13 +35,13 @@ def rounded_once(f: F) -> F:
         return f
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Argument:
+    def function(*args: Argument, **kwargs: Argument) -> Argument:
         first = args[0] if args else next(iter(kwargs.values()), None)
         d = first.array.dtype if isinstance(first, Handle) else F32
         if d.itemsize != 2 or d.kind not in "fV":
             return f(*args, **kwargs)
 
-        def wide(x: Any) -> Argument:  # only what has the first operand's type: others are an error
+        def wide(x: Argument) -> Argument:
             if isinstance(x, Handle) and x.array.dtype == d:
                 return single(REGISTRY["cast"], x, {"dtype": F32})
             return x

@@ -105,7 +105,7 @@ class autocast:
             )
 
         @functools.wraps(func)
-        def function(*args: Any, **kwargs: Any) -> Argument:
+        def function(*args: Argument, **kwargs: Argument) -> Argument:
             with self:
                 return func(*args, **kwargs)
 
@@ -188,7 +188,7 @@ def get_autocast_gpu_dtype() -> dtypes.dtype:
 
 
 # ---- custom functions ----------------------------------------------------------------------------
-def _cast(value: Any, device_type: str, dtype: dtypes.dtype) -> Argument:
+def _cast(value: Argument, device_type: str, dtype: dtypes.dtype) -> Argument:
     """``value`` with its floating tensors, but for those of float64, in ``dtype``."""
     if isinstance(value, Tensor):
         here = value.device.type == device_type
@@ -204,7 +204,7 @@ def _cast(value: Any, device_type: str, dtype: dtypes.dtype) -> Argument:
 
 
 def custom_fwd(
-    fwd: Any = None, *, device_type: str, cast_inputs: dtypes.dtype | None = None
+    fwd: Argument = None, *, device_type: str, cast_inputs: dtypes.dtype | None = None
 ) -> Argument:
     """A decorator for the ``forward`` of a ``torch.autograd.Function`` that is used in regions.
 
@@ -217,7 +217,7 @@ def custom_fwd(
         return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
 
     @functools.wraps(fwd)
-    def forward(ctx: Any, *args: Any, **kwargs: Any) -> Argument:
+    def forward(ctx: Argument, *args: Argument, **kwargs: Argument) -> Argument:
         ctx._dtype = get_autocast_dtype(device_type)
         on = is_autocast_enabled(device_type)
         ctx._fwd_used_autocast = on and cast_inputs is None
@@ -230,7 +230,7 @@ def custom_fwd(
     return forward
 
 
-def custom_bwd(bwd: Any = None, *, device_type: str) -> Argument:
+def custom_bwd(bwd: Argument = None, *, device_type: str) -> Argument:
     """A decorator for the ``backward`` that belongs to a ``forward`` with ``custom_fwd``.
 
     It runs in the region that ``forward`` ran in.
@@ -241,7 +241,7 @@ def custom_bwd(bwd: Any = None, *, device_type: str) -> Argument:
         return functools.partial(custom_bwd, device_type=device_type)
 
     @functools.wraps(bwd)
-    def backward(ctx: Any, *args: Any, **kwargs: Any) -> Argument:
+    def backward(ctx: Argument, *args: Argument, **kwargs: Argument) -> Argument:
         with autocast(device_type, ctx._dtype, enabled=ctx._fwd_used_autocast):
             return bwd(ctx, *args, **kwargs)
 

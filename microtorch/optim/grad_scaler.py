@@ -74,7 +74,7 @@ class GradScaler:
         self._found_inf: dict[int, bool] = {}
 
     # ---- a training step -------------------------------------------------------------------------
-    def scale(self, outputs: Any) -> Argument:
+    def scale(self, outputs: Argument) -> Argument:
         """The loss, or a list or tuple of losses, times the scale.
 
         Raises ValueError for what is not made of tensors.
@@ -125,7 +125,7 @@ class GradScaler:
                 p.grad.mul_(factor)
         self._stages[id(optimizer)], self._found_inf[id(optimizer)] = UNSCALED, not finite
 
-    def step(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Argument:
+    def step(self, optimizer: Optimizer, *args: Argument, **kwargs: Argument) -> Argument:
         """``optimizer.step()`` with unscaled gradients, unless one of them is inf or NaN.
 
         Returns what the step returns, None if it was left out. Raises RuntimeError for a second
