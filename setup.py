@@ -61,7 +61,10 @@ setup(
     cmdclass={"build_ext": BuildInParallel},
     cffi_modules=["ext/build_core.py:ffi"],
     options={"bdist_wheel": {"py_limited_api": "cp310"}},
-    install_requires=["numpy>=2.0", "cffi>=1.15.1", "graphviz>=0.20", "rich>=13"],
+    install_requires=[
+        "numpy>=2.0", "cffi>=1.15.1", "graphviz>=0.20", "rich>=13",
+        "ml_dtypes>=0.4",  # bfloat16
+    ],
     extras_require={
         "viz": ["pygraphviz>=2.0"],  # renders in-process where the `dot` program is missing
         "anim": ["Pillow>=10"],

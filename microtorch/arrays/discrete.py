@@ -25,6 +25,7 @@ from .draw_checks import (
     largest_integer,
     sizes,
 )  # fmt: skip
+from .dtypes import mantissa_bits
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -41,7 +42,7 @@ def geometric(
     shape, n = sizes(shape)
     dtype = np.dtype(dtype)
     check_geometric(p, dtype)
-    work = working(dtype) if dtype.kind == "f" else np.float64
+    work = working(dtype) if dtype.kind in "fV" else np.float64
     g = generator or source.default_generator
     return in_dtype(g.fill("geometric", n, work, math.log1p(-p)), dtype, shape)
 
@@ -138,7 +139,7 @@ def randint(
     dtype = np.dtype(dtype)
     low, high = operator.index(low), operator.index(high)
     check_randint(low, high, dtype)
-    if dtype.kind == "f":
+    if dtype.kind in "fV":
         low, high = _representable(low, high, dtype)
     span = high - low
     g = generator or source.default_generator
@@ -151,7 +152,7 @@ def randint(
 
 def _representable(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]:
     """The bounds moved inwards until no integer between them rounds out of [low, high)."""
-    bits = np.finfo(dtype).nmant
+    bits = mantissa_bits(dtype)
     above, below = int(dtype.type(low + 1)), int(dtype.type(high - 1))
     if above < low:
         low = above + (1 << (abs(low + 1).bit_length() - 1 - bits))
@@ -222,7 +223,7 @@ def multinomial(
             return np.take_along_axis(chosen, rank, -1)
         return np.argsort(-score, axis=-1, kind="stable")[..., :num_samples]
     rows = w.reshape(-1, w.shape[-1])
-    rows = rows.astype(np.float32) if w.dtype == np.float16 else rows
+    rows = rows.astype(np.float32) if w.dtype.itemsize == 2 else rows
     out = np.empty((len(rows), num_samples), np.int64)
     for row, samples in zip(rows, out, strict=True):
         cumulative = np.cumsum(row, dtype=row.dtype)

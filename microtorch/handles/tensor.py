@@ -271,7 +271,7 @@ class Tensor(Methods):
         return array.ctypes.data if type(array) is np.ndarray else array.address
 
     def is_floating_point(self) -> bool:
-        return self.array.dtype.kind == "f"
+        return self.array.dtype.kind in "fV"
 
     def is_complex(self) -> bool:
         return False

@@ -483,6 +483,10 @@ class Module:
         """Cast floating point parameters and buffers to float16."""
         return self._cast("half")
 
+    def bfloat16(self: T) -> T:
+        """Cast floating point parameters and buffers to bfloat16."""
+        return self._cast("bfloat16")
+
     # ---------------------------------------------------------------- state
 
     def state_dict(

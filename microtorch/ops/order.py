@@ -166,7 +166,7 @@ def ranked(x: Array, k: int, d: int) -> Array:
 def _median_index(x: Array, d: int) -> Array:
     """The lower of the two middle elements; a NaN where there is one."""
     index = ranked(x, (x.shape[d] - 1) // 2, d)
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fV":
         return index
     unknown = np.isnan(x)
     first = np.argmax(unknown, d, keepdims=True)
@@ -288,9 +288,9 @@ def sort_key(x: Array) -> Array | None:
 
     The bits of positive floats are in their order; those of negative ones are turned around.
     """
-    if type(x) is not np.ndarray or x.dtype.kind not in "biuf" or x.dtype == np.uint64:
+    if type(x) is not np.ndarray or x.dtype.kind not in "biufV" or x.dtype == np.uint64:
         return None
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fV":
         return x.astype(np.int64, copy=False)
     wide = x.dtype == np.float64
     integer, most = (np.int64, 2**63 - 1) if wide else (np.int32, 2**31 - 1)

@@ -12,6 +12,7 @@ from .convolution import Convolution
 from .distances import Distances
 from .elementwise import Elementwise
 from .embedding import Embedding
+from .halves import Halves
 from .library import Kernels
 from .loss import Losses
 from .normalisation import Normalisation
@@ -24,7 +25,7 @@ from .scans import Scans
 
 class Core(
     Products, Convolution, Reductions, Along, Scans, Distances, Losses, Normalisation,
-    Embedding, Optimizers, Recurrent, Elementwise,
+    Embedding, Halves, Optimizers, Recurrent, Elementwise,
 ):  # fmt: skip
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
