@@ -1,6 +1,7 @@
 """Tensors that are filled or counted: zeros, ones, eye, arange, linspace."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +194,9 @@ def eye(
     requires_grad: bool = False,
 ) -> Tensor:
     """The identity matrix (n, m)."""
+    for name, size in (("n", n), ("m", m)):
+        if size is not None and size < 0:
+            raise RuntimeError(message(f"{name} must be greater or equal to 0, got {size}"))
     return finish(np.eye(n, m, dtype=chosen(dtype)), device, requires_grad)
 
 
@@ -215,6 +219,8 @@ def arange(
     if end is None:
         raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
     first, stop, by = (_number(v) for v in (0 if start is None else start, end, step))
+    if not (math.isfinite(first) and math.isfinite(stop)):
+        raise RuntimeError(message(f"unsupported range: {first} -> {stop}"))
     if by == 0 or (stop - first) * by < 0:
         wrong = "upper bound and lower bound inconsistent with step sign"
         what = "step must be nonzero" if by == 0 else wrong
@@ -264,9 +270,17 @@ def logspace(
     device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """base ** linspace(start, end, steps)."""
+    """base ** linspace(start, end, steps); for an integer dtype start and end are cut to integers.
+    """
     d = chosen(dtype)
-    exponents = np.linspace(float(start), float(end), steps)
+    if steps < 0:
+        raise RuntimeError(
+            message("number of steps must be non-negative", f"logspace(steps={steps})")
+        )
+    first, last = float(start), float(end)
+    if d.kind != "f":
+        first, last = math.trunc(first), math.trunc(last)
+    exponents = np.linspace(first, last, steps)
     return finish((float(base) ** exponents).astype(d), device, requires_grad)
 
 

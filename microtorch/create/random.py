@@ -119,12 +119,20 @@ def randint(
 
 @export
 def randint_like(
-    input: Tensor, low: int, high: int | None = None, *, dtype: DTypeLike | None = None
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    memory_format: Any = None,
 ) -> Tensor:
-    """randint in input's shape and dtype."""
+    """randint in input's shape, dtype and device."""
+    options = {"dtype": dtype or input.dtype, "device": device or input.device}
     low, high = (0, low) if high is None else (low, high)
-    d, dev = chosen(dtype, input.array.dtype), input.node.dev
-    return constant(dev.draws.randint(input.array.shape, low, high, d), dev)
+    return randint(low, high, input.array.shape, requires_grad=requires_grad, **options)
 
 
 @export

@@ -11,13 +11,13 @@ from typing import Any
 
 from ..arrays import memory_format
 from ..base.errors import unknown
-from ..create import data, filled, random
+from ..create import data, filled, random, windows
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from . import linear_algebra, settings
 
 # importing them has entered their functions into FUNCTIONS
-ENTERED = (data, filled, linear_algebra, random)
+ENTERED = (data, filled, linear_algebra, random, windows)
 
 # ops that PyTorch, too, has only in nn.functional
 NN_ONLY = frozenset(
@@ -35,7 +35,7 @@ functions |= {name: getattr(settings, name) for name in settings.__all__}
 LAZY = {name: (name, "") for name in ("linalg", "nn", "optim", "utils", "vision", "viz")}
 LAZY |= {
     name: (f"facade.{name}", "")
-    for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
+    for name in ("accelerator", "cuda", "opencl", "random", "signal", "special", "testing")
 }
 LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}

@@ -58,6 +58,8 @@ PYTORCH = {
     "backends.cudnn": "facade.cudnn",
     "backends.mps": "facade.mps",
     "cuda": "facade.cuda",
+    "signal": "facade.signal",
+    "signal.windows": "create.windows",
     "opencl": "facade.opencl",
     "random": "facade.random",
     "special": "facade.special",

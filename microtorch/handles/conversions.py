@@ -135,8 +135,8 @@ def cuda(self: Tensor, device: DeviceLike | None = None) -> Tensor:
     return self.to("cuda" if device is None else device)
 
 
-def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[[Tensor], Tensor]:
-    def method(self: Tensor) -> Tensor:
+def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:
+    def method(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
         return self.to(dtype)
 
     return named(method, name, f"Converted to {dtype}.")
@@ -149,6 +149,6 @@ bind_methods(
 for _name, _dtype in {
     "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16,
     "long": dtypes.int64, "int": dtypes.int32, "short": dtypes.int16,
-    "bool": dtypes.bool, "byte": dtypes.uint8,
+    "bool": dtypes.bool, "byte": dtypes.uint8, "char": dtypes.int8,
 }.items():  # fmt: skip
     bind_methods({_name: _to_dtype(_name, _dtype)})

@@ -70,10 +70,10 @@ def shape_of(shape: Any, op: str) -> Shape:
 
 
 # ---- dtypes --------------------------------------------------------------------------------------
-def not_floating(kernel: str, x: Tensor) -> RuntimeError:
+def not_floating(kernel: str, x: Tensor) -> NotImplementedError:
     """The error for an ``x`` that is not floating; PyTorch names the ``kernel`` that it misses."""
     kind = TORCH_TYPES[x.array.dtype.name]
-    return RuntimeError(
+    return NotImplementedError(
         message(f"\"{kernel}\" not implemented for '{kind}'", describe(x), fix="x.float()")
     )
 

@@ -182,6 +182,8 @@ def batch_norm(
     in training.
     """
     x = input.array
+    if x.shape == (0,):  # PyTorch answers this as well
+        return input.clone()
     if x.ndim < 2:
         raise ShapeError(
             message(
@@ -383,7 +385,8 @@ def group_norm(
             )
         )
     per_group = (x.shape[1] // num_groups * math.prod(x.shape[2:]),)
-    out = layer_norm(input.reshape(x.shape[0], num_groups, -1), per_group, eps=eps).reshape(x.shape)
+    groups = input.reshape(x.shape[0], num_groups, *per_group)
+    out = layer_norm(groups, per_group, eps=eps).reshape(x.shape)
     channels = (-1,) + (1,) * (x.ndim - 2)
     if weight is not None:
         out = out * weight.reshape(channels)

@@ -1,0 +1,7 @@
+"""``torch.signal``: its one module ``windows``."""
+
+from ..base.errors import missing
+from ..create import windows as windows
+
+__all__ = ["windows"]
+__getattr__ = missing(__name__, __all__)
