@@ -18,7 +18,7 @@ from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
 from .data import tensor
-from .finish import chosen, export, finish
+from .finish import check_layout, chosen, export, finish
 
 if TYPE_CHECKING:
     from ..base.types import Array, DeviceLike, DTypeLike, Number
@@ -41,9 +41,6 @@ def _filled(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: bool = False,
-        out: Tensor | None = None,
-        layout: Any = None,
-        pin_memory: bool = False,
         memory_format: Any = None,
         **more: Any,
     ) -> Tensor:
@@ -56,10 +53,6 @@ def _filled(
                 raise TypeError(
                     message(f"{name}() got an unexpected keyword argument '{next(iter(more))}'")
                 )
-        if out is not None:
-            raise TypeError(
-                message(f"{name}(): 'out' is not supported", fix=f"out.copy_(torch.{name}(...))")
-            )
         shape = shape_of(size, name)
         if any(n < 0 for n in shape):
             raise RuntimeError(
@@ -78,7 +71,6 @@ def _filled(
         device: DeviceLike | None = None,
         requires_grad: bool = False,
         memory_format: Any = None,
-        layout: Any = None,
     ) -> Tensor:
         d = chosen(dtype, input.array.dtype)
         dev = home(device or input.device, d)
@@ -90,7 +82,10 @@ def _filled(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: bool = False,
+        layout: Any = None,
+        pin_memory: bool = False,
     ) -> Tensor:
+        check_layout(f"new_{name}", layout)
         d = chosen(dtype, self.array.dtype)
         dev = home(device or self.device, d)
         return finish(make(dev, shape_of(size, f"new_{name}"), d), dev.device, requires_grad)
@@ -151,6 +146,7 @@ def full_like(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """full(input.shape, fill_value) in input's dtype."""
     return full(

@@ -126,7 +126,6 @@ def randint_like(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
-    layout: Any = None,
     memory_format: Any = None,
 ) -> Tensor:
     """randint in input's shape, dtype and device."""
@@ -142,11 +141,12 @@ def randperm(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """A random permutation of 0..n-1."""
     d = chosen(dtype, dtypes.I64)
     dev = home(_where(device, generator), d)
-    return finish(dev.draws.randperm(n, d, generator), dev.device, False)
+    return finish(dev.draws.randperm(n, d, generator), dev.device, requires_grad)
 
 
 def _where(device: DeviceLike | None, generator: Generator | None) -> DeviceLike | None:

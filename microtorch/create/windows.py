@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
+from ..arrays.layout import strided
 from ..base.errors import message, missing
-from .finish import chosen, export, finish
+from .finish import check_layout, chosen, export, finish
 
 if TYPE_CHECKING:
     from ..base.types import Array, DeviceLike, DTypeLike
@@ -58,9 +59,15 @@ def _kaiser(m: int, sym: bool, beta: float) -> Array:
 Options = Any  # dtype, device, requires_grad, layout: as of all functions that make tensors
 
 
-def _size(name: str, m: int, dtype: DTypeLike | None = None, **_: Any) -> int:
+def _size(
+    name: str, m: int, dtype: DTypeLike | None = None, layout: Any = None, **_: Any
+) -> int:
     if m < 0:
         raise ValueError(message(f"{name} requires non-negative window length, got M={m}"))
+    if layout not in (None, strided):
+        raise ValueError(
+            message(f"{name} is implemented for strided tensors only, got: {layout}")
+        )
     d = chosen(dtype)
     if d not in (dtypes.F32, dtypes.F64):
         raise ValueError(
@@ -163,7 +170,10 @@ def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, **options: Options) 
 
 
 # ---- the older functions -------------------------------------------------------------------------
-def _older_size(name: str, length: int, dtype: DTypeLike | None = None, **_: Any) -> int:
+def _older_size(
+    name: str, length: int, dtype: DTypeLike | None = None, layout: Any = None, **_: Any
+) -> int:
+    check_layout(name, layout)
     if length < 0:
         raise RuntimeError(
             message(f"{name} requires non-negative window_length, got window_length={length}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ..arrays import memory_format
+from ..arrays import layout, memory_format
 from ..base.errors import unknown
 from ..create import data, filled, random, windows
 from ..handles.tensor import Tensor
@@ -39,6 +39,7 @@ LAZY |= {
 }
 LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
+LAZY |= {name: ("arrays.layout", name) for name in layout.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
 LAZY |= {
@@ -49,7 +50,7 @@ LAZY |= {
 }
 
 ABSENT = frozenset(
-    "bfloat16 cfloat compile complex64 complex128 complex distributed fft func jit layout mps "
+    "bfloat16 cfloat compile complex64 complex128 complex distributed fft func jit mps "
     "multiprocessing onnx profiler quantization sparse sparse_coo_tensor vmap view_as_complex "
     "view_as_real xpu export fx hub".split()
 )
