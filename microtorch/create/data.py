@@ -50,7 +50,29 @@ def as_tensor(
     return finish(_array(data, dtype), device, False)
 
 
-asarray = export(as_tensor, "asarray")
+@export
+def asarray(
+    obj: Any,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """As ``as_tensor``; ``copy=True`` always copies, False never.
+
+    Raises ValueError where ``copy=False`` and a copy is needed. The result is cut from the graph
+    unless it requires gradient.
+    """
+    t = as_tensor(obj, dtype, device)
+    shares = getattr(obj, "array", obj) is t.array
+    if copy is False and not shares:
+        raise ValueError(message("can't alias arbitrary sequence or convert without a copy"))
+    if t is obj and not (requires_grad and t.node.needs):
+        t = t.detach()
+    if copy and shares:
+        t = t.clone()
+    return t.requires_grad_() if requires_grad and not t.node.needs else t
 
 
 @export

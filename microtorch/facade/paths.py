@@ -50,6 +50,7 @@ PYTORCH = {
     "optim.radam": "optim.adam_variants",
     "optim.rmsprop": "optim.adaptive",
     "serialization": "files",
+    "utils.dlpack": "create.exchange",
     "utils.data._utils": "utils.data",
     "utils.data._utils.collate": "utils.data.collate",
     # what stands in facade/

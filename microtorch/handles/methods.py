@@ -33,6 +33,7 @@ from ..ops import (
     numerical,
     order,
     parts,
+    polynomials,
     pool,
     products,
     reduce,
@@ -54,8 +55,8 @@ from .inplace import inplace_methods
 FAMILIES = (
     addmm, arrange, basic_ops, compare, conv, cross, diagonal, distances, einsum, elementwise,
     embedding, fold, gather, index, index_along, join, learned, loss, norm, numerical, order, parts,
-    pool, products, reduce, regions, scan, scatter_reduce, search, select, shape, special, statistics,
-    strided, vector_norm,
+    polynomials, pool, products, reduce, regions, scan, scatter_reduce, search, select, shape,
+    special, statistics, strided, vector_norm,
 )  # fmt: skip
 
 

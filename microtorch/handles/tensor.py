@@ -8,6 +8,7 @@ other methods are functions of ``ops/``, which ``methods.py`` binds, and those o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,8 @@ from ..graph import Node, RemovableHandle, Storage, hooks_of, storage_of
 from ..ops.arguments import dim_of
 from ..ops.index import getitem
 from ..ops.surface import METHODS
-from . import conversions as conversions  # its functions are methods of Tensor
+from . import attributes as attributes  # its functions are methods of Tensor
+from . import conversions as conversions  # so are these
 from . import metadata as metadata  # so are these
 from .inplace import setitem
 from .memory import copied
@@ -547,6 +549,7 @@ class Tensor(Methods):
         if self.node.grad is not None:
             t.node.grad = constant(copied(self.node.grad.array, memo), self.node.dev)
         memo[id(self)] = t
+        t.__dict__.update(deepcopy(self.__dict__, memo))
         return t
 
     def __reduce__(self) -> Any:
@@ -556,7 +559,7 @@ class Tensor(Methods):
                     "cannot pickle a non-leaf tensor that requires grad", fix="pickle x.detach()"
                 )
             )
-        return _rebuild, (type(self), self.array, self.node.needs)
+        return _rebuild, (type(self), self.array, self.node.needs), self.__dict__ or None
 
     @property
     def T(self) -> Tensor:
