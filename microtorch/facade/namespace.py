@@ -30,6 +30,31 @@ functions = {
 functions.pop("nuclear_norm", None)  # torch.norm calls it; users find it in linalg/older.py
 functions["clone"] = Tensor.clone
 functions |= {name: getattr(settings, name) for name in settings.__all__}
+# methods that PyTorch has as functions, too
+IN_PLACE = (
+    "abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh as_strided asin asinh atan "
+    "atanh ceil celu clamp clamp_max clamp_min clip cos cosh deg2rad detach erf erfc exp exp2 "
+    "expm1 fill fix floor frac gcd i0 index_put lcm ldexp log log10 log1p log2 logit nan_to_num "
+    "neg negative rad2deg reciprocal relu round rsqrt selu sigmoid sin sinc sinh sqrt square tan "
+    "tanh trunc xlogy zero".split()
+)
+METHODS_TOO = (
+    *(f"{name}_" for name in IN_PLACE), "detach", "get_device", "is_distributed", "is_inference",
+    "is_same_size", "is_signed",
+)  # fmt: skip
+functions |= {name: getattr(Tensor, name) for name in METHODS_TOO}
+FROM_FUNCTIONAL = (
+    "alpha_dropout bilinear celu channel_shuffle cosine_similarity dropout feature_alpha_dropout "
+    "pairwise_distance pixel_shuffle pixel_unshuffle rrelu rrelu_ selu threshold threshold_".split()
+)
+# losses, normalisations and others that torch.<name> has with another signature than nn.functional
+OTHER_SIGNATURES = (
+    "batch_norm binary_cross_entropy_with_logits constant_pad_nd cosine_embedding_loss embedding "
+    "grid_sampler grid_sampler_2d grid_sampler_3d "
+    "hinge_embedding_loss instance_norm kl_div margin_ranking_loss native_batch_norm "
+    "native_group_norm native_layer_norm norm_except_dim poisson_nll_loss "
+    "triplet_margin_loss".split()
+)
 
 # imported when first used: name -> module, and the name in it ("": the module itself)
 LAZY = {name: (name, "") for name in ("linalg", "nn", "optim", "utils", "vision", "viz")}
@@ -41,7 +66,8 @@ LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("arrays.layout", name) for name in layout.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
-LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
+LAZY |= {name: ("nn.functional", name) for name in FROM_FUNCTIONAL}
+LAZY |= {name: ("facade.functions", name) for name in OTHER_SIGNATURES}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),

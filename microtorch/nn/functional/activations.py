@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 from ...arrays.dtypes import bool as bool_dtype
 from ...arrays.dtypes import dtype, float64, uint8
 from ...base.errors import describe, message
+from ...base.naming import named
 from ...create.filled import empty, ones_like
 from ...handles.tensor import Tensor
 from ...ops.learned import hardshrink as hardshrink
@@ -26,6 +29,16 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
     if inplace:
         return getattr(input, f"{name}_")(**settings)
     return FUNCTIONS[name](input, **settings)
+
+
+def in_place(activation: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """An activation whose result replaces the elements of its input."""
+
+    @functools.wraps(activation)
+    def function(input: Tensor, *settings: Any, **more: Any) -> Tensor:
+        return activation(input, *settings, **more, inplace=True)
+
+    return named(function, f"{activation.__name__}_")
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -199,6 +212,17 @@ def rrelu(
     draws = empty((int(low.sum().item()),), dtype=float64, device=input.device)
     slope[low] = draws.uniform_(lower, upper).to(input.dtype)
     return input.mul_(slope) if inplace else input * slope
+
+
+# PyTorch's names with an underscore: the activation in place
+threshold_ = in_place(threshold)
+rrelu_ = in_place(rrelu)
+relu_ = in_place(relu)
+elu_ = in_place(elu)
+celu_ = in_place(celu)
+selu_ = in_place(selu)
+leaky_relu_ = in_place(leaky_relu)
+hardtanh_ = in_place(hardtanh)
 
 
 def tanhshrink(input: Tensor) -> Tensor:

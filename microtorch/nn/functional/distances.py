@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...handles.tensor import Tensor
 from ...ops.surface import FUNCTIONS
 
+pdist = FUNCTIONS["pdist"]
 broadcast_tensors = FUNCTIONS["broadcast_tensors"]
 
 
