@@ -22,7 +22,7 @@ ENTERED = (data, exchange, filled, linear_algebra, random, strided, windows)
 # ops that PyTorch, too, has only in nn.functional
 NN_ONLY = frozenset(
     "elu gelu gelu_tanh hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish one_hot "
-    "relu6 silu softplus softsign entr ndtr xlog1py".split()
+    "relu6 silu softplus softshrink softsign entr ndtr xlog1py threshold".split()
 )
 functions = {
     name: f for name, f in FUNCTIONS.items() if not name.startswith("_") and name not in NN_ONLY

@@ -20,6 +20,7 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
+from .arguments import rows
 from .surface import public
 
 if TYPE_CHECKING:
@@ -206,6 +207,11 @@ def _read(F: Namespace, x: Array, index: Place) -> Array:
     return x[index]
 
 
+def _taken(F: Namespace, x: Array, index: Place) -> Array:
+    out = x[index]  # numpy lays it out as x is
+    return rows(out) if type(out) is np.ndarray else out
+
+
 def _select(F: Namespace, x: Array, index: Place) -> Array:
     out = x[index]
     if type(out) is np.ndarray:
@@ -227,7 +233,7 @@ def _read_op(name: str, forward: Callable[..., Array] = _read, view: bool = Fals
 
 slice_op = _read_op("slice", view=True)
 select_op = _read_op("select", _select, view=True)
-index_op = _read_op("index")
+index_op = _read_op("index", _taken)
 _read_op("getitem")  # for derivatives: either kind of index
 Op(
     "place",

@@ -59,7 +59,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > lambd, else 0. NotImplementedError for integers."""
     _floating("hardshrink", input)
-    return input.masked_fill((input >= -lambd) & (input <= lambd), 0)
+    return ELEMENTWISE["hardshrink"](input, lambd=lambd)
 
 
 def _floating(name: str, input: Tensor) -> None:

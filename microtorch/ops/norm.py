@@ -107,7 +107,7 @@ def _batch_norm_of(n: int) -> Op:
             _batch_norm_vjp_w,
             lambda F, g, out, x, w, b, *, eps: F.sum(g, dim=_others(g), keepdim=False),
         )[:n],
-        saves=("x y" if n > 1 else "x", "x", "")[:n],
+        saves=("x y" if n > 1 else "x", "x", "x")[:n],  # the bias: 0 twice, not absent
         formula="(x − mean) / √(var + eps) · w + b",
         rule=("(h − mean(h) − x̂ · mean(h · x̂)) / √(var + eps), h = g · w", "Σ g · x̂", "Σ g")[:n],
         torch_name="NativeBatchNorm",
@@ -279,7 +279,7 @@ def _layer_norm_of(n: int) -> Op:
             ),
             lambda F, g, out, x, w, b, *, ndim, eps: g,
         )[:n],
-        saves=("x y" if n > 1 else "x", "x", "")[:n],
+        saves=("x y" if n > 1 else "x", "x", "x")[:n],  # the bias: 0 twice, not absent
         formula="(x − mean) / √(var + eps) · w + b",
         rule=("(h − mean(h) − x̂ · mean(h · x̂)) / √(var + eps), h = g · w", "Σ g · x̂", "Σ g")[:n],
         torch_name="NativeLayerNorm",

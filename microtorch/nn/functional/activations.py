@@ -15,7 +15,6 @@ from ...create.filled import empty, ones_like
 from ...handles.tensor import Tensor
 from ...ops.learned import hardshrink as hardshrink
 from ...ops.learned import prelu as prelu
-from ...ops.select import where
 from ...ops.surface import FUNCTIONS
 
 sigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["sigmoid"]
@@ -141,8 +140,9 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else `value`."""
-    low = input <= threshold
-    return input.masked_fill_(low, value) if inplace else input.masked_fill(low, value)
+    if not input.dtype.is_floating_point:
+        threshold, value = int(threshold), int(value)
+    return _activation("threshold", input, inplace, threshold=threshold, value=value)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -158,9 +158,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         raise NotImplementedError(
             message(f"softshrink is not implemented for {input.dtype}", fix="input.float()")
         )
-    # x * 0, not 0: NaN stays NaN
-    inner = where(input < -lambd, input + lambd, input * 0)
-    return where(input > lambd, input - lambd, inner)
+    return FUNCTIONS["softshrink"](input, lambd=lambd)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
