@@ -179,6 +179,7 @@ FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
 def setitem(t: Tensor, index: Index, value: Any) -> None:
     """``t[index] = value``: through a view for a basic index, else the in-place index_put."""
     parsed, advanced = indexing.parse(index, t.array.shape)
+    is_tensor = isinstance(value, Handle)
     if not hasattr(value, "node"):
         value = COERCE[type(value)](value) if type(value) in COERCE else _of_dtype(value, t)
     if advanced and indexing.integers_apart(parsed):
@@ -187,6 +188,17 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         return
     if advanced:
         if value.array.dtype != t.array.dtype:
+            arrays = [p for p in parsed if hasattr(p, "dtype")]
+            fills = value.array.size == 1 and len(arrays) == 1 and arrays[0].dtype == np.bool_
+            if is_tensor and not fills:
+                raise RuntimeError(
+                    errors.message(
+                        "Index put requires the source and destination dtypes match, got "
+                        f"{_long(t.array.dtype)} for the destination and "
+                        f"{_long(value.array.dtype)} for the source.",
+                        fix="x[index] = value.to(x.dtype)",
+                    )
+                )
             value = value.to(t.dtype)
         if value.array.size == 1 and any(getattr(p, "dtype", None) is dtypes.BOOL for p in parsed):
             value = value.clone()  # one number, read before it is written

@@ -86,6 +86,13 @@ def element(value: Any, like: Tensor) -> Tensor:
     return constant(operands.element(value, like.array.dtype), like.node.dev)
 
 
+# ---- results -----------------------------------------------------------------------------------
+def owned(t: Tensor) -> Tensor:
+    """``t``, a view of a tensor that nobody else knows, as no view: PyTorch's result is none."""
+    t.origin = None
+    return t
+
+
 # ---- declarations --------------------------------------------------------------------------------
 def rows(out: Array) -> Array:
     """``out`` in row-major order, as PyTorch lays out the results of all but elementwise ops.
