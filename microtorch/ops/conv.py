@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import ShapeError, describe, message
 from ..engine.hot import several
@@ -146,7 +145,7 @@ conv2d_op = Op(
     "conv2d",
     _conv2d,
     vjps=(_conv2d_vjp_x, _conv2d_vjp_w, _conv_vjp_b),
-    saves=("y", "x", "x"),  # the bias: as in PyTorch its second derivative is 0, not absent
+    saves=("y", "x", ""),
     formula="x ∗ w + b",
     rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
     terms=_terms,
@@ -160,7 +159,7 @@ conv_transpose2d_op = Op(
         _conv_transpose2d_vjp_w,
         _conv_vjp_b,
     ),
-    saves=("y", "x", "x"),  # the bias: as in PyTorch its second derivative is 0, not absent
+    saves=("y", "x", ""),
     formula="x ∗ᵀ w + b",
     rule=("g ∗ w", "g ∗ x", "Σ g over batch and places"),
     terms=_terms,
@@ -217,8 +216,8 @@ def check(
         raise ShapeError(
             message(f"{op}: expected a weight of {n + 2} dimensions, but got {w.ndim}", *got)
         )
-    if x.dtype.kind == "b" or (transposed and x.dtype.kind != "f" and x.dtype != dtypes.I64):
-        raise NotImplementedError(
+    if x.dtype.kind != "f":
+        raise RuntimeError(
             message(
                 f"\"{op}\" not implemented for '{TORCH_TYPES[x.dtype.name]}'", *got, fix="x.float()"
             )
@@ -365,12 +364,13 @@ def _transpose(
     steps, dilations = numbers(stride, n, "stride", op, 1), numbers(dilation, n, "dilation", op, 1)
     around = numbers(padding, n, "padding", op)
     extra = numbers(output_padding, n, "output_padding", op)
-    if any(e >= max(s, d) for e, s, d in zip(extra, steps, dilations, strict=True)):
+    if any(e >= s for e, s in zip(extra, steps, strict=True)):
         raise RuntimeError(
             message(
                 "output padding must be smaller than either stride or dilation",
-                f"{op}: output_padding={output_padding}, stride={stride}, dilation={dilation}",
-                fix="output_padding chooses among the sizes that the stride rounds to one",
+                f"{op}: output_padding={output_padding}, stride={stride}",
+                fix="output_padding chooses among the sizes that the stride rounds to one; here it "
+                "must be smaller than the stride",
             )
         )
     size = tuple(

@@ -107,7 +107,7 @@ def _batch_norm_of(n: int) -> Op:
             _batch_norm_vjp_w,
             lambda F, g, out, x, w, b, *, eps: F.sum(g, dim=_others(g), keepdim=False),
         )[:n],
-        saves=("x y" if n > 1 else "x", "x", "x")[:n],  # the bias: 0 twice, not absent
+        saves=("x y" if n > 1 else "x", "x", "")[:n],
         formula="(x − mean) / √(var + eps) · w + b",
         rule=("(h − mean(h) − x̂ · mean(h · x̂)) / √(var + eps), h = g · w", "Σ g · x̂", "Σ g")[:n],
         torch_name="NativeBatchNorm",
@@ -182,8 +182,6 @@ def batch_norm(
     in training.
     """
     x = input.array
-    if x.shape == (0,):  # PyTorch answers this as well
-        return input.clone()
     if x.ndim < 2:
         raise ShapeError(
             message(
@@ -279,7 +277,7 @@ def _layer_norm_of(n: int) -> Op:
             ),
             lambda F, g, out, x, w, b, *, ndim, eps: g,
         )[:n],
-        saves=("x y" if n > 1 else "x", "x", "x")[:n],  # the bias: 0 twice, not absent
+        saves=("x y" if n > 1 else "x", "x", "")[:n],
         formula="(x − mean) / √(var + eps) · w + b",
         rule=("(h − mean(h) − x̂ · mean(h · x̂)) / √(var + eps), h = g · w", "Σ g · x̂", "Σ g")[:n],
         torch_name="NativeLayerNorm",
@@ -385,8 +383,7 @@ def group_norm(
             )
         )
     per_group = (x.shape[1] // num_groups * math.prod(x.shape[2:]),)
-    groups = input.reshape(x.shape[0], num_groups, *per_group)
-    out = layer_norm(groups, per_group, eps=eps).reshape(x.shape)
+    out = layer_norm(input.reshape(x.shape[0], num_groups, -1), per_group, eps=eps).reshape(x.shape)
     channels = (-1,) + (1,) * (x.ndim - 2)
     if weight is not None:
         out = out * weight.reshape(channels)

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..arrays.dtypes import I64
 from ..base.errors import ShapeError, describe, message
 from ..engine.hot import single
 from ..engine.op import Op
@@ -162,8 +161,6 @@ def _avg_pool2d(
     out = np.array(first, order="C")
     for part in rest:
         out += part
-    if x.dtype.kind == "i":  # cut towards 0
-        return np.trunc(out / _as(divisor, x)).astype(x.dtype)
     return out / _as(divisor, x)
 
 
@@ -367,7 +364,7 @@ def _avg_pool(
     ceil_mode: bool, count_include_pad: bool, divisor_override: int | None,
 ) -> Tensor:  # fmt: skip
     _check(op, input, n)
-    if input.array.dtype.kind != "f" and input.array.dtype != I64:
+    if input.array.dtype.kind != "f":
         raise not_floating(op, input)
     if divisor_override == 0:
         raise RuntimeError(message("divisor must be not zero", f"{op}(divisor_override=0)"))

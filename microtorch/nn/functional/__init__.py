@@ -19,29 +19,22 @@ from ...ops.pool import (
 )
 from .activations import (
     celu,
-    celu_,
     elu,
-    elu_,
     gelu,
     glu,
     hardshrink,
     hardsigmoid,
     hardswish,
     hardtanh,
-    hardtanh_,
     leaky_relu,
-    leaky_relu_,
     log_softmax,
     logsigmoid,
     mish,
     prelu,
     relu,
     relu6,
-    relu_,
     rrelu,
-    rrelu_,
     selu,
-    selu_,
     sigmoid,
     silu,
     softmax,
@@ -52,11 +45,10 @@ from .activations import (
     tanh,
     tanhshrink,
     threshold,
-    threshold_,
 )
 from .attention import scaled_dot_product_attention
 from .classification import cross_entropy, nll_loss
-from .distances import cosine_similarity, normalize, pairwise_distance, pdist
+from .distances import cosine_similarity, normalize, pairwise_distance
 from .dropouts import (
     alpha_dropout,
     dropout,
@@ -69,7 +61,7 @@ from .likelihoods import (
     gaussian_nll_loss,
     poisson_nll_loss,
 )
-from .linear_maps import bilinear, linear, linear_cross_entropy
+from .linear_maps import bilinear, linear
 from .margins import (
     cosine_embedding_loss,
     hinge_embedding_loss,
@@ -91,16 +83,13 @@ from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .resampling import (
     interpolate,
     upsample,
-    upsample_bilinear,
-    upsample_nearest,
 )
-from .sampling import affine_grid, grid_sample
 from .shuffles import (
     channel_shuffle,
     pixel_shuffle,
     pixel_unshuffle,
 )
-from .sparse import embedding, gumbel_softmax, one_hot
+from .sparse import embedding, one_hot
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "alpha_dropout",
@@ -118,9 +107,6 @@ __all__ = [
     "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "soft_margin_loss",
     "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
     "triplet_margin_loss", "triplet_margin_with_distance_loss", "unfold", "upsample",
-    "celu_", "elu_", "hardtanh_", "leaky_relu_", "relu_", "rrelu_", "selu_", "threshold_",
-    "affine_grid", "grid_sample", "gumbel_softmax", "linear_cross_entropy", "pdist",
-    "upsample_bilinear", "upsample_nearest",
 ]  # fmt: skip
 
 __getattr__ = missing(__name__, __all__)

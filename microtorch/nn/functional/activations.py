@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable
-from typing import Any
 
-from ...arrays.dtypes import bool as bool_dtype
-from ...arrays.dtypes import dtype, float64, uint8
+from ...arrays.dtypes import dtype, float64
 from ...base.errors import describe, message
-from ...base.naming import named
 from ...create.filled import empty, ones_like
 from ...handles.tensor import Tensor
-from ...ops.learned import hardshrink as hardshrink
-from ...ops.learned import prelu as prelu
+from ...ops.select import where
 from ...ops.surface import FUNCTIONS
 
 sigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["sigmoid"]
@@ -28,16 +23,6 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
     if inplace:
         return getattr(input, f"{name}_")(**settings)
     return FUNCTIONS[name](input, **settings)
-
-
-def in_place(activation: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """An activation whose result replaces the elements of its input."""
-
-    @functools.wraps(activation)
-    def function(input: Tensor, *settings: Any, **more: Any) -> Tensor:
-        return activation(input, *settings, **more, inplace=True)
-
-    return named(function, f"{activation.__name__}_")
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -56,6 +41,23 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope * x."""
     return _activation("leaky_relu", input, inplace, negative_slope=negative_slope)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where x > 0, else weight * x; `weight` has one value, or one per channel (dim 1 of x)."""
+    if weight.numel() != 1:
+        channels = input.shape[1] if input.ndim > 1 else 1
+        if weight.numel() != channels:
+            raise RuntimeError(
+                message(
+                    "Mismatch of parameter numbers and input channel size. Found parameter "
+                    f"numbers = {weight.numel()} and channel size = {channels}.",
+                    f"prelu: input {describe(input)}, weight {describe(weight)}",
+                    fix="the weight has 1 element, or one for each channel (dimension 1)",
+                )
+            )
+        weight = weight.reshape([channels] + [1] * (input.ndim - 2))
+    return FUNCTIONS["prelu"](input, weight)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -106,7 +108,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
-    """x limited to [min_val, max_val], which are cut to integers for an x of integers."""
+    """x limited to [min_val, max_val]."""
     if min_val > max_val:
         raise ValueError(
             message(
@@ -115,16 +117,6 @@ def hardtanh(
                 fix="exchange them",
             )
         )
-    if not input.dtype.is_floating_point:
-        low, high = int(min_val), int(max_val)
-        if input.dtype is bool_dtype or (input.dtype is uint8 and (low < 0 or high < 0)):
-            what = (
-                "Bool inputs not supported for hardtanh"
-                if input.dtype is bool_dtype
-                else "cannot do hardtanh on an unsigned type with negative limits"
-            )
-            raise RuntimeError(message(what, f"hardtanh: {describe(input)}", fix="input.float()"))
-        return input.clamp_(low, high) if inplace else input.clamp(low, high)
     return _activation("hardtanh", input, inplace, min_val=min_val, max_val=max_val)
 
 
@@ -140,9 +132,13 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else `value`."""
-    if not input.dtype.is_floating_point:
-        threshold, value = int(threshold), int(value)
-    return _activation("threshold", input, inplace, threshold=threshold, value=value)
+    low = input <= threshold
+    return input.masked_fill_(low, value) if inplace else input.masked_fill(low, value)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x where |x| > lambd, else 0."""
+    return input.masked_fill((input >= -lambd) & (input <= lambd), 0)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -158,7 +154,9 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         raise NotImplementedError(
             message(f"softshrink is not implemented for {input.dtype}", fix="input.float()")
         )
-    return FUNCTIONS["softshrink"](input, lambd=lambd)
+    # x * 0, not 0: NaN stays NaN
+    inner = where(input < -lambd, input + lambd, input * 0)
+    return where(input > lambd, input - lambd, inner)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -210,17 +208,6 @@ def rrelu(
     draws = empty((int(low.sum().item()),), dtype=float64, device=input.device)
     slope[low] = draws.uniform_(lower, upper).to(input.dtype)
     return input.mul_(slope) if inplace else input * slope
-
-
-# PyTorch's names with an underscore: the activation in place
-threshold_ = in_place(threshold)
-rrelu_ = in_place(rrelu)
-relu_ = in_place(relu)
-elu_ = in_place(elu)
-celu_ = in_place(celu)
-selu_ = in_place(selu)
-leaky_relu_ = in_place(leaky_relu)
-hardtanh_ = in_place(hardtanh)
 
 
 def tanhshrink(input: Tensor) -> Tensor:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from ...handles.tensor import Tensor
-from ...ops.surface import FUNCTIONS
-
-pdist = FUNCTIONS["pdist"]
-broadcast_tensors = FUNCTIONS["broadcast_tensors"]
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
@@ -19,7 +15,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
     x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)).
     """
-    x1, x2 = broadcast_tensors(x1, x2)  # first, for the norms count every element
     first = x1 / x1.norm(2, dim, keepdim=True).clamp_min(eps)
     second = x2 / x2.norm(2, dim, keepdim=True).clamp_min(eps)
     return (first * second).sum(dim)

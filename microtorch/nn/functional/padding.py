@@ -80,10 +80,6 @@ def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
         )
     for i in range(count):
         dim, before, after = input.ndim - 1 - i, pad[2 * i], pad[2 * i + 1]
-        if mode == "circular" and min(before, after) < 0:  # what is cut does not come round again
-            cut = slice(max(-before, 0), input.shape[dim] - max(-after, 0))
-            input = input[(*[slice(None)] * dim, cut)]
-            before, after = max(before, 0), max(after, 0)
         if not before and not after:
             continue
         n = input.shape[dim]

@@ -135,12 +135,13 @@ def _check_count(input: Tensor, what: str, given: list[Any]) -> None:
 
 
 def _area(input: Tensor, sizes: list[int]) -> Tensor:
-    if input.ndim == 5:  # a mean over a block is the mean over its depth of means over its faces
-        depth = input.movedim(2, -1)
-        depth = adaptive_avg_pool1d(depth.flatten(1, 3), sizes[0])
-        faces = depth.unflatten(1, (*input.shape[1:2], *input.shape[3:])).movedim(-1, 2)
-        flat = adaptive_avg_pool2d(faces.flatten(1, 2), tuple(sizes[1:]))
-        return flat.unflatten(1, faces.shape[1:3])
+    if input.ndim == 5:
+        raise NotImplementedError(
+            message(
+                "interpolate: mode='area' of a 5-d input is not in microtorch",
+                fix="mode='trilinear'",
+            )
+        )
     if input.ndim == 3:
         return adaptive_avg_pool1d(input, sizes[0])
     return adaptive_avg_pool2d(input, tuple(sizes))
@@ -222,17 +223,3 @@ def upsample(
 ) -> Tensor:
     """interpolate under its old name."""
     return interpolate(input, size, scale_factor, mode, align_corners)
-
-
-def upsample_nearest(
-    input: Tensor, size: int | Sequence[int] | None = None, scale_factor: Scale | None = None
-) -> Tensor:
-    """interpolate with mode="nearest", under its old name."""
-    return interpolate(input, size, scale_factor, mode="nearest")
-
-
-def upsample_bilinear(
-    input: Tensor, size: int | Sequence[int] | None = None, scale_factor: Scale | None = None
-) -> Tensor:
-    """interpolate with mode="bilinear" and aligned corners, under its old name."""
-    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)

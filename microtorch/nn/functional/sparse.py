@@ -1,15 +1,14 @@
-"""Functions of indices: rows of a table, and vectors that are 0 but for a single 1, or nearly so.
-"""
+"""Functions of indices: rows of a table, and vectors that are 0 but for a single 1."""
 
 from __future__ import annotations
 
 from ...arrays.dtypes import int64
 from ...base.errors import describe, message
-from ...create.filled import arange, empty_like, zeros_like
+from ...create.filled import arange
 from ...handles.tensor import Tensor
 from ...ops.embedding import embedding
 
-__all__ = ["embedding", "gumbel_softmax", "one_hot"]
+__all__ = ["embedding", "one_hot"]
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -47,23 +46,6 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             )
     classes = arange(num_classes, device=tensor.device)
     return (tensor.unsqueeze(-1) == classes).to(tensor.dtype)
-
-
-def gumbel_softmax(
-    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
-) -> Tensor:
-    """Samples from the Gumbel-softmax distribution: softmax((logits + Gumbel noise) / tau).
-
-    `hard` gives vectors with a single 1, whose gradient is that of the soft ones. Source: Jang et
-    al. 2016. `eps` has no effect.
-    """
-    noise = -empty_like(logits.detach()).exponential_().log()
-    soft = ((logits + noise) / tau).softmax(dim)
-    if not hard:
-        return soft
-    index = soft.max(dim, keepdim=True).indices
-    chosen = zeros_like(soft.detach()).scatter_(dim, index, 1.0)
-    return chosen - soft.detach() + soft
 
 
 def _error(what: str, tensor: Tensor, fix: str) -> RuntimeError:
