@@ -28,6 +28,7 @@ from ..ops import (
     index_along,
     join,
     loss,
+    max_pool,
     norm,
     numerical,
     order,
@@ -45,6 +46,7 @@ from ..ops import (
     statistics,
     strided,
     vector_norm,
+    volumes,
 )  # fmt: skip
 from ..ops.surface import METHODS
 from .inplace import inplace_methods
@@ -52,9 +54,9 @@ from .inplace import inplace_methods
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
     addmm, arrange, basic_ops, compare, conv, cross, diagonal, distances, einsum, elementwise,
-    embedding, fold, gather, index, index_along, join, loss, norm, numerical, order, parts, pool,
-    products, reduce, regions, scan, scatter_reduce, search, select, shape, special, statistics,
-    strided, vector_norm,
+    embedding, fold, gather, index, index_along, join, loss, max_pool, norm, numerical,
+    order, parts, pool, products, reduce, regions, scan, scatter_reduce, search, select, shape,
+    special, statistics, strided, vector_norm, volumes,
 )  # fmt: skip
 
 
