@@ -19,7 +19,7 @@ import numpy as np
 
 from ..engine.hot import several, single
 from ..engine.op import Op
-from .arguments import not_floating
+from .arguments import not_floating, rows
 from .conv import check, geometry_of, terms, transposed_geometry
 from .pool import averages, target_size
 from .surface import public
@@ -72,7 +72,7 @@ def _add_planes(F: Namespace, planes: Array, n: int, c: int, d: int, geometry: A
         at = k * dilation
         place = (slice(None), slice(None), slice(at, at + stride * (count - 1) + 1, stride))
         out[place] = out[place] + columns[:, :, :, k].swapaxes(1, 2)
-    return np.ascontiguousarray(out[:, :, front : front + d]) if front or back else out
+    return rows(out[:, :, front : front + d]) if front or back else out
 
 
 def _stacked(planes: Array, n: int) -> Array:
@@ -99,7 +99,7 @@ def _conv3d(
     operands = (_filters(w),) if b is None else (_filters(w), b)
     out = F.conv2d(planes, *operands, **_of_planes(geometry))
     out = out.reshape(len(x), count, *out.shape[1:]).swapaxes(1, 2)
-    return np.ascontiguousarray(out)
+    return rows(out)
 
 
 def _conv_transpose3d(
