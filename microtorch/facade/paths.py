@@ -30,6 +30,7 @@ PYTORCH = {
     "nn.modules.flatten": "nn.layers.flatten",
     "nn.modules.fold": "nn.layers.fold",
     "nn.modules.instancenorm": "nn.layers.normalization",
+    "nn.modules.lazy": "nn.layers.lazy",
     "nn.modules.linear": "nn.layers.linear",
     "nn.modules.loss": "nn.layers.losses",
     "nn.modules.module": "nn.module",

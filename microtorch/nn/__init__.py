@@ -9,9 +9,10 @@ from typing import Any
 from ..base.errors import nearest
 from . import functional, init, layers, utils
 from .layers import *  # noqa: F403
-from .parameter import Parameter
+from .parameter import Parameter, UninitializedBuffer, UninitializedParameter
 
-__all__ = ["Parameter", "functional", "init", "utils"]
+__all__ = ["Parameter", "UninitializedBuffer", "UninitializedParameter"]
+__all__ += ["functional", "init", "utils"]
 __all__ += layers.__all__
 
 # PyTorch's layers that a later version brings: their absence is told apart from a misspelt name.
