@@ -23,6 +23,7 @@ _PACKAGE = __name__.partition(".")[0]
 PYTORCH = {
     "nn.modules": "nn.layers",
     "nn.modules.activation": "nn.layers",  # with MultiheadAttention
+    "nn.modules.adaptive": "nn.layers.output_losses",
     "nn.modules.batchnorm": "nn.layers.normalization",
     "nn.modules.container": "nn.containers",
     "nn.modules.conv": "nn.layers.conv",

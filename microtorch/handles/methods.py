@@ -17,6 +17,7 @@ from ..ops import (
     compare,
     conv,
     cross,
+    ctc,
     diagonal,
     distances,
     einsum,
@@ -53,8 +54,8 @@ from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    addmm, arrange, basic_ops, compare, conv, cross, diagonal, distances, einsum, elementwise,
-    embedding, fold, gather, index, index_along, join, loss, max_pool, norm, numerical,
+    addmm, arrange, basic_ops, compare, conv, cross, ctc, diagonal, distances, einsum,
+    elementwise, embedding, fold, gather, index, index_along, join, loss, max_pool, norm, numerical,
     order, parts, pool, products, reduce, regions, scan, scatter_reduce, search, select, shape,
     special, statistics, strided, vector_norm, volumes,
 )  # fmt: skip

@@ -114,6 +114,12 @@ from .normalization import (
     LayerNorm,
     RMSNorm,
 )
+from .output_losses import (
+    AdaptiveLogSoftmaxWithLoss,
+    CTCLoss,
+    LinearCrossEntropyLoss,
+    LinearCrossEntropyOptions,
+)
 from .padding import (
     CircularPad1d,
     CircularPad2d,
@@ -164,7 +170,7 @@ from .shuffles import (
     PixelShuffle,
     PixelUnshuffle,
 )
-from .sparse import Embedding
+from .sparse import Embedding, EmbeddingBag
 from .sync_batch_norm import SyncBatchNorm
 from .transformer import (
     Transformer,
@@ -186,6 +192,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
@@ -199,6 +206,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -221,6 +229,7 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
@@ -261,6 +270,8 @@ __all__ = [
     "LazyLinear",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
