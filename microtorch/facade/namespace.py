@@ -40,7 +40,16 @@ LAZY |= {
 LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
-LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
+# functions of nn that PyTorch has under the same signature in torch, too
+IN_BOTH = (
+    "affine_grid_generator bilinear celu celu_ channel_shuffle conv_tbc cosine_similarity "
+    "grid_sampler hardshrink max_pool3d native_channel_shuffle pairwise_distance pixel_shuffle "
+    "pixel_unshuffle prelu relu_ rrelu rrelu_ selu selu_ threshold threshold_".split()
+)
+for name in IN_BOTH:
+    functions.pop(name, None)
+LAZY |= {name: ("nn.functional", name) for name in IN_BOTH}
+LAZY |= {f"grid_sampler_{n}d": ("nn.functional", "grid_sampler") for n in (2, 3)}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),

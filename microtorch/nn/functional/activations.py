@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 
 from ...arrays.dtypes import dtype, float64
 from ...base.errors import describe, message
-from ...create.filled import empty, ones_like
+from ...create.filled import empty, ones_like, zeros_like
 from ...handles.tensor import Tensor
 from ...ops.select import where
 from ...ops.surface import FUNCTIONS
@@ -57,6 +58,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
                 )
             )
         weight = weight.reshape([channels] + [1] * (input.ndim - 2))
+    elif input.ndim < weight.ndim:
+        weight = weight.reshape([1] * input.ndim)
     return FUNCTIONS["prelu"](input, weight)
 
 
@@ -117,6 +120,9 @@ def hardtanh(
                 fix="exchange them",
             )
         )
+    if not input.is_floating_point():  # integers stay integers
+        low, high = int(min_val), int(max_val)
+        return input.clamp_(low, high) if inplace else input.clamp(low, high)
     return _activation("hardtanh", input, inplace, min_val=min_val, max_val=max_val)
 
 
@@ -249,3 +255,40 @@ def log_softmax(
     if dim is None:
         dim = _softmax_dim("log_softmax", input.ndim)
     return (input if dtype is None else input.to(dtype)).log_softmax(dim)
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """A sample of the distribution softmax(logits), softened so that it has a gradient.
+
+    softmax((logits + Gumbel noise) / tau) along `dim` (Jang et al. 2017). With `hard` the value is
+    one-hot and the gradient that of the soft sample. `eps` has no effect, as in PyTorch.
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    waits = empty(tuple(logits.shape), dtype=logits.dtype, device=logits.device).exponential_()
+    soft: Tensor = ((logits - waits.log()) / tau).softmax(dim)
+    if not hard:
+        return soft
+    index = soft.detach().argmax(dim, keepdim=True)
+    one_hot = zeros_like(soft.detach()).scatter_(dim, index, 1.0)
+    return one_hot - soft.detach() + soft
+
+
+# ---------------------------------------------------------------- in place
+
+
+def _written(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`f`, which writes its result into its input."""
+
+    @functools.wraps(f)
+    def written(input: Tensor, *args: float, **settings: float) -> Tensor:
+        return f(input, *args, **settings, inplace=True)
+
+    written.__name__ = written.__qualname__ = f"{f.__name__}_"
+    return written
+
+
+celu_, elu_, hardtanh_, leaky_relu_ = map(_written, (celu, elu, hardtanh, leaky_relu))
+relu_, rrelu_, selu_, threshold_ = map(_written, (relu, rrelu, selu, threshold))

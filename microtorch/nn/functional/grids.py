@@ -255,3 +255,21 @@ def _check(input: Tensor, grid: Tensor, n: int, mode: str) -> None:
                 fix="grid.to(input.dtype)",
             )
         )
+
+
+def grid_sampler(
+    input: Tensor,
+    grid: Tensor,
+    interpolation_mode: int,
+    padding_mode: int,
+    align_corners: bool,
+) -> Tensor:
+    """grid_sample, whose modes are given by number, in the order of its documentation."""
+    return grid_sample(
+        input, grid, SAMPLING[interpolation_mode], OUTSIDE[padding_mode], bool(align_corners)
+    )
+
+
+def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
+    """affine_grid under the name that it has in torch."""
+    return affine_grid(theta, size, bool(align_corners))
