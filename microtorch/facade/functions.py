@@ -12,7 +12,6 @@ from ..base.errors import message, missing
 from ..base.naming import named
 from ..handles.tensor import Tensor
 from ..nn import functional as F
-from ..nn.functional import sampling
 
 if TYPE_CHECKING:
     from ..base.types import Shape
@@ -28,8 +27,7 @@ LOSSES = {  # and their parameters, in PyTorch's order
     "triplet_margin_loss": "anchor positive negative margin p eps swap reduction",
 }
 OTHERS = (
-    "batch_norm", "constant_pad_nd", "embedding", "grid_sampler", "grid_sampler_2d",
-    "grid_sampler_3d", "instance_norm", "native_batch_norm", "native_group_norm",
+    "batch_norm", "constant_pad_nd", "embedding", "instance_norm", "native_batch_norm", "native_group_norm",
     "native_layer_norm", "norm_except_dim",
 )  # fmt: skip
 NAMES = (*LOSSES, *OTHERS)
@@ -75,21 +73,6 @@ def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     if dim == -1:
         return v.norm(pow)
     return v.norm(pow, [i for i in range(v.ndim) if i != dim % v.ndim], keepdim=True)
-
-
-def grid_sampler(
-    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
-) -> Tensor:
-    """nn.functional.grid_sample with numbers for the modes, in the order of its docstring."""
-    if not (0 <= interpolation_mode < 3 and 0 <= padding_mode < 3):
-        raise RuntimeError(message(f"grid_sampler: {interpolation_mode=}, {padding_mode=}"))
-    return F.grid_sample(
-        input, grid, sampling.MODES[interpolation_mode], sampling.PADDINGS[padding_mode],
-        align_corners,
-    )  # fmt: skip
-
-
-grid_sampler_2d = grid_sampler_3d = grid_sampler
 
 
 # ---- normalised values with their statistics -----------------------------------------------------

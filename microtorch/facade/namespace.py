@@ -43,14 +43,9 @@ METHODS_TOO = (
     "is_same_size", "is_signed",
 )  # fmt: skip
 functions |= {name: getattr(Tensor, name) for name in METHODS_TOO}
-FROM_FUNCTIONAL = (
-    "alpha_dropout bilinear celu channel_shuffle cosine_similarity dropout feature_alpha_dropout "
-    "pairwise_distance pixel_shuffle pixel_unshuffle rrelu rrelu_ selu threshold threshold_".split()
-)
 # losses, normalisations and others that torch.<name> has with another signature than nn.functional
 OTHER_SIGNATURES = (
     "batch_norm binary_cross_entropy_with_logits constant_pad_nd cosine_embedding_loss embedding "
-    "grid_sampler grid_sampler_2d grid_sampler_3d "
     "hinge_embedding_loss instance_norm kl_div margin_ranking_loss native_batch_norm "
     "native_group_norm native_layer_norm norm_except_dim poisson_nll_loss "
     "triplet_margin_loss".split()
@@ -66,8 +61,18 @@ LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("arrays.layout", name) for name in layout.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
-LAZY |= {name: ("nn.functional", name) for name in FROM_FUNCTIONAL}
 LAZY |= {name: ("facade.functions", name) for name in OTHER_SIGNATURES}
+# functions of nn that PyTorch has under the same signature in torch, too
+IN_BOTH = (
+    "affine_grid_generator alpha_dropout bilinear celu celu_ channel_shuffle conv_tbc "
+    "cosine_similarity dropout feature_alpha_dropout grid_sampler hardshrink max_pool3d "
+    "native_channel_shuffle pairwise_distance pixel_shuffle pixel_unshuffle prelu relu_ rrelu "
+    "rrelu_ selu selu_ threshold threshold_".split()
+)
+for name in IN_BOTH:
+    functions.pop(name, None)
+LAZY |= {name: ("nn.functional", name) for name in IN_BOTH}
+LAZY |= {f"grid_sampler_{n}d": ("nn.functional", "grid_sampler") for n in (2, 3)}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),

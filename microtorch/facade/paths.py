@@ -23,6 +23,7 @@ _PACKAGE = __name__.partition(".")[0]
 PYTORCH = {
     "nn.modules": "nn.layers",
     "nn.modules.activation": "nn.layers",  # with MultiheadAttention
+    "nn.modules.adaptive": "nn.layers.output_losses",
     "nn.modules.batchnorm": "nn.layers.normalization",
     "nn.modules.container": "nn.containers",
     "nn.modules.conv": "nn.layers.conv",
@@ -30,6 +31,7 @@ PYTORCH = {
     "nn.modules.flatten": "nn.layers.flatten",
     "nn.modules.fold": "nn.layers.fold",
     "nn.modules.instancenorm": "nn.layers.normalization",
+    "nn.modules.lazy": "nn.layers.lazy",
     "nn.modules.linear": "nn.layers.linear",
     "nn.modules.loss": "nn.layers.losses",
     "nn.modules.module": "nn.module",

@@ -88,3 +88,6 @@ def _check(name: str, argument: str, input: Tensor, factor: int) -> None:
         )
     if factor <= 0:
         raise RuntimeError(message(f"{name} expects a positive {argument}, but got {factor}"))
+
+
+native_channel_shuffle = channel_shuffle
