@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
-from ..base.errors import DTypeError, describe, message
+from ..base.errors import describe, message
 from ..engine.record import constant
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor

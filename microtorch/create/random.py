@@ -129,9 +129,11 @@ def randint_like(
     memory_format: Any = None,
 ) -> Tensor:
     """randint in input's shape, dtype and device."""
-    options = {"dtype": dtype or input.dtype, "device": device or input.device}
     low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, input.array.shape, requires_grad=requires_grad, **options)
+    return randint(
+        low, high, input.array.shape, dtype=dtype or input.dtype, device=device or input.device,
+        requires_grad=requires_grad,
+    )  # fmt: skip
 
 
 @export

@@ -27,8 +27,8 @@ LOSSES = {  # and their parameters, in PyTorch's order
     "triplet_margin_loss": "anchor positive negative margin p eps swap reduction",
 }
 OTHERS = (
-    "batch_norm", "constant_pad_nd", "embedding", "instance_norm", "native_batch_norm", "native_group_norm",
-    "native_layer_norm", "norm_except_dim",
+    "batch_norm", "constant_pad_nd", "embedding", "instance_norm", "native_batch_norm",
+    "native_group_norm", "native_layer_norm", "norm_except_dim",
 )  # fmt: skip
 NAMES = (*LOSSES, *OTHERS)
 

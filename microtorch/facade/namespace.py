@@ -64,10 +64,10 @@ LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("facade.functions", name) for name in OTHER_SIGNATURES}
 # functions of nn that PyTorch has under the same signature in torch, too
 IN_BOTH = (
-    "affine_grid_generator alpha_dropout bilinear celu celu_ channel_shuffle conv_tbc "
-    "cosine_similarity dropout feature_alpha_dropout grid_sampler hardshrink max_pool3d "
-    "native_channel_shuffle pairwise_distance pixel_shuffle pixel_unshuffle prelu relu_ rrelu "
-    "rrelu_ selu selu_ threshold threshold_".split()
+    "adaptive_max_pool1d affine_grid_generator alpha_dropout bilinear celu celu_ channel_shuffle "
+    "conv_tbc cosine_similarity dropout feature_alpha_dropout grid_sampler hardshrink "
+    "max_pool1d_with_indices max_pool3d native_channel_shuffle pairwise_distance pixel_shuffle "
+    "pixel_unshuffle prelu relu_ rrelu rrelu_ selu selu_ threshold threshold_".split()
 )
 for name in IN_BOTH:
     functions.pop(name, None)

@@ -59,6 +59,21 @@ def is_shared(self: Tensor) -> bool:
     return False
 
 
+def share_memory_(self: Tensor) -> Tensor:
+    """Raises NotImplementedError: memory is not shared between processes."""
+    raise NotImplementedError(
+        message(
+            "share_memory_() is not available in microtorch",
+            fix="pass x.numpy() through multiprocessing.shared_memory",
+        )
+    )
+
+
+def is_nonzero(self: Tensor) -> bool:
+    """Is the one element not 0? RuntimeError if there are more or none."""
+    return bool(self)
+
+
 def is_distributed(self: Tensor) -> bool:
     """False."""
     return False
@@ -158,7 +173,7 @@ def map2_(
 def _mapped(
     name: str, self: Tensor, function: Callable[..., Number], *others: Tensor
 ) -> Tensor:
-    if self.node.needs or any(t.node.needs for t in others) and mode.get().grad:
+    if self.node.needs or (mode.get().grad and any(t.node.needs for t in others)):
         raise TypeError(
             message(
                 f"Can't call {name}_() on Variable that requires grad. Use "
@@ -175,8 +190,8 @@ def _mapped(
 
 
 METHODS = (
-    get_device, is_pinned, is_shared, is_distributed, pin_memory, is_signed, is_same_size,
-    is_set_to, dim_order, as_subclass, fill_diagonal_, apply_, map_, map2_,
+    get_device, is_nonzero, is_pinned, is_shared, share_memory_, is_distributed, pin_memory,
+    is_signed, is_same_size, is_set_to, dim_order, as_subclass, fill_diagonal_, apply_, map_, map2_,
 )  # fmt: skip
 bind_methods({f.__name__: f for f in METHODS})
 ATTRIBUTES: dict[str, property | staticmethod[..., Any]] = {

@@ -188,8 +188,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         return
     if advanced:
         if value.array.dtype != t.array.dtype:
-            arrays = [p for p in parsed if hasattr(p, "dtype")]
-            fills = value.array.size == 1 and len(arrays) == 1 and arrays[0].dtype == np.bool_
+            at = [p for p in parsed if hasattr(p, "dtype")]
+            fills = value.array.size == 1 and len(at) == 1 and at[0].dtype == np.bool_
             if is_tensor and not fills:
                 raise RuntimeError(
                     errors.message(

@@ -105,13 +105,13 @@ def hardtanh(
         )
     if not input.is_floating_point():  # integers stay integers
         low, high = int(min_val), int(max_val)
-        if input.dtype in (bool_dtype, uint8) and (input.dtype is bool_dtype or low < 0 or high < 0):
-            what = (
-                "Bool inputs not supported for hardtanh"
-                if input.dtype is bool_dtype
-                else "cannot do hardtanh on an unsigned type with negative limits"
-            )
-            raise RuntimeError(message(what, f"hardtanh: {describe(input)}", fix="input.float()"))
+        wrong = ""
+        if input.dtype is bool_dtype:
+            wrong = "Bool inputs not supported for hardtanh"
+        elif input.dtype is uint8 and min(low, high) < 0:
+            wrong = "cannot do hardtanh on an unsigned type with negative limits"
+        if wrong:
+            raise RuntimeError(message(wrong, f"hardtanh: {describe(input)}", fix="input.float()"))
         return input.clamp_(low, high) if inplace else input.clamp(low, high)
     return _activation("hardtanh", input, inplace, min_val=min_val, max_val=max_val)
 
