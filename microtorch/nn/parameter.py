@@ -6,13 +6,15 @@ It is a leaf of every graph it takes part in; what makes it special is only its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, SupportsIndex, cast
 
 from ..base.errors import describe, message
+from ..base.types import Argument
 from ..create.filled import empty
 from ..handles.tensor import Tensor
+from .common_types import DeviceLike, DTypeLike
 
 
 class Parameter(Tensor):
@@ -40,12 +42,19 @@ class Parameter(Tensor):
 
 
 # ---- parameters of lazy modules, whose shape is not known yet ------------------------------------
+# mypy sees a Tensor; at run time the classes that inherit from this are Tensors
+if TYPE_CHECKING:
+    _Base = Tensor
+else:
+    _Base = object
+
+
 def _turn(tensor: object, kind: type) -> None:
     """Make it an instance of `kind`, which has the same slots."""
     object.__setattr__(tensor, "__class__", kind)
 
 
-class UninitializedTensorMixin:
+class UninitializedTensorMixin(_Base):
     """A tensor that has a dtype and a device, but no shape yet.
 
     It may be moved and cast. Everything else raises ValueError, or RuntimeError for its shape.
@@ -54,13 +63,7 @@ class UninitializedTensorMixin:
     __slots__ = ()
     cls_to_become: type[Tensor]
 
-    if TYPE_CHECKING:
-        requires_grad: bool
-        data: Tensor
-        device: Any
-        dtype: Any
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Argument, **kwargs: Argument) -> None:
         """`__new__` has made it."""
 
     @contextmanager
@@ -73,21 +76,23 @@ class UninitializedTensorMixin:
         finally:
             _turn(self, own)
 
-    def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
+    def materialize(
+        self, shape: Sequence[int], device: DeviceLike = None, dtype: DTypeLike = None
+    ) -> None:
         """Become an ordinary parameter or buffer of `shape`, whose elements are not set yet."""
         data = self.data
         made = empty(tuple(shape), device=device or data.device, dtype=dtype or data.dtype)
         _turn(self, self.cls_to_become)
-        self.data = made
+        setattr(self, "data", made)  # noqa: B010  (the class has just changed)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Argument, ...]:
         return type(self), (self.requires_grad,)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        made = memo[id(self)] = type(self)(self.requires_grad, self.device, self.dtype)
+    def __deepcopy__(self, memo: dict[int, object]) -> UninitializedTensorMixin:
+        made = memo[id(self)] = type(self)(self.requires_grad, self.data.device, self.data.dtype)
         return made
 
     def share_memory_(self) -> None:
@@ -102,31 +107,33 @@ class UninitializedTensorMixin:
 def _through_ordinary(name: str) -> property:
     """An attribute of the empty tensor."""
 
-    def read(self: UninitializedTensorMixin) -> Any:
+    def read(self: UninitializedTensorMixin) -> object:
         with self._ordinary() as tensor:
             return getattr(tensor, name)
 
-    def write(self: UninitializedTensorMixin, value: Any) -> None:
+    def write(self: UninitializedTensorMixin, value: object) -> None:
         with self._ordinary() as tensor:
             setattr(tensor, name, value)
 
     return property(read, write)
 
 
-def _asked(name: str) -> Any:
+def _asked(name: str) -> Callable[..., object]:
     """A method that asks the empty tensor."""
 
-    def ask(self: UninitializedTensorMixin, *args: Any) -> Any:
+    def ask(self: UninitializedTensorMixin, *args: Argument) -> object:
         with self._ordinary() as tensor:
             return getattr(tensor, name)(*args)
 
     return ask
 
 
-def _conversion(name: str) -> Any:
+def _conversion(name: str) -> Callable[..., UninitializedTensorMixin]:
     """A method that gives another uninitialized tensor."""
 
-    def convert(self: UninitializedTensorMixin, *args: Any, **kwargs: Any) -> Any:
+    def convert(
+        self: UninitializedTensorMixin, *args: Argument, **kwargs: Argument
+    ) -> UninitializedTensorMixin:
         data = getattr(self.data, name)(*args, **kwargs)
         return type(self)(self.requires_grad, data.device, data.dtype)
 
@@ -162,11 +169,11 @@ for _name in ("is_floating_point", "is_complex", "get_device"):
     setattr(UninitializedTensorMixin, _name, _asked(_name))
 for _name in ("to", "half", "float", "double", "cpu", "cuda", "type", "detach"):
     setattr(UninitializedTensorMixin, _name, _conversion(_name))
-setattr(UninitializedTensorMixin, "array", property(_no_array))
-setattr(UninitializedTensorMixin, "shape", property(_no_shape))
+for _name, _refuse in (("array", _no_array), ("shape", _no_shape)):
+    setattr(UninitializedTensorMixin, _name, property(_refuse))
 
 
-def is_lazy(param: Any) -> bool:
+def is_lazy(param: object) -> bool:
     """Is it an UninitializedParameter or an UninitializedBuffer?"""
     return isinstance(param, UninitializedTensorMixin)
 
@@ -177,7 +184,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
     cls_to_become = Parameter
 
     def __new__(
-        cls, requires_grad: bool = True, device: Any = None, dtype: Any = None
+        cls, requires_grad: bool = True, device: DeviceLike = None, dtype: DTypeLike = None
     ) -> UninitializedParameter:
         made = Parameter(empty(0, device=device, dtype=dtype), requires_grad)
         _turn(made, cls)
@@ -193,8 +200,8 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     def __new__(
         cls,
         requires_grad: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
         persistent: bool = True,
     ) -> UninitializedBuffer:
         made = empty(0, device=device, dtype=dtype, requires_grad=requires_grad)

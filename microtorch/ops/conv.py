@@ -399,7 +399,7 @@ def transposed_geometry(
             )
         )
     pads = tuple((p, p) for p in around)
-    attrs = {"stride": steps, "padding": pads, "dilation": dilations, "groups": groups}
+    attrs: Attrs = {"stride": steps, "padding": pads, "dilation": dilations, "groups": groups}
     if all(e < s for e, s in zip(extra, steps, strict=True)):
         return {"size": size, **attrs}, None
     attrs["padding"] = tuple((p, max(p - e, 0)) for p, e in zip(around, extra, strict=True))

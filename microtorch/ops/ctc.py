@@ -17,22 +17,25 @@ so the gradient of such numbers, behind log_softmax, is right, and ``lp`` must b
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from ..base.errors import describe, message
 from ..engine.apply import apply
+from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.record import constant
 from .elementwise import no_derivative
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace, Operand
+    from ..base.types import Array, Gradient, Namespace, Operand, Setting
     from ..handles.tensor import Tensor
 
 NOTHING = -math.inf
+Lengths: TypeAlias = "Tensor | Sequence[int] | int"
 
 
 # ---- sums over readings --------------------------------------------------------------------------
@@ -144,7 +147,7 @@ def _ctc_gradient(
 
 def _ctc_vjp(
     F: Namespace, g: Gradient, out: Operand, lp: Operand, targets: Operand, lengths: Operand,
-    sizes: Operand, **settings: Any,
+    sizes: Operand, **settings: Setting,
 ) -> Gradient:  # fmt: skip
     return F.ctc_gradient(g, lp, targets, lengths, sizes, **settings)
 
@@ -168,9 +171,9 @@ ctc_gradient_op = Op(
 
 
 # ---- the function --------------------------------------------------------------------------------
-def _lengths(given: Any, name: str, batch: int) -> Array:
+def _lengths(given: Lengths, name: str, batch: int) -> Array:
     """Lengths as an array (N,)."""
-    values: Any = given.detach().cpu().array if hasattr(given, "node") else np.asarray(given)
+    values = given.detach().cpu().array if isinstance(given, Handle) else np.asarray(given)
     if values.dtype.kind not in "iu":
         raise RuntimeError(message(f"{name} must be integral", f"ctc_loss: {describe(given)}"))
     values = values.reshape(-1).astype(np.int64)
@@ -186,7 +189,7 @@ def _lengths(given: Any, name: str, batch: int) -> Array:
 
 def _padded(targets: Tensor, sizes: Array, blank: int) -> Array:
     """Labels as (N, S), where S is the largest target length; the rest is blank."""
-    y: Any = targets.detach().cpu().array
+    y = targets.detach().cpu().array
     most = int(sizes.max()) if len(sizes) else 0
     out = np.full((len(sizes), most), blank, np.int64)
     if y.ndim == 1:
@@ -217,8 +220,8 @@ def _padded(targets: Tensor, sizes: Array, blank: int) -> Array:
 
 @public(method=False)
 def ctc_loss(
-    log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
-    reduction: str | int = "mean", zero_infinity: bool = False,
+    log_probs: Tensor, targets: Tensor, input_lengths: Lengths, target_lengths: Lengths,
+    blank: int = 0, reduction: str | int = "mean", zero_infinity: bool = False,
 ) -> Tensor:  # fmt: skip
     """-log of the probability that ``log_probs`` (T, N, C) or (T, C) spell ``targets``.
 
@@ -239,9 +242,10 @@ def ctc_loss(
     if log_probs.array.dtype.kind != "f":
         raise RuntimeError(
             message(
-                "\"ctc_loss_cpu\" not implemented for integers", describe(log_probs),
+                "\"ctc_loss_cpu\" not implemented for integers",
+                describe(log_probs),
                 fix="log_probs = scores.log_softmax(-1)",
-            )  # fmt: skip
+            )
         )
     if targets.array.dtype.kind not in "iu":
         raise RuntimeError(message("targets must be integral", f"ctc_loss: {describe(targets)}"))

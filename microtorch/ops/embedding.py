@@ -8,7 +8,7 @@ several times faster than ``np.add.at`` for rows of more than one element.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -151,7 +151,7 @@ def shorten(weight: Tensor, index: Tensor, max_norm: float, norm_type: float) ->
 
 def by_frequency(out: Tensor, index: Tensor) -> Tensor:
     """``out`` (*, D), whose gradient is divided by how often its row's number is in ``index``."""
-    i: Any = index.detach().cpu().array
+    i = index.detach().cpu().array
     _, inverse, counts = np.unique(i, return_inverse=True, return_counts=True)
     share = (1 / counts[inverse.reshape(-1)]).astype(out.array.dtype).reshape(*i.shape, 1)
     dev = out.node.dev

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from .pool import bins, check, geometry_of, max_pool1d, max_pool2d, target_size
 from .windows import from_images, numbers, to_images
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace, Operand, Pair, Shape
+    from ..base.types import Array, Gradient, Namespace, Operand, Pair, Pooled, Shape
     from ..handles.tensor import Tensor
     from .pool import TargetSize
 
@@ -144,13 +144,13 @@ def table(windows: Sequence[Sequence[int]]) -> Array:
 
 def _on_host(x: Tensor) -> Array:
     """The elements as a numpy array: places are found on the CPU, whatever the device."""
-    array: Any = x.detach().cpu().array
+    array = x.detach().cpu().array
     return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def _picked(
     op: Op, input: Tensor, n: int, taps: Sequence[Array], return_indices: bool
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Pooled:
     """``op`` at the maxima of ``input``, images or volumes with or without a batch."""
     x = to_images(input, n)
     place = constant(places_of_maxima(_on_host(x), taps), input.node.dev)
@@ -162,7 +162,7 @@ def _picked(
 def max_pool3d(
     input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
     dilation: Pair = 1, ceil_mode: bool = False, return_indices: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
+) -> Pooled:  # fmt: skip
     """max_pool2d with one dimension more: ``input`` (N, C, D, H, W) or (C, D, H, W).
 
     Indices are places in the flattened (D, H, W).
@@ -192,7 +192,7 @@ def max_pool3d(
 def max_pool1d_with_indices(
     input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
     dilation: Pair = 1, ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:  # fmt: skip
+) -> Pooled:  # fmt: skip
     """max_pool1d with ``return_indices``, whatever is given for it."""
     return max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
@@ -200,7 +200,7 @@ def max_pool1d_with_indices(
 def max_pool2d_with_indices(
     input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
     dilation: Pair = 1, ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:  # fmt: skip
+) -> Pooled:  # fmt: skip
     """max_pool2d with ``return_indices``, whatever is given for it."""
     return max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
@@ -208,7 +208,7 @@ def max_pool2d_with_indices(
 def max_pool3d_with_indices(
     input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
     dilation: Pair = 1, ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:  # fmt: skip
+) -> Pooled:  # fmt: skip
     """max_pool3d with ``return_indices``, whatever is given for it."""
     return max_pool3d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
@@ -216,7 +216,7 @@ def max_pool3d_with_indices(
 # ---- adaptive ------------------------------------------------------------------------------------
 def _adaptive(
     n: int, input: Tensor, output_size: TargetSize, return_indices: bool
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Pooled:
     sizes = target_size(f"adaptive_max_pool{n}d", input, output_size, n)
     given = input.array.shape[-n:]
     taps = [
@@ -231,7 +231,7 @@ def _adaptive(
 
 def adaptive_max_pool1d(
     input: Tensor, output_size: TargetSize, return_indices: bool = False
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Pooled:
     """The largest element of each of ``output_size`` windows of (N, C, L) or (C, L).
 
     ``return_indices``: also where, int64.
@@ -241,7 +241,7 @@ def adaptive_max_pool1d(
 
 def adaptive_max_pool2d(
     input: Tensor, output_size: TargetSize, return_indices: bool = False
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Pooled:
     """The largest element of each of ``output_size`` (H', W') windows; None keeps a size.
 
     ``input`` is (N, C, H, W) or (C, H, W). ``return_indices``: also where, as int64 places in the
@@ -252,28 +252,28 @@ def adaptive_max_pool2d(
 
 def adaptive_max_pool3d(
     input: Tensor, output_size: TargetSize, return_indices: bool = False
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Pooled:
     """adaptive_max_pool2d with one dimension more: (N, C, D, H, W) or (C, D, H, W)."""
     return _adaptive(3, input, output_size, return_indices)
 
 
 def adaptive_max_pool1d_with_indices(
     input: Tensor, output_size: TargetSize, return_indices: bool = False
-) -> Any:
+) -> Pooled:
     """adaptive_max_pool1d with ``return_indices``, whatever is given for it."""
     return _adaptive(1, input, output_size, True)
 
 
 def adaptive_max_pool2d_with_indices(
     input: Tensor, output_size: TargetSize, return_indices: bool = False
-) -> Any:
+) -> Pooled:
     """adaptive_max_pool2d with ``return_indices``, whatever is given for it."""
     return _adaptive(2, input, output_size, True)
 
 
 def adaptive_max_pool3d_with_indices(
     input: Tensor, output_size: TargetSize, return_indices: bool = False
-) -> Any:
+) -> Pooled:
     """adaptive_max_pool3d with ``return_indices``, whatever is given for it."""
     return _adaptive(3, input, output_size, True)
 
@@ -282,7 +282,7 @@ def adaptive_max_pool3d_with_indices(
 def fractional(
     n: int, input: Tensor, kernel_size: Pair, sizes: Sequence[int], samples: Tensor,
     return_indices: bool,
-) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
+) -> Pooled:  # fmt: skip
     """Maxima over windows whose starts are spread at random (Graham 2014).
 
     ``samples`` (N, C, n) in [0, 1): one number for each dimension of each image, in PyTorch's order

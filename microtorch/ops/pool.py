@@ -49,8 +49,9 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
-# how many elements each mean counts: one number, or one per window, row by row
-Divisor: TypeAlias = "int | tuple[tuple[int, ...], ...]"
+# how many elements each mean counts: one number, or one per window, nested as the windows are
+Divisor: TypeAlias = "int | tuple[Divisor, ...]"
+Counts: TypeAlias = "int | list[Counts]"
 TargetSize: TypeAlias = "int | tuple[int | None, ...] | None"  # None: as the input
 
 
@@ -359,9 +360,9 @@ def _divisor(
     return first if (table == first).all() else nested(table.tolist())
 
 
-def nested(values: Any) -> Any:
+def nested(values: Counts) -> Divisor:
     """Nested lists as nested tuples, which are hashable and cannot change."""
-    return tuple(map(nested, values)) if isinstance(values, list) else values
+    return tuple([nested(v) for v in values]) if isinstance(values, list) else values
 
 
 def averages(

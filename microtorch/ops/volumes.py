@@ -13,7 +13,7 @@ over a box is the mean over its depth of the means over its planes: ``avg_pool3d
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -28,9 +28,19 @@ from .windows import out_size
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Padding, Pair, Shape
+    from ..base.types import (
+        Array,
+        Attrs,
+        Gradient,
+        Namespace,
+        Operand,
+        Padding,
+        Pair,
+        Setting,
+        Shape,
+    )
     from ..handles.tensor import Tensor
-    from .pool import TargetSize
+    from .pool import Divisor, TargetSize
 
 Three: TypeAlias = tuple[int, int, int]  # for depth, height and width
 Around: TypeAlias = tuple[tuple[int, int], ...]  # ((front, back), (top, bottom), (left, right))
@@ -93,7 +103,7 @@ def _filters(w: Array) -> Array:
 
 # ---- convolution ---------------------------------------------------------------------------------
 def _conv3d(
-    F: Namespace, x: Array, w: Array, b: Array | None = None, **geometry: Any
+    F: Namespace, x: Array, w: Array, b: Array | None = None, **geometry: Setting
 ) -> Array:
     planes, count = _planes(F, x, w.shape[2], geometry)
     operands = (_filters(w),) if b is None else (_filters(w), b)
@@ -103,7 +113,7 @@ def _conv3d(
 
 
 def _conv_transpose3d(
-    F: Namespace, x: Array, w: Array, b: Array | None = None, *, size: Three, **geometry: Any
+    F: Namespace, x: Array, w: Array, b: Array | None = None, *, size: Three, **geometry: Setting
 ) -> Array:
     planes = F.conv_transpose2d(
         _unstacked(x), _filters(w), size=size[1:], **_of_planes(geometry)
@@ -113,7 +123,9 @@ def _conv_transpose3d(
     return out if b is None else out + b.reshape(-1, 1, 1, 1)
 
 
-def _conv3d_weight(F: Namespace, x: Array, g: Array, *, kernel: Three, **geometry: Any) -> Array:
+def _conv3d_weight(
+    F: Namespace, x: Array, g: Array, *, kernel: Three, **geometry: Setting
+) -> Array:
     planes, _ = _planes(F, x, kernel[0], geometry)
     out = F.conv2d_weight(planes, _unstacked(g), kernel=kernel[1:], **_of_planes(geometry))
     return out.reshape(g.shape[1], x.shape[1] // geometry["groups"], *kernel)
@@ -121,21 +133,21 @@ def _conv3d_weight(F: Namespace, x: Array, g: Array, *, kernel: Three, **geometr
 
 def _vjp_x(
     F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None,
-    **geometry: Any,
+    **geometry: Setting,
 ) -> Gradient:  # fmt: skip
     return F.conv_transpose3d(g, w, size=tuple(x.shape[2:]), **geometry)
 
 
 def _vjp_w(
     F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None,
-    **geometry: Any,
+    **geometry: Setting,
 ) -> Gradient:  # fmt: skip
     return F.conv3d_weight(x, g, kernel=tuple(w.shape[2:]), **geometry)
 
 
 def _vjp_b(
     F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None,
-    **geometry: Any,
+    **geometry: Setting,
 ) -> Gradient:  # fmt: skip
     return F.sum(g, dim=(0, 2, 3, 4), keepdim=False)
 
@@ -239,13 +251,16 @@ def _box(kernel: Three, stride: Three, padding: Around) -> tuple[Attrs, Attrs]:
     return planes, {**depth, "padding": (padding[0], (0, 0)), "divisor": 1}
 
 
-def _counts(F: Namespace, divisor: Any, x: Array) -> Any:
+def _counts(F: Namespace, divisor: Divisor, x: Array) -> Array | int:
     """The divisor, a number or nested tuples, as what an array can be divided by."""
-    return divisor if isinstance(divisor, int) else F.array(np.asarray(divisor, x.dtype))
+    if isinstance(divisor, int):
+        return divisor
+    counts: Array = F.array(np.asarray(divisor, x.dtype))
+    return counts
 
 
 def _avg_pool3d(
-    F: Namespace, x: Array, kernel: Three, stride: Three, padding: Around, divisor: Any
+    F: Namespace, x: Array, kernel: Three, stride: Three, padding: Around, divisor: Divisor
 ) -> Array:
     sums = _in_two_steps(F.avg_pool2d, x, _box(kernel, stride, padding))
     return sums / _counts(F, divisor, x)
@@ -253,7 +268,7 @@ def _avg_pool3d(
 
 def _avg_spread3d(
     F: Namespace, g: Array, size: Three, kernel: Three, stride: Three, padding: Around,
-    divisor: Any,
+    divisor: Divisor,
 ) -> Array:  # fmt: skip
     """The transpose: the depth first, then the planes."""
     planes, depth = _box(kernel, stride, padding)

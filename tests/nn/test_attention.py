@@ -172,7 +172,11 @@ X = torch.zeros(5, 2, 8)
             AssertionError,
             "embedding dimension of 8, but got 6",
         ),
-        (lambda: nn.MultiheadAttention(8, 2)(X, X, X[:4]), AssertionError, "does not match value shape"),
+        (
+            lambda: nn.MultiheadAttention(8, 2)(X, X, X[:4]),
+            AssertionError,
+            "does not match value shape",
+        ),
         (lambda: nn.MultiheadAttention(8, 2)(X, X[:, :1], X[:, :1]), RuntimeError, "batch of 2"),
         (
             lambda: nn.MultiheadAttention(8, 2)(X, X, X, attn_mask=torch.zeros(4, 5)),

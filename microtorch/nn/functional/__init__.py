@@ -5,9 +5,9 @@ ops, so that a picture of the graph shows each step.
 """
 
 from ...base.errors import missing
-from ...ops.distances import pdist
 from ...ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from ...ops.ctc import ctc_loss
+from ...ops.distances import pdist
 from ...ops.fold import fold, unfold
 from ...ops.max_pool import (
     adaptive_max_pool1d,

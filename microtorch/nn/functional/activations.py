@@ -274,5 +274,6 @@ def _written(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return written
 
 
-celu_, elu_, hardtanh_, leaky_relu_ = map(_written, (celu, elu, hardtanh, leaky_relu))
-relu_, rrelu_, selu_, threshold_ = map(_written, (relu, rrelu, selu, threshold))
+celu_, elu_, hardtanh_ = _written(celu), _written(elu), _written(hardtanh)
+leaky_relu_, relu_, rrelu_ = _written(leaky_relu), _written(relu), _written(rrelu)
+selu_, threshold_ = _written(selu), _written(threshold)

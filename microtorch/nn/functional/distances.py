@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...handles.tensor import Tensor
+from ...ops.shape import broadcast_tensors
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:

@@ -79,11 +79,13 @@ def multi_head_attention_forward(
     size = embed_dim // num_heads
     _check_sizes(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
     if use_separate_proj_weight:
-        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
-        q, k, v = _separately((query, key, value), weights, in_proj_bias)
+        projections = (q_proj_weight, k_proj_weight, v_proj_weight)
+        q, k, v = _separately((query, key, value), projections, in_proj_bias)
     else:
         if in_proj_weight is None:
-            raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
+            raise AssertionError(
+                message("use_separate_proj_weight is False but in_proj_weight is None")
+            )
         q, k, v = _together(query, key, value, in_proj_weight, in_proj_bias)
     if (
         attn_mask is not None
@@ -101,11 +103,11 @@ def multi_head_attention_forward(
         mask = _checked(mask, length, key.shape[0], batch, num_heads)
     if bias_k is not None and bias_v is not None:
         if static_k is not None or static_v is not None:
-            raise AssertionError("bias cannot be added to static key or value.")
+            raise AssertionError(message("bias cannot be added to static key or value."))
         k = cat([k, bias_k.repeat(1, batch, 1)])
         v = cat([v, bias_v.repeat(1, batch, 1)])
     elif bias_k is not None or bias_v is not None:
-        raise AssertionError("bias_k and bias_v: one is set, but the other is None")
+        raise AssertionError(message("bias_k and bias_v: one is set, but the other is None"))
 
     # (L, N, heads * size) -> (N, heads, L, size)
     def by_heads(x: Tensor) -> Tensor:
@@ -161,7 +163,9 @@ def _separately(
     out = []
     for name, x, w, b in zip("qkv", given, weights, biases, strict=True):
         if w is None:
-            raise AssertionError(f"use_separate_proj_weight is True but {name}_proj_weight is None")
+            raise AssertionError(
+                message(f"use_separate_proj_weight is True but {name}_proj_weight is None")
+            )
         out.append(linear(x, w, b))
     return tuple(out)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...base.errors import describe, message
 from ...create.filled import empty
@@ -14,12 +14,15 @@ from ...ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from ...ops.volumes import avg_pool3d
 from ..common_types import Size
 
+if TYPE_CHECKING:
+    from ...base.types import Pooled
+
 
 # ---- power averages ------------------------------------------------------------------------------
 def _lp_pool(
     n: int,
     mean: Callable[..., Tensor],
-    largest: Callable[..., Any],
+    largest: Callable[..., Pooled],
     input: Tensor,
     norm_type: float,
     kernel_size: Size,
@@ -27,10 +30,11 @@ def _lp_pool(
     ceil_mode: bool,
 ) -> Tensor:
     """(Σ xᵖ)^(1/p) over each window: the mean of xᵖ, times the window's size, where it is > 0."""
-    if norm_type == math.inf:
-        return largest(input.abs(), kernel_size, stride, 0, 1, ceil_mode)
-    if norm_type == -math.inf:
-        return -largest(-input.abs(), kernel_size, stride, 0, 1, ceil_mode)
+    if math.isinf(norm_type):
+        sign = math.copysign(1, norm_type)
+        most = largest(input.abs() * sign, kernel_size, stride, 0, 1, ceil_mode)
+        assert isinstance(most, Tensor)
+        return most * sign
     count = kernel_size**n if isinstance(kernel_size, int) else math.prod(kernel_size)
     out = mean(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
     return (out.sign() * out.abs().relu()).mul(count).pow(1.0 / norm_type)
@@ -84,7 +88,7 @@ def _fractional(
     output_ratio: Ratio | None,
     return_indices: bool,
     samples: Tensor | None,
-) -> Any:
+) -> Pooled:
     name = f"fractional_max_pool{n}d"
     if output_size is None and output_ratio is None:
         raise ValueError(
@@ -117,7 +121,7 @@ def fractional_max_pool2d(
     output_ratio: Ratio | None = None,
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
-) -> Any:
+) -> Pooled:
     """The largest of windows of `kernel_size`, whose starts are spread at random (Graham 2014).
 
     (N, C, H, W) to `output_size` (H', W'), or to `output_ratio` in (0, 1) of its size.
@@ -135,7 +139,7 @@ def fractional_max_pool3d(
     output_ratio: Ratio | None = None,
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
-) -> Any:
+) -> Pooled:
     """fractional_max_pool2d of volumes (N, C, D, H, W); `_random_samples` is (N, C, 3)."""
     return _fractional(
         3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples
@@ -149,7 +153,7 @@ def fractional_max_pool2d_with_indices(
     output_ratio: Ratio | None = None,
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
-) -> Any:
+) -> Pooled:
     """fractional_max_pool2d with `return_indices`, whatever is given for it."""
     return _fractional(2, input, kernel_size, output_size, output_ratio, True, _random_samples)
 
@@ -161,7 +165,7 @@ def fractional_max_pool3d_with_indices(
     output_ratio: Ratio | None = None,
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
-) -> Any:
+) -> Pooled:
     """fractional_max_pool3d with `return_indices`, whatever is given for it."""
     return _fractional(3, input, kernel_size, output_size, output_ratio, True, _random_samples)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import describe, message
+from ...base.types import Operand
 from ...create.data import from_numpy
 from ...handles.tensor import Tensor
 from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d
@@ -34,8 +35,9 @@ def interpolate(
     """(N, C, *) with its last 1 to 3 dims resampled to `size`, or by `scale_factor`.
 
     `mode`: nearest, nearest-exact, area, linear (3-d input), bilinear, bicubic and lanczos (4-d),
-    trilinear (5-d). `antialias` (bilinear, bicubic, lanczos) averages where images shrink. With `align_corners` the outermost elements stand above each other; else the outer
-    edges of the elements do.
+    trilinear (5-d). `antialias` (bilinear, bicubic, lanczos) averages where images shrink. With
+    `align_corners` the outermost elements stand above each other; else the outer edges of the
+    elements do.
     """
     if mode in _ANY and align_corners is not None:
         raise ValueError(
@@ -196,13 +198,13 @@ def _taps(
     return [(first, 1 - ahead), ((first + 1).clip(0, n - 1), ahead)]
 
 
-def cubic(t: Any, a: float) -> list[Any]:
+def cubic(t: Operand, a: float) -> list[Operand]:
     """Keys' weights (1981) of the four elements around a point, t after the second of them."""
 
-    def near(d: Any) -> Any:
+    def near(d: Operand) -> Operand:
         return ((a + 2) * d - (a + 3)) * d * d + 1
 
-    def far(d: Any) -> Any:
+    def far(d: Operand) -> Operand:
         return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
     return [far(t + 1), near(t), near(1 - t), far(2 - t)]

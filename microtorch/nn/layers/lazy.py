@@ -9,15 +9,20 @@ drawn at that moment.
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 from ...autograd import no_grad
 from ...base.errors import describe, message
+from ...base.types import Argument
 from ...create.data import tensor
 from ...handles.tensor import Tensor
 from ..common_types import DeviceLike, DTypeLike, Size
 from ..module import Module
-from ..parameter import UninitializedBuffer, UninitializedParameter, is_lazy
+from ..parameter import (
+    UninitializedBuffer,
+    UninitializedParameter,
+    UninitializedTensorMixin,
+    is_lazy,
+)
 from .conv import (
     Conv1d,
     Conv2d,
@@ -48,13 +53,13 @@ class LazyModuleMixin(Module):
 
     cls_to_become: type[Module] | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Argument, **kwargs: Argument) -> None:
         super().__init__(*args, **kwargs)
         self._initialize_hook = self.register_forward_pre_hook(
             self._infer_parameters, with_kwargs=True
         )
 
-    def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
+    def initialize_parameters(self, *args: Argument, **kwargs: Argument) -> None:
         """Give the parameters their shapes and initial values; a subclass defines it."""
         raise NotImplementedError(
             message(f"initialize_parameters is not implemented for {type(self).__name__}")
@@ -66,8 +71,10 @@ class LazyModuleMixin(Module):
         return any(is_lazy(value) for value in own)
 
     @staticmethod
-    def _infer_parameters(module: Any, args: Any, kwargs: Any = None) -> None:
-        module.initialize_parameters(*args, **(kwargs or {}))
+    def _infer_parameters(
+        module: LazyModuleMixin, args: tuple[Argument, ...], kwargs: dict[str, Argument]
+    ) -> None:
+        module.initialize_parameters(*args, **kwargs)
         if module.has_uninitialized_params():
             raise RuntimeError(
                 message(
@@ -125,8 +132,8 @@ class LazyLinear(LazyModuleMixin, Linear):
             self.in_features = input.shape[-1]
 
 
-def _materialize(parameter: Any, *shape: int) -> None:
-    if is_lazy(parameter):
+def _materialize(parameter: Tensor | None, *shape: int) -> None:
+    if isinstance(parameter, UninitializedTensorMixin):
         parameter.materialize(shape)
 
 
@@ -140,11 +147,11 @@ class _LazyConv(LazyModuleMixin, _ConvNd):
         self,
         out_channels: int,
         kernel_size: Size,
-        *settings: Any,
+        *settings: Argument,
         bias: bool,
         device: DeviceLike,
         dtype: DTypeLike,
-        **named: Any,
+        **named: Argument,
     ) -> None:
         super().__init__(
             0, 0, kernel_size, *settings, bias=False, device=device, dtype=dtype, **named
@@ -159,7 +166,7 @@ class _LazyConv(LazyModuleMixin, _ConvNd):
         if not self.has_uninitialized_params() and self.in_channels != 0:
             super().reset_parameters()
 
-    def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
+    def initialize_parameters(self, input: Tensor, *args: Argument, **kwargs: Argument) -> None:
         if not self.has_uninitialized_params():
             return
         n = self.n

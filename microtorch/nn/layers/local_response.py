@@ -35,7 +35,8 @@ class CrossMapLRN2d(LocalResponseNorm):
 
     s is the sum of x² over the channels from c - p + 1 to c + p - 1, with p = (size + 1) // 2. As
     in PyTorch, channel 0 stays in the sum from channel p on, which it should leave there;
-    LocalResponseNorm has no such flaw.
+    LocalResponseNorm has no such flaw. The gradient is that of this formula; PyTorch's own is
+    shifted by a channel.
     """
 
     def __init__(

@@ -6,10 +6,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...base.errors import describe, message
 from ...handles.tensor import Tensor
+from ...ops.ctc import Lengths
 from ...ops.join import cat
 from .. import functional as F
 from ..common_types import DeviceLike, DTypeLike
@@ -32,7 +33,7 @@ class CTCLoss(_Loss):
         self.blank, self.zero_infinity = blank, zero_infinity
 
     def forward(
-        self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any
+        self, log_probs: Tensor, targets: Tensor, input_lengths: Lengths, target_lengths: Lengths
     ) -> Tensor:
         return F.ctc_loss(
             log_probs,
@@ -59,7 +60,7 @@ class LinearCrossEntropyOptions:
     batch_chunk_size: int | None = None
     chunking_method: str | None = "auto"
     acc_policy: str = "auto"
-    acc_dtype: Any = None
+    acc_dtype: DTypeLike = None
 
 
 class LinearCrossEntropyLoss(_WeightedLoss):
@@ -196,9 +197,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def reset_parameters(self) -> None:
         """Draw new initial values."""
         self.head.reset_parameters()
-        for inner, outer in self.tail:
-            inner.reset_parameters()
-            outer.reset_parameters()
+        for cluster in self.tail:
+            for layer in cluster.children():
+                layer.reset_parameters()
 
     def forward(self, input_: Tensor, target_: Tensor) -> _ASMoutput:
         """(log-probability of each target (N,), the loss), for inputs (N, in_features)."""
@@ -235,7 +236,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         output = input.new_zeros(target.shape[0])
         place = target.clone()  # of each target among the head's outputs
         for i, (low, high) in enumerate(zip(self.cutoffs, self.cutoffs[1:], strict=False)):
-            rows = ((target >= low) & (target < high)).nonzero().squeeze(1)
+            rows = ((target >= low) & (target < high)).nonzero(as_tuple=True)[0]
             if rows.numel() == 0:
                 continue
             place[rows] = self.shortlist_size + i
@@ -264,7 +265,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         """The most probable class (N,) of each input, int64."""
         head = self.head(input)
         output: Tensor = head.argmax(1)
-        rows = (output >= self.shortlist_size).nonzero().squeeze(1)
+        rows = (output >= self.shortlist_size).nonzero(as_tuple=True)[0]
         if rows.numel():
             output[rows] = self._full(input[rows], head[rows]).argmax(1)
         return output

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...base.errors import message
+from ...base.types import Pooled
 from ...handles.tensor import Tensor
 from .. import functional as F
 from ..common_types import Size
@@ -34,7 +35,7 @@ class _MaxPoolNd(Module):
         self.padding, self.dilation = padding, dilation
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
-    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, input: Tensor) -> Pooled:
         return self.function(
             input,
             self.kernel_size,
@@ -178,17 +179,21 @@ class AdaptiveAvgPool3d(_Adaptive):
     function = staticmethod(F.adaptive_avg_pool3d)
 
 
-class _AdaptiveMaxPool(_Adaptive):
+class _AdaptiveMaxPool(Module):
     """With `return_indices`, a pair: the maxima, and their places (int64)."""
+
+    function: Callable[..., Pooled]
 
     def __init__(
         self, output_size: int | Sequence[int | None] | None, return_indices: bool = False
     ) -> None:
-        super().__init__(output_size)
-        self.return_indices = return_indices
+        super().__init__()
+        self.output_size, self.return_indices = output_size, return_indices
 
-    def forward(self, input: Tensor) -> Any:
+    def forward(self, input: Tensor) -> Pooled:
         return self.function(input, self.output_size, self.return_indices)
+
+    extra_repr = _Adaptive.extra_repr
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
@@ -235,8 +240,10 @@ class _FractionalMaxPoolNd(Module):
         self.output_size = None if output_size is None else repeated(output_size, self.n)
         self.output_ratio: tuple[float, ...] | None = None
         if output_ratio is not None:
-            one = isinstance(output_ratio, (int, float))
-            self.output_ratio = (output_ratio,) * self.n if one else tuple(output_ratio)
+            if isinstance(output_ratio, Sequence):
+                self.output_ratio = tuple(output_ratio)
+            else:
+                self.output_ratio = (output_ratio,) * self.n
         if output_size is None and output_ratio is None:
             raise ValueError(
                 message(
@@ -253,7 +260,7 @@ class _FractionalMaxPoolNd(Module):
                 message(f"output_ratio must be between 0 and 1 (got {output_ratio})", name)
             )
 
-    def forward(self, input: Tensor) -> Any:
+    def forward(self, input: Tensor) -> Pooled:
         return self.function(
             input,
             self.kernel_size,

@@ -172,13 +172,18 @@ class EmbeddingBag(Module):
 
     @classmethod
     def from_pretrained(
-        cls, embeddings: Tensor, freeze: bool = True, *args: Any, **settings: Any
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
     ) -> EmbeddingBag:
-        """The layer with the rows of `embeddings` (rows, dim), not trained unless freeze=False.
-
-        Further arguments, in this order: max_norm, norm_type, scale_grad_by_freq, mode, sparse,
-        include_last_offset, padding_idx.
-        """
+        """The layer with the rows of `embeddings` (rows, dim), not trained unless freeze=False."""
         if embeddings.ndim != 2:
             raise AssertionError(
                 message(
@@ -186,10 +191,11 @@ class EmbeddingBag(Module):
                     f"got {describe(embeddings)}",
                 )
             )
-        names = ("max_norm", "norm_type", "scale_grad_by_freq", "mode", "sparse")
-        names += ("include_last_offset", "padding_idx")
-        settings |= dict(zip(names, args, strict=False))
-        bag = cls(*embeddings.shape, _weight=embeddings, **settings)
+        rows, dim = embeddings.shape
+        bag = cls(
+            rows, dim, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings,
+            include_last_offset, padding_idx,
+        )  # fmt: skip
         bag.weight.requires_grad = not freeze
         return bag
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...base.errors import message
 from ...handles.tensor import Tensor
 from ..common_types import DeviceLike, DTypeLike
@@ -27,7 +25,7 @@ class SyncBatchNorm(_BatchNorm):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
-        process_group: Any = None,
+        process_group: object = None,
         device: DeviceLike = None,
         dtype: DTypeLike = None,
         *,
@@ -47,7 +45,7 @@ class SyncBatchNorm(_BatchNorm):
             )
 
     @classmethod
-    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+    def convert_sync_batchnorm(cls, module: Module, process_group: object = None) -> Module:
         """`module` with every BatchNorm layer in it replaced by this one.
 
         Parameters and buffers are the same tensors. Returns the module, or what replaces it.

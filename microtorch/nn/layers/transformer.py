@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...base.errors import describe, message
+from ...base.types import Argument
 from ...create.filled import full
 from ...handles.tensor import Tensor
 from .. import functional as F
@@ -23,7 +24,6 @@ from .attention import MultiheadAttention
 from .dropout import Dropout
 from .linear import Linear
 from .normalization import LayerNorm
-
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -309,8 +309,8 @@ class Transformer(Module):
         dim_feedforward: int = 2048,
         dropout: float = 0.1,
         activation: str | Activation = F.relu,
-        custom_encoder: Any = None,
-        custom_decoder: Any = None,
+        custom_encoder: Module | None = None,
+        custom_decoder: Module | None = None,
         layer_norm_eps: float = 1e-5,
         batch_first: bool = False,
         norm_first: bool = False,
@@ -320,7 +320,7 @@ class Transformer(Module):
     ) -> None:
         super().__init__()
         made: dict[str, Any] = {"device": device, "dtype": dtype}
-        settings: Any = (
+        settings: tuple[Argument, ...] = (
             d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first,
             norm_first, bias,
         )  # fmt: skip
