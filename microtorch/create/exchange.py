@@ -17,12 +17,16 @@ from ..handles.tensor import Tensor
 from .finish import export, finish
 
 if TYPE_CHECKING:
-    from ..base.types import DTypeLike
+    from collections.abc import Callable
+
+    from typing_extensions import Buffer
+
+    from ..base.types import DeviceLike, DTypeLike
 
 __all__ = ["from_dlpack", "frombuffer", "to_dlpack"]
 
 
-def _dlpack(self: Tensor, **options: Any) -> Any:
+def _dlpack(self: Tensor, **options: object) -> object:
     """The memory of a tensor on the CPU as a DLPack capsule, for ``np.from_dlpack`` and others.
 
     Raises BufferError for a tensor that requires gradient, and for one on a device.
@@ -34,7 +38,8 @@ def _dlpack(self: Tensor, **options: Any) -> Any:
     if type(self.array) is not np.ndarray:
         raise BufferError(message("only tensors on the CPU are exported", fix="x.cpu()"))
     options.pop("stream", None)
-    return self.array.__dlpack__(**options)
+    export: Callable[..., object] = self.array.__dlpack__
+    return export(**options)
 
 
 def _dlpack_device(self: Tensor) -> tuple[int, int]:
@@ -48,10 +53,10 @@ bind_methods({"__dlpack__": _dlpack, "__dlpack_device__": _dlpack_device})
 class _Capsule:
     """A DLPack capsule as an object that hands it out."""
 
-    def __init__(self, capsule: Any):
+    def __init__(self, capsule: object):
         self.capsule = capsule
 
-    def __dlpack__(self, **_: Any) -> Any:
+    def __dlpack__(self, **_: object) -> object:
         return self.capsule
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -59,7 +64,9 @@ class _Capsule:
 
 
 @export
-def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+def from_dlpack(
+    ext_tensor: Any, *, device: DeviceLike | None = None, copy: bool | None = None
+) -> Tensor:
     """A tensor on the memory of an object with ``__dlpack__``, or of a DLPack capsule.
 
     ``copy=True`` copies. Raises AttributeError for anything else.
@@ -85,14 +92,14 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
 
 
 @export
-def to_dlpack(tensor: Tensor) -> Any:
+def to_dlpack(tensor: Tensor) -> object:
     """A DLPack capsule of a tensor's memory, which can be taken once."""
     return _dlpack(tensor)
 
 
 @export
 def frombuffer(
-    buffer: Any,
+    buffer: Buffer,
     *,
     dtype: DTypeLike,
     count: int = -1,

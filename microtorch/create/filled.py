@@ -21,6 +21,8 @@ from .data import tensor
 from .finish import check_layout, chosen, export, finish
 
 if TYPE_CHECKING:
+    from ..arrays.layout import layout
+    from ..arrays.memory_format import memory_format
     from ..base.types import Array, DeviceLike, DTypeLike, Number
 
 
@@ -41,7 +43,7 @@ def _filled(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: bool = False,
-        memory_format: Any = None,
+        memory_format: memory_format | None = None,
         **more: Any,
     ) -> Tensor:
         draw = {}
@@ -70,7 +72,7 @@ def _filled(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: bool = False,
-        memory_format: Any = None,
+        memory_format: memory_format | None = None,
     ) -> Tensor:
         d = chosen(dtype, input.array.dtype)
         dev = home(device or input.device, d)
@@ -82,7 +84,7 @@ def _filled(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: bool = False,
-        layout: Any = None,
+        layout: layout | None = None,
         pin_memory: bool = False,
     ) -> Tensor:
         check_layout(f"new_{name}", layout)
@@ -146,7 +148,7 @@ def full_like(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: memory_format | None = None,
 ) -> Tensor:
     """full(input.shape, fill_value) in input's dtype."""
     return full(

@@ -16,6 +16,9 @@ from ..ops.surface import FUNCTIONS
 if TYPE_CHECKING:
     from ..base.types import Array, DeviceLike, DType, DTypeLike
     from ..handles.tensor import Tensor
+    from ..handles.tensor import Tensor as Handle
+else:
+    from ..engine.handle import Handle
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,7 +46,7 @@ def with_options(f: F) -> F:
     """
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: object, **kwargs: object) -> object:
         if not kwargs:
             return f(*args)
         check_layout(f.__name__, kwargs.pop("layout", None))
@@ -51,14 +54,14 @@ def with_options(f: F) -> F:
         out = kwargs.pop("out", None)
         if out is None:
             return f(*args, **kwargs)
-        if hasattr(out, "dtype"):
+        if isinstance(out, Handle):
             kwargs = {"dtype": out.dtype, "device": out.device} | kwargs
         return into(out, f, args, kwargs)
 
     return cast(F, function)
 
 
-def check_layout(name: str, layout: Any) -> None:
+def check_layout(name: str, layout: object) -> None:
     """Raise NotImplementedError for a layout that microtorch has not."""
     if layout is not None and layout is not strided:
         raise NotImplementedError(

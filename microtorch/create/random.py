@@ -20,6 +20,7 @@ from ..handles.views import write
 from .finish import chosen, export, finish
 
 if TYPE_CHECKING:
+    from ..arrays.memory_format import memory_format
     from ..base.types import Array, DeviceLike, DTypeLike, Number, Shape
 
 
@@ -126,7 +127,7 @@ def randint_like(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: memory_format | None = None,
 ) -> Tensor:
     """randint in input's shape, dtype and device."""
     low, high = (0, low) if high is None else (low, high)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
-from ..arrays.layout import strided
+from ..arrays.layout import layout, strided
 from ..base.errors import message, missing
 from .finish import check_layout, chosen, export, finish
 
@@ -60,7 +60,7 @@ Options = Any  # dtype, device, requires_grad, layout: as of all functions that 
 
 
 def _size(
-    name: str, m: int, dtype: DTypeLike | None = None, layout: Any = None, **_: Any
+    name: str, m: int, dtype: DTypeLike | None = None, layout: layout | None = None, **_: object
 ) -> int:
     if m < 0:
         raise ValueError(message(f"{name} requires non-negative window length, got M={m}"))
@@ -81,7 +81,7 @@ def _made(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
-    layout: Any = None,
+    layout: layout | None = None,
     pin_memory: bool = False,
 ) -> Tensor:
     return finish(values.astype(chosen(dtype)), device, requires_grad)
@@ -171,8 +171,9 @@ def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, **options: Options) 
 
 # ---- the older functions -------------------------------------------------------------------------
 def _older_size(
-    name: str, length: int, dtype: DTypeLike | None = None, layout: Any = None, **_: Any
-) -> int:
+    name: str, length: int, dtype: DTypeLike | None = None, layout: layout | None = None,
+    **_: object,
+) -> int:  # fmt: skip
     check_layout(name, layout)
     if length < 0:
         raise RuntimeError(

@@ -6,7 +6,7 @@ take their reduction as a number; ``native_layer_norm`` also returns the statist
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..base.errors import message, missing
 from ..base.naming import named
@@ -118,7 +118,7 @@ def _reduced(name: str) -> Callable[..., Tensor]:
     """nn.functional's loss; ``reduction`` is 0 (none), 1 (mean) or 2 (sum), or its name."""
     loss, parameters = getattr(F, name), LOSSES[name].split()
 
-    def function(*args: Any, **kwargs: Any) -> Tensor:
+    def function(*args: object, **kwargs: object) -> Tensor:
         given = dict(zip(parameters, args, strict=False)) | kwargs
         if len(args) > len(parameters):
             raise TypeError(
@@ -129,7 +129,8 @@ def _reduced(name: str) -> Callable[..., Tensor]:
             if not 0 <= reduction < len(REDUCTIONS):
                 raise ValueError(message(f"{reduction} is not a valid value for reduction"))
             reduction = REDUCTIONS[reduction]
-        return loss(**given, reduction=reduction)
+        out: Tensor = loss(**given, reduction=reduction)
+        return out
 
     return named(function, name, f"nn.functional.{name} with a number for the reduction.")
 

@@ -5,7 +5,7 @@ All tensors are dense, strided and not quantised, and lie on the CPU or on an Op
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from ..base.types import Array, Number
     from .tensor import Tensor
 
+T = TypeVar("T", bound="Tensor")
 ABSENT_KINDS = (
     "is_ipu", "is_maia", "is_meta", "is_mkldnn", "is_mps", "is_mtia", "is_nested", "is_quantized",
     "is_sparse", "is_sparse_csr", "is_vulkan", "is_xla", "is_xpu",
 )  # fmt: skip
 
 
-def _constant(name: str, value: Any) -> property:
+def _constant(name: str, value: object) -> property:
     return property(lambda self: value, doc=f"{name}: {value} for every tensor here.")
 
 
@@ -110,7 +111,7 @@ def dim_order(self: Tensor) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argsort([-s for s in self.array.strides], kind="stable"))
 
 
-def as_subclass(self: Tensor, cls: type) -> Any:
+def as_subclass(self: Tensor, cls: type[T]) -> T:
     """This tensor as one of the class ``cls``, on the same memory; gradient flows through.
 
     Raises TypeError for a class that is no subclass of Tensor.
@@ -123,9 +124,11 @@ def as_subclass(self: Tensor, cls: type) -> Any:
     return out
 
 
-def _make_subclass(cls: type, data: Tensor, require_grad: bool = False) -> Any:
+def _make_subclass(cls: type[T], data: Tensor, require_grad: bool = False) -> T:
     """A leaf of the class ``cls`` on the memory of ``data``."""
-    return as_subclass(data.detach(), cls).requires_grad_(require_grad)
+    leaf = as_subclass(data.detach(), cls)
+    leaf.requires_grad_(require_grad)
+    return leaf
 
 
 # ---- filling -------------------------------------------------------------------------------------
