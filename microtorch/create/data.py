@@ -81,7 +81,19 @@ def from_numpy(ndarray: Array) -> Tensor:
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.of(ndarray)
+    _refuse_negative_strides(ndarray)
     return constant(ndarray)
+
+
+def _refuse_negative_strides(array: Array) -> None:
+    if any(s < 0 for s in array.strides):
+        raise ValueError(
+            message(
+                "At least one stride in the given numpy array is negative, and tensors with "
+                "negative strides are not currently supported. (You can probably work around this "
+                "by making a copy of your array with array.copy().)"
+            )
+        )
 
 
 # ---- numbers and nested lists --------------------------------------------------------------------
@@ -92,6 +104,7 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
         array = data.array
     elif isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
+        _refuse_negative_strides(array)
     else:
         array = _from_lists(data)
         if target is not None and not _all_fit(array, target):

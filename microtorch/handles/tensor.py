@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -249,7 +250,11 @@ class Tensor(Methods):
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dimension (or one), in elements."""
-        steps = tuple(s // self.array.itemsize for s in self.array.strides)
+        if self.array.size:
+            steps = tuple(s // self.array.itemsize for s in self.array.strides)
+        else:  # numpy gives them any; PyTorch counts a dimension of no elements as one
+            shape = self.array.shape
+            steps = tuple(prod(max(n, 1) for n in shape[i + 1 :]) for i in range(len(shape)))
         return steps if dim is None else steps[dim]
 
     def is_contiguous(self, memory_format: memory_format | None = None) -> bool:

@@ -20,7 +20,6 @@ node the module that made it, and adds the module's path to an error that leaves
 
 from __future__ import annotations
 
-import difflib
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import graph
 from ..autograd import no_grad
-from ..base.errors import describe, message
+from ..base.errors import describe, message, unknown
 from ..handles.tensor import Tensor
 from . import hooks, state
 from .common_types import DeviceLike
@@ -248,15 +247,13 @@ class Module:
                 return entries[name]
         except KeyError:
             pass  # Module.__init__ has not run
-        text = f"'{type(self).__name__}' object has no attribute '{name}'"
-        if "_modules" not in d:
-            text += ". super().__init__() has not been called: make it the first line of __init__"
-        elif not name.startswith("__"):
-            known = [n for n in dir(self) if not n.startswith("__")]
-            near = difflib.get_close_matches(name, known, n=1)
-            if near:
-                text += f". Did you mean: '{near[0]}'?"
-        raise AttributeError(text)
+        owner = f"'{type(self).__name__}' object"
+        if "_modules" in d:
+            raise unknown(owner, name, lambda: [n for n in dir(self) if not n.startswith("__")])
+        raise AttributeError(
+            f"{owner} has no attribute '{name}'. super().__init__() has not been called: make it "
+            "the first line of __init__"
+        )
 
     def __delattr__(self, name: str) -> None:
         for entries in self._stores():

@@ -158,7 +158,11 @@ TABLE: dict[str, Row] = {
     "softplus": (
         "where(x * beta > threshold, x,"
         " (maximum(x * beta, 0) + log1p(exp(-abs(x * beta)))) / beta)",
-        ("where(x * beta > threshold, g, g * sigmoid(x * beta))",),
+        # at the threshold itself the second derivative is 0, as in PyTorch
+        (
+            "where(x * beta > threshold, g,"
+            " g * sigmoid(where(x * beta == threshold, threshold, x * beta)))",
+        ),
     ),
     "logsigmoid": ("minimum(x, 0) - log1p(exp(-abs(x)))", ("g * sigmoid(-x)",)),
     "softsign": ("x / (1 + abs(x))", ("g / ((1 + abs(x)) * (1 + abs(x)))",)),

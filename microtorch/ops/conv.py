@@ -220,7 +220,7 @@ def check(
             message(f"{op}: expected a weight of {n + 2} dimensions, but got {w.ndim}", *got)
         )
     if x.dtype.kind not in "fiu":
-        raise RuntimeError(
+        raise NotImplementedError(
             message(
                 f"\"{op}\" not implemented for '{TORCH_TYPES[x.dtype.name]}'", *got, fix="x.float()"
             )

@@ -8,6 +8,7 @@ writing at an index are each other's derivative: the gradient of ``x[index]`` is
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -31,11 +32,24 @@ Place: TypeAlias = tuple[Any, ...]  # an index as numpy takes it
 
 
 # ---- the index as the user wrote it -> the index numpy takes -------------------------------------
+def _is_sequence(part: object) -> bool:
+    """Does it make a list that it stands in an index of several dimensions?"""
+    several = isinstance(part, (list, tuple, slice)) or part is None or part is Ellipsis
+    return several or hasattr(part, "node") or hasattr(part, "dtype")
+
+
 def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
     """(the index as numpy takes it, does it have arrays in it?).
 
     Raises IndexError, TypeError or ValueError as PyTorch does.
     """
+    if type(index) is list and len(index) < 32 and any(map(_is_sequence, index)):
+        warnings.warn(
+            "Using a non-tuple sequence for multidimensional indexing is deprecated and will be "
+            "changed in pytorch 2.9; use x[tuple(seq)] instead of x[seq].",
+            stacklevel=4,
+        )
+        index = tuple(index)
     parts: Place = index if type(index) is tuple else (index,)
     out: list[Any] = []
     advanced = False

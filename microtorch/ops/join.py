@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,14 +18,19 @@ from .shape import expand, narrow, reshape, select
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs, Gradient, Namespace, Operand, Vjp
+    from ..base.types import Attrs, Gradient, Namespace, Operand, Shape, Vjp
     from ..handles.tensor import Tensor
 
 
 # ---- joining -------------------------------------------------------------------------------------
+MANY = 100  # tensors that are joined
+
+
 def _cat_vjp(i: int) -> Vjp:
-    def vjp(F: Namespace, g: Gradient, out: Operand, *xs: Operand, dim: int) -> Gradient:
-        start = sum(x.shape[dim] for x in xs[:i])
+    def vjp(
+        F: Namespace, g: Gradient, out: Operand, *xs: Operand, dim: int, starts: Shape = ()
+    ) -> Gradient:
+        start = starts[i] if starts else sum(x.shape[dim] for x in xs[:i])
         return F.getitem(g, index=(slice(None),) * dim + (slice(start, start + xs[i].shape[dim]),))
 
     return vjp
@@ -42,7 +48,7 @@ def _explain_join(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception)
 
 cat_op = variadic(
     "cat",
-    lambda F, *xs, dim: rows(np.concatenate(xs, dim)),
+    lambda F, *xs, dim, starts=(): rows(np.concatenate(xs, dim)),
     _cat_vjp,
     "its slice of g",
     _explain_join,
@@ -89,7 +95,11 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             )
         )
     kept = [x for x in tensors if x.array.shape != (0,)] or tensors[:1]
-    return several(cat_op, kept, {"dim": dim_of(dim, kept[0].array.ndim, "cat")})
+    attrs: Attrs = {"dim": dim_of(dim, kept[0].array.ndim, "cat")}
+    if len(kept) > MANY:  # where each begins: to add it up for each anew would take too long
+        sizes = [x.array.shape[attrs["dim"]] for x in kept]
+        attrs["starts"] = (0, *accumulate(sizes[:-1]))
+    return several(cat_op, kept, attrs)
 
 
 @public(method=False)
