@@ -55,6 +55,10 @@ def embedding_bag(
             per_sample_weights = per_sample_weights.reshape(-1)
     assert offsets is not None
     bag, bags = _bags(offsets, len(input), include_last_offset)
+    if len(bag) < len(input):  # rows after the last offset belong to no bag
+        input = input[: len(bag)]
+        if per_sample_weights is not None:
+            per_sample_weights = per_sample_weights[: len(bag)]
     if max_norm is not None and len(input):
         shorten(weight, input, max_norm, norm_type)
     everything = input
@@ -79,7 +83,7 @@ def embedding_bag(
 
 
 def _bags(offsets: Tensor, n: int, include_last: bool) -> tuple[np.ndarray, int]:
-    """The bag of each of n rows, and how many bags there are."""
+    """The bag of each row (of n, or up to the last offset), and how many bags there are."""
     starts = offsets.cpu().numpy().astype(np.int64)
     if include_last and not len(starts):
         raise RuntimeError(
@@ -101,7 +105,8 @@ def _bags(offsets: Tensor, n: int, include_last: bool) -> tuple[np.ndarray, int]
                 "embedding_bag()",
             )
         )
-    starts = starts[:-1] if include_last else starts
+    if include_last:
+        starts, n = starts[:-1], int(starts[-1])
     return np.searchsorted(starts, np.arange(n), side="right") - 1, len(starts)
 
 
