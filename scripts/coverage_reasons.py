@@ -79,7 +79,7 @@ DIFFERENT: tuple[str, ...] = (
     "made of several ops shows each of them.",
     "In-place writes that PyTorch refuses in backward are accepted where the gradient is right all "
     "the same: less is saved here.",
-    "After `leaf.data = new`, backward uses the values that forward read; PyTorch uses the new ones.",
+    "After `leaf.data = new`, backward uses the values that forward read; PyTorch the new ones.",
     "`torch.save` writes a format of its own without pickle; `torch.load` also reads PyTorch's "
     "files of tensors.",
 )
