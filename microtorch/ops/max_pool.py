@@ -35,21 +35,26 @@ if TYPE_CHECKING:
 # ---- the ops -------------------------------------------------------------------------------------
 def _read(F: Namespace, x: Array, place: Array) -> Array:
     n, c = x.shape[:2]
-    out = F.gather(x.reshape(n, c, math.prod(x.shape[2:])), place.reshape(n, c, -1), dim=2)
-    return out.reshape(place.shape)
+    flat = x.reshape(n, c, math.prod(x.shape[2:]))
+    return F.gather(flat, _rows(place), dim=2).reshape(place.shape)
+
+
+def _rows(x: Array) -> Array:
+    """(N, C, *) as (N, C, places)."""
+    return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
 
 
 def _add_at(F: Namespace, g: Array, place: Array, size: Shape) -> Array:
     n, c = g.shape[:2]
     flat = (n, c, math.prod(size))
-    out = F.scatter_sum(g.reshape(n, c, -1), place.reshape(n, c, -1), shape=flat, dim=2)
+    out = F.scatter_sum(_rows(g), _rows(place), shape=flat, dim=2)
     return out.reshape(n, c, *size)
 
 
 def _write_at(F: Namespace, x: Array, place: Array, size: Shape) -> Array:
     n, c = x.shape[:2]
     empty = F.zeros((n, c, math.prod(size)), x.dtype)
-    out = F.scatter(empty, place.reshape(n, c, -1), x.reshape(n, c, -1), dim=2)
+    out = F.scatter(empty, _rows(place), _rows(x), dim=2)
     return out.reshape(n, c, *size)
 
 
@@ -62,7 +67,7 @@ def _maximum(name: str, torch_name: str) -> Op:
         name,
         _read,
         vjps=(_read_vjp, None),
-        saves=("y", ""),
+        saves=("x y", ""),  # x for nothing but PyTorch's second derivative, which is 0, not absent
         formula="the largest of each window",
         rule=("g at the place of the largest, 0 elsewhere", None),
         torch_name=torch_name,

@@ -184,6 +184,8 @@ def batch_norm(
     in training.
     """
     x = input.array
+    if x.ndim < 2 and not x.size:
+        return input.clone()
     if x.ndim < 2:
         raise ShapeError(
             message(

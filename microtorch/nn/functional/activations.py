@@ -46,6 +46,14 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where x > 0, else weight * x; `weight` has one value, or one per channel (dim 1 of x)."""
+    if weight.ndim > 1:
+        raise RuntimeError(
+            message(
+                "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
+                f"{weight.ndim}",
+                f"prelu: input {describe(input)}, weight {describe(weight)}",
+            )
+        )
     if weight.numel() != 1:
         channels = input.shape[1] if input.ndim > 1 else 1
         if weight.numel() != channels:
