@@ -35,21 +35,26 @@ if TYPE_CHECKING:
 # ---- the ops -------------------------------------------------------------------------------------
 def _read(F: Namespace, x: Array, place: Array) -> Array:
     n, c = x.shape[:2]
-    out = F.gather(x.reshape(n, c, math.prod(x.shape[2:])), place.reshape(n, c, -1), dim=2)
-    return out.reshape(place.shape)
+    flat = x.reshape(n, c, math.prod(x.shape[2:]))
+    return F.gather(flat, _rows(place), dim=2).reshape(place.shape)
+
+
+def _rows(x: Array) -> Array:
+    """(N, C, *) as (N, C, places)."""
+    return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
 
 
 def _add_at(F: Namespace, g: Array, place: Array, size: Shape) -> Array:
     n, c = g.shape[:2]
     flat = (n, c, math.prod(size))
-    out = F.scatter_sum(g.reshape(n, c, -1), place.reshape(n, c, -1), shape=flat, dim=2)
+    out = F.scatter_sum(_rows(g), _rows(place), shape=flat, dim=2)
     return out.reshape(n, c, *size)
 
 
 def _write_at(F: Namespace, x: Array, place: Array, size: Shape) -> Array:
     n, c = x.shape[:2]
     empty = F.zeros((n, c, math.prod(size)), x.dtype)
-    out = F.scatter(empty, place.reshape(n, c, -1), x.reshape(n, c, -1), dim=2)
+    out = F.scatter(empty, _rows(place), _rows(x), dim=2)
     return out.reshape(n, c, *size)
 
 
@@ -62,7 +67,7 @@ def _maximum(name: str, torch_name: str) -> Op:
         name,
         _read,
         vjps=(_read_vjp, None),
-        saves=("y", ""),
+        saves=("x y", ""),  # x for nothing but PyTorch's second derivative, which is 0, not absent
         formula="the largest of each window",
         rule=("g at the place of the largest, 0 elsewhere", None),
         torch_name=torch_name,
@@ -109,31 +114,35 @@ def places_of_maxima(x: Array, taps: Sequence[Array]) -> Array:
     count, width) where the windows differ between images. A shorter window repeats an index.
     """
     size = x.shape[2:]
-    place = np.broadcast_to(np.arange(math.prod(size)).reshape(size), x.shape)
+    place: Array = np.broadcast_to(np.arange(math.prod(size)).reshape(size), x.shape)
+    nans = x.dtype.kind == "f" and bool(np.isnan(x).any())
     for d in reversed(range(len(size))):
-        axis, table = d + 2, taps[d]
-        count, width = table.shape[-2:]
-        lead = table.shape[:2] if table.ndim == 4 else (1, 1)
-        before, after = (1,) * d, (1,) * (x.ndim - axis - 1)
-        at = table.reshape(*lead, *before, count * width, *after)
-        shape = (*x.shape[:axis], count, width, *x.shape[axis + 1 :])
-        seen = np.take_along_axis(x, at, axis).reshape(shape)
-        best = np.expand_dims(_first_largest(seen, axis + 1), axis + 1)
-        place = np.take_along_axis(np.take_along_axis(place, at, axis).reshape(shape), best,
-                                   axis + 1).squeeze(axis + 1)  # fmt: skip
-        x = np.take_along_axis(seen, best, axis + 1).squeeze(axis + 1)
-    return np.ascontiguousarray(place)
+        columns = [taps[d][..., j] for j in range(taps[d].shape[-1])]
+        best, at = (np.array(_taken(a, columns[0], d + 2), order="C") for a in (x, place))
+        for column in columns[1:]:
+            seen = _taken(x, column, d + 2)
+            better = seen > best
+            if nans:  # one beats all before it, and is beaten by none but a NaN
+                better |= np.isnan(seen)
+            np.copyto(best, seen, where=better)
+            np.copyto(at, _taken(place, column, d + 2), where=better)
+        x, place = best, at
+    return place
 
 
-def _first_largest(x: Array, axis: int) -> Array:
-    """The index of the maximum along ``axis``: the first of equal ones, the last NaN."""
-    best: Array = np.argmax(x, axis)  # which answers the first NaN
-    if x.dtype.kind == "f":
-        nan = np.isnan(x)
-        if nan.any():
-            last = x.shape[axis] - 1 - np.argmax(np.flip(nan, axis), axis)
-            best = np.where(nan.any(axis), last, best)
-    return best
+def _taken(x: Array, at: Array, axis: int) -> Array:
+    """``x`` at the indices ``at`` (count,) along ``axis``, or (N, C, count), other for each plane.
+
+    A view, if the indices are evenly spaced.
+    """
+    if at.ndim > 1:
+        shape = [1] * x.ndim
+        shape[:2], shape[axis] = at.shape[:2], at.shape[2]
+        return np.take_along_axis(x, at.reshape(shape), axis)
+    step = int(at[1] - at[0]) if len(at) > 1 else 1
+    if step > 0 and (np.diff(at) == step).all():
+        return x[(slice(None),) * axis + (slice(int(at[0]), int(at[-1]) + 1, step),)]
+    return np.take(x, at, axis)
 
 
 def table(windows: Sequence[Sequence[int]]) -> Array:

@@ -392,7 +392,7 @@ def _avg_pool(
     attrs = averages(
         op, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
-    if input.array.dtype.kind != "f":  # the quotient of integers, cut off towards 0
+    if input.array.dtype.kind in "iu":  # the quotient of integers, cut off towards 0
         return _avg_pool(
             op, n, input.double(), kernel_size, stride, padding, ceil_mode, count_include_pad,
             divisor_override,
@@ -431,6 +431,13 @@ def avg_pool1d(
 
 
 def target_size(op: str, input: Tensor, output_size: TargetSize, n: int) -> Shape:
+    if isinstance(output_size, (tuple, list)) and input.array.ndim <= len(output_size) > 1:
+        raise ValueError(
+            message(
+                f"Input dimension should be at least {len(output_size) + 1}",
+                f"{op}: input {describe(input)}, output_size={tuple(output_size)}",
+            )
+        )
     check(op, input, n)
     sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
     given = zip(input.array.shape[-n:], sizes, strict=False)

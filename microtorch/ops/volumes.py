@@ -19,7 +19,7 @@ import numpy as np
 
 from ..engine.hot import several, single
 from ..engine.op import Op
-from .arguments import not_floating, rows
+from .arguments import rows
 from .conv import check, geometry_of, terms, transposed_geometry
 from .pool import averages, target_size
 from .surface import public
@@ -343,8 +343,11 @@ def avg_pool3d(
     ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Tensor:  # fmt: skip
     """avg_pool2d with one dimension more: ``input`` (N, C, D, H, W) or (C, D, H, W)."""
-    if input.array.dtype.kind != "f":
-        raise not_floating("avg_pool3d", input)
+    if input.array.dtype.kind in "iu":  # the quotient of integers, cut off towards 0
+        return avg_pool3d(
+            input.double(), kernel_size, stride, padding, ceil_mode, count_include_pad,
+            divisor_override,
+        ).trunc().to(input.dtype)  # fmt: skip
     attrs = averages(
         "avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
         divisor_override,

@@ -102,27 +102,27 @@ def test_the_layer():
     assert frozen(torch.tensor([[0, 2]])).tolist() == [[2, 2]]
 
 
-def bag(*args, **settings):
+def run(*args, **settings):
     return lambda: F.embedding_bag(*args, **settings)
 
 
-I, W = torch.tensor([1, 2]), torch.zeros(3, 2)
+TWO, W = torch.tensor([1, 2]), torch.zeros(3, 2)
 START = torch.tensor([0])
 
 
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (bag(I, W), ValueError, "offsets has to be a 1D Tensor but got None"),
-        (bag(I[None], W, START), ValueError, "offsets has to be None"),
-        (bag(I, W[0], START), ValueError, "weight has to be a 2D Tensor"),
-        (bag(I[None, None], W), ValueError, "input has to be 1D or 2D Tensor"),
-        (bag(I, W, START, mode="min"), ValueError, "mode has to be one of sum, mean or max"),
-        (bag(I, W, START + 1), RuntimeError, r"offsets\[0\] has to be 0"),
-        (bag(I, W, torch.tensor([0, 5])), RuntimeError, "can not be greater than input's length"),
-        (bag(I, W, START, per_sample_weights=W[0]), NotImplementedError, "mode='sum'"),
-        (bag(I, W, START, mode="sum", per_sample_weights=W), ValueError, "same shape as the input"),
-        (bag(I, W, START, mode="max", scale_grad_by_freq=True), ValueError, "frequency"),
+        (run(TWO, W), ValueError, "offsets has to be a 1D Tensor but got None"),
+        (run(TWO[None], W, START), ValueError, "offsets has to be None"),
+        (run(TWO, W[0], START), ValueError, "weight has to be a 2D Tensor"),
+        (run(TWO[None, None], W), ValueError, "input has to be 1D or 2D Tensor"),
+        (run(TWO, W, START, mode="min"), ValueError, "mode has to be one of sum, mean or max"),
+        (run(TWO, W, START + 1), RuntimeError, r"offsets\[0\] has to be 0"),
+        (run(TWO, W, torch.tensor([0, 5])), RuntimeError, "greater than input's length"),
+        (run(TWO, W, START, per_sample_weights=W[0]), NotImplementedError, "mode='sum'"),
+        (run(TWO, W, START, mode="sum", per_sample_weights=W), ValueError, "same shape as"),
+        (run(TWO, W, START, mode="max", scale_grad_by_freq=True), ValueError, "frequency"),
         (lambda: nn.EmbeddingBag(3, 2, padding_idx=3), AssertionError, "within num_embeddings"),
     ],
 )

@@ -139,3 +139,19 @@ def test_merged_masks():
 def test_mistakes_are_explained(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("norm", [True, False])
+def test_evaluation_leaves_padding_out_as_pytorch_does(norm):
+    """Without gradient, the encoder's result (before its last norm) is 0 where there is padding."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(4, 2, 6, batch_first=True)
+    net = nn.TransformerEncoder(layer, 2, nn.LayerNorm(4) if norm else None).eval()
+    x, padded = torch.randn(2, 3, 4), torch.tensor([[False, False, True], [False] * 3])
+    usual = net(x, src_key_padding_mask=padded)
+    with torch.no_grad():
+        out = net(x, src_key_padding_mask=padded)
+        inside = net(x, src_key_padding_mask=padded.flip(1))  # not at the end: nothing is left out
+    assert out[0, 2].tolist() == (net.norm.bias.tolist() if norm else [0] * 4)
+    close(out[~padded], usual[~padded])
+    assert usual[0, 2].abs().sum() > 0 and inside[0, 0].abs().sum() > 0

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from ...engine.out import into
 from ...handles.tensor import Tensor
 from ...ops.shape import broadcast_tensors
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """x / max(‖x‖_p, eps), norms taken along `dim`."""
+def normalize(
+    input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None
+) -> Tensor:
+    """x / max(‖x‖_p, eps), norms taken along `dim`; written to `out` if given."""
+    if out is not None:
+        result: Tensor = into(out, normalize, (input, p, dim, eps), {})
+        return result
     return input / input.norm(p, dim, keepdim=True).clamp_min(eps)
 
 

@@ -110,7 +110,7 @@ def grid_sample(
     _check(input, grid, n, mode)
     sizes = tuple(input.shape[2:])
     # the grid's last dimension is (x, y, z), the input's are (z, y, x)
-    points = [_unnormalized(grid[..., n - 1 - i], m, corners) for i, m in enumerate(sizes)]
+    points = [_unnormalized(grid.select(-1, n - 1 - i), m, corners) for i, m in enumerate(sizes)]
     if mode == "bicubic":
         return _bicubic(input, points, sizes, padding_mode, corners)
     points = [

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ...autograd import is_grad_enabled
 from ...base.errors import describe, message
 from ...base.types import Argument
 from ...create.filled import full
@@ -153,6 +154,7 @@ class TransformerEncoder(Module):
         self.layers = ModuleList([copy.deepcopy(encoder_layer) for _ in range(num_layers)])
         self.num_layers = num_layers
         self.norm = norm
+        self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
 
     def forward(
         self,
@@ -170,7 +172,37 @@ class TransformerEncoder(Module):
                 src_key_padding_mask=src_key_padding_mask,
                 is_causal=causal,
             )
+        if mask is None and src_key_padding_mask is not None and self._drops_padding(src):
+            padded = src_key_padding_mask != 0
+            if not self.mask_check or _at_the_end(padded):
+                src = src.masked_fill(padded.unsqueeze(-1), 0.0)
         return src if self.norm is None else self.norm(src)
+
+    def _drops_padding(self, src: Tensor) -> bool:
+        """Would PyTorch leave padded places out, so that its result is 0 there?
+
+        It does so in evaluation without gradient, for a batch (N, L, E) and its own layers.
+        """
+        layer = self.layers[0]
+        if type(layer) is not TransformerEncoderLayer or self.training or src.ndim != 3:
+            return False
+        attention = layer.self_attn
+        learning = is_grad_enabled() and any(p.requires_grad for p in layer.parameters())
+        return (
+            self.enable_nested_tensor
+            and not learning
+            and not layer.norm_first
+            and attention.batch_first
+            and attention.in_proj_bias is not None
+            and attention.num_heads % 2 == 0
+            and layer.activation in (F.relu, F.gelu)
+            and layer.norm1.eps == layer.norm2.eps
+        )
+
+
+def _at_the_end(padded: Tensor) -> bool:
+    """Does the padding of each row (N, L) follow all that is not padding?"""
+    return bool((padded[:, 1:] | ~padded[:, :-1]).all())
 
 
 def _length(x: Tensor, batch_first: bool) -> int:
