@@ -26,6 +26,8 @@ Backend: TypeAlias = "Reference"  # the kernels of one kind of memory; OpenCL's 
 Kernel: TypeAlias = Callable[..., Any]  # (*arrays, **attrs) -> Array
 Vjp: TypeAlias = Callable[..., Any]  # (F, g, out, *inputs, **attrs) -> Contribution
 Attrs: TypeAlias = dict[str, Any]  # an op's static arguments by name: dim, shape, index ...
+Setting: TypeAlias = Any  # the value of one of them, where a function takes any
+Argument: TypeAlias = Any  # what a user's function is called with, which is passed on
 
 Slices: TypeAlias = list[tuple[slice, ...]]  # per input, the part that is read
 
@@ -34,6 +36,7 @@ Shape: TypeAlias = tuple[int, ...]
 Dim: TypeAlias = int
 Dims: TypeAlias = "int | Sequence[int] | None"  # None: all
 Pair: TypeAlias = "int | Sequence[int]"  # one number for both directions of an image, or each
+Pooled: TypeAlias = "Tensor | tuple[Tensor, Tensor]"  # maxima, and perhaps their places
 Padding: TypeAlias = "Pair | str"  # "same", "valid", or numbers
 IndexItem: TypeAlias = "Tensor | Array | Sequence[Any] | slice | int | bool | EllipsisType | None"
 Index: TypeAlias = "IndexItem | tuple[IndexItem, ...]"
@@ -49,7 +52,6 @@ Gradient: TypeAlias = Any
 Operand: TypeAlias = Any  # an op's input or result as a vjp gets it; its node, if unread
 Contribution: TypeAlias = Any  # a Gradient, or None where an input takes none
 Hook: TypeAlias = Callable[..., Any]
-Argument: TypeAlias = Any  # of a function that passes on what it is given
 Observer: TypeAlias = Callable[["Node", Gradient, list[Contribution]], None]
 Chain: TypeAlias = "tuple[tuple[Op, Attrs | None], ...]"  # view ops from a base to a view
 

@@ -50,7 +50,29 @@ def as_tensor(
     return finish(_array(data, dtype), device, False)
 
 
-asarray = export(as_tensor, "asarray")
+@export
+def asarray(
+    obj: Any,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """As ``as_tensor``; ``copy=True`` always copies, False never.
+
+    Raises ValueError where ``copy=False`` and a copy is needed. The result is cut from the graph
+    unless it requires gradient.
+    """
+    t = as_tensor(obj, dtype, device)
+    shares = getattr(obj, "array", obj) is t.array
+    if copy is False and not shares:
+        raise ValueError(message("can't alias arbitrary sequence or convert without a copy"))
+    if t is obj and not (requires_grad and t.node.needs):
+        t = t.detach()
+    if copy and shares:
+        t = t.clone()
+    return t.requires_grad_() if requires_grad and not t.node.needs else t
 
 
 @export
@@ -59,7 +81,19 @@ def from_numpy(ndarray: Array) -> Tensor:
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.of(ndarray)
+    _refuse_negative_strides(ndarray)
     return constant(ndarray)
+
+
+def _refuse_negative_strides(array: Array) -> None:
+    if any(s < 0 for s in array.strides):
+        raise ValueError(
+            message(
+                "At least one stride in the given numpy array is negative, and tensors with "
+                "negative strides are not currently supported. (You can probably work around this "
+                "by making a copy of your array with array.copy().)"
+            )
+        )
 
 
 # ---- numbers and nested lists --------------------------------------------------------------------
@@ -70,6 +104,7 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
         array = data.array
     elif isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
+        _refuse_negative_strides(array)
     else:
         array = _from_lists(data)
         if target is not None and not _all_fit(array, target):

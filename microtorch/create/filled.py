@@ -1,6 +1,7 @@
 """Tensors that are filled or counted: zeros, ones, eye, arange, linspace."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,11 @@ from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
 from .data import tensor
-from .finish import chosen, export, finish
+from .finish import check_layout, chosen, export, finish
 
 if TYPE_CHECKING:
+    from ..arrays.layout import layout
+    from ..arrays.memory_format import memory_format
     from ..base.types import Array, Backend, DeviceLike, DType, DTypeLike, Number, Shape
 
 
@@ -62,10 +65,7 @@ def _filled(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: bool = False,
-        out: Tensor | None = None,
-        layout: Any = None,
-        pin_memory: bool = False,
-        memory_format: Any = None,
+        memory_format: memory_format | None = None,
         **more: Any,
     ) -> Tensor:
         draw = {}
@@ -77,10 +77,6 @@ def _filled(
                 raise TypeError(
                     message(f"{name}() got an unexpected keyword argument '{next(iter(more))}'")
                 )
-        if out is not None:
-            raise TypeError(
-                message(f"{name}(): 'out' is not supported", fix=f"out.copy_(torch.{name}(...))")
-            )
         shape = shape_of(size, name)
         if any(n < 0 for n in shape):
             raise RuntimeError(
@@ -98,8 +94,7 @@ def _filled(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: bool = False,
-        memory_format: Any = None,
-        layout: Any = None,
+        memory_format: memory_format | None = None,
     ) -> Tensor:
         d = chosen(dtype, input.array.dtype)
         dev = home(device or input.device, d)
@@ -111,7 +106,10 @@ def _filled(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: bool = False,
+        layout: layout | None = None,
+        pin_memory: bool = False,
     ) -> Tensor:
+        check_layout(f"new_{name}", layout)
         d = chosen(dtype, self.array.dtype)
         dev = home(device or self.device, d)
         return finish(make(dev, shape_of(size, f"new_{name}"), d), dev.device, requires_grad)
@@ -172,7 +170,7 @@ def full_like(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
-    memory_format: Any = None,
+    memory_format: memory_format | None = None,
 ) -> Tensor:
     """full(input.shape, fill_value) in input's dtype, laid out in memory as input."""
     d = chosen(dtype, input.array.dtype)
@@ -213,6 +211,9 @@ def eye(
     requires_grad: bool = False,
 ) -> Tensor:
     """The identity matrix (n, m)."""
+    for name, size in (("n", n), ("m", m)):
+        if size is not None and size < 0:
+            raise RuntimeError(message(f"{name} must be greater or equal to 0, got {size}"))
     return finish(np.eye(n, m, dtype=chosen(dtype)), device, requires_grad)
 
 
@@ -235,6 +236,8 @@ def arange(
     if end is None:
         raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
     first, stop, by = (_number(v) for v in (0 if start is None else start, end, step))
+    if not (math.isfinite(first) and math.isfinite(stop)):
+        raise RuntimeError(message(f"unsupported range: {first} -> {stop}"))
     if by == 0 or (stop - first) * by < 0:
         wrong = "upper bound and lower bound inconsistent with step sign"
         what = "step must be nonzero" if by == 0 else wrong
@@ -284,9 +287,17 @@ def logspace(
     device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """base ** linspace(start, end, steps)."""
+    """base ** linspace(start, end, steps); for an integer dtype start and end are cut to integers.
+    """
     d = chosen(dtype)
-    exponents = np.linspace(float(start), float(end), steps)
+    if steps < 0:
+        raise RuntimeError(
+            message("number of steps must be non-negative", f"logspace(steps={steps})")
+        )
+    first, last = float(start), float(end)
+    if d.kind != "f":
+        first, last = math.trunc(first), math.trunc(last)
+    exponents = np.linspace(first, last, steps)
     return finish((float(base) ** exponents).astype(d), device, requires_grad)
 
 

@@ -23,6 +23,7 @@ from ..handles.views import write
 from .finish import chosen, export, finish
 
 if TYPE_CHECKING:
+    from ..arrays.memory_format import memory_format
     from ..base.types import Array, DeviceLike, DTypeLike, Number, Shape
 
 
@@ -123,13 +124,22 @@ def randint(
 
 @export
 def randint_like(
-    input: Tensor, low: int, high: int | None = None, *, dtype: DTypeLike | None = None
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+    memory_format: memory_format | None = None,
 ) -> Tensor:
-    """randint in input's shape and dtype."""
+    """randint in input's shape, dtype and device."""
     low, high = (0, low) if high is None else (low, high)
     d, dev = chosen(dtype, input.array.dtype), input.node.dev
+    dev = dev if device is None else home(device, d)
     draw = dev.draws.randint
-    return constant(in_memory_order(input.array, lambda shape: draw(shape, low, high, d)), dev)
+    drawn = in_memory_order(input.array, lambda shape: draw(shape, low, high, d))
+    return finish(drawn, dev.device, requires_grad)
 
 
 @export
@@ -139,11 +149,12 @@ def randperm(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """A random permutation of 0..n-1."""
     d = chosen(dtype, dtypes.I64)
     dev = home(_where(device, generator), d)
-    return finish(dev.draws.randperm(n, d, generator), dev.device, False)
+    return finish(dev.draws.randperm(n, d, generator), dev.device, requires_grad)
 
 
 def _where(device: DeviceLike | None, generator: Generator | None) -> DeviceLike | None:

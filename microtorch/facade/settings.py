@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "are_deterministic_algorithms_enabled", "can_cast", "get_default_device",
-    "get_float32_matmul_precision", "get_num_threads", "is_complex", "is_floating_point",
-    "is_nonzero", "is_tensor", "numel", "promote_types", "result_type", "set_default_device",
-    "set_default_tensor_type", "set_float32_matmul_precision", "set_num_threads", "typename",
-    "use_deterministic_algorithms",
+    "get_deterministic_debug_mode", "get_float32_matmul_precision", "get_num_interop_threads",
+    "get_num_threads", "is_complex", "is_deterministic_algorithms_warn_only_enabled",
+    "is_floating_point", "is_nonzero", "is_tensor", "numel", "promote_types", "result_type",
+    "set_default_device", "set_default_tensor_type", "set_deterministic_debug_mode",
+    "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads",
+    "set_num_threads", "typename", "use_deterministic_algorithms",
 ]  # fmt: skip
 
 _precision = "highest"
@@ -119,6 +121,43 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 def are_deterministic_algorithms_enabled() -> bool:
     """True: every algorithm here is deterministic."""
     return True
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """False: nothing warns, for every algorithm here is deterministic."""
+    return False
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """Accepted without effect ("default", "warn", "error", or 0, 1, 2)."""
+    if debug_mode not in ("default", "warn", "error", 0, 1, 2):
+        raise RuntimeError(
+            message(
+                "invalid value of debug_mode, expected one of `default`, `warn`, `error`, but got "
+                f"{debug_mode}"
+            )
+        )
+
+
+def get_deterministic_debug_mode() -> int:
+    """0: nothing warns or raises, for every algorithm here is deterministic."""
+    return 0
+
+
+def set_num_interop_threads(n: int) -> None:
+    """Accepted without effect: ops run one after another. RuntimeError unless ``n`` is positive."""
+    if n <= 0:
+        raise RuntimeError(message("set_num_interop_threads expects a positive integer"))
+
+
+def get_num_interop_threads() -> int:
+    """1: ops run one after another."""
+    return 1
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False, as PyTorch answers where the processor cannot: denormal numbers are kept."""
+    return False
 
 
 def set_float32_matmul_precision(precision: str) -> None:

@@ -158,6 +158,6 @@ for _name, _dtype in {
     "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16,
     "bfloat16": dtypes.bfloat16,
     "long": dtypes.int64, "int": dtypes.int32, "short": dtypes.int16,
-    "bool": dtypes.bool, "byte": dtypes.uint8,
+    "bool": dtypes.bool, "byte": dtypes.uint8, "char": dtypes.int8,
 }.items():  # fmt: skip
     bind_methods({_name: _to_dtype(_name, _dtype)})

@@ -31,7 +31,7 @@ from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
 from ..ops.surface import FUNCTIONS, METHODS
 from .memory import check_overlap
-from .views import rebind, write
+from .views import rebind, renew_views, without_hooks, write
 
 if TYPE_CHECKING:
     from ..base.types import Array, Attrs, DType, Index, Number
@@ -77,7 +77,8 @@ def apply_inplace(
         # a source that copy expands has steps of 0, which PyTorch does not look into
         if op is not copy_op or others[0].array.size == target.array.size:
             check_overlap(target, others, name, whole=op is indexing.index_put_op)
-    outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
+    with without_hooks(target):
+        outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
     out, array = outcome.array, target.array
     if out.shape != array.shape:
         raise errors.ShapeError(
@@ -91,6 +92,7 @@ def apply_inplace(
     check_cast(out.dtype, target, name)
     if not (mode.get().grad and (outcome.node.needs or target.node.needs)):
         write(target, out, name)
+        renew_views(target)
         return target
     if outcome.array.dtype != array.dtype:
         outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
@@ -177,6 +179,7 @@ FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
 def setitem(t: Tensor, index: Index, value: Any) -> None:
     """``t[index] = value``: through a view for a basic index, else the in-place index_put."""
     parsed, advanced = indexing.parse(index, t.array.shape)
+    is_tensor = isinstance(value, Handle)
     if not hasattr(value, "node"):
         value = COERCE[type(value)](value) if type(value) in COERCE else _of_dtype(value, t)
     if advanced and indexing.integers_apart(parsed):
@@ -185,6 +188,17 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         return
     if advanced:
         if value.array.dtype != t.array.dtype:
+            at = [p for p in parsed if hasattr(p, "dtype")]
+            fills = value.array.size == 1 and len(at) == 1 and at[0].dtype == np.bool_
+            if is_tensor and not fills:
+                raise RuntimeError(
+                    errors.message(
+                        "Index put requires the source and destination dtypes match, got "
+                        f"{_long(t.array.dtype)} for the destination and "
+                        f"{_long(value.array.dtype)} for the source.",
+                        fix="x[index] = value.to(x.dtype)",
+                    )
+                )
             value = value.to(t.dtype)
         if value.array.size == 1 and any(getattr(p, "dtype", None) is dtypes.BOOL for p in parsed):
             value = value.clone()  # one number, read before it is written
@@ -283,8 +297,9 @@ def _composed(name: str) -> Callable[..., Tensor]:
         check_leaf(self, name)
         whole = name.startswith(("index_", "scatter"))
         check_overlap(self, () if name in UNCHECKED else (*args, *kwargs.values()), name, whole)
-        # on a copy, for what its derivative reads of the old value is about to be overwritten
-        result = function(self.clone() if self.node.needs else self, *args, **kwargs)
+        with without_hooks(self):
+            # on a copy, for what its derivative reads of the old value is about to be overwritten
+            result = function(self.clone() if self.node.needs else self, *args, **kwargs)
         check_cast(result.array.dtype, self, name)
         return _copy(self, result, name)
 

@@ -17,6 +17,7 @@ from ..ops import (
     compare,
     conv,
     cross,
+    ctc,
     diagonal,
     distances,
     einsum,
@@ -27,11 +28,14 @@ from ..ops import (
     index,
     index_along,
     join,
+    learned,
     loss,
+    max_pool,
     norm,
     numerical,
     order,
     parts,
+    polynomials,
     pool,
     products,
     reduce,
@@ -45,16 +49,17 @@ from ..ops import (
     statistics,
     strided,
     vector_norm,
+    volumes,
 )  # fmt: skip
 from ..ops.surface import METHODS
 from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    addmm, arrange, basic_ops, compare, conv, cross, diagonal, distances, einsum, elementwise,
-    embedding, fold, gather, index, index_along, join, loss, norm, numerical, order, parts, pool,
-    products, reduce, regions, scan, scatter_reduce, search, select, shape, special, statistics,
-    strided, vector_norm,
+    addmm, arrange, basic_ops, compare, conv, cross, ctc, diagonal, distances, einsum,
+    elementwise, embedding, fold, gather, index, index_along, join, learned, loss, max_pool, norm,
+    numerical, order, parts, polynomials, pool, products, reduce, regions, scan, scatter_reduce,
+    search, select, shape, special, statistics, strided, vector_norm, volumes,
 )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from copy import deepcopy
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +28,8 @@ from ..graph import Node, RemovableHandle, Storage, hooks_of, storage_of
 from ..ops.arguments import dim_of
 from ..ops.index import getitem
 from ..ops.surface import METHODS
-from . import conversions as conversions  # its functions are methods of Tensor
+from . import attributes as attributes  # its functions are methods of Tensor
+from . import conversions as conversions  # so are these
 from . import metadata as metadata  # so are these
 from .inplace import setitem
 from .memory import copied
@@ -254,7 +257,11 @@ class Tensor(Methods):
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dimension (or one), in elements."""
-        steps = tuple(s // self.array.itemsize for s in self.array.strides)
+        if self.array.size:
+            steps = tuple(s // self.array.itemsize for s in self.array.strides)
+        else:  # numpy gives them any; PyTorch counts a dimension of no elements as one
+            shape = self.array.shape
+            steps = tuple(prod(max(n, 1) for n in shape[i + 1 :]) for i in range(len(shape)))
         return steps if dim is None else steps[dim]
 
     def is_contiguous(self, memory_format: memory_format | None = None) -> bool:
@@ -557,6 +564,7 @@ class Tensor(Methods):
         if self.node.grad is not None:
             t.node.grad = constant(copied(self.node.grad.array, memo), self.node.dev)
         memo[id(self)] = t
+        t.__dict__.update(deepcopy(self.__dict__, memo))
         return t
 
     def __reduce__(self) -> Any:
@@ -566,7 +574,7 @@ class Tensor(Methods):
                     "cannot pickle a non-leaf tensor that requires grad", fix="pickle x.detach()"
                 )
             )
-        return _rebuild, (type(self), self.array, self.node.needs), getattr(self, "__dict__", None)
+        return _rebuild, (type(self), self.array, self.node.needs), self.__dict__ or None
 
     @property
     def T(self) -> Tensor:

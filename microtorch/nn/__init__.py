@@ -9,23 +9,14 @@ from typing import Any
 from ..base.errors import nearest, unknown
 from . import functional, init, layers, utils
 from .layers import *  # noqa: F403
-from .parameter import Parameter
+from .parameter import Parameter, UninitializedBuffer, UninitializedParameter
 
-__all__ = ["Parameter", "functional", "init", "utils"]
+__all__ = ["Parameter", "UninitializedBuffer", "UninitializedParameter"]
+__all__ += ["functional", "init", "utils"]
 __all__ += layers.__all__
 
 # PyTorch's layers that a later version brings: their absence is told apart from a misspelt name.
-_LATER = frozenset(
-    """
-    AdaptiveAvgPool3d AdaptiveLogSoftmaxWithLoss AdaptiveMaxPool1d AdaptiveMaxPool3d AvgPool3d
-    Buffer CTCLoss Conv3d ConvTranspose3d CrossMapLRN2d EmbeddingBag
-    FractionalMaxPool2d FractionalMaxPool3d InstanceNorm3d LPPool1d LPPool2d LPPool3d
-    LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d
-    LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d
-    LazyInstanceNorm2d LazyInstanceNorm3d LazyLinear LocalResponseNorm MaxPool3d MaxUnpool1d
-    MaxUnpool2d MaxUnpool3d SyncBatchNorm Transformer TransformerDecoder TransformerDecoderLayer
-    """.split()
-)
+_LATER = frozenset(["Buffer"])
 
 
 def __getattr__(name: str) -> Any:

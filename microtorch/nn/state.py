@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..autograd import no_grad
 from ..base.errors import message
 from ..handles.tensor import Tensor
-from .parameter import Parameter
+from .parameter import Parameter, UninitializedTensorMixin, is_lazy
 
 if TYPE_CHECKING:
     from .module import Module
@@ -40,10 +40,10 @@ def save_own(module: Module, destination: dict[str, Any], prefix: str, keep_vars
     """Write the module's own parameters and persistent buffers into `destination`."""
     for name, value in module._parameters.items():
         if value is not None:
-            destination[prefix + name] = value if keep_vars else value.detach()
+            destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
     for name, value in module._buffers.items():
         if value is not None and name not in module._non_persistent_buffers_set:
-            destination[prefix + name] = value if keep_vars else value.detach()
+            destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
 
 
 def load(
@@ -72,6 +72,9 @@ def load(
                     f'While copying the parameter named "{key}", expected torch.Tensor or '
                     f"Tensor-like object from checkpoint but received {type(value)}"
                 )
+            elif is_lazy(own):  # takes the shape of what is loaded, unless that has none either
+                if not is_lazy(value):
+                    copies.append((owner, name, own, value))
             elif tuple(value.shape) != tuple(own.shape):
                 errors.append(
                     f"size mismatch for {key}: copying a param with shape {value.shape} from "
@@ -96,6 +99,8 @@ def load(
         )
     with no_grad():
         for owner, name, own, value in copies:
+            if isinstance(own, UninitializedTensorMixin):
+                own.materialize(value.shape)
             if not assign:
                 own.copy_(value)
             elif isinstance(own, Parameter) and not isinstance(value, Parameter):

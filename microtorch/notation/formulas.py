@@ -158,13 +158,23 @@ TABLE: dict[str, Row] = {
     "softplus": (
         "where(x * beta > threshold, x,"
         " (maximum(x * beta, 0) + log1p(exp(-abs(x * beta)))) / beta)",
-        ("where(x * beta > threshold, g, g * sigmoid(x * beta))",),
+        # at the threshold itself the second derivative is 0, as in PyTorch
+        (
+            "where(x * beta > threshold, g,"
+            " g * sigmoid(where(x * beta == threshold, threshold, x * beta)))",
+        ),
     ),
     "logsigmoid": ("minimum(x, 0) - log1p(exp(-abs(x)))", ("g * sigmoid(-x)",)),
     "softsign": ("x / (1 + abs(x))", ("g / ((1 + abs(x)) * (1 + abs(x)))",)),
     "hardtanh": (
         "minimum(maximum(x, min_val), max_val)",
         ("where(x <= min_val, 0, where(x >= max_val, 0, g))",),
+    ),
+    "threshold": ("where(x <= threshold, value, x)", ("where(x <= threshold, 0, g)",)),
+    "hardshrink": ("where(abs(x) <= lambd, 0, x)", ("where(abs(x) <= lambd, 0, g)",)),
+    "softshrink": (
+        "where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0 * x))",
+        ("where(abs(x) <= lambd, 0, g)",),
     ),
     "hardsigmoid": (
         "minimum(maximum(x + 3, 0), 6) / 6",
@@ -226,6 +236,9 @@ ARGUMENTS: dict[str, dict[str, float | None]] = {
     "celu": {"alpha": 1.0},
     "softplus": {"beta": 1.0, "threshold": 20.0},
     "hardtanh": {"min_val": -1.0, "max_val": 1.0},
+    "threshold": {"threshold": None, "value": None},
+    "hardshrink": {"lambd": 0.5},
+    "softshrink": {"lambd": 0.5},
     "smooth_l1": {"beta": 1.0},
     "huber": {"delta": 1.0},
     "clamp_min": {"min": None},

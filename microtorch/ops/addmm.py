@@ -66,11 +66,13 @@ def _fitted(name: str, input: Tensor, shape: Shape) -> Tensor:
 _EVERY = constant(np.ones((), np.bool_))
 
 
-def added(name: str, input: Tensor, product: Tensor, beta: Number, alpha: Number) -> Tensor:
-    """beta * input + alpha * product."""
+def added(
+    name: str, input: Tensor, product: Tensor, beta: Number, alpha: Number, ignore: bool = True
+) -> Tensor:
+    """beta * input + alpha * product. ``ignore``: with alpha 0, NaN in the product is ignored."""
     beta, alpha = _whole(beta, input), _whole(alpha, input)
     input = _fitted(name, input, product.array.shape)
-    scaled = _times(alpha, product)
+    scaled = _times(alpha, product) if ignore else product * alpha
     if beta == 0 and not input.node.needs:
         return scaled
     return _times(beta, input) + scaled
@@ -157,4 +159,4 @@ def addr(
             input = _fitted("addr", input, product.array.shape)
             nothing = input & False
             return (input if beta else nothing) | (product if alpha else nothing)
-    return added("addr", input, product, beta, alpha)
+    return added("addr", input, product, beta, alpha, ignore=False)

@@ -71,10 +71,10 @@ def shape_of(shape: Any, op: str) -> Shape:
 
 
 # ---- dtypes --------------------------------------------------------------------------------------
-def not_floating(kernel: str, x: Tensor) -> RuntimeError:
+def not_floating(kernel: str, x: Tensor) -> NotImplementedError:
     """The error for an ``x`` that is not floating; PyTorch names the ``kernel`` that it misses."""
     kind = TORCH_TYPES[x.array.dtype.name]
-    return RuntimeError(
+    return NotImplementedError(
         message(f"\"{kernel}\" not implemented for '{kind}'", describe(x), fix="x.float()")
     )
 
@@ -85,6 +85,13 @@ def element(value: Any, like: Tensor) -> Tensor:
     A fraction is cut off for integers. RuntimeError for a number that the dtype does not hold.
     """
     return constant(operands.element(value, like.array.dtype), like.node.dev)
+
+
+# ---- results -----------------------------------------------------------------------------------
+def owned(t: Tensor) -> Tensor:
+    """``t``, a view of a tensor that nobody else knows, as no view: PyTorch's result is none."""
+    t.origin = None
+    return t
 
 
 # ---- declarations --------------------------------------------------------------------------------

@@ -152,6 +152,7 @@ ALIASES = {
 # functions of torch.nn.functional only
 NOT_METHODS = frozenset(
     "leaky_relu elu celu selu relu6 silu mish gelu gelu_tanh softplus logsigmoid softsign hardtanh "
+    "threshold softshrink "
     "hardsigmoid hardswish smooth_l1 huber entr ndtr xlog1py".split()
 )
 

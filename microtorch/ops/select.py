@@ -66,7 +66,11 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
     return several(REGISTRY["clamp"], (input,), {"min": min, "max": max})
 
 
-def _limit(name: str, bound: Any) -> None:
+def _limit(name: str, input: object, bound: object) -> None:
+    if not isinstance(input, Handle):
+        raise TypeError(
+            message(f"{name}(): argument 'input' must be Tensor, not {type(input).__name__}")
+        )
     if not isinstance(bound, (Handle, bool, int, float)):
         raise TypeError(
             message(f"{name}() takes a number or a Tensor, not {type(bound).__name__}")
@@ -76,14 +80,14 @@ def _limit(name: str, bound: Any) -> None:
 @public()
 def clamp_min(input: Tensor, min: TensorLike) -> Tensor:
     """Elements no smaller than ``min``."""
-    _limit("clamp_min", min)
+    _limit("clamp_min", input, min)
     return clamp(input, min=min)
 
 
 @public()
 def clamp_max(input: Tensor, max: TensorLike) -> Tensor:
     """Elements no larger than ``max``."""
-    _limit("clamp_max", max)
+    _limit("clamp_max", input, max)
     return clamp(input, max=max)
 
 

@@ -22,7 +22,7 @@ from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
 from ..graph import storage_of
-from .arguments import dim_of, dims_of, rows, shape_of
+from .arguments import dim_of, dims_of, owned, rows, shape_of
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
@@ -378,7 +378,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tenso
     if not by:
         raise RuntimeError(message("`shifts` required", "roll(shifts=())"))
     if not over and len(by) == 1:
-        return reshape(roll(ravel(input), by, (0,)), *input.array.shape)
+        return owned(reshape(roll(ravel(input), by, (0,)), *input.array.shape))
     if len(by) != len(over):
         raise RuntimeError(
             message(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(over)}")

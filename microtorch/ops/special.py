@@ -65,7 +65,7 @@ ADAPTED: dict[str, Callable[..., Array]] = {
 }
 
 
-def _missing(name: str) -> Vjp:
+def without_derivative(name: str) -> Vjp:
     """The derivative of a function that PyTorch has none for."""
 
     def vjp(F: Namespace, g: Gradient, out: Operand, *inputs: Operand) -> Gradient:
@@ -95,9 +95,9 @@ TABLE: dict[str, Row] = {
         "i1e",
         ("where(x == 0, g / 2, g * (i0e(x) - out * (sign(x) + 1 / where(x == 0, 1, x))))",),
     ),
-    "igamma": ("gammainc", (_missing("igamma: input"), f"g * {INCOMPLETE_GAMMA}")),
-    "igammac": ("gammaincc", (_missing("igammac: input"), f"-g * {INCOMPLETE_GAMMA}")),
-    "zeta": ("zeta", (_missing("zeta"), "-g * x * zeta(x + 1, y)")),
+    "igamma": ("gammainc", (without_derivative("igamma: input"), f"g * {INCOMPLETE_GAMMA}")),
+    "igammac": ("gammaincc", (without_derivative("igammac: input"), f"-g * {INCOMPLETE_GAMMA}")),
+    "zeta": ("zeta", (without_derivative("zeta"), "-g * x * zeta(x + 1, y)")),
     # without derivatives, in PyTorch too
     **{name: (function, ()) for name, function in {
         "airy_ai": "airy", "bessel_j0": "j0", "bessel_j1": "j1", "bessel_y0": "y0",

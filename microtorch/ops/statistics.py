@@ -11,7 +11,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.rounding import spaced
 from ..base.errors import describe, message
 from ..engine.record import constant
-from .arguments import dim_of
+from .arguments import dim_of, owned
 from .order import sort
 from .surface import METHODS, public
 
@@ -89,7 +89,7 @@ def _quantile(
     out = METHODS["lerp"](values.gather(-1, low), values.gather(-1, high), weight).movedim(-1, 0)
     if keepdim or dim is None:
         out = out.reshape((len(out.array), *(kept if keepdim else ())))
-    return out if places.ndim else out.squeeze(0)
+    return owned(out if places.ndim else out.squeeze(0))
 
 
 def _ranks(x: Array, q: Array, without_nan: bool) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..base.errors import unknown
 
-__all__ = ["data", "gc_paused"]
+__all__ = ["data", "dlpack", "gc_paused"]
 
 
 @contextmanager
@@ -30,6 +30,6 @@ def gc_paused() -> Iterator[None]:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "data":  # loaded when first named: nn and optim come here without it
-        return importlib.import_module(f"{__name__}.data")
+    if name in ("data", "dlpack"):  # loaded when first named: nn and optim come here without it
+        return importlib.import_module(f"{__name__}.{name}")
     raise unknown("module 'torch.utils'", name, __all__)

@@ -50,7 +50,7 @@ def test_filled():
     assert torch.full((2,), True).dtype == torch.bool and torch.full((), 2).shape == ()
     assert torch.eye(2, 3).tolist() == [[1, 0, 0], [0, 1, 0]]
     assert torch.empty(2, 3).shape == (2, 3) and torch.zeros(2, requires_grad=True).requires_grad
-    for wrong in ({"foo": 1}, {"out": torch.ones(2)}):
+    for wrong in ({"foo": 1}, {"out": [1.0, 2.0]}):
         with pytest.raises(TypeError):
             torch.zeros(2, **wrong)
 

@@ -715,8 +715,15 @@ EXCUSED.update(EXCUSED_NN)
 # and so are those of scans, medians and norms
 from .samples_reductions import SAMPLES_REDUCTIONS  # noqa: E402
 from .samples_special import EXCUSED_SPECIAL, SAMPLES_SPECIAL  # noqa: E402
+from .samples_volumes import EXCUSED_NN_MORE, SAMPLES_VOLUMES  # noqa: E402
 
 for name, samples in SAMPLES_REDUCTIONS.items():
     SAMPLES[name] = SAMPLES.get(name, []) + samples
 SAMPLES.update(SAMPLES_SPECIAL)
+SAMPLES.update(SAMPLES_VOLUMES)
+EXCUSED.update(EXCUSED_NN_MORE)
 EXCUSED.update(EXCUSED_SPECIAL)
+
+from .samples_polynomials import EXCUSED_POLYNOMIALS  # noqa: E402
+
+EXCUSED.update(EXCUSED_POLYNOMIALS)

@@ -142,7 +142,7 @@ class Array:
             target = tuple([self.size // known if n == -1 else n for n in target])
         if math.prod(target) != self.size or min(target, default=0) < 0:
             raise ValueError(f"cannot reshape array of size {self.size} into shape {target}")
-        if self.flat:
+        if self.flat or not self.size:
             return self.view_of(target, row_major(target))
         steps = reshaped_steps(self.shape, self.steps, target)
         return self.copy().reshape(target) if steps is None else self.view_of(target, steps)

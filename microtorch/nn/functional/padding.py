@@ -96,6 +96,10 @@ def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
                     f"F.pad(mode={mode!r}) can add at most {most} here",
                 )
             )
+        if mode == "circular" and min(before, after) < 0:  # cut first, then go round what is left
+            start, end = max(-before, 0), n - max(-after, 0)
+            input = input.narrow(dim, start, end - start)
+            n, before, after = end - start, max(before, 0), max(after, 0)
         at = np.arange(-before, n + after)
         if mode == "reflect":
             at = np.abs(at)
