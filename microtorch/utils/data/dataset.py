@@ -24,12 +24,18 @@ class Dataset:
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
 
-    def __add__(self, other: Dataset) -> ConcatDataset:
+    def __add__(self, other: Dataset) -> Dataset:
         return ConcatDataset([self, other])
 
 
 class IterableDataset(Dataset):
-    """Base class of datasets that are streams: define `__iter__`."""
+    """Base class of datasets that are streams: define `__iter__`.
+
+    With several workers each has a copy: `get_worker_info()` says which part is its own.
+    """
+
+    def __add__(self, other: Dataset) -> Dataset:
+        return ChainDataset([self, other])
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
@@ -60,6 +66,84 @@ class TensorDataset(Dataset):
     def __len__(self) -> int:
         return len(self.tensors[0])
 
+    def batch_of(self, indices: list[int]) -> list[Tensor] | None:
+        """What default_collate makes of these samples, picked at once; None: collate them."""
+        if type(self).__getitem__ is not TensorDataset.__getitem__:
+            return None
+        return [tensor[indices] for tensor in self.tensors]
+
+
+class StackDataset(Dataset):
+    """Several datasets side by side: sample i is the tuple, or the dict, of their samples i."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args and kwargs:
+            raise ValueError(
+                message(
+                    "Supported either ``tuple``- (via ``args``) or ``dict``- (via ``kwargs``) like "
+                    "input/output, but both types are given."
+                )
+            )
+        if not args and not kwargs:
+            raise ValueError(message("At least one dataset should be passed"))
+        self.datasets: tuple[Any, ...] | dict[str, Any] = args or kwargs
+        sizes = [len(dataset) for dataset in args or kwargs.values()]
+        if len(set(sizes)) > 1:
+            raise ValueError(message("Size mismatch between datasets", f"their lengths: {sizes}"))
+        self._length = sizes[0]
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: dataset[index] for name, dataset in self.datasets.items()}
+        return tuple(dataset[index] for dataset in self.datasets)
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        named = isinstance(self.datasets, dict)
+        sets = self.datasets.values() if isinstance(self.datasets, dict) else self.datasets
+        columns = [_items(dataset, indices) for dataset in sets]
+        for column in columns:
+            if len(column) != len(indices):
+                raise ValueError(
+                    message(
+                        "Nested dataset's output size mismatch. "
+                        f"Expected {len(indices)}, got {len(column)}"
+                    )
+                )
+        rows = zip(*columns, strict=True)
+        return [dict(zip(self.datasets, row, strict=True)) if named else row for row in rows]
+
+    def __len__(self) -> int:
+        return self._length
+
+
+def _items(dataset: Any, indices: list[int]) -> list[Any]:
+    """The samples at `indices`, at once where the dataset can."""
+    if callable(getattr(dataset, "__getitems__", None)):
+        return dataset.__getitems__(indices)
+    return [dataset[index] for index in indices]
+
+
+class ChainDataset(IterableDataset):
+    """Several streams one after the other."""
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = datasets
+
+    def _streams(self) -> Iterator[Any]:
+        for dataset in self.datasets:
+            if not isinstance(dataset, IterableDataset):
+                raise AssertionError(
+                    message("ChainDataset only supports IterableDataset", fix="ConcatDataset")
+                )
+            yield dataset
+
+    def __iter__(self) -> Iterator[Any]:
+        for stream in self._streams():
+            yield from stream
+
+    def __len__(self) -> int:
+        return sum(len(stream) for stream in self._streams())
+
 
 class Subset(Dataset):
     """The samples of `dataset` at `indices`, in that order."""
@@ -67,11 +151,33 @@ class Subset(Dataset):
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
         self.dataset = dataset
         self.indices = indices
+        own = type(self)
+        if (
+            own.__getitem__ is not Subset.__getitem__
+            and own.__getitems__ is Subset.__getitems__
+        ):
+            raise NotImplementedError(
+                message(
+                    f"{own.__name__} overrides __getitem__ but not __getitems__.",
+                    "a DataLoader asks a Subset for all samples of a batch at once",
+                    fix="def __getitems__(self, indices): return [self[i] for i in indices]",
+                )
+            )
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, list):
             return self.dataset[[self.indices[i] for i in index]]
         return self.dataset[self.indices[index]]
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        return _items(self.dataset, [self.indices[i] for i in indices])
+
+    def batch_of(self, indices: list[int]) -> list[Tensor] | None:
+        """`batch_of` of the whole dataset, where it has one."""
+        whole = getattr(self.dataset, "batch_of", None)
+        if whole is None or type(self).__getitems__ is not Subset.__getitems__:
+            return None
+        return whole([self.indices[i] for i in indices])
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -91,7 +197,7 @@ class ConcatDataset(Dataset):
                 message(
                     "ConcatDataset does not support IterableDataset",
                     "a stream has no index",
-                    fix="itertools.chain(a, b)",
+                    fix="ChainDataset([a, b])",
                 )
             )
         self.cumulative_sizes = list(accumulate(len(dataset) for dataset in self.datasets))
