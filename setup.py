@@ -66,6 +66,7 @@ setup(
         "viz": ["pygraphviz>=2.0"],  # renders in-process where the `dot` program is missing
         "anim": ["Pillow>=10"],
         "opencl": ["pyopencl>=2024.1"],
+        "vision": ["Pillow>=10", "scipy>=1.11"],  # pictures that are no Tensors; SVHN's files
         "special": ["scipy>=1.11"],  # numbers of special functions: lgamma, i0, zeta ...
         "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=68", "wheel"],
         "lint": ["ruff>=0.6", "mypy>=1.11"],

@@ -152,10 +152,7 @@ class Subset(Dataset):
         self.dataset = dataset
         self.indices = indices
         own = type(self)
-        if (
-            own.__getitem__ is not Subset.__getitem__
-            and own.__getitems__ is Subset.__getitems__
-        ):
+        if own.__getitem__ is not Subset.__getitem__ and own.__getitems__ is Subset.__getitems__:
             raise NotImplementedError(
                 message(
                     f"{own.__name__} overrides __getitem__ but not __getitems__.",

@@ -76,7 +76,7 @@ def _process() -> tuple[int, int]:
     import microtorch
 
     try:
-        distributed = microtorch.distributed
+        distributed = getattr(microtorch, "distributed")  # noqa: B009 (not there in every version)
         return distributed.get_world_size(), distributed.get_rank()
     except AttributeError:
         raise RuntimeError(

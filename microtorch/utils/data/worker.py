@@ -22,8 +22,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...create.random import manual_seed
 from ...backends import core
+from ...create.random import manual_seed
 from .fetching import Fetcher
 
 Task: TypeAlias = "tuple[int, int, Any] | None"  # pass, number, indices; None: nothing follows

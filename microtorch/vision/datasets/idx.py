@@ -41,7 +41,9 @@ def read_idx(path: Path | str, ndim: int | None = None) -> Array:
     kind = np.dtype(KINDS[data[2]])
     wanted = math.prod(shape) * kind.itemsize
     if len(data) - start != wanted:
-        raise _damaged(path, f"{shape} needs {wanted} bytes after the header, not {len(data)-start}")
+        raise _damaged(
+            path, f"{shape} needs {wanted} bytes after the header, not {len(data) - start}"
+        )
     if ndim is not None and len(shape) != ndim:
         raise _damaged(path, f"{ndim} dimensions were expected, the file has {len(shape)}")
     return np.frombuffer(data, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))

@@ -388,7 +388,9 @@ class QMNIST(MNIST):
     def _load_data(self) -> tuple[Tensor, Tensor]:
         data, targets = super()._load_data()
         chosen = {"test10k": slice(0, 10_000), "test50k": slice(10_000, None)}.get(self.what)
-        return (data, targets) if chosen is None else (data[chosen].clone(), targets[chosen].clone())
+        return (
+            (data, targets) if chosen is None else (data[chosen].clone(), targets[chosen].clone())
+        )
 
     def _target(self, index: int) -> Picture:
         return int(self.targets[index, 0]) if self.compat else self.targets[index]

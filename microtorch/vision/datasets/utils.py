@@ -20,7 +20,6 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import IO
 
 from ...base.errors import message
 from ...utils.progress import Bar
@@ -193,9 +192,9 @@ def extract_archive(
 
 def _decompress(source: Path, path: Path) -> None:
     part = path.with_name(path.name + ".part")
-    opened = gzip.open if source.suffix == ".gz" else lzma.open
-    packed: IO[bytes]
-    with opened(source, "rb") as packed, open(part, "wb") as file:
+    packed: gzip.GzipFile | lzma.LZMAFile
+    packed = gzip.GzipFile(source) if source.suffix == ".gz" else lzma.LZMAFile(source)
+    with packed, open(part, "wb") as file:
         shutil.copyfileobj(packed, file, CHUNK)
     os.replace(part, path)
 

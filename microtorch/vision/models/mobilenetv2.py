@@ -39,8 +39,7 @@ class Conv2dNormActivation(nn.Sequential):
 
 
 class InvertedResidual(nn.Module):
-    """`expand_ratio` times as wide, each channel by itself, narrow again; plus the input if it fits.
-    """
+    """`expand_ratio` times as wide, each channel by itself, narrow; plus the input if it fits."""
 
     def __init__(
         self,

@@ -156,12 +156,13 @@ class ResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)) and module.weight is not None:
+                assert module.bias is not None
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
         if zero_init_residual:
             for module in self.modules():
-                last = getattr(module, "bn3" if isinstance(module, Bottleneck) else "bn2", None)
-                if isinstance(module, (BasicBlock, Bottleneck)) and last.weight is not None:
+                if isinstance(module, (BasicBlock, Bottleneck)):
+                    last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
                     nn.init.zeros_(last.weight)
 
     def _make_layer(

@@ -47,9 +47,7 @@ FIRES = ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 25
 class SqueezeNet(nn.Module):
     """(N, 3, H, W) to classes; `version` is "1_0" or "1_1", which needs 2.4 times less work."""
 
-    def __init__(
-        self, version: str = "1_0", num_classes: int = 1000, dropout: float = 0.5
-    ) -> None:
+    def __init__(self, version: str = "1_0", num_classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()
         if version not in VERSIONS:
             raise ValueError(

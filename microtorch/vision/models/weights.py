@@ -96,9 +96,7 @@ def folder() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def build(
-    name: str, make: Callable[..., M], weights: Weights, options: dict[str, object]
-) -> M:
+def build(name: str, make: Callable[..., M], weights: Weights, options: dict[str, object]) -> M:
     """The model `make(**options)`, with the numbers of a file where `weights` asks for them.
 
     `pretrained` in `options` is the older word for `weights`. Raises FileNotFoundError, with the
@@ -109,7 +107,7 @@ def build(
     if wanted is None or wanted is False:
         return make(**options)
     version = wanted.name if isinstance(wanted, Pretrained) else wanted
-    if old and weights is None or version is True:
+    if (old and weights is None) or version is True:
         version = "IMAGENET1K_V1"  # what pretrained=True has always meant
     if not isinstance(version, str):
         raise TypeError(message(f"{name}: weights={wanted!r} is neither None nor a version's name"))

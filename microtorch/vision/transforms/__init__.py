@@ -1,6 +1,8 @@
 """Steps from a picture to the tensor a network takes, as in `torchvision.transforms`."""
 
+import importlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import NoReturn
 
 from ...base.errors import message, missing
@@ -83,6 +85,7 @@ __all__ = [
     "ToPILImage",
     "ToTensor",
     "functional",
+    "v2",
 ]
 
 _LEARNED = ("AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWide", "AugMix",
@@ -90,7 +93,9 @@ _LEARNED = ("AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWi
 _missing: Callable[[str], NoReturn] = missing(__name__, __all__)
 
 
-def __getattr__(name: str) -> NoReturn:
+def __getattr__(name: str) -> ModuleType:
+    if name == "v2":  # imported when first named
+        return importlib.import_module(f"{__name__}.v2")
     if name in _LEARNED:
         raise AttributeError(
             message(
@@ -98,4 +103,4 @@ def __getattr__(name: str) -> NoReturn:
                 fix="RandomApply, RandomChoice and the single transforms, such as ColorJitter",
             )
         )
-    return _missing(name)
+    _missing(name)

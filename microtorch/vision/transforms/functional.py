@@ -6,7 +6,6 @@ flow through the functions of Tensors.
 
 from __future__ import annotations
 
-import numbers
 import sys
 import warnings
 from collections.abc import Sequence
@@ -127,8 +126,10 @@ def to_pil_image(pic: Picture, mode: str | None = None) -> Picture:
         raise TypeError(message(f"pic should be Tensor or ndarray. Got {type(pic)}."))
     if array.ndim not in (2, 3):
         raise ValueError(
-            message(f"pic should be 2/3 dimensional. Got {array.ndim} dimensions.",
-                    fix="one picture at a time")  # fmt: skip
+            message(
+                f"pic should be 2/3 dimensional. Got {array.ndim} dimensions.",
+                fix="one picture at a time",
+            )
         )
     array = array[:, :, None] if array.ndim == 2 else array
     channels = array.shape[-1]
@@ -195,7 +196,7 @@ def normalize(
 
 
 def resized(height: int, width: int, size: Size, max_size: int | None = None) -> list[int]:
-    """[height, width] for `size`: both given, or the shorter edge; the longer at most `max_size`."""
+    """[height, width] for `size`: both, or the shorter edge; the longer at most `max_size`."""
     if isinstance(size, int):
         size = [size]
     if len(size) not in (1, 2):
@@ -210,7 +211,8 @@ def resized(height: int, width: int, size: Size, max_size: int | None = None) ->
             raise ValueError(
                 message(
                     "max_size should only be passed if size specifies the length of the smaller "
-                    "edge, i.e. size should be an int or a sequence of length 1 in torchscript mode."
+                    "edge, i.e. size should be an int or a sequence of length 1 in torchscript "
+                    "mode."
                 )
             )
         return [int(size[0]), int(size[1])]
@@ -257,10 +259,8 @@ def resize(
     return on_pillow.resize(img, wanted, PILLOW[mode])
 
 
-def pad(
-    img: Picture, padding: Size, fill: Fill = 0, padding_mode: str = "constant"
-) -> Picture:
-    """More picture around: one width, (left and right, top and bottom), or left, top, right, bottom.
+def pad(img: Picture, padding: Size, fill: Fill = 0, padding_mode: str = "constant") -> Picture:
+    """More picture around: one width, (left and right, top and bottom), or all four from the left.
 
     `padding_mode`: constant (`fill`), edge, reflect, symmetric (the edge pixel twice).
     """
@@ -281,8 +281,10 @@ def pad(
     sides = sides * (4 // len(sides))
     if padding_mode not in ("constant", "edge", "reflect", "symmetric"):
         raise ValueError(
-            message("Padding mode should be either constant, edge, reflect or symmetric",
-                    f"got {padding_mode!r}")  # fmt: skip
+            message(
+                "Padding mode should be either constant, edge, reflect or symmetric",
+                f"got {padding_mode!r}",
+            )
         )
     if not _tensor(img):
         return on_pillow.pad(img, sides, fill, padding_mode)
@@ -303,9 +305,7 @@ def crop(img: Picture, top: int, left: int, height: int, width: int) -> Picture:
 
 def center_crop(img: Picture, output_size: Size) -> Picture:
     """The middle of the picture, (height, width) or a square; with 0 around one that is smaller."""
-    if isinstance(output_size, numbers.Number):
-        output_size = [int(output_size)]  # type: ignore[call-overload]
-    tall, wide = (*output_size, *output_size)[:2] if len(output_size) == 1 else output_size
+    tall, wide = square(output_size, "output_size is an int or a sequence of one or two")
     _, height, width = get_dimensions(img)
     if wide > width or tall > height:
         more_w, more_h = max(wide - width, 0), max(tall - height, 0)
@@ -336,7 +336,9 @@ def five_crop(img: Picture, size: Size) -> tuple[Picture, ...]:
     _, height, width = get_dimensions(img)
     if wide > width or tall > height:
         raise ValueError(
-            message(f"Requested crop size {(tall, wide)} is bigger than input size {(height, width)}")
+            message(
+                f"Requested crop size {(tall, wide)} is bigger than input size {(height, width)}"
+            )
         )
     corners = [(0, 0), (0, width - wide), (height - tall, 0), (height - tall, width - wide)]
     parts = [crop(img, top, left, tall, wide) for top, left in corners]
@@ -350,8 +352,8 @@ def ten_crop(img: Picture, size: Size, vertical_flip: bool = False) -> tuple[Pic
 
 def square(size: Size, problem: str) -> tuple[int, int]:
     """(height, width) of an int, or of a sequence of one or two."""
-    if isinstance(size, numbers.Number):
-        return int(size), int(size)  # type: ignore[call-overload]
+    if isinstance(size, (int, float)):
+        return int(size), int(size)
     if len(size) == 1:
         return size[0], size[0]
     if len(size) != 2:
@@ -552,9 +554,7 @@ def gaussian_blur(
             message(f"If kernel_size is a sequence its length should be 2. Got {len(sizes)}")
         )
     if any(size % 2 == 0 or size < 0 for size in sizes):
-        raise ValueError(
-            message(f"kernel_size should have odd and positive integers. Got {sizes}")
-        )
+        raise ValueError(message(f"kernel_size should have odd and positive integers. Got {sizes}"))
     if sigma is None:
         sigmas = [size * 0.15 + 0.35 for size in sizes]
     else:
@@ -603,9 +603,7 @@ def equalize(img: Picture) -> Picture:
     return on_tensors.equalize(img) if _tensor(img) else on_pillow.operated(img, "equalize")
 
 
-def erase(
-    img: Tensor, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False
-) -> Tensor:
+def erase(img: Tensor, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False) -> Tensor:
     """The rectangle of `h` and `w` from (`i`, `j`) replaced by `v`. On Tensors."""
     if not isinstance(img, Tensor):
         raise TypeError(message(f"img should be Tensor Image. Got {type(img)}", fix="ToTensor()"))

@@ -24,15 +24,20 @@ def largest(dtype: DTypeOf) -> int:
 
 
 def check(img: Tensor, channels: Sequence[int] = (), ndim: int = 2) -> None:
-    """TypeError unless `img` has at least `ndim` dimensions, and one of these numbers of channels."""
+    """TypeError unless `img` has at least `ndim` dimensions and one of these counts of channels."""
     if img.ndim < 2:
         raise TypeError(
-            message("Tensor is not a torch image.", f"its shape is {tuple(img.shape)}",
-                    fix="a picture is (..., H, W)")  # fmt: skip
+            message(
+                "Tensor is not a torch image.",
+                f"its shape is {tuple(img.shape)}",
+                fix="a picture is (..., H, W)",
+            )
         )
     if img.ndim < ndim:
         raise TypeError(
-            message(f"Input image tensor should have at least {ndim} dimensions, but found {img.ndim}")
+            message(
+                f"Input image tensor should have at least {ndim} dimensions, but found {img.ndim}"
+            )
         )
     found = dimensions(img)[0]
     if channels and found not in channels:
@@ -131,11 +136,12 @@ def rgb_to_grayscale(img: Tensor, channels: int = 1) -> Tensor:
         grey = (0.2989 * r + 0.587 * g + 0.114 * b).to(img.dtype).unsqueeze(dim=-3)
     else:
         grey = img.clone()
-    return grey.expand(*img.shape[:-3], 3, *img.shape[-2:]) if channels == 3 else grey
+    return grey.expand(img.shape) if channels == 3 else grey  # grey ones keep their one channel
 
 
 def blend(img: Tensor, other: Tensor, ratio: float) -> Tensor:
     """`ratio` of `img` and the rest of `other`, cut to black and white."""
+    ratio = float(ratio)  # an int would be computed in bytes
     mixed = ratio * img + (1.0 - ratio) * other
     return mixed.clamp(0, largest(img.dtype)).to(img.dtype)
 

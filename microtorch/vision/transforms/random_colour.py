@@ -1,4 +1,4 @@
-"""Transforms by chance: colours, blur, erased parts. Random numbers are torchvision's for a seed."""
+"""Transforms by chance: colours, blur, erased parts. The numbers are torchvision's for a seed."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ class ColorJitter(Module):
         return order, b, c, s, h
 
     def forward(self, img: Picture) -> Picture:
-        order, *factors = self.get_params(
-            self.brightness, self.contrast, self.saturation, self.hue
-        )
+        order, *factors = self.get_params(self.brightness, self.contrast, self.saturation, self.hue)
         steps = (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue)
         for i in order.tolist():
             factor = factors[i]
@@ -80,9 +78,7 @@ def _bounds(
     elif isinstance(value, (tuple, list)) and len(value) == 2:
         low, high = float(value[0]), float(value[1])
     else:
-        raise TypeError(
-            message(f"{name} should be a single number or a list/tuple with length 2.")
-        )
+        raise TypeError(message(f"{name} should be a single number or a list/tuple with length 2."))
     if not within[0] <= low <= high <= within[1]:
         raise ValueError(
             message(f"{name} values should be between {within}, but got {[low, high]}.")
@@ -116,9 +112,7 @@ class GaussianBlur(Module):
             kernel_size, "Kernel size should be a tuple/list of two integers"
         )
         if any(size <= 0 or size % 2 == 0 for size in self.kernel_size):
-            raise ValueError(
-                message("Kernel size value should be an odd and positive number.")
-            )
+            raise ValueError(message("Kernel size value should be an odd and positive number."))
         if isinstance(sigma, (int, float)):
             if sigma <= 0:
                 raise ValueError(message("If sigma is a single number, it must be positive."))
@@ -128,9 +122,7 @@ class GaussianBlur(Module):
                 message("sigma should be a single number or a list/tuple with length 2.")
             )
         elif not 0.0 < sigma[0] <= sigma[1]:
-            raise ValueError(
-                message("sigma values should be positive and of the form (min, max).")
-            )
+            raise ValueError(message("sigma values should be positive and of the form (min, max)."))
         self.sigma = sigma
 
     @staticmethod

@@ -168,9 +168,7 @@ def _check_sequence(x: object, name: str, lengths: tuple[int, ...]) -> None:
         raise ValueError(message(f"{name} should be a sequence of length {wanted}.", f"got {x!r}"))
 
 
-def _angles(
-    x: float | Sequence[float], name: str, lengths: tuple[int, ...] = (2,)
-) -> list[float]:
+def _angles(x: float | Sequence[float], name: str, lengths: tuple[int, ...] = (2,)) -> list[float]:
     if isinstance(x, (int, float)):
         if x < 0:
             raise ValueError(
@@ -282,9 +280,7 @@ class RandomAffine(Module):
         angle, moved, scale, shear = self.get_params(
             self.degrees, self.translate, self.scale, self.shear, [width, height]
         )
-        return F.affine(
-            img, angle, moved, scale, shear, self.interpolation, self.fill, self.center
-        )
+        return F.affine(img, angle, moved, scale, shear, self.interpolation, self.fill, self.center)
 
     def __repr__(self) -> str:
         text = f"{type(self).__name__}(degrees={self.degrees}"

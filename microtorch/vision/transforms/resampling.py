@@ -38,7 +38,7 @@ def _triangle(x: Array) -> Array:
 
 
 def _cubic(x: Array) -> Array:
-    """R. Keys's cubic with a = -0.5, which Pillow takes (PyTorch's bicubic without antialias: -0.75)."""
+    """R. Keys's cubic with a = -0.5, as Pillow has it (PyTorch without antialias: -0.75)."""
     x, a = np.abs(x), -0.5
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = (((x - 5) * x + 8) * x - 4) * a
@@ -48,22 +48,32 @@ def _cubic(x: Array) -> Array:
 FILTERS = {"bilinear": (_triangle, 1.0), "bicubic": (_cubic, 2.0)}
 
 
-def antialias_weights(size: int, made: int, mode: str, dtype: np.dtype[np.floating]) -> Array:
-    """(made, size): row i holds the weights of the pixels that are averaged into pixel i.
+def antialias_taps(
+    size: int, made: int, mode: str, kind: np.dtype[np.floating]
+) -> list[tuple[Array, Array]]:
+    """Which pixels are averaged into each of `made`, and their weights: one (indices, weights) for
+    the first pixel of every average, one for the second, and so on.
 
-    The filter is as wide as a pixel of the result, where that is wider than one of the picture.
+    The filter is as wide as a pixel of the result, where that is wider than one of the picture. The
+    arithmetic is PyTorch's, in the dtype of the picture.
     """
     filter, reach = FILTERS[mode]
-    scale = size / made
-    wide = max(scale, 1.0)
-    weights = np.zeros((made, size))
-    for i in range(made):
-        center = scale * (i + 0.5)
-        first = max(int(center - reach * wide + 0.5), 0)
-        last = min(int(center + reach * wide + 0.5), size)
-        row = filter((np.arange(first, last) - center + 0.5) / wide)
-        weights[i, first:last] = row / row.sum()
-    return weights.astype(dtype)
+    number = kind.type
+    scale = number(size) / number(made)
+    wide = max(scale, number(1))
+    center = scale * (np.arange(made, dtype=kind) + number(0.5))
+    support = number(reach) * wide
+    first = np.maximum((center - support + number(0.5)).astype(np.int64), 0)
+    last = np.minimum((center + support + number(0.5)).astype(np.int64), size)
+    places = first[:, None] + np.arange(int((last - first).max()))
+    x = ((places - center[:, None]).astype(kind) + number(0.5)) / wide
+    weights = np.where(places < last[:, None], filter(x).astype(kind), 0)
+    total = np.zeros(made, kind)
+    for column in weights.T:
+        total += column
+    weights = (weights / total[:, None]).astype(kind)
+    places = np.minimum(places, size - 1)
+    return [(places[:, j], weights[:, j]) for j in range(places.shape[1])]
 
 
 def resize(img: Tensor, size: Sequence[int], mode: str, antialias: bool) -> Tensor:
@@ -75,8 +85,8 @@ def resize(img: Tensor, size: Sequence[int], mode: str, antialias: bool) -> Tens
         height, width = size
         for dim, made in ((3, width), (2, height)):
             if batch.shape[dim] != made:
-                weights = antialias_weights(batch.shape[dim], made, mode, batch.array.dtype)
-                batch = _along(batch, torch.from_numpy(weights).to(img.device), dim)
+                kind = np.dtype(batch.dtype.numpy)
+                batch = _along(batch, dim, antialias_taps(batch.shape[dim], made, mode, kind))
     else:
         corners = False if mode in FILTERS else None
         batch = torch.nn.functional.interpolate(
@@ -87,8 +97,16 @@ def resize(img: Tensor, size: Sequence[int], mode: str, antialias: bool) -> Tens
     return back(batch, img)
 
 
-def _along(batch: Tensor, weights: Tensor, dim: int) -> Tensor:
-    return batch @ weights.T if dim == 3 else weights @ batch
+def _along(batch: Tensor, dim: int, taps: list[tuple[Array, Array]]) -> Tensor:
+    """The weighted sums along `dim`, their terms added one after the other."""
+    total: Tensor | None = None
+    for places, weights in taps:
+        weight = torch.from_numpy(weights).to(batch.device)
+        term = batch.index_select(dim, torch.from_numpy(places).to(batch.device))
+        term = term * (weight if dim == 3 else weight[:, None])
+        total = term if total is None else total + term
+    assert total is not None
+    return total
 
 
 def affine_grid(matrix: Sequence[float], w: int, h: int, ow: int, oh: int) -> Array:
@@ -97,10 +115,14 @@ def affine_grid(matrix: Sequence[float], w: int, h: int, ow: int, oh: int) -> Ar
     `matrix` maps (x, y, 1), counted in pixels from the middle.
     """
     theta = np.array(matrix, np.float32).reshape(2, 3)
-    base = np.ones((oh, ow, 3), np.float32)
-    base[..., 0] = np.arange(ow) + (0.5 - ow * 0.5)
-    base[..., 1] = (np.arange(oh) + (0.5 - oh * 0.5))[:, None]
-    return base @ (theta.T / np.array([0.5 * w, 0.5 * h], np.float32))
+    x = np.arange(ow, dtype=np.float32) + np.float32(0.5 - ow * 0.5)
+    y = np.arange(oh, dtype=np.float32) + np.float32(0.5 - oh * 0.5)
+    return _mapped(theta.T / np.array([0.5 * w, 0.5 * h], np.float32), x, y)
+
+
+def _mapped(matrix: Array, x: Array, y: Array) -> Array:
+    """(len(y), len(x), 2): (x, y, 1) @ `matrix`, added in PyTorch's order, on which ties depend."""
+    return (x[None, :, None] * matrix[0] + y[:, None, None] * matrix[1]) + matrix[2]
 
 
 def perspective_grid(c: Sequence[float], w: int, h: int) -> Array:
@@ -108,11 +130,10 @@ def perspective_grid(c: Sequence[float], w: int, h: int) -> Array:
     z = c6 x + c7 y + 1."""
     above = np.array([c[0:3], c[3:6]], np.float32)
     below = np.array([[c[6], c[7], 1.0]] * 2, np.float32)
-    base = np.ones((h, w, 3), np.float32)
-    base[..., 0] = np.arange(w) + 0.5
-    base[..., 1] = (np.arange(h) + 0.5)[:, None]
+    x = np.arange(w, dtype=np.float32) + np.float32(0.5)
+    y = np.arange(h, dtype=np.float32) + np.float32(0.5)
     scaled = above.T / np.array([0.5 * w, 0.5 * h], np.float32)
-    return (base @ scaled) / (base @ below.T) - 1
+    return _mapped(scaled, x, y) / _mapped(below.T, x, y) - 1
 
 
 def warp(img: Tensor, grid: Array, mode: str, fill: Sequence[float] | float | None) -> Tensor:
@@ -145,9 +166,10 @@ def warp(img: Tensor, grid: Array, mode: str, fill: Sequence[float] | float | No
         for cx, cy, weight in corners:
             part, share = _taken(flat, cx, cy, height, width, weight)
             made, inside = made + part, inside + share
-    if any(values):
+    if fill is not None:
         colour = torch.tensor(values, dtype=batch.dtype, device=img.device).view(-1, 1, 1)
-        made = made + colour * (1 - inside)
+        # torchvision weighs the edge by `inside` once more when there is a colour behind it
+        made = (made if mode == "nearest" else made * inside) + colour * (1 - inside)
     return back(made, img)
 
 

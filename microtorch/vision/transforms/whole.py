@@ -27,7 +27,7 @@ def whole(transform: Transform | None) -> Callable[[Array], Tensor] | None:
 
     Only for ToTensor, alone or followed by Normalize; None for others.
     """
-    first, *others = _steps(transform) or [None]
+    first, *others = _steps(transform) or [repr]
     if type(first) is not ToTensor or any(type(step) is not Normalize for step in others):
         return None
 
