@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -121,15 +121,17 @@ def draw_bounding_boxes(
                 "specify labels for each box."
             )
         )
+    palette: list[Colour] = list(ROW)
+    if isinstance(colors, str):
+        palette = [colors]
+    elif isinstance(colors, tuple) and isinstance(colors[0], int):
+        palette = [cast("tuple[int, int, int]", colors)]
+    elif colors is not None:
+        palette = list(cast("Sequence[Colour]", colors))
     picture = to_pil_image(image).convert("RGB")
     draw = ImageDraw.Draw(picture, "RGBA" if fill else "RGB")
     for i, box in enumerate(boxes.tolist()):
-        if colors is None:
-            colour: Colour = ROW[i % len(ROW)]
-        elif isinstance(colors, str) or (isinstance(colors, tuple) and isinstance(colors[0], int)):
-            colour = colors
-        else:
-            colour = colors[i]  # type: ignore[assignment]
+        colour = palette[i % len(palette)]
         inside = (*_rgb(colour), 100) if fill else None
         draw.rectangle(box, width=width, outline=colour, fill=inside)
         if labels is not None and labels[i] is not None:

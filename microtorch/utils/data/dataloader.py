@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import repeat
 from multiprocessing.context import BaseContext
-from typing import Any
 
 from ...arrays.generator import Generator
 from ...base.errors import message
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
-from .fetching import Collate, Fetcher, MapFetcher, StreamFetcher
+from .fetching import MapFetcher, StreamFetcher
+from .nouns import Batch, Collate, Data, Fetcher, Indices
 from .processes import Crew
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
 
@@ -49,11 +49,11 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: Data,
         batch_size: int | None = 1,
         shuffle: bool | None = None,
-        sampler: Iterable[Any] | None = None,
-        batch_sampler: Iterable[Any] | None = None,
+        sampler: Iterable[Indices] | None = None,
+        batch_sampler: Iterable[Indices] | None = None,
         num_workers: int = 0,
         collate_fn: Collate | None = None,
         pin_memory: bool = False,
@@ -93,12 +93,12 @@ class DataLoader:
                 sampler = SequentialSampler(dataset)
         if batch_size is not None:
             # For a stream only its checks and its arithmetic of lengths are used.
-            source: Any = dataset if self._iterable else sampler
+            source: Data = dataset if self._iterable else sampler
             batch_sampler = BatchSampler(source, batch_size, drop_last)
         self.dataset = dataset
         self.batch_size = batch_size
-        self.sampler: Any = sampler  # sized or not, None for a stream
-        self.batch_sampler: Any = batch_sampler
+        self.sampler: Data = sampler  # sized or not, None for a stream
+        self.batch_sampler: Data = batch_sampler
         self.drop_last = drop_last
         self.generator = generator
         self.num_workers = num_workers
@@ -116,7 +116,7 @@ class DataLoader:
         self._iterator: Batches | None = None
         self._ready = True
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name in _FIXED and "_ready" in self.__dict__:
             raise ValueError(
                 message(
@@ -149,7 +149,7 @@ class DataLoader:
         batched = self.batch_sampler is not None
         return partial(MapFetcher, self.dataset, self.collate_fn, batched)
 
-    def _indices(self) -> Iterator[Any]:
+    def _indices(self) -> Iterator[Indices]:
         """What is fetched: indices one by one or in lists; of a stream only how often."""
         if self._iterable:
             return repeat(None)
@@ -189,7 +189,7 @@ class Batches:
     def __iter__(self) -> Batches:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> Batch:
         try:
             return next(self._batches)
         except StopIteration:
@@ -201,7 +201,7 @@ class Batches:
         return len(self._loader)
 
 
-def _here(make_fetcher: Callable[[], Fetcher], indices: Iterator[Any]) -> Iterator[Any]:
+def _here(make_fetcher: Callable[[], Fetcher], indices: Iterator[Indices]) -> Iterator[Batch]:
     """Batches loaded by this process."""
     fetch = make_fetcher()
     for chosen in indices:
@@ -278,7 +278,7 @@ def _context(given: str | BaseContext | None, num_workers: int) -> BaseContext |
     return multiprocessing.get_context(given)
 
 
-def _check_stream(shuffle: bool | None, sampler: Any, batch_sampler: Any) -> None:
+def _check_stream(shuffle: bool | None, sampler: Data, batch_sampler: Data) -> None:
     options = {"shuffle": shuffle or None, "sampler": sampler, "batch_sampler": batch_sampler}
     for name, value in options.items():
         if value is not None:

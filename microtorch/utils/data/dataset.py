@@ -11,17 +11,18 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import Any, cast
+from typing import cast
 
 from ...arrays.generator import Generator, randperm
 from ...base.errors import message
 from ...handles.tensor import Tensor
+from .nouns import Data, Index, Sample
 
 
 class Dataset:
     """Base class of map-style datasets: define `__getitem__` and `__len__`."""
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Index) -> Sample:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
 
     def __add__(self, other: Dataset) -> Dataset:
@@ -37,7 +38,7 @@ class IterableDataset(Dataset):
     def __add__(self, other: Dataset) -> Dataset:
         return ChainDataset([self, other])
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Sample]:
         raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
 
 
@@ -60,7 +61,7 @@ class TensorDataset(Dataset):
             )
         self.tensors = tensors
 
-    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+    def __getitem__(self, index: Index) -> tuple[Tensor, ...]:
         return tuple(tensor[index] for tensor in self.tensors)
 
     def __len__(self) -> int:
@@ -76,7 +77,7 @@ class TensorDataset(Dataset):
 class StackDataset(Dataset):
     """Several datasets side by side: sample i is the tuple, or the dict, of their samples i."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Data, **kwargs: Data) -> None:
         if args and kwargs:
             raise ValueError(
                 message(
@@ -86,18 +87,18 @@ class StackDataset(Dataset):
             )
         if not args and not kwargs:
             raise ValueError(message("At least one dataset should be passed"))
-        self.datasets: tuple[Any, ...] | dict[str, Any] = args or kwargs
+        self.datasets: tuple[Data, ...] | dict[str, Data] = args or kwargs
         sizes = [len(dataset) for dataset in args or kwargs.values()]
         if len(set(sizes)) > 1:
             raise ValueError(message("Size mismatch between datasets", f"their lengths: {sizes}"))
         self._length = sizes[0]
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Index) -> Sample:
         if isinstance(self.datasets, dict):
             return {name: dataset[index] for name, dataset in self.datasets.items()}
         return tuple(dataset[index] for dataset in self.datasets)
 
-    def __getitems__(self, indices: list[int]) -> list[Any]:
+    def __getitems__(self, indices: list[int]) -> list[Sample]:
         named = isinstance(self.datasets, dict)
         sets = self.datasets.values() if isinstance(self.datasets, dict) else self.datasets
         columns = [_items(dataset, indices) for dataset in sets]
@@ -116,7 +117,7 @@ class StackDataset(Dataset):
         return self._length
 
 
-def _items(dataset: Any, indices: list[int]) -> list[Any]:
+def _items(dataset: Data, indices: list[int]) -> list[Sample]:
     """The samples at `indices`, at once where the dataset can."""
     if callable(getattr(dataset, "__getitems__", None)):
         return dataset.__getitems__(indices)
@@ -126,10 +127,10 @@ def _items(dataset: Any, indices: list[int]) -> list[Any]:
 class ChainDataset(IterableDataset):
     """Several streams one after the other."""
 
-    def __init__(self, datasets: Iterable[Any]) -> None:
+    def __init__(self, datasets: Iterable[Data]) -> None:
         self.datasets = datasets
 
-    def _streams(self) -> Iterator[Any]:
+    def _streams(self) -> Iterator[Sample]:
         for dataset in self.datasets:
             if not isinstance(dataset, IterableDataset):
                 raise AssertionError(
@@ -137,7 +138,7 @@ class ChainDataset(IterableDataset):
                 )
             yield dataset
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Sample]:
         for stream in self._streams():
             yield from stream
 
@@ -148,7 +149,7 @@ class ChainDataset(IterableDataset):
 class Subset(Dataset):
     """The samples of `dataset` at `indices`, in that order."""
 
-    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+    def __init__(self, dataset: Data, indices: Sequence[int]) -> None:
         self.dataset = dataset
         self.indices = indices
         own = type(self)
@@ -161,12 +162,12 @@ class Subset(Dataset):
                 )
             )
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Index) -> Sample:
         if isinstance(index, list):
             return self.dataset[[self.indices[i] for i in index]]
         return self.dataset[self.indices[index]]
 
-    def __getitems__(self, indices: list[int]) -> list[Any]:
+    def __getitems__(self, indices: list[int]) -> list[Sample]:
         return _items(self.dataset, [self.indices[i] for i in indices])
 
     def batch_of(self, indices: list[int]) -> list[Tensor] | None:
@@ -183,7 +184,7 @@ class Subset(Dataset):
 class ConcatDataset(Dataset):
     """Several datasets one after the other; `datasets`, `cumulative_sizes`."""
 
-    def __init__(self, datasets: Iterable[Any]) -> None:
+    def __init__(self, datasets: Iterable[Data]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
             raise ValueError(
@@ -202,7 +203,7 @@ class ConcatDataset(Dataset):
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> Sample:
         if index < 0:
             if -index > len(self):
                 raise ValueError(
@@ -220,7 +221,7 @@ class ConcatDataset(Dataset):
 
 
 def random_split(
-    dataset: Any, lengths: Sequence[int | float], generator: Generator | None = None
+    dataset: Data, lengths: Sequence[int | float], generator: Generator | None = None
 ) -> list[Subset]:
     """Split into Subsets by one random permutation.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Iterator, Sized
 
@@ -73,15 +74,14 @@ class DistributedSampler(Sampler):
 
 def _process() -> tuple[int, int]:
     """(number of processes, rank) of torch.distributed; RuntimeError where it is not running."""
-    import microtorch
-
     try:
-        distributed = getattr(microtorch, "distributed")  # noqa: B009 (not there in every version)
-        return distributed.get_world_size(), distributed.get_rank()
-    except AttributeError:
+        # by its name: it stands above this module, and knows it
+        distributed = importlib.import_module("microtorch.distributed")
+    except ModuleNotFoundError:
         raise RuntimeError(
             message(
                 "Requires distributed package to be available",
                 fix="DistributedSampler(dataset, num_replicas=..., rank=...)",
             )
         ) from None
+    return distributed.get_world_size(), distributed.get_rank()

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeAlias
 
 from .collate import default_collate
-
-Collate: TypeAlias = Callable[[Any], Any]
-Fetcher: TypeAlias = Callable[[Any], Any]  # indices (None: of a stream) -> batch
+from .nouns import Batch, Collate, Data, Indices
 
 
 @dataclass
 class MapFetcher:
     """Batches of a dataset with an index. `batched`: indices come in lists."""
 
-    dataset: Any
+    dataset: Data
     collate: Collate
     batched: bool
 
@@ -27,7 +23,7 @@ class MapFetcher:
         if self.batched and self.collate is default_collate:
             self._whole = getattr(self.dataset, "batch_of", None)
 
-    def __call__(self, indices: Any) -> Any:
+    def __call__(self, indices: Indices) -> Batch:
         if self._whole is not None:
             batch = self._whole(indices)
             if batch is not None:
@@ -44,12 +40,12 @@ class StreamFetcher:
     """Batches of a stream; StopIteration at its end."""
 
     def __init__(
-        self, dataset: Any, collate: Collate, batch_size: int | None, drop_last: bool
+        self, dataset: Data, collate: Collate, batch_size: int | None, drop_last: bool
     ) -> None:
         self._samples = iter(dataset)
         self._collate, self._size, self._drop_last = collate, batch_size, drop_last
 
-    def __call__(self, indices: Any) -> Any:
+    def __call__(self, indices: Indices) -> Batch:
         if self._size is None:
             return self._collate(next(self._samples))
         batch = list(islice(self._samples, self._size))

@@ -14,13 +14,13 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
+from multiprocessing.context import BaseContext, DefaultContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
-from typing import Any
+from typing import cast
 
 from ...base.errors import message
-from .fetching import Fetcher
+from .nouns import Batch, Data, Fetcher, Indices
 from .worker import Ended, Failure, Job, run
 
 PATIENCE = 1.0  # seconds that workers have to end by themselves
@@ -34,9 +34,8 @@ class Worker:
         self.pipe, theirs = context.Pipe()
         forked = context.get_start_method() == "fork"
         inherited = [*others, self.pipe] if forked else []
-        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=run, args=(theirs, job, inherited), daemon=True
-        )
+        make = cast("DefaultContext", context).Process  # every context but the base class has it
+        self.process: BaseProcess = make(target=run, args=(theirs, job, inherited), daemon=True)
         self.process.start()
         theirs.close()
         self.open = True  # takes tasks: its part of a stream has not ended
@@ -81,7 +80,7 @@ class Crew:
         self,
         count: int,
         base_seed: int,
-        dataset: Any,
+        dataset: Data,
         make_fetcher: Callable[[], Fetcher],
         init: Callable[[int], object] | None,
         context: BaseContext | None,
@@ -108,11 +107,11 @@ class Crew:
         """End all workers. Nothing happens the second time."""
         self._stop()
 
-    def batches(self, indices: Iterable[Any]) -> Iterator[Any]:
+    def batches(self, indices: Iterable[Indices]) -> Iterator[Batch]:
         """One pass. Tasks are sent when this is called, not when the first batch is asked for."""
         self._turn += 1
         self._pending: dict[int, Worker] = {}  # the tasks that are out, oldest first
-        self._came: dict[int, Any] = {}
+        self._came: dict[int, Batch] = {}
         self._indices = iter(indices)
         self._sent = 0
         self._next_worker = 0
@@ -122,7 +121,7 @@ class Crew:
             self._hand_out()
         return self._pass(self._turn)
 
-    def _pass(self, turn: int) -> Iterator[Any]:
+    def _pass(self, turn: int) -> Iterator[Batch]:
         try:
             while self._pending and turn == self._turn:
                 number = self._wait_for()
@@ -194,9 +193,8 @@ class Crew:
                     self._came[number] = result
                 return
         for thing in ready:  # only processes that have ended, and nothing of theirs is left to read
-            worker = ends[thing]  # type: ignore[index]
-            if worker in self._pending.values():
-                raise self._died(worker)
+            if isinstance(thing, int) and ends[thing] in self._pending.values():
+                raise self._died(ends[thing])
         time.sleep(0.001)
 
     def _died(self, worker: Worker) -> RuntimeError:

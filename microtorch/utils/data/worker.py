@@ -18,15 +18,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from ...backends import core
 from ...create.random import manual_seed
-from .fetching import Fetcher
+from .nouns import Data, Fetcher, Indices
 
-Task: TypeAlias = "tuple[int, int, Any] | None"  # pass, number, indices; None: nothing follows
+Task: TypeAlias = "tuple[int, int, Indices] | None"  # pass, number, indices; None: nothing follows
 PARENT = 5.0  # seconds between two looks whether the main process is there
 
 
@@ -41,7 +41,7 @@ class WorkerInfo:
     id: int
     num_workers: int
     seed: int
-    dataset: Any
+    dataset: Data
 
 
 _info: WorkerInfo | None = None
@@ -62,7 +62,7 @@ class Job:
     id: int
     num_workers: int
     base_seed: int
-    dataset: Any
+    dataset: Data
     make_fetcher: Callable[[], Fetcher]
     init: Callable[[int], object] | None
 

@@ -6,10 +6,10 @@ No weights come with the package; `weights.py` says where a file of them is look
 from __future__ import annotations
 
 from ...base.errors import unknown
-from ...nn.module import Module
 from .alexnet import AlexNet, alexnet
 from .densenet import DenseNet, densenet121, densenet161, densenet169, densenet201
 from .lenet import LeNet, lenet
+from .lookup import get_model, list_models
 from .mobilenetv2 import MobileNetV2, mobilenet_v2
 from .resnet import (
     ResNet,
@@ -66,18 +66,6 @@ __all__ = [
     "wide_resnet50_2",
     "wide_resnet101_2",
 ]
-
-
-def list_models() -> list[str]:
-    """The names that `get_model` takes."""
-    return sorted([*FILES, "lenet"])
-
-
-def get_model(name: str, **options: object) -> Module:
-    """The model of this name: `get_model("resnet18", num_classes=10)`."""
-    if name.lower() not in list_models():
-        raise ValueError(f"Unknown model {name}; there are {', '.join(list_models())}")
-    return globals()[name.lower()](**options)
 
 
 def __getattr__(name: str) -> Versions:

@@ -38,7 +38,8 @@ class RandomApply(Module):
     def forward(self, img: Picture) -> Picture:
         if bool(self.p < torch.rand(1)):
             return img
-        for transform in self.transforms:  # type: ignore[union-attr]
+        steps: Picture = self.transforms
+        for transform in steps:
             img = transform(img)
         return img
 

@@ -6,6 +6,7 @@ Each function takes and returns a Pillow image. The numbers are Pillow's, as in 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +14,11 @@ from ...base.errors import message
 from ..images import Picture, pillow
 
 Fill = float | Sequence[float] | None
+NUMPY: dict[str, Literal["edge", "reflect", "symmetric"]] = {
+    "edge": "edge",
+    "reflect": "reflect",
+    "symmetric": "symmetric",
+}
 
 
 def dimensions(img: Picture) -> list[int]:
@@ -72,8 +78,7 @@ def pad(img: Picture, sides: Sequence[int], fill: Fill, mode: str) -> Picture:
         left, top, right, bottom = (max(side, 0) for side in sides)
     array = np.asarray(img)
     widths = [(top, bottom), (left, right)] + [(0, 0)] * (array.ndim - 2)
-    numpy_mode = {"edge": "edge", "reflect": "reflect", "symmetric": "symmetric"}[mode]
-    made = pillow("pad").fromarray(np.pad(array, widths, mode=numpy_mode))  # type: ignore[call-overload]
+    made = pillow("pad").fromarray(np.pad(array, widths, mode=NUMPY[mode]))
     if img.mode == "P":
         made.putpalette(img.getpalette())
     return made

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 import microtorch as torch
 
 from ...arrays.dtypes import dtype as DTypeOf
@@ -325,10 +327,8 @@ def normalize(
                 fix="tensor.unsqueeze(0) adds a channel",
             )
         )
-    centre, width = (
-        torch.as_tensor(value, dtype=tensor.dtype, device=tensor.device) for value in (mean, std)
-    )
-    if bool((width == 0).any()):
+    centre, width = (_per_channel(value, tensor) for value in (mean, std))
+    if not width.array.all():
         raise ValueError(
             message(
                 f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by "
@@ -336,6 +336,14 @@ def normalize(
                 f"Normalize: std={std}",
             )
         )
-    centre = centre.view(-1, 1, 1) if centre.ndim == 1 else centre
-    width = width.view(-1, 1, 1) if width.ndim == 1 else width
     return tensor.sub_(centre).div_(width) if inplace else (tensor - centre) / width
+
+
+def _per_channel(value: Sequence[float] | float, like: Tensor) -> Tensor:
+    """One number, or (C, 1, 1) of a sequence, in the dtype and on the device of `like`."""
+    if isinstance(value, Tensor):
+        made = value.to(device=like.device, dtype=like.dtype)
+    else:
+        made = torch.from_numpy(np.array(value, like.dtype.numpy))
+        made = made if like.device.type == "cpu" else made.to(like.device)
+    return made.view(-1, 1, 1) if made.ndim == 1 else made

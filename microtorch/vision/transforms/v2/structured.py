@@ -11,6 +11,7 @@ from ....base.errors import message
 from ....handles.tensor import Tensor
 from ....nn.module import Module
 from ...images import Picture, is_pillow
+from ..functional import pil_to_tensor, to_pil_image
 
 Sample = Picture  # a picture, or tuples, lists and dicts of what a dataset gives
 Sequence_ = list[Callable[..., Sample]] | tuple[Callable[..., Sample], ...]
@@ -100,18 +101,20 @@ class Transform(Module):
         return f"{type(self).__name__}({self.extra_repr()})"
 
 
-def structured(single: type[Module]) -> type[Module]:
-    """The v2 class of a v1 class: the same numbers, for a picture in a sample."""
+def structured(single: type[Module], tensors_only: bool = False) -> type[Module]:
+    """The v2 class of a v1 class: the same numbers, for a picture in a sample.
 
-    class Structured(Transform, single):  # type: ignore[valid-type, misc]
-        def one(self, picture: Picture) -> Picture:
-            of_one: Callable[[Module, Picture], Picture] = single.forward
-            return of_one(self, picture)
+    `tensors_only`: the v1 class takes no Pillow image, so one goes through a Tensor and back.
+    """
 
-    Structured.__name__ = Structured.__qualname__ = single.__name__
-    Structured.__doc__ = single.__doc__
-    Structured.__module__ = __name__.rpartition(".")[0]
-    return Structured
+    def one(self: Module, picture: Picture) -> Picture:
+        if tensors_only and is_pillow(picture):
+            return to_pil_image(single.forward(self, pil_to_tensor(picture)), picture.mode)
+        return single.forward(self, picture)
+
+    module = __name__.rpartition(".")[0]
+    members = {"one": one, "__doc__": single.__doc__, "__module__": module}
+    return type(single.__name__, (Transform, single), members)
 
 
 class Container(Transform):
