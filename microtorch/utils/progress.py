@@ -36,7 +36,7 @@ class Bar:
         self.total, self.label, self.unit = total, label, unit
         self.file = sys.stderr if file is None else file
         self.done = 0
-        self.live = bool(getattr(self.file, "isatty", lambda: False)())
+        self.live = not self.file.closed and self.file.isatty()
         self.begun = self._shown = time.monotonic()
         self._tenth = 0
         self._length = 0

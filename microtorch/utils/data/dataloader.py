@@ -131,7 +131,7 @@ class DataLoader:
             if self._iterator is None:
                 self._iterator = Batches(self)
             else:
-                self._iterator.again()
+                self._iterator.again(self)
             return self._iterator
         return Batches(self)
 
@@ -160,7 +160,6 @@ class Batches:
     """One pass over a DataLoader: what `iter(loader)` gives."""
 
     def __init__(self, loader: DataLoader) -> None:
-        self._loader = loader
         # Drawn now, not when the first batch is asked for, and also where there are no workers.
         seed = draw_seed(loader.generator)
         self._crew: Crew | None = None
@@ -176,40 +175,36 @@ class Batches:
                 loader.timeout,
                 loader.in_order,
             )
-        self.again()
+        # no reference to the loader, which with persistent workers has one to this
+        self._sized: Data = loader.batch_sampler
+        if self._sized is None:
+            self._sized = loader.dataset if loader._iterable else loader.sampler
+        self._keeps_workers = loader.persistent_workers
+        self.again(loader)
 
-    def again(self) -> None:
+    def again(self, loader: DataLoader) -> None:
         """Begin the pass anew."""
-        indices = self._loader._indices()
+        self._indices = loader._indices()
         if self._crew is not None:
-            self._batches = self._crew.batches(indices)
+            self._crew.begin(self._indices)
         else:
-            self._batches = _here(self._loader._fetcher(), indices)
+            self._fetch = loader._fetcher()()
 
     def __iter__(self) -> Batches:
         return self
 
     def __next__(self) -> Batch:
+        if self._crew is None:
+            return self._fetch(next(self._indices))
         try:
-            return next(self._batches)
+            return self._crew.take()
         except StopIteration:
-            if self._crew is not None and not self._loader.persistent_workers:
+            if not self._keeps_workers:
                 self._crew.stop()
             raise
 
     def __len__(self) -> int:
-        return len(self._loader)
-
-
-def _here(make_fetcher: Callable[[], Fetcher], indices: Iterator[Indices]) -> Iterator[Batch]:
-    """Batches loaded by this process."""
-    fetch = make_fetcher()
-    for chosen in indices:
-        try:
-            batch = fetch(chosen)
-        except StopIteration:  # the end of a stream
-            return
-        yield batch
+        return len(self._sized)
 
 
 def _excluded(what: str) -> ValueError:
@@ -244,8 +239,13 @@ def _check_workers(
         raise ValueError(
             message("persistent_workers option needs num_workers > 0", fix="leave it out")
         )
-    if prefetch_factor is not None and prefetch_factor < 0:
-        raise ValueError(message("prefetch_factor option should be non-negative"))
+    if prefetch_factor is not None and prefetch_factor <= 0:
+        raise ValueError(
+            message(
+                "prefetch_factor option should be non-negative, and not 0",
+                f"DataLoader: {prefetch_factor=}",
+            )
+        )
 
 
 def _context(given: str | BaseContext | None, num_workers: int) -> BaseContext | None:

@@ -12,7 +12,7 @@ import multiprocessing
 import signal
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext, DefaultContext
 from multiprocessing.process import BaseProcess
@@ -107,8 +107,8 @@ class Crew:
         """End all workers. Nothing happens the second time."""
         self._stop()
 
-    def batches(self, indices: Iterable[Indices]) -> Iterator[Batch]:
-        """One pass. Tasks are sent when this is called, not when the first batch is asked for."""
+    def begin(self, indices: Iterable[Indices]) -> None:
+        """A new pass: its first tasks are sent now, not when the first batch is asked for."""
         self._turn += 1
         self._pending: dict[int, Worker] = {}  # the tasks that are out, oldest first
         self._came: dict[int, Batch] = {}
@@ -119,24 +119,27 @@ class Crew:
             worker.open = True
         for _ in range(self._ahead):
             self._hand_out()
-        return self._pass(self._turn)
 
-    def _pass(self, turn: int) -> Iterator[Batch]:
-        try:
-            while self._pending and turn == self._turn:
+    def take(self) -> Batch:
+        """The next batch of this pass; StopIteration when there is none.
+
+        Raises what the worker raised. The batches after it can still be taken.
+        """
+        while self._pending:
+            try:
                 number = self._wait_for()
-                worker, result = self._pending.pop(number), self._came.pop(number)
-                if isinstance(result, Ended):
-                    worker.open = False
-                    self._hand_out()
-                    continue
-                self._hand_out()
-                if isinstance(result, Failure):
-                    raise result.error()
-                yield result
-        except KeyboardInterrupt:
-            self.stop()
-            raise
+            except KeyboardInterrupt:
+                self.stop()
+                raise
+            worker, result = self._pending.pop(number), self._came.pop(number)
+            if isinstance(result, Ended):
+                worker.open = False
+            self._hand_out()
+            if isinstance(result, Failure):
+                raise result.error()
+            if not isinstance(result, Ended):
+                return result
+        raise StopIteration
 
     def _hand_out(self) -> None:
         """Send the next indices to the next worker whose part has not ended."""

@@ -18,7 +18,6 @@ from microtorch.utils.data import (
     default_collate,
     random_split,
 )
-from microtorch.utils.data import dataloader as loader_module
 
 
 def test_shuffled_batches():
@@ -106,14 +105,6 @@ def test_streams():
     assert list(DataLoader(Count(), batch_size=None)) == [0, 1, 2, 3, 4]
     with pytest.raises(TypeError, match="has no len"):
         len(DataLoader(Count()))
-
-
-def test_workers_warn_once(monkeypatch):
-    monkeypatch.setattr(loader_module, "_warned", set())
-    with pytest.warns(UserWarning, match="loads in the main process"):
-        loader = DataLoader(range(3), 2, num_workers=2, persistent_workers=True, prefetch_factor=4)
-    assert lists(loader) == [[0, 1], [2]] and loader.num_workers == 2
-    DataLoader(range(3), num_workers=2)
 
 
 @pytest.mark.parametrize(
