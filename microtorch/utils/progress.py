@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
 from typing import Generic, TextIO, TypeVar
 
+from ..base.errors import message
+
 T = TypeVar("T")
 PARTS = " ▏▎▍▌▋▊▉█"
 AGAIN = 0.1  # seconds between two pictures of the bar on a terminal
@@ -140,7 +142,8 @@ class Progress(Generic[T]):
 
     def __len__(self) -> int:
         if self.total is None:
-            raise TypeError(f"{type(self.iterable).__name__} has no length")
+            what = type(self.iterable).__name__
+            raise TypeError(message(f"{what} has no length", fix="progress(..., total=n)"))
         return self.total
 
     def __iter__(self) -> Iterator[T]:

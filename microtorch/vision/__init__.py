@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from ..base.errors import unknown
+from ..base.errors import message, unknown
 from ..version import __version__
 from . import datasets, transforms
 
@@ -21,7 +21,7 @@ def get_image_backend() -> str:
 def set_image_backend(backend: str) -> None:
     """Only "PIL" is here; ValueError for another."""
     if backend != "PIL":
-        raise ValueError(f"Invalid backend '{backend}'. Options are 'PIL'")
+        raise ValueError(message(f"Invalid backend '{backend}'. Options are 'PIL'"))
 
 
 def __getattr__(name: str) -> object:

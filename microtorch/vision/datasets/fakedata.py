@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import microtorch as torch
 
+from ...base.errors import message
 from ..images import Transform
 from ..transforms.functional import to_pil_image
 from .vision import Sample, VisionDataset
@@ -33,7 +34,9 @@ class FakeData(VisionDataset):
 
     def __getitem__(self, index: int) -> Sample:
         if index >= len(self):
-            raise IndexError(f"{type(self).__name__} index out of range")
+            raise IndexError(
+                message(f"{type(self).__name__} index out of range", f"{index} of {len(self)}")
+            )
         generator = torch.Generator().manual_seed(index + self.random_offset)
         image = to_pil_image(torch.randn(*self.image_size, generator=generator))
         target = torch.randint(0, self.num_classes, (1,), generator=generator)[0]

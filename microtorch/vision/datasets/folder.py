@@ -52,10 +52,12 @@ def make_dataset(
     if class_to_idx is None:
         class_to_idx = find_classes(directory)[1]
     elif not class_to_idx:
-        raise ValueError("'class_to_index' must have at least one entry to collect any samples.")
+        raise ValueError(
+            message("'class_to_index' must have at least one entry to collect any samples.")
+        )
     if (extensions is None) == (is_valid_file is None):
         raise ValueError(
-            "Both extensions and is_valid_file cannot be None or not None at the same time"
+            message("Both extensions and is_valid_file cannot be None or not None at the same time")
         )
     samples: list[tuple[str, int]] = []
     empty = []

@@ -155,7 +155,7 @@ class MNIST(InMemory):
         try:
             download(urls, path, md5)
         except RuntimeError as error:
-            raise RuntimeError(f"{error}\n  fix: {self._by_hand()}") from None
+            raise RuntimeError(message(str(error), fix=self._by_hand())) from None
 
     def _image(self, index: int) -> Array:
         return self.data[index].numpy()

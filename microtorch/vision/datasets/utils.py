@@ -27,6 +27,15 @@ from ...utils.progress import Bar
 PathLike = str | Path
 TIMEOUT = 30.0  # seconds without a byte
 CHUNK = 1 << 16
+
+
+class NotThere(Exception):
+    """Why an address did not give the file: a line of the error that `download` raises."""
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__(why)
+
+
 # A damaged archive shows itself by one of these.
 BROKEN = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 
@@ -55,7 +64,9 @@ def verify_str_arg(
 ) -> str:
     """`value`, if it is one of `valid_values`; else a ValueError that lists them."""
     if not isinstance(value, str):
-        raise ValueError(f"Expected type str for argument {arg}, but got type {type(value)}.")
+        raise ValueError(
+            message(f"Expected type str for argument {arg}, but got type {type(value)}.")
+        )
     known = None if valid_values is None else list(valid_values)
     if known is not None and value not in known:
         raise ValueError(
@@ -96,7 +107,7 @@ def download(urls: Sequence[str], path: Path, md5: str | None = None) -> None:
     for url in urls:
         try:
             _fetch(url, path, md5)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, NotThere) as error:
             answers.append(f"Tried {url}, got: {type(error).__name__}: {error}")
         else:
             return
@@ -111,9 +122,9 @@ def download(urls: Sequence[str], path: Path, md5: str | None = None) -> None:
 
 
 def _fetch(url: str, path: Path, md5: str | None) -> None:
-    """One file from one address. OSError or ValueError if it does not come whole."""
+    """One file from one address. OSError or NotThere if it does not come whole."""
     if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url} is not an http or https address")
+        raise NotThere(why=f"{url} is not an http or https address")
     part = path.with_name(path.name + ".part")
     continued = part.exists() and part.stat().st_size > 0
     try:
@@ -125,7 +136,7 @@ def _fetch(url: str, path: Path, md5: str | None) -> None:
     if md5 is not None and not check_md5(part, md5):
         part.unlink()
         if not continued:
-            raise ValueError(f"the file that came does not have the MD5 checksum {md5}")
+            raise NotThere(why=f"the file that came does not have the MD5 checksum {md5}")
         _fetch(url, path, md5)  # the part that was there did not belong to this file
         return
     os.replace(part, path)
@@ -150,7 +161,7 @@ def _receive(url: str, part: Path, name: str) -> None:
                 file.write(block)
                 bar.update(len(block))
             if total is not None and file.tell() != total:
-                raise OSError(f"{file.tell()} of {total} bytes came; run again to continue")
+                raise NotThere(why=f"{file.tell()} of {total} bytes came; run again to continue")
 
 
 def extract_archive(

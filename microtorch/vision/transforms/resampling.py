@@ -12,6 +12,7 @@ import numpy as np
 
 import microtorch as torch
 
+from ...base.errors import message
 from ...base.types import Array
 from ...handles.tensor import Tensor
 
@@ -79,7 +80,12 @@ def antialias_taps(
 def resize(img: Tensor, size: Sequence[int], mode: str, antialias: bool) -> Tensor:
     """(..., H, W) to (..., *size). `antialias` counts for bilinear and bicubic."""
     if mode not in ("nearest", "nearest-exact", "bilinear", "bicubic"):
-        raise ValueError(f"Interpolation mode '{mode}' is unsupported with Tensor input")
+        raise ValueError(
+            message(
+                f"Interpolation mode '{mode}' is unsupported with Tensor input",
+                fix="InterpolationMode.BILINEAR",
+            )
+        )
     batch = as_batch(img)
     if antialias and mode in FILTERS:
         height, width = size
@@ -139,13 +145,20 @@ def perspective_grid(c: Sequence[float], w: int, h: int) -> Array:
 def warp(img: Tensor, grid: Array, mode: str, fill: Sequence[float] | float | None) -> Tensor:
     """The picture seen through `grid` (oh, ow, 2); outside of it 0, or `fill`."""
     if mode not in ("nearest", "bilinear"):
-        raise ValueError(f"Interpolation mode '{mode}' is unsupported with Tensor input")
+        raise ValueError(
+            message(
+                f"Interpolation mode '{mode}' is unsupported with Tensor input",
+                fix="InterpolationMode.BILINEAR",
+            )
+        )
     values = [0.0] if fill is None else [fill] if isinstance(fill, (int, float)) else list(fill)
     channels = img.shape[-3] if img.ndim > 2 else 1
     if len(values) not in (1, channels):
         raise ValueError(
-            "The number of elements in 'fill' cannot broadcast to match the number of channels of "
-            f"the image ({len(values)} != {channels})"
+            message(
+                "The number of elements in 'fill' cannot broadcast to match the number of "
+                f"channels of the image ({len(values)} != {channels})"
+            )
         )
     batch = as_batch(img)
     height, width = batch.shape[-2:]
