@@ -201,10 +201,13 @@ class Crew:
         time.sleep(0.001)
 
     def _died(self, worker: Worker) -> RuntimeError:
-        return RuntimeError(
+        """The error that names a dead worker. The others are stopped: its batches are lost."""
+        error = RuntimeError(
             message(
                 f"DataLoader worker (pid(s) {worker.process.pid}) exited unexpectedly",
                 f"worker {worker.id}: {worker.epitaph()}",
                 fix="num_workers=0 shows what it did; where memory was short, take fewer workers",
             )
         )
+        self.stop()
+        return error

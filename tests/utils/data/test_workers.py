@@ -1,5 +1,6 @@
 """DataLoader with worker processes; numbers and orders recorded from PyTorch 2.13."""
 
+import gc
 import multiprocessing
 import os
 import random
@@ -56,6 +57,7 @@ def loader(data, *args, **kwargs):
 
 
 def no_workers_left():
+    gc.collect()  # frames of an exception can hold an iterator
     until = time.monotonic() + 5
     while multiprocessing.active_children() and time.monotonic() < until:
         time.sleep(0.01)
@@ -286,3 +288,23 @@ def test_attributes():
         made.persistent_workers = True
     iterator = iter(DataLoader([1, 2, 3]))
     assert len(iterator) == 3 and iter(iterator) is iterator
+
+
+def test_a_script_for_torch_may_spawn(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent("""
+        import torch
+        from torch.utils.data import DataLoader, Dataset
+        class Data(Dataset):
+            def __len__(self): return 3
+            def __getitem__(self, i): return torch.tensor(2 * i)
+        if __name__ == "__main__":
+            loader = DataLoader(Data(), 2, num_workers=1, multiprocessing_context="spawn")
+            print([batch.tolist() for batch in loader])
+    """)
+    )
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    command = [sys.executable, "-m", "microtorch", "run", str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stdout == "[[0, 2], [4]]\n", done.stderr
