@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +168,21 @@ def test_a_batch_at_once_is_the_batch_one_by_one():
             slow = default_collate([source[i] for i in range(7)])
             assert torch.equal(images, slow[0]) and torch.equal(labels, slow[1])
             assert images.dtype == slow[0].dtype and labels.dtype == slow[1].dtype
+
+
+def test_what_is_not_there_is_named():
+    with pytest.raises(AttributeError, match="not of microtorch"):
+        _ = datasets.CelebA
+    with pytest.raises(AttributeError, match="Did you mean 'MNIST'"):
+        _ = datasets.MNITS
+
+
+def test_mnist_needs_no_pillow(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    tensors = datasets.DigitsAsMNIST(transform=transforms.Compose([transforms.ToTensor()]))
+    assert tensors[0][0].shape == (1, 28, 28)
+    with pytest.raises(ImportError, match="pip install Pillow"):
+        datasets.DigitsAsMNIST()[0]
 
 
 def test_a_changed_item_is_respected():

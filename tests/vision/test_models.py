@@ -122,5 +122,7 @@ def test_names():
     assert "resnet18" in models.list_models()
     with pytest.raises(ValueError, match="there are alexnet"):
         models.get_model("resnet19")
+    with pytest.raises(AttributeError, match="part of torchvision, but not of microtorch"):
+        _ = models.vit_b_16
     with pytest.raises(AttributeError, match="resnet18"):
         _ = models.resnet17

@@ -128,7 +128,7 @@ class DataLoader:
 
     def __iter__(self) -> Batches:
         if self.persistent_workers and self.num_workers:
-            if self._iterator is None:
+            if self._iterator is None or self._iterator.stopped:
                 self._iterator = Batches(self)
             else:
                 self._iterator.again(self)
@@ -189,6 +189,11 @@ class Batches:
             self._crew.begin(self._indices)
         else:
             self._fetch = loader._fetcher()()
+
+    @property
+    def stopped(self) -> bool:
+        """Have the workers been stopped, because one has died or Ctrl-C was pressed?"""
+        return self._crew is not None and self._crew.stopped
 
     def __iter__(self) -> Batches:
         return self

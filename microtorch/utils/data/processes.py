@@ -107,6 +107,11 @@ class Crew:
         """End all workers. Nothing happens the second time."""
         self._stop()
 
+    @property
+    def stopped(self) -> bool:
+        """Have they ended?"""
+        return not self._workers
+
     def begin(self, indices: Iterable[Indices]) -> None:
         """A new pass: its first tasks are sent now, not when the first batch is asked for."""
         self._turn += 1

@@ -5,7 +5,7 @@ No weights come with the package; `weights.py` says where a file of them is look
 
 from __future__ import annotations
 
-from ...base.errors import unknown
+from ...base.errors import message, unknown
 from .alexnet import AlexNet, alexnet
 from .densenet import DenseNet, densenet121, densenet161, densenet169, densenet201
 from .lenet import LeNet, lenet
@@ -68,6 +68,13 @@ __all__ = [
 ]
 
 
+# families that torchvision has, too
+_ABSENT = (
+    "convnext", "detection", "efficientnet", "googlenet", "inception", "maxvit", "mnasnet",
+    "mobilenet_v3", "quantization", "regnet", "segmentation", "shufflenet", "swin", "video", "vit",
+)  # fmt: skip
+
+
 def __getattr__(name: str) -> Versions:
     """`ResNet18_Weights` and its like: the versions of a model's weights."""
     stem = name.removesuffix("_Weights").lower()
@@ -75,4 +82,11 @@ def __getattr__(name: str) -> Versions:
         for model in FILES:
             if model.replace("_", "") == stem.replace("_", ""):
                 return Versions(model)
+    if name.startswith(_ABSENT):
+        raise AttributeError(
+            message(
+                f"models.{name} is part of torchvision, but not of microtorch",
+                fix=f"one of {', '.join(list_models())}",
+            )
+        )
     raise unknown("module 'torchvision.models'", name, __all__)

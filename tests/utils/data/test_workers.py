@@ -202,6 +202,10 @@ def test_a_worker_that_dies_is_named(how):
     assert words in str(error.value)
     del error
     assert no_workers_left()
+    again = loader(Dies(), 2, num_workers=2, persistent_workers=True)
+    for _ in range(2):  # the second pass has new workers
+        with pytest.raises(RuntimeError, match="exited unexpectedly"):
+            list(again)
 
 
 def test_timeout():
