@@ -12,10 +12,12 @@ when the first index is asked for.
 from __future__ import annotations
 
 import multiprocessing
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import repeat
 from multiprocessing.context import BaseContext
+from types import GenericAlias
 
 from ...arrays.generator import Generator
 from ...base.errors import message
@@ -46,6 +48,10 @@ class DataLoader:
 
     Raises ValueError for arguments that exclude each other.
     """
+
+    def __class_getitem__(cls, item: object) -> GenericAlias:
+        """DataLoader[T] in annotations."""
+        return GenericAlias(cls, item)
 
     def __init__(
         self,
@@ -114,6 +120,7 @@ class DataLoader:
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
         self._iterator: Batches | None = None
+        self._said: int | None = None  # the length of a stream, once it was asked for
         self._ready = True
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -137,6 +144,8 @@ class DataLoader:
 
     def __len__(self) -> int:
         """The number of batches; TypeError for a stream without a length."""
+        if self._iterable:
+            self._said = len(self.dataset)
         if self.batch_sampler is not None:
             return len(self.batch_sampler)
         return len(self.dataset if self._iterable else self.sampler)
@@ -180,10 +189,12 @@ class Batches:
         if self._sized is None:
             self._sized = loader.dataset if loader._iterable else loader.sampler
         self._keeps_workers = loader.persistent_workers
+        self._stream = repr(loader.dataset) if loader._said is not None else ""
         self.again(loader)
 
     def again(self, loader: DataLoader) -> None:
         """Begin the pass anew."""
+        self._said, self._given = loader._said, 0
         self._indices = loader._indices()
         if self._crew is not None:
             self._crew.begin(self._indices)
@@ -199,6 +210,19 @@ class Batches:
         return self
 
     def __next__(self) -> Batch:
+        batch = self._next()
+        if self._said is not None:
+            self._given += 1
+            if self._given > self._said:
+                warnings.warn(
+                    f"Length of IterableDataset {self._stream} was reported to be {self._said} "
+                    f"(when accessing len(dataloader)), but {self._given} samples have been "
+                    "fetched. With workers: let each read a part of its own (get_worker_info).",
+                    stacklevel=2,
+                )
+        return batch
+
+    def _next(self) -> Batch:
         if self._crew is None:
             return self._fetch(next(self._indices))
         try:

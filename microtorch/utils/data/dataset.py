@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
+from types import GenericAlias
 from typing import cast
 
 from ...arrays.generator import Generator, randperm
@@ -21,6 +22,10 @@ from .nouns import Data, Index, Sample
 
 class Dataset:
     """Base class of map-style datasets: define `__getitem__` and `__len__`."""
+
+    def __class_getitem__(cls, item: object) -> GenericAlias:
+        """Dataset[T] in annotations, and as a base."""
+        return GenericAlias(cls, item)
 
     def __getitem__(self, index: Index) -> Sample:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
@@ -47,12 +52,12 @@ class TensorDataset(Dataset):
 
     def __init__(self, *tensors: Tensor) -> None:
         if not tensors:
-            raise ValueError(
+            raise AssertionError(
                 message("TensorDataset needs at least one tensor", fix="TensorDataset(x, y)")
             )
         sizes = [len(tensor) for tensor in tensors]
         if len(set(sizes)) > 1:
-            raise ValueError(
+            raise AssertionError(
                 message(
                     "Size mismatch between tensors",
                     f"their first dimensions are {sizes}, but must be equal",
@@ -187,7 +192,7 @@ class ConcatDataset(Dataset):
     def __init__(self, datasets: Iterable[Data]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
-            raise ValueError(
+            raise AssertionError(
                 message("datasets should not be an empty iterable", fix="ConcatDataset([a, b])")
             )
         if any(isinstance(dataset, IterableDataset) for dataset in self.datasets):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
+from types import GenericAlias
 from typing import Any
 
 from ...arrays.generator import Generator, multinomial, randint, random, randperm
@@ -32,6 +33,10 @@ def _boolean(name: str, value: Any, error: type[Exception]) -> None:
 
 class Sampler:
     """Base class: define `__iter__`, and `__len__` where it is known."""
+
+    def __class_getitem__(cls, item: object) -> GenericAlias:
+        """Sampler[int] in annotations, and as a base."""
+        return GenericAlias(cls, item)
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} does not define __iter__")

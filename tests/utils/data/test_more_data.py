@@ -117,3 +117,26 @@ def test_samplers_take_generators():
 def test_pytorchs_paths(path, name):
     module = importlib.import_module(f"microtorch.utils.data.{path}")
     assert getattr(module, name) is getattr(torch.utils.data, name)
+
+
+def test_classes_take_a_type():
+    class Numbers(torch.utils.data.Dataset[int]):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return index
+
+    assert lists(DataLoader[int](Numbers(), 2)) == [[0, 1]]
+    assert torch.utils.data.Sampler[int].__origin__ is torch.utils.data.Sampler
+
+
+def test_a_stream_longer_than_it_said():
+    class Says(Count):
+        def __len__(self):
+            return 3
+
+    loader = DataLoader(Says(), batch_size=1)
+    assert len(list(loader)) == 5 and len(loader) == 3
+    with pytest.warns(UserWarning, match="was reported to be 3"):
+        assert len(list(loader)) == 5
