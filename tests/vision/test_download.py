@@ -17,6 +17,7 @@ import pytest
 import microtorch as torch
 from microtorch.vision import datasets, transforms
 from microtorch.vision.datasets import utils
+from microtorch.vision.datasets.idx import read_idx
 
 
 def md5(data):
@@ -160,6 +161,17 @@ def test_no_archive_writes_outside_of_its_folder(tmp_path):
         with contextlib.suppress(RuntimeError):
             utils.extract_archive(tmp_path / name, inner)
     assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize("place", [2, 12, 40, 60])
+def test_a_flipped_byte_in_a_packed_file(tmp_path, place):
+    data = bytearray(gzip.compress(idx(np.arange(200, dtype=np.uint8))))
+    data[place] ^= 255
+    (tmp_path / "a.gz").write_bytes(data)
+    with pytest.raises(RuntimeError):
+        utils.extract_archive(tmp_path / "a.gz")
+    with pytest.raises(RuntimeError):
+        read_idx(tmp_path / "a.gz")
 
 
 @pytest.mark.parametrize("name", ["a.gz", "a.xz", "a.zip", "a.tar.gz"])

@@ -1,12 +1,15 @@
 """Transforms give torchvision's pictures, errors and random numbers (recorded: transforms.npz)."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 PIL = pytest.importorskip("PIL")
 
 from record_transforms import FILE, unpack  # noqa: E402
-from transform_cases import pictures, results  # noqa: E402
+from transform_cases import by_chance, pictures, results, version_2  # noqa: E402
 
 import microtorch as torch  # noqa: E402
 from microtorch.vision import transforms as T  # noqa: E402
@@ -143,3 +146,16 @@ def test_empty_and_odd_memory():
     assert F.hflip(torch.ones(0, 3, 4, 4)).shape == (0, 3, 4, 4)
     x = torch.rand(3, 8, 8).transpose(1, 2)
     assert torch.equal(F.resize(x, [4, 4]), F.resize(x.contiguous(), [4, 4]))
+
+
+def test_transforms_can_be_pickled_and_copied():
+    """Spawned workers get them so."""
+    steps = [*by_chance(torch, T).values(), *version_2(torch, v2).values()]
+    for step in steps:
+        assert repr(pickle.loads(pickle.dumps(step))) == repr(copy.deepcopy(step)) == repr(step)
+
+
+def test_transforms_in_a_sequential():
+    net = torch.nn.Sequential(T.CenterCrop(4), T.Normalize((0.5,), (0.5,)))
+    assert net(torch.ones(2, 3, 6, 6)).shape == (2, 3, 4, 4)
+    assert net(torch.ones(2, 3, 6, 6)).unique().tolist() == [1.0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import math
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def read_idx(path: Path | str, ndim: int | None = None) -> Array:
     try:
         with opened(path, "rb") as file:
             data: bytes = file.read()
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _damaged(path, f"the packed file is cut off or not gzip: {error}") from error
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in KINDS or not 1 <= data[3] <= 3:
         raise _damaged(path, f"an IDX file begins with 0, 0, kind, dimensions, not {data[:4]!r}")

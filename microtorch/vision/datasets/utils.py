@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
-import lzma
 import os
 import shutil
 import sys
@@ -18,8 +17,10 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import IO
 
 from ...base.errors import message
 from ...utils.progress import Bar
@@ -37,7 +38,7 @@ class NotThere(Exception):
 
 
 # A damaged archive shows itself by one of these.
-BROKEN = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
+BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 
 
 def calculate_md5(fpath: PathLike, chunk_size: int = 1 << 20) -> str:
@@ -203,11 +204,23 @@ def extract_archive(
 
 def _decompress(source: Path, path: Path) -> None:
     part = path.with_name(path.name + ".part")
-    packed: gzip.GzipFile | lzma.LZMAFile
-    packed = gzip.GzipFile(source) if source.suffix == ".gz" else lzma.LZMAFile(source)
-    with packed, open(part, "wb") as file:
-        shutil.copyfileobj(packed, file, CHUNK)
+    with open(part, "wb") as file:
+        if source.suffix == ".gz":
+            with gzip.GzipFile(source) as packed:
+                shutil.copyfileobj(packed, file, CHUNK)
+        else:
+            _decompress_xz(source, file)
     os.replace(part, path)
+
+
+def _decompress_xz(source: Path, file: IO[bytes]) -> None:
+    import lzma  # which not every Python has
+
+    try:
+        with lzma.LZMAFile(source) as packed:
+            shutil.copyfileobj(packed, file, CHUNK)
+    except lzma.LZMAError as error:
+        raise EOFError(str(error)) from error
 
 
 def _untar(source: Path, folder: str) -> None:
