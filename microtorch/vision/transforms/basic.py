@@ -12,8 +12,10 @@ from collections.abc import Sequence
 
 import microtorch as torch
 
+from ...arrays import generator
 from ...arrays.dtypes import dtype as DTypeOf
 from ...base.errors import message
+from ...base.types import DType
 from ...handles.tensor import Tensor
 from ...nn.module import Module
 from ..images import Picture, Transform
@@ -287,19 +289,27 @@ class LinearTransformation(Module):
         return torch.mm(flat, self.transformation_matrix).reshape(shape)
 
 
+# Draws as torch.rand(1), uniform_ and torch.randint make them, without a Tensor around the number.
+
+
+def _kind() -> DType:
+    return torch.get_default_dtype().numpy
+
+
 def at_random(p: float) -> bool:
     """True with probability `p`; one number of the default generator."""
-    return bool(torch.rand(1) < p)
+    kind = _kind()
+    return bool(generator.uniform((1,), kind)[0] < kind.type(p))
 
 
 def uniform(low: float, high: float) -> float:
-    """A number between, one draw of the default generator in float32."""
-    return float(torch.empty(1).uniform_(float(low), float(high)).item())
+    """A number between, one draw of the default generator in the default dtype."""
+    return float(generator.uniform((1,), _kind(), float(low), float(high))[0])
 
 
 def integer(low: int, high: int) -> int:
     """low <= n < high, one draw of the default generator."""
-    return int(torch.randint(low, high, (1,)).item())
+    return int(generator.randint((1,), low, high)[0])
 
 
 def check_range(scale: Sequence[float], ratio: Sequence[float]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -49,6 +50,7 @@ def _cubic(x: Array) -> Array:
 FILTERS = {"bilinear": (_triangle, 1.0), "bicubic": (_cubic, 2.0)}
 
 
+@lru_cache(maxsize=64)
 def antialias_taps(
     size: int, made: int, mode: str, kind: np.dtype[np.floating]
 ) -> list[tuple[Array, Array]]:
@@ -56,7 +58,7 @@ def antialias_taps(
     the first pixel of every average, one for the second, and so on.
 
     The filter is as wide as a pixel of the result, where that is wider than one of the picture. The
-    arithmetic is PyTorch's, in the dtype of the picture.
+    arithmetic is PyTorch's, in the dtype of the picture. Kept: a program resizes to few sizes.
     """
     filter, reach = FILTERS[mode]
     number = kind.type
