@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import repeat
 from multiprocessing.context import BaseContext
-from types import GenericAlias
 
 from ...arrays.generator import Generator
 from ...base.errors import message
@@ -27,11 +26,12 @@ from .fetching import MapFetcher, StreamFetcher
 from .nouns import Batch, Collate, Data, Fetcher, Indices
 from .processes import Crew
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
+from .typed import Typed
 
 _FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
 
 
-class DataLoader:
+class DataLoader(Typed):
     """Iterate over `dataset` in batches of `batch_size`; batch_size=None gives single samples.
 
     `shuffle`: a new random order in each pass, from `generator` or the default one. `drop_last`:
@@ -48,10 +48,6 @@ class DataLoader:
 
     Raises ValueError for arguments that exclude each other.
     """
-
-    def __class_getitem__(cls, item: object) -> GenericAlias:
-        """DataLoader[T] in annotations."""
-        return GenericAlias(cls, item)
 
     def __init__(
         self,

@@ -11,21 +11,17 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from types import GenericAlias
 from typing import cast
 
 from ...arrays.generator import Generator, randperm
 from ...base.errors import message
 from ...handles.tensor import Tensor
 from .nouns import Data, Index, Sample
+from .typed import Typed
 
 
-class Dataset:
+class Dataset(Typed):
     """Base class of map-style datasets: define `__getitem__` and `__len__`."""
-
-    def __class_getitem__(cls, item: object) -> GenericAlias:
-        """Dataset[T] in annotations, and as a base."""
-        return GenericAlias(cls, item)
 
     def __getitem__(self, index: Index) -> Sample:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")

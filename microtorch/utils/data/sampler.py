@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
-from types import GenericAlias
 from typing import Any
 
 from ...arrays.generator import Generator, multinomial, randint, random, randperm
 from ...base.errors import message
 from ...create.data import tensor
 from ...handles.tensor import Tensor
+from .typed import Typed
 
 
 def _positive(name: str, value: Any) -> None:
@@ -31,12 +31,8 @@ def _boolean(name: str, value: Any, error: type[Exception]) -> None:
         raise error(message(f"{name} should be a boolean value, but got {name}={value}"))
 
 
-class Sampler:
+class Sampler(Typed):
     """Base class: define `__iter__`, and `__len__` where it is known."""
-
-    def __class_getitem__(cls, item: object) -> GenericAlias:
-        """Sampler[int] in annotations, and as a base."""
-        return GenericAlias(cls, item)
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} does not define __iter__")
