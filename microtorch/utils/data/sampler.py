@@ -17,6 +17,7 @@ from ...arrays.generator import Generator
 from ...base.errors import message
 from ...create.data import tensor
 from ...handles.tensor import Tensor
+from .typed import Typed
 
 
 def _positive(name: str, value: Any) -> None:
@@ -31,7 +32,7 @@ def _boolean(name: str, value: Any, error: type[Exception]) -> None:
         raise error(message(f"{name} should be a boolean value, but got {name}={value}"))
 
 
-class Sampler:
+class Sampler(Typed):
     """Base class: define `__iter__`, and `__len__` where it is known."""
 
     def __iter__(self) -> Iterator[Any]:
