@@ -265,6 +265,15 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
                     "gradient=torch.ones_like(loss)",
                 )
             )
+        if root.array.dtype.kind == "c":
+            raise errors.GraphError(
+                errors.message(
+                    "grad can be implicitly created only for real scalar outputs but got "
+                    f"{root.dtype}",
+                    f"backward on {errors.describe(root)}, the output of {node.name()}",
+                    fix="loss = z.abs() or z.real; or pass gradient=torch.ones_like(z)",
+                )
+            )
         g = constant(node.dev.array(np.ones(root.array.shape, root.array.dtype)), node.dev)
     elif not isinstance(g, Tensor):
         raise TypeError(

@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 definitions: dict[str, Any] = {}
 # kernels that return a view, or write into their arguments: nobody may hand them converted copies
 uncopied: set[str] = set()
+real_only: set[str] = set()  # ops that complex numbers do not have
 
 
 def definition(name: str) -> Kernel:
@@ -65,12 +66,16 @@ class KernelTable(BackendTable["Kernel"]):
 
 
 class HotTable(BackendTable["Kernel | None"]):
-    """As ``KernelTable``, but None for a backend of mixed dtypes, whose operands need promotion."""
+    """As ``KernelTable``, but None where the result may be of another dtype than the operands.
+
+    That is so on a backend of mixed dtypes, and for the absolute value of complex numbers.
+    """
 
     def __init__(self, name: str, large: bool = False):
         super().__init__(name)
         self.kernels = KernelTable(name, large)
 
     def __missing__(self, backend: Backend) -> Kernel | None:
-        kernel = self[backend] = None if backend is backend.rest else self.kernels[backend]
+        mixed = backend is backend.rest or self.name in backend.changing
+        kernel = self[backend] = None if mixed else self.kernels[backend]
         return kernel

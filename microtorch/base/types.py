@@ -29,7 +29,7 @@ Attrs: TypeAlias = dict[str, Any]  # an op's static arguments by name: dim, shap
 
 Slices: TypeAlias = list[tuple[slice, ...]]  # per input, the part that is read
 
-Number: TypeAlias = "bool | int | float"
+Number: TypeAlias = "bool | int | float | complex"
 Shape: TypeAlias = tuple[int, ...]
 Dim: TypeAlias = int
 Dims: TypeAlias = "int | Sequence[int] | None"  # None: all
@@ -39,7 +39,7 @@ IndexItem: TypeAlias = "Tensor | Array | Sequence[Any] | slice | int | bool | El
 Index: TypeAlias = "IndexItem | tuple[IndexItem, ...]"
 
 TensorLike: TypeAlias = "Tensor | Scalar | Array | Number"  # what an operator takes
-DTypeLike: TypeAlias = "dtype | type[bool] | type[int] | type[float]"
+DTypeLike: TypeAlias = "dtype | type[bool] | type[int] | type[float] | type[complex]"
 DeviceLike: TypeAlias = "device | str | int"
 Root: TypeAlias = "Tensor | Scalar"  # what backward starts from, and whose gradient is asked
 Scalars: TypeAlias = "Scalar | list[Any]"  # nested lists of Scalars in a tensor's shape

@@ -79,16 +79,19 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
                     f"tensor({data!r})"[:120],
                 )
             )
-        if target is None and array.dtype == np.float64 and not _has_float64(data):
+        if target is None and array.dtype.kind in "fc" and not _has_float64(data):
             target = dtypes.default_numpy()
+            target = target if array.dtype.kind == "f" else dtypes.complex_type(target)
     if target is not None and array.dtype != target:
-        array = array.astype(target)
+        array = dtypes.converted(array, target)
     dtypes.of(array)
     return array
 
 
 def _all_fit(array: Array, d: DType) -> bool:
     """Do the elements fit in an integer type? (In a floating one, large ones become infinity.)"""
+    if array.dtype.kind == "c" and d.kind in "fiu":
+        return not array.imag.any() and _all_fit(array.real, d)
     if d.kind not in "iu" or not array.size:
         return True
     return dtypes.fits(array.min(), d) and dtypes.fits(array.max(), d)
@@ -105,7 +108,7 @@ def _from_lists(data: Any) -> Array:
         return array.astype(dtypes.default_numpy())
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:  # above int64
         raise _overflow()
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biufc":
         raise _no_number(data, plain, array)
     return array
 
@@ -116,7 +119,7 @@ def _no_number(data: Any, plain: Any, array: Array) -> Exception:
         isinstance(v, int) and not isinstance(v, bool) for v in array.flat
     ):
         return _overflow()
-    numbers = (int, float, bool, np.number)
+    numbers = (int, float, bool, complex, np.number)
     bad = next((v for v in np.asarray(plain, object).flat if not isinstance(v, numbers)), data)
     given = f"tensor({data!r})"[:120]
     if isinstance(data, str):
@@ -162,7 +165,7 @@ def _has_float64(data: Any) -> bool:
         return any(_has_float64(v) for v in data[:1])
     if type(data) in COERCE:
         return False
-    return getattr(getattr(data, "array", data), "dtype", None) == np.float64
+    return getattr(getattr(data, "array", data), "dtype", None) in (np.float64, np.complex128)
 
 
 def _check_lists(data: Any, dim: int) -> None:
@@ -212,4 +215,5 @@ class LegacyType:
 
 
 for _name, _kind in dtypes.TORCH_TYPES.items():
-    export(LegacyType(_kind, dtypes.FROM_NUMPY[np.dtype(_name)]), f"{_kind}Tensor")
+    if not _kind.startswith("Complex"):  # PyTorch has no such constructors
+        export(LegacyType(_kind, dtypes.FROM_NUMPY[np.dtype(_name)]), f"{_kind}Tensor")

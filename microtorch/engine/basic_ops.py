@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..arrays.device import device
+from ..arrays.dtypes import converted
 from ..backends import backend_for, host
 from .op import Op
 from .record import record
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 cast = Op(
     "cast",
-    lambda F, x, dtype: x.astype(getattr(dtype, "numpy", dtype)),
+    lambda F, x, dtype: converted(x, getattr(dtype, "numpy", dtype)),
     vjps=(lambda F, g, out, x, dtype: F.cast(g, dtype=x.dtype),),
     rule=("g, in the input's dtype",),
     torch_name="ToCopy",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..backends import KernelTable, definitions
-from ..backends.table import uncopied
+from ..backends.table import real_only, uncopied
 from ..base import errors
 from ..graph import Node
 from ..notation import expr, formulas
@@ -28,10 +28,10 @@ from .apply import apply
 from .checks import freed_error
 from .record import handle
 from .registry import REGISTRY
-from .vjps import VjpTable
+from .vjps import VjpTable, conjugated
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs, Kernel, Shape, Slices, Static, Vjp
+    from ..base.types import Attrs, Backend, Kernel, Shape, Slices, Static, Vjp
     from ..handles.tensor import Tensor
 
 SYMBOLS = {
@@ -55,6 +55,10 @@ class Op:
     reads may be overwritten, for it is computed again from the inputs, which are saved.
     ``projection``: the op picks one output of a multi-output node. ``attributes``: may it have
     static arguments? ``family``: for an op of any number of inputs, the declaration for n of them.
+    ``complex``: what its derivatives are for complex numbers. ``"holomorphic"``: every factor of
+    ``g`` conjugated (backends/complex.py). ``"own"``: as declared, since the vjps are linear in
+    real and imaginary part, or have the conjugates in them. ``"none"``: the op refuses complex
+    numbers. By default ``"own"`` for an op whose vjps read no values, for it is linear.
     ``rule``: per input, what the derivative is, in words or mathematics, where there is no formula.
 
     For readers that spell an op out in scalars: ``terms(*shapes)`` is how many products one element
@@ -86,6 +90,7 @@ class Op:
         reads_nothing: bool = False,
         ties: bool = True,
         renews: bool = False,
+        complex: str = "",
         terms: Callable[..., int] | None = None,
         part: Callable[..., Slices | None] | None = None,
         register: bool = True,
@@ -110,6 +115,8 @@ class Op:
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
         reads = self.saved_inputs or any(self.reads_out) or joint is not None
         self.reads_anything = bool(reads) and not reads_nothing
+        linear = bool(vjps) and not self.reads_anything
+        self.complex = complex or ("own" if linear else "none")
         self.kernels = KernelTable(name)
         self.large_kernels = KernelTable(name, large=True)
         self.vjp_kernels = VjpTable(self)
@@ -130,6 +137,8 @@ class Op:
             definitions[name] = forward
             if view:
                 uncopied.add(name)
+            if self.complex == "none":
+                real_only.add(name)
 
     @classmethod
     def elementwise(cls, name: str, **options: Any) -> Op:
@@ -152,6 +161,11 @@ class Op:
             rule=vjps,
             torch_name=formulas.TORCH_NAMES.get(name, ""),
             attributes=bool(static),
+            complex=(
+                "holomorphic"
+                if name in formulas.HOLOMORPHIC
+                else "own" if name in formulas.NOT_HOLOMORPHIC else "none"
+            ),
             **options,
         )
 
@@ -168,6 +182,17 @@ class Op:
     def derivatives(self) -> tuple[Any, ...]:
         """The vjps as functions on arrays or Tensors."""
         return tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
+
+    def derivatives_on(self, dev: Backend) -> Sequence[Any]:
+        """The vjps for a result that lies on ``dev``: of complex numbers, with conjugates."""
+        if dev.conjugates and self.complex == "holomorphic":
+            return self.conjugated
+        return self.derivatives
+
+    @cached_property
+    def conjugated(self) -> tuple[Any, ...]:
+        """The vjps of a holomorphic function of complex numbers."""
+        return tuple([v and conjugated(v) for v in self.derivatives])
 
     @cached_property
     def tied(self) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
 else:
     from .handle import Handle
 
+# complex numbers take the general way: the hot one knows constants by their value, and 2 == 2 + 0j
 NUMBERS = frozenset({bool, int, float})
 COERCE: dict[type, Callable[[Any], Tensor]] = {}  # other types that are operands (Scalar) -> Tensor
 
@@ -36,7 +37,7 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
 
 def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Tensor:
     """One operand as a Tensor on the device of ``like``. Raises TypeError if it cannot be one."""
-    if isinstance(x, (bool, int, float)):
+    if isinstance(x, (bool, int, float, complex)):
         return weak_number(x, like, op.result == "float")
     if type(x) in COERCE:
         return COERCE[type(x)](x)
@@ -64,17 +65,20 @@ def weak_number(value: Number, like: Tensor | None, floating: bool = False) -> T
     type wraps around, as in PyTorch: ``uint8 + 300`` is ``uint8 + 44``.
     """
     d, dev, whole = dtypes.of_number(value), cpu, np.array(value)
-    if whole.dtype.kind not in "bif":
+    if whole.dtype.kind not in "bifc":
         raise OverflowError("int too big to convert")
     if like is not None:
         dev = like.node.dev
         d = dtypes.promote([(like.array.dtype, 2), (d, 0)])
-        if floating and d.kind != "f":
+        if floating and d.kind not in "fc":
             d = dtypes.default_numpy()
     return constant(dev.array(whole.astype(d)), dev)
 
 
-C_TYPES = {"float16": "c10::Half", "float32": "float", "float64": "double", "int32": "int"}
+C_TYPES = {
+    "float16": "c10::Half", "float32": "float", "float64": "double", "int32": "int",
+    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
 
 
 def element(value: Number, d: DType) -> Array:
@@ -82,6 +86,8 @@ def element(value: Number, d: DType) -> Array:
 
     Negative numbers wrap around in unsigned types, as in PyTorch.
     """
+    if isinstance(value, complex) and d.kind != "c" and not value.imag:
+        value = value.real
     if not dtypes.fits(value, d):
         raise RuntimeError(
             errors.message(

@@ -33,7 +33,8 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
         if i >= op.unpromoted and t.array.dtype is not target and t.array.dtype != target:
             t = single(REGISTRY["cast"], t, {"dtype": target})
         out.append(t)
-    return out, target if op.result in ("same", "float") else None
+    # of complex numbers, some results are real
+    return out, target if op.result in ("same", "float") and target.kind != "c" else None
 
 
 def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:
@@ -46,6 +47,6 @@ def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:
                 raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
             target = dtypes.promote((t.array.dtype, 2 if t.array.ndim else 1) for t in taken)
             break
-    if op.result == "float" and target.kind != "f":
+    if op.result == "float" and target.kind not in "fc":
         return dtypes.default_numpy()
     return target

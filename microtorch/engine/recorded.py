@@ -44,8 +44,9 @@ class Recorded:
     def vjps(node: Node) -> Sequence[Vjp]:
         """The derivatives of a node, each on a graph that leads to all that it reads."""
         if not node.op.tied:
-            return node.op.derivatives
-        return [partial(_tied, node, i, vjp) for i, vjp in enumerate(node.op.derivatives)]
+            return node.op.derivatives_on(node.dev)
+        vjps = node.op.derivatives_on(node.dev)
+        return [partial(_tied, node, i, vjp) for i, vjp in enumerate(vjps)]
 
 
 def _tied(node: Node, i: int, vjp: Vjp, *arguments: Any, **attrs: Any) -> Tensor:

@@ -27,6 +27,10 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
 
     def __missing__(self, backend: Backend) -> Sequence[Vjp]:
         op = self.op
+        if backend.conjugates and op.complex == "holomorphic":
+            found = tuple([v and conjugated(v) for v in self._found(backend)])
+            self[backend] = found
+            return found
         if isinstance(backend, Half):
             self[backend] = backend.vjps(self[backend.wide])
             return self[backend]
@@ -34,11 +38,27 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
         if fused is not None:
             self[backend] = FusedVjps(fused, op.derivatives)
             return self[backend]
+        self[backend] = self._found(backend)
+        return self[backend]
+
+    def _found(self, backend: Backend) -> tuple[Vjp, ...]:
+        op = self.op
         kernels = [v and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
-        self[backend] = tuple(
+        return tuple(
             [_first(k, f) if k else f for k, f in zip(kernels, op.derivatives, strict=True)]
         )
-        return self[backend]
+
+
+def conjugated(vjp: Vjp) -> Vjp:
+    """The vjp of a holomorphic function of complex numbers, given that of real ones.
+
+    It multiplies ``g`` by the conjugates of what ``vjp`` multiplies it by (backends/complex.py).
+    """
+
+    def on_complex(F: Namespace, g: Operand, *arguments: Operand, **attrs: Any) -> Contribution:
+        return F.conj(vjp(F, F.conj(g), *arguments, **attrs))
+
+    return on_complex
 
 
 class FusedVjps(Sequence["Vjp"]):

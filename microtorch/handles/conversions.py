@@ -1,6 +1,7 @@
 """From a tensor to numbers, arrays, other dtypes and other devices: more methods of a Tensor."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,9 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
     return array
 
 
+DISCARDS = "Casting complex values to real discards the imaginary part"
+
+
 # ---- copies and conversions ----------------------------------------------------------------------
 def clone(self: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
     """A copy in memory of its own; gradient flows through."""
@@ -90,7 +94,7 @@ def to(
     for x in target:
         if isinstance(x, Handle):
             dtype, device = x.dtype, x.device
-        elif isinstance(x, dtypes.dtype) or x in (float, int, bool):
+        elif isinstance(x, dtypes.dtype) or x in (float, int, bool, complex):
             dtype = x  # type: ignore[assignment]  # mypy does not know what `in` tells
         elif isinstance(x, bool):  # PyTorch's non_blocking
             continue
@@ -100,6 +104,8 @@ def to(
     if dtype is not None:
         d = dtypes.as_numpy(dtype)
         if d != t.array.dtype:
+            if t.array.dtype.kind == "c" and d.kind in "fiu":
+                warnings.warn(DISCARDS, UserWarning, stacklevel=2)
             return single(REGISTRY["cast"], t, {"dtype": d})
     return t.clone() if copy and t is self else t
 
@@ -149,6 +155,7 @@ bind_methods(
 for _name, _dtype in {
     "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16,
     "long": dtypes.int64, "int": dtypes.int32, "short": dtypes.int16,
-    "bool": dtypes.bool, "byte": dtypes.uint8,
+    "bool": dtypes.bool, "byte": dtypes.uint8, "cfloat": dtypes.complex64,
+    "cdouble": dtypes.complex128,
 }.items():  # fmt: skip
     bind_methods({_name: _to_dtype(_name, _dtype)})

@@ -127,7 +127,7 @@ def _long(d: DType) -> str:
 # ---- copies --------------------------------------------------------------------------------------
 copy_op = Op(
     "copy",
-    lambda F, x, source: np.broadcast_to(source, x.shape).astype(x.dtype),
+    lambda F, x, source: dtypes.converted(np.broadcast_to(source, x.shape), x.dtype),
     vjps=(
         lambda F, g, out, x, source: F.zero(g),
         lambda F, g, out, x, source: F.cast(g, dtype=source.dtype),
@@ -216,7 +216,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
 def _of_dtype(value: Any, like: Tensor) -> Tensor:
     """Numbers as a Tensor of the dtype of ``like``, on its device."""
     d = like.array.dtype
-    array = element(value, d) if type(value) in NUMBERS else np.asarray(value).astype(d)
+    number = type(value) in NUMBERS or isinstance(value, complex)
+    array = element(value, d) if number else dtypes.converted(np.asarray(value), d)
     return constant(array, like.node.dev)
 
 

@@ -15,6 +15,7 @@ from ..ops import (
     addmm,
     arrange,
     compare,
+    complex,
     conv,
     cross,
     diagonal,
@@ -51,7 +52,7 @@ from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    addmm, arrange, basic_ops, compare, conv, cross, diagonal, distances, einsum, elementwise,
+    addmm, arrange, basic_ops, compare, complex, conv, cross, diagonal, distances, einsum, elementwise,
     embedding, fold, gather, index, index_along, join, loss, norm, numerical, order, parts, pool,
     products, reduce, regions, scan, scatter_reduce, search, select, shape, special, statistics,
     strided, vector_norm,

@@ -52,7 +52,7 @@ def only(kinds: str, kernel: str) -> Check:
     """
 
     def check(op: Op, tensors: Sequence[Tensor]) -> None:
-        given = max((t.array.dtype for t in tensors), key=lambda d: "buif".index(d.kind))
+        given = max((t.array.dtype for t in tensors), key=lambda d: "buifc".index(d.kind))
         if given.kind not in kinds:
             raise NotImplementedError(
                 message(
@@ -93,7 +93,7 @@ LOGIC: dict[str, Callable[..., Any]] = {
     "logical_not": np.logical_not, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
     "signbit": lambda x: np.less(x, 0) if x.dtype.kind != "f" else np.signbit(x),
     "isposinf": lambda x: np.equal(x, np.inf), "isneginf": lambda x: np.equal(x, -np.inf),
-    "isreal": lambda x: np.ones(x.shape, bool),
+    "isreal": lambda x: np.equal(x.imag, 0) if x.dtype.kind == "c" else np.ones(x.shape, bool),
 }  # fmt: skip
 BITWISE: dict[str, Callable[..., Any]] = {
     "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
@@ -107,23 +107,33 @@ def _of_ufunc(ufunc: Callable[..., Any]) -> Callable[..., Array]:
 
 def _declared() -> list[Op]:
     real, whole = "uif", "bui"
+    # ops whose values need no order, and of complex numbers no derivative
+    both = {"eq", "ne", *(n for n in LOGIC if n not in ("signbit", "isposinf", "isneginf"))}
+    kind = {name: "own" for name in both}
     checks: dict[str, Check] = {"sub": _refuse_bool, "neg": _refuse_bool}
-    checks |= {name: only("f", f"{name}_cpu") for name in ("frac", "hypot", "logaddexp")}
-    checks |= {"logaddexp2": only("f", "logaddexp2_cpu"), "abs": only(real, "abs_cpu")}
+    checks |= {name: only("f", f"{name}_cpu") for name in ("frac", "hypot")}
+    checks |= {"logaddexp2": only("f", "logaddexp2_cpu"), "abs": only(real + "c", "abs_cpu")}
     checks |= {n: only(real, f"{n}_vml_cpu") for n in ("floor", "ceil", "round", "trunc")}
-    checks |= {n: only(real, f"{n}_cpu") for n in ("remainder", "fmod", "pow")}
+    checks |= {n: only(real, f"{n}_cpu") for n in ("remainder", "fmod")}
+    checks |= {"pow": only(real + "c", "pow_cpu"), "logaddexp": only("fc", "logaddexp_cpu")}
     options: dict[str, dict[str, Any]] = {name: {"check": c} for name, c in checks.items()}
     # the condition of `where` is no number: only the choices are promoted
     options["where"] = {"unpromoted": 1}
     for name in ("maximum", "minimum", "clamp", "clamp_min", "clamp_max"):
         options.setdefault(name, {})["ties"] = False
-    floor: dict[str, Any] = {"result": "same", "check": only(real, "div_floor_cpu")}
+    floor: dict[str, Any] = {"result": "same", "complex": "none", "check": only(real, "div_floor_cpu")}
     no, fix = "not implemented", "(x / y).floor() has one, which is 0"
     zero = (lambda F, g, out, x, y: F.zero(g),) * 2
     return [
         *[Op.elementwise(name, **options.get(name, {})) for name in formulas.TABLE],
-        *[Op(name, None, result="bool", formula=f) for name, f in formulas.COMPARISONS.items()],
-        *[Op(name, _of_ufunc(ufunc), result="bool") for name, ufunc in LOGIC.items()],
+        *[
+            Op(name, None, result="bool", formula=f, complex=kind.get(name, "none"))
+            for name, f in formulas.COMPARISONS.items()
+        ],
+        *[
+            Op(name, _of_ufunc(ufunc), result="bool", complex=kind.get(name, "none"))
+            for name, ufunc in LOGIC.items()
+        ],
         *[
             Op(name, _of_ufunc(ufunc), result="same", check=only(whole, f"{name}_cpu"))
             for name, ufunc in BITWISE.items()
@@ -135,6 +145,7 @@ def _declared() -> list[Op]:
         Op("div_floor", _floor_divide, zero, rule=("0", "0"), torch_name="Div", **floor),
         Op(
             "div_trunc", _trunc_divide, zero, rule=("0", "0"), torch_name="Div", result="same",
+            complex="none",
             check=only(real, "div_trunc_cpu"),
         ),
     ]  # fmt: skip
@@ -146,7 +157,6 @@ ALIASES = {
     "asin": ("arcsin",), "acos": ("arccos",), "atan": ("arctan",), "asinh": ("arcsinh",),
     "acosh": ("arccosh",), "atanh": ("arctanh",), "atan2": ("arctan2",), "ne": ("not_equal",),
     "lt": ("less",), "le": ("less_equal",), "gt": ("greater",), "ge": ("greater_equal",),
-    "sign": ("sgn",),
 }  # fmt: skip
 # functions of torch.nn.functional only
 NOT_METHODS = frozenset(
@@ -232,7 +242,7 @@ def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> Any:
         return other
     operands: tuple[Any, ...] = (input, other)
     given = [x.array.dtype.kind for x in operands if hasattr(x, "node")]
-    if given and "f" not in given:
+    if given and "f" not in given and "c" not in given:
         if given == ["b", "b"]:
             alpha = bool(alpha)
         elif isinstance(alpha, float) and not isinstance(other, float):
@@ -318,8 +328,8 @@ def round(input: Tensor, *, decimals: int | None = None) -> Tensor:
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """input + value * tensor1 * tensor2."""
     operands = (input, tensor1, tensor2)
-    only("uif", "addcmul_cpu_out")(REGISTRY["mul"], operands)
-    if not any(t.array.dtype.kind == "f" for t in operands):
+    only("uifc", "addcmul_cpu_out")(REGISTRY["mul"], operands)
+    if not any(t.array.dtype.kind in "fc" for t in operands):
         value = int(value)  # PyTorch cuts it off
     product = ELEMENTWISE["mul"](tensor1, tensor2)
     return ELEMENTWISE["add"](input, product if value == 1 else ELEMENTWISE["mul"](product, value))
@@ -328,7 +338,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 @public()
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """input + value * tensor1 / tensor2."""
-    if not any(t.array.dtype.kind == "f" for t in (tensor1, tensor2)):
+    if not any(t.array.dtype.kind in "fc" for t in (tensor1, tensor2)):
         raise RuntimeError(
             message(
                 "Integer division with addcdiv is no longer supported, and in a future  release "
@@ -347,7 +357,7 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
     """input + weight * (end - input), from the end that is nearer."""
     if not hasattr(end, "node"):
         raise TypeError(message(f"lerp(): argument 'end' must be Tensor, not {type(end).__name__}"))
-    only("f", "lerp_kernel_scalar")(REGISTRY["lerp"], [input])
+    only("fc", "lerp_kernel_scalar")(REGISTRY["lerp"], [input])
     others: dict[str, Any] = {"end": end, "weight": weight}
     for name, t in others.items():
         if hasattr(t, "node") and t.array.dtype != input.array.dtype:

@@ -77,7 +77,7 @@ for _op in (
     Op(
         "heaviside", lambda F, x, y: np.where(x == 0, y, (x > 0).astype(x.dtype)),
         [no_derivative("heaviside")] * 2, result="same", check=_same_dtype,
-        rule=("not implemented",) * 2,
+        rule=("not implemented",) * 2, complex="none",
     ),
     Op("gcd", _of(np.gcd), result="same", check=only("iu", "gcd_cpu")),
     Op("lcm", _of(np.lcm), result="same", check=only("iu", "lcm_cpu")),

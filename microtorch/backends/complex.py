@@ -1,0 +1,50 @@
+"""complex64 and complex128 on the CPU: numpy's kernels, for the ops that complex numbers have.
+
+The other ops raise when they are called. An op says so in its declaration (``Op(complex=...)``).
+
+**Derivatives.** The gradient of a real loss L with respect to z = x + iy is ∂L/∂x + i ∂L/∂y, as in
+PyTorch: twice the derivative by the conjugate of z in Wirtinger's calculus. For a holomorphic f it
+is ``g * conj(f'(z))``. A rule of formulas.py is linear in ``g`` and otherwise holomorphic, so
+
+    conj(rule(conj(g), x, out))
+
+has the conjugate of all that the rule multiplies ``g`` by. So one rule serves real and complex
+numbers, and ``Op.derivatives_on`` is the one place that applies this.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn
+
+from ..arrays.dtypes import TORCH_TYPES
+from ..base.errors import message
+from .reference import Reference
+from .table import real_only
+
+
+class Complex(Reference):
+    """The backend of complex64 and complex128 arrays."""
+
+    name = "complex"
+    changing: ClassVar[frozenset[str]] = frozenset({"abs"})
+    conjugates: ClassVar[bool] = True
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in real_only:  # also what Reference has as a method
+            return refusing(name, TORCH_TYPES[self.dtype.name])
+        return super().__getattribute__(name)
+
+
+def refusing(name: str, kind: str) -> Callable[..., NoReturn]:
+    """The kernel of an op that complex numbers do not have."""
+
+    def kernel(*operands: Any, **attrs: Any) -> NoReturn:
+        raise NotImplementedError(
+            message(
+                f"\"{name}\" not implemented for '{kind}'",
+                "complex numbers have no order, and this op is not defined for them",
+                fix="x.abs(), x.real and x.imag are real",
+            )
+        )
+
+    return kernel
