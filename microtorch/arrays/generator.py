@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import message
+from .dtypes import real_type
 from .draw_checks import (
     check_bernoulli,
     check_dropout,
@@ -247,8 +248,12 @@ def uniform(
     high: float = 1.0,
     generator: Generator | None = None,
 ) -> NDArray[Any]:
-    """Uniform on [low, high): torch.rand, Tensor.uniform_."""
+    """Uniform on [low, high): torch.rand, Tensor.uniform_. So are both parts of complex numbers."""
     shape, n = sizes(shape)
+    if np.dtype(dtype).kind == "c":
+        return uniform((*shape, 2), real_type(np.dtype(dtype)), low, high, generator).view(dtype)[
+            ..., 0
+        ]
     dtype = floating("uniform", dtype)
     check_uniform(low, high, dtype)
     work = np.float64 if dtype == np.float64 else np.float32
@@ -309,9 +314,13 @@ def normal(
     """Normal with mean and std: torch.randn, Tensor.normal_.
 
     contiguous=False is for filling a tensor that is not contiguous, which PyTorch does one by one
-    at every size.
+    at every size. Of a complex number each part has half of the variance.
     """
     shape, n = sizes(shape)
+    if np.dtype(dtype).kind == "c":
+        part, each = real_type(np.dtype(dtype)), std / math.sqrt(2)
+        pairs = normal((*shape, 2), part, 0.0, each, generator, contiguous)
+        return pairs.view(dtype)[..., 0] + np.dtype(dtype).type(mean)
     dtype = floating("normal", dtype)
     check_normal(std)
     g = generator or default_generator

@@ -14,12 +14,17 @@ numbers, and ``Op.derivatives_on`` is the one place that applies this.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import message
 from .reference import Reference
 from .table import real_only
+
+if TYPE_CHECKING:
+    from ..base.types import Array
 
 
 class Complex(Reference):
@@ -28,6 +33,14 @@ class Complex(Reference):
     name = "complex"
     changing: ClassVar[frozenset[str]] = frozenset({"abs"})
     conjugates: ClassVar[bool] = True
+
+    @staticmethod
+    def logaddexp(x: Array, y: Array) -> Array:
+        """log(exp(x) + exp(y)), from the one of the larger real part."""
+        swap = x.real < y.real
+        large, small = np.where(swap, y, x), np.where(swap, x, y)
+        both = np.isinf(large.real) & (large.real == small.real)  # of infinities no difference
+        return np.where(both, large, large + np.log1p(np.exp(np.where(both, 0, small - large))))
 
     def __getattribute__(self, name: str) -> Any:
         if name in real_only:  # also what Reference has as a method

@@ -72,6 +72,9 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
         array = np.asarray(data)
     else:
         array = _from_lists(data)
+        if target is not None and array.dtype.kind == "c" and target.kind in "fiu":
+            what = "must be real number, not complex"
+            raise TypeError(message(what, f"tensor({data!r})"[:120], fix="dtype=torch.complex64"))
         if target is not None and not _all_fit(array, target):
             raise RuntimeError(
                 message(
@@ -90,8 +93,6 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
 
 def _all_fit(array: Array, d: DType) -> bool:
     """Do the elements fit in an integer type? (In a floating one, large ones become infinity.)"""
-    if array.dtype.kind == "c" and d.kind in "fiu":
-        return not array.imag.any() and _all_fit(array.real, d)
     if d.kind not in "iu" or not array.size:
         return True
     return dtypes.fits(array.min(), d) and dtypes.fits(array.max(), d)

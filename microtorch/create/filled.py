@@ -20,7 +20,7 @@ from .data import tensor
 from .finish import chosen, export, finish
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DeviceLike, DTypeLike, Number
+    from ..base.types import Array, DeviceLike, DType, DTypeLike, Number
 
 
 # ---- filled --------------------------------------------------------------------------------------
@@ -215,6 +215,9 @@ def arange(
     if end is None:
         raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
     first, stop, by = (_number(v) for v in (0 if start is None else start, end, step))
+    if any(isinstance(v, complex) for v in (first, stop, by)):
+        what = "value cannot be converted to type double without overflow"
+        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
     if by == 0 or (stop - first) * by < 0:
         wrong = "upper bound and lower bound inconsistent with step sign"
         what = "step must be nonzero" if by == 0 else wrong
@@ -240,16 +243,16 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
-    d = chosen(dtype)
+    first, last = _number(start), _number(end)
+    d = chosen(dtype, _of_ends(first, last))
     if steps < 0:
         raise RuntimeError(
             message("number of steps must be non-negative", f"linspace(steps={steps})")
         )
-    first, last = _number(start), _number(end)
     if d not in (dtypes.F32, dtypes.F64) or steps < 2:
-        return finish(
-            np.linspace(float(first), float(last), steps).astype(d), device, requires_grad
-        )
+        kind = complex if d.kind == "c" else float
+        numbers = np.linspace(kind(first), kind(last), steps)
+        return finish(numbers.astype(d), device, requires_grad)
     return finish(spaced(first, last, steps, d), device, requires_grad)
 
 
@@ -265,9 +268,17 @@ def logspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """base ** linspace(start, end, steps)."""
-    d = chosen(dtype)
-    exponents = np.linspace(float(start), float(end), steps)
-    return finish((float(base) ** exponents).astype(d), device, requires_grad)
+    first, last = _number(start), _number(end)
+    d = chosen(dtype, _of_ends(first, last, base))
+    kind = complex if d.kind == "c" else float
+    exponents = np.linspace(kind(first), kind(last), steps)
+    return finish((kind(base) ** exponents).astype(d), device, requires_grad)
+
+
+def _of_ends(*numbers: Number) -> DType:
+    """The default dtype, or the complex one if one of the numbers is complex."""
+    d = dtypes.default_numpy()
+    return dtypes.complex_type(d) if any(isinstance(v, complex) for v in numbers) else d
 
 
 @export

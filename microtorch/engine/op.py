@@ -192,7 +192,11 @@ class Op:
     @cached_property
     def conjugated(self) -> tuple[Any, ...]:
         """The vjps of a holomorphic function of complex numbers."""
-        return tuple([v and conjugated(v) for v in self.derivatives])
+        other = formulas.COMPLEX.get(self.name)
+        rules = self.derivatives if other is None else [
+            t and v._replace(text=t).compile() for t, v in zip(other, self.vjps, strict=True)
+        ]
+        return tuple([v and conjugated(v) for v in rules])
 
     @cached_property
     def tied(self) -> bool:

@@ -27,10 +27,9 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
 
     def __missing__(self, backend: Backend) -> Sequence[Vjp]:
         op = self.op
-        if backend.conjugates and op.complex == "holomorphic":
-            found = tuple([v and conjugated(v) for v in self._found(backend)])
-            self[backend] = found
-            return found
+        if backend.conjugates:
+            self[backend] = op.derivatives_on(backend)
+            return self[backend]
         if isinstance(backend, Half):
             self[backend] = backend.vjps(self[backend.wide])
             return self[backend]
@@ -38,15 +37,11 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
         if fused is not None:
             self[backend] = FusedVjps(fused, op.derivatives)
             return self[backend]
-        self[backend] = self._found(backend)
-        return self[backend]
-
-    def _found(self, backend: Backend) -> tuple[Vjp, ...]:
-        op = self.op
         kernels = [v and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
-        return tuple(
+        self[backend] = tuple(
             [_first(k, f) if k else f for k, f in zip(kernels, op.derivatives, strict=True)]
         )
+        return self[backend]
 
 
 def conjugated(vjp: Vjp) -> Vjp:

@@ -480,7 +480,7 @@ class Tensor(Methods):
         return array if dtype is None else array.astype(dtype)
 
     def __float__(self) -> float:
-        return float(_one_real(self, "float"))
+        return float(_one_real(self, "double"))
 
     def __complex__(self) -> complex:
         return complex(self.item())

@@ -227,7 +227,11 @@ HOLOMORPHIC = frozenset(
     "cos tan asin acos atan sinh cosh tanh asinh acosh atanh sinc sigmoid silu lerp logaddexp".split()
 )
 # Those of these functions are not holomorphic, and say in the row what is conjugated.
-NOT_HOLOMORPHIC = frozenset({"abs", "sgn", "where", "softsign"})
+NOT_HOLOMORPHIC = frozenset({"abs", "sgn", "where"})
+# where the complex rule is another text: of the two square roots it must take the right one
+COMPLEX: dict[str, tuple["str | None", ...]] = {
+    "acosh": ("g / (sqrt(x - 1) * sqrt(x + 1))",),
+}
 
 # static arguments and their defaults; None: the caller must give it
 ARGUMENTS: dict[str, dict[str, float | None]] = {

@@ -102,7 +102,7 @@ def variadic(
 ) -> Op:  # fmt: skip
     """An op of any number of inputs; ``vjp(i)`` is the derivative for input i.
 
-    ``saves``: each derivative reads all inputs but its own.
+    ``saves``: each derivative reads all inputs but its own, as that of a product does.
     """
 
     @cache
@@ -110,7 +110,8 @@ def variadic(
         vjps, all_inputs = [vjp(i) for i in range(n)], LETTERS[:n]
         reads = [" ".join(all_inputs.replace(x, "")) for x in all_inputs] if saves else ()
         return Op(
-            name, forward, vjps, saves=reads, rule=(rule,) * n, explain=explain, register=False
-        )
+            name, forward, vjps, saves=reads, rule=(rule,) * n, explain=explain, register=False,
+            complex="holomorphic" if saves else "own",
+        )  # fmt: skip
 
     return Op(name, forward, (vjp(0),), rule=(rule,), explain=explain, family=family)

@@ -148,6 +148,7 @@ conv2d_op = Op(
     saves=("y", "x", ""),
     formula="x ∗ w + b",
     rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
+    complex="holomorphic",
     terms=_terms,
     torch_name="Convolution",
 )
@@ -162,6 +163,7 @@ conv_transpose2d_op = Op(
     saves=("y", "x", ""),
     formula="x ∗ᵀ w + b",
     rule=("g ∗ w", "g ∗ x", "Σ g over batch and places"),
+    complex="holomorphic",
     terms=_terms,
     torch_name="Convolution",
 )
@@ -175,6 +177,7 @@ conv2d_weight_op = Op(
         lambda F, h, out, x, g, kernel, **geometry: F.conv2d(x, h, **geometry),
     ),
     saves=("y", "x"),
+    complex="holomorphic",
     formula="Σ windows(x) · g",
     rule=("y ∗ᵀ g", "x ∗ g"),
     terms=_terms,
@@ -216,7 +219,7 @@ def check(
         raise ShapeError(
             message(f"{op}: expected a weight of {n + 2} dimensions, but got {w.ndim}", *got)
         )
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fc":
         raise RuntimeError(
             message(
                 f"\"{op}\" not implemented for '{TORCH_TYPES[x.dtype.name]}'", *got, fix="x.float()"

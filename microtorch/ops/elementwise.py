@@ -235,6 +235,20 @@ def _published(op: Op) -> Callable[..., Tensor]:
 ELEMENTWISE: dict[str, Callable[..., Tensor]] = {op.name: _published(op) for op in _declared()}
 
 
+@public()
+def sign(input: Tensor) -> Tensor:
+    """-1, 0 or 1; 0 of a NaN."""
+    if input.array.dtype.kind == "c":
+        raise NotImplementedError(
+            message(
+                "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use "
+                "torch.sgn instead.",
+                describe(input),
+            )
+        )
+    return ELEMENTWISE["sign"](input)
+
+
 # ---- signatures with more than the operands ------------------------------------------------------
 def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> Any:
     """alpha * other, for ``add`` and ``sub``."""
