@@ -116,7 +116,7 @@ def _parts(array: Array) -> Array:
 
     A view of a contiguous array.
     """
-    flat = array.reshape(-1)
+    flat = np.ascontiguousarray(array).reshape(-1)
     return flat.view(dtypes.real_type(flat.dtype)) if flat.dtype.kind == "c" else flat
 
 

@@ -156,12 +156,12 @@ def expm(a: Array) -> Array:
     """exp of square matrices: of the matrix halved s times, then squared s times."""
     if not a.size:
         return a.copy()
-    x = a.astype(np.float64)
+    x = a.astype(np.complex128 if a.dtype.kind == "c" else np.float64)
     norms = np.abs(x).sum(axis=-2).max(axis=-1)
     bad = ~np.isfinite(norms)
     x = np.where(bad[..., None, None], 0, x)
     halvings = np.ceil(np.log2(np.maximum(np.where(bad, 1, norms) / NORM, 1)))
-    x *= np.exp2(-halvings)[..., None, None]
+    x = x * np.exp2(-halvings)[..., None, None]
     even, odd, square = np.zeros_like(x), np.zeros_like(x), x @ x
     power = np.broadcast_to(np.eye(x.shape[-1]), x.shape)
     for j in range(0, 14, 2):

@@ -135,9 +135,11 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 
 @public()
 def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
-    """input ** exponent in float64."""
+    """input ** exponent in float64, or in complex128 if one of them is complex."""
     operands: tuple[Any, ...] = (input, exponent)
-    wide = [x.double() if hasattr(x, "node") else x for x in operands]
+    both = any(isinstance(x, complex) or getattr(x, "is_complex", bool)() for x in operands)
+    d = dtypes.complex128 if both else dtypes.float64
+    wide = [x.to(d) if hasattr(x, "node") else x for x in operands]
     return ELEMENTWISE["pow"](*wide)
 
 
