@@ -35,7 +35,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import message
-from .dtypes import real_type
 from .draw_checks import (
     check_bernoulli,
     check_dropout,
@@ -51,6 +50,8 @@ from .draw_checks import (
     largest_integer,
     sizes,
 )  # fmt: skip
+from .dtypes import real_type
+from .pairs import of_pairs
 from .rounding import each, exp_or_inf, fma, log32, log_or_inf, sincos32
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
@@ -251,9 +252,9 @@ def uniform(
     """Uniform on [low, high): torch.rand, Tensor.uniform_. So are both parts of complex numbers."""
     shape, n = sizes(shape)
     if np.dtype(dtype).kind == "c":
-        return uniform((*shape, 2), real_type(np.dtype(dtype)), low, high, generator).view(dtype)[
-            ..., 0
-        ]
+        return of_pairs(
+            uniform((*shape, 2), real_type(np.dtype(dtype)), low, high, generator)
+        )
     dtype = floating("uniform", dtype)
     check_uniform(low, high, dtype)
     work = np.float64 if dtype == np.float64 else np.float32
@@ -319,8 +320,8 @@ def normal(
     shape, n = sizes(shape)
     if np.dtype(dtype).kind == "c":
         part, each = real_type(np.dtype(dtype)), std / math.sqrt(2)
-        pairs = normal((*shape, 2), part, 0.0, each, generator, contiguous)
-        return pairs.view(dtype)[..., 0] + np.dtype(dtype).type(mean)
+        drawn = of_pairs(normal((*shape, 2), part, 0.0, each, generator, contiguous))
+        return drawn if mean == 0 else drawn + np.dtype(dtype).type(mean)
     dtype = floating("normal", dtype)
     check_normal(std)
     g = generator or default_generator

@@ -18,13 +18,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
-from ..arrays.dtypes import TORCH_TYPES
+from ..arrays.dtypes import TORCH_TYPES, real_type
+from ..arrays.pairs import pairs
 from ..base.errors import message
 from .reference import Reference
 from .table import real_only
 
 if TYPE_CHECKING:
     from ..base.types import Array
+
+
+# kernels that treat the two parts as two numbers, as PyTorch's optimizers do
+BY_PARTS = frozenset(
+    "adadelta_step adagrad_step adam_step rmsprop_step sgd_step scale total_norm".split()
+)
 
 
 class Complex(Reference):
@@ -46,6 +53,21 @@ class Complex(Reference):
         if name in real_only:  # also what Reference has as a method
             return refusing(name, TORCH_TYPES[self.dtype.name])
         return super().__getattribute__(name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in BY_PARTS:
+            return super().__getattr__(name)
+        kernel = getattr(self.by_dtype[real_type(self.dtype)], name)
+
+        def by_parts(*operands: Any, **settings: Any) -> Any:
+            return kernel(*[_parts(x) for x in operands], **settings)
+
+        return by_parts
+
+
+def _parts(x: Any) -> Any:
+    """The arrays of a tuple, of complex ones the pairs; anything else as it is."""
+    return tuple([pairs(a) if a.dtype.kind == "c" else a for a in x]) if type(x) is tuple else x
 
 
 def refusing(name: str, kind: str) -> Callable[..., NoReturn]:

@@ -256,8 +256,22 @@ def inplace_methods() -> dict[str, Callable[..., Tensor]]:
     for name in ("add", "sub", "div"):
         out[f"{name}_"] = _with_options(name)
     out["subtract_"], out["divide_"], out["true_divide_"] = out["sub_"], out["div_"], out["div_"]
+    out["conj_physical_"] = _composed("conj_physical")
+    out["abs_"] = out["absolute_"] = _abs_(out["abs_"])
     out.update(copy_=copy_, fill_=fill_, zero_=zero_, float_power_=float_power_)
     return out | {f"__{sign}__": out[f"{name}_"] for sign, name in OPERATORS.items()}
+
+
+def _abs_(of_real: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``abs_``, which complex numbers do not have: their absolute values are real."""
+
+    def method(self: Tensor) -> Tensor:
+        if self.array.dtype.kind == "c":
+            what = "In-place abs is not supported for complex tensors."
+            raise RuntimeError(errors.message(what, errors.describe(self), fix="x.abs()"))
+        return of_real(self)
+
+    return named(method, "abs_", of_real.__doc__, __wrapped__=of_real)
 
 
 def _of_op(op: Op) -> Callable[..., Tensor]:

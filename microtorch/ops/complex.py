@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from ..arrays import dtypes
+from ..arrays.pairs import of_pairs, pairs
 from ..base.errors import describe, message
 from ..engine.hot import several, single
 from ..engine.op import Op
@@ -110,22 +110,9 @@ def imag(input: Tensor) -> Tensor:
     return single(imag_op, input, {})
 
 
-def _pairs(x: Array) -> Array:
-    """A view of complex ``x`` whose last dimension has the two parts."""
-    part = x.real
-    return as_strided(part, (*x.shape, 2), (*x.strides, part.itemsize))
-
-
-def _of_pairs(x: Array) -> Array:
-    """A view of ``x`` as complex numbers: ``x[..., 0] + i x[..., 1]``."""
-    d = dtypes.complex_type(x.dtype)
-    pairs = as_strided(x, (*x.shape[:-1], 2), x.strides) if x.size else x
-    return pairs.view(d)[..., 0]
-
-
 view_as_real_op = Op(
     "view_as_real",
-    lambda F, x: _pairs(x),
+    lambda F, x: pairs(x),
     vjps=(lambda F, g, out, x: F.complex(*_parts_of(F, g)),),
     rule=("g[..., 0] + i g[..., 1]",),
     view=True,
@@ -133,7 +120,7 @@ view_as_real_op = Op(
 )
 view_as_complex_op = Op(
     "view_as_complex",
-    lambda F, x: _of_pairs(x),
+    lambda F, x: of_pairs(x),
     vjps=(lambda F, g, out, x: F.stack(F.real(g), F.imag(g), dim=g.ndim),),
     rule=("(real part of g, imaginary part of g)",),
     view=True,

@@ -431,6 +431,13 @@ _lock = threading.Lock()
 def backend_for(index: int | None, dtype: np.dtype) -> OpenCL:
     """The backend for arrays of ``dtype`` on device ``index``, which is started if it was not.
     Raises DeviceError where there is none."""
+    if dtype.kind == "c":
+        raise DeviceError(
+            message(
+                f"device 'opencl' has no complex numbers, but got {dtype.name}",
+                fix="keep complex tensors on the CPU, or move torch.view_as_real(x)",
+            )
+        )
     runtime = runtime_for(index)
     if not runtime.backends:
         with _lock:  # or two threads might give equal arrays different backends

@@ -1,0 +1,25 @@
+"""Complex numbers as pairs of real ones, on the same memory."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numpy.lib.stride_tricks import as_strided
+
+from .dtypes import complex_type
+
+if TYPE_CHECKING:
+    from ..base.types import Array
+
+
+def pairs(x: Array) -> Array:
+    """A view of complex ``x`` whose last dimension, of size 2, has the two parts."""
+    part = x.real
+    return as_strided(part, (*x.shape, 2), (*x.strides, part.itemsize))
+
+
+def of_pairs(x: Array) -> Array:
+    """A view of real ``x``, whose last dimension has the parts, as complex numbers.
+
+    The parts lie side by side in memory.
+    """
+    return x.view(complex_type(x.dtype))[..., 0]
