@@ -115,7 +115,8 @@ def _outline(t: Trace) -> str:
 
 
 def _size(a: Value | None) -> float | None:
-    return None if a is None else a.number if a.number is not None else a.rms
+    single = a is not None and a.number is not None and not isinstance(a.number, complex)
+    return None if a is None else a.number if single else a.rms
 
 
 class _Changes(Drawing):

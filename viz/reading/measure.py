@@ -91,7 +91,8 @@ class Computation:
         node = self.nodes[i]
         inputs = [values[j] for j in self.inputs[i]]
         try:
-            if node.op.name == "cast" and np.dtype(node.dtype).kind == "f":
+            wide = np.dtype(node.dtype).kind == "f" and not np.iscomplexobj(inputs[0])
+            if node.op.name == "cast" and wide:
                 return inputs[0]  # whoever asks in float64 stays there
             if node.op.name == "element" and node.attrs is not None:
                 return float(np.asarray(inputs[0])[node.attrs["index"]])

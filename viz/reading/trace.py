@@ -56,7 +56,7 @@ def too_large(n: int, limit: int, before: int = 0) -> GraphTooLarge:
 class Value:
     """A value or a gradient: a number, or the summary of an array."""
 
-    number: float | None = None  # of one element
+    number: complex | None = None  # of one element
     rms: float = 0.0  # root mean square over the elements
     low: float | None = None
     high: float | None = None
@@ -281,11 +281,13 @@ class Trace:
 
 # ---- JSON ----------------------------------------------------------------------------------------
 def _plain(x: Any) -> Any:
-    """What JSON can say: NaN and the infinities as strings."""
+    """What JSON can say: NaN, the infinities and complex numbers as strings."""
     if isinstance(x, dict):
         return {str(k): _plain(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)):
         return [_plain(v) for v in x]
+    if isinstance(x, complex):
+        return f"{x.real!r}{x.imag:+}i"
     return str(x) if isinstance(x, float) and not math.isfinite(x) else x
 
 

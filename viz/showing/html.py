@@ -114,6 +114,8 @@ def _finite(x: Any) -> Any:
         return {str(k): _finite(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)):
         return [_finite(v) for v in x]
+    if isinstance(x, complex):
+        return numbers.literal(x)
     if isinstance(x, float) and not math.isfinite(x):
         return {"#": "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"}
     if isinstance(x, str):
@@ -141,7 +143,10 @@ def _colours(drawn: Scene) -> str:
 def _data(trace: Trace, drawn: Scene) -> JSON:
     names = display_names(trace)
     live = all(not n.shape and (javascript.can(n.op) or not n.op) for n in trace.nodes)
-    live = live and all(_attrs(n) is not None and n.number is not None for n in trace.nodes)
+    live = live and all(
+        _attrs(n) is not None and n.number is not None and not isinstance(n.number, complex)
+        for n in trace.nodes
+    )
     files, places = _sources(trace)
     nodes = [_node(trace, t, names, drawn, places, live) for t in trace.nodes]
     steps = [_step(trace, s, names, drawn, live) for s in trace.steps]
@@ -236,7 +241,7 @@ def _value(a: Value | None) -> Any:
     if a.number is not None and a.full is None:
         return (
             a.number
-            if isinstance(a.number, bool) or not isinstance(a.number, int)
+            if isinstance(a.number, (bool, complex)) or not isinstance(a.number, int)
             else float(a.number)
         )
     out: JSON = {"r": _short(a.rms), "lo": _short(a.low), "hi": _short(a.high)}
