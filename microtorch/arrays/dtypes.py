@@ -204,10 +204,10 @@ def promote(operands: Iterable[tuple[DType, builtins.int]]) -> DType:
         elif key == best_key and best is not None:
             best = np.promote_types(best, d)
     assert best is not None
-    if best.kind == "c":  # its parts are as wide as the floats that do not rank below it
-        for d, rank in operands:
-            if d.kind == "f" and rank >= best_key[1]:
-                best = np.promote_types(best, complex_type(d))
+    if best.kind == "c":  # its parts are as wide as floats or complex numbers of the highest rank
+        top = max(rank for d, rank in operands if d.kind in "fc")
+        widest = np.result_type(*[d for d, rank in operands if d.kind in "fc" and rank == top])
+        best = widest if widest.kind == "c" else complex_type(widest)
     return best
 
 

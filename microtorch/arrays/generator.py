@@ -315,13 +315,12 @@ def normal(
     """Normal with mean and std: torch.randn, Tensor.normal_.
 
     contiguous=False is for filling a tensor that is not contiguous, which PyTorch does one by one
-    at every size. Of a complex number each part has half of the variance.
+    at every size. Of a complex number each part has half of the variance, and ``mean``.
     """
     shape, n = sizes(shape)
     if np.dtype(dtype).kind == "c":
         part, each = real_type(np.dtype(dtype)), std / math.sqrt(2)
-        drawn = of_pairs(normal((*shape, 2), part, 0.0, each, generator, contiguous))
-        return drawn if mean == 0 else drawn + np.dtype(dtype).type(mean)
+        return of_pairs(normal((*shape, 2), part, mean, each, generator, contiguous))
     dtype = floating("normal", dtype)
     check_normal(std)
     g = generator or default_generator

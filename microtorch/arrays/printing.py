@@ -130,7 +130,7 @@ def tensor_repr(
         suffixes.append(f"size={array.shape}")
     known = array.size > 0 and array.dtype in (np.int64, np.bool_)
     if array.dtype.kind == "c":
-        known = array.real.dtype == default_dtype
+        known = array.size > 0 and array.real.dtype == default_dtype
     if array.dtype != default_dtype and not known:
         suffixes.append(f"dtype=torch.{array.dtype.name}")
     if grad_fn_name is not None:
