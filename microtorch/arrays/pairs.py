@@ -3,9 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numpy.lib.stride_tricks import as_strided
-
-from .dtypes import complex_type
+from .dtypes import complex_type, real_type
 
 if TYPE_CHECKING:
     from ..base.types import Array
@@ -13,8 +11,7 @@ if TYPE_CHECKING:
 
 def pairs(x: Array) -> Array:
     """A view of complex ``x`` whose last dimension, of size 2, has the two parts."""
-    part = x.real
-    return as_strided(part, (*x.shape, 2), (*x.strides, part.itemsize))
+    return x[..., None].view(real_type(x.dtype))
 
 
 def of_pairs(x: Array) -> Array:

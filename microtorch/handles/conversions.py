@@ -141,8 +141,8 @@ def cuda(self: Tensor, device: DeviceLike | None = None) -> Tensor:
     return self.to("cuda" if device is None else device)
 
 
-def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[[Tensor], Tensor]:
-    def method(self: Tensor) -> Tensor:
+def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:
+    def method(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
         return self.to(dtype)
 
     return named(method, name, f"Converted to {dtype}.")

@@ -166,9 +166,9 @@ def lstsq(
     x, rank, values = by_numpy("lstsq", lambda a, b: _least_squares(a, b, rcond), A, B)
     solution = _Lstsq.apply(A, B, x)
     m, n = A.array.shape[-2:]
-    empty = as_tensor(np.empty(0, x.dtype))
+    empty = as_tensor(np.empty(0, values.dtype))
     full = m > n and bool((rank == n).all()) and driver not in (None, "gelsy")
-    residuals = (A @ solution - B).abs().square().sum(-2) if full else solution.reshape(-1)[:0]
+    residuals = (A @ solution - B).abs().square().sum(-2) if full else solution.real.reshape(-1)[:0]
     return results.lstsq(
         solution.squeeze(-1) if vectors else solution,
         residuals,

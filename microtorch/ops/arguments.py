@@ -86,6 +86,21 @@ def element(value: Any, like: Tensor) -> Tensor:
     return constant(operands.element(value, like.array.dtype), like.node.dev)
 
 
+def refuse_complex(kernel: str, *operands: Any) -> None:
+    """Raise where a function that is no op orders its operands, and they are complex."""
+    for x in operands:
+        d = getattr(getattr(x, "array", x), "dtype", None)
+        if d is not None and d.kind == "c":
+            kind = TORCH_TYPES[d.name]
+            raise NotImplementedError(
+                message(
+                    f"\"{kernel}\" not implemented for '{kind}'",
+                    "complex numbers have no order",
+                    fix="x.abs(), x.real and x.imag are real",
+                )
+            )
+
+
 # ---- declarations --------------------------------------------------------------------------------
 def rows(out: Array) -> Array:
     """``out`` in row-major order, as PyTorch lays out the results of all but elementwise ops.

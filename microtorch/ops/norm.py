@@ -325,7 +325,7 @@ def _trailing(
                 else "",
             )
         )
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in ("fc" if op == "rms_norm" else "f"):
         raise not_floating(op, input)
     return shape
 
