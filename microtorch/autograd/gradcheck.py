@@ -107,7 +107,7 @@ def _tuple(inputs: Inputs) -> tuple[Any, ...]:
 
 def _random(rng: np.random.Generator, like: Tensor) -> Array:
     """Normal random numbers in the shape of ``like``, complex if it is."""
-    out = rng.standard_normal(like.array.shape)
+    out: Array = np.asarray(rng.standard_normal(like.array.shape))
     return out + 1j * rng.standard_normal(out.shape) if like.is_complex() else out
 
 

@@ -29,7 +29,8 @@ Attrs: TypeAlias = dict[str, Any]  # an op's static arguments by name: dim, shap
 
 Slices: TypeAlias = list[tuple[slice, ...]]  # per input, the part that is read
 
-Number: TypeAlias = "bool | int | float | complex"
+Number: TypeAlias = "bool | int | float"
+AnyNumber: TypeAlias = "Number | complex"
 Shape: TypeAlias = tuple[int, ...]
 Dim: TypeAlias = int
 Dims: TypeAlias = "int | Sequence[int] | None"  # None: all
@@ -38,7 +39,7 @@ Padding: TypeAlias = "Pair | str"  # "same", "valid", or numbers
 IndexItem: TypeAlias = "Tensor | Array | Sequence[Any] | slice | int | bool | EllipsisType | None"
 Index: TypeAlias = "IndexItem | tuple[IndexItem, ...]"
 
-TensorLike: TypeAlias = "Tensor | Scalar | Array | Number"  # what an operator takes
+TensorLike: TypeAlias = "Tensor | Scalar | Array | AnyNumber"  # what an operator takes
 DTypeLike: TypeAlias = "dtype | type[bool] | type[int] | type[float] | type[complex]"
 DeviceLike: TypeAlias = "device | str | int"
 Root: TypeAlias = "Tensor | Scalar"  # what backward starts from, and whose gradient is asked

@@ -20,7 +20,7 @@ from .data import tensor
 from .finish import chosen, export, finish
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DeviceLike, DType, DTypeLike, Number
+    from ..base.types import AnyNumber, Array, DeviceLike, DType, DTypeLike
 
 
 # ---- filled --------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ randn, randn_like = _filled(
 @export
 def full(
     size: Sequence[int],
-    fill_value: Tensor | Number,
+    fill_value: Tensor | AnyNumber,
     *,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
@@ -145,7 +145,7 @@ def full(
 @export
 def full_like(
     input: Tensor,
-    fill_value: Tensor | Number,
+    fill_value: Tensor | AnyNumber,
     *,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
@@ -162,7 +162,7 @@ def full_like(
 
 
 def new_full(
-    self: Tensor, size: Sequence[int], fill_value: Tensor | Number, **options: Any
+    self: Tensor, size: Sequence[int], fill_value: Tensor | AnyNumber, **options: Any
 ) -> Tensor:
     """full() in this tensor's dtype and device, unless ``options`` name others."""
     return full(size, fill_value, **{"dtype": self.dtype, "device": self.device, **options})
@@ -198,9 +198,9 @@ def eye(
 
 @export
 def arange(
-    start: Tensor | Number | None = None,
-    end: Tensor | Number | None = None,
-    step: Tensor | Number = 1,
+    start: Tensor | AnyNumber | None = None,
+    end: Tensor | AnyNumber | None = None,
+    step: Tensor | AnyNumber = 1,
     *,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
@@ -228,14 +228,14 @@ def arange(
     return finish((first + np.arange(n) * by).astype(d), device, requires_grad)
 
 
-def _number(value: Tensor | Number) -> Any:
+def _number(value: Tensor | AnyNumber) -> Any:
     return value.item() if isinstance(value, Tensor) else value
 
 
 @export
 def linspace(
-    start: Tensor | Number,
-    end: Tensor | Number,
+    start: Tensor | AnyNumber,
+    end: Tensor | AnyNumber,
     steps: int,
     *,
     dtype: DTypeLike | None = None,
@@ -258,8 +258,8 @@ def linspace(
 
 @export
 def logspace(
-    start: Tensor | Number,
-    end: Tensor | Number,
+    start: Tensor | AnyNumber,
+    end: Tensor | AnyNumber,
     steps: int,
     base: float = 10.0,
     *,
@@ -275,7 +275,7 @@ def logspace(
     return finish((kind(base) ** exponents).astype(d), device, requires_grad)
 
 
-def _of_ends(*numbers: Number) -> DType:
+def _of_ends(*numbers: AnyNumber) -> DType:
     """The default dtype, or the complex one if one of the numbers is complex."""
     d = dtypes.default_numpy()
     return dtypes.complex_type(d) if any(isinstance(v, complex) for v in numbers) else d

@@ -10,12 +10,18 @@ from .op import Op
 from .record import record
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, DeviceLike, Namespace
+    from ..base.types import Array, Backend, DeviceLike, DType, Namespace
     from ..handles.tensor import Tensor
+
+def as_type(d: Any) -> DType:
+    """numpy's type for a dtype, or for one of numpy's."""
+    found: DType = getattr(d, "numpy", d)
+    return found
+
 
 cast = Op(
     "cast",
-    lambda F, x, dtype: converted(x, getattr(dtype, "numpy", dtype)),
+    lambda F, x, dtype: converted(x, as_type(dtype)),
     vjps=(lambda F, g, out, x, dtype: F.cast(g, dtype=x.dtype),),
     rule=("g, in the input's dtype",),
     torch_name="ToCopy",

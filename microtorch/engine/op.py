@@ -194,7 +194,9 @@ class Op:
         """The vjps of a holomorphic function of complex numbers."""
         other = formulas.COMPLEX.get(self.name)
         rules = self.derivatives if other is None else [
-            t and v._replace(text=t).compile() for t, v in zip(other, self.vjps, strict=True)
+            t and v._replace(text=t).compile()
+            for t, v in zip(other, self.vjps, strict=True)
+            if isinstance(v, Formula)
         ]
         return tuple([v and conjugated(v) for v in rules])
 

@@ -12,7 +12,7 @@ from ..base import errors
 from .record import constant
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
-    from ..base.types import Array, Backend, DType, Number
+    from ..base.types import AnyNumber, Array, Backend, DType, Number
     from ..handles.tensor import Tensor
     from ..handles.tensor import Tensor as Handle
     from .op import Op
@@ -58,7 +58,7 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
 
 
 # ---- Python numbers ------------------------------------------------------------------------------
-def weak_number(value: Number, like: Tensor | None, floating: bool = False) -> Tensor:
+def weak_number(value: AnyNumber, like: Tensor | None, floating: bool = False) -> Tensor:
     """A Python number as a 0-d constant: of like's dtype unless the number's category is higher.
 
     ``floating``: it is for an op whose result is floating. A number that does not fit in an integer
@@ -81,7 +81,7 @@ C_TYPES = {
 }  # fmt: skip
 
 
-def element(value: Number, d: DType) -> Array:
+def element(value: AnyNumber, d: DType) -> Array:
     """A number to be stored, as an array of 0 dimensions. RuntimeError if it does not fit in ``d``.
 
     Negative numbers wrap around in unsigned types, as in PyTorch.

@@ -34,7 +34,7 @@ from .memory import check_overlap
 from .views import rebind, write
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, DType, Index, Number
+    from ..base.types import AnyNumber, Array, Attrs, DType, Index, Number
     from .tensor import Tensor
 
 
@@ -152,7 +152,7 @@ def _copy(self: Tensor, src: Tensor, name: str) -> Tensor:
         raise errors.broadcast_error(f"{name}_", [self, src]) from None
 
 
-def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
+def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
     """Set every element to ``value``."""
     if not isinstance(value, Handle):
         return _copy(self, _of_dtype(value, self), "fill")

@@ -52,10 +52,10 @@ from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    addmm, arrange, basic_ops, compare, complex, conv, cross, diagonal, distances, einsum, elementwise,
-    embedding, fold, gather, index, index_along, join, loss, norm, numerical, order, parts, pool,
-    products, reduce, regions, scan, scatter_reduce, search, select, shape, special, statistics,
-    strided, vector_norm,
+    addmm, arrange, basic_ops, compare, complex, conv, cross, diagonal, distances, einsum,
+    elementwise, embedding, fold, gather, index, index_along, join, loss, norm, numerical, order,
+    parts, pool, products, reduce, regions, scan, scatter_reduce, search, select, shape, special,
+    statistics, strided, vector_norm,
 )  # fmt: skip
 
 

@@ -161,17 +161,16 @@ class Tensor(Methods):
     def __round__(self, ndigits: int | None = 0) -> Tensor:
         return METHODS["round"](self, decimals=ndigits or 0)
 
-    # mypy: `ndarray < tensor` asks numpy first, which leaves it to __array_priority__
-    def __lt__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]
+    def __lt__(self, other: TensorLike) -> Tensor:
         return LT(self, other)
 
-    def __le__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]  # likewise
+    def __le__(self, other: TensorLike) -> Tensor:
         return LE(self, other)
 
-    def __gt__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]  # likewise
+    def __gt__(self, other: TensorLike) -> Tensor:
         return GT(self, other)
 
-    def __ge__(self, other: TensorLike) -> Tensor:  # type: ignore[misc]  # likewise
+    def __ge__(self, other: TensorLike) -> Tensor:
         return GE(self, other)
 
     def __eq__(self, other: object) -> Any:

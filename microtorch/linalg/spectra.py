@@ -8,8 +8,9 @@ With the gradients g of the values and G of the vectors (Giles, 2008; for the ve
            and what of G_U and G_V lies outside the columns of U and V, divided by S;
            if U and V are complex and have both a gradient, also diag(Skew(Uᴴ G_U)) / 2S
 
-where Skew(X) = X − Xᴴ, and Xᴴ is the conjugate of Xᵀ. Where two values are equal the vectors are not determined, and a gradient of
-them is not finite. Their sign (of complex ones, their phase) is free as well, so a loss must not depend on it.
+where Skew(X) = X − Xᴴ, and Xᴴ is the conjugate of Xᵀ. Where two values are equal the vectors are
+not determined, and a gradient of them is not finite. Their sign (of complex ones, their phase) is
+free as well, so a loss must not depend on it.
 """
 from __future__ import annotations
 

@@ -93,7 +93,8 @@ def functions(formula: str) -> frozenset[str]:
     return frozenset(_CALLED.findall(formula))
 
 
-STEPS = frozenset({"sign", "sgn", "floor", "ceil", "round", "trunc"})  # functions whose derivative is 0
+# functions whose derivative is 0
+STEPS = frozenset({"sign", "sgn", "floor", "ceil", "round", "trunc"})
 
 
 def for_choices_only(formula: str) -> frozenset[str]:
@@ -202,8 +203,8 @@ _OPENCL_NAMES = {
     "conj": "",
 }  # fmt: skip
 _INTEGER_NAMES = {
-    "abs": "absolute", "sign": "signum", "sgn": "signum", "remainder": "modulo", "floor": "", "ceil": "",
-    "round": "", "trunc": "",
+    "abs": "absolute", "sign": "signum", "sgn": "signum", "remainder": "modulo", "floor": "",
+    "ceil": "", "round": "", "trunc": "",
 }  # fmt: skip
 # what opencl_dialect can render for integers
 INTEGER_FUNCTIONS = frozenset({*_INTEGER_NAMES, "maximum", "minimum", "fmod", "where"})

@@ -220,13 +220,14 @@ TABLE: dict[str, Row] = {
     "frac": ("x - trunc(x)", ("g",)),
 }
 
-# Rows that hold for complex numbers as well. Of a holomorphic function f the row says g * f'(x), and
-# what is computed is g * conj(f'(x)): every factor of g conjugated (backends/complex.py).
+# Rows that hold for complex numbers as well. Of a holomorphic function f the row says g * f'(x),
+# and what is computed is g * conj(f'(x)): every factor of g conjugated (backends/complex.py).
 HOLOMORPHIC = frozenset(
-    "add sub mul div neg pow reciprocal square sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin "
-    "cos tan asin acos atan sinh cosh tanh asinh acosh atanh sinc sigmoid silu lerp logaddexp".split()
+    "acos acosh add asin asinh atan atanh cos cosh div exp exp2 expm1 lerp log log10 log1p log2 "
+    "logaddexp mul neg pow reciprocal rsqrt sigmoid silu sin sinc sinh sqrt square sub tan "
+    "tanh".split()
 )
-# Those of these functions are not holomorphic, and say in the row what is conjugated.
+# These functions are not holomorphic, and their rows say what is conjugated.
 NOT_HOLOMORPHIC = frozenset({"abs", "sgn", "where"})
 # where the complex rule is another text: of the two square roots it must take the right one
 COMPLEX: dict[str, tuple["str | None", ...]] = {

@@ -25,7 +25,7 @@ from ..notation import formulas
 from .surface import FUNCTIONS, METHODS, public, taking_out
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace, Number, Operand, TensorLike
+    from ..base.types import AnyNumber, Array, Gradient, Namespace, Operand, TensorLike
     from ..handles.tensor import Tensor
 
     Check = Callable[[Op, Sequence[Tensor]], None]
@@ -121,7 +121,9 @@ def _declared() -> list[Op]:
     options["where"] = {"unpromoted": 1}
     for name in ("maximum", "minimum", "clamp", "clamp_min", "clamp_max"):
         options.setdefault(name, {})["ties"] = False
-    floor: dict[str, Any] = {"result": "same", "complex": "none", "check": only(real, "div_floor_cpu")}
+    floor: dict[str, Any] = {
+        "result": "same", "complex": "none", "check": only(real, "div_floor_cpu")
+    }  # fmt: skip
     no, fix = "not implemented", "(x / y).floor() has one, which is 0"
     zero = (lambda F, g, out, x, y: F.zero(g),) * 2
     return [
@@ -250,7 +252,7 @@ def sign(input: Tensor) -> Tensor:
 
 
 # ---- signatures with more than the operands ------------------------------------------------------
-def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> Any:
+def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
     """alpha * other, for ``add`` and ``sub``."""
     if alpha == 1:
         return other
@@ -272,7 +274,7 @@ def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> Any:
 
 
 @public()
-def add(input: Tensor, other: TensorLike, *, alpha: Number = 1, out: Any = None) -> Tensor:
+def add(input: Tensor, other: TensorLike, *, alpha: AnyNumber = 1, out: Any = None) -> Tensor:
     """input + alpha * other."""
     if out is not None:
         return into(out, add, (input, other), {"alpha": alpha})
@@ -280,7 +282,7 @@ def add(input: Tensor, other: TensorLike, *, alpha: Number = 1, out: Any = None)
 
 
 @public(aliases=("subtract",))
-def sub(input: Tensor, other: TensorLike, *, alpha: Number = 1, out: Any = None) -> Tensor:
+def sub(input: Tensor, other: TensorLike, *, alpha: AnyNumber = 1, out: Any = None) -> Tensor:
     """input - alpha * other. PyTorch has no subtraction of bool tensors, and so raises here too."""
     if out is not None:
         return into(out, sub, (input, other), {"alpha": alpha})
@@ -313,7 +315,7 @@ def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
 
 
 @public(method=False)
-def rsub(input: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
+def rsub(input: Tensor, other: TensorLike, *, alpha: AnyNumber = 1) -> Tensor:
     """other - alpha * input."""
     if type(input) in NUMBERS:
         raise TypeError(
@@ -339,18 +341,18 @@ def round(input: Tensor, *, decimals: int | None = None) -> Tensor:
 
 
 @public()
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: AnyNumber = 1) -> Tensor:
     """input + value * tensor1 * tensor2."""
     operands = (input, tensor1, tensor2)
     only("uifc", "addcmul_cpu_out")(REGISTRY["mul"], operands)
     if not any(t.array.dtype.kind in "fc" for t in operands):
-        value = int(value)  # PyTorch cuts it off
+        value = int(value.real)  # PyTorch cuts it off
     product = ELEMENTWISE["mul"](tensor1, tensor2)
     return ELEMENTWISE["add"](input, product if value == 1 else ELEMENTWISE["mul"](product, value))
 
 
 @public()
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: AnyNumber = 1) -> Tensor:
     """input + value * tensor1 / tensor2."""
     if not any(t.array.dtype.kind in "fc" for t in (tensor1, tensor2)):
         raise RuntimeError(
@@ -367,7 +369,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 
 
 @public()
-def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
+def lerp(input: Tensor, end: Tensor, weight: Tensor | AnyNumber) -> Tensor:
     """input + weight * (end - input), from the end that is nearer."""
     if not hasattr(end, "node"):
         raise TypeError(message(f"lerp(): argument 'end' must be Tensor, not {type(end).__name__}"))

@@ -87,9 +87,7 @@ def test_the_default_dtype_decides():
     try:
         assert torch.tensor([1j]).dtype is torch.complex128
         assert torch.full((2,), 1j).dtype is torch.complex128
-        assert repr(torch.tensor([1j])) == "tensor([0.+1.j], dtype=torch.complex128)".replace(
-            ", dtype=torch.complex128", ""
-        )
+        assert repr(torch.tensor([1j])) == "tensor([0.+1.j])"
     finally:
         torch.set_default_dtype(torch.float32)
 
@@ -149,7 +147,9 @@ def test_random_numbers_are_pytorchs():
         0.020375549793243408 + 0.20364665985107422j, 0.3748350739479065 + 0.2564433217048645j,
     ]  # fmt: skip
     filled = torch.zeros(2, dtype=torch.complex64).normal_(1, 2)
-    expected = [0.35173043608665466 + 0.5248411297798157j, -1.2202956676483154 + 2.7416045665740967j]
+    expected = [
+        0.35173043608665466 + 0.5248411297798157j, -1.2202956676483154 + 2.7416045665740967j,
+    ]  # fmt: skip
     np.testing.assert_allclose(filled.numpy(), expected, rtol=1e-6)
     many = torch.randn(10000, dtype=torch.complex64)
     assert abs(many.var().item() - 1) < 0.05 and abs(many.real.var().item() - 0.5) < 0.03

@@ -110,7 +110,6 @@ def test_parts_are_views():
     x = torch.ones(2)
     assert x.real is x and torch.real(x) is x and x.conj() is x and torch.conj_physical(x) is not x
     assert not z.is_conj() and z.resolve_conj() is z
-    assert z.H is not None if z.ndim == 2 else True
 
 
 def test_adjoints():
@@ -266,9 +265,8 @@ def test_refused(name):
     base = name.rstrip("_")
     second = {"cummax": 0, "kthvalue": 1, "topk": 1, "quantile": 0.5, "clamp": 0}.get(base, 0)
     args = (z, z) if name.endswith("__") else (z, second) if name.endswith("_") else (z,)
-    with pytest.raises(RuntimeError, match="omplex|nansum|quantile|dtype") as caught:
+    with pytest.raises(RuntimeError, match=r"[Cc]omplex|either float or double"):
         getattr(torch, base)(*args)
-    assert "not implemented" in str(caught.value) or "support" in str(caught.value) or caught
 
 
 def test_no_gradient_is_lost_where_dtypes_meet():

@@ -115,8 +115,9 @@ def _outline(t: Trace) -> str:
 
 
 def _size(a: Value | None) -> float | None:
-    single = a is not None and a.number is not None and not isinstance(a.number, complex)
-    return None if a is None else a.number if single else a.rms
+    if a is None:
+        return None
+    return a.rms if a.number is None or isinstance(a.number, complex) else a.number
 
 
 class _Changes(Drawing):

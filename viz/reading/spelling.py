@@ -259,7 +259,8 @@ def opened(
         what = "expand(): loss does not depend on this tensor"
         raise ValueError(errors.message(what, fix="pass the loss computed from it"))
     fill(trace, frame, given, gradients=loss is not None)
-    if any(np.iscomplexobj(found.values[j]) for j in (i, *trace.nodes[i].inputs)):
+    read = [np.asarray(found.values[j]) for j in (i, *trace.nodes[i].inputs)]
+    if any(np.iscomplexobj(v) for v in read):
         what = "expand() spells an op out in Scalars, which are real, but this op is of complex "
         fix = "expand an op on z.real and z.imag"
         raise TypeError(errors.message(what + "numbers", fix=fix))

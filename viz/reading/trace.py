@@ -112,7 +112,7 @@ class TraceNode:
     kernels: list[str] = field(default_factory=list)  # a device's text of the op and of each vjp
 
     @property
-    def number(self) -> float | None:
+    def number(self) -> complex | None:
         """The value, where it is one element and known."""
         return None if self.value is None else self.value.number
 

@@ -372,7 +372,7 @@ def _quiz(trace: Trace, data: JSON, seed: object) -> JSON:
     leaves = {
         t.id: float(t.number)
         for t in trace.nodes
-        if not t.op and t.role != "constant" and t.number is not None
+        if not t.op and t.role != "constant" and isinstance(t.number, (int, float))
     }
     for _ in range(50):
         values = {}
@@ -386,7 +386,8 @@ def _quiz(trace: Trace, data: JSON, seed: object) -> JSON:
 
 def _is_finite(trace: Trace, values: dict[int, float]) -> bool:
     """Would the program compute with these leaves, as the page does, without NaN and infinities?"""
-    v = [values.get(t.id, t.number or 0.0) for t in trace.nodes]
+    known = [t.number if isinstance(t.number, (int, float)) else 0.0 for t in trace.nodes]
+    v = [values.get(t.id, x) for t, x in zip(trace.nodes, known, strict=True)]
     for t in trace.nodes:
         if t.op:
             v[t.id] = _function(t.op)(*[v[j] for j in t.inputs], **(_attrs(t) or {}))
