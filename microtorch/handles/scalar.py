@@ -281,6 +281,10 @@ class RecordedScalars:
     def where(condition: bool, x: Scalar | Number, y: Scalar | Number) -> Scalar | Number:
         return x if condition else y
 
+    @staticmethod
+    def conj(x: Scalar | Number) -> Scalar:
+        return _scalar(x)  # Scalars are real
+
     def __getattr__(self, name: str) -> Callable[..., Scalar]:
         method = getattr(Scalar, name)
         return lambda x, *rest: method(_scalar(x), *rest)

@@ -369,11 +369,8 @@ def _quiz(trace: Trace, data: JSON, seed: object) -> JSON:
     if seed is None or not data["live"]:
         return out
     draw = random.Random(str(seed))
-    leaves = {
-        t.id: float(t.number)
-        for t in trace.nodes
-        if not t.op and t.role != "constant" and isinstance(t.number, (int, float))
-    }
+    found = {t.id: t.number for t in trace.nodes if not t.op and t.role != "constant"}
+    leaves = {i: float(v) for i, v in found.items() if isinstance(v, (int, float))}
     for _ in range(50):
         values = {}
         for i, v in leaves.items():
