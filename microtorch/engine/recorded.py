@@ -31,6 +31,11 @@ class Recorded:
         return recorded
 
     @staticmethod
+    def sgn(x: Tensor) -> Tensor:
+        """The sign of real numbers has the derivative 0, whatever the gradient."""
+        return several(REGISTRY["sgn" if x.array.dtype.kind == "c" else "sign"], (x,))
+
+    @staticmethod
     def lift(node: Node, saved: Sequence[Any]) -> tuple[Tensor | Node, tuple[Any, ...]]:
         """A node's output and saved inputs as Tensors on the nodes they came from.
 

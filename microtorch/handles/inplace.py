@@ -234,7 +234,7 @@ COMPOSED = (  # of functions made of several ops
     "clamp_min", "clip", "cumprod", "cumsum", "index_add", "index_copy", "index_fill", "index_put",
     "index_reduce", "ldexp", "lerp", "logit", "masked_fill", "masked_scatter", "mvlgamma",
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
-    "scatter_reduce", "square", "tril", "triu",
+    "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
 UNCHECKED = ("masked_fill", "index_fill")  # they read one number, before they write
 OPERATORS = {

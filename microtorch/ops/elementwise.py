@@ -251,6 +251,12 @@ def sign(input: Tensor) -> Tensor:
     return ELEMENTWISE["sign"](input)
 
 
+@public()
+def sgn(input: Tensor) -> Tensor:
+    """x / |x| of complex numbers, and 0 of 0; of real ones the sign."""
+    return ELEMENTWISE["sgn" if input.array.dtype.kind == "c" else "sign"](input)
+
+
 # ---- signatures with more than the operands ------------------------------------------------------
 def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
     """alpha * other, for ``add`` and ``sub``."""
