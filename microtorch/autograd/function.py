@@ -362,7 +362,7 @@ def _checked(name: str, place: int, r: Any, x: Node) -> Tensor:
                 )
             )
         r = unbroadcast(RECORDED, r, x.shape)
-    return r if r.array.dtype == x.dtype else r.to(dtypes.FROM_NUMPY[x.dtype])
+    return r if r.array.dtype == x.dtype else RECORDED.cast(r, dtype=x.dtype)
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -298,6 +298,15 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
             )
         )
     if g.array.dtype != root.array.dtype:
+        if g.is_complex() != root.is_complex():
+            raise RuntimeError(
+                errors.message(
+                    "For complex Tensors, both grad_output and output are required to have the "
+                    f"same dtype. Mismatch in dtype: grad_output[0] has a dtype of {g.dtype} and "
+                    f"output[0] has a dtype of {root.dtype}.",
+                    fix=f"gradient.to({root.dtype})",
+                )
+            )
         g = g.to(root.dtype)
     if create_graph:
         return g
