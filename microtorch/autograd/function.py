@@ -27,7 +27,6 @@ from weakref import ref
 
 import numpy as np
 
-from ..arrays import dtypes
 from ..base import errors
 from ..engine.backward import unbroadcast
 from ..engine.checks import freed_error, stale_error

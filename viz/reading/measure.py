@@ -120,9 +120,11 @@ class Computation:
             return None
 
     def slopes(self, i: int) -> np.ndarray | None:
-        """The derivative of an elementwise op of one operand, element by element; else None."""
+        """The derivative of an elementwise op of one real operand, by element; else None."""
         node = self.nodes[i]
         arrays = [self.values[j] for j in (i, *self.inputs[i])]
+        if any(np.iscomplexobj(a) for a in arrays if a is not None):
+            return None
         try:
             out, x = (np.asarray(host(a), float) for a in arrays)
             vjp = node.op.derivatives[0]
