@@ -201,7 +201,7 @@ def _numeric(
     return jacobian
 
 
-def _place(t: Tensor, part: Any) -> tuple[Any, str]:
+def _place(t: Tensor, part: int) -> tuple[Any, str]:
     """The index of the element that a part belongs to, and which part it is."""
     which = ""
     if t.is_complex():
@@ -220,8 +220,8 @@ def _compare(
     worst = np.unravel_index(
         np.argmax(np.where(wrong, np.abs(analytic - numeric), -1)), wrong.shape
     )
-    out_at, out_part = _place(y, worst[0])
-    in_at, in_part = _place(x, worst[1])
+    out_at, out_part = _place(y, int(worst[0]))
+    in_at, in_part = _place(x, int(worst[1]))
     raise GradcheckError(
         f"Jacobian mismatch for output {k} with respect to input {i}: {int(wrong.sum())} of "
         f"{wrong.size} entries differ.\n"

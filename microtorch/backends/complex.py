@@ -25,7 +25,7 @@ from .reference import Reference
 from .table import real_only
 
 if TYPE_CHECKING:
-    from ..base.types import Array
+    from ..base.types import Array, Kernel
 
 
 # kernels that treat the two parts as two numbers, as PyTorch's optimizers do
@@ -54,26 +54,29 @@ class Complex(Reference):
             return refusing(name, TORCH_TYPES[self.dtype.name])
         return super().__getattribute__(name)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Kernel:
         if name not in BY_PARTS:
-            return super().__getattr__(name)
+            found: Kernel = super().__getattr__(name)
+            return found
         kernel = getattr(self.by_dtype[real_type(self.dtype)], name)
 
-        def by_parts(*operands: Any, **settings: Any) -> Any:
+        def by_parts(*operands: object, **settings: object) -> object:
             return kernel(*[_parts(x) for x in operands], **settings)
 
         return by_parts
 
 
-def _parts(x: Any) -> Any:
+def _parts(x: object) -> object:
     """The arrays of a tuple, of complex ones the pairs; anything else as it is."""
-    return tuple([pairs(a) if a.dtype.kind == "c" else a for a in x]) if type(x) is tuple else x
+    if not isinstance(x, tuple):
+        return x
+    return tuple([pairs(a) if a.dtype.kind == "c" else a for a in x])
 
 
 def refusing(name: str, kind: str) -> Callable[..., NoReturn]:
     """The kernel of an op that complex numbers do not have."""
 
-    def kernel(*operands: Any, **attrs: Any) -> NoReturn:
+    def kernel(*operands: object, **attrs: object) -> NoReturn:
         raise NotImplementedError(
             message(
                 f"\"{name}\" not implemented for '{kind}'",

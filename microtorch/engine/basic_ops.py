@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..arrays.device import device
-from ..arrays.dtypes import converted
+from ..arrays.dtypes import converted, dtype
 from ..backends import backend_for, host
 from .op import Op
 from .record import record
@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from ..base.types import Array, Backend, DeviceLike, DType, Namespace
     from ..handles.tensor import Tensor
 
-def as_type(d: Any) -> DType:
+def as_type(d: dtype | DType) -> DType:
     """numpy's type for a dtype, or for one of numpy's."""
-    found: DType = getattr(d, "numpy", d)
-    return found
+    return d.numpy if isinstance(d, dtype) else d
 
 
 cast = Op(

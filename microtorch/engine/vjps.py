@@ -50,7 +50,9 @@ def conjugated(vjp: Vjp) -> Vjp:
     It multiplies ``g`` by the conjugates of what ``vjp`` multiplies it by (backends/complex.py).
     """
 
-    def on_complex(F: Namespace, g: Operand, *arguments: Operand, **attrs: Any) -> Contribution:
+    def on_complex(
+        F: Namespace, g: Operand, *arguments: Operand, **attrs: object
+    ) -> Contribution:
         return F.conj(vjp(F, F.conj(g), *arguments, **attrs))
 
     return on_complex

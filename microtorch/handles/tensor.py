@@ -609,11 +609,10 @@ class Tensor(Methods):
         )
 
 
-def _one_real(t: Tensor, kind: str) -> Any:
+def _one_real(t: Tensor, kind: str) -> float:
     """The one number of ``t``; RuntimeError if it has an imaginary part."""
     value = t.item()
-    if not isinstance(value, complex):
-        return value
+    number: float = value.real
     if value.imag:
         raise RuntimeError(
             errors.message(
@@ -622,7 +621,7 @@ def _one_real(t: Tensor, kind: str) -> Any:
                 fix="complex(t), or abs(t)",
             )
         )
-    return value.real
+    return number
 
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:

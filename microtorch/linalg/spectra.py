@@ -29,13 +29,16 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
-def _check_phase(name: str, X: Tensor) -> None:
-    """Raise if a loss depends on the phase of complex vectors: then X has an imaginary diagonal.
+def _check_phase(name: str, *products: Tensor) -> None:
+    """Raise if a loss depends on the phase of complex vectors.
+
+    Then the sum of the ``products`` of the vectors and their gradients has an imaginary diagonal.
     """
-    if X.is_complex():
-        phase = X.detach().diagonal(0, -2, -1).imag.array
+    if products[0].is_complex():
+        total = np.asarray(sum(X.array for X in products))
+        phase = np.diagonal(total, 0, -2, -1).imag
         limit = 1e-2 if phase.dtype == np.float32 else 1e-8
-        if phase.size and np.abs(phase).max() > limit * max(1, np.abs(X.array).max()):
+        if phase.size and np.abs(phase).max() > limit * max(1, np.abs(total).max()):
             raise RuntimeError(
                 message(
                     f"{name}_backward: The vectors in the complex case are specified up to "
@@ -149,11 +152,11 @@ class _SVD(Function):
         E = _differences(S * S)
         core = 0 if g_S is None else identity(k, S) * g_S.unsqueeze(-2)
         outside: Tensor | float = 0
-        phases: Any = 0
+        products: list[Tensor] = []
         if g_U is not None:
             g_U = g_U[..., :k]
             X = U.mH @ g_U
-            phases = phases + X
+            products.append(X)
             if U.is_complex() and g_Vh is not None:
                 core = core + identity(k, S) * (X - X.mH) / (2 * across)
             core = core + (X - X.mH) / E * across
@@ -162,11 +165,11 @@ class _SVD(Function):
         if g_Vh is not None:
             g_V = g_Vh[..., :k, :].mH
             X = V.mH @ g_V
-            phases = phases + X
+            products.append(X)
             core = core + down * ((X - X.mH) / E)
             if n > k:
                 outside = outside + U @ ((g_V - V @ X) / across).mH
-        _check_phase("svd", phases)
+        _check_phase("svd", *products)
         return U @ core @ V.mH + outside, None, None, None
 
 

@@ -86,7 +86,7 @@ def element(value: Any, like: Tensor) -> Tensor:
     return constant(operands.element(value, like.array.dtype), like.node.dev)
 
 
-def refuse_complex(kernel: str, *operands: Any) -> None:
+def refuse_complex(kernel: str, *operands: object) -> None:
     """Raise where a function that is no op orders its operands, and they are complex."""
     for x in operands:
         d = getattr(getattr(x, "array", x), "dtype", None)

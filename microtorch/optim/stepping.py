@@ -152,7 +152,7 @@ class Composed(Optimizer):
 view_as_real, view_as_complex = FUNCTIONS["view_as_real"], FUNCTIONS["view_as_complex"]
 
 
-def is_complex(x: Any) -> bool:
+def is_complex(x: object) -> bool:
     return isinstance(x, Tensor) and x.is_complex()
 
 

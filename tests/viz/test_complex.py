@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-
-import microtorch as torch
-from microtorch import viz
 from microtorch.viz.reading import numbers
 from microtorch.viz.reading.summary import summary
 from microtorch.viz.reading.take import conjugated
+
+import microtorch as torch
+from microtorch import viz
 
 
 def program():

@@ -370,7 +370,7 @@ def _quiz(trace: Trace, data: JSON, seed: object) -> JSON:
         return out
     draw = random.Random(str(seed))
     found = {t.id: t.number for t in trace.nodes if not t.op and t.role != "constant"}
-    leaves = {i: float(v) for i, v in found.items() if isinstance(v, (int, float))}
+    leaves = {i: float(v.real) for i, v in found.items() if v is not None}  # a live page is real
     for _ in range(50):
         values = {}
         for i, v in leaves.items():
