@@ -269,6 +269,24 @@ def test_refused(name):
         getattr(torch, base)(*args)
 
 
+def test_functions_made_of_several_ops():
+    """None of them may drop the imaginary part on its way."""
+    z = torch.tensor([1 + 2j, 3 - 1j, 0.5j])
+    for refused in (
+        lambda: torch.logit(z, 1e-3), lambda: torch.mvlgamma(z, 2), lambda: F.kl_div(z, z),
+        lambda: F.cosine_similarity(z, z, 0), lambda: torch.softmax(z, 0), lambda: F.gelu(z),
+        lambda: F.mse_loss(z, z), lambda: F.layer_norm(z, (3,)), lambda: F.dropout(z, 0.5),
+        lambda: torch.cdist(z.reshape(1, 3), z.reshape(1, 3)), lambda: F.max_pool1d(z[None], 2),
+        lambda: F.avg_pool1d(z[None], 2), lambda: z.random_(), lambda: z.exponential_(),
+    ):  # fmt: skip
+        with pytest.raises((RuntimeError, ValueError), match=r"[Cc]omplex|'c'"):
+            refused()
+    nan = torch.tensor([complex("nan") + 2j, complex(INF, -INF)])
+    largest = float(np.finfo(np.float32).max)
+    assert torch.nan_to_num(nan).tolist() == [2j, complex(largest, -largest)]
+    assert F.softsign(z).is_complex() and F.normalize(z, dim=0).is_complex()
+
+
 def test_no_gradient_is_lost_where_dtypes_meet():
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     z = torch.tensor([1j, 2 + 1j], requires_grad=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...handles.tensor import Tensor
+from ...ops.arguments import refuse_complex
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
@@ -15,6 +16,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
     x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)).
     """
+    refuse_complex("cosine_similarity", x1, x2)
     first = x1 / x1.norm(2, dim, keepdim=True).clamp_min(eps)
     second = x2 / x2.norm(2, dim, keepdim=True).clamp_min(eps)
     return (first * second).sum(dim)
