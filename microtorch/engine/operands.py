@@ -72,6 +72,7 @@ def weak_number(value: AnyNumber, like: Tensor | None, floating: bool = False) -
         d = dtypes.promote([(like.array.dtype, 2), (d, 0)])
         if floating and d.kind not in "fc":
             d = dtypes.default_numpy()
+        dev = dev.of(d)
     return constant(dev.array(whole.astype(d)), dev)
 
 

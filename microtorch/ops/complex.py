@@ -153,6 +153,7 @@ def view_as_complex(input: Tensor) -> Tensor:
                 f"scalar type: {dtypes.TORCH_TYPES[x.dtype.name]}"
             )
         )
+    input.node.dev.of(dtypes.complex_type(x.dtype))  # raises where a device has none
     steps = [s // x.itemsize for s in x.strides]
     if not x.ndim:
         raise RuntimeError(message("Input tensor must have one or more dimensions"))
@@ -211,6 +212,7 @@ def _both_floating(one: Tensor, two: Tensor, names: tuple[str, str]) -> None:
 def complex(real: Tensor, imag: Tensor) -> Tensor:
     """``real + i imag``: complex64 of two float32 tensors, complex128 of two of float64."""
     _both_floating(real, imag, ("real", "imag"))
+    real.node.dev.of(dtypes.complex_type(real.array.dtype))  # raises where a device has none
     return several(complex_op, (real, imag))
 
 

@@ -295,3 +295,17 @@ def test_no_gradient_is_lost_where_dtypes_meet():
     total = [complex(a) + complex(b) for a, b in zip([1, 2], [1j, 2 + 1j], strict=True)]
     expected = [b.imag + (t / abs(t)).real for b, t in zip([1j, 2 + 1j], total, strict=True)]
     np.testing.assert_allclose(x.grad.numpy(), expected, 1e-6)
+
+
+@pytest.mark.needs("opencl")
+def test_opencl_says_that_it_has_none():
+    x = torch.ones(2, 2, device="opencl")
+    for ask in (
+        lambda: torch.tensor([1j]).to("opencl"),
+        lambda: torch.zeros(2, dtype=torch.complex64, device="opencl"),
+        lambda: x * 1j,
+        lambda: torch.complex(x, x),
+        lambda: torch.view_as_complex(x),
+    ):
+        with pytest.raises(RuntimeError, match="has no complex numbers"):
+            ask()
