@@ -14,7 +14,7 @@ numbers, and ``Op.derivatives_on`` is the one place that applies this.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import numpy as np
 
@@ -49,12 +49,9 @@ class Complex(Reference):
         both = np.isinf(large.real) & (large.real == small.real)  # of infinities no difference
         return np.where(both, large, large + np.log1p(np.exp(np.where(both, 0, small - large))))
 
-    def __getattribute__(self, name: str) -> Any:
-        if name in real_only:  # also what Reference has as a method
-            return refusing(name, TORCH_TYPES[self.dtype.name])
-        return super().__getattribute__(name)
-
     def __getattr__(self, name: str) -> Kernel:
+        if name in real_only:
+            return refusing(name, TORCH_TYPES[self.dtype.name])
         if name not in BY_PARTS:
             found: Kernel = super().__getattr__(name)
             return found
@@ -86,3 +83,12 @@ def refusing(name: str, kind: str) -> Callable[..., NoReturn]:
         )
 
     return kernel
+
+
+def refused(name: str) -> property:
+    """What Reference has as a method, and complex numbers do not have."""
+    return property(lambda self: refusing(name, TORCH_TYPES[self.dtype.name]))
+
+
+for _name in ("sign", "remainder", "fmod", "erf", "erfc"):
+    setattr(Complex, _name, refused(_name))

@@ -348,6 +348,14 @@ def elements(t: Tensor) -> Any:
     """The elements of a tensor as Scalars in the same graph, in nested lists (a 0-d tensor is one
     Scalar). Gradient flows back to the tensor.
     """
+    if t.is_complex():
+        raise TypeError(
+            errors.message(
+                "Scalars are real, and the elements of this tensor are complex",
+                errors.describe(t),
+                fix="the Scalars of t.real and of t.imag",
+            )
+        )
     if t.node.dev.device.type != "cpu":
         t = t.cpu()
     return _elements(t, (), mode.get(), user_frame(sys._getframe(1)))

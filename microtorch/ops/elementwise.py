@@ -264,6 +264,9 @@ def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
         return other
     operands: tuple[Any, ...] = (input, other)
     given = [x.array.dtype.kind for x in operands if hasattr(x, "node")]
+    if isinstance(alpha, complex) and "c" not in given:
+        what = "For non-complex input tensors, argument alpha must not be a complex number."
+        raise RuntimeError(message(what, f"alpha = {alpha}"))
     if given and "f" not in given and "c" not in given:
         if given == ["b", "b"]:
             alpha = bool(alpha)
