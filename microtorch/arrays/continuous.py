@@ -14,7 +14,9 @@ import numpy as np
 from ..base.errors import message
 from . import generator as source
 from .draw_checks import check_normal, check_positive, check_uniform, floating, sizes
+from .dtypes import real_type
 from .fills import BLOCK
+from .pairs import of_pairs
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
     from numpy.typing import DTypeLike, NDArray
@@ -44,8 +46,11 @@ def uniform(
     high: float = 1.0,
     generator: Generator | None = None,
 ) -> NDArray[Any]:
-    """Uniform on [low, high): torch.rand, Tensor.uniform_."""
+    """Uniform on [low, high): torch.rand, Tensor.uniform_. So are both parts of complex numbers."""
     shape, n = sizes(shape)
+    if np.dtype(dtype).kind == "c":
+        part = real_type(np.dtype(dtype))
+        return of_pairs(uniform((*shape, 2), part, low, high, generator))
     dtype = floating("uniform", dtype)
     check_uniform(low, high, dtype)
     g = generator or source.default_generator
@@ -67,9 +72,12 @@ def normal(
     """Normal with mean and std: torch.randn, Tensor.normal_.
 
     contiguous=False is for filling a tensor that is not contiguous, which PyTorch does one by one
-    at every size.
+    at every size. Of a complex number each part has half of the variance, and ``mean``.
     """
     shape, n = sizes(shape)
+    if np.dtype(dtype).kind == "c":
+        part, each = real_type(np.dtype(dtype)), std / math.sqrt(2)
+        return of_pairs(normal((*shape, 2), part, mean, each, generator, contiguous))
     dtype = floating("normal", dtype)
     check_normal(std)
     g = generator or source.default_generator

@@ -27,7 +27,6 @@ from weakref import ref
 
 import numpy as np
 
-from ..arrays import dtypes
 from ..base import errors
 from ..engine.backward import unbroadcast
 from ..engine.checks import freed_error, stale_error
@@ -273,7 +272,7 @@ def _wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -
     """
     if not isinstance(y, Tensor):
         return y
-    still = _is_among(y, ctx._non_differentiable) or y.array.dtype.kind not in "fV"
+    still = _is_among(y, ctx._non_differentiable) or y.array.dtype.kind not in "fcV"
     dirty = _is_among(y, ctx._dirty)
     if dirty:
         new: Node = constant_node(y.array, y.node.dev) if still else _place_output(node, i, y.array)
@@ -385,7 +384,7 @@ def _checked(name: str, place: int, r: Any, x: Node) -> Tensor:
                 )
             )
         r = unbroadcast(RECORDED, r, x.shape)
-    return r if r.array.dtype == x.dtype else r.to(dtypes.FROM_NUMPY[x.dtype])
+    return r if r.array.dtype == x.dtype else RECORDED.cast(r, dtype=x.dtype)
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:

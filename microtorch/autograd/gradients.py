@@ -268,6 +268,15 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
                     "gradient=torch.ones_like(loss)",
                 )
             )
+        if root.array.dtype.kind == "c":
+            raise errors.GraphError(
+                errors.message(
+                    "grad can be implicitly created only for real scalar outputs but got "
+                    f"{root.dtype}",
+                    f"backward on {errors.describe(root)}, the output of {node.name()}",
+                    fix="loss = z.abs() or z.real; or pass gradient=torch.ones_like(z)",
+                )
+            )
         g = constant(node.dev.array(np.ones(root.array.shape, root.array.dtype)), node.dev)
     elif not isinstance(g, Tensor):
         raise TypeError(
@@ -292,6 +301,15 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
             )
         )
     if g.array.dtype != root.array.dtype:
+        if g.is_complex() != root.is_complex():
+            raise RuntimeError(
+                errors.message(
+                    "For complex Tensors, both grad_output and output are required to have the "
+                    f"same dtype. Mismatch in dtype: grad_output[0] has a dtype of {g.dtype} and "
+                    f"output[0] has a dtype of {root.dtype}.",
+                    fix=f"gradient.to({root.dtype})",
+                )
+            )
         g = g.to(root.dtype)
     if create_graph:
         return g

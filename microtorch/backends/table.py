@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 definitions: dict[str, Any] = {}
 # kernels that return a view, or write into their arguments: nobody may hand them converted copies
 uncopied: set[str] = set()
+real_only: set[str] = set()  # ops that complex numbers do not have
 
 
 def definition(name: str) -> Kernel:
@@ -67,7 +68,8 @@ class KernelTable(BackendTable["Kernel"]):
 class HotTable(BackendTable["Kernel | None"]):
     """As ``KernelTable``, but None where the operands first need ``apply``.
 
-    They need promotion on a backend of mixed dtypes, and casts where ``send_to_apply`` said so.
+    They need promotion on a backend of mixed dtypes, and casts where ``send_to_apply`` said so; and
+    the absolute value of complex numbers is of another dtype than they.
     """
 
     def __init__(self, name: str, large: bool = False):
@@ -75,7 +77,7 @@ class HotTable(BackendTable["Kernel | None"]):
         self.kernels = KernelTable(name, large)
 
     def __missing__(self, backend: Backend) -> Kernel | None:
-        cold = backend is backend.rest or self.name in _to_apply
+        cold = backend is backend.rest or self.name in _to_apply or self.name in backend.changing
         kernel = self[backend] = None if cold else self.kernels[backend]
         return kernel
 

@@ -32,6 +32,7 @@ Argument: TypeAlias = Any  # what a user's function is called with, which is pas
 Slices: TypeAlias = list[tuple[slice, ...]]  # per input, the part that is read
 
 Number: TypeAlias = "bool | int | float"
+AnyNumber: TypeAlias = "Number | complex"
 Shape: TypeAlias = tuple[int, ...]
 Dim: TypeAlias = int
 Dims: TypeAlias = "int | Sequence[int] | None"  # None: all
@@ -41,8 +42,8 @@ Padding: TypeAlias = "Pair | str"  # "same", "valid", or numbers
 IndexItem: TypeAlias = "Tensor | Array | Sequence[Any] | slice | int | bool | EllipsisType | None"
 Index: TypeAlias = "IndexItem | tuple[IndexItem, ...]"
 
-TensorLike: TypeAlias = "Tensor | Scalar | Array | Number"  # what an operator takes
-DTypeLike: TypeAlias = "dtype | type[bool] | type[int] | type[float]"
+TensorLike: TypeAlias = "Tensor | Scalar | Array | AnyNumber"  # what an operator takes
+DTypeLike: TypeAlias = "dtype | type[bool] | type[int] | type[float] | type[complex]"
 DeviceLike: TypeAlias = "device | str | int"
 Root: TypeAlias = "Tensor | Scalar"  # what backward starts from, and whose gradient is asked
 Scalars: TypeAlias = "Scalar | list[Any]"  # nested lists of Scalars in a tensor's shape

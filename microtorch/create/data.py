@@ -107,6 +107,9 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
         _refuse_negative_strides(array)
     else:
         array = _from_lists(data)
+        if target is not None and array.dtype.kind == "c" and target.kind in "fiu":
+            what = "must be real number, not complex"
+            raise TypeError(message(what, f"tensor({data!r})"[:120], fix="dtype=torch.complex64"))
         if target is not None and not _all_fit(array, target):
             raise RuntimeError(
                 message(
@@ -114,10 +117,11 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
                     f"tensor({data!r})"[:120],
                 )
             )
-        if target is None and array.dtype == np.float64 and not _has_float64(data):
+        if target is None and array.dtype.kind in "fc" and not _has_float64(data):
             target = dtypes.default_numpy()
+            target = target if array.dtype.kind == "f" else dtypes.complex_type(target)
     if target is not None and array.dtype != target:
-        array = array.astype(target)
+        array = dtypes.converted(array, target)
     dtypes.of(array)
     return array
 
@@ -140,7 +144,7 @@ def _from_lists(data: Any) -> Array:
         return array.astype(dtypes.default_numpy())
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:  # above int64
         raise _overflow()
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biufc":
         raise _no_number(data, plain, array)
     return array
 
@@ -151,7 +155,7 @@ def _no_number(data: Any, plain: Any, array: Array) -> Exception:
         isinstance(v, int) and not isinstance(v, bool) for v in array.flat
     ):
         return _overflow()
-    numbers = (int, float, bool, np.number)
+    numbers = (int, float, bool, complex, np.number)
     bad = next((v for v in np.asarray(plain, object).flat if not isinstance(v, numbers)), data)
     given = f"tensor({data!r})"[:120]
     if isinstance(data, str):
@@ -197,7 +201,7 @@ def _has_float64(data: Any) -> bool:
         return any(_has_float64(v) for v in data[:1])
     if type(data) in COERCE:
         return False
-    return getattr(getattr(data, "array", data), "dtype", None) == np.float64
+    return getattr(getattr(data, "array", data), "dtype", None) in (np.float64, np.complex128)
 
 
 def _check_lists(data: Any, dim: int) -> None:
@@ -247,4 +251,5 @@ class LegacyType:
 
 
 for _name, _kind in dtypes.TORCH_TYPES.items():
-    export(LegacyType(_kind, getattr(dtypes, _name)), f"{_kind}Tensor")
+    if not _kind.startswith("Complex"):  # PyTorch has no such constructors
+        export(LegacyType(_kind, getattr(dtypes, _name)), f"{_kind}Tensor")

@@ -25,7 +25,7 @@ from .finish import check_layout, chosen, export, finish
 if TYPE_CHECKING:
     from ..arrays.layout import layout
     from ..arrays.memory_format import memory_format
-    from ..base.types import Array, Backend, DeviceLike, DType, DTypeLike, Number, Shape
+    from ..base.types import AnyNumber, Array, Backend, DeviceLike, DType, DTypeLike, Shape
 
 
 # ---- filled --------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ randn, randn_like = _filled(
 @export
 def full(
     size: Sequence[int],
-    fill_value: Tensor | Number,
+    fill_value: Tensor | AnyNumber,
     *,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
@@ -165,7 +165,7 @@ def full(
 @export
 def full_like(
     input: Tensor,
-    fill_value: Tensor | Number,
+    fill_value: Tensor | AnyNumber,
     *,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
@@ -180,7 +180,7 @@ def full_like(
 
 
 def new_full(
-    self: Tensor, size: Sequence[int], fill_value: Tensor | Number, **options: Any
+    self: Tensor, size: Sequence[int], fill_value: Tensor | AnyNumber, **options: Any
 ) -> Tensor:
     """full() in this tensor's dtype and device, unless ``options`` name others."""
     return full(size, fill_value, **{"dtype": self.dtype, "device": self.device, **options})
@@ -219,9 +219,9 @@ def eye(
 
 @export
 def arange(
-    start: Tensor | Number | None = None,
-    end: Tensor | Number | None = None,
-    step: Tensor | Number = 1,
+    start: Tensor | AnyNumber | None = None,
+    end: Tensor | AnyNumber | None = None,
+    step: Tensor | AnyNumber = 1,
     *,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
@@ -236,6 +236,9 @@ def arange(
     if end is None:
         raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
     first, stop, by = (_number(v) for v in (0 if start is None else start, end, step))
+    if any(isinstance(v, complex) for v in (first, stop, by)):
+        what = "value cannot be converted to type double without overflow"
+        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
     if not (math.isfinite(first) and math.isfinite(stop)):
         raise RuntimeError(message(f"unsupported range: {first} -> {stop}"))
     if by == 0 or (stop - first) * by < 0:
@@ -248,14 +251,14 @@ def arange(
     return finish((first + np.arange(n) * by).astype(d), device, requires_grad)
 
 
-def _number(value: Tensor | Number) -> Any:
+def _number(value: Tensor | AnyNumber) -> Any:
     return value.item() if isinstance(value, Tensor) else value
 
 
 @export
 def linspace(
-    start: Tensor | Number,
-    end: Tensor | Number,
+    start: Tensor | AnyNumber,
+    end: Tensor | AnyNumber,
     steps: int,
     *,
     dtype: DTypeLike | None = None,
@@ -263,23 +266,23 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
-    d = chosen(dtype)
+    first, last = _number(start), _number(end)
+    d = chosen(dtype, _of_ends(first, last))
     if steps < 0:
         raise RuntimeError(
             message("number of steps must be non-negative", f"linspace(steps={steps})")
         )
-    first, last = _number(start), _number(end)
     if d not in (dtypes.F32, dtypes.F64) or steps < 2:
-        return finish(
-            np.linspace(float(first), float(last), steps).astype(d), device, requires_grad
-        )
+        kind = complex if d.kind == "c" else float
+        numbers = np.linspace(kind(first), kind(last), steps)
+        return finish(numbers.astype(d), device, requires_grad)
     return finish(spaced(first, last, steps, d), device, requires_grad)
 
 
 @export
 def logspace(
-    start: Tensor | Number,
-    end: Tensor | Number,
+    start: Tensor | AnyNumber,
+    end: Tensor | AnyNumber,
     steps: int,
     base: float = 10.0,
     *,
@@ -289,16 +292,24 @@ def logspace(
 ) -> Tensor:
     """base ** linspace(start, end, steps); for an integer dtype start and end are cut to integers.
     """
-    d = chosen(dtype)
     if steps < 0:
         raise RuntimeError(
             message("number of steps must be non-negative", f"logspace(steps={steps})")
         )
-    first, last = float(start), float(end)
-    if d.kind != "f":
-        first, last = math.trunc(first), math.trunc(last)
-    exponents = np.linspace(first, last, steps)
-    return finish((float(base) ** exponents).astype(d), device, requires_grad)
+    first, last = _number(start), _number(end)
+    d = chosen(dtype, _of_ends(first, last, base))
+    kind = complex if d.kind == "c" else float
+    ends: list[Any] = [kind(first), kind(last)]
+    if d.kind not in "fcV":
+        ends = [math.trunc(v.real) for v in ends]
+    exponents = np.linspace(ends[0], ends[1], steps)
+    return finish((kind(base) ** exponents).astype(d), device, requires_grad)
+
+
+def _of_ends(*numbers: AnyNumber) -> DType:
+    """The default dtype, or the complex one if one of the numbers is complex."""
+    d = dtypes.default_numpy()
+    return dtypes.complex_type(d) if any(isinstance(v, complex) for v in numbers) else d
 
 
 @export

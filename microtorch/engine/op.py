@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..backends import KernelTable, definitions
-from ..backends.table import HotTable, uncopied
+from ..backends.table import HotTable, real_only, uncopied
 from ..base import errors
 from ..graph import ABSENT, Node
 from ..notation import expr, formulas
@@ -29,10 +29,10 @@ from .apply import apply
 from .checks import freed_error
 from .record import handle
 from .registry import REGISTRY
-from .vjps import VjpTable
+from .vjps import VjpTable, conjugated
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs, Kernel, Shape, Slices, Static, Vjp
+    from ..base.types import Attrs, Backend, Kernel, Shape, Slices, Static, Vjp
     from ..handles.tensor import Tensor
 
 SYMBOLS = {
@@ -72,6 +72,11 @@ class Op:
     # may an output that the derivative reads be overwritten? It is computed again from the inputs,
     # which are saved
     renews: bool = False
+    # what its derivatives are for complex numbers. "holomorphic": every factor of g conjugated
+    # (backends/complex.py); "own": as declared, since the vjps are linear in real and imaginary
+    # part, or have the conjugates in them; "none": the op refuses complex numbers. By default "own"
+    # for an op whose vjps read no values, for it is linear
+    complex: str = ""
     # for readers. The value, and per input its derivative, in words or mathematics
     formula: str = ""
     rule: Sequence[str | None] = ()
@@ -114,6 +119,7 @@ class Op:
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
         reads = bool(self.saved_inputs) or any(self.reads_out) or self.joint is not None
         self.reads_anything = reads and not reads_nothing
+        self.complex = self.complex or ("own" if self.vjps and not self.reads_anything else "none")
         self.kernels = KernelTable(name)
         self.hot_kernels = HotTable(name)
         self.large_kernels = KernelTable(name, large=True)
@@ -126,6 +132,8 @@ class Op:
             definitions[name] = forward
             if self.view:
                 uncopied.add(name)
+            if self.complex == "none":
+                real_only.add(name)
 
     def _node_class(self, torch_name: str) -> type[Node]:
         """The class of this op's nodes, with PyTorch's name and attributes.
@@ -163,6 +171,11 @@ class Op:
             rule=vjps,
             torch_name=formulas.TORCH_NAMES.get(name, ""),
             attributes=bool(static),
+            complex=(
+                "holomorphic"
+                if name in formulas.HOLOMORPHIC
+                else "own" if name in formulas.NOT_HOLOMORPHIC else "none"
+            ),
             **options,
         )
 
@@ -179,6 +192,23 @@ class Op:
     def derivatives(self) -> tuple[Any, ...]:
         """The vjps as functions on arrays or Tensors."""
         return tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
+
+    def derivatives_on(self, dev: Backend) -> Sequence[Any]:
+        """The vjps for a result that lies on ``dev``: of complex numbers, with conjugates."""
+        if dev.conjugates and self.complex == "holomorphic":
+            return self.conjugated
+        return self.derivatives
+
+    @cached_property
+    def conjugated(self) -> tuple[Any, ...]:
+        """The vjps of a holomorphic function of complex numbers."""
+        other = formulas.COMPLEX.get(self.name)
+        rules = self.derivatives if other is None else [
+            t and v._replace(text=t).compile()
+            for t, v in zip(other, self.vjps, strict=True)
+            if isinstance(v, Formula)
+        ]
+        return tuple([v and conjugated(v) for v in rules])
 
     @cached_property
     def tied(self) -> bool:

@@ -31,6 +31,11 @@ class Recorded:
         return recorded
 
     @staticmethod
+    def sgn(x: Tensor) -> Tensor:
+        """The sign of real numbers has the derivative 0, whatever the gradient."""
+        return several(REGISTRY["sgn" if x.array.dtype.kind == "c" else "sign"], (x,))
+
+    @staticmethod
     def lift(node: Node, saved: Sequence[Any]) -> tuple[Tensor | Node, tuple[Any, ...]]:
         """A node's output and saved inputs as Tensors on the nodes they came from.
 
@@ -44,8 +49,9 @@ class Recorded:
     def vjps(node: Node) -> Sequence[Vjp]:
         """The derivatives of a node, each on a graph that leads to all that it reads."""
         if not node.op.tied:
-            return node.op.derivatives
-        return [partial(_tied, node, i, vjp) for i, vjp in enumerate(node.op.derivatives)]
+            return node.op.derivatives_on(node.dev)
+        vjps = node.op.derivatives_on(node.dev)
+        return [partial(_tied, node, i, vjp) for i, vjp in enumerate(vjps)]
 
 
 def _tied(node: Node, i: int, vjp: Vjp, *arguments: Any, **attrs: Any) -> Tensor:

@@ -90,13 +90,13 @@ LAZY |= {
 }
 
 ABSENT = frozenset(
-    "cfloat compile complex64 complex128 complex fft func jit mps "
-    "multiprocessing onnx profiler quantization sparse sparse_coo_tensor vmap view_as_complex "
-    "view_as_real xpu export fx hub".split()
+    "compile fft func jit mps multiprocessing onnx profiler quantization sparse sparse_coo_tensor "
+    "vmap xpu export fx hub".split()
 )
 
 EAGER = (
-    "Generator Scalar Size Tensor __version__ autograd backends bfloat16 bool device double dtype "
+    "Generator Scalar Size Tensor __version__ autograd backends bfloat16 bool cdouble cfloat "
+    "complex128 complex64 device double dtype "
     "e enable_grad finfo float float16 float32 float64 get_default_dtype half iinfo inf "
     "inference_mode int int16 int32 int64 int8 is_grad_enabled is_inference_mode_enabled long nan "
     "no_grad pi set_default_dtype set_grad_enabled set_printoptions short uint8 version".split()

@@ -47,7 +47,7 @@ def is_floating_point(input: Tensor) -> bool:
 
 
 def is_complex(input: Tensor) -> bool:
-    """False: microtorch has no complex dtypes."""
+    """Is its dtype complex64 or complex128?"""
     return input.is_complex()
 
 
@@ -80,7 +80,7 @@ def result_type(tensor1: TensorLike, tensor2: TensorLike) -> dtypes.dtype:
     for x in (tensor1, tensor2):
         if isinstance(x, Tensor):
             operands.append((x.array.dtype, 2 if x.array.ndim else 1))
-        elif isinstance(x, (bool, int, float, np.number)):
+        elif isinstance(x, (bool, int, float, complex, np.number)):
             operands.append((dtypes.of_number(x), 0))
         else:
             raise TypeError(

@@ -34,7 +34,7 @@ from .memory import check_overlap
 from .views import rebind, renew_views, without_hooks, write
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, DType, Index, Number
+    from ..base.types import AnyNumber, Array, Attrs, DType, Index, Number
     from .tensor import Tensor
 
 
@@ -129,7 +129,7 @@ def _long(d: DType) -> str:
 # ---- copies --------------------------------------------------------------------------------------
 copy_op = Op(
     "copy",
-    lambda F, x, source: np.broadcast_to(source, x.shape).astype(x.dtype),
+    lambda F, x, source: dtypes.converted(np.broadcast_to(source, x.shape), x.dtype),
     vjps=(
         lambda F, g, out, x, source: F.zero(g),
         lambda F, g, out, x, source: F.cast(g, dtype=source.dtype),
@@ -154,7 +154,7 @@ def _copy(self: Tensor, src: Tensor, name: str) -> Tensor:
         raise errors.broadcast_error(f"{name}_", [self, src]) from None
 
 
-def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
+def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
     """Set every element to ``value``."""
     if not isinstance(value, Handle):
         return _copy(self, _of_dtype(value, self), "fill")
@@ -230,7 +230,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
 def _of_dtype(value: Any, like: Tensor) -> Tensor:
     """Numbers as a Tensor of the dtype of ``like``, on its device."""
     d = like.array.dtype
-    array = element(value, d) if type(value) in NUMBERS else np.asarray(value).astype(d)
+    number = type(value) in NUMBERS or isinstance(value, complex)
+    array = element(value, d) if number else dtypes.converted(np.asarray(value), d)
     return constant(array, like.node.dev)
 
 
@@ -247,7 +248,7 @@ COMPOSED = (  # of functions made of several ops
     "clamp_min", "clip", "cumprod", "cumsum", "index_add", "index_copy", "index_fill", "index_put",
     "index_reduce", "ldexp", "lerp", "logit", "masked_fill", "masked_scatter", "mvlgamma",
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
-    "scatter_reduce", "square", "tril", "triu",
+    "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
 UNCHECKED = ("masked_fill", "index_fill")  # they read one number, before they write
 OPERATORS = {
@@ -269,8 +270,22 @@ def inplace_methods() -> dict[str, Callable[..., Tensor]]:
     for name in ("add", "sub", "div"):
         out[f"{name}_"] = _with_options(name)
     out["subtract_"], out["divide_"], out["true_divide_"] = out["sub_"], out["div_"], out["div_"]
+    out["conj_physical_"] = _composed("conj_physical")
+    out["abs_"] = out["absolute_"] = _abs_(out["abs_"])
     out.update(copy_=copy_, fill_=fill_, zero_=zero_, float_power_=float_power_)
     return out | {f"__{sign}__": out[f"{name}_"] for sign, name in OPERATORS.items()}
+
+
+def _abs_(of_real: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``abs_``, which complex numbers do not have: their absolute values are real."""
+
+    def method(self: Tensor) -> Tensor:
+        if self.array.dtype.kind == "c":
+            what = "In-place abs is not supported for complex tensors."
+            raise RuntimeError(errors.message(what, errors.describe(self), fix="x.abs()"))
+        return of_real(self)
+
+    return named(method, "abs_", of_real.__doc__, __wrapped__=of_real)
 
 
 def _of_op(op: Op) -> Callable[..., Tensor]:

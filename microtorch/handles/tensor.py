@@ -26,8 +26,9 @@ from ..engine.record import constant, constant_node
 from ..engine.registry import REGISTRY
 from ..graph import Node, RemovableHandle, Storage, hooks_of, storage_of
 from ..ops.arguments import dim_of
+from ..ops.arrange import matrices_transposed
 from ..ops.index import getitem
-from ..ops.surface import METHODS
+from ..ops.surface import FUNCTIONS, METHODS
 from . import attributes as attributes  # its functions are methods of Tensor
 from . import conversions as conversions  # so are these
 from . import metadata as metadata  # so are these
@@ -281,7 +282,25 @@ class Tensor(Methods):
         return self.array.dtype.kind in "fV"
 
     def is_complex(self) -> bool:
-        return False
+        return self.array.dtype.kind == "c"
+
+    @property
+    def real(self) -> Tensor:
+        """The real parts, a view that may be written; of a real tensor, the tensor itself."""
+        return FUNCTIONS["real"](self)
+
+    @real.setter
+    def real(self, value: TensorLike) -> None:
+        self.real[...] = value
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary parts, a view that may be written. RuntimeError for a real tensor."""
+        return FUNCTIONS["imag"](self)
+
+    @imag.setter
+    def imag(self, value: TensorLike) -> None:
+        self.imag[...] = value
 
     def is_inference(self) -> bool:
         """False: a tensor made under inference_mode is like any other without gradient."""
@@ -478,10 +497,13 @@ class Tensor(Methods):
         return array if dtype is None else array.astype(dtype)
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(_one_real(self, "double"))
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(_one_real(self, "int64_t"))
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iub" or self.array.size != 1:
@@ -515,7 +537,7 @@ class Tensor(Methods):
         return iter(METHODS["unbind"](self, 0))
 
     def __contains__(self, value: Any) -> bool:
-        if not isinstance(value, (Tensor, bool, int, float, np.number)):
+        if not isinstance(value, (Tensor, bool, int, float, complex, np.number)):
             raise RuntimeError(
                 errors.message(
                     "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
@@ -585,7 +607,7 @@ class Tensor(Methods):
     @property
     def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
-        return METHODS["adjoint"](self)
+        return matrices_transposed(self, "mT")
 
     @property
     def mH(self) -> Tensor:
@@ -596,7 +618,7 @@ class Tensor(Methods):
     def H(self) -> Tensor:
         """The matrix transposed and conjugated: of real numbers, ``T``."""
         if self.array.ndim in (0, 2):
-            return METHODS["t"](self)
+            return METHODS["t"](METHODS["conj"](self))
         raise RuntimeError(
             errors.message(
                 "tensor.H is only supported on matrices (2-D tensors). Got "
@@ -604,6 +626,21 @@ class Tensor(Methods):
                 fix="mH takes batches of matrices",
             )
         )
+
+
+def _one_real(t: Tensor, kind: str) -> float:
+    """The one number of ``t``; RuntimeError if it has an imaginary part."""
+    value = t.item()
+    number: float = value.real
+    if value.imag:
+        raise RuntimeError(
+            errors.message(
+                f"value cannot be converted to type {kind} without overflow",
+                f"the value is {value}",
+                fix="complex(t), or abs(t)",
+            )
+        )
+    return number
 
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.dtypes import converted
 from ..engine.op import Op
 from ..engine.record import constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
@@ -188,7 +189,8 @@ def _derive(view: Tensor, base: Tensor) -> None:
         for op, attrs in view.origin[1]:
             array = op.kernels[node.dev](node.value, **(attrs or {}))
             storage = node.storage
-            node = fill(op.node(), (node,), (node,), array, node.dev, attrs, scope, frame)
+            dev = node.dev if array.dtype == node.dtype else node.dev.of(array.dtype)
+            node = fill(op.node(), (node,), (node,), array, dev, attrs, scope, frame)
             node.storage = storage
         node.value = view.array
     place(view, node)
@@ -208,7 +210,10 @@ def _copy_slices_forward(
     # laid out in memory as the base was: in another order, reshape would give a copy, not a view
     out = np.empty(tuple([base.shape[i] for i in order]), base.dtype).transpose(np.argsort(order))
     out[...] = base
-    overwrite(_region(out, chain, F), value)  # an expanded region is locked
+    region = _region(out, chain, F)
+    if value.dtype != region.dtype:  # real parts, of a complex base
+        value = converted(value, region.dtype)
+    overwrite(region, value)  # an expanded region is locked
     return out
 
 

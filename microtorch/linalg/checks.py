@@ -50,10 +50,10 @@ def square(name: str, A: Tensor) -> None:
 
 
 def floating(name: str, *operands: Tensor) -> None:
-    """Raise unless all operands are float32, or all are float64."""
+    """Raise unless all operands are of one dtype: float32, float64, or one of complex numbers."""
     for t in operands:
         kind = TORCH_TYPES[t.array.dtype.name]
-        if t.array.dtype.kind not in "fV":
+        if t.array.dtype.kind not in "fcV":
             what = f"Expected a floating point or complex tensor as input. Got {kind}"
             raise RuntimeError(message(f"linalg.{name}: {what}", describe(t), fix="x.float()"))
         if t.array.dtype.itemsize < 4:
@@ -88,7 +88,7 @@ def broadcast_batches(name: str, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
 
 # ---- to numpy and back ---------------------------------------------------------------------------
 def by_numpy(name: str, function: Callable[..., Any], *operands: Tensor) -> Any:
-    """What numpy's ``function`` makes of float matrices: an array, or a tuple of arrays.
+    """What numpy's ``function`` makes of matrices: an array, or a tuple of arrays.
 
     Its LinAlgError is raised as PyTorch's.
     """

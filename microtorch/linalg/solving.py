@@ -46,7 +46,7 @@ class _Inv(Function):
     @staticmethod
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
         (B,) = ctx.saved_tensors
-        return -(B.mT @ g @ B.mT), None
+        return -(B.mH @ g @ B.mH), None
 
 
 def inv_ex(A: Tensor, *, check_errors: bool = False, _name: str = "inv_ex") -> results.inv_ex:
@@ -93,8 +93,8 @@ class _Solve(Function):
     @staticmethod
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, None]:
         A, x = ctx.saved_tensors
-        v = solve(A.mT, g)
-        return -(v @ x.mT), v, None
+        v = solve(A.mH, g)
+        return -(v @ x.mH), v, None
 
 
 def solve_ex(
@@ -157,8 +157,8 @@ class _SolveTriangular(Function):
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, None, None]:
         A, x = ctx.saved_tensors
         upper, unit = ctx.upper, ctx.unit
-        v = solve_triangular(A.mT, g, upper=not upper, unitriangular=unit)
-        full = -(v @ x.mT)
+        v = solve_triangular(A.mH, g, upper=not upper, unitriangular=unit)
+        full = -(v @ x.mH)
         return full.triu(int(unit)) if upper else full.tril(-int(unit)), v, None, None
 
 

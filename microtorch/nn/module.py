@@ -439,7 +439,7 @@ class Module:
         Integer tensors keep their dtype.
         """
         probe = Tensor([0.0]).to(*args, **kwargs)
-        if not probe.is_floating_point():
+        if not (probe.is_floating_point() or probe.is_complex()):
             raise TypeError(
                 message(
                     "nn.Module.to only accepts floating point or complex dtypes, "
@@ -453,7 +453,7 @@ class Module:
         device, dtype = probe.device, probe.dtype
 
         def convert(tensor: Tensor) -> Tensor:
-            cast = gives_dtype and tensor.is_floating_point()
+            cast = gives_dtype and (tensor.is_floating_point() or tensor.is_complex())
             return tensor.to(device, dtype) if cast else tensor.to(device)
 
         return self._apply(convert)

@@ -87,6 +87,21 @@ def element(value: Any, like: Tensor) -> Tensor:
     return constant(operands.element(value, like.array.dtype), like.node.dev)
 
 
+def refuse_complex(kernel: str, *operands: object) -> None:
+    """Raise where a function that is no op orders its operands, and they are complex."""
+    for x in operands:
+        d = getattr(getattr(x, "array", x), "dtype", None)
+        if d is not None and d.kind == "c":
+            kind = TORCH_TYPES[d.name]
+            raise NotImplementedError(
+                message(
+                    f"\"{kernel}\" not implemented for '{kind}'",
+                    "complex numbers have no order",
+                    fix="x.abs(), x.real and x.imag are real",
+                )
+            )
+
+
 # ---- results -----------------------------------------------------------------------------------
 def owned(t: Tensor) -> Tensor:
     """``t``, a view of a tensor that nobody else knows, as no view: PyTorch's result is none."""
@@ -114,8 +129,8 @@ def variadic(
 ) -> Op:  # fmt: skip
     """An op of any number of inputs; ``vjp(i)`` is the derivative for input i.
 
-    ``saves``: each derivative reads all inputs but its own. ``joint``: all derivatives in one call,
-    for many inputs: n calls of a vjp with n inputs each take n² steps.
+    ``saves``: each derivative reads all inputs but its own, as that of a product does. ``joint``:
+    all derivatives in one call, for many inputs: n calls of a vjp with n inputs each take n² steps.
     """
 
     @cache
@@ -125,6 +140,7 @@ def variadic(
         return Op(
             name, forward, vjps, saves=reads, rule=(rule,) * n, explain=explain, register=False,
             joint=joint if n > MANY else None, reads_nothing=not saves,
+            complex="holomorphic" if saves else "own",
         )  # fmt: skip
 
     return Op(name, forward, (vjp(0),), rule=(rule,), explain=explain, family=family)

@@ -151,6 +151,7 @@ conv2d_op = Op(
     saves=("y", "x", "x"),  # the bias: as in PyTorch its second derivative is 0, not absent
     formula="x ∗ w + b",
     rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
+    complex="holomorphic",
     terms=terms,
     torch_name="Convolution",
 )
@@ -165,6 +166,7 @@ conv_transpose2d_op = Op(
     saves=("y", "x", "x"),  # the bias: as in PyTorch its second derivative is 0, not absent
     formula="x ∗ᵀ w + b",
     rule=("g ∗ w", "g ∗ x", "Σ g over batch and places"),
+    complex="holomorphic",
     terms=terms,
     torch_name="Convolution",
 )
@@ -178,6 +180,7 @@ conv2d_weight_op = Op(
         lambda F, h, out, x, g, kernel, **geometry: F.conv2d(x, h, **geometry),
     ),
     saves=("y", "x"),
+    complex="holomorphic",
     formula="Σ windows(x) · g",
     rule=("y ∗ᵀ g", "x ∗ g"),
     terms=terms,
@@ -219,7 +222,7 @@ def check(
         raise ShapeError(
             message(f"{op}: expected a weight of {n + 2} dimensions, but got {w.ndim}", *got)
         )
-    if x.dtype.kind not in "fiuV":
+    if x.dtype.kind not in "fiucV":
         raise NotImplementedError(
             message(
                 f"\"{op}\" not implemented for '{TORCH_TYPES[x.dtype.name]}'", *got, fix="x.float()"

@@ -268,7 +268,7 @@ index_put_op = Op(
     explain=explain_index,
 )
 # a zero of a gradient's dtype, whose own gradient is nothing
-Op("zero", lambda F, x: np.zeros((), x.dtype))
+Op("zero", lambda F, x: np.zeros((), x.dtype), complex="own")
 
 
 def getitem(x: Tensor, index: Index) -> Tensor:

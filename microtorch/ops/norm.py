@@ -330,7 +330,7 @@ def _trailing(
                 else "",
             )
         )
-    if input.array.dtype.kind not in "fV":
+    if input.array.dtype.kind not in ("fcV" if op == "rms_norm" else "fV"):
         raise not_floating(op, input)
     return shape
 

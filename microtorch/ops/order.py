@@ -17,7 +17,7 @@ from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
-from .arguments import dim_of
+from .arguments import dim_of, refuse_complex
 from .reduce import extreme_vjp, not_empty
 from .surface import FUNCTIONS, public
 
@@ -229,6 +229,7 @@ def _publish_argument(name: str, which: str, choose: Callable[..., Any]) -> None
     def argument(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
         if input.array.dtype.kind == "b":
             raise RuntimeError(message(f"{name}(): does not support bool input", fix="x.int()"))
+        refuse_complex(name, input)
         d = None if dim is None else dim_of(dim, input.array.ndim, name)
         not_empty(input, name, () if d is None else (d,), IndexError)
         dev = input.node.dev

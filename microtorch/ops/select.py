@@ -15,7 +15,7 @@ from ..engine.operands import NUMBERS, weak_number
 from ..engine.registry import REGISTRY
 from .arguments import element
 from .elementwise import ELEMENTWISE
-from .surface import METHODS, public
+from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
     from ..base.types import Number, TensorLike
@@ -177,7 +177,14 @@ def nan_to_num(
     posinf: float | None = None,
     neginf: float | None = None,
 ) -> Tensor:
-    """NaN, inf and -inf replaced by numbers (by default 0 and the dtype's largest and smallest)."""
+    """NaN, inf and -inf replaced by numbers (by default 0 and the dtype's largest and smallest).
+
+    Of complex numbers, in each part.
+    """
+    if input.array.dtype.kind == "c":
+        parts = [nan_to_num(part, nan, posinf, neginf) for part in (input.real, input.imag)]
+        joined: Tensor = FUNCTIONS["complex"](*parts)
+        return joined
     if input.array.dtype.kind not in "fV":
         return input.clone()
     if np.isfinite(input.array).all():  # one pass instead of six

@@ -20,6 +20,7 @@ from ..engine.op import Formula, Op
 from ..engine.record import constant
 from ..notation import expr
 from ..notation.formulas import LETTERS
+from .arguments import refuse_complex
 from .elementwise import ELEMENTWISE, checked, only
 from .surface import FUNCTIONS, METHODS, public, taking_out
 
@@ -196,6 +197,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
         raise RuntimeError(message("p has to be greater than or equal to 1", f"p = {p}"))
     if input.array.dtype.kind == "b":
         raise RuntimeError(message("mvlgamma: bool tensors are not supported", fix="x.float()"))
+    refuse_complex("lgamma_vml_cpu", input)
     x = input if input.array.dtype.kind in "fV" else input.to(dtypes.get_default_dtype())
     halves = constant(np.arange(p, dtype=x.array.dtype) / -2, x.node.dev)
     total = FUNCTIONS["sum"](OPS["lgamma"](x.unsqueeze(-1) + halves), -1)
@@ -207,6 +209,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), the inverse of sigmoid. With ``eps``, x is limited to [eps, 1 - eps]."""
     if eps is None:
         return ELEMENTWISE["logit"](input)
+    refuse_complex("logit_cpu", input)
     if input.array.dtype.kind not in "fV":
         input = input.to(dtypes.get_default_dtype())
     return ELEMENTWISE["logit"](input.clamp(eps, 1 - eps))

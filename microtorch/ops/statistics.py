@@ -13,7 +13,7 @@ from ..base.errors import describe, message
 from ..engine.record import constant
 from .arguments import dim_of, owned
 from .order import sort
-from .surface import METHODS, public
+from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
     from ..base.types import Array, Number
@@ -136,7 +136,7 @@ def cov(
     if float(norm.array if hasattr(norm, "node") else norm) <= 0:
         norm = norm * 0  # fewer observations than the correction: the result is inf or nan
     centred = x - ((x * w if given else x).sum(1) / total).unsqueeze(1)
-    product = centred @ (centred * w if given else centred).t()
+    product = centred @ (centred * w if given else centred).mH
     return (product / norm).squeeze()
 
 
@@ -162,8 +162,11 @@ def corrcoef(input: Tensor) -> Tensor:
     c = cov(input)
     if not c.array.ndim:
         return c / c
-    deviation = c.diagonal().sqrt()
-    return (c / deviation.unsqueeze(1) / deviation).clamp(-1, 1)
+    deviation = c.diagonal().real.sqrt()
+    r = c / deviation.unsqueeze(1) / deviation
+    if r.is_complex():
+        return FUNCTIONS["complex"](r.real.clamp(-1, 1), r.imag.clamp(-1, 1))
+    return r.clamp(-1, 1)
 
 
 # ---- counts --------------------------------------------------------------------------------------

@@ -200,6 +200,7 @@ ELEMENTWISE = {
         ({"min": -0.5, "max": 0.6},),
     ),
     "sign": Row((ANY,), lambda x: math.copysign(1, x)),
+    "sgn": Row((ANY,), lambda x: math.copysign(1, x)),
     "floor": Row((ANY,), math.floor),
     "ceil": Row((ANY,), math.ceil),
     "round": Row((ANY,), round),

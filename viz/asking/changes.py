@@ -115,7 +115,9 @@ def _outline(t: Trace) -> str:
 
 
 def _size(a: Value | None) -> float | None:
-    return None if a is None else a.number if a.number is not None else a.rms
+    if a is None:
+        return None
+    return a.rms if a.number is None or isinstance(a.number, complex) else a.number
 
 
 class _Changes(Drawing):

@@ -222,13 +222,14 @@ def _left(trace: Trace, p: Subject, root: str, g: Data, left: Data | None) -> li
 
 
 def _size(g: Data) -> str:
-    a = np.asarray(g, float)
+    a = np.asarray(g)
+    a = a.astype(np.result_type(a, np.float64))
     if not np.all(np.isfinite(a)):
         return "not finite (NaN or ∞)"
     if a.size == 1:
-        return "zero" if not a.any() else numbers.number(float(a.reshape(())))
+        return "zero" if not a.any() else numbers.number(a.reshape(()).item())
     zeros = float(np.mean(a == 0))
-    size = "of " + numbers.rms(float(np.sqrt(np.mean(a * a))))
+    size = "of " + numbers.rms(float(np.sqrt(np.mean(np.abs(a) ** 2))))
     if zeros == 1:
         return "zero"
     return f"{size}, {100 * zeros:.0f} % of its elements zero" if zeros else size

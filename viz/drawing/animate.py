@@ -84,7 +84,7 @@ class Still(Drawing):
             return t
         g = self.moment.held.get(t.id)
         if g is not None:
-            if g.number is not None and t.shape:
+            if g.number is not None and not isinstance(g.number, complex) and t.shape:
                 g = replace(g, cells=[[g.number]])
             return replace(t, grad=g, grad_state="known")
         blank = (

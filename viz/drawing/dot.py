@@ -393,7 +393,8 @@ def _contribution(a: Value | None) -> tuple[str, bool]:
     if a is None:
         return "", False
     v = a.number if a.number is not None else a.rms
-    return (numbers.number(float(v)) if a.number is not None else numbers.rms(v)), v == 0
+    v = v if isinstance(v, complex) else float(v)
+    return (numbers.number(v) if a.number is not None else numbers.rms(a.rms)), v == 0
 
 
 def _clean(s: str, longest: int = 60) -> str:

@@ -13,7 +13,7 @@ const asked = new Set(D.quiz ? D.quiz.ask : S.flatMap((s, k) => s.c != null ? [k
 
 // ---- numbers: what style.py writes in a picture --------------------------------------------------------------------
 const minus = s => s.replace(/-/g, "−");
-const special = v => v === true ? "True" : v === false ? "False" : v !== v ? "NaN" : v === Infinity ? "∞" : v === -Infinity ? "−∞" : v === 0 ? "0" : "";
+const special = v => typeof v === "string" ? v : v === true ? "True" : v === false ? "False" : v !== v ? "NaN" : v === Infinity ? "∞" : v === -Infinity ? "−∞" : v === 0 ? "0" : "";
 const scientific = v => minus(v.toExponential(1).replace("+", ""));
 const plain = v => Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5;
 const num = v => v == null ? "–" : special(v) || (plain(v) ? minus(v.toFixed(4)) : scientific(v));

@@ -127,7 +127,8 @@ class Computation:
         node = self.nodes[i]
         inputs = [values[j] for j in self.inputs[i]]
         try:
-            if node.op.name == "cast" and np.dtype(node.dtype).kind == "f":
+            wide = np.dtype(node.dtype).kind == "f" and not np.iscomplexobj(inputs[0])
+            if node.op.name == "cast" and wide:
                 return inputs[0]  # whoever asks in float64 stays there
             if node.op.name == "element" and node.attrs is not None:
                 return float(np.asarray(inputs[0])[node.attrs["index"]])
@@ -155,9 +156,11 @@ class Computation:
             return None
 
     def slopes(self, i: int) -> np.ndarray | None:
-        """The derivative of an elementwise op of one operand, element by element; else None."""
+        """The derivative of an elementwise op of one real operand, by element; else None."""
         node = self.nodes[i]
         arrays = [self.values[j] for j in (i, *self.inputs[i])]
+        if any(np.iscomplexobj(a) for a in arrays if a is not None):
+            return None
         try:
             out, x = (np.asarray(host(a), float) for a in arrays)
             vjp = node.op.derivatives[0]

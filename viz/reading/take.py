@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 from types import CodeType, FrameType
 from typing import Any, TypeAlias
@@ -21,7 +22,7 @@ from microtorch.graph import Node, Scope, in_order, user_frame
 from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor
 
-from . import source
+from . import numbers, source
 from .frames import Frame
 from .measure import Computation, Data, Gradient
 from .names import Names, Pairs, node_of
@@ -232,12 +233,22 @@ def _describe(t: TraceNode, n: Node) -> None:
         return
     t.symbol, t.formula = n.op.symbol, n.op.formula
     t.rules = [r or "" for r in n.op.rule]
+    if n.dev is not None and n.dev.conjugates and n.op.complex == "holomorphic":
+        t.rules = [conjugated(r) for r in t.rules]
     if hasattr(n.dev, "kernel_text"):
         vjps = (f"{n.op.name}_vjp{k}" for k in range(len(t.rules)))
         t.kernels = [n.dev.kernel_text(name) for name in (n.op.name, *vjps)]
     for k, v in (n.attrs or {}).items():
         if isinstance(v, (int, float, str, bool, tuple)):
             t.attrs[k] = repr(v)[:60]
+
+
+def conjugated(rule: str) -> str:
+    """The rule of a holomorphic op for complex numbers: every factor of g conjugated."""
+    return f"conj({re.sub(LETTER_G, 'conj(g)', rule)})" if rule else ""
+
+
+LETTER_G = r"\bg\b"
 
 
 def _owners(trace: Trace, names: Names) -> None:
@@ -272,6 +283,8 @@ def _expressions(trace: Trace) -> None:
 def _operand(t: TraceNode) -> str:
     if t.name or t.role != "constant" or t.number is None:
         return t.name
+    if isinstance(t.number, complex):
+        return f"({numbers.literal(t.number)})"
     text = f"{t.number:g}"
     return text if text[0] != "-" else f"(−{text[1:]})"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 from ..telling.differences import DERIVATIVE
 from ..telling.words import cut, display_names, expression, partial, printable
 
-Held: TypeAlias = dict[int, float | str]  # the gradients collected so far: numbers, or |rms|
+Held: TypeAlias = dict[int, complex | str]  # the gradients collected so far: numbers, or |rms|
 KEYS = "←/→ step   b backward   q quiz   g users of {name}   c in C   / find   x quit"
 QUIET, ACTIVE, GRADIENT, GOOD, BAD = "bright_black", "bold", "dark_orange3", "green", "red"
 
@@ -90,7 +90,7 @@ def _state(trace: Trace, step: int) -> tuple[set[int], Held]:
             held[s.node] = size if s.new is None else s.new
         elif s.left is not None:
             size = numbers.rms(s.left.rms)
-            held[s.node] = size if s.left.number is None else float(s.left.number)
+            held[s.node] = size if s.left.number is None else s.left.number
         elif s.kind == "seed":
             held[s.node] = 1.0
         else:

@@ -131,7 +131,9 @@ def _local(
 
 
 def _number(a: Value | None) -> float | None:
-    return None if a is None or a.number is None else float(a.number)
+    """The number of a value, if it is one and real."""
+    v = None if a is None else a.number
+    return None if v is None or isinstance(v, complex) else float(v)
 
 
 def _signed(v: float) -> str:
@@ -169,6 +171,8 @@ def rule_of(trace: Trace, t: TraceNode, position: int) -> str:
     text = t.rules[position] if position < len(t.rules) else ""
     exponent = trace.nodes[t.inputs[1]] if t.op == "pow" and position == 0 else None
     if exponent is None or exponent.number is None or exponent.role != "constant":
+        return text
+    if isinstance(exponent.number, complex):
         return text
     n = float(exponent.number)
     special = {0.0: "0 * g", 1.0: "g", 2.0: "g * 2 * x", -1.0: "-g * x ** -2"}
@@ -213,7 +217,7 @@ def attributes(t: TraceNode) -> dict[str, float]:
 
 def _shown(a: Value | None) -> str:
     """A number as text; empty for arrays of several elements and for what was freed."""
-    v = _number(a)
+    v = None if a is None else a.number
     return "" if v is None else numbers.number(v)
 
 

@@ -18,7 +18,6 @@ from ...ops.surface import FUNCTIONS
 sigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["sigmoid"]
 tanh: Callable[[Tensor], Tensor] = FUNCTIONS["tanh"]
 logsigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["logsigmoid"]
-softsign: Callable[[Tensor], Tensor] = FUNCTIONS["softsign"]
 
 
 def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> Tensor:
@@ -26,6 +25,14 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
     if inplace:
         return getattr(input, f"{name}_")(**settings)
     return FUNCTIONS[name](input, **settings)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return input / (input.abs() + 1) if input.is_complex() else _softsign(input)
+
+
+_softsign = FUNCTIONS["softsign"]
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...engine.out import into
 from ...handles.tensor import Tensor
+from ...ops.arguments import refuse_complex
 from ...ops.shape import broadcast_tensors
 
 
@@ -22,6 +23,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
     x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)), of x1 and x2 in their common shape.
     """
+    refuse_complex("cosine_similarity", x1, x2)
     if x1.shape != x2.shape:
         x1, x2 = broadcast_tensors(x1, x2)
     first = x1 / x1.norm(2, dim, keepdim=True).clamp_min(eps)

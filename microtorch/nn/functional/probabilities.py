@@ -8,6 +8,7 @@ from typing import Any
 from ...autograd import Function
 from ...base.errors import message
 from ...handles.tensor import Tensor
+from ...ops.arguments import refuse_complex
 from .activations import logsigmoid
 from .reduction import both, legacy_reduction, reduce_loss
 
@@ -132,6 +133,7 @@ def kl_div(
     `input` are log-probabilities. reduction="batchmean" divides the sum by input.shape[0], which
     is the mathematical definition.
     """
+    refuse_complex("kl_div", input, target)
     reduction = legacy_reduction(size_average, reduce, reduction)
     if reduction == "mean":
         warnings.warn(

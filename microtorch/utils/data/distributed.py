@@ -6,7 +6,8 @@ import importlib
 import math
 from collections.abc import Iterator, Sized
 
-from ...arrays.generator import Generator, randperm
+from ...arrays.draws import randperm
+from ...arrays.generator import Generator
 from ...base.errors import message
 from .sampler import Sampler
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import microtorch as torch
 
-from ...arrays import generator
+from ...arrays import draws
 from ...arrays.dtypes import dtype as DTypeOf
 from ...base.errors import message
 from ...base.types import DType
@@ -299,17 +299,17 @@ def _kind() -> DType:
 def at_random(p: float) -> bool:
     """True with probability `p`; one number of the default generator."""
     kind = _kind()
-    return bool(generator.uniform((1,), kind)[0] < kind.type(p))
+    return bool(draws.uniform((1,), kind)[0] < kind.type(p))
 
 
 def uniform(low: float, high: float) -> float:
     """A number between, one draw of the default generator in the default dtype."""
-    return float(generator.uniform((1,), _kind(), float(low), float(high))[0])
+    return float(draws.uniform((1,), _kind(), float(low), float(high))[0])
 
 
 def integer(low: int, high: int) -> int:
     """low <= n < high, one draw of the default generator."""
-    return int(generator.randint((1,), low, high)[0])
+    return int(draws.randint((1,), low, high)[0])
 
 
 def check_range(scale: Sequence[float], ratio: Sequence[float]) -> None:
