@@ -19,7 +19,8 @@ from ..graph import Mode, Node, mode
 from ..handles.methods import ScalarMethods, bind_methods
 from ..handles.scalar import Scalar, constant_scalar
 from ..handles.tensor import Tensor
-from ..ops.join import stack
+from ..kinds.level import levels_in, lift
+from ..kinds.vmap import vmap
 from . import anomaly
 
 if TYPE_CHECKING:
@@ -173,28 +174,24 @@ def _batched(
     outputs: Any, inputs: Any, grad_outputs: Any, retain_graph: bool | None, create_graph: bool,
     allow_unused: bool | None, materialize_grads: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """``grad`` for each row of ``grad_outputs``; the rows' gradients are stacked."""
-    given = _listed(grad_outputs)
-    lengths = {len(g) for g in given if g is not None}
-    if len(lengths) != 1:
-        raise ValueError(
-            errors.message(
-                "is_grads_batched=True needs gradients with one row, in dimension 0, per vector",
-                "numbers of rows: " + (", ".join(map(str, sorted(lengths))) or "none given"),
-            )
-        )
-    n = lengths.pop()
-    rows = []
-    for i in range(n):
-        retain = True if i < n - 1 else retain_graph
-        row = [None if g is None else g[i] for g in given]
-        rows.append(
-            grad(
-                outputs, inputs, row, retain, create_graph, allow_unused=allow_unused,
-                materialize_grads=materialize_grads,
-            )
+    """``grad`` for each row of ``grad_outputs``, all at once; the gradients are stacked."""
+    given, unused = _listed(grad_outputs), set[int]()
+    places = [i for i, g in enumerate(given) if g is not None]
+
+    def of_one(*rows: Tensor) -> tuple[Any, ...]:
+        seeds: list[Any] = [None] * len(given)
+        for i, row in zip(places, rows, strict=True):
+            seeds[i] = row
+        found = grad(
+            outputs, inputs, seeds, retain_graph, create_graph, allow_unused=allow_unused,
+            materialize_grads=materialize_grads,
         )  # fmt: skip
-    return tuple([None if of[0] is None else stack(of) for of in zip(*rows, strict=True)])
+        unused.update(i for i, g in enumerate(found) if g is None)
+        return tuple([g for g in found if g is not None])
+
+    used = iter(vmap(of_one)(*[given[i] for i in places]))
+    n = len(_listed(inputs))
+    return tuple([None if i in unused else next(used) for i in range(n)])
 
 
 def _zeros(node: Node) -> Tensor:
@@ -282,6 +279,11 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
             )
         )
     if g.node.dev.device is not node.dev.device:
+        mine, given = levels_in(root.array), levels_in(g.array)
+        if mine or given:
+            g = lift(g, mine)
+            # one of more levels stays a Tensor, and so backward runs on Tensors
+            return g.array if len(mine) == len(levels_in(g.array)) and not create_graph else g
         raise errors.DeviceError(
             errors.message(
                 f"the gradient is on {g.device}, but the tensor is on {root.device}",
@@ -311,7 +313,7 @@ def _run(
             [_node(r) for r in roots],
             seeds,
             retain=retain,
-            graph=RECORDED if create_graph else None,
+            graph=RECORDED if create_graph or any([isinstance(g, Tensor) for g in seeds]) else None,
             targets=targets,
             observe=anomaly.check_nan if anomaly.is_anomaly_enabled() else None,
         )

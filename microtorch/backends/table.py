@@ -60,7 +60,9 @@ class KernelTable(BackendTable["Kernel"]):
 
     def __missing__(self, backend: Backend) -> Kernel:
         name = self.name
-        kernel = self[backend] = backend.large(name) if self.large else getattr(backend, name)
+        kernel = backend.large(name) if self.large else getattr(backend, name)
+        if not hasattr(backend, "passing"):  # one that does not outlive a transform
+            self[backend] = kernel
         return kernel
 
 
@@ -72,5 +74,7 @@ class HotTable(BackendTable["Kernel | None"]):
         self.kernels = KernelTable(name, large)
 
     def __missing__(self, backend: Backend) -> Kernel | None:
+        if hasattr(backend, "passing"):
+            return None
         kernel = self[backend] = None if backend is backend.rest else self.kernels[backend]
         return kernel

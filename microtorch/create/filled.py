@@ -80,7 +80,7 @@ def _filled(
         layout: Any = None,
     ) -> Tensor:
         d = chosen(dtype, input.array.dtype)
-        dev = home(device or input.device, d)
+        dev = input.node.dev.of(d) if device is None else home(device, d)
         return finish(make(dev, input.array.shape, d), dev.device, requires_grad)
 
     def new(
@@ -91,7 +91,7 @@ def _filled(
         requires_grad: bool = False,
     ) -> Tensor:
         d = chosen(dtype, self.array.dtype)
-        dev = home(device or self.device, d)
+        dev = self.node.dev.of(d) if device is None else home(device, d)
         return finish(make(dev, shape_of(size, f"new_{name}"), d), dev.device, requires_grad)
 
     if not random:

@@ -26,7 +26,7 @@ from ..backends.table import HotTable
 from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
-from .handle import Handle
+from .handle import Handle, Unmet
 from .operands import NUMBERS, left_operand, number
 from .out import by_keyword
 from .record import constant_node, kept, new
@@ -204,6 +204,8 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         return op(input, **attrs)
     try:
         out = op.kernels[dev](x, *arguments) if arguments else op.kernels[dev](x, **attrs)
+    except Unmet:
+        return op(input, **attrs)
     except (ValueError, TypeError, IndexError) as e:
         raise op.explain(op, [input], attrs, e) from None
     if type(out) is not ndarray:
@@ -252,6 +254,8 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     arrays = [x.array for x in inputs]
     try:
         out = op.kernels[dev](*arrays) if attrs is None else op.kernels[dev](*arrays, **attrs)
+    except Unmet:
+        return op(*inputs, **(attrs or {}))
     except (ValueError, TypeError, IndexError) as e:
         raise op.explain(op, inputs, attrs or {}, e) from None
     if type(out) is not ndarray:

@@ -63,6 +63,8 @@ def constant(array: Any, dev: Backend | None = None) -> Tensor:
     if dev.dtype is not array.dtype:
         dev = dev.of(array.dtype)
     if type(array) is not dev.memory:
+        # an array of some kind of numbers (kinds/) stays what it is
+        dev = array.dev if hasattr(array, "level") else dev
         array = dev.array(array)
     return handle(array, constant_node(array, dev))
 

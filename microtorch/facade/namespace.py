@@ -32,7 +32,7 @@ functions["clone"] = Tensor.clone
 functions |= {name: getattr(settings, name) for name in settings.__all__}
 
 # imported when first used: name -> module, and the name in it ("": the module itself)
-LAZY = {name: (name, "") for name in ("linalg", "nn", "optim", "utils", "vision", "viz")}
+LAZY = {name: (name, "") for name in ("func", "linalg", "nn", "optim", "utils", "vision", "viz")}
 LAZY |= {
     name: (f"facade.{name}", "")
     for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
@@ -43,14 +43,15 @@ LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
 LAZY |= {
     "__config__": ("facade.config", ""),
+    "vmap": ("kinds.vmap", "vmap"),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
     "default_generator": ("arrays.generator", "default_generator"),
     "is_anomaly_enabled": ("autograd", "is_anomaly_enabled"),
 }
 
 ABSENT = frozenset(
-    "bfloat16 cfloat compile complex64 complex128 complex distributed fft func jit layout mps "
-    "multiprocessing onnx profiler quantization sparse sparse_coo_tensor vmap view_as_complex "
+    "bfloat16 cfloat compile complex64 complex128 complex distributed fft jit layout mps "
+    "multiprocessing onnx profiler quantization sparse sparse_coo_tensor view_as_complex "
     "view_as_real xpu export fx hub".split()
 )
 

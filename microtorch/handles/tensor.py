@@ -485,7 +485,7 @@ class Tensor(Methods):
                     fix="use .any() or .all()" if self.array.size else "",
                 )
             )
-        return bool(self.array.item())
+        return bool(self.array)
 
     def __len__(self) -> int:
         if not self.array.ndim:
