@@ -165,7 +165,7 @@ class Batched(KindBackend):
             return lambda *args, **attrs: self.looped(kernel, args, attrs)
         return partial(self.ruled, kernel, name, rule)
 
-    def ruled(self, kernel: Any, name: str, rule: Rule, *args: Any, **attrs: Any) -> Any:
+    def ruled(self, kernel: Any, name: str, rule: Rule, /, *args: Any, **attrs: Any) -> Any:
         """A kernel by its rule."""
         if not any(map(self.mine, args)):
             return self.looped(kernel, args, attrs)
@@ -309,8 +309,9 @@ def shifted(
     x = arrays[0]
     if "ndim" in given or ("shape" in given and -1 in given["shape"] and x.lead == 0):
         return dev.looped(kernel, args, attrs)
+    ndim = len(given["shape"]) if "shape" in given else x.ndim
     for key in DIMENSIONS & given.keys():
-        given[key] = _later(given[key], x.ndim, key)
+        given[key] = _later(given[key], ndim)
     if name == "permute":
         given["dims"] = (0, *given["dims"])
     if "shape" in given:
@@ -329,7 +330,7 @@ def _with_dims(x: Batch, extra: int) -> Array:
     return value
 
 
-def _later(dim: Any, ndim: int, key: str) -> Any:
+def _later(dim: Any, ndim: int) -> Any:
     if dim is None:
         return tuple(range(1, ndim + 1))
     if isinstance(dim, (tuple, list)):
@@ -440,10 +441,8 @@ def _joined(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any)
 @rule("copy")
 def _copy(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any) -> Any:
     x, source = map(dev.array, args)
-    if source.lead > x.lead:
-        raise not_in_place("copy_")
     wide = dev.expand(source, shape=x.shape)
-    value = dev.inner.expand(wide.value, shape=(x.lead, *x.shape))
+    value = dev.inner.expand(wide.value, shape=(max(x.lead, source.lead), *x.shape))
     return Batch(dev.level, dev.inner.cast(value, dtype=x.dtype))
 
 

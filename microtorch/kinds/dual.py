@@ -119,7 +119,7 @@ class DualBackend(KindBackend):
             raise AttributeError(name)
         return partial(self.computed, getattr(self.inner, name), name)
 
-    def computed(self, kernel: Any, name: str, *args: Any, **attrs: Any) -> Any:
+    def computed(self, kernel: Any, name: str, /, *args: Any, **attrs: Any) -> Any:
         """A kernel's value, and its derivative in direction of the operands' tangents."""
         primals = [x.value if self.mine(x) else x for x in args]
         tangents = [x.tangent if self.mine(x) else None for x in args]
@@ -130,7 +130,7 @@ class DualBackend(KindBackend):
             return out
         out = self.inner.array(out)
         t = self._derivative(name, REGISTRY.get(name), kernel, primals, tangents, out, attrs)
-        return self._wrapped(out, t)
+        return self._wrapped(out, None if t is None else self.inner.array(t))
 
     def _wrapped(self, out: Any, tangent: Any) -> Any:
         if isinstance(out, (tuple, list)):
