@@ -10,4 +10,6 @@ any order: the values inside a kind of number may be of a kind again.
 - ``batched`` batches, with one rule for each kind of op, and a loop for all others
 - ``dual``    dual numbers: the rules come from the formulas
 - ``borders`` the ops that lead into a level and out of it again
+- ``carry``   in-place writes
+- ``vmap``, ``draws``, ``trees``: the transform, random numbers in it, nested arguments
 """

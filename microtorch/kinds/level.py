@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakValueDictionary
+from weakref import ReferenceType, WeakValueDictionary
 
 import numpy as np
 
@@ -41,13 +41,14 @@ class Level:
     ``size``: how many samples a batch has. Where kinds are nested, the younger one is outside.
     """
 
-    __slots__ = ("__weakref__", "backends", "birth", "devices", "kind", "size")
+    __slots__ = ("__weakref__", "backends", "birth", "carried", "devices", "kind", "size")
 
     def __init__(self, kind: type[Kind], size: int = 0):
         self.kind, self.size, self.birth = kind, size, next(_births)
         # weakly: a backend knows its level, and no cycle may keep arrays
         self.backends: WeakValueDictionary[Backend, Any] = WeakValueDictionary()
         self.devices: dict[device, device] = {}
+        self.carried: list[ReferenceType[Tensor]] = []  # tensors that in-place writes made of it
 
     def backend(self, inner: Backend) -> Any:
         """The backend of this level's arrays whose values are those of ``inner``."""
@@ -67,6 +68,9 @@ class Frame(NamedTuple):
 frames: ContextVar[tuple[Frame, ...]] = ContextVar("microtorch.frames", default=())
 
 
+ends: list[Callable[[Level], None]] = []  # what is done at the end of a level (carry.py)
+
+
 @contextmanager
 def entered(kind: type[Kind], size: int = 0, randomness: str = "error") -> Iterator[Level]:
     """Run the block in a new level of ``kind``."""
@@ -77,6 +81,8 @@ def entered(kind: type[Kind], size: int = 0, randomness: str = "error") -> Itera
         yield level
     finally:
         frames.set(now)
+        for end in ends if level.carried else ():
+            end(level)
 
 
 def levels_in(array: Any) -> list[Level]:
