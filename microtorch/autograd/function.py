@@ -40,6 +40,8 @@ from ..graph import Mode, Node, mode, storage_of, user_frame
 from ..handles.inplace import check_leaf
 from ..handles.tensor import Tensor
 from ..handles.views import adopt, check_followed
+from ..kinds.level import levels_in
+from .function_kinds import apply_inside
 
 if TYPE_CHECKING:
     from ..base.types import Array, Contribution, Gradient, Namespace
@@ -68,6 +70,8 @@ class FunctionCtx:
         self._dirty: tuple[Tensor, ...] = ()
         self._materialize = True
         self._node: Node | None = None  # set while backward runs
+        self._for_forward: tuple[Tensor | None, ...] = ()
+        self._forward = False  # does jvp run?
 
     if TYPE_CHECKING:  # forward may keep anything for backward in an attribute of its own
 
@@ -87,9 +91,15 @@ class FunctionCtx:
                 )
         self._to_save = tensors
 
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors (or None) for ``jvp``."""
+        self._for_forward = tensors
+
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The tensors given to save_for_backward."""
+        if self._forward:
+            return self._for_forward
         return self._to_save if self._node is None else saved_tensors(self._node)
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
@@ -159,6 +169,19 @@ class Function:
         )
 
     setup_context: Any = None
+    vmap: Any = None
+    generate_vmap_rule = False
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """The derivative of the outputs in direction of the inputs' tangents (forward mode).
+
+        ``None`` for what is no tensor; zeros for a tensor without a tangent.
+        """
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with "
+            "forward mode AD."
+        )
 
     def __init__(self) -> None:
         name = type(self).__name__
@@ -169,6 +192,14 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run forward, and record one node if a gradient flows."""
+        for a in args:
+            if isinstance(a, Tensor) and type(a.array) is not np.ndarray and levels_in(a.array):
+                return apply_inside(cls, args)
+        return cls._applied(args)[0]
+
+    @classmethod
+    def _applied(cls, args: tuple[Any, ...]) -> tuple[Any, FunctionCtx]:
+        """What ``apply`` returns, and the context of this call."""
         ctx = FunctionCtx(tuple([isinstance(a, Tensor) and a.node.needs for a in args]))
         now = mode.get()
         try:
@@ -185,12 +216,12 @@ class Function:
         if not (
             now.grad and any(ctx.needs_input_grad) and any(isinstance(y, Tensor) for y in outputs)
         ):
-            return results
+            return results, ctx
         node = _record(cls, ctx, args, outputs)
         wrapped = tuple([_wrap(node, i, y, ctx, args) for i, y in enumerate(outputs)])
         node.saved = tuple([_save(t, outputs, wrapped) for t in ctx._to_save])
         ctx._to_save = ctx._non_differentiable = ctx._dirty = ()
-        return wrapped if isinstance(results, tuple) else wrapped[0]
+        return wrapped if isinstance(results, tuple) else wrapped[0], ctx
 
 
 class CustomOp(Op):

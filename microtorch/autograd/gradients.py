@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..arrays.dtypes import F32
 from ..base import errors
@@ -14,11 +15,12 @@ from ..engine.gradient_hooks import as_tensor
 from ..engine.leaf import AccumulateGrad
 from ..engine.listening import listeners
 from ..engine.record import constant
-from ..engine.recorded import RECORDED
+from ..engine.recorded import RECORDED, Recorded
 from ..graph import Mode, Node, mode
 from ..handles.methods import ScalarMethods, bind_methods
 from ..handles.scalar import Scalar, constant_scalar
 from ..handles.tensor import Tensor
+from ..kinds.borders import rooted
 from ..kinds.level import levels_in, lift
 from ..kinds.vmap import vmap
 from . import anomaly
@@ -305,6 +307,23 @@ def _run(
     create_graph: bool,
     targets: frozenset[Node] | None,
 ) -> dict[Node, Gradient]:
+    graph = RECORDED if create_graph else None
+    for g in seeds:
+        if type(g) is not ndarray and type(g) is not float:  # on a device, or of some kind
+            with rooted([x.array for x in roots if isinstance(x, Tensor)], targets):
+                return _walk(roots, seeds, retain, create_graph, graph or _graph(seeds), targets)
+    return _walk(roots, seeds, retain, create_graph, graph, targets)
+
+
+def _graph(seeds: list[Gradient]) -> Recorded | None:
+    """Tensors as seeds: gradients of more kinds of numbers than their roots have."""
+    return RECORDED if any([isinstance(g, Tensor) for g in seeds]) else None
+
+
+def _walk(
+    roots: list[Root], seeds: list[Gradient], retain: bool, create_graph: bool,
+    graph: Recorded | None, targets: frozenset[Node] | None,
+) -> dict[Node, Gradient]:  # fmt: skip
     # a custom backward's operations are recorded only if asked for
     before = mode.get()  # not by a token: Ctrl-C may come between mode.set and its assignment
     try:
@@ -313,7 +332,7 @@ def _run(
             [_node(r) for r in roots],
             seeds,
             retain=retain,
-            graph=RECORDED if create_graph or any([isinstance(g, Tensor) for g in seeds]) else None,
+            graph=graph,
             targets=targets,
             observe=anomaly.check_nan if anomaly.is_anomaly_enabled() else None,
         )

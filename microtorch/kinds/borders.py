@@ -11,16 +11,20 @@ the product rule makes of it, (a + bε)(c + dε) = ac + (ad + bc)ε.
 """
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..base.errors import message
 from ..engine.op import Op
 from ..engine.record import record
 from .batched import Batch, moved
 from .dual import Dual
-from .level import Kind, Level, dev_of
+from .level import Kind, Level, dev_of, levels_in
 
 if TYPE_CHECKING:
     from ..base.types import Dim
+    from ..graph import Node
     from ..handles.tensor import Tensor
 
 
@@ -153,7 +157,7 @@ def _placed_array(g: Any, level: Level, which: int) -> Any:
 
 _placed = _crossing(
     _op("dual_of_part", "MakeDual", "the other part of g",
-        lambda g, level, which: part(g, level, 1 - which)),
+        lambda g, level, which: part(g, level, which if level.direct else 1 - which)),
     _placed_array,
 )  # fmt: skip
 
@@ -174,8 +178,8 @@ dual_op = Op(
     "dual",
     None,
     vjps=(
-        lambda F, g, out, x, t, level: part(g, level, 1),
-        lambda F, g, out, x, t, level: part(g, level, 0),
+        lambda F, g, out, x, t, level: part(g, level, 0 if level.direct else 1),
+        lambda F, g, out, x, t, level: F.zero(t) if level.direct else part(g, level, 0),
     ),
     rule=("the number in the tangent's place of g", "the number in the primal's place of g"),
     torch_name="MakeDual",
@@ -184,3 +188,52 @@ dual_op = Op(
 
 Batch.lift = shared
 Dual.lift = constant_dual
+
+
+# ---- roots inside of a level ---------------------------------------------------------------------
+@contextmanager
+def rooted(arrays: Sequence[Any], targets: Collection[Node] | None) -> Iterator[None]:
+    """Backward from these arrays, to these nodes (None: to the leaves).
+
+    A root that is a dual number is differentiated as its primal value, and a gradient inside of
+    the level is then the gradient with its tangent: no place is exchanged. Raises RuntimeError
+    for a root that is a batch, unless the targets are, too: a gradient of all samples together is
+    not what each of them asks for.
+    """
+    levels = {level for array in arrays for level in levels_in(array)}
+    if not levels:
+        yield
+        return
+    for level in levels:
+        if level.kind is Batch and targets is None:
+            raise RuntimeError(
+                message(
+                    "backward() called inside a functorch transform. This is not supported, please "
+                    "use functorch.grad or functorch.vjp instead or call backward() outside of "
+                    "functorch transforms."
+                )
+            )
+        for node in targets if level.kind is Batch and targets is not None else ():
+            if type(node.value) is not tuple and level not in levels_in(node.value):
+                raise RuntimeError(
+                    message(
+                        "a gradient inside of vmap with respect to a tensor that all samples share",
+                        fix="torch.func.grad inside of vmap gives one for each sample; "
+                        "torch.autograd.grad after vmap gives the sum",
+                    )
+                )
+        if level.kind is Dual and any(level not in levels_in(array) for array in arrays):
+            raise RuntimeError(
+                message(
+                    "backward from tensors with and without a tangent at once",
+                    fix="torch.autograd.forward_ad.unpack_dual(y).primal",
+                )
+            )
+    duals = [level for level in levels if level.kind is Dual and not level.direct]
+    for level in duals:
+        level.direct = True
+    try:
+        yield
+    finally:
+        for level in duals:
+            level.direct = False
