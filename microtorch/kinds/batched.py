@@ -13,6 +13,7 @@ Derivatives need no rules. They are made of the same kernels.
 """
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,9 +23,10 @@ import numpy as np
 from ..backends.table import definition
 from ..base.errors import message
 from ..engine.handle import Unmet
+from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from ..notation import formulas
-from .level import Kind, KindBackend, Level
+from .level import Kind, KindBackend, Level, frames
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, Dim, Shape
@@ -99,8 +101,17 @@ class Batch(Kind):
             )
         self.value[(slice(None), *place)] = value
 
-    def __repr__(self) -> str:
-        return f"BatchedTensor(bdim=0, value={self.value!r})"
+    def shown(self) -> str:
+        """How a tensor of it is printed."""
+        number = [f.level for f in frames.get()].index(self.level) + 1 if self.running() else "dead"
+        inside = textwrap.indent(repr(constant(self.value)), "    ")
+        return f"BatchedTensor(lvl={number}, bdim=0, value=\n{inside}\n)"
+
+    def running(self) -> bool:
+        """Has the vmap that made it not ended?"""
+        return any(f.level is self.level for f in frames.get())
+
+    __repr__ = shown
 
 
 def not_in_place(name: str) -> RuntimeError:

@@ -89,8 +89,13 @@ class Dual(Kind):
             if self.tangent is not None:
                 self.tangent[index] = 0
 
-    def __repr__(self) -> str:
-        return f"Dual({self.value!r}, {self.tangent!r})"
+    def shown(self) -> str:
+        """How a tensor of it is printed."""
+        primal = repr(constant(self.value))
+        tangent = "" if self.tangent is None else f", tangent={constant(self.tangent)!r}"
+        return f"{primal[:-1]}{tangent})"
+
+    __repr__ = shown
 
 
 class DualBackend(KindBackend):
