@@ -7,25 +7,31 @@ import numpy as np
 
 from ..base.errors import message
 from ..engine.record import constant
+from ..graph import mode
 from ..handles.tensor import Tensor
 from ..kinds import trees
-from ..kinds.batched import Batch
 from ..kinds.borders import dual, into_batch, out_of_batch, part
 from ..kinds.dual import Dual, has_tangent
 from ..kinds.level import Level, frames, levels_in, lift
+from .grad_mode import enable_grad
+from .gradients import grad
 
 if TYPE_CHECKING:
     from .function import Function
 
+PACKAGE = __name__.partition(".")[0] + "."
+
 
 def apply_inside(cls: type[Function], args: tuple[Any, ...]) -> Any:
-    """``cls.apply(*args)`` where an argument is of some kind of numbers: the youngest is taken off.
+    """``cls.apply(*args)`` where an argument is of some kind of numbers: one level is taken off.
+
+    Tangents first: a Function may compute with arrays, which know of none.
     """
     levels = {level for a in args if isinstance(a, Tensor) for level in levels_in(a.array)}
-    level = max(levels, key=lambda level: level.birth)
+    level = max(levels, key=lambda level: (level.kind is Dual, level.birth))
     if level.kind is Dual:
         return _forward_mode(cls, args, level)
-    if level.kind is Batch and cls.vmap is not None:
+    if cls.vmap is not None:
         return _mapped(cls, args, level)
     return cls._applied(args)[0]  # forward and backward compute with batches
 
@@ -41,12 +47,15 @@ def _forward_mode(cls: type[Function], args: tuple[Any, ...], level: Level) -> A
         part(a, level, 1) if inside(a) else _zeros(a) if isinstance(a, Tensor) else None
         for a in args
     ]
-    outputs, ctx = cls._applied(primals)
-    ctx._forward = True
-    try:
-        found = cls.jvp(ctx, *tangents)
-    finally:
-        ctx._forward = False
+    if cls.__module__.startswith(PACKAGE) and "jvp" not in vars(cls):
+        outputs, found = _by_backward(cls, primals, tangents)
+    else:
+        outputs, ctx = cls._applied(primals)
+        ctx._forward = True
+        try:
+            found = cls.jvp(ctx, *tangents)
+        finally:
+            ctx._forward = False
     several = isinstance(outputs, tuple)
     found = found if isinstance(found, tuple) else (found,)
     ys = outputs if several else (outputs,)
@@ -72,6 +81,41 @@ def _forward_mode(cls: type[Function], args: tuple[Any, ...], level: Level) -> A
             y = dual(lift(y, union), lift(t, union), level)
         out.append(y)
     return tuple(out) if several else out[0]
+
+
+def _by_backward(
+    cls: type[Function], primals: tuple[Any, ...], tangents: list[Any]
+) -> tuple[Any, tuple[Any, ...]]:
+    """The outputs of a Function of our own and their tangents, by two passes of its backward."""
+    recording = mode.get().grad
+    with enable_grad():
+        xs = [
+            a if t is None else a.view_as(a) if a.node.needs else a.detach().requires_grad_()
+            for a, t in zip(primals, tangents, strict=True)
+        ]
+        outputs = cls.apply(*xs)
+        ys = outputs if isinstance(outputs, tuple) else (outputs,)
+        places = [i for i, y in enumerate(ys) if isinstance(y, Tensor) and y.node.needs]
+        us = [_zeros(ys[i]).requires_grad_() for i in places]
+        pairs = [(x, t) for x, t in zip(xs, tangents, strict=True) if t is not None]
+        rows = grad(
+            [ys[i] for i in places], [x for x, _ in pairs], us, create_graph=True,
+            allow_unused=True,
+        )  # fmt: skip
+        ways = [
+            (r, t) for r, (_, t) in zip(rows, pairs, strict=True) if r is not None and r.node.needs
+        ]  # fmt: skip
+        found: list[Any] = [None] * len(ys)
+        if ways:
+            given = grad(
+                [r for r, _ in ways], us, [t for _, t in ways], create_graph=recording,
+                allow_unused=True,
+            )  # fmt: skip
+            for i, t in zip(places, given, strict=True):
+                found[i] = t
+    if not recording:
+        outputs = trees.mapped(lambda y: y.detach() if isinstance(y, Tensor) else y, outputs)
+    return outputs, tuple(found)
 
 
 def _zeros(x: Tensor) -> Any:

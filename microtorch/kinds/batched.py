@@ -246,6 +246,14 @@ class Batched(KindBackend):
 Batch.backend = Batched
 
 
+def each(function: Callable[..., Any], *arrays: Any) -> Any:
+    """``function`` of plain arrays, for each sample of all batches."""
+    for array in arrays:
+        if isinstance(array, Batch):
+            return array.dev.looped(partial(each, function), arrays, {})
+    return function(*arrays)
+
+
 # ---- rules ---------------------------------------------------------------------------------------
 # rule(backend, inner kernel, name, arrays and positional attributes, attributes, parameter names)
 Rule = Callable[..., Any]

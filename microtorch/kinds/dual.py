@@ -217,6 +217,22 @@ LINEAR = frozenset(
 )
 
 
+def primal_of(x: Any) -> Any:
+    """An array without tangents: for who knows the derivative of what is computed from it."""
+    if isinstance(x, Dual):
+        return primal_of(x.value)
+    return x.around(lambda v, _: primal_of(v)) if isinstance(x, Kind) else x
+
+
+def with_tangent(x: Any) -> bool:
+    """Has an array a derivative in any level?"""
+    while isinstance(x, Kind):
+        if isinstance(x, Dual) and x.tangent is not None:
+            return True
+        x = x.value
+    return False
+
+
 def has_tangent(x: Any, level: Level) -> bool:
     """Has an array a derivative in ``level``?"""
     while isinstance(x, Kind):
