@@ -171,6 +171,7 @@ class Function:
     setup_context: Any = None
     vmap: Any = None
     generate_vmap_rule = False
+    node_name = ""  # of the backward node, if it is not the class's name with Backward
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
@@ -233,7 +234,7 @@ class CustomOp(Op):
         self.function = function
         members = {"__slots__": (), "op": self, "needs": True}
         members["saved_tensors"] = property(saved_tensors)
-        self.node = type(f"{name}Backward", (Node,), members)
+        self.node = type(function.node_name or f"{name}Backward", (Node,), members)
 
 
 _op = functools.cache(CustomOp)  # one declaration for each Function

@@ -12,6 +12,7 @@ shape: the engine sums it down to the input's shape.
 """
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -62,6 +63,8 @@ class Op:
     element at ``place`` reads (None: all of them).
     """
 
+    # PyTorch's name of a node where it depends on the node; ops/node_names.py sets it
+    names: Callable[[Node], str] | None = None
     scalar_backward: Kernel  # (node, g, grads) -> None: handles/scalar.py makes it when first used
 
     def __init__(
@@ -157,6 +160,23 @@ class Op:
 
     def __repr__(self) -> str:
         return f"Op({self.name!r})"
+
+    def named(self, name: str) -> type[Node]:
+        """The class of nodes of this op that are shown as ``name``: a subclass of ``node``."""
+        if name not in self.other_names:
+            members = {"__slots__": (), "__module__": __name__}
+            self.other_names[name] = type(name, (self.node,), members)
+        return self.other_names[name]
+
+    def shown_as(self, name: str) -> Op:
+        """This op, to run it for a function for which PyTorch shows ``name``."""
+        op = copy.copy(self)
+        op.node = self.named(name)
+        return op
+
+    @cached_property
+    def other_names(self) -> dict[str, type[Node]]:
+        return {self.node.__name__: self.node}
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Tensor:
         """Run the op on Tensors."""

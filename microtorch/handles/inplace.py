@@ -29,6 +29,7 @@ from ..graph import mode
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
+from ..ops.node_names import rename
 from ..ops.surface import FUNCTIONS, METHODS
 from .memory import check_overlap
 from .views import rebind, write
@@ -163,7 +164,8 @@ def _copy(self: Tensor, src: Tensor, name: str) -> Tensor:
 def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
     """Set every element to ``value``."""
     if not isinstance(value, Handle):
-        return _copy(self, _of_dtype(value, self), "fill")
+        _copy(self, _of_dtype(value, self), "fill")
+        return rename(self, "FillBackward2") if self.node.op is copy_op else self
     if value.array.ndim:
         raise RuntimeError(
             errors.message(
@@ -176,7 +178,8 @@ def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
 
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
-    return fill_(self, 0)
+    fill_(self, 0)
+    return rename(self, "ZeroBackward0") if self.node.op is copy_op else self
 
 
 FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
@@ -294,7 +297,9 @@ def _composed(name: str) -> Callable[..., Tensor]:
         # on a copy, for what its derivative reads of the old value is about to be overwritten
         result = function(self.clone() if self.node.needs else self, *args, **kwargs)
         check_cast(result.array.dtype, self, name)
-        return _copy(self, result, name)
+        shown = None if result.node.op is None else result.node.name()
+        _copy(self, result, name)
+        return self if shown is None or self.node.op is not copy_op else rename(self, shown)
 
     # __wrapped__ has the signature that help() shows
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=function)

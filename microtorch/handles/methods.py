@@ -46,6 +46,7 @@ from ..ops import (
     strided,
     vector_norm,
 )  # fmt: skip
+from ..ops.node_names import name_ops
 from ..ops.surface import METHODS
 from .inplace import inplace_methods
 
@@ -76,5 +77,6 @@ def bind_methods(methods: Mapping[str, Callable[..., Any]], to: type = Methods) 
         setattr(to, name, f)
 
 
+name_ops()
 bind_methods(METHODS)
 bind_methods(inplace_methods())

@@ -16,14 +16,15 @@ from ..arrays import dtypes, printing
 from ..arrays.device import device
 from ..backends import host
 from ..base import errors
-from ..engine.hot import bind, hot
+from ..engine.hot import bind, hot, single
 from ..engine.leaf import leaf
 from ..engine.operands import left_operand
 from ..engine.record import constant, constant_node
 from ..engine.registry import REGISTRY
-from ..graph import Node, RemovableHandle, Storage, hooks_of, storage_of
+from ..graph import Node, RemovableHandle, Storage, hooks_of, shown, storage_of
 from ..ops.arguments import dim_of
 from ..ops.index import getitem
+from ..ops.shape import matrix_T_op
 from ..ops.surface import METHODS
 from . import conversions as conversions  # its functions are methods of Tensor
 from . import metadata as metadata  # so are these
@@ -313,7 +314,7 @@ class Tensor(Methods):
         op = self.node.op
         if op is None:
             return None
-        return self.node.inputs[0] if op.projection else self.node
+        return shown(self.node.inputs[0] if op.projection else self.node)
 
     @property
     def output_nr(self) -> int:
@@ -523,7 +524,7 @@ class Tensor(Methods):
         cls = type(self).__name__
         return printing.tensor_repr(
             host(self.array),
-            grad_fn_name=fn.name() if fn is not None else None,
+            grad_fn_name=type(fn).__name__ if fn is not None else None,
             requires_grad=self.node.needs,
             default_dtype=dtypes.default_numpy(),
             device=str(self.device),
@@ -564,7 +565,9 @@ class Tensor(Methods):
     def T(self) -> Tensor:
         """All dimensions reversed (the transpose of a matrix)."""
         n = self.array.ndim
-        return METHODS["t"](self) if n == 2 else METHODS["permute"](self, *range(n - 1, -1, -1))
+        if n == 2:
+            return single(matrix_T_op, self, {})
+        return METHODS["permute"](self, *range(n - 1, -1, -1))
 
     @property
     def mT(self) -> Tensor:

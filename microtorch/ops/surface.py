@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from ..engine.out import into
+from .node_names import renaming
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,9 +43,9 @@ def public(
             function_with_out = f if own in NO_OUT else taking_out(f)
         for name in (own, *aliases):
             if method:
-                METHODS[name] = f
+                METHODS[name] = renaming(f)
             if function:
-                FUNCTIONS[name] = function_with_out
+                FUNCTIONS[name] = renaming(function_with_out)
         return f
 
     return export

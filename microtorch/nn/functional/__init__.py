@@ -5,6 +5,7 @@ ops, so that a picture of the graph shows each step.
 """
 
 from ...base.errors import missing
+from ...ops.node_names import BY_ARGUMENTS, FUNCTIONS, renaming
 from ...ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from ...ops.fold import fold, unfold
 from ...ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
@@ -108,5 +109,8 @@ __all__ = [
     "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
     "triplet_margin_loss", "triplet_margin_with_distance_loss", "unfold", "upsample",
 ]  # fmt: skip
+
+for _name in (FUNCTIONS.keys() | BY_ARGUMENTS.keys()) & set(__all__):
+    globals()[_name] = renaming(globals()[_name])  # PyTorch's name on the node of the result
 
 __getattr__ = missing(__name__, __all__)
