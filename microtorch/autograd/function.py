@@ -29,6 +29,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base import errors
+from ..engine import packing
 from ..engine.backward import unbroadcast
 from ..engine.checks import freed_error, stale_error
 from ..engine.gradient_hooks import as_tensor
@@ -121,6 +122,9 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
         raise freed_error(node)
     out: list[Tensor | None] = []
     for entry in node.saved:
+        if isinstance(entry, packing.Packed):
+            out.append(entry.open())
+            continue
         if entry is not None and entry.storage.written > node.seq:
             raise stale_error(node, entry.node or node, -1)
         if entry is not None:
@@ -221,6 +225,8 @@ class Function:
         node = _record(cls, ctx, args, outputs)
         wrapped = tuple([_wrap(node, i, y, ctx, args) for i, y in enumerate(outputs)])
         node.saved = tuple([_save(t, outputs, wrapped) for t in ctx._to_save])
+        if (pair := packing.current()) is not None:
+            node.saved = tuple([_packed(node, pair, s) for s in node.saved])
         ctx._to_save = ctx._non_differentiable = ctx._dirty = ()
         return wrapped if isinstance(results, tuple) else wrapped[0], ctx
 
@@ -331,6 +337,13 @@ def _save(t: Tensor | None, outputs: tuple[Any, ...], wrapped: tuple[Any, ...]) 
         if y is t:
             return Saved(wrapped[i].array, None, i, storage_of(wrapped[i].node))
     return Saved(t.array, t.node, -1, storage_of(t.node))
+
+
+def _packed(node: Node, pair: packing.Pair, entry: Saved | None) -> packing.Packed | None:
+    """A saved tensor in the form of the user's hooks."""
+    if entry is None:
+        return None
+    return packing.packed(pair, handle(entry.array, entry.node or node))
 
 
 def _backward(F: Namespace, g: Gradient, node: Node) -> list[Contribution]:

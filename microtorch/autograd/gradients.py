@@ -14,7 +14,7 @@ from ..engine.backward import run
 from ..engine.gradient_hooks import as_tensor
 from ..engine.leaf import AccumulateGrad
 from ..engine.listening import listeners
-from ..engine.record import constant
+from ..engine.record import constant, handle
 from ..engine.recorded import RECORDED, Recorded
 from ..graph import Mode, Node, mode
 from ..handles.methods import ScalarMethods, bind_methods
@@ -202,7 +202,25 @@ def _zeros(node: Node) -> Tensor:
 
 def _listed(x: Any) -> list[Any]:
     """One thing or several, as a list."""
-    return list(x) if isinstance(x, (tuple, list)) else [x]
+    if not isinstance(x, (tuple, list)):
+        return [x]
+    if hasattr(x, "output_nr"):
+        return [_of_edge(x)]
+    return [_of_edge(v) if hasattr(v, "output_nr") and isinstance(v, tuple) else v for v in x]
+
+
+def _of_edge(edge: Any) -> Tensor:
+    """The tensor whose gradient arrives at an edge (autograd.graph.GradientEdge)."""
+    node: Node = edge.node
+    if edge.output_nr or type(node.value) is tuple:
+        raise NotImplementedError(
+            errors.message(
+                "an edge to one of several outputs, or of a freed node, cannot be differentiated",
+                node.name(),
+                fix="give the tensor itself",
+            )
+        )
+    return handle(node.value, node)
 
 
 def _node(x: Root) -> Node:

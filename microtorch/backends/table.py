@@ -69,12 +69,14 @@ class KernelTable(BackendTable["Kernel"]):
 class HotTable(BackendTable["Kernel | None"]):
     """As ``KernelTable``, but None for a backend of mixed dtypes, whose operands need promotion."""
 
+    aside: ClassVar[bool] = False  # do all ops go the general way? (engine/packing.py)
+
     def __init__(self, name: str, large: bool = False):
         super().__init__(name)
         self.kernels = KernelTable(name, large)
 
     def __missing__(self, backend: Backend) -> Kernel | None:
-        if hasattr(backend, "passing"):
+        if self.aside or hasattr(backend, "passing"):
             return None
         kernel = self[backend] = None if backend is backend.rest else self.kernels[backend]
         return kernel

@@ -279,3 +279,28 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     else:
         t.node = constant_node(out, dev)
     return t
+
+
+# ---- stepping aside ------------------------------------------------------------------------------
+def _single_in_general(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
+    return op(input, **attrs)
+
+
+def _several_in_general(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
+    return op(*inputs, **(attrs or {}))
+
+
+_CODES = {
+    single: (single.__code__, _single_in_general.__code__),
+    several: (several.__code__, _several_in_general.__code__),
+}
+
+
+def step_aside(on: bool) -> None:
+    """Let ``single`` and ``several`` go the general way, by ``apply`` and ``record``, or not.
+
+    Their code is exchanged, not they: many modules hold them by name, and a test of a flag would
+    cost every op.
+    """
+    for function, codes in _CODES.items():
+        function.__code__ = codes[on]

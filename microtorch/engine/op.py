@@ -26,9 +26,8 @@ from ..graph import Node
 from ..notation import expr, formulas
 from ..notation.formulas import LETTERS
 from .apply import apply
-from .checks import freed_error
-from .record import handle
 from .registry import REGISTRY
+from .saved import saved_members
 from .vjps import VjpTable
 
 if TYPE_CHECKING:
@@ -122,9 +121,7 @@ class Op:
         members = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
         if not attributes:
             members["attrs"] = None
-        members |= {f"_saved_{_name_of(i, len(self.vjps))}": _saved(i) for i in self.saved_inputs}
-        if any(self.reads_out):
-            members["_saved_result"] = property(_saved_result)
+        members |= saved_members(self, forward, attributes)
         self.node = type(f"{torch_name}Backward0", (Node,), members)
         if register:
             if name in REGISTRY:
@@ -216,28 +213,6 @@ class Op:
     def _parameters(self) -> str:
         static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items()]
         return ", ".join([*LETTERS[: len(self.vjps)], *static])
-
-
-# ---- PyTorch's attributes of a node: what it has saved -------------------------------------------
-def _name_of(i: int, n: int) -> str:
-    """PyTorch's name of input ``i`` of ``n``, as far as there is a rule."""
-    return ("self", "other")[i] if n <= 2 else ("self", "tensor1", "tensor2", *LETTERS[3:])[i]
-
-
-def _saved(i: int) -> property:
-    def read(node: Node) -> Tensor:
-        if node.saved is None:
-            raise freed_error(node)
-        return handle(node.saved[i], node.inputs[i])
-
-    return property(read, doc=f"Input {i}, which the derivative reads.")
-
-
-def _saved_result(node: Node) -> Tensor:
-    """The output, which the derivative reads."""
-    if node.saved is None:
-        raise freed_error(node)
-    return handle(node.value, node)
 
 
 class Formula(NamedTuple):

@@ -31,12 +31,16 @@ class Recorded:
         return recorded
 
     @staticmethod
-    def lift(node: Node, saved: Sequence[Any]) -> tuple[Tensor | Node, tuple[Any, ...]]:
+    def lift(
+        node: Node, saved: Sequence[Any], value: Any = None
+    ) -> tuple[Tensor | Node, tuple[Any, ...]]:
         """A node's output and saved inputs as Tensors on the nodes they came from.
 
-        Inputs that were not saved stay nodes, and so does an output that was freed.
+        Inputs that were not saved stay nodes, and so does an output that was freed. ``value``: the
+        output, if it is not the node's.
         """
-        out = node if type(node.value) is tuple else handle(node.value, node)
+        value = node.value if value is None else value
+        out = node if type(value) is tuple else handle(value, node)
         pairs = zip(node.inputs, saved, strict=True)
         return out, tuple([s if isinstance(s, Node) else handle(s, x) for x, s in pairs])
 
