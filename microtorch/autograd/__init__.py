@@ -12,10 +12,23 @@ from .gradcheck import gradcheck, gradgradcheck
 from .gradients import backward, grad
 
 __all__ = [
-    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "forward_ad", "functional",
+    "Function",
+    "Variable",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "forward_ad",
+    "functional",
     "grad",
-    "grad_mode", "gradcheck", "graph", "gradgradcheck", "inference_mode", "is_grad_enabled",
-    "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "grad_mode",
+    "gradcheck",
+    "gradgradcheck",
+    "graph",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
 ]  # fmt: skip
 
 

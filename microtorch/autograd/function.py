@@ -173,7 +173,7 @@ class Function:
         )
 
     setup_context: Any = None
-    vmap: Any = None
+    vmap: Callable[..., Any] | None = None
     generate_vmap_rule = False
     node_name = ""  # of the backward node, if it is not the class's name with Backward
 

@@ -17,12 +17,13 @@ from .grad_mode import enable_grad
 from .gradients import grad
 
 if TYPE_CHECKING:
+    from ..base.types import Tree
     from .function import Function
 
 PACKAGE = __name__.partition(".")[0] + "."
 
 
-def apply_inside(cls: type[Function], args: tuple[Any, ...]) -> Any:
+def apply_inside(cls: type[Function], args: tuple[Any, ...]) -> Tree:
     """``cls.apply(*args)`` where an argument is of some kind of numbers: one level is taken off.
 
     Tangents first: a Function may compute with arrays, which know of none.
@@ -36,8 +37,8 @@ def apply_inside(cls: type[Function], args: tuple[Any, ...]) -> Any:
     return cls._applied(args)[0]  # forward and backward compute with batches
 
 
-def _forward_mode(cls: type[Function], args: tuple[Any, ...], level: Level) -> Any:
-    def inside(a: Any) -> bool:
+def _forward_mode(cls: type[Function], args: tuple[Any, ...], level: Level) -> Tree:
+    def inside(a: Tree) -> bool:
         return isinstance(a, Tensor) and level in levels_in(a.array)
 
     primals = tuple([part(a, level, 0) if inside(a) else a for a in args])
@@ -118,7 +119,7 @@ def _by_backward(
     return outputs, tuple(found)
 
 
-def _zeros(x: Tensor) -> Any:
+def _zeros(x: Tensor) -> Tree:
     return constant(np.zeros(x.array.shape, x.array.dtype)) if x.is_floating_point() else None
 
 
@@ -129,13 +130,14 @@ class VmapInfo(NamedTuple):
     randomness: str
 
 
-def _mapped(cls: type[Function], args: tuple[Any, ...], level: Level) -> Any:
+def _mapped(cls: type[Function], args: tuple[Any, ...], level: Level) -> Tree:
     randomness = next((f.randomness for f in frames.get() if f.level is level), "error")
     leaves, structure = trees.flatten(args)
     mine = [isinstance(a, Tensor) and level in levels_in(a.array) for a in leaves]
     whole = [out_of_batch(a, level, 0) if m else a for a, m in zip(leaves, mine, strict=True)]
     dims = trees.unflatten([0 if m else None for m in mine], structure)
     given = trees.unflatten(whole, structure)
+    assert cls.vmap is not None
     output, out_dims = cls.vmap(VmapInfo(level.size, randomness), dims, *given)
     ys, form = trees.flatten(output)
     places = trees.spread_over(out_dims, form)

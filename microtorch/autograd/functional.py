@@ -8,7 +8,7 @@ in direction v. With ``strict=True`` an independence that would give zeros raise
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -23,13 +23,16 @@ from .forward_ad import paired, unpacked
 from .grad_mode import enable_grad
 from .gradients import grad
 
+if TYPE_CHECKING:
+    from ..base.types import Tree
+
 Tensors: TypeAlias = Tensor | tuple[Tensor, ...]  # one or several, as the user likes
 STRICT = "This is not allowed in strict mode."
 OUTPUTS = "outputs of the user-provided function"
 
 
 # ---- arguments and results -----------------------------------------------------------------------
-def _tuple(given: Any, what: str, name: str) -> tuple[bool, tuple[Tensor, ...]]:
+def _tuple(given: Tree, what: str, name: str) -> tuple[bool, tuple[Tensor, ...]]:
     """Is a tuple given? And the tensors, checked."""
     several = isinstance(given, tuple)
     for i, x in enumerate(given if several else (given,)):
@@ -135,7 +138,7 @@ def _grads(
     return grad(outputs, xs, seeds, allow_unused=True, **options)
 
 
-def _finished(values: Sequence[Tensor], several: bool, create_graph: bool) -> Any:
+def _finished(values: Sequence[Tensor], several: bool, create_graph: bool) -> Tree:
     """Results as the user gets them: without graph unless asked for, alone if only one was given.
     """
     out = tuple(values if create_graph else [t.detach() for t in values])
@@ -251,7 +254,7 @@ def _check_first(first: Sequence[Tensor | None], strict: bool) -> None:
             )
 
 
-def _one_number(name: str, y: Any, strict: bool) -> Tensor:
+def _one_number(name: str, y: Tree, strict: bool) -> Tensor:
     many, ys = _tuple(y, OUTPUTS, name)
     _check_outputs(ys, strict)
     if many:
@@ -267,7 +270,7 @@ def _one_number(name: str, y: Any, strict: bool) -> Tensor:
 def jacobian(
     func: Callable[..., Any], inputs: Tensors, create_graph: bool = False, strict: bool = False,
     vectorize: bool = False, strategy: str = "reverse-mode",
-) -> Any:  # fmt: skip
+) -> Tree:  # fmt: skip
     """d func(inputs) / d inputs, of shape output.shape + input.shape.
 
     Several inputs give a tuple with one for each; several outputs, a tuple of those. ``vectorize``:
@@ -369,7 +372,7 @@ def _unit_rows(x: Tensor) -> Tensor:
     return constant(np.eye(n, dtype=x.array.dtype).reshape((n, *x.array.shape)))
 
 
-def _forward(func: Callable[..., Any], xs: Sequence[Tensor], several: bool) -> Any:
+def _forward(func: Callable[..., Any], xs: Sequence[Tensor], several: bool) -> Tree:
     """The Jacobian by one forward pass for each element of each input, all at once."""
     form: list[bool] = []
     columns: list[Any] = []
@@ -394,7 +397,7 @@ def _forward(func: Callable[..., Any], xs: Sequence[Tensor], several: bool) -> A
 def hessian(
     func: Callable[..., Any], inputs: Tensors, create_graph: bool = False, strict: bool = False,
     vectorize: bool = False, outer_jacobian_strategy: str = "reverse-mode",
-) -> Any:  # fmt: skip
+) -> Tree:  # fmt: skip
     """The second derivatives of a one-element function, of shape input.shape + input.shape.
 
     ``outer_jacobian_strategy``: how the Jacobian of the gradient is computed, as in ``jacobian``.
@@ -405,7 +408,7 @@ def hessian(
             'Expected strategy to be either "forward-mode" or "reverse-mode".'
         )
 
-    def gradient(*args: Tensor) -> Any:
+    def gradient(*args: Tensor) -> Tree:
         args = _fresh(args, True)
         with enable_grad():
             y = _one_number("hessian", func(*args), strict)

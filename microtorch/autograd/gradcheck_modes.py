@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 def forward_jacobian(
-    func: Callable[..., Any], inputs: tuple[Any, ...], i: int, outputs: Callable[[Any], list[Tensor]]
-) -> list[Array]:
+    func: Callable[..., Any], inputs: tuple[Any, ...], i: int,
+    outputs: Callable[[Any], list[Tensor]],
+) -> list[Array]:  # fmt: skip
     """d func / d input ``i`` by forward mode, a column for each element: one array per output.
 
     ``outputs``: those of the results of ``func`` that count.

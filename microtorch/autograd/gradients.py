@@ -26,7 +26,7 @@ from ..kinds.vmap import vmap
 from . import anomaly
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, Gradient, Root
+    from ..base.types import Array, Backend, Gradient, Root, Tree
 
 _RECORD, _QUIET = Mode(True), Mode(False)
 
@@ -173,7 +173,7 @@ def grad(
 
 
 def _batched(
-    outputs: Any, inputs: Any, grad_outputs: Any, retain_graph: bool | None, create_graph: bool,
+    outputs: Tree, inputs: Tree, grad_outputs: Tree, retain_graph: bool | None, create_graph: bool,
     allow_unused: bool | None, materialize_grads: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
     """``grad`` for each row of ``grad_outputs``, all at once; the gradients are stacked."""
@@ -200,7 +200,7 @@ def _zeros(node: Node) -> Tensor:
     return constant(np.zeros(node.shape, node.dtype), node.dev)
 
 
-def _listed(x: Any) -> list[Any]:
+def _listed(x: Tree) -> list[Any]:
     """One thing or several, as a list."""
     if not isinstance(x, (tuple, list)):
         return [x]
@@ -209,7 +209,7 @@ def _listed(x: Any) -> list[Any]:
     return [_of_edge(v) if hasattr(v, "output_nr") and isinstance(v, tuple) else v for v in x]
 
 
-def _of_edge(edge: Any) -> Tensor:
+def _of_edge(edge: Tree) -> Tensor:
     """The tensor whose gradient arrives at an edge (autograd.graph.GradientEdge)."""
     node: Node = edge.node
     if edge.output_nr or type(node.value) is tuple:

@@ -3,14 +3,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, NamedTuple
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ..base.errors import message, missing
 from ..engine.backward import run
 from ..engine.packing import packing, refused
 from ..graph import Node, RemovableHandle, reachable, shown, storage_of
 from ..handles.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ..base.types import Gradient
 
 __all__ = [
     "GradientEdge", "Node", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks",
@@ -30,15 +34,15 @@ class saved_tensors_hooks:
 
     def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]):
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
-        self._blocks: list[AbstractContextManager[None]] = []
+        self._blocks: list[ExitStack] = []
 
     def __enter__(self) -> None:
-        block = packing(self.pack_hook, self.unpack_hook)
-        block.__enter__()
+        block = ExitStack()
+        block.enter_context(packing(self.pack_hook, self.unpack_hook))
         self._blocks.append(block)
 
-    def __exit__(self, *exc: Any) -> None:
-        self._blocks.pop().__exit__(*exc)
+    def __exit__(self, *exc: object) -> None:
+        self._blocks.pop().close()
 
 
 class save_on_cpu(saved_tensors_hooks):
@@ -57,7 +61,7 @@ def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
         yield
 
 
-def allow_mutation_on_saved_tensors() -> Any:
+def allow_mutation_on_saved_tensors() -> NoReturn:
     """Not available; raises NotImplementedError."""
     raise NotImplementedError(
         message(
@@ -85,9 +89,11 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     """The edge of a tensor; for ``autograd.grad`` in its place."""
     if not tensor.node.needs:
         raise RuntimeError(
-            message("It is not possible to get the gradient edge for a Tensor that does not require "
-                    "gradients")
-        )  # fmt: skip
+            message(
+                "It is not possible to get the gradient edge for a Tensor that does not require "
+                "gradients"
+            )
+        )
     return GradientEdge(shown(tensor.grad_fn or tensor.node), tensor.output_nr)
 
 
@@ -129,7 +135,7 @@ class _Collector:
         self.fn, self.mode, self.n = fn, mode, len(tensors)
         self.nodes = [t.node for t in tensors]
         self.found: dict[int, Tensor] = {}
-        self.walk: Any = None
+        self.walk: dict[Node, Gradient] | None = None
 
     def arrived(self, i: int, g: Tensor) -> None:
         walk, expected = _running()
@@ -146,12 +152,12 @@ class _Collector:
             self.fn(grads)
 
 
-def _running() -> tuple[Any, set[Node]]:
+def _running() -> tuple[dict[Node, Gradient], set[Node]]:
     """The backward that is running, as an object of its own, and the nodes that it may reach.
 
     It is found on the stack: so that it can be found costs a backward without hooks nothing.
     """
-    frame: Any = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not run.__code__:
         frame = frame.f_back
     assert frame is not None, "a gradient hook is called by backward"

@@ -282,7 +282,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
 
 
 # ---- stepping aside ------------------------------------------------------------------------------
-def _single_in_general(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
+def _single_in_general(op: Op, input: Tensor, attrs: Attrs, *arguments: object) -> Tensor:
     return op(input, **attrs)
 
 

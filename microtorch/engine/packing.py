@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..backends.table import BackendTable, HotTable
 from ..base.errors import message
@@ -36,7 +36,7 @@ class Pair(NamedTuple):
 class Packed(NamedTuple):
     """What ``pack`` made of a tensor, and who makes the tensor of it again."""
 
-    thing: Any
+    thing: object
     unpack: Pack
 
     def open(self) -> Tensor:
@@ -49,8 +49,7 @@ class Packed(NamedTuple):
                     f"type {type(t).__name__}"
                 )
             )
-        opened: Any = t
-        return opened
+        return cast("Tensor", t)
 
 
 _pairs: ContextVar[tuple[Pair, ...]] = ContextVar("microtorch.packing", default=())

@@ -13,7 +13,7 @@ from .record import constant, handle, record
 from .registry import REGISTRY
 
 if TYPE_CHECKING:
-    from ..base.types import Vjp
+    from ..base.types import Operand, Vjp
     from ..handles.tensor import Tensor
 
 
@@ -24,7 +24,7 @@ class Recorded:
         op = REGISTRY[name]
         run = apply if op.view else several
 
-        def recorded(*inputs: Any, **attrs: Any) -> Tensor:
+        def recorded(*inputs: Operand, **attrs: Any) -> Tensor:
             return run(op, inputs, attrs or None)
 
         setattr(self, name, recorded)
@@ -32,7 +32,7 @@ class Recorded:
 
     @staticmethod
     def lift(
-        node: Node, saved: Sequence[Any], value: Any = None
+        node: Node, saved: Sequence[Any], value: Operand = None
     ) -> tuple[Tensor | Node, tuple[Any, ...]]:
         """A node's output and saved inputs as Tensors on the nodes they came from.
 

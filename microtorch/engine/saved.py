@@ -48,9 +48,7 @@ def saved_members(op: Op, forward: Any, attributes: bool) -> dict[str, Any]:
         places["result"] = -1
     for name, i in places.items():
         members[f"_saved_{name}"] = _saved(i)
-        members[f"_raw_saved_{name}"] = property(
-            lambda node, i=i: SavedTensor(node, i), doc="The place where it is saved."
-        )
+        members[f"_raw_saved_{name}"] = _place(i)
     code = getattr(forward, "__code__", None)
     names = list(ARGUMENTS.get(op.name, ()))
     if attributes and code is not None:
@@ -64,6 +62,10 @@ def saved_members(op: Op, forward: Any, attributes: bool) -> dict[str, Any]:
 def _saved(i: int) -> property:
     words = "The output" if i < 0 else f"Input {i}"
     return property(lambda node: read(node, i), doc=f"{words}, which the derivative reads.")
+
+
+def _place(i: int) -> property:
+    return property(lambda node: SavedTensor(node, i), doc="The place where it is saved.")
 
 
 def read(node: Node, i: int) -> Tensor:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ..graph import Node, reachable, storage_of
 from ..handles.tensor import Tensor
 from ..kinds.level import lifted_to_all
 
+if TYPE_CHECKING:
+    from ..base.types import Tree
+
 Argnums = int | tuple[int, ...]
 
 # the input of a transformed function: the same value, whose gradient is asked for
@@ -21,7 +24,7 @@ track_op = Op(
 )
 
 
-def tracked(x: Any, leaves: set[Node]) -> Any:
+def tracked(x: Tree, leaves: set[Node]) -> Tree:
     """``x`` as an input to differentiate with respect to, on all levels in use.
 
     The leaf that it begins with, if it does, is added to ``leaves``. Numbers stay as they are.
@@ -52,7 +55,7 @@ def depends_on_more(tensors: Sequence[Tensor], leaves: set[Node]) -> bool:
     return any(n.op is None and n not in leaves for n in reachable(nodes))
 
 
-def released(value: Any, leaves: set[Node], recording: bool) -> Any:
+def released(value: Tree, leaves: set[Node], recording: bool) -> Tree:
     """A result without its graph, unless this leads out of the transform."""
     if not isinstance(value, Tensor) or not value.node.needs:
         return value
@@ -85,7 +88,7 @@ def chosen(argnums: Argnums, n: int) -> tuple[int, ...]:
     return tuple(out)
 
 
-def with_aux(result: Any, has_aux: bool, start: str) -> tuple[Any, Any]:
+def with_aux(result: Tree, has_aux: bool, start: str) -> tuple[Any, Any]:
     """The output of a function, and what it returns besides."""
     if not has_aux:
         return result, None

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..autograd.forward_ad import paired, unpacked
 from ..base.errors import message
@@ -16,13 +16,16 @@ from ..ops.surface import FUNCTIONS
 from .arguments import Argnums, basis, chosen, only_tensors, with_aux, zeros_like
 from .reverse import jacrev
 
+if TYPE_CHECKING:
+    from ..base.types import Tree
+
 START = "jvp(f, primals, tangents)"
 
 
 def jvp(
-    func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False,
+    func: Callable[..., Any], primals: Tree, tangents: Tree, *, strict: bool = False,
     has_aux: bool = False,
-) -> Any:  # fmt: skip
+) -> Tree:  # fmt: skip
     """(func(*primals), J · tangents), with aux a third: the derivative in one direction.
 
     ``primals`` and ``tangents`` are tuples of the same form. ``strict``: raise RuntimeError for an
@@ -32,9 +35,9 @@ def jvp(
 
 
 def jvp_of(
-    func: Callable[..., Any], primals: Any, tangents: Any, argnums: Argnums | None, strict: bool,
+    func: Callable[..., Any], primals: Tree, tangents: Tree, argnums: Argnums | None, strict: bool,
     has_aux: bool,
-) -> Any:  # fmt: skip
+) -> Tree:  # fmt: skip
     """``jvp`` in a direction of some of the arguments (None: all)."""
     if not isinstance(primals, tuple):
         raise RuntimeError(
@@ -92,13 +95,13 @@ def _parts(y: Tensor, level: Level, strict: bool = False) -> tuple[Tensor, Tenso
     return primal, zeros_like(primal)
 
 
-def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+def linearize(func: Callable[..., Any], *primals: Tree) -> tuple[Any, Callable[..., Any]]:
     """(func(*primals), jvp_fn): ``jvp_fn(*tangents)`` is J · tangents at the primals.
 
     Each call of ``jvp_fn`` runs ``func`` anew.
     """
 
-    def jvp_fn(*tangents: Any) -> Any:
+    def jvp_fn(*tangents: Tree) -> Tree:
         return jvp(func, primals, tangents)[1]
 
     return func(*primals), jvp_fn
@@ -107,7 +110,7 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
 def jacfwd(
     func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, *,
     randomness: str = "error",
-) -> Any:  # fmt: skip
+) -> Tree:  # fmt: skip
     """A function that computes the Jacobian of ``func``, one forward pass for each input element.
 
     Of shape output.shape + input.shape; in the form of the output, and within of the input. All
@@ -115,12 +118,12 @@ def jacfwd(
     """
 
     @functools.wraps(func)
-    def jacobian(*args: Any) -> Any:
+    def jacobian(*args: Tree) -> Tree:
         numbers = chosen(argnums, len(args))
         xs, form = trees.flatten(tuple([args[i] for i in numbers]))
         rows = trees.unflatten(basis(xs), form)
 
-        def push(directions: Any) -> Any:
+        def push(directions: Tree) -> Tree:
             found = jvp_of(func, args, directions, argnums, False, has_aux)
             return (found[1], found[2]) if has_aux else found[1]
 
@@ -146,7 +149,7 @@ def jacfwd(
     return jacobian
 
 
-def hessian(func: Callable[..., Any], argnums: Argnums = 0) -> Any:
+def hessian(func: Callable[..., Any], argnums: Argnums = 0) -> Tree:
     """A function that computes the second derivatives: the forward Jacobian of the backward one."""
     return jacfwd(jacrev(func, argnums), argnums)
 

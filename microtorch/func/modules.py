@@ -3,20 +3,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 
+if TYPE_CHECKING:
+    from ..base.types import Tree
+
 Named = Mapping[str, Any]
 
 
 def functional_call(
-    module: Any, parameter_and_buffer_dicts: Named | Sequence[Named],
-    args: Any = None, kwargs: Mapping[str, Any] | None = None, *, tie_weights: bool = True,
+    module: Tree, parameter_and_buffer_dicts: Named | Sequence[Named],
+    args: Tree = None, kwargs: Mapping[str, Any] | None = None, *, tie_weights: bool = True,
     strict: bool = False,
-) -> Any:  # fmt: skip
+) -> Tree:  # fmt: skip
     """``module(*args, **kwargs)`` with other tensors in place of its parameters and buffers.
 
     They are named as in ``named_parameters()`` and ``named_buffers()``; what is not named stays.
@@ -49,7 +52,7 @@ def functional_call(
         return module(*arguments, **(kwargs or {}))
 
 
-def _places(module: Any) -> dict[str, tuple[dict[str, Any], str]]:
+def _places(module: Tree) -> dict[str, tuple[dict[str, Any], str]]:
     """For each name of a parameter or buffer the dict that holds it, and the key there."""
     out = {}
     for path, part in module.named_modules(remove_duplicate=False):
@@ -62,7 +65,7 @@ def _places(module: Any) -> dict[str, tuple[dict[str, Any], str]]:
 
 @contextmanager
 def _replaced(
-    module: Any, named: Mapping[str, Any], tie_weights: bool, strict: bool
+    module: Tree, named: Mapping[str, Any], tie_weights: bool, strict: bool
 ) -> Iterator[None]:
     places = _places(module)
     known = {name: held[key] for name, (held, key) in places.items()}
@@ -133,7 +136,7 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str,
     return out, {name: _stacked([b[name] for b in buffers]) for name in buffers[0]}
 
 
-def _stacked(tensors: Sequence[Tensor]) -> Any:
+def _stacked(tensors: Sequence[Tensor]) -> Tree:
     return FUNCTIONS["stack"]([t.detach() for t in tensors])
 
 

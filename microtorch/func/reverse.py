@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..autograd import enable_grad, is_grad_enabled
 from ..autograd.gradients import grad as gradients
@@ -25,8 +25,11 @@ from .arguments import (
     zeros_like,
 )
 
+if TYPE_CHECKING:
+    from ..base.types import Tree
 
-def grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Any:
+
+def grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Tree:
     """A function that computes the gradient of ``func``, which returns one number.
 
     With respect to argument ``argnums``, which may be a tensor or nested containers of tensors; of
@@ -35,7 +38,7 @@ def grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) 
     """
 
     @functools.wraps(func)
-    def gradient(*args: Any, **kwargs: Any) -> Any:
+    def gradient(*args: Tree, **kwargs: Tree) -> Tree:
         found = _grad_and_value(func, argnums, has_aux, args, kwargs)
         return (found[0], found[1][1]) if has_aux else found[0]
 
@@ -44,12 +47,11 @@ def grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) 
 
 def grad_and_value(
     func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
-) -> Any:
-    """As ``grad``, but the function returns (gradient, output): with aux, (gradient, (output, aux)).
-    """
+) -> Tree:
+    """As ``grad``, but for (gradient, output); with aux, (gradient, (output, aux))."""
 
     @functools.wraps(func)
-    def both(*args: Any, **kwargs: Any) -> Any:
+    def both(*args: Tree, **kwargs: Tree) -> Tree:
         return _grad_and_value(func, argnums, has_aux, args, kwargs)
 
     return both
@@ -118,7 +120,7 @@ def _gradients(
     return [zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True)]
 
 
-def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+def vjp(func: Callable[..., Any], *primals: Tree, has_aux: bool = False) -> Tree:
     """(func(*primals), vjp_fn), with aux a third.
 
     ``vjp_fn(*cotangents)``, one in the form of the output, gives the vector-Jacobian products: one
@@ -129,7 +131,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
 def vjp_of(
     func: Callable[..., Any], primals: tuple[Any, ...], argnums: Argnums | None, has_aux: bool
-) -> Any:
+) -> Tree:
     """``vjp`` with respect to some of the arguments (None: all)."""
     start, recording, leaves = "vjp(f, *primals)", is_grad_enabled(), set[Node]()
     numbers = range(len(primals)) if argnums is None else chosen(argnums, len(primals))
@@ -149,8 +151,8 @@ def vjp_of(
         more = depends_on_more(outputs, leaves)
 
     def vjp_fn(
-        cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None
-    ) -> Any:
+        cotangents: Tree, retain_graph: bool = True, create_graph: bool | None = None
+    ) -> Tree:
         seeds, given = trees.flatten(cotangents)
         if given != form:
             raise RuntimeError(
@@ -173,7 +175,7 @@ def vjp_of(
 def jacrev(
     func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False,
     chunk_size: int | None = None, _preallocate_and_copy: bool = False,
-) -> Any:  # fmt: skip
+) -> Tree:  # fmt: skip
     """A function that computes the Jacobian of ``func``, one backward pass for each output element.
 
     Of shape output.shape + input.shape; in the form of the output, and within of the input. All
@@ -183,7 +185,7 @@ def jacrev(
         raise ValueError(message("jacrev: `chunk_size` should be greater than 0."))
 
     @functools.wraps(func)
-    def jacobian(*args: Any) -> Any:
+    def jacobian(*args: Tree) -> Tree:
         output, vjp_fn, *aux = vjp_of(func, args, argnums, has_aux)
         outputs, form = trees.flatten(output)
         numbers = chosen(argnums, len(args))

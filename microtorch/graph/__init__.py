@@ -26,6 +26,7 @@ from .walk import by_seq, check, in_order, reachable
 __all__ = [
     "Hooks", "Mode", "Node", "RemovableHandle", "Scope", "Site", "Storage",
     "by_seq", "check", "edge", "enter_scope", "here", "hooks_of", "in_order", "is_library",
-    "last_user_code", "last_write", "leave_scope", "mode", "reachable", "shown", "storage_of", "tick",
+    "last_user_code", "last_write", "leave_scope", "mode", "reachable", "shown", "storage_of",
+    "tick",
     "user_frame", "users",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -29,8 +29,7 @@ from ..notation import formulas
 from .level import Kind, KindBackend, Level, frames
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, Dim, Shape
-    from ..handles.tensor import Tensor
+    from ..base.types import AnyArray, Array, Attrs, Backend, Dim, Kernel, Shape
 
 
 class Batch(Kind):
@@ -52,7 +51,7 @@ class Batch(Kind):
         one: Array = self.value[i if self.lead > 1 else 0, ...]
         return one
 
-    def around(self, inner: Callable[[Any, int], Any]) -> Any:
+    def around(self, inner: Callable[[Any, int], Any]) -> AnyArray:
         return Batch(self.level, inner(self.value, 1))
 
     def item(self) -> NoReturn:
@@ -77,7 +76,7 @@ class Batch(Kind):
             )
         )
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+    def __array__(self, dtype: AnyArray = None, copy: bool | None = None) -> NoReturn:
         raise Unmet(
             message(
                 "Cannot access data pointer of Tensor that doesn't have storage",
@@ -85,21 +84,19 @@ class Batch(Kind):
             )
         )
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: AnyArray, value: AnyArray) -> None:
         place = index if isinstance(index, tuple) else (index,)
         if self.dev.mine(value) and value.lead > self.lead:
             raise not_in_place("copy_")
         if any(self.dev.mine(p) for p in place):
             for i in range(self.lead):
-                self.value[(i, *[p.sample(i) if self.dev.mine(p) else p for p in place])] = (
-                    value.sample(i) if self.dev.mine(value) else value
-                )
+                at = (i, *[p.sample(i) if self.dev.mine(p) else p for p in place])
+                self.value[at] = value.sample(i) if self.dev.mine(value) else value
             return
+        whole = (slice(None), *place)
         if self.dev.mine(value):
-            value = value.value if place == (...,) and value.shape == self.shape else _beside(
-                value, self.value[(slice(None), *place)].ndim - 1
-            )
-        self.value[(slice(None), *place)] = value
+            value = _beside(value, self.value[whole].ndim - 1)
+        self.value[whole] = value
 
     def shown(self) -> str:
         """How a tensor of it is printed."""
@@ -143,7 +140,7 @@ def _beside(x: Batch, ndim: int) -> Array:
     if x.lead == 1:
         return value.reshape(x.shape)
     if len(x.shape) < ndim:
-        value = value[(slice(None), *(None,) * (ndim - len(x.shape)))]
+        value = _with_dims(x, ndim - len(x.shape))
     return value
 
 
@@ -153,22 +150,22 @@ class Batched(KindBackend):
     name = "batched"
     memory = Batch
 
-    def array(self, x: Any) -> Any:
+    def array(self, x: AnyArray) -> AnyArray:
         if self.mine(x):
             return x
         x = self.inner.array(x)
         return Batch(self.level, x.reshape((1, *x.shape)))
 
-    def full(self, shape: Shape, value: Any, dtype: Any) -> Any:
+    def full(self, shape: Shape, value: AnyArray, dtype: AnyArray) -> AnyArray:
         # memory for each sample: it may be written
         size = self.level.size
         return Batch(self.level, self.inner.full((size, *shape), value, dtype))
 
     @property
-    def draws(self) -> Any:
+    def draws(self) -> AnyArray:
         return self.inner.draws
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> AnyArray:
         if name.startswith("__") or name.endswith(("_vjps", "_step", "_vjp0", "_vjp1", "_vjp2")):
             raise AttributeError(name)
         kernel, rule = getattr(self.inner, name), rule_of(name)
@@ -176,13 +173,15 @@ class Batched(KindBackend):
             return lambda *args, **attrs: self.looped(kernel, args, attrs)
         return partial(self.ruled, kernel, name, rule)
 
-    def ruled(self, kernel: Any, name: str, rule: Rule, /, *args: Any, **attrs: Any) -> Any:
+    def ruled(
+        self, kernel: Kernel, name: str, rule: Rule, /, *args: AnyArray, **attrs: AnyArray
+    ) -> AnyArray:
         """A kernel by its rule."""
         if not any(map(self.mine, args)):
             return self.looped(kernel, args, attrs)
-        return rule(self, kernel, name, args, attrs, parameters_of(name))
+        return rule(self, Call(kernel, name, args, attrs))
 
-    def looped(self, kernel: Callable[..., Any], args: Any, attrs: Any) -> Any:
+    def looped(self, kernel: Callable[..., Any], args: AnyArray, attrs: AnyArray) -> AnyArray:
         """``kernel`` for each sample on its own; the results are stacked."""
         n = self.samples((args, attrs))
         if n is None:
@@ -196,11 +195,11 @@ class Batched(KindBackend):
             found.append(kernel(*one[0], **one[1]))
         return self._stacked(found)
 
-    def by_numpy(self, function: Callable[..., Any], args: Any, named: Any) -> Any:
+    def by_numpy(self, function: Callable[..., Any], args: AnyArray, named: AnyArray) -> AnyArray:
         """A function of numpy's on each sample."""
         return self.looped(function, args, named)
 
-    def samples(self, value: Any) -> int | None:
+    def samples(self, value: AnyArray) -> int | None:
         """How many samples the batches in nested arguments have; None if there is no batch."""
         if self.mine(value):
             return int(value.lead)
@@ -211,7 +210,7 @@ class Batched(KindBackend):
         known = [n for n in map(self.samples, value) if n is not None]
         return None if not known else 0 if 0 in known else max(known)
 
-    def _sample(self, value: Any, i: int, empty: bool = False) -> Any:
+    def _sample(self, value: AnyArray, i: int, empty: bool = False) -> AnyArray:
         if self.mine(value):
             if empty:
                 return self.inner.full(value.shape, 0, value.dtype)
@@ -222,7 +221,7 @@ class Batched(KindBackend):
             return type(value)([self._sample(v, i, empty) for v in value])
         return value
 
-    def _stacked(self, found: Sequence[Any], none: bool = False) -> Any:
+    def _stacked(self, found: Sequence[Any], none: bool = False) -> AnyArray:
         first = found[0]
         if isinstance(first, (tuple, list)):
             columns = zip(*found, strict=True)
@@ -246,7 +245,7 @@ class Batched(KindBackend):
 Batch.backend = Batched
 
 
-def each(function: Callable[..., Any], *arrays: Any) -> Any:
+def each(function: Callable[..., Any], *arrays: AnyArray) -> AnyArray:
     """``function`` of plain arrays, for each sample of all batches."""
     for array in arrays:
         if isinstance(array, Batch):
@@ -255,8 +254,16 @@ def each(function: Callable[..., Any], *arrays: Any) -> Any:
 
 
 # ---- rules ---------------------------------------------------------------------------------------
-# rule(backend, inner kernel, name, arrays and positional attributes, attributes, parameter names)
-Rule = Callable[..., Any]
+class Call(NamedTuple):
+    """A call of a kernel: that of the values, its name, and what it is given."""
+
+    kernel: Kernel
+    name: str
+    args: tuple[AnyArray, ...]  # arrays, and attributes that are given by position
+    attrs: Attrs
+
+
+Rule = Callable[["Batched", Call], Any]
 RULES: dict[str, Rule] = {}
 ELEMENTWISE = frozenset({
     *formulas.COMPARISONS, "logical_and", "logical_or", "logical_xor", "logical_not", "isnan",
@@ -304,10 +311,9 @@ def parameters_of(name: str) -> Sequence[str]:
     return code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
 
 
-def elementwise(
-    dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, parameters: Sequence[str]
-) -> Any:
+def elementwise(dev: Batched, call: Call) -> AnyArray:
     """Line up the samples' dimensions; numpy broadcasts the rest."""
+    kernel, args, attrs = call.kernel, call.args, call.attrs
     batches = [x for x in args if dev.mine(x)]
     lead = 0 if any(x.lead == 0 for x in batches) else max(x.lead for x in batches)
     ndim = max(np.ndim(x) if not isinstance(x, Kind) else x.ndim for x in args)
@@ -316,12 +322,11 @@ def elementwise(
     return Batch(dev.level, out.reshape((1, *out.shape)) if lead == 1 else out)
 
 
-def shifted(
-    dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, parameters: Sequence[str]
-) -> Any:
+def shifted(dev: Batched, call: Call) -> AnyArray:
     """The same op on the whole array, with its dimensions counted from one later."""
+    kernel, name, args, attrs = call.kernel, call.name, call.args, call.attrs
     n = next((i for i, x in enumerate(args) if not hasattr(x, "dtype")), len(args))
-    given = dict(zip(parameters[n:], args[n:], strict=False)) | attrs
+    given = dict(zip(parameters_of(name)[n:], args[n:], strict=False)) | attrs
     arrays = args[:n]
     if not all(map(dev.mine, arrays)) or len({x.lead for x in arrays}) > 1:
         return dev.looped(kernel, args, attrs)
@@ -337,19 +342,19 @@ def shifted(
         given["shape"] = (x.lead, *given["shape"])
         if name == "expand" and len(given["shape"]) > x.ndim + 1:
             extra = len(given["shape"]) - x.ndim - 1
-            arrays = [_with_dims(x, extra)]
-            return Batch(dev.level, kernel(*arrays, **given))
+            return Batch(dev.level, kernel(_with_dims(x, extra), **given))
     if not x.ndim and name not in ("reshape", "squeeze", "unsqueeze", "expand", "permute"):
         return dev.looped(kernel, args, attrs)
     return Batch(dev.level, dev.inner.array(kernel(*[a.value for a in arrays], **given)))
 
 
 def _with_dims(x: Batch, extra: int) -> Array:
-    value: Array = x.value[(slice(None), *(None,) * extra)]
+    place = (slice(None),) + (None,) * extra
+    value: Array = x.value[place]
     return value
 
 
-def _later(dim: Any, ndim: int) -> Any:
+def _later(dim: AnyArray, ndim: int) -> AnyArray:
     if dim is None:
         return tuple(range(1, ndim + 1))
     if isinstance(dim, (tuple, list)):
@@ -368,14 +373,16 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
 
 @rule("t")
-def _t(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any) -> Any:
+def _t(dev: Batched, call: Call) -> AnyArray:
+    args = call.args
     if args[0].ndim < 2:
         return args[0]
     return dev.transpose(args[0], dim0=0, dim1=1)
 
 
 @rule("slice", "select", "index", "getitem")
-def _read(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any) -> Any:
+def _read(dev: Batched, call: Call) -> AnyArray:
+    kernel, args, attrs = call.kernel, call.args, call.attrs
     x, *rest = args
     index = rest[0] if rest else attrs["index"]
     place = index if isinstance(index, tuple) else (index,)
@@ -394,16 +401,15 @@ def _separated(place: Sequence[Any]) -> bool:
         return False
     taken = [i for i, p in enumerate(place) if hasattr(p, "dtype") or type(p) is int]
     return taken[-1] - taken[0] >= len(taken) or any(
-        getattr(place[i], "dtype", None) == bool and place[i].ndim == 0 for i in arrays
+        place[i].dtype.kind == "b" and place[i].ndim == 0 for i in arrays
     )
 
 
 @rule("place")
-def _place(
-    dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, parameters: Sequence[str]
-) -> Any:
+def _place(dev: Batched, call: Call) -> AnyArray:
+    kernel, name, args, attrs = call.kernel, call.name, call.args, call.attrs
     g, *rest = args
-    given = dict(zip(parameters[1:], rest, strict=False)) | attrs
+    given = dict(zip(parameters_of(name)[1:], rest, strict=False)) | attrs
     place = given["index"]
     if _separated(place) or any(isinstance(p, Kind) for p in place):
         return dev.looped(kernel, args, attrs)
@@ -412,7 +418,8 @@ def _place(
 
 
 @rule("matmul")
-def _matmul(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any) -> Any:
+def _matmul(dev: Batched, call: Call) -> AnyArray:
+    kernel, args = call.kernel, call.args
     x, y = map(dev.array, args)
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError("matmul: 0-d operand")
@@ -424,14 +431,15 @@ def _matmul(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any)
     out = kernel(_beside(a, ndim), _beside(b, ndim))
     out = Batch(dev.level, out.reshape((1, *out.shape)) if lead == 1 else out)
     if not rows:
-        out = dev.getitem(out, index=(..., 0, slice(None)) if columns else (..., 0, slice(None)))
+        out = dev.getitem(out, index=(..., 0, slice(None)))
     if not columns:
         out = dev.getitem(out, index=(..., 0))
     return out
 
 
 @rule("linear")
-def _linear(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any) -> Any:
+def _linear(dev: Batched, call: Call) -> AnyArray:
+    kernel, args = call.kernel, call.args
     x, w, *bias = map(dev.array, args)
     if w.lead == 1 and all(b.lead == 1 for b in bias) and x.lead > 1:
         whole = [v.value.reshape(v.shape) for v in (w, *bias)]
@@ -443,7 +451,8 @@ def _linear(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any)
 
 
 @rule("cat", "stack")
-def _joined(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any) -> Any:
+def _joined(dev: Batched, call: Call) -> AnyArray:
+    kernel, name, args, attrs = call.kernel, call.name, call.args, call.attrs
     xs = [dev.array(x) for x in args]
     leads = {x.lead for x in xs}
     lead = 0 if 0 in leads else max(leads)
@@ -458,7 +467,8 @@ def _joined(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any)
 
 
 @rule("copy")
-def _copy(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any) -> Any:
+def _copy(dev: Batched, call: Call) -> AnyArray:
+    args = call.args
     x, source = map(dev.array, args)
     wide = dev.expand(source, shape=x.shape)
     value = dev.inner.expand(wide.value, shape=(max(x.lead, source.lead), *x.shape))
@@ -466,22 +476,23 @@ def _copy(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any) -
 
 
 @rule("zero")
-def _zero(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any) -> Any:
+def _zero(dev: Batched, call: Call) -> AnyArray:
+    kernel, args = call.kernel, call.args
     return dev.array(kernel(args[0].value))
 
 
 @rule("clone")
-def _clone(dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, _: Any) -> Any:
+def _clone(dev: Batched, call: Call) -> AnyArray:
+    kernel, args, attrs = call.kernel, call.args, call.attrs
     x = args[0]
     return Batch(dev.level, kernel(x.value, **attrs))
 
 
 @rule("gather", "scatter_sum", "scatter", "max", "min", "median", "sort", "topk", "cummax",
       "cummin", "kthvalue", "nanmedian", "mode")  # fmt: skip
-def _along(
-    dev: Batched, kernel: Any, name: str, args: Any, attrs: Any, parameters: Sequence[str]
-) -> Any:
+def _along(dev: Batched, call: Call) -> AnyArray:
     """Ops that read or write along one dimension, at an index for every element."""
+    kernel, args, attrs = call.kernel, call.args, call.attrs
     xs = [dev.array(x) for x in args]
     leads = {x.lead for x in xs}
     if 0 in leads or not all(x.ndim for x in xs):

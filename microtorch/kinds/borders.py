@@ -23,24 +23,24 @@ from .dual import Dual
 from .level import Kind, Level, dev_of, levels_in
 
 if TYPE_CHECKING:
-    from ..base.types import Dim
+    from ..base.types import AnyArray, Dim
     from ..graph import Node
     from ..handles.tensor import Tensor
 
 
-def _younger(x: Any, level: Level) -> bool:
+def _younger(x: AnyArray, level: Level) -> bool:
     return isinstance(x, Kind) and x.level.birth > level.birth
 
 
 # ---- batches of arrays ---------------------------------------------------------------------------
-def shared_array(x: Any, level: Level) -> Any:
+def shared_array(x: AnyArray, level: Level) -> AnyArray:
     """A batch in which all samples share ``x``."""
     if _younger(x, level):
         return x.around(lambda v, _: shared_array(v, level))
     return Batch(level, x.reshape((1, *x.shape)))
 
 
-def summed_array(x: Any, level: Level) -> Any:
+def summed_array(x: AnyArray, level: Level) -> AnyArray:
     """The sum over the samples."""
     if _younger(x, level):
         return x.around(lambda v, _: summed_array(v, level))
@@ -52,14 +52,14 @@ def summed_array(x: Any, level: Level) -> Any:
     return dev.array(dev.mul(x.value.reshape(x.shape), x.dtype.type(level.size)))
 
 
-def batch_array(x: Any, level: Level, dim: Dim) -> Any:
+def batch_array(x: AnyArray, level: Level, dim: Dim) -> AnyArray:
     """A batch whose samples lie along dimension ``dim`` of ``x``."""
     if _younger(x, level):
         return x.around(lambda v, k: batch_array(v, level, dim + k))
     return Batch(level, moved(dev_of(x), x, dim, 0))
 
 
-def whole_array(x: Any, level: Level, dim: Dim) -> Any:
+def whole_array(x: AnyArray, level: Level, dim: Dim) -> AnyArray:
     """All samples of a batch, along dimension ``dim``."""
     if _younger(x, level):
         return x.around(lambda v, k: whole_array(v, level, dim + k))
@@ -72,7 +72,7 @@ def whole_array(x: Any, level: Level, dim: Dim) -> Any:
 
 
 # ---- dual arrays ---------------------------------------------------------------------------------
-def dual_array(primal: Any, tangent: Any, level: Level) -> Any:
+def dual_array(primal: AnyArray, tangent: AnyArray, level: Level) -> AnyArray:
     """primal + tangent ε; None for 0. Both are of the same levels."""
     x = tangent if primal is None else primal
     if _younger(x, level):
@@ -93,11 +93,11 @@ def dual_array(primal: Any, tangent: Any, level: Level) -> Any:
     return Dual(level, primal, tangent)
 
 
-def _wide(x: Any, lead: int) -> Any:
+def _wide(x: AnyArray, lead: int) -> AnyArray:
     return dev_of(x).expand(x, shape=(lead, *x.shape[1:]))
 
 
-def part_array(x: Any, level: Level, which: int) -> Any:
+def part_array(x: AnyArray, level: Level, which: int) -> AnyArray:
     """The primal value (0) or the tangent (1) of dual numbers."""
     if _younger(x, level):
         return x.around(lambda v, _: part_array(v, level, which))
@@ -107,10 +107,10 @@ def part_array(x: Any, level: Level, which: int) -> Any:
 
 
 # ---- as ops on Tensors ---------------------------------------------------------------------------
-def _crossing(op: Op, function: Any) -> Any:
+def _crossing(op: Op, function: AnyArray) -> AnyArray:
     """``function(x, level, ...)`` on an array or, as ``op``, on a Tensor."""
 
-    def crossing(x: Any, level: Level, *arguments: int) -> Any:
+    def crossing(x: AnyArray, level: Level, *arguments: int) -> AnyArray:
         if not hasattr(x, "node"):
             return function(x, level, *arguments)
         array = function(x.array, level, *arguments)
@@ -120,42 +120,42 @@ def _crossing(op: Op, function: Any) -> Any:
     return crossing
 
 
-def _op(name: str, torch_name: str, rule: str, back: Any) -> Op:
+def _op(name: str, torch_name: str, rule: str, back: AnyArray) -> Op:
     vjp = lambda F, g, out, x, level, arguments: back(g, level, *arguments)  # noqa: E731
     return Op(name, None, vjps=(vjp,), rule=(rule,), torch_name=torch_name, register=False)
 
 
-shared = _crossing(
+shared: AnyArray = _crossing(
     _op("share_among_samples", "AddBatchDim", "g, summed over the samples",
         lambda g, level: summed(g, level)),
     shared_array,
 )  # fmt: skip
-summed = _crossing(
+summed: AnyArray = _crossing(
     _op("sum_of_samples", "SumOfSamples", "g, for each sample", lambda g, level: shared(g, level)),
     summed_array,
 )
-into_batch = _crossing(
+into_batch: AnyArray = _crossing(
     _op("into_batch", "AddBatchDim", "g, with the samples in a dimension",
         lambda g, level, dim: out_of_batch(g, level, dim)),
     batch_array,
 )  # fmt: skip
-out_of_batch = _crossing(
+out_of_batch: AnyArray = _crossing(
     _op("out_of_batch", "RemoveBatchDim", "g, as a batch",
         lambda g, level, dim: into_batch(g, level, dim)),
     whole_array,
 )  # fmt: skip
-part = _crossing(
+part: AnyArray = _crossing(
     _op("dual_part", "UnpackDual", "g, in the other part's place",
         lambda g, level, which: _placed(g, level, 1 - which)),
     part_array,
 )  # fmt: skip
 
 
-def _placed_array(g: Any, level: Level, which: int) -> Any:
+def _placed_array(g: AnyArray, level: Level, which: int) -> AnyArray:
     return dual_array(g, None, level) if which == 0 else dual_array(None, g, level)
 
 
-_placed = _crossing(
+_placed: AnyArray = _crossing(
     _op("dual_of_part", "MakeDual", "the other part of g",
         lambda g, level, which: part(g, level, which if level.direct else 1 - which)),
     _placed_array,

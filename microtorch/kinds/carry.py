@@ -6,7 +6,7 @@ written into memory that all samples share.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import ref
 
 from ..engine.record import constant_node
@@ -17,7 +17,7 @@ from .dual import Dual
 from .level import Kind, Level, dev_of, ends, levels_in, lift
 
 if TYPE_CHECKING:
-    from ..base.types import Array
+    from ..base.types import AnyArray, Array
     from ..handles.tensor import Tensor
 
 
@@ -52,15 +52,15 @@ def carry(target: Tensor, out: Array, name: str) -> None:
         rederive(base)
 
 
-def _constant(array: Array, storage: Any) -> Any:
+def _constant(array: Array, storage: AnyArray) -> AnyArray:
     node = constant_node(array, dev_of(array))
     node.storage = storage
     return node
 
 
-def _more_samples(out: Any, into: Any) -> bool:
+def _more_samples(out: AnyArray, into: AnyArray) -> bool:
     """Has ``out`` numbers for several samples where ``into`` has one for all?"""
-    samples = {}
+    samples: dict[Level, int] = {}
     for array in (into, out):
         while isinstance(array, Kind):
             if isinstance(array, Batch):
@@ -70,13 +70,13 @@ def _more_samples(out: Any, into: Any) -> bool:
     return False
 
 
-def _has_room(array: Any) -> bool:
+def _has_room(array: AnyArray) -> bool:
     if isinstance(array, Dual):
         return array.tangent is not None and _has_room(array.value) and _has_room(array.tangent)
     return not isinstance(array, Kind) or _has_room(array.value)
 
 
-def _make_room(array: Any) -> None:
+def _make_room(array: AnyArray) -> None:
     """Give dual numbers that are constants tangents of 0, which can be overwritten."""
     if isinstance(array, Dual):
         if array.tangent is None:

@@ -1,14 +1,14 @@
 """Random numbers inside of vmap: the same for all samples, different ones, or an error.
 
-All random functions draw from ``dev.draws``. While a vmap runs, that of plain arrays is ``Watched``,
-which looks at what the vmap asks for; at all other times nothing stands between.
+All random functions draw from ``dev.draws``. While a vmap runs, that of plain arrays is
+``Watched``, which looks at what the vmap asks for; at all other times nothing stands between.
 """
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from .batched import Batch
 from .borders import batch_array, whole_array
 from .level import Frame, Level, frames, levels_in
 
+if TYPE_CHECKING:
+    from ..base.types import AnyArray
+
 _lock = threading.Lock()
 _watching = [0]  # how many vmaps run, in all threads
 ARRAYS = frozenset({"normal_tensors", "multinomial"})  # whose operands say how many numbers
@@ -27,12 +30,12 @@ ARRAYS = frozenset({"normal_tensors", "multinomial"})  # whose operands say how 
 class Watched:
     """generator.py's functions, as the running vmaps want them."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> AnyArray:
         draw = getattr(generator, name)
         if not callable(draw):
             return draw
 
-        def watched(*args: Any, **options: Any) -> Any:
+        def watched(*args: AnyArray, **options: AnyArray) -> AnyArray:
             mapped = [f for f in frames.get() if issubclass(f.level.kind, Batch)]
             return _drawn(name, draw, mapped, args, options)
 
@@ -43,8 +46,9 @@ WATCHED = Watched()
 
 
 def _drawn(
-    name: str, draw: Callable[..., Any], running: list[Frame], args: tuple[Any, ...], options: Any
-) -> Any:
+    name: str, draw: Callable[..., Any], running: list[Frame], args: tuple[Any, ...],
+    options: dict[str, Any],
+) -> AnyArray:  # fmt: skip
     if not running:
         return draw(*args, **options)
     level, how = running[-1]
@@ -70,7 +74,7 @@ def _drawn(
             )
         return _drawn(name, draw, running[:-1], args, options)
     if name == "randperm" or name in ARRAYS:
-        dev: Any = next((a.dev for a in args if getattr(a, "level", None) is level), None)
+        dev: AnyArray = next((a.dev for a in args if getattr(a, "level", None) is level), None)
         if dev is not None:
             return dev.looped(getattr(generator, name), args, options)
         rows = [_drawn(name, draw, running[:-1], args, options) for _ in range(level.size)]
@@ -81,7 +85,7 @@ def _drawn(
     return batch_array(_drawn(name, draw, running[:-1], tuple(given), options), level, 0)
 
 
-def _of(x: Any, level: Level) -> bool:
+def _of(x: AnyArray, level: Level) -> bool:
     return level in levels_in(x)
 
 

@@ -28,7 +28,7 @@ from ..notation import formulas
 from .level import Kind, KindBackend, Level
 
 if TYPE_CHECKING:
-    from ..base.types import Array
+    from ..base.types import AnyArray, Array
 
 
 class Dual(Kind):
@@ -42,7 +42,7 @@ class Dual(Kind):
     def __init__(self, level: Level, value: Array, tangent: Array | None):
         self.level, self.value, self.tangent, self.shape = level, value, tangent, value.shape
 
-    def around(self, inner: Callable[[Any, int], Any]) -> Any:
+    def around(self, inner: Callable[[Any, int], Any]) -> AnyArray:
         tangent = None if self.tangent is None else inner(self.tangent, 0)
         return Dual(self.level, inner(self.value, 0), tangent)
 
@@ -57,17 +57,17 @@ class Dual(Kind):
 
     def get(self) -> Array:
         """The primal numbers in host memory: for printing."""
-        value: Any = self.value
+        value: AnyArray = self.value
         out: Array = value.get() if hasattr(value, "get") else value
         return out
 
-    def item(self) -> Any:
+    def item(self) -> AnyArray:
         return self.value.item()
 
-    def tolist(self) -> Any:
+    def tolist(self) -> AnyArray:
         return self.value.tolist()
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+    def __array__(self, dtype: AnyArray = None, copy: bool | None = None) -> Array:
         raise RuntimeError(
             message(
                 "Can't call numpy() on Tensor that has a tangent: its derivative would be lost",
@@ -75,7 +75,7 @@ class Dual(Kind):
             )
         )
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: AnyArray, value: AnyArray) -> None:
         if self.dev.mine(value):
             self.value[index] = value.value
             if value.tangent is not None:
@@ -104,27 +104,29 @@ class DualBackend(KindBackend):
     name = "dual"
     memory = Dual
 
-    def of(self, dtype: Any) -> Any:
+    def of(self, dtype: AnyArray) -> AnyArray:
         # whole numbers and bools have no derivative: they stay what they are below
         inner = self.inner.of(dtype)
         return self.level.backend(inner) if dtype.kind in "fc" else inner
 
     @property
-    def rest(self) -> Any:
+    def rest(self) -> AnyArray:
         return self.level.backend(self.inner.rest)
 
-    def array(self, x: Any) -> Any:
+    def array(self, x: AnyArray) -> AnyArray:
         if self.mine(x):
             return x
         x = self.inner.array(x)
         return Dual(self.level, x, None) if x.dtype.kind in "fc" else x
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> AnyArray:
         if name.startswith("__") or name.endswith(("_vjps", "_step", "_vjp0", "_vjp1", "_vjp2")):
             raise AttributeError(name)
         return partial(self.computed, getattr(self.inner, name), name)
 
-    def computed(self, kernel: Any, name: str, /, *args: Any, **attrs: Any) -> Any:
+    def computed(
+        self, kernel: Callable[..., Any], name: str, /, *args: AnyArray, **attrs: AnyArray
+    ) -> AnyArray:
         """A kernel's value, and its derivative in direction of the operands' tangents."""
         primals = [x.value if self.mine(x) else x for x in args]
         tangents = [x.tangent if self.mine(x) else None for x in args]
@@ -137,16 +139,16 @@ class DualBackend(KindBackend):
         t = self._derivative(name, REGISTRY.get(name), kernel, primals, tangents, out, attrs)
         return self._wrapped(out, None if t is None else self.inner.array(t))
 
-    def _wrapped(self, out: Any, tangent: Any) -> Any:
+    def _wrapped(self, out: AnyArray, tangent: AnyArray) -> AnyArray:
         if isinstance(out, (tuple, list)):
             return type(out)([self._wrapped(x, None) for x in out])
         return self.array(out) if tangent is None else Dual(self.level, out, tangent)
 
     def _derivative(
-        self, name: str, op: Op | None, kernel: Any, primals: list[Any], tangents: list[Any],
+        self, name: str, op: Op | None, kernel: AnyArray, primals: list[Any], tangents: list[Any],
         out: Array, attrs: dict[str, Any],
     ) -> Array | None:  # fmt: skip
-        inner: Any = self.inner
+        inner: AnyArray = self.inner
         if name == "zero":
             return None
         if name in LINEAR:
@@ -178,16 +180,16 @@ class DualBackend(KindBackend):
 
     @staticmethod
     def _product(
-        kernel: Any, primals: list[Any], tangents: list[Any], attrs: dict[str, Any]
-    ) -> Any:
-        total: Any = None
+        kernel: AnyArray, primals: list[Any], tangents: list[Any], attrs: dict[str, Any]
+    ) -> AnyArray:
+        total: AnyArray = None
         for i, t in enumerate(tangents):
             if t is not None:
                 d = kernel(*[t if j == i else x for j, x in enumerate(primals)], **attrs)
                 total = d if total is None else total + d
         return total
 
-    def by_numpy(self, function: Callable[..., Any], args: Any, named: Any) -> Any:
+    def by_numpy(self, function: Callable[..., Any], args: AnyArray, named: AnyArray) -> AnyArray:
         """A function of numpy's whose result has no derivative: indices, comparisons."""
         out = function(*_values(self, args), **_values(self, named))
         if _has_tangent(self, (args, named)) and _floats(out):
@@ -217,14 +219,14 @@ LINEAR = frozenset(
 )
 
 
-def primal_of(x: Any) -> Any:
+def primal_of(x: AnyArray) -> AnyArray:
     """An array without tangents: for who knows the derivative of what is computed from it."""
     if isinstance(x, Dual):
         return primal_of(x.value)
     return x.around(lambda v, _: primal_of(v)) if isinstance(x, Kind) else x
 
 
-def with_tangent(x: Any) -> bool:
+def with_tangent(x: AnyArray) -> bool:
     """Has an array a derivative in any level?"""
     while isinstance(x, Kind):
         if isinstance(x, Dual) and x.tangent is not None:
@@ -233,7 +235,7 @@ def with_tangent(x: Any) -> bool:
     return False
 
 
-def has_tangent(x: Any, level: Level) -> bool:
+def has_tangent(x: AnyArray, level: Level) -> bool:
     """Has an array a derivative in ``level``?"""
     while isinstance(x, Kind):
         if isinstance(x, Dual) and x.level is level:
@@ -242,15 +244,15 @@ def has_tangent(x: Any, level: Level) -> bool:
     return False
 
 
-def _floating(x: Any) -> bool:
+def _floating(x: AnyArray) -> bool:
     return hasattr(x, "dtype") and x.dtype.kind in "fc"
 
 
-def _floats(out: Any) -> bool:
+def _floats(out: AnyArray) -> bool:
     return any(map(_floats, out)) if isinstance(out, (tuple, list)) else _floating(out)
 
 
-def _values(dev: DualBackend, value: Any) -> Any:
+def _values(dev: DualBackend, value: AnyArray) -> AnyArray:
     """Nested arguments with primal values in place of the level's arrays."""
     if dev.mine(value):
         return value.value
@@ -261,7 +263,7 @@ def _values(dev: DualBackend, value: Any) -> Any:
     return value
 
 
-def _has_tangent(dev: DualBackend, value: Any) -> bool:
+def _has_tangent(dev: DualBackend, value: AnyArray) -> bool:
     if dev.mine(value):
         return value.tangent is not None
     if isinstance(value, dict):
@@ -272,7 +274,7 @@ def _has_tangent(dev: DualBackend, value: Any) -> bool:
 
 
 def transposed_twice(
-    op: Op, inner: Any, primals: Sequence[Any], tangents: Sequence[Any], attrs: dict[str, Any]
+    op: Op, inner: AnyArray, primals: Sequence[Any], tangents: Sequence[Any], attrs: dict[str, Any]
 ) -> Array | None:
     """The Jacobian of an op times the tangents of its operands, from its vjps alone.
 
@@ -301,8 +303,8 @@ def transposed_twice(
             return None
         mode.set(Mode(False))
         found = run([d for d, _ in ways], [t for _, t in ways], targets=frozenset({u.node}))
-        out: Array | None = found.get(u.node)
-        return out if out is None or not hasattr(out, "node") else out.array
+        out: AnyArray = found.get(u.node)
+        return out.array if hasattr(out, "node") else out
     finally:
         mode.set(now)
 

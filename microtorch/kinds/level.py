@@ -20,11 +20,10 @@ import numpy as np
 from ..arrays.device import device
 from ..backends import cpu
 from ..backends.reference import UFUNCS
-from ..base.errors import message
 from ..engine.apply import meeting
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, Backend, DType, Shape
+    from ..base.types import AnyArray, Array, Attrs, Backend, DType, Shape
     from ..engine.op import Op
     from ..handles.tensor import Tensor
 
@@ -52,7 +51,7 @@ class Level:
         self.direct = False  # does backward run from inside of it? (borders.py)
         self.carried: list[ReferenceType[Tensor]] = []  # tensors that in-place writes made of it
 
-    def backend(self, inner: Backend) -> Any:
+    def backend(self, inner: Backend) -> AnyArray:
         """The backend of this level's arrays whose values are those of ``inner``."""
         found = self.backends.get(inner)
         if found is None:
@@ -87,7 +86,7 @@ def entered(kind: type[Kind], size: int = 0, randomness: str = "error") -> Itera
             end(level)
 
 
-def levels_in(array: Any) -> list[Level]:
+def levels_in(array: AnyArray) -> list[Level]:
     """The levels of an array, from outside."""
     out = []
     while isinstance(array, Kind):
@@ -96,7 +95,7 @@ def levels_in(array: Any) -> list[Level]:
     return out
 
 
-def dev_of(array: Any) -> Any:
+def dev_of(array: AnyArray) -> AnyArray:
     """The backend that computes with an array."""
     return getattr(array, "dev", None) or cpu.of(array.dtype)
 
@@ -110,22 +109,22 @@ class Flags(NamedTuple):
     aligned: bool = True
 
 
-def _operator(name: str) -> Any:
-    def forward(self: Kind, other: Any) -> Any:
+def _operator(name: str) -> AnyArray:
+    def forward(self: Kind, other: AnyArray) -> AnyArray:
         return getattr(self.dev, name)(self, other)
 
     return forward
 
 
-def _reflected(name: str) -> Any:
-    def reflected(self: Kind, other: Any) -> Any:
+def _reflected(name: str) -> AnyArray:
+    def reflected(self: Kind, other: AnyArray) -> AnyArray:
         return getattr(self.dev, name)(other, self)
 
     return reflected
 
 
-def _in_place(name: str) -> Any:
-    def in_place(self: Kind, other: Any) -> Any:
+def _in_place(name: str) -> AnyArray:
+    def in_place(self: AnyArray, other: AnyArray) -> AnyArray:
         self[...] = getattr(self.dev, name)(self, other)
         return self
 
@@ -179,13 +178,13 @@ class Kind:
         return Flags(flags.c_contiguous, flags.writeable)
 
     @property
-    def base(self) -> Any:
+    def base(self) -> AnyArray:
         """Whose memory it shows: the same object for all that show the same memory."""
         base = self.value.base
         return self.value if base is None else base
 
     @property
-    def dev(self) -> Any:
+    def dev(self) -> AnyArray:
         """The backend that computes with it."""
         return self.level.backend(dev_of(self.value))
 
@@ -193,7 +192,7 @@ class Kind:
     # borders.py
     lift: Callable[[Tensor, Level], Tensor]
 
-    def around(self, inner: Callable[[Any, int], Any]) -> Any:
+    def around(self, inner: Callable[[Any, int], Any]) -> AnyArray:
         """The same kind of number around ``inner(value, dims)``.
 
         ``dims``: how many dimensions a value has before those that are seen from outside.
@@ -206,57 +205,57 @@ class Kind:
         return self.shape[0]
 
     # ---- numpy's methods -------------------------------------------------------------------------
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: AnyArray) -> AnyArray:
         one = len(shape) == 1 and not isinstance(shape[0], (int, np.integer))
         return self.dev.reshape(self, shape=tuple(shape[0] if one else shape))
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self, *axes: AnyArray) -> AnyArray:
         one = len(axes) == 1 and not isinstance(axes[0], (int, np.integer))
         given = (axes[0] if one else axes) or range(self.ndim)[::-1]
         return self.dev.permute(self, dims=tuple(given))
 
     @property
-    def T(self) -> Any:
+    def T(self) -> AnyArray:
         return self.transpose()
 
-    def swapaxes(self, a: int, b: int) -> Any:
+    def swapaxes(self, a: int, b: int) -> AnyArray:
         return self.dev.transpose(self, dim0=a, dim1=b)
 
-    def ravel(self) -> Any:
+    def ravel(self) -> AnyArray:
         return self.reshape(-1)
 
-    def copy(self, order: str = "K") -> Any:
+    def copy(self, order: str = "K") -> AnyArray:
         return self.dev.clone(self, order=order)
 
-    def astype(self, dtype: Any, copy: bool = True) -> Any:
+    def astype(self, dtype: AnyArray, copy: bool = True) -> AnyArray:
         if np.dtype(dtype) == self.dtype and not copy:
             return self
         return self.dev.cast(self, dtype=np.dtype(dtype))
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def sum(self, axis: AnyArray = None, keepdims: bool = False) -> AnyArray:
         return self.dev.sum(self, dim=axis, keepdim=keepdims)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: AnyArray) -> AnyArray:
         return self.dev.getitem(self, index=index if isinstance(index, tuple) else (index,))
 
     # what the checks of arguments ask: is there any number, in any sample, for which ...?
-    def min(self) -> Any:
+    def min(self) -> AnyArray:
         return self.value.min()
 
-    def max(self) -> Any:
+    def max(self) -> AnyArray:
         return self.value.max()
 
-    def any(self) -> Any:
+    def any(self) -> AnyArray:
         return self.value.any()
 
-    def all(self) -> Any:
+    def all(self) -> AnyArray:
         return self.value.all()
 
     # ---- Python's own questions ------------------------------------------------------------------
-    def item(self) -> Any:
+    def item(self) -> AnyArray:
         raise NotImplementedError
 
-    def tolist(self) -> Any:
+    def tolist(self) -> AnyArray:
         return self.item()
 
     def __bool__(self) -> bool:
@@ -287,17 +286,19 @@ class Kind:
     __matmul__, __rmatmul__ = _operator("matmul"), _reflected("matmul")
     __hash__ = object.__hash__
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> AnyArray:
         return self.dev.neg(self)
 
-    def __abs__(self) -> Any:
+    def __abs__(self) -> AnyArray:
         return self.dev.abs(self)
 
-    def __invert__(self) -> Any:
+    def __invert__(self) -> AnyArray:
         return self.dev.bitwise_not(self)
 
     # ---- numpy's protocols -----------------------------------------------------------------------
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: AnyArray, **named: AnyArray
+    ) -> AnyArray:
         if method == "__call__" and not named and ufunc in KERNELS:
             return getattr(self.dev, KERNELS[ufunc])(*inputs)
         if method == "__call__" and set(named) <= {"out"} and ufunc in KERNELS:
@@ -307,8 +308,8 @@ class Kind:
         return self.dev.by_numpy(getattr(ufunc, method), inputs, named)
 
     def __array_function__(
-        self, function: Callable[..., Any], types: Sequence[type], args: Any, named: Any
-    ) -> Any:
+        self, function: Callable[..., Any], types: Sequence[type], args: AnyArray, named: AnyArray
+    ) -> AnyArray:
         return self.dev.by_numpy(function, args, named)
 
 
@@ -326,34 +327,34 @@ class KindBackend:
         self.device = level.devices.setdefault(inner.device, device(inner.device))
 
     @property
-    def draws(self) -> Any:
+    def draws(self) -> AnyArray:
         return self.inner.draws
 
-    def of(self, dtype: DType) -> Any:
+    def of(self, dtype: DType) -> AnyArray:
         return self.level.backend(self.inner.of(dtype))
 
     @property
-    def rest(self) -> Any:
+    def rest(self) -> AnyArray:
         return self.level.backend(self.inner.rest)
 
-    def large(self, name: str) -> Any:
+    def large(self, name: str) -> AnyArray:
         return getattr(self, name)
 
-    def mine(self, x: Any) -> bool:
+    def mine(self, x: AnyArray) -> bool:
         """Is ``x`` an array of this level?"""
         return isinstance(x, Kind) and x.level is self.level
 
-    def array(self, x: Any) -> Any:
+    def array(self, x: AnyArray) -> AnyArray:
         """``x`` as an array of this level."""
         raise NotImplementedError
 
-    def full(self, shape: Shape, value: Any, dtype: Any) -> Any:
+    def full(self, shape: Shape, value: AnyArray, dtype: AnyArray) -> AnyArray:
         return self.array(self.inner.full(shape, value, dtype))
 
-    def zeros(self, shape: Any, dtype: Any = float) -> Any:
+    def zeros(self, shape: AnyArray, dtype: AnyArray = float) -> AnyArray:
         return self.full((shape,) if isinstance(shape, int) else shape, 0, np.dtype(dtype))
 
-    def empty(self, shape: Any, dtype: Any = float) -> Any:
+    def empty(self, shape: AnyArray, dtype: AnyArray = float) -> AnyArray:
         return self.zeros(shape, dtype)
 
 
@@ -369,7 +370,7 @@ def together(op: Op, tensors: Sequence[Tensor], attrs: Attrs | None) -> Sequence
     return [lift(x, union) for x in tensors]
 
 
-def levels_of_all(value: Any) -> set[Level]:
+def levels_of_all(value: AnyArray) -> set[Level]:
     """The levels of all arrays in nested arguments."""
     if isinstance(value, Kind):
         return set(levels_in(value))

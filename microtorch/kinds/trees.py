@@ -3,7 +3,10 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from ..base.types import Tree
 
 DICTS = (dict, OrderedDict, defaultdict)
 
@@ -32,13 +35,13 @@ class Structure(NamedTuple):
 LEAF = Structure(None, (), ())
 
 
-def flatten(tree: Any) -> tuple[list[Any], Structure]:
+def flatten(tree: Tree) -> tuple[list[Any], Structure]:
     """The leaves in order, and the structure."""
     leaves: list[Any] = []
     return leaves, _structure(tree, leaves)
 
 
-def _structure(tree: Any, leaves: list[Any]) -> Structure:
+def _structure(tree: Tree, leaves: list[Any]) -> Structure:
     kind = type(tree)
     if kind in DICTS:
         keys, values = tuple(tree), tuple(tree.values())
@@ -50,29 +53,30 @@ def _structure(tree: Any, leaves: list[Any]) -> Structure:
     return Structure(kind, keys, tuple([_structure(v, leaves) for v in values]))
 
 
-def unflatten(leaves: Iterable[Any], structure: Structure) -> Any:
+def unflatten(leaves: Iterable[Any], structure: Structure) -> Tree:
     """The containers of ``structure`` around these leaves."""
     return _built(iter(leaves), structure)
 
 
-def _built(leaves: Any, structure: Structure) -> Any:
+def _built(leaves: Tree, structure: Structure) -> Tree:
     kind = structure.kind
     if kind is None:
         return next(leaves)
     parts = [_built(leaves, part) for part in structure.parts]
     if kind in DICTS:
-        pairs = zip(structure.keys, parts, strict=True)
-        return dict(pairs) if kind is defaultdict else kind(pairs)
+        out: Tree = OrderedDict() if kind is OrderedDict else {}
+        out.update(zip(structure.keys, parts, strict=True))
+        return out
     return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
 
-def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+def mapped(function: Callable[[Any], Any], tree: Tree) -> Tree:
     """``function`` of every leaf."""
     leaves, structure = flatten(tree)
     return unflatten(map(function, leaves), structure)
 
 
-def spread_over(prefix: Any, structure: Structure) -> list[Any] | None:
+def spread_over(prefix: Tree, structure: Structure) -> list[Any] | None:
     """A value for each leaf of ``structure``, where ``prefix`` may end above the leaves.
 
     None if they do not fit.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..base.errors import message
 from ..handles.tensor import Tensor
@@ -17,6 +17,9 @@ from . import draws, trees
 from .batched import Batch
 from .borders import into_batch, out_of_batch
 from .level import Level, entered, levels_in
+
+if TYPE_CHECKING:
+    from ..base.types import Tree
 
 Dims = Any  # an int, None, or nested containers of them
 
@@ -54,7 +57,7 @@ def vmap(
         )
 
     @functools.wraps(func)
-    def mapped(*args: Any, **kwargs: Any) -> Any:
+    def mapped(*args: Tree, **kwargs: Tree) -> Tree:
         _check_out_dims(func, out_dims)
         leaves, dims, structure = _arguments(func, in_dims, args)
         sizes = [x.array.shape[d] for x, d in zip(leaves, dims, strict=True) if d is not None]
@@ -85,7 +88,7 @@ def vmap(
 def _run(
     func: Callable[..., Any], leaves: Sequence[Any], dims: Sequence[int | None],
     structure: trees.Structure, size: int, out_dims: Dims, randomness: str, kwargs: dict[str, Any],
-) -> Any:  # fmt: skip
+) -> Tree:  # fmt: skip
     with entered(Batch, size, randomness) as level, draws.watched():
         inputs = []
         for x, d in zip(leaves, dims, strict=True):
@@ -96,7 +99,7 @@ def _run(
         return _whole(func, result, out_dims, level)
 
 
-def _whole(func: Callable[..., Any], result: Any, out_dims: Dims, level: Level) -> Any:
+def _whole(func: Callable[..., Any], result: Tree, out_dims: Dims, level: Level) -> Tree:
     """What ``func`` returned, as whole tensors."""
     outputs, structure = trees.flatten(result)
     if isinstance(result, Tensor):
@@ -118,7 +121,7 @@ def _whole(func: Callable[..., Any], result: Any, out_dims: Dims, level: Level) 
     return trees.unflatten(whole, structure)
 
 
-def _out(func: Callable[..., Any], y: Any, dim: int | None, level: Level) -> Any:
+def _out(func: Callable[..., Any], y: Tree, dim: int | None, level: Level) -> Tree:
     name = name_of(func)
     if dim is None:
         if isinstance(y, Tensor) and level in levels_in(y.array):
@@ -212,7 +215,7 @@ def _check_out_dims(func: Callable[..., Any], out_dims: Dims) -> None:
             )
 
 
-def _joined(parts: Sequence[Any], out_dims: Dims) -> Any:
+def _joined(parts: Sequence[Any], out_dims: Dims) -> Tree:
     """The results of chunks, joined along the mapped dimension."""
     flat = [trees.flatten(part) for part in parts]
     structure = flat[0][1]

@@ -15,6 +15,7 @@ from ..engine.handle import Handle
 from ..engine.registry import REGISTRY
 
 if TYPE_CHECKING:
+    from ..base.types import Tree
     from ..graph import Node
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -146,7 +147,7 @@ BY_ARGUMENTS: dict[str, Callable[[Sequence[Any], dict[str, Any]], str | None]] =
 }  # fmt: skip
 
 
-def rename(result: Any, name: str, arguments: Sequence[Any] = ()) -> Any:
+def rename(result: Tree, name: str, arguments: Sequence[Any] = ()) -> Tree:
     """Show the node of a result as ``name``, unless it is the node of an argument."""
     if isinstance(result, tuple):
         for one in result:
@@ -167,7 +168,7 @@ def renaming(function: F) -> F:
         return function
 
     @functools.wraps(function)
-    def renamed(*args: Any, **kwargs: Any) -> Any:
+    def renamed(*args: Any, **kwargs: Any) -> Tree:
         result = function(*args, **kwargs)
         shown = name if choose is None else choose(args, kwargs)
         return result if shown is None else rename(result, shown, args)

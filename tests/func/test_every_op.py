@@ -1,15 +1,15 @@
-"""Every op of the registry as a batch and on dual numbers: the same as in a loop, and as a limit."""
+"""Every op of the registry on batches and on dual numbers: as in a loop, and as J times t."""
 
 import functools
 
 import numpy as np
 import pytest
+from ops.running import CASES, tensors
+from ops.samples import SAMPLES
 
 import microtorch as torch
 from microtorch import func
 from microtorch.engine.registry import REGISTRY
-from ops.running import CASES, tensors
-from ops.samples import SAMPLES
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
 every_sample = pytest.mark.parametrize(("name", "i"), CASES)

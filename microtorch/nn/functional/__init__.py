@@ -5,9 +5,9 @@ ops, so that a picture of the graph shows each step.
 """
 
 from ...base.errors import missing
-from ...ops.node_names import BY_ARGUMENTS, FUNCTIONS, renaming
 from ...ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from ...ops.fold import fold, unfold
+from ...ops.node_names import BY_ARGUMENTS, FUNCTIONS, renaming
 from ...ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from ...ops.pool import (
     adaptive_avg_pool1d,
