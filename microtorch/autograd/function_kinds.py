@@ -88,10 +88,12 @@ def _by_backward(
     cls: type[Function], primals: tuple[Any, ...], tangents: list[Any]
 ) -> tuple[Any, tuple[Any, ...]]:
     """The outputs of a Function of our own and their tangents, by two passes of its backward."""
-    recording = mode.get().grad
+    recording = mode.get().grad and any(
+        isinstance(t, Tensor) and t.node.needs for t in (*primals, *tangents)
+    )
     with enable_grad():
         xs = [
-            a if t is None else a.view_as(a) if a.node.needs else a.detach().requires_grad_()
+            a if t is None else a.view_as(a) if a.node.needs else constant(a.array, a.node.dev).requires_grad_()
             for a, t in zip(primals, tangents, strict=True)
         ]
         outputs = cls.apply(*xs)
@@ -115,7 +117,7 @@ def _by_backward(
             for i, t in zip(places, given, strict=True):
                 found[i] = t
     if not recording:
-        outputs = trees.mapped(lambda y: y.detach() if isinstance(y, Tensor) else y, outputs)
+        outputs = trees.mapped(lambda y: constant(y.array, y.node.dev) if isinstance(y, Tensor) else y, outputs)
     return outputs, tuple(found)
 
 

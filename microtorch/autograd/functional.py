@@ -51,9 +51,13 @@ def _fresh(xs: Sequence[Tensor], create_graph: bool) -> tuple[Tensor, ...]:
     """Leaves to differentiate at; under create_graph, views, so that the user's graph continues."""
     xs = [lifted_to_all(x) for x in xs]
     return tuple(
-        x.view_as(x) if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
-        for x in xs
+        x.view_as(x) if create_graph and x.requires_grad else _leaf(x) for x in xs
     )
+
+
+def _leaf(x: Tensor) -> Tensor:
+    """A leaf of the same values, and of the same tangents, which detach() would drop."""
+    return constant(x.array, x.node.dev).clone().requires_grad_()
 
 
 def _vectors(v: Tensors, name: str, like: Sequence[Tensor], several: bool) -> tuple[Tensor, ...]:
@@ -141,7 +145,7 @@ def _grads(
 def _finished(values: Sequence[Tensor], several: bool, create_graph: bool) -> Tree:
     """Results as the user gets them: without graph unless asked for, alone if only one was given.
     """
-    out = tuple(values if create_graph else [t.detach() for t in values])
+    out = tuple(values if create_graph else [constant(t.array, t.node.dev) for t in values])
     return out if several else out[0]
 
 

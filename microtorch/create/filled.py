@@ -152,20 +152,19 @@ def full_like(
     requires_grad: bool = False,
 ) -> Tensor:
     """full(input.shape, fill_value) in input's dtype."""
-    return full(
-        input.array.shape,
-        fill_value,
-        dtype=dtype or input.dtype,
-        device=device or input.device,
-        requires_grad=requires_grad,
-    )
+    out = new_full(input, input.array.shape, fill_value, dtype=dtype, device=device)
+    return out.requires_grad_() if requires_grad else out
 
 
 def new_full(
-    self: Tensor, size: Sequence[int], fill_value: Tensor | Number, **options: Any
-) -> Tensor:
-    """full() in this tensor's dtype and device, unless ``options`` name others."""
-    return full(size, fill_value, **{"dtype": self.dtype, "device": self.device, **options})
+    self: Tensor, size: Sequence[int], fill_value: Tensor | Number, *,
+    dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """full() in this tensor's dtype and device, unless others are named."""
+    value, d = _number(fill_value), chosen(dtype, self.array.dtype)
+    dev = self.node.dev.of(d) if device is None else home(device, d)
+    shape = shape_of((size,), "full")
+    return finish(dev.full(shape, element(value, d).item(), d), dev.device, requires_grad)
 
 
 def new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:

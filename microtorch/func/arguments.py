@@ -42,7 +42,7 @@ def tracked(x: Tree, leaves: set[Node]) -> Tree:
         )
     source = t
     if not t.node.needs:
-        source = t.detach().requires_grad_()
+        source = constant(t.array, t.node.dev).requires_grad_()  # detach() would drop tangents
         leaves.add(source.node)
     out = record(track_op, [source], t.array, t.node.dev, None)
     out.node.storage = storage_of(t.node)
@@ -59,7 +59,8 @@ def released(value: Tree, leaves: set[Node], recording: bool) -> Tree:
     """A result without its graph, unless this leads out of the transform."""
     if not isinstance(value, Tensor) or not value.node.needs:
         return value
-    return value if recording and depends_on_more([value], leaves) else value.detach()
+    more = recording and depends_on_more([value], leaves)
+    return value if more else constant(value.array, value.node.dev)
 
 
 def zeros_like(x: Tensor) -> Tensor:

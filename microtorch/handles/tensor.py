@@ -391,7 +391,10 @@ class Tensor(Methods):
 
         In-place writes are still noticed by backward.
         """
-        t = constant(self.array, self.node.dev)
+        array = self.array
+        if type(array) is not np.ndarray and hasattr(array, "level"):
+            array = array.without_tangents()  # of some kind of numbers (kinds/)
+        t = constant(array, self.node.dev)
         t.node.storage = storage_of(self.node)
         return t
 

@@ -225,7 +225,8 @@ class Batched(KindBackend):
         first = found[0]
         if isinstance(first, (tuple, list)):
             columns = zip(*found, strict=True)
-            return type(first)([self._stacked(column, none) for column in columns])
+            parts = [self._stacked(column, none) for column in columns]
+            return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
         if first is None or not hasattr(first, "dtype"):
             return first
         arrays = [self.inner.array(x) for x in found]

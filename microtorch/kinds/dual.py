@@ -42,6 +42,10 @@ class Dual(Kind):
     def __init__(self, level: Level, value: Array, tangent: Array | None):
         self.level, self.value, self.tangent, self.shape = level, value, tangent, value.shape
 
+    def without_tangents(self) -> AnyArray:
+        value: AnyArray = self.value
+        return value.without_tangents() if isinstance(value, Kind) else value
+
     def around(self, inner: Callable[[Any, int], Any]) -> AnyArray:
         tangent = None if self.tangent is None else inner(self.tangent, 0)
         return Dual(self.level, inner(self.value, 0), tangent)
@@ -190,11 +194,11 @@ class DualBackend(KindBackend):
         return total
 
     def by_numpy(self, function: Callable[..., Any], args: AnyArray, named: AnyArray) -> AnyArray:
-        """A function of numpy's whose result has no derivative: indices, comparisons."""
-        out = function(*_values(self, args), **_values(self, named))
-        if _has_tangent(self, (args, named)) and _floats(out):
-            raise self.refusal(getattr(function, "__name__", str(function)))
-        return out
+        """A function of numpy's on the primal values.
+
+        What is computed beside the ops (indices, checks) has no derivative in reverse mode either.
+        """
+        return function(*_values(self, args), **_values(self, named))
 
     @staticmethod
     def refusal(name: str) -> NotImplementedError:
@@ -221,9 +225,7 @@ LINEAR = frozenset(
 
 def primal_of(x: AnyArray) -> AnyArray:
     """An array without tangents: for who knows the derivative of what is computed from it."""
-    if isinstance(x, Dual):
-        return primal_of(x.value)
-    return x.around(lambda v, _: primal_of(v)) if isinstance(x, Kind) else x
+    return x.without_tangents() if isinstance(x, Kind) else x
 
 
 def with_tangent(x: AnyArray) -> bool:
@@ -248,10 +250,6 @@ def _floating(x: AnyArray) -> bool:
     return hasattr(x, "dtype") and x.dtype.kind in "fc"
 
 
-def _floats(out: AnyArray) -> bool:
-    return any(map(_floats, out)) if isinstance(out, (tuple, list)) else _floating(out)
-
-
 def _values(dev: DualBackend, value: AnyArray) -> AnyArray:
     """Nested arguments with primal values in place of the level's arrays."""
     if dev.mine(value):
@@ -261,16 +259,6 @@ def _values(dev: DualBackend, value: AnyArray) -> AnyArray:
     if type(value) in (tuple, list):
         return type(value)([_values(dev, v) for v in value])
     return value
-
-
-def _has_tangent(dev: DualBackend, value: AnyArray) -> bool:
-    if dev.mine(value):
-        return value.tangent is not None
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (tuple, list)):
-        return False
-    return any(_has_tangent(dev, v) for v in value)
 
 
 def transposed_twice(

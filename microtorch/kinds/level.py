@@ -131,6 +131,15 @@ def _in_place(name: str) -> AnyArray:
     return in_place
 
 
+def _extreme(name: str) -> AnyArray:
+    def extreme(self: Kind, *args: AnyArray, **named: AnyArray) -> AnyArray:
+        if args or named:
+            return self.dev.by_numpy(getattr(np, name), (self, *args), named)
+        return getattr(self.value, name)()
+
+    return extreme
+
+
 class Kind:
     """An array of numbers of some kind, as the rest of the package sees it: like numpy's.
 
@@ -192,6 +201,10 @@ class Kind:
     # borders.py
     lift: Callable[[Tensor, Level], Tensor]
 
+    def without_tangents(self) -> AnyArray:
+        """The same numbers as constants of forward mode."""
+        return self.around(lambda v, _: v.without_tangents() if isinstance(v, Kind) else v)
+
     def around(self, inner: Callable[[Any, int], Any]) -> AnyArray:
         """The same kind of number around ``inner(value, dims)``.
 
@@ -238,18 +251,11 @@ class Kind:
     def __getitem__(self, index: AnyArray) -> AnyArray:
         return self.dev.getitem(self, index=index if isinstance(index, tuple) else (index,))
 
-    # what the checks of arguments ask: is there any number, in any sample, for which ...?
-    def min(self) -> AnyArray:
-        return self.value.min()
+    def squeeze(self, axis: int | Sequence[int] | None = None) -> AnyArray:
+        return self.dev.by_numpy(np.squeeze, (self, axis), {})
 
-    def max(self) -> AnyArray:
-        return self.value.max()
-
-    def any(self) -> AnyArray:
-        return self.value.any()
-
-    def all(self) -> AnyArray:
-        return self.value.all()
+    # without arguments, what checks ask: is there any number, in any sample, for which ...?
+    min, max, any, all = map(_extreme, ("min", "max", "any", "all"))
 
     # ---- Python's own questions ------------------------------------------------------------------
     def item(self) -> AnyArray:
