@@ -124,7 +124,7 @@ def paired(tensor: Tensor, tangent: Tensor, level: Level) -> Tensor:
             )
         )
     union = {*levels_in(tensor.array), *levels_in(tangent.array)}
-    out = dual(lift(tensor, union), lift(tangent, union), level)
+    out = dual(lift(tensor, union), lift(tangent, union), level, entry=True)
     _given[out.node] = tangent
     return out
 

@@ -122,7 +122,9 @@ def _by_backward(
 
 
 def _zeros(x: Tensor) -> Tree:
-    return constant(np.zeros(x.array.shape, x.array.dtype)) if x.is_floating_point() else None
+    if x.array.dtype.kind not in "fc":
+        return None
+    return constant(x.node.dev.array(np.zeros(x.array.shape, x.array.dtype)), x.node.dev)
 
 
 class VmapInfo(NamedTuple):

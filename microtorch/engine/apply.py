@@ -51,8 +51,16 @@ def brought_together(
     """Operands that differ in device, or in kind, and the backend that computes with them all."""
     for meet in meeting:
         tensors = meet(op, tensors, attrs) or tensors
-    floating = [x for x in tensors if hasattr(x.array, "level")]
-    return tensors, floating[0].node.dev if floating else common_device(op, tensors)
+    highest = max(tensors, key=lambda x: _levels(x.array))
+    if _levels(highest.array):
+        return tensors, highest.node.dev
+    return tensors, common_device(op, tensors)
+
+
+def _levels(array: Array) -> int:
+    """How many kinds of numbers an array is made of, one in the other."""
+    value: Array | None = getattr(array, "value", None)
+    return 0 if value is None else 1 + _levels(value)
 
 
 def common_device(op: Op, tensors: Sequence[Tensor]) -> Backend:

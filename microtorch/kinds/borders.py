@@ -157,29 +157,37 @@ def _placed_array(g: AnyArray, level: Level, which: int) -> AnyArray:
 
 _placed: AnyArray = _crossing(
     _op("dual_of_part", "MakeDual", "the other part of g",
-        lambda g, level, which: part(g, level, which if level.direct else 1 - which)),
+        lambda g, level, which: part(g, level, 1 - which)),
     _placed_array,
 )  # fmt: skip
 
 
 def constant_dual(t: Tensor, level: Level) -> Tensor:
     """``t`` as dual numbers whose tangents are 0."""
-    out: Tensor = _placed(t, level, 0)
-    return out
+    if t.array.dtype.kind not in "fc":  # whole numbers have no derivative
+        return t
+    array = dual_array(t.array, None, level)
+    return record(dual_op, [t], array, dev_of(array), {"level": level, "entry": True})
 
 
-def dual(primal: Tensor, tangent: Tensor, level: Level) -> Tensor:
-    """primal + tangent ε, of tensors of the same levels."""
+def dual(primal: Tensor, tangent: Tensor, level: Level, entry: bool = False) -> Tensor:
+    """primal + tangent ε, of tensors of the same levels. ``entry``: they come from outside."""
     array = dual_array(primal.array, tangent.array, level)
-    return record(dual_op, [primal, tangent], array, dev_of(array), {"level": level})
+    attrs = {"level": level, "entry": entry}
+    return record(dual_op, [primal, tangent], array, dev_of(array), attrs)
 
 
+# where backward runs inside of the level, what lies outside receives the gradient itself
 dual_op = Op(
     "dual",
     None,
     vjps=(
-        lambda F, g, out, x, t, level: part(g, level, 0 if level.direct else 1),
-        lambda F, g, out, x, t, level: F.zero(t) if level.direct else part(g, level, 0),
+        lambda F, g, out, x, t=None, *, level, entry: part(
+            g, level, 0 if entry and level.direct else 1
+        ),
+        lambda F, g, out, x, t, level, entry: (
+            F.zero(t) if entry and level.direct else part(g, level, 0)
+        ),
     ),
     rule=("the number in the tangent's place of g", "the number in the primal's place of g"),
     torch_name="MakeDual",
