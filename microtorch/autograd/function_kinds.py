@@ -93,7 +93,7 @@ def _by_backward(
     )
     with enable_grad():
         xs = [
-            a if t is None else a.view_as(a) if a.node.needs else constant(a.array, a.node.dev).requires_grad_()
+            a if t is None else a.view_as(a) if a.node.needs else _cut(a).requires_grad_()
             for a, t in zip(primals, tangents, strict=True)
         ]
         outputs = cls.apply(*xs)
@@ -117,8 +117,13 @@ def _by_backward(
             for i, t in zip(places, given, strict=True):
                 found[i] = t
     if not recording:
-        outputs = trees.mapped(lambda y: constant(y.array, y.node.dev) if isinstance(y, Tensor) else y, outputs)
+        outputs = trees.mapped(_cut, outputs)
     return outputs, tuple(found)
+
+
+def _cut(x: Tree) -> Tree:
+    """A tensor without its graph, and with its tangents (which ``detach`` drops)."""
+    return constant(x.array, x.node.dev) if isinstance(x, Tensor) else x
 
 
 def _zeros(x: Tensor) -> Tree:

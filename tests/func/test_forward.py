@@ -29,7 +29,7 @@ def test_jvp_of_formulas():
     assert not d.requires_grad
     y, d = func.jvp(lambda x, w: x @ w, (X, X.T), (T, T.T))
     same(d, T.numpy() @ X.numpy().T + X.numpy() @ T.numpy().T)
-    out, d = func.jvp(lambda p: {"a": p["x"] * 2, "b": [p["x"].sum()]}, ({"x": X},), ({"x": T},))
+    _, d = func.jvp(lambda p: {"a": p["x"] * 2, "b": [p["x"].sum()]}, ({"x": X},), ({"x": T},))
     same(d["b"][0], T.numpy().sum())
     _, d, aux = func.jvp(lambda x: (x * x, x + 1), (X,), (T,), has_aux=True)
     same(aux, X.numpy() + 1)
@@ -251,7 +251,8 @@ def test_recurrent_layers_and_attention():
     x = torch.rand(5, 2, 3, dtype=D)
     t = torch.rand(5, 2, 3, dtype=D)
     with torch.no_grad():
-        same(func.jvp(lambda x: lstm(x)[0], (x,), (t,))[1], difference(lambda x: lstm(x)[0], x, t), 1e-7)
+        f = lambda x: lstm(x)[0]  # noqa: E731
+        same(func.jvp(f, (x,), (t,))[1], difference(f, x, t), 1e-7)
     heads = torch.nn.MultiheadAttention(4, 2).double()
     q, t = torch.rand(3, 2, 4, dtype=D), torch.rand(3, 2, 4, dtype=D)
     with torch.no_grad():

@@ -152,7 +152,8 @@ def test_all_ways_to_a_hessian_agree():
 # ---- modules -------------------------------------------------------------------------------------
 def network():
     torch.manual_seed(0)
-    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)).double()
+    one, two = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+    return torch.nn.Sequential(one, torch.nn.Tanh(), two).double()
 
 
 def test_gradients_of_each_sample():
