@@ -392,8 +392,9 @@ class Tensor(Methods):
         In-place writes are still noticed by backward.
         """
         array = self.array
-        if type(array) is not np.ndarray and hasattr(array, "level"):
-            array = array.without_tangents()  # of some kind of numbers (kinds/)
+        if type(array) is not np.ndarray:
+            strip = getattr(array, "without_tangents", None)  # of some kind of numbers (kinds/)
+            array = array if strip is None else strip()
         t = constant(array, self.node.dev)
         t.node.storage = storage_of(self.node)
         return t
