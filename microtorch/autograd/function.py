@@ -28,6 +28,7 @@ from weakref import ref
 import numpy as np
 
 from ..base import errors
+from ..engine import packing
 from ..engine.backward import unbroadcast
 from ..engine.checks import freed_error, stale_error
 from ..engine.gradient_hooks import as_tensor
@@ -39,6 +40,8 @@ from ..graph import Mode, Node, mode, storage_of, user_frame
 from ..handles.inplace import check_leaf
 from ..handles.tensor import Tensor
 from ..handles.views import adopt, check_followed
+from ..kinds.level import levels_in
+from .function_kinds import apply_inside
 
 if TYPE_CHECKING:
     from ..base.types import Array, Contribution, Gradient, Namespace
@@ -67,6 +70,8 @@ class FunctionCtx:
         self._dirty: tuple[Tensor, ...] = ()
         self._materialize = True
         self._node: Node | None = None  # set while backward runs
+        self._for_forward: tuple[Tensor | None, ...] = ()
+        self._forward = False  # does jvp run?
 
     if TYPE_CHECKING:  # forward may keep anything for backward in an attribute of its own
 
@@ -86,9 +91,15 @@ class FunctionCtx:
                 )
         self._to_save = tensors
 
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors (or None) for ``jvp``."""
+        self._for_forward = tensors
+
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The tensors given to save_for_backward."""
+        if self._forward:
+            return self._for_forward
         return self._to_save if self._node is None else saved_tensors(self._node)
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
@@ -110,6 +121,9 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
         raise freed_error(node)
     out: list[Tensor | None] = []
     for entry in node.saved:
+        if isinstance(entry, packing.Packed):
+            out.append(entry.open())
+            continue
         if entry is not None and entry.storage.written > node.seq:
             raise stale_error(node, entry.node or node, -1)
         if entry is not None:
@@ -158,6 +172,20 @@ class Function:
         )
 
     setup_context: Any = None
+    vmap: Callable[..., Any] | None = None
+    generate_vmap_rule = False
+    node_name = ""  # of the backward node, if it is not the class's name with Backward
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """The derivative of the outputs in direction of the inputs' tangents (forward mode).
+
+        ``None`` for what is no tensor; zeros for a tensor without a tangent.
+        """
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with "
+            "forward mode AD."
+        )
 
     def __init__(self) -> None:
         name = type(self).__name__
@@ -168,20 +196,30 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run forward, and record one node if a gradient flows."""
-        now = mode.get()
+        for a in args:
+            if isinstance(a, Tensor) and type(a.array) is not np.ndarray and levels_in(a.array):
+                return apply_inside(cls, args)
+        return cls._applied(args)[0]
+
+    @classmethod
+    def _applied(cls, args: tuple[Any, ...]) -> tuple[Any, FunctionCtx]:
+        """What ``apply`` returns, and the context of this call."""
         ctx = FunctionCtx(tuple([isinstance(a, Tensor) and a.node.needs for a in args]))
+        now = mode.get()
         results = _forward(cls, ctx, args)
         outputs = results if isinstance(results, tuple) else (results,)
         _check_dirty(cls, ctx, outputs)
         if not (
             now.grad and any(ctx.needs_input_grad) and any(isinstance(y, Tensor) for y in outputs)
         ):
-            return results
+            return results, ctx
         node = _record(cls, ctx, args, outputs)
         wrapped = tuple([_wrap(node, i, y, ctx, args) for i, y in enumerate(outputs)])
         node.saved = tuple([_save(t, outputs, wrapped) for t in ctx._to_save])
+        if (pair := packing.current()) is not None:
+            node.saved = tuple([_packed(node, pair, s) for s in node.saved])
         ctx._to_save = ctx._non_differentiable = ctx._dirty = ()
-        return wrapped if isinstance(results, tuple) else wrapped[0]
+        return wrapped if isinstance(results, tuple) else wrapped[0], ctx
 
 
 def _forward(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:
@@ -223,7 +261,7 @@ class CustomOp(Op):
         self.function = function
         members = {"__slots__": (), "op": self, "needs": True}
         members["saved_tensors"] = property(saved_tensors)
-        self.node = type(f"{name}Backward", (Node,), members)
+        self.node = type(function.node_name or f"{name}Backward", (Node,), members)
 
 
 _op: Callable[..., CustomOp] = functools.cache(CustomOp)  # one declaration for each Function
@@ -321,6 +359,13 @@ def _save(t: Tensor | None, outputs: tuple[Any, ...], wrapped: tuple[Any, ...]) 
         if y is t:
             return Saved(wrapped[i].array, None, i, storage_of(wrapped[i].node))
     return Saved(t.array, t.node, -1, storage_of(t.node))
+
+
+def _packed(node: Node, pair: packing.Pair, entry: Saved | None) -> packing.Packed | None:
+    """A saved tensor in the form of the user's hooks."""
+    if entry is None:
+        return None
+    return packing.packed(pair, handle(entry.array, entry.node or node))
 
 
 def _backward(F: Namespace, g: Gradient, node: Node) -> list[Contribution]:

@@ -23,6 +23,7 @@ from ..engine.record import constant
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from .grad_mode import enable_grad, no_grad
+from .gradcheck_modes import batched_as_single, forward_jacobian
 from .gradients import grad
 
 if TYPE_CHECKING:
@@ -45,16 +46,29 @@ def gradcheck(
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_ad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
     fast_mode: bool = False,
+    masked: bool | None = None,
 ) -> bool:
     """Do the gradients of ``func(*inputs)`` agree with finite differences of step ``eps``?
+
+    ``check_forward_ad``: compare the derivatives of forward mode, too. ``check_backward_ad=False``:
+    only these. ``check_batched_grad``: compare gradients for several vectors at once with those
+    one by one.
 
     If not, RuntimeError (or False) names output, input, element, numeric and analytic value of the
     worst mismatch. ValueError means that no input requires gradient, or that one is not in double
     precision: in float32 such differences mean nothing.
     """
     try:
-        _check(func, _tuple(inputs), eps, atol, rtol)
+        _check(
+            func, _tuple(inputs), eps, atol, rtol, check_backward_ad, check_forward_ad,
+            check_batched_grad,
+        )  # fmt: skip
     except (GradcheckError, ValueError):
         if raise_exception:
             raise
@@ -131,8 +145,9 @@ def _outputs(result: Any) -> list[Tensor]:
 
 
 def _check(
-    func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float
-) -> None:
+    func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float,
+    backward: bool = True, forward: bool = False, batched: bool = False,
+) -> None:  # fmt: skip
     chosen = [(i, x) for i, x in enumerate(inputs) if _needs(x)]
     if not chosen:
         raise ValueError(
@@ -148,7 +163,15 @@ def _check(
             )
     with enable_grad():
         outputs = _outputs(func(*inputs))
+    columns = {i: forward_jacobian(func, inputs, i, _outputs) for i, _ in chosen if forward}
     for k, y in enumerate(outputs):
+        if batched and (where := batched_as_single(y, [x for _, x in chosen])):
+            raise GradcheckError(f"gradients computed at once (vmap) differ: output {k}, {where}")
+        for i, x in chosen if forward else ():
+            numeric = _numeric(func, inputs, x, k, eps, y.array.size)
+            _compare(numeric, columns[i][k], k, i, x, y, atol, rtol)
+        if not backward:
+            continue
         analytic = _analytic(y, [x for _, x in chosen])
         for (i, x), a in zip(chosen, analytic, strict=True):
             numeric = _numeric(func, inputs, x, k, eps, len(_parts(host(y.array))))

@@ -47,6 +47,8 @@ UFUNCS: dict[str, Kernel] = {
 
 def nonzero_divisor(op: str, y: Any) -> Any:
     """``y``, an array of any memory. RuntimeError for an integer 0, where numpy would answer 0."""
+    if type(y) is int:
+        y = np.asarray(y)
     if y.dtype.kind in "iu" and not y.all():
         raise RuntimeError(
             message(

@@ -61,7 +61,9 @@ class KernelTable(BackendTable["Kernel"]):
 
     def __missing__(self, backend: Backend) -> Kernel:
         name = self.name
-        kernel = self[backend] = backend.large(name) if self.large else getattr(backend, name)
+        kernel = backend.large(name) if self.large else getattr(backend, name)
+        if not hasattr(backend, "passing"):  # one that does not outlive a transform
+            self[backend] = kernel
         return kernel
 
 
@@ -72,11 +74,15 @@ class HotTable(BackendTable["Kernel | None"]):
     the absolute value of complex numbers is of another dtype than they.
     """
 
+    aside: ClassVar[bool] = False  # do all ops go the general way? (engine/packing.py)
+
     def __init__(self, name: str, large: bool = False):
         super().__init__(name)
         self.kernels = KernelTable(name, large)
 
     def __missing__(self, backend: Backend) -> Kernel | None:
+        if self.aside or hasattr(backend, "passing"):
+            return None
         cold = backend is backend.rest or self.name in _to_apply or self.name in backend.changing
         kernel = self[backend] = None if cold else self.kernels[backend]
         return kernel

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 DType: TypeAlias = "np.dtype[Any]"  # numpy's; a user's torch.float32 is arrays.dtypes.dtype
 Backend: TypeAlias = "Reference"  # the kernels of one kind of memory; OpenCL's class passes for it
+# an array of any memory: numpy's, a device's, or of some kind of numbers (kinds/)
+AnyArray: TypeAlias = Any
+Tree: TypeAlias = Any  # a value, or nested tuples, lists and dicts of values
 Kernel: TypeAlias = Callable[..., Any]  # (*arrays, **attrs) -> Array
 Vjp: TypeAlias = Callable[..., Any]  # (F, g, out, *inputs, **attrs) -> Contribution
 Attrs: TypeAlias = dict[str, Any]  # an op's static arguments by name: dim, shape, index ...

@@ -97,7 +97,7 @@ def _filled(
         memory_format: memory_format | None = None,
     ) -> Tensor:
         d = chosen(dtype, input.array.dtype)
-        dev = home(device or input.device, d)
+        dev = input.node.dev.of(d) if device is None else home(device, d)
         return finish(laid_out_as(input, memory_format, dev, make, d), dev.device, requires_grad)
 
     def new(
@@ -111,7 +111,7 @@ def _filled(
     ) -> Tensor:
         check_layout(f"new_{name}", layout)
         d = chosen(dtype, self.array.dtype)
-        dev = home(device or self.device, d)
+        dev = self.node.dev.of(d) if device is None else home(device, d)
         return finish(make(dev, shape_of(size, f"new_{name}"), d), dev.device, requires_grad)
 
     if not random:
@@ -174,16 +174,23 @@ def full_like(
 ) -> Tensor:
     """full(input.shape, fill_value) in input's dtype, laid out in memory as input."""
     d = chosen(dtype, input.array.dtype)
-    dev, value = home(device or input.device, d), element(_number(fill_value), d).item()
+    dev = input.node.dev.of(d) if device is None else home(device, d)
+    value = element(_number(fill_value), d).item()
     array = laid_out_as(input, memory_format, dev, lambda F, shape, d: F.full(shape, value, d), d)
     return finish(array, dev.device, requires_grad)
 
 
 def new_full(
-    self: Tensor, size: Sequence[int], fill_value: Tensor | AnyNumber, **options: Any
-) -> Tensor:
-    """full() in this tensor's dtype and device, unless ``options`` name others."""
-    return full(size, fill_value, **{"dtype": self.dtype, "device": self.device, **options})
+    self: Tensor, size: Sequence[int], fill_value: Tensor | AnyNumber, *,
+    dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False,
+    layout: layout | None = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """full() in this tensor's dtype and device, unless others are named."""
+    check_layout("new_full", layout)
+    value, d = _number(fill_value), chosen(dtype, self.array.dtype)
+    dev = self.node.dev.of(d) if device is None else home(device, d)
+    shape = shape_of((size,), "full")
+    return finish(dev.full(shape, element(value, d).item(), d), dev.device, requires_grad)
 
 
 def new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:

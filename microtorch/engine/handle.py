@@ -21,3 +21,7 @@ class Handle:
     array: Array
     node: Node
     origin: tuple[Handle, Chain] | None
+
+
+class Unmet(RuntimeError, TypeError):
+    """An array of some kind of numbers (kinds/) where only a plain one will do."""

@@ -26,7 +26,7 @@ from ..backends.table import HotTable
 from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
-from .handle import Handle
+from .handle import Handle, Unmet
 from .operands import NUMBERS, left_operand, numbers_of
 from .out import by_keyword
 from .record import constant_node, kept, new
@@ -189,6 +189,8 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         return op(input, **attrs)
     try:
         out = op.kernels[dev](x, *arguments) if arguments else op.kernels[dev](x, **attrs)
+    except Unmet:
+        return op(input, **attrs)
     except (ValueError, TypeError, IndexError) as e:
         raise op.explain(op, [input], attrs, e) from None
     if type(out) is not ndarray:
@@ -239,6 +241,8 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     arrays = [x.array for x in inputs]
     try:
         out = kernel(*arrays) if attrs is None else kernel(*arrays, **attrs)
+    except Unmet:
+        return op(*inputs, **(attrs or {}))
     except (ValueError, TypeError, IndexError) as e:
         raise op.explain(op, inputs, attrs or {}, e) from None
     if type(out) is not ndarray:
@@ -262,3 +266,28 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     else:
         t.node = constant_node(out, dev)
     return t
+
+
+# ---- stepping aside ------------------------------------------------------------------------------
+def _single_in_general(op: Op, input: Tensor, attrs: Attrs, *arguments: object) -> Tensor:
+    return op(input, **attrs)
+
+
+def _several_in_general(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
+    return op(*inputs, **(attrs or {}))
+
+
+_CODES = {
+    single: (single.__code__, _single_in_general.__code__),
+    several: (several.__code__, _several_in_general.__code__),
+}
+
+
+def step_aside(on: bool) -> None:
+    """Let ``single`` and ``several`` go the general way, by ``apply`` and ``record``, or not.
+
+    Their code is exchanged, not they: many modules hold them by name, and a test of a flag would
+    cost every op.
+    """
+    for function, codes in _CODES.items():
+        function.__code__ = codes[on]

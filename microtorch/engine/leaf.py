@@ -23,9 +23,6 @@ class AccumulateGrad(Node):
     __slots__ = ("handle",)
     handle: ref[Tensor]  # the user's
 
-    def name(self) -> str:
-        return "torch::autograd::AccumulateGrad"
-
     @property
     def variable(self) -> Tensor:
         """The tensor whose leaf this is (a new handle on the same leaf if the user's is gone)."""

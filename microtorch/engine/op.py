@@ -12,6 +12,7 @@ shape: the engine sums it down to the input's shape.
 """
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from functools import cached_property
@@ -26,9 +27,8 @@ from ..graph import ABSENT, Node
 from ..notation import expr, formulas
 from ..notation.formulas import LETTERS
 from .apply import apply
-from .checks import freed_error
-from .record import handle
 from .registry import REGISTRY
+from .saved import saved_members
 from .vjps import VjpTable, conjugated
 
 if TYPE_CHECKING:
@@ -96,6 +96,9 @@ class Op:
     # (node, g, grads) -> None: handles/scalar.py makes it when first used
     scalar_backward: Kernel = field(init=False)
 
+    # PyTorch's name of a node where it depends on the node; ops/node_names.py sets it
+    names: Callable[[Node], str] | None = field(default=None, init=False)
+
     def __post_init__(
         self,
         forward: Callable[..., Any] | Formula | None,
@@ -124,7 +127,9 @@ class Op:
         self.hot_kernels = HotTable(name)
         self.large_kernels = KernelTable(name, large=True)
         self.vjp_kernels = VjpTable(self)
-        self.node = self._node_class(torch_name or "".join(map(str.capitalize, name.split("_"))))
+        self.node = self._node_class(
+            torch_name or "".join(map(str.capitalize, name.split("_"))), forward
+        )
         if register:
             if name in REGISTRY:
                 raise ValueError(f"op '{name}' is declared twice")
@@ -135,7 +140,7 @@ class Op:
             if self.complex == "none":
                 real_only.add(name)
 
-    def _node_class(self, torch_name: str) -> type[Node]:
+    def _node_class(self, torch_name: str, forward: object) -> type[Node]:
         """The class of this op's nodes, with PyTorch's name and attributes.
 
         ``needs`` is a constant of the class, for what is recorded needs gradient; so is ``attrs``
@@ -144,10 +149,7 @@ class Op:
         members = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
         if not self.attributes:
             members["attrs"] = None
-        for i in self.saved_inputs:
-            members[f"_saved_{_name_of(i, len(self.vjps))}"] = _saved(i)
-        if any(self.reads_out):
-            members["_saved_result"] = property(_saved_result)
+        members |= saved_members(self, forward, self.attributes)
         return type(f"{torch_name}Backward0", (Node,), members)
 
     @classmethod
@@ -181,6 +183,23 @@ class Op:
 
     def __repr__(self) -> str:
         return f"Op({self.name!r})"
+
+    def named(self, name: str) -> type[Node]:
+        """The class of nodes of this op that are shown as ``name``: a subclass of ``node``."""
+        if name not in self.other_names:
+            members = {"__slots__": (), "__module__": __name__}
+            self.other_names[name] = type(name, (self.node,), members)
+        return self.other_names[name]
+
+    def shown_as(self, name: str) -> Op:
+        """This op, to run it for a function for which PyTorch shows ``name``."""
+        op = copy.copy(self)
+        op.node = self.named(name)
+        return op
+
+    @cached_property
+    def other_names(self) -> dict[str, type[Node]]:
+        return {self.node.__name__: self.node}
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Tensor:
         """Run the op on Tensors."""
@@ -237,28 +256,6 @@ class Op:
     def _parameters(self) -> str:
         static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items()]
         return ", ".join([*LETTERS[: len(self.vjps)], *static])
-
-
-# ---- PyTorch's attributes of a node: what it has saved -------------------------------------------
-def _name_of(i: int, n: int) -> str:
-    """PyTorch's name of input ``i`` of ``n``, as far as there is a rule."""
-    return ("self", "other")[i] if n <= 2 else ("self", "tensor1", "tensor2", *LETTERS[3:])[i]
-
-
-def _saved(i: int) -> property:
-    def read(node: Node) -> Tensor:
-        if node.saved is None:
-            raise freed_error(node)
-        return handle(node.saved[i], node.inputs[i])
-
-    return property(read, doc=f"Input {i}, which the derivative reads.")
-
-
-def _saved_result(node: Node) -> Tensor:
-    """The output, which the derivative reads."""
-    if node.saved is None:
-        raise freed_error(node)
-    return handle(node.value, node)
 
 
 class Formula(NamedTuple):

@@ -27,6 +27,8 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
 
     def __missing__(self, backend: Backend) -> Sequence[Vjp]:
         op = self.op
+        if hasattr(backend, "passing"):
+            return op.derivatives
         if backend.conjugates:
             self[backend] = op.derivatives_on(backend)
             return self[backend]

@@ -52,7 +52,7 @@ OTHER_SIGNATURES = (
 )
 
 # imported when first used: name -> module, and the name in it ("": the module itself)
-LAZY = {name: (name, "") for name in ("linalg", "nn", "optim", "utils", "vision", "viz")}
+LAZY = {name: (name, "") for name in ("func", "linalg", "nn", "optim", "utils", "vision", "viz")}
 LAZY |= {"distributed": ("distributed", "")}
 LAZY |= {
     name: (f"facade.{name}", "")
@@ -83,6 +83,7 @@ LAZY |= {f"grid_sampler_{n}d": ("nn.functional", "grid_sampler") for n in (2, 3)
 LAZY |= {
     "__config__": ("facade.config", ""),
     "serialization": ("files", ""),
+    "vmap": ("kinds.vmap", "vmap"),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
     "default_generator": ("arrays.generator", "default_generator"),
     "is_anomaly_enabled": ("autograd", "is_anomaly_enabled"),
@@ -90,8 +91,8 @@ LAZY |= {
 }
 
 ABSENT = frozenset(
-    "compile fft func jit mps multiprocessing onnx profiler quantization sparse sparse_coo_tensor "
-    "vmap xpu export fx hub".split()
+    "compile fft jit mps multiprocessing onnx profiler quantization sparse sparse_coo_tensor "
+    "xpu export fx hub".split()
 )
 
 EAGER = (

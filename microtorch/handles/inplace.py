@@ -29,6 +29,7 @@ from ..graph import mode
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
+from ..ops.node_names import rename
 from ..ops.surface import FUNCTIONS, METHODS
 from .memory import check_overlap
 from .views import rebind, renew_views, without_hooks, write
@@ -64,6 +65,10 @@ def check_leaf(t: Tensor, name: str) -> None:
         )
 
 
+# what makes room in a target for another kind of numbers (kinds/carry.py, once imported)
+carrying: list[Callable[[Tensor, Array, str], None]] = []
+
+
 def apply_inplace(
     op: Op, target: Tensor, others: tuple[Any, ...], attrs: Attrs | None = None, name: str = ""
 ) -> Tensor:
@@ -79,7 +84,11 @@ def apply_inplace(
             check_overlap(target, others, name, whole=op is indexing.index_put_op)
     with without_hooks(target):
         outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
-    out, array = outcome.array, target.array
+    out = outcome.array
+    if type(out) is not np.ndarray:
+        for carry in carrying:
+            carry(target, out, name)
+    array = target.array
     if out.shape != array.shape:
         raise errors.ShapeError(
             errors.message(
@@ -157,7 +166,8 @@ def _copy(self: Tensor, src: Tensor, name: str) -> Tensor:
 def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
     """Set every element to ``value``."""
     if not isinstance(value, Handle):
-        return _copy(self, _of_dtype(value, self), "fill")
+        _copy(self, _of_dtype(value, self), "fill")
+        return rename(self, "FillBackward2") if self.node.op is copy_op else self
     if value.array.ndim:
         raise RuntimeError(
             errors.message(
@@ -170,7 +180,8 @@ def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
 
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
-    return fill_(self, 0)
+    fill_(self, 0)
+    return rename(self, "ZeroBackward0") if self.node.op is copy_op else self
 
 
 FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
@@ -316,7 +327,9 @@ def _composed(name: str) -> Callable[..., Tensor]:
             # on a copy, for what its derivative reads of the old value is about to be overwritten
             result = function(self.clone() if self.node.needs else self, *args, **kwargs)
         check_cast(result.array.dtype, self, name)
-        return _copy(self, result, name)
+        shown = None if result.node.op is None else result.node.name()
+        _copy(self, result, name)
+        return self if shown is None or self.node.op is not copy_op else rename(self, shown)
 
     # __wrapped__ has the signature that help() shows
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=function)

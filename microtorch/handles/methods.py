@@ -52,6 +52,7 @@ from ..ops import (
     vector_norm,
     volumes,
 )  # fmt: skip
+from ..ops.node_names import name_ops
 from ..ops.surface import METHODS
 from .inplace import inplace_methods
 
@@ -82,5 +83,6 @@ def bind_methods(methods: Mapping[str, Callable[..., Any]], to: type = Methods) 
         setattr(to, name, f)
 
 
+name_ops()
 bind_methods(METHODS)
 bind_methods(inplace_methods())

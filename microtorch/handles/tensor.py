@@ -19,15 +19,16 @@ from ..arrays import dtypes, printing
 from ..arrays.device import device
 from ..backends import host
 from ..base import errors
-from ..engine.hot import bind, hot
+from ..engine.hot import bind, hot, single
 from ..engine.leaf import leaf
 from ..engine.operands import left_operand
 from ..engine.record import constant, constant_node
 from ..engine.registry import REGISTRY
-from ..graph import Node, RemovableHandle, Storage, hooks_of, storage_of
+from ..graph import Node, RemovableHandle, Storage, hooks_of, shown, storage_of
 from ..ops.arguments import dim_of
 from ..ops.arrange import matrices_transposed
 from ..ops.index import getitem
+from ..ops.shape import matrix_T_op
 from ..ops.surface import FUNCTIONS, METHODS
 from . import attributes as attributes  # its functions are methods of Tensor
 from . import conversions as conversions  # so are these
@@ -346,7 +347,7 @@ class Tensor(Methods):
         op = self.node.op
         if op is None:
             return None
-        return self.node.inputs[0] if op.projection else self.node
+        return shown(self.node.inputs[0] if op.projection else self.node)
 
     @property
     def output_nr(self) -> int:
@@ -426,7 +427,11 @@ class Tensor(Methods):
 
         In-place writes are still noticed by backward.
         """
-        t = constant(self.array, self.node.dev)
+        array = self.array
+        if type(array) is not np.ndarray:
+            strip = getattr(array, "without_tangents", None)  # of some kind of numbers (kinds/)
+            array = array if strip is None else strip()
+        t = constant(array, self.node.dev)
         t.node.storage = storage_of(self.node)
         return t
 
@@ -524,7 +529,7 @@ class Tensor(Methods):
                     fix="use .any() or .all()" if self.array.size else "",
                 )
             )
-        return bool(self.array.item())
+        return bool(self.array)
 
     def __len__(self) -> int:
         if not self.array.ndim:
@@ -556,11 +561,13 @@ class Tensor(Methods):
         setitem(self, index, value)
 
     def __repr__(self) -> str:
+        if type(self.array) is not np.ndarray and hasattr(self.array, "shown"):
+            return str(self.array.shown())  # of some kind of numbers (kinds/)
         fn = self.grad_fn
         cls = type(self).__name__
         return printing.tensor_repr(
             host(self.array),
-            grad_fn_name=fn.name() if fn is not None else None,
+            grad_fn_name=type(fn).__name__ if fn is not None else None,
             requires_grad=self.node.needs,
             default_dtype=dtypes.default_numpy(),
             device=str(self.device),
@@ -602,7 +609,9 @@ class Tensor(Methods):
     def T(self) -> Tensor:
         """All dimensions reversed (the transpose of a matrix)."""
         n = self.array.ndim
-        return METHODS["t"](self) if n == 2 else METHODS["permute"](self, *range(n - 1, -1, -1))
+        if n == 2:
+            return single(matrix_T_op, self, {})
+        return METHODS["permute"](self, *range(n - 1, -1, -1))
 
     @property
     def mT(self) -> Tensor:

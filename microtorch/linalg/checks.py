@@ -10,6 +10,8 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..engine.record import constant
 from ..graph import mode
+from ..kinds.batched import each
+from ..kinds.dual import primal_of, with_tangent
 
 if TYPE_CHECKING:
     from ..base.types import Array
@@ -94,7 +96,7 @@ def by_numpy(name: str, function: Callable[..., Any], *operands: Tensor) -> Any:
     """
     floating(name, *operands)
     try:
-        return function(*[t.array for t in operands])
+        return each(function, *[primal_of(t.array) for t in operands])
     except np.linalg.LinAlgError as error:
         what = "the input matrix is singular" if "ingular" in str(error) else str(error)
         if "converge" in what:
@@ -110,7 +112,9 @@ def as_tensor(result: Any) -> Tensor:
 
 
 def records(*operands: Tensor) -> bool:
-    """Is a gradient recorded through one of the operands?"""
+    """Is a gradient recorded through one of the operands, or does a tangent come with one?"""
+    if any(with_tangent(t.array) for t in operands):
+        return True
     return mode.get().grad and any(t.requires_grad for t in operands)
 
 

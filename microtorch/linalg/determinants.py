@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 
 class _Det(Function):
+    node_name = "LinalgDetBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor) -> Tensor:
         d = as_tensor(by_numpy("det", np.linalg.det, A))
@@ -60,6 +62,8 @@ def det(A: Tensor) -> Tensor:
 
 
 class _Slogdet(Function):
+    node_name = "LinalgSlogdetBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor) -> tuple[Tensor, Tensor]:
         sign, log = map(as_tensor, by_numpy("slogdet", np.linalg.slogdet, A))

@@ -38,6 +38,8 @@ ZERO_PIVOT = (
 
 # ---- Cholesky ------------------------------------------------------------------------------------
 class _Cholesky(Function):
+    node_name = "LinalgCholeskyExBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, factor: Array) -> Tensor:
         L = as_tensor(factor)
@@ -78,6 +80,8 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 
 # ---- LU ------------------------------------------------------------------------------------------
 class _LU(Function):
+    node_name = "LinalgLuFactorExBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, factors: Array, pivots: Array) -> Tensor:
         LU = as_tensor(factors)

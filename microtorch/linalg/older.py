@@ -65,6 +65,7 @@ class _CholeskySolve(Function):
 
     The second is that of L in A = L Lᵀ, of all its elements, as PyTorch's.
     """
+    node_name = "CholeskySolveBackward0"
 
     @staticmethod
     def forward(ctx: FunctionCtx, B: Tensor, L: Tensor) -> Tensor:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # ---- QR ------------------------------------------------------------------------------------------
 class _QR(Function):
+    node_name = "LinalgQrBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, q: Array, r: Array) -> tuple[Tensor, Tensor]:
         Q, R = as_tensor(q), as_tensor(r)

@@ -41,6 +41,7 @@ class _MatrixExp(Function):
     """The gradient is a block of a larger exponential (Mathias, "A chain rule for matrix functions
     and applications", 1996): exp((Aᴴ, G; 0, Aᴴ)) = (exp Aᴴ, Ḡ; 0, exp Aᴴ).
     """
+    node_name = "LinalgMatrixExpBackward0"
 
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor) -> Tensor:

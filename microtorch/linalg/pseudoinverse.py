@@ -72,6 +72,8 @@ def _gradient(A: Tensor, P: Tensor, g: Tensor) -> Tensor:
 
 
 class _Pinv(Function):
+    node_name = "LinalgPinvBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, inverse: Array) -> Tensor:
         P = as_tensor(inverse)
@@ -115,6 +117,8 @@ def pinv(
 
 # ---- least squares -------------------------------------------------------------------------------
 class _Lstsq(Function):
+    node_name = "LinalgLstsqBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, solution: Array) -> Tensor:
         ctx.save_for_backward(A, B)

@@ -37,6 +37,8 @@ NOT_SOLVABLE = "The solver failed because the input matrix is singular."
 
 # ---- inverses ------------------------------------------------------------------------------------
 class _Inv(Function):
+    node_name = "LinalgInvExBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, inverse: Array) -> Tensor:
         B = as_tensor(inverse)
@@ -84,6 +86,8 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
 
 # ---- systems -------------------------------------------------------------------------------------
 class _Solve(Function):
+    node_name = "LinalgSolveExBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, solution: Array) -> Tensor:
         x = as_tensor(solution)
@@ -144,6 +148,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 
 
 class _SolveTriangular(Function):
+    node_name = "LinalgSolveTriangularBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, upper: bool, unit: bool) -> Tensor:
         x = as_tensor(

@@ -57,6 +57,8 @@ def _differences(values: Tensor) -> Tensor:
 
 # ---- symmetric matrices --------------------------------------------------------------------------
 class _Eigh(Function):
+    node_name = "LinalgEighBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, w: Array, v: Array) -> tuple[Tensor, Tensor]:
         L, V = as_tensor(w), as_tensor(v)
@@ -130,6 +132,8 @@ def eigvals(A: Tensor) -> NoReturn:
 
 # ---- singular values -----------------------------------------------------------------------------
 class _SVD(Function):
+    node_name = "LinalgSvdBackward0"
+
     @staticmethod
     def forward(
         ctx: FunctionCtx, A: Tensor, u: Array, s: Array, vh: Array

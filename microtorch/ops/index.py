@@ -138,7 +138,8 @@ def _array(part: Any) -> Array | int:
     array: Array = part.array if hasattr(part, "node") else np.asarray(part)
     kind = array.dtype.kind
     if kind in "iu" and array.ndim == 0 and array.dtype != np.uint8:
-        return int(array)
+        # a number for each sample of a vmap selects for each
+        return int(array) if not hasattr(array, "level") else array.copy()
     if array.dtype == np.int64 or array.dtype == np.int32:
         return array.copy()
     if kind == "b" or array.dtype == np.uint8:

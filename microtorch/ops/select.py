@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import describe, message
+from ..engine import operands
 from ..engine.apply import apply
 from ..engine.hot import several
 from ..engine.op import Formula, Op
@@ -58,7 +59,7 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
         input = input.to(dtypes.FROM_NUMPY[target])
         if target.kind not in "fV":
             bounds: tuple[Any, ...] = (min, max)
-            min, max = (v if v is None else element(v, input).array.item() for v in bounds)
+            min, max = (v if v is None else operands.element(v, target).item() for v in bounds)
     if max is None:
         return several(REGISTRY["clamp_min"], (input,), {"min": min})
     if min is None:

@@ -73,6 +73,8 @@ transpose_op = Op(
 
 
 t_op = Op("t", lambda F, x: x.T, vjps=(lambda F, g, out, x: F.t(g),), rule=("gᵀ",), view=True)
+matrix_T_op = t_op.shown_as("PermuteBackward0")  # x.T
+squeeze_dim_op = squeeze_op.shown_as("SqueezeBackward1")
 
 
 permute_op = Op(
@@ -294,7 +296,7 @@ def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     shape = input.array.shape
     drop = dims_of(dim, len(shape), "squeeze")
     kept = tuple(s for i, s in enumerate(shape) if i not in drop or s != 1)
-    return single(squeeze_op, input, {"shape": kept})
+    return single(squeeze_op if dim is None else squeeze_dim_op, input, {"shape": kept})
 
 
 @public()

@@ -22,6 +22,7 @@ from ...ops.max_pool import (
     max_pool3d,
     max_pool3d_with_indices,
 )
+from ...ops.node_names import BY_ARGUMENTS, FUNCTIONS, renaming
 from ...ops.norm import (
     batch_norm,
     group_norm,
@@ -171,4 +172,7 @@ __all__ = [
 ]  # fmt: skip
 
 enter_all(globals())
+for _name in (FUNCTIONS.keys() | BY_ARGUMENTS.keys()) & set(__all__):
+    globals()[_name] = renaming(globals()[_name])  # PyTorch's name on the node of the result
+
 __getattr__ = missing(__name__, __all__)
