@@ -55,6 +55,10 @@ def main(arguments: list[str]) -> int:
         from . import engine_steps
 
         return engine_steps.main(arguments[1:])
+    if arguments[:1] == ["several"]:  # likewise: processes under mpirun
+        from . import several
+
+        return several.main(arguments[1:])
     if arguments[:1] == ["registry"]:  # likewise: the worst ratios of all functions
         restart_clean(arguments, 1)
         from . import registry
