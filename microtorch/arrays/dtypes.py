@@ -65,6 +65,7 @@ class _Bfloat16(dtype):
 
     def __init__(self) -> None:
         self.name, self.itemsize, self.is_floating_point = "bfloat16", 2, True
+        self.is_complex = False
 
     def __getattr__(self, name: str) -> DType:
         """``numpy``, when it is first asked for. ImportError where ml_dtypes is not installed."""
@@ -321,7 +322,7 @@ class finfo:
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
                 f"'{d}'"
             )
-        d = d.to_real()  # of complex numbers, the limits of their parts
+        d = d.to_real() if d.is_complex else d  # of complex numbers, the limits of their parts
         self.bits, self.dtype = 8 * d.itemsize, d.name
         for field, value in _BFLOAT16.items():
             if d is not bfloat16:

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ..base.errors import message, missing
-from ..engine.backward import run
+from ..engine.backward import descend, run
 from ..engine.packing import packing, refused
 from ..graph import Node, RemovableHandle, reachable, shown, storage_of
 from ..handles.tensor import Tensor
@@ -157,11 +157,17 @@ def _running() -> tuple[dict[Node, Gradient], set[Node]]:
 
     It is found on the stack: so that it can be found costs a backward without hooks nothing.
     """
+    walking, running = _caller(descend), _caller(run)
+    return walking.f_locals["walk"][0], set(reachable(running.f_locals["roots"]))
+
+
+def _caller(function: Callable[..., Any]) -> FrameType:
+    """The innermost running call of a function."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not run.__code__:
+    while frame is not None and frame.f_code is not function.__code__:
         frame = frame.f_back
     assert frame is not None, "a gradient hook is called by backward"
-    return frame.f_locals["grads"], set(reachable(frame.f_locals["roots"]))
+    return frame
 
 
 __getattr__ = missing(__name__, __all__)

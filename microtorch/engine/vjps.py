@@ -28,7 +28,7 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
     def __missing__(self, backend: Backend) -> Sequence[Vjp]:
         op = self.op
         if hasattr(backend, "passing"):
-            return op.derivatives
+            return op.derivatives_on(backend)
         if backend.conjugates:
             self[backend] = op.derivatives_on(backend)
             return self[backend]

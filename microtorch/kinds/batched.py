@@ -273,6 +273,7 @@ ELEMENTWISE = frozenset({
     "heaviside", "gcd", "lcm", "bitwise_left_shift", "bitwise_right_shift", "clamp_max_tensor",
     "clamp_min_tensor", "lgamma", "digamma", "erfinv", "erfcx", "log_ndtr", "ndtri", "i0", "i0e",
     "i1", "i1e", "igamma", "igammac", "zeta", "polygamma", "mantissa", "cast", "clone", "tie",
+    "conj", "real", "imag", "complex", "view_as_real", "view_as_complex",
 })  # fmt: skip
 # ops of one array that work on any number of dimensions, if their attributes are counted anew
 SHIFTED = frozenset(

@@ -111,7 +111,7 @@ class DualBackend(KindBackend):
     def of(self, dtype: AnyArray) -> AnyArray:
         # whole numbers and bools have no derivative: they stay what they are below
         inner = self.inner.of(dtype)
-        return self.level.backend(inner) if dtype.kind in "fc" else inner
+        return self.level.backend(inner) if dtype.kind in "fcV" else inner
 
     @property
     def rest(self) -> AnyArray:
@@ -121,7 +121,7 @@ class DualBackend(KindBackend):
         if self.mine(x):
             return x
         x = self.inner.array(x)
-        return Dual(self.level, x, None) if x.dtype.kind in "fc" else x
+        return Dual(self.level, x, None) if x.dtype.kind in "fcV" else x
 
     def __getattr__(self, name: str) -> AnyArray:
         if name.startswith("__") or name.endswith(("_vjps", "_step", "_vjp0", "_vjp1", "_vjp2")):
@@ -137,7 +137,7 @@ class DualBackend(KindBackend):
         out = kernel(*primals, **_values(self, attrs))
         if all(t is None for t in tangents):
             return self._wrapped(out, None)
-        if getattr(out, "dtype", None) is None or out.dtype.kind not in "fc":
+        if getattr(out, "dtype", None) is None or out.dtype.kind not in "fcV":
             return out
         out = self.inner.array(out)
         t = self._derivative(name, REGISTRY.get(name), kernel, primals, tangents, out, attrs)
@@ -219,7 +219,8 @@ LINEAR = frozenset(
     "reshape squeeze unsqueeze transpose t permute expand flip roll cat stack cumsum sum mean copy "
     "spread unfold fold unfold_dimension as_strided avg_pool2d avg_spread adaptive_avg_pool2d "
     "adaptive_spread copy_slices gather scatter_sum scatter embedding embedding_sum max min median "
-    "nanmedian mode kthvalue sort topk cummax cummin neg".split()
+    "nanmedian mode kthvalue sort topk cummax cummin neg conj real imag complex view_as_real "
+    "view_as_complex".split()
 )
 
 
@@ -247,7 +248,7 @@ def has_tangent(x: AnyArray, level: Level) -> bool:
 
 
 def _floating(x: AnyArray) -> bool:
-    return hasattr(x, "dtype") and x.dtype.kind in "fc"
+    return hasattr(x, "dtype") and x.dtype.kind in "fcV"
 
 
 def _values(dev: DualBackend, value: AnyArray) -> AnyArray:

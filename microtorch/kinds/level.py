@@ -336,6 +336,14 @@ class KindBackend:
     def draws(self) -> AnyArray:
         return self.inner.draws
 
+    @property
+    def conjugates(self) -> bool:
+        return self.inner.conjugates
+
+    @property
+    def changing(self) -> frozenset[str]:
+        return self.inner.changing
+
     def of(self, dtype: DType) -> AnyArray:
         return self.level.backend(self.inner.of(dtype))
 
