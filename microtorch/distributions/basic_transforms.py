@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..arrays import dtypes
 from ..create.filled import full_like, zeros_like
+from ..handles.size import Size
 from ..nn.functional import softplus
 from ..ops.arrange import broadcast_shapes
 from . import constraints
-from .utils import NUMBER, broadcast_all, lazy_property, sum_rightmost
+from .utils import NUMBER, broadcast_all, lazy_property, origin, sum_rightmost
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from ..handles.size import Size
     from ..handles.tensor import Tensor
     from .constraints import Constraint
     from .distribution import Distribution
@@ -35,8 +35,6 @@ class Transform:
     """
 
     bijective: bool = False
-    domain: Constraint
-    codomain: Constraint
 
     def __init__(self, cache_size: int = 0) -> None:
         if cache_size not in (0, 1):
@@ -47,6 +45,16 @@ class Transform:
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_inv": None}
+
+    @property
+    def domain(self) -> Constraint:
+        """What x must satisfy."""
+        raise NotImplementedError
+
+    @property
+    def codomain(self) -> Constraint:
+        """What y satisfies."""
+        raise NotImplementedError
 
     @property
     def event_dim(self) -> int:
@@ -73,7 +81,11 @@ class Transform:
     def with_cache(self, cache_size: int = 1) -> Transform:
         if self._cache_size == cache_size:
             return self
-        return type(self)(*self._arguments(), cache_size=cache_size)
+        own = origin(type(self), "__init__")
+        if own is not Transform and origin(type(self), "_arguments") is Transform:
+            raise NotImplementedError(f"{type(self)}.with_cache is not implemented")
+        make: Callable[..., Transform] = type(self)
+        return make(*self._arguments(), cache_size=cache_size)
 
     def __eq__(self, other: object) -> bool:
         """The same object; of the transforms without parameters also one of the same class."""
@@ -444,7 +456,7 @@ class PowerTransform(Transform):
 
 def _joined(shape: Size, *parameters: Real) -> Size:
     shapes = [() if isinstance(p, NUMBER) else p.shape for p in parameters]
-    return broadcast_shapes(shape, *shapes)
+    return Size(broadcast_shapes(shape, *shapes))
 
 
 def same(a: Real, b: Real) -> bool:

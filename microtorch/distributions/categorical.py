@@ -29,7 +29,7 @@ SIMPLEX: dict[str, Constraint] = {
 
 
 class Categorical(Odds):
-    """A number of 0 ... k - 1, for `probs` or `logits` of (..., k); these need not be normalized."""
+    """A number of 0 ... k - 1, for `probs` or `logits` (..., k), which need not be normalized."""
 
     arg_constraints = SIMPLEX
     has_enumerate_support = True

@@ -121,7 +121,7 @@ class TransformedDistribution(Distribution):
                 "base_distribution needs to have shape with size at least "
                 f"{inner}, but got {base_shape}."
             )
-        # parameters of the transforms may broadcast the base; several of its numbers may be one event
+        # parameters of the transforms may broadcast the base; its batch may become an event
         shape = all_.forward_shape(base_shape)
         widened = all_.inverse_shape(shape)
         if base_shape != widened:
@@ -226,7 +226,7 @@ class MixtureSameFamily(Distribution):
                     f"`mixture_distribution.batch_shape` ({ours}) is not compatible with "
                     f"`component_distribution.batch_shape`({theirs})"
                 )
-        weights = mixture_distribution.param_shape[-1]
+        weights = mixture_distribution.logits.shape[-1]
         components = component_distribution.batch_shape[-1]
         if weights != components:
             raise ValueError(
@@ -293,6 +293,5 @@ class MixtureSameFamily(Distribution):
             return gather(candidates, dim, index).squeeze(dim)
 
     def __repr__(self) -> str:
-        return (
-            f"MixtureSameFamily(\n  {self._mixture_distribution},\n  {self._component_distribution})"
-        )
+        mixture, components = self._mixture_distribution, self._component_distribution
+        return f"MixtureSameFamily(\n  {mixture},\n  {components})"

@@ -8,7 +8,7 @@ maps that are better to optimize through, such as softmax for the simplex.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 from . import constraints, transforms
 from .constraints import Constraint
@@ -18,6 +18,7 @@ from .utils import NUMBER
 __all__ = ["ConstraintRegistry", "biject_to", "transform_to"]
 
 Factory: TypeAlias = Callable[[Constraint], Transform]
+Kind: TypeAlias = type[Constraint] | Constraint
 
 
 class ConstraintRegistry:
@@ -26,15 +27,19 @@ class ConstraintRegistry:
     def __init__(self) -> None:
         self._registry: dict[type[Constraint], Factory] = {}
 
+    @overload
+    def register(self, constraint: Kind, factory: Factory) -> Factory: ...
+    @overload
+    def register(self, constraint: Kind) -> Callable[[Factory], Factory]: ...
     def register(
-        self, constraint: type[Constraint] | Constraint, factory: Factory | None = None
+        self, constraint: Kind, factory: Factory | None = None
     ) -> Factory | Callable[[Factory], Factory]:
         """Enter a class, or the class of a constraint. Without a factory: a decorator of it."""
         if factory is None:
             return lambda factory: self._enter(constraint, factory)
         return self._enter(constraint, factory)
 
-    def _enter(self, constraint: type[Constraint] | Constraint, factory: Factory) -> Factory:
+    def _enter(self, constraint: Kind, factory: Factory) -> Factory:
         kind = type(constraint) if isinstance(constraint, Constraint) else constraint
         if not isinstance(kind, type) or not issubclass(kind, Constraint):
             raise TypeError(
@@ -56,7 +61,7 @@ biject_to = ConstraintRegistry()
 transform_to = ConstraintRegistry()
 
 
-def _both(*kinds: type[Constraint] | Constraint) -> Callable[[Factory], Factory]:
+def _both(*kinds: Kind) -> Callable[[Factory], Factory]:
     """A decorator: the same transform for both purposes."""
 
     def enter(factory: Factory) -> Factory:

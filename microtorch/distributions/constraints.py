@@ -94,7 +94,7 @@ class _Dependent(Constraint):
         *,
         is_discrete: bool | None = None,
         event_dim: int | None = None,
-    ) -> _Dependent:
+    ) -> Constraint:
         known = self._is_discrete if is_discrete is None else is_discrete
         return _Dependent(
             is_discrete=known, event_dim=self._event_dim if event_dim is None else event_dim
@@ -133,7 +133,7 @@ class _DependentProperty(_Dependent, property):
         *,
         is_discrete: bool | None = None,
         event_dim: int | None = None,
-    ) -> _Dependent:
+    ) -> Constraint:
         """As a decorator with arguments: the property of `fn`."""
         return _DependentProperty(fn, is_discrete=self._is_discrete, event_dim=self._event_dim)
 
@@ -162,7 +162,8 @@ class _IndependentConstraint(Constraint):
         return valid.reshape((*kept, -1)).all(-1)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__[1:]}({self.base_constraint}, {self.reinterpreted_batch_ndims})"
+        name, base = type(self).__name__[1:], self.base_constraint
+        return f"{name}({base!r}, {self.reinterpreted_batch_ndims})"
 
 
 class MixtureSameFamilyConstraint(Constraint):
@@ -211,7 +212,9 @@ class _Cat(_Several):
         super().__init__(cseq, dim)
         self.lengths = [1] * len(self.cseq) if lengths is None else list(lengths)
         if len(self.lengths) != len(self.cseq):
-            raise AssertionError(f"lengths ({len(self.lengths)}) must match cseq ({len(self.cseq)})")
+            raise AssertionError(
+                f"lengths ({len(self.lengths)}) must match cseq ({len(self.cseq)})"
+            )
 
     def check(self, value: Tensor) -> Tensor:
         self._expect_dim(value)
@@ -378,7 +381,7 @@ class _Square(Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         is_square = value.shape[-2] == value.shape[-1]
-        return full(value.shape[:-2], is_square, dtype=dtypes.bool_, device=value.device)
+        return full(value.shape[:-2], is_square, dtype=dtypes.bool, device=value.device)
 
 
 class _Symmetric(_Square):

@@ -10,7 +10,7 @@ from ..create.filled import arange, empty, zeros_like
 from ..create.random import bernoulli
 from ..nn.functional import binary_cross_entropy_with_logits, logsigmoid
 from . import constraints, sampling
-from .distribution import EMPTY, Distribution
+from .distribution import EMPTY, parameters
 from .exp_family import ExponentialFamily
 from .gammas import Gamma
 from .odds import Odds, given
@@ -163,7 +163,7 @@ class Counted(Odds):
 class Binomial(Counted):
     """Successes among `total_count` trials of chance `probs`, or of log odds `logits`."""
 
-    arg_constraints = {"total_count": constraints.nonnegative_integer, **CHANCE}
+    arg_constraints = parameters(total_count=constraints.nonnegative_integer, **CHANCE)
     has_enumerate_support = True
 
     def __init__(
@@ -226,11 +226,11 @@ class Binomial(Counted):
 class NegativeBinomial(Counted):
     """Successes, each of chance `probs`, before failure number `total_count`."""
 
-    arg_constraints = {
-        "total_count": constraints.greater_than_eq(0),
-        "probs": constraints.half_open_interval(0.0, 1.0),
-        "logits": constraints.real,
-    }
+    arg_constraints = parameters(
+        total_count=constraints.greater_than_eq(0),
+        probs=constraints.half_open_interval(0.0, 1.0),
+        logits=constraints.real,
+    )
     support = constraints.nonnegative_integer
 
     def __init__(
@@ -274,7 +274,7 @@ class NegativeBinomial(Counted):
 class Poisson(ExponentialFamily):
     """Events that happen at the mean `rate`: rate^k exp(-rate) / k!"""
 
-    arg_constraints = {"rate": constraints.nonnegative}
+    arg_constraints = parameters(rate=constraints.nonnegative)
     support = constraints.nonnegative_integer
     rate: Tensor
 

@@ -17,7 +17,7 @@ from ..autograd import no_grad
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 from . import constraints
-from .utils import broadcast_all, lazy_property
+from .utils import broadcast_all, lazy_property, origin
 
 if TYPE_CHECKING:
     from ..base.types import Number
@@ -29,9 +29,9 @@ EMPTY = Size()
 D = TypeVar("D", bound="Distribution")
 
 
-def _with_init(cls: type) -> type:
-    """The class from which `cls` has its `__init__`."""
-    return next(c for c in cls.__mro__ if "__init__" in vars(c))
+def parameters(**by_name: Constraint) -> dict[str, Constraint]:
+    """The parameters of a class of distributions, each with what it must satisfy."""
+    return by_name
 
 
 class Distribution:
@@ -116,7 +116,8 @@ class Distribution:
             new = self._get_checked_instance(ours)
         shape = Size(batch_shape)
         for name, value in self.__dict__.items():
-            if name not in new.__dict__ and (name in self.arg_constraints or not self._is_lazy(name)):
+            kept = name in self.arg_constraints or not self._is_lazy(name)
+            if kept and name not in new.__dict__:
                 new.__dict__[name] = self._expanded(name, value, shape)
         new._batch_shape = shape
         return new
@@ -135,7 +136,7 @@ class Distribution:
         return value.expand(batch_shape + value.shape[value.dim() - event_dim :])
 
     def _get_checked_instance(self: D, cls: type, _instance: D | None = None) -> D:
-        if _instance is None and _with_init(type(self)) is not _with_init(cls):
+        if _instance is None and origin(type(self), "__init__") is not origin(cls, "__init__"):
             raise NotImplementedError(
                 f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom __init__ "
                 "method must also define a custom .expand() method."

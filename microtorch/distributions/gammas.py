@@ -11,7 +11,7 @@ from ..nn.functional import one_hot
 from ..ops.join import stack
 from ..ops.select import where
 from . import constraints, sampling
-from .distribution import EMPTY, Distribution
+from .distribution import EMPTY, Distribution, parameters
 from .exp_family import ExponentialFamily
 from .utils import NUMBER, broadcast_all
 
@@ -19,17 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..handles.tensor import Tensor
-    from .constraints import Constraint
     from .utils import Real
 
 
 class Gamma(ExponentialFamily):
     """Density x^(concentration - 1) exp(-rate x), up to a factor; mean concentration / rate."""
 
-    arg_constraints: dict[str, Constraint] = {
-        "concentration": constraints.positive,
-        "rate": constraints.positive,
-    }
+    arg_constraints = parameters(
+        concentration=constraints.positive,
+        rate=constraints.positive,
+    )
     support = constraints.nonnegative
     has_rsample = True
     _mean_carrier_measure = 0
@@ -89,7 +88,7 @@ class Gamma(ExponentialFamily):
 class Chi2(Gamma):
     """The sum of `df` squared standard normals: Gamma(df / 2, 1 / 2)."""
 
-    arg_constraints = {"df": constraints.positive}
+    arg_constraints = parameters(df=constraints.positive)
 
     def __init__(self, df: Real, validate_args: bool | None = None) -> None:
         super().__init__(0.5 * df, 0.5, validate_args=validate_args)
@@ -102,7 +101,7 @@ class Chi2(Gamma):
 class Exponential(ExponentialFamily):
     """Density rate · exp(-rate x) for x >= 0."""
 
-    arg_constraints = {"rate": constraints.positive}
+    arg_constraints = parameters(rate=constraints.positive)
     support = constraints.nonnegative
     has_rsample = True
     _mean_carrier_measure = 0
@@ -158,7 +157,7 @@ class Exponential(ExponentialFamily):
 class FisherSnedecor(Distribution):
     """F, the ratio of two chi-squared variables, each over its degrees of freedom."""
 
-    arg_constraints = {"df1": constraints.positive, "df2": constraints.positive}
+    arg_constraints = parameters(df1=constraints.positive, df2=constraints.positive)
     support = constraints.positive
     has_rsample = True
     df1: Tensor
@@ -202,9 +201,9 @@ class FisherSnedecor(Distribution):
 class Dirichlet(ExponentialFamily):
     """Points of the simplex: density Π x_i^(concentration_i - 1), up to a factor."""
 
-    arg_constraints: dict[str, Constraint] = {
-        "concentration": constraints.independent(constraints.positive, 1)
-    }
+    arg_constraints = parameters(
+        concentration=constraints.independent(constraints.positive, 1)
+    )
     support = constraints.simplex
     has_rsample = True
 
@@ -259,10 +258,10 @@ class Dirichlet(ExponentialFamily):
 class Beta(ExponentialFamily):
     """On (0, 1): density x^(concentration1 - 1) (1 - x)^(concentration0 - 1), up to a factor."""
 
-    arg_constraints = {
-        "concentration1": constraints.positive,
-        "concentration0": constraints.positive,
-    }
+    arg_constraints = parameters(
+        concentration1=constraints.positive,
+        concentration0=constraints.positive,
+    )
     support = constraints.unit_interval
     has_rsample = True
 

@@ -70,7 +70,9 @@ def _closest(pairs: list[Pair], first: int) -> Pair:
     return best
 
 
-def _dispatch(type_p: type[Distribution], type_q: type[Distribution]) -> Callable[..., Tensor] | None:
+def _dispatch(
+    type_p: type[Distribution], type_q: type[Distribution]
+) -> Callable[..., Tensor] | None:
     pairs = [(p, q) for p, q in _KL_REGISTRY if issubclass(type_p, p) and issubclass(type_q, q)]
     if not pairs:
         return None
@@ -246,7 +248,7 @@ def _uniform(p: Uniform, q: Uniform) -> Tensor:
     return result.masked_fill((q.low > p.low) | (q.high < p.high), math.inf)
 
 
-# ---- vectors: 1/2 (log |Σq| - log |Σp| + tr(Σq⁻¹ Σp) + (μq - μp)ᵀ Σq⁻¹ (μq - μp) - n) ---------------
+# ---- vectors -------------------------------------------------------------------------------------
 Gaussian: TypeAlias = MultivariateNormal | LowRankMultivariateNormal
 
 
@@ -256,6 +258,7 @@ def _squares(matrix: Tensor) -> Tensor:
 
 
 def _gaussian(p: Gaussian, q: Gaussian) -> Tensor:
+    """Half of log |Σq| - log |Σp| + tr(Σq⁻¹ Σp) + dᵀ Σq⁻¹ d - n, where d is from mean to mean."""
     if p.event_shape != q.event_shape:
         low = isinstance(p, LowRankMultivariateNormal) or isinstance(q, LowRankMultivariateNormal)
         both = low and type(p) is type(q)

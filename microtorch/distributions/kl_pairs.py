@@ -5,6 +5,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .counts import Bernoulli, Binomial, Poisson
+from .distribution import Distribution
 from .gammas import Beta, Exponential, Gamma
 from .kl import infinite_like, register_kl
 from .location_scale import Laplace, Normal, Uniform
@@ -14,7 +15,6 @@ from .utils import EULER
 
 if TYPE_CHECKING:
     from ..handles.tensor import Tensor
-    from .distribution import Distribution
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -25,7 +25,7 @@ def _infinite(p: Distribution, q: Distribution) -> Tensor:
     return infinite_like(getattr(p, next(iter(p.arg_constraints))))
 
 
-for _p, _qs in {
+INFINITE: dict[type[Distribution], list[type[Distribution]]] = {
     Beta: [Pareto],
     ContinuousBernoulli: [Pareto],
     Exponential: [Beta, ContinuousBernoulli, Pareto, Uniform],
@@ -35,7 +35,8 @@ for _p, _qs in {
     Normal: [Beta, ContinuousBernoulli, Exponential, Gamma, Pareto, Uniform],
     Pareto: [Beta, ContinuousBernoulli, Uniform],
     Poisson: [Bernoulli, Binomial],
-}.items():
+}
+for _p, _qs in INFINITE.items():
     for _q in _qs:
         register_kl(_p, _q)(_infinite)
 
@@ -69,7 +70,7 @@ def _beta_gamma(p: Beta, q: Gamma) -> Tensor:
 
 
 def _to_normal(p: Beta | ContinuousBernoulli, q: Normal) -> Tensor:
-    """-H(p) + log(√(2π) σ) + (the variance and the squared distance of the means) / (2 σ²)."""
+    """-H(p) + log(√(2π) s) + the mean of (x - loc)² / (2 s²), s the scale of q."""
     square = q.scale.pow(2)
     moments = (p.variance + p.mean.pow(2)) * 0.5 - q.loc * p.mean + q.loc.pow(2) * 0.5
     return -p.entropy() + 0.5 * (square * 2 * math.pi).log() + moments / square

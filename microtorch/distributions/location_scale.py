@@ -10,7 +10,7 @@ from ..create.filled import empty, full, rand, zeros, zeros_like
 from ..create.random import normal
 from ..ops.select import where
 from . import constraints
-from .distribution import EMPTY, Distribution
+from .distribution import EMPTY, Distribution, parameters
 from .exp_family import ExponentialFamily
 from .gammas import Chi2
 from .utils import broadcast_all, lazy_property, standard_normal
@@ -166,7 +166,7 @@ class Laplace(LocationScale):
 class StudentT(LocationScale):
     """Student's t of `df` degrees of freedom, moved by `loc` and stretched by `scale`."""
 
-    arg_constraints = {"df": constraints.positive, **LOC_SCALE}
+    arg_constraints = parameters(df=constraints.positive, **LOC_SCALE)
     df: Tensor
 
     def __init__(
@@ -273,8 +273,8 @@ class Uniform(Distribution):
 
 
 # ---- on the circle -------------------------------------------------------------------------------
-# log I0 and log I1, modified Bessel functions: M. Abramowitz and I. Stegun, Handbook of mathematical
-# functions, 9.8.1 to 9.8.4; lowest power first
+# log I0 and log I1, modified Bessel functions: M. Abramowitz and I. Stegun, Handbook of
+# mathematical functions, 9.8.1 to 9.8.4; lowest power first
 _I0_SMALL = (1.0, 3.5156229, 3.0899424, 1.2067492, 0.2659732, 0.360768e-1, 0.45813e-2)
 _I0_LARGE = (
     0.39894228, 0.1328592e-1, 0.225319e-2, -0.157565e-2, 0.916281e-2, -0.2057706e-1,
@@ -311,7 +311,7 @@ class VonMises(LocationScale):
     Best and N. I. Fisher, Efficient simulation of the von Mises distribution, 1979), in float64.
     """
 
-    arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}
+    arg_constraints = parameters(loc=constraints.real, concentration=constraints.positive)
     has_rsample = False
     concentration: Tensor
 
@@ -338,7 +338,7 @@ class VonMises(LocationScale):
     def sample(self, sample_shape: Sequence[int] = EMPTY) -> Tensor:
         shape = self._extended_shape(sample_shape)
         r, kappa = self._proposal_r, self.concentration.double()
-        done = zeros(shape, dtype=dtypes.bool_, device=r.device)
+        done = zeros(shape, dtype=dtypes.bool, device=r.device)
         x = zeros(shape, dtype=r.dtype, device=r.device)
         with no_grad():
             while not done.all():

@@ -14,7 +14,7 @@ from ..linalg.older import cholesky_inverse, cholesky_solve
 from ..ops.arrange import broadcast_shapes
 from ..ops.join import cat
 from . import constraints
-from .distribution import EMPTY, Distribution
+from .distribution import EMPTY, Distribution, parameters
 from .exp_family import ExponentialFamily
 from .gammas import Beta, Chi2
 from .multivariate_normal import MATRICES, ByMatrix, log_diagonal, only
@@ -68,18 +68,20 @@ class Wishart(ByMatrix, ExponentialFamily):
         )
         if len(matrices) != 1:
             raise AssertionError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+                "Exactly one of covariance_matrix or precision_matrix or scale_tril "
+                "may be specified."
             )
         (param,) = matrices.values()
         if param.dim() < 2:
             raise ValueError(
-                "scale_tril must be at least two-dimensional, with optional leading batch dimensions"
+                "scale_tril must be at least two-dimensional, "
+                "with optional leading batch dimensions"
             )
         if isinstance(df, NUMBER):
             batch_shape = param.shape[:-2]
             self.df = tensor(df, dtype=param.dtype, device=param.device)
         else:
-            batch_shape = broadcast_shapes(param.shape[:-2], df.shape)
+            batch_shape = Size(broadcast_shapes(param.shape[:-2], df.shape))
             self.df = df.expand(batch_shape)
         event_shape = param.shape[-2:]
         p = event_shape[-1]
@@ -197,7 +199,7 @@ class LKJCholesky(Distribution):
     unit sphere lies below the diagonal.
     """
 
-    arg_constraints = {"concentration": constraints.positive}
+    arg_constraints = parameters(concentration=constraints.positive)
     support = constraints.corr_cholesky
 
     def __init__(

@@ -5,18 +5,18 @@ import math
 from typing import TYPE_CHECKING
 
 from ..create.filled import eye
+from ..handles.size import Size
 from ..linalg import cholesky, solve_triangular
 from ..linalg.older import cholesky_inverse
 from ..ops.arrange import broadcast_shapes
 from ..ops.shape import broadcast_tensors
 from . import constraints
-from .distribution import EMPTY, Distribution
+from .distribution import EMPTY, Distribution, parameters
 from .utils import lazy_property, standard_normal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..handles.size import Size
     from ..handles.tensor import Tensor
     from .constraints import Constraint
 
@@ -48,7 +48,7 @@ def mahalanobis(lower: Tensor, x: Tensor) -> Tensor:
 
 
 def precision_to_scale_tril(precision: Tensor) -> Tensor:
-    """The Cholesky factor of the inverse: that of the matrix with both axes reversed, turned back."""
+    """The Cholesky factor of the inverse, by that of the matrix with both axes reversed."""
     reversed_ = cholesky(precision.flip((-2, -1)))
     inverse = reversed_.flip((-2, -1)).transpose(-2, -1)
     unit = eye(precision.shape[-1], dtype=precision.dtype, device=precision.device)
@@ -103,7 +103,7 @@ class MultivariateNormal(ByMatrix):
     `scale_tril` saves work: log_prob and samples use L.
     """
 
-    arg_constraints = {"loc": constraints.real_vector, **MATRICES}
+    arg_constraints = parameters(loc=constraints.real_vector, **MATRICES)
     support = constraints.real_vector
     has_rsample = True
 
@@ -124,7 +124,8 @@ class MultivariateNormal(ByMatrix):
         )
         if len(matrices) != 1:
             raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+                "Exactly one of covariance_matrix or precision_matrix or scale_tril "
+                "may be specified."
             )
         ((name, matrix),) = matrices.items()
         if matrix.dim() < 2:
@@ -132,7 +133,7 @@ class MultivariateNormal(ByMatrix):
             raise ValueError(
                 f"{name} must be at least two-dimensional, with optional leading batch dimensions"
             )
-        batch_shape = broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
+        batch_shape = Size(broadcast_shapes(matrix.shape[:-2], loc.shape[:-1]))
         self._keep(matrices, batch_shape)
         self.loc = loc.expand((*batch_shape, -1))
         super().__init__(batch_shape, self.loc.shape[-1:], validate_args=validate_args)
@@ -177,11 +178,11 @@ class LowRankMultivariateNormal(Distribution):
     No n x n matrix is factorized.
     """
 
-    arg_constraints = {
-        "loc": constraints.real_vector,
-        "cov_factor": constraints.independent(constraints.real, 2),
-        "cov_diag": constraints.independent(constraints.positive, 1),
-    }
+    arg_constraints = parameters(
+        loc=constraints.real_vector,
+        cov_factor=constraints.independent(constraints.real, 2),
+        cov_diag=constraints.independent(constraints.positive, 1),
+    )
     support = constraints.real_vector
     has_rsample = True
 

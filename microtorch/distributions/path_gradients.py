@@ -66,7 +66,7 @@ def gamma(alpha: Array, x: Array) -> Array:
 
 
 def _gamma_taylor(alpha: Array, x: Array) -> Array:
-    factor, total, squares = 1.0, 1 / alpha, 1 / (alpha * alpha)
+    factor, total, squares = np.ones_like(x), 1 / alpha, 1 / (alpha * alpha)
     for i in range(1, 6):
         factor = factor * -x / i
         total = total + factor / (alpha + i)
@@ -105,7 +105,8 @@ _GAMMA = np.array([
 def _gamma_rational(a: Array, x: Array) -> Array:
     """exp of a quotient of polynomials of log(x / a), to the power 2, and log(a), to 3."""
     in_a = np.polynomial.polynomial.polyval(np.log(x / a), _GAMMA)  # (8, elements)
-    p, q = (np.polynomial.polynomial.polyval(np.log(a), c, tensor=False) for c in (in_a[:4], in_a[4:]))
+    v = np.log(a)
+    p, q = (np.polynomial.polynomial.polyval(v, c, tensor=False) for c in (in_a[:4], in_a[4:]))
     return np.exp(p / q)
 
 
@@ -128,7 +129,7 @@ def beta(x: Array, alpha: Array, total: Array) -> Array:
 def _alpha_small(x: Array, a: Array, b: Array) -> Array:
     """By alpha, for x near 0."""
     factor = digamma(a) - digamma(a + b) - np.log(x)
-    numerator, series = 1.0, (factor + 1 / a) / a
+    numerator, series = np.ones_like(x), (factor + 1 / a) / a
     for i in range(1, 11):
         numerator = numerator * (i - b) * x / i
         series = series + numerator / (a + i) * (factor + 1 / (a + i))
@@ -138,7 +139,8 @@ def _alpha_small(x: Array, a: Array, b: Array) -> Array:
 def _beta_small(x: Array, a: Array, b: Array) -> Array:
     """By the other parameter, for x near 0."""
     factor = digamma(a + b) - digamma(b)
-    numerator, product, slope, series = 1.0, np.ones_like(x), np.zeros_like(x), factor / a
+    numerator, product = np.ones_like(x), np.ones_like(x)
+    slope, series = np.zeros_like(x), factor / a
     for i in range(1, 9):
         numerator = numerator * -x / i
         slope = slope * (b - i) + product

@@ -10,7 +10,7 @@ from ..create.filled import full, full_like, ones_like, rand, zeros_like
 from ..ops.select import where
 from . import constraints
 from .combined import TransformedDistribution
-from .distribution import EMPTY, Distribution
+from .distribution import EMPTY, Distribution, parameters
 from .gammas import Exponential, Gamma
 from .location_scale import LOC_SCALE, Cauchy, Normal, Uniform
 from .transforms import (
@@ -68,7 +68,7 @@ class LogNormal(TransformedDistribution):
 class Half(TransformedDistribution):
     """|X| for an X whose density is symmetric about 0."""
 
-    arg_constraints = {"scale": constraints.positive}
+    arg_constraints = parameters(scale=constraints.positive)
     support = constraints.nonnegative
     scale = of_base("scale")
 
@@ -138,9 +138,11 @@ class LogisticNormal(TransformedDistribution):
         super().__init__(base, StickBreakingTransform(), validate_args=validate_args)
 
     @property
-    def _normal(self) -> Any:
+    def _normal(self) -> Normal:
         """The normal below Independent."""
-        return vars(self.base_dist)["base_dist"]
+        normal = vars(self.base_dist)["base_dist"]
+        assert isinstance(normal, Normal)
+        return normal
 
     @property
     def loc(self) -> Tensor:
@@ -199,10 +201,10 @@ class Gumbel(TransformedDistribution):
 class Kumaraswamy(TransformedDistribution):
     """On (0, 1), with P(X <= x) = 1 - (1 - x^concentration1)^concentration0."""
 
-    arg_constraints = {
-        "concentration1": constraints.positive,
-        "concentration0": constraints.positive,
-    }
+    arg_constraints = parameters(
+        concentration1=constraints.positive,
+        concentration0=constraints.positive,
+    )
     support = constraints.unit_interval
 
     def __init__(
@@ -249,7 +251,7 @@ class Kumaraswamy(TransformedDistribution):
 class Weibull(TransformedDistribution):
     """scale · E^(1 / concentration), E exponential: a lifetime."""
 
-    arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
+    arg_constraints = parameters(scale=constraints.positive, concentration=constraints.positive)
     support = constraints.positive
 
     def __init__(self, scale: Real, concentration: Real, validate_args: bool | None = None) -> None:
@@ -288,7 +290,7 @@ class Weibull(TransformedDistribution):
 class Pareto(TransformedDistribution):
     """scale · exp(E), E exponential of rate alpha: P(X > x) = (scale / x)^alpha."""
 
-    arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
+    arg_constraints = parameters(alpha=constraints.positive, scale=constraints.positive)
 
     def __init__(self, scale: Real, alpha: Real, validate_args: bool | None = None) -> None:
         self.scale, self.alpha = broadcast_all(scale, alpha)
@@ -323,7 +325,7 @@ class Pareto(TransformedDistribution):
 class InverseGamma(TransformedDistribution):
     """1 / X for X ~ Gamma(concentration, rate)."""
 
-    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
+    arg_constraints = parameters(concentration=constraints.positive, rate=constraints.positive)
     support = constraints.positive
     concentration = of_base("concentration")
     rate = of_base("rate")
@@ -355,12 +357,12 @@ class InverseGamma(TransformedDistribution):
 
 
 class GeneralizedPareto(Distribution):
-    """What exceeds `loc`: P(X > x) = (1 + concentration · z)^(-1 / concentration), z = (x - loc) / scale.
+    """What exceeds `loc`: P(X > x) = (1 + k z)^(-1 / k), k the concentration, z (x - loc) / scale.
 
-    With concentration 0, the exponential distribution.
+    With k = 0 it is the exponential distribution.
     """
 
-    arg_constraints = {**LOC_SCALE, "concentration": constraints.real}
+    arg_constraints = parameters(**LOC_SCALE, concentration=constraints.real)
     has_rsample = True
     loc: Tensor
     scale: Tensor

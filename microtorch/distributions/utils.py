@@ -1,4 +1,4 @@
-"""What distributions share: broadcasting of parameters, probabilities and logits, lazy attributes."""
+"""What distributions share: broadcasting, probabilities and logits, lazy attributes."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -137,3 +137,8 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
     mat = zeros((*vec.shape[:-1], n, n), dtype=vec.dtype, device=vec.device)
     mat[..., _below(n, diag, vec)] = vec
     return mat
+
+
+def origin(cls: type, name: str) -> type:
+    """The class from which `cls` has its attribute `name`."""
+    return next(c for c in cls.__mro__ if name in vars(c))

@@ -1,4 +1,4 @@
-"""Transforms of vectors and matrices: to the simplex, to triangular and definite matrices, by parts."""
+"""Transforms of vectors and matrices: to the simplex, to triangular matrices, by parts."""
 from __future__ import annotations
 
 import functools
@@ -81,11 +81,11 @@ class StickBreakingTransform(Simple):
 
     def forward_shape(self, shape: Size) -> Size:
         _at_least(shape, 1)
-        return shape[:-1] + (shape[-1] + 1,)
+        return shape[:-1] + Size([shape[-1] + 1])
 
     def inverse_shape(self, shape: Size) -> Size:
         _at_least(shape, 1)
-        return shape[:-1] + (shape[-1] - 1,)
+        return shape[:-1] + Size([shape[-1] - 1])
 
 
 # ---- matrices ------------------------------------------------------------------------------------
@@ -151,13 +151,13 @@ class CorrCholeskyTransform(Transform):
         d = round((0.25 + 2 * n) ** 0.5 + 0.5)
         if d * (d - 1) // 2 != n:
             raise ValueError("Input is not a flattened lower-diagonal number")
-        return shape[:-1] + (d, d)
+        return shape[:-1] + Size([d, d])
 
     def inverse_shape(self, shape: Size) -> Size:
         _at_least(shape, 2)
         if shape[-2] != shape[-1]:
             raise ValueError("Input is not square")
-        return shape[:-2] + (shape[-1] * (shape[-1] - 1) // 2,)
+        return shape[:-2] + Size([shape[-1] * (shape[-1] - 1) // 2])
 
 
 class ReshapeTransform(Transform):
