@@ -7,6 +7,9 @@
 Samples for a seed are PyTorch's. `rsample` carries a gradient to the parameters.
 """
 
+import importlib
+from types import ModuleType
+
 from ..base.errors import missing
 from . import constraints, kl_pairs, transforms
 from .categorical import (
@@ -94,4 +97,14 @@ __all__ += transforms.__all__
 # imported for what it enters, and for users who name it
 ENTERED = (constraints, kl_pairs)
 
-__getattr__ = missing(__name__, [*__all__, "constraints", "transforms"])
+_unknown = missing(__name__, [*__all__, "constraints", "transforms"])
+
+
+def __getattr__(name: str) -> ModuleType:
+    """PyTorch's modules of one class each, such as `normal` (facade/paths.py)."""
+    if name[0].islower():
+        try:
+            return importlib.import_module(f"{__name__}.{name}")
+        except ModuleNotFoundError:
+            pass
+    return _unknown(name)

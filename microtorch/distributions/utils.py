@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, overload
 
 from ..arrays import dtypes
 from ..autograd import enable_grad
+from ..base.errors import broadcast_error
 from ..create.data import tensor
 from ..create.filled import arange, empty, zeros
 from ..handles.tensor import Tensor
@@ -51,7 +52,10 @@ def broadcast_all(*values: Tensor | Number) -> tuple[Tensor, ...]:
         else:
             tensors.append(tensor(v, dtype=first.dtype, device=first.device))
     if len(tensors) > 1:
-        shape = broadcast_shapes(*[t.shape for t in tensors])
+        try:
+            shape = broadcast_shapes(*[t.shape for t in tensors])
+        except RuntimeError:
+            raise broadcast_error("broadcast_all", tensors) from None
         tensors = [t if t.shape == shape else t.expand(shape) for t in tensors]
     return tuple(tensors)
 

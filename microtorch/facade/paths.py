@@ -65,7 +65,7 @@ PYTORCH = {
 }
 # one file for each class there, one for each kind here
 _DISTRIBUTIONS = {
-    "categorical": "categorical multinomial one_hot_categorical",
+    "categorical": "multinomial one_hot_categorical",
     "combined": "independent mixture_same_family transformed_distribution",
     "counts": "bernoulli binomial geometric negative_binomial poisson",
     "gammas": "beta chi2 dirichlet exponential fishersnedecor gamma",
