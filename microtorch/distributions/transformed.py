@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
 from ..create.data import as_tensor, tensor
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .utils import Real
 
 
-def of_base(name: str) -> Any:
+def of_base(name: str) -> property:
     """A property: the parameter `name` of the base distribution."""
     return property(lambda self: getattr(self.base_dist, name))
 
