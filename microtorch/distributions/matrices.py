@@ -223,9 +223,9 @@ class LKJCholesky(Distribution):
         y = self._beta.sample(sample_shape).unsqueeze(-1)
         shape = self._extended_shape(sample_shape)
         normals = randn(shape, dtype=y.dtype, device=y.device).tril(-1)
-        sphere = normals / normals.norm(dim=-1, keepdim=True)
-        sphere[..., 0, :] = 0.0  # the first row has nothing below the diagonal
-        w = y.sqrt() * sphere
+        lengths = normals.norm(dim=-1, keepdim=True)
+        lengths[..., 0, :] = 1.0  # of the first row, which has nothing below the diagonal
+        w = y.sqrt() * (normals / lengths)
         diagonal = (1 - (w**2).sum(-1)).clamp(min=dtypes.finfo(w.dtype).tiny).sqrt()
         return w + diagonal.diag_embed()
 

@@ -133,7 +133,7 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
     step = 1 + 2 * diag  # n² + step · n = 2 · length + |diag| · (diag + 1)
     exact = (-step + (step**2 + 8 * length + 4 * abs(diag) * (diag + 1)) ** 0.5) / 2
     n = round(exact)
-    if n - exact > dtypes.finfo(vec.dtype).eps:
+    if abs(n - exact) > dtypes.finfo(vec.dtype).eps:
         raise ValueError(
             f"The size of last dimension is {length} which cannot be expressed as "
             "the lower triangular part of a square D x D matrix."

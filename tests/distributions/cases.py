@@ -30,7 +30,7 @@ CASES = {
     "Gumbel": f"D.Gumbel({ANY}, {POSITIVE})",
     "Kumaraswamy": f"D.Kumaraswamy({POSITIVE}, {ROWS})",
     "Pareto": f"D.Pareto({ROWS}, {POSITIVE})",
-    "generalized Pareto": f"D.GeneralizedPareto({ANY}, {ROWS}, p([-0.3, 0.0, 0.4]))",
+    "generalized Pareto": f"D.GeneralizedPareto({ANY}, {ROWS}, p([-0.3, 0.1, 0.4]))",
     "Student's t": f"D.StudentT({POSITIVE}, {ANY}, {ROWS})",
     "F": f"D.FisherSnedecor({POSITIVE}, p([[3.0], [6.0]]))",
     "Weibull": f"D.Weibull({ROWS}, {POSITIVE})",
