@@ -214,28 +214,39 @@ def binomial(count: Array, prob: Array, generator: Generator | None = None) -> A
                 fix="count.type_as(prob)",
             )
         )
-    out = np.empty(count.shape, dtype)
+    most = prob > 0.5  # then failures are counted
+    rare = np.where(most, (1.0 - prob.astype(np.float64)).astype(dtype), prob)
+    # what the two algorithms read, rounded in dtype, as PyTorch's is
+    with np.errstate(all="ignore"):
+        mean, one = count * rare, dtype.type(1)
+        parameters = (
+            np.sqrt(mean * (one - rare)),  # the standard deviation
+            rare / (one - rare),  # the odds
+            np.floor((count + one) * rare),  # the mode
+            np.log1p(-rare),
+        )
+    columns = [x.ravel().tolist() for x in (count, prob, rare, mean, *parameters)]
+    out = np.empty(count.size)
     with Ahead(generator) as draws:
-        for i in np.ndindex(count.shape):
-            n, p = count[i], prob[i]
+        for i, (n, p, q, mu, deviation, odds, mode, log_q) in enumerate(zip(*columns, strict=True)):
             if n <= 0 or p <= 0:
                 out[i] = 0
             elif p >= 1:
                 out[i] = n
-            elif p <= 0.5:
-                out[i] = _successes(n, p, draws)
-            elif p > 0.5:
-                out[i] = n - _successes(n, dtype.type(1.0 - float(p)), draws)
-            else:
+            elif p != p:
                 out[i] = math.nan
-    return out
+            else:
+                if mu >= 10:
+                    found = _btrs(n, q, mu, deviation, odds, mode, draws)
+                else:
+                    found = _by_geometric(n, log_q, draws)
+                out[i] = n - found if p > 0.5 else found
+    return out.astype(dtype).reshape(count.shape)
 
 
-def _successes(n: np.floating, p: np.floating, draws: Ahead) -> float:
-    """Of n trials with a probability p of at most 1/2; both of the dtype of the result."""
-    if n * p >= 10:
-        return _btrs(n, p, draws)
-    log_q, total, found = float(np.log1p(-p)), 0.0, 0
+def _by_geometric(n: float, log_q: float, draws: Ahead) -> int:
+    """Successes, by the numbers of trials from one to the next."""
+    total, found = 0.0, 0
     while True:
         u = draws.uniform()
         total += math.ceil(math.log(u) / log_q) if u else math.inf
@@ -244,11 +255,10 @@ def _successes(n: np.floating, p: np.floating, draws: Ahead) -> float:
         found += 1
 
 
-def _btrs(count: np.floating, prob: np.floating, draws: Ahead) -> float:
-    one = count.dtype.type(1)
-    deviation = float(np.sqrt(count * prob * (one - prob)))
-    odds, mode = float(prob / (one - prob)), float(np.floor((count + one) * prob))
-    n, p, center = float(count), float(prob), float(count * prob) + 0.5
+def _btrs(
+    n: float, p: float, mean: float, deviation: float, odds: float, mode: float, draws: Ahead
+) -> int:
+    center = mean + 0.5
     b = 1.15 + 2.53 * deviation
     a = -0.0873 + 0.0248 * b + 0.01 * p
     tight = 0.92 - 4.2 / b

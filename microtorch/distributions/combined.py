@@ -30,6 +30,7 @@ class Independent(Distribution):
     """
 
     arg_constraints = NONE
+    has_rsample = True  # of an instance: if the base has it
 
     def __init__(
         self,
@@ -97,6 +98,7 @@ class TransformedDistribution(Distribution):
     """
 
     arg_constraints = NONE
+    has_rsample = True  # of an instance: if the base has it
 
     def __init__(
         self,
