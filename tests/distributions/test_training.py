@@ -1,5 +1,8 @@
 """What distributions are for: small models trained through them."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 import microtorch as torch
@@ -98,3 +101,11 @@ def test_a_mean_is_reached_through_rsample(make):
     goal = torch.tensor([0.3, 0.6])
     train([a], lambda: ((make(a).rsample((64,)).mean(0) - goal) ** 2).sum(), 120, 0.05)
     assert make(a).sample((3000,)).mean(0).tolist() == pytest.approx(goal.tolist(), abs=0.06)
+
+
+def test_the_page_about_distributions_runs(capsys):
+    page = Path(__file__).parents[2] / "docs" / "distributions.md"
+    (program,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    exec(compile(program, "page", "exec"), {"__name__": "page"})
+    numbers = [abs(float(n)) for n in re.findall(r"\d+\.\d+", capsys.readouterr().out)]
+    assert numbers[2:6] == pytest.approx([3, 3, 3, 3], abs=0.3)
