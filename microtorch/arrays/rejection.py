@@ -28,22 +28,41 @@ if TYPE_CHECKING:
     from .generator import Generator
 
 _BLOCK = 256  # uniforms drawn ahead at a time
+_FEW = 32  # numbers for which making a twin takes longer
 _SQUEEZE = float(np.float32(0.0331))  # a constant of float32 in PyTorch, as 1 / 3 is
 _THIRD = np.float32(1) / np.float32(3)
 
 
-class Ahead:
-    """Uniforms and normals of float64, one by one, that a generator will have given in the end.
+class Draws:
+    """Uniforms of float64, one by one, from the generator itself: for few numbers."""
 
-    A twin of the generator draws in blocks; leaving the `with` block moves the generator itself on
-    by as many draws as were used.
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+
+    def __enter__(self) -> Draws:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def uniform(self) -> float:
+        """The next uniform on [0, 1), of 53 bits."""
+        return (int(self.generator.draw64(1)[0]) & 2**53 - 1) * 2.0**-53
+
+
+_twins: list[Generator] = []  # not in use; making one takes longer than a hundred draws
+
+
+class Ahead(Draws):
+    """For many numbers, and with normals: a twin of the generator draws in blocks.
+
+    Leaving the `with` block moves the generator itself on by as many draws as were used.
     """
 
-    def __init__(self, generator: Generator | None) -> None:
-        self.generator = generator or source.default_generator
-
     def __enter__(self) -> Ahead:
-        self.twin = source.Generator()
+        self.twin = _twins.pop() if _twins else source.Generator()
         state = source.Generator.get_state(self.generator)
         self.twin.set_state(state)
         fields = np.frombuffer(state.tobytes(), source._STATE)[0]
@@ -54,7 +73,6 @@ class Ahead:
         return self
 
     def uniform(self) -> float:
-        """The next uniform on [0, 1), of 53 bits."""
         if not self.waiting:
             bits = self.twin.draw64(_BLOCK) & np.uint64(2**53 - 1)
             self.waiting = (bits.astype(np.float64) * 2.0**-53).tolist()[::-1]
@@ -74,6 +92,7 @@ class Ahead:
     def __exit__(
         self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None
     ) -> None:
+        _twins.append(self.twin)
         g = self.generator
         if self.used:
             g.draw64(self.used)
@@ -83,6 +102,11 @@ class Ahead:
             fields["normal_is_valid"] = self.spare is not None
             fields["normal_y"] = self.spare or 0.0
             source.Generator.set_state(g, state)
+
+
+def _uniforms(generator: Generator | None, n: int) -> Draws:
+    """For n numbers."""
+    return (Draws if n < _FEW else Ahead)(generator or source.default_generator)
 
 
 # ---- gamma, Dirichlet ----------------------------------------------------------------------------
@@ -96,12 +120,19 @@ def _gamma(concentration: Array, generator: Generator | None) -> Array:
     """In float64, of parameters that are rounded in concentration's dtype."""
     a = np.asarray(concentration)
     small = a < 1
+    if (a < 0).any():
+        raise RuntimeError(
+            message(
+                f"gamma: expected concentrations >= 0, but found {a.min():g}",
+                fix="torch.nn.functional.softplus(x) makes them of any numbers",
+            )
+        )
     with np.errstate(divide="ignore", over="ignore"):
         powers = (a.dtype.type(1) / a).ravel().tolist()
     shifted = np.where(small, a + a.dtype.type(1), a)
     d = (shifted - a.dtype.type(_THIRD)).ravel().tolist()
     out = np.empty(a.size)
-    with Ahead(generator) as draws:
+    with Ahead(generator or source.default_generator) as draws:
         for i, (value, boosted, power) in enumerate(
             zip(a.ravel().tolist(), small.ravel().tolist(), powers, strict=True)
         ):
@@ -158,13 +189,13 @@ def poisson(rate: Array, generator: Generator | None = None) -> Array:
             )
         )
     out = np.empty(rate.size)
-    with Ahead(generator) as draws:
+    with _uniforms(generator, out.size) as draws:
         for i, value in enumerate(rate.ravel().tolist()):
             out[i] = _large_poisson(value, draws) if value >= 10 else _small_poisson(value, draws)
     return out.astype(dtype).reshape(rate.shape)
 
 
-def _small_poisson(rate: float, draws: Ahead) -> int:
+def _small_poisson(rate: float, draws: Draws) -> int:
     """How many uniforms can be multiplied before the product falls to exp(-rate)."""
     count, product, limit = 0, 1.0, math.exp(-rate)
     while rate:
@@ -175,7 +206,7 @@ def _small_poisson(rate: float, draws: Ahead) -> int:
     return count
 
 
-def _large_poisson(rate: float, draws: Ahead) -> int:
+def _large_poisson(rate: float, draws: Draws) -> int:
     root, log_rate = math.sqrt(rate), math.log(rate)
     b = 0.931 + 2.53 * root
     a = -0.059 + 0.02483 * b
@@ -227,7 +258,7 @@ def binomial(count: Array, prob: Array, generator: Generator | None = None) -> A
         )
     columns = [x.ravel().tolist() for x in (count, prob, rare, mean, *parameters)]
     out = np.empty(count.size)
-    with Ahead(generator) as draws:
+    with _uniforms(generator, out.size) as draws:
         for i, (n, p, q, mu, deviation, odds, mode, log_q) in enumerate(zip(*columns, strict=True)):
             if n <= 0 or p <= 0:
                 out[i] = 0
@@ -244,7 +275,7 @@ def binomial(count: Array, prob: Array, generator: Generator | None = None) -> A
     return out.astype(dtype).reshape(count.shape)
 
 
-def _by_geometric(n: float, log_q: float, draws: Ahead) -> int:
+def _by_geometric(n: float, log_q: float, draws: Draws) -> int:
     """Successes, by the numbers of trials from one to the next."""
     total, found = 0.0, 0
     while True:
@@ -256,7 +287,7 @@ def _by_geometric(n: float, log_q: float, draws: Ahead) -> int:
 
 
 def _btrs(
-    n: float, p: float, mean: float, deviation: float, odds: float, mode: float, draws: Ahead
+    n: float, p: float, mean: float, deviation: float, odds: float, mode: float, draws: Draws
 ) -> int:
     center = mean + 0.5
     b = 1.15 + 2.53 * deviation

@@ -216,6 +216,8 @@ def test_the_draws_refuse_what_they_cannot_do():
         torch.poisson(torch.tensor([1.0, -1.0]))
     with pytest.raises(NotImplementedError, match="poisson_cpu"):
         torch.poisson(torch.tensor([1]))
+    with pytest.raises(RuntimeError, match="expected concentrations >= 0"):
+        torch._standard_gamma(torch.tensor([1.0, -1.0]))
     with pytest.raises(RuntimeError, match="Found dtype"):
         torch.binomial(torch.tensor([3.0], dtype=torch.float64), torch.tensor([0.5]))
     g = torch.Generator().manual_seed(3)
