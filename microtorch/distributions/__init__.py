@@ -24,13 +24,13 @@ from .counts import Bernoulli, Binomial, Geometric, NegativeBinomial, Poisson
 from .distribution import Distribution
 from .exp_family import ExponentialFamily
 from .gammas import Beta, Chi2, Dirichlet, Exponential, FisherSnedecor, Gamma
+from .generalized_pareto import GeneralizedPareto
 from .kl import kl_divergence, register_kl
 from .location_scale import Cauchy, Laplace, Normal, StudentT, Uniform, VonMises
 from .matrices import LKJCholesky, Wishart
 from .multivariate_normal import LowRankMultivariateNormal, MultivariateNormal
 from .relaxed import ContinuousBernoulli, RelaxedBernoulli, RelaxedOneHotCategorical
 from .transformed import (
-    GeneralizedPareto,
     Gumbel,
     HalfCauchy,
     HalfNormal,

@@ -1,15 +1,17 @@
-"""All transforms: basic_transforms.py has those of numbers, vector_transforms.py the others."""
+"""All transforms: of numbers (basic_transforms.py), of vectors, and those made of others."""
 from .basic_transforms import (
     AbsTransform,
     AffineTransform,
-    ComposeTransform,
     CumulativeDistributionTransform,
     ExpTransform,
-    IndependentTransform,
     PowerTransform,
     SigmoidTransform,
     SoftplusTransform,
     TanhTransform,
+)
+from .transform import (
+    ComposeTransform,
+    IndependentTransform,
     Transform,
     identity_transform,
 )

@@ -13,7 +13,8 @@ from ..linalg import cholesky
 from ..nn.functional import logsigmoid, pad, softplus
 from ..ops.join import cat, stack
 from . import constraints
-from .basic_transforms import Simple, Transform, clipped_sigmoid
+from .basic_transforms import Simple, clipped_sigmoid
+from .transform import Transform
 from .utils import sum_rightmost, tril_matrix_to_vec, vec_to_tril_matrix
 
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ _DISTRIBUTIONS = {
     "matrices": "lkj_cholesky wishart",
     "multivariate_normal": "lowrank_multivariate_normal",
     "relaxed": "continuous_bernoulli relaxed_bernoulli relaxed_categorical",
-    "transformed": "generalized_pareto gumbel half_cauchy half_normal inverse_gamma kumaraswamy "
+    "transformed": "gumbel half_cauchy half_normal inverse_gamma kumaraswamy "
     "log_normal logistic_normal pareto weibull",
 }
 PYTORCH |= {
