@@ -46,8 +46,9 @@ def main(arguments: list[str]) -> int:
         gain = ranks * alone / together
         told = ranks * alone / (alone + alpha + beta * size)
         print(
-            f"batch {batch:>4} a rank: {batch / alone:>8.0f} on 1, {ranks * batch / together:>8.0f} "
-            f"on {ranks}: {gain:.2f} times; alpha + beta n without overlap: {told:.2f}"
+            f"batch {batch:>4} a rank: {batch / alone:>8.0f} on 1, "
+            f"{ranks * batch / together:>8.0f} on {ranks}: {gain:.2f} times; "
+            f"alpha + beta n without overlap: {told:.2f}"
         )
     return 0
 

@@ -10,6 +10,7 @@ from typing import Any
 from microtorch import autograd as autograd
 from microtorch import backends as backends
 from microtorch import distributed as distributed
+from microtorch import distributions as distributions
 from microtorch import files
 from microtorch import func as func
 from microtorch import linalg as linalg
@@ -48,8 +49,6 @@ from microtorch.autograd.grad_mode import no_grad as no_grad
 from microtorch.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from microtorch.base.errors import OutOfMemoryError as OutOfMemoryError
 from microtorch.base.types import AnyNumber, DeviceLike, Dims, DTypeLike, Number, TensorLike
-from microtorch.create.counts import binomial as binomial
-from microtorch.create.counts import poisson as poisson
 from microtorch.create.data import LegacyType
 from microtorch.create.data import as_tensor as as_tensor
 from microtorch.create.data import asarray as asarray
@@ -87,6 +86,12 @@ from microtorch.create.windows import blackman_window as blackman_window
 from microtorch.create.windows import hamming_window as hamming_window
 from microtorch.create.windows import hann_window as hann_window
 from microtorch.create.windows import kaiser_window as kaiser_window
+from microtorch.distributions.sampling import _dirichlet_grad as _dirichlet_grad
+from microtorch.distributions.sampling import _sample_dirichlet as _sample_dirichlet
+from microtorch.distributions.sampling import _standard_gamma as _standard_gamma
+from microtorch.distributions.sampling import _standard_gamma_grad as _standard_gamma_grad
+from microtorch.distributions.sampling import binomial as binomial
+from microtorch.distributions.sampling import poisson as poisson
 from microtorch.facade import accelerator as accelerator
 from microtorch.facade import amp as amp
 from microtorch.facade import config

@@ -11,13 +11,13 @@ from typing import Any
 
 from ..arrays import layout, memory_format
 from ..base.errors import unknown
-from ..create import counts, data, exchange, filled, random, strided, windows
+from ..create import data, exchange, filled, random, strided, windows
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from . import linear_algebra, settings
 
 # importing them has entered their functions into FUNCTIONS
-ENTERED = (counts, data, exchange, filled, linear_algebra, random, strided, windows)
+ENTERED = (data, exchange, filled, linear_algebra, random, strided, windows)
 
 # ops that PyTorch, too, has only in nn.functional
 NN_ONLY = frozenset(
@@ -53,7 +53,7 @@ OTHER_SIGNATURES = (
 
 # imported when first used: name -> module, and the name in it ("": the module itself)
 LAZY = {name: (name, "") for name in ("func", "linalg", "nn", "optim", "utils", "vision", "viz")}
-LAZY |= {"distributed": ("distributed", "")}
+LAZY |= {name: (name, "") for name in ("distributed", "distributions")}
 LAZY |= {
     name: (f"facade.{name}", "")
     for name in ("accelerator", "cuda", "opencl", "random", "signal", "special", "testing")
@@ -80,6 +80,11 @@ for name in IN_BOTH:
     functions.pop(name, None)
 LAZY |= {name: ("nn.functional", name) for name in IN_BOTH}
 LAZY |= {f"grid_sampler_{n}d": ("nn.functional", "grid_sampler") for n in (2, 3)}
+LAZY |= {
+    name: ("distributions.sampling", name)
+    for name in "binomial poisson _dirichlet_grad _sample_dirichlet _standard_gamma "
+    "_standard_gamma_grad".split()
+}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "serialization": ("files", ""),

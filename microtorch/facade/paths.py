@@ -84,6 +84,24 @@ PYTORCH = {
     "special": "facade.special",
     "testing": "facade.testing",
 }
+# one file for each class there, one for each kind here
+_DISTRIBUTIONS = {
+    "categorical": "multinomial one_hot_categorical",
+    "combined": "independent mixture_same_family transformed_distribution",
+    "counts": "bernoulli binomial geometric negative_binomial poisson",
+    "gammas": "beta chi2 dirichlet exponential fishersnedecor gamma",
+    "location_scale": "cauchy laplace normal studentT uniform von_mises",
+    "matrices": "lkj_cholesky wishart",
+    "multivariate_normal": "lowrank_multivariate_normal",
+    "relaxed": "continuous_bernoulli relaxed_bernoulli relaxed_categorical",
+    "transformed": "gumbel half_cauchy half_normal inverse_gamma kumaraswamy "
+    "log_normal logistic_normal pareto weibull",
+}
+PYTORCH |= {
+    f"distributions.{theirs}": f"distributions.{ours}"
+    for ours, names in _DISTRIBUTIONS.items()
+    for theirs in names.split()
+}
 OLD = {  # ours, before modules moved
     "alias": "facade.alias",
     "creation": "create.random",
