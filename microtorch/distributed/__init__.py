@@ -1,33 +1,13 @@
 """``torch.distributed``: several processes that compute together, on MPI.
 
-group.py tells who takes part, collectives.py what they exchange, objects.py the same for Python
-objects, run.py starts them. ``nn.parallel`` builds DistributedDataParallel on it.
+group.py tells who takes part; collectives.py, lists.py and transfers.py what they exchange,
+objects.py the same for Python objects; run.py starts them. ``nn.parallel`` builds
+DistributedDataParallel on it.
 """
 from __future__ import annotations
 
 from .buffers import Work
-from .collectives import (
-    P2POp,
-    ReduceOp,
-    all_gather,
-    all_gather_into_tensor,
-    all_reduce,
-    all_to_all,
-    all_to_all_single,
-    barrier,
-    batch_isend_irecv,
-    broadcast,
-    gather,
-    irecv,
-    isend,
-    monitored_barrier,
-    recv,
-    reduce,
-    reduce_scatter,
-    reduce_scatter_tensor,
-    scatter,
-    send,
-)  # fmt: skip
+from .collectives import ReduceOp, all_reduce, barrier, broadcast, monitored_barrier, reduce
 from .group import (
     DistError,
     ProcessGroup,
@@ -49,6 +29,16 @@ from .group import (
     is_torchelastic_launched,
     new_group,
 )  # fmt: skip
+from .lists import (
+    all_gather,
+    all_gather_into_tensor,
+    all_to_all,
+    all_to_all_single,
+    gather,
+    reduce_scatter,
+    reduce_scatter_tensor,
+    scatter,
+)  # fmt: skip
 from .objects import (
     all_gather_object,
     broadcast_object_list,
@@ -57,6 +47,7 @@ from .objects import (
     scatter_object_list,
     send_object_list,
 )  # fmt: skip
+from .transfers import P2POp, batch_isend_irecv, irecv, isend, recv, send
 
 DistBackendError = DistError  # PyTorch's name
 

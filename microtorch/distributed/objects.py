@@ -5,8 +5,9 @@ from typing import Any
 
 from ..base.errors import message
 from .agreement import check
-from .collectives import _other, _root
+from .collectives import place_of
 from .group import ProcessGroup, world
+from .transfers import other_rank
 
 
 def all_gather_object(
@@ -27,7 +28,7 @@ def gather_object(
 ) -> None:
     """On rank ``dst``, ``object_gather_list[i]`` becomes rank i's object."""
     g = world(group)
-    root = _root(g, dst, group_dst, "gather_object")
+    root = place_of(g, dst, group_dst, "gather_object")
     check(g, "gather_object", dst=root)
     found = [obj] if g.alone else g.comm.gather(obj, root=root)
     if g.rank() == root:
@@ -47,7 +48,7 @@ def broadcast_object_list(
 ) -> None:
     """Rank ``src``'s objects replace those in the other ranks' lists, which have as many."""
     g = world(group)
-    root = _root(g, src, group_src, "broadcast_object_list")
+    root = place_of(g, src, group_src, "broadcast_object_list")
     check(g, "broadcast_object_list", src=root)
     if not g.alone:
         _fill(object_list, g.comm.bcast(list(object_list), root=root), "broadcast_object_list")
@@ -66,7 +67,7 @@ def scatter_object_list(
             message("Expected argument scatter_object_output_list to be a list of size at least 1.")
         )
     g = world(group)
-    root = _root(g, src, group_src, "scatter_object_list")
+    root = place_of(g, src, group_src, "scatter_object_list")
     check(g, "scatter_object_list", src=root)
     given = scatter_object_input_list if g.rank() == root else None
     scatter_object_output_list[0] = (
@@ -83,7 +84,7 @@ def send_object_list(
 ) -> None:
     """Send a list of objects to rank ``dst``."""
     g = world(group)
-    to = _other(g, _root(g, dst, group_dst, "send_object_list"), "send_object_list")
+    to = other_rank(g, place_of(g, dst, group_dst, "send_object_list"), "send_object_list")
     g.comm.send(list(object_list), dest=to)
 
 
@@ -96,7 +97,7 @@ def recv_object_list(
 ) -> int:
     """Receive a list of as many objects from rank ``src``; returns that rank."""
     g = world(group)
-    place = _other(g, _root(g, src, group_src, "recv_object_list"), "recv_object_list")
+    place = other_rank(g, place_of(g, src, group_src, "recv_object_list"), "recv_object_list")
     _fill(object_list, g.comm.recv(source=place), "recv_object_list")
     return g.ranks[place]
 
