@@ -1,17 +1,17 @@
 """A run that was recorded: its values and gradients whole, and each op once more on other values.
 
-A ``Trace`` holds summaries of arrays. A ``Recording`` holds copies of the arrays themselves, as they
-were when it was made, so that a later ``optimizer.step()`` or in-place write changes nothing in it.
-From it any op can run again: on its recorded inputs (is the result the recorded one?), on noise (does
-it depend on them at all?), or after some values were replaced (what follows from that?).
+A ``Trace`` holds summaries of arrays. A ``Recording`` holds copies of the arrays themselves, as
+they were when it was made, so that a later ``optimizer.step()`` or in-place write changes nothing
+in it. From it any op can run again: on its recorded inputs (is the result the recorded one?), on
+noise (does it depend on them at all?), or after values were replaced (what follows from that?).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from microtorch.engine.record import constant
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
-from .measure import Backward, Computation, Data, Gradient, _home, attributes
+from .measure import Computation, Data, Gradient, _home, attributes
 from .summary import summary
 from .trace import Trace
 
@@ -52,11 +52,16 @@ class Recording:
     """Copies of the ``values`` of all nodes, None where they were lost, and their ``gradients``."""
 
     def __init__(
-        self, found: Computation, values: Sequence[Data | None], gradients: Mapping[int, Gradient]
+        self,
+        found: Computation,
+        values: Sequence[Data | None],
+        gradients: Mapping[int, Gradient],
+        contributions: Mapping[tuple[int, int], Gradient] | None = None,
     ):
         self.found = found
         self.values = list(values)
         self.gradients = dict(gradients)
+        self.contributions = contributions or {}
         self.seconds: dict[int, float] = {}  # node -> how long its op took when it ran again
 
     @classmethod
@@ -169,20 +174,17 @@ class Recording:
             set_rng_state(state)
         listed = [values.get(i) for i in range(len(self.values))]
         back = self.found.backward_at(listed, frozenset(given))
-        made = Recording(self.found, listed, back.gradients)
-        made.contributions = back.contributions
-        return made
-
-    contributions: Mapping[tuple[int, int], Gradient] = {}
+        return Recording(self.found, listed, back.gradients, back.contributions)
 
     def _fed(self, i: int, values: Mapping[int, Data]) -> Data:
         node = self.found.nodes[i]
         if any(j not in values for j in self.found.inputs[i]):
             what = f"{node.op.name} cannot run again: the value of an input is not known"
-            raise errors.GraphError(errors.message(what, GONE, fix="intervene before the step"))
+            fix = "keep t = viz.trace(loss) from before the step, and pass t"
+            raise errors.GraphError(errors.message(what, GONE, fix=fix))
         return self.run(i, values)
 
-    def _given(self, i: int, what: Any, current: Data | None) -> Data:
+    def _given(self, i: int, what: object, current: Data | None) -> Data:
         node = self.found.nodes[i]
         if callable(what) and not isinstance(what, (Tensor, Scalar)):
             if current is None:
@@ -213,8 +215,6 @@ class Recording:
 
 def retold(trace: Trace, made: Recording) -> Trace:
     """A trace with the numbers of another run; names, lines and structure are shared."""
-    from dataclasses import replace
-
     nodes = []
     for t, v in zip(trace.nodes, made.values, strict=True):
         g = summary(made.gradients.get(t.id))
@@ -253,5 +253,3 @@ def _apart(a: Data, b: Data) -> float:
         apart = np.abs(x.astype(float) - y.astype(float))
     return float(np.nanmax(apart)) if np.isfinite(apart).any() else float("inf")
 
-
-__all__ = ["Again", "Recording", "User", "retold"]

@@ -5,7 +5,7 @@
     t["net.2"]           a module's path: its output
     t["net.2.relu"]      an op inside a module
     t["relu"]            an op that occurs once
-    t["h:2"]             the second of several: values of one name, calls of one module, ops of a kind
+    t["h:2"]             the second of several: of one name, calls of one module, ops of one kind
 
 The name of the variable that holds the outermost module may be left out ("2" for "net.2").
 """
@@ -17,7 +17,7 @@ import difflib
 from ..reading.trace import Trace
 from .words import SUBSCRIPTS, display_names
 
-_DIGITS = {v: chr(k) for k, v in SUBSCRIPTS.items()}
+_DIGITS = {chr(v): chr(k) for k, v in SUBSCRIPTS.items()}
 
 
 class UnknownKey(KeyError):
