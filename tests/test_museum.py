@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from microtorch.__main__ import main
 from microtorch.programs import museum
 

@@ -4,7 +4,7 @@ The file is run, and what it defines is found by its name:
 
     class Value                        numbers with .data, .grad and .backward(), as in micrograd
     def backward(root)                 a dict of gradients of a graph of Scalars
-    def f_backward(g, out, *inputs)    the contributions of an op ``f`` to its inputs, one or a tuple
+    def f_backward(g, out, *inputs)    the contribution of an op ``f`` to its input, or a tuple
     def f(*inputs)                     its value; needed where the engine has no ``f`` of its own
     class F(torch.autograd.Function)   forward and backward of an op
     f_inputs = (...)                   what to try ``f`` (or ``F``) on; tensors or numbers
@@ -116,7 +116,7 @@ def _checked(name: str, thing: object, given: Mapping[str, object]) -> Answer:
     kind = _kind(name, thing)
     if kind == "value" and isinstance(thing, type):
         return exercise_values.check_class(thing)
-    if kind == "function" and isinstance(thing, type):
+    if isinstance(thing, type) and issubclass(thing, torch.autograd.Function):
         return _check_function(thing, given)
     if kind == "backward" and callable(thing):
         return exercise_values.check_backward(thing)
@@ -161,13 +161,14 @@ def _check_vjp(name: str, vjp: Function, given: Mapping[str, object]) -> Answer:
     return answer
 
 
-def _check_function(function: type, given: Mapping[str, object]) -> Answer:
+def _check_function(function: type[torch.autograd.Function], given: Mapping[str, object]) -> Answer:
     """A subclass of ``torch.autograd.Function``."""
     name = function.__name__
     answer = Answer(f"class {name}(torch.autograd.Function)")
-    apply: Function = function.apply  # type: ignore[attr-defined]
+    apply: Function = function.apply
+    names = _parameters(function.forward)[1:]
     engine = _engine(name.lower())
-    count = max(1, len(_parameters(function.forward)) - 1)  # type: ignore[attr-defined]
+    count = max(1, len(names))
     key = name if f"{name}_inputs" in given else name.lower()
     for inputs in _samples(key, apply, given, count):
         tensors = [_leaf(x) for x in inputs]
@@ -182,13 +183,12 @@ def _check_function(function: type, given: Mapping[str, object]) -> Answer:
                 answer.wrong = Wrong(program, f"the value {wrong}")
                 return answer
             g = _seed(out)
-            out.backward(g)
+            out.backward(_tensor(g))
         except Exception as error:  # the pupil's
             answer.wrong = _raised(program, error)
             return answer
-        wanted = _finite(lambda *x: apply(*[torch.as_tensor(v) for v in x]), inputs, g)
-        names = _parameters(function.forward)[1:] or [f"input {i}" for i in range(count)]  # type: ignore[attr-defined]
-        answer.wrong = _contributions(program, names, [t.grad for t in tensors], wanted)
+        wanted = _finite(lambda *x: apply(*[_tensor(v) for v in x]), inputs, g)
+        answer.wrong = _contributions(program, names or ["x"], [t.grad for t in tensors], wanted)
         if answer.wrong is not None:
             return answer
         answer.right.append(program)
@@ -335,7 +335,8 @@ def shown(v: float) -> str:
 
 def _raised(program: str, error: Exception) -> Wrong:
     """An exception in the pupil's code, with its line."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "microtorch" not in f.filename]
+    stack = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in stack if "microtorch" not in f.filename]
     where = f"\nin line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
     return Wrong(program, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}{where}")
 
