@@ -11,7 +11,7 @@ from typing import Any
 from microtorch import Scalar
 from microtorch.graph import Node
 
-from .exercises import Answer, Function, Wrong, _raised, near, shown
+from .exercise_answers import Answer, Function, Wrong, near, raised, shown
 
 START = {"a": 2.0, "b": -3.0}
 NEEDED = {  # methods that a program needs, beside __add__ and __mul__
@@ -69,7 +69,7 @@ def _compare(value: type, program: str) -> Wrong | None:
     try:
         theirs = _run(value, program)
     except Exception as error:  # the pupil's
-        return _raised(program, error)
+        return raised(program, error)
     for name, scalar in ours.items():  # forward: in the order of the program
         got = getattr(theirs[name], "data", None)
         if not isinstance(got, (int, float)) or not near(scalar.data, got):
@@ -81,7 +81,7 @@ def _compare(value: type, program: str) -> Wrong | None:
     except RecursionError:
         return Wrong(program, "backward() calls itself for ever", "does a value list itself?")
     except Exception as error:  # the pupil's
-        return _raised(program, error)
+        return raised(program, error)
     order = sorted(ours, key=lambda name: ours[name].seq, reverse=True)
     for name in order:  # backward: newest first
         wanted, got = ours[name].grad, getattr(theirs[name], "grad", None)
@@ -166,7 +166,7 @@ def _twice(value: type) -> Wrong | None:
         (a * value(2.0)).backward()
         (a * value(3.0)).backward()
     except Exception as error:  # the pupil's
-        return _raised(program, error)
+        return raised(program, error)
     got = getattr(a, "grad", None)
     if isinstance(got, (int, float)) and near(got, 5.0):
         return None
@@ -223,7 +223,7 @@ def check_backward(backward: Function) -> Answer:
         try:
             found = backward(ours["L"])
         except Exception as error:  # the pupil's
-            answer.wrong = _raised(program, error)
+            answer.wrong = raised(program, error)
             return answer
         if not isinstance(found, Mapping):
             what = f"backward returned {type(found).__name__}, and not a dict of gradients"
