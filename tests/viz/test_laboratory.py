@@ -204,6 +204,35 @@ def test_dropout_keeps_its_mask():
     assert viz.intervene(loss, {"x": 2.0}).new.item() == 2 * loss.item()
 
 
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_layers_whose_ops_have_several_outputs(kind):
+    torch.manual_seed(0)
+    layer, x = kind(2, 3), torch.randn(4, 1, 2, requires_grad=True)
+    out, _ = layer(x)
+    loss = (out**2).sum()
+    for _ in range(2):  # before backward, and after
+        t = viz.trace(loss)
+        assert t.replay()
+        r = viz.intervene(t, {"x": lambda a: a * 2})
+        doubled = (x.detach() * 2).requires_grad_()
+        again = (layer(doubled)[0] ** 2).sum()
+        again.backward()
+        assert torch.equal(r.new, again) and torch.allclose(r["x"].grad, doubled.grad)
+        if loss.grad_fn is not None and x.grad is None:
+            loss.backward()
+
+
+def test_writes_in_place_are_run_again():
+    x = torch.ones(3, requires_grad=True)
+    y = x * 2
+    y[0] = 5.0
+    y.mul_(3)
+    z = y.sum()
+    t = viz.trace(z)
+    assert t.replay() and viz.intervene(z, {"x": 2.0}).new.item() == 39
+    assert torch.equal(t["y:1"].value, torch.tensor([2.0, 2.0, 2.0]))
+
+
 @pytest.mark.needs("dot")
 def test_the_picture_marks_what_was_replaced(tmp_path):
     net, x, y = mlp()

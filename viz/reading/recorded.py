@@ -20,6 +20,7 @@ from microtorch.backends import host
 from microtorch.base import errors
 from microtorch.create.random import get_rng_state, set_rng_state
 from microtorch.engine.record import constant
+from microtorch.graph import Node
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
@@ -63,6 +64,10 @@ class Recording:
         self.gradients = dict(gradients)
         self.contributions = contributions or {}
         self.seconds: dict[int, float] = {}  # node -> how long its op took when it ran again
+        # nodes that stand for several outputs, each of which has a node of its own
+        self.holders = {x for i, n in enumerate(found.nodes) if _picks(n) for x in found.inputs[i]}
+        for i in self.holders:
+            self.values[i] = None
 
     @classmethod
     def of(cls, trace: Trace) -> Recording | None:
@@ -92,6 +97,11 @@ class Recording:
     def _held(v: Data | None) -> User | None:
         return v if v is None or isinstance(v, float) else constant(np.array(host(v)))
 
+    def inputs(self, i: int) -> list[int]:
+        """What node i is computed from; of one output of several, what the custom op had."""
+        inputs = self.found.inputs[i]
+        return self.found.inputs[inputs[0]] if _picks(self.found.nodes[i]) else inputs
+
     # ---- one op again ----------------------------------------------------------------------------
     def run(self, i: int, values: Mapping[int, Data]) -> Data:
         """The value of node i from values of its inputs, in the dtype of the first run.
@@ -99,16 +109,15 @@ class Recording:
         Raises GraphError where the op cannot run again.
         """
         node = self.found.nodes[i]
-        arrays = [values[j] for j in self.found.inputs[i]]
+        arrays = [values[j] for j in self.inputs(i)]
         try:
             if node.op.name == "element" and node.attrs is not None:
                 return float(np.asarray(arrays[0])[node.attrs["index"]])
             if node.dev is None:
                 return float(node.op.scalar(*arrays, **(node.attrs or {})))
-            if node.op.projection and isinstance(node.inputs[0].op, CustomOp):
-                first, index = self.found.inputs[i][0], (node.attrs or {})["index"]
-                inner = [np.asarray(values[j]) for j in self.found.inputs[first]]
-                out = forward_again(node.inputs[0], inner)[1][index].array
+            if _picks(node):
+                ran = forward_again(node.inputs[0], [np.asarray(a) for a in arrays])
+                out = ran[1][(node.attrs or {})["index"]].array
             elif isinstance(node.op, CustomOp):
                 out = forward_again(node, [np.asarray(a) for a in arrays])[1][0].array
             else:
@@ -122,7 +131,7 @@ class Recording:
 
     def again(self, i: int, noise: np.random.Generator) -> Again:
         """Node i from its recorded inputs, and from noise; nobody's random numbers are used up."""
-        wanted, inputs = self.values[i], self.found.inputs[i]
+        wanted, inputs = self.values[i], self.inputs(i)
         if wanted is None or any(self.values[j] is None for j in inputs):
             return Again(i, GONE)
         known = {j: v for j, v in enumerate(self.values) if v is not None}
@@ -158,7 +167,12 @@ class Recording:
         state = get_rng_state()
         try:
             for i, old in enumerate(self.values):
-                inputs = self.found.inputs[i]
+                inputs = self.inputs(i)
+                if i in self.holders:
+                    if i in given:
+                        what = f"{self.found.nodes[i].op.name} has several outputs"
+                        raise errors.GraphError(errors.message(what, fix="replace one of them"))
+                    continue
                 if i not in given and stale.isdisjoint(inputs):
                     if old is not None:
                         values[i] = old
@@ -178,7 +192,7 @@ class Recording:
 
     def _fed(self, i: int, values: Mapping[int, Data]) -> Data:
         node = self.found.nodes[i]
-        if any(j not in values for j in self.found.inputs[i]):
+        if any(j not in values for j in self.inputs(i)):
             what = f"{node.op.name} cannot run again: the value of an input is not known"
             fix = "keep t = viz.trace(loss) from before the step, and pass t"
             raise errors.GraphError(errors.message(what, GONE, fix=fix))
@@ -227,6 +241,11 @@ def retold(trace: Trace, made: Recording) -> Trace:
     return replace(
         trace, nodes=nodes, edges=edges, steps=[], arithmetic=None, backward=bool(made.gradients)
     )
+
+
+def _picks(node: Node) -> bool:
+    """Is it one of the outputs of a custom op?"""
+    return node.op is not None and node.op.projection and isinstance(node.inputs[0].op, CustomOp)
 
 
 def _copied(v: Data | None) -> Data | None:

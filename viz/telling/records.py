@@ -82,7 +82,8 @@ class Record:
         lines += [f"  in {self.module}"] if self.module else []
         for word, v in (("value", self.value), ("grad", self.grad)):
             if v is not None or word == "value":
-                text = "lost" if v is None else str(v)
+                held = self.node in self.recording.holders
+                text = "several outputs" if held else "lost" if v is None else str(v)
                 lines.append(f"  {word:<6} " + text.replace("\n", "\n" + " " * 9))
         for word, several in (("from", self.parents), ("used", self.children)):
             if several:
@@ -143,5 +144,5 @@ def _said(r: Again) -> str:
 
 def replay(trace: Trace, recording: Recording) -> Replay:
     noise = np.random.default_rng(SEED)
-    ops = [t.id for t in trace.nodes if t.op]
+    ops = [t.id for t in trace.nodes if t.op and t.id not in recording.holders]
     return Replay(trace, [recording.again(i, noise) for i in ops])
