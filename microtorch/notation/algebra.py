@@ -127,16 +127,23 @@ def power(a: Term, b: Term) -> Term:
             return ONE
         if k == 1:
             return a
-        if a[0] == "n" and (a[1] > 0 or (k == int(k) and a[1])):
-            value = a[1] ** k
-            exact = value == int(value) if math.isfinite(value) else False
-            return number(value) if exact or k > 0 or 1 / value == int(1 / value) else ("^", a, b)
-        if k == int(k):
+        if a[0] == "n" and a[1] and (a[1] > 0 or _whole(k)):
+            try:
+                value = a[1] ** k
+            except OverflowError:
+                return ("^", a, b)
+            short = k > 0 or _whole(value) or (value != 0 and _whole(1 / value))
+            return number(value) if short else ("^", a, b)
+        if _whole(k):
             if a[0] == "^" and a[2][0] == "n":
                 return power(a[1], number(a[2][1] * k))
             if a[0] == "*":
                 return product(*(power(f, b) for f in a[1:]))
     return ("^", a, b)
+
+
+def _whole(v: float) -> bool:
+    return math.isfinite(v) and v == int(v)
 
 
 def choice(condition: Term, a: Term, b: Term) -> Term:
@@ -172,7 +179,7 @@ def _text(t: Term) -> tuple[str, int]:
         v = t[1]
         if not math.isfinite(v):
             return f"{'-' if v < 0 else ''}1e999" if v == v else "(1e999 - 1e999)", 3
-        written = str(int(v)) if v == int(v) and abs(v) < 1e15 else repr(v)
+        written = str(int(v)) if _whole(v) and abs(v) < 1e15 else repr(v)
         return (written, 5) if v >= 0 else (written, 3)
     if kind == "v":
         return t[1], 5
@@ -217,7 +224,7 @@ def _text(t: Term) -> tuple[str, int]:
 
 def _ratio(v: float) -> tuple[int, int] | None:
     """A number that is long as a decimal and short as a fraction: 0.666... is (2, 3)."""
-    if v == int(v) or len(repr(v)) < 8:
+    if not math.isfinite(v) or _whole(v) or len(repr(v)) < 8:
         return None
     short = Fraction(v).limit_denominator(99)
     return (short.numerator, short.denominator) if float(short) == v else None

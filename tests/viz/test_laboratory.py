@@ -349,3 +349,10 @@ def test_simplifying(formula, simple):
     assert algebra.text(algebra.read(formula)) == simple
     values = {n: v for n, v in zip("abcxyz", (1.5, -2.0, 0.5, 1.25, 3.0, -0.75), strict=True)}
     assert number(formula, values) == pytest.approx(number(simple, values))
+
+
+@pytest.mark.parametrize("c", [float("inf"), float("-inf"), float("nan"), 1e300, 1e-300, 0.0])
+def test_extreme_numbers_are_written_too(c):
+    x = torch.Scalar(2.0)
+    y = (x * c + x**c) / (x + 10.0) ** 400
+    assert str(viz.latex(y, x, values=True)).startswith(r"\begin{aligned}")

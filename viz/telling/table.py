@@ -17,7 +17,7 @@ from ..reading import numbers
 from ..reading.recorded import Recording
 from ..reading.take import Root, caller, take
 from ..reading.trace import Contribution, Trace, TraceNode
-from .lookup import rows
+from .lookup import UnknownKey, rows
 from .records import Record, Replay, record, replay
 from .steps import add_steps
 from .words import display_names, expression, partial
@@ -72,7 +72,7 @@ class Table:
         i = self.recording.found.index(key)
         if i < 0:
             what = f"this {type(key).__name__} took no part in the run; t[{self.names()[0]!r}] did"
-            raise KeyError(what)
+            raise UnknownKey(what)
         return Record(self.trace, self.recording, i)
 
     def __iter__(self) -> Iterator[Record]:
