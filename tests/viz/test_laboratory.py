@@ -233,6 +233,17 @@ def test_writes_in_place_are_run_again():
     assert torch.equal(t["y:1"].value, torch.tensor([2.0, 2.0, 2.0]))
 
 
+def test_a_result_that_was_overwritten_behind_the_graphs_back_is_computed_again():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 2
+    z = (y * y).sum()
+    with torch.no_grad():
+        y += 1
+    t = viz.trace(z)
+    assert torch.equal(t["mul:1"].value, torch.tensor([2.0, 4.0])) and t.replay()
+    assert viz.intervene(z, {"x": 1.0}).new.item() == 8
+
+
 @pytest.mark.needs("dot")
 def test_the_picture_marks_what_was_replaced(tmp_path):
     net, x, y = mlp()

@@ -57,15 +57,17 @@ class Computation:
     # ---- as the program ran it -------------------------------------------------------------------
     @cached_property
     def values(self) -> list[Data | None]:
-        """Each value, computed again where backward freed it; None where it cannot be known."""
+        """Each value, computed again where backward freed it, or where it was overwritten since;
+        None where it cannot be known.
+        """
         out: list[Data | None] = []
         for node, inputs in zip(self.nodes, self.inputs, strict=True):
             value: Data | None = None
-            if type(node.value) is not tuple:
+            if type(node.value) is not tuple and not _written(node):
                 value = host(node.value)
             elif node.op is not None and not any(
                 out[i] is None or _overwritten(self.nodes[i], node) for i in inputs
-            ):  # freed
+            ):  # freed, or overwritten
                 value = self._again(node, inputs, out)
             out.append(value)
         if out and out[-1] is None and self.root_value is not None:
@@ -217,6 +219,11 @@ def attributes(node: Node) -> dict[str, Any]:
 
 def _overwritten(x: Node, node: Node) -> bool:
     return x.op is None and x.storage is not None and x.storage.written > node.seq
+
+
+def _written(node: Node) -> bool:
+    """Was the result of an op overwritten after it had been made?"""
+    return node.op is not None and node.storage is not None and node.storage.written > node.seq
 
 
 def _recompute(node: Node, arrays: list[Data | None]) -> Data | None:
