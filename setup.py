@@ -55,6 +55,7 @@ setup(
         "microtorch": ["py.typed", "*.pyi"],
         "microtorch.handles": ["*.pyi"],
         "microtorch.backends.opencl": ["kernels/*.cl"],
+        "microtorch.programs": ["*.md"],
         "microtorch.vision": ["*.npz", "*.txt"],
         "microtorch.viz": ["page/*", "*.pyi"],
     },

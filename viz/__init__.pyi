@@ -3,6 +3,7 @@ from .asking.changes import diff as diff
 from .asking.crash import draw_error as draw_error
 from .asking.crash import draw_errors as draw_errors
 from .asking.explain import explain_grad as explain_grad
+from .asking.intervening import intervene as intervene
 from .asking.recording import record as record
 from .asking.zooming import Zoom as Zoom
 from .asking.zooming import expand as expand
@@ -19,4 +20,5 @@ from .showing.stepper import Stepper as Stepper
 from .showing.stepper import quiz as quiz
 from .showing.stepper import step as step
 from .telling.differences import check as check
+from .telling.mathematics import latex as latex
 from .telling.table import trace as trace

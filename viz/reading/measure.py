@@ -57,15 +57,17 @@ class Computation:
     # ---- as the program ran it -------------------------------------------------------------------
     @cached_property
     def values(self) -> list[Data | None]:
-        """Each value, computed again where backward freed it; None where it cannot be known."""
+        """Each value, computed again where backward freed it, or where it was overwritten since;
+        None where it cannot be known.
+        """
         out: list[Data | None] = []
         for node, inputs in zip(self.nodes, self.inputs, strict=True):
             value: Data | None = None
-            if type(node.value) is not tuple:
+            if type(node.value) is not tuple and not _written(node):
                 value = host(node.value)
             elif node.op is not None and not any(
                 out[i] is None or _overwritten(self.nodes[i], node) for i in inputs
-            ):  # freed
+            ):  # freed, or overwritten
                 value = self._again(node, inputs, out)
             out.append(value)
         if out and out[-1] is None and self.root_value is not None:
@@ -138,6 +140,22 @@ class Computation:
         except (TypeError, KeyError, AttributeError):
             return None
 
+    def overwritten(self, j: int, i: int) -> bool:
+        """Was leaf j overwritten after node i had used it?"""
+        return _overwritten(self.nodes[j], self.nodes[i])
+
+    def backward_at(self, values: Sequence[Data | None], cut: frozenset[int]) -> Backward:
+        """Backward where the nodes have other values; those of ``cut`` were given, not computed."""
+        ran: dict[int, Ran | None] = {}
+        state = get_rng_state()
+        for i, node in enumerate(self.nodes):
+            arrays = [values[j] for j in self.inputs[i]]
+            if isinstance(node.op, CustomOp) and not any(a is None for a in arrays):
+                # what it saved belongs to the old values
+                ran[i] = forward_again(node, [np.asarray(a) for a in arrays])
+        set_rng_state(state)
+        return Backward(self.nodes, values, ran, cut=cut, given=True)
+
     def is_leaf(self, i: int) -> bool:
         return self.nodes[i].op is None
 
@@ -206,6 +224,11 @@ def _overwritten(x: Node, node: Node) -> bool:
     return x.op is None and x.storage is not None and x.storage.written > node.seq
 
 
+def _written(node: Node) -> bool:
+    """Was the result of an op overwritten after it had been made?"""
+    return node.op is not None and node.storage is not None and node.storage.written > node.seq
+
+
 def _recompute(node: Node, arrays: list[Data | None]) -> Data | None:
     try:
         out = node.op.kernels[_home(node)](*arrays, **attributes(node))
@@ -220,7 +243,9 @@ class Backward:
     """``gradients[i]`` of each node; ``contributions[i, position]`` of each edge into node i.
 
     Where it is impossible, both are empty and ``reason`` tells why. ``order``: the ops, in the
-    order in which backward ran them.
+    order in which backward ran them. ``cut``: nodes whose value does not come from their inputs, so
+    that nothing flows further back. ``given``: the values are the caller's own, and it does not
+    matter what was overwritten since.
     """
 
     def __init__(
@@ -228,8 +253,10 @@ class Backward:
         nodes: list[Node],
         values: Sequence[Data | None],
         forwards: Mapping[int, Ran | None] | None = None,
+        cut: frozenset[int] = frozenset(),
+        given: bool = False,
     ):
-        self.forwards = forwards or {}
+        self.forwards, self.cut, self.given = forwards or {}, cut, given
         self.gradients: dict[int, Gradient] = {}
         self.contributions: dict[tuple[int, int], Gradient] = {}
         self.order: list[int] = []
@@ -254,11 +281,14 @@ class Backward:
         index = {node: i for i, node in enumerate(nodes)}
         for node, value in zip(nodes, values, strict=True):
             for x in node.inputs:
-                written = node.needs and _overwritten(x, node)
+                written = node.needs and not self.given and _overwritten(x, node)
                 if written and (node.op is None or node.op.reads_anything):
                     what = f"input {index[x]} was overwritten after it had been used"
                     raise RuntimeError(f"{what} (optimizer.step()?)")
             inputs = tuple([copies[index[x]] for x in node.inputs])
+            if len(copies) in self.cut:
+                copies.append(_replaced(node, value))
+                continue
             copies.append(_copy(node, value, inputs, self.forwards.get(len(copies))))
         back = {copy: i for i, copy in enumerate(copies)}
 
@@ -302,6 +332,15 @@ def _put(copy: Node, **slots: object) -> None:
             setattr(copy, name, value)
         except AttributeError:  # "read-only": the same for all nodes of the class
             continue
+
+
+def _replaced(node: Node, value: Data | None) -> Node:
+    """A leaf in the place of a node."""
+    copy: Node = new(Scalar) if isinstance(node, Scalar) else Leaf()
+    _put(copy, inputs=(), attrs=None, needs=node.needs, op=None, dev=_home(node), saved=())
+    _put(copy, seq=tick(), lasti=0, hooks=None, storage=None, scope=None, grad=None, code=None)
+    copy.value = (node.shape, node.dtype) if value is None else value
+    return copy
 
 
 def _copy(

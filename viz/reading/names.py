@@ -167,6 +167,7 @@ class Names:
 
     def _operands(self) -> None:
         """Leaves that only the line which uses them names: ``x`` in ``net(x)`` or ``w @ x``."""
+        leaves = {n: k for k, n in self.variables.items() if isinstance(k, Node) and k.op is None}
         for i, node in enumerate(self.nodes):
             free = [self.index[x] for x in node.inputs if self.index[x] not in self.parameters]
             if all(
@@ -181,6 +182,7 @@ class Names:
             ):
                 if (
                     name
+                    and leaves.get(name, self.nodes[j]) is self.nodes[j]  # h0 in rnn(x) is not x
                     and self.nodes[j].op is None
                     and not self.name(j)
                     and not self._is_number(j)
