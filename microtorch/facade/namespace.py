@@ -32,7 +32,7 @@ functions["clone"] = Tensor.clone
 functions |= {name: getattr(settings, name) for name in settings.__all__}
 
 # imported when first used: name -> module, and the name in it ("": the module itself)
-LAZY = {name: (name, "") for name in ("linalg", "nn", "optim", "utils", "vision", "viz")}
+LAZY = {name: (name, "") for name in ("fft", "linalg", "nn", "optim", "utils", "vision", "viz")}
 LAZY |= {
     name: (f"facade.{name}", "")
     for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
@@ -40,6 +40,7 @@ LAZY |= {
 LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
+LAZY |= {name: ("fft.short_time", name) for name in linear_algebra.SPECTRA}
 LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
 LAZY |= {
     "__config__": ("facade.config", ""),
@@ -49,7 +50,7 @@ LAZY |= {
 }
 
 ABSENT = frozenset(
-    "bfloat16 compile distributed fft func jit layout mps "
+    "bfloat16 compile distributed func jit layout mps "
     "multiprocessing onnx profiler quantization sparse sparse_coo_tensor vmap "
     "xpu export fx hub".split()
 )

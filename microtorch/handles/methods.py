@@ -24,6 +24,7 @@ from ..ops import (
     elementwise,
     embedding,
     fold,
+    fourier,
     gather,
     index,
     index_along,
@@ -53,9 +54,9 @@ from .inplace import inplace_methods
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
     addmm, arrange, basic_ops, compare, complex, conv, cross, diagonal, distances, einsum,
-    elementwise, embedding, fold, gather, index, index_along, join, loss, norm, numerical, order,
-    parts, pool, products, reduce, regions, scan, scatter_reduce, search, select, shape, special,
-    statistics, strided, vector_norm,
+    elementwise, embedding, fold, fourier, gather, index, index_along, join, loss, norm, numerical,
+    order, parts, pool, products, reduce, regions, scan, scatter_reduce, search, select, shape,
+    special, statistics, strided, vector_norm,
 )  # fmt: skip
 
 
