@@ -88,6 +88,15 @@ def stft(
         border = n_fft - length
         x = pad(x, (border // 2, border - border // 2))
     frames = x.unfold(-1, n_fft, hop)
+    if window is None:
+        warnings.warn(
+            "A window was not provided. A rectangular window will be applied,"
+            "which is known to cause spectral leakage. Other windows such as torch.hann_window or "
+            "torch.hamming_window are recommended to reduce spectral leakage. To suppress this "
+            "warning and use a rectangular window, explicitly set "
+            "`window=torch.ones(n_fft, device=<device>)`.",
+            stacklevel=2,
+        )
     if window is None and length < n_fft:
         window = _ones(x, length)
     if window is not None:
