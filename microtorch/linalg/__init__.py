@@ -21,6 +21,7 @@ requires gradient, because to lose the gradient in silence would be worse.
 from __future__ import annotations
 
 from ..base.errors import missing
+from ..ops.surface import taking_out
 from .checks import LinAlgError as LinAlgError
 from .determinants import det, slogdet
 from .factors import (
@@ -65,5 +66,8 @@ __all__ = [
     "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot",
     "vector_norm",
 ]  # fmt: skip
+
+for _name in {*__all__} - {"diagonal", "matrix_exp"}:  # PyTorch's have no out= either
+    globals()[_name] = taking_out(globals()[_name])
 
 __getattr__ = missing(__name__, __all__)
