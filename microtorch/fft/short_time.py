@@ -15,12 +15,10 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import describe, message
-from ..engine.hot import single
 from ..engine.record import constant
 from ..nn.functional.padding import pad
-from ..ops import fourier
 from ..ops.surface import FUNCTIONS
-from .transforms import fft, ifft
+from .transforms import fft, ifft, irfft, rfft
 
 if TYPE_CHECKING:
     from ..handles.tensor import Tensor
@@ -101,13 +99,8 @@ def stft(
         window = _ones(x, length)
     if window is not None:
         frames = frames * _padded(window, n_fft)
-    norm = "ortho" if normalized else None
-    if half:
-        scale = "root" if normalized else "none"
-        out = single(fourier.r2c, frames, {"dims": (frames.array.ndim - 1,), "scale": scale})
-    else:
-        out = fft(frames, norm=norm)
-    out = out.transpose(-1, -2)
+    transform = rfft if half else fft
+    out: Tensor = transform(frames, norm="ortho" if normalized else None).transpose(-1, -2)
     if return_complex is not False and (return_complex or is_complex):
         return out
     if not is_complex:
@@ -189,16 +182,8 @@ def istft(
         )
     w = _padded(_ones(input, win_length) if window is None else window, n_fft)
     x = (input if input.array.ndim == 3 else input.unsqueeze(0)).transpose(-1, -2)
-    if return_complex:
-        frames = ifft(x, norm="ortho" if normalized else None)
-    else:
-        scale = "root" if normalized else "count"
-        frames = single(
-            fourier.c2r,
-            x.narrow(-1, 0, n_fft // 2 + 1),
-            {"dims": (2,), "scale": scale, "size": n_fft},
-        )
-    frames = frames * w
+    norm = "ortho" if normalized else None
+    frames = (ifft(x, norm=norm) if return_complex else irfft(x, n_fft, norm=norm)) * w
     count = x.array.shape[1]
     total = n_fft + hop * (count - 1)
     start = n_fft // 2 if center else 0
