@@ -13,7 +13,7 @@ CPU.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,13 +23,12 @@ from ..base.errors import describe, dim_error, message
 from ..base.naming import named
 from ..engine.hot import single
 from ..ops import fourier
+from ..ops.fourier import Norm
 from ..ops.surface import FUNCTIONS, taking_out
 
 if TYPE_CHECKING:
     from ..base.types import Dims, Shape
     from ..handles.tensor import Tensor
-
-Norm = Literal["backward", "ortho", "forward"]
 
 SCALE = {"backward": "none", "ortho": "root", "forward": "count"}
 SCALE_OF_INVERSE = {"backward": "count", "ortho": "root", "forward": "none"}
@@ -154,7 +153,7 @@ def _with_points(input: Tensor, sizes: list[int] | None, dims: Shape) -> Tensor:
     """The input with the number of points asked for in each dimension; -1 is its own."""
     shape = input.array.shape
     own = [shape[d] for d in dims]
-    points = own if sizes is None else [o if n == -1 else n for n, o in zip(sizes, own, strict=True)]
+    points = [o if n == -1 else n for n, o in zip(sizes or own, own, strict=True)]
     for n in points:
         _check_points(n)
     return _resized(input, points, dims)

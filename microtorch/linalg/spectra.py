@@ -11,9 +11,10 @@ With the gradients g of the values and G of the vectors (Giles, 2008; for the ve
 
 where Skew(X) = X − Xᴴ, and Xᴴ is the conjugate of Xᵀ. The last is from Boeddeker, Hanebrink,
 Drude, Heymann and Haeb-Umbach, "On the computation of complex-valued gradients with application to
-statistically optimum beamforming" (2017); its middle term keeps the vectors' length at 1. Where two values are equal the vectors are
-not determined, and a gradient of them is not finite. Their sign (of complex ones, their phase) is
-free as well, so a loss must not depend on it.
+statistically optimum beamforming" (2017); its middle term keeps the vectors' length at 1.
+
+Where two values are equal the vectors are not determined, and a gradient of them is not finite.
+Their sign (of complex ones, their phase) is free as well, so a loss must not depend on it.
 """
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ of all the dimensions together. PyTorch's ``norm`` names it by direction (fft/tr
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -26,9 +26,11 @@ from .complex import is_complex
 if TYPE_CHECKING:
     from ..base.types import Array, Gradient, Namespace, Operand, Shape
 
+Norm = Literal["backward", "ortho", "forward"]
+
 # numpy names the factor by where it stands: for a transform forward, and for one back
-FORWARD = {"none": "backward", "root": "ortho", "count": "forward"}
-BACK = {"none": "forward", "root": "ortho", "count": "backward"}
+FORWARD: dict[str, Norm] = {"none": "backward", "root": "ortho", "count": "forward"}
+BACK: dict[str, Norm] = {"none": "forward", "root": "ortho", "count": "backward"}
 
 
 def _c2c(F: Namespace, x: Array, dims: Shape, scale: str, inverse: bool) -> Array:
