@@ -206,6 +206,15 @@ def _check_dims(name: str, dims: Shape) -> None:
 
 
 # ---- PyTorch's functions -------------------------------------------------------------------------
+POINTS = "(the input's if None): the input is cut, or zeros follow."
+COMMON = """
+
+``norm``: where the factor 1/n stands, "backward" (None: in the inverse), "forward", or "ortho"
+(1/√n in both). The precision is the input's. RuntimeError for float16, for less than one point, and
+for dimensions given twice; IndexError for one that is not there.
+"""
+
+
 def _declare(name: str, kind: Any, what: str) -> tuple[Any, Any, Any]:
     """``name``, ``name2`` and ``namen``: over one dimension, over two, over several."""
     two, several = f"{name}2", f"{name}n"
@@ -230,14 +239,16 @@ def _declare(name: str, kind: Any, what: str) -> tuple[Any, Any, Any]:
         result: Tensor = kind(several, x, *_several(several, x, s, dim), norm)
         return result
 
+    of_n = f"{what}.\n\nOver the dimension ``dim``, of ``n`` points {POINTS}{COMMON}"
+    of_s = f"{what}.\n\nOver the dimensions ``dim``, of ``s`` points {POINTS}{COMMON}"
     return (
-        taking_out(named(one, name, f"{what}, over the dimension ``dim``, of ``n`` points.")),
-        taking_out(named(over_two, two, f"{what}, over two dimensions, of ``s`` points.")),
-        taking_out(named(over_several, several, f"{what}, over dimensions ``dim`` (all if None).")),
+        taking_out(named(one, name, of_n)),
+        taking_out(named(over_two, two, of_s)),
+        taking_out(named(over_several, several, of_s)),
     )
 
 
-fft, fft2, fftn = _declare("fft", _whole, "The discrete Fourier transform")
+fft, fft2, fftn = _declare("fft", _whole, "The discrete Fourier transform Σₜ x[t] exp(−2πi k t / n)")
 ifft, ifft2, ifftn = _declare("ifft", _whole, "The inverse of fft")
 rfft, rfft2, rfftn = _declare(
     "rfft", _to_half, "The first n//2 + 1 frequencies (of the last dimension) of real numbers"
