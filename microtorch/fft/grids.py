@@ -1,7 +1,7 @@
 """The frequencies of a spectrum, and its order with frequency 0 in the middle."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def rfftfreq(
     return _made("rfftfreq", k, n, d, out, dtype, device, requires_grad)
 
 
-def _count(name: str, n: Any) -> int:
+def _count(name: str, n: object) -> int:
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
         raise TypeError(
             message(

@@ -12,8 +12,8 @@ CPU.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -75,18 +75,20 @@ def floats(name: str, input: Tensor, real: bool = False) -> Tensor:
     return input
 
 
-def _one(name: str, input: Tensor, n: Any, dim: Any) -> tuple[list[int] | None, Shape]:
+def _one(name: str, input: Tensor, n: object, dim: object) -> tuple[list[int] | None, Shape]:
     """Size and dimension of a transform of one dimension, as those of several."""
-    if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer))):
+    dims = (_dim(dim, input.array.ndim, name),)
+    if n is None:
+        return None, dims
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
         raise TypeError(
             message(f"fft_{name}(): argument 'n' (position 2) must be int, not {type(n).__name__}")
         )
-    if n is not None:
-        _check_points(int(n))
-    return None if n is None else [int(n)], (_dim(dim, input.array.ndim, name),)
+    _check_points(int(n))
+    return [int(n)], dims
 
 
-def _dim(dim: Any, ndim: int, name: str) -> int:
+def _dim(dim: object, ndim: int, name: str) -> int:
     if isinstance(dim, bool) or not isinstance(dim, (int, np.integer)):
         raise TypeError(
             message(f"fft_{name}(): argument 'dim' must be int, not {type(dim).__name__}")
@@ -215,7 +217,11 @@ for dimensions given twice; IndexError for one that is not there.
 """
 
 
-def _declare(name: str, kind: Any, what: str) -> tuple[Any, Any, Any]:
+Kind: TypeAlias = "Callable[[str, Tensor, list[int] | None, Shape, str | None], Tensor]"
+Transform: TypeAlias = "Callable[..., Tensor]"
+
+
+def _declare(name: str, kind: Kind, what: str) -> tuple[Transform, Transform, Transform]:
     """``name``, ``name2`` and ``namen``: over one dimension, over two, over several."""
     two, several = f"{name}2", f"{name}n"
 
@@ -224,8 +230,7 @@ def _declare(name: str, kind: Any, what: str) -> tuple[Any, Any, Any]:
     ) -> Tensor:
         x = floats(name, input)
         sizes, dims = _one(name, x, n, dim)
-        result: Tensor = kind(name, x, sizes, dims, norm)
-        return result
+        return kind(name, x, sizes, dims, norm)
 
     def over_two(
         input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: Norm | None = None
@@ -236,8 +241,7 @@ def _declare(name: str, kind: Any, what: str) -> tuple[Any, Any, Any]:
         input: Tensor, s: Dims = None, dim: Dims = None, norm: Norm | None = None
     ) -> Tensor:
         x = floats(several, input)
-        result: Tensor = kind(several, x, *_several(several, x, s, dim), norm)
-        return result
+        return kind(several, x, *_several(several, x, s, dim), norm)
 
     of_n = f"{what}.\n\nOver the dimension ``dim``, of ``n`` points {POINTS}{COMMON}"
     of_s = f"{what}.\n\nOver the dimensions ``dim``, of ``s`` points {POINTS}{COMMON}"
@@ -248,7 +252,9 @@ def _declare(name: str, kind: Any, what: str) -> tuple[Any, Any, Any]:
     )
 
 
-fft, fft2, fftn = _declare("fft", _whole, "The discrete Fourier transform Σₜ x[t] exp(−2πi k t / n)")
+fft, fft2, fftn = _declare(
+    "fft", _whole, "The discrete Fourier transform Σₜ x[t] exp(−2πi k t / n)"
+)
 ifft, ifft2, ifftn = _declare("ifft", _whole, "The inverse of fft")
 rfft, rfft2, rfftn = _declare(
     "rfft", _to_half, "The first n//2 + 1 frequencies (of the last dimension) of real numbers"
