@@ -24,9 +24,10 @@ def fftfreq(
 
     0, 1, ..., (n-1)//2, -(n//2), ..., -1, each divided by n d.
     """
-    k = np.arange(_count("fftfreq", n))
-    return _made("fftfreq", np.where(k < (n + 1) // 2, k, k - n), n, d, out, dtype, device,
-                 requires_grad)  # fmt: skip
+    half = (_count("fftfreq", n) + 1) // 2
+    k = np.arange(-(n // 2), half, dtype=np.float64)
+    in_order = np.concatenate((k[n // 2 :], k[: n // 2]))
+    return _made("fftfreq", in_order, n, d, out, dtype, device, requires_grad)
 
 
 def rfftfreq(
@@ -34,7 +35,7 @@ def rfftfreq(
     device: DeviceLike | None = None, requires_grad: bool = False, layout: object = None,
 ) -> Tensor:  # fmt: skip
     """The frequencies of ``rfft`` of ``n`` points: 0, 1, ..., n//2, each divided by n d."""
-    k = np.arange(_count("rfftfreq", n) // 2 + 1)
+    k = np.arange(_count("rfftfreq", n) // 2 + 1, dtype=np.float64)
     return _made("rfftfreq", k, n, d, out, dtype, device, requires_grad)
 
 
