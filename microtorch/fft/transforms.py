@@ -12,6 +12,7 @@ CPU.
 """
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -221,6 +222,21 @@ Kind: TypeAlias = "Callable[[str, Tensor, list[int] | None, Shape, str | None], 
 Transform: TypeAlias = "Callable[..., Tensor]"
 
 
+def _with_real_out(f: Transform) -> Transform:
+    """``f``, whose results are real, with ``out=``; it refuses a complex one, as PyTorch does."""
+    run = taking_out(f)
+
+    @functools.wraps(f)
+    def function(*args: object, out: Tensor | None = None, **kwargs: object) -> Tensor:
+        if out is not None and out.is_complex():
+            what = f"{f.__name__} expects a floating point output tensor, but got "
+            kind = TORCH_TYPES[out.array.dtype.name]
+            raise RuntimeError(message(what + kind, describe(out)))
+        return run(*args, out=out, **kwargs)
+
+    return function
+
+
 def _declare(name: str, kind: Kind, what: str) -> tuple[Transform, Transform, Transform]:
     """``name``, ``name2`` and ``namen``: over one dimension, over two, over several."""
     two, several = f"{name}2", f"{name}n"
@@ -243,12 +259,13 @@ def _declare(name: str, kind: Kind, what: str) -> tuple[Transform, Transform, Tr
         x = floats(several, input)
         return kind(several, x, *_several(several, x, s, dim), norm)
 
+    export = _with_real_out if kind is _from_half else taking_out
     of_n = f"{what}.\n\nOver the dimension ``dim``, of ``n`` points {POINTS}{COMMON}"
     of_s = f"{what}.\n\nOver the dimensions ``dim``, of ``s`` points {POINTS}{COMMON}"
     return (
-        taking_out(named(one, name, of_n)),
-        taking_out(named(over_two, two, of_s)),
-        taking_out(named(over_several, several, of_s)),
+        export(named(one, name, of_n)),
+        export(named(over_two, two, of_s)),
+        export(named(over_several, several, of_s)),
     )
 
 

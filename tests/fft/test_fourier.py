@@ -118,6 +118,8 @@ def test_edges():
     x = torch.ones(3, 4)
     out = torch.empty(0, dtype=torch.complex64)
     assert fft.fft(x, out=out) is out and out.shape == (3, 4)
+    out = torch.empty(0)
+    assert fft.irfft(x, out=out) is out and out.shape == (3, 6)
     y = torch.tensor(real(2, 3), requires_grad=True)
     fft.fft2(y).abs().sum().backward()
     assert y.grad.shape == (2, 3)
@@ -140,6 +142,11 @@ ERRORS = [
     (RuntimeError, "only has 2 dim", lambda: fft.fftn(torch.ones(3, 3), (2, 2, 2))),
     (RuntimeError, "at least one axis", lambda: fft.rfftn(torch.ones(3), dim=())),
     (RuntimeError, "can't be cast", lambda: fft.fft(torch.ones(3), out=torch.empty(3))),
+    (
+        RuntimeError,
+        "irfft expects a floating point output tensor, but got ComplexFloat",
+        lambda: fft.irfft(torch.ones(3), out=torch.empty(4, dtype=torch.complex64)),
+    ),
     (TypeError, "'n'.*must be int, not float", lambda: fft.fft(torch.ones(3), 2.0)),
     (TypeError, "must be Tensor, not list", lambda: fft.fft([1.0, 2.0])),
 ]
