@@ -20,6 +20,7 @@ from ..handles.inplace import check_leaf
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
 from ..handles.views import write
+from ..ops.arguments import refuse_complex
 from .finish import chosen, export, finish
 
 if TYPE_CHECKING:
@@ -174,6 +175,9 @@ def normal(
     requires_grad: bool = False,
 ) -> Tensor:
     """Normal random numbers; ``mean`` and ``std`` are tensors, or numbers and ``size`` is given."""
+    if isinstance(std, complex) or (isinstance(std, Tensor) and std.is_complex()):
+        what = "normal expects standard deviation to be non-complex"
+        raise RuntimeError(message(what, f"std: {describe(std)}", fix="std.abs()"))
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         m, s = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
         dev = next(v for v in (mean, std) if isinstance(v, Tensor)).node.dev
@@ -319,4 +323,5 @@ def cauchy_(
 @fills
 def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Array:
     """Fill with geometric random numbers: trials until the first success, of probability ``p``."""
+    refuse_complex("geometric_cpu", self)
     return draw_for(self, "geometric", p, generator=generator)

@@ -53,7 +53,7 @@ OTHER_SIGNATURES = (
 
 # imported when first used: name -> module, and the name in it ("": the module itself)
 LAZY = {name: (name, "") for name in ("func", "linalg", "nn", "optim", "utils", "vision", "viz")}
-LAZY |= {name: (name, "") for name in ("distributed", "distributions")}
+LAZY |= {name: (name, "") for name in ("distributed", "distributions", "fft")}
 LAZY |= {
     name: (f"facade.{name}", "")
     for name in ("accelerator", "cuda", "opencl", "random", "signal", "special", "testing")
@@ -85,6 +85,7 @@ LAZY |= {
     for name in "binomial poisson _dirichlet_grad _sample_dirichlet _standard_gamma "
     "_standard_gamma_grad".split()
 }
+LAZY |= {name: ("fft.short_time", name) for name in linear_algebra.SPECTRA}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "serialization": ("files", ""),
@@ -96,7 +97,7 @@ LAZY |= {
 }
 
 ABSENT = frozenset(
-    "compile fft jit mps multiprocessing onnx profiler quantization sparse sparse_coo_tensor "
+    "compile jit mps multiprocessing onnx profiler quantization sparse sparse_coo_tensor "
     "xpu export fx hub".split()
 )
 

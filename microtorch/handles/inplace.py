@@ -336,12 +336,14 @@ def _composed(name: str) -> Callable[..., Tensor]:
 
 
 def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
-    """In-place float_power, of a float64 tensor."""
-    if self.array.dtype != np.float64:
+    """In-place float_power, of a float64 tensor, or of a complex128 one."""
+    both = [x for x in (self, exponent) if getattr(x, "is_complex", bool)()]
+    needed = "ComplexDouble" if both or isinstance(exponent, complex) else "Double"
+    if _long(self.array.dtype) != needed:
         raise RuntimeError(
             errors.message(
                 f"the base given to float_power_ has dtype {_long(self.array.dtype)} but the "
-                "operation's result requires dtype Double",
+                f"operation's result requires dtype {needed}",
                 fix="write it out of place",
             )
         )

@@ -25,6 +25,7 @@ from ..ops import (
     elementwise,
     embedding,
     fold,
+    fourier,
     gather,
     index,
     index_along,
@@ -59,9 +60,9 @@ from .inplace import inplace_methods
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
     addmm, arrange, basic_ops, compare, complex, conv, cross, ctc, diagonal, distances, einsum,
-    elementwise, embedding, fold, gather, index, index_along, join, learned, loss, max_pool, norm,
-    numerical, order, parts, polynomials, pool, products, reduce, regions, scan, scatter_reduce,
-    search, select, shape, special, statistics, strided, vector_norm, volumes,
+    elementwise, embedding, fold, fourier, gather, index, index_along, join, learned, loss,
+    max_pool, norm, numerical, order, parts, polynomials, pool, products, reduce, regions, scan,
+    scatter_reduce, search, select, shape, special, statistics, strided, vector_norm, volumes,
 )  # fmt: skip
 
 

@@ -7,21 +7,27 @@ With the gradients g of the values and G of the vectors (Giles, 2008; for the ve
     svd    U (diag g + Skew(Uᴴ G_U) / E S + S Skew(Vᴴ G_V) / E) Vᴴ  Eᵢⱼ = sⱼ² − sᵢ²
            and what of G_U and G_V lies outside the columns of U and V, divided by S;
            if U and V are complex and have both a gradient, also diag(Skew(Uᴴ G_U)) / 2S
+    eig    V⁻ᴴ (diag g + (Vᴴ G − VᴴV diag(Re Vᴴ G)) / Ē) Vᴴ         Eᵢⱼ = λⱼ − λᵢ; off the diagonal
 
-where Skew(X) = X − Xᴴ, and Xᴴ is the conjugate of Xᵀ. Where two values are equal the vectors are
-not determined, and a gradient of them is not finite. Their sign (of complex ones, their phase) is
-free as well, so a loss must not depend on it.
+where Skew(X) = X − Xᴴ, and Xᴴ is the conjugate of Xᵀ. The last is from Boeddeker, Hanebrink,
+Drude, Heymann and Haeb-Umbach, "On the computation of complex-valued gradients with application to
+statistically optimum beamforming" (2017); its middle term keeps the vectors' length at 1.
+
+Where two values are equal the vectors are not determined, and a gradient of them is not finite.
+Their sign (of complex ones, their phase) is free as well, so a loss must not depend on it.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.dtypes import complex_type
 from ..autograd.function import Function
 from ..base.errors import message
 from . import results
 from .checks import as_tensor, by_numpy, identity, matrices, records, square
+from .solving import solve
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
@@ -108,26 +114,55 @@ def _triangle(UPLO: str) -> Any:
 
 
 # ---- other matrices ------------------------------------------------------------------------------
-def _complex(name: str, fix: str) -> NoReturn:
-    raise NotImplementedError(
-        message(
-            f"linalg.{name}: the eigenvalues of a matrix that need not be symmetric are complex, "
-            "and microtorch has no complex numbers",
-            fix=fix,
-        )
-    )
+class _Eig(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, A: Tensor, w: Array, v: Array) -> tuple[Tensor, Tensor]:
+        L, V = as_tensor(w), as_tensor(v)
+        ctx.real = not A.is_complex()
+        ctx.save_for_backward(L, V)
+        ctx.set_materialize_grads(False)
+        return L, V
+
+    @staticmethod
+    def backward(
+        ctx: FunctionCtx, g_L: Tensor | None, g_V: Tensor | None
+    ) -> tuple[Tensor | None, None, None]:
+        L, V = ctx.saved_tensors
+        if g_L is None and g_V is None:
+            return None, None, None
+        eye = identity(L.array.shape[-1], L)
+        core = 0 if g_L is None else eye * g_L.unsqueeze(-2)
+        if g_V is not None:
+            X = V.mH @ g_V
+            _check_phase("linalg_eig", X)
+            along = X.diagonal(0, -2, -1).real.unsqueeze(-2)
+            core = core + (1 - eye) * (X - (V.mH @ V) * along) / _differences(L).conj()
+        g_A = solve(V.mH, core @ V.mH)
+        return g_A.real if ctx.real else g_A, None, None
 
 
-def eig(A: Tensor) -> NoReturn:
-    """Raise: the eigenvalues of general matrices are complex."""
+def _complex(*arrays: Array) -> tuple[Array, ...]:
+    """numpy's eigenvalues are real where all happen to be; PyTorch's never are."""
+    return tuple([a.astype(complex_type(a.dtype)) if a.dtype.kind == "f" else a for a in arrays])
+
+
+def eig(A: Tensor) -> results.eig:
+    """(eigenvalues, eigenvectors) of square matrices, complex, in no certain order.
+
+    The vectors are the columns, of length 1. Matrices of which they are no basis (defective ones)
+    have no derivative.
+    """
     square("eig", A)
-    _complex("eig", "torch.linalg.eigh for symmetric matrices, or numpy.linalg.eig(A.numpy())")
+    L, V = by_numpy("eig", lambda a: _complex(*np.linalg.eig(a)), A)
+    return results.eig(*_Eig.apply(A, L, V))
 
 
-def eigvals(A: Tensor) -> NoReturn:
-    """Raise: the eigenvalues of general matrices are complex."""
+def eigvals(A: Tensor) -> Tensor:
+    """The eigenvalues of square matrices, complex, in no certain order."""
+    if records(A):
+        return eig(A).eigenvalues
     square("eigvals", A)
-    _complex("eigvals", "torch.linalg.eigvalsh, or numpy.linalg.eigvals(A.numpy())")
+    return as_tensor(by_numpy("eigvals", lambda a: _complex(np.linalg.eigvals(a)), A)[0])
 
 
 # ---- singular values -----------------------------------------------------------------------------

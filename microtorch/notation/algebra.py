@@ -66,7 +66,10 @@ def _read(node: ast.expr, values: Mapping[str, Term]) -> Term:
 
 
 # ---- putting together ----------------------------------------------------------------------------
-def number(v: float) -> Term:
+def number(v: complex) -> Term:
+    """A constant. NotImplementedError for a complex one: the rules here are those of reals."""
+    if isinstance(v, complex):
+        raise NotImplementedError(f"formulas are simplified for real numbers, but {v} is complex")
     return ("n", float(v) + 0.0)
 
 
@@ -261,8 +264,10 @@ def latex_dialect(values: Mapping[str, str] = {}) -> Dialect:
     )
 
 
-def latex_number(v: float) -> str:
-    """Six digits; ``1.2 \\cdot 10^{-7}`` where it is small."""
+def latex_number(v: complex) -> str:
+    """Six digits; ``1.2 \\cdot 10^{-7}`` where it is small; a complex number in parentheses."""
+    if isinstance(v, complex):
+        return rf"({latex_number(v.real)} {'+-'[v.imag < 0]} {latex_number(abs(v.imag))}\,i)"
     mantissa, e, exponent = f"{v:.6g}".partition("e")
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else mantissa
 

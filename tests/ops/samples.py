@@ -702,6 +702,9 @@ EXCUSED = {
         ("angle", "complex", "conj", "imag", "real", "view_as_complex", "view_as_real"),
         "test_complex.py: of complex numbers",
     ),
+    **dict.fromkeys(
+        ("fft_c2c", "fft_c2r", "fft_r2c"), "tests/fft: Fourier transforms, of complex numbers"
+    ),
 }
 
 # the ops behind layers are in a file of their own, which uses the helpers above
