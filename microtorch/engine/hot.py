@@ -235,8 +235,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
         return op(*inputs, **(attrs or {}))
     if op.family is not None:
         op = op.family(len(nodes))
-    kernel = op.hot_kernels[dev]
-    if kernel is None:  # integers and bools need promotion
+    if (kernel := op.hot_kernels[dev]) is None:  # integers and bools need promotion
         return op(*inputs, **(attrs or {}))
     arrays = [x.array for x in inputs]
     try:
@@ -252,17 +251,15 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     t = new(Tensor)
     t.array, t.origin = out, None
     if needs and (m := mode.get()).grad and op.differentiable:
-        n = op.node()
-        n.inputs = n.saved = nodes
-        if op.saved_inputs:
-            n.saved = kept(op, inputs)
+        t.node = n = op.node()
+        n.inputs = nodes
+        n.saved = kept(op, inputs) if op.saved_inputs else nodes
         if op.attributes:
             n.attrs = attrs
         n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
         n.grad = n.hooks = n.storage = None
         f = user_frame(sys._getframe(1))
         n.code, n.lasti = f.f_code, f.f_lasti
-        t.node = n
     else:
         t.node = constant_node(out, dev)
     return t
