@@ -11,6 +11,7 @@ from microtorch import autograd as autograd
 from microtorch import backends as backends
 from microtorch import distributed as distributed
 from microtorch import distributions as distributions
+from microtorch import fft as fft
 from microtorch import files
 from microtorch import func as func
 from microtorch import linalg as linalg
@@ -157,6 +158,8 @@ from microtorch.facade.settings import set_num_interop_threads as set_num_intero
 from microtorch.facade.settings import set_num_threads as set_num_threads
 from microtorch.facade.settings import typename as typename
 from microtorch.facade.settings import use_deterministic_algorithms as use_deterministic_algorithms
+from microtorch.fft.short_time import istft as istft
+from microtorch.fft.short_time import stft as stft
 from microtorch.files import load as load
 from microtorch.files import save as save
 from microtorch.handles.attributes import get_device as get_device

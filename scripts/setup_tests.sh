@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the tests use beside setup.sh's: libraries without which some of them are skipped. `make test`
-# runs this; a second run is instant.
+# What the tests use beside setup.sh's: libraries without which some of them are skipped.
+# `make test` runs this; a second run is instant.
 set -eu
 cd "$(dirname "$0")/.."
 RECORD=.venv/ready-for-tests
