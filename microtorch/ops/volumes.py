@@ -159,6 +159,7 @@ conv3d_op = Op(
     saves=("y", "x", "x"),  # the bias: as that of conv2d
     formula="x ∗ w + b",
     rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
+    complex="holomorphic",
     terms=terms,
     torch_name="Convolution",
 )
@@ -175,6 +176,7 @@ conv_transpose3d_op = Op(
     saves=("y", "x", "x"),  # the bias: as that of conv2d
     formula="x ∗ᵀ w + b",
     rule=("g ∗ w", "g ∗ x", "Σ g over batch and places"),
+    complex="holomorphic",
     terms=terms,
     torch_name="Convolution",
 )
@@ -190,6 +192,7 @@ conv3d_weight_op = Op(
     saves=("y", "x"),
     formula="Σ windows(x) · g",
     rule=("y ∗ᵀ g", "x ∗ g"),
+    complex="holomorphic",
     terms=terms,
     torch_name="ConvolutionWeight",
 )
