@@ -38,7 +38,9 @@ def rounded_once(f: F) -> F:
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
         first = args[0] if args else next(iter(kwargs.values()), None)
-        d = first.array.dtype if isinstance(first, Handle) else F32
+        if not isinstance(first, Handle):
+            return f(*args, **kwargs)
+        d = first.array.dtype
         if d.itemsize != 2 or d.kind not in "fV":
             return f(*args, **kwargs)
         if mixes and any(_wider(x, first) for x in (*args, *kwargs.values())):
