@@ -161,7 +161,7 @@ def _running() -> tuple[dict[Node, Gradient], set[Node]]:
     while frame is not None and frame.f_code is not run.__code__:
         frame = frame.f_back
     assert frame is not None, "a gradient hook is called by backward"
-    return frame.f_locals["grads"], set(reachable(frame.f_locals["roots"]))
+    return frame.f_locals["captured"], set(reachable(frame.f_locals["roots"]))
 
 
 __getattr__ = missing(__name__, __all__)
