@@ -64,7 +64,8 @@ class _Bfloat16(dtype):
     __slots__ = ()
 
     def __init__(self) -> None:
-        self.name, self.itemsize, self.is_floating_point = "bfloat16", 2, True
+        self.name, self.itemsize = "bfloat16", 2
+        self.is_floating_point, self.is_complex = True, False
 
     def __getattr__(self, name: str) -> DType:
         """``numpy``, when it is first asked for. ImportError where ml_dtypes is not installed."""
@@ -86,6 +87,10 @@ class _Bfloat16(dtype):
     @property
     def is_signed(self) -> builtins.bool:
         return True
+
+    def to_real(self) -> dtype:
+        """Itself, without asking for ``numpy``."""
+        return self
 
 
 on_bfloat16: list[Callable[[DType], object]] = []  # who has tables of types, and adds it then

@@ -58,7 +58,7 @@ def _operation(op: ReduceOp, t: Tensor, name: str) -> Any:
 
 def _averaged(array: Any, op: ReduceOp, n: int) -> Any:
     if op is ReduceOp.AVG:
-        if array.dtype.kind in "fc":
+        if array.dtype.kind in "fcV":
             np.divide(array, array.dtype.type(n), array)
         else:
             np.floor_divide(array, n, array)

@@ -164,7 +164,7 @@ _placed: AnyArray = _crossing(
 
 def constant_dual(t: Tensor, level: Level) -> Tensor:
     """``t`` as dual numbers whose tangents are 0."""
-    if t.array.dtype.kind not in "fc":  # whole numbers have no derivative
+    if t.array.dtype.kind not in "fVc":  # whole numbers have no derivative
         return t
     array = dual_array(t.array, None, level)
     return record(dual_op, [t], array, dev_of(array), {"level": level, "entry": True})

@@ -111,7 +111,7 @@ class DualBackend(KindBackend):
     def of(self, dtype: AnyArray) -> AnyArray:
         # whole numbers and bools have no derivative: they stay what they are below
         inner = self.inner.of(dtype)
-        return self.level.backend(inner) if dtype.kind in "fc" else inner
+        return self.level.backend(inner) if dtype.kind in "fVc" else inner
 
     @property
     def rest(self) -> AnyArray:
@@ -121,7 +121,7 @@ class DualBackend(KindBackend):
         if self.mine(x):
             return x
         x = self.inner.array(x)
-        return Dual(self.level, x, None) if x.dtype.kind in "fc" else x
+        return Dual(self.level, x, None) if x.dtype.kind in "fVc" else x
 
     def __getattr__(self, name: str) -> AnyArray:
         if name.startswith("__") or name.endswith(("_vjps", "_step", "_vjp0", "_vjp1", "_vjp2")):
@@ -137,7 +137,7 @@ class DualBackend(KindBackend):
         out = kernel(*primals, **_values(self, attrs))
         if all(t is None for t in tangents):
             return self._wrapped(out, None)
-        if getattr(out, "dtype", None) is None or out.dtype.kind not in "fc":
+        if getattr(out, "dtype", None) is None or out.dtype.kind not in "fVc":
             return out
         out = self.inner.array(out)
         t = self._derivative(name, REGISTRY.get(name), kernel, primals, tangents, out, attrs)
@@ -247,7 +247,7 @@ def has_tangent(x: AnyArray, level: Level) -> bool:
 
 
 def _floating(x: AnyArray) -> bool:
-    return hasattr(x, "dtype") and x.dtype.kind in "fc"
+    return hasattr(x, "dtype") and x.dtype.kind in "fVc"
 
 
 def _values(dev: DualBackend, value: AnyArray) -> AnyArray:

@@ -92,7 +92,7 @@ def no_derivative(name: str, fix: str = "") -> Callable[..., Gradient]:
 LOGIC: dict[str, Callable[..., Any]] = {
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
     "logical_not": np.logical_not, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
-    "signbit": lambda x: np.less(x, 0) if x.dtype.kind != "f" else np.signbit(x),
+    "signbit": lambda x: np.less(x, 0) if x.dtype.kind not in "fV" else np.signbit(x),
     "isposinf": lambda x: np.equal(x, np.inf), "isneginf": lambda x: np.equal(x, -np.inf),
     "isreal": lambda x: np.equal(x.imag, 0) if x.dtype.kind == "c" else np.ones(x.shape, bool),
 }  # fmt: skip

@@ -63,7 +63,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 
 def _floating(name: str, input: Tensor) -> None:
-    if input.array.dtype.kind not in "f":
+    if input.array.dtype.kind not in "fV":
         kind = TORCH_TYPES[input.array.dtype.name]
         raise NotImplementedError(
             message(f"\"{name}_cpu\" not implemented for '{kind}'", fix="input.float()")
