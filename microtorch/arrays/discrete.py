@@ -96,8 +96,8 @@ def dropout_noise(
     if p == 0 or p == 1:
         return np.full(shape, 1 - p, dtype)
     shape, n = sizes(shape)
-    work = np.float32 if dtype.itemsize == 2 else dtype.type  # 1 - p is not rounded to 16 bits
-    kept = float(work(1) / work(1 - p))
+    exact = dtype if dtype.itemsize > 2 else np.dtype(np.float32)  # halves are rounded once
+    kept = float(exact.type(1) / exact.type(1 - p))
     return _coins(generator or source.default_generator, n, dtype, 1 - p, kept).reshape(shape)
 
 

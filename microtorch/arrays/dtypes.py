@@ -64,8 +64,8 @@ class _Bfloat16(dtype):
     __slots__ = ()
 
     def __init__(self) -> None:
-        self.name, self.itemsize, self.is_floating_point = "bfloat16", 2, True
-        self.is_complex = False
+        self.name, self.itemsize = "bfloat16", 2
+        self.is_floating_point, self.is_complex = True, False
 
     def __getattr__(self, name: str) -> DType:
         """``numpy``, when it is first asked for. ImportError where ml_dtypes is not installed."""
@@ -87,6 +87,10 @@ class _Bfloat16(dtype):
     @property
     def is_signed(self) -> builtins.bool:
         return True
+
+    def to_real(self) -> dtype:
+        """Itself, without asking for ``numpy``."""
+        return self
 
 
 on_bfloat16: list[Callable[[DType], object]] = []  # who has tables of types, and adds it then
@@ -169,7 +173,7 @@ def complex_type(d: DType) -> DType:
 
     Raises TypeError for float16: there is no complex32.
     """
-    d = d if d.kind in "fc" else _default.numpy
+    d = F32 if d.kind == "V" else d if d.kind in "fc" else _default.numpy
     if d == float16.numpy:
         raise DTypeError(
             message("microtorch has no complex32, complex numbers of two halves", fix="x.float()")
@@ -252,8 +256,9 @@ def promote(operands: Iterable[tuple[DType, builtins.int]]) -> DType:
             best = wider(best, d)
     assert best is not None
     if best.kind == "c":  # its parts are as wide as floats or complex numbers of the highest rank
-        top = max(rank for d, rank in operands if d.kind in "fc")
-        widest = np.result_type(*[d for d, rank in operands if d.kind in "fc" and rank == top])
+        floating = [(F32 if d.kind == "V" else d, r) for d, r in operands if d.kind in "fVc"]
+        top = max(rank for _, rank in floating)
+        widest = np.result_type(*[d for d, rank in floating if rank == top])
         best = widest if widest.kind == "c" else complex_type(widest)
     return best
 

@@ -96,7 +96,7 @@ def paired(tensor: Tensor, tangent: Tensor, level: Level) -> Tensor:
             raise ValueError(
                 message(f"Expected {name} to be a Tensor, but got {type(t).__name__}")
             )
-        if t.array.dtype.kind not in "fc":
+        if t.array.dtype.kind not in "fVc":
             raise ValueError(
                 message(f"Expected {name} to be floating point or complex, but got: {t.dtype}")
             )

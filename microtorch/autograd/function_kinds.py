@@ -127,7 +127,7 @@ def _cut(x: Tree) -> Tree:
 
 
 def _zeros(x: Tensor) -> Tree:
-    if x.array.dtype.kind not in "fc":
+    if x.array.dtype.kind not in "fVc":
         return None
     return constant(x.node.dev.array(np.zeros(x.array.shape, x.array.dtype)), x.node.dev)
 

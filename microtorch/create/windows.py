@@ -180,7 +180,7 @@ def _older_size(
             message(f"{name} requires non-negative window_length, got window_length={length}")
         )
     d = chosen(dtype)
-    if d.kind != "f":
+    if d.kind not in "fV":
         raise RuntimeError(
             message(f"{name} expects floating point dtypes, got: {dtypes.FROM_NUMPY[d]}")
         )

@@ -54,7 +54,7 @@ def mpi_operation(op: ReduceOp, t: Tensor, name: str) -> Any:
 
 def averaged(array: Any, op: ReduceOp, n: int) -> Any:
     if op is ReduceOp.AVG:
-        if array.dtype.kind in "fc":
+        if array.dtype.kind in "fcV":
             np.divide(array, array.dtype.type(n), array)
         else:
             np.floor_divide(array, n, array)

@@ -33,13 +33,18 @@ def rounded_once(f: F) -> F:
     """``f``, which computes in float32 if its first operand is of 16 bits and its name listed."""
     if f.__name__ not in ROUNDED_ONCE:
         return f
+    mixes = f.__name__ != "group_norm"  # it takes float32 weights beside a 16-bit input
 
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
         first = args[0] if args else next(iter(kwargs.values()), None)
-        d = first.array.dtype if isinstance(first, Handle) else F32
+        if not isinstance(first, Handle):
+            return f(*args, **kwargs)
+        d = first.array.dtype
         if d.itemsize != 2 or d.kind not in "fV":
             return f(*args, **kwargs)
+        if mixes and any(_wider(x, first) for x in (*args, *kwargs.values())):
+            return f(*args, **kwargs)  # promoted to the wider dtype, or refused
 
         def wide(x: Argument) -> Argument:
             if isinstance(x, Handle) and x.array.dtype == d:
@@ -50,6 +55,13 @@ def rounded_once(f: F) -> F:
         return f(*map(wide, args), **kwargs).to(dtypes.FROM_NUMPY[d])
 
     return cast(F, function)
+
+
+def _wider(x: Argument, first: Handle) -> bool:
+    """Is ``x`` a tensor of another floating or complex dtype, which the result then has?"""
+    if not isinstance(x, Handle) or x.array.dtype == first.array.dtype:
+        return False
+    return x.array.dtype.kind in "fVc" and (x.array.ndim > 0 or first.array.ndim == 0)
 
 
 def entered(f: F) -> F:

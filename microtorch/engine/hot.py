@@ -27,7 +27,7 @@ from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
 from .handle import Handle, Unmet
-from .operands import NUMBERS, left_operand, numbers_of
+from .operands import NUMBERS, exponent, left_operand, numbers_of
 from .out import by_keyword
 from .record import constant_node, kept, new
 from .views import link_view
@@ -134,7 +134,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
-    number = numbers_of(op)
+    number = exponent if op.name == "pow" else numbers_of(op)
 
     def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
         if out is not no_more:

@@ -42,6 +42,8 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
         if like is not None and op.name in EXACT and like.array.dtype.kind in "fV":
             if not isinstance(x, complex):
                 return _exact(x, like)
+        if op.name == "pow" and x is inputs[1] and like is not None:
+            check_exponent(x, like)
         return weak_number(x, like, op.result == "float")
     if type(x) in COERCE:
         return COERCE[type(x)](x)
@@ -141,6 +143,19 @@ number = _numbers("number", weak_number)
 # x * 0.1 of 16-bit x is rounded once, and 0.1 is not, as in PyTorch
 EXACT = frozenset({"mul", "div"})
 exact_number = _numbers("exact_number", _exact)
+
+
+def check_exponent(value: AnyNumber, like: Tensor) -> None:
+    """Refuse a negative exponent of integers, which would wrap around where they are unsigned."""
+    if like.array.dtype.kind in "iu" and type(value) is int and value < 0:
+        what = "Integers to negative integer powers are not allowed."
+        raise RuntimeError(errors.message(what, fix="x.float() ** y"))
+
+
+def exponent(value: Number, like: Tensor, floating: bool = False) -> Tensor:
+    """An exponent as a 0-d constant."""
+    check_exponent(value, like)
+    return number(value, like, floating)
 
 
 def numbers_of(op: Op) -> Callable[..., Tensor]:

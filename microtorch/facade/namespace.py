@@ -54,6 +54,7 @@ OTHER_SIGNATURES = (
 # imported when first used: name -> module, and the name in it ("": the module itself)
 LAZY = {name: (name, "") for name in ("func", "linalg", "nn", "optim", "utils", "vision", "viz")}
 LAZY |= {name: (name, "") for name in ("distributed", "distributions", "fft")}
+LAZY |= {"functional": ("facade.functional", "")}
 LAZY |= {
     name: (f"facade.{name}", "")
     for name in ("accelerator", "cuda", "opencl", "random", "signal", "special", "testing")

@@ -32,7 +32,7 @@ def tracked(x: Tree, leaves: set[Node]) -> Tree:
     if not isinstance(x, Tensor):
         return x
     t = lifted_to_all(x)
-    if t.array.dtype.kind not in "fc":
+    if t.array.dtype.kind not in "fVc":
         raise RuntimeError(
             message(
                 "only Tensors of floating point and complex dtype can require gradients",

@@ -141,7 +141,7 @@ def vjp_of(
         outputs, form = trees.flatten(output)
         only_tensors(outputs, start)
         for y in outputs:
-            if y.array.dtype.kind not in "fc":
+            if y.array.dtype.kind not in "fVc":
                 raise RuntimeError(
                     message(
                         "vjp(f, ...): All outputs of f must be floating-point or complex Tensors, "

@@ -149,8 +149,15 @@ class without_hooks:
 
     def __enter__(self) -> None:
         node, origin = self.node, self.view.origin
-        if node.hooks is not None and origin is not None and node.needs and mode.get().grad:
-            _derive(self.view, origin[0])
+        if origin is None or not node.needs or not mode.get().grad:
+            return
+        for _ in origin[1]:  # the view, and the views that it is a view of
+            if node.hooks is not None:
+                _derive(self.view, origin[0])
+                return
+            if not node.inputs:
+                return
+            node = node.inputs[0]
 
     def __exit__(self, error: object, *_: object) -> None:
         if error is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import draws
+from ..arrays import draws as source
 from ..backends.reference import Reference
 from ..base.errors import message
 from .batched import Batch
@@ -31,7 +31,7 @@ class Watched:
     """The functions of arrays/draws.py, as the running vmaps want them."""
 
     def __getattr__(self, name: str) -> AnyArray:
-        draw = getattr(draws, name)
+        draw = getattr(source, name)
         if not callable(draw):
             return draw
 
@@ -76,7 +76,7 @@ def _drawn(
     if name == "randperm" or name in ARRAYS:
         dev: AnyArray = next((a.dev for a in args if getattr(a, "level", None) is level), None)
         if dev is not None:
-            return dev.looped(getattr(draws, name), args, options)
+            return dev.looped(getattr(source, name), args, options)
         rows = [_drawn(name, draw, running[:-1], args, options) for _ in range(level.size)]
         return batch_array(np.stack(rows), level, 0)
     i = 1 if name == "bernoulli" else 0  # where the shape stands
@@ -101,4 +101,4 @@ def watched() -> Iterator[None]:
         with _lock:
             _watching[0] -= 1
             if not _watching[0]:
-                Reference.draws = draws
+                Reference.draws = source

@@ -92,7 +92,7 @@ def no_derivative(name: str, fix: str = "") -> Callable[..., Gradient]:
 LOGIC: dict[str, Callable[..., Any]] = {
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
     "logical_not": np.logical_not, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
-    "signbit": lambda x: np.less(x, 0) if x.dtype.kind != "f" else np.signbit(x),
+    "signbit": lambda x: np.less(x, 0) if x.dtype.kind not in "fV" else np.signbit(x),
     "isposinf": lambda x: np.equal(x, np.inf), "isneginf": lambda x: np.equal(x, -np.inf),
     "isreal": lambda x: np.equal(x.imag, 0) if x.dtype.kind == "c" else np.ones(x.shape, bool),
 }  # fmt: skip
@@ -117,6 +117,14 @@ def _declared() -> list[Op]:
     checks |= {n: only(real, f"{n}_vml_cpu") for n in ("floor", "ceil", "round", "trunc")}
     checks |= {n: only(real, f"{n}_cpu") for n in ("remainder", "fmod")}
     checks |= {"pow": only(real + "c", "pow_cpu"), "logaddexp": only("fc", "logaddexp_cpu")}
+    # activations of integers are no functions in PyTorch
+    checks |= {n: only("f", f"{n}_cpu") for n in (
+        "softplus elu celu selu leaky_relu hardswish hardsigmoid mish logsigmoid softshrink "
+        "hardshrink smooth_l1 huber"
+    ).split()}  # fmt: skip
+    checks |= {n: only("f", "GeluKernelImpl") for n in ("gelu", "gelu_tanh")}
+    checks |= {"silu": only("fc", "silu_cpu")}
+    checks |= {n: only(real, f"{n}_cpu") for n in ("relu", "relu6", "hardtanh", "threshold")}
     options: dict[str, dict[str, Any]] = {name: {"check": c} for name, c in checks.items()}
     # the condition of `where` is no number: only the choices are promoted
     options["where"] = {"unpromoted": 1}

@@ -65,6 +65,7 @@ embedding_op = Op(
         None,
     ),
     saves=("y", ""),
+    complex="own",
     formula="x[y]",
     rule=("Σ g per row", None),
 )
@@ -72,6 +73,7 @@ embedding_sum_op = Op(
     "embedding_sum",
     _embedding_sum,
     vjps=(_embedding_sum_vjp, None),
+    complex="own",
     saves=("y", ""),
     formula="Σ x per row",
     rule=("g[y]", None),

@@ -235,11 +235,14 @@ def _select(F: Namespace, x: Array, index: Place) -> Array:
     return x[element]
 
 
-def _read_op(name: str, forward: Callable[..., Array] = _read, view: bool = False) -> Op:
+def _read_op(
+    name: str, forward: Callable[..., Array] = _read, view: bool = False, saves: str = ""
+) -> Op:
     return Op(
         name,
         forward,
         vjps=(lambda F, g, out, x, index: F.place(g, index=index, shape=x.shape),),
+        saves=(saves,),
         rule=("g at the index, 0 elsewhere",),
         view=view,
         explain=explain_index,
@@ -249,6 +252,9 @@ def _read_op(name: str, forward: Callable[..., Array] = _read, view: bool = Fals
 slice_op = _read_op("slice", view=True)
 select_op = _read_op("select", _select, view=True)
 index_op = _read_op("index", _taken)
+# reads outside of the edges, at the places that lie mirrored or nearest. It saves x for nothing but
+# that PyTorch's second derivative is 0 here, not absent
+border_op = _read_op("border", _taken, saves="x")
 _read_op("getitem")  # for derivatives: either kind of index
 Op(
     "place",

@@ -161,7 +161,8 @@ def _nll_of(n: int) -> Op:
         "nll_loss",
         _nll,
         vjps=(_nll_vjp, None, None)[:n],
-        saves=("y" if n == 2 else "y z", "", "")[:n],
+        # x for nothing but that PyTorch's second derivative is 0 there, not absent
+        saves=("x y" if n == 2 else "x y z", "", "")[:n],
         rule=("−g · weight / Σ weight at the target, 0 elsewhere", None, None)[:n],
         explain=explain_target,
         family=_nll_of if n == 3 else None,

@@ -160,7 +160,7 @@ def _fixed_norm_of(n: int) -> Op:
             _fixed_norm_vjp_w,
             lambda F, g, out, x, mean, var, w, b, *, eps: F.sum(g, dim=_others(g), keepdim=False),
         )[:n],
-        saves=("z w" if n > 3 else "z", "", "", "x y z", "")[:n],
+        saves=("z w" if n > 3 else "z", "", "", "x y z", "x")[:n],  # the bias: as above
         formula="(x − y) / √(z + eps) · w + v",
         rule=("g · w / √(z + eps)", None, None, "Σ g · (x − y) / √(z + eps)", "Σ g")[:n],
         torch_name="NativeBatchNorm",

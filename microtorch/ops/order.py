@@ -195,6 +195,7 @@ median_op = Op(
     _median_of_all,
     vjps=(lambda F, g, out, x, name: extreme_vjp(F, g, out, x, None, False),),
     saves=("x out",),
+    ties=False,
     rule=("g where x is the median, shared among equals",),
     torch_name="Median",
 )

@@ -83,6 +83,7 @@ scatter_reduce_op = Op(
     _reduce,
     vjps=(_input_vjp, None, _source_vjp),
     saves=("x y z out", "", "x y z out"),
+    ties=False,
     rule=("g × the product of the others, or g where it wins", None, "likewise, at the index"),
 )
 

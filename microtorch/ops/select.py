@@ -36,6 +36,7 @@ def _bound(name: str, sign: str, torch_name: str) -> Op:
         saves=("x y", "x y"),
         result="same",
         rule=vjps,
+        ties=False,
         torch_name=torch_name,
         attributes=False,
     )

@@ -131,6 +131,14 @@ def test_creation_and_casts_round_once():
         torch.zeros(2, dtype=torch.bfloat16).fill_(1e39)
 
 
+def test_beside_complex_numbers():
+    x = torch.ones(2, dtype=torch.bfloat16)
+    for other in (1j, torch.ones(2) * 1j, torch.ones((), dtype=torch.complex128)):
+        assert (x * other).dtype == torch.complex64
+    assert torch.bfloat16.to_complex() == torch.complex64
+    assert (x * torch.ones(2, dtype=torch.complex128)).dtype == torch.complex128
+
+
 def test_random_numbers_are_pytorchs():
     torch.manual_seed(3)
     assert torch.rand(4, dtype=torch.bfloat16).tolist() == RAND

@@ -14,6 +14,9 @@ TIED = {
     "smooth_l1": lambda x: F.smooth_l1_loss(x, torch.zeros(2), reduction="sum"),
     "max_pool1d": lambda x: F.max_pool1d(x[None], 2),
     "avg_pool1d": lambda x: F.avg_pool1d(x[None], 2),
+    "nll_loss": lambda x: F.nll_loss(x[None], torch.tensor([1])),
+    "reflect": lambda x: F.pad(x[None], (1, 0), mode="reflect"),
+    "replicate": lambda x: F.pad(x[None], (1, 1), mode="replicate"),
     "relu_": lambda x: (x * 1).relu_(),
     "fmod": lambda x: torch.fmod(torch.ones(2), x),
 }
@@ -23,6 +26,11 @@ UNTIED = {
     "amax": lambda x: x.amax(0),
     "where": lambda x: torch.where(x > 0, x, 0.0),
     "sum": torch.sum,
+    "median": torch.median,
+    "clamp to tensors": lambda x: x.clamp(torch.zeros(2)),
+    "scatter_reduce": lambda x: torch.zeros(1).scatter_reduce(0, torch.tensor([0, 0]), x, "amax"),
+    "circular": lambda x: F.pad(x[None], (1, 1), mode="circular"),
+    "constant": lambda x: F.pad(x, (1, 1)),
     "floor": torch.floor,
     "div": lambda x: torch.div(x, 0.5, rounding_mode="floor"),
 }

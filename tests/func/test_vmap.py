@@ -239,3 +239,12 @@ def test_it_leaves_no_memory_behind():
         assert node() is None  # by reference counting alone
     finally:
         gc.enable()
+
+
+def test_random_numbers_are_the_ordinary_ones_again_after_a_vmap():
+    torch.manual_seed(0)
+    wanted = torch.rand(3), torch.nn.functional.dropout(torch.ones(4)), torch.randperm(4)
+    torch.vmap(lambda x: x + torch.rand(2), randomness="different")(torch.ones(3, 2))
+    torch.manual_seed(0)
+    again = torch.rand(3), torch.nn.functional.dropout(torch.ones(4)), torch.randperm(4)
+    assert [x.tolist() for x in wanted] == [x.tolist() for x in again]

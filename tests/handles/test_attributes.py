@@ -88,6 +88,18 @@ def test_hooks_of_a_view_do_not_see_what_it_becomes(write):
     assert x.grad.tolist() == [[3, 3], [1, 1]] and not calls
 
 
+def test_a_hook_of_a_view_does_not_see_the_gradient_of_a_write_through_a_view_of_it():
+    x = torch.ones(3, requires_grad=True)
+    calls, y = [], x * 1
+    view = y.view_as(y)
+    view.register_hook(calls.append)
+    part = view[:2]
+    part.mul_(3)
+    view[None, :1] += 2
+    (y.sum() + view.sum()).backward()
+    assert not calls and x.grad.tolist() == [6, 6, 2]
+
+
 def test_hooks_of_a_whole_tensor_see_what_it_was():
     x = torch.ones(2, requires_grad=True)
     y = x * 1

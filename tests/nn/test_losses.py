@@ -280,3 +280,13 @@ z = torch.zeros
 def test_mistakes_with_losses(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("loss", [F.mse_loss, F.smooth_l1_loss, F.huber_loss])
+def test_masks_and_integers_beside_floating_numbers(loss):
+    mask, numbers = torch.tensor([True, False]), torch.tensor([0.5, 2.0])
+    assert loss(numbers, mask).item() == loss(numbers, mask.float()).item()
+    assert loss(numbers, mask.long()).item() == loss(numbers, mask.float()).item()
+    for both in (mask, mask.long(), numbers * 1j):
+        with pytest.raises(NotImplementedError, match="not implemented for"):
+            loss(both, both)

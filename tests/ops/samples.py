@@ -492,6 +492,14 @@ SAMPLES: dict[str, list[Sample]] = {
             lambda torch, x: x[:, torch.zeros(0, dtype=int)],
         ),
     ],
+    "border": [
+        view(
+            X,
+            {"index": (slice(None), np.array([1, 0, 1, 2, 2]))},
+            lambda x: np.array([[r[1], r[0], r[1], r[2], r[2]] for r in x]),
+            lambda torch, x: x[:, [1, 0, 1, 2, 2]],
+        )
+    ],
     "getitem": [
         view(X, {"index": PLACES}, lambda x: np.array([x[0, 2], x[1, 0], x[1, 0], x[0, 1]])),
         view(X, {"index": (0,)}, lambda x: np.array(list(x[0]))),

@@ -212,3 +212,13 @@ def test_two_half_types_through_casts():
     x = torch.tensor([0.1, 1000.0]).requires_grad_()
     (x.bfloat16() * 3).half().float().sum().backward()
     assert x.grad.dtype is torch.float32 and x.grad.tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("f", [torch.addcmul, torch.addcdiv])
+def test_a_half_beside_wider_operands_is_promoted(f):
+    half, wide = torch.ones(2, dtype=torch.float16), torch.ones(2)
+    assert f(half, wide, half).dtype == torch.float32
+    assert f(half, half, half.bfloat16()).dtype == torch.float32
+    assert f(half, half, torch.ones(())).dtype == torch.float16  # 0-d: no dimension outranked
+    with pytest.raises(RuntimeError, match="dtype"):
+        torch.addmm(half.expand(2, 2), wide.expand(2, 2), wide.expand(2, 2))

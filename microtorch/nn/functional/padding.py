@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...base.errors import describe, message
-from ...create.data import from_numpy
 from ...create.filled import full_like
 from ...engine import autocast
+from ...engine.hot import single
 from ...handles.tensor import Tensor
+from ...ops.index import border_op, index_op
 
 _MODES = ("constant", "reflect", "replicate", "circular")
 
@@ -67,7 +68,7 @@ def pad(
 
 
 def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
-    """The other modes: each dim is read at an index that runs over its ends."""
+    """The other modes: the last dims are read at indices that run over their ends."""
     if mode != "circular":
         input = autocast.wide(input)
     count = len(pad) // 2
@@ -79,10 +80,9 @@ def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
                 f"{count + 2}, but got {describe(input)}",
             )
         )
+    places: list[np.ndarray] = []
     for i in range(count):
         dim, before, after = input.ndim - 1 - i, pad[2 * i], pad[2 * i + 1]
-        if not before and not after:
-            continue
         n = input.shape[dim]
         most = n - 1 if mode == "reflect" else n
         if mode != "replicate" and max(before, after) > most:
@@ -104,5 +104,6 @@ def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
             at = np.where(at >= n, 2 * (n - 1) - at, at)
         else:
             at = at % n if mode == "circular" else at.clip(0, n - 1)
-        input = input.index_select(dim, from_numpy(at))
-    return input
+        places.insert(0, at.reshape(-1, *[1] * i))
+    index = (*[slice(None)] * (input.ndim - count), *places)
+    return single(index_op if mode == "circular" else border_op, input, {"index": index})

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import warnings
 
+from ...arrays import dtypes
 from ...base.errors import message
 from ...handles.tensor import Tensor
+from ...ops.arguments import not_floating
 from ...ops.loss import mse_loss as mse_loss_op
 from ...ops.shape import broadcast_tensors
 from ...ops.surface import FUNCTIONS
@@ -26,7 +28,7 @@ def mse_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """(input - target)². Warns when the two shapes differ."""
-    input, target = _same_sizes(input, target)
+    input, target = _floating("mse_cpu", *_same_sizes(input, target))
     reduction = legacy_reduction(size_average, reduce, reduction)
     if weight is None:
         return mse_loss_op(input, target, reduction)
@@ -67,6 +69,7 @@ def smooth_l1_loss(
                 fix="beta=1.0; 0 is l1_loss",
             )
         )
+    input, target = _floating("smooth_l1_cpu", input, target)
     difference = input - target
     distance = _smooth_l1(difference, beta=float(beta)) if beta > 0 else difference.abs()
     return reduce_loss(distance, legacy_reduction(size_average, reduce, reduction))
@@ -88,6 +91,7 @@ def huber_loss(
                 fix="delta=1.0",
             )
         )
+    input, target = _floating("huber_cpu", input, target)
     loss = _huber(input - target, delta=float(delta))
     if weight is not None:
         check_weight(weight, input)
@@ -108,3 +112,18 @@ def _same_sizes(input: Tensor, target: Tensor) -> tuple[Tensor, ...]:
         stacklevel=3,
     )
     return broadcast_tensors(input, target)
+
+
+def _floating(kernel: str, input: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+    """Both, masks and integers in the dtype of the other; NotImplementedError if none is floating.
+
+    PyTorch names the ``kernel`` that it misses for the common dtype.
+    """
+    both = input, target
+    if all(t.array.dtype.kind in "fV" for t in both):
+        return both
+    common = dtypes.promote([(t.array.dtype, 2 if t.array.ndim else 1) for t in both])
+    both = input.to(dtypes.FROM_NUMPY[common]), target.to(dtypes.FROM_NUMPY[common])
+    if common.kind not in "fV":
+        raise not_floating(kernel, both[0])
+    return both

@@ -47,6 +47,8 @@ from .conv import (
     ConvTranspose1d,
     ConvTranspose2d,
     ConvTranspose3d,
+    _ConvNd,
+    _ConvTransposeNd,
 )
 from .distances import (
     CosineSimilarity,
@@ -77,7 +79,7 @@ from .lazy import (
     LazyInstanceNorm3d,
     LazyLinear,
 )
-from .linear import Bilinear, Identity, Linear
+from .linear import Bilinear, Identity, Linear, NonDynamicallyQuantizableLinear
 from .local_response import CrossMapLRN2d, LocalResponseNorm
 from .losses import (
     BCELoss,
@@ -90,6 +92,8 @@ from .losses import (
     NLLLoss,
     NLLLoss2d,
     SmoothL1Loss,
+    _Loss,
+    _WeightedLoss,
 )
 from .margin_losses import (
     CosineEmbeddingLoss,
@@ -114,6 +118,9 @@ from .normalization import (
     InstanceNorm3d,
     LayerNorm,
     RMSNorm,
+    _BatchNorm,
+    _InstanceNorm,
+    _NormBase,
 )
 from .output_losses import (
     AdaptiveLogSoftmaxWithLoss,
@@ -181,6 +188,11 @@ from .transformer import (
     TransformerEncoderLayer,
 )
 
+# not in torch.nn, but below the paths torch.nn.modules.<file> that lead here
+BASES = (
+    NonDynamicallyQuantizableLinear, _BatchNorm, _ConvNd, _ConvTransposeNd, _InstanceNorm, _Loss,
+    _NormBase, _WeightedLoss,
+)  # fmt: skip
 __all__ = [
     "CELU",
     "ELU",

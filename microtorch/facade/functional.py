@@ -1,0 +1,10 @@
+"""``torch.functional``: what PyTorch defines in Python, which scripts import from there."""
+
+from . import namespace
+
+NAMES = (
+    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes",
+    "broadcast_tensors", "cartesian_prod", "cdist", "chain_matmul", "einsum", "lu", "meshgrid",
+    "norm", "split", "tensordot", "unique", "unique_consecutive", "unravel_index",
+)  # fmt: skip
+globals().update({n: namespace.functions.get(n) or namespace.find(n) for n in NAMES})

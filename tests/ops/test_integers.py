@@ -1,0 +1,46 @@
+"""Functions of integers and masks that PyTorch refuses, or whose numbers would wrap around."""
+import pytest
+
+import microtorch as torch
+from microtorch.nn import functional as F
+
+ACTIVATIONS = (
+    "gelu silu softplus elu celu selu leaky_relu hardswish hardsigmoid mish logsigmoid softshrink "
+    "hardshrink"
+).split()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_of_integers_is_refused(name):
+    for x in (torch.tensor([1, -2]), torch.tensor([True]), torch.tensor(3, dtype=torch.uint8)):
+        with pytest.raises(NotImplementedError, match="not implemented for"):
+            getattr(F, name)(x)
+
+
+def test_relu_and_its_like_take_integers_but_no_masks():
+    x = torch.tensor([-1, 2, 9])
+    assert F.relu(x).tolist() == [0, 2, 9]
+    assert F.relu6(x).tolist() == [0, 2, 6]
+    assert F.threshold(x, 2, 0).tolist() == [0, 0, 9]
+    for f in (F.relu, F.relu6, F.hardtanh):
+        with pytest.raises(RuntimeError, match="Bool"):
+            f(torch.tensor([True]))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int64])
+def test_a_negative_exponent_of_integers_is_refused(dtype):
+    for x in (torch.tensor([1, 2], dtype=dtype), torch.tensor(2, dtype=dtype)):
+        for power in (lambda x: x**-1, lambda x: x.pow(-1), lambda x: x.clone().pow_(-2)):
+            with pytest.raises(RuntimeError, match="negative integer powers"):
+                power(x)
+        assert (x**-1.0).dtype == torch.float32
+    assert ((-1) ** torch.tensor([1, 2], dtype=dtype)).tolist()[1] == 1
+    assert (2 ** torch.tensor([3], dtype=dtype)).tolist() == [8]
+
+
+def test_rows_of_complex_numbers_by_index():
+    w = torch.tensor([[1j, 2], [3, 4 - 1j]], requires_grad=True)
+    picked = F.embedding(torch.tensor([1, 1]), w)
+    assert picked.tolist() == [[3, 4 - 1j]] * 2
+    (picked * (1 + 2j)).real.sum().backward()
+    assert w.grad.tolist() == [[0, 0], [2 - 4j, 2 - 4j]]
