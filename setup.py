@@ -61,12 +61,16 @@ setup(
     cmdclass={"build_ext": BuildInParallel},
     cffi_modules=["ext/build_core.py:ffi"],
     options={"bdist_wheel": {"py_limited_api": "cp310"}},
-    install_requires=["numpy>=2.0", "cffi>=1.15.1", "graphviz>=0.20", "rich>=13"],
+    install_requires=[
+        "numpy>=2.0", "cffi>=1.15.1", "graphviz>=0.20", "rich>=13",
+        "ml_dtypes>=0.4",  # bfloat16
+    ],
     extras_require={
         "viz": ["pygraphviz>=2.0"],  # renders in-process where the `dot` program is missing
         "anim": ["Pillow>=10"],
         "opencl": ["pyopencl>=2024.1"],
         "special": ["scipy>=1.11"],  # numbers of special functions: lgamma, i0, zeta ...
+        "safetensors": ["safetensors>=0.4"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=68", "wheel"],
         "lint": ["ruff>=0.6", "mypy>=1.11"],
     },

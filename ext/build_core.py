@@ -54,6 +54,7 @@ KERNELS = [
     "ext/loss.c",
     "ext/norm.c",
     "ext/embedding.c",
+    "ext/half.c",
     "ext/conv.c",
     "ext/pool.c",
     "ext/optim.c",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..base.errors import message
+from .dtypes import largest, mantissa_bits
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -44,7 +45,7 @@ def sizes(shape: int | Shape) -> tuple[Shape, int]:
 
 def floating(op: str, dtype: DTypeLike) -> DType:
     dtype = np.dtype(dtype)
-    if dtype.kind != "f":
+    if dtype.kind not in "fV":
         raise NotImplementedError(
             message(
                 f'"{op}" not implemented for {dtype}',
@@ -58,7 +59,7 @@ def floating(op: str, dtype: DTypeLike) -> DType:
 
 
 def check_uniform(low: float, high: float, dtype: DType) -> None:
-    limit = float(np.finfo(dtype).max)
+    limit = largest(dtype)
     if not low <= high:
         refuse(
             f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}",
@@ -118,8 +119,8 @@ def check_randint(low: int, high: int, dtype: DType) -> None:
     least, most = (0, 1) if dtype == np.bool_ else (0, 0)
     if dtype.kind in "iu":
         least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-    elif dtype.kind == "f":
-        most = min(int(np.finfo(dtype).max), 2**63)
+    elif dtype.kind in "fV":
+        most = min(int(largest(dtype)), 2**63)
         least = -most
     if low < least or high - 1 > most:
         refuse(
@@ -131,8 +132,8 @@ def check_randint(low: int, high: int, dtype: DType) -> None:
 def check_randperm(n: int, dtype: DType) -> None:
     if n < 0:
         refuse(f"randperm expects n >= 0, but got n={n}", "the number of elements")
-    most = np.iinfo(dtype).max if dtype.kind in "iu" else 2 ** (np.finfo(dtype).nmant + 1) + 1
-    if n > most:
+    most = np.iinfo(dtype).max if dtype.kind in "iu" else 2 ** (mantissa_bits(dtype) + 1) + 1
+    if n > most and dtype.kind != "V":  # PyTorch has no limit for bfloat16
         refuse(f"randperm: n={n} cannot be greater than {most} for {dtype}", "dtype=torch.int64")
 
 
@@ -140,8 +141,8 @@ def largest_integer(dtype: DType) -> int:
     """Up to which all integers are values of dtype: what Tensor.random_ draws to."""
     if dtype.kind == "b":
         return 1
-    if dtype.kind == "f":
-        return int(2 << np.finfo(dtype).nmant)
+    if dtype.kind in "fV":
+        return 2 << mantissa_bits(dtype)
     return int(np.iinfo(dtype).max)
 
 
@@ -151,7 +152,7 @@ def check_multinomial(w: Array, num_samples: int, replacement: bool) -> None:
             f"multinomial: prob_dist must be 1 or 2 dim, but has shape {w.shape}",
             "(categories,), or (rows, categories)",
         )
-    if w.dtype.kind != "f":
+    if w.dtype.kind not in "fV":
         refuse(
             f"multinomial only supports floating-point dtypes for input, got: {w.dtype}",
             "weights.float()",

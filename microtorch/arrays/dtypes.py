@@ -4,12 +4,16 @@ Promotion differs from numpy's in one point that matters: an integer tensor neve
 tensor into float64. Types have a category (bool < integer < floating); the highest category among
 the operands wins; within it, operands with dimensions outrank 0-d tensors, which outrank Python
 numbers (https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
+
+bfloat16 is the type of that name of the library ml_dtypes, which is imported when the type of its
+arrays is first asked for. numpy counts it among the types of unknown kind, "V"; here that kind
+means bfloat16 and nothing else, so ``kind in "fV"`` reads: is it floating?
 """
 from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +50,44 @@ class dtype:
         return self.name
 
 
+class _Bfloat16(dtype):
+    """float32 with 8 significant bits instead of 24."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.name, self.itemsize, self.is_floating_point = "bfloat16", 2, True
+
+    def __getattr__(self, name: str) -> DType:
+        """``numpy``, when it is first asked for. ImportError where ml_dtypes is not installed."""
+        if name != "numpy":
+            raise AttributeError(f"'torch.dtype' object has no attribute '{name}'")
+        try:
+            import ml_dtypes
+        except ImportError:
+            raise ImportError(
+                message("torch.bfloat16 needs ml_dtypes", fix="pip install ml_dtypes")
+            ) from None
+        self.numpy = d = np.dtype(ml_dtypes.bfloat16)
+        FROM_NUMPY[d] = self
+        _LIMITS[d] = (-_BFLOAT16["max"], _BFLOAT16["max"])
+        for announce in on_bfloat16:
+            announce(d)
+        return d
+
+    @property
+    def is_signed(self) -> builtins.bool:
+        return True
+
+
+on_bfloat16: list[Callable[[DType], object]] = []  # who has tables of types, and adds it then
+# what np.finfo says of other types; ml_dtypes.finfo rounds some of these to bfloat16
+_BFLOAT16 = {
+    "eps": 2.0**-7, "max": 2.0**128 - 2.0**120, "min": 2.0**120 - 2.0**128, "tiny": 2.0**-126,
+    "smallest_normal": 2.0**-126, "resolution": 0.01,
+}  # fmt: skip
+
+bfloat16 = _Bfloat16()
 float16 = half = dtype("float16")
 float32 = float = dtype("float32")
 float64 = double = dtype("float64")
@@ -56,20 +98,21 @@ int64 = long = dtype("int64")
 uint8 = dtype("uint8")
 bool = dtype("bool")
 
-ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, bool)
-FROM_NUMPY: dict[DType, dtype] = {d.numpy: d for d in ALL}
+ALL = (bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8, bool)
+FROM_NUMPY: dict[DType, dtype] = {d.numpy: d for d in ALL if d is not bfloat16}
 NAMES = (
     "float16", "half", "float32", "float", "float64", "double", "int8", "int16", "short", "int32",
-    "int", "int64", "long", "uint8", "bool",
+    "int", "int64", "long", "uint8", "bool", "bfloat16",
 )  # fmt: skip
-_CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
+_CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2}
 
-F32, F64, I64, BOOL = float32.numpy, float64.numpy, int64.numpy, bool.numpy
+F16, F32, F64, I64, BOOL = (d.numpy for d in (float16, float32, float64, int64, bool))
 OBJECT = np.dtype(object)  # arrays of Scalars: compared by identity, `== object` takes 0.3 us
 # PyTorch's names in messages ("Long") and of the old constructors (torch.LongTensor)
 TORCH_TYPES = {
     "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
     "bool": "Bool", "float32": "Float", "float64": "Double", "float16": "Half",
+    "bfloat16": "BFloat16",
 }  # fmt: skip
 # what can be stored; unsigned types also take the negatives of what they hold
 _LIMITS: dict[DType, tuple[Any, Any]] = {BOOL: (-math.inf, math.inf)}
@@ -112,6 +155,8 @@ def of(array: Array | np.generic) -> dtype:
     try:
         return FROM_NUMPY[np.dtype(array.dtype)]
     except (KeyError, TypeError):
+        if str(array.dtype) == "bfloat16" and bfloat16.numpy == array.dtype:
+            return bfloat16
         raise unsupported(array.dtype) from None
 
 
@@ -164,16 +209,33 @@ def promote(operands: Iterable[tuple[DType, builtins.int]]) -> DType:
             # a higher category wins with any rank; the same category at a higher rank wins too
             best, best_key = d, key
         elif key == best_key and best is not None:
-            best = np.promote_types(best, d)
+            best = wider(best, d)
     assert best is not None
     return best
+
+
+def wider(a: DType, b: DType) -> DType:
+    """The smallest type that holds the values of both, which are of one category."""
+    if a != b and {a.kind, b.kind} == {"f", "V"}:  # numpy does not know two types of 16 bits
+        return F32 if F16 in (a, b) else max(a, b, key=lambda d: d.itemsize)
+    return np.promote_types(a, b)
 
 
 def fits(value: Any, d: DType) -> builtins.bool:
     """Can a number be stored in ``d``? Infinity and NaN fit in a floating type."""
     low, high = _LIMITS[d]
     inside = low <= value <= high
-    return inside or (d.kind == "f" and (value != value or value in (math.inf, -math.inf)))
+    return inside or (d.kind in "fV" and (value != value or value in (math.inf, -math.inf)))
+
+
+def largest(d: DType) -> Any:
+    """The largest finite number of a type."""
+    return _LIMITS[d][1]
+
+
+def mantissa_bits(d: DType) -> builtins.int:
+    """How many bits of a floating type's significand are stored."""
+    return 7 if d.kind == "V" else np.finfo(d).nmant
 
 
 def can_cast(source: DType, target: DType) -> builtins.bool:
@@ -201,10 +263,13 @@ class finfo:
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
                 f"'{d}'"
             )
-        info = np.finfo(d.numpy)
-        self.bits, self.dtype = info.bits, d.name
-        for field in ("eps", "max", "min", "tiny", "smallest_normal", "resolution"):
-            setattr(self, field, builtins.float(getattr(info, field)))
+        self.bits, self.dtype = 8 * d.itemsize, d.name
+        for field, value in _BFLOAT16.items():
+            if d is not bfloat16:
+                info = np.finfo(d.numpy)
+                short = field == "resolution"
+                value = 10.0**-info.precision if short else builtins.float(getattr(info, field))
+            setattr(self, field, value)
 
     def __repr__(self) -> str:
         return (
@@ -218,7 +283,7 @@ class iinfo:
     """Limits of an integer dtype: ``bits max min dtype``."""
 
     def __init__(self, d: dtype):
-        if d.numpy.kind not in "iu":
+        if d.is_floating_point or d.numpy.kind not in "iu":
             raise TypeError(
                 f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{d}'"
             )

@@ -50,6 +50,7 @@ from .draw_checks import (
     largest_integer,
     sizes,
 )  # fmt: skip
+from .dtypes import mantissa_bits
 from .rounding import each, exp_or_inf, fma, log32, log_or_inf, sincos32
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
@@ -225,7 +226,7 @@ def _rounded(values: NDArray[np.float64], dtype: np.dtype[Any], shape: Shape) ->
     What exceeds dtype becomes infinite.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        if dtype == np.float16:
+        if dtype.itemsize == 2:
             return values.astype(np.float32).astype(dtype).reshape(shape)
         return values.astype(dtype).reshape(shape)
 
@@ -255,7 +256,7 @@ def uniform(
     first, last = work(low), work(high)
     unit = _unit(generator or default_generator, n, dtype)
     out = fma(unit, float(last - first), float(first)).astype(dtype, copy=False)
-    if (low, high) != (0, 1) or dtype == np.float16:
+    if (low, high) != (0, 1) or dtype.itemsize == 2:
         out[out == dtype.type(high)] = dtype.type(low)  # rounding may reach the open end
     return out.reshape(shape)
 
@@ -321,7 +322,7 @@ def normal(
     rest = n % _BLOCK
     out[: n - rest] = _box_muller(_unit(g, n - rest, dtype), mean, std)
     if rest:
-        if dtype != np.float16:
+        if dtype.itemsize != 2:
             _unit(g, rest, dtype)  # PyTorch first fills the whole buffer, then overwrites its end
         out[-_BLOCK:] = _box_muller(_unit(g, _BLOCK, dtype), mean, std)
     return out.reshape(shape)
@@ -494,6 +495,8 @@ def dropout_noise(
     if p == 0 or p == 1:
         return np.full(shape, 1 - p, dtype)
     noise = bernoulli(1 - p, shape, dtype, generator)
+    if dtype.itemsize == 2:  # 1 - p is not rounded to 16 bits
+        return (noise.astype(np.float32) / np.float32(1 - p)).astype(dtype)
     noise /= dtype.type(1 - p)
     return noise
 
@@ -537,7 +540,7 @@ def randint(
     dtype = np.dtype(dtype)
     low, high = operator.index(low), operator.index(high)
     check_randint(low, high, dtype)
-    if dtype.kind == "f":
+    if dtype.kind in "fV":
         low, high = _representable(low, high, dtype)
     span = high - low
     g = generator or default_generator
@@ -550,7 +553,7 @@ def randint(
 
 def _representable(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]:
     """The bounds moved inwards until no integer between them rounds out of [low, high)."""
-    bits = np.finfo(dtype).nmant
+    bits = mantissa_bits(dtype)
     above, below = int(dtype.type(low + 1)), int(dtype.type(high - 1))
     if above < low:
         low = above + (1 << (abs(low + 1).bit_length() - 1 - bits))
@@ -645,7 +648,7 @@ def multinomial(
             return score.argmax(-1, keepdims=True)
         return np.argsort(-score, axis=-1, kind="stable")[..., :num_samples]
     rows = w.reshape(-1, w.shape[-1])
-    rows = rows.astype(np.float32) if w.dtype == np.float16 else rows
+    rows = rows.astype(np.float32) if w.dtype.itemsize == 2 else rows
     out = np.empty((len(rows), num_samples), np.int64)
     for row, samples in zip(rows, out, strict=True):
         cumulative = np.cumsum(row, dtype=row.dtype)

@@ -175,7 +175,7 @@ def _values(array: Array, indent: int, options: _Options) -> str:
 def _cells(array: Array, options: _Options) -> tuple[list[str], int]:
     """(The text of each element in row-major order, padded to one width; that width)."""
     values = array.ravel().tolist()
-    if array.dtype.kind != "f":
+    if array.dtype.kind not in "fV":
         cells = [str(value) for value in values]
         width = max(map(len, cells), default=1)
     else:

@@ -250,7 +250,7 @@ def _wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -
     """
     if not isinstance(y, Tensor):
         return y
-    still = _is_among(y, ctx._non_differentiable) or y.array.dtype.kind != "f"
+    still = _is_among(y, ctx._non_differentiable) or y.array.dtype.kind not in "fV"
     dirty = _is_among(y, ctx._dirty)
     if dirty:
         new: Node = constant_node(y.array, y.node.dev) if still else _place_output(node, i, y.array)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 
-from ..arrays.dtypes import F32, F64
+from ..arrays.dtypes import F16, F32, F64, on_bfloat16
 from . import core
-from .half import F16, Half
+from .half import Half
 from .reference import Reference
 
 # The CPU's backends; `use` changes their class, so that every tensor follows.
@@ -18,6 +18,7 @@ cpu = Reference.rest = Reference()
 for _dtype in (F32, F64):
     Reference.by_dtype[_dtype] = Reference(_dtype)
 Reference.by_dtype[F16] = Half(F16)
+on_bfloat16.append(lambda d: Reference.by_dtype.setdefault(d, Half(d)))
 
 
 def available() -> dict[str, bool]:
@@ -35,7 +36,7 @@ def use(name: str) -> None:
     if name == "core" and not core.is_available():
         raise RuntimeError(f"the C core is not available: {core.reason}")
     for dtype, backend in Reference.by_dtype.items():  # all other dtypes are numpy's
-        kernels = Half if dtype == F16 else core.Core if name == "core" else Reference
+        kernels = Half if dtype.itemsize == 2 else core.Core if name == "core" else Reference
         backend.choose(kernels)
 
 

@@ -1,4 +1,6 @@
-"""float16 on the CPU: stored in half, computed in float32, rounded once an op, as in PyTorch.
+"""float16 and bfloat16 on the CPU: stored in 16 bits, computed in float32, rounded once an op.
+
+So does PyTorch.
 
 A sum that accumulated in half would overflow at 65504, and stop growing long before; and numpy's
 own loops for float16 convert every element of every step. So an op's operands are converted as
@@ -8,39 +10,41 @@ goes for each derivative.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays.dtypes import F32
+from ..arrays.dtypes import F16, F32, F64
 from .reference import Reference
-from .table import uncopied
+from .table import defines, uncopied
 
-F16 = np.dtype(np.float16)
-
+if TYPE_CHECKING:
+    from ..base.types import Array, DType, Operand, Vjp
 
 ALL_HALVES = np.arange(1 << 16, dtype=np.uint16).view(F16).astype(F32)
 MANY = 512  # elements from which a few passes of integer arithmetic are faster than numpy's loop
 
 
-def widened(x: Any) -> Any:
-    """``x`` in float32 if it is an array of halves; anything else as it is."""
-    if not isinstance(x, np.ndarray) or x.dtype != F16:
-        return x
-    if x.size < MANY or not x.flags.c_contiguous:
-        return x.astype(F32)
-    return ALL_HALVES.take(x.view(np.uint16))
+# ---- conversion: what the C core does in one pass ------------------------------------------------
+@defines
+def widen(F: Operand, x: Array) -> Array:
+    """An array of float16 or bfloat16 in the dtype of the backend F: float32 or float64."""
+    if x.dtype != F16 or x.size < MANY or not x.flags.c_contiguous:
+        return x.astype(F.dtype)
+    return ALL_HALVES.take(x.view(np.uint16)).astype(F.dtype, copy=False)
 
 
-def narrowed(x: Any) -> Any:
-    """A float32 array in half, to nearest, ties to even.
+@defines
+def narrow(F: Operand, x: Array, dtype: DType) -> Array:
+    """An array in float16 or bfloat16, by way of float32: to nearest, ties to even.
 
-    numpy's own loop takes 50 times as long where results are below 6e-5. Source: Giesen,
-    float->half variants, 2012.
+    numpy's own loop for float16 takes 50 times as long where results are below 6e-5. Source:
+    Giesen, float->half variants, 2012.
     """
-    if x.size < MANY or not x.flags.c_contiguous:
-        return x.astype(F16)
+    x = x.astype(F32, copy=False)
+    if dtype != F16 or x.size < MANY or not x.flags.c_contiguous:
+        return x.astype(dtype)
     bits = x.view(np.uint32)
     size = bits & 0x7FFFFFFF
     # the exponent's bias from 127 to 15, half a unit of the last place, and 1 more if that is odd
@@ -54,44 +58,68 @@ def narrowed(x: Any) -> Any:
     return (out | bits >> 16 & 0x8000).astype(np.uint16).view(F16)
 
 
-def rounded(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """``kernel``, of float32 arrays, as one of halves."""
+def short(x: Operand) -> bool:
+    """Is it an array of float16 or bfloat16?"""
+    return isinstance(x, np.ndarray) and x.dtype.itemsize == 2 and x.dtype.kind in "fV"
 
-    def half(*arrays: Any, **attrs: Any) -> Any:
-        out = kernel(*[widened(x) for x in arrays], **attrs)
-        return narrowed(out) if getattr(out, "dtype", None) == F32 else out
+
+def widened(wide: Reference, values: Iterable[Operand]) -> Iterator[Operand]:
+    """The arrays of 16-bit numbers among ``values`` in float32; anything else as it is."""
+    return (wide.widen(x) if short(x) else x for x in values)
+
+
+def rounded(wide: Reference, kernel: Vjp, dtype: DType) -> Vjp:
+    """``kernel``, of float32 arrays, as one of arrays of ``dtype``.
+
+    What is float32 altogether stays so: the gradient of a float32 weight beside a 16-bit input.
+    """
+
+    def half(*arrays: Operand, **attrs: Operand) -> Operand:
+        out = kernel(*widened(wide, arrays), **attrs)
+        if not any(map(short, arrays)):
+            return out
+        if type(out) is tuple:
+            return tuple([wide.narrow(x, dtype) if x.dtype == F32 else x for x in out])
+        if getattr(out, "dtype", None) != F32:
+            return out
+        return wide.narrow(out if type(out) is np.ndarray else np.asarray(out), dtype)
 
     return half
 
 
-class RoundedVjps(Sequence["Callable[..., Any]"]):
-    """The vjps of an op on float32 arrays, as those of an op whose result is in half.
+# ---- the backend ---------------------------------------------------------------------------------
+class RoundedVjps(Sequence["Vjp"]):
+    """The vjps of an op on float32 arrays, as those of an op whose result has 16 bits.
 
     A contribution has the dtype of its input, which for a cast is another.
     """
 
-    def __init__(self, wide: Reference, vjps: Sequence[Callable[..., Any]]):
+    def __init__(self, wide: Reference, vjps: Sequence[Vjp]):
         self.wide, self.vjps = wide, vjps
 
     def __len__(self) -> int:
         return len(self.vjps)
 
-    def __getitem__(self, i: Any) -> Any:
+    def __getitem__(self, i: Operand) -> Operand:
         return [*self][i]
 
-    def __iter__(self) -> Iterator[Callable[..., Any]]:
+    def __iter__(self) -> Iterator[Vjp]:
         return itertools.starmap(self.half, enumerate(self.vjps))
 
-    def half(self, i: int, vjp: Callable[..., Any]) -> Callable[..., Any]:
-        def rounding(F: Any, g: Any, out: Any, *inputs: Any, **attrs: Any) -> Any:
-            d = vjp(self.wide, widened(g), widened(out), *map(widened, inputs), **attrs)
-            return narrowed(d) if inputs[i].dtype == F16 and d.dtype == F32 else d
+    def half(self, i: int, vjp: Vjp) -> Vjp:
+        def rounding(
+            F: Operand, g: Operand, out: Operand, *inputs: Operand, **attrs: Operand
+        ) -> Operand:
+            wide = self.wide
+            d = vjp(wide, *widened(wide, (g, out, *inputs)), **attrs)
+            own = inputs[i].dtype
+            return wide.narrow(d, own) if own.itemsize == 2 and d.dtype == F32 else d
 
         return rounding
 
 
 class Half(Reference):
-    """The backend of float16 arrays.
+    """The backend of arrays of float16, and another object of bfloat16 arrays.
 
     Kernels that answer with a view, or write into what they are given, take the halves themselves.
     """
@@ -103,33 +131,40 @@ class Half(Reference):
         """The backend that computes."""
         return self.by_dtype[F32]
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Operand:
         if name in uncopied:
             return super().__getattr__(name)
         if name.startswith("__"):
             raise AttributeError(name)
-        kernel = rounded(getattr(self.wide, name))
+        kernel = rounded(self.wide, getattr(self.wide, name), self.dtype)
         setattr(self, name, kernel)
         return kernel
 
-    @staticmethod
-    def cast(x: Any, dtype: Any) -> Any:
-        """``x`` in another dtype: the one op whose result is not rounded to half."""
-        return x.astype(dtype)
+    def cast(self, x: Operand, dtype: Operand) -> Operand:
+        """``x`` in another dtype: the one op whose result is not rounded to its own."""
+        dtype = getattr(dtype, "numpy", dtype)
+        return self.by_dtype[dtype].widen(x) if dtype in (F32, F64) else x.astype(dtype)
 
-    def vjps(self, of: Sequence[Any]) -> Sequence[Any]:
+    def large(self, name: str) -> Operand:
+        """The kernel of an op for large arrays."""
+        if name in uncopied or name in vars(type(self)):
+            return getattr(self, name)
+        return rounded(self.wide, self.wide.large(name), self.dtype)
+
+    def vjps(self, of: Sequence[Vjp]) -> Sequence[Vjp]:
         """The vjps of an op, given those of the backend that computes."""
         return RoundedVjps(self.wide, of)
 
-    def total_norm(self, arrays: tuple[Any, ...]) -> Any:
+    def total_norm(self, arrays: tuple[Array, ...]) -> Operand:
         """The norm of all arrays together."""
-        return np.asarray(self.wide.total_norm(tuple(map(widened, arrays)))).astype(F16)
+        norm = self.wide.total_norm(tuple(widened(self.wide, arrays)))
+        return np.asarray(norm).astype(self.dtype)
 
 
 def through_wide(name: str) -> property:
     """What Reference defines for arrays of any dtype, by way of float32."""
-    return property(lambda self: rounded(getattr(self.wide, name)))
+    return property(lambda self: rounded(self.wide, getattr(self.wide, name), self.dtype))
 
 
-for _name in ("pow", "remainder", "fmod", "erf", "erfc"):
+for _name in ("pow", "sign", "remainder", "fmod", "erf", "erfc"):
     setattr(Half, _name, through_wide(_name))

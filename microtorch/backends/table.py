@@ -1,7 +1,7 @@
 """From an op's name to its definition, and from a backend to its kernel of an op."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
@@ -65,12 +65,30 @@ class KernelTable(BackendTable["Kernel"]):
 
 
 class HotTable(BackendTable["Kernel | None"]):
-    """As ``KernelTable``, but None for a backend of mixed dtypes, whose operands need promotion."""
+    """As ``KernelTable``, but None where the operands first need ``apply``.
+
+    They need promotion on a backend of mixed dtypes, and casts where ``send_to_apply`` said so.
+    """
 
     def __init__(self, name: str, large: bool = False):
         super().__init__(name)
         self.kernels = KernelTable(name, large)
 
     def __missing__(self, backend: Backend) -> Kernel | None:
-        kernel = self[backend] = None if backend is backend.rest else self.kernels[backend]
+        cold = backend is backend.rest or self.name in _to_apply
+        kernel = self[backend] = None if cold else self.kernels[backend]
         return kernel
+
+
+_to_apply: set[str] = set()
+
+
+def send_to_apply(names: Iterable[str]) -> None:
+    """From now on the hot paths leave the ops of these names, and no others, to ``apply``."""
+    names = set(names)
+    changed = names ^ _to_apply
+    _to_apply.clear()
+    _to_apply.update(names)
+    for table in BackendTable.all:
+        if isinstance(table, HotTable) and table.name in changed:
+            table.clear()

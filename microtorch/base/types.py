@@ -49,6 +49,7 @@ Gradient: TypeAlias = Any
 Operand: TypeAlias = Any  # an op's input or result as a vjp gets it; its node, if unread
 Contribution: TypeAlias = Any  # a Gradient, or None where an input takes none
 Hook: TypeAlias = Callable[..., Any]
+Argument: TypeAlias = Any  # of a function that passes on what it is given
 Observer: TypeAlias = Callable[["Node", Gradient, list[Contribution]], None]
 Chain: TypeAlias = "tuple[tuple[Op, Attrs | None], ...]"  # view ops from a base to a view
 

@@ -212,4 +212,4 @@ class LegacyType:
 
 
 for _name, _kind in dtypes.TORCH_TYPES.items():
-    export(LegacyType(_kind, dtypes.FROM_NUMPY[np.dtype(_name)]), f"{_kind}Tensor")
+    export(LegacyType(_kind, getattr(dtypes, _name)), f"{_kind}Tensor")

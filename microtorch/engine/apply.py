@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import errors
+from . import autocast
 from .operands import as_tensors
 from .promotion import promoted
 from .record import record
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 def apply(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
     """Run ``op`` on Tensors, or on what may stand for one; record it if a gradient flows."""
     tensors = as_tensors(op, inputs)
+    if op.name in autocast.OPS:
+        tensors = autocast.operands(tensors, op.name)
     if op.family is not None:  # an op of any number of inputs: its declaration for so many
         op = op.family(len(tensors))
     tensors, target = promoted(op, tensors)

@@ -27,7 +27,7 @@ from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
 from .handle import Handle
-from .operands import NUMBERS, left_operand, number
+from .operands import NUMBERS, left_operand, numbers_of
 from .out import by_keyword
 from .record import constant_node, kept, new
 from .views import link_view
@@ -67,6 +67,7 @@ def hot(
 def swapped(op: Op) -> Callable[..., Tensor]:
     """The method ``input.__rop__(other)``, which is ``op(other, input)``."""
     function, floating = binary(op, op, True), op.floating
+    number = numbers_of(op)
 
     def method(input: Tensor, other: Any) -> Tensor:
         if type(other) in NUMBERS:
@@ -100,7 +101,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             return written(input)
         dev = a.dev
         kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
-        if kernel is None:  # integers, bools and halves need promotion
+        if kernel is None:  # integers and bools need promotion
             return written(input)
         value = kernel(x)
         if type(value) is not ndarray:
@@ -133,6 +134,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
+    number = numbers_of(op)
 
     def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
         if out is not no_more:
@@ -195,7 +197,7 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         dev = dev.of(out.dtype)
     t = new(Tensor)
     t.array, t.origin = out, None
-    if a.needs and (m := mode.get()).grad and op.differentiable and out.dtype.kind == "f":
+    if a.needs and (m := mode.get()).grad and op.differentiable and out.dtype.kind in "fV":
         n = op.node()
         n.inputs = inputs = (a,)
         n.saved = (x,) if op.saved_inputs else inputs
@@ -227,13 +229,14 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
                 needs = True
     except AttributeError:  # not a tensor
         return op(*inputs, **(attrs or {}))
-    if dev is dev.rest:  # integers, bools and halves need promotion
-        return op(*inputs, **(attrs or {}))
     if op.family is not None:
         op = op.family(len(nodes))
+    kernel = op.hot_kernels[dev]
+    if kernel is None:  # integers and bools need promotion
+        return op(*inputs, **(attrs or {}))
     arrays = [x.array for x in inputs]
     try:
-        out = op.kernels[dev](*arrays) if attrs is None else op.kernels[dev](*arrays, **attrs)
+        out = kernel(*arrays) if attrs is None else kernel(*arrays, **attrs)
     except (ValueError, TypeError, IndexError) as e:
         raise op.explain(op, inputs, attrs or {}, e) from None
     if type(out) is not ndarray:

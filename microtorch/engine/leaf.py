@@ -70,7 +70,7 @@ def _sum(old: Tensor, g: Gradient) -> Tensor:
 def leaf(t: Tensor) -> None:
     """Make ``t`` a leaf that requires gradient: a new node on the same memory."""
     old = t.node
-    if t.array.dtype.kind != "f":
+    if t.array.dtype.kind not in "fV":
         raise RuntimeError(
             errors.message(
                 "only Tensors of floating point and complex dtype can require gradients",

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..backends import KernelTable, definitions
-from ..backends.table import uncopied
+from ..backends.table import HotTable, uncopied
 from ..base import errors
 from ..graph import ABSENT, Node
 from ..notation import expr, formulas
@@ -115,6 +115,7 @@ class Op:
         reads = bool(self.saved_inputs) or any(self.reads_out) or self.joint is not None
         self.reads_anything = reads and not reads_nothing
         self.kernels = KernelTable(name)
+        self.hot_kernels = HotTable(name)
         self.large_kernels = KernelTable(name, large=True)
         self.vjp_kernels = VjpTable(self)
         self.node = self._node_class(torch_name or "".join(map(str.capitalize, name.split("_"))))

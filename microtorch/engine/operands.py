@@ -9,7 +9,8 @@ import numpy as np
 from ..arrays import dtypes
 from ..backends import cpu
 from ..base import errors
-from .record import constant
+from ..base.naming import named
+from .record import constant, constant_node, handle
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
     from ..base.types import Array, Backend, DType, Number
@@ -37,6 +38,8 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
 def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Tensor:
     """One operand as a Tensor on the device of ``like``. Raises TypeError if it cannot be one."""
     if isinstance(x, (bool, int, float)):
+        if like is not None and op.name in EXACT and like.array.dtype.kind in "fV":
+            return _exact(x, like)
         return weak_number(x, like, op.result == "float")
     if type(x) in COERCE:
         return COERCE[type(x)](x)
@@ -69,7 +72,7 @@ def weak_number(value: Number, like: Tensor | None, floating: bool = False) -> T
     if like is not None:
         dev = like.node.dev
         d = dtypes.promote([(like.array.dtype, 2), (d, 0)])
-        if floating and d.kind != "f":
+        if floating and d.kind not in "fV":
             d = dtypes.default_numpy()
     return constant(dev.array(whole.astype(d)), dev)
 
@@ -93,28 +96,52 @@ def element(value: Number, d: DType) -> Array:
     return np.array(value).astype(d)
 
 
-_numbers: dict[Backend, dict[float | str, Tensor]] = {}  # float backend -> constants made so far
+def _numbers(name: str, make: Callable[[Number, Tensor], Tensor]) -> Callable[..., Tensor]:
+    """A function that keeps the constants that it makes."""
+    made: dict[Backend, dict[float | str, Tensor]] = {}  # float backend -> constants made so far
+
+    def number(value: Number, like: Tensor, floating: bool = False) -> Tensor:
+        """A Python number beside a float tensor, as a 0-d constant that is kept for the next time.
+        """
+        dev = like.node.dev
+        cache = made.get(dev)
+        if cache is None and dev is not dev.rest:
+            cache = made[dev] = {}
+        if cache is None:
+            return weak_number(value, like, floating)
+        key = value if value else str(value)  # -0.0 == 0.0
+        t = cache.get(key)
+        if t is None:
+            if len(cache) > 1000:  # learning-rate schedules make ever new numbers
+                cache.clear()
+            t = cache[key] = make(value, like)
+        return t
+
+    return named(number, name)
 
 
-def number(value: Number, like: Tensor, floating: bool = False) -> Tensor:
-    """A Python number beside a float tensor, as a 0-d constant that is kept for the next time."""
+def _exact(value: Number, like: Tensor) -> Tensor:
+    """A number as it is beside a tensor of 16 bits, though its node counts as one of that type."""
     dev = like.node.dev
-    cache = _numbers.get(dev)
-    if cache is None and dev is not dev.rest:
-        cache = _numbers[dev] = {}
-    if cache is None:
-        return weak_number(value, like, floating)
-    key = value if value else str(value)  # -0.0 == 0.0
-    t = cache.get(key)
-    if t is None:
-        if len(cache) > 1000:  # learning-rate schedules make ever new numbers
-            cache.clear()
-        t = cache[key] = weak_number(value, like)
-    return t
+    if like.array.dtype.itemsize > 2 or dev.device.type != "cpu":
+        return weak_number(value, like)
+    whole = np.array(value).astype(dtypes.F32)
+    return handle(whole, constant_node(whole, dev))
+
+
+number = _numbers("number", weak_number)
+# x * 0.1 of 16-bit x is rounded once, and 0.1 is not, as in PyTorch
+EXACT = frozenset({"mul", "div"})
+exact_number = _numbers("exact_number", _exact)
+
+
+def numbers_of(op: Op) -> Callable[..., Tensor]:
+    """The function that makes constants of the numbers that ``op`` is given."""
+    return exact_number if op.name in EXACT else number
 
 
 def left_operand(op: Op, value: Any, like: Tensor) -> Tensor:
     """The left operand of ``2 * t`` as a Tensor: the graph keeps the order of the user's code."""
     if type(value) in NUMBERS:
-        return number(value, like, op.floating)
+        return numbers_of(op)(value, like, op.floating)
     return as_tensors(op, (value, like))[0]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
+from ..backends.half import Half
 from .hot import single
 from .registry import REGISTRY
 
@@ -30,22 +31,30 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
     target = common_dtype(op, tensors)
     out = []
     for i, t in enumerate(tensors):
-        if i >= op.unpromoted and t.array.dtype is not target and t.array.dtype != target:
+        d = dtype_of(t)
+        if i >= op.unpromoted and d is not target and d != target:
             t = single(REGISTRY["cast"], t, {"dtype": target})
         out.append(t)
     return out, target if op.result in ("same", "float") else None
 
 
+def dtype_of(t: Tensor) -> DType:
+    """The dtype that ``t`` counts as: of an exact number, that of the tensor beside it."""
+    d, dev = t.array.dtype, t.node.dev
+    return dev.dtype if d is dtypes.F32 and isinstance(dev, Half) else d
+
+
 def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:
     """The dtype in which ``op`` computes on these operands."""
     taken = tensors[op.unpromoted :] if op.unpromoted else tensors
-    target = taken[0].array.dtype
+    target = dtype_of(taken[0])
     for t in taken:
-        if t.array.dtype is not target and t.array.dtype != target:
+        d = dtype_of(t)
+        if d is not target and d != target:
             if op.result == "match":
                 raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
-            target = dtypes.promote((t.array.dtype, 2 if t.array.ndim else 1) for t in taken)
+            target = dtypes.promote((dtype_of(t), 2 if t.array.ndim else 1) for t in taken)
             break
-    if op.result == "float" and target.kind != "f":
+    if op.result == "float" and target.kind not in "fV":
         return dtypes.default_numpy()
     return target

@@ -98,7 +98,7 @@ def record(
     """The Tensor of an op's result, with a node of the op if a gradient flows through it."""
     m = mode.get()
     nodes = tuple([x.node for x in inputs])
-    if m.grad and op.differentiable and any([n.needs for n in nodes]) and out.dtype.kind == "f":
+    if m.grad and op.differentiable and any([n.needs for n in nodes]) and out.dtype.kind in "fV":
         node = op.node()
         saved = kept(op, inputs) if op.saved_inputs else nodes
         fill(node, nodes, saved, out, dev, attrs, m.scope, user_frame(_frame(1)))

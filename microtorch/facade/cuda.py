@@ -5,7 +5,7 @@
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
 from typing import Any
 
 from ..base.errors import DeviceError, message, unknown
@@ -14,6 +14,7 @@ __all__ = [
     "device_count", "empty_cache", "is_available", "is_initialized", "manual_seed",
     "manual_seed_all",
 ]  # fmt: skip
+__path__: list[str] = []  # a package to Python, below which torch.cuda.amp is found
 _RAISING = (
     "current_device", "get_device_name", "get_device_properties", "memory_allocated",
     "set_device", "synchronize",
@@ -47,7 +48,9 @@ def empty_cache() -> None:
     """Nothing to free."""
 
 
-def __getattr__(name: str) -> Callable[..., Any]:
+def __getattr__(name: str) -> Any:
+    if name == "amp":
+        return importlib.import_module("..cuda_amp", __name__)
     if name in _RAISING:
 
         def absent(*args: Any, **kwargs: Any) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base.naming import named
+from ..engine.entering import entered
 from ..handles.methods import bind_methods
 from ..ops.surface import FUNCTIONS
 
@@ -27,7 +28,7 @@ def _when_called(name: str) -> Callable[..., Any]:
         found = getattr(importlib.import_module("microtorch.linalg.older"), name)
         return found(input, *args, **kwargs)
 
-    return named(function, name, f"torch.{name}.")
+    return entered(named(function, name, f"torch.{name}."))
 
 
 bind_methods({name: _when_called(name) for name in BOTH})

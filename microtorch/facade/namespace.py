@@ -38,25 +38,32 @@ LAZY |= {
     for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
 }
 LAZY |= {name: ("files", name) for name in ("load", "save")}
+AUTOCAST = (
+    "autocast clear_autocast_cache get_autocast_cpu_dtype get_autocast_dtype "
+    "get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled "
+    "set_autocast_cache_enabled set_autocast_dtype set_autocast_enabled".split()
+)
+LAZY |= {"amp": ("facade.amp", "")} | {name: ("facade.amp", name) for name in AUTOCAST}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
 LAZY |= {
     "__config__": ("facade.config", ""),
+    "serialization": ("files", ""),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
     "default_generator": ("arrays.generator", "default_generator"),
     "is_anomaly_enabled": ("autograd", "is_anomaly_enabled"),
 }
 
 ABSENT = frozenset(
-    "bfloat16 cfloat compile complex64 complex128 complex distributed fft func jit layout mps "
+    "cfloat compile complex64 complex128 complex distributed fft func jit layout mps "
     "multiprocessing onnx profiler quantization sparse sparse_coo_tensor vmap view_as_complex "
     "view_as_real xpu export fx hub".split()
 )
 
 EAGER = (
-    "Generator Scalar Size Tensor __version__ autograd backends bool device double dtype e "
-    "enable_grad finfo float float16 float32 float64 get_default_dtype half iinfo inf "
+    "Generator Scalar Size Tensor __version__ autograd backends bfloat16 bool device double dtype "
+    "e enable_grad finfo float float16 float32 float64 get_default_dtype half iinfo inf "
     "inference_mode int int16 int32 int64 int8 is_grad_enabled is_inference_mode_enabled long nan "
     "no_grad pi set_default_dtype set_grad_enabled set_printoptions short uint8 version".split()
 )

@@ -40,7 +40,7 @@ def numel(input: Tensor) -> int:
 
 
 def is_floating_point(input: Tensor) -> bool:
-    """Is its dtype float16, float32 or float64?"""
+    """Is its dtype bfloat16, float16, float32 or float64?"""
     return input.is_floating_point()
 
 
@@ -156,6 +156,7 @@ def set_default_tensor_type(t: Any) -> None:
         "torch.FloatTensor": dtypes.float32,
         "torch.DoubleTensor": dtypes.float64,
         "torch.HalfTensor": dtypes.float16,
+        "torch.BFloat16Tensor": dtypes.bfloat16,
     }
     if name not in kinds:
         raise TypeError(

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["assert_close"]
 
 # (rtol, atol) for values of a dtype; of two, the coarser counts
-_TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
+_TOLERANCES = {
+    "bfloat16": (1.6e-2, 1e-5), "float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5),
+    "float64": (1e-7, 1e-7),
+}  # fmt: skip
 
 
 class Closeness(NamedTuple):
@@ -100,7 +103,7 @@ def _value_difference(a: Any, b: Any, at: str, close: Closeness) -> str:
     defaults = [_TOLERANCES.get(v.dtype.name, (0.0, 0.0)) for v in (x, y)]
     rtol = max(d[0] for d in defaults) if close.rtol is None else close.rtol
     atol = max(d[1] for d in defaults) if close.atol is None else close.atol
-    x, y = (v.astype(np.float64) if v.dtype.kind == "f" else v for v in (x, y))
+    x, y = (v.astype(np.float64) if v.dtype.kind in "fV" else v for v in (x, y))
     equal = np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=close.equal_nan)
     if equal.all():
         return ""

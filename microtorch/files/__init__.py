@@ -1,22 +1,35 @@
-"""Files that hold data and nothing else: `torch.save` and `torch.load`.
+"""Files: `torch.save` and `torch.load` in PyTorch's own format, both ways, and safetensors.
 
-PyTorch's files are pickles, and unpickling may run any code that the file names. A microtorch file
-is a zip archive that any tool can open and nothing can execute:
+    m = torch.load("resnet18.pth", map_location="cpu")     PyTorch wrote it
+    torch.save(model.state_dict(), "mine.pth")             PyTorch reads it
 
-    microtorch.json     {"format": "microtorch", "version": 1, "root": ...,
-                         "storages": [["float32", [784, 128]], ...]}
-    data/0, data/1 ...  the elements of each storage, row by row, little-endian
-
-In `root` a number, string, bool or null is itself; everything else is a list whose first element
-says what it is: `["tensor", 3, true]` is storage 3, requiring gradient, `["dict", [[key, value],
-...]]` a dict. Tensors on the same elements (tied weights) name the same storage, and share memory
-again when loaded.
+PyTorch's files are pickles, and Python's unpickler runs any code that a file names. `machine.py`
+runs a pickle without running code: names lead to the functions of one table (`allowed.py`), which
+make data. What reading may cost is bounded by the file's size (`guard.py`), and all numbers are
+checked before they are used (`archive.py`, `storages.py`, `memory.py`).
 """
 
 from ..base.errors import missing
-from .load import load
-from .save import save
+from . import safetensors
+from .allowed import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
+from .errors import FileError
+from .layout import MAGIC_NUMBER, PROTOCOL_VERSION
+from .load import get_unsafe_globals_in_checkpoint, load
+from .save import DEFAULT_PROTOCOL, save
 
-__all__ = ["load", "save"]
+__all__ = [
+    "DEFAULT_PROTOCOL",
+    "MAGIC_NUMBER",
+    "PROTOCOL_VERSION",
+    "FileError",
+    "add_safe_globals",
+    "clear_safe_globals",
+    "get_safe_globals",
+    "get_unsafe_globals_in_checkpoint",
+    "load",
+    "safe_globals",
+    "safetensors",
+    "save",
+]
 
 __getattr__ = missing(__name__, __all__)

@@ -57,7 +57,15 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
     if type(array) is not np.ndarray:
         if not force:
             array.__array__()  # raises, and says what to do
-        return array.get()
+        array = array.get()
+    if array.dtype.kind == "V":
+        raise TypeError(
+            errors.message(
+                "Got unsupported ScalarType BFloat16",
+                "numpy has no bfloat16",
+                fix="x.float().numpy(), or x.view(torch.int16).numpy() for the bits",
+            )
+        )
     return array
 
 
@@ -116,7 +124,7 @@ def type_(self: Tensor, dtype: DTypeLike | str | None = None) -> Any:
         if dtype not in names:
             known = errors.nearest(dtype, names)
             raise ValueError(errors.message(f"invalid type: '{dtype}'.{known}"))
-        dtype = dtypes.FROM_NUMPY[np.dtype(names[dtype])]
+        return self.to(dtype=getattr(dtypes, names[dtype]))
     return self.to(dtype=getattr(dtype, "dtype", dtype))
 
 
@@ -135,8 +143,8 @@ def cuda(self: Tensor, device: DeviceLike | None = None) -> Tensor:
     return self.to("cuda" if device is None else device)
 
 
-def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[[Tensor], Tensor]:
-    def method(self: Tensor) -> Tensor:
+def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:
+    def method(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
         return self.to(dtype)
 
     return named(method, name, f"Converted to {dtype}.")
@@ -148,6 +156,7 @@ bind_methods(
 )
 for _name, _dtype in {
     "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16,
+    "bfloat16": dtypes.bfloat16,
     "long": dtypes.int64, "int": dtypes.int32, "short": dtypes.int16,
     "bool": dtypes.bool, "byte": dtypes.uint8,
 }.items():  # fmt: skip

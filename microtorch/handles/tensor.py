@@ -263,7 +263,7 @@ class Tensor(Methods):
         return array.ctypes.data if type(array) is np.ndarray else array.address
 
     def is_floating_point(self) -> bool:
-        return self.array.dtype.kind == "f"
+        return self.array.dtype.kind in "fV"
 
     def is_complex(self) -> bool:
         return False
@@ -555,7 +555,7 @@ class Tensor(Methods):
                     "cannot pickle a non-leaf tensor that requires grad", fix="pickle x.detach()"
                 )
             )
-        return _rebuild, (type(self), self.array, self.node.needs)
+        return _rebuild, (type(self), self.array, self.node.needs), getattr(self, "__dict__", None)
 
     @property
     def T(self) -> Tensor:

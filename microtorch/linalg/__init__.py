@@ -21,6 +21,7 @@ requires gradient, because to lose the gradient in silence would be worse.
 from __future__ import annotations
 
 from ..base.errors import missing
+from ..engine.entering import enter_all
 from .checks import LinAlgError as LinAlgError
 from .determinants import det, slogdet
 from .factors import (
@@ -66,4 +67,5 @@ __all__ = [
     "vector_norm",
 ]  # fmt: skip
 
+enter_all(globals())
 __getattr__ = missing(__name__, __all__)

@@ -53,7 +53,7 @@ def floating(name: str, *operands: Tensor) -> None:
     """Raise unless all operands are float32, or all are float64."""
     for t in operands:
         kind = TORCH_TYPES[t.array.dtype.name]
-        if t.array.dtype.kind != "f":
+        if t.array.dtype.kind not in "fV":
             what = f"Expected a floating point or complex tensor as input. Got {kind}"
             raise RuntimeError(message(f"linalg.{name}: {what}", describe(t), fix="x.float()"))
         if t.array.dtype.itemsize < 4:

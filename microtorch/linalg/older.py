@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..autograd.function import Function
 from ..base.errors import describe, message
+from ..engine.entering import enter_all
 from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
 from .checks import broadcast_batches, floating, identity, matrices, square
@@ -188,3 +189,6 @@ def pca_lowrank(
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """torch.linalg.multi_dot of any number of matrices."""
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
+
+
+enter_all(globals())

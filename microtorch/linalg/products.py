@@ -134,7 +134,8 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
 
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Σ x y over ``dim``; the other dimensions broadcast."""
-    floating("vecdot", x)
+    if x.array.dtype.kind not in "fV":
+        floating("vecdot", x)
     if x.array.dtype != y.array.dtype:
         one, two = (TORCH_TYPES[t.array.dtype.name] for t in (x, y))
         raise RuntimeError(
@@ -143,6 +144,8 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
                 f"{one} and y of type {two} instead"
             )
         )
+    if x.array.dtype.itemsize == 2:  # the sum is rounded, and not each product
+        return (x.float() * y.float()).sum(dim).to(x.dtype)
     return (x * y).sum(dim)
 
 

@@ -14,6 +14,7 @@ import warnings
 
 import numpy as np
 
+from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.generator import trunc_normal
 from ..autograd import no_grad
 from ..base.errors import describe, message, missing
@@ -244,6 +245,11 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         raise _wrong("Only tensors with 2 or more dimensions are supported", "orthogonal_", tensor)
     if tensor.numel() == 0:
         return tensor
+    if tensor.itemsize == 2:
+        kind = TORCH_TYPES[tensor.array.dtype.name]
+        raise NotImplementedError(
+            message(f"\"geqrf_cpu\" not implemented for '{kind}'", fix="fill a float32 tensor")
+        )
     rows = tensor.shape[0]
     columns = tensor.numel() // rows
     made = empty((rows, columns), dtype=tensor.dtype, device="cpu")

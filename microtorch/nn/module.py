@@ -45,6 +45,7 @@ class Module:
     """Base class of all layers and models; a subclass defines `forward`."""
 
     training: bool
+    _version = 1  # of what the state dict holds: PyTorch writes it into its files
 
     def __init__(self) -> None:
         # Straight into __dict__: __setattr__ below needs the three dicts to exist.
@@ -485,6 +486,10 @@ class Module:
         """Cast floating point parameters and buffers to float16."""
         return self._cast("half")
 
+    def bfloat16(self: T) -> T:
+        """Cast floating point parameters and buffers to bfloat16."""
+        return self._cast("bfloat16")
+
     # ---------------------------------------------------------------- state
 
     def state_dict(
@@ -495,7 +500,12 @@ class Module:
         keep_vars: bool = False,
     ) -> dict[str, Any]:
         """Parameters and persistent buffers by path; the values share memory with the module."""
-        destination = OrderedDict() if destination is None else destination
+        if destination is None:
+            destination = OrderedDict()
+            vars(destination)["_metadata"] = OrderedDict()
+        versions = getattr(destination, "_metadata", None)
+        if versions is not None:
+            versions[prefix[:-1]] = {"version": self._version}
         state.save_own(self, destination, prefix, keep_vars)
         for name, child in self._modules.items():
             if child is not None:

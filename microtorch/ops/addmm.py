@@ -143,7 +143,7 @@ def addr(
     """beta * input + alpha * outer(vec1, vec2). Unlike the others it takes any dtypes."""
     _check_rank("addr", (vec1, vec2), (1, 1))
     product = METHODS["outer"](vec1, vec2)
-    if "f" not in {t.array.dtype.kind for t in (input, vec1, vec2)}:
+    if not any(t.array.dtype.kind in "fV" for t in (input, vec1, vec2)):
         for factor, word in ((beta, "beta"), (alpha, "alpha")):
             if isinstance(factor, float):
                 raise RuntimeError(

@@ -44,7 +44,7 @@ def cdist(
     if compute_mode not in MODES:
         raise ValueError(message(f"{compute_mode} is not a valid value for compute_mode"))
     for name, x in (("X1", x1), ("X2", x2)):
-        if x.array.dtype.kind != "f":
+        if x.array.dtype.kind not in "fV":
             raise RuntimeError(
                 message(
                     f"cdist only supports floating-point dtypes, {name} got: "
@@ -91,7 +91,7 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
         raise RuntimeError(
             message(f"pdist only supports 2D tensors, got: {input.array.ndim}D", describe(input))
         )
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         raise RuntimeError(message("pdist only supports floating-point dtypes", describe(input)))
     _not_negative("pdist", p)
     i, j = np.triu_indices(len(input.array), 1)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
 from ..base.errors import describe, message
+from ..engine import autocast
 from ..engine.handle import Handle
 from ..engine.hot import several
 from .arguments import dim_of, rows, variadic
@@ -208,13 +209,16 @@ def einsum(*args: Any) -> Tensor:
             operands = list(operands[0])
     if not operands:
         raise RuntimeError(message("einsum(): must provide at least one operand"))
+    terms, result = _parsed(equation, tuple([x.array.ndim for x in operands]))
+    letters = "".join("".join(set(term)) for term in terms)
+    if any(letters.count(c) > 1 for c in set(letters) - set(result)):  # products are added up
+        operands = list(autocast.operands(operands))
     for x in operands[1:]:
         if x.array.dtype != operands[0].array.dtype:
             one, two = (TORCH_TYPES[t.array.dtype.name] for t in (operands[0], x))
             raise RuntimeError(
                 message(f"expected scalar type {one} but found {two}", f"einsum('{equation}')")
             )
-    terms, result = _parsed(equation, tuple([x.array.ndim for x in operands]))
     names = list(terms)
     for i, name in enumerate(names):
         if len(set(name)) < len(name):

@@ -16,6 +16,7 @@ from ..arrays.dtypes import OBJECT
 from ..backends.reference import nonzero_divisor
 from ..base.errors import describe, message
 from ..base.naming import named
+from ..engine.handle import Handle
 from ..engine.hot import made, several
 from ..engine.op import Op
 from ..engine.operands import NUMBERS, left_operand
@@ -52,8 +53,8 @@ def only(kinds: str, kernel: str) -> Check:
     """
 
     def check(op: Op, tensors: Sequence[Tensor]) -> None:
-        given = max((t.array.dtype for t in tensors), key=lambda d: "buif".index(d.kind))
-        if given.kind not in kinds:
+        given = max((t.array.dtype for t in tensors), key=lambda d: "buifV".index(d.kind))
+        if given.kind.replace("V", "f") not in kinds:
             raise NotImplementedError(
                 message(
                     f"\"{kernel}\" not implemented for '{dtypes.TORCH_TYPES[given.name]}'",
@@ -232,7 +233,7 @@ def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> Any:
         return other
     operands: tuple[Any, ...] = (input, other)
     given = [x.array.dtype.kind for x in operands if hasattr(x, "node")]
-    if given and "f" not in given:
+    if given and not {"f", "V"} & set(given):
         if given == ["b", "b"]:
             alpha = bool(alpha)
         elif isinstance(alpha, float) and not isinstance(other, float):
@@ -279,6 +280,10 @@ def div(
                 f"'{rounding_mode}'"
             )
         )
+    given = {x.array.dtype.name for x in (input, other) if isinstance(x, Handle)}
+    if rounding_mode == "trunc" and given & {"float16", "bfloat16"}:
+        # PyTorch rounds the quotient to 16 bits, and then cuts
+        return ELEMENTWISE["trunc"](ELEMENTWISE["div"](input, other))
     return ELEMENTWISE[f"div_{rounding_mode}"](input, other)
 
 
@@ -319,7 +324,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
     """input + value * tensor1 * tensor2."""
     operands = (input, tensor1, tensor2)
     only("uif", "addcmul_cpu_out")(REGISTRY["mul"], operands)
-    if not any(t.array.dtype.kind == "f" for t in operands):
+    if not any(t.array.dtype.kind in "fV" for t in operands):
         value = int(value)  # PyTorch cuts it off
     product = ELEMENTWISE["mul"](tensor1, tensor2)
     return ELEMENTWISE["add"](input, product if value == 1 else ELEMENTWISE["mul"](product, value))
@@ -328,7 +333,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 @public()
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """input + value * tensor1 / tensor2."""
-    if not any(t.array.dtype.kind == "f" for t in (tensor1, tensor2)):
+    if not any(t.array.dtype.kind in "fV" for t in (tensor1, tensor2)):
         raise RuntimeError(
             message(
                 "Integer division with addcdiv is no longer supported, and in a future  release "

@@ -61,7 +61,7 @@ def _publish(op: Op) -> None:
     def function(input: Tensor, dim: int, dtype: DTypeLike | None = None) -> Tensor:
         if dtype is not None:
             input = input.to(dtype)
-        if input.array.dtype.kind != "f":
+        if input.array.dtype.kind not in "fV":
             raise not_floating(f"{op.name}_kernel_impl", input)
         d = dim_of(dim, input.array.ndim, op.name)
         if not input.array.ndim:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arrays import dtypes
 from ..backends import defines
 from ..base.errors import ShapeError, describe, message
 from ..engine.hot import several
@@ -189,7 +190,7 @@ def batch_norm(
                 describe(input),
             )
         )
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         raise not_floating("batch_norm", input)
     for name, v in (
         ("running_mean", running_mean),
@@ -325,7 +326,7 @@ def _trailing(
                 else "",
             )
         )
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         raise not_floating(op, input)
     return shape
 
@@ -359,7 +360,7 @@ def rms_norm(
     dims = _last(input.array, len(shape))
     d = input.dtype
     x = input.float() if d.itemsize < 4 else input  # squares of halves overflow from 256 on
-    eps = float(np.finfo(x.array.dtype).eps) if eps is None else eps
+    eps = dtypes.finfo(x.dtype).eps if eps is None else eps
     out = x * ((x * x).mean(dims, keepdim=True) + eps).rsqrt()
     return (out if weight is None else out * weight).to(d)
 

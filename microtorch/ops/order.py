@@ -165,7 +165,7 @@ def ranked(x: Array, k: int, d: int) -> Array:
 def _median_index(x: Array, d: int) -> Array:
     """The lower of the two middle elements; a NaN where there is one."""
     index = ranked(x, (x.shape[d] - 1) // 2, d)
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fV":
         return index
     unknown = np.isnan(x)
     first = np.argmax(unknown, d, keepdims=True)
@@ -277,7 +277,7 @@ def sort_key(x: Array) -> Array | None:
     """int64 numbers of 32 bits in the order of ``x``; None where there are none."""
     if type(x) is not np.ndarray or x.dtype is OBJECT or x.dtype == np.float64:
         return None
-    if x.dtype.kind == "f":
+    if x.dtype.kind in "fV":
         bits = (x.astype(np.float32) + np.float32(0)).view(np.int32)  # + 0, for -0 equals 0
         key = np.where(np.isnan(x), 0x7FFFFFFF, bits ^ (bits >> 31 & 0x7FFFFFFF))
         return key.astype(np.int64)

@@ -113,7 +113,7 @@ class Frexp(NamedTuple):
 @public()
 def frexp(input: Tensor) -> Frexp:
     """``(mantissa, exponent)``: input = mantissa * 2 ** exponent, with 0.5 <= |mantissa| < 1."""
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         raise RuntimeError(
             message("torch.frexp() only supports floating-point dtypes", describe(input))
         )

@@ -364,7 +364,7 @@ def _avg_pool(
     ceil_mode: bool, count_include_pad: bool, divisor_override: int | None,
 ) -> Tensor:  # fmt: skip
     _check(op, input, n)
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         raise not_floating(op, input)
     if divisor_override == 0:
         raise RuntimeError(message("divisor must be not zero", f"{op}(divisor_override=0)"))

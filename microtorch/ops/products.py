@@ -171,6 +171,7 @@ linear_op = Op(
     _linear,
     vjps=(lambda F, g, out, x, w, b=None: F.matmul(g, w), _linear_vjp_w, _linear_vjp_b),
     saves=("y", "x", ""),
+    result="match",
     formula="x @ wᵀ + b",
     rule=("g @ w", "gᵀ @ x", "Σ g over the batch"),
     terms=lambda x, *_: x[-1] if x else 1,
@@ -183,10 +184,7 @@ linear_op = Op(
 @public(method=False)
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias: input (..., in), weight (out, in), bias (out) or None."""
-    operands = (input, weight) if bias is None else (input, weight, bias)
-    if len({t.array.dtype for t in operands}) > 1:
-        raise dtype_mismatch("linear", operands)
-    return several(linear_op, operands)
+    return several(linear_op, (input, weight) if bias is None else (input, weight, bias))
 
 
 # ---- products of given ranks ---------------------------------------------------------------------
@@ -281,7 +279,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
             )
         )
     if one.ndim == two.ndim == 1:
-        return matmul(input, other)
+        return dot(input, other)
     return FUNCTIONS["tensordot"](input, other, ([-1], [-1]))
 
 

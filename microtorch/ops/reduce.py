@@ -105,12 +105,12 @@ def _publish_sum(op: Op, doc: str) -> None:
         if axis is not None or keepdims:  # numpy's names
             dim, keepdim = axis if dim is None else dim, keepdims or keepdim
         if dtype is not None:
-            if floating and dtypes.as_numpy(dtype).kind != "f":
+            if floating and dtypes.as_numpy(dtype).kind not in "fV":
                 raise float_error(op.name, dtypes.as_numpy(dtype), "Optional")
             return in_dtype(reduce, input, dtype, dim, keepdim)
         if dim is not None:
             dim = dims_of(dim, input.array.ndim, op.name) or None
-        if floating and input.array.dtype.kind != "f":
+        if floating and input.array.dtype.kind not in "fV":
             raise float_error(op.name, input.array.dtype)
         return single(op, input, {"dim": dim, "keepdim": keepdim}, dim, keepdim)
 
@@ -155,7 +155,7 @@ def nansum(
     out: Tensor = FUNCTIONS["sum"](input, dim, keepdim, dtype=dtype)
     if input.node.dev.memory is np.ndarray and not (out.array != out.array).any():
         return out  # a NaN among the elements would be one in the sum
-    known = input.masked_fill(input.isnan(), 0) if input.array.dtype.kind == "f" else input
+    known = input.masked_fill(input.isnan(), 0) if input.array.dtype.kind in "fV" else input
     return FUNCTIONS["sum"](known, dim, keepdim, dtype=dtype)
 
 
@@ -164,7 +164,7 @@ def nanmean(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
 ) -> Tensor:
     """The mean of the elements that are not NaN."""
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         what = "nanmean(): expected input to have floating point or complex dtype but got "
         raise RuntimeError(message(what + TORCH_TYPES[input.array.dtype.name], fix="x.float()"))
     counted = input.isnan().logical_not().sum(dim, keepdim)
@@ -178,7 +178,7 @@ def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: 
     total = rows(add_up(centred * centred, axis=dim, keepdims=keepdim))
     if n == 0:
         return total * x.dtype.type(math.nan)
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fV":
         return total / (n - correction)
     return total / max(x.dtype.type(n - correction), x.dtype.type(0))
 
@@ -232,7 +232,7 @@ def _publish_spread(op: Op, what: str) -> None:
     ) -> Tensor:  # fmt: skip
         if isinstance(dim, bool):  # var(unbiased): PyTorch's other overload
             dim, unbiased = None, dim
-        if input.array.dtype.kind != "f":
+        if input.array.dtype.kind not in "fV":
             wrong = f"{op.name}: input dtype must be floating point, but got {describe(input)}"
             raise RuntimeError(message(wrong, fix="x.float()"))
         if correction is None:
@@ -367,7 +367,7 @@ def not_empty(
 @public()
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log Σ exp(x) over ``dim``, without overflow."""
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         input = input.to(dtypes.get_default_dtype())
     dims = dims_of(dim, input.array.ndim, "logsumexp")
     return single(REGISTRY["logsumexp"], input, {"dim": dims, "keepdim": keepdim})

@@ -196,7 +196,7 @@ _publish(cumprod_op, "product")
 @public()
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """The running log Σ exp(x) along ``dim``, without overflow."""
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         kind = TORCH_TYPES[input.array.dtype.name]
         what = f"\"logcumsumexp_out_cpu\" not implemented for '{kind}'"
         raise NotImplementedError(message(what, describe(input), fix="x.float()"))

@@ -96,7 +96,7 @@ def _identity(reduce: str, dtype: Any) -> Any:
         return 1
     if dtype.kind == "b":
         return reduce == "amin"
-    if dtype.kind == "f":
+    if dtype.kind in "fV":
         return -np.inf if reduce == "amax" else np.inf
     limits = np.iinfo(dtype)
     return int(limits.min if reduce == "amax" else limits.max)
@@ -128,7 +128,7 @@ def scatter_reduce(
         out = x + added(x, d, i, s, x.array.shape)
         if reduce == "mean":
             n = (counts + 1 if include_self else counts.clamp(min=1)).to(x.dtype)
-            out = out / n if x.array.dtype.kind == "f" else out // n
+            out = out / n if x.array.dtype.kind in "fV" else out // n
     else:
         out = apply(scatter_reduce_op, (x, i, s), {"dim": d, "reduce": reduce})
     return reshape(out, *input.array.shape)

@@ -52,11 +52,11 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
         out = input if min is None else apply(BELOW, (input, min))
         return out if max is None else apply(ABOVE, (out, max))
     # limits of a higher category raise the result to theirs: 1.5 does not become 1
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         limits = [(dtypes.of_number(v), 0) for v in (min, max) if v is not None]
         target = dtypes.promote([(input.array.dtype, 2), *limits])
         input = input.to(dtypes.FROM_NUMPY[target])
-        if target.kind != "f":
+        if target.kind not in "fV":
             bounds: tuple[Any, ...] = (min, max)
             min, max = (v if v is None else element(v, input).array.item() for v in bounds)
     if max is None:
@@ -174,9 +174,9 @@ def nan_to_num(
     neginf: float | None = None,
 ) -> Tensor:
     """NaN, inf and -inf replaced by numbers (by default 0 and the dtype's largest and smallest)."""
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         return input.clone()
-    info = np.finfo(input.array.dtype)
+    info = dtypes.finfo(input.dtype)
     big = float(info.max) if posinf is None else posinf
     small = float(info.min) if neginf is None else neginf
     out = where(ELEMENTWISE["isnan"](input), 0.0 if nan is None else nan, input)

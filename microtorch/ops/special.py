@@ -196,7 +196,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
         raise RuntimeError(message("p has to be greater than or equal to 1", f"p = {p}"))
     if input.array.dtype.kind == "b":
         raise RuntimeError(message("mvlgamma: bool tensors are not supported", fix="x.float()"))
-    x = input if input.array.dtype.kind == "f" else input.to(dtypes.get_default_dtype())
+    x = input if input.array.dtype.kind in "fV" else input.to(dtypes.get_default_dtype())
     halves = constant(np.arange(p, dtype=x.array.dtype) / -2, x.node.dev)
     total = FUNCTIONS["sum"](OPS["lgamma"](x.unsqueeze(-1) + halves), -1)
     return total + p * (p - 1) / 4 * math.log(math.pi)
@@ -207,7 +207,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), the inverse of sigmoid. With ``eps``, x is limited to [eps, 1 - eps]."""
     if eps is None:
         return ELEMENTWISE["logit"](input)
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         input = input.to(dtypes.get_default_dtype())
     return ELEMENTWISE["logit"](input.clamp(eps, 1 - eps))
 

@@ -55,7 +55,7 @@ def _quantile(
     for wrong, what in (
         (not x.size, "input tensor must be non-empty"),
         (places.ndim > 1, f"q must be a scalar or 1D tensor but got {describe(places)}"),
-        (x.dtype.kind != "f" or x.dtype.itemsize < 4,
+        (x.dtype.kind not in "fV" or x.dtype.itemsize < 4,
          "input tensor must be either float or double dtype"),
         (places.dtype != x.dtype, "q tensor must be same dtype as the input tensor"),
         (tensor and not ((places >= 0) & (places <= 1)).all(),
@@ -277,7 +277,7 @@ def _edges(
 ) -> Array:
     """The edges of the bins of dimension ``i``, whose values are ``x``."""
     d = x.dtype
-    if d.kind != "f" or d.itemsize < 4:
+    if d.kind not in "fV" or d.itemsize < 4:
         kernel = "histogram_cpu" if name == "histc" else "histogramdd"
         what = f"\"{kernel}\" not implemented for '{TORCH_TYPES[d.name]}'"
         raise NotImplementedError(message(what, describe(input), fix="x.float()"))

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
+from ..engine.entering import entered
 from ..engine.out import into
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,12 +41,13 @@ def public(
             f = function_with_out = numpy_names(f)
         else:
             function_with_out = f if own in NO_OUT else taking_out(f)
+        cast, cast_with_out = entered(f), entered(function_with_out)
         for name in (own, *aliases):
             if method:
-                METHODS[name] = f
+                METHODS[name] = cast
             if function:
-                FUNCTIONS[name] = function_with_out
-        return f
+                FUNCTIONS[name] = cast_with_out
+        return cast
 
     return export
 

@@ -73,7 +73,7 @@ def norm(
     dtype: DTypeLike | None = None,
 ) -> Tensor:  # fmt: skip
     """The p-norm over ``dim`` (all if None); p is a number, inf, -inf, or "fro", which means 2."""
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         what = "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
         raise RuntimeError(message(what + TORCH_TYPES[input.array.dtype.name], fix="x.float()"))
     if p == "nuc":  # linalg/norms.py

@@ -4,23 +4,45 @@ import numpy as np
 import pytest
 
 import microtorch as torch
-from microtorch.backends.half import narrowed, widened
+from microtorch.backends import Reference
+from microtorch.backends.half import narrow, widen
 
 F = torch.nn.functional
 X = torch.tensor([20000.0, 30000.0, 25000.0, 300.0]).half()
 
 
+F32 = Reference.by_dtype[np.dtype(np.float32)]
+CONVERTERS = {
+    "numpy": (lambda x: widen(F32, x), lambda x, d: narrow(F32, x, d)),
+    "backend": (
+        lambda x: F32.widen(x),
+        lambda x, d: F32.narrow(x, d),
+    ),
+}
+
+
 @pytest.mark.filterwarnings("ignore:invalid value")
-def test_conversions_are_numpys():
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("way", CONVERTERS)
+def test_conversions_are_numpys(dtype, way):
+    to_wide, to_short = CONVERTERS[way]
+    dtype = dtype.numpy
     rng = np.random.default_rng(0)
-    edges = [0, -0.0, np.inf, -np.inf, np.nan, 65504, 65519.9, 65520, 6.1e-5, 5.9e-8, 2.9e-8, 3e-8]
+    edges = [0, -0.0, np.inf, -np.inf, np.nan, 65504, 65519.9, 65520, 6.1e-5, 5.9e-8, 2.9e-8, 3e-8,
+             3.4e38, 3.39e38, 1e-40, 9.2e-41]  # fmt: skip
     floats = rng.integers(0, 2**32, 100_000, np.uint32).view(np.float32)
     floats = np.concatenate((floats, np.array(edges, np.float32)))
     with np.errstate(all="ignore"):
-        np.testing.assert_array_equal(narrowed(floats), floats.astype(np.float16))
-    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
-    np.testing.assert_array_equal(widened(halves), halves.astype(np.float32))
-    np.testing.assert_array_equal(narrowed(widened(halves)), halves)
+        expected = floats.astype(dtype)
+    np.testing.assert_array_equal(to_short(floats, dtype).astype("f4"), expected.astype("f4"))
+    every = np.arange(1 << 16, dtype=np.uint16).view(dtype)
+    np.testing.assert_array_equal(to_wide(every), every.astype(np.float32))
+    np.testing.assert_array_equal(to_short(to_wide(every), dtype).astype("f4"), every.astype("f4"))
+    for part in (every[::2], every[:100], every.reshape(256, 256).T, every[:0], every[5]):
+        part = np.asarray(part)
+        np.testing.assert_array_equal(to_wide(part), part.astype(np.float32))
+        back = to_short(part.astype(np.float32), dtype)
+        assert back.dtype == dtype and back.shape == part.shape
 
 
 @pytest.mark.filterwarnings("ignore:overflow")  # of the variance, which half does not hold

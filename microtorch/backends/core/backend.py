@@ -10,6 +10,7 @@ from functools import cached_property
 from .convolution import Convolution
 from .elementwise import Elementwise
 from .embedding import Embedding
+from .halves import Halves
 from .library import Kernels
 from .loss import Losses
 from .normalisation import Normalisation
@@ -20,8 +21,8 @@ from .reductions import Reductions
 
 
 class Core(
-    Products, Convolution, Reductions, Losses, Normalisation, Embedding, Optimizers, Recurrent,
-    Elementwise,
+    Products, Convolution, Reductions, Losses, Normalisation, Embedding, Halves, Optimizers,
+    Recurrent, Elementwise,
 ):  # fmt: skip
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 

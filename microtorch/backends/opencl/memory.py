@@ -10,9 +10,18 @@ from .array import Array
 from .layout import Shape, axes_of
 from .runtime import Runtime
 
-# how OpenCL C stores an element, by numpy's dtype.char
-C_TYPES = {"f": "float", "d": "double", "e": "half", "b": "char", "h": "short", "i": "int",
-           "l": "long", "q": "long", "B": "uchar", "?": "uchar"}  # fmt: skip
+
+class CTypes(dict[str, str]):
+    """How OpenCL C stores an element, by numpy's dtype.char."""
+
+    def __missing__(self, char: str) -> str:
+        what = "bfloat16" if char == "E" else f"arrays of numpy's type '{char}'"
+        fix = "stay on the CPU, or convert first: x.float(), x.half()"
+        raise TypeError(message(f"the OpenCL backend has no {what}", fix=fix))
+
+
+C_TYPES = CTypes({"f": "float", "d": "double", "e": "half", "b": "char", "h": "short", "i": "int",
+                  "l": "long", "q": "long", "B": "uchar", "?": "uchar"})  # fmt: skip
 
 
 def empty(runtime: Runtime, shape: Shape, dtype: np.dtype, steps: Shape | None = None) -> Array:
@@ -22,8 +31,7 @@ def empty(runtime: Runtime, shape: Shape, dtype: np.dtype, steps: Shape | None =
 
 def upload(runtime: Runtime, array: np.ndarray) -> Array:
     """A copy of a numpy array, its dimensions in the same order in memory."""
-    if array.dtype.char not in C_TYPES:
-        raise TypeError(message(f"OpenCL arrays hold numbers, not {array.dtype}"))
+    C_TYPES[array.dtype.char]  # raises for a type that it does not hold
     order = None
     if array.ndim > 1 and not array.flags.c_contiguous:
         order = sorted(range(array.ndim), key=lambda d: -abs(array.strides[d]))

@@ -5,6 +5,7 @@ ops, so that a picture of the graph shows each step.
 """
 
 from ...base.errors import missing
+from ...engine.entering import enter_all
 from ...ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from ...ops.fold import fold, unfold
 from ...ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
@@ -109,4 +110,5 @@ __all__ = [
     "triplet_margin_loss", "triplet_margin_with_distance_loss", "unfold", "upsample",
 ]  # fmt: skip
 
+enter_all(globals())
 __getattr__ = missing(__name__, __all__)

@@ -9,6 +9,7 @@ import numpy as np
 from ...base.errors import describe, message
 from ...create.data import from_numpy
 from ...create.filled import full
+from ...engine import autocast
 from ...handles.tensor import Tensor
 
 _MODES = ("constant", "reflect", "replicate", "circular")
@@ -69,6 +70,8 @@ def pad(
 
 def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
     """The other modes: each dim is read at an index that runs over its ends."""
+    if mode != "circular":
+        input = autocast.wide(input)
     count = len(pad) // 2
     if not 1 <= count <= 3 or input.ndim not in (count + 1, count + 2):
         raise NotImplementedError(

@@ -55,6 +55,8 @@ class _BatchNorm(_Affine):
     Without `track_running_stats` the batch's own statistics serve in evaluation, too.
     """
 
+    _version = 2
+
     ranks: tuple[int, ...]
 
     def __init__(
@@ -259,6 +261,8 @@ class _InstanceNorm(_Affine):
 
     There are no running statistics here.
     """
+
+    _version = 2
 
     rank: int
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ...autograd import Function
 from ...base.errors import describe, message
 from ...create.filled import empty, zeros
+from ...engine import autocast
 from ...handles.tensor import Tensor
 from ...ops.join import cat, stack
 from .. import functional as F
@@ -303,7 +304,10 @@ class RNNBase(Module):
             getattr(self, name + suffix) if self.bias else None for name in ("bias_ih", "bias_hh")
         )
         inputs = (x, w, u, b, c, *(state if self.states == 2 else (state,)))
-        if len(x) * x.shape[1] * len(u) > SPELT_OUT and recurrence.takes(*inputs):
+        mixed = autocast.region.get() is not None
+        if mixed and self.states == 2:  # an LSTM is on PyTorch's list; the others' products are
+            inputs = tuple(autocast.operands(inputs))
+        if not mixed and len(x) * x.shape[1] * len(u) > SPELT_OUT and recurrence.takes(*inputs):
             steps = partial(composed, self.step, backward)
             output, *last = recurrence.Sequence.apply(self.kind, steps, backward, *inputs)
         else:

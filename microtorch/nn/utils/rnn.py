@@ -101,6 +101,9 @@ class PackedSequence(_Fields):
     def half(self) -> PackedSequence:
         return self._as("half")
 
+    def bfloat16(self) -> PackedSequence:
+        return self._as("bfloat16")
+
     def long(self) -> PackedSequence:
         return self._as("long")
 

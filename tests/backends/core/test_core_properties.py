@@ -255,10 +255,16 @@ def embeddings(r):
     return (F.embedding(r.labels(rows, r.size(), r.size()), r(rows, r.size(1))),)
 
 
+def conversions(r):
+    x = r(30, 18 + r.size(1))
+    kinds = torch.float16, torch.bfloat16
+    return tuple(x.to(kind).to(x.dtype) for kind in kinds)
+
+
 PROGRAMS = [
     products, naive_products, reductions, softmaxes, losses, normalisations, convolutions, pools,
     optimizers, recurrences,
-    embeddings,
+    embeddings, conversions,
 ]  # fmt: skip
 
 

@@ -1,0 +1,38 @@
+"""float16 and bfloat16 to float32 or float64 and back, in C (ext/half.c)."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..reference import Reference
+from ..table import definition
+
+if TYPE_CHECKING:
+    from ...base.types import Array, DType
+
+MANY = 512  # elements of which numpy's loop takes longer than the calls here
+
+
+class Halves(Reference):
+    """The conversions that backends/half.py defines."""
+
+    def widen(self, x: Array) -> Array:
+        if x.size >= MANY and x.flags.c_contiguous:
+            bits, out = x.view(np.uint16), np.empty(x.shape, self.dtype)
+            if self.kernels.widen(x.size, x.dtype.kind == "V", id(bits), id(out)):
+                return out
+        return definition("widen")(self, x)
+
+    def cast(self, x: Array, dtype: DType) -> Array:
+        dtype = getattr(dtype, "numpy", dtype)
+        if dtype.itemsize == 2 and dtype.kind in "fV":
+            return self.narrow(x, dtype)
+        return x.astype(dtype)
+
+    def narrow(self, x: Array, dtype: DType) -> Array:
+        if x.size >= MANY and x.flags.c_contiguous:
+            out = np.empty(x.shape, np.uint16)
+            if self.kernels.narrow(x.size, dtype.kind == "V", id(x), id(out)):
+                return out.view(dtype)
+        return definition("narrow")(self, x, dtype)
