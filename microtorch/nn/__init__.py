@@ -8,17 +8,19 @@ from typing import Any
 
 from ..base.errors import nearest
 from . import functional, init, layers, utils
+from .buffer import Buffer
 from .layers import *  # noqa: F403
 from .parameter import Parameter
 
 __all__ = ["Parameter", "functional", "init", "utils"]
 __all__ += layers.__all__
+__all__ += ["Buffer"]
 
 # PyTorch's layers that a later version brings: their absence is told apart from a misspelt name.
 _LATER = frozenset(
     """
     AdaptiveAvgPool3d AdaptiveLogSoftmaxWithLoss AdaptiveMaxPool1d AdaptiveMaxPool3d AvgPool3d
-    Buffer CTCLoss Conv3d ConvTranspose3d CrossMapLRN2d DataParallel EmbeddingBag
+    CTCLoss Conv3d ConvTranspose3d CrossMapLRN2d DataParallel EmbeddingBag
     FractionalMaxPool2d FractionalMaxPool3d InstanceNorm3d LPPool1d LPPool2d LPPool3d
     LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d
     LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d
