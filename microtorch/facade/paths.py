@@ -40,6 +40,8 @@ PYTORCH = {
     "nn.modules.transformer": "nn.layers.transformer",
     "nn.utils.clip_grad": "nn.utils.clipping",
     "nn.utils.convert_parameters": "nn.utils.vectors",
+    "nn.utils.init": "nn.utils.fresh",
+    "nn.utils.memory_format": "nn.utils.fresh",
     "optim._adafactor": "optim.adafactor",
     "optim._muon": "optim.muon",
     "optim.adadelta": "optim.adaptive",

@@ -66,6 +66,9 @@ __all__ = [
 
 T = TypeVar("T", bound="Module")
 
+_NO_HOOKS: hooks.Hooks = OrderedDict()  # never written to
+_NO_IDS: set[int] = set()
+
 
 class Module:
     """Base class of all layers and models; a subclass defines `forward`."""
@@ -76,14 +79,14 @@ class Module:
     # Hooks that most modules do not have. Those of the state are made when the first one comes;
     # `_hooked` says that a call has to look for hooks, and is True for modules from older files.
     _hooked = True
-    _forward_hooks_always_called: set[int] = set()
-    _backward_hooks: hooks.Hooks = OrderedDict()
-    _backward_pre_hooks: hooks.Hooks = OrderedDict()
+    _forward_hooks_always_called = _NO_IDS
+    _backward_hooks = _NO_HOOKS
+    _backward_pre_hooks = _NO_HOOKS
     _is_full_backward_hook: bool | None = None
-    _state_dict_hooks: hooks.Hooks = OrderedDict()
-    _state_dict_pre_hooks: hooks.Hooks = OrderedDict()
-    _load_state_dict_pre_hooks: hooks.Hooks = OrderedDict()
-    _load_state_dict_post_hooks: hooks.Hooks = OrderedDict()
+    _state_dict_hooks = _NO_HOOKS
+    _state_dict_pre_hooks = _NO_HOOKS
+    _load_state_dict_pre_hooks = _NO_HOOKS
+    _load_state_dict_post_hooks = _NO_HOOKS
 
     def __init__(self) -> None:
         # Straight into __dict__: __setattr__ below needs the three dicts to exist.
@@ -320,6 +323,8 @@ class Module:
         if store not in self.__dict__:
             raise AttributeError(f"cannot assign {what} before Module.__init__() call")
         if name not in self.__dict__[store]:
+            if isinstance(getattr(self.__class__, name, None), property):
+                raise KeyError(f"attribute '{name}' already exists")  # it would never be read
             # One name, one role: a former plain attribute, buffer or child of that name goes.
             self.__dict__.pop(name, None)
             for entries in self._stores():

@@ -129,8 +129,6 @@ def load(
 class Loading:
     """One call of load_state_dict: what the modules have found, and what is wrong."""
 
-    now: list[Loading] = []  # the calls that are running: a hook may load another module
-
     def __init__(self, state_dict: Mapping[str, Any], strict: bool, assign: bool) -> None:
         self.versions = getattr(state_dict, "_metadata", None) or {}
         self.strict, self.assign = strict, assign
@@ -142,11 +140,11 @@ class Loading:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        Loading.now.append(self)
+        _running.append(self)
         try:
             yield
         finally:
-            Loading.now.pop()
+            _running.pop()
 
     def ask(self, module: Module, values: dict[str, Any], prefix: str) -> None:
         """Let the module, and all below it, look for their entries in `values`."""
@@ -188,6 +186,9 @@ class Loading:
                     else "",
                 )
             )
+
+
+_running: list[Loading] = []  # a hook may load another module
 
 
 def load_own(
@@ -245,8 +246,8 @@ def load_own(
                 name, dot, _ = key[len(prefix) :].partition(".")
                 if name not in (module._modules if dot else names):
                     unexpected.append(key)
-    if Loading.now:
-        Loading.now[-1].found += todo
+    if _running:
+        _running[-1].found += todo
         return
     with no_grad():
         for do in todo:

@@ -17,7 +17,9 @@ class _Combined(LRScheduler):
 
     _schedulers: Sequence[LRScheduler]
 
-    def _check(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None, purpose: str = "") -> None:
+    def _check(
+        self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None, purpose: str = ""
+    ) -> None:
         name = type(self).__name__
         if len(schedulers) < 1:
             raise ValueError(
