@@ -35,9 +35,12 @@ functions |= {name: getattr(settings, name) for name in settings.__all__}
 LAZY = {name: (name, "") for name in ("linalg", "nn", "optim", "utils", "vision", "viz")}
 LAZY |= {
     name: (f"facade.{name}", "")
-    for name in ("accelerator", "cuda", "opencl", "random", "special", "testing")
+    for name in (
+        "accelerator cuda hub multiprocessing onnx opencl profiler random special testing".split()
+    )
 }
 LAZY |= {name: ("files", name) for name in ("load", "save")}
+LAZY["summary"] = ("facade.summary", "summary")
 AUTOCAST = (
     "autocast clear_autocast_cache get_autocast_cpu_dtype get_autocast_dtype "
     "get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled "
@@ -57,8 +60,8 @@ LAZY |= {
 
 ABSENT = frozenset(
     "cfloat compile complex64 complex128 complex distributed fft func jit layout mps "
-    "multiprocessing onnx profiler quantization sparse sparse_coo_tensor vmap view_as_complex "
-    "view_as_real xpu export fx hub".split()
+    "quantization sparse sparse_coo_tensor vmap view_as_complex "
+    "view_as_real xpu export fx library".split()
 )
 
 EAGER = (

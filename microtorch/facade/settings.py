@@ -19,14 +19,31 @@ if TYPE_CHECKING:
     from ..base.types import DeviceLike, TensorLike
 
 __all__ = [
-    "are_deterministic_algorithms_enabled", "can_cast", "get_default_device",
-    "get_float32_matmul_precision", "get_num_threads", "is_complex", "is_floating_point",
-    "is_nonzero", "is_tensor", "numel", "promote_types", "result_type", "set_default_device",
-    "set_default_tensor_type", "set_float32_matmul_precision", "set_num_threads", "typename",
+    "are_deterministic_algorithms_enabled",
+    "can_cast",
+    "get_default_device",
+    "get_deterministic_debug_mode",
+    "get_float32_matmul_precision",
+    "get_num_threads",
+    "is_complex",
+    "is_deterministic_algorithms_warn_only_enabled",
+    "is_floating_point",
+    "is_nonzero",
+    "is_tensor",
+    "numel",
+    "promote_types",
+    "result_type",
+    "set_default_device",
+    "set_default_tensor_type",
+    "set_deterministic_debug_mode",
+    "set_float32_matmul_precision",
+    "set_num_threads",
+    "typename",
     "use_deterministic_algorithms",
 ]  # fmt: skip
 
 _precision = "highest"
+_deterministic = [False, False]  # the mode; only a warning?
 
 
 def is_tensor(obj: object) -> bool:
@@ -113,12 +130,35 @@ def get_num_threads() -> int:
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Accepted without effect: every algorithm here is deterministic."""
+    """Remembered without effect: every algorithm here is deterministic."""
+    _deterministic[:] = [bool(mode), bool(mode and warn_only)]
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """True: every algorithm here is deterministic."""
-    return True
+    """What use_deterministic_algorithms was given; every algorithm is deterministic anyway."""
+    return _deterministic[0]
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Was `warn_only` given?"""
+    return _deterministic[1]
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """The same as a number or a word: 0 "default", 1 "warn", 2 "error"."""
+    words = {"default": 0, "warn": 1, "error": 2}
+    mode = words.get(debug_mode) if isinstance(debug_mode, str) else debug_mode
+    if mode not in (0, 1, 2):
+        raise RuntimeError(
+            "invalid value of debug_mode, expected 0, 1, or 2, or one of `default`, `warn`, "
+            f"`error`, but got {debug_mode}"
+        )
+    use_deterministic_algorithms(mode > 0, warn_only=mode == 1)
+
+
+def get_deterministic_debug_mode() -> int:
+    """0, 1 or 2: see set_deterministic_debug_mode."""
+    return 0 if not _deterministic[0] else 1 if _deterministic[1] else 2
 
 
 def set_float32_matmul_precision(precision: str) -> None:

@@ -52,6 +52,7 @@ class BasePruningMethod:
 
     PRUNING_TYPE = "unstructured"
     _tensor_name: str
+    dim: int  # of structured methods
 
     def __call__(self, module: Module, inputs: Argument, kwargs: Argument = None) -> None:
         """The pre-hook: compute the pruned tensor anew."""
@@ -184,7 +185,7 @@ class PruningContainer(BasePruningMethod):
             left: Argument = mask == 1
         elif method.PRUNING_TYPE == "structured":
             # the slices along method.dim of which something is left
-            dim = method.dim % t.ndim  # type: ignore[attr-defined]
+            dim = method.dim % t.ndim
             others = [d for d in range(t.ndim) if d != dim]
             keep = mask.sum(dim=others) != 0
             left = tuple([slice(None)] * dim + [keep])
