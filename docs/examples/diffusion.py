@@ -25,8 +25,10 @@ class Noise(nn.Module):
         super().__init__()
         self.time = nn.Embedding(T, size)
         self.first = nn.Linear(2, size)
-        self.rest = nn.Sequential(nn.SiLU(), nn.Linear(size, size), nn.SiLU(), nn.Linear(size, size),
-                                  nn.SiLU(), nn.Linear(size, 2))  # fmt: skip
+        self.rest = nn.Sequential(
+            nn.SiLU(), nn.Linear(size, size), nn.SiLU(), nn.Linear(size, size), nn.SiLU(),
+            nn.Linear(size, 2),
+        )  # fmt: skip
 
     def forward(self, x, t):
         return self.rest(self.first(x) + self.time(t))

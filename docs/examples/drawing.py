@@ -55,18 +55,23 @@ def _figure(name, series, title, points):
         f'<text x="{EDGE}" y="{HEIGHT - 10}" fill="#777">{low[0]:.3g}</text>',
         f'<text x="{WIDTH - EDGE}" y="{HEIGHT - 10}" text-anchor="end" fill="#777">'
         f"{high[0]:.3g}</text>",
-        f'<text x="{EDGE - 3}" y="{HEIGHT - EDGE}" text-anchor="end" fill="#777">{low[1]:.2g}</text>',
-        f'<text x="{EDGE - 3}" y="{EDGE + 8}" text-anchor="end" fill="#777">{high[1]:.2g}</text>',
     ]
+    for y, number in ((HEIGHT - EDGE, low[1]), (EDGE + 8, high[1])):
+        out.append(
+            f'<text x="{EDGE - 3}" y="{y}" text-anchor="end" fill="#777">{number:.2g}</text>'
+        )
     for i, (label, xy) in enumerate(series.items()):
         colour = COLOURS[i % len(COLOURS)]
         place = (xy.T - low) / np.maximum(high - low, 1e-12) * size
         places = [(EDGE + x, HEIGHT - EDGE - y) for x, y in place]
         if points:
-            out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.6" fill="{colour}"/>' for x, y in places]
+            dot = f'r="1.6" fill="{colour}"'
+            out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" {dot}/>' for x, y in places]
         else:
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-            out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+            out.append(
+                f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
+            )
         out.append(
             f'<text x="{WIDTH - EDGE - 4}" y="{EDGE + 12 + 12 * i}" text-anchor="end" '
             f'fill="{colour}">{label}</text>'
@@ -80,7 +85,8 @@ def images(name, grid, scale=4):
     rows, columns, height, width = grid.shape
     big = np.full((rows, columns, height + 1, width + 1), 0.4)
     big[..., :height, :width] = grid
-    flat = big.transpose(0, 2, 1, 3).reshape(rows * (height + 1), -1).repeat(scale, 0).repeat(scale, 1)
+    flat = big.transpose(0, 2, 1, 3).reshape(rows * (height + 1), -1)
+    flat = flat.repeat(scale, 0).repeat(scale, 1)
     raw = (flat * 255).astype(np.uint8)
     lines = b"".join(b"\0" + row.tobytes() for row in raw)
 

@@ -32,7 +32,7 @@ def main(steps=1000):
     for_critic = torch.optim.Adam(critic.parameters(), lr=1e-3, betas=(0.5, 0.9))
     for step in range(steps):
         real, made = data(128), generator(torch.randn(128, 4))
-        # softplus(-c): the loss of a critic that should say yes; softplus(c): of one that should not
+        # softplus(-c) is small where the critic says yes, softplus(c) where it says no
         loss = F.softplus(-critic(real)).mean() + F.softplus(critic(made.detach())).mean()
         for_critic.zero_grad()
         loss.backward()

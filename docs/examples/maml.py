@@ -4,6 +4,7 @@ Finn, Abbeel and Levine 2017. The step is part of the graph (create_graph=True),
 after the step has a gradient by the weights before it: a second derivative.
 """
 import math
+from itertools import pairwise
 
 import drawing
 
@@ -13,7 +14,7 @@ import microtorch.nn.functional as F
 
 def initial(sizes):
     weights = []
-    for inputs, outputs in zip(sizes, sizes[1:]):
+    for inputs, outputs in pairwise(sizes):
         weights.append((torch.randn(outputs, inputs) / math.sqrt(inputs)).requires_grad_())
         weights.append(torch.zeros(outputs, requires_grad=True))
     return weights

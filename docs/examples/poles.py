@@ -1,8 +1,8 @@
 """A small environment for the two examples of learning by reward: a pole to be kept upright.
 
 The equations are those of an inverted pendulum on a cart that an action pushes left or right; an
-episode ends when the pole leans more than 12 degrees, the cart leaves the track, or after 200 steps.
-Many episodes run at once, in numpy.
+episode ends when the pole leans more than 12 degrees, the cart leaves the track, or after 200
+steps. Many episodes run at once, in numpy.
 """
 import math
 
@@ -26,7 +26,7 @@ class Poles:
 
     def step(self, actions):
         """Push by 0 (left) or 1 (right). Returns states, rewards (1 while upright), all over?"""
-        x, v, angle, spin = self.state.T
+        _, v, angle, spin = self.state.T
         force = np.where(np.asarray(actions) == 1, 10.0, -10.0)
         sine, cosine = np.sin(angle), np.cos(angle)
         push = (force + 0.05 * spin**2 * sine) / 1.1
