@@ -111,8 +111,10 @@ class BackwardHooks:
                 isinstance(answer, tuple) and all(g is None for g in answer)
             ):
                 raise RuntimeError(
-                    "Backward hook for Modules where no input requires gradient should always "
-                    "return None or None for all gradients."
+                    message(
+                        "Backward hook for Modules where no input requires gradient should always "
+                        "return None or None for all gradients."
+                    )
                 )
         self.grad_outputs = None
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from ..base.errors import message
 from ..graph import RemovableHandle
 from . import hooks
 
@@ -75,8 +76,10 @@ def register_module_backward_hook(hook: Hook) -> RemovableHandle:
 def _backward_hook(hook: Hook, is_full: bool) -> RemovableHandle:
     if full and full[0] is not is_full:
         raise RuntimeError(
-            "Cannot use both regular backward hooks and full backward hooks as a global Module "
-            "hook. Please use only one of them."
+            message(
+                "Cannot use both regular backward hooks and full backward hooks as a global Module "
+                "hook. Please use only one of them."
+            )
         )
     full[:] = [is_full]
     ANY[:] = [True]

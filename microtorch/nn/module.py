@@ -189,8 +189,10 @@ class Module:
     ) -> graph.RemovableHandle:
         if self._is_full_backward_hook is not None and self._is_full_backward_hook is not full:
             raise RuntimeError(
-                "Cannot use both regular backward hooks and full backward hooks on a single "
-                "Module. Please use only one of them."
+                message(
+                    "Cannot use both regular backward hooks and full backward hooks on a single "
+                    "Module. Please use only one of them."
+                )
             )
         self._is_full_backward_hook = full
         self._hooked = True
@@ -458,9 +460,9 @@ class Module:
         With `strict`, the last one, too. ValueError for an empty path or what is no Module.
         """
         if target == "":
-            raise ValueError("Cannot set the submodule without a target name!")
+            raise ValueError(message("Cannot set the submodule without a target name!"))
         if not isinstance(module, Module):
-            raise ValueError(f"`module` is not an nn.Module, found {module.__class__}")
+            raise ValueError(message(f"`module` is not an nn.Module, found {module.__class__}"))
         path, _, name = target.rpartition(".")
         parent = self.get_submodule(path)
         if strict and not hasattr(parent, name):
@@ -680,15 +682,19 @@ class Module:
     def get_extra_state(self) -> Any:
         """What a subclass wants in its state dict besides tensors; it defines both methods."""
         raise RuntimeError(
-            f"{type(self).__name__} has no get_extra_state(): a subclass that keeps more than "
-            "tensors defines it, and set_extra_state"
+            message(
+                f"{type(self).__name__} has no get_extra_state()",
+                fix="a subclass that keeps more than tensors defines it, and set_extra_state",
+            )
         )
 
     def set_extra_state(self, state: Any) -> None:
         """Take what `get_extra_state` gave."""
         raise RuntimeError(
-            f"{type(self).__name__} has no set_extra_state(): a subclass that keeps more than "
-            "tensors defines it, and get_extra_state"
+            message(
+                f"{type(self).__name__} has no set_extra_state()",
+                fix="a subclass that keeps more than tensors defines it, and get_extra_state",
+            )
         )
 
     def register_state_dict_pre_hook(self, hook: Hook) -> graph.RemovableHandle:

@@ -84,7 +84,7 @@ def without_result(hook: Hook) -> Hook:
 
     def call(*given: Argument) -> None:
         if hook(*given) is not None:
-            raise RuntimeError("state_dict post-hook must return None")
+            raise RuntimeError(message("state_dict post-hook must return None"))
 
     return call
 
@@ -167,9 +167,11 @@ class Loading:
         for owner, hook in self.post:
             if hook(owner, keys) is not None:
                 raise AssertionError(
-                    "Hooks registered with ``register_load_state_dict_post_hook`` are not "
-                    "expected to return new values, if incompatible_keys need to be modified, it "
-                    "should be done inplace."
+                    message(
+                        "Hooks registered with ``register_load_state_dict_post_hook`` are not "
+                        "expected to return new values, if incompatible_keys need to be modified, "
+                        "it should be done inplace."
+                    )
                 )
         others_fit, errors = not self.errors, self.errors
         if self.strict and self.unexpected:

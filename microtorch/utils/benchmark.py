@@ -13,7 +13,7 @@ import timeit
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..base.errors import missing
+from ..base.errors import message, missing
 
 if TYPE_CHECKING:
     from ..base.types import Argument
@@ -94,7 +94,9 @@ class Timer:
         language: str = "python",
     ) -> None:
         if str(getattr(language, "name", language)).lower() not in ("python", "py"):
-            raise NotImplementedError("torch.utils.benchmark.Timer measures Python statements only")
+            raise NotImplementedError(
+                message("torch.utils.benchmark.Timer measures Python statements only")
+            )
         self._timer = timeit.Timer(stmt, setup, timer, dict(globals or {}))
         self._label = "  ".join([label or str(stmt), *([sub_label] if sub_label else [])])
         self._description = description or ""

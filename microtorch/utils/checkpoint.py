@@ -114,15 +114,17 @@ def checkpoint(
         use_reentrant = True
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs and use_reentrant:
-        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+        raise ValueError(message("Unexpected keyword arguments: " + ",".join(kwargs)))
     if use_reentrant and (context_fn is not noop_context_fn or debug):
         raise ValueError(
-            "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
+            message("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
         )
     if determinism_check not in ("default", "none"):
         raise ValueError(
-            "determinism_check should be one of ['default', 'none'], but got "
-            f"{determinism_check!r}"
+            message(
+                "determinism_check should be one of ['default', 'none'], but got "
+                f"{determinism_check!r}"
+            )
         )
     first, again = context_fn()
     state = get_rng_state() if preserve else None
@@ -291,7 +293,7 @@ class _Reentrant(Function):
         pairs = _pairs(call.outputs(args), grads)
         if not pairs:
             raise RuntimeError(
-                "none of output has requires_grad=True, this checkpoint() is not necessary"
+                message("none of output has requires_grad=True, this checkpoint() is not necessary")
             )
         run_backward([y for y, _ in pairs], [g for _, g in pairs])
         return (None, *[a.grad if isinstance(a, Tensor) else None for a in args])
@@ -330,7 +332,7 @@ def checkpoint_sequential(
         use_reentrant = True
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:
-        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+        raise ValueError(message("Unexpected keyword arguments: " + ",".join(kwargs)))
     children = getattr(functions, "children", None)
     steps = list(children()) if children is not None else list(functions)
 
@@ -345,9 +347,7 @@ def checkpoint_sequential(
     size = len(steps) // segments
     for i in range(segments - 1):
         part = piece(steps[i * size : (i + 1) * size])
-        input = checkpoint(
-            part, input, use_reentrant=use_reentrant, preserve_rng_state=preserve
-        )
+        input = checkpoint(part, input, use_reentrant=use_reentrant, preserve_rng_state=preserve)
     return piece(steps[(segments - 1) * size :])(input)
 
 

@@ -82,7 +82,7 @@ def test_a_long_chain_costs_no_more_than_its_length():
         calls.append(1)
         return torch.sin(x)
 
-    x = y = torch.ones(2, requires_grad=True)
+    y = torch.ones(2, requires_grad=True)
     for _ in range(50):
         y = checkpoint(block, y, use_reentrant=False)
     y.sum().backward()

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, TypeVar
 
 from ...arrays.generator import default_generator
+from ...base.errors import message
 from ..layers import conv
 from ..module import Module
 
@@ -22,9 +23,9 @@ def skip_init(module_cls: type[T], *args: Argument, **kwargs: Argument) -> T:
     thrown away here, without a trace in the generator.
     """
     if not issubclass(module_cls, Module):
-        raise RuntimeError(f"Expected a Module; got {module_cls}")
+        raise RuntimeError(message(f"Expected a Module; got {module_cls}"))
     if "device" not in inspect.signature(module_cls).parameters:
-        raise RuntimeError("Module must support a 'device' arg to skip initialization")
+        raise RuntimeError(message("Module must support a 'device' arg to skip initialization"))
     state = default_generator.get_state()
     try:
         return module_cls(*args, **kwargs)

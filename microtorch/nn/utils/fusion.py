@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from typing import TypeVar
 
+from ...base.errors import message
 from ...create.filled import ones_like, zeros_like
 from ...handles.tensor import Tensor
 from ..layers import conv, linear
@@ -43,7 +44,7 @@ def fuse_linear_bn_eval(linear: L, bn: _BatchNorm) -> L:
     _check(linear, bn)
     if linear.out_features != bn.num_features and bn.num_features != 1:
         raise AssertionError(
-            "To fuse, linear.out_features == bn.num_features or bn.num_features == 1"
+            message("To fuse, linear.out_features == bn.num_features or bn.num_features == 1")
         )
     fused = copy.deepcopy(linear)
     assert bn.running_mean is not None and bn.running_var is not None
@@ -56,7 +57,7 @@ def fuse_linear_bn_eval(linear: L, bn: _BatchNorm) -> L:
 
 def _check(layer: Module, bn: Module) -> None:
     if layer.training or bn.training:
-        raise AssertionError("Fusion only for eval!")
+        raise AssertionError(message("Fusion only for eval!"))
 
 
 def fuse_conv_bn_weights(

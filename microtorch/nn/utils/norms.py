@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, TypeVar
 
 from ...autograd import no_grad
+from ...base.errors import message
 from ...handles.tensor import Tensor
 from .. import functional as F
 from ..layers import conv
@@ -50,8 +51,10 @@ class SpectralNorm:
     def __init__(self, name: str, n_power_iterations: int, dim: int, eps: float) -> None:
         if n_power_iterations <= 0:
             raise ValueError(
-                "Expected n_power_iterations to be positive, but got "
-                f"n_power_iterations={n_power_iterations}"
+                message(
+                    "Expected n_power_iterations to be positive, but got "
+                    f"n_power_iterations={n_power_iterations}"
+                )
             )
         self.name, self.dim, self.eps = name, dim, eps
         self.n_power_iterations = n_power_iterations
@@ -99,7 +102,9 @@ def weight_norm(module: T, name: str = "weight", dim: int | None = 0) -> T:
         stacklevel=2,
     )
     if _hook(module, WeightNorm, name) is not None:
-        raise RuntimeError(f"Cannot register two weight_norm hooks on the same parameter {name}")
+        raise RuntimeError(
+            message(f"Cannot register two weight_norm hooks on the same parameter {name}")
+        )
     hook = WeightNorm(name, dim)
     weight = getattr(module, name)
     del module._parameters[name]
@@ -114,7 +119,7 @@ def remove_weight_norm(module: T, name: str = "weight") -> T:
     """Make it an ordinary parameter again. ValueError if it was not normalised."""
     number = _hook(module, WeightNorm, name)
     if number is None:
-        raise ValueError(f"weight_norm of '{name}' not found in {module}")
+        raise ValueError(message(f"weight_norm of '{name}' not found in {module}"))
     value = module._forward_pre_hooks.pop(number).compute_weight(module)
     delattr(module, name)
     del module._parameters[name + "_g"], module._parameters[name + "_v"]
@@ -137,11 +142,13 @@ def spectral_norm(
     if dim is None:
         dim = 1 if isinstance(module, conv._ConvTransposeNd) else 0
     if _hook(module, SpectralNorm, name) is not None:
-        raise RuntimeError(f"Cannot register two spectral_norm hooks on the same parameter {name}")
+        raise RuntimeError(
+            message(f"Cannot register two spectral_norm hooks on the same parameter {name}")
+        )
     hook = SpectralNorm(name, n_power_iterations, dim, eps)
     weight = module._parameters[name]
     if weight is None:
-        raise ValueError(f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
+        raise ValueError(message(f"`SpectralNorm` cannot be applied as parameter `{name}` is None"))
     with no_grad():
         height, width = hook.matrix(weight).shape
         u = F.normalize(weight.new_empty(height).normal_(0, 1), dim=0, eps=eps)
@@ -159,7 +166,7 @@ def remove_spectral_norm(module: T, name: str = "weight") -> T:
     """Make it an ordinary parameter again. ValueError if it was not normalised."""
     number = _hook(module, SpectralNorm, name)
     if number is None:
-        raise ValueError(f"spectral_norm of '{name}' not found in {module}")
+        raise ValueError(message(f"spectral_norm of '{name}' not found in {module}"))
     with no_grad():
         value = module._forward_pre_hooks.pop(number).compute_weight(module, False)
     delattr(module, name)

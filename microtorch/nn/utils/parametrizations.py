@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ... import linalg
 from ...arrays.dtypes import finfo
 from ...autograd import no_grad
+from ...base.errors import message
 from ...create.filled import eye, zeros_like
 from ...handles.tensor import Tensor
 from ...linalg.older import geqrf
@@ -27,7 +28,9 @@ __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 def _tensor_of(module: Module, name: str) -> Tensor:
     tensor = getattr(module, name, None)
     if not isinstance(tensor, Tensor):
-        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+        raise ValueError(
+            message(f"Module '{module}' has no parameter or buffer with name '{name}'")
+        )
     return tensor
 
 
@@ -55,9 +58,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     """
     parametrize.register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
 
-    def from_old_names(
-        state_dict: dict[str, Argument], prefix: str, *rest: Argument
-    ) -> None:
+    def from_old_names(state_dict: dict[str, Argument], prefix: str, *rest: Argument) -> None:
         """Files of the old weight_norm call them weight_g and weight_v."""
         old = (f"{prefix}{name}_g", f"{prefix}{name}_v")
         if all(key in state_dict for key in old):
@@ -84,13 +85,17 @@ class _SpectralNorm(Module):
         ndim = weight.ndim
         if not -ndim <= dim < ndim:
             raise IndexError(
-                f"Dimension out of range (expected to be in range of [-{ndim}, {ndim - 1}] but "
-                f"got {dim})"
+                message(
+                    f"Dimension out of range (expected to be in range of [-{ndim}, {ndim - 1}] but "
+                    f"got {dim})"
+                )
             )
         if n_power_iterations <= 0:
             raise ValueError(
-                "Expected n_power_iterations to be positive, but got "
-                f"n_power_iterations={n_power_iterations}"
+                message(
+                    "Expected n_power_iterations to be positive, but got "
+                    f"n_power_iterations={n_power_iterations}"
+                )
             )
         self.dim = dim if dim >= 0 else dim + ndim
         self.eps = eps
@@ -206,8 +211,11 @@ class _Orthogonal(Module):
     def _from(self, Q: Tensor) -> Tensor:
         if Q.shape != self.shape:
             raise ValueError(
-                f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of "
-                f"shape {Q.shape}."
+                message(
+                    f"Expected a matrix or batch of matrices of shape {self.shape}. Got "
+                    f"a tensor of "
+                    f"shape {Q.shape}."
+                )
             )
         given = Q
         wide = Q.shape[-2] < Q.shape[-1]
@@ -217,8 +225,10 @@ class _Orthogonal(Module):
         if "base" not in self._buffers:
             if self.orthogonal_map != "householder":
                 raise NotImplementedError(
-                    "It is not possible to assign to the matrix exponential or the Cayley "
-                    "parametrizations when use_trivialization=False."
+                    message(
+                        "It is not possible to assign to the matrix exponential or the Cayley "
+                        "parametrizations when use_trivialization=False."
+                    )
                 )
             A, tau = geqrf(Q)
             A.diagonal(dim1=-2, dim2=-1).sign_()
@@ -264,16 +274,19 @@ def orthogonal(
     weight = _tensor_of(module, name)
     if weight.ndim < 2:
         raise ValueError(
-            "Expected a matrix or batch of matrices. "
-            f"Got a tensor of {weight.ndim} dimensions."
+            message(
+                f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions."
+            )
         )
     if orthogonal_map is None:
         square = weight.shape[-2] == weight.shape[-1]
         orthogonal_map = "matrix_exp" if square else "householder"
     if orthogonal_map not in _MAPS:
         raise ValueError(
-            'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". '
-            f"Got: {orthogonal_map}"
+            message(
+                'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". '
+                f"Got: {orthogonal_map}"
+            )
         )
     made = _Orthogonal(weight, orthogonal_map, use_trivialization=use_trivialization)
     return parametrize.register_parametrization(module, name, made, unsafe=True)

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ...autograd import no_grad
+from ...base.errors import message
 from ...handles.tensor import Tensor
 from ..containers import ModuleDict, ModuleList
 from ..module import Module
@@ -70,11 +71,9 @@ class ParametrizationList(ModuleList):
     neither shape nor dtype.
     """
 
-    def __init__(
-        self, modules: Sequence[Module], original: Tensor, unsafe: bool = False
-    ) -> None:
+    def __init__(self, modules: Sequence[Module], original: Tensor, unsafe: bool = False) -> None:
         if not modules:
-            raise ValueError("ParametrizationList requires one or more modules.")
+            raise ValueError(message("ParametrizationList requires one or more modules."))
         super().__init__(modules)
         self.unsafe = unsafe
         shape, dtype = original.shape, original.dtype
@@ -88,16 +87,21 @@ class ParametrizationList(ModuleList):
                         pass
         if not isinstance(new, (Tensor, Sequence)):
             raise ValueError(
-                "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "
-                f"Got {type(new).__name__}"
+                message(
+                    "'right_inverse' must return a Tensor or a Sequence of tensors "
+                    "(list, tuple...). "
+                    f"Got {type(new).__name__}"
+                )
             )
         self.is_tensor = isinstance(new, Tensor)
         self.ntensors = 1 if isinstance(new, Tensor) else len(new)
         if isinstance(new, Tensor):
             if new.dtype != dtype:
                 raise ValueError(
-                    "When `right_inverse` outputs one tensor, it may not change the dtype.\n"
-                    f"original.dtype: {dtype}\nright_inverse(original).dtype: {new.dtype}"
+                    message(
+                        "When `right_inverse` outputs one tensor, it may not change the dtype.\n"
+                        f"original.dtype: {dtype}\nright_inverse(original).dtype: {new.dtype}"
+                    )
                 )
             with no_grad():
                 original.data = new.detach()
@@ -106,9 +110,11 @@ class ParametrizationList(ModuleList):
             for i, part in enumerate(new):
                 if not isinstance(part, Tensor):
                     raise ValueError(
-                        "'right_inverse' must return a Tensor or a Sequence of tensors (list, "
-                        f"tuple...). Got element {i} of the sequence with type "
-                        f"{type(part).__name__}."
+                        message(
+                            "'right_inverse' must return a Tensor or a Sequence of tensors (list, "
+                            f"tuple...). Got element {i} of the sequence with type "
+                            f"{type(part).__name__}."
+                        )
                     )
                 if isinstance(original, Parameter):
                     part = Parameter(part, original.requires_grad)
@@ -124,31 +130,40 @@ class ParametrizationList(ModuleList):
             for module in reversed(list(self)):
                 if not hasattr(module, "right_inverse"):
                     raise RuntimeError(
-                        f"parametrization {type(module).__name__} does not implement "
-                        "right_inverse."
+                        message(
+                            f"parametrization {type(module).__name__} does not implement "
+                            "right_inverse."
+                        )
                     )
                 new = module.right_inverse(new)
             if self.is_tensor:
                 if not isinstance(new, Tensor):
                     raise ValueError(
-                        f"`right_inverse` should return a tensor. Got {type(new).__name__}"
+                        message(f"`right_inverse` should return a tensor. Got {type(new).__name__}")
                     )
                 if new.dtype != self.original.dtype:
                     raise ValueError(
-                        f"The tensor `{new}` returned by `right_inverse` has dtype {new.dtype}, "
-                        f"while `original` has dtype {self.original.dtype}"
+                        message(
+                            f"The tensor `{new}` returned by `right_inverse` has dtype "
+                            f"{new.dtype}, "
+                            f"while `original` has dtype {self.original.dtype}"
+                        )
                     )
                 self.original.data = new.detach()
                 return
             if not isinstance(new, Sequence):
                 raise ValueError(
-                    "'right_inverse' must return a sequence of tensors. "
-                    f"Got {type(new).__name__}."
+                    message(
+                        "'right_inverse' must return a sequence of tensors. "
+                        f"Got {type(new).__name__}."
+                    )
                 )
             if len(new) != self.ntensors:
                 raise ValueError(
-                    "'right_inverse' must return a sequence of tensors of length "
-                    f"{self.ntensors}. Got a sequence of length {len(new)}."
+                    message(
+                        "'right_inverse' must return a sequence of tensors of length "
+                        f"{self.ntensors}. Got a sequence of length {len(new)}."
+                    )
                 )
             for i, part in enumerate(new):
                 getattr(self, f"original{i}").data = part.detach()
@@ -167,12 +182,17 @@ class ParametrizationList(ModuleList):
 
 def _check_same(who: str, new: Argument, shape: Argument, dtype: Argument) -> None:
     if not isinstance(new, Tensor):
-        raise ValueError(f"A parametrization should return a tensor. Got {type(new).__name__}.")
+        raise ValueError(
+            message(f"A parametrization should return a tensor. Got {type(new).__name__}.")
+        )
     for what, now, before in (("dtype", new.dtype, dtype), ("shape", new.shape, shape)):
         if now != before:
             raise ValueError(
-                f"{who} may not change the {what} of the tensor, unless `unsafe` flag is enabled."
-                f"\nunparametrized {what}: {before}\nparametrized {what}: {now}"
+                message(
+                    f"{who} may not change the {what} of the tensor, unless `unsafe` "
+                    f"flag is enabled."
+                    f"\nunparametrized {what}: {before}\nparametrized {what}: {now}"
+                )
             )
 
 
@@ -202,9 +222,12 @@ def _give_own_class(module: Module) -> None:
 
     def not_by_pickle(self: Module) -> None:
         raise RuntimeError(
-            "Serialization of parametrized modules is only supported through state_dict(). See:\n"
-            "https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html"
-            "#saving-loading-a-general-checkpoint-for-inference-and-or-resuming-training"
+            message(
+                "Serialization of parametrized modules is only supported through "
+                "state_dict(). See:\n"
+                "https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html"
+                "#saving-loading-a-general-checkpoint-for-inference-and-or-resuming-training"
+            )
         )
 
     def deepcopy(self: Module, memo: dict[int, object]) -> Module:
@@ -254,8 +277,10 @@ def register_parametrization(
         module.parametrizations[tensor_name] = computed
     else:
         raise ValueError(
-            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element "
-            f"with name '{tensor_name}'"
+            message(
+                f"Module '{module}' does not have a parameter, a buffer, or a parametrized element "
+                f"with name '{tensor_name}'"
+            )
         )
     return module
 
@@ -276,7 +301,9 @@ def remove_parametrizations(
     The original can only be had where it is one tensor; ValueError otherwise.
     """
     if not is_parametrized(module, tensor_name):
-        raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
+        raise ValueError(
+            message(f"Module {module} does not have a parametrization on {tensor_name}")
+        )
     computed = module.parametrizations[tensor_name]
     if computed.is_tensor:
         original = computed.original
@@ -286,8 +313,10 @@ def remove_parametrizations(
     else:
         if not leave_parametrized:
             raise ValueError(
-                "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is "
-                "parametrized in terms of a sequence of tensors."
+                message(
+                    "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is "
+                    "parametrized in terms of a sequence of tensors."
+                )
             )
         value = getattr(module, tensor_name)
         original = Parameter(value.detach()) if value.requires_grad else value
@@ -323,5 +352,3 @@ def transfer_parametrizations_and_params(
                 if key.startswith("original"):
                     getattr(mine, key).data = value.clone()
     return to_module
-
-

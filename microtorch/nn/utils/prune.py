@@ -60,7 +60,7 @@ class BasePruningMethod:
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The new mask for values of importance `t`, of which `default_mask` is left."""
-        raise NotImplementedError(f"{type(self).__name__} does not define compute_mask()")
+        raise NotImplementedError(message(f"{type(self).__name__} does not define compute_mask()"))
 
     def apply_mask(self, module: Module) -> Tensor:
         """The original times the mask."""
@@ -131,8 +131,8 @@ class BasePruningMethod:
 
 def _same_shape(scores: Tensor, t: Tensor) -> Tensor:
     if scores.shape != t.shape:
-        raise AssertionError("importance_scores should have the same shape as parameter "
-                             f"{tuple(t.shape)}, but have {tuple(scores.shape)}")  # fmt: skip
+        raise AssertionError(message("importance_scores should have the same shape as parameter "
+                             f"{tuple(t.shape)}, but have {tuple(scores.shape)}"))  # fmt: skip
     return scores
 
 
@@ -160,12 +160,14 @@ class PruningContainer(BasePruningMethod):
     def add_pruning_method(self, method: BasePruningMethod) -> None:
         """Add one, which must be on the same tensor."""
         if not isinstance(method, BasePruningMethod):
-            raise TypeError(f"{type(method)} is not a BasePruningMethod subclass")
+            raise TypeError(message(f"{type(method)} is not a BasePruningMethod subclass"))
         if self._pruning_methods and self._tensor_name != method._tensor_name:
             raise ValueError(
-                "Can only add pruning methods acting on the parameter named "
-                f"'{self._tensor_name}' to PruningContainer {self}. "
-                f"Found '{method._tensor_name}'"
+                message(
+                    "Can only add pruning methods acting on the parameter named "
+                    f"'{self._tensor_name}' to PruningContainer {self}. "
+                    f"Found '{method._tensor_name}'"
+                )
             )
         nested = method._pruning_methods if isinstance(method, PruningContainer) else (method,)
         self._pruning_methods += nested
@@ -192,7 +194,7 @@ class PruningContainer(BasePruningMethod):
         elif method.PRUNING_TYPE == "global":
             left = tuple([slice(None)] * t.ndim)
         else:
-            raise ValueError(f"Unrecognized PRUNING_TYPE {method.PRUNING_TYPE}")
+            raise ValueError(message(f"Unrecognized PRUNING_TYPE {method.PRUNING_TYPE}"))
         new = mask.clone()
         new[left] = method.compute_mask(t[left], mask[left]).to(dtype=mask.dtype)
         return new
@@ -203,13 +205,15 @@ class PruningContainer(BasePruningMethod):
 
 def _check_amount(amount: float) -> None:
     if isinstance(amount, bool) or not isinstance(amount, (int, float)):
-        raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
+        raise TypeError(message(f"Invalid type for amount: {amount}. Must be int or float."))
     if (isinstance(amount, int) and amount < 0) or (
         not isinstance(amount, int) and not 0.0 <= amount <= 1.0
     ):
         raise ValueError(
-            f"amount={amount} should either be a float in the range [0, 1] or a non-negative "
-            "integer"
+            message(
+                f"amount={amount} should either be a float in the range [0, 1] or a non-negative "
+                "integer"
+            )
         )
 
 
@@ -217,7 +221,9 @@ def _count(amount: float, size: int) -> int:
     """How many of `size`; RuntimeError for more than there are."""
     if isinstance(amount, int) and amount > size:
         raise ValueError(
-            f"amount={amount} should be smaller than the number of parameters to prune={size}"
+            message(
+                f"amount={amount} should be smaller than the number of parameters to prune={size}"
+            )
         )
     return amount if isinstance(amount, int) else round(amount * size)
 
@@ -225,11 +231,14 @@ def _count(amount: float, size: int) -> int:
 def _check_structured(t: Tensor, dim: int) -> None:
     if t.ndim <= 1:
         raise ValueError(
-            "Structured pruning can only be applied to multidimensional tensors. Found tensor of "
-            f"shape {t.shape} with {t.ndim} dims"
+            message(
+                "Structured pruning can only be applied to multidimensional tensors. "
+                "Found tensor of "
+                f"shape {t.shape} with {t.ndim} dims"
+            )
         )
     if dim >= t.ndim:
-        raise IndexError(f"Invalid index {dim} for tensor of size {t.shape}")
+        raise IndexError(message(f"Invalid index {dim} for tensor of size {t.shape}"))
 
 
 # ---- the methods ---------------------------------------------------------------------------------
@@ -336,7 +345,7 @@ class CustomFromMask(BasePruningMethod):
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         if default_mask.shape != self.mask.shape:
-            raise AssertionError("mask has the wrong shape")
+            raise AssertionError(message("mask has the wrong shape"))
         return default_mask * self.mask.to(dtype=default_mask.dtype)
 
 
@@ -396,10 +405,10 @@ def global_unstructured(
 ) -> None:
     """Prune the given parameters, [(module, name), ...], as if they were one."""
     if not isinstance(parameters, Iterable):
-        raise TypeError("global_unstructured(): parameters is not an Iterable")
+        raise TypeError(message("global_unstructured(): parameters is not an Iterable"))
     scores = importance_scores or {}
     if not isinstance(scores, dict):
-        raise TypeError("global_unstructured(): importance_scores must be of type dict")
+        raise TypeError(message("global_unstructured(): importance_scores must be of type dict"))
     importance = parameters_to_vector(
         [scores.get((module, name), getattr(module, name)) for module, name in parameters]
     ).detach()
@@ -414,8 +423,10 @@ def global_unstructured(
     container.add_pruning_method(method)
     if method.PRUNING_TYPE != "unstructured":
         raise TypeError(
-            'Only "unstructured" PRUNING_TYPE supported for the `pruning_method`. Found method '
-            f"{pruning_method} of type {method.PRUNING_TYPE}"
+            message(
+                'Only "unstructured" PRUNING_TYPE supported for the `pruning_method`. Found method '
+                f"{pruning_method} of type {method.PRUNING_TYPE}"
+            )
         )
     final = container.compute_mask(importance, cat([mask.reshape(-1) for mask in masks]))
     start = 0
@@ -447,5 +458,3 @@ def is_pruned(module: Module) -> bool:
         for below in module.modules()
         for hook in below._forward_pre_hooks.values()
     )
-
-
