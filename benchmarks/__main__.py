@@ -55,6 +55,15 @@ def main(arguments: list[str]) -> int:
         from . import engine_steps
 
         return engine_steps.main(arguments[1:])
+    if arguments[:1] == ["several"]:  # likewise: processes under mpirun
+        from . import several
+
+        return several.main(arguments[1:])
+    if arguments[:1] == ["registry"]:  # likewise: the worst ratios of all functions
+        restart_clean(arguments, 1)
+        from . import registry
+
+        return registry.main(arguments[1:])
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="microtorch beside its rivals."
     )
@@ -71,14 +80,14 @@ def main(arguments: list[str]) -> int:
     from microtorch.backends import core
 
     from . import (  # isort: skip
-        convolution, elementwise, large, optimizers, oversubscribed, processes, products, recurrent,
-        report, rows, scalars, tiny, training,
+        convolution, elementwise, large, loading, optimizers, oversubscribed, processes, products,
+        recurrent, report, rows, scalars, tiny, training,
     )  # fmt: skip
     from .cases import Disagreement, installed, measure
 
     suites = (
         tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent,
-        convolution,
+        convolution, loading,
     )  # fmt: skip
     cases = [case for suite in suites for case in suite.CASES]
     groups = dict.fromkeys([case.group for case in cases])

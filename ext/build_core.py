@@ -59,6 +59,10 @@ KERNELS = [
     "ext/pool.c",
     "ext/optim.c",
     "ext/rnn.c",
+    "ext/random.c",
+    "ext/along.c",
+    "ext/scan.c",
+    "ext/distance.c",
 ]
 HEADERS = [
     "ext/core.h",

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 TYPES = {"f32": ("float", "FLOAT32"), "f64": ("double", "FLOAT64")}
 PASSED_BY_ID = ("ARRAY", "OPTIONAL", "MATRIX", "LIST", "LIST_OF")
-OTHER_TYPES = {"float": "FLOAT32", "int64_t": "INT64", "uint8_t": "UINT8", "uint16_t": "UINT16"}
+OTHER_TYPES = {"float": "FLOAT32", "double": "FLOAT64", "int64_t": "INT64", "uint8_t": "UINT8",
+               "uint32_t": "UINT32", "uint16_t": "UINT16"}  # fmt: skip
 
 
 class Parameter(NamedTuple):

@@ -46,6 +46,10 @@
 #include "pool.c"
 #include "optim.c"
 #include "rnn.c"
+#include "random.c"
+#include "along.c"
+#include "scan.c"
+#include "distance.c"
 #undef real
 #undef REAL_IS_FLOAT
 #undef NAME
@@ -73,6 +77,10 @@
 #include "pool.c"
 #include "optim.c"
 #include "rnn.c"
+#include "random.c"
+#include "along.c"
+#include "scan.c"
+#include "distance.c"
 #undef real
 #undef NAME
 

@@ -22,6 +22,14 @@ COMMANDS = {  # name: (module, function, one line of help)
         "programs.run", "step",
         "run a script and step through its last backward(), forward and back",
     ),
+    "check": (
+        "programs.exercises", "command",
+        "compare your own Value, op or backward (docs/course) with the engine",
+    ),
+    "museum": (
+        "programs.museum", "command",
+        "classic mistakes in training programs: each runs, is explained, and cured",
+    ),
     "doctor": (
         "programs.doctor", "command",
         "what this machine has for microtorch, and what to do about the rest",

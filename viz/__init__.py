@@ -22,8 +22,8 @@ from typing import Any
 
 __all__ = [
     "Graph", "GraphTooLarge", "RenderError", "Stepper", "Trace", "Zoom", "check", "diff",
-    "draw", "draw_dot", "draw_error", "draw_errors", "expand", "explain_grad", "make_dot",
-    "quiz", "record", "step", "trace", "zoom",
+    "draw", "draw_dot", "draw_error", "draw_errors", "expand", "explain_grad", "intervene",
+    "latex", "make_dot", "quiz", "record", "step", "timeline", "trace", "zoom",
 ]  # fmt: skip
 
 # The module of each name. No module has the name of a function: `viz.draw` is the function.
@@ -31,13 +31,16 @@ _HOME = {
     "asking.changes": ("diff",),
     "asking.crash": ("draw_error", "draw_errors"),
     "asking.explain": ("explain_grad",),
+    "asking.intervening": ("intervene",),
     "asking.recording": ("record",),
     "asking.zooming": ("Zoom", "expand", "zoom"),
     "drawing.picture": ("Graph", "draw", "draw_dot", "make_dot"),
     "drawing.render": ("RenderError",),
+    "drawing.timeline": ("timeline",),
     "reading.trace": ("GraphTooLarge", "Trace"),
     "showing.stepper": ("Stepper", "quiz", "step"),
     "telling.differences": ("check",),
+    "telling.mathematics": ("latex",),
     "telling.table": ("trace",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

@@ -3,6 +3,7 @@ from .asking.changes import diff as diff
 from .asking.crash import draw_error as draw_error
 from .asking.crash import draw_errors as draw_errors
 from .asking.explain import explain_grad as explain_grad
+from .asking.intervening import intervene as intervene
 from .asking.recording import record as record
 from .asking.zooming import Zoom as Zoom
 from .asking.zooming import expand as expand
@@ -12,10 +13,12 @@ from .drawing.picture import draw as draw
 from .drawing.picture import draw_dot as draw_dot
 from .drawing.picture import make_dot as make_dot
 from .drawing.render import RenderError as RenderError
+from .drawing.timeline import timeline as timeline
 from .reading.trace import GraphTooLarge as GraphTooLarge
 from .reading.trace import Trace as Trace
 from .showing.stepper import Stepper as Stepper
 from .showing.stepper import quiz as quiz
 from .showing.stepper import step as step
 from .telling.differences import check as check
+from .telling.mathematics import latex as latex
 from .telling.table import trace as trace

@@ -1,9 +1,9 @@
 """Data types: PyTorch's names over numpy's types, and PyTorch's promotion rules.
 
 Promotion differs from numpy's in one point that matters: an integer tensor never turns a float
-tensor into float64. Types have a category (bool < integer < floating); the highest category among
-the operands wins; within it, operands with dimensions outrank 0-d tensors, which outrank Python
-numbers (https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
+tensor into float64. Types have a category (bool < integer < floating < complex); the highest
+category among the operands wins; within it, operands with dimensions outrank 0-d tensors, which
+outrank Python numbers (https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
 
 bfloat16 is the type of that name of the library ml_dtypes, which is imported when the type of its
 arrays is first asked for. numpy counts it among the types of unknown kind, "V"; here that kind
@@ -30,18 +30,26 @@ class dtype:
     ``numpy`` is the numpy type, ``itemsize`` its size in bytes.
     """
 
-    __slots__ = ("is_floating_point", "itemsize", "name", "numpy")
-    is_complex = False
+    __slots__ = ("is_complex", "is_floating_point", "itemsize", "name", "numpy")
 
     def __init__(self, name: str):
         self.name = name
         self.numpy = np.dtype(name)
         self.itemsize = self.numpy.itemsize
         self.is_floating_point = self.numpy.kind == "f"
+        self.is_complex = self.numpy.kind == "c"
 
     @property
     def is_signed(self) -> builtins.bool:
-        return self.numpy.kind in "if"
+        return self.numpy.kind in "ifc"
+
+    def to_real(self) -> dtype:
+        """The dtype of the parts of complex numbers; of another dtype, itself."""
+        return FROM_NUMPY[real_type(self.numpy)]
+
+    def to_complex(self) -> dtype:
+        """The complex dtype whose parts have this one; of integers, that of the default dtype."""
+        return FROM_NUMPY[complex_type(self.numpy)]
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -57,6 +65,7 @@ class _Bfloat16(dtype):
 
     def __init__(self) -> None:
         self.name, self.itemsize, self.is_floating_point = "bfloat16", 2, True
+        self.is_complex = False
 
     def __getattr__(self, name: str) -> DType:
         """``numpy``, when it is first asked for. ImportError where ml_dtypes is not installed."""
@@ -97,27 +106,35 @@ int32 = int = dtype("int32")
 int64 = long = dtype("int64")
 uint8 = dtype("uint8")
 bool = dtype("bool")
+complex64 = cfloat = dtype("complex64")
+complex128 = cdouble = dtype("complex128")
 
-ALL = (bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8, bool)
+ALL = (
+    bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8, bool, complex64,
+    complex128,
+)  # fmt: skip
 FROM_NUMPY: dict[DType, dtype] = {d.numpy: d for d in ALL if d is not bfloat16}
 NAMES = (
     "float16", "half", "float32", "float", "float64", "double", "int8", "int16", "short", "int32",
-    "int", "int64", "long", "uint8", "bool", "bfloat16",
+    "int", "int64", "long", "uint8", "bool", "bfloat16", "complex64", "cfloat", "complex128",
+    "cdouble",
 )  # fmt: skip
-_CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2}
+_CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}
 
 F16, F32, F64, I64, BOOL = (d.numpy for d in (float16, float32, float64, int64, bool))
+C64, C128 = complex64.numpy, complex128.numpy
 OBJECT = np.dtype(object)  # arrays of Scalars: compared by identity, `== object` takes 0.3 us
 # PyTorch's names in messages ("Long") and of the old constructors (torch.LongTensor)
 TORCH_TYPES = {
     "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
     "bool": "Bool", "float32": "Float", "float64": "Double", "float16": "Half",
-    "bfloat16": "BFloat16",
+    "bfloat16": "BFloat16", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
 }  # fmt: skip
 # what can be stored; unsigned types also take the negatives of what they hold
 _LIMITS: dict[DType, tuple[Any, Any]] = {BOOL: (-math.inf, math.inf)}
 for _d in (float16, float32, float64):
     _LIMITS[_d.numpy] = (-(_high := builtins.float(np.finfo(_d.numpy).max)), _high)
+_LIMITS |= {C64: _LIMITS[F32], C128: _LIMITS[F64]}  # of each part
 for _d in (int8, int16, int32, int64, uint8):
     _i = np.iinfo(_d.numpy)
     _LIMITS[_d.numpy] = (builtins.int(_i.min) or -builtins.int(_i.max), builtins.int(_i.max))
@@ -147,10 +164,28 @@ def default_numpy() -> DType:
     return _default.numpy
 
 
+def complex_type(d: DType) -> DType:
+    """numpy's type of complex numbers whose parts are of ``d``; the default one for integers.
+
+    Raises TypeError for float16: there is no complex32.
+    """
+    d = d if d.kind in "fc" else _default.numpy
+    if d == float16.numpy:
+        raise DTypeError(
+            message("microtorch has no complex32, complex numbers of two halves", fix="x.float()")
+        )
+    return C64 if d in (F32, C64) else C128
+
+
+def real_type(d: DType) -> DType:
+    """numpy's type of the parts of complex numbers of ``d``; of another dtype, itself."""
+    return {C64: F32, C128: F64}.get(d, d)
+
+
 def of(array: Array | np.generic) -> dtype:
     """The dtype of an array.
 
-    Raises TypeError for a type that no tensor has (strings, objects, complex numbers...).
+    Raises TypeError for a type that no tensor has (strings, objects, dates...).
     """
     try:
         return FROM_NUMPY[np.dtype(array.dtype)]
@@ -172,7 +207,9 @@ def unsupported(d: Any) -> TypeError:
 
 
 def as_numpy(d: DTypeLike) -> DType:
-    """numpy's type for what may be given as ``dtype=``: a dtype, ``float``, ``int`` or ``bool``."""
+    """numpy's type for what may be given as ``dtype=``: a dtype, or ``float``, ``int``, ``bool``,
+    ``complex``.
+    """
     if isinstance(d, dtype):
         return d.numpy
     if d is builtins.float:  # whatever the default dtype is, as in PyTorch
@@ -182,7 +219,7 @@ def as_numpy(d: DTypeLike) -> DType:
     if d is builtins.bool:
         return BOOL
     if d is builtins.complex:
-        raise DTypeError(message("microtorch has no complex numbers", "dtype=complex"))
+        return C128
     given = d.__name__ if isinstance(d, type) else type(d).__name__
     raise DTypeError(
         message(f"dtype must be a torch.dtype, not {given}", fix="for example torch.float32")
@@ -193,6 +230,8 @@ def of_number(value: Any) -> DType:
     """The dtype of a tensor made from one Python number."""
     if isinstance(value, builtins.bool):
         return BOOL
+    if isinstance(value, builtins.complex):
+        return complex_type(_default.numpy)
     return I64 if isinstance(value, builtins.int) else _default.numpy
 
 
@@ -203,6 +242,7 @@ def promote(operands: Iterable[tuple[DType, builtins.int]]) -> DType:
     """
     best: DType | None = None
     best_key = (-1, -1)
+    operands = list(operands)
     for d, rank in operands:
         key = (_CATEGORY[d.kind], rank)
         if key > best_key:
@@ -211,6 +251,10 @@ def promote(operands: Iterable[tuple[DType, builtins.int]]) -> DType:
         elif key == best_key and best is not None:
             best = wider(best, d)
     assert best is not None
+    if best.kind == "c":  # its parts are as wide as floats or complex numbers of the highest rank
+        top = max(rank for d, rank in operands if d.kind in "fc")
+        widest = np.result_type(*[d for d, rank in operands if d.kind in "fc" and rank == top])
+        best = widest if widest.kind == "c" else complex_type(widest)
     return best
 
 
@@ -221,11 +265,26 @@ def wider(a: DType, b: DType) -> DType:
     return np.promote_types(a, b)
 
 
+def converted(x: Array, d: DType) -> Array:
+    """A copy of ``x`` in dtype ``d``; of complex numbers, real types take the real part.
+
+    So the gradient of what was real and became complex is the real part of the complex gradient.
+    float64 becomes a type of 16 bits by way of float32, as in PyTorch.
+    """
+    if x.dtype.kind == "c" and d.kind in "fiuV":
+        x = x.real
+    if d.itemsize == 2 and d.kind in "fV" and x.dtype == F64:
+        x = x.astype(F32)
+    return x.astype(d)
+
+
 def fits(value: Any, d: DType) -> builtins.bool:
     """Can a number be stored in ``d``? Infinity and NaN fit in a floating type."""
+    if isinstance(value, builtins.complex):
+        return fits(value.real, d) and (d.kind == "c" or value.imag == 0) and fits(value.imag, d)
     low, high = _LIMITS[d]
     inside = low <= value <= high
-    return inside or (d.kind in "fV" and (value != value or value in (math.inf, -math.inf)))
+    return inside or (d.kind in "fcV" and (value != value or value in (math.inf, -math.inf)))
 
 
 def largest(d: DType) -> Any:
@@ -258,11 +317,12 @@ class finfo:
 
     def __init__(self, d: dtype | None = None):
         d = d or _default
-        if not d.is_floating_point:
+        if not (d.is_floating_point or d.is_complex):
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
                 f"'{d}'"
             )
+        d = d.to_real() if d.is_complex else d  # of complex numbers, the limits of their parts
         self.bits, self.dtype = 8 * d.itemsize, d.name
         for field, value in _BFLOAT16.items():
             if d is not bfloat16:

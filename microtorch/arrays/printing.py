@@ -8,7 +8,7 @@ arrays:
    Nothing is formatted before that, so printing a million elements costs as much as printing 36.
 2. *Cells.* The whole tensor gets one notation, so that columns line up: integers for whole-numbered
    floats (`2.`), scientific if the magnitudes spread too far (more than 1000 to 1, above 1e8 or
-   below 1e-4), else fixed point.
+   below 1e-4), else fixed point. Of complex numbers, the real and the imaginary parts each get one.
 3. *Nest.* Cells are packed into lines and brackets. What the numbers do not show follows (`dtype`,
    `grad_fn`, ...).
 
@@ -114,7 +114,7 @@ def tensor_repr(
 ) -> str:
     """`repr(t)` of a tensor with these values: `tensor([1., 2.], grad_fn=<MulBackward0>)`.
 
-    array: any shape; float, integer or bool dtype. grad_fn_name: class name of the graph node; None
+    array: any shape; any dtype. grad_fn_name: class name of the graph node; None
     for a leaf, which shows `requires_grad=True` if it does. default_dtype: the float dtype that is
     not shown, as int64 and bool are not. device: shown unless "cpu". cls: the word before the
     parenthesis, a subclass's own name.
@@ -129,6 +129,8 @@ def tensor_repr(
     if (array.ndim != 1) if array.size == 0 else (options.edgeitems == 0):
         suffixes.append(f"size={array.shape}")
     known = array.size > 0 and array.dtype in (np.int64, np.bool_)
+    if array.dtype.kind == "c":
+        known = array.size > 0 and array.real.dtype == default_dtype
     if array.dtype != default_dtype and not known:
         suffixes.append(f"dtype=torch.{array.dtype.name}")
     if grad_fn_name is not None:
@@ -174,6 +176,11 @@ def _values(array: Array, indent: int, options: _Options) -> str:
 
 def _cells(array: Array, options: _Options) -> tuple[list[str], int]:
     """(The text of each element in row-major order, padded to one width; that width)."""
+    if array.dtype.kind == "c":  # each part has a notation of its own
+        (real, wide), (imag, more) = (_cells(part, options) for part in (array.real, array.imag))
+        signed = [i if i[0] in "+-" else f"+{i}" for i in map(str.lstrip, imag)]
+        cells = [f"{r}{i}j" for r, i in zip(real, signed, strict=True)]
+        return cells, wide + more + len("j")
     values = array.ravel().tolist()
     if array.dtype.kind not in "fV":
         cells = [str(value) for value in values]

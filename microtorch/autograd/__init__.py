@@ -5,7 +5,7 @@ import warnings
 
 from ..base.errors import missing
 from ..handles.tensor import Tensor
-from . import functional, grad_mode
+from . import forward_ad, functional, grad_mode, graph
 from .anomaly import detect_anomaly, set_detect_anomaly
 from .anomaly import is_anomaly_enabled as is_anomaly_enabled  # torch.is_anomaly_enabled
 from .function import Function
@@ -14,9 +14,23 @@ from .gradcheck import gradcheck, gradgradcheck
 from .gradients import backward, grad
 
 __all__ = [
-    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "functional", "grad",
-    "grad_mode", "gradcheck", "gradgradcheck", "inference_mode", "is_grad_enabled",
-    "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "Function",
+    "Variable",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "forward_ad",
+    "functional",
+    "grad",
+    "grad_mode",
+    "gradcheck",
+    "gradgradcheck",
+    "graph",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
 ]  # fmt: skip
 
 

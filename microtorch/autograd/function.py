@@ -21,14 +21,14 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 import numpy as np
 
-from ..arrays import dtypes
 from ..base import errors
+from ..engine import packing
 from ..engine.backward import unbroadcast
 from ..engine.checks import freed_error, stale_error
 from ..engine.gradient_hooks import as_tensor
@@ -40,6 +40,8 @@ from ..graph import Mode, Node, mode, storage_of, user_frame
 from ..handles.inplace import check_leaf
 from ..handles.tensor import Tensor
 from ..handles.views import adopt, check_followed
+from ..kinds.level import levels_in
+from .function_kinds import apply_inside
 
 if TYPE_CHECKING:
     from ..base.types import Array, Contribution, Gradient, Namespace
@@ -68,6 +70,8 @@ class FunctionCtx:
         self._dirty: tuple[Tensor, ...] = ()
         self._materialize = True
         self._node: Node | None = None  # set while backward runs
+        self._for_forward: tuple[Tensor | None, ...] = ()
+        self._forward = False  # does jvp run?
 
     if TYPE_CHECKING:  # forward may keep anything for backward in an attribute of its own
 
@@ -87,9 +91,15 @@ class FunctionCtx:
                 )
         self._to_save = tensors
 
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors (or None) for ``jvp``."""
+        self._for_forward = tensors
+
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The tensors given to save_for_backward."""
+        if self._forward:
+            return self._for_forward
         return self._to_save if self._node is None else saved_tensors(self._node)
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
@@ -111,6 +121,9 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
         raise freed_error(node)
     out: list[Tensor | None] = []
     for entry in node.saved:
+        if isinstance(entry, packing.Packed):
+            out.append(entry.open())
+            continue
         if entry is not None and entry.storage.written > node.seq:
             raise stale_error(node, entry.node or node, -1)
         if entry is not None:
@@ -159,6 +172,20 @@ class Function:
         )
 
     setup_context: Any = None
+    vmap: Callable[..., Any] | None = None
+    generate_vmap_rule = False
+    node_name = ""  # of the backward node, if it is not the class's name with Backward
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """The derivative of the outputs in direction of the inputs' tangents (forward mode).
+
+        ``None`` for what is no tensor; zeros for a tensor without a tangent.
+        """
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with "
+            "forward mode AD."
+        )
 
     def __init__(self) -> None:
         name = type(self).__name__
@@ -169,28 +196,60 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run forward, and record one node if a gradient flows."""
+        for a in args:
+            if isinstance(a, Tensor) and type(a.array) is not np.ndarray and levels_in(a.array):
+                return apply_inside(cls, args)
+        return cls._applied(args)[0]
+
+    @classmethod
+    def _applied(cls, args: tuple[Any, ...]) -> tuple[Any, FunctionCtx]:
+        """What ``apply`` returns, and the context of this call."""
         ctx = FunctionCtx(tuple([isinstance(a, Tensor) and a.node.needs for a in args]))
         now = mode.get()
-        try:
-            mode.set(Mode(False, now.scope, now.inference))
-            if cls.setup_context is not None:
-                results = cls.forward(*args)
-                cls.setup_context(ctx, args, results)
-            else:
-                results = cls.forward(ctx, *args)
-        finally:
-            mode.set(now)
+        results = _forward(cls, ctx, args)
         outputs = results if isinstance(results, tuple) else (results,)
         _check_dirty(cls, ctx, outputs)
         if not (
             now.grad and any(ctx.needs_input_grad) and any(isinstance(y, Tensor) for y in outputs)
         ):
-            return results
+            return results, ctx
         node = _record(cls, ctx, args, outputs)
         wrapped = tuple([_wrap(node, i, y, ctx, args) for i, y in enumerate(outputs)])
         node.saved = tuple([_save(t, outputs, wrapped) for t in ctx._to_save])
+        if (pair := packing.current()) is not None:
+            node.saved = tuple([_packed(node, pair, s) for s in node.saved])
         ctx._to_save = ctx._non_differentiable = ctx._dirty = ()
-        return wrapped if isinstance(results, tuple) else wrapped[0]
+        return wrapped if isinstance(results, tuple) else wrapped[0], ctx
+
+
+def _forward(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:
+    """Run a Function's forward, which records nothing."""
+    now = mode.get()
+    try:
+        mode.set(Mode(False, now.scope, now.inference))
+        if cls.setup_context is not None:
+            results = cls.forward(*args)
+            cls.setup_context(ctx, args, results)
+        else:
+            results = cls.forward(ctx, *args)
+    finally:
+        mode.set(now)
+    return results
+
+
+def forward_again(node: Node, values: Sequence[Array]) -> tuple[FunctionCtx, tuple[Any, ...]]:
+    """A custom node's forward once more, on copies of its tensors' values: for readers of a graph.
+
+    Returns a context of its own, whose ``saved_tensors`` are what forward saved, and the outputs.
+    """
+    attrs, op = node.attrs or {}, node.op
+    assert isinstance(op, CustomOp)
+    args = list(attrs["arguments"])
+    for place, value in zip(attrs["places"], values, strict=True):
+        args[place] = constant(value.copy())
+    ctx = FunctionCtx(attrs["ctx"].needs_input_grad)
+    results = _forward(op.function, ctx, tuple(args))
+    return ctx, results if isinstance(results, tuple) else (results,)
 
 
 class CustomOp(Op):
@@ -202,7 +261,7 @@ class CustomOp(Op):
         self.function = function
         members = {"__slots__": (), "op": self, "needs": True}
         members["saved_tensors"] = property(saved_tensors)
-        self.node = type(f"{name}Backward", (Node,), members)
+        self.node = type(function.node_name or f"{name}Backward", (Node,), members)
 
 
 _op: Callable[..., CustomOp] = functools.cache(CustomOp)  # one declaration for each Function
@@ -215,7 +274,8 @@ def _record(
     n = _op(cls).node()
     inputs = tuple([args[i].node for i in places])
     like = [(y.array.shape, y.array.dtype) if isinstance(y, Tensor) else None for y in outputs]
-    attrs = {"ctx": ctx, "places": places, "outputs": like}
+    others = tuple([None if isinstance(a, Tensor) else a for a in args])
+    attrs = {"ctx": ctx, "places": places, "arguments": others, "outputs": like}
     value = outputs[0].array if len(outputs) == 1 else np.empty(0)
     dev, frame = inputs[0].dev.of(value.dtype), user_frame(sys._getframe(1))
     return fill(n, inputs, (), value, dev, attrs, mode.get().scope, frame)
@@ -250,7 +310,7 @@ def _wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -
     """
     if not isinstance(y, Tensor):
         return y
-    still = _is_among(y, ctx._non_differentiable) or y.array.dtype.kind not in "fV"
+    still = _is_among(y, ctx._non_differentiable) or y.array.dtype.kind not in "fcV"
     dirty = _is_among(y, ctx._dirty)
     if dirty:
         new: Node = constant_node(y.array, y.node.dev) if still else _place_output(node, i, y.array)
@@ -299,6 +359,13 @@ def _save(t: Tensor | None, outputs: tuple[Any, ...], wrapped: tuple[Any, ...]) 
         if y is t:
             return Saved(wrapped[i].array, None, i, storage_of(wrapped[i].node))
     return Saved(t.array, t.node, -1, storage_of(t.node))
+
+
+def _packed(node: Node, pair: packing.Pair, entry: Saved | None) -> packing.Packed | None:
+    """A saved tensor in the form of the user's hooks."""
+    if entry is None:
+        return None
+    return packing.packed(pair, handle(entry.array, entry.node or node))
 
 
 def _backward(F: Namespace, g: Gradient, node: Node) -> list[Contribution]:
@@ -362,7 +429,7 @@ def _checked(name: str, place: int, r: Any, x: Node) -> Tensor:
                 )
             )
         r = unbroadcast(RECORDED, r, x.shape)
-    return r if r.array.dtype == x.dtype else r.to(dtypes.FROM_NUMPY[x.dtype])
+    return r if r.array.dtype == x.dtype else RECORDED.cast(r, dtype=x.dtype)
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,22 +2,28 @@
 
     numeric[j] = (f(x + eps e_j) - f(x - eps e_j)) / (2 eps)
 
+A complex number counts as two real ones, its parts: the real and the imaginary part of each result
+are differentiated by the real and by the imaginary part of each input.
+
 ``gradgradcheck`` applies the same to the function that computes the gradients, and so checks second
 derivatives.
 """
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from ..arrays import dtypes
 from ..backends import host
 from ..base import errors
 from ..engine.record import constant
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from .grad_mode import enable_grad, no_grad
+from .gradcheck_modes import batched_as_single, forward_jacobian
 from .gradients import grad
 
 if TYPE_CHECKING:
@@ -40,16 +46,29 @@ def gradcheck(
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_ad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
     fast_mode: bool = False,
+    masked: bool | None = None,
 ) -> bool:
     """Do the gradients of ``func(*inputs)`` agree with finite differences of step ``eps``?
 
+    ``check_forward_ad``: compare the derivatives of forward mode, too. ``check_backward_ad=False``:
+    only these. ``check_batched_grad``: compare gradients for several vectors at once with those
+    one by one.
+
     If not, RuntimeError (or False) names output, input, element, numeric and analytic value of the
-    worst mismatch. ValueError means that no input requires gradient, or that one is not float64:
-    in float32 such differences mean nothing.
+    worst mismatch. ValueError means that no input requires gradient, or that one is not in double
+    precision: in float32 such differences mean nothing.
     """
     try:
-        _check(func, _tuple(inputs), eps, atol, rtol)
+        _check(
+            func, _tuple(inputs), eps, atol, rtol, check_backward_ad, check_forward_ad,
+            check_batched_grad,
+        )  # fmt: skip
     except (GradcheckError, ValueError):
         if raise_exception:
             raise
@@ -77,7 +96,7 @@ def gradgradcheck(
     rng = np.random.default_rng(0)
     if grad_outputs is None:
         seeds = tuple(
-            constant(rng.standard_normal(y.array.shape), y.node.dev).requires_grad_()
+            constant(_random(rng, y), y.node.dev).requires_grad_()
             for y in outputs
         )
     else:
@@ -100,6 +119,21 @@ def _tuple(inputs: Inputs) -> tuple[Any, ...]:
     return tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
 
 
+def _random(rng: np.random.Generator, like: Tensor) -> Array:
+    """Normal random numbers in the shape of ``like``, complex if it is."""
+    out: Array = np.asarray(rng.standard_normal(like.array.shape))
+    return out + 1j * rng.standard_normal(out.shape) if like.is_complex() else out
+
+
+def _parts(array: Array) -> Array:
+    """The elements in a row; of complex ones the real and the imaginary part, one by one.
+
+    A view of a contiguous array.
+    """
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(dtypes.real_type(flat.dtype)) if flat.dtype.kind == "c" else flat
+
+
 def _needs(x: object) -> bool:
     return isinstance(x, Tensor) and x.requires_grad
 
@@ -111,8 +145,9 @@ def _outputs(result: Any) -> list[Tensor]:
 
 
 def _check(
-    func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float
-) -> None:
+    func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float,
+    backward: bool = True, forward: bool = False, batched: bool = False,
+) -> None:  # fmt: skip
     chosen = [(i, x) for i, x in enumerate(inputs) if _needs(x)]
     if not chosen:
         raise ValueError(
@@ -120,7 +155,7 @@ def _check(
             "have requires_grad=True."
         )
     for i, x in chosen:
-        if x.array.dtype != np.float64:
+        if x.array.dtype not in (np.float64, np.complex128):
             raise ValueError(
                 f"gradcheck: input {i} is {errors.describe(x)}; finite differences of step {eps:g} "
                 "drown in its rounding error. Use double precision: "
@@ -128,19 +163,28 @@ def _check(
             )
     with enable_grad():
         outputs = _outputs(func(*inputs))
+    columns = {i: forward_jacobian(func, inputs, i, _outputs) for i, _ in chosen if forward}
     for k, y in enumerate(outputs):
+        if batched and (where := batched_as_single(y, [x for _, x in chosen])):
+            raise GradcheckError(f"gradients computed at once (vmap) differ: output {k}, {where}")
+        for i, x in chosen if forward else ():
+            numeric = _numeric(func, inputs, x, k, eps, y.array.size)
+            _compare(numeric, columns[i][k], k, i, x, y, atol, rtol)
+        if not backward:
+            continue
         analytic = _analytic(y, [x for _, x in chosen])
         for (i, x), a in zip(chosen, analytic, strict=True):
-            numeric = _numeric(func, inputs, x, k, eps, y.array.size)
+            numeric = _numeric(func, inputs, x, k, eps, len(_parts(host(y.array))))
             _compare(numeric, a, k, i, x, y, atol, rtol)
 
 
 def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Array]:
-    """Jacobians dy/dx as arrays (y.numel, x.numel): one backward per output element."""
-    jacobians = [np.zeros((y.array.size, x.array.size)) for x in xs]
-    for j in range(y.array.size):
+    """Jacobians dy/dx as arrays (parts of y, parts of x): one backward per part of the output."""
+    n = len(_parts(host(y.array)))
+    jacobians = [np.zeros((n, len(_parts(host(x.array))))) for x in xs]
+    for j in range(n):
         seed = np.zeros(y.array.size, y.array.dtype)
-        seed[j] = 1
+        _parts(seed)[j] = 1
         found = grad(
             y,
             xs,
@@ -150,7 +194,7 @@ def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Array]:
         )
         for jacobian, g in zip(jacobians, found, strict=True):
             if g is not None:
-                jacobian[j] = host(g.array).reshape(-1)
+                jacobian[j] = _parts(host(g.array))
     return jacobians
 
 
@@ -158,24 +202,36 @@ def _numeric(
     func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, k: int, eps: float, size: int
 ) -> Array:
     """The same Jacobian by central differences, moving the elements of x in place and back."""
-    jacobian = np.zeros((size, x.array.size))
+    units = (eps, eps * 1j) if x.is_complex() else (eps,)
+    jacobian = np.zeros((size, len(units) * x.array.size))
 
     def value() -> Array:
         """Of the k-th output that carries gradient; func may itself call autograd.grad."""
         with enable_grad():
             y = _outputs(func(*inputs))[k]
         with no_grad():
-            return host(y.array).reshape(-1).copy()
+            return _parts(host(y.array)).copy()
 
-    for j, place in enumerate(np.ndindex(x.array.shape)):
+    steps = itertools.product(np.ndindex(x.array.shape), units)
+    for j, (place, step) in enumerate(steps):
         old = x.array[place].copy()
-        x.array[place] = old + eps
+        x.array[place] = old + step
         up = value()
-        x.array[place] = old - eps
+        x.array[place] = old - step
         down = value()
         x.array[place] = old
         jacobian[:, j] = (up - down) / (2 * eps)
     return jacobian
+
+
+def _place(t: Tensor, part: int) -> tuple[Any, str]:
+    """The index of the element that a part belongs to, and which part it is."""
+    which = ""
+    if t.is_complex():
+        part, second = divmod(part, 2)
+        which = (".real", ".imag")[second]
+    at = np.unravel_index(part, t.array.shape) if t.array.ndim else ()
+    return tuple(int(v) for v in at), which
 
 
 def _compare(
@@ -187,15 +243,13 @@ def _compare(
     worst = np.unravel_index(
         np.argmax(np.where(wrong, np.abs(analytic - numeric), -1)), wrong.shape
     )
-    out_at = (
-        tuple(int(v) for v in np.unravel_index(worst[0], y.array.shape)) if y.array.ndim else ()
-    )
-    in_at = tuple(int(v) for v in np.unravel_index(worst[1], x.array.shape)) if x.array.ndim else ()
+    out_at, out_part = _place(y, int(worst[0]))
+    in_at, in_part = _place(x, int(worst[1]))
     raise GradcheckError(
         f"Jacobian mismatch for output {k} with respect to input {i}: {int(wrong.sum())} of "
         f"{wrong.size} entries differ.\n"
-        f"  worst: d output{k}{list(out_at)} / d input{i}{list(in_at)} at input value "
-        f"{host(x.array)[in_at]:g}\n"
+        f"  worst: d output{k}{list(out_at)}{out_part} / d input{i}{list(in_at)}{in_part} at input "
+        f"value {host(x.array)[in_at]:g}\n"
         f"  numerical: {numeric[worst]:.9g}\n"
         f"  analytical: {analytic[worst]:.9g}\n"
         f"  output {k} is {errors.describe(y)}, made by {y.node.name()} at {y.node.where()}"

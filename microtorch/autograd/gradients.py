@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..arrays.dtypes import F32
 from ..base import errors
@@ -12,18 +13,20 @@ from ..base.naming import named
 from ..engine.backward import run
 from ..engine.gradient_hooks import as_tensor
 from ..engine.leaf import AccumulateGrad
-from ..engine.listening import listeners
-from ..engine.record import constant
-from ..engine.recorded import RECORDED
+from ..engine.listening import foreseers, listeners
+from ..engine.record import constant, handle
+from ..engine.recorded import RECORDED, Recorded
 from ..graph import Mode, Node, mode
 from ..handles.methods import ScalarMethods, bind_methods
 from ..handles.scalar import Scalar, constant_scalar
 from ..handles.tensor import Tensor
-from ..ops.join import stack
+from ..kinds.borders import rooted
+from ..kinds.level import levels_in, lift
+from ..kinds.vmap import vmap
 from . import anomaly
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, Gradient, Root
+    from ..base.types import Array, Backend, Gradient, Root, Tree
 
 _RECORD, _QUIET = Mode(True), Mode(False)
 
@@ -51,6 +54,9 @@ def backward(
         roots = _listed(tensors)
         seeds = _seeds(roots, given, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
+    if foreseers:
+        for foreseer in list(foreseers.values()):
+            foreseer(roots, create_graph)
     if inputs is None:
         _run(roots, seeds, retain, create_graph, None)
     else:
@@ -170,40 +176,54 @@ def grad(
 
 
 def _batched(
-    outputs: Any, inputs: Any, grad_outputs: Any, retain_graph: bool | None, create_graph: bool,
+    outputs: Tree, inputs: Tree, grad_outputs: Tree, retain_graph: bool | None, create_graph: bool,
     allow_unused: bool | None, materialize_grads: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """``grad`` for each row of ``grad_outputs``; the rows' gradients are stacked."""
-    given = _listed(grad_outputs)
-    lengths = {len(g) for g in given if g is not None}
-    if len(lengths) != 1:
-        raise ValueError(
-            errors.message(
-                "is_grads_batched=True needs gradients with one row, in dimension 0, per vector",
-                "numbers of rows: " + (", ".join(map(str, sorted(lengths))) or "none given"),
-            )
-        )
-    n = lengths.pop()
-    rows = []
-    for i in range(n):
-        retain = True if i < n - 1 else retain_graph
-        row = [None if g is None else g[i] for g in given]
-        rows.append(
-            grad(
-                outputs, inputs, row, retain, create_graph, allow_unused=allow_unused,
-                materialize_grads=materialize_grads,
-            )
+    """``grad`` for each row of ``grad_outputs``, all at once; the gradients are stacked."""
+    given, unused = _listed(grad_outputs), set[int]()
+    places = [i for i, g in enumerate(given) if g is not None]
+
+    def of_one(*rows: Tensor) -> tuple[Any, ...]:
+        seeds: list[Any] = [None] * len(given)
+        for i, row in zip(places, rows, strict=True):
+            seeds[i] = row
+        found = grad(
+            outputs, inputs, seeds, retain_graph, create_graph, allow_unused=allow_unused,
+            materialize_grads=materialize_grads,
         )  # fmt: skip
-    return tuple([None if of[0] is None else stack(of) for of in zip(*rows, strict=True)])
+        unused.update(i for i, g in enumerate(found) if g is None)
+        return tuple([g for g in found if g is not None])
+
+    used = iter(vmap(of_one)(*[given[i] for i in places]))
+    n = len(_listed(inputs))
+    return tuple([None if i in unused else next(used) for i in range(n)])
 
 
 def _zeros(node: Node) -> Tensor:
     return constant(np.zeros(node.shape, node.dtype), node.dev)
 
 
-def _listed(x: Any) -> list[Any]:
+def _listed(x: Tree) -> list[Any]:
     """One thing or several, as a list."""
-    return list(x) if isinstance(x, (tuple, list)) else [x]
+    if not isinstance(x, (tuple, list)):
+        return [x]
+    if hasattr(x, "output_nr"):
+        return [_of_edge(x)]
+    return [_of_edge(v) if hasattr(v, "output_nr") and isinstance(v, tuple) else v for v in x]
+
+
+def _of_edge(edge: Tree) -> Tensor:
+    """The tensor whose gradient arrives at an edge (autograd.graph.GradientEdge)."""
+    node: Node = edge.node
+    if edge.output_nr or type(node.value) is tuple:
+        raise NotImplementedError(
+            errors.message(
+                "an edge to one of several outputs, or of a freed node, cannot be differentiated",
+                node.name(),
+                fix="give the tensor itself",
+            )
+        )
+    return handle(node.value, node)
 
 
 def _node(x: Root) -> Node:
@@ -265,6 +285,15 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
                     "gradient=torch.ones_like(loss)",
                 )
             )
+        if root.array.dtype.kind == "c":
+            raise errors.GraphError(
+                errors.message(
+                    "grad can be implicitly created only for real scalar outputs but got "
+                    f"{root.dtype}",
+                    f"backward on {errors.describe(root)}, the output of {node.name()}",
+                    fix="loss = z.abs() or z.real; or pass gradient=torch.ones_like(z)",
+                )
+            )
         g = constant(node.dev.array(np.ones(root.array.shape, root.array.dtype)), node.dev)
     elif not isinstance(g, Tensor):
         raise TypeError(
@@ -282,6 +311,11 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
             )
         )
     if g.node.dev.device is not node.dev.device:
+        mine, given = levels_in(root.array), levels_in(g.array)
+        if mine or given:
+            g = lift(g, mine)
+            # one of more levels stays a Tensor, and so backward runs on Tensors
+            return g.array if len(mine) == len(levels_in(g.array)) and not create_graph else g
         raise errors.DeviceError(
             errors.message(
                 f"the gradient is on {g.device}, but the tensor is on {root.device}",
@@ -289,6 +323,15 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
             )
         )
     if g.array.dtype != root.array.dtype:
+        if g.is_complex() != root.is_complex():
+            raise RuntimeError(
+                errors.message(
+                    "For complex Tensors, both grad_output and output are required to have the "
+                    f"same dtype. Mismatch in dtype: grad_output[0] has a dtype of {g.dtype} and "
+                    f"output[0] has a dtype of {root.dtype}.",
+                    fix=f"gradient.to({root.dtype})",
+                )
+            )
         g = g.to(root.dtype)
     if create_graph:
         return g
@@ -303,6 +346,23 @@ def _run(
     create_graph: bool,
     targets: frozenset[Node] | None,
 ) -> dict[Node, Gradient]:
+    graph = RECORDED if create_graph else None
+    for g in seeds:
+        if type(g) is not ndarray and type(g) is not float:  # on a device, or of some kind
+            with rooted([x.array for x in roots if isinstance(x, Tensor)], targets):
+                return _walk(roots, seeds, retain, create_graph, graph or _graph(seeds), targets)
+    return _walk(roots, seeds, retain, create_graph, graph, targets)
+
+
+def _graph(seeds: list[Gradient]) -> Recorded | None:
+    """Tensors as seeds: gradients of more kinds of numbers than their roots have."""
+    return RECORDED if any([isinstance(g, Tensor) for g in seeds]) else None
+
+
+def _walk(
+    roots: list[Root], seeds: list[Gradient], retain: bool, create_graph: bool,
+    graph: Recorded | None, targets: frozenset[Node] | None,
+) -> dict[Node, Gradient]:  # fmt: skip
     # a custom backward's operations are recorded only if asked for
     before = mode.get()  # not by a token: Ctrl-C may come between mode.set and its assignment
     try:
@@ -311,7 +371,7 @@ def _run(
             [_node(r) for r in roots],
             seeds,
             retain=retain,
-            graph=RECORDED if create_graph else None,
+            graph=graph,
             targets=targets,
             observe=anomaly.check_nan if anomaly.is_anomaly_enabled() else None,
         )

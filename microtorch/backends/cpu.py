@@ -7,18 +7,34 @@ says why).
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from ..arrays.dtypes import F16, F32, F64, on_bfloat16
+from ..arrays import fills
+from ..arrays.dtypes import C64, C128, F16, F32, F64, on_bfloat16
 from . import core
+from .complex import Complex
 from .half import Half
 from .reference import Reference
+
+if TYPE_CHECKING:
+    from ..base.types import DType
 
 # The CPU's backends; `use` changes their class, so that every tensor follows.
 cpu = Reference.rest = Reference()
 for _dtype in (F32, F64):
     Reference.by_dtype[_dtype] = Reference(_dtype)
-Reference.by_dtype[F16] = Half(F16)
-on_bfloat16.append(lambda d: Reference.by_dtype.setdefault(d, Half(d)))
+# the backends of these dtypes are numpy's, whichever is in use
+NUMPYS: dict[DType, type[Reference]] = {F16: Half, C64: Complex, C128: Complex}
+for _dtype, _kernels in NUMPYS.items():
+    Reference.by_dtype[_dtype] = _kernels(_dtype)
+
+
+def _know_bfloat16(d: DType) -> None:
+    NUMPYS[d] = Half
+    Reference.by_dtype.setdefault(d, Half(d))
+
+
+on_bfloat16.append(_know_bfloat16)
 
 
 def available() -> dict[str, bool]:
@@ -36,8 +52,8 @@ def use(name: str) -> None:
     if name == "core" and not core.is_available():
         raise RuntimeError(f"the C core is not available: {core.reason}")
     for dtype, backend in Reference.by_dtype.items():  # all other dtypes are numpy's
-        kernels = Half if dtype.itemsize == 2 else core.Core if name == "core" else Reference
-        backend.choose(kernels)
+        backend.choose(NUMPYS.get(dtype, core.Core if name == "core" else Reference))
+    fills.in_use = core.Random() if name == "core" else fills.Fills()
 
 
 def current() -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from ..arrays import generator
+from ..arrays import draws
 from ..arrays.device import CPU
 from ..base.errors import message
 from .table import definition, definitions, forget
@@ -47,6 +47,8 @@ UFUNCS: dict[str, Kernel] = {
 
 def nonzero_divisor(op: str, y: Any) -> Any:
     """``y``, an array of any memory. RuntimeError for an integer 0, where numpy would answer 0."""
+    if type(y) is int:
+        y = np.asarray(y)
     if y.dtype.kind in "iu" and not y.all():
         raise RuntimeError(
             message(
@@ -66,13 +68,16 @@ class Reference:
     by_dtype: ClassVar[dict[DType, Reference]] = {}  # the backend object for arrays of a dtype ...
     rest: ClassVar[Reference]  # ... and the one for those of all other dtypes
 
+    changing: ClassVar[frozenset[str]] = frozenset()  # elementwise ops that change the dtype
+    conjugates: ClassVar[bool] = False  # do derivatives have conjugates? (backends/complex.py)
+
     memory: ClassVar[type[Array]] = np.ndarray
     empty: ClassVar[Kernel] = staticmethod(np.empty)
     zeros: ClassVar[Kernel] = staticmethod(np.zeros)
     full: ClassVar[Kernel] = staticmethod(np.full)
     # makes an array of a numpy scalar, which is what a ufunc gives of 0-d arrays
     array: ClassVar[Kernel] = staticmethod(np.asarray)
-    draws: ClassVar[Any] = generator  # the functions that make random arrays
+    draws: ClassVar[Any] = draws  # the functions that make random arrays
 
     def __init__(self, dtype: DType | None = None):
         self.dtype = cast("DType", dtype)  # of its arrays; None for `rest`
@@ -114,16 +119,16 @@ class Reference:
     def pow(x: Array, y: Array | Number) -> Array:
         """x ** y. For small exponents numpy's power takes 20 times as long as the products."""
         if np.ndim(y) == 0:
-            exponent = y if isinstance(y, (int, float)) else y.item()
+            exponent = y if isinstance(y, (int, float, complex)) else y.item()
             if exponent == 2:
                 return np.square(x)
             if exponent == 1:
                 return x.copy()
             if exponent == 3:
                 return x * x * x
-            if exponent == 0.5 and x.dtype.kind == "f":
+            if exponent == 0.5 and x.dtype.kind in "fc":
                 return np.sqrt(x)
-            if exponent == -1 and x.dtype.kind == "f":
+            if exponent == -1 and x.dtype.kind in "fc":
                 return np.reciprocal(x)
         if x.dtype.kind in "iu" and np.any(np.less(y, 0)):
             if np.ndim(y) == 0 and np.ndim(x):
@@ -140,6 +145,11 @@ class Reference:
         if x.dtype.kind in "iu":
             return np.sign(x)
         return np.subtract(x > 0, x < 0, dtype=x.dtype) if x.dtype.kind == "f" else x.copy()
+
+    @staticmethod
+    def sgn(x: Array) -> Array:
+        """x / |x|, and 0 of 0: the sign of real numbers."""
+        return np.sign(x) if x.dtype.kind == "c" else Reference.sign(x)
 
     @staticmethod
     def remainder(x: Array, y: Array) -> Array:

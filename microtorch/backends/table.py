@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 definitions: dict[str, Any] = {}
 # kernels that return a view, or write into their arguments: nobody may hand them converted copies
 uncopied: set[str] = set()
+real_only: set[str] = set()  # ops that complex numbers do not have
 
 
 def definition(name: str) -> Kernel:
@@ -60,22 +61,29 @@ class KernelTable(BackendTable["Kernel"]):
 
     def __missing__(self, backend: Backend) -> Kernel:
         name = self.name
-        kernel = self[backend] = backend.large(name) if self.large else getattr(backend, name)
+        kernel = backend.large(name) if self.large else getattr(backend, name)
+        if not hasattr(backend, "passing"):  # one that does not outlive a transform
+            self[backend] = kernel
         return kernel
 
 
 class HotTable(BackendTable["Kernel | None"]):
     """As ``KernelTable``, but None where the operands first need ``apply``.
 
-    They need promotion on a backend of mixed dtypes, and casts where ``send_to_apply`` said so.
+    They need promotion on a backend of mixed dtypes, and casts where ``send_to_apply`` said so; and
+    the absolute value of complex numbers is of another dtype than they.
     """
+
+    aside: ClassVar[bool] = False  # do all ops go the general way? (engine/packing.py)
 
     def __init__(self, name: str, large: bool = False):
         super().__init__(name)
         self.kernels = KernelTable(name, large)
 
     def __missing__(self, backend: Backend) -> Kernel | None:
-        cold = backend is backend.rest or self.name in _to_apply
+        if self.aside or hasattr(backend, "passing"):
+            return None
+        cold = backend is backend.rest or self.name in _to_apply or self.name in backend.changing
         kernel = self[backend] = None if cold else self.kernels[backend]
         return kernel
 

@@ -93,12 +93,16 @@ class UnknownName(AttributeError):
     """
 
     def __init__(self, owner: str, name: str, known: Iterable[str] | Callable[[], Iterable[str]]):
-        super().__init__(f"{owner} has no attribute '{name}'.")
+        super().__init__(f"{owner} has no attribute '{name}'")
         self.name, self._known = name, known
 
     def __str__(self) -> str:
         known = self._known() if callable(self._known) else self._known
-        return self.args[0] + nearest(self.name or "", known)
+        near = nearest(self.name or "", known)
+        return f"{self.args[0]}.{near}" if near else self.args[0]
+
+    def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
+        return AttributeError, (str(self),)  # the owner's names need not be picklable
 
 
 def unknown(

@@ -23,23 +23,30 @@ if TYPE_CHECKING:
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 DType: TypeAlias = "np.dtype[Any]"  # numpy's; a user's torch.float32 is arrays.dtypes.dtype
 Backend: TypeAlias = "Reference"  # the kernels of one kind of memory; OpenCL's class passes for it
+# an array of any memory: numpy's, a device's, or of some kind of numbers (kinds/)
+AnyArray: TypeAlias = Any
+Tree: TypeAlias = Any  # a value, or nested tuples, lists and dicts of values
 Kernel: TypeAlias = Callable[..., Any]  # (*arrays, **attrs) -> Array
 Vjp: TypeAlias = Callable[..., Any]  # (F, g, out, *inputs, **attrs) -> Contribution
 Attrs: TypeAlias = dict[str, Any]  # an op's static arguments by name: dim, shape, index ...
+Setting: TypeAlias = Any  # the value of one of them, where a function takes any
+Argument: TypeAlias = Any  # what a user's function is called with, which is passed on
 
 Slices: TypeAlias = list[tuple[slice, ...]]  # per input, the part that is read
 
 Number: TypeAlias = "bool | int | float"
+AnyNumber: TypeAlias = "Number | complex"
 Shape: TypeAlias = tuple[int, ...]
 Dim: TypeAlias = int
 Dims: TypeAlias = "int | Sequence[int] | None"  # None: all
 Pair: TypeAlias = "int | Sequence[int]"  # one number for both directions of an image, or each
+Pooled: TypeAlias = "Tensor | tuple[Tensor, Tensor]"  # maxima, and perhaps their places
 Padding: TypeAlias = "Pair | str"  # "same", "valid", or numbers
 IndexItem: TypeAlias = "Tensor | Array | Sequence[Any] | slice | int | bool | EllipsisType | None"
 Index: TypeAlias = "IndexItem | tuple[IndexItem, ...]"
 
-TensorLike: TypeAlias = "Tensor | Scalar | Array | Number"  # what an operator takes
-DTypeLike: TypeAlias = "dtype | type[bool] | type[int] | type[float]"
+TensorLike: TypeAlias = "Tensor | Scalar | Array | AnyNumber"  # what an operator takes
+DTypeLike: TypeAlias = "dtype | type[bool] | type[int] | type[float] | type[complex]"
 DeviceLike: TypeAlias = "device | str | int"
 Root: TypeAlias = "Tensor | Scalar"  # what backward starts from, and whose gradient is asked
 Scalars: TypeAlias = "Scalar | list[Any]"  # nested lists of Scalars in a tensor's shape
@@ -49,7 +56,6 @@ Gradient: TypeAlias = Any
 Operand: TypeAlias = Any  # an op's input or result as a vjp gets it; its node, if unread
 Contribution: TypeAlias = Any  # a Gradient, or None where an input takes none
 Hook: TypeAlias = Callable[..., Any]
-Argument: TypeAlias = Any  # of a function that passes on what it is given
 Observer: TypeAlias = Callable[["Node", Gradient, list[Contribution]], None]
 Chain: TypeAlias = "tuple[tuple[Op, Attrs | None], ...]"  # view ops from a base to a view
 

@@ -50,7 +50,29 @@ def as_tensor(
     return finish(_array(data, dtype), device, False)
 
 
-asarray = export(as_tensor, "asarray")
+@export
+def asarray(
+    obj: Any,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """As ``as_tensor``; ``copy=True`` always copies, False never.
+
+    Raises ValueError where ``copy=False`` and a copy is needed. The result is cut from the graph
+    unless it requires gradient.
+    """
+    t = as_tensor(obj, dtype, device)
+    shares = getattr(obj, "array", obj) is t.array
+    if copy is False and not shares:
+        raise ValueError(message("can't alias arbitrary sequence or convert without a copy"))
+    if t is obj and not (requires_grad and t.node.needs):
+        t = t.detach()
+    if copy and shares:
+        t = t.clone()
+    return t.requires_grad_() if requires_grad and not t.node.needs else t
 
 
 @export
@@ -59,7 +81,19 @@ def from_numpy(ndarray: Array) -> Tensor:
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.of(ndarray)
+    _refuse_negative_strides(ndarray)
     return constant(ndarray)
+
+
+def _refuse_negative_strides(array: Array) -> None:
+    if any(s < 0 for s in array.strides):
+        raise ValueError(
+            message(
+                "At least one stride in the given numpy array is negative, and tensors with "
+                "negative strides are not currently supported. (You can probably work around this "
+                "by making a copy of your array with array.copy().)"
+            )
+        )
 
 
 # ---- numbers and nested lists --------------------------------------------------------------------
@@ -70,8 +104,12 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
         array = data.array
     elif isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
+        _refuse_negative_strides(array)
     else:
         array = _from_lists(data)
+        if target is not None and array.dtype.kind == "c" and target.kind in "fiu":
+            what = "must be real number, not complex"
+            raise TypeError(message(what, f"tensor({data!r})"[:120], fix="dtype=torch.complex64"))
         if target is not None and not _all_fit(array, target):
             raise RuntimeError(
                 message(
@@ -79,10 +117,11 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
                     f"tensor({data!r})"[:120],
                 )
             )
-        if target is None and array.dtype == np.float64 and not _has_float64(data):
+        if target is None and array.dtype.kind in "fc" and not _has_float64(data):
             target = dtypes.default_numpy()
+            target = target if array.dtype.kind == "f" else dtypes.complex_type(target)
     if target is not None and array.dtype != target:
-        array = array.astype(target)
+        array = dtypes.converted(array, target)
     dtypes.of(array)
     return array
 
@@ -105,7 +144,7 @@ def _from_lists(data: Any) -> Array:
         return array.astype(dtypes.default_numpy())
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:  # above int64
         raise _overflow()
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biufc":
         raise _no_number(data, plain, array)
     return array
 
@@ -116,7 +155,7 @@ def _no_number(data: Any, plain: Any, array: Array) -> Exception:
         isinstance(v, int) and not isinstance(v, bool) for v in array.flat
     ):
         return _overflow()
-    numbers = (int, float, bool, np.number)
+    numbers = (int, float, bool, complex, np.number)
     bad = next((v for v in np.asarray(plain, object).flat if not isinstance(v, numbers)), data)
     given = f"tensor({data!r})"[:120]
     if isinstance(data, str):
@@ -162,7 +201,7 @@ def _has_float64(data: Any) -> bool:
         return any(_has_float64(v) for v in data[:1])
     if type(data) in COERCE:
         return False
-    return getattr(getattr(data, "array", data), "dtype", None) == np.float64
+    return getattr(getattr(data, "array", data), "dtype", None) in (np.float64, np.complex128)
 
 
 def _check_lists(data: Any, dim: int) -> None:
@@ -212,4 +251,5 @@ class LegacyType:
 
 
 for _name, _kind in dtypes.TORCH_TYPES.items():
-    export(LegacyType(_kind, getattr(dtypes, _name)), f"{_kind}Tensor")
+    if not _kind.startswith("Complex"):  # PyTorch has no such constructors
+        export(LegacyType(_kind, getattr(dtypes, _name)), f"{_kind}Tensor")

@@ -1,12 +1,15 @@
 """Tensors that are filled or counted: zeros, ones, eye, arange, linspace."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import dtypes
+from ..arrays.memory_format import preserve_format
+from ..arrays.memory_order import in_memory_order, outermost_first
 from ..arrays.rounding import spaced
 from ..backends import home
 from ..base.errors import message
@@ -17,14 +20,36 @@ from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
 from .data import tensor
-from .finish import chosen, export, finish
+from .finish import check_layout, chosen, export, finish
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DeviceLike, DTypeLike, Number
+    from ..arrays.layout import layout
+    from ..arrays.memory_format import memory_format
+    from ..base.types import AnyNumber, Array, Backend, DeviceLike, DType, DTypeLike, Shape
 
 
 # ---- filled --------------------------------------------------------------------------------------
 Create = Callable[..., Tensor]
+
+
+def laid_out_as(
+    input: Tensor, memory_format: object, dev: Backend, make: Callable[..., Array], d: DType
+) -> Array:
+    """``make(dev, shape, d)`` in the shape of ``input``, and in its order in memory.
+
+    In rows if ``memory_format`` asks for that. Normal numbers are drawn in another way where they
+    do not lie in rows (``normal`` in arrays/continuous.py).
+    """
+    x = input.array
+    if x.flags.c_contiguous or memory_format not in (None, preserve_format):
+        return make(dev, x.shape, d)
+    order = [i for i in outermost_first(x) if x.shape[i] > 1]
+    more = {"contiguous": order == sorted(order)} if make is _normal else {}
+    return in_memory_order(x, lambda shape: make(dev, shape, d, **more))
+
+
+def _normal(F: Backend, shape: Shape, d: DType, **options: Any) -> Array:
+    return F.draws.normal(shape, d, **options)
 
 
 def _filled(
@@ -40,10 +65,7 @@ def _filled(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: bool = False,
-        out: Tensor | None = None,
-        layout: Any = None,
-        pin_memory: bool = False,
-        memory_format: Any = None,
+        memory_format: memory_format | None = None,
         **more: Any,
     ) -> Tensor:
         draw = {}
@@ -55,10 +77,6 @@ def _filled(
                 raise TypeError(
                     message(f"{name}() got an unexpected keyword argument '{next(iter(more))}'")
                 )
-        if out is not None:
-            raise TypeError(
-                message(f"{name}(): 'out' is not supported", fix=f"out.copy_(torch.{name}(...))")
-            )
         shape = shape_of(size, name)
         if any(n < 0 for n in shape):
             raise RuntimeError(
@@ -76,12 +94,11 @@ def _filled(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: bool = False,
-        memory_format: Any = None,
-        layout: Any = None,
+        memory_format: memory_format | None = None,
     ) -> Tensor:
         d = chosen(dtype, input.array.dtype)
-        dev = home(device or input.device, d)
-        return finish(make(dev, input.array.shape, d), dev.device, requires_grad)
+        dev = input.node.dev.of(d) if device is None else home(device, d)
+        return finish(laid_out_as(input, memory_format, dev, make, d), dev.device, requires_grad)
 
     def new(
         self: Tensor,
@@ -89,9 +106,12 @@ def _filled(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: bool = False,
+        layout: layout | None = None,
+        pin_memory: bool = False,
     ) -> Tensor:
+        check_layout(f"new_{name}", layout)
         d = chosen(dtype, self.array.dtype)
-        dev = home(device or self.device, d)
+        dev = self.node.dev.of(d) if device is None else home(device, d)
         return finish(make(dev, shape_of(size, f"new_{name}"), d), dev.device, requires_grad)
 
     if not random:
@@ -119,7 +139,7 @@ rand, rand_like = _filled(
 )
 randn, randn_like = _filled(
     "randn",
-    lambda F, shape, d, **k: F.draws.normal(shape, d, **k),
+    _normal,
     "Standard normal random numbers",
     random=True,
 )
@@ -128,7 +148,7 @@ randn, randn_like = _filled(
 @export
 def full(
     size: Sequence[int],
-    fill_value: Tensor | Number,
+    fill_value: Tensor | AnyNumber,
     *,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
@@ -145,27 +165,32 @@ def full(
 @export
 def full_like(
     input: Tensor,
-    fill_value: Tensor | Number,
+    fill_value: Tensor | AnyNumber,
     *,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
+    memory_format: memory_format | None = None,
 ) -> Tensor:
-    """full(input.shape, fill_value) in input's dtype."""
-    return full(
-        input.array.shape,
-        fill_value,
-        dtype=dtype or input.dtype,
-        device=device or input.device,
-        requires_grad=requires_grad,
-    )
+    """full(input.shape, fill_value) in input's dtype, laid out in memory as input."""
+    d = chosen(dtype, input.array.dtype)
+    dev = input.node.dev.of(d) if device is None else home(device, d)
+    value = element(_number(fill_value), d).item()
+    array = laid_out_as(input, memory_format, dev, lambda F, shape, d: F.full(shape, value, d), d)
+    return finish(array, dev.device, requires_grad)
 
 
 def new_full(
-    self: Tensor, size: Sequence[int], fill_value: Tensor | Number, **options: Any
-) -> Tensor:
-    """full() in this tensor's dtype and device, unless ``options`` name others."""
-    return full(size, fill_value, **{"dtype": self.dtype, "device": self.device, **options})
+    self: Tensor, size: Sequence[int], fill_value: Tensor | AnyNumber, *,
+    dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False,
+    layout: layout | None = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """full() in this tensor's dtype and device, unless others are named."""
+    check_layout("new_full", layout)
+    value, d = _number(fill_value), chosen(dtype, self.array.dtype)
+    dev = self.node.dev.of(d) if device is None else home(device, d)
+    shape = shape_of((size,), "full")
+    return finish(dev.full(shape, element(value, d).item(), d), dev.device, requires_grad)
 
 
 def new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
@@ -193,14 +218,17 @@ def eye(
     requires_grad: bool = False,
 ) -> Tensor:
     """The identity matrix (n, m)."""
+    for name, size in (("n", n), ("m", m)):
+        if size is not None and size < 0:
+            raise RuntimeError(message(f"{name} must be greater or equal to 0, got {size}"))
     return finish(np.eye(n, m, dtype=chosen(dtype)), device, requires_grad)
 
 
 @export
 def arange(
-    start: Tensor | Number | None = None,
-    end: Tensor | Number | None = None,
-    step: Tensor | Number = 1,
+    start: Tensor | AnyNumber | None = None,
+    end: Tensor | AnyNumber | None = None,
+    step: Tensor | AnyNumber = 1,
     *,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
@@ -215,6 +243,11 @@ def arange(
     if end is None:
         raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
     first, stop, by = (_number(v) for v in (0 if start is None else start, end, step))
+    if any(isinstance(v, complex) for v in (first, stop, by)):
+        what = "value cannot be converted to type double without overflow"
+        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
+    if not (math.isfinite(first) and math.isfinite(stop)):
+        raise RuntimeError(message(f"unsupported range: {first} -> {stop}"))
     if by == 0 or (stop - first) * by < 0:
         wrong = "upper bound and lower bound inconsistent with step sign"
         what = "step must be nonzero" if by == 0 else wrong
@@ -225,14 +258,14 @@ def arange(
     return finish((first + np.arange(n) * by).astype(d), device, requires_grad)
 
 
-def _number(value: Tensor | Number) -> Any:
+def _number(value: Tensor | AnyNumber) -> Any:
     return value.item() if isinstance(value, Tensor) else value
 
 
 @export
 def linspace(
-    start: Tensor | Number,
-    end: Tensor | Number,
+    start: Tensor | AnyNumber,
+    end: Tensor | AnyNumber,
     steps: int,
     *,
     dtype: DTypeLike | None = None,
@@ -240,23 +273,23 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
-    d = chosen(dtype)
+    first, last = _number(start), _number(end)
+    d = chosen(dtype, _of_ends(first, last))
     if steps < 0:
         raise RuntimeError(
             message("number of steps must be non-negative", f"linspace(steps={steps})")
         )
-    first, last = _number(start), _number(end)
     if d not in (dtypes.F32, dtypes.F64) or steps < 2:
-        return finish(
-            np.linspace(float(first), float(last), steps).astype(d), device, requires_grad
-        )
+        kind = complex if d.kind == "c" else float
+        numbers = np.linspace(kind(first), kind(last), steps)
+        return finish(numbers.astype(d), device, requires_grad)
     return finish(spaced(first, last, steps, d), device, requires_grad)
 
 
 @export
 def logspace(
-    start: Tensor | Number,
-    end: Tensor | Number,
+    start: Tensor | AnyNumber,
+    end: Tensor | AnyNumber,
     steps: int,
     base: float = 10.0,
     *,
@@ -264,10 +297,26 @@ def logspace(
     device: DeviceLike | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """base ** linspace(start, end, steps)."""
-    d = chosen(dtype)
-    exponents = np.linspace(float(start), float(end), steps)
-    return finish((float(base) ** exponents).astype(d), device, requires_grad)
+    """base ** linspace(start, end, steps); for an integer dtype start and end are cut to integers.
+    """
+    if steps < 0:
+        raise RuntimeError(
+            message("number of steps must be non-negative", f"logspace(steps={steps})")
+        )
+    first, last = _number(start), _number(end)
+    d = chosen(dtype, _of_ends(first, last, base))
+    kind = complex if d.kind == "c" else float
+    ends: list[Any] = [kind(first), kind(last)]
+    if d.kind not in "fcV":
+        ends = [math.trunc(v.real) for v in ends]
+    exponents = np.linspace(ends[0], ends[1], steps)
+    return finish((kind(base) ** exponents).astype(d), device, requires_grad)
+
+
+def _of_ends(*numbers: AnyNumber) -> DType:
+    """The default dtype, or the complex one if one of the numbers is complex."""
+    d = dtypes.default_numpy()
+    return dtypes.complex_type(d) if any(isinstance(v, complex) for v in numbers) else d
 
 
 @export

@@ -1,25 +1,72 @@
 """What all functions that make tensors share: how they are exported, and their options."""
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..arrays import dtypes
+from ..arrays.layout import strided
 from ..backends import home
+from ..base.errors import message
+from ..engine.out import into
 from ..engine.record import constant
 from ..ops.surface import FUNCTIONS
 
 if TYPE_CHECKING:
     from ..base.types import Array, DeviceLike, DType, DTypeLike
     from ..handles.tensor import Tensor
+    from ..handles.tensor import Tensor as Handle
+else:
+    from ..engine.handle import Handle
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def export(f: F, name: str = "") -> F:
-    """Export a function as ``microtorch.<name>``; a decorator, too."""
+    """Export a function as ``microtorch.<name>``; a decorator, too.
+
+    One that makes tensors (it has a parameter ``device``) takes the options that all of PyTorch's
+    take: ``out``, ``layout`` and ``pin_memory``.
+    """
+    code = getattr(f, "__code__", None)
+    if code is not None:
+        own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if "device" in own and "requires_grad" in own and "data" not in own:
+            f = with_options(f)
     FUNCTIONS[name or f.__name__] = f
     return f
+
+
+def with_options(f: F) -> F:
+    """``f`` with ``out``, ``layout`` and ``pin_memory``.
+
+    The result has the dtype of ``out`` unless one is asked for. Raises NotImplementedError for a
+    layout other than ``torch.strided``.
+    """
+
+    @functools.wraps(f)
+    def function(*args: object, **kwargs: object) -> object:
+        if not kwargs:
+            return f(*args)
+        check_layout(f.__name__, kwargs.pop("layout", None))
+        kwargs.pop("pin_memory", None)
+        out = kwargs.pop("out", None)
+        if out is None:
+            return f(*args, **kwargs)
+        if isinstance(out, Handle):
+            kwargs = {"dtype": out.dtype, "device": out.device} | kwargs
+        return into(out, f, args, kwargs)
+
+    return cast(F, function)
+
+
+def check_layout(name: str, layout: object) -> None:
+    """Raise NotImplementedError for a layout that microtorch has not."""
+    if layout is not None and layout is not strided:
+        raise NotImplementedError(
+            message(f"{name}(): layout {layout} is not in microtorch", fix="layout=torch.strided")
+        )
 
 
 def chosen(dtype: DTypeLike | None, otherwise: DType | None = None) -> DType:

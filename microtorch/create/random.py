@@ -8,8 +8,11 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from ..arrays import dtypes, generator
 from ..arrays.device import device as device_of
+from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import home
 from ..base.errors import describe, message
 from ..engine.record import constant
@@ -17,9 +20,11 @@ from ..handles.inplace import check_leaf
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
 from ..handles.views import write
+from ..ops.arguments import refuse_complex
 from .finish import chosen, export, finish
 
 if TYPE_CHECKING:
+    from ..arrays.memory_format import memory_format
     from ..base.types import Array, DeviceLike, DTypeLike, Number, Shape
 
 
@@ -120,12 +125,22 @@ def randint(
 
 @export
 def randint_like(
-    input: Tensor, low: int, high: int | None = None, *, dtype: DTypeLike | None = None
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+    memory_format: memory_format | None = None,
 ) -> Tensor:
-    """randint in input's shape and dtype."""
+    """randint in input's shape, dtype and device."""
     low, high = (0, low) if high is None else (low, high)
     d, dev = chosen(dtype, input.array.dtype), input.node.dev
-    return constant(dev.draws.randint(input.array.shape, low, high, d), dev)
+    dev = dev if device is None else home(device, d)
+    draw = dev.draws.randint
+    drawn = in_memory_order(input.array, lambda shape: draw(shape, low, high, d))
+    return finish(drawn, dev.device, requires_grad)
 
 
 @export
@@ -135,11 +150,12 @@ def randperm(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """A random permutation of 0..n-1."""
     d = chosen(dtype, dtypes.I64)
     dev = home(_where(device, generator), d)
-    return finish(dev.draws.randperm(n, d, generator), dev.device, False)
+    return finish(dev.draws.randperm(n, d, generator), dev.device, requires_grad)
 
 
 def _where(device: DeviceLike | None, generator: Generator | None) -> DeviceLike | None:
@@ -159,6 +175,9 @@ def normal(
     requires_grad: bool = False,
 ) -> Tensor:
     """Normal random numbers; ``mean`` and ``std`` are tensors, or numbers and ``size`` is given."""
+    if isinstance(std, complex) or (isinstance(std, Tensor) and std.is_complex()):
+        what = "normal expects standard deviation to be non-complex"
+        raise RuntimeError(message(what, f"std: {describe(std)}", fix="std.abs()"))
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         m, s = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
         dev = next(v for v in (mean, std) if isinstance(v, Tensor)).node.dev
@@ -221,13 +240,18 @@ def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
     return draw
 
 
+def draw_for(self: Tensor, kind: str, *numbers: Any, **options: Any) -> Array:
+    """The array of random numbers that fills ``self``, in the order of its memory."""
+    x, draw = self.array, getattr(self.node.dev.draws, kind)
+    return in_memory_order(x, lambda shape: draw(shape, x.dtype, *numbers, **options))
+
+
 @fills
 def uniform_(
     self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
 ) -> Array:
     """Fill with uniform random numbers from [a, b)."""
-    x, draws = self.array, self.node.dev.draws
-    return draws.uniform(x.shape, x.dtype, a, b, generator=generator)
+    return draw_for(self, "uniform", a, b, generator=generator)
 
 
 @fills
@@ -235,9 +259,8 @@ def normal_(
     self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
 ) -> Array:
     """Fill with normal random numbers."""
-    x, draws = self.array, self.node.dev.draws
-    contiguous = x.flags.c_contiguous
-    return draws.normal(x.shape, x.dtype, mean, std, contiguous=contiguous, generator=generator)
+    options = {"contiguous": self.array.flags.c_contiguous, "generator": generator}
+    return draw_for(self, "normal", mean, std, **options)
 
 
 @fills
@@ -254,8 +277,7 @@ def random_(
     """
     if to is None and from_ is not None:
         from_, to = 0, from_
-    x, draws = self.array, self.node.dev.draws
-    return draws.random(x.shape, x.dtype, from_, to, generator=generator)
+    return draw_for(self, "random", from_, to, generator=generator)
 
 
 @fills
@@ -264,8 +286,14 @@ def bernoulli_(
 ) -> Array:
     """Fill with 0 and 1; ``p`` (number or tensor) is the probability of 1."""
     x, draws = self.array, self.node.dev.draws
-    chance = p.array if isinstance(p, Tensor) else p
-    return draws.bernoulli(chance, x.shape, x.dtype, generator=generator)
+
+    def coins(shape: Shape) -> Array:
+        chance = p.array if isinstance(p, Tensor) else p
+        if isinstance(p, Tensor) and not x.flags.c_contiguous:
+            chance = np.broadcast_to(p.array, x.shape).transpose(outermost_first(x))
+        return draws.bernoulli(chance, shape, x.dtype, generator=generator)
+
+    return in_memory_order(x, coins)
 
 
 @fills
@@ -273,8 +301,7 @@ def exponential_(
     self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None
 ) -> Array:
     """Fill with exponential random numbers of rate ``lambd``."""
-    x, draws = self.array, self.node.dev.draws
-    return draws.exponential(x.shape, x.dtype, lambd, generator=generator)
+    return draw_for(self, "exponential", lambd, generator=generator)
 
 
 @fills
@@ -282,8 +309,7 @@ def log_normal_(
     self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None
 ) -> Array:
     """Fill with log-normal random numbers; ``mean`` and ``std`` are those of the logarithm."""
-    x, draws = self.array, self.node.dev.draws
-    return draws.log_normal(x.shape, x.dtype, mean, std, generator=generator)
+    return draw_for(self, "log_normal", mean, std, generator=generator)
 
 
 @fills
@@ -291,12 +317,11 @@ def cauchy_(
     self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None
 ) -> Array:
     """Fill with Cauchy random numbers."""
-    x, draws = self.array, self.node.dev.draws
-    return draws.cauchy(x.shape, x.dtype, median, sigma, generator=generator)
+    return draw_for(self, "cauchy", median, sigma, generator=generator)
 
 
 @fills
 def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Array:
     """Fill with geometric random numbers: trials until the first success, of probability ``p``."""
-    x, draws = self.array, self.node.dev.draws
-    return draws.geometric(x.shape, x.dtype, p, generator=generator)
+    refuse_complex("geometric_cpu", self)
+    return draw_for(self, "geometric", p, generator=generator)

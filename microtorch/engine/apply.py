@@ -1,13 +1,14 @@
 """How an op runs."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import errors
 from . import autocast
+from .handle import Unmet
 from .operands import as_tensors
 from .promotion import promoted
 from .record import record
@@ -27,12 +28,42 @@ def apply(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
     if op.family is not None:  # an op of any number of inputs: its declaration for so many
         op = op.family(len(tensors))
     tensors, target = promoted(op, tensors)
-    dev = common_device(op, tensors)
-    out = compute(op, dev, tensors, attrs, target)
+    dev = tensors[0].node.dev
+    for x in tensors:
+        if x.node.dev.device is not dev.device:
+            tensors, dev = brought_together(op, tensors, attrs)
+            break
+    try:
+        out = compute(op, dev, tensors, attrs, target)
+    except Unmet:  # an attribute, such as an index, is of another kind of numbers
+        tensors, dev = brought_together(op, tensors, attrs)
+        out = compute(op, dev, tensors, attrs, target)
     t = record(op, tensors, out, dev.of(out.dtype), attrs)
     if op.view:
         link_view(t, tensors[0], op, attrs)
     return t
+
+
+# how operands of several kinds of numbers become those of one (kinds/level.py, once imported)
+meeting: list[Callable[[Op, Sequence[Tensor], Attrs | None], Sequence[Tensor] | None]] = []
+
+
+def brought_together(
+    op: Op, tensors: Sequence[Tensor], attrs: Attrs | None
+) -> tuple[Sequence[Tensor], Backend]:
+    """Operands that differ in device, or in kind, and the backend that computes with them all."""
+    for meet in meeting:
+        tensors = meet(op, tensors, attrs) or tensors
+    highest = max(tensors, key=lambda x: _levels(x.array))
+    if _levels(highest.array):
+        return tensors, highest.node.dev
+    return tensors, common_device(op, tensors)
+
+
+def _levels(array: Array) -> int:
+    """How many kinds of numbers an array is made of, one in the other."""
+    value: Array | None = getattr(array, "value", None)
+    return 0 if value is None else 1 + _levels(value)
 
 
 def common_device(op: Op, tensors: Sequence[Tensor]) -> Backend:
@@ -60,6 +91,8 @@ def compute(
             out = op.kernels[dev](*[x.array for x in tensors])
         else:
             out = op.kernels[dev](*[x.array for x in tensors], **attrs)
+    except Unmet:
+        raise
     except (ValueError, TypeError, IndexError) as e:  # an AxisError is a ValueError and IndexError
         raise op.explain(op, tensors, attrs or {}, e) from None
     if type(out) is not np.ndarray:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from ..graph import Node, in_order, last_write
 from .checks import check_fresh, freed_error
 from .gradient_hooks import after, before
+from .packing import opened
 
 if TYPE_CHECKING:
     from ..base.types import Contribution, Gradient, Namespace, Observer, Shape
@@ -157,14 +158,19 @@ def contributions(
         return op.joint(graph or F, g, node)
     if F is None:
         return node.contributions(g, graph)
-    if node.seq < last_write[0]:
+    value = node.value
+    if node.hooks is not None and node.hooks.packed is not None:
+        saved, value = opened(node)
+        assert saved is not None
+    elif node.seq < last_write[0]:
         check_fresh(node, wanted)
-    out, attrs = node.value, node.attrs or {}
+        value = node.value
+    out, attrs = value, node.attrs or {}
     if graph is None:
         vjps = op.vjp_kernels[node.dev]
     else:
         F, vjps = graph, graph.vjps(node)
-        out, saved = graph.lift(node, saved)
+        out, saved = graph.lift(node, saved, value)
     parts: list[Contribution] = []
     # linear's last operand, a bias, is optional: there may be more vjps than inputs
     for x, vjp in zip(node.inputs, vjps):  # noqa: B905

@@ -4,27 +4,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..arrays.device import device
-from ..arrays.dtypes import F32, F64
+from ..arrays.dtypes import converted, dtype
 from ..backends import backend_for, host
 from .op import Op
 from .record import record
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, DeviceLike, Namespace
+    from ..base.types import Array, Backend, DeviceLike, DType, Namespace
     from ..handles.tensor import Tensor
 
-
-def _cast(F: Namespace, x: Array, dtype: Any) -> Array:
-    """``x`` in another dtype; float64 becomes one of 16 bits by way of float32, as in PyTorch."""
-    dtype = getattr(dtype, "numpy", dtype)
-    if dtype.itemsize == 2 and dtype.kind in "fV" and x.dtype == F64:
-        x = x.astype(F32)
-    return x.astype(dtype)
+def as_type(d: dtype | DType) -> DType:
+    """numpy's type for a dtype, or for one of numpy's."""
+    return d.numpy if isinstance(d, dtype) else d
 
 
 cast = Op(
     "cast",
-    _cast,
+    lambda F, x, dtype: converted(x, as_type(dtype)),
     vjps=(lambda F, g, out, x, dtype: F.cast(g, dtype=x.dtype),),
     rule=("g, in the input's dtype",),
     torch_name="ToCopy",

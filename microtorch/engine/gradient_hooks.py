@@ -65,6 +65,8 @@ def as_tensor(g: Gradient, node: Node) -> Any:
     """
     if node.dev is None or hasattr(g, "node"):
         return g
+    if hasattr(g, "level"):  # of some kind of numbers (kinds/)
+        return constant(g.copy())
     return constant(node.dev.array(node.dev.clone(g)), node.dev)
 
 

@@ -13,11 +13,15 @@ class Handle:
 
     ``node`` is the value's node, ``array`` its memory, and ``origin`` is None, or for a view
     (the base's handle, the view ops that lead from the base to here). The graph never points back
-    at handles, so it is freed by reference counting.
+    at handles, so it is freed by reference counting. Users may set attributes of their own.
     """
 
-    __slots__ = ("__weakref__", "array", "node", "origin")
+    __slots__ = ("__dict__", "__weakref__", "array", "node", "origin")
 
     array: Array
     node: Node
     origin: tuple[Handle, Chain] | None
+
+
+class Unmet(RuntimeError, TypeError):
+    """An array of some kind of numbers (kinds/) where only a plain one will do."""

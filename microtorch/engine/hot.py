@@ -26,7 +26,7 @@ from ..backends.table import HotTable
 from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
-from .handle import Handle
+from .handle import Handle, Unmet
 from .operands import NUMBERS, left_operand, numbers_of
 from .out import by_keyword
 from .record import constant_node, kept, new
@@ -189,15 +189,19 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         return op(input, **attrs)
     try:
         out = op.kernels[dev](x, *arguments) if arguments else op.kernels[dev](x, **attrs)
+    except Unmet:
+        return op(input, **attrs)
     except (ValueError, TypeError, IndexError) as e:
         raise op.explain(op, [input], attrs, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)
+    flows = a.needs
     if out.dtype is not x.dtype:
         dev = dev.of(out.dtype)
+        flows = flows and out.dtype.kind in "fcV"
     t = new(Tensor)
     t.array, t.origin = out, None
-    if a.needs and (m := mode.get()).grad and op.differentiable and out.dtype.kind in "fV":
+    if flows and (m := mode.get()).grad and op.differentiable:
         n = op.node()
         n.inputs = inputs = (a,)
         n.saved = (x,) if op.saved_inputs else inputs
@@ -231,12 +235,13 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
         return op(*inputs, **(attrs or {}))
     if op.family is not None:
         op = op.family(len(nodes))
-    kernel = op.hot_kernels[dev]
-    if kernel is None:  # integers and bools need promotion
+    if (kernel := op.hot_kernels[dev]) is None:  # integers and bools need promotion
         return op(*inputs, **(attrs or {}))
     arrays = [x.array for x in inputs]
     try:
         out = kernel(*arrays) if attrs is None else kernel(*arrays, **attrs)
+    except Unmet:
+        return op(*inputs, **(attrs or {}))
     except (ValueError, TypeError, IndexError) as e:
         raise op.explain(op, inputs, attrs or {}, e) from None
     if type(out) is not ndarray:
@@ -246,17 +251,40 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     t = new(Tensor)
     t.array, t.origin = out, None
     if needs and (m := mode.get()).grad and op.differentiable:
-        n = op.node()
-        n.inputs = n.saved = nodes
-        if op.saved_inputs:
-            n.saved = kept(op, inputs)
+        t.node = n = op.node()
+        n.inputs = nodes
+        n.saved = kept(op, inputs) if op.saved_inputs else nodes
         if op.attributes:
             n.attrs = attrs
         n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
         n.grad = n.hooks = n.storage = None
         f = user_frame(sys._getframe(1))
         n.code, n.lasti = f.f_code, f.f_lasti
-        t.node = n
     else:
         t.node = constant_node(out, dev)
     return t
+
+
+# ---- stepping aside ------------------------------------------------------------------------------
+def _single_in_general(op: Op, input: Tensor, attrs: Attrs, *arguments: object) -> Tensor:
+    return op(input, **attrs)
+
+
+def _several_in_general(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
+    return op(*inputs, **(attrs or {}))
+
+
+_CODES = {
+    single: (single.__code__, _single_in_general.__code__),
+    several: (several.__code__, _several_in_general.__code__),
+}
+
+
+def step_aside(on: bool) -> None:
+    """Let ``single`` and ``several`` go the general way, by ``apply`` and ``record``, or not.
+
+    Their code is exchanged, not they: many modules hold them by name, and a test of a flag would
+    cost every op.
+    """
+    for function, codes in _CODES.items():
+        function.__code__ = codes[on]

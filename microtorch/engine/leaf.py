@@ -23,9 +23,6 @@ class AccumulateGrad(Node):
     __slots__ = ("handle",)
     handle: ref[Tensor]  # the user's
 
-    def name(self) -> str:
-        return "torch::autograd::AccumulateGrad"
-
     @property
     def variable(self) -> Tensor:
         """The tensor whose leaf this is (a new handle on the same leaf if the user's is gone)."""
@@ -70,7 +67,7 @@ def _sum(old: Tensor, g: Gradient) -> Tensor:
 def leaf(t: Tensor) -> None:
     """Make ``t`` a leaf that requires gradient: a new node on the same memory."""
     old = t.node
-    if t.array.dtype.kind not in "fV":
+    if t.array.dtype.kind not in "fcV":
         raise RuntimeError(
             errors.message(
                 "only Tensors of floating point and complex dtype can require gradients",

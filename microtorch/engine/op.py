@@ -12,6 +12,7 @@ shape: the engine sums it down to the input's shape.
 """
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from functools import cached_property
@@ -20,19 +21,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..backends import KernelTable, definitions
-from ..backends.table import HotTable, uncopied
+from ..backends.table import HotTable, real_only, uncopied
 from ..base import errors
 from ..graph import ABSENT, Node
 from ..notation import expr, formulas
 from ..notation.formulas import LETTERS
 from .apply import apply
-from .checks import freed_error
-from .record import handle
 from .registry import REGISTRY
-from .vjps import VjpTable
+from .saved import saved_members
+from .vjps import VjpTable, conjugated
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs, Kernel, Shape, Slices, Static, Vjp
+    from ..base.types import Attrs, Backend, Kernel, Shape, Slices, Static, Vjp
     from ..handles.tensor import Tensor
 
 SYMBOLS = {
@@ -72,6 +72,11 @@ class Op:
     # may an output that the derivative reads be overwritten? It is computed again from the inputs,
     # which are saved
     renews: bool = False
+    # what its derivatives are for complex numbers. "holomorphic": every factor of g conjugated
+    # (backends/complex.py); "own": as declared, since the vjps are linear in real and imaginary
+    # part, or have the conjugates in them; "none": the op refuses complex numbers. By default "own"
+    # for an op whose vjps read no values, for it is linear
+    complex: str = ""
     # for readers. The value, and per input its derivative, in words or mathematics
     formula: str = ""
     rule: Sequence[str | None] = ()
@@ -90,6 +95,9 @@ class Op:
     node: type[Node] = field(init=False)  # the class of what is recorded
     # (node, g, grads) -> None: handles/scalar.py makes it when first used
     scalar_backward: Kernel = field(init=False)
+
+    # PyTorch's name of a node where it depends on the node; ops/node_names.py sets it
+    names: Callable[[Node], str] | None = field(default=None, init=False)
 
     def __post_init__(
         self,
@@ -114,11 +122,14 @@ class Op:
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
         reads = bool(self.saved_inputs) or any(self.reads_out) or self.joint is not None
         self.reads_anything = reads and not reads_nothing
+        self.complex = self.complex or ("own" if self.vjps and not self.reads_anything else "none")
         self.kernels = KernelTable(name)
         self.hot_kernels = HotTable(name)
         self.large_kernels = KernelTable(name, large=True)
         self.vjp_kernels = VjpTable(self)
-        self.node = self._node_class(torch_name or "".join(map(str.capitalize, name.split("_"))))
+        self.node = self._node_class(
+            torch_name or "".join(map(str.capitalize, name.split("_"))), forward
+        )
         if register:
             if name in REGISTRY:
                 raise ValueError(f"op '{name}' is declared twice")
@@ -126,8 +137,10 @@ class Op:
             definitions[name] = forward
             if self.view:
                 uncopied.add(name)
+            if self.complex == "none":
+                real_only.add(name)
 
-    def _node_class(self, torch_name: str) -> type[Node]:
+    def _node_class(self, torch_name: str, forward: object) -> type[Node]:
         """The class of this op's nodes, with PyTorch's name and attributes.
 
         ``needs`` is a constant of the class, for what is recorded needs gradient; so is ``attrs``
@@ -136,10 +149,7 @@ class Op:
         members = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
         if not self.attributes:
             members["attrs"] = None
-        for i in self.saved_inputs:
-            members[f"_saved_{_name_of(i, len(self.vjps))}"] = _saved(i)
-        if any(self.reads_out):
-            members["_saved_result"] = property(_saved_result)
+        members |= saved_members(self, forward, self.attributes)
         return type(f"{torch_name}Backward0", (Node,), members)
 
     @classmethod
@@ -163,11 +173,33 @@ class Op:
             rule=vjps,
             torch_name=formulas.TORCH_NAMES.get(name, ""),
             attributes=bool(static),
+            complex=(
+                "holomorphic"
+                if name in formulas.HOLOMORPHIC
+                else "own" if name in formulas.NOT_HOLOMORPHIC else "none"
+            ),
             **options,
         )
 
     def __repr__(self) -> str:
         return f"Op({self.name!r})"
+
+    def named(self, name: str) -> type[Node]:
+        """The class of nodes of this op that are shown as ``name``: a subclass of ``node``."""
+        if name not in self.other_names:
+            members = {"__slots__": (), "__module__": __name__}
+            self.other_names[name] = type(name, (self.node,), members)
+        return self.other_names[name]
+
+    def shown_as(self, name: str) -> Op:
+        """This op, to run it for a function for which PyTorch shows ``name``."""
+        op = copy.copy(self)
+        op.node = self.named(name)
+        return op
+
+    @cached_property
+    def other_names(self) -> dict[str, type[Node]]:
+        return {self.node.__name__: self.node}
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Tensor:
         """Run the op on Tensors."""
@@ -179,6 +211,23 @@ class Op:
     def derivatives(self) -> tuple[Any, ...]:
         """The vjps as functions on arrays or Tensors."""
         return tuple([v.compile() if type(v) is Formula else v for v in self.vjps])
+
+    def derivatives_on(self, dev: Backend) -> Sequence[Any]:
+        """The vjps for a result that lies on ``dev``: of complex numbers, with conjugates."""
+        if dev.conjugates and self.complex == "holomorphic":
+            return self.conjugated
+        return self.derivatives
+
+    @cached_property
+    def conjugated(self) -> tuple[Any, ...]:
+        """The vjps of a holomorphic function of complex numbers."""
+        other = formulas.COMPLEX.get(self.name)
+        rules = self.derivatives if other is None else [
+            t and v._replace(text=t).compile()
+            for t, v in zip(other, self.vjps, strict=True)
+            if isinstance(v, Formula)
+        ]
+        return tuple([v and conjugated(v) for v in rules])
 
     @cached_property
     def tied(self) -> bool:
@@ -207,28 +256,6 @@ class Op:
     def _parameters(self) -> str:
         static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items()]
         return ", ".join([*LETTERS[: len(self.vjps)], *static])
-
-
-# ---- PyTorch's attributes of a node: what it has saved -------------------------------------------
-def _name_of(i: int, n: int) -> str:
-    """PyTorch's name of input ``i`` of ``n``, as far as there is a rule."""
-    return ("self", "other")[i] if n <= 2 else ("self", "tensor1", "tensor2", *LETTERS[3:])[i]
-
-
-def _saved(i: int) -> property:
-    def read(node: Node) -> Tensor:
-        if node.saved is None:
-            raise freed_error(node)
-        return handle(node.saved[i], node.inputs[i])
-
-    return property(read, doc=f"Input {i}, which the derivative reads.")
-
-
-def _saved_result(node: Node) -> Tensor:
-    """The output, which the derivative reads."""
-    if node.saved is None:
-        raise freed_error(node)
-    return handle(node.value, node)
 
 
 class Formula(NamedTuple):

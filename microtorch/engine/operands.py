@@ -13,13 +13,14 @@ from ..base.naming import named
 from .record import constant, constant_node, handle
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
-    from ..base.types import Array, Backend, DType, Number
+    from ..base.types import AnyNumber, Array, Backend, DType, Number
     from ..handles.tensor import Tensor
     from ..handles.tensor import Tensor as Handle
     from .op import Op
 else:
     from .handle import Handle
 
+# complex numbers take the general way: the hot one knows constants by their value, and 2 == 2 + 0j
 NUMBERS = frozenset({bool, int, float})
 COERCE: dict[type, Callable[[Any], Tensor]] = {}  # other types that are operands (Scalar) -> Tensor
 
@@ -37,9 +38,10 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
 
 def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Tensor:
     """One operand as a Tensor on the device of ``like``. Raises TypeError if it cannot be one."""
-    if isinstance(x, (bool, int, float)):
+    if isinstance(x, (bool, int, float, complex)):
         if like is not None and op.name in EXACT and like.array.dtype.kind in "fV":
-            return _exact(x, like)
+            if not isinstance(x, complex):
+                return _exact(x, like)
         return weak_number(x, like, op.result == "float")
     if type(x) in COERCE:
         return COERCE[type(x)](x)
@@ -60,31 +62,37 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
 
 
 # ---- Python numbers ------------------------------------------------------------------------------
-def weak_number(value: Number, like: Tensor | None, floating: bool = False) -> Tensor:
+def weak_number(value: AnyNumber, like: Tensor | None, floating: bool = False) -> Tensor:
     """A Python number as a 0-d constant: of like's dtype unless the number's category is higher.
 
     ``floating``: it is for an op whose result is floating. A number that does not fit in an integer
     type wraps around, as in PyTorch: ``uint8 + 300`` is ``uint8 + 44``.
     """
     d, dev, whole = dtypes.of_number(value), cpu, np.array(value)
-    if whole.dtype.kind not in "bif":
+    if whole.dtype.kind not in "bifc":
         raise OverflowError("int too big to convert")
     if like is not None:
         dev = like.node.dev
         d = dtypes.promote([(like.array.dtype, 2), (d, 0)])
-        if floating and d.kind not in "fV":
+        if floating and d.kind not in "fcV":
             d = dtypes.default_numpy()
+        dev = dev.of(d)
     return constant(dev.array(whole.astype(d)), dev)
 
 
-C_TYPES = {"float16": "c10::Half", "float32": "float", "float64": "double", "int32": "int"}
+C_TYPES = {
+    "float16": "c10::Half", "float32": "float", "float64": "double", "int32": "int",
+    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
 
 
-def element(value: Number, d: DType) -> Array:
+def element(value: AnyNumber, d: DType) -> Array:
     """A number to be stored, as an array of 0 dimensions. RuntimeError if it does not fit in ``d``.
 
     Negative numbers wrap around in unsigned types, as in PyTorch.
     """
+    if isinstance(value, complex) and d.kind != "c" and not value.imag:
+        value = value.real
     if not dtypes.fits(value, d):
         raise RuntimeError(
             errors.message(

@@ -35,7 +35,8 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
         if i >= op.unpromoted and d is not target and d != target:
             t = single(REGISTRY["cast"], t, {"dtype": target})
         out.append(t)
-    return out, target if op.result in ("same", "float") else None
+    # of complex numbers, some results are real
+    return out, target if op.result in ("same", "float") and target.kind != "c" else None
 
 
 def dtype_of(t: Tensor) -> DType:
@@ -55,6 +56,6 @@ def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:
                 raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
             target = dtypes.promote((dtype_of(t), 2 if t.array.ndim else 1) for t in taken)
             break
-    if op.result == "float" and target.kind not in "fV":
+    if op.result == "float" and target.kind not in "fcV":
         return dtypes.default_numpy()
     return target

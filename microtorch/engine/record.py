@@ -6,7 +6,7 @@ because calling ``fill`` costs 5 % of a small op. A test counts the places that 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..backends import cpu
@@ -22,6 +22,10 @@ else:
     Tensor = Handle  # until handles/tensor.py announces the class (hot.bind)
 
 new, _frame = object.__new__, sys._getframe
+
+
+# who packs what a new node saves (engine/packing.py): nobody, unless hooks of the user's are set
+packers: list[Callable[[Node], None]] = []
 
 
 class Constant(Node):
@@ -63,6 +67,8 @@ def constant(array: Any, dev: Backend | None = None) -> Tensor:
     if dev.dtype is not array.dtype:
         dev = dev.of(array.dtype)
     if type(array) is not dev.memory:
+        # an array of some kind of numbers (kinds/) stays what it is
+        dev = array.dev if hasattr(array, "level") else dev
         array = dev.array(array)
     return handle(array, constant_node(array, dev))
 
@@ -98,10 +104,12 @@ def record(
     """The Tensor of an op's result, with a node of the op if a gradient flows through it."""
     m = mode.get()
     nodes = tuple([x.node for x in inputs])
-    if m.grad and op.differentiable and any([n.needs for n in nodes]) and out.dtype.kind in "fV":
+    if m.grad and op.differentiable and any([n.needs for n in nodes]) and out.dtype.kind in "fcV":
         node = op.node()
         saved = kept(op, inputs) if op.saved_inputs else nodes
         fill(node, nodes, saved, out, dev, attrs, m.scope, user_frame(_frame(1)))
+        for pack in packers:
+            pack(node)
     else:
         node = constant_node(out, dev)
     return handle(out, node)

@@ -13,7 +13,7 @@ from .record import constant, handle, record
 from .registry import REGISTRY
 
 if TYPE_CHECKING:
-    from ..base.types import Vjp
+    from ..base.types import Operand, Vjp
     from ..handles.tensor import Tensor
 
 
@@ -24,19 +24,28 @@ class Recorded:
         op = REGISTRY[name]
         run = apply if op.view else several
 
-        def recorded(*inputs: Any, **attrs: Any) -> Tensor:
+        def recorded(*inputs: Operand, **attrs: Any) -> Tensor:
             return run(op, inputs, attrs or None)
 
         setattr(self, name, recorded)
         return recorded
 
     @staticmethod
-    def lift(node: Node, saved: Sequence[Any]) -> tuple[Tensor | Node, tuple[Any, ...]]:
+    def sgn(x: Tensor) -> Tensor:
+        """The sign of real numbers has the derivative 0, whatever the gradient."""
+        return several(REGISTRY["sgn" if x.array.dtype.kind == "c" else "sign"], (x,))
+
+    @staticmethod
+    def lift(
+        node: Node, saved: Sequence[Any], value: Operand = None
+    ) -> tuple[Tensor | Node, tuple[Any, ...]]:
         """A node's output and saved inputs as Tensors on the nodes they came from.
 
-        Inputs that were not saved stay nodes, and so does an output that was freed.
+        Inputs that were not saved stay nodes, and so does an output that was freed. ``value``: the
+        output, if it is not the node's.
         """
-        out = node if type(node.value) is tuple else handle(node.value, node)
+        value = node.value if value is None else value
+        out = node if type(value) is tuple else handle(value, node)
         pairs = zip(node.inputs, saved, strict=True)
         return out, tuple([s if isinstance(s, Node) else handle(s, x) for x, s in pairs])
 
@@ -44,8 +53,9 @@ class Recorded:
     def vjps(node: Node) -> Sequence[Vjp]:
         """The derivatives of a node, each on a graph that leads to all that it reads."""
         if not node.op.tied:
-            return node.op.derivatives
-        return [partial(_tied, node, i, vjp) for i, vjp in enumerate(node.op.derivatives)]
+            return node.op.derivatives_on(node.dev)
+        vjps = node.op.derivatives_on(node.dev)
+        return [partial(_tied, node, i, vjp) for i, vjp in enumerate(vjps)]
 
 
 def _tied(node: Node, i: int, vjp: Vjp, *arguments: Any, **attrs: Any) -> Tensor:

@@ -41,7 +41,7 @@ def contributions(node: Node, g: Gradient, graph: Recorded | None) -> list[Contr
         return op.joint(graph or F, g, node)
     if F is None:  # a Scalar
         return node.contributions(g, graph)
-    vjps: Sequence[Vjp] = op.derivatives
+    vjps: Sequence[Vjp] = op.derivatives_on(node.dev)
     if graph is not None:
         F, vjps = graph, graph.vjps(node)
         out, saved = graph.lift(node, saved)

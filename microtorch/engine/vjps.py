@@ -27,6 +27,11 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
 
     def __missing__(self, backend: Backend) -> Sequence[Vjp]:
         op = self.op
+        if hasattr(backend, "passing"):
+            return op.derivatives_on(backend)
+        if backend.conjugates:
+            self[backend] = op.derivatives_on(backend)
+            return self[backend]
         if isinstance(backend, Half):
             self[backend] = backend.vjps(self[backend.wide])
             return self[backend]
@@ -39,6 +44,20 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
             [_first(k, f) if k else f for k, f in zip(kernels, op.derivatives, strict=True)]
         )
         return self[backend]
+
+
+def conjugated(vjp: Vjp) -> Vjp:
+    """The vjp of a holomorphic function of complex numbers, given that of real ones.
+
+    It multiplies ``g`` by the conjugates of what ``vjp`` multiplies it by (backends/complex.py).
+    """
+
+    def on_complex(
+        F: Namespace, g: Operand, *arguments: Operand, **attrs: object
+    ) -> Contribution:
+        return F.conj(vjp(F, F.conj(g), *arguments, **attrs))
+
+    return on_complex
 
 
 class FusedVjps(Sequence["Vjp"]):

@@ -22,12 +22,14 @@ import traceback
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 from ..base.errors import nearest
 from .paths import OLD, SecondName
 
 ALIASES = {"torch": "microtorch", "torchvision": "microtorch.vision"}
+SCRIPT = "MICROTORCH_SCRIPT"  # its path, for processes that it spawns (spawned.py)
 
 
 def _aliased(name: str) -> bool:
@@ -59,6 +61,11 @@ class _Finder(SecondName):
                 name=fullname,
             ) from None
         return self.spec(fullname, module)
+
+
+def alias_for_good() -> None:
+    """``import torch`` gives microtorch from now on, in a process that runs nothing else."""
+    sys.meta_path.insert(0, _Finder())
 
 
 @contextmanager
@@ -94,14 +101,21 @@ def run_script(
     main = types.ModuleType("__main__")
     main.__file__ = path
     main.__dict__["__builtins__"] = builtins
+    main.__spec__ = ModuleSpec(f"{__package__}.spawned", None)  # what a spawned process runs
     folder = os.path.dirname(path)
     before = (sys.argv, sys.path, sys.modules.get("__main__"), set(sys.modules))
+    outer = os.environ.get(SCRIPT)
+    os.environ[SCRIPT] = path
     sys.argv, sys.path = [os.fspath(script), *arguments], [folder, *sys.path]
     sys.modules["__main__"] = main
     try:
         with torch_is_microtorch():
             exec(code, main.__dict__)
     finally:
+        if outer is None:
+            del os.environ[SCRIPT]
+        else:
+            os.environ[SCRIPT] = outer
         sys.argv, sys.path = before[:2]
         if before[2] is not None:
             sys.modules["__main__"] = before[2]

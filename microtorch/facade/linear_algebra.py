@@ -23,13 +23,17 @@ NAMES = (
 )  # fmt: skip
 
 
-def _when_called(name: str) -> Callable[..., Any]:
+def when_called(name: str, module: str = "linalg.older") -> Callable[..., Any]:
+    """The function ``name`` of a module that is imported when it is first called."""
+
     def function(input: Any, *args: Any, **kwargs: Any) -> Any:
-        found = getattr(importlib.import_module("microtorch.linalg.older"), name)
+        found = getattr(importlib.import_module(f"microtorch.{module}"), name)
         return found(input, *args, **kwargs)
 
     return entered(named(function, name, f"torch.{name}."))
 
 
-bind_methods({name: _when_called(name) for name in BOTH})
-FUNCTIONS["nuclear_norm"] = _when_called("nuclear_norm")  # for torch.norm(x, "nuc")
+bind_methods({name: when_called(name) for name in BOTH})
+FUNCTIONS["nuclear_norm"] = when_called("nuclear_norm")  # for torch.norm(x, "nuc")
+SPECTRA = ("istft", "stft")
+bind_methods({name: when_called(name, "fft.short_time") for name in SPECTRA})

@@ -9,20 +9,20 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ..arrays import memory_format
+from ..arrays import layout, memory_format
 from ..base.errors import unknown
-from ..create import data, filled, random
+from ..create import data, exchange, filled, random, strided, windows
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from . import linear_algebra, settings
 
 # importing them has entered their functions into FUNCTIONS
-ENTERED = (data, filled, linear_algebra, random)
+ENTERED = (data, exchange, filled, linear_algebra, random, strided, windows)
 
 # ops that PyTorch, too, has only in nn.functional
 NN_ONLY = frozenset(
     "elu gelu gelu_tanh hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish one_hot "
-    "relu6 silu softplus softsign entr ndtr xlog1py".split()
+    "relu6 silu softplus softshrink softsign entr ndtr xlog1py threshold".split()
 )
 functions = {
     name: f for name, f in FUNCTIONS.items() if not name.startswith("_") and name not in NN_ONLY
@@ -30,13 +30,35 @@ functions = {
 functions.pop("nuclear_norm", None)  # torch.norm calls it; users find it in linalg/older.py
 functions["clone"] = Tensor.clone
 functions |= {name: getattr(settings, name) for name in settings.__all__}
+# methods that PyTorch has as functions, too
+IN_PLACE = (
+    "abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh as_strided asin asinh atan "
+    "atanh ceil celu clamp clamp_max clamp_min clip cos cosh deg2rad detach erf erfc exp exp2 "
+    "expm1 fill fix floor frac gcd i0 index_put lcm ldexp log log10 log1p log2 logit nan_to_num "
+    "neg negative rad2deg reciprocal relu round rsqrt selu sigmoid sin sinc sinh sqrt square tan "
+    "tanh trunc xlogy zero".split()
+)
+METHODS_TOO = (
+    *(f"{name}_" for name in IN_PLACE), "detach", "get_device", "is_distributed", "is_inference",
+    "is_same_size", "is_signed",
+)  # fmt: skip
+functions |= {name: getattr(Tensor, name) for name in METHODS_TOO}
+# losses, normalisations and others that torch.<name> has with another signature than nn.functional
+OTHER_SIGNATURES = (
+    "batch_norm binary_cross_entropy_with_logits constant_pad_nd cosine_embedding_loss embedding "
+    "hinge_embedding_loss instance_norm kl_div margin_ranking_loss native_batch_norm "
+    "native_group_norm native_layer_norm norm_except_dim poisson_nll_loss "
+    "triplet_margin_loss".split()
+)
 
 # imported when first used: name -> module, and the name in it ("": the module itself)
-LAZY = {name: (name, "") for name in ("linalg", "nn", "optim", "utils", "vision", "viz")}
+LAZY = {name: (name, "") for name in ("func", "linalg", "nn", "optim", "utils", "vision", "viz")}
+LAZY |= {name: (name, "") for name in ("distributed", "distributions", "fft")}
 LAZY |= {
     name: (f"facade.{name}", "")
     for name in (
-        "accelerator cuda hub multiprocessing onnx opencl profiler random special testing".split()
+        "accelerator cuda hub multiprocessing onnx opencl profiler random signal special "
+        "testing".split()
     )
 }
 LAZY |= {name: ("files", name) for name in ("load", "save")}
@@ -48,24 +70,43 @@ AUTOCAST = (
 )
 LAZY |= {"amp": ("facade.amp", "")} | {name: ("facade.amp", name) for name in AUTOCAST}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
+LAZY |= {name: ("arrays.layout", name) for name in layout.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
-LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
+LAZY |= {name: ("facade.functions", name) for name in OTHER_SIGNATURES}
+# functions of nn that PyTorch has under the same signature in torch, too
+IN_BOTH = (
+    "adaptive_max_pool1d affine_grid_generator alpha_dropout bilinear celu celu_ channel_shuffle "
+    "conv_tbc cosine_similarity dropout feature_alpha_dropout grid_sampler hardshrink "
+    "max_pool1d_with_indices max_pool3d native_channel_shuffle pairwise_distance pixel_shuffle "
+    "pixel_unshuffle prelu relu_ rrelu rrelu_ selu selu_ threshold threshold_".split()
+)
+for name in IN_BOTH:
+    functions.pop(name, None)
+LAZY |= {name: ("nn.functional", name) for name in IN_BOTH}
+LAZY |= {f"grid_sampler_{n}d": ("nn.functional", "grid_sampler") for n in (2, 3)}
+LAZY |= {
+    name: ("distributions.sampling", name)
+    for name in "binomial poisson _dirichlet_grad _sample_dirichlet _standard_gamma "
+    "_standard_gamma_grad".split()
+}
+LAZY |= {name: ("fft.short_time", name) for name in linear_algebra.SPECTRA}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "serialization": ("files", ""),
+    "vmap": ("kinds.vmap", "vmap"),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
     "default_generator": ("arrays.generator", "default_generator"),
     "is_anomaly_enabled": ("autograd", "is_anomaly_enabled"),
+    "progress": ("utils.progress", "progress"),
 }
 
 ABSENT = frozenset(
-    "cfloat compile complex64 complex128 complex distributed fft func jit layout mps "
-    "quantization sparse sparse_coo_tensor vmap view_as_complex "
-    "view_as_real xpu export fx library".split()
+    "compile jit mps quantization sparse sparse_coo_tensor xpu export fx library".split()
 )
 
 EAGER = (
-    "Generator Scalar Size Tensor __version__ autograd backends bfloat16 bool device double dtype "
+    "Generator Scalar Size Tensor __version__ autograd backends bfloat16 bool cdouble cfloat "
+    "complex128 complex64 device double dtype "
     "e enable_grad finfo float float16 float32 float64 get_default_dtype half iinfo inf "
     "inference_mode int int16 int32 int64 int8 is_grad_enabled is_inference_mode_enabled long nan "
     "no_grad pi set_default_dtype set_grad_enabled set_printoptions short uint8 version".split()

@@ -16,28 +16,36 @@ import importlib
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 _PACKAGE = __name__.partition(".")[0]
 
 PYTORCH = {
     "nn.modules": "nn.layers",
     "nn.modules.activation": "nn.layers",  # with MultiheadAttention
+    "nn.modules.adaptive": "nn.layers.output_losses",
     "nn.modules.batchnorm": "nn.layers.normalization",
+    "nn.modules.channelshuffle": "nn.layers.shuffles",
     "nn.modules.container": "nn.containers",
     "nn.modules.conv": "nn.layers.conv",
+    "nn.modules.distance": "nn.layers.distances",
     "nn.modules.dropout": "nn.layers.dropout",
     "nn.modules.flatten": "nn.layers.flatten",
     "nn.modules.fold": "nn.layers.fold",
     "nn.modules.instancenorm": "nn.layers.normalization",
+    "nn.modules.lazy": "nn.layers.lazy",
     "nn.modules.linear": "nn.layers.linear",
     "nn.modules.loss": "nn.layers.losses",
     "nn.modules.module": "nn.module",
     "nn.modules.normalization": "nn.layers.normalization",
+    "nn.modules.padding": "nn.layers.padding",
+    "nn.modules.pixelshuffle": "nn.layers.shuffles",
     "nn.modules.pooling": "nn.layers.pooling",
     "nn.modules.rnn": "nn.layers.rnn",
     "nn.modules.sparse": "nn.layers.sparse",
     "nn.modules.transformer": "nn.layers.transformer",
+    "nn.modules.upsampling": "nn.layers.resampling",
+    "nn.modules.utils": "nn.layers.sizes",
     "nn.utils.clip_grad": "nn.utils.clipping",
     "nn.utils.convert_parameters": "nn.utils.vectors",
     "nn.utils.init": "nn.utils.fresh",
@@ -52,8 +60,13 @@ PYTORCH = {
     "optim.radam": "optim.adam_variants",
     "optim.rmsprop": "optim.adaptive",
     "serialization": "files",
+    "utils.dlpack": "create.exchange",
     "utils.data._utils": "utils.data",
     "utils.data._utils.collate": "utils.data.collate",
+    "utils.data._utils.fetch": "utils.data.fetching",
+    "utils.data._utils.worker": "utils.data.worker",
+    "vision.models.mobilenet": "vision.models.mobilenetv2",
+    "vision.transforms.transforms": "vision.transforms",
     # what stands in facade/
     "__config__": "facade.config",
     "amp": "facade.amp",
@@ -76,6 +89,8 @@ PYTORCH = {
     "hub": "facade.hub",
     "multiprocessing": "facade.multiprocessing",
     "onnx": "facade.onnx",
+    "signal": "facade.signal",
+    "signal.windows": "create.windows",
     "opencl": "facade.opencl",
     "profiler": "facade.profiler",
     "random": "facade.random",
@@ -84,6 +99,24 @@ PYTORCH = {
     "utils.hooks": "graph.hooks",
     "utils.model_zoo": "facade.hub",
     "utils.tensorboard": "facade.tensorboard",
+}
+# one file for each class there, one for each kind here
+_DISTRIBUTIONS = {
+    "categorical": "multinomial one_hot_categorical",
+    "combined": "independent mixture_same_family transformed_distribution",
+    "counts": "bernoulli binomial geometric negative_binomial poisson",
+    "gammas": "beta chi2 dirichlet exponential fishersnedecor gamma",
+    "location_scale": "cauchy laplace normal studentT uniform von_mises",
+    "matrices": "lkj_cholesky wishart",
+    "multivariate_normal": "lowrank_multivariate_normal",
+    "relaxed": "continuous_bernoulli relaxed_bernoulli relaxed_categorical",
+    "transformed": "gumbel half_cauchy half_normal inverse_gamma kumaraswamy "
+    "log_normal logistic_normal pareto weibull",
+}
+PYTORCH |= {
+    f"distributions.{theirs}": f"distributions.{ours}"
+    for ours, names in _DISTRIBUTIONS.items()
+    for theirs in names.split()
 }
 OLD = {  # ours, before modules moved
     "alias": "facade.alias",
@@ -128,8 +161,7 @@ class SecondName:
         """What tells the import system that `name` is `module`."""
         state = (module, module.__spec__)
         # typeshed asks for a class derived from importlib.abc.Loader, which is slow to import
-        loader: Any = self
-        return ModuleSpec(name, loader, loader_state=state)
+        return ModuleSpec(name, cast("Any", self), loader_state=state)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module: ModuleType = spec.loader_state[0]

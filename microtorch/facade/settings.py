@@ -19,27 +19,13 @@ if TYPE_CHECKING:
     from ..base.types import DeviceLike, TensorLike
 
 __all__ = [
-    "are_deterministic_algorithms_enabled",
-    "can_cast",
-    "get_default_device",
-    "get_deterministic_debug_mode",
-    "get_float32_matmul_precision",
-    "get_num_threads",
-    "is_complex",
-    "is_deterministic_algorithms_warn_only_enabled",
-    "is_floating_point",
-    "is_nonzero",
-    "is_tensor",
-    "numel",
-    "promote_types",
-    "result_type",
-    "set_default_device",
-    "set_default_tensor_type",
-    "set_deterministic_debug_mode",
-    "set_float32_matmul_precision",
-    "set_num_threads",
-    "typename",
-    "use_deterministic_algorithms",
+    "are_deterministic_algorithms_enabled", "can_cast", "get_default_device",
+    "get_deterministic_debug_mode", "get_float32_matmul_precision", "get_num_interop_threads",
+    "get_num_threads", "is_complex", "is_deterministic_algorithms_warn_only_enabled",
+    "is_floating_point", "is_nonzero", "is_tensor", "numel", "promote_types", "result_type",
+    "set_default_device", "set_default_tensor_type", "set_deterministic_debug_mode",
+    "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads",
+    "set_num_threads", "typename", "use_deterministic_algorithms",
 ]  # fmt: skip
 
 _precision = "highest"
@@ -62,7 +48,7 @@ def is_floating_point(input: Tensor) -> bool:
 
 
 def is_complex(input: Tensor) -> bool:
-    """False: microtorch has no complex dtypes."""
+    """Is its dtype complex64 or complex128?"""
     return input.is_complex()
 
 
@@ -95,7 +81,7 @@ def result_type(tensor1: TensorLike, tensor2: TensorLike) -> dtypes.dtype:
     for x in (tensor1, tensor2):
         if isinstance(x, Tensor):
             operands.append((x.array.dtype, 2 if x.array.ndim else 1))
-        elif isinstance(x, (bool, int, float, np.number)):
+        elif isinstance(x, (bool, int, float, complex, np.number)):
             operands.append((dtypes.of_number(x), 0))
         else:
             raise TypeError(
@@ -159,6 +145,22 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
 def get_deterministic_debug_mode() -> int:
     """0, 1 or 2: see set_deterministic_debug_mode."""
     return 0 if not _deterministic[0] else 1 if _deterministic[1] else 2
+
+
+def set_num_interop_threads(n: int) -> None:
+    """Accepted without effect: ops run one after another. RuntimeError unless ``n`` is positive."""
+    if n <= 0:
+        raise RuntimeError(message("set_num_interop_threads expects a positive integer"))
+
+
+def get_num_interop_threads() -> int:
+    """1: ops run one after another."""
+    return 1
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False, as PyTorch answers where the processor cannot: denormal numbers are kept."""
+    return False
 
 
 def set_float32_matmul_precision(precision: str) -> None:

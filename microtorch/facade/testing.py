@@ -17,7 +17,7 @@ __all__ = ["assert_close"]
 # (rtol, atol) for values of a dtype; of two, the coarser counts
 _TOLERANCES = {
     "bfloat16": (1.6e-2, 1e-5), "float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5),
-    "float64": (1e-7, 1e-7),
+    "float64": (1e-7, 1e-7), "complex64": (1.3e-6, 1e-5), "complex128": (1e-7, 1e-7),
 }  # fmt: skip
 
 
@@ -85,6 +85,13 @@ def _sequence(x: object) -> bool:
     return isinstance(x, Sequence) and not isinstance(x, str)
 
 
+def _in_double(v: Any) -> Any:
+    """Floating and complex numbers with parts of float64; others as they are."""
+    if v.dtype.kind == "c":
+        return v.astype(np.complex128)
+    return v.astype(np.float64) if v.dtype.kind in "fV" else v
+
+
 def _value_difference(a: Any, b: Any, at: str, close: Closeness) -> str:
     item = f"\n\nThe failure occurred for item {at}" if at else ""
     if a is None or b is None or isinstance(a, str) or isinstance(b, str):
@@ -103,7 +110,7 @@ def _value_difference(a: Any, b: Any, at: str, close: Closeness) -> str:
     defaults = [_TOLERANCES.get(v.dtype.name, (0.0, 0.0)) for v in (x, y)]
     rtol = max(d[0] for d in defaults) if close.rtol is None else close.rtol
     atol = max(d[1] for d in defaults) if close.atol is None else close.atol
-    x, y = (v.astype(np.float64) if v.dtype.kind in "fV" else v for v in (x, y))
+    x, y = (_in_double(v) for v in (x, y))
     equal = np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=close.equal_nan)
     if equal.all():
         return ""
@@ -114,7 +121,7 @@ def _value_difference(a: Any, b: Any, at: str, close: Closeness) -> str:
 def _report(x: Array, y: Array, equal: Array, rtol: float, atol: float) -> str:
     """How far apart two arrays are, as PyTorch says it."""
     with np.errstate(all="ignore"):
-        absolute = np.where(equal, 0, np.abs(x.astype(np.float64) - y.astype(np.float64)))
+        absolute = np.where(equal, 0, np.abs(x * 1.0 - y))
         relative = np.where(equal, 0, absolute / np.abs(y))
     if x.ndim == 0:
         return (

@@ -8,7 +8,7 @@ from typing import Any
 class Hooks:
     """The user's callbacks on one node, and whether its gradient is kept."""
 
-    __slots__ = ("accumulated", "metadata", "post", "pre", "retain", "tensor")
+    __slots__ = ("accumulated", "metadata", "packed", "post", "pre", "retain", "tensor")
 
     def __init__(self) -> None:
         self.tensor: dict[int, Any] = {}  # Tensor.register_hook: grad -> grad
@@ -17,6 +17,7 @@ class Hooks:
         self.accumulated: dict[int, Any] = {}  # Tensor.register_post_accumulate_grad_hook
         self.retain = False
         self.metadata: dict[str, Any] = {}
+        self.packed: dict[int, Any] | None = None  # saved tensors in the user's form, by place
 
 
 class RemovableHandle:

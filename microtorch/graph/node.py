@@ -1,7 +1,7 @@
 """``Node``: one value of the graph and how it was made."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .clock import Storage
 from .hooks import Hooks, RemovableHandle
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 # None, where mypy would ask for a test at every use of an attribute that mostly is there
-ABSENT: Any = None
+ABSENT = cast("Any", None)
+# names that PyTorch's Node.name() gives with their namespace
+QUALIFIED = {
+    name: f"torch::autograd::{name}" for name in ("AccumulateGrad", "CopyBackwards", "CopySlices")
+}
 
 
 class Node:
@@ -80,7 +84,8 @@ class Node:
     # ---- PyTorch's view of a node (torch.autograd.graph.Node) ------------------------------------
     def name(self) -> str:
         """PyTorch's name of the backward function, such as ``'MulBackward0'``."""
-        return type(self).__name__
+        name = type(shown(self)).__name__
+        return name if "Backward0" in name else QUALIFIED.get(name, name)
 
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
@@ -111,7 +116,19 @@ class Node:
         return None if self.code is None else Site.of(self.code, self.lasti)
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{type(self).__name__} object at {id(self):#x}>"
+
+
+def shown(node: Node) -> Node:
+    """The node, of the class that has PyTorch's name for it: what users are given.
+
+    Where the name depends on the node (a sum over all or over some dimensions), it is found when
+    somebody looks, and costs nothing until then.
+    """
+    op = node.op
+    if op is not None and op.names is not None and type(node) is op.node:
+        node.__class__ = op.named(op.names(node))
+    return node
 
 
 def edge(x: Node) -> tuple[Node | None, int]:
@@ -119,8 +136,8 @@ def edge(x: Node) -> tuple[Node | None, int]:
     if not x.needs:
         return (None, 0)
     if x.op is not None and x.op.projection and x.attrs is not None:
-        return (x.inputs[0], x.attrs["index"])
-    return (x, 0)
+        return (shown(x.inputs[0]), x.attrs["index"])
+    return (shown(x), 0)
 
 
 def hooks_of(node: Node) -> Hooks:

@@ -1,6 +1,7 @@
 """From a tensor to numbers, arrays, other dtypes and other devices: more methods of a Tensor."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,9 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
     return array
 
 
+DISCARDS = "Casting complex values to real discards the imaginary part"
+
+
 # ---- copies and conversions ----------------------------------------------------------------------
 def clone(self: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
     """A copy in memory of its own; gradient flows through."""
@@ -108,6 +112,8 @@ def to(
     if dtype is not None:
         d = dtypes.as_numpy(dtype)
         if d != t.array.dtype:
+            if t.array.dtype.kind == "c" and d.kind in "fiu":
+                warnings.warn(DISCARDS, UserWarning, stacklevel=2)
             return single(REGISTRY["cast"], t, {"dtype": d})
     return t.clone() if copy and t is self else t
 
@@ -158,6 +164,7 @@ for _name, _dtype in {
     "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16,
     "bfloat16": dtypes.bfloat16,
     "long": dtypes.int64, "int": dtypes.int32, "short": dtypes.int16,
-    "bool": dtypes.bool, "byte": dtypes.uint8,
+    "bool": dtypes.bool, "byte": dtypes.uint8, "char": dtypes.int8, "cfloat": dtypes.complex64,
+    "cdouble": dtypes.complex128,
 }.items():  # fmt: skip
     bind_methods({_name: _to_dtype(_name, _dtype)})

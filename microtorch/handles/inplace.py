@@ -29,12 +29,13 @@ from ..graph import mode
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
+from ..ops.node_names import rename
 from ..ops.surface import FUNCTIONS, METHODS
 from .memory import check_overlap
-from .views import rebind, write
+from .views import rebind, renew_views, without_hooks, write
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, DType, Index, Number
+    from ..base.types import AnyNumber, Array, Attrs, DType, Index, Number
     from .tensor import Tensor
 
 
@@ -64,6 +65,10 @@ def check_leaf(t: Tensor, name: str) -> None:
         )
 
 
+# what makes room in a target for another kind of numbers (kinds/carry.py, once imported)
+carrying: list[Callable[[Tensor, Array, str], None]] = []
+
+
 def apply_inplace(
     op: Op, target: Tensor, others: tuple[Any, ...], attrs: Attrs | None = None, name: str = ""
 ) -> Tensor:
@@ -77,8 +82,13 @@ def apply_inplace(
         # a source that copy expands has steps of 0, which PyTorch does not look into
         if op is not copy_op or others[0].array.size == target.array.size:
             check_overlap(target, others, name, whole=op is indexing.index_put_op)
-    outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
-    out, array = outcome.array, target.array
+    with without_hooks(target):
+        outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
+    out = outcome.array
+    if type(out) is not np.ndarray:
+        for carry in carrying:
+            carry(target, out, name)
+    array = target.array
     if out.shape != array.shape:
         raise errors.ShapeError(
             errors.message(
@@ -91,6 +101,7 @@ def apply_inplace(
     check_cast(out.dtype, target, name)
     if not (mode.get().grad and (outcome.node.needs or target.node.needs)):
         write(target, out, name)
+        renew_views(target)
         return target
     if outcome.array.dtype != array.dtype:
         outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
@@ -127,7 +138,7 @@ def _long(d: DType) -> str:
 # ---- copies --------------------------------------------------------------------------------------
 copy_op = Op(
     "copy",
-    lambda F, x, source: np.broadcast_to(source, x.shape).astype(x.dtype),
+    lambda F, x, source: dtypes.converted(np.broadcast_to(source, x.shape), x.dtype),
     vjps=(
         lambda F, g, out, x, source: F.zero(g),
         lambda F, g, out, x, source: F.cast(g, dtype=source.dtype),
@@ -152,10 +163,11 @@ def _copy(self: Tensor, src: Tensor, name: str) -> Tensor:
         raise errors.broadcast_error(f"{name}_", [self, src]) from None
 
 
-def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
+def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
     """Set every element to ``value``."""
     if not isinstance(value, Handle):
-        return _copy(self, _of_dtype(value, self), "fill")
+        _copy(self, _of_dtype(value, self), "fill")
+        return rename(self, "FillBackward2") if self.node.op is copy_op else self
     if value.array.ndim:
         raise RuntimeError(
             errors.message(
@@ -168,7 +180,8 @@ def fill_(self: Tensor, value: Tensor | Number) -> Tensor:
 
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
-    return fill_(self, 0)
+    fill_(self, 0)
+    return rename(self, "ZeroBackward0") if self.node.op is copy_op else self
 
 
 FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
@@ -177,6 +190,7 @@ FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
 def setitem(t: Tensor, index: Index, value: Any) -> None:
     """``t[index] = value``: through a view for a basic index, else the in-place index_put."""
     parsed, advanced = indexing.parse(index, t.array.shape)
+    is_tensor = isinstance(value, Handle)
     if not hasattr(value, "node"):
         value = COERCE[type(value)](value) if type(value) in COERCE else _of_dtype(value, t)
     if advanced and indexing.integers_apart(parsed):
@@ -185,6 +199,17 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         return
     if advanced:
         if value.array.dtype != t.array.dtype:
+            at = [p for p in parsed if hasattr(p, "dtype")]
+            fills = value.array.size == 1 and len(at) == 1 and at[0].dtype == np.bool_
+            if is_tensor and not fills:
+                raise RuntimeError(
+                    errors.message(
+                        "Index put requires the source and destination dtypes match, got "
+                        f"{_long(t.array.dtype)} for the destination and "
+                        f"{_long(value.array.dtype)} for the source.",
+                        fix="x[index] = value.to(x.dtype)",
+                    )
+                )
             value = value.to(t.dtype)
         if value.array.size == 1 and any(getattr(p, "dtype", None) is dtypes.BOOL for p in parsed):
             value = value.clone()  # one number, read before it is written
@@ -216,7 +241,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
 def _of_dtype(value: Any, like: Tensor) -> Tensor:
     """Numbers as a Tensor of the dtype of ``like``, on its device."""
     d = like.array.dtype
-    array = element(value, d) if type(value) in NUMBERS else np.asarray(value).astype(d)
+    number = type(value) in NUMBERS or isinstance(value, complex)
+    array = element(value, d) if number else dtypes.converted(np.asarray(value), d)
     return constant(array, like.node.dev)
 
 
@@ -233,7 +259,7 @@ COMPOSED = (  # of functions made of several ops
     "clamp_min", "clip", "cumprod", "cumsum", "index_add", "index_copy", "index_fill", "index_put",
     "index_reduce", "ldexp", "lerp", "logit", "masked_fill", "masked_scatter", "mvlgamma",
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
-    "scatter_reduce", "square", "tril", "triu",
+    "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
 UNCHECKED = ("masked_fill", "index_fill")  # they read one number, before they write
 OPERATORS = {
@@ -255,8 +281,22 @@ def inplace_methods() -> dict[str, Callable[..., Tensor]]:
     for name in ("add", "sub", "div"):
         out[f"{name}_"] = _with_options(name)
     out["subtract_"], out["divide_"], out["true_divide_"] = out["sub_"], out["div_"], out["div_"]
+    out["conj_physical_"] = _composed("conj_physical")
+    out["abs_"] = out["absolute_"] = _abs_(out["abs_"])
     out.update(copy_=copy_, fill_=fill_, zero_=zero_, float_power_=float_power_)
     return out | {f"__{sign}__": out[f"{name}_"] for sign, name in OPERATORS.items()}
+
+
+def _abs_(of_real: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``abs_``, which complex numbers do not have: their absolute values are real."""
+
+    def method(self: Tensor) -> Tensor:
+        if self.array.dtype.kind == "c":
+            what = "In-place abs is not supported for complex tensors."
+            raise RuntimeError(errors.message(what, errors.describe(self), fix="x.abs()"))
+        return of_real(self)
+
+    return named(method, "abs_", of_real.__doc__, __wrapped__=of_real)
 
 
 def _of_op(op: Op) -> Callable[..., Tensor]:
@@ -283,22 +323,27 @@ def _composed(name: str) -> Callable[..., Tensor]:
         check_leaf(self, name)
         whole = name.startswith(("index_", "scatter"))
         check_overlap(self, () if name in UNCHECKED else (*args, *kwargs.values()), name, whole)
-        # on a copy, for what its derivative reads of the old value is about to be overwritten
-        result = function(self.clone() if self.node.needs else self, *args, **kwargs)
+        with without_hooks(self):
+            # on a copy, for what its derivative reads of the old value is about to be overwritten
+            result = function(self.clone() if self.node.needs else self, *args, **kwargs)
         check_cast(result.array.dtype, self, name)
-        return _copy(self, result, name)
+        shown = None if result.node.op is None else result.node.name()
+        _copy(self, result, name)
+        return self if shown is None or self.node.op is not copy_op else rename(self, shown)
 
     # __wrapped__ has the signature that help() shows
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=function)
 
 
 def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
-    """In-place float_power, of a float64 tensor."""
-    if self.array.dtype != np.float64:
+    """In-place float_power, of a float64 tensor, or of a complex128 one."""
+    both = [x for x in (self, exponent) if getattr(x, "is_complex", bool)()]
+    needed = "ComplexDouble" if both or isinstance(exponent, complex) else "Double"
+    if _long(self.array.dtype) != needed:
         raise RuntimeError(
             errors.message(
                 f"the base given to float_power_ has dtype {_long(self.array.dtype)} but the "
-                "operation's result requires dtype Double",
+                f"operation's result requires dtype {needed}",
                 fix="write it out of place",
             )
         )

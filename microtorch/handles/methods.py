@@ -15,23 +15,29 @@ from ..ops import (
     addmm,
     arrange,
     compare,
+    complex,
     conv,
     cross,
+    ctc,
     diagonal,
     distances,
     einsum,
     elementwise,
     embedding,
     fold,
+    fourier,
     gather,
     index,
     index_along,
     join,
+    learned,
     loss,
+    max_pool,
     norm,
     numerical,
     order,
     parts,
+    polynomials,
     pool,
     products,
     reduce,
@@ -45,16 +51,18 @@ from ..ops import (
     statistics,
     strided,
     vector_norm,
+    volumes,
 )  # fmt: skip
+from ..ops.node_names import name_ops
 from ..ops.surface import METHODS
 from .inplace import inplace_methods
 
 # importing a family declares its ops and enters its functions into METHODS
 FAMILIES = (
-    addmm, arrange, basic_ops, compare, conv, cross, diagonal, distances, einsum, elementwise,
-    embedding, fold, gather, index, index_along, join, loss, norm, numerical, order, parts, pool,
-    products, reduce, regions, scan, scatter_reduce, search, select, shape, special, statistics,
-    strided, vector_norm,
+    addmm, arrange, basic_ops, compare, complex, conv, cross, ctc, diagonal, distances, einsum,
+    elementwise, embedding, fold, fourier, gather, index, index_along, join, learned, loss,
+    max_pool, norm, numerical, order, parts, polynomials, pool, products, reduce, regions, scan,
+    scatter_reduce, search, select, shape, special, statistics, strided, vector_norm, volumes,
 )  # fmt: skip
 
 
@@ -76,5 +84,6 @@ def bind_methods(methods: Mapping[str, Callable[..., Any]], to: type = Methods) 
         setattr(to, name, f)
 
 
+name_ops()
 bind_methods(METHODS)
 bind_methods(inplace_methods())

@@ -282,6 +282,10 @@ class RecordedScalars:
     def where(condition: bool, x: Scalar | Number, y: Scalar | Number) -> Scalar | Number:
         return x if condition else y
 
+    @staticmethod
+    def conj(x: Scalar | Number) -> Scalar:
+        return _scalar(x)  # Scalars are real
+
     def __getattr__(self, name: str) -> Callable[..., Scalar]:
         method = getattr(Scalar, name)
         return lambda x, *rest: method(_scalar(x), *rest)
@@ -345,6 +349,14 @@ def elements(t: Tensor) -> Any:
     """The elements of a tensor as Scalars in the same graph, in nested lists (a 0-d tensor is one
     Scalar). Gradient flows back to the tensor.
     """
+    if t.is_complex():
+        raise TypeError(
+            errors.message(
+                "Scalars are real, and the elements of this tensor are complex",
+                errors.describe(t),
+                fix="the Scalars of t.real and of t.imag",
+            )
+        )
     if t.node.dev.device.type != "cpu":
         t = t.cpu()
     return _elements(t, (), mode.get(), user_frame(sys._getframe(1)))

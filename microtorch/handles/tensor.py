@@ -7,7 +7,10 @@ other methods are functions of ``ops/``, which ``methods.py`` binds, and those o
 """
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from copy import deepcopy
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,16 +19,19 @@ from ..arrays import dtypes, printing
 from ..arrays.device import device
 from ..backends import host
 from ..base import errors
-from ..engine.hot import bind, hot
+from ..engine.hot import bind, hot, single
 from ..engine.leaf import leaf
 from ..engine.operands import left_operand
 from ..engine.record import constant, constant_node
 from ..engine.registry import REGISTRY
-from ..graph import Node, RemovableHandle, Storage, hooks_of, storage_of
+from ..graph import Node, RemovableHandle, Storage, hooks_of, shown, storage_of
 from ..ops.arguments import dim_of
+from ..ops.arrange import matrices_transposed
 from ..ops.index import getitem
-from ..ops.surface import METHODS
-from . import conversions as conversions  # its functions are methods of Tensor
+from ..ops.shape import matrix_T_op
+from ..ops.surface import FUNCTIONS, METHODS
+from . import attributes as attributes  # its functions are methods of Tensor
+from . import conversions as conversions  # so are these
 from . import metadata as metadata  # so are these
 from .inplace import setitem
 from .memory import copied
@@ -42,6 +48,13 @@ NEG, ABS, MATMUL = [REGISTRY[name] for name in ("neg", "abs", "matmul")]
 REMAINDER, FLOOR_DIVIDE = [REGISTRY[name] for name in ("remainder", "floor_divide")]
 LT, LE, GT, GE, EQ, NE = [REGISTRY[name] for name in ("lt", "le", "gt", "ge", "eq", "ne")]
 AND, OR, XOR, NOT = [REGISTRY[f"bitwise_{name}"] for name in ("and", "or", "xor", "not")]
+# PyTorch's words
+NO_GRADIENT_KEPT = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+    "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
+    "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you "
+    "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead."
+)
 # tensor == what no tensor can be made of
 NEVER_EQUAL = (type(None), str, tuple, list, dict, type)
 
@@ -246,7 +259,11 @@ class Tensor(Methods):
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dimension (or one), in elements."""
-        steps = tuple(s // self.array.itemsize for s in self.array.strides)
+        if self.array.size:
+            steps = tuple(s // self.array.itemsize for s in self.array.strides)
+        else:  # numpy gives them any; PyTorch counts a dimension of no elements as one
+            shape = self.array.shape
+            steps = tuple(prod(max(n, 1) for n in shape[i + 1 :]) for i in range(len(shape)))
         return steps if dim is None else steps[dim]
 
     def is_contiguous(self, memory_format: memory_format | None = None) -> bool:
@@ -266,7 +283,25 @@ class Tensor(Methods):
         return self.array.dtype.kind in "fV"
 
     def is_complex(self) -> bool:
-        return False
+        return self.array.dtype.kind == "c"
+
+    @property
+    def real(self) -> Tensor:
+        """The real parts, a view that may be written; of a real tensor, the tensor itself."""
+        return FUNCTIONS["real"](self)
+
+    @real.setter
+    def real(self, value: TensorLike) -> None:
+        self.real[...] = value
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary parts, a view that may be written. RuntimeError for a real tensor."""
+        return FUNCTIONS["imag"](self)
+
+    @imag.setter
+    def imag(self, value: TensorLike) -> None:
+        self.imag[...] = value
 
     def is_inference(self) -> bool:
         """False: a tensor made under inference_mode is like any other without gradient."""
@@ -312,7 +347,7 @@ class Tensor(Methods):
         op = self.node.op
         if op is None:
             return None
-        return self.node.inputs[0] if op.projection else self.node
+        return shown(self.node.inputs[0] if op.projection else self.node)
 
     @property
     def output_nr(self) -> int:
@@ -322,7 +357,10 @@ class Tensor(Methods):
     @property
     def grad(self) -> Any:
         """The gradient of a leaf, or where ``retain_grad`` was called; None until computed."""
-        return self.node.grad
+        n = self.node
+        if n.grad is None and n.op is not None and (n.hooks is None or not n.hooks.retain):
+            warnings.warn(NO_GRADIENT_KEPT, UserWarning, stacklevel=2)
+        return n.grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -389,7 +427,11 @@ class Tensor(Methods):
 
         In-place writes are still noticed by backward.
         """
-        t = constant(self.array, self.node.dev)
+        array = self.array
+        if type(array) is not np.ndarray:
+            strip = getattr(array, "without_tangents", None)  # of some kind of numbers (kinds/)
+            array = array if strip is None else strip()
+        t = constant(array, self.node.dev)
         t.node.storage = storage_of(self.node)
         return t
 
@@ -460,10 +502,13 @@ class Tensor(Methods):
         return array if dtype is None else array.astype(dtype)
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(_one_real(self, "double"))
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(_one_real(self, "int64_t"))
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iub" or self.array.size != 1:
@@ -484,7 +529,7 @@ class Tensor(Methods):
                     fix="use .any() or .all()" if self.array.size else "",
                 )
             )
-        return bool(self.array.item())
+        return bool(self.array)
 
     def __len__(self) -> int:
         if not self.array.ndim:
@@ -497,7 +542,7 @@ class Tensor(Methods):
         return iter(METHODS["unbind"](self, 0))
 
     def __contains__(self, value: Any) -> bool:
-        if not isinstance(value, (Tensor, bool, int, float, np.number)):
+        if not isinstance(value, (Tensor, bool, int, float, complex, np.number)):
             raise RuntimeError(
                 errors.message(
                     "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
@@ -516,11 +561,13 @@ class Tensor(Methods):
         setitem(self, index, value)
 
     def __repr__(self) -> str:
+        if type(self.array) is not np.ndarray and hasattr(self.array, "shown"):
+            return str(self.array.shown())  # of some kind of numbers (kinds/)
         fn = self.grad_fn
         cls = type(self).__name__
         return printing.tensor_repr(
             host(self.array),
-            grad_fn_name=fn.name() if fn is not None else None,
+            grad_fn_name=type(fn).__name__ if fn is not None else None,
             requires_grad=self.node.needs,
             default_dtype=dtypes.default_numpy(),
             device=str(self.device),
@@ -546,6 +593,7 @@ class Tensor(Methods):
         if self.node.grad is not None:
             t.node.grad = constant(copied(self.node.grad.array, memo), self.node.dev)
         memo[id(self)] = t
+        t.__dict__.update(deepcopy(self.__dict__, memo))
         return t
 
     def __reduce__(self) -> Any:
@@ -555,18 +603,20 @@ class Tensor(Methods):
                     "cannot pickle a non-leaf tensor that requires grad", fix="pickle x.detach()"
                 )
             )
-        return _rebuild, (type(self), self.array, self.node.needs), getattr(self, "__dict__", None)
+        return _rebuild, (type(self), self.array, self.node.needs), self.__dict__ or None
 
     @property
     def T(self) -> Tensor:
         """All dimensions reversed (the transpose of a matrix)."""
         n = self.array.ndim
-        return METHODS["t"](self) if n == 2 else METHODS["permute"](self, *range(n - 1, -1, -1))
+        if n == 2:
+            return single(matrix_T_op, self, {})
+        return METHODS["permute"](self, *range(n - 1, -1, -1))
 
     @property
     def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
-        return METHODS["adjoint"](self)
+        return matrices_transposed(self, "mT")
 
     @property
     def mH(self) -> Tensor:
@@ -577,7 +627,7 @@ class Tensor(Methods):
     def H(self) -> Tensor:
         """The matrix transposed and conjugated: of real numbers, ``T``."""
         if self.array.ndim in (0, 2):
-            return METHODS["t"](self)
+            return METHODS["t"](METHODS["conj"](self))
         raise RuntimeError(
             errors.message(
                 "tensor.H is only supported on matrices (2-D tensors). Got "
@@ -585,6 +635,21 @@ class Tensor(Methods):
                 fix="mH takes batches of matrices",
             )
         )
+
+
+def _one_real(t: Tensor, kind: str) -> float:
+    """The one number of ``t``; RuntimeError if it has an imaginary part."""
+    value = t.item()
+    number: float = value.real
+    if value.imag:
+        raise RuntimeError(
+            errors.message(
+                f"value cannot be converted to type {kind} without overflow",
+                f"the value is {value}",
+                fix="complex(t), or abs(t)",
+            )
+        )
+    return number
 
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.dtypes import converted
 from ..engine.op import Op
 from ..engine.record import constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
@@ -134,6 +135,41 @@ def rederive(base: Tensor) -> None:
         _derive(view, base)
 
 
+class without_hooks:
+    """In the block, a view that is about to be overwritten is derived from its base anew.
+
+    So the hooks of the view as it was do not see the gradient of what it becomes, which reaches the
+    base past them, as in PyTorch. If the block raises, all is as before.
+    """
+
+    __slots__ = ("node", "view")
+
+    def __init__(self, view: Tensor):
+        self.view, self.node = view, view.node
+
+    def __enter__(self) -> None:
+        node, origin = self.node, self.view.origin
+        if node.hooks is not None and origin is not None and node.needs and mode.get().grad:
+            _derive(self.view, origin[0])
+
+    def __exit__(self, error: object, *_: object) -> None:
+        if error is not None:
+            self.view.node = self.node
+
+
+def renew_views(target: Tensor) -> None:
+    """Derive the views anew that share memory with ``target``, which was written under no_grad.
+
+    As in PyTorch, what is computed from such a view later is not computed from what it was before.
+    """
+    base = target if target.origin is None else target.origin[0]
+    storage = base.node.storage
+    if base.node.needs and storage is not None and storage.views:
+        for view in views_of(base):
+            if view.node.needs:
+                _derive(view, base)
+
+
 def _derive(view: Tensor, base: Tensor) -> None:
     """Give ``view`` a node that starts from base's present node, by the same chain of view ops."""
     if view.origin is None:
@@ -153,7 +189,8 @@ def _derive(view: Tensor, base: Tensor) -> None:
         for op, attrs in view.origin[1]:
             array = op.kernels[node.dev](node.value, **(attrs or {}))
             storage = node.storage
-            node = fill(op.node(), (node,), (node,), array, node.dev, attrs, scope, frame)
+            dev = node.dev if array.dtype == node.dtype else node.dev.of(array.dtype)
+            node = fill(op.node(), (node,), (node,), array, dev, attrs, scope, frame)
             node.storage = storage
         node.value = view.array
     place(view, node)
@@ -173,7 +210,10 @@ def _copy_slices_forward(
     # laid out in memory as the base was: in another order, reshape would give a copy, not a view
     out = np.empty(tuple([base.shape[i] for i in order]), base.dtype).transpose(np.argsort(order))
     out[...] = base
-    overwrite(_region(out, chain, F), value)  # an expanded region is locked
+    region = _region(out, chain, F)
+    if value.dtype != region.dtype:  # real parts, of a complex base
+        value = converted(value, region.dtype)
+    overwrite(region, value)  # an expanded region is locked
     return out
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from ..base.errors import missing
 from ..engine.entering import enter_all
+from ..ops.surface import taking_out
 from .checks import LinAlgError as LinAlgError
 from .determinants import det, slogdet
 from .factors import (
@@ -67,5 +68,8 @@ __all__ = [
     "vector_norm",
 ]  # fmt: skip
 
+for _name in {*__all__} - {"diagonal", "matrix_exp"}:  # PyTorch's have no out= either
+    globals()[_name] = taking_out(globals()[_name])
 enter_all(globals())
+
 __getattr__ = missing(__name__, __all__)

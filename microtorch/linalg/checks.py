@@ -10,6 +10,8 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..engine.record import constant
 from ..graph import mode
+from ..kinds.batched import each
+from ..kinds.dual import primal_of, with_tangent
 
 if TYPE_CHECKING:
     from ..base.types import Array
@@ -50,10 +52,10 @@ def square(name: str, A: Tensor) -> None:
 
 
 def floating(name: str, *operands: Tensor) -> None:
-    """Raise unless all operands are float32, or all are float64."""
+    """Raise unless all operands are of one dtype: float32, float64, or one of complex numbers."""
     for t in operands:
         kind = TORCH_TYPES[t.array.dtype.name]
-        if t.array.dtype.kind not in "fV":
+        if t.array.dtype.kind not in "fcV":
             what = f"Expected a floating point or complex tensor as input. Got {kind}"
             raise RuntimeError(message(f"linalg.{name}: {what}", describe(t), fix="x.float()"))
         if t.array.dtype.itemsize < 4:
@@ -88,13 +90,13 @@ def broadcast_batches(name: str, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
 
 # ---- to numpy and back ---------------------------------------------------------------------------
 def by_numpy(name: str, function: Callable[..., Any], *operands: Tensor) -> Any:
-    """What numpy's ``function`` makes of float matrices: an array, or a tuple of arrays.
+    """What numpy's ``function`` makes of matrices: an array, or a tuple of arrays.
 
     Its LinAlgError is raised as PyTorch's.
     """
     floating(name, *operands)
     try:
-        return function(*[t.array for t in operands])
+        return each(function, *[primal_of(t.array) for t in operands])
     except np.linalg.LinAlgError as error:
         what = "the input matrix is singular" if "ingular" in str(error) else str(error)
         if "converge" in what:
@@ -110,7 +112,9 @@ def as_tensor(result: Any) -> Tensor:
 
 
 def records(*operands: Tensor) -> bool:
-    """Is a gradient recorded through one of the operands?"""
+    """Is a gradient recorded through one of the operands, or does a tangent come with one?"""
+    if any(with_tangent(t.array) for t in operands):
+        return True
     return mode.get().grad and any(t.requires_grad for t in operands)
 
 

@@ -1,10 +1,11 @@
 """Determinants. With B = A⁻¹ and the upstream gradient g, a number for each matrix,
 
-    det      g · det(A) · Bᵀ
-    slogdet  g · Bᵀ
+    det      g · conj(det(A)) · Bᴴ
+    slogdet  (g + i Im(conj(sign) · g_sign)) · Bᴴ        g is that of log |det A|; i of complex ones
 
-At a singular matrix, which has no B, det(A) · Bᵀ is the matrix of cofactors: with A = U S Vᵀ it is
-det(U) det(V) U diag(the product of all other sᵢ) Vᵀ.
+where Xᴴ is the conjugate of Xᵀ. At a singular matrix, which has no B, det(A) · Bᵀ is the matrix of
+cofactors. With A = U S Vᴴ its conjugate is conj(det(U) det(Vᴴ)) U diag(the product of all other
+sᵢ) Vᴴ.
 """
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..autograd.function import Function
 from ..graph import mode
+from ..ops.surface import FUNCTIONS
 from . import results
 from .checks import as_tensor, by_numpy, square
 from .solving import inv
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 
 class _Det(Function):
+    node_name = "LinalgDetBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor) -> Tensor:
         d = as_tensor(by_numpy("det", np.linalg.det, A))
@@ -36,14 +40,14 @@ class _Det(Function):
         A, d = ctx.saved_tensors
         if not mode.get().grad and not d.array.all():
             return g[..., None, None] * as_tensor(by_numpy("det", _cofactors, A))
-        return (g * d)[..., None, None] * inv(A).mT
+        return (g * d.conj())[..., None, None] * inv(A).mH
 
 
 def _cofactors(a: Array) -> Array:
     U, S, Vh = np.linalg.svd(a)
     n = S.shape[-1]
     others = np.where(np.eye(n, dtype=bool), 1, S[..., None, :]).prod(axis=-1)
-    sign = np.linalg.det(U) * np.linalg.det(Vh)
+    sign = np.conj(np.linalg.det(U) * np.linalg.det(Vh))
     out: Array = sign[..., None, None] * (U * others[..., None, :]) @ Vh
     return out.astype(a.dtype)
 
@@ -58,16 +62,20 @@ def det(A: Tensor) -> Tensor:
 
 
 class _Slogdet(Function):
+    node_name = "LinalgSlogdetBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor) -> tuple[Tensor, Tensor]:
         sign, log = map(as_tensor, by_numpy("slogdet", np.linalg.slogdet, A))
-        ctx.save_for_backward(A)
+        ctx.save_for_backward(A, sign)
         return sign, log
 
     @staticmethod
     def backward(ctx: FunctionCtx, g_sign: Tensor, g: Tensor) -> Tensor:
-        (A,) = ctx.saved_tensors  # the sign is constant where it is differentiable
-        return g[..., None, None] * inv(A).mT
+        A, sign = ctx.saved_tensors
+        if A.is_complex():  # a real sign is constant where it is differentiable
+            g = FUNCTIONS["complex"](g, (sign.conj() * g_sign).imag)
+        return g[..., None, None] * inv(A).mH
 
 
 def slogdet(A: Tensor) -> results.slogdet:
@@ -77,6 +85,11 @@ def slogdet(A: Tensor) -> results.slogdet:
 
 
 def logdet(input: Tensor) -> Tensor:
-    """log det of square matrices: NaN where the determinant is negative, -inf where it is 0."""
+    """log det of square matrices: NaN where the determinant is negative, -inf where it is 0.
+
+    Of complex matrices the complex logarithm.
+    """
     sign, log = slogdet(input)
+    if input.is_complex():
+        return sign.log() + log
     return log.masked_fill(sign < 0, float("nan")) if (sign.array < 0).any() else log

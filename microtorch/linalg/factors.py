@@ -38,6 +38,8 @@ ZERO_PIVOT = (
 
 # ---- Cholesky ------------------------------------------------------------------------------------
 class _Cholesky(Function):
+    node_name = "LinalgCholeskyExBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, factor: Array) -> Tensor:
         L = as_tensor(factor)
@@ -48,10 +50,10 @@ class _Cholesky(Function):
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
         (L,) = ctx.saved_tensors
         B = inv(L)
-        inner = (L.mT @ g).tril()
+        inner = (L.mH @ g).tril()
         inner = inner - 0.5 * inner.tril().triu()
-        S = B.mT @ inner @ B
-        return 0.5 * (S + S.mT), None
+        S = B.mH @ inner @ B
+        return 0.5 * (S + S.mH), None
 
 
 def cholesky_ex(
@@ -60,8 +62,8 @@ def cholesky_ex(
     """(L, info) with A = L Lᵀ; a matrix that has none has an info other than 0, and NaN."""
     square(_name, A)
     if upper:  # of the upper triangle, which alone is read
-        L, info = cholesky_ex(A.mT, check_errors=check_errors, _name=_name)
-        return results.cholesky_ex(L.mT, info)
+        L, info = cholesky_ex(A.mH, check_errors=check_errors, _name=_name)
+        return results.cholesky_ex(L.mH, info)
     L, info = by_numpy(_name, kernels.cholesky, A)
     if check_errors:
         raise_singular(_name, A, info, NOT_POSITIVE)
@@ -78,6 +80,8 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 
 # ---- LU ------------------------------------------------------------------------------------------
 class _LU(Function):
+    node_name = "LinalgLuFactorExBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, factors: Array, pivots: Array) -> Tensor:
         LU = as_tensor(factors)
@@ -93,20 +97,20 @@ class _LU(Function):
         P, L, U = lu_unpack(LU, as_tensor(ctx.pivots))
         L1, U1 = L[..., :k, :], U[..., :, :k]
         g_L, g_U = g[..., :, :k].tril(-1), g[..., :k, :].triu()
-        below = L1.mT @ g_L[..., :k, :]
-        above = g_U[..., :, :k] @ U1.mT
+        below = L1.mH @ g_L[..., :k, :]
+        above = g_U[..., :, :k] @ U1.mH
         if n > k:  # A₂ = P L U₂
-            below = below - g_U[..., :, k:] @ U[..., :, k:].mT
+            below = below - g_U[..., :, k:] @ U[..., :, k:].mH
         if m > k:  # A₂ = L₂ U
-            above = above - L[..., k:, :].mT @ g_L[..., k:, :]
+            above = above - L[..., k:, :].mH @ g_L[..., k:, :]
         core = below.tril(-1) + above.triu()
-        g_A = solve_triangular(L1.mT, core, upper=True, unitriangular=True)
-        g_A = solve_triangular(U1.mT, g_A, upper=False, left=False)
+        g_A = solve_triangular(L1.mH, core, upper=True, unitriangular=True)
+        g_A = solve_triangular(U1.mH, g_A, upper=False, left=False)
         if n > k:
-            rest = solve_triangular(L1.mT, g_U[..., :, k:], upper=True, unitriangular=True)
+            rest = solve_triangular(L1.mH, g_U[..., :, k:], upper=True, unitriangular=True)
             g_A = FUNCTIONS["cat"]((g_A, rest), -1)
         if m > k:
-            rest = solve_triangular(U1.mT, g_L[..., k:, :], upper=False, left=False)
+            rest = solve_triangular(U1.mH, g_L[..., k:, :], upper=False, left=False)
             g_A = FUNCTIONS["cat"]((g_A, rest), -2)
         return P @ g_A, None, None
 
@@ -190,10 +194,10 @@ def lu_solve(
             )
         )
     if not left:
-        return lu_solve(LU, pivots, B.mT, adjoint=not adjoint).mT
+        return lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
     P = _permutation(pivots, LU)
     if adjoint:
-        y = solve_triangular(LU.mT, B, upper=False)
-        return P @ solve_triangular(LU.mT, y, upper=True, unitriangular=True)
+        y = solve_triangular(LU.mH, B, upper=False)
+        return P @ solve_triangular(LU.mH, y, upper=True, unitriangular=True)
     y = solve_triangular(LU, P.mT @ B, upper=False, unitriangular=True)
     return solve_triangular(LU, y, upper=True)

@@ -32,8 +32,8 @@ def _lapack(name: str, like: Array) -> Any:
     return get_lapack_funcs(name, (like,))
 
 
-def _factor(a: Array) -> tuple[Array, Array, Array]:
-    sytrf = _lapack("sytrf", a)
+def _factor(a: Array, hermitian: bool) -> tuple[Array, Array, Array]:
+    sytrf = _lapack("hetrf" if hermitian and a.dtype.kind == "c" else "sytrf", a)
     *batch, n, _ = a.shape
     LD, pivots = np.tril(a), np.zeros((*batch, n), np.int32)
     info = np.zeros(batch, np.int32)
@@ -42,8 +42,9 @@ def _factor(a: Array) -> tuple[Array, Array, Array]:
     return LD, pivots, info
 
 
-def _solve(LD: Array, pivots: Array, b: Array) -> Array:
-    sytrs, x = _lapack("sytrs", LD), np.array(b)
+def _solve(LD: Array, pivots: Array, b: Array, hermitian: bool) -> Array:
+    name = "hetrs" if hermitian and LD.dtype.kind == "c" else "sytrs"
+    sytrs, x = _lapack(name, LD), np.array(b)
     for place in np.ndindex(*b.shape[:-2]) if b.size else ():
         x[place] = sytrs(LD[place], pivots[place], b[place], lower=1)[0]
     return x
@@ -61,11 +62,11 @@ def ldl_factor_ex(
 ) -> results.ldl_factor_ex:
     """(LD, pivots, info): L and D in one matrix, of which the lower triangle is read.
 
-    ``hermitian`` makes no difference to real matrices.
+    ``hermitian``: of complex matrices, L D Lᴴ. It makes no difference to real ones.
     """
     square(_name, A)
     _refuse(_name, A)
-    LD, pivots, info = by_numpy(_name, _factor, A)
+    LD, pivots, info = by_numpy(_name, lambda a: _factor(a, hermitian), A)
     if check_errors:
         what = "The factorization could not be completed: D[{info},{info}] is zero."
         raise_singular(_name, A, info, what)
@@ -74,7 +75,9 @@ def ldl_factor_ex(
 
 def ldl_factor(A: Tensor, *, hermitian: bool = False) -> results.ldl_factor:
     """(LD, pivots) of symmetric matrices, for ``ldl_solve``."""
-    LD, pivots, _ = ldl_factor_ex(A, check_errors=True, _name="ldl_factor")
+    LD, pivots, _ = ldl_factor_ex(
+        A, hermitian=hermitian, check_errors=True, _name="ldl_factor"
+    )
     return results.ldl_factor(LD, pivots)
 
 
@@ -91,4 +94,4 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False)
         )
     LD, B = broadcast_batches("ldl_solve", LD, B)
     rows = np.broadcast_to(pivots.array, LD.array.shape[:-1])
-    return as_tensor(by_numpy("ldl_solve", lambda a, b: _solve(a, rows, b), LD, B))
+    return as_tensor(by_numpy("ldl_solve", lambda a, b: _solve(a, rows, b, hermitian), LD, B))

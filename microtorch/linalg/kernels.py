@@ -49,7 +49,7 @@ def lu_factor(a: Array) -> tuple[Array, Array, Array]:
     pivots = np.empty((len(lu), k), np.int32)
     info = np.zeros(len(lu), np.int32)
     for j in range(k):
-        p = np.abs(lu[:, j:, j]).argmax(axis=1) + j
+        p = _size(lu[:, j:, j]).argmax(axis=1) + j
         pivots[:, j] = p + 1
         top = lu[every, p]  # an index by arrays copies
         lu[every, p] = lu[:, j]
@@ -59,6 +59,11 @@ def lu_factor(a: Array) -> tuple[Array, Array, Array]:
         lu[:, j + 1 :, j] /= np.where(pivot == 0, 1, pivot)[:, None]  # the column is 0 then
         lu[:, j + 1 :, j + 1 :] -= lu[:, j + 1 :, j, None] * lu[:, j, None, j + 1 :]
     return lu.reshape(a.shape), pivots.reshape(*batch, k), info.reshape(batch)
+
+
+def _size(x: Array) -> Array:
+    """|x|; of complex numbers LAPACK's measure, the sum of the sizes of the parts."""
+    return np.abs(x.real) + np.abs(x.imag) if x.dtype.kind == "c" else np.abs(x)
 
 
 def permutation(pivots: Array, m: int) -> Array:
@@ -156,12 +161,12 @@ def expm(a: Array) -> Array:
     """exp of square matrices: of the matrix halved s times, then squared s times."""
     if not a.size:
         return a.copy()
-    x = a.astype(np.float64)
+    x = a.astype(np.complex128 if a.dtype.kind == "c" else np.float64)
     norms = np.abs(x).sum(axis=-2).max(axis=-1)
     bad = ~np.isfinite(norms)
     x = np.where(bad[..., None, None], 0, x)
     halvings = np.ceil(np.log2(np.maximum(np.where(bad, 1, norms) / NORM, 1)))
-    x *= np.exp2(-halvings)[..., None, None]
+    x = x * np.exp2(-halvings)[..., None, None]
     even, odd, square = np.zeros_like(x), np.zeros_like(x), x @ x
     power = np.broadcast_to(np.eye(x.shape[-1]), x.shape)
     for j in range(0, 14, 2):

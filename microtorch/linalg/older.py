@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..autograd.function import Function
 from ..base.errors import describe, message
 from ..engine.entering import enter_all
-from ..ops.surface import FUNCTIONS
+from ..ops.surface import FUNCTIONS, taking_out
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
 from .checks import broadcast_batches, floating, identity, matrices, square
 from .determinants import det, logdet, slogdet
@@ -65,11 +65,12 @@ class _CholeskySolve(Function):
 
     The second is that of L in A = L Lᵀ, of all its elements, as PyTorch's.
     """
+    node_name = "CholeskySolveBackward0"
 
     @staticmethod
     def forward(ctx: FunctionCtx, B: Tensor, L: Tensor) -> Tensor:
         y = solving.solve_triangular(L, B, upper=False)
-        x = solving.solve_triangular(L.mT, y, upper=True)
+        x = solving.solve_triangular(L.mH, y, upper=True)
         ctx.save_for_backward(L, x)
         return x
 
@@ -77,8 +78,8 @@ class _CholeskySolve(Function):
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor]:
         L, x = ctx.saved_tensors
         v = cholesky_solve(g, L)
-        both = v @ x.mT
-        return v, -(both + both.mT) @ L
+        both = v @ x.mH
+        return v, -(both + both.mH) @ L
 
 
 def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor:
@@ -90,7 +91,7 @@ def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor
                         "instead", describe(t))
             )  # fmt: skip
     square("cholesky_solve", input2)
-    B, L = broadcast_batches("cholesky_solve", input, input2.mT if upper else input2)
+    B, L = broadcast_batches("cholesky_solve", input, input2.mH if upper else input2)
     return _CholeskySolve.apply(B, L)
 
 
@@ -132,7 +133,7 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> results.sv
     matrices("svd", input)
     if compute_uv:
         U, S, Vh = spectra.svd(input, full_matrices=not some)
-        return results.svd_with_v(U, S, Vh.mT)
+        return results.svd_with_v(U, S, Vh.mH)
     *batch, m, n = input.array.shape
     U, V = (input.new_zeros((*batch, k, k)) for k in (m, n))
     return results.svd_with_v(U, spectra.svdvals(input), V)
@@ -156,16 +157,16 @@ def svd_lowrank(
     floating("svd_lowrank", A)
     A = A if M is None else A - M
     if A.array.shape[-2] < A.array.shape[-1]:
-        U, S, V = svd_lowrank(A.mT, q, niter)
+        U, S, V = svd_lowrank(A.mH, q, niter)
         return results.svd_with_v(V, S, U)
     size = (A.array.shape[-1], 6 if q is None else q)
     start = FUNCTIONS["randn"](size, dtype=A.dtype, device=A.device)
     Q = orthogonal.qr(A @ start).Q
     for _ in range(2 if niter is None else niter):
-        Q = orthogonal.qr(A.mT @ Q).Q
+        Q = orthogonal.qr(A.mH @ Q).Q
         Q = orthogonal.qr(A @ Q).Q
-    U, S, Vh = spectra.svd(Q.mT @ A, full_matrices=False)
-    return results.svd_with_v(Q @ U, S, Vh.mT)
+    U, S, Vh = spectra.svd(Q.mH @ A, full_matrices=False)
+    return results.svd_with_v(Q @ U, S, Vh.mH)
 
 
 def pca_lowrank(
@@ -191,4 +192,9 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
+for _name in (
+    "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "geqrf", "inverse",
+    "lu_solve", "lu_unpack", "matrix_power", "orgqr", "ormqr", "qr", "svd", "triangular_solve",
+):  # fmt: skip
+    globals()[_name] = taking_out(globals()[_name])
 enter_all(globals())

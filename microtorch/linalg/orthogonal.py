@@ -4,8 +4,10 @@ The derivative of QR (Walter and Lehmann, "Algorithmic differentiation of linear
 with application in optimum experimental design", 2010; for wide matrices Roberts and Roberts, "QR
 and LQ decomposition matrix backpropagation algorithms", 2020), with the gradients G_Q and G_R:
 
-    m ≥ n   (G_Q + Q Sym(G_R Rᵀ − Qᵀ G_Q)) R⁻ᵀ    Sym(X): the upper triangle, mirrored
-    m < n   Q (G_R + (Skew(Qᵀ G_Q − G_R Rᵀ) R₁⁻ᵀ, 0))    Skew(X): the lower one of X − Xᵀ
+    m ≥ n   (G_Q + Q Sym(G_R Rᴴ − Qᴴ G_Q)) R⁻ᴴ    Sym(X): the upper triangle, mirrored
+    m < n   Q (G_R + (Skew(Qᴴ G_Q − G_R Rᴴ) R₁⁻ᴴ, 0))    Skew(X): the lower one of X − Xᴴ
+
+Xᴴ is the conjugate of Xᵀ. The diagonal of Sym(X) is real, and that of Skew(X) halved.
 """
 from __future__ import annotations
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 # ---- QR ------------------------------------------------------------------------------------------
 class _QR(Function):
+    node_name = "LinalgQrBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, q: Array, r: Array) -> tuple[Tensor, Tensor]:
         Q, R = as_tensor(q), as_tensor(r)
@@ -43,14 +47,18 @@ class _QR(Function):
         if g_Q is None and g_R is None:
             return None, None, None
         m, n = Q.array.shape[-2], R.array.shape[-1]
-        X: Any = 0 if g_R is None else g_R @ R.mT
-        X = X if g_Q is None else X - Q.mT @ g_Q
+        X: Any = 0 if g_R is None else g_R @ R.mH
+        X = X if g_Q is None else X - Q.mH @ g_Q
         if m >= n:
             X = X.triu()
-            g = Q @ (X + X.triu(1).mT)
+            strict = X.triu(1)
+            diagonal = X - strict  # of which the real part counts
+            g = Q @ (X + strict.mH - 0.5 * (diagonal - diagonal.mH))
             g = g if g_Q is None else g_Q + g
-            return solve_triangular(R.mT, g, upper=False, left=False), None, None
-        X = solve_triangular(R[..., :m].mT, (X.mT - X).tril(-1), upper=False, left=False)
+            return solve_triangular(R.mH, g, upper=False, left=False), None, None
+        skew = X.mH - X
+        core = skew.tril(-1) + 0.5 * skew.triu().tril()  # its diagonal is imaginary
+        X = solve_triangular(R[..., :m].mH, core, upper=False, left=False)
         g = FUNCTIONS["cat"]((X, X.new_zeros((*X.shape[:-1], n - m))), -1)
         return Q @ (g if g_R is None else g_R + g), None, None
 
@@ -105,7 +113,7 @@ def geqrf(input: Tensor) -> results.geqrf:
 
 
 def _reflected(name: str, A: Tensor, tau: Tensor, C: Tensor, transpose: bool = False) -> Tensor:
-    """H₁ H₂ … C (transposed: … H₂ H₁ C), where Hᵢ = I − tauᵢ vᵢ vᵢᵀ, and vᵢ is column i of A.
+    """H₁ H₂ … C (transposed: … H₂ H₁ C), where Hᵢ = I − tauᵢ vᵢ vᵢᴴ, and vᵢ is column i of A.
 
     Of a column only what lies below the diagonal is read; on the diagonal are ones.
     """
@@ -116,7 +124,8 @@ def _reflected(name: str, A: Tensor, tau: Tensor, C: Tensor, transpose: bool = F
     V = A[..., :k].tril(-1) + identity(m, A, k)
     for i in range(k) if transpose else reversed(range(k)):
         v = V[..., i : i + 1]
-        C = C - tau[..., i, None, None] * (v @ (v.mT @ C))
+        t = tau[..., i].conj() if transpose else tau[..., i]
+        C = C - t[..., None, None] * (v @ (v.mH @ C))
     return C
 
 
@@ -162,4 +171,4 @@ def ormqr(
         raise RuntimeError(message("torch.ormqr: the batch dimensions must be equal"))
     if left:
         return _reflected("ormqr", input, tau, other, transpose)
-    return _reflected("ormqr", input, tau, other.mT, not transpose).mT
+    return _reflected("ormqr", input, tau, other.mH, not transpose).mH

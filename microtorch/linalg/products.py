@@ -39,8 +39,9 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 
 class _MatrixExp(Function):
     """The gradient is a block of a larger exponential (Mathias, "A chain rule for matrix functions
-    and applications", 1996): exp((Aᵀ, G; 0, Aᵀ)) = (exp Aᵀ, Ḡ; 0, exp Aᵀ).
+    and applications", 1996): exp((Aᴴ, G; 0, Aᴴ)) = (exp Aᴴ, Ḡ; 0, exp Aᴴ).
     """
+    node_name = "LinalgMatrixExpBackward0"
 
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor) -> Tensor:
@@ -51,7 +52,7 @@ class _MatrixExp(Function):
     def backward(ctx: FunctionCtx, g: Tensor) -> Tensor:
         (A,) = ctx.saved_tensors
         cat, n = FUNCTIONS["cat"], A.array.shape[-1]
-        top, bottom = cat((A.mT, g), -1), cat((g.new_zeros(g.shape), A.mT), -1)
+        top, bottom = cat((A.mH, g), -1), cat((g.new_zeros(g.shape), A.mH), -1)
         return matrix_exp(cat((top, bottom), -2))[..., :n, n:]
 
 
@@ -133,8 +134,8 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
 
 
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
-    """Σ x y over ``dim``; the other dimensions broadcast."""
-    if x.array.dtype.kind not in "fV":
+    """Σ conj(x) y over ``dim``; the other dimensions broadcast."""
+    if x.array.dtype.kind not in "fcV":
         floating("vecdot", x)
     if x.array.dtype != y.array.dtype:
         one, two = (TORCH_TYPES[t.array.dtype.name] for t in (x, y))
@@ -146,7 +147,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
         )
     if x.array.dtype.itemsize == 2:  # the sum is rounded, and not each product
         return (x.float() * y.float()).sum(dim).to(x.dtype)
-    return (x * y).sum(dim)
+    return (x.conj() * y).sum(dim)
 
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:

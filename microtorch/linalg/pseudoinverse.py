@@ -3,8 +3,8 @@
 With P = A⁺ and the upstream gradient G (Golub and Pereyra, "The differentiation of pseudo-inverses
 and nonlinear least squares problems whose variables separate", 1973):
 
-    pinv     −Pᵀ G Pᵀ + (I − A P) Gᵀ P Pᵀ + Pᵀ P Gᵀ (I − P A)
-    lstsq    for B: Pᵀ G; for A: the same as pinv's, of G Bᵀ, since x = P B
+    pinv     −Pᴴ G Pᴴ + (I − A P) Gᴴ P Pᴴ + Pᴴ P Gᴴ (I − P A)
+    lstsq    for B: Pᴴ G; for A: the same as pinv's, of G Bᴴ, since x = P B
 """
 from __future__ import annotations
 
@@ -66,12 +66,14 @@ def matrix_rank(
 
 # ---- the pseudo-inverse --------------------------------------------------------------------------
 def _gradient(A: Tensor, P: Tensor, g: Tensor) -> Tensor:
-    left = g.mT @ P @ P.mT
-    right = P.mT @ P @ g.mT
-    return -(P.mT @ g @ P.mT) + left - A @ (P @ left) + right - (right @ P) @ A
+    left = g.mH @ P @ P.mH
+    right = P.mH @ P @ g.mH
+    return -(P.mH @ g @ P.mH) + left - A @ (P @ left) + right - (right @ P) @ A
 
 
 class _Pinv(Function):
+    node_name = "LinalgPinvBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, inverse: Array) -> Tensor:
         P = as_tensor(inverse)
@@ -99,14 +101,15 @@ def pinv(
         if not a.size:
             return np.zeros((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
         if hermitian:
-            S, V = np.linalg.eigh(a)
-            U, Vh = V, np.swapaxes(V, -1, -2)
+            S, U = np.linalg.eigh(a)
+            Vh = np.conj(np.swapaxes(U, -1, -2))
         else:
             U, S, Vh = np.linalg.svd(a, full_matrices=False)
         size = np.abs(S)
         small = size <= _limit(a, size, atol, rtol)
         scaled = np.where(small, 0, 1 / np.where(small, 1, S))[..., None, :]
-        out: Array = (np.swapaxes(Vh, -1, -2) * scaled) @ np.swapaxes(U, -1, -2)
+        V, Uh = (np.conj(np.swapaxes(x, -1, -2)) for x in (Vh, U))
+        out: Array = (V * scaled) @ Uh
         return np.ascontiguousarray(out.astype(a.dtype))
 
     return _Pinv.apply(A, by_numpy("pinv", inverse, A))
@@ -114,6 +117,8 @@ def pinv(
 
 # ---- least squares -------------------------------------------------------------------------------
 class _Lstsq(Function):
+    node_name = "LinalgLstsqBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, solution: Array) -> Tensor:
         ctx.save_for_backward(A, B)
@@ -123,7 +128,7 @@ class _Lstsq(Function):
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, None]:
         A, B = ctx.saved_tensors
         P = pinv(A)
-        return _gradient(A, P, g @ B.mT), P.mT @ g, None
+        return _gradient(A, P, g @ B.mH), P.mH @ g, None
 
 
 DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
@@ -165,9 +170,9 @@ def lstsq(
     x, rank, values = by_numpy("lstsq", lambda a, b: _least_squares(a, b, rcond), A, B)
     solution = _Lstsq.apply(A, B, x)
     m, n = A.array.shape[-2:]
-    empty = as_tensor(np.empty(0, x.dtype))
+    empty = as_tensor(np.empty(0, values.dtype))
     full = m > n and bool((rank == n).all()) and driver not in (None, "gelsy")
-    residuals = (A @ solution - B).square().sum(-2) if full else solution.reshape(-1)[:0]
+    residuals = (A @ solution - B).abs().square().sum(-2) if full else solution.real.reshape(-1)[:0]
     return results.lstsq(
         solution.squeeze(-1) if vectors else solution,
         residuals,
@@ -179,7 +184,7 @@ def lstsq(
 def _least_squares(a: Array, b: Array, rcond: float | None) -> tuple[Array, Array, Array]:
     *batch, m, n = a.shape
     x = np.zeros((*batch, n, b.shape[-1]), a.dtype)
-    rank, values = np.zeros(batch, np.int64), np.zeros((*batch, min(m, n)), a.dtype)
+    rank, values = np.zeros(batch, np.int64), np.zeros((*batch, min(m, n)), a.real.dtype)
     for place in np.ndindex(*batch):
         x[place], _, rank[place], values[place] = np.linalg.lstsq(a[place], b[place], rcond)
     return x, rank, values

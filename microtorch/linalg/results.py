@@ -12,6 +12,11 @@ class slogdet(NamedTuple):
     logabsdet: Tensor
 
 
+class eig(NamedTuple):
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
 class eigh(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor

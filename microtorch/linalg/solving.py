@@ -37,6 +37,8 @@ NOT_SOLVABLE = "The solver failed because the input matrix is singular."
 
 # ---- inverses ------------------------------------------------------------------------------------
 class _Inv(Function):
+    node_name = "LinalgInvExBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, inverse: Array) -> Tensor:
         B = as_tensor(inverse)
@@ -46,7 +48,7 @@ class _Inv(Function):
     @staticmethod
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
         (B,) = ctx.saved_tensors
-        return -(B.mT @ g @ B.mT), None
+        return -(B.mH @ g @ B.mH), None
 
 
 def inv_ex(A: Tensor, *, check_errors: bool = False, _name: str = "inv_ex") -> results.inv_ex:
@@ -84,6 +86,8 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
 
 # ---- systems -------------------------------------------------------------------------------------
 class _Solve(Function):
+    node_name = "LinalgSolveExBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, solution: Array) -> Tensor:
         x = as_tensor(solution)
@@ -93,8 +97,8 @@ class _Solve(Function):
     @staticmethod
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, None]:
         A, x = ctx.saved_tensors
-        v = solve(A.mT, g)
-        return -(v @ x.mT), v, None
+        v = solve(A.mH, g)
+        return -(v @ x.mH), v, None
 
 
 def solve_ex(
@@ -144,6 +148,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 
 
 class _SolveTriangular(Function):
+    node_name = "LinalgSolveTriangularBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, upper: bool, unit: bool) -> Tensor:
         x = as_tensor(
@@ -157,8 +163,8 @@ class _SolveTriangular(Function):
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, None, None]:
         A, x = ctx.saved_tensors
         upper, unit = ctx.upper, ctx.unit
-        v = solve_triangular(A.mT, g, upper=not upper, unitriangular=unit)
-        full = -(v @ x.mT)
+        v = solve_triangular(A.mH, g, upper=not upper, unitriangular=unit)
+        full = -(v @ x.mH)
         return full.triu(int(unit)) if upper else full.tril(-int(unit)), v, None, None
 
 

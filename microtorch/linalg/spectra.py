@@ -3,28 +3,56 @@
 With the gradients g of the values and G of the vectors (Giles, 2008; for the vectors Townsend,
 "Differentiating the singular value decomposition", 2016):
 
-    eigh   V (diag g + ½ Skew(Vᵀ G) / E) Vᵀ                         Eᵢⱼ = λⱼ − λᵢ
-    svd    U (diag g + Skew(Uᵀ G_U) / E S + S Skew(Vᵀ G_V) / E) Vᵀ  Eᵢⱼ = sⱼ² − sᵢ²
-           and what of G_U and G_V lies outside the columns of U and V, divided by S
+    eigh   V (diag g + ½ Skew(Vᴴ G) / E) Vᴴ                         Eᵢⱼ = λⱼ − λᵢ
+    svd    U (diag g + Skew(Uᴴ G_U) / E S + S Skew(Vᴴ G_V) / E) Vᴴ  Eᵢⱼ = sⱼ² − sᵢ²
+           and what of G_U and G_V lies outside the columns of U and V, divided by S;
+           if U and V are complex and have both a gradient, also diag(Skew(Uᴴ G_U)) / 2S
+    eig    V⁻ᴴ (diag g + (Vᴴ G − VᴴV diag(Re Vᴴ G)) / Ē) Vᴴ         Eᵢⱼ = λⱼ − λᵢ; off the diagonal
 
-where Skew(X) = X − Xᵀ. Where two values are equal the vectors are not determined, and a gradient of
-them is not finite. Their sign is free as well, so a loss must not depend on it.
+where Skew(X) = X − Xᴴ, and Xᴴ is the conjugate of Xᵀ. The last is from Boeddeker, Hanebrink,
+Drude, Heymann and Haeb-Umbach, "On the computation of complex-valued gradients with application to
+statistically optimum beamforming" (2017); its middle term keeps the vectors' length at 1.
+
+Where two values are equal the vectors are not determined, and a gradient of them is not finite.
+Their sign (of complex ones, their phase) is free as well, so a loss must not depend on it.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.dtypes import complex_type
 from ..autograd.function import Function
 from ..base.errors import message
 from . import results
 from .checks import as_tensor, by_numpy, identity, matrices, records, square
+from .solving import solve
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
     from ..base.types import Array
     from ..handles.tensor import Tensor
+
+
+def _check_phase(name: str, *products: Tensor) -> None:
+    """Raise if a loss depends on the phase of complex vectors.
+
+    Then the sum of the ``products`` of the vectors and their gradients has an imaginary diagonal.
+    """
+    if products[0].is_complex():
+        total = np.asarray(sum(X.array for X in products))
+        phase = np.diagonal(total, 0, -2, -1).imag
+        limit = 1e-2 if phase.dtype == np.float32 else 1e-8
+        if phase.size and np.abs(phase).max() > limit * max(1, np.abs(total).max()):
+            raise RuntimeError(
+                message(
+                    f"{name}_backward: The vectors in the complex case are specified up to "
+                    "multiplication by e^{i phi}. The specified loss function depends on this "
+                    "quantity, so it is ill-defined.",
+                    fix="a loss of abs(vector), or of the vector times its conjugate",
+                )
+            )
 
 
 def _differences(values: Tensor) -> Tensor:
@@ -35,6 +63,8 @@ def _differences(values: Tensor) -> Tensor:
 
 # ---- symmetric matrices --------------------------------------------------------------------------
 class _Eigh(Function):
+    node_name = "LinalgEighBackward0"
+
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, w: Array, v: Array) -> tuple[Tensor, Tensor]:
         L, V = as_tensor(w), as_tensor(v)
@@ -48,12 +78,13 @@ class _Eigh(Function):
     ) -> tuple[Tensor | None, None, None]:
         L, V = ctx.saved_tensors
         if g_V is None:
-            return (None if g_L is None else (V * g_L.unsqueeze(-2)) @ V.mT), None, None
-        X = V.mT @ g_V
-        core = 0.5 * (X - X.mT) / _differences(L)
+            return (None if g_L is None else (V * g_L.unsqueeze(-2)) @ V.mH), None, None
+        X = V.mH @ g_V
+        _check_phase("linalg_eigh", X)
+        core = 0.5 * (X - X.mH) / _differences(L)
         if g_L is not None:
             core = core + identity(L.array.shape[-1], L) * g_L.unsqueeze(-2)
-        return V @ core @ V.mT, None, None
+        return V @ core @ V.mH, None, None
 
 
 def eigh(A: Tensor, UPLO: str = "L") -> results.eigh:
@@ -83,30 +114,61 @@ def _triangle(UPLO: str) -> Any:
 
 
 # ---- other matrices ------------------------------------------------------------------------------
-def _complex(name: str, fix: str) -> NoReturn:
-    raise NotImplementedError(
-        message(
-            f"linalg.{name}: the eigenvalues of a matrix that need not be symmetric are complex, "
-            "and microtorch has no complex numbers",
-            fix=fix,
-        )
-    )
+class _Eig(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, A: Tensor, w: Array, v: Array) -> tuple[Tensor, Tensor]:
+        L, V = as_tensor(w), as_tensor(v)
+        ctx.real = not A.is_complex()
+        ctx.save_for_backward(L, V)
+        ctx.set_materialize_grads(False)
+        return L, V
+
+    @staticmethod
+    def backward(
+        ctx: FunctionCtx, g_L: Tensor | None, g_V: Tensor | None
+    ) -> tuple[Tensor | None, None, None]:
+        L, V = ctx.saved_tensors
+        if g_L is None and g_V is None:
+            return None, None, None
+        eye = identity(L.array.shape[-1], L)
+        core = 0 if g_L is None else eye * g_L.unsqueeze(-2)
+        if g_V is not None:
+            X = V.mH @ g_V
+            _check_phase("linalg_eig", X)
+            along = X.diagonal(0, -2, -1).real.unsqueeze(-2)
+            core = core + (1 - eye) * (X - (V.mH @ V) * along) / _differences(L).conj()
+        g_A = solve(V.mH, core @ V.mH)
+        return g_A.real if ctx.real else g_A, None, None
 
 
-def eig(A: Tensor) -> NoReturn:
-    """Raise: the eigenvalues of general matrices are complex."""
+def _complex(*arrays: Array) -> tuple[Array, ...]:
+    """numpy's eigenvalues are real where all happen to be; PyTorch's never are."""
+    return tuple([a.astype(complex_type(a.dtype)) if a.dtype.kind == "f" else a for a in arrays])
+
+
+def eig(A: Tensor) -> results.eig:
+    """(eigenvalues, eigenvectors) of square matrices, complex, in no certain order.
+
+    The vectors are the columns, of length 1. Matrices of which they are no basis (defective ones)
+    have no derivative.
+    """
     square("eig", A)
-    _complex("eig", "torch.linalg.eigh for symmetric matrices, or numpy.linalg.eig(A.numpy())")
+    L, V = by_numpy("eig", lambda a: _complex(*np.linalg.eig(a)), A)
+    return results.eig(*_Eig.apply(A, L, V))
 
 
-def eigvals(A: Tensor) -> NoReturn:
-    """Raise: the eigenvalues of general matrices are complex."""
+def eigvals(A: Tensor) -> Tensor:
+    """The eigenvalues of square matrices, complex, in no certain order."""
+    if records(A):
+        return eig(A).eigenvalues
     square("eigvals", A)
-    _complex("eigvals", "torch.linalg.eigvalsh, or numpy.linalg.eigvals(A.numpy())")
+    return as_tensor(by_numpy("eigvals", lambda a: _complex(np.linalg.eigvals(a)), A)[0])
 
 
 # ---- singular values -----------------------------------------------------------------------------
 class _SVD(Function):
+    node_name = "LinalgSvdBackward0"
+
     @staticmethod
     def forward(
         ctx: FunctionCtx, A: Tensor, u: Array, s: Array, vh: Array
@@ -122,26 +184,32 @@ class _SVD(Function):
     ) -> tuple[Tensor | None, None, None, None]:
         U, S, Vh = ctx.saved_tensors
         k, m, n = S.array.shape[-1], U.array.shape[-2], Vh.array.shape[-1]
-        U, V = U[..., :k], Vh[..., :k, :].mT  # the vectors beyond are any basis of the rest
+        U, V = U[..., :k], Vh[..., :k, :].mH  # the vectors beyond are any basis of the rest
         across, down = S.unsqueeze(-2), S.unsqueeze(-1)
         if g_U is None and g_Vh is None:
-            return (None if g_S is None else (U * g_S.unsqueeze(-2)) @ V.mT), None, None, None
+            return (None if g_S is None else (U * g_S.unsqueeze(-2)) @ V.mH), None, None, None
         E = _differences(S * S)
         core = 0 if g_S is None else identity(k, S) * g_S.unsqueeze(-2)
         outside: Tensor | float = 0
+        products: list[Tensor] = []
         if g_U is not None:
             g_U = g_U[..., :k]
-            X = U.mT @ g_U
-            core = core + (X - X.mT) / E * across
+            X = U.mH @ g_U
+            products.append(X)
+            if U.is_complex() and g_Vh is not None:
+                core = core + identity(k, S) * (X - X.mH) / (2 * across)
+            core = core + (X - X.mH) / E * across
             if m > k:
-                outside = ((g_U - U @ X) / across) @ V.mT
+                outside = ((g_U - U @ X) / across) @ V.mH
         if g_Vh is not None:
-            g_V = g_Vh[..., :k, :].mT
-            X = V.mT @ g_V
-            core = core + down * ((X - X.mT) / E)
+            g_V = g_Vh[..., :k, :].mH
+            X = V.mH @ g_V
+            products.append(X)
+            core = core + down * ((X - X.mH) / E)
             if n > k:
-                outside = outside + U @ ((g_V - V @ X) / across).mT
-        return U @ core @ V.mT + outside, None, None, None
+                outside = outside + U @ ((g_V - V @ X) / across).mH
+        _check_phase("svd", *products)
+        return U @ core @ V.mH + outside, None, None, None
 
 
 DRIVERS = ("gesvd", "gesvdj", "gesvda")

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
+from ..arrays.draws import trunc_normal
 from ..arrays.dtypes import TORCH_TYPES
-from ..arrays.generator import trunc_normal
 from ..autograd import no_grad
 from ..base.errors import describe, message, missing
+from ..base.naming import named
 from ..create.data import from_numpy
 from ..create.filled import empty
 from ..create.random import Generator, randperm
@@ -264,4 +266,24 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         return tensor.copy_(from_numpy(np.ascontiguousarray(q).reshape(tensor.shape))).mul_(gain)
 
 
+# ---- PyTorch's old names, without the underscore -------------------------------------------------
+def _old(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    new = function.__name__
+
+    def warned(*args: object, **kwargs: object) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{new[:-1]}` is now deprecated in favor of `nn.init.{new}`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return function(*args, **kwargs)
+
+    return named(warned, new[:-1], f"{new} under its old name.")
+
+
+OLD_NAMES = (
+    "constant dirac eye kaiming_normal kaiming_uniform normal orthogonal uniform xavier_normal "
+    "xavier_uniform".split()
+)
+globals().update({name: _old(globals()[f"{name}_"]) for name in OLD_NAMES})
 __getattr__ = missing(__name__, globals())

@@ -20,7 +20,6 @@ node the module that made it, and adds the module's path to an error that leaves
 
 from __future__ import annotations
 
-import difflib
 import warnings
 import weakref
 from collections import OrderedDict
@@ -29,7 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import graph
 from ..autograd import no_grad
-from ..base.errors import describe, message
+from ..base.errors import describe, message, unknown
 from ..create.filled import empty_like
 from ..handles.tensor import Tensor
 from . import global_hooks, hooks, state
@@ -345,15 +344,13 @@ class Module:
                 return entries[name]
         except KeyError:
             pass  # Module.__init__ has not run
-        text = f"'{type(self).__name__}' object has no attribute '{name}'"
+        owner = f"'{type(self).__name__}' object"
         if "_modules" not in d:
-            text += ". super().__init__() has not been called: make it the first line of __init__"
-        elif not name.startswith("__"):
-            known = [n for n in dir(self) if not n.startswith("__")]
-            near = difflib.get_close_matches(name, known, n=1)
-            if near:
-                text += f". Did you mean: '{near[0]}'?"
-        raise AttributeError(text)
+            raise AttributeError(
+                f"{owner} has no attribute '{name}'. super().__init__() has not been called: "
+                "make it the first line of __init__"
+            )
+        raise unknown(owner, name, lambda: [n for n in dir(self) if not n.startswith("__")])
 
     def __delattr__(self, name: str) -> None:
         for entries in self._stores():
@@ -555,7 +552,7 @@ class Module:
         Integer tensors keep their dtype.
         """
         probe = Tensor([0.0]).to(*args, **kwargs)
-        if not probe.is_floating_point():
+        if not (probe.is_floating_point() or probe.is_complex()):
             raise TypeError(
                 message(
                     "nn.Module.to only accepts floating point or complex dtypes, "
@@ -569,7 +566,7 @@ class Module:
         device, dtype = probe.device, probe.dtype
 
         def convert(tensor: Tensor) -> Tensor:
-            cast = gives_dtype and tensor.is_floating_point()
+            cast = gives_dtype and (tensor.is_floating_point() or tensor.is_complex())
             return tensor.to(device, dtype) if cast else tensor.to(device)
 
         return self._apply(convert)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..autograd import no_grad
 from ..base.errors import message
 from ..handles.tensor import Tensor
-from .parameter import Parameter
+from .parameter import Parameter, UninitializedTensorMixin, is_lazy
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Hook
@@ -45,10 +45,10 @@ def save_own(module: Module, destination: dict[str, Any], prefix: str, keep_vars
     """Write the module's own parameters and persistent buffers into `destination`."""
     for name, value in module._parameters.items():
         if value is not None:
-            destination[prefix + name] = value if keep_vars else value.detach()
+            destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
     for name, value in module._buffers.items():
         if value is not None and name not in module._non_persistent_buffers_set:
-            destination[prefix + name] = value if keep_vars else value.detach()
+            destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
     if module._defines("get_extra_state"):
         destination[prefix + EXTRA] = module.get_extra_state()
 
@@ -219,6 +219,10 @@ def load_own(
                 missing.append(key)
             continue
         value = state_dict[key]
+        if is_lazy(own) and isinstance(value, Tensor):
+            if not is_lazy(value):  # takes the shape of what is loaded
+                todo.append(partial(_put, module, name, own, value, assign))
+            continue
         if isinstance(value, Tensor) and own.ndim == 0 and value.ndim == 1 and len(value) == 1:
             value = value[0]  # PyTorch 0.3 had no 0-d tensors
         if not isinstance(value, Tensor):
@@ -258,6 +262,8 @@ def load_own(
 
 def _put(module: Module, name: str, own: Tensor, value: Tensor, assign: bool) -> None:
     """Give an entry its value."""
+    if isinstance(own, UninitializedTensorMixin):
+        own.materialize(value.shape)
     if not assign:
         own.copy_(value)
     elif isinstance(own, Parameter) and not isinstance(value, Parameter):

@@ -93,7 +93,8 @@ def functions(formula: str) -> frozenset[str]:
     return frozenset(_CALLED.findall(formula))
 
 
-STEPS = frozenset({"sign", "floor", "ceil", "round", "trunc"})  # functions whose derivative is 0
+# functions whose derivative is 0
+STEPS = frozenset({"sign", "sgn", "floor", "ceil", "round", "trunc"})
 
 
 def for_choices_only(formula: str) -> frozenset[str]:
@@ -168,8 +169,10 @@ def _wrap(node: ast.expr, d: Dialect, level: int) -> str:
 
 # what costs a processor little; other functions cost ten times as much
 CHEAP = frozenset(
-    {"abs", "floor", "ceil", "round", "trunc", "sign", "maximum", "minimum", "sqrt", "where"}
+    {"abs", "floor", "ceil", "round", "trunc", "sign", "sgn", "maximum", "minimum", "sqrt", "where"}
+    | {"conj"}
 )
+REAL_NAMES = {"sgn": "sign"}  # what a function of complex numbers is called for real ones
 
 
 # ---- dialects ------------------------------------------------------------------------------------
@@ -188,17 +191,20 @@ SCALAR = Dialect(
 # C for float and for double at once: ext/kernels.c is compiled for both, and there `real` and
 # FN(exp) are the one or the other
 C = Dialect(
-    call=lambda f, a: f"FN({f})({', '.join(a)})",
+    call=lambda f, a: a[0] if f == "conj" else f"FN({REAL_NAMES.get(f, f)})({', '.join(a)})",
     where=lambda c, a, b: f"({c} ? {a} : {b})",
     power=lambda a, b: f"FN(pow)({a}, {b})",
     number=lambda v: f"(real){v!r}",
 )
 # functions that OpenCL C calls by another name, or whose name means something else there; those
 # that it lacks stand in kernels/prelude.cl
-_OPENCL_NAMES = {"abs": "fabs", "round": "rint", "sign": "signum", "remainder": "modulo"}
+_OPENCL_NAMES = {
+    "abs": "fabs", "round": "rint", "sign": "signum", "sgn": "signum", "remainder": "modulo",
+    "conj": "",
+}  # fmt: skip
 _INTEGER_NAMES = {
-    "abs": "absolute", "sign": "signum", "remainder": "modulo", "floor": "", "ceil": "",
-    "round": "", "trunc": "",
+    "abs": "absolute", "sign": "signum", "sgn": "signum", "remainder": "modulo", "floor": "",
+    "ceil": "", "round": "", "trunc": "",
 }  # fmt: skip
 # what opencl_dialect can render for integers
 INTEGER_FUNCTIONS = frozenset({*_INTEGER_NAMES, "maximum", "minimum", "fmod", "where"})
@@ -355,6 +361,7 @@ SCALAR_FUNCTIONS: dict[str, Callable[..., float]] = {
     "log1p": _log_like(math.log1p, -1.0),
     "exp2": lambda x: power(2.0, x),
     "sqrt": _ieee(math.sqrt),
+    "conj": float,
     "tanh": math.tanh,
     "atanh": lambda x: math.copysign(math.inf, x) if abs(x) == 1 else _ieee(math.atanh)(x),
     "atan2": math.atan2,
@@ -365,5 +372,6 @@ SCALAR_FUNCTIONS: dict[str, Callable[..., float]] = {
     "ceil": _step(math.ceil),
     "round": _step(round),
     "trunc": _step(math.trunc),
+    "sgn": sign,
     **{f.__name__: f for f in (sign, maximum, minimum, remainder, fmod, divide, power)},
 }

@@ -17,7 +17,6 @@ imports nothing, so that the build can load it by path.
 """
 
 LETTERS = "xyzwvut"  # how formulas, and the declarations of ops, name an op's inputs
-LETTERS = "xyzwvut"  # how formulas, and the declarations of ops, name an op's inputs
 Row = tuple[str, tuple["str | None", ...]]
 
 # the names that stand for arrays, in the order of the parameters of a kernel in C
@@ -34,14 +33,16 @@ TABLE: dict[str, Row] = {
         "x ** y",
         (
             "where(y == 0, 0, g * y * x ** (y - 1))",
-            "where(x == 0, where(y >= 0, 0, g * out * log(x)), g * out * log(x))",
+            "where(x == 0, where(abs(out) <= 1, 0, g * out * log(x)), g * out * log(x))",
         ),
     ),
     "reciprocal": ("1 / x", ("-g * out * out",)),
     "square": ("x * x", ("2 * g * x",)),
     "sqrt": ("sqrt(x)", ("g / (2 * out)",)),
     "rsqrt": ("1 / sqrt(x)", ("-0.5 * g * out * out * out",)),
-    "abs": ("abs(x)", ("g * sign(x)",)),
+    "abs": ("abs(x)", ("g * sgn(x)",)),
+    # x / |x|; of real numbers the sign, whose derivative is 0
+    "sgn": ("sgn(x)", ("where(x == 0, 0, (g - out * out * conj(g)) / (2 * abs(x)))",)),
     "fmod": ("fmod(x, y)", ("g", "-g * trunc(x / y)")),
     "remainder": ("remainder(x, y)", ("g", "-g * floor(x / y)")),
     "hypot": ("sqrt(x * x + y * y)", ("g * x / out", "g * y / out")),
@@ -158,13 +159,23 @@ TABLE: dict[str, Row] = {
     "softplus": (
         "where(x * beta > threshold, x,"
         " (maximum(x * beta, 0) + log1p(exp(-abs(x * beta)))) / beta)",
-        ("where(x * beta > threshold, g, g * sigmoid(x * beta))",),
+        # at the threshold itself the second derivative is 0, as in PyTorch
+        (
+            "where(x * beta > threshold, g,"
+            " g * sigmoid(where(x * beta == threshold, threshold, x * beta)))",
+        ),
     ),
     "logsigmoid": ("minimum(x, 0) - log1p(exp(-abs(x)))", ("g * sigmoid(-x)",)),
     "softsign": ("x / (1 + abs(x))", ("g / ((1 + abs(x)) * (1 + abs(x)))",)),
     "hardtanh": (
         "minimum(maximum(x, min_val), max_val)",
         ("where(x <= min_val, 0, where(x >= max_val, 0, g))",),
+    ),
+    "threshold": ("where(x <= threshold, value, x)", ("where(x <= threshold, 0, g)",)),
+    "hardshrink": ("where(abs(x) <= lambd, 0, x)", ("where(abs(x) <= lambd, 0, g)",)),
+    "softshrink": (
+        "where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0 * x))",
+        ("where(abs(x) <= lambd, 0, g)",),
     ),
     "hardsigmoid": (
         "minimum(maximum(x + 3, 0), 6) / 6",
@@ -219,6 +230,20 @@ TABLE: dict[str, Row] = {
     "frac": ("x - trunc(x)", ("g",)),
 }
 
+# Rows that hold for complex numbers as well. Of a holomorphic function f the row says g * f'(x),
+# and what is computed is g * conj(f'(x)): every factor of g conjugated (backends/complex.py).
+HOLOMORPHIC = frozenset(
+    "acos acosh add asin asinh atan atanh cos cosh div exp exp2 expm1 lerp log log10 log1p log2 "
+    "logaddexp mul neg pow reciprocal rsqrt sigmoid silu sin sinc sinh sqrt square sub tan "
+    "tanh".split()
+)
+# These functions are not holomorphic, and their rows say what is conjugated.
+NOT_HOLOMORPHIC = frozenset({"abs", "sgn", "where"})
+# where the complex rule is another text: of the two square roots it must take the right one
+COMPLEX: dict[str, tuple["str | None", ...]] = {
+    "acosh": ("g / (sqrt(x - 1) * sqrt(x + 1))",),
+}
+
 # static arguments and their defaults; None: the caller must give it
 ARGUMENTS: dict[str, dict[str, float | None]] = {
     "leaky_relu": {"negative_slope": 0.01},
@@ -226,6 +251,9 @@ ARGUMENTS: dict[str, dict[str, float | None]] = {
     "celu": {"alpha": 1.0},
     "softplus": {"beta": 1.0, "threshold": 20.0},
     "hardtanh": {"min_val": -1.0, "max_val": 1.0},
+    "threshold": {"threshold": None, "value": None},
+    "hardshrink": {"lambd": 0.5},
+    "softshrink": {"lambd": 0.5},
     "smooth_l1": {"beta": 1.0},
     "huber": {"delta": 1.0},
     "clamp_min": {"min": None},

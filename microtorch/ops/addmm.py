@@ -15,7 +15,7 @@ from ..engine.record import constant
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Number, Shape
+    from ..base.types import AnyNumber, Shape
     from ..handles.tensor import Tensor
 
 
@@ -39,9 +39,10 @@ def _same_dtype(name: str, input: Tensor, one: Tensor, two: Tensor) -> None:
         )
 
 
-def _whole(factor: Number, input: Tensor) -> Number:
+def _whole(factor: AnyNumber, input: Tensor) -> AnyNumber:
     """A factor as the dtype of ``input`` can hold it."""
-    return int(factor) if input.array.dtype.kind in "iu" else factor
+    whole = input.array.dtype.kind in "iu" and not isinstance(factor, complex)
+    return int(factor.real) if whole else factor
 
 
 def _fitted(name: str, input: Tensor, shape: Shape) -> Tensor:
@@ -66,17 +67,20 @@ def _fitted(name: str, input: Tensor, shape: Shape) -> Tensor:
 _EVERY = constant(np.ones((), np.bool_))
 
 
-def added(name: str, input: Tensor, product: Tensor, beta: Number, alpha: Number) -> Tensor:
-    """beta * input + alpha * product."""
+def added(
+    name: str, input: Tensor, product: Tensor, beta: AnyNumber, alpha: AnyNumber,
+    ignore: bool = True,
+) -> Tensor:  # fmt: skip
+    """beta * input + alpha * product. ``ignore``: with alpha 0, NaN in the product is ignored."""
     beta, alpha = _whole(beta, input), _whole(alpha, input)
     input = _fitted(name, input, product.array.shape)
-    scaled = _times(alpha, product)
+    scaled = _times(alpha, product) if ignore else product * alpha
     if beta == 0 and not input.node.needs:
         return scaled
     return _times(beta, input) + scaled
 
 
-def _times(factor: Number, x: Tensor) -> Tensor:
+def _times(factor: AnyNumber, x: Tensor) -> Tensor:
     """factor * x, but 0 where the factor is 0 and x is inf or NaN: then x does not count."""
     if factor == 0:
         return x.masked_fill(_EVERY, 0)
@@ -97,7 +101,7 @@ def _check_rank(name: str, tensors: tuple[Tensor, Tensor], ranks: tuple[int, int
 
 @public()
 def addmm(
-    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: AnyNumber = 1, alpha: AnyNumber = 1
 ) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
     _check_rank("addmm", (mat1, mat2), (2, 2))
@@ -107,7 +111,7 @@ def addmm(
 
 @public()
 def addmv(
-    input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1
+    input: Tensor, mat: Tensor, vec: Tensor, *, beta: AnyNumber = 1, alpha: AnyNumber = 1
 ) -> Tensor:
     """beta * input + alpha * (mat @ vec)."""
     _check_rank("addmv", (mat, vec), (2, 1))
@@ -117,7 +121,7 @@ def addmv(
 
 @public()
 def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: AnyNumber = 1, alpha: AnyNumber = 1
 ) -> Tensor:
     """beta * input + alpha * bmm(batch1, batch2)."""
     _check_rank("baddbmm", (batch1, batch2), (3, 3))
@@ -127,7 +131,7 @@ def baddbmm(
 
 @public()
 def addbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: AnyNumber = 1, alpha: AnyNumber = 1
 ) -> Tensor:
     """beta * input + alpha * the sum of the products of the batch."""
     _check_rank("addbmm", (batch1, batch2), (3, 3))
@@ -138,12 +142,12 @@ def addbmm(
 
 @public()
 def addr(
-    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1
+    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: AnyNumber = 1, alpha: AnyNumber = 1
 ) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2). Unlike the others it takes any dtypes."""
     _check_rank("addr", (vec1, vec2), (1, 1))
     product = METHODS["outer"](vec1, vec2)
-    if not any(t.array.dtype.kind in "fV" for t in (input, vec1, vec2)):
+    if not any(t.array.dtype.kind in "fcV" for t in (input, vec1, vec2)):
         for factor, word in ((beta, "beta"), (alpha, "alpha")):
             if isinstance(factor, float):
                 raise RuntimeError(
@@ -157,4 +161,4 @@ def addr(
             input = _fitted("addr", input, product.array.shape)
             nothing = input & False
             return (input if beta else nothing) | (product if alpha else nothing)
-    return added("addr", input, product, beta, alpha)
+    return added("addr", input, product, beta, alpha, ignore=False)

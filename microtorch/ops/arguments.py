@@ -71,10 +71,10 @@ def shape_of(shape: Any, op: str) -> Shape:
 
 
 # ---- dtypes --------------------------------------------------------------------------------------
-def not_floating(kernel: str, x: Tensor) -> RuntimeError:
+def not_floating(kernel: str, x: Tensor) -> NotImplementedError:
     """The error for an ``x`` that is not floating; PyTorch names the ``kernel`` that it misses."""
     kind = TORCH_TYPES[x.array.dtype.name]
-    return RuntimeError(
+    return NotImplementedError(
         message(f"\"{kernel}\" not implemented for '{kind}'", describe(x), fix="x.float()")
     )
 
@@ -87,6 +87,28 @@ def element(value: Any, like: Tensor) -> Tensor:
     return constant(operands.element(value, like.array.dtype), like.node.dev)
 
 
+def refuse_complex(kernel: str, *operands: object) -> None:
+    """Raise where a function that is no op orders its operands, and they are complex."""
+    for x in operands:
+        d = getattr(getattr(x, "array", x), "dtype", None)
+        if d is not None and d.kind == "c":
+            kind = TORCH_TYPES[d.name]
+            raise NotImplementedError(
+                message(
+                    f"\"{kernel}\" not implemented for '{kind}'",
+                    "complex numbers have no order",
+                    fix="x.abs(), x.real and x.imag are real",
+                )
+            )
+
+
+# ---- results -----------------------------------------------------------------------------------
+def owned(t: Tensor) -> Tensor:
+    """``t``, a view of a tensor that nobody else knows, as no view: PyTorch's result is none."""
+    t.origin = None
+    return t
+
+
 # ---- declarations --------------------------------------------------------------------------------
 def rows(out: Array) -> Array:
     """``out`` in row-major order, as PyTorch lays out the results of all but elementwise ops.
@@ -97,13 +119,18 @@ def rows(out: Array) -> Array:
     return out if out.ndim < 2 or out.flags.c_contiguous else out.copy()
 
 
+MANY = 16
+
+
 def variadic(
     name: str, forward: Callable[..., Any], vjp: Callable[[int], Vjp], rule: str,
     explain: Callable[..., Exception] = ABSENT, saves: bool = False,
+    joint: Callable[..., Any] | None = None,
 ) -> Op:  # fmt: skip
     """An op of any number of inputs; ``vjp(i)`` is the derivative for input i.
 
-    ``saves``: each derivative reads all inputs but its own.
+    ``saves``: each derivative reads all inputs but its own, as that of a product does. ``joint``:
+    all derivatives in one call, for many inputs: n calls of a vjp with n inputs each take n² steps.
     """
 
     @cache
@@ -111,7 +138,9 @@ def variadic(
         vjps, all_inputs = [vjp(i) for i in range(n)], LETTERS[:n]
         reads = [" ".join(all_inputs.replace(x, "")) for x in all_inputs] if saves else ()
         return Op(
-            name, forward, vjps, saves=reads, rule=(rule,) * n, explain=explain, register=False
-        )
+            name, forward, vjps, saves=reads, rule=(rule,) * n, explain=explain, register=False,
+            joint=joint if n > MANY else None, reads_nothing=not saves,
+            complex="holomorphic" if saves else "own",
+        )  # fmt: skip
 
     return Op(name, forward, (vjp(0),), rule=(rule,), explain=explain, family=family)

@@ -14,6 +14,7 @@ from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
 from ..engine.record import constant
 from .arguments import dim_of, shape_of
+from .complex import conj
 from .diagonal import diag
 from .join import cat, meshgrid, require_tensors, same_dtype, split, stack
 from .shape import expand, flip, ravel, reshape, transpose, unsqueeze
@@ -70,12 +71,17 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 @public()
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, conjugated: of real numbers, ``x.mT``."""
+    return conj(matrices_transposed(input, "adjoint()"))
+
+
+def matrices_transposed(input: Tensor, name: str) -> Tensor:
+    """The last two dimensions exchanged."""
     if not input.array.ndim:
         return reshape(input)
     if input.array.ndim < 2:
         raise RuntimeError(
             message(
-                "tensor.adjoint() is only supported on matrices or batches of matrices. "
+                f"tensor.{name} is only supported on matrices or batches of matrices. "
                 f"Got {input.array.ndim}-D tensor."
             )
         )

@@ -43,11 +43,11 @@ def isclose(
             )
     input, other = input.detach(), other.detach()
     close = ELEMENTWISE["eq"](input, other)
-    if equal_nan and mine.kind in "fV":
+    if equal_nan and mine.kind in "fcV":
         close = close | (ELEMENTWISE["isnan"](input) & ELEMENTWISE["isnan"](other))
     if rtol == 0 and atol == 0:
         return close
-    if mine.kind not in "fV":
+    if mine.kind not in "fcV":
         default = dtypes.get_default_dtype()
         input, other = input.to(default), other.to(default)
     allowed = (rtol * other).abs() + atol

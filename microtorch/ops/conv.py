@@ -17,7 +17,7 @@ the batch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,9 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import ShapeError, describe, message
 from ..engine.hot import several
 from ..engine.op import Op
+from ..engine.record import constant
+from .join import cat
+from .shape import reshape
 from .surface import public
 from .windows import (
     HW,
@@ -136,7 +139,7 @@ def _conv_transpose2d_vjp_w(
     return F.conv2d_weight(g, x, kernel=tuple(w.shape[2:]), **geometry)
 
 
-def _terms(x: Shape, w: Shape, *_: Shape) -> int:
+def terms(x: Shape, w: Shape, *_: Shape) -> int:
     """How many products one element of the result adds up, at most."""
     return math.prod(w[1:])
 
@@ -145,10 +148,11 @@ conv2d_op = Op(
     "conv2d",
     _conv2d,
     vjps=(_conv2d_vjp_x, _conv2d_vjp_w, _conv_vjp_b),
-    saves=("y", "x", ""),
+    saves=("y", "x", "x"),  # the bias: as in PyTorch its second derivative is 0, not absent
     formula="x ∗ w + b",
     rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
-    terms=_terms,
+    complex="holomorphic",
+    terms=terms,
     torch_name="Convolution",
 )
 conv_transpose2d_op = Op(
@@ -159,10 +163,11 @@ conv_transpose2d_op = Op(
         _conv_transpose2d_vjp_w,
         _conv_vjp_b,
     ),
-    saves=("y", "x", ""),
+    saves=("y", "x", "x"),  # the bias: as in PyTorch its second derivative is 0, not absent
     formula="x ∗ᵀ w + b",
     rule=("g ∗ w", "g ∗ x", "Σ g over batch and places"),
-    terms=_terms,
+    complex="holomorphic",
+    terms=terms,
     torch_name="Convolution",
 )
 conv2d_weight_op = Op(
@@ -175,9 +180,10 @@ conv2d_weight_op = Op(
         lambda F, h, out, x, g, kernel, **geometry: F.conv2d(x, h, **geometry),
     ),
     saves=("y", "x"),
+    complex="holomorphic",
     formula="Σ windows(x) · g",
     rule=("y ∗ᵀ g", "x ∗ g"),
-    terms=_terms,
+    terms=terms,
     torch_name="ConvolutionWeight",
 )
 
@@ -208,7 +214,7 @@ def check(
                 f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {op}, but got input "
                 f"of size: {list(x.shape)}",
                 *got,
-                fix=f"the layout is (batch, channels, {'height, width' if n == 2 else 'length'}): "
+                fix=f"the layout is (batch, channels, {layout(n)}): "
                 "see unsqueeze, reshape, permute",
             )
         )
@@ -216,8 +222,8 @@ def check(
         raise ShapeError(
             message(f"{op}: expected a weight of {n + 2} dimensions, but got {w.ndim}", *got)
         )
-    if x.dtype.kind not in "fV":
-        raise RuntimeError(
+    if x.dtype.kind not in "fiucV":
+        raise NotImplementedError(
             message(
                 f"\"{op}\" not implemented for '{TORCH_TYPES[x.dtype.name]}'", *got, fix="x.float()"
             )
@@ -272,13 +278,18 @@ def check(
         )
 
 
+def layout(n: int) -> str:
+    """The n spatial dimensions in words."""
+    return ("length", "height, width", "depth, height, width")[n - 1]
+
+
 def _channels_last(ndim: int, n: int) -> list[int]:
     order = list(range(ndim))
     order.insert(ndim - n - 1, order.pop())
     return order
 
 
-def _geometry(
+def geometry_of(
     op: str, input: Tensor, weight: Tensor, n: int, stride: Pair, padding: Padding, dilation: Pair,
     groups: int,
 ) -> Attrs:  # fmt: skip
@@ -335,7 +346,7 @@ def conv2d(
     or "same". With ``groups``, each group of output channels sees one group of input channels.
     """
     check("conv2d", input, weight, bias, 2, groups)
-    attrs = _geometry("conv2d", input, weight, 2, stride, padding, dilation, groups)
+    attrs = geometry_of("conv2d", input, weight, 2, stride, padding, dilation, groups)
     operands = (weight,) if bias is None else (weight, bias)
     if input.array.ndim == 3:
         return several(conv2d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0)
@@ -349,36 +360,38 @@ def conv1d(
 ) -> Tensor:  # fmt: skip
     """conv2d with one dimension: input (N, C, L) or (C, L), weight (O, C / groups, k)."""
     check("conv1d", input, weight, bias, 1, groups)
-    attrs = _geometry("conv1d", input, weight, 1, stride, padding, dilation, groups)
+    attrs = geometry_of("conv1d", input, weight, 1, stride, padding, dilation, groups)
     image = to_images(input, 1)
     operands = (weight.unsqueeze(-2),) if bias is None else (weight.unsqueeze(-2), bias)
     return from_images(several(conv2d_op, (image, *operands), image_attrs(attrs)), input, 1)
 
 
-def _transpose(
-    op: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair,
-    padding: Pair, output_padding: Pair, groups: int, dilation: Pair,
-) -> Tensor:  # fmt: skip
-    check(op, input, weight, bias, n, groups, transposed=True)
+def transposed_geometry(
+    op: str, n: int, input: Tensor, weight: Tensor, stride: Pair, padding: Pair,
+    output_padding: Pair, groups: int, dilation: Pair,
+) -> tuple[Attrs, Callable[[Tensor, Tensor | None], Tensor] | None]:  # fmt: skip
+    """The attrs of a transposed convolution, and what is left to do with its result.
+
+    That is something only where output_padding reaches the stride (it may, below the dilation):
+    there, the rows beyond the last window are zeros, and the bias is added to them, too.
+    """
     x, kernel = input.array, weight.array.shape[2:]
     steps, dilations = numbers(stride, n, "stride", op, 1), numbers(dilation, n, "dilation", op, 1)
     around = numbers(padding, n, "padding", op)
     extra = numbers(output_padding, n, "output_padding", op)
-    if any(e >= s for e, s in zip(extra, steps, strict=True)):
+    if any(e >= s and e >= d for e, s, d in zip(extra, steps, dilations, strict=True)):
         raise RuntimeError(
             message(
                 "output padding must be smaller than either stride or dilation",
-                f"{op}: output_padding={output_padding}, stride={stride}",
-                fix="output_padding chooses among the sizes that the stride rounds to one; here it "
-                "must be smaller than the stride",
+                f"{op}: output_padding={output_padding}, stride={stride}, dilation={dilation}",
+                fix="output_padding chooses among the sizes that the stride rounds to one",
             )
         )
-    size = tuple(
-        (m - 1) * s - 2 * p + d * (k - 1) + e + 1
-        for m, s, p, d, k, e in zip(
-            x.shape[-n:], steps, around, dilations, kernel, extra, strict=True
-        )
-    )
+    full = [
+        (m - 1) * s + d * (k - 1) + 1
+        for m, s, d, k in zip(x.shape[-n:], steps, dilations, kernel, strict=True)
+    ]
+    size = tuple(f - 2 * p + e for f, p, e in zip(full, around, extra, strict=True))
     if min(size) <= 0:
         raise ShapeError(
             message(
@@ -389,16 +402,40 @@ def _transpose(
             )
         )
     pads = tuple((p, p) for p in around)
-    attrs = {
-        "size": size,
-        "stride": steps,
-        "padding": pads,
-        "dilation": dilations,
-        "groups": groups,
-    }
+    attrs: Attrs = {"stride": steps, "padding": pads, "dilation": dilations, "groups": groups}
+    if all(e < s for e, s in zip(extra, steps, strict=True)):
+        return {"size": size, **attrs}, None
+    attrs["padding"] = tuple((p, max(p - e, 0)) for p, e in zip(around, extra, strict=True))
+    covered = tuple(f - sum(p) for f, p in zip(full, attrs["padding"], strict=True))
+
+    def finish(out: Tensor, bias: Tensor | None) -> Tensor:
+        for i in range(n):
+            rows = size[i] - covered[i]
+            if rows:
+                shape = list(out.array.shape)
+                shape[2 + i] = rows
+                beyond = constant(out.node.dev.zeros(shape, out.array.dtype), out.node.dev)
+                out = cat([out, beyond], 2 + i)
+        return out if bias is None else out + reshape(bias, -1, *(1,) * n)
+
+    return {"size": covered, **attrs}, finish
+
+
+def _transpose(
+    op: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair,
+    padding: Pair, output_padding: Pair, groups: int, dilation: Pair,
+) -> Tensor:  # fmt: skip
+    check(op, input, weight, bias, n, groups, transposed=True)
+    attrs, beyond = transposed_geometry(
+        op, n, input, weight, stride, padding, output_padding, groups, dilation
+    )
     image = to_images(input, n)
     if n == 1:
         weight, attrs = weight.unsqueeze(-2), image_attrs(attrs)
+    if beyond is not None:
+        out = several(conv_transpose2d_op, (image, weight), attrs)
+        out = beyond(out.squeeze(-2) if n == 1 else out, bias)
+        return out if input.array.ndim == n + 2 else out.squeeze(0)
     operands = (image, weight) if bias is None else (image, weight, bias)
     return from_images(several(conv_transpose2d_op, operands, attrs), input, n)
 

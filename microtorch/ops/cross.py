@@ -7,7 +7,7 @@ import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import broadcast_error, describe, message
-from .arguments import dim_of
+from .arguments import dim_of, owned
 from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
@@ -62,4 +62,4 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     a, b = ((1,) * (n - t.array.ndim) + t.array.shape for t in (input, other))
     blocks = input.reshape([s for size in a for s in (size, 1)])
     inside = other.reshape([s for size in b for s in (1, size)])
-    return (blocks * inside).reshape([p * q for p, q in zip(a, b, strict=True)])
+    return owned((blocks * inside).reshape([p * q for p, q in zip(a, b, strict=True)]))

@@ -8,9 +8,12 @@ import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
+from ..engine.apply import apply
+from ..engine.op import Op
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
+    from ..base.types import Gradient, Namespace, Operand, Vjp
     from ..handles.tensor import Tensor
 
 
@@ -19,6 +22,41 @@ MODES = (
     "use_mm_for_euclid_dist_if_necessary", None,
 )  # fmt: skip
 LARGE = 1 << 24  # differences: 64 MB of float32
+
+
+# ---- of all pairs --------------------------------------------------------------------------------
+def shares(F: Namespace, g: Gradient, out: Operand) -> Gradient:
+    """The gradient of each distance over the distance; 0 where that is 0, as in PyTorch."""
+    zero = F.eq(out, 0)
+    return F.where(zero, 0, g / F.where(zero, 1, out))
+
+
+def _differences(F: Namespace, a: Operand, b: Operand) -> Operand:
+    (*batch, n, k), m = a.shape, b.shape[-2]
+    left, right = F.reshape(a, shape=(*batch, n, 1, k)), F.reshape(b, shape=(*batch, 1, m, k))
+    return left - right
+
+
+def _sum(F: Namespace, x: Operand, from_last: int) -> Operand:
+    return F.sum(x, dim=(len(x.shape) - from_last,), keepdim=False)
+
+
+def _cdist_vjps(side: int) -> Vjp:
+    def vjp(F: Namespace, g: Gradient, out: Operand, a: Operand, b: Operand) -> Gradient:
+        parts = F.reshape(shares(F, g, out), shape=(*out.shape, 1)) * _differences(F, a, b)
+        return -_sum(F, parts, 3) if side else _sum(F, parts, 2)
+
+    return vjp
+
+
+cdist_op = Op(
+    "cdist",
+    lambda F, a, b: F.sqrt(_sum(F, F.square(_differences(F, a, b)), 1)),
+    vjps=(_cdist_vjps(0), _cdist_vjps(1)),
+    saves=("x y out", "x y out"),
+    rule=("Σ g / out · (x − y), over all y", "Σ g / out · (y − x), over all x"),
+    result="match",
+)
 
 
 @public()
@@ -72,6 +110,8 @@ def cdist(
     if p == 2 and a.shape[-1] and compute_mode != MODES[1]:
         if compute_mode == MODES[0] or a.size * b.shape[-2] > LARGE:
             return _by_products(x1, x2)
+    if p == 2 and a.size and b.size and a.shape[:-2] == b.shape[:-2]:
+        return apply(cdist_op, (x1, x2))
     return _row_norms(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
 
 

@@ -26,7 +26,7 @@ from ..notation import formulas
 from .surface import FUNCTIONS, METHODS, public, taking_out
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace, Number, Operand, TensorLike
+    from ..base.types import AnyNumber, Array, Gradient, Namespace, Operand, TensorLike
     from ..handles.tensor import Tensor
 
     Check = Callable[[Op, Sequence[Tensor]], None]
@@ -53,7 +53,7 @@ def only(kinds: str, kernel: str) -> Check:
     """
 
     def check(op: Op, tensors: Sequence[Tensor]) -> None:
-        given = max((t.array.dtype for t in tensors), key=lambda d: "buifV".index(d.kind))
+        given = max((t.array.dtype for t in tensors), key=lambda d: "buifVc".index(d.kind))
         if given.kind.replace("V", "f") not in kinds:
             raise NotImplementedError(
                 message(
@@ -94,7 +94,7 @@ LOGIC: dict[str, Callable[..., Any]] = {
     "logical_not": np.logical_not, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
     "signbit": lambda x: np.less(x, 0) if x.dtype.kind != "f" else np.signbit(x),
     "isposinf": lambda x: np.equal(x, np.inf), "isneginf": lambda x: np.equal(x, -np.inf),
-    "isreal": lambda x: np.ones(x.shape, bool),
+    "isreal": lambda x: np.equal(x.imag, 0) if x.dtype.kind == "c" else np.ones(x.shape, bool),
 }  # fmt: skip
 BITWISE: dict[str, Callable[..., Any]] = {
     "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
@@ -108,23 +108,35 @@ def _of_ufunc(ufunc: Callable[..., Any]) -> Callable[..., Array]:
 
 def _declared() -> list[Op]:
     real, whole = "uif", "bui"
+    # ops whose values need no order, and of complex numbers no derivative
+    both = {"eq", "ne", *(n for n in LOGIC if n not in ("signbit", "isposinf", "isneginf"))}
+    kind = {name: "own" for name in both}
     checks: dict[str, Check] = {"sub": _refuse_bool, "neg": _refuse_bool}
-    checks |= {name: only("f", f"{name}_cpu") for name in ("frac", "hypot", "logaddexp")}
-    checks |= {"logaddexp2": only("f", "logaddexp2_cpu"), "abs": only(real, "abs_cpu")}
+    checks |= {name: only("f", f"{name}_cpu") for name in ("frac", "hypot")}
+    checks |= {"logaddexp2": only("f", "logaddexp2_cpu"), "abs": only(real + "c", "abs_cpu")}
     checks |= {n: only(real, f"{n}_vml_cpu") for n in ("floor", "ceil", "round", "trunc")}
-    checks |= {n: only(real, f"{n}_cpu") for n in ("remainder", "fmod", "pow")}
+    checks |= {n: only(real, f"{n}_cpu") for n in ("remainder", "fmod")}
+    checks |= {"pow": only(real + "c", "pow_cpu"), "logaddexp": only("fc", "logaddexp_cpu")}
     options: dict[str, dict[str, Any]] = {name: {"check": c} for name, c in checks.items()}
     # the condition of `where` is no number: only the choices are promoted
     options["where"] = {"unpromoted": 1}
     for name in ("maximum", "minimum", "clamp", "clamp_min", "clamp_max"):
         options.setdefault(name, {})["ties"] = False
-    floor: dict[str, Any] = {"result": "same", "check": only(real, "div_floor_cpu")}
+    floor: dict[str, Any] = {
+        "result": "same", "complex": "none", "check": only(real, "div_floor_cpu")
+    }  # fmt: skip
     no, fix = "not implemented", "(x / y).floor() has one, which is 0"
     zero = (lambda F, g, out, x, y: F.zero(g),) * 2
     return [
         *[Op.elementwise(name, **options.get(name, {})) for name in formulas.TABLE],
-        *[Op(name, None, result="bool", formula=f) for name, f in formulas.COMPARISONS.items()],
-        *[Op(name, _of_ufunc(ufunc), result="bool") for name, ufunc in LOGIC.items()],
+        *[
+            Op(name, None, result="bool", formula=f, complex=kind.get(name, "none"))
+            for name, f in formulas.COMPARISONS.items()
+        ],
+        *[
+            Op(name, _of_ufunc(ufunc), result="bool", complex=kind.get(name, "none"))
+            for name, ufunc in LOGIC.items()
+        ],
         *[
             Op(name, _of_ufunc(ufunc), result="same", check=only(whole, f"{name}_cpu"))
             for name, ufunc in BITWISE.items()
@@ -136,6 +148,7 @@ def _declared() -> list[Op]:
         Op("div_floor", _floor_divide, zero, rule=("0", "0"), torch_name="Div", **floor),
         Op(
             "div_trunc", _trunc_divide, zero, rule=("0", "0"), torch_name="Div", result="same",
+            complex="none",
             check=only(real, "div_trunc_cpu"),
         ),
     ]  # fmt: skip
@@ -147,11 +160,11 @@ ALIASES = {
     "asin": ("arcsin",), "acos": ("arccos",), "atan": ("arctan",), "asinh": ("arcsinh",),
     "acosh": ("arccosh",), "atanh": ("arctanh",), "atan2": ("arctan2",), "ne": ("not_equal",),
     "lt": ("less",), "le": ("less_equal",), "gt": ("greater",), "ge": ("greater_equal",),
-    "sign": ("sgn",),
 }  # fmt: skip
 # functions of torch.nn.functional only
 NOT_METHODS = frozenset(
     "leaky_relu elu celu selu relu6 silu mish gelu gelu_tanh softplus logsigmoid softsign hardtanh "
+    "threshold softshrink "
     "hardsigmoid hardswish smooth_l1 huber entr ndtr xlog1py".split()
 )
 
@@ -226,14 +239,37 @@ def _published(op: Op) -> Callable[..., Tensor]:
 ELEMENTWISE: dict[str, Callable[..., Tensor]] = {op.name: _published(op) for op in _declared()}
 
 
+@public()
+def sign(input: Tensor) -> Tensor:
+    """-1, 0 or 1; 0 of a NaN."""
+    if input.array.dtype.kind == "c":
+        raise NotImplementedError(
+            message(
+                "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use "
+                "torch.sgn instead.",
+                describe(input),
+            )
+        )
+    return ELEMENTWISE["sign"](input)
+
+
+@public()
+def sgn(input: Tensor) -> Tensor:
+    """x / |x| of complex numbers, and 0 of 0; of real ones the sign."""
+    return ELEMENTWISE["sgn" if input.array.dtype.kind == "c" else "sign"](input)
+
+
 # ---- signatures with more than the operands ------------------------------------------------------
-def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> Any:
+def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
     """alpha * other, for ``add`` and ``sub``."""
     if alpha == 1:
         return other
     operands: tuple[Any, ...] = (input, other)
     given = [x.array.dtype.kind for x in operands if hasattr(x, "node")]
-    if given and not {"f", "V"} & set(given):
+    if isinstance(alpha, complex) and "c" not in given:
+        what = "For non-complex input tensors, argument alpha must not be a complex number."
+        raise RuntimeError(message(what, f"alpha = {alpha}"))
+    if given and not {"f", "V", "c"} & set(given):
         if given == ["b", "b"]:
             alpha = bool(alpha)
         elif isinstance(alpha, float) and not isinstance(other, float):
@@ -249,7 +285,7 @@ def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> Any:
 
 
 @public()
-def add(input: Tensor, other: TensorLike, *, alpha: Number = 1, out: Any = None) -> Tensor:
+def add(input: Tensor, other: TensorLike, *, alpha: AnyNumber = 1, out: Any = None) -> Tensor:
     """input + alpha * other."""
     if out is not None:
         return into(out, add, (input, other), {"alpha": alpha})
@@ -257,7 +293,7 @@ def add(input: Tensor, other: TensorLike, *, alpha: Number = 1, out: Any = None)
 
 
 @public(aliases=("subtract",))
-def sub(input: Tensor, other: TensorLike, *, alpha: Number = 1, out: Any = None) -> Tensor:
+def sub(input: Tensor, other: TensorLike, *, alpha: AnyNumber = 1, out: Any = None) -> Tensor:
     """input - alpha * other. PyTorch has no subtraction of bool tensors, and so raises here too."""
     if out is not None:
         return into(out, sub, (input, other), {"alpha": alpha})
@@ -294,7 +330,7 @@ def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
 
 
 @public(method=False)
-def rsub(input: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
+def rsub(input: Tensor, other: TensorLike, *, alpha: AnyNumber = 1) -> Tensor:
     """other - alpha * input."""
     if type(input) in NUMBERS:
         raise TypeError(
@@ -320,20 +356,20 @@ def round(input: Tensor, *, decimals: int | None = None) -> Tensor:
 
 
 @public()
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: AnyNumber = 1) -> Tensor:
     """input + value * tensor1 * tensor2."""
     operands = (input, tensor1, tensor2)
-    only("uif", "addcmul_cpu_out")(REGISTRY["mul"], operands)
-    if not any(t.array.dtype.kind in "fV" for t in operands):
-        value = int(value)  # PyTorch cuts it off
+    only("uifc", "addcmul_cpu_out")(REGISTRY["mul"], operands)
+    if not any(t.array.dtype.kind in "fcV" for t in operands):
+        value = int(value.real)  # PyTorch cuts it off
     product = ELEMENTWISE["mul"](tensor1, tensor2)
     return ELEMENTWISE["add"](input, product if value == 1 else ELEMENTWISE["mul"](product, value))
 
 
 @public()
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: AnyNumber = 1) -> Tensor:
     """input + value * tensor1 / tensor2."""
-    if not any(t.array.dtype.kind in "fV" for t in (tensor1, tensor2)):
+    if not any(t.array.dtype.kind in "fcV" for t in (tensor1, tensor2)):
         raise RuntimeError(
             message(
                 "Integer division with addcdiv is no longer supported, and in a future  release "
@@ -348,11 +384,11 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 
 
 @public()
-def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
+def lerp(input: Tensor, end: Tensor, weight: Tensor | AnyNumber) -> Tensor:
     """input + weight * (end - input), from the end that is nearer."""
     if not hasattr(end, "node"):
         raise TypeError(message(f"lerp(): argument 'end' must be Tensor, not {type(end).__name__}"))
-    only("f", "lerp_kernel_scalar")(REGISTRY["lerp"], [input])
+    only("fc", "lerp_kernel_scalar")(REGISTRY["lerp"], [input])
     others: dict[str, Any] = {"end": end, "weight": weight}
     for name, t in others.items():
         if hasattr(t, "node") and t.array.dtype != input.array.dtype:

@@ -16,6 +16,8 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
+from ..engine.record import constant
+from .select import where
 
 if TYPE_CHECKING:
     from ..base.types import Array, Gradient, Namespace, Operand
@@ -76,19 +78,27 @@ embedding_sum_op = Op(
 )
 
 
+scale_gradient_op = Op(
+    "scale_gradient",
+    lambda F, x, share: x.copy(),
+    vjps=(lambda F, g, out, x, share: g * share, None),
+    saves=("y", ""),
+    formula="x",
+    rule=("g · y", None),
+)
+
+
 def embedding(
     input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
     norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
 ) -> Tensor:  # fmt: skip
     """Rows ``input`` (int64 or int32, any shape) of ``weight`` (rows, D): result (*, D).
 
-    Row ``padding_idx`` gets no gradient. ``sparse`` changes nothing here. ``max_norm`` and
-    ``scale_grad_by_freq`` raise NotImplementedError. Raises IndexError for a row that is not there.
+    Row ``padding_idx`` gets no gradient. With ``max_norm``, rows that are read and whose norm (of
+    order ``norm_type``) is larger are first shortened to it, in place. ``scale_grad_by_freq``
+    divides the gradient of a row by how often it is read. ``sparse`` changes nothing here. Raises
+    IndexError for a row that is not there.
     """
-    if max_norm is not None or scale_grad_by_freq:
-        raise NotImplementedError(
-            "embedding: max_norm and scale_grad_by_freq are not available in microtorch"
-        )
     i, w = input.array, weight.array
     if i.dtype.kind not in "iu" or i.dtype.itemsize < 4:
         raise RuntimeError(
@@ -104,7 +114,7 @@ def embedding(
         raise RuntimeError(message("'weight' must be 2-D", f"embedding: weight {describe(weight)}"))
     if padding_idx is not None:
         if not -len(w) <= padding_idx < len(w):
-            raise IndexError(
+            raise AssertionError(
                 message(
                     f"Padding_idx must be within num_embeddings = {len(w)}, but got {padding_idx}"
                 )
@@ -122,4 +132,27 @@ def embedding(
                 else "rows count from 0",
             )
         )
-    return apply(embedding_op, (weight, input), {"padding": padding_idx})
+    if max_norm is not None:
+        shorten(weight, input, max_norm, norm_type)
+    out = apply(embedding_op, (weight, input), {"padding": padding_idx})
+    return by_frequency(out, input) if scale_grad_by_freq else out
+
+
+def shorten(weight: Tensor, index: Tensor, max_norm: float, norm_type: float) -> None:
+    """Shorten the rows at ``index`` whose norm exceeds ``max_norm`` to it, in place.
+
+    The write is not recorded; backward notices it where it needs the old values.
+    """
+    rows, table = index.reshape(-1).unique(), weight.detach()  # which has the same memory
+    old = table[rows]
+    norms = old.norm(norm_type, -1, keepdim=True)
+    table[rows] = old * where(norms > max_norm, max_norm / (norms + 1e-7), norms.new_ones(()))
+
+
+def by_frequency(out: Tensor, index: Tensor) -> Tensor:
+    """``out`` (*, D), whose gradient is divided by how often its row's number is in ``index``."""
+    i = index.detach().cpu().array
+    _, inverse, counts = np.unique(i, return_inverse=True, return_counts=True)
+    share = (1 / counts[inverse.reshape(-1)]).astype(out.array.dtype).reshape(*i.shape, 1)
+    dev = out.node.dev
+    return apply(scale_gradient_op, (out, constant(dev.array(share), dev)))

@@ -69,6 +69,7 @@ gather_op = Op(
     vjps=(lambda F, g, out, x, index, dim: F.scatter_sum(g, index, shape=x.shape, dim=dim), None),
     saves=("y", ""),
     rule=("g, added where it was read",),
+    complex="own",
 )
 scatter_sum_op = Op(
     "scatter_sum",
@@ -76,6 +77,7 @@ scatter_sum_op = Op(
     vjps=(lambda F, g, out, src, index, shape, dim: F.gather(g, index, dim=dim), None),
     saves=("y", ""),
     rule=("g, read at the index",),
+    complex="own",
 )
 scatter_op = Op(
     "scatter",
@@ -86,6 +88,7 @@ scatter_op = Op(
         lambda F, g, out, x, index, src, dim: _to_source(F, F.gather(g, index, dim=dim), src),
     ),
     saves=("y", "", "y"),
+    complex="own",
     rule=("g, 0 where overwritten", None, "g at the index"),
 )
 

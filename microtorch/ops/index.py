@@ -8,6 +8,7 @@ writing at an index are each other's derivative: the gradient of ``x[index]`` is
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,6 +21,7 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
+from .arguments import rows
 from .surface import public
 
 if TYPE_CHECKING:
@@ -30,11 +32,24 @@ Place: TypeAlias = tuple[Any, ...]  # an index as numpy takes it
 
 
 # ---- the index as the user wrote it -> the index numpy takes -------------------------------------
+def _is_sequence(part: object) -> bool:
+    """Does it make a list that it stands in an index of several dimensions?"""
+    several = isinstance(part, (list, tuple, slice)) or part is None or part is Ellipsis
+    return several or hasattr(part, "node") or hasattr(part, "dtype")
+
+
 def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
     """(the index as numpy takes it, does it have arrays in it?).
 
     Raises IndexError, TypeError or ValueError as PyTorch does.
     """
+    if type(index) is list and len(index) < 32 and any(map(_is_sequence, index)):
+        warnings.warn(
+            "Using a non-tuple sequence for multidimensional indexing is deprecated and will be "
+            "changed in pytorch 2.9; use x[tuple(seq)] instead of x[seq].",
+            stacklevel=4,
+        )
+        index = tuple(index)
     parts: Place = index if type(index) is tuple else (index,)
     out: list[Any] = []
     advanced = False
@@ -123,7 +138,8 @@ def _array(part: Any) -> Array | int:
     array: Array = part.array if hasattr(part, "node") else np.asarray(part)
     kind = array.dtype.kind
     if kind in "iu" and array.ndim == 0 and array.dtype != np.uint8:
-        return int(array)
+        # a number for each sample of a vmap selects for each
+        return int(array) if not hasattr(array, "level") else array.copy()
     if array.dtype == np.int64 or array.dtype == np.int32:
         return array.copy()
     if kind == "b" or array.dtype == np.uint8:
@@ -206,6 +222,11 @@ def _read(F: Namespace, x: Array, index: Place) -> Array:
     return x[index]
 
 
+def _taken(F: Namespace, x: Array, index: Place) -> Array:
+    out = x[index]  # numpy lays it out as x is
+    return rows(out) if type(out) is np.ndarray else out
+
+
 def _select(F: Namespace, x: Array, index: Place) -> Array:
     out = x[index]
     if type(out) is np.ndarray:
@@ -227,7 +248,7 @@ def _read_op(name: str, forward: Callable[..., Array] = _read, view: bool = Fals
 
 slice_op = _read_op("slice", view=True)
 select_op = _read_op("select", _select, view=True)
-index_op = _read_op("index")
+index_op = _read_op("index", _taken)
 _read_op("getitem")  # for derivatives: either kind of index
 Op(
     "place",
@@ -248,7 +269,7 @@ index_put_op = Op(
     explain=explain_index,
 )
 # a zero of a gradient's dtype, whose own gradient is nothing
-Op("zero", lambda F, x: np.zeros((), x.dtype))
+Op("zero", lambda F, x: np.zeros((), x.dtype), complex="own")
 
 
 def getitem(x: Tensor, index: Index) -> Tensor:

@@ -1,23 +1,27 @@
 """Joining tensors and taking them apart: cat, stack, split, chunk, unbind."""
 from __future__ import annotations
 
+import itertools
+import math
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
-from ..engine.hot import several
+from ..engine.hot import several, single
 from ..engine.op import Op
 from ..engine.unfollowed import mark_all
-from .arguments import dim_of, rows, variadic
-from .shape import expand, narrow, reshape, select
+from .arguments import MANY, dim_of, rows, variadic
+from .index import select_op, slice_op
+from .shape import expand, reshape
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs, Gradient, Namespace, Operand, Vjp
+    from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Vjp
+    from ..graph import Node
     from ..handles.tensor import Tensor
 
 
@@ -28,6 +32,37 @@ def _cat_vjp(i: int) -> Vjp:
         return F.getitem(g, index=(slice(None),) * dim + (slice(start, start + xs[i].shape[dim]),))
 
     return vjp
+
+
+def _slices(F: Namespace, g: Gradient, inputs: Sequence[Node], indices: Iterable[Any]) -> list[Any]:
+    """``g`` at one index for each input that asks for it. A leaf keeps what it is given."""
+    parts: list[Any] = []
+    for x, index in zip(inputs, indices, strict=True):
+        part = F.getitem(g, index=index) if x.needs else None
+        own = part is not None and x.op is None and not hasattr(g, "node")
+        parts.append(F.clone(part) if own else part)
+    return parts
+
+
+def _cat_joint(F: Namespace, g: Gradient, node: Node) -> list[Any]:
+    dim = (node.attrs or {})["dim"]
+    ends = list(itertools.accumulate(x.shape[dim] for x in node.inputs))
+    places = map(slice, [0, *ends], ends)
+    return _slices(F, g, node.inputs, [(*(slice(None),) * dim, place) for place in places])
+
+
+def _stack_joint(F: Namespace, g: Gradient, node: Node) -> list[Any]:
+    dim = (node.attrs or {})["dim"]
+    indices = [(*(slice(None),) * dim, i) for i in range(len(node.inputs))]
+    return _slices(F, g, node.inputs, indices)
+
+
+def _stack(F: Namespace, *xs: Array, dim: int) -> Array:
+    if dim == 0 and xs[0].ndim and type(xs[0]) is np.ndarray:  # np.stack reshapes each of them
+        if len({x.shape for x in xs}) > 1:
+            raise ValueError("all input arrays must have the same shape")
+        return rows(np.concatenate(xs)).reshape(len(xs), *xs[0].shape)
+    return rows(np.stack(xs, dim))
 
 
 def _explain_join(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception) -> Exception:
@@ -46,15 +81,17 @@ cat_op = variadic(
     _cat_vjp,
     "its slice of g",
     _explain_join,
+    joint=_cat_joint,
 )
 
 
 stack_op = variadic(
     "stack",
-    lambda F, *xs, dim: rows(np.stack(xs, dim)),
+    _stack,
     lambda i: lambda F, g, out, *xs, dim: F.getitem(g, index=(slice(None),) * dim + (i,)),
     "its slice of g",
     _explain_join,
+    joint=_stack_joint,
 )
 
 
@@ -74,6 +111,8 @@ def require_tensors(tensors: Sequence[Tensor], op: str, empty: type = RuntimeErr
 def same_dtype(tensors: Sequence[Tensor], op: str, empty: type = RuntimeError) -> list[Tensor]:
     """The tensors, promoted to one dtype."""
     tensors = require_tensors(tensors, op, empty)
+    if len({x.array.dtype for x in tensors}) == 1:
+        return tensors
     target = dtypes.promote((x.array.dtype, 2 if x.array.ndim else 1) for x in tensors)
     return [x if x.array.dtype == target else x.to(dtypes.FROM_NUMPY[target]) for x in tensors]
 
@@ -137,9 +176,33 @@ def split(
                     f"size at dimension {d}), but got split_sizes={sizes}"
                 )
             )
-    starts = np.cumsum([0, *sizes])
-    pieces = [narrow(tensor, d, int(a), s) for a, s in zip(starts, sizes, strict=False)]
+    ends = list(itertools.accumulate(sizes))
+    pieces = _views(tensor, slice_op, d, [*map(slice, [0, *ends], ends)])
     return mark_all(pieces, "Split")
+
+
+def _views(input: Tensor, op: Op, dim: int, places: Sequence[Any]) -> list[Tensor]:
+    """Views at consecutive places along ``dim``: numbers or slices.
+
+    The gradient of a view is laid into zeros of what the view was taken from. For many views of one
+    tensor these would be as many arrays of its size, so many are taken from groups.
+    """
+    lead, n = (slice(None),) * dim, len(places)
+    if n <= MANY or not input.node.needs:
+        return [single(op, input, {"index": (*lead, place, Ellipsis)}) for place in places]
+    size, views = math.isqrt(n), []
+    for first in range(0, n, size):
+        part = places[first : first + size]
+        begin, end = part[0], part[-1]
+        if op is slice_op:
+            begin, end = begin.start, end.stop
+            part = [slice(p.start - begin, p.stop - begin) for p in part]
+        else:
+            end += 1
+            part = range(len(part))
+        group = single(slice_op, input, {"index": (*lead, slice(begin, end), Ellipsis)})
+        views += [single(op, group, {"index": (*lead, place, Ellipsis)}) for place in part]
+    return views
 
 
 @public()
@@ -173,7 +236,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     if not input.array.ndim:
         raise IndexError(message(f"Dimension specified as {dim} but tensor has no dimensions"))
     d = dim_of(dim, input.array.ndim, "unbind")
-    return mark_all([select(input, d, i) for i in range(input.array.shape[d])], "Unbind")
+    return mark_all(_views(input, select_op, d, range(input.array.shape[d])), "Unbind")
 
 
 @public(method=False)

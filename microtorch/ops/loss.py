@@ -90,11 +90,11 @@ def _terms(
     weight 0. Raises IndexError for a negative class, which numpy would count from the end.
     """
     weight = None if w is None else w[np.where(t == ignore_index, 0, t)]
-    if t.size and (np.minimum.reduce(t, axis=None) < 0 or ignore_index >= 0):
+    if t.size and (t.min() < 0 or ignore_index >= 0):
         counted = t != ignore_index
         weight = counted if weight is None else weight * counted
         t = np.where(counted, t, 0)
-        if np.minimum.reduce(t, axis=None) < 0:
+        if t.min() < 0:
             raise IndexError("negative class index")
     if t.ndim == 1:
         places: tuple[Array, ...] = (np.arange(len(t)), t)

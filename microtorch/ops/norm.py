@@ -29,6 +29,8 @@ from ..engine.hot import several
 from ..engine.op import Op
 from ..engine.record import constant
 from .arguments import not_floating, rows
+from .join import cat
+from .pool import avg_pool2d
 from .surface import public
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ def _batch_norm_of(n: int) -> Op:
             _batch_norm_vjp_w,
             lambda F, g, out, x, w, b, *, eps: F.sum(g, dim=_others(g), keepdim=False),
         )[:n],
-        saves=("x y" if n > 1 else "x", "x", "")[:n],
+        saves=("x y" if n > 1 else "x", "x", "x")[:n],  # the bias: 0 twice, not absent
         formula="(x − mean) / √(var + eps) · w + b",
         rule=("(h − mean(h) − x̂ · mean(h · x̂)) / √(var + eps), h = g · w", "Σ g · x̂", "Σ g")[:n],
         torch_name="NativeBatchNorm",
@@ -183,6 +185,8 @@ def batch_norm(
     in training.
     """
     x = input.array
+    if x.ndim < 2 and not x.size:
+        return input.clone()
     if x.ndim < 2:
         raise ShapeError(
             message(
@@ -278,7 +282,7 @@ def _layer_norm_of(n: int) -> Op:
             ),
             lambda F, g, out, x, w, b, *, ndim, eps: g,
         )[:n],
-        saves=("x y" if n > 1 else "x", "x", "")[:n],
+        saves=("x y" if n > 1 else "x", "x", "x")[:n],  # the bias: 0 twice, not absent
         formula="(x − mean) / √(var + eps) · w + b",
         rule=("(h − mean(h) − x̂ · mean(h · x̂)) / √(var + eps), h = g · w", "Σ g · x̂", "Σ g")[:n],
         torch_name="NativeLayerNorm",
@@ -326,7 +330,7 @@ def _trailing(
                 else "",
             )
         )
-    if input.array.dtype.kind not in "fV":
+    if input.array.dtype.kind not in ("fcV" if op == "rms_norm" else "fV"):
         raise not_floating(op, input)
     return shape
 
@@ -383,8 +387,17 @@ def group_norm(
                 "group_norm()",
             )
         )
-    per_group = (x.shape[1] // num_groups * math.prod(x.shape[2:]),)
-    out = layer_norm(input.reshape(x.shape[0], num_groups, -1), per_group, eps=eps).reshape(x.shape)
+    per_group = x.shape[1] // num_groups * math.prod(x.shape[2:])
+    if x.shape[0] * per_group == 1:
+        raise ValueError(
+            message(
+                "Expected more than 1 value per channel when training, got input size "
+                f"{list(x.shape)}",
+                "group_norm: a single value has no variance",
+            )
+        )
+    groups = input.reshape(x.shape[0], num_groups, per_group)
+    out = layer_norm(groups, (per_group,), eps=eps).reshape(x.shape) if x.size else input.clone()
     channels = (-1,) + (1,) * (x.ndim - 2)
     if weight is not None:
         out = out * weight.reshape(channels)
@@ -396,12 +409,65 @@ def instance_norm(
     weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True,
     momentum: float = 0.1, eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
-    """``input`` with each channel of each example normalised over its places.
+    """``input`` (N, C, ...) with each channel of each example normalised over its places.
 
-    Running statistics are not kept here. Source: Ulyanov et al. 2016.
+    By its own mean and variance with ``use_input_stats``, else by the running ones (C,). Running
+    statistics that are given move towards the mean of the examples' own, as in batch_norm.
+    ``weight`` and ``bias`` are (C,). Source: Ulyanov et al. 2016.
     """
-    if running_mean is not None or running_var is not None or not use_input_stats:
-        raise NotImplementedError(
-            "instance_norm: running statistics are not available in microtorch; use its defaults"
+    if not use_input_stats:
+        if running_mean is None or running_var is None:
+            raise RuntimeError(
+                message(
+                    "Expected running_mean and running_var to be defined when "
+                    "use_input_stats=False",
+                    "instance_norm()",
+                )
+            )
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    x = input.array
+    n = math.prod(x.shape[2:])
+    if n == 1:
+        raise ValueError(
+            message(
+                "Expected more than 1 spatial element when training, got input size "
+                f"torch.Size({list(x.shape)})",
+                "instance_norm: a single value has no variance",
+            )
         )
-    return group_norm(input, input.array.shape[1], weight, bias, eps)
+    out = group_norm(input, x.shape[1], weight, bias, eps)
+    if x.size and (running_mean is not None or running_var is not None):
+        rows, channels = x.shape[:2]
+        mean, var = input.node.dev.moments(x.reshape(1, rows * channels, n))
+        for running, statistic in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
+            if running is not None:
+                own = statistic.reshape(rows, channels)
+                move(running, np.add.reduce(own, 0) / rows, momentum)
+    return out
+
+
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """x / (k + alpha * m)^beta, where m is the mean of x² over ``size`` channels around each.
+
+    ``input`` is (N, C, ...) with at least three dimensions; channels that do not exist count as 0.
+    Source: Krizhevsky et al. 2012.
+    """
+    x = input.array
+    if x.ndim < 3:
+        raise ValueError(
+            message(
+                f"Expected 3D or higher dimensionality input (got {x.ndim} dimensions)",
+                f"local_response_norm: {describe(input)}",
+            )
+        )
+    if not x.size:
+        return input
+    rows = (input * input).reshape(x.shape[0], 1, x.shape[1], -1)
+    edges = [
+        constant(input.node.dev.zeros((x.shape[0], 1, m, rows.array.shape[3]), x.dtype))
+        for m in (size // 2, (size - 1) // 2)
+    ]
+    mean = avg_pool2d(cat([edges[0], rows, edges[1]], 2), (size, 1), 1)
+    return input / (mean.reshape(x.shape) * alpha + k) ** beta

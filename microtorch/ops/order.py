@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.dtypes import OBJECT
+from ..arrays.dtypes import F64, OBJECT
+from ..backends import cpu, defines
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.apply import apply
@@ -16,7 +17,7 @@ from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
-from .arguments import dim_of, rows
+from .arguments import dim_of, refuse_complex
 from .reduce import extreme_vjp, not_empty
 from .surface import FUNCTIONS, public
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 # ---- elements picked by their index --------------------------------------------------------------
 def _pick(F: Namespace, x: Array, index: Array, dim: int, squeeze: bool) -> Array:
-    out = np.take_along_axis(x, index, dim) if x.ndim else x.reshape(1)[index]
-    return out.squeeze(dim) if squeeze and x.ndim else rows(out)
+    out: Array = F.gather(x, index, dim=dim)
+    return out.squeeze(dim) if squeeze and x.ndim else out
 
 
 def _pick_vjp(
@@ -228,6 +229,7 @@ def _publish_argument(name: str, which: str, choose: Callable[..., Any]) -> None
     def argument(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
         if input.array.dtype.kind == "b":
             raise RuntimeError(message(f"{name}(): does not support bool input", fix="x.int()"))
+        refuse_complex(name, input)
         d = None if dim is None else dim_of(dim, input.array.ndim, name)
         not_empty(input, name, () if d is None else (d,), IndexError)
         dev = input.node.dev
@@ -243,47 +245,66 @@ _publish_argument("argmin", "smallest", np.argmin)
 
 
 # ---- running extremes ----------------------------------------------------------------------------
-def _publish_running(name: str, which: str, ufunc: np.ufunc) -> None:
+@defines
+def running_extreme(F: Namespace, x: Array, dim: int, smallest: bool) -> Array:
+    """Where the largest (smallest) element up to each place lies.
+
+    Of equal ones the last; after a NaN only another one.
+    """
+    places = np.arange(x.shape[dim]).reshape([-1 if i == dim else 1 for i in range(x.ndim)])
+    extreme = (np.minimum if smallest else np.maximum).accumulate(x, dim)
+    return np.maximum.accumulate(np.where((x == extreme) | (x != x), places, 0), dim)
+
+
+def _publish_running(name: str, which: str) -> None:
     def running(input: Tensor, dim: int) -> Picked:
         x, d = input.array, dim_of(dim, input.array.ndim, name)
         if not x.ndim or not x.size:
             return picked(name, input, np.zeros(x.shape, np.int64), d, False)
-        places = np.arange(x.shape[d]).reshape([-1 if i == d else 1 for i in range(x.ndim)])
-        new = (x == ufunc.accumulate(x, d)) | (x != x)  # of equal ones the last; after NaN only NaN
-        index = np.maximum.accumulate(np.where(new, places, 0), d)
+        index = input.node.dev.running_extreme(x, d, name == "cummin")
         return picked(name, input, index, d, False)
 
     doc = f"(values, indices) of the {which} element up to each place along ``dim``."
     public()(named(running, name, doc))
 
 
-_publish_running("cummax", "largest", np.maximum)
-_publish_running("cummin", "smallest", np.minimum)
+_publish_running("cummax", "largest")
+_publish_running("cummin", "smallest")
 
 
 # ---- sorting -------------------------------------------------------------------------------------
 def order(x: Array, d: int, descending: bool = False) -> Array:
     """Stable order along ``d``; NaN counts as the largest, as in PyTorch."""
-    key = sort_key(x) if x.shape[d] > 1000 else None
-    if key is not None:  # numbers that end in their places: numpy sorts them in SIMD registers
-        places = np.arange(x.shape[d]).reshape([-1 if i == d else 1 for i in range(x.ndim)])
-        return np.sort((~key if descending else key) << 32 | places, d) & 0xFFFFFFFF
+    key = sort_key(x) if x.shape[d] > 16 else None
+    if key is not None:
+        keys = np.moveaxis(~key if descending else key, d, -1)
+        return np.moveaxis(cpu.of(F64).key_order(keys), -1, d)
     if not descending:
         return np.argsort(x, d, kind="stable")
     return x.shape[d] - 1 - np.flip(np.argsort(np.flip(x, d), d, kind="stable"), d)
 
 
 def sort_key(x: Array) -> Array | None:
-    """int64 numbers of 32 bits in the order of ``x``; None where there are none."""
-    if type(x) is not np.ndarray or x.dtype is OBJECT or x.dtype == np.float64:
+    """int64 numbers in the order of ``x``, in which NaN is the largest; None where there are none.
+
+    The bits of positive floats are in their order; those of negative ones are turned around.
+    """
+    if type(x) is not np.ndarray or x.dtype.kind not in "biufV" or x.dtype == np.uint64:
         return None
-    if x.dtype.kind in "fV":
-        bits = (x.astype(np.float32) + np.float32(0)).view(np.int32)  # + 0, for -0 equals 0
-        key = np.where(np.isnan(x), 0x7FFFFFFF, bits ^ (bits >> 31 & 0x7FFFFFFF))
-        return key.astype(np.int64)
-    if x.dtype.itemsize == 8 and not -(2**31) <= int(x.min()) <= int(x.max()) < 2**31:
-        return None
-    return x.astype(np.int64)
+    if x.dtype.kind not in "fV":
+        return x.astype(np.int64, copy=False)
+    wide = x.dtype == np.float64
+    integer, most = (np.int64, 2**63 - 1) if wide else (np.int32, 2**31 - 1)
+    bits = (x.astype(np.float64 if wide else np.float32, copy=False) + 0).view(integer)  # -0 is 0
+    key = bits ^ (bits >> (63 if wide else 31) & most)
+    key[x != x] = most
+    return key.astype(np.int64, copy=False)
+
+
+@defines
+def key_order(F: Namespace, keys: Array) -> Array:
+    """The stable order of int64 keys along the last dimension."""
+    return np.argsort(keys, -1, kind="stable")
 
 
 @public()
@@ -334,8 +355,18 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 def best(x: Array, k: int, largest: bool) -> Array | None:
     """Where the k largest (smallest) elements lie; None if the last of them is NaN.
 
-    To find that element, and then those beyond it, is faster than to partition their indices.
+    To find that element, and then those beyond it, is faster than to partition their indices. And
+    of few in many, none is worse than the k-th best of the best in each 64 elements.
     """
+    if len(x) > 256 * k:
+        peaks = x[: len(x) & ~63].reshape(-1, 64)
+        peaks = peaks.max(1) if largest else peaks.min(1)
+        place = len(peaks) - k if largest else k - 1
+        bound = np.partition(peaks, place)[place]
+        candidates = np.flatnonzero(x >= bound if largest else x <= bound)
+        if bound == bound and len(candidates) < len(x) // 8 and not np.isnan(x).any():
+            chosen = best(x[candidates], k, largest)
+            return None if chosen is None else candidates[chosen]
     kth = len(x) - k if largest else k - 1
     last = np.partition(x, kth)[kth]
     if last != last:

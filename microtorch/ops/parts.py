@@ -77,7 +77,7 @@ for _op in (
     Op(
         "heaviside", lambda F, x, y: np.where(x == 0, y, (x > 0).astype(x.dtype)),
         [no_derivative("heaviside")] * 2, result="same", check=_same_dtype,
-        rule=("not implemented",) * 2,
+        rule=("not implemented",) * 2, complex="none",
     ),
     Op("gcd", _of(np.gcd), result="same", check=only("iu", "gcd_cpu")),
     Op("lcm", _of(np.lcm), result="same", check=only("iu", "lcm_cpu")),
@@ -135,9 +135,11 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 
 @public()
 def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
-    """input ** exponent in float64."""
+    """input ** exponent in float64, or in complex128 if one of them is complex."""
     operands: tuple[Any, ...] = (input, exponent)
-    wide = [x.double() if hasattr(x, "node") else x for x in operands]
+    both = any(isinstance(x, complex) or getattr(x, "is_complex", bool)() for x in operands)
+    d = dtypes.complex128 if both else dtypes.float64
+    wide = [x.to(d) if hasattr(x, "node") else x for x in operands]
     return ELEMENTWISE["pow"](*wide)
 
 

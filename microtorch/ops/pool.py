@@ -16,7 +16,7 @@ includes what ``ceil_mode`` adds.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -26,7 +26,7 @@ from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
 from .arguments import not_floating
-from .join import stack
+from .conv import layout
 from .surface import public
 from .windows import (
     HW,
@@ -49,8 +49,9 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
-# how many elements each mean counts: one number, or one per window, row by row
-Divisor: TypeAlias = "int | tuple[tuple[int, ...], ...]"
+# how many elements each mean counts: one number, or one per window, nested as the windows are
+Divisor: TypeAlias = "int | tuple[Divisor, ...]"
+Counts: TypeAlias = "int | list[Counts]"
 TargetSize: TypeAlias = "int | tuple[int | None, ...] | None"  # None: as the input
 
 
@@ -239,18 +240,18 @@ adaptive_spread_op = Op(
 
 
 # ---- reading arguments ---------------------------------------------------------------------------
-def _check(op: str, input: Tensor, n: int) -> None:
+def check(op: str, input: Tensor, n: int) -> None:
     if input.array.ndim not in (n + 1, n + 2) or 0 in input.array.shape[-n - 1 :]:
         raise ShapeError(
             message(
                 f"{op}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim "
                 f"batch size for input, but got: {list(input.array.shape)}",
-                fix=f"the layout is (batch, channels, {'height, width' if n == 2 else 'length'})",
+                fix=f"the layout is (batch, channels, {layout(n)})",
             )
         )
 
 
-def _geometry(
+def geometry_of(
     op: str, input: Tensor, n: int, kernel: Pair, stride: Pair | None, padding: Pair,
     dilation: Pair, ceil_mode: bool,
 ) -> Attrs:  # fmt: skip
@@ -299,8 +300,8 @@ def _max_pool(
     op: str, n: int, input: Tensor, kernel_size: Pair, stride: Pair | None, padding: Pair,
     dilation: Pair, ceil_mode: bool, return_indices: bool,
 ) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
-    _check(op, input, n)
-    attrs = _geometry(op, input, n, kernel_size, stride, padding, dilation, ceil_mode)
+    check(op, input, n)
+    attrs = geometry_of(op, input, n, kernel_size, stride, padding, dilation, ceil_mode)
     x = to_images(input, n)
     if n == 1:
         attrs = image_attrs(attrs)
@@ -354,31 +355,53 @@ def _divisor(
         start = np.arange((n + sum(around) - k) // s + 1) * s - p
         stop = np.minimum(start + k, n + p)
         counts.append(stop - start if include else np.minimum(stop, n) - np.maximum(start, 0))
-    table = np.multiply.outer(counts[0], counts[1])
+    table = reduce(np.multiply.outer, counts)
     first = int(table.flat[0])
-    return first if (table == first).all() else tuple(map(tuple, table.tolist()))
+    return first if (table == first).all() else nested(table.tolist())
+
+
+def nested(values: Counts) -> Divisor:
+    """Nested lists as nested tuples, which are hashable and cannot change."""
+    return tuple([nested(v) for v in values]) if isinstance(values, list) else values
+
+
+def averages(
+    op: str, n: int, input: Tensor, kernel_size: Pair, stride: Pair | None, padding: Pair,
+    ceil_mode: bool, count_include_pad: bool, divisor_override: int | None,
+) -> Attrs:  # fmt: skip
+    """The attrs of a mean over the windows of n spatial dimensions. Raises for what has none."""
+    check(op, input, n)
+    if input.array.dtype.kind not in "fiuV":
+        raise not_floating(op, input)
+    if divisor_override == 0:
+        raise RuntimeError(message("divisor must be not zero", f"{op}(divisor_override=0)"))
+    attrs = geometry_of(op, input, n, kernel_size, stride, padding, 1, ceil_mode)
+    around = numbers(padding, n, "padding", op)
+    del attrs["dilation"]
+    size, kernel, step = input.array.shape[-n:], attrs["kernel"], attrs["stride"]
+    attrs["divisor"] = divisor_override or _divisor(
+        size, kernel, step, around, attrs["padding"], count_include_pad
+    )
+    return attrs
 
 
 def _avg_pool(
     op: str, n: int, input: Tensor, kernel_size: Pair, stride: Pair | None, padding: Pair,
     ceil_mode: bool, count_include_pad: bool, divisor_override: int | None,
 ) -> Tensor:  # fmt: skip
-    _check(op, input, n)
-    if input.array.dtype.kind not in "fV":
-        raise not_floating(op, input)
-    if divisor_override == 0:
-        raise RuntimeError(message("divisor must be not zero", f"{op}(divisor_override=0)"))
-    attrs = _geometry(op, input, n, kernel_size, stride, padding, 1, ceil_mode)
-    around = numbers(padding, n, "padding", op)
-    if n == 1:
-        attrs, around = image_attrs(attrs), (0, *around)
-    x = to_images(input, n)
-    del attrs["dilation"]
-    kernel, step, pads = attrs["kernel"], attrs["stride"], attrs["padding"]
-    attrs["divisor"] = divisor_override or _divisor(
-        x.array.shape[2:], kernel, step, around, pads, count_include_pad
+    attrs = averages(
+        op, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
-    return from_images(single(avg_pool2d_op, x, attrs), input, n)
+    if input.array.dtype.kind in "iu":  # the quotient of integers, cut off towards 0
+        return _avg_pool(
+            op, n, input.double(), kernel_size, stride, padding, ceil_mode, count_include_pad,
+            divisor_override,
+        ).trunc().to(input.dtype)  # fmt: skip
+    if n == 1:
+        attrs = image_attrs(attrs)
+        if not isinstance(attrs["divisor"], int):
+            attrs["divisor"] = (attrs["divisor"],)
+    return from_images(single(avg_pool2d_op, to_images(input, n), attrs), input, n)
 
 
 def avg_pool2d(
@@ -407,15 +430,22 @@ def avg_pool1d(
     )
 
 
-def _target(op: str, input: Tensor, output_size: TargetSize, n: int) -> Shape:
-    _check(op, input, n)
+def target_size(op: str, input: Tensor, output_size: TargetSize, n: int) -> Shape:
+    if isinstance(output_size, (tuple, list)) and input.array.ndim <= len(output_size) > 1:
+        raise ValueError(
+            message(
+                f"Input dimension should be at least {len(output_size) + 1}",
+                f"{op}: input {describe(input)}, output_size={tuple(output_size)}",
+            )
+        )
+    check(op, input, n)
     sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
     given = zip(input.array.shape[-n:], sizes, strict=False)
     return numbers(tuple(m if s is None else s for m, s in given), n, "output_size", op)
 
 
 def _adaptive_avg(op: str, input: Tensor, output_size: TargetSize, n: int) -> Tensor:
-    size = _target(op, input, output_size, n)
+    size = target_size(op, input, output_size, n)
     out = single(
         adaptive_avg_pool2d_op, to_images(input, n), {"size": size if n == 2 else (1, *size)}
     )
@@ -434,15 +464,3 @@ def adaptive_avg_pool2d(input: Tensor, output_size: TargetSize) -> Tensor:
 def adaptive_avg_pool1d(input: Tensor, output_size: TargetSize) -> Tensor:
     """adaptive_avg_pool2d with one dimension: input (N, C, L) or (C, L)."""
     return _adaptive_avg("adaptive_avg_pool1d", input, output_size, 1)
-
-
-def adaptive_max_pool2d(input: Tensor, output_size: TargetSize) -> Tensor:
-    """The largest element of each of ``output_size`` (H', W') windows; None keeps a size."""
-    size = _target("adaptive_max_pool2d", input, output_size, 2)
-    x = to_images(input, 2)
-    best = [
-        x[:, :, rows, columns].flatten(2).max(-1).values
-        for rows in bins(x.array.shape[2], size[0])
-        for columns in bins(x.array.shape[3], size[1])
-    ]
-    return from_images(stack(best, -1).unflatten(-1, size), input, 2)

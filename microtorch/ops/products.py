@@ -21,6 +21,7 @@ from ..base.naming import named
 from ..engine.hot import made, several
 from ..engine.op import Op
 from ..engine.out import into
+from .complex import conj
 from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ C_TYPES = {
     "float32": "float",
     "float64": "double",
     "int64": "long",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
 }  # as PyTorch's message has them
 
 
@@ -111,6 +114,7 @@ matmul_op = Op(
     torch_name="Mm",
     explain=explain_matmul,
     attributes=False,
+    complex="holomorphic",
 )
 
 
@@ -178,6 +182,7 @@ linear_op = Op(
     part=_linear_part,
     torch_name="Addmm",
     explain=explain_linear,
+    complex="holomorphic",
 )
 
 
@@ -260,8 +265,8 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 @public()
 def vdot(input: Tensor, other: Tensor) -> Tensor:
-    """The dot product; of complex vectors it would conjugate the first."""
-    return dot(input, other)
+    """The dot product, of complex vectors with the first conjugated."""
+    return dot(conj(input), other)
 
 
 @public()

@@ -105,12 +105,12 @@ def _publish_sum(op: Op, doc: str) -> None:
         if axis is not None or keepdims:  # numpy's names
             dim, keepdim = axis if dim is None else dim, keepdims or keepdim
         if dtype is not None:
-            if floating and dtypes.as_numpy(dtype).kind not in "fV":
+            if floating and dtypes.as_numpy(dtype).kind not in "fcV":
                 raise float_error(op.name, dtypes.as_numpy(dtype), "Optional")
             return in_dtype(reduce, input, dtype, dim, keepdim)
         if dim is not None:
             dim = dims_of(dim, input.array.ndim, op.name) or None
-        if floating and input.array.dtype.kind not in "fV":
+        if floating and input.array.dtype.kind not in "fcV":
             raise float_error(op.name, input.array.dtype)
         return single(op, input, {"dim": dim, "keepdim": keepdim}, dim, keepdim)
 
@@ -151,7 +151,10 @@ def float_error(name: str, d: DType, which: str = "Input") -> Exception:
 def nansum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
 ) -> Tensor:
-    """The sum with NaN counted as 0."""
+    """The sum with NaN counted as 0, of real numbers."""
+    if input.array.dtype.kind == "c":
+        what = "nansum on CPU does not support complex inputs"
+        raise RuntimeError(message(what, describe(input)))
     out: Tensor = FUNCTIONS["sum"](input, dim, keepdim, dtype=dtype)
     if input.node.dev.memory is np.ndarray and not (out.array != out.array).any():
         return out  # a NaN among the elements would be one in the sum
@@ -164,7 +167,7 @@ def nanmean(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
 ) -> Tensor:
     """The mean of the elements that are not NaN."""
-    if input.array.dtype.kind not in "fV":
+    if input.array.dtype.kind not in "fcV":
         what = "nanmean(): expected input to have floating point or complex dtype but got "
         raise RuntimeError(message(what + TORCH_TYPES[input.array.dtype.name], fix="x.float()"))
     counted = input.isnan().logical_not().sum(dim, keepdim)
@@ -175,12 +178,17 @@ def nanmean(
 def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: bool) -> Array:
     n = count(x, dim)
     centred = x - add_up(x, axis=dim, keepdims=True) / (n or 1)
-    total = rows(add_up(centred * centred, axis=dim, keepdims=keepdim))
+    total = rows(add_up(squares(centred), axis=dim, keepdims=keepdim))
     if n == 0:
-        return total * x.dtype.type(math.nan)
-    if x.dtype.kind not in "fV":
+        return total * total.dtype.type(math.nan)
+    if total.dtype.kind not in "fV":
         return total / (n - correction)
-    return total / max(x.dtype.type(n - correction), x.dtype.type(0))
+    return total / max(total.dtype.type(n - correction), total.dtype.type(0))
+
+
+def squares(x: Array) -> Array:
+    """|x|²."""
+    return x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
 
 
 def _centred(F: Namespace, x: Operand, dim: Dims) -> Operand:
@@ -214,7 +222,8 @@ def _std_vjp(
 
 
 var_op = Op(
-    "var", _var, vjps=(_var_vjp,), saves=("x",), rule=("g · 2 (x − mean) / (n − correction)",)
+    "var", _var, vjps=(_var_vjp,), saves=("x",), rule=("g · 2 (x − mean) / (n − correction)",),
+    complex="own",
 )
 std_op = Op(
     "std",
@@ -222,6 +231,7 @@ std_op = Op(
     vjps=(_std_vjp,),
     saves=("x out",),
     rule=("g · (x − mean) / ((n − correction) · out)",),
+    complex="own",
 )
 
 
@@ -232,7 +242,7 @@ def _publish_spread(op: Op, what: str) -> None:
     ) -> Tensor:  # fmt: skip
         if isinstance(dim, bool):  # var(unbiased): PyTorch's other overload
             dim, unbiased = None, dim
-        if input.array.dtype.kind not in "fV":
+        if input.array.dtype.kind not in "fcV":
             wrong = f"{op.name}: input dtype must be floating point, but got {describe(input)}"
             raise RuntimeError(message(wrong, fix="x.float()"))
         if correction is None:
@@ -289,6 +299,7 @@ prod_op = Op(
     vjps=(_prod_vjp,),
     saves=("x",),
     rule=("g · the product of all others",),
+    complex="holomorphic",
 )
 
 
@@ -367,16 +378,17 @@ def not_empty(
 @public()
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log Σ exp(x) over ``dim``, without overflow."""
-    if input.array.dtype.kind not in "fV":
+    if input.array.dtype.kind not in "fcV":
         input = input.to(dtypes.get_default_dtype())
     dims = dims_of(dim, input.array.ndim, "logsumexp")
     return single(REGISTRY["logsumexp"], input, {"dim": dims, "keepdim": keepdim})
 
 
 def _logsumexp(F: Namespace, x: Array, dim: Dims, keepdim: bool) -> Array:
-    top = np.maximum.reduce(x, axis=dim, keepdims=True, initial=None if x.size else -math.inf)
+    size = x.real if x.dtype.kind == "c" else x
+    top = np.maximum.reduce(size, axis=dim, keepdims=True, initial=None if x.size else -math.inf)
     if x.dtype is not OBJECT:
-        top = np.where(np.isfinite(top), top, x.dtype.type(0))
+        top = np.where(np.isfinite(top), top, size.dtype.type(0))
     total = F.log(add_up(F.exp(x - top), axis=dim, keepdims=True)) + top
     return total if keepdim else rows(total.squeeze(dim))
 
@@ -387,6 +399,7 @@ Op(
     vjps=(lambda F, g, out, x, dim, keepdim: keep(F, g, x, dim) * F.exp(x - keep(F, out, x, dim)),),
     saves=("x out",),
     rule=("g · exp(x − out)",),
+    complex="holomorphic",
 )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
-from .arguments import dim_of
+from .arguments import dim_of, owned
 from .diagonal import diagonal
 from .index import getitem, index_put_op, parse
 from .shape import expand, reshape, select
@@ -68,7 +68,7 @@ def _flat_index(name: str, input: Tensor, index: Tensor) -> Tensor:
 def take(input: Tensor, index: Tensor) -> Tensor:
     """Elements of the flattened tensor at ``index``, in its shape."""
     flat = reshape(_flat_index("take", input, index), -1)
-    return reshape(getitem(reshape(input, -1), flat), *index.array.shape)
+    return owned(reshape(getitem(reshape(input, -1), flat), *index.array.shape))
 
 
 @public()
@@ -113,7 +113,7 @@ def _masked(name: str, input: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where ``mask`` (bool) is true, in one dimension."""
     x, m = _masked("masked_select", input, mask)
-    return reshape(getitem(x, m), -1)
+    return owned(reshape(getitem(x, m), -1))
 
 
 @public()

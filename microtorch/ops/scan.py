@@ -131,6 +131,7 @@ recurrence_op = Op(
     _recurrence,
     vjps=(_recurrence_vjps(0), _recurrence_vjps(1)),
     saves=("x out", "x"),
+    complex="holomorphic",
     rule=("the recurrence of g from the end, times out before", "the recurrence of g from the end"),
 )
 
@@ -148,7 +149,7 @@ def _logcumsumexp_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, dim: 
 
 
 def _logcumsumexp(F: Namespace, x: Array, dim: int) -> Array:
-    if type(x) is np.ndarray and x.dtype is not OBJECT:
+    if type(x) is np.ndarray and x.dtype.kind == "f":
         return rows(np.logaddexp.accumulate(x, dim))
     return F.stack(*itertools.accumulate(_slices(F, x, dim), F.logaddexp), dim=dim)
 
@@ -159,6 +160,7 @@ logcumsumexp_op = Op(
     vjps=(_logcumsumexp_vjp,),
     saves=("x out",),
     rule=("Σ g · exp(x − out), over all results after it",),
+    complex="holomorphic",
 )
 
 
@@ -174,6 +176,7 @@ cumprod_op = Op(
     vjps=(_cumprod_vjp,),
     saves=("x out",),
     rule=("Σ g · the product of all others up to there",),
+    complex="holomorphic",
 )
 
 
@@ -196,7 +199,7 @@ _publish(cumprod_op, "product")
 @public()
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """The running log Σ exp(x) along ``dim``, without overflow."""
-    if input.array.dtype.kind not in "fV":
+    if input.array.dtype.kind not in "fcV":
         kind = TORCH_TYPES[input.array.dtype.name]
         what = f"\"logcumsumexp_out_cpu\" not implemented for '{kind}'"
         raise NotImplementedError(message(what, describe(input), fix="x.float()"))

@@ -121,7 +121,8 @@ def scatter_reduce(
         return input.clone()
     if i.array.shape != s.array.shape:
         s = s[tuple(slice(n) for n in i.array.shape)]
-    counts = _counts(x, d, i)
+    if reduce == "mean" or not include_self:
+        counts = _counts(x, d, i)
     if not include_self:
         x = masked_fill(x, counts > 0, _identity(reduce, x.array.dtype))
     if reduce in ("sum", "mean"):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.errors import describe, message
 from ..engine.record import constant
-from .arguments import dim_of
+from .arguments import dim_of, refuse_complex
 from .order import order
 from .surface import public
 
@@ -28,6 +28,7 @@ def searchsorted(
 
     ``right`` (or ``side="right"``): after equal elements. ``sorter``: the indices that sort.
     """
+    refuse_complex("searchsorted_out_cpu", sorted_sequence, input)
     x, values = sorted_sequence.array, _values(input)
     if side not in (None, "left", "right"):
         raise _wrong(f"side can only be 'left' or 'right' but got {side}")
@@ -91,6 +92,7 @@ def isin(
     invert: bool = False,
 ) -> Tensor:  # fmt: skip
     """Is each element among ``test_elements`` (``invert``: not among them)?"""
+    refuse_complex("isin_default_cpu", elements, test_elements)
     dev = (elements if hasattr(elements, "node") else test_elements).node.dev
     found = np.isin(_values(elements), _values(test_elements), invert=invert)
     return constant(np.asarray(found), dev)
@@ -106,18 +108,19 @@ def unique(
 
     On request, also where each element of the input is among them, and how often each occurs.
     """
+    refuse_complex("unique", input)
     if dim is not None:
         dim = dim_of(dim, input.array.ndim, "unique")
-    if not (return_inverse or return_counts):
-        return constant(np.unique(input.array, axis=dim, equal_nan=False), input.node.dev)
     if dim is None:
         x = input.array.reshape(-1)
-        places = order(x, 0)
-        first = _first(x[places])
-        inverse = np.empty(x.shape, np.int64)
-        inverse[places] = np.cumsum(first) - 1
-        out, counts = x[places][first], np.diff(np.flatnonzero(np.append(first, True)))
-        inverse = inverse.reshape(input.array.shape)
+        places = order(x, 0) if x.size else np.zeros(0, np.int64)
+        ordered = x[places]
+        first = _first(ordered)
+        out, counts = ordered[first], np.diff(np.flatnonzero(np.append(first, True)))
+        if return_inverse:
+            inverse = np.empty(x.shape, np.int64)
+            inverse[places] = np.cumsum(first) - 1
+            inverse = inverse.reshape(input.array.shape)
     else:
         out, inverse, counts = np.unique(
             input.array, return_inverse=True, return_counts=True, axis=dim, equal_nan=False
@@ -137,6 +140,7 @@ def unique_consecutive(
     dim: int | None = None,
 ) -> Tensor | tuple[Tensor, ...]:  # fmt: skip
     """The elements (slices along ``dim``) without those that equal the one before them."""
+    refuse_complex("unique", input)
     x = input.array
     if dim is None:
         moved = x.reshape(-1)

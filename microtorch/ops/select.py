@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import describe, message
+from ..engine import operands
 from ..engine.apply import apply
 from ..engine.hot import several
 from ..engine.op import Formula, Op
@@ -15,7 +16,7 @@ from ..engine.operands import NUMBERS, weak_number
 from ..engine.registry import REGISTRY
 from .arguments import element
 from .elementwise import ELEMENTWISE
-from .surface import METHODS, public
+from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
     from ..base.types import Number, TensorLike
@@ -58,7 +59,7 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
         input = input.to(dtypes.FROM_NUMPY[target])
         if target.kind not in "fV":
             bounds: tuple[Any, ...] = (min, max)
-            min, max = (v if v is None else element(v, input).array.item() for v in bounds)
+            min, max = (v if v is None else operands.element(v, target).item() for v in bounds)
     if max is None:
         return several(REGISTRY["clamp_min"], (input,), {"min": min})
     if min is None:
@@ -66,7 +67,11 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
     return several(REGISTRY["clamp"], (input,), {"min": min, "max": max})
 
 
-def _limit(name: str, bound: Any) -> None:
+def _limit(name: str, input: object, bound: object) -> None:
+    if not isinstance(input, Handle):
+        raise TypeError(
+            message(f"{name}(): argument 'input' must be Tensor, not {type(input).__name__}")
+        )
     if not isinstance(bound, (Handle, bool, int, float)):
         raise TypeError(
             message(f"{name}() takes a number or a Tensor, not {type(bound).__name__}")
@@ -76,14 +81,14 @@ def _limit(name: str, bound: Any) -> None:
 @public()
 def clamp_min(input: Tensor, min: TensorLike) -> Tensor:
     """Elements no smaller than ``min``."""
-    _limit("clamp_min", min)
+    _limit("clamp_min", input, min)
     return clamp(input, min=min)
 
 
 @public()
 def clamp_max(input: Tensor, max: TensorLike) -> Tensor:
     """Elements no larger than ``max``."""
-    _limit("clamp_max", max)
+    _limit("clamp_max", input, max)
     return clamp(input, max=max)
 
 
@@ -173,8 +178,17 @@ def nan_to_num(
     posinf: float | None = None,
     neginf: float | None = None,
 ) -> Tensor:
-    """NaN, inf and -inf replaced by numbers (by default 0 and the dtype's largest and smallest)."""
+    """NaN, inf and -inf replaced by numbers (by default 0 and the dtype's largest and smallest).
+
+    Of complex numbers, in each part.
+    """
+    if input.array.dtype.kind == "c":
+        parts = [nan_to_num(part, nan, posinf, neginf) for part in (input.real, input.imag)]
+        joined: Tensor = FUNCTIONS["complex"](*parts)
+        return joined
     if input.array.dtype.kind not in "fV":
+        return input.clone()
+    if np.isfinite(input.array).all():  # one pass instead of six
         return input.clone()
     info = dtypes.finfo(input.dtype)
     big = float(info.max) if posinf is None else posinf

@@ -22,7 +22,7 @@ from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
 from ..graph import storage_of
-from .arguments import dim_of, dims_of, rows, shape_of
+from .arguments import dim_of, dims_of, owned, rows, shape_of
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ transpose_op = Op(
 
 
 t_op = Op("t", lambda F, x: x.T, vjps=(lambda F, g, out, x: F.t(g),), rule=("gᵀ",), view=True)
+matrix_T_op = t_op.shown_as("PermuteBackward0")  # x.T
+squeeze_dim_op = squeeze_op.shown_as("SqueezeBackward1")
 
 
 permute_op = Op(
@@ -294,7 +296,7 @@ def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     shape = input.array.shape
     drop = dims_of(dim, len(shape), "squeeze")
     kept = tuple(s for i, s in enumerate(shape) if i not in drop or s != 1)
-    return single(squeeze_op, input, {"shape": kept})
+    return single(squeeze_op if dim is None else squeeze_dim_op, input, {"shape": kept})
 
 
 @public()
@@ -378,7 +380,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tenso
     if not by:
         raise RuntimeError(message("`shifts` required", "roll(shifts=())"))
     if not over and len(by) == 1:
-        return reshape(roll(ravel(input), by, (0,)), *input.array.shape)
+        return owned(reshape(roll(ravel(input), by, (0,)), *input.array.shape))
     if len(by) != len(over):
         raise RuntimeError(
             message(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(over)}")

@@ -20,6 +20,7 @@ from ..engine.op import Formula, Op
 from ..engine.record import constant
 from ..notation import expr
 from ..notation.formulas import LETTERS
+from .arguments import refuse_complex
 from .elementwise import ELEMENTWISE, checked, only
 from .surface import FUNCTIONS, METHODS, public, taking_out
 
@@ -65,7 +66,7 @@ ADAPTED: dict[str, Callable[..., Array]] = {
 }
 
 
-def _missing(name: str) -> Vjp:
+def without_derivative(name: str) -> Vjp:
     """The derivative of a function that PyTorch has none for."""
 
     def vjp(F: Namespace, g: Gradient, out: Operand, *inputs: Operand) -> Gradient:
@@ -95,9 +96,9 @@ TABLE: dict[str, Row] = {
         "i1e",
         ("where(x == 0, g / 2, g * (i0e(x) - out * (sign(x) + 1 / where(x == 0, 1, x))))",),
     ),
-    "igamma": ("gammainc", (_missing("igamma: input"), f"g * {INCOMPLETE_GAMMA}")),
-    "igammac": ("gammaincc", (_missing("igammac: input"), f"-g * {INCOMPLETE_GAMMA}")),
-    "zeta": ("zeta", (_missing("zeta"), "-g * x * zeta(x + 1, y)")),
+    "igamma": ("gammainc", (without_derivative("igamma: input"), f"g * {INCOMPLETE_GAMMA}")),
+    "igammac": ("gammaincc", (without_derivative("igammac: input"), f"-g * {INCOMPLETE_GAMMA}")),
+    "zeta": ("zeta", (without_derivative("zeta"), "-g * x * zeta(x + 1, y)")),
     # without derivatives, in PyTorch too
     **{name: (function, ()) for name, function in {
         "airy_ai": "airy", "bessel_j0": "j0", "bessel_j1": "j1", "bessel_y0": "y0",
@@ -196,6 +197,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
         raise RuntimeError(message("p has to be greater than or equal to 1", f"p = {p}"))
     if input.array.dtype.kind == "b":
         raise RuntimeError(message("mvlgamma: bool tensors are not supported", fix="x.float()"))
+    refuse_complex("lgamma_vml_cpu", input)
     x = input if input.array.dtype.kind in "fV" else input.to(dtypes.get_default_dtype())
     halves = constant(np.arange(p, dtype=x.array.dtype) / -2, x.node.dev)
     total = FUNCTIONS["sum"](OPS["lgamma"](x.unsqueeze(-1) + halves), -1)
@@ -207,6 +209,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), the inverse of sigmoid. With ``eps``, x is limited to [eps, 1 - eps]."""
     if eps is None:
         return ELEMENTWISE["logit"](input)
+    refuse_complex("logit_cpu", input)
     if input.array.dtype.kind not in "fV":
         input = input.to(dtypes.get_default_dtype())
     return ELEMENTWISE["logit"](input.clamp(eps, 1 - eps))

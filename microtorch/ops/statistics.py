@@ -11,9 +11,9 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.rounding import spaced
 from ..base.errors import describe, message
 from ..engine.record import constant
-from .arguments import dim_of
+from .arguments import dim_of, owned
 from .order import sort
-from .surface import METHODS, public
+from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
     from ..base.types import Array, Number
@@ -89,7 +89,7 @@ def _quantile(
     out = METHODS["lerp"](values.gather(-1, low), values.gather(-1, high), weight).movedim(-1, 0)
     if keepdim or dim is None:
         out = out.reshape((len(out.array), *(kept if keepdim else ())))
-    return out if places.ndim else out.squeeze(0)
+    return owned(out if places.ndim else out.squeeze(0))
 
 
 def _ranks(x: Array, q: Array, without_nan: bool) -> tuple[Array, Array]:
@@ -136,7 +136,7 @@ def cov(
     if float(norm.array if hasattr(norm, "node") else norm) <= 0:
         norm = norm * 0  # fewer observations than the correction: the result is inf or nan
     centred = x - ((x * w if given else x).sum(1) / total).unsqueeze(1)
-    product = centred @ (centred * w if given else centred).t()
+    product = centred @ (centred * w if given else centred).mH
     return (product / norm).squeeze()
 
 
@@ -162,8 +162,11 @@ def corrcoef(input: Tensor) -> Tensor:
     c = cov(input)
     if not c.array.ndim:
         return c / c
-    deviation = c.diagonal().sqrt()
-    return (c / deviation.unsqueeze(1) / deviation).clamp(-1, 1)
+    deviation = c.diagonal().real.sqrt()
+    r = c / deviation.unsqueeze(1) / deviation
+    if r.is_complex():
+        return FUNCTIONS["complex"](r.real.clamp(-1, 1), r.imag.clamp(-1, 1))
+    return r.clamp(-1, 1)
 
 
 # ---- counts --------------------------------------------------------------------------------------

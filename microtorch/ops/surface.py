@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 from ..engine.entering import entered
 from ..engine.out import into
+from .node_names import renaming
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,9 +45,9 @@ def public(
         cast, cast_with_out = entered(f), entered(function_with_out)
         for name in (own, *aliases):
             if method:
-                METHODS[name] = cast
+                METHODS[name] = renaming(cast)
             if function:
-                FUNCTIONS[name] = cast_with_out
+                FUNCTIONS[name] = renaming(cast_with_out)
         return cast
 
     return export

@@ -11,7 +11,7 @@ from ..base.errors import describe, message
 from ..engine.hot import single
 from ..engine.op import Op
 from .arguments import dim_of, dims_of, rows
-from .reduce import add_up, keep
+from .reduce import add_up, keep, squares
 from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def _norm(F: Namespace, x: Array, dim: Dims, keepdim: bool, p: float = 2.0) -> Array:
     """(Σ |x|**p) ** (1/p), and its limits for p = 0, inf and -inf."""
     if p == 2:
-        return F.sqrt(rows(add_up(x * x, axis=dim, keepdims=keepdim)))
+        return F.sqrt(rows(add_up(squares(x), axis=dim, keepdims=keepdim)))
     if p == 0:
-        return rows(add_up((x != 0).astype(x.dtype), axis=dim, keepdims=keepdim))
+        return rows(add_up((x != 0).astype(x.real.dtype), axis=dim, keepdims=keepdim))
     size = np.abs(x)
     if math.isinf(p):
         choose: Any = np.maximum.reduce if p > 0 else np.minimum.reduce
@@ -43,17 +43,17 @@ def _norm_vjp(
     if p == 0:
         return F.zero(x)
     if p == 1:
-        return g * F.sign(x)
+        return g * F.sgn(x)
     if math.isinf(p):
-        extreme = F.cast(F.abs(x) == size, dtype=x.dtype)
+        extreme = F.cast(F.abs(x) == size, dtype=out.dtype)
         extreme = F.where(size == size, extreme, math.nan)
-        return g * F.sign(x) * extreme / F.sum(extreme, dim=dim, keepdim=True)
+        return g * F.sgn(x) * extreme / F.sum(extreme, dim=dim, keepdim=True)
     if p == 2:
         return g * F.where(size == 0, 0, x / size)
     if p > 2:
         power = x * F.pow(F.abs(x), p - 2)
     else:
-        power = F.where(x == 0, 0, F.sign(x) * F.pow(F.abs(x), p - 1))
+        power = F.where(x == 0, 0, F.sgn(x) * F.pow(F.abs(x), p - 1))
     return power * F.where(size == 0, 0, g * F.pow(size, 1 - p))
 
 
@@ -64,6 +64,7 @@ norm_op = Op(
     saves=("x out",),
     rule=("g · sign(x) (|x| / out)**(p − 1)",),
     torch_name="LinalgVectorNorm",
+    complex="own",
 )
 
 
@@ -73,7 +74,7 @@ def norm(
     dtype: DTypeLike | None = None,
 ) -> Tensor:  # fmt: skip
     """The p-norm over ``dim`` (all if None); p is a number, inf, -inf, or "fro", which means 2."""
-    if input.array.dtype.kind not in "fV":
+    if input.array.dtype.kind not in "fcV":
         what = "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
         raise RuntimeError(message(what + TORCH_TYPES[input.array.dtype.name], fix="x.float()"))
     if p == "nuc":  # linalg/norms.py

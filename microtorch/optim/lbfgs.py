@@ -18,6 +18,7 @@ from ..base.errors import message
 from ..create.filled import zeros
 from ..handles.tensor import Tensor
 from ..ops.join import cat
+from ..ops.surface import FUNCTIONS
 from .optimizer import Closure, Optimizer, ParamsT
 from .stepping import check_not_negative
 
@@ -149,9 +150,9 @@ class LBFGS(Optimizer):
         """All gradients in one vector, 0 where there is none."""
         return cat(
             [
-                zeros(p.numel(), dtype=p.dtype, device=p.device)
+                zeros(parts(p).numel(), dtype=parts(p).dtype, device=p.device)
                 if p.grad is None
-                else p.grad.detach().reshape(-1)
+                else parts(p.grad.detach()).reshape(-1)
                 for p in self._params
             ]
         )
@@ -159,10 +160,15 @@ class LBFGS(Optimizer):
     def _move(self, t: Any, d: Tensor) -> None:
         """p + t d, in place."""
         start = 0
-        for p in self._params:
+        for p in map(parts, self._params):
             end = start + p.numel()
             p.add_(d[start:end].reshape(p.shape), alpha=float(t))
             start = end
+
+
+def parts(p: Tensor) -> Tensor:
+    """A view of complex numbers as real ones, which is what the method is about."""
+    return FUNCTIONS["view_as_real"](p) if p.is_complex() else p
 
 
 def remember(state: dict[str, Any], g: Tensor, history_size: int) -> None:

@@ -330,7 +330,7 @@ def _copied(value: Any, param: Tensor) -> Any:
     """A copy of saved state, its floating tensors in the dtype and on the device of `param`."""
     if isinstance(value, Tensor):
         value = value.detach().clone()
-        floating = value.is_floating_point()
+        floating = value.is_floating_point() or value.is_complex()
         return value.to(param.device, param.dtype) if floating else value.to(param.device)
     if isinstance(value, dict):  # the count of steps stays what it is: float32 on the CPU
         return {

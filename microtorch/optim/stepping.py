@@ -16,6 +16,7 @@ from ..base.errors import message
 from ..create.data import tensor
 from ..create.filled import full_like
 from ..handles.tensor import Tensor
+from ..ops.surface import FUNCTIONS
 from ..utils.kernels import by_backend, overwritten
 from .optimizer import Closure, Group, Optimizer
 
@@ -121,6 +122,15 @@ class Composed(Optimizer):
         """Write p and its state in place, from the gradient g, which `maximize` has negated."""
         raise NotImplementedError
 
+    def _update_parts(self, p: Tensor, g: Tensor, state: dict[str, Any], group: Group) -> None:
+        """As `_update`, of complex numbers: each part is a number of its own."""
+        parts = {k: view_as_real(v) if is_complex(v) else v for k, v in state.items()}
+        q = view_as_real(p)
+        self._update(q, view_as_real(g), parts, group)
+        for k, v in parts.items():
+            alike = isinstance(v, Tensor) and v.shape == q.shape
+            state[k] = view_as_complex(v) if alike else v
+
     def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         loss = None
@@ -134,8 +144,16 @@ class Composed(Optimizer):
                         grad = p.grad.detach()
                         if group.get("maximize"):
                             grad = -grad
-                        self._update(p, grad, self.state[p], group)
+                        update = self._update_parts if p.is_complex() else self._update
+                        update(p, grad, self.state[p], group)
         return loss
+
+
+view_as_real, view_as_complex = FUNCTIONS["view_as_real"], FUNCTIONS["view_as_complex"]
+
+
+def is_complex(x: object) -> bool:
+    return isinstance(x, Tensor) and x.is_complex()
 
 
 def counted(state: dict[str, Any]) -> float:

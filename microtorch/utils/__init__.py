@@ -13,7 +13,7 @@ from typing import Any
 
 from ..base.errors import unknown
 
-__all__ = ["benchmark", "checkpoint", "data", "gc_paused"]
+__all__ = ["benchmark", "checkpoint", "data", "dlpack", "gc_paused"]
 
 _FACADE = ("hooks", "model_zoo", "tensorboard")  # modules under other names (facade/paths.py)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ..arrays.memory_order import in_memory_order
 from ..engine.record import constant
 from ..handles.tensor import Tensor
 
@@ -77,5 +78,8 @@ def dropout_noise(input: Tensor, shape: Sequence[int], p: float) -> Tensor:
 
     Drawn from the default generator as PyTorch draws it.
     """
-    dev = input.node.dev
-    return constant(dev.draws.dropout_noise(tuple(shape), input.array.dtype, p), dev)
+    x, dev, shape = input.array, input.node.dev, tuple(shape)
+    if shape != x.shape:
+        return constant(dev.draws.dropout_noise(shape, x.dtype, p), dev)
+    noise = in_memory_order(x, lambda shape: dev.draws.dropout_noise(shape, x.dtype, p))
+    return constant(noise, dev)

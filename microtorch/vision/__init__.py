@@ -1,5 +1,30 @@
-"""Pictures as data, as in torchvision: `datasets`, with real handwritten digits; `transforms`."""
+"""Pictures as data, as in torchvision: datasets, transforms, models, files."""
 
+from __future__ import annotations
+
+import importlib
+
+from ..base.errors import message, unknown
+from ..version import __version__
 from . import datasets, transforms
 
-__all__ = ["datasets", "transforms"]
+__all__ = ["__version__", "datasets", "get_image_backend", "io", "models", "set_image_backend",
+           "transforms", "utils"]  # fmt: skip
+_LATER = ("io", "models", "utils")  # imported when first named
+
+
+def get_image_backend() -> str:
+    """Which library reads pictures: "PIL"."""
+    return "PIL"
+
+
+def set_image_backend(backend: str) -> None:
+    """Only "PIL" is here; ValueError for another."""
+    if backend != "PIL":
+        raise ValueError(message(f"Invalid backend '{backend}'. Options are 'PIL'"))
+
+
+def __getattr__(name: str) -> object:
+    if name in _LATER:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise unknown("module 'torchvision'", name, __all__)

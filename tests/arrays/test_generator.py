@@ -10,8 +10,8 @@ from math import inf, log1p
 import numpy as np
 import pytest
 
-from microtorch.arrays import generator as rng
-from microtorch.arrays import rounding
+from microtorch.arrays import discrete, generator, rounding
+from microtorch.arrays import draws as rng
 from microtorch.arrays.generator import Generator
 
 F16, F32, F64, I64 = np.float16, np.float32, np.float64, np.int64
@@ -410,13 +410,13 @@ def test_bulk_and_small_draws_are_one_stream(n):
 
 
 def test_default_generator_is_used_without_one():
-    rng.default_generator.manual_seed(4)
+    generator.default_generator.manual_seed(4)
     assert rng.uniform(2).tolist() == rng.uniform(2, generator=Generator().manual_seed(4)).tolist()
 
 
 def test_a_large_permutation_is_fisher_yates_inside_out(monkeypatch):
     """PyTorch goes this way from n = 214748364, a size compared once; here the size is small."""
-    monkeypatch.setattr(rng, "_SMALL_PERMUTATION", 50)
+    monkeypatch.setattr(discrete, "_SMALL_PERMUTATION", 50)
     want: list[int] = []
     for i, draw in enumerate(Generator().manual_seed(6).draw64(60).tolist()):
         z = draw % (i + 1)
@@ -499,10 +499,10 @@ def test_float32_log_sin_cos_are_accurate():
     ],
 )
 def test_errors_and_nothing_drawn(call, error, words):
-    state = rng.default_generator.get_state()
+    state = generator.default_generator.get_state()
     with pytest.raises(error, match=words):
         call()
-    assert (rng.default_generator.get_state() == state).all()
+    assert (generator.default_generator.get_state() == state).all()
 
 
 def test_trunc_normal_warns_far_from_the_mean():

@@ -1,4 +1,5 @@
 """Errors teach: PyTorch's class; op, shapes, dtypes, the user's line and a fix in the message."""
+import pickle
 import sys
 
 import pytest
@@ -232,12 +233,27 @@ def test_misspelt_names_of_a_module():
 
 def test_what_pytorch_has_and_microtorch_has_not():
     with pytest.raises(
-        AttributeError, match=r"torch.fft is part of PyTorch, but not of microtorch"
+        AttributeError, match=r"torch.onnx is part of PyTorch, but not of microtorch"
     ):
-        torch.fft  # noqa: B018
+        torch.onnx  # noqa: B018
     with pytest.raises(AttributeError):
         torch.__wrapped__  # noqa: B018
 
 
 def test_nearest_is_silent_about_nonsense():
     assert errors.nearest("qqqq", ["zeros", "ones"]) == ""
+
+
+@pytest.mark.parametrize("owner", [nn.Linear(2, 2), nn, torch, torch.ones(2)], ids=str)
+def test_the_nearest_name_is_looked_for_only_when_the_message_is_read(owner, monkeypatch):
+    """``hasattr`` is asked in loops over modules: it must not compare hundreds of names."""
+    asked = []
+    monkeypatch.setattr(errors, "nearest", lambda name, known: asked.append(name) or "")
+    assert not hasattr(owner, "nothing_like_it") and not asked
+
+
+def test_an_unknown_name_crosses_processes():
+    with pytest.raises(AttributeError) as caught:
+        nn.Linear(1, 1).wieght  # noqa: B018
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert type(copy) is AttributeError and str(copy) == str(caught.value)

@@ -32,8 +32,7 @@ z = torch.zeros
         (lambda: F.prelu(z(2, 3), z(2)), RuntimeError, "numbers = 2 and channel size = 3"),
         (lambda: F.gelu(z(2), approximate="no"), RuntimeError, "none or tanh"),
         (lambda: F.bilinear(z(2, 3), z(2, 2), z(4, 2, 3)), RuntimeError, "shapes do not fit"),
-        (lambda: F.conv3d, AttributeError, "torch.nn.functional"),
-        (lambda: nn.Conv3d, AttributeError, "torch.nn.Conv3d is not in microtorch yet"),
+        (lambda: F.conv5d, AttributeError, "torch.nn.functional"),
         (lambda: nn.Liner, AttributeError, "Did you mean 'Linear'"),
     ],
 )

@@ -92,3 +92,14 @@ def test_init_rules():
         nn.init.calculate_gain("foo")
     with pytest.warns(UserWarning, match="zero-element tensors is a no-op"):
         nn.Linear(0, 3)
+
+
+def test_old_names():
+    for name in nn.init.OLD_NAMES:
+        torch.manual_seed(0)
+        x = torch.empty(3, 3, 3) if name == "dirac" else torch.empty(3, 3)
+        more = (2.0,) if name == "constant" else ()
+        with pytest.warns(FutureWarning, match="deprecated in favor of"):
+            assert getattr(nn.init, name)(x, *more) is x
+        torch.manual_seed(0)
+        assert torch.equal(x, getattr(nn.init, f"{name}_")(torch.empty_like(x), *more))

@@ -86,7 +86,7 @@ class NeverInitialised(nn.Module):
         (
             lambda: Net().fcl,
             AttributeError,
-            "'Net' object has no attribute 'fcl'. Did you mean: 'fc1'?",
+            "'Net' object has no attribute 'fcl'. Did you mean 'fc1'?",
         ),
         (
             lambda: nn.Module()(1),

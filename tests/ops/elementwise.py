@@ -140,6 +140,24 @@ ELEMENTWISE = {
     ),
     "logsigmoid": Row((ANY,), lambda x: -math.log(1 + math.exp(-x)), activation("logsigmoid")),
     "softsign": Row((ANY,), lambda x: x / (1 + abs(x)), activation("softsign")),
+    "threshold": Row(
+        (ANY,),
+        lambda x, threshold, value: x if x > threshold else value,
+        activation("threshold"),
+        ({"threshold": 0.5, "value": 2.0},),
+    ),
+    "hardshrink": Row(
+        (ANY,),
+        lambda x, lambd=0.5: x if abs(x) > lambd else 0.0,
+        activation("hardshrink"),
+        ({}, {"lambd": 1.25}),
+    ),
+    "softshrink": Row(
+        (ANY,),
+        lambda x, lambd=0.5: math.copysign(max(abs(x) - lambd, 0.0), x),
+        activation("softshrink"),
+        ({}, {"lambd": 1.25}),
+    ),
     "hardtanh": Row(
         (ANY,),
         lambda x, min_val=-1.0, max_val=1.0: min(max(x, min_val), max_val),
@@ -182,6 +200,7 @@ ELEMENTWISE = {
         ({"min": -0.5, "max": 0.6},),
     ),
     "sign": Row((ANY,), lambda x: math.copysign(1, x)),
+    "sgn": Row((ANY,), lambda x: math.copysign(1, x)),
     "floor": Row((ANY,), math.floor),
     "ceil": Row((ANY,), math.ceil),
     "round": Row((ANY,), round),

@@ -5,6 +5,7 @@ import pytest
 
 import microtorch
 from microtorch import autograd
+from microtorch.engine.record import constant
 from microtorch.engine.registry import REGISTRY
 
 from .samples import SAMPLES
@@ -33,7 +34,9 @@ def laid_out(sample, layout, dtype="float64", library=microtorch):
         floating = x.dtype.kind == "f"
         array = np.array(x, dtype if floating else None)
         array = layout(array) if x.ndim else array
-        out.append(library.from_numpy(array).requires_grad_(floating and i not in sample.data))
+        # flipped memory is what from_numpy refuses; kernels meet it inside
+        t = constant(array) if library is microtorch else library.from_numpy(array)
+        out.append(t.requires_grad_(floating and i not in sample.data))
     return out
 
 

@@ -698,9 +698,17 @@ EXCUSED = {
     "stack_scalars": "test_registry.py, test_scalars_and_tensors: inputs are Scalars",
     "element": "test_registry.py, test_scalars_and_tensors: outputs are Scalars",
     "output": "test_autograd.py: one output of a custom Function",
+    **dict.fromkeys(
+        ("angle", "complex", "conj", "imag", "real", "view_as_complex", "view_as_real"),
+        "test_complex.py: of complex numbers",
+    ),
+    **dict.fromkeys(
+        ("fft_c2c", "fft_c2r", "fft_r2c"), "tests/fft: Fourier transforms, of complex numbers"
+    ),
 }
 
 # the ops behind layers are in a file of their own, which uses the helpers above
+from .samples_distances import SAMPLES_DISTANCES  # noqa: E402
 from .samples_nn import EXCUSED_NN, SAMPLES_NN  # noqa: E402
 from .samples_right import SAMPLES_RIGHT  # noqa: E402
 from .samples_shapes import SAMPLES_SHAPES  # noqa: E402
@@ -708,13 +716,21 @@ from .samples_shapes import SAMPLES_SHAPES  # noqa: E402
 SAMPLES.update(SAMPLES_NN)
 SAMPLES.update(SAMPLES_RIGHT)
 SAMPLES.update(SAMPLES_SHAPES)
+SAMPLES.update(SAMPLES_DISTANCES)
 EXCUSED.update(EXCUSED_NN)
 
 # and so are those of scans, medians and norms
 from .samples_reductions import SAMPLES_REDUCTIONS  # noqa: E402
 from .samples_special import EXCUSED_SPECIAL, SAMPLES_SPECIAL  # noqa: E402
+from .samples_volumes import EXCUSED_NN_MORE, SAMPLES_VOLUMES  # noqa: E402
 
 for name, samples in SAMPLES_REDUCTIONS.items():
     SAMPLES[name] = SAMPLES.get(name, []) + samples
 SAMPLES.update(SAMPLES_SPECIAL)
+SAMPLES.update(SAMPLES_VOLUMES)
+EXCUSED.update(EXCUSED_NN_MORE)
 EXCUSED.update(EXCUSED_SPECIAL)
+
+from .samples_polynomials import EXCUSED_POLYNOMIALS  # noqa: E402
+
+EXCUSED.update(EXCUSED_POLYNOMIALS)

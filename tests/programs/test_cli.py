@@ -97,9 +97,9 @@ def test_step_in_a_terminal_and_as_files(folder, capsys):
     assert (folder / "steps.txt").read_text(encoding="utf-8").strip() == screens.strip()
     assert microtorch(["step", "neuron.py", "--var", "d", "-o", "d.json"]) == 0
     steps = json.loads((folder / "d.json").read_text(encoding="utf-8"))["steps"]
-    assert [
-        s["new"] for s in steps if s["kind"] == "contribution" and s["final"] and s["name"] == "a"
-    ] == [-4.0]
+    (last,) = (s for s in steps if s["kind"] == "contribution" and s["final"] and s["name"] == "a")
+    (left,) = (s["left"]["number"] for s in steps if s["kind"] == "left" and s["name"] == "a")
+    assert last["new"] - left == -4.0, "the program's backward from c has left its gradients"
 
 
 @pytest.mark.needs("dot")

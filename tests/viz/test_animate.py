@@ -162,7 +162,7 @@ def test_the_picture_of_the_readme_is_small(tmp_path):
     ]
     assert (tmp_path / "neuron-steps.svg").stat().st_size < 150_000
     strip = (tmp_path / "vanishing.svg").read_text()
-    assert "× 12" in strip and "net.0 … 22" in strip and "|grad| of weight, per block" in strip
+    assert "× 12" in strip and "net.0 … 22" in strip and "grad rms of weight, per block" in strip
 
 
 def test_bitmaps_have_a_frame_for_each_step(tmp_path):

@@ -79,7 +79,7 @@ def test_before_backward():
     text = str(viz.explain_grad(w))  # the loss is found among the variables
     assert (
         text.startswith("w.grad is None because loss.backward() has not run.")
-        and "|grad| 3" in text
+        and "of rms 3" in text
     )
 
 

@@ -179,7 +179,7 @@ def test_an_op_of_several_outputs_can_be_stepped():
     (output,) = [n.id for n in trace.nodes if n.op == "output"][:1]
     (several,) = [s for s in trace.steps if s.kind == "contribution" and s.sender == output]
     assert (
-        several.sum == f"|contribution| = {numbers.short(several.array.rms)}"
+        several.sum == f"contribution: {numbers.rms(several.array.rms)}"
         and several.array.rms > 0
     )
 

@@ -54,7 +54,10 @@ class Difference:
         """The graph after the second step; below each value, what it was."""
         options = Options(**look)
         options.check()
-        return Graph(self.b, _Changes(self.b, options, self.before).digraph)
+        return Graph(self.b, self._drawing(options).digraph)
+
+    def _drawing(self, options: Options) -> Drawing:
+        return Changes(self.b, options, self.before)
 
     def save(self, path: str | os.PathLike[str]) -> str:
         """The picture, or the table (.txt). Returns the path."""
@@ -115,10 +118,12 @@ def _outline(t: Trace) -> str:
 
 
 def _size(a: Value | None) -> float | None:
-    return None if a is None else a.number if a.number is not None else a.rms
+    if a is None:
+        return None
+    return a.rms if a.number is None or isinstance(a.number, complex) else a.number
 
 
-class _Changes(Drawing):
+class Changes(Drawing):
     """The graph with a line below each value: before → after."""
 
     def __init__(self, trace: Trace, options: Options, before: dict[int, TraceNode]):

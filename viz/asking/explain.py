@@ -123,6 +123,12 @@ def _itself(p: Subject) -> Explanation | None:
                 "operation now.",
                 "Write into leaves under no_grad(): with torch.no_grad(): p -= lr * p.grad",
             ]
+        elif p.rebound:
+            lines += [
+                f"The line {p.line} gave the name {p.name} to a new tensor. The leaf that it named "
+                "before is an input of that one, and no variable holds it any more.",
+                f"Write into the leaf: with torch.no_grad(): {p.name} -= lr * {p.name}.grad",
+            ]
         else:
             lines += [
                 "Gradients flow through it, but only leaves keep theirs in .grad.",
@@ -181,6 +187,7 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
         ]
     else:
         answer.lines = [f"{name}.grad is {_size(p.grad)}: {ways} to it."]
+        answer.lines += _left(trace, p, root, 0.0 if g is None else whole(g), found.left.get(j))
     for path in answer.paths:
         answer.lines += _follow(answer, trace, names, found, path)
     if count > len(answer.paths):
@@ -191,14 +198,38 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
         answer.lines.append(f"So it is zero{because}.")
 
 
+def _left(trace: Trace, p: Subject, root: str, g: Data, left: Data | None) -> list[str]:
+    """What of p's gradient does not come from this graph: there before, or changed since."""
+    fix = f"optimizer.zero_grad(), or {p.name}.grad = None, before each backward() forgets it."
+    if left is not None and not trace.backward:
+        return [
+            f"{root}.backward() has not run: all of it is left from an earlier backward(), and "
+            f"this one would add {_size(g)}.",
+            fix,
+        ]
+    if left is not None:
+        return [
+            f"{root} gives {_size(g)} of it; the rest, {_size(left)}, is left from an earlier "
+            "backward(): gradients add up.",
+            fix,
+        ]
+    now, this = np.asarray(p.grad, float), np.asarray(g, float)
+    if not (np.isfinite(now).all() and np.isfinite(this).all()):
+        return []
+    if not np.allclose(now, this, 1e-4, 1e-6 * np.abs(this).max(initial=0)):
+        return [f"{root} gives {_size(g)}: .grad was changed since."]
+    return []
+
+
 def _size(g: Data) -> str:
-    a = np.asarray(g, float)
+    a = np.asarray(g)
+    a = a.astype(np.result_type(a, np.float64))
     if not np.all(np.isfinite(a)):
         return "not finite (NaN or ∞)"
     if a.size == 1:
-        return "zero" if not a.any() else numbers.number(float(a.reshape(())))
+        return "zero" if not a.any() else numbers.number(a.reshape(()).item())
     zeros = float(np.mean(a == 0))
-    size = f"|grad| {numbers.short(float(np.sqrt(np.mean(a * a))))}"
+    size = "of " + numbers.rms(float(np.sqrt(np.mean(np.abs(a) ** 2))))
     if zeros == 1:
         return "zero"
     return f"{size}, {100 * zeros:.0f} % of its elements zero" if zeros else size

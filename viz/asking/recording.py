@@ -130,7 +130,7 @@ class Recording(Training):
                 errors.message("nothing was recorded: no backward() ran inside the block")
             )
         groups, word = _groups(len(self), self.epoch or 1), "epoch" if self.epoch else "step"
-        title = labels.font(labels.bold(f"|grad| per {word}"), t.gradient, 12)
+        title = labels.font(labels.bold(f"rms of grad per {word}"), t.gradient, 12)
         rows = [labels.row(labels.cell(title, span=2)), _losses(self, groups, t)]
         layers = self._layers()
         if layers:

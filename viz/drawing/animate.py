@@ -52,6 +52,8 @@ def moments(trace: Trace) -> Iterator[Moment]:
             new = s.new
             held[s.node] = s.total if new is None else Value(new, abs(new), cells=[[new]])
             sent[s.edge] = trace.edges[s.edge].contribution
+        elif s.left is not None:
+            held[s.node] = s.left
         elif s.kind == "seed":
             held[s.node] = trace.nodes[s.node].grad
         else:
@@ -82,7 +84,7 @@ class Still(Drawing):
             return t
         g = self.moment.held.get(t.id)
         if g is not None:
-            if g.number is not None and t.shape:
+            if g.number is not None and not isinstance(g.number, complex) and t.shape:
                 g = replace(g, cells=[[g.number]])
             return replace(t, grad=g, grad_state="known")
         blank = (
@@ -247,6 +249,8 @@ def caption(trace: Trace, s: Step) -> list[str]:
         return [code, cut(f"{s.rule}   {in_numbers}", 110), cut(s.sum, 60) if s.sum else " "]
     if s.kind == "seed":
         return [code, s.text, "backward starts where forward ended"]
+    if s.kind == "left":
+        return [code, s.text, "zero_grad() would have emptied it"]
     t = trace.nodes[s.node]
     result = numbers.shape(t.shape) if t.number is None else numbers.number(t.number)
     return [code, cut(f"{s.name}{' =' if t.op else ':'} {s.text}", 110), f"= {result}"]

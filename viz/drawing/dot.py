@@ -352,16 +352,15 @@ class Drawing:
         if e is not None and back and self.grads == "labels":
             text, zero = _contribution(e.contribution)
             if text:
-                look["label"] = f" {text} " if zero else f" ◂ {text} "
+                look["label"] = f" ◂ {text} "
                 if zero:
-                    look.update(style="dotted", fontcolor=t.zero_edge)
+                    look["fontcolor"] = t.zero_edge
         self.digraph.edge(tail, head, **look)
         if self.grads == "edges" and self.trace.backward:
+            # as an arrow from head to tail it would be laid around the nodes between them
             if e is None:
                 if self.nodes[int(head[1:])].needs:
-                    self.digraph.edge(
-                        head, tail, constraint="false", style="dashed", color=t.gradient
-                    )
+                    self.digraph.edge(tail, head, dir="back", style="dashed", color=t.gradient)
             elif back:
                 text, zero = _contribution(e.contribution)
                 colour = t.zero_edge if zero else t.gradient
@@ -371,7 +370,7 @@ class Drawing:
                     "fontcolor": colour,
                 }
                 look |= {"label": text} if text else {}
-                self.digraph.edge(head, tail, constraint="false", **look)
+                self.digraph.edge(tail, head, dir="back", **look)
 
 
 class _Cluster:
@@ -394,7 +393,8 @@ def _contribution(a: Value | None) -> tuple[str, bool]:
     if a is None:
         return "", False
     v = a.number if a.number is not None else a.rms
-    return (numbers.number(float(v)) if a.number is not None else f"|{numbers.short(v)}|"), v == 0
+    v = v if isinstance(v, complex) else float(v)
+    return (numbers.number(v) if a.number is not None else numbers.rms(a.rms)), v == 0
 
 
 def _clean(s: str, longest: int = 60) -> str:

@@ -183,7 +183,8 @@ def tensor_value(
     if n.needs:
         if leaf and n.grad is not None and thumbnails and n.grad.cells and n.grad.number is None:
             rows.append(row(label("grad", t, True), cell(cells(n.grad, t, True), "RIGHT")))
-        word = "grad" if not n.shape else "|grad|"
+        one = not n.shape or (n.grad is not None and n.grad.number is not None)
+        word = "grad" if one else "grad rms"
         rows.append(row(label(word, t, True), cell(chip(n.grad, n.grad_state, t), "RIGHT")))
     return framed(rows, n.role, t, spacing=1)
 
@@ -233,7 +234,7 @@ def fold_box(
     known = [g for p in strip if (g := _known(p)) is not None]
     if strip and strip[0] is not None:
         name = escape(strip[0].parameter or strip[0].name or "a parameter")
-        rows.append(row(cell(font(f"|grad| of {name}, per block", t.gradient, SMALL), span=2)))
+        rows.append(row(cell(font(f"grad rms of {name}, per block", t.gradient, SMALL), span=2)))
         rows.append(row(cell(heat_strip(strip, t), "CENTER", span=2)))
         first = last = numbers.MISSING
         if len(known) == len(strip):
@@ -336,7 +337,7 @@ def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
             swatches.append(
                 cell(framed([text], role, t)) + cell(font(words[role], t.secondary, SMALL))
             )
-    colour = "|grad|" if t.name == "print" else "orange"
+    colour = "grad" if t.name == "print" else "orange"
     swatches.append(cell(font(f"{colour} = gradient, – = not computed", t.gradient, SMALL)))
     rows = [row(cell(plain(row(*swatches), spacing=3, padding=1)))]
     if heat:
@@ -345,6 +346,6 @@ def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
             f"&nbsp;{font(escape(word), ink, SMALL)}&nbsp;</TD>"
             for fill, ink, word in zip(t.heat, t.heat_ink, style.HEAT_WORDS, strict=True)
         )
-        scale = row(cell(font("|grad|", t.gradient, SMALL)), classes)
+        scale = row(cell(font("grad rms", t.gradient, SMALL)), classes)
         rows.append(row(cell(plain(scale, spacing=3, padding=2))))
     return plain("".join(rows))

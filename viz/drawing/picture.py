@@ -96,6 +96,8 @@ def draw(
 ) -> Graph:
     """The computation graph of a Tensor or Scalar as a picture. Changes nobody's ``.grad``.
 
+    A tuple, list or dict of results is drawn as one graph.
+
     params, names   {"name": value} (or a Module) for values whose names the source does not show
     rankdir         "LR" or "TB"; by itself "LR" for scalars and up to 14 columns
     depth           collapse modules at this depth (0: the outermost); by itself 1 above 60 nodes
@@ -116,7 +118,14 @@ def draw(
     if len(trace.nodes) > max_nodes:
         Plan(trace, depth, max_nodes)  # refuses before names and numbers are looked for
     fill(trace, caller(), given_names(params, names))
-    return Graph(trace, Drawing(trace, options).digraph, engine)
+    return _graph(trace, options, engine)
+
+
+def _graph(trace: Trace, options: Options, engine: str = "auto") -> Graph:
+    """The drawn trace, which keeps numbers and text and lets the tensors go."""
+    graph = Graph(trace, Drawing(trace, options).digraph, engine)
+    trace.computation = None
+    return graph
 
 
 def make_dot(
@@ -127,13 +136,16 @@ def make_dot(
     max_attr_chars: int = 50,
 ) -> Digraph:
     """pytorchviz's spelling: a ``graphviz.Digraph``. The last three arguments change nothing."""
+    from .dot_file import Dot  # graphviz is slow to import
+
     trace = take(var, "make_dot", caller(), given_names(params))
-    return Drawing(trace, Options()).digraph
+    dot, drawn = Dot("microtorch"), Drawing(trace, Options()).digraph
+    dot.body, dot.comment = drawn.body, drawn.comment
+    return dot
 
 
 def draw_dot(root: Root, format: str = "svg", rankdir: str = "LR") -> Graph:
     """micrograd's spelling: values and ops apart, ``data | grad`` on each value."""
     options = Options(rankdir, ops="separate")
     options.check()
-    trace = take(root, "draw_dot", caller())
-    return Graph(trace, Drawing(trace, options).digraph)
+    return _graph(take(root, "draw_dot", caller()), options)

@@ -132,7 +132,7 @@ class Plan:
                     None,
                 )
             call = calls[t.module]
-            if call is not None and t.id != self.trace.root:
+            if call is not None and t.role != "loss":
                 box = boxes.setdefault(call, Unit(f"m{call}", "module", [], call))
                 box.members.append(t.id)
                 self.unit[t.id] = box
@@ -184,7 +184,7 @@ class Plan:
     def _kind(self, u: Unit) -> Hashable:
         """Units of one kind may repeat each other: same class, same parameters, same ops."""
         if u.kind != "module":
-            return u.newest == self.trace.root, self.trace.nodes[u.newest].op
+            return self.trace.nodes[u.newest].role == "loss", self.trace.nodes[u.newest].op
         nodes = [self.trace.nodes[i] for i in u.members]
         own = sorted(t.parameter or t.name for t in nodes if not t.op)
         kind = "" if u.call is None else self.trace.modules[u.call].type
@@ -221,7 +221,7 @@ class Plan:
         groups: dict[Loop, list[int]] = {}
         for i, u in self.unit.items():
             t = nodes[i]
-            if u.kind == "value" and t.op and t.site and t.loop and i != self.trace.root:
+            if u.kind == "value" and t.op and t.site and t.loop and t.role != "loss":
                 groups.setdefault((t.site.file, t.loop), []).append(i)
         for key in [k for k, members in groups.items() if len(members) < 4]:
             del groups[key]

@@ -13,7 +13,7 @@ const asked = new Set(D.quiz ? D.quiz.ask : S.flatMap((s, k) => s.c != null ? [k
 
 // ---- numbers: what style.py writes in a picture --------------------------------------------------------------------
 const minus = s => s.replace(/-/g, "−");
-const special = v => v !== v ? "NaN" : v === Infinity ? "∞" : v === -Infinity ? "−∞" : v === 0 ? "0" : "";
+const special = v => typeof v === "string" ? v : v === true ? "True" : v === false ? "False" : v !== v ? "NaN" : v === Infinity ? "∞" : v === -Infinity ? "−∞" : v === 0 ? "0" : "";
 const scientific = v => minus(v.toExponential(1).replace("+", ""));
 const plain = v => Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5;
 const num = v => v == null ? "–" : special(v) || (plain(v) ? minus(v.toFixed(4)) : scientific(v));
@@ -43,8 +43,9 @@ function forward(leaves) {
 // Backward again, in the order of the steps: each contribution is g times the op's derivative.
 function recompute() {
   if (!changed.size) { now = start; return; }
-  const V = forward(changed), G = [];
+  const V = forward(changed), G = [], left = [];
   G[D.root] = 1;
+  for (const s of S) if (s.k === "left") G[s.n] = left[s.n] = s.left;
   const slope = (s, g) => {
     const n = N[s.from];
     return OPS[n.op].d[s.p](g, V[s.from], ...n.i.map(j => V[j]), n.a || {});
@@ -55,7 +56,7 @@ function recompute() {
     G[s.n] = old === null ? c : old + c;
     return { ...s, c, old, new: G[s.n], l: slope(s, 1) };
   });
-  const check = steps.map(s => s.k === "c" ? difference(s.n, V, G[s.n]) : null);
+  const check = steps.map(s => s.k === "c" ? difference(s.n, V, G[s.n] - (left[s.n] || 0)) : null);
   now = { V, steps, check };
 }
 
@@ -77,6 +78,7 @@ function known(k) {
   for (let j = 0; j <= k; j++) {
     const s = now.steps[j];
     if (s.k === "leaf" || s.k === "op") seen.add(s.n);
+    else if (s.k === "left") grads.set(s.n, { v: s.left, done: false });
     else if (s.k === "seed") grads.set(s.n, { v: 1, done: true });
     else if (j <= last) {
       const before = grads.get(s.n);
@@ -265,6 +267,11 @@ function explain() {
   } else if (step.k === "seed") {
     out.push(h("h2", {}, "Backward starts where forward ended"), math("", frac(D.root, D.root), " = 1"));
     out.push(math("sum", said = "1.0000"), h("p", { class: "remark" }, `Move ${n.n} by a little, and ${n.n} moves by just as much.`));
+  } else if (step.k === "left") {
+    out.push(h("h2", {}, `${n.n}.grad is not empty`), h("p", {}, said = step.text + "."));
+    if (typeof step.left === "number") out.push(math("sum", `${n.n}.grad = ${num(step.left)}`));
+    else out.push(h("div", { class: "arrays" }, array(`${n.n}.grad`, step.left, n, true)));
+    out.push(h("p", { class: "remark" }, "Gradients add up until optimizer.zero_grad() empties them."));
   } else {
     const covered = hidden(at);
     out.push(h("h2", {}, `${N[step.from].n} sends its gradient to ${n.n}`));
@@ -494,7 +501,7 @@ function zoom() {
   const about = zoomed(), flat = v => v == null ? [] : typeof v === "number" ? [v] : [v.f].flat(9);
   if (!about) {
     const words = D.live ? "Nothing to zoom into: every value here is already a single number."
-      : S[at].k === "leaf" || S[at].k === "seed" ? "There is nothing to zoom into at this step: go to an operation."
+      : ["leaf", "seed", "left"].includes(S[at].k) ? "There is nothing to zoom into at this step: go to an operation."
         : "This operation is too large to be spelled out in a page. In Python, viz.expand(tensor, (0, 0)) does it for one element.";
     return [h("p", {}, words)];
   }
@@ -551,9 +558,16 @@ function go(k) {
   if (!(k >= 0 && k < S.length)) return;
   if (k !== at) cell = -1;
   at = k;
-  if (tool === "zoom" || tool === "loop") panel();
-  render();
+  try {
+    if (tool === "zoom" || tool === "loop") panel();
+    render();
+  } catch (error) { broken(error); throw error; }
   try { if (location.hash !== `#${at + 1}`) history.replaceState(null, "", `#${at + 1}`); } catch { /* a notebook's frame has no address */ }
+}
+// What could not be drawn must not be mistaken for the step: the words of the last one go.
+function broken(error) {
+  $("check").replaceChildren();
+  $("explain").replaceChildren(h("h2", {}, `Step ${at + 1} cannot be shown`), h("p", { class: "error", role: "alert" }, `This page has a fault here (${error.message}). What the graph shows may belong to another step; the other steps are not affected.`));
 }
 const hash = () => { const k = parseInt(location.hash.slice(1), 10); if (k >= 1 && k <= S.length && k - 1 !== at) go(k - 1); };
 function play() {

@@ -120,10 +120,14 @@ _SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def special(x: Any) -> Any:
-    """NaN and the infinities, which JSON carries as strings, as numbers; also in lists of lists."""
+    """NaN, the infinities and complex numbers, which JSON carries as strings, as numbers; also in
+    lists of lists.
+    """
     if isinstance(x, list):
         return [special(v) for v in x]
-    return _SPECIAL[x] if isinstance(x, str) else x
+    if not isinstance(x, str):
+        return x
+    return complex(x[:-1] + "j") if x[-1] == "i" else _SPECIAL[x]
 
 
 def _operand(data: dict[str, Any]) -> Operand:

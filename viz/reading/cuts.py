@@ -14,6 +14,7 @@ from typing import Any
 from microtorch import nn
 
 from . import source
+from .frames import local_variables
 
 _INTEGERS = "gives integers, which have no derivative"
 CUTS = {
@@ -56,7 +57,8 @@ def _code(frame: FrameType, p: object, name: str) -> Iterator[tuple[str, ast.AST
     """Code to read: the caller's, and the ``forward`` of each module of the user's that holds p."""
     code = frame.f_code
     yield code.co_filename, _tree(code), {name.partition(".")[0].partition("[")[0]}
-    owners = [v for v in {**frame.f_globals, **frame.f_locals}.values() if isinstance(v, nn.Module)]
+    variables = {**frame.f_globals, **local_variables(frame)}
+    owners = [v for v in variables.values() if isinstance(v, nn.Module)]
     seen: set[object] = set()
     for outer in owners:
         for module in outer.modules():

@@ -19,6 +19,7 @@ from microtorch.graph import ABSENT, Node, is_library, tick, user_frame
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
+from .frames import local_variables
 from .names import node_of
 from .take import Drawable, take
 from .trace import Trace
@@ -103,13 +104,13 @@ def failure(error: BaseException) -> Failure:
         if f is frame:
             break
     function = frame.f_code.co_name
-    held = [v for v in frame.f_locals.values() if isinstance(v, (Tensor, Scalar))]
+    held = [v for v in local_variables(frame).values() if isinstance(v, (Tensor, Scalar))]
     return Failure("error" if function == "<module>" else function, held[-MOST:], frame, lasti)
 
 
 def _in_frame(f: FrameType, users: bool) -> tuple[str, list[Tensor | Scalar]]:
     """The op or function that a frame of the library ran, and what it was given."""
-    values = f.f_locals
+    values = local_variables(f)
     op, module = values.get("op"), values.get("self")
     if isinstance(op, Op):
         both = [values.get("input"), values.get("other")]

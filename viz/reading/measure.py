@@ -22,8 +22,9 @@ import numpy as np
 
 from microtorch.arrays.device import CPU, device
 from microtorch.autograd import no_grad
-from microtorch.autograd.function import Outputs
+from microtorch.autograd.function import CustomOp, FunctionCtx, Outputs, forward_again
 from microtorch.backends import cpu, host
+from microtorch.create.random import get_rng_state, set_rng_state
 from microtorch.engine import backward
 from microtorch.graph import Node, Scope, tick
 from microtorch.handles.scalar import Scalar
@@ -33,6 +34,7 @@ from .summary import number
 
 Data: TypeAlias = "float | np.ndarray"  # a Scalar's value, or an array on the host
 Gradient: TypeAlias = "Data | Outputs"
+Ran: TypeAlias = "tuple[FunctionCtx, tuple[Any, ...]]"  # what a custom forward left and gave
 new = object.__new__
 
 
@@ -45,37 +47,73 @@ class Computation:
     def __init__(self, nodes: list[Node], root_value: Data | None = None):
         self.nodes = nodes
         self.root_value = root_value
+        self.many = False  # are there several results, so that no backward starts from the last?
+        self.left: dict[int, Data] = {}  # what earlier backwards left in the leaves' .grad
         self.scopes: dict[Scope, int] = {}  # module calls, by their number in the trace
         self._index = {node: i for i, node in enumerate(nodes)}
+        self._ran: dict[int, Ran | None] = {}  # custom nodes: their forward, run once more
         self.inputs = [[self._index[x] for x in node.inputs] for node in nodes]
 
     # ---- as the program ran it -------------------------------------------------------------------
     @cached_property
     def values(self) -> list[Data | None]:
-        """Each value, computed again where backward freed it; None where it cannot be known."""
+        """Each value, computed again where backward freed it, or where it was overwritten since;
+        None where it cannot be known.
+        """
         out: list[Data | None] = []
         for node, inputs in zip(self.nodes, self.inputs, strict=True):
             value: Data | None = None
-            if type(node.value) is not tuple:
+            if type(node.value) is not tuple and not _written(node):
                 value = host(node.value)
             elif node.op is not None and not any(
                 out[i] is None or _overwritten(self.nodes[i], node) for i in inputs
-            ):  # freed
-                value = _recompute(node, [out[i] for i in inputs])
+            ):  # freed, or overwritten
+                value = self._again(node, inputs, out)
             out.append(value)
         if out and out[-1] is None and self.root_value is not None:
             out[-1] = host(self.root_value)
         return out
 
+    def _again(self, node: Node, inputs: list[int], values: list[Data | None]) -> Data | None:
+        """The value of a node from those of its inputs."""
+        if node.op.projection and isinstance(node.inputs[0].op, CustomOp):  # one of its outputs
+            ran, index = self.forwards(inputs[0], values), (node.attrs or {})["index"]
+            return None if ran is None else np.asarray(host(ran[1][index].array))
+        if isinstance(node.op, CustomOp):
+            ran = self.forwards(self._index[node], values)
+            return None if ran is None else np.asarray(host(ran[1][0].array))
+        return _recompute(node, [values[i] for i in inputs])
+
+    def forwards(self, i: int, values: Sequence[Data | None]) -> Ran | None:
+        """The forward of custom node i, run once more; None where it cannot be.
+
+        The user's forward may raise, or draw random numbers, which would be others now.
+        """
+        arrays = [values[j] for j in self.inputs[i]]
+        if i not in self._ran and not any(a is None for a in arrays):
+            before = get_rng_state()
+            try:
+                self._ran[i] = forward_again(self.nodes[i], [np.asarray(a) for a in arrays])
+            except Exception:  # the user's
+                self._ran[i] = None
+            if not get_rng_state().equal(before):
+                set_rng_state(before)
+                self._ran[i] = None
+        return self._ran.get(i)
+
     @cached_property
     def backward(self) -> Backward:
         """Gradients of one scalar root, of every node and every edge."""
-        return Backward(self.nodes, self.values)
+        values = self.values
+        custom = [i for i, n in enumerate(self.nodes) if isinstance(n.op, CustomOp)]
+        freed = [i for i in custom if self.nodes[i].saved is None]
+        return Backward(self.nodes, values, {i: self.forwards(i, values) for i in freed})
 
     def release(self) -> None:
         """Forget the arrays; they are computed again when they are asked for."""
         for name in ("values", "backward"):
             self.__dict__.pop(name, None)
+        self._ran.clear()
 
     def index(self, tensor: object) -> int:
         """The number of a Tensor's or Scalar's node; -1 if it took no part."""
@@ -91,7 +129,8 @@ class Computation:
         node = self.nodes[i]
         inputs = [values[j] for j in self.inputs[i]]
         try:
-            if node.op.name == "cast" and np.dtype(node.dtype).kind == "f":
+            wide = np.dtype(node.dtype).kind == "f" and not np.iscomplexobj(inputs[0])
+            if node.op.name == "cast" and wide:
                 return inputs[0]  # whoever asks in float64 stays there
             if node.op.name == "element" and node.attrs is not None:
                 return float(np.asarray(inputs[0])[node.attrs["index"]])
@@ -100,6 +139,22 @@ class Computation:
             return np.asarray(node.op.kernels[_home(node)](*inputs, **attributes(node)))
         except (TypeError, KeyError, AttributeError):
             return None
+
+    def overwritten(self, j: int, i: int) -> bool:
+        """Was leaf j overwritten after node i had used it?"""
+        return _overwritten(self.nodes[j], self.nodes[i])
+
+    def backward_at(self, values: Sequence[Data | None], cut: frozenset[int]) -> Backward:
+        """Backward where the nodes have other values; those of ``cut`` were given, not computed."""
+        ran: dict[int, Ran | None] = {}
+        state = get_rng_state()
+        for i, node in enumerate(self.nodes):
+            arrays = [values[j] for j in self.inputs[i]]
+            if isinstance(node.op, CustomOp) and not any(a is None for a in arrays):
+                # what it saved belongs to the old values
+                ran[i] = forward_again(node, [np.asarray(a) for a in arrays])
+        set_rng_state(state)
+        return Backward(self.nodes, values, ran, cut=cut, given=True)
 
     def is_leaf(self, i: int) -> bool:
         return self.nodes[i].op is None
@@ -119,9 +174,11 @@ class Computation:
             return None
 
     def slopes(self, i: int) -> np.ndarray | None:
-        """The derivative of an elementwise op of one operand, element by element; else None."""
+        """The derivative of an elementwise op of one real operand, by element; else None."""
         node = self.nodes[i]
         arrays = [self.values[j] for j in (i, *self.inputs[i])]
+        if any(np.iscomplexobj(a) for a in arrays if a is not None):
+            return None
         try:
             out, x = (np.asarray(host(a), float) for a in arrays)
             vjp = node.op.derivatives[0]
@@ -167,10 +224,15 @@ def _overwritten(x: Node, node: Node) -> bool:
     return x.op is None and x.storage is not None and x.storage.written > node.seq
 
 
+def _written(node: Node) -> bool:
+    """Was the result of an op overwritten after it had been made?"""
+    return node.op is not None and node.storage is not None and node.storage.written > node.seq
+
+
 def _recompute(node: Node, arrays: list[Data | None]) -> Data | None:
     try:
         out = node.op.kernels[_home(node)](*arrays, **attributes(node))
-    except (TypeError, KeyError, AttributeError):  # a custom Function: its forward is not run again
+    except (TypeError, KeyError, AttributeError):
         return None
     out = np.asarray(out) if node.dev is not None else out
     return out.astype(node.dtype) if out.dtype != node.dtype else out
@@ -181,10 +243,20 @@ class Backward:
     """``gradients[i]`` of each node; ``contributions[i, position]`` of each edge into node i.
 
     Where it is impossible, both are empty and ``reason`` tells why. ``order``: the ops, in the
-    order in which backward ran them.
+    order in which backward ran them. ``cut``: nodes whose value does not come from their inputs, so
+    that nothing flows further back. ``given``: the values are the caller's own, and it does not
+    matter what was overwritten since.
     """
 
-    def __init__(self, nodes: list[Node], values: Sequence[Data | None]):
+    def __init__(
+        self,
+        nodes: list[Node],
+        values: Sequence[Data | None],
+        forwards: Mapping[int, Ran | None] | None = None,
+        cut: frozenset[int] = frozenset(),
+        given: bool = False,
+    ):
+        self.forwards, self.cut, self.given = forwards or {}, cut, given
         self.gradients: dict[int, Gradient] = {}
         self.contributions: dict[tuple[int, int], Gradient] = {}
         self.order: list[int] = []
@@ -209,11 +281,15 @@ class Backward:
         index = {node: i for i, node in enumerate(nodes)}
         for node, value in zip(nodes, values, strict=True):
             for x in node.inputs:
-                written = node.needs and _overwritten(x, node)
+                written = node.needs and not self.given and _overwritten(x, node)
                 if written and (node.op is None or node.op.reads_anything):
                     what = f"input {index[x]} was overwritten after it had been used"
                     raise RuntimeError(f"{what} (optimizer.step()?)")
-            copies.append(_copy(node, value, tuple([copies[index[x]] for x in node.inputs])))
+            inputs = tuple([copies[index[x]] for x in node.inputs])
+            if len(copies) in self.cut:
+                copies.append(_replaced(node, value))
+                continue
+            copies.append(_copy(node, value, inputs, self.forwards.get(len(copies))))
         back = {copy: i for i, copy in enumerate(copies)}
 
         def observe(copy: Node, g: Gradient, contributions: list[Gradient | None]) -> None:
@@ -230,13 +306,23 @@ class Backward:
         self.gradients = {back[copy]: g for copy, g in captured.items()}
 
 
+class _Repeated:
+    """The context of a forward that was run once more: its node holds nothing."""
+
+    def __init__(self, ctx: FunctionCtx):
+        self.ctx, self._node = ctx, None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ctx, name)
+
+
 class Leaf(Node):
     """A leaf of the copy."""
 
     __slots__ = ()
 
 
-def _put(copy: Node, **slots: Any) -> None:
+def _put(copy: Node, **slots: object) -> None:
     """Fill the slots of a node, but for those that are constants of its class.
 
     A Scalar's ``dev`` is one, and the ``needs`` of every op's node.
@@ -248,8 +334,22 @@ def _put(copy: Node, **slots: Any) -> None:
             continue
 
 
-def _copy(node: Node, value: Data | None, inputs: tuple[Node, ...]) -> Node:
-    """A node like ``node`` that no user's handle or hook knows."""
+def _replaced(node: Node, value: Data | None) -> Node:
+    """A leaf in the place of a node."""
+    copy: Node = new(Scalar) if isinstance(node, Scalar) else Leaf()
+    _put(copy, inputs=(), attrs=None, needs=node.needs, op=None, dev=_home(node), saved=())
+    _put(copy, seq=tick(), lasti=0, hooks=None, storage=None, scope=None, grad=None, code=None)
+    copy.value = (node.shape, node.dtype) if value is None else value
+    return copy
+
+
+def _copy(
+    node: Node, value: Data | None, inputs: tuple[Node, ...], ran: Ran | None = None
+) -> Node:
+    """A node like ``node`` that no user's handle or hook knows.
+
+    ``ran``: of a custom Function that was freed, its forward run once more.
+    """
     op = node.op
     copy: Node = (
         new(Scalar) if isinstance(node, Scalar) else op.node() if op is not None else Leaf()
@@ -260,7 +360,13 @@ def _copy(node: Node, value: Data | None, inputs: tuple[Node, ...]) -> Node:
     copy.value = (node.shape, node.dtype) if value is None else value
     if op is None or node.dev is None:
         return copy
-    if hasattr(op, "function"):  # a custom Function: what it saved is its own affair
+    if isinstance(op, CustomOp):  # what it saved is its own affair
+        if ran is not None:
+            copy.attrs = {**(attrs or {}), "ctx": _Repeated(ran[0])}
+            return copy
+        if node.saved is None:
+            what = "its forward raises, or draws random numbers"
+            raise RuntimeError(f"what {op.name} had saved was freed, and {what}")
         for s in node.saved or ():
             if s is not None and s.storage is not None and s.storage.written > node.seq:
                 raise RuntimeError("a value saved by a custom Function was overwritten")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from types import CodeType, FrameType, SimpleNamespace
+from types import CodeType
 from typing import Any, TypeAlias
 
 from microtorch import nn
@@ -24,9 +24,9 @@ from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
 from . import source
+from .frames import Frame, local_variables
 
 LOOKED_AT = 20_000  # objects searched for variables that hold a value, at most
-Frame: TypeAlias = FrameType | SimpleNamespace  # or a copy of its variables (watching.py)
 Given: TypeAlias = "Mapping[str, object] | Iterable[tuple[str, object]] | nn.Module | None"
 Pairs: TypeAlias = list[tuple[str, object]]  # names that the user gave, and what they name
 
@@ -167,6 +167,7 @@ class Names:
 
     def _operands(self) -> None:
         """Leaves that only the line which uses them names: ``x`` in ``net(x)`` or ``w @ x``."""
+        leaves = {n: k for k, n in self.variables.items() if isinstance(k, Node) and k.op is None}
         for i, node in enumerate(self.nodes):
             free = [self.index[x] for x in node.inputs if self.index[x] not in self.parameters]
             if all(
@@ -181,6 +182,7 @@ class Names:
             ):
                 if (
                     name
+                    and leaves.get(name, self.nodes[j]) is self.nodes[j]  # h0 in rnn(x) is not x
                     and self.nodes[j].op is None
                     and not self.name(j)
                     and not self._is_number(j)
@@ -195,16 +197,8 @@ class Names:
     # ---- the caller's variables ------------------------------------------------------------------
     def _search(self, frame: Frame) -> None:
         """Variables of the caller and its module that hold a value or a module; breadth first."""
-        wanted = (
-            frame.f_locals
-            if frame.f_locals is frame.f_globals
-            else {**frame.f_globals, **frame.f_locals}
-        )
-        if frame.f_locals is not frame.f_globals:  # the nearer name wins
-            wanted = {
-                **frame.f_locals,
-                **{k: v for k, v in wanted.items() if k not in frame.f_locals},
-            }
+        own = local_variables(frame)
+        wanted = {**own, **{k: v for k, v in frame.f_globals.items() if k not in own}}
         # only names that start with a letter: pytest and comprehensions have "@py_assert1" and ".0"
         queue = [(name, value, 0) for name, value in wanted.items() if name[0].isalpha()]
         seen: set[int] = set()

@@ -12,10 +12,15 @@ from collections.abc import Sequence
 MISSING = "–"
 
 
-def number(v: float | None) -> str:
-    """A value in a node: four decimals, ``1.7e−9`` when small, ``0`` only when exactly zero."""
+def number(v: complex | None) -> str:
+    """A value in a node: four decimals, ``1.7e−9`` when small, ``0`` only when exactly zero.
+
+    A complex number has two: ``0.5000+1.7e−9i``.
+    """
     if v is None:
         return MISSING
+    if isinstance(v, complex):
+        return _complex(number(v.real), number(v.imag))
     if isinstance(v, bool):
         return str(v)
     if isinstance(v, int):
@@ -25,18 +30,31 @@ def number(v: float | None) -> str:
     )
 
 
-def short(v: float | None) -> str:
-    """A value on a chip: three significant digits."""
+def short(v: complex | None) -> str:
+    """A value on a chip: three significant digits, of a complex number for each part."""
     if v is None:
         return MISSING
+    if isinstance(v, complex):
+        return _complex(short(v.real), short(v.imag))
     return _special(v) or (
         _scientific(v) if not 1e-3 <= abs(v) < 1e5 else f"{v:.3g}".replace("-", "−")
     )
 
 
-def literal(v: float) -> str:
-    """A Python number as it would be written in code: ``2``, ``0.5``."""
+def rms(v: float | None) -> str:
+    """The size of an array, the root of the mean of its squared elements: ``rms 2.97``."""
+    return f"rms {short(v)}"
+
+
+def literal(v: complex) -> str:
+    """A Python number as it would be written in code: ``2``, ``0.5``; a complex one ``1+2i``."""
+    if isinstance(v, complex):
+        return _complex(literal(v.real), literal(v.imag)) if v.imag else literal(v.real)
     return _special(float(v)) or f"{v:g}".replace("-", "−")
+
+
+def _complex(real: str, imag: str) -> str:
+    return f"{real}{imag if imag[0] == '−' else f'+{imag}'}i"
 
 
 def _special(v: float) -> str:

@@ -25,8 +25,9 @@ from microtorch.handles.tensor import Tensor
 
 from . import numbers
 from .arithmetic import Arithmetic, Operand, Place, flat, place_of
+from .frames import Frame
 from .measure import Data
-from .names import Frame, Pairs, label_of
+from .names import Pairs, label_of
 from .summary import FULL
 from .take import MOST as LARGEST
 from .take import fill, skeleton
@@ -259,6 +260,11 @@ def opened(
         what = "expand(): loss does not depend on this tensor"
         raise ValueError(errors.message(what, fix="pass the loss computed from it"))
     fill(trace, frame, given, gradients=loss is not None)
+    read = [np.asarray(found.values[j]) for j in (i, *trace.nodes[i].inputs)]
+    if any(np.iscomplexobj(v) for v in read):
+        what = "expand() spells an op out in Scalars, which are real, but this op is of complex "
+        fix = "expand an op on z.real and z.imag"
+        raise TypeError(errors.message(what + "numbers", fix=fix))
     if any(found.values[j] is None for j in (i, *trace.nodes[i].inputs)):
         what = "expand(): values were freed by backward or overwritten"
         fix = "expand before optimizer.step(), or compute the loss again"
@@ -286,7 +292,8 @@ def spell_small_ops(trace: Trace, names: list[str]) -> None:
     for t in reversed(trace.nodes):  # what is nearest to the result first
         if not t.op or not (t.shape or any(trace.nodes[j].shape for j in t.inputs)):
             continue
-        if any(found.values[j] is None for j in (t.id, *t.inputs)):
+        read = [found.values[j] for j in (t.id, *t.inputs)]
+        if any(v is None or np.iscomplexobj(v) for v in read):  # Scalars are real
             continue
         work = _work(found.nodes[t.id], t.shape, [trace.nodes[j].shape for j in t.inputs])
         if work > min(PAGE, left):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import linecache
 from dataclasses import dataclass
 from types import FrameType
 
@@ -14,6 +16,7 @@ from microtorch.graph import Node, in_order
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
+from .frames import local_variables
 from .measure import Data
 from .names import Names, Pairs, node_of
 from .take import Root, fill, skeleton, take
@@ -29,6 +32,7 @@ class Subject:
     op: str
     where: str
     written: bool  # did an in-place operation make it what it is?
+    line: str  # the user's line that made it, if it is known
     needs: bool
     dtype: str
     grad: Data | None
@@ -43,6 +47,19 @@ class Subject:
     def state(self) -> str:
         """Its gradient in a word."""
         return "None" if self.grad is None else "not None" if np.any(self.grad) else "zero"
+
+    @property
+    def rebound(self) -> bool:
+        """Did the line use a value of this name, and bind the name to the result: w = w - g?"""
+        try:
+            made = ast.parse(self.line).body
+        except SyntaxError:  # a part of a longer statement
+            return False
+        if len(made) != 1 or not isinstance(made[0], ast.Assign):
+            return False
+        bound = {ast.unparse(t) for t in made[0].targets}
+        used = {ast.unparse(n) for n in ast.walk(made[0].value) if isinstance(n, ast.expr)}
+        return self.name in bound & used
 
     @property
     def has_graph(self) -> bool:
@@ -80,6 +97,7 @@ def subject(p: object, loss: Root, frame: FrameType, given: Pairs | None) -> Sub
         op,
         str(node.where()) if op else "",
         op in ("copy", "copy_slices") or (storage is not None and bool(storage.version)),
+        linecache.getline(site.file, site.line).strip() if op and (site := node.where()) else "",
         node.needs,
         str(node.dtype),
         None if grad is None else np.asarray(host(getattr(grad, "array", grad))),
@@ -103,7 +121,7 @@ def _name(p: object, node: Node, frame: FrameType, given: Pairs | None) -> str:
 
 def _newest(frame: FrameType) -> Root:
     """The youngest result with a graph among the caller's variables."""
-    values = (frame.f_globals | frame.f_locals).values()
+    values = (frame.f_globals | local_variables(frame)).values()
     found = [(v, node) for v in values if (node := node_of(v)) is not None]
     results = [(v, node) for v, node in found if node.op is not None and node.needs]
     single = [(v, node) for v, node in results if not node.shape] or results

@@ -16,7 +16,7 @@ ROWS, COLUMNS = 4, 16  # cells of a thumbnail
 
 
 def summary(x: Any) -> Value | None:
-    """A number or array as a ``Value``.
+    """A number or array as a ``Value``. Of complex numbers the range and the cells are their sizes.
 
     None for None, and for the gradients of several outputs, which are no array.
     """
@@ -27,12 +27,13 @@ def summary(x: Any) -> Value | None:
     x = np.asarray(host(x))
     if x.size == 1:
         v = x.reshape(()).item()
+        f = abs(v) if isinstance(v, complex) else float(v)
         full = x.tolist() if x.ndim else None
-        cells: list[list[float | None]] = [[float(v)]] if x.ndim else []
-        return Value(v, abs(float(v)), float(v), float(v), cells, False, full)
+        cells: list[list[float | None]] = [[f]] if x.ndim else []
+        return Value(v, abs(f), f, f, cells, False, full)
     if x.size == 0:
         return Value(full=x.tolist())
-    f = x.astype(np.float64)
+    f = (np.abs(x) if x.dtype.kind == "c" else x).astype(np.float64)
     with np.errstate(all="ignore"):
         cells, pooled = thumbnail(f)
     full = x.tolist() if x.size <= FULL else None
@@ -41,7 +42,8 @@ def summary(x: Any) -> Value | None:
 
 def rms(x: Any) -> float:
     """The root mean square over the elements, also where their squares over- or underflow."""
-    f = np.asarray(host(x), np.float64)
+    f = np.asarray(host(x))
+    f = (np.abs(f) if f.dtype.kind == "c" else f).astype(np.float64, copy=False)
     if not f.size:
         return 0.0
     with np.errstate(all="ignore"):
@@ -71,7 +73,7 @@ def thumbnail(f: np.ndarray) -> tuple[list[list[float | None]], bool]:
 
 
 def number(x: Any) -> float | None:
-    """The one element of a value; None for several, and for what was freed."""
-    if x is None or isinstance(x, dict) or np.size(x) != 1:
+    """The one element of a value; None for several, for what was freed, and for a complex one."""
+    if x is None or isinstance(x, dict) or np.size(x) != 1 or np.iscomplexobj(x):
         return None
     return float(np.asarray(x).reshape(()))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 from types import CodeType, FrameType
 from typing import Any, TypeAlias
@@ -14,20 +15,23 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microtorch import nn
+from microtorch.autograd.function import Outputs
 from microtorch.backends import host
 from microtorch.base import errors
 from microtorch.graph import Node, Scope, in_order, user_frame
 from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor
 
-from . import source
+from . import numbers, source
+from .frames import Frame
 from .measure import Computation, Data, Gradient
-from .names import Frame, Names, Pairs, node_of
+from .names import Names, Pairs, node_of
 from .summary import summary
 from .trace import Edge, ModuleCall, Site, Trace, TraceNode, too_large
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 MOST = 10_000  # nodes, where nobody says how many
+DRAWN = frozenset({"draw", "draw_dot", "make_dot"})  # what may be given several results at once
 Root: TypeAlias = Any  # whatever the user passes; a Tensor, a Scalar, or something else to refuse
 
 
@@ -59,12 +63,15 @@ def take(
 def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Trace:
     """The structure of the graph, without names and numbers. ``function`` is named in errors.
 
-    Raises TypeError for what is no Tensor or Scalar, GraphError where no operation was recorded,
-    and GraphTooLarge above ``most`` nodes.
+    A picture may be of several results: a tuple, list or dict of them. Raises TypeError for what is
+    no Tensor or Scalar, GraphError where no operation was recorded, and GraphTooLarge above
+    ``most`` nodes.
     """
     root = root.root if isinstance(root, Drawable) else root
-    node = _checked(root, function)
-    nodes = _numbers_at_first_use(in_order([node], constants=True))
+    roots = _results(root)
+    tops = [_checked(r, function) for r in roots] if function in DRAWN else []
+    nodes = _numbers_at_first_use(in_order(tops or [_checked(root, function)], constants=True))
+    root = next((r for r in roots if node_of(r) is nodes[-1]), root)
     if most is not None and len(nodes) > most:
         drawn = [n for n in nodes if n.op is not None or n.needs or n.shape]
         raise too_large(len(drawn), most // 25)
@@ -80,9 +87,21 @@ def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Tra
         trace.nodes.append(t)
         for position, j in enumerate(inputs):
             trace.edges.append(Edge(j, i, position, n.needs and nodes[j].needs))
-    trace.nodes[-1].role = "loss"
+    for node in tops or nodes[-1:]:
+        trace.nodes[found.index(node)].role = "loss"
+    found.many = len(tops) > 1
     _positions(trace, nodes)
     return trace
+
+
+def _results(root: Root) -> list[Root]:
+    """The results in a tuple, list or dict, as models return them, that an op made."""
+    if isinstance(root, dict):
+        root = tuple(root.values())
+    if not isinstance(root, (tuple, list)):
+        return [root]
+    found = [r for part in root for r in _results(part)]
+    return [r for r in found if (node := node_of(r)) is not None and node.op is not None] or found
 
 
 def _checked(root: Root, function: str) -> Node:
@@ -214,12 +233,22 @@ def _describe(t: TraceNode, n: Node) -> None:
         return
     t.symbol, t.formula = n.op.symbol, n.op.formula
     t.rules = [r or "" for r in n.op.rule]
+    if n.dev is not None and n.dev.conjugates and n.op.complex == "holomorphic":
+        t.rules = [conjugated(r) for r in t.rules]
     if hasattr(n.dev, "kernel_text"):
         vjps = (f"{n.op.name}_vjp{k}" for k in range(len(t.rules)))
         t.kernels = [n.dev.kernel_text(name) for name in (n.op.name, *vjps)]
     for k, v in (n.attrs or {}).items():
         if isinstance(v, (int, float, str, bool, tuple)):
             t.attrs[k] = repr(v)[:60]
+
+
+def conjugated(rule: str) -> str:
+    """The rule of a holomorphic op for complex numbers: every factor of g conjugated."""
+    return f"conj({re.sub(LETTER_G, 'conj(g)', rule)})" if rule else ""
+
+
+LETTER_G = r"\bg\b"
 
 
 def _owners(trace: Trace, names: Names) -> None:
@@ -254,6 +283,8 @@ def _expressions(trace: Trace) -> None:
 def _operand(t: TraceNode) -> str:
     if t.name or t.role != "constant" or t.number is None:
         return t.name
+    if isinstance(t.number, complex):
+        return f"({numbers.literal(t.number)})"
     text = f"{t.number:g}"
     return text if text[0] != "-" else f"(−{text[1:]})"
 
@@ -266,11 +297,13 @@ def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
     root = nodes[-1]
     ran = root.freed if root.dev is not None else root.grad is not None
     seen = any(own[i] is not None for i in leaves)
-    back = found.backward if wanted or ran or seen else None
+    back = found.backward if (wanted or ran or seen) and not found.many else None
     if back is not None and not ran and not wanted and seen:
         # backward(retain_graph=True)? Or are these the gradients of an older loss?
         ran = all(_close(own[i], back.gradients.get(i)) for i in leaves)
     trace.backward = ran
+    if wanted and back is not None and back.gradients:
+        found.left = _left(own, back.gradients, ran)
     show = ran or wanted
     trace.note = back.reason if back is not None and show else ""
     for i, (t, n) in enumerate(zip(trace.nodes, nodes, strict=True)):
@@ -287,6 +320,31 @@ def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
     if show and back is not None:
         for e in trace.edges:
             e.contribution = summary(back.contributions.get((e.target, e.position)))
+
+
+def _left(
+    own: list[Data | None], gradients: dict[int, Gradient], ran: bool
+) -> dict[int, Data]:
+    """What ``.grad`` held before this backward, where that is not nothing.
+
+    Where this one ``ran``, its own gradient is in ``.grad`` already. A multiple below 1 of it is
+    not a sum: it was changed since, as clipping does.
+    """
+    out: dict[int, Data] = {}
+    for i, g in enumerate(own):
+        if g is None or (ran and isinstance(gradients.get(i), (Outputs, type(None)))):
+            continue
+        now = np.asarray(host(g), float)
+        this = np.asarray(host(gradients[i]), float) if ran else np.zeros_like(now)
+        if not (np.isfinite(now).all() and np.isfinite(this).all()):
+            continue
+        size = np.sum(this * this)
+        clipped = bool(size) and np.allclose(now, this * np.sum(now * this) / size, 1e-4)
+        if _close(now, this) or (clipped and np.sum(now * this) < size):
+            continue
+        rest = now - this
+        out[i] = float(rest) if isinstance(g, float) else rest
+    return out
 
 
 def _own(n: Node) -> Data | None:

@@ -56,7 +56,7 @@ def too_large(n: int, limit: int, before: int = 0) -> GraphTooLarge:
 class Value:
     """A value or a gradient: a number, or the summary of an array."""
 
-    number: float | None = None  # of one element
+    number: complex | None = None  # of one element
     rms: float = 0.0  # root mean square over the elements
     low: float | None = None
     high: float | None = None
@@ -112,7 +112,7 @@ class TraceNode:
     kernels: list[str] = field(default_factory=list)  # a device's text of the op and of each vjp
 
     @property
-    def number(self) -> float | None:
+    def number(self) -> complex | None:
         """The value, where it is one element and known."""
         return None if self.value is None else self.value.number
 
@@ -155,13 +155,16 @@ class Comparison:
 
 @dataclass(slots=True)
 class Step:
-    """One step: a "leaf" or an "op" of the forward ``phase``, or the "seed" of backward."""
+    """One step: a "leaf" or an "op" of the forward ``phase``; of backward, the "seed", or what an
+    earlier backward has "left" in a leaf's ``.grad``, to which this one adds (``left``).
+    """
 
     phase: str
     kind: str
     node: int
     name: str
     text: str
+    left: Value | None = field(default=None, kw_only=True)
 
     @property
     def origin(self) -> int:
@@ -281,11 +284,13 @@ class Trace:
 
 # ---- JSON ----------------------------------------------------------------------------------------
 def _plain(x: Any) -> Any:
-    """What JSON can say: NaN and the infinities as strings."""
+    """What JSON can say: NaN, the infinities and complex numbers as strings."""
     if isinstance(x, dict):
         return {str(k): _plain(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)):
         return [_plain(v) for v in x]
+    if isinstance(x, complex):
+        return f"{x.real!r}{x.imag:+}i"
     return str(x) if isinstance(x, float) and not math.isfinite(x) else x
 
 
@@ -304,6 +309,7 @@ def _edge(data: Data) -> Edge:
 
 
 def _step(data: Data) -> Step:
+    data = data | {"left": _value(data["left"])}
     if data["kind"] != "contribution":
         return Step(**data)
     made = {k: special(data[k]) for k in ("old", "contribution", "new", "local")}

@@ -19,7 +19,8 @@ from microtorch.graph import Node, RemovableHandle, in_order
 from microtorch.handles.tensor import Tensor
 
 from . import numbers
-from .names import Frame, Names, Pairs, node_of
+from .frames import Frame
+from .names import Names, Pairs, node_of
 from .summary import rms
 from .take import Root, caller, take
 from .trace import Trace

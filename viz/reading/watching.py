@@ -21,7 +21,8 @@ from microtorch.graph import Node, RemovableHandle, in_order
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
-from .names import Frame, node_of
+from .frames import Frame, local_variables
+from .names import node_of
 from .take import Root, caller, take
 from .trace import Trace
 
@@ -46,7 +47,7 @@ class Watch:
     def _note(self, roots: list[Root]) -> None:
         frame = caller()
         self.root = root = roots[0]
-        self.frame = SimpleNamespace(f_locals=dict(frame.f_locals), f_globals=frame.f_globals)
+        self.frame = SimpleNamespace(f_locals=local_variables(frame), f_globals=frame.f_globals)
         leaves = [n for n in in_order([_node(root)]) if n.op is None]
         self._leaves = [(n, np.array(host(n.value), copy=True), _copy(n.grad)) for n in leaves]
 

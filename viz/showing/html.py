@@ -100,7 +100,7 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _inert(data: Any) -> str:
+def _inert(data: object) -> str:
     """JSON that cannot end its script element, whatever names it holds."""
     text = json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for c in "<>&\u2028\u2029":
@@ -114,6 +114,8 @@ def _finite(x: Any) -> Any:
         return {str(k): _finite(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)):
         return [_finite(v) for v in x]
+    if isinstance(x, complex):
+        return numbers.literal(x)
     if isinstance(x, float) and not math.isfinite(x):
         return {"#": "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"}
     if isinstance(x, str):
@@ -141,7 +143,10 @@ def _colours(drawn: Scene) -> str:
 def _data(trace: Trace, drawn: Scene) -> JSON:
     names = display_names(trace)
     live = all(not n.shape and (javascript.can(n.op) or not n.op) for n in trace.nodes)
-    live = live and all(_attrs(n) is not None and n.number is not None for n in trace.nodes)
+    live = live and all(
+        _attrs(n) is not None and n.number is not None and not isinstance(n.number, complex)
+        for n in trace.nodes
+    )
     files, places = _sources(trace)
     nodes = [_node(trace, t, names, drawn, places, live) for t in trace.nodes]
     steps = [_step(trace, s, names, drawn, live) for s in trace.steps]
@@ -236,7 +241,7 @@ def _value(a: Value | None) -> Any:
     if a.number is not None and a.full is None:
         return (
             a.number
-            if isinstance(a.number, bool) or not isinstance(a.number, int)
+            if isinstance(a.number, (bool, complex)) or not isinstance(a.number, int)
             else float(a.number)
         )
     out: JSON = {"r": _short(a.rms), "lo": _short(a.low), "hi": _short(a.high)}
@@ -255,7 +260,8 @@ def _short(x: Any, digits: int = 7) -> Any:
 
 def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> JSON:
     if not isinstance(s, Contribution):
-        return {"k": s.kind, "n": s.node}
+        left = {} if s.left is None else {"left": _value(s.left), "text": s.text}
+        return {"k": s.kind, "n": s.node} | left
     i, p = s.sender, s.position
     t = trace.nodes[i]
     out: JSON = {
@@ -364,11 +370,8 @@ def _quiz(trace: Trace, data: JSON, seed: object) -> JSON:
     if seed is None or not data["live"]:
         return out
     draw = random.Random(str(seed))
-    leaves = {
-        t.id: float(t.number)
-        for t in trace.nodes
-        if not t.op and t.role != "constant" and t.number is not None
-    }
+    found = {t.id: t.number for t in trace.nodes if not t.op and t.role != "constant"}
+    leaves = {i: float(v.real) for i, v in found.items() if v is not None}  # a live page is real
     for _ in range(50):
         values = {}
         for i, v in leaves.items():
@@ -381,7 +384,8 @@ def _quiz(trace: Trace, data: JSON, seed: object) -> JSON:
 
 def _is_finite(trace: Trace, values: dict[int, float]) -> bool:
     """Would the program compute with these leaves, as the page does, without NaN and infinities?"""
-    v = [values.get(t.id, t.number or 0.0) for t in trace.nodes]
+    known = [t.number if isinstance(t.number, (int, float)) else 0.0 for t in trace.nodes]
+    v = [values.get(t.id, x) for t, x in zip(trace.nodes, known, strict=True)]
     for t in trace.nodes:
         if t.op:
             v[t.id] = _function(t.op)(*[v[j] for j in t.inputs], **(_attrs(t) or {}))

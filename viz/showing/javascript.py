@@ -21,8 +21,10 @@ _MATH = frozenset(
 )
 _OWN = {
     "maximum": "Math.max",
-    "minimum": "Math.min",
-}  # both return NaN when they meet one, as the kernels do
+    "minimum": "Math.min",  # both return NaN when they meet one, as the kernels do
+    "sgn": "Math.sign",
+    "conj": "",  # the numbers of a page are real
+}
 
 JS = expr.Dialect(
     call=lambda f, a: f"{'Math.' + f if f in _MATH else _OWN.get(f, f)}({', '.join(a)})",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 from ..telling.differences import DERIVATIVE
 from ..telling.words import cut, display_names, expression, partial, printable
 
-Held: TypeAlias = dict[int, float | str]  # the gradients collected so far: numbers, or |rms|
+Held: TypeAlias = dict[int, complex | str]  # the gradients collected so far: numbers, or |rms|
 KEYS = "←/→ step   b backward   q quiz   g users of {name}   c in C   / find   x quit"
 QUIET, ACTIVE, GRADIENT, GOOD, BAD = "bright_black", "bold", "dark_orange3", "green", "red"
 
@@ -86,8 +86,11 @@ def _state(trace: Trace, step: int) -> tuple[set[int], Held]:
     held: Held = {}
     for s in trace.steps[: step + 1]:
         if isinstance(s, Contribution):
-            size = numbers.short(s.array.rms if s.array else None)
-            held[s.node] = f"|{size}|" if s.new is None else s.new
+            size = numbers.rms(s.total.rms if s.total else None)
+            held[s.node] = size if s.new is None else s.new
+        elif s.left is not None:
+            size = numbers.rms(s.left.rms)
+            held[s.node] = size if s.left.number is None else s.left.number
         elif s.kind == "seed":
             held[s.node] = 1.0
         else:
@@ -126,7 +129,7 @@ def _explanation(now: Step, width: int) -> list[Text]:
 
     if not isinstance(now, Contribution):
         seed = f"{now.text}: backward starts where forward ended"
-        told = {"seed": seed, "leaf": "given by the program"}
+        told = {"seed": seed, "leaf": "given by the program", "left": now.text}
         text = told.get(now.kind) or f"{now.name} = {now.text}"
         return [Text(" "), Text(_cut(" " + text, width))]
     total = now.sum.rpartition(" = ")[2]

@@ -77,7 +77,8 @@ def _wide(v: Data | None) -> Data | None:
     if v is None or isinstance(v, float):
         return v
     v = np.asarray(v)
-    return v.astype(np.float64) if v.dtype.kind == "f" else v
+    wide = {"f": np.float64, "c": np.complex128}.get(v.dtype.kind)
+    return v if wide is None else v.astype(wide)
 
 
 def differences(trace: Trace, h: float = H) -> dict[int, Comparison]:
@@ -92,7 +93,7 @@ def differences(trace: Trace, h: float = H) -> dict[int, Comparison]:
     work = 0
     for j in range(len(trace.nodes)):
         g = exact.get(j)
-        if g is None or isinstance(g, dict) or j == trace.root:
+        if g is None or isinstance(g, dict) or j == trace.root or np.iscomplexobj(g):
             continue
         later, value = forward.downstream(j), forward.values[j]
         size = int(np.asarray(value).size)

@@ -19,7 +19,7 @@ from microtorch.notation import expr
 from microtorch.notation.formulas import LETTERS
 
 from ..reading import numbers
-from ..reading.measure import Computation, Gradient, add, whole
+from ..reading.measure import Computation, Data, Gradient, add, whole
 from ..reading.summary import number, summary
 from ..reading.trace import Contribution, Step, Trace, TraceNode, Value
 from .differences import differences
@@ -38,6 +38,7 @@ def add_steps(trace: Trace) -> Trace:
     if found.backward.gradients:
         seed = f"{partial(names, trace.root, trace.root)} = 1"
         trace.steps.append(Step("backward", "seed", trace.root, names[trace.root], seed))
+        trace.steps += [_left(trace, i, g, names) for i, g in found.left.items()]
         trace.steps += _backward(trace, found, names)
     else:
         trace.note = trace.note or found.backward.reason
@@ -50,11 +51,20 @@ def _forward(trace: Trace, t: TraceNode, names: list[str]) -> Step:
     return Step("forward", "op" if t.op else "leaf", t.id, names[t.id], text)
 
 
+def _left(trace: Trace, i: int, g: Data, names: list[str]) -> Step:
+    held = summary(g)
+    size = "–" if held is None else numbers.number(held.number)
+    if held is not None and held.number is None:
+        size = numbers.rms(held.rms)
+    text = f"{names[i]}.grad holds {size}, left from an earlier backward: this one adds to it"
+    return Step("backward", "left", i, names[i], text, left=held)
+
+
 def _backward(trace: Trace, found: Computation, names: list[str]) -> list[Step]:
     back = found.backward
     checks = differences(trace)
     edges = {(e.target, e.position): k for k, e in enumerate(trace.edges)}
-    held: dict[int, Gradient] = {trace.root: back.gradients[trace.root]}
+    held: dict[int, Gradient] = {trace.root: back.gradients[trace.root], **found.left}
     given: Counter[int] = Counter()
     expected = Counter(trace.nodes[i].inputs[position] for i, position in back.contributions)
     out: list[Step] = []
@@ -105,7 +115,7 @@ def _contribution(
         step.sum = f"{was} + {_signed(step.contribution)} = {new_text}"
     else:
         step.array, step.total = summary(whole(d)), summary(whole(new))
-        step.sum = f"|contribution| = {numbers.short(step.array.rms if step.array else None)}"
+        step.sum = f"contribution: {numbers.rms(step.array.rms if step.array else None)}"
     step.remark = remark(trace, names, step, step.local, old is not None)
     return step
 
@@ -121,7 +131,9 @@ def _local(
 
 
 def _number(a: Value | None) -> float | None:
-    return None if a is None or a.number is None else float(a.number)
+    """The number of a value, if it is one and real."""
+    v = None if a is None else a.number
+    return None if v is None or isinstance(v, complex) else float(v)
 
 
 def _signed(v: float) -> str:
@@ -159,6 +171,8 @@ def rule_of(trace: Trace, t: TraceNode, position: int) -> str:
     text = t.rules[position] if position < len(t.rules) else ""
     exponent = trace.nodes[t.inputs[1]] if t.op == "pow" and position == 0 else None
     if exponent is None or exponent.number is None or exponent.role != "constant":
+        return text
+    if isinstance(exponent.number, complex):
         return text
     n = float(exponent.number)
     special = {0.0: "0 * g", 1.0: "g", 2.0: "g * 2 * x", -1.0: "-g * x ** -2"}
@@ -203,7 +217,7 @@ def attributes(t: TraceNode) -> dict[str, float]:
 
 def _shown(a: Value | None) -> str:
     """A number as text; empty for arrays of several elements and for what was freed."""
-    v = _number(a)
+    v = None if a is None else a.number
     return "" if v is None else numbers.number(v)
 
 
@@ -219,6 +233,8 @@ def remark(
     me = names[step.node]
     if again:
         uses = sum(x == step.node for n in trace.nodes for x in n.inputs)
+        if uses == 1:
+            return f"{me}.grad was not empty: gradients of two backwards add up (zero_grad()?)."
         return f"{me} is used {uses} times, so its contributions add up."
     if t.op == "mul" and slope == 0:
         other = names[t.inputs[1 - step.position]]

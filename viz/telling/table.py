@@ -1,6 +1,7 @@
 """The primal and adjoint table of the textbooks: values down, gradients up.
 
 print(viz.trace(loss))        viz.trace(loss).to_markdown()        viz.trace(loss).to_latex()
+viz.trace(loss)["net.2"]      one row whole: value, gradient, parents, children, line (records.py)
 
 After Griewank and Walther 2008, Evaluating Derivatives, chapter 3.
 """
@@ -8,10 +9,16 @@ After Griewank and Walther 2008, Evaluating Derivatives, chapter 3.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+from microtorch.base import errors
 
 from ..reading import numbers
+from ..reading.recorded import Recording
 from ..reading.take import Root, caller, take
 from ..reading.trace import Contribution, Trace, TraceNode
+from .lookup import UnknownKey, rows
+from .records import Record, Replay, record, replay
 from .steps import add_steps
 from .words import display_names, expression, partial
 
@@ -19,10 +26,15 @@ HEADS = ("", "forward: values ↓", "value", "backward: gradients ↑", "gradien
 
 
 class Table:
-    """The rows of a trace as text, Markdown and LaTeX; ``.trace`` has the data."""
+    """The rows of a trace as text, Markdown and LaTeX; ``.trace`` has the data.
 
-    def __init__(self, trace: Trace):
+    Of a run that was recorded it also answers ``t[key]`` (the keys: lookup.py), iterates over the
+    records of its rows, and plays the run again.
+    """
+
+    def __init__(self, trace: Trace, recording: Recording | None = None):
         self.trace = trace
+        self._recording = recording
         names = display_names(trace)
         backward: dict[int, list[str]] = {}
         for step in trace.steps:
@@ -39,6 +51,56 @@ class Table:
             grad = describe_gradient(t)
             back = f"{left} = {rule}" if rule and t.needs else ""
             self.rows.append((str(len(self.rows) + 1), forward, describe(t), back, grad))
+
+    # ---- the run behind it -----------------------------------------------------------------------
+    @property
+    def recording(self) -> Recording:
+        """The values of the run. Raises GraphError for a table of a trace from a file."""
+        if self._recording is None:
+            what = "this table has no recorded run behind it"
+            fix = "make it with viz.trace(loss), in the process that computed the loss"
+            raise errors.GraphError(errors.message(what, fix=fix))
+        return self._recording
+
+    def __getitem__(self, key: str | int | Root) -> Record:
+        """The record of a row, variable, module or op; or that of a Tensor or Scalar itself.
+
+        Raises KeyError with the nearest names for an unknown key, IndexError for an unknown row.
+        """
+        if isinstance(key, (str, int)):
+            return record(self.trace, self.recording, key)
+        i = self.recording.found.index(key)
+        if i < 0:
+            what = f"this {type(key).__name__} took no part in the run; t[{self.names()[0]!r}] did"
+            raise UnknownKey(what)
+        return Record(self.trace, self.recording, i)
+
+    def __iter__(self) -> Iterator[Record]:
+        return (Record(self.trace, self.recording, i) for i in rows(self.trace))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            self[key]
+        except LookupError:
+            return False
+        return True
+
+    def names(self) -> list[str]:
+        """What the table calls its rows, in order; each is a key."""
+        shown = display_names(self.trace)
+        return [shown[i] for i in rows(self.trace)]
+
+    def replay(self) -> Replay:
+        """Run each op again from its recorded inputs: does it give its recorded output?
+
+        What does not is noise: an op that draws random numbers, or a value that was changed. Each
+        op also runs on noise in place of its inputs, and should then give another output. Values
+        that backward had freed were computed again already when the trace was made.
+        """
+        return replay(self.trace, self.recording)
 
     def __str__(self) -> str:
         widths = [max(len(r[k]) for r in (HEADS, *self.rows)) for k in range(5)]
@@ -96,7 +158,7 @@ def describe_gradient(t: TraceNode) -> str:
     return (
         numbers.number(t.grad.number)
         if t.grad.number is not None
-        else f"|{numbers.short(t.grad.rms)}|"
+        else numbers.rms(t.grad.rms)
     )
 
 
@@ -144,9 +206,17 @@ def _math(s: str) -> str:
 
 
 def trace(loss: Root) -> Table:
-    """The table of a Tensor's or Scalar's computation, both sweeps.
+    """The table of a Tensor's or Scalar's computation, both sweeps; and the run, to ask.
 
-    Works before and after backward, and changes no ``.grad``. Raises TypeError and GraphError as
-    ``draw`` does, and GraphTooLarge above 1,000 nodes.
+        t = viz.trace(loss)
+        print(t)                  the table
+        print(t["net.2"])         one value; also .value .grad .shape .parents .children .line
+        t.replay()                each op again
+
+    Works before and after backward, and changes no ``.grad``. It keeps copies of all values, so it
+    stays true when training goes on. Raises TypeError and GraphError as ``draw`` does, and
+    GraphTooLarge above 1,000 nodes.
     """
-    return Table(add_steps(take(loss, "trace", caller(), gradients=True, most=1000)))
+    taken = take(loss, "trace", caller(), gradients=True, most=1000)
+    recording = Recording.of(taken)
+    return Table(add_steps(taken), recording)

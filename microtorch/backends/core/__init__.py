@@ -15,9 +15,10 @@ from .choice import smallest
 from .elementwise import run
 from .library import announce, get_num_threads, is_available, isas, set_num_threads, use_isa
 from .products import matmul_naive
+from .random import Random
 
 __all__ = [
-    "Core", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run",
+    "Core", "Random", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run",
     "set_num_threads", "smallest", "source", "use_isa",
 ]  # fmt: skip
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from .along import Along
 from .convolution import Convolution
+from .distances import Distances
 from .elementwise import Elementwise
 from .embedding import Embedding
 from .halves import Halves
@@ -18,11 +20,12 @@ from .optimizers import Optimizers
 from .products import Products
 from .recurrent import Recurrent
 from .reductions import Reductions
+from .scans import Scans
 
 
 class Core(
-    Products, Convolution, Reductions, Losses, Normalisation, Embedding, Halves, Optimizers,
-    Recurrent, Elementwise,
+    Products, Convolution, Reductions, Along, Scans, Distances, Losses, Normalisation,
+    Embedding, Halves, Optimizers, Recurrent, Elementwise,
 ):  # fmt: skip
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 

@@ -21,12 +21,13 @@ from ..table import LARGE
 
 # ---- elementwise ---------------------------------------------------------------------------------
 ABSENT = frozenset({"erf", "erfc"})  # numpy lacks them, so the reference kernel is a Python loop
+CAREFUL = frozenset({"logaddexp", "logaddexp2"})  # whose formulas are, as numpy's loops are
 # Functions whose vector code in C is at least as fast as numpy's. It is slower for log2 and log10,
 # and for all functions of float64: there C calls its library, which takes one number at a time.
 VECTORS = {
     F64: expr.CHEAP,
     F32: expr.CHEAP | {"exp", "exp2", "expm1", "log", "log1p"}
-    | {"sin", "cos", "tanh", "sigmoid", "softplus"},
+    | {"sin", "cos", "tanh", "sigmoid", "softplus", "fmod", "remainder"},
 }  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def smallest(name: str, formula: str, dtype: Any) -> int | None:
     operation = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call)
     operations = sum(isinstance(n, operation) for n in ast.walk(expr.parse(formula)))
     # numpy writes the longer formulas (hypot, logaddexp) with more care
-    return LARGE if operations == 1 else None
+    return LARGE if operations == 1 or name in CAREFUL else None
 
 
 def any_power(formula: str) -> bool:

@@ -62,7 +62,7 @@ class Elementwise(Reference):
             signature = f"F, {', '.join(parameters)}{', *' + named if named else ''}"
             ours = expr.compile_python(formula, signature, name)
         elif name in UFUNCS or name in Reference.__dict__:
-            own = UFUNCS.get(name) or getattr(Reference, name)
+            own = UFUNCS.get(name) or getattr(super(), name)
 
             def ours(F: Namespace, *args: Array) -> Array:
                 return own(*args)

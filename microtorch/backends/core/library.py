@@ -58,7 +58,7 @@ def _learn_layout(loaded: Any, loaded_ffi: Any) -> str:
     """Tell C the layout of an array object, and check that it reads there what numpy says."""
     if sys.implementation.name != "cpython":
         return f"the C core reads CPython's objects, and this is {sys.implementation.name}"
-    kinds = (np.float32, np.float64, np.int64, np.uint8, np.bool_, np.uint16)
+    kinds = (np.float32, np.float64, np.int64, np.uint8, np.bool_, np.uint32, np.uint16)
     types = [id(np.dtype(d)) for d in kinds]
     loaded.set_layout(object.__basicsize__, tuple.__basicsize__, id(np.ndarray), id(tuple), types)
     for array in (np.zeros((3, 5), np.float32), np.zeros((4, 6))[::2, ::-3]):

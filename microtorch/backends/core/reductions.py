@@ -52,6 +52,11 @@ class Reductions(Reference):
         out = self._reduced(self.kernels.amin, x, steps) if count else None
         return definition("amin")(self, x, dim, keepdim) if out is None else out
 
+    def prod(self, x: Array, dim: int, keepdim: bool) -> Array:
+        steps, count = runs(x.shape, dim, keepdim)
+        out = self._reduced(self.kernels.prod, x, steps) if count and x.ndim else None
+        return definition("prod")(self, x, dim, keepdim) if out is None else out
+
     @calls("sum_vjp0")
     def spread(self, g: Array, shape: Shape, dim: Dims, divisor: float) -> Array:
         if dim is None:  # without the plan, as in sum

@@ -142,7 +142,7 @@ class Array:
             target = tuple([self.size // known if n == -1 else n for n in target])
         if math.prod(target) != self.size or min(target, default=0) < 0:
             raise ValueError(f"cannot reshape array of size {self.size} into shape {target}")
-        if self.flat:
+        if self.flat or not self.size:
             return self.view_of(target, row_major(target))
         steps = reshaped_steps(self.shape, self.steps, target)
         return self.copy().reshape(target) if steps is None else self.view_of(target, steps)
@@ -262,10 +262,10 @@ class Array:
     __xor__, __rxor__, __ixor__ = _operator("bitwise_xor")
     __lt__, __le__, __gt__, __ge__ = map(_forward, ("lt", "le", "gt", "ge"))
 
-    def __eq__(self, other: object) -> Operand:  # elementwise, where object's gives a bool
+    def __eq__(self, other: object) -> Any:  # elementwise, where object's gives a bool
         return self.dev.eq(self, other)
 
-    def __ne__(self, other: object) -> Operand:
+    def __ne__(self, other: object) -> Any:
         return self.dev.ne(self, other)
 
     __matmul__ = _forward("matmul")

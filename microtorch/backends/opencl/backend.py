@@ -51,6 +51,8 @@ class OpenCL:
     name = "opencl"
     dtype = None  # of its arrays: any
     memory = Array
+    changing = Reference.changing  # it has no complex numbers
+    conjugates = False
 
     def __init__(self, runtime: Runtime, by_dtype: Backends):
         self.runtime, self.device, self.by_dtype = runtime, runtime.device, by_dtype
@@ -418,6 +420,13 @@ class Backends(dict[np.dtype, OpenCL]):
             self[dtype] = OpenCL(runtime, self)
 
     def __missing__(self, dtype: np.dtype) -> OpenCL:
+        if dtype.kind == "c":
+            raise DeviceError(
+                message(
+                    f"device 'opencl' has no complex numbers, but got {dtype.name}",
+                    fix="keep complex tensors on the CPU, or move torch.view_as_real(x)",
+                )
+            )
         return self.rest
 
     @cached_property

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 
-from ...arrays.dtypes import dtype, float64
+from ...arrays.dtypes import bool as bool_dtype
+from ...arrays.dtypes import dtype, float64, uint8
 from ...base.errors import describe, message
-from ...create.filled import empty, ones_like
+from ...create.filled import empty, ones_like, zeros_like
 from ...handles.tensor import Tensor
-from ...ops.select import where
+from ...ops.learned import hardshrink as hardshrink
+from ...ops.learned import prelu as prelu
 from ...ops.surface import FUNCTIONS
 
 sigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["sigmoid"]
 tanh: Callable[[Tensor], Tensor] = FUNCTIONS["tanh"]
 logsigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["logsigmoid"]
-softsign: Callable[[Tensor], Tensor] = FUNCTIONS["softsign"]
 
 
 def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> Tensor:
@@ -23,6 +25,14 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
     if inplace:
         return getattr(input, f"{name}_")(**settings)
     return FUNCTIONS[name](input, **settings)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return input / (input.abs() + 1) if input.is_complex() else _softsign(input)
+
+
+_softsign = FUNCTIONS["softsign"]
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -41,23 +51,6 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope * x."""
     return _activation("leaky_relu", input, inplace, negative_slope=negative_slope)
-
-
-def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """x where x > 0, else weight * x; `weight` has one value, or one per channel (dim 1 of x)."""
-    if weight.numel() != 1:
-        channels = input.shape[1] if input.ndim > 1 else 1
-        if weight.numel() != channels:
-            raise RuntimeError(
-                message(
-                    "Mismatch of parameter numbers and input channel size. Found parameter "
-                    f"numbers = {weight.numel()} and channel size = {channels}.",
-                    f"prelu: input {describe(input)}, weight {describe(weight)}",
-                    fix="the weight has 1 element, or one for each channel (dimension 1)",
-                )
-            )
-        weight = weight.reshape([channels] + [1] * (input.ndim - 2))
-    return FUNCTIONS["prelu"](input, weight)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -117,6 +110,16 @@ def hardtanh(
                 fix="exchange them",
             )
         )
+    if not input.is_floating_point():  # integers stay integers
+        low, high = int(min_val), int(max_val)
+        wrong = ""
+        if input.dtype is bool_dtype:
+            wrong = "Bool inputs not supported for hardtanh"
+        elif input.dtype is uint8 and min(low, high) < 0:
+            wrong = "cannot do hardtanh on an unsigned type with negative limits"
+        if wrong:
+            raise RuntimeError(message(wrong, f"hardtanh: {describe(input)}", fix="input.float()"))
+        return input.clamp_(low, high) if inplace else input.clamp(low, high)
     return _activation("hardtanh", input, inplace, min_val=min_val, max_val=max_val)
 
 
@@ -132,13 +135,9 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else `value`."""
-    low = input <= threshold
-    return input.masked_fill_(low, value) if inplace else input.masked_fill(low, value)
-
-
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """x where |x| > lambd, else 0."""
-    return input.masked_fill((input >= -lambd) & (input <= lambd), 0)
+    if not input.dtype.is_floating_point:
+        threshold, value = int(threshold), int(value)
+    return _activation("threshold", input, inplace, threshold=threshold, value=value)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -154,9 +153,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         raise NotImplementedError(
             message(f"softshrink is not implemented for {input.dtype}", fix="input.float()")
         )
-    # x * 0, not 0: NaN stays NaN
-    inner = where(input < -lambd, input + lambd, input * 0)
-    return where(input > lambd, input - lambd, inner)
+    return FUNCTIONS["softshrink"](input, lambd=lambd)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -249,3 +246,41 @@ def log_softmax(
     if dim is None:
         dim = _softmax_dim("log_softmax", input.ndim)
     return (input if dtype is None else input.to(dtype)).log_softmax(dim)
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """A sample of the distribution softmax(logits), softened so that it has a gradient.
+
+    softmax((logits + Gumbel noise) / tau) along `dim` (Jang et al. 2017). With `hard` the value is
+    one-hot and the gradient that of the soft sample. `eps` has no effect, as in PyTorch.
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    waits = empty(tuple(logits.shape), dtype=logits.dtype, device=logits.device).exponential_()
+    soft: Tensor = ((logits - waits.log()) / tau).softmax(dim)
+    if not hard:
+        return soft
+    index = soft.detach().argmax(dim, keepdim=True)
+    one_hot = zeros_like(soft.detach()).scatter_(dim, index, 1.0)
+    return one_hot - soft.detach() + soft
+
+
+# ---------------------------------------------------------------- in place
+
+
+def _written(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`f`, which writes its result into its input."""
+
+    @functools.wraps(f)
+    def written(input: Tensor, *args: float, **settings: float) -> Tensor:
+        return f(input, *args, **settings, inplace=True)
+
+    written.__name__ = written.__qualname__ = f"{f.__name__}_"
+    return written
+
+
+celu_, elu_, hardtanh_ = _written(celu), _written(elu), _written(hardtanh)
+leaky_relu_, relu_, rrelu_ = _written(leaky_relu), _written(relu), _written(rrelu)
+selu_, threshold_ = _written(selu), _written(threshold)

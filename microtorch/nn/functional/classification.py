@@ -12,6 +12,7 @@ from ...base.errors import message
 from ...handles.tensor import Tensor
 from ...ops.loss import nll_loss as nll_loss_op
 from ...ops.select import where
+from .linear_maps import linear
 from .reduction import both, legacy_reduction, reduce_loss
 
 
@@ -195,3 +196,71 @@ def _check_indices(input: Tensor, target: Tensor, weight: Tensor | None, class_d
 def _along(weight: Tensor, input: Tensor) -> Tensor:
     """`weight` (C,) shaped to multiply along the class dimension of `input`."""
     return weight.reshape([-1] + [1] * (input.ndim - 2)) if input.ndim > 2 else weight
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: object = None,
+) -> Tensor:
+    """cross_entropy(linear(input, linear_weight, linear_bias), target).
+
+    `input` (N, in) or (in,), `linear_weight` (C, in), or (C, d1, ..., in) for targets (N, d1, ...).
+    `ignore_index` is -100 unless given, and may not be given with class probabilities. `options`
+    change nothing here.
+    """
+    features, classes = input.shape[-1:], linear_weight.shape[:-1]
+    given = f"input {tuple(input.shape)}, linear_weight {tuple(linear_weight.shape)}"
+    if input.ndim not in (1, 2):
+        raise RuntimeError(
+            message(f"expected input with dimensionality 1 or 2, got {input.ndim}", given)
+        )
+    if linear_weight.ndim < 2:
+        raise RuntimeError(
+            message(
+                "expected linear_weight with dimensionality at least 2, got "
+                f"{linear_weight.ndim}",
+                given,
+            )
+        )
+    if features != linear_weight.shape[-1:]:
+        raise RuntimeError(
+            message(
+                "expected equal input and linear_weight last dimensions (in_features), got "
+                f"{input.shape[-1]} and {linear_weight.shape[-1]}, respectively",
+                given,
+            )
+        )
+    if linear_bias is not None and linear_bias.shape != classes:
+        raise RuntimeError(
+            message(
+                f"expected linear_bias shape {tuple(classes)}, got {tuple(linear_bias.shape)}",
+                given,
+            )
+        )
+    if len(classes) > 1 and input.ndim == 1:
+        raise RuntimeError(
+            message("K-dimensional loss requires batched input, got unbatched input", given)
+        )
+    shape = (*input.shape[:-1], *classes)
+    if ignore_index is not None and tuple(target.shape) == shape:
+        raise RuntimeError(
+            message("ignore_index cannot be specified when target contains probabilities", given)
+        )
+    rows = linear_weight.reshape(-1, *features)
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    return cross_entropy(
+        linear(input, rows, bias).reshape(shape),
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )

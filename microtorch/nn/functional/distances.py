@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from ...engine.out import into
 from ...handles.tensor import Tensor
+from ...ops.arguments import refuse_complex
+from ...ops.shape import broadcast_tensors
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """x / max(‖x‖_p, eps), norms taken along `dim`."""
+def normalize(
+    input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None
+) -> Tensor:
+    """x / max(‖x‖_p, eps), norms taken along `dim`; written to `out` if given."""
+    if out is not None:
+        result: Tensor = into(out, normalize, (input, p, dim, eps), {})
+        return result
     return input / input.norm(p, dim, keepdim=True).clamp_min(eps)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """Cosine of the angle between vectors along `dim`.
 
-    x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)).
+    x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)), of x1 and x2 in their common shape.
     """
+    refuse_complex("cosine_similarity", x1, x2)
+    if x1.shape != x2.shape:
+        x1, x2 = broadcast_tensors(x1, x2)
     first = x1 / x1.norm(2, dim, keepdim=True).clamp_min(eps)
     second = x2 / x2.norm(2, dim, keepdim=True).clamp_min(eps)
     return (first * second).sum(dim)

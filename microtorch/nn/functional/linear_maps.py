@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ...base.errors import message
 from ...handles.tensor import Tensor
+from ...ops.conv import conv1d
 from ...ops.products import linear
 
-__all__ = ["bilinear", "linear"]
+__all__ = ["bilinear", "conv_tbc", "linear"]
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -29,3 +30,17 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     rows = input1.unsqueeze(-2).unsqueeze(-2) @ weight
     output = (rows @ input2.unsqueeze(-2).unsqueeze(-1)).squeeze(-1).squeeze(-1)
     return output if bias is None else output + bias
+
+
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """conv1d of (T, N, C_in), with `weight` (k, C_in, C_out): the layout time, batch, channels."""
+    if input.ndim != 3 or weight.ndim != 3:
+        raise RuntimeError(
+            message(
+                "conv_tbc: Input must have 3 dims: time, batch, in_channel, and weight 3 dims: "
+                "kernel_width, in_channels, out_channels",
+                f"input {tuple(input.shape)}, weight {tuple(weight.shape)}",
+            )
+        )
+    out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
+    return out.permute(2, 0, 1)

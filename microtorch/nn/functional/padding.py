@@ -8,7 +8,7 @@ import numpy as np
 
 from ...base.errors import describe, message
 from ...create.data import from_numpy
-from ...create.filled import full
+from ...create.filled import full_like
 from ...engine import autocast
 from ...handles.tensor import Tensor
 
@@ -61,9 +61,7 @@ def pad(
         shape.append(total)
         outer.append(slice(max(before, 0), total - max(after, 0)))
         inner.append(slice(max(-before, 0), size - max(-after, 0)))
-    output: Tensor = full(
-        shape, 0 if value is None else value, dtype=input.dtype, device=input.device
-    )
+    output: Tensor = full_like(input.new_empty(shape), 0 if value is None else value)
     output[tuple(outer)] = input[tuple(inner)]
     return output
 
@@ -96,6 +94,10 @@ def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
                     f"F.pad(mode={mode!r}) can add at most {most} here",
                 )
             )
+        if mode == "circular" and min(before, after) < 0:  # cut first, then go round what is left
+            start, end = max(-before, 0), n - max(-after, 0)
+            input = input.narrow(dim, start, end - start)
+            n, before, after = end - start, max(before, 0), max(after, 0)
         at = np.arange(-before, n + after)
         if mode == "reflect":
             at = np.abs(at)

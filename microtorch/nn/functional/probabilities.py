@@ -8,6 +8,7 @@ from typing import Any
 from ...autograd import Function
 from ...base.errors import message
 from ...handles.tensor import Tensor
+from ...ops.arguments import refuse_complex
 from .activations import logsigmoid
 from .reduction import both, legacy_reduction, reduce_loss
 
@@ -18,6 +19,7 @@ class BinaryCrossEntropy(Function):
     A Function of its own because the parts' derivatives would be 0 * inf at x = 0 and x = 1.
     The gradient is (x - y) / max(x (1 - x), 1e-12).
     """
+    node_name = "BinaryCrossEntropyBackward0"
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, target: Tensor) -> Tensor:
@@ -132,6 +134,7 @@ def kl_div(
     `input` are log-probabilities. reduction="batchmean" divides the sum by input.shape[0], which
     is the mathematical definition.
     """
+    refuse_complex("kl_div", input, target)
     reduction = legacy_reduction(size_average, reduce, reduction)
     if reduction == "mean":
         warnings.warn(

@@ -6,17 +6,19 @@ elements, its taps (nearest 1, linear 2, cubic 4).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...base.errors import describe, message
+from ...base.types import Operand
 from ...create.data import from_numpy
 from ...handles.tensor import Tensor
 from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d
+from ...ops.volumes import adaptive_avg_pool3d
 
-_NEEDS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}
+_NEEDS = {"linear": 3, "bilinear": 4, "bicubic": 4, "lanczos": 4, "trilinear": 5}
 _ANY = ("nearest", "nearest-exact", "area")
 Scale = float | Sequence[float]
 
@@ -32,9 +34,10 @@ def interpolate(
 ) -> Tensor:
     """(N, C, *) with its last 1 to 3 dims resampled to `size`, or by `scale_factor`.
 
-    `mode`: nearest, nearest-exact, area, linear (3-d input), bilinear and bicubic (4-d), trilinear
-    (5-d). With `align_corners` the outermost elements stand above each other; else the outer
-    edges of the elements do.
+    `mode`: nearest, nearest-exact, area, linear (3-d input), bilinear, bicubic and lanczos (4-d),
+    trilinear (5-d). `antialias` (bilinear, bicubic, lanczos) averages where images shrink. With
+    `align_corners` the outermost elements stand above each other; else the outer edges of the
+    elements do.
     """
     if mode in _ANY and align_corners is not None:
         raise ValueError(
@@ -45,11 +48,20 @@ def interpolate(
             )
         )
     sizes, scales = _sizes(input, size, scale_factor, recompute_scale_factor)
-    if antialias:
-        raise NotImplementedError(
+    if antialias and (mode not in _SMOOTH or input.ndim != 4):
+        raise ValueError(
             message(
-                "interpolate: antialias=True is not in microtorch",
-                fix="mode='area' averages what falls into an output element",
+                "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and "
+                "requires a 4-D tensor as input",
+                f"interpolate: {mode=}, input {describe(input)}",
+            )
+        )
+    if mode == "lanczos" and input.ndim == 4 and (align_corners or not antialias):
+        raise ValueError(
+            message(
+                "Lanczos mode does not support align_corners=True"
+                if align_corners
+                else "Lanczos mode requires antialias=True"
             )
         )
     if (mode not in _ANY and _NEEDS.get(mode) != input.ndim) or not 3 <= input.ndim <= 5:
@@ -81,6 +93,12 @@ def interpolate(
             )
         )
     kind = np.dtype(np.float64 if input.dtype.itemsize == 8 else np.float32)
+    if antialias:
+        for i in (1, 0):
+            table = _smooth_table(mode, input.shape[i + 2], sizes[i], scales[i], align_corners)
+            weights = from_numpy(table).to(input.device, input.dtype)
+            input = input @ weights.transpose(0, 1) if i else weights @ input
+        return input
     # The last dimension first: PyTorch sums in this order.
     for i in reversed(range(len(sizes))):
         dim, n, scale = i + 2, input.shape[i + 2], scales[i]
@@ -135,16 +153,11 @@ def _check_count(input: Tensor, what: str, given: list[Any]) -> None:
 
 
 def _area(input: Tensor, sizes: list[int]) -> Tensor:
-    if input.ndim == 5:
-        raise NotImplementedError(
-            message(
-                "interpolate: mode='area' of a 5-d input is not in microtorch",
-                fix="mode='trilinear'",
-            )
-        )
     if input.ndim == 3:
         return adaptive_avg_pool1d(input, sizes[0])
-    return adaptive_avg_pool2d(input, tuple(sizes))
+    if input.ndim == 4:
+        return adaptive_avg_pool2d(input, tuple(sizes))
+    return adaptive_avg_pool3d(input, tuple(sizes))
 
 
 Taps = list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]]  # index, weight (None: 1)
@@ -174,7 +187,7 @@ def _taps(
         return [(nearest.astype(np.int64).clip(0, n - 1), None)]
     if mode == "bicubic":
         first = np.floor(x)
-        weights = _cubic((x - first).clip(0, 1))
+        weights = cubic((x - first).clip(0, 1), -0.75)
         start = first.astype(np.int64)
         return [((start + k - 1).clip(0, n - 1), w) for k, w in enumerate(weights)]
     if n == size:  # as in PyTorch, whatever the scale
@@ -185,17 +198,49 @@ def _taps(
     return [(first, 1 - ahead), ((first + 1).clip(0, n - 1), ahead)]
 
 
-def _cubic(t: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
-    """Keys' weights of the four elements around a point, t after the second, with a = -0.75."""
-    a = -0.75
+def cubic(t: Operand, a: float) -> list[Operand]:
+    """Keys' weights (1981) of the four elements around a point, t after the second of them."""
 
-    def near(d: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def near(d: Operand) -> Operand:
         return ((a + 2) * d - (a + 3)) * d * d + 1
 
-    def far(d: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def far(d: Operand) -> Operand:
         return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
     return [far(t + 1), near(t), near(1 - t), far(2 - t)]
+
+
+# what antialias widens: half the width of each filter, and the filter
+_SMOOTH: dict[str, tuple[float, Callable[[Any], Any]]] = {
+    "bilinear": (1.0, lambda d: 1 - d),
+    "bicubic": (2.0, lambda d: np.where(d < 1, cubic(d, -0.5)[1], cubic(d - 1, -0.5)[0])),
+    "lanczos": (3.0, lambda d: np.sinc(d) * np.sinc(d / 3)),
+}
+
+
+def _smooth_table(
+    mode: str, n: int, size: int, scale: float | None, align_corners: bool | None
+) -> np.ndarray[Any, Any]:
+    """The weights (size, n) of a filter that is as wide as an output element, at least.
+
+    So what falls into one output element is averaged, as Pillow does it.
+    """
+    half, weigh = _SMOOTH[mode]
+    if align_corners:
+        step = (n - 1) / (size - 1) if size > 1 else 0.0
+    else:
+        step = 1 / scale if scale else n / size
+    wide = max(step, 1.0)
+    centres = step * (np.arange(size) + 0.5)
+    reach = half * wide
+    first = np.maximum((centres - reach + 0.5).astype(np.int64), 0)
+    last = np.minimum((centres + reach + 0.5).astype(np.int64), n)
+    at = np.arange(n)
+    distance = np.abs((at - centres[:, None] + 0.5) / wide)
+    seen = (at >= first[:, None]) & (at < last[:, None]) & (distance < half)
+    weights = np.where(seen, weigh(np.minimum(distance, half)), 0.0)
+    total = weights.sum(1, keepdims=True)
+    return weights / np.where(total == 0, 1, total)
 
 
 def _resampled(input: Tensor, dim: int, taps: Taps) -> Tensor:
@@ -223,3 +268,17 @@ def upsample(
 ) -> Tensor:
     """interpolate under its old name."""
     return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(
+    input: Tensor, size: int | Sequence[int] | None = None, scale_factor: Scale | None = None
+) -> Tensor:
+    """interpolate with mode="nearest" under its old name."""
+    return interpolate(input, size, scale_factor, "nearest")
+
+
+def upsample_bilinear(
+    input: Tensor, size: int | Sequence[int] | None = None, scale_factor: Scale | None = None
+) -> Tensor:
+    """interpolate with mode="bilinear" and aligned corners under its old name."""
+    return interpolate(input, size, scale_factor, "bilinear", align_corners=True)

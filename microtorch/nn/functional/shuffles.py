@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ...base.errors import describe, message
 from ...handles.tensor import Tensor
 
@@ -20,7 +22,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
                 f"got {describe(input)}",
             )
         )
-    squares = input.reshape(-1, channels // (r * r), r, r, height, width)
+    squares = input.reshape(math.prod(batch), channels // (r * r), r, r, height, width)
     return squares.permute(0, 1, 4, 2, 5, 3).reshape(
         *batch, channels // (r * r), height * r, width * r
     )
@@ -40,7 +42,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
                     f"got {describe(input)}",
                 )
             )
-    squares = input.reshape(-1, channels, height // r, r, width // r, r)
+    squares = input.reshape(math.prod(batch), channels, height // r, r, width // r, r)
     return squares.permute(0, 1, 3, 5, 2, 4).reshape(
         *batch, channels * r * r, height // r, width // r
     )
@@ -86,3 +88,6 @@ def _check(name: str, argument: str, input: Tensor, factor: int) -> None:
         )
     if factor <= 0:
         raise RuntimeError(message(f"{name} expects a positive {argument}, but got {factor}"))
+
+
+native_channel_shuffle = channel_shuffle

@@ -30,7 +30,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
                 "one_hot(tensor, num_classes)",
             )
     else:
-        low, high = int(tensor.min().item()), int(tensor.max().item())
+        low, high = int(tensor.array.min()), int(tensor.array.max())
         if low < 0:
             raise _error(
                 f"Class values must be non-negative. Got {low}.", tensor, "classes count from 0"

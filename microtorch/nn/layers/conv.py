@@ -154,7 +154,7 @@ class _ConvNd(Module):
 
 
 class _Forward(_ConvNd):
-    """Conv1d and Conv2d."""
+    """Conv1d, Conv2d and Conv3d."""
 
     function: Callable[..., Tensor]
 
@@ -205,6 +205,15 @@ class Conv2d(_Forward):
     n, function = 2, staticmethod(F.conv2d)
 
 
+class Conv3d(_Forward):
+    """Slide `out_channels` filters over volumes. See Conv2d.
+
+    (N, in_channels, D, H, W) to (N, out_channels, D', H', W').
+    """
+
+    n, function = 3, staticmethod(F.conv3d)
+
+
 class Conv1d(_Forward):
     """Slide `out_channels` filters over sequences. See Conv2d.
 
@@ -215,7 +224,7 @@ class Conv1d(_Forward):
 
 
 class _ConvTransposeNd(_ConvNd):
-    """ConvTranspose1d and ConvTranspose2d."""
+    """ConvTranspose1d, ConvTranspose2d and ConvTranspose3d."""
 
     function: Callable[..., Tensor]
     transposed = True
@@ -302,6 +311,12 @@ class ConvTranspose2d(_ConvTransposeNd):
     """
 
     n, function = 2, staticmethod(F.conv_transpose2d)
+
+
+class ConvTranspose3d(_ConvTransposeNd):
+    """The transpose of Conv3d: (N, in_channels, D, H, W) to (N, out_channels, D', H', W')."""
+
+    n, function = 3, staticmethod(F.conv_transpose3d)
 
 
 class ConvTranspose1d(_ConvTransposeNd):

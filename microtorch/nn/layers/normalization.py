@@ -7,6 +7,7 @@ statistics and moves the running ones, in evaluation it uses the running ones.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -52,16 +53,10 @@ class _Affine(Module):
             init.zeros_(self.bias)
 
 
-class _BatchNorm(_Affine):
-    """Statistics of each channel (dim 1) over all other dims (Ioffe and Szegedy 2015).
-
-    `momentum` None: the running statistics are the plain average over all batches so far.
-    Without `track_running_stats` the batch's own statistics serve in evaluation, too.
-    """
+class _NormBase(_Affine):
+    """A weight and a bias for each channel, and running statistics, if wanted."""
 
     _version = 2
-
-    ranks: tuple[int, ...]
 
     def __init__(
         self,
@@ -111,7 +106,24 @@ class _BatchNorm(_Affine):
         self.reset_running_stats()
         super().reset_parameters()
 
-    def forward(self, input: Tensor) -> Tensor:
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_NormBase):
+    """Statistics of each channel (dim 1) over all other dims (Ioffe and Szegedy 2015).
+
+    `momentum` None: the running statistics are the plain average over all batches so far.
+    Without `track_running_stats` the batch's own statistics serve in evaluation, too.
+    """
+
+    ranks: tuple[int, ...]
+
+    def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in self.ranks:
             expected = " or ".join(f"{n}D" for n in self.ranks)
             raise ValueError(
@@ -120,6 +132,9 @@ class _BatchNorm(_Affine):
                     f"layer: {self!r}, input {tuple(input.shape)}",
                 )
             )
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check_input_dim(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
@@ -136,13 +151,6 @@ class _BatchNorm(_Affine):
             own,
             momentum,
             self.eps,
-        )
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, bias={self.bias is not None}, "
-            f"track_running_stats={self.track_running_stats}"
         )
 
 
@@ -221,8 +229,8 @@ class RMSNorm(_Affine):
         if self.weight is not None:
             init.ones_(self.weight)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return (
@@ -270,10 +278,11 @@ class GroupNorm(_Affine):
         )
 
 
-class _InstanceNorm(_Affine):
+class _InstanceNorm(_NormBase):
     """Normalise each channel of each example over its places (Ulyanov et al. 2016).
 
-    There are no running statistics here.
+    With `track_running_stats`, the means of the examples' statistics are kept, and serve in
+    evaluation.
     """
 
     _version = 2
@@ -292,19 +301,9 @@ class _InstanceNorm(_Affine):
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__()
-        if track_running_stats:
-            raise NotImplementedError(
-                message(
-                    f"{type(self).__name__}(track_running_stats=True) is not available in "
-                    "microtorch",
-                    fix="the statistics of each example serve in evaluation, too",
-                )
-            )
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.affine, self.track_running_stats = affine, track_running_stats
-        self._make((num_features,), affine, affine and bias, device, dtype)
-        self.reset_parameters()
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (self.rank, self.rank - 1):
@@ -314,11 +313,33 @@ class _InstanceNorm(_Affine):
                     f"layer: {self!r}, input {tuple(input.shape)}",
                 )
             )
-        if input.ndim == self.rank - 1:
-            return self.forward(input.unsqueeze(0)).squeeze(0)
-        return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
-
-    extra_repr = _BatchNorm.extra_repr
+        dim = input.ndim - self.rank + 1
+        if input.shape[dim] != self.num_features:
+            if self.affine:
+                raise ValueError(
+                    message(
+                        f"expected input's size at dim={dim} to match num_features "
+                        f"({self.num_features}), but got: {input.shape[dim]}.",
+                        f"layer: {self!r}, input {tuple(input.shape)}",
+                    )
+                )
+            warnings.warn(
+                f"input's size at dim={dim} does not match num_features. You can silence this "
+                "warning by not passing in num_features, which is not used because affine=False",
+                stacklevel=2,
+            )
+        batched = input.ndim == self.rank
+        output = F.instance_norm(
+            input if batched else input.unsqueeze(0),
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or not self.track_running_stats,
+            0.0 if self.momentum is None else self.momentum,
+            self.eps,
+        )
+        return output if batched else output.squeeze(0)
 
 
 class InstanceNorm1d(_InstanceNorm):
@@ -331,3 +352,9 @@ class InstanceNorm2d(_InstanceNorm):
     """Instance norm of images (N, C, H, W) or (C, H, W)."""
 
     rank = 4
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Instance norm of volumes (N, C, D, H, W) or (C, D, H, W)."""
+
+    rank = 5

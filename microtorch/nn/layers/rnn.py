@@ -56,13 +56,21 @@ def rnn_step(
 
 
 def lstm_step(
-    x: Tensor, state: tuple[Tensor, Tensor], u: Tensor, c: Tensor | None
+    x: Tensor,
+    state: tuple[Tensor, Tensor],
+    u: Tensor,
+    c: Tensor | None,
+    projection: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """One step of an LSTM from x = W x + b: (h, c) to the next (h, c)."""
+    """One step of an LSTM from x = W x + b: (h, c) to the next (h, c).
+
+    With a `projection` (P, H), the next h is projected to P features (Sak et al. 2014).
+    """
     h, memory = state
     i, f, g, o = (x + F.linear(h, u, c)).chunk(4, -1)
     memory = f.sigmoid() * memory + i.sigmoid() * g.tanh()
-    return o.sigmoid() * memory.tanh(), memory
+    h = o.sigmoid() * memory.tanh()
+    return h if projection is None else F.linear(h, projection), memory
 
 
 def gru_step(x: Tensor, h: Tensor, u: Tensor, c: Tensor | None) -> Tensor:
@@ -138,11 +146,21 @@ class RNNBase(Module):
         dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
-        if proj_size:
-            raise NotImplementedError(
+        if proj_size and self.states != 2:
+            raise ValueError(
                 message(
-                    f"{type(self).__name__}(proj_size={proj_size}) is not available in microtorch",
+                    "proj_size argument is only supported for LSTM, not RNN or GRU",
+                    f"{type(self).__name__}: {proj_size=}",
                     fix="a Linear after the layer projects its output",
+                )
+            )
+        if proj_size < 0 or proj_size >= hidden_size > 0:
+            raise ValueError(
+                message(
+                    "proj_size should be a positive integer or zero to disable projections"
+                    if proj_size < 0
+                    else "proj_size has to be smaller than hidden_size",
+                    f"{type(self).__name__}: {proj_size=}, {hidden_size=}",
                 )
             )
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
@@ -168,17 +186,19 @@ class RNNBase(Module):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first = bias, batch_first
         self.dropout, self.bidirectional = dropout, bidirectional
-        self.proj_size = 0
+        self.proj_size = proj_size
         rows = self.gates * hidden_size
         for layer in range(num_layers):
-            features = input_size if layer == 0 else hidden_size * self.directions
+            features = input_size if layer == 0 else self._width * self.directions
             for suffix in self._suffixes(layer):
                 shapes: dict[str, tuple[int, ...]] = {
                     "weight_ih": (rows, features),
-                    "weight_hh": (rows, hidden_size),
+                    "weight_hh": (rows, self._width),
                 }
                 if bias:
                     shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+                if proj_size:
+                    shapes["weight_hr"] = (proj_size, hidden_size)
                 for name, shape in shapes.items():
                     setattr(
                         self, name + suffix, Parameter(empty(shape, device=device, dtype=dtype))
@@ -188,6 +208,11 @@ class RNNBase(Module):
     @property
     def directions(self) -> int:
         return 2 if self.bidirectional else 1
+
+    @property
+    def _width(self) -> int:
+        """Features of one direction's output: hidden_size, or proj_size where it is given."""
+        return self.proj_size or self.hidden_size
 
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: self.directions]
@@ -281,11 +306,13 @@ class RNNBase(Module):
         """The first state of each layer and direction."""
         count, batch = self.num_layers * self.directions, x.shape[1]
         if hx is None:
-            zero = zeros((batch, self.hidden_size), dtype=x.dtype, device=x.device)
-            return [(zero, zero) if self.states == 2 else zero] * count
+            zero = zeros((batch, self._width), dtype=x.dtype, device=x.device)
+            cell = zeros((batch, self.hidden_size), dtype=x.dtype, device=x.device)
+            return [(zero, cell) if self.states == 2 else zero] * count
         given: tuple[Any, ...] = tuple(hx) if self.states == 2 else (hx,)
-        shape = (count, batch, self.hidden_size) if batched else (count, self.hidden_size)
-        for name, h in zip(("hidden", "cell"), given, strict=False):
+        sizes = (self._width, self.hidden_size)
+        for name, h, size in zip(("hidden", "cell"), given, sizes, strict=False):
+            shape = (count, batch, size) if batched else (count, size)
             if tuple(h.shape) != shape:
                 raise RuntimeError(
                     message(
@@ -304,6 +331,10 @@ class RNNBase(Module):
             getattr(self, name + suffix) if self.bias else None for name in ("bias_ih", "bias_hh")
         )
         inputs = (x, w, u, b, c, *(state if self.states == 2 else (state,)))
+        if self.proj_size:
+            step = partial(lstm_step, projection=getattr(self, "weight_hr" + suffix))
+            output, *last = composed(step, backward, *inputs)
+            return output, tuple(last)
         mixed = autocast.region.get() is not None
         if mixed and self.states == 2:  # an LSTM is on PyTorch's list; the others' products are
             inputs = tuple(autocast.operands(inputs))
@@ -316,6 +347,7 @@ class RNNBase(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
+        text += f", proj_size={self.proj_size}" if self.proj_size else ""
         text += f", num_layers={self.num_layers}" if self.num_layers != 1 else ""
         text += f", bias={self.bias}" if not self.bias else ""
         text += f", batch_first={self.batch_first}" if self.batch_first else ""

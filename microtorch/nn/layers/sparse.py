@@ -40,16 +40,9 @@ class Embedding(Module):
         dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
-        if max_norm is not None or scale_grad_by_freq:
-            raise NotImplementedError(
-                message(
-                    "Embedding: max_norm and scale_grad_by_freq are not available in microtorch",
-                    f"{max_norm=}, {scale_grad_by_freq=}",
-                )
-            )
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ValueError(
+                raise AssertionError(
                     message(
                         f"Padding_idx must be within num_embeddings = {num_embeddings}, "
                         f"but got {padding_idx}",
@@ -68,7 +61,7 @@ class Embedding(Module):
             self.reset_parameters()
         else:
             if tuple(_weight.shape) != shape:
-                raise ValueError(
+                raise AssertionError(
                     message(
                         "Shape of weight does not match num_embeddings and embedding_dim",
                         f"weight {tuple(_weight.shape)}, expected {shape}",
@@ -89,7 +82,7 @@ class Embedding(Module):
         They are not trained unless freeze=False.
         """
         if embeddings.ndim != 2:
-            raise ValueError(
+            raise AssertionError(
                 message(
                     "Embeddings parameter is expected to be 2-dimensional",
                     f"got {describe(embeddings)}",
@@ -107,9 +100,138 @@ class Embedding(Module):
                 self.weight[self.padding_idx].fill_(0)
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx)
+        return F.embedding(
+            input,
+            self.weight,
+            self.padding_idx,
+            self.max_norm,
+            self.norm_type,
+            self.scale_grad_by_freq,
+            self.sparse,
+        )
 
     def extra_repr(self) -> str:
         text = f"{self.num_embeddings}, {self.embedding_dim}"
         text += "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        text += "" if self.max_norm is None else f", max_norm={self.max_norm}"
+        text += f", norm_type={self.norm_type}" if self.norm_type != 2 else ""
+        if self.scale_grad_by_freq:
+            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
         return text + (", sparse=True" if self.sparse else "")
+
+
+class EmbeddingBag(Module):
+    """The sum, mean or maximum of rows of `weight` (num_embeddings, embedding_dim), bag by bag.
+
+    int64 (B, N) is B bags of N rows; int64 (N,) is cut into bags at `offsets`. The result is (B,
+    embedding_dim), 0 for an empty bag. Rows `padding_idx` are left out.
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        _weight: Tensor | None = None,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        super().__init__()
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise AssertionError(
+                    message(
+                        "padding_idx must be within num_embeddings",
+                        f"EmbeddingBag: {padding_idx=}, {num_embeddings=}",
+                    )
+                )
+            padding_idx %= num_embeddings
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.max_norm, self.norm_type = max_norm, norm_type
+        self.scale_grad_by_freq, self.padding_idx = scale_grad_by_freq, padding_idx
+        shape = (num_embeddings, embedding_dim)
+        if _weight is None:
+            self.weight = Parameter(empty(shape, device=device, dtype=dtype))
+            self.reset_parameters()
+        else:
+            if tuple(_weight.shape) != shape:
+                raise AssertionError(
+                    message(
+                        "Shape of weight does not match num_embeddings and embedding_dim",
+                        f"weight {tuple(_weight.shape)}, expected {shape}",
+                    )
+                )
+            self.weight = Parameter(_weight)
+        self.mode, self.sparse, self.include_last_offset = mode, sparse, include_last_offset
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+    ) -> EmbeddingBag:
+        """The layer with the rows of `embeddings` (rows, dim), not trained unless freeze=False."""
+        if embeddings.ndim != 2:
+            raise AssertionError(
+                message(
+                    "Embeddings parameter is expected to be 2-dimensional",
+                    f"got {describe(embeddings)}",
+                )
+            )
+        rows, dim = embeddings.shape
+        bag = cls(
+            rows, dim, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings,
+            include_last_offset, padding_idx,
+        )  # fmt: skip
+        bag.weight.requires_grad = not freeze
+        return bag
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx].fill_(0)
+
+    def forward(
+        self,
+        input: Tensor,
+        offsets: Tensor | None = None,
+        per_sample_weights: Tensor | None = None,
+    ) -> Tensor:
+        """`per_sample_weights`, like `input`, scale the rows of mode "sum"."""
+        return F.embedding_bag(
+            input,
+            self.weight,
+            offsets,
+            self.max_norm,
+            self.norm_type,
+            self.scale_grad_by_freq,
+            self.mode,
+            self.sparse,
+            per_sample_weights,
+            self.include_last_offset,
+            self.padding_idx,
+        )
+
+    def extra_repr(self) -> str:
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        text += "" if self.max_norm is None else f", max_norm={self.max_norm}"
+        text += f", norm_type={self.norm_type}" if self.norm_type != 2 else ""
+        if self.scale_grad_by_freq:
+            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
+        text += f", mode={self.mode!r}"
+        return text + ("" if self.padding_idx is None else f", padding_idx={self.padding_idx}")

@@ -18,7 +18,10 @@ class _Combined(LRScheduler):
     _schedulers: Sequence[LRScheduler]
 
     def _check(
-        self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None, purpose: str = ""
+        self,
+        schedulers: Sequence[LRScheduler],
+        optimizer: Optimizer | None,
+        purpose: str = "",
     ) -> None:
         name = type(self).__name__
         if len(schedulers) < 1:

@@ -17,9 +17,10 @@ from ...base.errors import message
 from ...create.data import as_tensor, tensor
 from ...handles.tensor import Tensor
 from ...ops.join import stack
+from .nouns import Batch, Index, Sample
 
 
-def default_collate(batch: Sequence[Any]) -> Any:
+def default_collate(batch: Sequence[Sample]) -> Batch:
     """Put the samples of `batch` together; TypeError for a kind of sample that has no rule."""
     first = batch[0]
     if isinstance(first, Tensor):
@@ -56,7 +57,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     )
 
 
-def default_convert(data: Any) -> Any:
+def default_convert(data: Sample) -> Sample:
     """numpy arrays inside `data` become tensors, everything else stays.
 
     What a DataLoader does with batch_size=None.
@@ -74,9 +75,9 @@ def default_convert(data: Any) -> Any:
     return data
 
 
-def _like(model: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
+def _like(model: Mapping[Any, Any], items: dict[Any, Any]) -> Batch:
     """`items` as the mapping type of `model`, where its constructor takes a dict."""
-    kind: Any = type(model)
+    kind: Index = type(model)
     try:
         return kind(items)
     except TypeError:

@@ -1,8 +1,8 @@
 """DataLoader: batches from a dataset.
 
 For each pass: the sampler gives indices, the batch sampler groups them, the dataset's samples are
-collected and put together by `collate_fn`. Loading happens in this process; `num_workers` is
-accepted, because scripts set it, and answered by one warning.
+collected and put together by `collate_fn`. With `num_workers` this happens in other processes
+(processes.py, worker.py), which send the batches back in order.
 
 Same seed, same batches as PyTorch: starting a pass draws one int64 from the loader's generator
 (the seed PyTorch hands to workers, drawn even without any), and RandomSampler draws its own seed
@@ -11,45 +11,60 @@ when the first index is asked for.
 
 from __future__ import annotations
 
+import multiprocessing
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import Any
+from functools import partial
+from itertools import repeat
+from multiprocessing.context import BaseContext
 
 from ...arrays.generator import Generator
 from ...base.errors import message
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset, TensorDataset
+from .dataset import IterableDataset
+from .fetching import MapFetcher, StreamFetcher
+from .nouns import Batch, Collate, Data, Fetcher, Indices
+from .processes import Crew
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
+from .typed import Typed
 
-_FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset")
-_warned: set[str] = set()
+_FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
 
 
-class DataLoader:
+class DataLoader(Typed):
     """Iterate over `dataset` in batches of `batch_size`; batch_size=None gives single samples.
 
     `shuffle`: a new random order in each pass, from `generator` or the default one. `drop_last`:
     leave out a last batch that is too small. `sampler`: your own order of indices, instead of
     shuffle. `batch_sampler`: your own batches of indices, instead of all of these. `collate_fn`:
-    list of samples -> batch. The arguments about workers and pinned memory have no effect beyond
-    a warning for num_workers > 0.
+    list of samples -> batch.
+
+    `num_workers`: so many processes load, each `prefetch_factor` (2) batches ahead; 0: this one
+    does. `worker_init_fn(id)` is called in each when it starts, `multiprocessing_context` ("fork",
+    "spawn") says how it starts, `persistent_workers` keeps them from one pass to the next. After
+    `timeout` seconds without a batch (0: never) RuntimeError. What a worker raises is raised here,
+    with its traceback. `in_order=False` gives batches as they come. Pinned memory is accepted and
+    has no effect.
+
+    Raises ValueError for arguments that exclude each other.
     """
+
+    _said: int | None = None  # the length of a stream, once it was asked for
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: Data,
         batch_size: int | None = 1,
         shuffle: bool | None = None,
-        sampler: Iterable[Any] | None = None,
-        batch_sampler: Iterable[Any] | None = None,
+        sampler: Iterable[Indices] | None = None,
+        batch_sampler: Iterable[Indices] | None = None,
         num_workers: int = 0,
-        collate_fn: Callable[[list[Any]], Any] | None = None,
+        collate_fn: Collate | None = None,
         pin_memory: bool = False,
         drop_last: bool = False,
         timeout: float = 0,
-        worker_init_fn: Callable[[int], None] | None = None,
-        multiprocessing_context: Any = None,
+        worker_init_fn: Callable[[int], object] | None = None,
+        multiprocessing_context: str | BaseContext | None = None,
         generator: Generator | None = None,
         *,
         prefetch_factor: int | None = None,
@@ -82,12 +97,12 @@ class DataLoader:
                 sampler = SequentialSampler(dataset)
         if batch_size is not None:
             # For a stream only its checks and its arithmetic of lengths are used.
-            source: Any = dataset if self._iterable else sampler
+            source: Data = dataset if self._iterable else sampler
             batch_sampler = BatchSampler(source, batch_size, drop_last)
         self.dataset = dataset
         self.batch_size = batch_size
-        self.sampler: Any = sampler  # sized or not, None for a stream
-        self.batch_sampler: Any = batch_sampler
+        self.sampler: Data = sampler  # sized or not, None for a stream
+        self.batch_sampler: Data = batch_sampler
         self.drop_last = drop_last
         self.generator = generator
         self.num_workers = num_workers
@@ -95,16 +110,17 @@ class DataLoader:
         self.pin_memory_device = pin_memory_device
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
-        self.multiprocessing_context = multiprocessing_context
-        self.prefetch_factor = prefetch_factor
+        self.multiprocessing_context = _context(multiprocessing_context, num_workers)
+        self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.persistent_workers = persistent_workers
         self.in_order = in_order
         if collate_fn is None:
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
+        self._iterator: Batches | None = None
         self._ready = True
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name in _FIXED and "_ready" in self.__dict__:
             raise ValueError(
                 message(
@@ -114,43 +130,107 @@ class DataLoader:
             )
         super().__setattr__(name, value)
 
-    def __iter__(self) -> Iterator[Any]:
-        # Not a generator itself: the seed must be drawn now, not when the first batch is asked for.
-        draw_seed(self.generator)
-        return self._stream() if self._iterable else self._batches()
+    def __iter__(self) -> Batches:
+        if self.persistent_workers and self.num_workers:
+            if self._iterator is None or self._iterator.stopped:
+                self._iterator = Batches(self)
+            else:
+                self._iterator.again(self)
+            return self._iterator
+        return Batches(self)
 
     def __len__(self) -> int:
         """The number of batches; TypeError for a stream without a length."""
+        if self._iterable:
+            self._said = len(self.dataset)
         if self.batch_sampler is not None:
             return len(self.batch_sampler)
         return len(self.dataset if self._iterable else self.sampler)
 
-    def _batches(self) -> Iterator[Any]:
-        dataset, collate = self.dataset, self.collate_fn
-        if self.batch_sampler is None:
-            for index in self.sampler:
-                yield collate(dataset[index])
-        elif type(dataset) is TensorDataset and collate is default_collate:
-            # Rows picked at once, not one by one and stacked again: the same batch, much faster
-            for indices in self.batch_sampler:
-                yield [tensor[indices] for tensor in dataset.tensors]
-        elif hasattr(dataset, "__getitems__"):
-            for indices in self.batch_sampler:
-                yield collate(dataset.__getitems__(indices))
-        else:
-            for indices in self.batch_sampler:
-                yield collate([dataset[index] for index in indices])
+    def _fetcher(self) -> Callable[[], Fetcher]:
+        """What makes a fetcher. Called where batches are loaded, which may be another process."""
+        if self._iterable:
+            size, drop = self.batch_size, self.drop_last
+            return partial(StreamFetcher, self.dataset, self.collate_fn, size, drop)
+        batched = self.batch_sampler is not None
+        return partial(MapFetcher, self.dataset, self.collate_fn, batched)
 
-    def _stream(self) -> Iterator[Any]:
-        samples = iter(self.dataset)
-        if self.batch_size is None:
-            for sample in samples:
-                yield self.collate_fn(sample)
-            return
-        while batch := list(islice(samples, self.batch_size)):
-            if len(batch) < self.batch_size and self.drop_last:
-                return
-            yield self.collate_fn(batch)
+    def _indices(self) -> Iterator[Indices]:
+        """What is fetched: indices one by one or in lists; of a stream only how often."""
+        if self._iterable:
+            return repeat(None)
+        return iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
+
+
+class Batches:
+    """One pass over a DataLoader: what `iter(loader)` gives."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        # Drawn now, not when the first batch is asked for, and also where there are no workers.
+        seed = draw_seed(loader.generator)
+        self._crew: Crew | None = None
+        if loader.num_workers:
+            self._crew = Crew(
+                loader.num_workers,
+                seed,
+                loader.dataset,
+                loader._fetcher(),
+                loader.worker_init_fn,
+                loader.multiprocessing_context,
+                2 if loader.prefetch_factor is None else loader.prefetch_factor,
+                loader.timeout,
+                loader.in_order,
+            )
+        # no reference to the loader, which with persistent workers has one to this
+        self._sized: Data = loader.batch_sampler
+        if self._sized is None:
+            self._sized = loader.dataset if loader._iterable else loader.sampler
+        self._keeps_workers = loader.persistent_workers
+        self._stream = repr(loader.dataset) if loader._said is not None else ""
+        self.again(loader)
+
+    def again(self, loader: DataLoader) -> None:
+        """Begin the pass anew."""
+        self._said, self._given = loader._said, 0
+        self._indices = loader._indices()
+        if self._crew is not None:
+            self._crew.begin(self._indices)
+        else:
+            self._fetch = loader._fetcher()()
+
+    @property
+    def stopped(self) -> bool:
+        """Have the workers been stopped, because one has died or Ctrl-C was pressed?"""
+        return self._crew is not None and self._crew.stopped
+
+    def __iter__(self) -> Batches:
+        return self
+
+    def __next__(self) -> Batch:
+        batch = self._next()
+        if self._said is not None:
+            self._given += 1
+            if self._given > self._said:
+                warnings.warn(
+                    f"Length of IterableDataset {self._stream} was reported to be {self._said} "
+                    f"(when accessing len(dataloader)), but {self._given} samples have been "
+                    "fetched. With workers: let each read a part of its own (get_worker_info).",
+                    stacklevel=2,
+                )
+        return batch
+
+    def _next(self) -> Batch:
+        if self._crew is None:
+            return self._fetch(next(self._indices))
+        try:
+            return self._crew.take()
+        except StopIteration:
+            if not self._keeps_workers:
+                self._crew.stop()
+            raise
+
+    def __len__(self) -> int:
+        return len(self._sized)
 
 
 def _excluded(what: str) -> ValueError:
@@ -185,16 +265,46 @@ def _check_workers(
         raise ValueError(
             message("persistent_workers option needs num_workers > 0", fix="leave it out")
         )
-    if num_workers > 0 and "num_workers" not in _warned:
-        _warned.add("num_workers")
-        warnings.warn(
-            f"DataLoader(num_workers={num_workers}): microtorch loads in the main process; "
-            "the batches are the same",
-            stacklevel=3,
+    if prefetch_factor is not None and prefetch_factor <= 0:
+        raise ValueError(
+            message(
+                "prefetch_factor option should be non-negative, and not 0",
+                f"DataLoader: {prefetch_factor=}",
+            )
         )
 
 
-def _check_stream(shuffle: bool | None, sampler: Any, batch_sampler: Any) -> None:
+def _context(given: str | BaseContext | None, num_workers: int) -> BaseContext | None:
+    if given is None:
+        return None
+    if num_workers == 0:
+        raise ValueError(
+            message(
+                "multiprocessing_context can only be used with multi-process loading "
+                f"(num_workers > 0), but got num_workers={num_workers}"
+            )
+        )
+    if isinstance(given, BaseContext):
+        return given
+    known = multiprocessing.get_all_start_methods()
+    if not isinstance(given, str):
+        raise TypeError(
+            message(
+                "multiprocessing_context option should be a valid context object or a string "
+                f"specifying the start method, but got multiprocessing_context={given!r}"
+            )
+        )
+    if given not in known:
+        raise ValueError(
+            message(
+                "multiprocessing_context option should specify a valid start method in "
+                f"{known!r}, but got multiprocessing_context={given!r}"
+            )
+        )
+    return multiprocessing.get_context(given)
+
+
+def _check_stream(shuffle: bool | None, sampler: Data, batch_sampler: Data) -> None:
     options = {"shuffle": shuffle or None, "sampler": sampler, "batch_sampler": batch_sampler}
     for name, value in options.items():
         if value is not None:

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any, cast
 
-from ...arrays.generator import Generator, multinomial, randint, random, randperm
+from ...arrays.draws import multinomial, randint, random, randperm
+from ...arrays.generator import Generator
 from ...base.errors import message
 from ...create.data import tensor
 from ...handles.tensor import Tensor
+from .typed import Typed
 
 
 def _positive(name: str, value: Any) -> None:
@@ -30,7 +32,7 @@ def _boolean(name: str, value: Any, error: type[Exception]) -> None:
         raise error(message(f"{name} should be a boolean value, but got {name}={value}"))
 
 
-class Sampler:
+class Sampler(Typed):
     """Base class: define `__iter__`, and `__len__` where it is known."""
 
     def __iter__(self) -> Iterator[Any]:

@@ -22,6 +22,7 @@ from microtorch import backends, nn
 from microtorch.backends import core
 from microtorch.backends.core import texts
 from microtorch.backends.core.library import Kernels
+from microtorch.engine.record import constant
 from microtorch.nn import functional as F
 from microtorch.notation import expr, formulas
 
@@ -133,7 +134,7 @@ class Source:
                                   np.uint8)[1:].view(self.dtype).reshape(shape)
             moved[...] = x
             x = moved
-        leaf = torch.from_numpy(x.copy() if layout == 4 else x).requires_grad_()
+        leaf = constant(x.copy() if layout == 4 else x).requires_grad_()
         self.leaves.append(leaf)
         return leaf
 

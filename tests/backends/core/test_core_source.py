@@ -59,8 +59,8 @@ def test_methods_declare_the_kernels_that_have_other_names():
 
 
 def test_what_has_no_text_is_named():
-    with pytest.raises(ValueError, match="no loop for 'cumsum'"):
-        core.source("cumsum")
+    with pytest.raises(ValueError, match="no loop for 'roll'"):
+        core.source("roll")
     with pytest.raises(ValueError, match="float32 and float64, but got int64"):
         core.source("tanh", "int64")
     with pytest.raises(ValueError, match="float32 and float64"):

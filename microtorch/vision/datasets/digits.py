@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..base.errors import message
-from ..create.data import from_numpy
-from ..handles.tensor import Tensor
+from ...base.errors import message
+from ...create.data import from_numpy
+from ...handles.tensor import Tensor
 
-FILE = Path(__file__).parent / "digits.npz"
+FILE = Path(__file__).parents[1] / "digits.npz"
 # The labels repeat the text of one form, 130 digits long, 14 times, and 13 people wrote them:
 # nearly everybody filled in a single form. Here begins the 11th of the 14.
 LAST_FOUR_FORMS = 1287

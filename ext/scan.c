@@ -1,0 +1,128 @@
+/* scan.c - running sums, products and extremes along a dimension, products over one, and the order
+ * of keys.
+ *
+ * An array is seen as `outer` blocks of `n` rows of `inner` numbers, as in reduce.c. A running sum
+ * waits for the one before it, so a row takes the time of n additions, one after the other; where
+ * inner > 1, `SCAN` columns go side by side. Sums and products are kept in double, as PyTorch keeps
+ * them. */
+#define SCAN 64
+
+#define RUNNING(begin, step)                                               \
+    for (size_t o = 0; o < outer; o++)                                     \
+        for (size_t column = 0; column < inner; column += SCAN) {          \
+            const size_t width = smaller(SCAN, inner - column);            \
+            double total[SCAN];                                            \
+            for (size_t i = 0; i < width; i++)                             \
+                total[i] = begin;                                          \
+            for (size_t j = 0; j < n; j++) {                               \
+                const size_t at = (o * n + j) * inner + column;            \
+                for (size_t i = 0; i < width; i++) {                       \
+                    total[i] step x[at + i];                               \
+                    out[at + i] = (real)total[i];                          \
+                }                                                          \
+            }                                                              \
+        }
+
+KERNEL(cumsum)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
+               ARRAY(real, out, outer * n * inner))
+{
+    RUNNING(0, +=)
+}
+
+KERNEL(cumprod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
+                ARRAY(real, out, outer * n * inner))
+{
+    RUNNING(1, *=)
+}
+
+/* Where the largest (with `smallest`, the smallest) element up to each place lies: of equal ones
+ * the last; after a NaN only another NaN takes its place. */
+KERNEL(running_extreme)(size_t outer, size_t n, size_t inner, int smallest,
+                        ARRAY(const real, x, outer * n * inner),
+                        ARRAY(int64_t, index, outer * n * inner))
+{
+    for (size_t o = 0; o < outer; o++)
+        for (size_t i = 0; i < inner; i++) {
+            size_t best = 0;
+            real extreme = 0;
+            for (size_t j = 0; j < n; j++) {
+                const size_t at = (o * n + j) * inner + i;
+                const real v = x[at];
+                if (j == 0 || v != v || (smallest ? v <= extreme : v >= extreme))
+                    best = j, extreme = v;
+                index[at] = (int64_t)best;
+            }
+        }
+}
+
+/* Products over the rows of each block. Single columns are multiplied in 16 parts. */
+KERNEL(prod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
+             ARRAY(real, out, outer * inner))
+{
+    for (size_t o = 0; o < outer; o++) {
+        const real *from = x + o * n * inner;
+        real *restrict to = out + o * inner;
+        if (inner == 1) {
+            real part[16];
+            for (size_t l = 0; l < 16; l++)
+                part[l] = 1;
+            size_t j = 0;
+            for (; j + 16 <= n; j += 16)
+                for (size_t l = 0; l < 16; l++)
+                    part[l] *= from[j + l];
+            for (; j < n; j++)
+                part[0] *= from[j];
+            for (size_t l = 8; l > 0; l /= 2)
+                for (size_t i = 0; i < l; i++)
+                    part[i] *= part[i + l];
+            to[0] = part[0];
+        } else {
+            for (size_t i = 0; i < inner; i++)
+                to[i] = 1;
+            for (size_t j = 0; j < n; j++)
+                for (size_t i = 0; i < inner; i++)
+                    to[i] *= from[j * inner + i];
+        }
+    }
+}
+
+/* For each row, the places of its keys in ascending order; equal keys keep theirs. Byte by byte
+ * from the lowest, by counting (radix sort: Knuth, The Art of Computer Programming 3, section
+ * 5.2.5); bytes in which all keys agree are left out. */
+KERNEL(key_order)(size_t rows, size_t n, ARRAY(const int64_t, keys, rows * n),
+                  ARRAY(int64_t, work, 3 * n), ARRAY(int64_t, order, rows * n))
+{
+    for (size_t r = 0; r < rows; r++) {
+        const int64_t *row = keys + r * n;
+        int64_t *key = work, *next_key = work + n, *next_place = work + 2 * n;
+        int64_t *place = order + r * n;
+        uint64_t different = 0;
+        for (size_t i = 0; i < n; i++) {
+            key[i] = row[i], place[i] = (int64_t)i;
+            different |= (uint64_t)(row[i] ^ row[0]);
+        }
+        for (int shift = 0; shift < 64; shift += 8) {
+            if ((different >> shift & 255) == 0)
+                continue;
+            const uint64_t sign = shift == 56 ? 128 : 0; /* negative keys come first */
+            size_t begin[256] = {0}, before = 0;
+            for (size_t i = 0; i < n; i++)
+                begin[((uint64_t)key[i] >> shift & 255) ^ sign]++;
+            for (size_t b = 0; b < 256; b++) {
+                const size_t count = begin[b];
+                begin[b] = before, before += count;
+            }
+            for (size_t i = 0; i < n; i++) {
+                const size_t to = begin[((uint64_t)key[i] >> shift & 255) ^ sign]++;
+                next_key[to] = key[i], next_place[to] = place[i];
+            }
+            int64_t *other = key;
+            key = next_key, next_key = other;
+            other = place, place = next_place, next_place = other;
+        }
+        if (place != order + r * n)
+            memcpy(order + r * n, place, n * sizeof(int64_t));
+    }
+}
+#undef SCAN
+#undef RUNNING

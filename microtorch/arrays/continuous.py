@@ -1,0 +1,207 @@
+"""Arrays of continuous random numbers: uniform, normal, exponential and their like.
+
+Functions of a shape, a dtype, the distribution's numbers and a `Generator` (None: the default one).
+They check their arguments before they draw. generator.py says what the numbers are.
+"""
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base.errors import message
+from . import generator as source
+from .draw_checks import check_normal, check_positive, check_uniform, floating, sizes
+from .dtypes import real_type
+from .fills import BLOCK
+from .pairs import of_pairs
+
+if TYPE_CHECKING:  # numpy.typing is slow to import
+    from numpy.typing import DTypeLike, NDArray
+
+    from .generator import Generator
+
+Shape = int | tuple[int, ...]
+
+
+def working(dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:
+    """The dtype that numbers of ``dtype`` are made in: float64 for itself, else float32."""
+    return np.float64 if dtype == np.float64 else np.float32
+
+
+def in_dtype(values: NDArray[Any], dtype: np.dtype[Any], shape: Shape) -> NDArray[Any]:
+    """The values in ``dtype``; what exceeds it becomes infinite."""
+    if values.dtype != dtype:
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = values.astype(dtype)
+    return values.reshape(shape)
+
+
+def uniform(
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    low: float = 0.0,
+    high: float = 1.0,
+    generator: Generator | None = None,
+) -> NDArray[Any]:
+    """Uniform on [low, high): torch.rand, Tensor.uniform_. So are both parts of complex numbers."""
+    shape, n = sizes(shape)
+    if np.dtype(dtype).kind == "c":
+        part = real_type(np.dtype(dtype))
+        return of_pairs(uniform((*shape, 2), part, low, high, generator))
+    dtype = floating("uniform", dtype)
+    check_uniform(low, high, dtype)
+    g = generator or source.default_generator
+    work = working(dtype)
+    out = in_dtype(g.fill("uniform", n, work, low, high), dtype, shape)
+    if work != dtype:
+        out[out == dtype.type(high)] = dtype.type(low)  # rounding may reach the open end
+    return out
+
+
+def normal(
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    mean: float = 0.0,
+    std: float = 1.0,
+    generator: Generator | None = None,
+    contiguous: bool = True,
+) -> NDArray[Any]:
+    """Normal with mean and std: torch.randn, Tensor.normal_.
+
+    contiguous=False is for filling a tensor that is not contiguous, which PyTorch does one by one
+    at every size. Of a complex number each part has half of the variance, and ``mean``.
+    """
+    shape, n = sizes(shape)
+    if np.dtype(dtype).kind == "c":
+        part, each = real_type(np.dtype(dtype)), std / math.sqrt(2)
+        return of_pairs(normal((*shape, 2), part, mean, each, generator, contiguous))
+    dtype = floating("normal", dtype)
+    check_normal(std)
+    g = generator or source.default_generator
+    work = working(dtype)
+    if n < BLOCK or not contiguous:
+        return in_dtype(g.serial_normal(n, work, mean, std), dtype, shape)
+    if work == dtype or n % BLOCK == 0:
+        return in_dtype(g.fill("normal", n, work, mean, std), dtype, shape)
+    # PyTorch's Half draws no uniforms for the rest that the last block overwrites
+    out = g.fill("normal", n - n % BLOCK, work, mean, std)
+    last = g.fill("normal", BLOCK, work, mean, std)
+    return in_dtype(np.concatenate([out[: n - BLOCK], last]), dtype, shape)
+
+
+def normal_tensors(
+    mean: NDArray[Any] | float, std: NDArray[Any] | float, generator: Generator | None = None
+) -> NDArray[Any]:
+    """torch.normal(mean, std) where either or both are arrays that broadcast.
+
+    The dtype is mean's, else std's.
+    """
+    if not isinstance(std, np.ndarray):
+        mean = np.asarray(mean)
+        return normal(mean.shape, mean.dtype, 0.0, float(std), generator) + mean
+    if std.size and not (std >= 0).all():
+        raise RuntimeError(
+            message(
+                f"normal expects all elements of std >= 0.0, but found {std.min()}",
+                fix="a standard deviation is 0 or more",
+            )
+        )
+    dtype = mean.dtype if isinstance(mean, np.ndarray) else std.dtype
+    out = normal(np.broadcast_shapes(np.shape(mean), std.shape), dtype, 0.0, 1.0, generator)
+    out *= std
+    out += mean
+    return out
+
+
+def trunc_normal(
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> NDArray[Any]:
+    """Normal restricted to [a, b] by rejection: torch.nn.init.trunc_normal_, with its warning.
+
+    Normals are proposed when enough of them fall in [a, b], else uniforms on it. Every round
+    redraws the whole array.
+    """
+    dtype = floating("trunc_normal", dtype)
+    if mean < a - 2 * std or mean > b + 2 * std:
+        text = "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
+        warnings.warn(text + "The distribution of values may be incorrect.", stacklevel=3)
+    above = math.erf((b - mean) / std / math.sqrt(2.0))
+    inside = (above - math.erf((a - mean) / std / math.sqrt(2.0))) / 2
+    if inside > 0.3:
+        low, high = float(dtype.type(a)), float(dtype.type(b))
+        out = normal(shape, dtype, mean, std, generator)
+        while (outside := (out < low) | (out > high)).any():
+            out = np.where(outside, normal(shape, dtype, mean, std, generator), out)
+        return out
+    peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+
+    def rejected(candidates: NDArray[Any]) -> NDArray[np.bool_]:
+        log_ratio = ((candidates - mean) / std) ** 2 * -0.5 - peak
+        with np.errstate(divide="ignore"):
+            return np.log(uniform(shape, dtype, generator=generator)) > log_ratio
+
+    out = uniform(shape, dtype, a, b, generator)
+    pending = rejected(out)
+    while pending.any():
+        candidates = uniform(shape, dtype, a, b, generator)
+        out = np.where(pending, candidates, out)
+        pending &= rejected(candidates)
+    return out
+
+
+# Others: float64 arithmetic, rounded at the end --------------------------------------------------
+
+
+def exponential(
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    lambd: float = 1.0,
+    generator: Generator | None = None,
+) -> NDArray[Any]:
+    """Exponential with rate lambd > 0, mean 1 / lambd: Tensor.exponential_."""
+    shape, n = sizes(shape)
+    dtype = floating("exponential", dtype)
+    check_positive("exponential_", "lambda", lambd)
+    g = generator or source.default_generator
+    return in_dtype(g.fill("exponential", n, working(dtype), -1.0 / lambd), dtype, shape)
+
+
+def log_normal(
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    mean: float = 1.0,
+    std: float = 2.0,
+    generator: Generator | None = None,
+) -> NDArray[Any]:
+    """exp of a normal with mean and std: Tensor.log_normal_."""
+    shape, n = sizes(shape)
+    dtype = floating("log_normal", dtype)
+    check_positive("log_normal_", "std", std)
+    g = generator or source.default_generator
+    return in_dtype(g.serial_normal(n, working(dtype), mean, std, power=True), dtype, shape)
+
+
+def cauchy(
+    shape: Shape,
+    dtype: DTypeLike = np.float32,
+    median: float = 0.0,
+    sigma: float = 1.0,
+    generator: Generator | None = None,
+) -> NDArray[Any]:
+    """Cauchy around median with scale sigma: Tensor.cauchy_."""
+    shape, n = sizes(shape)
+    dtype = floating("cauchy", dtype)
+    check_positive("cauchy_", "sigma", sigma)
+    g = generator or source.default_generator
+    return in_dtype(g.fill("cauchy", n, working(dtype), median, sigma), dtype, shape)
+
+

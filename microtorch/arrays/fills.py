@@ -1,0 +1,209 @@
+"""A Mersenne Twister, and the arrays of numbers made of its draws: their definition, in numpy.
+
+The state of a twister is one array, (625,) uint32: its 624 words, and how many of them have been
+used (0: seeded, and none drawn yet). Each method of `Fills` takes the next draws from a state and
+returns a new 1-d array. The C core has the same methods (ext/random.c), whose numbers agree to the
+last bit; ``in_use`` is what `Generator` calls.
+
+Source: Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8, 1998.
+"""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .rounding import each, exp_or_inf, fma, log32, log_or_inf, sincos32
+
+if TYPE_CHECKING:  # numpy.typing is slow to import
+    from numpy.typing import NDArray
+
+    State = NDArray[np.uint32]
+    Numbers = NDArray[Any]  # of float32 or float64
+    Real = type[np.float32 | np.float64]
+
+WORDS, APART = 624, 397
+BLOCK = 16  # of so many uniforms, PyTorch makes so many normals at once
+_CHUNK = 8192 // 8  # blocks per step of the float32 transform: the work arrays stay in the cache
+_ONE, _TOP, _MATRIX = np.uint32(1), np.uint32(1 << 31), np.uint32(0x9908B0DF)
+_TWO_PI = 2.0 * math.pi
+
+
+def _twisted(words: State, following: State) -> State:
+    """A bit of each word and 31 of the next one, times the twister's matrix."""
+    mixed = (words & _TOP) | (following & ~_TOP)
+    return (mixed >> _ONE) ^ ((mixed & _ONE) * _MATRIX)
+
+
+def _renew(key: State) -> None:
+    """The next 624 words. Each needs one that lies 397 further, so they come in three parts."""
+    first, last = WORDS - APART, WORDS - 1
+    for begin, end in ((0, first), (first, 2 * first), (2 * first, last)):
+        source = key[APART:WORDS] if begin == 0 else key[begin - first : end - first]
+        key[begin:end] = source ^ _twisted(key[begin:end], key[begin + 1 : end + 1])
+    key[last:] = key[APART - 1 : APART] ^ _twisted(key[last:], key[:1])
+
+
+def _tempered(y: State) -> State:
+    y = y ^ (y >> np.uint32(11))
+    y ^= (y << np.uint32(7)) & np.uint32(0x9D2C5680)
+    y ^= (y << np.uint32(15)) & np.uint32(0xEFC60000)
+    return y ^ (y >> np.uint32(18))
+
+
+def _box_muller(u: Numbers, mean: float, std: float) -> Numbers:
+    """Normals from u, (16 k,) uniforms.
+
+    Of each 16, eight radii and eight angles give eight cosines and eight sines.
+    """
+    pairs = u.reshape(-1, 2, 8)
+    out = np.empty_like(pairs)
+    if u.dtype == np.float64:
+        radius = np.sqrt(-2.0 * each(math.log, 1.0 - pairs[:, 0])).reshape(-1, 8)
+        angle = _TWO_PI * pairs[:, 1]
+        out[:, 0] = radius * each(math.cos, angle).reshape(-1, 8)
+        out[:, 1] = radius * each(math.sin, angle).reshape(-1, 8)
+    else:
+        for i in range(0, len(pairs), _CHUNK):
+            part = pairs[i : i + _CHUNK]
+            radius = np.sqrt(np.float32(-2) * log32(np.float32(1) - part[:, 0]))
+            sin, cos = sincos32(np.float32(_TWO_PI) * part[:, 1])
+            np.multiply(radius, cos, out=out[i : i + _CHUNK, 0])
+            np.multiply(radius, sin, out=out[i : i + _CHUNK, 1])
+    return fma(out.reshape(-1), float(u.dtype.type(std)), float(u.dtype.type(mean)))
+
+
+class Fills:
+    """The numpy form. ``dtype`` is float32 or float64; arithmetic is in it unless said."""
+
+    # ---- the twister -----------------------------------------------------------------------------
+    def seeded(self, seed: int) -> State:
+        """The state for a seed of 32 bits."""
+        words = [seed]
+        for i in range(1, WORDS):
+            words.append((1812433253 * (words[-1] ^ (words[-1] >> 30)) + i) & 0xFFFFFFFF)
+        return np.array([*words, 0], np.uint32)
+
+    def draws(self, state: State, n: int) -> NDArray[np.uint32]:
+        """The next n draws of 32 bits."""
+        out, done, key = np.empty(n, np.uint32), 0, state[:WORDS]
+        while done < n:
+            used = int(state[WORDS])
+            if used in (0, WORDS):
+                _renew(key)
+                used = 0
+            count = min(n - done, WORDS - used)
+            out[done : done + count] = key[used : used + count]
+            state[WORDS] = used + count
+            done += count
+        return _tempered(out)
+
+    def draws64(self, state: State, n: int) -> NDArray[np.uint64]:
+        """n numbers of two draws each, the first draw in the high word."""
+        pairs = self.draws(state, 2 * n).astype("<u4", copy=False).view("<u8")
+        return (pairs << np.uint64(32)) | (pairs >> np.uint64(32))
+
+    # ---- uniform and normal ----------------------------------------------------------------------
+    def units(self, state: State, n: int, dtype: Real) -> Numbers:
+        """Uniforms in [0, 1): 24 bits of a draw for float32, 53 bits of two for float64."""
+        if dtype == np.float64:
+            bits = self.draws64(state, n) & np.uint64(2**53 - 1)
+            return bits.astype(np.float64) * 2.0**-53
+        bits32 = self.draws(state, n) & np.uint32(2**24 - 1)
+        return bits32.astype(np.float32) * np.float32(2.0**-24)
+
+    def uniform(self, state: State, n: int, dtype: Real, low: float, high: float) -> Numbers:
+        """Uniforms in [low, high), rounded once."""
+        number = np.dtype(dtype).type
+        first, last = number(low), number(high)
+        out = fma(self.units(state, n, dtype), float(last - first), float(first))
+        out[out == last] = first  # rounding may reach the open end
+        return out
+
+    def normal(self, state: State, n: int, dtype: Real, mean: float, std: float) -> Numbers:
+        """n >= 16 normals in blocks of 16; if n is no multiple, the last 16 are drawn anew."""
+        out = _box_muller(self.units(state, n, dtype)[: n - n % BLOCK], mean, std)
+        if n % BLOCK:
+            last = _box_muller(self.units(state, BLOCK, dtype), mean, std)
+            out = np.concatenate([out[: n - BLOCK], last])
+        return out
+
+    def serial_normal(
+        self, state: State, n: int, dtype: Real, mean: float, std: float, power: bool,
+        spare: NDArray[np.float64],
+    ) -> Numbers:  # fmt: skip
+        """Normals in pairs, one after the other, in float64; with ``power``, e to them.
+
+        The second of a pair that is not asked for waits in ``spare``: its value, and 1.
+        """
+        out: list[float] = []
+        if n and spare[1]:
+            out.append(float(spare[0]))
+            spare[1] = 0
+        missing = n - len(out)
+        u = self.units(state, missing + missing % 2, np.float64).tolist()
+        for i in range(0, missing, 2):
+            radius, angle = math.sqrt(-2.0 * math.log1p(-u[i + 1])), _TWO_PI * u[i]
+            out += radius * math.cos(angle), radius * math.sin(angle)
+        if missing % 2:
+            spare[:] = out.pop(), 1
+        values = fma(np.array(out, np.float64), std, mean)
+        return (each(exp_or_inf, values) if power else values).astype(dtype)
+
+    # ---- others, computed in float64 -------------------------------------------------------------
+    def exponential(self, state: State, n: int, dtype: Real, scale: float) -> Numbers:
+        """scale * log(1 - u)."""
+        u = self.units(state, n, np.float64)
+        return (scale * each(math.log1p, -u)).astype(dtype)
+
+    def cauchy(self, state: State, n: int, dtype: Real, median: float, sigma: float) -> Numbers:
+        """tan(pi (u - 1/2)) * sigma + median."""
+        u = self.units(state, n, np.float64)
+        return fma(each(math.tan, math.pi * (u - 0.5)), sigma, median).astype(dtype)
+
+    def geometric(self, state: State, n: int, dtype: Real, log_failure: float) -> Numbers:
+        """log(u) / log_failure, rounded up."""
+        u = self.units(state, n, np.float64)
+        return np.ceil(each(log_or_inf, u) / log_failure).astype(dtype)
+
+    def bernoulli(self, state: State, n: int, dtype: Real, bound: int, value: float) -> Numbers:
+        """``value`` where 53 bits are below ``bound``, else 0."""
+        hits = (self.draws64(state, n) & np.uint64(2**53 - 1)) < np.uint64(bound)
+        return hits.astype(dtype) * np.dtype(dtype).type(value)
+
+    # ---- permutations ----------------------------------------------------------------------------
+    def permutation(self, state: State, n: int) -> NDArray[np.int64]:
+        """0 ... n - 1, where place i was exchanged with one of those from i on (Fisher-Yates)."""
+        places = np.arange(n - 1)
+        targets = self.draws(state, max(n - 1, 0)) % (n - places).astype(np.uint32) + places
+        if n > 1000:
+            return _swapped(targets, n)
+        order = list(range(n))
+        for i, j in enumerate(targets.tolist()):
+            order[i], order[j] = order[j], order[i]
+        return np.array(order, np.int64)
+
+
+def _swapped(targets: NDArray[Any], n: int) -> NDArray[np.int64]:
+    """0 ... n - 1 after a swap of place i with place targets[i] >= i, for each i in turn.
+
+    Step i takes to its place what lies at targets[i]. The last step that wrote there left what it
+    had at its own place; that had been written by an earlier step, and so on, down to a place that
+    no step had written. All steps follow these chains at once.
+    """
+    steps = np.arange(len(targets))
+    moved = targets > steps
+    origin = np.arange(n)
+    origin[targets[moved]] = steps[moved]  # of several steps that wrote a place, the last one stays
+    while not np.array_equal(further := origin[origin], origin):
+        origin = further
+    ranked = np.sort(targets.astype(np.int64) << 32 | steps)  # by place, and then by step
+    place, step = ranked >> 32, ranked & 0xFFFFFFFF
+    again = np.flatnonzero(place[1:] == place[:-1])
+    order = np.append(targets, origin[n - 1])
+    order[step[again + 1]] = origin[step[again]]
+    return order
+
+
+in_use = Fills()  # backends/cpu.py puts the C core's form here

@@ -1,0 +1,53 @@
+"""Running sums, products and extremes, recurrences, and the order of keys, in C (ext/scan.c)."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..reference import Reference
+from ..table import definition
+from .along import blocks
+
+if TYPE_CHECKING:
+    from ...base.types import Array, Kernel
+
+
+class Scans(Reference):
+    """The ops of ops/scan.py, and kernels of ops/order.py."""
+
+    def cumsum(self, x: Array, dim: int) -> Array:
+        return self._scan(self.kernels.cumsum, x, dim, "cumsum")
+
+    def cumprod(self, x: Array, dim: int) -> Array:
+        return self._scan(self.kernels.cumprod, x, dim, "cumprod")
+
+    def _scan(self, kernel: Kernel, x: Array, dim: int, name: str) -> Array:
+        x = np.ascontiguousarray(x)
+        out = np.empty(x.shape, self.dtype)
+        if kernel(*blocks(x.shape, dim), id(x), id(out)):
+            return out
+        return definition(name)(self, x, dim)
+
+    def running_extreme(self, x: Array, dim: int, smallest: bool) -> Array:
+        x, index = np.ascontiguousarray(x), np.empty(x.shape, np.int64)
+        if self.kernels.running_extreme(*blocks(x.shape, dim), smallest, id(x), id(index)):
+            return index
+        return definition("running_extreme")(self, x, dim, smallest)
+
+    def recurrence(self, a: Array, b: Array, dim: int) -> Array:
+        if a.shape == b.shape and b.size:
+            a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+            out = np.empty(b.shape, self.dtype)
+            if self.kernels.recurrence(*blocks(b.shape, dim), id(a), id(b), id(out)):
+                return out
+        return definition("recurrence")(self, a, b, dim)
+
+    def key_order(self, keys: Array) -> Array:
+        n = keys.shape[-1]
+        keys, work = np.ascontiguousarray(keys), np.empty(3 * n, np.int64)
+        out = np.empty(keys.shape, np.int64)
+        rows = keys.size // n if n else 0
+        if self.kernels.key_order(rows, n, id(keys), id(work), id(out)):
+            return out
+        return definition("key_order")(self, keys)

@@ -1,0 +1,90 @@
+"""Do all ranks mean the same collective? A check that TORCH_DISTRIBUTED_DEBUG=DETAIL switches on.
+
+Before each collective every rank tells the group's first one what it is about to do; that one
+compares, and answers all. So another order, shape or dtype ends with an error that says who and
+what on every rank, and a rank that does not come is named after the group's timeout, where MPI
+would wait for ever.
+"""
+from __future__ import annotations
+
+import os
+import time
+from datetime import timedelta
+from typing import Any
+
+from ..base.errors import message
+from ..graph import here
+from .group import DistError, ProcessGroup
+
+TELL, ANSWER = 32_001, 32_002  # MPI tags; the standard promises values up to 32,767
+PAUSE = 0.0005  # seconds between two looks at the mail
+
+
+def wanted() -> bool:
+    return os.environ.get("TORCH_DISTRIBUTED_DEBUG", "").upper() == "DETAIL"
+
+
+def check(group: ProcessGroup, operation: str, **facts: Any) -> None:
+    """Compare ``operation`` and ``facts`` over the group. Raises DistError on all ranks."""
+    group.asked += 1
+    if group.alone or not wanted():
+        return
+    words = f"{operation}({', '.join(f'{k}={v}' for k, v in facts.items())})"
+    _agree(group, (words, str(here())), group.timeout)
+
+
+def _agree(group: ProcessGroup, told: tuple[str, str], timeout: timedelta) -> None:
+    seconds = timeout.total_seconds()
+    if group.rank() == 0:
+        verdict = _compare(group, told, seconds)
+        for r in range(1, group.size()):
+            group.side.isend(verdict, dest=r, tag=ANSWER)
+    else:
+        group.side.isend(told, dest=0, tag=TELL)
+        arrived, verdict = _receive(group, 0, ANSWER, seconds + 5)
+        if not arrived:
+            verdict = _late(group, [0], told[0], seconds)
+    if verdict:
+        raise DistError(message(verdict))
+
+
+def _compare(group: ProcessGroup, own: tuple[str, str], seconds: float) -> str:
+    told, missing, end = {0: own}, [], time.monotonic() + seconds
+    for r in range(1, group.size()):
+        arrived, words = _receive(group, r, TELL, max(0.0, end - time.monotonic()))
+        if arrived:
+            told[r] = words
+        else:
+            missing.append(r)
+    if missing:
+        return _late(group, missing, own[0], seconds)
+    if len({operation for operation, _ in told.values()}) == 1:
+        return ""
+    lines = [f"  rank {group.ranks[r]}: {what}   at {where}" for r, (what, where) in told.items()]
+    return "\n".join(
+        [f"collective {group.asked} of this group is not the same on all ranks:", *lines]
+    )
+
+
+def _late(group: ProcessGroup, missing: list[int], operation: str, seconds: float) -> str:
+    names = ", ".join(str(group.ranks[r]) for r in missing)
+    return (
+        f"rank {names} did not come to collective {group.asked}, {operation}, within "
+        f"{seconds:g} s"
+    )
+
+
+def _receive(group: ProcessGroup, source: int, tag: int, seconds: float) -> tuple[bool, Any]:
+    end = time.monotonic() + seconds
+    while not group.side.iprobe(source=source, tag=tag):
+        if time.monotonic() > end:
+            return False, ""
+        time.sleep(PAUSE)
+    return True, group.side.recv(source=source, tag=tag)
+
+
+def check_now(group: ProcessGroup, timeout: timedelta | None = None) -> None:
+    """A barrier that raises DistError naming the ranks that do not come within ``timeout``."""
+    group.asked += 1
+    if not group.alone:
+        _agree(group, ("monitored_barrier()", str(here())), timeout or group.timeout)

@@ -1,0 +1,185 @@
+"""Collective operations on tensors, after torch.distributed, by MPI.
+
+Every rank of the group calls the same operation in the same order. Tensors are written in place, as
+MPI does it: no gradient flows. ``async_op=True`` returns a ``Work`` at once.
+"""
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import message
+from ..handles.tensor import Tensor
+from .agreement import check
+from .buffers import (
+    Work,
+    checked,
+    incoming,
+    outgoing,
+    put,
+)
+from .group import ProcessGroup, _mpi, world
+
+
+class ReduceOp(Enum):
+    """How values of the ranks are combined."""
+
+    SUM = "SUM"
+    AVG = "AVG"
+    PRODUCT = "PROD"
+    MIN = "MIN"
+    MAX = "MAX"
+    BAND = "BAND"
+    BOR = "BOR"
+    BXOR = "BXOR"
+
+
+OF_BOOLS = {"SUM": "LOR", "MAX": "LOR", "PROD": "LAND", "MIN": "LAND"}
+
+
+def mpi_operation(op: ReduceOp, t: Tensor, name: str) -> Any:
+    """MPI's operation for a tensor's dtype."""
+    if not isinstance(op, ReduceOp):
+        raise TypeError(message(f"{name}(): op must be a ReduceOp, not {type(op).__name__}"))
+    kind, word = t.array.dtype.kind, "SUM" if op is ReduceOp.AVG else op.value
+    if (kind in "fcV" and word[0] == "B") or (kind == "c" and word in ("MIN", "MAX")):
+        raise RuntimeError(message(f"{name}(): cannot use ReduceOp.{op.name} with {t.dtype}"))
+    if kind == "b":
+        word = OF_BOOLS.get(word, word.replace("B", "L", 1))
+    return getattr(_mpi(), word)
+
+
+def averaged(array: Any, op: ReduceOp, n: int) -> Any:
+    if op is ReduceOp.AVG:
+        if array.dtype.kind in "fc":
+            np.divide(array, array.dtype.type(n), array)
+        else:
+            np.floor_divide(array, n, array)
+    return array
+
+
+def ended(work: Work, async_op: bool) -> Work | None:
+    if async_op:
+        return work
+    work.wait()
+    return None
+
+
+def facts(t: Tensor) -> dict[str, Any]:
+    return {"shape": tuple(t.array.shape), "dtype": t.array.dtype.name}
+
+
+def start(
+    group: ProcessGroup, name: str, async_op: bool, *arguments: Any, **options: Any
+) -> list[Any]:
+    """Call MPI's operation: the blocking one is the faster, the other one returns a request."""
+    if not async_op:
+        getattr(group.comm, name)(*arguments, **options)
+        return []
+    return [getattr(group.comm, f"I{name[0].lower()}{name[1:]}")(*arguments, **options)]
+
+
+# ---- one tensor ----------------------------------------------------------------------------------
+def all_reduce(
+    tensor: Tensor,
+    op: ReduceOp = ReduceOp.SUM,
+    group: ProcessGroup | None = None,
+    async_op: bool = False,
+) -> Work | None:
+    """Combine the tensors of all ranks; each of them gets the result, with equal bits."""
+    t, g = checked(tensor, "all_reduce"), world(group)
+    check(g, "all_reduce", **facts(t), op=op.name)
+    if g.alone:
+        return Work(result=[t]) if async_op else None
+    array = incoming(t, widen=True)
+    requests = start(
+        g, "Allreduce", async_op, _mpi().IN_PLACE, array, op=mpi_operation(op, t, "all_reduce")
+    )
+    work = Work(requests, lambda: put(t, averaged(array, op, g.size()), "all_reduce"), [t])
+    return ended(work, async_op)
+
+
+def reduce(
+    tensor: Tensor,
+    dst: int | None = None,
+    op: ReduceOp = ReduceOp.SUM,
+    group: ProcessGroup | None = None,
+    async_op: bool = False,
+    group_dst: int | None = None,
+) -> Work | None:
+    """Combine the tensors of all ranks; rank ``dst`` gets the result."""
+    t, g = checked(tensor, "reduce"), world(group)
+    root = place_of(g, dst, group_dst, "reduce")
+    check(g, "reduce", **facts(t), dst=root, op=op.name)
+    if g.alone:
+        return Work(result=[t]) if async_op else None
+    array, mine = outgoing(t, widen=True), g.rank() == root
+    result = np.empty_like(array) if mine else None
+    requests = start(
+        g, "Reduce", async_op, array, result, op=mpi_operation(op, t, "reduce"), root=root
+    )
+
+    def finish() -> None:
+        if result is not None:
+            put(t, averaged(result, op, g.size()), "reduce")
+
+    return ended(Work(requests, finish, [t]), async_op)
+
+
+def broadcast(
+    tensor: Tensor,
+    src: int | None = None,
+    group: ProcessGroup | None = None,
+    async_op: bool = False,
+    group_src: int | None = None,
+) -> Work | None:
+    """Rank ``src``'s tensor goes to all ranks."""
+    t, g = checked(tensor, "broadcast"), world(group)
+    root = place_of(g, src, group_src, "broadcast")
+    check(g, "broadcast", **facts(t), src=root)
+    if g.alone:
+        return Work(result=[t]) if async_op else None
+    mine = g.rank() == root
+    array = outgoing(t) if mine else incoming(t)
+    requests = start(g, "Bcast", async_op, raw(array), root=root)
+    work = Work(requests, lambda: None if mine else put(t, array, "broadcast"), [t])
+    return ended(work, async_op)
+
+
+def place_of(g: ProcessGroup, rank: int | None, group_rank: int | None, name: str) -> int:
+    """The group's rank that is meant by a global rank or by one in the group; the first if none."""
+    if rank is not None and group_rank is not None:
+        raise ValueError(message(f"{name}(): Can't specify both a global and a group rank"))
+    if group_rank is not None:
+        return int(group_rank)
+    return g.place(0 if rank is None else rank, name) if rank is not None else 0
+
+
+def raw(array: Any) -> Any:
+    """An array as bytes: what is only moved may have any dtype."""
+    return array.reshape(-1).view(np.uint8)
+
+
+# ---- none ---------------------------------------------------------------------------------------
+def barrier(
+    group: ProcessGroup | None = None, async_op: bool = False, device_ids: object = None
+) -> Work | None:
+    """Wait until every rank of the group has come here."""
+    g = world(group)
+    check(g, "barrier")
+    requests = [] if g.alone else start(g, "Barrier", async_op)
+    return ended(Work(requests), async_op)
+
+
+def monitored_barrier(
+    group: ProcessGroup | None = None,
+    timeout: timedelta | None = None,
+    wait_all_ranks: bool = False,
+) -> None:
+    """A barrier that names the ranks that do not come within ``timeout``."""
+    from .agreement import check_now
+
+    check_now(world(group), timeout)

@@ -1,0 +1,117 @@
+"""``python -m microtorch.distributed.run``: start a program in several processes, by mpirun.
+
+    python -m microtorch.distributed.run --nproc_per_node 4 train.py --epochs 3
+
+The arguments are torchrun's (https://docs.pytorch.org/docs/stable/elastic/run.html). When one
+process fails all are ended, its rank is named and its traceback shown; the exit status is then 1.
+Each process finds RANK, LOCAL_RANK, WORLD_SIZE and LOCAL_WORLD_SIZE in its environment.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from .group import NO_MPI
+
+# what Open MPI calls it -> what a program that was written for torchrun looks for
+NAMES = {
+    "OMPI_COMM_WORLD_RANK": "RANK",
+    "OMPI_COMM_WORLD_SIZE": "WORLD_SIZE",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "LOCAL_RANK",
+    "OMPI_COMM_WORLD_LOCAL_SIZE": "LOCAL_WORLD_SIZE",
+    "PMI_RANK": "RANK",
+    "PMI_SIZE": "WORLD_SIZE",
+    "MPI_LOCALRANKID": "LOCAL_RANK",
+    "MPI_LOCALNRANKS": "LOCAL_WORLD_SIZE",
+}
+MODULE = "microtorch.distributed.run"
+INSIDE = "MICROTORCH_DISTRIBUTED_PROGRAM"
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line. Exits with a message where it is wrong."""
+    p = argparse.ArgumentParser("microtorch.distributed.run", description=__doc__.split("\n")[0])
+    p.add_argument("--nproc_per_node", "--nproc-per-node", default="1", help="a number, or cpu")
+    p.add_argument("--nnodes", default="1", help="machines; --hostfile names them")
+    p.add_argument("--hostfile", help="mpirun's: one machine a line, `name slots=4`")
+    for name in ("node_rank", "master_addr", "master_port", "rdzv_backend", "rdzv_endpoint",
+                 "rdzv_id", "max_restarts", "log_dir"):  # fmt: skip
+        p.add_argument(f"--{name}", f"--{name.replace('_', '-')}", help="accepted; MPI needs none")
+    p.add_argument("--standalone", action="store_true", help="accepted; it is always so")
+    p.add_argument("-m", "--module", action="store_true", help="the program is a module's name")
+    p.add_argument("training_script")
+    p.add_argument("training_script_args", nargs=argparse.REMAINDER)
+    return p.parse_args(given)
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Start the processes, and wait for them; returns the exit status."""
+    if INSIDE in os.environ:
+        return _inside(list(sys.argv[1:] if given is None else given))
+    a = arguments(given)
+    count = os.cpu_count() or 1 if a.nproc_per_node in ("cpu", "auto") else int(a.nproc_per_node)
+    total = count * int(a.nnodes.split(":")[0])
+    if not a.module and not os.path.exists(a.training_script):
+        print(f"microtorch.distributed.run: there is no file {a.training_script}", file=sys.stderr)
+        return 2
+    program = mpirun()
+    if program is None:
+        print(f"microtorch.distributed.run: there is no mpirun. {NO_MPI}", file=sys.stderr)
+        return 2
+    options = ["--hostfile", a.hostfile] if a.hostfile else []
+    if "Open MPI" in _version(program):
+        options += ["--map-by", ":OVERSUBSCRIBE"]
+    script = (["-m"] if a.module else []) + [a.training_script, *a.training_script_args]
+    command = [program, "-n", str(total), *options, sys.executable, "-m", MODULE, *script]
+    environment = os.environ | {
+        INSIDE: "1", "TORCHELASTIC_RUN_ID": "none", "PYTHONUNBUFFERED": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+    }  # fmt: skip
+    try:
+        return 1 if subprocess.run(command, env=environment, check=False).returncode else 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def mpirun() -> str | None:
+    """The program that starts processes: beside this Python, or on PATH."""
+    path = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", "")
+    return shutil.which("mpirun", path=path) or shutil.which("mpiexec", path=path)
+
+
+def _version(program: str) -> str:
+    return subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+
+
+def _inside(program: list[str]) -> int:
+    """One of the processes: run the program as if it had been started by itself."""
+    del os.environ[INSIDE]
+    for theirs, ours in NAMES.items():
+        if theirs in os.environ:
+            os.environ.setdefault(ours, os.environ[theirs])
+    os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
+    os.environ.setdefault("MASTER_PORT", "29500")
+    module = program[0] == "-m"
+    sys.argv = program[1:] if module else program
+    try:
+        if module:
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        else:
+            sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
+            runpy.run_path(sys.argv[0], run_name="__main__")
+    except Exception:
+        if sys.excepthook is sys.__excepthook__:  # init_process_group's says who it is
+            print(f"rank {os.environ.get('RANK', '?')} failed:", file=sys.stderr)
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""torch.poisson, torch.binomial and the samples of Gamma and Dirichlet, with their gradients.
+
+A sample x of a distribution function P(x; a) moves with the parameter a so that P stays as it is:
+
+    dx/da = - (∂P/∂a) / (∂P/∂x)
+
+the implicit reparameterization (M. Figurnov, S. Mohamed and A. Mnih, Implicit reparameterization
+gradients, 2018). ∂P/∂a has no closed form here; path_gradients.py approximates the quotient.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..arrays import rejection
+from ..autograd.function import Function, once_differentiable
+from ..base.errors import DeviceError, describe, message
+from ..engine.record import constant
+from . import path_gradients
+
+if TYPE_CHECKING:
+    from ..autograd.function import FunctionCtx
+    from ..base.types import Array
+    from ..create.random import Generator
+    from ..handles.tensor import Tensor
+
+
+def _array(name: str, x: Tensor) -> Array:
+    if type(x.array) is not np.ndarray:
+        raise DeviceError(
+            message(
+                f"{name} is computed on the CPU only, but got {describe(x)}",
+                fix=f"torch.{name}(x.cpu()).to(x.device)",
+            )
+        )
+    return x.array
+
+
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Counts whose means are the elements of `input`, in its shape and floating dtype."""
+    return constant(rejection.poisson(_array("poisson", input), generator))
+
+
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """Successes among `count` trials, each of probability `prob`; the two broadcast."""
+    arrays = _array("binomial", count), _array("binomial", prob)
+    return constant(rejection.binomial(*arrays, generator))
+
+
+def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Points of the simplex for concentrations (..., k), without a gradient."""
+    return constant(rejection.dirichlet(_array("_sample_dirichlet", input), generator))
+
+
+def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:
+    """d output / d input of ``output = torch._standard_gamma(input)``."""
+    return constant(path_gradients.gamma(input.array, output.array))
+
+
+def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
+    """d x / d alpha of x ~ Beta(alpha, total - alpha)."""
+    return constant(path_gradients.beta(x.array, alpha.array, total.array))
+
+
+class StandardGamma(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, concentration: Tensor, generator: Generator | None) -> Tensor:
+        x = constant(rejection.standard_gamma(_array("_standard_gamma", concentration), generator))
+        ctx.save_for_backward(x, concentration)
+        return x
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
+        x, concentration = ctx.saved_tensors
+        return g * _standard_gamma_grad(concentration, x), None
+
+
+def _standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Gamma samples of rate 1 and the concentrations `input`; they carry a gradient."""
+    return StandardGamma.apply(input, generator)
+
+
+class _Dirichlet(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, concentration: Tensor) -> Tensor:
+        x = _sample_dirichlet(concentration)
+        ctx.save_for_backward(x, concentration)
+        return x
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, g: Tensor) -> Tensor:
+        """If x_j grows by d, the others shrink in proportion, by x_i d / (1 - x_j) each.
+
+        (The factor 1 / (1 - x_j) is in `_dirichlet_grad`.)
+        """
+        x, concentration = ctx.saved_tensors
+        total = concentration.sum(-1, True).expand_as(concentration)
+        return _dirichlet_grad(x, concentration, total) * (g - (x * g).sum(-1, True))
+
+
+def dirichlet(concentration: Tensor) -> Tensor:
+    """Points of the simplex for concentrations (..., k), with their gradient."""
+    return _Dirichlet.apply(concentration)

@@ -1,0 +1,140 @@
+"""Functions that PyTorch has twice, under ``torch.`` with another signature than in nn.functional.
+
+``torch.embedding(weight, indices)`` is ``nn.functional.embedding(indices, weight)``; the losses
+take their reduction as a number; ``native_layer_norm`` also returns the statistics.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..base.errors import message, missing
+from ..base.naming import named
+from ..handles.tensor import Tensor
+from ..nn import functional as F
+
+if TYPE_CHECKING:
+    from ..base.types import Shape
+
+REDUCTIONS = ("none", "mean", "sum")
+LOSSES = {  # and their parameters, in PyTorch's order
+    "binary_cross_entropy_with_logits": "input target weight pos_weight reduction",
+    "cosine_embedding_loss": "input1 input2 target margin reduction",
+    "hinge_embedding_loss": "input target margin reduction",
+    "kl_div": "input target reduction log_target",
+    "margin_ranking_loss": "input1 input2 target margin reduction",
+    "poisson_nll_loss": "input target log_input full eps reduction",
+    "triplet_margin_loss": "anchor positive negative margin p eps swap reduction",
+}
+OTHERS = (
+    "batch_norm", "constant_pad_nd", "embedding", "instance_norm", "native_batch_norm",
+    "native_group_norm", "native_layer_norm", "norm_except_dim",
+)  # fmt: skip
+NAMES = (*LOSSES, *OTHERS)
+
+
+# ---- other orders of the arguments ---------------------------------------------------------------
+def embedding(
+    weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:  # fmt: skip
+    """The rows of ``weight`` at ``indices``; no gradient flows to row ``padding_idx``."""
+    padding = None if padding_idx < 0 else padding_idx
+    return F.embedding(indices, weight, padding, scale_grad_by_freq=scale_grad_by_freq)
+
+
+def batch_norm(
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
+    running_var: Tensor | None, training: bool, momentum: float, eps: float,
+    cudnn_enabled: bool = True,
+) -> Tensor:  # fmt: skip
+    """nn.functional.batch_norm, weight and bias first."""
+    return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def instance_norm(
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
+    running_var: Tensor | None, use_input_stats: bool, momentum: float, eps: float,
+    cudnn_enabled: bool = True,
+) -> Tensor:  # fmt: skip
+    """nn.functional.instance_norm, weight and bias first."""
+    return F.instance_norm(
+        input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
+    )
+
+
+def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
+    """nn.functional.pad with a constant."""
+    return F.pad(input, pad, "constant", value)
+
+
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """The norm over all dimensions but ``dim``; over all with dim=-1."""
+    if dim == -1:
+        return v.norm(pow)
+    return v.norm(pow, [i for i in range(v.ndim) if i != dim % v.ndim], keepdim=True)
+
+
+# ---- normalised values with their statistics -----------------------------------------------------
+def _statistics(x: Tensor, dims: Sequence[int], eps: float) -> tuple[Tensor, Tensor]:
+    """The mean, and 1 / sqrt(variance + eps)."""
+    mean = x.mean(dims, keepdim=True)
+    return mean, (x.var(dims, correction=0, keepdim=True) + eps).rsqrt()
+
+
+def native_layer_norm(
+    input: Tensor, normalized_shape: Shape, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """layer_norm, and the mean and 1 / standard deviation that it divides by."""
+    out = F.layer_norm(input, normalized_shape, weight, bias, eps)
+    dims = range(input.ndim - len(normalized_shape), input.ndim)
+    return out, *_statistics(input, list(dims), eps)
+
+
+def native_group_norm(
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, N: int, C: int, HxW: int,
+    group: int, eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """group_norm of (N, C, HxW), and each group's mean and 1 / standard deviation (N, group)."""
+    out = F.group_norm(input, group, weight, bias, eps)
+    mean, scale = _statistics(input.reshape(N, group, C // group * HxW), [2], eps)
+    return out, mean.squeeze(2), scale.squeeze(2)
+
+
+def native_batch_norm(
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
+    running_var: Tensor | None, training: bool, momentum: float, eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """batch_norm, and in training each channel's mean and 1 / standard deviation, else nothing."""
+    out = F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    if not training:
+        return out, input.new_empty(0), input.new_empty(0)
+    mean, scale = _statistics(input, [i for i in range(input.ndim) if i != 1], eps)
+    return out, mean.reshape(-1), scale.reshape(-1)
+
+
+# ---- losses --------------------------------------------------------------------------------------
+def _reduced(name: str) -> Callable[..., Tensor]:
+    """nn.functional's loss; ``reduction`` is 0 (none), 1 (mean) or 2 (sum), or its name."""
+    loss, parameters = getattr(F, name), LOSSES[name].split()
+
+    def function(*args: object, **kwargs: object) -> Tensor:
+        given = dict(zip(parameters, args, strict=False)) | kwargs
+        if len(args) > len(parameters):
+            raise TypeError(
+                message(f"{name}() takes {len(parameters)} arguments, but {len(args)} were given")
+            )
+        reduction = given.pop("reduction", 1)
+        if isinstance(reduction, int):
+            if not 0 <= reduction < len(REDUCTIONS):
+                raise ValueError(message(f"{reduction} is not a valid value for reduction"))
+            reduction = REDUCTIONS[reduction]
+        out: Tensor = loss(**given, reduction=reduction)
+        return out
+
+    return named(function, name, f"nn.functional.{name} with a number for the reduction.")
+
+
+globals().update({name: _reduced(name) for name in LOSSES})
+__all__ = list(NAMES)
+__getattr__ = missing(__name__, __all__)

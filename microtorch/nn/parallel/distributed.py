@@ -1,0 +1,201 @@
+"""DistributedDataParallel: one copy of a module per process, each on its part of the data."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ...autograd import is_grad_enabled, no_grad
+from ...base.errors import message
+from ...distributed import ReduceOp, all_gather_object, all_reduce, broadcast
+from ...distributed.group import ProcessGroup, world
+from ...engine.record import constant
+from ..module import Module
+from .reducer import Reducer
+
+
+class DistributedDataParallel(Module):
+    """``module`` in several processes: equal parameters, and gradients averaged during backward.
+
+    Parameters and buffers begin as rank 0's. Each backward averages the gradients over the group,
+    in buckets of ``bucket_cap_mb`` megabytes while it goes on (reducer.py); so an optimizer step is
+    the same everywhere, with equal bits. ``broadcast_buffers``: rank 0's buffers are sent before
+    each forward. ``find_unused_parameters``: the graph may leave parameters out. The arguments are
+    PyTorch's; those about devices must be None, as for PyTorch's modules on the CPU.
+
+    Raises RuntimeError where the ranks' modules differ, or no parameter requires gradient.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        device_ids: object = None,
+        output_device: object = None,
+        dim: int = 0,
+        broadcast_buffers: bool = True,
+        init_sync: bool = True,
+        process_group: ProcessGroup | None = None,
+        bucket_cap_mb: float | None = None,
+        find_unused_parameters: bool = False,
+        check_reduction: bool = False,
+        gradient_as_bucket_view: bool = False,
+        static_graph: bool = False,
+    ) -> None:
+        super().__init__()
+        if device_ids is not None or output_device is not None:
+            raise ValueError(
+                message(
+                    "DistributedDataParallel device_ids and output_device arguments only work with "
+                    f"GPU modules, but got device_ids {device_ids}, output_device {output_device}",
+                    fix="leave them out",
+                )
+            )
+        self.module = module
+        self.process_group = group = world(process_group)
+        self.broadcast_buffers = broadcast_buffers
+        self.find_unused_parameters = find_unused_parameters
+        self.static_graph = static_graph
+        self.dim, self.device_ids, self.output_device = dim, None, None
+        self.require_backward_grad_sync = True
+        self._joined: _Joined | None = None
+        named = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
+        if not named:
+            raise RuntimeError(
+                message(
+                    "DistributedDataParallel is not needed when a module doesn't have any "
+                    "parameters that require a gradient."
+                )
+            )
+        _check_equal(module, group)
+        if init_sync:
+            with no_grad():
+                for t in [*module.parameters(), *module.buffers()]:
+                    broadcast(t.detach(), group=group, group_src=0)
+        cap = int((25 if bucket_cap_mb is None else bucket_cap_mb) * 2**20)
+        self.reducer = Reducer(
+            [p for _, p in named], [n for n, _ in named], group, cap,
+            find_unused_parameters or static_graph,
+        )  # fmt: skip
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """The module's own forward; the backward of what it returns is averaged."""
+        averaged = is_grad_enabled() and self.require_backward_grad_sync
+        if self._joined is not None and averaged:
+            self._joined.go_on(self.process_group)
+        if averaged:
+            self.reducer.arm()
+        if self.broadcast_buffers and self.require_backward_grad_sync and self.training:
+            self._send_buffers()
+        return self.module(*inputs, **kwargs)
+
+    def _send_buffers(self) -> None:
+        with no_grad():
+            for buffer in self.module.buffers():
+                broadcast(buffer.detach(), group=self.process_group, group_src=0)
+
+    @contextmanager
+    def no_sync(self) -> Iterator[None]:
+        """Within it, gradients of this rank alone add up; the next backward outside averages all.
+        """
+        before, self.require_backward_grad_sync = self.require_backward_grad_sync, False
+        try:
+            yield
+        finally:
+            self.require_backward_grad_sync = before
+
+    @contextmanager
+    def join(
+        self, divide_by_initial_world_size: bool = True, enable: bool = True,
+        throw_on_early_termination: bool = False,
+    ) -> Iterator[None]:  # fmt: skip
+        """For inputs of different number: a rank that has none left answers the others with zeros.
+
+        The average divides by the number of all ranks. Raises RuntimeError on every rank when the
+        first is done, if ``throw_on_early_termination``.
+        """
+        if not divide_by_initial_world_size:
+            raise NotImplementedError(
+                message("join(divide_by_initial_world_size=False) is not there yet")
+            )
+        if not enable:
+            yield
+            return
+        self._joined = _Joined(throw_on_early_termination)
+        try:
+            yield
+            while self._joined.wait_for_others(self.process_group):
+                if self.broadcast_buffers and self.training:
+                    self._send_buffers()
+                self.reducer.join_in()
+        finally:
+            self._joined = None
+
+    def register_comm_hook(self, state: object, hook: object) -> None:
+        """Not there: gradients are summed as they are."""
+        raise NotImplementedError(
+            message("register_comm_hook(): gradients are averaged by all_reduce only")
+        )
+
+    def timeline(self) -> list[Any]:
+        """The last backward in time: when it computed, and when each bucket was under way."""
+        return self.reducer.timeline
+
+
+class _Joined:
+    """One passage through ``join``: before each step all ranks tell whether they go on."""
+
+    def __init__(self, throw: bool) -> None:
+        self.throw = throw
+
+    def go_on(self, group: ProcessGroup) -> None:
+        """This rank has data: take part in the count."""
+        self._check(self._count(1, group), group)
+
+    def wait_for_others(self, group: ProcessGroup) -> bool:
+        """This rank has none left: does another one go on?"""
+        n = self._count(0, group)
+        self._check(n, group)
+        return n > 0
+
+    def _count(self, active: int, group: ProcessGroup) -> int:
+        n = constant(np.array([active], np.int64))
+        all_reduce(n, ReduceOp.SUM, group)
+        return int(n.item())
+
+    def _check(self, n: int, group: ProcessGroup) -> None:
+        if self.throw and n < group.size():
+            raise RuntimeError(
+                message(
+                    "Detected at least one rank that exhausted inputs. Throwing across all ranks."
+                )
+            )
+
+
+def _check_equal(module: Module, group: ProcessGroup) -> None:
+    """Have all ranks the same parameters and buffers? Raises RuntimeError that names who and what.
+    """
+    mine = [
+        (name, tuple(t.array.shape), t.array.dtype.name)
+        for name, t in [*module.named_parameters(), *module.named_buffers()]
+    ]
+    theirs: list[Any] = [None] * group.size()
+    all_gather_object(theirs, mine, group)
+    for rank, other in zip(group.ranks, theirs, strict=True):
+        if len(other) != len(theirs[0]):
+            raise RuntimeError(
+                message(
+                    f"DDP expects same model across all ranks, but Rank {rank} has {len(other)} "
+                    f"params, while rank {group.ranks[0]} has inconsistent {len(theirs[0])} params."
+                )
+            )
+        for (name, *have), (_, *wanted) in zip(other, theirs[0], strict=True):
+            if have != wanted:
+                raise RuntimeError(
+                    message(
+                        f"DDP expects same model across all ranks, but {name} is {have[1]} of "
+                        f"shape {have[0]} on rank {rank}, and {wanted[1]} of shape {wanted[0]} on "
+                        f"rank {group.ranks[0]}"
+                    )
+                )

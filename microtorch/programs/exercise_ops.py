@@ -1,0 +1,243 @@
+"""A pupil's op and its backward beside the engine's, or beside finite differences."""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+import microtorch as torch
+from microtorch import Tensor, nn
+
+from .exercise_answers import Answer, Function, Wrong, near, raised, shown
+
+Inputs: TypeAlias = "tuple[Tensor | float, ...]"
+STEP = 1e-6  # of a finite difference
+
+
+def check_vjp(name: str, vjp: Function, given: Mapping[str, object]) -> Answer:
+    """``f`` and ``f_backward``."""
+    answer = Answer(f"{name}_backward(g, out, ...)")
+    own, engine = given.get(name), _engine(name)
+    forward = own if callable(own) else engine
+    if forward is None:
+        what = f"there is no function {name}, here or in the engine"
+        answer.wrong = Wrong(f"{name}_backward", what, f"define {name}(...) in the same file")
+        return answer
+    names = _parameters(vjp)[2:] or _parameters(forward)
+    for inputs in _samples(name, forward, given, len(names)):
+        program = _call(name, inputs)
+        try:
+            out = forward(*inputs)
+            if callable(own) and engine is not None:
+                wrong = _difference(engine(*inputs), out)
+                if wrong:
+                    hint = f"this is the value of {name} itself: backward comes after it"
+                    answer.wrong = Wrong(program, f"the value {wrong}", hint)
+                    return answer
+            g = _seed(out)
+            got = vjp(g, out, *inputs)
+        except Exception as error:  # the pupil's
+            answer.wrong = raised(program, error)
+            return answer
+        parts = got if isinstance(got, tuple) else (got,)
+        wanted = _gradients(forward, inputs, g)
+        problem = _contributions(program, names, parts, wanted)
+        if problem is not None:
+            answer.wrong = problem
+            return answer
+        answer.right.append(program)
+    return answer
+
+
+def check_function(function: type[torch.autograd.Function], given: Mapping[str, object]) -> Answer:
+    """A subclass of ``torch.autograd.Function``."""
+    name = function.__name__
+    answer = Answer(f"class {name}(torch.autograd.Function)")
+    apply: Function = function.apply
+    names = _parameters(function.forward)[1:]
+    engine = _engine(name.lower())
+    count = max(1, len(names))
+    key = name if f"{name}_inputs" in given else name.lower()
+    for inputs in _samples(key, apply, given, count):
+        tensors = [_leaf(x) for x in inputs]
+        program = _call(f"{name}.apply", inputs)
+        try:
+            out = apply(*tensors)
+            if not isinstance(out, Tensor):
+                answer.wrong = Wrong(program, f"forward returns {type(out).__name__}, no Tensor")
+                return answer
+            wrong = _difference(engine(*inputs), out) if engine is not None else ""
+            if wrong:
+                answer.wrong = Wrong(program, f"the value {wrong}")
+                return answer
+            g = _seed(out)
+            out.backward(_tensor(g))
+        except Exception as error:  # the pupil's
+            answer.wrong = raised(program, error)
+            return answer
+        wanted = _finite(lambda *x: apply(*[_tensor(v) for v in x]), inputs, g)
+        answer.wrong = _contributions(program, names or ["x"], [t.grad for t in tensors], wanted)
+        if answer.wrong is not None:
+            return answer
+        answer.right.append(program)
+    return answer
+
+
+def _contributions(
+    program: str, names: Sequence[str], parts: Sequence[object], wanted: Sequence[object]
+) -> Wrong | None:
+    if len(parts) != len(wanted):
+        what = f"backward gives {len(parts)} contributions, and there are {len(wanted)} inputs"
+        return Wrong(program, what, "return one for each input, in their order, as a tuple")
+    for name, part, want in zip(names, parts, wanted, strict=False):
+        wrong = _difference(want, 0.0 if part is None else part)
+        if wrong:
+            return Wrong(program, f"{name}: its contribution {wrong}", _hint(want, part))
+    return None
+
+
+def _hint(wanted: object, got: object) -> str:
+    """What usually makes such a number out of the right one."""
+    a, b = _array(wanted), _array(0.0 if got is None else got)
+    if got is None or not np.any(b):
+        return "nothing arrives: is this input forgotten, or is g multiplied by 0?"
+    if a.shape != b.shape:
+        if b.ndim == 2 and a.shape == b.T.shape:
+            return "the shape is that of the transpose: exchange the factors, or use .T"
+        if b.size > a.size:
+            return "this input was broadcast: sum its contribution over the copied dimensions"
+        return "a contribution has the shape of its input"
+    if np.allclose(a, -b):
+        return "the sign: a minus is missing, or there is one too many"
+    with np.errstate(all="ignore"):
+        ratio = a / b
+    if np.allclose(ratio, np.asarray(ratio).flat[0]):
+        factor = float(np.asarray(ratio).flat[0])
+        return f"all its numbers are off by the factor {factor:.4g}: is a factor, or g, missing?"
+    return "the chain rule: g times the derivative of the op by this input, at the same values"
+
+
+# ---- references ----------------------------------------------------------------------------------
+def _engine(name: str) -> Function | None:
+    """The engine's function of that name."""
+    for place in (torch, nn.functional):
+        found = getattr(place, name, None) if not name.startswith("_") else None
+        if callable(found) and not isinstance(found, type):
+            return lambda *x: found(*[_tensor(v) for v in x])
+    return None
+
+
+def _gradients(forward: Function, inputs: Inputs, g: object) -> list[object]:
+    """By the engine, where the function runs on its tensors; else by finite differences."""
+    leaves = [_leaf(x) for x in inputs]
+    try:
+        out = forward(*leaves)
+    except (TypeError, ValueError, AttributeError):
+        out = None
+    if not isinstance(out, Tensor) or not out.requires_grad or out.shape != _tensor(g).shape:
+        return _finite(forward, inputs, g)
+    found = torch.autograd.grad(out, leaves, _tensor(g), allow_unused=True)
+    return [0.0 * t if d is None else d for d, t in zip(found, leaves, strict=True)]
+
+
+def _finite(forward: Function, inputs: Inputs, g: object) -> list[object]:
+    """(f(x + h) - f(x - h)) / 2h, times g, for each element of each input."""
+    out: list[object] = []
+    for k, x in enumerate(inputs):
+        base = _array(x)
+        d = np.zeros_like(base)
+        for place in np.ndindex(base.shape):
+            ends = []
+            for h in (STEP, -STEP):
+                moved = base.copy()
+                moved[place] += h
+                new = float(moved) if isinstance(x, float) else torch.tensor(moved)
+                ends.append(_array(forward(*inputs[:k], new, *inputs[k + 1 :])))
+            d[place] = np.sum((ends[0] - ends[1]) / (2 * STEP) * _array(g))
+        out.append(d)
+    return out
+
+
+SHAPES: dict[str, list[tuple[int, ...]]] = {  # of the engine's functions that are no formulas
+    "matmul": [(2, 3), (3, 4)], "mm": [(2, 3), (3, 4)], "dot": [(4,), (4,)], "linear": [(2, 3),
+    (4, 3), (4,)], "conv1d": [(1, 2, 6), (3, 2, 3)], "conv2d": [(1, 2, 5, 5), (3, 2, 3, 3)],
+    "mse_loss": [(4,), (4,)], "sum": [(2, 3)], "mean": [(2, 3)], "outer": [(2,), (3,)],
+}  # fmt: skip
+
+
+def _samples(
+    name: str, forward: Function, given: Mapping[str, object], count: int
+) -> list[Inputs]:
+    """What to try a function on: the file's own inputs, or tensors, or numbers."""
+    own = given.get(f"{name}_inputs")
+    if own is not None:
+        several = own if isinstance(own, (tuple, list)) else (own,)
+        return [tuple(_tensor(x).double() if isinstance(x, Tensor) else float(x) for x in several)]
+    rng = np.random.default_rng(0)
+    if name in SHAPES:
+        return [tuple(torch.tensor(rng.uniform(-1, 1, s)) for s in SHAPES[name])]
+    rows = [(0.5, 1.25, 0.75, 2.0), (1.5, 0.25, 2.5, 0.5)]
+    numbers: list[Inputs] = [tuple((row * 3)[:count]) for row in rows]
+    try:
+        forward(*numbers[0])
+        return numbers
+    except Exception:  # it wants tensors
+        return [tuple(torch.tensor(rng.uniform(0.25, 1.5, (2, 3))) for _ in range(count))]
+
+
+def _seed(out: object) -> Tensor | float:
+    """A gradient of the result that is not 1, so that a forgotten ``g`` shows."""
+    if not isinstance(out, Tensor):
+        return 3.0 if np.ndim(_array(out)) == 0 else torch.tensor(_array(out) * 0 + 3.0)
+    size = out.numel()
+    return torch.linspace(1.0, 3.0, size, dtype=out.dtype).reshape(out.shape) if size > 1 else (
+        torch.full(out.shape, 3.0, dtype=out.dtype)
+    )
+
+
+# ---- comparing ---------------------------------------------------------------------------------
+def _difference(wanted: object, got: object) -> str:
+    """What is said of the first number that differs; empty where none does."""
+    try:
+        a, b = _array(wanted), _array(got)
+    except (TypeError, ValueError):
+        return f"should be numbers, and is {type(got).__name__}"
+    if a.shape != b.shape:
+        return f"should have the shape {a.shape}, and has {b.shape}"
+    for place in np.ndindex(a.shape):
+        if not near(float(a[place]), float(b[place])):
+            where = f"[{', '.join(map(str, place))}] " if place else ""
+            return f"{where}should be {shown(a[place])}, and is {shown(b[place])}"
+    return ""
+
+
+def _call(name: str, inputs: Inputs) -> str:
+    texts = [
+        f"tensor of shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"{x:g}" for x in inputs
+    ]
+    return f"{name}({', '.join(texts)})"
+
+
+def _parameters(f: Function) -> list[str]:
+    try:
+        return [
+            p.name
+            for p in inspect.signature(f).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+    except (TypeError, ValueError):
+        return []
+
+
+def _array(x: object) -> np.ndarray:
+    return np.array(x.detach().numpy() if isinstance(x, Tensor) else x, dtype=np.float64)
+
+
+def _tensor(x: object) -> Tensor:
+    return x.detach() if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64)
+
+
+def _leaf(x: object) -> Tensor:
+    return _tensor(x).clone().requires_grad_()

@@ -1,0 +1,244 @@
+"""A pupil's class ``Value``, or function ``backward``, beside Scalars of the engine.
+
+Small programs, one operation on a line, run on both. Values are compared in the order of the
+program, gradients in the order of backward, so that the first difference is where it began.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from microtorch import Scalar
+from microtorch.graph import Node
+
+from .exercise_answers import Answer, Function, Wrong, near, raised, shown
+
+START = {"a": 2.0, "b": -3.0}
+NEEDED = {  # methods that a program needs, beside __add__ and __mul__
+    "L = a - b": "__sub__", "L = -a": "__neg__", "L = a / b": "__truediv__",
+    "L = a ** 3": "__pow__", "L = a ** -1": "__pow__", "L = a + 1": "__add__",
+    "L = a * 2": "__mul__", "L = 1 + a": "__radd__", "L = 2 * a": "__rmul__",
+    "L = 1 - a": "__rsub__", "L = 3 / a": "__rtruediv__",
+}  # fmt: skip
+FUNCTIONS = ("tanh", "exp", "relu", "sigmoid", "log", "sin", "cos", "sqrt", "abs")
+SHARED = [
+    "L = a + a",
+    "L = a * a",
+    "c = a * b\nL = c * a",
+    "c = a * b\nd = c + a\ne = c * d\nL = e + c",
+    "\n".join(["c1 = a + b"] + [f"c{i + 1} = c{i} + c{i}" for i in range(1, 9)] + ["L = c9 * a"]),
+]
+INPUTS = ("_prev", "prev", "parents", "_parents", "children", "_children", "inputs", "_inputs")
+DEEP = 3000  # operations in a row
+
+
+def check_class(value: type) -> Answer:
+    """Values, gradients and structure of ``Value``. ``a`` is 2 and ``b`` is -3."""
+    answer = Answer(f"class {value.__name__}")
+    programs = ["L = a + b", "L = a * b"]
+    for program, method in NEEDED.items():
+        (programs if method in dir(value) else answer.later).append(program)
+    for f in FUNCTIONS:
+        program = f"c = a * b\nL = c.{f}()" if f != "log" else "c = a * a\nL = c.log()"
+        program = program.replace("a * b", "a * a") if f == "sqrt" else program
+        known = f in dir(value) and hasattr(Scalar, f)
+        (programs if known else answer.later).append(program if known else f"{f}()")
+    for program in [*programs, *SHARED]:
+        answer.wrong = _compare(value, program)
+        if answer.wrong is not None:
+            return answer
+        lines = program.splitlines()
+        short = "; ".join(lines)
+        answer.right.append(short if len(lines) < 6 else f"{len(lines)} lines that share values")
+    answer.wrong = _twice(value) or _structure(value)
+    if answer.wrong is None:
+        answer.right.append("gradients of two graphs add up in a leaf")
+        answer.wrong, answer.note = _deep(value)
+    return answer
+
+
+def _run(make: Function, program: str) -> dict[str, Any]:
+    names: dict[str, Any] = {k: make(v) for k, v in START.items()}
+    exec(program, {}, names)
+    return names
+
+
+def _compare(value: type, program: str) -> Wrong | None:
+    ours = _run(Scalar, program)
+    ours["L"].backward()
+    try:
+        theirs = _run(value, program)
+    except Exception as error:  # the pupil's
+        return raised(program, error)
+    for name, scalar in ours.items():  # forward: in the order of the program
+        got = getattr(theirs[name], "data", None)
+        if not isinstance(got, (int, float)) or not near(scalar.data, got):
+            what = f"{name}: the value should be {shown(scalar.data)}, and is {_text(got)}"
+            hint = "backward is not to blame: this is computed on the way forward"
+            return _wrong(program, what, hint, ours, name, f"yours: {_text(got)}")
+    try:
+        theirs["L"].backward()
+    except RecursionError:
+        return Wrong(program, "backward() calls itself for ever", "does a value list itself?")
+    except Exception as error:  # the pupil's
+        return raised(program, error)
+    order = sorted(ours, key=lambda name: ours[name].seq, reverse=True)
+    for name in order:  # backward: newest first
+        wanted, got = ours[name].grad, getattr(theirs[name], "grad", None)
+        wanted = 0.0 if wanted is None else wanted
+        if not isinstance(got, (int, float)) or not near(wanted, got):
+            what = f"{name}: the gradient should be {shown(wanted)}, and is {_text(got)}"
+            if name in START:
+                finite = _finite(value, program, name)
+                what += f"\nits finite difference is {shown(finite)}" if finite is not None else ""
+            parts = _contributions(ours, name)
+            if len(parts) > 1:
+                what += f"\nit is the sum of {' and '.join(map(shown, parts))}"
+            hint = _hint(program, name, wanted, got, parts)
+            return _wrong(program, what, hint, ours, name, f"yours: {_text(got)}")
+    return None
+
+
+def _wrong(
+    program: str, what: str, hint: str, ours: Mapping[str, Any], name: str, remark: str
+) -> Wrong:
+    return Wrong(program, what, hint, ours["L"], ours, {name: remark})
+
+
+def _text(got: object) -> str:
+    return shown(got) if isinstance(got, (int, float)) else repr(got)[:40]
+
+
+def _contributions(ours: Mapping[str, Any], name: str) -> list[float]:
+    """What each use of a value adds to its gradient."""
+    node, parts = ours[name], []
+    for user in ours.values():
+        if user.op is not None and user.grad is not None:
+            given = user.contributions(user.grad, None)
+            parts += [float(d) for x, d in zip(user.inputs, given, strict=False) if x is node]
+    return parts
+
+
+def _finite(value: type, program: str, name: str) -> float | None:
+    """The finite difference of the pupil's own forward."""
+    ends = []
+    h = 1e-5
+    for sign in (h, -h):
+        names = {k: value(v + sign * (k == name)) for k, v in START.items()}
+        try:
+            exec(program, {}, names)
+            ends.append(float(names["L"].data))
+        except Exception:  # the pupil's; it was told before
+            return None
+    return (ends[0] - ends[1]) / (2 * h)
+
+
+def _hint(program: str, name: str, wanted: float, got: object, parts: list[float]) -> str:
+    """What usually makes such a number out of the right one."""
+    if name == "L":
+        return "backward starts with the gradient 1 of the result itself"
+    if got is None or got == 0:
+        return (
+            "nothing arrived: backward must come to every value below the result, and from the "
+            "result down"
+        )
+    assert isinstance(got, (int, float))
+    if len(parts) > 1 and any(near(got, d) for d in parts):
+        return f"one of {len(parts)} contributions is left: they add up, so write += and not ="
+    if near(got, -wanted):
+        return "the sign: a minus is missing, or there is one too many"
+    if len(program.splitlines()) > 2:
+        return (
+            "a value sends its gradient on before it is complete, or more than once: each value "
+            "once, after all that use it (topological order)"
+        )
+    op = program.splitlines()[-1].partition("=")[2].strip()
+    ratio = f" (yours times {shown(wanted / got)} would be right)"
+    return f"look at the derivative of {op} by {name}, and at the factor out.grad{ratio}"
+
+
+def _twice(value: type) -> Wrong | None:
+    program = "(a * 2).backward()\n(a * 3).backward()"
+    a = value(2.0)
+    if "__mul__" not in dir(value):
+        return None
+    try:
+        (a * value(2.0)).backward()
+        (a * value(3.0)).backward()
+    except Exception as error:  # the pupil's
+        return raised(program, error)
+    got = getattr(a, "grad", None)
+    if isinstance(got, (int, float)) and near(got, 5.0):
+        return None
+    what = f"a: after two backwards the gradient should be 2 + 3 = 5, and is {_text(got)}"
+    return Wrong(program, what, "a leaf keeps what it has until somebody empties it: +=")
+
+
+def _structure(value: type) -> Wrong | None:
+    """Is each value made from what it should be? Only where the class keeps this by a known name.
+    """
+    program = SHARED[3]
+    ours, theirs = _run(Scalar, program), _run(value, program)
+    slot = next((s for s in INPUTS if hasattr(theirs["c"], s)), None)
+    if slot is None:
+        return None
+    for name, scalar in ours.items():
+        wanted = {k for k, v in ours.items() if any(v is x for x in scalar.inputs)}
+        held = getattr(theirs[name], slot)
+        found = {k for k, v in theirs.items() if any(v is x for x in held)}
+        if wanted != found or len(list(held)) > len(scalar.inputs):
+            listed = " and ".join(sorted(wanted)) or "nothing"
+            got = " and ".join(sorted(found)) or "nothing"
+            what = f"{name} is made from {listed}; its .{slot} holds {got} ({len(list(held))})"
+            hint = "each result keeps its operands, and nothing else"
+            return _wrong(program, what, hint, ours, name, f"yours: {got}")
+    return None
+
+
+def _deep(value: type) -> tuple[Wrong | None, str]:
+    """A long chain: a wrong gradient, or a remark where Python's recursion ends."""
+    program = f"{DEEP} additions in a row"
+    a = total = value(1.0)
+    one = value(1.0)
+    try:
+        for _ in range(DEEP):
+            total = total + one
+        total.backward()
+    except RecursionError:
+        fix = "a list that a loop walks has no such limit"
+        return None, f"{program} end in a RecursionError: {fix}"
+    got = getattr(a, "grad", None)
+    if isinstance(got, (int, float)) and near(got, 1.0):
+        return None, ""
+    return Wrong(program, f"the first value: the gradient should be 1, and is {_text(got)}"), ""
+
+
+# ---- a function backward -------------------------------------------------------------------------
+def check_backward(backward: Function) -> Answer:
+    """``backward(root)``: a dict from the nodes of a graph of Scalars to their gradients."""
+    answer = Answer("backward(root)")
+    for program in ["L = a + b", "L = a * b", "c = a * b\nL = c.tanh()", *SHARED]:
+        ours = _run(Scalar, program)
+        ours["L"].backward()
+        try:
+            found = backward(ours["L"])
+        except Exception as error:  # the pupil's
+            answer.wrong = raised(program, error)
+            return answer
+        if not isinstance(found, Mapping):
+            what = f"backward returned {type(found).__name__}, and not a dict of gradients"
+            answer.wrong = Wrong(program, what, "return {node: gradient}")
+            return answer
+        for name in sorted(ours, key=lambda n: ours[n].seq, reverse=True):
+            node: Node = ours[name]
+            if node.grad is None:  # it took no part
+                continue
+            got = found.get(node)
+            if not isinstance(got, (int, float)) or not near(node.grad, got):
+                what = f"{name}: the gradient should be {shown(node.grad)}, and is {_text(got)}"
+                parts = _contributions(ours, name)
+                hint = _hint(program, name, node.grad, got, parts)
+                answer.wrong = _wrong(program, what, hint, ours, name, f"yours: {_text(got)}")
+                return answer
+        answer.right.append("; ".join(program.splitlines()[:5]))
+    return answer

@@ -1,0 +1,128 @@
+"""MobileNetV2: blocks that widen, convolve each channel by itself, and narrow again.
+
+M. Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from microtorch import nn
+
+from ...base.errors import message
+from ...handles.tensor import Tensor
+from .weights import Weights, build
+
+Norm = Callable[[int], nn.Module]
+# table 2 of the paper: how much wider, channels, how many blocks, stride of the first
+SETTING = (
+    (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)  # fmt: skip
+
+
+def divisible(value: float, by: int) -> int:
+    """The multiple of `by` nearest to `value`, and not less than 90 % of it."""
+    rounded = max(by, int(value + by / 2) // by * by)
+    return rounded + by if rounded < 0.9 * value else rounded
+
+
+class Conv2dNormActivation(nn.Sequential):
+    """A convolution that keeps the size at stride 1, a normalisation, and ReLU6."""
+
+    def __init__(
+        self, before: int, after: int, size: int, stride: int, groups: int, norm: Norm
+    ) -> None:
+        conv = nn.Conv2d(before, after, size, stride, (size - 1) // 2, groups=groups, bias=False)
+        super().__init__(conv, norm(after), nn.ReLU6(inplace=True))
+        self.out_channels = after
+
+
+class InvertedResidual(nn.Module):
+    """`expand_ratio` times as wide, each channel by itself, narrow; plus the input if it fits."""
+
+    def __init__(
+        self,
+        inp: int,
+        oup: int,
+        stride: int,
+        expand_ratio: float,
+        norm_layer: Norm | None = None,
+    ) -> None:
+        super().__init__()
+        if stride not in (1, 2):
+            raise ValueError(message(f"stride should be 1 or 2 instead of {stride}"))
+        norm = norm_layer or nn.BatchNorm2d
+        self.stride = stride
+        self.use_res_connect = stride == 1 and inp == oup
+        hidden = round(inp * expand_ratio)
+        layers: list[nn.Module] = []
+        if expand_ratio != 1:
+            layers.append(Conv2dNormActivation(inp, hidden, 1, 1, 1, norm))
+        layers.append(Conv2dNormActivation(hidden, hidden, 3, stride, hidden, norm))
+        layers += [nn.Conv2d(hidden, oup, 1, bias=False), norm(oup)]
+        self.conv = nn.Sequential(*layers)
+        self.out_channels = oup
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv(x) if self.use_res_connect else self.conv(x)
+
+
+class MobileNetV2(nn.Module):
+    """(N, 3, H, W) to classes. `width_mult` makes all layers wider or narrower."""
+
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        width_mult: float = 1.0,
+        inverted_residual_setting: Sequence[Sequence[int]] | None = None,
+        round_nearest: int = 8,
+        block: Callable[..., nn.Module] | None = None,
+        norm_layer: Norm | None = None,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        setting = SETTING if inverted_residual_setting is None else inverted_residual_setting
+        if len(setting) == 0 or len(setting[0]) != 4:
+            raise ValueError(
+                message(
+                    "inverted_residual_setting should be non-empty or a 4-element list, got "
+                    f"{inverted_residual_setting}"
+                )
+            )
+        norm = norm_layer or nn.BatchNorm2d
+        make = block or InvertedResidual
+        channels = divisible(32 * width_mult, round_nearest)
+        self.last_channel = divisible(1280 * max(1.0, width_mult), round_nearest)
+        features: list[nn.Module] = [Conv2dNormActivation(3, channels, 3, 2, 1, norm)]
+        for ratio, width, count, stride in setting:
+            after = divisible(width * width_mult, round_nearest)
+            for i in range(count):
+                first = stride if i == 0 else 1
+                features.append(make(channels, after, first, expand_ratio=ratio, norm_layer=norm))
+                channels = after
+        features.append(Conv2dNormActivation(channels, self.last_channel, 1, 1, 1, norm))
+        self.features = nn.Sequential(*features)
+        self.classifier = nn.Sequential(
+            nn.Dropout(p=dropout), nn.Linear(self.last_channel, num_classes)
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)) and module.weight is not None:
+                nn.init.ones_(module.weight)
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, 0, 0.01)
+            else:
+                continue
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = nn.functional.adaptive_avg_pool2d(self.features(x), (1, 1))
+        return self.classifier(x.flatten(1))
+
+
+def mobilenet_v2(weights: Weights = None, progress: bool = True, **options: object) -> MobileNetV2:
+    """MobileNetV2: 3,504,872 parameters for 1,000 classes."""
+    return build("mobilenet_v2", MobileNetV2, weights, options)

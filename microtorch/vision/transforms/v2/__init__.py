@@ -1,0 +1,97 @@
+"""`torchvision.transforms.v2`: transforms that also take a picture together with its labels.
+
+The numbers are those of the transforms of version 1 but where torchvision's differ. Pictures are
+plain Tensors: `ToImage` gives (C, H, W) of the picture's own dtype.
+"""
+
+from ....base.errors import missing
+from ..modes import InterpolationMode
+from . import functional
+from .containers import Compose, RandomApply, RandomChoice, RandomOrder
+from .steps import (
+    RGB,
+    CenterCrop,
+    ColorJitter,
+    ConvertImageDtype,
+    FiveCrop,
+    GaussianBlur,
+    GaussianNoise,
+    Grayscale,
+    Identity,
+    Lambda,
+    LinearTransformation,
+    Normalize,
+    Pad,
+    PILToTensor,
+    RandomAdjustSharpness,
+    RandomAffine,
+    RandomAutocontrast,
+    RandomCrop,
+    RandomEqualize,
+    RandomErasing,
+    RandomGrayscale,
+    RandomHorizontalFlip,
+    RandomInvert,
+    RandomPerspective,
+    RandomPosterize,
+    RandomResizedCrop,
+    RandomRotation,
+    RandomSolarize,
+    RandomVerticalFlip,
+    Resize,
+    TenCrop,
+    ToDtype,
+    ToImage,
+    ToPILImage,
+    ToPureTensor,
+    ToTensor,
+)
+from .structured import Transform
+
+__all__ = [
+    "RGB",
+    "CenterCrop",
+    "ColorJitter",
+    "Compose",
+    "ConvertImageDtype",
+    "FiveCrop",
+    "GaussianBlur",
+    "GaussianNoise",
+    "Grayscale",
+    "Identity",
+    "InterpolationMode",
+    "Lambda",
+    "LinearTransformation",
+    "Normalize",
+    "PILToTensor",
+    "Pad",
+    "RandomAdjustSharpness",
+    "RandomAffine",
+    "RandomApply",
+    "RandomAutocontrast",
+    "RandomChoice",
+    "RandomCrop",
+    "RandomEqualize",
+    "RandomErasing",
+    "RandomGrayscale",
+    "RandomHorizontalFlip",
+    "RandomInvert",
+    "RandomOrder",
+    "RandomPerspective",
+    "RandomPosterize",
+    "RandomResizedCrop",
+    "RandomRotation",
+    "RandomSolarize",
+    "RandomVerticalFlip",
+    "Resize",
+    "TenCrop",
+    "ToDtype",
+    "ToImage",
+    "ToPILImage",
+    "ToPureTensor",
+    "ToTensor",
+    "Transform",
+    "functional",
+]
+
+__getattr__ = missing(__name__, __all__)

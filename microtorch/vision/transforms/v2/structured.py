@@ -1,0 +1,140 @@
+"""Transforms of samples: a picture, or a picture among labels in tuples, lists and dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+
+import numpy as np
+
+from ....base.errors import message
+from ....handles.tensor import Tensor
+from ....nn.module import Module
+from ...images import Picture, is_pillow
+from ..functional import pil_to_tensor, to_pil_image
+
+Sample = Picture  # a picture, or tuples, lists and dicts of what a dataset gives
+Sequence_ = list[Callable[..., Sample]] | tuple[Callable[..., Sample], ...]
+
+
+def leaves(sample: Sample) -> Iterator[Picture]:
+    """What is in a sample, depth first."""
+    if isinstance(sample, (tuple, list)):
+        for part in sample:
+            yield from leaves(part)
+    elif isinstance(sample, dict):
+        for part in sample.values():
+            yield from leaves(part)
+    else:
+        yield sample
+
+
+def replaced(sample: Sample, old: Picture, new: Picture) -> Sample:
+    """The sample with `new` in the place of `old`."""
+    if sample is old:
+        return new
+    if isinstance(sample, (tuple, list)):
+        parts = [replaced(part, old, new) for part in sample]
+        return type(sample)(*parts) if hasattr(sample, "_fields") else type(sample)(parts)
+    if isinstance(sample, dict):
+        return {name: replaced(part, old, new) for name, part in sample.items()}
+    return sample
+
+
+def picture_of(sample: Sample) -> Picture | None:
+    """The one picture of a sample: its Pillow image, or else its first Tensor; None: there is none.
+
+    torchvision marks what has become a Tensor as a picture. Here it is told by its place, so a
+    sample with two pictures, or with a Tensor before its Pillow image, is refused.
+    """
+    found = [leaf for leaf in leaves(sample) if isinstance(leaf, Tensor) or is_pillow(leaf)]
+    pillows = [leaf for leaf in found if is_pillow(leaf)]
+    if len(pillows) > 1 or (pillows and found[0] is not pillows[0]):
+        raise NotImplementedError(
+            message(
+                "transforms.v2 here take one picture in a sample, before its labels",
+                f"this one has {len(found)} pictures and Tensors, {len(pillows)} of them Pillow's",
+                fix="call the transform for each picture; torch.manual_seed before each makes them "
+                "alike",
+            )
+        )
+    if found:
+        return found[0]
+    arrays = [leaf for leaf in leaves(sample) if isinstance(leaf, np.ndarray) and leaf.ndim >= 2]
+    return arrays[0] if arrays else None
+
+
+class Transform(Module):
+    """Base class of v2 transforms: `transform(picture, params)` with what `make_params` drew.
+
+    A subclass that has a `forward` of one picture, as those of v1 have, needs neither.
+    """
+
+    def make_params(self, flat_inputs: list[Picture]) -> dict[str, object]:
+        """Override to draw random numbers, once for a sample."""
+        return {}
+
+    def transform(self, inpt: Picture, params: dict[str, object]) -> Picture:
+        """Override to change one picture."""
+        raise NotImplementedError(f"{type(self).__name__} does not define transform")
+
+    def one(self, picture: Picture) -> Picture:
+        """The picture changed."""
+        return self.transform(picture, self.make_params([picture]))
+
+    def forward(self, *inputs: Sample) -> Sample:
+        sample = inputs if len(inputs) > 1 else inputs[0]
+        picture = picture_of(sample)
+        return sample if picture is None else replaced(sample, picture, self.one(picture))
+
+    def extra_repr(self) -> str:
+        kinds = (bool, int, float, str, tuple, list, Enum)
+        shown = {
+            name: value
+            for name, value in self.__dict__.items()
+            if not name.startswith("_") and name != "training" and isinstance(value, kinds)
+        }
+        values = {k: v.value if isinstance(v, Enum) else v for k, v in shown.items()}
+        return ", ".join(f"{name}={value}" for name, value in values.items())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.extra_repr()})"
+
+
+def structured(single: type[Module], tensors_only: bool = False) -> type[Module]:
+    """The v2 class of a v1 class: the same numbers, for a picture in a sample.
+
+    `tensors_only`: the v1 class takes no Pillow image, so one goes through a Tensor and back.
+    """
+
+    def one(self: Module, picture: Picture) -> Picture:
+        if tensors_only and is_pillow(picture):
+            return to_pil_image(single.forward(self, pil_to_tensor(picture)), picture.mode)
+        return single.forward(self, picture)
+
+    module = __name__.rpartition(".")[0]
+    members = {"one": one, "__doc__": single.__doc__, "__module__": module}
+    return type(single.__name__, (Transform, single), members)
+
+
+class Container(Transform):
+    """Base class of transforms of transforms."""
+
+    def __init__(self, transforms: Sequence_) -> None:
+        super().__init__()
+        if not isinstance(transforms, (list, tuple)):
+            raise TypeError(message("Argument transforms should be a sequence of callables"))
+        if not transforms:
+            raise ValueError(message("Pass at least one transform"))
+        self.transforms = transforms
+
+    def through(self, steps: Sequence_, inputs: tuple[Sample, ...]) -> Sample:
+        """All `steps`, one after the other."""
+        several = len(inputs) > 1
+        sample: Sample = inputs if several else inputs[0]
+        for step in steps:
+            sample = step(*sample) if several else step(sample)
+        return sample
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{type(self).__name__}(", *(f"      {t}" for t in self.transforms), ")"])

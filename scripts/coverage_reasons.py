@@ -1,0 +1,85 @@
+"""Why names of PyTorch's are not here, and what differs on purpose: read by coverage.py.
+
+``ABSENT``: a reason, and patterns of the names that it holds for, separated by spaces. A pattern is
+a name, or a path that begins with ``torch.``; the first that fits counts.
+"""
+
+ABSENT: tuple[tuple[str, str], ...] = (
+    (
+        "sparse layouts",
+        "*sparse* *coo* *csr* *csc* *bsr* *bsc* coalesce is_coalesced crow_indices col_indices "
+        "ccol_indices row_indices indices values dense_dim smm sspaddmm hsmm hspmm dsmm saddmm "
+        "spmm torch.Tensor.to_dense nnz",
+    ),
+    (
+        "quantisation",
+        "*quant* q_* qint* quint* qscheme int_repr per_channel_* per_tensor_* fbgemm_* QInt* "
+        "QUInt* fused_moving_avg_obs_fake_quant bits* int1 int2 int3 int4 int5 int6 int7 uint1 "
+        "uint2 uint3 uint4 uint5 uint6 uint7 float4* float8* scaled_mm scaled_grouped_mm "
+        "grouped_mm",
+    ),
+    ("unsigned types wider than 8 bits, which PyTorch has in part only", "uint16 uint32 uint64"),
+    ("copies of views under another name: write x.view(...).clone()", "*_copy slice_inverse"),
+    (
+        "hardware that is not here",
+        "cuda* cudnn* miopen* mkldnn* is_vulkan* *vulkan* *xpu* *mps* *mtia* *ipu* *maia* *xla* "
+        "*hpu* *mkldnn* has_mkl has_openmp has_lapack has_spectral is_meta Stream Event fork wait "
+        "record_stream get_device_module *autocast_gpu* *autocast_ipu* *autocast_xla* "
+        "torch.*ForeachTensor HalfStorage",
+    ),
+    (
+        "compilers, tracing and serialised programs (torch.jit, torch.compile, torch.fx)",
+        "compile compiler *jit* sym_* Sym* parse_* import_ir* merge_type* unify_type* cond "
+        "while_loop *ScriptModule* get_file_path vitals* init_num_threads classproperty "
+        "compiled_with_cxx11_abi is_storage read_vitals set_vital",
+    ),
+    ("named dimensions, which PyTorch has given up", "names rename* refine_names align_*"),
+    ("the memory below a tensor: use x.data_ptr(), x.numpy()", "*storage* Storage *Storage"),
+    ("distributed training", "*istributed* DataParallel DistributedSampler"),
+    (
+        "steps of batch normalisation across processes",
+        "batch_norm_backward* batch_norm_elemt batch_norm_gather* batch_norm_stats "
+        "batch_norm_update_stats",
+    ),
+    (
+        "functions that PyTorch itself has withdrawn: they raise an error there",
+        "torch.eig torch.lstsq torch.matrix_rank torch.solve torch.symeig torch.Tensor.eig "
+        "torch.Tensor.lstsq torch.Tensor.solve torch.Tensor.symeig reinforce volatile resize "
+        "resize_as torch.nn.Container",
+    ),
+    (
+        "inner functions of PyTorch's, which nn and nn.functional call under other names",
+        "native_* feature_dropout feature_dropout_ lstm gru rnn_tanh rnn_relu *_cell "
+        "convolution alpha_dropout_ feature_alpha_dropout_ dropout_ embedding_renorm_ "
+        "boolean_dispatch assert_int_or_pair has_torch_function* handle_torch_function "
+        "is_tensor_like conv_tbc grid_sampler* affine_grid_generator nuclear_norm frobenius_norm",
+    ),
+    ("nested (jagged) tensors", "*nested* *padded_tensor* jagged"),
+    (
+        "internal names that are not documented",
+        "module_load grad_dtype const_data_ptr hash_tensor torch.segment_reduce prepare_multi* "
+        "thread_safe_generator is_warn_always_enabled set_warn_always torch.from_file "
+        "PRIVATE_OPS profiler_* DisableTorchFunction* legacy_contiguous_format SUM AVG",
+    ),
+    ("data pipes, which PyTorch has given up", "*DataPipe* *datapipe* DataChunk *runtime_valid*"),
+)
+
+DIFFERENT: tuple[str, ...] = (
+    "An error message says what PyTorch's says, then the shapes, the line of your program and the "
+    "likely fix. Classes are PyTorch's.",
+    "A result of an op on an instance of your own subclass of Tensor is a plain Tensor; PyTorch "
+    "passes the subclass on through `__torch_function__`. `as_subclass` makes an instance.",
+    "`channels_last` is accepted and changes no strides: the order in memory is numpy's affair.",
+    "`resize_` and `empty` give zeros, or what memory held, where PyTorch gives what memory held.",
+    "Elements of equal value come in the order of `stable=True` from `sort`, `argsort`, `topk`, "
+    "`mode` and `kthvalue`; PyTorch leaves their order open.",
+    "The signs of singular vectors and eigenvectors are LAPACK's, which differ between its builds.",
+    "`as_strided_scatter` passes no gradient to the elements that it overwrites; PyTorch's does.",
+    "Backward nodes have PyTorch's names where one op here is one op there. A function that is "
+    "made of several ops shows each of them.",
+    "In-place writes that PyTorch refuses in backward are accepted where the gradient is right all "
+    "the same: less is saved here.",
+    "After `leaf.data = new`, backward uses the values that forward read; PyTorch the new ones.",
+    "`torch.save` writes a format of its own without pickle; `torch.load` also reads PyTorch's "
+    "files of tensors.",
+)

@@ -1,0 +1,127 @@
+"""Several processes on one machine, started by mpirun; and what is said when one fails."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import microtorch as torch
+from microtorch import distributed as dist
+from microtorch import nn
+from microtorch.distributed import run
+
+PROGRAMS = Path(__file__).parent / "programs"
+ROOT = Path(__file__).parents[2]
+
+
+def start(n, program, *arguments, **variables):
+    """Run a program in n processes; returns the exit status and what they printed."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"} | variables
+    command = [sys.executable, "-m", "microtorch.distributed.run", "--nproc_per_node", str(n)]
+    done = subprocess.run(
+        [*command, str(PROGRAMS / program), *arguments],
+        env=environment, capture_output=True, text=True, timeout=120, cwd=PROGRAMS,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.needs("mpi")
+@pytest.mark.parametrize("n", [2, 4])
+@pytest.mark.parametrize("program", ["collectives.py", "training.py"])
+@pytest.mark.parametrize("debug", ["", "DETAIL"])
+def test_programs_of_several_ranks(n, program, debug):
+    if debug and n == 4:
+        pytest.skip("the checks are tried with two ranks")
+    status, out = start(n, program, TORCH_DISTRIBUTED_DEBUG=debug)
+    assert status == 0 and out.count("ok\n") == n, out
+
+
+@pytest.mark.needs("mpi")
+@pytest.mark.parametrize(
+    "fault, words",
+    [
+        ("raises", ["rank 1 failed", "ValueError: a fault of its own", "faults.py"]),
+        ("killed", ["rank 1", "signal 9"]),
+        ("order", ["rank 0: broadcast(shape=(3,)", "rank 1: all_reduce(shape=(3,)"]),
+        ("shape", ["rank 0: all_reduce(shape=(3,)", "rank 1: all_reduce(shape=(4,)"]),
+        ("dtype", ["dtype=float32", "dtype=float64"]),
+        ("late", ["rank 1 did not come to collective 1, all_reduce"]),
+    ],
+)
+def test_a_fault_of_one_rank_ends_all_and_is_named(fault, words):
+    before = time.monotonic()
+    status, out = start(2, "faults.py", fault, TORCH_DISTRIBUTED_DEBUG="DETAIL")
+    assert status == 1 and all(w in out for w in words), out
+    assert time.monotonic() - before < 60
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """One process, as torchrun would start it."""
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    dist.init_process_group("gloo")
+    yield
+    dist.destroy_process_group()
+
+
+def test_one_process_needs_no_mpi(alone):
+    x = torch.tensor([1.0, 2.0])
+    dist.all_reduce(x)
+    assert x.tolist() == [1, 2] and dist.get_world_size() == 1 and dist.get_backend() == "gloo"
+    parts = [torch.zeros(2)]
+    dist.all_gather(parts, x)
+    assert parts[0].tolist() == [1, 2]
+    out = torch.zeros(2)
+    dist.scatter(out, [x], src=0)
+    assert out.tolist() == [1, 2]
+    dist.barrier()
+    net = nn.Linear(2, 1)
+    ddp = nn.parallel.DistributedDataParallel(net)
+    ddp(torch.ones(3, 2)).sum().backward()
+    assert net.weight.grad.tolist() == [[3, 3]]
+
+
+def test_errors_of_one_process(alone):
+    with pytest.raises(ValueError, match="twice"):
+        dist.init_process_group("gloo")
+    with pytest.raises(TypeError, match="tensor"):
+        dist.all_reduce([1.0])
+    with pytest.raises(ValueError, match="not part of the group"):
+        dist.broadcast(torch.ones(1), src=3)
+    with pytest.raises(ValueError, match="one tensor per rank"):
+        dist.all_gather([], torch.ones(1))
+    with pytest.raises(ValueError, match="must be specified"):
+        dist.gather(torch.ones(1), None, dst=0)
+
+
+def test_before_and_without_mpirun(monkeypatch):
+    for variable in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(ValueError, match="has not been initialized"):
+        dist.get_rank()
+    with pytest.raises(ValueError, match="RANK expected, but not set"):
+        dist.init_process_group("gloo")
+    with pytest.raises(ValueError, match="Invalid backend"):
+        dist.init_process_group("smoke")
+    with pytest.raises(RuntimeError, match="was not started by MPI"):
+        dist.init_process_group("gloo", rank=0, world_size=4)
+    assert not dist.is_initialized() and dist.is_available()
+
+
+def test_data_parallel_is_the_module_under_another_name():
+    m = nn.DataParallel(nn.Linear(2, 1))
+    assert list(m.state_dict()) == ["module.weight", "module.bias"]
+    assert m(torch.ones(3, 2)).shape == (3, 1)
+    assert nn.parallel.data_parallel(m.module, torch.ones(3, 2)).shape == (3, 1)
+
+
+def test_the_launcher_reads_torchruns_arguments(capsys):
+    a = run.arguments(["--nproc-per-node", "3", "--standalone", "train.py", "--epochs", "2"])
+    assert (a.nproc_per_node, a.training_script) == ("3", "train.py")
+    assert a.training_script_args == ["--epochs", "2"]
+    assert run.main(["--nproc_per_node", "2", "no_such_file.py"]) == 2
+    assert "no file no_such_file.py" in capsys.readouterr().err

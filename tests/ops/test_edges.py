@@ -1,0 +1,70 @@
+"""Small things at the edges: indices that are lists, strides, kinks, many operands."""
+
+import time
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+
+F = torch.nn.functional
+
+
+@pytest.mark.parametrize(
+    "index", [[[0, 1], [0, 2]], [slice(None), 0], [0, None], [torch.tensor([1]), 2]]
+)
+def test_a_list_of_indices_stands_for_a_tuple(index):
+    x = torch.arange(6).reshape(2, 3)
+    with pytest.warns(UserWarning, match="non-tuple sequence"):
+        y = x[index]
+    assert y.tolist() == x[tuple(index)].tolist()
+    assert x[[1, 0]].tolist() == [[3, 4, 5], [0, 1, 2]]  # one index, as ever
+
+
+def test_strides():
+    a = np.arange(3)[::-1]
+    for make in (torch.from_numpy, torch.as_tensor, torch.tensor):
+        with pytest.raises(ValueError, match="negative"):
+            make(a)
+    assert torch.from_numpy(a.copy()).tolist() == [2, 1, 0]
+    assert torch.zeros(2, 0).stride() == (1, 1) and torch.zeros(0, 3).stride() == (3, 1)
+    assert torch.zeros(2, 0, 3).stride(0) == 3
+
+
+def test_softplus_is_cut_off_for_good_at_its_threshold():
+    x = torch.tensor([2.0, 1.9, float("nan")], requires_grad=True)
+    y = F.softplus(x, beta=2, threshold=4)
+    (g,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    s = 1 / (1 + np.exp(-np.array([4, 3.8])))
+    np.testing.assert_allclose(g.detach().numpy()[:2], s, rtol=1e-5)
+    (h,) = torch.autograd.grad(g[:2].sum(), x)
+    np.testing.assert_allclose(h.numpy()[:2], [0, 2 * s[1] * (1 - s[1])], rtol=1e-4)
+    assert g[2].isnan()
+
+
+def test_many_operands():
+    x = [torch.full((1 + i % 3,), float(i), requires_grad=True) for i in range(1500)]
+    start = time.perf_counter()
+    y = torch.cat(x)
+    (y * torch.arange(float(y.numel()))).sum().backward()
+    assert time.perf_counter() - start < 5  # it grew with the square, and a large one
+    assert torch.cat([v.grad for v in x]).tolist() == list(range(y.numel()))
+
+
+def test_integers_where_pytorch_takes_them():
+    x = torch.tensor([[[1, 2, 3, 5]]])
+    assert F.conv1d(x, torch.tensor([[[1, 1]]])).tolist() == [[[3, 5, 8]]]
+    assert F.avg_pool1d(x, 2).tolist() == [[[1, 4]]]
+    assert F.avg_pool1d(-x, 2).tolist() == [[[-1, -4]]]
+    assert F.hardtanh(x, -2.5, 2.5).tolist() == [[[1, 2, 2, 2]]]
+    with pytest.raises(NotImplementedError):
+        F.conv1d(x.bool(), x.bool()[:, :, :2])
+
+
+def test_bias_of_a_layer_under_create_graph():
+    """Its second derivative is 0 and not absent: PyTorch's nodes give all gradients together."""
+    x, w = torch.rand(2, 3, 5, requires_grad=True), torch.rand(4, 3, 2, requires_grad=True)
+    b = torch.rand(4, requires_grad=True)
+    (g,) = torch.autograd.grad(F.conv1d(x, w, b).sum(), b, create_graph=True)
+    (second,) = torch.autograd.grad(g.sum(), x)
+    assert g.requires_grad and not second.any()

@@ -1,0 +1,107 @@
+"""Every step of a page for every op: Chromium shows the numbers of the trace, and no error."""
+
+import warnings
+
+import numpy as np
+import pytest
+from browser import Browser
+from microtorch.viz.reading.trace import Contribution
+from microtorch.viz.showing.html import page
+from ops.samples import SAMPLES
+
+import microtorch as torch
+from microtorch import viz
+from microtorch.base.errors import GraphError
+from microtorch.engine.op import REGISTRY
+
+pytestmark = pytest.mark.needs("browser", "dot")
+PARTS = 4  # tests that share the registry, so that they can run beside each other
+# the words of each step, its sum, and its last matrix cell by cell
+WALK = """(() => {
+  const steps = [], all = (e, s) => [...e.querySelectorAll(s)];
+  for (let k = 0; k < arguments[0]; k++) {
+    go(k);
+    const box = document.querySelector("#explain"), last = all(box, ".arrays .array").at(-1);
+    steps.push([box.textContent, all(box, ".sum").map(e => e.textContent).join(" "),
+                last ? all(last, "td:not(.cell)").map(e => e.textContent) : []]);
+  }
+  return [steps, document.querySelector("#svg").textContent];
+})()"""
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    b = Browser()
+    yield b
+    b.close()
+
+
+def stepper(name):
+    """The stepper of an op's first sample; None for an op through which no gradient flows."""
+    sample = SAMPLES[name][0]
+    xs = [np.asarray(x) for x in sample.inputs]
+    tensors = [torch.tensor(x).requires_grad_(x.dtype.kind == "f") for x in xs]
+    out = REGISTRY[name](*tensors, **sample.attrs)
+    if not out.requires_grad:
+        return None
+    try:
+        return viz.step((out * out).sum())
+    except GraphError:  # an op without a derivative says so
+        return None
+
+
+def shown(value):
+    """The cells of a small matrix as the page writes them; None where it draws colours."""
+    a = None if value is None or value.full is None else np.asarray(value.full)
+    if a is None or a.ndim < 1 or not a.size or max(a.shape[-1], a.size // a.shape[-1]) > 8:
+        return None
+    return a.ravel()
+
+
+def read(cell):
+    """A number as the page writes it."""
+    words = {"True": 1.0, "False": 0.0}
+    return words[cell] if cell in words else float(cell.replace("−", "-").replace("∞", "inf"))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_each_number_is_that_of_the_trace(part, chromium, tmp_path):
+    for name in sorted(set(SAMPLES) & set(REGISTRY))[part::PARTS]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = stepper(name)
+        if made is None:
+            continue
+        trace, path = made.trace, tmp_path / f"{name}.html"
+        path.write_text(page(trace), encoding="utf-8")
+        chromium.open(path)
+        steps, picture = chromium.js(WALK, len(trace.steps))
+        assert chromium.log("browser") == [], name
+        assert "?" not in picture, f"{name}: a value never appears"
+        for step, (words, total, cells) in zip(trace.steps, steps, strict=True):
+            where = f"{name}, {step.kind} {step.name}"
+            assert not any(w in words for w in ("undefined", "[object", "cannot be shown")), where
+            if isinstance(step, Contribution):
+                if step.contribution is not None:
+                    assert total.endswith(step.sum), where
+                    continue
+                wanted = shown(step.total)
+            else:
+                wanted = shown(trace.nodes[step.node].value) if step.kind != "seed" else None
+            if wanted is not None:
+                size = np.abs(wanted.astype(float))  # two or three digits, rounded either way
+                unit = np.where((size < 1e-3) | (size >= 1e5), 5.1e-2, 5.1e-3) * size
+                assert np.all(np.abs(np.subtract([*map(read, cells)], wanted)) <= unit), where
+
+
+def test_a_fault_of_the_page_says_so_and_leaves_no_old_words(chromium, tmp_path):
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = (x * x).sum()
+    path = viz.step(loss).save(tmp_path / "page.html")
+    chromium.open(path)
+    chromium.js("(window.explain = () => { throw new Error('broken on purpose') }, 1)")
+    chromium.keys("right")
+    assert "Step 2 cannot be shown" in chromium.text("#explain")
+    assert "broken on purpose" in chromium.log("browser")[0]["message"]
+    assert chromium.text("#check") == ""
