@@ -1,6 +1,8 @@
 """``torch.autograd``: backward, grad, grad modes, custom functions, gradient checking."""
 from __future__ import annotations
 
+import warnings
+
 from ..base.errors import missing
 from ..handles.tensor import Tensor
 from . import forward_ad, functional, grad_mode, graph
@@ -35,7 +37,14 @@ __all__ = [
 class _VariableMeta(type):
     """What is an instance of Variable: every Tensor. What a call makes: a Tensor, as in PyTorch."""
 
-    def __call__(cls, data: Tensor, requires_grad: bool = False) -> Tensor:
+    def __call__(
+        cls, data: Tensor, requires_grad: bool = False, volatile: bool | None = None
+    ) -> Tensor:
+        if volatile is not None:
+            warnings.warn(
+                "volatile was removed and now has no effect. Use `with torch.no_grad():` instead.",
+                stacklevel=2,
+            )
         if requires_grad or data.requires_grad:
             return data.detach().requires_grad_(requires_grad)
         return data

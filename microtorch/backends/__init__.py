@@ -23,7 +23,9 @@ __all__ = [
 ]  # fmt: skip
 
 # what PyTorch has below torch.backends and scripts ask about
-_MODULES = {"core": ".core", "cudnn": "..facade.cudnn", "mps": "..facade.mps", "opencl": ".opencl"}
+_MODULES = {"core": ".core", "opencl": ".opencl"}
+_MODULES |= {"cuda": "..facade.cuda_backend", "cudnn": "..facade.cudnn", "mps": "..facade.mps"}
+_MODULES |= {name: "..facade.no_backend" for name in ("mkl", "mkldnn", "openmp", "opt_einsum")}
 
 
 def __getattr__(name: str) -> Any:

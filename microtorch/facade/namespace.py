@@ -57,9 +57,13 @@ LAZY |= {name: (name, "") for name in ("distributed", "distributions", "fft")}
 LAZY |= {"functional": ("facade.functional", "")}
 LAZY |= {
     name: (f"facade.{name}", "")
-    for name in ("accelerator", "cuda", "opencl", "random", "signal", "special", "testing")
+    for name in (
+        "accelerator cuda hub multiprocessing onnx opencl profiler random signal special "
+        "testing".split()
+    )
 }
 LAZY |= {name: ("files", name) for name in ("load", "save")}
+LAZY["summary"] = ("facade.summary", "summary")
 AUTOCAST = (
     "autocast clear_autocast_cache get_autocast_cpu_dtype get_autocast_dtype "
     "get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled "
@@ -98,8 +102,7 @@ LAZY |= {
 }
 
 ABSENT = frozenset(
-    "compile jit mps multiprocessing onnx profiler quantization sparse sparse_coo_tensor "
-    "xpu export fx hub".split()
+    "compile jit mps quantization sparse sparse_coo_tensor xpu export fx library".split()
 )
 
 EAGER = (

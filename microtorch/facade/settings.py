@@ -29,6 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 _precision = "highest"
+_deterministic = [False, False]  # the mode; only a warning?
 
 
 def is_tensor(obj: object) -> bool:
@@ -115,33 +116,35 @@ def get_num_threads() -> int:
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Accepted without effect: every algorithm here is deterministic."""
+    """Remembered without effect: every algorithm here is deterministic."""
+    _deterministic[:] = [bool(mode), bool(mode and warn_only)]
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """True: every algorithm here is deterministic."""
-    return True
+    """What use_deterministic_algorithms was given; every algorithm is deterministic anyway."""
+    return _deterministic[0]
 
 
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
-    """False: nothing warns, for every algorithm here is deterministic."""
-    return False
+    """Was `warn_only` given?"""
+    return _deterministic[1]
 
 
 def set_deterministic_debug_mode(debug_mode: int | str) -> None:
-    """Accepted without effect ("default", "warn", "error", or 0, 1, 2)."""
-    if debug_mode not in ("default", "warn", "error", 0, 1, 2):
+    """The same as a number or a word: 0 "default", 1 "warn", 2 "error"."""
+    words = {"default": 0, "warn": 1, "error": 2}
+    mode = words.get(debug_mode) if isinstance(debug_mode, str) else debug_mode
+    if mode not in (0, 1, 2):
         raise RuntimeError(
-            message(
-                "invalid value of debug_mode, expected one of `default`, `warn`, `error`, but got "
-                f"{debug_mode}"
-            )
+            "invalid value of debug_mode, expected 0, 1, or 2, or one of `default`, `warn`, "
+            f"`error`, but got {debug_mode}"
         )
+    use_deterministic_algorithms(mode > 0, warn_only=mode == 1)
 
 
 def get_deterministic_debug_mode() -> int:
-    """0: nothing warns or raises, for every algorithm here is deterministic."""
-    return 0
+    """0, 1 or 2: see set_deterministic_debug_mode."""
+    return 0 if not _deterministic[0] else 1 if _deterministic[1] else 2
 
 
 def set_num_interop_threads(n: int) -> None:

@@ -8,15 +8,17 @@ from typing import Any
 
 from ..base.errors import nearest, unknown
 from . import functional, init, layers, utils
+from .buffer import Buffer
 from .layers import *  # noqa: F403
 from .parameter import Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = ["Parameter", "UninitializedBuffer", "UninitializedParameter"]
 __all__ += ["functional", "init", "utils"]
 __all__ += layers.__all__
+__all__ += ["Buffer"]
 
 # PyTorch's layers that a later version brings: their absence is told apart from a misspelt name.
-_LATER = frozenset(["Buffer"])
+_LATER: frozenset[str] = frozenset()
 
 
 def __getattr__(name: str) -> Any:

@@ -5,8 +5,7 @@
     with_kwargs=True inserts `kwargs` after `args`; a pre-hook then returns None or (args, kwargs)
 
 They are stored in one shape, the one with kwargs; a hook without is wrapped when it is
-registered. `Module.__call__` comes here only if at least one hook is registered, so a module
-without hooks pays nothing but the test.
+registered. `called.py` runs them, `global_hooks.py` has those of all modules.
 """
 
 from __future__ import annotations
@@ -57,27 +56,6 @@ def _add(hooks: Hooks, given: Hook, stored: Hook, prepend: bool) -> RemovableHan
     return handle
 
 
-def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The pre-hooks, forward and the hooks of `module`.
-
-    A result that is not None replaces the value.
-    """
-    for hook in list(module._forward_pre_hooks.values()):
-        result = hook(module, args, kwargs)
-        if result is not None:
-            if not (isinstance(result, tuple) and len(result) == 2):
-                raise RuntimeError(
-                    message(
-                        "forward pre-hook must return None or a tuple of "
-                        f"(new_args, new_kwargs), but got {result}.",
-                        f"hook {getattr(hook, '__name__', hook)} of {type(module).__name__}",
-                        fix="return args, kwargs",
-                    )
-                )
-            args, kwargs = result
-    output = module.forward(*args, **kwargs)
-    for hook in list(module._forward_hooks.values()):
-        result = hook(module, args, kwargs, output)
-        if result is not None:
-            output = result
-    return output
+def add(hooks: Hooks, hook: Hook, prepend: bool = False) -> RemovableHandle:
+    """Add a hook that is stored as it is given."""
+    return _add(hooks, hook, hook, prepend)

@@ -20,6 +20,7 @@ node the module that made it, and adds the module's path to an error that leaves
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -28,16 +29,44 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import graph
 from ..autograd import no_grad
 from ..base.errors import describe, message, unknown
+from ..create.filled import empty_like
 from ..handles.tensor import Tensor
-from . import hooks, state
+from . import global_hooks, hooks, state
+from .buffer import Buffer
+from .called import call_with_hooks
 from .common_types import DeviceLike
+from .global_hooks import (
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from .messages import indent, not_a_module, note_path, typename
 from .parameter import Parameter
 
 if TYPE_CHECKING:
-    from ..base.types import Hook
+    from ..base.types import Argument, Hook
+
+__all__ = [
+    "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
 
 T = TypeVar("T", bound="Module")
+
+_NO_HOOKS: hooks.Hooks = OrderedDict()  # never written to
+_NO_IDS: set[int] = set()
 
 
 class Module:
@@ -45,6 +74,18 @@ class Module:
 
     training: bool
     _version = 1  # of what the state dict holds: PyTorch writes it into its files
+    call_super_init = False  # PyTorch's: shall __init__ pass its arguments on, for a second base?
+    # Hooks that most modules do not have. Those of the state are made when the first one comes;
+    # `_hooked` says that a call has to look for hooks, and is True for modules from older files.
+    _hooked = True
+    _forward_hooks_always_called = _NO_IDS
+    _backward_hooks = _NO_HOOKS
+    _backward_pre_hooks = _NO_HOOKS
+    _is_full_backward_hook: bool | None = None
+    _state_dict_hooks = _NO_HOOKS
+    _state_dict_pre_hooks = _NO_HOOKS
+    _load_state_dict_pre_hooks = _NO_HOOKS
+    _load_state_dict_post_hooks = _NO_HOOKS
 
     def __init__(self) -> None:
         # Straight into __dict__: __setattr__ below needs the three dicts to exist.
@@ -56,6 +97,10 @@ class Module:
             _modules={},
             _forward_hooks=OrderedDict(),
             _forward_pre_hooks=OrderedDict(),
+            _forward_hooks_always_called=set(),
+            _backward_hooks=OrderedDict(),
+            _backward_pre_hooks=OrderedDict(),
+            _hooked=False,
             _scope_label=type(self).__name__,
         )
 
@@ -74,8 +119,8 @@ class Module:
         # Hot path: once per layer per step. A try block costs nothing unless something is raised.
         token = graph.enter_scope(weakref.ref(self), self._scope_label, type(self))
         try:
-            if self._forward_pre_hooks or self._forward_hooks:
-                return hooks.call_with_hooks(self, args, kwargs)
+            if self._hooked or global_hooks.ANY:
+                return call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
             note_path(error, self)
@@ -90,28 +135,72 @@ class Module:
 
         What it returns, if not None, becomes the new args.
         """
+        self._hooked = True
         return hooks.add_pre_hook(self._forward_pre_hooks, hook, prepend, with_kwargs)
 
     def register_forward_hook(
-        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+        self,
+        hook: Hook,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
     ) -> graph.RemovableHandle:
         """Call hook(module, args, output) after forward.
 
-        What it returns, if not None, becomes the output.
+        What it returns, if not None, becomes the output. With `always_call` it is called, with
+        the output None, also where forward raised.
         """
-        return hooks.add_hook(self._forward_hooks, hook, prepend, with_kwargs)
+        self._hooked = True
+        handle = hooks.add_hook(self._forward_hooks, hook, prepend, with_kwargs)
+        if always_call:
+            if "_forward_hooks_always_called" not in self.__dict__:
+                self._forward_hooks_always_called = set()
+            self._forward_hooks_always_called.add(handle.id)
+        return handle
+
+    def register_full_backward_pre_hook(
+        self, hook: Hook, prepend: bool = False
+    ) -> graph.RemovableHandle:
+        """Call hook(module, grad_output) when the gradients of all outputs are known.
+
+        What it returns, if not None, replaces them.
+        """
+        self._hooked = True
+        return hooks.add(self._own_hooks("_backward_pre_hooks"), hook, prepend)
 
     def register_full_backward_hook(
         self, hook: Hook, prepend: bool = False
     ) -> graph.RemovableHandle:
-        """Not available yet; raises NotImplementedError."""
-        raise NotImplementedError(
-            message(
-                "register_full_backward_hook is not available in microtorch yet",
-                fix="put a hook on the tensor: output.register_hook(lambda grad: ...) inside a "
-                "forward hook sees the same gradient",
+        """Call hook(module, grad_input, grad_output) when the gradients of all inputs are known.
+
+        Both are tuples, with None for what is no tensor or needs no gradient. What it returns, if
+        not None, replaces grad_input. The outputs are views that cannot be changed in place.
+        """
+        return self._add_backward_hook(hook, True, prepend)
+
+    def register_backward_hook(self, hook: Hook) -> graph.RemovableHandle:
+        """The old kind: it sees the gradients at the module's last operation only."""
+        return self._add_backward_hook(hook, False, False)
+
+    def _add_backward_hook(
+        self, hook: Hook, full: bool, prepend: bool
+    ) -> graph.RemovableHandle:
+        if self._is_full_backward_hook is not None and self._is_full_backward_hook is not full:
+            raise RuntimeError(
+                message(
+                    "Cannot use both regular backward hooks and full backward hooks on a single "
+                    "Module. Please use only one of them."
+                )
             )
-        )
+        self._is_full_backward_hook = full
+        self._hooked = True
+        return hooks.add(self._own_hooks("_backward_hooks"), hook, prepend)
+
+    def _own_hooks(self, store: str) -> hooks.Hooks:
+        """The module's own dict of hooks, where the class has an empty one for all."""
+        own: hooks.Hooks = self.__dict__.setdefault(store, OrderedDict())
+        return own
 
     # ---------------------------------------------------------------- registration
 
@@ -127,7 +216,7 @@ class Module:
                     fix="torch.nn.Parameter(tensor)",
                 )
             )
-        self._parameters[name] = param
+        self._parameters[name] = global_hooks.registered("_parameters", self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is part of the state but not trained.
@@ -144,7 +233,7 @@ class Module:
                     fix="torch.tensor(value)",
                 )
             )
-        self._buffers[name] = tensor
+        self._buffers[name] = global_hooks.registered("_buffers", self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -155,6 +244,7 @@ class Module:
         if not isinstance(module, Module) and module is not None:
             raise not_a_module(module)
         self._check_name("module", name, "_modules")
+        module = global_hooks.registered("_modules", self, name, module)
         self._modules[name] = module
         if module is not None:
             module._label(self._child_label(name))
@@ -206,6 +296,10 @@ class Module:
             self._bind("_modules", "module", name, value)
             value._label(self._child_label(name))
             return
+        if isinstance(value, Buffer):
+            self._bind("_buffers", "buffer", name, value)
+            (set.discard if value.persistent else set.add)(self._non_persistent_buffers_set, name)
+            return
         # A name that is a parameter, child or buffer already keeps its role: only None empties it
         for store, kind, wanted in _ROLES:
             entries = self.__dict__.get(store)
@@ -230,12 +324,14 @@ class Module:
         if store not in self.__dict__:
             raise AttributeError(f"cannot assign {what} before Module.__init__() call")
         if name not in self.__dict__[store]:
+            if isinstance(getattr(self.__class__, name, None), property):
+                raise KeyError(f"attribute '{name}' already exists")  # it would never be read
             # One name, one role: a former plain attribute, buffer or child of that name goes.
             self.__dict__.pop(name, None)
             for entries in self._stores():
                 entries.pop(name, None)
             self._non_persistent_buffers_set.discard(name)
-        self.__dict__[store][name] = value
+        self.__dict__[store][name] = global_hooks.registered(store, self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         # Called only when `name` is neither an instance nor a class attribute. Hot path: every
@@ -355,6 +451,23 @@ class Module:
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return module
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put `module` at a dotted path, of which all but the last name must be there.
+
+        With `strict`, the last one, too. ValueError for an empty path or what is no Module.
+        """
+        if target == "":
+            raise ValueError(message("Cannot set the submodule without a target name!"))
+        if not isinstance(module, Module):
+            raise ValueError(message(f"`module` is not an nn.Module, found {module.__class__}"))
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict and not hasattr(parent, name):
+            raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
+        if hasattr(parent, name) and not isinstance(getattr(parent, name), Module):
+            raise AttributeError(f"`{name}` is not an nn.Module")
+        setattr(parent, name, module)
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path; AttributeError if there is none."""
         return self._get_member(target, Parameter, "an nn.Parameter")
@@ -417,10 +530,10 @@ class Module:
             elif parameter.grad is not None:
                 parameter.grad = parameter.grad.detach().zero_()
 
-    def _apply(self: T, fn: Callable[[Tensor], Tensor]) -> T:
+    def _apply(self: T, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> T:
         """Replace every parameter's data and gradient, and every buffer, by fn of it."""
         with no_grad():
-            for module in self.modules():
+            for module in self.modules() if recurse else (self,):
                 for parameter in module._parameters.values():
                     if parameter is None:
                         continue
@@ -458,6 +571,26 @@ class Module:
 
         return self._apply(convert)
 
+    def to_empty(self: T, *, device: DeviceLike, recurse: bool = True) -> T:
+        """Move to `device` without the values: parameters and buffers are then uninitialised."""
+        return self._apply(lambda tensor: empty_like(tensor, device=device), recurse)
+
+    def compile(self, *args: Argument, **kwargs: Argument) -> None:
+        """Accepted without effect but a warning: calls run as they are written."""
+        warnings.warn(
+            "Module.compile: microtorch runs a module as it is written; nothing was compiled.",
+            stacklevel=2,
+        )
+
+    def share_memory(self: T) -> T:
+        """Not available; raises NotImplementedError."""
+        raise NotImplementedError(
+            message(
+                "Module.share_memory: memory that processes share is not available in microtorch",
+                fix="send model.state_dict() to the other process, for example by a Queue",
+            )
+        )
+
     def cpu(self: T) -> T:
         return self.to("cpu")
 
@@ -491,25 +624,43 @@ class Module:
 
     def state_dict(
         self,
-        *,
+        *args: Argument,
         destination: dict[str, Any] | None = None,
         prefix: str = "",
         keep_vars: bool = False,
     ) -> dict[str, Any]:
         """Parameters and persistent buffers by path; the values share memory with the module."""
-        if destination is None:
-            destination = OrderedDict()
-            vars(destination)["_metadata"] = OrderedDict()
-        versions = getattr(destination, "_metadata", None)
-        if versions is not None:
-            versions[prefix[:-1]] = {"version": self._version}
+        if args:
+            destination, prefix, keep_vars = state.old_arguments(
+                args, destination, prefix, keep_vars
+            )
+        return state.collect(self, destination, prefix, keep_vars)
+
+    def _save_to_state_dict(
+        self, destination: dict[str, Any], prefix: str, keep_vars: bool
+    ) -> None:
+        """Write the module's own entries. A subclass may add others."""
         state.save_own(self, destination, prefix, keep_vars)
-        for name, child in self._modules.items():
-            if child is not None:
-                child.state_dict(
-                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
-                )
-        return destination
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Find the module's own entries, below `prefix`. A subclass may rename keys before.
+
+        The three lists collect what is wrong. Values are copied when all modules have been asked
+        and nothing is.
+        """
+        state.load_own(
+            self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+            error_msgs,
+        )  # fmt: skip
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
@@ -520,6 +671,68 @@ class Module:
         key; the module is then unchanged. assign=True binds the given tensors instead of copying.
         """
         return state.load(self, state_dict, strict, assign)
+
+    def _defines(self, method: str) -> bool:
+        """Does a subclass define this method anew?"""
+        return getattr(self.__class__, method) is not getattr(Module, method)
+
+    def get_extra_state(self) -> Any:
+        """What a subclass wants in its state dict besides tensors; it defines both methods."""
+        raise RuntimeError(
+            message(
+                f"{type(self).__name__} has no get_extra_state()",
+                fix="a subclass that keeps more than tensors defines it, and set_extra_state",
+            )
+        )
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take what `get_extra_state` gave."""
+        raise RuntimeError(
+            message(
+                f"{type(self).__name__} has no set_extra_state()",
+                fix="a subclass that keeps more than tensors defines it, and get_extra_state",
+            )
+        )
+
+    def register_state_dict_pre_hook(self, hook: Hook) -> graph.RemovableHandle:
+        """Call hook(module, prefix, keep_vars) before the module's state is collected."""
+        return hooks.add(self._own_hooks("_state_dict_pre_hooks"), hook)
+
+    def register_state_dict_post_hook(self, hook: Hook) -> graph.RemovableHandle:
+        """Call hook(module, state_dict, prefix, local_metadata) afterwards.
+
+        It may change `state_dict` in place, and must return None.
+        """
+        return hooks.add(self._own_hooks("_state_dict_hooks"), state.without_result(hook))
+
+    def _register_state_dict_hook(self, hook: Hook) -> graph.RemovableHandle:
+        """The old kind, whose result, if not None, becomes the state dict."""
+        return hooks.add(self._own_hooks("_state_dict_hooks"), hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Hook) -> graph.RemovableHandle:
+        """Call hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
+        unexpected_keys, error_msgs) before the module looks for its entries.
+
+        It may change the dict and the lists in place.
+        """
+        return hooks.add(
+            self._own_hooks("_load_state_dict_pre_hooks"), lambda *given: hook(self, *given)
+        )
+
+    def _register_load_state_dict_pre_hook(
+        self, hook: Hook, with_module: bool = False
+    ) -> graph.RemovableHandle:
+        """The old kind, which is not given the module."""
+        if with_module:
+            return self.register_load_state_dict_pre_hook(hook)
+        return hooks.add(self._own_hooks("_load_state_dict_pre_hooks"), hook)
+
+    def register_load_state_dict_post_hook(self, hook: Hook) -> graph.RemovableHandle:
+        """Call hook(module, incompatible_keys) when the values are in the module.
+
+        It may change the two lists in place; what they then hold counts for `strict`.
+        """
+        return hooks.add(self._own_hooks("_load_state_dict_post_hooks"), hook)
 
     # ---------------------------------------------------------------- printing
 

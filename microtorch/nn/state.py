@@ -4,14 +4,17 @@ The key of an entry is the path to it (`"seq.0.weight"`): the names in the modul
 dots. Values share memory with the model, so a snapshot that must not follow the training has to
 be copied (`copy.deepcopy(model.state_dict())`).
 
-Loading first compares everything and then copies everything: when an error is raised, not a
-single number of the model has changed.
+Loading first asks every module (`_load_from_state_dict`, which a subclass may define anew) and
+then copies everything: when an error is raised, not a single number of the model has changed.
 """
 
 from __future__ import annotations
 
-from collections import namedtuple
-from collections.abc import Mapping
+import warnings
+from collections import OrderedDict, namedtuple
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..autograd import no_grad
@@ -20,8 +23,10 @@ from ..handles.tensor import Tensor
 from .parameter import Parameter, UninitializedTensorMixin, is_lazy
 
 if TYPE_CHECKING:
+    from ..base.types import Argument, Hook
     from .module import Module
 
+EXTRA = "_extra_state"  # the key of what get_extra_state gives
 
 class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
     """Result of load_state_dict: `.missing_keys` and `.unexpected_keys`, lists of str."""
@@ -44,6 +49,59 @@ def save_own(module: Module, destination: dict[str, Any], prefix: str, keep_vars
     for name, value in module._buffers.items():
         if value is not None and name not in module._non_persistent_buffers_set:
             destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
+    if module._defines("get_extra_state"):
+        destination[prefix + EXTRA] = module.get_extra_state()
+
+
+def collect(
+    module: Module, destination: dict[str, Any] | None, prefix: str, keep_vars: bool
+) -> dict[str, Any]:
+    """The entries of the module and of all below it, with the hooks on the way."""
+    if destination is None:
+        destination = OrderedDict()
+        vars(destination)["_metadata"] = OrderedDict()
+    local: dict[str, Any] = {"version": module._version}
+    versions = getattr(destination, "_metadata", None)
+    if versions is not None:
+        versions[prefix[:-1]] = local
+    for hook in list(module._state_dict_pre_hooks.values()):
+        hook(module, prefix, keep_vars)
+    module._save_to_state_dict(destination, prefix, keep_vars)
+    for name, child in module._modules.items():
+        if child is not None:
+            child.state_dict(
+                destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
+            )
+    for hook in list(module._state_dict_hooks.values()):
+        result = hook(module, destination, prefix, local)
+        if result is not None:
+            destination = result
+    return destination
+
+
+def without_result(hook: Hook) -> Hook:
+    """The hook, and an error if it returns something."""
+
+    def call(*given: Argument) -> None:
+        if hook(*given) is not None:
+            raise RuntimeError(message("state_dict post-hook must return None"))
+
+    return call
+
+
+def old_arguments(
+    args: tuple[Argument, ...], destination: dict[str, Any] | None, prefix: str, keep_vars: bool
+) -> tuple[dict[str, Any] | None, str, bool]:
+    """(destination, prefix, keep_vars) given by position, as older programs do."""
+    warnings.warn(
+        "Positional args are being deprecated, use kwargs instead. Refer to "
+        "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.state_dict"
+        " for details.",
+        FutureWarning,
+        stacklevel=3,
+    )
+    given = (*args, *(destination, prefix, keep_vars)[len(args) :])
+    return given[0], given[1], given[2]
 
 
 def load(
@@ -57,57 +115,161 @@ def load(
                 fix="load_state_dict(torch.load(path)), or load_state_dict(other.state_dict())",
             )
         )
-    missing, errors, copies = [], [], []
-    seen: set[str] = set()
-    for path, owner in module.named_modules(remove_duplicate=False):
-        for name, own in _slots_of(owner):
-            key = f"{path}.{name}" if path else name
-            seen.add(key)
-            if key not in state_dict:
-                missing.append(key)
-                continue
-            value = state_dict[key]
-            if not isinstance(value, Tensor):
-                errors.append(
-                    f'While copying the parameter named "{key}", expected torch.Tensor or '
-                    f"Tensor-like object from checkpoint but received {type(value)}"
-                )
-            elif is_lazy(own):  # takes the shape of what is loaded, unless that has none either
-                if not is_lazy(value):
-                    copies.append((owner, name, own, value))
-            elif tuple(value.shape) != tuple(own.shape):
-                errors.append(
-                    f"size mismatch for {key}: copying a param with shape {value.shape} from "
-                    f"checkpoint, the shape in current model is {own.shape}."
-                )
-            else:
-                copies.append((owner, name, own, value))
-    others_fit = not errors
-    unexpected = [key for key in state_dict if key not in seen]
-    if strict:
-        if unexpected:
-            errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
-        if missing:
-            errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
-    if errors:
-        what = f"Error(s) in loading state_dict for {type(module).__name__}:"
-        raise RuntimeError(
-            message(
-                "\n\t".join([what, *errors]),
-                fix="load_state_dict(state, strict=False) takes what fits" if others_fit else "",
-            )
+    load = Loading(state_dict, strict, assign)
+    with no_grad(), load.running():
+        load.ask(module, dict(state_dict), "")
+        # hooks that come last are shown the new values, and may forgive keys
+        if not load.errors and (load.post or not (strict and (load.missing or load.unexpected))):
+            for copy in load.found:
+                copy()
+        load.finish(module)
+    return _IncompatibleKeys(load.missing, load.unexpected)
+
+
+class Loading:
+    """One call of load_state_dict: what the modules have found, and what is wrong."""
+
+    def __init__(self, state_dict: Mapping[str, Any], strict: bool, assign: bool) -> None:
+        self.versions = getattr(state_dict, "_metadata", None) or {}
+        self.strict, self.assign = strict, assign
+        self.missing: list[str] = []
+        self.unexpected: list[str] = []
+        self.errors: list[str] = []
+        self.found: list[Callable[[], object]] = []  # what there is to do if nothing is wrong
+        self.post: list[tuple[Module, Hook]] = []
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        _running.append(self)
+        try:
+            yield
+        finally:
+            _running.pop()
+
+    def ask(self, module: Module, values: dict[str, Any], prefix: str) -> None:
+        """Let the module, and all below it, look for their entries in `values`."""
+        local = dict(self.versions.get(prefix[:-1], {}))
+        if self.assign:
+            local["assign_to_params_buffers"] = True
+        module._load_from_state_dict(
+            values, prefix, local, True, self.missing, self.unexpected, self.errors
         )
+        for name, child in module._modules.items():
+            if child is not None:
+                below = f"{prefix}{name}."
+                own = {key: value for key, value in values.items() if key.startswith(below)}
+                self.ask(child, own, below)
+        self.post += [(module, hook) for hook in module._load_state_dict_post_hooks.values()]
+
+    def finish(self, module: Module) -> None:
+        """The hooks that come last, and the error if there is one."""
+        keys = _IncompatibleKeys(self.missing, self.unexpected)
+        for owner, hook in self.post:
+            if hook(owner, keys) is not None:
+                raise AssertionError(
+                    message(
+                        "Hooks registered with ``register_load_state_dict_post_hook`` are not "
+                        "expected to return new values, if incompatible_keys need to be modified, "
+                        "it should be done inplace."
+                    )
+                )
+        others_fit, errors = not self.errors, self.errors
+        if self.strict and self.unexpected:
+            errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(self.unexpected)}. ")
+        if self.strict and self.missing:
+            errors.insert(0, f"Missing key(s) in state_dict: {_quoted(self.missing)}. ")
+        if errors:
+            what = f"Error(s) in loading state_dict for {type(module).__name__}:"
+            raise RuntimeError(
+                message(
+                    "\n\t".join([what, *errors]),
+                    fix="load_state_dict(state, strict=False) takes what fits"
+                    if others_fit
+                    else "",
+                )
+            )
+
+
+_running: list[Loading] = []  # a hook may load another module
+
+
+def load_own(
+    module: Module,
+    state_dict: dict[str, Any],
+    prefix: str,
+    local: Mapping[str, Any],
+    strict: bool,
+    missing: list[str],
+    unexpected: list[str],
+    errors: list[str],
+) -> None:
+    """Find the module's own entries below `prefix`, and note what is to be copied.
+
+    Called by a program, outside of load_state_dict, it copies at once.
+    """
+    for hook in list(module._load_state_dict_pre_hooks.values()):
+        hook(state_dict, prefix, local, strict, missing, unexpected, errors)
+    assign = bool(local.get("assign_to_params_buffers", False))
+    todo: list[Callable[[], object]] = []
+    slots = _slots_of(module)
+    for name, own in slots:
+        key = prefix + name
+        if key not in state_dict:
+            if strict:
+                missing.append(key)
+            continue
+        value = state_dict[key]
+        if is_lazy(own) and isinstance(value, Tensor):
+            if not is_lazy(value):  # takes the shape of what is loaded
+                todo.append(partial(_put, module, name, own, value, assign))
+            continue
+        if isinstance(value, Tensor) and own.ndim == 0 and value.ndim == 1 and len(value) == 1:
+            value = value[0]  # PyTorch 0.3 had no 0-d tensors
+        if not isinstance(value, Tensor):
+            errors.append(
+                f'While copying the parameter named "{key}", expected torch.Tensor or '
+                f"Tensor-like object from checkpoint but received {type(value)}"
+            )
+        elif tuple(value.shape) != tuple(own.shape):
+            errors.append(
+                f"size mismatch for {key}: copying a param with shape {value.shape} from "
+                f"checkpoint, the shape in current model is {own.shape}."
+            )
+        else:
+            todo.append(partial(_put, module, name, own, value, assign))
+    extra = prefix + EXTRA
+    if module._defines("set_extra_state"):
+        if extra in state_dict:
+            todo.append(partial(module.set_extra_state, state_dict[extra]))
+        elif strict:
+            missing.append(extra)
+    elif strict and extra in state_dict:
+        unexpected.append(extra)
+    if strict:
+        names = {name for name, _ in slots}
+        for key in state_dict:
+            if key.startswith(prefix) and key != extra:
+                name, dot, _ = key[len(prefix) :].partition(".")
+                if name not in (module._modules if dot else names):
+                    unexpected.append(key)
+    if _running:
+        _running[-1].found += todo
+        return
     with no_grad():
-        for owner, name, own, value in copies:
-            if isinstance(own, UninitializedTensorMixin):
-                own.materialize(value.shape)
-            if not assign:
-                own.copy_(value)
-            elif isinstance(own, Parameter) and not isinstance(value, Parameter):
-                setattr(owner, name, Parameter(value, requires_grad=own.requires_grad))
-            else:
-                setattr(owner, name, value)
-    return _IncompatibleKeys(missing, unexpected)
+        for do in todo:
+            do()
+
+
+def _put(module: Module, name: str, own: Tensor, value: Tensor, assign: bool) -> None:
+    """Give an entry its value."""
+    if isinstance(own, UninitializedTensorMixin):
+        own.materialize(value.shape)
+    if not assign:
+        own.copy_(value)
+    elif isinstance(own, Parameter) and not isinstance(value, Parameter):
+        setattr(module, name, Parameter(value, requires_grad=own.requires_grad))
+    else:
+        setattr(module, name, value)
 
 
 def _slots_of(module: Module) -> list[tuple[str, Tensor]]:

@@ -1,4 +1,7 @@
-"""torch.utils: data loading, and a pause of the garbage collector for building deep graphs."""
+"""torch.utils: data loading, checkpoints, summaries, timing.
+
+And a pause of the garbage collector, for building deep graphs.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from typing import Any
 
 from ..base.errors import unknown
 
-__all__ = ["data", "dlpack", "gc_paused"]
+__all__ = ["benchmark", "checkpoint", "data", "dlpack", "gc_paused"]
+
+_FACADE = ("hooks", "model_zoo", "tensorboard")  # modules under other names (facade/paths.py)
 
 
 @contextmanager
@@ -30,6 +35,13 @@ def gc_paused() -> Iterator[None]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("data", "dlpack"):  # loaded when first named: nn and optim come here without it
+    if name in __all__:  # loaded when first named: nn and optim come here without them
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _FACADE:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "collect_env":
+        raise AttributeError(
+            "torch.utils.collect_env is part of PyTorch, but not of microtorch. "
+            "`microtorch doctor` describes this installation."
+        )
     raise unknown("module 'torch.utils'", name, __all__)

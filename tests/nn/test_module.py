@@ -140,7 +140,6 @@ class NeverInitialised(nn.Module):
             RuntimeError,
             "nly Tensors of floating point",
         ),
-        (lambda: Net().register_full_backward_hook(print), NotImplementedError, "register_hook"),
     ],
 )
 def test_module_mistakes(call, error, text):

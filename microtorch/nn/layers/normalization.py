@@ -8,7 +8,8 @@ statistics and moves the running ones, in evaluation it uses the running ones.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ...base.errors import message
 from ...create.data import tensor
@@ -19,6 +20,9 @@ from .. import init
 from ..common_types import DeviceLike, DTypeLike
 from ..module import Module
 from ..parameter import Parameter
+
+if TYPE_CHECKING:
+    from ...base.types import Argument
 
 
 class _Affine(Module):
@@ -79,6 +83,16 @@ class _NormBase(_Affine):
         )
         self.register_buffer("num_batches_tracked", tensor(0) if kept else None)
         self.reset_parameters()
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Argument], prefix: str, local_metadata: Mapping[str, Argument],
+        *rest: Argument,
+    ) -> None:  # fmt: skip
+        """Version 1 did not count batches: the count is left as it is."""
+        key = prefix + "num_batches_tracked"
+        if (local_metadata.get("version") or 1) < 2 and self.track_running_stats:
+            state_dict.setdefault(key, self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def reset_running_stats(self) -> None:
         """Mean 0, variance 1, no batch seen."""

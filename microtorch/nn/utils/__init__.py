@@ -1,6 +1,11 @@
-"""torch.nn.utils: gradient clipping, and parameters as one vector."""
+"""torch.nn.utils: clipping, parameters as one vector, packed sequences, reparametrised weights."""
 
-from ...base.errors import missing
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from ...base.errors import unknown
 from . import rnn
 from .clipping import (
     clip_grad_norm,
@@ -11,15 +16,47 @@ from .clipping import (
 )
 from .vectors import parameters_to_vector, vector_to_parameters
 
+if TYPE_CHECKING:
+    from ...base.types import Argument
+
 __all__ = [
     "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
+    "convert_conv2d_weight_memory_format",
+    "fuse_conv_bn_eval",
+    "fuse_conv_bn_weights",
+    "fuse_linear_bn_eval",
+    "fuse_linear_bn_weights",
+    "fusion",
     "get_total_norm",
     "parameters_to_vector",
+    "parametrizations",
+    "parametrize",
+    "prune",
+    "remove_spectral_norm",
+    "remove_weight_norm",
     "rnn",
+    "skip_init",
+    "spectral_norm",
+    "stateless",
     "vector_to_parameters",
+    "weight_norm",
 ]
 
-__getattr__ = missing(__name__, __all__)
+# They need the layers, which need this package: imported when they are named.
+_LATER = {name: "" for name in ("fusion", "parametrizations", "parametrize", "prune", "stateless")}
+_LATER |= {
+    name: "norms"
+    for name in ("remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weight_norm")
+}
+_LATER |= {name: "fusion" for name in __all__ if name.startswith("fuse_")}
+_LATER |= {name: "fresh" for name in ("convert_conv2d_weight_memory_format", "skip_init")}
+
+
+def __getattr__(name: str) -> Argument:
+    if name not in _LATER:
+        raise unknown("module 'torch.nn.utils'", name, __all__)
+    module = importlib.import_module(f"{__name__}.{_LATER[name] or name}")
+    return getattr(module, name) if _LATER[name] else module

@@ -1,0 +1,84 @@
+"""`torch.utils.tensorboard.SummaryWriter`: what TensorBoard shows of a training run.
+
+The writing is that of the library tensorboardX, which takes tensors of any library that numpy can
+read. It is imported when the first writer is made.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from ..base.errors import message
+from ..handles.tensor import Tensor
+from ..nn.module import Module
+
+if TYPE_CHECKING:
+    from ..base.types import Argument
+
+__all__ = ["SummaryWriter"]
+
+
+def _plain(value: Argument) -> Argument:
+    """Tensors, also those in lists and dicts, as numpy arrays."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().numpy()
+    if isinstance(value, dict):
+        return {key: _plain(x) for key, x in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(x) for x in value)
+    return value
+
+
+class SummaryWriter:
+    """Writes into the folder `log_dir`, by default runs/<time>_<machine>.
+
+    Methods and arguments are those of tensorboardX, and so of PyTorch: `add_scalar(tag, value,
+    global_step)`, `add_scalars`, `add_histogram`, `add_image`, `add_images`, `add_figure`,
+    `add_text`, `add_embedding`, `add_hparams`, `flush`, `close`. ImportError where tensorboardX is
+    not installed. `add_graph` is refused: `microtorch.viz.draw` draws a graph.
+    """
+
+    def __init__(self, log_dir: str | None = None, **settings: Argument) -> None:
+        try:
+            library = importlib.import_module("tensorboardX")
+        except ImportError:
+            raise ImportError(
+                message(
+                    "SummaryWriter needs the library tensorboardX, which is not installed",
+                    fix="pip install tensorboardX",
+                )
+            ) from None
+        self._writer = library.SummaryWriter(log_dir, **settings)
+        self.log_dir: str = self._writer.logdir
+
+    def get_logdir(self) -> str:
+        """The folder."""
+        return self.log_dir
+
+    def add_graph(self, model: Module, *args: Argument, **kwargs: Argument) -> None:
+        """Refused; raises NotImplementedError."""
+        raise NotImplementedError(
+            message(
+                "SummaryWriter.add_graph: microtorch writes no graphs for TensorBoard",
+                fix='microtorch.viz.draw(model(x)).save("graph.svg")',
+            )
+        )
+
+    def __getattr__(self, name: str) -> Argument:
+        if name == "_writer":  # its making failed
+            raise AttributeError(name)
+        method = getattr(self._writer, name)
+        if not name.startswith("add_"):
+            return method
+
+        def add(*args: Argument, **kwargs: Argument) -> Argument:
+            return method(*_plain(args), **_plain(kwargs))
+
+        return add
+
+    def __enter__(self) -> SummaryWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

@@ -1,0 +1,128 @@
+"""What scripts sprinkle in: torch.cuda's questions, flags, hub, onnx, profiler, processes."""
+
+import os
+import warnings
+
+import pytest
+
+import microtorch as torch
+from microtorch import nn
+
+
+def test_cuda_answers_what_needs_no_device():
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    torch.cuda.manual_seed_all(0)
+    assert torch.cuda.memory_allocated() == torch.cuda.max_memory_allocated(0) == 0
+    assert torch.cuda.memory_reserved() == torch.cuda.max_memory_reserved() == 0
+    assert torch.cuda.is_bf16_supported() is False and torch.cuda.get_rng_state_all() == []
+    with torch.cuda.stream(None):
+        pass
+    assert not isinstance(torch.ones(1), torch.cuda.FloatTensor)
+    with pytest.raises(TypeError, match=r"torch.cuda.FloatTensor not available"):
+        torch.cuda.FloatTensor(2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    "synchronize get_device_name current_device set_device Event Stream mem_get_info".split(),
+)
+def test_cuda_refuses_the_rest(name):
+    for error in (AssertionError, RuntimeError):  # PyTorch's, in one version or the other
+        with pytest.raises(error, match=r"not compiled with CUDA.*\n.*\n.*is_available"):
+            getattr(torch.cuda, name)()
+
+
+def test_flags_are_remembered():
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_tf32 = True
+    with torch.backends.cudnn.flags(enabled=False):
+        pass
+    assert not torch.backends.mkl.is_available() and not torch.backends.openmp.is_available()
+    assert not torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.get_deterministic_debug_mode() == 1
+    finally:
+        torch.set_deterministic_debug_mode("default")
+    assert torch.get_deterministic_debug_mode() == 0
+    with pytest.raises(RuntimeError, match="invalid value of debug_mode"):
+        torch.set_deterministic_debug_mode("never")
+
+
+def test_what_is_not_here_says_the_way_out():
+    with pytest.raises(NotImplementedError, match=r"torch.hub.load\(\).*\n.*\n.*clone"):
+        torch.hub.load("pytorch/vision", "resnet18")
+    from microtorch.utils import model_zoo
+
+    with pytest.raises(NotImplementedError, match=r"load_url(.|\n)*torch.load"):
+        model_zoo.load_url("http://x/y.pth")
+    with pytest.raises(NotImplementedError, match=r"onnx(.|\n)*torch.save"):
+        torch.onnx.export(nn.Linear(1, 1), torch.ones(1, 1), "x.onnx")
+    with pytest.raises(AttributeError, match="microtorch doctor"):
+        torch.utils.collect_env  # noqa: B018
+    with pytest.warns(UserWarning, match="nothing was compiled"):
+        nn.Linear(1, 1).compile()
+    with pytest.raises(NotImplementedError, match="state_dict"):
+        nn.Linear(1, 1).share_memory()
+
+
+def test_older_habits():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        v = torch.autograd.Variable(torch.ones(2), volatile=True)
+    assert not v.requires_grad
+    assert torch.ones(2).type(torch.DoubleTensor).dtype is torch.float64
+    assert torch.ones(2).new(3).shape == (3,)
+    assert torch.ones(6).resize_(2, 3).shape == (2, 3)
+
+
+def test_profiler_is_a_table_of_times():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as p:
+        with torch.profiler.record_function("step"):
+            net(torch.ones(1, 2))
+            net(torch.ones(1, 2))
+    events = {e.key: e for e in p.key_averages()}
+    assert {k: e.count for k, e in events.items()} == {
+        "step": 1, "Sequential": 2, "Linear": 2, "Tanh": 2,
+    }  # fmt: skip
+    assert events["Sequential"].cpu_time_total >= events["Linear"].cpu_time_total
+    assert events["step"].self_cpu_time_total <= events["step"].cpu_time_total
+    assert "Sequential" in p.key_averages().table(sort_by="self_cpu_time_total", row_limit=10)
+    net(torch.ones(1, 2))
+    assert events["Linear"].count == 2
+    ready = []
+    plan = torch.profiler.schedule(wait=1, warmup=1, active=2, repeat=1)
+    with torch.profiler.profile(schedule=plan, on_trace_ready=ready.append) as p:
+        for _ in range(6):
+            net(torch.ones(1, 2))
+            p.step()
+    assert ready == [p] and {e.key: e.count for e in p.key_averages()}["Linear"] == 2
+
+
+def _good(rank, folder):
+    with open(os.path.join(folder, str(rank)), "w") as file:
+        file.write(str(float(torch.ones(2).sum()) + rank))
+
+
+def _bad(rank):
+    if rank == 1:
+        raise ValueError("no such rank")
+
+
+def test_processes(tmp_path):
+    from microtorch import multiprocessing as mp
+
+    mp.start_processes(_good, (str(tmp_path),), nprocs=2, start_method="fork")
+    assert [(tmp_path / n).read_text() for n in "01"] == ["2.0", "3.0"]
+    with pytest.raises(mp.ProcessRaisedException, match=r"Process 1(.|\n)*no such rank"):
+        mp.start_processes(_bad, nprocs=2, start_method="fork")
+    queue = mp.get_context("fork").Queue()
+    queue.put(torch.arange(3))
+    assert queue.get(timeout=10).tolist() == [0, 1, 2]
+    queue.close()
+    assert mp.cpu_count() >= 1 and mp.get_sharing_strategy() in mp.get_all_sharing_strategies()

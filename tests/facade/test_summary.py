@@ -1,0 +1,97 @@
+"""microtorch.summary, the timer and the writer for TensorBoard."""
+
+import importlib.util
+
+import pytest
+
+import microtorch as torch
+from microtorch import nn
+from microtorch.utils.benchmark import Timer
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2))
+        self.fc = nn.Linear(8 * 13 * 13, 10)
+        self.lstm = nn.LSTM(10, 64)
+        self.fc.bias.requires_grad_(False)
+
+    def forward(self, x):
+        x = self.fc(self.conv(x).flatten(1)) @ torch.ones(10, 10)
+        return self.lstm(x[None])[0]
+
+
+def test_summary_counts():
+    net = Net()
+    state = torch.get_rng_state()
+    s = torch.summary(net, (2, 1, 28, 28))
+    assert s.total_params == sum(p.numel() for p in net.parameters())
+    assert s.trainable_params == s.total_params - 10
+    conv, fc = 2 * 26 * 26 * 8 * 9, 2 * 1352 * 10
+    lstm = 2 * (256 * 10 + 256 * 64)
+    assert s.multiply_adds == conv + fc + 2 * 10 * 10 + lstm
+    assert s.param_bytes == 4 * s.total_params
+    rows = {row.name: row for row in s.rows}
+    assert rows["0"].shape == (2, 8, 26, 26) and rows["0"].multiply_adds == conv
+    assert rows["conv"].multiply_adds == conv and rows["lstm"].multiply_adds == lstm
+    text = str(s)
+    assert "Conv2d: 0" in text and "[2, 8, 26, 26]" in text and "97,344" in text
+    assert "Conv2d" not in str(torch.summary(net, (2, 1, 28, 28), depth=1))
+    # nothing of the model or the generator has changed
+    assert torch.equal(torch.get_rng_state(), state)
+    assert net.training and not net.fc.bias.requires_grad
+    assert all(p.grad is None and not m._forward_hooks for m in net.modules()
+               for p in m.parameters())  # fmt: skip
+
+
+def test_summary_of_other_inputs():
+    layer = nn.Linear(4, 4)
+    shared = torch.summary(nn.Sequential(layer, layer), input_data=torch.ones(2, 4))
+    assert shared.total_params == 20 and shared.multiply_adds == 2 * 2 * 16
+    assert "(again)" in str(shared)
+    words = torch.summary(nn.Embedding(10, 4), (2, 3), dtypes=[torch.int64])
+    assert words.rows[0].shape == (2, 3, 4)
+    pair = torch.summary(nn.Bilinear(3, 4, 2), [(5, 3), (5, 4)])
+    assert pair.rows[0].shape == (5, 2)
+    with pytest.raises(ValueError, match="needs either input_size or input_data"):
+        torch.summary(layer)
+    bad = nn.Linear(3, 3)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        torch.summary(bad, (1, 5))
+    assert not bad._forward_hooks and bad.training
+
+
+def test_timer():
+    made = Timer("x + x", globals={"x": torch.ones(3)}, label="add").timeit(50)
+    assert made.number_per_run == 50 and 0 < made.median < 1 and made.mean == made.median
+    auto = Timer("x + x", globals={"x": torch.ones(3)}).blocked_autorange(min_run_time=0.01)
+    assert len(auto.times) >= 1 and auto.iqr >= 0 and "Measurement" in repr(auto)
+    assert "add" in repr(made) and "50 runs" in repr(made)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorboardX") is None, reason="no tensorboardX")
+@pytest.mark.filterwarnings("ignore")
+def test_writer(tmp_path):
+    from microtorch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(tmp_path)) as writer:
+        writer.add_scalar("loss", torch.tensor(0.5, requires_grad=True), 1)
+        writer.add_scalars("both", {"a": torch.tensor(1.0), "b": 2.0}, 1)
+        writer.add_histogram("weights", torch.randn(100), 1)
+        writer.add_image("image", torch.rand(3, 4, 4), 1)
+        with pytest.raises(NotImplementedError, match="draw"):
+            writer.add_graph(nn.Linear(1, 1))
+        assert writer.get_logdir() == str(tmp_path)
+    assert sum(f.stat().st_size for f in tmp_path.rglob("events*")) > 200
+
+
+def test_writer_absent(monkeypatch):
+    from microtorch.facade import tensorboard
+
+    def absent(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(tensorboard.importlib, "import_module", absent)
+    with pytest.raises(ImportError, match="pip install tensorboardX"):
+        tensorboard.SummaryWriter()
