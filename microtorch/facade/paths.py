@@ -77,7 +77,6 @@ PYTORCH = {
     "amp.grad_scaler": "optim.grad_scaler",
     "accelerator": "facade.accelerator",
     "autograd.profiler": "facade.profiler",
-    "autograd.variable": "autograd",
     "backends.cuda": "facade.cuda_backend",
     "backends.cudnn": "facade.cudnn",
     "backends.mkl": "facade.no_backend",
