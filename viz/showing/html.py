@@ -40,6 +40,10 @@ from .scene import Scene, scene
 
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 PAGE = Path(__file__).parents[1] / "page"
+SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
+    "state.js", "graph.js", "camera.js", "links.js", "lens.js", "source.js", "explain.js",
+    "check.js", "tools.js", "steps.js",
+)  # fmt: skip
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 200  # characters of a line of source
 SLOPES = {
@@ -68,7 +72,7 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     data = _data(trace, drawn)
     data["quiz"] = None if quiz is None else _quiz(trace, data, quiz["seed"])
     ops = {n.op for n in trace.nodes if javascript.can(n.op)}
-    script = _bare(javascript.table(ops)) + _bare(_read("page.js"))
+    script = _bare(javascript.table(ops)) + _bare("".join(map(_read, SCRIPTS)))
     look = _bare(_read("page.css")) + _colours(drawn)
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(look)}'; "
@@ -78,7 +82,6 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
         "policy": policy,
         "title": html.escape(f"{data['title']} · microtorch"),
         "style": look,
-        "shape": "wide" if drawn.wide else "tall",
         "svg": drawn.svg,
         "data": _inert(data),
         "script": script,
@@ -154,7 +157,6 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
         "title": names[trace.root],
         "root": trace.root,
         "live": live,
-        "wide": drawn.wide,
         "separate": drawn.separate,
         "nodes": nodes,
         "steps": steps,
@@ -356,10 +358,12 @@ def _quiz(trace: Trace, data: JSON, seed: object) -> JSON:
 
     The signs stay, the sizes change.
     """
+    zoom = data["zoom"]
     asked = [
         k
         for k, s in enumerate(trace.steps)
-        if isinstance(s, Contribution) and s.contribution is not None
+        if isinstance(s, Contribution)
+        and (s.contribution is not None or s.position in zoom.get(s.sender, {}).get("b", {}))
     ]
     out: JSON = {"ask": asked, "seed": None if seed is None else str(seed)}
     if seed is None or not data["live"]:

@@ -49,7 +49,6 @@ class Scene(NamedTuple):
     units: dict[int, str]
     edges: dict[str, str]  # "target_position" -> id of its edge
     separate: bool
-    wide: bool
 
 
 def scene(trace: Trace) -> Scene:
@@ -65,6 +64,7 @@ def scene(trace: Trace) -> Scene:
     ]
     drawn = sum(n.role != "constant" for n in trace.nodes)
     options = Options(
+        rankdir="LR",  # steps go from left to right, as the stage has more room
         grads="labels" if drawn <= FEW else "values",
         depth=DEEP if drawn <= WHOLE else None,
         thumbnails=drawn <= FEW // 2,
@@ -102,8 +102,7 @@ class _Writer:
             f'<g transform="translate({_numbers(shift[1]) if shift else "0"})">'
             f"{''.join(parts)}</g></svg>"
         )
-        wide = width >= 1.7 * height
-        return Scene(svg, list(self.colours), self.units, self.edges, self.drawing.separate, wide)
+        return Scene(svg, list(self.colours), self.units, self.edges, self.drawing.separate)
 
     def _colour(self, a: str, b: str) -> str:
         if a in ("none", "transparent"):
