@@ -1,7 +1,18 @@
 // ---- explanation --------------------------------------------------------------------------------------------------
 function explain() {
+  const focused = in_grid(), box = $("explain");
+  for (span of SPANS) {
+    written();
+    const large = [...box.querySelectorAll("table")].some(t => Math.max(t.rows.length, t.rows[0]?.cells.length) > SPANS.at(-1));
+    if (!large || box.scrollHeight <= box.clientHeight + 1) break;
+  }
+  if (focused) return focus_grid();
+  const input = box.querySelector(".ask input");
+  if (input && !tool) input.focus({ preventScroll: true });
+}
+function written() {
   const step = now.steps[at], n = N[step.n], box = $("explain"), out = [], words = [], ids = about(step);
-  const covered = hidden(at), open_lens = zoomed(), focused = in_grid();
+  const covered = hidden(at), open_lens = zoomed();
   let said = "", title = [];
   if (step.k === "leaf") {
     const v = now.V[step.n];
@@ -58,9 +69,6 @@ function explain() {
   box.classList.toggle("shut", shut);
   box.scrollTop = 0;
   put($("say"), `step ${at + 1} of ${S.length}, ${phase()}. ${box.querySelector("h2").textContent}. ${said}`);
-  const input = box.querySelector(".ask input");
-  if (focused) focus_grid();
-  else if (input && !tool) input.focus({ preventScroll: true });
 }
 function remark(step) {
   const m = step.m;

@@ -1,7 +1,8 @@
 // ---- lens: the arithmetic of one tensor step, cell by cell ---------------------------------------------------------
 // Small ops come with the sum of each cell of their result and of each gradient (grids.py). One cell is
 // chosen; the lens marks the cells that meet in it, and writes its sum. Large matrices show a window.
-const WINDOW = 8; // rows and columns
+const SPANS = [8, 6, 5, 4, 3]; // rows and columns of a window; the first with which the lens need not scroll
+let span = SPANS[0];
 const windows = new Map(); // step and title -> [first row, first column]
 let shut = false;
 
@@ -22,33 +23,33 @@ function zoomed() {
 // A matrix as a table. `marked`: cells that meet; `chosen`: the cell that is asked about; `cover`: hide it.
 function matrix({ title, values, n, isGrad, marked = [], chosen = -1, cover = false, node = -1, words }) {
   const columns = (n.s || [1]).at(-1) || 1, count = Math.ceil(values.length / columns), picks = chosen >= 0;
-  const key = `${at}:${title}`, wide = columns > WINDOW, high = count > WINDOW;
+  const key = `${at}:${title}`, wide = columns > span, high = count > span;
   if (!windows.has(key)) {
     const centre = picks ? chosen : marked[Math.floor(marked.length / 2)] ?? 0;
-    windows.set(key, [Math.floor(centre / columns) - WINDOW / 2, centre % columns - WINDOW / 2]);
+    windows.set(key, [Math.floor(centre / columns) - Math.ceil(span / 2), centre % columns - Math.ceil(span / 2)]);
   }
-  const clamp = (v, size) => Math.max(0, Math.min(v, size - WINDOW));
+  const clamp = (v, size) => Math.max(0, Math.min(v, size - span));
   const from = windows.get(key);
   if (picks) { // the chosen cell stays in view
     const y = Math.floor(chosen / columns), x = chosen % columns;
-    from[0] = Math.max(y - WINDOW + 1, Math.min(from[0], y));
-    from[1] = Math.max(x - WINDOW + 1, Math.min(from[1], x));
+    from[0] = Math.max(y - span + 1, Math.min(from[0], y));
+    from[1] = Math.max(x - span + 1, Math.min(from[1], x));
   }
   const [top, left] = [clamp(from[0], count), clamp(from[1], columns)];
   from.splice(0, 2, top, left);
   const rows = [];
-  for (let y = top; y < Math.min(count, top + WINDOW); y++) rows.push(h("tr", {}, Array.from({ length: Math.min(columns, WINDOW) }, (_, x) => {
+  for (let y = top; y < Math.min(count, top + span); y++) rows.push(h("tr", {}, Array.from({ length: Math.min(columns, span) }, (_, x) => {
     const k = y * columns + left + x, on = marked.includes(k), mine = k === chosen;
     const look = picks ? mine ? "chosen" : "pick" : on ? "meets" : "rests";
     const say = picks ? { role: "gridcell", tabindex: mine ? 0 : -1, "aria-label": words?.(k) ?? "", onclick: () => choose(k, true) } : {};
     return h("td", { class: look, ...say }, cover && mine ? "?" : short(values[k]));
   })));
-  const move = (dy, dx) => { windows.set(key, [clamp(top + dy, count), clamp(left + dx, columns)]); if (picks) cell = Math.max(0, Math.min(values.length - 1, Math.min(Math.max(Math.floor(chosen / columns), windows.get(key)[0]), windows.get(key)[0] + WINDOW - 1) * columns + Math.min(Math.max(chosen % columns, windows.get(key)[1]), windows.get(key)[1] + WINDOW - 1))); explain(); };
+  const move = (dy, dx) => { windows.set(key, [clamp(top + dy, count), clamp(left + dx, columns)]); if (picks) cell = Math.max(0, Math.min(values.length - 1, Math.min(Math.max(Math.floor(chosen / columns), windows.get(key)[0]), windows.get(key)[0] + span - 1) * columns + Math.min(Math.max(chosen % columns, windows.get(key)[1]), windows.get(key)[1] + span - 1))); explain(); };
   const arrow = (sign, name, dy, dx, off) => h("button", { "aria-label": `window ${name}`, ...off ? { disabled: "" } : {}, onclick: () => move(dy, dx) }, sign);
-  const part = (a, size, what) => size > WINDOW ? `${what} ${a}…${a + WINDOW - 1} of ${size}` : "";
+  const part = (a, size, what) => size > span ? `${what} ${a}…${a + span - 1} of ${size}` : "";
   const moves = !wide && !high ? "" : h("p", { class: "moves" },
-    high ? [arrow("▴", "up", -WINDOW / 2, 0, top === 0), arrow("▾", "down", WINDOW / 2, 0, top + WINDOW >= count)] : "",
-    wide ? [arrow("◂", "left", 0, -WINDOW / 2, left === 0), arrow("▸", "right", 0, WINDOW / 2, left + WINDOW >= columns)] : "",
+    high ? [arrow("▴", "up", -Math.ceil(span / 2), 0, top === 0), arrow("▾", "down", Math.ceil(span / 2), 0, top + span >= count)] : "",
+    wide ? [arrow("◂", "left", 0, -Math.ceil(span / 2), left === 0), arrow("▸", "right", 0, Math.ceil(span / 2), left + span >= columns)] : "",
     h("span", {}, [part(top, count, "rows"), part(left, columns, "columns")].filter(Boolean).join(", ")));
   const table = h("table", { ...picks ? { role: "grid", id: "result-grid", "aria-label": title } : {}, class: wide || high ? "window" : "" }, rows);
   if (wide || high) drag(table, move);
