@@ -438,7 +438,7 @@ def test_what_if_equals_python(show):
     assert b.js("document.querySelector('#side').hidden")
     b = show("mlp")
     b.keys("w")
-    assert "tensors" in b.text("#side")
+    assert "Change an element of a leaf" in b.text("#side")
 
 
 @in_browser
@@ -600,7 +600,8 @@ def test_tensor_steps_show_their_arrays(show):
     place = next(k for k in places if trace.nodes[trace.steps[k].node].shape == [4, 2])
     b.js(f"location.hash = '#{place + 1}'")
     b.until(f"document.querySelector('#count').textContent.startsWith('step {place + 1} ')")
-    cells = b.js("[...document.querySelectorAll('#explain .arrays .array:last-child td')].map(e => e.textContent)")
+    last = "#explain .arrays .array:last-child td"
+    cells = b.js(f"[...document.querySelectorAll('{last}')].map(e => e.textContent)")
     full = trace.steps[place].array.full
     wanted = [v for row in full for v in row]
     assert [float(c.replace("−", "-")) for c in cells] == pytest.approx(wanted, rel=1e-2)

@@ -1,4 +1,4 @@
-"""The room of the stepper's page: the stage, the size of its texts, the camera, what stays inside."""
+"""The room of the stepper's page: the stage, the size of texts, the camera, what stays inside."""
 
 import pytest
 from browser import Browser

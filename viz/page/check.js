@@ -3,7 +3,7 @@ function check() {
   const step = now.steps[at], n = N[step.n], rows = [], box = $("check");
   const row = (a, b, look) => rows.push(h("tr", look ? { class: look } : {}, h("td", {}, a), h("td", {}, b)));
   if (step.k === "c") {
-    const covered = hidden(at), dots = "· · ·", c = now.check[at];
+    const covered = hidden(at), dots = "· · ·", c = now.measured ? now.measured(at) : now.check[at];
     if (step.l != null) row(["local derivative ", frac(step.from, step.n)], covered ? dots : num(step.l));
     if (n.s) row("shape", shape(n));
     if (c) {

@@ -1,11 +1,14 @@
 // ---- explanation --------------------------------------------------------------------------------------------------
 function explain() {
   const focused = in_grid(), box = $("explain");
+  box.classList.remove("tight");
   for (span of SPANS) {
     written();
     const large = [...box.querySelectorAll("table")].some(t => Math.max(t.rows.length, t.rows[0]?.cells.length) > SPANS.at(-1));
     if (!large || box.scrollHeight <= box.clientHeight + 1) break;
   }
+  // the last resort: the lens gives up the general rule, which the sum of the cell shows anyway
+  box.classList.toggle("tight", box.scrollHeight > box.clientHeight + 1 && !!zoomed());
   if (focused) return focus_grid();
   const input = box.querySelector(".ask input");
   if (input && !tool) input.focus({ preventScroll: true });
@@ -58,7 +61,7 @@ function written() {
       if (sums.length) out.push(h("div", { class: "arrays sums" }, sums));
     } else if (step.c == null && !covered) out.push(h("div", { class: "arrays" }, sums.length ? sums : [array("contribution", step.A, n, true)]));
     if (step.c == null && !covered) said = `size of the contribution ${short(step.A?.r)}`;
-    const more = covered ? "" : remark(step);
+    const more = covered || now.measured ? "" : remark(step);
     if (more) { out.push(h("p", { class: "remark" }, more)); said += ". " + more; }
     if (!covered && answers.has(at)) words.push(h("p", { class: "said" }, answers.get(at).said));
   }

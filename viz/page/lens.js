@@ -7,6 +7,7 @@ const windows = new Map(); // step and title -> [first row, first column]
 let shut = false;
 
 const flat = v => v == null ? [] : typeof v === "number" || typeof v === "boolean" ? [v] : [v.f ?? []].flat(9);
+const elements = v => v == null ? null : typeof v === "number" ? [v] : typeof v === "boolean" ? [+v] : v.f === undefined ? null : [v.f].flat(9).map(Number);
 const at_place = (k, s) => { const out = []; for (const n of [...s || []].reverse()) { out.unshift(k % n); k = Math.floor(k / n); } return out; };
 const called = (name, k, s) => s?.length ? `${name}[${at_place(k, s).join(", ")}]` : name;
 
@@ -14,7 +15,7 @@ const called = (name, k, s) => s?.length ? `${name}[${at_place(k, s).join(", ")}
 // is a single number, or too large.
 function zoomed() {
   const step = now.steps[at], i = step.k === "c" ? step.from : step.n, z = D.zoom[i];
-  const list = !z || changed.size && now.steps === S ? null : step.k === "c" ? z.b[step.p] : step.k === "op" ? z.f : null;
+  const list = !z ? null : step.k === "c" ? z.b[step.p] : step.k === "op" ? z.f : null;
   if (!list) return null;
   if (cell < 0 || cell >= list.length) cell = Math.floor(list.length / 2);
   return { step, i, z, list, columns: (N[step.n].s || [1]).at(-1) || 1 };
@@ -69,11 +70,14 @@ function drag(table, move) {
 
 // The matrices of a step and the sum of the chosen cell: [tables, text].
 function lens(covered) {
-  const { step, i, z, list } = zoomed(), back = step.k === "c", [lines, reads] = list[cell];
+  const { step, i, z, list } = zoomed(), back = step.k === "c", [told, reads] = list[cell];
+  const result = flat(back ? step.A ?? step.c : now.V[i]);
+  // the sums were written by Python; of changed values only what has no number in it still holds
+  const lines = now.measured ? [told[0], `= ${short(result[cell])}`] : told;
   const parts = N[i].i.map((j, p) => back && !reads[p]?.length ? "" : flat(now.V[j]).length ? matrix({ title: z.ins[p], values: flat(now.V[j]), n: N[j], marked: reads[p] || [], node: j }) : "");
-  if (back) parts.unshift(matrix({ title: `∂${N[D.root].n}/∂${N[i].n}`, values: flat(N[i].G), n: N[i], marked: reads.at(-1) || [], isGrad: true, node: i }));
-  const name = back ? `∂${N[D.root].n}/∂${z.ins[step.p]}` : N[i].n, result = flat(back ? step.A ?? step.c : now.V[i]);
-  const about = k => covered && k === cell ? `${called(name, k, N[step.n].s)}: not yet known` : list[k][0].join(" ");
+  if (back) parts.unshift(matrix({ title: `∂${N[D.root].n}/∂${N[i].n}`, values: flat(now.measured ? now.G[i] : N[i].G), n: N[i], marked: reads.at(-1) || [], isGrad: true, node: i }));
+  const name = back ? `∂${N[D.root].n}/∂${z.ins[step.p]}` : N[i].n;
+  const about = k => covered && k === cell ? `${called(name, k, N[step.n].s)}: not yet known` : now.measured ? `${called(name, k, N[step.n].s)} = ${short(result[k])}` : list[k][0].join(" ");
   const made = matrix({ title: name, values: result, n: N[step.n], isGrad: back, chosen: cell, cover: covered, node: step.n, words: about });
   const last = lines.findLastIndex(line => /^\+?=/.test(line));
   const tries = (answers.get(at) || { tries: 0 }).tries;

@@ -43,6 +43,7 @@ function forward(leaves) {
 // Backward again, in the order of the steps: each contribution is g times the op's derivative.
 function recompute() {
   if (!changed.size) { now = start; return; }
+  if (!D.live) return tensors();
   const V = forward(changed), G = [], left = [];
   G[D.root] = 1;
   for (const s of S) if (s.k === "left") G[s.n] = left[s.n] = s.left;

@@ -6,7 +6,7 @@ function render() {
   $("slider").value = at + 1;
   $("slider").setAttribute("aria-valuetext", `step ${at + 1} of ${S.length}, ${phase()}`);
   $("badge").hidden = !changed.size;
-  put($("badge"), `what if ${[...changed].map(([i, v]) => `${N[i].n} = ${minus(String(+v.toPrecision(6)))}`).join(", ")}`);
+  put($("badge"), `what if ${changes()}`);
   const press = (id, on) => $(id).setAttribute("aria-pressed", on);
   press("b-quiz", quiz); press("b-whatif", tool === "whatif"); press("b-paths", tool === "paths"); press("b-loop", tool === "loop");
   press("b-dark", root.classList.contains("dark")); press("b-presenter", root.classList.contains("presenter"));
@@ -15,7 +15,8 @@ function render() {
   const p = place(now.steps[at]), note = p && D.files[p[0]].notes[p[1]];
   $("note").hidden = !(note && root.classList.contains("presenter"));
   put($("note"), note || "");
-  if ($("result")) put($("result"), `${N[D.root].n} = ${num(now.V[D.root])}`);
+  root.classList.toggle("changed", changed.size > 0);
+  if ($("result")) put($("result"), `${N[D.root].n} = ${num(typeof now.V[D.root] === "number" ? now.V[D.root] : now.V[D.root]?.r)}`);
   explain(); graph(); source(); check(); score();
   document.querySelectorAll("#svg .n").forEach(e => e.setAttribute("tabindex", e.id === N[now.steps[at].n].box ? 0 : -1));
 }

@@ -22,7 +22,7 @@ function loop() {
   return [h("p", {}, said), ...text ? [h("pre", { tabindex: 0, "aria-label": "C text" }, text)] : []];
 }
 function leaves() {
-  if (!D.live) return [h("p", {}, "A page can recompute graphs of single numbers whose ops are all in the formula table. This graph has tensors or other ops: change the script and step again.")];
+  if (!D.live) return whatif_tensors();
   const rows = N.flatMap((n, i) => {
     if (n.op || n.r === "constant") return [];
     const reach = Math.max(5, 2 * Math.ceil(Math.abs(n.v)));
@@ -39,6 +39,11 @@ function leaves() {
   const result = h("p", { class: "math total" }, "");
   result.id = "result";
   return [h("p", {}, "Change a leaf: forward and backward are computed again, here."), ...rows, result, h("button", { onclick: reset }, "Back to the program's values")];
+}
+// What was changed, in words.
+function changes() {
+  return [...changed].flatMap(([i, v]) => typeof v === "number" ? [[N[i].n, v]] : v.flatMap((x, k) => x === elements(N[i].v)[k] ? [] : [[called(N[i].n, k, N[i].s), x]]))
+    .map(([name, v]) => `${name} = ${minus(String(+v.toPrecision(6)))}`).join(", ");
 }
 function reset() { changed.clear(); recompute(); panel(); render(); }
 

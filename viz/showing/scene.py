@@ -172,8 +172,9 @@ class _Writer:
             elif marks.get(k):
                 out.append(self._text(x, y, marks[k], "middle" if marks[k] == "grd" else "end"))
             else:
-                small = _tag(x) != "text" and k > gradient and _extent(x) <= 54
-                out.append(self._shape(x, y, "heat" if small else ""))
+                small = _tag(x) != "text" and _extent(x) <= 54
+                cell = "heat" if k > gradient else "thumb"
+                out.append(self._shape(x, y, cell if small else ""))
         return out
 
     def _box(self, a: ET.Element, b: ET.Element) -> list[str]:
@@ -215,7 +216,7 @@ class _Writer:
             f' stroke-dasharray="{dash}"' if dash and mark != "con" else ""
         )  # a script dots the edges of zeros
         outline = "" if fill != "none" else "way" if mark == "con" else "line"
-        name = mark if mark in ("heat", "later") else outline
+        name = mark if mark in ("heat", "later", "thumb") else outline
         classes = f' class="{name}"' if name else ""
         border = "" if stroke == "none" else f' stroke="{stroke}"{line}{dashed}'
         return f'<{tag}{classes}{shape} fill="{fill}"{border}/>'
