@@ -175,7 +175,7 @@ def test_ops_of_all_kinds_get_a_page():
 @pytest.mark.needs("dot")
 def test_in_a_notebook():
     bundle = viz.step(neuron()[0])._repr_mimebundle_()
-    assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
+    assert set(bundle) == {"text/html", "image/svg+xml", "image/png", "text/plain"}
     frame = re.search(r'<iframe sandbox="allow-scripts" .*?srcdoc="([^"]*)"', bundle["text/html"])
     assert html.unescape(frame[1]) == page(viz.step(neuron()[0]).trace)
     image = re.search(r'src="data:image/svg\+xml;base64,([^"]*)"', bundle["text/html"])
@@ -696,7 +696,12 @@ def test_the_loop_in_c_follows_the_steps(show):
 @in_browser
 def test_in_the_frame_of_a_notebook(show):
     b = show("notebook")
-    b.until("[...document.images].every(i => i.hidden)")
+    covered = """[...document.querySelectorAll('div')].every(d => {
+      const [a, b] = [...d.children].map(e => e.getBoundingClientRect());
+      return b.x <= a.x && b.y <= a.y && b.right >= a.right && b.bottom >= a.bottom;
+    })"""  # the frame lies over the picture
+    b.until("document.images.length === 2 && [...document.images].every(i => i.complete)")
+    assert b.js(covered) and b.js("document.querySelectorAll('script').length") == 0
     b.frame("iframe")
     b.click("#b-next")
     b.keys("right", "b")
