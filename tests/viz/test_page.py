@@ -707,6 +707,9 @@ def test_in_the_frame_of_a_notebook(show):
     b.keys("right", "b")
     assert at(b) == 11 and b.text("#phase") == "BACKWARD"
     b.frame()
+    # where the frames are taken out, the picture is what is seen
+    b.js("(document.querySelectorAll('iframe').forEach(f => f.remove()), 1)")
+    assert b.js("[...document.images].every(i => i.checkVisibility() && i.width > 300)")
 
 
 @in_browser

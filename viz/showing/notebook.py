@@ -24,7 +24,7 @@ HEIGHT = 640  # pixels
 
 
 def mimebundle(trace: Trace, quiz: Quiz | None, text: str) -> dict[str, str]:
-    """text/html, image/svg+xml, image/png and text/plain; without Graphviz, the text and how to get it."""
+    """HTML, SVG, PNG and plain text; without Graphviz, the text and how to get it."""
     try:
         source = Drawing(trace, Options()).digraph.source
         svg, png = render.render(source, "svg"), render.render(source, "png")
