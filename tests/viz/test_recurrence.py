@@ -1,5 +1,6 @@
 """Pictures of recurrence: the weights that all passes share are seen, inner names are not."""
 
+import pytest
 from microtorch.viz.drawing.dot import Drawing
 from microtorch.viz.drawing.options import Options
 
@@ -65,3 +66,18 @@ def test_states_are_numbered_and_inner_names_do_not_show():
         h = torch.tanh(h @ w)
     shown = " ".join(viz.step(h.sum()).frames())
     assert "h₁" in shown and "h₂" in shown and "h₃" in shown
+
+
+def test_a_long_loop_is_named_where_the_graph_is_too_large():
+    w = torch.full((2, 2), 0.1, requires_grad=True)
+    h = torch.zeros(1, 2)
+    for _ in range(3500):
+        h = torch.tanh(h @ w + 1)
+    with pytest.raises(viz.GraphTooLarge, match=r"ran 3,500 times: .* range\(5\)"):
+        viz.step(h.sum())
+    kept = []
+    for _ in range(500):
+        h = torch.tanh(h.detach() @ w)
+        kept.append(h)
+    with pytest.raises(viz.GraphTooLarge, match=r"ran 500 times"):
+        viz.draw(kept)

@@ -63,7 +63,14 @@ class Plan:
             self._automatic(drawn)
         self.units = sorted({id(u): u for u in self.unit.values()}.values(), key=lambda u: u.newest)
         if len(self.units) > max_nodes:
-            raise too_large(len(self.units), max_nodes, len(drawn))
+            places = Counter(
+                (t.site.line, t.place) for i in drawn if (t := trace.nodes[i]).op and t.site
+            )
+            line, times = 0, 0
+            for (at, _), often in places.most_common(1):
+                if often > len(drawn) // 20:
+                    line, times = at, often
+            raise too_large(len(self.units), max_nodes, len(drawn), line, times)
 
     def _automatic(self, drawn: list[int]) -> None:
         whole = dict(self.unit)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+from collections import Counter
 from types import CodeType, FrameType
 from typing import Any, TypeAlias
 
@@ -73,7 +74,13 @@ def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Tra
     root = next((r for r in roots if node_of(r) is nodes[-1]), root)
     if most is not None and len(nodes) > most:
         drawn = [n for n in nodes if n.op is not None or n.needs or n.shape]
-        raise too_large(len(drawn), most // 25)
+        runs = Counter((n.code, n.lasti) for n in drawn if n.op is not None and n.code is not None)
+        line, times = 0, 0
+        for (code, lasti), often in runs.most_common(1):
+            if code is not None and often > len(drawn) // 20:
+                found_at = (n for start, end, n in code.co_lines() if start <= lasti < end)
+                line, times = next(found_at, None) or 0, often
+        raise too_large(len(drawn), most // 25, 0, line, times)
     found = Computation(nodes, root.array if isinstance(root, Tensor) else root.value)
     trace = Trace(root=len(nodes) - 1, computation=found)
     for i, (n, inputs) in enumerate(zip(nodes, found.inputs, strict=True)):
