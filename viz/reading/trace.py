@@ -54,7 +54,7 @@ def too_large(n: int, limit: int, before: int = 0, line: int = 0, times: int = 0
     if times > 1:
         fix = (
             f"line {line} ran {times:,} times: let its loop run a few times for the picture, such "
-            "as range(5); or put the loop's body into a Module, whose calls fold into one box"
+            "as range(5); put the loop's body into a Module, whose calls fold into one box; " + fix
         )
     return GraphTooLarge(errors.message(what, fix=fix))
 
