@@ -9,9 +9,9 @@ what was decided. So each program is tried on other inputs, beside the op's own 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def program(a: Arithmetic) -> Program | None:
     )  # fmt: skip
 
 
-def steady(a: Arithmetic, arrays: Sequence[np.ndarray], attrs: dict[str, Any]) -> bool:
+def steady(a: Arithmetic, arrays: Sequence[np.ndarray], attrs: Mapping[str, object]) -> bool:
     """Does the program of this op compute what the op does, whatever the values?"""
     found = program(a)
     kernel = getattr(Reference(), a.op, None)
@@ -99,7 +99,7 @@ def _drawn(draw: np.random.Generator, x: np.ndarray, trial: int) -> np.ndarray:
     return np.abs(v) + 0.1 if trial == 0 else v
 
 
-def numbers_of(attrs: dict[str, Any]) -> dict[str, float]:
+def numbers_of(attrs: Mapping[str, object]) -> dict[str, float]:
     """The static arguments that are numbers."""
     out = {}
     for k, v in attrs.items():
