@@ -75,8 +75,8 @@ function glide(to) {
   if (!view || still()) return place_view(to);
   const from = view, begun = performance.now();
   const frame = time => {
-    const t = Math.min(1, (time - begun) / MOVE), e = t < 0.5 ? 2 * t * t : 1 - (2 - 2 * t) ** 2 / 2;
-    const mix = (a, b) => a + (b - a) * Math.max(0, e);
+    const t = Math.max(0, Math.min(1, (time - begun) / MOVE)), e = t < 0.5 ? 2 * t * t : 1 - (2 - 2 * t) ** 2 / 2;
+    const mix = (a, b) => a + (b - a) * e;
     place_view({ scale: mix(from.scale, to.scale), x: mix(from.x, to.x), y: mix(from.y, to.y) });
     gliding = t < 1;
     if (gliding) moving = requestAnimationFrame(frame);
