@@ -6,8 +6,9 @@ strings stand only in that JSON and in escaped text, and the script puts them on
 never as markup. A Content-Security-Policy allows nothing but the one script and the one style whose
 hashes it names.
 
-Numbers are Python's. Where the whole graph is scalar, the formulas are in the page too
-(javascript.py), so that it can answer "what if w1 were 2?"; only then does the script compute.
+Numbers are Python's. The formulas are in the page too (javascript.py), and each small tensor op as
+a program of them (reading/replay.py), so that it can answer "what if w[1, 0] were 2?"; only then
+does the script compute.
 """
 
 from __future__ import annotations
