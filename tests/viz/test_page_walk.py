@@ -31,7 +31,7 @@ WALK = """(() => {
 
 @pytest.fixture(scope="module")
 def chromium():
-    b = Browser()
+    b = Browser(1920, 4000)  # so tall that no matrix of 8 rows needs a window
     yield b
     b.close()
 

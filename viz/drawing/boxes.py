@@ -37,7 +37,10 @@ def _fold(trace: Trace, u: Unit, t: Theme) -> tuple[str, str]:
     words = ", ".join(dict.fromkeys(p.parameter or p.name for p in leaves[0]))
     size = sum(_numel(p) for block in leaves for p in block)
     strip = [max(block, key=lambda p: (len(p.shape), -p.id), default=None) for block in leaves]
-    label = labels.fold_box(path, " → ".join(texts), len(blocks), size, words, strip, t)
+    inside = {i for b in blocks for v in b for i in v.members}
+    rest = [trace.nodes[i] for i in u.members if i not in inside]
+    shared = [n for n in rest if n.role == "parameter"]  # one module called again and again
+    label = labels.fold_box(path, " → ".join(texts), len(blocks), size, words, strip, shared, t)
     return label, f"{path}: {len(blocks)} equal blocks"
 
 

@@ -220,9 +220,13 @@ def fold_box(
     size: int,
     words: str,
     strip: Sequence[TraceNode | None],
+    shared: list[TraceNode],
     t: Theme,
 ) -> str:
-    """Equal blocks in a row: how many, of what, and the gradient of each as a strip of heat."""
+    """Equal blocks in a row: how many, of what, and the gradient of each as a strip of heat.
+
+    ``shared``: the parameters that all blocks use, as a cell does that is called in a loop.
+    """
     fill, line = t.module
     head = f"{bold(escape(path))}&nbsp;&nbsp;{font(escape(text, 80), t.secondary, SMALL)}"
     head += f"&nbsp;&nbsp;{font(bold(f'× {times}'), t.ink, SMALL)}"
@@ -231,6 +235,9 @@ def fold_box(
         rows.append("<HR/>")
         size_text = font(numbers.count(size, "parameter"), t.secondary, SMALL)
         rows.append(row(cell(font(escape(f"{words} × {times}"), t.ink)), cell(size_text, "RIGHT")))
+    if shared:
+        rows += ["<HR/>", row(cell(font("shared by all", t.secondary, SMALL), span=2))]
+        rows += [_shared_row(p, t) for p in shared[:6]]
     known = [g for p in strip if (g := _known(p)) is not None]
     if strip and strip[0] is not None:
         name = escape(strip[0].parameter or strip[0].name or "a parameter")
@@ -246,6 +253,13 @@ def fold_box(
             )
         )
     return table(rows, line, fill, 1.6, spacing=1)
+
+
+def _shared_row(p: TraceNode, t: Theme) -> str:
+    """A parameter's name and shape, and the chip of its gradient."""
+    name = f"{font('■', t.roles['parameter'][1])} {font(escape(p.parameter or p.name, 24), t.ink)}"
+    size = font(numbers.shape(p.shape), t.secondary, SMALL)
+    return row(cell(f"{name}&nbsp;&nbsp;{size}"), cell(chip(p.grad, p.grad_state, t), "RIGHT"))
 
 
 def heat_strip(strip: Sequence[TraceNode | None], t: Theme) -> str:

@@ -20,6 +20,7 @@ from ..reading.trace import Trace, too_large
 COLLAPSE = 60  # more nodes than this: modules become boxes
 REPEATS = 3  # equal neighbours that fold, in a collapsed picture
 OBVIOUS = 6  # so many fold in any picture
+SHARED = 6  # weights of a loop that stand outside its box, at most
 LONGEST = 6  # layers in one repeated block, at most
 Loop: TypeAlias = tuple[str, int]  # file and line of a loop
 
@@ -62,7 +63,14 @@ class Plan:
             self._automatic(drawn)
         self.units = sorted({id(u): u for u in self.unit.values()}.values(), key=lambda u: u.newest)
         if len(self.units) > max_nodes:
-            raise too_large(len(self.units), max_nodes, len(drawn))
+            places = Counter(
+                (t.site.line, t.place) for i in drawn if (t := trace.nodes[i]).op and t.site
+            )
+            line, times = 0, 0
+            for (at, _), often in places.most_common(1):
+                if often > len(drawn) // 20:
+                    line, times = at, often
+            raise too_large(len(self.units), max_nodes, len(drawn), line, times)
 
     def _automatic(self, drawn: list[int]) -> None:
         whole = dict(self.unit)
@@ -139,17 +147,34 @@ class Plan:
         self._absorb()
 
     def _absorb(self) -> None:
-        """Leaves that only one box uses go into it: parameters always, data if it is a loop."""
+        """Leaves that only one box uses go into it: parameters always, data if it is a loop.
+
+        A few weights that all passes of a loop share stay outside, where they can be seen.
+        """
+        shared = self._shared()
         for t in self.trace.nodes:
             if t.op or t.id not in self.unit or self.unit[t.id].kind != "value":
                 continue
             users = {id(self.unit[u]): self.unit[u] for u in self.users.get(t.id, ())}
             if len(users) == 1:
                 (box,) = users.values()
+                if t.id in shared.get(id(box), ()):
+                    continue
                 if box.kind == "loop" or (box.kind in ("module", "fold") and t.role == "parameter"):
                     box.members.append(t.id)
                     box.members.sort()
                     self.unit[t.id] = box
+
+    def _shared(self) -> dict[int, set[int]]:
+        """Per loop, the parameters that several of its passes read, if they are few."""
+        found: dict[int, set[int]] = {}
+        for t in self.trace.nodes:
+            users = self.users.get(t.id, ())
+            if t.role == "parameter" and len(users) > 1 and t.id in self.unit:
+                boxes = {id(self.unit[u]): self.unit[u] for u in users if u in self.unit}
+                if len(boxes) == 1 and next(iter(boxes.values())).kind == "loop":
+                    found.setdefault(next(iter(boxes)), set()).add(t.id)
+        return {box: few for box, few in found.items() if len(few) <= SHARED}
 
     # ---- repetition ------------------------------------------------------------------------------
     def _fold(self, least: int) -> None:

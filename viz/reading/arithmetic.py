@@ -91,6 +91,7 @@ class Arithmetic:
     total: int | None
     whole: bool  # was all of the result differentiated, or only the element ``index``?
     index: int
+    steady: bool = False  # is it the same computation whatever the values? See replay.py
 
     def below(self, cell: int) -> set[int]:
         """A scalar and all that it is computed from."""

@@ -5,6 +5,8 @@ A trace names ops and dtypes; the text is the library's (``microtorch.backends.c
 
 from __future__ import annotations
 
+from functools import cache
+
 from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.core import texts
@@ -32,15 +34,21 @@ def loop(trace: Trace, step: Step) -> tuple[str, str]:
         why = f"the C core has loops for float32 and float64, and this is {t.dtype}"
         return f"numpy runs {name}: {why}", ""
     if texts.loops(name):
-        return _when(name, t.op, t.dtype), core.source(name, t.dtype)
+        return _when(name, t.op, t.dtype), _source(name, t.dtype)
     called = _called(t.op, step.position) if isinstance(step, Contribution) else ()
     if called:
-        text = "\n".join(core.source(c, t.dtype) for c in called)
+        text = "\n".join(_source(c, t.dtype) for c in called)
         return f"this derivative calls {' and '.join(called)}; in C:", text
     numpys = (
         "this derivative: it is made of functions of numpy" if back else f"{t.op}: numpy runs it"
     )
     return f"the C core has no loop of its own for {numpys}", ""
+
+
+@cache
+def _source(name: str, dtype: str) -> str:
+    """The text of a loop: a long program asks for the same few again and again."""
+    return core.source(name, dtype)
 
 
 def _called(op: str, position: int) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from .arithmetic import Arithmetic, Operand, Place, flat, place_of
 from .frames import Frame
 from .measure import Data
 from .names import Pairs, label_of
+from .replay import steady
 from .summary import FULL
 from .take import MOST as LARGEST
 from .take import fill, skeleton
@@ -307,7 +308,9 @@ def spell_small_ops(trace: Trace, names: list[str]) -> None:
         except errors.GraphError:  # an op without a kernel on Scalars
             continue
         if made.arithmetic.whole:
-            trace.arithmetic[t.id] = made.arithmetic
+            trace.arithmetic[t.id] = a = made.arithmetic
+            arrays = [np.asarray(found.values[j]) for j in trace.nodes[t.id].inputs]
+            a.steady = steady(a, arrays, found.nodes[t.id].attrs or {})
     found.release()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import linecache
 import re
 import sys
+from collections import Counter
 from types import CodeType, FrameType
 from typing import Any, TypeAlias
 
@@ -74,14 +75,20 @@ def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Tra
     root = next((r for r in roots if node_of(r) is nodes[-1]), root)
     if most is not None and len(nodes) > most:
         drawn = [n for n in nodes if n.op is not None or n.needs or n.shape]
-        raise too_large(len(drawn), most // 25)
+        runs = Counter((n.code, n.lasti) for n in drawn if n.op is not None and n.code is not None)
+        line, times = 0, 0
+        for (code, lasti), often in runs.most_common(1):
+            if code is not None and often > len(drawn) // 20:
+                found_at = (n for start, end, n in code.co_lines() if start <= lasti < end)
+                line, times = next(found_at, None) or 0, often
+        raise too_large(len(drawn), most // 25, 0, line, times)
     found = Computation(nodes, root.array if isinstance(root, Tensor) else root.value)
     trace = Trace(root=len(nodes) - 1, computation=found)
     for i, (n, inputs) in enumerate(zip(nodes, found.inputs, strict=True)):
         shape = list(n.shape)
         t = TraceNode(i, _role(n, shape), inputs, shape, n.dev is None, n.needs)
         if n.op is not None:
-            t.op = n.op.name
+            t.op = _public(n.op.name)
             if n.scope is not None:
                 t.module = _module(trace, n.scope, found.scopes)
         trace.nodes.append(t)
@@ -226,13 +233,22 @@ def fill(
     return trace
 
 
+def _public(name: str) -> str:
+    """The name of an op as a reader sees it: a private class ``_Steps`` is written ``steps``."""
+    return name.lstrip("_").lower() if name.startswith("_") else name
+
+
+def _public_in(rule: str, name: str) -> str:
+    return rule.replace(name, _public(name)) if name.startswith("_") else rule
+
+
 def _describe(t: TraceNode, n: Node) -> None:
     """The facts of the node's op."""
     t.dtype = str(np.dtype(n.dtype))
     if n.op is None:
         return
-    t.symbol, t.formula = n.op.symbol, n.op.formula
-    t.rules = [r or "" for r in n.op.rule]
+    t.symbol, t.formula = _public(n.op.symbol), n.op.formula
+    t.rules = [_public_in(r or "", n.op.name) for r in n.op.rule]
     if n.dev is not None and n.dev.conjugates and n.op.complex == "holomorphic":
         t.rules = [conjugated(r) for r in t.rules]
     if hasattr(n.dev, "kernel_text"):

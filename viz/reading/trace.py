@@ -38,8 +38,11 @@ class GraphTooLarge(errors.GraphError):
     """The picture would have more nodes than can be read."""
 
 
-def too_large(n: int, limit: int, before: int = 0) -> GraphTooLarge:
-    """The error for ``n`` nodes, ``before`` that were collapsed to ``n``."""
+def too_large(n: int, limit: int, before: int = 0, line: int = 0, times: int = 0) -> GraphTooLarge:
+    """The error for ``n`` nodes, ``before`` that were collapsed to ``n``.
+
+    ``line``, ``times``: the line that made most of them, and how often it ran.
+    """
     what = f"the graph has {count(n, 'node')}, and a picture of more than {limit:,} cannot be read"
     if before > n:
         sizes = f"{count(before, 'node')}, {n:,} after collapsing"
@@ -48,6 +51,11 @@ def too_large(n: int, limit: int, before: int = 0) -> GraphTooLarge:
         "collapse modules with depth=0 or 1; or draw one sample instead of the batch; "
         "or raise max_nodes="
     )
+    if times > 1:
+        fix = (
+            f"line {line} ran {times:,} times: let its loop run a few times for the picture, such "
+            "as range(5); put the loop's body into a Module, whose calls fold into one box; " + fix
+        )
     return GraphTooLarge(errors.message(what, fix=fix))
 
 

@@ -6,8 +6,9 @@ strings stand only in that JSON and in escaped text, and the script puts them on
 never as markup. A Content-Security-Policy allows nothing but the one script and the one style whose
 hashes it names.
 
-Numbers are Python's. Where the whole graph is scalar, the formulas are in the page too
-(javascript.py), so that it can answer "what if w1 were 2?"; only then does the script compute.
+Numbers are Python's. The formulas are in the page too (javascript.py), and each small tensor op as
+a program of them (reading/replay.py), so that it can answer "what if w[1, 0] were 2?"; only then
+does the script compute.
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ import math
 import os
 import random
 import re
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
@@ -32,6 +31,7 @@ from ..asking.grids import grids
 from ..drawing import style
 from ..reading import numbers
 from ..reading.loops import loop
+from ..reading.replay import function, program
 from ..reading.trace import Contribution, Step, Trace, TraceNode, Value
 from ..telling.steps import attributes, remark, rule_of, written
 from ..telling.words import display_names, expression
@@ -40,6 +40,11 @@ from .scene import Scene, scene
 
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 PAGE = Path(__file__).parents[1] / "page"
+SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
+    "state.js", "graph.js", "camera.js", "links.js", "lens.js", "whatif.js", "source.js",
+    "explain.js", "check.js", "tools.js", "steps.js",
+)  # fmt: skip
+TENSORS = ("whatif.js",)  # what a page of single numbers does not need
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 200  # characters of a line of source
 SLOPES = {
@@ -68,22 +73,23 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     data = _data(trace, drawn)
     data["quiz"] = None if quiz is None else _quiz(trace, data, quiz["seed"])
     ops = {n.op for n in trace.nodes if javascript.can(n.op)}
-    script = _bare(javascript.table(ops)) + _bare(_read("page.js"))
+    ops.update(op for p in data["prog"].values() for op in p["n"])
+    parts = [_read(p) for p in SCRIPTS if not (data["live"] and p in TENSORS)]
+    script = _bare(javascript.table(ops)) + _bare("".join(parts))
     look = _bare(_read("page.css")) + _colours(drawn)
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(look)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    parts = {
+    filled = {
         "policy": policy,
         "title": html.escape(f"{data['title']} · microtorch"),
         "style": look,
-        "shape": "wide" if drawn.wide else "tall",
         "svg": drawn.svg,
         "data": _inert(data),
         "script": script,
     }
-    return re.sub(r"@(\w+)@", lambda m: parts[m[1]], _read("page.html"))
+    return re.sub(r"@(\w+)@", lambda m: filled[m[1]], _read("page.html"))
 
 
 def _read(name: str) -> str:
@@ -159,14 +165,27 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
         "title": names[trace.root],
         "root": trace.root,
         "live": live,
-        "wide": drawn.wide,
         "separate": drawn.separate,
         "nodes": nodes,
         "steps": steps,
         "files": files,
         "loops": list(loops),
         "zoom": {} if live else grids(trace, names),
+        "prog": {} if live else _programs(trace),
     }
+
+
+def _programs(trace: Trace) -> JSON:
+    """The ops that the page can run on other values, by node: inputs, constants, ops, results."""
+    out: JSON = {}
+    for i, a in (trace.arithmetic or {}).items():
+        made = program(a) if a.steady else None
+        if made is not None:
+            used = sorted({op for op, _ in made.ops})
+            ops = [[used.index(op), *reads] for op, reads in made.ops]
+            data = {"i": made.inputs, "c": made.constants, "n": used, "o": ops}
+            out[str(i)] = data | {"r": made.results}
+    return out
 
 
 def _attrs(t: TraceNode) -> dict[str, float] | None:
@@ -361,10 +380,12 @@ def _quiz(trace: Trace, data: JSON, seed: object) -> JSON:
 
     The signs stay, the sizes change.
     """
+    zoom = data["zoom"]
     asked = [
         k
         for k, s in enumerate(trace.steps)
-        if isinstance(s, Contribution) and s.contribution is not None
+        if isinstance(s, Contribution)
+        and (s.contribution is not None or s.position in zoom.get(s.sender, {}).get("b", {}))
     ]
     out: JSON = {"ask": asked, "seed": None if seed is None else str(seed)}
     if seed is None or not data["live"]:
@@ -388,13 +409,5 @@ def _is_finite(trace: Trace, values: dict[int, float]) -> bool:
     v = [values.get(t.id, x) for t, x in zip(trace.nodes, known, strict=True)]
     for t in trace.nodes:
         if t.op:
-            v[t.id] = _function(t.op)(*[v[j] for j in t.inputs], **(_attrs(t) or {}))
+            v[t.id] = function(t.op)(*[v[j] for j in t.inputs], **(_attrs(t) or {}))
     return all(math.isfinite(x) for x in v)
-
-
-@cache
-def _function(op: str) -> Callable[..., float]:
-    """An op of the formula table as a function of floats."""
-    value, derivatives = formulas.TABLE[op]
-    static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(op, {}).items()]
-    return expr.compile_scalar(value, ", ".join([*LETTERS[: len(derivatives)], *static]), op)

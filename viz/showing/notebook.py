@@ -1,15 +1,17 @@
 """The stepper in a notebook: the page in a frame, and a picture where frames are taken out.
 
-GitHub, nbviewer's exports and PDF keep images and drop frames and scripts. So the static SVG stands
-first, and one line of script hides it where the frame lives. The frame may run its script and
-nothing else: no cookies, no access to the notebook, no network; ids and styles of several cells
-cannot meet.
+GitHub, nbviewer's exports, PDF and notebooks that are not trusted keep images and drop frames,
+scripts and styles. So the static picture stands first, and the frame lies over it: where there is a
+frame it covers the picture, where there is none the picture is seen. No script takes part, since
+JupyterLab may drop the script and keep the frame. The frame may run its script and nothing else:
+no cookies, no access to the notebook, no network; ids and styles of several cells cannot meet.
+
+A notebook that is not trusted takes no SVG; a PNG stands beside it for that case.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 
 from ..drawing import render
@@ -22,21 +24,22 @@ HEIGHT = 640  # pixels
 
 
 def mimebundle(trace: Trace, quiz: Quiz | None, text: str) -> dict[str, str]:
-    """text/html, image/svg+xml and text/plain; without Graphviz, the text and how to get it."""
+    """HTML, SVG, PNG and plain text; without Graphviz, the text and how to get it."""
     try:
-        svg = render.render(Drawing(trace, Options()).digraph.source, "svg")
+        source = Drawing(trace, Options()).digraph.source
+        svg, png = render.render(source, "svg"), render.render(source, "png")
         frame = page(trace, quiz)
     except render.RenderError as error:
         return {"text/plain": f"{text}\n{error}"}
-    mark = hashlib.sha256(frame.encode()).hexdigest()[:12]
     image = base64.b64encode(svg).decode()
+    cover = f"position:absolute;inset:0;width:100%;height:{HEIGHT}px;box-sizing:border-box"
     markup = (
-        f'<img data-microtorch="{mark}" style="max-width:100%" alt="computation graph" '
+        f'<div style="position:relative;overflow:hidden;min-height:{HEIGHT}px">'
+        f'<img style="max-width:100%;max-height:{HEIGHT}px" alt="computation graph" '
         f'src="data:image/svg+xml;base64,{image}">'
         f'<iframe sandbox="allow-scripts" '
-        f'style="width:100%;height:{HEIGHT}px;border:1px solid #9AA3AF" '
-        f'title="computation graph, step by step" srcdoc="{html.escape(frame)}"></iframe>'
-        f"<script>document.querySelectorAll('img[data-microtorch=\"{mark}\"]')"
-        ".forEach(i => i.hidden = true)</script>"
+        f'style="{cover};border:1px solid #9AA3AF;background:#fff" '
+        f'title="computation graph, step by step" srcdoc="{html.escape(frame)}"></iframe></div>'
     )
-    return {"text/html": markup, "image/svg+xml": svg.decode(), "text/plain": text}
+    bundle = {"text/html": markup, "image/svg+xml": svg.decode(), "text/plain": text}
+    return bundle | {"image/png": base64.b64encode(png).decode()}

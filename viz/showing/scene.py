@@ -49,7 +49,6 @@ class Scene(NamedTuple):
     units: dict[int, str]
     edges: dict[str, str]  # "target_position" -> id of its edge
     separate: bool
-    wide: bool
 
 
 def scene(trace: Trace) -> Scene:
@@ -65,6 +64,7 @@ def scene(trace: Trace) -> Scene:
     ]
     drawn = sum(n.role != "constant" for n in trace.nodes)
     options = Options(
+        rankdir="LR",  # steps go from left to right, as the stage has more room
         grads="labels" if drawn <= FEW else "values",
         depth=DEEP if drawn <= WHOLE else None,
         thumbnails=drawn <= FEW // 2,
@@ -102,8 +102,7 @@ class _Writer:
             f'<g transform="translate({_numbers(shift[1]) if shift else "0"})">'
             f"{''.join(parts)}</g></svg>"
         )
-        wide = width >= 1.7 * height
-        return Scene(svg, list(self.colours), self.units, self.edges, self.drawing.separate, wide)
+        return Scene(svg, list(self.colours), self.units, self.edges, self.drawing.separate)
 
     def _colour(self, a: str, b: str) -> str:
         if a in ("none", "transparent"):
@@ -173,8 +172,9 @@ class _Writer:
             elif marks.get(k):
                 out.append(self._text(x, y, marks[k], "middle" if marks[k] == "grd" else "end"))
             else:
-                small = _tag(x) != "text" and k > gradient and _extent(x) <= 54
-                out.append(self._shape(x, y, "heat" if small else ""))
+                small = _tag(x) != "text" and _extent(x) <= 54
+                cell = "heat" if k > gradient else "thumb"
+                out.append(self._shape(x, y, cell if small else ""))
         return out
 
     def _box(self, a: ET.Element, b: ET.Element) -> list[str]:
@@ -216,7 +216,7 @@ class _Writer:
             f' stroke-dasharray="{dash}"' if dash and mark != "con" else ""
         )  # a script dots the edges of zeros
         outline = "" if fill != "none" else "way" if mark == "con" else "line"
-        name = mark if mark in ("heat", "later") else outline
+        name = mark if mark in ("heat", "later", "thumb") else outline
         classes = f' class="{name}"' if name else ""
         border = "" if stroke == "none" else f' stroke="{stroke}"{line}{dashed}'
         return f'<{tag}{classes}{shape} fill="{fill}"{border}/>'

@@ -20,7 +20,7 @@ from .words import display_names
 
 H = 1e-5
 ELEMENTS = 64
-WORK = 2_000_000  # kernel runs a check may take, at most; what is beyond is not checked
+WORK = 400_000  # kernel runs a check may take, at most (some seconds); the rest is not checked
 CLOSE = 1e-6
 DERIVATIVE = "the derivative"  # what is compared, if nothing else is said
 

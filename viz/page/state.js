@@ -1,0 +1,143 @@
+// The stepper's page: everything shown is a function of the data, the step `at`, and a few switches.
+// User strings reach the page as text nodes only. OPS (the formulas) stands above this script.
+"use strict";
+const $ = id => document.getElementById(id);
+const D = JSON.parse($("data").textContent, (k, v) => v && typeof v === "object" && "#" in v ? Number(v["#"]) : v);
+const root = document.documentElement, N = D.nodes, S = D.steps, SVG = "http://www.w3.org/2000/svg";
+const FIRST = S.findIndex(s => s.k === "seed");
+const PRODUCTS = 64;
+
+let at = 0, timer = 0, tool = "", picked = -1, lone = -1, cell = -1, quiz = !!D.quiz, found = "";
+const answers = new Map();
+const asked = new Set(D.quiz ? D.quiz.ask : S.flatMap((s, k) => s.c != null || D.zoom[s.from]?.b[s.p] ? [k] : []));
+
+// ---- numbers: what style.py writes in a picture --------------------------------------------------------------------
+const minus = s => s.replace(/-/g, "−");
+const special = v => typeof v === "string" ? v : v === true ? "True" : v === false ? "False" : v !== v ? "NaN" : v === Infinity ? "∞" : v === -Infinity ? "−∞" : v === 0 ? "0" : "";
+const scientific = v => minus(v.toExponential(1).replace("+", ""));
+const plain = v => Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5;
+const num = v => v == null ? "–" : special(v) || (plain(v) ? minus(v.toFixed(4)) : scientific(v));
+const short = v => v == null ? "–" : special(v) || (plain(v) ? minus(String(+v.toPrecision(3))) : scientific(v));
+const exact = v => special(v) || (plain(v) ? minus(v.toFixed(6)) : minus(v.toExponential(5).replace("+", "")));
+const signed = v => v < 0 ? `(${num(v)})` : num(v);
+const shape = n => n.s ? `(${n.s.join(", ")}${n.s.length === 1 ? "," : ""})` : "";
+const parse = text => {
+  const [a, b, ...rest] = text.trim().replace(/[−–]/g, "-").replace(/,/g, ".").split("/");
+  if (rest.length || !a.trim() || b !== undefined && !b.trim()) return NaN;
+  const v = b === undefined ? Number(a) : Number(a) / Number(b);
+  return Number.isFinite(v) ? v : NaN;
+};
+
+// ---- state: values, and what each step brings; recomputed only when a leaf is changed ------------------------------
+const start = { V: N.map(n => n.v), steps: S, check: S.map(s => s.check) };
+let now = start;
+const changed = new Map();
+
+function forward(leaves) {
+  const V = N.map(n => n.v);
+  for (const [i, v] of leaves) V[i] = v;
+  N.forEach((n, i) => { if (n.op) V[i] = OPS[n.op].f(...n.i.map(j => V[j]), n.a || {}); });
+  return V;
+}
+
+// Backward again, in the order of the steps: each contribution is g times the op's derivative.
+function recompute() {
+  if (!changed.size) { now = start; return; }
+  if (!D.live) return tensors();
+  const V = forward(changed), G = [], left = [];
+  G[D.root] = 1;
+  for (const s of S) if (s.k === "left") G[s.n] = left[s.n] = s.left;
+  const slope = (s, g) => {
+    const n = N[s.from];
+    return OPS[n.op].d[s.p](g, V[s.from], ...n.i.map(j => V[j]), n.a || {});
+  };
+  const steps = S.map(s => {
+    if (s.k !== "c") return s;
+    const c = slope(s, G[s.from]), old = G[s.n] ?? null;
+    G[s.n] = old === null ? c : old + c;
+    return { ...s, c, old, new: G[s.n], l: slope(s, 1) };
+  });
+  const check = steps.map(s => s.k === "c" ? difference(s.n, V, G[s.n] - (left[s.n] || 0)) : null);
+  now = { V, steps, check };
+}
+
+function difference(i, V, analytic) {
+  const h = 1e-5, moved = e => {
+    const W = V.slice();
+    W[i] += e;
+    for (let k = i + 1; k < N.length; k++) if (N[k].op) W[k] = OPS[N[k].op].f(...N[k].i.map(j => W[j]), N[k].a || {});
+    return W[D.root];
+  };
+  const finite = (moved(h) - moved(-h)) / 2 / h, error = Math.abs(analytic - finite);
+  return [analytic, finite, error, +(error <= 1e-5 * Math.max(1, Math.abs(analytic))), "the derivative"];
+}
+
+// What is known at step k: values that exist, gradients so far, contributions given.
+function known(k) {
+  const seen = new Set(), grads = new Map(), given = new Map();
+  const last = hidden(k) ? k - 1 : k;
+  for (let j = 0; j <= k; j++) {
+    const s = now.steps[j];
+    if (s.k === "leaf" || s.k === "op") seen.add(s.n);
+    else if (s.k === "left") grads.set(s.n, { v: s.left, done: false });
+    else if (s.k === "seed") grads.set(s.n, { v: 1, done: true });
+    else if (j <= last) {
+      const before = grads.get(s.n);
+      grads.set(s.n, { v: s.new ?? (before ? add(before.v, s.A) : s.A), done: s.last });
+      if (s.e) given.set(s.e, s.c ?? s.A);
+    }
+  }
+  N.forEach((n, i) => { if (n.r === "constant") seen.add(i); });
+  return { seen, grads, given };
+}
+const add = (a, b) => a && b && a.f && b.f ? summary(sum(a.f, b.f)) : null;
+const sum = (a, b) => Array.isArray(a) ? a.map((x, k) => sum(x, b[k])) : a + b;
+const summary = f => { const x = [f].flat(9); return { f, r: Math.sqrt(x.reduce((t, v) => t + v * v, 0) / x.length), lo: Math.min(...x), hi: Math.max(...x) }; };
+const hidden = k => quiz && asked.has(k) && !(answers.get(k) || {}).open;
+
+// ---- making elements ----------------------------------------------------------------------------------------------
+function h(tag, given, ...inner) {
+  const e = document.createElement(tag);
+  for (const [k, v] of Object.entries(given || {})) k === "class" ? e.className = v : k.startsWith("on") ? e.addEventListener(k.slice(2), v) : e.setAttribute(k, v);
+  e.append(...inner.flat(3).filter(x => x != null && x !== ""));
+  return e;
+}
+function s(tag, given, ...inner) {
+  const e = document.createElementNS(SVG, tag);
+  for (const [k, v] of Object.entries(given)) e.setAttribute(k, v);
+  e.append(...inner);
+  return e;
+}
+const atom = name => /[ ·×+/]/.test(name) ? `(${name})` : name;
+const frac = (a, b) => h("span", { class: "frac" }, h("span", {}, "∂", term(a, atom(N[a].n))), h("span", { class: "apart" }, "/"), h("span", {}, "∂", term(b, atom(N[b].n))));
+const math = (kind, ...inner) => h("p", { class: `math ${kind}` }, ...inner);
+// a rule as Python wrote it, with the gradient of `i` set as a fraction
+const withFraction = (text, i) => text.split(`∂${atom(N[D.root].n)}/∂${atom(N[i].n)}`).flatMap((part, k) => [k ? frac(D.root, i) : "", ...terms(part, [i, ...N[i].i])]);
+const fill = (text, grads) => text.replace(/\{(g?)(\d+)\}/g, (_, g, i) => { const t = num(g ? grads(+i) : now.V[i]); return t.startsWith("−") ? `(${t})` : t; });
+const gradientOf = i => i === D.root ? 1 : now.steps.findLast(s => s.k === "c" && s.n === i)?.new;
+
+function array(title, a, n, isGrad) {
+  if (a == null) return "";
+  const head = h("p", {}, h("b", {}, title), n ? " " + shape(n) : "");
+  if (typeof a === "number") return h("div", { class: isGrad ? "array g" : "array" }, head, h("table", {}, h("tr", {}, h("td", {}, num(a)))));
+  let rows = a.f ?? a.c, note = "";
+  if (!rows) return h("div", { class: "array" }, head, "no elements");
+  while (Array.isArray(rows[0]?.[0])) { rows = rows.flat(1); note = "leading dimensions stacked"; }
+  if (!Array.isArray(rows)) rows = [[rows]];
+  if (!Array.isArray(rows[0])) rows = [rows];
+  const words = `from ${short(a.lo)} to ${short(a.hi)}, RMS ${short(a.r)}`;
+  if (a.f && n) return matrix({ title, values: rows.flat(9), n, isGrad, node: N.indexOf(n) });
+  if (a.f && rows.length <= span && (rows[0]?.length ?? 0) <= span) {
+    const body = h("table", {}, rows.map(r => h("tr", {}, r.map(v => h("td", {}, short(v))))));
+    return h("div", { class: isGrad ? "array g" : "array" }, head, body, note ? h("p", {}, note) : "");
+  }
+  const top = Math.max(1e-300, ...rows.flat().map(v => Math.abs(v)).filter(Number.isFinite));
+  const colour = v => isGrad ? "var(--grad)" : v < 0 ? "var(--low)" : "var(--high)";
+  const body = h("table", { role: "img", "aria-label": words }, rows.slice(0, 16).map(r => h("tr", {}, r.slice(0, 16).map(v => {
+    const c = h("td", { class: "cell" });
+    c.style.background = `color-mix(in srgb, ${colour(v)} ${Math.round(100 * Math.abs(v) / top)}%, var(--fill))`;
+    return c;
+  }))));
+  return h("div", { class: isGrad ? "array g" : "array" }, head, body, h("p", {}, words + (a.c && n && n.s.reduce((x, y) => x * y, 1) > rows.flat().length ? "; each cell is an average" : "")));
+}
+

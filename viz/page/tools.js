@@ -1,0 +1,96 @@
+// ---- tools: what if, paths, C ----------------------------------------------------------------------------------
+function open(name) {
+  tool = tool === name ? "" : name;
+  lone = -1;
+  if (tool === "paths") picked = N[now.steps[at].n].g ? now.steps[at].n : N.findIndex(n => n.r === "parameter");
+  panel();
+  render();
+  if (tool) ($("side").querySelector(".leaf input, .path") || $("side").querySelector("button")).focus();
+}
+function panel() {
+  const side = $("side");
+  side.hidden = !tool;
+  side.className = tool;
+  root.classList.toggle("tooled", !!tool);
+  requestAnimationFrame(fit);
+  if (!tool) return side.replaceChildren();
+  const title = { whatif: "What if?", paths: "Every path to the result", loop: "In C" }[tool];
+  side.replaceChildren(h("h2", {}, title, h("button", { "aria-label": "Close", onclick: () => open(tool) }, "✕")), ...{ whatif: leaves, paths: routes, loop }[tool]());
+}
+function loop() {
+  const [said, text] = D.loops[S[at].C];
+  return [h("p", {}, said), ...text ? [h("pre", { tabindex: 0, "aria-label": "C text" }, text)] : []];
+}
+function leaves() {
+  if (!D.live) return whatif_tensors();
+  const rows = N.flatMap((n, i) => {
+    if (n.op || n.r === "constant") return [];
+    const reach = Math.max(5, 2 * Math.ceil(Math.abs(n.v)));
+    const number = h("input", { type: "text", inputmode: "decimal", "aria-label": `value of ${n.n}`, "data-leaf": i });
+    const slide = h("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": `${n.n}, slider`, tabindex: -1 });
+    const label = h("div", { class: "leaf" }, h("b", {}, n.n), number, slide);
+    const show = () => { number.value = minus(String(+now.V[i].toPrecision(6))); slide.value = now.V[i]; label.classList.toggle("changed", changed.has(i)); };
+    const set = v => { if (v === n.v) changed.delete(i); else changed.set(i, v); label.classList.toggle("changed", changed.has(i)); recompute(); render(); };
+    number.addEventListener("input", () => { const v = parse(number.value); if (!Number.isNaN(v)) { set(v); slide.value = v; } });
+    slide.addEventListener("input", () => { set(Math.round(slide.value * 100) / 100); number.value = minus(String(now.V[i])); });
+    show();
+    return [label];
+  });
+  const result = h("p", { class: "math total" }, "");
+  result.id = "result";
+  return [h("p", {}, "Change a leaf: forward and backward are computed again, here."), ...rows, result, h("button", { onclick: reset }, "Back to the program's values")];
+}
+// What was changed, in words.
+function changes() {
+  return [...changed].flatMap(([i, v]) => typeof v === "number" ? [[N[i].n, v]] : v.flatMap((x, k) => x === elements(N[i].v)[k] ? [] : [[called(N[i].n, k, N[i].s), x]]))
+    .map(([name, v]) => `${name} = ${minus(String(+v.toPrecision(6)))}`).join(", ");
+}
+function reset() { changed.clear(); recompute(); panel(); render(); }
+
+// Local derivatives per edge; the gradient is the sum over all paths of the products along them.
+function slopes() {
+  const out = new Map();
+  for (const s of now.steps) if (s.k === "c") out.set(s.n, [...out.get(s.n) || [], s]);
+  return out;
+}
+function allPaths(i) {
+  const up = slopes(), count = new Map(), found = [];
+  const size = j => j === D.root ? 1 : count.has(j) ? count.get(j) : null;
+  const order = [...N.keys()].reverse();
+  for (const j of order) if (j !== D.root) count.set(j, (up.get(j) || []).reduce((t, s) => t + (size(s.from) || 0), 0));
+  const stack = [[i, []]];
+  while (stack.length && found.length < PRODUCTS) {
+    const [j, way] = stack.pop();
+    if (j === D.root) { found.push(way); continue; }
+    for (const s of (up.get(j) || []).slice().reverse()) if (size(s.from)) stack.push([s.from, [...way, s]]);
+  }
+  return { found, total: size(i) || 0 };
+}
+function routes() {
+  if (picked < 0) return [h("p", {}, "No parameter is on the way to the result.")];
+  const n = N[picked], { found, total } = allPaths(picked), numbers = found.every(w => w.every(s => s.l != null));
+  const head = h("p", {}, "From ", h("b", {}, n.n), ` to `, h("b", {}, N[D.root].n), `: ${total === 1 ? "one path" : `${total.toLocaleString("en")} paths`}. `, "Along a path the local derivatives multiply; paths add up.");
+  if (!found.length) return [h("p", {}, picked === D.root ? `${n.n} is the result itself: its gradient is 1.` : `No gradient flows from ${N[D.root].n} to ${n.n}.`)];
+  const products = found.map(w => w.reduce((t, s) => t * s.l, 1));
+  const rows = found.map((w, k) => h("button", { class: "path", "aria-current": lone === k, onclick: () => { lone = lone === k ? -1 : k; panel(); graph(); $("side").querySelectorAll(".path")[k].focus(); }, onfocus: () => {} },
+    [n.n, ...w.map(s => N[s.from].n)].join(" → "),
+    numbers && w.length ? math("soft", w.length > 12 ? `= ${num(products[k])}` : `${w.map(s => signed(s.l)).join(" · ")} = ${num(products[k])}`) : ""));
+  const sum = products.reduce((a, b) => a + b, 0), out = [head, ...rows];
+  if (!numbers) out.push(h("p", {}, "The local derivatives are matrices here, so the products are, too."));
+  else if (total > found.length) out.push(h("p", { class: "total" }, `The first ${found.length} of ${total.toLocaleString("en")} paths are shown; all of them add up to ${num(gradientOf(picked))}.`));
+  else out.push(math("sum total", frac(D.root, picked), " = ", found.length > 1 && found.length <= 6 ? products.map((v, k) => k ? signed(v) : num(v)).join(" + ") + " = " : "", h("span", { id: "pathsum", "data-sum": sum }, num(sum))));
+  out.push(h("p", {}, "Click a value to see its paths; ↑ ↓ show one path alone."));
+  return out;
+}
+function paths() {
+  const svg = $("svg");
+  svg.classList.toggle("lit", tool === "paths" && picked >= 0);
+  svg.querySelectorAll(".on").forEach(e => e.classList.remove("on"));
+  if (tool !== "paths" || picked < 0) return;
+  const { found } = allPaths(picked), on = id => groups.get(id)?.classList.add("on");
+  on(N[picked].box);
+  (lone < 0 ? found : [found[lone]]).flat().forEach(st => {
+    [st.e, "o" + st.from, "r" + st.from, N[st.from].box].forEach(on);
+    if (st.l != null && st.e) put(texts.get(st.e)?.con, `× ${num(st.l)}`);
+  });
+}

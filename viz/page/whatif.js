@@ -1,0 +1,112 @@
+// ---- what if, on tensors: each op is a program of scalar ops (replay.py), run forward and in reverse --------------
+// Values are flat arrays in row-major order. `changed` holds, for a tensor, the whole array of a leaf.
+const nest = (a, [n, ...rest]) => n === undefined ? a[0] : Array.from({ length: n }, (_, k) => nest(a.slice(k * a.length / n, (k + 1) * a.length / n), rest));
+const asValue = (i, a) => N[i].s ? summary(nest(a, N[i].s)) : a[0];
+
+// What stands in the way of recomputing an op; empty if nothing does.
+function obstacle(i) {
+  const n = N[i];
+  if (D.prog[i] || OPS[n.op] && [i, ...n.i].every(j => !N[j].s)) return "";
+  if (D.zoom[i]) return `${n.op} (${n.n}) decides by the values of the moment, or has no formula`;
+  return `${n.op} (${n.n}, ${shape(n) || "a number"}) is too large to be spelled out in a page, or has no formula`;
+}
+const hurdles = new Map();
+// Why an element of this leaf cannot be changed here. Its values pass through all that is computed from
+// it; the gradients, through every op that wants one.
+function hurdle(leaf) {
+  if (hurdles.has(leaf)) return hurdles.get(leaf);
+  const below = new Set([leaf]);
+  let why = N[leaf].d ? `${N[leaf].n} holds ${N[leaf].d}, not numbers that can be moved a little` : elements(N[leaf].v) ? "" : `${N[leaf].n} is too large: a page holds up to 256 elements of a tensor`;
+  N.forEach((n, i) => {
+    if (!n.op) return;
+    if (n.i.some(j => below.has(j))) below.add(i);
+    if (!why && (below.has(i) || n.g)) why = obstacle(i);
+  });
+  hurdles.set(leaf, why);
+  return why;
+}
+
+// One op: the slots of its program. The last argument of an OPS function holds the static arguments.
+function slots(i, W) {
+  const n = N[i], p = D.prog[i];
+  if (!p) return null;
+  const out = p.i.map(([q, k]) => W[n.i[q]][k]).concat(p.c);
+  for (let k = 0; k < p.o.length; k++) out.push(OPS[p.n[p.o[k][0]]].f(...p.o[k].slice(1).map(j => out[j]), n.a || {}));
+  return out;
+}
+function forwardAll(given) {
+  const W = [], T = [];
+  N.forEach((n, i) => {
+    if (given.has(i)) W[i] = given.get(i);
+    else if (!n.op || obstacle(i)) W[i] = elements(n.v);
+    else if (D.prog[i]) { T[i] = slots(i, W); W[i] = D.prog[i].r.map(k => T[i][k]); }
+    else W[i] = [OPS[n.op].f(...n.i.map(j => W[j][0]), n.a || {})];
+  });
+  return { W, T };
+}
+// What an op sends to each operand, for the gradient `seed` of its result.
+function backwardOne(i, W, T, seed) {
+  const n = N[i], p = D.prog[i], zeros = n.i.map(j => W[j].map(() => 0));
+  if (!p) return n.i.map((_, q) => [OPS[n.op].d[q] ? OPS[n.op].d[q](seed[0], W[i][0], ...n.i.map(j => W[j][0]), n.a || {}) : 0]);
+  const g = T[i].map(() => 0), first = p.i.length + p.c.length;
+  p.r.forEach((k, e) => { g[k] += seed[e]; });
+  for (let k = p.o.length - 1; k >= 0; k--) {
+    const [name, ...reads] = p.o[k], op = OPS[p.n[name]], at = first + k;
+    if (g[at] !== 0) reads.forEach((j, q) => { if (op.d[q]) g[j] += op.d[q](g[at], T[i][at], ...reads.map(r => T[i][r]), n.a || {}); });
+  }
+  p.i.forEach(([q, k], j) => { zeros[q][k] += g[j]; });
+  return zeros;
+}
+function tensors() {
+  const { W, T } = forwardAll(changed), G = [], left = [], sent = new Map();
+  G[D.root] = W[D.root].map(() => 1);
+  const plus = (a, b) => a ? a.map((v, k) => v + b[k]) : b;
+  for (const s of S) if (s.k === "left") G[s.n] = left[s.n] = elements(s.left);
+  const steps = S.map(s => {
+    if (s.k !== "c") return s;
+    if (!sent.has(s.from)) sent.set(s.from, backwardOne(s.from, W, T, G[s.from]));
+    const part = sent.get(s.from)[s.p], old = G[s.n] ?? null;
+    G[s.n] = plus(old, part);
+    if (s.c == null) return { ...s, A: asValue(s.n, part) };
+    const l = s.l == null ? null : backwardOne(s.from, W, T, W[s.from].map(() => 1))[s.p][0];
+    return { ...s, c: part[0], old: old && old[0], new: G[s.n][0], l };
+  });
+  // the finite difference at the element whose gradient is largest
+  const measured = k => {
+    const i = S[k].n, own = G[i].map((v, e) => v - (left[i]?.[e] || 0)), e = own.reduce((best, v, q) => Math.abs(v) > Math.abs(own[best]) ? q : best, 0), step = 1e-5;
+    const moved = by => forwardAll(new Map([...changed, [i, W[i].map((v, q) => q === e ? v + by : v)]])).W[D.root][0];
+    const finite = (moved(step) - moved(-step)) / 2 / step, error = Math.abs(own[e] - finite);
+    return [own[e], finite, error, +(error <= 1e-5 * Math.max(1, Math.abs(own[e]))), N[i].s ? `at ${called(N[i].n, e, N[i].s)}` : "the derivative"];
+  };
+  now = { V: W.map((a, i) => a && (N[i].op || changed.has(i)) ? asValue(i, a) : N[i].v), G: G.map((a, i) => a && asValue(i, a)), steps, check: [], measured };
+}
+
+// The panel: a leaf's matrix, and the chosen element to type over.
+let leaf = -1, element = 0;
+function whatif_tensors() {
+  const all = N.flatMap((n, i) => n.op || n.r === "constant" ? [] : [i]);
+  if (leaf < 0) leaf = all.find(i => !hurdle(i)) ?? all[0] ?? -1;
+  if (leaf < 0) return [h("p", {}, "There is no leaf to change.")];
+  const tabs = h("p", { class: "leaves" }, all.map(i => h("button", { "aria-pressed": i === leaf, onclick: () => { leaf = i; element = 0; panel(); } }, N[i].n)));
+  const why = hurdle(leaf), result = h("p", { class: "math total", id: "result" }, `${N[D.root].n} = ${num(typeof now.V[D.root] === "number" ? now.V[D.root] : now.V[D.root]?.r)}`);
+  if (why) return [h("p", {}, "Change an element of a leaf: forward and backward are computed again, here."), tabs, h("p", { class: "why" }, `${N[leaf].n} cannot be changed here: ${why}. Change the script and step again.`)];
+  const values = flat(now.V[leaf]), n = N[leaf], original = elements(n.v);
+  const grid = h("table", {}), columns = (n.s || [1]).at(-1) || 1;
+  for (let k = 0; k < values.length; k += columns) grid.append(h("tr", {}, values.slice(k, k + columns).map((v, x) => h("td", { class: k + x === element ? "chosen" : v !== original[k + x] ? "meets" : "pick", onclick: () => { element = k + x; panel(); $("side").querySelector("input").select(); } }, short(v)))));
+  const reach = Math.max(5, 2 * Math.ceil(Math.abs(original[element])));
+  const number = h("input", { type: "text", inputmode: "decimal", "aria-label": `value of ${called(n.n, element, n.s)}`, value: minus(String(+values[element].toPrecision(6))) });
+  const slide = h("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": `${called(n.n, element, n.s)}, slider`, tabindex: -1 });
+  slide.value = values[element];
+  const set = v => {
+    const a = (changed.get(leaf) ?? original).slice();
+    a[element] = v;
+    if (a.every((x, k) => x === original[k])) changed.delete(leaf); else changed.set(leaf, a);
+    grid.rows[Math.floor(element / columns)].cells[element % columns].textContent = short(v);
+    recompute();
+    render();
+  };
+  number.addEventListener("input", () => { const v = parse(number.value); if (!Number.isNaN(v)) { set(v); slide.value = v; } });
+  slide.addEventListener("input", () => { const v = Math.round(slide.value * 100) / 100; set(v); number.value = minus(String(v)); });
+  return [h("p", {}, "Change an element of a leaf: forward and backward are computed again, here."), tabs, h("div", { class: "array scroll" }, grid),
+    h("div", { class: "leaf changed" }, h("b", {}, called(n.n, element, n.s)), number, slide), result, h("button", { onclick: reset }, "Back to the program's values")];
+}
