@@ -97,7 +97,12 @@ from microtorch.facade import accelerator as accelerator
 from microtorch.facade import amp as amp
 from microtorch.facade import config
 from microtorch.facade import cuda as cuda
+from microtorch.facade import functional as functional
+from microtorch.facade import hub as hub
+from microtorch.facade import multiprocessing as multiprocessing
+from microtorch.facade import onnx as onnx
 from microtorch.facade import opencl as opencl
+from microtorch.facade import profiler as profiler
 from microtorch.facade import random as random
 from microtorch.facade import signal as signal
 from microtorch.facade import special as special
@@ -158,6 +163,7 @@ from microtorch.facade.settings import set_num_interop_threads as set_num_intero
 from microtorch.facade.settings import set_num_threads as set_num_threads
 from microtorch.facade.settings import typename as typename
 from microtorch.facade.settings import use_deterministic_algorithms as use_deterministic_algorithms
+from microtorch.facade.summary import summary as summary
 from microtorch.fft.short_time import istft as istft
 from microtorch.fft.short_time import stft as stft
 from microtorch.files import load as load
