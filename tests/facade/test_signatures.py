@@ -104,7 +104,8 @@ def test_prelu_and_shrinks():
 
 def test_settings_without_effect():
     torch.set_deterministic_debug_mode("warn")
-    assert torch.get_deterministic_debug_mode() == 0 and not torch.set_flush_denormal(True)
+    assert torch.get_deterministic_debug_mode() == 1 and not torch.set_flush_denormal(True)
+    torch.set_deterministic_debug_mode("default")
     assert torch.get_num_interop_threads() == 1
     torch.set_num_interop_threads(2)
     for call in (

@@ -61,13 +61,11 @@ class Elementwise(Reference):
         if vjp:
             signature = f"F, {', '.join(parameters)}{', *' + named if named else ''}"
             ours = expr.compile_python(formula, signature, name)
-        elif name in UFUNCS:
-            ufunc = UFUNCS[name]
+        elif name in UFUNCS or name in Reference.__dict__:
+            own = UFUNCS.get(name) or getattr(super(), name)
 
             def ours(F: Namespace, *args: Array) -> Array:
-                return ufunc(*args)
-        elif name in Reference.__dict__:
-            ours = getattr(Reference, name)  # a method, whose first parameter is the backend
+                return own(*args)
         else:
             ours = definition(name)
         read = expr.names(formula)
