@@ -1,0 +1,4 @@
+"""The static graph: a run of a function, written down as a program (``microtorch.compile``)."""
+from .compiled import Compiled, compile
+
+__all__ = ["Compiled", "compile"]
