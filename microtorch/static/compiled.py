@@ -270,7 +270,7 @@ class Compiled:
             if changed:
                 r.reason = f"it changes a Python value, {changed}, which a program cannot"
             else:
-                r.reason = disagreement(before.recording, r)
+                r.reason = disagreement(before, run)
                 if not r.reason:
                     entry = Entry(run)
                     r.reason = proved(entry, run, state)
@@ -490,15 +490,16 @@ def _shares(r: Recording, found: Recorded, outputs: list[Output]) -> bool:
     """Does an output lie in memory of a leaf, of a constant or of another output?"""
     mine = owner(found.value)
     theirs = [owner(leaf.array) for leaf in r.program.leaves]
-    theirs += [owner(o.tensor.array.value) for o in outputs]
-    return any(mine is x for x in theirs) or type(found.value.base) not in (type(None), np.ndarray)
+    theirs += [owner(r.real(o.tensor.array)) for o in outputs]
+    return any(mine is x for x in theirs) or mine.base is not None
 
 
 # ---- two recordings, and the proof ---------------------------------------------------------------
-def disagreement(a: Recording, b: Recording) -> str:
+def disagreement(run: Run, again: Run) -> str:
     """Where two recordings of one function differ, or ""."""
+    a, b = run.recording, again.recording
     p, q = a.program, b.program
-    pairs: dict[int, int] = {}
+    pairs: dict[int, int] = {}  # number in the one -> number in the other
 
     def agree(x: Operand, y: Operand) -> bool:
         if type(x) is not type(y):
@@ -538,15 +539,11 @@ def disagreement(a: Recording, b: Recording) -> str:
         return "two calls differ in length"
     if not agree(p.outputs, q.outputs):
         return "two calls differ in what they return"
-    if [(o.kind, pairs.get(o.number, -1)) for o in outputs_of(a)] != [
-        (o.kind, o.number if o.number in pairs.values() else -1) for o in outputs_of(b)
+    if [(o.kind, pairs.get(o.number, o.number)) for o in run.outputs] != [
+        (o.kind, o.number) for o in again.outputs
     ]:
         return "two calls differ in what they return"
     return ""
-
-
-def outputs_of(r: Recording) -> list[Output]:
-    return []
 
 
 def proved(entry: Entry, run: Run, state: Array) -> str:
@@ -611,9 +608,10 @@ def compile(
         return model
     if not callable(model):
         raise TypeError(message(f"compile() takes a function or a Module, not {model!r}"))
-    from .module import CompiledModule, is_module
+    from ..nn.module import Module
+    from .module import CompiledModule
 
-    if is_module(model):
+    if isinstance(model, Module):
         return CompiledModule(model, fullgraph)
     return Compiled(model, fullgraph)
 

@@ -11,11 +11,6 @@ if TYPE_CHECKING:
     from ..base.types import Operand
 
 
-def is_module(x: object) -> bool:
-    """Is it a Module?"""
-    return isinstance(x, Module)
-
-
 class CompiledModule(Module):
     """A Module around another, ``_orig_mod``, whose calls are recorded and run as a program.
 

@@ -17,11 +17,8 @@ from ..handles.tensor import Tensor
 from .program import Program, Writer
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ..base.types import Array, Kernel, Operand
     from .compiled import Entry
-    from .program import Leaf
     from .recording import Recording
 
 

@@ -77,7 +77,7 @@ class Leaf:
 
 @dataclass
 class Step:
-    """One call. ``result`` is the template of what it returns; ``pure``: it writes to nothing."""
+    """One call. ``result`` is the template of what it returns; ``kind`` says what is called."""
 
     name: str
     function: Kernel
@@ -88,6 +88,7 @@ class Step:
     scope: str
     kind: str
     sized: bool = False  # is the size of its result to be checked?
+    number: bool = False  # is its result a number of numpy, to be made an array?
 
     def reads(self) -> Iterator[int]:
         """The numbers of the values that it reads."""
@@ -221,7 +222,8 @@ class Writer:
             if n in known:  # it wrote into its operand
                 self.lines.append(f"{call}  # {step.site}")
                 return
-            self.lines.append(f"v{n} = asarray({call})  # {step.site}")
+            call = f"asarray({call})" if step.number else call
+            self.lines.append(f"v{n} = {call}  # {step.site}")
             if step.sized:
                 value = self.program.values[n]
                 self.lines.append(f"sized(v{n}, {value.shape!r}, {str(step.site)!r})")

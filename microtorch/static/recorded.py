@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,15 +27,10 @@ BY_DATA = frozenset({"nonzero", "unique", "flatnonzero", "argwhere", "compress",
 
 def _calls(name: str, reflected: bool = False) -> Callable[..., Operand]:
     function: Kernel = getattr(operator, name)
-    if reflected:
 
-        def method(self: Recorded, other: Operand) -> Operand:
-            return self.recording.call("operator", name, function, (other, self), {})
-
-    else:
-
-        def method(self: Recorded, *others: Operand) -> Operand:
-            return self.recording.call("operator", name, function, (self, *others), {})
+    def method(self: Recorded, *others: Operand) -> Operand:
+        given = (*others, self) if reflected else (self, *others)
+        return self.recording.call("operator", name, function, given, {})
 
     return method
 
@@ -48,12 +44,19 @@ def _method(name: str) -> Callable[..., Operand]:
     return method
 
 
-def _answer(what: str, ask: Callable[[Array], Operand]) -> Callable[..., Operand]:
+def _answer(what: str, ask: Kernel) -> Callable[..., Operand]:
     def method(self: Recorded, *arguments: Operand, **named: Operand) -> Operand:
         self.recording.give_up(f"{what} reads a number that each run would have to ask for again")
         return ask(self.value, *arguments, **named)
 
     return method
+
+
+def _as_array(x: Array, dtype: DType | None = None, copy: bool | None = None) -> Array:
+    return np.asarray(x, dtype)
+
+
+_copy, _transpose, _getitem = _method("copy"), _method("transpose"), _calls("getitem")
 
 
 class Recorded:
@@ -111,7 +114,7 @@ class Recorded:
         return len(self.value)
 
     def __iter__(self) -> Iterator[Operand]:
-        return (self[i] for i in range(len(self)))
+        return map(partial(_getitem, self), range(len(self)))
 
     # ---- numbers that would leave the program ----------------------------------------------------
     item = _answer(".item()", np.ndarray.item)
@@ -121,20 +124,20 @@ class Recorded:
     __int__ = _answer("int(x)", int)
     __index__ = _answer("an index, or int(x),", operator.index)
     __float__ = _answer("float(x)", float)
-    __contains__ = _answer("`y in x`", lambda x, y: y in x)
-    __array__ = _answer("numpy()", lambda x, dtype=None, copy=None: np.asarray(x, dtype))
+    __contains__ = _answer("`y in x`", operator.contains)
+    __array__ = _answer("numpy()", _as_array)
     address = property(_answer("data_ptr()", lambda x: x.ctypes.data))
 
     def __repr__(self) -> str:
         return f"Recorded(%{self.number}, {self.value.dtype.name} {list(self.value.shape)})"
 
     def __deepcopy__(self, memo: object) -> Operand:
-        return self.copy("K")
+        return _copy(self, "K")
 
     # ---- steps -----------------------------------------------------------------------------------
     @property
     def T(self) -> Operand:
-        return self.transpose()
+        return _transpose(self)
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Operand, **named: Operand

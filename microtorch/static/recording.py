@@ -43,8 +43,15 @@ SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
 # files whose functions make arrays of sizes and numbers, without data
 WITHOUT_DATA = ("create/filled.py",)
 # operators whose result is new memory, and that write to nothing
-WITHOUT_WRITES = frozenset({"add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "neg",
-                            "abs", "lt", "le", "gt", "ge", "eq", "ne", "and_", "or_", "xor"})
+WITHOUT_WRITES = frozenset(
+    "add sub mul truediv floordiv mod pow matmul neg abs lt le gt ge eq ne and_ or_ xor".split()
+)
+# kernels whose result has a size that follows from those of the operands
+SIZED_BY_SHAPE = frozenset(
+    "linear matmul sum mean softmax log_softmax nll_loss conv2d dropout_noise batch_norm "
+    "layer_norm max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute sgd_step adam_step"
+    .split()
+)
 _recording = threading.Lock()  # one at a time, in the process: it changes the backends
 _real: dict[tuple[type, DType | None], Reference] = {}
 
@@ -258,6 +265,8 @@ class Recording:
 
     def vjp(self, op: Op, i: int, real: Vjp, dev: Reference) -> Vjp:
         """A derivative that is written down."""
+        if real is None:
+            return real
         function = partial(real, dev)
 
         def vjp(F: Operand, *arguments: Operand, **attrs: Operand) -> Operand:
@@ -299,7 +308,8 @@ class Recording:
                     self.impure.add(x.number)
         if name.removeprefix("np.") in BY_DATA or (name == "getitem" and _by_mask(real)):
             self.give_up(f"the size of {name}'s result depends on data")
-        step.sized = not pure
+        step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")
+        step.number = isinstance(out, np.generic)
         self.program.steps.append(step)
         return wrapped
 
@@ -325,7 +335,7 @@ class Recording:
         if type(out) in (tuple, list):
             return type(out)([self.wrapped(x, name) for x in out])
         if out is not None:
-            self.give_up(f"{name} answers with a number, {type(out).__name__}, that depends on data")
+            self.give_up(f"{name} answers with a {type(out).__name__}, which may depend on data")
         return out
 
     # ---- open and close --------------------------------------------------------------------------
@@ -387,7 +397,7 @@ class Recording:
                 table[lane] = self.each(op, found, real)
 
     def each(self, op: Op, found: Iterable[Vjp], real: Reference) -> tuple[Vjp, ...]:
-        return tuple([v and self.vjp(op, i, v, real) for i, v in enumerate(found)])
+        return tuple([self.vjp(op, i, v, real) for i, v in enumerate(found)])
 
     def fused(self, op: Op, kernel: Kernel, real: Reference) -> Kernel:
         """All derivatives of an op in one step; None where the kernel declines."""

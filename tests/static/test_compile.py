@@ -1,6 +1,7 @@
 """A compiled function equals the function, to the bit: values, gradients, state, random numbers."""
 
 import copy
+import itertools
 import threading
 import warnings
 
@@ -84,7 +85,8 @@ def test_outputs_stay_over_calls_and_keep_their_structure():
 
 
 def test_the_same_tensor_twice_and_then_two():
-    pairs = [(x[0], x[0]) for x in XS[:4]] + [(a[0], b[0]) for a, b in zip(XS, XS[1:], strict=False)]
+    pairs = [(x[0], x[0]) for x in XS[:4]]
+    pairs += [(a[0], b[0]) for a, b in itertools.pairwise(XS)]
     plain(lambda a, b: a * b, *pairs, programs=2)
 
 
@@ -112,8 +114,7 @@ def test_globals_closures_attributes_and_lists_are_guarded():
         nonlocal k
         global FACTOR
         for change in range(6):
-            for x in XS[:4]:
-                yield x
+            yield from XS[:4]
             if change == 0:
                 FACTOR = 3.0
             elif change == 1:
