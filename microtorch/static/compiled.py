@@ -17,7 +17,7 @@ import numpy as np
 from ..arrays import dtypes, generator
 from ..autograd import is_anomaly_enabled
 from ..backends import cpu
-from ..base.errors import message
+from ..base.errors import GraphError, message
 from ..base.naming import named
 from ..engine import backward
 from ..engine.listening import listeners
@@ -256,7 +256,7 @@ class Compiled:
         if before is not None and before.watch.changed():
             why, before = before.watch.changed(), None
         state = _random_state()
-        grads: dict[int, bool] = {}
+        grads = {id(t): t.node.grad is not None for t in tensors}
         if before is not None:
             for leaf in before.recording.program.leaves:
                 grads[id(leaf.tensor)] = leaf.tensor.node.grad is not None
@@ -313,9 +313,8 @@ class Compiled:
             own = r.backward
             r.program.outputs = self.output(r, result, outputs, own)
             r.program.split = len(r.program.steps)
-            roots = [o for o in outputs if o.kind == "late"]
-            if roots and not r.reason:
-                self.backward(r, roots)
+            if not r.reason and any(o.kind == "late" for o in outputs):
+                self.backward(r, outputs)
             self.check_kept(r, outputs)
         program = r.program
         program.fresh = {n for n in r.impure if n in program.constants}
@@ -366,8 +365,24 @@ class Compiled:
         return x
 
     @staticmethod
-    def backward(r: Recording, roots: list[Output]) -> None:
+    def backward(r: Recording, outputs: list[Output]) -> None:
         """The program's own backward: from the outputs' gradients to the leaves'."""
+        steps = r.program.steps
+        for i, o in enumerate(outputs):  # is the graph below it whole?
+            if o.kind == "late":
+                seed = r.new(np.ones(o.tensor.array.shape, o.tensor.array.dtype))
+                try:
+                    nothing = frozenset(n for n in r.nodes.values() if n.needs)
+                    backward.run([o.tensor.node], [seed], retain=True, targets=nothing)
+                except GraphError:
+                    outputs[i] = o._replace(kind="done")
+                except RuntimeError as e:
+                    r.give_up(f"its backward raises {type(e).__name__}")
+                    return
+                del steps[r.program.split :]
+        roots = [o for o in outputs if o.kind == "late"]
+        if not roots:
+            return
         leaves = [x for x in r.program.leaves if x.tensor.node.needs]
         seeds: list[Recorded] = []
         for i, o in enumerate(roots):

@@ -48,10 +48,10 @@ WITHOUT_WRITES = frozenset(
 )
 # kernels whose result has a size that follows from those of the operands
 SIZED_BY_SHAPE = frozenset(
-    "linear matmul sum mean softmax log_softmax nll_loss conv2d dropout_noise batch_norm "
-    "layer_norm max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute sgd_step adam_step"
-    .split()
+    "linear matmul sum mean softmax log_softmax nll_loss conv2d dropout_noise batch_norm layer_norm "
+    "max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute".split()
 )
+
 _recording = threading.Lock()  # one at a time, in the process: it changes the backends
 _real: dict[tuple[type, DType | None], Reference] = {}
 
@@ -306,7 +306,7 @@ class Recording:
             for x in self.within((arguments, attrs)):
                 if x.number in self.program.constants and id(owner(x.value)) in shown:
                     self.impure.add(x.number)
-        if name.removeprefix("np.") in BY_DATA or (name == "getitem" and _by_mask(real)):
+        if name.removeprefix("np.") in BY_DATA or (name == "getitem" and _by_mask((real, named))):
             self.give_up(f"the size of {name}'s result depends on data")
         step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")
         step.number = isinstance(out, np.generic)
@@ -487,9 +487,13 @@ def _wide() -> Reference:
     return real
 
 
-def _by_mask(operands: Sequence[Operand]) -> bool:
-    index = operands[1] if isinstance(operands[1], tuple) else (operands[1],)
-    return any(isinstance(x, np.ndarray) and x.dtype == bool for x in index)
+def _by_mask(given: Operand) -> bool:
+    """Is an array of bools among the operands, as an index?"""
+    if isinstance(given, dict):
+        given = tuple(given.values())
+    if isinstance(given, (tuple, list)):
+        return any(map(_by_mask, given))
+    return isinstance(given, np.ndarray) and given.dtype == bool
 
 
 __all__ = ["SLOT", "Busy", "Recording", "Site", "mode", "recording_now"]
