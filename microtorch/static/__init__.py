@@ -1,4 +1,5 @@
 """The static graph: a run of a function, written down as a program (``microtorch.compile``)."""
-from .compiled import Compiled, compile
+from .compiled import Compiled
+from .module import CompiledModule, compile
 
-__all__ = ["Compiled", "compile"]
+__all__ = ["Compiled", "CompiledModule", "compile"]

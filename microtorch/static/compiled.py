@@ -9,180 +9,36 @@ warning that says why.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import dtypes, generator
+from ..arrays import dtypes
 from ..autograd import is_anomaly_enabled
 from ..backends import cpu
 from ..base.errors import GraphError, message
 from ..base.naming import named
-from ..engine import backward
+from ..engine import backward, operands
 from ..engine.listening import listeners
-from ..engine.record import constant
-from ..graph import Site, mode, storage_of
+from ..graph import mode
 from ..handles.memory import owner
-from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
+from .entry import Entry, Run
 from .guards import SIMPLE, TooMuch, Unwatchable, Watch
-from .outputs import Done, Output, late
-from .program import Leaf, Program, Ref, Writer, replaced
+from .keys import Refused, structure
+from .outputs import Output
+from .program import Leaf, Program, Ref
+from .proof import disagreement, proved, random_state
 from .recorded import Recorded
 from .recording import SLOT, Busy, Recording, recording_now
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Kernel, Operand
+    from ..base.types import Kernel, Operand
 
     Key = tuple[Operand, ...]
 
 MOST_PROGRAMS = 8
 MOST_RECORDINGS = 6  # of one key, before they are given up
-
-
-class Run(NamedTuple):
-    """A recorded call: the recording, what it returned, and what Python values it may have read."""
-
-    recording: Recording
-    result: Operand
-    outputs: list[Output]
-    watch: Watch
-    grads: list[bool]  # has a leaf a gradient before the call?
-
-
-class Entry:
-    """A program that has proved itself, and the guards under which it stands for the function."""
-
-    def __init__(self, run: Run):
-        r = run.recording
-        self.program: Program = r.program
-        self.watch = run.watch
-        self.outputs = run.outputs
-        self.leaves = [leaf for leaf in r.program.leaves if leaf.kind != "seed"]
-        self.grads = run.grads
-        self.nodes = [leaf.tensor.node.needs for leaf in self.leaves]
-        self.written = [
-            leaf for leaf in self.leaves
-            if (s := leaf.tensor.node.storage) is not None and s.version > r.versions[leaf.number]
-        ]  # fmt: skip
-        self.owners = {id(owner(x.array)): x.number for x in self.leaves if x.kind != "argument"}
-        # what the function gives back: the values of outputs, then new gradients
-        self.new_grads: list[tuple[Leaf, int | None]] = []
-        for leaf, had in zip(self.leaves, self.grads, strict=True):
-            g = leaf.tensor.node.grad
-            if g is None:
-                if had:
-                    self.new_grads.append((leaf, None))
-            else:
-                made = r.arrays.get(id(g.array))
-                if made is not None and made.number not in r.leaves:
-                    self.new_grads.append((leaf, made.number))
-        self.gives = [o.number for o in self.outputs if o.kind != "leaf"]
-        self.gives += [n for _, n in self.new_grads if n is not None]
-        self.late = late(self.program)
-        self.function = self.written_out()
-
-    def written_out(self) -> Kernel:
-        """The interpreter: the steps as a Python function of the leaves' arrays."""
-        p = self.program
-        w = Writer(p)
-        known = {leaf.number for leaf in self.leaves} | set(p.constants)
-        for n, array in p.constants.items():
-            if n in p.fresh or n in self.gives:
-                w.lines.append(f"v{n} = {w.constant(array, 'c')}.copy('K')")
-            else:
-                w.names[f"v{n}"] = array
-        for step in p.steps[: p.split]:
-            w.step(step, known)
-            known.update(step.gives())
-        gives = [f"v{n}" for n in self.gives]
-        if self.late is not None:
-            gives += [f"v{n}" for n in self.late.takes]
-        takes = [leaf.number for leaf in self.leaves]
-        return w.function("program", takes, f"({''.join(g + ', ' for g in gives)})")
-
-    def arrays(self, tensors: Sequence[Tensor]) -> list[Array]:
-        """The leaves' memory."""
-        found: list[Array] = []
-        for leaf in self.leaves:
-            if leaf.kind == "argument":
-                found.append(tensors[leaf.place].array)
-            elif leaf.kind == "tensor":
-                found.append(leaf.array)
-            else:
-                found.append(self.owner_of(leaf, tensors).node.grad.array)
-        return found
-
-    def holder(self, leaf: Leaf, tensors: Sequence[Tensor]) -> Tensor:
-        """The tensor whose memory a leaf is, in this call."""
-        if leaf.kind == "argument":
-            return tensors[leaf.place]
-        if leaf.kind == "gradient":
-            held: Tensor = self.owner_of(leaf, tensors).node.grad
-            return held
-        return leaf.tensor
-
-    def owner_of(self, leaf: Leaf, tensors: Sequence[Tensor]) -> Tensor:
-        """The tensor whose gradient a leaf is."""
-        other = next(x for x in self.leaves if x.number == leaf.place)
-        return self.holder(other, tensors)
-
-    def fails(self, tensors: Sequence[Tensor]) -> str:
-        """The first guard that does not hold, in words, or ""."""
-        for leaf, needs, had in zip(self.leaves, self.nodes, self.grads, strict=True):
-            t = leaf.tensor if leaf.kind == "tensor" else None
-            if t is not None and t.array is not leaf.array:
-                return "a tensor that it reads has other memory"
-            if leaf.kind == "gradient":
-                g = self.owner_of(leaf, tensors).node.grad
-                if g is None or g.array.shape != leaf.array.shape or (
-                    g.array.strides != leaf.array.strides or g.array.dtype != leaf.array.dtype
-                    or g.node.needs
-                ):  # fmt: skip
-                    return "a gradient has another layout"
-                continue
-            t = tensors[leaf.place] if t is None else t
-            node = t.node
-            if (
-                node.needs is not needs or (needs and node.op is not None)
-                or node.hooks is not None
-            ):  # fmt: skip
-                return "requires_grad, or a hook, of a tensor that it reads"
-            if (node.grad is not None) is not had:
-                return "a gradient that is None, or not"
-        for t in tensors:
-            if id(owner(t.array)) in self.owners:
-                return "an argument shares memory with a tensor that it reads"
-        return self.watch.changed()
-
-    def run(self, tensors: Sequence[Tensor], template: Operand) -> Operand:
-        """One call: the program, then what it leaves behind."""
-        given = self.function(*self.arrays(tensors))
-        for leaf in self.written:
-            storage_of(self.holder(leaf, tensors).node).wrote("a compiled function")
-        k = sum(o.kind != "leaf" for o in self.outputs)
-        values = iter(given[:k])
-        grads = iter(given[k:])
-        for leaf, n in self.new_grads:
-            node = self.holder(leaf, tensors).node
-            node.grad = None if n is None else constant(next(grads), node.dev)
-        made: list[Tensor] = []
-        rest = given[len(self.gives) :]
-        tracked = self.late.attach(self, tensors, given, rest) if self.late is not None else {}
-        for i, o in enumerate(self.outputs):
-            if o.kind == "leaf":
-                leaf = next(x for x in self.leaves if x.number == o.number)
-                made.append(self.holder(leaf, tensors))
-                continue
-            array = next(values)
-            if i in tracked:
-                made.append(tracked[i])
-            elif o.kind == "done":
-                made.append(Done.tensor(array))
-            else:
-                made.append(constant(array))
-        return replaced(template, lambda ref: made[ref.number])
 
 
 class Compiled:
@@ -255,7 +111,7 @@ class Compiled:
             return self.function(*args, **kwargs)
         if before is not None and before.watch.changed():
             why, before = before.watch.changed(), None
-        state = _random_state()
+        state = random_state()
         grads = {id(t): t.node.grad is not None for t in tensors}
         if before is not None:
             for leaf in before.recording.program.leaves:
@@ -397,8 +253,6 @@ class Compiled:
     @staticmethod
     def check_kept(r: Recording, outputs: list[Output]) -> None:
         """Refuse a tensor that lives on where the program would not put it."""
-        from ..engine import operands
-
         allowed = {id(o.tensor) for o in outputs}
         allowed |= {id(o.tensor.origin[0]) for o in outputs if o.tensor.origin is not None}
         for cache in vars(operands)["_numbers"].values():
@@ -455,50 +309,8 @@ class Compiled:
         return text
 
 
-class Refused(Exception):
-    """Arguments for which there can be no program."""
-
-
-def structure(x: Operand, tensors: list[Tensor]) -> Operand:
-    """Arguments as a key: the tensors' places, and what is no tensor."""
-    if isinstance(x, Tensor):
-        for i, t in enumerate(tensors):
-            if t is x:
-                return Ref(i)
-        tensors.append(x)
-        return Ref(len(tensors) - 1)
-    if isinstance(x, SIMPLE):
-        return type(x), repr(x) if isinstance(x, float) else x
-    if isinstance(x, (tuple, list)):
-        return type(x), tuple([structure(y, tensors) for y in x])
-    if type(x) is dict:
-        return dict, tuple([(k, structure(y, tensors)) for k, y in x.items()])
-    if isinstance(x, Scalar):
-        raise Refused("an argument is a Scalar")
-    if isinstance(x, np.ndarray):
-        raise Refused("an argument is a numpy array: torch.from_numpy makes it a tensor")
-    return _Same(x)
-
-
-class _Same:
-    """An object as a part of a key: equal only to itself, and kept alive by the key."""
-
-    def __init__(self, x: Operand):
-        self.x = x
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.x is other.x
-
-    def __hash__(self) -> int:
-        return id(self.x)
-
-
 def _backend() -> str:
     return cpu.of(np.dtype(np.float32)).name
-
-
-def _random_state() -> Array:
-    return generator.Generator.get_state(generator.default_generator).copy()
 
 
 def _shares(r: Recording, found: Recorded, outputs: list[Output]) -> bool:
@@ -507,128 +319,3 @@ def _shares(r: Recording, found: Recorded, outputs: list[Output]) -> bool:
     theirs = [owner(leaf.array) for leaf in r.program.leaves]
     theirs += [owner(r.real(o.tensor.array)) for o in outputs]
     return any(mine is x for x in theirs) or mine.base is not None
-
-
-# ---- two recordings, and the proof ---------------------------------------------------------------
-def disagreement(run: Run, again: Run) -> str:
-    """Where two recordings of one function differ, or ""."""
-    a, b = run.recording, again.recording
-    p, q = a.program, b.program
-    pairs: dict[int, int] = {}  # number in the one -> number in the other
-
-    def agree(x: Operand, y: Operand) -> bool:
-        if type(x) is not type(y):
-            return False
-        if type(x) is Ref:
-            m, n = x.number, y.number
-            if m in p.constants or n in q.constants:
-                if m not in p.constants or n not in q.constants:
-                    return False
-                c, d = p.constants[m], q.constants[n]
-                return c.dtype == d.dtype and c.shape == d.shape and c.tobytes() == d.tobytes()
-            if (m in a.leaves) is not (n in b.leaves) or p.values[m] != q.values[n]:
-                return False
-            if m in a.leaves:
-                f, g = a.leaves[m], b.leaves[n]
-                if (f.kind, pairs.get(f.place, f.place) if f.kind == "gradient" else f.place) != (
-                    g.kind, g.place
-                ) or (f.kind == "tensor" and f.array is not g.array):  # fmt: skip
-                    return False
-            return pairs.setdefault(m, n) == n
-        if isinstance(x, dict):
-            return [*x] == [*y] and all(agree(x[k], y[k]) for k in x)
-        if isinstance(x, (tuple, list)):
-            return len(x) == len(y) and all(map(agree, x, y))
-        if isinstance(x, SIMPLE):
-            return repr(x) == repr(y)
-        if isinstance(x, slice):
-            return repr(x) == repr(y)
-        return x is y or (isinstance(x, np.dtype) and x == y)
-
-    for s, t in zip(p.steps, q.steps, strict=False):
-        if s.name != t.name or s.kind != t.kind:
-            return f"two calls differ: {s.name} at {s.site}, and then {t.name} at {t.site}"
-        if not agree((s.arguments, s.attrs, s.result), (t.arguments, t.attrs, t.result)):
-            return f"two calls differ in what they give to {s.name}, at {s.site}"
-    if len(p.steps) != len(q.steps):
-        return "two calls differ in length"
-    if not agree(p.outputs, q.outputs):
-        return "two calls differ in what they return"
-    if [(o.kind, pairs.get(o.number, o.number)) for o in run.outputs] != [
-        (o.kind, o.number) for o in again.outputs
-    ]:
-        return "two calls differ in what they return"
-    return ""
-
-
-def proved(entry: Entry, run: Run, state: Array) -> str:
-    """Run the program on the memory of before the recorded run: it must leave the same, or why not.
-    """
-    r = run.recording
-    leaves = [x for x in r.program.leaves if x.kind != "seed"]
-    for leaf in leaves:
-        if not leaf.array.flags.writeable and not np.array_equal(
-            leaf.array, r.before[leaf.number], equal_nan=leaf.array.dtype.kind == "f"
-        ):
-            return "it writes to memory that is locked"
-    after = [leaf.array.copy() for leaf in leaves]
-    drawn = _random_state()
-    wanted = [_value(r, n) for n in entry.gives]
-    wanted = [x.copy() for x in wanted]
-    try:
-        _restore(leaves, [r.before[leaf.number] for leaf in leaves])
-        generator.Generator.set_state(generator.default_generator, state)
-        got = entry.function(*[leaf.array for leaf in leaves])
-        left = [leaf.array.copy() for leaf in leaves]
-        if _random_state().tobytes() != drawn.tobytes():
-            return "it draws random numbers, or seeds, where a program cannot follow"
-        late_ok = entry.late is None or entry.late.agrees(r, got[len(entry.gives) :])
-    finally:
-        _restore(leaves, after)
-        generator.Generator.set_state(generator.default_generator, drawn)
-    for x, y in zip([*got[: len(wanted)], *left], [*wanted, *after], strict=True):
-        if x.shape != y.shape or x.dtype != y.dtype or x.tobytes() != y.tobytes():
-            return "its program does not leave what the call left"
-    return "" if late_ok else "its program's backward does not give what backward gave"
-
-
-def _value(r: Recording, number: int) -> Array:
-    return next(x.value for x in r.arrays.values() if x.number == number)
-
-
-def _restore(leaves: Sequence[Leaf], arrays: Sequence[Array]) -> None:
-    for leaf, array in zip(leaves, arrays, strict=True):
-        if leaf.array.flags.writeable:
-            leaf.array[...] = array
-
-
-def compile(
-    model: Kernel | None = None, *, fullgraph: bool = False, dynamic: bool | None = None,
-    backend: Operand = "inductor", mode: str | None = None, options: Operand = None,
-    disable: bool = False,
-) -> Operand:  # fmt: skip
-    """Record ``model``, a function or a Module, and run it as its program from then on.
-
-    As a decorator, too. ``fullgraph=True`` raises RuntimeError where a program cannot be made; else
-    a warning says why, once, and the function runs as it is written. ``disable=True`` gives the
-    function back. ``dynamic``, ``backend``, ``mode`` and ``options`` choose between equal
-    implementations in PyTorch and are accepted without effect.
-    """
-    if model is None:
-        again: Callable[[Kernel], Operand] = lambda f: compile(  # noqa: E731
-            f, fullgraph=fullgraph, disable=disable
-        )
-        return again
-    if disable:
-        return model
-    if not callable(model):
-        raise TypeError(message(f"compile() takes a function or a Module, not {model!r}"))
-    from ..nn.module import Module
-    from .module import CompiledModule
-
-    if isinstance(model, Module):
-        return CompiledModule(model, fullgraph)
-    return Compiled(model, fullgraph)
-
-
-__all__ = ["Compiled", "Site", "compile"]

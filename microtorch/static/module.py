@@ -1,14 +1,16 @@
-"""A Module that runs as a program: what ``compile(module)`` returns."""
+"""``compile``, and what it makes of a Module."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..base.errors import message
 from ..nn.module import Module
 from .compiled import Compiled
 from .program import Program
 
 if TYPE_CHECKING:
-    from ..base.types import Operand
+    from ..base.types import Kernel, Operand
 
 
 class CompiledModule(Module):
@@ -52,3 +54,29 @@ class CompiledModule(Module):
             for _ in range(3):
                 self(*example)
         return self
+
+
+def compile(
+    model: Kernel | None = None, *, fullgraph: bool = False, dynamic: bool | None = None,
+    backend: Operand = "inductor", mode: str | None = None, options: Operand = None,
+    disable: bool = False,
+) -> Operand:  # fmt: skip
+    """Record ``model``, a function or a Module, and run it as its program from then on.
+
+    As a decorator, too. ``fullgraph=True`` raises RuntimeError where a program cannot be made; else
+    a warning says why, once, and the function runs as it is written. ``disable=True`` gives the
+    function back. ``dynamic``, ``backend``, ``mode`` and ``options`` choose between equal
+    implementations in PyTorch and are accepted without effect.
+    """
+    if model is None:
+        again: Callable[[Kernel], Operand] = lambda f: compile(  # noqa: E731
+            f, fullgraph=fullgraph, disable=disable
+        )
+        return again
+    if disable:
+        return model
+    if not callable(model):
+        raise TypeError(message(f"compile() takes a function or a Module, not {model!r}"))
+    if isinstance(model, Module):
+        return CompiledModule(model, fullgraph)
+    return Compiled(model, fullgraph)

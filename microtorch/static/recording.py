@@ -28,7 +28,7 @@ from ..backends.table import BackendTable, forget
 from ..engine import operands
 from ..engine.handle import Handle
 from ..engine.vjps import FusedVjps, VjpTable
-from ..graph import Node, Site, here, mode, tick, user_frame
+from ..graph import Node, here, tick, user_frame
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from ..notation import formulas
@@ -48,8 +48,8 @@ WITHOUT_WRITES = frozenset(
 )
 # kernels whose result has a size that follows from those of the operands
 SIZED_BY_SHAPE = frozenset(
-    "linear matmul sum mean softmax log_softmax nll_loss conv2d dropout_noise batch_norm layer_norm "
-    "max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute".split()
+    "linear matmul sum mean softmax log_softmax nll_loss conv2d dropout_noise batch_norm "
+    "layer_norm max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute".split()
 )
 
 _recording = threading.Lock()  # one at a time, in the process: it changes the backends
@@ -494,6 +494,3 @@ def _by_mask(given: Operand) -> bool:
     if isinstance(given, (tuple, list)):
         return any(map(_by_mask, given))
     return isinstance(given, np.ndarray) and given.dtype == bool
-
-
-__all__ = ["SLOT", "Busy", "Recording", "Site", "mode", "recording_now"]

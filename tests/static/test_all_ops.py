@@ -4,13 +4,13 @@ import warnings
 
 import numpy as np
 import pytest
+from ops.running import CASES, seed, tensors
+from ops.samples import SAMPLES
+from test_programs import Writer
 
 import microtorch
 from microtorch import autograd
 from microtorch.engine.registry import REGISTRY
-from ops.running import CASES, seed, tensors
-from ops.samples import SAMPLES
-from test_programs import Writer
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
