@@ -23,6 +23,7 @@ from ..engine.listening import listeners
 from ..graph import mode
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
+from .build import CompilerError
 from .entry import Entry, Run
 from .guards import SIMPLE, TooMuch, Unwatchable, Watch
 from .keys import Refused, structure
@@ -44,9 +45,9 @@ MOST_RECORDINGS = 6  # of one key, before they are given up
 class Compiled:
     """A function that runs as a program where it can. See ``compile``."""
 
-    def __init__(self, function: Kernel, fullgraph: bool = False, root: Operand = None):
-        self.function = function
-        self.root = function if root is None else root
+    def __init__(self, function: Kernel, fullgraph: bool = False, use_c: bool = True):
+        self.function = self.root = function
+        self.use_c = use_c
         self.fullgraph = fullgraph
         self.entries: dict[Key, list[tuple[Entry, Operand]]] = {}
         self.pending: dict[Key, Run | None] = {}
@@ -154,9 +155,32 @@ class Compiled:
             self.refuse(f"{MOST_PROGRAMS} programs have been made, for other shapes, Python "
                         "arguments or values")  # fmt: skip
             return
-        del self.pending[key]
+        if self.use_c:
+            r = run.recording
+            try:
+                entry.use_c({x.number: x.value for x in r.arrays.values()}, self.names(entry, run))
+            except CompilerError as e:
+                self.use_c = False
+                text = message(
+                    f"compile: {self.__name__} runs by the interpreter of its program: {e}",
+                    fix='install a C compiler; or compile(f, backend="eager") asks for no C',
+                )
+                warnings.warn(text, UserWarning, stacklevel=4)
         self.entries.setdefault(key, []).append((entry, run.recording.program.outputs))
         self.pending[key] = None
+
+    def names(self, entry: Entry, run: Run) -> dict[int, str]:
+        """What the user calls the leaves."""
+        found: dict[int, str] = {}
+        by_tensor = {id(v): k for _, k, v in run.watch.items if isinstance(v, Tensor)}
+        parameters = getattr(getattr(self.function, "__code__", None), "co_varnames", ())
+        for leaf in entry.leaves:
+            name = by_tensor.get(id(leaf.tensor))
+            if leaf.kind == "argument" and leaf.place < len(parameters):
+                found[leaf.number] = parameters[leaf.place]
+            elif leaf.kind == "tensor" and isinstance(name, str):
+                found[leaf.number] = name
+        return found
 
     def recorded(
         self, args: Operand, kwargs: Operand, tensors: list[Tensor], grads: dict[int, bool]
@@ -300,6 +324,12 @@ class Compiled:
                 fix="call it three times: the first call is an ordinary one, two are recorded",
             )
         )
+
+    def c_source(self) -> str:
+        """The C file of the program that was made last; "" where none of its steps is C."""
+        self.graph  # noqa: B018
+        text: str = next(reversed(self.entries.values()))[-1][0].c_source
+        return text
 
     @property
     def code(self) -> str:

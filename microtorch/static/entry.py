@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..engine.record import constant
 from ..graph import storage_of
 from ..handles.memory import owner
+from .loops import Plan, compiled, write
 from .outputs import Done, late
 from .program import Writer, replaced
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
     from ..handles.tensor import Tensor
     from .guards import Watch
+    from .loops import Loops
     from .outputs import Output
     from .program import Leaf, Program
     from .recording import Recording
@@ -59,10 +61,27 @@ class Entry:
         self.gives = [o.number for o in self.outputs if o.kind != "leaf"]
         self.gives += [n for _, n in self.new_grads if n is not None]
         self.late = late(self.program)
+        self.c_source = ""
         self.function = self.written_out()
 
-    def written_out(self) -> Kernel:
-        """The interpreter: the steps as a Python function of the leaves' arrays."""
+    def use_c(self, arrays: dict[int, Array], names: dict[int, str]) -> None:
+        """Compile what can be C; CompilerError says why not. ``arrays``: the recorded values."""
+        p = self.program
+        needed = [*self.gives, *(self.late.takes if self.late is not None else ())]
+        plans = [Plan(p, 0, p.split, needed, arrays, "forward")]
+        if self.late is not None:
+            grads = [n for n in p.gradients if n is not None]
+            plans.append(Plan(p, p.split, len(p.steps), grads, arrays, "backward"))
+        self.c_source, runners = compiled(p, plans, names)
+        if runners:
+            self.function = self.written_out(plans[0], runners)
+            if self.late is not None:
+                self.late.function = self.late.written_out(plans[1], runners)
+
+    def written_out(
+        self, plan: Plan | None = None, runners: dict[str, Loops] | None = None
+    ) -> Kernel:
+        """The interpreter: the steps, or their regions, as a function of the leaves' arrays."""
         p = self.program
         w = Writer(p)
         known = {leaf.number for leaf in self.leaves} | set(p.constants)
@@ -71,9 +90,9 @@ class Entry:
                 w.lines.append(f"v{n} = {w.constant(array, 'c')}.copy('K')")
             else:
                 w.names[f"v{n}"] = array
-        for step in p.steps[: p.split]:
-            w.step(step, known)
-            known.update(step.gives())
+        if plan is None:
+            plan = Plan.of_steps(p, 0, p.split)
+        write(w, plan, known, runners or {})
         gives = [f"v{n}" for n in self.gives]
         if self.late is not None:
             gives += [f"v{n}" for n in self.late.takes]

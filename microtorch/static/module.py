@@ -20,11 +20,11 @@ class CompiledModule(Module):
     as in PyTorch.
     """
 
-    def __init__(self, module: Module, fullgraph: bool = False):
+    def __init__(self, module: Module, fullgraph: bool = False, use_c: bool = True):
         super().__init__()
         self._orig_mod = module
         self.training = module.training
-        vars(self)["_compiled"] = Compiled(module, fullgraph)
+        vars(self)["_compiled"] = Compiled(module, fullgraph, use_c)
 
     def forward(self, *args: Operand, **kwargs: Operand) -> Operand:
         """The module's output."""
@@ -35,6 +35,11 @@ class CompiledModule(Module):
         """The program that was made last."""
         made: Compiled = vars(self)["_compiled"]
         return made.graph
+
+    def c_source(self) -> str:
+        """The C file of the program that was made last; "" where none of its steps is C."""
+        made: Compiled = vars(self)["_compiled"]
+        return made.c_source()
 
     @property
     def code(self) -> str:
@@ -65,18 +70,20 @@ def compile(
 
     As a decorator, too. ``fullgraph=True`` raises RuntimeError where a program cannot be made; else
     a warning says why, once, and the function runs as it is written. ``disable=True`` gives the
-    function back. ``dynamic``, ``backend``, ``mode`` and ``options`` choose between equal
-    implementations in PyTorch and are accepted without effect.
+    function back. ``backend="eager"`` asks for the interpreter alone: the same kernels, to the bit.
+    ``dynamic``, ``mode`` and ``options`` choose between equal implementations in PyTorch and are
+    accepted without effect.
     """
     if model is None:
         again: Callable[[Kernel], Operand] = lambda f: compile(  # noqa: E731
-            f, fullgraph=fullgraph, disable=disable
+            f, fullgraph=fullgraph, disable=disable, backend=backend
         )
         return again
     if disable:
         return model
+    use_c = backend != "eager"
     if not callable(model):
         raise TypeError(message(f"compile() takes a function or a Module, not {model!r}"))
     if isinstance(model, Module):
-        return CompiledModule(model, fullgraph)
-    return Compiled(model, fullgraph)
+        return CompiledModule(model, fullgraph, use_c)
+    return Compiled(model, fullgraph, use_c)

@@ -14,11 +14,13 @@ from ..base.errors import GraphError, message
 from ..engine.record import constant
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
+from .loops import Plan, write
 from .program import Program, Writer
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
-    from .compiled import Entry
+    from .entry import Entry
+    from .loops import Loops
     from .recording import Recording
 
 
@@ -98,17 +100,21 @@ class LateBackward:
         self.takes = sorted(read - made)
         self.leaves = [x for x in program.leaves if x.tensor.node.needs and x.kind != "seed"]
         self.saved = [x for x in program.leaves if x.number in self.takes]
-        self.function = self.written_out(seeds)
+        self.function = self.written_out()
 
-    def written_out(self, seeds: list[int]) -> Kernel:
+    def written_out(
+        self, plan: Plan | None = None, runners: dict[str, Loops] | None = None
+    ) -> Kernel:
+        """The steps, or their regions, as a function of values and seeds."""
         p = self.program
+        seeds = [x.number for x in self.seeds]
         w = Writer(p)
         for n, array in p.constants.items():
             w.names[f"v{n}"] = array
         known = {*self.takes, *seeds, *p.constants}
-        for step in p.steps[p.split :]:
-            w.step(step, known)
-            known.update(step.gives())
+        if plan is None:
+            plan = Plan.of_steps(p, p.split, len(p.steps))
+        write(w, plan, known, runners or {})
         gives = "".join("None, " if n is None else f"v{n}, " for n in p.gradients)
         return w.function("backward", [*self.takes, *seeds], f"({gives})")
 
