@@ -262,6 +262,16 @@ class Emitter:
         x = f"{a.name}[{_sum_of(['i', 'k'], (xi, xk), a.start)}]"
         y = f"{b.name}[{_sum_of(['k', 'j'], (yk, yj), b.start)}]"
         self.comment([s])
+        if yj == 1 and columns >= 4:  # a row of y at a time: neighbours in memory are added up
+            out = f"{name}[{_sum_of(['i', 'j'], (columns, 1))}]"
+            self.lines += [
+                _for("i", rows), "    " + _for("j", columns).removesuffix(" {"),
+                f"        {out} = {bias};", "    " + _for("k", inner),
+                f"        const {kind} factor = {x};",
+                "        " + _for("j", columns).removesuffix(" {"),
+                f"            {out} += factor * {y};", "    }", "}",
+            ]  # fmt: skip
+            return
         self.lines += [
             _for("i", rows), "    " + _for("j", columns), f"        {kind} total = {bias};",
             "        " + _for("k", inner).removesuffix(" {"), f"            total += {x} * {y};",
@@ -323,14 +333,16 @@ class Emitter:
         if group:
             self.each(group)
         values = self.program.values
-        takes = [f"const {C_TYPES[values[n].dtype.name]} *{self.names[n]}"
+        takes = [f"const {C_TYPES[values[n].dtype.name]} *restrict {self.names[n]}"
                  for n in self.region.takes]  # fmt: skip
-        gives = [f"{C_TYPES[values[n].dtype.name]} *{self.names[n]}" for n in self.region.gives]
+        gives = [f"{C_TYPES[values[n].dtype.name]} *restrict {self.names[n]}"
+                 for n in self.region.gives]  # fmt: skip
         shapes = "".join(f" *   {self.names[n]}: {values[n]}\n"
                          for n in [*self.region.takes, *self.region.gives])  # fmt: skip
         head = f"/* Reads {len(takes)} arrays, writes the last {len(gives)}:\n{shapes} */\n"
         body = "".join(f"    {line}\n" for line in [*self.scratch, *self.lines])
-        return f"{head}void {self.region.name}({', '.join([*takes, *gives])})\n{{\n{body}}}\n"
+        given = ",\n    ".join([*takes, *gives])
+        return f"{head}void {self.region.name}(\n    {given})\n{{\n{body}}}\n"
 
     def joins(self, s: Each, group: list[Each]) -> bool:
         """May an elementwise step stand in the loop of those before it?"""
@@ -366,7 +378,7 @@ def c_name(name: str) -> str:
 
 
 RESERVED = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if "
+    "factor auto break case char const continue default do double else enum extern float for goto if "
     "inline int long register restrict return short signed sizeof static struct switch typedef "
     "union unsigned void volatile while i j k total largest shift main exp log sin cos tan pow "
     "gamma j0 j1 jn y0 y1 yn signgam index".split()
@@ -393,4 +405,4 @@ def _called(program: Program, r: Region) -> str:
     kinds += [C_TYPES[program.values[n].dtype.name] for n in r.gives]
     given = ", ".join(f"size_t a{i}" for i in range(len(kinds)))
     passed = ", ".join(f"DATA({kind}, a{i})" for i, kind in enumerate(kinds))
-    return f"void call_{r.name}({given}) {{ {r.name}({passed}); }}\n"
+    return f"void call_{r.name}({given})\n{{\n    {r.name}({passed});\n}}\n"

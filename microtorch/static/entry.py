@@ -8,7 +8,7 @@ from ..engine.record import constant
 from ..graph import storage_of
 from ..handles.memory import owner
 from .loops import Plan, compiled, write
-from .outputs import Done, late
+from .outputs import late, walked
 from .program import Writer, replaced
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Entry:
             if i in tracked:
                 made.append(tracked[i])
             elif o.kind == "done":
-                made.append(Done.tensor(array))
+                made.append(walked(array, o.dev))
             else:
                 made.append(constant(array))
         return replaced(template, lambda ref: made[ref.number])

@@ -113,8 +113,9 @@ def lowered(program: Program, step: Step, arrays: dict[int, Array]) -> Lowered |
     name, given = step.name, step.arguments
     if any(values[n].dtype != values[result].dtype for n in reads):
         return None
-    if step.kind == "kernel" and name in ("sum", "mean") and len(given) == 3:
-        return _sum(program, step, result, reads[0], given[1], name == "mean")
+    if step.kind == "kernel" and name in ("sum", "mean"):
+        dim = given[1] if len(given) > 1 else step.attrs.get("dim")
+        return _sum(program, step, result, reads[0], dim, name == "mean")
     if step.kind == "kernel" and name in ("softmax", "log_softmax"):
         x = values[reads[0]]
         if step.attrs.get("dim") in (-1, len(x.shape) - 1) and x.shape and len(reads) == 1:

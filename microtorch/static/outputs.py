@@ -6,19 +6,23 @@ been walked inside the function.
 """
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..autograd.function import Function, FunctionCtx, once_differentiable
 from ..base.errors import GraphError, message
-from ..engine.record import constant
+from ..engine.op import Op
+from ..engine.record import constant, fill, handle
+from ..graph import mode, user_frame
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from .loops import Plan, write
 from .program import Program, Writer
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Kernel, Operand
+    from ..base.types import Array, Backend, Kernel, Operand
+    from ..graph import Node
     from .entry import Entry
     from .loops import Loops
     from .recording import Recording
@@ -31,31 +35,31 @@ class Output(NamedTuple):
     number: int
     tensor: Tensor
 
+    @property
+    def dev(self) -> Backend:
+        """Its backend."""
+        dev: Backend = self.tensor.node.dev
+        return dev
 
-class Done(Function):
-    """The node of a value whose graph has been walked inside the program."""
 
-    @staticmethod
-    def forward(ctx: FunctionCtx, leaf: Tensor, value: Tensor) -> Tensor:
-        return value.view_as(value)
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, *grads: Operand) -> Operand:
-        raise GraphError(
-            message(
-                "Trying to backward through the graph a second time: backward has run inside the "
-                "compiled function",
-                fix="call backward() inside it or outside it, not both",
-            )
+def _walked(F: Operand, g: Operand, node: Node) -> Operand:
+    raise GraphError(
+        message(
+            "Trying to backward through the graph a second time: backward has run inside the "
+            "compiled function",
+            fix="call backward() inside it or outside it, not both",
         )
+    )
 
-    @staticmethod
-    def tensor(array: Array) -> Tensor:
-        """A tensor on ``array`` that requires gradient, and whose graph is gone."""
-        leaf = constant(array.reshape(-1)[:0].copy()).requires_grad_()
-        made: Tensor = Done.apply(leaf, constant(array))
-        made.origin = None
-        return made
+
+walked_op = Op("compiled", None, joint=_walked, register=False)
+
+
+def walked(array: Array, dev: Backend) -> Tensor:
+    """A tensor that requires gradient, and whose graph was walked inside the program."""
+    n = walked_op.node()
+    fill(n, (), (), array, dev, None, mode.get().scope, user_frame(sys._getframe(1)))
+    return handle(array, n)
 
 
 class Call(NamedTuple):

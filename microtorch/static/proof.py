@@ -90,6 +90,8 @@ def proved(entry: Entry, run: Run, state: Array) -> str:
         if random_state().tobytes() != drawn.tobytes():
             return "it draws random numbers, or seeds, where a program cannot follow"
         late_ok = entry.late is None or entry.late.agrees(r, got[len(entry.gives) :])
+    except Exception as e:
+        return f"its program raises {type(e).__name__}, where the call did not"
     finally:
         _restore(leaves, after)
         generator.Generator.set_state(generator.default_generator, drawn)

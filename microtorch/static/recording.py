@@ -268,22 +268,32 @@ class Recording:
         if real is None:
             return real
         function = partial(real, dev)
+        # of (g, out, *inputs)
+        read = frozenset({0, *[1] * op.reads_out[i], *[j + 2 for j in op.reads[i]]})
 
         def vjp(F: Operand, *arguments: Operand, **attrs: Operand) -> Operand:
             self.backward = True
-            return self.call("vjp", f"{op.name}_vjp{i}", function, arguments, attrs)
+            return self.call("vjp", f"{op.name}_vjp{i}", function, arguments, attrs, read)
 
         return vjp
 
     def call(
         self, kind: str, name: str, function: Kernel, arguments: tuple[Operand, ...],
-        attrs: dict[str, Operand],
+        attrs: dict[str, Operand], read: frozenset[int] | None = None,
     ) -> Operand:  # fmt: skip
-        """Call ``function`` on the real arrays, and write it down."""
+        """Call ``function`` on the real arrays, and write it down.
+
+        ``read``: the places of the arguments whose values it reads, if that is known.
+        """
         real, named = self.real(arguments), self.real(attrs)
         if self.closed or self.inside or threading.get_ident() != self.thread:
             return function(*real, **named)
         given, by_name = self.template(arguments), self.template(attrs)
+        if read is not None:
+            given = tuple([
+                x if i in read or not isinstance(x, Ref) else self.unread(x)
+                for i, x in enumerate(given)
+            ])  # fmt: skip
         self.inside = True
         try:
             out = function(*real, **named)
@@ -312,6 +322,11 @@ class Recording:
         step.number = isinstance(out, np.generic)
         self.program.steps.append(step)
         return wrapped
+
+    def unread(self, x: Ref) -> Unread:
+        """An array of which a derivative reads the shape only."""
+        value = self.program.values[x.number]
+        return Unread(value.shape, value.dtype)
 
     def within(self, x: Operand) -> Iterator[Recorded]:
         """The recorded arrays in an operand."""
