@@ -41,7 +41,7 @@ LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("nn.functional", name) for name in ("cosine_similarity", "pairwise_distance")}
-LAZY |= {"compile": ("static", "compile")}
+LAZY |= {"compile": ("static", "compile"), "jit": ("static.script", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
@@ -50,7 +50,7 @@ LAZY |= {
 }
 
 ABSENT = frozenset(
-    "bfloat16 cfloat complex64 complex128 complex distributed fft func jit layout mps "
+    "bfloat16 cfloat complex64 complex128 complex distributed fft func layout mps "
     "multiprocessing onnx profiler quantization sparse sparse_coo_tensor vmap view_as_complex "
     "view_as_real xpu export fx hub".split()
 )

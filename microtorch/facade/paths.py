@@ -58,6 +58,7 @@ PYTORCH = {
     "backends.cudnn": "facade.cudnn",
     "backends.mps": "facade.mps",
     "cuda": "facade.cuda",
+    "jit": "static.script",
     "opencl": "facade.opencl",
     "random": "facade.random",
     "special": "facade.special",

@@ -155,10 +155,11 @@ class Compiled:
             self.refuse(f"{MOST_PROGRAMS} programs have been made, for other shapes, Python "
                         "arguments or values")  # fmt: skip
             return
+        entry.names = self.names(entry, run)
         if self.use_c:
             r = run.recording
             try:
-                entry.use_c({x.number: x.value for x in r.arrays.values()}, self.names(entry, run))
+                entry.use_c({x.number: x.value for x in r.arrays.values()})
             except CompilerError as e:
                 self.use_c = False
                 text = message(

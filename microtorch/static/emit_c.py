@@ -202,7 +202,7 @@ class Emitter:
                     texts[k] = f"{self.places[x.number].name}[i]"
                 else:
                     texts[k] = self.at(x.number, index, shape)
-            spoken = dialect(floats)._replace(name=lambda k, texts=texts: texts[k])
+            spoken = dialect(floats)._replace(name=texts.__getitem__)
             text = expr.render(s.formula, spoken)
             name = f"t{s.result}"
             self.lines.append(f"{tab}const {C_TYPES[d.name]} {name} = {text};")
@@ -212,8 +212,7 @@ class Emitter:
                 if flat and math.prod(shape) == 1:
                     place = "0"
                 self.lines.append(f"{tab}{stored[s.result]}[{place}] = {name};")
-        for k in reversed(range(depth)):
-            self.lines.append("    " * k + "}")
+        self.lines += ["    " * i + "}" for i in reversed(range(depth))]
 
     def read_later(self, group: list[Each]) -> set[int]:
         """Which results of a group are read outside it."""
@@ -378,8 +377,8 @@ def c_name(name: str) -> str:
 
 
 RESERVED = frozenset(
-    "factor auto break case char const continue default do double else enum extern float for goto if "
-    "inline int long register restrict return short signed sizeof static struct switch typedef "
+    "factor auto break case char const continue default do double else enum extern float for goto "
+    "if inline int long register restrict return short signed sizeof static struct switch typedef "
     "union unsigned void volatile while i j k total largest shift main exp log sin cos tan pow "
     "gamma j0 j1 jn y0 y1 yn signgam index".split()
 )

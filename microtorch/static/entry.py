@@ -62,9 +62,10 @@ class Entry:
         self.gives += [n for _, n in self.new_grads if n is not None]
         self.late = late(self.program)
         self.c_source = ""
+        self.names: dict[int, str] = {}  # what the user calls the leaves
         self.function = self.written_out()
 
-    def use_c(self, arrays: dict[int, Array], names: dict[int, str]) -> None:
+    def use_c(self, arrays: dict[int, Array]) -> None:
         """Compile what can be C; CompilerError says why not. ``arrays``: the recorded values."""
         p = self.program
         needed = [*self.gives, *(self.late.takes if self.late is not None else ())]
@@ -72,7 +73,7 @@ class Entry:
         if self.late is not None:
             grads = [n for n in p.gradients if n is not None]
             plans.append(Plan(p, p.split, len(p.steps), grads, arrays, "backward"))
-        self.c_source, runners = compiled(p, plans, names)
+        self.c_source, runners = compiled(p, plans, self.names)
         if runners:
             self.function = self.written_out(plans[0], runners)
             if self.late is not None:

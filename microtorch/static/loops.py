@@ -14,7 +14,7 @@ import numpy as np
 from ..base.errors import message
 from .build import library
 from .emit_c import Emitter, Region, c_name, source
-from .lower import C_TYPES, Each, View, lowered
+from .lower import C_TYPES, Each, Rows, Sum, View, lowered
 from .program import Program, Ref, Step, Writer
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ class Plan:
             s.result in gives or s.result in seen)}  # fmt: skip
         takes: list[int] = []
         for s in chain:
-            read = [s.base] if isinstance(s, View) else _reads(s)
-            for n in read:
+            for n in _reads(s):
                 single = n in constants and constants[n].size == 1 and isinstance(s, Each)
                 single = single and n not in self.program.fresh
                 if n not in made and n not in takes and not single:
@@ -134,9 +133,11 @@ def _reads(s: Lowered) -> Iterator[int]:
         for x in s.operands.values():
             if type(x) is Ref:
                 yield x.number
-    elif hasattr(s, "operand"):
+    elif isinstance(s, View):
+        yield s.base
+    elif isinstance(s, (Sum, Rows)):
         yield s.operand
-    elif not isinstance(s, View):
+    else:
         yield s.x
         yield s.y
         if s.bias is not None:

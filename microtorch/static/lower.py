@@ -30,8 +30,9 @@ SMALL_PRODUCT = 1 << 15  # multiplications up to which a product is written as l
 C_TYPES = {"float32": "float", "float64": "double", "bool": "unsigned char"}
 # functions of formulas that C's library has, under the name that it has for double
 LIBRARY = {
-    **{f: f for f in ("acos acosh asin asinh atan atan2 atanh ceil cos cosh erf erfc exp exp2 expm1 "
-                      "floor fmod log log10 log1p log2 sin sinh sqrt tan tanh trunc").split()},
+    **{f: f for f in ("acos acosh asin asinh atan atan2 atanh ceil cos cosh erf erfc exp exp2 "
+                      "expm1 floor fmod log log10 log1p log2 sin sinh sqrt tan tanh "
+                      "trunc").split()},
     "abs": "fabs", "round": "rint",
 }  # fmt: skip
 # functions that the head of the C file defines (emit_c.HEAD)

@@ -158,22 +158,23 @@ class Recorded:
         return self.recording.call("numpy", function.__name__, function, tuple(args), dict(named))
 
 
-def _complete() -> None:
-    both = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_",
-            "xor", "lshift", "rshift")  # fmt: skip
-    for name in both:
-        plain = name.rstrip("_")
-        setattr(Recorded, f"__{plain}__", _calls(name))
-        setattr(Recorded, f"__r{plain}__", _calls(name, reflected=True))
-        setattr(Recorded, f"__i{plain}__", _calls(f"i{plain}"))
-    for name in ("lt", "le", "gt", "ge", "eq", "ne", "neg", "abs", "invert", "pos", "getitem",
-                 "setitem"):  # fmt: skip
-        setattr(Recorded, f"__{name}__", _calls(name))
-    for name in ("reshape", "transpose", "swapaxes", "squeeze", "ravel", "copy", "astype", "sum",
-                 "min", "max", "all", "any", "mean", "prod", "argmax", "argmin", "view", "take",
-                 "fill", "cumsum", "cumprod", "round", "clip", "repeat", "nonzero", "argsort",
-                 "sort", "diagonal", "flatten", "dot", "conj"):  # fmt: skip
-        setattr(Recorded, name, _method(name))
+# operators and methods whose calls are steps
+BOTH_SIDES = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_",
+              "xor", "lshift", "rshift")  # fmt: skip
+ONE_SIDE = ("lt", "le", "gt", "ge", "eq", "ne", "neg", "abs", "invert", "pos", "getitem", "setitem")
+METHODS = (
+    "reshape transpose swapaxes squeeze ravel copy astype sum min max all any mean prod argmax "
+    "argmin view take fill cumsum cumprod round clip repeat nonzero argsort sort diagonal flatten "
+    "dot conj"
+).split()
 
-
-_complete()
+for _name in BOTH_SIDES:
+    _plain = _name.rstrip("_")
+    setattr(Recorded, f"__{_plain}__", _calls(_name))
+    setattr(Recorded, f"__r{_plain}__", _calls(_name, reflected=True))
+    setattr(Recorded, f"__i{_plain}__", _calls(f"i{_plain}"))
+for _name in ONE_SIDE:
+    setattr(Recorded, f"__{_name}__", _calls(_name))
+for _name in METHODS:
+    setattr(Recorded, _name, _method(_name))
+OPERATORS = frozenset({*BOTH_SIDES, *ONE_SIDE, *(f"i{n.rstrip('_')}" for n in BOTH_SIDES)})
