@@ -206,6 +206,11 @@ class Compiled:
         except (TooMuch, Unwatchable) as e:
             r.reason = r.reason or str(e)
             watch = Watch()
+        if not watch.speaks_of_rates:
+            for group, value in r.rated.values():
+                if float(group["lr"]) != value:
+                    r.reason = r.reason or "it changes a learning rate"
+            watch.items = [x for x in watch.items if x[1] != "lr" or id(x[0]) not in r.rated]
         has = [
             grads.get(id(leaf.tensor), leaf.tensor.node.grad is not None)
             for leaf in program.leaves if leaf.kind != "seed"

@@ -8,11 +8,27 @@ modules of layers, optimizers, lists and dicts; it does not follow installed pac
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from functools import partial
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    ClassMethodDescriptorType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import numpy as np
 
@@ -29,6 +45,23 @@ _INSTALLED = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "pla
 _FIXED = (BuiltinFunctionType, Handle, Node, np.dtype, CodeType)
 # what the package counts for itself, and no program reads
 UNWATCHED = frozenset({"_opt_called", "_step_count"})
+
+
+_STATELESS = (
+    range, slice, type(Ellipsis), type(NotImplemented), np.ufunc, np.generic, ref, re.Pattern,
+    WrapperDescriptorType, MethodDescriptorType, GetSetDescriptorType, MemberDescriptorType,
+    ClassMethodDescriptorType, MethodWrapperType, CellType,
+)  # fmt: skip
+
+
+class Slots:
+    """The slots of an object, by name."""
+
+    def __init__(self, x: Operand, names: tuple[str, ...]):
+        self.x, self.names = x, names
+
+    def __getitem__(self, name: str) -> Operand:
+        return getattr(self.x, name, None)
 
 
 class TooMuch(Exception):
@@ -48,6 +81,7 @@ class Watch:
         self.sizes: list[tuple[Operand, int]] = []
         self.copies: list[tuple[Operand, Operand]] = []  # arrays and sets, and what they held
         self.seen: set[int] = set()
+        self.speaks_of_rates = False  # does a function name "lr": may it read a learning rate?
         self.kept: list[Operand] = []  # so that no id is used twice
         todo = [*roots]
         while todo:
@@ -55,6 +89,8 @@ class Watch:
 
     def visit(self, x: Operand) -> Iterator[Operand]:
         """Watch what ``x`` holds; yields what is to be visited next."""
+        if isinstance(x, Node) and not isinstance(x, Handle) and x.dev is None:
+            raise Unwatchable("it can reach a Scalar: programs are of tensors")
         if isinstance(x, (*SIMPLE, *_FIXED)) or id(x) in self.seen:
             return
         self.seen.add(id(x))
@@ -101,6 +137,8 @@ class Watch:
         yield f.__kwdefaults__
         if not is_users_code(f.__code__):
             return
+        if "lr" in f.__code__.co_consts or "param_groups" in names_of(f.__code__):
+            self.speaks_of_rates = True
         for name in names_of(f.__code__):
             if name in f.__globals__:
                 yield from self.item(f.__globals__, name)
@@ -133,10 +171,27 @@ class Watch:
     def object(self, x: Operand) -> Iterator[Operand]:
         """An object's attributes, and the functions of its class."""
         yield type(x)
-        if isinstance(getattr(x, "__dict__", None), dict):
+        if isinstance(x, (staticmethod, classmethod)):
+            yield x.__func__
+        elif isinstance(x, property):
+            yield x.fget
+        elif isinstance(x, partial):
+            yield (x.func, x.args, x.keywords)
+        elif isinstance(getattr(x, "__dict__", None), dict):
             yield from self.mapping(vars(x))
-        elif hasattr(x, "__next__"):
-            raise Unwatchable(f"it can reach an iterator, {type(x).__name__}")
+        elif not isinstance(x, _STATELESS) and not self.slots(x):
+            raise Unwatchable(
+                f"it can reach an object whose state cannot be watched, a {type(x).__name__}"
+            )
+
+    def slots(self, x: Operand) -> bool:
+        """Copy the slots of an object to be compared; False if it has none."""
+        names = [n for c in type(x).__mro__ for n in vars(c).get("__slots__", ())]
+        values = Slots(x, tuple(n for n in names if n != "__weakref__"))
+        if not any("__slots__" in vars(c) for c in type(x).__mro__):
+            return False
+        self.items += [(values, n, values[n]) for n in values.names]
+        return True
 
     def changed(self) -> str:
         """The name of a value that is another now, or ""."""

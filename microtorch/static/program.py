@@ -27,6 +27,18 @@ class Ref(NamedTuple):
     number: int
 
 
+class Rate(float):
+    """A learning rate that a kernel was given, and the group in which a program finds it anew."""
+
+    group: dict[str, Operand]
+
+    @classmethod
+    def of(cls, group: dict[str, Operand], value: float) -> Rate:
+        made = cls(value)
+        made.group = group
+        return made
+
+
 class Unread(NamedTuple):
     """An operand of which a derivative reads the shape and the dtype only."""
 
@@ -201,6 +213,8 @@ class Writer:
             return f"v{x.number}"
         if type(x) in (bool, int, str, type(None)):
             return repr(x)
+        if type(x) is Rate:
+            return f"float({self.constant(x.group, 'group')}['lr'])"
         if type(x) is tuple:
             return f"({''.join(self.operand(y) + ', ' for y in x)})"
         if type(x) is list:

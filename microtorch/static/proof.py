@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import generator
 from .guards import SIMPLE
-from .program import Ref
+from .program import Rate, Ref
 
 if TYPE_CHECKING:
     from ..base.types import Array, Operand
@@ -46,6 +46,8 @@ def disagreement(run: Run, again: Run) -> str:
             return [*x] == [*y] and all(agree(x[k], y[k]) for k in x)
         if isinstance(x, (tuple, list)):
             return len(x) == len(y) and all(map(agree, x, y))
+        if type(x) is Rate:
+            return x.group is y.group
         if isinstance(x, SIMPLE):
             return repr(x) == repr(y)
         if isinstance(x, slice):

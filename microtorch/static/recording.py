@@ -32,7 +32,8 @@ from ..graph import Node, here, tick, user_frame
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from ..notation import formulas
-from .program import Leaf, Program, Ref, Step, Unread, Value
+from ..utils import kernels
+from .program import Leaf, Program, Rate, Ref, Step, Unread, Value
 from .recorded import BY_DATA, Recorded
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class Recording:
         self.made: list[ref[Tensor]] = []  # tensors that were given memory during the run
         self.impure: set[int] = set()  # constants that a step may write to
         self.lanes: list[tuple[Reference, type[Reference], dict[str, Operand]]] = []
+        self.rated: dict[int, tuple[dict[str, Operand], float]] = {}  # groups of optimizers
         self.start = tick()
         self.numbers = {
             id(t) for cache in vars(operands)["_numbers"].values() for t in cache.values()
@@ -362,9 +364,17 @@ class Recording:
         for table in BackendTable.all:
             if isinstance(table, VjpTable):
                 self.derivatives(table)
-        vars(Tensor)  # the slot lies in Handle; the property in Tensor hides it
+        # the slot lies in Handle; the property in Tensor hides it
+        kernels.rates.append(self.rate)
         setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
         return self
+
+    def rate(self, group: dict[str, Operand], value: float) -> float:
+        """A kernel's learning rate: the program reads it from the group at each call."""
+        if threading.get_ident() != self.thread:
+            return value
+        self.rated[id(group)] = (group, value)
+        return Rate.of(group, value)
 
     def install(self, lane: Reference) -> None:
         """Let a backend write down what it computes. Its kernels stay those of its class."""
@@ -430,6 +440,7 @@ class Recording:
         self.closed = True
         try:
             delattr(Tensor, "array")
+            kernels.rates.remove(self.rate)
             for lane, cls, before in self.lanes:
                 lane.__class__ = cls
                 for name in [n for n in vars(lane) if n not in before]:

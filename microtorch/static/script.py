@@ -98,7 +98,7 @@ class LoadedProgram(Module):
                     name += "_"
                 weight = constant(kept[n])
                 self.register_parameter(name, Parameter(weight, requires_grad=False))
-                self._parameters[name].array = kept[n]  # type: ignore[union-attr]
+                self._parameters[name].array = kept[n]
         self._places = [place for _, place, _ in data["leaves"] if place >= 0]
 
     def forward(self, *tensors: Tensor) -> Operand:

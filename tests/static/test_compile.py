@@ -394,6 +394,50 @@ def test_a_learning_rate_that_changes():
     both(make, [lambda x=x, r=r: (*x, r) for r in (0.1, 0.05) for x in XS], programs=2)
 
 
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_a_schedule_outside_needs_no_other_program(name):
+    schedules = []
+
+    def make():
+        w = t(4, 2).requires_grad_()
+        optimizer = getattr(torch.optim, name)([w], lr=0.1)
+        schedules[:] = [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)]
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = (x @ w).square().mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, lambda: [w]
+
+    calls = [lambda n=n, x=x: (n and schedules[0].step(), x)[1] for n, x in enumerate(XS * 3)]
+    assert "['lr']" in both(make, calls).code
+
+
+def test_a_scalar_or_a_queue_runs_as_it_is_written():
+    from collections import deque
+
+    a, queue = torch.Scalar(2.0), deque([1.0] * 20)
+    plain(lambda x: x * a, *XS, warns="Scalar")
+    plain(lambda x: x * queue[0], *XS, warns="deque")
+
+
+def test_slots_are_guarded():
+    class Slotted:
+        __slots__ = ("n",)
+
+    s = Slotted()
+    s.n = 1.0
+    c = exact(lambda x: x * s.n)
+    for n in (1.0, 2.0):
+        s.n = n
+        for (x,) in XS[:4]:
+            assert torch.equal(c(x), x * n)
+    assert c.count == 2
+
+
 # ---- the world around ----------------------------------------------------------------------------
 def test_nothing_is_left_behind_after_a_recording():
     c = torch.compile(lambda x: (x.sin() * 2).sum())
