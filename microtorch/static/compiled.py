@@ -26,7 +26,7 @@ from ..handles.tensor import Tensor
 from .build import CompilerError
 from .entry import Entry, Run
 from .guards import SIMPLE, TooMuch, Unwatchable, Watch
-from .keys import Refused, structure
+from .keys import Refused, opaque, structure
 from .outputs import Output
 from .program import Leaf, Program, Ref
 from .proof import disagreement, proved, random_state
@@ -202,7 +202,7 @@ class Compiled:
         for leaf in program.leaves:
             leaf.name = leaf.name or f"{leaf.kind}_{leaf.number}"
         try:
-            watch = Watch(self.root, args, kwargs)
+            watch = Watch(self.root, *opaque((args, kwargs)))
         except (TooMuch, Unwatchable) as e:
             r.reason = r.reason or str(e)
             watch = Watch()

@@ -7,6 +7,7 @@ modules of layers, optimizers, lists and dicts; it does not follow installed pac
 """
 from __future__ import annotations
 
+import dis
 import os
 import re
 import sys
@@ -139,7 +140,7 @@ class Watch:
             return
         if "lr" in f.__code__.co_consts or "param_groups" in names_of(f.__code__):
             self.speaks_of_rates = True
-        for name in names_of(f.__code__):
+        for name in globals_of(f.__code__):
             if name in f.__globals__:
                 yield from self.item(f.__globals__, name)
                 value = f.__globals__[name]
@@ -175,6 +176,8 @@ class Watch:
             yield x.__func__
         elif isinstance(x, property):
             yield x.fget
+        elif type(x).__module__.startswith(__package__) and hasattr(x, "__wrapped__"):
+            yield x.__wrapped__  # a compiled function in another
         elif isinstance(x, partial):
             yield (x.func, x.args, x.keywords)
         elif isinstance(getattr(x, "__dict__", None), dict):
@@ -227,8 +230,18 @@ def same(a: Operand, b: Operand) -> bool:
     return type(a) is type(b) and isinstance(a, SIMPLE) and repr(a) == repr(b)
 
 
+def globals_of(code: CodeType) -> set[str]:
+    """The global names that a function's code, and that of functions in it, reads."""
+    reads = ("LOAD_GLOBAL", "LOAD_NAME")
+    found = {i.argval for i in dis.get_instructions(code) if i.opname in reads}
+    for x in code.co_consts:
+        if isinstance(x, CodeType):
+            found |= globals_of(x)
+    return found
+
+
 def names_of(code: CodeType) -> set[str]:
-    """The names that a function's code, and that of functions in it, looks up."""
+    """The names of globals and attributes in a function's code, and in that of functions in it."""
     found = set(code.co_names)
     for x in code.co_consts:
         if isinstance(x, CodeType):

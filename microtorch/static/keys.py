@@ -1,6 +1,7 @@
 """What a program is looked up by: the arguments, but for the numbers in their tensors."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,17 @@ def structure(x: Operand, tensors: list[Tensor]) -> Operand:
     if isinstance(x, np.ndarray):
         raise Refused("an argument is a numpy array: torch.from_numpy makes it a tensor")
     return _Same(x)
+
+
+def opaque(x: Operand) -> Iterator[Operand]:
+    """The objects among arguments of which a key knows no more than that they are the same."""
+    if isinstance(x, (tuple, list)):
+        for y in x:
+            yield from opaque(y)
+    elif type(x) is dict:
+        yield from opaque([*x.values()])
+    elif not isinstance(x, (Tensor, *SIMPLE)):
+        yield x
 
 
 class _Same:

@@ -117,7 +117,7 @@ class Recorded:
         return map(partial(_getitem, self), range(len(self)))
 
     # ---- numbers that would leave the program ----------------------------------------------------
-    item = _answer(".item()", np.ndarray.item)
+    item = _answer(".item(), or a condition such as `if x > 0`,", np.ndarray.item)
     tolist = _answer(".tolist()", np.ndarray.tolist)
     get = _answer("numpy(), or printing,", lambda x: x)
     __bool__ = _answer("a condition such as `if x > 0`", bool)

@@ -72,6 +72,9 @@ class Draws:
         function = getattr(generator, name)
 
         def draw(*arguments: Operand, **named: Operand) -> Operand:
+            for x in (*arguments, *named.values()):
+                if isinstance(x, generator.Generator) and x is not generator.default_generator:
+                    self.recording.give_up("it draws from a generator of its own")
             return self.recording.call("draw", name, function, arguments, named)
 
         return draw

@@ -424,6 +424,22 @@ def test_a_scalar_or_a_queue_runs_as_it_is_written():
     plain(lambda x: x * queue[0], *XS, warns="deque")
 
 
+def test_a_list_of_tensors_that_is_used_again_and_a_generator_of_its_own():
+    given = [None]
+    c = exact(lambda xs: xs[0] * 2)
+    for (x,) in XS:
+        given[0] = x
+        assert torch.equal(c(given), x * 2)
+    assert c.count == 1 and not c.reason
+    generators = []
+
+    def make():
+        generators[:] = [torch.Generator().manual_seed(0)]
+        return (lambda x: x + torch.rand(4, generator=generators[0])), lambda: []
+
+    both(make, [lambda x=x: x for x in XS], warns="generator")
+
+
 def test_slots_are_guarded():
     class Slotted:
         __slots__ = ("n",)
