@@ -11,6 +11,7 @@ program could not repeat are answered. They only spoil the recording (``reason``
 """
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,6 +54,7 @@ SIZED_BY_SHAPE = frozenset(
     "layer_norm max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute".split()
 )
 
+DERIVATIVE = re.compile(r"_vjp\d+$")
 _recording = threading.Lock()  # one at a time, in the process: it changes the backends
 _real: dict[tuple[type, DType | None], Reference] = {}
 
@@ -89,7 +91,8 @@ class Recorder(Reference):
     recording: Recording
 
     def __getattr__(self, name: str) -> Kernel:
-        if name.startswith("__") or "_vjp" in name:
+        # derivatives are looked up in the ops' tables, which `derivatives` has filled
+        if name.startswith("__") or DERIVATIVE.search(name):
             raise AttributeError(name)
         kernel = getattr(self.real, name)
         if not callable(kernel):

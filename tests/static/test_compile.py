@@ -345,6 +345,54 @@ def test_a_training_step(name):
     both(make, calls)
 
 
+class Model(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        if kind == "image":
+            self.body = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+        elif kind == "attention":
+            self.rows = nn.Embedding(9, 12)
+            self.body = nn.TransformerEncoderLayer(12, 2, 16, dropout=0.2, batch_first=True)
+        else:
+            self.body = getattr(nn, kind)(12, 12, batch_first=True)
+        self.out = nn.Linear(12, 3)
+
+    def forward(self, x):
+        if self.kind == "image":
+            return self.out(self.body(x))
+        if self.kind == "attention":
+            return self.out(self.body(self.rows(x)).mean(1))
+        return self.out(self.body(x)[0][:, -1])
+
+
+@pytest.mark.parametrize("kind", ["image", "attention", "LSTM", "GRU", "RNN"])
+def test_layers_that_are_more_than_an_op(kind):
+    def make():
+        model = Model(kind)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, lambda: [*model.parameters()]
+
+    def call(i):
+        shape = {"image": (4, 1, 6, 6), "attention": (4, 5)}.get(kind, (4, 5, 12))
+        x = t(*shape, seed=i)
+        return (x * 4).abs().long().clamp(max=8) if kind == "attention" else x
+
+    y = torch.tensor([0, 1, 2, 0])
+    compiled = both(make, [lambda i=i: (call(i), y) for i in range(6)])
+    if kind == "attention":
+        with pytest.raises(IndexError, match="index out of range"):
+            compiled(call(0) + 9, y)
+
+
 def test_gradients_accumulate_and_are_clipped():
     def make():
         model = nn.Linear(4, 2)
