@@ -9,6 +9,7 @@ warning that says why.
 from __future__ import annotations
 
 import warnings
+from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,7 @@ from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from .build import CompilerError
 from .entry import Entry, Run
+from .export import export
 from .guards import SIMPLE, TooMuch, Unwatchable, Watch
 from .keys import Refused, opaque, structure
 from .outputs import Output
@@ -156,10 +158,11 @@ class Compiled:
                         "arguments or values")  # fmt: skip
             return
         entry.names = self.names(entry, run)
+        arrays = {x.number: x.value for x in run.recording.arrays.values()}
+        entry.plan_whole(arrays)
         if self.use_c:
-            r = run.recording
             try:
-                entry.use_c({x.number: x.value for x in r.arrays.values()})
+                entry.use_c(arrays)
             except CompilerError as e:
                 self.use_c = False
                 text = message(
@@ -336,6 +339,11 @@ class Compiled:
         self.graph  # noqa: B018
         text: str = next(reversed(self.entries.values()))[-1][0].c_source
         return text
+
+    def export(self, folder: str | PathLike[str]) -> None:
+        """Write the program that was made last as C with a ``main``; see static/export.py."""
+        self.graph  # noqa: B018
+        export(next(reversed(self.entries.values()))[-1][0], folder)
 
     @property
     def code(self) -> str:

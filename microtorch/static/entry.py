@@ -62,8 +62,15 @@ class Entry:
         self.gives += [n for _, n in self.new_grads if n is not None]
         self.late = late(self.program)
         self.c_source = ""
+        self.whole: Plan | None = None
         self.names: dict[int, str] = {}  # what the user calls the leaves
         self.function = self.written_out()
+
+    def plan_whole(self, arrays: dict[int, Array]) -> None:
+        """How the whole program would be one C function, if it can be (export.py)."""
+        p = self.program
+        if not self.written and not self.new_grads:
+            self.whole = Plan(p, 0, p.split, self.gives, arrays, "forward", 1 << 62)
 
     def use_c(self, arrays: dict[int, Array]) -> None:
         """Compile what can be C; CompilerError says why not. ``arrays``: the recorded values."""

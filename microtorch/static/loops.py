@@ -14,7 +14,7 @@ import numpy as np
 from ..base.errors import message
 from .build import library
 from .emit_c import Emitter, Region, c_name, source
-from .lower import C_TYPES, Each, Rows, Sum, View, lowered
+from .lower import C_TYPES, SMALL_PRODUCT, Each, Rows, Sum, View, lowered
 from .program import Program, Ref, Step, Writer
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ class Plan:
 
     def __init__(
         self, program: Program, begin: int, end: int, needed: Sequence[int],
-        arrays: dict[int, Array], prefix: str,
+        arrays: dict[int, Array], prefix: str, largest: int = SMALL_PRODUCT,
     ):  # fmt: skip
         self.program, self.prefix = program, prefix
         self.steps = program.steps[begin:end]
         self.needed = set(needed)
-        found = {id(s): lowered(program, s, arrays) for s in self.steps}
+        found = {id(s): lowered(program, s, arrays, largest) for s in self.steps}
         self.items: list[Step | Region] = []
         refused: set[int] = set()
         while True:

@@ -93,8 +93,13 @@ class View(NamedTuple):
 Lowered: TypeAlias = "Each | Sum | Product | Rows | View"
 
 
-def lowered(program: Program, step: Step, arrays: dict[int, Array]) -> Lowered | None:
-    """A step as loops, or None where it is left to a kernel. ``arrays``: the recorded values."""
+def lowered(
+    program: Program, step: Step, arrays: dict[int, Array], largest: int = SMALL_PRODUCT
+) -> Lowered | None:
+    """A step as loops, or None where it is left to a kernel.
+
+    ``arrays``: the recorded values. ``largest``: multiplications of a product that is a loop.
+    """
     if type(step.result) is not Ref or "out" in step.attrs:
         return None
     result = step.result.number
@@ -122,7 +127,7 @@ def lowered(program: Program, step: Step, arrays: dict[int, Array]) -> Lowered |
         if step.attrs.get("dim") in (-1, len(x.shape) - 1) and x.shape and len(reads) == 1:
             return Rows(step, result, reads[0], name == "log_softmax")
         return None
-    return _product(program, step, result)
+    return _product(program, step, result, largest)
 
 
 def _view(step: Step, result: int, read: int, arrays: dict[int, Array]) -> View | None:
@@ -226,7 +231,7 @@ def _spread(program: Program, step: Step, result: int, mean: bool) -> Each | Non
     return Each(step, result, "x / y" if mean else "x", {"x": g, "y": n} if mean else {"x": g})
 
 
-def _product(program: Program, step: Step, result: int) -> Lowered | None:
+def _product(program: Program, step: Step, result: int, largest: int) -> Lowered | None:
     """linear, a product of two matrices, and their derivatives."""
     given, values = step.arguments, program.values
     refs = [x.number if type(x) is Ref else None for x in given]
@@ -257,6 +262,6 @@ def _product(program: Program, step: Step, result: int) -> Lowered | None:
         return None
     inner = a[0] if found.x_turned else a[1]
     rows, columns = (a[1] if found.x_turned else a[0]), (b[0] if found.y_turned else b[1])
-    if (rows, columns) != shape or rows * columns * inner > SMALL_PRODUCT:
+    if (rows, columns) != shape or rows * columns * inner > largest:
         return None
     return found

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from ..base.errors import message
@@ -40,6 +41,11 @@ class CompiledModule(Module):
         """The C file of the program that was made last; "" where none of its steps is C."""
         made: Compiled = vars(self)["_compiled"]
         return made.c_source()
+
+    def export(self, folder: str | PathLike[str]) -> None:
+        """Write the program that was made last as C with a ``main``; see static/export.py."""
+        made: Compiled = vars(self)["_compiled"]
+        made.export(folder)
 
     @property
     def code(self) -> str:
