@@ -72,13 +72,13 @@ def main(arguments: list[str]) -> int:
 
     from . import (  # isort: skip
         convolution, elementwise, large, optimizers, oversubscribed, processes, products, recurrent,
-        report, rows, scalars, tiny, training,
+        report, rows, scalars, static, tiny, training,
     )  # fmt: skip
     from .cases import Disagreement, installed, measure
 
     suites = (
         tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent,
-        convolution,
+        convolution, static,
     )  # fmt: skip
     cases = [case for suite in suites for case in suite.CASES]
     groups = dict.fromkeys([case.group for case in cases])

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import microtorch as torch
-from benchmarks import closures, convolution, large, processes, report, scalars, tiny, training
+from benchmarks import closures, convolution, large, processes, report, scalars, static, tiny, training
 from benchmarks.__main__ import clean
 from benchmarks.cases import Case, Disagreement, Result, as_arrays, compare, measure
 
 ROOT = Path(__file__).resolve().parent.parent
-CASES = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *convolution.CASES]
+CASES = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *convolution.CASES,
+         *static.CASES]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

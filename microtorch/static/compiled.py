@@ -349,7 +349,7 @@ class Compiled:
     def code(self) -> str:
         """The program as the Python function that the interpreter runs."""
         self.graph  # noqa: B018
-        text: str = next(reversed(self.entries.values()))[-1][0].function.text  # type: ignore[attr-defined]
+        text: str = vars(next(reversed(self.entries.values()))[-1][0].function)["text"]
         return text
 
 

@@ -149,6 +149,10 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
             return None
         formula = formulas.TABLE[op][1][int(i)]
         letters = ("g", "out", *expr_letters(op))
+    elif step.kind == "kernel" and name == "clone" and len(given) == 1:
+        formula, letters = "x", ("x",)
+        if step.attrs.get("order", "K") == "K" and not values[next(step.reads())].contiguous:
+            return None
     elif step.kind == "kernel" and name == "where":
         formula, letters = "where(x, y, z)", ("x", "y", "z")
     elif step.kind == "kernel" and name in formulas.TABLE:
@@ -165,7 +169,9 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
     if len(given) > len(letters):
         return None
     operands = dict(zip(letters, given, strict=False))
-    if step.attrs and step.kind in ("kernel", "vjp"):
+    if name == "clone":
+        pass
+    elif step.attrs and step.kind in ("kernel", "vjp"):
         operands |= formulas.ARGUMENTS.get(op, {}) | step.attrs
     elif step.kind != "operator" and name not in formulas.COMPARISONS and name != "where":
         operands |= formulas.ARGUMENTS.get(op, {})

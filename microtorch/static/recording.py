@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from weakref import ref
 
 import numpy as np
@@ -38,7 +38,7 @@ from .program import Leaf, Program, Rate, Ref, Step, Unread, Value
 from .recorded import BY_DATA, Recorded
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, DType, Kernel, Operand, Vjp
+    from ..base.types import Array, Backend, DType, Frame, Kernel, Operand, Vjp
     from ..engine.op import Op
 
 SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
@@ -86,7 +86,7 @@ class Recorder(Reference):
     """A backend of the CPU while a function is recorded: the kernels of ``real``, written down."""
 
     name = "recorder"
-    memory = Recorded  # type: ignore[assignment]  # it has what is asked of a numpy array
+    memory = cast("type[Array]", Recorded)  # it has what is asked of a numpy array
     real: Reference
     recording: Recording
 
@@ -166,12 +166,12 @@ class Recording:
     @staticmethod
     def without_data() -> bool:
         """Is a function running that makes arrays of sizes and numbers only?"""
-        frame = sys._getframe(2)
+        frame: Frame | None = sys._getframe(2)
         last = user_frame(frame)
         while frame is not None and frame is not last:
             if frame.f_code.co_filename.replace("\\", "/").endswith(WITHOUT_DATA):
                 return True
-            frame = frame.f_back  # type: ignore[assignment]  # ends at the user's frame
+            frame = frame.f_back
         return False
 
     # ---- tensors ---------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ class Recording:
         found = self.arrays.get(id(array))
         if found is None:
             found = self.lift(t, array)
-        return found  # type: ignore[return-value]  # it passes for an array
+        return cast("Array", found)  # it passes for one
 
     def lift(self, t: Tensor, array: Array) -> Recorded:
         """A leaf: the memory of a tensor that was there before."""
@@ -218,7 +218,7 @@ class Recording:
             self.made.append(ref(t))
             if type(array) is np.ndarray and not self.inside:
                 found = self.arrays.get(id(array))
-                array = self.raw(array) if found is None else found  # type: ignore[assignment]
+                array = cast("Array", self.raw(array) if found is None else found)
         SLOT.__set__(t, array)
 
     # ---- steps -----------------------------------------------------------------------------------
