@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 import microtorch as torch
-from benchmarks import closures, convolution, large, processes, report, scalars, static, tiny, training
+from benchmarks import (
+    closures,
+    convolution,
+    large,
+    processes,
+    report,
+    scalars,
+    static,
+    tiny,
+    training,
+)
 from benchmarks.__main__ import clean
 from benchmarks.cases import Case, Disagreement, Result, as_arrays, compare, measure
 

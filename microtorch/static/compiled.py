@@ -21,6 +21,7 @@ from ..base.errors import GraphError, message
 from ..base.naming import named
 from ..engine import backward, operands
 from ..engine.listening import listeners
+from ..engine.record import constant
 from ..graph import mode
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
@@ -190,12 +191,13 @@ class Compiled:
         self, args: Operand, kwargs: Operand, tensors: list[Tensor], grads: dict[int, bool]
     ) -> Run:
         """One call, written down."""
-        r = Recording(self.__name__, tensors)
+        r = Recording(self.__name__, tensors, getattr(self.function, "__code__", None))
         outputs: list[Output] = []
         with r:
             result = self.function(*args, **kwargs)
-            own = r.backward
-            r.program.outputs = self.output(r, result, outputs, own)
+            r.program.outputs = self.output(r, result, outputs)
+            if r.late is not None and not any(o.kind == "number" for o in outputs):
+                r.give_up("it reads a number, and returns something else")
             r.program.split = len(r.program.steps)
             if not r.reason and any(o.kind == "late" for o in outputs):
                 self.backward(r, outputs)
@@ -220,9 +222,7 @@ class Compiled:
         ]  # fmt: skip
         return Run(r, result, outputs, watch, has)
 
-    def output(
-        self, r: Recording, x: Operand, outputs: list[Output], own: bool
-    ) -> Operand:  # fmt: skip
+    def output(self, r: Recording, x: Operand, outputs: list[Output]) -> Operand:
         """The template of what the function returns; Ref: number of an output."""
         if isinstance(x, Tensor):
             found: Operand = x.array
@@ -244,11 +244,15 @@ class Compiled:
             outputs.append(Output(kind, found.number, x))
             return Ref(len(outputs) - 1)
         if isinstance(x, tuple) and hasattr(x, "_fields"):
-            return type(x)(*[self.output(r, y, outputs, own) for y in x])
+            return type(x)(*[self.output(r, y, outputs) for y in x])
         if type(x) in (tuple, list):
-            return type(x)([self.output(r, y, outputs, own) for y in x])
+            return type(x)([self.output(r, y, outputs) for y in x])
         if type(x) is dict:
-            return {k: self.output(r, y, outputs, own) for k, y in x.items()}
+            return {k: self.output(r, y, outputs) for k, y in x.items()}
+        if r.late is not None and x is r.late[0]:
+            found = r.late[1]
+            outputs.append(Output("number", found.number, constant(found.value)))
+            return Ref(len(outputs) - 1)
         if not isinstance(x, SIMPLE):
             r.give_up(f"it returns a {type(x).__name__}")
         return x

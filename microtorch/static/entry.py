@@ -172,7 +172,7 @@ class Entry:
         for leaf, n in self.new_grads:
             node = self.holder(leaf, tensors).node
             node.grad = None if n is None else constant(next(grads), node.dev)
-        made: list[Tensor] = []
+        made: list[Operand] = []
         rest = given[len(self.gives) :]
         tracked = self.late.attach(self, tensors, given, rest) if self.late is not None else {}
         for i, o in enumerate(self.outputs):
@@ -181,7 +181,9 @@ class Entry:
                 made.append(self.holder(leaf, tensors))
                 continue
             array = next(values)
-            if i in tracked:
+            if o.kind == "number":
+                made.append(array.item())
+            elif i in tracked:
                 made.append(tracked[i])
             elif o.kind == "done":
                 made.append(walked(array, o.dev))

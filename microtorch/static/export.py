@@ -92,7 +92,7 @@ empty line; then come the numbers, in this processor's byte order, row by row.
 def export(entry: Entry, folder: str | os.PathLike[str]) -> None:
     """Write the folder. RuntimeError says which step is not C."""
     p, plan = entry.program, entry.whole
-    if plan is None or any(o.kind == "leaf" for o in entry.outputs):
+    if plan is None or any(o.kind in ("leaf", "number") for o in entry.outputs):
         raise RuntimeError(
             message(
                 f"{p.name} cannot be exported: it writes to memory or gradients, or returns what "

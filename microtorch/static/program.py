@@ -97,7 +97,6 @@ class Step:
     attrs: dict[str, Operand]
     result: Operand
     site: Site
-    scope: str
     kind: str
     sized: bool = False  # is the size of its result to be checked?
     number: bool = False  # is its result a number of numpy, to be made an array?

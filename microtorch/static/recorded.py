@@ -56,6 +56,7 @@ def _as_array(x: Array, dtype: DType | None = None, copy: bool | None = None) ->
     return np.asarray(x, dtype)
 
 
+_item = _answer(".item(), or a condition such as `if x > 0`,", np.ndarray.item)
 _copy, _transpose, _getitem = _method("copy"), _method("transpose"), _calls("getitem")
 
 
@@ -117,7 +118,12 @@ class Recorded:
         return map(partial(_getitem, self), range(len(self)))
 
     # ---- numbers that would leave the program ----------------------------------------------------
-    item = _answer(".item(), or a condition such as `if x > 0`,", np.ndarray.item)
+    def item(self, *place: int) -> Operand:
+        """A number: legal where the function returns it at once, and reads it no more."""
+        if not place and self.recording.returns_now():
+            return self.recording.late_number(self)
+        return _item(self, *place)
+
     tolist = _answer(".tolist()", np.ndarray.tolist)
     get = _answer("numpy(), or printing,", lambda x: x)
     __bool__ = _answer("a condition such as `if x > 0`", bool)

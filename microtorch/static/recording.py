@@ -11,12 +11,13 @@ program could not repeat are answered. They only spoil the recording (``reason``
 """
 from __future__ import annotations
 
+import dis
 import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, cast
 from weakref import ref
 
@@ -112,7 +113,9 @@ class Recording:
     ``reason``: why it cannot be repeated, or "". ``arguments``: the tensors that the function gets.
     """
 
-    def __init__(self, name: str, arguments: Sequence[Tensor] = ()):
+    def __init__(
+        self, name: str, arguments: Sequence[Tensor] = (), code: CodeType | None = None
+    ):  # fmt: skip
         self.program = Program(name)
         self.reason = ""
         self.place: dict[int, int] = {id(t): i for i, t in enumerate(arguments)}
@@ -127,6 +130,8 @@ class Recording:
         self.made: list[ref[Tensor]] = []  # tensors that were given memory during the run
         self.impure: set[int] = set()  # constants that a step may write to
         self.lanes: list[tuple[Reference, type[Reference], dict[str, Operand]]] = []
+        self.code = code
+        self.late: tuple[float, Recorded] | None = None  # the number that it returns, if it does
         self.rated: dict[int, tuple[dict[str, Operand], float]] = {}  # groups of optimizers
         self.start = tick()
         self.numbers = {
@@ -173,6 +178,23 @@ class Recording:
                 return True
             frame = frame.f_back
         return False
+
+    # ---- a number that is returned ----
+    def returns_now(self) -> bool:
+        """Does the recorded function itself ask, in the last call before its return?"""
+        frame = user_frame(sys._getframe(1))
+        code = self.code
+        if code is None or frame.f_code is not code or self.late is not None or self.closed:
+            return False
+        later = (i for i in dis.get_instructions(code) if i.offset > frame.f_lasti)
+        following = next((i for i in later if i.opname != "CACHE"), None)
+        return following is not None and following.opname == "RETURN_VALUE"
+
+    def late_number(self, x: Recorded) -> float | int | bool:
+        """The number in ``x``, which the program returns at each call."""
+        number: float = x.value.item()
+        self.late = (number, x)
+        return number
 
     # ---- tensors ---------------------------------------------------------------------------------
     def read(self, t: Tensor) -> Array:
@@ -316,7 +338,7 @@ class Recording:
         if kind == "vjp" and not fresh:  # it hands on what it was given
             return wrapped
         pure = kind == "vjp" or (kind == "kernel" and elementwise(name) and "out" not in attrs)
-        step = Step(name, function, given, by_name, self.template(wrapped), here(), "", kind)
+        step = Step(name, function, given, by_name, self.template(wrapped), here(), kind)
         if not (pure or (kind == "operator" and name in WITHOUT_WRITES)):
             self.impure.update(n for n in step.reads() if n in self.program.constants)
         elif kind != "kernel":  # a view of a constant may be written to later

@@ -67,7 +67,7 @@ def template(x: Operand) -> Operand:
 def stored(entry: Entry, outputs: Operand, names: dict[int, str]) -> dict[str, Operand]:
     """A forward program as data. RuntimeError says what in it cannot be stored."""
     p = entry.program
-    if entry.written or entry.new_grads or any(o.kind == "leaf" for o in entry.outputs):
+    if entry.written or entry.new_grads or any(o.kind in ("leaf", "number") for o in entry.outputs):
         raise RuntimeError(
             message(
                 f"{p.name} cannot be saved as a program: it writes to memory or to gradients",
@@ -142,7 +142,7 @@ def restored(data: dict[str, Operand]) -> tuple[Program, Kernel, dict[int, Array
         at = Site(file, int(line), None, None, None, "")
         function = function_of(kind, name, cpu.of(dtype))
         p.steps.append(
-            Step(name, function, template(given), template(attrs), to, at, "", kind, number=number)
+            Step(name, function, template(given), template(attrs), to, at, kind, number=number)
         )
     p.split = len(p.steps)
     p.outputs = template(data["outputs"])

@@ -345,6 +345,33 @@ def test_a_training_step(name):
     both(make, calls)
 
 
+def test_a_number_that_is_returned_at_once():
+    def make():
+        w = t(4, 2).requires_grad_()
+
+        def step(x):
+            loss = (x @ w).square().mean()
+            w.grad = None
+            loss.backward()
+            with torch.no_grad():
+                w.sub_(0.1 * w.grad)
+            return loss.item()
+
+        return step, lambda: [w]
+
+    both(make, [lambda x=x: x for x in XS])
+    plain(lambda x: (x > 0).any().item(), *XS)
+    plain(lambda x: x.sum().item() + 1, *XS, warns="item")
+    plain(lambda x: (x, x.sum().item()), *XS, warns="item")
+
+    def under_condition(x):
+        if x.sum() > 1000:
+            return x.max().item()
+        return x.min().item()
+
+    plain(under_condition, *XS, warns="item")
+
+
 class Model(nn.Module):
     def __init__(self, kind):
         super().__init__()
