@@ -81,13 +81,13 @@ def main(arguments: list[str]) -> int:
 
     from . import (  # isort: skip
         convolution, elementwise, large, loading, optimizers, oversubscribed, processes, products,
-        recurrent, report, rows, scalars, tiny, training,
+        recurrent, report, rows, scalars, static, tiny, training,
     )  # fmt: skip
     from .cases import Disagreement, installed, measure
 
     suites = (
         tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent,
-        convolution, loading,
+        convolution, loading, static,
     )  # fmt: skip
     cases = [case for suite in suites for case in suite.CASES]
     groups = dict.fromkeys([case.group for case in cases])

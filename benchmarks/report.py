@@ -16,7 +16,7 @@ from microtorch import backends
 
 from .cases import Result
 
-CONTESTANTS = ("microtorch", "torch", "numpy", "autograd", "closures")
+CONTESTANTS = ("microtorch", "eager", "interpreter", "torch", "numpy", "autograd", "closures")
 
 
 def machine() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from benchmarks import (
     registry,
     report,
     scalars,
+    static,
     tiny,
     training,
 )  # fmt: skip
@@ -24,7 +25,8 @@ from benchmarks.__main__ import clean
 from benchmarks.cases import Case, Disagreement, Result, as_arrays, compare, measure
 
 ROOT = Path(__file__).resolve().parent.parent
-CASES = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *convolution.CASES]
+CASES = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *convolution.CASES,
+         *static.CASES]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

@@ -1,7 +1,7 @@
 """What a user gave, as Tensors: numbers, arrays and Scalars join the tensors beside them."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,9 +106,18 @@ def element(value: AnyNumber, d: DType) -> Array:
     return np.array(value).astype(d)
 
 
+_made: list[dict[Backend, dict[float | str, Tensor]]] = []
+
+
+def kept_numbers() -> Iterator[Tensor]:
+    """The constants that are kept for the next time."""
+    return (t for made in _made for cache in made.values() for t in cache.values())
+
+
 def _numbers(name: str, make: Callable[[Number, Tensor], Tensor]) -> Callable[..., Tensor]:
     """A function that keeps the constants that it makes."""
     made: dict[Backend, dict[float | str, Tensor]] = {}  # float backend -> constants made so far
+    _made.append(made)
 
     def number(value: Number, like: Tensor, floating: bool = False) -> Tensor:
         """A Python number beside a float tensor, as a 0-d constant that is kept for the next time.

@@ -91,6 +91,7 @@ LAZY |= {
     "_standard_gamma_grad".split()
 }
 LAZY |= {name: ("fft.short_time", name) for name in linear_algebra.SPECTRA}
+LAZY |= {"compile": ("static", "compile"), "jit": ("static.script", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "serialization": ("files", ""),
@@ -102,7 +103,7 @@ LAZY |= {
 }
 
 ABSENT = frozenset(
-    "compile jit mps quantization sparse sparse_coo_tensor xpu export fx library".split()
+    "mps quantization sparse sparse_coo_tensor xpu export fx library".split()
 )
 
 EAGER = (

@@ -575,12 +575,14 @@ class Module:
         """Move to `device` without the values: parameters and buffers are then uninitialised."""
         return self._apply(lambda tensor: empty_like(tensor, device=device), recurse)
 
-    def compile(self, *args: Argument, **kwargs: Argument) -> None:
+    def compile(self, *args: Argument, **kwargs: Argument) -> object:
         """Accepted without effect but a warning: calls run as they are written."""
         warnings.warn(
-            "Module.compile: microtorch runs a module as it is written; nothing was compiled.",
+            "Module.compile: microtorch runs a module as it is written; nothing was compiled. "
+            "microtorch.compile(module) returns one that is.",
             stacklevel=2,
         )
+        return None
 
     def share_memory(self: T) -> T:
         """Not available; raises NotImplementedError."""

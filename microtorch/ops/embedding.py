@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
+from ..backends import defines
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
@@ -20,7 +21,7 @@ from ..engine.record import constant
 from .select import where
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace, Operand
+    from ..base.types import Array, Backend, Gradient, Namespace, Operand
     from ..handles.tensor import Tensor
 
 
@@ -90,6 +91,26 @@ scale_gradient_op = Op(
 )
 
 
+@defines
+def check_rows(F: Backend, index: Array, rows: int) -> None:
+    """IndexError for a row that a table of ``rows`` rows does not have.
+
+    A kernel, so that a recorded program asks at each call.
+    """
+    if index.size and (int(index.min()) < 0 or int(index.max()) >= rows):
+        bad = int(index.max()) if int(index.max()) >= rows else int(index.min())
+        raise IndexError(
+            message(
+                "index out of range in self",
+                f"embedding: row {bad} of a table of {rows} rows (0..{rows - 1}); input "
+                f"{describe(index)}",
+                fix=f"num_embeddings must exceed the largest token: at least {bad + 1}"
+                if bad > 0
+                else "rows count from 0",
+            )
+        )
+
+
 def embedding(
     input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
     norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
@@ -122,18 +143,7 @@ def embedding(
                 )
             )
         padding_idx %= len(w)
-    if i.size and (int(i.min()) < 0 or int(i.max()) >= len(w)):
-        bad = int(i.max()) if int(i.max()) >= len(w) else int(i.min())
-        raise IndexError(
-            message(
-                "index out of range in self",
-                f"embedding: row {bad} of a table of {len(w)} rows (0..{len(w) - 1}); input "
-                f"{describe(input)}",
-                fix=f"num_embeddings must exceed the largest token: at least {bad + 1}"
-                if bad > 0
-                else "rows count from 0",
-            )
-        )
+    input.node.dev.check_rows(i, len(w))
     if max_norm is not None:
         shorten(weight, input, max_norm, norm_type)
     out = apply(embedding_op, (weight, input), {"padding": padding_idx})

@@ -18,7 +18,7 @@ import numpy as np
 from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
-from ..utils.kernels import arrays, gradients
+from ..utils.kernels import arrays, gradients, rate
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
     Arrays,
@@ -168,7 +168,7 @@ class Adam(Optimizer):
             v,
             largest[0] if largest else (),
             steps,
-            lr=float(group["lr"]),
+            lr=rate(group),
             beta1=float(beta1),
             beta2=float(beta2),
             eps=group["eps"],

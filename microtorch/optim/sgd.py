@@ -15,7 +15,7 @@ from ..backends import defines
 from ..base.errors import message
 from ..create.filled import full_like
 from ..handles.tensor import Tensor
-from ..utils.kernels import arrays, gradients
+from ..utils.kernels import arrays, gradients, rate
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
     Arrays,
@@ -137,7 +137,7 @@ class SGD(Optimizer):
             arrays(params),
             gradients(params),
             buffers,
-            lr=float(group["lr"]),
+            lr=rate(group),
             momentum=group["momentum"],
             dampening=group["dampening"],
             weight_decay=float(group["weight_decay"]),

@@ -10,8 +10,8 @@ The attributes of a backend are its kernels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..arrays.memory_order import in_memory_order
 from ..engine.record import constant
@@ -57,6 +57,18 @@ def by_backend(tensors: Iterable[Tensor]) -> dict[Backend, list[Tensor]]:
             else:
                 by_dev[node.dev] = [tensor]
     return by_dev
+
+
+def rate(group: dict[str, Any]) -> float:
+    """The learning rate of an optimizer's group, as a kernel takes it.
+
+    A recording is told whose it is, so that a program reads it anew at each call.
+    """
+    value = float(group["lr"])
+    return value if not rates else rates[-1](group, value)
+
+
+rates: list[Callable[[dict[str, Any], float], float]] = []
 
 
 def tensor_on(array: Array, dev: Backend) -> Tensor:

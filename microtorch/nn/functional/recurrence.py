@@ -135,12 +135,12 @@ class Recurrence:
         cls, F: Backend, reverse: bool, x: Array, u: Array, c: Array | None, start: list[Array]
     ) -> Recurrence:
         """All steps from the states `start`, (N, H) each."""
-        states = [np.empty((len(x) + 1, *s.shape), x.dtype) for s in start]
-        part = np.empty((len(x), *start[0].shape), x.dtype) if cls.gates == 3 else None
+        states = [F.empty((len(x) + 1, *s.shape), x.dtype) for s in start]
+        part = F.empty((len(x), *start[0].shape), x.dtype) if cls.gates == 3 else None
         made = cls(F, reverse, x, part, *states)
         for s, value in zip(states, start, strict=True):
             s[made.order[0] + made.before] = value
-        ut = np.ascontiguousarray(u.T)
+        ut = u.T.copy()
         for t in made.order:
             a = F.matmul(states[0][t + made.before], ut)
             if c is not None:

@@ -35,6 +35,14 @@ def scale(F: Backend, arrays: tuple[Array, ...], factor: float) -> None:
         x *= factor
 
 
+@defines
+def scale_by(F: Backend, arrays: tuple[Array, ...], factor: Array) -> None:
+    """Multiply the `arrays`, in place, by the number in `factor`, unless it is 1."""
+    number = float(factor)
+    if number != 1:
+        F.scale(arrays, number)
+
+
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     parameters = [parameters] if isinstance(parameters, Tensor) else parameters
     return [p.grad for p in parameters if p.grad is not None]
@@ -136,8 +144,8 @@ def _scale(grads: list[Tensor], dev: Backend | None, max_norm: float, total: Ten
         if dev is None:
             for grad in grads:
                 grad.mul_(factor.to(grad.device))
-        elif float(factor) != 1:
-            dev.scale(arrays(grads), float(factor))
+        else:
+            dev.scale_by(arrays(grads), factor.array)
             overwritten(grads, "clip_grad_norm_")
 
 

@@ -1,0 +1,368 @@
+"""``compile``: a function that is recorded, and from then on runs as its program.
+
+The first call under one key (shapes, dtypes, layouts, Python arguments, grad mode) is an ordinary
+one. The second and the third are recorded, and must agree. Then the program runs once on the memory
+as it was before the third call, and must leave what that call left, to the bit. Only then is it
+used, and only where all guards hold. What cannot be recorded runs as it is written, with one
+warning that says why.
+"""
+from __future__ import annotations
+
+import warnings
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..arrays import dtypes
+from ..autograd import is_anomaly_enabled
+from ..backends import cpu
+from ..base.errors import GraphError, message
+from ..base.naming import named
+from ..engine import backward, operands
+from ..engine.listening import listeners
+from ..engine.record import constant
+from ..graph import mode
+from ..handles.memory import owner
+from ..handles.tensor import Tensor
+from .build import CompilerError
+from .entry import Entry, Run
+from .export import export
+from .guards import SIMPLE, TooMuch, Unwatchable, Watch
+from .keys import Refused, opaque, structure
+from .outputs import Output
+from .program import Leaf, Program, Ref
+from .proof import disagreement, proved, random_state
+from .recorded import Recorded
+from .recording import SLOT, Busy, Recording, recording_now
+
+if TYPE_CHECKING:
+    from ..base.types import Kernel, Operand
+
+    Key = tuple[Operand, ...]
+
+MOST_PROGRAMS = 8
+MOST_RECORDINGS = 6  # of one key, before they are given up
+
+
+class Compiled:
+    """A function that runs as a program where it can. See ``compile``."""
+
+    def __init__(self, function: Kernel, fullgraph: bool = False, use_c: bool = True):
+        self.function = self.root = function
+        self.use_c = use_c
+        self.fullgraph = fullgraph
+        self.entries: dict[Key, list[tuple[Entry, Operand]]] = {}
+        self.pending: dict[Key, Run | None] = {}
+        self.recordings: dict[Key, int] = {}
+        self.count = 0
+        self.reason = ""  # why it runs as it is written, if it does
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+        self.__wrapped__ = function
+
+    def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
+        if self.reason or recording_now() or listeners or is_anomaly_enabled():
+            return self.function(*args, **kwargs)
+        tensors: list[Tensor] = []
+        try:
+            key = self.key((args, kwargs), tensors)
+        except Refused as e:
+            self.refuse(str(e))
+            return self.function(*args, **kwargs)
+        why = ""
+        for entry, template in self.entries.get(key, ()):
+            why = entry.fails(tensors)
+            if not why:
+                return entry.run(tensors, template)
+        if key not in self.pending:
+            self.pending[key] = None
+            return self.function(*args, **kwargs)
+        return self.record(key, args, kwargs, tensors, why)
+
+    def __get__(self, instance: Operand, owner: type | None = None) -> Operand:
+        """As a method: one program set for the function, with ``self`` as an argument."""
+        return self if instance is None else named(
+            lambda *a, **k: self(instance, *a, **k), self.__name__
+        )  # fmt: skip
+
+    # ---- keys ------------------------------------------------------------------------------------
+    def key(self, arguments: Operand, tensors: list[Tensor]) -> Key:
+        """What a program is looked up by; gathers the tensors among the arguments."""
+        shape = structure(arguments, tensors)
+        about: list[Operand] = []
+        owners: dict[int, int] = {}
+        for t in tensors:
+            array, node = t.array, t.node
+            if type(array) is not np.ndarray:
+                raise Refused(f"an argument lies on {node.dev.device}")
+            if node.needs and node.op is not None:
+                raise Refused("an argument has a graph that was begun outside the function")
+            shared = owners.setdefault(id(owner(array)), len(owners))
+            about.append((array.shape, array.dtype, array.strides, node.needs, shared,
+                          type(t), t.origin is None))  # fmt: skip
+        m = mode.get()
+        return (shape, tuple(about), m.grad, m.scope is None, dtypes.default_numpy(), _backend())
+
+    # ---- recording -------------------------------------------------------------------------------
+    def record(
+        self, key: Key, args: Operand, kwargs: Operand, tensors: list[Tensor], why: str
+    ) -> Operand:
+        """A call that is written down; the second of two that agree makes the program."""
+        before = self.pending[key]
+        self.recordings[key] = self.recordings.get(key, 0) + 1
+        if self.recordings[key] > MOST_RECORDINGS * (1 + len(self.entries.get(key, ()))):
+            self.refuse(f"the guards do not hold from call to call: {why or 'it changes'}")
+            return self.function(*args, **kwargs)
+        if before is not None and before.watch.changed():
+            why, before = before.watch.changed(), None
+        state = random_state()
+        grads = {id(t): t.node.grad is not None for t in tensors}
+        if before is not None:
+            for leaf in before.recording.program.leaves:
+                grads[id(leaf.tensor)] = leaf.tensor.node.grad is not None
+        try:
+            run = self.recorded(args, kwargs, tensors, grads)
+        except Busy:
+            return self.function(*args, **kwargs)
+        r = run.recording
+        if not r.reason and before is not None:
+            changed = before.watch.changed()
+            if changed:
+                r.reason = f"it changes a Python value, {changed}, which a program cannot"
+            else:
+                r.reason = disagreement(before, run)
+                if not r.reason:
+                    entry = Entry(run)
+                    r.reason = proved(entry, run, state)
+                    if not r.reason:
+                        self.keep(key, entry, run)
+                        return run.result
+        if r.reason and (before is not None or not self.may_settle(key, r)):
+            if self.may_settle(key, r):
+                self.pending[key] = run
+                r.reason = ""
+                return run.result
+            self.refuse(r.reason)
+            return run.result
+        self.pending[key] = None if r.reason else run
+        return run.result
+
+    def may_settle(self, key: Key, r: Recording) -> bool:
+        """May another recording succeed: a state appears at the first steps, say."""
+        return self.recordings[key] < 4 and ("keeps" in r.reason or "differ" in r.reason)
+
+    def keep(self, key: Key, entry: Entry, run: Run) -> None:
+        """Use a program from now on."""
+        self.count += 1
+        if self.count > MOST_PROGRAMS:
+            self.refuse(f"{MOST_PROGRAMS} programs have been made, for other shapes, Python "
+                        "arguments or values")  # fmt: skip
+            return
+        entry.names = self.names(entry, run)
+        arrays = {x.number: x.value for x in run.recording.arrays.values()}
+        entry.plan_whole(arrays)
+        if self.use_c:
+            try:
+                entry.use_c(arrays)
+            except CompilerError as e:
+                self.use_c = False
+                text = message(
+                    f"compile: {self.__name__} runs by the interpreter of its program: {e}",
+                    fix='install a C compiler; or compile(f, backend="eager") asks for no C',
+                )
+                warnings.warn(text, UserWarning, stacklevel=4)
+        self.entries.setdefault(key, []).append((entry, run.recording.program.outputs))
+        self.pending[key] = None
+
+    def names(self, entry: Entry, run: Run) -> dict[int, str]:
+        """What the user calls the leaves."""
+        found: dict[int, str] = {}
+        by_tensor = {id(v): k for _, k, v in run.watch.items if isinstance(v, Tensor)}
+        parameters = getattr(getattr(self.function, "__code__", None), "co_varnames", ())
+        for leaf in entry.leaves:
+            name = by_tensor.get(id(leaf.tensor))
+            if leaf.kind == "argument" and leaf.place < len(parameters):
+                found[leaf.number] = parameters[leaf.place]
+            elif leaf.kind == "tensor" and isinstance(name, str):
+                found[leaf.number] = name
+        return found
+
+    def recorded(
+        self, args: Operand, kwargs: Operand, tensors: list[Tensor], grads: dict[int, bool]
+    ) -> Run:
+        """One call, written down."""
+        r = Recording(self.__name__, tensors, getattr(self.function, "__code__", None))
+        outputs: list[Output] = []
+        with r:
+            result = self.function(*args, **kwargs)
+            r.program.outputs = self.output(r, result, outputs)
+            if r.late is not None and not any(o.kind == "number" for o in outputs):
+                r.give_up("it reads a number, and returns something else")
+            r.program.split = len(r.program.steps)
+            if not r.reason and any(o.kind == "late" for o in outputs):
+                self.backward(r, outputs)
+            self.check_kept(r, outputs)
+        program = r.program
+        program.fresh = {n for n in r.impure if n in program.constants}
+        for leaf in program.leaves:
+            leaf.name = leaf.name or f"{leaf.kind}_{leaf.number}"
+        try:
+            watch = Watch(self.root, *opaque((args, kwargs)))
+        except (TooMuch, Unwatchable) as e:
+            r.reason = r.reason or str(e)
+            watch = Watch()
+        if not watch.speaks_of_rates:
+            for group, value in r.rated.values():
+                if float(group["lr"]) != value:
+                    r.reason = r.reason or "it changes a learning rate"
+            watch.items = [x for x in watch.items if x[1] != "lr" or id(x[0]) not in r.rated]
+        has = [
+            grads.get(id(leaf.tensor), leaf.tensor.node.grad is not None)
+            for leaf in program.leaves if leaf.kind != "seed"
+        ]  # fmt: skip
+        return Run(r, result, outputs, watch, has)
+
+    def output(self, r: Recording, x: Operand, outputs: list[Output]) -> Operand:
+        """The template of what the function returns; Ref: number of an output."""
+        if isinstance(x, Tensor):
+            found: Operand = x.array
+            kind = "value"
+            leaf = next((y for y in r.program.leaves if y.tensor is x), None)
+            if leaf is not None:
+                kind = "leaf"
+                if x.node is not r.nodes[leaf.number]:
+                    r.give_up("an argument, or a global tensor, leaves with another graph")
+            elif x.node.needs:
+                kind = "late" if x.node.op is None or x.node.saved is not None else "done"
+                if x.node.op is None:
+                    r.give_up("it returns a leaf that it made")
+            if type(found) is not Recorded:
+                r.give_up("it returns a tensor that was not computed from its arguments")
+                return x
+            if kind != "leaf" and _shares(r, found, outputs):
+                r.give_up("it returns a view of memory that it does not own: .clone() it")
+            outputs.append(Output(kind, found.number, x))
+            return Ref(len(outputs) - 1)
+        if isinstance(x, tuple) and hasattr(x, "_fields"):
+            return type(x)(*[self.output(r, y, outputs) for y in x])
+        if type(x) in (tuple, list):
+            return type(x)([self.output(r, y, outputs) for y in x])
+        if type(x) is dict:
+            return {k: self.output(r, y, outputs) for k, y in x.items()}
+        if r.late is not None and x is r.late[0]:
+            found = r.late[1]
+            outputs.append(Output("number", found.number, constant(found.value)))
+            return Ref(len(outputs) - 1)
+        if not isinstance(x, SIMPLE):
+            r.give_up(f"it returns a {type(x).__name__}")
+        return x
+
+    @staticmethod
+    def backward(r: Recording, outputs: list[Output]) -> None:
+        """The program's own backward: from the outputs' gradients to the leaves'."""
+        steps = r.program.steps
+        for i, o in enumerate(outputs):  # is the graph below it whole?
+            if o.kind == "late":
+                seed = r.new(np.ones(o.tensor.array.shape, o.tensor.array.dtype))
+                try:
+                    nothing = frozenset(n for n in r.nodes.values() if n.needs)
+                    backward.run([o.tensor.node], [seed], retain=True, targets=nothing)
+                except GraphError:
+                    outputs[i] = o._replace(kind="done")
+                except RuntimeError as e:
+                    r.give_up(f"its backward raises {type(e).__name__}")
+                    return
+                del steps[r.program.split :]
+        roots = [o for o in outputs if o.kind == "late"]
+        if not roots:
+            return
+        leaves = [x for x in r.program.leaves if x.tensor.node.needs]
+        seeds: list[Recorded] = []
+        for i, o in enumerate(roots):
+            seed = r.new(np.ones(o.tensor.array.shape, o.tensor.array.dtype))
+            seeds.append(seed)
+            r.program.leaves.append(Leaf(seed.number, "seed", i, o.tensor, seed.value))
+        nodes = frozenset(x.tensor.node for x in leaves)
+        found = backward.run([o.tensor.node for o in roots], seeds, retain=True, targets=nodes)
+        grads = [found.get(x.tensor.node) for x in leaves]
+        r.program.gradients = [None if g is None else g.number for g in grads]
+
+    @staticmethod
+    def check_kept(r: Recording, outputs: list[Output]) -> None:
+        """Refuse a tensor that lives on where the program would not put it."""
+        allowed = {id(o.tensor) for o in outputs}
+        allowed |= {id(o.tensor.origin[0]) for o in outputs if o.tensor.origin is not None}
+        allowed |= set(map(id, operands.kept_numbers()))
+        for leaf in r.program.leaves:
+            allowed.add(id(leaf.tensor))
+            allowed.add(id(leaf.tensor.node.grad))
+            t = leaf.tensor
+            if leaf.kind != "seed":
+                held = SLOT.__get__(t)
+                if held is not leaf.array and getattr(held, "value", None) is not leaf.array:
+                    r.give_up("a tensor is given other memory")
+                if t.node is not r.nodes[leaf.number]:
+                    r.give_up("a tensor is given another graph by an in-place operation")
+            g = t.node.grad
+            if g is not None and g.node.needs:
+                r.give_up("a gradient has a graph of its own (create_graph=True)")
+        for alive in (x() for x in r.made):
+            if alive is not None and id(alive) not in allowed:
+                r.give_up("it keeps a tensor that it made, in a list, dict or attribute")
+
+    def refuse(self, why: str) -> None:
+        """From now on the function runs as it is written; say so once."""
+        if self.reason:
+            return
+        self.reason = why
+        text = message(
+            f"compile: {self.__name__} runs as it is written, without a program: {why}",
+            fix="see docs/static-graph.md for what can be recorded",
+        )
+        if self.fullgraph:
+            raise RuntimeError(text)
+        warnings.warn(text, UserWarning, stacklevel=4)
+
+    # ---- to look at ------------------------------------------------------------------------------
+    @property
+    def graph(self) -> Program:
+        """The program that was made last. RuntimeError where there is none as yet."""
+        for found in reversed(self.entries.values()):
+            return found[-1][0].program
+        raise RuntimeError(
+            message(
+                f"{self.__name__} has no program yet",
+                self.reason and f"it runs as it is written: {self.reason}",
+                fix="call it three times: the first call is an ordinary one, two are recorded",
+            )
+        )
+
+    def c_source(self) -> str:
+        """The C file of the program that was made last; "" where none of its steps is C."""
+        self.graph  # noqa: B018
+        text: str = next(reversed(self.entries.values()))[-1][0].c_source
+        return text
+
+    def export(self, folder: str | PathLike[str]) -> None:
+        """Write the program that was made last as C with a ``main``; see static/export.py."""
+        self.graph  # noqa: B018
+        export(next(reversed(self.entries.values()))[-1][0], folder)
+
+    @property
+    def code(self) -> str:
+        """The program as the Python function that the interpreter runs."""
+        self.graph  # noqa: B018
+        text: str = vars(next(reversed(self.entries.values()))[-1][0].function)["text"]
+        return text
+
+
+def _backend() -> str:
+    return cpu.of(np.dtype(np.float32)).name
+
+
+def _shares(r: Recording, found: Recorded, outputs: list[Output]) -> bool:
+    """Does an output lie in memory of a leaf, of a constant or of another output?"""
+    mine = owner(found.value)
+    theirs = [owner(leaf.array) for leaf in r.program.leaves]
+    theirs += [owner(r.real(o.tensor.array)) for o in outputs]
+    return any(mine is x for x in theirs) or mine.base is not None

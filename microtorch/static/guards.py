@@ -1,0 +1,269 @@
+"""What a program was recorded under, in Python: the numbers and objects that a function may read.
+
+A recording bakes in every Python value that the function read: a global, a cell of a closure, an
+attribute of an object, an element of a list. ``Watch`` walks from the function to all of them, and
+``changed`` says whether one is another now. The walk follows the user's functions and classes,
+modules of layers, optimizers, lists and dicts; it does not follow installed packages.
+"""
+from __future__ import annotations
+
+import dis
+import os
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from functools import partial
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    ClassMethodDescriptorType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from typing import TYPE_CHECKING
+from weakref import ref
+
+import numpy as np
+
+from ..engine.handle import Handle
+from ..graph import Node
+from ..graph.source import is_library, user_frame
+
+if TYPE_CHECKING:
+    from ..base.types import Operand
+
+SIMPLE = (bool, int, float, complex, str, bytes, type(None))
+MOST = 50_000  # values that are watched at most
+_INSTALLED = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")})
+_FIXED = (BuiltinFunctionType, Handle, Node, np.dtype, CodeType)
+# what the package counts for itself, and no program reads
+UNWATCHED = frozenset({"_opt_called", "_step_count"})
+
+
+_STATELESS = (
+    range, slice, type(Ellipsis), type(NotImplemented), np.ufunc, np.generic, ref, re.Pattern,
+    WrapperDescriptorType, MethodDescriptorType, GetSetDescriptorType, MemberDescriptorType,
+    ClassMethodDescriptorType, MethodWrapperType, CellType,
+)  # fmt: skip
+
+
+class Slots:
+    """The slots of an object, by name."""
+
+    def __init__(self, x: Operand, names: tuple[str, ...]):
+        self.x, self.names = x, names
+
+    def __getitem__(self, name: str) -> Operand:
+        return getattr(self.x, name, None)
+
+
+class TooMuch(Exception):
+    """The function can reach more Python values than may be watched at each call."""
+
+
+class Unwatchable(Exception):
+    """The function can reach something whose state cannot be compared."""
+
+
+class Watch:
+    """The Python values that the functions in ``roots`` may read, as they are now."""
+
+    def __init__(self, *roots: Operand):
+        self.items: list[tuple[Operand, Operand, Operand]] = []  # container, key, value
+        self.cells: list[tuple[CellType, Operand]] = []
+        self.sizes: list[tuple[Operand, int]] = []
+        self.copies: list[tuple[Operand, Operand]] = []  # arrays and sets, and what they held
+        self.seen: set[int] = set()
+        self.speaks_of_rates = False  # does a function name "lr": may it read a learning rate?
+        self.kept: list[Operand] = []  # so that no id is used twice
+        todo = [*roots]
+        while todo:
+            todo.extend(self.visit(todo.pop()))
+
+    def visit(self, x: Operand) -> Iterator[Operand]:
+        """Watch what ``x`` holds; yields what is to be visited next."""
+        if isinstance(x, Node) and not isinstance(x, Handle) and x.dev is None:
+            raise Unwatchable("it can reach a Scalar: programs are of tensors")
+        if isinstance(x, (*SIMPLE, *_FIXED)) or id(x) in self.seen:
+            return
+        self.seen.add(id(x))
+        self.kept.append(x)
+        if len(self.items) > MOST:
+            raise TooMuch(f"it can reach more than {MOST} Python values")
+        if isinstance(x, FunctionType):
+            yield from self.function(x)
+        elif isinstance(x, MethodType):
+            yield x.__self__
+            yield x.__func__
+        elif isinstance(x, (list, tuple)):
+            yield from self.sequence(x)
+        elif isinstance(x, dict):
+            yield from self.mapping(x)
+        elif isinstance(x, (set, frozenset)):
+            self.copies.append((x, set(x)))
+        elif isinstance(x, np.ndarray):
+            if x.nbytes > 1 << 20:
+                raise TooMuch("it can reach a large numpy array: make it a tensor")
+            self.copies.append((x, x.copy()))
+        elif isinstance(x, type):
+            if is_users(sys.modules.get(x.__module__)):
+                yield from self.mapping(vars(x))
+                yield from x.__bases__
+        elif isinstance(x, ModuleType):
+            return  # the names that functions use of it are watched there
+        else:
+            yield from self.object(x)
+
+    def function(self, f: FunctionType) -> Iterator[Operand]:
+        """Its globals, the cells of its closure, its defaults; of a user's function only."""
+        inner = getattr(f, "__wrapped__", None)
+        if inner is not None:
+            yield inner
+        for cell in f.__closure__ or ():
+            try:
+                value = cell.cell_contents
+            except ValueError:  # empty as yet
+                continue
+            self.cells.append((cell, value))
+            yield value
+        yield f.__defaults__
+        yield f.__kwdefaults__
+        if not is_users_code(f.__code__):
+            return
+        if "lr" in f.__code__.co_consts or "param_groups" in names_of(f.__code__):
+            self.speaks_of_rates = True
+        for name in globals_of(f.__code__):
+            if name in f.__globals__:
+                yield from self.item(f.__globals__, name)
+                value = f.__globals__[name]
+                if isinstance(value, ModuleType) and is_users(value):
+                    for other in names_of(f.__code__):
+                        if other in vars(value):
+                            yield from self.item(vars(value), other)
+
+    def item(self, container: Operand, key: Operand) -> Iterator[Operand]:
+        if key not in UNWATCHED:
+            self.items.append((container, key, container[key]))
+            yield container[key]
+
+    def sequence(self, x: Operand) -> Iterator[Operand]:
+        if isinstance(x, list):
+            self.sizes.append((x, len(x)))
+            for i in range(len(x)):
+                yield from self.item(x, i)
+        else:
+            yield from x
+
+    def mapping(self, x: Mapping[str, Operand]) -> Iterator[Operand]:
+        if type(x) is dict:
+            self.sizes.append((x, len([k for k in x if k not in UNWATCHED])))
+        for key in [*x]:
+            if not (isinstance(key, str) and key.startswith("__") and key.endswith("__")):
+                yield from self.item(x, key)
+
+    def object(self, x: Operand) -> Iterator[Operand]:
+        """An object's attributes, and the functions of its class."""
+        yield type(x)
+        if isinstance(x, (staticmethod, classmethod)):
+            yield x.__func__
+        elif isinstance(x, property):
+            yield x.fget
+        elif type(x).__module__.startswith(__package__) and hasattr(x, "__wrapped__"):
+            yield x.__wrapped__  # a compiled function in another
+        elif isinstance(x, partial):
+            yield (x.func, x.args, x.keywords)
+        elif isinstance(getattr(x, "__dict__", None), dict):
+            yield from self.mapping(vars(x))
+        elif not isinstance(x, _STATELESS) and not self.slots(x):
+            raise Unwatchable(
+                f"it can reach an object whose state cannot be watched, a {type(x).__name__}"
+            )
+
+    def slots(self, x: Operand) -> bool:
+        """Copy the slots of an object to be compared; False if it has none."""
+        names = [n for c in type(x).__mro__ for n in vars(c).get("__slots__", ())]
+        values = Slots(x, tuple(n for n in names if n != "__weakref__"))
+        if not any("__slots__" in vars(c) for c in type(x).__mro__):
+            return False
+        self.items += [(values, n, values[n]) for n in values.names]
+        return True
+
+    def changed(self) -> str:
+        """The name of a value that is another now, or ""."""
+        for container, key, value in self.items:
+            try:
+                now = container[key]
+            except (KeyError, IndexError):
+                return _named(key)
+            if now is not value and not same(now, value):
+                return _named(key)
+        for cell, value in self.cells:
+            if cell.cell_contents is not value and not same(cell.cell_contents, value):
+                return "a variable of an enclosing function"
+        for x, n in self.sizes:
+            if len(x) != n and (
+                type(x) is not dict or len([k for k in x if k not in UNWATCHED]) != n
+            ):
+                return f"a {type(x).__name__}"
+        for x, held in self.copies:
+            if not (x == held if isinstance(x, (set, frozenset)) else np.array_equal(x, held)):
+                return f"a {type(x).__name__}"
+        return ""
+
+
+def _named(key: Operand) -> str:
+    return repr(key) if isinstance(key, (str, int)) else "an element of a dict"
+
+
+def same(a: Operand, b: Operand) -> bool:
+    """Are two Python values equal, and known to be for good?"""
+    if type(a) is MethodType and type(b) is MethodType:
+        return a.__self__ is b.__self__ and a.__func__ is b.__func__
+    return type(a) is type(b) and isinstance(a, SIMPLE) and repr(a) == repr(b)
+
+
+def globals_of(code: CodeType) -> set[str]:
+    """The global names that a function's code, and that of functions in it, reads."""
+    reads = ("LOAD_GLOBAL", "LOAD_NAME")
+    found = {i.argval for i in dis.get_instructions(code) if i.opname in reads}
+    for x in code.co_consts:
+        if isinstance(x, CodeType):
+            found |= globals_of(x)
+    return found
+
+
+def names_of(code: CodeType) -> set[str]:
+    """The names of globals and attributes in a function's code, and in that of functions in it."""
+    found = set(code.co_names)
+    for x in code.co_consts:
+        if isinstance(x, CodeType):
+            found |= names_of(x)
+    return found
+
+
+def is_users_code(code: CodeType) -> bool:
+    """Is it a user's code: neither the package's nor an installed one's?"""
+    file = code.co_filename
+    if file not in is_library:
+        user_frame(sys._getframe())  # knows its own file
+    ours = is_library.get(file, f"{os.sep}microtorch{os.sep}" in file and "programs" not in file)
+    return not ours and not file.startswith(_INSTALLED) and "site-packages" not in file
+
+
+def is_users(module: ModuleType | None) -> bool:
+    """Is it a user's module?"""
+    if module is None:
+        return True
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return module.__name__ == "__main__"
+    package = module.__name__.partition(".")[0]
+    return package != "microtorch" and not file.startswith(_INSTALLED)

@@ -1,0 +1,64 @@
+"""What a program is looked up by: the arguments, but for the numbers in their tensors."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..handles.scalar import Scalar
+from ..handles.tensor import Tensor
+from .guards import SIMPLE
+from .program import Ref
+
+if TYPE_CHECKING:
+    from ..base.types import Operand
+
+
+class Refused(Exception):
+    """Arguments for which there can be no program."""
+
+
+def structure(x: Operand, tensors: list[Tensor]) -> Operand:
+    """Arguments as a key: the tensors' places, and what is no tensor."""
+    if isinstance(x, Tensor):
+        for i, t in enumerate(tensors):
+            if t is x:
+                return Ref(i)
+        tensors.append(x)
+        return Ref(len(tensors) - 1)
+    if isinstance(x, SIMPLE):
+        return type(x), repr(x) if isinstance(x, float) else x
+    if isinstance(x, (tuple, list)):
+        return type(x), tuple([structure(y, tensors) for y in x])
+    if type(x) is dict:
+        return dict, tuple([(k, structure(y, tensors)) for k, y in x.items()])
+    if isinstance(x, Scalar):
+        raise Refused("an argument is a Scalar")
+    if isinstance(x, np.ndarray):
+        raise Refused("an argument is a numpy array: torch.from_numpy makes it a tensor")
+    return _Same(x)
+
+
+def opaque(x: Operand) -> Iterator[Operand]:
+    """The objects among arguments of which a key knows no more than that they are the same."""
+    if isinstance(x, (tuple, list)):
+        for y in x:
+            yield from opaque(y)
+    elif type(x) is dict:
+        yield from opaque([*x.values()])
+    elif not isinstance(x, (Tensor, *SIMPLE)):
+        yield x
+
+
+class _Same:
+    """An object as a part of a key: equal only to itself, and kept alive by the key."""
+
+    def __init__(self, x: Operand):
+        self.x = x
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.x is other.x
+
+    def __hash__(self) -> int:
+        return id(self.x)

@@ -1,0 +1,95 @@
+"""``compile``, and what it makes of a Module."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from ..base.errors import message
+from ..nn.module import Module
+from .compiled import Compiled
+from .program import Program
+
+if TYPE_CHECKING:
+    from ..base.types import Kernel, Operand
+
+
+class CompiledModule(Module):
+    """A Module around another, ``_orig_mod``, whose calls are recorded and run as a program.
+
+    Parameters, buffers and modes are those of the other; keys of its state begin with "_orig_mod.",
+    as in PyTorch.
+    """
+
+    def __init__(self, module: Module, fullgraph: bool = False, use_c: bool = True):
+        super().__init__()
+        self._orig_mod = module
+        self.training = module.training
+        vars(self)["_compiled"] = Compiled(module, fullgraph, use_c)
+
+    def forward(self, *args: Operand, **kwargs: Operand) -> Operand:
+        """The module's output."""
+        return vars(self)["_compiled"](*args, **kwargs)
+
+    @property
+    def graph(self) -> Program:
+        """The program that was made last."""
+        made: Compiled = vars(self)["_compiled"]
+        return made.graph
+
+    def c_source(self) -> str:
+        """The C file of the program that was made last; "" where none of its steps is C."""
+        made: Compiled = vars(self)["_compiled"]
+        return made.c_source()
+
+    def export(self, folder: str | PathLike[str]) -> None:
+        """Write the program that was made last as C with a ``main``; see static/export.py."""
+        made: Compiled = vars(self)["_compiled"]
+        made.export(folder)
+
+    @property
+    def code(self) -> str:
+        """The program as the Python function that the interpreter runs."""
+        made: Compiled = vars(self)["_compiled"]
+        return made.code
+
+    @property
+    def reason(self) -> str:
+        """Why the module runs as it is written, or ""."""
+        made: Compiled = vars(self)["_compiled"]
+        return made.reason
+
+    def compile(self, *example: Operand) -> CompiledModule:
+        """This module. With an example, its program is made now: three calls on the example."""
+        if example:
+            for _ in range(3):
+                self(*example)
+        return self
+
+
+def compile(
+    model: Kernel | None = None, *, fullgraph: bool = False, dynamic: bool | None = None,
+    backend: Operand = "inductor", mode: str | None = None, options: Operand = None,
+    disable: bool = False,
+) -> Operand:  # fmt: skip
+    """Record ``model``, a function or a Module, and run it as its program from then on.
+
+    As a decorator, too. ``fullgraph=True`` raises RuntimeError where a program cannot be made; else
+    a warning says why, once, and the function runs as it is written. ``disable=True`` gives the
+    function back. ``backend="eager"`` asks for the interpreter alone: the same kernels, to the bit.
+    ``dynamic``, ``mode`` and ``options`` choose between equal implementations in PyTorch and are
+    accepted without effect.
+    """
+    if model is None:
+        again: Callable[[Kernel], Operand] = lambda f: compile(  # noqa: E731
+            f, fullgraph=fullgraph, disable=disable, backend=backend
+        )
+        return again
+    if disable:
+        return model
+    use_c = backend != "eager"
+    if not callable(model):
+        raise TypeError(message(f"compile() takes a function or a Module, not {model!r}"))
+    if isinstance(model, Module):
+        return CompiledModule(model, fullgraph, use_c)
+    return Compiled(model, fullgraph, use_c)

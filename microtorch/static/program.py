@@ -1,0 +1,277 @@
+"""What a recording is: a list of steps over numbered values, and how it is read and run.
+
+A step is one call of a kernel, or of a function of numpy, on real arrays. Its operands are values
+of earlier steps, leaves (memory that was there before), or constants. To run a program is to make
+the same calls in the same order: the interpreter is a Python function with one line per step.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..base.errors import message
+
+if TYPE_CHECKING:
+    from ..base.types import Array, DType, Kernel, Operand, Shape
+    from ..graph import Site
+    from ..handles.tensor import Tensor
+
+
+class Ref(NamedTuple):
+    """Value number ``number`` of a program, where an array stood."""
+
+    number: int
+
+
+class Rate(float):
+    """A learning rate that a kernel was given, and the group in which a program finds it anew."""
+
+    group: dict[str, Operand]
+
+    @classmethod
+    def of(cls, group: dict[str, Operand], value: float) -> Rate:
+        made = cls(value)
+        made.group = group
+        return made
+
+
+class Unread(NamedTuple):
+    """An operand of which a derivative reads the shape and the dtype only."""
+
+    shape: Shape
+    dtype: DType
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+
+class Value(NamedTuple):
+    """What is known of a value before the program runs."""
+
+    shape: Shape
+    dtype: DType
+    strides: Shape
+
+    @property
+    def contiguous(self) -> bool:
+        """Does it lie row by row?"""
+        step = self.dtype.itemsize
+        for n, s in zip(reversed(self.shape), reversed(self.strides), strict=True):
+            if n > 1 and s != step:
+                return False
+            step *= n
+        return True
+
+    def __str__(self) -> str:
+        return f"{self.dtype.name} {list(self.shape)}"
+
+
+@dataclass
+class Leaf:
+    """Memory that the program finds: of an argument, of a tensor, of a gradient, or a seed.
+
+    ``kind`` is "argument" (``place`` among the tensors of the arguments), "tensor", "gradient"
+    (``place``: the number of the leaf whose gradient it is) or "seed".
+    """
+
+    number: int
+    kind: str
+    place: int
+    tensor: Tensor
+    array: Array
+    name: str = ""
+
+
+@dataclass
+class Step:
+    """One call. ``result`` is the template of what it returns; ``kind`` says what is called."""
+
+    name: str
+    function: Kernel
+    arguments: tuple[Operand, ...]
+    attrs: dict[str, Operand]
+    result: Operand
+    site: Site
+    kind: str
+    sized: bool = False  # is the size of its result to be checked?
+    number: bool = False  # is its result a number of numpy, to be made an array?
+
+    def reads(self) -> Iterator[int]:
+        """The numbers of the values that it reads."""
+        return refs((self.arguments, self.attrs))
+
+    def gives(self) -> Iterator[int]:
+        """The numbers of the values in its result."""
+        return refs(self.result)
+
+
+def refs(template: Operand) -> Iterator[int]:
+    """The numbers of the values in a template."""
+    if type(template) is Ref:
+        yield template.number
+    elif isinstance(template, dict):
+        for x in template.values():
+            yield from refs(x)
+    elif isinstance(template, (tuple, list)):
+        for x in template:
+            yield from refs(x)
+
+
+def replaced(template: Operand, change: Callable[[Ref], Operand]) -> Operand:
+    """A template with ``change`` made to each Ref."""
+    if type(template) is Ref:
+        return change(template)
+    if isinstance(template, dict):
+        return {k: replaced(x, change) for k, x in template.items()}
+    if isinstance(template, tuple) and hasattr(template, "_fields"):
+        return type(template)(*[replaced(x, change) for x in template])
+    if type(template) in (tuple, list):
+        return type(template)(replaced(x, change) for x in template)
+    return template
+
+
+@dataclass
+class Program:
+    """The steps of one run of a function, and all that is needed to run them again."""
+
+    name: str
+    leaves: list[Leaf] = field(default_factory=list)
+    constants: dict[int, Array] = field(default_factory=dict)
+    fresh: set[int] = field(default_factory=set)  # constants that each run gets a copy of
+    steps: list[Step] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)
+    outputs: Operand = None  # template of what the function returns
+    split: int = 0  # how many steps run before backward is asked for from outside
+    # template of the contributions to the leaves that require gradient; of the seeds' outputs
+    gradients: list[int | None] = field(default_factory=list)
+
+    @property
+    def nodes(self) -> list[Step]:
+        """The steps, to walk."""
+        return list(self.steps)
+
+    def __str__(self) -> str:
+        head = ", ".join(f"%{leaf.number}: {self.values[leaf.number]}" for leaf in self.leaves)
+        lines = [f"graph {self.name}({head}):"]
+        for step in self.steps:
+            given = ", ".join([
+                *[shown(x) for x in step.arguments],
+                *[f"{k}={shown(x)}" for k, x in step.attrs.items()],
+            ])  # fmt: skip
+            result = shown(step.result)
+            kinds = ", ".join(str(self.values[n]) for n in step.gives())
+            call = f"  {result} = {step.name}({given})" if kinds else f"  {step.name}({given})"
+            lines.append(f"{call}  # {kinds + ' ' if kinds else ''}{step.site}")
+        lines.append(f"  return {shown(self.outputs)}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def shown(x: Operand) -> str:
+    """A template as text."""
+    if type(x) is Ref:
+        return f"%{x.number}"
+    if isinstance(x, Unread):
+        return f"{x.dtype.name} {list(x.shape)}"
+    if isinstance(x, (tuple, list)):
+        return f"({', '.join(map(shown, x))})"
+    if isinstance(x, (np.dtype, type)):
+        return getattr(x, "name", getattr(x, "__name__", "?"))
+    return repr(x)
+
+
+# ---- the interpreter -----------------------------------------------------------------------------
+class Writer:
+    """The lines of a Python function that makes the calls of some steps."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.names: dict[str, Operand] = {"asarray": np.asarray, "sized": sized}
+        self.called: dict[int, str] = {}
+        self.lines: list[str] = []
+
+    def constant(self, x: Operand, hint: str) -> str:
+        """The name under which the function finds an object."""
+        if id(x) not in self.called:
+            word = re.sub(r"\W", "_", hint)
+            word = word if word.isidentifier() else f"f_{word}"
+            name = f"{word}_{len(self.called)}"
+            self.called[id(x)] = name
+            self.names[name] = x
+        return self.called[id(x)]
+
+    def operand(self, x: Operand) -> str:
+        """An argument of a call as text."""
+        if type(x) is Ref:
+            return f"v{x.number}"
+        if type(x) in (bool, int, str, type(None)):
+            return repr(x)
+        if type(x) is Rate:
+            return f"float({self.constant(x.group, 'group')}['lr'])"
+        if type(x) is tuple:
+            return f"({''.join(self.operand(y) + ', ' for y in x)})"
+        if type(x) is list:
+            return f"[{', '.join(map(self.operand, x))}]"
+        if next(refs(x), None) is not None:  # a dict or a named tuple of arrays
+            if isinstance(x, dict):
+                return "{" + ", ".join(f"{k!r}: {self.operand(y)}" for k, y in x.items()) + "}"
+            kind = self.constant(type(x), type(x).__name__)
+            return f"{kind}({', '.join(map(self.operand, x))})"
+        return self.constant(x, "c")
+
+    def step(self, step: Step, known: set[int]) -> None:
+        """The line of one step."""
+        given = [self.operand(x) for x in step.arguments]
+        given += [f"{k}={self.operand(x)}" for k, x in step.attrs.items()]
+        call = f"{self.constant(step.function, step.name)}({', '.join(given)})"
+        if type(step.result) is Ref:
+            n = step.result.number
+            if n in known:  # it wrote into its operand
+                self.lines.append(f"{call}  # {step.site}")
+                return
+            call = f"asarray({call})" if step.number else call
+            self.lines.append(f"v{n} = {call}  # {step.site}")
+            if step.sized:
+                value = self.program.values[n]
+                self.lines.append(f"sized(v{n}, {value.shape!r}, {str(step.site)!r})")
+        elif next(step.gives(), None) is None:
+            self.lines.append(f"{call}  # {step.site}")
+        else:
+            self.lines.append(f"{targets(step.result, known)} = {call}  # {step.site}")
+
+    def function(self, name: str, takes: Sequence[int], gives: str) -> Kernel:
+        """The function, compiled; its text is its attribute ``text``."""
+        head = f"def {name}({', '.join(f'v{n}' for n in takes)}):\n"
+        text = head + "".join(f"    {line}\n" for line in self.lines) + f"    return {gives}\n"
+        namespace = dict(self.names)
+        exec(compile(text, f"<microtorch program {name}>", "exec"), namespace)
+        made: Kernel = namespace[name]
+        vars(made)["text"] = text
+        return made
+
+
+def targets(template: Operand, known: set[int]) -> str:
+    """The left side of an assignment of several results."""
+    if type(template) is Ref:
+        return "_" if template.number in known else f"v{template.number}"
+    if isinstance(template, (tuple, list)):
+        return f"({''.join(targets(x, known) + ', ' for x in template)})"
+    return "_"
+
+
+def sized(array: Array, shape: Shape, site: str) -> None:
+    """Raise if a value came out in another size than when it was recorded."""
+    if array.shape != shape:
+        raise RuntimeError(
+            message(
+                f"a compiled function met a size that depends on data: {array.shape}",
+                f"it was {shape} when {site} was recorded",
+                fix="choose by torch.where, or leave this part out of compile()",
+            )
+        )

@@ -1,0 +1,118 @@
+"""Why a program may be used: two recordings agree, and it leaves what the recorded run left."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..arrays import generator
+from .guards import SIMPLE
+from .program import Rate, Ref
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Operand
+    from .entry import Entry, Run
+    from .program import Leaf
+    from .recording import Recording
+
+
+def disagreement(run: Run, again: Run) -> str:
+    """Where two recordings of one function differ, or ""."""
+    a, b = run.recording, again.recording
+    p, q = a.program, b.program
+    pairs: dict[int, int] = {}  # number in the one -> number in the other
+
+    def agree(x: Operand, y: Operand) -> bool:
+        if type(x) is not type(y):
+            return False
+        if type(x) is Ref:
+            m, n = x.number, y.number
+            if m in p.constants or n in q.constants:
+                if m not in p.constants or n not in q.constants:
+                    return False
+                c, d = p.constants[m], q.constants[n]
+                return c.dtype == d.dtype and c.shape == d.shape and c.tobytes() == d.tobytes()
+            if (m in a.leaves) is not (n in b.leaves) or p.values[m] != q.values[n]:
+                return False
+            if m in a.leaves:
+                f, g = a.leaves[m], b.leaves[n]
+                if (f.kind, pairs.get(f.place, f.place) if f.kind == "gradient" else f.place) != (
+                    g.kind, g.place
+                ) or (f.kind == "tensor" and f.array is not g.array):  # fmt: skip
+                    return False
+            return pairs.setdefault(m, n) == n
+        if isinstance(x, dict):
+            return [*x] == [*y] and all(agree(x[k], y[k]) for k in x)
+        if isinstance(x, (tuple, list)):
+            return len(x) == len(y) and all(map(agree, x, y))
+        if type(x) is Rate:
+            return x.group is y.group
+        if isinstance(x, SIMPLE):
+            return repr(x) == repr(y)
+        if isinstance(x, slice):
+            return repr(x) == repr(y)
+        return x is y or (isinstance(x, np.dtype) and x == y)
+
+    for s, t in zip(p.steps, q.steps, strict=False):
+        if s.name != t.name or s.kind != t.kind:
+            return f"two calls differ: {s.name} at {s.site}, and then {t.name} at {t.site}"
+        if not agree((s.arguments, s.attrs, s.result), (t.arguments, t.attrs, t.result)):
+            return f"two calls differ in what they give to {s.name}, at {s.site}"
+    if len(p.steps) != len(q.steps):
+        return "two calls differ in length"
+    if not agree(p.outputs, q.outputs):
+        return "two calls differ in what they return"
+    if [(o.kind, pairs.get(o.number, o.number)) for o in run.outputs] != [
+        (o.kind, o.number) for o in again.outputs
+    ]:
+        return "two calls differ in what they return"
+    return ""
+
+
+def proved(entry: Entry, run: Run, state: Array) -> str:
+    """Run the program on the memory of before the recorded run: it must leave the same, or why not.
+    """
+    r = run.recording
+    leaves = [x for x in r.program.leaves if x.kind != "seed"]
+    for leaf in leaves:
+        if not leaf.array.flags.writeable and not np.array_equal(
+            leaf.array, r.before[leaf.number], equal_nan=leaf.array.dtype.kind == "f"
+        ):
+            return "it writes to memory that is locked"
+    after = [leaf.array.copy() for leaf in leaves]
+    drawn = random_state()
+    wanted = [_value(r, n) for n in entry.gives]
+    wanted = [x.copy() for x in wanted]
+    try:
+        _restore(leaves, [r.before[leaf.number] for leaf in leaves])
+        generator.Generator.set_state(generator.default_generator, state)
+        got = entry.function(*[leaf.array for leaf in leaves])
+        left = [leaf.array.copy() for leaf in leaves]
+        if random_state().tobytes() != drawn.tobytes():
+            return "it draws random numbers, or seeds, where a program cannot follow"
+        late_ok = entry.late is None or entry.late.agrees(r, got[len(entry.gives) :])
+    except Exception as e:
+        return f"its program raises {type(e).__name__}, where the call did not"
+    finally:
+        _restore(leaves, after)
+        generator.Generator.set_state(generator.default_generator, drawn)
+    for x, y in zip([*got[: len(wanted)], *left], [*wanted, *after], strict=True):
+        if x.shape != y.shape or x.dtype != y.dtype or x.tobytes() != y.tobytes():
+            return "its program does not leave what the call left"
+    return "" if late_ok else "its program's backward does not give what backward gave"
+
+
+def _value(r: Recording, number: int) -> Array:
+    return next(x.value for x in r.arrays.values() if x.number == number)
+
+
+def _restore(leaves: Sequence[Leaf], arrays: Sequence[Array]) -> None:
+    for leaf, array in zip(leaves, arrays, strict=True):
+        if leaf.array.flags.writeable:
+            leaf.array[...] = array
+
+
+def random_state() -> Array:
+    """The state of the default generator."""
+    return generator.Generator.get_state(generator.default_generator).copy()

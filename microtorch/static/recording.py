@@ -1,0 +1,548 @@
+"""One run of a function, written down from the backend's own kernels.
+
+While a ``Recording`` is open, the CPU's backends are ``Recorder``s and the memory of every tensor
+is seen as ``Recorded`` arrays (a property stands over the slot ``Tensor.array``; nobody pays for it
+otherwise). All arithmetic of the package ends in a kernel or in a function of numpy, and both end
+in ``Recording.call``. So forward, backward, an optimizer's step and running statistics are one list
+of steps, and nothing that the library computes on raw arrays can become a constant unseen.
+
+The run that is recorded is an ordinary run: kernels work on the real memory, and questions that a
+program could not repeat are answered. They only spoil the recording (``reason``).
+"""
+from __future__ import annotations
+
+import dis
+import re
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from types import CodeType, TracebackType
+from typing import TYPE_CHECKING, cast
+from weakref import ref
+
+import numpy as np
+
+from ..arrays import draws, generator
+from ..backends.half import Half
+from ..backends.reference import Reference
+from ..backends.table import BackendTable, forget
+from ..engine import operands
+from ..engine.handle import Handle
+from ..engine.vjps import FusedVjps, VjpTable
+from ..graph import Node, here, tick, user_frame
+from ..handles.memory import owner
+from ..handles.tensor import Tensor
+from ..notation import formulas
+from ..utils import kernels
+from .program import Leaf, Program, Rate, Ref, Step, Unread, Value
+from .recorded import BY_DATA, Recorded
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Backend, DType, Frame, Kernel, Operand, Vjp
+    from ..engine.op import Op
+
+SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
+# files whose functions make arrays of sizes and numbers, without data
+WITHOUT_DATA = ("create/filled.py",)
+# operators whose result is new memory, and that write to nothing
+WITHOUT_WRITES = frozenset(
+    "add sub mul truediv floordiv mod pow matmul neg abs lt le gt ge eq ne and_ or_ xor".split()
+)
+# kernels whose result has a size that follows from those of the operands
+SIZED_BY_SHAPE = frozenset(
+    "linear matmul sum mean softmax log_softmax nll_loss conv2d dropout_noise batch_norm "
+    "layer_norm max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute".split()
+)
+
+DERIVATIVE = re.compile(r"_vjp\d+$")
+_recording = threading.Lock()  # one at a time, in the process: it changes the backends
+_real: dict[tuple[type, DType | None], Reference] = {}
+
+
+def elementwise(name: str) -> bool:
+    """Is a kernel's name that of an elementwise op with a formula, or of a comparison?"""
+    return name in formulas.TABLE or name in formulas.COMPARISONS
+
+
+class Draws:
+    """The functions that make random arrays: each call of one is a step, drawn anew by each run."""
+
+    def __init__(self, recording: Recording):
+        self.recording = recording
+
+    def __getattr__(self, name: str) -> Kernel:
+        function = getattr(draws, name)
+
+        def draw(*arguments: Operand, **named: Operand) -> Operand:
+            for x in (*arguments, *named.values()):
+                if isinstance(x, generator.Generator) and x is not generator.default_generator:
+                    self.recording.give_up("it draws from a generator of its own")
+            return self.recording.call("draw", name, function, arguments, named)
+
+        return draw
+
+
+class Recorder(Reference):
+    """A backend of the CPU while a function is recorded: the kernels of ``real``, written down."""
+
+    name = "recorder"
+    memory = cast("type[Array]", Recorded)  # it has what is asked of a numpy array
+    real: Reference
+    recording: Recording
+
+    def __getattr__(self, name: str) -> Kernel:
+        # derivatives are looked up in the ops' tables, which `derivatives` has filled
+        if name.startswith("__") or DERIVATIVE.search(name):
+            raise AttributeError(name)
+        kernel = getattr(self.real, name)
+        if not callable(kernel):
+            found: Kernel = kernel
+            return found
+        made = self.recording.kernel(self, name, kernel)
+        setattr(self, name, made)
+        return made
+
+    def large(self, name: str) -> Kernel:
+        return self.recording.kernel(self, name, self.real.large(name), large=True)
+
+
+class Recording:
+    """Code that runs in a ``with`` block of it is written to ``program``.
+
+    ``reason``: why it cannot be repeated, or "". ``arguments``: the tensors that the function gets.
+    """
+
+    def __init__(
+        self, name: str, arguments: Sequence[Tensor] = (), code: CodeType | None = None
+    ):  # fmt: skip
+        self.program = Program(name)
+        self.reason = ""
+        self.place: dict[int, int] = {id(t): i for i, t in enumerate(arguments)}
+        self.arguments = arguments
+        self.thread = threading.get_ident()
+        self.inside = self.closed = self.backward = False
+        self.arrays: dict[int, Recorded] = {}  # id of a real array -> what stands for it
+        self.leaves: dict[int, Leaf] = {}  # number -> leaf
+        self.nodes: dict[int, Node] = {}  # number of a leaf -> its tensor's node, before the run
+        self.versions: dict[int, int] = {}
+        self.before: dict[int, Array] = {}  # number of a leaf -> a copy of its memory
+        self.made: list[ref[Tensor]] = []  # tensors that were given memory during the run
+        self.impure: set[int] = set()  # constants that a step may write to
+        self.lanes: list[tuple[Reference, type[Reference], dict[str, Operand]]] = []
+        self.code = code
+        self.late: tuple[float, Recorded] | None = None  # the number that it returns, if it does
+        self.rated: dict[int, tuple[dict[str, Operand], float]] = {}  # groups of optimizers
+        self.start = tick()
+        self.numbers = set(map(id, operands.kept_numbers()))
+
+    def give_up(self, why: str) -> None:
+        """What happens now cannot be repeated: remember the first reason, with the user's line."""
+        if not self.reason and not self.closed:
+            self.reason = f"{why}, at {here()}"
+
+    # ---- values ----------------------------------------------------------------------------------
+    def new(self, array: Array) -> Recorded:
+        """A new value."""
+        number = len(self.program.values)
+        self.program.values.append(Value(array.shape, array.dtype, array.strides))
+        found = self.arrays[id(array)] = Recorded(array, number, self)
+        return found
+
+    def known(self, array: Operand) -> Operand:
+        """What stands for a real array, or the array itself."""
+        found = self.arrays.get(id(array))
+        return array if found is None or self.closed else found
+
+    def constant(self, array: Array) -> Recorded:
+        """A number or an array that every run finds as it is now."""
+        found = self.new(array)
+        self.program.constants[found.number] = array.copy()
+        return found
+
+    def raw(self, array: Array) -> Recorded:
+        """Memory that comes from outside the program, as a constant."""
+        if array.size > 1 and not self.without_data():
+            self.give_up("a tensor is made of data while the function runs: make it an argument")
+        return self.constant(array)
+
+    @staticmethod
+    def without_data() -> bool:
+        """Is a function running that makes arrays of sizes and numbers only?"""
+        frame: Frame | None = sys._getframe(2)
+        last = user_frame(frame)
+        while frame is not None and frame is not last:
+            if frame.f_code.co_filename.replace("\\", "/").endswith(WITHOUT_DATA):
+                return True
+            frame = frame.f_back
+        return False
+
+    # ---- a number that is returned ----
+    def returns_now(self) -> bool:
+        """Does the recorded function itself ask, in the last call before its return?"""
+        frame = user_frame(sys._getframe(1))
+        code = self.code
+        if code is None or frame.f_code is not code or self.late is not None or self.closed:
+            return False
+        later = (i for i in dis.get_instructions(code) if i.offset > frame.f_lasti)
+        following = next((i for i in later if i.opname != "CACHE"), None)
+        return following is not None and following.opname == "RETURN_VALUE"
+
+    def late_number(self, x: Recorded) -> float | int | bool:
+        """The number in ``x``, which the program returns at each call."""
+        number: float = x.value.item()
+        self.late = (number, x)
+        return number
+
+    # ---- tensors ---------------------------------------------------------------------------------
+    def read(self, t: Tensor) -> Array:
+        """A tensor's memory: lifted into the program when it is first read."""
+        array: Array = SLOT.__get__(t)
+        if type(array) is Recorded or threading.get_ident() != self.thread or self.closed:
+            return array
+        found = self.arrays.get(id(array))
+        if found is None:
+            found = self.lift(t, array)
+        return cast("Array", found)  # it passes for one
+
+    def lift(self, t: Tensor, array: Array) -> Recorded:
+        """A leaf: the memory of a tensor that was there before."""
+        if id(t) in self.numbers:
+            return self.constant(array)
+        if t.node.dev is None or t.node.dev.device.type != "cpu":
+            self.give_up(f"a tensor on {t.node.dev.device} is read")
+        found = self.new(array)
+        n = found.number
+        kind, place = "tensor", -1
+        if id(t) in self.place:
+            kind, place = "argument", self.place[id(t)]
+        else:
+            for other in self.program.leaves:
+                if other.tensor.node.grad is t:
+                    kind, place = "gradient", other.number
+        leaf = Leaf(n, kind, place, t, array)
+        self.program.leaves.append(leaf)
+        self.leaves[n] = leaf
+        self.nodes[n] = t.node
+        self.versions[n] = 0 if t.node.storage is None else t.node.storage.version
+        self.before[n] = array.copy()
+        if t.node.needs and t.node.op is not None:
+            self.give_up("a tensor is read whose graph was begun outside the function")
+        if t.node.hooks is not None:
+            self.give_up("a tensor with hooks is read")
+        return found
+
+    def store(self, t: Tensor, array: Array) -> None:
+        """A tensor is given memory."""
+        if threading.get_ident() == self.thread and not self.closed:
+            self.made.append(ref(t))
+            if type(array) is np.ndarray and not self.inside:
+                found = self.arrays.get(id(array))
+                array = cast("Array", self.raw(array) if found is None else found)
+        SLOT.__set__(t, array)
+
+    # ---- steps -----------------------------------------------------------------------------------
+    def lane(self, dtype: DType) -> Backend:
+        """The backend for arrays of a dtype."""
+        return Reference.rest.of(dtype)
+
+    def static(self, function: Kernel, args: Operand, named: Mapping[str, Operand]) -> Operand:
+        """A question about layout."""
+        return function(*self.real(args), **self.real(dict(named)))
+
+    def real(self, x: Operand) -> Operand:
+        """An operand with real arrays in it."""
+        if type(x) is Recorded:
+            return x.value
+        if isinstance(x, tuple) and hasattr(x, "_fields"):
+            return type(x)(*[self.real(y) for y in x])
+        if type(x) in (tuple, list):
+            return type(x)([self.real(y) for y in x])
+        if type(x) is dict:
+            return {k: self.real(y) for k, y in x.items()}
+        if isinstance(x, Node):
+            return Unread(tuple(x.shape), x.dtype)
+        return x
+
+    def template(self, x: Operand) -> Operand:
+        """An operand with the numbers of values in place of its arrays."""
+        if type(x) is Recorded:
+            if x.recording is not self:
+                self.give_up("an array of another recording is read")
+            return Ref(x.number)
+        if isinstance(x, tuple) and hasattr(x, "_fields"):
+            return type(x)(*[self.template(y) for y in x])
+        if type(x) in (tuple, list):
+            return type(x)([self.template(y) for y in x])
+        if type(x) is dict:
+            return {k: self.template(y) for k, y in x.items()}
+        if isinstance(x, Node):
+            return Unread(tuple(x.shape), x.dtype)
+        if isinstance(x, np.ndarray):
+            found = self.arrays.get(id(x))
+            return Ref((self.constant(x) if found is None else found).number)
+        return x
+
+    def kernel(self, lane: Reference, name: str, real: Kernel, large: bool = False) -> Kernel:
+        """A kernel that is written down; the program calls the one that the backend then has."""
+
+        def kernel(*arguments: Operand, **attrs: Operand) -> Operand:
+            return self.call("kernel", name, real, arguments, attrs)
+
+        return kernel
+
+    def vjp(self, op: Op, i: int, real: Vjp, dev: Reference) -> Vjp:
+        """A derivative that is written down."""
+        if real is None:
+            return real
+        function = partial(real, dev)
+        # of (g, out, *inputs)
+        read = frozenset({0, *[1] * op.reads_out[i], *[j + 2 for j in op.reads[i]]})
+
+        def vjp(F: Operand, *arguments: Operand, **attrs: Operand) -> Operand:
+            self.backward = True
+            return self.call("vjp", f"{op.name}_vjp{i}", function, arguments, attrs, read)
+
+        return vjp
+
+    def call(
+        self, kind: str, name: str, function: Kernel, arguments: tuple[Operand, ...],
+        attrs: dict[str, Operand], read: frozenset[int] | None = None,
+    ) -> Operand:  # fmt: skip
+        """Call ``function`` on the real arrays, and write it down.
+
+        ``read``: the places of the arguments whose values it reads, if that is known.
+        """
+        real, named = self.real(arguments), self.real(attrs)
+        if self.closed or self.inside or threading.get_ident() != self.thread:
+            return function(*real, **named)
+        given, by_name = self.template(arguments), self.template(attrs)
+        if read is not None:
+            given = tuple([
+                x if i in read or not isinstance(x, Ref) else self.unread(x)
+                for i, x in enumerate(given)
+            ])  # fmt: skip
+        self.inside = True
+        try:
+            out = function(*real, **named)
+        except BaseException as e:
+            self.give_up(f"{name} raises {type(e).__name__}")
+            raise
+        finally:
+            self.inside = False
+        before = len(self.program.values)
+        wrapped = self.wrapped(out, name)
+        fresh = len(self.program.values) > before
+        if kind == "vjp" and not fresh:  # it hands on what it was given
+            return wrapped
+        pure = kind == "vjp" or (kind == "kernel" and elementwise(name) and "out" not in attrs)
+        step = Step(name, function, given, by_name, self.template(wrapped), here(), kind)
+        if not (pure or (kind == "operator" and name in WITHOUT_WRITES)):
+            self.impure.update(n for n in step.reads() if n in self.program.constants)
+        elif kind != "kernel":  # a view of a constant may be written to later
+            shown = [id(owner(x.value)) for x in self.within(wrapped)]
+            for x in self.within((arguments, attrs)):
+                if x.number in self.program.constants and id(owner(x.value)) in shown:
+                    self.impure.add(x.number)
+        if name.removeprefix("np.") in BY_DATA or (name == "getitem" and _by_mask((real, named))):
+            self.give_up(f"the size of {name}'s result depends on data")
+        step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")
+        step.number = isinstance(out, np.generic)
+        self.program.steps.append(step)
+        return wrapped
+
+    def unread(self, x: Ref) -> Unread:
+        """An array of which a derivative reads the shape only."""
+        value = self.program.values[x.number]
+        return Unread(value.shape, value.dtype)
+
+    def within(self, x: Operand) -> Iterator[Recorded]:
+        """The recorded arrays in an operand."""
+        if type(x) is Recorded:
+            yield x
+        elif isinstance(x, (tuple, list)):
+            for y in x:
+                yield from self.within(y)
+        elif type(x) is dict:
+            yield from self.within(tuple(x.values()))
+
+    def wrapped(self, out: Operand, name: str) -> Operand:
+        """A result with ``Recorded`` arrays in it."""
+        if type(out) is np.ndarray:
+            found = self.arrays.get(id(out))
+            return self.new(out) if found is None else found
+        if isinstance(out, np.generic):
+            return self.new(np.asarray(out))
+        if isinstance(out, tuple) and hasattr(out, "_fields"):
+            return type(out)(*[self.wrapped(x, name) for x in out])
+        if type(out) in (tuple, list):
+            return type(out)([self.wrapped(x, name) for x in out])
+        if out is not None:
+            self.give_up(f"{name} answers with a {type(out).__name__}, which may depend on data")
+        return out
+
+    # ---- open and close --------------------------------------------------------------------------
+    def __enter__(self) -> Recording:
+        if not _recording.acquire(blocking=False):
+            raise Busy
+        for lane in (*Reference.by_dtype.values(), Reference.rest):
+            self.install(lane)
+        for table in BackendTable.all:
+            if isinstance(table, VjpTable):
+                self.derivatives(table)
+        # the slot lies in Handle; the property in Tensor hides it
+        kernels.rates.append(self.rate)
+        setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
+        return self
+
+    def rate(self, group: dict[str, Operand], value: float) -> float:
+        """A kernel's learning rate: the program reads it from the group at each call."""
+        if threading.get_ident() != self.thread:
+            return value
+        self.rated[id(group)] = (group, value)
+        return Rate.of(group, value)
+
+    def install(self, lane: Reference) -> None:
+        """Let a backend write down what it computes. Its kernels stay those of its class."""
+        kind, before = type(lane), dict(vars(lane))
+        key = (kind, lane.dtype)
+        if key not in _real:
+            _real[key] = kind(lane.dtype)
+        real = _real[key]
+        self.lanes.append((lane, kind, before))
+        wrappers: dict[str, Operand] = {"real": real, "recording": self, "draws": Draws(self)}
+        names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
+        keep = {"of", "choose", "large", "by_dtype", "rest", "memory", "array", "draws", "dtype",
+                "device", "name", "kernels"}  # fmt: skip
+        for name in names - keep:
+            kernel = getattr(real, name, None)
+            if callable(kernel):
+                wrappers[name] = self.kernel(lane, name, kernel)
+        wrappers["array"] = self.array
+        lane.__class__ = Recorder
+        vars(lane).update(wrappers)
+        forget(lane)
+
+    def array(self, x: Operand, *more: Operand) -> Operand:
+        """What a backend's ``array`` does: memory of this backend with these elements."""
+        if type(x) is Recorded:
+            return x.value if self.closed else x
+        x = np.asarray(x, *more)
+        if self.closed or self.inside or threading.get_ident() != self.thread:
+            return x
+        found = self.arrays.get(id(x))
+        return self.raw(x) if found is None else found
+
+    def derivatives(self, table: VjpTable) -> None:
+        """The derivatives of an op, each a step; one that computes all of them is one step."""
+        op = table.op
+        for lane, _, _ in self.lanes:
+            real = vars(lane)["real"]
+            if isinstance(real, Half):
+                table[lane] = self.each(op, [*real.vjps(op.vjp_kernels[_wide()])], real)
+                continue
+            found = op.vjp_kernels[real]
+            if isinstance(found, FusedVjps):
+                table[lane] = FusedVjps(self.fused(op, found.kernel, real), op.derivatives)
+            else:
+                table[lane] = self.each(op, found, real)
+
+    def each(self, op: Op, found: Iterable[Vjp], real: Reference) -> tuple[Vjp, ...]:
+        return tuple([self.vjp(op, i, v, real) for i, v in enumerate(found)])
+
+    def fused(self, op: Op, kernel: Kernel, real: Reference) -> Kernel:
+        """All derivatives of an op in one step; None where the kernel declines."""
+        function = partial(kernel, real)
+
+        def vjps(F: Operand, *arguments: Operand, **attrs: Operand) -> Operand:
+            self.backward = True
+            return self.call("vjps", f"{op.name}_vjps", function, arguments, attrs)
+
+        return vjps
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.closed = True
+        try:
+            delattr(Tensor, "array")
+            kernels.rates.remove(self.rate)
+            for lane, cls, before in self.lanes:
+                lane.__class__ = cls
+                for name in [n for n in vars(lane) if n not in before]:
+                    vars(lane).pop(name, None)
+                vars(lane).update(before)
+                forget(lane)
+        finally:
+            _recording.release()
+        for real in _real.values():
+            if isinstance(real, Half):  # it has kept kernels of the recorder
+                for name in [n for n in vars(real) if n != "dtype"]:
+                    vars(real).pop(name, None)
+        alive = [t for t in (r() for r in self.made) if t is not None]
+        self.unwrap(alive)
+
+    # ---- afterwards ------------------------------------------------------------------------------
+    def unwrap(self, tensors: Sequence[Tensor]) -> None:
+        """Give real memory to the tensors that live on, and to the nodes below them."""
+        seen: set[Node] = set()
+        todo: list[Node] = [leaf.tensor.node for leaf in self.program.leaves]
+        for t in tensors:
+            array = SLOT.__get__(t)
+            if type(array) is Recorded:
+                SLOT.__set__(t, array.value)
+            todo.append(t.node)
+        while todo:
+            n = todo.pop()
+            if n in seen:
+                continue
+            seen.add(n)
+            if type(n.value) is Recorded:
+                n.value = n.value.value
+            if n.seq > self.start and n.op is not None:
+                if n.saved is not None and n.saved is not n.inputs:
+                    n.saved = self.real_parts(n.saved)
+                if n.attrs and n.op.attributes:
+                    n.attrs = self.real_parts(n.attrs)
+                todo.extend(n.inputs)
+            if n.grad is not None and isinstance(n.grad, Tensor):
+                array = SLOT.__get__(n.grad)
+                if type(array) is Recorded:
+                    SLOT.__set__(n.grad, array.value)
+                todo.append(n.grad.node)
+
+    def real_parts(self, x: Operand) -> Operand:
+        """As ``real``, but nodes stay."""
+        if type(x) is Recorded:
+            return x.value
+        if isinstance(x, tuple) and hasattr(x, "_fields"):
+            return type(x)(*[self.real_parts(y) for y in x])
+        if type(x) in (tuple, list):
+            return type(x)([self.real_parts(y) for y in x])
+        if type(x) is dict:
+            return {k: self.real_parts(y) for k, y in x.items()}
+        return x
+
+
+class Busy(Exception):
+    """Another recording is open, in this thread or another."""
+
+
+def recording_now() -> bool:
+    """Is a function being recorded?"""
+    return _recording.locked()
+
+
+def _wide() -> Reference:
+    lane = Reference.by_dtype[np.dtype(np.float32)]
+    real: Reference = vars(lane).get("real", lane)
+    return real
+
+
+def _by_mask(given: Operand) -> bool:
+    """Is an array of bools among the operands, as an index?"""
+    if isinstance(given, dict):
+        given = tuple(given.values())
+    if isinstance(given, (tuple, list)):
+        return any(map(_by_mask, given))
+    return isinstance(given, np.ndarray) and given.dtype == bool

@@ -1,0 +1,226 @@
+"""``torch.jit``: PyTorch's names for a function or module that runs as a program.
+
+``script`` records when it is called, for each shape; there is no compiler of Python here, so an
+``if`` on data makes the function run as it is written, with a warning. ``trace`` records at once.
+A saved program is plain data and weights; it holds no code of Python.
+"""
+from __future__ import annotations
+
+import inspect
+import os
+import textwrap
+from typing import IO, TYPE_CHECKING
+
+from ..base.errors import message
+from ..engine.record import constant
+from ..files import load as load_file
+from ..files import save as save_file
+from ..handles.tensor import Tensor
+from ..nn.module import Module
+from ..nn.parameter import Parameter
+from .compiled import Compiled
+from .module import CompiledModule
+from .program import replaced
+from .recording import recording_now
+from .stored import restored, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..base.types import Kernel, Operand
+
+    File = str | os.PathLike[str] | IO[bytes]
+
+
+def _source(function: Operand) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):  # made by exec, or typed at a prompt
+        return ""
+
+
+def _save(compiled: Compiled, f: File) -> None:
+    compiled.graph  # noqa: B018  raises where there is no program
+    entry, outputs = next(reversed(compiled.entries.values()))[-1]
+    save_file(stored(entry, outputs, entry.names), f)
+
+
+class ScriptModule(CompiledModule):
+    """A module that runs as a program: what ``script`` and ``trace`` return of a Module."""
+
+    @property
+    def code(self) -> str:
+        """The source of ``forward``, and below it the program, if there is one yet."""
+        made: Compiled = vars(self)["_compiled"]
+        text = _source(type(self._orig_mod).forward)
+        return f"{text}\n{made.code}" if made.entries else text
+
+    def save(self, f: File) -> None:
+        """Write the program of the last call's shapes to a file for ``jit.load``.
+
+        RuntimeError where there is none yet, or where it writes to memory (train mode).
+        """
+        _save(vars(self)["_compiled"], f)
+
+
+class ScriptFunction(Compiled):
+    """A function that runs as a program: what ``script`` and ``trace`` return of a function."""
+
+    @property
+    def code(self) -> str:
+        """The function's source, and below it the program, if there is one yet."""
+        text = _source(self.function)
+        return f"{text}\n{super().code}" if self.entries else text
+
+    def save(self, f: File) -> None:
+        """Write the program of the last call's shapes to a file for ``jit.load``."""
+        _save(self, f)
+
+    def compile(self, *example: Operand) -> ScriptFunction:
+        """This function. With an example, its program is made now: three calls on the example."""
+        for _ in range(3 if example else 0):
+            self(*example)
+        return self
+
+
+class LoadedProgram(Module):
+    """A program from a file. It runs for the shapes and dtypes that it was saved for."""
+
+    def __init__(self, data: dict[str, Operand]):
+        super().__init__()
+        self._program, function, kept = restored(data)
+        vars(self)["_run"] = function
+        self._inputs = [n for n, place, _ in data["leaves"] if place >= 0]
+        for n, place, name in data["leaves"]:
+            if place < 0:
+                name = name.replace(".", "_")
+                while name in self._parameters:
+                    name += "_"
+                weight = constant(kept[n])
+                self.register_parameter(name, Parameter(weight, requires_grad=False))
+                self._parameters[name].array = kept[n]
+        self._places = [place for _, place, _ in data["leaves"] if place >= 0]
+
+    def forward(self, *tensors: Tensor) -> Operand:
+        """What the saved function returned; RuntimeError for other shapes, strides or dtypes."""
+        values = self._program.values
+        if len(tensors) != len({*self._places}):
+            raise TypeError(
+                message(f"{self._program.name} takes {len({*self._places})} tensors, "
+                        f"but got {len(tensors)}")
+            )  # fmt: skip
+        given = [tensors[i].array for i in self._places]
+        for n, array in zip(self._inputs, given, strict=True):
+            value = values[n]
+            if (value.shape, value.dtype, value.strides) != (
+                array.shape, array.dtype, array.strides
+            ):  # fmt: skip
+                raise RuntimeError(
+                    message(
+                        f"{self._program.name} was saved for {value}, but got "
+                        f"{array.dtype.name} {list(array.shape)}, strides {array.strides}",
+                        fix="save it after a call on these shapes",
+                    )
+                )
+        found = vars(self)["_run"](*given)
+        return replaced(self._program.outputs, lambda ref: constant(found[ref.number]))
+
+    @property
+    def graph(self) -> Operand:
+        """The program."""
+        return self._program
+
+    @property
+    def code(self) -> str:
+        """The program as a Python function."""
+        text: str = vars(self)["_run"].text
+        return text
+
+
+def script(obj: Operand, *args: Operand, **kwargs: Operand) -> Operand:
+    """A Module or a function that runs as a program. It is recorded when it is called.
+
+    The further arguments of PyTorch's ``script`` are accepted without effect.
+    """
+    if isinstance(obj, (ScriptModule, ScriptFunction)):
+        return obj
+    if isinstance(obj, Module):
+        return ScriptModule(obj)
+    if inspect.isclass(obj) or not callable(obj):
+        raise RuntimeError(
+            message(
+                f"jit.script takes a Module or a function, but got {obj!r}",
+                fix="classes of data need no script here",
+            )
+        )
+    return ScriptFunction(obj)
+
+
+def trace(
+    func: Kernel | Module, example_inputs: Operand = None, *args: Operand, **kwargs: Operand
+) -> Operand:
+    """A program made now, by calls on ``example_inputs`` (a tensor, or a tuple of arguments).
+
+    The function is called three times, and the program runs once: what it writes to, such as the
+    statistics of batch norm, is written each time. RuntimeError says why there can be no program.
+    """
+    example: Sequence[Operand] = (
+        (example_inputs,) if isinstance(example_inputs, Tensor) else tuple(example_inputs)
+    )
+    made = script(func)
+    compiled: Compiled = vars(made)["_compiled"] if isinstance(made, ScriptModule) else made
+    compiled.fullgraph = True
+    for _ in range(8):
+        made(*example)
+        if compiled.entries:
+            break
+    compiled.fullgraph = False
+    return made
+
+
+def save(m: Operand, f: File) -> None:
+    """Write the program of a scripted module or function to a file."""
+    m.save(f)
+
+
+def load(f: File, map_location: Operand = None) -> LoadedProgram:
+    """A program from a file that ``save`` wrote. PyTorch's own archives are refused."""
+    data = load_file(f, map_location)
+    if not isinstance(data, dict) or data.get("format") != "microtorch program":
+        raise RuntimeError(
+            message(
+                "the file holds no program of microtorch",
+                fix="jit.save writes one; torch.load reads tensors and state dicts",
+            )
+        )
+    return LoadedProgram(data)
+
+
+def freeze(mod: Operand, *args: Operand, **kwargs: Operand) -> Operand:
+    """The module itself, which must be in eval mode: a program reads its weights where they are."""
+    if mod.training:
+        raise RuntimeError(
+            message(
+                "Freezing module in training mode is not yet supported: call module.eval() first"
+            )
+        )
+    return mod
+
+
+def _as_it_is(f: Operand = None, **options: Operand) -> Operand:
+    """The function itself: nothing is compiled from its source."""
+    return _as_it_is if f is None or isinstance(f, bool) else f
+
+
+ignore = unused = export = script_method = _as_it_is
+optimize_for_inference = freeze
+
+
+def is_scripting() -> bool:
+    """False: functions run as Python, or as a program."""
+    return False
+
+
+def is_tracing() -> bool:
+    """Is a function being recorded?"""
+    return recording_now()

@@ -1,0 +1,92 @@
+"""Every op of the registry, and random programs, compiled: to the bit what the function does."""
+
+import warnings
+
+import numpy as np
+import pytest
+from ops.running import CASES, seed, tensors
+from ops.samples import SAMPLES
+from test_programs import Writer
+
+import microtorch
+from microtorch import autograd
+from microtorch.engine.registry import REGISTRY
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+def value_and_gradients(function, xs):
+    out = function(*xs)
+    wanted = [x for x in xs if x.requires_grad]
+    grads = []
+    if out.requires_grad:
+        grads = autograd.grad(out, wanted, seed(out), allow_unused=True)
+    return [None if g is None else g.detach().numpy().copy() for g in (out, *grads)]
+
+
+def equal(a, b):
+    return (a is None and b is None) or (
+        a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    )
+
+
+@pytest.mark.parametrize(("name", "i"), CASES)
+def test_an_op(name, i):
+    sample, op = SAMPLES[name][i], REGISTRY[name]
+    compiled = microtorch.compile(lambda *xs: op(*xs, **sample.attrs), backend="eager")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for n in range(4):
+            inputs = [x * (1 - 0.01 * n) if x.dtype.kind == "f" else x for x in sample.inputs]
+            xs = tensors(inputs, "float32", sample.data)
+            ys = tensors(inputs, "float32", sample.data)
+            want = value_and_gradients(lambda *xs: op(*xs, **sample.attrs), xs)
+            got = value_and_gradients(compiled, ys)
+            assert all(map(equal, want, got)), n
+    REASONS[name] = compiled.reason
+
+
+REASONS = {}
+
+
+def test_all_ops_have_programs_but_those_that_return_a_view():
+    if len(REASONS) < 100:
+        pytest.skip("needs the tests above")
+    refused = {name: why for name, why in REASONS.items() if why}
+    assert all("returns a view" in why for why in refused.values()), refused
+    assert len(refused) < 20, sorted(refused)
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_a_random_program(number):
+    lines = Writer(number).lines
+    names = sorted({w for line in lines for w in [line.split(" = ")[0]] if w[1:].isdigit()})
+    text = ["def f(a, b, c, d, k):", *[f"    {line}" for line in lines]]
+    text += ["    loss = (a * b).sum() + d"]
+    text += [f"    loss = loss + ({n} * {1 + 0.1 * i}).sum()" for i, n in enumerate(names)]
+    clones = ", ".join(f"{n}.clone()" for n in names)
+    text += ["    loss.backward()", f"    return [loss, {clones}]"]
+    scope = {"torch": microtorch}
+    exec("\n".join(text), scope)
+    f = scope["f"]
+    compiled = microtorch.compile(f, backend="eager")
+
+    def run(function, n):
+        shapes = {"a": (2, 3), "b": (3,), "c": (3, 2), "d": ()}
+        rng = np.random.default_rng(n)
+        xs = [microtorch.tensor(rng.standard_normal(s)) for s in shapes.values()]
+        xs = [x.requires_grad_() for x in xs]
+        k = microtorch.tensor(rng.standard_normal((2, 3)))
+        try:
+            out = [x.detach().numpy().copy() for x in function(*xs, k)]
+        except RuntimeError as e:
+            return [np.array(type(e).__name__)]
+        grads = [None if x.grad is None else x.grad.numpy().copy() for x in xs]
+        return [*out, *grads, *[x.detach().numpy().copy() for x in (*xs, k)]]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for n in range(5):
+            want, got = run(f, n), run(compiled, n)
+            assert len(want) == len(got) and all(map(equal, want, got)), (n, compiled.reason)
+    assert compiled.count <= 1

@@ -1,0 +1,251 @@
+"""Programs as C: equal to the function but for rounding, and never used where they are not."""
+
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from ops.running import CASES, tensors
+from ops.samples import SAMPLES
+
+import microtorch as torch
+from microtorch import nn
+from microtorch.engine.registry import REGISTRY
+from microtorch.nn import functional as F
+from microtorch.static import build, loops
+
+try:
+    build.compiler()
+except build.CompilerError:
+    pytest.skip("no C compiler", allow_module_level=True)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("MICROTORCH_CACHE", str(tmp_path))
+
+
+def t(*shape, seed=0):
+    return torch.tensor(np.random.default_rng(seed).standard_normal(shape).astype("f4"))
+
+
+def near(a, b):
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_all_elementwise_ops_and_derivatives_in_one_program(monkeypatch):
+    """Each op of the samples with a formula, of one or two float operands, forward and backward."""
+    todo = {}
+    for name, _ in {c.values[0]: c for c in CASES}.items():
+        s = SAMPLES[name][0]
+        if name in ("sum", "mean", "softmax", "log_softmax") or (
+            hasattr(REGISTRY[name], "formula") and REGISTRY[name].formula and name != "where"
+        ):
+            if all(x.dtype.kind == "f" for x in s.inputs):
+                todo[name] = s
+    assert len(todo) > 50
+
+    def f(*xs):
+        out, at = [], 0
+        for name, s in todo.items():
+            n = len(s.inputs)
+            out.append(REGISTRY[name](*xs[at : at + n], **s.attrs))
+            at += n
+        loss = sum((y * y).sum() for y in out if y.requires_grad)
+        loss.backward()
+        return [loss, *out]
+
+    checked = []
+    close = loops.close
+    monkeypatch.setattr(loops, "close", lambda a, b: checked.append(close(a, b)) or checked[-1])
+    c = torch.compile(f)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for _ in range(5):
+            xs = [x for s in todo.values() for x in tensors(s.inputs, "float64", s.data)]
+            ys = [x for s in todo.values() for x in tensors(s.inputs, "float64", s.data)]
+            for a, b in zip(f(*xs), c(*ys), strict=True):
+                np.testing.assert_allclose(
+                    a.detach().numpy(), b.detach().numpy(), rtol=1e-9, atol=1e-12)  # fmt: skip
+            for x, y in zip(xs, ys, strict=True):
+                if x.grad is not None:
+                    np.testing.assert_allclose(
+                        x.grad.numpy(), y.grad.numpy(), rtol=1e-8, atol=1e-10)  # fmt: skip
+    assert not c.reason and checked and all(checked)
+    text = c.c_source()
+    assert sum(text.count(word) for word in ("tanh(", "sigmoid(", "sqrt(")) > 3
+
+
+def test_a_training_step_is_one_function_of_c():
+    def make():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x, y):
+            loss = torch.relu(1 - y * model(x)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return model, step
+
+    (a, f), (b, g) = make(), make()
+    g = torch.compile(g)
+    for i in range(20):
+        x = t(10, 3, seed=i)
+        y = x[:, :1].sign()
+        near(f(x, y), g(x, y))
+    for p, q in zip(a.parameters(), b.parameters(), strict=True):
+        near(p, q)
+        near(p.grad, q.grad)
+    text = g.c_source()
+    assert text.count("void forward_") == 1 and "test_c.py" in text
+    assert "restrict x" in text and "restrict weight" in text and "tanhf(" in text
+
+
+def test_views_layouts_broadcasting_and_what_leaves():
+    def f(x):
+        y = (x * 2).t()
+        z = y.reshape(-1)[3:9].reshape(2, 3)
+        a = (z + 1).exp() - x[:, :1].sum() * x[1]
+        return y + 1, a.sum(0), (a - a.mean(1, keepdim=True)).softmax(1), z * z
+
+    c = torch.compile(f)
+    for i in range(6):
+        x = t(4, 3, seed=i)
+        for u, v in zip(f(x), c(x), strict=True):
+            near(u, v)
+            assert u.stride() == v.stride()
+    assert not c.reason and c.c_source()
+
+
+def test_backward_from_outside_and_large_values():
+    w = t(64, 64).requires_grad_()
+    v = w.detach().clone().requires_grad_()
+
+    def loss(x, w):
+        return ((x + w).tanh() * w).exp().mean()
+
+    c = torch.compile(loss)
+    for i in range(6):
+        x = t(64, 64, seed=i)
+        w.grad = v.grad = None
+        loss(x, w).backward()
+        c(x, v).backward()
+        near(w.grad, v.grad)
+    assert "backward_0" in c.c_source() and "forward_0" in c.c_source()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_nan_and_infinity_pass():
+    f = lambda x: torch.relu(x * 2).clamp(max=3.0) + x.maximum(x * 0)  # noqa: E731
+    c = torch.compile(f)
+    x = torch.tensor([1.0, float("nan"), float("inf"), -float("inf"), -0.0])
+    for _ in range(5):
+        np.testing.assert_array_equal(c(x).numpy(), f(x).numpy())
+    assert c.c_source()
+
+
+def test_c_that_is_wrong_is_not_used(monkeypatch):
+    right = build.library
+    monkeypatch.setattr(
+        loops, "library", lambda text, names: right(text.replace("tanhf(", "sinf("), names)
+    )
+    f = lambda x: x.tanh() * 2 + 1  # noqa: E731
+    c = torch.compile(f)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for i in range(6):
+            near(c(t(3, 4, seed=i)), f(t(3, 4, seed=i)))
+    assert len(said) == 1 and "test_c.py" in str(said[0].message) and "tanh" in str(said[0].message)
+
+
+@pytest.mark.parametrize("trouble", ["none", "broken", "disk", "text"])
+def test_without_a_compiler_the_interpreter_runs(monkeypatch, tmp_path, trouble):
+    if trouble == "none":
+        monkeypatch.setattr(build, "compiler", lambda: (_ for _ in ()).throw(
+            build.CompilerError("no C compiler was found")))  # fmt: skip
+    elif trouble == "broken":
+        monkeypatch.setattr(build, "compiler", lambda: "/bin/false")
+    elif trouble == "disk":
+        monkeypatch.setattr(os, "replace", lambda *a: (_ for _ in ()).throw(OSError(28, "full")))
+    else:
+        file = tmp_path / "file"
+        file.write_text("")
+        monkeypatch.setenv("MICROTORCH_CACHE", str(file))
+    c = torch.compile(lambda x: x.tanh() * 2 + 1)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for i in range(6):
+            x = t(3, 4, seed=i)
+            assert torch.equal(c(x), x.tanh() * 2 + 1)
+    assert len(said) == 1 and "interpreter" in str(said[0].message)
+    assert c.count == 1 and not c.c_source()
+
+
+def test_ctrl_c_while_the_compiler_runs(monkeypatch, tmp_path):
+    run = subprocess.run
+    calls = []
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return run(*args, **kwargs)
+
+    monkeypatch.setattr(build.subprocess, "run", interrupted)
+    c = torch.compile(lambda x: x.tanh() * 2 + 1)
+    x = t(3, 4)
+    c(x), c(x)
+    with pytest.raises(KeyboardInterrupt):
+        c(x)
+    assert not os.listdir(tmp_path)
+    for _ in range(4):
+        near(c(x), x.tanh() * 2 + 1)
+    assert c.c_source() and "array" not in vars(torch.Tensor)
+
+
+def test_two_processes_one_cache(tmp_path):
+    script = (
+        "import microtorch as torch\n"
+        "c = torch.compile(lambda x: (x.tanh() * 2 + 1).sum())\n"
+        "for _ in range(5): y = c(torch.ones(5))\n"
+        "assert c.c_source() and not c.reason; print(round(y.item(), 3))\n"
+    )
+    file = tmp_path / "script.py"
+    file.write_text(script)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    runs = [
+        subprocess.Popen([sys.executable, str(file)], env=env, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert {r.communicate()[0].strip() for r in runs} == {"12.616"}
+    assert len([n for n in os.listdir(tmp_path) if n.endswith(".so")]) == 1
+
+
+def test_cross_entropy_and_dropout_beside_c():
+    def make():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Dropout(0.5), nn.Linear(8, 3))
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step
+
+    found = []
+    for run in (make(), torch.compile(make())):
+        torch.manual_seed(1)
+        y = torch.tensor([0, 1, 2, 1])
+        found.append([run(t(4, 4, seed=i), y).item() for i in range(12)])
+    np.testing.assert_allclose(*found, rtol=1e-4)
+    assert run.c_source()

@@ -1,0 +1,599 @@
+"""A compiled function equals the function, to the bit: values, gradients, state, random numbers."""
+
+import copy
+import itertools
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch import nn
+from microtorch.backends.reference import Reference
+from microtorch.nn import functional as F
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        x, y = a.detach().numpy(), b.detach().numpy()
+        return a.requires_grad == b.requires_grad and x.dtype == y.dtype and (
+            x.shape == y.shape and x.tobytes() == y.tobytes()
+        )  # fmt: skip
+    if isinstance(a, (tuple, list)):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict):
+        return [*a] == [*b] and all(same(a[k], b[k]) for k in a)
+    return type(a) is type(b) and a == b
+
+
+def exact(f):
+    """Compiled for the interpreter, which is equal to the bit."""
+    return torch.compile(f, backend="eager")
+
+
+def both(make, calls, programs=1, warns=None):
+    """make() -> (function, tensors of its state). Each runs all calls; what they return and leave
+    must be the same, with as many programs as said; or none, and a warning that says why."""
+    results = []
+    for wrap in (lambda f: f, exact):
+        torch.manual_seed(0)
+        function, state = make()
+        function = wrap(function)
+        out = []
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            for call in calls:
+                result = function(*call())
+                out.append((result, [t.detach().clone() for t in state()]))
+                out.append([None if t.grad is None else t.grad.clone() for t in state()])
+        out.append(torch.get_rng_state())
+        results.append((out, function, [str(w.message) for w in said]))
+    (a, _, _), (b, compiled, said) = results
+    for i, (x, y) in enumerate(zip(a, b, strict=True)):
+        assert same(x, y), f"difference at {i}"
+    if warns is None:
+        assert not said and not compiled.reason
+        assert compiled.count == programs
+    else:
+        assert compiled.reason and len(said) == 1 and warns in said[0]
+    return compiled
+
+
+def plain(function, *calls, **options):
+    return both(lambda: (function, lambda: []), [lambda c=c: c for c in calls], **options)
+
+
+def t(*shape, seed=0):
+    return torch.tensor(np.random.default_rng(seed).standard_normal(shape).astype("f4"))
+
+
+XS = [(t(3, 4, seed=i),) for i in range(6)]
+
+
+# ---- functions -----------------------------------------------------------------------------------
+def test_a_chain_and_its_text():
+    c = plain(lambda x: (x * 2 + 1).tanh().sum(), *XS)
+    text = str(c.graph)
+    assert "tanh(" in text and "float32 [3, 4]" in text and "test_compile.py:" in text
+    assert [s.name for s in c.graph.nodes] == ["mul", "add", "tanh", "sum"]
+    assert c.code.startswith("def program(v0):")
+
+
+def test_outputs_stay_over_calls_and_keep_their_structure():
+    c = torch.compile(lambda x: {"a": (x + 1, [x * 2, 3]), "b": None})
+    results = [c(*x) for x in XS]
+    for (x,), r in zip(XS, results, strict=True):
+        assert torch.equal(r["a"][0], x + 1) and torch.equal(r["a"][1][0], x * 2)
+        assert r["a"][1][1] == 3 and r["b"] is None
+    assert c.count == 1
+
+
+def test_the_same_tensor_twice_and_then_two():
+    pairs = [(x[0], x[0]) for x in XS[:4]]
+    pairs += [(a[0], b[0]) for a, b in itertools.pairwise(XS)]
+    plain(lambda a, b: a * b, *pairs, programs=2)
+
+
+def test_shapes_dtypes_layouts_and_python_arguments_are_guarded():
+    xs = [x[0] for x in XS]
+    calls = [(x,) for x in xs] + [(x.t(),) for x in xs] + [(x.double(),) for x in xs]
+    plain(lambda x: x * 2 + 1, *calls, programs=3)
+    calls = [(x, n) for n in (2.0, 3, True) for x in xs]
+    plain(lambda x, n: x * n, *calls, programs=3)
+
+
+FACTOR = 2.0
+
+
+def test_globals_closures_attributes_and_lists_are_guarded():
+    class Box:
+        n = 1.0
+
+    box, numbers, k = Box(), [1.0, 2.0], 5.0
+
+    def f(x):
+        return x * FACTOR + box.n + numbers[1] + Box.n * k
+
+    def calls():
+        nonlocal k
+        global FACTOR
+        for change in range(6):
+            yield from XS[:4]
+            if change == 0:
+                FACTOR = 3.0
+            elif change == 1:
+                box.n = 7.0
+            elif change == 2:
+                numbers[1] = -1.0
+            elif change == 3:
+                Box.n = 0.5
+            elif change == 4:
+                k = 0.25
+
+    c = torch.compile(f)
+    for (x,) in calls():
+        assert torch.equal(c(x), f(x))
+    assert not c.reason and c.count == 6
+    FACTOR_RESET()
+
+
+def FACTOR_RESET():
+    global FACTOR
+    FACTOR = 2.0
+
+
+def test_hidden_python_state_runs_as_it_is_written():
+    class Counter:
+        n = 0.0
+
+    def f(x):
+        Counter.n += 1
+        return x * Counter.n
+
+    def make():
+        Counter.n = 0.0
+        return f, lambda: []
+
+    both(make, [lambda x=x: x for x in XS], warns="changes")
+
+
+def test_a_python_random_number_runs_as_it_is_written():
+    import random
+
+    rng = [random.Random(0)]
+
+    def make():
+        rng[0] = random.Random(0)
+        return (lambda x: x * rng[0].random()), lambda: []
+
+    both(make, [lambda x=x: x for x in XS], warns="differ")
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: x * 2 if x.sum() > 0 else x * 3,
+    lambda x: x * x.sum().item(),
+    lambda x: x * float(x.sum()),
+    lambda x: x[x > 0],
+    lambda x: x.nonzero(),
+    lambda x: x + torch.tensor([1.0, 2.0, 3.0, 4.0]),
+    lambda x: x + torch.tensor(x.numpy()),
+    lambda x: x.tolist(),
+    lambda x: str(x),
+    lambda x: x.view(4, 3),
+    lambda x: x.unique(),
+])  # fmt: skip
+def test_what_cannot_be_repeated_runs_as_it_is_written(f):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        c = torch.compile(f)
+        for x in XS:
+            assert same(c(*x), f(*x))
+    assert len(said) == 1 and "test_compile.py" in str(said[0].message) and c.reason
+
+
+def test_fullgraph_raises():
+    c = torch.compile(lambda x: x * x.sum().item(), fullgraph=True)
+    c(*XS[0])
+    with pytest.raises(RuntimeError, match="item"):
+        c(*XS[1])
+
+
+def test_random_numbers_follow_the_stream():
+    plain(lambda x: F.dropout(x, 0.5) + torch.randn(3, 4) + torch.rand_like(x), *XS)
+    plain(lambda x: (torch.manual_seed(3), x + torch.randn(4))[1], *XS, warns="random")
+
+
+def test_arguments_and_globals_written_in_place():
+    total = torch.zeros(3, 4)
+
+    def make():
+        total.zero_()
+        return (lambda x: (x.mul_(2), total.add_(x))[1].sum()), lambda: [total]
+
+    both(make, [lambda i=i: (t(3, 4, seed=i),) for i in range(6)])
+
+
+def test_a_constant_that_is_written_begins_anew():
+    def f(x):
+        s = torch.zeros(())
+        s += x.sum()
+        h = torch.zeros(4)
+        h[1:3] = x[0, 1:3]
+        return s, h * 2
+
+    plain(f, *XS)
+
+
+def test_a_tensor_that_is_kept_runs_as_it_is_written():
+    kept = []
+
+    def make():
+        kept.clear()
+
+        def f(x):
+            kept.append(x * 2)
+            return x.sum()
+
+        return f, lambda: []
+
+    both(make, [lambda x=x: x for x in XS], warns="keeps")
+
+
+def test_index_tensors_integers_and_bools():
+    w = t(10, 4)
+    indices = [(torch.tensor([i, 2, 5]), x[0]) for i, x in enumerate(XS)]
+
+    def f(i, x):
+        rows = w[i]
+        return torch.where(rows > x, rows, x), (i * 2) // 3, rows.argmax(1), rows.sort(1)
+
+    plain(f, *indices)
+
+
+def test_a_global_tensor_that_is_replaced():
+    class Net:
+        w = t(4, 2)
+
+    c = torch.compile(lambda x: x @ Net.w)
+    for x in XS * 2:
+        assert torch.equal(c(*x), x[0] @ Net.w)
+    Net.w = t(4, 2, seed=9)
+    for x in XS:
+        assert torch.equal(c(*x), x[0] @ Net.w)
+    Net.w.data = t(4, 2, seed=8)
+    for x in XS:
+        assert torch.equal(c(*x), x[0] @ Net.w)
+    with torch.no_grad():
+        Net.w.add_(1)
+    assert torch.equal(c(*x), x[0] @ Net.w) and c.count == 3
+
+
+# ---- gradients from outside ----------------------------------------------------------------------
+def net():
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.3), nn.BatchNorm1d(8),
+                         nn.Linear(8, 2))  # fmt: skip
+
+
+def test_backward_through_a_compiled_module():
+    torch.manual_seed(0)
+    a = net()
+    b = copy.deepcopy(a)
+    c = exact(b)
+    assert [*c.state_dict()] == [f"_orig_mod.{k}" for k in a.state_dict()]
+    for i in range(8):
+        x = t(16, 4, seed=i)
+        for model in (a, c):
+            torch.manual_seed(i)
+            model.zero_grad()
+            model(x).square().mean().backward()
+        for p, q in zip(a.parameters(), b.parameters(), strict=True):
+            assert same(p.grad, q.grad)
+        assert all(map(same, a.buffers(), b.buffers()))
+    assert not c.reason and "linear_vjp1" in str(c.graph)
+    a.eval(), c.eval()
+    for i in range(4):
+        with torch.no_grad():
+            assert same(a(t(16, 4, seed=i)), c(t(16, 4, seed=i)))
+
+
+def test_two_outputs_one_without_gradient_and_a_stale_weight():
+    w = t(4, 2).requires_grad_()
+    c = torch.compile(lambda x: ((x @ w).tanh(), (x @ w).exp(), x + 1))
+    for i, (x,) in enumerate(XS):
+        a, b, plus = c(x)
+        assert not plus.requires_grad
+        (g,) = torch.autograd.grad((a.sum() + (b * 2).sum()), w)
+        y = x @ w
+        (h,) = torch.autograd.grad(y.tanh().sum() + (y.exp() * 2).sum(), w)
+        assert torch.allclose(g, h, rtol=1e-5), i
+    assert c.count == 1 and not c.reason
+    c = torch.compile(lambda v, x: (v * v * x).sum())
+    for (x,) in XS:
+        v = t(4).requires_grad_()
+        loss = c(v, x)
+    with torch.no_grad():
+        v.mul_(2)
+    with pytest.raises(RuntimeError, match="inplace"):
+        loss.backward()
+
+
+# ---- training ------------------------------------------------------------------------------------
+OPTIMIZERS = {
+    "SGD": {"lr": 0.1}, "SGD momentum": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01},
+    "SGD nesterov": {"lr": 0.1, "momentum": 0.9, "nesterov": True}, "Adam": {"lr": 0.01},
+    "AdamW": {"lr": 0.01}, "Adam amsgrad": {"lr": 0.01, "amsgrad": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_training_step(name):
+    def make():
+        model = net()
+        optimizer = getattr(torch.optim, name.split()[0])(model.parameters(), **OPTIMIZERS[name])
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, lambda: [*model.parameters(), *model.buffers()]
+
+    calls = [lambda i=i: (t(16, 4, seed=i), torch.tensor([0, 1] * 8)) for i in range(9)]
+    both(make, calls)
+
+
+def test_a_number_that_is_returned_at_once():
+    def make():
+        w = t(4, 2).requires_grad_()
+
+        def step(x):
+            loss = (x @ w).square().mean()
+            w.grad = None
+            loss.backward()
+            with torch.no_grad():
+                w.sub_(0.1 * w.grad)
+            return loss.item()
+
+        return step, lambda: [w]
+
+    both(make, [lambda x=x: x for x in XS])
+    plain(lambda x: (x > 0).any().item(), *XS)
+    plain(lambda x: x.sum().item() + 1, *XS, warns="item")
+    plain(lambda x: (x, x.sum().item()), *XS, warns="item")
+
+    def under_condition(x):
+        if x.sum() > 1000:
+            return x.max().item()
+        return x.min().item()
+
+    plain(under_condition, *XS, warns="condition")
+
+
+class Model(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        if kind == "image":
+            self.body = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+        elif kind == "attention":
+            self.rows = nn.Embedding(9, 12)
+            self.body = nn.TransformerEncoderLayer(12, 2, 16, dropout=0.2, batch_first=True)
+        else:
+            self.body = getattr(nn, kind)(12, 12, batch_first=True)
+        self.out = nn.Linear(12, 3)
+
+    def forward(self, x):
+        if self.kind == "image":
+            return self.out(self.body(x))
+        if self.kind == "attention":
+            return self.out(self.body(self.rows(x)).mean(1))
+        return self.out(self.body(x)[0][:, -1])
+
+
+@pytest.mark.parametrize("kind", ["image", "attention", "LSTM", "GRU", "RNN"])
+def test_layers_that_are_more_than_an_op(kind):
+    def make():
+        model = Model(kind)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, lambda: [*model.parameters()]
+
+    def call(i):
+        shape = {"image": (4, 1, 6, 6), "attention": (4, 5)}.get(kind, (4, 5, 12))
+        x = t(*shape, seed=i)
+        return (x * 4).abs().long().clamp(max=8) if kind == "attention" else x
+
+    y = torch.tensor([0, 1, 2, 0])
+    compiled = both(make, [lambda i=i: (call(i), y) for i in range(6)])
+    if kind == "attention":
+        with pytest.raises(IndexError, match="index out of range"):
+            compiled(call(0) + 9, y)
+
+
+def test_gradients_accumulate_and_are_clipped():
+    def make():
+        model = nn.Linear(4, 2)
+
+        def step(x):
+            loss = (model(x) ** 2).mean()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            return loss
+
+        return step, lambda: [*model.parameters()]
+
+    both(make, [lambda x=x: x for x in XS + XS])
+
+
+def test_an_update_by_hand_and_a_gradient_penalty():
+    def make():
+        w = t(4, 2).requires_grad_()
+
+        def step(x):
+            loss = torch.tanh(x @ w).pow(2).mean()
+            (g,) = torch.autograd.grad(loss, w, create_graph=True)
+            (loss + g.pow(2).sum()).backward()
+            with torch.no_grad():
+                w.sub_(0.1 * w.grad)
+            w.grad = None
+            return loss.detach()
+
+        return step, lambda: [w]
+
+    both(make, [lambda x=x: x for x in XS + XS])
+
+
+def test_a_learning_rate_that_changes():
+    def make():
+        w = t(4, 2).requires_grad_()
+        optimizer = torch.optim.SGD([w], lr=0.1)
+
+        def step(x, rate):
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.zero_grad()
+            (x @ w).square().mean().backward()
+            optimizer.step()
+
+        return step, lambda: [w]
+
+    both(make, [lambda x=x, r=r: (*x, r) for r in (0.1, 0.05) for x in XS], programs=2)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_a_schedule_outside_needs_no_other_program(name):
+    schedules = []
+
+    def make():
+        w = t(4, 2).requires_grad_()
+        optimizer = getattr(torch.optim, name)([w], lr=0.1)
+        schedules[:] = [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)]
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = (x @ w).square().mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, lambda: [w]
+
+    calls = [lambda n=n, x=x: (n and schedules[0].step(), x)[1] for n, x in enumerate(XS * 3)]
+    assert "['lr']" in both(make, calls).code
+
+
+def test_a_scalar_or_a_queue_runs_as_it_is_written():
+    from collections import deque
+
+    a, queue = torch.Scalar(2.0), deque([1.0] * 20)
+    plain(lambda x: x * a, *XS, warns="Scalar")
+    plain(lambda x: x * queue[0], *XS, warns="deque")
+
+
+def test_a_list_of_tensors_that_is_used_again_and_a_generator_of_its_own():
+    given = [None]
+    c = exact(lambda xs: xs[0] * 2)
+    for (x,) in XS:
+        given[0] = x
+        assert torch.equal(c(given), x * 2)
+    assert c.count == 1 and not c.reason
+    generators = []
+
+    def make():
+        generators[:] = [torch.Generator().manual_seed(0)]
+        return (lambda x: x + torch.rand(4, generator=generators[0])), lambda: []
+
+    both(make, [lambda x=x: x for x in XS], warns="generator")
+
+
+def test_slots_are_guarded():
+    class Slotted:
+        __slots__ = ("n",)
+
+    s = Slotted()
+    s.n = 1.0
+    c = exact(lambda x: x * s.n)
+    for n in (1.0, 2.0):
+        s.n = n
+        for (x,) in XS[:4]:
+            assert torch.equal(c(x), x * n)
+    assert c.count == 2
+
+
+# ---- the world around ----------------------------------------------------------------------------
+def test_nothing_is_left_behind_after_a_recording():
+    c = torch.compile(lambda x: (x.sin() * 2).sum())
+    for x in XS:
+        c(*x)
+    assert "array" not in vars(torch.Tensor)
+    for lane in (*Reference.by_dtype.values(), Reference.rest):
+        assert type(lane).__name__ != "Recorder" and "recording" not in vars(lane)
+    y = (XS[0][0] * 2).sum()
+    assert type(y.numpy()) is np.ndarray
+
+
+def test_an_exception_in_the_middle():
+    def f(x, fail):
+        y = x * 2
+        if fail:
+            raise KeyError("stop")
+        return y
+
+    c = torch.compile(f)
+    for fail in (True, False, True, False, True, False, False):
+        if fail:
+            with pytest.raises(KeyError):
+                c(*XS[0], fail)
+        else:
+            assert torch.equal(c(*XS[0], fail), XS[0][0] * 2)
+    assert "array" not in vars(torch.Tensor)
+
+
+def test_threads_that_work_while_another_records():
+    stop, wrong = threading.Event(), []
+
+    def work():
+        x = t(5, 5).requires_grad_()
+        want = None
+        while not stop.is_set():
+            (g,) = torch.autograd.grad((x.tanh() * 2).sum(), x)
+            want = g if want is None else want
+            if type(g.numpy()) is not np.ndarray or not torch.equal(g, want):
+                wrong.append(g)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    [thread.start() for thread in threads]
+    for n in range(10):
+        c = torch.compile(lambda x, n=n: (x * n).sum())
+        for x in XS[:4]:
+            assert torch.equal(c(*x), (x[0] * n).sum())
+    stop.set()
+    [thread.join() for thread in threads]
+    assert not wrong
+
+
+def test_a_compiled_function_in_another():
+    inner = torch.compile(lambda x: x.sin())
+    plain(lambda x: inner(x) + inner(x * 2), *XS)
+
+
+def test_as_decorator_and_disabled():
+    @torch.compile(fullgraph=True, dynamic=False, mode="max-autotune")
+    def f(x):
+        return x + 1
+
+    for x in XS:
+        assert torch.equal(f(*x), x[0] + 1)
+    assert f.count == 1
+    assert torch.compile(len, disable=True) is len
+    with pytest.raises(TypeError):
+        torch.compile(3)

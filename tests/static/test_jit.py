@@ -1,0 +1,109 @@
+"""torch.jit in terms of compile."""
+
+import io
+
+import microtorch.jit
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(6, 5)
+        self.drop = nn.Dropout(0.5)
+        self.fc2 = nn.Linear(5, 2)
+
+    def forward(self, x):
+        x = torch.flatten(x, 1)
+        return self.fc2(self.drop(torch.relu(self.fc1(x))))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("MICROTORCH_CACHE", str(tmp_path))
+
+
+def test_the_block_of_the_introduction():
+    net = Net()
+    scripted_model = torch.jit.script(net)
+    compiled_model = scripted_model.compile()
+    assert compiled_model is scripted_model
+    assert compiled_model.eval() is compiled_model and not net.training
+    x = torch.randn(4, 2, 3)
+    with torch.no_grad():
+        for _ in range(5):
+            assert torch.allclose(compiled_model(x), net(x), atol=1e-6)
+    assert "def forward(self, x)" in compiled_model.code and "program(" in compiled_model.code
+    assert "linear(" in str(compiled_model.graph) and "test_jit.py" in str(compiled_model.graph)
+
+
+def test_trace_save_and_load(tmp_path):
+    net = Net().eval()
+    x = torch.randn(4, 6)
+    with torch.no_grad():
+        traced = torch.jit.trace(net, x)
+        traced.save(tmp_path / "net.pt")
+        buffer = io.BytesIO()
+        torch.jit.save(traced, buffer)
+        buffer.seek(0)
+        for source in (tmp_path / "net.pt", buffer):
+            loaded = torch.jit.load(source)
+            assert torch.equal(loaded(x), net(x))
+            y = torch.randn(4, 6)
+            assert torch.equal(loaded(y), net(y))
+    assert sum(p.numel() for p in loaded.parameters()) == sum(p.numel() for p in net.parameters())
+    assert "linear" in loaded.code and "linear" in str(loaded.graph)
+    with pytest.raises(RuntimeError, match="saved for"):
+        loaded(torch.randn(5, 6))
+    with pytest.raises(TypeError):
+        loaded(x, x)
+    torch.save({"a": 1}, tmp_path / "other.pt")
+    with pytest.raises(RuntimeError, match="no program"):
+        torch.jit.load(tmp_path / "other.pt")
+
+
+def test_a_loaded_file_calls_kernels_only(tmp_path):
+    from microtorch.static.stored import function_of
+
+    for kind, name in (("numpy", "fromfile"), ("numpy", "save"), ("method", "tofile"),
+                       ("kernel", "__class__"), ("operator", "call"), ("draw", "os.system"),
+                       ("numpy", "lib.npyio.load"), ("os", "system")):  # fmt: skip
+        with pytest.raises(ValueError):
+            function_of(kind, name, torch.zeros(1).node.dev)
+
+
+def test_functions_errors_and_names():
+    f = torch.jit.script(lambda x: x * 2 + 1)
+    assert torch.equal(f.compile(torch.ones(3))(torch.ones(3)), torch.full((3,), 3.0))
+    assert "mul" in str(f.graph)
+    with pytest.raises(RuntimeError, match="item"):
+        torch.jit.trace(lambda x: x * x.sum().item(), torch.ones(3))
+    with pytest.raises(RuntimeError):
+        torch.jit.script(3)
+    with pytest.raises(RuntimeError, match="eval"):
+        torch.jit.freeze(torch.jit.script(Net()))
+
+    @torch.jit.ignore
+    def a(x):
+        return x
+
+    @torch.jit.unused
+    @torch.jit.export
+    def b(x):
+        return x
+
+    assert a(1) == b(1) == 1 and not torch.jit.is_scripting()
+    with pytest.raises(RuntimeError, match="no program yet"):
+        torch.jit.script(Net()).save(io.BytesIO())
+    draws = torch.jit.trace(lambda x: x + torch.rand(3), torch.ones(3))
+    buffer = io.BytesIO()
+    draws.save(buffer)
+    buffer.seek(0)
+    torch.manual_seed(0)
+    got = torch.jit.load(buffer)(torch.ones(3))
+    torch.manual_seed(0)
+    np.testing.assert_array_equal(got.numpy(), (torch.ones(3) + torch.rand(3)).numpy())
