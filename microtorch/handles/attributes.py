@@ -124,7 +124,7 @@ def as_subclass(self: Tensor, cls: type[T]) -> T:
     return out
 
 
-def _make_subclass(cls: type[T], data: Tensor, require_grad: bool = False) -> T:
+def _make_subclass(cls: type[Tensor], data: Tensor, require_grad: bool = False) -> Tensor:
     """A leaf of the class ``cls`` on the memory of ``data``."""
     leaf = as_subclass(data.detach(), cls)
     leaf.requires_grad_(require_grad)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, SupportsIndex, cast
+from typing import TYPE_CHECKING, NoReturn, SupportsIndex, cast
 
 from ..base.errors import describe, message
 from ..base.types import Argument
@@ -95,7 +95,7 @@ class UninitializedTensorMixin(_Base):
         made = memo[id(self)] = type(self)(self.requires_grad, self.data.device, self.data.dtype)
         return made
 
-    def share_memory_(self) -> None:
+    def share_memory_(self) -> NoReturn:
         raise RuntimeError(
             message(
                 "Can't share memory on an uninitialized parameter or buffer.",

@@ -49,6 +49,8 @@ class DataLoader(Typed):
     Raises ValueError for arguments that exclude each other.
     """
 
+    _said: int | None = None  # the length of a stream, once it was asked for
+
     def __init__(
         self,
         dataset: Data,
@@ -116,7 +118,6 @@ class DataLoader(Typed):
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
         self._iterator: Batches | None = None
-        self._said: int | None = None  # the length of a stream, once it was asked for
         self._ready = True
 
     def __setattr__(self, name: str, value: object) -> None:
