@@ -254,6 +254,9 @@ def arange(
         raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
     integers = all(isinstance(v, (int, np.integer)) for v in (first, stop, by))
     d = chosen(dtype, dtypes.I64 if integers else None)
+    if d.kind in "bc":
+        kind = dtypes.TORCH_TYPES[d.name]
+        raise NotImplementedError(message(f"\"arange_cpu\" not implemented for '{kind}'"))
     n = len(range(first, stop, by)) if integers else int(np.ceil((stop - first) / by))
     return finish((first + np.arange(n) * by).astype(d), device, requires_grad)
 

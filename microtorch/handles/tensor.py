@@ -202,6 +202,9 @@ class Tensor(Methods):
         return XOR(self, other)
 
     def __invert__(self) -> Tensor:
+        if self.array.dtype.kind not in "biu":
+            what = "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+            raise TypeError(errors.message(what, f"~{errors.describe(self)}"))
         return NOT(self)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__

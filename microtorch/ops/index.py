@@ -243,6 +243,7 @@ def _read_op(
         forward,
         vjps=(lambda F, g, out, x, index: F.place(g, index=index, shape=x.shape),),
         saves=(saves,),
+        complex="own",
         rule=("g at the index, 0 elsewhere",),
         view=view,
         explain=explain_index,

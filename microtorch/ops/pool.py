@@ -392,7 +392,10 @@ def _avg_pool(
     attrs = averages(
         op, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
-    if input.array.dtype.kind in "iu":  # the quotient of integers, cut off towards 0
+    d = input.array.dtype
+    if d.kind in "bu" or (d.kind == "i" and d.itemsize < 8):  # PyTorch has it for int64 only
+        raise not_floating(op, input)
+    if d.kind == "i":  # the quotient of integers, cut off towards 0
         return _avg_pool(
             op, n, input.double(), kernel_size, stride, padding, ceil_mode, count_include_pad,
             divisor_override,

@@ -22,6 +22,7 @@ from ..engine.hot import made, several
 from ..engine.op import Op
 from ..engine.out import into
 from .complex import conj
+from .elementwise import only
 from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ matmul_op = Op(
     vjps=(_matmul_vjp_x, _matmul_vjp_y),
     saves=("y", "x"),
     result="match",
+    check=only("uifc", "addmm_impl_cpu_"),
     formula="x @ y",
     rule=("g @ yᵀ", "xᵀ @ g"),
     terms=lambda x, y: x[-1] if x else 1,
@@ -176,6 +178,7 @@ linear_op = Op(
     vjps=(lambda F, g, out, x, w, b=None: F.matmul(g, w), _linear_vjp_w, _linear_vjp_b),
     saves=("y", "x", ""),
     result="match",
+    check=only("uifc", "addmm_impl_cpu_"),
     formula="x @ wᵀ + b",
     rule=("g @ w", "gᵀ @ x", "Σ g over the batch"),
     terms=lambda x, *_: x[-1] if x else 1,

@@ -44,3 +44,22 @@ def test_rows_of_complex_numbers_by_index():
     assert picked.tolist() == [[3, 4 - 1j]] * 2
     (picked * (1 + 2j)).real.sum().backward()
     assert w.grad.tolist() == [[0, 0], [2 - 4j, 2 - 4j]]
+
+
+def test_what_pytorch_has_for_numbers_only():
+    mask, whole = torch.ones(2, 2, dtype=torch.bool), torch.ones(1, 2, 2, dtype=torch.int32)
+    refused = (
+        lambda: mask @ mask,
+        lambda: F.linear(mask, mask),
+        lambda: F.avg_pool2d(whole, 2),
+        lambda: F.glu(whole),
+        lambda: torch.arange(2, dtype=torch.bool),
+        lambda: torch.arange(2, dtype=torch.complex64),
+    )
+    for f in refused:
+        with pytest.raises(NotImplementedError, match="not implemented for"):
+            f()
+    with pytest.raises(TypeError, match="implemented on integer"):
+        ~torch.ones(2)
+    assert F.avg_pool2d(whole.long() * 3, 2).tolist() == [[[3]]]
+    assert (whole @ whole).tolist() == [[[2, 2], [2, 2]]] and (~mask).any().item() is False

@@ -11,6 +11,7 @@ from ...arrays.dtypes import dtype, float64, uint8
 from ...base.errors import describe, message
 from ...create.filled import empty, ones_like, zeros_like
 from ...handles.tensor import Tensor
+from ...ops.arguments import not_floating
 from ...ops.learned import hardshrink as hardshrink
 from ...ops.learned import prelu as prelu
 from ...ops.surface import FUNCTIONS
@@ -173,6 +174,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
                 f"glu: input {describe(input)}",
             )
         )
+    if input.array.dtype.kind not in "fV":
+        raise not_floating("glu_cpu", input)
     first, second = input.chunk(2, dim)
     return first * second.sigmoid()
 
