@@ -6,6 +6,7 @@ compared exactly, numbers to two parts in a thousand: after some hundred steps o
 differs between processors.
 """
 import contextlib
+import importlib
 import importlib.util
 import io
 import math
@@ -23,6 +24,7 @@ def output_of(path, library):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(source, str(path), "exec"), {"__name__": "__main__"})
+    importlib.import_module(library).set_printoptions(profile="default")  # scripts may set others
     return printed.getvalue()
 
 

@@ -20,7 +20,7 @@ from ..backends import cpu
 from ..base.errors import GraphError, message
 from ..base.naming import named
 from ..engine import backward, operands
-from ..engine.listening import listeners
+from ..engine.listening import foreseers, listeners
 from ..engine.record import constant
 from ..graph import mode
 from ..handles.memory import owner
@@ -61,7 +61,7 @@ class Compiled:
         self.__wrapped__ = function
 
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
-        if self.reason or recording_now() or listeners or is_anomaly_enabled():
+        if self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled():
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
         try:

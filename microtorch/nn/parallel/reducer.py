@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import finalize, ref
 
 import numpy as np
 
@@ -84,8 +85,7 @@ class Reducer:
         self.now: Pass | None = None
         self.unfinished: list[int] = []
         self.timeline: list[Event] = []
-        self._before: RemovableHandle | None = None
-        self._after: RemovableHandle | None = None
+        self._listening: list[RemovableHandle] = []
         self._leaves = [
             p.register_post_accumulate_grad_hook(partial(self._leaf, i))
             for i, p in enumerate(self.params)
@@ -110,8 +110,14 @@ class Reducer:
             )
         self._forget()
         self.armed = True
-        if self._before is None:
-            self._before, self._after = foresee(self._foresee), listen(self._finish)
+        if not self._listening:  # until backward has run: the engine must not keep us alive
+            known = ref(self)
+            self._listening = [
+                foresee(lambda roots, create_graph: _ask(known, "_foresee", roots, create_graph)),
+                listen(lambda roots: _ask(known, "_finish", roots)),
+            ]
+            for handle in self._listening:
+                finalize(self, handle.remove)
 
     def _forget(self) -> None:
         """End what a backward that failed has left under way."""
@@ -217,6 +223,9 @@ class Reducer:
         now = self.now
         if now is None:
             return
+        for handle in self._listening:
+            handle.remove()
+        self._listening = []
         computed = time.perf_counter() - now.began
         for handle in now.handles:
             handle.remove()
@@ -262,6 +271,13 @@ class Reducer:
             p.grad = constant(average.astype(p.array.dtype)).to(p.device)
         else:
             put(p.grad, average, "DistributedDataParallel")
+
+
+def _ask(known: ref[Reducer], method: str, *arguments: Any) -> None:
+    """Call a method of a reducer, if it is still there."""
+    reducer = known()
+    if reducer is not None:
+        getattr(reducer, method)(*arguments)
 
 
 def _buckets(params: Sequence[Tensor], most: int) -> list[Bucket]:

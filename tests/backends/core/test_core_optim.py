@@ -305,4 +305,4 @@ def test_clipping(max_norm, nan, backend):
                           equal_nan=True)
     for p, q in zip(params[:2], mixed, strict=False):
         assert torch.allclose(p.grad, q.grad, equal_nan=True)
-    assert (params[1].grad._version > version) == (max_norm == 1.0)
+    assert params[1].grad._version > version  # as in PyTorch, also by a factor of 1

@@ -20,7 +20,7 @@ from test_scripts import SCRIPTS, assert_same, output_of
 
 import microtorch as torch
 from microtorch import nn
-from microtorch.arrays import generator
+from microtorch.arrays import draws
 from microtorch.backends import opencl
 from microtorch.backends.opencl import backend, protocol, runtime
 from microtorch.base import errors
@@ -256,13 +256,13 @@ def test_modules_move():
 # generator, to compare the output
 LONG = {"attention", "physics", "recurrent", "autoencoder", "polynomial", "custom_function"}
 # .numpy() without .cpu(), torch.linalg
-ONLY_CPU = {"numpy_bridge", "linear_regression", "second_order"}
+ONLY_CPU = {"numpy_bridge", "linear_regression", "second_order", "weights"}
 
 
 class HostDraws:
     def __getattr__(self, name):
         def draw(*args, **kwargs):
-            return getattr(generator, name)(
+            return getattr(draws, name)(
                 *(a.get() if hasattr(a, "get") else a for a in args), **kwargs
             )
 
