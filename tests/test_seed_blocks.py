@@ -31,8 +31,6 @@ LEFT_OUT = {
     "003": lambda: dict(zip("xy", images(4, 1, 28, 28)[0], strict=True)),
     "004": lambda: {"train_loader": [(microtorch.ones(8, 10), microtorch.ones(8, 10))]},
 }
-# PyTorch fails there, too: a ScriptModule has no method compile
-FAILS = {("003", 2)}
 
 
 def blocks():
@@ -52,12 +50,7 @@ def test_every_block_runs(number, tmp_path, monkeypatch):
     printed = io.StringIO()
     with torch_is_microtorch(), contextlib.redirect_stdout(printed):
         for i, text in enumerate(texts):
-            program = compile(text, f"{number}, block {i + 1}", "exec")
-            if (number, i) in FAILS:
-                with pytest.raises(Exception, match="jit"):
-                    exec(program, names)
-            else:
-                exec(program, names)
+            exec(compile(text, f"{number}, block {i + 1}", "exec"), names)
     if number == "000":
         accuracy = re.search(
             r"Accuracy of the model on the 10000 test images: (\S+) %", printed.getvalue()

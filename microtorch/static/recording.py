@@ -88,14 +88,14 @@ class Recorder(Reference):
 
     name = "recorder"
     memory = cast("type[Array]", Recorded)  # it has what is asked of a numpy array
-    real: Reference
+    genuine: Reference  # no op has this name, as one has "real"
     recording: Recording
 
     def __getattr__(self, name: str) -> Kernel:
         # derivatives are looked up in the ops' tables, which `derivatives` has filled
         if name.startswith("__") or DERIVATIVE.search(name):
             raise AttributeError(name)
-        kernel = getattr(self.real, name)
+        kernel = getattr(self.genuine, name)
         if not callable(kernel):
             found: Kernel = kernel
             return found
@@ -104,7 +104,7 @@ class Recorder(Reference):
         return made
 
     def large(self, name: str) -> Kernel:
-        return self.recording.kernel(self, name, self.real.large(name), large=True)
+        return self.recording.kernel(self, name, self.genuine.large(name), large=True)
 
 
 class Recording:
@@ -385,15 +385,35 @@ class Recording:
     def __enter__(self) -> Recording:
         if not _recording.acquire(blocking=False):
             raise Busy
-        for lane in (*Reference.by_dtype.values(), Reference.rest):
-            self.install(lane)
-        for table in BackendTable.all:
-            if isinstance(table, VjpTable):
-                self.derivatives(table)
-        # the slot lies in Handle; the property in Tensor hides it
-        kernels.rates.append(self.rate)
-        setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
+        try:
+            for lane in (*Reference.by_dtype.values(), Reference.rest):
+                self.install(lane)
+            for table in BackendTable.all:
+                if isinstance(table, VjpTable):
+                    self.derivatives(table)
+            # the slot lies in Handle; the property in Tensor hides it
+            kernels.rates.append(self.rate)
+            setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
+        except BaseException:  # whatever happens, the backends are themselves again
+            self.restore()
+            raise
         return self
+
+    def restore(self) -> None:
+        """Give the backends back their classes and kernels, and Tensor its slot."""
+        try:
+            if "array" in vars(Tensor):
+                delattr(Tensor, "array")
+            if self.rate in kernels.rates:
+                kernels.rates.remove(self.rate)
+            for lane, cls, before in self.lanes:
+                lane.__class__ = cls
+                for name in [n for n in vars(lane) if n not in before]:
+                    vars(lane).pop(name, None)
+                vars(lane).update(before)
+                forget(lane)
+        finally:
+            _recording.release()
 
     def rate(self, group: dict[str, Operand], value: float) -> float:
         """A kernel's learning rate: the program reads it from the group at each call."""
@@ -410,7 +430,7 @@ class Recording:
             _real[key] = kind(lane.dtype)
         real = _real[key]
         self.lanes.append((lane, kind, before))
-        wrappers: dict[str, Operand] = {"real": real, "recording": self, "draws": Draws(self)}
+        wrappers: dict[str, Operand] = {"genuine": real, "recording": self, "draws": Draws(self)}
         names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
         keep = {"of", "choose", "large", "by_dtype", "rest", "memory", "array", "draws", "dtype",
                 "device", "name", "kernels"}  # fmt: skip
@@ -437,7 +457,7 @@ class Recording:
         """The derivatives of an op, each a step; one that computes all of them is one step."""
         op = table.op
         for lane, _, _ in self.lanes:
-            real = vars(lane)["real"]
+            real = vars(lane)["genuine"]
             if isinstance(real, Half):
                 table[lane] = self.each(op, [*real.vjps(op.vjp_kernels[_wide()])], real)
                 continue
@@ -464,17 +484,7 @@ class Recording:
         self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
     ) -> None:
         self.closed = True
-        try:
-            delattr(Tensor, "array")
-            kernels.rates.remove(self.rate)
-            for lane, cls, before in self.lanes:
-                lane.__class__ = cls
-                for name in [n for n in vars(lane) if n not in before]:
-                    vars(lane).pop(name, None)
-                vars(lane).update(before)
-                forget(lane)
-        finally:
-            _recording.release()
+        self.restore()
         for real in _real.values():
             if isinstance(real, Half):  # it has kept kernels of the recorder
                 for name in [n for n in vars(real) if n != "dtype"]:
@@ -535,7 +545,7 @@ def recording_now() -> bool:
 
 def _wide() -> Reference:
     lane = Reference.by_dtype[np.dtype(np.float32)]
-    real: Reference = vars(lane).get("real", lane)
+    real: Reference = vars(lane).get("genuine", lane)
     return real
 
 
