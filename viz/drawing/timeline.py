@@ -75,7 +75,9 @@ def timeline(source: Any, theme: str = "light") -> Timeline:
     nothing. Raises TypeError for what has no spans.
     """
     spans = source.timeline() if hasattr(source, "timeline") else source
-    if not all(hasattr(s, "start") and hasattr(s, "end") for s in spans):
+    if not isinstance(spans, Sequence) or not all(
+        hasattr(s, "start") and hasattr(s, "end") for s in spans
+    ):
         raise TypeError("timeline() takes a DistributedDataParallel, or spans with start and end")
     return Timeline(spans, theme)
 
