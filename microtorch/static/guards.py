@@ -33,6 +33,7 @@ from weakref import ref
 
 import numpy as np
 
+from ..backends.table import BackendTable
 from ..engine.handle import Handle
 from ..graph import Node
 from ..graph.source import is_library, user_frame
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 SIMPLE = (bool, int, float, complex, str, bytes, type(None))
 MOST = 50_000  # values that are watched at most
 _INSTALLED = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")})
-_FIXED = (BuiltinFunctionType, Handle, Node, np.dtype, CodeType)
+# a BackendTable remembers what it looked up: it grows when an op first runs on another device
+_FIXED = (BuiltinFunctionType, Handle, Node, np.dtype, CodeType, BackendTable)
 # what the package counts for itself, and no program reads
 UNWATCHED = frozenset({"_opt_called", "_step_count"})
 

@@ -43,18 +43,23 @@ def test_an_op(name, i):
             want = value_and_gradients(lambda *xs: op(*xs, **sample.attrs), xs)
             got = value_and_gradients(compiled, ys)
             assert all(map(equal, want, got)), n
-    REASONS[name] = compiled.reason
+    if compiled.reason:  # no op is left to run as it is written, but those that return a view
+        assert "returns a view" in compiled.reason
+        out = op(*xs, **sample.attrs).detach().numpy()
+        assert not out.size or any(np.may_share_memory(out, x.detach().numpy()) for x in xs)
 
 
-REASONS = {}
-
-
-def test_all_ops_have_programs_but_those_that_return_a_view():
-    if len(REASONS) < 100:
-        pytest.skip("needs the tests above")
-    refused = {name: why for name, why in REASONS.items() if why}
-    assert all("returns a view" in why for why in refused.values()), refused
-    assert len(refused) < 20, sorted(refused)
+def test_an_op_that_has_run_on_another_device_is_recorded_too():
+    """The kernels that an op has looked up are no state of the program."""
+    pytest.importorskip("pyopencl")
+    f = microtorch.compile(lambda x: (x * x).sum(), backend="eager")
+    x = microtorch.ones(3)
+    f(x), f(x)
+    y = microtorch.ones(3, device="opencl")
+    (y * y).sum()
+    assert f(x).item() == 3 and f.count == 1 and not f.reason
+    g = microtorch.compile(lambda x, op=REGISTRY["mul"]: op(x, x).sum(), backend="eager")
+    assert [g(x).item() for _ in range(3)] == [3, 3, 3] and not g.reason
 
 
 @pytest.mark.parametrize("number", range(40))
