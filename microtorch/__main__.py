@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 
 from .base.errors import nearest
@@ -59,7 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no command '{options.command}'.{near}\n\ncommands:\n{commands}")
     module, function, _ = COMMANDS[options.command]
     found = importlib.import_module(f".{module}", __package__)
-    status: int = getattr(found, function)(options.arguments)
+    try:
+        status: int = getattr(found, function)(options.arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `microtorch museum | head`: its reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
+        return 128 + 13  # as a program that SIGPIPE ends
     return status
 
 

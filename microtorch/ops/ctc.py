@@ -270,9 +270,15 @@ def ctc_loss(
             )
         )
     labels = _padded(targets, sizes, blank)
-    if labels.size and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if len(outside):
         raise RuntimeError(
-            message(f"ctc_loss: targets must be in 0..{classes - 1}", describe(targets))
+            message(
+                f"ctc_loss: targets must be in 0..{classes - 1}, the classes of log_probs, "
+                f"but one is {int(outside[0])}",
+                f"targets {describe(targets)}, log_probs {describe(log_probs)}",
+                fix="the last dimension of log_probs needs one class for each label and the blank",
+            )
         )
     home = lp.device
     operands = [constant(a) for a in (labels, lengths, sizes)]

@@ -275,3 +275,16 @@ def test_the_demo_also_leaves_the_stepper(tmp_path):
     assert names[:2] == ["neuron.html", "neuron-steps.svg"]
     assert set(names) <= {"neuron.html", "neuron-steps.svg", "neuron.gif"}
     assert all((tmp_path / name).stat().st_size > 1000 for name in names)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes end otherwise there")
+def test_a_reader_that_has_seen_enough_ends_a_command_without_a_word():
+    """microtorch museum | head"""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "microtorch", "museum"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 141
+    process.stderr.close()
