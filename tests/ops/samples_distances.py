@@ -21,7 +21,7 @@ SAMPLES_DISTANCES = {
             (numbers(3, 2), numbers(4, 2, start=20)),
             (numbers(2, 3, 5), numbers(2, 2, 5, start=40)),
             (numbers(1, 1), np.array([[3.0]])),
-            (numbers(2, 70), numbers(65, 70, start=9)),
+            (numbers(1, 33), numbers(65, 33, start=9)),
         )
     ]
 }
