@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 
 SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
 # files whose functions make arrays of sizes and numbers, without data
-WITHOUT_DATA = ("create/filled.py",)
+WITHOUT_DATA = re.compile(
+    r"/microtorch/(create/(filled|windows)|ops/shape|nn/(functional|layers)/\w+)\.py$"
+)
 # operators whose result is new memory, and that write to nothing
 WITHOUT_WRITES = frozenset(
     "add sub mul truediv floordiv mod pow matmul neg abs lt le gt ge eq ne and_ or_ xor".split()
@@ -162,7 +164,7 @@ class Recording:
 
     def raw(self, array: Array) -> Recorded:
         """Memory that comes from outside the program, as a constant."""
-        if array.size > 1 and not self.without_data():
+        if array.size > 1 and any(array.strides) and not self.without_data():
             self.give_up("a tensor is made of data while the function runs: make it an argument")
         return self.constant(array)
 
@@ -172,7 +174,7 @@ class Recording:
         frame: Frame | None = sys._getframe(2)
         last = user_frame(frame)
         while frame is not None and frame is not last:
-            if frame.f_code.co_filename.replace("\\", "/").endswith(WITHOUT_DATA):
+            if WITHOUT_DATA.search(frame.f_code.co_filename.replace("\\", "/")):
                 return True
             frame = frame.f_back
         return False
