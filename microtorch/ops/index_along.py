@@ -28,7 +28,7 @@ INTEGERS = {np.dtype(np.int32): "int32", np.dtype(np.int64): "int64"}
 
 @defines
 def check_along(F: Backend, x: Array, name: str, d: int, n: int, least: int) -> None:
-    """IndexError unless the indices ``x`` of dimension ``d``, of size n, are from ``least`` to n - 1.
+    """IndexError unless indices ``x`` of dimension ``d``, of size n, are from ``least`` to n - 1.
 
     A kernel, so that a recorded program asks at each call.
     """

@@ -26,7 +26,6 @@ from ..graph import mode
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from .build import CompilerError
-from .emit_c import unique
 from .entry import Entry, Run
 from .export import export
 from .guards import SIMPLE, TooMuch, Unwatchable, Watch
@@ -36,6 +35,7 @@ from .program import Leaf, Program, Ref
 from .proof import disagreement, proved, random_state
 from .recorded import Recorded
 from .recording import SLOT, Busy, Recording, recording_now
+from .source import unique
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand

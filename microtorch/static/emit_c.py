@@ -2,12 +2,10 @@
 from __future__ import annotations
 
 import math
-import re
-import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..notation import expr
-from .functions import floats, named, needed, text_of
+from .functions import named
 from .lower import LIBRARY, row_major
 from .memory import planned
 from .program import Rate, Ref
@@ -24,11 +22,14 @@ from .statements import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Iterable
 
     from ..base.types import DType, Operand, Shape
     from .program import Program
     from .statements import Lowered
+
+
+NARROW = 8  # columns of a product below which its tiles would be nearly empty
 
 
 class Lies(NamedTuple):
@@ -279,15 +280,31 @@ class Emitter:
             "NULL" if s.bias is None else self.pointer(s.bias),
             _plus(out, _sum_of(index, row_major(tuple(shape))[: len(batch)])),
         )  # fmt: skip
-        if yj != 1 and columns > 1:
-            self.turned = max(self.turned, inner * columns * d.itemsize)
-            self.call("turned", d)
-            self.lines.append(f"{tab}{named('turned', d.name)}({inner}, {columns}, {y}, {yk}, {yj}, "
-                              f"({kind} *)rows);")  # fmt: skip
-            y, yk = f"({kind} *)rows", columns
-        self.call("product", d)
-        self.lines.append(f"{tab}{named('product', d.name)}({rows}, {columns}, {inner}, {x}, {xi}, "
-                          f"{xk}, {y}, {yk}, {bias}, {to});")  # fmt: skip
+        rows_, d_ = f"({kind} *)rows", d.name
+        small, sizes = columns < NARROW, f"{rows}, {columns}, {inner}"
+
+        def say(name: str, *given: object) -> None:
+            self.call(name, d)
+            self.lines.append(f"{tab}{named(name, d_)}({', '.join(map(str, given))});")
+
+        def turn(*given: object, size: int) -> None:
+            self.turned = max(self.turned, size * d.itemsize)
+            say("turned", *given)
+
+        if small and xi == 1 and rows >= NARROW and s.bias is None:  # the product turned
+            self.turned = max(self.turned, rows * columns * d.itemsize)
+            say("product", columns, rows, inner, y, yj, yk, x, xk, "NULL", rows_)
+            say("turned", rows, columns, rows_, 1, rows, to)
+        elif small and inner >= NARROW:
+            if yk != 1:
+                turn(columns, inner, y, yj, yk, rows_, size=inner * columns)
+                y, yj = rows_, inner
+            say("dots", sizes, x, xi, xk, y, yj, bias, to)
+        else:
+            if yj != 1 and columns > 1:
+                turn(inner, columns, y, yk, yj, rows_, size=inner * columns)
+                y, yk = rows_, columns
+            say("product", sizes, x, xi, xk, y, yk, bias, to)
         for k in reversed(range(len(batch))):
             self.lines.append("    " * k + "}")
 
@@ -312,8 +329,8 @@ class Emitter:
             opened, index, depth = self.loops(place.shape, False)
             opened[-1:] = [line.removesuffix(" {") for line in opened[-1:]]
             self.lines += opened
-            self.lines.append("    " * depth + f"{out}[{_sum_of(index, place.strides, place.start)}]"
-                              f" = {self.at(n, index, place.shape)};")  # fmt: skip
+            to = f"{out}[{_sum_of(index, place.strides, place.start)}]"
+            self.lines.append("    " * depth + f"{to} = {self.at(n, index, place.shape)};")
             self.lines += ["    " * i + "}" for i in reversed(range(max(depth - 1, 0)))]
 
     # ---- calls -----------------------------------------------------------------------------------
@@ -405,7 +422,9 @@ class Emitter:
     def joins(self, s: Each, group: list[Each]) -> bool:
         """May an elementwise step stand in the loop of those before it?"""
         values = self.program.values
-        if not group or s.into is not None or group[0].into is not None or values[group[0].result].shape != values[s.result].shape:
+        if not group or s.into is not None or group[0].into is not None:
+            return False
+        if values[group[0].result].shape != values[s.result].shape:
             return False
         made = {g.result for g in group}
         for x in s.operands.values():
@@ -428,32 +447,6 @@ def _sum_of(index: list[str], strides: Iterable[int], start: int = 0) -> str:
     return " + ".join([*terms, *([str(start)] if start else [])]) or "0"
 
 
-def unique(name: str, taken: Container[str]) -> str:
-    """A name that C takes and that is not taken: ``weight``, ``weight_2``, ``weight_3``."""
-    first = name = c_name(name)
-    n = 1
-    while name in taken:
-        n += 1
-        name = f"{first.rstrip('_')}_{n}"
-    return name
-
-
-def c_name(name: str) -> str:
-    """A name that C takes."""
-    name = re.sub(r"\W", "_", name)
-    taken = name in RESERVED or re.fullmatch(r"[vti]\d+", name) or not name[:1].isalpha()
-    return f"{name}_" if taken else name
-
-
-RESERVED = frozenset(
-    "factor auto break case char const continue default do double else enum extern float for goto "
-    "if inline int long register restrict return short signed sizeof static struct switch typedef "
-    "union unsigned void volatile while i j k total largest shift main exp log sin cos tan pow "
-    "gamma j0 j1 jn y0 y1 yn signgam index step steps block rows generator argc argv file heading "
-    "weights inputs lr double unused NULL NAN INFINITY".split()
-)
-
-
 def _plus(name: str, at: str) -> str:
     return name if at == "0" else f"{name} + {at}"
 
@@ -462,54 +455,3 @@ def rate_name(region: Region, x: Rate) -> str:
     """What a learning rate is called: ``lr``, or ``lr_1`` in a second group."""
     i = next(i for i, y in enumerate(region.rates) if y.group is x.group)
     return f"lr_{i}" if i else "lr"
-
-
-def source(program: Program, regions: list[Region], names: dict[int, str]) -> tuple[str, list[int]]:
-    """The C file of a program's regions, and the bytes of the block that each is given."""
-    n = sum(len({id(s.step) for s in r.steps}) for r in regions)
-    title = f"{program.name}: {n} of its {len(program.steps)} steps"
-    written = [Emitter(program, r, names) for r in regions]
-    texts = [e.text() for e in written]
-    glue = [GLUE, *[_called(program, e) for e in written]]
-    return "\n".join([head(title, written, texts), *texts, *glue]), [e.size() for e in written]
-
-
-def head(title: str, written: list[Emitter], texts: list[str]) -> str:
-    """What stands above functions: the title, and the functions that they call."""
-    called = {c for e in written for c in e.called}
-    own = needed(called)
-    words = {*re.findall(r"\bfast_(\w+)\(", own + "".join(texts))}
-    if re.search(r"\b(sigmoid|softplus)f\(", "".join(texts)):
-        words |= {"exp", "log1p"}
-    shared = floats(words)
-    above = text_of("head").replace("TITLE", title)
-    more = text_of("floats") if shared else ""
-    return "\n".join(x for x in [above, text_of("basics"), shared, more, own] if x)
-
-
-GLUE = """\
-/* ---- what Python calls, with the addresses of numpy's array objects ---- */
-#define DATA(type, array) (*(type **)((array) + 2 * sizeof(void *)))
-"""
-
-
-def _called(program: Program, e: Emitter) -> str:
-    """``a``: the arrays, then the block; ``rates``: the learning rates."""
-    r = e.region
-    kinds = [C_TYPES[program.values[n].dtype.name] for n in [*r.takes, *r.gives]]
-    kinds += ["char"] * (e.size() > 0)
-    given = [f"DATA({kind}, a[{i}])" for i, kind in enumerate(kinds)]
-    at = len(kinds) - (e.size() > 0)
-    given[at:at] = [f"rates[{i}]" for i in range(len(r.rates))]
-    call = wrapped(f"return {r.name}({', '.join(given)});", 4)
-    return (
-        f"int call_{r.name}(const size_t *a, const double *rates)\n{{\n    (void)rates;\n"
-        f"{call}\n}}\n"
-    )
-
-
-def wrapped(text: str, tab: int) -> str:
-    """A statement of C in lines that are short enough."""
-    space = " " * tab
-    return textwrap.fill(text, 96, initial_indent=space, subsequent_indent=space + "    ",
-                         break_long_words=False, break_on_hyphens=False)  # fmt: skip

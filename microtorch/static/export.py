@@ -14,10 +14,11 @@ import numpy as np
 
 from ..arrays import generator
 from ..base.errors import message
-from .emit_c import Emitter, Region, head, unique, wrapped
+from .emit_c import Emitter, Region
 from .functions import text_of
 from .program import Step
 from .proof import random_state
+from .source import head, unique, wrapped
 from .statements import C_TYPES
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ model: model.c
 check: model
 \t./model > printed.txt
 \tpaste printed.txt expected.txt | awk 'NF != 2 { bad = 1 } \\
-\t  { d = $$1 - $$2; if (d < 0) d = -d; m = $$2 < 0 ? -$$2 : $$2; if (d > 1e-3 * m + 1e-5) bad = 1 } \\
+\t  { d = $$1 - $$2; if (d < 0) d = -d; m = $$2 < 0 ? -$$2 : $$2 } \\
+\t  d > 1e-3 * m + 1e-5 { bad = 1 } \\
 \t  END { if (bad || NR != {count}) { print "other numbers"; exit 1 } print "the same numbers" }'
 
 .PHONY: check
@@ -72,7 +74,7 @@ def export(entry: Entry, folder: str | os.PathLike[str], steps: int = 10) -> Non
     if any(o.kind == "leaf" for o in entry.outputs):
         raise RuntimeError(
             message(f"{p.name} cannot be exported: it returns what it was given",
-                    fix="return the loss, or another number of the step")  # fmt: skip
+                    fix="return the loss, or another number of the step")
         )
     regions = plan.regions
     other = [x for x in plan.items if isinstance(x, Step)]

@@ -15,9 +15,10 @@ import numpy as np
 from ..base.errors import message
 from ..handles.memory import owner
 from .build import library
-from .emit_c import Region, source, unique
+from .emit_c import Region
 from .lower import lowered
 from .program import Program, Step, Writer
+from .source import source, unique
 from .statements import C_TYPES, Call, Each, Lowered, View, makes, reads, writes
 
 if TYPE_CHECKING:

@@ -336,4 +336,8 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> Lowered 
     rows, columns = (a[-1] if found.x_turned else a[-2]), (b[-2] if found.y_turned else b[-1])
     if (rows, columns) != shape[-2:] or inner != (b[-1] if found.y_turned else b[-2]):
         return None
+    if inner == 1 and found.bias is None and not found.x_turned and not found.y_turned:
+        both: dict[str, Operand] = {"x": Ref(found.x), "y": Ref(found.y)}
+        if len(values[found.x].shape) == len(values[result].shape) == len(values[found.y].shape):
+            return Each(step, result, "x * y", both)
     return found if alone or math.prod(shape) * inner <= SMALL_PRODUCT else None

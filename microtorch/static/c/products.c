@@ -57,3 +57,22 @@ static inline void product@(int rows, int columns, int inner, const real *restri
         }
     }
 }
+
+
+/* x y + bias for few columns: sums along k, where a column of y lies together */
+static inline void dots@(int rows, int columns, int inner, const real *restrict x, int xrow,
+                         int xcolumn, const real *restrict y, int ycolumn,
+                         const real *restrict bias, real *restrict out)
+{
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < columns; j++) {
+            real total = 0;
+            if (xcolumn == 1)
+                ADDED_UP for (int k = 0; k < inner; k++)
+                    total += x[i * xrow + k] * y[j * ycolumn + k];
+            else
+                for (int k = 0; k < inner; k++)
+                    total += x[i * xrow + k * xcolumn] * y[j * ycolumn + k];
+            out[i * columns + j] = bias ? total + bias[j] : total;
+        }
+}
