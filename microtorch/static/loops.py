@@ -215,7 +215,11 @@ class Loops:
         for x, old in zip(written, before, strict=True):
             x[...] = old
         wanted: Sequence[Array] = self.steps(*arrays)
-        self.checked = ran and all(map(close, outs, [*wanted, *written]))
+        wanted_all = [*wanted, *written]
+        largest = max(map(size_of, [*arrays, *wanted_all]), default=0.0)
+        self.checked = ran and all(
+            close(a, b, largest) for a, b in zip(outs, wanted_all, strict=True)
+        )
         if not self.checked:
             step = self.region.steps[0].step
             warnings.warn(
@@ -229,14 +233,24 @@ class Loops:
         return wanted
 
 
-def close(a: Array, b: Array) -> bool:
-    """Are they equal but for rounding? Bools: equal."""
+def close(a: Array, b: Array, largest: float = 0.0) -> bool:
+    """Are they equal but for rounding? Bools and integers: equal.
+
+    ``largest``: the largest number around; where numbers of its size cancel, its last digit is all
+    that can be right.
+    """
     if a.dtype.kind != "f":
         return np.array_equal(a, b)
     rtol = 1e-4 if a.dtype.itemsize == 4 else 1e-10
-    finite = np.abs(b[np.isfinite(b)])
-    scale = float(finite.max()) if finite.size else 0.0
-    return np.allclose(a, b, rtol=rtol, atol=rtol * scale * 0.1 + 1e-30, equal_nan=True)
+    digit = 4 * float(np.finfo(a.dtype).eps) * largest
+    return np.allclose(a, b, rtol=rtol, atol=max(rtol * 0.1 * size_of(b), digit, 1e-30),
+                       equal_nan=True)  # fmt: skip
+
+
+def size_of(x: Array) -> float:
+    """The largest finite number in an array."""
+    finite = np.abs(x[np.isfinite(x)]) if x.dtype.kind == "f" else x[:0]
+    return float(finite.max()) if finite.size else 0.0
 
 
 def write(w: Writer, plan: Plan, known: set[int], runners: dict[str, Loops]) -> None:
