@@ -56,6 +56,7 @@ setup(
         "microtorch.handles": ["*.pyi"],
         "microtorch.backends.opencl": ["kernels/*.cl"],
         "microtorch.programs": ["*.md"],
+        "microtorch.static": ["c/*"],
         "microtorch.vision": ["*.npz", "*.txt"],
         "microtorch.viz": ["page/*", "*.pyi"],
     },

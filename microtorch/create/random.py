@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import dtypes, generator
 from ..arrays.device import device as device_of
 from ..arrays.memory_order import in_memory_order, outermost_first
-from ..backends import home
+from ..backends import defines, home
 from ..base.errors import describe, message
 from ..engine.record import constant
 from ..handles.inplace import check_leaf
@@ -25,7 +25,7 @@ from .finish import chosen, export, finish
 
 if TYPE_CHECKING:
     from ..arrays.memory_format import memory_format
-    from ..base.types import Array, DeviceLike, DTypeLike, Number, Shape
+    from ..base.types import Array, Backend, DeviceLike, DTypeLike, Number, Shape
 
 
 @export
@@ -201,12 +201,19 @@ def bernoulli(
 ) -> Tensor:
     """0 or 1, where each element of ``input`` (or ``p``) is the probability of a 1."""
     array = input.array
-    if p is None and array.size and not (0 <= array.min() and array.max() <= 1):
-        raise RuntimeError(
-            message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(input))
-        )
     dev, chance = input.node.dev, array if p is None else p
+    if p is None:
+        dev.check_chances(array)
     return constant(dev.draws.bernoulli(chance, array.shape, array.dtype, generator), dev)
+
+
+@defines
+def check_chances(F: Backend, p: Array) -> None:
+    """RuntimeError for no probability. A kernel, so that a recorded program asks at each call."""
+    if p.size and not (0 <= p.min() and p.max() <= 1):
+        raise RuntimeError(
+            message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(p))
+        )
 
 
 @export

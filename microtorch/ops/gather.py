@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..backends import defines
 from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
@@ -20,7 +21,7 @@ from .shape import expand, reshape
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace, Number, Operand, Shape, TensorLike
+    from ..base.types import Array, Backend, Gradient, Namespace, Number, Operand, Shape, TensorLike
     from ..handles.tensor import Tensor
 
 
@@ -141,15 +142,24 @@ def check_index(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[int, Ten
             )
         )
     n = shape[d]
+    index.node.dev.check_gathered(x.array, i, name, d, n)
+    return d, index
+
+
+@defines
+def check_gathered(F: Backend, x: Array, i: Array, name: str, d: int, n: int) -> None:
+    """RuntimeError for an index that dimension ``d``, of size n, does not have.
+
+    A kernel, so that a recorded program asks at each call.
+    """
     if not (int(i.min()) >= 0 and int(i.max()) < n):
         raise RuntimeError(
             message(
                 f"index {int(i.max()) if int(i.max()) >= n else int(i.min())} is out of bounds for "
                 f"dimension {d} with size {n}",
-                f"{name}: input {describe(x)}, index {describe(index)}",
+                f"{name}: input {describe(x)}, index {describe(i)}",
             )
         )
-    return d, index
 
 
 def operands(

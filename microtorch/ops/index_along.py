@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
-from ..backends import host
+from ..backends import defines, host
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import single
@@ -20,10 +20,26 @@ from .shape import expand, reshape
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Number, TensorLike
+    from ..base.types import Array, Backend, Number, TensorLike
     from ..handles.tensor import Tensor
 
 INTEGERS = {np.dtype(np.int32): "int32", np.dtype(np.int64): "int64"}
+
+
+@defines
+def check_along(F: Backend, x: Array, name: str, d: int, n: int, least: int) -> None:
+    """IndexError unless indices ``x`` of dimension ``d``, of size n, are from ``least`` to n - 1.
+
+    A kernel, so that a recorded program asks at each call.
+    """
+    if x.size and not (least <= int(x.min()) and int(x.max()) < n):
+        raise IndexError(
+            message(
+                "index out of range in self",
+                f"{name}: index {describe(x)} from {int(x.min())} to {int(x.max())}, "
+                f"dimension {d} has size {n}",
+            )
+        )
 
 
 def _place(
@@ -53,14 +69,7 @@ def _place(
         )
     d = dim_of(dim, input.array.ndim, name)
     n = input.array.shape[d] if input.array.ndim else 1
-    if x.size and not (-n * negative <= int(x.min()) and int(x.max()) < n):
-        raise IndexError(
-            message(
-                "index out of range in self",
-                f"{name}: index {describe(index)} from {int(x.min())} to {int(x.max())}, "
-                f"dimension {d} has size {n}",
-            )
-        )
+    index.node.dev.check_along(x, name, d, n, -n * negative)
     return (*(slice(None),) * d, x.reshape(-1).copy())
 
 

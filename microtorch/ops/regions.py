@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
+from ..backends import defines
 from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
 from .arguments import dim_of, owned
@@ -20,7 +21,7 @@ from .strided import as_strided
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Number
+    from ..base.types import Array, Backend, Number
     from ..handles.tensor import Tensor
 
 
@@ -56,12 +57,18 @@ def _flat_index(name: str, input: Tensor, index: Tensor) -> Tensor:
     n, i = input.array.size, index.array
     if i.size and not n:
         raise IndexError(message(f"{name}(): tried to {name} elements of an empty tensor"))
+    index.node.dev.check_flat(i, n)
+    return index
+
+
+@defines
+def check_flat(F: Backend, i: Array, n: int) -> None:
+    """IndexError for an index of no element. A kernel, so that a recorded program asks, too."""
     if i.size and not (int(i.min()) >= -n and int(i.max()) < n):
         wrong = int(i.max()) if int(i.max()) >= n else int(i.min())
         raise IndexError(
             message(f"out of range: tried to access index {wrong} on a tensor of {n} elements.")
         )
-    return index
 
 
 @public()

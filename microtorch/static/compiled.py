@@ -35,6 +35,7 @@ from .program import Leaf, Program, Ref
 from .proof import disagreement, proved, random_state
 from .recorded import Recorded
 from .recording import SLOT, Busy, Recording, recording_now
+from .source import unique
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
@@ -175,16 +176,19 @@ class Compiled:
         self.pending[key] = None
 
     def names(self, entry: Entry, run: Run) -> dict[int, str]:
-        """What the user calls the leaves."""
+        """What the user calls the leaves; of new gradients ``d_`` and the name of their leaf."""
         found: dict[int, str] = {}
         by_tensor = {id(v): k for _, k, v in run.watch.items if isinstance(v, Tensor)}
         parameters = getattr(getattr(self.function, "__code__", None), "co_varnames", ())
         for leaf in entry.leaves:
             name = by_tensor.get(id(leaf.tensor))
             if leaf.kind == "argument" and leaf.place < len(parameters):
-                found[leaf.number] = parameters[leaf.place]
+                found[leaf.number] = unique(parameters[leaf.place], found.values())
             elif leaf.kind == "tensor" and isinstance(name, str):
-                found[leaf.number] = name
+                found[leaf.number] = unique(name, found.values())
+        for leaf, n in entry.new_grads:
+            if n is not None and leaf.number in found:
+                found[n] = unique(f"d_{found[leaf.number]}", found.values())
         return found
 
     def recorded(
@@ -343,10 +347,10 @@ class Compiled:
         text: str = next(reversed(self.entries.values()))[-1][0].c_source
         return text
 
-    def export(self, folder: str | PathLike[str]) -> None:
+    def export(self, folder: str | PathLike[str], steps: int = 10) -> None:
         """Write the program that was made last as C with a ``main``; see static/export.py."""
         self.graph  # noqa: B018
-        export(next(reversed(self.entries.values()))[-1][0], folder)
+        export(next(reversed(self.entries.values()))[-1][0], folder, steps)
 
     @property
     def code(self) -> str:

@@ -2,58 +2,37 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..notation import expr
-from .lower import C_TYPES, LIBRARY, Each, Product, Rows, Sum, View
-from .program import Ref
+from .functions import named
+from .lower import LIBRARY, row_major
+from .memory import planned
+from .program import Rate, Ref
+from .statements import (
+    C_TYPES,
+    Call,
+    Copy,
+    Each,
+    Product,
+    Sum,
+    View,
+    reads,
+    writes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..base.types import DType, Shape
-    from .lower import Lowered
+    from ..base.types import DType, Operand, Shape
     from .program import Program
-
-HEAD = """\
-/* {title}
- *
- * Written by microtorch from one run of a Python function; the lines named in comments are its own.
- * A function computes new arrays from those that it is given, and writes to nothing else. Sums of
- * float are added up in double. Build: cc -O2 -ffp-contract=off (and -lm)
- */
-#include <math.h>
-#include <stddef.h>
-
-/* As in numpy and PyTorch, the larger and the smaller of a number and NaN is NaN. */
-static inline double maximum(double x, double y) {{ return x < y || y != y ? y : x; }}
-static inline double minimum(double x, double y) {{ return x > y || y != y ? y : x; }}
-static inline double sign(double x) {{ return x > 0 ? 1 : x < 0 ? -1 : 0; }}
-static inline double remainder_(double x, double y)
-{{
-    const double r = fmod(x, y);
-    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
-}}
-static inline double sigmoid(double x)
-{{
-    const double e = exp(-fabs(x));
-    return (x < 0 ? e : 1) / (1 + e);
-}}
-static inline double softplus(double x) {{ return maximum(x, 0) + log1p(exp(-fabs(x))); }}
-static inline float maximumf(float x, float y) {{ return x < y || y != y ? y : x; }}
-static inline float minimumf(float x, float y) {{ return x > y || y != y ? y : x; }}
-static inline float signf(float x) {{ return x > 0 ? 1 : x < 0 ? -1 : 0; }}
-static inline float remainder_f(float x, float y) {{ return (float)remainder_(x, y); }}
-static inline float sigmoidf(float x) {{ return (float)sigmoid(x); }}
-static inline float softplusf(float x) {{ return (float)softplus(x); }}
-"""
+    from .statements import Lowered
 
 
-LARGEST_SCRATCH = 2048  # elements of an array on the stack
+NARROW = 8  # columns of a product below which its tiles would be nearly empty
 
 
-class Place(NamedTuple):
+class Lies(NamedTuple):
     """Where a value's elements lie: ``name[start + i * strides[0] + ...]``."""
 
     name: str
@@ -69,31 +48,42 @@ class Region(NamedTuple):
     takes: list[int]
     gives: list[int]
 
+    @property
+    def written(self) -> list[int]:
+        """The values among ``takes`` that it changes."""
+        root: dict[int, int] = {}
+        found: dict[int, None] = {}
+        for s in self.steps:
+            if isinstance(s, View):
+                root[s.result] = root.get(s.base, s.base)
+            for n in writes(s):
+                found[root.get(n, n)] = None
+        return [n for n in found if n in self.takes]
 
-def row_major(shape: Shape) -> Shape:
-    """Strides, in elements, of an array that lies row by row."""
-    strides: list[int] = []
-    step = 1
-    for n in reversed(shape):
-        strides.insert(0, step)
-        step *= n
-    return tuple(strides)
+    @property
+    def rates(self) -> list[Rate]:
+        """The learning rates that it reads, which each call gives anew."""
+        found = [x for s in self.steps if isinstance(s, Call) for x in s.operands
+                 if type(x) is Rate]  # fmt: skip
+        return [*{id(x.group): x for x in found}.values()]
 
 
 def dialect(d: DType) -> expr.Dialect:
-    """How a formula is written for numbers of a dtype."""
-    f = "f" if d.name == "float32" else ""
-    names = LIBRARY | {"remainder": "remainder_"}
+    """C for one dtype: ``tanh`` is called ``fast_tanh`` for float, for one."""
+    kind = d.name if d.name == "float32" else "float64"
+    names = {**LIBRARY, "remainder": "remainder_"}
     return expr.Dialect(
-        call=lambda name, a: f"{names.get(name, name)}{f}({', '.join(a)})",
+        call=lambda name, a: f"{named(names.get(name, name), kind)}({', '.join(a)})",
         where=lambda c, a, b: f"({c} ? {a} : {b})",
-        power=lambda a, b: f"pow{f}({a}, {b})",
+        power=lambda a, b: f"{named('pow', kind)}({a}, {b})",
         number=lambda v: number(v, d),
     )
 
 
 def number(v: float, d: DType) -> str:
     """A Python number as a C constant of a dtype."""
+    if d.kind == "i":
+        return str(int(v)) if v >= 0 else f"({int(v)})"
     if math.isnan(v):
         return "NAN"
     if math.isinf(v):
@@ -107,15 +97,17 @@ class Emitter:
 
     def __init__(self, program: Program, region: Region, names: dict[int, str]):
         self.program, self.region, self.names = program, region, names
-        self.places: dict[int, Place] = {}
+        self.places: dict[int, Lies] = {}
         self.lines: list[str] = []
         self.scratch: list[str] = []
-        self.large: list[int] = []  # values that are too large for the stack
-        self.views = {s.result for s in region.steps if isinstance(s, View)}
+        self.called: set[tuple[str, str]] = set()  # functions, and of which type
+        self.memory = planned(program, region.steps, {*region.gives})
+        self.said = ""  # the last comment
+        self.turned = 0  # bytes of the largest array that a product lays out anew
         for n in region.takes:
             value = program.values[n]
             strides = tuple([s // value.dtype.itemsize for s in value.strides])
-            self.places[n] = Place(names[n], 0, strides)
+            self.places[n] = Lies(names[n], 0, strides)
 
     # ---- elements --------------------------------------------------------------------------------
     def at(self, n: int, index: list[str], shape: Shape) -> str:
@@ -125,25 +117,27 @@ class Emitter:
             return number(constant.item(), value.dtype)
         place = self.places[n]
         extra = len(shape) - len(value.shape)
-        terms = []
-        for i, (size, stride) in enumerate(zip(value.shape, place.strides, strict=True)):
-            if size > 1 and stride:
-                terms.append(index[i + extra] if stride == 1 else f"{index[i + extra]} * {stride}")
-        if place.start:
-            terms.append(str(place.start))
-        return f"{place.name}[{' + '.join(terms) or '0'}]"
+        used = [i for i, size in enumerate(value.shape) if size > 1]
+        at = _sum_of([index[i + extra] for i in used], [place.strides[i] for i in used],
+                     place.start)  # fmt: skip
+        return f"{place.name}[{at}]"
+
+    def pointer(self, n: int) -> str:
+        """Where a value that lies row by row begins."""
+        place = self.places[n]
+        return f"{place.name} + {place.start}" if place.start else place.name
 
     def new(self, n: int) -> str:
-        """Memory for value n: an output, or a scratch array."""
+        """Memory for value n: an output, an array, or a place in the block."""
         value = self.program.values[n]
         name = self.names.get(n, f"v{n}")
-        if n not in self.region.gives:
-            size = max(math.prod(value.shape), 1)
-            kind = C_TYPES[value.dtype.name]
-            self.scratch.append(f"{kind} {name}[{size}];")
-            if size > LARGEST_SCRATCH:
-                self.large.append(n)
-        self.places[n] = Place(name, 0, row_major(value.shape))
+        kind, room = C_TYPES[value.dtype.name], self.memory.rooms.get(n)
+        if n in self.memory.stack:
+            self.scratch.append(f"{kind} {name}[{max(math.prod(value.shape), 1)}];")
+        elif room is not None:
+            shape = f"/* {list(value.shape)}, {room.size} bytes */"
+            self.scratch.append(f"{kind} *const {name} = ({kind} *)(block + {room.start}); {shape}")
+        self.places[n] = Lies(name, 0, row_major(value.shape))
         return name
 
     # ---- loops -----------------------------------------------------------------------------------
@@ -164,15 +158,17 @@ class Emitter:
         for s in steps:
             seen.setdefault(str(s.step.site), []).append(s.step.name)
         what = "; ".join(f"{site}: {', '.join(names)}" for site, names in seen.items())
-        self.lines.append(f"/* {what} */")
+        if what != self.said:
+            self.lines.append(f"/* {what} */")
+        self.said = what
 
     def each(self, group: list[Each]) -> None:
         """One loop for a chain of elementwise steps of one shape."""
-        values = self.program.values
-        shape = values[group[0].result].shape
-        made = {s.result for s in group}
+        values, into = self.program.values, group[0].into
+        shape = values[group[0].result].shape if into is None else into.shape
+        made = {s.result for s in group} if into is None else set()
         read = {x.number for s in group for x in s.operands.values() if type(x) is Ref} - made
-        flat = all(
+        flat = into is None and all(
             values[n].shape in (shape, ()) or math.prod(values[n].shape) == 1
             for n in read
         ) and all(
@@ -191,7 +187,7 @@ class Emitter:
             d = values[s.result].dtype
             floats = next(
                 (values[x.number].dtype for x in s.operands.values() if type(x) is Ref
-                 and values[x.number].dtype.kind == "f"), d)  # fmt: skip
+                 and values[x.number].dtype.kind != "b"), d)  # fmt: skip
             texts: dict[str, str] = {}
             for k, x in s.operands.items():
                 if type(x) is not Ref:
@@ -205,6 +201,11 @@ class Emitter:
             spoken = dialect(floats)._replace(name=texts.__getitem__)
             text = expr.render(s.formula, spoken)
             name = f"t{s.result}"
+            if into is not None:
+                to = self.places[into.base]
+                place = _sum_of(index, into.strides, to.start + into.start)
+                self.lines.append(f"{tab}{to.name}[{place}] = {text};")
+                break
             self.lines.append(f"{tab}const {C_TYPES[d.name]} {name} = {text};")
             local[s.result] = name
             if s.result in stored:
@@ -218,93 +219,148 @@ class Emitter:
         """Which results of a group are read outside it."""
         steps = {id(s) for s in group}
         read = {
-            n for s in self.region.steps if id(s) not in steps for n in s.step.reads()
+            n for s in self.region.steps if id(s) not in steps for n in reads(s)
         }  # fmt: skip
         return read | set(self.region.gives)
 
     def sum(self, s: Sum) -> None:
+        """A sum: of each element that stays, or where neighbours stay, of a row of them at a time.
+        """
         value, shape = self.program.values[s.result], self.program.values[s.operand].shape
-        name = self.new(s.result)
-        kept = [i for i in range(len(shape)) if i not in s.dims]
-        index = [f"i{k}" for k in range(len(shape))]
+        name, kind = self.new(s.result), C_TYPES[value.dtype.name]
+        kept = [i for i in range(len(shape)) if i not in s.dims and shape[i] > 1]
+        dims = [i for i in s.dims if shape[i] > 1]
+        index = ["0" if n == 1 else f"i{k}" for k, n in enumerate(shape)]
+        x = self.at(s.operand, index, shape)
+        strides = dict(zip(kept, row_major(tuple([shape[i] for i in kept])), strict=True))
         self.comment([s])
-        depth = 0
-        for i in kept:
-            self.lines.append("    " * depth + _for(index[i], shape[i]))
+        width = shape[kept[-1]] if kept else 1
+        aside = bool(kept and dims) and kept[-1] > dims[-1] and width <= 1024
+        row = kept[-1] if aside else -1
+        lines, depth = [], 0
+        for i in kept[: -1 if aside else None]:
+            lines.append("    " * depth + _for(index[i], shape[i]))
             depth += 1
-        if not kept:
-            self.lines.append("{")
-            depth = 1
+        if not depth:
+            lines, depth = ["{"], 1
         tab = "    " * depth
-        self.lines.append(f"{tab}double total = 0;")
-        for i in s.dims:
-            self.lines.append("    " * depth + _for(index[i], shape[i]).removesuffix(" {"))
-            depth += 1
-        self.lines.append("    " * depth + f"total += {self.at(s.operand, index, shape)};")
-        strides = row_major(tuple([shape[i] for i in kept]))
-        place = _sum_of([index[i] for i in kept], strides)
-        kind = C_TYPES[value.dtype.name]
-        total = "total" if s.divisor == 1 else f"total / {s.divisor}"
-        self.lines.append(f"{tab}{name}[{place}] = ({kind})({total});")
-        for k in reversed(range(max(len(kept), 1))):
-            self.lines.append("    " * k + "}")
+        lines.append(f"{tab}double total{f'[{width}] = {{0}}' if aside else ' = 0'};")
+        for k, i in enumerate([*dims, *([row] if aside else [])]):
+            mark = "ADDED_UP " * (not aside and k == len(dims) - 1)
+            lines.append(tab + "    " * k + mark + _for(index[i], shape[i]).removesuffix(" {"))
+        inner = tab + "    " * (len(dims) + aside)
+        lines.append(f"{inner}total{f'[{index[row]}]' if aside else ''} += {x};")
+        place = _sum_of([index[i] for i in kept], [strides[i] for i in kept])
+        over = "" if s.divisor == 1 else f" / {s.divisor}"
+        if aside:
+            lines.append(tab + _for(index[row], width).removesuffix(" {"))
+            lines.append(f"{tab}    {name}[{place}] = ({kind})(total[{index[row]}]{over});")
+        else:
+            lines.append(f"{tab}{name}[{place}] = ({kind})(total{over});")
+        self.lines += [*lines, *["    " * k + "}" for k in reversed(range(depth))]]
 
     def product(self, s: Product) -> None:
-        values = self.program.values
-        (rows, columns), d = values[s.result].shape, values[s.result].dtype
-        a, b = self.places[s.x], self.places[s.y]
-        inner = values[s.x].shape[0 if s.x_turned else 1]
-        (xi, xk) = reversed(a.strides) if s.x_turned else a.strides
-        (yk, yj) = reversed(b.strides) if s.y_turned else b.strides
-        name, kind = self.new(s.result), C_TYPES[d.name]
-        bias = "0" if s.bias is None else self.at(s.bias, ["", "j"], (rows, columns))
-        x = f"{a.name}[{_sum_of(['i', 'k'], (xi, xk), a.start)}]"
-        y = f"{b.name}[{_sum_of(['k', 'j'], (yk, yj), b.start)}]"
+        """A product: its tiles, or where a row of y does not lie together, y first laid out."""
+        values, d = self.program.values, self.program.values[s.result].dtype
+        shape, kind = values[s.result].shape, C_TYPES[d.name]
+        a, b = (self.matrix(n, s.step.name) for n in (s.x, s.y))
+        (*batch, m, n), _ = a
+        inner, rows = (m, n) if s.x_turned else (n, m)
+        columns = b[0][-2] if s.y_turned else b[0][-1]
+        xi, xk = a[1][-2:][:: -1 if s.x_turned else 1]
+        yk, yj = b[1][-2:][:: -1 if s.y_turned else 1]
+        out = self.new(s.result)
         self.comment([s])
-        if yj == 1 and columns >= 4:  # a row of y at a time: neighbours in memory are added up
-            out = f"{name}[{_sum_of(['i', 'j'], (columns, 1))}]"
-            self.lines += [
-                _for("i", rows), "    " + _for("j", columns).removesuffix(" {"),
-                f"        {out} = {bias};", "    " + _for("k", inner),
-                f"        const {kind} factor = {x};",
-                "        " + _for("j", columns).removesuffix(" {"),
-                f"            {out} += factor * {y};", "    }", "}",
-            ]  # fmt: skip
-            return
-        self.lines += [
-            _for("i", rows), "    " + _for("j", columns), f"        {kind} total = {bias};",
-            "        " + _for("k", inner).removesuffix(" {"), f"            total += {x} * {y};",
-            f"        {name}[{_sum_of(['i', 'j'], (columns, 1))}] = total;", "    }", "}",
-        ]  # fmt: skip
+        index = [f"i{k}" for k in range(len(batch))]
+        for k, size in enumerate(batch):
+            self.lines.append("    " * k + _for(index[k], size))
+        tab = "    " * len(batch)
+        x, y, bias, to = (
+            self.begins(s.x, index, a[1]), self.begins(s.y, index, b[1]),
+            "NULL" if s.bias is None else self.pointer(s.bias),
+            _plus(out, _sum_of(index, row_major(tuple(shape))[: len(batch)])),
+        )  # fmt: skip
+        rows_, d_ = f"({kind} *)rows", d.name
+        small, sizes = columns < NARROW, f"{rows}, {columns}, {inner}"
 
-    def rows(self, s: Rows) -> None:
-        value = self.program.values[s.result]
-        shape, f = value.shape, "f" if value.dtype.name == "float32" else ""
-        name, kind = self.new(s.result), C_TYPES[value.dtype.name]
-        index = [f"i{k}" for k in range(len(shape))]
-        depth = len(shape) - 1
-        self.comment([s])
-        for k in range(depth):
-            self.lines.append("    " * k + _for(index[k], shape[k]))
-        if not depth:
-            self.lines.append("{")
-        tab, j = "    " * max(depth, 1), index[-1]
-        x = self.at(s.operand, index, shape)
-        out = f"{name}[{_sum_of(index, row_major(shape))}]"
-        loop = tab + _for(j, shape[-1]).removesuffix(" {")
-        self.lines += [
-            f"{tab}{kind} largest = -INFINITY;",
-            loop, f"{tab}    largest = maximum{f}(largest, {x});",
-            f"{tab}double total = 0;",
-            loop, f"{tab}    total += exp{f}({x} - largest);",
-        ]  # fmt: skip
-        if s.log:
-            self.lines += [f"{tab}const {kind} shift = largest + ({kind})log(total);",
-                           loop, f"{tab}    {out} = {x} - shift;"]  # fmt: skip
+        def say(name: str, *given: object) -> None:
+            self.call(name, d)
+            self.lines.append(f"{tab}{named(name, d_)}({', '.join(map(str, given))});")
+
+        def turn(*given: object, size: int) -> None:
+            self.turned = max(self.turned, size * d.itemsize)
+            say("turned", *given)
+
+        if small and xi == 1 and rows >= NARROW and s.bias is None:  # the product turned
+            self.turned = max(self.turned, rows * columns * d.itemsize)
+            say("product", columns, rows, inner, y, yj, yk, x, xk, "NULL", rows_)
+            say("turned", rows, columns, rows_, 1, rows, to)
+        elif small and inner >= NARROW:
+            if yk != 1:
+                turn(columns, inner, y, yj, yk, rows_, size=inner * columns)
+                y, yj = rows_, inner
+            say("dots", sizes, x, xi, xk, y, yj, bias, to)
         else:
-            self.lines += [loop, f"{tab}    {out} = exp{f}({x} - largest) / ({kind})total;"]
-        for k in reversed(range(max(depth, 1))):
+            if yj != 1 and columns > 1:
+                turn(inner, columns, y, yk, yj, rows_, size=inner * columns)
+                y, yk = rows_, columns
+            say("product", sizes, x, xi, xk, y, yk, bias, to)
+        for k in reversed(range(len(batch))):
             self.lines.append("    " * k + "}")
+
+    def matrix(self, n: int, name: str) -> tuple[Shape, Shape]:
+        """Shape and strides of an operand; of ``linear``, all dimensions but the last are rows."""
+        shape, strides = self.program.values[n].shape, self.places[n].strides
+        if name.startswith("linear") and len(shape) != 2:
+            return (math.prod(shape[:-1]), shape[-1]), (shape[-1], 1)
+        return shape, strides
+
+    def begins(self, n: int, index: list[str], strides: Shape) -> str:
+        place = self.places[n]
+        return _plus(place.name, _sum_of(index, strides[: len(index)], place.start))
+
+    def copy(self, s: Copy) -> None:
+        out = self.new(s.result)
+        self.comment([s])
+        if s.zero:
+            n = math.prod(self.program.values[s.result].shape)
+            self.lines += [_for("i", n).removesuffix(" {"), f"    {out}[i] = 0;"]
+        for n, place in s.parts:
+            opened, index, depth = self.loops(place.shape, False)
+            opened[-1:] = [line.removesuffix(" {") for line in opened[-1:]]
+            self.lines += opened
+            to = f"{out}[{_sum_of(index, place.strides, place.start)}]"
+            self.lines.append("    " * depth + f"{to} = {self.at(n, index, place.shape)};")
+            self.lines += ["    " * i + "}" for i in reversed(range(max(depth - 1, 0)))]
+
+    # ---- calls -----------------------------------------------------------------------------------
+    def call(self, name: str, d: DType) -> None:
+        self.called.add((name, d.name))
+
+    def calls(self, s: Call) -> None:
+        values = self.program.values
+        kinds = {values[n].dtype.name: values[n].dtype for n in [*s.makes, *reads(s)]}
+        d = next((kinds[k] for k in ("float64", "float32") if k in kinds), values[0].dtype)
+        self.call(s.function, d)
+        for n in s.makes:
+            self.new(n)
+        self.comment([s])
+        name = s.function if s.checks else named(s.function, d.name)
+        given = ", ".join(self.operand(x, C_TYPES[d.name]) for x in s.operands)
+        call = f"{name}({given})"
+        self.lines += [f"if (!{call})", "    return 1;"] if s.checks else [f"{call};"]
+
+    def operand(self, x: Operand, kind: str) -> str:
+        if type(x) is Ref:
+            return self.pointer(x.number)
+        if isinstance(x, list):
+            kind = f"const {kind} *const" if type(x[0]) is Ref else "const int"
+            return f"({kind}[]){{{', '.join(self.operand(y, '') for y in x)}}}"
+        if x is None:
+            return "NULL"
+        if type(x) is Rate:
+            return rate_name(self.region, x)
+        return repr(x) if isinstance(x, float) else str(int(x))
 
     # ---- all -------------------------------------------------------------------------------------
     def text(self) -> str:
@@ -319,34 +375,56 @@ class Emitter:
                 group = []
             if isinstance(s, Each):
                 group = [s]
+                if s.into is not None:
+                    self.each(group)
+                    group = []
             elif isinstance(s, View):
                 base = self.places[s.base]
                 # the strides of what C makes itself are those of rows
-                self.places[s.result] = Place(base.name, base.start + s.start, s.strides)
+                self.places[s.result] = Lies(base.name, base.start + s.start, s.strides)
             elif isinstance(s, Sum):
                 self.sum(s)
             elif isinstance(s, Product):
                 self.product(s)
+            elif isinstance(s, Copy):
+                self.copy(s)
             else:
-                self.rows(s)
+                self.calls(s)
         if group:
             self.each(group)
-        values = self.program.values
-        takes = [f"const {C_TYPES[values[n].dtype.name]} *restrict {self.names[n]}"
-                 for n in self.region.takes]  # fmt: skip
-        gives = [f"{C_TYPES[values[n].dtype.name]} *restrict {self.names[n]}"
-                 for n in self.region.gives]  # fmt: skip
-        shapes = "".join(f" *   {self.names[n]}: {values[n]}\n"
-                         for n in [*self.region.takes, *self.region.gives])  # fmt: skip
-        head = f"/* Reads {len(takes)} arrays, writes the last {len(gives)}:\n{shapes} */\n"
-        body = "".join(f"    {line}\n" for line in [*self.scratch, *self.lines])
-        given = ",\n    ".join([*takes, *gives])
-        return f"{head}void {self.region.name}(\n    {given})\n{{\n{body}}}\n"
+        values, written = self.program.values, {*self.region.written}
+        given = [
+            f"{'' if n in written else 'const '}{C_TYPES[values[n].dtype.name]} *restrict "
+            f"{self.names[n]}"
+            for n in self.region.takes
+        ]  # fmt: skip
+        given += [f"{C_TYPES[values[n].dtype.name]} *restrict {self.names[n]}"
+                  for n in self.region.gives]  # fmt: skip
+        given += [f"double {rate_name(self.region, x)}" for x in self.region.rates]
+        block = self.size()
+        if block:
+            given.append("char *restrict block")
+        if self.turned:
+            self.scratch.append(f"char *const rows = block + {block - self.turned};")
+        about = "".join(f" *   {self.names[n]}: {values[n]}{', changed' * (n in written)}\n"
+                        for n in [*self.region.takes, *self.region.gives])  # fmt: skip
+        about += f" *   block: {block} bytes for what is computed on the way\n" * (block > 0)
+        body = "".join(f"    {line}\n" for line in [*self.scratch, *self.lines, "return 0;"])
+        made = len(self.region.gives)
+        head = f"/* Makes {made} array{'s' * (made != 1)}, the last ones:\n{about} */\n"
+        text = ",\n    ".join(given)
+        return f"{head}int {self.region.name}(\n    {text})\n{{\n{body}}}\n"
+
+    def size(self) -> int:
+        """Bytes of the block that the function is given; known once its text is."""
+        return self.memory.size + self.turned
 
     def joins(self, s: Each, group: list[Each]) -> bool:
         """May an elementwise step stand in the loop of those before it?"""
         values = self.program.values
-        if not group or values[group[0].result].shape != values[s.result].shape:
+        if not group or s.into is not None or group[0].into is not None:
+            return False
+        if values[group[0].result].shape != values[s.result].shape:
             return False
         made = {g.result for g in group}
         for x in s.operands.values():
@@ -369,39 +447,11 @@ def _sum_of(index: list[str], strides: Iterable[int], start: int = 0) -> str:
     return " + ".join([*terms, *([str(start)] if start else [])]) or "0"
 
 
-def c_name(name: str) -> str:
-    """A name that C takes."""
-    name = re.sub(r"\W", "_", name)
-    taken = name in RESERVED or re.fullmatch(r"[vti]\d+", name) or not name[:1].isalpha()
-    return f"{name}_" if taken else name
+def _plus(name: str, at: str) -> str:
+    return name if at == "0" else f"{name} + {at}"
 
 
-RESERVED = frozenset(
-    "factor auto break case char const continue default do double else enum extern float for goto "
-    "if inline int long register restrict return short signed sizeof static struct switch typedef "
-    "union unsigned void volatile while i j k total largest shift main exp log sin cos tan pow "
-    "gamma j0 j1 jn y0 y1 yn signgam index".split()
-)
-
-
-def source(program: Program, regions: list[Region], names: dict[int, str]) -> str:
-    """The C file of a program's regions, and below it the functions that Python calls."""
-    n = sum(len(r.steps) for r in regions)
-    title = f"{program.name}: {n} of its {len(program.steps)} steps"
-    texts = [Emitter(program, r, names).text() for r in regions]
-    glue = [GLUE, *[_called(program, r) for r in regions]]
-    return "\n".join([HEAD.format(title=title), *texts, *glue])
-
-
-GLUE = """\
-/* ---- what Python calls, with the addresses of numpy's array objects ---- */
-#define DATA(type, array) (*(type **)((array) + 2 * sizeof(void *)))
-"""
-
-
-def _called(program: Program, r: Region) -> str:
-    kinds = [f"const {C_TYPES[program.values[n].dtype.name]}" for n in r.takes]
-    kinds += [C_TYPES[program.values[n].dtype.name] for n in r.gives]
-    given = ", ".join(f"size_t a{i}" for i in range(len(kinds)))
-    passed = ", ".join(f"DATA({kind}, a{i})" for i, kind in enumerate(kinds))
-    return f"void call_{r.name}({given})\n{{\n    {r.name}({passed});\n}}\n"
+def rate_name(region: Region, x: Rate) -> str:
+    """What a learning rate is called: ``lr``, or ``lr_1`` in a second group."""
+    i = next(i for i, y in enumerate(region.rates) if y.group is x.group)
+    return f"lr_{i}" if i else "lr"

@@ -68,9 +68,8 @@ class Entry:
 
     def plan_whole(self, arrays: dict[int, Array]) -> None:
         """How the whole program would be one C function, if it can be (export.py)."""
-        p = self.program
-        if not self.written and not self.new_grads:
-            self.whole = Plan(p, 0, p.split, self.gives, arrays, "forward", 1 << 62)
+        p, printed = self.program, [o.number for o in self.outputs]
+        self.whole = Plan(p, 0, p.split, printed, arrays, "forward", alone=True)
 
     def use_c(self, arrays: dict[int, Array]) -> None:
         """Compile what can be C; CompilerError says why not. ``arrays``: the recorded values."""

@@ -5,37 +5,41 @@ results differ by more than rounding, the steps run from then on, and a warning 
 """
 from __future__ import annotations
 
+import ctypes
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..base.errors import message
+from ..handles.memory import owner
 from .build import library
-from .emit_c import Emitter, Region, c_name, source
-from .lower import C_TYPES, SMALL_PRODUCT, Each, Rows, Sum, View, lowered
-from .program import Program, Ref, Step, Writer
+from .emit_c import Region
+from .lower import lowered
+from .program import Program, Step, Writer
+from .source import source, unique
+from .statements import C_TYPES, Call, Each, Lowered, View, makes, reads, writes
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel
-    from .lower import Lowered
 
 
 class Plan:
     """The steps ``begin`` to ``end`` of a program as regions and single steps.
 
     ``needed``: the values that are read after them. ``arrays``: the recorded value of each number.
+    ``alone``: all is to be C, if it can be.
     """
 
     def __init__(
         self, program: Program, begin: int, end: int, needed: Sequence[int],
-        arrays: dict[int, Array], prefix: str, largest: int = SMALL_PRODUCT,
+        arrays: dict[int, Array], prefix: str, alone: bool = False,
     ):  # fmt: skip
-        self.program, self.prefix = program, prefix
+        self.program, self.prefix, self.arrays = program, prefix, arrays
         self.steps = program.steps[begin:end]
         self.needed = set(needed)
-        found = {id(s): lowered(program, s, arrays, largest) for s in self.steps}
+        found = {id(s): lowered(program, s, arrays, alone) for s in self.steps}
         self.items: list[Step | Region] = []
         refused: set[int] = set()
         while True:
@@ -44,7 +48,7 @@ class Plan:
                 break
             refused |= again
 
-    def arrange(self, found: dict[int, Lowered | None], refused: set[int]) -> set[int]:
+    def arrange(self, found: dict[int, list[Lowered] | None], refused: set[int]) -> set[int]:
         """Form regions; returns steps that cannot be in theirs, to begin anew without them."""
         self.items = []
         chain: list[Lowered] = []
@@ -52,20 +56,23 @@ class Plan:
         for i, step in enumerate(self.steps):
             s = None if id(step) in refused else found[id(step)]
             if s is not None:
-                chain.append(s)
-                continue
-            bad |= self.close(chain, i)
-            chain = []
-            self.items.append(step)
+                chain.extend(s)
+            elif chain and next(step.reads(), None) is None and next(step.gives(), None):
+                self.items.append(step)  # random numbers, zeros: they may be made before
+            else:
+                bad |= self.close(chain, i)
+                chain = []
+                self.items.append(step)
         return bad | self.close(chain, len(self.steps))
 
     def close(self, chain: list[Lowered], end: int) -> set[int]:
         """End a region before step ``end``."""
-        if sum(not isinstance(s, View) for s in chain) < 2:
-            self.items += [s.step for s in chain]
+        if not self.pays(chain):
+            self.items += {id(s.step): s.step for s in chain}.values()
             return set()
         values, constants = self.program.values, self.program.constants
-        made = {s.result for s in chain}
+        chain = self.checks_first(chain)
+        made = {n for s in chain for n in makes(s)}
         later = set(self.needed)
         for step in self.steps[end:]:
             later.update(step.reads())
@@ -78,30 +85,70 @@ class Plan:
             if base in made:
                 wanted.add(base)
         gives = sorted(wanted - views.keys())
-        loose = {s.result for s in chain if s.result not in views
-                 and not values[s.result].contiguous}  # fmt: skip
+        loose = {n for n in made - views.keys() if not values[n].contiguous}
         seen = {s.base for s in views.values()}
-        bad = {id(s.step) for s in chain if s.result in loose and (
-            s.result in gives or s.result in seen)}  # fmt: skip
+        bad = {id(s.step) for s in chain for n in makes(s) if n in loose and (
+            n in gives or n in seen)}  # fmt: skip
         takes: list[int] = []
         for s in chain:
-            for n in _reads(s):
+            for n in reads(s):
                 single = n in constants and constants[n].size == 1 and isinstance(s, Each)
                 single = single and n not in self.program.fresh
                 if n not in made and n not in takes and not single:
                     takes.append(n)
                     if values[n].dtype.name not in C_TYPES:
                         bad.add(id(s.step))
+        takes.sort()
+        bad |= self.confused(chain, takes, made)
         if bad:
             return bad
         name = f"{self.prefix}_{sum(isinstance(x, Region) for x in self.items)}"
-        region = Region(name, list(chain), takes, gives)
-        names = {n: f"x{n}" for n in [*takes, *gives]}
-        emitter = Emitter(self.program, region, names)
-        emitter.text()
-        self.items.append(region._replace(gives=sorted({*gives, *emitter.large})))
+        self.items.append(Region(name, list(chain), takes, gives))
         self.items += [views[n].step for n in sorted(self.remade(wanted, views))]
         return set()
+
+    @staticmethod
+    def checks_first(chain: list[Lowered]) -> list[Lowered]:
+        """A number that is out of range stops a region before it has written anything."""
+        made: set[int] = set()
+        views: list[Lowered] = []
+        for s in chain:
+            if isinstance(s, View) and s.base not in made:
+                views.append(s)
+            else:
+                made.update(makes(s))
+        checks = [s for s in chain if isinstance(s, Call) and s.checks]
+        early = {id(s) for s in [*views, *checks]}
+        return [*views, *checks, *[s for s in chain if id(s) not in early]]
+
+    @staticmethod
+    def pays(chain: list[Lowered]) -> bool:
+        """Is a region of these statements worth a call of its own?"""
+        work = [s for s in chain if not isinstance(s, View)]
+        return len(work) > 1 or (len(work) == 1 and isinstance(work[0], Call))
+
+    def confused(self, chain: list[Lowered], takes: list[int], made: set[int]) -> set[int]:
+        """Steps that write to memory which the region also knows by another name, or that check
+        numbers which the region itself has made."""
+        root: dict[int, int] = {}
+        owners: dict[int, set[int]] = {}
+        for n in takes:
+            array = self.arrays.get(n)
+            owners.setdefault(id(None if array is None else owner(array)), set()).add(n)
+        bad: set[int] = set()
+        for s in chain:
+            if isinstance(s, View):
+                root[s.result] = root.get(s.base, s.base)
+            if isinstance(s, Call) and s.checks and any(root.get(n, n) in made for n in reads(s)):
+                bad.add(id(s.step))
+            for n in writes(s):
+                home = root.get(n, n)
+                array = self.arrays.get(home)
+                if home not in made and (array is None or len(owners[id(owner(array))]) > 1):
+                    bad.add(id(s.step))
+                if home in self.program.constants and home not in self.program.fresh:
+                    bad.add(id(s.step))
+        return bad
 
     @classmethod
     def of_steps(cls, program: Program, begin: int, end: int) -> Plan:
@@ -127,46 +174,52 @@ class Plan:
         return [x for x in self.items if isinstance(x, Region)]
 
 
-def _reads(s: Lowered) -> Iterator[int]:
-    """The values that a lowered step reads, which are fewer than the recorded call's."""
-    if isinstance(s, Each):
-        for x in s.operands.values():
-            if type(x) is Ref:
-                yield x.number
-    elif isinstance(s, View):
-        yield s.base
-    elif isinstance(s, (Sum, Rows)):
-        yield s.operand
-    else:
-        yield s.x
-        yield s.y
-        if s.bias is not None:
-            yield s.bias
-
-
 class Loops:
     """A region as Python calls it: C, once it has been compared with the steps."""
 
-    def __init__(self, program: Program, region: Region, c: Kernel, steps: Kernel):
-        self.c, self.steps, self.region = c, steps, region
+    def __init__(self, program: Program, region: Region, c: Kernel, steps: Kernel, block: int):
+        self.c, self.steps, self.region, self.block = c, steps, region, block
         self.shapes = [(program.values[n].shape, program.values[n].dtype) for n in region.gives]
         self.takes = len(region.takes)
+        self.groups = [x.group for x in region.rates]
+        self.written = [region.takes.index(n) for n in region.written]
         self.checked: bool | None = None
+        self.count = self.takes + len(self.shapes) + (block > 0)
+        self.addresses = ctypes.c_size_t * self.count
+        self.rates = ctypes.c_double * max(len(self.groups), 1)
 
     def __call__(self, *arrays: Array) -> Sequence[Array]:
-        if self.checked is False:
-            found: Sequence[Array] = self.steps(*arrays)
-            return found
-        outs = [np.empty(shape, dtype) for shape, dtype in self.shapes]
-        self.c(*map(id, arrays[: self.takes]), *map(id, outs))
-        if self.checked is None:
-            return self.check(arrays, outs)
-        return outs
+        if self.checked:
+            outs = [np.empty(shape, dtype) for shape, dtype in self.shapes]
+            if self.run(arrays, outs):
+                return outs
+        elif self.checked is None:
+            return self.check(arrays)
+        found: Sequence[Array] = self.steps(*arrays)  # which raises, if a number is out of range
+        return found
 
-    def check(self, arrays: Sequence[Array], outs: Sequence[Array]) -> Sequence[Array]:
+    def run(self, arrays: Sequence[Array], outs: list[Array]) -> bool:
+        """Let C fill ``outs``; False if it met an index out of range."""
+        block = (np.empty(self.block, np.uint8),) if self.block else ()
+        rates = self.rates(*[group["lr"] for group in self.groups])
+        given = (*arrays[: self.takes], *outs, *block)
+        return not self.c(self.addresses(*map(id, given)), rates)
+
+    def check(self, arrays: Sequence[Array]) -> Sequence[Array]:
         """The first call: do C and the steps agree to rounding? The steps' values are used."""
+        outs = [np.zeros(shape, dtype) for shape, dtype in self.shapes]
+        written = [arrays[i] for i in self.written]
+        before = [x.copy() for x in written]
+        ran = self.run(arrays, outs)
+        outs += [x.copy() for x in written]
+        for x, old in zip(written, before, strict=True):
+            x[...] = old
         wanted: Sequence[Array] = self.steps(*arrays)
-        self.checked = all(map(close, outs, wanted))
+        wanted_all = [*wanted, *written]
+        largest = max(map(size_of, [*arrays, *wanted_all]), default=0.0)
+        self.checked = ran and all(
+            close(a, b, largest) for a, b in zip(outs, wanted_all, strict=True)
+        )
         if not self.checked:
             step = self.region.steps[0].step
             warnings.warn(
@@ -180,14 +233,24 @@ class Loops:
         return wanted
 
 
-def close(a: Array, b: Array) -> bool:
-    """Are they equal but for rounding? Bools: equal."""
+def close(a: Array, b: Array, largest: float = 0.0) -> bool:
+    """Are they equal but for rounding? Bools and integers: equal.
+
+    ``largest``: the largest number around; where numbers of its size cancel, its last digit is all
+    that can be right.
+    """
     if a.dtype.kind != "f":
         return np.array_equal(a, b)
     rtol = 1e-4 if a.dtype.itemsize == 4 else 1e-10
-    finite = np.abs(b[np.isfinite(b)])
-    scale = float(finite.max()) if finite.size else 0.0
-    return np.allclose(a, b, rtol=rtol, atol=rtol * scale * 0.1 + 1e-30, equal_nan=True)
+    digit = 4 * float(np.finfo(a.dtype).eps) * largest
+    return np.allclose(a, b, rtol=rtol, atol=max(rtol * 0.1 * size_of(b), digit, 1e-30),
+                       equal_nan=True)  # fmt: skip
+
+
+def size_of(x: Array) -> float:
+    """The largest finite number in an array."""
+    finite = np.abs(x[np.isfinite(x)]) if x.dtype.kind == "f" else x[:0]
+    return float(finite.max()) if finite.size else 0.0
 
 
 def write(w: Writer, plan: Plan, known: set[int], runners: dict[str, Loops]) -> None:
@@ -207,8 +270,8 @@ def write(w: Writer, plan: Plan, known: set[int], runners: dict[str, Loops]) -> 
 def more(program: Program, r: Region) -> list[int]:
     """What the recorded calls of a region were given, and C does not read."""
     made = {n for s in r.steps for n in s.step.gives()}
-    reads = {n for s in r.steps for n in s.step.reads()}
-    return sorted(reads - made - {*r.takes, *program.constants})
+    read = {n for s in r.steps for n in s.step.reads()}
+    return sorted(read - made - {*r.takes, *program.constants})
 
 
 def compiled(
@@ -218,25 +281,23 @@ def compiled(
     regions = [r for p in plans for r in p.regions]
     if not regions:
         return "", {}
-    used = {n: "" for r in regions for n in [*r.takes, *r.gives]}
-    taken: set[str] = set()
-    for n in used:
-        name = c_name(names[n]) if n in names else f"v{n}"
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        used[n] = name
-    text = source(program, regions, used)
-    functions = library(text, {f"call_{r.name}": len(r.takes) + len(r.gives) for r in regions})
+    used: dict[int, str] = {}
+    for n in dict.fromkeys(n for r in regions for n in [*r.takes, *r.gives]):
+        used[n] = unique(names.get(n, f"v{n}"), used.values()) if n in names else f"v{n}"
+    text, blocks = source(program, regions, used)
+    functions = library(text, [f"call_{r.name}" for r in regions])
     runners: dict[str, Loops] = {}
-    for r, c in zip(regions, functions, strict=True):
+    for r, c, block in zip(regions, functions, blocks, strict=True):
         w = Writer(program)
         w.names |= {f"v{n}": array for n, array in program.constants.items()}
         takes = [*r.takes, *more(program, r)]
         known = {*takes, *program.constants}
-        for s in r.steps:
-            w.step(s.step, known)
-            known.update(s.step.gives())
+        mine = {id(s.step) for s in r.steps}
+        for step in program.steps:
+            if id(step) not in mine:
+                continue
+            w.step(step, known)
+            known.update(step.gives())
         steps = w.function("steps", takes, "(" + "".join(f"v{n}, " for n in r.gives) + ")")
-        runners[r.name] = Loops(program, r, c, steps)
+        runners[r.name] = Loops(program, r, c, steps, block)
     return text, runners

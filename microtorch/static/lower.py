@@ -1,33 +1,28 @@
-"""From the steps of a program to regions of loops: what goes to C, and what stays a kernel's call.
+"""From the steps of a program to statements of C: what goes to C, and what stays a kernel's call.
 
-``lowered`` is the one place of this choice. A step becomes
-
-* ``Each``: one expression per element, from the op's formula;
-* ``Sum``: a sum or a mean over some dimensions; ``Product``: a small product of matrices;
-* ``Rows``: softmax or log_softmax along the last dimension;
-* ``View``: no work, another way to find the elements of a value;
-
-or None: it writes to memory, draws, has no formula, or its product is so large that the C core's
-kernel is faster. Successive steps that are not None are a region, which is one C function. Within
-it nothing is written but new memory, so a region may be computed in any way that gives its values.
+``lowered`` is the one place of this choice. A step becomes statements (statements.py): a loop from
+the op's formula, a sum, a product, a copy, a view, or the call of a C function (calls.py); or None:
+it has no formula and no function, its arrays lie in an unusual order, or it is so large that the C
+core's kernel is faster. Successive steps that are not None are a region, which is one C function.
 """
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..handles.memory import offset, owner
 from ..notation import expr, formulas
+from .calls import called
 from .program import Ref, Unread
+from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Shape
     from .program import Program, Step
 
-SMALL_PRODUCT = 1 << 15  # multiplications up to which a product is written as loops
-C_TYPES = {"float32": "float", "float64": "double", "bool": "unsigned char"}
+SMALL_PRODUCT = 1 << 17  # multiplications up to which a product is written as loops
 # functions of formulas that C's library has, under the name that it has for double
 LIBRARY = {
     **{f: f for f in ("acos acosh asin asinh atan atan2 atanh ceil cos cosh erf erfc exp exp2 "
@@ -38,74 +33,37 @@ LIBRARY = {
 # functions that the head of the C file defines (emit_c.HEAD)
 HELPERS = frozenset({"maximum", "minimum", "sign", "sigmoid", "softplus", "remainder"})
 OPERATORS = {"add": "x + y", "sub": "x - y", "mul": "x * y", "truediv": "x / y", "neg": "-x"}
-
-
-class Each(NamedTuple):
-    """result[i] = the formula of the operands' elements at i, broadcast."""
-
-    step: Step
-    result: int
-    formula: str
-    operands: dict[str, Operand]  # letter -> Ref, or a number
-
-
-class Sum(NamedTuple):
-    """result = the sum over dimensions ``dims`` of the operand, divided by ``divisor``."""
-
-    step: Step
-    result: int
-    operand: int
-    dims: tuple[int, ...]
-    divisor: int
-
-
-class Product(NamedTuple):
-    """result[i, j] = the sum over k of x[i, k] * y[k, j], plus bias[j]."""
-
-    step: Step
-    result: int
-    x: int
-    y: int
-    x_turned: bool
-    y_turned: bool
-    bias: int | None
-
-
-class Rows(NamedTuple):
-    """softmax or log_softmax of each row."""
-
-    step: Step
-    result: int
-    operand: int
-    log: bool
-
-
-class View(NamedTuple):
-    """The elements of ``base`` from ``start`` on, with other strides; both count elements."""
-
-    step: Step
-    result: int
-    base: int
-    start: int
-    strides: Shape
-
-
-Lowered: TypeAlias = "Each | Sum | Product | Rows | View"
+WHERE_VJPS = (None, "where(x, g, 0)", "where(x, 0, g)")
+WHOLE = frozenset({"x", "x + y", "x - y", "x * y"})  # formulas that hold for integers, too
+IN_PLACE = {f"i{name}": formula for name, formula in OPERATORS.items() if name != "neg"}
 
 
 def lowered(
-    program: Program, step: Step, arrays: dict[int, Array], largest: int = SMALL_PRODUCT
-) -> Lowered | None:
-    """A step as loops, or None where it is left to a kernel.
+    program: Program, step: Step, arrays: dict[int, Array], alone: bool = False
+) -> list[Lowered] | None:
+    """A step as statements, or None where it is left to a kernel.
 
-    ``arrays``: the recorded values. ``largest``: multiplications of a product that is a loop.
+    ``arrays``: the recorded values. ``alone``: there is no kernel, so that large ones are loops.
     """
+    values = program.values
+    if any(values[n].dtype.name not in C_TYPES or 0 in values[n].shape for n in step.gives()):
+        return None
+    if step.kind == "operator" and (step.name in IN_PLACE or step.name == "setitem"):
+        return _written(program, step, arrays)
+    found = called(program, step, alone)
+    if found is not None:
+        return found
     if type(step.result) is not Ref or "out" in step.attrs:
         return None
-    result = step.result.number
+    one = _one(program, step, step.result.number, arrays, alone)
+    return None if one is None else [one]
+
+
+def _one(
+    program: Program, step: Step, result: int, arrays: dict[int, Array], alone: bool
+) -> Lowered | None:
+    """A step that is one statement."""
     values = program.values
-    if values[result].dtype.name not in C_TYPES or values[result].shape.count(0):
-        return None
     reads = [n for n in step.reads()]
     for n in reads:
         view = None if n == result else _view(step, result, n, arrays)
@@ -114,7 +72,7 @@ def lowered(
     each = _each(program, step, result)
     if each is not None:
         return each
-    if values[result].dtype.name == "bool":
+    if values[result].dtype.name in ("bool", "int64"):
         return None
     name, given = step.name, step.arguments
     if any(values[n].dtype != values[result].dtype for n in reads):
@@ -122,12 +80,7 @@ def lowered(
     if step.kind == "kernel" and name in ("sum", "mean"):
         dim = given[1] if len(given) > 1 else step.attrs.get("dim")
         return _sum(program, step, result, reads[0], dim, name == "mean")
-    if step.kind == "kernel" and name in ("softmax", "log_softmax"):
-        x = values[reads[0]]
-        if step.attrs.get("dim") in (-1, len(x.shape) - 1) and x.shape and len(reads) == 1:
-            return Rows(step, result, reads[0], name == "log_softmax")
-        return None
-    return _product(program, step, result, largest)
+    return _copy(program, step, result) or _product(program, step, result, alone)
 
 
 def _view(step: Step, result: int, read: int, arrays: dict[int, Array]) -> View | None:
@@ -141,14 +94,18 @@ def _view(step: Step, result: int, read: int, arrays: dict[int, Array]) -> View 
 def _each(program: Program, step: Step, result: int) -> Each | None:
     name, given = step.name, step.arguments
     values, d = program.values, program.values[result].dtype
+    letters: tuple[str, ...]
     if step.kind == "vjp":
         op, _, i = name.rpartition("_vjp")
         if op in ("sum", "mean") and i == "0":
             return _spread(program, step, result, op == "mean")
-        if op not in formulas.TABLE:
+        if op == "where":
+            formula, letters = WHERE_VJPS[int(i)], ("g", "out", "x", "y", "z")
+        elif op not in formulas.TABLE:
             return None
-        formula = formulas.TABLE[op][1][int(i)]
-        letters = ("g", "out", *expr_letters(op))
+        else:
+            formula = formulas.TABLE[op][1][int(i)]
+            letters = ("g", "out", *expr_letters(op))
     elif step.kind == "kernel" and name == "clone" and len(given) == 1:
         formula, letters = "x", ("x",)
         if step.attrs.get("order", "K") == "K" and not values[next(step.reads())].contiguous:
@@ -182,12 +139,18 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
     for k, x in used.items():
         if type(x) is Ref:
             kind = values[x.number].dtype
-            if kind.name == "bool" and name == "where" and k == "x":
+            if kind.name == "bool" and name.startswith("where") and k == "x":
                 continue
             floats.add(kind)
         elif isinstance(x, Unread) or type(x) not in (int, float):
             return None
-    if len(floats) != 1 or floats.pop() != (d if d.kind == "f" else _floating(used, program)):
+    if len(floats) != 1:
+        return None
+    kind = floats.pop()
+    if kind.kind == "i":
+        if formula not in WHOLE or d != kind or not all(type(x) is Ref for x in used.values()):
+            return None
+    elif kind != (d if d.kind == "f" else _floating(used, program)):
         return None
     shapes = [values[x.number].shape for x in used.values() if type(x) is Ref]
     if np.broadcast_shapes(*shapes) != values[result].shape:
@@ -237,8 +200,107 @@ def _spread(program: Program, step: Step, result: int, mean: bool) -> Each | Non
     return Each(step, result, "x / y" if mean else "x", {"x": g, "y": n} if mean else {"x": g})
 
 
-def _product(program: Program, step: Step, result: int, largest: int) -> Lowered | None:
-    """linear, a product of two matrices, and their derivatives."""
+def _written(program: Program, step: Step, arrays: dict[int, Array]) -> list[Lowered] | None:
+    """``x += y`` and the like, and ``x[i] = y``: elements that go to where older ones are."""
+    given, values = step.arguments, program.values
+    target, source = given[0], given[-1]
+    if type(target) is not Ref or type(source) not in (Ref, int, float):
+        return None
+    to = values[target.number]
+    if to.dtype.name not in C_TYPES or to.dtype.kind == "b":
+        return None
+    if to.dtype.kind == "i" and (type(source) is float or step.name == "itruediv"):
+        return None
+    if type(source) is Ref:
+        mine, theirs = arrays.get(target.number), arrays.get(source.number)
+        if values[source.number].dtype != to.dtype or mine is None or theirs is None:
+            return None
+        if owner(mine) is owner(theirs):  # the order of elements would count
+            return None
+    if step.name == "setitem":
+        strides = tuple([n // to.dtype.itemsize for n in to.strides])
+        place = _part(to.shape, target.number, given[1], strides)
+        if place is None:
+            return None
+        formula, operands = "y", {"y": source}
+    else:
+        size = to.dtype.itemsize
+        place = Place(target.number, 0, tuple([n // size for n in to.strides]), to.shape)
+        formula, operands = IN_PLACE[step.name], {"x": target, "y": source}
+    shape = () if type(source) is not Ref else values[source.number].shape
+    if len(shape) > len(place.shape) or np.broadcast_shapes(shape, place.shape) != place.shape:
+        return None
+    return [Each(step, target.number, formula, operands, place)]
+
+
+def _part(
+    shape: Shape, base: int, index: Operand, strides: Shape | None = None
+) -> Place | None:
+    """What an index of integers and slices takes of a value; ``strides``: row by row, if None."""
+    parts = index if type(index) is tuple else (index,)
+    if any(type(i) not in (int, slice, type(None), type(Ellipsis)) for i in parts):
+        return None
+    strides = row_major(shape) if strides is None else strides
+    if any(n < 0 for n in strides):
+        return None
+    size = 1 + sum((n - 1) * k for n, k in zip(shape, strides, strict=True))
+    probe = np.lib.stride_tricks.as_strided(np.empty(size, bool), shape, strides)
+    taken = probe[(*parts, ...) if Ellipsis not in parts else parts]
+    return Place(base, offset(taken) - offset(probe), taken.strides, taken.shape)
+
+
+def _copy(program: Program, step: Step, result: int) -> Copy | None:
+    """reshape where it copies, copies, joined tensors, and a slice's derivative."""
+    values, given = program.values, step.arguments
+    shape = values[result].shape
+    if not values[result].contiguous:
+        return None
+    name = f"{step.kind} {step.name}"
+    if name in ("kernel cat", "kernel stack"):
+        at, parts, dim = 0, [], step.attrs.get("dim", 0) % len(shape)
+        for x in given:
+            if type(x) is not Ref:
+                return None
+            own = values[x.number].shape
+            n = 1 if step.name == "stack" else own[dim] if len(own) == len(shape) else -1
+            if n < 0:
+                return None
+            index = at if step.name == "stack" else slice(at, at + n)
+            place = _part(shape, result, (*(slice(None),) * dim, index))
+            if place is None or place.shape != own:
+                return None
+            parts.append((x.number, place))
+            at += n
+        return Copy(step, result, False, parts)
+    if name == "vjp slice_vjp0" and type(given[0]) is Ref:
+        place = _part(shape, result, step.attrs.get("index"))
+        if place is None or place.shape != values[given[0].number].shape:
+            return None
+        return Copy(step, result, True, [(given[0].number, place)])
+    whole = name in ("kernel reshape", "vjp reshape_vjp0", "method reshape") or (
+        name in ("method copy", "kernel clone") and values[result].contiguous
+    )
+    if whole and type(given[0]) is Ref:
+        own = values[given[0].number].shape
+        place = Place(result, 0, row_major(own), own)
+        return Copy(step, result, False, [(given[0].number, place)])
+    return None
+
+
+def row_major(shape: Shape) -> Shape:
+    """Strides, in elements, of an array that lies row by row."""
+    strides = [1] * len(shape)
+    for i in reversed(range(len(shape) - 1)):
+        strides[i] = strides[i + 1] * shape[i + 1]
+    return tuple(strides)
+
+
+def _as_matrix(shape: Shape) -> Shape:
+    return math.prod(shape[:-1]), shape[-1]
+
+
+def _product(program: Program, step: Step, result: int, alone: bool) -> Lowered | None:
+    """linear, a product of matrices, and their derivatives."""
     given, values = step.arguments, program.values
     refs = [x.number if type(x) is Ref else None for x in given]
     shape = values[result].shape
@@ -251,8 +313,8 @@ def _product(program: Program, step: Step, result: int, largest: int) -> Lowered
         found = Product(step, result, refs[0] or 0, refs[3] or 0, False, False, None)
     elif name == "vjp linear_vjp1":
         found = Product(step, result, refs[0] or 0, refs[2] or 0, True, False, None)
-    elif name == "vjp linear_vjp2" and refs[0] is not None and len(values[refs[0]].shape) == 2:
-        return Sum(step, result, refs[0], (0,), 1)
+    elif name == "vjp linear_vjp2" and refs[0] is not None:
+        return Sum(step, result, refs[0], tuple(range(len(values[refs[0]].shape) - 1)), 1)
     elif name in ("kernel matmul", "operator matmul"):
         found = Product(step, result, refs[0] or 0, refs[1] or 0, False, False, None)
     elif name == "vjp matmul_vjp0":
@@ -264,10 +326,18 @@ def _product(program: Program, step: Step, result: int, largest: int) -> Lowered
     }:
         return None
     a, b = values[found.x].shape, values[found.y].shape
-    if len(shape) != 2 or len(a) != 2 or len(b) != 2:
+    if step.name.startswith("linear"):  # all dimensions but the last are rows
+        if any(len(values[m].shape) != 2 and not values[m].contiguous for m in (found.x, found.y)):
+            return None
+        a, b, shape = _as_matrix(a), _as_matrix(b), _as_matrix(shape)
+    if len(a) < 2 or len(b) < 2 or len(a) != len(b) or a[:-2] != b[:-2] or shape[:-2] != a[:-2]:
         return None
-    inner = a[0] if found.x_turned else a[1]
-    rows, columns = (a[1] if found.x_turned else a[0]), (b[0] if found.y_turned else b[1])
-    if (rows, columns) != shape or rows * columns * inner > largest:
+    inner = a[-2] if found.x_turned else a[-1]
+    rows, columns = (a[-1] if found.x_turned else a[-2]), (b[-2] if found.y_turned else b[-1])
+    if (rows, columns) != shape[-2:] or inner != (b[-1] if found.y_turned else b[-2]):
         return None
-    return found
+    if inner == 1 and found.bias is None and not found.x_turned and not found.y_turned:
+        both: dict[str, Operand] = {"x": Ref(found.x), "y": Ref(found.y)}
+        if len(values[found.x].shape) == len(values[result].shape) == len(values[found.y].shape):
+            return Each(step, result, "x * y", both)
+    return found if alone or math.prod(shape) * inner <= SMALL_PRODUCT else None

@@ -15,21 +15,16 @@ import dis
 import re
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, cast
 from weakref import ref
 
 import numpy as np
 
-from ..arrays import draws, generator
-from ..backends.half import Half
 from ..backends.reference import Reference
-from ..backends.table import BackendTable, forget
 from ..engine import operands
 from ..engine.handle import Handle
-from ..engine.vjps import FusedVjps, VjpTable
 from ..graph import Node, here, tick, user_frame
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
@@ -37,14 +32,16 @@ from ..notation import formulas
 from ..utils import kernels
 from .program import Leaf, Program, Rate, Ref, Step, Unread, Value
 from .recorded import BY_DATA, Recorded
+from .recorder import Lanes
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, DType, Frame, Kernel, Operand, Vjp
-    from ..engine.op import Op
+    from ..base.types import Array, Backend, DType, Frame, Kernel, Operand
 
 SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
 # files whose functions make arrays of sizes and numbers, without data
-WITHOUT_DATA = ("create/filled.py",)
+WITHOUT_DATA = re.compile(
+    r"/microtorch/(create/(filled|windows)|ops/shape|nn/(functional|layers)/\w+)\.py$"
+)
 # operators whose result is new memory, and that write to nothing
 WITHOUT_WRITES = frozenset(
     "add sub mul truediv floordiv mod pow matmul neg abs lt le gt ge eq ne and_ or_ xor".split()
@@ -55,56 +52,12 @@ SIZED_BY_SHAPE = frozenset(
     "layer_norm max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute".split()
 )
 
-DERIVATIVE = re.compile(r"_vjp\d+$")
 _recording = threading.Lock()  # one at a time, in the process: it changes the backends
-_real: dict[tuple[type, DType | None], Reference] = {}
 
 
 def elementwise(name: str) -> bool:
     """Is a kernel's name that of an elementwise op with a formula, or of a comparison?"""
     return name in formulas.TABLE or name in formulas.COMPARISONS
-
-
-class Draws:
-    """The functions that make random arrays: each call of one is a step, drawn anew by each run."""
-
-    def __init__(self, recording: Recording):
-        self.recording = recording
-
-    def __getattr__(self, name: str) -> Kernel:
-        function = getattr(draws, name)
-
-        def draw(*arguments: Operand, **named: Operand) -> Operand:
-            for x in (*arguments, *named.values()):
-                if isinstance(x, generator.Generator) and x is not generator.default_generator:
-                    self.recording.give_up("it draws from a generator of its own")
-            return self.recording.call("draw", name, function, arguments, named)
-
-        return draw
-
-
-class Recorder(Reference):
-    """A backend of the CPU while a function is recorded: the kernels of ``real``, written down."""
-
-    name = "recorder"
-    memory = cast("type[Array]", Recorded)  # it has what is asked of a numpy array
-    genuine: Reference  # no op has this name, as one has "real"
-    recording: Recording
-
-    def __getattr__(self, name: str) -> Kernel:
-        # derivatives are looked up in the ops' tables, which `derivatives` has filled
-        if name.startswith("__") or DERIVATIVE.search(name):
-            raise AttributeError(name)
-        kernel = getattr(self.genuine, name)
-        if not callable(kernel):
-            found: Kernel = kernel
-            return found
-        made = self.recording.kernel(self, name, kernel)
-        setattr(self, name, made)
-        return made
-
-    def large(self, name: str) -> Kernel:
-        return self.recording.kernel(self, name, self.genuine.large(name), large=True)
 
 
 class Recording:
@@ -129,7 +82,7 @@ class Recording:
         self.before: dict[int, Array] = {}  # number of a leaf -> a copy of its memory
         self.made: list[ref[Tensor]] = []  # tensors that were given memory during the run
         self.impure: set[int] = set()  # constants that a step may write to
-        self.lanes: list[tuple[Reference, type[Reference], dict[str, Operand]]] = []
+        self.lanes = Lanes(self)
         self.code = code
         self.late: tuple[float, Recorded] | None = None  # the number that it returns, if it does
         self.rated: dict[int, tuple[dict[str, Operand], float]] = {}  # groups of optimizers
@@ -162,7 +115,7 @@ class Recording:
 
     def raw(self, array: Array) -> Recorded:
         """Memory that comes from outside the program, as a constant."""
-        if array.size > 1 and not self.without_data():
+        if array.size > 1 and any(array.strides) and not self.without_data():
             self.give_up("a tensor is made of data while the function runs: make it an argument")
         return self.constant(array)
 
@@ -172,7 +125,7 @@ class Recording:
         frame: Frame | None = sys._getframe(2)
         last = user_frame(frame)
         while frame is not None and frame is not last:
-            if frame.f_code.co_filename.replace("\\", "/").endswith(WITHOUT_DATA):
+            if WITHOUT_DATA.search(frame.f_code.co_filename.replace("\\", "/")):
                 return True
             frame = frame.f_back
         return False
@@ -283,28 +236,6 @@ class Recording:
             return Ref((self.constant(x) if found is None else found).number)
         return x
 
-    def kernel(self, lane: Reference, name: str, real: Kernel, large: bool = False) -> Kernel:
-        """A kernel that is written down; the program calls the one that the backend then has."""
-
-        def kernel(*arguments: Operand, **attrs: Operand) -> Operand:
-            return self.call("kernel", name, real, arguments, attrs)
-
-        return kernel
-
-    def vjp(self, op: Op, i: int, real: Vjp, dev: Reference) -> Vjp:
-        """A derivative that is written down."""
-        if real is None:
-            return real
-        function = partial(real, dev)
-        # of (g, out, *inputs)
-        read = frozenset({0, *[1] * op.reads_out[i], *[j + 2 for j in op.reads[i]]})
-
-        def vjp(F: Operand, *arguments: Operand, **attrs: Operand) -> Operand:
-            self.backward = True
-            return self.call("vjp", f"{op.name}_vjp{i}", function, arguments, attrs, read)
-
-        return vjp
-
     def call(
         self, kind: str, name: str, function: Kernel, arguments: tuple[Operand, ...],
         attrs: dict[str, Operand], read: frozenset[int] | None = None,
@@ -386,11 +317,7 @@ class Recording:
         if not _recording.acquire(blocking=False):
             raise Busy
         try:
-            for lane in (*Reference.by_dtype.values(), Reference.rest):
-                self.install(lane)
-            for table in BackendTable.all:
-                if isinstance(table, VjpTable):
-                    self.derivatives(table)
+            self.lanes.open()
             # the slot lies in Handle; the property in Tensor hides it
             kernels.rates.append(self.rate)
             setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
@@ -406,12 +333,7 @@ class Recording:
                 delattr(Tensor, "array")
             if self.rate in kernels.rates:
                 kernels.rates.remove(self.rate)
-            for lane, cls, before in self.lanes:
-                lane.__class__ = cls
-                for name in [n for n in vars(lane) if n not in before]:
-                    vars(lane).pop(name, None)
-                vars(lane).update(before)
-                forget(lane)
+            self.lanes.close()
         finally:
             _recording.release()
 
@@ -421,27 +343,6 @@ class Recording:
             return value
         self.rated[id(group)] = (group, value)
         return Rate.of(group, value)
-
-    def install(self, lane: Reference) -> None:
-        """Let a backend write down what it computes. Its kernels stay those of its class."""
-        kind, before = type(lane), dict(vars(lane))
-        key = (kind, lane.dtype)
-        if key not in _real:
-            _real[key] = kind(lane.dtype)
-        real = _real[key]
-        self.lanes.append((lane, kind, before))
-        wrappers: dict[str, Operand] = {"genuine": real, "recording": self, "draws": Draws(self)}
-        names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
-        keep = {"of", "choose", "large", "by_dtype", "rest", "memory", "array", "draws", "dtype",
-                "device", "name", "kernels"}  # fmt: skip
-        for name in names - keep:
-            kernel = getattr(real, name, None)
-            if callable(kernel):
-                wrappers[name] = self.kernel(lane, name, kernel)
-        wrappers["array"] = self.array
-        lane.__class__ = Recorder
-        vars(lane).update(wrappers)
-        forget(lane)
 
     def array(self, x: Operand, *more: Operand) -> Operand:
         """What a backend's ``array`` does: memory of this backend with these elements."""
@@ -453,42 +354,12 @@ class Recording:
         found = self.arrays.get(id(x))
         return self.raw(x) if found is None else found
 
-    def derivatives(self, table: VjpTable) -> None:
-        """The derivatives of an op, each a step; one that computes all of them is one step."""
-        op = table.op
-        for lane, _, _ in self.lanes:
-            real = vars(lane)["genuine"]
-            if isinstance(real, Half):
-                table[lane] = self.each(op, [*real.vjps(op.vjp_kernels[_wide()])], real)
-                continue
-            found = op.vjp_kernels[real]
-            if isinstance(found, FusedVjps):
-                table[lane] = FusedVjps(self.fused(op, found.kernel, real), op.derivatives)
-            else:
-                table[lane] = self.each(op, found, real)
-
-    def each(self, op: Op, found: Iterable[Vjp], real: Reference) -> tuple[Vjp, ...]:
-        return tuple([self.vjp(op, i, v, real) for i, v in enumerate(found)])
-
-    def fused(self, op: Op, kernel: Kernel, real: Reference) -> Kernel:
-        """All derivatives of an op in one step; None where the kernel declines."""
-        function = partial(kernel, real)
-
-        def vjps(F: Operand, *arguments: Operand, **attrs: Operand) -> Operand:
-            self.backward = True
-            return self.call("vjps", f"{op.name}_vjps", function, arguments, attrs)
-
-        return vjps
-
     def __exit__(
         self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
     ) -> None:
         self.closed = True
         self.restore()
-        for real in _real.values():
-            if isinstance(real, Half):  # it has kept kernels of the recorder
-                for name in [n for n in vars(real) if n != "dtype"]:
-                    vars(real).pop(name, None)
+        self.lanes.clean()
         alive = [t for t in (r() for r in self.made) if t is not None]
         self.unwrap(alive)
 
@@ -541,12 +412,6 @@ class Busy(Exception):
 def recording_now() -> bool:
     """Is a function being recorded?"""
     return _recording.locked()
-
-
-def _wide() -> Reference:
-    lane = Reference.by_dtype[np.dtype(np.float32)]
-    real: Reference = vars(lane).get("genuine", lane)
-    return real
 
 
 def _by_mask(given: Operand) -> bool:

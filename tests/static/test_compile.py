@@ -597,3 +597,20 @@ def test_as_decorator_and_disabled():
     assert torch.compile(len, disable=True) is len
     with pytest.raises(TypeError):
         torch.compile(3)
+
+
+def test_masks_windows_and_checked_indices_have_programs():
+    """What the library computes from sizes is a constant; a check of numbers is a step."""
+    index = torch.tensor([[0], [3], [1]])
+
+    def f(x, i):
+        s = x.reshape(1, 3, 4)
+        a = F.scaled_dot_product_attention(s, s, s, is_causal=True)[0] * torch.hann_window(4)
+        b = a.gather(1, i) + F.one_hot(i[:, 0], 4).float()
+        return b.index_select(0, i[:1, 0]).repeat_interleave(2, 0) + torch.bernoulli(x.sigmoid())[0]
+
+    c = plain(f, *[(x[0], index) for x in XS])
+    for bad in (4, -1):
+        wrong = torch.tensor([[0], [bad], [1]])
+        with pytest.raises(RuntimeError, match="out of bounds"):
+            c(XS[0][0], wrong)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...arrays.dtypes import int64
+from ...backends import defines
 from ...base.errors import describe, message
 from ...create.filled import arange
 from ...handles.tensor import Tensor
 from ...ops.embedding import embedding
+from ...utils.kernels import backend_of
+
+if TYPE_CHECKING:
+    from ...base.types import Array, Backend
 
 __all__ = ["embedding", "one_hot"]
 
@@ -30,23 +37,29 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
                 "one_hot(tensor, num_classes)",
             )
     else:
-        low, high = int(tensor.array.min()), int(tensor.array.max())
-        if low < 0:
-            raise _error(
-                f"Class values must be non-negative. Got {low}.", tensor, "classes count from 0"
-            )
         if num_classes == -1:
-            num_classes = high + 1
-        if high >= num_classes:
-            raise _error(
-                f"Class values must be smaller than num_classes. "
-                f"Got {high} of {num_classes} classes.",
-                tensor,
-                f"one_hot(tensor, {high + 1})",
-            )
+            num_classes = max(int(tensor.array.max()) + 1, 0)
+        backend_of(tensor).check_classes(tensor.array, num_classes)
     classes = arange(num_classes, device=tensor.device)
     return (tensor.unsqueeze(-1) == classes).to(tensor.dtype)
 
 
-def _error(what: str, tensor: Tensor, fix: str) -> RuntimeError:
+@defines
+def check_classes(F: Backend, classes: Array, n: int) -> None:
+    """RuntimeError for a class that is not among n. A kernel, so that a program asks at each call.
+    """
+    low, high = int(classes.min()), int(classes.max())
+    if low < 0:
+        raise _error(
+            f"Class values must be non-negative. Got {low}.", classes, "classes count from 0"
+        )
+    if high >= n:
+        raise _error(
+            f"Class values must be smaller than num_classes. Got {high} of {n} classes.",
+            classes,
+            f"one_hot(tensor, {high + 1})",
+        )
+
+
+def _error(what: str, tensor: object, fix: str) -> RuntimeError:
     return RuntimeError(message(what, f"one_hot: {describe(tensor)}", fix=fix))

@@ -1,0 +1,61 @@
+/* classes.c - losses and tables that are read at indices. See functions.py for how this text is read. */
+
+
+/* Is every index from `least` to below `bound`, or the one to be ignored? */
+static inline int in_range(int n, const long long *index, long long least, long long bound,
+                           long long ignored)
+{
+    for (int i = 0; i < n; i++)
+        if ((index[i] < least || index[i] >= bound) && index[i] != ignored)
+            return 0;
+    return 1;
+}
+
+
+/* minus the sum, or the mean, of the numbers at the targets */
+static inline void nll_loss@(int rows, int n, int mean, long long ignored, const real *restrict x,
+                             const long long *restrict target, real *out)
+{
+    double total = 0, count = 0;
+    for (int i = 0; i < rows; i++)
+        if (target[i] != ignored) {
+            total -= x[i * n + target[i]];
+            count += 1;
+        }
+    *out = (real)(mean ? total / count : total);
+}
+
+
+static inline void nll_loss_vjp0@(int rows, int n, int mean, long long ignored,
+                                  const real *restrict g, const long long *restrict target,
+                                  real *restrict dx)
+{
+    double count = 0;
+    for (int i = 0; i < rows; i++)
+        count += target[i] != ignored;
+    for (int i = 0; i < rows * n; i++)
+        dx[i] = 0;
+    for (int i = 0; i < rows; i++)
+        if (target[i] != ignored)
+            dx[i * n + target[i]] = (real)(mean ? -*g / count : -*g);
+}
+
+
+static inline void embedding@(int count, int n, const real *restrict table,
+                              const long long *restrict index, real *restrict out)
+{
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < n; j++)
+            out[i * n + j] = table[index[i] * n + j];
+}
+
+
+static inline void embedding_vjp0@(int count, int rows, int n, const real *restrict g,
+                                   const long long *restrict index, real *restrict table)
+{
+    for (int i = 0; i < rows * n; i++)
+        table[i] = 0;
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < n; j++)
+            table[index[i] * n + j] += g[i * n + j];
+}

@@ -1,0 +1,166 @@
+/* images.c - convolution and pooling. See functions.py for how this text is read. */
+
+
+/* out[n, o, y, x] = bias[o] + the sum of in[n, c, y sh + i dh - top, x sw + j dw - left] k[o, c, i, j] */
+static inline void conv2d@(int n, int c, int h, int w, int o, int kh, int kw, int sh, int sw, int top, int left,
+                           int dh, int dw, int oh, int ow, const real *restrict in,
+                           const real *restrict k, const real *restrict bias, real *restrict out)
+{
+    for (int b = 0; b < n; b++)
+        for (int f = 0; f < o; f++, out += oh * ow) {
+            for (int i = 0; i < oh * ow; i++)
+                out[i] = bias ? bias[f] : 0;
+            for (int a = 0; a < c; a++)
+                for (int i = 0; i < kh; i++)
+                    for (int j = 0; j < kw; j++) {
+                        const real *from = in + (b * c + a) * h * w;
+                        const real factor = k[((f * c + a) * kh + i) * kw + j];
+                        for (int y = 0; y < oh; y++) {
+                            const int row = y * sh + i * dh - top;
+                            if (row < 0 || row >= h)
+                                continue;
+                            for (int x = 0; x < ow; x++) {
+                                const int column = x * sw + j * dw - left;
+                                if (column >= 0 && column < w)
+                                    out[y * ow + x] += factor * from[row * w + column];
+                            }
+                        }
+                    }
+        }
+}
+
+
+static inline void conv2d_vjp0@(int n, int c, int h, int w, int o, int kh, int kw, int sh, int sw, int top, int left,
+                                int dh, int dw, int oh, int ow, const real *restrict g,
+                                const real *restrict k, real *restrict din)
+{
+    for (int i = 0; i < n * c * h * w; i++)
+        din[i] = 0;
+    for (int b = 0; b < n; b++)
+        for (int f = 0; f < o; f++, g += oh * ow)
+            for (int a = 0; a < c; a++)
+                for (int i = 0; i < kh; i++)
+                    for (int j = 0; j < kw; j++) {
+                        real *to = din + (b * c + a) * h * w;
+                        const real factor = k[((f * c + a) * kh + i) * kw + j];
+                        for (int y = 0; y < oh; y++) {
+                            const int row = y * sh + i * dh - top;
+                            if (row < 0 || row >= h)
+                                continue;
+                            for (int x = 0; x < ow; x++) {
+                                const int column = x * sw + j * dw - left;
+                                if (column >= 0 && column < w)
+                                    to[row * w + column] += factor * g[y * ow + x];
+                            }
+                        }
+                    }
+}
+
+
+static inline void conv2d_vjp1@(int n, int c, int h, int w, int o, int kh, int kw, int sh, int sw, int top, int left,
+                                int dh, int dw, int oh, int ow, const real *restrict g,
+                                const real *restrict in, real *restrict dk)
+{
+    for (int f = 0; f < o; f++)
+        for (int a = 0; a < c; a++)
+            for (int i = 0; i < kh; i++)
+                for (int j = 0; j < kw; j++) {
+                    double total = 0;
+                    for (int b = 0; b < n; b++)
+                        for (int y = 0; y < oh; y++) {
+                            const int row = y * sh + i * dh - top;
+                            if (row < 0 || row >= h)
+                                continue;
+                            for (int x = 0; x < ow; x++) {
+                                const int column = x * sw + j * dw - left;
+                                if (column >= 0 && column < w)
+                                    total += (double)g[((b * o + f) * oh + y) * ow + x]
+                                             * in[((b * c + a) * h + row) * w + column];
+                            }
+                        }
+                    dk[((f * c + a) * kh + i) * kw + j] = (real)total;
+                }
+}
+
+
+/* the largest of each window of `images` images */
+static inline void max_pool2d@(int images, int h, int w, int kh, int kw, int sh, int sw, int top,
+                               int left, int dh, int dw, int oh, int ow, const real *restrict in,
+                               real *restrict out)
+{
+    for (int b = 0; b < images; b++, in += h * w)
+        for (int y = 0; y < oh; y++)
+            for (int x = 0; x < ow; x++) {
+                real largest = -INFINITY;
+                for (int i = 0; i < kh; i++)
+                    for (int j = 0; j < kw; j++) {
+                        const int row = y * sh + i * dh - top, column = x * sw + j * dw - left;
+                        if (row >= 0 && row < h && column >= 0 && column < w)
+                            largest = maximum@(largest, in[row * w + column]);
+                    }
+                *out++ = largest;
+            }
+}
+
+
+/* the gradient goes to the first of a window's largest numbers */
+static inline void max_pool2d_vjp0@(int images, int h, int w, int kh, int kw, int sh, int sw,
+                                    int top, int left, int dh, int dw, int oh, int ow,
+                                    const real *restrict g, const real *restrict out,
+                                    const real *restrict in, real *restrict din)
+{
+    for (int i = 0; i < images * h * w; i++)
+        din[i] = 0;
+    for (int b = 0; b < images; b++, in += h * w, din += h * w)
+        for (int y = 0; y < oh; y++)
+            for (int x = 0; x < ow; x++, g++, out++)
+                for (int i = 0; i < kh; i++)
+                    for (int j = 0; j < kw; j++) {
+                        const int row = y * sh + i * dh - top, column = x * sw + j * dw - left;
+                        const int at = row * w + column;
+                        if (row < 0 || row >= h || column < 0 || column >= w)
+                            continue;
+                        if (in[at] == *out || in[at] != in[at]) {
+                            din[at] += *g;
+                            i = kh;
+                            break;
+                        }
+                    }
+}
+
+
+static inline void avg_pool2d@(int images, int h, int w, int kh, int kw, int sh, int sw, int top,
+                               int left, int divisor, int oh, int ow, const real *restrict in,
+                               real *restrict out)
+{
+    for (int b = 0; b < images; b++, in += h * w)
+        for (int y = 0; y < oh; y++)
+            for (int x = 0; x < ow; x++) {
+                double total = 0;
+                for (int i = 0; i < kh; i++)
+                    for (int j = 0; j < kw; j++) {
+                        const int row = y * sh + i - top, column = x * sw + j - left;
+                        if (row >= 0 && row < h && column >= 0 && column < w)
+                            total += in[row * w + column];
+                    }
+                *out++ = (real)(total / divisor);
+            }
+}
+
+
+static inline void avg_pool2d_vjp0@(int images, int h, int w, int kh, int kw, int sh, int sw,
+                                    int top, int left, int divisor, int oh, int ow,
+                                    const real *restrict g, real *restrict din)
+{
+    for (int i = 0; i < images * h * w; i++)
+        din[i] = 0;
+    for (int b = 0; b < images; b++, din += h * w)
+        for (int y = 0; y < oh; y++)
+            for (int x = 0; x < ow; x++, g++)
+                for (int i = 0; i < kh; i++)
+                    for (int j = 0; j < kw; j++) {
+                        const int row = y * sh + i - top, column = x * sw + j - left;
+                        if (row >= 0 && row < h && column >= 0 && column < w)
+                            din[row * w + column] += *g / divisor;
+                    }
+}

@@ -1,0 +1,63 @@
+/* optimizers.c - the steps of optimizers, and norms of gradients. See functions.py for how this text is read. */
+
+
+/* p -= lr g */
+static inline void sgd@(int n, real *restrict p, const real *restrict g, double lr, double decay,
+                        int maximize)
+{
+    const real rate = (real)lr, penalty = (real)decay, sign = maximize ? -1 : 1;
+    for (int i = 0; i < n; i++)
+        p[i] -= rate * (sign * g[i] + penalty * p[i]);
+}
+
+
+/* v = momentum v + (1 - dampening) g, p -= lr v */
+static inline void sgd_momentum@(int n, real *restrict p, const real *restrict g,
+                                 real *restrict v, double lr, double momentum, double dampening,
+                                 double decay, int nesterov, int maximize, int first)
+{
+    const real rate = (real)lr, kept = (real)momentum, fresh = (real)(1 - dampening);
+    const real penalty = (real)decay, sign = maximize ? -1 : 1;
+    for (int i = 0; i < n; i++) {
+        const real up = sign * g[i] + penalty * p[i];
+        v[i] = first ? up : kept * v[i] + fresh * up;
+        p[i] -= rate * (nesterov ? up + kept * v[i] : v[i]);
+    }
+}
+
+
+/* running means m of g and v of g^2; p -= lr m / (sqrt(v) + eps), both freed of their start at 0 */
+static inline void adam@(int n, real *restrict p, const real *restrict g, real *restrict m,
+                         real *restrict v, float *step, double lr, double beta1, double beta2,
+                         double eps, double decay, int decoupled, int maximize)
+{
+    const double t = *step += 1;
+    const real rate = (real)(lr / (1 - pow(beta1, t))), scale = (real)(1 / sqrt(1 - pow(beta2, t)));
+    const real b1 = (real)beta1, fresh1 = (real)(1 - beta1), b2 = (real)beta2;
+    const real fresh2 = (real)(1 - beta2), penalty = decoupled ? 0 : (real)decay;
+    const real keep = decoupled ? (real)(1 - lr * decay) : 1, sign = maximize ? -1 : 1;
+    for (int i = 0; i < n; i++) {
+        const real up = sign * g[i] + penalty * p[i], change = up - m[i];
+        m[i] = fresh1 < (real)0.5 ? m[i] + fresh1 * change : up - b1 * change;
+        v[i] = b2 * v[i] + fresh2 * up * up;
+        p[i] = keep * p[i] - rate * m[i] / (sqrt@(v[i]) * scale + (real)eps);
+    }
+}
+
+
+/* the root of the sum of the squares of all arrays */
+static inline void total_norm@(int count, const real *const *arrays, const int *sizes, real *out)
+{
+    double total = 0;
+    for (int k = 0; k < count; k++)
+        ADDED_UP for (int i = 0; i < sizes[k]; i++)
+            total += (double)arrays[k][i] * arrays[k][i];
+    *out = (real)sqrt(total);
+}
+
+
+static inline void scale_by@(int n, real *x, const real *factor)
+{
+    for (int i = 0; i < n; i++)
+        x[i] *= *factor;
+}

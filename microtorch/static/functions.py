@@ -1,0 +1,83 @@
+"""C functions that programs call: the text of each, from the files in ``c/``.
+
+There ``real`` stands for float or double, and ``name@`` for a function of that type: ``expf`` or
+``exp``, as in C's library. A function ends where two empty lines are. A program has the functions
+that it calls, and those that they call, and no others.
+
+The functions of float (``expf`` and so on) are not those of C's library, but the text that the C
+core and OpenCL devices of type CPU compile (backends/opencl/kernels/float.cl, whose head tells the
+method): loops over them become vector code.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "c"
+SHARED = Path(__file__).parent.parent / "backends" / "opencl" / "kernels"
+# functions of float that the shared text has
+VECTORS = frozenset("exp exp2 expm1 tanh log log2 log10 log1p erf".split())
+_DEFINED = re.compile(r"^static (?:inline )?\w+ \*?(\w+@?)\(", re.MULTILINE)
+_CALLED = re.compile(r"\b(\w+@?)\(")
+
+
+@cache
+def text_of(name: str) -> str:
+    """A part of a C file that is not a function: the head, the main."""
+    return (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@cache
+def functions() -> dict[str, str]:
+    """Name, with "@" if there is one of each type -> text."""
+    found: dict[str, str] = {}
+    for path in sorted(FOLDER.glob("*.c")):
+        for part in path.read_text(encoding="utf-8").split("\n\n\n")[1:]:
+            names = _DEFINED.findall(part)
+            found[names[-1]] = part.strip("\n") + "\n"
+    return found
+
+
+def spoken(text: str, dtype: str) -> str:
+    """A text as one of float32 or of float64."""
+    text = re.sub(r"\breal\b", "float" if dtype == "float32" else "double", text)
+    return re.sub(r"(\w+)@", lambda m: named(m[1], dtype), text)
+
+
+def named(name: str, dtype: str) -> str:
+    """What a function of a type is called."""
+    if dtype != "float32":
+        return name
+    return f"fast_{name}" if name in VECTORS else f"{name}f"
+
+
+def needed(calls: Iterable[tuple[str, str]]) -> str:
+    """The text of functions (name, dtype), and before them of all that they call."""
+    done: dict[tuple[str, str], str] = {}
+    known = functions()
+
+    def visit(name: str, dtype: str) -> None:
+        text = known.get(f"{name}@", known.get(name))
+        if text is None:
+            return
+        key = (name, dtype if f"{name}@" in known else "")
+        if key in done:
+            return
+        for called in _CALLED.findall(text):
+            if called.removesuffix("@") != name:
+                visit(called.removesuffix("@"), dtype)
+        done[key] = spoken(text, dtype)
+
+    for name, dtype in sorted({*calls}):
+        visit(name, dtype)
+    return "\n".join(done.values())
+
+
+def floats(names: Iterable[str]) -> str:
+    """The shared functions of float, where one of ``names`` is called; else ""."""
+    if not VECTORS & {*names}:
+        return ""
+    texts = [(SHARED / name).read_text(encoding="utf-8") for name in ("exp.cl", "float.cl")]
+    return text_of("shared").replace("SHARED\n", "".join(texts))

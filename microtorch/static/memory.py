@@ -1,0 +1,72 @@
+"""The memory plan of a region: where the values lie that are computed on the way.
+
+A value lives from the statement that makes it to the last one that reads it, or a view of it. Small
+ones are arrays of the C function. The others share one block: each gets the lowest place that no
+value has that lives at the same time.
+"""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from .statements import View, makes, reads
+
+if TYPE_CHECKING:
+    from .program import Program
+    from .statements import Lowered
+
+LINE = 64  # bytes of a cache line, at which each value begins
+ON_STACK = 1 << 14  # bytes of arrays of the function itself
+
+
+class Room(NamedTuple):
+    """A value's bytes in the block, and the statements between which it lives."""
+
+    start: int
+    size: int
+    first: int
+    last: int
+
+
+class Memory(NamedTuple):
+    """``stack``: the values that are arrays of the function. ``rooms``: the others'."""
+
+    stack: set[int]
+    rooms: dict[int, Room]
+    size: int
+
+
+def planned(program: Program, steps: list[Lowered], kept: set[int]) -> Memory:
+    """The plan. ``kept``: values that lie elsewhere, since they are read after the region."""
+    root: dict[int, int] = {}
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for i, s in enumerate(steps):
+        for n in reads(s):
+            last[root.get(n, n)] = i
+        if isinstance(s, View):
+            root[s.result] = root.get(s.base, s.base)
+            continue
+        for n in makes(s):
+            first[n] = last[n] = i
+    stack: set[int] = set()
+    rooms: dict[int, Room] = {}
+    free = ON_STACK
+    for n, begin in first.items():
+        if n in kept:
+            continue
+        value = program.values[n]
+        size = max(math.prod(value.shape), 1) * value.dtype.itemsize
+        if size <= free:
+            free -= size
+            stack.add(n)
+            continue
+        size = -(-size // LINE) * LINE
+        start = 0
+        taken = sorted(r for r in rooms.values() if r.first <= last[n] and r.last >= begin)
+        for r in taken:
+            if start + size <= r.start:
+                break
+            start = max(start, r.start + r.size)
+        rooms[n] = Room(start, size, begin, last[n])
+    return Memory(stack, rooms, max((r.start + r.size for r in rooms.values()), default=0))

@@ -1,0 +1,182 @@
+"""The CPU's backends while a function is recorded: their kernels and derivatives are written down.
+
+``Lanes`` makes each backend a ``Recorder``, whose kernels call those of the backend and tell a
+recording; and gives everything back, whatever happens. Nobody pays for it otherwise.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from ..arrays import draws, generator
+from ..backends.half import Half
+from ..backends.reference import Reference
+from ..backends.table import BackendTable, forget
+from ..engine.vjps import FusedVjps, VjpTable
+from .recorded import Recorded
+
+if TYPE_CHECKING:
+    from ..base.types import Array, DType, Kernel, Operand, Vjp
+    from ..engine.op import Op
+    from .recording import Recording
+
+DERIVATIVE = re.compile(r"_vjp\d+$")
+_real: dict[tuple[type, DType | None], Reference] = {}
+
+
+class Draws:
+    """The functions that make random arrays: each call of one is a step, drawn anew by each run."""
+
+    def __init__(self, recording: Recording):
+        self.recording = recording
+
+    def __getattr__(self, name: str) -> Kernel:
+        function = getattr(draws, name)
+
+        def draw(*arguments: Operand, **named: Operand) -> Operand:
+            for x in (*arguments, *named.values()):
+                if isinstance(x, generator.Generator) and x is not generator.default_generator:
+                    self.recording.give_up("it draws from a generator of its own")
+            return self.recording.call("draw", name, function, arguments, named)
+
+        return draw
+
+
+class Recorder(Reference):
+    """A backend of the CPU while a function is recorded: the kernels of ``real``, written down."""
+
+    name = "recorder"
+    memory = cast("type[Array]", Recorded)  # it has what is asked of a numpy array
+    genuine: Reference  # no op has this name, as one has "real"
+    lanes: Lanes
+
+    def __getattr__(self, name: str) -> Kernel:
+        # derivatives are looked up in the ops' tables, which `derivatives` has filled
+        if name.startswith("__") or DERIVATIVE.search(name):
+            raise AttributeError(name)
+        kernel = getattr(self.genuine, name)
+        if not callable(kernel):
+            found: Kernel = kernel
+            return found
+        made = self.lanes.kernel(self, name, kernel)
+        setattr(self, name, made)
+        return made
+
+    def large(self, name: str) -> Kernel:
+        return self.lanes.kernel(self, name, self.genuine.large(name), large=True)
+
+
+class Lanes:
+    """The backends that write down what they compute, for a recording."""
+
+    def __init__(self, recording: Recording):
+        self.recording = recording
+        # a backend, its class, and what was in it
+        self.taken: list[tuple[Reference, type[Reference], dict[str, Operand]]] = []
+
+    def open(self) -> None:
+        """From now on, all kernels and derivatives are written down."""
+        for lane in (*Reference.by_dtype.values(), Reference.rest):
+            self.install(lane)
+        for table in BackendTable.all:
+            if isinstance(table, VjpTable):
+                self.derivatives(table)
+
+    def close(self) -> None:
+        """Give the backends back their classes and kernels."""
+        for lane, cls, before in self.taken:
+            lane.__class__ = cls
+            for name in [n for n in vars(lane) if n not in before]:
+                vars(lane).pop(name, None)
+            vars(lane).update(before)
+            forget(lane)
+
+    @staticmethod
+    def clean() -> None:
+        """Let the halves' backends forget the kernels of recorders that they have kept."""
+        for real in _real.values():
+            if isinstance(real, Half):
+                for name in [n for n in vars(real) if n != "dtype"]:
+                    vars(real).pop(name, None)
+
+    def kernel(self, lane: Reference, name: str, real: Kernel, large: bool = False) -> Kernel:
+        """A kernel that is written down; the program calls the one that the backend then has."""
+
+        def kernel(*arguments: Operand, **attrs: Operand) -> Operand:
+            return self.recording.call("kernel", name, real, arguments, attrs)
+
+        return kernel
+
+    def vjp(self, op: Op, i: int, real: Vjp, dev: Reference) -> Vjp:
+        """A derivative that is written down."""
+        if real is None:
+            return real
+        function = partial(real, dev)
+        # of (g, out, *inputs)
+        read = frozenset({0, *[1] * op.reads_out[i], *[j + 2 for j in op.reads[i]]})
+
+        def vjp(F: Operand, *arguments: Operand, **attrs: Operand) -> Operand:
+            self.recording.backward = True
+            return self.recording.call("vjp", f"{op.name}_vjp{i}", function, arguments, attrs, read)
+
+        return vjp
+
+    def install(self, lane: Reference) -> None:
+        """Let a backend write down what it computes. Its kernels stay those of its class."""
+        kind, before = type(lane), dict(vars(lane))
+        key = (kind, lane.dtype)
+        if key not in _real:
+            _real[key] = kind(lane.dtype)
+        real = _real[key]
+        self.taken.append((lane, kind, before))
+        wrappers: dict[str, Operand] = {
+            "genuine": real, "lanes": self, "draws": Draws(self.recording),
+        }  # fmt: skip
+        names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
+        keep = {"of", "choose", "large", "by_dtype", "rest", "memory", "array", "draws", "dtype",
+                "device", "name", "kernels"}  # fmt: skip
+        for name in names - keep:
+            kernel = getattr(real, name, None)
+            if callable(kernel):
+                wrappers[name] = self.kernel(lane, name, kernel)
+        wrappers["array"] = self.recording.array
+        lane.__class__ = Recorder
+        vars(lane).update(wrappers)
+        forget(lane)
+
+    def derivatives(self, table: VjpTable) -> None:
+        """The derivatives of an op, each a step; one that computes all of them is one step."""
+        op = table.op
+        for lane, _, _ in self.taken:
+            real = vars(lane)["genuine"]
+            if isinstance(real, Half):
+                table[lane] = self.each(op, [*real.vjps(op.vjp_kernels[_wide()])], real)
+                continue
+            found = op.vjp_kernels[real]
+            if isinstance(found, FusedVjps):
+                table[lane] = FusedVjps(self.fused(op, found.kernel, real), op.derivatives)
+            else:
+                table[lane] = self.each(op, found, real)
+
+    def each(self, op: Op, found: Iterable[Vjp], real: Reference) -> tuple[Vjp, ...]:
+        return tuple([self.vjp(op, i, v, real) for i, v in enumerate(found)])
+
+    def fused(self, op: Op, kernel: Kernel, real: Reference) -> Kernel:
+        """All derivatives of an op in one step; None where the kernel declines."""
+        function = partial(kernel, real)
+
+        def vjps(F: Operand, *arguments: Operand, **attrs: Operand) -> Operand:
+            self.recording.backward = True
+            return self.recording.call("vjps", f"{op.name}_vjps", function, arguments, attrs)
+
+        return vjps
+
+
+def _wide() -> Reference:
+    lane = Reference.by_dtype[np.dtype(np.float32)]
+    real: Reference = vars(lane).get("genuine", lane)
+    return real

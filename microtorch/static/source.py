@@ -1,0 +1,94 @@
+"""The C file of a program: what stands above its functions and below them, and the names in it."""
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import TYPE_CHECKING
+
+from .emit_c import Emitter
+from .functions import floats, needed, text_of
+from .statements import C_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from .emit_c import Region
+    from .program import Program
+
+
+def source(program: Program, regions: list[Region], names: dict[int, str]) -> tuple[str, list[int]]:
+    """The C file of a program's regions, and the bytes of the block that each is given."""
+    n = sum(len({id(s.step) for s in r.steps}) for r in regions)
+    title = f"{program.name}: {n} of its {len(program.steps)} steps"
+    written = [Emitter(program, r, names) for r in regions]
+    texts = [e.text() for e in written]
+    glue = [GLUE, *[_called(program, e) for e in written]]
+    return "\n".join([head(title, written, texts), *texts, *glue]), [e.size() for e in written]
+
+
+def head(title: str, written: list[Emitter], texts: list[str]) -> str:
+    """What stands above functions: the title, and the functions that they call."""
+    called = {c for e in written for c in e.called}
+    own = needed(called)
+    words = {*re.findall(r"\bfast_(\w+)\(", own + "".join(texts))}
+    if re.search(r"\b(sigmoid|softplus)f\(", "".join(texts)):
+        words |= {"exp", "log1p"}
+    shared = floats(words)
+    above = text_of("head").replace("TITLE", title)
+    more = text_of("floats") if shared else ""
+    return "\n".join(x for x in [above, text_of("basics"), shared, more, own] if x)
+
+
+GLUE = """\
+/* ---- what Python calls, with the addresses of numpy's array objects ---- */
+#define DATA(type, array) (*(type **)((array) + 2 * sizeof(void *)))
+"""
+
+
+def _called(program: Program, e: Emitter) -> str:
+    """``a``: the arrays, then the block; ``rates``: the learning rates."""
+    r = e.region
+    kinds = [C_TYPES[program.values[n].dtype.name] for n in [*r.takes, *r.gives]]
+    kinds += ["char"] * (e.size() > 0)
+    given = [f"DATA({kind}, a[{i}])" for i, kind in enumerate(kinds)]
+    at = len(kinds) - (e.size() > 0)
+    given[at:at] = [f"rates[{i}]" for i in range(len(r.rates))]
+    call = wrapped(f"return {r.name}({', '.join(given)});", 4)
+    return (
+        f"int call_{r.name}(const size_t *a, const double *rates)\n{{\n    (void)rates;\n"
+        f"{call}\n}}\n"
+    )
+
+
+def wrapped(text: str, tab: int) -> str:
+    """A statement of C in lines that are short enough."""
+    space = " " * tab
+    return textwrap.fill(text, 96, initial_indent=space, subsequent_indent=space + "    ",
+                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
+
+
+# ---- names --------------------------------------------------------------------------------------
+def unique(name: str, taken: Container[str]) -> str:
+    """A name that C takes and that is not taken: ``weight``, ``weight_2``, ``weight_3``."""
+    first = name = c_name(name)
+    n = 1
+    while name in taken:
+        n += 1
+        name = f"{first.rstrip('_')}_{n}"
+    return name
+
+
+def c_name(name: str) -> str:
+    """A name that C takes."""
+    name = re.sub(r"\W", "_", name)
+    taken = name in RESERVED or re.fullmatch(r"[vti]\d+", name) or not name[:1].isalpha()
+    return f"{name}_" if taken else name
+
+
+RESERVED = frozenset(
+    "factor auto break case char const continue default do double else enum extern float for goto "
+    "if inline int long register restrict return short signed sizeof static struct switch typedef "
+    "union unsigned void volatile while i j k total largest shift main exp log sin cos tan pow "
+    "gamma j0 j1 jn y0 y1 yn signgam index step steps block rows generator argc argv file heading "
+    "weights inputs lr double unused NULL NAN INFINITY".split()
+)

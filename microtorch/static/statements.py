@@ -1,0 +1,139 @@
+"""What a step becomes in C: the kinds of statements, each with what it reads, makes and writes.
+
+``Each``, ``Sum`` and ``Product`` are loops that emit_c.py writes; a ``Call`` is the call of a C
+function from calls.py; a ``Copy`` puts arrays into parts of a new one; a ``View`` is no work, but
+another way to find the elements of a value.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from .program import refs
+
+if TYPE_CHECKING:
+    from ..base.types import Operand, Shape
+    from .program import Step
+
+C_TYPES = {
+    "float32": "float", "float64": "double", "bool": "unsigned char", "int64": "long long",
+}  # fmt: skip
+
+
+class Place(NamedTuple):
+    """Elements of value ``base``, from ``start`` on, with strides; both count elements."""
+
+    base: int
+    start: int
+    strides: Shape
+    shape: Shape
+
+
+class Each(NamedTuple):
+    """result[i] = the formula of the operands' elements at i, broadcast.
+
+    ``into``: where the elements go, if that is memory that was there before; ``result`` is then
+    the value that is written to.
+    """
+
+    step: Step
+    result: int
+    formula: str
+    operands: dict[str, Operand]  # letter -> Ref, or a number
+    into: Place | None = None
+
+
+class Sum(NamedTuple):
+    """result = the sum over dimensions ``dims`` of the operand, divided by ``divisor``."""
+
+    step: Step
+    result: int
+    operand: int
+    dims: tuple[int, ...]
+    divisor: int
+
+
+class Product(NamedTuple):
+    """result[..., i, j] = the sum over k of x[..., i, k] * y[..., k, j], plus bias[j].
+
+    A product of two dimensions may be one of more, whose first ones are taken as one: ``rows``.
+    """
+
+    step: Step
+    result: int
+    x: int
+    y: int
+    x_turned: bool
+    y_turned: bool
+    bias: int | None
+
+
+class Copy(NamedTuple):
+    """result = 0 (if ``zero``), and then each part: the elements of an operand, at a place."""
+
+    step: Step
+    result: int
+    zero: bool
+    parts: list[tuple[int, Place]]
+
+
+class View(NamedTuple):
+    """The elements of ``base`` from ``start`` on, with other strides; both count elements."""
+
+    step: Step
+    result: int
+    base: int
+    start: int
+    strides: Shape
+
+
+class Call(NamedTuple):
+    """function(operands): a Ref of a value, which must lie row by row, or a number.
+
+    A list is an array of such. ``makes``: new values among the operands; ``written``: older ones
+    that it changes. ``checks``: where the function returns 0, the program stops.
+    """
+
+    step: Step
+    function: str
+    operands: list[Operand]
+    makes: list[int]
+    written: list[int]
+    checks: bool = False
+
+
+Lowered: TypeAlias = "Each | Sum | Product | Copy | View | Call"
+
+
+def makes(s: Lowered) -> list[int]:
+    """The values that are new."""
+    if isinstance(s, Call):
+        return s.makes
+    return [] if isinstance(s, Each) and s.into is not None else [s.result]
+
+
+def writes(s: Lowered) -> list[int]:
+    """The older values whose memory is written to."""
+    if isinstance(s, Call):
+        return s.written
+    return [s.into.base] if isinstance(s, Each) and s.into is not None else []
+
+
+def reads(s: Lowered) -> Iterator[int]:
+    """The older values that are read or written, which may be fewer than the recorded call's."""
+    if isinstance(s, Each):
+        yield from refs(s.operands)
+    elif isinstance(s, Copy):
+        yield from [n for n, _ in s.parts]
+    elif isinstance(s, View):
+        yield s.base
+    elif isinstance(s, Sum):
+        yield s.operand
+    elif isinstance(s, Call):
+        yield from [n for n in refs(s.operands) if n not in s.makes]
+    else:
+        yield s.x
+        yield s.y
+        if s.bias is not None:
+            yield s.bias
+    yield from [n for n in writes(s) if not isinstance(s, Call)]
