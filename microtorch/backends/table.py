@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from ..base.types import Backend, Kernel
@@ -39,16 +40,17 @@ def defines(forward: F) -> F:
 class BackendTable(dict["Backend", T]):
     """What an op looked up, by backend. A dict, because every call of an op looks there."""
 
-    all: ClassVar[list[BackendTable[Any]]] = []
+    # by id, and only as long as the op lives
+    all: ClassVar[WeakValueDictionary[int, BackendTable[Any]]] = WeakValueDictionary()
 
     def __init__(self, name: str):
         self.name = name
-        BackendTable.all.append(self)
+        BackendTable.all[id(self)] = self
 
 
 def forget(backend: Backend) -> None:
     """Every table looks up again what it wants of ``backend``, whose kernels have changed."""
-    for table in BackendTable.all:
+    for table in [*BackendTable.all.values()]:
         table.pop(backend, None)
 
 
@@ -97,6 +99,6 @@ def send_to_apply(names: Iterable[str]) -> None:
     changed = names ^ _to_apply
     _to_apply.clear()
     _to_apply.update(names)
-    for table in BackendTable.all:
+    for table in [*BackendTable.all.values()]:
         if isinstance(table, HotTable) and table.name in changed:
             table.clear()

@@ -162,6 +162,6 @@ def _use(n: int) -> None:
             return
         hot.step_aside(bool(packers))
         HotTable.aside = bool(packers)
-        for table in BackendTable.all:
+        for table in [*BackendTable.all.values()]:
             if isinstance(table, HotTable):
                 table.clear()

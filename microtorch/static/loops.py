@@ -249,7 +249,7 @@ def close(a: Array, b: Array, largest: float = 0.0) -> bool:
 
 def size_of(x: Array) -> float:
     """The largest finite number in an array."""
-    finite = np.abs(x[np.isfinite(x)]) if x.dtype.kind == "f" else x[:0]
+    finite = np.abs(x[np.isfinite(x)]) if x.dtype.kind == "f" else x.ravel()[:0]
     return float(finite.max()) if finite.size else 0.0
 
 

@@ -6,7 +6,7 @@ recording; and gives everything back, whatever happens. Nobody pays for it other
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -15,13 +15,14 @@ import numpy as np
 from ..arrays import draws, generator
 from ..backends.half import Half
 from ..backends.reference import Reference
-from ..backends.table import BackendTable, forget
-from ..engine.vjps import FusedVjps, VjpTable
+from ..backends.table import forget
+from ..engine.vjps import FusedVjps
 from .recorded import Recorded
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Kernel, Operand, Vjp
     from ..engine.op import Op
+    from ..engine.vjps import VjpTable
     from .recording import Recording
 
 DERIVATIVE = re.compile(r"_vjp\d+$")
@@ -55,7 +56,7 @@ class Recorder(Reference):
     lanes: Lanes
 
     def __getattr__(self, name: str) -> Kernel:
-        # derivatives are looked up in the ops' tables, which `derivatives` has filled
+        # derivatives are looked up in the ops' tables, which `derivatives` fills
         if name.startswith("__") or DERIVATIVE.search(name):
             raise AttributeError(name)
         kernel = getattr(self.genuine, name)
@@ -65,6 +66,10 @@ class Recorder(Reference):
         made = self.lanes.kernel(self, name, kernel)
         setattr(self, name, made)
         return made
+
+    def derivatives(self, table: VjpTable) -> Sequence[Vjp]:
+        """An op's, when it is first walked back (engine/vjps.py)."""
+        return self.lanes.derivatives(table, self.genuine)
 
     def large(self, name: str) -> Kernel:
         return self.lanes.kernel(self, name, self.genuine.large(name), large=True)
@@ -82,9 +87,6 @@ class Lanes:
         """From now on, all kernels and derivatives are written down."""
         for lane in (*Reference.by_dtype.values(), Reference.rest):
             self.install(lane)
-        for table in BackendTable.all:
-            if isinstance(table, VjpTable):
-                self.derivatives(table)
 
     def close(self) -> None:
         """Give the backends back their classes and kernels."""
@@ -148,19 +150,15 @@ class Lanes:
         vars(lane).update(wrappers)
         forget(lane)
 
-    def derivatives(self, table: VjpTable) -> None:
+    def derivatives(self, table: VjpTable, real: Reference) -> Sequence[Vjp]:
         """The derivatives of an op, each a step; one that computes all of them is one step."""
         op = table.op
-        for lane, _, _ in self.taken:
-            real = vars(lane)["genuine"]
-            if isinstance(real, Half):
-                table[lane] = self.each(op, [*real.vjps(op.vjp_kernels[_wide()])], real)
-                continue
-            found = op.vjp_kernels[real]
-            if isinstance(found, FusedVjps):
-                table[lane] = FusedVjps(self.fused(op, found.kernel, real), op.derivatives)
-            else:
-                table[lane] = self.each(op, found, real)
+        if isinstance(real, Half):
+            return self.each(op, [*real.vjps(table[_wide()])], real)
+        found = table[real]
+        if isinstance(found, FusedVjps):
+            return FusedVjps(self.fused(op, found.kernel, real), op.derivatives)
+        return self.each(op, found, real)
 
     def each(self, op: Op, found: Iterable[Vjp], real: Reference) -> tuple[Vjp, ...]:
         return tuple([self.vjp(op, i, v, real) for i, v in enumerate(found)])
