@@ -11,7 +11,6 @@ view, for tensors, an op and its result are one node.
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from ..reading import numbers
@@ -175,7 +174,8 @@ class Drawing:
     def _emit(self, cluster: _Cluster, g: Digraph) -> None:
         import graphviz
 
-        for u in cluster.units:
+        several = min(cluster.inner, default=0) < 0
+        for u in () if several else cluster.units:
             self._unit(u, g)
         for call, inner in cluster.inner.items():
             name = f"cluster_{call}" if call >= 0 else f"cluster_rank{-1 - call}"
@@ -188,6 +188,8 @@ class Drawing:
                     fontcolor=self.t.secondary, fillcolor=fill, color=line,
                 )  # fmt: skip
                 self._emit(inner, sub)
+        for u in cluster.units if several else ():  # after them, so that rank 0 stands left
+            self._unit(u, g)
 
     def _title(self, call: int) -> str:
         if call < 0:
@@ -319,17 +321,6 @@ class Drawing:
                     continue
                 head = f"o{n.id}" if self.separate and n.op else target.id
                 self._edge(origin.id, head, e, **self._place(e, n))
-        self._ranks_in_order()
-
-    def _ranks_in_order(self) -> None:
-        """Where the first things of two processes stand at one height, the lower rank is left."""
-        first: dict[int, str] = {}
-        for u in self._reading_order():
-            rank = self.nodes[u.newest].rank
-            if rank is not None:
-                first.setdefault(rank, u.id)
-        for a, b in pairwise(first[r] for r in sorted(first)):
-            self.digraph.edge(a, b, style="invis", constraint="false")
 
     def _number(self, e: Edge, n: TraceNode) -> None:
         """A Python number: plain text attached to its edge, one for each use."""

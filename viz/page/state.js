@@ -114,7 +114,7 @@ function s(tag, given, ...inner) {
   e.append(...inner);
   return e;
 }
-const atom = name => /[ ·×+/]/.test(name) ? `(${name})` : name;
+const atom = name => /[ ·×+/]/.test(name) && !name.endsWith("⁾") ? `(${name})` : name;
 const frac = (a, b) => h("span", { class: "frac" }, h("span", {}, "∂", term(a, atom(N[a].n))), h("span", { class: "apart" }, "/"), h("span", {}, "∂", term(b, atom(N[b].n))));
 const math = (kind, ...inner) => h("p", { class: `math ${kind}` }, ...inner);
 // a rule as Python wrote it, with the gradient of `i` set as a fraction

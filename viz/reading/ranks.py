@@ -30,12 +30,11 @@ class Ranks:
     """The processes that step together, and what this one knows of the average."""
 
     def __init__(self, group: ProcessGroup, function: str):
-        self.group, self.what = group, f"viz.{function}()"
+        self.group, self.what = group, f"viz.{function}(loss)"
 
     def bring(self, thing: Any) -> list[Any]:
         """The things of all processes, by rank. Raises DistError where one does not come."""
-        fix = f"call {self.what} on every rank, or {self.what[:-1]}loss, ranks=False) for one graph"
-        return assembled(self.group, thing, f"{self.what}; {fix}", SECONDS)
+        return assembled(self.group, thing, self.what, SECONDS)
 
     def average(self, trace: Trace, names: list[str]) -> Sums:
         """Learn the averages, so that ``.grad`` is understood; returns this process's shares.
@@ -95,4 +94,5 @@ def first_rank() -> bool:
 
 def warn(error: DistError) -> None:
     """Say that this process is shown alone."""
-    warnings.warn(f"only this rank is shown: {error}", UserWarning, stacklevel=4)
+    fix = "call it on every rank, or with ranks=False for the graph of one"
+    warnings.warn(f"only this rank is shown: {error}; {fix}", UserWarning, stacklevel=5)

@@ -349,9 +349,11 @@ def settle(trace: Trace, averages: dict[int, np.ndarray]) -> None:
     found = trace.computation
     assert found is not None
     own = [_own(n) for n in found.nodes]
+    local = found.backward.gradients
+    averages = {i: g for i, g in averages.items() if not _close(own[i], local.get(i))}
     if averages and not trace.backward:
         trace.backward = all(_close(own[i], g) for i, g in averages.items())
-    found.left = _left(own, {**found.backward.gradients, **averages}, trace.backward)
+    found.left = _left(own, {**local, **averages}, trace.backward)
 
 
 def _left(

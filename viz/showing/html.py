@@ -287,7 +287,8 @@ def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> 
     i, p = s.sender, s.position
     t = trace.nodes[i]
     out: JSON = {
-        "k": "c" if s.kind == "contribution" else "r", "n": s.node, "from": i, "p": p, "e": drawn.edges.get(f"{i}_{p}", ""),
+        "k": "c" if s.kind == "contribution" else "r", "n": s.node, "from": i, "p": p,
+        "e": drawn.edges.get(f"{i}_{p}", ""),
         "rule": s.rule.partition(" += ")[2], "last": int(s.final),
     }  # fmt: skip
     if p + 1 < len(t.kernels) and t.kernels[p + 1]:

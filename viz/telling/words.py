@@ -68,7 +68,8 @@ def partial(names: list[str], a: int, b: int) -> str:
 
 
 def _atom(name: str) -> str:
-    return f"({name})" if any(c in name for c in " ·×+/") else name
+    marked = name.endswith("⁾")  # (w·x)⁽¹⁾
+    return f"({name})" if any(c in name for c in " ·×+/") and not marked else name
 
 
 def expression(trace: Trace, i: int, names: list[str]) -> str:
