@@ -93,6 +93,7 @@ class Groups:
 
 
 group = Groups()
+GroupMember = Groups  # PyTorch's other name
 
 
 def world(given: ProcessGroup | None = None) -> ProcessGroup:
@@ -108,6 +109,11 @@ def world(given: ProcessGroup | None = None) -> ProcessGroup:
     if chosen.comm is None:
         raise ValueError(message("Invalid process group specified: this rank is not part of it"))
     return chosen
+
+
+def is_world(given: ProcessGroup) -> bool:
+    """Is it the group of all processes?"""
+    return given is group.WORLD
 
 
 # ---- the beginning and the end -------------------------------------------------------------------

@@ -90,9 +90,13 @@ def test_errors_of_one_process(alone):
         dist.init_process_group("gloo")
     with pytest.raises(TypeError, match="tensor"):
         dist.all_reduce([1.0])
-    with pytest.raises(ValueError, match="not part of the group"):
+    with pytest.raises(RuntimeError, match="invalid rank 3"):
         dist.broadcast(torch.ones(1), src=3)
-    with pytest.raises(ValueError, match="one tensor per rank"):
+    with pytest.raises(ValueError, match="Must specify"):
+        dist.broadcast(torch.ones(1))
+    with pytest.raises(TypeError, match="ReduceOp"):
+        dist.all_reduce(torch.ones(1), op="sum")
+    with pytest.raises(RuntimeError, match="one tensor per rank"):
         dist.all_gather([], torch.ones(1))
     with pytest.raises(ValueError, match="must be specified"):
         dist.gather(torch.ones(1), None, dst=0)
