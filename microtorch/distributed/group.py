@@ -169,7 +169,7 @@ def _communicator(name: str, init_method: str | None, world_size: int, rank: int
             message(
                 f"init_process_group(): {asked} processes are asked for, but this one was not "
                 "started by MPI",
-                fix=HOW,
+                fix=f"{HOW}; torch.multiprocessing.spawn does so by itself, mp.Process cannot",
             )
         )
     known = world_size != -1 and rank != -1

@@ -78,7 +78,7 @@ class Reducer:
         bucket_bytes: int, find_unused: bool,
     ) -> None:  # fmt: skip
         self.params, self.names, self.group = list(params), list(names), group
-        self.find_unused = find_unused
+        self.find_unused, self.divisor = find_unused, group.size()
         self.buckets = _buckets(self.params, bucket_bytes)
         self.place = {i: (b, k) for b in self.buckets for k, i in enumerate(b.params)}
         self.armed = False
@@ -203,7 +203,7 @@ class Reducer:
     def _start(self, b: Bucket) -> None:
         now = self.now
         assert now is not None
-        b.flat /= self.group.size()
+        b.flat /= self.divisor
         b.work = all_reduce(constant(b.flat), ReduceOp.SUM, self.group, async_op=True)
         start = time.perf_counter() - now.began
         names = f"{self.names[b.params[0]]} ... {self.names[b.params[-1]]}"
