@@ -18,6 +18,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
+from ..backends.core import library
 from ..base.errors import message
 
 BACKENDS = ("mpi", "gloo", "nccl", "ucc", "xccl")
@@ -157,6 +158,20 @@ def init_process_group(
     group.WORLD = ProcessGroup(comm, tuple(range(size)), name, timeout or TIMEOUT, side)
     if size > 1:
         sys.excepthook = _end_all
+        _share_cores(comm)
+
+
+def _share_cores(comm: Any) -> None:
+    """The processes of one machine share its cores: more threads would wait for each other.
+
+    mpirun binds a process to its cores in part of the cases; PyTorch's torchrun sets one thread.
+    """
+    if any(os.environ.get(name) for name in ("MICROTORCH_NUM_THREADS", "OMP_NUM_THREADS")):
+        return
+    here = comm.Split_type(_mpi().COMM_TYPE_SHARED)
+    most = max(1, (os.cpu_count() or 1) // here.Get_size())
+    here.Free()
+    library.set_num_threads(min(library.get_num_threads(), most))
 
 
 def _communicator(name: str, init_method: str | None, world_size: int, rank: int) -> Any:
