@@ -61,7 +61,9 @@ class Processes:
     def failure(self) -> tuple[int, str]:
         """The first rank that failed, and its traceback; empty where it could not write one."""
         files = sorted(self.folder.glob(f"{FAILED}*"), key=lambda f: f.stat().st_mtime_ns)
-        found = (int(files[0].name.removeprefix(FAILED)), files[0].read_text()) if files else (0, "")
+        found = (0, "")
+        if files:
+            found = int(files[0].name.removeprefix(FAILED)), files[0].read_text()
         shutil.rmtree(self.folder, ignore_errors=True)
         return found
 

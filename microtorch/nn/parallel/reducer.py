@@ -221,7 +221,7 @@ class Reducer:
         assert now is not None
         for b in self.buckets[: now.next]:
             event = now.events.get(id(b))
-            if event is not None and event.end == event.start and b.work is not None and b.work.is_completed():
+            if event and event.end == event.start and b.work and b.work.is_completed():
                 event.end = time.perf_counter() - now.began
 
     def _finish(self, roots: list[Root]) -> None:

@@ -123,7 +123,7 @@ with m.join():
         step.step()
 assert equal_bits(m)  # of a rank that went on longest
 with m.join(divide_by_initial_world_size=False):
-    for k in range(1 + r):
+    for _ in range(1 + r):
         m.zero_grad()
         m(torch.ones(1, 2)).sum().backward()
         assert m.module.bias.grad.item() == 1  # the mean of those that still have data
