@@ -139,6 +139,17 @@ def test_data_parallel_is_the_module_under_another_name():
     assert nn.parallel.data_parallel(m.module, torch.ones(3, 2)).shape == (3, 1)
 
 
+@pytest.mark.needs("opencl")
+def test_data_parallel_on_two_devices():
+    done = subprocess.run(
+        [sys.executable, str(PROGRAMS / "two_devices.py")], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "POCL_DEVICES": "basic basic"}, timeout=120,
+    )  # fmt: skip
+    if "two devices are needed" in done.stderr:
+        pytest.skip("this driver cannot show one device as two")
+    assert done.stdout == "ok\n", done.stderr
+
+
 def test_the_launcher_reads_torchruns_arguments(capsys):
     a = run.arguments(["--nproc-per-node", "3", "--standalone", "train.py", "--epochs", "2"])
     assert (a.nproc_per_node, a.training_script) == ("3", "train.py")
