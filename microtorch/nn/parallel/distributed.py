@@ -13,6 +13,7 @@ from ...distributed import ReduceOp, all_gather_object, all_reduce, broadcast
 from ...distributed.group import ProcessGroup, world
 from ...engine.record import constant
 from ..module import Module
+from .hooks import Hook
 from .reducer import Reducer
 
 
@@ -139,11 +140,18 @@ class DistributedDataParallel(Module):
         finally:
             self._joined, self.reducer.divisor = None, group.size()
 
-    def register_comm_hook(self, state: object, hook: object) -> None:
-        """Not there: gradients are summed as they are."""
-        raise NotImplementedError(
-            message("register_comm_hook(): gradients are averaged by all_reduce only")
-        )
+    def register_comm_hook(self, state: object, hook: Hook) -> None:
+        """Average each bucket by ``hook(state, bucket)``, which returns a future (hooks.py).
+
+        Raises TypeError where it cannot be called, RuntimeError for a second one.
+        """
+        if not callable(hook):
+            raise TypeError(message("Communication hook must be callable."))
+        if self.reducer.hook is not None:
+            raise RuntimeError(
+                message("register_comm_hook or register_builtin_comm_hook can only be called once.")
+            )
+        self.reducer.hook, self.reducer.state = hook, state
 
     def timeline(self) -> list[Any]:
         """The last backward in time: when it computed, and when each bucket was under way."""

@@ -22,13 +22,14 @@ import numpy as np
 
 from ...backends import host
 from ...base.errors import message
-from ...distributed.buffers import WIDENED, Work, put
+from ...distributed.buffers import WIDENED, Future, Work, put
 from ...distributed.collectives import ReduceOp, all_reduce
 from ...distributed.group import ProcessGroup
 from ...engine.listening import foresee, listen
 from ...engine.record import constant
 from ...graph import Node, RemovableHandle, hooks_of, in_order
 from ...handles.tensor import Tensor
+from .hooks import GradBucket, Hook
 
 if TYPE_CHECKING:
     from ...base.types import Array, Root
@@ -79,6 +80,8 @@ class Reducer:
     ) -> None:  # fmt: skip
         self.params, self.names, self.group = list(params), list(names), group
         self.find_unused, self.divisor = find_unused, group.size()
+        self.hook: Hook | None = None  # what averages in place of all_reduce
+        self.state: object = None
         self.buckets = _buckets(self.params, bucket_bytes)
         self.place = {i: (b, k) for b in self.buckets for k, i in enumerate(b.params)}
         self.armed = False
@@ -209,11 +212,18 @@ class Reducer:
         now = self.now
         assert now is not None
         start = time.perf_counter() - now.began
-        b.flat /= self.divisor
         last = b is self.buckets[-1]
-        b.work = all_reduce(constant(b.flat), ReduceOp.SUM, self.group, async_op=not last)
+        b.work = self._send(b, b.flat, last)
         names = f"{self.names[b.params[0]]} ... {self.names[b.params[-1]]}"
         now.events[id(b)] = Event(f"all-reduce of {names}", start, start, b.flat.nbytes)
+
+    def _send(self, b: Bucket, flat: Array, last: bool) -> Work | None:
+        if self.hook is not None:
+            params = [self.params[i] for i in b.params]
+            bucket = GradBucket(self.buckets.index(b), constant(flat), params, b.starts, last)
+            return _Hooked(self.hook(self.state, bucket), b.flat)
+        flat /= self.divisor
+        return all_reduce(constant(flat), ReduceOp.SUM, self.group, async_op=not last)
 
     def _look(self) -> None:
         """MPI moves transfers on when it is asked about them."""
@@ -261,12 +271,11 @@ class Reducer:
     def join_in(self) -> None:
         """Take part in the all-reduces of the others with gradients of zero (uneven inputs)."""
         works = [
-            all_reduce(constant(np.zeros_like(b.flat)), ReduceOp.SUM, self.group, async_op=True)
-            for b in self.buckets[:-1]
+            self._send(b, np.zeros_like(b.flat), False) for b in self.buckets[:-1]
         ]  # the same operations in the same order: MPI does not match a blocking one with others
         if self.find_unused:
             all_reduce(constant(np.zeros(len(self.params), np.int32)), ReduceOp.MAX, self.group)
-        all_reduce(constant(np.zeros_like(self.buckets[-1].flat)), ReduceOp.SUM, self.group)
+        works.append(self._send(self.buckets[-1], np.zeros_like(self.buckets[-1].flat), True))
         for work in works:
             work and work.wait()
 
@@ -280,6 +289,21 @@ class Reducer:
             p.grad = constant(average.astype(p.array.dtype)).to(p.device)
         else:
             put(p.grad, average, "DistributedDataParallel")
+
+
+class _Hooked(Work):
+    """The future that a communication hook gave; its value becomes the bucket's."""
+
+    def __init__(self, future: Future, flat: Array) -> None:
+        super().__init__()
+        self.future, self.flat = future, flat
+
+    def is_completed(self) -> bool:
+        return self.future.done()
+
+    def wait(self, timeout: object = None) -> bool:
+        self.flat[...] = host(self.future.wait().array).reshape(-1)
+        return True
 
 
 def _ask(known: ref[Reducer], method: str, *arguments: Any) -> None:
