@@ -18,7 +18,7 @@ from microtorch.distributed import DistError, ProcessGroup
 from microtorch.distributed.agreement import assembled
 from microtorch.nn.parallel import DistributedDataParallel
 
-from .take import settle
+from .take import parallel, settle
 from .trace import Trace
 
 Absent = DistError  # what is raised where a process does not come
@@ -82,9 +82,7 @@ def together(trace: Trace, function: str, ranks: bool | None) -> Ranks | None:
 
 def _parallel(trace: Trace) -> list[DistributedDataParallel]:
     assert trace.computation is not None
-    scopes = dict.fromkeys(n.scope for n in trace.computation.nodes if n.scope is not None)
-    found = dict.fromkeys(s.module() for scope in scopes for s in scope.path())
-    return [m for m in found if isinstance(m, DistributedDataParallel)]
+    return parallel(trace.computation.nodes)
 
 
 def first_rank() -> bool:

@@ -325,7 +325,10 @@ def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
         ran = all(_close(own[i], back.gradients.get(i)) for i in leaves)
     trace.backward = ran
     if wanted and back is not None and back.gradients:
-        found.left = _left(own, back.gradients, ran)
+        several = [m for m in parallel(nodes) if m.process_group.size() > 1]
+        averaged = {p.node for m in several for p in m.reducer.params}  # see settle()
+        kept = [None if n in averaged and ran else g for n, g in zip(nodes, own, strict=True)]
+        found.left = _left(kept, back.gradients, ran)
     show = ran or wanted
     trace.note = back.reason if back is not None and show else ""
     for i, (t, n) in enumerate(zip(trace.nodes, nodes, strict=True)):
@@ -342,6 +345,13 @@ def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
     if show and back is not None:
         for e in trace.edges:
             e.contribution = summary(back.contributions.get((e.target, e.position)))
+
+
+def parallel(nodes: list[Node]) -> list[DistributedDataParallel]:
+    """The modules that average gradients, through which the values went."""
+    scopes = dict.fromkeys(n.scope for n in nodes if n.scope is not None)
+    found = dict.fromkeys(s.module() for scope in scopes for s in scope.path())
+    return [m for m in found if isinstance(m, DistributedDataParallel)]
 
 
 def settle(trace: Trace, averages: dict[int, np.ndarray]) -> None:
