@@ -33,9 +33,9 @@ def main(arguments: list[str]) -> int:
     one, many = _start(1), _start(ranks)
     if not one or not many:
         return 1
-    print(f"\n{'all-reduce':>12}  {'microtorch':>10}  {'mpi4py':>10}  ratio   ({ranks} ranks)")
+    print(f"\n{'all-reduce':>12}  {'microtorch':>10}  {'mpi4py':>10}  speed   ({ranks} ranks)")
     for size, ours, theirs in many["reduce"]:
-        print(f"{size:>10} B  {1e6 * ours:>7.0f} µs  {1e6 * theirs:>7.0f} µs  {ours / theirs:.2f}")
+        print(f"{size:>10} B  {1e6 * ours:>7.0f} µs  {1e6 * theirs:>7.0f} µs  {theirs / ours:.2f}")
     sizes, times = (np.array([row[k] for row in many["reduce"]]) for k in (0, 1))
     weights = 1 / times
     beta, alpha = np.polyfit(sizes, times, 1, w=weights)
@@ -83,8 +83,10 @@ def measured() -> None:
 
         for size in SIZES:
             x, y = torch.ones(size // 4), np.ones(size // 4, np.float32)
-            ours = _fastest(lambda x=x: dist.all_reduce(x))
-            theirs = _fastest(lambda y=y: MPI.COMM_WORLD.Allreduce(MPI.IN_PLACE, y))
+            ours, theirs = _fastest(
+                lambda x=x: dist.all_reduce(x),
+                lambda y=y: MPI.COMM_WORLD.Allreduce(MPI.IN_PLACE, y),
+            )
             reduce.append((size, ours, theirs))
     net = nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1),
@@ -101,21 +103,22 @@ def measured() -> None:
             nn.functional.cross_entropy(model(images), labels).backward()
             optimizer.step()
 
-        steps.append((batch, _fastest(step)))
+        steps.append((batch, *_fastest(step)))
     size = sum(p.numel() * 4 for p in model.parameters())
     if dist.get_rank() == 0:
         print(json.dumps({"reduce": reduce, "steps": steps, "parameters": size}))
     dist.destroy_process_group()
 
 
-def _fastest(step: Callable[[], object], repeats: int = 30) -> float:
-    """Seconds of the fastest of some rounds, which all ranks begin together."""
+def _fastest(*steps: Callable[[], object], repeats: int = 100) -> list[float]:
+    """Seconds of the fastest of some rounds, which all ranks begin together; the steps in turn."""
     import microtorch.distributed as dist
 
-    times = []
+    times: list[list[float]] = [[] for _ in steps]
     for _ in range(repeats):
-        dist.barrier()
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    return min(times)
+        for step, taken in zip(steps, times, strict=True):
+            dist.barrier()
+            start = time.perf_counter()
+            step()
+            taken.append(time.perf_counter() - start)
+    return [min(taken) for taken in times]

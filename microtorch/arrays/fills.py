@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import accepting
 from .rounding import each, exp_or_inf, fma, log32, log_or_inf, sincos32
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
@@ -173,6 +174,22 @@ class Fills:
         return hits.astype(dtype) * np.dtype(dtype).type(value)
 
     # ---- permutations ----------------------------------------------------------------------------
+    # ---- by rejection: float64 for columns of parameters (rejection.py) --------------------------
+    def gammas(self, state: State, n: int, columns: Numbers, spare: Numbers) -> Numbers:
+        """Gammas of rate 1; the odd normal waits in ``spare``."""
+        with accepting.Ahead(self, state, spare) as draws:
+            return accepting.gammas(columns, draws)
+
+    def poisson(self, state: State, n: int, rates: Numbers) -> Numbers:
+        """Counts of the given rates."""
+        with accepting.Ahead(self, state) as draws:
+            return accepting.poisson(rates, draws)
+
+    def binomial(self, state: State, n: int, columns: Numbers) -> Numbers:
+        """Successes."""
+        with accepting.Ahead(self, state) as draws:
+            return accepting.binomial(columns, draws)
+
     def permutation(self, state: State, n: int) -> NDArray[np.int64]:
         """0 ... n - 1, where place i was exchanged with one of those from i on (Fisher-Yates)."""
         places = np.arange(n - 1)

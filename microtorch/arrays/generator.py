@@ -103,6 +103,10 @@ class Generator:
         """Normals one after the other; an odd one out waits in the generator."""
         return self.fill("serial_normal", n, dtype, float(mean), float(std), power, self._spare)
 
+    def serial_fill(self, what: str, columns: NDArray[np.float64]) -> NDArray[Any]:
+        """A number for each of the n columns, by draws among which are such normals."""
+        return self.fill(what, columns.shape[1], columns, self._spare)
+
     def seed(self) -> int:
         """Seed from the operating system's entropy; returns the 64-bit seed."""
         return self.manual_seed(int.from_bytes(os.urandom(8), "little")).initial_seed()

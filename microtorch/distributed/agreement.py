@@ -16,7 +16,7 @@ from ..base.errors import message
 from ..graph import here
 from .group import DistError, ProcessGroup
 
-TELL, ANSWER = 32_001, 32_002  # MPI tags; the standard promises values up to 32,767
+TELL, ANSWER, BRING, ALL = 32_001, 32_002, 32_003, 32_004  # MPI tags; up to 32,767 are promised
 PAUSE = 0.0005  # seconds between two looks at the mail
 
 
@@ -81,6 +81,49 @@ def _receive(group: ProcessGroup, source: int, tag: int, seconds: float) -> tupl
             return False, ""
         time.sleep(PAUSE)
     return True, group.side.recv(source=source, tag=tag)
+
+
+def assembled(group: ProcessGroup, thing: Any, what: str, seconds: float) -> list[Any]:
+    """The ranks' ``thing``, in their order, on every rank that calls this.
+
+    Raises DistError after ``seconds`` where a rank does not call it, or has made another number of
+    collectives; ``what`` says in the error what is called. A collective would wait for ever.
+    """
+    if group.rank() == 0:
+        return _collect(group, thing, what, seconds)
+    request = group.side.isend((group.asked, thing), dest=0, tag=BRING)
+    arrived, answer = _receive(group, 0, ALL, seconds + 1)
+    if not arrived:
+        request.Cancel()
+        answer = _absent(group, [0], what, seconds)
+    request.wait()
+    if isinstance(answer, str):
+        raise DistError(message(answer))
+    things: list[Any] = answer
+    return things
+
+
+def _collect(group: ProcessGroup, thing: Any, what: str, seconds: float) -> list[Any]:
+    found, end = {0: thing}, time.monotonic() + seconds
+    for r in range(1, group.size()):
+        arrived, told = True, (-1, None)
+        while arrived and told[0] < group.asked:  # older: from a call that we did not wait for
+            arrived, told = _receive(group, r, BRING, max(0.0, end - time.monotonic()))
+        if arrived and told[0] == group.asked:
+            found[r] = told[1]
+    missing = [r for r in range(group.size()) if r not in found]
+    answer = _absent(group, missing, what, seconds) if missing else list(found.values())
+    for r in found:
+        if r:
+            group.side.send(answer, dest=r, tag=ALL)
+    if isinstance(answer, str):
+        raise DistError(message(answer))
+    return answer
+
+
+def _absent(group: ProcessGroup, missing: list[int], what: str, seconds: float) -> str:
+    names = ", ".join(str(group.ranks[r]) for r in missing)
+    return f"rank {names} did not come to {what} within {seconds:g} s, or not at the same step"
 
 
 def check_now(group: ProcessGroup, timeout: timedelta | None = None) -> None:

@@ -102,6 +102,30 @@ def same(a: Tensor, b: Tensor, name: str) -> None:
         )
 
 
+class Future:
+    """A value that will be there: ``wait()`` for it, or say what is done ``then``."""
+
+    def __init__(self, done: Callable[[], bool], compute: Callable[[], Any]):
+        self.done, self._compute = done, compute
+        self._values: list[Any] = []
+
+    def wait(self) -> Any:
+        """The value, as soon as it is there."""
+        while not self.done():
+            time.sleep(0)
+        return self.value()
+
+    def value(self) -> Any:
+        """The value; to be asked for when it is there."""
+        if not self._values:
+            self._values.append(self._compute())
+        return self._values[0]
+
+    def then(self, callback: Callable[[Future], Any]) -> Future:
+        """What ``callback`` makes of this future when it is done."""
+        return Future(self.done, lambda: callback(self))
+
+
 class Work:
     """A transfer under way; ``wait()`` returns when its result is in place."""
 
@@ -139,6 +163,10 @@ class Work:
         """The tensors that were received."""
         self.wait()
         return self._result
+
+    def get_future(self) -> Future:
+        """The same as a future, whose value is the list of tensors that were received."""
+        return Future(self.is_completed, lambda: self._result)
 
     def source_rank(self) -> int:
         """Of a recv: the global rank that sent."""

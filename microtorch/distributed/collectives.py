@@ -21,7 +21,7 @@ from .buffers import (
     outgoing,
     put,
 )
-from .group import ProcessGroup, _mpi, world
+from .group import ProcessGroup, _mpi, is_world, world
 
 
 class ReduceOp(Enum):
@@ -41,12 +41,21 @@ OF_BOOLS = {"SUM": "LOR", "MAX": "LOR", "PROD": "LAND", "MIN": "LAND"}
 
 
 def mpi_operation(op: ReduceOp, t: Tensor, name: str) -> Any:
-    """MPI's operation for a tensor's dtype."""
-    if not isinstance(op, ReduceOp):
-        raise TypeError(message(f"{name}(): op must be a ReduceOp, not {type(op).__name__}"))
+    """MPI's operation for a tensor's dtype. Raises PyTorch's errors where there is none."""
     kind, word = t.array.dtype.kind, "SUM" if op is ReduceOp.AVG else op.value
-    if (kind in "fcV" and word[0] == "B") or (kind == "c" and word in ("MIN", "MAX")):
+    if kind == "c" and word != "SUM":
+        error = ValueError if name == "all_reduce" else RuntimeError
+        raise error(message(f"{name} does not support ReduceOp.{op.name} on complex tensors"))
+    if kind in "fV" and word[0] == "B":
         raise RuntimeError(message(f"{name}(): cannot use ReduceOp.{op.name} with {t.dtype}"))
+    if kind in "iub" and op is ReduceOp.AVG:
+        raise RuntimeError(
+            message(
+                f"result type Float can't be cast to the desired output type {t.dtype}: "
+                f"{name}() cannot average integers",
+                fix="add them up, and divide the sum",
+            )
+        )
     if kind == "b":
         word = OF_BOOLS.get(word, word.replace("B", "L", 1))
     return getattr(_mpi(), word)
@@ -54,11 +63,15 @@ def mpi_operation(op: ReduceOp, t: Tensor, name: str) -> Any:
 
 def averaged(array: Any, op: ReduceOp, n: int) -> Any:
     if op is ReduceOp.AVG:
-        if array.dtype.kind in "fcV":
-            np.divide(array, array.dtype.type(n), array)
-        else:
-            np.floor_divide(array, n, array)
+        np.divide(array, array.dtype.type(n), array)
     return array
+
+
+def checked_op(op: object, name: str) -> ReduceOp:
+    """``op``, if it is one. Raises TypeError."""
+    if not isinstance(op, ReduceOp):
+        raise TypeError(message(f"{name}(): op must be a ReduceOp, not {type(op).__name__}"))
+    return op
 
 
 def ended(work: Work, async_op: bool) -> Work | None:
@@ -91,7 +104,7 @@ def all_reduce(
 ) -> Work | None:
     """Combine the tensors of all ranks; each of them gets the result, with equal bits."""
     t, g = checked(tensor, "all_reduce"), world(group)
-    check(g, "all_reduce", **facts(t), op=op.name)
+    check(g, "all_reduce", **facts(t), op=checked_op(op, "all_reduce").name)
     if g.alone:
         return Work(result=[t]) if async_op else None
     array = incoming(t, widen=True)
@@ -113,7 +126,7 @@ def reduce(
     """Combine the tensors of all ranks; rank ``dst`` gets the result."""
     t, g = checked(tensor, "reduce"), world(group)
     root = place_of(g, dst, group_dst, "reduce")
-    check(g, "reduce", **facts(t), dst=root, op=op.name)
+    check(g, "reduce", **facts(t), dst=root, op=checked_op(op, "reduce").name)
     if g.alone:
         return Work(result=[t]) if async_op else None
     array, mine = outgoing(t, widen=True), g.rank() == root
@@ -149,13 +162,30 @@ def broadcast(
     return ended(work, async_op)
 
 
-def place_of(g: ProcessGroup, rank: int | None, group_rank: int | None, name: str) -> int:
-    """The group's rank that is meant by a global rank or by one in the group; the first if none."""
+def place_of(
+    g: ProcessGroup, rank: int | None, group_rank: int | None, name: str, default: int | None = None
+) -> int:
+    """The group's rank that is meant by a global rank or by one in the group.
+
+    ``default``: the global rank that is meant where none is given. Raises ValueError where that is
+    None, RuntimeError for a rank that the group of all processes does not have.
+    """
     if rank is not None and group_rank is not None:
         raise ValueError(message(f"{name}(): Can't specify both a global and a group rank"))
-    if group_rank is not None:
-        return int(group_rank)
-    return g.place(0 if rank is None else rank, name) if rank is not None else 0
+    if rank is None and group_rank is None:
+        rank = default
+    if group_rank is None and rank is None:
+        raise ValueError(message(f"Must specify global_rank or group_rank, in {name}()"))
+    place = group_rank
+    if place is None:
+        if not is_world(g):
+            return g.place(int(rank or 0), name)
+        place = rank
+    if not 0 <= int(place or 0) < g.size():
+        raise RuntimeError(
+            message(f"{name}(): invalid rank {place}: the group has ranks 0 to {g.size() - 1}")
+        )
+    return int(place or 0)
 
 
 def raw(array: Any) -> Any:

@@ -18,6 +18,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
+from ..backends.core import library
 from ..base.errors import message
 
 BACKENDS = ("mpi", "gloo", "nccl", "ucc", "xccl")
@@ -93,6 +94,7 @@ class Groups:
 
 
 group = Groups()
+GroupMember = Groups  # PyTorch's other name
 
 
 def world(given: ProcessGroup | None = None) -> ProcessGroup:
@@ -108,6 +110,11 @@ def world(given: ProcessGroup | None = None) -> ProcessGroup:
     if chosen.comm is None:
         raise ValueError(message("Invalid process group specified: this rank is not part of it"))
     return chosen
+
+
+def is_world(given: ProcessGroup) -> bool:
+    """Is it the group of all processes?"""
+    return given is group.WORLD
 
 
 # ---- the beginning and the end -------------------------------------------------------------------
@@ -151,6 +158,20 @@ def init_process_group(
     group.WORLD = ProcessGroup(comm, tuple(range(size)), name, timeout or TIMEOUT, side)
     if size > 1:
         sys.excepthook = _end_all
+        _share_cores(comm)
+
+
+def _share_cores(comm: Any) -> None:
+    """The processes of one machine share its cores: more threads would wait for each other.
+
+    mpirun binds a process to its cores in part of the cases; PyTorch's torchrun sets one thread.
+    """
+    if any(os.environ.get(name) for name in ("MICROTORCH_NUM_THREADS", "OMP_NUM_THREADS")):
+        return
+    here = comm.Split_type(_mpi().COMM_TYPE_SHARED)
+    most = max(1, (os.cpu_count() or 1) // here.Get_size())
+    here.Free()
+    library.set_num_threads(min(library.get_num_threads(), most))
 
 
 def _communicator(name: str, init_method: str | None, world_size: int, rank: int) -> Any:
@@ -163,7 +184,7 @@ def _communicator(name: str, init_method: str | None, world_size: int, rank: int
             message(
                 f"init_process_group(): {asked} processes are asked for, but this one was not "
                 "started by MPI",
-                fix=HOW,
+                fix=f"{HOW}; torch.multiprocessing.spawn does so by itself, mp.Process cannot",
             )
         )
     known = world_size != -1 and rank != -1

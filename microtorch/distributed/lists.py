@@ -10,7 +10,17 @@ from ..base.errors import describe, message
 from ..handles.tensor import Tensor
 from .agreement import check
 from .buffers import Work, checked, checked_list, fits, incoming, outgoing, put, same
-from .collectives import ReduceOp, averaged, ended, facts, mpi_operation, place_of, raw, start
+from .collectives import (
+    ReduceOp,
+    averaged,
+    checked_op,
+    ended,
+    facts,
+    mpi_operation,
+    place_of,
+    raw,
+    start,
+)  # fmt: skip
 from .group import ProcessGroup, world
 
 
@@ -72,7 +82,7 @@ def _spread(outputs: list[Tensor], parts: Any, name: str) -> Callable[[], None]:
 
 def _check_many(tensors: list[Tensor], like: Tensor, g: ProcessGroup, name: str) -> None:
     if len(tensors) != g.size():
-        raise ValueError(
+        raise RuntimeError(
             message(
                 f"{name}(): a list of one tensor per rank is needed, {g.size()}, but got "
                 f"{len(tensors)}"
@@ -92,7 +102,7 @@ def gather(
 ) -> Work | None:
     """On rank ``dst``, ``gather_list[i]`` becomes rank i's tensor."""
     t, g = checked(tensor, "gather"), world(group)
-    root = place_of(g, dst, group_dst, "gather")
+    root = place_of(g, dst, group_dst, "gather", 0)
     outputs = _of_root(g.rank() == root, gather_list, "gather", "gather_list")
     if outputs:
         _check_many(outputs, t, g, "gather")
@@ -118,7 +128,7 @@ def scatter(
 ) -> Work | None:
     """Rank i's tensor becomes ``scatter_list[i]`` of rank ``src``."""
     t, g = checked(tensor, "scatter"), world(group)
-    root = place_of(g, src, group_src, "scatter")
+    root = place_of(g, src, group_src, "scatter", 0)
     inputs = _of_root(g.rank() == root, scatter_list, "scatter", "scatter_list")
     if inputs:
         _check_many(inputs, t, g, "scatter")
@@ -190,7 +200,7 @@ def reduce_scatter_tensor(
 def _reduced_parts(
     out: Tensor, parts: list[Any], op: ReduceOp, g: ProcessGroup, async_op: bool
 ) -> Work | None:
-    check(g, "reduce_scatter", **facts(out), op=op.name)
+    check(g, "reduce_scatter", **facts(out), op=checked_op(op, "reduce_scatter").name)
     if g.alone:
         put(out, parts[0].astype(out.array.dtype), "reduce_scatter")
         return Work(result=[out]) if async_op else None

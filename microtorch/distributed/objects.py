@@ -6,7 +6,7 @@ from typing import Any
 from ..base.errors import message
 from .agreement import check
 from .collectives import place_of
-from .group import ProcessGroup, world
+from .group import ProcessGroup, _mpi, world
 from .transfers import other_rank
 
 
@@ -28,7 +28,7 @@ def gather_object(
 ) -> None:
     """On rank ``dst``, ``object_gather_list[i]`` becomes rank i's object."""
     g = world(group)
-    root = place_of(g, dst, group_dst, "gather_object")
+    root = place_of(g, dst, group_dst, "gather_object", 0)
     check(g, "gather_object", dst=root)
     found = [obj] if g.alone else g.comm.gather(obj, root=root)
     if g.rank() == root:
@@ -48,7 +48,7 @@ def broadcast_object_list(
 ) -> None:
     """Rank ``src``'s objects replace those in the other ranks' lists, which have as many."""
     g = world(group)
-    root = place_of(g, src, group_src, "broadcast_object_list")
+    root = place_of(g, src, group_src, "broadcast_object_list", 0)
     check(g, "broadcast_object_list", src=root)
     if not g.alone:
         _fill(object_list, g.comm.bcast(list(object_list), root=root), "broadcast_object_list")
@@ -67,7 +67,7 @@ def scatter_object_list(
             message("Expected argument scatter_object_output_list to be a list of size at least 1.")
         )
     g = world(group)
-    root = place_of(g, src, group_src, "scatter_object_list")
+    root = place_of(g, src, group_src, "scatter_object_list", 0)
     check(g, "scatter_object_list", src=root)
     given = scatter_object_input_list if g.rank() == root else None
     scatter_object_output_list[0] = (
@@ -95,11 +95,13 @@ def recv_object_list(
     device: object = None,
     group_src: int | None = None,
 ) -> int:
-    """Receive a list of as many objects from rank ``src``; returns that rank."""
-    g = world(group)
-    place = other_rank(g, place_of(g, src, group_src, "recv_object_list"), "recv_object_list")
-    _fill(object_list, g.comm.recv(source=place), "recv_object_list")
-    return g.ranks[place]
+    """Receive a list of as many objects from rank ``src`` (None: from any); returns that rank."""
+    g, MPI = world(group), _mpi()
+    place, status = MPI.ANY_SOURCE, MPI.Status()
+    if src is not None or group_src is not None:
+        place = other_rank(g, place_of(g, src, group_src, "recv_object_list"), "recv_object_list")
+    _fill(object_list, g.comm.recv(source=place, status=status), "recv_object_list")
+    return g.ranks[status.Get_source()]
 
 
 def _fill(into: list[Any], found: list[Any], name: str) -> None:

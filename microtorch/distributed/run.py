@@ -14,7 +14,8 @@ import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from .group import NO_MPI
 
@@ -29,6 +30,12 @@ NAMES = {
     "MPI_LOCALRANKID": "LOCAL_RANK",
     "MPI_LOCALNRANKS": "LOCAL_WORLD_SIZE",
 }
+# what torchrun sets beside these: one group of equals, started once
+FIXED = {
+    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", "GROUP_RANK": "0", "GROUP_WORLD_SIZE": "1",
+    "ROLE_NAME": "default", "TORCHELASTIC_RESTART_COUNT": "0", "TORCHELASTIC_MAX_RESTARTS": "0",
+}  # fmt: skip
+Fn = TypeVar("Fn", bound=Callable[..., Any])
 MODULE = "microtorch.distributed.run"
 INSIDE = "MICROTORCH_DISTRIBUTED_PROGRAM"
 
@@ -40,8 +47,12 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     p.add_argument("--nnodes", default="1", help="machines; --hostfile names them")
     p.add_argument("--hostfile", help="mpirun's: one machine a line, `name slots=4`")
     for name in ("node_rank", "master_addr", "master_port", "rdzv_backend", "rdzv_endpoint",
-                 "rdzv_id", "max_restarts", "log_dir"):  # fmt: skip
+                 "rdzv_id", "rdzv_conf", "max_restarts", "monitor_interval", "start_method", "role",
+                 "log_dir", "redirects", "tee", "local_addr", "run_path",
+                 "local_ranks_filter"):  # fmt: skip
         p.add_argument(f"--{name}", f"--{name.replace('_', '-')}", help="accepted; MPI needs none")
+    p.add_argument("-r", "-t", dest="redirects", help="accepted")
+    p.add_argument("--use_env", "--use-env", action="store_true", help="accepted; it is so")
     p.add_argument("--standalone", action="store_true", help="accepted; it is always so")
     p.add_argument("-m", "--module", action="store_true", help="the program is a module's name")
     p.add_argument("training_script")
@@ -49,7 +60,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     return p.parse_args(given)
 
 
-def main(given: Sequence[str] | None = None) -> int:
+def main(given: Sequence[str] | None = None, inside: str = "1") -> int:
     """Start the processes, and wait for them; returns the exit status."""
     if INSIDE in os.environ:
         return _inside(list(sys.argv[1:] if given is None else given))
@@ -59,24 +70,49 @@ def main(given: Sequence[str] | None = None) -> int:
     if not a.module and not os.path.exists(a.training_script):
         print(f"microtorch.distributed.run: there is no file {a.training_script}", file=sys.stderr)
         return 2
-    program = mpirun()
-    if program is None:
+    if mpirun() is None:
         print(f"microtorch.distributed.run: there is no mpirun. {NO_MPI}", file=sys.stderr)
         return 2
-    options = ["--hostfile", a.hostfile] if a.hostfile else []
-    if "Open MPI" in _version(program):
-        options += ["--map-by", ":OVERSUBSCRIBE"]
     script = (["-m"] if a.module else []) + [a.training_script, *a.training_script_args]
-    command = [program, "-n", str(total), *options, sys.executable, "-m", MODULE, *script]
-    environment = os.environ | {
-        INSIDE: "1", "TORCHELASTIC_RUN_ID": "none", "PYTHONUNBUFFERED": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    given_addresses = {
+        name.upper(): value
+        for name in ("master_addr", "master_port")
+        if (value := getattr(a, name)) is not None
+    }
+    environment = {INSIDE: inside, "TORCHELASTIC_RUN_ID": a.rdzv_id or "none", **given_addresses}
+    processes = start(total, [MODULE, *script], environment, a.hostfile)
+    try:
+        return 1 if processes.wait() else 0
+    except KeyboardInterrupt:
+        processes.wait()
+        return 130
+
+
+def start(
+    total: int, module: Sequence[str], environment: dict[str, str], hostfile: str | None = None
+) -> subprocess.Popen[bytes]:
+    """Let mpirun start ``python -m module ...`` in ``total`` processes. There must be an mpirun."""
+    program = mpirun()
+    assert program is not None
+    options = ["--hostfile", hostfile] if hostfile else []
+    command = [program, "-n", str(total), *options, sys.executable, "-m", *module]
+    mine = {
+        "PYTHONUNBUFFERED": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        # Open MPI 5, and 4: more processes than cores
+        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+        "OMPI_MCA_rmaps_base_oversubscribe": "1",
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
     }  # fmt: skip
-    try:
-        return 1 if subprocess.run(command, env=environment, check=False).returncode else 0
-    except KeyboardInterrupt:
-        return 130
+    return subprocess.Popen(command, env=os.environ | mine | environment)
+
+
+def record(fn: Fn, error_handler: object = None) -> Fn:
+    """``fn`` itself: the rank that fails is named here, and its traceback shown, in any case.
+
+    PyTorch's programs import it from torch.distributed.elastic.multiprocessing.errors.
+    """
+    return fn
 
 
 def mpirun() -> str | None:
@@ -85,18 +121,25 @@ def mpirun() -> str | None:
     return shutil.which("mpirun", path=path) or shutil.which("mpiexec", path=path)
 
 
-def _version(program: str) -> str:
-    return subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+def name_ranks() -> None:
+    """Put what mpirun calls RANK, WORLD_SIZE and so on under torchrun's names."""
+    for theirs, ours in NAMES.items():
+        if theirs in os.environ:
+            os.environ.setdefault(ours, os.environ[theirs])
+    for name, value in FIXED.items():
+        os.environ.setdefault(name, value)
+    for name in ("RANK", "WORLD_SIZE"):
+        if name in os.environ:
+            os.environ.setdefault(f"ROLE_{name}", os.environ[name])
 
 
 def _inside(program: list[str]) -> int:
     """One of the processes: run the program as if it had been started by itself."""
-    del os.environ[INSIDE]
-    for theirs, ours in NAMES.items():
-        if theirs in os.environ:
-            os.environ.setdefault(ours, os.environ[theirs])
-    os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
-    os.environ.setdefault("MASTER_PORT", "29500")
+    given = os.environ.pop(INSIDE)
+    name_ranks()
+    if given == "local_rank":  # launch.py
+        at = 2 if program[0] == "-m" else 1
+        program.insert(at, f"--local-rank={os.environ['LOCAL_RANK']}")
     module = program[0] == "-m"
     sys.argv = program[1:] if module else program
     try:

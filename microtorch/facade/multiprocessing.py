@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
+import pickle
 import sys
 import traceback
 from multiprocessing import *  # noqa: F403
 from typing import TYPE_CHECKING
 
 from ..base.errors import unknown
+from ..distributed.spawned import Processes, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +87,44 @@ class ProcessContext:
         )
 
 
+class RanksContext:
+    """The same, of processes that mpirun has started (distributed/spawned.py)."""
+
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
+
+    def pids(self) -> list[int]:
+        """The number of mpirun's process, which ends the others."""
+        return [self.processes.running.pid]
+
+    def join(self, timeout: float | None = None, grace_period: float | None = None) -> bool:
+        """Wait for them: True if all have ended well. Where one fails, the others are ended."""
+        status = self.processes.wait(timeout)
+        if status is None:
+            return False
+        failed, text = self.processes.failure()
+        if status == 0:
+            return True
+        pid = self.processes.running.pid
+        if not text:
+            raise ProcessExitedException(f"mpirun ended with exit code {status}", failed, pid)
+        raise ProcessRaisedException(
+            f"\n\n-- Process {failed} terminated with the following error:\n{text}", failed, pid
+        )
+
+
+def _by_mpirun(fn: Callable[..., Argument], args: Argument, nprocs: int) -> RanksContext | None:
+    """Processes that can communicate; None where `fn` and `args` cannot travel in a file."""
+    try:
+        return RanksContext(Processes(fn, args, nprocs))
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return None
+    except RuntimeError as error:  # a Queue or a Lock: they travel to spawned processes only
+        if "inheritance" in str(error):
+            return None
+        raise
+
+
 def start_processes(
     fn: Callable[..., Argument],
     args: tuple[Argument, ...] = (),
@@ -92,11 +132,19 @@ def start_processes(
     join: bool = True,
     daemon: bool = False,
     start_method: str = "spawn",
-) -> ProcessContext | None:
+) -> ProcessContext | RanksContext | None:
     """Run fn(i, *args) in `nprocs` processes, i = 0, 1, ...; wait for them if `join`.
 
+    Where fn's module uses torch.distributed, mpirun starts them, so that they can communicate.
     ProcessRaisedException, with its traceback, where one of them raises.
     """
+    ranks = None
+    if start_method == "spawn" and nprocs > 1 and wanted(fn):
+        ranks = _by_mpirun(fn, args, nprocs)
+    if ranks is not None:
+        while join and not ranks.join():
+            pass
+        return None if join else ranks
     context: Argument = multiprocessing.get_context(start_method)
     made: list[Argument] = []
     queues: list[Argument] = []
@@ -121,7 +169,7 @@ def spawn(
     join: bool = True,
     daemon: bool = False,
     start_method: str = "spawn",
-) -> ProcessContext | None:
+) -> ProcessContext | RanksContext | None:
     """`start_processes`, by spawning: `fn` has to be a function of a module, not a lambda."""
     return start_processes(fn, args, nprocs, join, daemon, start_method)
 

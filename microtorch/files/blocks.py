@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -108,6 +109,10 @@ class Collected:
     def _place(array: Array, block: int, low: int) -> Place:
         n = array.itemsize
         offset = (array.__array_interface__["data"][0] - low) // n
+        if not array.size:  # numpy gives them any strides; PyTorch counts no elements as one
+            shape = array.shape
+            steps = [math.prod([max(m, 1) for m in shape[i + 1 :]]) for i in range(len(shape))]
+            return Place(block, offset, tuple(steps))
         return Place(block, offset, tuple([s // n for s in array.strides]))
 
 

@@ -1,4 +1,6 @@
-"""What reading one file may cost. A hostile file is small and asks for much.
+"""What reading one file may cost, and what has to wait for its end.
+
+A hostile file is small and asks for much.
 
 * References: a pickle can name one list a thousand times in a few bytes, and have it copied each
   time. Whatever copies pays for the elements from an allowance of one per byte of the file.
@@ -32,6 +34,12 @@ class Guard:
     def __init__(self, size: int) -> None:
         self.left = size + _FREE
         self.keys, self.seconds = 0, 0.0
+        self.later: list[Callable[[], None]] = []  # what needs the storages' elements
+
+    def settle(self) -> None:
+        """All elements are read: do what had to wait for them."""
+        for compute in self.later:
+            compute()
 
     def pay(self, n: int) -> None:
         """Charge for `n` elements that are copied."""

@@ -114,11 +114,14 @@ def _read(
     data = archive.bytes("data.pkl")
     whole = mapping.mmap(file.fileno(), 0, access=mapping.ACCESS_COPY) if mapped else None
     storages = Storages(archive, place, whole)
+    guard = Guard(len(data))
     machine = Machine(
-        Stream(io.BytesIO(data), len(data)), storages.storage, Guard(len(data)),
+        Stream(io.BytesIO(data), len(data)), storages.storage, guard,
         weights_only=weights_only, encoding=encoding,
     )  # fmt: skip
-    return machine.run()
+    root = machine.run()
+    guard.settle()
+    return root
 
 
 def _head(file: IO[bytes]) -> bytes:

@@ -69,12 +69,21 @@ def rebuild_tensor_v3(
         raise damaged(f"a tensor has the dtype {brief(dtype)}")
     guard.pay(_TENSOR)
     out = _storage(storage).tensor(offset, size, stride, dtype)
-    if isinstance(metadata, dict):  # the bits that PyTorch sets instead of computing
-        if metadata.get("conj"):
-            out = METHODS["conj"](out).clone()
-        if metadata.get("neg"):
-            out = -out
+    if isinstance(metadata, dict) and (metadata.get("conj") or metadata.get("neg")):
+        out = _computed(guard, out, bool(metadata.get("conj")), bool(metadata.get("neg")))
     return out.requires_grad_(requires_grad is True)
+
+
+def _computed(guard: Guard, stored: Tensor, conj: bool, neg: bool) -> Tensor:
+    """What PyTorch has not computed, but marked with a bit. It is computed when all is read."""
+    out = stored.clone()
+
+    def compute() -> None:
+        x = METHODS["conj"](stored) if conj else stored
+        out.detach().copy_(-x if neg else x)
+
+    guard.later.append(compute)
+    return out
 
 
 def rebuild_parameter(

@@ -70,6 +70,7 @@ def read(
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise damaged("its list of storages is none")
     read.fill(stream, keys, swapped)
+    guard.settle()
     return root
 
 

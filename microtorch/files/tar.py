@@ -95,7 +95,9 @@ def read(
             raise damaged(f"it has no tensor {brief(key)}")
         return found
 
-    return pickled(stream("pickle"), tensor)
+    root = pickled(stream("pickle"), tensor)
+    guard.settle()
+    return root
 
 
 def _members(file: IO[bytes]) -> dict[str, bytes]:

@@ -42,6 +42,11 @@ def test_views_of_one_storage(name):
     assert part.storage_offset() == 4
 
 
+def test_a_bit_says_conjugate_and_the_elements_come_later():
+    found = load("conj_old")["c"]  # x.conj() of x = 1+2j, 3-4j, in the older format
+    assert found.tolist() == [1 - 2j, 3 + 4j]
+
+
 def test_a_checkpoint_goes_on():
     found = load("checkpoint")
     assert found["model"]._metadata["1"] == {"version": 2}

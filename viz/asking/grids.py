@@ -33,7 +33,7 @@ def grids(trace: Trace, names: list[str]) -> dict[int, Grid]:
     """The grid of every tensor op that is small enough, by its node."""
     spell_small_ops(trace, names)
     arithmetic = trace.arithmetic or {}
-    return {i: _grid(a, names[trace.root]) for i, a in arithmetic.items()}
+    return {i: _grid(a, names[trace.top(i)]) for i, a in arithmetic.items()}
 
 
 def _grid(a: Arithmetic, loss: str) -> Grid:

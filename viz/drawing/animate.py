@@ -52,6 +52,8 @@ def moments(trace: Trace) -> Iterator[Moment]:
             new = s.new
             held[s.node] = s.total if new is None else Value(new, abs(new), cells=[[new]])
             sent[s.edge] = trace.edges[s.edge].contribution
+            if s.kind == "reduce":  # nothing comes before it
+                values.add(s.node)
         elif s.left is not None:
             held[s.node] = s.left
         elif s.kind == "seed":
@@ -166,8 +168,11 @@ class Still(Drawing):
 
     def _edge_look(self, tail: str, head: str, target: int) -> dict[str, str]:
         if self._active(tail, head):
-            return {"color": self.t.gradient, "penwidth": "2.6", "style": "dashed", "dir": "back"}
-        return {} if target in self.moment.values else {"color": self.faint.edge}
+            look = {"color": self.t.gradient, "penwidth": "2.6", "style": "dashed"}
+            return look if self.moment.now.kind == "reduce" else look | {"dir": "back"}
+        if target not in self.moment.values:
+            return {"color": self.faint.edge}
+        return {"color": self.t.gradient} if self.nodes[target].role == "average" else {}
 
     def _edge(self, tail: str, head: str, e: Edge | None, **look: str) -> None:
         t = self.t

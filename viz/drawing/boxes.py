@@ -12,6 +12,9 @@ def box(trace: Trace, u: Unit, t: Theme) -> tuple[str, str]:
     """The label and the tooltip of a unit that is no single value."""
     if u.kind == "fold":
         return _fold(trace, u, t)
+    if u.kind == "average":
+        averages = [trace.nodes[i] for i in u.members]
+        return labels.average_box(averages, t), f"the mean of {len(averages)} gradients"
     if u.kind == "loop" or u.call is None:
         return _loop(trace, u, t)
     m = trace.modules[u.call]

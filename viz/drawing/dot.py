@@ -84,7 +84,12 @@ class Drawing:
         return out
 
     def _direction(self) -> str:
-        """Left to right, as slides are, while the text can be read there; else top to bottom."""
+        """Left to right, as slides are, while the text can be read there; else top to bottom.
+
+        Several processes stand side by side, so each goes from top to bottom.
+        """
+        if self.trace.roots:
+            return "TB"
         columns = self._columns()
         return "LR" if len(columns) <= MAX_LR_RANKS and sum(columns) <= WIDEST else "TB"
 
@@ -156,7 +161,7 @@ class Drawing:
     def _reading_order(self) -> list[Unit]:
         done: dict[str, Unit] = {}
         for u in self.plan.units:
-            if u.kind == "value" and not self.nodes[u.newest].op:
+            if u.kind == "value" and not self.nodes[u.newest].inputs:
                 continue
             for i in u.members:
                 for j in self.nodes[i].inputs:
@@ -169,14 +174,13 @@ class Drawing:
     def _emit(self, cluster: _Cluster, g: Digraph) -> None:
         import graphviz
 
-        for u in cluster.units:
+        several = min(cluster.inner, default=0) < 0
+        for u in () if several else cluster.units:
             self._unit(u, g)
         for call, inner in cluster.inner.items():
-            m = self.trace.modules[call]
-            with g.subgraph(name=f"cluster_{call}") as sub:
-                title = (
-                    f"{m.path}  {m.text}" if m.parent is not None or m.path != m.type else m.text
-                )
+            name = f"cluster_{call}" if call >= 0 else f"cluster_rank{-1 - call}"
+            with g.subgraph(name=name) as sub:
+                title = self._title(call)
                 fill, line = self.t.module
                 sub.attr(
                     label=graphviz.escape(_clean(title)), labelloc="t", labeljust="l",
@@ -184,10 +188,23 @@ class Drawing:
                     fontcolor=self.t.secondary, fillcolor=fill, color=line,
                 )  # fmt: skip
                 self._emit(inner, sub)
+        for u in cluster.units if several else ():  # after them, so that rank 0 stands left
+            self._unit(u, g)
+
+    def _title(self, call: int) -> str:
+        if call < 0:
+            return f"rank {-1 - call}"
+        m = self.trace.modules[call]
+        return f"{m.path}  {m.text}" if m.parent is not None or m.path != m.type else m.text
 
     def _clusters(self, u: Unit) -> list[int]:
-        """The module calls drawn as frames around a unit, outermost first."""
-        return [m for m in self._around(u) if m in self.frames]
+        """The module calls drawn as frames around a unit, outermost first.
+
+        Around them stands the process where there are several: rank r as -1 - r.
+        """
+        calls = [m for m in self._around(u) if m in self.frames]
+        rank = self.nodes[u.newest].rank
+        return calls if rank is None else [-1 - rank, *calls]
 
     def _around(self, u: Unit) -> list[int]:
         if u.kind in ("fold", "loop"):
@@ -240,6 +257,8 @@ class Drawing:
 
     def _label(self, n: TraceNode) -> str:
         t, o = self.t, self.options
+        if n.role == "average":
+            return labels.average(n, t, o.show_shapes)
         if self.separate:
             return (
                 labels.tensor_value(n, t, o.show_shapes, o.thumbnails)
@@ -300,7 +319,7 @@ class Drawing:
                         seen.add(key)
                         self._boxes_edge(origin, target, e)
                     continue
-                head = f"o{n.id}" if self.separate else target.id
+                head = f"o{n.id}" if self.separate and n.op else target.id
                 self._edge(origin.id, head, e, **self._place(e, n))
 
     def _number(self, e: Edge, n: TraceNode) -> None:
@@ -332,6 +351,8 @@ class Drawing:
     def _boxes_edge(self, origin: Unit, target: Unit, e: Edge) -> None:
         n = self.nodes[e.source]
         look = {"fontcolor": self.t.secondary}
+        if self.nodes[e.target].role == "average":
+            look["color"] = self.t.gradient
         if self.options.show_shapes and n.op and n.shape:
             look["label"] = _quote(" " + numbers.shape(n.shape) + " ")
         if n.op:
@@ -342,6 +363,8 @@ class Drawing:
         """A forward edge, with what came back along it in the style asked for."""
         t = self.t
         source = None if e is None else self.nodes[e.source]
+        if e is not None and self.nodes[e.target].role == "average":
+            look.update(color=t.gradient)
         if e is not None and not e.flows and source is not None and source.op and not source.needs:
             look.update(
                 color=t.roles["constant"][1], arrowhead="tee"

@@ -189,6 +189,32 @@ def tensor_value(
     return framed(rows, n.role, t, spacing=1)
 
 
+def average(n: TraceNode, t: Theme, shapes: bool) -> str:
+    """What several processes have averaged: the parameter's name, and the size of the mean."""
+    head = f"{bold('all-reduce')} {font(escape(n.name), t.secondary, SMALL)}"
+    right = font(numbers.shape(n.shape) if shapes else "", t.secondary, SMALL)
+    one = not n.shape or (n.grad is not None and n.grad.number is not None)
+    word = "mean" if one else "mean, rms"
+    rows = [
+        row(cell(head), cell(right, "RIGHT")),
+        row(label(word, t, True), cell(chip(n.grad, n.grad_state, t), "RIGHT")),
+    ]
+    return framed(rows, n.role, t, spacing=1)
+
+
+def average_box(averages: list[TraceNode], t: Theme) -> str:
+    """The averages of several parameters: one row each."""
+    size = font(numbers.count(len(averages), "parameter"), t.secondary, SMALL)
+    rows = [row(cell(bold("all-reduce")), cell(size, "RIGHT"))]
+    for n in averages[:6]:
+        name = font(escape(n.name), t.secondary, SMALL)
+        rows.append(row(cell(name), cell(chip(n.grad, n.grad_state, t), "RIGHT")))
+    if len(averages) > 6:
+        more = font(f"and {len(averages) - 6} more", t.secondary, SMALL)
+        rows.append(row(cell(more, span=2)))
+    return framed(rows, "average", t, spacing=1)
+
+
 # ---- boxes ---------------------------------------------------------------------------------------
 def module_box(path: str, text: str, parameters: list[TraceNode], t: Theme) -> str:
     """A collapsed module: its path and class, and one row per parameter."""
@@ -341,6 +367,7 @@ def legend(roles: Sequence[str], heat: bool, t: Theme) -> str:
         "data": "data, no gradient",
         "intermediate": "computed",
         "loss": "drawn result",
+        "average": "mean of all ranks",
     }
     swatches = []
     for role in roles:

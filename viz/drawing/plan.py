@@ -29,7 +29,8 @@ Loop: TypeAlias = tuple[str, int]  # file and line of a loop
 class Unit:
     """One thing that is drawn.
 
-    ``kind``: "value" (one node), "module" (one call), "fold" (equal blocks) or "loop".
+    ``kind``: "value" (one node), "module" (one call), "fold" (equal blocks), "loop", or "average"
+    (of several parameters).
     """
 
     id: str
@@ -61,6 +62,8 @@ class Plan:
             self._fold(REPEATS)
         else:
             self._automatic(drawn)
+        if self.collapsed:
+            self._averages()
         self.units = sorted({id(u): u for u in self.unit.values()}.values(), key=lambda u: u.newest)
         if len(self.units) > max_nodes:
             places = Counter(
@@ -98,7 +101,8 @@ class Plan:
     def _users(self) -> None:
         self.users: dict[int, list[int]] = {}
         for e in self.trace.edges:
-            self.users.setdefault(e.source, []).append(e.target)
+            if self.trace.nodes[e.target].role != "average":  # they follow what is collapsed
+                self.users.setdefault(e.source, []).append(e.target)
 
     # ---- modules ---------------------------------------------------------------------------------
     def _collapse(self, depth: int, through: bool) -> None:
@@ -175,6 +179,18 @@ class Plan:
                 if len(boxes) == 1 and next(iter(boxes.values())).kind == "loop":
                     found.setdefault(next(iter(boxes)), set()).add(t.id)
         return {box: few for box, few in found.items() if len(few) <= SHARED}
+
+    def _averages(self) -> None:
+        """One unit for the averages of all parameters that lie in the same boxes."""
+        boxes: dict[tuple[str, ...], Unit] = {}
+        for t in self.trace.nodes:
+            if t.role == "average":
+                key = tuple(self.unit[i].id for i in t.inputs)
+                box = boxes.setdefault(key, Unit(f"a{t.id}", "average", []))
+                box.members.append(t.id)
+        for box in boxes.values():
+            for i in box.members if len(box.members) > 1 else ():
+                self.unit[i] = box
 
     # ---- repetition ------------------------------------------------------------------------------
     def _fold(self, least: int) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 FONT = "Helvetica,Arial,sans-serif"
-ROLES = ("parameter", "data", "constant", "intermediate", "loss")
+ROLES = ("parameter", "data", "constant", "intermediate", "loss", "average")
 HEAT_LIMITS = (0.0, 1e-6, 1e-4, 1e-2, 10.0)  # upper ends of all classes but the last
 HEAT_WORDS = ("0", "≤ 1e−6 vanished", "≤ 1e−4", "≤ 0.01", "≤ 10", "> 10 exploding")
 
@@ -60,6 +60,7 @@ LIGHT = Theme(
         "constant": ("#FFFFFF", "#8A929C"),
         "intermediate": ("#FFFFFF", "#5A6270"),
         "loss": ("#F9E8F2", "#A8467E"),
+        "average": ("#FFF7EF", "#B03A00"),
     },
     op=("#ECEFF3", "#5A6270"),
     module=("#F8F9FB", "#9AA3AF"),
@@ -86,6 +87,7 @@ DARK = Theme(
         "constant": ("#14171C", "#7D8794"),
         "intermediate": ("#1C2128", "#98A2B0"),
         "loss": ("#43233A", "#E08CBC"),
+        "average": ("#33241A", "#FF9A5C"),
     },
     op=("#2A3038", "#98A2B0"),
     module=("#191D23", "#5D6673"),
@@ -112,6 +114,7 @@ PRINT = Theme(  # black ink and greys: roles by line alone, heat by the printed 
         "constant": ("#FFFFFF", "#6A6A6A"),
         "intermediate": ("#FFFFFF", "#4A4A4A"),
         "loss": ("#F2F2F2", "#000000"),
+        "average": ("#FFFFFF", "#000000"),
     },
     op=("#F2F2F2", "#4A4A4A"),
     module=("#FAFAFA", "#7A7A7A"),

@@ -28,10 +28,10 @@ const around = boxes => {
 };
 // The boxes of a step: what is active first, then what it reads and who reads it.
 function stop(step) {
-  const own = step.k === "c" ? [step.n, step.from] : [step.n], near = new Set(own);
+  const own = gives(step) ? [step.n, step.from] : [step.n], near = new Set(own);
   for (const i of own) {
     N[i].i.forEach(j => near.add(j));
-    if (step.k !== "c") N.forEach((m, j) => { if (m.i.includes(i)) near.add(j); });
+    if (!gives(step)) N.forEach((m, j) => { if (m.i.includes(i)) near.add(j); });
   }
   const of = list => [...new Set([...list].map(i => N[i].box).filter(Boolean))].map(box).filter(Boolean);
   return { own: of(own), near: of(near) };

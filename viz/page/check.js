@@ -13,6 +13,10 @@ function check() {
       row("finite difference (h = 1e−5)", covered ? dots : exact(finite));
       row("agreement", covered ? dots : `${ok ? "✓" : "✗ differs by"} ${error === 0 ? "0" : scientific(error)}`, !ok && !covered ? "bad" : "");
     } else row("finite difference", "cannot be run for this graph", "long");
+  } else if (step.k === "r") {
+    row("processes", String(D.tops.length));
+    if (n.s) row("shape", shape(n));
+    row(step.last ? "average" : "so far", step.new != null ? num(step.new) : `RMS ${short(known(at).grads.get(step.n)?.v?.r)}`);
   } else {
     const users = N.flatMap((m, i) => m.i.includes(step.n) ? [m.n] : []);
     row("value", typeof now.V[step.n] === "number" ? num(now.V[step.n]) : now.V[step.n] == null ? "freed" : `RMS ${short(now.V[step.n].r)}`);

@@ -22,7 +22,7 @@ function written() {
     title = [term(step.n), ` is ${n.r === "parameter" ? "a parameter" : n.r === "data" ? "data" : `a ${n.r}`}`];
     if (typeof v === "number") words.push(math("sum", `${n.n} = ${said = num(v)}`));
     else out.push(h("div", { class: "arrays" }, array(n.n, v, n)));
-    out.push(h("p", { class: "remark" }, n.g ? ["Backward will find ", frac(D.root, step.n), ": how the result changes when it moves."] : "No gradient is asked for it."));
+    out.push(h("p", { class: "remark" }, n.g ? ["Backward will find ", frac(top_of(step.n), step.n), ": how the result changes when it moves."] : "No gradient is asked for it."));
   } else if (step.k === "op") {
     const v = now.V[step.n];
     title = terms(`${n.n} = ${n.x}`, ids);
@@ -36,7 +36,7 @@ function written() {
     } else if (typeof v !== "number") out.push(h("div", { class: "arrays" }, n.i.map(j => N[j].r === "constant" ? "" : array(N[j].n, now.V[j], N[j])), array(n.n, v, n)));
   } else if (step.k === "seed") {
     title = ["Backward starts where forward ended"];
-    words.push(math("", frac(D.root, D.root), " = 1"), math("sum", said = "1.0000"));
+    words.push(math("", frac(step.n, step.n), " = 1"), math("sum", said = "1.0000"));
     out.push(h("p", { class: "remark" }, `Move ${n.n} by a little, and ${n.n} moves by just as much.`));
   } else if (step.k === "left") {
     title = [`${n.n}.grad is not empty`];
@@ -45,16 +45,22 @@ function written() {
     else out.push(h("div", { class: "arrays" }, array(`${n.n}.grad`, step.left, n, true)));
     out.push(h("p", { class: "remark" }, "Gradients add up until optimizer.zero_grad() empties them."));
   } else {
-    title = [term(step.from), " sends its gradient to ", term(step.n)];
-    words.push(math("", frac(D.root, step.n), " += ", frac(D.root, step.from), " · ", frac(step.from, step.n)));
-    words.push(math("soft", "+= ", withFraction(step.rule, step.from)));
+    const top = top_of(step.from);
+    if (step.k === "r") {
+      title = [`All-reduce: rank ${step.rank} hands in its gradient of `, term(step.n)];
+      words.push(math("", "average += ", frac(top, step.from), ` / ${D.tops.length}`));
+    } else {
+      title = [term(step.from), " sends its gradient to ", term(step.n)];
+      words.push(math("", frac(top, step.n), " += ", frac(top, step.from), " · ", frac(step.from, step.n)));
+      words.push(math("soft", "+= ", withFraction(step.rule, step.from)));
+    }
     if (covered) { words.push(question(step)); said = "What is the contribution?"; }
     else if (step.c != null) {
       if (step.num) words.push(math("soft", `+= ${fill(step.num, gradientOf)}`));
       words.push(math("sum", said = `${step.old == null ? "0" : num(step.old)} + ${signed(step.c)} = ${num(step.new)}`));
     }
     const before = known(at - 1).grads.get(step.n)?.v, after = covered ? null : known(at).grads.get(step.n)?.v;
-    const sums = before && after && typeof before === "object" ? [array("gradient so far", before, n, true), h("span", { class: "sign" }, "+"), array("contribution", step.A, n, true), h("span", { class: "sign" }, "="), array("gradient", after, n, true)] : [];
+    const sums = before && after && typeof before === "object" ? [array(step.k === "r" ? "so far" : "gradient so far", before, n, true), h("span", { class: "sign" }, "+"), array(step.k === "r" ? "its share" : "contribution", step.A, n, true), h("span", { class: "sign" }, "="), array(step.k === "r" ? "average" : "gradient", after, n, true)] : [];
     if (open_lens) {
       const [tables, text] = lens(covered);
       out.push(h("div", { class: "lens" }, h("div", { class: "arrays" }, tables), text));
@@ -86,7 +92,7 @@ function question(step) {
   const input = h("input", { inputmode: "text", autocomplete: "off", "aria-label": `contribution to the gradient of ${called(N[step.n].n, Math.max(cell, 0), step.c == null ? N[step.n].s : null)}` });
   const said = h("span", { class: "said", role: "status" }, answers.get(at)?.said || "");
   return h("form", { class: "ask", onsubmit: e => { e.preventDefault(); answer(input.value, said); $("explain").querySelector(".ask input")?.select(); } },
-    h("label", {}, step.c == null ? `${called(`∂${N[D.root].n}/∂${N[step.n].n}`, cell, N[step.n].s)} += ` : "+= "), input, h("button", {}, "Check"), said);
+    h("label", {}, step.c == null ? `${called(`∂${N[top_of(step.n)].n}/∂${N[step.n].n}`, cell, N[step.n].s)} += ` : "+= "), input, h("button", {}, "Check"), said);
 }
 function answer(text, said) {
   const v = parse(text), step = now.steps[at], a = answers.get(at) || { tries: 0 };

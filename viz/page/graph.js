@@ -46,13 +46,13 @@ function graph() {
 }
 
 function mark(step) {
-  const ids = step.k === "c" ? [N[step.n].box, step.e, "o" + step.from] : [N[step.n].box, "o" + step.n, "r" + step.n, ...N[step.n].i.map((_, p) => `e${step.n}_${p}`)];
+  const ids = gives(step) ? [N[step.n].box, step.e, "o" + step.from] : [N[step.n].box, "o" + step.n, "r" + step.n, ...N[step.n].i.map((_, p) => `e${step.n}_${p}`)];
   ids.forEach(id => groups.get(id)?.classList.add("now"));
-  if (step.k !== "c") return;
+  if (!gives(step)) return;
   for (const id of [step.e, "r" + step.from]) {
     const e = groups.get(id), way = e?.querySelector(".way");
     if (!way) continue;
     e.classList.add("now");
-    way.after(s("path", { class: "flow", d: way.getAttribute("d") }));
+    way.after(s("path", { class: step.k === "r" ? "flow ahead" : "flow", d: way.getAttribute("d") }));
   }
 }

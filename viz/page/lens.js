@@ -75,8 +75,8 @@ function lens(covered) {
   // the sums were written by Python; of changed values only what has no number in it still holds
   const lines = now.measured ? [told[0], `= ${short(result[cell])}`] : told;
   const parts = N[i].i.map((j, p) => back && !reads[p]?.length ? "" : flat(now.V[j]).length ? matrix({ title: z.ins[p], values: flat(now.V[j]), n: N[j], marked: reads[p] || [], node: j }) : "");
-  if (back) parts.unshift(matrix({ title: `∂${N[D.root].n}/∂${N[i].n}`, values: flat(now.measured ? now.G[i] : N[i].G), n: N[i], marked: reads.at(-1) || [], isGrad: true, node: i }));
-  const name = back ? `∂${N[D.root].n}/∂${z.ins[step.p]}` : N[i].n;
+  if (back) parts.unshift(matrix({ title: `∂${N[top_of(i)].n}/∂${N[i].n}`, values: flat(now.measured ? now.G[i] : N[i].G), n: N[i], marked: reads.at(-1) || [], isGrad: true, node: i }));
+  const name = back ? `∂${N[top_of(i)].n}/∂${z.ins[step.p]}` : N[i].n;
   const about = k => covered && k === cell ? `${called(name, k, N[step.n].s)}: not yet known` : now.measured ? `${called(name, k, N[step.n].s)} = ${short(result[k])}` : list[k][0].join(" ");
   const made = matrix({ title: name, values: result, n: N[step.n], isGrad: back, chosen: cell, cover: covered, node: step.n, words: about });
   const last = lines.findLastIndex(line => /^\+?=/.test(line));

@@ -17,11 +17,14 @@ function terms(text, ids) {
   }
   return out;
 }
-const about = step => step.k === "c" ? [step.n, step.from, ...N[step.from].i] : [step.n, ...N[step.n].i];
+const about = step => gives(step) ? [step.n, step.from, ...N[step.from].i] : [step.n, ...N[step.n].i];
 
 // Which node a name in a line of the source stands for: one of this step, else the newest that was made there or above.
 const by_name = new Map();
-N.forEach((n, i) => n.r !== "constant" && by_name.set(n.n, [...by_name.get(n.n) || [], i]));
+N.forEach((n, i) => {
+  const name = n.n.replace(/⁽[⁰¹²³⁴-⁹]+⁾/, ""); // the source has no marks of processes
+  if (n.r !== "constant" && n.r !== "average") by_name.set(name, [...by_name.get(name) || [], i]);
+});
 function named(name, file, line) {
   const all = by_name.get(name) || [], own = about(now.steps[at]);
   return all.find(i => own.includes(i)) ?? all.findLast(i => N[i].at && N[i].at[0] === file && N[i].at[1] <= line) ?? all.at(-1);

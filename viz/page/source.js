@@ -13,7 +13,7 @@ D.files.forEach((f, k) => {
     return li;
   })));
 });
-const place = step => N[step.k === "c" ? step.from : step.n].at;
+const place = step => N[gives(step) ? step.from : step.n].at;
 function source() {
   const [file, first, last, a, b] = place(now.steps[at]) || [];
   for (const [li, text, k, no] of lines.values()) {

@@ -32,6 +32,11 @@ const parse = text => {
 const start = { V: N.map(n => n.v), steps: S, check: S.map(s => s.check) };
 let now = start;
 const changed = new Map();
+// Of several processes each has a result of its own, from which its gradients come.
+const top_of = i => N[i].t ?? D.root;
+// Does a step add to a gradient? "c": a contribution of an operation; "r": a process's share of an average.
+const gives = s => s.k === "c" || s.k === "r";
+const results = () => D.tops.map(i => `${N[i].n} = ${num(typeof now.V[i] === "number" ? now.V[i] : now.V[i]?.r)}`).join(", ");
 
 function forward(leaves) {
   const V = N.map(n => n.v);
@@ -45,17 +50,17 @@ function recompute() {
   if (!changed.size) { now = start; return; }
   if (!D.live) return tensors();
   const V = forward(changed), G = [], left = [];
-  G[D.root] = 1;
+  for (const i of D.tops) G[i] = 1;
   for (const s of S) if (s.k === "left") G[s.n] = left[s.n] = s.left;
   const slope = (s, g) => {
     const n = N[s.from];
     return OPS[n.op].d[s.p](g, V[s.from], ...n.i.map(j => V[j]), n.a || {});
   };
   const steps = S.map(s => {
-    if (s.k !== "c") return s;
-    const c = slope(s, G[s.from]), old = G[s.n] ?? null;
+    if (!gives(s)) return s;
+    const c = s.k === "r" ? G[s.from] / D.tops.length : slope(s, G[s.from]), old = G[s.n] ?? null;
     G[s.n] = old === null ? c : old + c;
-    return { ...s, c, old, new: G[s.n], l: slope(s, 1) };
+    return { ...s, c, old, new: G[s.n], l: s.k === "r" ? null : slope(s, 1) };
   });
   const check = steps.map(s => s.k === "c" ? difference(s.n, V, G[s.n] - (left[s.n] || 0)) : null);
   now = { V, steps, check };
@@ -66,7 +71,7 @@ function difference(i, V, analytic) {
     const W = V.slice();
     W[i] += e;
     for (let k = i + 1; k < N.length; k++) if (N[k].op) W[k] = OPS[N[k].op].f(...N[k].i.map(j => W[j]), N[k].a || {});
-    return W[D.root];
+    return W[top_of(i)];
   };
   const finite = (moved(h) - moved(-h)) / 2 / h, error = Math.abs(analytic - finite);
   return [analytic, finite, error, +(error <= 1e-5 * Math.max(1, Math.abs(analytic))), "the derivative"];
@@ -84,6 +89,7 @@ function known(k) {
     else if (j <= last) {
       const before = grads.get(s.n);
       grads.set(s.n, { v: s.new ?? (before ? add(before.v, s.A) : s.A), done: s.last });
+      if (s.k === "r") seen.add(s.n);
       if (s.e) given.set(s.e, s.c ?? s.A);
     }
   }
@@ -108,13 +114,13 @@ function s(tag, given, ...inner) {
   e.append(...inner);
   return e;
 }
-const atom = name => /[ ·×+/]/.test(name) ? `(${name})` : name;
+const atom = name => /[ ·×+/]/.test(name) && !name.endsWith("⁾") ? `(${name})` : name;
 const frac = (a, b) => h("span", { class: "frac" }, h("span", {}, "∂", term(a, atom(N[a].n))), h("span", { class: "apart" }, "/"), h("span", {}, "∂", term(b, atom(N[b].n))));
 const math = (kind, ...inner) => h("p", { class: `math ${kind}` }, ...inner);
 // a rule as Python wrote it, with the gradient of `i` set as a fraction
-const withFraction = (text, i) => text.split(`∂${atom(N[D.root].n)}/∂${atom(N[i].n)}`).flatMap((part, k) => [k ? frac(D.root, i) : "", ...terms(part, [i, ...N[i].i])]);
+const withFraction = (text, i) => text.split(`∂${atom(N[top_of(i)].n)}/∂${atom(N[i].n)}`).flatMap((part, k) => [k ? frac(top_of(i), i) : "", ...terms(part, [i, ...N[i].i])]);
 const fill = (text, grads) => text.replace(/\{(g?)(\d+)\}/g, (_, g, i) => { const t = num(g ? grads(+i) : now.V[i]); return t.startsWith("−") ? `(${t})` : t; });
-const gradientOf = i => i === D.root ? 1 : now.steps.findLast(s => s.k === "c" && s.n === i)?.new;
+const gradientOf = i => i === top_of(i) ? 1 : now.steps.findLast(s => s.k === "c" && s.n === i)?.new;
 
 function array(title, a, n, isGrad) {
   if (a == null) return "";

@@ -16,7 +16,7 @@ function render() {
   $("note").hidden = !(note && root.classList.contains("presenter"));
   put($("note"), note || "");
   root.classList.toggle("changed", changed.size > 0);
-  if ($("result")) put($("result"), `${N[D.root].n} = ${num(typeof now.V[D.root] === "number" ? now.V[D.root] : now.V[D.root]?.r)}`);
+  if ($("result")) put($("result"), results());
   explain(); graph(); source(); check(); score();
   document.querySelectorAll("#svg .n").forEach(e => e.setAttribute("tabindex", e.id === N[now.steps[at].n].box ? 0 : -1));
 }

@@ -24,7 +24,7 @@ function loop() {
 function leaves() {
   if (!D.live) return whatif_tensors();
   const rows = N.flatMap((n, i) => {
-    if (n.op || n.r === "constant") return [];
+    if (n.op || n.r === "constant" || n.r === "average") return [];
     const reach = Math.max(5, 2 * Math.ceil(Math.abs(n.v)));
     const number = h("input", { type: "text", inputmode: "decimal", "aria-label": `value of ${n.n}`, "data-leaf": i });
     const slide = h("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": `${n.n}, slider`, tabindex: -1 });
@@ -54,23 +54,23 @@ function slopes() {
   return out;
 }
 function allPaths(i) {
-  const up = slopes(), count = new Map(), found = [];
-  const size = j => j === D.root ? 1 : count.has(j) ? count.get(j) : null;
+  const up = slopes(), count = new Map(), found = [], end = top_of(i);
+  const size = j => j === end ? 1 : count.has(j) ? count.get(j) : null;
   const order = [...N.keys()].reverse();
-  for (const j of order) if (j !== D.root) count.set(j, (up.get(j) || []).reduce((t, s) => t + (size(s.from) || 0), 0));
+  for (const j of order) if (j !== end) count.set(j, (up.get(j) || []).reduce((t, s) => t + (size(s.from) || 0), 0));
   const stack = [[i, []]];
   while (stack.length && found.length < PRODUCTS) {
     const [j, way] = stack.pop();
-    if (j === D.root) { found.push(way); continue; }
+    if (j === end) { found.push(way); continue; }
     for (const s of (up.get(j) || []).slice().reverse()) if (size(s.from)) stack.push([s.from, [...way, s]]);
   }
   return { found, total: size(i) || 0 };
 }
 function routes() {
   if (picked < 0) return [h("p", {}, "No parameter is on the way to the result.")];
-  const n = N[picked], { found, total } = allPaths(picked), numbers = found.every(w => w.every(s => s.l != null));
-  const head = h("p", {}, "From ", h("b", {}, n.n), ` to `, h("b", {}, N[D.root].n), `: ${total === 1 ? "one path" : `${total.toLocaleString("en")} paths`}. `, "Along a path the local derivatives multiply; paths add up.");
-  if (!found.length) return [h("p", {}, picked === D.root ? `${n.n} is the result itself: its gradient is 1.` : `No gradient flows from ${N[D.root].n} to ${n.n}.`)];
+  const n = N[picked], end = top_of(picked), { found, total } = allPaths(picked), numbers = found.every(w => w.every(s => s.l != null));
+  const head = h("p", {}, "From ", h("b", {}, n.n), ` to `, h("b", {}, N[end].n), `: ${total === 1 ? "one path" : `${total.toLocaleString("en")} paths`}. `, "Along a path the local derivatives multiply; paths add up.");
+  if (!found.length) return [h("p", {}, picked === end ? `${n.n} is the result itself: its gradient is 1.` : `No gradient flows from ${N[end].n} to ${n.n}.`)];
   const products = found.map(w => w.reduce((t, s) => t * s.l, 1));
   const rows = found.map((w, k) => h("button", { class: "path", "aria-current": lone === k, onclick: () => { lone = lone === k ? -1 : k; panel(); graph(); $("side").querySelectorAll(".path")[k].focus(); }, onfocus: () => {} },
     [n.n, ...w.map(s => N[s.from].n)].join(" → "),
@@ -78,7 +78,7 @@ function routes() {
   const sum = products.reduce((a, b) => a + b, 0), out = [head, ...rows];
   if (!numbers) out.push(h("p", {}, "The local derivatives are matrices here, so the products are, too."));
   else if (total > found.length) out.push(h("p", { class: "total" }, `The first ${found.length} of ${total.toLocaleString("en")} paths are shown; all of them add up to ${num(gradientOf(picked))}.`));
-  else out.push(math("sum total", frac(D.root, picked), " = ", found.length > 1 && found.length <= 6 ? products.map((v, k) => k ? signed(v) : num(v)).join(" + ") + " = " : "", h("span", { id: "pathsum", "data-sum": sum }, num(sum))));
+  else out.push(math("sum total", frac(end, picked), " = ", found.length > 1 && found.length <= 6 ? products.map((v, k) => k ? signed(v) : num(v)).join(" + ") + " = " : "", h("span", { id: "pathsum", "data-sum": sum }, num(sum))));
   out.push(h("p", {}, "Click a value to see its paths; ↑ ↓ show one path alone."));
   return out;
 }

@@ -59,11 +59,12 @@ function backwardOne(i, W, T, seed) {
 }
 function tensors() {
   const { W, T } = forwardAll(changed), G = [], left = [], sent = new Map();
-  G[D.root] = W[D.root].map(() => 1);
+  for (const i of D.tops) G[i] = W[i].map(() => 1);
   const plus = (a, b) => a ? a.map((v, k) => v + b[k]) : b;
   for (const s of S) if (s.k === "left") G[s.n] = left[s.n] = elements(s.left);
   const steps = S.map(s => {
-    if (s.k !== "c") return s;
+    if (!gives(s)) return s;
+    if (s.k === "r") sent.set(s.from, { [s.p]: G[s.from].map(v => v / D.tops.length) });
     if (!sent.has(s.from)) sent.set(s.from, backwardOne(s.from, W, T, G[s.from]));
     const part = sent.get(s.from)[s.p], old = G[s.n] ?? null;
     G[s.n] = plus(old, part);
@@ -74,7 +75,7 @@ function tensors() {
   // the finite difference at the element whose gradient is largest
   const measured = k => {
     const i = S[k].n, own = G[i].map((v, e) => v - (left[i]?.[e] || 0)), e = own.reduce((best, v, q) => Math.abs(v) > Math.abs(own[best]) ? q : best, 0), step = 1e-5;
-    const moved = by => forwardAll(new Map([...changed, [i, W[i].map((v, q) => q === e ? v + by : v)]])).W[D.root][0];
+    const moved = by => forwardAll(new Map([...changed, [i, W[i].map((v, q) => q === e ? v + by : v)]])).W[top_of(i)][0];
     const finite = (moved(step) - moved(-step)) / 2 / step, error = Math.abs(own[e] - finite);
     return [own[e], finite, error, +(error <= 1e-5 * Math.max(1, Math.abs(own[e]))), N[i].s ? `at ${called(N[i].n, e, N[i].s)}` : "the derivative"];
   };
@@ -84,11 +85,11 @@ function tensors() {
 // The panel: a leaf's matrix, and the chosen element to type over.
 let leaf = -1, element = 0;
 function whatif_tensors() {
-  const all = N.flatMap((n, i) => n.op || n.r === "constant" ? [] : [i]);
+  const all = N.flatMap((n, i) => n.op || n.r === "constant" || n.r === "average" ? [] : [i]);
   if (leaf < 0) leaf = all.find(i => !hurdle(i)) ?? all[0] ?? -1;
   if (leaf < 0) return [h("p", {}, "There is no leaf to change.")];
   const tabs = h("p", { class: "leaves" }, all.map(i => h("button", { "aria-pressed": i === leaf, onclick: () => { leaf = i; element = 0; panel(); } }, N[i].n)));
-  const why = hurdle(leaf), result = h("p", { class: "math total", id: "result" }, `${N[D.root].n} = ${num(typeof now.V[D.root] === "number" ? now.V[D.root] : now.V[D.root]?.r)}`);
+  const why = hurdle(leaf), result = h("p", { class: "math total", id: "result" }, results());
   if (why) return [h("p", {}, "Change an element of a leaf: forward and backward are computed again, here."), tabs, h("p", { class: "why" }, `${N[leaf].n} cannot be changed here: ${why}. Change the script and step again.`)];
   const values = flat(now.V[leaf]), n = N[leaf], original = elements(n.v);
   const grid = h("table", {}), columns = (n.s || [1]).at(-1) || 1;

@@ -25,7 +25,8 @@ def loop(trace: Trace, step: Step) -> tuple[str, str]:
     t = trace.nodes[step.origin]
     name = f"{t.op}_vjp{step.position}" if isinstance(step, Contribution) else t.op
     if step.kind not in ("op", "contribution"):
-        return "nothing is computed in this step", ""
+        what = "MPI adds the gradients" if step.kind == "reduce" else "nothing is computed"
+        return f"{what} in this step", ""
     if t.scalar:
         return "Scalars are numbers of Python: no loop runs", ""
     if not core.is_available():

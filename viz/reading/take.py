@@ -22,6 +22,7 @@ from microtorch.base import errors
 from microtorch.graph import Node, Scope, in_order, user_frame
 from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor
+from microtorch.nn.parallel import DataParallel, DistributedDataParallel
 
 from . import numbers, source
 from .frames import Frame
@@ -31,6 +32,7 @@ from .summary import summary
 from .trace import Edge, ModuleCall, Site, Trace, TraceNode, too_large
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
+WRAPPERS = (DataParallel, DistributedDataParallel)
 MOST = 10_000  # nodes, where nobody says how many
 DRAWN = frozenset({"draw", "draw_dot", "make_dot"})  # what may be given several results at once
 Root: TypeAlias = Any  # whatever the user passes; a Tensor, a Scalar, or something else to refuse
@@ -169,12 +171,16 @@ def _positions(trace: Trace, nodes: list[Node]) -> None:
         t.place, t.site, t.loop = places[key]
 
 
-def _module(trace: Trace, scope: Scope, calls: dict[Scope, int]) -> int:
-    """The module call of a scope; outer calls come before inner ones."""
+def _module(trace: Trace, scope: Scope, calls: dict[Scope, int]) -> int | None:
+    """The module call of a scope; outer calls come before inner ones.
+
+    What only hands its inputs on to the module that it wraps is no call of its own.
+    """
     missing: list[Scope] = []
     s: Scope | None = scope
     while s is not None and s not in calls:
-        missing.append(s)
+        if not isinstance(s.module(), WRAPPERS):
+            missing.append(s)
         s = s.parent
     parent = None if s is None else calls[s]
     for s in reversed(missing):
@@ -188,7 +194,7 @@ def _module(trace: Trace, scope: Scope, calls: dict[Scope, int]) -> int:
         call = ModuleCall(len(trace.modules), parent, path, kind, text, kind in CONTAINERS, size)
         trace.modules.append(call)
         parent = calls[s] = call.id
-    return calls[scope]
+    return calls.get(scope, parent)
 
 
 def _brief(module: nn.Module) -> str:
@@ -319,7 +325,10 @@ def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
         ran = all(_close(own[i], back.gradients.get(i)) for i in leaves)
     trace.backward = ran
     if wanted and back is not None and back.gradients:
-        found.left = _left(own, back.gradients, ran)
+        several = [m for m in parallel(nodes) if m.process_group.size() > 1]
+        averaged = {p.node for m in several for p in m.reducer.params}  # see settle()
+        kept = [None if n in averaged and ran else g for n, g in zip(nodes, own, strict=True)]
+        found.left = _left(kept, back.gradients, ran)
     show = ran or wanted
     trace.note = back.reason if back is not None and show else ""
     for i, (t, n) in enumerate(zip(trace.nodes, nodes, strict=True)):
@@ -336,6 +345,25 @@ def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
     if show and back is not None:
         for e in trace.edges:
             e.contribution = summary(back.contributions.get((e.target, e.position)))
+
+
+def parallel(nodes: list[Node]) -> list[DistributedDataParallel]:
+    """The modules that average gradients, through which the values went."""
+    scopes = dict.fromkeys(n.scope for n in nodes if n.scope is not None)
+    found = dict.fromkeys(s.module() for scope in scopes for s in scope.path())
+    return [m for m in found if isinstance(m, DistributedDataParallel)]
+
+
+def settle(trace: Trace, averages: dict[int, np.ndarray]) -> None:
+    """Where several processes average their gradients, ``.grad`` holds that average, by node."""
+    found = trace.computation
+    assert found is not None
+    own = [_own(n) for n in found.nodes]
+    local = found.backward.gradients
+    averages = {i: g for i, g in averages.items() if not _close(own[i], local.get(i))}
+    if averages and not trace.backward:
+        trace.backward = all(_close(own[i], g) for i, g in averages.items())
+    found.left = _left(own, {**local, **averages}, trace.backward)
 
 
 def _left(

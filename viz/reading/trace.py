@@ -89,7 +89,8 @@ class Site:
 class TraceNode:
     """One value, and how it was made.
 
-    ``role``: "parameter", "data", "constant", "intermediate" or "loss" (what was drawn).
+    ``role``: "parameter", "data", "constant", "intermediate", "loss" (what was drawn), or "average"
+    (of several processes' gradients of one parameter: its ``inputs``).
     ``grad_state``: "none" where no gradient flows, "missing" before backward has computed it,
     "known", or "lost" where it can no longer be found.
     ``place`` numbers the position in the source: nodes made by the same expression share it.
@@ -118,6 +119,7 @@ class TraceNode:
     place: int | None = None
     loop: int | None = None  # the line of the innermost loop around that position
     kernels: list[str] = field(default_factory=list)  # a device's text of the op and of each vjp
+    rank: int | None = None  # the process that made it, where there are several
 
     @property
     def number(self) -> complex | None:
@@ -185,7 +187,8 @@ class Contribution(Step):
     """One step of backward: ``node`` receives something from ``sender``, of which it is an operand.
 
     ``old`` + ``contribution`` = ``new`` where these are numbers; of arrays ``array`` and ``total``
-    summarize the contribution and the sum. ``local`` is ∂sender/∂node as a number.
+    summarize the contribution and the sum. ``local`` is ∂sender/∂node as a number. One of the kind
+    "reduce" is a process's share of an "average".
     """
 
     sender: int = 0
@@ -216,7 +219,8 @@ class Contribution(Step):
 class Trace:
     """See the module's docstring.
 
-    ``backward``: has it run? ``note`` says why gradients could not be found.
+    ``backward``: has it run? ``note`` says why gradients could not be found. ``roots``: the result
+    of each process, where there are several; ``root`` is the first.
     """
 
     nodes: list[TraceNode] = field(default_factory=list)
@@ -228,7 +232,13 @@ class Trace:
     root: int = 0
     backward: bool = False
     note: str = ""
+    roots: dict[int, int] = field(default_factory=dict)  # rank -> node
     computation: Computation | None = field(default=None, repr=False, compare=False)
+
+    def top(self, i: int) -> int:
+        """The result that the gradient of node i belongs to."""
+        rank = self.nodes[i].rank
+        return self.root if rank is None else self.roots.get(rank, self.root)
 
     def chain(self, m: int | None) -> list[int]:
         """The module calls around call ``m``, outermost first, ``m`` itself last."""
@@ -254,6 +264,7 @@ class Trace:
             "root": self.root,
             "backward": self.backward,
             "note": self.note,
+            "roots": self.roots,
             "nodes": [asdict(n) for n in self.nodes],
             "edges": [asdict(e) for e in self.edges],
             "modules": [asdict(m) for m in self.modules],
@@ -287,6 +298,7 @@ class Trace:
             data["root"],
             data["backward"],
             data["note"],
+            {int(rank): i for rank, i in data.get("roots", {}).items()},
         )
 
 
@@ -318,7 +330,7 @@ def _edge(data: Data) -> Edge:
 
 def _step(data: Data) -> Step:
     data = data | {"left": _value(data["left"])}
-    if data["kind"] != "contribution":
+    if data["kind"] not in ("contribution", "reduce"):
         return Step(**data)
     made = {k: special(data[k]) for k in ("old", "contribution", "new", "local")}
     check = data["check"]

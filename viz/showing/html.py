@@ -164,6 +164,7 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
     return {
         "title": names[trace.root],
         "root": trace.root,
+        "tops": sorted(trace.roots.values()) or [trace.root],
         "live": live,
         "separate": drawn.separate,
         "nodes": nodes,
@@ -214,6 +215,8 @@ def _node(
         "G": _value(t.grad),
     }
     out["box"] = drawn.units.get(t.id, "")
+    if trace.top(t.id) != trace.root:
+        out["t"] = trace.top(t.id)
     if t.op:
         out |= {"op": t.op, "x": expression(trace, t.id, names)}
         if (text := _numbers_of(trace, t)) is not None:
@@ -284,11 +287,14 @@ def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> 
     i, p = s.sender, s.position
     t = trace.nodes[i]
     out: JSON = {
-        "k": "c", "n": s.node, "from": i, "p": p, "e": drawn.edges.get(f"{i}_{p}", ""),
+        "k": "c" if s.kind == "contribution" else "r", "n": s.node, "from": i, "p": p,
+        "e": drawn.edges.get(f"{i}_{p}", ""),
         "rule": s.rule.partition(" += ")[2], "last": int(s.final),
     }  # fmt: skip
     if p + 1 < len(t.kernels) and t.kernels[p + 1]:
         out["kernel"] = t.kernels[p + 1]
+    if s.kind == "reduce":
+        out["rank"] = t.rank
     rule = rule_of(trace, t, p) or "g"
     if s.contribution is not None:
         out |= {"c": s.contribution, "old": s.old, "new": s.new, "l": s.local}
@@ -385,6 +391,7 @@ def _quiz(trace: Trace, data: JSON, seed: object) -> JSON:
         k
         for k, s in enumerate(trace.steps)
         if isinstance(s, Contribution)
+        and s.kind == "contribution"
         and (s.contribution is not None or s.position in zoom.get(s.sender, {}).get("b", {}))
     ]
     out: JSON = {"ask": asked, "seed": None if seed is None else str(seed)}

@@ -64,7 +64,8 @@ def scene(trace: Trace) -> Scene:
     ]
     drawn = sum(n.role != "constant" for n in trace.nodes)
     options = Options(
-        rankdir="LR",  # steps go from left to right, as the stage has more room
+        # steps go from left to right, as the stage has more room; processes stand side by side
+        rankdir="TB" if trace.roots else "LR",
         grads="labels" if drawn <= FEW else "values",
         depth=DEEP if drawn <= WHOLE else None,
         thumbnails=drawn <= FEW // 2,

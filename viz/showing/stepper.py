@@ -9,11 +9,14 @@ from microtorch.base import errors
 
 from ..drawing import film
 from ..reading.names import Given, given_names
+from ..reading.ranks import Absent, Ranks, first_rank, warn
+from ..reading.ranks import together as all_ranks
 from ..reading.spelling import spell_small_ops
 from ..reading.take import Root, caller, take
 from ..reading.trace import Trace
 from ..telling.steps import add_steps
 from ..telling.table import Table
+from ..telling.together import side_by_side
 from ..telling.words import display_names
 from . import terminal
 from .html import Quiz, page
@@ -38,8 +41,12 @@ class Stepper:
         return list(terminal.frames(self.trace, width, height, color))
 
     def run(self) -> None:
-        """Step with the keyboard; where there is no terminal, print all screens."""
-        terminal.run(self.trace)
+        """Step with the keyboard; where there is no terminal, print all screens.
+
+        Of several processes the first one does.
+        """
+        if not self.trace.roots or first_rank():
+            terminal.run(self.trace)
 
     def save(self, path: str | os.PathLike[str], **look: Any) -> str:
         """Write all steps; the suffix decides the form. Returns the path.
@@ -88,14 +95,20 @@ class Stepper:
         return f"<Stepper of {len(self)} steps; {ways}>"
 
 
-def step(loss: Root, params: Given = None, names: Given = None) -> Stepper:
+def step(
+    loss: Root, params: Given = None, names: Given = None, ranks: bool | None = None
+) -> Stepper:
     """The steps of a Tensor's or Scalar's computation, forward and backward.
+
+    In a program of several processes the graphs of all of them are shown, and the all-reduce
+    between them: by itself where the loss comes from a DistributedDataParallel, with ``ranks=True``
+    where the program calls all_reduce itself, never with ``ranks=False``. Every process calls it.
 
     Works before and after backward(), and changes nobody's ``.grad``. Raises TypeError and
     GraphError as ``draw`` does, and GraphError where values that backward needs were freed or
     overwritten.
     """
-    return Stepper(_steps(loss, "step", params, names))
+    return Stepper(_steps(loss, "step", params, names, ranks))
 
 
 def quiz(loss: Root, seed: object = None, params: Given = None, names: Given = None) -> Stepper:
@@ -108,12 +121,36 @@ def quiz(loss: Root, seed: object = None, params: Given = None, names: Given = N
     return Stepper(_steps(loss, "quiz", params, names), {"seed": seed})
 
 
-def _steps(loss: Root, function: str, params: Given, names: Given) -> Trace:
+def _steps(
+    loss: Root, function: str, params: Given, names: Given, ranks: bool | None = False
+) -> Trace:
     trace = take(loss, function, caller(), given_names(params, names), gradients=True)
-    add_steps(trace)
+    together = all_ranks(trace, function, ranks)
+    if together is None:
+        add_steps(trace)
+    else:
+        trace = _of_all(trace, together)
     if not any(s.phase == "backward" for s in trace.steps):
         gone = any(word in trace.note for word in ("overwritten", "freed"))
         fix = f"call {function}(loss) before optimizer.step(), or compute the loss again"
         what = f"{function}(): {trace.note or 'no gradient can be computed'}"
         raise errors.GraphError(errors.message(what, fix=fix if gone else ""))
     return trace
+
+
+def _of_all(trace: Trace, ranks: Ranks) -> Trace:
+    """The trace of every process in one; of this one alone, with a warning, where one is absent."""
+    names = display_names(trace)
+    try:
+        shares = ranks.average(trace, names)
+        for node in trace.nodes:
+            node.rank = ranks.group.rank()
+        add_steps(trace)
+        spell_small_ops(trace, display_names(trace))
+        found = ranks.bring((trace.to_json(), shares))
+    except Absent as error:
+        warn(error)
+        for node in trace.nodes:
+            node.rank = None
+        return add_steps(trace)
+    return side_by_side([Trace.from_json(text) for text, _ in found], [s for _, s in found])

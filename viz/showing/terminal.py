@@ -46,7 +46,7 @@ def frame(
     at = next(k for k, t in enumerate(rows) if t.id == now.node)
     first = max(0, min(at - space // 2, len(rows) - space))
     for k, t in enumerate(rows[first : first + space], first):
-        seen = t.id in values
+        seen = t.id in values or t.role == "average"
         mark = "▶" if t.id == now.node else "·" if t.id == now.origin else " "
         text = (
             f"{mark}{k + 1:>2}  {names[t.id]} = {expression(trace, t.id, names)}"
@@ -99,6 +99,8 @@ def _state(trace: Trace, step: int) -> tuple[set[int], Held]:
 
 
 def _value(t: TraceNode) -> str:
+    if t.role == "average":
+        return numbers.shape(t.shape) if t.shape else ""
     if t.value is None:
         return "freed"
     return numbers.shape(t.shape) if t.number is None else numbers.number(t.number)
@@ -107,7 +109,8 @@ def _value(t: TraceNode) -> str:
 def _gradient(trace: Trace, names: list[str], i: int, held: Held, now: Step, room: int) -> str:
     if not trace.nodes[i].needs:
         return ""
-    left = partial(names, trace.root, i)
+    average = trace.nodes[i].role == "average"
+    left = "mean of all ranks" if average else partial(names, trace.top(i), i)
     if isinstance(now, Contribution) and now.node == i:
         right = now.sum
     else:

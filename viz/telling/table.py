@@ -46,8 +46,9 @@ class Table:
                 continue
             text = expression(trace, t.id, names)
             forward = f"{names[t.id]} = {text}" if t.op else f"{names[t.id]}  {text}"
-            left = partial(names, trace.root, t.id)
-            rule = "1" if t.id == trace.root else " + ".join(backward.get(t.id, []))
+            average = t.role == "average"
+            left = "average" if average else partial(names, trace.top(t.id), t.id)
+            rule = "1" if t.id == trace.top(t.id) else " + ".join(backward.get(t.id, []))
             grad = describe_gradient(t)
             back = f"{left} = {rule}" if rule and t.needs else ""
             self.rows.append((str(len(self.rows) + 1), forward, describe(t), back, grad))
@@ -144,7 +145,7 @@ class Table:
 def describe(t: TraceNode) -> str:
     """The value in one column: its number, or the shape of an array."""
     if t.value is None:
-        return "freed"
+        return "" if t.role == "average" else "freed"
     return (
         numbers.number(t.number) if t.number is not None and not t.shape else numbers.shape(t.shape)
     )

@@ -14,16 +14,22 @@ SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def display_names(trace: Trace) -> list[str]:
-    """A name for every node, different for different nodes: the user's, an expression, or v₃."""
+    """A name for every node, different for different nodes: the user's, an expression, or v₃.
+
+    What rank 1 of several processes has computed is ``h⁽¹⁾``.
+    """
     out = []
+    first: dict[int | None, int] = {}
     for t in trace.nodes:
+        first.setdefault(t.rank, t.id)
         name = t.name
         if t.parameter and t.module is not None and name == t.parameter:
             name = f"{trace.modules[t.module].path}.{t.parameter}"
         if not name and t.role == "constant" and t.number is not None:
             out.append(numbers.literal(t.number))
             continue
-        out.append(printable(name or t.expression))
+        name = printable(name or t.expression)
+        out.append(name and name_on(name, t.rank))
     pairs = list(zip(trace.nodes, out, strict=True))
     many = Counter(name for t, name in pairs if name and t.role != "constant")
     seen: Counter[str] = Counter()
@@ -31,11 +37,19 @@ def display_names(trace: Trace) -> list[str]:
         if t.role == "constant":
             out[t.id] = name or "const"
         elif not name:
-            out[t.id] = "v" + str(t.id).translate(SUBSCRIPTS)
+            number = str(t.id - first[t.rank])
+            out[t.id] = name_on("v" + number.translate(SUBSCRIPTS), t.rank)
         elif many[name] > 1:
             seen[name] += 1
             out[t.id] = name + str(seen[name]).translate(SUBSCRIPTS)
     return out
+
+
+def name_on(name: str, rank: int | None) -> str:
+    """A name with the mark of the process, where there are several."""
+    if rank is None:
+        return name
+    return f"{_atom(name)}⁽{str(rank).translate(SUPERSCRIPTS)}⁾"
 
 
 def printable(s: str) -> str:
@@ -54,7 +68,8 @@ def partial(names: list[str], a: int, b: int) -> str:
 
 
 def _atom(name: str) -> str:
-    return f"({name})" if any(c in name for c in " ·×+/") else name
+    marked = name.endswith("⁾")  # (w·x)⁽¹⁾
+    return f"({name})" if any(c in name for c in " ·×+/") and not marked else name
 
 
 def expression(trace: Trace, i: int, names: list[str]) -> str:

@@ -76,6 +76,24 @@ class Random(Fills):
             return out
         return super().bernoulli(state, n, dtype, bound, value)
 
+    def gammas(self, state: State, n: int, columns: Numbers, spare: Numbers) -> Numbers:
+        out = np.empty(n)
+        if self._any.random_gammas(n, id(columns), id(spare), id(state), id(out)):
+            return out
+        return super().gammas(state, n, columns, spare)
+
+    def poisson(self, state: State, n: int, rates: Numbers) -> Numbers:
+        out = np.empty(n)
+        if self._any.random_poisson(n, id(rates), id(state), id(out)):
+            return out
+        return super().poisson(state, n, rates)
+
+    def binomial(self, state: State, n: int, columns: Numbers) -> Numbers:
+        out = np.empty(n)
+        if self._any.random_binomial(n, id(columns), id(state), id(out)):
+            return out
+        return super().binomial(state, n, columns)
+
     def permutation(self, state: State, n: int) -> NDArray[np.int64]:
         out = np.empty(n, np.int64)
         if self._any.random_permutation(n, id(state), id(out)):

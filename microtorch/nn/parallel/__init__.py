@@ -1,5 +1,5 @@
 """``torch.nn.parallel``: a module on several devices or in several processes."""
-from .data_parallel import DataParallel, data_parallel
+from .data_parallel import DataParallel, data_parallel, gather, scatter
 from .distributed import DistributedDataParallel
 
-__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
+__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel", "gather", "scatter"]

@@ -13,6 +13,7 @@ from ...distributed import ReduceOp, all_gather_object, all_reduce, broadcast
 from ...distributed.group import ProcessGroup, world
 from ...engine.record import constant
 from ..module import Module
+from .hooks import Hook
 from .reducer import Reducer
 
 
@@ -44,7 +45,7 @@ class DistributedDataParallel(Module):
         static_graph: bool = False,
     ) -> None:
         super().__init__()
-        if device_ids is not None or output_device is not None:
+        if device_ids or output_device is not None:
             raise ValueError(
                 message(
                     "DistributedDataParallel device_ids and output_device arguments only work with "
@@ -56,7 +57,7 @@ class DistributedDataParallel(Module):
         self.process_group = group = world(process_group)
         self.broadcast_buffers = broadcast_buffers
         self.find_unused_parameters = find_unused_parameters
-        self.static_graph = static_graph
+        self.static_graph, self.gradient_as_bucket_view = static_graph, gradient_as_bucket_view
         self.dim, self.device_ids, self.output_device = dim, None, None
         self.require_backward_grad_sync = True
         self._joined: _Joined | None = None
@@ -73,9 +74,10 @@ class DistributedDataParallel(Module):
             with no_grad():
                 for t in [*module.parameters(), *module.buffers()]:
                     broadcast(t.detach(), group=group, group_src=0)
-        cap = int((25 if bucket_cap_mb is None else bucket_cap_mb) * 2**20)
+        self.bucket_bytes_cap = int((25 if bucket_cap_mb is None else bucket_cap_mb) * 2**20)
         self.reducer = Reducer(
-            [p for _, p in named], [n for n, _ in named], group, cap,
+            [p for _, p in named], [n for n, _ in named], group,
+            self.bucket_bytes_cap,
             find_unused_parameters or static_graph,
         )  # fmt: skip
 
@@ -83,7 +85,8 @@ class DistributedDataParallel(Module):
         """The module's own forward; the backward of what it returns is averaged."""
         averaged = is_grad_enabled() and self.require_backward_grad_sync
         if self._joined is not None and averaged:
-            self._joined.go_on(self.process_group)
+            active = self._joined.go_on(self.process_group)
+            self.reducer.divisor = self._joined.divisor(active, self.process_group)
         if averaged:
             self.reducer.arm()
         if self.broadcast_buffers and self.require_backward_grad_sync and self.training:
@@ -112,31 +115,43 @@ class DistributedDataParallel(Module):
     ) -> Iterator[None]:  # fmt: skip
         """For inputs of different number: a rank that has none left answers the others with zeros.
 
-        The average divides by the number of all ranks. Raises RuntimeError on every rank when the
-        first is done, if ``throw_on_early_termination``.
+        The average divides by the number of all ranks, or of those that still have data
+        (``divide_by_initial_world_size=False``). At the end all have the parameters and buffers of
+        a rank that went on longest. Raises RuntimeError on every rank when the first is done, if
+        ``throw_on_early_termination``.
         """
-        if not divide_by_initial_world_size:
-            raise NotImplementedError(
-                message("join(divide_by_initial_world_size=False) is not there yet")
-            )
         if not enable:
             yield
             return
-        self._joined = _Joined(throw_on_early_termination)
+        self._joined = joined = _Joined(throw_on_early_termination, divide_by_initial_world_size)
+        group = self.process_group
         try:
             yield
-            while self._joined.wait_for_others(self.process_group):
+            longest = True
+            while joined.wait_for_others(group):
+                longest = False
                 if self.broadcast_buffers and self.training:
                     self._send_buffers()
                 self.reducer.join_in()
+            last = joined.last(longest, group)
+            with no_grad():
+                for t in [*self.module.parameters(), *self.module.buffers()]:
+                    broadcast(t.detach(), group=group, group_src=last)
         finally:
-            self._joined = None
+            self._joined, self.reducer.divisor = None, group.size()
 
-    def register_comm_hook(self, state: object, hook: object) -> None:
-        """Not there: gradients are summed as they are."""
-        raise NotImplementedError(
-            message("register_comm_hook(): gradients are averaged by all_reduce only")
-        )
+    def register_comm_hook(self, state: object, hook: Hook) -> None:
+        """Average each bucket by ``hook(state, bucket)``, which returns a future (hooks.py).
+
+        Raises TypeError where it cannot be called, RuntimeError for a second one.
+        """
+        if not callable(hook):
+            raise TypeError(message("Communication hook must be callable."))
+        if self.reducer.hook is not None:
+            raise RuntimeError(
+                message("register_comm_hook or register_builtin_comm_hook can only be called once.")
+            )
+        self.reducer.hook, self.reducer.state = hook, state
 
     def timeline(self) -> list[Any]:
         """The last backward in time: when it computed, and when each bucket was under way."""
@@ -146,12 +161,24 @@ class DistributedDataParallel(Module):
 class _Joined:
     """One passage through ``join``: before each step all ranks tell whether they go on."""
 
-    def __init__(self, throw: bool) -> None:
-        self.throw = throw
+    def __init__(self, throw: bool, by_all: bool) -> None:
+        self.throw, self.by_all = throw, by_all
 
-    def go_on(self, group: ProcessGroup) -> None:
-        """This rank has data: take part in the count."""
-        self._check(self._count(1, group), group)
+    def go_on(self, group: ProcessGroup) -> int:
+        """This rank has data: take part in the count; how many have?"""
+        n = self._count(1, group)
+        self._check(n, group)
+        return n
+
+    def divisor(self, active: int, group: ProcessGroup) -> int:
+        """What the sum of the gradients is divided by."""
+        return group.size() if self.by_all else active
+
+    def last(self, longest: bool, group: ProcessGroup) -> int:
+        """The highest of the ranks that had data longest."""
+        rank = constant(np.array([group.rank() if longest else -1], np.int64))
+        all_reduce(rank, ReduceOp.MAX, group)
+        return int(rank.item())
 
     def wait_for_others(self, group: ProcessGroup) -> bool:
         """This rank has none left: does another one go on?"""

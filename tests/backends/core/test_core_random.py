@@ -81,6 +81,35 @@ def test_normals_in_pairs(dtype, power, compiled):
             assert not spares[0][1] or spares[0][0] == spares[1][0]
 
 
+def rejected():
+    """What is drawn by rejection, with parameters on both sides of every branch."""
+    a = np.array([0.0, np.nan, 1e-3, 0.4, 0.999, 1.0, 2.5, 300.0, 1e6])
+    with np.errstate(divide="ignore"):
+        yield "gammas", np.stack([a, np.where(a < 1, a + 1, a) - 1 / 3, 1 / a]), True
+    yield "poisson", np.array([0.0, 1e-3, 1.0, 9.99, 10.0, 123.0, 1e5]), False
+    n = np.array([0.0, 5.0, 5.0, 10.0, 40.0, 1000.0, 1000.0, 7.0, 30.0, 2000.0])
+    p = np.array([0.3, 0.0, 1.0, 0.3, 0.9, 0.3, 0.7, np.nan, 0.5, 0.01])
+    q = np.where(p > 0.5, 1 - p, p)
+    with np.errstate(all="ignore"):
+        rest = [n * q, np.sqrt(n * q * (1 - q)), q / (1 - q), np.floor((n + 1) * q), np.log1p(-q)]
+    yield "binomial", np.stack([n, p, q, *rest]), False
+
+
+@pytest.mark.parametrize("kind, columns, normals", list(rejected()))
+def test_by_rejection(kind, columns, normals, compiled):
+    columns = np.ascontiguousarray(np.repeat(columns, 150, axis=-1))
+    for n in (columns.shape[-1], 1):
+        given = np.ascontiguousarray(columns[..., :n])
+        found = []
+        for form in (REFERENCE, compiled):
+            state, spare = form.seeded(11), np.zeros(2)
+            form.draws(state, 3)  # a uniform lies across the twister's end
+            last = (spare,) if normals else ()
+            numbers = [getattr(form, kind)(state, n, given, *last) for _ in range(2)]
+            found.append((np.concatenate(numbers).tobytes(), state.tobytes(), spare.tobytes()))
+        assert found[0][0] == found[1][0] and found[0] == found[1]
+
+
 def test_all_float32_uniforms_transform_alike(compiled):
     """Each of the 2**24 uniforms that can occur, thinned, through C's log, sin and cos."""
     n = 1 << 16

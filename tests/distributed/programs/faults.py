@@ -15,12 +15,17 @@ if fault == "raises" and rank == 1:
     raise ValueError("a fault of its own")
 if fault == "killed" and rank == 1:
     os.kill(os.getpid(), signal.SIGKILL)
-if fault == "order":
-    dist.all_reduce(torch.ones(3)) if rank else dist.broadcast(torch.ones(3), 0)
-if fault == "shape":
-    dist.all_reduce(torch.ones(3 + rank))
-if fault == "dtype":
-    dist.all_reduce(torch.ones(3).double() if rank else torch.ones(3))
+if fault == "differs":
+    for collective in (
+        lambda: dist.all_reduce(torch.ones(3)) if rank else dist.broadcast(torch.ones(3), 0),
+        lambda: dist.all_reduce(torch.ones(3 + rank)),
+        lambda: dist.all_reduce(torch.ones(3).double() if rank else torch.ones(3)),
+    ):
+        try:
+            collective()
+        except dist.DistError as error:  # on every rank, and the next one is in step again
+            print(error, flush=True)
+    raise SystemExit(1)
 if fault == "late" and rank == 1:
     time.sleep(60)
 dist.all_reduce(torch.ones(1_000_000))

@@ -5,6 +5,7 @@ import microtorch.distributed as dist
 import microtorch.nn.functional as F
 from microtorch import nn, viz
 from microtorch.nn.parallel import DistributedDataParallel
+from microtorch.nn.parallel.hooks import allreduce_hook, fp16_compress_hook
 
 dist.init_process_group("mpi")
 r, n = dist.get_rank(), dist.get_world_size()
@@ -73,6 +74,19 @@ F.cross_entropy(ddp(x), y).backward()
 (2 * F.cross_entropy(alone(X), Y)).backward()
 assert farthest(lambda p: p.grad) < 1e-5
 
+# other ways to average a bucket
+for hook, close in ((allreduce_hook, 1e-6), (fp16_compress_hook, 1e-2)):
+    hooked = DistributedDataParallel(network(), bucket_cap_mb=0.01)
+    hooked.module.load_state_dict(net.state_dict())
+    hooked.register_comm_hook(None, hook)
+    F.cross_entropy(hooked(x), y).backward()
+    alone.load_state_dict(net.state_dict())
+    theirs.zero_grad()
+    F.cross_entropy(alone(X), Y).backward()
+    for p, q in zip(hooked.module.parameters(), alone.parameters(), strict=True):
+        assert (p.grad - q.grad).abs().max() < close
+alone.load_state_dict(net.state_dict())
+
 
 class Two(nn.Module):
     def __init__(self):
@@ -121,6 +135,12 @@ with m.join():
         step.zero_grad()
         m(torch.ones(4, 2)).sum().backward()
         step.step()
+assert equal_bits(m)  # of a rank that went on longest
+with m.join(divide_by_initial_world_size=False):
+    for _ in range(1 + r):
+        m.zero_grad()
+        m(torch.ones(1, 2)).sum().backward()
+        assert m.module.bias.grad.item() == 1  # the mean of those that still have data
 dist.barrier()
 # batch norm's statistics are rank 0's
 bn = DistributedDataParallel(nn.BatchNorm1d(2))

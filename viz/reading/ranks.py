@@ -1,0 +1,96 @@
+"""A program of several processes: what each of them has computed comes to all of them.
+
+Where a result went through a DistributedDataParallel, its graph is one of several. Which gradients
+are averaged is read off that module; without one (``ranks=True``) it is every parameter, as in a
+program that calls ``all_reduce`` on them by itself.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from microtorch import distributed as dist
+from microtorch.backends import host
+from microtorch.distributed import DistError, ProcessGroup
+from microtorch.distributed.agreement import assembled
+from microtorch.nn.parallel import DistributedDataParallel
+
+from .take import parallel, settle
+from .trace import Trace
+
+Absent = DistError  # what is raised where a process does not come
+SECONDS = 10.0  # how long a process waits for the others
+Sums: TypeAlias = dict[int, np.ndarray]  # by parameter: what this process hands to the average
+
+
+class Ranks:
+    """The processes that step together, and what this one knows of the average."""
+
+    def __init__(self, group: ProcessGroup, function: str):
+        self.group, self.what = group, f"viz.{function}(loss)"
+
+    def bring(self, thing: Any) -> list[Any]:
+        """The things of all processes, by rank. Raises DistError where one does not come."""
+        return assembled(self.group, thing, self.what, SECONDS)
+
+    def average(self, trace: Trace, names: list[str]) -> Sums:
+        """Learn the averages, so that ``.grad`` is understood; returns this process's shares.
+
+        A parameter that this process did not use adds zeros, and is not in the result.
+        """
+        assert trace.computation is not None
+        mine = self._averaged(trace)
+        gradients = trace.computation.backward.gradients
+        own = {names[i]: np.asarray(host(gradients[i])) for i in mine if i in gradients}
+        every = self.bring(own)
+        n = len(every)
+        known = {i: sum(o[names[i]] / n for o in every if names[i] in o) for i in mine}
+        settle(trace, {i: mean for i, mean in known.items() if i in gradients})
+        left = trace.computation.left
+        return {i: (own[names[i]] + left.get(i, 0.0)) / n for i in mine if names[i] in own}
+
+    def _averaged(self, trace: Trace) -> list[int]:
+        """The parameters whose gradients are averaged."""
+        modules = _parallel(trace)
+        if any(not m.require_backward_grad_sync for m in modules):
+            return []  # under no_sync()
+        assert trace.computation is not None
+        nodes = {p.node for m in modules for p in m.reducer.params}
+        return [
+            t.id
+            for t, node in zip(trace.nodes, trace.computation.nodes, strict=True)
+            if t.role == "parameter" and t.needs and not t.op and (not modules or node in nodes)
+        ]
+
+
+def together(trace: Trace, function: str, ranks: bool | None) -> Ranks | None:
+    """The processes that this trace is to be shown with; None where it is shown alone.
+
+    ``ranks``: None asks whether it went through a DistributedDataParallel.
+    """
+    if ranks is False or not dist.is_initialized():
+        return None
+    modules = _parallel(trace)
+    if ranks is None and not modules:
+        return None
+    group = modules[0].process_group if modules else dist.group.WORLD
+    return None if group is None or group.size() < 2 else Ranks(group, function)
+
+
+def _parallel(trace: Trace) -> list[DistributedDataParallel]:
+    assert trace.computation is not None
+    return parallel(trace.computation.nodes)
+
+
+def first_rank() -> bool:
+    """Is this the process that speaks for all?"""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
+def warn(error: DistError) -> None:
+    """Say that this process is shown alone."""
+    fix = "call it on every rank, or with ranks=False for the graph of one"
+    warnings.warn(f"only this rank is shown: {error}; {fix}", UserWarning, stacklevel=5)
