@@ -32,7 +32,7 @@ from ..drawing import style
 from ..reading import numbers
 from ..reading.loops import loop
 from ..reading.replay import function, program
-from ..reading.trace import Contribution, Step, Trace, TraceNode, Value
+from ..reading.trace import Contribution, Push, Step, Trace, TraceNode, Value
 from ..telling.steps import attributes, remark, rule_of, written
 from ..telling.words import display_names, expression
 from . import javascript
@@ -42,8 +42,9 @@ JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 PAGE = Path(__file__).parents[1] / "page"
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
     "state.js", "graph.js", "camera.js", "links.js", "lens.js", "whatif.js", "source.js",
-    "explain.js", "check.js", "tools.js", "steps.js",
+    "explain.js", "check.js", "tools.js", "forward.js", "steps.js",
 )  # fmt: skip
+FORWARD = "forward.js"  # what only a page of forward mode needs
 TENSORS = ("whatif.js",)  # what a page of single numbers does not need
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 200  # characters of a line of source
@@ -74,7 +75,8 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     data["quiz"] = None if quiz is None else _quiz(trace, data, quiz["seed"])
     ops = {n.op for n in trace.nodes if javascript.can(n.op)}
     ops.update(op for p in data["prog"].values() for op in p["n"])
-    parts = [_read(p) for p in SCRIPTS if not (data["live"] and p in TENSORS)]
+    without = {*(TENSORS if data["live"] else ()), *(() if trace.mode == "forward" else (FORWARD,))}
+    parts = [_read(p) for p in SCRIPTS if p not in without]
     script = _bare(javascript.table(ops)) + _bare("".join(parts))
     look = _bare(_read("page.css")) + _colours(drawn)
     policy = (
@@ -165,13 +167,14 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
         "title": names[trace.root],
         "root": trace.root,
         "live": live,
+        "over": trace.over,
         "separate": drawn.separate,
         "nodes": nodes,
         "steps": steps,
         "files": files,
         "loops": list(loops),
-        "zoom": {} if live else grids(trace, names),
-        "prog": {} if live else _programs(trace),
+        "zoom": {} if live or trace.over else grids(trace, names),
+        "prog": {} if live or trace.over else _programs(trace),
     }
 
 
@@ -278,6 +281,8 @@ def _short(x: Any, digits: int = 7) -> Any:
 
 
 def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> JSON:
+    if isinstance(s, Push):
+        return _push(trace, s, drawn)
     if not isinstance(s, Contribution):
         left = {} if s.left is None else {"left": _value(s.left), "text": s.text}
         return {"k": s.kind, "n": s.node} | left
@@ -308,6 +313,30 @@ def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> 
         out["m"] = words["any"] if len(set(words.values())) == 1 else words
     elif s.remark:
         out["m"] = s.remark
+    return out
+
+
+def _push(trace: Trace, s: Push, drawn: Scene) -> JSON:
+    t = trace.nodes[s.node]
+    out: JSON = {
+        "k": "p", "n": s.node, "rule": s.rule.partition(" = ")[2] if t.op else s.rule,
+        "terms": {str(p): _value(v) for p, v in s.terms.items()},
+        "e": {str(p): drawn.edges.get(f"{s.node}_{p}", "") for p in s.terms}, "m": s.remark,
+    }  # fmt: skip
+    if s.contribution is None:
+        out["A"] = _value(s.array)
+    else:
+        out |= {"c": s.contribution, "old": None, "new": s.contribution}
+        if len(s.terms) == 1 and s.local is not None:
+            out["l"] = s.local
+        parts = [_places(trace, t) | {"g": f"{{g{t.inputs[p]}}}"} for p in s.terms]
+        rules = [rule_of(trace, t, p) or "g" for p in s.terms]
+        out["num"] = ""
+        if s.numbers and t.op in formulas.TABLE:
+            out["num"] = " + ".join(written(r, v) for r, v in zip(rules, parts, strict=True))
+    if s.check is not None:
+        c = s.check
+        out["check"] = [c.analytic, c.finite, c.error, int(c.ok), c.what]
     return out
 
 

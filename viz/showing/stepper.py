@@ -12,6 +12,7 @@ from ..reading.names import Given, given_names
 from ..reading.spelling import spell_small_ops
 from ..reading.take import Root, caller, take
 from ..reading.trace import Trace
+from ..telling.pushing import add_pushes, checked
 from ..telling.steps import add_steps
 from ..telling.table import Table
 from ..telling.words import display_names
@@ -60,6 +61,9 @@ class Stepper:
             valid = ", ".join(f".{f}" for f in FORMATS)
             raise ValueError(f"save({path!r}): {what}; use one of {valid}")
         if suffix in FILMS:
+            if self.trace.mode != "reverse":
+                what = f"save({path!r}): a film shows forward and backward; this is forward mode"
+                raise ValueError(f"{what}: use one of {', '.join('.' + f for f in TEXTS)}")
             return film.save(self.trace, path, suffix, **look)
         if look:
             names = ", ".join("." + f for f in FILMS)
@@ -88,14 +92,26 @@ class Stepper:
         return f"<Stepper of {len(self)} steps; {ways}>"
 
 
-def step(loss: Root, params: Given = None, names: Given = None) -> Stepper:
+def step(
+    loss: Root,
+    params: Given = None,
+    names: Given = None,
+    mode: str = "reverse",
+    wrt: Root = None,
+    direction: Any = None,
+) -> Stepper:
     """The steps of a Tensor's or Scalar's computation, forward and backward.
 
-    Works before and after backward(), and changes nobody's ``.grad``. Raises TypeError and
-    GraphError as ``draw`` does, and GraphError where values that backward needs were freed or
-    overwritten.
+    Works before and after backward(), and changes nobody's ``.grad``. With ``mode="forward"`` there
+    is one sweep, in which each value has its tangent beside it: how it moves with the leaf ``wrt``
+    (a Tensor, Scalar or name) in a ``direction`` (of its shape, or the index of one element; by
+    default 1 for each element). Raises TypeError and GraphError as ``draw`` does, GraphError where
+    values that backward needs were freed or overwritten, ValueError for a direction of no leaf.
     """
-    return Stepper(_steps(loss, "step", params, names))
+    if not checked(mode, wrt, direction):
+        return Stepper(_steps(loss, "step", params, names))
+    trace = take(loss, "step", caller(), given_names(params, names))
+    return Stepper(add_pushes(trace, wrt, direction))
 
 
 def quiz(loss: Root, seed: object = None, params: Given = None, names: Given = None) -> Stepper:
