@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ast
 
+from microtorch.graph import Site
+
 from .source import Source, text
-from .trace import ModuleCall, Site, Trace
+from .trace import ModuleCall, Trace
 
 CALLS = frozenset({
     "grad", "backward", "vjp", "jvp", "jacobian", "hessian", "hvp", "vhp", "jacrev", "jacfwd",

@@ -167,7 +167,10 @@ def _positions(trace: Trace, nodes: list[Node]) -> None:
                 indexed[site.file] = source.of(site.file)
             places[key] = len(places), site, indexed[site.file].loop(site.line)
         t.place, t.site, t.loop = places[key]
-    calls = {place: derived.call(indexed[site.file], site) for place, site, _ in places.values()}
+    calls = {
+        place: derived.call(indexed[site.file], CodeSite.of(*key))
+        for key, (place, site, _) in places.items()
+    }
     derived.add_frames(trace, calls)
 
 

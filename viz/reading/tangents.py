@@ -19,10 +19,12 @@ from microtorch.backends import cpu
 from microtorch.base import errors
 from microtorch.engine.record import constant
 from microtorch.graph import Node
+from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 from microtorch.kinds.dual import LINEAR, Dual
 from microtorch.kinds.level import Level, entered
 
+from . import numbers
 from .measure import Computation, Data, attributes
 
 
@@ -68,6 +70,38 @@ def push(found: Computation, values: Sequence[Data], seeds: Mapping[int, Data]) 
                 if one is not None:
                     out.terms[i, p] = one
     return out
+
+
+def held(found: Computation, wrt: Any) -> int | None:
+    """The node of a Tensor or Scalar, -1 if it took no part; None for anything else."""
+    return found.index(wrt) if isinstance(wrt, (Tensor, Scalar)) else None
+
+
+def direction_of(value: Data, given: Any, name: str) -> tuple[Data, str]:
+    """The tangent of the leaf, and what it is in words."""
+    if isinstance(value, float):
+        t = 1.0 if given is None else float(given.data if isinstance(given, Scalar) else given)
+        return t, f"∂{name}/∂{name} = 1" if t == 1 else f"∂{name}/∂ε = {numbers.literal(t)}"
+    array = np.asarray(value)
+    one = np.ones_like(array)
+    if given is None:
+        if array.size == 1:
+            return one, f"∂{name}/∂{name} = 1"
+        return one, f"∂{name}/∂ε = 1 for each element"
+    if isinstance(given, (int, tuple)) and not isinstance(given, bool) and array.ndim:
+        place = given if isinstance(given, tuple) else (given,)
+        if len(place) == array.ndim:
+            one[...] = 0
+            try:
+                one[place] = 1
+            except IndexError:
+                raise ValueError(f"direction={given!r}: {name} has shape {array.shape}") from None
+            return one, f"∂{name}/∂ε = 1 for {name}[{', '.join(map(str, place))}], else 0"
+    plain = given.detach().numpy() if isinstance(given, Tensor) else given
+    towards = np.asarray(plain, array.dtype)
+    if towards.shape != array.shape:
+        raise ValueError(f"direction= has shape {towards.shape}, and {name} has {array.shape}")
+    return towards, f"∂{name}/∂ε is the given direction"
 
 
 def linear(op: str) -> bool:

@@ -13,22 +13,17 @@ does the script compute.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import json
 import math
 import os
 import random
 import re
-from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
 from microtorch.notation import expr, formulas
 from microtorch.notation.formulas import LETTERS
 
 from ..asking.grids import grids
-from ..drawing import style
+from ..drawing import onefile, style
 from ..reading import numbers
 from ..reading.loops import loop
 from ..reading.replay import function, program
@@ -39,7 +34,6 @@ from . import javascript
 from .scene import Scene, scene
 
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
-PAGE = Path(__file__).parents[1] / "page"
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
     "state.js", "graph.js", "camera.js", "links.js", "lens.js", "whatif.js", "source.js",
     "explain.js", "check.js", "tools.js", "forward.js", "steps.js",
@@ -76,59 +70,10 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     ops = {n.op for n in trace.nodes if javascript.can(n.op)}
     ops.update(op for p in data["prog"].values() for op in p["n"])
     without = {*(TENSORS if data["live"] else ()), *(() if trace.mode == "forward" else (FORWARD,))}
-    parts = [_read(p) for p in SCRIPTS if p not in without]
-    script = _bare(javascript.table(ops)) + _bare("".join(parts))
-    look = _bare(_read("page.css")) + _colours(drawn)
-    policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(look)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    filled = {
-        "policy": policy,
-        "title": html.escape(f"{data['title']} · microtorch"),
-        "style": look,
-        "svg": drawn.svg,
-        "data": _inert(data),
-        "script": script,
-    }
-    return re.sub(r"@(\w+)@", lambda m: filled[m[1]], _read("page.html"))
-
-
-def _read(name: str) -> str:
-    return (PAGE / name).read_text(encoding="utf-8")
-
-
-def _bare(text: str) -> str:
-    """Without indentation, blank lines and whole-line comments: a third less to carry."""
-    lines = [line.strip() for line in text.splitlines()]
-    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*"))) + "\n"
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _inert(data: object) -> str:
-    """JSON that cannot end its script element, whatever names it holds."""
-    text = json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for c in "<>&\u2028\u2029":
-        text = text.replace(c, f"\\u{ord(c):04x}")
-    return text
-
-
-def _finite(x: Any) -> Any:
-    """NaN and infinities, which JSON lacks, as {"#": "NaN"}; and no unpaired surrogates."""
-    if isinstance(x, dict):
-        return {str(k): _finite(v) for k, v in x.items()}
-    if isinstance(x, (list, tuple)):
-        return [_finite(v) for v in x]
-    if isinstance(x, complex):
-        return numbers.literal(x)
-    if isinstance(x, float) and not math.isfinite(x):
-        return {"#": "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"}
-    if isinstance(x, str):
-        return x.encode("utf-8", "replace").decode()
-    return x
+    parts = [onefile.read(p) for p in SCRIPTS if p not in without]
+    script = onefile.bare(javascript.table(ops)) + onefile.bare("".join(parts))
+    look = onefile.bare(onefile.read("page.css")) + _colours(drawn)
+    return onefile.page("page.html", data["title"], data, script, look, svg=drawn.svg)
 
 
 def _colours(drawn: Scene) -> str:

@@ -15,15 +15,13 @@ from typing import Any
 import numpy as np
 
 from microtorch.base import errors
-from microtorch.handles.scalar import Scalar
-from microtorch.handles.tensor import Tensor
 from microtorch.notation import expr, formulas
 from microtorch.notation.formulas import LETTERS
 
 from ..reading import numbers
 from ..reading.measure import Data
 from ..reading.summary import number, summary
-from ..reading.tangents import Pushed, linear, push
+from ..reading.tangents import Pushed, direction_of, held, linear, push
 from ..reading.trace import Comparison, Push, Step, Trace, TraceNode, Value
 from .differences import DERIVATIVE, Forward, H
 from .lookup import find
@@ -59,7 +57,7 @@ def add_pushes(trace: Trace, wrt: Any = None, direction: Any = None) -> Trace:
         what = "forward mode needs all values, and some were overwritten (optimizer.step()?)"
         raise errors.GraphError(errors.message(what, fix="step before the optimizer does"))
     known: list[Data] = [v for v in values if v is not None]
-    towards, words = _direction(known[leaf], direction, names[leaf])
+    towards, words = direction_of(known[leaf], direction, names[leaf])
     pushed = push(found, known, {leaf: towards})
     trace.mode, trace.seed = FORWARD, words
     trace.over = names[leaf] if np.size(known[leaf]) == 1 and words.endswith("= 1") else "ε"
@@ -92,8 +90,9 @@ def _leaf(trace: Trace, wrt: Any, names: list[str]) -> int:
         if len(wanted) == 1:
             return wanted[0]
         raise ValueError(f"forward mode moves one leaf: say wrt=, one of {some}")
-    if isinstance(wrt, (Tensor, Scalar)):
-        i = trace.computation.index(wrt)
+    taken = held(trace.computation, wrt)
+    if taken is not None:
+        i = taken
     elif isinstance(wrt, (str, int)):
         i = find(trace, wrt)
     else:
@@ -102,33 +101,6 @@ def _leaf(trace: Trace, wrt: Any, names: list[str]) -> int:
         what = "took no part in this computation" if i < 0 else f"is {names[i]}, which is no leaf"
         raise ValueError(f"wrt= {what} of floating point; there are {some}")
     return i
-
-
-def _direction(value: Data, given: Any, name: str) -> tuple[Data, str]:
-    """The tangent of the leaf, and what it is in words."""
-    if isinstance(value, float):
-        t = 1.0 if given is None else float(given.data if isinstance(given, Scalar) else given)
-        return t, f"∂{name}/∂{name} = 1" if t == 1 else f"∂{name}/∂ε = {numbers.literal(t)}"
-    array = np.asarray(value)
-    one = np.ones_like(array)
-    if given is None:
-        if array.size == 1:
-            return one, f"∂{name}/∂{name} = 1"
-        return one, f"∂{name}/∂ε = 1 for each element"
-    if isinstance(given, (int, tuple)) and not isinstance(given, bool) and array.ndim:
-        place = given if isinstance(given, tuple) else (given,)
-        if len(place) == array.ndim:
-            one[...] = 0
-            try:
-                one[place] = 1
-            except IndexError:
-                raise ValueError(f"direction={given!r}: {name} has shape {array.shape}") from None
-            return one, f"∂{name}/∂ε = 1 for {name}[{', '.join(map(str, place))}], else 0"
-    plain = given.detach().numpy() if isinstance(given, Tensor) else given
-    towards = np.asarray(plain, array.dtype)
-    if towards.shape != array.shape:
-        raise ValueError(f"direction= has shape {towards.shape}, and {name} has {array.shape}")
-    return towards, f"∂{name}/∂ε is the given direction"
 
 
 def over(trace: Trace, names: list[str], i: int) -> str:
