@@ -7,12 +7,11 @@ import re
 import numpy as np
 import pytest
 from browser import Browser, missing
+from microtorch.viz.reading import snapshots
 
 import microtorch as torch
 from microtorch import nn, viz
 from microtorch.optim import optimizer as optimizers
-
-
 
 
 def trained(steps=12, make=lambda p: torch.optim.SGD(p, lr=0.1), clear=True, size=16):
@@ -60,12 +59,13 @@ def test_the_data_are_those_of_the_training(tmp_path):
         assert np.abs(weights.reshape(3, 16) - new).max() <= kept["w"]["k"]
 
 
-def test_moments_are_thinned_and_nothing_listens_afterwards():
-    rec, seen = trained(steps=150)
+def test_moments_are_thinned_and_nothing_listens_afterwards(monkeypatch):
+    monkeypatch.setattr(snapshots, "MOST", 10)
+    rec, seen = trained(steps=35)
     numbers = [m.number for m in rec.snapshots.moments]
-    assert numbers == list(range(0, 150, 2))
+    assert numbers == list(range(0, 35, 4))
     last = rec.snapshots.moments[-1]
-    assert last.new["net.0.weight"] == pytest.approx(seen[148][4].astype(float))
+    assert last.new["net.0.weight"] == pytest.approx(seen[32][4].astype(float))
     assert not optimizers._before_all and not optimizers._after_all
 
 
@@ -85,7 +85,7 @@ def test_a_training_without_optimizer_and_forgotten_gradients(tmp_path):
 
 
 def test_a_large_run_stays_below_two_megabytes(tmp_path):
-    rec, _ = trained(steps=60, size=1200)
+    rec, _ = trained(steps=20, size=1200)
     rec.save(tmp_path / "run.html")
     assert (tmp_path / "run.html").stat().st_size < 2_000_000
     assert rec.snapshots.moments[0].old["net.0.weight"].shape == (3, 1024)
@@ -118,8 +118,8 @@ def test_both_axes_and_the_numbers_of_a_step(page):
     assert "SGD moves net.0.weight" in browser.text("#said")
     _, old, grad, _, new = seen[5]
     rows = browser.js("[...document.querySelectorAll('#table tr')].slice(1).map(r => r.innerText)")
-    u = browser.js("[...document.querySelectorAll('#units button')].findIndex(b => b.ariaPressed ==="
-                   " 'true')")  # fmt: skip
+    chosen = "[...document.querySelectorAll('#units button')].findIndex(b => b.ariaPressed == 'true')"
+    u = browser.js(chosen)
     k = int(np.argmax(np.abs(new[u] - old[u])))
     cells = rows[0].replace("−", "-").replace("≈ ", "").split("\t")
     assert cells[0] == f"[{k // 4}, {k % 4}]"
