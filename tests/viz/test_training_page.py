@@ -118,8 +118,8 @@ def test_both_axes_and_the_numbers_of_a_step(page):
     assert "SGD moves net.0.weight" in browser.text("#said")
     _, old, grad, _, new = seen[5]
     rows = browser.js("[...document.querySelectorAll('#table tr')].slice(1).map(r => r.innerText)")
-    chosen = "[...document.querySelectorAll('#units button')].findIndex(b => b.ariaPressed == 'true')"
-    u = browser.js(chosen)
+    units = "[...document.querySelectorAll('#units button')]"
+    u = browser.js(f"{units}.findIndex(b => b.ariaPressed === 'true')")
     k = int(np.argmax(np.abs(new[u] - old[u])))
     cells = rows[0].replace("−", "-").replace("≈ ", "").split("\t")
     assert cells[0] == f"[{k // 4}, {k % 4}]"

@@ -111,7 +111,7 @@ def _picture(shape: tuple[int, ...]) -> list[int]:
     if len(shape) >= 4:  # a convolution: its kernels, one below the other
         return [int(np.prod(shape[1:-1])), shape[-1]]
     size = int(np.prod(shape[1:])) if len(shape) > 1 else int(np.prod(shape))
-    side = int(round(size**0.5))
+    side = round(size**0.5)
     if side * side == size and size >= 16:
         return [side, side]
     return [-(-size // 32), min(size, 32)]
