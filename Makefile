@@ -4,6 +4,8 @@
 # make lint    ruff and mypy
 # make sanitize  the kernel tests under Address-, UndefinedBehavior- and ThreadSanitizer (Linux)
 # make compilers  the C core with gcc and with clang: no warning is allowed
+# make site    the documentation as a site for any browser, without network: out/site/index.html
+# make site-check  the same, and each of its pages opened in Chromium
 # make clean   remove what the build and the set-up made
 #
 # All but clean prepare .venv first (scripts/setup.sh). PYTHON=/path/to/python3 is the interpreter.
@@ -17,7 +19,7 @@ NEXT ?= Not run: the tests marked SKIPPED. 'make demo' shows what it does, docs/
 export OPENBLAS_NUM_THREADS ?= 1
 export PYTHON
 
-.PHONY: help setup demo test bench lint sanitize compilers clean
+.PHONY: help setup demo test bench lint sanitize compilers site site-check clean
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
@@ -46,6 +48,11 @@ sanitize: setup
 
 compilers: setup
 	@scripts/compilers.sh
+
+site site-check: setup
+	@$(PY) -c 'import furo, myst_parser' 2>/dev/null || $(PY) -m pip install --quiet \
+		--disable-pip-version-check 'sphinx>=8' 'furo>=2024.8' 'myst-parser>=4'
+	@$(PY) scripts/site $(if $(filter site-check,$@),--browser) $(ARGS)
 
 clean:
 	rm -rf .venv build dist *.egg-info out demo_output .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..graph import Node, storage_of, tick
 from .apply import apply
 from .hot import several
@@ -36,6 +38,14 @@ class Recorded:
         return several(REGISTRY["sgn" if x.array.dtype.kind == "c" else "sign"], (x,))
 
     @staticmethod
+    def where(condition: Operand, x: Operand, y: Operand) -> Tensor:
+        """One of the two, where a single constant decides: ``x ** 3`` has an exponent that is not
+        0, and its derivative records no choice.
+        """
+        chosen = _chosen(condition, x, y)
+        return several(REGISTRY["where"], (condition, x, y)) if chosen is None else chosen
+
+    @staticmethod
     def lift(
         node: Node, saved: Sequence[Any], value: Operand = None
     ) -> tuple[Tensor | Node, tuple[Any, ...]]:
@@ -56,6 +66,19 @@ class Recorded:
             return node.op.derivatives_on(node.dev)
         vjps = node.op.derivatives_on(node.dev)
         return [partial(_tied, node, i, vjp) for i, vjp in enumerate(vjps)]
+
+
+def _chosen(condition: Any, x: Any, y: Any) -> Tensor | None:
+    """The operand that one number selects, if it is what ``where`` would give in shape and type."""
+    array = getattr(condition, "array", None)
+    if type(array) is not np.ndarray or array.ndim or array.dtype != bool or condition.node.needs:
+        return None
+    chosen, other = (x, y) if array else (y, x)
+    shape = getattr(getattr(other, "array", None), "shape", ())
+    if not hasattr(chosen, "node") or shape not in ((), chosen.array.shape):
+        return None
+    same = not hasattr(other, "node") or other.node.dev is chosen.node.dev
+    return chosen if same else None
 
 
 def _tied(node: Node, i: int, vjp: Vjp, *arguments: Any, **attrs: Any) -> Tensor:

@@ -3,6 +3,7 @@
     with viz.record() as rec:
         train()                       # any code; each backward() is a step
     print(rec)                        # loss; gradients of layers; gradient and update of parameters
+    rec.save("run.html")              # a page: steps on one axis, the parts of a step on the other
     rec.save("flow.svg")              # heat: one row per layer and parameter, one column per step
     viz.diff(rec[0], rec[-1])         # one graph, old → new (changes.py)
 
@@ -28,6 +29,7 @@ from ..reading.names import Given, given_names
 from ..reading.take import caller
 from ..reading.trace import Value
 from ..reading.training import Training
+from . import filming
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -164,12 +166,20 @@ class Recording(Training):
     def save(
         self, path: str | os.PathLike[str], dpi: float | None = None, theme: str = "light"
     ) -> str:
-        """Write the heat (.svg .png .pdf .dot), the table (.txt) or all numbers (.json)."""
+        """Write the page (.html), the heat (.svg .png .pdf .dot), the table (.txt), or the numbers
+        (.json).
+        """
         path = os.fspath(path)
         suffix = os.path.splitext(path)[1].lower().lstrip(".")
-        if suffix not in ("svg", "png", "pdf", "dot", "gv", "txt", "json"):
-            raise ValueError(f"save({path!r}): use one of .svg, .png, .pdf, .dot, .txt, .json")
-        text = {"txt": lambda: str(self) + "\n", "json": self.to_json}.get(suffix)
+        if suffix not in ("html", "svg", "png", "pdf", "dot", "gv", "txt", "json"):
+            kinds = ".html, .svg, .png, .pdf, .dot, .txt, .json"
+            raise ValueError(f"save({path!r}): use one of {kinds}")
+        texts = {
+            "html": lambda: filming.page(self),
+            "txt": lambda: str(self) + "\n",
+            "json": self.to_json,
+        }
+        text = texts.get(suffix)
         data = text().encode() if text is not None else self.pipe(suffix, dpi, theme)
         with open(path, "wb") as file:
             file.write(data)

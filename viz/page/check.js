@@ -17,11 +17,12 @@ function check() {
     row("processes", String(D.tops.length));
     if (n.s) row("shape", shape(n));
     row(step.last ? "average" : "so far", step.new != null ? num(step.new) : `RMS ${short(known(at).grads.get(step.n)?.v?.r)}`);
-  } else {
+  } else if (step.k === "p") pushed_rows(step, row);
+  else {
     const users = N.flatMap((m, i) => m.i.includes(step.n) ? [m.n] : []);
     row("value", typeof now.V[step.n] === "number" ? num(now.V[step.n]) : now.V[step.n] == null ? "freed" : `RMS ${short(now.V[step.n].r)}`);
     if (n.s || n.d) row("shape", `${shape(n) || "()"}${n.d ? " " + n.d : ""}`);
-    row("gradient", n.g ? "wanted" : "not wanted");
+    if (!D.over) row("gradient", n.g ? "wanted" : "not wanted");
     row("used by", users.length ? users.slice(0, 8).join(", ") + (users.length > 8 ? " …" : "") : "nothing: it is the result", "long");
   }
   box.replaceChildren(h("table", { class: "facts" }, rows), ...curve(step));
@@ -53,7 +54,7 @@ function curve(step) {
   const ends = [-reach, reach].map(v => h("span", {}, num(v).replace(/\.?0+$/, "")));
   let words = `${n.op} at ${N[n.i[p]].n} = ${num(points[0])}`;
   if (points.length !== 1) words = points.length ? `${n.op} at each element of ${N[n.i[p]].n}` : n.op;
-  if (step.k === "c" && step.l != null && !hidden(at) && points.length === 1) {
+  if (step.l != null && !hidden(at) && points.length === 1) {
     const x = points[0], y = f(x), angle = Math.hypot(W / 2 / reach, step.l * H / (hi - lo)), len = 70 / angle;
     svg.append(s("line", { class: "tangent", x1: X(x - len), x2: X(x + len), y1: Y(y - len * step.l), y2: Y(y + len * step.l) }));
     words = `${n.op}: slope ${num(step.l)} at ${N[n.i[p]].n} = ${num(points[0])}`;

@@ -22,7 +22,7 @@ function written() {
     title = [term(step.n), ` is ${n.r === "parameter" ? "a parameter" : n.r === "data" ? "data" : `a ${n.r}`}`];
     if (typeof v === "number") words.push(math("sum", `${n.n} = ${said = num(v)}`));
     else out.push(h("div", { class: "arrays" }, array(n.n, v, n)));
-    out.push(h("p", { class: "remark" }, n.g ? ["Backward will find ", frac(top_of(step.n), step.n), ": how the result changes when it moves."] : "No gradient is asked for it."));
+    out.push(h("p", { class: "remark" }, D.over ? "It stands still: its tangent is 0." : n.g ? ["Backward will find ", frac(top_of(step.n), step.n), ": how the result changes when it moves."] : "No gradient is asked for it."));
   } else if (step.k === "op") {
     const v = now.V[step.n];
     title = terms(`${n.n} = ${n.x}`, ids);
@@ -34,7 +34,8 @@ function written() {
       const [tables, text] = lens(false);
       out.push(h("div", { class: "lens" }, h("div", { class: "arrays" }, tables), text));
     } else if (typeof v !== "number") out.push(h("div", { class: "arrays" }, n.i.map(j => N[j].r === "constant" ? "" : array(N[j].n, now.V[j], N[j])), array(n.n, v, n)));
-  } else if (step.k === "seed") {
+  } else if (step.k === "p") [title, said] = pushed(step, words, out, covered);
+  else if (step.k === "seed") {
     title = ["Backward starts where forward ended"];
     words.push(math("", frac(step.n, step.n), " = 1"), math("sum", said = "1.0000"));
     out.push(h("p", { class: "remark" }, `Move ${n.n} by a little, and ${n.n} moves by just as much.`));
@@ -92,7 +93,7 @@ function question(step) {
   const input = h("input", { inputmode: "text", autocomplete: "off", "aria-label": `contribution to the gradient of ${called(N[step.n].n, Math.max(cell, 0), step.c == null ? N[step.n].s : null)}` });
   const said = h("span", { class: "said", role: "status" }, answers.get(at)?.said || "");
   return h("form", { class: "ask", onsubmit: e => { e.preventDefault(); answer(input.value, said); $("explain").querySelector(".ask input")?.select(); } },
-    h("label", {}, step.c == null ? `${called(`∂${N[top_of(step.n)].n}/∂${N[step.n].n}`, cell, N[step.n].s)} += ` : "+= "), input, h("button", {}, "Check"), said);
+    h("label", {}, step.k === "p" ? `∂${N[step.n].n}/∂${D.over} = ` : step.c == null ? `${called(`∂${N[top_of(step.n)].n}/∂${N[step.n].n}`, cell, N[step.n].s)} += ` : "+= "), input, h("button", {}, "Check"), said);
 }
 function answer(text, said) {
   const v = parse(text), step = now.steps[at], a = answers.get(at) || { tries: 0 };

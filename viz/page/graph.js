@@ -36,7 +36,7 @@ function graph() {
     const con = texts.get(id).con;
     if (con && got) {
       con.classList.toggle("zero", c === 0);
-      put(con, c === 0 ? "0" : `◂ ${typeof c === "number" ? num(c) : `rms ${short(c.r)}`}`);
+      put(con, c === 0 ? "0" : `${D.over ? "▸" : "◂"} ${typeof c === "number" ? num(c) : `rms ${short(c.r)}`}`);
     }
   }
   document.querySelectorAll("#svg .k").forEach(e => e.classList.toggle("seen", k.seen.has(+e.dataset.of) || all));
@@ -48,6 +48,7 @@ function graph() {
 function mark(step) {
   const ids = gives(step) ? [N[step.n].box, step.e, "o" + step.from] : [N[step.n].box, "o" + step.n, "r" + step.n, ...N[step.n].i.map((_, p) => `e${step.n}_${p}`)];
   ids.forEach(id => groups.get(id)?.classList.add("now"));
+  if (step.k === "p") pushing(step);
   if (!gives(step)) return;
   for (const id of [step.e, "r" + step.from]) {
     const e = groups.get(id), way = e?.querySelector(".way");

@@ -48,6 +48,7 @@ function forward(leaves) {
 // Backward again, in the order of the steps: each contribution is g times the op's derivative.
 function recompute() {
   if (!changed.size) { now = start; return; }
+  if (D.over) return push_again();
   if (!D.live) return tensors();
   const V = forward(changed), G = [], left = [];
   for (const i of D.tops) G[i] = 1;
@@ -84,7 +85,11 @@ function known(k) {
   for (let j = 0; j <= k; j++) {
     const s = now.steps[j];
     if (s.k === "leaf" || s.k === "op") seen.add(s.n);
-    else if (s.k === "left") grads.set(s.n, { v: s.left, done: false });
+    else if (s.k === "p") {
+      seen.add(s.n);
+      if (j <= last) grads.set(s.n, { v: s.c ?? s.A, done: true });
+      for (const [p, v] of Object.entries(s.terms)) given.set(s.e[p], v);
+    } else if (s.k === "left") grads.set(s.n, { v: s.left, done: false });
     else if (s.k === "seed") grads.set(s.n, { v: 1, done: true });
     else if (j <= last) {
       const before = grads.get(s.n);
@@ -120,7 +125,7 @@ const math = (kind, ...inner) => h("p", { class: `math ${kind}` }, ...inner);
 // a rule as Python wrote it, with the gradient of `i` set as a fraction
 const withFraction = (text, i) => text.split(`∂${atom(N[top_of(i)].n)}/∂${atom(N[i].n)}`).flatMap((part, k) => [k ? frac(top_of(i), i) : "", ...terms(part, [i, ...N[i].i])]);
 const fill = (text, grads) => text.replace(/\{(g?)(\d+)\}/g, (_, g, i) => { const t = num(g ? grads(+i) : now.V[i]); return t.startsWith("−") ? `(${t})` : t; });
-const gradientOf = i => i === top_of(i) ? 1 : now.steps.findLast(s => s.k === "c" && s.n === i)?.new;
+const gradientOf = i => i === top_of(i) && !D.over ? 1 : now.steps.findLast(s => (s.k === "c" || s.k === "p") && s.n === i)?.new;
 
 function array(title, a, n, isGrad) {
   if (a == null) return "";

@@ -1,7 +1,7 @@
 // ---- one step -----------------------------------------------------------------------------------------------------
 function render() {
   root.classList.toggle("back", phase() === "backward");
-  put($("phase"), phase().toUpperCase());
+  put($("phase"), D.over ? "FORWARD MODE" : phase().toUpperCase());
   put($("count"), `step ${at + 1} of ${S.length}`);
   $("slider").value = at + 1;
   $("slider").setAttribute("aria-valuetext", `step ${at + 1} of ${S.length}, ${phase()}`);
@@ -73,7 +73,7 @@ const toggle = name => { root.classList.toggle(name); render(); requestAnimation
 const actions = {
   ArrowRight: () => in_grid() ? walk(1) : next(), PageDown: next, ArrowLeft: () => in_grid() ? walk(-1) : go(at - 1), PageUp: () => go(at - 1), Home: () => in_grid() ? choose(0, true) : go(0), End: () => in_grid() ? choose(zoomed().list.length - 1, true) : go(S.length - 1),
   " ": play, b: () => go(FIRST), q: () => { quiz = !quiz; render(); if (!quiz && document.activeElement?.closest?.(".ask")) $("b-next").focus(); },
-  d: () => toggle("dark"), p: () => toggle("presenter"), w: () => open("whatif"), f: () => open("paths"), z: fold, e: lens_keys, v: follow_or_not, "+": () => zoom_by(1.25), "=": () => zoom_by(1.25), "-": () => zoom_by(0.8), "−": () => zoom_by(0.8), 0: reset_view, c: () => open("loop"),
+  d: () => toggle("dark"), p: () => toggle("presenter"), w: () => $("b-whatif").hidden || open("whatif"), f: () => $("b-paths").hidden || open("paths"), z: fold, e: lens_keys, v: follow_or_not, "+": () => zoom_by(1.25), "=": () => zoom_by(1.25), "-": () => zoom_by(0.8), "−": () => zoom_by(0.8), 0: reset_view, c: () => open("loop"),
   "/": () => { $("find").hidden = false; put($("find-said"), ""); $("find-name").value = found; $("find-name").select(); },
   "?": () => $("help").open ? $("help").close() : $("help").showModal(),
   Escape: () => { if (!$("find").hidden) shut_find(); else if (in_grid()) document.activeElement.blur(); else if (tool) open(tool); else document.activeElement?.blur(); },

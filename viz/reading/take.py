@@ -24,7 +24,7 @@ from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor
 from microtorch.nn.parallel import DataParallel, DistributedDataParallel
 
-from . import numbers, source
+from . import derived, numbers, source
 from .frames import Frame
 from .measure import Computation, Data, Gradient
 from .names import Names, Pairs, node_of
@@ -169,6 +169,11 @@ def _positions(trace: Trace, nodes: list[Node]) -> None:
                 indexed[site.file] = source.of(site.file)
             places[key] = len(places), site, indexed[site.file].loop(site.line)
         t.place, t.site, t.loop = places[key]
+    calls = {
+        place: derived.call(indexed[site.file], CodeSite.of(*key))
+        for key, (place, site, _) in places.items()
+    }
+    derived.add_frames(trace, calls)
 
 
 def _module(trace: Trace, scope: Scope, calls: dict[Scope, int]) -> int | None:
@@ -227,6 +232,8 @@ def fill(
         t.name = names.name(i)
         _describe(t, n)
         t.value = summary(found.values[i])
+        if not t.op and not t.name and t.dtype == "bool" and t.shape:
+            t.expression = "mask"  # what a choice was made by: no op is recorded for a comparison
         if t.role == "constant" and (t.name or (t.scalar and n.code is not None)):
             t.role = "data"
         file = "" if t.site is None else t.site.file

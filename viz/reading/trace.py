@@ -214,13 +214,32 @@ class Contribution(Step):
         return self.sender
 
 
+@dataclass(slots=True)
+class Push(Step):
+    """One step of forward mode: a value, and its tangent as the sum of its operands' ``terms``.
+
+    ``contribution`` is the tangent where it is one number; of an array ``array`` summarizes it.
+    """
+
+    rule: str = ""  # ∂n/∂w = ∂a/∂w · b, in the user's names
+    numbers: str = ""  # and with numbers
+    terms: dict[int, Value] = field(default_factory=dict)  # position of the operand -> its part
+    contribution: float | None = None
+    local: float | None = None  # the derivative of the one operand that moves
+    sum: str = ""
+    array: Value | None = None
+    remark: str = ""
+    check: Comparison | None = None
+
+
 # ---- the whole -----------------------------------------------------------------------------------
 @dataclass
 class Trace:
     """See the module's docstring.
 
     ``backward``: has it run? ``note`` says why gradients could not be found. ``roots``: the result
-    of each process, where there are several; ``root`` is the first.
+    of each process, where there are several; ``root`` is the first. In ``mode`` "forward" every
+    ``grad`` is a tangent: how the value moves with ``over``; ``seed`` says what moves.
     """
 
     nodes: list[TraceNode] = field(default_factory=list)
@@ -233,6 +252,9 @@ class Trace:
     backward: bool = False
     note: str = ""
     roots: dict[int, int] = field(default_factory=dict)  # rank -> node
+    mode: str = "reverse"
+    over: str = ""
+    seed: str = ""
     computation: Computation | None = field(default=None, repr=False, compare=False)
 
     def top(self, i: int) -> int:
@@ -265,6 +287,7 @@ class Trace:
             "backward": self.backward,
             "note": self.note,
             "roots": self.roots,
+            "mode": [self.mode, self.over, self.seed],
             "nodes": [asdict(n) for n in self.nodes],
             "edges": [asdict(e) for e in self.edges],
             "modules": [asdict(m) for m in self.modules],
@@ -299,6 +322,7 @@ class Trace:
             data["backward"],
             data["note"],
             {int(rank): i for rank, i in data.get("roots", {}).items()},
+            *data.get("mode", ()),
         )
 
 
@@ -330,11 +354,23 @@ def _edge(data: Data) -> Edge:
 
 def _step(data: Data) -> Step:
     data = data | {"left": _value(data["left"])}
+    if data["kind"] == "push":
+        return _push(data)
     if data["kind"] not in ("contribution", "reduce"):
         return Step(**data)
     made = {k: special(data[k]) for k in ("old", "contribution", "new", "local")}
-    check = data["check"]
-    if check is not None:
-        check = Comparison(**{k: v if k == "what" else special(v) for k, v in check.items()})
     values = {k: _value(data[k]) for k in ("array", "total")}
-    return Contribution(**data | made | values | {"check": check})
+    return Contribution(**data | made | values | {"check": _check(data["check"])})
+
+
+def _push(data: Data) -> Push:
+    terms = {int(p): _value(v) for p, v in data["terms"].items()}
+    made = {k: special(data[k]) for k in ("contribution", "local")}
+    made = {**made, "array": _value(data["array"])}
+    return Push(**data | made | {"terms": terms, "check": _check(data["check"])})
+
+
+def _check(data: Data | None) -> Comparison | None:
+    if data is None:
+        return None
+    return Comparison(**{k: v if k == "what" else special(v) for k, v in data.items()})

@@ -14,13 +14,14 @@ from typing import TypeVar, overload
 import numpy as np
 
 from microtorch.backends import host
-from microtorch.engine.listening import listen
+from microtorch.engine.listening import foresee, listen
 from microtorch.graph import Node, RemovableHandle, in_order
 from microtorch.handles.tensor import Tensor
 
 from . import numbers
 from .frames import Frame
 from .names import Names, Pairs, node_of
+from .snapshots import Snapshots
 from .summary import rms
 from .take import Root, caller, take
 from .trace import Trace
@@ -45,6 +46,7 @@ class TrainingStep:
     updates: dict[str, float] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     trace: Trace | None = None
+    left: bool = False  # did gradients of an earlier backward stand in .grad when it began?
 
     def __repr__(self) -> str:
         parameters = numbers.count(len(self.gradients), "parameter")
@@ -67,18 +69,26 @@ class Training:
         self._called: dict[Node, str] = {}
         self._before: dict[str, tuple[Node, np.ndarray]] = {}  # parameter, its value at backward
         self._listening: RemovableHandle | None = None
+        self._foreseeing: RemovableHandle | None = None
+        self._left = False
+        self.snapshots = Snapshots()
 
     def __enter__(self: Rec) -> Rec:
         if self._listening is not None:
             raise RuntimeError("this recording is already running")
         self._listening = listen(self._step)
+        self._foreseeing = foresee(self._foreseen)
+        self.snapshots.begin()
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._listening is not None:
             self._listening.remove()
-        self._listening = None
+        if self._foreseeing is not None:
+            self._foreseeing.remove()
+        self._listening = self._foreseeing = None
         self._finish()
+        self.snapshots.end()
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -93,6 +103,10 @@ class Training:
     def __iter__(self) -> Iterator[TrainingStep]:
         return iter(self.steps)
 
+    def _foreseen(self, roots: list[Root], create_graph: bool) -> None:
+        """Backward is about to run: is there anything that it will add to?"""
+        self._left = any(_held(n) for n in self._called)
+
     def _step(self, roots: list[Root]) -> None:
         """Take down one backward, which has just run."""
         self._finish()
@@ -104,7 +118,7 @@ class Training:
         if any(n not in self._called for n in leaves):
             self._name(nodes, caller())
         value = loss.array if isinstance(loss, Tensor) else loss.data
-        step = TrainingStep(len(self.steps), float(np.mean(value)))
+        step = TrainingStep(len(self.steps), float(np.mean(value)), left=self._left)
         for n in leaves:
             name = self._called[n]
             g = n.grad
@@ -121,6 +135,7 @@ class Training:
             step.trace = take(loss, "record", self._frame, self._given)
             step.trace.computation = None  # the data are kept, and the graph may go
         self.steps.append(step)
+        self.snapshots.take(step.number, {self._called[n]: n for n in leaves})
 
     def _finish(self) -> None:
         """What has changed since the last backward is the optimizer's doing."""
@@ -128,6 +143,7 @@ class Training:
             changed = {k: np.asarray(host(n.value)) - old for k, (n, old) in self._before.items()}
             self.steps[-1].updates = {k: rms(d) for k, d in changed.items()}
         self._before = {}
+        self.snapshots.close()
 
     def _name(self, nodes: list[Node], frame: Frame) -> None:
         """Name the leaves: by the frame of the call to backward, then by that of the recording."""
@@ -150,3 +166,9 @@ class Training:
                 name = found.get(i) or f"parameter {len(taken) + 1}"
                 self._called[n] = name  # a new tensor under an old name is its next value
                 taken.add(name)
+
+
+def _held(n: Node) -> bool:
+    """Is there a gradient in ``.grad`` that is not all zero?"""
+    g = n.grad.array if isinstance(n.grad, Tensor) else n.grad
+    return g is not None and bool(np.any(np.asarray(host(g))))

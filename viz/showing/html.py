@@ -13,37 +13,32 @@ does the script compute.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import json
 import math
 import os
 import random
 import re
-from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
 from microtorch.notation import expr, formulas
 from microtorch.notation.formulas import LETTERS
 
 from ..asking.grids import grids
-from ..drawing import style
+from ..drawing import onefile, style
 from ..reading import numbers
 from ..reading.loops import loop
 from ..reading.replay import function, program
-from ..reading.trace import Contribution, Step, Trace, TraceNode, Value
+from ..reading.trace import Contribution, Push, Step, Trace, TraceNode, Value
 from ..telling.steps import attributes, remark, rule_of, written
 from ..telling.words import display_names, expression
 from . import javascript
 from .scene import Scene, scene
 
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
-PAGE = Path(__file__).parents[1] / "page"
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
     "state.js", "graph.js", "camera.js", "links.js", "lens.js", "whatif.js", "source.js",
-    "explain.js", "check.js", "tools.js", "steps.js",
+    "explain.js", "check.js", "tools.js", "forward.js", "steps.js",
 )  # fmt: skip
+FORWARD = "forward.js"  # what only a page of forward mode needs
 TENSORS = ("whatif.js",)  # what a page of single numbers does not need
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 200  # characters of a line of source
@@ -74,59 +69,11 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     data["quiz"] = None if quiz is None else _quiz(trace, data, quiz["seed"])
     ops = {n.op for n in trace.nodes if javascript.can(n.op)}
     ops.update(op for p in data["prog"].values() for op in p["n"])
-    parts = [_read(p) for p in SCRIPTS if not (data["live"] and p in TENSORS)]
-    script = _bare(javascript.table(ops)) + _bare("".join(parts))
-    look = _bare(_read("page.css")) + _colours(drawn)
-    policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(look)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    filled = {
-        "policy": policy,
-        "title": html.escape(f"{data['title']} · microtorch"),
-        "style": look,
-        "svg": drawn.svg,
-        "data": _inert(data),
-        "script": script,
-    }
-    return re.sub(r"@(\w+)@", lambda m: filled[m[1]], _read("page.html"))
-
-
-def _read(name: str) -> str:
-    return (PAGE / name).read_text(encoding="utf-8")
-
-
-def _bare(text: str) -> str:
-    """Without indentation, blank lines and whole-line comments: a third less to carry."""
-    lines = [line.strip() for line in text.splitlines()]
-    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*"))) + "\n"
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _inert(data: object) -> str:
-    """JSON that cannot end its script element, whatever names it holds."""
-    text = json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for c in "<>&\u2028\u2029":
-        text = text.replace(c, f"\\u{ord(c):04x}")
-    return text
-
-
-def _finite(x: Any) -> Any:
-    """NaN and infinities, which JSON lacks, as {"#": "NaN"}; and no unpaired surrogates."""
-    if isinstance(x, dict):
-        return {str(k): _finite(v) for k, v in x.items()}
-    if isinstance(x, (list, tuple)):
-        return [_finite(v) for v in x]
-    if isinstance(x, complex):
-        return numbers.literal(x)
-    if isinstance(x, float) and not math.isfinite(x):
-        return {"#": "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"}
-    if isinstance(x, str):
-        return x.encode("utf-8", "replace").decode()
-    return x
+    without = {*(TENSORS if data["live"] else ()), *(() if trace.mode == "forward" else (FORWARD,))}
+    parts = [onefile.read(p) for p in SCRIPTS if p not in without]
+    script = onefile.bare(javascript.table(ops)) + onefile.bare("".join(parts))
+    look = onefile.bare(onefile.read("page.css")) + _colours(drawn)
+    return onefile.page("page.html", data["title"], data, script, look, svg=drawn.svg)
 
 
 def _colours(drawn: Scene) -> str:
@@ -166,13 +113,14 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
         "root": trace.root,
         "tops": sorted(trace.roots.values()) or [trace.root],
         "live": live,
+        "over": trace.over,
         "separate": drawn.separate,
         "nodes": nodes,
         "steps": steps,
         "files": files,
         "loops": list(loops),
-        "zoom": {} if live else grids(trace, names),
-        "prog": {} if live else _programs(trace),
+        "zoom": {} if live or trace.over else grids(trace, names),
+        "prog": {} if live or trace.over else _programs(trace),
     }
 
 
@@ -281,6 +229,8 @@ def _short(x: Any, digits: int = 7) -> Any:
 
 
 def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> JSON:
+    if isinstance(s, Push):
+        return _push(trace, s, drawn)
     if not isinstance(s, Contribution):
         left = {} if s.left is None else {"left": _value(s.left), "text": s.text}
         return {"k": s.kind, "n": s.node} | left
@@ -314,6 +264,30 @@ def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> 
         out["m"] = words["any"] if len(set(words.values())) == 1 else words
     elif s.remark:
         out["m"] = s.remark
+    return out
+
+
+def _push(trace: Trace, s: Push, drawn: Scene) -> JSON:
+    t = trace.nodes[s.node]
+    out: JSON = {
+        "k": "p", "n": s.node, "rule": s.rule.partition(" = ")[2] if t.op else s.rule,
+        "terms": {str(p): _value(v) for p, v in s.terms.items()},
+        "e": {str(p): drawn.edges.get(f"{s.node}_{p}", "") for p in s.terms}, "m": s.remark,
+    }  # fmt: skip
+    if s.contribution is None:
+        out["A"] = _value(s.array)
+    else:
+        out |= {"c": s.contribution, "old": None, "new": s.contribution}
+        if len(s.terms) == 1 and s.local is not None:
+            out["l"] = s.local
+        parts = [_places(trace, t) | {"g": f"{{g{t.inputs[p]}}}"} for p in s.terms]
+        rules = [rule_of(trace, t, p) or "g" for p in s.terms]
+        out["num"] = ""
+        if s.numbers and t.op in formulas.TABLE:
+            out["num"] = " + ".join(written(r, v) for r, v in zip(rules, parts, strict=True))
+    if s.check is not None:
+        c = s.check
+        out["check"] = [c.analytic, c.finite, c.error, int(c.ok), c.what]
     return out
 
 

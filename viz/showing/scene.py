@@ -41,6 +41,9 @@ WIDTHS = {
 }  # of Helvetica, in em; a digit has 0.556
 
 
+TANGENT = {"grad": "ε", "grad rms": "ε rms"}  # what forward mode calls a derivative
+
+
 class Scene(NamedTuple):
     """``svg``; ``colours``: (light, dark) per variable; ``units``: the id of each node's box."""
 
@@ -224,6 +227,8 @@ class _Writer:
 
     def _text(self, x: ET.Element, y: ET.Element, mark: str = "", anchor: str = "") -> str:
         words = x.text or ""
+        if self.trace.mode == "forward" and x.get("fill", "").upper() == LIGHT.gradient:
+            words = TANGENT.get(words, words)
         left, size = float(x.get("x", "0")), float(x.get("font-size", "12"))
         was = x.get("text-anchor", "start")
         if anchor and was == "start":  # texts that change keep their right end, or their middle

@@ -14,6 +14,7 @@ from ..reading.ranks import together as all_ranks
 from ..reading.spelling import spell_small_ops
 from ..reading.take import Root, caller, take
 from ..reading.trace import Trace
+from ..telling.pushing import add_pushes, checked
 from ..telling.steps import add_steps
 from ..telling.table import Table
 from ..telling.together import side_by_side
@@ -67,6 +68,9 @@ class Stepper:
             valid = ", ".join(f".{f}" for f in FORMATS)
             raise ValueError(f"save({path!r}): {what}; use one of {valid}")
         if suffix in FILMS:
+            if self.trace.mode != "reverse":
+                what = f"save({path!r}): a film shows forward and backward; this is forward mode"
+                raise ValueError(f"{what}: use one of {', '.join('.' + f for f in TEXTS)}")
             return film.save(self.trace, path, suffix, **look)
         if look:
             names = ", ".join("." + f for f in FILMS)
@@ -96,7 +100,13 @@ class Stepper:
 
 
 def step(
-    loss: Root, params: Given = None, names: Given = None, ranks: bool | None = None
+    loss: Root,
+    params: Given = None,
+    names: Given = None,
+    ranks: bool | None = None,
+    mode: str = "reverse",
+    wrt: Root = None,
+    direction: Any = None,
 ) -> Stepper:
     """The steps of a Tensor's or Scalar's computation, forward and backward.
 
@@ -104,11 +114,18 @@ def step(
     between them: by itself where the loss comes from a DistributedDataParallel, with ``ranks=True``
     where the program calls all_reduce itself, never with ``ranks=False``. Every process calls it.
 
+    With ``mode="forward"`` there is one sweep over this process's graph, in which each value has
+    its tangent beside it: how it moves with the leaf ``wrt`` (a Tensor, Scalar or name) in a
+    ``direction`` (of its shape, or the index of one element; by default 1 for each element).
+
     Works before and after backward(), and changes nobody's ``.grad``. Raises TypeError and
-    GraphError as ``draw`` does, and GraphError where values that backward needs were freed or
-    overwritten.
+    GraphError as ``draw`` does, GraphError where values that backward needs were freed or
+    overwritten, ValueError for a direction of no leaf.
     """
-    return Stepper(_steps(loss, "step", params, names, ranks))
+    if not checked(mode, wrt, direction):
+        return Stepper(_steps(loss, "step", params, names, ranks))
+    trace = take(loss, "step", caller(), given_names(params, names))
+    return Stepper(add_pushes(trace, wrt, direction))
 
 
 def quiz(loss: Root, seed: object = None, params: Given = None, names: Given = None) -> Stepper:

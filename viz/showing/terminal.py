@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..reading import numbers
 from ..reading.loops import loop
-from ..reading.trace import Contribution, Step, Trace, TraceNode
+from ..reading.trace import Contribution, Push, Step, Trace, TraceNode
 
 if TYPE_CHECKING:
     from rich.text import Text
 from ..telling.differences import DERIVATIVE
+from ..telling.pushing import over
 from ..telling.words import cut, display_names, expression, partial, printable
 
 Held: TypeAlias = dict[int, complex | str]  # the gradients collected so far: numbers, or |rms|
@@ -39,9 +40,11 @@ def frame(
     left = max(20, min(50, width * 5 // 8 - 2))
     values, held = _state(trace, step)
     rows = [t for t in trace.nodes if t.role != "constant"]
-    head = Text(" #  FORWARD: values ↓".ljust(left), QUIET) + Text("│ BACKWARD: gradients ↑", QUIET)
+    back = f"TANGENTS ↓: ∂/∂{trace.over}" if trace.over else "BACKWARD: gradients ↑"
+    head = Text(" #  FORWARD: values ↓".ljust(left), QUIET) + Text(f"│ {back}", QUIET)
     lines += [head, Text("─" * left + "┼" + "─" * (width - left - 1), QUIET)]
-    extra = isinstance(now, Contribution) + bool(isinstance(now, Contribution) and now.remark)
+    told = isinstance(now, (Contribution, Push))
+    extra = told + bool(isinstance(now, (Contribution, Push)) and now.remark)
     space = max(3, height - len(lines) - 3 - extra)
     at = next(k for k, t in enumerate(rows) if t.id == now.node)
     first = max(0, min(at - space // 2, len(rows) - space))
@@ -88,6 +91,10 @@ def _state(trace: Trace, step: int) -> tuple[set[int], Held]:
         if isinstance(s, Contribution):
             size = numbers.rms(s.total.rms if s.total else None)
             held[s.node] = size if s.new is None else s.new
+        elif isinstance(s, Push):
+            values.add(s.node)
+            size = numbers.rms(s.array.rms if s.array else None)
+            held[s.node] = size if s.contribution is None else s.contribution
         elif s.left is not None:
             size = numbers.rms(s.left.rms)
             held[s.node] = size if s.left.number is None else s.left.number
@@ -111,6 +118,8 @@ def _gradient(trace: Trace, names: list[str], i: int, held: Held, now: Step, roo
         return ""
     average = trace.nodes[i].role == "average"
     left = "mean of all ranks" if average else partial(names, trace.top(i), i)
+    if trace.mode == "forward":
+        left = over(trace, names, i)
     if isinstance(now, Contribution) and now.node == i:
         right = now.sum
     else:
@@ -121,7 +130,7 @@ def _gradient(trace: Trace, names: list[str], i: int, held: Held, now: Step, roo
 
 
 def _look(i: int, now: Step, held: Held) -> str:
-    if now.phase == "backward" and now.node == i:
+    if (now.phase == "backward" or isinstance(now, Push)) and now.node == i:
         return f"bold {GRADIENT}"
     return GRADIENT if i in held else QUIET
 
@@ -130,20 +139,20 @@ def _explanation(now: Step, width: int) -> list[Text]:
     """One line of mathematics with its check, and a remark."""
     from rich.text import Text
 
-    if not isinstance(now, Contribution):
+    if not isinstance(now, (Contribution, Push)):
         seed = f"{now.text}: backward starts where forward ended"
         told = {"seed": seed, "leaf": "given by the program", "left": now.text}
         text = told.get(now.kind) or f"{now.name} = {now.text}"
         return [Text(" "), Text(_cut(" " + text, width))]
     total = now.sum.rpartition(" = ")[2]
-    in_numbers = now.numbers.removeprefix("+= ")
+    in_numbers = now.numbers.removeprefix("+= ").removeprefix("= ")
     rule = f" {now.rule}" + (f" = {in_numbers}" if in_numbers and in_numbers != total else "")
-    if now.contribution is not None:
+    if now.contribution is not None and not rule.endswith(f"= {total}"):
         rule += f" = {numbers.number(now.contribution)}"
     line = Text(_cut(rule, width))
     check = now.check
     lines = [Text(" "), line]
-    if check is not None and now.final:
+    if check is not None and (isinstance(now, Push) or now.final):
         sign = "✓" if check.ok else "✗"
         what = "" if check.what == DERIVATIVE else f", {check.what},"
         words = f" finite difference{what} {check.finite:.6f} {sign}".replace("-", "−")

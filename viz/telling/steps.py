@@ -170,7 +170,7 @@ def rule_of(trace: Trace, t: TraceNode, position: int) -> str:
     """
     text = t.rules[position] if position < len(t.rules) else ""
     exponent = trace.nodes[t.inputs[1]] if t.op == "pow" and position == 0 else None
-    if exponent is None or exponent.number is None or exponent.role != "constant":
+    if exponent is None or exponent.number is None or exponent.needs:
         return text
     if isinstance(exponent.number, complex):
         return text

@@ -16,13 +16,15 @@ from microtorch.base import errors
 from ..reading import numbers
 from ..reading.recorded import Recording
 from ..reading.take import Root, caller, take
-from ..reading.trace import Contribution, Trace, TraceNode
+from ..reading.trace import Contribution, Push, Trace, TraceNode
 from .lookup import UnknownKey, rows
+from .pushing import add_pushes, checked
 from .records import Record, Replay, record, replay
 from .steps import add_steps
 from .words import display_names, expression, partial
 
 HEADS = ("", "forward: values ↓", "value", "backward: gradients ↑", "gradient")
+FORWARD = ("", "forward: values ↓", "value", "and their tangents ↓", "tangent")
 
 
 class Table:
@@ -36,7 +38,9 @@ class Table:
         self.trace = trace
         self._recording = recording
         names = display_names(trace)
+        self.heads = HEADS if trace.mode == "reverse" else FORWARD
         backward: dict[int, list[str]] = {}
+        pushed = {s.node: s.rule for s in trace.steps if isinstance(s, Push)}
         for step in trace.steps:
             if isinstance(step, Contribution):
                 backward.setdefault(step.node, []).append(step.rule.partition("+= ")[2])
@@ -51,6 +55,7 @@ class Table:
             rule = "1" if t.id == trace.top(t.id) else " + ".join(backward.get(t.id, []))
             grad = describe_gradient(t)
             back = f"{left} = {rule}" if rule and t.needs else ""
+            back = back if trace.mode == "reverse" else pushed.get(t.id, "")
             self.rows.append((str(len(self.rows) + 1), forward, describe(t), back, grad))
 
     # ---- the run behind it -----------------------------------------------------------------------
@@ -104,7 +109,7 @@ class Table:
         return replay(self.trace, self.recording)
 
     def __str__(self) -> str:
-        widths = [max(len(r[k]) for r in (HEADS, *self.rows)) for k in range(5)]
+        widths = [max(len(r[k]) for r in (self.heads, *self.rows)) for k in range(5)]
         right = (0, 2, 4)
 
         def line(r: tuple[str, ...]) -> str:
@@ -115,14 +120,14 @@ class Table:
             return ("  ".join(cells[:3]) + "  │  " + "  ".join(cells[3:])).rstrip()
 
         rule = "─" * (sum(widths[:3]) + 6) + "┼" + "─" * (sum(widths[3:]) + 4)
-        return "\n".join([line(HEADS), rule, *(line(r) for r in self.rows)])
+        return "\n".join([line(self.heads), rule, *(line(r) for r in self.rows)])
 
     __repr__ = __str__
 
     def to_markdown(self) -> str:
         """A pipe table; bars in names are escaped."""
         rows = [[c.replace("\\", "\\\\").replace("|", "\\|") for c in r] for r in self.rows]
-        lines = [f"| {' | '.join(HEADS)} |".replace("|  |", "| # |"), "|--:|:--|--:|:--|--:|"]
+        lines = [f"| {' | '.join(self.heads)} |".replace("|  |", "| # |"), "|--:|:--|--:|:--|--:|"]
         return "\n".join(lines + [f"| {' | '.join(r)} |" for r in rows])
 
     _repr_markdown_ = to_markdown
@@ -137,6 +142,8 @@ class Table:
             r"backward: gradients $\uparrow$",
             "gradient",
         )
+        if self.trace.mode == "forward":
+            heads = (*heads[:3], r"and their tangents $\downarrow$", "tangent")
         lines += [" & ".join(heads) + r" \\", r"\midrule"]
         lines += [" & ".join(latex(c) for c in r) + r" \\" for r in self.rows]
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
@@ -206,7 +213,9 @@ def _math(s: str) -> str:
     return "".join(_SYMBOLS.get(c, r"\ " if c == " " else c) for c in s)
 
 
-def trace(loss: Root) -> Table:
+def trace(
+    loss: Root, mode: str = "reverse", wrt: Root = None, direction: object = None
+) -> Table:
     """The table of a Tensor's or Scalar's computation, both sweeps; and the run, to ask.
 
         t = viz.trace(loss)
@@ -215,9 +224,11 @@ def trace(loss: Root) -> Table:
         t.replay()                each op again
 
     Works before and after backward, and changes no ``.grad``. It keeps copies of all values, so it
-    stays true when training goes on. Raises TypeError and GraphError as ``draw`` does, and
-    GraphTooLarge above 1,000 nodes.
+    stays true when training goes on. ``mode="forward"`` has tangents in place of gradients; ``wrt``
+    and ``direction`` are those of ``viz.step``, and so are its errors. Raises TypeError and
+    GraphError as ``draw`` does, and GraphTooLarge above 1,000 nodes.
     """
-    taken = take(loss, "trace", caller(), gradients=True, most=1000)
+    forward = checked(mode, wrt, direction)
+    taken = take(loss, "trace", caller(), gradients=not forward, most=1000)
     recording = Recording.of(taken)
-    return Table(add_steps(taken), recording)
+    return Table(add_pushes(taken, wrt, direction) if forward else add_steps(taken), recording)

@@ -82,6 +82,10 @@ def expression(trace: Trace, i: int, names: list[str]) -> str:
         return f"{wrap(inputs[0])} {INFIX[t.op]} {wrap(inputs[1])}"
     if t.op == "pow":
         return power(wrap(inputs[0]), inputs[1])
+    if t.op == "where" and len(inputs) == 3:  # most often what a derivative of a choice records
+        return f"{wrap(inputs[1])} where {wrap(inputs[0])}, else {wrap(inputs[2])}"
+    if t.op == "tie":  # no value of its own: it keeps in the graph what a choice has read
+        return f"{inputs[0]}, by a choice that read {inputs[1]}"
     if t.op == "neg":
         return f"−{wrap(inputs[0])}"
     return f"{t.op}({', '.join(inputs)})"

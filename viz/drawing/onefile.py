@@ -1,0 +1,76 @@
+"""A page in one file: script, style and data inside, and a policy that lets nothing else in.
+
+The script is named by its hash, so that no text of a user's program can ever run; the data are JSON
+that cannot end its element. A reader needs no network.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from ..reading import numbers
+
+PAGE = Path(__file__).parents[1] / "page"
+
+
+def page(template: str, title: str, data: object, script: str, look: str, **more: str) -> str:
+    """The template with its ``@name@`` filled in; ``more`` is markup."""
+    policy = (
+        f"default-src 'none'; script-src '{hashed(script)}'; style-src '{hashed(look)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    filled = {
+        "policy": policy,
+        "title": html.escape(f"{title} · microtorch"),
+        "style": look,
+        "data": inert(data),
+        "script": script,
+        **more,
+    }
+    return re.sub(r"@(\w+)@", lambda m: filled[m[1]], read(template))
+
+
+def read(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def bare(text: str) -> str:
+    """Without indentation, blank lines and whole-line comments: a third less to carry."""
+    lines = [line.strip() for line in text.splitlines()]
+    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*"))) + "\n"
+
+
+def hashed(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def inert(data: object) -> str:
+    """JSON that cannot end its script element, whatever names it holds."""
+    text = json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for c in "<>&\u2028\u2029":
+        text = text.replace(c, f"\\u{ord(c):04x}")
+    return text
+
+
+def _finite(x: Any) -> Any:
+    """NaN and infinities, which JSON lacks, as {"#": "NaN"}; and no unpaired surrogates."""
+    if isinstance(x, dict):
+        return {str(k): _finite(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [_finite(v) for v in x]
+    if isinstance(x, complex):
+        return numbers.literal(x)
+    if isinstance(x, float) and not math.isfinite(x):
+        return {"#": "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"}
+    if isinstance(x, str):
+        return x.encode("utf-8", "replace").decode()
+    return x
+
+
