@@ -87,11 +87,14 @@ class Browser:
         """A command of Chromium's own protocol, such as emulating a user's preference."""
         return self.call("POST", "/goog/cdp/execute", {"cmd": name, "params": parameters})
 
-    def open(self, path, hash=""):
-        """Open a file; what the pages before it logged is forgotten."""
+    def open(self, path, hash="", painted=True):
+        """Open a file; what the pages before it logged is forgotten. A page that is only asked
+        for its texts need not be ``painted``."""
         self.call("POST", "/url", {"url": "about:blank"})
         self.log("performance"), self.log("browser")
         self.call("POST", "/url", {"url": f"file://{path}{hash}"})
+        if not painted:
+            return
         # Chromium drops keys until a page has been painted: wait for two frames
         drawn = "requestAnimationFrame(() => requestAnimationFrame(() => arguments[0]()))"
         self.call("POST", "/execute/async", {"script": drawn, "args": []})
