@@ -84,7 +84,7 @@ class OnnxModule(Module):
         if len(inputs) != len(self.inputs):
             raise TypeError(message(f"the model takes {', '.join(self.inputs)}, but was given "
                                     f"{len(inputs)} inputs"))  # fmt: skip
-        values: dict[str, Tensor | None] = {"": None}
+        values: dict[str, Operand] = {"": None}
         values.update(zip(self.inputs, inputs, strict=True))
         values.update({n: getattr(self, a) for n, a in self.names.items()})
         for op, given, made, attrs in self.nodes:
@@ -96,7 +96,7 @@ class OnnxModule(Module):
             found = found if isinstance(found, (tuple, list)) else (found,)
             values.update(zip(made, found, strict=False))
         outputs = tuple([values[n] for n in self.outputs])
-        return outputs[0] if len(outputs) == 1 else outputs  # type: ignore[return-value]
+        return outputs[0] if len(outputs) == 1 else outputs
 
 
 def load(f: str | os.PathLike[str] | IO[bytes]) -> OnnxModule:
@@ -143,7 +143,6 @@ CALLS["Elu"] = lambda given, attrs: F.elu(given[0], attrs.get("alpha", 1.0))
 CALLS["Celu"] = lambda given, attrs: F.celu(given[0], attrs.get("alpha", 1.0))
 CALLS["LeakyRelu"] = lambda given, attrs: F.leaky_relu(given[0], attrs.get("alpha", 0.01))
 CALLS["Gelu"] = lambda given, attrs: F.gelu(given[0], approximate=attrs.get("approximate", "none"))
-CALLS["PRelu"] = lambda given, attrs: where(given[0] < 0, given[0] * given[1], given[0])
 CALLS["Shape"] = lambda given, attrs: from_numpy(np.array(given[0].shape, np.int64))
 CALLS["Size"] = lambda given, attrs: from_numpy(np.array(given[0].numel(), np.int64))
 
@@ -170,6 +169,14 @@ CALLS["Max"] = partial(_folded, lambda a, b: a.maximum(b))
 CALLS["Min"] = partial(_folded, lambda a, b: a.minimum(b))
 CALLS["Sum"] = partial(_folded, lambda a, b: a + b)
 CALLS["Mean"] = lambda given, attrs: CALLS["Sum"](given, attrs) / len(given)
+
+
+@call("PRelu")
+def _prelu(given: Given, attrs: Attrs) -> Operand:
+    x, slope = given
+    if attrs["opset"] < 9 and slope.ndim == 1 and x.ndim > 1:  # one for each channel
+        slope = slope.reshape(-1, *[1] * (x.ndim - 2))
+    return where(x < 0, x * slope, x)
 
 
 @call("Clip")

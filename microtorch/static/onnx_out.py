@@ -542,7 +542,7 @@ def agree(
     made: Operand, model: Operand, given: tuple[Tensor, ...], dynamic: Mapping[str, Operand]
 ) -> None:
     """RuntimeError if the model computes something else where the dynamic sizes are others."""
-    from onnx.reference import ReferenceEvaluator  # type: ignore[import-not-found, unused-ignore]
+    from onnx.reference import ReferenceEvaluator
 
     names = [i.name for i in made.graph.input]
     other: list[Tensor] = []

@@ -119,6 +119,7 @@ def test_an_unknown_operation_is_named_when_the_file_is_read(tmp_path):
         torch.onnx.load(tmp_path / "m.onnx")
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_models_of_the_package_onnx():
     """Small public models, of which the package knows what they give."""
     base = os.path.join(os.path.dirname(onnx.__file__), "backend", "test", "data")
