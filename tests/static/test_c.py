@@ -171,7 +171,7 @@ def test_without_a_compiler_the_interpreter_runs(monkeypatch, tmp_path, trouble)
         monkeypatch.setattr(build, "compiler", lambda: (_ for _ in ()).throw(
             build.CompilerError("no C compiler was found")))  # fmt: skip
     elif trouble == "broken":
-        monkeypatch.setattr(build, "compiler", lambda: "/bin/false")
+        monkeypatch.setattr(build, "compiler", lambda: ("/bin/false",))
     elif trouble == "disk":
         monkeypatch.setattr(os, "replace", lambda *a: (_ for _ in ()).throw(OSError(28, "full")))
     else:
