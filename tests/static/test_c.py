@@ -57,6 +57,8 @@ def test_all_elementwise_ops_and_derivatives_in_one_program(monkeypatch):
         loss.backward()
         return [loss, *out]
 
+    quick = ("-std=gnu99", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-w")
+    monkeypatch.setattr(build, "flags", lambda: quick)  # a long text, and doubles alone
     checked = []
     close = loops.close
     monkeypatch.setattr(loops, "close", lambda *a: checked.append(close(*a)) or checked[-1])
