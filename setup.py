@@ -74,6 +74,8 @@ setup(
         "opencl": ["pyopencl>=2024.1"],
         "vision": ["Pillow>=10", "scipy>=1.11"],  # pictures that are no Tensors; SVHN's files
         "special": ["scipy>=1.11"],  # numbers of special functions: lgamma, i0, zeta ...
+        "compiler": ["ziglang>=0.13"],  # for compiled programs, where there is no C compiler
+        "onnx": ["onnx>=1.16"],  # torch.onnx.export and load
         "safetensors": ["safetensors>=0.4"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=68", "wheel"],
         "lint": ["ruff>=0.6", "mypy>=1.11"],

@@ -1,31 +1,17 @@
-"""``torch.onnx``: there is no export. A script that imports it runs until it exports."""
+"""``torch.onnx``: models as ONNX files, and ``load``, which PyTorch does not have."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ..base.errors import missing
+from ..static.onnx_in import load
+from ..static.onnx_out import export
 
-from ..base.errors import message, missing
-
-if TYPE_CHECKING:
-    from ..base.types import Argument
-
-__all__ = ["dynamo_export", "export", "is_in_onnx_export"]
-
-
-def export(*args: Argument, **kwargs: Argument) -> None:
-    """Refused; raises NotImplementedError."""
-    raise NotImplementedError(
-        message(
-            "torch.onnx.export(): microtorch does not write ONNX files",
-            fix="torch.save(model.state_dict(), path): PyTorch reads that file and exports it",
-        )
-    )
-
+__all__ = ["dynamo_export", "export", "is_in_onnx_export", "load"]
 
 dynamo_export = export
 
 
 def is_in_onnx_export() -> bool:
-    """False."""
+    """False: a model that is exported runs as always."""
     return False
 
 

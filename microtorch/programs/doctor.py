@@ -95,6 +95,18 @@ def c_core() -> Part:
     return Part("C core", False, f"numpy does its work: {detail}", advice)
 
 
+def programs() -> Part:
+    """What compiles the C of torch.compile."""
+    from ..static import build
+
+    try:
+        command = build.compiler()
+    except build.CompilerError as e:
+        reason, _, advice = str(e).partition("; ")
+        return Part("torch.compile", False, f"the interpreter runs programs: {reason}", advice)
+    return Part("torch.compile", True, f"{' '.join(command)}; keeps {build.directory()}", "")
+
+
 def threads() -> Part:
     from ..backends import core
 
@@ -151,7 +163,7 @@ def browser() -> Part:
 
 
 PARTS: tuple[Callable[[], Part], ...] = (
-    python, numpy, c_core, threads, compiler, graphviz_dot, pygraphviz, opencl, browser,
+    python, numpy, c_core, threads, compiler, programs, graphviz_dot, pygraphviz, opencl, browser,
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,13 +37,20 @@ class CompilerError(Exception):
 
 
 @cache
-def compiler() -> str:
-    """The C compiler: that of the environment variable CC, or cc, gcc or clang."""
-    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
-        path = shutil.which(name) if name else None
+def compiler() -> tuple[str, ...]:
+    """The C compiler, as the words of a command: that of the environment variable CC, or cc, gcc or
+    clang, or the one of the package ziglang (pip install "microtorch[compiler]").
+    """
+    for words in (os.environ.get("CC", "").split(), ["cc"], ["gcc"], ["clang"]):
+        path = shutil.which(words[0]) if words else None
         if path:
-            return path
-    raise CompilerError("no C compiler was found (cc, gcc, clang, or the variable CC)")
+            return (path, *words[1:])
+    if find_spec("ziglang") is not None:
+        return (sys.executable, "-m", "ziglang", "cc")
+    raise CompilerError(
+        "no C compiler was found (cc, gcc, clang, or the variable CC); "
+        'pip install "microtorch[compiler]" brings one'
+    )
 
 
 @cache
@@ -63,7 +71,7 @@ def directory() -> str:
 @cache
 def processor() -> str:
     """What -march=native stands for: a library made for another processor is not to be used."""
-    command = [compiler(), NATIVE, "-dM", "-E", "-x", "c", os.devnull]
+    command = [*compiler(), NATIVE, "-dM", "-E", "-x", "c", os.devnull]
     try:
         done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -81,7 +89,7 @@ def library(text: str, names: Sequence[str]) -> list[Kernel]:
     if sys.implementation.name != "cpython" or sys.platform == "win32":
         raise CompilerError("compiled programs need CPython on Linux or macOS")
     check_layout()
-    key = "\n".join([compiler(), *flags(), processor(), platform.machine(), text])
+    key = "\n".join([*compiler(), *flags(), processor(), platform.machine(), text])
     name = hashlib.sha256(key.encode()).hexdigest()[:32] + ".so"
     path = os.path.join(directory(), name)
     try:
@@ -106,7 +114,7 @@ def build(text: str, path: str) -> None:
         c, out = os.path.join(place, "program.c"), os.path.join(place, "program.so")
         with open(c, "w", encoding="utf-8") as file:
             file.write(text)
-        command = [compiler(), *flags(), "-o", out, c, "-lm"]
+        command = [*compiler(), *flags(), "-o", out, c, "-lm"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode:
             raise CompilerError(f"{' '.join(command)} failed: {done.stderr[:2000]}")

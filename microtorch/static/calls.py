@@ -168,8 +168,10 @@ def _layer_norm(s: Look) -> list[Lowered] | None:
 
 @entry("vjps layer_norm_vjps")
 def _layer_norm_vjps(s: Look) -> list[Lowered] | None:
+    if len(s.given) != 5 or type(s.step.result) is not tuple or len(s.step.result) != 3:
+        return None
     g, _, x, w = s.given[:4]
-    if type(s.step.result) is not tuple or len(s.step.result) != 3 or s.step.result[2] != g:
+    if s.step.result[2] != g:
         return None
     dx, dw = s.step.result[:2]
     if not s.rows(g, x, w, dx, dw):
@@ -212,9 +214,9 @@ def _moments(s: Look) -> list[Lowered] | None:
 
 @entry("vjps batch_norm_vjps")
 def _batch_norm_vjps(s: Look) -> list[Lowered] | None:
-    g, _, x, w = s.given[:4]
-    if type(s.step.result) is not tuple or len({*s.step.gives()}) != 3:
+    if len(s.given) != 5 or type(s.step.result) is not tuple or len({*s.step.gives()}) != 3:
         return None
+    g, _, x, w = s.given[:4]
     if not s.rows(g, x, w, *s.step.result):
         return None
     return [s.call("batch_norm_vjps", *_channels(s, x), s.attr("eps"), g, x, w, *s.step.result)]
@@ -252,6 +254,8 @@ def _check_rows(s: Look) -> list[Lowered] | None:
 
 @entry("kernel embedding")
 def _embedding(s: Look) -> list[Lowered] | None:
+    if len(s.given) != 2:
+        return None
     table, index = s.given
     if not s.rows(table, s.step.result) or not s.rows(index, kind="int64"):
         return None

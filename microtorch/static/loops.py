@@ -201,7 +201,7 @@ class Loops:
     def run(self, arrays: Sequence[Array], outs: list[Array]) -> bool:
         """Let C fill ``outs``; False if it met an index out of range."""
         block = (np.empty(self.block, np.uint8),) if self.block else ()
-        rates = self.rates(*[group["lr"] for group in self.groups])
+        rates = self.rates(*[float(group["lr"]) for group in self.groups])
         given = (*arrays[: self.takes], *outs, *block)
         return not self.c(self.addresses(*map(id, given)), rates)
 
@@ -249,7 +249,9 @@ def close(a: Array, b: Array, largest: float = 0.0) -> bool:
 
 def size_of(x: Array) -> float:
     """The largest finite number in an array."""
-    finite = np.abs(x[np.isfinite(x)]) if x.dtype.kind == "f" else x.ravel()[:0]
+    if x.dtype.kind != "f":
+        return 0.0
+    finite = np.abs(x[np.isfinite(x)])
     return float(finite.max()) if finite.size else 0.0
 
 

@@ -46,7 +46,9 @@ def lowered(
     ``arrays``: the recorded values. ``alone``: there is no kernel, so that large ones are loops.
     """
     values = program.values
-    if any(values[n].dtype.name not in C_TYPES or 0 in values[n].shape for n in step.gives()):
+    if any(values[n].dtype.name not in C_TYPES for n in step.gives()):
+        return None
+    if any(0 in values[n].shape for n in [*step.gives(), *step.reads()]):  # nothing to loop over
         return None
     if step.kind == "operator" and (step.name in IN_PLACE or step.name == "setitem"):
         return _written(program, step, arrays)

@@ -60,8 +60,8 @@ def test_what_is_not_here_says_the_way_out():
 
     with pytest.raises(NotImplementedError, match=r"load_url(.|\n)*torch.load"):
         model_zoo.load_url("http://x/y.pth")
-    with pytest.raises(NotImplementedError, match=r"onnx(.|\n)*torch.save"):
-        torch.onnx.export(nn.Linear(1, 1), torch.ones(1, 1), "x.onnx")
+    with pytest.raises(TypeError, match="needs a file"):
+        torch.onnx.export(nn.Linear(1, 1), torch.ones(1, 1))
     with pytest.raises(AttributeError, match="microtorch doctor"):
         torch.utils.collect_env  # noqa: B018
     with pytest.warns(UserWarning, match="nothing was compiled"):

@@ -57,6 +57,8 @@ def test_all_elementwise_ops_and_derivatives_in_one_program(monkeypatch):
         loss.backward()
         return [loss, *out]
 
+    quick = ("-std=gnu99", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-w")
+    monkeypatch.setattr(build, "flags", lambda: quick)  # a long text, and doubles alone
     checked = []
     close = loops.close
     monkeypatch.setattr(loops, "close", lambda *a: checked.append(close(*a)) or checked[-1])
@@ -171,7 +173,7 @@ def test_without_a_compiler_the_interpreter_runs(monkeypatch, tmp_path, trouble)
         monkeypatch.setattr(build, "compiler", lambda: (_ for _ in ()).throw(
             build.CompilerError("no C compiler was found")))  # fmt: skip
     elif trouble == "broken":
-        monkeypatch.setattr(build, "compiler", lambda: "/bin/false")
+        monkeypatch.setattr(build, "compiler", lambda: ("/bin/false",))
     elif trouble == "disk":
         monkeypatch.setattr(os, "replace", lambda *a: (_ for _ in ()).throw(OSError(28, "full")))
     else:
@@ -250,3 +252,67 @@ def test_cross_entropy_and_dropout_beside_c():
         found.append([run(t(4, 4, seed=i), y).item() for i in range(12)])
     np.testing.assert_allclose(*found, rtol=1e-4)
     assert run.c_source()
+
+
+def test_writes_views_and_products_of_all_shapes():
+    """In-place operations, parts of tensors, batched and narrow products."""
+
+    def f(x, y, w):
+        a = x * 1
+        a[1:, ::2] = y[:2, :2] * 2
+        a += y
+        b = a.t()
+        b[0] *= 3  # a's first column
+        c = (b @ y).reshape(-1)[2:10].view(2, 4)
+        c -= w[:2]
+        s = torch.stack([x, y]) @ w.t()  # batched
+        narrow = x @ y[:2].t() + (y.t() @ x)[:3, :1] + x[:, :1] @ y[:1, :2].sum().reshape(1, 1)
+        z = torch.cat([c, w[:1]]).softmax(0).log_softmax(1)
+        x.mul_(0.5)
+        return a + 0, b.sum(1), c * 1, s.sum(0), narrow, z, x[:, 1:] * 2, s.mean((0, 2))
+
+    c = torch.compile(f)
+    for i in range(6):
+        given = t(3, 4, seed=i), t(3, 4, seed=9 + i), t(3, 4, seed=20 + i)
+        same = [x.clone() for x in given]
+        for u, v in zip(f(*given), c(*same), strict=True):
+            near(u, v)
+        for u, v in zip(given, same, strict=True):
+            near(u, v)
+    assert not c.reason and 1 <= c.c_source().count("int forward_") <= 4
+
+
+def test_a_step_follows_its_schedule_and_stops_at_a_wrong_class():
+    def make():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Embedding(5, 6), nn.Flatten(), nn.LayerNorm(12), nn.Linear(12, 3))
+        groups = [{"params": model[0].parameters()}, {"params": model[3].parameters(), "lr": 0.3}]
+        optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9, weight_decay=0.01)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
+
+        def step(x, y):
+            loss = F.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            optimizer.step()
+            return loss
+
+        return model, step, schedule
+
+    rng = np.random.default_rng(0)
+    (m, f, s), (n, g, r) = make(), make()
+    g = torch.compile(g)
+    for _ in range(9):
+        x, y = torch.tensor(rng.integers(0, 5, (7, 2))), torch.tensor(rng.integers(0, 3, 7))
+        near(f(x, y), g(x, y))
+        s.step(), r.step()
+    for p, q in zip(m.parameters(), n.parameters(), strict=True):
+        near(p, q)
+    assert not g.reason and "double lr_1" in g.c_source()
+    before = [p.detach().clone() for p in n.parameters()]
+    for wrong in (x, y + 3), (x + 5, y):
+        with pytest.raises(IndexError):
+            g(*wrong)
+    assert all(torch.equal(p, q) for p, q in zip(before, n.parameters(), strict=True))
+    near(f(x, y), g(x, y))

@@ -1,4 +1,4 @@
-/* classes.c - losses and tables that are read at indices. See functions.py for how this text is read. */
+/* classes.c - losses and tables that are read at indices (read by functions.py) */
 
 
 /* Is every index from `least` to below `bound`, or the one to be ignored? */

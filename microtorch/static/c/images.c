@@ -1,8 +1,10 @@
-/* images.c - convolution and pooling. See functions.py for how this text is read. */
+/* images.c - convolution and pooling (read by functions.py) */
 
 
-/* out[n, o, y, x] = bias[o] + the sum of in[n, c, y sh + i dh - top, x sw + j dw - left] k[o, c, i, j] */
-static inline void conv2d@(int n, int c, int h, int w, int o, int kh, int kw, int sh, int sw, int top, int left,
+/* out[n, o, y, x] = bias[o] + the sum of in[n, c, y sh + i dh - top, x sw + j dw - left]
+ * k[o, c, i, j] */
+static inline void conv2d@(int n, int c, int h, int w, int o, int kh, int kw, int sh,
+                           int sw, int top, int left,
                            int dh, int dw, int oh, int ow, const real *restrict in,
                            const real *restrict k, const real *restrict bias, real *restrict out)
 {
@@ -30,7 +32,8 @@ static inline void conv2d@(int n, int c, int h, int w, int o, int kh, int kw, in
 }
 
 
-static inline void conv2d_vjp0@(int n, int c, int h, int w, int o, int kh, int kw, int sh, int sw, int top, int left,
+static inline void conv2d_vjp0@(int n, int c, int h, int w, int o, int kh, int kw, int sh,
+                                int sw, int top, int left,
                                 int dh, int dw, int oh, int ow, const real *restrict g,
                                 const real *restrict k, real *restrict din)
 {
@@ -57,7 +60,8 @@ static inline void conv2d_vjp0@(int n, int c, int h, int w, int o, int kh, int k
 }
 
 
-static inline void conv2d_vjp1@(int n, int c, int h, int w, int o, int kh, int kw, int sh, int sw, int top, int left,
+static inline void conv2d_vjp1@(int n, int c, int h, int w, int o, int kh, int kw, int sh,
+                                int sw, int top, int left,
                                 int dh, int dw, int oh, int ow, const real *restrict g,
                                 const real *restrict in, real *restrict dk)
 {

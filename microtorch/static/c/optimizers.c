@@ -1,4 +1,4 @@
-/* optimizers.c - the steps of optimizers, and norms of gradients. See functions.py for how this text is read. */
+/* optimizers.c - the steps of optimizers, and norms of gradients (read by functions.py) */
 
 
 /* p -= lr g */

@@ -1,4 +1,4 @@
-/* products.c - products of matrices. See functions.py for how this text is read. */
+/* products.c - products of matrices (read by functions.py) */
 
 
 /* y, of `rows` rows, as an array that lies row by row */

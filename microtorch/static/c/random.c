@@ -1,4 +1,4 @@
-/* random.c - the random numbers of PyTorch. See functions.py for how this text is read. */
+/* random.c - the random numbers of PyTorch (read by functions.py) */
 
 
 /* 32 random bits of the Mersenne twister (Matsumoto and Nishimura 1998): 624 words, and the number
@@ -8,7 +8,8 @@ static inline unsigned random_bits(void)
 {
     if (generator[624] >= 624) {
         for (int i = 0; i < 624; i++) {
-            const unsigned y = (generator[i] & 0x80000000u) | (generator[(i + 1) % 624] & 0x7fffffffu);
+            const unsigned low = generator[(i + 1) % 624] & 0x7fffffffu;
+            const unsigned y = (generator[i] & 0x80000000u) | low;
             generator[i] = generator[(i + 397) % 624] ^ (y >> 1) ^ (y & 1 ? 0x9908b0dfu : 0);
         }
         generator[624] = 0;

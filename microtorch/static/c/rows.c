@@ -1,4 +1,4 @@
-/* rows.c - what is done to each row, or to each channel: softmax, norms. See functions.py for how this text is read. */
+/* rows.c - what is done to each row, or to each channel: softmax, norms (read by functions.py) */
 
 
 static inline void softmax@(int rows, int n, const real *restrict x, real *restrict out)
