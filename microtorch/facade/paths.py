@@ -63,6 +63,7 @@ PYTORCH = {
     "optim.radam": "optim.adam_variants",
     "optim.rmsprop": "optim.adaptive",
     "serialization": "files",
+    "torch_version": "base.versions",
     "utils.dlpack": "create.exchange",
     "utils.data._utils": "utils.data",
     "utils.data._utils.collate": "utils.data.collate",
