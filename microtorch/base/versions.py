@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 _FORM = re.compile(
     r"v?(\d+(?:\.\d+)*)(?:[-_.]?(a|alpha|b|beta|c|rc|pre|preview)[-_.]?(\d*))?"
@@ -50,27 +50,27 @@ class TorchVersion(str):
 
     __slots__ = ()
 
-    def _keys(self, other: object) -> tuple[object, object]:
+    def _keys(self, other: object) -> tuple[Any, Any]:
         mine, others = _key(str(self)), _key(other)
         return (mine, others) if mine and others else (str(self), str(other))
 
     def __lt__(self, other: object) -> bool:
         mine, others = self._keys(other)
-        return mine < others  # type: ignore[operator, no-any-return]  # two keys or two strings
+        return bool(mine < others)
 
     def __le__(self, other: object) -> bool:
         return not self > other
 
     def __gt__(self, other: object) -> bool:
         mine, others = self._keys(other)
-        return mine > others  # type: ignore[operator, no-any-return]
+        return bool(mine > others)
 
     def __ge__(self, other: object) -> bool:
         return not self < other
 
     def __eq__(self, other: object) -> bool:
         mine, others = self._keys(other)
-        return mine == others
+        return bool(mine == others)
 
     def __ne__(self, other: object) -> bool:
         return not self == other

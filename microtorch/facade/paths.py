@@ -63,6 +63,7 @@ PYTORCH = {
     "optim.radam": "optim.adam_variants",
     "optim.rmsprop": "optim.adaptive",
     "serialization": "files",
+    "storage": "handles.storage",
     "torch_version": "base.versions",
     "utils.dlpack": "create.exchange",
     "utils.data._utils": "utils.data",
@@ -70,6 +71,7 @@ PYTORCH = {
     "utils.data._utils.fetch": "utils.data.fetching",
     "utils.data._utils.worker": "utils.data.worker",
     "vision.models.mobilenet": "vision.models.mobilenetv2",
+    "vision.transforms._presets": "vision.transforms.presets",
     "vision.transforms.transforms": "vision.transforms",
     # what stands in facade/
     "__config__": "facade.config",

@@ -180,3 +180,5 @@ def name_ops() -> None:
     """Tell the ops the names of their nodes. Called once, when all are declared."""
     for name, names in OPS.items():
         REGISTRY[name].names = names
+    # addmm's operands in PyTorch: the bias first
+    REGISTRY["linear"].edges = lambda inputs: (*inputs[2:], *inputs[:2])
