@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import pytest
+from microtorch.torch_version import TorchVersion as V
 from packaging.version import parse
 
 import microtorch as torch
 from microtorch import vision
-from microtorch.torch_version import TorchVersion as V
 
 
 def test_scripts_find_the_pytorch_whose_surface_this_is():
@@ -14,7 +14,7 @@ def test_scripts_find_the_pytorch_whose_surface_this_is():
     assert v >= "1.8" and v > "1.13.1" and v >= (1, 10) and not v < "2.2" and v != "2.13.0"
     assert v > (2, 9, 0) and v < "2.100" and v < (3,) and isinstance(v, str)
     assert int(v.split(".")[0]) >= 1 and int(v.split(".")[1]) >= 12
-    assert parse(v) >= parse("2.0") and v >= parse("2.0") and parse(v).local.startswith("microtorch")
+    assert parse(v) >= parse("2.0") and v >= parse("2.0") and parse(v).local[:10] == "microtorch"
     assert v.endswith("+microtorch." + torch.version.MICROTORCH) and v == torch.version.__version__
     assert parse(vision.__version__) > parse("0.10") and hash(v) == hash(str(v))
 
