@@ -38,6 +38,7 @@ def sizes_or_data(
     Sizes are integers of any kind, a Size, or ``size=``; all else is data, or ``data=``. Raises
     TypeError for a single number that is no integer, and for what is neither.
     """
+    given = {name: x for name, x in given.items() if name != "device" or str(x) != "cpu"}
     if not args and not given:
         return (0,), None
     if len(given) == 1 and not args:

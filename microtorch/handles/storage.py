@@ -46,6 +46,9 @@ class UntypedStorage:
     def element_size(self) -> int:
         return self._row.element_size()
 
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + self.nbytes()
+
     def data_ptr(self) -> int:
         return self._row.data_ptr()
 
