@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class UntypedStorage:
     """The bytes of a tensor's memory, all of them, in the order in which they lie there."""
 
+    __slots__ = ("_row", "_tensor")
+
     def __init__(self, tensor: Tensor, array: Array) -> None:
         self._tensor, self._row = tensor, constant(array)
         self._row.node.storage = storage_of(tensor.node)
@@ -84,6 +86,8 @@ class UntypedStorage:
 
 class TypedStorage(UntypedStorage):
     """The elements that a tensor's memory has room for, as numbers of the tensor's dtype."""
+
+    __slots__ = ()
 
     @property
     def dtype(self) -> dtypes.dtype:

@@ -582,13 +582,10 @@ class Module:
         return None
 
     def share_memory(self: T) -> T:
-        """Not available; raises NotImplementedError."""
-        raise NotImplementedError(
-            message(
-                "Module.share_memory: memory that processes share is not available in microtorch",
-                fix="send model.state_dict() to the other process, for example by a Queue",
-            )
-        )
+        """Move parameters and buffers to memory shared with processes that are started later."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            tensor.share_memory_()
+        return self
 
     def cpu(self: T) -> T:
         return self.to("cpu")
