@@ -38,7 +38,8 @@ def sizes_or_data(
     Sizes are integers of any kind, a Size, or ``size=``; all else is data, or ``data=``. Raises
     TypeError for a single number that is no integer, and for what is neither.
     """
-    given = {name: x for name, x in given.items() if name != "device" or str(x) != "cpu"}
+    if str(given.get("device")) in ("None", "cpu"):
+        given = {name: x for name, x in given.items() if name != "device"}
     if not args and not given:
         return (0,), None
     if len(given) == 1 and not args:

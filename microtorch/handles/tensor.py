@@ -79,8 +79,7 @@ class Tensor(Methods):
         if shape is not None:
             array = np.empty(shape, dtypes.default_numpy())
         else:
-            source = source.array if isinstance(source, Tensor) else source
-            array = np.array(source, dtypes.default_numpy())
+            array = np.array(_numbers(source), dtypes.default_numpy())
         made = constant(array)
         self.array, self.origin, self.node = array, None, made.node
 
@@ -635,6 +634,13 @@ class Tensor(Methods):
                 fix="mH takes batches of matrices",
             )
         )
+
+
+def _numbers(data: Any) -> Any:
+    """Data without Tensors, also where they lie in lists and require gradient."""
+    if isinstance(data, Tensor):
+        return data.numpy(force=True)
+    return [_numbers(x) for x in data] if isinstance(data, (list, tuple)) else data
 
 
 def _one_real(t: Tensor, kind: str) -> float:

@@ -71,6 +71,8 @@ OPS: dict[str, Callable[[Node], str]] = {
     "prod": lambda node: f"ProdBackward{int(node.inputs[0].ndim > 1)}",
     "pow": _pow,
     "sub": lambda node: "RsubBackward1" if _is_number(node.inputs[0]) else "SubBackward0",
+    # PyTorch multiplies a number by the reciprocal
+    "div": lambda node: "MulBackward0" if _is_number(node.inputs[0]) else "DivBackward0",
     "lerp": lambda node: f"LerpBackward{int(not _is_number(node.inputs[2]))}",
     "matmul": _matmul,
     "linear": _linear,

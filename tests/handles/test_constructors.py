@@ -16,6 +16,7 @@ def test_sizes(make):
         assert make(n).shape == (2,) and make(n, 3).shape == (2, 3)
     assert make(torch.tensor(2), 3).shape == (2, 3)
     assert make(torch.Size([2, 3])).shape == (2, 3) == make(torch.ones(2, 3).shape).shape
+    assert make(2, device="cpu").shape == (2,) == make(2, device=None).shape
     assert make(size=(2, 3)).shape == (2, 3) == make(size=[2, 3]).shape
 
 
@@ -23,6 +24,8 @@ def test_sizes(make):
 def test_data(make):
     for data in ([2, 3], (2, 3), np.array([2, 3]), torch.tensor([2.0, 3.0])):
         assert make(data).tolist() == [2, 3]
+    learned = torch.tensor(2.0, requires_grad=True)
+    assert make([learned, torch.ones(())]).tolist() == [2, 1] and make([[learned], [3]]).ndim == 2
     assert make(data=[2]).tolist() == [2] and make(torch.tensor(3.0)).shape == ()
     for wrong in (2.5, np.float64(2), True, "x"):
         with pytest.raises(TypeError, match="data must be a sequence"):
