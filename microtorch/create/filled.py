@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.memory_format import preserve_format
 from ..arrays.memory_order import in_memory_order, outermost_first
-from ..arrays.rounding import spaced
+from ..arrays.rounding import spaced, stepped
 from ..backends import home
 from ..base.errors import message
 from ..base.naming import named
@@ -257,6 +257,8 @@ def arange(
         kind = dtypes.TORCH_TYPES[d.name]
         raise NotImplementedError(message(f"\"arange_cpu\" not implemented for '{kind}'"))
     n = len(range(first, stop, by)) if integers else int(np.ceil((stop - first) / by))
+    if d in (dtypes.F32, dtypes.F64) and not (first == int(first) and by == int(by)):
+        return finish(stepped(first, by, n, d), device, requires_grad)
     return finish((first + np.arange(n) * by).astype(d), device, requires_grad)
 
 
