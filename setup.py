@@ -18,7 +18,7 @@ from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).resolve().parent
 VERSION_PY = (HERE / "microtorch/version.py").read_text(encoding="utf-8")
-VERSION = re.search(r'__version__ = "(.+)"', VERSION_PY).group(1)
+VERSION = re.search(r'MICROTORCH = "(.+)"', VERSION_PY).group(1)
 README = HERE / "README.md"
 VIZ = ["microtorch.viz", *(f"microtorch.viz.{name}" for name in find_packages("viz"))]
 

@@ -21,7 +21,7 @@ CONTESTANTS = ("microtorch", "eager", "interpreter", "torch", "numpy", "autograd
 
 def machine() -> dict[str, Any]:
     """Where, when and with which versions. Without it no figure means anything."""
-    versions = {"microtorch": microtorch.__version__}
+    versions = {"microtorch": microtorch.version.MICROTORCH}
     for name in ("numpy", "torch", "autograd"):
         try:
             versions[name] = importlib.metadata.version(name)

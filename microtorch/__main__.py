@@ -7,7 +7,7 @@ import os
 import sys
 
 from .base.errors import nearest
-from .version import __version__
+from .version import MICROTORCH
 
 COMMANDS = {  # name: (module, function, one line of help)
     "demo": (
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         epilog=f"commands (each explains itself with --help):\n{commands}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"microtorch {__version__}")
+    parser.add_argument("--version", action="version", version=f"microtorch {MICROTORCH}")
     parser.add_argument("command", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

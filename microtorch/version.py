@@ -1,6 +1,12 @@
-"""The version, in the one place from which setup.py and `microtorch.__version__` read it
-(`torch.version` in PyTorch).
-"""
+"""The versions (`torch.version` in PyTorch).
 
-__version__ = "0.1.0"
-cuda = None
+Programs ask `torch.__version__` in order to know what they may call, so it names the PyTorch whose
+surface this is; microtorch's own version follows, where PyTorch says how it was built ("+cpu").
+"""
+from .base.versions import TorchVersion
+
+MICROTORCH = "0.1.0"  # read by setup.py
+__version__ = TorchVersion(f"2.13.0+microtorch.{MICROTORCH}")
+vision = f"0.28.0+microtorch.{MICROTORCH}"  # torchvision.__version__
+cuda = hip = None
+debug = False

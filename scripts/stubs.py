@@ -35,6 +35,11 @@ from microtorch.notation import expr, formulas
 
 ROOT = Path(__file__).parents[1]
 TYPES = "microtorch.base.types"
+# classes that bear PyTorch's module, and where they are written
+HOMES = {
+    microtorch.Tensor: "microtorch.handles.tensor", microtorch.Size: "microtorch.handles.size",
+    microtorch.device: "microtorch.arrays.device", dtype: "microtorch.arrays.dtypes",
+}  # fmt: skip
 WIDTH = 100
 START = '"""{about}\n\nWritten by scripts/stubs.py.\n"""\n'
 
@@ -322,7 +327,7 @@ def package() -> str:
         elif isinstance(value, str):
             stub.export("microtorch.version", name, name)
         elif isinstance(value, type):
-            stub.export(module, own, name)
+            stub.export(HOMES.get(value, module), own, name)
         elif not isinstance(value, FunctionType):
             kind = type(value)
             stub.take(kind.__module__, kind.__name__)

@@ -156,7 +156,7 @@ def test_the_command(tmp_path):
     assert "a * b, 4x4" in done.stdout and "numpy " + np.__version__ in done.stdout
     written = json.loads(file.read_text(encoding="utf-8"))
     assert [r["name"] for r in written["results"]] == ["mul", "scalar"]
-    assert written["machine"]["versions"]["microtorch"] == torch.__version__
+    assert written["machine"]["versions"]["microtorch"] == torch.version.MICROTORCH
     done = run("nothing")
     assert done.returncode == 2 and "no group or case 'nothing'" in done.stderr
 

@@ -16,8 +16,12 @@ KNOWN = ("cpu", "opencl", "cuda", "mps", "xpu", "meta")
 
 
 class device:
-    """``device("cpu")``, ``device("opencl", 1)``, ``device("opencl:1")``: a type and an index."""
+    """``device("cpu")``, ``device("opencl", 1)``, ``device("opencl:1")``: a type and an index.
 
+    ``with device("cpu"):`` makes it the default device in the block.
+    """
+
+    __module__ = "microtorch"
     __slots__ = ("index", "type")
 
     type: str
@@ -62,8 +66,19 @@ class device:
     def __hash__(self) -> int:
         return hash((self.type, self.index))
 
+    def __enter__(self) -> device:
+        _outer.append(default[0])
+        default[0] = self
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        default[0] = _outer.pop()
+
     def __reduce__(self) -> tuple[Any, ...]:
         return device, (self.type, self.index)
 
 
 CPU = device("cpu")
+# where new tensors are made, as set_default_device and `with device(...)` say; None: on the CPU
+default: list[device | None] = [None]
+_outer: list[device | None] = []

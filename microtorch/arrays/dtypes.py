@@ -30,6 +30,7 @@ class dtype:
     ``numpy`` is the numpy type, ``itemsize`` its size in bytes.
     """
 
+    __module__ = "microtorch"
     __slots__ = ("is_complex", "is_floating_point", "itemsize", "name", "numpy")
 
     def __init__(self, name: str):

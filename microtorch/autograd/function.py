@@ -262,6 +262,8 @@ class CustomOp(Op):
         members = {"__slots__": (), "op": self, "needs": True}
         members["saved_tensors"] = property(saved_tensors)
         self.node = type(function.node_name or f"{name}Backward", (Node,), members)
+        if not function.node_name:  # how PyTorch prints the node of a user's Function
+            self.node.__qualname__ = f"torch.autograd.function.{name}Backward"
 
 
 _op: Callable[..., CustomOp] = functools.cache(CustomOp)  # one declaration for each Function

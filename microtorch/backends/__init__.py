@@ -11,9 +11,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ..arrays.device import default
 from ..base.errors import unknown
 from .cpu import available, choose_at_import, cpu, current, use
-from .places import backend_for, default, home, host
+from .places import backend_for, home, host
 from .reference import Reference
 from .table import LARGE, KernelTable, defines, definitions
 

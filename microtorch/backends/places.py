@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..arrays.device import device
+from ..arrays.device import default, device
 from ..base.errors import DeviceError, message
 from .cpu import cpu
 
@@ -25,7 +25,6 @@ PLACES: dict[str, Callable[[int | None, DType], Backend]] = {
     "cpu": lambda index, dtype: cpu.of(dtype),
     "opencl": _opencl,
 }
-default: list[device | None] = [None]  # the device that torch.set_default_device named
 
 
 def backend_for(where: DeviceLike, dtype: DType) -> Backend:

@@ -105,6 +105,24 @@ class UnknownName(AttributeError):
         return AttributeError, (str(self),)  # the owner's names need not be picklable
 
 
+class NoAttribute(AttributeError):
+    """An object has no such attribute: ``NoAttribute(object, name)``.
+
+    ``hasattr`` and ``getattr(x, name, default)`` throw it away unread, so nothing is looked up and
+    no text is made before somebody reads it.
+    """
+
+    def __str__(self) -> str:
+        x, name = self.args
+        owner, known = f"'{type(x).__name__}' object", (n for n in dir(x) if n[:2] != "__")
+        return str(UnknownName(owner, name, known))
+
+    def __repr__(self) -> str:
+        return f"AttributeError({str(self)!r})"
+
+    __reduce__ = UnknownName.__reduce__
+
+
 def unknown(
     owner: str, name: str, known: Iterable[str] | Callable[[], Iterable[str]]
 ) -> AttributeError:

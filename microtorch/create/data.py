@@ -9,8 +9,8 @@ from ..arrays import dtypes
 from ..base.errors import message
 from ..engine.operands import COERCE
 from ..engine.record import constant
+from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
-from ..ops.arguments import shape_of
 from .finish import export, finish
 
 if TYPE_CHECKING:
@@ -238,10 +238,11 @@ class LegacyType:
     def __init__(self, kind: str, d: dtypes.dtype):
         self.__name__, self.dtype = f"{kind}Tensor", d
 
-    def __call__(self, *data: Any) -> Tensor:
-        if len(data) == 1 and not isinstance(data[0], int):
-            return tensor(data[0], dtype=self.dtype)
-        return constant(np.empty(shape_of(data, self.__name__) if data else (0,), self.dtype.numpy))
+    def __call__(self, *data: Any, **given: Any) -> Tensor:
+        shape, source = sizes_or_data(data, given)
+        if shape is None:
+            return tensor(source, dtype=self.dtype)
+        return constant(np.empty(shape, self.dtype.numpy))
 
     def __instancecheck__(self, x: object) -> bool:
         return isinstance(x, Tensor) and x.dtype is self.dtype

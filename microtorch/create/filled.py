@@ -10,13 +10,13 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.memory_format import preserve_format
 from ..arrays.memory_order import in_memory_order, outermost_first
-from ..arrays.rounding import spaced
+from ..arrays.rounding import spaced, stepped
 from ..backends import home
 from ..base.errors import message
 from ..base.naming import named
 from ..engine.operands import element
 from ..handles.methods import bind_methods
-from ..handles.size import Size
+from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
 from .data import tensor
@@ -198,11 +198,10 @@ def new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
     return tensor(data, **{"dtype": self.dtype, "device": self.device, **options})
 
 
-def new(self: Tensor, *data: int | Sequence[int]) -> Tensor:
+def new(self: Tensor, *data: int | Sequence[int], **given: object) -> Tensor:
     """PyTorch's old constructor: of sizes, without initial values; of a list or array, a copy."""
-    if data and not isinstance(data[0], (int, Size)):
-        return new_tensor(self, *data)
-    return self.new_empty(*data or (0,))
+    shape, source = sizes_or_data(data, given)
+    return new_tensor(self, source) if shape is None else self.new_empty(shape)
 
 
 bind_methods({"new_full": new_full, "new_tensor": new_tensor, "new": new})
@@ -258,6 +257,8 @@ def arange(
         kind = dtypes.TORCH_TYPES[d.name]
         raise NotImplementedError(message(f"\"arange_cpu\" not implemented for '{kind}'"))
     n = len(range(first, stop, by)) if integers else int(np.ceil((stop - first) / by))
+    if d in (dtypes.F32, dtypes.F64) and not (first == int(first) and by == int(by)):
+        return finish(stepped(first, by, n, d), device, requires_grad)
     return finish((first + np.arange(n) * by).astype(d), device, requires_grad)
 
 

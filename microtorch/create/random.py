@@ -34,6 +34,9 @@ class Generator(generator.Generator):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return f"<torch._C.Generator object at {id(self):#x}>"
+
     def __new__(cls, device: DeviceLike = "cpu") -> Any:
         """One for tensors on ``device``.
 

@@ -98,6 +98,8 @@ class Op:
 
     # PyTorch's name of a node where it depends on the node; ops/node_names.py sets it
     names: Callable[[Node], str] | None = field(default=None, init=False)
+    # the inputs in PyTorch's order, for next_functions, where ours is another; set there, too
+    edges: Callable[[Sequence[Node]], Sequence[Node]] | None = field(default=None, init=False)
 
     def __post_init__(
         self,

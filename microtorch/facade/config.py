@@ -9,7 +9,7 @@ import numpy
 from .. import backends
 from ..backends import core, opencl
 from ..backends.opencl.runtime import device_names
-from ..version import __version__
+from ..version import MICROTORCH, __version__
 from . import settings
 
 
@@ -21,7 +21,7 @@ def show() -> str:
     python, arrays = f"Python {platform.python_version()}", f"numpy {numpy.__version__}"
     return "\n".join(
         (
-            f"microtorch {__version__}, {python}, {arrays}",
+            f"microtorch {MICROTORCH} (torch.__version__ {__version__}), {python}, {arrays}",
             f"compiled core: {compiled}",
             f"devices: {_devices()}",
         )

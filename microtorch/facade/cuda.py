@@ -11,15 +11,17 @@ import importlib
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from ..arrays.device import device as Device
 from ..base.errors import DeviceError, OutOfMemoryError, message, unknown
 
 if TYPE_CHECKING:
     from ..base.types import Argument
 
 __all__ = [
-    "OutOfMemoryError", "default_generators", "device_count", "empty_cache", "get_arch_list",
-    "get_rng_state_all", "is_available", "is_bf16_supported", "is_initialized", "manual_seed",
-    "manual_seed_all", "max_memory_allocated", "max_memory_cached", "max_memory_reserved",
+    "OutOfMemoryError", "default_generators", "device", "device_count", "device_of",
+    "empty_cache", "get_arch_list", "get_rng_state_all", "is_available", "is_bf16_supported",
+    "is_initialized", "manual_seed", "manual_seed_all", "max_memory_allocated",
+    "max_memory_cached", "max_memory_reserved",
     "memory_allocated", "memory_cached", "memory_reserved", "memory_stats",
     "reset_max_memory_allocated", "reset_max_memory_cached", "reset_peak_memory_stats", "seed",
     "seed_all", "set_rng_state_all", "stream",
@@ -27,8 +29,8 @@ __all__ = [
 __path__: list[str] = []  # a package to Python, below which torch.cuda.amp is found
 _RAISING = (
     "CUDAGraph", "Event", "ExternalStream", "Stream", "current_blas_handle", "current_device",
-    "current_stream", "default_stream", "device", "device_of", "get_device_capability",
-    "get_device_name", "get_device_properties", "get_rng_state", "graph", "init", "initial_seed",
+    "current_stream", "default_stream", "get_device_capability", "get_device_name",
+    "get_device_properties", "get_rng_state", "graph", "init", "initial_seed",
     "ipc_collect", "mem_get_info", "memory_summary", "set_device", "set_rng_state",
     "set_per_process_memory_fraction", "synchronize", "utilization",
 )  # fmt: skip
@@ -132,19 +134,45 @@ def stream(stream: Argument) -> nullcontext[None]:
     return nullcontext()
 
 
+class device:
+    """A block on one GPU, which can be named, and entered only with a negative number: no GPU."""
+
+    def __init__(self, device: Argument) -> None:
+        where = Device(device) if isinstance(device, str) else device
+        self.idx = int((where.index if isinstance(where, Device) else where) or 0)
+
+    def __enter__(self) -> None:
+        if self.idx >= 0:
+            raise _no_cuda("device")
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+class device_of(device):
+    """A block on the GPU of a tensor: without effect, for no tensor is on one."""
+
+    def __init__(self, obj: Argument) -> None:
+        super().__init__(-1)
+
+
+def _no_cuda(name: str) -> NoCuda:
+    return NoCuda(
+        message(
+            f"torch.cuda.{name}(): Torch not compiled with CUDA enabled: microtorch has no CUDA "
+            "backend",
+            fix="ask torch.cuda.is_available() first: it is False here",
+        )
+    )
+
+
 def __getattr__(name: str) -> Argument:
     if name == "amp":
         return importlib.import_module("..cuda_amp", __name__)
     if name in _RAISING:
 
         def absent(*args: Argument, **kwargs: Argument) -> Argument:
-            raise NoCuda(
-                message(
-                    f"torch.cuda.{name}(): Torch not compiled with CUDA enabled: microtorch has no "
-                    "CUDA backend",
-                    fix="ask torch.cuda.is_available() first: it is False here",
-                )
-            )
+            raise _no_cuda(name)
 
         return absent
     if name.endswith("Tensor") and name[0].isupper():

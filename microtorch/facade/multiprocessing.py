@@ -1,6 +1,7 @@
 """``torch.multiprocessing``: Python's own, under PyTorch's name.
 
-Tensors that are sent through a Queue or a Pipe are copied: processes share no tensor's memory.
+A process that is started with tensors in ``share_memory_()`` shares them (handles/sharing.py).
+Tensors that are sent through a Queue or a Pipe are copied.
 """
 from __future__ import annotations
 
@@ -175,7 +176,7 @@ def spawn(
 
 
 def set_sharing_strategy(new_strategy: str) -> None:
-    """Remembered without effect: no memory is shared."""
+    """Remembered without effect: Python chooses the memory that is shared."""
     if new_strategy not in get_all_sharing_strategies():
         raise AssertionError(f"unknown sharing strategy {new_strategy!r}")
     _strategy[0] = new_strategy

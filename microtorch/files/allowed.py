@@ -26,7 +26,7 @@ from ..base.errors import message
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..nn.parameter import Parameter
-from . import rebuild
+from . import modules, rebuild
 from .errors import FileError, refused
 from .layout import DTYPES, FOREIGN, dtype_named
 from .memory import STORAGE_CLASSES
@@ -142,6 +142,8 @@ def find(module: str, name: str, weights_only: bool) -> tuple[Name, bool]:
         return (careful, False) if careful else (Name(value), True)
     if not weights_only and path in DATA:
         return DATA[path], False
+    if not weights_only and (found := modules.read(module, name)) is not None:
+        return Name(found), False
     if module == "torch" and name in FOREIGN:
         dtype_named(name)
     raise _unknown(module, name, weights_only)
@@ -164,13 +166,19 @@ def _unknown(module: str, name: str, weights_only: bool) -> FileError:
     more = ""
     if weights_only and f"{module}.{name}" in DATA:
         more = " Or torch.load(f, weights_only=False), which knows this class as plain data."
+    elif weights_only and modules.read(module, name) is not None:
+        more = (
+            " Or torch.load(f, weights_only=False), which reads whole modules whose classes the "
+            "program has."
+        )
     return refused(
         f"Weights only load failed. Unsupported global: GLOBAL {path} was not an allowed global by "
         f"default. Please use `torch.serialization.add_safe_globals([{path}])` or the "
         f"`torch.serialization.safe_globals([{path}])` context manager to allowlist this global if "
         f"you trust this class/function.{more}\n"
         "  microtorch reads data and never runs code that a file names, with weights_only=False "
-        "neither; whole modules are not read",
+        "neither; of whole modules it reads those whose classes the program has defined or "
+        "imported, with weights_only=False",
         fix="where the file was written, save the numbers: torch.save(model.state_dict(), f); "
         "here, model.load_state_dict(torch.load(f))",
     )

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 
+from ..nn.module import Module
 from .errors import brief, damaged
 
 DEPTH = 1000
@@ -103,13 +104,15 @@ def check_depth(root: object) -> None:
                 below += x.values()
             elif isinstance(x, (list, tuple, set, frozenset)):
                 below += x
+            elif isinstance(x, Module):
+                below += vars(x).values()
         level = [x for x in below if isinstance(x, _CONTAINERS) and not _known(x, seen)]
         if not level:
             return
     raise damaged(f"it is nested more than {DEPTH} deep")
 
 
-_CONTAINERS = (dict, list, tuple, set, frozenset)
+_CONTAINERS = (dict, list, tuple, set, frozenset, Module)
 
 
 def _known(x: object, seen: set[int]) -> bool:

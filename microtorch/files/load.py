@@ -46,8 +46,8 @@ def load(
 
     `weights_only`: True (as None) allows the names of PyTorch's list, and those of
     `torch.serialization.add_safe_globals`. False allows some more of Python's and numpy's classes
-    that hold data. No value has code from the file run. Whole modules are refused; save and load
-    their state dicts.
+    that hold data, and reads whole modules whose classes the program has defined or imported
+    (files/modules.py). No value has code from the file run.
 
     `mmap=True` maps the file, so that elements are read when they are first used; writing to them
     does not change the file. It must be a path, and its checksums are not compared.

@@ -15,8 +15,9 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..nn.module import Module
 from ..nn.parameter import Parameter
-from . import allowed, rebuild, values
+from . import allowed, modules, rebuild, values
 from .errors import FileError, brief, damaged, refused
 from .guard import DEPTH, Guard
 from .stream import OPCODES, Stream, does, parsed
@@ -297,6 +298,8 @@ class Machine:
         elif id(kind) in self.users and isinstance(kind, type):
             with self._outside():
                 self.push(kind.__new__(kind, *args))
+        elif isinstance(kind, type) and issubclass(kind, Module):
+            self.push(modules.make(kind, *args))
         else:
             raise refused(
                 "Can only create new object for nn.Parameter or classes allowlisted via "
@@ -324,6 +327,8 @@ class Machine:
         elif id(type(x)) in self.users:
             with self._outside():
                 _set_state(x, state)
+        elif isinstance(x, Module):
+            modules.restore(x, state)
         else:
             raise refused(
                 "Can only build Tensor, Parameter, OrderedDict or types allowlisted via "

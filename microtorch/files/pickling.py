@@ -24,8 +24,9 @@ from ..arrays.device import device
 from ..base.errors import message
 from ..handles.size import Size
 from ..handles.tensor import Tensor
+from ..nn.module import Module
 from ..nn.parameter import Parameter
-from . import allowed
+from . import allowed, modules
 from .blocks import ATOMS, Collected
 from .layout import STORAGE_NAMES
 
@@ -170,7 +171,7 @@ class Pickler:
 
     def reduced(self, x: object) -> None:
         """Write an object in the way in which it says itself that it is made."""
-        path = _PATHS.get(id(x)) or allowed.user_name(x)
+        path = _PATHS.get(id(x)) or allowed.user_name(x) or modules.written(x)
         if path:  # a function or class
             self.name(path)
             self.put(x)
@@ -179,6 +180,13 @@ class Pickler:
             _WRITERS[Parameter](self, x)
             return
         kind = type(x)
+        whole = modules.written(kind) if isinstance(x, Module) else ""
+        if whole and not allowed.user_name(kind):
+            self.name(whole)
+            self.write(pickle.EMPTY_TUPLE + pickle.NEWOBJ)
+            self.put(x)
+            self.state(vars(x))
+            return
         if isinstance(x, (np.ndarray, np.dtype, np.bool_, np.number)):
             d = x if isinstance(x, np.dtype) else x.dtype
             if d.kind not in "biufc" or (isinstance(x, np.ndarray) and kind is not np.ndarray):

@@ -34,10 +34,11 @@ def save(
     Tensors, parameters, numbers, strings, None, dtypes, and lists, tuples, dicts, sets of them:
     state dicts of modules, optimizers and schedulers are such objects. Tensors that share memory
     share it in the file; strides are kept. numpy arrays of numbers, `argparse.Namespace`, paths and
-    dates are written too, and read with `weights_only=False`. Objects of other classes are
-    written if `add_safe_globals` has named the class, else TypeError is raised: whole modules are
-    not saved, `model.state_dict()` is. Tensors on a device are written as their elements, without
-    the device.
+    dates are written too, and read with `weights_only=False`. So are whole modules, by the names of
+    their classes, with attributes that are data, modules, or functions of torch; to save
+    `model.state_dict()` is better, for classes change. Objects of other classes are written if
+    `add_safe_globals` has named the class, else TypeError is raised. Tensors on a device are
+    written as their elements, without the device.
 
     A path holds the old file until the new one is complete, and that one from then on, whatever
     happens in between. `pickle_module` and `pickle_protocol` are accepted as scripts pass them: the

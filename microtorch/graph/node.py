@@ -90,7 +90,9 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """``(node, output index)`` for each input; ``(None, 0)`` where no gradient flows."""
-        return tuple(edge(x) for x in self.inputs)
+        op = self.op
+        inputs = self.inputs if op is None or op.edges is None else op.edges(self.inputs)
+        return tuple(edge(x) for x in inputs)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -116,7 +118,7 @@ class Node:
         return None if self.code is None else Site.of(self.code, self.lasti)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} object at {id(self):#x}>"
+        return f"<{type(self).__qualname__} object at {id(self):#x}>"
 
 
 def shown(node: Node) -> Node:

@@ -55,21 +55,6 @@ def is_pinned(self: Tensor) -> bool:
     return False
 
 
-def is_shared(self: Tensor) -> bool:
-    """False: memory is not shared between processes."""
-    return False
-
-
-def share_memory_(self: Tensor) -> Tensor:
-    """Raises NotImplementedError: memory is not shared between processes."""
-    raise NotImplementedError(
-        message(
-            "share_memory_() is not available in microtorch",
-            fix="pass x.numpy() through multiprocessing.shared_memory",
-        )
-    )
-
-
 def is_nonzero(self: Tensor) -> bool:
     """Is the one element not 0? RuntimeError if there are more or none."""
     return bool(self)
@@ -193,7 +178,7 @@ def _mapped(
 
 
 METHODS = (
-    get_device, is_nonzero, is_pinned, is_shared, share_memory_, is_distributed, pin_memory,
+    get_device, is_nonzero, is_pinned, is_distributed, pin_memory,
     is_signed, is_same_size, is_set_to, dim_order, as_subclass, fill_diagonal_, apply_, map_, map2_,
 )  # fmt: skip
 bind_methods({f.__name__: f for f in METHODS})

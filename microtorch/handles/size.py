@@ -1,15 +1,19 @@
-"""A tensor's shape."""
+"""A tensor's shape, and the shape or data that PyTorch's older constructors are given."""
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
+
+from ..base.errors import message
 
 
 class Size(tuple[int, ...]):
     """A tensor's shape: a tuple that prints as PyTorch's and knows its product."""
 
     __slots__ = ()
+    __module__ = "microtorch"
 
     def numel(self) -> int:
         """The number of elements of a tensor of this size."""
@@ -24,3 +28,44 @@ class Size(tuple[int, ...]):
 
     def __add__(self, other: Any) -> Size:
         return Size(tuple(self) + tuple(other))
+
+
+def sizes_or_data(
+    args: tuple[Any, ...], given: dict[str, object]
+) -> tuple[tuple[int, ...] | None, Any]:
+    """(shape, None) or (None, data), as ``Tensor``, ``FloatTensor`` and ``x.new`` are given them.
+
+    Sizes are integers of any kind, a Size, or ``size=``; all else is data, or ``data=``. Raises
+    TypeError for a single number that is no integer, and for what is neither.
+    """
+    if str(given.get("device")) in ("None", "cpu"):
+        given = {name: x for name, x in given.items() if name != "device"}
+    if not args and not given:
+        return (0,), None
+    if len(given) == 1 and not args:
+        if "data" in given:
+            return None, given["data"]
+        if isinstance(size := given.get("size"), (tuple, list)):
+            return tuple(operator.index(n) for n in size), None
+    elif given:
+        pass
+    elif len(args) == 1 and isinstance(args[0], Size):
+        return tuple(args[0]), None
+    elif len(args) == 1 and isinstance(args[0], (bool, float, complex, str)):
+        raise TypeError(
+            message(
+                f"new(): data must be a sequence (got {type(args[0]).__name__})",
+                fix="torch.tensor(x) makes a tensor of one number",
+            )
+        )
+    elif len(args) == 1 and hasattr(args[0], "array"):  # a tensor is data, even one number
+        return None, args[0]
+    else:
+        try:
+            return tuple(map(operator.index, args)), None
+        except TypeError:
+            if len(args) == 1:
+                return None, args[0]
+    raise TypeError(
+        message("new(): invalid arguments", fix="torch.tensor([...]) makes a tensor of numbers")
+    )

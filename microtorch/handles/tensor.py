@@ -25,7 +25,7 @@ from ..engine.operands import left_operand
 from ..engine.record import constant, constant_node
 from ..engine.registry import REGISTRY
 from ..graph import Node, RemovableHandle, Storage, hooks_of, shown, storage_of
-from ..ops.arguments import dim_of
+from ..ops.arguments import dim_of_some
 from ..ops.arrange import matrices_transposed
 from ..ops.index import getitem
 from ..ops.shape import matrix_T_op
@@ -33,10 +33,11 @@ from ..ops.surface import FUNCTIONS, METHODS
 from . import attributes as attributes  # its functions are methods of Tensor
 from . import conversions as conversions  # so are these
 from . import metadata as metadata  # so are these
+from . import storage as storage
 from .inplace import setitem
 from .memory import copied
 from .methods import Methods
-from .size import Size
+from .size import Size, sizes_or_data
 from .views import rederive
 
 if TYPE_CHECKING:
@@ -67,23 +68,18 @@ class Tensor(Methods):
     """
 
     __slots__ = ()
+    __module__ = "microtorch"  # as PyTorch prints it: <class 'torch.Tensor'>
     __array_priority__ = 1000  # so that numpy leaves ndarray * tensor to us
     __hash__ = object.__hash__
 
     origin: tuple[Tensor, Chain] | None  # handles know one another as Handle, users as Tensor
 
-    def __init__(self, *data: Any):
-        if all(isinstance(d, int) for d in data):
-            array = np.empty(data or (0,), dtypes.default_numpy())
-        elif len(data) == 1:
-            source = data[0].array if isinstance(data[0], Tensor) else data[0]
-            array = np.array(source, dtypes.default_numpy())
+    def __init__(self, *data: Any, **given: Any):
+        shape, source = sizes_or_data(data, given)
+        if shape is not None:
+            array = np.empty(shape, dtypes.default_numpy())
         else:
-            raise TypeError(
-                errors.message(
-                    "new(): invalid arguments", fix="torch.tensor([...]) makes a tensor of numbers"
-                )
-            )
+            array = np.array(_numbers(source), dtypes.default_numpy())
         made = constant(array)
         self.array, self.origin, self.node = array, None, made.node
 
@@ -218,7 +214,7 @@ class Tensor(Methods):
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
         shape = self.array.shape
-        return Size(shape) if dim is None else shape[dim_of(dim, len(shape), "size")]
+        return Size(shape) if dim is None else shape[dim_of_some(dim, len(shape), "size")]
 
     @property
     def ndim(self) -> int:
@@ -267,7 +263,7 @@ class Tensor(Methods):
         else:  # numpy gives them any; PyTorch counts a dimension of no elements as one
             shape = self.array.shape
             steps = tuple(prod(max(n, 1) for n in shape[i + 1 :]) for i in range(len(shape)))
-        return steps if dim is None else steps[dim]
+        return steps if dim is None else steps[dim_of_some(dim, len(steps), "stride")]
 
     def is_contiguous(self, memory_format: memory_format | None = None) -> bool:
         """Do the elements lie in memory in row-major order (or channels last)?"""
@@ -638,6 +634,13 @@ class Tensor(Methods):
                 fix="mH takes batches of matrices",
             )
         )
+
+
+def _numbers(data: Any) -> Any:
+    """Data without Tensors, also where they lie in lists and require gradient."""
+    if isinstance(data, Tensor):
+        return data.numpy(force=True)
+    return [_numbers(x) for x in data] if isinstance(data, (list, tuple)) else data
 
 
 def _one_real(t: Tensor, kind: str) -> float:

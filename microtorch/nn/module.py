@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import graph
 from ..autograd import no_grad
-from ..base.errors import describe, message, unknown
+from ..base.errors import NoAttribute, describe, message
 from ..create.filled import empty_like
 from ..handles.tensor import Tensor
 from . import global_hooks, hooks, state
@@ -342,15 +342,12 @@ class Module:
                 return entries[name]
             if name in (entries := d["_buffers"]):
                 return entries[name]
-        except KeyError:
-            pass  # Module.__init__ has not run
-        owner = f"'{type(self).__name__}' object"
-        if "_modules" not in d:
+        except KeyError:  # Module.__init__ has not run
             raise AttributeError(
-                f"{owner} has no attribute '{name}'. super().__init__() has not been called: "
-                "make it the first line of __init__"
-            )
-        raise unknown(owner, name, lambda: [n for n in dir(self) if not n.startswith("__")])
+                f"'{type(self).__name__}' object has no attribute '{name}'. super().__init__() has "
+                "not been called: make it the first line of __init__"
+            ) from None
+        raise NoAttribute(self, name)
 
     def __delattr__(self, name: str) -> None:
         for entries in self._stores():
@@ -585,13 +582,10 @@ class Module:
         return None
 
     def share_memory(self: T) -> T:
-        """Not available; raises NotImplementedError."""
-        raise NotImplementedError(
-            message(
-                "Module.share_memory: memory that processes share is not available in microtorch",
-                fix="send model.state_dict() to the other process, for example by a Queue",
-            )
-        )
+        """Move parameters and buffers to memory shared with processes that are started later."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            tensor.share_memory_()
+        return self
 
     def cpu(self: T) -> T:
         return self.to("cpu")

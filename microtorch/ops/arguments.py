@@ -35,6 +35,15 @@ def dim_of(dim: Any, ndim: int, op: str) -> int:
     return dim % limit
 
 
+def dim_of_some(dim: Any, ndim: int, op: str) -> int:
+    """`dim_of`, where a tensor of no dimensions has none that could be named."""
+    if not ndim:
+        raise IndexError(
+            message(f"Dimension specified as {dim} but tensor has no dimensions", f"in {op}()")
+        )
+    return dim_of(dim, ndim, op)
+
+
 def dims_of(dim: Dims, ndim: int, op: str) -> Shape:
     """One dimension, several, or None for all, as a tuple of numbers in the order given.
 

@@ -71,6 +71,8 @@ OPS: dict[str, Callable[[Node], str]] = {
     "prod": lambda node: f"ProdBackward{int(node.inputs[0].ndim > 1)}",
     "pow": _pow,
     "sub": lambda node: "RsubBackward1" if _is_number(node.inputs[0]) else "SubBackward0",
+    # PyTorch multiplies a number by the reciprocal
+    "div": lambda node: "MulBackward0" if _is_number(node.inputs[0]) else "DivBackward0",
     "lerp": lambda node: f"LerpBackward{int(not _is_number(node.inputs[2]))}",
     "matmul": _matmul,
     "linear": _linear,
@@ -180,3 +182,5 @@ def name_ops() -> None:
     """Tell the ops the names of their nodes. Called once, when all are declared."""
     for name, names in OPS.items():
         REGISTRY[name].names = names
+    # addmm's operands in PyTorch: the bias first
+    REGISTRY["linear"].edges = lambda inputs: (*inputs[2:], *inputs[:2])

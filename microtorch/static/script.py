@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING
 
 from ..base.errors import message
 from ..engine.record import constant
-from ..files import load as load_file
-from ..files import save as save_file
+from ..files.load import load as load_file
+from ..files.save import save as save_file
 from ..handles.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter

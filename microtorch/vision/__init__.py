@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from ..base.errors import message, unknown
-from ..version import __version__
+from ..version import vision as __version__
 from . import datasets, transforms
 
 __all__ = ["__version__", "datasets", "get_image_backend", "io", "models", "set_image_backend",

@@ -225,3 +225,13 @@ def test_types_that_are_none():
     with pytest.raises(TypeError, match=r"must be a torch\.dtype, not int"):
         x.type(3)
     assert torch.zeros(2, dtype=complex).dtype is torch.complex128
+
+
+def test_arange_rounds_as_pytorch_does():
+    """Recorded: vectors of 8 and 4 elements, and the rest one by one."""
+    x = torch.arange(-3, 3.1, 0.1)
+    assert x[30] .item() == -2.3841858265427618e-08 and len(x) == 61 and x[60].item() == 3.0
+    assert torch.arange(-3, 3.1, 0.1, dtype=torch.float64)[30] == 1.6653345369377348e-16
+    assert torch.arange(-1, 1, 0.1)[10].item() == -2.9802322831784522e-09
+    assert torch.arange(-2.0, 2.0, 0.2)[10].item() == -5.9604645663569045e-09
+    assert torch.arange(0.5, 3).tolist() == [0.5, 1.5, 2.5] and len(torch.arange(0.0, 0, 0.5)) == 0

@@ -134,7 +134,7 @@ def test_the_command_explains_itself(capsys):
     assert stop.value.code == 2 and "Did you mean 'demo'?" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["--version"])
-    assert capsys.readouterr().out == f"microtorch {microtorch.__version__}\n"
+    assert capsys.readouterr().out == f"microtorch {microtorch.version.MICROTORCH}\n"
 
 
 def test_as_a_process(tmp_path):

@@ -16,7 +16,11 @@ def test_cuda_answers_what_needs_no_device():
     assert torch.cuda.memory_allocated() == torch.cuda.max_memory_allocated(0) == 0
     assert torch.cuda.memory_reserved() == torch.cuda.max_memory_reserved() == 0
     assert torch.cuda.is_bf16_supported() is False and torch.cuda.get_rng_state_all() == []
-    with torch.cuda.stream(None):
+    with torch.cuda.stream(None), torch.cuda.device(-1), torch.cuda.device_of(torch.ones(1)):
+        pass
+    first = torch.cuda.device("cuda:1")
+    assert first.idx == 1 and torch.cuda.device(torch.device("cuda")).idx == 0
+    with pytest.raises(AssertionError, match="not compiled with CUDA"), first:
         pass
     assert not isinstance(torch.ones(1), torch.cuda.FloatTensor)
     with pytest.raises(TypeError, match=r"torch.cuda.FloatTensor not available"):
@@ -66,8 +70,6 @@ def test_what_is_not_here_says_the_way_out():
         torch.utils.collect_env  # noqa: B018
     with pytest.warns(UserWarning, match="nothing was compiled"):
         nn.Linear(1, 1).compile()
-    with pytest.raises(NotImplementedError, match="state_dict"):
-        nn.Linear(1, 1).share_memory()
 
 
 def test_older_habits():

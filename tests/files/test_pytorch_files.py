@@ -112,10 +112,15 @@ def test_dtypes_that_only_some_builds_have(name, values):
 
 @pytest.mark.parametrize("weights_only", [True, False])
 def test_what_is_no_data(weights_only):
-    with pytest.raises(pickle.UnpicklingError, match=r"linear.Linear was not(.|\n)*state_dict"):
-        load("module", weights_only=weights_only)
     with pytest.raises(RuntimeError, match="sparse"):
         load("sparse", weights_only=weights_only)
+
+
+def test_a_whole_module():
+    with pytest.raises(pickle.UnpicklingError, match=r"linear.Linear was not(.|\n)*state_dict"):
+        load("module")
+    layer = load("module", weights_only=False)
+    assert type(layer) is nn.Linear and layer(torch.ones(layer.in_features)).requires_grad
 
 
 # ---- where tensors are to lie --------------------------------------------------------------------

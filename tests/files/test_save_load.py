@@ -219,9 +219,7 @@ def test_what_cannot_be_saved_leaves_no_file(obj, tmp_path):
     assert not path.exists()
 
 
-def test_whole_modules_are_refused_with_advice():
-    with pytest.raises(TypeError, match=r"type Linear(.|\n)*torch.save\(model.state_dict\(\), f\)"):
-        torch.save(nn.Linear(1, 1), io.BytesIO())
+def test_what_is_not_saved_is_named_with_its_place():
     with pytest.raises(TypeError, match=r"at \['a'\]\[0\]"):
         torch.save({"a": [object()]}, io.BytesIO())
 
@@ -258,7 +256,7 @@ def test_files_are_not_executed(data, weights_only, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_whole_modules_of_a_file_are_refused_with_advice():
+def test_modules_of_unknown_classes_are_refused_with_advice():
     with pytest.raises(RuntimeError, match=r"__main__\.Net was not an allowed(.|\n)*state_dict"):
         data = b"\x80\x02c__main__\nNet\n)\x81."
         buffer = io.BytesIO()

@@ -318,3 +318,10 @@ def test_both_networks_of_the_tutorial_train(which):
             F.cross_entropy(net(pictures), labels).backward()
             optimizer.step()
     assert F.cross_entropy(net(pictures), labels).item() < 2.29
+
+
+def test_dropout_of_channels_takes_a_matrix_with_a_warning():
+    torch.manual_seed(0)
+    with pytest.warns(UserWarning, match="dropout2d: Received a 2-D input"):
+        y = F.dropout2d(torch.ones(2, 8))
+    assert set(y.flatten().tolist()) == {0.0, 2.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 
 from ...base.errors import describe, message
@@ -101,7 +102,14 @@ def _of_channels(
     """Dropout with one draw for each channel of (N, C, ...); n: how many dims a channel has."""
     if not 0.0 <= p <= 1.0:
         raise _no_probability(p)
-    if input.ndim not in (n + 1, n + 2):
+    if n > 1 and input.ndim not in (n + 1, n + 2) and input.ndim > 1:
+        warnings.warn(
+            f"{name}: Received a {input.ndim}-D input to {name}, which is deprecated and will "
+            "result in an error in a future release. To retain the behavior and silence this "
+            "warning, please use dropout instead.",
+            stacklevel=3,
+        )
+    elif input.ndim not in (n + 1, n + 2):
         raise RuntimeError(
             message(
                 f"{name}: Expected {n + 1}D or {n + 2}D input, but received a {input.ndim}D input.",

@@ -15,6 +15,7 @@ from typing import TypeAlias, TypeVar
 from ...base.errors import message
 from ...files import load
 from ...nn.module import Module
+from ..transforms.presets import ImageClassification
 
 M = TypeVar("M", bound=Module)
 SERVER = "https://download.pytorch.org/models/"
@@ -62,6 +63,12 @@ class Pretrained:
     def url(self) -> str:
         """Where torchvision's file lies."""
         return f"{SERVER}{file_of(self.model, self.name)}"
+
+    def transforms(self) -> ImageClassification:
+        """What makes a picture into an input that these weights know."""
+        file = file_of(self.model, self.name).removesuffix(".pth")
+        larger = file in FILES[self.model][1:] or self.model == "resnext101_64x4d"
+        return ImageClassification(crop_size=224, resize_size=232 if larger else 256)
 
 
 class Versions:

@@ -1,0 +1,43 @@
+"""PyTorch's older constructors take sizes or data: which of them is meant."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+
+MAKERS = [torch.Tensor, torch.FloatTensor, torch.ones(1).new]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_sizes(make):
+    assert make().shape == (0,) and make(2, 3).shape == (2, 3)
+    for n in (2, np.int64(2), np.array(2)):
+        assert make(n).shape == (2,) and make(n, 3).shape == (2, 3)
+    assert make(torch.tensor(2), 3).shape == (2, 3)
+    assert make(torch.Size([2, 3])).shape == (2, 3) == make(torch.ones(2, 3).shape).shape
+    assert make(2, device="cpu").shape == (2,) == make(2, device=None).shape
+    assert make(size=(2, 3)).shape == (2, 3) == make(size=[2, 3]).shape
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_data(make):
+    for data in ([2, 3], (2, 3), np.array([2, 3]), torch.tensor([2.0, 3.0])):
+        assert make(data).tolist() == [2, 3]
+    learned = torch.tensor(2.0, requires_grad=True)
+    assert make([learned, torch.ones(())]).tolist() == [2, 1] and make([[learned], [3]]).ndim == 2
+    assert make(data=[2]).tolist() == [2] and make(torch.tensor(3.0)).shape == ()
+    for wrong in (2.5, np.float64(2), True, "x"):
+        with pytest.raises(TypeError, match="data must be a sequence"):
+            make(wrong)
+    for wrong in ([1, [2]], {"size": 2}, {"data": [1], "size": (1,)}, {"shape": (2,)}):
+        with pytest.raises((TypeError, ValueError)):
+            make(**wrong) if isinstance(wrong, dict) else make(*wrong)
+
+
+def test_a_tensor_without_dimensions_has_no_size_in_one():
+    for ask in (torch.tensor(1.0).size, torch.tensor(1.0).stride):
+        for dim in (0, -1):
+            with pytest.raises(IndexError, match=f"Dimension specified as {dim} but tensor has no"):
+                ask(dim)
+    assert torch.ones(2, 3).stride(-1) == 1 and torch.ones(2, 3).size(np.int64(1)) == 3
