@@ -5,7 +5,8 @@ function explain() {
   for (span of SPANS) {
     written();
     const large = [...box.querySelectorAll("table")].some(t => Math.max(t.rows.length, t.rows[0]?.cells.length) > SPANS.at(-1));
-    if (!large || box.scrollHeight <= box.clientHeight + 1) break;
+    const wide = [...box.querySelectorAll(".windows, .windows .arrays")].some(e => e.scrollWidth > e.clientWidth + 6);
+    if (!large || box.scrollHeight <= box.clientHeight + 1 && !wide) break;
   }
   // the last resort: the lens gives up the general rule, which the sum of the cell shows anyway
   box.classList.toggle("tight", box.scrollHeight > box.clientHeight + 1 && !!zoomed());
@@ -31,8 +32,7 @@ function written() {
       words.push(math("sum", `${n.n} = ${said = num(v)}`));
     }
     if (open_lens) {
-      const [tables, text] = lens(false);
-      out.push(h("div", { class: "lens" }, h("div", { class: "arrays" }, tables), text));
+      out.push(opened(false));
     } else if (typeof v !== "number") out.push(h("div", { class: "arrays" }, n.i.map(j => N[j].r === "constant" ? "" : array(N[j].n, now.V[j], N[j])), array(n.n, v, n)));
   } else if (step.k === "seed") {
     title = ["Backward starts where forward ended"];
@@ -56,8 +56,7 @@ function written() {
     const before = known(at - 1).grads.get(step.n)?.v, after = covered ? null : known(at).grads.get(step.n)?.v;
     const sums = before && after && typeof before === "object" ? [array("gradient so far", before, n, true), h("span", { class: "sign" }, "+"), array("contribution", step.A, n, true), h("span", { class: "sign" }, "="), array("gradient", after, n, true)] : [];
     if (open_lens) {
-      const [tables, text] = lens(covered);
-      out.push(h("div", { class: "lens" }, h("div", { class: "arrays" }, tables), text));
+      out.push(opened(covered));
       if (sums.length) out.push(h("div", { class: "arrays sums" }, sums));
     } else if (step.c == null && !covered) out.push(h("div", { class: "arrays" }, sums.length ? sums : [array("contribution", step.A, n, true)]));
     if (step.c == null && !covered) said = `size of the contribution ${short(step.A?.r)}`;

@@ -27,7 +27,7 @@ from typing import Any, TypeAlias, TypedDict
 from microtorch.notation import expr, formulas
 from microtorch.notation.formulas import LETTERS
 
-from ..asking.grids import grids
+from ..asking.grids import Grid, grids
 from ..drawing import style
 from ..reading import numbers
 from ..reading.loops import loop
@@ -36,15 +36,16 @@ from ..reading.trace import Contribution, Step, Trace, TraceNode, Value
 from ..telling.steps import attributes, remark, rule_of, written
 from ..telling.words import display_names, expression
 from . import javascript
+from .geometry import WINDOWS, geometry
 from .scene import Scene, scene
 
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 PAGE = Path(__file__).parents[1] / "page"
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
-    "state.js", "graph.js", "camera.js", "links.js", "lens.js", "whatif.js", "source.js",
-    "explain.js", "check.js", "tools.js", "steps.js",
+    "state.js", "graph.js", "camera.js", "links.js", "lens.js", "products.js", "window.js",
+    "whatif.js", "source.js", "explain.js", "check.js", "tools.js", "steps.js",
 )  # fmt: skip
-TENSORS = ("whatif.js",)  # what a page of single numbers does not need
+TENSORS = ("products.js", "window.js", "whatif.js")  # what a page of single numbers does not need
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 200  # characters of a line of source
 SLOPES = {
@@ -170,16 +171,25 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
         "steps": steps,
         "files": files,
         "loops": list(loops),
-        "zoom": {} if live else grids(trace, names),
+        "zoom": {} if live else _grids(trace, names),
         "prog": {} if live else _programs(trace),
     }
+
+
+def _grids(trace: Trace, names: list[str]) -> dict[int, Grid]:
+    """The sums of the cells of small ops; those of windows, the page reads off their geometry."""
+    return {i: g for i, g in grids(trace, names).items() if not _is_window(trace.nodes[i])}
+
+
+def _is_window(t: TraceNode) -> bool:
+    return t.op in WINDOWS and geometry(t) is not None
 
 
 def _programs(trace: Trace) -> JSON:
     """The ops that the page can run on other values, by node: inputs, constants, ops, results."""
     out: JSON = {}
     for i, a in (trace.arithmetic or {}).items():
-        made = program(a) if a.steady else None
+        made = program(a) if a.steady and not _is_window(trace.nodes[i]) else None
         if made is not None:
             used = sorted({op for op, _ in made.ops})
             ops = [[used.index(op), *reads] for op, reads in made.ops]
@@ -222,6 +232,11 @@ def _node(
         out["k"] = t.kernels[0]
     if t.op and (attrs := _attrs(t)):
         out["a"] = attrs
+    if t.op and not live:
+        if (placed := geometry(t)) is not None:
+            out["q"] = placed
+        if _attrs(t) is None:
+            out["j"] = 1
     if t.shape:
         out["s"] = t.shape
     if t.dtype not in ("float32", "float64"):
