@@ -2,7 +2,9 @@
 function explain() {
   const focused = in_grid(), box = $("explain");
   box.classList.remove("tight");
-  for (span of SPANS) {
+  for (const [size, tiles] of SPANS.flatMap(v => [[v, true], [v, false]])) {
+    if (!tiles && !box.querySelector(".tiles")) continue;
+    [span, tiled] = [size, tiles];
     written();
     const large = [...box.querySelectorAll("table")].some(t => Math.max(t.rows.length, t.rows[0]?.cells.length) > SPANS.at(-1));
     const wide = [...box.querySelectorAll(".windows, .windows .arrays")].some(e => e.scrollWidth > e.clientWidth + 6);

@@ -2,7 +2,7 @@
 // Small ops come with the sum of each cell of their result and of each gradient (grids.py). One cell is
 // chosen; the lens marks the cells that meet in it, and writes its sum. Large matrices show a window.
 const SPANS = [8, 6, 5, 4, 3]; // rows and columns of a window; the first with which the lens need not scroll
-let span = SPANS[0];
+let span = SPANS[0], tiled = true; // tiled: are products written out in their tile?
 const windows = new Map(); // step and title -> [first row, first column]
 let shut = false;
 

@@ -122,7 +122,7 @@ function likelihood(i, given) {
     b: ([a], _, g) => { const d = a.map(() => 0); at.forEach((k, r) => { d[k] = -c * g[whole ? 0 : r]; }); return [d]; } };
 }
 const STRUCTURES = {
-  conv2d: convolution, conv3d: convolution, conv_transpose2d: transposed, conv_transpose3d: transposed, avg_pool2d: average, avg_pool3d: average, max_pool2d: largest, max_pool3d: largest,
+  conv2d: convolution, conv3d: convolution, conv_transpose2d: transposed, conv_transpose3d: transposed, avg_pool2d: average, avg_pool3d: average, max_pool2d: largest,
   matmul: product, linear: affine, sum: total(false), mean: total(true), softmax: per_row(soft, (y, g) => { const t = plus_all(y.map((v, k) => v * g[k])); return y.map((v, k) => v * (g[k] - t)); }),
   log_softmax: per_row(log_soft, (y, g) => { const t = plus_all(g); return y.map((v, k) => g[k] - Math.exp(v) * t); }), mse_loss: squares, nll_loss: likelihood,
   reshape: moved(same), squeeze: moved(same), unsqueeze: moved(same), expand: moved((x, y) => spread(x, y)), t: moved((x, y) => turned(x, y, x.length > 1 ? [1, 0] : [0])),

@@ -22,7 +22,7 @@ function plane({ title, values, n, z, node = -1, marks = [], isGrad, chosen = -1
   const s = n.s?.length ? n.s : [1], rows = s.length > 1 ? s.at(-2) : 1, columns = s.at(-1), start = z * rows * columns;
   const own = values.slice(start, start + rows * columns), top = Math.max(1e-300, ...own.map(Math.abs).filter(Number.isFinite));
   const d = decimals(own), font = letters(), on = new Set(marks), wide = columns + ring[1][0] + ring[1][1];
-  const level = SPANS.indexOf(span), height = PLANE[level] * font, longest = Math.max(1, ...own.map(v => tiny(v, d).length));
+  const level = SPANS.indexOf(span), height = (Math.max(rows, columns) <= 5 ? Math.max(1.3, PLANE[level]) : PLANE[level]) * font, longest = Math.max(1, ...own.map(v => tiny(v, d).length));
   const written = wide <= WIDEST && height >= 1.15 * font, w = written ? Math.max(height, (0.58 * longest + 0.5) * font) : Math.min(height, 360 / Math.max(wide, rows)), tall = written ? height : w;
   const middle_of = (f, a, size) => Math.max(0, Math.min(size - CROP, Math.round(f[a] + f[a + 2] / 2 - CROP / 2))), f = frame ?? [0, 0, 1, 1];
   const y0 = rows > CROP ? middle_of(f, 0, rows) : -ring[0][0], y1 = rows > CROP ? y0 + CROP : rows + ring[0][1], x0 = columns > CROP ? middle_of(f, 1, columns) : -ring[1][0], x1 = columns > CROP ? x0 + CROP : columns + ring[1][1];
@@ -110,7 +110,7 @@ function products_tile(about, operands, shown, count) {
   const own = about.terms.filter(t => at_e(t) !== undefined && plane_of(at_e(t), s) === shown[1] && (o => { const f = t.factors.find(f => o.q === "g" ? f.g : f.q === o.q); return !f || plane_of(f.e, o.n.s) === shown[0]; })(operands[0]));
   if (!own.length) return "";
   const places = own.map(t => spot_of(at_e(t), s)), y0 = Math.min(...places.map(v => v[0])), x0 = Math.min(...places.map(v => v[1])), y1 = Math.max(...places.map(v => v[0])), x1 = Math.max(...places.map(v => v[1]));
-  const written = (y1 - y0 + 1) * (x1 - x0 + 1) <= TILES && span > SPANS.at(-2), top = Math.max(1e-300, ...own.map(t => Math.abs(t.v))), d = decimals(own.map(t => t.v)), font = letters();
+  const written = (y1 - y0 + 1) * (x1 - x0 + 1) <= TILES && tiled, top = Math.max(1e-300, ...own.map(t => Math.abs(t.v))), d = decimals(own.map(t => t.v)), font = letters();
   const few = new Set([...own].sort((a, b) => Math.abs(b.v) - Math.abs(a.v)).slice(0, LARGEST_FEW)), rows = [];
   for (let y = y0; y <= y1; y++) rows.push(h("tr", {}, Array.from({ length: x1 - x0 + 1 }, (_, x) => {
     const t = own[places.findIndex(v => v[0] === y && v[1] === x + x0)];
@@ -122,7 +122,7 @@ function products_tile(about, operands, shown, count) {
     return td;
   })));
   const part = plus_all(own.map(t => t.v));
-  return h("div", { class: "array" }, h("p", {}, h("b", {}, `${own.length} products`), count > 1 ? ` of this plane: ${short(part)}` : ""), h("table", { class: written ? "plane tiles" : "plane heat", role: "img", "aria-label": `${own.length} products` }, rows));
+  return h("div", { class: "array" }, h("p", { class: "about" }, h("b", {}, `${own.length} products`), count > 1 ? ` of this plane: ${short(part)}` : ""), h("table", { class: written ? "plane tiles" : "plane heat", role: "img", "aria-label": `${own.length} products` }, rows));
 }
 // The lens of a step: windows for what slides, matrices for the rest.
 function opened(covered) {

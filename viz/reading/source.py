@@ -78,7 +78,7 @@ class Source:
                 )  # the operation's position is the whole statement's
                 self.lines.setdefault(node.lineno, text(node.target))
                 self.expressions[span(node)] = node
-            if isinstance(node, (ast.BinOp, ast.Call, ast.UnaryOp, ast.Subscript)):
+            if isinstance(node, (ast.BinOp, ast.Call, ast.UnaryOp, ast.Subscript, ast.Attribute)):
                 self.expressions[span(node)] = node
             if isinstance(node, _LOOPS):
                 self.loops.append((node.lineno, node.end_lineno or node.lineno, node.lineno))
@@ -128,7 +128,7 @@ def operands(expression: ast.AST | None, n: int) -> list[str]:
         parts = [expression.target, expression.value]
     elif isinstance(expression, ast.UnaryOp):
         parts = [expression.operand]
-    elif isinstance(expression, ast.Subscript):
+    elif isinstance(expression, (ast.Subscript, ast.Attribute)):  # x[0], x.T
         parts = [expression.value]
     elif isinstance(expression, ast.Call):
         parts = list(expression.args)

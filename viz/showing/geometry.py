@@ -12,8 +12,7 @@ from typing import Any
 from ..reading.trace import TraceNode
 
 WINDOWS = frozenset(
-    "conv2d conv3d conv_transpose2d conv_transpose3d "
-    "avg_pool2d avg_pool3d max_pool2d max_pool3d".split()
+    "conv2d conv3d conv_transpose2d conv_transpose3d avg_pool2d avg_pool3d max_pool2d".split()
 )
 KNOWN = WINDOWS | frozenset(
     "matmul linear sum mean softmax log_softmax mse_loss nll_loss "
