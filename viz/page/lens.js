@@ -107,4 +107,4 @@ function lens_keys() {
   if (shut) fold();
   focus_grid();
 }
-function fold() { shut = !shut; $("explain").classList.toggle("shut", shut); explain(); follow(); }
+function fold() { shut = !shut; $("explain").classList.toggle("shut", shut); explain(); follow(); if (!D.live) roll(); }

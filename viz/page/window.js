@@ -13,9 +13,9 @@ const planes_in = (marks, s) => [...new Set(marks.map(k => plane_of(k, s)))].sor
 // Decimals with which the numbers of a plane are told apart, and a number with them, as short as it goes.
 const decimals = values => {
   const top = Math.max(0, ...values.map(Math.abs).filter(Number.isFinite));
-  return values.every(Number.isInteger) || top >= 100 ? 0 : top >= 10 ? 1 : top >= 0.1 ? 2 : 3;
+  return values.every(Number.isInteger) || top >= 100 ? 0 : top >= 10 ? 1 : top >= 0.1 ? 2 : top >= 0.01 ? 3 : -1;
 };
-const tiny = (v, d) => special(v) || (Math.abs(v) >= 1e4 ? scientific(v) : minus(v.toFixed(d)).replace(/^(−?)0\./, "$1."));
+const tiny = (v, d) => special(v) || d < 0 ? short(v) : (Math.abs(v) >= 1e4 ? scientific(v) : minus(v.toFixed(d)).replace(/^(−?)0\./, "$1."));
 const letters = () => parseFloat(getComputedStyle($("view")).fontSize) || 15;
 
 function plane({ title, values, n, z, node = -1, marks = [], isGrad, chosen = -1, cover, words, ring = [[0, 0], [0, 0]], frame, key, grey, best, moves }) {
@@ -116,7 +116,7 @@ function products_tile(about, operands, shown, count) {
     const t = own[places.findIndex(v => v[0] === y && v[1] === x + x0)];
     if (!t) return h("td", { class: "pad" });
     const pair = t.factors.map(f => tiny(f.v, Math.abs(f.v) < 0.1 && f.v !== 0 ? 3 : Number.isInteger(f.v) ? 0 : 2)).map((v, k) => k && v.startsWith("−") ? `(${v})` : v).join("·");
-    const td = h("td", { class: few.has(t) && !written ? "meets" : "rests", title: `${t.factors.map(f => f.text).join(" · ")} = ${short(t.v)}` }, written ? [h("small", {}, pair), h("b", {}, tiny(t.v, Math.max(2, d)))] : "");
+    const td = h("td", { class: few.has(t) && !written ? "meets" : "rests", title: `${t.factors.map(f => f.text).join(" · ")} = ${short(t.v)}` }, written ? [h("small", {}, pair), h("b", {}, tiny(t.v, d < 0 ? d : Math.max(2, d)))] : "");
     if (!written) { const side = Math.min(1.2 * font, 200 / Math.max(y1 - y0, x1 - x0, 1)); td.style.width = td.style.height = `${side}px`; }
     shade(td, t.v / top, false, false);
     return td;

@@ -23,7 +23,7 @@ from microtorch.graph import Node, Scope, in_order, user_frame
 from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor
 
-from . import numbers, source
+from . import numbers, passes, source
 from .frames import Frame
 from .measure import Computation, Data, Gradient
 from .names import Names, Pairs, node_of
@@ -227,6 +227,8 @@ def fill(
         if file and file not in trace.files:
             trace.files[file] = [line.rstrip("\n") for line in linecache.getlines(file)]
     _owners(trace, names)
+    trace.recurrences = passes.find(trace)
+    passes.name_states(trace)
     _expressions(trace)
     _gradients(trace, found, gradients)
     found.release()

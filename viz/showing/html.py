@@ -21,6 +21,7 @@ import math
 import os
 import random
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
@@ -31,6 +32,7 @@ from ..asking.grids import Grid, grids
 from ..drawing import style
 from ..reading import numbers
 from ..reading.loops import loop
+from ..reading.recurrence import Recurrence
 from ..reading.replay import function, program
 from ..reading.trace import Contribution, Step, Trace, TraceNode, Value
 from ..telling.steps import attributes, remark, rule_of, written
@@ -43,9 +45,9 @@ JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 PAGE = Path(__file__).parents[1] / "page"
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
     "state.js", "graph.js", "camera.js", "links.js", "lens.js", "products.js", "window.js",
-    "whatif.js", "source.js", "explain.js", "check.js", "tools.js", "steps.js",
+    "recurrence.js", "whatif.js", "source.js", "explain.js", "check.js", "tools.js", "steps.js",
 )  # fmt: skip
-TENSORS = ("products.js", "window.js", "whatif.js")  # what a page of single numbers does not need
+TENSORS = ("products.js", "window.js", "recurrence.js", "whatif.js")  # what a page of single numbers does not need
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 200  # characters of a line of source
 SLOPES = {
@@ -172,6 +174,7 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
         "files": files,
         "loops": list(loops),
         "zoom": {} if live else _grids(trace, names),
+        "rolls": [] if live else [_rolled(trace, r) for r in trace.recurrences],
         "prog": {} if live else _programs(trace),
     }
 
@@ -179,6 +182,13 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
 def _grids(trace: Trace, names: list[str]) -> dict[int, Grid]:
     """The sums of the cells of small ops; those of windows, the page reads off their geometry."""
     return {i: g for i, g in grids(trace, names).items() if not _is_window(trace.nodes[i])}
+
+
+def _rolled(trace: Trace, r: Recurrence) -> JSON:
+    """A recurrence: the nodes of its passes, and what stands in its box."""
+    last = trace.nodes[r.states[-1].nodes[-1]]
+    call = None if last.module is None else trace.modules[last.module].type
+    return asdict(r) | {"title": call or "cell", "code": trace.line(last.site)}
 
 
 def _is_window(t: TraceNode) -> bool:

@@ -27,7 +27,13 @@ def display_names(trace: Trace) -> list[str]:
     pairs = list(zip(trace.nodes, out, strict=True))
     many = Counter(name for t, name in pairs if name and t.role != "constant")
     seen: Counter[str] = Counter()
+    states = _states(trace, out)
+    for i, (name, k) in states.items():
+        seen[name] = max(seen[name], k)
     for t, name in pairs:
+        if t.id in states:
+            out[t.id] = "{}{}".format(states[t.id][0], str(states[t.id][1]).translate(SUBSCRIPTS))
+            continue
         if t.role == "constant":
             out[t.id] = name or "const"
         elif not name:
@@ -36,6 +42,20 @@ def display_names(trace: Trace) -> list[str]:
             seen[name] += 1
             out[t.id] = name + str(seen[name]).translate(SUBSCRIPTS)
     return out
+
+
+def _states(trace: Trace, names: list[str]) -> dict[int, tuple[str, int]]:
+    """h₁, h₂, … of the passes of a recurrence, and h₀, where it starts; each name once."""
+    found: dict[int, tuple[str, int]] = {}
+    taken: set[str] = set()
+    for s in (s for r in trace.recurrences for s in r.states if s.name):
+        if s.name in taken:
+            continue
+        taken.add(s.name)
+        found |= {i: (s.name, k) for k, i in enumerate(s.nodes, 1)}
+        if s.first is not None and names[s.first] in ("", s.name, s.name + "0"):
+            found[s.first] = s.name, 0
+    return found
 
 
 def printable(s: str) -> str:
