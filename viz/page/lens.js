@@ -94,6 +94,7 @@ function choose(k, focus) {
   if (!about || k < 0 || k >= about.list.length) return;
   cell = k;
   explain();
+  attention();
   if (focus) focus_grid();
 }
 const in_grid = () => !!document.activeElement?.closest?.("#result-grid");
@@ -107,4 +108,4 @@ function lens_keys() {
   if (shut) fold();
   focus_grid();
 }
-function fold() { shut = !shut; $("explain").classList.toggle("shut", shut); explain(); follow(); if (!D.live) roll(); }
+function fold() { shut = !shut; $("explain").classList.toggle("shut", shut); explain(); follow(); if (!D.live) { roll(); attention(); } }

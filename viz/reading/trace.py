@@ -6,6 +6,7 @@
     steps       the program and its backward pass, one step at a time (telling/steps.py)
     files       the text of the source files whose lines made the nodes
     recurrences blocks of ops that run again on what their last run made (passes.py)
+    tokens      what the rows and the columns of attention stand for, if the user said so
     arithmetic  small tensor ops spelled out in scalars (arithmetic.py), where a page asked for them
 
 A trace holds numbers and strings only. ``to_json`` writes it, ``Trace.from_json`` reads it, and all
@@ -227,6 +228,7 @@ class Trace:
     steps: list[Step] = field(default_factory=list)
     files: dict[str, list[str]] = field(default_factory=dict)
     recurrences: list[Recurrence] = field(default_factory=list)
+    tokens: list[list[str]] = field(default_factory=list)
     arithmetic: dict[int, Arithmetic] | None = None  # node -> its op; None: nobody has asked
     root: int = 0
     backward: bool = False
@@ -262,6 +264,7 @@ class Trace:
             "modules": [asdict(m) for m in self.modules],
             "steps": [asdict(s) for s in self.steps],
             "files": self.files,
+            "tokens": self.tokens,
             "recurrences": [asdict(r) for r in self.recurrences],
             "arithmetic": arithmetic,
         }
@@ -288,6 +291,7 @@ class Trace:
             [_step(d) for d in data["steps"]],
             data["files"],
             [_recurrence(r) for r in data.get("recurrences", ())],
+            data.get("tokens", []),
             arithmetic and {int(i): Arithmetic.from_data(d) for i, d in arithmetic.items()},
             data["root"],
             data["backward"],

@@ -30,7 +30,7 @@ from microtorch.notation.formulas import LETTERS
 
 from ..asking.grids import Grid, grids
 from ..drawing import style
-from ..reading import numbers
+from ..reading import attention, numbers
 from ..reading.loops import loop
 from ..reading.recurrence import Recurrence
 from ..reading.replay import function, program
@@ -45,9 +45,9 @@ JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 PAGE = Path(__file__).parents[1] / "page"
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
     "state.js", "graph.js", "camera.js", "links.js", "lens.js", "products.js", "window.js",
-    "recurrence.js", "whatif.js", "source.js", "explain.js", "check.js", "tools.js", "steps.js",
+    "recurrence.js", "attention.js", "whatif.js", "source.js", "explain.js", "check.js", "tools.js", "steps.js",
 )  # fmt: skip
-TENSORS = ("products.js", "window.js", "recurrence.js", "whatif.js")  # what a page of single numbers does not need
+TENSORS = ("products.js", "window.js", "recurrence.js", "attention.js", "whatif.js")  # what a page of single numbers does not need
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 200  # characters of a line of source
 SLOPES = {
@@ -175,6 +175,8 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
         "loops": list(loops),
         "zoom": {} if live else _grids(trace, names),
         "rolls": [] if live else [_rolled(trace, r) for r in trace.recurrences],
+        "attention": {} if live else attention.find(trace),
+        "tokens": trace.tokens,
         "prog": {} if live else _programs(trace),
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 from microtorch.base import errors
 
 from ..drawing import film
+from ..reading.attention import Tokens, names_of
 from ..reading.names import Given, given_names
 from ..reading.spelling import spell_small_ops
 from ..reading.take import Root, caller, take
@@ -88,14 +89,20 @@ class Stepper:
         return f"<Stepper of {len(self)} steps; {ways}>"
 
 
-def step(loss: Root, params: Given = None, names: Given = None) -> Stepper:
+def step(
+    loss: Root, params: Given = None, names: Given = None, tokens: Tokens = None
+) -> Stepper:
     """The steps of a Tensor's or Scalar's computation, forward and backward.
 
+    ``tokens``: names for the rows and columns of attention (a list, or a tuple of two lists).
+
     Works before and after backward(), and changes nobody's ``.grad``. Raises TypeError and
-    GraphError as ``draw`` does, and GraphError where values that backward needs were freed or
-    overwritten.
+    GraphError as ``draw`` does, GraphError where values that backward needs were freed or
+    overwritten, and ValueError for tokens that fit no attention of the graph.
     """
-    return Stepper(_steps(loss, "step", params, names))
+    trace = _steps(loss, "step", params, names)
+    trace.tokens = names_of(trace, tokens)
+    return Stepper(trace)
 
 
 def quiz(loss: Root, seed: object = None, params: Given = None, names: Given = None) -> Stepper:
