@@ -25,7 +25,7 @@ function written() {
     title = [term(step.n), ` is ${n.r === "parameter" ? "a parameter" : n.r === "data" ? "data" : `a ${n.r}`}`];
     if (typeof v === "number") words.push(math("sum", `${n.n} = ${said = num(v)}`));
     else out.push(h("div", { class: "arrays" }, array(n.n, v, n)));
-    out.push(h("p", { class: "remark" }, n.g ? ["Backward will find ", frac(D.root, step.n), ": how the result changes when it moves."] : "No gradient is asked for it."));
+    out.push(h("p", { class: "remark" }, n.g ? ["Backward will find ", frac(D.root, step.n), ": how the result changes when it moves."] : origin_of(step.n) || "No gradient is asked for it."));
   } else if (step.k === "op") {
     const v = now.V[step.n];
     title = terms(`${n.n} = ${n.x}`, ids);

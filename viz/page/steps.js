@@ -28,6 +28,7 @@ function go(k) {
   try {
     if (tool === "loop") panel();
     render();
+    travel();
   } catch (error) { broken(error); throw error; }
   try { if (location.hash !== `#${at + 1}`) history.replaceState(null, "", `#${at + 1}`); } catch { /* a notebook's frame has no address */ }
 }

@@ -22,6 +22,8 @@ function hurdle(leaf) {
     if (n.i.some(j => below.has(j))) below.add(i);
     if (!why && (below.has(i) || n.g)) why = obstacle(i);
   });
+  const lost = D.origins.find(o => below.has(o.of));
+  if (!why && lost) why = `${N[lost.node].n} was made from ${N[lost.of].n} outside the graph (line ${lost.line}), and would change with it`;
   hurdles.set(leaf, why);
   return why;
 }

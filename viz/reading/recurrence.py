@@ -1,4 +1,4 @@
-"""A recurrence as data: what passes.py finds in a graph, and pages draw as a rolled box."""
+"""What is found in a graph beside its nodes: recurrences (passes.py), origins (origins.py)."""
 
 from __future__ import annotations
 
@@ -27,3 +27,13 @@ class Recurrence:
     inputs: list[list[int]] = field(default_factory=list)
     file: str = ""
     line: int | None = None
+
+
+@dataclass(slots=True)
+class Origin:
+    """Leaf ``node`` was made from node ``of`` in ``line`` of the source, outside of the graph."""
+
+    node: int
+    of: int
+    line: int
+    why: str

@@ -23,7 +23,7 @@ from microtorch.graph import Node, Scope, in_order, user_frame
 from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor
 
-from . import numbers, passes, source
+from . import numbers, origins, passes, source
 from .frames import Frame
 from .measure import Computation, Data, Gradient
 from .names import Names, Pairs, node_of
@@ -229,6 +229,7 @@ def fill(
     _owners(trace, names)
     trace.recurrences = passes.find(trace)
     passes.name_states(trace)
+    trace.origins = origins.find(trace)
     _expressions(trace)
     _gradients(trace, found, gradients)
     found.release()

@@ -7,6 +7,7 @@
     files       the text of the source files whose lines made the nodes
     recurrences blocks of ops that run again on what their last run made (passes.py)
     tokens      what the rows and the columns of attention stand for, if the user said so
+    origins     where detached values came from (origins.py)
     arithmetic  small tensor ops spelled out in scalars (arithmetic.py), where a page asked for them
 
 A trace holds numbers and strings only. ``to_json`` writes it, ``Trace.from_json`` reads it, and all
@@ -27,7 +28,7 @@ from microtorch.version import __version__
 
 from .arithmetic import Arithmetic, special
 from .numbers import count
-from .recurrence import Recurrence, State
+from .recurrence import Origin, Recurrence, State
 
 if TYPE_CHECKING:
     from .measure import Computation
@@ -229,6 +230,7 @@ class Trace:
     files: dict[str, list[str]] = field(default_factory=dict)
     recurrences: list[Recurrence] = field(default_factory=list)
     tokens: list[list[str]] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
     arithmetic: dict[int, Arithmetic] | None = None  # node -> its op; None: nobody has asked
     root: int = 0
     backward: bool = False
@@ -265,6 +267,7 @@ class Trace:
             "steps": [asdict(s) for s in self.steps],
             "files": self.files,
             "tokens": self.tokens,
+            "origins": [asdict(o) for o in self.origins],
             "recurrences": [asdict(r) for r in self.recurrences],
             "arithmetic": arithmetic,
         }
@@ -292,6 +295,7 @@ class Trace:
             data["files"],
             [_recurrence(r) for r in data.get("recurrences", ())],
             data.get("tokens", []),
+            [Origin(**o) for o in data.get("origins", ())],
             arithmetic and {int(i): Arithmetic.from_data(d) for i, d in arithmetic.items()},
             data["root"],
             data["backward"],

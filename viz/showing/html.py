@@ -45,7 +45,8 @@ JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 PAGE = Path(__file__).parents[1] / "page"
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
     "state.js", "graph.js", "camera.js", "links.js", "lens.js", "products.js", "window.js",
-    "recurrence.js", "attention.js", "whatif.js", "source.js", "explain.js", "check.js", "tools.js", "steps.js",
+    "recurrence.js", "attention.js", "whatif.js", "source.js", "explain.js", "check.js",
+    "tools.js", "travel.js", "steps.js",
 )  # fmt: skip
 TENSORS = ("products.js", "window.js", "recurrence.js", "attention.js", "whatif.js")  # what a page of single numbers does not need
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
@@ -79,7 +80,8 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     ops.update(op for p in data["prog"].values() for op in p["n"])
     parts = [_read(p) for p in SCRIPTS if not (data["live"] and p in TENSORS)]
     script = _bare(javascript.table(ops)) + _bare("".join(parts))
-    look = _bare(_read("page.css")) + _colours(drawn)
+    sheets = ("page.css",) if data["live"] else ("page.css", "tensors.css")
+    look = "".join(_bare(_read(p)) for p in sheets) + _colours(drawn)
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(look)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -177,6 +179,7 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
         "rolls": [] if live else [_rolled(trace, r) for r in trace.recurrences],
         "attention": {} if live else attention.find(trace),
         "tokens": trace.tokens,
+        "origins": [asdict(o) for o in trace.origins],
         "prog": {} if live else _programs(trace),
     }
 
