@@ -33,7 +33,7 @@ def test_weights_are_found_and_a_classifier_is_none():
 
 def test_tokens_that_do_not_fit():
     loss, _ = one_head()
-    with pytest.raises(ValueError, match="5 rows and 5 columns, .* are 4×4"):
+    with pytest.raises(ValueError, match=r"5 rows and 5 columns, .* are 4×4"):
         viz.step(loss, tokens=["a"] * 5)
     for wrong in ("the cat", [1, 2, 3, 4]):
         with pytest.raises(TypeError, match="list of names"):
@@ -51,7 +51,9 @@ def test_the_matrix_over_the_names(tmp_path):
         b.open(path)
         assert b.text("#attention") == ""  # not before there are weights
         b.js("(go(S.findIndex(s => s.k === 'op' && N[s.n].op === 'softmax')), 1)")
-        heads = b.js("[...document.querySelectorAll('#attention .plane th')].map(e => e.textContent)")
+        heads = b.js(
+            "[...document.querySelectorAll('#attention .plane th')].map(e => e.textContent)"
+        )
         assert heads == ["", *WORDS, *WORDS]
         shown = b.js("[...document.querySelectorAll('#attention .plane td')].map(e => e.title)")
         assert shown[1].startswith("the → cat: ")

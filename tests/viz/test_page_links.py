@@ -2,10 +2,10 @@
 
 import pytest
 from browser import Browser
+from microtorch.viz.reading.trace import Trace
 
 import microtorch as torch
 from microtorch import viz
-from microtorch.viz.reading.trace import Trace
 
 LINK = "document.querySelectorAll('#svg .origin').length"
 

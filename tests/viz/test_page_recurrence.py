@@ -24,7 +24,11 @@ def found(loss):
     t = viz.trace(loss).trace
     names = display_names(t)
     return [
-        (len(r.passes), [[names[i] for i in s.nodes] for s in r.states], [names[i] for i in r.shared])
+        (
+            len(r.passes),
+            [[names[i] for i in s.nodes] for s in r.states],
+            [names[i] for i in r.shared],
+        )
         for r in t.recurrences
     ]
 
@@ -81,17 +85,23 @@ def test_rolled_unrolled_and_the_graph(chromium, tmp_path):
     b = chromium
     b.open(tmp_path / "p.html")
     b.keys("end")
-    assert b.text("#roll .head").startswith("ROLLED") and b.js("$('roll').textContent.includes('W')")
+    assert b.text("#roll .head").startswith("ROLLED") and b.js(
+        "$('roll').textContent.includes('W')"
+    )
     states = trace.recurrences[0].states[0].nodes
     for row, i in zip(range(1, 5), states, strict=True):
-        cells = b.js(f"[...document.querySelectorAll('#roll .fade tr')[{row}].cells].map(c => c.textContent)")
+        cells = b.js(
+            f"[...document.querySelectorAll('#roll .fade tr')[{row}].cells].map(c => c.textContent)"
+        )
         assert float(cells[1]) == pytest.approx(trace.nodes[i].value.rms, rel=1e-2)
         assert float(cells[3].replace("−", "-")) == pytest.approx(trace.nodes[i].grad.rms, rel=1e-2)
     b.keys("u")
     assert b.text("#roll .head").startswith("UNROLLED")
     assert b.js("document.querySelectorAll('#roll .pass').length") == 4
     shown = numbers(b, "#roll .pass .cell .plane:not(.blank) td")
-    wanted = [v for i in states for x in (trace.nodes[i].value, trace.nodes[i].grad) for v in x.full[0]]
+    wanted = [
+        v for i in states for x in (trace.nodes[i].value, trace.nodes[i].grad) for v in x.full[0]
+    ]
     assert shown == pytest.approx(wanted, rel=1e-2)
     parts = np.reshape(numbers(b, "#roll .share td"), (4, 3, 3))
     loss.backward()

@@ -23,7 +23,8 @@ WALK = """(() => {
     go(k);
     const box = document.querySelector("#explain"), last = all(box, ".arrays .array").at(-1);
     const planes = box.querySelector(".windows #result-grid"), own = [];
-    if (planes) for (let e = 0; e < zoomed().list.length; e += planes.rows.length * planes.rows[0].cells.length) {
+    const plane = planes && planes.rows.length * planes.rows[0].cells.length;
+    if (planes) for (let e = 0; e < zoomed().list.length; e += plane) {
       choose(e);  // one plane after the other; a cell's title holds all digits
       own.push(...all(box, "#result-grid td").map(e => e.title.split(" = ").at(-1)));
     }

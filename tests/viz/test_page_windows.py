@@ -110,7 +110,8 @@ def test_no_panel_is_cut_off_and_texts_are_large(chromium, tmp_path):
       const box = document.querySelector("#explain"), seen = box.getBoundingClientRect();
       const cells = [...box.querySelectorAll(".windows td, .windows p")]
         .filter(e => e.checkVisibility());
-      return [cells.every(e => (r => r.right <= seen.right && r.x >= seen.x)(e.getBoundingClientRect())),
+      const inside = r => r.right <= seen.right && r.x >= seen.x;
+      return [cells.every(e => inside(e.getBoundingClientRect())),
         Math.min(...cells.filter(e => e.textContent && !e.closest(".heat"))
           .map(e => parseFloat(getComputedStyle(e).fontSize)))];
     })()"""
@@ -132,7 +133,7 @@ def nets(draw):
         lambda t: F.max_pool2d(t, 2), lambda t: F.avg_pool2d(t, 2, 1, 1),
         lambda t: F.max_pool2d(t, 3, 2, 1), lambda t: t.transpose(2, 3) * 0.5,
         lambda t: F.avg_pool2d(t, 3, 2, 1, count_include_pad=False, ceil_mode=True),
-        lambda t: F.conv_transpose2d(t, torch.ones(4, 2, 2, 2).to(t.dtype) / 3, stride=2, padding=1),
+        lambda t: F.conv_transpose2d(t, torch.ones(4, 2, 2, 2, dtype=t.dtype) / 3, None, 2, 1),
     ]  # fmt: skip
     places = [{}, {"stride": 2, "padding": 1}, {"dilation": 2, "padding": 2}, {"groups": 2}]
     return pools[int(draw.integers(len(pools)))], places[int(draw.integers(len(places)))]

@@ -7,7 +7,7 @@ way to the product. ``tokens``: what the rows and columns stand for, where the u
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from microtorch.base import errors
 
@@ -47,9 +47,12 @@ def names_of(trace: Trace, tokens: Tokens) -> list[list[str]]:
     if tokens is None:
         return []
     both = isinstance(tokens, tuple) and all(isinstance(t, (list, tuple)) for t in tokens)
-    pair = [list(t) for t in tokens] if both else [list(tokens), list(tokens)]
-    if isinstance(tokens, str) or len(pair) != 2 or not all(
-        isinstance(name, str) for part in pair for name in part
+    given: Any = tokens if both else (tokens, tokens)
+    pair: list[list[str]] = [list(t) for t in given]
+    if (
+        isinstance(tokens, str)
+        or len(pair) != 2
+        or not all(isinstance(name, str) for part in pair for name in part)
     ):
         what = "tokens is a list of names, or a tuple of two: those of the rows and of the columns"
         raise TypeError(errors.message(what, fix="tokens=text.split()"))

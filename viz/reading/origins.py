@@ -48,8 +48,7 @@ def _made_by(
         yield parts[position], site.line, ""
     if t.name:
         made = [a for a in index.assignments.get(t.name, ()) if a[1] <= site.line]
-        for value, line, under in reversed(made):
-            yield value, line, under
+        yield from reversed(made)
 
 
 def _cut(text: ast.AST, under: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
+from itertools import pairwise
 
 from .recurrence import Recurrence, State
 from .trace import Trace
@@ -35,8 +36,9 @@ def find(trace: Trace) -> list[Recurrence]:
             if kinds[start] != kinds[start + period] or start < tried.get(period, 0):
                 continue
             times = 1
-            while kinds[start + (times - 1) * period : start + times * period] == (
-                kinds[start + times * period : start + (times + 1) * period]
+            while (
+                kinds[start + (times - 1) * period : start + times * period]
+                == (kinds[start + times * period : start + (times + 1) * period])
             ):
                 times += 1
             if times < LEAST:
@@ -64,7 +66,7 @@ def _recurrence(trace: Trace, blocks: list[list[int]]) -> Recurrence | None:
     """The recurrence that these blocks are; None where nothing is handed on."""
     carried = _carried(trace, blocks[0], blocks[1])
     if not carried or any(
-        _carried(trace, a, b) != carried for a, b in zip(blocks[1:], blocks[2:], strict=False)
+        _carried(trace, a, b) != carried for a, b in pairwise(blocks[1:])
     ):
         return None
     where = [{i: k for k, i in enumerate(block)} for block in blocks]

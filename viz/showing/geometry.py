@@ -1,7 +1,7 @@
 """What the page has to know of a tensor op beside its shapes: the arguments that place its terms.
 
-page/products.js spells out ops that are too large to come written out cell by cell (asking/grids.py)
-and ops that are windows. It reads ``stride``, ``dim`` and the like from here.
+page/products.js spells out ops that are too large to come written out cell by cell
+(asking/grids.py), and ops that are windows. It reads ``stride``, ``dim`` and the like from here.
 """
 
 from __future__ import annotations

@@ -48,7 +48,9 @@ SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those
     "recurrence.js", "attention.js", "whatif.js", "source.js", "explain.js", "check.js",
     "tools.js", "travel.js", "steps.js",
 )  # fmt: skip
-TENSORS = ("products.js", "window.js", "recurrence.js", "attention.js", "whatif.js")  # what a page of single numbers does not need
+TENSORS = (  # what a page of single numbers does not need
+    "products.js", "window.js", "recurrence.js", "attention.js", "whatif.js",
+)  # fmt: skip
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 200  # characters of a line of source
 SLOPES = {

@@ -28,11 +28,12 @@ def display_names(trace: Trace) -> list[str]:
     many = Counter(name for t, name in pairs if name and t.role != "constant")
     seen: Counter[str] = Counter()
     states = _states(trace, out)
-    for i, (name, k) in states.items():
+    for name, k in states.values():
         seen[name] = max(seen[name], k)
     for t, name in pairs:
         if t.id in states:
-            out[t.id] = "{}{}".format(states[t.id][0], str(states[t.id][1]).translate(SUBSCRIPTS))
+            name, k = states[t.id]
+            out[t.id] = name + str(k).translate(SUBSCRIPTS)
             continue
         if t.role == "constant":
             out[t.id] = name or "const"
