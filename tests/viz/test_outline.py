@@ -20,7 +20,8 @@ def test_mermaid_has_every_box_and_edge():
     text = graph().pipe("mmd").decode()
     found = re.findall(r'^    (v\d+)\["(.*)"\]:::(\w+)$', text, re.M)
     assert [label for _, label, _ in found] == [
-        "x<br/>3×2", "w<br/>2×4", "@<br/>3×4", "tanh → h<br/>3×4", "× → h·h<br/>3×4", "sum<br/>6.9603",
+        "x<br/>3×2", "w<br/>2×4", "@<br/>3×4", "tanh → h<br/>3×4",
+        "× → h·h<br/>3×4", "sum<br/>6.9603",
     ]  # fmt: skip
     assert [role for *_, role in found][:2] == ["data", "parameter"]
     edges = re.findall(r"(v\d+) --> (v\d+)", text)
