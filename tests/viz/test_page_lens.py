@@ -176,6 +176,6 @@ def test_a_line_goes_to_its_step_and_a_node_to_its_line(show):
     k = lines.index("h = z.tanh()")
     b.click(f"#source li:nth-child({k + 1}) i")
     assert b.text("#explain h2").startswith("h = tanh(z)")
-    assert b.text("#source li.here span") .strip() == "h = z.tanh()"
+    assert b.text("#source li.here span").strip() == "h = z.tanh()"
     b.js("(clicked(N.find(n => n.n === 'y').box), 1)")
     assert "y" in b.text("#source li.here")

@@ -22,8 +22,14 @@ WALK = """(() => {
   for (let k = 0; k < arguments[0]; k++) {
     go(k);
     const box = document.querySelector("#explain"), last = all(box, ".arrays .array").at(-1);
+    const planes = box.querySelector(".windows #result-grid"), own = [];
+    const plane = planes && planes.rows.length * planes.rows[0].cells.length;
+    if (planes) for (let e = 0; e < zoomed().list.length; e += plane) {
+      choose(e);  // one plane after the other; a cell's title holds all digits
+      own.push(...all(box, "#result-grid td").map(e => e.title.split(" = ").at(-1)));
+    }
     steps.push([box.textContent, all(box, ".sum").map(e => e.textContent).join(" "),
-                last ? all(last, "td:not(.cell)").map(e => e.textContent) : []]);
+                planes ? own : last ? all(last, "td:not(.cell)").map(e => e.textContent) : []]);
   }
   return [steps, document.querySelector("#svg").textContent];
 })()"""

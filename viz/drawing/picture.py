@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from typing import TYPE_CHECKING
 
 from ..reading.names import Given, given_names
 from ..reading.take import Root, caller, fill, skeleton, take
 from ..reading.trace import Trace
-from . import render
+from . import outline, render
 from .dot import Drawing
 from .options import Options
 from .plan import Plan
@@ -16,7 +17,7 @@ from .plan import Plan
 if TYPE_CHECKING:
     from graphviz import Digraph
 
-FORMATS = ("svg", "png", "pdf", "ps", "eps", "jpg", "dot", "gv", "json")
+FORMATS = ("svg", "png", "pdf", "ps", "eps", "jpg", "dot", "gv", "json", "mmd", "tex")
 
 
 class Graph:
@@ -24,11 +25,14 @@ class Graph:
 
     ``.source`` is the DOT text, ``.digraph`` a ``graphviz.Digraph`` to edit, ``.trace`` the data.
     ``save(path)`` picks the format by suffix and returns the path; ``pipe(format)`` returns bytes;
-    a notebook shows the SVG.
+    a notebook shows the SVG, or the PNG where it does not trust SVG.
     """
 
-    def __init__(self, trace: Trace, digraph: Digraph, engine: str = "auto"):
+    def __init__(
+        self, trace: Trace, digraph: Digraph, engine: str = "auto", options: Options | None = None
+    ):
         self.trace, self.digraph, self.engine = trace, digraph, engine
+        self.options = options or Options()
 
     @property
     def source(self) -> str:
@@ -45,12 +49,26 @@ class Graph:
             raise ValueError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}")
         if format in ("dot", "gv"):
             return self.source.encode()
+        if format in ("mmd", "tex"):
+            return self._outline(format).encode()
         if format == "json":
             return self.trace.to_json(indent=1).encode()
         return render.render(self.source, format, dpi, self.engine)
 
+    def _outline(self, format: str) -> str:
+        """Mermaid, which needs no Graphviz, or TikZ."""
+        drawing = Drawing(self.trace, outline.merged(self.options))
+        if format == "mmd":
+            theme = self.options.theme
+            return outline.mermaid(self.trace, drawing.plan, drawing.rankdir, theme)
+        source = str(drawing.digraph.source)
+        return outline.tikz(self.trace, drawing.plan, source, drawing.options)
+
     def save(self, path: str | os.PathLike[str], dpi: float | None = None) -> str:
-        """Write the picture in the format of the suffix; returns the path."""
+        """Write the picture in the format of the suffix; returns the path.
+
+        Beside pictures: .dot, .json (all data), .mmd (Mermaid, for a README), .tex (TikZ).
+        """
         path = os.fspath(path)
         suffix = os.path.splitext(path)[1].lower().lstrip(".")
         if suffix not in FORMATS:
@@ -63,9 +81,10 @@ class Graph:
         return path
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """What a notebook shows: the SVG, or where there is no Graphviz, how to get it."""
+        """What a notebook shows: SVG and PNG, or where there is no Graphviz, how to get it."""
         try:
-            return {"image/svg+xml": self.pipe("svg").decode(), "text/plain": repr(self)}
+            bundle = {"image/svg+xml": self.pipe("svg").decode(), "text/plain": repr(self)}
+            return bundle | {"image/png": base64.b64encode(self.pipe("png")).decode()}
         except render.RenderError as error:
             return {"text/plain": f"{self!r}\n{error}"}
 
@@ -123,7 +142,7 @@ def draw(
 
 def _graph(trace: Trace, options: Options, engine: str = "auto") -> Graph:
     """The drawn trace, which keeps numbers and text and lets the tensors go."""
-    graph = Graph(trace, Drawing(trace, options).digraph, engine)
+    graph = Graph(trace, Drawing(trace, options).digraph, engine, options)
     trace.computation = None
     return graph
 

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable
 from typing import TypeAlias
 
+from . import lengths
+
 TIMEOUT = 20  # seconds; pictures of up to 400 nodes take 0.2
 WIDEST = 32_767  # pixels, cairo's limit
 Run: TypeAlias = Callable[[str, str, "float | None"], bytes]  # source, format, dpi
@@ -125,5 +127,8 @@ def _check_size(plain: str, dpi: float) -> None:
 
 
 def _fit(svg: bytes) -> bytes:
-    """Let a picture shrink to the width of its page; notebooks cut it off otherwise."""
+    """Let a picture shrink to the width of its page, since notebooks cut it off otherwise, and
+    its texts keep their widths in any font.
+    """
+    svg = lengths.keep(svg.decode()).encode()
     return re.sub(rb"<svg width=", rb'<svg style="max-width:100%;height:auto" width=', svg, count=1)

@@ -2,10 +2,13 @@
 function explain() {
   const focused = in_grid(), box = $("explain");
   box.classList.remove("tight");
-  for (span of SPANS) {
+  for (const [size, tiles] of SPANS.flatMap(v => [[v, true], [v, false]])) {
+    if (!tiles && !box.querySelector(".tiles")) continue;
+    [span, tiled] = [size, tiles];
     written();
     const large = [...box.querySelectorAll("table")].some(t => Math.max(t.rows.length, t.rows[0]?.cells.length) > SPANS.at(-1));
-    if (!large || box.scrollHeight <= box.clientHeight + 1) break;
+    const wide = [...box.querySelectorAll(".windows, .windows .arrays")].some(e => e.scrollWidth > e.clientWidth + 6);
+    if (!large || box.scrollHeight <= box.clientHeight + 1 && !wide) break;
   }
   // the last resort: the lens gives up the general rule, which the sum of the cell shows anyway
   box.classList.toggle("tight", box.scrollHeight > box.clientHeight + 1 && !!zoomed());
@@ -22,7 +25,7 @@ function written() {
     title = [term(step.n), ` is ${n.r === "parameter" ? "a parameter" : n.r === "data" ? "data" : `a ${n.r}`}`];
     if (typeof v === "number") words.push(math("sum", `${n.n} = ${said = num(v)}`));
     else out.push(h("div", { class: "arrays" }, array(n.n, v, n)));
-    out.push(h("p", { class: "remark" }, D.over ? "It stands still: its tangent is 0." : n.g ? ["Backward will find ", frac(top_of(step.n), step.n), ": how the result changes when it moves."] : "No gradient is asked for it."));
+    out.push(h("p", { class: "remark" }, D.over ? "It stands still: its tangent is 0." : n.g ? ["Backward will find ", frac(top_of(step.n), step.n), ": how the result changes when it moves."] : origin_of(step.n) || "No gradient is asked for it."));
   } else if (step.k === "op") {
     const v = now.V[step.n];
     title = terms(`${n.n} = ${n.x}`, ids);
@@ -31,8 +34,7 @@ function written() {
       words.push(math("sum", `${n.n} = ${said = num(v)}`));
     }
     if (open_lens) {
-      const [tables, text] = lens(false);
-      out.push(h("div", { class: "lens" }, h("div", { class: "arrays" }, tables), text));
+      out.push(opened(false));
     } else if (typeof v !== "number") out.push(h("div", { class: "arrays" }, n.i.map(j => N[j].r === "constant" ? "" : array(N[j].n, now.V[j], N[j])), array(n.n, v, n)));
   } else if (step.k === "p") [title, said] = pushed(step, words, out, covered);
   else if (step.k === "seed") {
@@ -63,8 +65,7 @@ function written() {
     const before = known(at - 1).grads.get(step.n)?.v, after = covered ? null : known(at).grads.get(step.n)?.v;
     const sums = before && after && typeof before === "object" ? [array(step.k === "r" ? "so far" : "gradient so far", before, n, true), h("span", { class: "sign" }, "+"), array(step.k === "r" ? "its share" : "contribution", step.A, n, true), h("span", { class: "sign" }, "="), array(step.k === "r" ? "average" : "gradient", after, n, true)] : [];
     if (open_lens) {
-      const [tables, text] = lens(covered);
-      out.push(h("div", { class: "lens" }, h("div", { class: "arrays" }, tables), text));
+      out.push(opened(covered));
       if (sums.length) out.push(h("div", { class: "arrays sums" }, sums));
     } else if (step.c == null && !covered) out.push(h("div", { class: "arrays" }, sums.length ? sums : [array("contribution", step.A, n, true)]));
     if (step.c == null && !covered) said = `size of the contribution ${short(step.A?.r)}`;

@@ -2,23 +2,25 @@
 // Small ops come with the sum of each cell of their result and of each gradient (grids.py). One cell is
 // chosen; the lens marks the cells that meet in it, and writes its sum. Large matrices show a window.
 const SPANS = [8, 6, 5, 4, 3]; // rows and columns of a window; the first with which the lens need not scroll
-let span = SPANS[0];
+let span = SPANS[0], tiled = true; // tiled: are products written out in their tile?
 const windows = new Map(); // step and title -> [first row, first column]
 let shut = false;
 
 const flat = v => v == null ? [] : typeof v === "number" || typeof v === "boolean" ? [v] : [v.f ?? []].flat(9);
 const elements = v => v == null ? null : typeof v === "number" ? [v] : typeof v === "boolean" ? [+v] : v.f === undefined ? null : [v.f].flat(9).map(Number);
 const at_place = (k, s) => { const out = []; for (const n of [...s || []].reverse()) { out.unshift(k % n); k = Math.floor(k / n); } return out; };
+const middle = (s, n) => s.length > 2 ? s.slice(-2).reduce((k, m) => k * m + Math.floor(m / 2), 0) : Math.floor(n / 2);
 const called = (name, k, s) => s?.length ? `${name}[${at_place(k, s).join(", ")}]` : name;
 
 // What the lens opens at a step: forward the op's cells, backward those of the gradient; null where it
 // is a single number, or too large.
 function zoomed() {
+  if (D.live) return null;
   const step = now.steps[at], i = step.k === "c" ? step.from : step.n, z = D.zoom[i];
-  const list = !z ? null : step.k === "c" ? z.b[step.p] : step.k === "op" ? z.f : null;
+  const list = (!z ? null : step.k === "c" ? z.b[step.p] : step.k === "op" ? z.f : null) ?? cells_of(step);
   if (!list) return null;
-  if (cell < 0 || cell >= list.length) cell = Math.floor(list.length / 2);
-  return { step, i, z, list, columns: (N[step.n].s || [1]).at(-1) || 1 };
+  if (cell < 0 || cell >= list.length) cell = middle(N[step.n].s || [], list.length);
+  return { step, i, list, columns: (N[step.n].s || [1]).at(-1) || 1 };
 }
 
 // A matrix as a table. `marked`: cells that meet; `chosen`: the cell that is asked about; `cover`: hide it.
@@ -70,26 +72,29 @@ function drag(table, move) {
 
 // The matrices of a step and the sum of the chosen cell: [tables, text].
 function lens(covered) {
-  const { step, i, z, list } = zoomed(), back = step.k === "c", [told, reads] = list[cell];
+  const { step, i, list } = zoomed(), back = step.k === "c", [told, reads] = list.at(cell), ins = operand_names(i);
   const result = flat(back ? step.A ?? step.c : now.V[i]);
   // the sums were written by Python; of changed values only what has no number in it still holds
-  const lines = now.measured ? [told[0], `= ${short(result[cell])}`] : told;
-  const parts = N[i].i.map((j, p) => back && !reads[p]?.length ? "" : flat(now.V[j]).length ? matrix({ title: z.ins[p], values: flat(now.V[j]), n: N[j], marked: reads[p] || [], node: j }) : "");
+  const lines = now.measured && !list.made ? [told[0], `= ${short(result[cell])}`] : told;
+  const parts = N[i].i.map((j, p) => back && !reads[p]?.length ? "" : flat(now.V[j]).length ? matrix({ title: ins[p], values: flat(now.V[j]), n: N[j], marked: reads[p] || [], node: j }) : "");
   if (back) parts.unshift(matrix({ title: `∂${N[top_of(i)].n}/∂${N[i].n}`, values: flat(now.measured ? now.G[i] : N[i].G), n: N[i], marked: reads.at(-1) || [], isGrad: true, node: i }));
-  const name = back ? `∂${N[top_of(i)].n}/∂${z.ins[step.p]}` : N[i].n;
-  const about = k => covered && k === cell ? `${called(name, k, N[step.n].s)}: not yet known` : now.measured ? `${called(name, k, N[step.n].s)} = ${short(result[k])}` : list[k][0].join(" ");
+  const name = back ? `∂${N[top_of(i)].n}/∂${ins[step.p]}` : N[i].n;
+  const about = k => covered && k === cell ? `${called(name, k, N[step.n].s)}: not yet known` : now.measured ? `${called(name, k, N[step.n].s)} = ${short(result[k])}` : list.at(k)[0].join(" ");
   const made = matrix({ title: name, values: result, n: N[step.n], isGrad: back, chosen: cell, cover: covered, node: step.n, words: about });
-  const last = lines.findLastIndex(line => /^\+?=/.test(line));
-  const tries = (answers.get(at) || { tries: 0 }).tries;
+  return [[...parts, h("span", { class: "sign" }, "→"), made], sum_of(lines, covered)];
+}
+// The written sum; of a cell that is asked about, its terms after the first wrong answer.
+function sum_of(lines, covered) {
+  const last = lines.findLastIndex(line => /^\+?[=≈]/.test(line)), tries = (answers.get(at) || { tries: 0 }).tries;
   const shown = covered ? lines.slice(0, tries ? last : 1).map((line, k) => k === 0 ? line.replace(/ = .*$/, " = ?") : line) : lines;
-  return [[...parts, h("span", { class: "sign" }, "→"), made],
-    h("div", { id: "written" }, shown.map((line, k) => math(k === last ? "sum" : k === 0 ? "" : "soft", line)), h("p", { class: "hint" }, "Another cell: click it, or e and the arrow keys."))];
+  return h("div", { id: "written" }, shown.map((line, k) => math(k === last ? "sum" : k === 0 ? "" : "soft", line)), h("p", { class: "hint" }, "Another cell: click it, or e and the arrow keys; l plays them."));
 }
 function choose(k, focus) {
   const about = zoomed();
   if (!about || k < 0 || k >= about.list.length) return;
   cell = k;
   explain();
+  attention();
   if (focus) focus_grid();
 }
 const in_grid = () => !!document.activeElement?.closest?.("#result-grid");
@@ -103,4 +108,4 @@ function lens_keys() {
   if (shut) fold();
   focus_grid();
 }
-function fold() { shut = !shut; $("explain").classList.toggle("shut", shut); explain(); follow(); }
+function fold() { shut = !shut; $("explain").classList.toggle("shut", shut); explain(); follow(); if (!D.live) { roll(); attention(); } }

@@ -19,7 +19,14 @@ function panel() {
 }
 function loop() {
   const [said, text] = D.loops[S[at].C];
-  return [h("p", {}, said), ...text ? [h("pre", { tabindex: 0, "aria-label": "C text" }, text)] : []];
+  if (!text) return [h("p", {}, said)];
+  // it opens at the function with the first loop, not at the head of the file
+  const lines = text.split("\n"), first = Math.max(0, lines.findIndex(t => /^\s+for \(/.test(t)));
+  let begin = first;
+  while (begin > 0 && !/^[A-Za-z]/.test(lines[begin])) begin--;
+  const pre = h("pre", { tabindex: 0, "aria-label": "C text" }, text);
+  requestAnimationFrame(() => { pre.scrollTop = begin * pre.scrollHeight / lines.length; });
+  return [h("p", {}, said), pre];
 }
 function leaves() {
   if (!D.live) return whatif_tensors();

@@ -6,7 +6,7 @@ const asValue = (i, a) => N[i].s ? summary(nest(a, N[i].s)) : a[0];
 // What stands in the way of recomputing an op; empty if nothing does.
 function obstacle(i) {
   const n = N[i];
-  if (D.prog[i] || OPS[n.op] && [i, ...n.i].every(j => !N[j].s)) return "";
+  if (D.prog[i] || structure(i) || OPS[n.op] && [i, ...n.i].every(j => !N[j].s)) return "";
   if (D.zoom[i]) return `${n.op} (${n.n}) decides by the values of the moment, or has no formula`;
   return `${n.op} (${n.n}, ${shape(n) || "a number"}) is too large to be spelled out in a page, or has no formula`;
 }
@@ -16,12 +16,14 @@ const hurdles = new Map();
 function hurdle(leaf) {
   if (hurdles.has(leaf)) return hurdles.get(leaf);
   const below = new Set([leaf]);
-  let why = N[leaf].d ? `${N[leaf].n} holds ${N[leaf].d}, not numbers that can be moved a little` : elements(N[leaf].v) ? "" : `${N[leaf].n} is too large: a page holds up to 256 elements of a tensor`;
+  let why = N[leaf].d ? `${N[leaf].n} holds ${N[leaf].d}, not numbers that can be moved a little` : elements(N[leaf].v) ? "" : `${N[leaf].n} is too large: a page holds up to 1,024 elements of a tensor`;
   N.forEach((n, i) => {
     if (!n.op) return;
     if (n.i.some(j => below.has(j))) below.add(i);
     if (!why && (below.has(i) || n.g)) why = obstacle(i);
   });
+  const lost = D.origins.find(o => below.has(o.of));
+  if (!why && lost) why = `${N[lost.node].n} was made from ${N[lost.of].n} outside the graph (line ${lost.line}), and would change with it`;
   hurdles.set(leaf, why);
   return why;
 }
@@ -40,6 +42,7 @@ function forwardAll(given) {
     if (given.has(i)) W[i] = given.get(i);
     else if (!n.op || obstacle(i)) W[i] = elements(n.v);
     else if (D.prog[i]) { T[i] = slots(i, W); W[i] = D.prog[i].r.map(k => T[i][k]); }
+    else if (structure(i)) W[i] = structure(i).f(n.i.map(j => W[j]));
     else W[i] = [OPS[n.op].f(...n.i.map(j => W[j][0]), n.a || {})];
   });
   return { W, T };
@@ -47,6 +50,7 @@ function forwardAll(given) {
 // What an op sends to each operand, for the gradient `seed` of its result.
 function backwardOne(i, W, T, seed) {
   const n = N[i], p = D.prog[i], zeros = n.i.map(j => W[j].map(() => 0));
+  if (!p && structure(i)) { const d = structure(i).b(n.i.map(j => W[j]), W[i], seed); return zeros.map((z, q) => d[q] ?? z); }
   if (!p) return n.i.map((_, q) => [OPS[n.op].d[q] ? OPS[n.op].d[q](seed[0], W[i][0], ...n.i.map(j => W[j][0]), n.a || {}) : 0]);
   const g = T[i].map(() => 0), first = p.i.length + p.c.length;
   p.r.forEach((k, e) => { g[k] += seed[e]; });

@@ -15,6 +15,7 @@ from microtorch import nn
 
 from . import source
 from .frames import local_variables
+from .source import UNDER
 
 _INTEGERS = "gives integers, which have no derivative"
 CUTS = {
@@ -31,7 +32,6 @@ CUTS = {
     "tensor": "copies numbers into a new tensor",
     "float_": "gives a Python number",
 }
-UNDER = ("no_grad", "inference_mode")
 
 
 def cuts(frame: FrameType, p: object, name: str, root: str = "") -> list[str]:

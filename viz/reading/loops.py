@@ -5,6 +5,7 @@ A trace names ops and dtypes; the text is the library's (``microtorch.backends.c
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from microtorch.arrays.dtypes import F32, F64
@@ -44,6 +45,15 @@ def loop(trace: Trace, step: Step) -> tuple[str, str]:
         "this derivative: it is made of functions of numpy" if back else f"{t.op}: numpy runs it"
     )
     return f"the C core has no loop of its own for {numpys}", ""
+
+
+def opening(text: str) -> int:
+    """The line of a C text at which the function with the first loop begins; 0 without a loop."""
+    lines = text.splitlines()
+    first = next((k for k, line in enumerate(lines) if re.match(r"\s+for \(", line)), 0)
+    while first > 0 and not re.match(r"[A-Za-z]", lines[first]):
+        first -= 1
+    return first
 
 
 @cache

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from microtorch.graph import Site
 
+UNDER = ("no_grad", "inference_mode")
 LONGEST = 24  # a longer target is not a name any more
 _LOOPS = (
     ast.For,
@@ -62,11 +63,14 @@ class Source:
             int, str
         ] = {}  # line of the statement -> its single target, for Python 3.10
         self.expressions: dict[Span, ast.AST] = {}
+        # name -> what was assigned to it, the line, and the `with no_grad()` around it
+        self.assignments: dict[str, list[tuple[ast.expr, int, str]]] = {}
         self.loops: list[tuple[int, int, int]] = []  # first line, last line of a loop; its own line
         try:
             tree = ast.parse(self.text)
         except (SyntaxError, ValueError):
             return
+        self.under = _under(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign):
                 self._assign(node.targets[0], node.value)
@@ -78,7 +82,7 @@ class Source:
                 )  # the operation's position is the whole statement's
                 self.lines.setdefault(node.lineno, text(node.target))
                 self.expressions[span(node)] = node
-            if isinstance(node, (ast.BinOp, ast.Call, ast.UnaryOp, ast.Subscript)):
+            if isinstance(node, (ast.BinOp, ast.Call, ast.UnaryOp, ast.Subscript, ast.Attribute)):
                 self.expressions[span(node)] = node
             if isinstance(node, _LOOPS):
                 self.loops.append((node.lineno, node.end_lineno or node.lineno, node.lineno))
@@ -89,7 +93,10 @@ class Source:
                 for t, v in zip(target.elts, value.elts, strict=True):
                     self._assign(t, v)
             return
-        self.targets[span(value)] = text(target)
+        self.targets[span(value)] = name = text(target)
+        self.assignments.setdefault(name, []).append(
+            (value, value.lineno, self.under.get(value.lineno, ""))
+        )
         self.lines.setdefault(value.lineno, text(target))
 
     def target(self, site: Site) -> str:
@@ -109,6 +116,18 @@ class Source:
         return min(around)[1] if around else None
 
 
+def _under(tree: ast.AST) -> dict[int, str]:
+    """The lines that run under ``no_grad`` or ``inference_mode``."""
+    out: dict[int, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.With, ast.AsyncWith)):
+            words = " ".join(ast.unparse(item.context_expr) for item in node.items)
+            for word in UNDER:
+                if word in words:
+                    out |= dict.fromkeys(range(node.lineno, (node.end_lineno or 0) + 1), word)
+    return out
+
+
 @lru_cache(maxsize=64)
 def _cached(file: str, content: int) -> Source:
     return Source(file)
@@ -121,6 +140,12 @@ def of(file: str) -> Source:
 
 def operands(expression: ast.AST | None, n: int) -> list[str]:
     """What the user calls the ``n`` operands of an expression; empty for what is no plain name."""
+    found = parts(expression, n)
+    return [text(p) for p in found] if len(found) == n else [""] * n
+
+
+def parts(expression: ast.AST | None, n: int) -> list[ast.AST]:
+    """The operands of an expression that has ``n``, as far as their number tells."""
     parts: list[ast.AST] = []
     if isinstance(expression, ast.BinOp):
         parts = [expression.left, expression.right]
@@ -128,10 +153,10 @@ def operands(expression: ast.AST | None, n: int) -> list[str]:
         parts = [expression.target, expression.value]
     elif isinstance(expression, ast.UnaryOp):
         parts = [expression.operand]
-    elif isinstance(expression, ast.Subscript):
+    elif isinstance(expression, (ast.Subscript, ast.Attribute)):  # x[0], x.T
         parts = [expression.value]
     elif isinstance(expression, ast.Call):
         parts = list(expression.args)
         if len(parts) == n - 1 and isinstance(expression.func, ast.Attribute):
             parts = [expression.func.value, *parts]
-    return [text(p) for p in parts] if len(parts) == n else [""] * n
+    return parts

@@ -11,7 +11,7 @@ from microtorch.backends import host
 
 from .trace import Value
 
-FULL = 256  # up to so many elements a trace keeps them all
+FULL = 1024  # up to so many elements a trace keeps them all
 ROWS, COLUMNS = 4, 16  # cells of a thumbnail
 
 

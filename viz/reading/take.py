@@ -24,7 +24,7 @@ from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor
 from microtorch.nn.parallel import DataParallel, DistributedDataParallel
 
-from . import derived, numbers, source
+from . import derived, numbers, origins, passes, source
 from .frames import Frame
 from .measure import Computation, Data, Gradient
 from .names import Names, Pairs, node_of
@@ -240,6 +240,9 @@ def fill(
         if file and file not in trace.files:
             trace.files[file] = [line.rstrip("\n") for line in linecache.getlines(file)]
     _owners(trace, names)
+    trace.recurrences = passes.find(trace)
+    passes.name_states(trace)
+    trace.origins = origins.find(trace)
     _expressions(trace)
     _gradients(trace, found, gradients)
     found.release()

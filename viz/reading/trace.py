@@ -5,6 +5,9 @@
     modules     the module calls, with their paths
     steps       the program and its backward pass, one step at a time (telling/steps.py)
     files       the text of the source files whose lines made the nodes
+    recurrences blocks of ops that run again on what their last run made (passes.py)
+    tokens      what the rows and the columns of attention stand for, if the user said so
+    origins     where detached values came from (origins.py)
     arithmetic  small tensor ops spelled out in scalars (arithmetic.py), where a page asked for them
 
 A trace holds numbers and strings only. ``to_json`` writes it, ``Trace.from_json`` reads it, and all
@@ -25,6 +28,7 @@ from microtorch.version import __version__
 
 from .arithmetic import Arithmetic, special
 from .numbers import count
+from .recurrence import Origin, Recurrence, State
 
 if TYPE_CHECKING:
     from .measure import Computation
@@ -247,6 +251,9 @@ class Trace:
     modules: list[ModuleCall] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     files: dict[str, list[str]] = field(default_factory=dict)
+    recurrences: list[Recurrence] = field(default_factory=list)
+    tokens: list[list[str]] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
     arithmetic: dict[int, Arithmetic] | None = None  # node -> its op; None: nobody has asked
     root: int = 0
     backward: bool = False
@@ -293,6 +300,9 @@ class Trace:
             "modules": [asdict(m) for m in self.modules],
             "steps": [asdict(s) for s in self.steps],
             "files": self.files,
+            "tokens": self.tokens,
+            "origins": [asdict(o) for o in self.origins],
+            "recurrences": [asdict(r) for r in self.recurrences],
             "arithmetic": arithmetic,
         }
         return json.dumps(_plain(data), ensure_ascii=False, allow_nan=False, indent=indent)
@@ -317,6 +327,9 @@ class Trace:
             [ModuleCall(**d) for d in data["modules"]],
             [_step(d) for d in data["steps"]],
             data["files"],
+            [_recurrence(r) for r in data.get("recurrences", ())],
+            data.get("tokens", []),
+            [Origin(**o) for o in data.get("origins", ())],
             arithmetic and {int(i): Arithmetic.from_data(d) for i, d in arithmetic.items()},
             data["root"],
             data["backward"],
@@ -350,6 +363,10 @@ def _node(data: Data) -> TraceNode:
 
 def _edge(data: Data) -> Edge:
     return Edge(**data | {"contribution": _value(data["contribution"])})
+
+
+def _recurrence(data: Data) -> Recurrence:
+    return Recurrence(**data | {"states": [State(**s) for s in data["states"]]})
 
 
 def _step(data: Data) -> Step:

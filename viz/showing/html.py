@@ -17,29 +17,35 @@ import math
 import os
 import random
 import re
+from dataclasses import asdict
 from typing import Any, TypeAlias, TypedDict
 
 from microtorch.notation import expr, formulas
 from microtorch.notation.formulas import LETTERS
 
-from ..asking.grids import grids
+from ..asking.grids import Grid, grids
 from ..drawing import onefile, style
-from ..reading import numbers
+from ..reading import attention, numbers
 from ..reading.loops import loop
+from ..reading.recurrence import Recurrence
 from ..reading.replay import function, program
 from ..reading.trace import Contribution, Push, Step, Trace, TraceNode, Value
 from ..telling.steps import attributes, remark, rule_of, written
 from ..telling.words import display_names, expression
 from . import javascript
+from .geometry import WINDOWS, geometry
 from .scene import Scene, scene
 
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
-    "state.js", "graph.js", "camera.js", "links.js", "lens.js", "whatif.js", "source.js",
-    "explain.js", "check.js", "tools.js", "forward.js", "steps.js",
+    "state.js", "graph.js", "camera.js", "links.js", "lens.js", "products.js", "window.js",
+    "recurrence.js", "attention.js", "whatif.js", "source.js", "explain.js", "check.js",
+    "tools.js", "travel.js", "forward.js", "steps.js",
 )  # fmt: skip
 FORWARD = "forward.js"  # what only a page of forward mode needs
-TENSORS = ("whatif.js",)  # what a page of single numbers does not need
+TENSORS = (  # what a page of single numbers does not need
+    "products.js", "window.js", "recurrence.js", "attention.js", "whatif.js",
+)  # fmt: skip
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 200  # characters of a line of source
 SLOPES = {
@@ -72,7 +78,8 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     without = {*(TENSORS if data["live"] else ()), *(() if trace.mode == "forward" else (FORWARD,))}
     parts = [onefile.read(p) for p in SCRIPTS if p not in without]
     script = onefile.bare(javascript.table(ops)) + onefile.bare("".join(parts))
-    look = onefile.bare(onefile.read("page.css")) + _colours(drawn)
+    sheets = ("page.css",) if data["live"] else ("page.css", "tensors.css")
+    look = "".join(onefile.bare(onefile.read(p)) for p in sheets) + _colours(drawn)
     return onefile.page("page.html", data["title"], data, script, look, svg=drawn.svg)
 
 
@@ -119,16 +126,36 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
         "steps": steps,
         "files": files,
         "loops": list(loops),
-        "zoom": {} if live or trace.over else grids(trace, names),
+        "zoom": {} if live or trace.over else _grids(trace, names),
+        "rolls": [] if live or trace.over else [_rolled(trace, r) for r in trace.recurrences],
+        "attention": {} if live or trace.over else attention.find(trace),
+        "tokens": trace.tokens,
+        "origins": [asdict(o) for o in trace.origins],
         "prog": {} if live or trace.over else _programs(trace),
     }
+
+
+def _grids(trace: Trace, names: list[str]) -> dict[int, Grid]:
+    """The sums of the cells of small ops; those of windows, the page reads off their geometry."""
+    return {i: g for i, g in grids(trace, names).items() if not _is_window(trace.nodes[i])}
+
+
+def _rolled(trace: Trace, r: Recurrence) -> JSON:
+    """A recurrence: the nodes of its passes, and what stands in its box."""
+    last = trace.nodes[r.states[-1].nodes[-1]]
+    call = None if last.module is None else trace.modules[last.module].type
+    return asdict(r) | {"title": call or "cell", "code": trace.line(last.site)}
+
+
+def _is_window(t: TraceNode) -> bool:
+    return t.op in WINDOWS and geometry(t) is not None
 
 
 def _programs(trace: Trace) -> JSON:
     """The ops that the page can run on other values, by node: inputs, constants, ops, results."""
     out: JSON = {}
     for i, a in (trace.arithmetic or {}).items():
-        made = program(a) if a.steady else None
+        made = program(a) if a.steady and not _is_window(trace.nodes[i]) else None
         if made is not None:
             used = sorted({op for op, _ in made.ops})
             ops = [[used.index(op), *reads] for op, reads in made.ops]
@@ -173,6 +200,11 @@ def _node(
         out["k"] = t.kernels[0]
     if t.op and (attrs := _attrs(t)):
         out["a"] = attrs
+    if t.op and not live:
+        if (placed := geometry(t)) is not None:
+            out["q"] = placed
+        if _attrs(t) is None:
+            out["j"] = 1
     if t.shape:
         out["s"] = t.shape
     if t.dtype not in ("float32", "float64"):

@@ -8,6 +8,7 @@ from typing import Any
 from microtorch.base import errors
 
 from ..drawing import film
+from ..reading.attention import Tokens, names_of
 from ..reading.names import Given, given_names
 from ..reading.ranks import Absent, Ranks, first_rank, warn
 from ..reading.ranks import together as all_ranks
@@ -104,6 +105,7 @@ def step(
     params: Given = None,
     names: Given = None,
     ranks: bool | None = None,
+    tokens: Tokens = None,
     mode: str = "reverse",
     wrt: Root = None,
     direction: Any = None,
@@ -114,16 +116,20 @@ def step(
     between them: by itself where the loss comes from a DistributedDataParallel, with ``ranks=True``
     where the program calls all_reduce itself, never with ``ranks=False``. Every process calls it.
 
+    ``tokens``: names for the rows and columns of attention (a list, or a tuple of two lists).
+
     With ``mode="forward"`` there is one sweep over this process's graph, in which each value has
     its tangent beside it: how it moves with the leaf ``wrt`` (a Tensor, Scalar or name) in a
     ``direction`` (of its shape, or the index of one element; by default 1 for each element).
 
     Works before and after backward(), and changes nobody's ``.grad``. Raises TypeError and
     GraphError as ``draw`` does, GraphError where values that backward needs were freed or
-    overwritten, ValueError for a direction of no leaf.
+    overwritten, ValueError for a direction of no leaf, and for tokens that fit no attention.
     """
     if not checked(mode, wrt, direction):
-        return Stepper(_steps(loss, "step", params, names, ranks))
+        trace = _steps(loss, "step", params, names, ranks)
+        trace.tokens = names_of(trace, tokens)
+        return Stepper(trace)
     trace = take(loss, "step", caller(), given_names(params, names))
     return Stepper(add_pushes(trace, wrt, direction))
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..reading import numbers
-from ..reading.loops import loop
+from ..reading.loops import loop, opening
 from ..reading.trace import Contribution, Push, Step, Trace, TraceNode
 
 if TYPE_CHECKING:
@@ -262,17 +262,26 @@ def users(trace: Trace, i: int) -> str:
 
 
 def _read(said: str, text: str, key: Callable[[], str]) -> str:
-    """Show a text by screens, until its end or a key other than → and space; returns ``said``."""
+    """Show a text by screens, first the one with the loop; returns ``said``.
+
+    → and space go on, ← goes back, to what stands above; any other key and the end leave.
+    """
     size, lines = os.get_terminal_size(), text.splitlines()
-    height = max(2, size.lines - 2)
-    for first in range(0, len(lines), height):
+    height, first = max(2, size.lines - 2), opening(text)
+    while first < len(lines):
         screen = [_cut(line, size.columns - 1) for line in lines[first : first + height]]
         end = "→ on" if first + height < len(lines) else "any key: back"
+        end += "   ← above" if first else ""
         sys.stdout.write(
             "\x1b[2J\x1b[H" + "\r\n".join([*screen, _cut(f"{said}   {end}", size.columns - 1)])
         )
         sys.stdout.flush()
-        if key() not in ("right", " ", "\r", "pagedown"):
+        pressed = key()
+        if pressed in ("left", "pageup"):
+            first = max(0, first - height)
+        elif pressed in ("right", " ", "\r", "pagedown"):
+            first += height
+        else:
             break
     return said
 

@@ -8,8 +8,10 @@ After Griewank and Walther 2008, Evaluating Derivatives, chapter 3.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 
 from microtorch.base import errors
 
@@ -18,11 +20,13 @@ from ..reading.recorded import Recording
 from ..reading.take import Root, caller, take
 from ..reading.trace import Contribution, Push, Trace, TraceNode
 from .lookup import UnknownKey, rows
+from .matrices import block
 from .pushing import add_pushes, checked
 from .records import Record, Replay, record, replay
 from .steps import add_steps
 from .words import display_names, expression, partial
 
+VALUE, GRADIENT = 2, 4  # columns
 HEADS = ("", "forward: values ↓", "value", "backward: gradients ↑", "gradient")
 FORWARD = ("", "forward: values ↓", "value", "and their tangents ↓", "tangent")
 
@@ -109,18 +113,49 @@ class Table:
         return replay(self.trace, self.recording)
 
     def __str__(self) -> str:
-        widths = [max(len(r[k]) for r in (self.heads, *self.rows)) for k in range(5)]
-        right = (0, 2, 4)
+        """The table as wide as the terminal: with the numbers of small matrices, if they fit."""
+        plain = self._cells(())
+        room = max(shutil.get_terminal_size().columns, self._width(plain))
+        for shown in (VALUE, GRADIENT), (GRADIENT,):
+            if self._width(self._cells(shown)) <= room:
+                return self._written(self._cells(shown))
+        return self._written(plain)
 
-        def line(r: tuple[str, ...]) -> str:
-            cells = [
+    def _cells(self, shown: tuple[int, ...]) -> list[list[list[str]]]:
+        """The lines of each cell; of the columns ``shown`` the matrices."""
+        drawn = [t for t in self.trace.nodes if t.role != "constant"]
+        out = []
+        for t, row in zip(drawn, self.rows, strict=True):
+            cells = [[text] for text in row]
+            matrices = {VALUE: t.value, GRADIENT: t.grad if t.grad_state == "known" else None}
+            for k in shown:
+                cells[k] = block(matrices[k]) or cells[k]
+            out.append(cells)
+        return out
+
+    def _widths(self, cells: list[list[list[str]]]) -> list[int]:
+        columns = [[len(line) for row in cells for line in row[k]] for k in range(5)]
+        return [max(len(self.heads[k]), *columns[k]) for k in range(5)]
+
+    def _width(self, cells: list[list[list[str]]]) -> int:
+        return sum(self._widths(cells)) + 11
+
+    def _written(self, cells: list[list[list[str]]]) -> str:
+        widths = self._widths(cells)
+        right = (0, VALUE, GRADIENT)
+
+        def line(r: Sequence[str]) -> str:
+            padded = [
                 f"{c:>{w}}" if k in right else f"{c:<{w}}"
                 for k, (c, w) in enumerate(zip(r, widths, strict=True))
             ]
-            return ("  ".join(cells[:3]) + "  │  " + "  ".join(cells[3:])).rstrip()
+            return ("  ".join(padded[:3]) + "  │  " + "  ".join(padded[3:])).rstrip()
 
         rule = "─" * (sum(widths[:3]) + 6) + "┼" + "─" * (sum(widths[3:]) + 4)
-        return "\n".join([line(self.heads), rule, *(line(r) for r in self.rows)])
+        lines = [line(self.heads), rule]
+        for row in cells:
+            lines += [line(r) for r in itertools.zip_longest(*row, fillvalue="")]
+        return "\n".join(lines)
 
     __repr__ = __str__
 
@@ -163,11 +198,7 @@ def describe_gradient(t: TraceNode) -> str:
         return ""
     if t.grad_state != "known" or t.grad is None:
         return numbers.MISSING
-    return (
-        numbers.number(t.grad.number)
-        if t.grad.number is not None
-        else numbers.rms(t.grad.rms)
-    )
+    return numbers.number(t.grad.number) if t.grad.number is not None else numbers.rms(t.grad.rms)
 
 
 _SYMBOLS = {

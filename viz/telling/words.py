@@ -33,7 +33,14 @@ def display_names(trace: Trace) -> list[str]:
     pairs = list(zip(trace.nodes, out, strict=True))
     many = Counter(name for t, name in pairs if name and t.role != "constant")
     seen: Counter[str] = Counter()
+    states = _states(trace, out)
+    for name, k in states.values():
+        seen[name] = max(seen[name], k)
     for t, name in pairs:
+        if t.id in states:
+            name, k = states[t.id]
+            out[t.id] = name + str(k).translate(SUBSCRIPTS)
+            continue
         if t.role == "constant":
             out[t.id] = name or "const"
         elif not name:
@@ -50,6 +57,20 @@ def name_on(name: str, rank: int | None) -> str:
     if rank is None:
         return name
     return f"{_atom(name)}⁽{str(rank).translate(SUPERSCRIPTS)}⁾"
+
+
+def _states(trace: Trace, names: list[str]) -> dict[int, tuple[str, int]]:
+    """h₁, h₂, … of the passes of a recurrence, and h₀, where it starts; each name once."""
+    found: dict[int, tuple[str, int]] = {}
+    taken: set[str] = set()
+    for s in (s for r in trace.recurrences for s in r.states if s.name):
+        if s.name in taken:
+            continue
+        taken.add(s.name)
+        found |= {i: (s.name, k) for k, i in enumerate(s.nodes, 1)}
+        if s.first is not None and names[s.first] in ("", s.name, s.name + "0"):
+            found[s.first] = s.name, 0
+    return found
 
 
 def printable(s: str) -> str:

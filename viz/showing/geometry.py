@@ -1,0 +1,30 @@
+"""What the page has to know of a tensor op beside its shapes: the arguments that place its terms.
+
+page/products.js spells out ops that are too large to come written out cell by cell
+(asking/grids.py), and ops that are windows. It reads ``stride``, ``dim`` and the like from here.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from ..reading.trace import TraceNode
+
+WINDOWS = frozenset(
+    "conv2d conv3d conv_transpose2d conv_transpose3d avg_pool2d avg_pool3d max_pool2d".split()
+)
+KNOWN = WINDOWS | frozenset(
+    "matmul linear sum mean softmax log_softmax mse_loss nll_loss "
+    "reshape squeeze unsqueeze expand t permute transpose".split()
+)
+
+
+def geometry(t: TraceNode) -> dict[str, Any] | None:
+    """The static arguments of an op that products.js knows; None for any other op."""
+    if t.op not in KNOWN:
+        return None
+    try:
+        return {k: ast.literal_eval(v) for k, v in t.attrs.items()}
+    except (ValueError, SyntaxError):  # an argument that is no plain data, or was cut off
+        return None
