@@ -102,3 +102,19 @@ static void NAME(separate)(const real *from, int64_t count, real *const *to)
     }
 }
 
+/* A row of n numbers, in few instructions: the last vector overlaps with the one before. */
+static inline void NAME(copy_row)(real *to, const real *from, int64_t n)
+{
+    int64_t i = 0;
+    const int64_t half = (int64_t)LANES / 2;
+    for (; i + (int64_t)LANES <= n; i += (int64_t)LANES)
+        STORE(to + i, LOAD(from + i));
+    if (i < n && n >= (int64_t)LANES)
+        STORE(to + n - LANES, LOAD(from + n - LANES));
+    else if (i < n && half > 1 && n >= half) {
+        memcpy(to, from, LANES / 2 * sizeof(real));
+        memcpy(to + n - half, from + n - half, LANES / 2 * sizeof(real));
+    } else
+        for (; i < n; i++)
+            to[i] = from[i];
+}
