@@ -117,10 +117,6 @@ static enum way NAME(way_of)(const struct NAME(convolution) *t)
     const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
     if (t->groups > 1 && c_each <= 4 && o_each <= 4)
         return PLANE_BY_PLANE;
-#ifdef FORCE_WAY
-    if (FORCE_WAY >= 0)
-        return FORCE_WAY;
-#endif
     /* Multiply-adds of vectors. Those of panels run at full speed where a tile has two vectors, and
      * to finish a tile takes as long as some more taps. Lanes are slower by the factors that were
      * measured, and nearly always slower than they could be: blocks are not full. */

@@ -23,8 +23,10 @@
 
 #if VECTOR_BYTES == 64 /* 32 registers: 28 sums, 2 vectors of the panel, a number */
 #define HEIGHT 14
+#define HEIGHT_OF(columns) ((columns) > (int64_t)LANES ? HEIGHT : 10) /* else addresses are many */
 #else
 #define HEIGHT MR
+#define HEIGHT_OF(columns) HEIGHT
 #endif
 #ifdef REAL_IS_FLOAT /* once */
 /* Bytes of a panel of weights, which is read from the second-level cache for each tile, and of the
@@ -299,8 +301,8 @@ static const real *NAME(seen_now)(const struct NAME(panels) *t)
 }
 
 /* Write a tile, out[o][result[i]] = (or +=) tile[i][o] + bias[o]. `left`: positions up to the end
- * of the piece. Before that, whole vectors may be written: what is too much of them is overwritten
- * by the next tile. */
+ * of the piece. Before that, whole vectors may be written: what is too much of them is 0, and is
+ * added to what the next tile adds to, or overwritten by it. */
 static void NAME(store_tile)(const real *tile, int64_t rows, int64_t columns,
                              const ptrdiff_t *result, int64_t left, const real *bias, bool add,
                              real *out, int64_t plane)
@@ -313,7 +315,7 @@ static void NAME(store_tile)(const real *tile, int64_t rows, int64_t columns,
     int64_t m = 0;
     if (left >= SLIVER && result[SLIVER - 1] - result[0] == SLIVER - 1) {
         for (; m < columns; m++, from += SLIVER, out += plane)
-            UNROLL for (size_t i = 0; i < SLIVER; i += LANES)
+            for (int64_t i = 0; i < rows; i += (int64_t)LANES)
                 STORE(out + i, LOAD(from + i) + bias[m] +
                                    (add ? LOAD(out + i) : (NAME(vector)){0}));
         return;
@@ -337,8 +339,7 @@ static void NAME(panel_body)(const void *task, size_t begin, size_t end)
     const struct NAME(panels) *t = task;
     const struct NAME(taps) *f = t->now;
     const int64_t positions = NAME(positions_now)(t, f), o_each = NAME(o_each)(t);
-    const int64_t tiles = (int64_t)pieces((size_t)positions, HEIGHT);
-    const int64_t chunks = (int64_t)pieces((size_t)tiles, TILES);
+    const int64_t chunks = (int64_t)pieces(pieces((size_t)positions, HEIGHT), TILES);
     const int64_t plane = t->y.result * t->x.result;
     const real *seen = NAME(seen_now)(t);
     real tile[HEIGHT * NR];
@@ -350,6 +351,7 @@ static void NAME(panel_body)(const void *task, size_t begin, size_t end)
         const real *a = seen + group * NAME(c_each)(t) * t->plane;
         const real *bias = t->bias && t->channel == 0 ? t->bias + o : NULL;
         real *out = t->out + (t->first * t->outputs + o) * plane + t->row * t->x.result;
+        const int64_t tiles = (int64_t)pieces((size_t)positions, HEIGHT_OF(columns));
         const int64_t stop = (chunk + 1) * tiles / chunks;
         const int64_t end_of_piece = stop * positions / tiles;
         for (int64_t s = chunk * tiles / chunks; s < stop; s++) {

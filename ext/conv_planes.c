@@ -81,13 +81,12 @@ static bool NAME(plan_planes)(struct NAME(planes) *t, int64_t units)
     return true;
 }
 
-/* The channels of a group of an image, padded and dealt. */
+/* The channels of a group of an image, dealt. The padding around them is there already. */
 static void NAME(deal)(const struct NAME(planes) *t, int64_t image, int64_t group, real *to)
 {
     const int64_t c_each = t->channels / t->groups, h = t->y.source, w = t->x.source;
     const int64_t top = -t->y.first, left = -t->x.first;
     const real *from = t->source + (image * t->channels + group * c_each) * h * w;
-    memset(to, 0, (size_t)(c_each * t->channel) * sizeof(real));
     for (int64_t c = 0; c < c_each; c++, from += h * w)
         for (int64_t d = 0; d < t->down; d++)
             for (int64_t e = 0; e < t->across; e++, to += t->rows * t->pitch) {
@@ -98,6 +97,18 @@ static void NAME(deal)(const struct NAME(planes) *t, int64_t image, int64_t grou
                 const int64_t last = t->x.extent - left < w ? t->x.extent - left : w;
                 const int64_t bottom = t->y.extent - top < h ? t->y.extent - top : h;
                 real *line = to + (y + top) / t->down * t->pitch + (x + left) / t->across;
+                if (t->across == 2) { /* both planes of these rows together */
+                    const int64_t begin = left < 0 ? -left : 0, place = begin + left;
+                    real *even = to + (y + top) / t->down * t->pitch + place / 2;
+                    real *odd = even + t->rows * t->pitch;
+                    if (place % 2 == 1) {
+                        real *const swapped = odd;
+                        odd = even + 1, even = swapped;
+                    }
+                    for (; e == 0 && y < bottom; y += t->down, even += t->pitch, odd += t->pitch)
+                        NAME(deal_pairs)(from + y * w + begin, last - begin, even, odd);
+                    continue;
+                }
                 if (t->down == 1 && t->pitch == w && left == 0 && y < bottom) { /* whole rows */
                     NAME(copy_row)(line, from + y * w, (bottom - y) * w);
                     continue;
@@ -107,9 +118,6 @@ static void NAME(deal)(const struct NAME(planes) *t, int64_t image, int64_t grou
                     const int64_t n = last - x;
                     if (t->across == 1)
                         NAME(copy_row)(line, in, n);
-                    else if (t->across == 2)
-                        for (int64_t i = 0; i < (n + 1) / 2; i++)
-                            line[i] = in[2 * i];
                     else
                         for (int64_t i = 0; i * t->across < n; i++)
                             line[i] = in[i * t->across];
@@ -156,14 +164,15 @@ static void NAME(planes_body)(const void *task, size_t begin, size_t end)
     const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
     const int64_t kernel = t->y.kernel * t->x.kernel, result = t->y.result * t->x.result;
     const int64_t flat = (t->y.result + 1) * t->pitch + 16 * (int64_t)LANES;
-    real *source = take_scratch((size_t)(NAME(flat_size)(t) + flat + t->taps) * sizeof(real));
+    const bool pairs = phases_of(&t->x) == 2 && t->x.result > 1; /* of phases, woven together */
+    real *source = take_scratch((size_t)(NAME(flat_size)(t) + 2 * flat + t->taps) * sizeof(real));
     if (source)
         memset(source, 0, (size_t)NAME(flat_size)(t) * sizeof(real));
     for (int64_t unit = (int64_t)begin; unit < (int64_t)end; unit++) {
         t->failed[unit] = source == NULL;
         if (source == NULL)
             continue;
-        real *sums = source + NAME(flat_size)(t), *weights = sums + flat;
+        real *sums = source + NAME(flat_size)(t), *weights = sums + 2 * flat;
         const int64_t image = unit / t->groups, group = unit % t->groups;
         NAME(deal)(t, image, group, source);
         for (int64_t m = 0; m < o_each; m++) {
@@ -186,7 +195,14 @@ static void NAME(planes_body)(const void *task, size_t begin, size_t end)
                     const int64_t rows = (t->y.result - top - 1) / down + 1;
                     const int64_t columns = (t->x.result - left - 1) / across + 1;
                     NAME(flat_sums)((rows - 1) * t->pitch + columns, *count, source, offset,
-                                    weight, t->bias ? t->bias[o] : 0, sums);
+                                    weight, t->bias ? t->bias[o] : 0,
+                                    sums + (pairs ? left * flat : 0));
+                    if (pairs) {
+                        for (int64_t y = 0; y < rows && e == 1; y++)
+                            NAME(weave_pairs)(sums + y * t->pitch, sums + flat + y * t->pitch,
+                                              t->x.result, out + (top + y * down) * t->x.result);
+                        continue;
+                    }
                     if (down == 1 && columns == t->pitch && columns == t->x.result) {
                         NAME(copy_row)(out, sums, rows * columns);
                         continue;

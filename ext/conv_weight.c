@@ -174,13 +174,13 @@ static void NAME(panel_weight_body)(const void *task, size_t begin, size_t end)
     const struct NAME(panels) *t = task;
     const struct NAME(taps) *f = t->phase;
     const int64_t positions = NAME(positions_now)(t, f), o_each = NAME(o_each)(t);
-    const int64_t tiles = (int64_t)pieces((size_t)f->taps, HEIGHT);
-    const int64_t chunks = (int64_t)pieces((size_t)tiles, TILES);
+    const int64_t chunks = (int64_t)pieces(pieces((size_t)f->taps, HEIGHT), TILES);
     const real *seen = NAME(seen_now)(t);
     for (int64_t q = (int64_t)begin; q < (int64_t)end; q++) {
         const int64_t chunk = q % chunks, panel = q / chunks;
         const int64_t columns = o_each - panel % t->wide * (int64_t)NR;
         const real *a = seen + panel / t->wide * NAME(c_each)(t) * t->plane;
+        const int64_t tiles = (int64_t)pieces((size_t)f->taps, HEIGHT_OF(columns));
         const int64_t stop = (chunk + 1) * tiles / chunks;
         for (int64_t s = chunk * tiles / chunks; s < stop; s++) {
             const int64_t k = s * f->taps / tiles, rows = (s + 1) * f->taps / tiles - k;

@@ -84,6 +84,9 @@ NAMED = {
     "depthwise, strided": (2, 5, 5, (11, 14), (3, 4),
                            plain(groups=5, stride=(2, 3), padding=((1, 2), (0, 3)),
                                  dilation=(2, 1))),
+    "depthwise, dealt in pairs": (2, 3, 3, (8, 45), (3, 3),
+                                  plain(groups=3, stride=(2, 2), padding=((0, 1), (1, 0)))),
+    "depthwise, 2 columns": (1, 3, 3, (5, 2), (3, 2), plain(groups=3, stride=(2, 2))),
     "depthwise, several each": (3, 6, 9, (8, 21), (2, 3),
                                 plain(groups=3, stride=(1, 2), padding=((0, 1), (2, 0)))),
     "depthwise line": (2, 3, 3, (1, 300), (1, 4), plain(groups=3, padding=((0, 0), (3, 0)))),
@@ -104,6 +107,7 @@ NAMED = {
     "many channels, bands, strided": (1, 512, 33, (54, 10), (2, 2),
                                       plain(stride=(2, 2), padding=((1, 1), (0, 0)))),
     "many channels, in parts": (2, 400, 20, (8, 7), (2, 2), plain(padding=((1, 1), (1, 0)))),
+    "many channels, in parts, low": (9, 400, 20, (3, 3), (2, 2), plain(padding=((1, 0), (0, 0)))),
     "many small images": (70, 32, 35, (4, 4), (3, 3), plain(padding=((1, 1), (1, 1)))),
     "LeNet": (33, 1, 6, (28, 28), (5, 5), plain(padding=((2, 2), (2, 2)))),
 }
