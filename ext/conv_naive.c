@@ -5,7 +5,6 @@
  * with, and for when there is no memory to work in. conv.c chooses among the fast ways. */
 #include "windows.h"
 
-#ifdef REAL_IS_FLOAT /* once */
 /* How the fast ways (conv_lanes.c, conv_panels.c, conv_planes.c) see a convolution: the members of
  * their structs. A transposed one has a source and a result like any other; its axes differ. For
  * the gradient of the weight there are `windows`, the gradient of the result, in place of `w`. */
@@ -19,6 +18,7 @@
     .y = (c)->y, .x = (c)->x, .source = (c)->source, .w = (c)->w, .bias = (c)->bias, \
     .windows = (c)->windows, .out = (c)->out
 
+#ifdef REAL_IS_FLOAT /* once */
 enum { TO_WINDOWS, TO_IMAGES, TO_WEIGHT };
 #endif
 
