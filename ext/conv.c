@@ -1,474 +1,175 @@
 /* conv.c - convolution of images (2-d), and the two ways back, to the images and to the weight.
  *
- * A convolution is a product of matrices in which one operand, the windows, repeats each number of
- * the image kh * kw times. Here that operand is never laid out. As many images as a vector has
- * LANES are interleaved, [channel][row][column][lane], so that one load gives the same place of
- * each of them. Then a window at any stride and dilation is a list of offsets,
- *
- *     out[o][y][x] = bias[o] + sum over taps k of
- *                    weight[o][k] * source[position(y, x) + offset(k)]        (lane by lane)
- *
- * and a tile of some outputs o times some positions stays in registers for all taps. A batch that
- * is too small, or too large for the second-level cache, is cut into bands; a lane then holds some
- * rows of an image.
- *
- * Traffic: images are read and results written once, in squares that are transposed in registers.
- * In between, a tile of m x p sums reads m + p numbers for m * p multiply-adds, from the first- and
- * second-level caches.
- *
- *     Interleaved images: A. Krizhevsky, cuda-convnet (2012), whose images are
- *     [channel][row][column][image]
- *     Tiles in registers: Georganas et al., "Anatomy of High-Performance Deep Learning
- *     Convolutions on SIMD Architectures" (2018) */
-#include "windows.h"
+ * Which way is fast depends on the sizes: products of matrices where the windows are matrices as
+ * they lie (here); few channels, many images (conv_lanes.c); many channels (conv_panels.c); many
+ * groups (conv_planes.c). None of them lays windows out in memory. Without memory to work in, there
+ * are the seven loops (conv_naive.c). */
 
-/* ---- seven loops ----
- * All three ops are these loops and differ in which of the three arrays is written. Each is linear
- * in the other two, and so they are each other's derivatives. They are kept to be read and compared
- * with, and for when there is no memory to work in. */
+/* ---- windows that are matrices ----
+ * A kernel of one element sees every place of the image: windows are the image, a matrix (channels,
+ * places), and out[image] = w @ x[image]. A kernel as large as the image sees it once: windows are
+ * rows, a matrix (images, channels * places), and out = x @ w^T. */
 #ifdef REAL_IS_FLOAT /* once */
-enum { TO_WINDOWS, TO_IMAGES, TO_WEIGHT };
+enum way { LANE_BY_LANE, PANEL_BY_PANEL, PLANE_BY_PLANE, EVERY_PLACE, ONE_WINDOW };
 #endif
 
-struct NAME(sizes) {
-    int64_t n, c, o, groups; /* images, channels of the image, channels of the windows */
-    struct windows g;
+struct NAME(places) {
+    struct NAME(product) one; /* of the first group of the first image */
+    ptrdiff_t a_group, b_image, b_group, out_image, out_group, bias_group;
+    int64_t groups;
 };
 
-INLINE void NAME(seven_loops)(const struct NAME(sizes) *s, real *x, real *w, real *y,
-                              const int written)
+static void NAME(places_body)(const void *task, size_t begin, size_t end)
 {
-    const struct windows g = s->g;
-    const int64_t c_each = s->c / s->groups, o_each = s->o / s->groups;
-    for (int64_t n = 0; n < s->n; n++)
-        for (int64_t o = 0; o < s->o; o++)
-            for (int64_t r = 0; r < g.oh; r++)
-                for (int64_t q = 0; q < g.ow; q++)
-                    for (int64_t c = 0; c < c_each; c++)
-                        for (int64_t i = 0; i < g.kh; i++)
-                            for (int64_t j = 0; j < g.kw; j++) {
-                                const int64_t row = r * g.sh + i * g.dh - g.top;
-                                const int64_t column = q * g.sw + j * g.dw - g.left;
-                                if (row < 0 || row >= g.h || column < 0 || column >= g.w)
-                                    continue;
-                                const int64_t channel = n * s->c + o / o_each * c_each + c;
-                                real *in_image = x + (channel * g.h + row) * g.w + column;
-                                real *in_weight = w + ((o * c_each + c) * g.kh + i) * g.kw + j;
-                                real *in_windows = y + ((n * s->o + o) * g.oh + r) * g.ow + q;
-                                if (written == TO_WINDOWS)
-                                    *in_windows += *in_image * *in_weight;
-                                else if (written == TO_IMAGES)
-                                    *in_image += *in_windows * *in_weight;
-                                else
-                                    *in_weight += *in_windows * *in_image;
-                            }
-}
-
-/* The loops add to what is there: first the bias, or 0. */
-static void NAME(fill_planes)(real *out, int64_t images, int64_t channels, int64_t plane,
-                              const real *bias)
-{
-    for (int64_t p = 0; p < images * channels; p++)
-        for (int64_t k = 0; k < plane; k++)
-            out[p * plane + k] = bias ? bias[p % channels] : 0;
-}
-
-#define SIZES \
-    {(int64_t)n, (int64_t)c, (int64_t)o, (int64_t)groups, *(const struct windows *)geometry}
-KERNEL(conv2d_naive)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t windows,
-                     size_t kernel, ARRAY(const int64_t, geometry, 12),
-                     ARRAY(const real, x, n * c * image),
-                     ARRAY(const real, w, o * (c / groups) * kernel), OPTIONAL(const real, b, o),
-                     ARRAY(real, out, n * o * windows))
-{
-    const struct NAME(sizes) s = SIZES;
-    (void)image, (void)kernel;
-    NAME(fill_planes)(out, s.n, s.o, (int64_t)windows, b);
-    NAME(seven_loops)(&s, (real *)x, (real *)w, out, TO_WINDOWS);
-}
-
-KERNEL(conv_transpose2d_naive)(size_t n, size_t c, size_t o, size_t groups, size_t image,
-                               size_t windows, size_t kernel, ARRAY(const int64_t, geometry, 12),
-                               ARRAY(const real, y, n * o * windows),
-                               ARRAY(const real, w, o * (c / groups) * kernel),
-                               OPTIONAL(const real, b, c), ARRAY(real, out, n * c * image))
-{
-    const struct NAME(sizes) s = SIZES;
-    (void)windows, (void)kernel;
-    NAME(fill_planes)(out, s.n, s.c, (int64_t)image, b);
-    NAME(seven_loops)(&s, out, (real *)w, (real *)y, TO_IMAGES);
-}
-
-KERNEL(conv2d_weight_naive)(size_t n, size_t c, size_t o, size_t groups, size_t image,
-                            size_t windows, size_t kernel, ARRAY(const int64_t, geometry, 12),
-                            ARRAY(const real, x, n * c * image),
-                            ARRAY(const real, y, n * o * windows),
-                            ARRAY(real, out, o * (c / groups) * kernel))
-{
-    const struct NAME(sizes) s = SIZES;
-    (void)image, (void)windows;
-    NAME(fill_planes)(out, 1, 1, (int64_t)(o * (c / groups) * kernel), NULL);
-    NAME(seven_loops)(&s, (real *)x, out, (real *)y, TO_WEIGHT);
-}
-
-/* ---- the plan -------------------------------------------------------------------------------- */
-#if VECTOR_BYTES == 64 /* 32 registers */
-#define OUTPUTS 8
-#define POSITIONS(outputs) ((outputs) > 6 ? 3 : (outputs) > 4 ? 4 : (outputs) > 2 ? 6 : 8)
-#define HIGH 4
-#define WIDE 6
-#else /* 16 */
-#define OUTPUTS 4
-#define POSITIONS(outputs) ((outputs) > 2 ? 3 : 4)
-#define HIGH 3
-#define WIDE 3
-#endif
-
-/* Positions whose sums have the same taps. */
-struct NAME(phase) {
-    int64_t positions, taps;
-    const ptrdiff_t *source, *result; /* of each position: where its window begins, its sum goes */
-    const int64_t *begin, *end;       /* and which taps meet more than padding there */
-    const ptrdiff_t *offset;          /* of each tap, from `source` */
-    const int64_t *element;           /* and its place in the weight of one output */
-    const real *weights;              /* [group][tile of outputs][tap][output in the tile] */
-};
-
-struct NAME(plan) {
-    int64_t n, groups, channels, outputs; /* channels of the source, of the result */
-    struct axis y, x;
-    const real *source, *w, *bias;
-    real *out;
-    int64_t bands, rows;   /* bands of an image, rows of the result in each */
-    int64_t lanes, blocks; /* bands of all images; blocks of LANES bands */
-    int64_t phases;
-    const struct NAME(phase) *phase;
-    bool *failed; /* by block: there was no memory */
-};
-
-/* How many numbers a block has, and one of its channels. */
-static inline int64_t NAME(source_plane)(const struct NAME(plan) *t)
-{
-    return t->y.extent * t->x.extent * (int64_t)LANES;
-}
-static inline int64_t NAME(result_plane)(const struct NAME(plan) *t)
-{
-    return t->rows * t->x.result * (int64_t)LANES;
-}
-static inline int64_t NAME(source_size)(const struct NAME(plan) *t)
-{
-    return t->channels * NAME(source_plane)(t);
-}
-static inline int64_t NAME(result_size)(const struct NAME(plan) *t)
-{
-    return t->outputs * NAME(result_plane)(t);
-}
-
-static void NAME(cut_bands)(struct NAME(plan) *t, int64_t bands)
-{
-    t->bands = bands;
-    t->rows = t->y.result / bands;
-    t->lanes = t->n * bands;
-    t->blocks = (t->lanes + (int64_t)LANES - 1) / (int64_t)LANES;
-    place_source(&t->y, t->rows);
-    place_source(&t->x, t->x.result);
-}
-
-/* Multiply-adds of a block, in vectors. To interleave or separate a vector takes as long as 8 of
- * them, or 16 where bands begin and end at different rows; to add up the lanes of a sum, 6. */
-static double NAME(block_work)(const struct NAME(plan) *t)
-{
-    const double sums = (double)(NAME(result_size)(t) / (int64_t)LANES);
-    const double seen = (double)(NAME(source_size)(t) / (int64_t)LANES);
-    const double all_taps = (double)(t->channels / t->groups * t->y.kernel * t->x.kernel);
-    const double taps = all_taps / (double)(phases_of(&t->y) * phases_of(&t->x));
-    return sums * (taps + 8) + seen * (t->bands > 1 ? 16 : 8) +
-           (t->w ? 0 : 6 * taps * (double)t->outputs);
-}
-
-/* Choose the number of bands with the least work: lanes filled, few rows twice in memory. Blocks
- * beyond the second-level cache count a third more. A quarter of a block is added because threads
- * share whole blocks, and two are better than one. */
-static void NAME(choose_bands)(struct NAME(plan) *t)
-{
-    double least = DBL_MAX;
-    int64_t best = 1;
-    for (int64_t bands = 1; bands <= t->y.result && bands <= 64; bands++) {
-        if (t->y.result % bands != 0 || (bands > 1 && t->y.result / bands % phases_of(&t->y) != 0))
-            continue;
-        NAME(cut_bands)(t, bands);
-        const int64_t numbers = NAME(source_size)(t) + NAME(result_size)(t);
-        const bool fits = numbers * (int64_t)sizeof(real) <= 768 * 1024;
-        const double work = ((double)t->blocks + 0.25) * NAME(block_work)(t) * (fits ? 1 : 1.33);
-        if (work < least)
-            least = work, best = bands;
+    const struct NAME(places) *t = task;
+    for (size_t q = begin; q < end; q++) {
+        const ptrdiff_t image = (ptrdiff_t)q / t->groups, group = (ptrdiff_t)q % t->groups;
+        struct NAME(product) one = t->one;
+        one.a.data += group * t->a_group;
+        one.b.data += image * t->b_image + group * t->b_group;
+        one.out += image * t->out_image + group * t->out_group;
+        if (one.bias)
+            one.bias += group * t->bias_group;
+        NAME(gemm)(&one);
     }
-    NAME(cut_bands)(t, best);
 }
 
-/* Tiles of outputs, of nearly equal height: how many, and the first output of tile i. */
-static inline int64_t NAME(output_tiles)(int64_t outputs)
-{
-    return (outputs + OUTPUTS - 1) / OUTPUTS;
-}
-static inline int64_t NAME(output_tile_at)(int64_t outputs, int64_t i)
-{
-    return i * outputs / NAME(output_tiles)(outputs);
-}
-
-/* The weights in the order in which tiles read them. The transposed convolution has the weight
- * (channels, outputs / groups, kh, kw): the same array, with the roles of the first two indices
- * exchanged. */
-static void NAME(order_weights)(const struct NAME(plan) *t, const struct NAME(phase) *f, real *to)
+/* Of a kernel of one element: out[image] = w @ source[image]. */
+static void NAME(convolve_places)(const struct NAME(convolution) *t)
 {
     const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
-    const int64_t kernel = t->y.kernel * t->x.kernel;
+    const int64_t places = t->y.result * t->x.result;
+    const struct NAME(places) all = {
+        .one = {.m = (size_t)o_each, .k = (size_t)c_each, .n = (size_t)places,
+                .a = {t->w, t->y.transposed ? 1 : c_each, t->y.transposed ? o_each : 1},
+                .b = {t->source, places, 1}, .out = t->out, .out_row = places, .out_column = 1,
+                .bias = t->bias, .bias_row = 1},
+        .a_group = o_each * c_each, .b_image = t->channels * places, .b_group = c_each * places,
+        .out_image = t->outputs * places, .out_group = o_each * places, .bias_group = o_each,
+        .groups = t->groups};
+    const size_t count = (size_t)(t->n * t->groups);
+    const double work = (double)(o_each * c_each) * (double)places;
+    parallel_for(count, count < 8 ? 8 : grain_of(WORK, work), NAME(places_body), &all);
+}
+
+/* Its gradient: w = sum over images of windows[image] @ source[image]^T. */
+static void NAME(weigh_places)(const struct NAME(convolution) *t)
+{
+    const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
+    const int64_t places = t->y.result * t->x.result;
     for (int64_t group = 0; group < t->groups; group++)
-        for (int64_t i = 0; o_each > 0 && i < NAME(output_tiles)(o_each); i++)
-            for (int64_t k = 0; k < f->taps; k++)
-                for (int64_t m = NAME(output_tile_at)(o_each, i);
-                     m < NAME(output_tile_at)(o_each, i + 1); m++) {
-                    const int64_t c = f->element[k] / kernel, ij = f->element[k] % kernel;
-                    *to++ = t->w[t->y.transposed
-                                     ? ((group * c_each + c) * o_each + m) * kernel + ij
-                                     : ((group * o_each + m) * c_each + c) * kernel + ij];
-                }
-}
-
-/* Make the lists of all positions and taps, phase by phase, in memory that free_plan() gives back.
- * False if there is none. */
-static bool NAME(make_plan)(struct NAME(plan) *t)
-{
-    NAME(choose_bands)(t);
-    const int64_t c_each = t->channels / t->groups, positions = t->rows * t->x.result;
-    const int64_t taps = c_each * t->y.kernel * t->x.kernel;
-    t->phases = phases_of(&t->y) * phases_of(&t->x);
-    const size_t lists = (size_t)t->phases * sizeof(struct NAME(phase)) +
-                         (size_t)(4 * positions + 2 * taps) * sizeof(int64_t);
-    char *memory = take_scratch(lists + (size_t)(t->w ? taps * t->outputs : 0) * sizeof(real) +
-                                (size_t)t->blocks);
-    if (memory == NULL)
-        return false;
-    struct NAME(phase) *f = (struct NAME(phase) *)memory;
-    ptrdiff_t *source = (ptrdiff_t *)(f + t->phases), *result = source + positions;
-    ptrdiff_t *offset = result + positions;
-    int64_t *begin = (int64_t *)(offset + taps), *end = begin + positions;
-    int64_t *element = end + positions;
-    real *weights = (real *)(element + taps);
-    t->phase = f;
-    t->failed = (bool *)(weights + (t->w ? taps * t->outputs : 0));
-    memset(t->failed, 0, (size_t)t->blocks);
-    for (int64_t a = 0; a < phases_of(&t->y); a++)
-        for (int64_t e = 0; e < phases_of(&t->x); e++, f++) {
-            int64_t p = 0, k = 0, in_row = 0; /* taps of a row of the kernel */
-            for (int64_t j = 0; j < t->x.kernel; j++)
-                in_row += phase_of_tap(&t->x, j) == e ? c_each : 0;
-            *f = (struct NAME(phase)){0, 0, source, result, begin, end, offset, element, weights};
-            for (int64_t i = 0; i < t->y.kernel; i++)
-                for (int64_t c = 0; c < c_each && phase_of_tap(&t->y, i) == a; c++)
-                    for (int64_t j = 0; j < t->x.kernel; j++)
-                        if (phase_of_tap(&t->x, j) == e) {
-                            const int64_t row = c * t->y.extent + place_of_tap(&t->y, i);
-                            const int64_t place = row * t->x.extent + place_of_tap(&t->x, j);
-                            offset[k] = place * (ptrdiff_t)LANES;
-                            element[k++] = (c * t->y.kernel + i) * t->x.kernel + j;
-                        }
-            for (int64_t y = first_of_phase(&t->y, a); y < t->rows; y += phases_of(&t->y)) {
-                /* rows of the kernel in the padding are left out if they are in the padding for all
-                 * lanes */
-                int64_t row = 0, first = k, last = 0;
-                for (int64_t i = 0; i < t->y.kernel; i++) {
-                    if (phase_of_tap(&t->y, i) != a)
-                        continue;
-                    const int64_t place = t->y.first + place_of_result(&t->y, y) +
-                                          place_of_tap(&t->y, i);
-                    if (t->bands > 1 || (place >= 0 && place < t->y.source)) {
-                        first = first < row ? first : row;
-                        last = row + in_row;
-                    }
-                    row += in_row;
-                }
-                for (int64_t x = first_of_phase(&t->x, e); x < t->x.result; x += phases_of(&t->x)) {
-                    const int64_t above = place_of_result(&t->y, y) * t->x.extent;
-                    source[p] = (above + place_of_result(&t->x, x)) * (ptrdiff_t)LANES;
-                    result[p] = (y * t->x.result + x) * (ptrdiff_t)LANES;
-                    begin[p] = first;
-                    end[p++] = last;
-                }
-            }
-            f->positions = p, f->taps = k;
-            if (t->w)
-                NAME(order_weights)(t, f, weights);
-            source += p, result += p, begin += p, end += p, offset += k, element += k;
-            weights += t->w ? k * t->outputs : 0;
+        for (int64_t image = 0; image < t->n; image++) {
+            const real *windows = t->windows + (image * t->outputs + group * o_each) * places;
+            const real *source = t->source + (image * t->channels + group * c_each) * places;
+            NAME(gemm)(&(struct NAME(product)){
+                .m = (size_t)o_each, .k = (size_t)places, .n = (size_t)c_each,
+                .a = {windows, places, 1}, .b = {source, 1, places},
+                .out = t->out + group * o_each * c_each, .out_row = c_each, .out_column = 1,
+                .accumulate = image > 0});
         }
-    return true;
-}
-static void NAME(free_plan)(const struct NAME(plan) *t) { give_scratch((void *)t->phase); }
-
-/* ---- a block --------------------------------------------------------------------------------- */
-/* Interleave LANES bands of the source, with their padding. */
-static void NAME(load_block)(const struct NAME(plan) *t, int64_t block, real *to)
-{
-    const int64_t tall = t->y.extent, wide = t->x.extent, w = t->x.source, left = -t->x.first;
-    const int64_t band_step = t->y.transposed ? t->rows / t->y.stride : t->rows * t->y.stride;
-    int64_t start[LANES], image[LANES]; /* of each lane, its first row; -1 where there is none */
-    int64_t top = 0, bottom = tall;     /* rows that all lanes have */
-    for (int64_t l = 0; l < (int64_t)LANES; l++) {
-        const int64_t lane = block * (int64_t)LANES + l;
-        image[l] = lane < t->lanes ? lane / t->bands : -1;
-        start[l] = lane % t->bands * band_step + t->y.first;
-        if (image[l] >= 0) {
-            top = top > -start[l] ? top : -start[l];
-            bottom = bottom < t->y.source - start[l] ? bottom : t->y.source - start[l];
-        }
-    }
-    const bool padded = top > 0 || bottom < tall || left > 0 || left + w < wide;
-    for (int64_t c = 0; c < t->channels; c++, to += tall * wide * (int64_t)LANES) {
-        const real *from[LANES];
-        if (padded)
-            memset(to, 0, (size_t)(tall * wide) * LANES * sizeof(real));
-        for (int64_t y = 0, n; y < tall; y += n) {
-            const bool all = y >= top && y < bottom;
-            n = all ? bottom - y : 1;
-            bool any = false;
-            for (size_t l = 0; l < LANES; l++) {
-                const int64_t row = start[l] + y;
-                const bool there = image[l] >= 0 && row >= 0 && row < t->y.source;
-                from[l] = there ? t->source + ((image[l] * t->channels + c) * t->y.source + row) * w
-                                : NULL;
-                any |= there;
-            }
-            /* the image's column 0 is the block's column `left`, perhaps before its first one */
-            if (any)
-                NAME(interleave)(from, n * w, w, -left, wide - left, wide,
-                                 to + y * wide * (int64_t)LANES);
-        }
-    }
 }
 
-/* Where a lane's rows of output o begin in the array of results; they are neighbours in memory. -1
- * if there is no such lane. */
-static inline int64_t NAME(band_at)(const struct NAME(plan) *t, int64_t lane, int64_t o)
+/* Of a kernel as large as the image, for each group. `seen`: numbers that a window sees. */
+static void NAME(convolve_window)(const struct NAME(convolution) *t)
 {
-    const int64_t band = (lane / t->bands * t->outputs + o) * t->bands + lane % t->bands;
-    return lane < t->lanes ? band * t->rows * t->x.result : -1;
-}
-
-/* Separate LANES bands of the result. */
-static void NAME(store_block)(const struct NAME(plan) *t, int64_t block, const real *from)
-{
-    const int64_t band = t->rows * t->x.result;
-    for (int64_t o = 0; o < t->outputs; o++, from += band * (int64_t)LANES) {
-        real *to[LANES];
-        for (int64_t l = 0; l < (int64_t)LANES; l++) {
-            const int64_t at = NAME(band_at)(t, block * (int64_t)LANES + l, o);
-            to[l] = at >= 0 ? t->out + at : NULL;
-        }
-        NAME(separate)(from, band, to);
-    }
-}
-
-/* Sums of `outputs` neighbouring outputs at `positions` neighbours of the list. Both are constants
- * wherever this is inlined: the sums are registers, and the loops over them straight code. */
-INLINE void NAME(conv_tile)(const int outputs, const int positions, const struct NAME(phase) *f,
-                            int64_t p, const real *weights, const real *bias, const real *source,
-                            real *result, int64_t plane)
-{
-    NAME(vector) sums[OUTPUTS][8];
-    const real *from[8];
-    int64_t begin = f->taps, end = 0;
-    UNROLL for (int v = 0; v < positions; v++) {
-        from[v] = source + f->source[p + v];
-        begin = begin < f->begin[p + v] ? begin : f->begin[p + v];
-        end = end > f->end[p + v] ? end : f->end[p + v];
-        UNROLL for (int m = 0; m < outputs; m++)
-            sums[m][v] = (NAME(vector)){0} + (bias ? bias[m] : 0);
-    }
-    for (int64_t k = begin; k < end; k++) {
-        NAME(vector) seen[8];
-        const ptrdiff_t offset = f->offset[k];
-        UNROLL for (int v = 0; v < positions; v++)
-            seen[v] = LOAD(from[v] + offset);
-        UNROLL for (int m = 0; m < outputs; m++)
-            UNROLL for (int v = 0; v < positions; v++)
-                sums[m][v] += weights[k * outputs + m] * seen[v];
-    }
-    UNROLL for (int m = 0; m < outputs; m++)
-        UNROLL for (int v = 0; v < positions; v++)
-            STORE(result + m * plane + f->result[p + v], sums[m][v]);
-}
-
-/* All positions, with tiles of one height. The last tile overlaps with the one before. */
-#define TILES(outputs) \
-    case outputs: \
-        if (f->positions >= POSITIONS(outputs)) \
-            for (int64_t p = 0; p < f->positions; p += POSITIONS(outputs)) { \
-                const int64_t first = p + POSITIONS(outputs) <= f->positions \
-                                          ? p \
-                                          : f->positions - POSITIONS(outputs); \
-                NAME(conv_tile)(outputs, POSITIONS(outputs), f, first, weights, bias, source, \
-                                result, plane); \
-            } \
-        else \
-            for (int64_t p = 0; p < f->positions; p++) \
-                NAME(conv_tile)(outputs, 1, f, p, weights, bias, source, result, plane); \
-        return;
-static void NAME(all_positions)(int64_t outputs, const struct NAME(phase) *f, const real *weights,
-                                const real *bias, const real *source, real *result, int64_t plane)
-{
-    switch (outputs) {
-        TILES(1) TILES(2) TILES(3) TILES(4)
-#if OUTPUTS == 8
-        TILES(5) TILES(6) TILES(7) TILES(8)
-#endif
-    }
-}
-#undef TILES
-
-static void NAME(conv_body)(const void *task, size_t begin, size_t end)
-{
-    const struct NAME(plan) *t = task;
-    const int64_t plane = NAME(result_plane)(t);
+    const bool back = t->y.transposed;
+    const int64_t seen = t->y.kernel * t->x.kernel;
     const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
-    real *source = take_scratch((size_t)(NAME(source_size)(t) + NAME(result_size)(t)) *
-                                sizeof(real));
-    for (size_t block = begin; block < end; block++) {
-        t->failed[block] = source == NULL;
-        if (source == NULL)
-            continue;
-        real *result = source + NAME(source_size)(t);
-        NAME(load_block)(t, (int64_t)block, source);
-        for (int64_t group = 0; group < t->groups; group++)
-            for (int64_t i = 0; o_each > 0 && i < NAME(output_tiles)(o_each); i++) {
-                const int64_t first = NAME(output_tile_at)(o_each, i);
-                const int64_t n = NAME(output_tile_at)(o_each, i + 1) - first;
-                const int64_t o = group * o_each + first;
-                for (const struct NAME(phase) *f = t->phase; f < t->phase + t->phases; f++)
-                    NAME(all_positions)(
-                        n, f, f->weights + o * f->taps, t->bias ? t->bias + o : NULL,
-                        source + group * c_each * NAME(source_plane)(t), result + o * plane, plane);
-            }
-        NAME(store_block)(t, (int64_t)block, result);
+    const int64_t k = back ? c_each : c_each * seen, n = back ? o_each * seen : o_each;
+    if (t->bias)
+        NAME(fill_planes)(t->out, t->n, t->outputs, back ? seen : 1, t->bias);
+    for (int64_t group = 0; group < t->groups; group++)
+        NAME(gemm)(&(struct NAME(product)){
+            .m = (size_t)t->n, .k = (size_t)k, .n = (size_t)n,
+            .a = {t->source + group * k, t->groups * k, 1},
+            .b = {t->w + group * k * n, back ? n : 1, back ? 1 : k}, .out = t->out + group * n,
+            .out_row = t->groups * n, .out_column = 1, .accumulate = t->bias != NULL});
+}
+
+static void NAME(weigh_window)(const struct NAME(convolution) *t)
+{
+    const int64_t o_each = t->outputs / t->groups;
+    const int64_t seen = t->channels / t->groups * t->y.kernel * t->x.kernel;
+    for (int64_t group = 0; group < t->groups; group++)
+        NAME(gemm)(&(struct NAME(product)){
+            .m = (size_t)o_each, .k = (size_t)t->n, .n = (size_t)seen,
+            .a = {t->windows + group * o_each, 1, t->outputs},
+            .b = {t->source + group * seen, t->groups * seen, 1},
+            .out = t->out + group * o_each * seen, .out_row = seen, .out_column = 1});
+}
+
+/* ---- the choice ------------------------------------------------------------------------------ */
+static enum way NAME(way_of)(const struct NAME(convolution) *t)
+{
+    const struct axis *y = &t->y, *x = &t->x;
+    const bool unpadded = y->pad == 0 && x->pad == 0;
+    if (unpadded && y->kernel == 1 && x->kernel == 1 && y->source == y->result &&
+        x->source == x->result && (y->stride == 1 || y->source == 1) &&
+        (x->stride == 1 || x->source == 1))
+        return EVERY_PLACE;
+    if (unpadded && y->dilation == 1 && x->dilation == 1) {
+        const bool back = y->transposed;
+        if (y->kernel == (back ? y->result : y->source) &&
+            x->kernel == (back ? x->result : x->source) &&
+            (back ? y->source * x->source : y->result * x->result) == 1)
+            return ONE_WINDOW;
     }
-    give_scratch(source);
+    const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
+    if (t->groups > 1 && c_each <= 4 && o_each <= 4)
+        return PLANE_BY_PLANE;
+    /* Multiply-adds of vectors. Those of panels run at full speed where a tile has two vectors, and
+     * to finish a tile takes as long as some more taps. Lanes are slower by the factors that were
+     * measured, and nearly always slower than they could be: blocks are not full. */
+    const int64_t phases = phases_of(y) * phases_of(x);
+    const int64_t vectors = (int64_t)pieces((size_t)o_each, LANES);
+    const double taps = (double)(c_each * y->kernel * x->kernel) / (double)phases;
+    const double tiles = (double)(t->n * y->result * x->result) * (double)(t->groups * vectors);
+    const double panels = tiles * (taps + (!t->w ? 0 : phases > 1 ? 40 : 20)) *
+                          (vectors > 1 ? 1 : t->w ? 1.4 : 1.25);
+    return panels < NAME(lanes_work)(t) * (t->w ? 1.3 : 1.5) ? PANEL_BY_PANEL : LANE_BY_LANE;
 }
 
 /* A convolution, or a transposed one; false where there was no memory for it. */
-static bool NAME(convolve)(struct NAME(plan) *t)
+static bool NAME(convolve)(const struct NAME(convolution) *t)
 {
     if (t->n == 0 || t->outputs == 0 || t->y.result == 0 || t->x.result == 0)
         return true;
-    if (!NAME(make_plan)(t))
-        return false;
-    parallel_for((size_t)t->blocks, grain_of(1e5, NAME(block_work)(t)), NAME(conv_body), t);
-    bool failed = false;
-    for (int64_t block = 0; block < t->blocks; block++)
-        failed |= t->failed[block];
-    NAME(free_plan)(t);
-    return !failed;
+    switch (NAME(way_of)(t)) {
+    case EVERY_PLACE:
+        NAME(convolve_places)(t);
+        return true;
+    case ONE_WINDOW:
+        NAME(convolve_window)(t);
+        return true;
+    case PANEL_BY_PANEL:
+        return NAME(convolve_panels)(t);
+    case PLANE_BY_PLANE:
+        return NAME(convolve_planes)(t);
+    default:
+        return NAME(convolve_lanes)(t);
+    }
 }
 
+/* The gradient of its weight. */
+static bool NAME(weigh)(const struct NAME(convolution) *t)
+{
+    switch (NAME(way_of)(t)) {
+    case EVERY_PLACE:
+        NAME(weigh_places)(t);
+        return true;
+    case ONE_WINDOW:
+        NAME(weigh_window)(t);
+        return true;
+    case PANEL_BY_PANEL:
+        return NAME(weigh_panels)(t);
+    case PLANE_BY_PLANE: /* which cannot do with infinities */
+        return NAME(weigh_planes)(t) || NAME(weigh_lanes)(t);
+    default:
+        return NAME(weigh_lanes)(t);
+    }
+}
+
+/* ---- the ops --------------------------------------------------------------------------------- */
 #define AXIS(source, result, k, s, d, p, transposed) {source, result, k, s, d, p, 0, 0, transposed}
 
 /* out = x * w + b: images (n, c, h, w) and a weight (o, c / groups, kh, kw) make windows (n, o, oh,
@@ -479,11 +180,11 @@ KERNEL(conv2d)(size_t n, size_t c, size_t o, size_t groups, size_t image, size_t
                OPTIONAL(const real, b, o), ARRAY(real, out, n * o * windows))
 {
     const struct windows g = *(const struct windows *)geometry;
-    struct NAME(plan) t = {.n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)c,
-                           .outputs = (int64_t)o,
-                           .y = AXIS(g.h, g.oh, g.kh, g.sh, g.dh, g.top, false),
-                           .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false), .source = x,
-                           .w = w, .bias = b, .out = out};
+    const struct NAME(convolution) t = {
+        .n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)c, .outputs = (int64_t)o,
+        .y = AXIS(g.h, g.oh, g.kh, g.sh, g.dh, g.top, false),
+        .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false), .source = x, .w = w, .bias = b,
+        .out = out};
     if (!NAME(convolve)(&t))
         NAME(conv2d_naive)(n, c, o, groups, image, windows, kernel, geometry, x, w, b, out);
 }
@@ -499,125 +200,14 @@ KERNEL(conv_transpose2d)(size_t n, size_t c, size_t o, size_t groups, size_t ima
                          OPTIONAL(const real, b, c), ARRAY(real, out, n * c * image))
 {
     const struct windows g = *(const struct windows *)geometry;
-    struct NAME(plan) t = {.n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)o,
-                           .outputs = (int64_t)c,
-                           .y = AXIS(g.oh, g.h, g.kh, g.sh, g.dh, g.top, true),
-                           .x = AXIS(g.ow, g.w, g.kw, g.sw, g.dw, g.left, true), .source = y,
-                           .w = w, .bias = b, .out = out};
+    const struct NAME(convolution) t = {
+        .n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)o, .outputs = (int64_t)c,
+        .y = AXIS(g.oh, g.h, g.kh, g.sh, g.dh, g.top, true),
+        .x = AXIS(g.ow, g.w, g.kw, g.sw, g.dw, g.left, true), .source = y, .w = w, .bias = b,
+        .out = out};
     if (!NAME(convolve)(&t))
         NAME(conv_transpose2d_naive)(n, c, o, groups, image, windows, kernel, geometry, y, w, b,
                                      out);
-}
-
-/* ---- the gradient of the weight ----
- * weight[o][k] = sum over images and positions of windows[o][position] * source[position +
- * offset(k)]: dot products of vectors of lanes. A tile of HIGH outputs and WIDE taps stays in
- * registers for all positions of a block; then its lanes are added up. Blocks are divided among
- * `parts` sums of the weight, which are added in their order, so that the result does not depend on
- * the number of threads. */
-struct NAME(weighing) {
-    struct NAME(plan) plan;
-    const real *windows; /* (n, o, oh, ow) */
-    int64_t parts;
-    real *sums; /* [part][o][tap] */
-};
-
-INLINE void NAME(weight_tile)(const int high, const int wide, const struct NAME(phase) *f,
-                              const ptrdiff_t *offset, const real *windows, int64_t plane,
-                              const real *source, int64_t known, real *out, int64_t out_row)
-{
-    NAME(vector) sums[(HIGH * WIDE + LANES - 1) / LANES * LANES];
-    UNROLL for (int s = 0; s < (int)(sizeof sums / sizeof sums[0]); s++)
-        sums[s] = (NAME(vector)){0};
-    for (int64_t p = 0; p < f->positions; p++) {
-        const real *from = source + f->source[p];
-        NAME(vector) values[HIGH];
-        UNROLL for (int m = 0; m < high; m++)
-            values[m] = LOAD(windows + m * plane + p * (int64_t)LANES);
-        UNROLL for (int k = 0; k < wide; k++) {
-            const NAME(vector) seen = LOAD(from + offset[k]);
-            UNROLL for (int m = 0; m < high; m++)
-                sums[m * wide + k] += values[m] * seen;
-        }
-    }
-    real totals[(HIGH * WIDE + LANES - 1) / LANES * LANES];
-    for (int s = 0; s < high * wide; s += (int)LANES) {
-        NAME(vector) total = {0};
-        NAME(transpose_square)(sums + s);
-        UNROLL for (size_t l = 0; l < LANES; l++)
-            total += sums[s + (int)l];
-        STORE(totals + s, total);
-    }
-    for (int m = 0; m < high; m++)
-        for (int64_t k = known; k < wide; k++)
-            out[m * out_row + k] += totals[m * wide + k];
-}
-
-/* All taps, for `high` outputs. The last tile overlaps with the one before, whose sums are
- * known. */
-#define DOTS(high) \
-    case high: \
-        for (int64_t k = 0; k < f->taps; k += f->taps < WIDE ? 1 : WIDE) { \
-            const int64_t first = f->taps < WIDE || k + WIDE <= f->taps ? k : f->taps - WIDE; \
-            if (f->taps < WIDE) \
-                NAME(weight_tile)(high, 1, f, f->offset + k, windows, plane, source, 0, out + k, \
-                                  f->taps); \
-            else \
-                NAME(weight_tile)(high, WIDE, f, f->offset + first, windows, plane, source, \
-                                  k - first, out + first, f->taps); \
-        } \
-        return;
-static void NAME(all_taps)(int64_t high, const struct NAME(phase) *f, const real *windows,
-                           int64_t plane, const real *source, real *out)
-{
-    switch (high) {
-        DOTS(1) DOTS(2) DOTS(3)
-#if HIGH == 4
-        DOTS(4)
-#endif
-    }
-}
-#undef DOTS
-
-static void NAME(weight_body)(const void *task, size_t begin, size_t end)
-{
-    const struct NAME(weighing) *w = task;
-    const struct NAME(plan) *t = &w->plan;
-    const int64_t band = t->rows * t->x.result, plane = NAME(result_plane)(t);
-    const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
-    const int64_t taps = t->phase->taps;
-    real *source = take_scratch((size_t)(NAME(source_size)(t) + NAME(result_size)(t)) *
-                                sizeof(real));
-    for (size_t part = begin; part < end; part++) {
-        const int64_t first = (int64_t)part * t->blocks / w->parts;
-        const int64_t last = ((int64_t)part + 1) * t->blocks / w->parts;
-        real *sums = w->sums + (int64_t)part * t->outputs * taps;
-        memset(sums, 0, (size_t)(t->outputs * taps) * sizeof(real));
-        for (int64_t block = first; block < last; block++) {
-            t->failed[block] = source == NULL;
-            if (source == NULL)
-                continue;
-            real *windows = source + NAME(source_size)(t);
-            NAME(load_block)(t, block, source);
-            for (int64_t o = 0; o < t->outputs; o++) {
-                const real *from[LANES];
-                for (int64_t l = 0; l < (int64_t)LANES; l++) {
-                    const int64_t at = NAME(band_at)(t, block * (int64_t)LANES + l, o);
-                    from[l] = at >= 0 ? w->windows + at : NULL;
-                }
-                NAME(interleave)(from, band, band, 0, band, 0, windows + o * plane);
-            }
-            for (int64_t group = 0; group < t->groups; group++)
-                for (int64_t m = 0, n; m < o_each; m += n) {
-                    n = o_each - m < HIGH ? o_each - m : HIGH;
-                    const int64_t o = group * o_each + m;
-                    NAME(all_taps)(n, t->phase, windows + o * plane, plane,
-                                   source + group * c_each * NAME(source_plane)(t),
-                                   sums + o * taps);
-                }
-        }
-    }
-    give_scratch(source);
 }
 
 /* The gradient (o, c / groups, kh, kw) from windows (n, o, oh, ow) and images (n, c, h, w). */
@@ -627,40 +217,15 @@ KERNEL(conv2d_weight)(size_t n, size_t c, size_t o, size_t groups, size_t image,
                       ARRAY(real, out, o * (c / groups) * kernel))
 {
     const struct windows g = *(const struct windows *)geometry;
+    const struct NAME(convolution) t = {
+        .n = (int64_t)n, .groups = (int64_t)groups, .channels = (int64_t)c, .outputs = (int64_t)o,
+        .y = AXIS(g.h, g.oh, g.kh, g.sh, g.dh, g.top, false),
+        .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false), .source = x, .windows = y,
+        .out = out};
     const size_t size = o * (c / groups) * kernel;
-    struct NAME(weighing) t = {.plan = {.n = (int64_t)n, .groups = (int64_t)groups,
-                                        .channels = (int64_t)c, .outputs = (int64_t)o,
-                                        .y = AXIS(g.h, g.oh, g.kh, g.sh, g.dh, g.top, false),
-                                        .x = AXIS(g.w, g.ow, g.kw, g.sw, g.dw, g.left, false),
-                                        .source = x},
-                              .windows = y};
-    memset(out, 0, size * sizeof(real));
     if (n == 0 || windows == 0 || size == 0)
-        return;
-    bool failed = !NAME(make_plan)(&t.plan);
-    if (!failed) {
-        t.parts = (int64_t)smaller((size_t)t.plan.blocks,
-                                   larger(1, smaller(16, ((size_t)1 << 24) / size)));
-        t.sums = take_scratch((size_t)t.parts * size * sizeof(real));
-        failed = t.sums == NULL;
-        if (!failed)
-            parallel_for((size_t)t.parts, grain_of(1e5, NAME(block_work)(&t.plan)),
-                         NAME(weight_body), &t);
-        for (int64_t block = 0; block < t.plan.blocks; block++)
-            failed |= t.plan.failed[block];
-        const int64_t taps = t.plan.phase->taps;
-        for (int64_t i = 0; i < t.parts * (int64_t)o && !failed; i++)
-            for (int64_t k = 0; k < taps; k++)
-                out[i % (int64_t)o * taps + t.plan.phase->element[k]] += t.sums[i * taps + k];
-        give_scratch(t.sums);
-        NAME(free_plan)(&t.plan);
-    }
-    if (failed)
+        memset(out, 0, size * sizeof(real));
+    else if (!NAME(weigh)(&t))
         NAME(conv2d_weight_naive)(n, c, o, groups, image, windows, kernel, geometry, x, y, out);
 }
-#undef OUTPUTS
-#undef POSITIONS
-#undef HIGH
-#undef WIDE
 #undef AXIS
-#undef SIZES

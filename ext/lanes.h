@@ -102,3 +102,77 @@ static void NAME(separate)(const real *from, int64_t count, real *const *to)
     }
 }
 
+/* A row of n numbers, in few instructions: the last vector, or half or quarter of one, overlaps
+ * with the one before. */
+INLINE void NAME(copy_both_ends)(const size_t part, real *to, const real *from, int64_t n)
+{
+    memcpy(to, from, part * sizeof(real));
+    memcpy(to + n - part, from + n - part, part * sizeof(real));
+}
+static inline void NAME(copy_row)(real *to, const real *from, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + (int64_t)LANES <= n; i += (int64_t)LANES)
+        STORE(to + i, LOAD(from + i));
+    if (i == n)
+        return;
+    if (i > 0)
+        STORE(to + n - LANES, LOAD(from + n - LANES));
+    else if (LANES >= 4 && n >= (int64_t)LANES / 2)
+        NAME(copy_both_ends)(LANES / 2, to, from, n);
+    else if (LANES >= 8 && n >= (int64_t)LANES / 4)
+        NAME(copy_both_ends)(LANES / 4, to, from, n);
+    else
+        for (; i < n; i++)
+            to[i] = from[i];
+}
+
+/* Numbers 0, 2, 4, ... of a row of n, and numbers 1, 3, 5, ...; and the inverse. As above, the last
+ * vector overlaps with the one before, and so it may begin with an odd one. */
+#if defined(SHUFFLE) && (VECTOR_BYTES > 16 || defined(REAL_IS_FLOAT))
+#if VECTOR_BYTES == 64 && defined(REAL_IS_FLOAT)
+#define DEAL(v) SHUFFLE(v, v, 0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15)
+#define WEAVE(v) SHUFFLE(v, v, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15)
+#elif VECTOR_BYTES == 64 || (VECTOR_BYTES == 32 && defined(REAL_IS_FLOAT))
+#define DEAL(v) SHUFFLE(v, v, 0, 2, 4, 6, 1, 3, 5, 7)
+#define WEAVE(v) SHUFFLE(v, v, 0, 4, 1, 5, 2, 6, 3, 7)
+#else
+#define DEAL(v) SHUFFLE(v, v, 0, 2, 1, 3)
+#define WEAVE(v) SHUFFLE(v, v, 0, 2, 1, 3)
+#endif
+#endif
+static void NAME(deal_pairs)(const real *from, int64_t n, real *even, real *odd)
+{
+    int64_t i = 0;
+#ifdef DEAL
+    for (const int64_t one = (int64_t)LANES; i < n && n >= one;) {
+        const int64_t at = i + one <= n ? i : n - one;
+        const NAME(vector) v = LOAD(from + at), dealt = DEAL(v);
+        memcpy((at % 2 == 0 ? even : odd) + at / 2, &dealt, sizeof v / 2);
+        memcpy(at % 2 == 0 ? odd + at / 2 : even + at / 2 + 1, (const real *)&dealt + LANES / 2,
+               sizeof v / 2);
+        i = at + one;
+    }
+#endif
+    for (; i < n; i++)
+        (i % 2 == 0 ? even : odd)[i / 2] = from[i];
+}
+static void NAME(weave_pairs)(const real *even, const real *odd, int64_t n, real *to)
+{
+    int64_t i = 0;
+#ifdef WEAVE
+    for (const int64_t one = (int64_t)LANES; i < n && n >= one;) {
+        const int64_t at = i + one <= n ? i : n - one;
+        NAME(vector) v;
+        memcpy(&v, (at % 2 == 0 ? even : odd) + at / 2, sizeof v / 2);
+        memcpy((real *)&v + LANES / 2, at % 2 == 0 ? odd + at / 2 : even + at / 2 + 1,
+               sizeof v / 2);
+        STORE(to + at, WEAVE(v));
+        i = at + one;
+    }
+#endif
+    for (; i < n; i++)
+        to[i] = (i % 2 == 0 ? even : odd)[i / 2];
+}
+#undef DEAL
+#undef WEAVE

@@ -48,8 +48,11 @@ def pairs(rng, low, high):
 
 
 # ---- convolution ---------------------------------------------------------------------------------
-def convolutions(count, seed=0):
-    """Shapes and geometries: (batch, channels, outputs, size, kernel, geometry)."""
+def convolutions(count, seed=0, channels=(1, 5), outputs=(1, 14)):
+    """Shapes and geometries: (batch, channels, outputs, size, kernel, geometry).
+
+    ``channels`` and ``outputs``: of a group, from and below.
+    """
     rng = np.random.default_rng(seed)
     for _ in range(count):
         groups, kernel, dilation = int(rng.choice([1, 1, 2, 3])), pairs(rng, 1, 5), pairs(rng, 1, 4)
@@ -57,7 +60,7 @@ def convolutions(count, seed=0):
         geometry = {"stride": pairs(rng, 1, 5), "padding": padding, "dilation": dilation,
                     "groups": groups}
         batch = int(rng.choice([0, 1, 2, 7, 16, 19]))
-        yield (batch, groups * int(rng.integers(1, 5)), groups * int(rng.integers(1, 14)),
+        yield (batch, groups * int(rng.integers(*channels)), groups * int(rng.integers(*outputs)),
                image_size(rng, kernel, dilation, padding), kernel, geometry)  # fmt: skip
 
 
@@ -78,6 +81,34 @@ NAMED = {
              plain(padding=((0, 0), (2, 2)), stride=(1, 2), dilation=(1, 3))),
     "padding alone": (2, 1, 2, (1, 1), (2, 2), plain(padding=((3, 3), (4, 4)), stride=(2, 3))),
     "empty batch": (0, 2, 3, (5, 5), (3, 3), plain()),
+    "depthwise, strided": (2, 5, 5, (11, 14), (3, 4),
+                           plain(groups=5, stride=(2, 3), padding=((1, 2), (0, 3)),
+                                 dilation=(2, 1))),
+    "depthwise, dealt in pairs": (2, 3, 3, (8, 45), (3, 3),
+                                  plain(groups=3, stride=(2, 2), padding=((0, 1), (1, 0)))),
+    "depthwise, 2 columns": (1, 3, 3, (5, 2), (3, 2), plain(groups=3, stride=(2, 2))),
+    "depthwise, several each": (3, 6, 9, (8, 21), (2, 3),
+                                plain(groups=3, stride=(1, 2), padding=((0, 1), (2, 0)))),
+    "depthwise line": (2, 3, 3, (1, 300), (1, 4), plain(groups=3, padding=((0, 0), (3, 0)))),
+    "depthwise, long rows": (1, 2, 2, (3, 290), (3, 9), plain(groups=2, padding=((1, 1), (4, 4)))),
+    "1 x 1 in groups": (9, 8, 12, (3, 5), (1, 1), plain(groups=4)),
+    "1 x 1, strided": (2, 40, 36, (9, 8), (1, 1), plain(stride=(2, 3))),
+    "1 x 1, padding at the end": (2, 3, 2, (2, 2), (1, 1),
+                                  plain(stride=(2, 2), padding=((0, 1), (0, 1)))),
+    "kernel = image in groups": (4, 6, 9, (3, 5), (3, 5), plain(groups=3)),
+    "many channels": (3, 40, 36, (9, 11), (3, 3), plain(padding=((1, 1), (1, 1)))),
+    "many channels, no padding": (2, 40, 33, (7, 30), (3, 2), plain()),
+    "many channels, strided": (2, 33, 48, (13, 10), (4, 3),
+                               plain(stride=(2, 2), padding=((1, 2), (0, 3)), dilation=(1, 2))),
+    "many channels, stride > kernel": (2, 40, 36, (7, 9), (2, 1), plain(stride=(3, 2))),
+    "many channels in groups": (2, 48, 51, (6, 5), (3, 3),
+                                plain(groups=3, padding=((1, 1), (1, 1)))),
+    "many channels, bands": (2, 512, 36, (51, 6), (2, 1), plain(padding=((1, 0), (0, 0)))),
+    "many channels, bands, strided": (1, 512, 33, (54, 10), (2, 2),
+                                      plain(stride=(2, 2), padding=((1, 1), (0, 0)))),
+    "many channels, in parts": (2, 400, 20, (8, 7), (2, 2), plain(padding=((1, 1), (1, 0)))),
+    "many channels, in parts, low": (9, 400, 20, (3, 3), (2, 2), plain(padding=((1, 0), (0, 0)))),
+    "many small images": (70, 32, 35, (4, 4), (3, 3), plain(padding=((1, 1), (1, 1)))),
     "LeNet": (33, 1, 6, (28, 28), (5, 5), plain(padding=((2, 2), (2, 2)))),
 }
 
@@ -116,7 +147,8 @@ def compare(results, expected, dtype, what):
 def test_convolutions_of_random_geometry(isa, dtype, threads):
     """The bits are the same with two threads."""
     F = core.Core(dtype)
-    for case in convolutions(40, seed=len(isa)):
+    many = convolutions(8, len(isa), (12, 40), (12, 40))
+    for case in (*convolutions(40, seed=len(isa)), *many):
         arrays = operands(case, dtype)
         results = three_ops(F, case, arrays)
         compare(results, three_ops(reference, case, arrays), dtype, case)
@@ -139,7 +171,7 @@ def test_convolutions_by_name(isa, name, threads):
         threads(1)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMED if n != "LeNet"])
+@pytest.mark.parametrize("name", [n for n in NAMED if n != "LeNet" and "many" not in n])
 def test_the_seven_loops(name):
     """The naive kernels, which also run where there is no memory for the fast ones."""
     batch, channels, outputs, size, kernel, geometry = case = NAMED[name]
@@ -179,14 +211,16 @@ def test_layouts_of_convolutions():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("channels", [(2, 3, 1), (40, 36, 1), (6, 6, 3)], ids=str)
 @pytest.mark.parametrize("batch", [1, 2, 19])
-def test_infinity_stays_in_the_windows_that_see_it(isa, batch):
+def test_infinity_stays_in_the_windows_that_see_it(isa, batch, channels):
     """A sum does not include numbers outside its window (in other lanes, bands, columns) times
     0."""
+    c, o, groups = channels
     size, kernel = (12, 10), (3, 2)
-    geometry = plain(stride=(2, 2), dilation=(1, 2))
+    geometry = plain(groups, stride=(2, 2), dilation=(1, 2))
     rng, F = np.random.default_rng(3), core.Core(F32)
-    x, w = numbers(rng, batch, 2, *size), numbers(rng, 3, 2, *kernel)
+    x, w = numbers(rng, batch, c, *size), numbers(rng, o, c // groups, *kernel)
     y = reference.conv2d(x, w, **geometry)
     x[0, 1, 5, 4], x[-1, 0, 11, 9] = np.inf, np.nan  # the second is seen by none: stride 2
     np.testing.assert_array_equal(np.isfinite(F.conv2d(x, w, **geometry)),
