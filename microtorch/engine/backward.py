@@ -85,7 +85,8 @@ def descend(order: list[Node], walk: Walk) -> None:
             op.scalar_backward(node, g, grads)
         else:
             if node.seq < last_write[0]:
-                check_fresh(node, wanted)
+                check_fresh(node)
+                saved = node.saved
             value, attrs = node.value, node.attrs
             for x, vjp in zip(node.inputs, op.vjp_kernels[F]):  # noqa: B905
                 if not x.needs or (wanted is not None and x not in wanted):
@@ -163,8 +164,8 @@ def contributions(
         saved, value = opened(node)
         assert saved is not None
     elif node.seq < last_write[0]:
-        check_fresh(node, wanted)
-        value = node.value
+        check_fresh(node)
+        saved, value = node.saved or saved, node.value
     out, attrs = value, node.attrs or {}
     if graph is None:
         vjps = op.vjp_kernels[node.dev]

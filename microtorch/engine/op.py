@@ -65,6 +65,8 @@ class Op:
     projection: bool = False  # does it pick one output of a multi-output node?
     family: Callable[[int], Op] | None = None  # of any number of inputs: the declaration for n
     attributes: bool = True  # may it have static arguments?
+    # what PyTorch's derivatives keep besides, all of them: overwritten, backward refuses
+    keeps: InitVar[str] = ""
     reads_nothing: InitVar[bool] = False  # a joint derivative that works after the node was freed
     # has the derivative a derivative of 0 where it reads a value for a choice only? Else it has
     # none there, as PyTorch's does not (recorded.py)
@@ -91,6 +93,8 @@ class Op:
     # derived
     reads: tuple[tuple[int, ...], ...] = field(init=False)  # per vjp, the inputs that it reads
     reads_out: tuple[bool, ...] = field(init=False)  # per vjp, does it read the output?
+    # per vjp, the inputs (-1: the output) that must not be overwritten while it is to come
+    watched: Sequence[tuple[int, ...]] = field(init=False)
     saved_inputs: frozenset[int] = field(init=False)  # the inputs that some vjp reads
     node: type[Node] = field(init=False)  # the class of what is recorded
     # (node, g, grads) -> None: handles/scalar.py makes it when first used
@@ -103,6 +107,7 @@ class Op:
         self,
         forward: Callable[..., Any] | Formula | None,
         saves: Sequence[str],
+        keeps: str,
         reads_nothing: bool,
         torch_name: str,
         register: bool,
@@ -119,6 +124,7 @@ class Op:
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
         self.reads = tuple(tuple(map(LETTERS.index, sorted(s - {"out"}))) for s in letters)
         self.reads_out = tuple("out" in s for s in letters)
+        self.watched = _watched(self.reads, self.reads_out, keeps.split())
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
         reads = bool(self.saved_inputs) or any(self.reads_out) or self.joint is not None
         self.reads_anything = reads and not reads_nothing
@@ -256,6 +262,21 @@ class Op:
     def _parameters(self) -> str:
         static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items()]
         return ", ".join([*LETTERS[: len(self.vjps)], *static])
+
+
+def _watched(
+    reads: Sequence[tuple[int, ...]], reads_out: Sequence[bool], keeps: Sequence[str]
+) -> Sequence[tuple[int, ...]]:
+    """``Op.watched``, by PyTorch's rule: what one derivative reads is kept for that one.
+
+    What several read, and an output, is kept for all of them.
+    """
+    every = [j for read in reads for j in read]
+    common = {j for j in every if every.count(j) > 1}
+    common |= {LETTERS.index(k) for k in keeps if k != "out"}
+    if any(reads_out) or "out" in keeps:
+        common.add(-1)
+    return [tuple(sorted(common.union(read))) for read in reads]
 
 
 class Formula(NamedTuple):

@@ -20,6 +20,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base import errors
 from ..base.naming import named
 from ..engine.apply import apply
+from ..engine.checks import watch
 from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.operands import COERCE, NUMBERS, element
@@ -36,6 +37,7 @@ from .views import rebind, renew_views, without_hooks, write
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, Array, Attrs, DType, Index, Number
+    from ..graph import Node
     from .tensor import Tensor
 
 
@@ -80,8 +82,11 @@ def apply_inplace(
     check_leaf(target, name)
     if name != "fill" and any([isinstance(x, Handle) for x in others]):
         # a source that copy expands has steps of 0, which PyTorch does not look into
-        if op is not copy_op or others[0].array.size == target.array.size:
-            check_overlap(target, others, name, whole=op is indexing.index_put_op)
+        # the value that an index takes was looked at in setitem
+        if op is not indexing.index_put_op and (
+            op is not copy_op or others[0].array.size == target.array.size
+        ):
+            check_overlap(target.array, others, name)
     with without_hooks(target):
         outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
     out = outcome.array
@@ -103,14 +108,31 @@ def apply_inplace(
         write(target, out, name)
         renew_views(target)
         return target
+    if outcome.node.needs:
+        _keep(outcome.node, target)
     if outcome.array.dtype != array.dtype:
         outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
-    node = outcome.node
-    if node.needs and node.saved is not None and node.saved is not node.inputs:
-        # it may have saved the target's array, which is about to be overwritten
-        node.saved = tuple([s.copy() if _overlaps(s, array) else s for s in node.saved])
     rebind(target, outcome, name)
     return target
+
+
+def _keep(node: Node, target: Tensor) -> None:
+    """Let the node of an in-place op keep a copy of what it overwrites.
+
+    Only of its first operand: to read the target a second time, as ``v *= v`` does, is refused by
+    backward, as in PyTorch.
+    """
+    if node.saved is None or node.saved is node.inputs:
+        return
+    array = target.array
+    first, *others = node.saved
+    if node.inputs[0] is not target.node:
+        node.inputs[0].storage = None  # of another dtype, so a copy already
+    elif _overlaps(first, array):
+        node.saved = (first.copy(), *others)
+    again = [x for x, s in zip(node.inputs[1:], others, strict=True) if _overlaps(s, array)]
+    if again:
+        watch(node, again)
 
 
 def check_cast(d: DType, target: Tensor, name: str) -> None:
@@ -211,8 +233,11 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
                     )
                 )
             value = value.to(t.dtype)
-        if value.array.size == 1 and any(getattr(p, "dtype", None) is dtypes.BOOL for p in parsed):
+        masks = [p.dtype is dtypes.BOOL for p in parsed if hasattr(p, "dtype")]
+        if value.array.size == 1 and masks == [True]:
             value = value.clone()  # one number, read before it is written
+        region = t.array[indexing.integers_first(parsed)[0]]
+        check_overlap(region, (value,), "index_put", whole=True)
         apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed})
         return
     check_leaf(t, "copy")
@@ -321,8 +346,8 @@ def _composed(name: str) -> Callable[..., Tensor]:
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_leaf(self, name)
-        whole = name.startswith(("index_", "scatter"))
-        check_overlap(self, () if name in UNCHECKED else (*args, *kwargs.values()), name, whole)
+        whole = name.startswith(("index_", "scatter", "put"))
+        check_overlap(self.array, () if name in UNCHECKED else (*args, *kwargs.values()), name, whole)
         with without_hooks(self):
             # on a copy, for what its derivative reads of the old value is about to be overwritten
             result = function(self.clone() if self.node.needs else self, *args, **kwargs)

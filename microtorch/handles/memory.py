@@ -72,12 +72,11 @@ def repeats_itself(array: Array) -> bool:
     return array.size > 0 and any(s == 0 and n > 1 for s, n in dims)
 
 
-def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool = False) -> None:
-    """Raise RuntimeError if an operand lies partly in the memory that is to be overwritten.
+def check_overlap(array: Array, others: Iterable[Any], name: str, whole: bool = False) -> None:
+    """Raise RuntimeError if an operand lies partly in memory that is to be overwritten.
 
-    The very elements of ``target`` may be read, unless ``whole`` and they are several.
+    The very elements of ``array``, the target, may be read, unless ``whole``.
     """
-    array = target.array
     for other in others:
         if not isinstance(other, Handle):
             continue
@@ -87,7 +86,7 @@ def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool 
         if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
             continue
         if _start(source) == _start(array) and _steps(source) == _steps(array):
-            if not whole or source.size == 1:
+            if not whole:
                 continue
         elif not (is_dense(array) and is_dense(source) and array.size and source.size):
             continue
@@ -96,7 +95,7 @@ def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool 
                 "unsupported operation: some elements of the input tensor and the written-to "
                 "tensor refer to a single memory location. Please clone() the tensor before "
                 "performing the operation.",
-                f"{name}_ on {errors.describe(target)} reads {errors.describe(other)}, a view of "
+                f"{name}_ on {errors.describe(array)} reads {errors.describe(other)}, a view of "
                 "the same memory",
             )
         )

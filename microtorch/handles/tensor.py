@@ -24,7 +24,9 @@ from ..engine.leaf import leaf
 from ..engine.operands import left_operand
 from ..engine.record import constant, constant_node
 from ..engine.registry import REGISTRY
-from ..graph import Node, RemovableHandle, Storage, hooks_of, shown, storage_of
+from ..graph import (
+    Node, RemovableHandle, Storage, hooks_of, last_write, shown, storage_of, tick,
+)  # fmt: skip
 from ..ops.arguments import dim_of
 from ..ops.arrange import matrices_transposed
 from ..ops.index import getitem
@@ -443,6 +445,8 @@ class Tensor(Methods):
         if self.origin is not None:
             raise RuntimeError(errors.message("Can't detach views in-place. Use detach() instead."))
         storage = storage_of(self.node)
+        if self.node.op is not None:
+            self._leave(None)
         self.node = constant_node(self.array, self.node.dev)
         self.node.storage = storage
         return self
@@ -462,11 +466,12 @@ class Tensor(Methods):
                 errors.message(f"Variable data has to be a tensor, but got {type(value).__name__}")
             )
         if self.node.op is None:
+            self._leave(value.array)
             self.array = self.node.value = value.array
             self.node.dev = value.node.dev
             self.node.storage = None
             return
-        # its node stays, with the value that derivatives read: gradients flow as before
+        # its node stays, and gradients flow as before
         if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:
             raise RuntimeError(
                 errors.message(
@@ -475,7 +480,16 @@ class Tensor(Methods):
                     fix="x = new data, or x.detach() first",
                 )
             )
+        self._leave(value.array)
         self.array, self.origin = value.array, None
+
+    def _leave(self, data: Array | None) -> None:
+        """Date that this tensor's data is another's (None: that it is detached).
+
+        Derivatives that saved the tensor read the new data, as in PyTorch.
+        """
+        last_write[0] = tick()
+        hooks_of(self.node).left = last_write[0], data
 
     @property
     def _version(self) -> int:

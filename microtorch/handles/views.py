@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.dtypes import converted
+from ..arrays.dtypes import BOOL, converted
+from ..backends import cpu
 from ..engine.op import Op
 from ..engine.record import constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
@@ -85,6 +86,7 @@ def adopt(target: Tensor, node: Node) -> None:
     old.storage = previous.storage = storage.snapshot()
     if node.needs:
         node.seq = tick()  # newer than the write: what it read, it saved as a copy
+        node.storage = storage  # and its value is overwritten by the next write
     _adopt(base, _copy_slices(base, previous, node, chain), storage)
     rederive(base)
     if target.node is old:  # the base does not list it, as it was made under no_grad
@@ -224,13 +226,26 @@ def _copy_slices_forward(
     return out
 
 
+def _copy_slices_vjp(
+    F: Namespace, g: Any, out: Any, base: Any, value: Any, chain: Chain, order: tuple[int, ...]
+) -> Any:
+    """``g`` with 0 in the region. RuntimeError if the write went through an expanded view.
+
+    PyTorch lets such a view be written, and refuses here.
+    """
+    if any(op.name == "expand" for op, _ in chain):
+        region = np.empty(g.shape, bool)
+        for op, attrs in chain:
+            region = op.kernels[cpu.of(BOOL)](region, **(attrs or {}))
+        check_locked(region, "backward of a write")
+    return F.copy_slices(g, F.zero(g), chain=chain, order=order)
+
+
 copy_slices_op = Op(
     "copy_slices",
     _copy_slices_forward,
     vjps=(
-        lambda F, g, out, base, value, chain, order: F.copy_slices(
-            g, F.zero(g), chain=chain, order=order
-        ),
+        _copy_slices_vjp,
         lambda F, g, out, base, value, chain, order: _region(g, chain, F),
     ),
     rule=("g, with 0 in the region", "g in the region"),
