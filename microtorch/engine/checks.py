@@ -13,17 +13,15 @@ from ..base import errors
 from ..graph import Node, storage_of
 from .record import Number
 
-# node -> since when, and which values besides those of its op must not have been overwritten
-WATCHED: WeakKeyDictionary[Node, tuple[int, Sequence[Node]]] = WeakKeyDictionary()
+# node -> when it was made, and which values besides those of its op must not have been overwritten
+# since (None: its own; the node itself would keep itself alive)
+WATCHED: WeakKeyDictionary[Node, tuple[int, Sequence[Node | None]]] = WeakKeyDictionary()
 
 
-def watch(node: Node, sources: Sequence[Node], since: int = 0) -> None:
-    """Let backward refuse ``node`` if a value of ``sources`` is written after ``since``.
-
-    ``since`` 0: after the node was made.
-    """
+def watch(node: Node, sources: Sequence[Node | None]) -> None:
+    """Let backward refuse ``node`` if a value of ``sources`` (None: its own) is written later."""
     before = WATCHED.get(node, (0, ()))[1]
-    WATCHED[node] = since or node.seq, (*before, *sources)
+    WATCHED[node] = node.seq, (*before, *sources)
 
 
 def check_fresh(node: Node) -> None:
@@ -45,9 +43,9 @@ def check_fresh(node: Node) -> None:
                     _follow(node, source, j)
     if node in WATCHED:
         since, sources = WATCHED[node]
-        for source in sources:
-            if _written(source, since):
-                raise stale_error(node, source, None)
+        for one in sources:
+            if _written(one or node, since):
+                raise stale_error(node, one or node, -1 if one is None else None)
 
 
 def _written(source: Node, since: int) -> bool:
@@ -56,8 +54,8 @@ def _written(source: Node, since: int) -> bool:
 
 def _keeps_output(node: Node) -> bool:
     """Does the derivative for another input read the output? (A Python number asks for none.)"""
-    pairs = zip(node.op.reads_out, node.inputs)  # noqa: B905
-    return any(type(x) is not Number for reads, x in pairs if reads) or not any(node.op.reads_out)
+    reads = node.op.reads_out
+    return not any(reads) or any(r and type(x) is not Number for r, x in zip(reads, node.inputs))  # noqa: B905
 
 
 def _follow(node: Node, source: Node, j: int) -> None:

@@ -65,8 +65,8 @@ class Op:
     projection: bool = False  # does it pick one output of a multi-output node?
     family: Callable[[int], Op] | None = None  # of any number of inputs: the declaration for n
     attributes: bool = True  # may it have static arguments?
-    # what PyTorch's derivatives keep besides, all of them: overwritten, backward refuses
-    keeps: InitVar[str] = ""
+    # what PyTorch's derivatives keep besides, each or (one text) all: overwritten, backward refuses
+    keeps: InitVar[str | Sequence[str]] = ""
     reads_nothing: InitVar[bool] = False  # a joint derivative that works after the node was freed
     # has the derivative a derivative of 0 where it reads a value for a choice only? Else it has
     # none there, as PyTorch's does not (recorded.py)
@@ -107,7 +107,7 @@ class Op:
         self,
         forward: Callable[..., Any] | Formula | None,
         saves: Sequence[str],
-        keeps: str,
+        keeps: str | Sequence[str],
         reads_nothing: bool,
         torch_name: str,
         register: bool,
@@ -124,7 +124,8 @@ class Op:
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
         self.reads = tuple(tuple(map(LETTERS.index, sorted(s - {"out"}))) for s in letters)
         self.reads_out = tuple("out" in s for s in letters)
-        self.watched = _watched(self.reads, self.reads_out, keeps.split())
+        kept = [keeps] * len(letters) if isinstance(keeps, str) else keeps
+        self.watched = _watched([s.union(k.split()) for s, k in zip(letters, kept, strict=True)])
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
         reads = bool(self.saved_inputs) or any(self.reads_out) or self.joint is not None
         self.reads_anything = reads and not reads_nothing
@@ -264,19 +265,17 @@ class Op:
         return ", ".join([*LETTERS[: len(self.vjps)], *static])
 
 
-def _watched(
-    reads: Sequence[tuple[int, ...]], reads_out: Sequence[bool], keeps: Sequence[str]
-) -> Sequence[tuple[int, ...]]:
-    """``Op.watched``, by PyTorch's rule: what one derivative reads is kept for that one.
+def _watched(kept: Sequence[set[str]]) -> Sequence[tuple[int, ...]]:
+    """``Op.watched`` of what each derivative keeps.
 
-    What several read, and an output, is kept for all of them.
+    PyTorch's rule: what one derivative reads of the inputs is kept for that one. What several read,
+    and an output, is kept for all of them.
     """
-    every = [j for read in reads for j in read]
-    common = {j for j in every if every.count(j) > 1}
-    common |= {LETTERS.index(k) for k in keeps if k != "out"}
-    if any(reads_out) or "out" in keeps:
-        common.add(-1)
-    return [tuple(sorted(common.union(read))) for read in reads]
+    every = [k for one in kept for k in one]
+    common = {k for k in every if k == "out" or every.count(k) > 1}
+    return [
+        tuple(sorted(-1 if k == "out" else LETTERS.index(k) for k in common | one)) for one in kept
+    ]
 
 
 class Formula(NamedTuple):

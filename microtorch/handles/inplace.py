@@ -26,7 +26,7 @@ from ..engine.op import Op
 from ..engine.operands import COERCE, NUMBERS, element
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
-from ..graph import mode
+from ..graph import last_write, mode, tick
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
@@ -108,22 +108,23 @@ def apply_inplace(
         write(target, out, name)
         renew_views(target)
         return target
-    if outcome.node.needs:
-        _keep(outcome.node, target)
+    again = outcome.node.needs and _keep(outcome.node, target)
     if outcome.array.dtype != array.dtype:
         outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
     rebind(target, outcome, name)
+    if again:
+        last_write[0] = tick()  # backward has to look, although the node is newer than the write
     return target
 
 
-def _keep(node: Node, target: Tensor) -> None:
+def _keep(node: Node, target: Tensor) -> bool:
     """Let the node of an in-place op keep a copy of what it overwrites.
 
     Only of its first operand: to read the target a second time, as ``v *= v`` does, is refused by
-    backward, as in PyTorch.
+    backward, as in PyTorch. True if it does.
     """
     if node.saved is None or node.saved is node.inputs:
-        return
+        return False
     array = target.array
     first, *others = node.saved
     if node.inputs[0] is not target.node:
@@ -133,6 +134,7 @@ def _keep(node: Node, target: Tensor) -> None:
     again = [x for x, s in zip(node.inputs[1:], others, strict=True) if _overlaps(s, array)]
     if again:
         watch(node, again)
+    return bool(again)
 
 
 def check_cast(d: DType, target: Tensor, name: str) -> None:
@@ -239,6 +241,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         region = t.array[indexing.integers_first(parsed)[0]]
         check_overlap(region, (value,), "index_put", whole=True)
         apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed})
+        if t.node.needs:
+            indexing.keep_index(t, index)
         return
     check_leaf(t, "copy")
     region = indexing.getitem(t, index) if parsed else t
