@@ -112,11 +112,13 @@ def descend(order: list[Node], walk: Walk) -> None:
 def visit(node: Node, g: Gradient, walk: Walk) -> None:
     """The step of one node in general: hooks, targets, leaves, and whoever observes the walk."""
     grads, captured, targets, wanted, graph, observe, retain = walk
+    came = g
     if node.hooks is not None:
         g = before(node, g)
     if wanted is not None:
         if node in targets:
-            captured[node] = g
+            # as in PyTorch, whose hooks change what is asked for only where the walk ends
+            captured[node] = g if wanted.isdisjoint(node.inputs) else came
             if wanted.isdisjoint(node.inputs):  # nothing below is asked for
                 return
         elif node not in wanted:

@@ -10,18 +10,20 @@ from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 from ..base import errors
-from ..graph import Node, storage_of
+from ..graph import Node, Storage, storage_of
 from .record import Number
 
-# node -> when it was made, and which values besides those of its op must not have been overwritten
-# since (None: its own; the node itself would keep itself alive)
-WATCHED: WeakKeyDictionary[Node, tuple[int, Sequence[Node | None]]] = WeakKeyDictionary()
+# node -> storages besides those of its op that must not have been written since
+WATCHED: WeakKeyDictionary[Node, Sequence[tuple[Storage, int]]] = WeakKeyDictionary()
 
 
-def watch(node: Node, sources: Sequence[Node | None]) -> None:
-    """Let backward refuse ``node`` if a value of ``sources`` (None: its own) is written later."""
-    before = WATCHED.get(node, (0, ()))[1]
-    WATCHED[node] = node.seq, (*before, *sources)
+def watch(node: Node, sources: Sequence[Node], since: int = 0) -> None:
+    """Let backward refuse ``node`` if a value of ``sources`` is written after it was made.
+
+    ``since``: or later.
+    """
+    since = since or node.seq
+    WATCHED[node] = (*WATCHED.get(node, ()), *[(storage_of(x), since) for x in sources])
 
 
 def check_fresh(node: Node) -> None:
@@ -41,11 +43,13 @@ def check_fresh(node: Node) -> None:
                     raise stale_error(node, source, j)
                 if source.hooks is not None and source.hooks.left is not None:
                     _follow(node, source, j)
-    if node in WATCHED:
-        since, sources = WATCHED[node]
-        for one in sources:
-            if _written(one or node, since):
-                raise stale_error(node, one or node, -1 if one is None else None)
+    for storage, since in WATCHED.get(node, ()):
+        if storage.written > since:
+            raise _overwritten(
+                f"an operand or result of {node.name()}",
+                f"{node.name()} was made at {node.where()}",
+                storage,
+            )
 
 
 def _written(source: Node, since: int) -> bool:
@@ -65,6 +69,10 @@ def _follow(node: Node, source: Node, j: int) -> None:
     """
     since, data = source.hooks.left  # type: ignore[union-attr, misc]
     if since < node.seq or node.saved is None or isinstance(node.saved[j], Node):
+        return
+    if data is None and source.op is None:  # a leaf stays one
+        return
+    if node.op.name == "linear" and j == 1:  # PyTorch saves the transpose, a tensor of its own
         return
     if data is None:
         raise errors.InplaceError(
@@ -101,19 +109,27 @@ def freed_error(node: Node) -> Exception:
     )
 
 
-def stale_error(node: Node, x: Node, place: int | None) -> Exception:
-    """``node`` reads ``x``, which was overwritten: its input number ``place`` (-1: its output)."""
-    which = "an operand" if place is None else "its output" if place < 0 else f"its input {place}"
+def stale_error(node: Node, x: Node, place: int) -> Exception:
+    """``node`` reads ``x``, its input number ``place`` (-1: its output), which was overwritten."""
+    which = "its output" if place < 0 else f"its input {place}"
     origin = made = ""
     if x.op is not None:
         origin = f", which is output 0 of {x.name()},"
         made = f", the output of {x.name()} made at {x.where()},"
     storage = storage_of(x)
+    return _overwritten(
+        f"[torch.{x.dtype} {list(x.shape)}]{origin}",
+        f"{node.name()}, made at {node.where()}, reads {which}{made}",
+        storage,
+    )
+
+
+def _overwritten(what: str, who: str, storage: Storage) -> Exception:
     return errors.InplaceError(
         errors.message(
             "one of the variables needed for gradient computation has been modified by an inplace "
-            f"operation: [torch.{x.dtype} {list(x.shape)}]{origin} is at version {storage.version}",
-            f"{node.name()}, made at {node.where()}, reads {which}{made}",
+            f"operation: {what} is at version {storage.version}",
+            who,
             f"but {storage.writer or 'an in-place write'} overwrote it afterwards",
             fix="write the operation out of place (y = y + 1, not y += 1), or .clone() the value "
             "before overwriting it",

@@ -35,6 +35,7 @@ KEPT: dict[str, str | dict[str, str]] = {
     "addcdiv": "tensor2", "clamp": "input min max", "complex": {"real": "real", "imag": "imag"},
     "copysign": "out", "nan_to_num": "input", "mvlgamma": "input",
     # sums and products
+    "cumprod": "input out",
     "nansum": "input", "nanmean": "input", "cross": {"input": "other", "other": "input"},
     "dist": "input other", "cdist": "x1 x2", "pdist": "input out",
     "bilinear": {"input1": "input2 weight", "input2": "input1 weight", "weight": "input1 input2"},
@@ -72,14 +73,14 @@ def _watch(node: Node, kept: str | dict[str, str], given: dict[str, Any]) -> Non
     names = kept
     if not isinstance(names, str):
         names = " ".join([v for k, v in names.items() if k in given and _needs(given[k])])
-    sources: list[Node | None] = []
+    sources: list[Node] = []
     for name in names.split():
         values = given.get(name, ())
         for x in values if isinstance(values, (tuple, list)) else (values,):
             if isinstance(x, Handle) and x.node is not node:
                 sources.append(x.node)
     if "out" in names.split():
-        sources.append(None)
+        sources.append(node)
     if sources:
         watch(node, sources)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import ref
 
-from ..graph import storage_of
+from ..graph import mode, storage_of
 
 if TYPE_CHECKING:
     from ..base.types import Attrs
@@ -23,4 +23,8 @@ def link_view(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> None:
     storage = t.node.storage = storage_of(parent.node)
     base, chain = parent.origin if parent.origin is not None else (parent, ())
     t.origin = (base, (*chain, (op, attrs)))
+    if t.node.op is None and not mode.get().grad:
+        from .unfollowed import UNRECORDED, unfollowed
+
+        t.origin = (base, (*t.origin[1], (unfollowed, UNRECORDED)))
     storage.add_view(ref(t))

@@ -15,7 +15,6 @@ from ..engine.handle import Handle
 
 if TYPE_CHECKING:
     from ..base.types import Array
-    from .tensor import Tensor
 
 # writers that PyTorch lets write to an expanded tensor: what they write is the same everywhere
 IDEMPOTENT = frozenset({"fill", "zero", "masked_fill", "index_fill", "index_put", "tril", "triu"})
@@ -85,11 +84,13 @@ def check_overlap(array: Array, others: Iterable[Any], name: str, whole: bool = 
             continue
         if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
             continue
-        if _start(source) == _start(array) and _steps(source) == _steps(array):
-            if not whole:
-                continue
-        elif not (is_dense(array) and is_dense(source) and array.size and source.size):
+        same = source.ndim == array.ndim and start(source) == start(array)
+        if same and steps(source) == steps(array) and not whole:
             continue
+        if source is not array and not (
+            is_dense(array) and is_dense(source) and array.size and source.size
+        ):
+            continue  # as in PyTorch, which does not look closer
         raise RuntimeError(
             errors.message(
                 "unsupported operation: some elements of the input tensor and the written-to "
@@ -106,7 +107,7 @@ def _apart(a: Array, b: Array) -> bool:
     return a is not b and a.base is None and b.base is None
 
 
-def _steps(array: Array) -> list[tuple[int, int]]:
+def steps(array: Array) -> list[tuple[int, int]]:
     """Size and stride of each dimension of more than one element."""
     return [(n, s) for n, s in zip(array.shape, array.strides, strict=True) if n != 1]
 
@@ -122,7 +123,7 @@ def is_dense(array: Array) -> bool:
     return True
 
 
-def _start(array: Array) -> int:
+def start(array: Array) -> int:
     start: int = array.__array_interface__["data"][0]
     return start
 
@@ -137,7 +138,7 @@ def owner(array: Array) -> Array:
 
 def offset(array: Array) -> int:
     """Where in its owner's memory the first element lies, in bytes."""
-    return _start(array) - _start(owner(array))
+    return start(array) - start(owner(array))
 
 
 def copied(array: Array, memo: dict[Any, Any]) -> Array:

@@ -24,8 +24,16 @@ from ..engine.leaf import leaf
 from ..engine.operands import left_operand
 from ..engine.record import constant, constant_node
 from ..engine.registry import REGISTRY
+from ..engine.unfollowed import stale, unfollowed
 from ..graph import (
-    Node, RemovableHandle, Storage, hooks_of, last_write, shown, storage_of, tick,
+    Node,
+    RemovableHandle,
+    Storage,
+    hooks_of,
+    last_write,
+    shown,
+    storage_of,
+    tick,
 )  # fmt: skip
 from ..ops.arguments import dim_of
 from ..ops.arrange import matrices_transposed
@@ -316,15 +324,17 @@ class Tensor(Methods):
     @property
     def requires_grad(self) -> bool:
         """Does gradient flow to this tensor?"""
-        return self.node.needs
+        return self.node.op is not None or self.node.needs
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         node = self.node
-        if value and not node.needs:
+        if value == self.requires_grad:
+            return
+        if value:
             leaf(self)
             rederive(self)  # views that exist already lead here from now on
-        elif not value and node.needs:
+        else:
             if node.op is not None:
                 raise RuntimeError(
                     errors.message(
@@ -344,6 +354,8 @@ class Tensor(Methods):
     @property
     def is_leaf(self) -> bool:
         """Was it made by the user rather than by a recorded operation?"""
+        if self.node.op is unfollowed:
+            raise stale(self.node)
         return self.node.op is None
 
     @property
@@ -352,6 +364,8 @@ class Tensor(Methods):
         op = self.node.op
         if op is None:
             return None
+        if op is unfollowed:
+            raise stale(self.node)
         return shown(self.node.inputs[0] if op.projection else self.node)
 
     @property
@@ -445,7 +459,7 @@ class Tensor(Methods):
         if self.origin is not None:
             raise RuntimeError(errors.message("Can't detach views in-place. Use detach() instead."))
         storage = storage_of(self.node)
-        if self.node.op is not None:
+        if self.node.needs:
             self._leave(None)
         self.node = constant_node(self.array, self.node.dev)
         self.node.storage = storage
@@ -580,12 +594,13 @@ class Tensor(Methods):
     def __repr__(self) -> str:
         if type(self.array) is not np.ndarray and hasattr(self.array, "shown"):
             return str(self.array.shown())  # of some kind of numbers (kinds/)
-        fn = self.grad_fn
+        invalid = self.node.op is unfollowed  # a view whose base was written
+        fn = None if invalid else self.grad_fn
         cls = type(self).__name__
         return printing.tensor_repr(
             host(self.array),
-            grad_fn_name=type(fn).__name__ if fn is not None else None,
-            requires_grad=self.node.needs,
+            grad_fn_name="Invalid" if invalid else None if fn is None else type(fn).__name__,
+            requires_grad=self.requires_grad,
             default_dtype=dtypes.default_numpy(),
             device=str(self.device),
             cls="tensor" if cls in ("Tensor", "Parameter") else cls,

@@ -18,7 +18,7 @@ from ..arrays.dtypes import BOOL, converted
 from ..backends import cpu
 from ..engine.op import Op
 from ..engine.record import constant_node, fill
-from ..engine.unfollowed import mark_of, refusal, unfollowed
+from ..engine.unfollowed import UNRECORDED, mark_of, refusal, unfollowed
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
 from .memory import check_locked, overwrite
 
@@ -96,7 +96,12 @@ def adopt(target: Tensor, node: Node) -> None:
 def check_followed(target: Tensor) -> None:
     """Raise if ``target`` is a view of which the derivative of a write is not known."""
     mark = mark_of(target)
-    if mark is not None:
+    if mark is None or target.origin is None:
+        return
+    base = target.origin[0]
+    # a function of several ops may end with a view of what nobody else has: counted are the
+    # origin's reference, this function's, and the count's own
+    if mark is not UNRECORDED or sys.getrefcount(base) > 3:
         raise refusal(mark, "is being")
 
 
@@ -118,7 +123,7 @@ def _adopt(t: Tensor, node: Node, storage: Storage) -> None:
 def place(t: Tensor, node: Node) -> None:
     """Make ``node`` the node of ``t``: ``retain_grad`` is a wish about t, and goes along."""
     hooks = t.node.hooks
-    if hooks is not None and hooks.retain and node.needs and t.node is not node:
+    if hooks is not None and hooks.retain and node.op is not None and t.node is not node:
         hooks.retain, hooks_of(node).retain = False, True
         node.grad = t.node.grad
     t.node = node
@@ -175,7 +180,7 @@ def renew_views(target: Tensor) -> None:
     storage = base.node.storage
     if base.node.needs and storage is not None and storage.views:
         for view in views_of(base):
-            if view.node.needs:
+            if view.node.op is not None or mark_of(view) is not None:
                 _derive(view, base)
 
 

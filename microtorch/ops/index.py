@@ -281,6 +281,16 @@ index_put_op = Op(
 Op("zero", lambda F, x: np.zeros((), x.dtype), complex="own")
 
 
+def is_whole(place: Place, shape: Shape) -> bool:
+    """Does a basic index, parsed, select all elements as they are?"""
+    if any(type(p) is not slice and p is not Ellipsis for p in place):
+        return False
+    at = place.index(Ellipsis)  # which `parse` appends
+    before, after = place[:at], place[at + 1 :]
+    pairs = zip((*before, *after), (*shape[:at], *shape[len(shape) - len(after) :]), strict=True)
+    return all(p.indices(n) == (0, n, 1) for p, n in pairs)
+
+
 def keep_index(t: Tensor, index: Index) -> None:
     """Let backward refuse a tensor that was an index, and was overwritten, as PyTorch does."""
     parts = index if isinstance(index, tuple) else (index,)

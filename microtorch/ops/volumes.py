@@ -156,7 +156,8 @@ conv3d_op = Op(
     "conv3d",
     _conv3d,
     vjps=(_vjp_x, _vjp_w, _vjp_b),
-    saves=("y", "x", "x"), keeps="x y",  # the bias: as that of conv2d
+    saves=("y", "x", "x"),  # the bias: as that of conv2d
+    keeps="x y",
     formula="x ∗ w + b",
     rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
     complex="holomorphic",
@@ -173,7 +174,8 @@ conv_transpose3d_op = Op(
         ),
         _vjp_b,
     ),
-    saves=("y", "x", "x"), keeps="x y",  # the bias: as that of conv2d
+    saves=("y", "x", "x"),  # the bias: as that of conv2d
+    keeps="x y",
     formula="x ∗ᵀ w + b",
     rule=("g ∗ w", "g ∗ x", "Σ g over batch and places"),
     complex="holomorphic",
