@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..base import errors
 from ..graph import mode
 from .op import Op
+from .views import UNRECORDED, unfollowing
 
 if TYPE_CHECKING:
     from ..base.types import Attrs
@@ -29,12 +30,6 @@ CUSTOM = (
     "the custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix "
     "this by cloning the output of the custom Function."
 )
-# the mark of a view made under no_grad
-UNRECORDED: Attrs = {
-    "view": "A view was created in no_grad mode",
-    "why": "Given that this use case is ambiguous and error-prone, it is forbidden. Make the view "
-    "with gradient enabled, or write under torch.no_grad() as well.",
-}
 
 
 def _stale(F: Any, g: Any, node: Node) -> NoReturn:
@@ -53,6 +48,7 @@ def _needs(node: Node) -> bool:
 
 
 unfollowed = Op("unfollowed", None, joint=_stale, register=False, reads_nothing=True)
+unfollowing.append(unfollowed)
 unfollowed.node.needs = property(_needs)  # type: ignore[assignment]  # ops ask for it to record
 
 
@@ -66,8 +62,10 @@ def refusal(attrs: Attrs, what: str) -> errors.InplaceError:
 def mark(t: Tensor, function: str, output: int, why: str) -> None:
     """Let no recorded write pass through the view ``t``, output of ``function``."""
     if t.origin is not None:
+        base, chain = t.origin
+        chain = tuple([step for step in chain if step[1] is not UNRECORDED])
         attrs = {"view": f"Output {output} of {function} is a view", "why": why}
-        t.origin = (t.origin[0], (*t.origin[1], (unfollowed, attrs)))
+        t.origin = (base, (*chain, (unfollowed, attrs)))
 
 
 def mark_all(views: Sequence[Tensor], function: str) -> tuple[Tensor, ...]:

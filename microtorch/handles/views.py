@@ -18,7 +18,8 @@ from ..arrays.dtypes import BOOL, converted
 from ..backends import cpu
 from ..engine.op import Op
 from ..engine.record import constant_node, fill
-from ..engine.unfollowed import UNRECORDED, mark_of, refusal, unfollowed
+from ..engine.unfollowed import mark_of, refusal, unfollowed
+from ..engine.views import settle
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
 from .memory import check_locked, overwrite
 
@@ -45,9 +46,9 @@ def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
     If target is a view, its base and all other views of the base get new nodes as well. All or
     nothing: what interrupts it, Ctrl-C at any line, leaves the values and nodes of before.
     """
+    check_followed(target)
     changed = [target]
     if target.origin is not None:
-        check_followed(target)
         changed.append(target.origin[0])
     storage = changed[-1].node.storage
     if storage is not None and storage.views:
@@ -95,13 +96,9 @@ def adopt(target: Tensor, node: Node) -> None:
 
 def check_followed(target: Tensor) -> None:
     """Raise if ``target`` is a view of which the derivative of a write is not known."""
+    settle(target)
     mark = mark_of(target)
-    if mark is None or target.origin is None:
-        return
-    base = target.origin[0]
-    # a function of several ops may end with a view of what nobody else has: counted are the
-    # origin's reference, this function's, and the count's own
-    if mark is not UNRECORDED or sys.getrefcount(base) > 3:
+    if mark is not None:
         raise refusal(mark, "is being")
 
 
