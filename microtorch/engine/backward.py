@@ -86,7 +86,7 @@ def descend(order: list[Node], walk: Walk) -> None:
         else:
             if node.seq < last_write[0]:
                 check_fresh(node)
-                saved = node.saved
+                saved = node.saved or saved
             value, attrs = node.value, node.attrs
             for x, vjp in zip(node.inputs, op.vjp_kernels[F]):  # noqa: B905
                 if not x.needs or (wanted is not None and x not in wanted):

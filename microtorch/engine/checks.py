@@ -59,7 +59,8 @@ def _written(source: Node, since: int) -> bool:
 def _keeps_output(node: Node) -> bool:
     """Does the derivative for another input read the output? (A Python number asks for none.)"""
     reads = node.op.reads_out
-    return not any(reads) or any(r and type(x) is not Number for r, x in zip(reads, node.inputs))  # noqa: B905
+    others = zip(reads, node.inputs, strict=False)
+    return not any(reads) or any(r and type(x) is not Number for r, x in others)
 
 
 def _follow(node: Node, source: Node, j: int) -> None:

@@ -32,7 +32,9 @@ KEPT: dict[str, str | dict[str, str]] = {
     "index_reduce": "input index source out", "scatter_reduce": "input index src out",
     "embedding_bag": "input offsets",
     # elementwise
-    "addcdiv": "tensor2", "clamp": "input min max", "complex": {"real": "real", "imag": "imag"},
+    "addcdiv": {"input": "tensor2", "tensor1": "tensor2", "tensor2": "tensor1 tensor2"},
+    "addcmul": {"tensor1": "tensor2", "tensor2": "tensor1"}, "clamp": "input min max",
+    "complex": {"real": "real", "imag": "imag"},
     "copysign": "out", "nan_to_num": "input", "mvlgamma": "input",
     # sums and products
     "cumprod": "input out",

@@ -118,16 +118,14 @@ class Op:
         self.floating = self.result == "float"
         self.rule = tuple(self.rule) or (None,) * len(self.vjps)
         self.symbol = SYMBOLS.get(name, name)
-        if self.explain is ABSENT:
-            self.explain = explain_broadcast
+        self.explain = explain_broadcast if self.explain is ABSENT else self.explain
         self.part = self.part or (by_broadcasting if name in formulas.TABLE else None)
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
         self.reads = tuple(tuple(map(LETTERS.index, sorted(s - {"out"}))) for s in letters)
         self.reads_out = tuple("out" in s for s in letters)
-        kept = [keeps] * len(letters) if isinstance(keeps, str) else keeps
-        self.watched = _watched([s.union(k.split()) for s, k in zip(letters, kept, strict=True)])
+        self.watched = _watched(letters, keeps)
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
-        reads = bool(self.saved_inputs) or any(self.reads_out) or self.joint is not None
+        reads = bool(self.saved_inputs or any(self.reads_out) or self.joint)
         self.reads_anything = reads and not reads_nothing
         self.complex = self.complex or ("own" if self.vjps and not self.reads_anything else "none")
         self.kernels = KernelTable(name)
@@ -265,12 +263,16 @@ class Op:
         return ", ".join([*LETTERS[: len(self.vjps)], *static])
 
 
-def _watched(kept: Sequence[set[str]]) -> Sequence[tuple[int, ...]]:
-    """``Op.watched`` of what each derivative keeps.
+def _watched(
+    reads: Sequence[set[str]], keeps: str | Sequence[str]
+) -> Sequence[tuple[int, ...]]:
+    """``Op.watched`` of what each derivative reads, and keeps besides.
 
     PyTorch's rule: what one derivative reads of the inputs is kept for that one. What several read,
     and an output, is kept for all of them.
     """
+    besides = [keeps] * len(reads) if isinstance(keeps, str) else keeps
+    kept = [s.union(k.split()) for s, k in zip(reads, besides, strict=True)]
     every = [k for one in kept for k in one]
     common = {k for k in every if k == "out" or every.count(k) > 1}
     return [

@@ -257,8 +257,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         masks = [p.dtype is dtypes.BOOL for p in parsed if hasattr(p, "dtype")]
         if value.array.size == 1 and masks == [True]:
             value = value.clone()  # one number, read before it is written
-        region = t.array[indexing.integers_first(parsed)[0]]
-        check_overlap(region, (value,), "index_put", whole=True)
+        written = t.array[indexing.integers_first(parsed)[0]]
+        check_overlap(written, (value,), "index_put", whole=True)
         apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed})
         if t.node.needs:
             indexing.keep_index(t, index)
