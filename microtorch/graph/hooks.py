@@ -21,6 +21,11 @@ class Hooks:
         # the user's tensor has left this node: when, and for what data (None: by detach_)
         self.left: tuple[int, Any] | None = None
 
+    def __bool__(self) -> bool:
+        """Is there anything of the user's?"""
+        calls = self.tensor or self.pre or self.post or self.accumulated
+        return bool(calls or self.retain or self.packed)
+
 
 class RemovableHandle:
     """Returned by ``register_hook``; ``remove()`` takes the hook away again.
