@@ -85,7 +85,8 @@ def descend(order: list[Node], walk: Walk) -> None:
             op.scalar_backward(node, g, grads)
         else:
             if node.seq < last_write[0]:
-                check_fresh(node, wanted)
+                check_fresh(node)
+                saved = node.saved or saved
             value, attrs = node.value, node.attrs
             for x, vjp in zip(node.inputs, op.vjp_kernels[F]):  # noqa: B905
                 if not x.needs or (wanted is not None and x not in wanted):
@@ -111,11 +112,13 @@ def descend(order: list[Node], walk: Walk) -> None:
 def visit(node: Node, g: Gradient, walk: Walk) -> None:
     """The step of one node in general: hooks, targets, leaves, and whoever observes the walk."""
     grads, captured, targets, wanted, graph, observe, retain = walk
+    came = g
     if node.hooks is not None:
         g = before(node, g)
     if wanted is not None:
         if node in targets:
-            captured[node] = g
+            # as in PyTorch, whose hooks change what is asked for only where the walk ends
+            captured[node] = g if wanted.isdisjoint(node.inputs) else came
             if wanted.isdisjoint(node.inputs):  # nothing below is asked for
                 return
         elif node not in wanted:
@@ -163,8 +166,8 @@ def contributions(
         saved, value = opened(node)
         assert saved is not None
     elif node.seq < last_write[0]:
-        check_fresh(node, wanted)
-        value = node.value
+        check_fresh(node)
+        saved, value = node.saved or saved, node.value
     out, attrs = value, node.attrs or {}
     if graph is None:
         vjps = op.vjp_kernels[node.dev]

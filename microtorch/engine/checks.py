@@ -1,26 +1,97 @@
-"""What backward refuses to read: values that were overwritten, and values that were freed."""
+"""What backward refuses to read: values that were overwritten, and values that were freed.
+
+A node whose turn has come is checked as a whole, as PyTorch's is: also what only derivatives read
+that nobody asked for. Which values an op keeps is said by its declaration (``Op.watched``). What
+PyTorch keeps besides, where a function is one kernel there, stands in ``watch``'s table.
+"""
 from __future__ import annotations
 
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
 from ..base import errors
-from ..graph import Node, storage_of
+from ..graph import Node, Storage, storage_of
+from .record import Number
+
+# node -> storages besides those of its op that must not have been written since
+WATCHED: WeakKeyDictionary[Node, Sequence[tuple[Storage, int]]] = WeakKeyDictionary()
 
 
-def check_fresh(node: Node, wanted: set[Node] | None) -> None:
-    """Raise if a value that the derivatives will read was overwritten, and cannot be renewed."""
+def watch(node: Node, sources: Sequence[Node], since: int = 0) -> None:
+    """Let backward refuse ``node`` if a value of ``sources`` is written after it was made.
+
+    ``since``: or later.
+    """
+    since = since or node.seq
+    WATCHED[node] = (*WATCHED.get(node, ()), *[(storage_of(x), since) for x in sources])
+
+
+def check_fresh(node: Node) -> None:
+    """Raise if a value that the derivatives keep was overwritten, and cannot be renewed."""
+    n = len(node.inputs)
     for i, x in enumerate(node.inputs):
-        if x.needs and (wanted is None or x in wanted):
-            for j in node.op.reads[i]:
+        for j in node.op.watched[i] if x.needs else ():
+            if j < 0:
+                if _written(node, node.seq) and (node.op.reads_out[i] or _keeps_output(node)):
+                    if not node.op.renews:
+                        raise stale_error(node, node, -1)
+                    kernel = node.op.kernels[node.dev]
+                    node.value = kernel(*(node.saved or ()), **(node.attrs or {}))
+            elif j < n:
                 source = node.inputs[j]
-                if source.storage is not None and source.storage.written > node.seq:
+                if _written(source, node.seq):
                     raise stale_error(node, source, j)
-            if (
-                node.op.reads_out[i]
-                and node.storage is not None
-                and node.storage.written > node.seq
-            ):
-                if not node.op.renews:
-                    raise stale_error(node, node, -1)
-                node.value = node.op.kernels[node.dev](*(node.saved or ()), **(node.attrs or {}))
+                if source.hooks is not None and source.hooks.left is not None:
+                    _follow(node, source, j)
+    for storage, since in WATCHED.get(node, ()):
+        if storage.written > since:
+            raise _overwritten(
+                f"an operand or result of {node.name()}",
+                f"{node.name()} was made at {node.where()}",
+                storage,
+            )
+
+
+def _written(source: Node, since: int) -> bool:
+    return source.storage is not None and source.storage.written > since
+
+
+def _keeps_output(node: Node) -> bool:
+    """Does the derivative for another input read the output? (A Python number asks for none.)"""
+    reads = node.op.reads_out
+    others = zip(reads, node.inputs, strict=False)
+    return not any(reads) or any(r and type(x) is not Number for r, x in others)
+
+
+def _follow(node: Node, source: Node, j: int) -> None:
+    """The tensor that was saved has left its place in the graph: by detach_(), or for other data.
+
+    As in PyTorch, which saves the tensor and not its memory, a derivative reads the new data.
+    """
+    since, data = source.hooks.left  # type: ignore[union-attr, misc]
+    if since < node.seq or node.saved is None or isinstance(node.saved[j], Node):
+        return
+    if data is None and source.op is None:  # a leaf stays one
+        return
+    if node.op.name == "linear" and j == 1:  # PyTorch saves the transpose, a tensor of its own
+        return
+    if data is None:
+        raise errors.InplaceError(
+            errors.message(
+                "Trying to use a saved tensor that has been detached in-place, i.e. with "
+                ".detach_(). This is not supported, please use out-of-place `.detach()` instead",
+                f"{node.name()}, made at {node.where()}, reads its input {j}",
+            )
+        )
+    if data.shape != node.saved[j].shape:
+        raise errors.InplaceError(
+            errors.message(
+                f"{node.name()}, made at {node.where()}, reads its input {j}, whose data was set "
+                f"to another shape: it was {node.saved[j].shape}, and is {data.shape}",
+                fix="set .data before the forward pass, or after backward",
+            )
+        )
+    node.saved = (*node.saved[:j], data, *node.saved[j + 1 :])
 
 
 def freed_error(node: Node) -> Exception:
@@ -47,11 +118,19 @@ def stale_error(node: Node, x: Node, place: int) -> Exception:
         origin = f", which is output 0 of {x.name()},"
         made = f", the output of {x.name()} made at {x.where()},"
     storage = storage_of(x)
+    return _overwritten(
+        f"[torch.{x.dtype} {list(x.shape)}]{origin}",
+        f"{node.name()}, made at {node.where()}, reads {which}{made}",
+        storage,
+    )
+
+
+def _overwritten(what: str, who: str, storage: Storage) -> Exception:
     return errors.InplaceError(
         errors.message(
             "one of the variables needed for gradient computation has been modified by an inplace "
-            f"operation: [torch.{x.dtype} {list(x.shape)}]{origin} is at version {storage.version}",
-            f"{node.name()}, made at {node.where()}, reads {which}{made}",
+            f"operation: {what} is at version {storage.version}",
+            who,
             f"but {storage.writer or 'an in-place write'} overwrote it afterwards",
             fix="write the operation out of place (y = y + 1, not y += 1), or .clone() the value "
             "before overwriting it",

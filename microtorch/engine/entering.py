@@ -3,6 +3,7 @@
 Casts under autocast are (autocast.py). So is this: a function that is one kernel in PyTorch and
 composed of several ops here would round its 16-bit numbers after each of them. ``rounded_once``
 runs it in float32, and rounds its result. The casts are ops, so gradients are rounded once as well.
+What its derivative keeps in PyTorch is watched (kept.py).
 """
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from ..arrays.dtypes import F32
 from .autocast import listed
 from .handle import Handle
 from .hot import single
+from .kept import keeping
 from .registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def _wider(x: Argument, first: Handle) -> bool:
 
 def entered(f: F) -> F:
     """``f`` as users call it."""
-    return f if "entered" in vars(f) else _marked(listed(rounded_once(f)), f)
+    return f if "entered" in vars(f) else _marked(listed(rounded_once(keeping(f))), f)
 
 
 def _marked(wrapped: F, f: F) -> F:

@@ -195,13 +195,13 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         raise op.explain(op, [input], attrs, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)
-    flows = a.needs
+    flows = True
     if out.dtype is not x.dtype:
         dev = dev.of(out.dtype)
-        flows = flows and out.dtype.kind in "fcV"
+        flows = out.dtype.kind in "fcV"
     t = new(Tensor)
     t.array, t.origin = out, None
-    if flows and (m := mode.get()).grad and op.differentiable:
+    if flows and a.needs and (m := mode.get()).grad and op.differentiable:
         n = op.node()
         n.inputs = inputs = (a,)
         n.saved = (x,) if op.saved_inputs else inputs

@@ -50,6 +50,13 @@ class AccumulateGrad(Node):
             if several:
                 _adding.release()
         if self.hooks is not None:
+            if self.hooks.left is not None and self.variable.node.op is not None:
+                raise RuntimeError(
+                    errors.message(
+                        "leaf variable has been moved into the graph interior",
+                        "it was detached in place, and then written",
+                    )
+                )
             for hook in list(self.hooks.accumulated.values()):
                 hook(self.variable)
 

@@ -65,6 +65,8 @@ class Op:
     projection: bool = False  # does it pick one output of a multi-output node?
     family: Callable[[int], Op] | None = None  # of any number of inputs: the declaration for n
     attributes: bool = True  # may it have static arguments?
+    # what PyTorch's derivatives keep besides, each or (one text) all: overwritten, backward refuses
+    keeps: InitVar[str | Sequence[str]] = ""
     reads_nothing: InitVar[bool] = False  # a joint derivative that works after the node was freed
     # has the derivative a derivative of 0 where it reads a value for a choice only? Else it has
     # none there, as PyTorch's does not (recorded.py)
@@ -91,6 +93,8 @@ class Op:
     # derived
     reads: tuple[tuple[int, ...], ...] = field(init=False)  # per vjp, the inputs that it reads
     reads_out: tuple[bool, ...] = field(init=False)  # per vjp, does it read the output?
+    # per vjp, the inputs (-1: the output) that must not be overwritten while it is to come
+    watched: Sequence[tuple[int, ...]] = field(init=False)
     saved_inputs: frozenset[int] = field(init=False)  # the inputs that some vjp reads
     node: type[Node] = field(init=False)  # the class of what is recorded
     # (node, g, grads) -> None: handles/scalar.py makes it when first used
@@ -105,6 +109,7 @@ class Op:
         self,
         forward: Callable[..., Any] | Formula | None,
         saves: Sequence[str],
+        keeps: str | Sequence[str],
         reads_nothing: bool,
         torch_name: str,
         register: bool,
@@ -115,14 +120,14 @@ class Op:
         self.floating = self.result == "float"
         self.rule = tuple(self.rule) or (None,) * len(self.vjps)
         self.symbol = SYMBOLS.get(name, name)
-        if self.explain is ABSENT:
-            self.explain = explain_broadcast
+        self.explain = explain_broadcast if self.explain is ABSENT else self.explain
         self.part = self.part or (by_broadcasting if name in formulas.TABLE else None)
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
         self.reads = tuple(tuple(map(LETTERS.index, sorted(s - {"out"}))) for s in letters)
         self.reads_out = tuple("out" in s for s in letters)
+        self.watched = _watched(letters, keeps)
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
-        reads = bool(self.saved_inputs) or any(self.reads_out) or self.joint is not None
+        reads = bool(self.saved_inputs or any(self.reads_out) or self.joint)
         self.reads_anything = reads and not reads_nothing
         self.complex = self.complex or ("own" if self.vjps and not self.reads_anything else "none")
         self.kernels = KernelTable(name)
@@ -258,6 +263,23 @@ class Op:
     def _parameters(self) -> str:
         static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items()]
         return ", ".join([*LETTERS[: len(self.vjps)], *static])
+
+
+def _watched(
+    reads: Sequence[set[str]], keeps: str | Sequence[str]
+) -> Sequence[tuple[int, ...]]:
+    """``Op.watched`` of what each derivative reads, and keeps besides.
+
+    PyTorch's rule: what one derivative reads of the inputs is kept for that one. What several read,
+    and an output, is kept for all of them.
+    """
+    besides = [keeps] * len(reads) if isinstance(keeps, str) else keeps
+    kept = [s.union(k.split()) for s, k in zip(reads, besides, strict=True)]
+    every = [k for one in kept for k in one]
+    common = {k for k in every if k == "out" or every.count(k) > 1}
+    return [
+        tuple(sorted(-1 if k == "out" else LETTERS.index(k) for k in common | one)) for one in kept
+    ]
 
 
 class Formula(NamedTuple):

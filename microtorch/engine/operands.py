@@ -10,6 +10,7 @@ from ..arrays import dtypes
 from ..backends import cpu
 from ..base import errors
 from ..base.naming import named
+from .record import Number as NumberNode
 from .record import constant, constant_node, handle
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
@@ -79,7 +80,9 @@ def weak_number(value: AnyNumber, like: Tensor | None, floating: bool = False) -
         if floating and d.kind not in "fcV":
             d = dtypes.default_numpy()
         dev = dev.of(d)
-    return constant(dev.array(whole.astype(d)), dev)
+    t = constant(dev.array(whole.astype(d)), dev)
+    t.node.__class__ = NumberNode
+    return t
 
 
 C_TYPES = {
@@ -145,7 +148,9 @@ def _exact(value: Number, like: Tensor) -> Tensor:
     if like.array.dtype.itemsize > 2 or dev.device.type != "cpu":
         return weak_number(value, like)
     whole = np.array(value).astype(dtypes.F32)
-    return handle(whole, constant_node(whole, dev))
+    node = constant_node(whole, dev)
+    node.__class__ = NumberNode
+    return handle(whole, node)
 
 
 number = _numbers("number", weak_number)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
 from ..backends.half import Half
+from ..graph import storage_of
 from .hot import single
+from .record import constant_node, handle
 from .registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -33,7 +35,15 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
     for i, t in enumerate(tensors):
         d = dtype_of(t)
         if i >= op.unpromoted and d is not target and d != target:
+            source = t.node
+            if not op.differentiable:
+                dev = source.dev.of(target)
+                array = REGISTRY["cast"].kernels[source.dev](t.array, dtype=target)
+                out.append(handle(array, constant_node(array, dev)))
+                continue
             t = single(REGISTRY["cast"], t, {"dtype": target})
+            # what is saved is the operand itself, in PyTorch: a write to it is a write to this
+            t.node.storage = storage_of(source)
         out.append(t)
     # of complex numbers, some results are real
     return out, target if op.result in ("same", "float") and target.kind != "c" else None

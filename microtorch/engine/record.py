@@ -38,6 +38,12 @@ class Constant(Node):
     lasti = 0
 
 
+class Number(Constant):
+    """A Python number of the user's, beside a tensor."""
+
+    __slots__ = ()
+
+
 def constant_node(value: Array, dev: Backend) -> Constant:
     """A node for ``value``, which lies in the memory of ``dev``, without gradient."""
     n = Constant()

@@ -1,7 +1,8 @@
-"""Views that writes cannot be followed through: outputs of unbind, split and custom Functions.
+"""Views that writes cannot be followed through: outputs of unbind, split and custom Functions, and
+views made under no_grad.
 
-Such a view has a mark in its chain. A recorded write to it raises at once. A recorded write to its
-base leaves it without a derivative, so it gets a node that raises when backward comes by.
+Such a view has a mark in its chain. A recorded write to it raises at once. A write to its base
+leaves it without a derivative: it gets a node that raises as soon as an op would record it.
 """
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..base import errors
+from ..graph import mode
 from .op import Op
+from .views import UNRECORDED, unfollowing
 
 if TYPE_CHECKING:
     from ..base.types import Attrs
@@ -30,27 +33,39 @@ CUSTOM = (
 
 
 def _stale(F: Any, g: Any, node: Node) -> NoReturn:
-    raise refusal(node.attrs or {}, "its base or another view of its base has been")
+    raise stale(node)
+
+
+def stale(node: Node) -> errors.InplaceError:
+    """The error for the use of a view whose base was written."""
+    return refusal(node.attrs or {}, "its base or another view of its base has been")
+
+
+def _needs(node: Node) -> bool:
+    if mode.get().grad:
+        raise stale(node)
+    return True
 
 
 unfollowed = Op("unfollowed", None, joint=_stale, register=False, reads_nothing=True)
+unfollowing.append(unfollowed)
+unfollowed.node.needs = property(_needs)  # type: ignore  # ops ask for it to record
 
 
 def refusal(attrs: Attrs, what: str) -> errors.InplaceError:
     """The error for a write that cannot be followed; ``what`` names what was written."""
     return errors.InplaceError(
-        errors.message(
-            f"Output {attrs['output']} of {attrs['function']} is a view and {what} modified "
-            f"inplace. {attrs['why']}"
-        )
+        errors.message(f"{attrs['view']} and {what} modified inplace. {attrs['why']}")
     )
 
 
 def mark(t: Tensor, function: str, output: int, why: str) -> None:
     """Let no recorded write pass through the view ``t``, output of ``function``."""
     if t.origin is not None:
-        attrs = {"function": function, "output": output, "why": why}
-        t.origin = (t.origin[0], (*t.origin[1], (unfollowed, attrs)))
+        base, chain = t.origin
+        chain = tuple([step for step in chain if step[1] is not UNRECORDED])
+        attrs = {"view": f"Output {output} of {function} is a view", "why": why}
+        t.origin = (base, (*chain, (unfollowed, attrs)))
 
 
 def mark_all(views: Sequence[Tensor], function: str) -> tuple[Tensor, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 class Hooks:
     """The user's callbacks on one node, and whether its gradient is kept."""
 
-    __slots__ = ("accumulated", "metadata", "packed", "post", "pre", "retain", "tensor")
+    __slots__ = ("accumulated", "left", "metadata", "packed", "post", "pre", "retain", "tensor")
 
     def __init__(self) -> None:
         self.tensor: dict[int, Any] = {}  # Tensor.register_hook: grad -> grad
@@ -18,6 +18,13 @@ class Hooks:
         self.retain = False
         self.metadata: dict[str, Any] = {}
         self.packed: dict[int, Any] | None = None  # saved tensors in the user's form, by place
+        # the user's tensor has left this node: when, and for what data (None: by detach_)
+        self.left: tuple[int, Any] | None = None
+
+    def __bool__(self) -> bool:
+        """Is there anything of the user's?"""
+        calls = self.tensor or self.pre or self.post or self.accumulated
+        return bool(calls or self.retain or self.packed)
 
 
 class RemovableHandle:

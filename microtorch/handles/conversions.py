@@ -47,7 +47,7 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
 
     ``force`` also takes them from a tensor that requires gradient, and from a device.
     """
-    if self.node.needs and not force:
+    if self.requires_grad and not force:
         raise RuntimeError(
             errors.message(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "

@@ -20,22 +20,25 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base import errors
 from ..base.naming import named
 from ..engine.apply import apply
+from ..engine.checks import watch
 from ..engine.handle import Handle
+from ..engine.kept import KEPT
 from ..engine.op import Op
 from ..engine.operands import COERCE, NUMBERS, element
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
-from ..graph import mode
+from ..graph import last_write, mode, tick
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
 from ..ops.node_names import rename
 from ..ops.surface import FUNCTIONS, METHODS
-from .memory import check_overlap
+from .memory import check_overlap, start, steps
 from .views import rebind, renew_views, without_hooks, write
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, Array, Attrs, DType, Index, Number
+    from ..graph import Node
     from .tensor import Tensor
 
 
@@ -44,7 +47,7 @@ def check_leaf(t: Tensor, name: str) -> None:
     if not mode.get().grad:
         return
     base = t if t.origin is None else t.origin[0]
-    if any(x.node.needs and x.node.op is None for x in (t, base)):
+    if any(x.node.op is None and x.node.needs for x in (t, base)):
         what = f"{'a' if t.origin is None else 'a view of a'} leaf Variable that requires grad"
         raise errors.InplaceError(
             errors.message(
@@ -80,8 +83,11 @@ def apply_inplace(
     check_leaf(target, name)
     if name != "fill" and any([isinstance(x, Handle) for x in others]):
         # a source that copy expands has steps of 0, which PyTorch does not look into
-        if op is not copy_op or others[0].array.size == target.array.size:
-            check_overlap(target, others, name, whole=op is indexing.index_put_op)
+        # the value that an index takes was looked at in setitem
+        if op is not indexing.index_put_op and (
+            op is not copy_op or others[0].array.size == target.array.size
+        ):
+            check_overlap(target.array, others, name)
     with without_hooks(target):
         outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
     out = outcome.array
@@ -103,14 +109,38 @@ def apply_inplace(
         write(target, out, name)
         renew_views(target)
         return target
+    again = outcome.node.needs and _keep(outcome.node, target)
     if outcome.array.dtype != array.dtype:
         outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
-    node = outcome.node
-    if node.needs and node.saved is not None and node.saved is not node.inputs:
-        # it may have saved the target's array, which is about to be overwritten
-        node.saved = tuple([s.copy() if _overlaps(s, array) else s for s in node.saved])
     rebind(target, outcome, name)
+    if again:
+        last_write[0] = tick()  # backward has to look, although the node is newer than the write
     return target
+
+
+def _keep(node: Node, target: Tensor) -> bool:
+    """Let the node of an in-place op keep a copy of what it overwrites.
+
+    Only of its first operand: to read the target a second time, as ``v *= v`` does, is refused by
+    backward, as in PyTorch. True if it does.
+    """
+    if node.saved is None or node.saved is node.inputs:
+        return False
+    array = target.array
+    first, *others = node.saved
+    if node.inputs[0] is not target.node:
+        node.inputs[0].storage = None  # of another dtype, so a copy already
+    elif _overlaps(first, array):
+        node.saved = (first.copy(), *others)
+    kept = {j for x, js in zip(node.inputs, node.op.watched, strict=False) if x.needs for j in js}
+    again = [
+        x
+        for j, (x, s) in enumerate(zip(node.inputs[1:], others, strict=True), 1)
+        if j in kept and _overlaps(s, array)
+    ]
+    if again:
+        watch(node, again)
+    return bool(again)
 
 
 def check_cast(d: DType, target: Tensor, name: str) -> None:
@@ -151,7 +181,7 @@ copy_op.node.__name__ = copy_op.node.__qualname__ = "CopyBackwards"
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Copy the elements of ``src`` (broadcast, converted to this dtype) into this tensor."""
-    return _copy(self, src, "copy")
+    return _copy(self, src, "copy" if not hasattr(src, "array") else _writer(self, src.array))
 
 
 def _copy(self: Tensor, src: Tensor, name: str) -> Tensor:
@@ -161,6 +191,19 @@ def _copy(self: Tensor, src: Tensor, name: str) -> Tensor:
         return apply_inplace(copy_op, self, (src,), name=name)
     except ValueError:
         raise errors.broadcast_error(f"{name}_", [self, src]) from None
+
+
+def _writer(target: Tensor, source: Array) -> str:
+    """"copy", or "fill" where ``source`` shows the very elements of the target.
+
+    Then every element gets its own value, and expanded ones may be written.
+    """
+    a, b = target.array, source
+    if type(a) is not np.ndarray or type(b) is not np.ndarray or a.shape != b.shape:
+        return "copy"
+    if not np.may_share_memory(a, b) or a.dtype != b.dtype:
+        return "copy"
+    return "fill" if steps(a) == steps(b) and start(a) == start(b) else "copy"
 
 
 def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
@@ -211,12 +254,17 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
                     )
                 )
             value = value.to(t.dtype)
-        if value.array.size == 1 and any(getattr(p, "dtype", None) is dtypes.BOOL for p in parsed):
+        masks = [p.dtype is dtypes.BOOL for p in parsed if hasattr(p, "dtype")]
+        if value.array.size == 1 and masks == [True]:
             value = value.clone()  # one number, read before it is written
+        written = t.array[indexing.integers_first(parsed)[0]]
+        check_overlap(written, (value,), "index_put", whole=True)
         apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed})
+        if t.node.needs:
+            indexing.keep_index(t, index)
         return
     check_leaf(t, "copy")
-    region = indexing.getitem(t, index) if parsed else t
+    region = t if indexing.is_whole(parsed, t.array.shape) else indexing.getitem(t, index)
     shape = region.array.shape
     extra = value.array.ndim - len(shape)
     # numpy and PyTorch drop leading 1s here
@@ -235,7 +283,10 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
                 f"{tuple(value.array.shape)}",
             )
         )
-    (copy_ if value.array.ndim else fill_)(region, value)
+    if not value.array.ndim:
+        fill_(region, value)
+        return
+    _copy(region, value, _writer(region, np.broadcast_to(value.array, shape)))
 
 
 def _of_dtype(value: Any, like: Tensor) -> Tensor:
@@ -321,14 +372,17 @@ def _composed(name: str) -> Callable[..., Tensor]:
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_leaf(self, name)
-        whole = name.startswith(("index_", "scatter"))
-        check_overlap(self, () if name in UNCHECKED else (*args, *kwargs.values()), name, whole)
+        whole = name.startswith(("index_", "scatter", "put"))
+        operands = () if name in UNCHECKED else (*args, *kwargs.values())
+        check_overlap(self.array, operands, name, whole)
         with without_hooks(self):
             # on a copy, for what its derivative reads of the old value is about to be overwritten
             result = function(self.clone() if self.node.needs else self, *args, **kwargs)
         check_cast(result.array.dtype, self, name)
         shown = None if result.node.op is None else result.node.name()
         _copy(self, result, name)
+        if shown is not None and "out" in KEPT.get(name, ""):
+            watch(result.node, (self.node,), tick())
         return self if shown is None or self.node.op is not copy_op else rename(self, shown)
 
     # __wrapped__ has the signature that help() shows

@@ -15,7 +15,6 @@ from ..engine.handle import Handle
 
 if TYPE_CHECKING:
     from ..base.types import Array
-    from .tensor import Tensor
 
 # writers that PyTorch lets write to an expanded tensor: what they write is the same everywhere
 IDEMPOTENT = frozenset({"fill", "zero", "masked_fill", "index_fill", "index_put", "tril", "triu"})
@@ -72,12 +71,11 @@ def repeats_itself(array: Array) -> bool:
     return array.size > 0 and any(s == 0 and n > 1 for s, n in dims)
 
 
-def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool = False) -> None:
-    """Raise RuntimeError if an operand lies partly in the memory that is to be overwritten.
+def check_overlap(array: Array, others: Iterable[Any], name: str, whole: bool = False) -> None:
+    """Raise RuntimeError if an operand lies partly in memory that is to be overwritten.
 
-    The very elements of ``target`` may be read, unless ``whole`` and they are several.
+    The very elements of ``array``, the target, may be read, unless ``whole``.
     """
-    array = target.array
     for other in others:
         if not isinstance(other, Handle):
             continue
@@ -86,17 +84,19 @@ def check_overlap(target: Tensor, others: Iterable[Any], name: str, whole: bool 
             continue
         if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
             continue
-        if _start(source) == _start(array) and _steps(source) == _steps(array):
-            if not whole or source.size == 1:
-                continue
-        elif not (is_dense(array) and is_dense(source) and array.size and source.size):
+        same = source.ndim == array.ndim and start(source) == start(array)
+        if same and steps(source) == steps(array) and not whole:
             continue
+        if source is not array and not (
+            is_dense(array) and is_dense(source) and array.size and source.size
+        ):
+            continue  # as in PyTorch, which does not look closer
         raise RuntimeError(
             errors.message(
                 "unsupported operation: some elements of the input tensor and the written-to "
                 "tensor refer to a single memory location. Please clone() the tensor before "
                 "performing the operation.",
-                f"{name}_ on {errors.describe(target)} reads {errors.describe(other)}, a view of "
+                f"{name}_ on {errors.describe(array)} reads {errors.describe(other)}, a view of "
                 "the same memory",
             )
         )
@@ -107,7 +107,7 @@ def _apart(a: Array, b: Array) -> bool:
     return a is not b and a.base is None and b.base is None
 
 
-def _steps(array: Array) -> list[tuple[int, int]]:
+def steps(array: Array) -> list[tuple[int, int]]:
     """Size and stride of each dimension of more than one element."""
     return [(n, s) for n, s in zip(array.shape, array.strides, strict=True) if n != 1]
 
@@ -123,7 +123,7 @@ def is_dense(array: Array) -> bool:
     return True
 
 
-def _start(array: Array) -> int:
+def start(array: Array) -> int:
     start: int = array.__array_interface__["data"][0]
     return start
 
@@ -138,7 +138,7 @@ def owner(array: Array) -> Array:
 
 def offset(array: Array) -> int:
     """Where in its owner's memory the first element lies, in bytes."""
-    return _start(array) - _start(owner(array))
+    return start(array) - start(owner(array))
 
 
 def copied(array: Array, memo: dict[Any, Any]) -> Array:

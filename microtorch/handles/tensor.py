@@ -24,7 +24,17 @@ from ..engine.leaf import leaf
 from ..engine.operands import left_operand
 from ..engine.record import constant, constant_node
 from ..engine.registry import REGISTRY
-from ..graph import Node, RemovableHandle, Storage, hooks_of, shown, storage_of
+from ..engine.unfollowed import stale, unfollowed
+from ..graph import (
+    Node,
+    RemovableHandle,
+    Storage,
+    hooks_of,
+    last_write,
+    shown,
+    storage_of,
+    tick,
+)  # fmt: skip
 from ..ops.arguments import dim_of_some
 from ..ops.arrange import matrices_transposed
 from ..ops.index import getitem
@@ -310,15 +320,17 @@ class Tensor(Methods):
     @property
     def requires_grad(self) -> bool:
         """Does gradient flow to this tensor?"""
-        return self.node.needs
+        return self.node.op is not None or self.node.needs
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         node = self.node
-        if value and not node.needs:
+        if value == self.requires_grad:
+            return
+        if value:
             leaf(self)
             rederive(self)  # views that exist already lead here from now on
-        elif not value and node.needs:
+        else:
             if node.op is not None:
                 raise RuntimeError(
                     errors.message(
@@ -338,6 +350,8 @@ class Tensor(Methods):
     @property
     def is_leaf(self) -> bool:
         """Was it made by the user rather than by a recorded operation?"""
+        if self.node.op is unfollowed:
+            raise stale(self.node)
         return self.node.op is None
 
     @property
@@ -346,6 +360,8 @@ class Tensor(Methods):
         op = self.node.op
         if op is None:
             return None
+        if op is unfollowed:
+            raise stale(self.node)
         return shown(self.node.inputs[0] if op.projection else self.node)
 
     @property
@@ -439,6 +455,8 @@ class Tensor(Methods):
         if self.origin is not None:
             raise RuntimeError(errors.message("Can't detach views in-place. Use detach() instead."))
         storage = storage_of(self.node)
+        if self.node.needs:
+            self._leave(None)
         self.node = constant_node(self.array, self.node.dev)
         self.node.storage = storage
         return self
@@ -458,11 +476,12 @@ class Tensor(Methods):
                 errors.message(f"Variable data has to be a tensor, but got {type(value).__name__}")
             )
         if self.node.op is None:
+            self._leave(value.array)
             self.array = self.node.value = value.array
             self.node.dev = value.node.dev
             self.node.storage = None
             return
-        # its node stays, with the value that derivatives read: gradients flow as before
+        # its node stays, and gradients flow as before
         if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:
             raise RuntimeError(
                 errors.message(
@@ -471,7 +490,16 @@ class Tensor(Methods):
                     fix="x = new data, or x.detach() first",
                 )
             )
+        self._leave(value.array)
         self.array, self.origin = value.array, None
+
+    def _leave(self, data: Array | None) -> None:
+        """Date that this tensor's data is another's (None: that it is detached).
+
+        Derivatives that saved the tensor read the new data, as in PyTorch.
+        """
+        last_write[0] = tick()
+        hooks_of(self.node).left = last_write[0], data
 
     @property
     def _version(self) -> int:
@@ -562,12 +590,13 @@ class Tensor(Methods):
     def __repr__(self) -> str:
         if type(self.array) is not np.ndarray and hasattr(self.array, "shown"):
             return str(self.array.shown())  # of some kind of numbers (kinds/)
-        fn = self.grad_fn
+        invalid = self.node.op is unfollowed  # a view whose base was written
+        fn = None if invalid else self.grad_fn
         cls = type(self).__name__
         return printing.tensor_repr(
             host(self.array),
-            grad_fn_name=type(fn).__name__ if fn is not None else None,
-            requires_grad=self.node.needs,
+            grad_fn_name="Invalid" if invalid else None if fn is None else type(fn).__name__,
+            requires_grad=self.requires_grad,
             default_dtype=dtypes.default_numpy(),
             device=str(self.device),
             cls="tensor" if cls in ("Tensor", "Parameter") else cls,

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.dtypes import converted
+from ..arrays.dtypes import BOOL, converted
+from ..backends import cpu
 from ..engine.op import Op
 from ..engine.record import constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
+from ..engine.views import settle
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
 from .memory import check_locked, overwrite
 
@@ -44,9 +46,9 @@ def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
     If target is a view, its base and all other views of the base get new nodes as well. All or
     nothing: what interrupts it, Ctrl-C at any line, leaves the values and nodes of before.
     """
+    check_followed(target)
     changed = [target]
     if target.origin is not None:
-        check_followed(target)
         changed.append(target.origin[0])
     storage = changed[-1].node.storage
     if storage is not None and storage.views:
@@ -85,6 +87,7 @@ def adopt(target: Tensor, node: Node) -> None:
     old.storage = previous.storage = storage.snapshot()
     if node.needs:
         node.seq = tick()  # newer than the write: what it read, it saved as a copy
+        node.storage = storage  # and its value is overwritten by the next write
     _adopt(base, _copy_slices(base, previous, node, chain), storage)
     rederive(base)
     if target.node is old:  # the base does not list it, as it was made under no_grad
@@ -93,6 +96,7 @@ def adopt(target: Tensor, node: Node) -> None:
 
 def check_followed(target: Tensor) -> None:
     """Raise if ``target`` is a view of which the derivative of a write is not known."""
+    settle(target)
     mark = mark_of(target)
     if mark is not None:
         raise refusal(mark, "is being")
@@ -116,7 +120,7 @@ def _adopt(t: Tensor, node: Node, storage: Storage) -> None:
 def place(t: Tensor, node: Node) -> None:
     """Make ``node`` the node of ``t``: ``retain_grad`` is a wish about t, and goes along."""
     hooks = t.node.hooks
-    if hooks is not None and hooks.retain and node.needs and t.node is not node:
+    if hooks is not None and hooks.retain and node.op is not None and t.node is not node:
         hooks.retain, hooks_of(node).retain = False, True
         node.grad = t.node.grad
     t.node = node
@@ -173,7 +177,7 @@ def renew_views(target: Tensor) -> None:
     storage = base.node.storage
     if base.node.needs and storage is not None and storage.views:
         for view in views_of(base):
-            if view.node.needs:
+            if view.node.op is not None or mark_of(view) is not None:
                 _derive(view, base)
 
 
@@ -224,13 +228,26 @@ def _copy_slices_forward(
     return out
 
 
+def _copy_slices_vjp(
+    F: Namespace, g: Any, out: Any, base: Any, value: Any, chain: Chain, order: tuple[int, ...]
+) -> Any:
+    """``g`` with 0 in the region. RuntimeError if the write went through an expanded view.
+
+    PyTorch lets such a view be written, and refuses here.
+    """
+    if any(op.name == "expand" for op, _ in chain):
+        region = np.empty(g.shape, bool)
+        for op, attrs in chain:
+            region = op.kernels[cpu.of(BOOL)](region, **(attrs or {}))
+        check_locked(region, "backward of a write")
+    return F.copy_slices(g, F.zero(g), chain=chain, order=order)
+
+
 copy_slices_op = Op(
     "copy_slices",
     _copy_slices_forward,
     vjps=(
-        lambda F, g, out, base, value, chain, order: F.copy_slices(
-            g, F.zero(g), chain=chain, order=order
-        ),
+        _copy_slices_vjp,
         lambda F, g, out, base, value, chain, order: _region(g, chain, F),
     ),
     rule=("g, with 0 in the region", "g in the region"),

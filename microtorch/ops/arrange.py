@@ -16,7 +16,7 @@ from ..engine.record import constant
 from .arguments import dim_of, shape_of
 from .complex import conj
 from .diagonal import diag
-from .join import cat, meshgrid, require_tensors, same_dtype, split, stack
+from .join import cat, meshgrid, pieces, require_tensors, same_dtype, stack
 from .shape import expand, flip, ravel, reshape, transpose, unsqueeze
 from .surface import public
 
@@ -227,7 +227,7 @@ def tensor_split(
                 message(f"number of sections must be larger than 0, got {sections}")
             )
         size, longer = divmod(n, sections)
-        return split(input, [size + (i < longer) for i in range(sections)], d)
+        return tuple(pieces(input, [size + (i < longer) for i in range(sections)], d))
     bounds = [0, *indices_or_sections, n]
     lead = (slice(None),) * d
     indices = [(*lead, slice(a, b)) for a, b in itertools.pairwise(bounds)]

@@ -149,6 +149,7 @@ conv2d_op = Op(
     _conv2d,
     vjps=(_conv2d_vjp_x, _conv2d_vjp_w, _conv_vjp_b),
     saves=("y", "x", "x"),  # the bias: as in PyTorch its second derivative is 0, not absent
+    keeps="x y",
     formula="x ∗ w + b",
     rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
     complex="holomorphic",
@@ -164,6 +165,7 @@ conv_transpose2d_op = Op(
         _conv_vjp_b,
     ),
     saves=("y", "x", "x"),  # the bias: as in PyTorch its second derivative is 0, not absent
+    keeps="x y",
     formula="x ∗ᵀ w + b",
     rule=("g ∗ w", "g ∗ x", "Σ g over batch and places"),
     complex="holomorphic",

@@ -130,6 +130,9 @@ def _declared() -> list[Op]:
     options["where"] = {"unpromoted": 1}
     for name in ("maximum", "minimum", "clamp", "clamp_min", "clamp_max"):
         options.setdefault(name, {})["ties"] = False
+    options["pow"] = options.get("pow", {}) | {"keeps": "y"}
+    options["prelu"] = options.get("prelu", {}) | {"keeps": "x y"}
+    kept = ("y", "x y")  # of rounded quotients, whose derivative is 0
     floor: dict[str, Any] = {
         "result": "same", "complex": "none", "check": only(real, "div_floor_cpu")
     }  # fmt: skip
@@ -153,11 +156,14 @@ def _declared() -> list[Op]:
             "floor_divide", _floor_divide, [no_derivative("floor_divide", fix)] * 2,
             rule=(no, no), **floor,
         ),
-        Op("div_floor", _floor_divide, zero, rule=("0", "0"), torch_name="Div", **floor),
+        Op(
+            "div_floor", _floor_divide, zero, rule=("0", "0"), torch_name="Div", keeps=kept,
+            **floor,
+        ),
         Op(
             "div_trunc", _trunc_divide, zero, rule=("0", "0"), torch_name="Div", result="same",
             complex="none",
-            check=only(real, "div_trunc_cpu"),
+            check=only(real, "div_trunc_cpu"), keeps=kept,
         ),
     ]  # fmt: skip
 

@@ -18,6 +18,8 @@ from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT
 from ..backends import host
 from ..base.errors import ShapeError, describe, message
+from ..engine.checks import watch
+from ..engine.handle import Handle
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
@@ -279,6 +281,24 @@ index_put_op = Op(
 Op("zero", lambda F, x: np.zeros((), x.dtype), complex="own")
 
 
+def is_whole(place: Place, shape: Shape) -> bool:
+    """Does a basic index, parsed, select all elements as they are?"""
+    if any(type(p) is not slice and p is not Ellipsis for p in place):
+        return False
+    at = place.index(Ellipsis)  # which `parse` appends
+    before, after = place[:at], place[at + 1 :]
+    pairs = zip((*before, *after), (*shape[:at], *shape[len(shape) - len(after) :]), strict=True)
+    return all(p.indices(n) == (0, n, 1) for p, n in pairs)
+
+
+def keep_index(t: Tensor, index: Index) -> None:
+    """Let backward refuse a tensor that was an index, and was overwritten, as PyTorch does."""
+    parts = index if isinstance(index, tuple) else (index,)
+    tensors = [p.node for p in parts if isinstance(p, Handle)]
+    if tensors:
+        watch(t.node, tensors)
+
+
 def getitem(x: Tensor, index: Index) -> Tensor:
     """``x[index]``."""
     if type(index) is int and x.array.ndim:
@@ -288,7 +308,10 @@ def getitem(x: Tensor, index: Index) -> Tensor:
         if integers_apart(place):
             basic, place = integers_first(place)
             x = getitem(x, basic)
-        return single(index_op, x, {"index": place})
+        t = single(index_op, x, {"index": place})
+        if t.node.op is not None:
+            keep_index(t, index)
+        return t
     op = select_op if any(type(p) is int for p in place) else slice_op
     return single(op, x, {"index": place})
 

@@ -176,9 +176,14 @@ def split(
                     f"size at dimension {d}), but got split_sizes={sizes}"
                 )
             )
+    name = "Split" if isinstance(split_size_or_sections, int) else "SplitWithSizes"
+    return mark_all(pieces(tensor, sizes, d), name)
+
+
+def pieces(input: Tensor, sizes: Sequence[int], dim: int) -> list[Tensor]:
+    """Views of consecutive pieces of the listed sizes, through which writes are followed."""
     ends = list(itertools.accumulate(sizes))
-    pieces = _views(tensor, slice_op, d, [*map(slice, [0, *ends], ends)])
-    return mark_all(pieces, "Split")
+    return _views(input, slice_op, dim, [*map(slice, [0, *ends], ends)])
 
 
 def _views(input: Tensor, op: Op, dim: int, places: Sequence[Any]) -> list[Tensor]:

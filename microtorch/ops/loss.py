@@ -20,7 +20,7 @@ from ..engine.apply import apply
 from ..engine.hot import several, single
 from ..engine.op import Op
 from ..graph import mode
-from .arguments import dim_of, not_floating, rows
+from .arguments import dim_of, not_floating, owned, rows
 from .surface import public
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _publish(op: Op) -> None:
             raise not_floating(f"{op.name}_kernel_impl", input)
         d = dim_of(dim, input.array.ndim, op.name)
         if not input.array.ndim:
-            return function(input.reshape(1), 0).reshape(())
+            return owned(function(input.reshape(1), 0).reshape(()))
         return single(op, input, {"dim": d})
 
     doc = f"{op.formula} along ``dim``, computed without overflow."

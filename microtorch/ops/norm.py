@@ -111,6 +111,7 @@ def _batch_norm_of(n: int) -> Op:
             lambda F, g, out, x, w, b, *, eps: F.sum(g, dim=_others(g), keepdim=False),
         )[:n],
         saves=("x y" if n > 1 else "x", "x", "x")[:n],  # the bias: 0 twice, not absent
+        keeps="x y"[: 2 * n - 1],
         formula="(x − mean) / √(var + eps) · w + b",
         rule=("(h − mean(h) − x̂ · mean(h · x̂)) / √(var + eps), h = g · w", "Σ g · x̂", "Σ g")[:n],
         torch_name="NativeBatchNorm",
@@ -161,6 +162,7 @@ def _fixed_norm_of(n: int) -> Op:
             lambda F, g, out, x, mean, var, w, b, *, eps: F.sum(g, dim=_others(g), keepdim=False),
         )[:n],
         saves=("z w" if n > 3 else "z", "", "", "x y z", "x")[:n],  # the bias: as above
+        keeps="x w" if n > 3 else "x",
         formula="(x − y) / √(z + eps) · w + v",
         rule=("g · w / √(z + eps)", None, None, "Σ g · (x − y) / √(z + eps)", "Σ g")[:n],
         torch_name="NativeBatchNorm",
@@ -283,6 +285,7 @@ def _layer_norm_of(n: int) -> Op:
             lambda F, g, out, x, w, b, *, ndim, eps: g,
         )[:n],
         saves=("x y" if n > 1 else "x", "x", "x")[:n],  # the bias: 0 twice, not absent
+        keeps="x y z"[: 2 * n - 1],
         formula="(x − mean) / √(var + eps) · w + b",
         rule=("(h − mean(h) − x̂ · mean(h · x̂)) / √(var + eps), h = g · w", "Σ g · x̂", "Σ g")[:n],
         torch_name="NativeLayerNorm",

@@ -13,6 +13,7 @@ from ..backends import cpu, defines
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.apply import apply
+from ..engine.checks import watch
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
@@ -47,6 +48,7 @@ def _pick_op(name: str) -> Op:
 
 NAMES = "max min median nanmedian mode kthvalue sort topk cummax cummin".split()
 PICKS = {name: _pick_op(name) for name in NAMES}
+WHOLE = ("cummax", "cummin")  # their derivatives keep the input, too, in PyTorch
 
 
 class Picked(NamedTuple):
@@ -67,8 +69,10 @@ def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> P
     """(values, indices) of ``input`` at ``index`` (an int array of the same rank) along ``dim``."""
     dev = input.node.dev
     values = apply(PICKS[name], (input, constant(index, dev)), {"dim": dim, "squeeze": squeeze})
-    places = index.squeeze(dim) if squeeze and index.ndim else index
-    pair: Picked = _PAIRS[name](values, constant(places, dev))
+    places = constant(index.squeeze(dim) if squeeze and index.ndim else index, dev)
+    if values.node.op is not None:
+        watch(values.node, (places.node, input.node) if name in WHOLE else (places.node,))
+    pair: Picked = _PAIRS[name](values, places)
     return pair
 
 

@@ -298,6 +298,7 @@ prod_op = Op(
     _prod,
     vjps=(_prod_vjp,),
     saves=("x",),
+    keeps="out",
     rule=("g · the product of all others",),
     complex="holomorphic",
 )

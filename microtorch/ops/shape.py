@@ -111,7 +111,7 @@ expand_op = Op(  # the derivative is g itself: the engine sums it down to the in
 
 flip_op = Op(
     "flip",
-    lambda F, x, dims: np.flip(x, dims).copy("K"),
+    lambda F, x, dims: dtypes.laid_out(np.flip(x, dims), x.dtype),
     vjps=(lambda F, g, out, x, dims: F.flip(g, dims=dims),),
     rule=("g, flipped back",),
 )

@@ -157,6 +157,7 @@ conv3d_op = Op(
     _conv3d,
     vjps=(_vjp_x, _vjp_w, _vjp_b),
     saves=("y", "x", "x"),  # the bias: as that of conv2d
+    keeps="x y",
     formula="x ∗ w + b",
     rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
     complex="holomorphic",
@@ -174,6 +175,7 @@ conv_transpose3d_op = Op(
         _vjp_b,
     ),
     saves=("y", "x", "x"),  # the bias: as that of conv2d
+    keeps="x y",
     formula="x ∗ᵀ w + b",
     rule=("g ∗ w", "g ∗ x", "Σ g over batch and places"),
     complex="holomorphic",

@@ -150,7 +150,7 @@ class Entry:
             node = t.node
             if (
                 node.needs is not needs or (needs and node.op is not None)
-                or node.hooks is not None
+                or node.hooks
             ):  # fmt: skip
                 return "requires_grad, or a hook, of a tensor that it reads"
             if (node.grad is not None) is not had:

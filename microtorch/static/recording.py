@@ -181,7 +181,7 @@ class Recording:
         self.before[n] = array.copy()
         if t.node.needs and t.node.op is not None:
             self.give_up("a tensor is read whose graph was begun outside the function")
-        if t.node.hooks is not None:
+        if t.node.hooks:
             self.give_up("a tensor with hooks is read")
         return found
 

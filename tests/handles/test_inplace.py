@@ -106,7 +106,7 @@ def test_ops_in_place():
 def test_an_op_that_reads_what_it_overwrites_keeps_a_copy():
     x = leaf(1.0, 2.0)
     y = x * 1
-    y.mul_(y)
+    y.mul_(x)
     y.pow_(2)
     y.sum().backward()
     assert x.grad.tolist() == [4, 32]

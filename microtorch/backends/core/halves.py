@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...arrays.dtypes import laid_out
 from ..reference import Reference
 from ..table import definition
 
@@ -28,7 +29,7 @@ class Halves(Reference):
         dtype = getattr(dtype, "numpy", dtype)
         if dtype.itemsize == 2 and dtype.kind in "fV":
             return self.narrow(x, dtype)
-        return x.astype(dtype)
+        return x.astype(dtype) if 0 not in x.strides else laid_out(x, dtype)
 
     def narrow(self, x: Array, dtype: DType) -> Array:
         if x.size >= MANY and x.flags.c_contiguous:

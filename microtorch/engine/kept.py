@@ -1,0 +1,91 @@
+"""What PyTorch's derivatives keep of a function's operands and results, where ours keep less.
+
+A function that is one kernel in PyTorch keeps its operands, or only their sizes, and backward
+refuses when one of them was overwritten. Here it may be composed of ops that need less, or keep a
+copy of an index. The gradient would be right; it is refused all the same, so that a program that
+works here works there.
+"""
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from .checks import watch
+from .handle import Handle
+
+if TYPE_CHECKING:
+    from ..graph import Node
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# function -> what all its derivatives keep: parameters, "out" for the result. Or parameter -> what
+# its derivative keeps, where that differs
+KEPT: dict[str, str | dict[str, str]] = {
+    # elements by index
+    "gather": "input index", "take": "input index", "take_along_dim": "input",
+    "index_select": "index", "masked_select": "input mask", "index_fill": "index",
+    "index_put": "indices", "masked_scatter": "mask", "index_add": {"source": "index source"},
+    "index_copy": {"input": "index", "source": "index source"},
+    "put": {"input": "index", "source": "index source"},
+    "index_reduce": "input index source out", "scatter_reduce": "input index src out",
+    "embedding_bag": "input offsets",
+    # elementwise
+    "addcdiv": {"input": "tensor2", "tensor1": "tensor2", "tensor2": "tensor1 tensor2"},
+    "addcmul": {"tensor1": "tensor2", "tensor2": "tensor1"}, "clamp": "input min max",
+    "complex": {"real": "real", "imag": "imag"},
+    "copysign": "out", "nan_to_num": "input", "mvlgamma": "input",
+    # sums and products
+    "cumprod": "input out",
+    "nansum": "input", "nanmean": "input", "cross": {"input": "other", "other": "input"},
+    "dist": "input other", "cdist": "x1 x2", "pdist": "input out",
+    "bilinear": {"input1": "input2 weight", "input2": "input1 weight", "weight": "input1 input2"},
+    "grid_sample": "input grid", "grid_sampler": "input grid",
+    "cholesky_solve": "input", "triangular_solve": "input",
+    # losses
+    "smooth_l1_loss": "input target", "huber_loss": "input target",
+    "soft_margin_loss": "input target", "multi_margin_loss": "input",
+    "multilabel_margin_loss": "input target",
+    "binary_cross_entropy_with_logits": "target weight pos_weight",
+    # normalisation
+    "group_norm": "input weight",
+}  # fmt: skip
+
+
+def keeping(f: F) -> F:
+    """``f``, whose result's node watches what PyTorch's keeps, if it is in the table."""
+    kept = KEPT.get(f.__name__)
+    if kept is None:
+        return f
+    parameters = list(inspect.signature(f).parameters)
+
+    @functools.wraps(f)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        result = f(*args, **kwargs)
+        if isinstance(result, Handle) and result.node.op is not None:
+            given = dict(zip(parameters, args, strict=False)) | kwargs
+            _watch(result.node, kept, given)
+        return result
+
+    return cast(F, function)
+
+
+def _watch(node: Node, kept: str | dict[str, str], given: dict[str, Any]) -> None:
+    names = kept
+    if not isinstance(names, str):
+        names = " ".join([v for k, v in names.items() if k in given and _needs(given[k])])
+    sources: list[Node] = []
+    for name in names.split():
+        values = given.get(name, ())
+        for x in values if isinstance(values, (tuple, list)) else (values,):
+            if isinstance(x, Handle) and x.node is not node:
+                sources.append(x.node)
+    if "out" in names.split():
+        sources.append(node)
+    if sources:
+        watch(node, sources)
+
+
+def _needs(x: Any) -> bool:
+    return isinstance(x, Handle) and x.node.needs
