@@ -50,6 +50,7 @@
 #include "along.c"
 #include "scan.c"
 #include "distance.c"
+#include "special.c"
 #undef real
 #undef REAL_IS_FLOAT
 #undef NAME
@@ -81,6 +82,7 @@
 #include "along.c"
 #include "scan.c"
 #include "distance.c"
+#include "special.c"
 #undef real
 #undef NAME
 
