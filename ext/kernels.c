@@ -56,6 +56,7 @@
 #undef NAME
 #undef FN
 #undef ALL
+#undef WHERE
 #undef STEP
 
 #define real double

@@ -19,7 +19,7 @@
 #define NEAR_TERMS 28
 #define FAR_TERMS 23
 #endif
-static const real NAME(I0_NEAR)[] = {
+static const double NAME(I0_NEAR)[] = {
     0.33839763720473804, -0.3046826723431984, 0.17162090152220878, -0.094901097048047644,
     0.049305284239670708, -0.023737414805899469, 0.010546460394594998, -0.0043243099950505759,
     0.0016394756169413358, -0.00057637557453858237, 0.00018850288509584166,
@@ -29,7 +29,7 @@ static const real NAME(I0_NEAR)[] = {
     -1.7268262914415557e-11, 2.9550526631296398e-12, -4.8564467831119295e-13,
     7.6761854986049356e-14, -1.1685332877993452e-14, 1.715391285555133e-15,
     -2.4312798465479547e-16, 3.3307945188222381e-17};
-static const real NAME(I0_FAR)[] = {
+static const double NAME(I0_FAR)[] = {
     0.40224520550705442, 0.0033691164782556941, 6.889758346916824e-5, 2.8913705208347565e-6,
     2.0489185894690637e-7, 2.2666689904981781e-8, 3.3962320257083863e-9, 4.9406023882249696e-10,
     1.1889147107846438e-11, -3.1499165279632414e-11, -1.3215811840447713e-11,
@@ -37,7 +37,7 @@ static const real NAME(I0_FAR)[] = {
     1.5400862175214098e-14, -4.1505693472872221e-14, -9.5548466988283076e-15,
     3.8116806693526224e-15, 1.7725601330565264e-15, -3.4254856196772191e-16,
     -2.8276239805165835e-16, 3.4612228676974611e-17, 4.46562142029676e-17};
-static const real NAME(I1_NEAR)[] = {
+static const double NAME(I1_NEAR)[] = {
     0.12629359322181683, -0.17641651835783406, 0.1026436586898471, -0.052945981208094991,
     0.024726449030626517, -0.010564084894626198, 0.0041564229443128882, -0.0015135724506312531,
     0.00051228595616857577, -0.00016176081582589675, 4.7815651075500542e-5,
@@ -47,7 +47,7 @@ static const real NAME(I1_NEAR)[] = {
     1.1736186298890902e-11, -1.9839743977649437e-12, 3.2237933659455747e-13,
     -5.0421855047279117e-14, 7.6006842947354069e-15, -1.1055969477353863e-15,
     1.5536319577362005e-16, -2.1114212143581661e-17};
-static const real NAME(I1_FAR)[] = {
+static const double NAME(I1_FAR)[] = {
     0.38928811750914006, -0.0097610974913614684, -0.00011058893876262372,
     -3.8825648088776904e-6, -2.5122362378702089e-7, -2.6314688468895195e-8,
     -3.835380385964237e-9, -5.5897434621965838e-10, -1.8974958123505412e-11,
@@ -57,17 +57,17 @@ static const real NAME(I1_FAR)[] = {
     -1.8803547755107824e-15, 3.3082023109209283e-16, 2.9626289976459501e-16,
     -3.209525921993424e-17, -4.6503053684893583e-17};
 
-/* The sum of c[k] T_k(y), by Clenshaw's recurrence. */
+/* The sum of c[k] T_k(y), by Clenshaw's recurrence. It cancels digits, which float has not. */
 #define CHEBYSHEV(name, terms)                                        \
-    INLINE real NAME(sum_of_##name)(real y)                           \
+    INLINE real NAME(sum_of_##name)(double y)                         \
     {                                                                 \
-        real b = 0, after = 0;                                        \
+        double b = 0, after = 0;                                      \
         UNROLL for (size_t k = terms - 1; k > 0; k--)                 \
         {                                                             \
-            const real next = 2 * y * b - after + NAME(name)[k];      \
+            const double next = 2 * y * b - after + NAME(name)[k];    \
             after = b, b = next;                                      \
         }                                                             \
-        return y * b - after + NAME(name)[0];                         \
+        return (real)(y * b - after + NAME(name)[0]);                 \
     }
 CHEBYSHEV(I0_NEAR, NEAR_TERMS)
 CHEBYSHEV(I0_FAR, FAR_TERMS)
@@ -77,27 +77,27 @@ CHEBYSHEV(I1_FAR, FAR_TERMS)
 INLINE real FN(i0e)(real x)
 {
     const real a = FN(abs)(x), far = FN(maximum)(a, 8);
-    const real beyond = NAME(sum_of_I0_FAR)(16 / far - 1) / FN(sqrt)(far);
-    const real within = NAME(sum_of_I0_NEAR)(a / 4 - 1);
+    const real beyond = NAME(sum_of_I0_FAR)(16 / (double)far - 1) / FN(sqrt)(far);
+    const real within = NAME(sum_of_I0_NEAR)((double)a / 4 - 1);
     return a <= 8 ? within : beyond;
 }
 INLINE real FN(i1e)(real x)
 {
     const real a = FN(abs)(x), far = FN(maximum)(a, 8);
-    const real beyond = NAME(sum_of_I1_FAR)(16 / far - 1) / FN(sqrt)(far);
-    const real within = NAME(sum_of_I1_NEAR)(a / 4 - 1) * x;
+    const real beyond = NAME(sum_of_I1_FAR)(16 / (double)far - 1) / FN(sqrt)(far);
+    const real within = NAME(sum_of_I1_NEAR)((double)a / 4 - 1) * x;
     return a <= 8 ? within : x < 0 ? -beyond : beyond;
 }
-/* In two steps: I may be a number where e^|x| is none. */
+/* In two steps: I may be a number where e^|x| is none. Infinity gives NaN, as in PyTorch. */
 INLINE real FN(i0)(real x)
 {
-    const real half = FN(exp)(FN(abs)(x) / 2), y = half * FN(i0e)(x) * half;
-    return FN(abs)(x) == INFINITY ? (real)INFINITY : y;
+    const real half = FN(exp)(FN(abs)(x) / 2);
+    return half * FN(i0e)(x) * half;
 }
 INLINE real FN(i1)(real x)
 {
-    const real half = FN(exp)(FN(abs)(x) / 2), y = half * FN(i1e)(x) * half;
-    return FN(abs)(x) == INFINITY ? x : y;
+    const real half = FN(exp)(FN(abs)(x) / 2);
+    return half * FN(i1e)(x) * half;
 }
 
 /* ---- quantiles of the normal distribution ----
@@ -167,8 +167,25 @@ INLINE real NAME(reflected_trigamma)(real x)
 {
     if (!(x <= 0))
         return x;
-    const double s = sin(PI * (x - rint((double)x)));
-    return x == floor((double)x) ? (real)INFINITY : (real)(PI * PI / (s * s)) - FN(trigamma)(1 - x);
+    const double r = x - rint((double)x), s = sin(PI * r);
+    return r == 0 ? (real)INFINITY : (real)(PI * PI / (s * s)) - FN(trigamma)(1 - x);
+}
+
+/* The next number from x towards y, as numpy's. In their bits, positive numbers are in order, and
+ * negative ones in the reverse. */
+INLINE real FN(nextafter)(real x, real y)
+{
+#ifdef REAL_IS_FLOAT
+    int32_t bits;
+#else
+    int64_t bits;
+#endif
+    memcpy(&bits, &x, sizeof bits);
+    bits += (x < y) == (x > 0) ? 1 : -1;
+    real next, least = (real)(sizeof(real) == 4 ? 0x1p-149 : 0x1p-1074);
+    memcpy(&next, &bits, sizeof bits);
+    next = x == 0 ? y > 0 ? least : -least : next;
+    return x == y ? y : x != x || y != y ? x + y : next;
 }
 
 /* ---- the loops ---- */
@@ -225,6 +242,20 @@ KERNEL(ndtri)(size_t n, ARRAY(const real, x, n), ARRAY(real, out, n))
 KERNEL(trigamma)(size_t n, ARRAY(const real, x, n), ARRAY(real, out, n))
 {
     NAME(in_pieces)(n, false, NAME(trigamma_loop), x, out);
+}
+struct NAME(two) {
+    const real *x, *y;
+};
+static void NAME(nextafter_loop)(const void *task, size_t begin, size_t n, real *restrict out)
+{
+    const struct NAME(two) *t = task;
+    for (size_t i = 0; i < n; i++)
+        out[i] = FN(nextafter)(t->x[begin + i], t->y[begin + i]);
+}
+KERNEL(nextafter)(size_t n, ARRAY(const real, x, n), ARRAY(const real, y, n), ARRAY(real, out, n))
+{
+    const struct NAME(two) both = {x, y};
+    NAME(in_pieces)(n, true, NAME(nextafter_loop), &both, out);
 }
 #undef NEAR_TERMS
 #undef FAR_TERMS

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import dtypes
+from ..arrays import dtypes, rounding
 from ..arrays.memory_format import preserve_format
 from ..arrays.memory_order import in_memory_order, outermost_first
-from ..arrays.rounding import spaced
-from ..backends import home
+from ..backends import cpu, defines, home
 from ..base.errors import message
 from ..base.naming import named
 from ..engine.operands import element
@@ -25,7 +24,9 @@ from .finish import check_layout, chosen, export, finish
 if TYPE_CHECKING:
     from ..arrays.layout import layout
     from ..arrays.memory_format import memory_format
-    from ..base.types import AnyNumber, Array, Backend, DeviceLike, DType, DTypeLike, Shape
+    from ..base.types import (
+        AnyNumber, Array, Backend, DeviceLike, DType, DTypeLike, Namespace, Shape,
+    )  # fmt: skip
 
 
 # ---- filled --------------------------------------------------------------------------------------
@@ -258,7 +259,12 @@ def arange(
         kind = dtypes.TORCH_TYPES[d.name]
         raise NotImplementedError(message(f"\"arange_cpu\" not implemented for '{kind}'"))
     n = len(range(first, stop, by)) if integers else int(np.ceil((stop - first) / by))
-    return finish((first + np.arange(n) * by).astype(d), device, requires_grad)
+    if integers and d == dtypes.I64:
+        return finish(np.arange(first, stop, by, np.int64), device, requires_grad)
+    numbers = np.arange(n, dtype=np.int64 if integers else np.float64)
+    numbers *= by
+    numbers += first
+    return finish(numbers.astype(d), device, requires_grad)
 
 
 def _number(value: Tensor | AnyNumber) -> Any:
@@ -286,7 +292,13 @@ def linspace(
         kind = complex if d.kind == "c" else float
         numbers = np.linspace(kind(first), kind(last), steps)
         return finish(numbers.astype(d), device, requires_grad)
-    return finish(spaced(first, last, steps, d), device, requires_grad)
+    return finish(cpu.of(d).spaced(first, last, steps), device, requires_grad)
+
+
+@defines
+def spaced(F: Namespace, first: float, last: float, steps: int) -> Array:
+    """At least two numbers from ``first`` to ``last``, each rounded once."""
+    return rounding.spaced(first, last, steps, F.dtype)
 
 
 @export

@@ -257,7 +257,7 @@ index_op = _read_op("index", _taken)
 # that PyTorch's second derivative is 0 here, not absent
 border_op = _read_op("border", _taken, saves="x")
 _read_op("getitem")  # for derivatives: either kind of index
-Op(
+place_op = Op(
     "place",
     _place,
     vjps=(lambda F, g, out, x, index, shape, unique=False: F.getitem(g, index=index),),

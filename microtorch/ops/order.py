@@ -345,15 +345,23 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if not 0 < k < n // 8:  # to choose first pays only where few are sorted afterwards
         index = np.take(order(x, d, largest), np.arange(k), d)
         return picked("topk", input, index, d, False)
-    chosen = best(x, k, largest) if x.ndim == 1 and type(x) is np.ndarray else None
+    index = input.node.dev.best(np.moveaxis(x, d, -1), k, largest)
+    return picked("topk", input, np.moveaxis(index, -1, d), d, False)
+
+
+@defines
+def best(F: Namespace, x: Array, k: int, largest: bool) -> Array:
+    """Where the ``k`` largest (smallest) elements of each row lie, in order."""
+    chosen = chosen_of(x, k, largest) if x.ndim == 1 and type(x) is np.ndarray else None
     if chosen is None:
+        n = x.shape[-1]
         kth, taken = (n - k, np.arange(n - k, n)) if largest else (k - 1, np.arange(k))
-        chosen = np.sort(np.take(np.argpartition(x, kth, d), taken, d), d)
-    ranks = order(np.take_along_axis(x, chosen, d), d, largest)
-    return picked("topk", input, np.take_along_axis(chosen, ranks, d), d, False)
+        chosen = np.sort(np.take(np.argpartition(x, kth), taken, -1))
+    ranks = order(np.take_along_axis(x, chosen, -1), chosen.ndim - 1, largest)
+    return np.take_along_axis(chosen, ranks, -1)
 
 
-def best(x: Array, k: int, largest: bool) -> Array | None:
+def chosen_of(x: Array, k: int, largest: bool) -> Array | None:
     """Where the k largest (smallest) elements lie; None if the last of them is NaN.
 
     To find that element, and then those beyond it, is faster than to partition their indices. And
@@ -366,7 +374,7 @@ def best(x: Array, k: int, largest: bool) -> Array | None:
         bound = np.partition(peaks, place)[place]
         candidates = np.flatnonzero(x >= bound if largest else x <= bound)
         if bound == bound and len(candidates) < len(x) // 8 and not np.isnan(x).any():
-            chosen = best(x[candidates], k, largest)
+            chosen = chosen_of(x[candidates], k, largest)
             return None if chosen is None else candidates[chosen]
     kth = len(x) - k if largest else k - 1
     last = np.partition(x, kth)[kth]
