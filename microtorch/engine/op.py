@@ -65,6 +65,8 @@ class Op:
     projection: bool = False  # does it pick one output of a multi-output node?
     family: Callable[[int], Op] | None = None  # of any number of inputs: the declaration for n
     attributes: bool = True  # may it have static arguments?
+    # is the result x[index], which shows no element of x twice? Then backward adds g there
+    lays: bool = False
     reads_nothing: InitVar[bool] = False  # a joint derivative that works after the node was freed
     # has the derivative a derivative of 0 where it reads a value for a choice only? Else it has
     # none there, as PyTorch's does not (recorded.py)
@@ -110,6 +112,7 @@ class Op:
         name = self.name
         self.vjps = tuple(self.vjps)
         self.differentiable = bool(self.vjps) or self.joint is not None
+        self.apart = self.joint is not None or self.lays
         self.floating = self.result == "float"
         self.rule = tuple(self.rule) or (None,) * len(self.vjps)
         self.symbol = SYMBOLS.get(name, name)

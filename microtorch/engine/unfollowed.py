@@ -5,11 +5,19 @@ base leaves it without a derivative, so it gets a node that raises when backward
 """
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import ref
 
+import numpy as np
+
+from ..backends.table import HotTable
 from ..base import errors
+from ..graph import mode, storage_of, user_frame
+from .hot import single
 from .op import Op
+from .record import constant_node, fill, handle
 
 if TYPE_CHECKING:
     from ..base.types import Attrs
@@ -53,11 +61,37 @@ def mark(t: Tensor, function: str, output: int, why: str) -> None:
         t.origin = (t.origin[0], (*t.origin[1], (unfollowed, attrs)))
 
 
-def mark_all(views: Sequence[Tensor], function: str) -> tuple[Tensor, ...]:
-    """The views that one function returns, marked."""
-    for i, t in enumerate(views):
-        mark(t, function, i, SEVERAL)
-    return tuple(views)
+def marked_views(
+    op: Op, input: Tensor, places: Sequence[Attrs], function: str, first: int
+) -> list[Tensor]:
+    """The views ``op(input, **place)``, marked as outputs of ``function`` from ``first`` on.
+
+    They are made as ``single`` makes each, but what they have in common is found once.
+    """
+    if type(input.array) is not np.ndarray or HotTable.aside:
+        views = [single(op, input, place) for place in places]
+        for i, t in enumerate(views, first):
+            mark(t, function, i, SEVERAL)
+        return views
+    a, x, m = input.node, input.array, mode.get()
+    inputs, dev, storage, flows = (a,), a.dev, storage_of(a), a.needs and m.grad
+    kernel, frame = op.kernels[dev], user_frame(sys._getframe(1))
+    base, chain = input.origin if input.origin is not None else (input, ())
+    views = []
+    for i, place in enumerate(places, first):
+        out = kernel(x, **place)
+        node: Node = (
+            fill(op.node(), inputs, inputs, out, dev, place, m.scope, frame)
+            if flows
+            else constant_node(out, dev)
+        )
+        t = handle(out, node)
+        node.storage = storage
+        attrs = {"function": function, "output": i, "why": SEVERAL}
+        t.origin = (base, (*chain, (op, place), (unfollowed, attrs)))
+        storage.add_view(ref(t))
+        views.append(t)
+    return views
 
 
 def mark_of(t: Tensor) -> Attrs | None:

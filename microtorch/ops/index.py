@@ -238,14 +238,17 @@ def _select(F: Namespace, x: Array, index: Place) -> Array:
 def _read_op(
     name: str, forward: Callable[..., Array] = _read, view: bool = False, saves: str = ""
 ) -> Op:
+    # a view shows no element twice
+    once: dict[str, Any] = {"unique": True} if view else {}
     return Op(
         name,
         forward,
-        vjps=(lambda F, g, out, x, index: F.place(g, index=index, shape=x.shape),),
+        vjps=(lambda F, g, out, x, index: F.place(g, index=index, shape=x.shape, **once),),
         saves=(saves,),
         complex="own",
         rule=("g at the index, 0 elsewhere",),
         view=view,
+        lays=view,
         explain=explain_index,
     )
 

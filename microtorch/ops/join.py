@@ -13,7 +13,7 @@ from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
 from ..engine.hot import several, single
 from ..engine.op import Op
-from ..engine.unfollowed import mark_all
+from ..engine.unfollowed import marked_views
 from .arguments import MANY, dim_of, rows, variadic
 from .index import select_op, slice_op
 from .shape import expand, reshape
@@ -177,20 +177,22 @@ def split(
                 )
             )
     ends = list(itertools.accumulate(sizes))
-    pieces = _views(tensor, slice_op, d, [*map(slice, [0, *ends], ends)])
-    return mark_all(pieces, "Split")
+    return _views(tensor, slice_op, d, [*map(slice, [0, *ends], ends)], "Split")
 
 
-def _views(input: Tensor, op: Op, dim: int, places: Sequence[Any]) -> list[Tensor]:
-    """Views at consecutive places along ``dim``: numbers or slices.
+def _views(
+    input: Tensor, op: Op, dim: int, places: Sequence[Any], function: str
+) -> tuple[Tensor, ...]:
+    """Views at consecutive places along ``dim``, numbers or slices, as ``function`` returns them.
 
     The gradient of a view is laid into zeros of what the view was taken from. For many views of one
     tensor these would be as many arrays of its size, so many are taken from groups.
     """
     lead, n = (slice(None),) * dim, len(places)
     if n <= MANY or not input.node.needs:
-        return [single(op, input, {"index": (*lead, place, Ellipsis)}) for place in places]
-    size, views = math.isqrt(n), []
+        indices: list[Attrs] = [{"index": (*lead, place, Ellipsis)} for place in places]
+        return tuple(marked_views(op, input, indices, function, 0))
+    size, views = math.isqrt(n), list[Any]()
     for first in range(0, n, size):
         part = places[first : first + size]
         begin, end = part[0], part[-1]
@@ -201,8 +203,9 @@ def _views(input: Tensor, op: Op, dim: int, places: Sequence[Any]) -> list[Tenso
             end += 1
             part = range(len(part))
         group = single(slice_op, input, {"index": (*lead, slice(begin, end), Ellipsis)})
-        views += [single(op, group, {"index": (*lead, place, Ellipsis)}) for place in part]
-    return views
+        indices = [{"index": (*lead, place, Ellipsis)} for place in part]
+        views += marked_views(op, group, indices, function, first)
+    return tuple(views)
 
 
 @public()
@@ -236,7 +239,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     if not input.array.ndim:
         raise IndexError(message(f"Dimension specified as {dim} but tensor has no dimensions"))
     d = dim_of(dim, input.array.ndim, "unbind")
-    return mark_all(_views(input, select_op, d, range(input.array.shape[d])), "Unbind")
+    return _views(input, select_op, d, range(input.array.shape[d]), "Unbind")
 
 
 @public(method=False)

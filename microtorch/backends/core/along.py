@@ -37,7 +37,8 @@ KINDS = {"prod": 1, "amax": 2, "amin": 3}  # as ext/along.c counts them
 
 
 class Along(Reference):
-    """Ops of ops/gather.py, scatter_reduce.py and index.py, where the index is as C takes it."""
+    """Ops of ops/gather.py, scatter_reduce.py, index.py and taps.py, where the index is as C takes it;
+    and triangles."""
 
     def gather(self, x: Array, index: Array, dim: int) -> Array:
         if x.ndim and _beside(x.shape, index.shape, dim):
@@ -117,6 +118,23 @@ class Along(Reference):
             index = np.ascontiguousarray(index)
             done = self.kernels.scatter(*sizes, id(index), id(src), id(wrong), id(out))
         return out if done and not wrong[0] else None
+
+    @calls("triangle")
+    def tril(self, x: Array, diagonal: int) -> Array:
+        out = self._triangle(x, diagonal, True)
+        return definition("tril")(self, x, diagonal) if out is None else out
+
+    @calls("triangle")
+    def triu(self, x: Array, diagonal: int) -> Array:
+        out = self._triangle(x, diagonal, False)
+        return definition("triu")(self, x, diagonal) if out is None else out
+
+    def _triangle(self, x: Array, diagonal: int, lower: bool) -> Array | None:
+        x, out = np.ascontiguousarray(x), np.empty(x.shape, self.dtype)
+        n, m = x.shape[-2:]
+        diagonal = max(-n, min(diagonal, m))
+        sizes = math.prod(x.shape[:-2]), n, m
+        return out if self.kernels.triangle(*sizes, lower, diagonal, id(x), id(out)) else None
 
     def taps(self, x: Array, index: Array, weight: Array, dim: int) -> Array:
         outer, n, inner = blocks(x.shape, dim)
