@@ -25,6 +25,11 @@ LIMIT = 3.0
 # where an elementwise function is not defined on (0.1, 0.9)
 SHIFTED = {"acosh": 1.5}
 
+# formulas that are no function of tensors alone
+NOT_ALONE = frozenset(
+    "where clamp_min clamp_max prelu gelu_tanh smooth_l1 huber threshold".split()
+)
+
 # name: an expression of the library t, of t.nn.functional F, and of the operands (see `operands`)
 PROGRAMS = {
     # shapes and joins
@@ -142,7 +147,7 @@ PROGRAMS = {
     "smooth_l1_loss": "F.smooth_l1_loss(x, y)", "huber_loss": "F.huber_loss(x, y)",
     "kl_div": "F.kl_div(x.log(), y)", "binary_cross_entropy": "F.binary_cross_entropy(x, y)",
     "bce with logits": "F.binary_cross_entropy_with_logits(x, y)", "glu": "F.glu(m)",
-    "prelu": "F.prelu(x, y[:1])",
+    "prelu": "F.prelu(x, y[:1])", "threshold": "F.threshold(x, 0.5, 0.0)",
     "conv1d": "F.conv1d(m[:, None], w1)", "conv2d": "F.conv2d(image, w2, padding=1)",
     "conv_transpose2d": "F.conv_transpose2d(image, w2, padding=1)",
     "max_pool1d": "F.max_pool1d(m, 2)", "max_pool2d": "F.max_pool2d(image, 2)",
@@ -200,7 +205,7 @@ def programs() -> dict[str, str]:
     """All expressions by name: a row of the formulas is a call of its function."""
     rows = {}
     for name, (_, derivatives) in formulas.TABLE.items():
-        if name in ("where", "clamp_min", "clamp_max", "prelu", "gelu_tanh", "smooth_l1", "huber"):
+        if name in NOT_ALONE:
             continue
         first = f"(x + {SHIFTED[name]})" if name in SHIFTED else "x"
         rest = ["y", "y"][: len(derivatives) - 1]

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 LOOKUP = frozenset({"exp", "expm1", "sigmoid", "erf"})  # functions that lookup.h has
 # functions whose vector code is good up to a bound, and the test for what lies beyond it
 BOUNDED = {"sin": "far", "cos": "far", "fmod": "far_quotient", "remainder": "far_quotient"}
-OWN = {"1 / (1 + exp(-x))": "sigmoid(x)", "sqrt(x * x + y * y)": "hypot(x, y)"}  # formulas for which functions.h is more accurate
+# formulas for which functions.h is more accurate
+OWN = {"1 / (1 + exp(-x))": "sigmoid(x)", "sqrt(x * x + y * y)": "hypot(x, y)"}
 
 
 class Loop(NamedTuple):

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from ..arrays.layout import layout
     from ..arrays.memory_format import memory_format
     from ..base.types import (
-        AnyNumber, Array, Backend, DeviceLike, DType, DTypeLike, Namespace, Shape,
+        AnyNumber,
+        Array,
+        Backend,
+        DeviceLike,
+        DType,
+        DTypeLike,
+        Namespace,
+        Shape,
     )  # fmt: skip
 
 
@@ -259,12 +266,12 @@ def arange(
         kind = dtypes.TORCH_TYPES[d.name]
         raise NotImplementedError(message(f"\"arange_cpu\" not implemented for '{kind}'"))
     n = len(range(first, stop, by)) if integers else int(np.ceil((stop - first) / by))
-    if integers and d == dtypes.I64:
-        return finish(np.arange(first, stop, by, np.int64), device, requires_grad)
-    numbers = np.arange(n, dtype=np.int64 if integers else np.float64)
-    numbers *= by
-    numbers += first
-    return finish(numbers.astype(d), device, requires_grad)
+    numbers: Array = np.arange(n, dtype=np.int64 if integers else np.float64)
+    if by != 1:
+        numbers *= by
+    if first != 0:
+        numbers += first
+    return finish(numbers.astype(d, copy=False), device, requires_grad)
 
 
 def _number(value: Tensor | AnyNumber) -> Any:
@@ -298,7 +305,8 @@ def linspace(
 @defines
 def spaced(F: Namespace, first: float, last: float, steps: int) -> Array:
     """At least two numbers from ``first`` to ``last``, each rounded once."""
-    return rounding.spaced(first, last, steps, F.dtype)
+    d: Any = F.dtype
+    return rounding.spaced(first, last, steps, d)
 
 
 @export

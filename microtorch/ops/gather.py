@@ -13,6 +13,7 @@ import numpy as np
 
 from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
+from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from .arguments import dim_of, element, rows
 from .index import Place, put
@@ -132,7 +133,9 @@ def check_index(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[int, Ten
                 f"{name}: input {describe(x)}, index {describe(index)}",
             )
         )
-    if any(k != d and m > n for k, (m, n) in enumerate(zip(given, shape, strict=True))):
+    if given != shape and any(
+        [m > n and k != d for k, (m, n) in enumerate(zip(given, shape, strict=True))]
+    ):
         raise RuntimeError(
             message(
                 f"Expected index {list(given)} to be no larger than self {list(shape)} apart from "
@@ -141,6 +144,9 @@ def check_index(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[int, Ten
             )
         )
     n = shape[d]
+    # as unsigned numbers, negative ones are larger than all sizes
+    if type(i) is np.ndarray and i.view(np.uint64).max() < n:
+        return d, index
     if not (int(i.min()) >= 0 and int(i.max()) < n):
         raise RuntimeError(
             message(
@@ -194,7 +200,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if not index.array.size:
         return reshape(reshape(input, -1)[:0], *index.array.shape)
     if input.array.ndim == index.array.ndim:
-        return apply(gather_op, (input, index), {"dim": d})
+        return kept_dtype(gather_op, input, index, {"dim": d})
     x, i = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]
     return reshape(apply(gather_op, (x, i), {"dim": d}), *index.array.shape)
 

@@ -62,6 +62,9 @@ def _stack(F: Namespace, *xs: Array, dim: int) -> Array:
         if len({x.shape for x in xs}) > 1:
             raise ValueError("all input arrays must have the same shape")
         return rows(np.concatenate(xs)).reshape(len(xs), *xs[0].shape)
+    if len({x.shape for x in xs}) == 1 and type(xs[0]) is np.ndarray:  # likewise
+        place = (*(slice(None),) * dim, None)
+        return rows(np.concatenate([x[place] for x in xs], dim))
     return rows(np.stack(xs, dim))
 
 
@@ -117,9 +120,27 @@ def same_dtype(tensors: Sequence[Tensor], op: str, empty: type = RuntimeError) -
     return [x if x.array.dtype == target else x.to(dtypes.FROM_NUMPY[target]) for x in tensors]
 
 
+def _alike(tensors: Any) -> int:
+    """The number of dimensions of tensors that need no promotion, none of them empty; else -1."""
+    if type(tensors) is not list and type(tensors) is not tuple:
+        return -1
+    try:
+        first = tensors[0].array
+        d, ndim = first.dtype, first.ndim
+        for x in tensors:
+            a = x.array
+            if a.dtype is not d or a.ndim != ndim or not a.size:
+                return -1
+    except (AttributeError, IndexError):  # not a tensor, or none at all
+        return -1
+    return int(ndim)
+
+
 @public(method=False, aliases=("concat", "concatenate"))
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing dimension. 1-d empty tensors are skipped, as in PyTorch."""
+    if (ndim := _alike(tensors)) > 0:
+        return several(cat_op, tensors, {"dim": dim_of(dim, ndim, "cat")})
     tensors = same_dtype(tensors, "cat", ValueError)
     if any(x.array.ndim == 0 for x in tensors):
         raise RuntimeError(
@@ -134,6 +155,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 @public(method=False)
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
+    if (ndim := _alike(tensors)) >= 0:
+        return several(stack_op, tensors, {"dim": dim_of(dim, ndim + 1, "stack")})
     tensors = same_dtype(tensors, "stack")
     return several(stack_op, tensors, {"dim": dim_of(dim, tensors[0].array.ndim + 1, "stack")})
 

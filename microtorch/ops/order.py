@@ -12,8 +12,7 @@ from ..arrays.dtypes import F64, OBJECT
 from ..backends import cpu, defines
 from ..base.errors import describe, message
 from ..base.naming import named
-from ..engine.apply import apply
-from ..engine.hot import single
+from ..engine.hot import kept_dtype, single
 from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
@@ -66,7 +65,7 @@ _PAIRS = {name: type(name, (Picked,), {"__slots__": ()}) for name in PICKS}
 def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> Picked:
     """(values, indices) of ``input`` at ``index`` (an int array of the same rank) along ``dim``."""
     dev = input.node.dev
-    values = apply(PICKS[name], (input, constant(index, dev)), {"dim": dim, "squeeze": squeeze})
+    values = kept_dtype(PICKS[name], input, constant(index, dev), {"dim": dim, "squeeze": squeeze})
     places = index.squeeze(dim) if squeeze and index.ndim else index
     pair: Picked = _PAIRS[name](values, constant(places, dev))
     return pair
@@ -125,8 +124,18 @@ def _extreme_of_all(name: str) -> Callable[[Tensor], Tensor]:
     return extreme
 
 
-_publish_pick("max", lambda x, d: np.argmax(x, d, keepdims=True), _extreme_of_all("max"), "maximum")
-_publish_pick("min", lambda x, d: np.argmin(x, d, keepdims=True), _extreme_of_all("min"), "minimum")
+def _place_of(name: str) -> Callable[[Array, int], Array]:
+    """np.argmax or np.argmin, keeping the dimension; numpy's own option takes 1 us."""
+
+    def place(x: Array, d: int) -> Array:
+        index = getattr(x, name)(d)
+        return index.reshape(*x.shape[:d], 1, *x.shape[d + 1 :])
+
+    return place
+
+
+_publish_pick("max", _place_of("argmax"), _extreme_of_all("max"), "maximum")
+_publish_pick("min", _place_of("argmin"), _extreme_of_all("min"), "minimum")
 
 
 class aminmax(NamedTuple):

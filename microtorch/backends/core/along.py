@@ -23,7 +23,7 @@ def blocks(shape: Shape, dim: int) -> tuple[int, int, int]:
 
 def _beside(a: Shape, b: Shape, dim: int) -> bool:
     """Have two shapes the same sizes but along ``dim``?"""
-    return len(a) == len(b) and a[:dim] == b[:dim] and a[dim + 1 :] == b[dim + 1 :]
+    return a == b or (len(a) == len(b) and a[:dim] == b[:dim] and a[dim + 1 :] == b[dim + 1 :])
 
 
 def rows_of(index: Array, dim: int) -> Array | None:
@@ -37,8 +37,9 @@ KINDS = {"prod": 1, "amax": 2, "amin": 3}  # as ext/along.c counts them
 
 
 class Along(Reference):
-    """Ops of ops/gather.py, scatter_reduce.py, index.py and taps.py, where the index is as C takes it;
-    and triangles."""
+    """Ops of ops/gather.py, scatter_reduce.py, index.py and taps.py, where the index is as C takes
+    it; and triangles.
+    """
 
     def gather(self, x: Array, index: Array, dim: int) -> Array:
         if x.ndim and _beside(x.shape, index.shape, dim):

@@ -104,14 +104,15 @@ def _caller(
 ) -> Callable[..., Any]:  # fmt: skip
     """A function of an op's parameters that calls C's loop, or numpy's kernel if C declines.
 
-    C takes arrays of one shape and of its dtype; ``spread`` makes them so. The function is written out as text, because
-    collecting ``*args`` would cost as much as the loop on a small array.
+    C takes arrays of one shape and of its dtype; ``spread`` makes them so. The function is written
+    out as text, because collecting ``*args`` would cost as much as the loop on a small array.
 
     Its attribute ``with_F`` is the same function with the parameters of a vjp: F first.
     """
     names = [part.partition("=")[0].strip() for part in named.split(", ")[1:]]
     keywords = "".join(f", {n}={n}" for n in names)
     copies = [f"{a}_copy" for a in arrays]
+    copied = ", ".join([*scalars, *(f"id({c})" for c in copies), "id(result)"])
     operands = [*scalars, *(f"id({a})" for a in arrays), "id(result)"]
     body = "\n".join([
         "    try:",
@@ -123,7 +124,7 @@ def _caller(
             "        if arrays is not None:",
             f"            {', '.join(copies)} = arrays",
             f"            result = empty({copies[0]}.shape, dtype)",
-            f"            if loop({', '.join([*scalars, *(f'id({c})' for c in copies)])}, id(result)):",
+            f"            if loop({copied}):",
             "                return result",
         ] if scope["spread"] else []),
         "    except (AttributeError, TypeError):  # a number for an array, None for a number",
