@@ -352,7 +352,8 @@ def tril_indices(
     device: DeviceLike | None = None,
 ) -> Tensor:
     """Row and column indices (2, n) of the lower triangle."""
-    return _triangle(np.tril_indices, row, col, offset, dtype, device)
+    ends = np.clip(np.arange(row) + offset + 1, 0, col)
+    return _triangle(np.zeros_like(ends), ends, dtype, device)
 
 
 @export
@@ -365,12 +366,18 @@ def triu_indices(
     device: DeviceLike | None = None,
 ) -> Tensor:
     """Row and column indices (2, n) of the upper triangle."""
-    return _triangle(np.triu_indices, row, col, offset, dtype, device)
+    begins = np.clip(np.arange(row) + offset, 0, col)
+    return _triangle(begins, np.full_like(begins, col), dtype, device)
 
 
 def _triangle(
-    indices: Any, row: int, col: int, offset: int, dtype: DTypeLike | None,
-    device: DeviceLike | None,
-) -> Tensor:  # fmt: skip
-    both = np.stack(indices(row, offset, col))
-    return finish(both.astype(chosen(dtype, dtypes.I64)), device, False)
+    begins: Array, ends: Array, dtype: DTypeLike | None, device: DeviceLike | None
+) -> Tensor:
+    """The indices of the elements from ``begins`` to ``ends`` of each row."""
+    counts = ends - begins
+    both = np.empty((2, int(counts.sum())), np.int64)
+    both[0] = np.repeat(np.arange(len(counts)), counts)
+    before = np.cumsum(counts) - counts
+    both[1] = np.arange(both.shape[1])
+    both[1] -= np.repeat(before - begins, counts)
+    return finish(both.astype(chosen(dtype, dtypes.I64), copy=False), device, False)

@@ -144,6 +144,8 @@ def check_index(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[int, Ten
             )
         )
     n = shape[d]
+    if type(i) is np.ndarray and 0 in i.strides:  # expanded: one of each row says all
+        i = i[tuple([slice(None) if s else slice(1) for s in i.strides])]
     # as unsigned numbers, negative ones are larger than all sizes
     if type(i) is np.ndarray and i.view(np.uint64).max() < n:
         return d, index

@@ -73,7 +73,7 @@ def test_ends():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["fmod", "remainder", "hypot", "nextafter"])
 def test_functions_of_two(name, dtype):
-    """Exactly numpy's, also where quotients are too large for vectors and at every special value."""
+    """Exactly numpy's, also where a quotient is too large for vectors, and at special values."""
     rng = np.random.default_rng(1)
     x, y = (rng.normal(size=(2, 3000)) * 10.0 ** rng.integers(-20, 20, (2, 3000))).astype(dtype)
     ends = [0, -0.0, math.inf, -math.inf, math.nan, 1, -3.5, np.finfo(dtype).tiny]
