@@ -1,5 +1,5 @@
-/* lookup.h - exp, expm1, sigmoid and erf of 16 numbers at once with AVX-512, by tables that fit registers.
- * Included for each type.
+/* lookup.h - exp, expm1, sigmoid and erf of 16 numbers at once with AVX-512, by tables that fit
+ * registers. Included for each type.
  *
  * The functions of functions.h reduce the argument to a short interval and evaluate a polynomial
  * there. With more and shorter intervals the polynomial is shorter, but each interval needs its own

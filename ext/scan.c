@@ -182,8 +182,8 @@ KERNEL(key_order)(size_t rows, size_t n, ARRAY(const int64_t, keys, rows * n),
     }
 }
 
-/* n numbers from `first` on, `step` apart; the second half is counted from `last` backwards. Each is
- * rounded once. */
+/* n numbers from `first` on, `step` apart; the second half is counted from `last` backwards. Each
+ * is rounded once. */
 KERNEL(spaced)(size_t n, real first, real step, real last, ARRAY(real, out, n))
 {
     const size_t half = n / 2;

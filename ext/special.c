@@ -19,7 +19,22 @@
 #define NEAR_TERMS 28
 #define FAR_TERMS 23
 #endif
-static const double NAME(I0_NEAR)[] = {
+
+/* The sum of c[k] T_k(y), by Clenshaw's recurrence. It cancels digits, which float has not. */
+#define CHEBYSHEV(name, terms, ...)                       \
+    INLINE real NAME(name)(double y)                      \
+    {                                                     \
+        static const double c[] = {__VA_ARGS__};          \
+        double b = 0, after = 0;                          \
+        UNROLL for (size_t k = terms - 1; k > 0; k--)     \
+        {                                                 \
+            const double next = 2 * y * b - after + c[k]; \
+            after = b, b = next;                          \
+        }                                                 \
+        return (real)(y * b - after + c[0]);              \
+    }
+
+CHEBYSHEV(sum_of_I0_NEAR, NEAR_TERMS,
     0.33839763720473804, -0.3046826723431984, 0.17162090152220878, -0.094901097048047644,
     0.049305284239670708, -0.023737414805899469, 0.010546460394594998, -0.0043243099950505759,
     0.0016394756169413358, -0.00057637557453858237, 0.00018850288509584166,
@@ -28,16 +43,18 @@ static const double NAME(I0_NEAR)[] = {
     2.6598237246823867e-9, -5.1897956016352629e-10, 9.6758090353732369e-11,
     -1.7268262914415557e-11, 2.9550526631296398e-12, -4.8564467831119295e-13,
     7.6761854986049356e-14, -1.1685332877993452e-14, 1.715391285555133e-15,
-    -2.4312798465479547e-16, 3.3307945188222381e-17};
-static const double NAME(I0_FAR)[] = {
+    -2.4312798465479547e-16, 3.3307945188222381e-17)
+
+CHEBYSHEV(sum_of_I0_FAR, FAR_TERMS,
     0.40224520550705442, 0.0033691164782556941, 6.889758346916824e-5, 2.8913705208347565e-6,
     2.0489185894690637e-7, 2.2666689904981781e-8, 3.3962320257083863e-9, 4.9406023882249696e-10,
     1.1889147107846438e-11, -3.1499165279632414e-11, -1.3215811840447713e-11,
     -1.7941785315068061e-12, 7.1801244513836662e-13, 3.8527783827421427e-13,
     1.5400862175214098e-14, -4.1505693472872221e-14, -9.5548466988283076e-15,
     3.8116806693526224e-15, 1.7725601330565264e-15, -3.4254856196772191e-16,
-    -2.8276239805165835e-16, 3.4612228676974611e-17, 4.46562142029676e-17};
-static const double NAME(I1_NEAR)[] = {
+    -2.8276239805165835e-16, 3.4612228676974611e-17, 4.46562142029676e-17)
+
+CHEBYSHEV(sum_of_I1_NEAR, NEAR_TERMS,
     0.12629359322181683, -0.17641651835783406, 0.1026436586898471, -0.052945981208094991,
     0.024726449030626517, -0.010564084894626198, 0.0041564229443128882, -0.0015135724506312531,
     0.00051228595616857577, -0.00016176081582589675, 4.7815651075500542e-5,
@@ -46,8 +63,9 @@ static const double NAME(I1_NEAR)[] = {
     -1.8872497517228293e-9, 3.625590281552117e-10, -6.6634897235020277e-11,
     1.1736186298890902e-11, -1.9839743977649437e-12, 3.2237933659455747e-13,
     -5.0421855047279117e-14, 7.6006842947354069e-15, -1.1055969477353863e-15,
-    1.5536319577362005e-16, -2.1114212143581661e-17};
-static const double NAME(I1_FAR)[] = {
+    1.5536319577362005e-16, -2.1114212143581661e-17)
+
+CHEBYSHEV(sum_of_I1_FAR, FAR_TERMS,
     0.38928811750914006, -0.0097610974913614684, -0.00011058893876262372,
     -3.8825648088776904e-6, -2.5122362378702089e-7, -2.6314688468895195e-8,
     -3.835380385964237e-9, -5.5897434621965838e-10, -1.8974958123505412e-11,
@@ -55,24 +73,7 @@ static const double NAME(I1_FAR)[] = {
     -7.1985517762459085e-13, -4.0835511110921973e-13, -2.1015418427726643e-14,
     4.2724400167119514e-14, 1.0420276984128803e-14, -3.8144030724370078e-15,
     -1.8803547755107824e-15, 3.3082023109209283e-16, 2.9626289976459501e-16,
-    -3.209525921993424e-17, -4.6503053684893583e-17};
-
-/* The sum of c[k] T_k(y), by Clenshaw's recurrence. It cancels digits, which float has not. */
-#define CHEBYSHEV(name, terms)                                        \
-    INLINE real NAME(sum_of_##name)(double y)                         \
-    {                                                                 \
-        double b = 0, after = 0;                                      \
-        UNROLL for (size_t k = terms - 1; k > 0; k--)                 \
-        {                                                             \
-            const double next = 2 * y * b - after + NAME(name)[k];    \
-            after = b, b = next;                                      \
-        }                                                             \
-        return (real)(y * b - after + NAME(name)[0]);                 \
-    }
-CHEBYSHEV(I0_NEAR, NEAR_TERMS)
-CHEBYSHEV(I0_FAR, FAR_TERMS)
-CHEBYSHEV(I1_NEAR, NEAR_TERMS)
-CHEBYSHEV(I1_FAR, FAR_TERMS)
+    -3.209525921993424e-17, -4.6503053684893583e-17)
 
 INLINE real FN(i0e)(real x)
 {
@@ -81,6 +82,7 @@ INLINE real FN(i0e)(real x)
     const real within = NAME(sum_of_I0_NEAR)((double)a / 4 - 1);
     return a <= 8 ? within : beyond;
 }
+
 INLINE real FN(i1e)(real x)
 {
     const real a = FN(abs)(x), far = FN(maximum)(a, 8);
@@ -88,12 +90,14 @@ INLINE real FN(i1e)(real x)
     const real within = NAME(sum_of_I1_NEAR)((double)a / 4 - 1) * x;
     return a <= 8 ? within : x < 0 ? -beyond : beyond;
 }
+
 /* In two steps: I may be a number where e^|x| is none. Infinity gives NaN, as in PyTorch. */
 INLINE real FN(i0)(real x)
 {
     const real half = FN(exp)(FN(abs)(x) / 2);
     return half * FN(i0e)(x) * half;
 }
+
 INLINE real FN(i1)(real x)
 {
     const real half = FN(exp)(FN(abs)(x) / 2);
@@ -134,10 +138,12 @@ INLINE real NAME(quantile)(real q, real tail)
     const real outside = r <= 5 ? near : r == INFINITY ? r : far;
     return FN(abs)(q) <= (real)0.425 ? middle : q < 0 ? -outside : outside;
 }
+
 INLINE real FN(erfinv)(real x)
 {
     return NAME(quantile)(x / 2, (1 - FN(abs)(x)) / 2) * (real)0.70710678118654752440;
 }
+
 INLINE real FN(ndtri)(real p)
 {
     return NAME(quantile)(p - (real)0.5, FN(minimum)(p, 1 - p));
@@ -161,6 +167,7 @@ INLINE real FN(trigamma)(real x)
     const real rest = z + s / 2 + z * s * series;
     return x < 10 ? sum + rest : rest;
 }
+
 #define PI 3.14159265358979323846
 /* By reflection (6.4.7) below 0, where the poles are infinite. */
 INLINE real NAME(reflected_trigamma)(real x)
@@ -189,19 +196,14 @@ INLINE real FN(nextafter)(real x, real y)
 }
 
 /* ---- the loops ---- */
-#define LOOP(name)                                                                              \
-    static void NAME(name##_loop)(const void *task, size_t begin, size_t n, real *restrict out) \
-    {                                                                                           \
-        const real *restrict x = (const real *)task + begin;                                    \
-        for (size_t i = 0; i < n; i++)                                                          \
-            out[i] = FN(name)(x[i]);                                                            \
+#define LOOP(name, function)                                                             \
+    static void NAME(name)(const void *task, size_t begin, size_t n, real *restrict out) \
+    {                                                                                    \
+        const real *restrict x = (const real *)task + begin;                             \
+        for (size_t i = 0; i < n; i++)                                                   \
+            out[i] = function(x[i]);                                                     \
     }
-LOOP(i0e)
-LOOP(i1e)
-LOOP(i0)
-LOOP(i1)
-LOOP(erfinv)
-LOOP(ndtri)
+
 static void NAME(trigamma_loop)(const void *task, size_t begin, size_t n, real *restrict out)
 {
     const real *restrict x = (const real *)task + begin;
@@ -215,48 +217,64 @@ static void NAME(trigamma_loop)(const void *task, size_t begin, size_t n, real *
             out[i] = NAME(reflected_trigamma)(x[i]);
 }
 
+LOOP(i0_loop, FN(i0))
 KERNEL(i0)(size_t n, ARRAY(const real, x, n), ARRAY(real, out, n))
 {
     NAME(in_pieces)(n, false, NAME(i0_loop), x, out);
 }
+
+LOOP(i0e_loop, FN(i0e))
 KERNEL(i0e)(size_t n, ARRAY(const real, x, n), ARRAY(real, out, n))
 {
     NAME(in_pieces)(n, false, NAME(i0e_loop), x, out);
 }
+
+LOOP(i1_loop, FN(i1))
 KERNEL(i1)(size_t n, ARRAY(const real, x, n), ARRAY(real, out, n))
 {
     NAME(in_pieces)(n, false, NAME(i1_loop), x, out);
 }
+
+LOOP(i1e_loop, FN(i1e))
 KERNEL(i1e)(size_t n, ARRAY(const real, x, n), ARRAY(real, out, n))
 {
     NAME(in_pieces)(n, false, NAME(i1e_loop), x, out);
 }
+
+LOOP(erfinv_loop, FN(erfinv))
 KERNEL(erfinv)(size_t n, ARRAY(const real, x, n), ARRAY(real, out, n))
 {
     NAME(in_pieces)(n, false, NAME(erfinv_loop), x, out);
 }
+
+LOOP(ndtri_loop, FN(ndtri))
 KERNEL(ndtri)(size_t n, ARRAY(const real, x, n), ARRAY(real, out, n))
 {
     NAME(in_pieces)(n, false, NAME(ndtri_loop), x, out);
 }
+
 KERNEL(trigamma)(size_t n, ARRAY(const real, x, n), ARRAY(real, out, n))
 {
     NAME(in_pieces)(n, false, NAME(trigamma_loop), x, out);
 }
+
 struct NAME(two) {
     const real *x, *y;
 };
+
 static void NAME(nextafter_loop)(const void *task, size_t begin, size_t n, real *restrict out)
 {
     const struct NAME(two) *t = task;
     for (size_t i = 0; i < n; i++)
         out[i] = FN(nextafter)(t->x[begin + i], t->y[begin + i]);
 }
+
 KERNEL(nextafter)(size_t n, ARRAY(const real, x, n), ARRAY(const real, y, n), ARRAY(real, out, n))
 {
     const struct NAME(two) both = {x, y};
     NAME(in_pieces)(n, true, NAME(nextafter_loop), &both, out);
 }
+
 #undef NEAR_TERMS
 #undef FAR_TERMS
 #undef CHEBYSHEV

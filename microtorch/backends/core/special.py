@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...base.naming import named
 from ..reference import Reference
 from ..table import definition
 from .library import calls
@@ -20,7 +21,7 @@ def _of_one(name: str) -> Callable[..., Array]:
         out = self._elementwise(name, x)
         return definition(name)(self, x) if out is None else out
 
-    return method
+    return named(method, name)
 
 
 class Special(Reference):
