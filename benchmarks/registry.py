@@ -292,10 +292,15 @@ def main(arguments: list[str]) -> int:
     from microtorch.backends import core
 
     core.set_num_threads(1)
-    rows = []
-    for name, direction, times in measured(arguments, 0.3 if arguments else 0.02):
-        ratio = times[0] / times[-1] if len(times) > 1 else times[0]
-        rows.append((ratio, name, direction, times))
+    found = {(n, d): times for n, d, times in measured(arguments, 0.3 if arguments else 0.02)}
+    # a busy neighbour makes figures of a short measurement: what seems slow is measured longer
+    slow = [n for (n, _), times in found.items() if len(times) > 1 and times[0] > LIMIT * times[1]]
+    if slow and not arguments:
+        found |= {(n, d): times for n, d, times in measured(slow, 0.3) if n in slow}
+    rows = [
+        (times[0] / times[-1] if len(times) > 1 else times[0], name, direction, times)
+        for (name, direction), times in found.items()
+    ]
     rows.sort(reverse=True)
     many = [row for row in rows if row[0] > LIMIT] if len(rows[0][3]) > 1 else []
     print(f"{'program':26} {'':10} {'microtorch':>11} {'PyTorch':>11} {'ratio':>7}")
