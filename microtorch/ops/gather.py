@@ -133,9 +133,8 @@ def check_index(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[int, Ten
                 f"{name}: input {describe(x)}, index {describe(index)}",
             )
         )
-    if given != shape and any(
-        [m > n and k != d for k, (m, n) in enumerate(zip(given, shape, strict=True))]
-    ):
+    beside = given[:d] + given[d + 1 :], shape[:d] + shape[d + 1 :]
+    if beside[0] != beside[1] and any(m > n for m, n in zip(*beside, strict=True)):
         raise RuntimeError(
             message(
                 f"Expected index {list(given)} to be no larger than self {list(shape)} apart from "
