@@ -1,4 +1,4 @@
-"""Samples of the distances of all pairs of rows, and of weighted sums of a few elements."""
+"""Samples of the distances of all pairs of rows, and of sums of a few elements."""
 
 import itertools
 import math
@@ -59,6 +59,10 @@ SAMPLES_DISTANCES = {
             lambda torch, x: torch.nn.functional.pdist(x),
         )
         for x in (numbers(4, 3), numbers(70, 2))
+    ],
+    "trace": [
+        Sample((x,), {}, np.trace, lambda torch, x: x.trace())
+        for x in (numbers(3, 4), numbers(4, 2), numbers(1, 1))
     ],
     "taps": [
         Sample((numbers(2, 4, 3),), {**TAPS, "dim": 1}, taps),
