@@ -59,6 +59,11 @@ def main(arguments: list[str]) -> int:
         from . import several
 
         return several.main(arguments[1:])
+    if arguments[:1] == ["courses"]:  # likewise: statements of course scripts on small tensors
+        restart_clean(arguments, 1)
+        from . import courses
+
+        return courses.main(arguments[1:])
     if arguments[:1] == ["registry"]:  # likewise: the worst ratios of all functions
         restart_clean(arguments, 1)
         from . import registry

@@ -50,10 +50,10 @@ KERNEL(scatter_sum)(size_t outer, size_t n, size_t k, size_t inner,
         }
 }
 
-/* out[o, index[j], i] += g[o, j, i], onto what is there */
-KERNEL(add_rows)(size_t outer, size_t n, size_t k, size_t inner,
-                 ARRAY(const real, g, outer * k * inner), ARRAY(const int64_t, index, k),
-                 ARRAY(uint8_t, wrong, 1), ARRAY(real, out, outer * n * inner))
+/* out[o, index[j], i] += g[o, j, i], onto what is there; `kind` as in scatter */
+KERNEL(combine_rows)(size_t outer, size_t n, size_t k, size_t inner, int kind,
+                     ARRAY(const real, g, outer * k * inner), ARRAY(const int64_t, index, k),
+                     ARRAY(uint8_t, wrong, 1), ARRAY(real, out, outer * n * inner))
 {
     wrong[0] = 0;
     for (size_t j = 0; j < k; j++)
@@ -65,8 +65,18 @@ KERNEL(add_rows)(size_t outer, size_t n, size_t k, size_t inner,
         for (size_t j = 0; j < k; j++) {
             const real *restrict from = g + (o * k + j) * inner;
             real *restrict to = out + (o * n + (size_t)index[j]) * inner;
-            for (size_t i = 0; i < inner; i++)
-                to[i] += from[i];
+            if (kind == 0)
+                for (size_t i = 0; i < inner; i++)
+                    to[i] += from[i];
+            else if (kind == 1)
+                for (size_t i = 0; i < inner; i++)
+                    to[i] *= from[i];
+            else if (kind == 2)
+                for (size_t i = 0; i < inner; i++)
+                    to[i] = FN(maximum)(from[i], to[i]);
+            else
+                for (size_t i = 0; i < inner; i++)
+                    to[i] = FN(minimum)(from[i], to[i]);
         }
 }
 
@@ -111,4 +121,82 @@ KERNEL(scatter)(size_t outer, size_t n, size_t k, size_t inner, int kind,
                     *to = b < *to || b != b ? b : *to;
             }
         }
+}
+
+/* Weighted sums of a few elements along one dimension:
+ *
+ *     out[o, j, i] = sum over t of weight[t, j] x[o, index[t, j], i]
+ *
+ * and the way back, which adds each number of g where it was read. */
+static inline int NAME(outside)(const int64_t *index, size_t count, size_t n)
+{
+    int any = 0;
+    for (size_t j = 0; j < count; j++)
+        any |= (uint64_t)index[j] >= n;
+    return any;
+}
+
+KERNEL(taps)(size_t outer, size_t n, size_t k, size_t inner, size_t count,
+             ARRAY(const real, x, outer * n * inner), ARRAY(const int64_t, index, count * k),
+             ARRAY(const real, weight, count * k), ARRAY(uint8_t, wrong, 1),
+             ARRAY(real, out, outer * k * inner))
+{
+    if ((wrong[0] = (uint8_t)NAME(outside)(index, count * k, n)))
+        return;
+    for (size_t o = 0; o < outer; o++)
+        for (size_t t = 0; t < count; t++) {
+            const int64_t *restrict at = index + t * k;
+            const real *restrict w = weight + t * k;
+            const real *restrict from = x + o * n * inner;
+            real *restrict to = out + o * k * inner;
+            if (inner == 1 && t == 0)
+                for (size_t j = 0; j < k; j++)
+                    to[j] = w[j] * from[at[j]];
+            else if (inner == 1)
+                for (size_t j = 0; j < k; j++)
+                    to[j] += w[j] * from[at[j]];
+            else
+                for (size_t j = 0; j < k; j++) {
+                    const real *restrict row = from + (size_t)at[j] * inner;
+                    if (t == 0)
+                        for (size_t i = 0; i < inner; i++)
+                            to[j * inner + i] = w[j] * row[i];
+                    else
+                        for (size_t i = 0; i < inner; i++)
+                            to[j * inner + i] += w[j] * row[i];
+                }
+        }
+}
+
+KERNEL(taps_vjp0)(size_t outer, size_t n, size_t k, size_t inner, size_t count,
+                  ARRAY(const real, g, outer * k * inner), ARRAY(const int64_t, index, count * k),
+                  ARRAY(const real, weight, count * k), ARRAY(uint8_t, wrong, 1),
+                  ARRAY(real, out, outer * n * inner))
+{
+    if ((wrong[0] = (uint8_t)NAME(outside)(index, count * k, n)))
+        return;
+    memset(out, 0, outer * n * inner * sizeof(real));
+    for (size_t o = 0; o < outer; o++)
+        for (size_t t = 0; t < count; t++)
+            for (size_t j = 0; j < k; j++) {
+                const real w = weight[t * k + j];
+                const real *restrict from = g + (o * k + j) * inner;
+                real *restrict to = out + (o * n + (size_t)index[t * k + j]) * inner;
+                for (size_t i = 0; i < inner; i++)
+                    to[i] += w * from[i];
+            }
+}
+
+/* Matrices of n rows and m columns, with 0 above the diagonal (`lower`) or below it. It begins at
+ * column `diagonal` of the first row. */
+KERNEL(triangle)(size_t outer, size_t n, size_t m, int lower, int64_t diagonal,
+                 ARRAY(const real, x, outer * n * m), ARRAY(real, out, outer * n * m))
+{
+    for (size_t row = 0; row < outer * n; row++) {
+        const int64_t edge = (int64_t)(row % n) + diagonal + lower;
+        const size_t at = edge < 0 ? 0 : smaller((size_t)edge, m);
+        const size_t begin = lower ? 0 : at, end = lower ? at : m;
+        memset(out + row * m, 0, m * sizeof(real));
+        memcpy(out + row * m + begin, x + row * m + begin, (end - begin) * sizeof(real));
+    }
 }

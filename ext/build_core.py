@@ -68,6 +68,7 @@ KERNELS = [
     "ext/along.c",
     "ext/scan.c",
     "ext/distance.c",
+    "ext/special.c",
 ]
 HEADERS = [
     "ext/core.h",

@@ -7,26 +7,44 @@
  * distances side by side, and no sum runs across a vector. */
 #define SIDE_BY_SIDE 64
 
+/* The distances of a point, whose k numbers are `step` apart, to `count` columns of k rows, which
+ * are `row` apart. */
+static inline void NAME(distances_to)(size_t k, const real *point, size_t step, const real *columns,
+                                      size_t row, size_t count, real *restrict out)
+{
+    for (size_t column = 0; column < count; column += SIDE_BY_SIDE) {
+        const size_t width = smaller(SIDE_BY_SIDE, count - column);
+        real total[SIDE_BY_SIDE] = {0};
+        for (size_t p = 0; p < k; p++) {
+            const real *restrict b = columns + p * row + column;
+            const real x = point[p * step];
+            if (width == SIDE_BY_SIDE)
+                for (size_t j = 0; j < SIDE_BY_SIDE; j++)
+                    total[j] += (x - b[j]) * (x - b[j]);
+            else
+                for (size_t j = 0; j < width; j++)
+                    total[j] += (x - b[j]) * (x - b[j]);
+        }
+        for (size_t j = 0; j < width; j++)
+            out[column + j] = FN(sqrt)(total[j]);
+    }
+}
+
 KERNEL(distances)(size_t n, size_t m, size_t k, ARRAY(const real, a, n * k),
                   ARRAY(const real, transposed_b, k * m), ARRAY(real, out, n * m))
 {
     for (size_t i = 0; i < n; i++)
-        for (size_t column = 0; column < m; column += SIDE_BY_SIDE) {
-            const size_t width = smaller(SIDE_BY_SIDE, m - column);
-            real total[SIDE_BY_SIDE] = {0};
-            for (size_t p = 0; p < k; p++) {
-                const real *restrict b = transposed_b + p * m + column;
-                const real x = a[i * k + p];
-                if (width == SIDE_BY_SIDE)
-                    for (size_t j = 0; j < SIDE_BY_SIDE; j++)
-                        total[j] += (x - b[j]) * (x - b[j]);
-                else
-                    for (size_t j = 0; j < width; j++)
-                        total[j] += (x - b[j]) * (x - b[j]);
-            }
-            for (size_t j = 0; j < width; j++)
-                out[i * m + column + j] = sqrt(total[j]);
-        }
+        NAME(distances_to)(k, a + i * k, 1, transposed_b, m, m, out + i * m);
+}
+
+/* The same for the pairs i < j of the rows of one matrix, which comes transposed. */
+KERNEL(pair_distances)(size_t n, size_t k, ARRAY(const real, transposed, k * n),
+                       ARRAY(real, out, n * (n - 1) / 2))
+{
+    for (size_t i = 0; i + 1 < n; i++) {
+        NAME(distances_to)(k, transposed + i, n, transposed + i + 1, n, n - 1 - i, out);
+        out += n - 1 - i;
+    }
 }
 
 /* The derivative for the rows of a: out[i] = sum over j of share[i, j] (a[i] - b[j]). */
@@ -45,5 +63,20 @@ KERNEL(distances_vjp0)(size_t n, size_t m, size_t k, ARRAY(const real, share, n 
                 to[p] += s * (x[p] - y[p]);
         }
     }
+}
+
+KERNEL(pair_distances_vjp0)(size_t n, size_t k, ARRAY(const real, share, n * (n - 1) / 2),
+                            ARRAY(const real, x, n * k), ARRAY(real, out, n * k))
+{
+    memset(out, 0, n * k * sizeof(real));
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n; j++) {
+            const real s = *share++;
+            for (size_t p = 0; p < k; p++) {
+                const real d = s * (x[i * k + p] - x[j * k + p]);
+                out[i * k + p] += d;
+                out[j * k + p] -= d;
+            }
+        }
 }
 #undef SIDE_BY_SIDE

@@ -55,11 +55,13 @@
 #include "along.c"
 #include "scan.c"
 #include "distance.c"
+#include "special.c"
 #undef real
 #undef REAL_IS_FLOAT
 #undef NAME
 #undef FN
 #undef ALL
+#undef WHERE
 #undef STEP
 
 #define real double
@@ -91,6 +93,7 @@
 #include "along.c"
 #include "scan.c"
 #include "distance.c"
+#include "special.c"
 #undef real
 #undef NAME
 

@@ -1,5 +1,5 @@
-/* lookup.h - exp, sigmoid and erf of 16 numbers at once with AVX-512, by tables that fit registers.
- * Included for each type.
+/* lookup.h - exp, expm1, sigmoid and erf of 16 numbers at once with AVX-512, by tables that fit
+ * registers. Included for each type.
  *
  * The functions of functions.h reduce the argument to a short interval and evaluate a polynomial
  * there. With more and shorter intervals the polynomial is shorter, but each interval needs its own
@@ -52,6 +52,23 @@ INLINE vector_f32 all_exp(vector_f32 x)
 }
 INLINE vector_f32 all_exp_of_negative(vector_f32 x) { return all_exp(x); }
 
+/* e^x - 1 = (2^n p - 1) + 2^n p q: the difference is exact where it cancels, and what rounding took
+ * from p is in q. All is halved, since 2^128 is no number. Around 0 the result is that of e^r - 1,
+ * so q has one more term. */
+INLINE vector_f32 all_expm1(vector_f32 x)
+{
+    const vector_f32 a = _mm512_min_ps(_mm512_set1_ps(89), x); /* NaN if x is */
+    const vector_f32 sum = a * 0x1.715476p+0f + SHIFT / 16, n = sum - SHIFT / 16;
+    const vector_f32 most = LESS_PRODUCT(a, n, _mm512_set1_ps(0x1.62e4p-1f));
+    const vector_f32 rest = LESS_PRODUCT(most, n, _mm512_set1_ps(0x1.7f7d1cp-20f));
+    const vector_f32 r = _mm512_range_ps(rest, _mm512_set1_ps(0x1p-5f), 2);
+    const vector_f32 high = 0.5f + r * (0.166666667f + r * 0.0416666667f);
+    const vector_f32 q = PICK(LOST, sum) + r * (1 + r * high);
+    const vector_f32 half = _mm512_scalef_ps(PICK(POWERS, sum), n - 1);
+    const vector_f32 y = 2 * ((half - 0.5f) + half * q);
+    return _mm512_or_ps(y, _mm512_and_ps(SIGN_BIT, x));
+}
+
 /* With e = e^-|x|, 1 / (1 + e) or e / (1 + e), as in functions.h. y is 1 / (1 + e) to 14 bits. Its
  * relative error is what y + e y lacks to 1; that is computed without rounding a sum, and one step
  * of Newton's method removes it. */
@@ -100,6 +117,8 @@ INLINE vector_f32 all_erf(vector_f32 x)
 }
 
 #define ALL(name) all_##name
+#define WHERE(mask, a, b) \
+    ((vector_f32)_mm512_mask_mov_ps(b, _mm512_movepi32_mask((__m512i)(mask)), a))
 #define FIRST(left) ((__mmask16)((1u << (left)) - 1))
 INLINE vector_f32 get_or_f32(const float *p, size_t left, float other)
 {
@@ -126,6 +145,7 @@ INLINE float added_f32(vector_f32 v) { return _mm512_reduce_add_ps(v); }
 #else
 typedef real NAME(numbers);
 #define ALL(name) FN(name)
+#define WHERE(condition, a, b) ((condition) ? (a) : (b))
 INLINE real NAME(get_or)(const real *p, size_t left, real other) { return left > 0 ? *p : other; }
 INLINE void NAME(put)(real *p, size_t left, real v) { (void)left, (void)(*p = v); }
 INLINE real NAME(larger)(real a, real b) { return a > b ? a : b; }

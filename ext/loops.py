@@ -10,8 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-LOOKUP = frozenset({"exp", "sigmoid", "erf"})  # functions that lookup.h has
-OWN = {"1 / (1 + exp(-x))": "sigmoid(x)"}  # formulas for which functions.h is more accurate
+LOOKUP = frozenset({"exp", "expm1", "sigmoid", "erf"})  # functions that lookup.h has
+# functions whose vector code is good up to a bound, and the test for what lies beyond it
+BOUNDED = {"sin": "far", "cos": "far", "fmod": "far_quotient", "remainder": "far_quotient"}
+# formulas for which functions.h is more accurate
+OWN = {"1 / (1 + exp(-x))": "sigmoid(x)", "sqrt(x * x + y * y)": "hypot(x, y)"}
 
 
 class Loop(NamedTuple):
@@ -22,8 +25,8 @@ class Loop(NamedTuple):
     arrays: tuple[str, ...]
     scalars: tuple[str, ...]
     expression: str
-    far: tuple[str, ...]  # arguments of sin and cos: their vector code is good up to a bound
-    lookup: bool  # lookup.h has all its functions, and the rest is arithmetic
+    far: tuple[str, ...]  # tests for elements beyond the bound of a function's vector code
+    vector: str  # the expression of a vector of elements, if lookup.h has all its functions
     cheap: bool  # no function in it takes more than a few cycles
 
     def source(self) -> str:
@@ -57,7 +60,7 @@ class Loop(NamedTuple):
 
     def first_pass(self) -> list[str]:
         """The loop: over elements, for the compiler to vectorise, or over vectors (lookup.h)."""
-        if not self.lookup:
+        if not self.vector:
             return [
                 "    for (size_t i = 0; i < n; i++) {",
                 *(f"        const real {a} = {a}_[i];" for a in self.arrays),
@@ -67,7 +70,7 @@ class Loop(NamedTuple):
 
         def value(place: str, left: str) -> str:
             read = (f"NAME(get)({a}_ + {place}, {left})" for a in self.arrays)
-            return f"NAME({self.name}_of)({', '.join(read)})"
+            return f"NAME({self.name}_of)({', '.join([*self.scalars, *read])})"
 
         return [
             "    size_t i = 0;",
@@ -84,21 +87,22 @@ class Loop(NamedTuple):
 
     def function(self) -> list[str]:
         """The formula as a function of vectors, where lookup.h has its functions."""
-        if not self.lookup:
+        if not self.vector:
             return []
-        parameters = ", ".join(f"NAME(numbers) {a}" for a in self.arrays)
+        scalars = [f"real {s}" for s in self.scalars]
+        parameters = ", ".join([*scalars, *(f"NAME(numbers) {a}" for a in self.arrays)])
         head = f"INLINE NAME(numbers) NAME({self.name}_of)({parameters})"
-        return [f"{head} {{ return {self.expression.replace('FN(', 'ALL(')}; }}"]
+        return [f"{head} {{ return {self.vector}; }}"]
 
     def second_pass(self) -> list[str]:
         """Elements beyond the bound, by libm. A test in the first loop would prevent vectors."""
         if not self.far:
             return []
-        far = " | ".join(f"FN(far)({x})" for x in self.far)
+        far = " | ".join(self.far)
         elements = [f"        const real {a} = {a}_[i];" for a in self.arrays]
         pairs = zip(self.arrays, elements, strict=True)
         used = [e for a, e in pairs if re.search(rf"\b{a}\b", far)]
-        by_libm = re.sub(r"FN\((sin|cos)\)", r"FN(libm_\1)", self.expression)
+        by_libm = re.sub(r"FN\((sin|cos|fmod|remainder)\)", r"FN(libm_\1)", self.expression)
         return [
             "    int any = 0;",
             "    for (size_t i = 0; i < n; i++) {",
@@ -111,6 +115,22 @@ class Loop(NamedTuple):
             f"            result[i] = {by_libm};",
             "    }",
         ]
+
+
+def vectors(formula: str, arrays: set[str], expr: Any) -> str:
+    """A formula for vectors of elements; empty if lookup.h lacks a function of it.
+
+    It may choose between vectors, but not between a vector and a number.
+    """
+    called = expr.functions(formula)
+    if not called & LOOKUP or not called <= LOOKUP | {"where"}:
+        return ""
+    for n in ast.walk(expr.parse(formula)):
+        if isinstance(n, ast.Call) and n.func.id == "where":
+            if any(arrays.isdisjoint(expr.names(ast.unparse(a))) for a in n.args[1:]):
+                return ""
+    dialect = expr.C._replace(where=lambda c, a, b: f"WHERE({c}, {a}, {b})")
+    return expr.render(formula, dialect).replace("FN(", "ALL(")
 
 
 def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
@@ -128,14 +148,19 @@ def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
                 continue
             read, text_in_c = expr.names(text), OWN.get(text, text)
             calls = [n for n in ast.walk(expr.parse(text)) if isinstance(n, ast.Call)]
-            angles = [ast.unparse(n.args[0]) for n in calls if n.func.id in ("sin", "cos")]
+            tests = [
+                f"FN({BOUNDED[n.func.id]})"
+                f"({', '.join(expr.render(ast.unparse(a), expr.C) for a in n.args)})"
+                for n in calls
+                if n.func.id in BOUNDED
+            ]
             yield Loop(
                 name,
                 f"{op}: {text}",
                 arrays=tuple(a for a in formulas.ARRAYS if a in read),
                 scalars=tuple(s for s in scalars if s in read),
                 expression=expr.render(text_in_c, expr.C),
-                far=tuple(dict.fromkeys(expr.render(angle, expr.C) for angle in angles)),
-                lookup=bool(called := expr.functions(text_in_c)) and called <= LOOKUP,
+                far=tuple(dict.fromkeys(tests)),
+                vector=vectors(text_in_c, set(formulas.ARRAYS), expr),
                 cheap=expr.functions(text) <= expr.CHEAP,
             )

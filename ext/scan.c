@@ -86,6 +86,63 @@ KERNEL(prod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * 
     }
 }
 
+/* Its derivative, g times the product of all others: those before, and then those after. */
+KERNEL(prod_vjp0)(size_t outer, size_t n, size_t inner, ARRAY(const real, g, outer * inner),
+                  ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * n * inner))
+{
+    for (size_t o = 0; o < outer; o++)
+        for (size_t column = 0; column < inner; column += SCAN) {
+            const size_t width = smaller(SCAN, inner - column);
+            double before[SCAN], after[SCAN];
+            for (size_t i = 0; i < width; i++)
+                before[i] = 1, after[i] = g[o * inner + column + i];
+            for (size_t j = 0; j < n; j++) {
+                const size_t at = (o * n + j) * inner + column;
+                for (size_t i = 0; i < width; i++) {
+                    out[at + i] = (real)before[i];
+                    before[i] *= x[at + i];
+                }
+            }
+            for (size_t j = n; j-- > 0;) {
+                const size_t at = (o * n + j) * inner + column;
+                for (size_t i = 0; i < width; i++) {
+                    out[at + i] = (real)(out[at + i] * after[i]);
+                    after[i] *= x[at + i];
+                }
+            }
+        }
+}
+
+/* The places of the k largest (smallest) numbers of each row, the best first and equal ones in
+ * their order. NaN is the largest. At most MOST_BEST, which are kept in order on the way. */
+#define MOST_BEST 64
+KERNEL(best)(size_t rows, size_t n, size_t k, int largest, ARRAY(const real, x, rows * n),
+             ARRAY(int64_t, index, rows * k))
+{
+    for (size_t r = 0; r < rows; r++) {
+        const real *row = x + r * n;
+        int64_t *place = index + r * k;
+        real value[MOST_BEST];
+        for (size_t i = 0, count = 0; i < n; i++) {
+            const real v = row[i];
+            size_t at = count;
+            for (; at > 0; at--) {
+                const real w = value[at - 1];
+                const int better = largest ? v > w || (v != v && w == w)
+                                           : v < w || (w != w && v == v);
+                if (!better)
+                    break;
+                if (at < k)
+                    value[at] = w, place[at] = place[at - 1];
+            }
+            if (at < k) {
+                value[at] = v, place[at] = (int64_t)i;
+                count += count < k;
+            }
+        }
+    }
+}
+
 /* For each row, the places of its keys in ascending order; equal keys keep theirs. Byte by byte
  * from the lowest, by counting (radix sort: Knuth, The Art of Computer Programming 3, section
  * 5.2.5); bytes in which all keys agree are left out. */
@@ -124,5 +181,19 @@ KERNEL(key_order)(size_t rows, size_t n, ARRAY(const int64_t, keys, rows * n),
             memcpy(order + r * n, place, n * sizeof(int64_t));
     }
 }
+
+/* n numbers from `first` on, `step` apart; the second half is counted from `last` backwards. Each
+ * is rounded once. */
+KERNEL(spaced)(size_t n, real first, real step, real last, ARRAY(real, out, n))
+{
+    const size_t half = n / 2;
+    for (size_t i = 0; i < half; i++)
+        out[i] = (real)(sizeof(real) == 4 ? fmaf((float)i, (float)step, (float)first)
+                                          : fma((double)i, step, first));
+    for (size_t i = half; i < n; i++)
+        out[i] = (real)(sizeof(real) == 4 ? fmaf((float)(n - 1 - i), -(float)step, (float)last)
+                                          : fma((double)(n - 1 - i), -step, last));
+}
+#undef MOST_BEST
 #undef SCAN
 #undef RUNNING

@@ -12,6 +12,7 @@ import microtorch as torch
 from benchmarks import (
     closures,
     convolution,
+    courses,
     large,
     processes,
     registry,
@@ -177,3 +178,9 @@ def test_the_walk_over_all_functions(capsys):
     assert sorted(directions) == sorted(expected[:-1])  # an index has no gradient
     assert all(seconds > 0 for _, _, times in rows for seconds in times)
     assert registry.main(["tanh"]) == 0 and "both ways" in capsys.readouterr().out
+
+
+def test_statements_of_courses(capsys):
+    for row in courses.ROWS.values():
+        courses.step(*row, torch, 1)()
+    assert courses.main(["triu"]) == 0 and "triu" in capsys.readouterr().out

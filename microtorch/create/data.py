@@ -86,7 +86,7 @@ def from_numpy(ndarray: Array) -> Tensor:
 
 
 def _refuse_negative_strides(array: Array) -> None:
-    if any(s < 0 for s in array.strides):
+    if min(array.strides, default=0) < 0:
         raise ValueError(
             message(
                 "At least one stride in the given numpy array is negative, and tensors with "

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import dtypes
+from ..arrays import dtypes, rounding
 from ..arrays.memory_format import preserve_format
 from ..arrays.memory_order import in_memory_order, outermost_first
-from ..arrays.rounding import spaced, stepped
-from ..backends import home
+from ..arrays.rounding import stepped
+from ..backends import cpu, defines, home
 from ..base.errors import message
 from ..base.naming import named
 from ..engine.operands import element
@@ -25,7 +25,16 @@ from .finish import check_layout, chosen, export, finish
 if TYPE_CHECKING:
     from ..arrays.layout import layout
     from ..arrays.memory_format import memory_format
-    from ..base.types import AnyNumber, Array, Backend, DeviceLike, DType, DTypeLike, Shape
+    from ..base.types import (
+        AnyNumber,
+        Array,
+        Backend,
+        DeviceLike,
+        DType,
+        DTypeLike,
+        Namespace,
+        Shape,
+    )  # fmt: skip
 
 
 # ---- filled --------------------------------------------------------------------------------------
@@ -259,7 +268,12 @@ def arange(
     n = len(range(first, stop, by)) if integers else int(np.ceil((stop - first) / by))
     if d in (dtypes.F32, dtypes.F64) and not (first == int(first) and by == int(by)):
         return finish(stepped(first, by, n, d), device, requires_grad)
-    return finish((first + np.arange(n) * by).astype(d), device, requires_grad)
+    numbers: Array = np.arange(n, dtype=np.int64 if integers else np.float64)
+    if by != 1:
+        numbers *= by
+    if first != 0:
+        numbers += first
+    return finish(numbers.astype(d, copy=False), device, requires_grad)
 
 
 def _number(value: Tensor | AnyNumber) -> Any:
@@ -287,7 +301,14 @@ def linspace(
         kind = complex if d.kind == "c" else float
         numbers = np.linspace(kind(first), kind(last), steps)
         return finish(numbers.astype(d), device, requires_grad)
-    return finish(spaced(first, last, steps, d), device, requires_grad)
+    return finish(cpu.of(d).spaced(first, last, steps), device, requires_grad)
+
+
+@defines
+def spaced(F: Namespace, first: float, last: float, steps: int) -> Array:
+    """At least two numbers from ``first`` to ``last``, each rounded once."""
+    d: Any = F.dtype
+    return rounding.spaced(first, last, steps, d)
 
 
 @export
@@ -333,7 +354,8 @@ def tril_indices(
     device: DeviceLike | None = None,
 ) -> Tensor:
     """Row and column indices (2, n) of the lower triangle."""
-    return _triangle(np.tril_indices, row, col, offset, dtype, device)
+    ends = np.clip(np.arange(row) + offset + 1, 0, col)
+    return _triangle(np.zeros_like(ends), ends, dtype, device)
 
 
 @export
@@ -346,12 +368,18 @@ def triu_indices(
     device: DeviceLike | None = None,
 ) -> Tensor:
     """Row and column indices (2, n) of the upper triangle."""
-    return _triangle(np.triu_indices, row, col, offset, dtype, device)
+    begins = np.clip(np.arange(row) + offset, 0, col)
+    return _triangle(begins, np.full_like(begins, col), dtype, device)
 
 
 def _triangle(
-    indices: Any, row: int, col: int, offset: int, dtype: DTypeLike | None,
-    device: DeviceLike | None,
-) -> Tensor:  # fmt: skip
-    both = np.stack(indices(row, offset, col))
-    return finish(both.astype(chosen(dtype, dtypes.I64)), device, False)
+    begins: Array, ends: Array, dtype: DTypeLike | None, device: DeviceLike | None
+) -> Tensor:
+    """The indices of the elements from ``begins`` to ``ends`` of each row."""
+    counts = ends - begins
+    both = np.empty((2, int(counts.sum())), np.int64)
+    both[0] = np.repeat(np.arange(len(counts)), counts)
+    before = np.cumsum(counts) - counts
+    both[1] = np.arange(both.shape[1])
+    both[1] -= np.repeat(before - begins, counts)
+    return finish(both.astype(chosen(dtype, dtypes.I64), copy=False), device, False)

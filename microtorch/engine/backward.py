@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..graph import Node, in_order, last_write
 from .checks import check_fresh, freed_error
 from .gradient_hooks import after, before
@@ -30,10 +32,11 @@ if TYPE_CHECKING:
 
     # What one backward is asked for, and the gradients that it has found so far: of nodes still to
     # be visited, and of targets; the targets, and the nodes below which one lies (None: gradients
-    # go to the leaves); the namespace that records; who observes; are the arrays retained?
+    # go to the leaves); the namespace that records; who observes; are the arrays retained? And the
+    # nodes whose gradient is an array that nobody else holds, into which more may be added.
     Walk = tuple[
         dict[Node, Gradient], dict[Node, Gradient], frozenset[Node], set[Node] | None,
-        Recorded | None, Observer | None, bool,
+        Recorded | None, Observer | None, bool, set[Node],
     ]  # fmt: skip
 
 NOTHING: frozenset[Node] = frozenset()
@@ -58,15 +61,14 @@ def run(
     order = in_order(roots)
     wanted = None if targets is None else leading_to(targets, order)
     captured: dict[Node, Gradient] = {}
-    descend(
-        order, (add({}, roots, seeds), captured, targets or NOTHING, wanted, graph, observe, retain)
-    )
+    grads, aims = add({}, roots, seeds), targets or NOTHING
+    descend(order, (grads, captured, aims, wanted, graph, observe, retain, set()))
     return captured
 
 
 def descend(order: list[Node], walk: Walk) -> None:
     """Visit the nodes of ``order`` from its end, the newest: the common node written out."""
-    grads, _, aims, wanted, graph, observe, retain = walk
+    grads, _, aims, wanted, graph, observe, retain, _ = walk
     general = graph is not None or observe is not None
     while order:  # hot path, half of a small training step: local names, inline steps, loose zip
         node = order.pop()
@@ -75,7 +77,7 @@ def descend(order: list[Node], walk: Walk) -> None:
             continue
         op, F, saved = node.op, node.dev, node.saved
         if (
-            general or op is None or op.joint is not None or saved is None or node.hooks is not None
+            general or op is None or op.apart or saved is None or node.hooks is not None
             or (wanted is not None and (F is None or node in aims or node not in wanted))
         ):  # fmt: skip
             visit(node, g, walk)
@@ -111,7 +113,7 @@ def descend(order: list[Node], walk: Walk) -> None:
 
 def visit(node: Node, g: Gradient, walk: Walk) -> None:
     """The step of one node in general: hooks, targets, leaves, and whoever observes the walk."""
-    grads, captured, targets, wanted, graph, observe, retain = walk
+    grads, captured, targets, wanted, graph, observe, retain, laid = walk
     came = g
     if node.hooks is not None:
         g = before(node, g)
@@ -127,6 +129,11 @@ def visit(node: Node, g: Gradient, walk: Walk) -> None:
         node.accumulate(g)
     if node.op is None:
         return
+    if node.op.lays and graph is None and observe is None and node.hooks is None:
+        lay(node, g, grads, wanted, laid)
+        if not retain:
+            release(node)
+        return
     parts = contributions(node, g, graph, wanted)
     if node.hooks is not None:
         parts = after(node, g, parts)
@@ -135,6 +142,25 @@ def visit(node: Node, g: Gradient, walk: Walk) -> None:
     add(grads, node.inputs, parts)
     if not retain and node.dev is not None:
         release(node)
+
+
+def lay(
+    node: Node, g: Gradient, grads: dict[Node, Gradient], wanted: set[Node] | None, laid: set[Node]
+) -> None:
+    """The step of a view ``x[index]``: ``g`` is added at the index of x's gradient.
+
+    Zeros of x's shape for each of many views of x would be far more to write and to add up.
+    """
+    x = node.inputs[0]
+    if not x.needs or (wanted is not None and x not in wanted):
+        return
+    attrs, held = node.attrs or {}, grads.get(x)
+    if x in laid and type(held) is np.ndarray:
+        held[attrs["index"]] += g
+        return
+    d = node.dev.place(g, index=attrs["index"], shape=x.shape, unique=True)
+    grads[x] = d if held is None else held + d
+    laid.add(x)
 
 
 def add(

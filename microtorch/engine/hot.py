@@ -265,6 +265,19 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     return t
 
 
+def kept_dtype(op: Op, input: Tensor, index: Tensor, attrs: Attrs) -> Tensor:
+    """``apply`` for a Tensor and its index, whose dtypes stay as they are: for gather and its like.
+    """
+    x, i, dev = input.array, index.array, input.node.dev
+    if type(x) is not ndarray or type(i) is not ndarray:
+        return op(input, index, **attrs)
+    try:
+        out = op.kernels[dev](x, i, **attrs)
+    except (ValueError, TypeError, IndexError) as e:
+        raise op.explain(op, [input, index], attrs, e) from None
+    return recording.record(op, (input, index), out, dev, attrs)
+
+
 # ---- stepping aside ------------------------------------------------------------------------------
 def _single_in_general(op: Op, input: Tensor, attrs: Attrs, *arguments: object) -> Tensor:
     return op(input, **attrs)

@@ -67,6 +67,8 @@ class Op:
     attributes: bool = True  # may it have static arguments?
     # what PyTorch's derivatives keep besides, each or (one text) all: overwritten, backward refuses
     keeps: InitVar[str | Sequence[str]] = ""
+    # is the result x[index], which shows no element of x twice? Then backward adds g there
+    lays: bool = False
     reads_nothing: InitVar[bool] = False  # a joint derivative that works after the node was freed
     # has the derivative a derivative of 0 where it reads a value for a choice only? Else it has
     # none there, as PyTorch's does not (recorded.py)
@@ -117,6 +119,7 @@ class Op:
         name = self.name
         self.vjps = tuple(self.vjps)
         self.differentiable = bool(self.vjps) or self.joint is not None
+        self.apart = self.joint is not None or self.lays
         self.floating = self.result == "float"
         self.rule = tuple(self.rule) or (None,) * len(self.vjps)
         self.symbol = SYMBOLS.get(name, name)

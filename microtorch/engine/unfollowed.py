@@ -6,13 +6,20 @@ leaves it without a derivative: it gets a node that raises as soon as an op woul
 """
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import ref
 
+import numpy as np
+
+from ..backends.table import HotTable
 from ..base import errors
-from ..graph import mode
+from ..graph import mode, storage_of, user_frame
+from .hot import single
 from .op import Op
-from .views import UNRECORDED, unfollowing
+from .record import constant_node, fill, handle
+from .views import UNRECORDED, settle, unfollowing
 
 if TYPE_CHECKING:
     from ..base.types import Attrs
@@ -68,11 +75,40 @@ def mark(t: Tensor, function: str, output: int, why: str) -> None:
         t.origin = (base, (*chain, (unfollowed, attrs)))
 
 
-def mark_all(views: Sequence[Tensor], function: str) -> tuple[Tensor, ...]:
-    """The views that one function returns, marked."""
-    for i, t in enumerate(views):
-        mark(t, function, i, SEVERAL)
-    return tuple(views)
+def marked_views(
+    op: Op, input: Tensor, places: Sequence[Attrs], function: str, first: int
+) -> list[Tensor]:
+    """The views ``op(input, **place)``, marked as outputs of ``function`` from ``first`` on.
+
+    They are made as ``single`` makes each, but what they have in common is found once. Without a
+    ``function``, writes through them are followed.
+    """
+    if not function or type(input.array) is not np.ndarray or HotTable.aside:
+        views = [single(op, input, place) for place in places]
+        for i, t in enumerate(views if function else (), first):
+            mark(t, function, i, SEVERAL)
+        return views
+    a, x, m = input.node, input.array, mode.get()
+    inputs, dev, storage, flows = (a,), a.dev, storage_of(a), a.needs and m.grad
+    kernel, frame = op.kernels[dev], user_frame(sys._getframe(1))
+    settle(input)
+    base, chain = input.origin if input.origin is not None else (input, ())
+    chain = tuple([step for step in chain if step[1] is not UNRECORDED])
+    views = []
+    for i, place in enumerate(places, first):
+        out = kernel(x, **place)
+        node: Node = (
+            fill(op.node(), inputs, inputs, out, dev, place, m.scope, frame)
+            if flows
+            else constant_node(out, dev)
+        )
+        t = handle(out, node)
+        node.storage = storage
+        attrs = {"view": f"Output {i} of {function} is a view", "why": SEVERAL}
+        t.origin = (base, (*chain, (op, place), (unfollowed, attrs)))
+        storage.add_view(ref(t))
+        views.append(t)
+    return views
 
 
 def mark_of(t: Tensor) -> Attrs | None:

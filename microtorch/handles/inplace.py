@@ -27,7 +27,7 @@ from ..engine.op import Op
 from ..engine.operands import COERCE, NUMBERS, element
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
-from ..graph import last_write, mode, tick
+from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
@@ -230,8 +230,48 @@ def zero_(self: Tensor) -> Tensor:
 FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
 
 
+def _stored(t: Tensor, index: Any, value: Any) -> bool:
+    """``setitem`` in the common case, at a fifth of the time; False where it is another.
+
+    That is: no gradient flows; the index has integers and slices of step 1; a number that the dtype
+    holds, or a tensor of the same dtype with memory of its own.
+    """
+    a, node = t.array, t.node
+    if type(a) is not np.ndarray or node.needs:
+        return False
+    if t.origin is not None and t.origin[0].node.needs:
+        return False
+    integers = indexing.plain(index)
+    if integers < 0:
+        return False
+    if type(value) is float or type(value) is int:
+        if a.dtype.kind != "f" or a.itemsize < 4 or not -1e38 < value < 1e38:
+            return False
+        writer = "fill"
+    elif isinstance(value, Handle):
+        v = value.array
+        if type(v) is not np.ndarray or v.dtype is not a.dtype or value.node.needs:
+            return False
+        if v.base is not None or v is a or v is a.base or v.ndim > a.ndim - integers:
+            return False
+        writer = "copy" if v.ndim else "fill"
+        value = v
+    else:
+        return False
+    storage = storage_of(node)
+    storage.wrote(writer)
+    try:
+        a[index] = value
+    except (IndexError, ValueError):  # the general case says what is wrong
+        storage.version -= 1
+        return False
+    return True
+
+
 def setitem(t: Tensor, index: Index, value: Any) -> None:
     """``t[index] = value``: through a view for a basic index, else the in-place index_put."""
+    if _stored(t, index, value):
+        return
     parsed, advanced = indexing.parse(index, t.array.shape)
     is_tensor = isinstance(value, Handle)
     if not hasattr(value, "node"):

@@ -50,6 +50,7 @@ from ..ops import (
     special,
     statistics,
     strided,
+    taps,
     vector_norm,
     volumes,
 )  # fmt: skip
@@ -62,7 +63,8 @@ FAMILIES = (
     addmm, arrange, basic_ops, compare, complex, conv, cross, ctc, diagonal, distances, einsum,
     elementwise, embedding, fold, fourier, gather, index, index_along, join, learned, loss,
     max_pool, norm, numerical, order, parts, polynomials, pool, products, reduce, regions, scan,
-    scatter_reduce, search, select, shape, special, statistics, strided, vector_norm, volumes,
+    scatter_reduce, search, select, shape, special, statistics, strided, taps, vector_norm,
+    volumes,
 )  # fmt: skip
 
 

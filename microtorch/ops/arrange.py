@@ -227,7 +227,7 @@ def tensor_split(
                 message(f"number of sections must be larger than 0, got {sections}")
             )
         size, longer = divmod(n, sections)
-        return tuple(pieces(input, [size + (i < longer) for i in range(sections)], d))
+        return pieces(input, [size + (i < longer) for i in range(sections)], d)
     bounds = [0, *indices_or_sections, n]
     lead = (slice(None),) * d
     indices = [(*lead, slice(a, b)) for a, b in itertools.pairwise(bounds)]
@@ -321,8 +321,12 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     n = _vector(input).array.size
     if r == 0:
         return input[:0].clone()
-    draw = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    chosen = np.fromiter(itertools.chain.from_iterable(draw(range(n), r)), np.int64).reshape(-1, r)
+    if r == 2:
+        chosen = np.stack(np.triu_indices(n, 0 if with_replacement else 1), 1)
+    else:
+        draw = getattr(itertools, "combinations" + "_with_replacement" * with_replacement)
+        numbers = np.fromiter(itertools.chain.from_iterable(draw(range(n), r)), np.int64)
+        chosen = numbers.reshape(-1, r)
     return input[constant(input.node.dev.array(chosen))]
 
 

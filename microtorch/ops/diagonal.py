@@ -14,7 +14,7 @@ from .arguments import dim_of, rows
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Namespace, Shape
+    from ..base.types import Array, Gradient, Namespace, Operand, Shape
     from ..handles.tensor import Tensor
 
 
@@ -111,6 +111,20 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     return diag_embed(input, diagonal)
 
 
+def _trace_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand) -> Gradient:
+    n = min(x.shape)
+    each = F.expand(F.reshape(g, shape=(1,)), shape=(n,))
+    return F.diagonal_backward(each, shape=x.shape, offset=0, dim1=0, dim2=1)
+
+
+trace_op = Op(
+    "trace",
+    lambda F, x: F.sum(_diagonal(x, 0, 0, 1), dim=(0,), keepdim=False),
+    vjps=(_trace_vjp,),
+    rule=("g on the diagonal, 0 elsewhere",),
+)
+
+
 @public()
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
@@ -118,4 +132,6 @@ def trace(input: Tensor) -> Tensor:
         raise RuntimeError(
             message(f"trace: expected a matrix, but got tensor with dim {input.array.ndim}")
         )
-    return input.diagonal().sum()
+    if input.array.dtype.kind in "biu":  # sums of integers are wide
+        return input.diagonal().sum()
+    return single(trace_op, input, {})

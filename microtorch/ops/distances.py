@@ -9,12 +9,14 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..engine.apply import apply
+from ..engine.hot import single
 from ..engine.op import Op
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
     from ..base.types import Gradient, Namespace, Operand, Vjp
     from ..handles.tensor import Tensor
+    from .index import Place
 
 
 MODES = (
@@ -56,6 +58,33 @@ cdist_op = Op(
     saves=("x y out", "x y out"),
     rule=("Σ g / out · (x − y), over all y", "Σ g / out · (y − x), over all x"),
     result="match",
+)
+
+
+def _pairs(n: int) -> tuple[Place, Place]:
+    """The rows i < j of all pairs, as two indices."""
+    i, j = np.triu_indices(n, 1)
+    return (i,), (j,)
+
+
+def _pdist(F: Namespace, x: Operand) -> Operand:
+    i, j = _pairs(x.shape[0])
+    return F.sqrt(_sum(F, F.square(F.getitem(x, index=i) - F.getitem(x, index=j)), 1))
+
+
+def _pdist_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand) -> Gradient:
+    i, j = _pairs(x.shape[0])
+    difference = F.getitem(x, index=i) - F.getitem(x, index=j)
+    parts = F.reshape(shares(F, g, out), shape=(*out.shape, 1)) * difference
+    return F.place(parts, index=i, shape=x.shape) - F.place(parts, index=j, shape=x.shape)
+
+
+pdist_op = Op(
+    "pdist",
+    _pdist,
+    vjps=(_pdist_vjp,),
+    saves=("x out",),
+    rule=("Σ g / out · (x − y), over all other rows y",),
 )
 
 
@@ -134,7 +163,9 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     if input.array.dtype.kind not in "fV":
         raise RuntimeError(message("pdist only supports floating-point dtypes", describe(input)))
     _not_negative("pdist", p)
-    i, j = np.triu_indices(len(input.array), 1)
+    if p == 2 and input.array.size and len(input.array) > 1:
+        return single(pdist_op, input, {})
+    i, j = _pairs(len(input.array))
     return _row_norms(input[i] - input[j], p)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..backends import defines
 from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
+from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from .arguments import dim_of, element, rows
 from .index import Place, put
@@ -133,7 +134,8 @@ def check_index(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[int, Ten
                 f"{name}: input {describe(x)}, index {describe(index)}",
             )
         )
-    if any(k != d and m > n for k, (m, n) in enumerate(zip(given, shape, strict=True))):
+    beside = given[:d] + given[d + 1 :], shape[:d] + shape[d + 1 :]
+    if beside[0] != beside[1] and any(m > n for m, n in zip(*beside, strict=True)):
         raise RuntimeError(
             message(
                 f"Expected index {list(given)} to be no larger than self {list(shape)} apart from "
@@ -152,6 +154,11 @@ def check_gathered(F: Backend, x: Array, i: Array, name: str, d: int, n: int) ->
 
     A kernel, so that a recorded program asks at each call.
     """
+    if type(i) is np.ndarray and 0 in i.strides:  # expanded: one of each row says all
+        i = i[tuple([slice(None) if s else slice(1) for s in i.strides])]
+    # as unsigned numbers, negative ones are larger than all sizes
+    if type(i) is np.ndarray and i.view(np.uint64).max() < n:
+        return
     if not (int(i.min()) >= 0 and int(i.max()) < n):
         raise RuntimeError(
             message(
@@ -204,7 +211,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if not index.array.size:
         return reshape(reshape(input, -1)[:0], *index.array.shape)
     if input.array.ndim == index.array.ndim:
-        return apply(gather_op, (input, index), {"dim": d})
+        return kept_dtype(gather_op, input, index, {"dim": d})
     x, i = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]
     return reshape(apply(gather_op, (x, i), {"dim": d}), *index.array.shape)
 

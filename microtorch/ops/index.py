@@ -240,14 +240,17 @@ def _select(F: Namespace, x: Array, index: Place) -> Array:
 def _read_op(
     name: str, forward: Callable[..., Array] = _read, view: bool = False, saves: str = ""
 ) -> Op:
+    # a view shows no element twice
+    once: dict[str, Any] = {"unique": True} if view else {}
     return Op(
         name,
         forward,
-        vjps=(lambda F, g, out, x, index: F.place(g, index=index, shape=x.shape),),
+        vjps=(lambda F, g, out, x, index: F.place(g, index=index, shape=x.shape, **once),),
         saves=(saves,),
         complex="own",
         rule=("g at the index, 0 elsewhere",),
         view=view,
+        lays=view,
         explain=explain_index,
     )
 
@@ -259,7 +262,7 @@ index_op = _read_op("index", _taken)
 # that PyTorch's second derivative is 0 here, not absent
 border_op = _read_op("border", _taken, saves="x")
 _read_op("getitem")  # for derivatives: either kind of index
-Op(
+place_op = Op(
     "place",
     _place,
     vjps=(lambda F, g, out, x, index, shape, unique=False: F.getitem(g, index=index),),
@@ -299,10 +302,33 @@ def keep_index(t: Tensor, index: Index) -> None:
         watch(t.node, tensors)
 
 
+BOUNDS = (int, type(None))
+
+
+def plain(index: Any) -> int:
+    """How many integers an index has that has nothing else but slices of step 1; else -1."""
+    integers = 0
+    for part in index if type(index) is tuple else (index,):
+        if type(part) is int:
+            integers += 1
+        elif (
+            type(part) is not slice
+            or part.step is not None
+            or type(part.start) not in BOUNDS
+            or type(part.stop) not in BOUNDS
+        ):
+            return -1
+    return integers
+
+
 def getitem(x: Tensor, index: Index) -> Tensor:
     """``x[index]``."""
     if type(index) is int and x.array.ndim:
         return single(select_op, x, {"index": (index, Ellipsis)})
+    if (integers := plain(index)) >= 0:  # what `parse` makes of it, at a third of the time
+        parts: Place = index if type(index) is tuple else (index,)
+        if len(parts) <= x.array.ndim:
+            return single(select_op if integers else slice_op, x, {"index": (*parts, Ellipsis)})
     place, advanced = parse(index, x.array.shape)
     if advanced:
         if integers_apart(place):

@@ -13,7 +13,7 @@ from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
 from ..engine.hot import several, single
 from ..engine.op import Op
-from ..engine.unfollowed import mark_all
+from ..engine.unfollowed import marked_views
 from .arguments import MANY, dim_of, rows, variadic
 from .index import select_op, slice_op
 from .shape import expand, reshape
@@ -62,6 +62,9 @@ def _stack(F: Namespace, *xs: Array, dim: int) -> Array:
         if len({x.shape for x in xs}) > 1:
             raise ValueError("all input arrays must have the same shape")
         return rows(np.concatenate(xs)).reshape(len(xs), *xs[0].shape)
+    if len({x.shape for x in xs}) == 1 and type(xs[0]) is np.ndarray:  # likewise
+        place = (*(slice(None),) * dim, None)
+        return rows(np.concatenate([x[place] for x in xs], dim))
     return rows(np.stack(xs, dim))
 
 
@@ -117,9 +120,27 @@ def same_dtype(tensors: Sequence[Tensor], op: str, empty: type = RuntimeError) -
     return [x if x.array.dtype == target else x.to(dtypes.FROM_NUMPY[target]) for x in tensors]
 
 
+def _alike(tensors: Any) -> int:
+    """The number of dimensions of tensors that need no promotion, none of them empty; else -1."""
+    if type(tensors) is not list and type(tensors) is not tuple:
+        return -1
+    try:
+        first = tensors[0].array
+        d, ndim = first.dtype, first.ndim
+        for x in tensors:
+            a = x.array
+            if a.dtype is not d or a.ndim != ndim or not a.size:
+                return -1
+    except (AttributeError, IndexError):  # not a tensor, or none at all
+        return -1
+    return int(ndim)
+
+
 @public(method=False, aliases=("concat", "concatenate"))
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing dimension. 1-d empty tensors are skipped, as in PyTorch."""
+    if (ndim := _alike(tensors)) > 0:
+        return several(cat_op, tensors, {"dim": dim_of(dim, ndim, "cat")})
     tensors = same_dtype(tensors, "cat", ValueError)
     if any(x.array.ndim == 0 for x in tensors):
         raise RuntimeError(
@@ -134,6 +155,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 @public(method=False)
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
+    if (ndim := _alike(tensors)) >= 0:
+        return several(stack_op, tensors, {"dim": dim_of(dim, ndim + 1, "stack")})
     tensors = same_dtype(tensors, "stack")
     return several(stack_op, tensors, {"dim": dim_of(dim, tensors[0].array.ndim + 1, "stack")})
 
@@ -177,25 +200,30 @@ def split(
                 )
             )
     name = "Split" if isinstance(split_size_or_sections, int) else "SplitWithSizes"
-    return mark_all(pieces(tensor, sizes, d), name)
+    return pieces(tensor, sizes, d, name)
 
 
-def pieces(input: Tensor, sizes: Sequence[int], dim: int) -> list[Tensor]:
-    """Views of consecutive pieces of the listed sizes, through which writes are followed."""
+def pieces(
+    input: Tensor, sizes: Sequence[int], dim: int, function: str = ""
+) -> tuple[Tensor, ...]:
+    """Views of consecutive pieces of the listed sizes, as ``function`` returns them."""
     ends = list(itertools.accumulate(sizes))
-    return _views(input, slice_op, dim, [*map(slice, [0, *ends], ends)])
+    return _views(input, slice_op, dim, [*map(slice, [0, *ends], ends)], function)
 
 
-def _views(input: Tensor, op: Op, dim: int, places: Sequence[Any]) -> list[Tensor]:
-    """Views at consecutive places along ``dim``: numbers or slices.
+def _views(
+    input: Tensor, op: Op, dim: int, places: Sequence[Any], function: str
+) -> tuple[Tensor, ...]:
+    """Views at consecutive places along ``dim``, numbers or slices, as ``function`` returns them.
 
     The gradient of a view is laid into zeros of what the view was taken from. For many views of one
     tensor these would be as many arrays of its size, so many are taken from groups.
     """
     lead, n = (slice(None),) * dim, len(places)
     if n <= MANY or not input.node.needs:
-        return [single(op, input, {"index": (*lead, place, Ellipsis)}) for place in places]
-    size, views = math.isqrt(n), []
+        indices: list[Attrs] = [{"index": (*lead, place, Ellipsis)} for place in places]
+        return tuple(marked_views(op, input, indices, function, 0))
+    size, views = math.isqrt(n), list[Any]()
     for first in range(0, n, size):
         part = places[first : first + size]
         begin, end = part[0], part[-1]
@@ -206,8 +234,9 @@ def _views(input: Tensor, op: Op, dim: int, places: Sequence[Any]) -> list[Tenso
             end += 1
             part = range(len(part))
         group = single(slice_op, input, {"index": (*lead, slice(begin, end), Ellipsis)})
-        views += [single(op, group, {"index": (*lead, place, Ellipsis)}) for place in part]
-    return views
+        indices = [{"index": (*lead, place, Ellipsis)} for place in part]
+        views += marked_views(op, group, indices, function, first)
+    return tuple(views)
 
 
 @public()
@@ -241,7 +270,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     if not input.array.ndim:
         raise IndexError(message(f"Dimension specified as {dim} but tensor has no dimensions"))
     d = dim_of(dim, input.array.ndim, "unbind")
-    return mark_all(_views(input, select_op, d, range(input.array.shape[d])), "Unbind")
+    return _views(input, select_op, d, range(input.array.shape[d]), "Unbind")
 
 
 @public(method=False)

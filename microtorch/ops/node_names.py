@@ -151,14 +151,13 @@ BY_ARGUMENTS: dict[str, Callable[[Sequence[Any], dict[str, Any]], str | None]] =
 
 def rename(result: Tree, name: str, arguments: Sequence[Any] = ()) -> Tree:
     """Show the node of a result as ``name``, unless it is the node of an argument."""
-    if isinstance(result, tuple):
-        for one in result:
-            rename(one, name, arguments)
-    elif isinstance(result, Handle):
-        node = result.node
-        mine = not any(isinstance(a, Handle) and a.node is node for a in arguments)
-        if mine and node.op is not None and not node.op.projection:
-            node.__class__ = node.op.named(name)
+    given = [a.node for a in arguments if isinstance(a, Handle)]
+    for one in result if isinstance(result, tuple) else (result,):
+        if isinstance(one, Handle):
+            node = one.node
+            op = node.op
+            if op is not None and not op.projection and node not in given:
+                node.__class__ = op.named(name)
     return result
 
 

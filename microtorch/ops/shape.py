@@ -294,9 +294,11 @@ def _moved(ndim: int, source: Dims, destination: Dims) -> list[int]:
 def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     """A view without the dimensions of size 1 (all, or those named)."""
     shape = input.array.shape
+    if dim is None:
+        return single(squeeze_op, input, {"shape": tuple([s for s in shape if s != 1])})
     drop = dims_of(dim, len(shape), "squeeze")
     kept = tuple(s for i, s in enumerate(shape) if i not in drop or s != 1)
-    return single(squeeze_op if dim is None else squeeze_dim_op, input, {"shape": kept})
+    return single(squeeze_dim_op, input, {"shape": kept})
 
 
 @public()

@@ -263,7 +263,7 @@ def _through(
     seeds = [g if record else g.array for _, g in pairs]
     gradients = add({}, [y.node for y, _ in pairs], seeds)
     order = _since([y for y, _ in pairs], start)[0]
-    descend(order, (gradients, {}, NOTHING, None, record, None, record is not None))
+    descend(order, (gradients, {}, NOTHING, None, record, None, record is not None, set()))
     return gradients
 
 

@@ -1,5 +1,6 @@
-"""Samples of the distances of all pairs of rows."""
+"""Samples of the distances of all pairs of rows, and of sums of a few elements."""
 
+import itertools
 import math
 
 import numpy as np
@@ -14,6 +15,32 @@ def euclidean(a, b):
     return loops(shape, lambda *at: math.dist(a[at[:-1]], b[(*at[:-2], at[-1])]))
 
 
+# two elements for each of three results; one of them is read twice
+TAPS = {
+    "index": np.array([[0, 1, 3], [1, 1, 0]]),
+    "weight": np.array([[0.5, 1.0, -2.0], [0.25, 3.0, 0.0]]),
+}
+
+
+def matrix(index, weight, n):
+    """The matrix whose product with a vector is its weighted sums."""
+    out = np.zeros((index.shape[1], n))
+    for row, w in zip(index, weight, strict=True):
+        for j, (at, value) in enumerate(zip(row, w, strict=True)):
+            out[j, at] += value
+    return out
+
+
+def taps(x, index, weight, dim):
+    there = matrix(index, weight, x.shape[dim])
+    return there @ x if x.ndim > 2 else x @ there.T
+
+
+def tapped(g, index, weight, dim, n):
+    back = matrix(index, weight, n).T
+    return back @ g if g.ndim > 2 else g @ back.T
+
+
 SAMPLES_DISTANCES = {
     "cdist": [
         Sample((a, b), {}, euclidean, lambda torch, x, y: torch.cdist(x, y))
@@ -23,5 +50,26 @@ SAMPLES_DISTANCES = {
             (numbers(1, 1), np.array([[3.0]])),
             (numbers(1, 33), numbers(65, 33, start=9)),
         )
-    ]
+    ],
+    "pdist": [
+        Sample(
+            (x,),
+            {},
+            lambda x: np.array([math.dist(a, b) for a, b in itertools.combinations(x, 2)]),
+            lambda torch, x: torch.nn.functional.pdist(x),
+        )
+        for x in (numbers(4, 3), numbers(70, 2))
+    ],
+    "trace": [
+        Sample((x,), {}, np.trace, lambda torch, x: x.trace())
+        for x in (numbers(3, 4), numbers(4, 2), numbers(1, 1))
+    ],
+    "taps": [
+        Sample((numbers(2, 4, 3),), {**TAPS, "dim": 1}, taps),
+        Sample((numbers(2, 4),), {**TAPS, "dim": 1}, taps),
+    ],
+    "tapped": [
+        Sample((numbers(2, 3, 3),), {**TAPS, "dim": 1, "n": 4}, tapped),
+        Sample((numbers(2, 3),), {**TAPS, "dim": 1, "n": 4}, tapped),
+    ],
 }

@@ -8,9 +8,10 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
+from .library import calls
 
 if TYPE_CHECKING:
-    from ...base.types import Array, Shape
+    from ...base.types import Array, Kernel, Shape
 
     Place = tuple[Any, ...]
 
@@ -22,14 +23,23 @@ def blocks(shape: Shape, dim: int) -> tuple[int, int, int]:
 
 def _beside(a: Shape, b: Shape, dim: int) -> bool:
     """Have two shapes the same sizes but along ``dim``?"""
-    return len(a) == len(b) and a[:dim] == b[:dim] and a[dim + 1 :] == b[dim + 1 :]
+    return a == b or (len(a) == len(b) and a[:dim] == b[:dim] and a[dim + 1 :] == b[dim + 1 :])
+
+
+def rows_of(index: Array, dim: int) -> Array | None:
+    """An index that was expanded from one along ``dim``, as index_reduce's is, as a vector."""
+    if index.ndim < 2 or not index.size or any(index.strides[:dim] + index.strides[dim + 1 :]):
+        return None
+    return index[(0,) * dim + (slice(None),) + (0,) * (index.ndim - dim - 1)].copy()
 
 
 KINDS = {"prod": 1, "amax": 2, "amin": 3}  # as ext/along.c counts them
 
 
 class Along(Reference):
-    """Ops of ops/gather.py, scatter_reduce.py and index.py, where the index is as C takes it."""
+    """Ops of ops/gather.py, scatter_reduce.py, index.py and taps.py, where the index is as C takes
+    it; and triangles.
+    """
 
     def gather(self, x: Array, index: Array, dim: int) -> Array:
         if x.ndim and _beside(x.shape, index.shape, dim):
@@ -79,7 +89,7 @@ class Along(Reference):
         g, places = np.ascontiguousarray(np.broadcast_to(g, shape)), np.ascontiguousarray(places)
         wrong = np.empty(1, np.uint8)
         arrays = id(g), id(places), id(wrong), id(out)
-        done = self.kernels.add_rows(outer, n, places.size, inner, *arrays)
+        done = self.kernels.combine_rows(outer, n, places.size, inner, 0, *arrays)
         if not done or wrong[0]:
             return None
         return out
@@ -100,8 +110,52 @@ class Along(Reference):
         if not x.ndim or src.shape != index.shape or not _beside(x.shape, index.shape, dim):
             return None
         outer, n, inner = blocks(x.shape, dim)
-        src, index = np.ascontiguousarray(src), np.ascontiguousarray(index)
         out, wrong = np.array(x, order="C"), np.empty(1, np.uint8)
         sizes = outer, n, index.shape[dim], inner, kind
-        done = self.kernels.scatter(*sizes, id(index), id(src), id(wrong), id(out))
+        src, rows = np.ascontiguousarray(src), rows_of(index, dim) if kind else None
+        if rows is not None:
+            done = self.kernels.combine_rows(*sizes, id(src), id(rows), id(wrong), id(out))
+        else:
+            index = np.ascontiguousarray(index)
+            done = self.kernels.scatter(*sizes, id(index), id(src), id(wrong), id(out))
+        return out if done and not wrong[0] else None
+
+    @calls("triangle")
+    def tril(self, x: Array, diagonal: int) -> Array:
+        out = self._triangle(x, diagonal, True)
+        return definition("tril")(self, x, diagonal) if out is None else out
+
+    @calls("triangle")
+    def triu(self, x: Array, diagonal: int) -> Array:
+        out = self._triangle(x, diagonal, False)
+        return definition("triu")(self, x, diagonal) if out is None else out
+
+    def _triangle(self, x: Array, diagonal: int, lower: bool) -> Array | None:
+        x, out = np.ascontiguousarray(x), np.empty(x.shape, self.dtype)
+        n, m = x.shape[-2:]
+        diagonal = max(-n, min(diagonal, m))
+        sizes = math.prod(x.shape[:-2]), n, m
+        return out if self.kernels.triangle(*sizes, lower, diagonal, id(x), id(out)) else None
+
+    def taps(self, x: Array, index: Array, weight: Array, dim: int) -> Array:
+        outer, n, inner = blocks(x.shape, dim)
+        shape = (*x.shape[:dim], index.shape[1], *x.shape[dim + 1 :])
+        out = self._tapped(self.kernels.taps, (outer, n, inner), x, index, weight, shape)
+        return definition("taps")(self, x, index, weight, dim) if out is None else out
+
+    @calls("taps_vjp0")
+    def tapped(self, g: Array, index: Array, weight: Array, dim: int, n: int) -> Array:
+        outer, _, inner = blocks(g.shape, dim)
+        shape = (*g.shape[:dim], n, *g.shape[dim + 1 :])
+        out = self._tapped(self.kernels.taps_vjp0, (outer, n, inner), g, index, weight, shape)
+        return definition("tapped")(self, g, index, weight, dim, n) if out is None else out
+
+    def _tapped(
+        self, kernel: Kernel, sizes: Shape, x: Array, index: Array, weight: Array, shape: Shape
+    ) -> Array | None:
+        x, weight = np.ascontiguousarray(x), weight.astype(self.dtype, copy=False)
+        out, wrong, (outer, n, inner) = np.empty(shape, self.dtype), np.empty(1, np.uint8), sizes
+        count, k = index.shape
+        arrays = id(x), id(index), id(weight), id(wrong), id(out)
+        done = kernel(outer, n, k, inner, count, *arrays)
         return out if done and not wrong[0] else None

@@ -21,11 +21,12 @@ from .products import Products
 from .recurrent import Recurrent
 from .reductions import Reductions
 from .scans import Scans
+from .special import Special
 
 
 class Core(
     Products, Convolution, Reductions, Along, Scans, Distances, Losses, Normalisation,
-    Embedding, Halves, Optimizers, Recurrent, Elementwise,
+    Embedding, Halves, Optimizers, Recurrent, Special, Elementwise,
 ):  # fmt: skip
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 

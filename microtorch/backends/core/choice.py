@@ -21,7 +21,9 @@ from ..table import LARGE
 
 # ---- elementwise ---------------------------------------------------------------------------------
 ABSENT = frozenset({"erf", "erfc"})  # numpy lacks them, so the reference kernel is a Python loop
-CAREFUL = frozenset({"logaddexp", "logaddexp2"})  # whose formulas are, as numpy's loops are
+# whose C is as careful as numpy's loops, though its formula is longer than one operation
+CAREFUL = frozenset({"logaddexp", "logaddexp2", "hypot"})
+SLOW = frozenset({"fmod", "remainder", "hypot"})  # of float32: numpy's take one number at a time
 # Functions whose vector code in C is at least as fast as numpy's. It is slower for log2 and log10,
 # and for all functions of float64: there C calls its library, which takes one number at a time.
 VECTORS = {
@@ -43,7 +45,7 @@ def smallest(name: str, formula: str, dtype: Any) -> int | None:
         return 0
     if not called <= VECTORS[dtype] or any_power(formula):
         return None
-    if name not in UFUNCS:
+    if name not in UFUNCS or (dtype == F32 and name in SLOW):
         return 0
     operation = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call)
     operations = sum(isinstance(n, operation) for n in ast.walk(expr.parse(formula)))

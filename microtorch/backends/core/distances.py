@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Distances(Reference):
-    """The op of ops/distances.py; the matrices of a batch one after the other."""
+    """The ops of ops/distances.py; the matrices of a batch one after the other."""
 
     @calls("distances")
     def cdist(self, a: Array, b: Array) -> Array:
@@ -30,13 +30,33 @@ class Distances(Reference):
 
     @calls("distances_vjp0")
     def cdist_vjp0(self, g: Array, out: Array, a: Array, b: Array) -> Array | None:
-        zero = out == 0
-        share = np.where(zero, 0, g / np.where(zero, 1, out)).astype(self.dtype, copy=False)
-        return self._pulled(share, a, b)
+        return self._pulled(self._shares(g, out), a, b)
 
     @calls("distances_vjp0")
     def cdist_vjp1(self, g: Array, out: Array, a: Array, b: Array) -> Array | None:
         return self.cdist_vjp0(np.swapaxes(g, -1, -2), np.swapaxes(out, -1, -2), b, a)
+
+    @calls("pair_distances")
+    def pdist(self, x: Array) -> Array:
+        n, k = x.shape
+        columns, out = np.ascontiguousarray(x.T), np.empty(n * (n - 1) // 2, self.dtype)
+        if self.kernels.pair_distances(n, k, id(columns), id(out)):
+            return out
+        return definition("pdist")(self, x)
+
+    @calls("pair_distances_vjp0")
+    def pdist_vjp0(self, g: Array, out: Array, x: Array) -> Array | None:
+        share, x = np.ascontiguousarray(self._shares(g, out)), np.ascontiguousarray(x)
+        grad = np.empty(x.shape, self.dtype)
+        done = self.kernels.pair_distances_vjp0(*x.shape, id(share), id(x), id(grad))
+        return grad if done else None
+
+    def _shares(self, g: Array, out: Array) -> Array:
+        """``shares`` of ops/distances.py."""
+        zero = out == 0
+        if not zero.any():
+            return g / out
+        return np.where(zero, 0, g / np.where(zero, 1, out)).astype(self.dtype, copy=False)
 
     def _pulled(self, share: Array, a: Array, b: Array) -> Array | None:
         (n, k), m = a.shape[-2:], b.shape[-2]

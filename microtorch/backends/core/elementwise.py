@@ -73,7 +73,29 @@ class Elementwise(Reference):
         used = [s for s in scalars if s in read]
         return _caller(name, parameters, named, arrays, used, {
             "loop": loop, "numpy": ours, "F": self, "dtype": self.dtype, "empty": np.empty,
+            "spread": spread if least == 0 and len(arrays) > 1 else None,
         })
+
+
+SPREAD = 1024  # elements from which it pays to copy operands for C
+
+
+def spread(dtype: Any, *arrays: Any) -> list[Array] | None:
+    """Contiguous operands of different shapes, as copies of the shape to which they broadcast.
+
+    A formula of several operations takes several calls of numpy, each with a result: the copies are
+    cheaper. None where C would decline them still.
+    """
+    for a in arrays:
+        if type(a) is not np.ndarray or a.dtype != dtype or not a.flags.c_contiguous:
+            return None
+    if max(a.size for a in arrays) < SPREAD:
+        return None
+    try:
+        shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    except ValueError:
+        return None
+    return [np.ascontiguousarray(np.broadcast_to(a, shape)) for a in arrays]
 
 
 def _caller(
@@ -82,19 +104,29 @@ def _caller(
 ) -> Callable[..., Any]:  # fmt: skip
     """A function of an op's parameters that calls C's loop, or numpy's kernel if C declines.
 
-    C takes arrays of one shape and of its dtype. The function is written out as text, because
-    collecting ``*args`` would cost as much as the loop on a small array.
+    C takes arrays of one shape and of its dtype; ``spread`` makes them so. The function is written
+    out as text, because collecting ``*args`` would cost as much as the loop on a small array.
 
     Its attribute ``with_F`` is the same function with the parameters of a vjp: F first.
     """
     names = [part.partition("=")[0].strip() for part in named.split(", ")[1:]]
     keywords = "".join(f", {n}={n}" for n in names)
+    copies = [f"{a}_copy" for a in arrays]
+    copied = ", ".join([*scalars, *(f"id({c})" for c in copies), "id(result)"])
     operands = [*scalars, *(f"id({a})" for a in arrays), "id(result)"]
     body = "\n".join([
         "    try:",
         f"        result = empty({arrays[0]}.shape, dtype)",
         f"        if loop({', '.join(operands)}):",
         "            return result",
+        *([
+            f"        arrays = spread(dtype, {', '.join(arrays)})",
+            "        if arrays is not None:",
+            f"            {', '.join(copies)} = arrays",
+            f"            result = empty({copies[0]}.shape, dtype)",
+            f"            if loop({copied}):",
+            "                return result",
+        ] if scope["spread"] else []),
         "    except (AttributeError, TypeError):  # a number for an array, None for a number",
         "        pass",
         f"    return numpy(F, {', '.join(parameters)}{keywords})",

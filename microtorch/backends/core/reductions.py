@@ -10,6 +10,7 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
+from .along import blocks
 from .library import calls
 
 if TYPE_CHECKING:
@@ -56,6 +57,16 @@ class Reductions(Reference):
         steps, count = runs(x.shape, dim, keepdim)
         out = self._reduced(self.kernels.prod, x, steps) if count and x.ndim else None
         return definition("prod")(self, x, dim, keepdim) if out is None else out
+
+    def prod_vjp0(
+        self, g: Array, out: Array, x: Array, dim: int, keepdim: bool
+    ) -> Array | None:
+        if not x.size:
+            return None
+        g, x = np.ascontiguousarray(g), np.ascontiguousarray(x)
+        grad = np.empty(x.shape, self.dtype)
+        done = self.kernels.prod_vjp0(*blocks(x.shape, dim), id(g), id(x), id(grad))
+        return grad if done else None
 
     @calls("sum_vjp0")
     def spread(self, g: Array, shape: Shape, dim: Dims, divisor: float) -> Array:

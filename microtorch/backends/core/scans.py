@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from ...base.types import Array, Kernel
 
 
+MOST_BEST = 64  # as ext/scan.c has it
+
+
 class Scans(Reference):
-    """The ops of ops/scan.py, and kernels of ops/order.py."""
+    """The ops of ops/scan.py, and kernels of ops/order.py and create/filled.py."""
 
     def cumsum(self, x: Array, dim: int) -> Array:
         return self._scan(self.kernels.cumsum, x, dim, "cumsum")
@@ -51,3 +54,19 @@ class Scans(Reference):
         if self.kernels.key_order(rows, n, id(keys), id(work), id(out)):
             return out
         return definition("key_order")(self, keys)
+
+    def best(self, x: Array, k: int, largest: bool) -> Array:
+        if k <= MOST_BEST:
+            n, x = x.shape[-1], np.ascontiguousarray(x)
+            index = np.empty((*x.shape[:-1], k), np.int64)
+            if self.kernels.best(x.size // n, n, k, largest, id(x), id(index)):
+                return index
+        return definition("best")(self, x, k, largest)
+
+    def spaced(self, first: float, last: float, steps: int) -> Array:
+        out = np.empty(steps, self.dtype)
+        first, last = self.dtype.type(first), self.dtype.type(last)
+        step = (last - first) / self.dtype.type(steps - 1)
+        if self.kernels.spaced(steps, float(first), float(step), float(last), id(out)):
+            return out
+        return definition("spaced")(self, first, last, steps)

@@ -11,7 +11,7 @@ from ...create.filled import full_like
 from ...engine import autocast
 from ...engine.hot import single
 from ...handles.tensor import Tensor
-from ...ops.index import border_op, index_op
+from ...ops.index import border_op, index_op, place_op
 
 _MODES = ("constant", "reflect", "replicate", "circular")
 
@@ -62,8 +62,13 @@ def pad(
         shape.append(total)
         outer.append(slice(max(before, 0), total - max(after, 0)))
         inner.append(slice(max(-before, 0), size - max(-after, 0)))
-    output: Tensor = full_like(input.new_empty(shape), 0 if value is None else value)
-    output[tuple(outer)] = input[tuple(inner)]
+    if min(pad, default=0) < 0:
+        input = input[tuple(inner)]
+    place = tuple(outer)
+    if not value:
+        return single(place_op, input, {"index": place, "shape": tuple(shape), "unique": True})
+    output: Tensor = full_like(input.new_empty(shape), value)
+    output[place] = input
     return output
 
 

@@ -14,8 +14,10 @@ import numpy as np
 from ...base.errors import describe, message
 from ...base.types import Operand
 from ...create.data import from_numpy
+from ...engine.hot import single
 from ...handles.tensor import Tensor
 from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d
+from ...ops.taps import taps_op
 from ...ops.volumes import adaptive_avg_pool3d
 
 _NEEDS = {"linear": 3, "bilinear": 4, "bicubic": 4, "lanczos": 4, "trilinear": 5}
@@ -160,7 +162,8 @@ def _area(input: Tensor, sizes: list[int]) -> Tensor:
     return adaptive_avg_pool3d(input, tuple(sizes))
 
 
-Taps = list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]]  # index, weight (None: 1)
+# per tap, the index and the weight of each output
+Taps = list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
 
 
 def _taps(
@@ -184,14 +187,14 @@ def _taps(
             x = (at + half) * kind.type(step) - half
     if mode in ("nearest", "nearest-exact"):
         nearest = np.floor((x if mode == "nearest" else x + kind.type(0.5)).astype(np.float32))
-        return [(nearest.astype(np.int64).clip(0, n - 1), None)]
+        return [(nearest.astype(np.int64).clip(0, n - 1), np.ones(size))]
     if mode == "bicubic":
         first = np.floor(x)
         weights = cubic((x - first).clip(0, 1), -0.75)
         start = first.astype(np.int64)
         return [((start + k - 1).clip(0, n - 1), w) for k, w in enumerate(weights)]
     if n == size:  # as in PyTorch, whatever the scale
-        return [(np.arange(n), None)]
+        return [(np.arange(n), np.ones(n))]
     x = x.clip(0, None)
     first = x.astype(np.int64).clip(0, n - 1)
     ahead = (x - first).astype(kind).clip(0, 1)
@@ -245,18 +248,8 @@ def _smooth_table(
 
 def _resampled(input: Tensor, dim: int, taps: Taps) -> Tensor:
     """The weighted sum of the taps along `dim`."""
-    along = [1] * input.ndim
-    along[dim] = -1
-    parts = []
-    for index, weight in taps:
-        part = input.index_select(dim, from_numpy(index).to(input.device))
-        if weight is not None:
-            part = part * from_numpy(weight.reshape(along)).to(input.device, input.dtype)
-        parts.append(part)
-    total: Tensor = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
+    index, weight = (np.stack(part) for part in zip(*taps, strict=True))
+    return single(taps_op, input, {"index": index, "weight": weight, "dim": dim})
 
 
 def upsample(

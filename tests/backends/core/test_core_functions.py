@@ -92,7 +92,7 @@ def test_at_most_two_units_in_the_last_place(name, isa, truth):
     np.testing.assert_array_equal(np.signbit(got[zero]), np.signbit(nearest[zero]))
 
 
-@pytest.mark.parametrize("name", ["exp", "sigmoid", "erf"])
+@pytest.mark.parametrize("name", ["exp", "expm1", "sigmoid", "erf"])
 def test_functions_with_tables_on_many_floats(name, isa):
     """Every 64th float between 2^-5 and 128, of both signs: all intervals of lookup.h's tables."""
     x = np.arange(np.float32(2.0**-5).view(np.int32), np.float32(128).view(np.int32), 64,

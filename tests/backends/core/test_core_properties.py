@@ -262,10 +262,20 @@ def conversions(r):
     return tuple(x.to(kind).to(x.dtype) for kind in kinds)
 
 
+def places(r):
+    x, n = r(3, r.size(1), 9), r.size(1)
+    bigger = F.interpolate(r(2, 1, 4, 3 + n), scale_factor=1.7, mode="bilinear")
+    line = torch.linspace(-1.5, 2.0, n + 1, dtype=x.dtype)
+    pairs = F.pdist(r(n + 1, 3))
+    later = torch.nextafter(r(n, 3), torch.zeros(n, 3, dtype=x.dtype))
+    return x.topk(1, 1).values, r(2, 300).topk(3).values, x.prod(1), x.tril(1), x.triu(-1), \
+        bigger, line, pairs, later
+
+
 PROGRAMS = [
     products, naive_products, reductions, softmaxes, losses, normalisations, convolutions, pools,
     optimizers, recurrences,
-    embeddings, conversions,
+    embeddings, conversions, places,
 ]  # fmt: skip
 
 
@@ -363,10 +373,11 @@ def declarations():
 
 
 SUFFIXES = {"float32": "f32", "float64": "f64"}
-# test_core_random.py and test_core_along.py try these at sizes around each border
+# test_core_random.py, test_core_along.py and test_core_special.py try these
 ELSEWHERE = {
-    "gather", "scatter", "scatter_sum", "add_rows", "recurrence", "cumsum", "cumprod", "prod",
-    "running_extreme", "key_order", "distances", "distances_vjp0",
+    "gather", "scatter", "scatter_sum", "combine_rows", "recurrence", "cumsum", "cumprod", "prod",
+    "running_extreme", "key_order", "distances", "distances_vjp0", "i0", "i0e", "i1", "i1e",
+    "erfinv", "ndtri", "trigamma",
 }  # fmt: skip
 DECLARED = {
     name: kernel

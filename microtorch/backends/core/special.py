@@ -1,0 +1,49 @@
+"""Special functions in C (ext/special.c); those of ops/special.py that are not here are scipy's."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...base.naming import named
+from ..reference import Reference
+from ..table import definition
+from .library import calls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...base.types import Array
+
+
+def _of_one(name: str) -> Callable[..., Array]:
+    def method(self: Special, x: Array) -> Array:
+        out = self._elementwise(name, x)
+        return definition(name)(self, x) if out is None else out
+
+    return named(method, name)
+
+
+class Special(Reference):
+    """Ops of ops/special.py and ops/parts.py."""
+
+    i0, i0e, i1, i1e = _of_one("i0"), _of_one("i0e"), _of_one("i1"), _of_one("i1e")
+    erfinv, ndtri = _of_one("erfinv"), _of_one("ndtri")
+
+    @calls("trigamma")
+    def polygamma(self, x: Array, n: int) -> Array:
+        out = self._elementwise("trigamma", x) if n == 1 else None
+        return definition("polygamma")(self, x, n) if out is None else out
+
+    def nextafter(self, x: Array, y: Array) -> Array:
+        out = self._elementwise("nextafter", x, y)
+        return definition("nextafter")(self, x, y) if out is None else out
+
+    def _elementwise(self, name: str, *arrays: Any) -> Array | None:
+        """What C makes of arrays of one shape; None where it declines them."""
+        shape = arrays[0].shape
+        if any(a.shape != shape for a in arrays):
+            return None
+        given, out = [np.ascontiguousarray(a) for a in arrays], np.empty(shape, self.dtype)
+        done = getattr(self.kernels, name)(out.size, *(id(a) for a in given), id(out))
+        return out if done else None
