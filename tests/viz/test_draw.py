@@ -631,7 +631,7 @@ def test_files_have_the_format_of_their_suffix(tmp_path):
         with open(path, "rb") as file:
             assert file.read().startswith(magic)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"a.{s}" for s in start)
-    assert set(g._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+    assert set(g._repr_mimebundle_()) == {"image/svg+xml", "image/png", "text/plain"}
 
 
 @pytest.mark.needs("dot")

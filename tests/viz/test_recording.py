@@ -119,7 +119,7 @@ def test_as_text():
     assert str(recording.Recording(None)).startswith("nothing was recorded")
     with pytest.raises(errors.GraphError, match="nothing was recorded"):
         recording.Recording(None).save("flow.svg")
-    with pytest.raises(ValueError, match=r"use one of \.svg"):
+    with pytest.raises(ValueError, match=r"use one of \.html, \.svg"):
         rec.save("flow.gif")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from microtorch.viz.reading import numbers
-from microtorch.viz.reading.loops import loop
+from microtorch.viz.reading.loops import loop, opening
 from microtorch.viz.showing import terminal
 from ops.samples import SAMPLES
 
@@ -427,7 +427,8 @@ def test_a_long_text_is_read_by_screens(monkeypatch, capsys):
     shown = capsys.readouterr().out.split("\x1b[2J")
     assert len(shown) == 4 and all("   → on" in line for line in shown[1:])
     text = core.source("matmul").splitlines()
+    first = opening("\n".join(text))
     assert all(
-        shown[k].splitlines()[0].removeprefix("\x1b[H")[:70] == text[22 * (k - 1)][:70]
+        shown[k].splitlines()[0].removeprefix("\x1b[H")[:70] == text[first + 22 * (k - 1)][:70]
         for k in (1, 2, 3)
     )

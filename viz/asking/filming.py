@@ -37,7 +37,7 @@ def page(rec: Recording) -> str:
         what = "nothing was recorded: no backward() ran inside the block"
         raise errors.GraphError(errors.message(what))
     script = onefile.bare(onefile.read("training.js"))
-    look = onefile.bare(onefile.read("training.css")) + _colours()
+    look = onefile.sheet(onefile.read("training.css")) + _colours()
     count = MOMENTS
     while True:
         text = onefile.page("training.html", "training", data(rec, count), script, look)

@@ -47,6 +47,11 @@ def bare(text: str) -> str:
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/*"))) + "\n"
 
 
+def sheet(text: str) -> str:
+    """A style sheet without the spaces that it does not need."""
+    return re.sub(r"\s*([{};,])\s*|(?<=[a-z]): ", lambda m: m[1] or ":", bare(text))
+
+
 def hashed(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 

@@ -26,7 +26,7 @@ function travel() {
     send(step.e, false, text, "gradient");
   }
 }
-const gradient_at = i => i === D.root ? 1 : known(at).grads.get(i)?.v;
+const gradient_at = i => i === top_of(i) ? 1 : known(at).grads.get(i)?.v;
 
 // A dotted line from the value that a leaf was made from, outside the graph, to that leaf.
 function dotted() {

@@ -79,7 +79,7 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     parts = [onefile.read(p) for p in SCRIPTS if p not in without]
     script = onefile.bare(javascript.table(ops)) + onefile.bare("".join(parts))
     sheets = ("page.css",) if data["live"] else ("page.css", "tensors.css")
-    look = "".join(onefile.bare(onefile.read(p)) for p in sheets) + _colours(drawn)
+    look = "".join(onefile.sheet(onefile.read(p)) for p in sheets) + _colours(drawn)
     return onefile.page("page.html", data["title"], data, script, look, svg=drawn.svg)
 
 
