@@ -195,7 +195,7 @@ def write(op, target, *others):
     target.value[...] = out
     target.storage.written = last_write[0] = tick()
     part = target if target is base else Tensor(out)
-    part._node = record(op, inputs, part.value, part.storage, {})  # newer than the write
+    part._node = record(op, inputs, target.value, target.storage, {})  # newer than the write
     if part is not base:
         inputs, attrs = [base, part], {"path": target.path}
         base._node = record(copy_slices, inputs, base.value, base.storage, attrs)

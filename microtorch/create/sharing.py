@@ -19,7 +19,7 @@ from ..handles.tensor import Tensor, _rebuild
 
 if TYPE_CHECKING:
 
-    from ..base.types import Array
+    from ..base.types import Argument, Array
 
 
 def is_shared(self: Tensor) -> bool:
@@ -54,7 +54,7 @@ def share_memory_(self: Tensor) -> Tensor:
                 "x = x.detach().clone(), then x.share_memory_()",
             )
         )
-    raw: Any = multiprocessing.RawArray(ctypes.c_byte, max(array.nbytes, 1))
+    raw: Argument = multiprocessing.RawArray(ctypes.c_byte, max(array.nbytes, 1))
     shared = _array(raw, array.dtype, array.shape)
     shared[...] = array
     self.data = constant(shared)
@@ -75,7 +75,7 @@ def _own(x: Tensor) -> int:
 _OWN = _own(Tensor(1))
 
 
-def _memory(array: Array) -> Any:
+def _memory(array: Array) -> Argument:
     """The shared memory below an array; None for what is not shared."""
     base: object = array
     while isinstance(base, np.ndarray):
@@ -83,7 +83,7 @@ def _memory(array: Array) -> Any:
     return base if type(base).__module__ == "multiprocessing.sharedctypes" else None
 
 
-def _array(raw: Any, dtype: Any, shape: tuple[int, ...]) -> Array:
+def _array(raw: Argument, dtype: Argument, shape: tuple[int, ...]) -> Array:
     size = int(np.prod(shape)) * dtype.itemsize
     found: Array = np.frombuffer(raw, np.uint8)[:size].view(dtype).reshape(shape)
     return found
@@ -108,7 +108,7 @@ def _reduced(x: Tensor) -> str | tuple[Any, ...]:
 
 
 def _received(
-    kind: type[Tensor], raw: Any, dtype: str, shape: tuple[int, ...], requires_grad: bool
+    kind: type[Tensor], raw: Argument, dtype: str, shape: tuple[int, ...], requires_grad: bool
 ) -> Tensor:
     _tell_pickle(kind)
     d = getattr(dtypes, dtype.partition(".")[2]).numpy

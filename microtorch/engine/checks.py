@@ -68,7 +68,8 @@ def _follow(node: Node, source: Node, j: int) -> None:
 
     As in PyTorch, which saves the tensor and not its memory, a derivative reads the new data.
     """
-    since, data = source.hooks.left  # type: ignore[union-attr, misc]
+    assert source.hooks is not None and source.hooks.left is not None
+    since, data = source.hooks.left
     if since < node.seq or node.saved is None or isinstance(node.saved[j], Node):
         return
     if data is None and source.op is None:  # a leaf stays one

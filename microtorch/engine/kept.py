@@ -16,6 +16,7 @@ from .checks import watch
 from .handle import Handle
 
 if TYPE_CHECKING:
+    from ..base.types import Operand
     from ..graph import Node
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -61,7 +62,7 @@ def keeping(f: F) -> F:
     parameters = list(inspect.signature(f).parameters)
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: Operand, **kwargs: Operand) -> Operand:
         result = f(*args, **kwargs)
         if isinstance(result, Handle) and result.node.op is not None:
             given = dict(zip(parameters, args, strict=False)) | kwargs
@@ -87,5 +88,5 @@ def _watch(node: Node, kept: str | dict[str, str], given: dict[str, Any]) -> Non
         watch(node, sources)
 
 
-def _needs(x: Any) -> bool:
+def _needs(x: Operand) -> bool:
     return isinstance(x, Handle) and x.node.needs

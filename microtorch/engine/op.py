@@ -133,22 +133,25 @@ class Op:
         reads = bool(self.saved_inputs or any(self.reads_out) or self.joint)
         self.reads_anything = reads and not reads_nothing
         self.complex = self.complex or ("own" if self.vjps and not self.reads_anything else "none")
-        self.kernels = KernelTable(name)
-        self.hot_kernels = HotTable(name)
-        self.large_kernels = KernelTable(name, large=True)
-        self.vjp_kernels = VjpTable(self)
+        self.kernels, self.hot_kernels = KernelTable(name), HotTable(name)
+        self.large_kernels, self.vjp_kernels = KernelTable(name, large=True), VjpTable(self)
         self.node = self._node_class(
             torch_name or "".join(map(str.capitalize, name.split("_"))), forward
         )
         if register:
-            if name in REGISTRY:
-                raise ValueError(f"op '{name}' is declared twice")
-            REGISTRY[name] = self
-            definitions[name] = forward
-            if self.view:
-                uncopied.add(name)
-            if self.complex == "none":
-                real_only.add(name)
+            self._register(forward)
+
+    def _register(self, forward: Callable[..., Any] | Formula | None) -> None:
+        """Let the op be found by its name."""
+        name = self.name
+        if name in REGISTRY:
+            raise ValueError(f"op '{name}' is declared twice")
+        REGISTRY[name] = self
+        definitions[name] = forward
+        if self.view:
+            uncopied.add(name)
+        if self.complex == "none":
+            real_only.add(name)
 
     def _node_class(self, torch_name: str, forward: object) -> type[Node]:
         """The class of this op's nodes, with PyTorch's name and attributes.

@@ -26,7 +26,7 @@ class Recorded:
         op = REGISTRY[name]
         run = apply if op.view else several
 
-        def recorded(*inputs: Operand, **attrs: Any) -> Tensor:
+        def recorded(*inputs: Operand, **attrs: Operand) -> Tensor:
             return run(op, inputs, attrs or None)
 
         setattr(self, name, recorded)
@@ -68,7 +68,7 @@ class Recorded:
         return [partial(_tied, node, i, vjp) for i, vjp in enumerate(vjps)]
 
 
-def _chosen(condition: Any, x: Any, y: Any) -> Tensor | None:
+def _chosen(condition: Operand, x: Operand, y: Operand) -> Tensor | None:
     """The operand that one number selects, if it is what ``where`` would give in shape and type."""
     array = getattr(condition, "array", None)
     if type(array) is not np.ndarray or array.ndim or array.dtype != bool or condition.node.needs:
@@ -81,7 +81,7 @@ def _chosen(condition: Any, x: Any, y: Any) -> Tensor | None:
     return chosen if same else None
 
 
-def _tied(node: Node, i: int, vjp: Vjp, *arguments: Any, **attrs: Any) -> Tensor:
+def _tied(node: Node, i: int, vjp: Vjp, *arguments: Operand, **attrs: Operand) -> Tensor:
     """A contribution to input ``i`` of ``node``, tied to what it reads.
 
     ``where(out <= 0, 0, g)`` reads ``out`` for a choice only, of which the derivative is 0 and

@@ -56,7 +56,7 @@ def _needs(node: Node) -> bool:
 
 unfollowed = Op("unfollowed", None, joint=_stale, register=False, reads_nothing=True)
 unfollowing.append(unfollowed)
-unfollowed.node.needs = property(_needs)  # type: ignore  # ops ask for it to record
+setattr(unfollowed.node, "needs", property(_needs))  # noqa: B010  # ops ask for it to record
 
 
 def refusal(attrs: Attrs, what: str) -> errors.InplaceError:

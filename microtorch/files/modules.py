@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import types
 
+from ..base.errors import message
 from ..nn import functional
 from ..nn.module import Module
 from ..ops.surface import FUNCTIONS
@@ -68,7 +69,7 @@ def read(module: str, name: str) -> object:
 def make(kind: type[Module], *args: object) -> Module:
     """An object of the class, of which `__init__` has not run. TypeError for arguments."""
     if args:
-        raise TypeError(f"a {kind.__name__} is made from arguments")
+        raise TypeError(message(f"a {kind.__name__} is made from arguments"))
     made: Module = object.__new__(kind)
     return made
 
@@ -76,8 +77,8 @@ def make(kind: type[Module], *args: object) -> Module:
 def restore(x: Module, state: object) -> None:
     """Give a module its attributes. TypeError for what is no module's state."""
     if not isinstance(state, dict) or not all(type(k) is str for k in state):
-        raise TypeError("the attributes of a module are no dict of names")
+        raise TypeError(message("the attributes of a module are no dict of names"))
     if not all(isinstance(state.get(k), dict) for k in _STORES) or vars(x):
-        raise TypeError(f"the attributes of a module lack its {', '.join(_STORES)}")
+        raise TypeError(message(f"the attributes of a module lack its {', '.join(_STORES)}"))
     vars(x).update(state)
     x.__dict__.setdefault("_scope_label", type(x).__name__)

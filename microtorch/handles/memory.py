@@ -76,10 +76,11 @@ def check_overlap(array: Array, others: Iterable[Any], name: str, whole: bool = 
 
     The very elements of ``array``, the target, may be read, unless ``whole``.
     """
+    array = _real(array)
     for other in others:
         if not isinstance(other, Handle):
             continue
-        source = other.array
+        source = _real(other.array)
         if type(source) is not np.ndarray or type(array) is not np.ndarray:
             continue
         if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
@@ -100,6 +101,12 @@ def check_overlap(array: Array, others: Iterable[Any], name: str, whole: bool = 
                 "the same memory",
             )
         )
+
+
+def _real(array: Array) -> Array:
+    """The numpy array itself, also while a function is recorded (static/recorded.py)."""
+    real: Array = getattr(array, "value", array)
+    return real
 
 
 def _apart(a: Array, b: Array) -> bool:

@@ -10,7 +10,7 @@ and every live view of that base is derived from it anew.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
 from .memory import check_locked, overwrite
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Chain, Namespace
+    from ..base.types import Array, Chain, Namespace, Operand
     from .tensor import Tensor
 
 
@@ -208,7 +208,7 @@ def _derive(view: Tensor, base: Tensor) -> None:
 
 
 # ---- CopySlices: a base in which one region was replaced -----------------------------------------
-def _region(x: Any, chain: Chain, F: Namespace) -> Any:
+def _region(x: Operand, chain: Chain, F: Namespace) -> Operand:
     """The part of ``x``, array or Tensor, to which a chain of view ops leads."""
     for op, attrs in chain:
         x = getattr(F, op.name)(x, **(attrs or {}))
@@ -229,8 +229,9 @@ def _copy_slices_forward(
 
 
 def _copy_slices_vjp(
-    F: Namespace, g: Any, out: Any, base: Any, value: Any, chain: Chain, order: tuple[int, ...]
-) -> Any:
+    F: Namespace, g: Operand, out: Operand, base: Operand, value: Operand,
+    chain: Chain, order: tuple[int, ...],
+) -> Operand:  # fmt: skip
     """``g`` with 0 in the region. RuntimeError if the write went through an expanded view.
 
     PyTorch lets such a view be written, and refuses here.

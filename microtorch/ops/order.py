@@ -131,7 +131,12 @@ def _extreme_of_all(name: str) -> Callable[[Tensor], Tensor]:
 def _place_of(name: str) -> Callable[[Array, int], Array]:
     """np.argmax or np.argmin, keeping the dimension; numpy's own option takes 1 us."""
 
+    of_any = getattr(np, name)
+
     def place(x: Array, d: int) -> Array:
+        if type(x) is not np.ndarray:
+            found: Array = of_any(x, d, keepdims=True)
+            return found
         index = getattr(x, name)(d)
         return index.reshape(*x.shape[:d], 1, *x.shape[d + 1 :])
 

@@ -7,7 +7,7 @@ derivative.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..engine.op import Op
 
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from ..base.types import Array, Namespace, Operand, Shape
 
 
-def _each(F: Namespace, x: Operand, index: Array, weight: Array, dim: int) -> Any:
+def _each(F: Namespace, x: Operand, index: Array, weight: Array, dim: int) -> Operand:
     """For each tap, the place that it reads and its weights, lined up with ``x``."""
-    ndim, lead = len(x.shape), (slice(None),) * dim
-    for i, w in zip(index, weight, strict=True):
-        yield (*lead, i), F.array(w.reshape([-1 if d == dim else 1 for d in range(ndim)]), x.dtype)
+    lead = (slice(None),) * dim
+    along = [-1 if d == dim else 1 for d in range(len(x.shape))]
+    for i, w in zip(index, weight.astype(x.dtype), strict=True):
+        yield (*lead, i), F.array(w.reshape(along))
 
 
 def _taps(F: Namespace, x: Array, index: Array, weight: Array, dim: int) -> Array:
-    total: Any = None
+    total: Operand = None
     for place, w in _each(F, x, index, weight, dim):
         part = F.mul(F.getitem(x, index=place), w)
         total = part if total is None else F.add(total, part)
@@ -32,7 +33,7 @@ def _taps(F: Namespace, x: Array, index: Array, weight: Array, dim: int) -> Arra
 
 def _tapped(F: Namespace, g: Array, index: Array, weight: Array, dim: int, n: int) -> Array:
     shape: Shape = (*g.shape[:dim], n, *g.shape[dim + 1 :])
-    total: Any = None
+    total: Operand = None
     for place, w in _each(F, g, index, weight, dim):
         part = F.place(F.mul(g, w), index=place, shape=shape)
         total = part if total is None else F.add(total, part)

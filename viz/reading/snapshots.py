@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microtorch.backends import host
+from microtorch.base.types import Argument
 from microtorch.graph import Node, RemovableHandle
 from microtorch.handles.tensor import Tensor
 from microtorch.optim.optimizer import (
@@ -110,14 +111,14 @@ class Snapshots:
             if array.shape == self.shapes[name]:
                 into[name] = self.rows(name, array)
 
-    def _before(self, optimizer: Any, args: Any, named: Any) -> None:
+    def _before(self, optimizer: Argument, args: Argument, named: Argument) -> None:
         """The gradients that the optimizer gets may differ from backward's: clipping."""
         self.optimizer = type(optimizer).__name__
         if self._open is not None:
             self._fill(self._open[0].grad, _gradient)
             self._fill(self._open[0].old, lambda n: n.value)
 
-    def _after(self, optimizer: Any, args: Any, named: Any) -> None:
+    def _after(self, optimizer: Argument, args: Argument, named: Argument) -> None:
         if self._open is None:
             return
         moment, leaves = self._open
@@ -139,12 +140,12 @@ class Snapshots:
                 }
 
 
-def _gradient(node: Node) -> Any:
+def _gradient(node: Node) -> Argument:
     g = node.grad
     return g.array if isinstance(g, Tensor) else g
 
 
-def _plain(v: Any) -> Any:
+def _plain(v: Argument) -> Argument:
     if isinstance(v, Tensor):
         return v.item()
     return list(v) if isinstance(v, tuple) else v

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
 
 import numpy as np
 
 from microtorch.base import errors
+from microtorch.base.types import Argument
 from microtorch.notation import expr, formulas
 from microtorch.notation.formulas import LETTERS
 
@@ -40,7 +40,7 @@ def checked(mode: str, wrt: object, direction: object) -> bool:
     return mode == FORWARD
 
 
-def add_pushes(trace: Trace, wrt: Any = None, direction: Any = None) -> Trace:
+def add_pushes(trace: Trace, wrt: Argument = None, direction: Argument = None) -> Trace:
     """Fill ``trace.steps`` with those of forward mode. Returns the trace.
 
     ``wrt``: the leaf that moves, a Tensor, Scalar or key (lookup.py); None: the only one that there
@@ -79,7 +79,7 @@ def add_pushes(trace: Trace, wrt: Any = None, direction: Any = None) -> Trace:
     return trace
 
 
-def _leaf(trace: Trace, wrt: Any, names: list[str]) -> int:
+def _leaf(trace: Trace, wrt: Argument, names: list[str]) -> int:
     assert trace.computation is not None
     floats = [t.id for t in trace.nodes if not t.op and t.dtype.startswith("float")]
     wanted = [i for i in floats if trace.nodes[i].needs] or [

@@ -7,6 +7,7 @@ from typing import Any
 from ...arrays.device import device as device_of
 from ...backends.opencl.runtime import device_names
 from ...base.errors import message
+from ...base.types import Argument
 from ...handles.tensor import Tensor
 from ...ops.surface import FUNCTIONS
 from ..module import Module
@@ -28,7 +29,7 @@ class DataParallel(Module):
         self,
         module: Module,
         device_ids: Sequence[Any] | None = None,
-        output_device: Any = None,
+        output_device: Argument = None,
         dim: int = 0,
     ) -> None:
         super().__init__()
@@ -36,7 +37,7 @@ class DataParallel(Module):
         self.device_ids: list[Any] = list(device_ids or [])
         self.output_device = output_device
 
-    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+    def forward(self, *inputs: Argument, **kwargs: Argument) -> Argument:
         """Raises RuntimeError where the module does not lie on the first of the devices."""
         tensors = [*self.module.parameters(), *self.module.buffers()]
         if not any(t.device.type == "opencl" for t in tensors):
@@ -66,18 +67,18 @@ class DataParallel(Module):
 
 def data_parallel(
     module: Module,
-    inputs: Any,
+    inputs: Argument,
     device_ids: Sequence[Any] | None = None,
     output_device: object = None,
     dim: int = 0,
     module_kwargs: dict[str, Any] | None = None,
-) -> Any:
+) -> Argument:
     """``DataParallel(module, ...)(*inputs, **module_kwargs)``: the functional form."""
     given = inputs if isinstance(inputs, tuple) else (inputs,)
     return DataParallel(module, device_ids, output_device, dim)(*given, **(module_kwargs or {}))
 
 
-def scatter(inputs: Any, target_gpus: Sequence[Any], dim: int = 0) -> list[Any]:
+def scatter(inputs: Argument, target_gpus: Sequence[Any], dim: int = 0) -> list[Any]:
     """What each device gets: tensors in parts along ``dim``, all else as it is.
 
     There are fewer shares than devices where a tensor has fewer parts.
@@ -87,13 +88,13 @@ def scatter(inputs: Any, target_gpus: Sequence[Any], dim: int = 0) -> list[Any]:
     _each(inputs, lambda t: sizes.append(len(t.chunk(len(devices), dim))))
     n = max(sizes, default=len(devices) if inputs else 0)
 
-    def share(k: int) -> Any:
+    def share(k: int) -> Argument:
         return _each(inputs, lambda t: t.chunk(len(devices), dim)[k].to(devices[k]))
 
     return [share(k) for k in range(n)]
 
 
-def gather(outputs: Sequence[Any], target_device: Any, dim: int = 0) -> Any:
+def gather(outputs: Sequence[Any], target_device: Argument, dim: int = 0) -> Argument:
     """The devices' outputs joined along ``dim`` on one; numbers become a vector."""
     first, where = outputs[0], _device(target_device)
     if isinstance(first, Tensor):
@@ -107,7 +108,7 @@ def gather(outputs: Sequence[Any], target_device: Any, dim: int = 0) -> Any:
     return first
 
 
-def _each(tree: Any, change: Callable[[Tensor], Any]) -> Any:
+def _each(tree: Argument, change: Callable[[Tensor], Any]) -> Argument:
     """The tree with every tensor changed."""
     if isinstance(tree, Tensor):
         return change(tree)
@@ -119,5 +120,5 @@ def _each(tree: Any, change: Callable[[Tensor], Any]) -> Any:
     return tree
 
 
-def _device(where: Any) -> device_of:
+def _device(where: Argument) -> device_of:
     return device_of("opencl", where) if isinstance(where, int) else device_of(where)
