@@ -77,9 +77,9 @@ DIFFERENT: tuple[str, ...] = (
     "`as_strided_scatter` passes no gradient to the elements that it overwrites; PyTorch's does.",
     "Backward nodes have PyTorch's names where one op here is one op there. A function that is "
     "made of several ops shows each of them.",
-    "In-place writes that PyTorch refuses in backward are accepted where the gradient is right all "
-    "the same: less is saved here.",
-    "After `leaf.data = new`, backward uses the values that forward read; PyTorch the new ones.",
-    "`torch.save` writes a format of its own without pickle; `torch.load` also reads PyTorch's "
-    "files of tensors.",
+    "Backward refuses what PyTorch refuses because it was overwritten. Where a derivative reads "
+    "other values here than there (of `kron`, `polar`, `sinc`, `erfinv`), a write that PyTorch "
+    "allows may be refused; the error says what read it.",
+    "The gradient of `CrossMapLRN2d` is that of its formula; PyTorch's does not pass its own "
+    "`gradcheck`.",
 )
