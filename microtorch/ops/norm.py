@@ -442,9 +442,12 @@ def instance_norm(
         return group_norm(input, x.shape[1], weight, bias, eps)
     # each channel of each example is one of a batch of one example, as in PyTorch
     rows, channels = x.shape[:2]
-    own = [v if v is None else v.repeat(rows) for v in (running_mean, running_var, weight, bias)]
-    out = batch_norm(input.reshape(1, rows * channels, *x.shape[2:]), *own, True, momentum, eps)
-    for running, moved in zip((running_mean, running_var), own[:2], strict=True):
+    mean, var, w, b = [
+        v if v is None else v.repeat(rows) for v in (running_mean, running_var, weight, bias)
+    ]
+    rows_of_all = input.reshape(1, rows * channels, *x.shape[2:])
+    out = batch_norm(rows_of_all, mean, var, w, b, True, momentum, eps)
+    for running, moved in ((running_mean, mean), (running_var, var)):
         if running is not None and moved is not None:
             total = np.add.reduce(moved.array.reshape(rows, channels), 0)
             running.array[...] = total / rows
