@@ -65,12 +65,10 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
 def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Tensor:
     """One operand as a Tensor on the device of ``like``. Raises TypeError if it cannot be one."""
     if isinstance(x, (bool, int, float, complex)):
-        if like is not None and op.name in EXACT and like.array.dtype.kind in "fV":
-            if not isinstance(x, complex):
-                return _exact(x, like)
         if op.name == "pow" and x is inputs[1] and like is not None:
             check_exponent(x, like)
-        return weak_number(x, like, op.result == "float")
+        make = numbers_of(op) if like is not None and type(x) in NUMBERS else weak_number
+        return make(x, like, op.result == "float")
     if type(x) in COERCE:
         return COERCE[type(x)](x)
     if isinstance(x, (np.ndarray, np.generic)) or (
