@@ -39,7 +39,7 @@ def check_fresh(node: Node) -> None:
                     node.value = kernel(*(node.saved or ()), **(node.attrs or {}))
             elif j < n:
                 source = node.inputs[j]
-                if _written(source, node.seq):
+                if _written(source, node.seq) and not _divided(node, j):
                     raise stale_error(node, source, j)
                 if source.hooks is not None and source.hooks.left is not None:
                     _follow(node, source, j)
@@ -61,6 +61,20 @@ def _keeps_output(node: Node) -> bool:
     reads = node.op.reads_out
     others = zip(reads, node.inputs, strict=False)
     return not any(reads) or any(r and type(x) is not Number for r, x in others)
+
+
+def _divided(node: Node, j: int) -> bool:
+    """Was it the divisor of a number? Then number / result has it back.
+
+    PyTorch multiplies the number by the reciprocal, whose derivative reads its result only.
+    """
+    if node.op.name != "div" or j != 1 or type(node.inputs[0]) is not Number:
+        return False
+    if not node.inputs[0].value or node.saved is None or _written(node, node.seq):
+        return False
+    x, _ = node.saved
+    node.saved = (x, node.op.kernels[node.dev](x, node.value))
+    return True
 
 
 def _follow(node: Node, source: Node, j: int) -> None:

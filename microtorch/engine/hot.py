@@ -27,7 +27,7 @@ from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
 from .handle import Handle, Unmet
-from .operands import NUMBERS, exponent, left_operand, numbers_of
+from .operands import NUMBERS, exponent, left_operand, numbers_of, offering
 from .out import by_keyword
 from .record import constant_node, kept, new
 from .views import link_view
@@ -58,7 +58,10 @@ def hot(
     """
 
     def replace(written: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        function = swapped(op) if reflected else made(op, op)
+        if reflected:
+            function = swapped(op)
+        else:
+            function = made(op, op if len(op.vjps) == 1 else offering(op, written.__name__))
         return named(function, written.__name__, written.__doc__, written=written)
 
     return replace

@@ -248,7 +248,7 @@ class Op:
         arrays = {*LETTERS, "out"}
         for v in self.vjps:
             if isinstance(v, Formula):
-                if "0 * g" in v.text or expr.for_choices_only(v.text) & arrays:
+                if v.flat or expr.for_choices_only(v.text) & arrays:
                     return True
             elif v is not None:
                 return True
@@ -295,7 +295,14 @@ class Formula(NamedTuple):
     parameters: str
     name: str
 
+    @property
+    def flat(self) -> bool:
+        """Is it the derivative of a step? It is 0 also where g is infinite or NaN."""
+        return self.text == "0 * g"
+
     def compile(self) -> Callable[..., Any]:
+        if self.flat:
+            return lambda F, g, *inputs, **attrs: F.zero(g)
         return expr.compile_python(self.text, self.parameters, self.name)
 
 

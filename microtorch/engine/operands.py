@@ -23,7 +23,32 @@ else:
 
 # complex numbers take the general way: the hot one knows constants by their value, and 2 == 2 + 0j
 NUMBERS = frozenset({bool, int, float})
+SWAPPED = {"__eq__": "__eq__", "__ne__": "__ne__"} | {
+    f"__{a}__": f"__{b}__" for a, b in (("lt", "gt"), ("gt", "lt"), ("le", "ge"), ("ge", "le"))
+}
 COERCE: dict[type, Callable[[Any], Tensor]] = {}  # other types that are operands (Scalar) -> Tensor
+
+
+def offering(op: Op, name: str) -> Callable[..., Tensor]:
+    """``op`` as the operator method ``name``, which leaves an operand it cannot use to the other.
+
+    Python asks that one's reflected method where this one returns NotImplemented.
+    """
+    reflected = SWAPPED.get(name) or f"__r{name[2:]}"
+
+    def method(self: Tensor, other: object) -> Tensor:
+        try:
+            return op(self, other)
+        except TypeError:
+            kind = type(other)
+            ours = kind in COERCE or isinstance(other, (Handle, np.ndarray, np.generic))
+            if ours or (kind.__module__ == "builtins" and kind is not object):
+                raise
+            if not hasattr(kind, reflected):
+                raise  # with more words than Python has for it
+            return NotImplemented
+
+    return named(method, name)
 
 
 def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
@@ -40,12 +65,10 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
 def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Tensor:
     """One operand as a Tensor on the device of ``like``. Raises TypeError if it cannot be one."""
     if isinstance(x, (bool, int, float, complex)):
-        if like is not None and op.name in EXACT and like.array.dtype.kind in "fV":
-            if not isinstance(x, complex):
-                return _exact(x, like)
         if op.name == "pow" and x is inputs[1] and like is not None:
             check_exponent(x, like)
-        return weak_number(x, like, op.result == "float")
+        make = numbers_of(op) if like is not None and type(x) in NUMBERS else weak_number
+        return make(x, like, op.result == "float")
     if type(x) in COERCE:
         return COERCE[type(x)](x)
     if isinstance(x, (np.ndarray, np.generic)) or (

@@ -43,7 +43,10 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
         if fused is not None:
             self[backend] = FusedVjps(fused, op.derivatives)
             return self[backend]
-        kernels = [v and getattr(backend, f"{op.name}_vjp{i}", None) for i, v in enumerate(op.vjps)]
+        kernels = [
+            v and not getattr(v, "flat", False) and getattr(backend, f"{op.name}_vjp{i}", None)
+            for i, v in enumerate(op.vjps)
+        ]
         self[backend] = tuple(
             [_first(k, f) if k else f for k, f in zip(kernels, op.derivatives, strict=True)]
         )

@@ -286,6 +286,10 @@ class RecordedScalars:
     def conj(x: Scalar | Number) -> Scalar:
         return _scalar(x)  # Scalars are real
 
+    @staticmethod
+    def zero(x: Scalar | Number) -> Scalar:
+        return _scalar(0.0)
+
     def __getattr__(self, name: str) -> Callable[..., Scalar]:
         method = getattr(Scalar, name)
         return lambda x, *rest: method(_scalar(x), *rest)

@@ -21,7 +21,7 @@ from ..backends import host
 from ..base import errors
 from ..engine.hot import bind, hot, single
 from ..engine.leaf import leaf
-from ..engine.operands import left_operand
+from ..engine.operands import left_operand, offering
 from ..engine.record import constant, constant_node
 from ..engine.registry import REGISTRY
 from ..engine.unfollowed import stale, unfollowed
@@ -57,8 +57,12 @@ if TYPE_CHECKING:
 ADD, SUB, MUL, DIV, POW = [REGISTRY[name] for name in ("add", "sub", "mul", "div", "pow")]
 NEG, ABS, MATMUL = [REGISTRY[name] for name in ("neg", "abs", "matmul")]
 REMAINDER, FLOOR_DIVIDE = [REGISTRY[name] for name in ("remainder", "floor_divide")]
-LT, LE, GT, GE, EQ, NE = [REGISTRY[name] for name in ("lt", "le", "gt", "ge", "eq", "ne")]
-AND, OR, XOR, NOT = [REGISTRY[f"bitwise_{name}"] for name in ("and", "or", "xor", "not")]
+FLOORED = offering(FLOOR_DIVIDE, "__floordiv__")
+LT, LE, GT, GE, EQ, NE = [
+    offering(REGISTRY[name], f"__{name}__") for name in ("lt", "le", "gt", "ge", "eq", "ne")
+]
+AND, OR, XOR = [offering(REGISTRY[f"bitwise_{n}"], f"__{n}__") for n in ("and", "or", "xor")]
+NOT = REGISTRY["bitwise_not"]
 # PyTorch's words
 NO_GRADIENT_KEPT = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
@@ -150,7 +154,7 @@ class Tensor(Methods):
 
     def __floordiv__(self, other: TensorLike) -> Tensor:
         """floor(self / other)."""
-        return FLOOR_DIVIDE(self, other)
+        return FLOORED(self, other)
 
     def __rfloordiv__(self, other: TensorLike) -> Tensor:
         return left_operand(FLOOR_DIVIDE, other, self) // self

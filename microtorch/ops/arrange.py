@@ -354,5 +354,8 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 
 @public()
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """``narrow`` as a copy."""
+    """``narrow`` as a copy. Another error than its for a dimension that is not there."""
+    if dim >= input.array.ndim:
+        what = "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false"
+        raise RuntimeError(message(what, f"narrow_copy: {dim=}, input {describe(input)}"))
     return input.narrow(dim, start, length).clone()

@@ -232,7 +232,7 @@ def _angle(F: Namespace, x: Array) -> Array:
 
 
 def _angle_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand) -> Gradient:
-    return F.where(x == 0, 0, g * 1j / F.conj(x)) if is_complex(x) else 0 * g
+    return F.where(x == 0, 0, g * 1j / F.conj(x)) if is_complex(x) else F.zero(g)
 
 
 angle_op = Op(

@@ -59,6 +59,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: every element of ``input`` times the whole of ``other``."""
     n = max(input.array.ndim, other.array.ndim)
+    if n == 1:
+        return owned((input.reshape(-1, 1) * other).reshape(-1))
     a, b = ((1,) * (n - t.array.ndim) + t.array.shape for t in (input, other))
     blocks = input.reshape([s for size in a for s in (size, 1)])
     inside = other.reshape([s for size in b for s in (1, size)])

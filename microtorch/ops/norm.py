@@ -438,15 +438,21 @@ def instance_norm(
                 "instance_norm: a single value has no variance",
             )
         )
-    out = group_norm(input, x.shape[1], weight, bias, eps)
-    if x.size and (running_mean is not None or running_var is not None):
-        rows, channels = x.shape[:2]
-        mean, var = input.node.dev.moments(x.reshape(1, rows * channels, n))
-        for running, statistic in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
-            if running is not None:
-                own = statistic.reshape(rows, channels)
-                move(running, np.add.reduce(own, 0) / rows, momentum)
-    return out
+    if x.ndim < 2 or not x.size:
+        return group_norm(input, x.shape[1], weight, bias, eps)
+    # each channel of each example is one of a batch of one example, as in PyTorch
+    rows, channels = x.shape[:2]
+    mean, var, w, b = [
+        v if v is None else v.repeat(rows) for v in (running_mean, running_var, weight, bias)
+    ]
+    rows_of_all = input.reshape(1, rows * channels, *x.shape[2:])
+    out = batch_norm(rows_of_all, mean, var, w, b, True, momentum, eps)
+    for running, moved in ((running_mean, mean), (running_var, var)):
+        if running is not None and moved is not None:
+            total = np.add.reduce(moved.array.reshape(rows, channels), 0)
+            running.array[...] = total / rows
+            running._written("instance_norm")
+    return out.reshape(x.shape)
 
 
 def local_response_norm(

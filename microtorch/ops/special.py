@@ -142,6 +142,7 @@ def _declare(name: str, row: Row) -> Op:
         else _refuse_half if name in NO_HALF
         else None,
         attributes=False,
+        keeps="x" if name == "erfinv" else "",  # which PyTorch reads; here the result is
     )  # fmt: skip
 
 

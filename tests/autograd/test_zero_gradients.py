@@ -123,3 +123,9 @@ def test_repeat_and_tile_are_copies(copy):
     y = torch.zeros(2).repeat(2, 1)
     y[0] = 5
     assert y.tolist() == [[5, 5], [0, 0]]
+
+
+@pytest.mark.parametrize("f", [torch.sign, torch.floor, torch.round, torch.angle])
+def test_the_gradient_of_a_step_is_zero_whatever_comes_in(f):
+    coming = torch.tensor([float("nan"), float("inf")])
+    assert first_gradient(f, coming)[1].tolist() == [0, 0]

@@ -63,11 +63,20 @@ def expanded(y):
     return y
 
 
+def both_of_a_quotient(y):
+    y = y + 1
+    out = 2 / y
+    y.mul_(2)
+    return out.mul_(2)
+
+
 REFUSED = {
     "twice": twice, "through a view": through_a_view, "an index": overwritten_index,
     "sort": overwritten_places, "detached": detached, "promoted": promoted, "expanded": expanded,
     "gather": overwritten_operand(lambda y: y.gather(1, INDEX)),
     "a fused loss": overwritten_operand(lambda y: F.smooth_l1_loss(y, torch.zeros(2, 3))),
+    "erfinv": overwritten_operand(torch.erfinv),
+    "both of a quotient": both_of_a_quotient,
     "nansum": overwritten_operand(lambda y: y.nansum()),
     "a rounded quotient": overwritten_operand(
         lambda y: torch.div(torch.ones(2, 3), y + 1, rounding_mode="floor") + y.nan_to_num()
@@ -89,6 +98,18 @@ def test_an_exponent_that_is_a_number_keeps_no_result():
     z.mul_(2)
     z.sum().backward()
     assert torch.allclose(x.grad, 3 * (x.detach() + 1).sqrt())
+
+
+@pytest.mark.parametrize("number", [1, 3.0])
+def test_a_number_by_a_tensor_keeps_the_reciprocal(number):
+    x, y = leaf()
+    y = y + 1
+    z = number / y
+    y.zero_()
+    (g,) = torch.autograd.grad(z.sum(), x, create_graph=True)
+    assert torch.allclose(g, -number / (x + 1) ** 2)
+    (h,) = torch.autograd.grad(g.sum(), x)
+    assert torch.allclose(h, 2 * number / (x + 1) ** 3)
 
 
 def test_all_that_a_node_keeps_is_looked_at_whatever_is_asked_for():

@@ -1,5 +1,6 @@
 """Tensor: attributes, conversions, Python's protocols, numpy, pickling, copying, promotion."""
 import copy
+import operator
 import pickle
 
 import numpy as np
@@ -204,3 +205,29 @@ def test_a_subclass_works():
     assert isinstance(n, torch.Tensor) and (n + n).tolist() == [2, 4] and (2 * n).tolist() == [2, 4]
     assert n.sum().item() == 3
     assert repr(n) == "Named([1., 2.])"
+
+
+class Other:
+    """What a tensor cannot compute with, but which can with a tensor."""
+
+    def __radd__(self, x):
+        return "reflected"
+
+    __rmul__ = __rsub__ = __rtruediv__ = __rpow__ = __rmod__ = __rmatmul__ = __radd__
+    __rfloordiv__ = __rand__ = __ror__ = __rxor__ = __gt__ = __le__ = __radd__
+
+
+@pytest.mark.parametrize(
+    "name", "add mul sub truediv pow mod matmul floordiv and_ or_ xor lt ge".split()
+)
+def test_an_operand_that_knows_tensors_is_asked(name):
+    f, x = getattr(operator, name), torch.tensor([1.0, 2.0])
+    assert f(x, Other()) == "reflected"
+    for other in (object(), [1.0], "a"):
+        with pytest.raises(TypeError):
+            f(x, other)
+
+
+def test_an_object_equals_no_tensor():
+    x = torch.tensor(1.0)
+    assert (x == object()) is False and (x != object()) is True

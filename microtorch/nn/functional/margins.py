@@ -14,7 +14,7 @@ from ...handles.tensor import Tensor
 from ...ops.select import where
 from .activations import logsigmoid
 from .distances import pairwise_distance
-from .reduction import both, legacy_reduction, reduce_loss
+from .reduction import both, check_reduction, legacy_reduction, reduce_loss
 
 
 def margin_ranking_loss(
@@ -193,6 +193,7 @@ def multi_margin_loss(
     Shapes: input (N, C) or (C,), target int64 (N,) or (); `weight` (C,) scales by target.
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
+    check_reduction(reduction)
     if p not in (1, 2):
         raise ValueError(message("only p == 1 and p == 2 supported", f"multi_margin_loss: {p=}"))
     if weight is not None and weight.ndim != 1:
@@ -240,6 +241,7 @@ def multilabel_margin_loss(
     classes; the first -1 ends the list.
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
+    check_reduction(reduction)
     _check_scores("multilabel_margin_loss", input)
     if input.shape != target.shape:
         raise RuntimeError(

@@ -14,17 +14,20 @@ from ...handles.tensor import Tensor
 
 def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
     """Apply "mean", "sum" or "none"; ValueError for anything else."""
+    check_reduction(reduction)
     if reduction == "mean":
         return loss.mean()
-    if reduction == "sum":
-        return loss.sum()
-    if reduction == "none":
-        return loss
-    raise ValueError(
-        message(
-            f"{reduction} is not a valid value for reduction", fix="use 'mean', 'sum' or 'none'"
+    return loss.sum() if reduction == "sum" else loss
+
+
+def check_reduction(reduction: str) -> None:
+    """ValueError unless it is "mean", "sum" or "none"."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            message(
+                f"{reduction} is not a valid value for reduction", fix="use 'mean', 'sum' or 'none'"
+            )
         )
-    )
 
 
 def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
