@@ -31,24 +31,11 @@ class AccumulateGrad(Node):
 
     def accumulate(self, g: Gradient) -> None:
         """Add ``g`` to ``.grad``, and call the hooks that wait for it."""
-        several = other_threads() > 0  # they may run backward into one leaf
-        if several:
-            _adding.acquire()
-        try:
-            old = self.grad
-            if hasattr(g, "node"):  # a Tensor: create_graph=True
-                self.grad = g.clone() if old is None else old + g
-            elif old is None:
-                self.grad = constant(g, self.dev)
-            elif old.node.needs:
-                self.grad = _sum(old, g)
-            else:  # in place, as PyTorch does
-                old.array += g
-                if old.node.storage is not None:
-                    old.node.storage.wrote("backward")
-        finally:
-            if several:
-                _adding.release()
+        if other_threads() > 0:  # they may run backward into one leaf
+            with _adding:  # not acquire(): Ctrl-C might come before a `try`, and nobody release it
+                self._add(g)
+        else:
+            self._add(g)
         if self.hooks is not None:
             if self.hooks.left is not None and self.variable.node.op is not None:
                 raise RuntimeError(
@@ -59,6 +46,19 @@ class AccumulateGrad(Node):
                 )
             for hook in list(self.hooks.accumulated.values()):
                 hook(self.variable)
+
+    def _add(self, g: Gradient) -> None:
+        old = self.grad
+        if hasattr(g, "node"):  # a Tensor: create_graph=True
+            self.grad = g.clone() if old is None else old + g
+        elif old is None:
+            self.grad = constant(g, self.dev)
+        elif old.node.needs:
+            self.grad = _sum(old, g)
+        else:  # in place, as PyTorch does
+            old.array += g
+            if old.node.storage is not None:
+                old.node.storage.wrote("backward")
 
 
 def _sum(old: Tensor, g: Gradient) -> Tensor:
