@@ -43,7 +43,7 @@ def transformer(torch: Any) -> Step:
     nn, functional = torch.nn, torch.nn.functional
     length, batch, heads = 64, 16, 4
 
-    class Block(nn.Module):  # type: ignore[misc, name-defined]
+    class Block(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.LayerNorm(SIZE), nn.LayerNorm(SIZE)

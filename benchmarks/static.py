@@ -86,7 +86,7 @@ def lstm(torch: Any, compiled: Callable[[Any], Any]) -> Step:
     """LSTM (batch 64, 20 steps, 32 units), cross-entropy, SGD."""
     nn = torch.nn
 
-    class Last(nn.Module):  # type: ignore[misc, name-defined]
+    class Last(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.rnn, self.head = nn.LSTM(32, 32, batch_first=True), nn.Linear(32, 10)
@@ -101,7 +101,7 @@ def block(torch: Any, compiled: Callable[[Any], Any]) -> Step:
     """Transformer block (width 64, 64 places, batch 16), 4 heads, cross-entropy, SGD."""
     nn = torch.nn
 
-    class Block(nn.Module):  # type: ignore[misc, name-defined]
+    class Block(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.before, self.after = nn.LayerNorm(64), nn.LayerNorm(64)

@@ -554,20 +554,21 @@ def agree(
     wanted = model(*other)
     wanted = wanted if isinstance(wanted, (tuple, list)) else (wanted,)
     feeds = {n: t.detach().numpy() for n, t in zip(names, other, strict=True)}
+    why = "its numbers are others"
     try:
         got = ReferenceEvaluator(made).run(None, feeds)
-        same = all(
+        same = len(got) == len(wanted) and all(
             np.allclose(g, x.detach().numpy(), rtol=1e-3, atol=1e-4)
-            for g, x in zip(got, wanted, strict=False)
+            for g, x in zip(got, wanted, strict=True)
         )
-    except Exception as e:
-        same, got = False, e
+    except Exception as e:  # whatever the evaluator or a comparison of shapes raises
+        same, why = False, f"{type(e).__name__}: {e}"
     if not same:
         raise RuntimeError(
             message("torch.onnx.export: the model does not compute the same for other sizes of "
-                    f"the dynamic axes {dict(dynamic)}",
+                    f"the dynamic axes {dict(dynamic)}", why,
                     fix="export it without dynamic_axes, once for each size")
-        )
+        )  # fmt: skip
 
 
 def _more(t: Tensor, axis: int) -> Tensor:

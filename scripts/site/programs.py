@@ -54,7 +54,7 @@ def run(page: str, text: str, staged: Path) -> str:
                 out.append(part)
                 if k % 3 == 0:
                     continue
-                program = BLOCK.fullmatch(part)[2]  # type: ignore[index]
+                program = BLOCK.fullmatch(part)[2]
                 if page == MUSEUM:
                     names, line = {"__name__": "__main__"}, 0
                 noted.clear()
