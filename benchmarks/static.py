@@ -57,20 +57,9 @@ def chain(torch: Any, compiled: Callable[[Any], Any]) -> Step:
 
 def mlp784(torch: Any, compiled: Callable[[Any], Any]) -> Step:
     """784-500-10, batch 64, cross-entropy, SGD."""
-    torch.manual_seed(0)
     nn = torch.nn
     model = nn.Sequential(nn.Linear(784, 500), nn.ReLU(), nn.Linear(500, 10))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    criterion = nn.CrossEntropyLoss()
-
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = criterion(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return _given(compiled(step), torch.tensor(IMAGES), torch.tensor(CLASSES))
+    return _trained(torch, compiled, model, IMAGES, 0.0)
 
 
 def lenet(torch: Any, compiled: Callable[[Any], Any]) -> Step:
