@@ -168,6 +168,9 @@ PROGRAMS = {
     "log_normal_": "t.empty(N).log_normal_()", "geometric_": "t.empty(N).geometric_(0.3)",
     "bernoulli": "t.bernoulli(x.detach())", "multinomial": "t.multinomial(x.detach(), 1000)",
     "multinomial again": "t.multinomial(x.detach(), N, replacement=True)",
+    "poisson": "t.poisson(x.detach() * 5)", "poisson of large": "t.poisson(x.detach() * 50 + 10)",
+    "gamma": "t._standard_gamma(x.detach() + 0.5)",
+    "binomial": "t.binomial(x.detach() * 0 + 40, x.detach().clamp(0, 1))",
     "tril_indices": "t.tril_indices(SIDE, SIDE)",
     # special functions
     **{f"special {name}": f"t.special.{name}(x)" for name in (

@@ -5,6 +5,7 @@ error that says so; a name that does not exist raises PyTorch's error with the l
 """
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import DeviceError, message, nearest
@@ -67,18 +68,26 @@ class device:
         return hash((self.type, self.index))
 
     def __enter__(self) -> device:
-        _outer.append(default[0])
-        default[0] = self
+        default.outer.append(default.device)
+        default.device = self
         return self
 
     def __exit__(self, *error: object) -> None:
-        default[0] = _outer.pop()
+        default.device = default.outer.pop()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return device, (self.type, self.index)
 
 
 CPU = device("cpu")
-# where new tensors are made, as set_default_device and `with device(...)` say; None: on the CPU
-default: list[device | None] = [None]
-_outer: list[device | None] = []
+
+
+class Default(threading.local):
+    """Where a thread makes new tensors, as set_default_device and ``with device(...)`` say."""
+
+    def __init__(self) -> None:
+        self.device: device | None = None  # the CPU
+        self.outer: list[device | None] = []
+
+
+default = Default()

@@ -37,7 +37,7 @@ def backend_for(where: DeviceLike, dtype: DType) -> Backend:
 
 def home(where: DeviceLike | None, dtype: DType) -> Backend:
     """The backend of a new tensor: on ``where``, or on the default device if that is None."""
-    where = default[0] if where is None else where
+    where = default.device if where is None else where
     return cpu.of(dtype) if where is None else backend_for(where, dtype)
 
 

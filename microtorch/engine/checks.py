@@ -2,7 +2,8 @@
 
 A node whose turn has come is checked as a whole, as PyTorch's is: also what only derivatives read
 that nobody asked for. Which values an op keeps is said by its declaration (``Op.watched``). What
-PyTorch keeps besides, where a function is one kernel there, stands in ``watch``'s table.
+PyTorch keeps besides, where a function is one kernel there, is said in kept.py, and stands in
+``WATCHED`` for each node.
 """
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ WATCHED: WeakKeyDictionary[Node, Sequence[tuple[Storage, int]]] = WeakKeyDiction
 def watch(node: Node, sources: Sequence[Node], since: int = 0) -> None:
     """Let backward refuse ``node`` if a value of ``sources`` is written after it was made.
 
-    ``since``: or later.
+    ``since``: the clock from which on a write counts; by default the node's own.
     """
     since = since or node.seq
     WATCHED[node] = (*WATCHED.get(node, ()), *[(storage_of(x), since) for x in sources])

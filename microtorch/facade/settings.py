@@ -177,18 +177,18 @@ def get_float32_matmul_precision() -> str:
 
 
 def set_default_device(where: DeviceLike | None) -> None:
-    """Say where new tensors are made unless their maker names a device; None: on the CPU.
+    """Say where this thread makes new tensors unless their maker names a device; None: on the CPU.
 
     Raises RuntimeError for a device that is not there.
     """
-    backends.default[0] = (
+    backends.default.device = (
         None if where is None else backends.backend_for(where, dtypes.F32).device
     )
 
 
 def get_default_device() -> device:
     """Where new tensors are made: on the CPU unless ``set_default_device`` said otherwise."""
-    return backends.default[0] or device("cpu")
+    return backends.default.device or device("cpu")
 
 
 def set_default_tensor_type(t: Any) -> None:

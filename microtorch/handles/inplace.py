@@ -259,12 +259,11 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     else:
         return False
     storage = storage_of(node)
-    storage.wrote(writer)
     try:
         a[index] = value
-    except (IndexError, ValueError):  # the general case says what is wrong
-        storage.version -= 1
+    except (IndexError, ValueError):  # nothing was written: the general case says what is wrong
         return False
+    storage.wrote(writer)
     return True
 
 

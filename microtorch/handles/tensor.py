@@ -483,7 +483,8 @@ class Tensor(Methods):
             self._leave(value.array)
             self.array = self.node.value = value.array
             self.node.dev = value.node.dev
-            self.node.storage = None
+            past = self.node.storage  # its version goes on, and backward knows what was written
+            self.node.storage = None if past is None else past.snapshot()
             return
         # its node stays, and gradients flow as before
         if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:

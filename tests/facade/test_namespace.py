@@ -6,6 +6,7 @@ beside it anew, and commit both.
 import importlib
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,16 @@ def test_questions_about_the_machine():
     torch.set_default_device("cpu")
     with pytest.raises(RuntimeError, match="not available"):
         torch.set_default_device("cuda")
+
+
+def test_each_thread_has_its_own_default_device():
+    seen = []
+    with torch.device("meta"):
+        thread = threading.Thread(target=lambda: seen.append(torch.get_default_device().type))
+        thread.start()
+        thread.join()
+        assert torch.get_default_device().type == "meta"
+    assert seen == ["cpu"] and torch.get_default_device().type == "cpu"
 
 
 def test_questions_about_tensors():

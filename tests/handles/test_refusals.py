@@ -176,3 +176,24 @@ def test_one_element_may_not_be_its_own_indexed_value():
 def test_copies_of_expanded_tensors_keep_the_order_of_dimensions():
     wide = torch.ones(2, 1, dtype=torch.float64).expand(4, 2, 3)
     assert wide.clone().stride() == wide.float().stride() == (6, 3, 1)
+
+
+@pytest.mark.parametrize("index, value", [(5, 1.0), (slice(0, 2), torch.ones(3)), ("a", 1.0)])
+def test_a_write_that_fails_is_no_write(index, value):
+    x, w = torch.ones(3), torch.ones(3, requires_grad=True)
+    y = (x * w).sum()
+    with pytest.raises((IndexError, RuntimeError, TypeError)):
+        x[index] = value
+    y.backward()
+    assert w.grad.tolist() == [1, 1, 1] and x._version == 0
+
+
+def test_new_data_do_not_hide_an_earlier_write():
+    x = torch.ones(3, requires_grad=True)
+    y = x * x
+    with torch.no_grad():
+        x.add_(1)
+    x.data = torch.full((3,), 5.0)
+    assert x._version == 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
