@@ -3,7 +3,10 @@
  * Which way is fast depends on the sizes: products of matrices where the windows are matrices as
  * they lie (here); few channels, many images (conv_lanes.c); many channels (conv_panels.c); many
  * groups (conv_planes.c). None of them lays windows out in memory. Without memory to work in, there
- * are the seven loops (conv_naive.c). */
+ * are the seven loops (conv_naive.c).
+ *
+ * The padding is 0. Where a weight is infinite or NaN, 0 times it is NaN: the fast ways have that
+ * product at the border or leave it out, as it suits them, and so does PyTorch. */
 
 /* ---- windows that are matrices ----
  * A kernel of one element sees every place of the image: windows are the image, a matrix (channels,
@@ -99,6 +102,16 @@ static void NAME(weigh_window)(const struct NAME(convolution) *t)
 }
 
 /* ---- the choice ------------------------------------------------------------------------------ */
+/* Is a padded plane of a size to work with? Huge dilations may have padding that nothing sees. */
+static bool NAME(fits)(const struct NAME(convolution) *t)
+{
+    struct axis y = t->y, x = t->x;
+    place_source(&y, y.result);
+    place_source(&x, x.result);
+    const double planes = (double)y.source * (double)x.source + (double)y.result * (double)x.result;
+    return (double)y.extent * (double)x.extent <= 16 * planes + (1 << 20);
+}
+
 static enum way NAME(way_of)(const struct NAME(convolution) *t)
 {
     const struct axis *y = &t->y, *x = &t->x;
@@ -134,6 +147,8 @@ static bool NAME(convolve)(const struct NAME(convolution) *t)
 {
     if (t->n == 0 || t->outputs == 0 || t->y.result == 0 || t->x.result == 0)
         return true;
+    if (!NAME(fits)(t))
+        return false;
     switch (NAME(way_of)(t)) {
     case EVERY_PLACE:
         NAME(convolve_places)(t);
@@ -153,6 +168,8 @@ static bool NAME(convolve)(const struct NAME(convolution) *t)
 /* The gradient of its weight. */
 static bool NAME(weigh)(const struct NAME(convolution) *t)
 {
+    if (!NAME(fits)(t))
+        return false;
     switch (NAME(way_of)(t)) {
     case EVERY_PLACE:
         NAME(weigh_places)(t);

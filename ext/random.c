@@ -279,7 +279,8 @@ KERNEL(random_bernoulli)(size_t n, int64_t bound, real value, ARRAY(uint32_t, st
     }
 }
 
-/* 0, 1 ... n - 1, shuffled: place i is exchanged with one of those from i on (Fisher and Yates). */
+/* 0, 1 ... n - 1, shuffled: place i is exchanged with one of those from i on (Fisher and Yates).
+ * n < 2^32: larger ones take numbers of 64 bits (arrays/generator.py). */
 KERNEL(random_permutation)(size_t n, ARRAY(uint32_t, state, 625), ARRAY(int64_t, out, n))
 {
     for (size_t i = 0; i < n; i++)
@@ -450,7 +451,7 @@ KERNEL(random_binomial)(size_t n, ARRAY(const double, columns, 8 * n), ARRAY(uin
         const double trials = x[0], p = x[n];
         if (trials <= 0 || p <= 0)
             out[i] = 0;
-        else if (p >= 1)
+        else if (p >= 1 || trials != trials)
             out[i] = trials;
         else if (p != p)
             out[i] = p;

@@ -183,12 +183,12 @@ INLINE real NAME(reflected_trigamma)(real x)
 INLINE real FN(nextafter)(real x, real y)
 {
 #ifdef REAL_IS_FLOAT
-    int32_t bits;
+    uint32_t bits; /* so that they may wrap */
 #else
-    int64_t bits;
+    uint64_t bits;
 #endif
     memcpy(&bits, &x, sizeof bits);
-    bits += (x < y) == (x > 0) ? 1 : -1;
+    bits = (x < y) == (x > 0) ? bits + 1 : bits - 1;
     real next, least = (real)(sizeof(real) == 4 ? 0x1p-149 : 0x1p-1074);
     memcpy(&next, &bits, sizeof bits);
     next = x == 0 ? y > 0 ? least : -least : next;

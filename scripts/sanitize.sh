@@ -25,10 +25,17 @@ sanitized() {
         LD_PRELOAD="$library $($cc -print-file-name=libstdc++.so.6)" "$@"
 }
 
+missed() {
+    cat "$folder/log"
+    echo "sanitize: $name: a mistake made on purpose was not found"
+    exit 1
+}
+
 # check NAME FLAG LIBRARY MISTAKE: build, then run the thread pool's test, the mistake and pytest
 check() {
     name=$1 mistake=$4 folder=$PWD/build/sanitize/$1
-    flags="-fsanitize=$2 -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1"
+    # Python's own flags have -fwrapv, with which an overflow is no mistake
+    flags="-fsanitize=$2 -fno-sanitize-recover=all -fno-omit-frame-pointer -fno-wrapv -g -O1"
     case $($cc --version) in
     *clang*)
         flags="$flags -shared-libsan"
@@ -46,11 +53,15 @@ check() {
         --build-temp "$folder/objects" >"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
 
     "$folder/test_parallel" >/dev/null
-    if sanitized "$python" -c "$MODULE$mistake" >"$folder/log" 2>&1 ||
-        ! grep -q Sanitizer: "$folder/log"; then
-        cat "$folder/log"
-        echo "sanitize: $name: a mistake made on purpose was not found"
-        exit 1
+    sanitized "$python" -c "$MODULE$mistake" >"$folder/log" 2>&1 && missed
+    grep -q Sanitizer: "$folder/log" || missed
+    if [ "$name" = address ]; then
+        # shellcheck disable=SC2086
+        $cc $flags -std=gnu11 -xc - -o "$folder/overflow" <<EOF
+$OVERFLOW
+EOF
+        "$folder/overflow" >"$folder/log" 2>&1 && missed
+        grep -q 'signed integer overflow' "$folder/log" || missed
     fi
     # Left out: tests of 2^31 numbers, and tests under a memory limit. A sanitizer needs a multiple
     # of the memory that it watches.
@@ -71,6 +82,7 @@ from microtorch._core import ffi, lib
 array = numpy.zeros((1, 1))'
 OVERRUN='
 lib.probe(id(array), ffi.new("intptr_t[1]"))  # writes eight'
+OVERFLOW='int main(int n, char **words) { return n + 2147483647 > 0 && words; }'
 RACE='
 seen = ffi.new("intptr_t[8]")
 def write():

@@ -139,7 +139,7 @@ def binomial(columns: Columns, draws: Ahead) -> Columns:
     for i, (n, p, q, mu, deviation, odds, mode, log_q) in enumerate(columns.T.tolist()):
         if n <= 0 or p <= 0:
             out[i] = 0
-        elif p >= 1:
+        elif p >= 1 or n != n:
             out[i] = n
         elif p != p:
             out[i] = math.nan

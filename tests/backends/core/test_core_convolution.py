@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+import microtorch as torch
 from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.core.convolution import planned
@@ -364,3 +365,12 @@ def test_geometry_is_made_once():
     g, count, elements = planned(*arguments)
     assert count == (28, 28) and elements == (784, 784, 25) and planned(*arguments)[0] is g
     assert list(g) == [28, 28, 5, 5, 1, 1, 2, 2, 1, 1, 28, 28] and math.prod(g.shape) == 12
+
+
+def test_padding_that_nothing_sees_takes_no_memory():
+    """A plane with its padding would have 2^64 numbers; no window meets the image."""
+    x, w = torch.ones(1, 8, 2, 2), torch.ones(8, 8, 2, 2, requires_grad=True)
+    y = torch.nn.functional.conv2d(x, w, padding=2**31 - 1, dilation=2**32 - 2)
+    assert y.shape == (1, 8, 2, 2) and not y.any()
+    y.sum().backward()
+    assert not w.grad.any()
