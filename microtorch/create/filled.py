@@ -232,6 +232,9 @@ def eye(
     return finish(np.eye(n, m, dtype=chosen(dtype)), device, requires_grad)
 
 
+MOST = 2**60 - 1  # numbers of 8 bytes that an address can reach
+
+
 @export
 def arange(
     start: Tensor | AnyNumber | None = None,
@@ -244,7 +247,9 @@ def arange(
 ) -> Tensor:
     """start, start + step, ... up to but without ``end``.
 
-    int64 if all three are integers, else of the default dtype.
+    int64 if all three are integers, else of the default dtype. In an integer dtype all three are
+    cut to integers; for int64 that comes before the count, for the others after it. ValueError for
+    an int64 step that is cut to 0.
     """
     if end is None:
         start, end = 0, start
@@ -256,24 +261,44 @@ def arange(
         raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
     if not (math.isfinite(first) and math.isfinite(stop)):
         raise RuntimeError(message(f"unsupported range: {first} -> {stop}"))
-    if by == 0 or (stop - first) * by < 0:
+    if not abs(by) > 0 or (stop - first) * by < 0:
         wrong = "upper bound and lower bound inconsistent with step sign"
-        what = "step must be nonzero" if by == 0 else wrong
+        what = wrong if abs(by) > 0 else "step must be nonzero"
         raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
     integers = all(isinstance(v, (int, np.integer)) for v in (first, stop, by))
     d = chosen(dtype, dtypes.I64 if integers else None)
     if d.kind in "bc":
         kind = dtypes.TORCH_TYPES[d.name]
         raise NotImplementedError(message(f"\"arange_cpu\" not implemented for '{kind}'"))
-    n = len(range(first, stop, by)) if integers else int(np.ceil((stop - first) / by))
-    if d in (dtypes.F32, dtypes.F64) and not (first == int(first) and by == int(by)):
-        return finish(stepped(first, by, n, d), device, requires_grad)
-    numbers: Array = np.arange(n, dtype=np.int64 if integers else np.float64)
+    call = f"arange({first}, {stop}, {by})"
+    size, whole = (stop - first) / by, integers or d.kind in "iu"
+    if whole:
+        integers = integers or d == dtypes.I64
+        first, stop, by = (_to_int64(v, call) for v in (first, stop, by))
+        if by == 0 and integers:
+            what = "step must be nonzero"
+            raise ValueError(message(what, f"{call} cuts it to 0", fix="a floating dtype"))
+        size = -((first - stop) // by) if integers else size
+    if size > MOST:
+        raise RuntimeError(message("invalid size, possible overflow?", call))
+    n = math.ceil(size)
+    if n and d.kind in "fV":
+        exact = max(abs(first), abs(stop)) <= (256 if d.itemsize == 2 else 2**24)
+        if not (exact and first == int(first) and by == int(by)):
+            return finish(stepped(first, by, n, d), device, requires_grad)
+    numbers: Array = np.arange(n, dtype=np.int64 if whole else np.float64)
     if by != 1:
         numbers *= by
     if first != 0:
         numbers += first
     return finish(numbers.astype(d, copy=False), device, requires_grad)
+
+
+def _to_int64(value: float, call: str) -> int:
+    if not -(2**63) <= value < 2**63:
+        what = "value cannot be converted to type int64_t without overflow"
+        raise RuntimeError(message(what, call))
+    return int(value)
 
 
 def _number(value: Tensor | AnyNumber) -> Any:
@@ -298,10 +323,19 @@ def linspace(
             message("number of steps must be non-negative", f"linspace(steps={steps})")
         )
     if d not in (dtypes.F32, dtypes.F64) or steps < 2:
-        kind = complex if d.kind == "c" else float
-        numbers = np.linspace(kind(first), kind(last), steps)
+        numbers = _evenly(first, last, steps, complex if d.kind == "c" else float)
+        if d.kind in "iu" and steps:
+            _to_int64(first, f"linspace({first}, {last})")
+            _to_int64(last, f"linspace({first}, {last})")
         return finish(numbers.astype(d), device, requires_grad)
     return finish(cpu.of(d).spaced(first, last, steps), device, requires_grad)
+
+
+def _evenly(first: Any, last: Any, steps: int, kind: type) -> Array:
+    """numpy's linspace; of one step, the first number, also where one of them is infinite."""
+    if steps == 1:
+        return np.array([kind(first)])
+    return np.linspace(kind(first), kind(last), steps)
 
 
 @defines
@@ -334,7 +368,7 @@ def logspace(
     ends: list[Any] = [kind(first), kind(last)]
     if d.kind not in "fcV":
         ends = [math.trunc(v.real) for v in ends]
-    exponents = np.linspace(ends[0], ends[1], steps)
+    exponents = _evenly(*ends, steps, kind)
     return finish((kind(base) ** exponents).astype(d), device, requires_grad)
 
 
@@ -354,6 +388,7 @@ def tril_indices(
     device: DeviceLike | None = None,
 ) -> Tensor:
     """Row and column indices (2, n) of the lower triangle."""
+    _check_sizes(row, col)
     ends = np.clip(np.arange(row) + offset + 1, 0, col)
     return _triangle(np.zeros_like(ends), ends, dtype, device)
 
@@ -368,8 +403,15 @@ def triu_indices(
     device: DeviceLike | None = None,
 ) -> Tensor:
     """Row and column indices (2, n) of the upper triangle."""
+    _check_sizes(row, col)
     begins = np.clip(np.arange(row) + offset, 0, col)
     return _triangle(begins, np.full_like(begins, col), dtype, device)
+
+
+def _check_sizes(row: int, col: int) -> None:
+    for name, size in (("row", row), ("col", col)):
+        if size < 0:
+            raise RuntimeError(message(f"{name} must be non-negative, got {size}"))
 
 
 def _triangle(
