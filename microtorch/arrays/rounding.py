@@ -57,18 +57,21 @@ def spaced(first: float, last: float, steps: int, d: np.dtype[Any]) -> NDArray[A
 
 
 def stepped(first: float, by: float, n: int, d: np.dtype[Any]) -> NDArray[Any]:
-    """first + i * by for i < n, of dtype ``d`` (float32 or float64): PyTorch's arange.
+    """first + i * by for i < n, of the floating dtype ``d``: PyTorch's arange.
 
     It takes two vectors of 32 bytes at a time. The first element of a vector is rounded, the others
-    add a multiple of ``by`` to it. What does not fill two vectors is computed one by one.
+    add a multiple of ``by`` to it. What does not fill two vectors is computed one by one. All that
+    in float64; for 16-bit numbers in float32.
     """
+    wide: Any = np.float64 if d.itemsize > 2 else np.float32
+    first, by = float(wide(first)), float(wide(by))
     i, lanes = np.arange(n), 32 // d.itemsize
     lane = np.where(i < n - n % (2 * lanes), i % lanes, 0)
-    base = fma((i - lane).astype(np.float64), float(by), float(first)).astype(d)
+    base = fma((i - lane).astype(wide), by, first).astype(d)
     high: Float64s = by * np.arange(lanes, dtype=np.float64)  # rounded; low is what that leaves
     low = (np.longdouble(by) * np.arange(lanes) - high).astype(np.float64)
     total, error = _two_sum(base.astype(np.float64), high[lane])
-    return np.where(lane, (total + (error + low[lane])).astype(d), base)
+    return np.where(lane, (total + (error + low[lane])).astype(wide).astype(d), base)
 
 
 def _two_sum(a: Float64s, b: Float64s | np.float64) -> tuple[Float64s, Float64s]:

@@ -121,7 +121,8 @@ class RoundedVjps(Sequence["Vjp"]):
 class Half(Reference):
     """The backend of arrays of float16, and another object of bfloat16 arrays.
 
-    Kernels that answer with a view, or write into what they are given, take the halves themselves.
+    Kernels that answer with a view, write into what they are given, or depend on its dtype, take
+    the halves themselves.
     """
 
     name = "half"

@@ -14,7 +14,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # name -> forward(F, *arrays, **attrs), or a formula to compile to one; filled by Op and `defines`
 definitions: dict[str, Any] = {}
-# kernels that return a view, or write into their arguments: nobody may hand them converted copies
+# kernels that return a view, write into their arguments, or depend on their dtype: nobody may hand
+# them converted copies
 uncopied: set[str] = set()
 real_only: set[str] = set()  # ops that complex numbers do not have
 

@@ -1,17 +1,15 @@
-"""Tensors that are filled or counted: zeros, ones, eye, arange, linspace."""
+"""Tensors that are filled: zeros, ones, full, rand, eye; and the indices of triangles."""
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import dtypes, rounding
+from ..arrays import dtypes
 from ..arrays.memory_format import preserve_format
 from ..arrays.memory_order import in_memory_order, outermost_first
-from ..arrays.rounding import stepped
-from ..backends import cpu, defines, home
+from ..backends import home
 from ..base.errors import message
 from ..base.naming import named
 from ..engine.operands import element
@@ -20,7 +18,7 @@ from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
 from .data import tensor
-from .finish import check_layout, chosen, export, finish
+from .finish import check_layout, chosen, export, finish, number
 
 if TYPE_CHECKING:
     from ..arrays.layout import layout
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
         DeviceLike,
         DType,
         DTypeLike,
-        Namespace,
         Shape,
     )  # fmt: skip
 
@@ -164,7 +161,7 @@ def full(
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of ``size`` filled with one number, of that number's dtype unless given."""
-    value = _number(fill_value)
+    value = number(fill_value)
     d = chosen(dtype, dtypes.of_number(value))
     shape = shape_of((size,), "full")
     dev = home(device, d)
@@ -184,7 +181,7 @@ def full_like(
     """full(input.shape, fill_value) in input's dtype, laid out in memory as input."""
     d = chosen(dtype, input.array.dtype)
     dev = input.node.dev.of(d) if device is None else home(device, d)
-    value = element(_number(fill_value), d).item()
+    value = element(number(fill_value), d).item()
     array = laid_out_as(input, memory_format, dev, lambda F, shape, d: F.full(shape, value, d), d)
     return finish(array, dev.device, requires_grad)
 
@@ -196,7 +193,7 @@ def new_full(
 ) -> Tensor:  # fmt: skip
     """full() in this tensor's dtype and device, unless others are named."""
     check_layout("new_full", layout)
-    value, d = _number(fill_value), chosen(dtype, self.array.dtype)
+    value, d = number(fill_value), chosen(dtype, self.array.dtype)
     dev = self.node.dev.of(d) if device is None else home(device, d)
     shape = shape_of((size,), "full")
     return finish(dev.full(shape, element(value, d).item(), d), dev.device, requires_grad)
@@ -233,118 +230,6 @@ def eye(
 
 
 @export
-def arange(
-    start: Tensor | AnyNumber | None = None,
-    end: Tensor | AnyNumber | None = None,
-    step: Tensor | AnyNumber = 1,
-    *,
-    dtype: DTypeLike | None = None,
-    device: DeviceLike | None = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """start, start + step, ... up to but without ``end``.
-
-    int64 if all three are integers, else of the default dtype.
-    """
-    if end is None:
-        start, end = 0, start
-    if end is None:
-        raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
-    first, stop, by = (_number(v) for v in (0 if start is None else start, end, step))
-    if any(isinstance(v, complex) for v in (first, stop, by)):
-        what = "value cannot be converted to type double without overflow"
-        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
-    if not (math.isfinite(first) and math.isfinite(stop)):
-        raise RuntimeError(message(f"unsupported range: {first} -> {stop}"))
-    if by == 0 or (stop - first) * by < 0:
-        wrong = "upper bound and lower bound inconsistent with step sign"
-        what = "step must be nonzero" if by == 0 else wrong
-        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
-    integers = all(isinstance(v, (int, np.integer)) for v in (first, stop, by))
-    d = chosen(dtype, dtypes.I64 if integers else None)
-    if d.kind in "bc":
-        kind = dtypes.TORCH_TYPES[d.name]
-        raise NotImplementedError(message(f"\"arange_cpu\" not implemented for '{kind}'"))
-    n = len(range(first, stop, by)) if integers else int(np.ceil((stop - first) / by))
-    if d in (dtypes.F32, dtypes.F64) and not (first == int(first) and by == int(by)):
-        return finish(stepped(first, by, n, d), device, requires_grad)
-    numbers: Array = np.arange(n, dtype=np.int64 if integers else np.float64)
-    if by != 1:
-        numbers *= by
-    if first != 0:
-        numbers += first
-    return finish(numbers.astype(d, copy=False), device, requires_grad)
-
-
-def _number(value: Tensor | AnyNumber) -> Any:
-    return value.item() if isinstance(value, Tensor) else value
-
-
-@export
-def linspace(
-    start: Tensor | AnyNumber,
-    end: Tensor | AnyNumber,
-    steps: int,
-    *,
-    dtype: DTypeLike | None = None,
-    device: DeviceLike | None = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
-    first, last = _number(start), _number(end)
-    d = chosen(dtype, _of_ends(first, last))
-    if steps < 0:
-        raise RuntimeError(
-            message("number of steps must be non-negative", f"linspace(steps={steps})")
-        )
-    if d not in (dtypes.F32, dtypes.F64) or steps < 2:
-        kind = complex if d.kind == "c" else float
-        numbers = np.linspace(kind(first), kind(last), steps)
-        return finish(numbers.astype(d), device, requires_grad)
-    return finish(cpu.of(d).spaced(first, last, steps), device, requires_grad)
-
-
-@defines
-def spaced(F: Namespace, first: float, last: float, steps: int) -> Array:
-    """At least two numbers from ``first`` to ``last``, each rounded once."""
-    d: Any = F.dtype
-    return rounding.spaced(first, last, steps, d)
-
-
-@export
-def logspace(
-    start: Tensor | AnyNumber,
-    end: Tensor | AnyNumber,
-    steps: int,
-    base: float = 10.0,
-    *,
-    dtype: DTypeLike | None = None,
-    device: DeviceLike | None = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """base ** linspace(start, end, steps); for an integer dtype start and end are cut to integers.
-    """
-    if steps < 0:
-        raise RuntimeError(
-            message("number of steps must be non-negative", f"logspace(steps={steps})")
-        )
-    first, last = _number(start), _number(end)
-    d = chosen(dtype, _of_ends(first, last, base))
-    kind = complex if d.kind == "c" else float
-    ends: list[Any] = [kind(first), kind(last)]
-    if d.kind not in "fcV":
-        ends = [math.trunc(v.real) for v in ends]
-    exponents = np.linspace(ends[0], ends[1], steps)
-    return finish((kind(base) ** exponents).astype(d), device, requires_grad)
-
-
-def _of_ends(*numbers: AnyNumber) -> DType:
-    """The default dtype, or the complex one if one of the numbers is complex."""
-    d = dtypes.default_numpy()
-    return dtypes.complex_type(d) if any(isinstance(v, complex) for v in numbers) else d
-
-
-@export
 def tril_indices(
     row: int,
     col: int,
@@ -354,6 +239,7 @@ def tril_indices(
     device: DeviceLike | None = None,
 ) -> Tensor:
     """Row and column indices (2, n) of the lower triangle."""
+    _check_sizes(row, col)
     ends = np.clip(np.arange(row) + offset + 1, 0, col)
     return _triangle(np.zeros_like(ends), ends, dtype, device)
 
@@ -368,8 +254,15 @@ def triu_indices(
     device: DeviceLike | None = None,
 ) -> Tensor:
     """Row and column indices (2, n) of the upper triangle."""
+    _check_sizes(row, col)
     begins = np.clip(np.arange(row) + offset, 0, col)
     return _triangle(begins, np.full_like(begins, col), dtype, device)
+
+
+def _check_sizes(row: int, col: int) -> None:
+    for name, size in (("row", row), ("col", col)):
+        if size < 0:
+            raise RuntimeError(message(f"{name} must be non-negative, got {size}"))
 
 
 def _triangle(

@@ -14,7 +14,7 @@ from ..engine.record import constant
 from ..ops.surface import FUNCTIONS
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DeviceLike, DType, DTypeLike
+    from ..base.types import AnyNumber, Array, DeviceLike, DType, DTypeLike
     from ..handles.tensor import Tensor
     from ..handles.tensor import Tensor as Handle
 else:
@@ -74,6 +74,11 @@ def chosen(dtype: DTypeLike | None, otherwise: DType | None = None) -> DType:
     if dtype is not None:
         return dtypes.as_numpy(dtype)
     return dtypes.default_numpy() if otherwise is None else otherwise
+
+
+def number(value: Tensor | AnyNumber) -> Any:
+    """The number that an argument is or holds."""
+    return value.item() if isinstance(value, Handle) else value
 
 
 def finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tensor:

@@ -11,8 +11,8 @@ from ..arrays.dtypes import get_default_dtype
 from ..base.errors import describe, message
 from ..handles.methods import bind_methods
 from ..ops.arguments import shape_of
+from .counted import arange
 from .data import tensor
-from .filled import arange
 from .finish import chosen, export, finish
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ import math
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
-from ..create.filled import arange, eye, full, ones_like, zeros
+from ..create.counted import arange
+from ..create.filled import eye, full, ones_like, zeros
 from ..create.random import multinomial
 from ..handles.size import Size
 from ..nn.functional import one_hot

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
 from ..autograd import no_grad
-from ..create.filled import arange, empty, zeros_like
+from ..create.counted import arange
+from ..create.filled import empty, zeros_like
 from ..create.random import bernoulli
 from ..nn.functional import binary_cross_entropy_with_logits, logsigmoid
 from . import constraints, sampling

@@ -6,8 +6,9 @@ import warnings
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
+from ..create.counted import arange
 from ..create.data import tensor
-from ..create.filled import arange, randn, tril_indices
+from ..create.filled import randn, tril_indices
 from ..handles.size import Size
 from ..linalg import slogdet
 from ..linalg.older import cholesky_inverse, cholesky_solve

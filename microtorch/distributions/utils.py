@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, overload
 from ..arrays import dtypes
 from ..autograd import enable_grad
 from ..base.errors import broadcast_error
+from ..create.counted import arange
 from ..create.data import tensor
-from ..create.filled import arange, empty, zeros
+from ..create.filled import empty, zeros
 from ..handles.tensor import Tensor
 from ..ops.arrange import broadcast_shapes
 

@@ -7,7 +7,8 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from ..arrays import dtypes
-from ..create.filled import arange, eye, zeros
+from ..create.counted import arange
+from ..create.filled import eye, zeros
 from ..handles.size import Size
 from ..linalg import cholesky
 from ..nn.functional import logsigmoid, pad, softplus

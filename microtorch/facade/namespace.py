@@ -11,13 +11,13 @@ from typing import Any
 
 from ..arrays import layout, memory_format
 from ..base.errors import unknown
-from ..create import data, exchange, filled, random, sharing, strided, windows
+from ..create import counted, data, exchange, filled, random, sharing, strided, windows
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from . import linear_algebra, settings
 
 # importing them has entered their functions into FUNCTIONS
-ENTERED = (data, exchange, filled, linear_algebra, random, sharing, strided, windows)
+ENTERED = (counted, data, exchange, filled, linear_algebra, random, sharing, strided, windows)
 
 # ops that PyTorch, too, has only in nn.functional
 NN_ONLY = frozenset(

@@ -6,9 +6,10 @@ several ways. PyTorch's ``torch.storage``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..arrays import dtypes
 from ..base import errors
@@ -54,8 +55,18 @@ class UntypedStorage:
     def data_ptr(self) -> int:
         return self._row.data_ptr()
 
-    def __getitem__(self, index: int) -> Number:
-        return self._row[index].item()
+    @overload
+    def __getitem__(self, index: int) -> Number: ...
+    @overload
+    def __getitem__(self, index: slice) -> UntypedStorage: ...
+    def __getitem__(self, index: int | slice) -> Number | UntypedStorage:
+        """One byte, or some as a storage of the same memory."""
+        if not isinstance(index, slice):
+            return self._row[index].item()
+        if index.step not in (None, 1):
+            what = f"Trying to slice with a step of {index.step}, but only a step of 1 is supported"
+            raise RuntimeError(errors.message(what, fix="storage.tolist()[::2]"))
+        return UntypedStorage(self._tensor, self._row.array[index])
 
     def __setitem__(self, index: int | slice, value: Number) -> None:
         self._row[index] = value
@@ -100,12 +111,12 @@ class TypedStorage(UntypedStorage):
     def untyped(self) -> UntypedStorage:
         return untyped_storage(self._tensor)
 
-    def __getitem__(self, index: int) -> Number:
+    def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             raise RuntimeError(
                 errors.message(
                     "slices are only supported in UntypedStorage.__getitem__",
-                    fix="x.storage().tolist()[1:3]",
+                    fix="x.storage().tolist()[1:3]; or x.untyped_storage()[4:12], in bytes",
                 )
             )
         return super().__getitem__(index)
@@ -114,8 +125,8 @@ class TypedStorage(UntypedStorage):
         return f"dtype={self.dtype}, {super()._about()}"
 
 
-def _row(x: Tensor) -> Array:
-    """The memory that ``x`` looks at, as one row."""
+def _bytes(x: Tensor) -> Array:
+    """The memory that ``x`` looks at, from the first element of its owner to the last."""
     array = x.array
     if type(array) is not np.ndarray:
         raise NotImplementedError(
@@ -125,20 +136,25 @@ def _row(x: Tensor) -> Array:
             )
         )
     whole = owner(array)
-    if not whole.flags.forc or whole.dtype != array.dtype:
-        whole = array  # lent by another library in a form of its own
-    row = unlocked(whole.reshape(-1, order="A" if whole.flags.forc else "C"))
-    return row.view(array.dtype)  # numpy's interface does not know bfloat16
+    size = whole.itemsize
+    last = sum((n - 1) * stride for n, stride in zip(whole.shape, whole.strides, strict=True))
+    row = as_strided(whole, (last // size + 1 if whole.size else 0,), (size,))
+    return unlocked(row).view(np.uint8)
 
 
 def storage(self: Tensor) -> TypedStorage:
-    """The memory of this tensor, in a row, which views of it share."""
-    return TypedStorage(self, _row(self))
+    """The memory of this tensor, in a row, which views of it share.
+
+    As numbers of this tensor's dtype, whatever the dtype of the memory's owner; bytes that remain
+    at the end do not count.
+    """
+    row, size = _bytes(self), self.array.itemsize
+    return TypedStorage(self, row[: len(row) // size * size].view(self.array.dtype))
 
 
 def untyped_storage(self: Tensor) -> UntypedStorage:
     """The memory of this tensor, as bytes."""
-    return UntypedStorage(self, _row(self).view(np.uint8))
+    return UntypedStorage(self, _bytes(self))
 
 
 bind_methods({f.__name__: f for f in (storage, untyped_storage)})

@@ -177,6 +177,7 @@ def ranked(x: Array, k: int, d: int) -> Array:
     """The index of the k-th smallest element (from 0) along ``d``, which keeps its dimension."""
     if x.ndim > 1 or type(x) is not np.ndarray or x.dtype is OBJECT or len(x) < 1000:
         return np.take(order(x, d), [k], d)
+    x = comparable(x)
     value = np.partition(x, k)[k]
     return np.flatnonzero(x == value if value == value else x != x)[:1]
 
@@ -294,6 +295,7 @@ _publish_running("cummin", "smallest")
 # ---- sorting -------------------------------------------------------------------------------------
 def order(x: Array, d: int, descending: bool = False) -> Array:
     """Stable order along ``d``; NaN counts as the largest, as in PyTorch."""
+    x = comparable(x)
     key = sort_key(x) if x.shape[d] > 16 else None
     if key is not None:
         keys = np.moveaxis(~key if descending else key, d, -1)
@@ -301,6 +303,11 @@ def order(x: Array, d: int, descending: bool = False) -> Array:
     if not descending:
         return np.argsort(x, d, kind="stable")
     return x.shape[d] - 1 - np.flip(np.argsort(np.flip(x, d), d, kind="stable"), d)
+
+
+def comparable(x: Array) -> Array:
+    """``x``, but bfloat16 as float32: numpy may put a NaN of bfloat16 anywhere."""
+    return x.astype(np.float32) if x.dtype.kind == "V" else x
 
 
 def sort_key(x: Array) -> Array | None:
@@ -370,6 +377,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 @defines
 def best(F: Namespace, x: Array, k: int, largest: bool) -> Array:
     """Where the ``k`` largest (smallest) elements of each row lie, in order."""
+    x = comparable(x)
     chosen = chosen_of(x, k, largest) if x.ndim == 1 and type(x) is np.ndarray else None
     if chosen is None:
         n = x.shape[-1]

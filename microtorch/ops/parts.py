@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT
+from ..backends.table import uncopied
 from ..base.errors import describe, message
 from ..engine.op import Formula, Op
 from ..engine.operands import NUMBERS, left_operand
@@ -85,6 +86,7 @@ for _op in (
     Op("bitwise_right_shift", _of(np.right_shift), result="same", check=only("iu", "rshift_cpu")),
 ):  # fmt: skip
     ELEMENTWISE[_op.name] = _published(_op)
+uncopied.add("nextafter")  # a copy in float32 has other neighbours
 
 
 # ---- mantissa and exponent -----------------------------------------------------------------------

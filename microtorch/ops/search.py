@@ -9,7 +9,7 @@ import numpy as np
 from ..base.errors import describe, message
 from ..engine.record import constant
 from .arguments import dim_of, refuse_complex
-from .order import order, sort_key
+from .order import comparable, order, sort_key
 from .surface import public
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def searchsorted(
         if x.size and not (sorter.array.min() >= 0 and sorter.array.max() < x.shape[-1]):
             raise _wrong("sorter index out of range")
         x = np.take_along_axis(x, sorter.array, -1)
+    x, values = comparable(x), comparable(values)
     end: Any = "right" if right or side == "right" else "left"
     if x.ndim == 1:
         found = np.searchsorted(x, values, end)

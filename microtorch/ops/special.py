@@ -80,6 +80,7 @@ def without_derivative(name: str) -> Vjp:
 # op -> (scipy's name, the derivative for each input: a formula, as in formulas.py, or a function).
 # Division by x is written so that 0 gives no NaN in derivatives of the derivative.
 Row = tuple[str, tuple["str | Vjp", ...]]
+TINY = "abs(x) <= 2.220446049250313e-16"  # 1 / x may overflow, and the result shows no x
 INCOMPLETE_GAMMA = "exp((x - 1) * log(y) - y - lgamma(x))"
 TABLE: dict[str, Row] = {
     "lgamma": ("gammaln", ("g * digamma(x)",)),
@@ -91,10 +92,10 @@ TABLE: dict[str, Row] = {
     # modified Bessel functions of the first kind; the names in e are scaled by exp(-|x|)
     "i0": ("i0", ("g * i1(x)",)),
     "i0e": ("i0e", ("g * (i1e(x) - sign(x) * out)",)),
-    "i1": ("i1", ("where(x == 0, g / 2, g * (i0(x) - out / where(x == 0, 1, x)))",)),
+    "i1": ("i1", (f"where({TINY}, g / 2, g * (i0(x) - out / where({TINY}, 1, x)))",)),
     "i1e": (
         "i1e",
-        ("where(x == 0, g / 2, g * (i0e(x) - out * (sign(x) + 1 / where(x == 0, 1, x))))",),
+        (f"where({TINY}, g / 2, g * (i0e(x) - out * (sign(x) + 1 / where({TINY}, 1, x))))",),
     ),
     "igamma": ("gammainc", (without_derivative("igamma: input"), f"g * {INCOMPLETE_GAMMA}")),
     "igammac": ("gammaincc", (without_derivative("igammac: input"), f"-g * {INCOMPLETE_GAMMA}")),

@@ -573,7 +573,7 @@ def agree(
 
 def _more(t: Tensor, axis: int) -> Tensor:
     """Indices that make a dimension one longer."""
-    from ..create.filled import arange
+    from ..create.counted import arange
 
     n = t.array.shape[axis]
     return arange(n + 1) % n

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
 # files whose functions make arrays of sizes and numbers, without data
 WITHOUT_DATA = re.compile(
-    r"/microtorch/(create/(filled|windows)|ops/shape|nn/(functional|layers)/\w+)\.py$"
+    r"/microtorch/(create/(counted|filled|windows)|ops/shape|nn/(functional|layers)/\w+)\.py$"
 )
 # operators whose result is new memory, and that write to nothing
 WITHOUT_WRITES = frozenset(

@@ -1,4 +1,6 @@
 """Making tensors: dtypes, shapes and values as PyTorch's, random numbers with PyTorch's seeds."""
+import math
+
 import numpy as np
 import pytest
 
@@ -227,6 +229,42 @@ def test_types_that_are_none():
     assert torch.zeros(2, dtype=complex).dtype is torch.complex128
 
 
+@pytest.mark.parametrize(
+    "args, dtype, expected",
+    [
+        ((0, 5, 1.5), "int64", [0, 1, 2, 3, 4]), ((1, 10, 2.5), "int32", [1, 3, 5, 7]),
+        ((2.5,), "int64", [0, 1]), ((2.5,), "int32", [0, 1, 2]), ((0, 1, 0.25), "int16", [0] * 4),
+        ((-2.5, 2.5), "int64", [-2, -1, 0, 1]), ((5, 0, -1.5), "int64", [5, 4, 3, 2, 1]),
+        ((5, 0, -1.5), "int32", [5, 4, 3, 2]), ((1e10, 1e10 + 1), "int32", [1410065408]),
+        ((0, 1, 0.1), "int64", ValueError), ((0, 0, 0.5), "int64", ValueError),
+        ((1e30,), "int64", RuntimeError), ((0, 1e30), "int32", RuntimeError),
+        ((0, 1e30, 1e29), "int32", RuntimeError), ((0, 2**63), None, RuntimeError),
+        ((0, 1e30), None, RuntimeError), ((0, 5, math.nan), None, RuntimeError),
+        ((0, 5, math.inf), None, []), ((-1e308, 1e308), None, RuntimeError),
+        ((2.0, 5, 1), "float32", [2, 3, 4]),
+    ],
+)  # fmt: skip
+def test_arange_cuts_to_integers_as_pytorch_does(args, dtype, expected):
+    d = dtype and getattr(torch, dtype)
+    if isinstance(expected, type):
+        with pytest.raises(expected):
+            torch.arange(*args, dtype=d)
+    else:
+        assert torch.arange(*args, dtype=d).tolist() == expected
+
+
+def test_linspace_of_infinity_and_triangles_of_negative_size():
+    inf = math.inf
+    assert torch.linspace(inf, 1, 1).tolist() == [inf] and torch.linspace(1, inf, 1).item() == 1
+    assert torch.logspace(-inf, 1, 1).tolist() == [0]
+    with pytest.raises(RuntimeError, match="without overflow"):
+        torch.linspace(inf, 1, 1, dtype=torch.int64)
+    for triangle in (torch.tril_indices, torch.triu_indices):
+        for sizes in ((-1, 2), (2, -1)):
+            with pytest.raises(RuntimeError, match="must be non-negative"):
+                triangle(*sizes)
+
+
 def test_arange_rounds_as_pytorch_does():
     """Recorded: vectors of 8 and 4 elements, and the rest one by one."""
     x = torch.arange(-3, 3.1, 0.1)
@@ -234,4 +272,6 @@ def test_arange_rounds_as_pytorch_does():
     assert torch.arange(-3, 3.1, 0.1, dtype=torch.float64)[30] == 1.6653345369377348e-16
     assert torch.arange(-1, 1, 0.1)[10].item() == -2.9802322831784522e-09
     assert torch.arange(-2.0, 2.0, 0.2)[10].item() == -5.9604645663569045e-09
+    assert torch.arange(0, 4, 0.01, dtype=torch.float16).double().sum() == 797.9816665649414
+    assert torch.arange(0, 4, 0.01, dtype=torch.bfloat16).double().sum() == 798.178466796875
     assert torch.arange(0.5, 3).tolist() == [0.5, 1.5, 2.5] and len(torch.arange(0.0, 0, 0.5)) == 0

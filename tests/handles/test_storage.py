@@ -36,6 +36,42 @@ def test_bytes():
     assert torch.tensor([True]).storage().untyped().tolist() == [1]
 
 
+def test_a_slice_of_bytes_is_a_storage():
+    x = torch.zeros(2, dtype=torch.int32)
+    part = x.untyped_storage()[4:6]
+    part[0] = 7
+    assert len(part) == 2 and part.tolist() == [7, 0] and x.tolist() == [0, 7]
+    with pytest.raises(RuntimeError, match="step of 2"):
+        x.untyped_storage()[::2]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda: torch.zeros(4, 4).view(torch.int32)[:, :2],
+        lambda: torch.zeros(4, 4, dtype=torch.complex64).real,
+        lambda: torch.zeros(4, 4, dtype=torch.float64).view(torch.bfloat16)[:, 2:],
+        lambda: torch.from_numpy(np.zeros((2, 3, 4)).transpose(1, 0, 2).copy("K"))[1:, 1],
+        lambda: torch.from_numpy(np.zeros((3, 8), np.float32)[:, ::2]),
+    ],
+)
+def test_a_write_reaches_every_view(view):
+    """Also one with another dtype than its memory's owner."""
+    x = view()
+    s = x.storage()
+    assert s.dtype is x.dtype
+    assert s.data_ptr() + x.storage_offset() * x.element_size() == x.data_ptr()
+    s[x.storage_offset() + x.stride(-1)] = 5
+    assert x.flatten()[1] == 5
+    assert x.storage()[x.storage_offset() + x.stride(-1)] == 5 and x.sum() == 5
+
+
+def test_bytes_that_make_no_number_do_not_count():
+    x = torch.zeros(7, dtype=torch.uint8)
+    assert x[:4].view(torch.int32).storage().size() == 1
+    assert x[:4].view(torch.int32).untyped_storage().size() == 7
+
+
 def test_backward_notices_a_write():
     x = torch.ones(2, requires_grad=True)
     y = (x * x).sum()

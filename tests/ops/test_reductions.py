@@ -3,6 +3,7 @@
 Numbers without a reference beside them were recorded from PyTorch 2.13.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -120,6 +121,29 @@ def test_topk_of_a_long_row(largest):
     np.testing.assert_array_equal(values.numpy(), expected)
     np.testing.assert_array_equal(x[indices.numpy()], expected)
     assert len(set(indices.tolist())) == 20
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_nan_is_the_largest_in_every_dtype(dtype):
+    rng = np.random.default_rng(3)
+    x = torch.tensor(np.where(rng.random((50, 50)) < 0.2, nan, rng.normal(size=(50, 50)).round(1)))
+    x = x.to(getattr(torch, dtype))
+
+    def check(picked, expected):
+        np.testing.assert_array_equal(picked.double().numpy(), expected.double().numpy())
+
+    for dim, largest in itertools.product((0, 1), (False, True)):
+        ordered = x.double().sort(dim, largest).values
+        for k in range(1, 6):
+            values, indices = x.topk(k, dim, largest)
+            check(values, ordered.narrow(dim, 0, k))
+            check(x.gather(dim, indices), values)
+        flat = x.reshape(-1)
+        check(flat.topk(40, 0, largest).values, flat.double().sort(0, largest).values[:40])
+        check(x[:12].sort(0, largest).values, x[:12].double().sort(0, largest).values)
+    check(flat.kthvalue(2400).values, flat.double().kthvalue(2400).values)
+    ordered = x[0].sort().values
+    check(torch.searchsorted(ordered, x[1]), torch.searchsorted(ordered.double(), x[1].double()))
 
 
 def test_unique_says_where_and_how_often():

@@ -280,9 +280,11 @@ def test_frexp_and_ldexp():
 
 
 def test_nextafter_and_copysign():
-    for name in ("float32", "float64"):
+    for name in ("float16", "bfloat16", "float32", "float64"):
         x = torch.ones(1, dtype=getattr(torch, name))
         assert torch.nextafter(x, x + 1).item() == 1 + torch.finfo(x.dtype).eps
+        below = torch.nextafter(torch.full_like(x, math.inf), x)
+        assert below == torch.finfo(x.dtype).max and torch.nextafter(x - 1, x) > 0
     x = torch.tensor([3.0, -2.0, 0.0], requires_grad=True)
     (g,) = autograd.grad(torch.copysign(x, torch.tensor(-0.0)).sum(), x)
     assert g.tolist() == [-1, 1, 0]

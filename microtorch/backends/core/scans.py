@@ -17,7 +17,7 @@ MOST_BEST = 64  # as ext/scan.c has it
 
 
 class Scans(Reference):
-    """The ops of ops/scan.py, and kernels of ops/order.py and create/filled.py."""
+    """The ops of ops/scan.py, and kernels of ops/order.py and create/counted.py."""
 
     def cumsum(self, x: Array, dim: int) -> Array:
         return self._scan(self.kernels.cumsum, x, dim, "cumsum")

@@ -8,8 +8,8 @@ import numpy as np
 
 from ...arrays.dtypes import int64
 from ...base.errors import describe, message
+from ...create.counted import arange
 from ...create.data import from_numpy
-from ...create.filled import arange
 from ...handles.tensor import Tensor
 from ...ops.embedding import by_frequency, embedding, embedding_sum_op, shorten
 

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 from ...arrays.dtypes import int64
 from ...base.errors import describe, message
-from ...create.filled import linspace, ones
+from ...create.counted import linspace
+from ...create.filled import ones
 from ...handles.tensor import Tensor
 from ...ops.join import stack
 from ...ops.select import where

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ...arrays.dtypes import int64
 from ...base.errors import describe, message
-from ...create.filled import arange
+from ...create.counted import arange
 from ...handles.tensor import Tensor
 from ...ops.select import where
 from .activations import logsigmoid

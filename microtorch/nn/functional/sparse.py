@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...arrays.dtypes import int64
 from ...backends import defines
 from ...base.errors import describe, message
-from ...create.filled import arange
+from ...create.counted import arange
 from ...handles.tensor import Tensor
 from ...ops.embedding import embedding
 from ...utils.kernels import backend_of

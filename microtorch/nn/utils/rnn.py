@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from ...arrays.dtypes import int64
 from ...base.errors import describe, message, missing
+from ...create.counted import arange
 from ...create.data import as_tensor
-from ...create.filled import arange, empty_like
+from ...create.filled import empty_like
 from ...handles.tensor import Tensor
 from ...ops.join import cat
 

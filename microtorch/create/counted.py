@@ -1,0 +1,158 @@
+"""Numbers in equal steps: arange, linspace, logspace."""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arrays import dtypes, rounding
+from ..arrays.rounding import stepped
+from ..backends import cpu, defines
+from ..base.errors import message
+from .finish import chosen, export, finish, number
+
+if TYPE_CHECKING:
+    from ..base.types import AnyNumber, Array, DeviceLike, DType, DTypeLike, Namespace
+    from ..handles.tensor import Tensor
+
+MOST = 2**60 - 1  # numbers of 8 bytes that an address can reach
+
+
+@export
+def arange(
+    start: Tensor | AnyNumber | None = None,
+    end: Tensor | AnyNumber | None = None,
+    step: Tensor | AnyNumber = 1,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, ... up to but without ``end``.
+
+    int64 if all three are integers, else of the default dtype. In an integer dtype all three are
+    cut to integers; for int64 that comes before the count, for the others after it. ValueError for
+    an int64 step that is cut to 0.
+    """
+    if end is None:
+        start, end = 0, start
+    if end is None:
+        raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
+    first, stop, by = (number(v) for v in (0 if start is None else start, end, step))
+    if any(isinstance(v, complex) for v in (first, stop, by)):
+        what = "value cannot be converted to type double without overflow"
+        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
+    if not (math.isfinite(first) and math.isfinite(stop)):
+        raise RuntimeError(message(f"unsupported range: {first} -> {stop}"))
+    if not abs(by) > 0 or (stop - first) * by < 0:
+        wrong = "upper bound and lower bound inconsistent with step sign"
+        what = wrong if abs(by) > 0 else "step must be nonzero"
+        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
+    integers = all(isinstance(v, (int, np.integer)) for v in (first, stop, by))
+    d = chosen(dtype, dtypes.I64 if integers else None)
+    if d.kind in "bc":
+        kind = dtypes.TORCH_TYPES[d.name]
+        raise NotImplementedError(message(f"\"arange_cpu\" not implemented for '{kind}'"))
+    call = f"arange({first}, {stop}, {by})"
+    size, whole = (stop - first) / by, integers or d.kind in "iu"
+    if whole:
+        integers = integers or d == dtypes.I64
+        first, stop, by = (_to_int64(v, call) for v in (first, stop, by))
+        if by == 0 and integers:
+            what = "step must be nonzero"
+            raise ValueError(message(what, f"{call} cuts it to 0", fix="a floating dtype"))
+        size = -((first - stop) // by) if integers else size
+    if size > MOST:
+        raise RuntimeError(message("invalid size, possible overflow?", call))
+    n = math.ceil(size)
+    if n and d.kind in "fV":
+        exact = max(abs(first), abs(stop)) <= (256 if d.itemsize == 2 else 2**24)
+        if not (exact and first == int(first) and by == int(by)):
+            return finish(stepped(first, by, n, d), device, requires_grad)
+    numbers: Array = np.arange(n, dtype=np.int64 if whole else np.float64)
+    if by != 1:
+        numbers *= by
+    if first != 0:
+        numbers += first
+    return finish(numbers.astype(d, copy=False), device, requires_grad)
+
+
+def _to_int64(value: float, call: str) -> int:
+    if not -(2**63) <= value < 2**63:
+        what = "value cannot be converted to type int64_t without overflow"
+        raise RuntimeError(message(what, call))
+    return int(value)
+
+
+@export
+def linspace(
+    start: Tensor | AnyNumber,
+    end: Tensor | AnyNumber,
+    steps: int,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
+    first, last = number(start), number(end)
+    d = chosen(dtype, _of_ends(first, last))
+    if steps < 0:
+        raise RuntimeError(
+            message("number of steps must be non-negative", f"linspace(steps={steps})")
+        )
+    if d not in (dtypes.F32, dtypes.F64) or steps < 2:
+        numbers = _evenly(first, last, steps, complex if d.kind == "c" else float)
+        if d.kind in "iu" and steps:
+            _to_int64(first, f"linspace({first}, {last})")
+            _to_int64(last, f"linspace({first}, {last})")
+        return finish(numbers.astype(d), device, requires_grad)
+    return finish(cpu.of(d).spaced(first, last, steps), device, requires_grad)
+
+
+def _evenly(first: Any, last: Any, steps: int, kind: type) -> Array:
+    """numpy's linspace; of one step, the first number, also where one of them is infinite."""
+    if steps == 1:
+        return np.array([kind(first)])
+    return np.linspace(kind(first), kind(last), steps)
+
+
+@defines
+def spaced(F: Namespace, first: float, last: float, steps: int) -> Array:
+    """At least two numbers from ``first`` to ``last``, each rounded once."""
+    d: Any = F.dtype
+    return rounding.spaced(first, last, steps, d)
+
+
+@export
+def logspace(
+    start: Tensor | AnyNumber,
+    end: Tensor | AnyNumber,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """base ** linspace(start, end, steps); for an integer dtype start and end are cut to integers.
+    """
+    if steps < 0:
+        raise RuntimeError(
+            message("number of steps must be non-negative", f"logspace(steps={steps})")
+        )
+    first, last = number(start), number(end)
+    d = chosen(dtype, _of_ends(first, last, base))
+    kind = complex if d.kind == "c" else float
+    ends: list[Any] = [kind(first), kind(last)]
+    if d.kind not in "fcV":
+        ends = [math.trunc(v.real) for v in ends]
+    exponents = _evenly(ends[0], ends[1], steps, kind)
+    return finish((kind(base) ** exponents).astype(d), device, requires_grad)
+
+
+def _of_ends(*numbers: AnyNumber) -> DType:
+    """The default dtype, or the complex one if one of the numbers is complex."""
+    d = dtypes.default_numpy()
+    return dtypes.complex_type(d) if any(isinstance(v, complex) for v in numbers) else d
