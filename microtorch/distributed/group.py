@@ -311,8 +311,8 @@ def get_backend(group: ProcessGroup | None = None) -> str:
 
 
 def get_node_local_rank(fallback_rank: int | None = None) -> int:
-    """The rank among the processes of this machine, from LOCAL_RANK or Open MPI's variable."""
-    for variable in ("LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"):
+    """The rank among the processes of this machine, from Open MPI's variable or LOCAL_RANK."""
+    for variable in ("OMPI_COMM_WORLD_LOCAL_RANK", "LOCAL_RANK"):  # the second may be inherited
         if variable in os.environ:
             return int(os.environ[variable])
     if fallback_rank is None:

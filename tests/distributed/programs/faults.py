@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from datetime import timedelta
 
@@ -12,9 +13,17 @@ import microtorch.distributed as dist
 dist.init_process_group("mpi", timeout=timedelta(seconds=2))
 fault, rank = sys.argv[1], dist.get_rank()
 if fault == "raises" and rank == 1:
-    raise ValueError("a fault of its own")
-if fault == "killed" and rank == 1:
-    os.kill(os.getpid(), signal.SIGKILL)
+    raise ValueError(f"rank {os.environ['RANK']} of {os.environ['WORLD_SIZE']}")
+if fault == "killed":
+
+    def kill():
+        print("killed at", time.time(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if rank == 1:  # in the middle of one of these
+        threading.Timer(0.3, kill).start()
+    while True:
+        dist.all_reduce(torch.ones(1_000_000))
 if fault == "differs":
     for collective in (
         lambda: dist.all_reduce(torch.ones(3)) if rank else dist.broadcast(torch.ones(3), 0),
