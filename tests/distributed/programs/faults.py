@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import microtorch as torch
 import microtorch.distributed as dist
+from microtorch.distributed.agreement import assembled
 
 dist.init_process_group("mpi", timeout=timedelta(seconds=2))
 fault, rank = sys.argv[1], dist.get_rank()
@@ -25,6 +26,22 @@ if fault == "killed":
     while True:
         dist.all_reduce(torch.ones(1_000_000))
 if fault == "differs":
+    # rank 1 waits for rank 0, gives up, and comes again: what it brought first is not mixed in
+    world, large = dist.group.WORLD, "x" * 1_000_000
+    for only in (1, 0):
+        if rank == only:
+            try:
+                assembled(world, ("first", rank, large), "a picture", 0.1 - rank)
+            except dist.DistError as error:
+                print(error, flush=True)
+        world.comm.Barrier()
+    found = [thing[:2] for thing in assembled(world, ("second", rank, large), "a picture", 5)]
+    assert found == [("second", 0), ("second", 1)], found
+    if rank == 1:  # what nobody receives does not keep it from ending
+        try:
+            assembled(world, ("third", rank, large), "the last picture", -0.9)
+        except dist.DistError as error:
+            print(error, flush=True)
     for collective in (
         lambda: dist.all_reduce(torch.ones(3)) if rank else dist.broadcast(torch.ones(3), 0),
         lambda: dist.all_reduce(torch.ones(3 + rank)),
