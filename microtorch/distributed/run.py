@@ -137,9 +137,16 @@ def main(given: Sequence[str] | None = None, inside: str = "1") -> int:
 
 
 def start(
-    total: int, module: Sequence[str], environment: dict[str, str], hostfile: str | None = None
+    total: int,
+    module: Sequence[str],
+    environment: dict[str, str],
+    hostfile: str | None = None,
+    errors: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Let mpirun start ``python -m module ...`` in ``total`` processes. There must be an mpirun."""
+    """Let mpirun start ``python -m module ...`` in ``total`` processes. There must be an mpirun.
+
+    ``errors``: where the standard error goes, as Popen's ``stderr``.
+    """
     program = mpirun()
     assert program is not None
     options = ["--hostfile", hostfile] if hostfile else []
@@ -152,7 +159,7 @@ def start(
         "OMPI_MCA_rmaps_base_oversubscribe": "1",
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
     }  # fmt: skip
-    return subprocess.Popen(command, env=os.environ | mine | environment)
+    return subprocess.Popen(command, env=os.environ | mine | environment, stderr=errors)
 
 
 def record(fn: Fn, error_handler: object = None) -> Fn:

@@ -1,8 +1,10 @@
 """Several processes on one machine, started by mpirun; and what is said when one fails."""
 
 import os
+import pickle
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import pytest
 
 import microtorch as torch
 from microtorch import distributed as dist
+from microtorch import multiprocessing as mp
 from microtorch import nn
-from microtorch.distributed import run
+from microtorch.distributed import run, spawned
 
 PROGRAMS = Path(__file__).parent / "programs"
 ROOT = Path(__file__).parents[2]
@@ -75,6 +78,29 @@ def test_spawned_processes_can_communicate_and_raise():
     )  # fmt: skip
     assert done.returncode == 0 and "-- Process 1 terminated" in done.stdout, done.stderr
     assert "ValueError: the sum is 3" in done.stdout
+    assert "[(0, 3), (1, 3)] [1.0, 2.0]" in done.stdout  # a queue and a shared tensor were sent
+    assert "process 1 terminated with signal SIGKILL 1 -9 SIGKILL" in done.stdout
+
+
+def of_several(rank, argument):
+    """What spawn() is given; this module uses torch.distributed."""
+
+
+@pytest.mark.needs("mpi")
+def test_spawn_names_what_cannot_be_sent(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert spawned.wanted(of_several)
+    with pytest.raises(Exception, match=r"args\[0\] \(a function\) cannot be sent") as caught:
+        mp.spawn(of_several, args=(lambda: 0,), nprocs=2)
+    assert isinstance(caught.value, (pickle.PicklingError, AttributeError))
+    assert not list(tmp_path.iterdir())
+
+
+def test_mpirun_names_who_ended_first():
+    said = "noticed that process rank 3 with PID 11914 on node vm exited on\nsignal 9 (Killed)"
+    assert spawned._blamed(said) == (3, 11914, "", 9)
+    assert spawned._blamed("   Process name: [prterun-vm-11930@1,2]\n   Exit code:    7").rank == 2
+    assert spawned._blamed("nothing of that").rank == -1
 
 
 @pytest.fixture
