@@ -38,9 +38,9 @@ def _agree(group: ProcessGroup, told: tuple[str, str], timeout: timedelta) -> No
     if group.rank() == 0:
         verdict = _compare(group, told, seconds)
         for r in range(1, group.size()):
-            group.side.isend(verdict, dest=r, tag=ANSWER)
+            _post(group, verdict, r, ANSWER)
     else:
-        group.side.isend(told, dest=0, tag=TELL)
+        _post(group, told, 0, TELL)
         arrived, verdict = _receive(group, 0, ANSWER, seconds + 5)
         if not arrived:
             verdict = _late(group, [0], told[0], seconds)
@@ -83,42 +83,80 @@ def _receive(group: ProcessGroup, source: int, tag: int, seconds: float) -> tupl
     return True, group.side.recv(source=source, tag=tag)
 
 
+def _post(group: ProcessGroup, thing: Any, to: int, tag: int) -> Any:
+    """Send without waiting; returns the request.
+
+    A large message leaves only when it is received, and nothing takes it back (Open MPI ignores
+    MPI_Cancel of a send). So it is kept until it has left: nobody waits for who does not come.
+    """
+    group.sending = [request for request in group.sending if not request.Test()]
+    request = group.side.isend(thing, dest=to, tag=tag)
+    group.sending.append(request)
+    return request
+
+
 def assembled(group: ProcessGroup, thing: Any, what: str, seconds: float) -> list[Any]:
     """The ranks' ``thing``, in their order, on every rank that calls this.
 
     Raises DistError after ``seconds`` where a rank does not call it, or has made another number of
     collectives; ``what`` says in the error what is called. A collective would wait for ever.
+
+    Each message has the number of its call: collectives so far, and calls since the last of them.
+    What is left of a call that was given up is older, and is skipped.
     """
+    asked, calls = group.assembly
+    call = group.assembly = (group.asked, calls + 1 if asked == group.asked else 1)
     if group.rank() == 0:
-        return _collect(group, thing, what, seconds)
-    request = group.side.isend((group.asked, thing), dest=0, tag=BRING)
-    arrived, answer = _receive(group, 0, ALL, seconds + 1)
-    if not arrived:
-        request.Cancel()
-        answer = _absent(group, [0], what, seconds)
-    request.wait()
+        return _collect(group, call, thing, what, seconds)
+    _post(group, (call, True, thing), 0, BRING)
+    end, number, answer = time.monotonic() + seconds + 1, (-1, 0), None
+    while number != call:
+        arrived, mail = _receive(group, 0, ALL, max(0.0, end - time.monotonic()))
+        if not arrived:
+            _post(group, (call, False, None), 0, BRING)
+            raise DistError(message(_absent(group, [0], what, seconds)))
+        number, answer = mail
+    return _things(answer)
+
+
+def _things(answer: Any) -> list[Any]:
     if isinstance(answer, str):
         raise DistError(message(answer))
     things: list[Any] = answer
     return things
 
 
-def _collect(group: ProcessGroup, thing: Any, what: str, seconds: float) -> list[Any]:
+def _collect(
+    group: ProcessGroup, call: tuple[int, int], thing: Any, what: str, seconds: float
+) -> list[Any]:
     found, end = {0: thing}, time.monotonic() + seconds
     for r in range(1, group.size()):
-        arrived, told = True, (-1, None)
-        while arrived and told[0] < group.asked:  # older: from a call that we did not wait for
-            arrived, told = _receive(group, r, BRING, max(0.0, end - time.monotonic()))
-        if arrived and told[0] == group.asked:
-            found[r] = told[1]
+        here, brought = _brought(group, r, call, end)
+        if here:
+            found[r] = brought
     missing = [r for r in range(group.size()) if r not in found]
     answer = _absent(group, missing, what, seconds) if missing else list(found.values())
-    for r in found:
-        if r:
-            group.side.send(answer, dest=r, tag=ALL)
-    if isinstance(answer, str):
-        raise DistError(message(answer))
-    return answer
+    requests = [_post(group, (call, answer), r, ALL) for r in found if r]
+    end = time.monotonic() + seconds  # a rank that has given up meanwhile does not receive it
+    while not all([request.Test() for request in requests]) and time.monotonic() < end:
+        time.sleep(PAUSE)
+    return _things(answer)
+
+
+def _brought(group: ProcessGroup, r: int, call: tuple[int, int], end: float) -> tuple[bool, Any]:
+    """Did rank ``r`` bring something to this call before ``end``, and wait? And what was it?"""
+    here, thing, limit = False, None, end
+    while True:
+        arrived, mail = r in group.early, group.early.pop(r, None)
+        if not arrived:
+            arrived, mail = _receive(group, r, BRING, max(0.0, limit - time.monotonic()))
+        if not arrived:
+            return here, thing
+        if mail[0] > call:  # it has not waited for this one
+            group.early[r] = mail
+            return False, None
+        if mail[0] == call:
+            (_, here, thing), limit = mail, 0.0  # is there more, that it has given up?
 
 
 def _absent(group: ProcessGroup, missing: list[int], what: str, seconds: float) -> str:

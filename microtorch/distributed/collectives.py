@@ -40,8 +40,14 @@ class ReduceOp(Enum):
 OF_BOOLS = {"SUM": "LOR", "MAX": "LOR", "PROD": "LAND", "MIN": "LAND"}
 
 
-def mpi_operation(op: ReduceOp, t: Tensor, name: str) -> Any:
-    """MPI's operation for a tensor's dtype. Raises PyTorch's errors where there is none."""
+def mpi_operation(op: object, t: Tensor, name: str) -> str:
+    """The name of MPI's operation for a tensor's dtype.
+
+    Raises TypeError for what is no ReduceOp, PyTorch's errors where there is no such operation. One
+    process asks, too: it is to refuse what several would.
+    """
+    if not isinstance(op, ReduceOp):
+        raise TypeError(message(f"{name}(): op must be a ReduceOp, not {type(op).__name__}"))
     kind, word = t.array.dtype.kind, "SUM" if op is ReduceOp.AVG else op.value
     if kind == "c" and word != "SUM":
         error = ValueError if name == "all_reduce" else RuntimeError
@@ -58,20 +64,13 @@ def mpi_operation(op: ReduceOp, t: Tensor, name: str) -> Any:
         )
     if kind == "b":
         word = OF_BOOLS.get(word, word.replace("B", "L", 1))
-    return getattr(_mpi(), word)
+    return word
 
 
 def averaged(array: Any, op: ReduceOp, n: int) -> Any:
     if op is ReduceOp.AVG:
         np.divide(array, array.dtype.type(n), array)
     return array
-
-
-def checked_op(op: object, name: str) -> ReduceOp:
-    """``op``, if it is one. Raises TypeError."""
-    if not isinstance(op, ReduceOp):
-        raise TypeError(message(f"{name}(): op must be a ReduceOp, not {type(op).__name__}"))
-    return op
 
 
 def ended(work: Work, async_op: bool) -> Work | None:
@@ -104,13 +103,13 @@ def all_reduce(
 ) -> Work | None:
     """Combine the tensors of all ranks; each of them gets the result, with equal bits."""
     t, g = checked(tensor, "all_reduce"), world(group)
-    check(g, "all_reduce", **facts(t), op=checked_op(op, "all_reduce").name)
+    word = mpi_operation(op, t, "all_reduce")
+    check(g, "all_reduce", **facts(t), op=op.name)
     if g.alone:
         return Work(result=[t]) if async_op else None
     array = incoming(t, widen=True)
-    requests = start(
-        g, "Allreduce", async_op, _mpi().IN_PLACE, array, op=mpi_operation(op, t, "all_reduce")
-    )
+    mpi = _mpi()
+    requests = start(g, "Allreduce", async_op, mpi.IN_PLACE, array, op=getattr(mpi, word))
     work = Work(requests, lambda: put(t, averaged(array, op, g.size()), "all_reduce"), [t])
     return ended(work, async_op)
 
@@ -125,14 +124,14 @@ def reduce(
 ) -> Work | None:
     """Combine the tensors of all ranks; rank ``dst`` gets the result."""
     t, g = checked(tensor, "reduce"), world(group)
-    root = place_of(g, dst, group_dst, "reduce")
-    check(g, "reduce", **facts(t), dst=root, op=checked_op(op, "reduce").name)
+    root, word = place_of(g, dst, group_dst, "reduce"), mpi_operation(op, t, "reduce")
+    check(g, "reduce", **facts(t), dst=root, op=op.name)
     if g.alone:
         return Work(result=[t]) if async_op else None
     array, mine = outgoing(t, widen=True), g.rank() == root
     result = np.empty_like(array) if mine else None
     requests = start(
-        g, "Reduce", async_op, array, result, op=mpi_operation(op, t, "reduce"), root=root
+        g, "Reduce", async_op, array, result, op=getattr(_mpi(), word), root=root
     )
 
     def finish() -> None:

@@ -56,6 +56,11 @@ class ProcessGroup:
     timeout: timedelta = TIMEOUT
     side: Any = None  # a duplicate of comm, for the checks (agreement.py) and what must not mix
     asked: int = field(default=0)  # collectives so far: the number that a check names
+    # of agreement.py: sends under way, with their memory; the last call of assembled(), as a number
+    # after `asked`; and by rank, what was brought to a later call
+    sending: list[Any] = field(default_factory=list)
+    assembly: tuple[int, int] = (0, 0)
+    early: dict[int, Any] = field(default_factory=dict)
 
     def rank(self) -> int:
         """This process's rank in the group; -1 if it is not in it."""
@@ -311,8 +316,8 @@ def get_backend(group: ProcessGroup | None = None) -> str:
 
 
 def get_node_local_rank(fallback_rank: int | None = None) -> int:
-    """The rank among the processes of this machine, from LOCAL_RANK or Open MPI's variable."""
-    for variable in ("LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"):
+    """The rank among the processes of this machine, from Open MPI's variable or LOCAL_RANK."""
+    for variable in ("OMPI_COMM_WORLD_LOCAL_RANK", "LOCAL_RANK"):  # the second may be inherited
         if variable in os.environ:
             return int(os.environ[variable])
     if fallback_rank is None:

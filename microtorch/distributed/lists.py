@@ -13,7 +13,6 @@ from .buffers import Work, checked, checked_list, fits, incoming, outgoing, put,
 from .collectives import (
     ReduceOp,
     averaged,
-    checked_op,
     ended,
     facts,
     mpi_operation,
@@ -21,7 +20,7 @@ from .collectives import (
     raw,
     start,
 )  # fmt: skip
-from .group import ProcessGroup, world
+from .group import ProcessGroup, _mpi, world
 
 
 def all_gather(
@@ -200,15 +199,15 @@ def reduce_scatter_tensor(
 def _reduced_parts(
     out: Tensor, parts: list[Any], op: ReduceOp, g: ProcessGroup, async_op: bool
 ) -> Work | None:
-    check(g, "reduce_scatter", **facts(out), op=checked_op(op, "reduce_scatter").name)
+    word = mpi_operation(op, out, "reduce_scatter")
+    check(g, "reduce_scatter", **facts(out), op=op.name)
     if g.alone:
         put(out, parts[0].astype(out.array.dtype), "reduce_scatter")
         return Work(result=[out]) if async_op else None
     together, array = np.stack(parts), np.empty(out.array.shape, parts[0].dtype)
     requests = start(
-        g, "Reduce_scatter_block", async_op, together, array,
-        op=mpi_operation(op, out, "reduce_scatter"),
-    )  # fmt: skip
+        g, "Reduce_scatter_block", async_op, together, array, op=getattr(_mpi(), word)
+    )
 
     def finish() -> None:
         put(out, averaged(array, op, g.size()), "reduce_scatter")

@@ -32,9 +32,24 @@ NAMES = {
 }
 # what torchrun sets beside these: one group of equals, started once
 FIXED = {
-    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", "GROUP_RANK": "0", "GROUP_WORLD_SIZE": "1",
-    "ROLE_NAME": "default", "TORCHELASTIC_RESTART_COUNT": "0", "TORCHELASTIC_MAX_RESTARTS": "0",
+    "GROUP_RANK": "0", "GROUP_WORLD_SIZE": "1", "ROLE_NAME": "default",
+    "TORCHELASTIC_RESTART_COUNT": "0", "TORCHELASTIC_MAX_RESTARTS": "0",
 }  # fmt: skip
+ADDRESS = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}  # where nobody has named another
+# torchrun's arguments that ask for something that is not done, and what is said
+WITHOUT_EFFECT = {
+    "log_dir": "each process's output goes to the terminal; `mpirun --output` knows files",
+    "redirects": "each process's output goes to the terminal; `mpirun --output` knows files",
+    "tee": "each process's output goes to the terminal; `mpirun --output` knows files",
+    "local_ranks_filter": "the output of all ranks is shown",
+    "max_restarts": "when one process fails all are ended, and none is started again",
+    "role": "there is one role, default",
+}
+NOTHING = (None, "", "0", "default")  # what does not ask for anything: torchrun's defaults
+CLUSTER = (
+    "run this once, with `--nnodes 2 --hostfile hosts`, where hosts has one line `name slots=4` "
+    "a machine"
+)
 Fn = TypeVar("Fn", bound=Callable[..., Any])
 MODULE = "microtorch.distributed.run"
 INSIDE = "MICROTORCH_DISTRIBUTED_PROGRAM"
@@ -43,21 +58,51 @@ INSIDE = "MICROTORCH_DISTRIBUTED_PROGRAM"
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line. Exits with a message where it is wrong."""
     p = argparse.ArgumentParser("microtorch.distributed.run", description=__doc__.split("\n")[0])
-    p.add_argument("--nproc_per_node", "--nproc-per-node", default="1", help="a number, or cpu")
-    p.add_argument("--nnodes", default="1", help="machines; --hostfile names them")
+    p.add_argument("--nproc_per_node", "--nproc-per-node", default=1, type=_processes,
+                   help="a number, or cpu or auto: one for each of the processors")  # fmt: skip
+    p.add_argument("--nnodes", default=1, type=_machines, help="machines; --hostfile names them")
     p.add_argument("--hostfile", help="mpirun's: one machine a line, `name slots=4`")
-    for name in ("node_rank", "master_addr", "master_port", "rdzv_backend", "rdzv_endpoint",
-                 "rdzv_id", "rdzv_conf", "max_restarts", "monitor_interval", "start_method", "role",
-                 "log_dir", "redirects", "tee", "local_addr", "run_path",
-                 "local_ranks_filter"):  # fmt: skip
+    p.add_argument("--node_rank", "--node-rank", default="0", help="0: mpirun is started once")
+    for name in ("master_addr", "master_port", "rdzv_backend", "rdzv_endpoint", "rdzv_id",
+                 "rdzv_conf", "monitor_interval", "start_method", "local_addr"):  # fmt: skip
         p.add_argument(f"--{name}", f"--{name.replace('_', '-')}", help="accepted; MPI needs none")
-    p.add_argument("-r", "-t", dest="redirects", help="accepted")
+    short = {"redirects": ["-r"], "tee": ["-t"]}
+    for name, instead in WITHOUT_EFFECT.items():
+        names = [*short.get(name, []), f"--{name}", f"--{name.replace('_', '-')}"]
+        p.add_argument(*names, dest=name, help=f"without effect: {instead}")
     p.add_argument("--use_env", "--use-env", action="store_true", help="accepted; it is so")
+    p.add_argument("--run_path", "--run-path", action="store_true", help="accepted; it is so")
     p.add_argument("--standalone", action="store_true", help="accepted; it is always so")
     p.add_argument("-m", "--module", action="store_true", help="the program is a module's name")
     p.add_argument("training_script")
     p.add_argument("training_script_args", nargs=argparse.REMAINDER)
-    return p.parse_args(given)
+    a = p.parse_args(given)
+    if a.node_rank != "0":
+        p.error(f"--node_rank {a.node_rank}: mpirun starts the processes of all machines from "
+                f"the first one; {CLUSTER}")  # fmt: skip
+    if a.nnodes > 1 and a.hostfile is None:
+        p.error(f"--nnodes {a.nnodes} needs --hostfile, which names the machines; {CLUSTER}")
+    return a
+
+
+def _processes(given: str) -> int:
+    """``--nproc_per_node``. "gpu" is refused, as torchrun does where there is no GPU of CUDA."""
+    if given in ("cpu", "auto"):
+        return os.cpu_count() or 1
+    if given == "gpu":
+        raise argparse.ArgumentTypeError("there is no CUDA here; say cpu, or a number")
+    return _positive(given, "give a number from 1, cpu or auto")
+
+
+def _machines(given: str) -> int:
+    """``--nnodes``: a number, or torchrun's MIN:MAX; MPI takes the smallest."""
+    return _positive(given.split(":")[0], "give a number from 1")
+
+
+def _positive(given: str, fix: str) -> int:
+    if not given.isdecimal() or int(given) < 1:
+        raise argparse.ArgumentTypeError(f"{given!r} is no number of processes; {fix}")
+    return int(given)
 
 
 def main(given: Sequence[str] | None = None, inside: str = "1") -> int:
@@ -65,8 +110,11 @@ def main(given: Sequence[str] | None = None, inside: str = "1") -> int:
     if INSIDE in os.environ:
         return _inside(list(sys.argv[1:] if given is None else given))
     a = arguments(given)
-    count = os.cpu_count() or 1 if a.nproc_per_node in ("cpu", "auto") else int(a.nproc_per_node)
-    total = count * int(a.nnodes.split(":")[0])
+    for name, instead in WITHOUT_EFFECT.items():
+        if getattr(a, name) not in NOTHING:
+            print(f"{MODULE}: --{name} {getattr(a, name)} has no effect: {instead}",
+                  file=sys.stderr)  # fmt: skip
+    total = a.nproc_per_node * a.nnodes
     if not a.module and not os.path.exists(a.training_script):
         print(f"microtorch.distributed.run: there is no file {a.training_script}", file=sys.stderr)
         return 2
@@ -89,9 +137,16 @@ def main(given: Sequence[str] | None = None, inside: str = "1") -> int:
 
 
 def start(
-    total: int, module: Sequence[str], environment: dict[str, str], hostfile: str | None = None
+    total: int,
+    module: Sequence[str],
+    environment: dict[str, str],
+    hostfile: str | None = None,
+    errors: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Let mpirun start ``python -m module ...`` in ``total`` processes. There must be an mpirun."""
+    """Let mpirun start ``python -m module ...`` in ``total`` processes. There must be an mpirun.
+
+    ``errors``: where the standard error goes, as Popen's ``stderr``.
+    """
     program = mpirun()
     assert program is not None
     options = ["--hostfile", hostfile] if hostfile else []
@@ -104,7 +159,7 @@ def start(
         "OMPI_MCA_rmaps_base_oversubscribe": "1",
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
     }  # fmt: skip
-    return subprocess.Popen(command, env=os.environ | mine | environment)
+    return subprocess.Popen(command, env=os.environ | mine | environment, stderr=errors)
 
 
 def record(fn: Fn, error_handler: object = None) -> Fn:
@@ -122,15 +177,18 @@ def mpirun() -> str | None:
 
 
 def name_ranks() -> None:
-    """Put what mpirun calls RANK, WORLD_SIZE and so on under torchrun's names."""
+    """Put what mpirun calls RANK, WORLD_SIZE and so on under torchrun's names.
+
+    What another launcher has left under these names would be the same in every process.
+    """
+    known: dict[str, str] = {}
     for theirs, ours in NAMES.items():
         if theirs in os.environ:
-            os.environ.setdefault(ours, os.environ[theirs])
-    for name, value in FIXED.items():
+            known.setdefault(ours, os.environ[theirs])
+    roles = {f"ROLE_{name}": known[name] for name in ("RANK", "WORLD_SIZE") if name in known}
+    os.environ.update(FIXED | known | roles)
+    for name, value in ADDRESS.items():
         os.environ.setdefault(name, value)
-    for name in ("RANK", "WORLD_SIZE"):
-        if name in os.environ:
-            os.environ.setdefault(f"ROLE_{name}", os.environ[name])
 
 
 def _inside(program: list[str]) -> int:

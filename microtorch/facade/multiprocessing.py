@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
-import pickle
+import signal
 import sys
 import traceback
 from multiprocessing import *  # noqa: F403
@@ -37,7 +37,32 @@ class ProcessRaisedException(ProcessException):
 
 
 class ProcessExitedException(ProcessException):
-    """It ended with an exit code that is not 0, or by a signal."""
+    """It ended with an exit code that is not 0, or by a signal: the code is then negative."""
+
+    def __init__(
+        self,
+        msg: str,
+        error_index: int,
+        error_pid: int,
+        exit_code: int,
+        signal_name: str | None = None,
+    ) -> None:
+        super().__init__(msg, error_index, error_pid)
+        self.exit_code, self.signal_name = exit_code, signal_name
+
+
+def _exited(index: int, pid: int, exit_code: int) -> ProcessExitedException:
+    """The error of a process that did not raise; ``exit_code`` as multiprocessing's."""
+    name = "a process, and it is not known which," if index < 0 else f"process {index}"
+    if exit_code >= 0:
+        what = f"{name} terminated with exit code {exit_code}"
+        return ProcessExitedException(what, index, pid, exit_code)
+    try:
+        word = signal.Signals(-exit_code).name
+    except ValueError:
+        word = f"<Unknown signal {-exit_code}>"
+    what = f"{name} terminated with signal {word}"
+    return ProcessExitedException(what, index, pid, exit_code, word)
 
 
 def _work(
@@ -76,11 +101,7 @@ class ProcessContext:
             process.join()
         process, errors = self.processes[failed], self.error_queues[failed]
         if errors.empty():
-            raise ProcessExitedException(
-                f"process {failed} terminated with exit code {process.exitcode}",
-                failed,
-                process.pid,
-            )
+            raise _exited(failed, process.pid, process.exitcode)
         raise ProcessRaisedException(
             f"\n\n-- Process {failed} terminated with the following error:\n{errors.get()}",
             failed,
@@ -103,27 +124,17 @@ class RanksContext:
         status = self.processes.wait(timeout)
         if status is None:
             return False
-        failed, text = self.processes.failure()
+        failed = self.processes.failure()
         if status == 0:
             return True
-        pid = self.processes.running.pid
-        if not text:
-            raise ProcessExitedException(f"mpirun ended with exit code {status}", failed, pid)
+        pid = self.processes.running.pid if failed.pid < 0 else failed.pid
+        if not failed.text:
+            raise _exited(failed.rank, pid, -failed.signal or status)
         raise ProcessRaisedException(
-            f"\n\n-- Process {failed} terminated with the following error:\n{text}", failed, pid
+            f"\n\n-- Process {failed.rank} terminated with the following error:\n{failed.text}",
+            failed.rank,
+            pid,
         )
-
-
-def _by_mpirun(fn: Callable[..., Argument], args: Argument, nprocs: int) -> RanksContext | None:
-    """Processes that can communicate; None where `fn` and `args` cannot travel in a file."""
-    try:
-        return RanksContext(Processes(fn, args, nprocs))
-    except (pickle.PicklingError, TypeError, AttributeError):
-        return None
-    except RuntimeError as error:  # a Queue or a Lock: they travel to spawned processes only
-        if "inheritance" in str(error):
-            return None
-        raise
 
 
 def start_processes(
@@ -137,12 +148,11 @@ def start_processes(
     """Run fn(i, *args) in `nprocs` processes, i = 0, 1, ...; wait for them if `join`.
 
     Where fn's module uses torch.distributed, mpirun starts them, so that they can communicate.
-    ProcessRaisedException, with its traceback, where one of them raises.
+    ProcessRaisedException, with its traceback, where one of them raises; ProcessExitedException
+    where one ends in another way. PicklingError and the like for what cannot be sent to them.
     """
-    ranks = None
     if start_method == "spawn" and nprocs > 1 and wanted(fn):
-        ranks = _by_mpirun(fn, args, nprocs)
-    if ranks is not None:
+        ranks = RanksContext(Processes(fn, args, nprocs))
         while join and not ranks.join():
             pass
         return None if join else ranks

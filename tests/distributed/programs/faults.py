@@ -3,19 +3,45 @@
 import os
 import signal
 import sys
+import threading
 import time
 from datetime import timedelta
 
 import microtorch as torch
 import microtorch.distributed as dist
+from microtorch.distributed.agreement import assembled
 
 dist.init_process_group("mpi", timeout=timedelta(seconds=2))
 fault, rank = sys.argv[1], dist.get_rank()
 if fault == "raises" and rank == 1:
-    raise ValueError("a fault of its own")
-if fault == "killed" and rank == 1:
-    os.kill(os.getpid(), signal.SIGKILL)
+    raise ValueError(f"rank {os.environ['RANK']} of {os.environ['WORLD_SIZE']}")
+if fault == "killed":
+
+    def kill():
+        print("killed at", time.time(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if rank == 1:  # in the middle of one of these
+        threading.Timer(0.3, kill).start()
+    while True:
+        dist.all_reduce(torch.ones(1_000_000))
 if fault == "differs":
+    # rank 1 waits for rank 0, gives up, and comes again: what it brought first is not mixed in
+    world, large = dist.group.WORLD, "x" * 1_000_000
+    for only in (1, 0):
+        if rank == only:
+            try:
+                assembled(world, ("first", rank, large), "a picture", 0.1 - rank)
+            except dist.DistError as error:
+                print(error, flush=True)
+        world.comm.Barrier()
+    found = [thing[:2] for thing in assembled(world, ("second", rank, large), "a picture", 5)]
+    assert found == [("second", 0), ("second", 1)], found
+    if rank == 1:  # what nobody receives does not keep it from ending
+        try:
+            assembled(world, ("third", rank, large), "the last picture", -0.9)
+        except dist.DistError as error:
+            print(error, flush=True)
     for collective in (
         lambda: dist.all_reduce(torch.ones(3)) if rank else dist.broadcast(torch.ones(3), 0),
         lambda: dist.all_reduce(torch.ones(3 + rank)),
