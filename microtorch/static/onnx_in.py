@@ -133,6 +133,9 @@ for _onnx, _ours in {
     "Pow": "pow", "Reciprocal": "reciprocal", "Identity": "clone",
 }.items():  # fmt: skip
     CALLS[_onnx] = _plain(_ours)
+CALLS["Mod"] = lambda given, attrs: (
+    given[0].fmod(given[1]) if attrs.get("fmod") else given[0].remainder(given[1])
+)
 CALLS["Where"] = lambda given, attrs: where(*given)
 CALLS["Softplus"] = lambda given, attrs: F.softplus(given[0])
 CALLS["Softsign"] = lambda given, attrs: F.softsign(given[0])

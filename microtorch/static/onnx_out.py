@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import math
 import os
+import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, TypeAlias
 
@@ -49,7 +51,7 @@ ALSO = {
     "expm1": "exp(x) - 1", "log1p": "log(1 + x)", "exp2": "exp(x * 0.6931471805599453)",
     "log2": "log(x) / 0.6931471805599453", "log10": "log(x) / 2.302585092994046",
     "erfc": "1 - erf(x)", "trunc": "sign(x) * floor(abs(x))",
-    "remainder": "x - y * floor(x / y)", "fmod": "x - y * sign(x / y) * floor(abs(x / y))",
+    "remainder": "x - y * floor(x / y)",
 }  # fmt: skip
 
 
@@ -69,29 +71,41 @@ def onnx_package() -> Operand:
 class Writer:
     """The nodes of a program. A value is called after its number, a weight as the model does."""
 
-    def __init__(self, entry: Entry, names: Mapping[int, str], inputs: Sequence[str]):
+    def __init__(
+        self, entry: Entry, names: Mapping[int, str], inputs: Sequence[str], outputs: Sequence[str]
+    ) -> None:
         self.onnx = onnx_package()
         self.entry, self.program = entry, entry.program
         self.nodes: list[Operand] = []
         self.constants: dict[str, Array] = {}
         self.names: dict[int, str] = {}
-        self.count = 0
         self.step: Step | None = None
+        self.taken = {*inputs, *outputs, *names.values()}
         for leaf in entry.leaves:
             if leaf.kind == "argument":
                 self.names[leaf.number] = inputs[leaf.place]
             else:
-                name = names.get(id(leaf.tensor), f"tensor_{leaf.number}")
+                name = names.get(id(leaf.tensor)) or self.fresh(f"tensor_{leaf.number}")
                 self.names[leaf.number] = name
                 self.constants[name] = leaf.array
+        self.weights = {*self.constants}
 
     # ---- values ----------------------------------------------------------------------------------
+    def fresh(self, name: str) -> str:
+        """The name, or one like it that nothing has."""
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
     def name(self, x: Operand, like: DType | None = None) -> str:
         """What an operand is called; a number or a constant becomes an initializer."""
         if type(x) is Ref:
             constant = self.program.constants.get(x.number)
             if constant is None:
-                return self.names.setdefault(x.number, f"v{x.number}")
+                if x.number not in self.names:
+                    self.names[x.number] = self.fresh(f"v{x.number}")
+                return self.names[x.number]
             return self.constant(constant)
         return self.constant(np.asarray(x, like))
 
@@ -99,9 +113,9 @@ class Writer:
         for name, known in self.constants.items():
             if known.dtype == array.dtype and known.shape == array.shape and (
                 known.size < 16 and known.tobytes() == array.tobytes()
-            ):  # fmt: skip
+            ) and name not in self.weights:  # which may be trained, and then differ  # fmt: skip
                 return name
-        name = f"constant_{len(self.constants)}"
+        name = self.fresh(f"constant_{len(self.constants)}")
         self.constants[name] = array
         return name
 
@@ -120,11 +134,12 @@ class Writer:
 
     def node(self, op: str, inputs: Sequence[str], output: str = "", **attrs: Operand) -> str:
         """A node, and the name of its output."""
-        if not output:
-            self.count += 1
-            output = f"t{self.count}"
-        site = str(self.step.site) if self.step is not None else ""
-        made = self.onnx.helper.make_node(op, [*inputs], [output], doc_string=site, **attrs)
+        output = output or self.fresh(f"t{len(self.nodes) + 1}")
+        step = self.step
+        name = f"{step.name if step is not None else 'output'}_{len(self.nodes)}"
+        site = str(step.site) if step is not None else ""
+        made = self.onnx.helper.make_node(
+            op, [*inputs], [output], name=name, doc_string=site, **attrs)  # fmt: skip
         self.nodes.append(made)
         return output
 
@@ -139,6 +154,10 @@ class Writer:
         for step in self.program.steps[: self.program.split]:
             self.step = step
             if step.name.startswith("check_"):
+                continue
+            if any(type(x) is Ref and x.number == step.result.number for x in step.arguments):
+                if step.name != "astype":  # which returns an array of that dtype itself
+                    raise self.refuse(": it writes into what it is given")
                 continue
             write = NODES.get(step.name)
             if write is not None:
@@ -190,6 +209,8 @@ class Writer:
         given = [self.formula(x, words, like) for x in e.args]
         if e.func.id in FUNCTIONS:
             return self.node(FUNCTIONS[e.func.id], given)
+        if e.func.id == "fmod" or (e.func.id == "remainder" and like.kind in "iu"):
+            return self.node("Mod", given, fmod=int(e.func.id == "fmod"))
         if e.func.id not in ALSO:
             raise self.refuse(f": it calls {e.func.id}")
         return self.formula(expr.parse(ALSO[e.func.id]), dict(zip("xy", given, strict=False)), like)
@@ -462,15 +483,18 @@ def export(
 
     A Module is put in eval mode for it. ``dynamic_axes`` {name: [axes] or {axis: name}} says which
     sizes may differ; the model is then also run on other sizes, by onnx's own evaluator, and must
-    agree. ``opset_version`` is 18 or later. The other arguments of PyTorch's are accepted without
-    effect. RuntimeError names an operation that ONNX does not have, with its line.
+    agree. ``opset_version`` is 18 or later; for an earlier one 18 is written, with a warning. The
+    other arguments of PyTorch's are accepted without effect. RuntimeError names an operation that
+    ONNX does not have, or not for these dtypes, with its line; ValueError, names that do not fit.
     """
     given = (args,) if isinstance(args, Tensor) else tuple(args)
     if kwargs or not all(isinstance(x, Tensor) for x in given):
         raise TypeError(message("torch.onnx.export takes tensors, as positional arguments"))
+    given = tuple(x.detach().clone() for x in given)  # one given twice is still two inputs
     if f is None:
         raise TypeError(message("torch.onnx.export needs a file: f='model.onnx'"))
-    training = getattr(model, "training", False)
+    # a part of it may be in another mode than the whole: a frozen norm
+    modes = [(m, m.training) for m in model.modules()] if isinstance(model, Module) else []
     with no_grad():
         if isinstance(model, Module):
             model.eval()
@@ -479,8 +503,8 @@ def export(
             if dynamic_axes:
                 agree(made, model, given, dynamic_axes)
         finally:
-            if isinstance(model, Module):
-                model.train(training)
+            for module, mode in modes:
+                module.training = mode
     if isinstance(f, (str, os.PathLike)):
         with open(f, "wb") as file:
             file.write(made.SerializeToString())
@@ -500,19 +524,33 @@ def built(
     if entry.written or any(o.kind == "number" for o in entry.outputs):
         raise RuntimeError(message("torch.onnx.export: the model writes to its memory",
                                    fix="call model.eval() first"))  # fmt: skip
-    inputs = [*(input_names or ())]
-    inputs += [f"input_{i}" for i in range(len(inputs), len(given))]
     named: dict[int, str] = {}
     if isinstance(model, Module):
         named = {id(t): n for n, t in [*model.named_parameters(), *model.named_buffers()]}
-    w = Writer(entry, named, inputs)
+    inputs, outputs = called("input", input_names, given), called("output", output_names,
+                                                                  entry.outputs)  # fmt: skip
+    every = [*inputs, *outputs, *named.values()]
+    if twice := [n for n in {*inputs, *outputs} if every.count(n) > 1]:
+        raise ValueError(message(
+            f"torch.onnx.export: {twice[0]!r} names more than one value",
+            "inputs, outputs and the tensors of the model are called by different names",
+            fix="other input_names and output_names"))  # fmt: skip
+    for key in dynamic:
+        if key not in inputs and key not in outputs:
+            warnings.warn(
+                f"Provided key {key} for dynamic axes is not a valid input/output name: "
+                f"the inputs are {inputs}, the outputs {outputs}", stacklevel=3)  # fmt: skip
+    if opset is not None and opset < OPSET:
+        warnings.warn(f"torch.onnx.export: opset {OPSET} is written, not {opset}", stacklevel=3)
+    if opset is not None and opset > (newest := onnx.defs.onnx_opset_version()):
+        raise ValueError(message(
+            f"torch.onnx.export: opset_version={opset}, but this package onnx has {newest} at most",
+            fix=f"opset_version={OPSET}"))  # fmt: skip
+    w = Writer(entry, named, inputs, outputs)
     w.write()
     w.step = None
-    outputs = [*(output_names or ())]
-    for i, o in enumerate(entry.outputs):
-        if i >= len(outputs):
-            outputs.append(f"output_{i}")
-        w.node("Identity", [w.name(Ref(o.number))], outputs[i])
+    for name, o in zip(outputs, entry.outputs, strict=True):
+        w.node("Identity", [w.name(Ref(o.number))], name)
     helper, values = onnx.helper, entry.program.values
 
     def info(name: str, shape: Shape, dtype: DType) -> Operand:
@@ -534,8 +572,26 @@ def built(
         graph, opset_imports=[helper.make_opsetid("", max(opset or OPSET, OPSET))],
         producer_name="microtorch", ir_version=9,
     )  # fmt: skip
-    onnx.checker.check_model(made, full_check=True)
+    try:
+        onnx.checker.check_model(made, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as e:
+        said = str(e)
+        at = [n for n in w.nodes if re.search(rf"\b{re.escape(n.name)}\b", said)]
+        where = f"{at[0].name}, at {at[0].doc_string}, makes " if at else ""
+        raise RuntimeError(message(
+            f"torch.onnx.export: {where}no valid ONNX model", said,
+            fix="leave it out of the model, or give it other dtypes")) from None  # fmt: skip
     return made
+
+
+def called(what: str, names: Sequence[str] | None, values: Sequence[object]) -> list[str]:
+    """The names of the inputs or outputs: those given, and numbers for the rest."""
+    found = [*(names or ())]
+    if len(found) > len(values):
+        raise ValueError(message(
+            f"torch.onnx.export: {len(found)} {what}_names {found} for {len(values)} {what}s",
+            fix=f"at most one name for each {what}"))  # fmt: skip
+    return found + [f"{what}_{i}" for i in range(len(found), len(values))]
 
 
 def agree(

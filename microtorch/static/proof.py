@@ -23,9 +23,12 @@ def disagreement(run: Run, again: Run) -> str:
     p, q = a.program, b.program
     pairs: dict[int, int] = {}  # number in the one -> number in the other
 
-    def agree(x: Operand, y: Operand) -> bool:
+    def agree(x: Operand, y: Operand, places: bool = False) -> bool:
+        """Are they the same? ``places``: a Ref is a place among the outputs, not a value."""
         if type(x) is not type(y):
             return False
+        if type(x) is Ref and places:
+            return bool(x.number == y.number)
         if type(x) is Ref:
             m, n = x.number, y.number
             if m in p.constants or n in q.constants:
@@ -43,9 +46,11 @@ def disagreement(run: Run, again: Run) -> str:
                     return False
             return pairs.setdefault(m, n) == n
         if isinstance(x, dict):
-            return [*x] == [*y] and all(agree(x[k], y[k]) for k in x)
+            return [*x] == [*y] and all(agree(x[k], y[k], places) for k in x)
         if isinstance(x, (tuple, list)):
-            return len(x) == len(y) and all(map(agree, x, y))
+            return len(x) == len(y) and all(
+                agree(i, j, places) for i, j in zip(x, y, strict=True)
+            )
         if type(x) is Rate:
             return x.group is y.group
         if isinstance(x, SIMPLE):
@@ -61,7 +66,7 @@ def disagreement(run: Run, again: Run) -> str:
             return f"two calls differ in what they give to {s.name}, at {s.site}"
     if len(p.steps) != len(q.steps):
         return "two calls differ in length"
-    if not agree(p.outputs, q.outputs):
+    if not agree(p.outputs, q.outputs, places=True):
         return "two calls differ in what they return"
     if [(o.kind, pairs.get(o.number, o.number)) for o in run.outputs] != [
         (o.kind, o.number) for o in again.outputs

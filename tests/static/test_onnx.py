@@ -110,6 +110,66 @@ def test_formulas_become_nodes_and_the_rest_is_named(tmp_path):
         torch.onnx.export(lambda x: torch.linalg.inv(x), torch.eye(3), path)
 
 
+def test_a_frozen_part_stays_in_its_mode(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout())
+    model[1].eval()
+    torch.onnx.export(model, torch.randn(3, 4), tmp_path / "m.onnx")
+    assert [m.training for m in model.modules()] == [True, True, False, True]
+
+
+def test_integers_and_positions(tmp_path):
+    path, i = tmp_path / "f.onnx", torch.tensor([[-7, -3, 2], [4, -1, 9]])
+
+    def f(a, b):
+        return a % 3, torch.fmod(a, 3), a.argmax(1), a.float().argmin(0, keepdim=True), a - b
+
+    torch.onnx.export(f, (i, i), path)  # one tensor, and two inputs
+    for got in (run(path, i, i + 2), torch.onnx.load(path)(i, i + 2)):
+        for g, want in zip(got, f(i, i + 2), strict=True):
+            assert np.asarray(g).dtype == want.numpy().dtype
+            np.testing.assert_array_equal(np.asarray(g), want.numpy())
+
+
+class Named(nn.Module):
+    """Its tensors have the names that the writer would give; one equals a constant."""
+
+    def __init__(self):
+        super().__init__()
+        self.t1, self.v2 = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        return ((x + 1) * self.t1 + self.v2) * torch.ones(3)
+
+
+def test_names(tmp_path):
+    path, model, x = tmp_path / "m.onnx", Named(), torch.rand(2, 3)
+    torch.onnx.export(model, x, path, input_names=["constant_2"], output_names=["t3"])
+    np.testing.assert_allclose(run(path, x)[0], model(x).detach().numpy())
+    torch.onnx.load(path)(x).sum().backward()
+    torch.onnx.export(lambda x: (x, x), x, path)
+    assert len(run(path, x)) == 2
+    for names, why in [
+        ({"input_names": ["t1"]}, "'t1' names more than one value"),
+        ({"input_names": ["a"], "output_names": ["a"]}, "'a' names more than one value"),
+        ({"input_names": ["a", "b"]}, "2 input_names"),
+        ({"output_names": ["a", "b"]}, "2 output_names"),
+    ]:
+        with pytest.raises(ValueError, match=why):
+            torch.onnx.export(model, x, path, **names)
+    with pytest.warns(UserWarning) as said:
+        torch.onnx.export(model, x, path, dynamic_axes={"q": [0]}, opset_version=11)
+    assert "Provided key q" in str(said[0].message)
+    assert "opset 18 is written, not 11" in str(said[1].message)
+    assert {w.filename for w in said} == {__file__}
+
+
+def test_what_the_checker_refuses_is_named(tmp_path):
+    with pytest.raises(RuntimeError, match=r"floor_\d+, at test_onnx.py.*no valid ONNX model"):
+        torch.onnx.export(lambda i: i.floor(), torch.ones(2).long(), tmp_path / "m.onnx")
+    with pytest.raises(ValueError, match="opset_version=99"):
+        torch.onnx.export(lambda x: x + 1, torch.ones(2), tmp_path / "m.onnx", opset_version=99)
+
+
 def test_an_unknown_operation_is_named_when_the_file_is_read(tmp_path):
     kind = onnx.TensorProto.FLOAT
     info = [helper.make_tensor_value_info(n, kind, [2]) for n in "xy"]
