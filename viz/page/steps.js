@@ -23,7 +23,7 @@ function render() {
 }
 function go(k) {
   if (!(k >= 0 && k < S.length)) return;
-  if (k !== at) { cell = -1; manual = false; windows.clear(); if (!D.live) { channel = 0; stop_lens(); } }
+  if (k !== at) { cell = -1; manual = false; windows.clear(); if (!D.live) { channel = -1; stop_lens(); } }
   at = k;
   try {
     if (tool === "loop") panel();

@@ -118,8 +118,7 @@ def _real(given: Any, dtype: Any, shape: tuple[int, ...], name: str) -> np.ndarr
         what = "direction= has rows of different lengths"
         raise ValueError(errors.message(what, fix=fix)) from None
     if array.dtype.kind not in "biuf":
-        kind = type(given).__name__
-        what = f"direction= takes real numbers, but got {kind}"
+        what = f"direction= takes real numbers, but got {repr(given)[:60]}"
         if array.dtype.kind == "c":
             what = f"direction= is complex, and {name} moves along the real numbers"
             fix = "give its real part and its imaginary part one after the other: the tangent is "
