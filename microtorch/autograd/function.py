@@ -175,6 +175,7 @@ class Function:
     vmap: Callable[..., Any] | None = None
     generate_vmap_rule = False
     node_name = ""  # of the backward node, if it is not the class's name with Backward
+    node_rule = ""  # what an operand receives, in words, if they are other than "what backward returns"
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
@@ -257,7 +258,8 @@ class CustomOp(Op):
 
     def __init__(self, function: type[Function]):
         name = function.__name__
-        super().__init__(name, None, joint=_backward, register=False, rule=(f"{name}.backward",))
+        rule = (function.node_rule or f"what {name}.backward returns for it",)
+        super().__init__(name, None, joint=_backward, register=False, rule=rule)
         self.function = function
         members = {"__slots__": (), "op": self, "needs": True}
         members["saved_tensors"] = property(saved_tensors)

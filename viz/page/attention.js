@@ -34,3 +34,14 @@ function attention() {
     g && !covered && elements(g) ? weights_table(elements(g), n, head, true, `∂${N[D.root].n}/∂${N[i].n}`) : ""));
 }
 function look() { looking = !looking; attention(); }
+
+// ---- keys of what only pages with tensors have: the lens, recurrences, attention -------------------------------------
+const TENSOR_KEYS = D.over ? [] : [
+  ["e", "into the cells of the result; the arrows choose one, Esc leaves"], ["l", "play the cells of the result one after the other"],
+  ...ROLLS.length || ATTENTION.length ? [["u", "a recurrence rolled into one box, unrolled, as a graph; the weights of attention, or the graph"]] : [],
+  ...ROLLS.length ? [["[ ]", "another pass of a recurrence"]] : [],
+];
+const TENSOR_ACTIONS = {
+  e: lens_keys, l: play_lens, u: () => { if ($("attention").hidden) { if (ROLLS.length) turn_roll(); } else look(); },
+  "[": () => to_pass(-1), "]": () => to_pass(1),
+};

@@ -16,11 +16,11 @@ function check() {
   } else if (step.k === "r") {
     row("processes", String(D.tops.length));
     if (n.s) row("shape", shape(n));
-    row(step.last ? "average" : "so far", step.new != null ? num(step.new) : `RMS ${short(known(at).grads.get(step.n)?.v?.r)}`);
+    row(step.last ? "average" : "so far", hidden(at) ? "· · ·" : told(known(at).grads.get(step.n)?.v));
   } else if (step.k === "p") pushed_rows(step, row);
   else {
     const users = N.flatMap((m, i) => m.i.includes(step.n) ? [m.n] : []);
-    row("value", typeof now.V[step.n] === "number" ? num(now.V[step.n]) : now.V[step.n] == null ? "freed" : `RMS ${short(now.V[step.n].r)}`);
+    row("value", now.V[step.n] == null ? "freed" : told(now.V[step.n]));
     if (n.s || n.d) row("shape", `${shape(n) || "()"}${n.d ? " " + n.d : ""}`);
     if (!D.over) row("gradient", n.g ? "wanted" : "not wanted");
     row("used by", users.length ? users.slice(0, 8).join(", ") + (users.length > 8 ? " …" : "") : "nothing: it is the result", "long");

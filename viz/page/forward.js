@@ -26,9 +26,9 @@ function pushed(step, words, out, covered) {
 }
 function pushed_rows(step, row) {
   const c = now.check[at], n = N[step.n], dots = "· · ·", covered = hidden(at);
-  row("value", typeof now.V[step.n] === "number" ? num(now.V[step.n]) : `RMS ${short(now.V[step.n]?.r)}`);
+  row("value", told(now.V[step.n]));
   if (n.s) row("shape", shape(n));
-  for (const [p, v] of Object.entries(step.terms)) if (Object.keys(step.terms).length > 1) row(`term of ${N[n.i[p]].n}`, covered ? dots : typeof v === "number" ? num(v) : `RMS ${short(v.r)}`);
+  for (const [p, v] of Object.entries(step.terms)) if (Object.keys(step.terms).length > 1) row(`term of ${N[n.i[p]].n}`, covered ? dots : told(v));
   if (!c) return row("finite difference", "cannot be run for this graph", "long");
   const [analytic, finite, error, ok, what] = c;
   row(`tangent${what === "the derivative" ? "" : `, ${what}`}`, covered ? dots : exact(analytic));

@@ -1,6 +1,6 @@
 // ---- graph --------------------------------------------------------------------------------------------------------
 const groups = new Map([...document.querySelectorAll("#svg [id]")].map(e => [e.id, e]));
-const texts = new Map([...groups].map(([id, e]) => [id, { val: e.querySelector(".val"), grd: e.querySelector(".grd"), con: e.querySelector(".con") }]));
+const texts = new Map([...groups].map(([id, e]) => [id, { val: e.querySelector(".val"), was: e.querySelector(".val")?.textContent, grd: e.querySelector(".grd"), con: e.querySelector(".con") }]));
 const members = new Map();
 N.forEach((n, i) => n.box && members.set(n.box, [...members.get(n.box) || [], i]));
 const put = (e, text) => { if (e && e.textContent !== text) e.textContent = text; };
@@ -11,7 +11,7 @@ function graph() {
   document.querySelectorAll("#svg .flow").forEach(e => e.remove());
   const all = tool === "paths";
   for (const [box, inside] of members) {
-    const e = groups.get(box), t = texts.get(box), i = inside.at(-1), n = N[i];
+    const e = groups.get(box), t = texts.get(box), i = inside.at(-1), n = N[i], v = single(now.V[i]);
     if (!e) continue;
     const seen = inside.some(j => k.seen.has(j));
     e.classList.toggle("seen", seen || all);
@@ -19,10 +19,10 @@ function graph() {
     const got = needing.length > 0 && needing.every(j => k.grads.has(j));
     e.classList.toggle("known", got);
     if (box[0] !== "v") continue;
-    put(t.val, seen || all ? (typeof now.V[i] === "number" ? num(now.V[i]) : t.val?.textContent ?? "") : "?");
-    const g = k.grads.get(i)?.v;
+    put(t.val, seen || all ? v == null || typeof v === "object" ? t.was : num(v) : "?");
+    const g = single(k.grads.get(i)?.v);
     put(t.grd, !k.grads.has(i) ? "–" : g === null ? "…" : typeof g === "number" ? (n.s || !D.separate ? short(g) : num(g)) : short(g.r));
-    e.setAttribute("aria-label", `${n.n}${n.op ? ` = ${n.x}` : `, ${n.r}`}${seen && typeof now.V[i] === "number" ? `, value ${num(now.V[i])}` : ""}${t.grd && got ? `, gradient ${t.grd.textContent}` : ""}`);
+    e.setAttribute("aria-label", `${n.n}${n.op ? ` = ${n.x}` : `, ${n.r}`}${seen && typeof v === "number" ? `, value ${num(v)}` : ""}${t.grd && got ? `, gradient ${t.grd.textContent}` : ""}`);
     groups.get("o" + i)?.classList.toggle("seen", seen || all);
     groups.get("r" + i)?.classList.toggle("seen", seen || all);
   }
@@ -30,13 +30,13 @@ function graph() {
     if (id[0] !== "e") continue;
     const target = +id.slice(1).split("_")[0];
     e.classList.toggle("seen", k.seen.has(target) || all);
-    const c = k.given.get(id), got = c != null;
+    const c = single(k.given.get(id)), got = c != null;
     e.classList.toggle("got", got);
     e.classList.toggle("none", got && c === 0);
     const con = texts.get(id).con;
     if (con && got) {
       con.classList.toggle("zero", c === 0);
-      put(con, c === 0 ? "0" : `${D.over ? "▸" : "◂"} ${typeof c === "number" ? num(c) : `rms ${short(c.r)}`}`);
+      put(con, c === 0 ? "0" : `${D.over ? "▸" : "◂"} ${told(c).replace("RMS", "rms")}`);
     }
   }
   document.querySelectorAll("#svg .k").forEach(e => e.classList.toggle("seen", k.seen.has(+e.dataset.of) || all));

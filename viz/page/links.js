@@ -20,9 +20,10 @@ function terms(text, ids) {
 const about = step => gives(step) ? [step.n, step.from, ...N[step.from].i] : [step.n, ...N[step.n].i];
 
 // Which node a name in a line of the source stands for: one of this step, else the newest that was made there or above.
+const plain_name = n => n.n.replace(/⁽[⁰¹²³⁴-⁹]+⁾/, "");
 const by_name = new Map();
 N.forEach((n, i) => {
-  const name = n.n.replace(/⁽[⁰¹²³⁴-⁹]+⁾/, ""); // the source has no marks of processes
+  const name = plain_name(n); // the source has no marks of processes
   if (n.r !== "constant" && n.r !== "average") by_name.set(name, [...by_name.get(name) || [], i]);
 });
 function named(name, file, line) {

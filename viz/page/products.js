@@ -245,6 +245,8 @@ function told_cell(i, p, k) {
   const values = [...all.map(t => t.v), ...bias ? [bias.v] : []], sum = plus_all(values), { d, exact } = written_sum(values, sum);
   const names = t => [...t.c != null && t.c !== 1 ? [minus(String(+t.c.toPrecision(3)))] : [], ...t.factors.map(f => f.text)].join("·");
   const few = values.length <= WRITTEN, top = few ? all : [...all].sort((a, b) => Math.abs(b.v) - Math.abs(a.v)).slice(0, LARGEST_FEW);
+  about.written = top;
+  about.few = few;
   const rule = few ? top.map(names).join(" + ") : `Σ of ${all.length} ${l.q < 0 && !back ? "elements" : "products"}`;
   const lines = [`${left} = ${rule}${bias ? ` + ${bias.text}` : ""}`];
   if (few) lines.push(`= ${top.map(t => times(t, d)).join(" + ")}${bias ? ` + ${signed_fixed(bias.v, d)}` : ""}`);

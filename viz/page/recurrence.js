@@ -30,6 +30,13 @@ function shared_parts(r, leaf) {
     return all.length && all.at(-1) <= at && !(hidden(at) && all.includes(at)) ? all.map(k => now.steps[k].A ?? now.steps[k].c).reduce((a, b) => typeof a === "number" ? a + b : add(a, b)) : null;
   });
 }
+// A text made smaller to fit into `room`, its end cut off where it would be too small; `em`: a letter's width.
+function fitted(e, size, room, em) {
+  const most = Math.floor(room / em / 0.75 / size), words = e.textContent.length > most ? e.textContent.slice(0, most - 1) + "…" : e.textContent;
+  e.textContent = words;
+  e.style.fontSize = `${Math.min(size, room / em / words.length)}px`;
+  return e;
+}
 function rolled_box(r, pass) {
   const W = 520, back = phase() === "backward", states = r.states, lane = 22 * Math.min(2, states.length), top = 34 + lane, H = top + 190, L = 110, R = 410;
   const svg = s("svg", { viewBox: `0 0 ${W} ${H + 64}`, role: "img", "aria-label": `a cell that runs ${r.passes.length} times and hands on ${states.map(x => x.name).join(" and ")}` });
@@ -42,19 +49,22 @@ function rolled_box(r, pass) {
   });
   svg.append(...labels);
   svg.append(s("rect", { class: pass >= 0 ? "cell active" : "cell", x: L, y: top, width: R - L, height: H - top, rx: 14 }), text(W / 2, top + 34, r.title || "cell", { class: "name" }));
-  const code = r.code.length > 34 ? r.code.slice(0, 33) + "…" : r.code;
-  svg.append(text(W / 2, top + 64, code, { class: "code", ...code.length > 22 ? { textLength: R - L - 20, lengthAdjust: "spacingAndGlyphs" } : {} }));
-  const few = r.shared.slice(0, 4), w = Math.min(90, (R - L - 30) / Math.max(1, few.length) - 8);
-  few.forEach((i, k) => { const x = W / 2 + (k - (few.length - 1) / 2) * (w + 8); svg.append(s("rect", { class: "chip", "data-node": i, x: x - w / 2, y: top + 84, width: w, height: 34, rx: 7 }), text(x, top + 107, N[i].n, { class: "chipname", "data-node": i, ...N[i].n.length * 13 > w ? { textLength: w - 8, lengthAdjust: "spacingAndGlyphs" } : {} })); });
+  svg.append(fitted(text(W / 2, top + 62, r.code, { class: "code" }), 20, R - L - 20, 0.61));
+  const few = r.shared.slice(0, 4), names = few.map(i => N[i].n.split(".").at(-1)), short_names = names.every(name => name.length * 13 < (R - L - 20) / few.length - 16);
+  const columns = short_names ? few.length : 2, w = Math.min(short_names ? 90 : 200, (R - L - 20) / columns - 8), tall = short_names ? 34 : 30, rows = Math.ceil(few.length / columns);
+  few.forEach((i, k) => {
+    const row = Math.floor(k / columns), own = Math.min(columns, few.length - row * columns), x = W / 2 + (k % columns - (own - 1) / 2) * (w + 8), y = top + (rows > 1 ? 74 : 84) + row * (tall + 5);
+    svg.append(s("rect", { class: "chip", "data-node": i, x: x - w / 2, y, width: w, height: tall, rx: 7 }), fitted(text(x, y + tall - 9, names[k], { class: "chipname", "data-node": i }), 21, w - 10, 0.6));
+  });
   svg.append(text(W / 2, H - 18, pass >= 0 ? `pass ${pass + 1} of ${r.passes.length}` : `× ${r.passes.length}`, { class: "times" }));
   const ins = r.inputs.map(p => p.map(i => N[i].n).join(", ")), name = pass >= 0 ? ins[pass] : ins.length && ins[0] ? `${ins[0]} … ${ins.at(-1)}` : "";
   if (name) svg.append(s("path", { class: "loop", d: `M${W / 2} ${H + 32} V${H + 10}` }), s("polygon", { class: "head", points: `${W / 2},${H + 1} ${W / 2 - 6},${H + 13} ${W / 2 + 6},${H + 13}` }), text(W / 2, H + 54, name, { class: "lane" }));
   return svg;
 }
 // The passes that are drawn: all, or the first and the last, with the active one between them.
-function passes_shown(r, pass) {
-  const n = r.passes.length, edge = at_each_end();
-  if (n <= 2 * edge + 1 || n <= 4) return [...Array(n).keys()];
+function passes_shown(r, pass, narrow = false) {
+  const n = r.passes.length, edge = narrow ? 1 : at_each_end();
+  if (n <= 2 * edge + 1 || n <= 4 && !narrow) return [...Array(n).keys()];
   const out = new Set([...Array(edge).keys(), ...pass >= 0 ? [pass] : [], ...Array.from({ length: edge }, (_, k) => n - edge + k)]);
   return [...out].sort((a, b) => a - b);
 }
@@ -72,8 +82,8 @@ function fading(r, k, pass) {
     return h("table", { class: "fade" }, h("tr", {}, h("td", {}, ""), h("td", {}, "value"), h("td", {}, ""), h("td", { class: "g" }, "grad"), h("td", {}, "back one pass")), rows);
   });
 }
-function unrolled(r, k, pass) {
-  const list = passes_shown(r, pass), leaf = r.shared[chosen_shared % Math.max(1, r.shared.length)], parts = leaf == null ? [] : shared_parts(r, leaf);
+function unrolled(r, k, pass, narrow) {
+  const list = passes_shown(r, pass, narrow), leaf = r.shared[chosen_shared % Math.max(1, r.shared.length)], parts = leaf == null ? [] : shared_parts(r, leaf);
   const column = p => h("div", { class: p === pass ? "pass here" : "pass" }, r.inputs[p].filter(i => N[i].r !== "constant").slice(0, 2).map(i => h("p", { class: "in" }, term(i))),
     h("div", { class: "cell" }, r.states.map(state => { const i = state.nodes[p], g = k.grads.get(i)?.v; return h("div", { class: "pair" }, h("p", {}, term(i), h("span", { class: "g" }, " grad")), h("div", { class: "arrays" }, k.seen.has(i) ? mini(now.V[i], N[i]) : unknown(N[i]), h("div", { class: "array g" }, g == null ? unknown(N[i]) : mini(g, N[i], true)))); })),
     leaf == null ? "" : h("div", { class: "share array g" }, parts[p] == null ? unknown(N[leaf], false) : mini(parts[p], N[leaf], true, 3, false)));
@@ -93,9 +103,22 @@ function roll() {
   box.style.paddingBottom = rolling ? `${free().H - free().h + 8}px` : "";
   if (!rolling) return box.replaceChildren(head);
   if (rolling === "rolled") box.replaceChildren(head, h("div", { class: "two" }, rolled_box(r, pass), h("div", {}, h("p", {}, h("b", {}, "What goes round the loop"), ", as rms"), fading(r, k, pass))));
-  else box.replaceChildren(head, ...unrolled(r, k, pass));
+  else {
+    const draw = narrow => box.replaceChildren(head, ...unrolled(r, k, pass, narrow));
+    draw(false);
+    const row = box.querySelector(".passes");
+    if (row.scrollWidth > row.clientWidth + 1) draw(true);
+  }
 }
-function turn_roll() { rolling = { rolled: "unrolled", unrolled: "", "": "rolled" }[rolling]; roll(); $("b-roll").focus({ preventScroll: true }); }
+let folded_here = false; // the lens was in the way of the passes
+function turn_roll() {
+  rolling = { rolled: "unrolled", unrolled: "", "": "rolled" }[rolling];
+  roll();
+  const covers = rolling === "unrolled" && !shut && $("roll").scrollHeight > $("roll").clientHeight + 1;
+  if (covers || folded_here && shut) fold();
+  folded_here = covers;
+  $("b-roll").focus({ preventScroll: true });
+}
 // The same place in another pass.
 function to_pass(by) {
   const [q, p] = pass_now(), r = ROLLS[q];

@@ -36,7 +36,10 @@ const changed = new Map();
 const top_of = i => N[i].t ?? D.root;
 // Does a step add to a gradient? "c": a contribution of an operation; "r": a process's share of an average.
 const gives = s => s.k === "c" || s.k === "r";
-const results = () => D.tops.map(i => `${N[i].n} = ${num(typeof now.V[i] === "number" ? now.V[i] : now.V[i]?.r)}`).join(", ");
+// A tensor of one element is that number; of any other value its size is told.
+const single = v => { const a = v?.f === undefined ? [v] : [v.f].flat(9); return a.length === 1 ? a[0] : v; };
+const told = v => { const a = single(v); return a == null || typeof a !== "object" ? num(a) : `RMS ${short(a.r)}`; };
+const results = () => D.tops.map(i => `${N[i].n} = ${told(now.V[i])}`).join(", ");
 
 function forward(leaves) {
   const V = N.map(n => n.v);

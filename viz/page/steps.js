@@ -23,7 +23,7 @@ function render() {
 }
 function go(k) {
   if (!(k >= 0 && k < S.length)) return;
-  if (k !== at) { cell = -1; manual = false; windows.clear(); if (!D.live) { channel = 0; stop_lens(); } }
+  if (k !== at) { cell = -1; manual = false; windows.clear(); if (!D.live) { channel = -1; stop_lens(); } }
   at = k;
   try {
     if (tool === "loop") panel();
@@ -65,17 +65,17 @@ document.querySelectorAll("#svg .n").forEach(e => {
 // ---- keys ---------------------------------------------------------------------------------------------------------
 const KEYS = [
   ["← →", "one step back, one step on (also PageUp and PageDown: slide remotes)"], ["Home End", "first and last step"], ["space", "play, pause"],
-  ["b", "where backward starts"], ["q", "quiz: the next number is hidden until you say it"], ["w", "what if: change a leaf, everything is computed again"],
-  ["f", "full paths: every path from this value to the result"], ["z", "open and close the lens: the words and numbers of the step"], ["e", "into the cells of the result; the arrows choose one, Esc leaves"], ["u", "a recurrence rolled into one box, unrolled, as a graph; the weights of attention, or the graph"], ["[ ]", "another pass of a recurrence"], ["l", "play the cells of the result one after the other"], ["+ − 0", "larger, smaller, back to the active node (also the wheel; drag to move)"], ["v", "the view follows the steps, or stays"], ["c", "the loop in C that computes this step"], ["/", "find a name"],
+  ["b", "where backward starts"], ["q", "quiz: the next number is hidden until you say it"], ["w", "what if: change a leaf, everything is computed again"], ["f", "full paths: every path from this value to the result"], 
+  ["z", "open and close the lens: the words and numbers of the step"], ...D.live ? [] : TENSOR_KEYS, ["+ − 0", "larger, smaller, back to the active node (also the wheel; drag to move)"], ["v", "the view follows the steps, or stays"], ["c", "the loop in C that computes this step"], ["/", "find a name"],
   ["p", "presenter: large type, notes from “# viz: …” comments"], ["d", "dark"], ["?", "this help"], ["Esc", "close what is open"],
-];
+].filter(([k]) => !D.over || !(D.live ? ["b", "f"] : ["b", "f", "w"]).includes(k));
 $("help").append(h("h2", {}, "Keys"), h("dl", {}, KEYS.map(([k, words]) => [h("dt", {}, k.split(" ").flatMap(x => [h("kbd", {}, x), " "])), h("dd", {}, words)])),
   h("p", {}, "A click on a value goes to the next step that touches it. The address ends in the step: #12."), h("form", { method: "dialog" }, h("button", {}, "Close")));
 const toggle = name => { root.classList.toggle(name); render(); requestAnimationFrame(fit); };
 const actions = {
   ArrowRight: () => in_grid() ? walk(1) : next(), PageDown: next, ArrowLeft: () => in_grid() ? walk(-1) : go(at - 1), PageUp: () => go(at - 1), Home: () => in_grid() ? choose(0, true) : go(0), End: () => in_grid() ? choose(zoomed().list.length - 1, true) : go(S.length - 1),
   " ": play, b: () => go(FIRST), q: () => { quiz = !quiz; render(); if (!quiz && document.activeElement?.closest?.(".ask")) $("b-next").focus(); },
-  d: () => toggle("dark"), p: () => toggle("presenter"), w: () => $("b-whatif").hidden || open("whatif"), f: () => $("b-paths").hidden || open("paths"), z: fold, e: lens_keys, l: () => D.live || play_lens(), u: () => { if (D.live) return; if ($("attention").hidden) { if (ROLLS.length) turn_roll(); } else look(); }, "[": () => D.live || to_pass(-1), "]": () => D.live || to_pass(1), v: follow_or_not, "+": () => zoom_by(1.25), "=": () => zoom_by(1.25), "-": () => zoom_by(0.8), "−": () => zoom_by(0.8), 0: reset_view, c: () => open("loop"),
+  d: () => toggle("dark"), p: () => toggle("presenter"), w: () => $("b-whatif").hidden || open("whatif"), f: () => $("b-paths").hidden || open("paths"), z: fold, ...D.live ? {} : TENSOR_ACTIONS, v: follow_or_not, "+": () => zoom_by(1.25), "=": () => zoom_by(1.25), "-": () => zoom_by(0.8), "−": () => zoom_by(0.8), 0: reset_view, c: () => open("loop"),
   "/": () => { $("find").hidden = false; put($("find-said"), ""); $("find-name").value = found; $("find-name").select(); },
   "?": () => $("help").open ? $("help").close() : $("help").showModal(),
   Escape: () => { if (!$("find").hidden) shut_find(); else if (in_grid()) document.activeElement.blur(); else if (tool) open(tool); else document.activeElement?.blur(); },

@@ -28,28 +28,39 @@ function loop() {
   requestAnimationFrame(() => { pre.scrollTop = begin * pre.scrollHeight / lines.length; });
   return [h("p", {}, said), pre];
 }
+// What can be changed. The processes' copies of a parameter hold the same numbers, and are changed as one.
+const copies = i => N[i].r === "parameter" && D.tops.length > 1 ? [...N.keys()].filter(j => N[j].r === "parameter" && plain_name(N[j]) === plain_name(N[i]) && JSON.stringify(N[j].v) === JSON.stringify(N[i].v)) : [i];
+const one_name = i => copies(i).length > 1 ? plain_name(N[i]) : N[i].n;
+const changeable = () => [...N.keys()].filter(i => !N[i].op && !["constant", "average"].includes(N[i].r) && copies(i)[0] === i);
+// A field for a number: what is typed replaces the old one, and what is none is marked.
+function field(name, set) {
+  const e = h("input", { type: "text", inputmode: "decimal", "aria-label": `value of ${name}` });
+  e.addEventListener("focus", () => e.select());
+  e.addEventListener("input", () => { const v = parse(e.value); e.setAttribute("aria-invalid", Number.isNaN(v)); if (!Number.isNaN(v)) set(v); });
+  return e;
+}
+const INTRO = `Change a leaf: ${D.over ? "values and tangents" : "forward and backward"} are computed again, here.`;
 function leaves() {
   if (!D.live) return whatif_tensors();
-  const rows = N.flatMap((n, i) => {
-    if (n.op || n.r === "constant" || n.r === "average") return [];
+  const rows = changeable().map(i => {
+    const n = N[i], name = one_name(i);
     const reach = Math.max(5, 2 * Math.ceil(Math.abs(n.v)));
-    const number = h("input", { type: "text", inputmode: "decimal", "aria-label": `value of ${n.n}`, "data-leaf": i });
-    const slide = h("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": `${n.n}, slider`, tabindex: -1 });
-    const label = h("div", { class: "leaf" }, h("b", {}, n.n), number, slide);
-    const show = () => { number.value = minus(String(+now.V[i].toPrecision(6))); slide.value = now.V[i]; label.classList.toggle("changed", changed.has(i)); };
-    const set = v => { if (v === n.v) changed.delete(i); else changed.set(i, v); label.classList.toggle("changed", changed.has(i)); recompute(); render(); };
-    number.addEventListener("input", () => { const v = parse(number.value); if (!Number.isNaN(v)) { set(v); slide.value = v; } });
+    const number = field(name, v => { set(v); slide.value = v; });
+    number.dataset.leaf = i;
+    const slide = h("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": `${name}, slider`, tabindex: -1 });
+    const label = h("div", { class: changed.has(i) ? "leaf changed" : "leaf" }, h("b", {}, name), number, slide);
+    const set = v => { for (const j of copies(i)) if (v === n.v) changed.delete(j); else changed.set(j, v); label.classList.toggle("changed", changed.has(i)); recompute(); render(); };
     slide.addEventListener("input", () => { set(Math.round(slide.value * 100) / 100); number.value = minus(String(now.V[i])); });
-    show();
-    return [label];
+    number.value = minus(String(+now.V[i].toPrecision(6)));
+    slide.value = now.V[i];
+    return label;
   });
-  const result = h("p", { class: "math total" }, "");
-  result.id = "result";
-  return [h("p", {}, "Change a leaf: forward and backward are computed again, here."), ...rows, result, h("button", { onclick: reset }, "Back to the program's values")];
+  const result = h("p", { class: "math total", id: "result" }, "");
+  return [h("p", {}, INTRO), ...rows, result, h("button", { onclick: reset }, "Back to the program's values")];
 }
 // What was changed, in words.
 function changes() {
-  return [...changed].flatMap(([i, v]) => typeof v === "number" ? [[N[i].n, v]] : v.flatMap((x, k) => x === elements(N[i].v)[k] ? [] : [[called(N[i].n, k, N[i].s), x]]))
+  return [...changed].filter(([i]) => copies(i)[0] === i).flatMap(([i, v]) => typeof v === "number" ? [[one_name(i), v]] : v.flatMap((x, k) => x === elements(N[i].v)[k] ? [] : [[called(one_name(i), k, N[i].s), x]]))
     .map(([name, v]) => `${name} = ${minus(String(+v.toPrecision(6)))}`).join(", ");
 }
 function reset() { changed.clear(); recompute(); panel(); render(); }

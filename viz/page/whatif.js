@@ -87,31 +87,32 @@ function tensors() {
 }
 
 // The panel: a leaf's matrix, and the chosen element to type over.
+const barred = i => copies(i).map(hurdle).find(Boolean) ?? "";
 let leaf = -1, element = 0;
 function whatif_tensors() {
-  const all = N.flatMap((n, i) => n.op || n.r === "constant" || n.r === "average" ? [] : [i]);
-  if (leaf < 0) leaf = all.find(i => !hurdle(i)) ?? all[0] ?? -1;
+  const all = changeable();
+  if (leaf < 0) leaf = all.find(i => !barred(i)) ?? all[0] ?? -1;
   if (leaf < 0) return [h("p", {}, "There is no leaf to change.")];
-  const tabs = h("p", { class: "leaves" }, all.map(i => h("button", { "aria-pressed": i === leaf, onclick: () => { leaf = i; element = 0; panel(); } }, N[i].n)));
-  const why = hurdle(leaf), result = h("p", { class: "math total", id: "result" }, results());
-  if (why) return [h("p", {}, "Change an element of a leaf: forward and backward are computed again, here."), tabs, h("p", { class: "why" }, `${N[leaf].n} cannot be changed here: ${why}. Change the script and step again.`)];
+  const tabs = h("p", { class: "leaves" }, all.map(i => h("button", { "aria-pressed": i === leaf, onclick: () => { leaf = i; element = 0; panel(); } }, one_name(i))));
+  const why = barred(leaf), name = one_name(leaf), intro = h("p", {}, INTRO.replace("a leaf", "an element of a leaf")), result = h("p", { class: "math total", id: "result" }, results());
+  if (why) return [intro, tabs, h("p", { class: "why" }, `${name} cannot be changed here: ${why}. Change the script and step again.`)];
   const values = flat(now.V[leaf]), n = N[leaf], original = elements(n.v);
   const grid = h("table", {}), columns = (n.s || [1]).at(-1) || 1;
   for (let k = 0; k < values.length; k += columns) grid.append(h("tr", {}, values.slice(k, k + columns).map((v, x) => h("td", { class: k + x === element ? "chosen" : v !== original[k + x] ? "meets" : "pick", onclick: () => { element = k + x; panel(); $("side").querySelector("input").select(); } }, short(v)))));
   const reach = Math.max(5, 2 * Math.ceil(Math.abs(original[element])));
-  const number = h("input", { type: "text", inputmode: "decimal", "aria-label": `value of ${called(n.n, element, n.s)}`, value: minus(String(+values[element].toPrecision(6))) });
-  const slide = h("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": `${called(n.n, element, n.s)}, slider`, tabindex: -1 });
+  const number = field(called(name, element, n.s), v => { set(v); slide.value = v; });
+  number.value = minus(String(+values[element].toPrecision(6)));
+  const slide = h("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": `${called(name, element, n.s)}, slider`, tabindex: -1 });
   slide.value = values[element];
   const set = v => {
     const a = (changed.get(leaf) ?? original).slice();
     a[element] = v;
-    if (a.every((x, k) => x === original[k])) changed.delete(leaf); else changed.set(leaf, a);
+    for (const i of copies(leaf)) if (a.every((x, k) => x === original[k])) changed.delete(i); else changed.set(i, a);
     grid.rows[Math.floor(element / columns)].cells[element % columns].textContent = short(v);
     recompute();
     render();
   };
-  number.addEventListener("input", () => { const v = parse(number.value); if (!Number.isNaN(v)) { set(v); slide.value = v; } });
   slide.addEventListener("input", () => { const v = Math.round(slide.value * 100) / 100; set(v); number.value = minus(String(v)); });
-  return [h("p", {}, "Change an element of a leaf: forward and backward are computed again, here."), tabs, h("div", { class: "array scroll" }, grid),
-    h("div", { class: "leaf changed" }, h("b", {}, called(n.n, element, n.s)), number, slide), result, h("button", { onclick: reset }, "Back to the program's values")];
+  return [intro, tabs, h("div", { class: "array scroll" }, grid),
+    h("div", { class: "leaf changed" }, h("b", {}, called(name, element, n.s)), number, slide), result, h("button", { onclick: reset }, "Back to the program's values")];
 }

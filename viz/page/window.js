@@ -4,7 +4,7 @@
 const PLANE = [40, 34, 28, 23, 19, 15].map(v => v / 20); // height of a cell with a number, in font sizes, as SPANS shrinks
 const WIDEST = 10, CROP = 32; // columns of a plane with numbers; rows and columns of a plane of colours
 const TILES = 12; // products that are written out in their tile
-let channel = 0; // which of the planes that meet is shown
+let channel = -1; // which of the planes that meet is shown; -1: the one with the largest product
 const frames = new Map(); // where each frame stood, so that it slides
 
 const plane_of = (k, s) => Math.floor(k / (s.at(-1) * (s.at(-2) ?? 1)));
@@ -81,22 +81,26 @@ function window_lens(covered) {
   if (back) operands.unshift({ q: "g", j: i, n: N[i], title: up, marks: reads.at(-1), values: flat(now.measured ? now.G[i] : N[i].G), isGrad: true });
   if (back && p === 1) operands.reverse(); // the image, and on it the gradient of the map
   const count = Math.max(1, ...operands.map(o => planes_in(o.marks, o.n.s).length));
-  channel = Math.min(channel, count - 1);
-  const shown = operands.map(o => { const z = planes_in(o.marks, o.n.s); return z[Math.min(channel, z.length - 1)] ?? 0; });
+  const tries = (answers.get(at) || { tries: 0 }).tries, secret = covered && !tries, what = back && p === 1 ? "sample" : "channel";
+  const channel_of = t => Math.max(0, ...operands.map(o => { const f = factor_of(t, o); return f ? planes_in(o.marks, o.n.s).indexOf(plane_of(f.e, o.n.s)) : 0; }));
+  if (channel < 0 && !secret) channel = channel_of(about.terms.reduce((a, t) => Math.abs(t.v) > Math.abs(a.v) ? t : a, about.terms[0]));
+  const level = Math.max(0, Math.min(channel, count - 1)), shown = operands.map(o => { const z = planes_in(o.marks, o.n.s); return z[Math.min(level, z.length - 1)] ?? 0; });
+  if (count > 1 && !about.few) about.written?.forEach((t, e) => { lines[e + 1] += ` (${what} ${channel_of(t)})`; });
   const won = about.terms.find(t => t.won), flow = N[i].op.startsWith("conv") && !(back && p === l.plus) ? back && p === 1 ? "⊙" : "∗" : "";
   const parts = operands.map((o, e) => {
     const given = o.q === 0 && N[i].q.padding?.some(v => v[0] || v[1]) && o.n.s.length > 3 && !N[i].op.startsWith("conv_transpose") && (!back || p === 1) && !/3d$/.test(N[i].op) ? N[i].q.padding : undefined;
-    return plane({ ...o, node: o.j, z: shown[e], ring: given, frame: frame_on(i, o.q, p, cell), key: `${i}:${p}:${o.q}`, best: won?.factors[0].e, grey: o.q === 0 && o.n.r === "data" && o.values.every(v => v >= 0), moves: e === 0 ? picker(back && p === 1 ? "sample" : "channel", channel, count, c => { channel = c; explain(); }) : "" });
+    return plane({ ...o, node: o.j, z: shown[e], ring: given, frame: frame_on(i, o.q, p, cell), key: `${i}:${p}:${o.q}`, best: won?.factors[0].e, grey: o.q === 0 && o.n.r === "data" && o.values.every(v => v >= 0), moves: e === 0 ? picker(what, level, count, c => { channel = c; explain(); }) : "" });
   });
   const name = back ? `∂${N[D.root].n}/∂${names[p]}` : N[i].n, s = out.s, each_plane = s.length > 1 ? s.at(-1) * s.at(-2) : sizeOf(s);
   const words = k => covered && k === cell ? `${called(name, k, s)}: not yet known` : `${called(name, k, s)} = ${short(result[k])}`;
   const moves = picker("plane", Math.floor(cell / each_plane), sizeOf(s) / each_plane, z => choose(z * each_plane + cell % each_plane));
   const made = plane({ title: name, values: result, n: out, z: Math.floor(cell / each_plane), node: step.n, isGrad: back, chosen: cell, cover: covered, words, moves });
-  const tries = (answers.get(at) || { tries: 0 }).tries, tiles = covered && !tries ? "" : products_tile(about, operands, shown, count);
+  const tiles = secret ? "" : products_tile(about, operands, shown, count);
   const sign = text => h("span", { class: "sign" }, text), pair = parts.length > 1 ? [parts[1], tiles ? sign("=") : "", tiles] : [];
   const between = h("div", { class: "between" }, h("div", { class: "arrays" }, pair), agrees(about, result[cell], covered), sum_of(lines, covered));
   return h("div", { class: "arrays windows" }, parts[0], flow ? sign(flow) : "", between, sign("→"), made);
 }
+const factor_of = (t, o) => t.factors.find(f => o.q === "g" ? f.g : f.q === o.q);
 // What the page multiplied is compared with what the step holds.
 function agrees({ terms, bias, l }, shown, covered) {
   const sum = l.choose && terms.some(t => t.won !== undefined) ? terms.find(t => t.won).v : plus_all(terms.map(t => t.v)) + (bias?.v ?? 0);
@@ -106,12 +110,12 @@ function agrees({ terms, bias, l }, shown, covered) {
 // The products where they stand on the kernel, or on the gradient that is laid on the image.
 function products_tile(about, operands, shown, count) {
   if (about.l.q < 0 || operands.length < 2) return "";
-  const on = operands[1], s = on.n.s, at_e = t => t.factors.find(f => on.q === "g" ? f.g : f.q === on.q)?.e;
-  const own = about.terms.filter(t => at_e(t) !== undefined && plane_of(at_e(t), s) === shown[1] && (o => { const f = t.factors.find(f => o.q === "g" ? f.g : f.q === o.q); return !f || plane_of(f.e, o.n.s) === shown[0]; })(operands[0]));
+  const on = operands[1], s = on.n.s, at_e = t => factor_of(t, on)?.e;
+  const own = about.terms.filter(t => at_e(t) !== undefined && plane_of(at_e(t), s) === shown[1] && (o => { const f = factor_of(t, o); return !f || plane_of(f.e, o.n.s) === shown[0]; })(operands[0]));
   if (!own.length) return "";
   const places = own.map(t => spot_of(at_e(t), s)), y0 = Math.min(...places.map(v => v[0])), x0 = Math.min(...places.map(v => v[1])), y1 = Math.max(...places.map(v => v[0])), x1 = Math.max(...places.map(v => v[1]));
   const written = (y1 - y0 + 1) * (x1 - x0 + 1) <= TILES && tiled, top = Math.max(1e-300, ...own.map(t => Math.abs(t.v))), d = decimals(own.map(t => t.v)), font = letters();
-  const few = new Set([...own].sort((a, b) => Math.abs(b.v) - Math.abs(a.v)).slice(0, LARGEST_FEW)), rows = [];
+  const few = new Set(about.written), rows = []; // outlined: what the sum beside it writes out
   for (let y = y0; y <= y1; y++) rows.push(h("tr", {}, Array.from({ length: x1 - x0 + 1 }, (_, x) => {
     const t = own[places.findIndex(v => v[0] === y && v[1] === x + x0)];
     if (!t) return h("td", { class: "pad" });

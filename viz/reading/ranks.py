@@ -14,6 +14,7 @@ import numpy as np
 
 from microtorch import distributed as dist
 from microtorch.backends import host
+from microtorch.base import errors
 from microtorch.distributed import DistError, ProcessGroup
 from microtorch.distributed.agreement import assembled
 from microtorch.nn.parallel import DistributedDataParallel
@@ -66,13 +67,31 @@ class Ranks:
         ]
 
 
+def asked(ranks: bool | None) -> bool | None:
+    """``ranks`` as given; TypeError for what is neither a bool nor None."""
+    if ranks is None or isinstance(ranks, bool):
+        return ranks
+    what = f"ranks= is True, False or None, but got {type(ranks).__name__}"
+    raise TypeError(errors.message(what, fix="ranks=True for the graphs of all processes"))
+
+
 def together(trace: Trace, function: str, ranks: bool | None) -> Ranks | None:
     """The processes that this trace is to be shown with; None where it is shown alone.
 
-    ``ranks``: None asks whether it went through a DistributedDataParallel.
+    ``ranks``: None asks whether it went through a DistributedDataParallel. Raises TypeError for
+    what is no bool, and GraphError for True where no process group was made.
     """
-    if ranks is False or not dist.is_initialized():
+    if asked(ranks) is False:
         return None
+    if not dist.is_initialized():
+        if not ranks:
+            return None
+        what = f"viz.{function}(loss, ranks=True) shows several processes, and this one is alone"
+        fix = (
+            "call torch.distributed.init_process_group() first, and start the script with "
+            "python -m microtorch.distributed.run --nproc_per_node 2 script.py"
+        )
+        raise errors.GraphError(errors.message(what, fix=fix))
     modules = _parallel(trace)
     if ranks is None and not modules:
         return None

@@ -265,6 +265,8 @@ def _describe(t: TraceNode, n: Node) -> None:
         return
     t.symbol, t.formula = _public(n.op.symbol), n.op.formula
     t.rules = [_public_in(r or "", n.op.name) for r in n.op.rule]
+    if n.op.joint and len(t.rules) == 1:  # the one function gives the gradients of all operands
+        t.rules *= len(t.inputs)
     if n.dev is not None and n.dev.conjugates and n.op.complex == "holomorphic":
         t.rules = [conjugated(r) for r in t.rules]
     if hasattr(n.dev, "kernel_text"):

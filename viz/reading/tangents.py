@@ -78,9 +78,13 @@ def held(found: Computation, wrt: Any) -> int | None:
 
 
 def direction_of(value: Data, given: Any, name: str) -> tuple[Data, str]:
-    """The tangent of the leaf, and what it is in words."""
+    """The tangent of the leaf, and what it is in words.
+
+    Raises TypeError for what holds no real numbers, ValueError for another shape and for numbers
+    that are not finite.
+    """
     if isinstance(value, float):
-        t = 1.0 if given is None else float(given.data if isinstance(given, Scalar) else given)
+        t = 1.0 if given is None else float(_real(given, np.float64, (), name))
         return t, f"∂{name}/∂{name} = 1" if t == 1 else f"∂{name}/∂ε = {numbers.literal(t)}"
     array = np.asarray(value)
     one = np.ones_like(array)
@@ -97,11 +101,41 @@ def direction_of(value: Data, given: Any, name: str) -> tuple[Data, str]:
             except IndexError:
                 raise ValueError(f"direction={given!r}: {name} has shape {array.shape}") from None
             return one, f"∂{name}/∂ε = 1 for {name}[{', '.join(map(str, place))}], else 0"
-    plain = given.detach().numpy() if isinstance(given, Tensor) else given
-    towards = np.asarray(plain, array.dtype)
-    if towards.shape != array.shape:
-        raise ValueError(f"direction= has shape {towards.shape}, and {name} has {array.shape}")
-    return towards, f"∂{name}/∂ε is the given direction"
+    return _real(given, array.dtype, array.shape, name), f"∂{name}/∂ε is the given direction"
+
+
+def _real(given: Any, dtype: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """A direction as an array of this dtype and shape."""
+    plain = given
+    if isinstance(given, Tensor):
+        plain = given.detach().cpu().numpy()
+    elif isinstance(given, Scalar):
+        plain = given.data
+    fix = f"a tensor of shape {shape} like {name}" if shape else "a number, such as direction=1.0"
+    try:
+        array = np.asarray(plain)
+    except ValueError:  # rows of different lengths
+        what = "direction= has rows of different lengths"
+        raise ValueError(errors.message(what, fix=fix)) from None
+    if array.dtype.kind not in "biuf":
+        what = f"direction= takes real numbers, but got {repr(given)[:60]}"
+        if array.dtype.kind == "c":
+            what = f"direction= is complex, and {name} moves along the real numbers"
+            fix = "give its real part and its imaginary part one after the other: the tangent is "
+            fix += "linear in the direction"
+        raise TypeError(errors.message(what, fix=fix))
+    if not shape and array.size == 1:
+        array = array.reshape(())
+    if array.shape != shape:
+        what = f"direction= has shape {array.shape}, and {name} has {shape}"
+        raise ValueError(errors.message(what, fix=fix))
+    with np.errstate(over="ignore"):
+        towards = array.astype(dtype)
+    if not np.isfinite(towards).all():
+        bad = towards[~np.isfinite(towards)].ravel()[0]
+        what = f"direction= holds {bad}, and a tangent along it would be NaN everywhere"
+        raise ValueError(errors.message(what, fix="a direction of finite numbers"))
+    return towards
 
 
 def linear(op: str) -> bool:

@@ -176,15 +176,15 @@ class _Writer:
             elif marks.get(k):
                 out.append(self._text(x, y, marks[k], "middle" if marks[k] == "grd" else "end"))
             else:
-                small = _tag(x) != "text" and _extent(x) <= 54
                 cell = "heat" if k > gradient else "thumb"
-                out.append(self._shape(x, y, cell if small else ""))
+                out.append(self._shape(x, y, cell if _small(x, pairs) else ""))
         return out
 
     def _box(self, a: ET.Element, b: ET.Element) -> list[str]:
         """A collapsed module or loop: what backward brings is marked ``later``."""
         out, chip = [], False
-        for x, y in _drawn(a, b):
+        pairs = _drawn(a, b)
+        for x, y in pairs:
             if _tag(x) == "text":
                 number = chip or (
                     x.get("fill", "").upper() == LIGHT.gradient
@@ -193,7 +193,7 @@ class _Writer:
                 out.append(self._text(x, y, "later" if number else ""))
                 chip = False
             else:
-                heat = _extent(x) <= 54
+                heat = _small(x, pairs)
                 chip = chip or (heat and _extent(x) > 40)
                 out.append(self._shape(x, y, "later" if heat else ""))
         return out
@@ -260,6 +260,12 @@ def _r(v: float) -> str:
 
 def _numbers(s: str) -> str:
     return re.sub(r"-?\d+\.\d+", lambda m: _r(float(m[0])), s)
+
+
+def _small(x: ET.Element, pairs: list[tuple[ET.Element, ET.Element]]) -> bool:
+    """Is it a cell or chip in a box, and not the box or a line as wide as it?"""
+    whole = max(_extent(y) for y, _ in pairs if _tag(y) != "text")
+    return _tag(x) != "text" and _extent(x) <= 54 and _extent(x) < whole - 1
 
 
 def _extent(x: ET.Element) -> float:

@@ -10,12 +10,12 @@ from microtorch.base import errors
 from ..drawing import film
 from ..reading.attention import Tokens, names_of
 from ..reading.names import Given, given_names
-from ..reading.ranks import Absent, Ranks, first_rank, warn
+from ..reading.ranks import Absent, Ranks, asked, first_rank, warn
 from ..reading.ranks import together as all_ranks
 from ..reading.spelling import spell_small_ops
 from ..reading.take import Root, caller, take
 from ..reading.trace import Trace
-from ..telling.pushing import add_pushes, checked
+from ..telling.pushing import add_pushes, checked, only_reverse
 from ..telling.steps import add_steps
 from ..telling.table import Table
 from ..telling.together import side_by_side
@@ -120,16 +120,19 @@ def step(
 
     With ``mode="forward"`` there is one sweep over this process's graph, in which each value has
     its tangent beside it: how it moves with the leaf ``wrt`` (a Tensor, Scalar or name) in a
-    ``direction`` (of its shape, or the index of one element; by default 1 for each element).
+    ``direction`` (of its shape, or the index of one element; by default 1 for each element). There
+    is no view of attention and of other processes then: ``tokens`` and ``ranks=True`` are refused.
 
     Works before and after backward(), and changes nobody's ``.grad``. Raises TypeError and
     GraphError as ``draw`` does, GraphError where values that backward needs were freed or
-    overwritten, ValueError for a direction of no leaf, and for tokens that fit no attention.
+    overwritten, and for ``ranks=True`` in a program of one process; ValueError for a direction of
+    no leaf, and for tokens that fit no attention.
     """
     if not checked(mode, wrt, direction):
         trace = _steps(loss, "step", params, names, ranks)
         trace.tokens = names_of(trace, tokens)
         return Stepper(trace)
+    only_reverse(tokens=tokens is not None, ranks=asked(ranks) is True)
     trace = take(loss, "step", caller(), given_names(params, names))
     return Stepper(add_pushes(trace, wrt, direction))
 

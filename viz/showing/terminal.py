@@ -63,8 +63,14 @@ def frame(
         backward = _gradient(trace, names, t.id, held, now, width - left - 2)
         lines.append(forward + Text("│ ", QUIET) + Text(backward, _look(t.id, now, held)))
     lines += _explanation(now, width)
-    lines.append(Text(_cut(note or KEYS.format(name=now.name), width), QUIET))
+    lines.append(Text(_cut(note or _keys(trace, now), width), QUIET))
     return _print(lines, width, color)
+
+
+def _keys(trace: Trace, now: Step) -> str:
+    """What can be pressed; forward mode has no backward, and asks nothing."""
+    text = KEYS.format(name=now.name)
+    return text.replace("b backward   q quiz   ", "") if trace.mode == "forward" else text
 
 
 def _header(trace: Trace, step: int, width: int) -> Text:
@@ -245,7 +251,7 @@ def _loop(trace: Trace, key: Callable[[], str]) -> None:
         elif pressed == "/":
             at, note = _find(trace, at, _ask("find: ", key))
         else:
-            note = "keys: ←/→ step, Home/End, b backward, q quiz, g users, c in C, / find, x quit"
+            note = "Home/End   " + _keys(trace, trace.steps[at])
 
 
 def users(trace: Trace, i: int) -> str:

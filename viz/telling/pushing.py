@@ -40,6 +40,14 @@ def checked(mode: str, wrt: object, direction: object) -> bool:
     return mode == FORWARD
 
 
+def only_reverse(**given: bool) -> None:
+    """Refuse the arguments that were given and mean nothing in forward mode, with ValueError."""
+    if names := " and ".join(f"{k}=" for k, is_given in given.items() if is_given):
+        what = f"{names} cannot be used in forward mode, which shows this process's graph alone"
+        fix = 'leave it out, or step backward: mode="reverse", without wrt= and direction='
+        raise ValueError(errors.message(f"{what}, without views of attention", fix=fix))
+
+
 def add_pushes(trace: Trace, wrt: Argument = None, direction: Argument = None) -> Trace:
     """Fill ``trace.steps`` with those of forward mode. Returns the trace.
 

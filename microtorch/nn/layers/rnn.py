@@ -87,6 +87,8 @@ class _Steps(Function):
     L separate slices would each make a gradient of full size.
     """
 
+    node_rule = "the gradients of its steps, stacked"
+
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor) -> tuple[Tensor, ...]:
         return tuple(x[i].clone() for i in range(len(x)))

@@ -1,0 +1,72 @@
+// ---- matrices: the tables of the lens, of which large ones show a window ---------------------------------------------
+// A matrix as a table. `marked`: cells that meet; `chosen`: the cell that is asked about; `cover`: hide it.
+function matrix({ title, values, n, isGrad, marked = [], chosen = -1, cover = false, node = -1, words }) {
+  const columns = (n.s || [1]).at(-1) || 1, count = Math.ceil(values.length / columns), picks = chosen >= 0;
+  const key = `${at}:${title}`, wide = columns > span, high = count > span;
+  if (!windows.has(key)) {
+    const centre = picks ? chosen : marked[Math.floor(marked.length / 2)] ?? 0;
+    windows.set(key, [Math.floor(centre / columns) - Math.ceil(span / 2), centre % columns - Math.ceil(span / 2)]);
+  }
+  const clamp = (v, size) => Math.max(0, Math.min(v, size - span));
+  const from = windows.get(key);
+  if (picks) { // the chosen cell stays in view
+    const y = Math.floor(chosen / columns), x = chosen % columns;
+    from[0] = Math.max(y - span + 1, Math.min(from[0], y));
+    from[1] = Math.max(x - span + 1, Math.min(from[1], x));
+  }
+  const [top, left] = [clamp(from[0], count), clamp(from[1], columns)];
+  from.splice(0, 2, top, left);
+  const rows = [];
+  for (let y = top; y < Math.min(count, top + span); y++) rows.push(h("tr", {}, Array.from({ length: Math.min(columns, span) }, (_, x) => {
+    const k = y * columns + left + x, on = marked.includes(k), mine = k === chosen;
+    const look = picks ? mine ? "chosen" : "pick" : on ? "meets" : "rests";
+    const say = picks ? { role: "gridcell", tabindex: mine ? 0 : -1, "aria-label": words?.(k) ?? "", onclick: () => choose(k, true) } : {};
+    return h("td", { class: look, ...say }, cover && mine ? "?" : short(values[k]));
+  })));
+  const move = (dy, dx) => { windows.set(key, [clamp(top + dy, count), clamp(left + dx, columns)]); if (picks) cell = Math.max(0, Math.min(values.length - 1, Math.min(Math.max(Math.floor(chosen / columns), windows.get(key)[0]), windows.get(key)[0] + span - 1) * columns + Math.min(Math.max(chosen % columns, windows.get(key)[1]), windows.get(key)[1] + span - 1))); explain(); };
+  const arrow = (sign, name, dy, dx, off) => h("button", { "aria-label": `window ${name}`, ...off ? { disabled: "" } : {}, onclick: () => move(dy, dx) }, sign);
+  const part = (a, size, what) => size > span ? `${what} ${a}…${a + span - 1} of ${size}` : "";
+  const moves = !wide && !high ? "" : h("p", { class: "moves" },
+    high ? [arrow("▴", "up", -Math.ceil(span / 2), 0, top === 0), arrow("▾", "down", Math.ceil(span / 2), 0, top + span >= count)] : "",
+    wide ? [arrow("◂", "left", 0, -Math.ceil(span / 2), left === 0), arrow("▸", "right", 0, Math.ceil(span / 2), left + span >= columns)] : "",
+    h("span", {}, [part(top, count, "rows"), part(left, columns, "columns")].filter(Boolean).join(", ")));
+  const table = h("table", { ...picks ? { role: "grid", id: "result-grid", "aria-label": title } : {}, class: wide || high ? "window" : "" }, rows);
+  if (wide || high) drag(table, move);
+  const head = h("p", {}, h("b", {}, node >= 0 ? term(node, title) : title), " " + shape(n), (n.s?.length ?? 0) > 2 ? " stacked" : "");
+  return h("div", { class: isGrad ? "array g" : "array" }, head, table, moves);
+}
+function drag(table, move) {
+  table.addEventListener("pointerdown", e => {
+    const size = e.target.closest("td")?.getBoundingClientRect(), x = e.clientX, y = e.clientY;
+    if (!size) return;
+    addEventListener("pointerup", up => {
+      const dx = Math.round((x - up.clientX) / size.width), dy = Math.round((y - up.clientY) / size.height);
+      if (dx || dy) move(dy, dx);
+    }, { once: true });
+  });
+}
+
+// The matrices of a step and the sum of the chosen cell: [tables, text].
+function lens(covered) {
+  const { step, i, list } = zoomed(), back = step.k === "c", [told, reads] = list.at(cell), ins = operand_names(i);
+  const result = flat(back ? step.A ?? step.c : now.V[i]);
+  // the sums were written by Python; of changed values only what has no number in it still holds
+  const lines = now.measured && !list.made ? [told[0], `= ${short(result[cell])}`] : told;
+  const parts = N[i].i.map((j, p) => back && !reads[p]?.length ? "" : flat(now.V[j]).length ? matrix({ title: ins[p], values: flat(now.V[j]), n: N[j], marked: reads[p] || [], node: j }) : "");
+  if (back) parts.unshift(matrix({ title: `∂${N[top_of(i)].n}/∂${N[i].n}`, values: flat(now.measured ? now.G[i] : N[i].G), n: N[i], marked: reads.at(-1) || [], isGrad: true, node: i }));
+  const name = back ? `∂${N[top_of(i)].n}/∂${ins[step.p]}` : N[i].n;
+  const about = k => covered && k === cell ? `${called(name, k, N[step.n].s)}: not yet known` : now.measured ? `${called(name, k, N[step.n].s)} = ${short(result[k])}` : list.at(k)[0].join(" ");
+  const made = matrix({ title: name, values: result, n: N[step.n], isGrad: back, chosen: cell, cover: covered, node: step.n, words: about });
+  return [[...parts, h("span", { class: "sign" }, "→"), made], sum_of(lines, covered)];
+}
+// The written sum; of a cell that is asked about, its terms after the first wrong answer.
+function sum_of(lines, covered) {
+  const last = lines.findLastIndex(line => /^\+?[=≈]/.test(line)), tries = (answers.get(at) || { tries: 0 }).tries;
+  const shown = covered ? lines.slice(0, tries ? last : 1).map((line, k) => k === 0 ? line.replace(/ = .*$/, " = ?") : line) : lines;
+  return h("div", { id: "written" }, shown.map((line, k) => math(k === last ? "sum" : k === 0 ? "" : "soft", line)), h("p", { class: "hint" }, "Another cell: click it, or e and the arrow keys; l plays them."));
+}
+function lens_keys() {
+  if (!zoomed()) return;
+  if (shut) fold();
+  focus_grid();
+}
