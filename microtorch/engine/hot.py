@@ -278,6 +278,8 @@ def kept_dtype(op: Op, input: Tensor, index: Tensor, attrs: Attrs) -> Tensor:
         out = op.kernels[dev](x, i, **attrs)
     except (ValueError, TypeError, IndexError) as e:
         raise op.explain(op, [input, index], attrs, e) from None
+    if type(out) is not ndarray:
+        out = dev.array(out)
     return recording.record(op, (input, index), out, dev, attrs)
 
 

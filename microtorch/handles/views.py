@@ -21,7 +21,7 @@ from ..engine.record import constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
 from ..engine.views import settle
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
-from .memory import check_locked, overwrite
+from .memory import check_locked, overwrite, repeated_error, repeats_itself
 
 if TYPE_CHECKING:
     from ..base.types import Array, Chain, Namespace, Operand
@@ -173,12 +173,12 @@ def renew_views(target: Tensor) -> None:
 
     As in PyTorch, what is computed from such a view later is not computed from what it was before.
     """
-    base = target if target.origin is None else target.origin[0]
-    storage = base.node.storage
-    if base.node.needs and storage is not None and storage.views:
-        for view in views_of(base):
-            if view.node.op is not None or mark_of(view) is not None:
-                _derive(view, base)
+    storage = target.node.storage
+    for view in () if storage is None else [ref() for ref in storage.views]:
+        if view is None or view.origin is None or not view.origin[0].node.needs:
+            continue
+        if view.node.op is not None or mark_of(view) is not None:
+            _derive(view, view.origin[0])
 
 
 def _derive(view: Tensor, base: Tensor) -> None:
@@ -216,7 +216,7 @@ def _region(x: Operand, chain: Chain, F: Namespace) -> Operand:
 
 
 def _copy_slices_forward(
-    F: Namespace, base: Array, value: Array, chain: Chain, order: tuple[int, ...]
+    F: Namespace, base: Array, value: Array, chain: Chain, order: tuple[int, ...], repeats: bool
 ) -> Array:
     # laid out in memory as the base was: in another order, reshape would give a copy, not a view
     out = np.empty(tuple([base.shape[i] for i in order]), base.dtype).transpose(np.argsort(order))
@@ -230,18 +230,36 @@ def _copy_slices_forward(
 
 def _copy_slices_vjp(
     F: Namespace, g: Operand, out: Operand, base: Operand, value: Operand,
-    chain: Chain, order: tuple[int, ...],
+    chain: Chain, order: tuple[int, ...], repeats: bool,
 ) -> Operand:  # fmt: skip
     """``g`` with 0 in the region. RuntimeError if the write went through an expanded view.
 
     PyTorch lets such a view be written, and refuses here.
     """
+    _refuse_repeated(repeats)
     if any(op.name == "expand" for op, _ in chain):
         region = np.empty(g.shape, bool)
         for op, attrs in chain:
             region = op.kernels[cpu.of(BOOL)](region, **(attrs or {}))
         check_locked(region, "backward of a write")
-    return F.copy_slices(g, F.zero(g), chain=chain, order=order)
+    return F.copy_slices(g, F.zero(g), chain=chain, order=order, repeats=False)
+
+
+def _region_vjp(
+    F: Namespace, g: Operand, out: Operand, base: Operand, value: Operand,
+    chain: Chain, order: tuple[int, ...], repeats: bool,
+) -> Operand:  # fmt: skip
+    _refuse_repeated(repeats)
+    return _region(g, chain, F)
+
+
+def _refuse_repeated(repeats: bool) -> None:
+    """Raise if the base of a write, a detached view, shows elements several times.
+
+    What was written to one showed in others, of which the graph does not know.
+    """
+    if repeats:
+        raise repeated_error("backward of a write: the tensor, or its base, was expanded before it")
 
 
 copy_slices_op = Op(
@@ -249,7 +267,7 @@ copy_slices_op = Op(
     _copy_slices_forward,
     vjps=(
         _copy_slices_vjp,
-        lambda F, g, out, base, value, chain, order: _region(g, chain, F),
+        _region_vjp,
     ),
     rule=("g, with 0 in the region", "g in the region"),
     torch_name="CopySlices",
@@ -260,7 +278,7 @@ copy_slices_op.node.__name__ = copy_slices_op.node.__qualname__ = "CopySlices"
 def _copy_slices(base: Tensor, previous: Node, value: Node, chain: Chain) -> Node:
     strides = base.array.strides
     order = tuple(sorted(range(base.array.ndim), key=lambda i: -abs(strides[i])))
-    attrs = {"chain": chain, "order": order}
+    attrs = {"chain": chain, "order": order, "repeats": repeats_itself(base.array)}
     scope, frame = mode.get().scope, user_frame(sys._getframe(1))
     both = (previous, value)
     n = fill(copy_slices_op.node(), both, both, base.array, previous.dev, attrs, scope, frame)
