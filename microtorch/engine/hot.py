@@ -161,7 +161,8 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             value = dev.array(value)
         t = new(Tensor)
         t.array, t.origin = value, None
-        if (a.needs or b.needs) and (m := now()).grad:
+        # both are asked: a view of which the base was overwritten raises
+        if (a.needs and (b.needs or True) or b.needs) and (m := now()).grad:
             t.node = n = node_type()
             n.inputs = n.saved = (a, b)
             if saves_any:

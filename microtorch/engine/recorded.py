@@ -47,8 +47,13 @@ class Recorded:
         output, if it is not the node's.
         """
         value = node.value if value is None else value
-        out = node if type(value) is tuple else handle(value, node)
-        pairs = zip(node.inputs, saved, strict=True)
+        last, inputs = node, node.inputs
+        if node.hooks is not None and node.hooks.leads is not None:
+            led = {i: find() for i, find in node.hooks.leads.items()}
+            last = led.get(-1) or node
+            inputs = tuple([led.get(i) or x for i, x in enumerate(inputs)])
+        out = node if type(value) is tuple else handle(value, last)
+        pairs = zip(inputs, saved, strict=True)
         return out, tuple([s if isinstance(s, Node) else handle(s, x) for x, s in pairs])
 
     @staticmethod

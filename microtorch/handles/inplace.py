@@ -34,7 +34,7 @@ from ..ops.elementwise import ALIASES
 from ..ops.node_names import rename
 from ..ops.surface import FUNCTIONS, METHODS
 from .memory import are_one, check_overlap, repeats_itself, start, strides, strides_at
-from .views import rebind, renew_views, without_hooks, write
+from .views import lead, rebind, renew_views, without_hooks, write
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, Array, Attrs, DType, Index, Number
@@ -85,7 +85,7 @@ def apply_inplace(
     check_leaf(target, name)
     if not apart and any([isinstance(x, Handle) for x in others]):
         check_overlap(target.array, others, name)
-    with without_hooks(target):
+    with without_hooks(target) as before:
         outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
     if op is indexing.index_put_op and repeats_itself(target.array):
         outcome.array = outcome.node.value = _put_one_by_one(target.array, others[0], **attrs or {})
@@ -109,6 +109,8 @@ def apply_inplace(
         renew_views(target)
         return target
     again = outcome.node.needs and _keep(outcome.node, target)
+    if before is not target.node and 0 in op.saved_inputs:
+        lead(outcome.node, 0, lambda: before)
     if outcome.array.dtype != array.dtype:
         outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
     rebind(target, outcome, name)

@@ -10,7 +10,9 @@ and every live view of that base is derived from it anew.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import numpy as np
 
@@ -92,6 +94,18 @@ def adopt(target: Tensor, node: Node) -> None:
     rederive(base)
     if target.node is old:  # the base does not list it, as it was made under no_grad
         _derive(target, base)
+    if node.op is not None and any(node.op.reads_out):
+        lead(node, -1, ref(target.node))  # weakly: that node leads to this one
+
+
+def lead(node: Node, place: int, find: Callable[[], Node | None]) -> None:
+    """Let derivatives of node's derivative that read input ``place`` (-1: its output) lead to the
+    node that ``find`` answers.
+
+    PyTorch saves the tensor: of a view that is written, what it was and what it becomes.
+    """
+    hooks = hooks_of(node)
+    hooks.leads = {**(hooks.leads or {}), place: find}
 
 
 def check_followed(target: Tensor) -> None:
@@ -143,7 +157,8 @@ class without_hooks:
     """In the block, a view that is about to be overwritten is derived from its base anew.
 
     So the hooks of the view as it was do not see the gradient of what it becomes, which reaches the
-    base past them, as in PyTorch. If the block raises, all is as before.
+    base past them, as in PyTorch; they see that of a second derivative, which reads the value as it
+    was (``node``). If the block raises, all is as before.
     """
 
     __slots__ = ("node", "view")
@@ -151,17 +166,18 @@ class without_hooks:
     def __init__(self, view: Tensor):
         self.view, self.node = view, view.node
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Node:
         node, origin = self.node, self.view.origin
         if origin is None or not node.needs or not mode.get().grad:
-            return
+            return node
         for _ in origin[1]:  # the view, and the views that it is a view of
-            if node.hooks is not None:
+            if node.hooks:
                 _derive(self.view, origin[0])
-                return
+                break
             if not node.inputs:
-                return
+                break
             node = node.inputs[0]
+        return self.node
 
     def __exit__(self, error: object, *_: object) -> None:
         if error is not None:
