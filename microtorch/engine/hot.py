@@ -162,7 +162,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         t = new(Tensor)
         t.array, t.origin = value, None
         # both are asked: a view of which the base was overwritten raises
-        if (a.needs and (b.needs or True) or b.needs) and (m := now()).grad:
+        if ((a.needs and (b.needs or True)) or b.needs) and (m := now()).grad:
             t.node = n = node_type()
             n.inputs = n.saved = (a, b)
             if saves_any:

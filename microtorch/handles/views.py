@@ -190,7 +190,7 @@ def renew_views(target: Tensor) -> None:
     As in PyTorch, what is computed from such a view later is not computed from what it was before.
     """
     storage = target.node.storage
-    for view in () if storage is None else [ref() for ref in storage.views]:
+    for view in () if storage is None else [live() for live in storage.views]:
         if view is None or view.origin is None or not view.origin[0].node.needs:
             continue
         if view.node.op is not None or mark_of(view) is not None:
