@@ -21,7 +21,6 @@ from ..backends import cpu
 from ..engine.op import Op
 from ..engine.record import constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
-from ..engine.views import settle
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
 from .memory import check_locked, overwrite, repeated_error, repeats_itself
 
@@ -110,7 +109,6 @@ def lead(node: Node, place: int, find: Callable[[], Node | None]) -> None:
 
 def check_followed(target: Tensor) -> None:
     """Raise if ``target`` is a view of which the derivative of a write is not known."""
-    settle(target)
     mark = mark_of(target)
     if mark is not None:
         raise refusal(mark, "is being")

@@ -14,7 +14,7 @@ from ..backends import defines, host
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import single
-from .arguments import dim_of, element
+from .arguments import dim_of, element, owned
 from .index import Place, index_op, index_put_op
 from .shape import expand, reshape
 from .surface import METHODS, public
@@ -90,7 +90,7 @@ def _written(
     if shape and not source.array.size:  # slices of no elements: as many as the place has
         source = reshape(source, *shape[:d], len(place[d]), *shape[d + 1 :])
     out = apply(index_put_op, (_lined(input), source), attrs)
-    return out if input.array.ndim else reshape(out)
+    return out if input.array.ndim else owned(reshape(out))
 
 
 @public()
@@ -106,7 +106,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
                 f"{index.array.size} value(s)"
             )
         )
-    return reshape(single(index_op, reshape(input, 1), {"index": place}))
+    return owned(reshape(single(index_op, reshape(input, 1), {"index": place})))
 
 
 @public()
@@ -223,7 +223,7 @@ def index_reduce(
     out = METHODS["scatter_reduce"](
         x, d, expand(along, *fits), source, reduce, include_self=include_self
     )
-    return out if input.array.ndim else reshape(out)
+    return out if input.array.ndim else owned(reshape(out))
 
 
 def _same_type(name: str, input: Tensor, source: Any) -> None:
