@@ -167,7 +167,8 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             value = dev.array(value)
         t = new(Tensor)
         t.array, t.origin = value, None
-        if (a.needs or b.needs) and (m := now()).grad:
+        # both are asked: a view of which the base was overwritten raises
+        if ((a.needs and (b.needs or True)) or b.needs) and (m := now()).grad:
             t.node = n = node_type()
             n.inputs = n.saved = (a, b)
             if saves_any:
@@ -284,6 +285,8 @@ def kept_dtype(op: Op, input: Tensor, index: Tensor, attrs: Attrs) -> Tensor:
         out = op.kernels[dev](x, i, **attrs)
     except (ValueError, TypeError, IndexError) as e:
         raise op.explain(op, [input, index], attrs, e) from None
+    if type(out) is not ndarray:
+        out = dev.array(out)
     return recording.record(op, (input, index), out, dev, attrs)
 
 
