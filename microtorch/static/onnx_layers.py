@@ -371,8 +371,8 @@ def _resize(
     if way == "tf_crop_and_resize":
         raise refused("Resize with tf_crop_and_resize")
     dims = [*range(x.ndim)] if axes is None else [d % x.ndim for d in ints(axes)]
-    by = [] if scales is None else np.atleast_1d(np.array(
-        scales.tolist() if isinstance(scales, Tensor) else scales, np.float64)).tolist()  # fmt: skip
+    given = scales.tolist() if isinstance(scales, Tensor) else scales
+    by = [] if scales is None else np.atleast_1d(np.array(given, np.float64)).tolist()
     if sizes is not None:
         wanted = ints(sizes)
         if keep_aspect_ratio_policy != "stretch":
@@ -418,10 +418,9 @@ def _taps(
 ) -> tuple[Operand, Operand]:
     """The places that each new number is made of, and their weights."""
     if mode == "nearest":
-        rounded = {
-            "floor": np.floor, "ceil": np.ceil, "round_prefer_floor": lambda v: np.ceil(v - 0.5),
-            "round_prefer_ceil": lambda v: np.floor(v + 0.5), "simple": np.floor,
-        }[nearest](at)  # fmt: skip
+        shift = {"round_prefer_floor": -0.5, "round_prefer_ceil": 0.5}.get(nearest, 0.0)
+        upwards = nearest in ("ceil", "round_prefer_floor")
+        rounded = np.ceil(at + shift) if upwards else np.floor(at + shift)
         return rounded.astype(np.int64).clip(0, n - 1)[None], np.ones((1, len(at)))
     low = np.floor(at).astype(np.int64)
     t = at - low

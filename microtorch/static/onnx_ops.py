@@ -230,9 +230,9 @@ def _reduction(name: str) -> Function:
         if name in ("amax", "amin") and empty:
             shape = [1 if d in dims else m for d, m in enumerate(x.shape) if keep or d not in dims]
             kind = np.dtype(x.dtype.name)
-            low, high = {"f": (-np.inf, np.inf), "b": (False, True)}.get(kind.kind, (None, None))
-            if low is None:
-                low, high = np.iinfo(kind).min, np.iinfo(kind).max
+            low, high = {"f": (-np.inf, np.inf), "b": (False, True)}.get(
+                kind.kind
+            ) or (np.iinfo(kind).min, np.iinfo(kind).max)
             return full(shape, low if name == "amax" else high, dtype=x.dtype)
         if name == "prod":
             for d in sorted(dims, reverse=True):

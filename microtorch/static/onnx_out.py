@@ -25,8 +25,9 @@ from ..nn.module import Module
 from ..notation import expr, formulas
 from .compiled import Compiled
 from .lower import OPERATORS, expr_letters
-from .program import Ref, Step
+from .program import Step
 from .script import trace
+from .templates import Ref
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Shape
