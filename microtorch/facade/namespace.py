@@ -92,6 +92,7 @@ LAZY |= {
 }
 LAZY |= {name: ("fft.short_time", name) for name in linear_algebra.SPECTRA}
 LAZY |= {"compile": ("static", "compile"), "jit": ("static.script", "")}
+LAZY |= {"export": ("static.exported", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "serialization": ("files", ""),
@@ -103,7 +104,7 @@ LAZY |= {
 }
 
 ABSENT = frozenset(
-    "mps quantization sparse sparse_coo_tensor xpu export fx library".split()
+    "mps quantization sparse sparse_coo_tensor xpu fx library".split()
 )
 
 EAGER = (

@@ -22,6 +22,7 @@ from ..create.filled import zeros
 from ..create.random import get_rng_state, set_rng_state
 from ..handles.tensor import Tensor
 from ..nn.layers.rnn import GRU, LSTM, RNN
+from ..nn.modes import modes_kept
 from ..nn.module import Module
 from ..ops.surface import FUNCTIONS
 
@@ -184,7 +185,6 @@ def _watched(model: Module, rows: list[Row]) -> Iterator[None]:
     open_rows: list[Row] = []
     seen: set[Module] = set()
     handles = []
-    modes = [(module, module.training) for module in model.modules()]
     frozen = [p for p in model.parameters() if not p.requires_grad and p.is_floating_point()]
 
     def begin(module: Module, args: Argument) -> None:
@@ -206,21 +206,20 @@ def _watched(model: Module, rows: list[Row]) -> Iterator[None]:
                 p.numel() for p in module.parameters() if p.ndim == 2
             )
 
-    try:
-        model.eval()
-        for p in frozen:
-            p.requires_grad_()
-        for module in names:
-            handles.append(module.register_forward_pre_hook(begin, prepend=True))
-            handles.append(module.register_forward_hook(end))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-        for p in frozen:
-            p.requires_grad_(False)
-        for module, mode in modes:
-            module.training = mode
+    with modes_kept(model):
+        try:
+            model.eval()
+            for p in frozen:
+                p.requires_grad_()
+            for module in names:
+                handles.append(module.register_forward_pre_hook(begin, prepend=True))
+                handles.append(module.register_forward_hook(end))
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+            for p in frozen:
+                p.requires_grad_(False)
 
 
 def _tensors(value: Argument) -> list[Tensor]:
