@@ -18,7 +18,6 @@ import importlib
 import io
 import os
 import sys
-import traceback
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -150,6 +149,7 @@ def command(arguments: list[str] | None = None) -> int:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
             trace = trace.tb_next  # begin at the script's first line, as python would
-        traceback.print_exception(type(error), error, trace)
+        error = error.with_traceback(trace)
+        sys.excepthook(type(error), error, trace)  # init_process_group's ends the other ranks
         return 1
     return 0
