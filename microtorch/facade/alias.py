@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from typing import Any
 
+from ..base.absent import absent
 from ..base.errors import nearest
 from .paths import OLD, SecondName
 
@@ -50,6 +51,8 @@ class _Finder(SecondName):
         except ModuleNotFoundError as error:
             if error.name != ours:
                 raise  # the module exists, but something that it imports does not
+            if said := absent(rest):
+                raise ModuleNotFoundError(said, name=fullname) from None
             # None would let the next finder look for torch.x in microtorch's folder, and load it a
             # second time
             base = ALIASES[first]
