@@ -150,18 +150,20 @@ def quiz(loss: Root, seed: object = None, params: Given = None, names: Given = N
 def _steps(
     loss: Root, function: str, params: Given, names: Given, ranks: bool | None = False
 ) -> Trace:
-    trace = take(loss, function, caller(), given_names(params, names), gradients=True)
-    together = all_ranks(trace, function, ranks)
-    if together is None:
-        add_steps(trace)
-    else:
-        trace = _of_all(trace, together)
+    taken = take(loss, function, caller(), given_names(params, names), gradients=True)
+    trace = with_steps(taken, function, ranks)
     if not any(s.phase == "backward" for s in trace.steps):
         gone = any(word in trace.note for word in ("overwritten", "freed"))
         fix = f"call {function}(loss) before optimizer.step(), or compute the loss again"
         what = f"{function}(): {trace.note or 'no gradient can be computed'}"
         raise errors.GraphError(errors.message(what, fix=fix if gone else ""))
     return trace
+
+
+def with_steps(trace: Trace, function: str, ranks: bool | None) -> Trace:
+    """The trace with its steps, or that of all processes; ``ranks`` as in ``step``."""
+    together = all_ranks(trace, function, ranks)
+    return add_steps(trace) if together is None else _of_all(trace, together)
 
 
 def _of_all(trace: Trace, ranks: Ranks) -> Trace:
