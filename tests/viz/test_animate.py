@@ -158,6 +158,7 @@ def test_the_picture_of_the_readme_is_small(tmp_path):
         "neuron-steps.svg",
         "mlp.svg",
         "vanishing.svg",
+        "architecture.svg",
         "zoom.svg",
     ]
     assert (tmp_path / "neuron-steps.svg").stat().st_size < 150_000
