@@ -126,7 +126,7 @@ function products_tile(about, operands, shown, count) {
     return td;
   })));
   const part = plus_all(own.map(t => t.v));
-  return h("div", { class: "array" }, h("p", { class: "about" }, h("b", {}, `${own.length} products`), count > 1 ? ` of this plane: ${short(part)}` : ""), h("table", { class: written ? "plane tiles" : "plane heat", role: "img", "aria-label": `${own.length} products` }, rows));
+  return h("div", { class: "array" }, h("p", { class: "about" }, h("b", {}, `${own.length} product${own.length > 1 ? "s" : ""}`), count > 1 ? ` of this plane: ${short(part)}` : ""), h("table", { class: written ? "plane tiles" : "plane heat", role: "img", "aria-label": `${own.length} product${own.length > 1 ? "s" : ""}` }, rows));
 }
 // The lens of a step: windows for what slides, matrices for the rest.
 function opened(covered) {
