@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FLAGS = ("-target", "wasm32-wasi", "-std=c99", "-O2", "-ffp-contract=off", "-msimd128",
          "-fno-math-errno", "-fno-trapping-math", "-s")  # fmt: skip
 SECONDS = 600  # the package compiles C's library when it is first used
+SCALES = (1.0, 16.0, 255.0)  # of the grey of pictures
 PALETTE = 256  # an array of no more different numbers is carried as one byte for each
 
 README = """\
@@ -116,14 +117,17 @@ def program(file: File, p: Part) -> dict[str, Operand]:
 
 def spread(file: File, h: Held) -> list[float]:
     """The least and the largest number of an input, and of all inputs and data whose rows are of
-    its shape: paper and ink, where it is a picture."""
+    its shape: paper and ink, where it is a picture. A few pictures may lack the blackest ink."""
     alike = [
         x.content for x in [h, *file.of("input", "batch", "data")]
         if x.value.dtype == h.value.dtype and x.value.shape[1:] == h.value.shape[1:]
     ]  # fmt: skip
     seen = [x[np.isfinite(x)] for x in alike if x is not None and x.size]
     ends = [(float(x.min()), float(x.max())) for x in seen if x.size]
-    return [min((e[0] for e in ends), default=0.0), max((e[1] for e in ends), default=1.0)]
+    low, high = min((e[0] for e in ends), default=0.0), max((e[1] for e in ends), default=1.0)
+    if not 0 <= low < high / 100:
+        return [low, high]
+    return [0.0, next((x for x in SCALES if x / 2 < high <= x), high)]
 
 
 def held(h: Held) -> dict[str, Operand]:

@@ -132,3 +132,38 @@ def test_what_is_no_loop_is_named(tmp_path):
         g(torch.ones(3))
     with pytest.raises(RuntimeError, match="returns what it was given"):
         g.export(tmp_path)
+
+
+def test_steps_walk_through_rows_of_data(tmp_path):
+    """Seven rows, three at a time: the third step has the last one, and the first two again."""
+    torch.manual_seed(0)
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def step(x, y):
+        loss = F.mse_loss(net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x, y = torch.randn(7, 2), torch.randn(7, 1)
+    f = torch.compile(step)
+    for _ in range(3):
+        f(x[:3], y[:3])
+    f.export(tmp_path, steps=5, data=(x, y))
+    assert "the same numbers" in built(tmp_path, "check")
+    rows = [(np.arange(3) + 3 * k) % 7 for k in range(5)]
+    python = [step(x[r], y[r]).item() for r in rows]
+    expected = [float(v) for v in (tmp_path / "expected.txt").read_text().split()]
+    np.testing.assert_allclose(expected, python, rtol=1e-5)
+    with pytest.raises(RuntimeError, match=r"data\[0\] is float32 \[7, 3\]; step was recorded with .*\[3, 2\]"):
+        f.export(tmp_path, data=(torch.ones(7, 3), y))
+
+
+def test_a_program_of_one_step_is_exported(tmp_path):
+    f = torch.compile(lambda x: x * 2)
+    for _ in range(3):
+        f(torch.ones(3))
+    f.export(tmp_path)
+    assert "the same numbers" in built(tmp_path, "check")

@@ -1,34 +1,34 @@
 // Programs without Python: what learns has a curve and its weights, what predicts has its inputs and its results.
-const shows = [], asked = [], actions = {};
+const shows = [], asked = [], opened = [], actions = {};
 let learner = null;
 const show = () => shows.forEach(f => f());
 
 function asking(p) {
-  const results = [], boxes = [], wrong = h("p", { class: "said" });
+  const results = [], given = h("div", { class: "boxes" }), found = h("div", { class: "boxes" }), wrong = h("p", { class: "said" });
   const pictured = Object.keys(p.inputs).find(name => side(D.arrays[name]));
   function ask(drawn = true) {
     put(wrong, run(p));
     e.classList.toggle("waiting", !drawn);
     results.forEach(r => r.show());
   }
-  let on = true;
+  let on = !pictured;
   const changed = (drawn = true) => ask(on = drawn);
   for (const [name, spread] of Object.entries(p.inputs)) {
     const { shape } = D.arrays[name];
     if (name === pictured) {
       const paper = sketch(name, spread, changed);
-      boxes.push(h("div", { class: "box" }, paper.e));
+      given.append(h("div", { class: "box" }, paper.e));
       shows.push(paper.show);
       actions.c = paper.clear;
-      asked.push(paper.look);
-    } else boxes.push(h("div", { class: "box" }, h("h2", {}, about(name, shape)), product(shape) <= FEW ? fields(name, changed) : field_of_many(name, changed)));
+      opened.push(paper.look);
+    } else given.append(h("div", { class: "box" }, h("h2", {}, about(name, shape)), product(shape) <= FEW ? fields(name, changed) : field_of_many(name, changed)));
   }
-  for (const name of p.results) {
+  for (const [k, name] of p.results.entries()) {
     const r = result(name, !!pictured);
     results.push(r);
-    boxes.push(h("div", { class: "box result" }, h("h2", {}, about(name.replace(/_0$/, ""), D.arrays[name].shape)), r.e));
+    found.append(h("div", { class: "box result" }, h("h2", {}, about(p.results.length > 1 ? `result ${k + 1}` : "result", D.arrays[name].shape), r.said && h("small", {}, r.said)), r.e));
   }
-  const e = h("section", { class: `card asking${pictured ? " pictured" : ""}` }, h("h2", {}, p.name, " ", h("small", {}, `${p.steps} steps of arithmetic, run in this page`)), boxes, wrong);
+  const e = h("section", { class: `card asking${pictured ? " pictured" : ""}` }, learner && h("h2", {}, p.name, " ", h("small", {}, "with the weights as they are now")), given, found, wrong);
   asked.push(() => ask(on));
   return e;
 }
@@ -43,7 +43,8 @@ async function open_page() {
     Object.assign(actions, learner.keys);
   }
   root.classList.toggle("learns", !!learner);
-  asked.forEach(f => f());
+  root.classList.toggle("asks", asked.length > 0);
+  [...opened, ...asked].forEach(f => f());
   show();
   root.classList.add("ready");
 }
@@ -53,6 +54,7 @@ if (matchMedia("(prefers-color-scheme: dark)").matches) root.classList.add("dark
 $("b-dark").setAttribute("aria-pressed", root.classList.contains("dark"));
 $("b-dark").addEventListener("click", dark);
 actions.d = dark;
+put($("about"), `written by microtorch: ${D.programs.map(p => p.steps).join(" and ")} steps of arithmetic, without Python and without a network`);
 put($("said"), D.programs.map(p => p.name).join(" and "));
 document.addEventListener("keydown", e => {
   const act = actions[e.key];

@@ -3,16 +3,15 @@ const shown = v => typeof v === "bigint" ? minus(String(v)) : short(v);
 const sizes = shape => shape.length ? shape.join(" × ") : "one number";
 const about = (name, shape) => [h("b", {}, name), " ", h("small", {}, sizes(shape))];
 
-// The side of the square that an array's last dimensions are a picture of; 0 if they are none.
+// The side of the square that each row of an array is a picture of; 0 if there is none.
 function side(a) {
-  const [n, m] = [a.shape.at(-1), a.shape.at(-2)];
-  if (!a.dtype.startsWith("float") || product(a.shape.slice(1)) > 1e6) return 0;
-  if (n === m && n >= 8) return product(a.shape.slice(0, -2)) === (a.shape.length > 2 ? a.shape[0] : 1) ? n : 0;
-  return n === 64 || n === 784 ? product(a.shape.slice(0, -1)) === (a.shape.length > 1 ? a.shape[0] : 1) ? Math.sqrt(n) : 0 : 0;
+  const { shape } = a, n = shape.at(-1), square = n === shape.at(-2), rest = shape.slice(0, square ? -2 : -1);
+  if (!a.dtype.startsWith("float") || product(rest) !== (rest.length ? shape[0] : 1)) return 0;
+  return square ? [8, 16, 28, 32].includes(n) ? n : 0 : n === 64 || n === 784 ? Math.sqrt(n) : 0;
 }
 
 // Numbers as colours: from paper to ink, or where `top` is given, from negative through nothing to positive.
-function colours(values, image, at, low, high, top) {
+function colours(image, low, high, top) {
   const [bg, ink, minus, plus] = ["bg", "ink", "low", "high"].map(name => rgb(colour(name)));
   return { set(k, v) {
     const a = top ? Math.min(1, Math.abs(v) / top) ** 0.8 : Math.max(0, Math.min(1, (v - low) / (high - low || 1))), to = top ? v < 0 ? minus : plus : ink;
@@ -23,7 +22,7 @@ function colours(values, image, at, low, high, top) {
 function paint(canvas, values, rows, columns, { low = 0, high = 1, top = 0 } = {}) {
   canvas.width = columns;
   canvas.height = rows;
-  const pen = canvas.getContext("2d"), image = pen.createImageData(columns, rows), cells = colours(values, image, 0, low, high, top);
+  const pen = canvas.getContext("2d"), image = pen.createImageData(columns, rows), cells = colours(image, low, high, top);
   for (let k = 0; k < rows * columns; k++) cells.set(k, Number(values[k] ?? 0));
   pen.putImageData(image, 0, 0);
 }
@@ -37,9 +36,10 @@ function set(name, k, text) {
   if (Number.isNaN(v)) return;
   arrays[name][k] = whole ? BigInt(Math.round(v)) : v;
 }
+const written = v => typeof v === "bigint" ? String(v) : String(+v.toPrecision(6));
 function fields(name, changed) {
   const a = D.arrays[name], [rows, columns] = flat(a.shape), cell = (k, i, j) => h("input", {
-    value: String(arrays[name][k]), inputmode: "decimal", "aria-label": `${name}[${a.shape.length > 1 ? `${i}, ` : ""}${j}]`, oninput: e => { set(name, k, e.target.value); changed(); },
+    value: written(arrays[name][k]), inputmode: "decimal", "aria-label": `${name}[${a.shape.length > 1 ? `${i}, ` : ""}${j}]`, oninput: e => { set(name, k, e.target.value); changed(); },
   });
   return h("div", { class: "fields" }, [...Array(rows).keys()].map(i => h("div", {}, [...Array(columns).keys()].map(j => cell(i * columns + j, i, j)))));
 }
@@ -50,12 +50,11 @@ function field_of_many(name, changed) {
   const show = () => {
     paint(canvas, arrays[name], rows, columns, { top: largest(arrays[name]) });
     put(place, `[${Math.floor(k / columns)}, ${k % columns}] = `);
-    if (document.activeElement !== input) input.value = String(arrays[name][k]);
+    if (document.activeElement !== input) input.value = written(arrays[name][k]);
   };
   canvas.addEventListener("click", e => {
-    const box = canvas.getBoundingClientRect(), scale = Math.min(box.width / columns, box.height / rows);
-    const x = (e.clientX - box.left - (box.width - scale * columns) / 2) / scale, y = (e.clientY - box.top - (box.height - scale * rows) / 2) / scale;
-    k = Math.max(0, Math.min(rows - 1, Math.floor(y))) * columns + Math.max(0, Math.min(columns - 1, Math.floor(x)));
+    const box = canvas.getBoundingClientRect(), i = Math.floor((e.clientY - box.top) / box.height * rows), j = Math.floor((e.clientX - box.left) / box.width * columns);
+    k = Math.max(0, Math.min(rows - 1, i)) * columns + Math.max(0, Math.min(columns - 1, j));
     show();
   });
   input.addEventListener("input", () => { set(name, k, input.value); show(); changed(); });
@@ -97,7 +96,7 @@ function result(name, drawn) {
 function bars(name, columns) {
   const rows = [...Array(columns).keys()].map(k => ({ fill: h("i", {}), share: h("span", {}), raw: h("small", {}), k }));
   const e = h("div", { class: "bars", role: "img", "aria-label": name }, rows.map(r => r.e = h("div", {}, h("b", {}, String(r.k)), h("div", { class: "bar" }, r.fill), r.share, r.raw)));
-  return { e, show: () => {
+  return { e, said: ": the share that softmax gives it, and the number", show: () => {
     const row = arrays[name].subarray(0, columns), share = shares(row), best = share.indexOf(Math.max(...share));
     for (const r of rows) {
       r.fill.style.width = `${100 * share[r.k]}%`;
