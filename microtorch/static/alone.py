@@ -175,7 +175,7 @@ class File:
         )
         if block:
             declared += f"static double block[{-(-block // 8)}]; /* {block} bytes */\n"
-        runs = "\n".join(self.run(p, size, page) for p, size in zip(self.parts, blocks, strict=True))
+        runs = "\n".join(self.run(p, n, page) for p, n in zip(self.parts, blocks, strict=True))
         weights = [h.name for h in self.weights] + ["generator"] * self.draws
         inputs = [h.name for h in self.inputs]
         printing = "".join(

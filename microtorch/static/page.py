@@ -34,7 +34,7 @@ index.html is a page that runs it in a browser, also without a network; model.wa
 and runs under the package wasmtime, too: python run.py [input.bin [steps]]
 """
 RUN = '''\
-"""model.wasm on the command line, as ./model: pip install wasmtime; python run.py [input [steps]]"""
+"""model.wasm without a browser: pip install wasmtime; python run.py [input.bin [steps]]"""
 import sys
 
 from wasmtime import Engine, ExitTrap, Linker, Module, Store, WasiConfig

@@ -141,7 +141,7 @@ def test_steps_walk_through_rows_of_data(tmp_path):
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
 
     def step(x, y):
-        loss = F.mse_loss(net(x), y)
+        loss = (net(x) - y).pow(2).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -157,7 +157,7 @@ def test_steps_walk_through_rows_of_data(tmp_path):
     python = [step(x[r], y[r]).item() for r in rows]
     expected = [float(v) for v in (tmp_path / "expected.txt").read_text().split()]
     np.testing.assert_allclose(expected, python, rtol=1e-5)
-    with pytest.raises(RuntimeError, match=r"data\[0\] is float32 \[7, 3\]; step was recorded with .*\[3, 2\]"):
+    with pytest.raises(RuntimeError, match=r"data\[0\] is float32 \[7, 3\].*float32 \[3, 2\]"):
         f.export(tmp_path, data=(torch.ones(7, 3), y))
 
 
