@@ -88,7 +88,8 @@ def description(file: File, wasm: bytes, generator: bytes) -> dict[str, Operand]
     """The programs and their arrays as plain data: names, shapes, dtypes, contents."""
     arrays = {h.name: held(h) for h in file.arrays}
     for name, value in file.rates.values():
-        arrays[name] = {"role": "rate", "shape": [], "dtype": "float64", "of": [value]}
+        rate = text(np.float64(value).tobytes())
+        arrays[name] = {"role": "rate", "shape": [], "dtype": "float64", "bytes": rate}
     if file.draws:
         arrays["generator"] = {
             "role": "state", "shape": [625], "dtype": "uint32", "bytes": text(generator),
@@ -138,9 +139,11 @@ def held(h: Held) -> dict[str, Operand]:
         return about
     array: Array = np.ravel(np.ascontiguousarray(h.content))
     if array.size > 4 * PALETTE:
-        kinds, places = np.unique(array, return_inverse=True)
+        bits = array.view(f"u{array.itemsize}")
+        kinds, places = np.unique(bits, return_inverse=True)
         if len(kinds) <= PALETTE:
-            return {**about, "of": kinds.tolist(), "bytes": text(places.astype(np.uint8).tobytes())}
+            codes = places.astype(np.uint8).tobytes()
+            return {**about, "of": text(kinds.tobytes()), "bytes": text(codes)}
     return {**about, "bytes": text(array.tobytes())}
 
 

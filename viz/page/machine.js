@@ -20,10 +20,10 @@ async function load() {
 }
 
 function contents(a) {
-  const Kind = KINDS[a.dtype], number = Kind === BigInt64Array ? BigInt : Number;
-  if (!a.bytes) return a.of ? Kind.from(a.of) : null;
+  const Kind = KINDS[a.dtype];
+  if (!a.bytes) return null;
   if (!a.of) return new Kind(bytes(a.bytes).buffer);
-  const palette = a.of.map(v => number(v)); // one byte for each number: its place in a list
+  const palette = new Kind(bytes(a.of).buffer); // one byte for each number: its place in a list
   return Kind.from(bytes(a.bytes), k => palette[k]);
 }
 

@@ -77,6 +77,6 @@ function sketch(name, spread, changed) {
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { held = false; });
   const clear = () => { strokes.length = 0; look(); };
   const e = h("div", { class: "sketch" }, h("div", { class: "pad" }, canvas, hint), h("div", { class: "beside" }, h("button", { onclick: clear }, "Clear ", h("kbd", {}, "c")), seen,
-    h("p", { class: "said" }, `What the program sees: ${n} × ${n} numbers from ${short(low)} to ${short(high)}. The strokes are centred and scaled, as those of the data were.`)));
+    h("p", { class: "said" }, `What the program sees, ${n} × ${n} numbers from ${short(low)} to ${short(high)}: centred and scaled, as the data were.`)));
   return { e, show, clear, look };
 }

@@ -96,7 +96,7 @@ function result(name, drawn) {
 function bars(name, columns) {
   const rows = [...Array(columns).keys()].map(k => ({ fill: h("i", {}), share: h("span", {}), raw: h("small", {}), k }));
   const e = h("div", { class: "bars", role: "img", "aria-label": name }, rows.map(r => r.e = h("div", {}, h("b", {}, String(r.k)), h("div", { class: "bar" }, r.fill), r.share, r.raw)));
-  return { e, said: ": the share that softmax gives it, and the number", show: () => {
+  return { e, said: ": share by softmax, number", show: () => {
     const row = arrays[name].subarray(0, columns), share = shares(row), best = share.indexOf(Math.max(...share));
     for (const r of rows) {
       r.fill.style.width = `${100 * share[r.k]}%`;
