@@ -167,3 +167,19 @@ def test_a_program_of_one_step_is_exported(tmp_path):
         f(torch.ones(3))
     f.export(tmp_path)
     assert "the same numbers" in built(tmp_path, "check")
+
+
+def test_names_that_mean_something_in_c(tmp_path):
+    """Arguments that are called like functions of C, of its library, of the file, and macros."""
+
+    def f(sign, printf, random, forward, run_forward, maximumf, TILE, address, double, p):
+        return sign.sign() + printf.softmax(0) + random.maximum(forward) * TILE, (
+            run_forward.exp() + maximumf.maximum(address) - double * p
+        )
+
+    g = torch.compile(f)
+    for _ in range(3):
+        g(*torch.randn(10, 3))
+    g.export(tmp_path)
+    assert "the same numbers" in built(tmp_path, "check")
+    assert "const float *restrict p," in (tmp_path / "model.c").read_text()
