@@ -12,7 +12,8 @@ Five rooms; each imports from those before it and from none behind:
     showing   what stands on a screen: terminal, page, notebook
 
 Only reading sees the graph. Importing this package imports neither graphviz nor rich: each name
-loads its module when first used, and microtorch itself never imports this package.
+loads its module when first used. microtorch itself imports this package only where a program asks
+for a page: MICROTORCH_VIZ=1, and export(target="wasm").
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from ..engine.record import constant
 from ..graph import mode
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
+from ..nn.module import Module
 from .build import CompilerError
 from .entry import Entry, Run
 from .export import export
@@ -183,7 +184,8 @@ class Compiled:
     def names(self, entry: Entry, run: Run) -> dict[int, str]:
         """What the user calls the leaves; of new gradients ``d_`` and the name of their leaf."""
         found: dict[int, str] = {}
-        by_tensor = {id(v): k for _, k, v in run.watch.items if isinstance(v, Tensor)}
+        by_tensor = {id(v): k for _, k, v in run.watch.items
+                     if isinstance(v, Tensor) and isinstance(k, str)}  # fmt: skip
         method = getattr(type(self.function), "forward", None)  # of a Module, after self
         code = getattr(self.function, "__code__", getattr(method, "__code__", None))
         parameters = code.co_varnames[code is not getattr(self.function, "__code__", None) :
@@ -192,7 +194,7 @@ class Compiled:
             name = by_tensor.get(id(leaf.tensor))
             if leaf.kind == "argument" and leaf.place < len(parameters):
                 found[leaf.number] = unique(parameters[leaf.place], found.values())
-            elif leaf.kind == "tensor" and isinstance(name, str):
+            elif leaf.kind == "tensor" and name is not None:
                 found[leaf.number] = unique(name, found.values())
         for leaf, n in entry.new_grads:
             if n is not None and leaf.number in found:
@@ -352,22 +354,39 @@ class Compiled:
             )
         )
 
+    @property
+    def entry(self) -> Entry:
+        """The program that was made last, and what stands for the function around it."""
+        self.graph  # noqa: B018
+        return next(reversed(self.entries.values()))[-1][0]
+
     def c_source(self) -> str:
         """The C file of the program that was made last; "" where none of its steps is C."""
-        self.graph  # noqa: B018
-        text: str = next(reversed(self.entries.values()))[-1][0].c_source
-        return text
+        return self.entry.c_source
 
-    def export(self, folder: str | PathLike[str], steps: int = 10) -> None:
-        """Write the program that was made last as C with a ``main``; see static/export.py."""
-        self.graph  # noqa: B018
-        export(next(reversed(self.entries.values()))[-1][0], folder, steps)
+    def export(
+        self, folder: str | PathLike[str], steps: int = 10, target: str = "c",
+        data: Sequence[Operand] | None = None, predict: Operand = None,
+    ) -> None:  # fmt: skip
+        """Write the program that was made last as C with a ``main``, and as a page
+        (``target="wasm"``), which runs ``predict``, a compiled function or Module, on the same
+        weights. ``steps``: of training, checked and made by default; ``data``: for each tensor
+        among the arguments, rows of which each step takes the next, or None. See static/export.py.
+        """
+        other = getattr(predict, "_compiled", predict)
+        if other is not None and not isinstance(other, Compiled):
+            raise TypeError(
+                message(
+                    f"predict= is a compiled function or Module, not {type(predict).__name__}",
+                    fix="torch.compile(net), and three calls of it",
+                )
+            )
+        export(self.entry, folder, steps, target, data, None if other is None else other.entry)
 
     @property
     def code(self) -> str:
         """The program as the Python function that the interpreter runs."""
-        self.graph  # noqa: B018
-        text: str = vars(next(reversed(self.entries.values()))[-1][0].function)["text"]
+        text: str = vars(self.entry.function)["text"]
         return text
 
 
