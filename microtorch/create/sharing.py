@@ -15,7 +15,6 @@ from numpy.lib.array_utils import byte_bounds
 
 from ..arrays import dtypes
 from ..base.errors import describe, message
-from ..engine.handle import Handle
 from ..handles.memory import overwrite, owner, start
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor, _rebuild
@@ -65,7 +64,7 @@ def _showing(whole: Array, t: Tensor) -> list[Tensor]:
     """All tensors whose memory is that of ``whole``; ``t`` is one of them."""
     if t.array is whole and t.node.storage is None and sys.getrefcount(whole) <= _OWN:
         return [t]  # the usual one, found without a search
-    tensors = [x for x in gc.get_objects() if isinstance(x, Handle) and hasattr(x, "array")]
+    tensors = [x for x in gc.get_objects() if isinstance(x, Tensor) and hasattr(x, "array")]
     return [x for x in tensors if type(x.array) is np.ndarray and owner(x.array) is whole]
 
 

@@ -26,7 +26,6 @@ from ..engine.record import constant
 from ..graph import mode
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
-from ..nn.module import Module
 from .build import CompilerError
 from .entry import Entry, Run
 from .export import export
