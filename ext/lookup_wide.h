@@ -14,7 +14,8 @@
  * 1, where a logarithm is small, k and L are 0 and nothing cancels.
  *
  * vgetexpps and vgetmantps take k and m out of a number, subnormal ones too. Of 0 and infinity they
- * make k = -infinity and infinity, and of negative numbers m = NaN, so there are no special cases. */
+ * make k = -infinity and infinity, and of negative numbers m = NaN, so nothing is a special
+ * case. */
 TABLE32(LOG_C, 1.25004196f, 1.21212101f, 1.1764704f, 1.14290488f, 1.11108661f, 1.08108103f,
         1.05265534f, 1.02565658f, 1, 0.975585997f, 0.952365994f, 0.930208862f, 0.909079075f,
         0.888888836f, 0.869545758f, 0.851045609f, 0.833357096f, 0.816324651f, 0.800000012f,

@@ -33,7 +33,7 @@ from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
 from ..ops.node_names import rename
 from ..ops.surface import FUNCTIONS, METHODS
-from .memory import are_one, check_overlap, repeats_itself, start, strides, strides_at
+from .memory import are_one, check_overlap, real, repeats_itself, start, strides, strides_at
 from .views import lead, rebind, renew_views, without_hooks, write
 
 if TYPE_CHECKING:
@@ -196,12 +196,12 @@ def _are_one(a: Array, b: Array) -> bool:
 
 def _is_region(source: Array, t: Tensor, place: Sequence[Any], region: Tensor) -> bool:
     """Is ``source`` what ``region``, which is ``t[place]``, shows?"""
-    a = region.array
+    a, source = real(region.array), real(source)
     if type(a) is not np.ndarray or type(source) is not np.ndarray:
-        return region.array is source
+        return a is source
     if a.dtype != source.dtype or start(a) != start(source):
         return False
-    return a.strides == source.strides or strides_at(t.array, place) == list(source.strides)
+    return a.strides == source.strides or strides_at(real(t.array), place) == list(source.strides)
 
 
 def _copy(self: Tensor, src: Tensor, name: str, apart: bool = False) -> Tensor:

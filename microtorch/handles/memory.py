@@ -83,11 +83,11 @@ def check_overlap(
     The very elements of ``array``, the target, may be read, unless ``whole``. ``read``: as what
     the operand is read, if it is expanded first.
     """
-    array = _real(array)
+    array = real(array)
     for other in others:
         if not isinstance(other, Handle):
             continue
-        source = _real(other.array if read is None else read)
+        source = real(other.array if read is None else read)
         if type(source) is not np.ndarray or type(array) is not np.ndarray:
             continue
         if source is not array:
@@ -110,10 +110,10 @@ def check_overlap(
         )
 
 
-def _real(array: Array) -> Array:
+def real(array: Array) -> Array:
     """The numpy array itself, also while a function is recorded (static/recorded.py)."""
-    real: Array = getattr(array, "value", array)
-    return real
+    found: Array = getattr(array, "value", array)
+    return found
 
 
 def _apart(a: Array, b: Array) -> bool:
