@@ -65,7 +65,9 @@ def _showing(whole: Array, t: Tensor) -> list[Tensor]:
     """All tensors whose memory is that of ``whole``; ``t`` is one of them."""
     if t.array is whole and t.node.storage is None and sys.getrefcount(whole) <= _OWN:
         return [t]  # the usual one, found without a search
-    tensors = [x for x in gc.get_objects() if isinstance(x, Handle) and hasattr(x, "array")]
+    tensors: list[Any] = [
+        x for x in gc.get_objects() if isinstance(x, Handle) and hasattr(x, "array")
+    ]
     return [x for x in tensors if type(x.array) is np.ndarray and owner(x.array) is whole]
 
 

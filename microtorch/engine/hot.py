@@ -27,7 +27,7 @@ from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
 from .handle import Handle, Unmet
-from .operands import NUMBERS, exponent, left_operand, numbers_of, offering
+from .operands import exponent, left_operand, numbers_of, offering, taken_by
 from .out import by_keyword
 from .record import constant_node, kept, new
 from .views import link_view
@@ -70,10 +70,10 @@ def hot(
 def swapped(op: Op) -> Callable[..., Tensor]:
     """The method ``input.__rop__(other)``, which is ``op(other, input)``."""
     function, floating = binary(op, op, True), op.floating
-    number = numbers_of(op)
+    number, taken = numbers_of(op), taken_by(op)
 
     def method(input: Tensor, other: Any) -> Tensor:
-        if type(other) in NUMBERS:
+        if type(other) in taken:
             return function(number(other, input, floating), input)
         return function(left_operand(op, other, input), input)
 
@@ -132,7 +132,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..., Tensor]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
-    taken = NUMBERS if numbers else frozenset[type]()
+    taken = taken_by(op) if numbers else frozenset[type]()
     kernels, large = HotTable(op.name), HotTable(op.name, large=True)
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
