@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
+from ..arrays.dtypes import F32
 from ..base.errors import message
 from ..engine.operands import COERCE
 from ..engine.record import constant
@@ -80,8 +81,10 @@ def from_numpy(ndarray: Array) -> Tensor:
     """A tensor on the memory of a numpy array."""
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    dtypes.of(ndarray)
-    _refuse_negative_strides(ndarray)
+    if ndarray.dtype is not F32:  # which needs no look into the table
+        dtypes.of(ndarray)
+    if not ndarray.flags.c_contiguous:
+        _refuse_negative_strides(ndarray)
     return constant(ndarray)
 
 

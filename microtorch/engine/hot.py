@@ -26,7 +26,7 @@ from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
 from .handle import Handle, Unmet
-from .operands import NUMBERS, exponent, left_operand, numbers_of, offering
+from .operands import exponent, left_operand, numbers_of, offering, taken_by
 from .out import by_keyword
 from .record import constant_node, kept, new
 from .views import link_view
@@ -75,10 +75,10 @@ def hot(
 def swapped(op: Op) -> Callable[..., Tensor]:
     """The method ``input.__rop__(other)``, which is ``op(other, input)``."""
     function, floating = binary(op, op, True), op.floating
-    number = numbers_of(op)
+    number, taken = numbers_of(op), taken_by(op)
 
     def method(input: Tensor, other: Any) -> Tensor:
-        if type(other) in NUMBERS:
+        if type(other) in taken:
             return function(number(other, input, floating), input)
         return function(left_operand(op, other, input), input)
 
@@ -137,7 +137,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..., Tensor]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
-    taken = NUMBERS if numbers else frozenset[type]()
+    taken = taken_by(op) if numbers else frozenset[type]()
     kernels, large = HotTable(op.name), HotTable(op.name, large=True)
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
@@ -275,6 +275,55 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     return t
 
 
+def joined(op: Op, tensors: Any, dim: Any, more: int) -> Tensor | None:
+    """``apply`` for tensors of one floating dtype, device and rank, none of them empty; else None.
+
+    ``more``: so many dimensions more has the result than they.
+    """
+    if type(dim) is not int or (type(tensors) is not list and type(tensors) is not tuple):
+        return None
+    arrays: list[Any] = []
+    nodes: list[Any] = []
+    needs = False
+    try:
+        x, dev = tensors[0].array, tensors[0].node.dev
+        ndim = x.ndim
+        for t in tensors:
+            x, n = t.array, t.node
+            if n.dev is not dev or x.ndim != ndim or not x.size:
+                return None
+            arrays.append(x)
+            nodes.append(n)
+            if n.needs:
+                needs = True
+    except (AttributeError, IndexError):  # not a tensor, or none at all
+        return None
+    ndim += more
+    kernel = op.hot_kernels[dev]
+    if kernel is None or not -ndim <= dim < ndim:
+        return None
+    dim %= ndim
+    try:
+        out = kernel(*arrays, dim=dim)
+    except Unmet:
+        return None
+    except ValueError as e:
+        raise op.explain(op, tensors, {"dim": dim}, e) from None
+    t = new(Tensor)
+    t.array, t.origin = out, None
+    if needs and (m := mode.get()).grad:
+        t.node = n = op.family(len(nodes)).node()  # type: ignore[misc]
+        n.inputs = n.saved = tuple(nodes)
+        n.attrs = {"dim": dim}
+        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
+        n.grad = n.hooks = n.storage = None
+        f = user_frame(sys._getframe(1))
+        n.code, n.lasti = f.f_code, f.f_lasti
+    else:
+        t.node = constant_node(out, dev)
+    return t
+
+
 def kept_dtype(op: Op, input: Tensor, index: Tensor, attrs: Attrs) -> Tensor:
     """``apply`` for a Tensor and its index, whose dtypes stay as they are: for gather and its like.
     """
@@ -295,6 +344,10 @@ def _single_in_general(op: Op, input: Tensor, attrs: Attrs, *arguments: object) 
     return op(input, **attrs)
 
 
+def _joined_in_general(op: Op, tensors: Any, dim: Any, more: int) -> Tensor | None:
+    return None
+
+
 def _several_in_general(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
     return op(*inputs, **(attrs or {}))
 
@@ -302,11 +355,12 @@ def _several_in_general(op: Op, inputs: Sequence[Any], attrs: Attrs | None = Non
 _CODES = {
     single: (single.__code__, _single_in_general.__code__),
     several: (several.__code__, _several_in_general.__code__),
+    joined: (joined.__code__, _joined_in_general.__code__),
 }
 
 
 def step_aside(on: bool) -> None:
-    """Let ``single`` and ``several`` go the general way, by ``apply`` and ``record``, or not.
+    """Let ``single``, ``several`` and ``joined`` go the general way, by ``apply``, or not.
 
     Their code is exchanged, not they: many modules hold them by name, and a test of a flag would
     cost every op.

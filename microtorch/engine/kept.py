@@ -25,7 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 # its derivative keeps, where that differs
 KEPT: dict[str, str | dict[str, str]] = {
     # elements by index
-    "gather": "input index", "take": "input index", "take_along_dim": "input",
+    "take": "input index", "take_along_dim": "input",
     "index_select": "index", "masked_select": "input mask", "index_fill": "index",
     "index_put": "indices", "masked_scatter": "mask", "index_add": {"source": "index source"},
     "index_copy": {"input": "index", "source": "index source"},

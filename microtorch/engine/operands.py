@@ -67,6 +67,8 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
     if isinstance(x, (bool, int, float, complex)):
         if op.name == "pow" and x is inputs[1] and like is not None:
             check_exponent(x, like)
+        if op.name == "sub" and isinstance(x, bool):
+            raise no_subtraction(op.name, inputs)
         make = numbers_of(op) if like is not None and type(x) in NUMBERS else weak_number
         return make(x, like, op.result == "float")
     if type(x) in COERCE:
@@ -88,6 +90,23 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
 
 
 # ---- Python numbers ------------------------------------------------------------------------------
+def no_subtraction(name: str, operands: Sequence[Any]) -> Exception:
+    """PyTorch has no subtraction of bools."""
+    return RuntimeError(
+        errors.message(
+            f"{'Subtraction' if name == 'sub' else 'Negation'}, the `-` operator, with a bool "
+            "tensor is not supported.",
+            "operands: " + ", ".join(errors.describe(t) for t in operands),
+            fix="~mask inverts a mask, a ^ b tells where they differ; or convert: mask.int()",
+        )
+    )
+
+
+def taken_by(op: Op) -> frozenset[type]:
+    """The numbers that an op takes as they are."""
+    return NUMBERS - {bool} if op.name == "sub" else NUMBERS
+
+
 def weak_number(value: AnyNumber, like: Tensor | None, floating: bool = False) -> Tensor:
     """A Python number as a 0-d constant: of like's dtype unless the number's category is higher.
 

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..backends import cpu
 from ..graph import Node, mode, tick, user_frame
 from .handle import Handle
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 else:
     Tensor = Handle  # until handles/tensor.py announces the class (hot.bind)
 
-new, _frame = object.__new__, sys._getframe
+new, _frame, ndarray = object.__new__, sys._getframe, np.ndarray
 
 
 # who packs what a new node saves (engine/packing.py): nobody, unless hooks of the user's are set
@@ -68,6 +70,11 @@ def constant(array: Any, dev: Backend | None = None) -> Tensor:
 
     ``dev`` None: where the array lies.
     """
+    if type(array) is ndarray:
+        if dev is None:
+            dev = cpu
+        if dev.memory is ndarray:
+            return handle(array, constant_node(array, dev.of(array.dtype)))
     if dev is None:
         dev = getattr(array, "dev", cpu)
     if dev.dtype is not array.dtype:
@@ -109,8 +116,12 @@ def record(
 ) -> Tensor:
     """The Tensor of an op's result, with a node of the op if a gradient flows through it."""
     m = mode.get()
-    nodes = tuple([x.node for x in inputs])
-    if m.grad and op.differentiable and any([n.needs for n in nodes]) and out.dtype.kind in "fcV":
+    nodes, needs = tuple([x.node for x in inputs]), False
+    if m.grad and op.differentiable:
+        for n in nodes:
+            if n.needs:
+                needs = True
+    if needs and out.dtype.kind in "fcV":
         node = op.node()
         saved = kept(op, inputs) if op.saved_inputs else nodes
         fill(node, nodes, saved, out, dev, attrs, m.scope, user_frame(_frame(1)))

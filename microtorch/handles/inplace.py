@@ -272,6 +272,8 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     except (IndexError, ValueError):  # nothing was written: the general case says what is wrong
         return False
     storage.wrote(writer)
+    if storage.views:
+        renew_views(t)
     return True
 
 
@@ -304,9 +306,17 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         masks = [p.dtype is dtypes.BOOL for p in parsed if hasattr(p, "dtype")]
         if value.array.size == 1 and masks == [True]:
             value = value.clone()  # one number, read before it is written
-        written = t.array[indexing.integers_first(parsed)[0]]
+        basic = indexing.integers_first(parsed)[0]
+        whole = indexing.is_whole(
+            basic if Ellipsis in basic else (*basic, Ellipsis), t.array.shape
+        )
+        written = t.array if whole else t.array[basic]
         check_overlap(written, (value,), "index_put", whole=True)
-        apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
+        try:
+            apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
+        except IndexError:
+            parsed = indexing.of_nothing(parsed, t.array.shape)
+            apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
         if t.node.needs:
             indexing.keep_index(t, index)
         return

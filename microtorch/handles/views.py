@@ -51,9 +51,10 @@ def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
     changed = [target]
     if target.origin is not None:
         changed.append(target.origin[0])
-    storage = changed[-1].node.storage
+    base = changed[-1]
+    storage = base.node.storage
     if storage is not None and storage.views:
-        changed += views_of(changed[-1])
+        changed += [v for view in storage.views if (v := view()) is not None]
     before = [(t, n := t.node, n.value, n.storage, n.hooks and n.hooks.retain) for t in changed]
     values = target.array.copy()
     try:
@@ -62,6 +63,7 @@ def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
             _leave_memory(changed[1].node, changed[1].array, None)
         write(target, outcome.array, writer)
         adopt(target, outcome.node)
+        renew_views(target, base)
     except BaseException:
         for t, node, value, storage, retain in before:
             t.node, node.value, node.storage = node, value, storage
@@ -182,14 +184,17 @@ class without_hooks:
             self.view.node = self.node
 
 
-def renew_views(target: Tensor) -> None:
-    """Derive the views anew that share memory with ``target``, which was written under no_grad.
+def renew_views(target: Tensor, done: Tensor | None = None) -> None:
+    """Derive the views anew that share memory with ``target``, which was written.
 
-    As in PyTorch, what is computed from such a view later is not computed from what it was before.
+    Unless they are views of ``done``. As in PyTorch, what is computed from such a view later is not
+    computed from what it was before.
     """
     storage = target.node.storage
     for view in () if storage is None else [live() for live in storage.views]:
-        if view is None or view.origin is None or not view.origin[0].node.needs:
+        if view is None or view.origin is None or view.origin[0] is done:
+            continue
+        if not view.origin[0].node.needs:
             continue
         if view.node.op is not None or mark_of(view) is not None:
             _derive(view, view.origin[0])

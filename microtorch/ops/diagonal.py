@@ -31,7 +31,7 @@ def _triangle(name: str, part: str, kept: Callable[[Shape, int], Array]) -> None
     def triangle(input: Tensor, diagonal: int = 0) -> Tensor:
         if input.array.ndim < 2:
             raise RuntimeError(message(f"{name}: input tensor must have at least 2 dimensions"))
-        return single(op, input, {"diagonal": diagonal})
+        return single(op, input, {"diagonal": diagonal}, diagonal)
 
     doc = f"The {part} triangle of the last two dimensions, with 0 elsewhere."
     public()(named(triangle, name, doc))

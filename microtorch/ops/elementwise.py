@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
-from ..arrays.dtypes import OBJECT
+from ..arrays.dtypes import BOOL, OBJECT
 from ..backends.reference import nonzero_divisor
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.handle import Handle
 from ..engine.hot import made, several
 from ..engine.op import Op
-from ..engine.operands import NUMBERS, left_operand
+from ..engine.operands import NUMBERS, left_operand, no_subtraction
 from ..engine.out import into
 from ..engine.registry import REGISTRY
 from ..notation import formulas
@@ -35,15 +35,7 @@ if TYPE_CHECKING:
 def _refuse_bool(op: Op, tensors: Sequence[Tensor]) -> None:
     """PyTorch has no subtraction of bool tensors."""
     if any(t.array.dtype.kind == "b" for t in tensors):
-        sub = op.name == "sub"
-        raise RuntimeError(
-            message(
-                f"{'Subtraction' if sub else 'Negation'}, the `-` operator, with a bool tensor is "
-                "not supported.",
-                "operands: " + ", ".join(describe(t) for t in tensors),
-                fix="~mask inverts a mask, a ^ b tells where they differ; or convert: mask.int()",
-            )
-        )
+        raise no_subtraction(op.name, tensors)
 
 
 def only(kinds: str, kernel: str) -> Check:
@@ -311,7 +303,11 @@ def sub(input: Tensor, other: TensorLike, *, alpha: AnyNumber = 1, out: Any = No
     """input - alpha * other. PyTorch has no subtraction of bool tensors, and so raises here too."""
     if out is not None:
         return into(out, sub, (input, other), {"alpha": alpha})
-    return ELEMENTWISE["sub"](input, other if alpha == 1 else _scaled(other, alpha, input))
+    if alpha == 1:
+        return ELEMENTWISE["sub"](input, other)
+    if isinstance(other, Handle) and other.array.dtype is BOOL:
+        raise no_subtraction("sub", (input, other))
+    return ELEMENTWISE["sub"](input, _scaled(other, alpha, input))
 
 
 @public(aliases=("divide", "true_divide"))

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.dtypes import I64
 from ..backends import defines
 from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
 from ..engine.hot import kept_dtype
 from ..engine.op import Op
+from ..engine.record import constant_node, handle, record
 from .arguments import dim_of, element, owned, rows
 from .index import Place, put
 from .shape import expand, reshape
@@ -70,6 +72,7 @@ gather_op = Op(
     _gather,
     vjps=(lambda F, g, out, x, index, dim: F.scatter_sum(g, index, shape=x.shape, dim=dim), None),
     saves=("y", ""),
+    keeps="x y",
     rule=("g, added where it was read",),
     complex="own",
 )
@@ -204,9 +207,25 @@ def operands(
     return x, d, i, s
 
 
+@defines
+def gathered(F: Backend, x: Array, index: Array, dim: int) -> Array | None:
+    """``gather``, by a backend that finds an index out of range as it reads; None if it does."""
+    return None
+
+
 @public()
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i, j] = input[index[i, j], j] for dim 0, and so on; ``index``: int64 of the same rank."""
+    if type(dim) is int and type(index) is type(input):  # what is checked below, at once
+        x, i, dev = input.array, index.array, input.node.dev
+        if type(x) is np.ndarray and type(i) is np.ndarray and i.dtype is I64:
+            d = dim if dim >= 0 else dim + x.ndim
+            if 0 <= d < x.ndim and x.ndim == i.ndim and i.size:
+                out = dev.gathered(x, i, d)
+                if out is not None and not input.node.needs:
+                    return handle(out, constant_node(out, dev))
+                if out is not None:
+                    return record(gather_op, (input, index), out, dev, {"dim": d})
     d, index = check_index("gather", input, dim, index)
     if not index.array.size:
         return owned(reshape(reshape(input, -1)[:0], *index.array.shape))

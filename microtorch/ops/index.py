@@ -116,6 +116,20 @@ def integers_first(place: Place) -> tuple[Place, Place]:
     return tuple(basic), tuple(arrays)
 
 
+def of_nothing(place: Place, shape: Shape) -> Place:
+    """The place of no elements that an index out of range names: PyTorch lets it.
+
+    Raises the IndexError that is being handled if it names an element.
+    """
+    first = [p * 0 if hasattr(p, "dtype") and p.dtype != bool else p for p in place]
+    try:
+        if not np.broadcast_to(np.int8(0), shape)[tuple(first)].size:
+            return tuple(first)
+    except IndexError:
+        pass
+    raise  # called where one is handled
+
+
 def _slice(s: slice) -> slice:
     if s.step is not None and s.step <= 0:
         raise ValueError(
@@ -334,7 +348,10 @@ def getitem(x: Tensor, index: Index) -> Tensor:
         if integers_apart(place):
             basic, place = integers_first(place)
             x = getitem(x, basic)
-        t = single(index_op, x, {"index": place})
+        try:
+            t = single(index_op, x, {"index": place})
+        except IndexError:
+            t = single(index_op, x, {"index": of_nothing(place, x.array.shape)})
         if t.node.op is not None:
             keep_index(t, index)
         return t

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
-from ..engine.hot import several, single
+from ..engine.hot import joined, several, single
 from ..engine.op import Op
 from ..engine.unfollowed import marked_views
 from .arguments import MANY, dim_of, rows, variadic
@@ -58,14 +58,20 @@ def _stack_joint(F: Namespace, g: Gradient, node: Node) -> list[Any]:
 
 
 def _stack(F: Namespace, *xs: Array, dim: int) -> Array:
-    if dim == 0 and xs[0].ndim and type(xs[0]) is np.ndarray:  # np.stack reshapes each of them
-        if len({x.shape for x in xs}) > 1:
+    first = xs[0]
+    if type(first) is not np.ndarray or not first.ndim:
+        return rows(np.stack(xs, dim))
+    shape = first.shape  # np.stack reshapes each of them
+    for x in xs:
+        if x.shape != shape:
             raise ValueError("all input arrays must have the same shape")
-        return rows(np.concatenate(xs)).reshape(len(xs), *xs[0].shape)
-    if len({x.shape for x in xs}) == 1 and type(xs[0]) is np.ndarray:  # likewise
-        place = (*(slice(None),) * dim, None)
-        return rows(np.concatenate([x[place] for x in xs], dim))
-    return rows(np.stack(xs, dim))
+    if dim == 0:
+        return rows(np.concatenate(xs)).reshape(len(xs), *shape)
+    out = np.empty((*shape[:dim], len(xs), *shape[dim:]), first.dtype)
+    lead = (slice(None),) * dim
+    for i, x in enumerate(xs):
+        out[(*lead, i)] = x
+    return out
 
 
 def _explain_join(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception) -> Exception:
@@ -120,27 +126,11 @@ def same_dtype(tensors: Sequence[Tensor], op: str, empty: type = RuntimeError) -
     return [x if x.array.dtype == target else x.to(dtypes.FROM_NUMPY[target]) for x in tensors]
 
 
-def _alike(tensors: Any) -> int:
-    """The number of dimensions of tensors that need no promotion, none of them empty; else -1."""
-    if type(tensors) is not list and type(tensors) is not tuple:
-        return -1
-    try:
-        first = tensors[0].array
-        d, ndim = first.dtype, first.ndim
-        for x in tensors:
-            a = x.array
-            if a.dtype is not d or a.ndim != ndim or not a.size:
-                return -1
-    except (AttributeError, IndexError):  # not a tensor, or none at all
-        return -1
-    return int(ndim)
-
-
 @public(method=False, aliases=("concat", "concatenate"))
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing dimension. 1-d empty tensors are skipped, as in PyTorch."""
-    if (ndim := _alike(tensors)) > 0:
-        return several(cat_op, tensors, {"dim": dim_of(dim, ndim, "cat")})
+    if (out := joined(cat_op, tensors, dim, 0)) is not None:
+        return out
     tensors = same_dtype(tensors, "cat", ValueError)
     if any(x.array.ndim == 0 for x in tensors):
         raise RuntimeError(
@@ -155,8 +145,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 @public(method=False)
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
-    if (ndim := _alike(tensors)) >= 0:
-        return several(stack_op, tensors, {"dim": dim_of(dim, ndim + 1, "stack")})
+    if (out := joined(stack_op, tensors, dim, 1)) is not None:
+        return out
     tensors = same_dtype(tensors, "stack")
     return several(stack_op, tensors, {"dim": dim_of(dim, tensors[0].array.ndim + 1, "stack")})
 

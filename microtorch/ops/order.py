@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.dtypes import F64, OBJECT
+from ..arrays.dtypes import F64, I64, OBJECT
 from ..backends import cpu, defines
 from ..base.errors import describe, message
 from ..base.naming import named
@@ -67,8 +67,9 @@ _PAIRS = {name: type(name, (Picked,), {"__slots__": ()}) for name in PICKS}
 def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> Picked:
     """(values, indices) of ``input`` at ``index`` (an int array of the same rank) along ``dim``."""
     dev = input.node.dev
-    values = kept_dtype(PICKS[name], input, constant(index, dev), {"dim": dim, "squeeze": squeeze})
-    places = constant(index.squeeze(dim) if squeeze and index.ndim else index, dev)
+    at = constant(index, dev)
+    values = kept_dtype(PICKS[name], input, at, {"dim": dim, "squeeze": squeeze})
+    places = constant(index.squeeze(dim), dev) if squeeze and index.ndim else at
     if values.node.op is not None:
         watch(values.node, (places.node, input.node) if name in WHOLE else (places.node,))
     pair: Picked = _PAIRS[name](values, places)
@@ -109,7 +110,9 @@ def along(
     x, d = input.array, dim_of(dim, input.array.ndim, name)
     if x.ndim:
         not_empty(input, name, (d,))
-        index = choose(x, d).astype(np.int64)
+        index = choose(x, d)
+        if index.dtype is not I64:
+            index = index.astype(np.int64)
     else:
         index = np.zeros((), np.int64)
     return picked(name, input, index, d, not keepdim)

@@ -175,10 +175,25 @@ def nanmean(
 
 
 # ---- variance ------------------------------------------------------------------------------------
+ROUNDING = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-52}
+
+
 def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: bool) -> Array:
     n = count(x, dim)
-    centred = x - add_up(x, axis=dim, keepdims=True) / (n or 1)
-    total = rows(add_up(squares(centred), axis=dim, keepdims=keepdim))
+    mean = add_up(x, axis=dim, keepdims=True) / (n or 1)
+    total = add_up(squares(x - mean), axis=dim, keepdims=True)
+    if type(total) is np.ndarray and total.dtype in ROUNDING:
+        # of equal elements it is 0, as PyTorch's, and not what the mean was rounded by
+        rounded = n * (min(n, 1000) * ROUNDING[total.dtype]) ** 2
+        if total.size == 1:
+            looks = total.item() <= abs(mean.item()) ** 2 * rounded
+        else:
+            looks = (total <= squares(mean) * rounded).any()
+        if looks:
+            first = tuple([slice(1) if dim is None or d in dim else slice(None)
+                           for d in range(x.ndim)])  # fmt: skip
+            total[(x == x[first]).all(dim, keepdims=True)] = 0
+    total = rows(total if keepdim else total.squeeze(dim))
     if n == 0:
         return total * total.dtype.type(math.nan)
     if total.dtype.kind not in "fV":

@@ -72,7 +72,7 @@ def cumprod_vjp0(F: Namespace, g: Array, out: Array, x: Array, dim: int) -> Arra
 
 def _cumprod_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, dim: int) -> Gradient:
     # the gradient of the tail's products, times the product of all elements before
-    if x.shape[dim] == 0:
+    if x.shape[dim] <= 1:
         return g
     return shifted_products(F, x, dim, False) * _from_the_end(F, x, g, dim)
 
@@ -174,6 +174,7 @@ cumprod_op = Op(
     "cumprod",
     lambda F, x, dim: rows(np.cumprod(x, dim, np.int64 if x.dtype.kind in "biu" else None)),
     vjps=(_cumprod_vjp,),
+    ties=False,
     saves=("x out",),
     rule=("Σ g · the product of all others up to there",),
     complex="holomorphic",

@@ -197,3 +197,87 @@ def test_new_data_do_not_hide_an_earlier_write():
     assert x._version == 1
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.sum().backward()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "x.copy_(x[0])", "x[::2] = x[:1]", "x[0, :1] = x[:1, :1]", "x[None, 1:] = x[1:]",
+        "y = x[:0]; y[:, [0, 1, 2]] = y", "x[:, [0, 1, 2]] = x",
+        "x[0].expand(2, 3)[:] = 5.0", "x[0].expand(2, 3).fill_(torch.tensor(5.0))",
+    ],
+)  # fmt: skip
+def test_what_is_written_may_not_be_read_at_another_place(write):
+    """PyTorch compares strides, also of dimensions of one element."""
+    x = torch.arange(6.0).reshape(2, 3)
+    with pytest.raises(RuntimeError, match="single memory location"):
+        exec(write, {"torch": torch, "x": x})
+    assert x.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize(
+    "write", ["x[:1] = x[0]", "x[None] = x", "x[:, None] = x[:, None]", "e[:] = x[0]", "e[:] = e"]
+)
+def test_elements_may_be_written_to_themselves(write):
+    x = torch.arange(6.0).reshape(2, 3)
+    exec(write, {"x": x, "e": x[0].expand(2, 3)})
+    assert x.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_writes_to_repeated_elements_come_one_after_the_other():
+    x = torch.zeros(2)
+    x.expand(3, 2)[[2, 0]] = torch.tensor([[1.0, 2.0], [10.0, 20.0]])
+    assert x.tolist() == [10, 20]
+
+
+@pytest.mark.parametrize("operand", ["x[2:]", "x[3]", "x[:0].sum() + x[2:]"])
+def test_any_part_of_the_memory_that_is_written_counts_as_overwritten(operand):
+    leaf = torch.arange(1.0, 5.0, requires_grad=True)
+    x = leaf * 1
+    x[:2].mul_(eval(operand, {"x": x}))
+    if "sum" in operand:
+        x.sum().backward()
+        assert leaf.grad.tolist() == [3, 4, 2, 3]
+    else:
+        with pytest.raises(RuntimeError, match="modified by an inplace"):
+            x.sum().backward()
+
+
+def test_a_base_that_was_expanded_has_no_gradient_of_a_write():
+    value = torch.ones(1, 2, requires_grad=True)
+    base = torch.ones(2, requires_grad=True).expand(2, 2).detach()
+    base[-1:] = value
+    with pytest.raises(RuntimeError, match="single memory location"):
+        base.sum().backward()
+
+
+def test_a_write_to_detached_memory_renews_the_views_of_it():
+    """Hooks of a view as it was are not called for what is computed from it later."""
+    for grad in (False, True):
+        x, calls = torch.ones(2, 2, requires_grad=True), []
+        view = x.squeeze(0)
+        view.register_hook(calls.append)
+        x.detach()[0, 0] = torch.ones((), requires_grad=grad)
+        view.sum().backward()
+        assert not calls and x.grad.sum() == 4
+
+
+def test_second_derivatives_of_a_view_written_in_place():
+    """They see what the view was, with its hooks, and what the base became, as PyTorch's do."""
+    x, calls = torch.full((2,), 0.5, requires_grad=True), []
+    base = x * 1
+    view = base[:1]
+    view.register_hook(lambda g: calls.append(g.item()))
+    view.sin_()
+    g, = torch.autograd.grad(base.sum(), x, create_graph=True)
+    assert not calls
+    g.sum().backward()
+    assert len(calls) == 1 and x.grad[0] == -torch.tensor(0.5).sin() == calls[0]
+    base = x * 1
+    base.retain_grad()
+    view = base[:1]
+    view.sigmoid_()
+    g, = torch.autograd.grad(base.sum(), x, create_graph=True)
+    g.sum().backward()
+    s = torch.tensor(0.5).sigmoid()
+    torch.testing.assert_close(base.grad, torch.tensor([2 - 2 * s.item(), 1.0]))
