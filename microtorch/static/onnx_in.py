@@ -16,7 +16,7 @@ from ..create.data import from_numpy
 from ..handles.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter
-from . import onnx_images, onnx_indexing, onnx_layers, onnx_recurrent
+from . import onnx_attention, onnx_images, onnx_indexing, onnx_layers, onnx_recurrent
 from .onnx_ops import CALLS, lists, values_of
 from .onnx_writer import onnx_package
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from ..base.types import Operand
     from .onnx_ops import Function
 
-ENTERED = (onnx_images, onnx_indexing, onnx_layers, onnx_recurrent)  # their rows are in CALLS
+# importing them has entered their rows into CALLS
+ENTERED = (onnx_attention, onnx_images, onnx_indexing, onnx_layers, onnx_recurrent)
 
 
 class OnnxModule(Module):
