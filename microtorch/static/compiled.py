@@ -9,7 +9,6 @@ warning that says why.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ from ..engine import backward, operands
 from ..engine.listening import foreseers, listeners
 from ..engine.record import constant
 from ..graph import mode
-from ..handles.memory import owner
+from ..handles.memory import offset, owner
 from ..handles.tensor import Tensor
 from .build import CompilerError
 from .entry import Entry, Run
@@ -166,6 +165,8 @@ class Compiled:
         for leaf in entry.leaves:
             leaf.name = entry.names.get(leaf.number, leaf.name)
         arrays = {x.number: x.value for x in run.recording.arrays.values()}
+        if self.own_outputs:  # traced: who shows whose memory is asked for when it is written
+            entry.lies = {n: (id(owner(a)), offset(a)) for n, a in arrays.items()}
         entry.plan_whole(arrays)
         if self.use_c:
             try:
@@ -209,7 +210,7 @@ class Compiled:
         with r:
             result = self.function(*args, **kwargs)
             if self.own_outputs:
-                result = owned(result, [leaf.tensor for leaf in r.program.leaves])
+                result = owned(result, r)
             r.program.outputs = self.output(r, result, outputs)
             r.program.returned = [o.number for o in outputs]
             if r.late is not None and not any(o.kind == "number" for o in outputs):
@@ -389,16 +390,17 @@ class Compiled:
         return text
 
 
-def owned(x: Operand, leaves: Sequence[Tensor]) -> Operand:
+def owned(x: Operand, r: Recording) -> Operand:
     """What a function returned, with copies of what is a view, or was there before."""
     if isinstance(x, Tensor):
-        view = x.origin is not None or any(x is leaf for leaf in leaves)
+        a = x.array
+        view = x.origin is not None or (type(a) is Recorded and _shares(r, a, []))
         return x.clone() if view else x
     if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return type(x)(*[owned(y, leaves) for y in x])
+        return type(x)(*[owned(y, r) for y in x])
     if type(x) in (tuple, list):
-        return type(x)([owned(y, leaves) for y in x])
-    return {k: owned(y, leaves) for k, y in x.items()} if type(x) is dict else x
+        return type(x)([owned(y, r) for y in x])
+    return {k: owned(y, r) for k, y in x.items()} if type(x) is dict else x
 
 
 def _backend() -> str:

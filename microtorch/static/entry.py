@@ -65,6 +65,7 @@ class Entry:
         self.c_source = ""
         self.whole: Plan | None = None
         self.names: dict[int, str] = {}  # what the user calls the leaves
+        self.lies: dict[int, tuple[int, int]] = {}  # of values: whose memory they show, and where
         self.function = self.written_out()
 
     def plan_whole(self, arrays: dict[int, Array]) -> None:

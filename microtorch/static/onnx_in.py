@@ -16,15 +16,16 @@ from ..create.data import from_numpy
 from ..handles.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter
-from . import onnx_layers
+from . import onnx_attention, onnx_images, onnx_indexing, onnx_layers, onnx_recurrent
 from .onnx_ops import CALLS, lists, values_of
-from .onnx_out import onnx_package
+from .onnx_writer import onnx_package
 
 if TYPE_CHECKING:
     from ..base.types import Operand
     from .onnx_ops import Function
 
-ENTERED = onnx_layers  # importing it has entered its rows into CALLS
+# importing them has entered their rows into CALLS
+ENTERED = (onnx_attention, onnx_images, onnx_indexing, onnx_layers, onnx_recurrent)
 
 
 class OnnxModule(Module):

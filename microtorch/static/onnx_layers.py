@@ -1,4 +1,4 @@
-"""The operations of ONNX that are layers: convolutions, pooling, norms, losses, recurrent layers.
+"""The operations of ONNX that are layers: convolutions, pooling, norms, losses.
 
 They enter themselves into the table of onnx_ops.py, as that file describes.
 """
@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..create.counted import arange
-from ..create.filled import ones, zeros
-from ..engine.registry import REGISTRY
-from ..handles.tensor import Tensor
+from ..create.filled import ones
 from ..nn import functional as F
-from ..ops.join import stack
 from ..ops.select import where
 from .onnx_ops import ints, op, refused
 
@@ -27,7 +24,7 @@ Pads = list[tuple[int, int]]  # before and after, for each dimension of an image
 
 
 # ---- convolutions --------------------------------------------------------------------------------
-def _windows(
+def windows(
     sizes: Sequence[int], kernel: Sequence[int], strides: Operand, dilations: Operand,
     pads: Operand, auto_pad: str,
 ) -> tuple[list[int], list[int], Pads]:  # fmt: skip
@@ -57,7 +54,7 @@ def _conv(
     dilations: Operand = None, kernel_shape: Operand = None, pads: Operand = None,
     strides: Operand = None,
 ) -> Operand:  # fmt: skip
-    by, gaps, around = _windows(x.shape[2:], w.shape[2:], strides, dilations, pads, auto_pad)
+    by, gaps, around = windows(x.shape[2:], w.shape[2:], strides, dilations, pads, auto_pad)
     conv = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[w.ndim - 2]
     even = all(i == j for i, j in around)
     return conv(x if even else _padded(x, around, 0.0), w, b, by,
@@ -71,7 +68,7 @@ def _conv_transpose(
     output_shape: Operand = None, pads: Operand = None, strides: Operand = None,
 ) -> Operand:  # fmt: skip
     n, sizes = w.ndim - 2, x.shape[2:]
-    by, gaps, around = _windows(sizes, w.shape[2:], strides, dilations, pads, "NOTSET")
+    by, gaps, around = windows(sizes, w.shape[2:], strides, dilations, pads, "NOTSET")
     more = [0] * n if output_padding is None else ints(output_padding)
     reach = [
         s * (m - 1) + d * (k - 1) + 1
@@ -129,7 +126,7 @@ def _max_pool(
     strides: Operand = None, outputs: int,
 ) -> Operand:  # fmt: skip
     kernel = ints(kernel_shape)
-    by, gaps, around = _windows(x.shape[2:], kernel, strides, dilations, pads, auto_pad)
+    by, gaps, around = windows(x.shape[2:], kernel, strides, dilations, pads, auto_pad)
     kind = np.dtype(x.dtype.name)
     low = -math.inf if kind.kind == "f" else float(np.iinfo(kind).min)
     wide = _padded(x, around, low)
@@ -166,7 +163,7 @@ def _average_pool(
     strides: Operand = None,
 ) -> Operand:  # fmt: skip
     kernel = ints(kernel_shape)
-    by, gaps, around = _windows(x.shape[2:], kernel, strides, dilations, pads, auto_pad)
+    by, gaps, around = windows(x.shape[2:], kernel, strides, dilations, pads, auto_pad)
     if not any(map(any, around)) and not ceil_mode and all(d == 1 for d in gaps):
         return {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}[len(kernel)](x, kernel, by)
     wide = _padded(x, around, 0.0)
@@ -184,7 +181,7 @@ def _lp_pool(
     dilations: Operand = None, p: float, pads: Operand = None, strides: Operand = None,
 ) -> Operand:  # fmt: skip
     kernel = ints(kernel_shape)
-    by, gaps, around = _windows(x.shape[2:], kernel, strides, dilations, pads, auto_pad)
+    by, gaps, around = windows(x.shape[2:], kernel, strides, dilations, pads, auto_pad)
     wide = _padded(x.abs() ** p, around, 0.0)
     wide = _padded(wide, _excess(wide, kernel, by, gaps, ceil_mode), 0.0)
     return _trimmed(_added(wide, kernel, by, gaps), x, around, by, ceil_mode) ** (1 / p)
@@ -324,209 +321,3 @@ def _cross_entropy(
     logs = F.log_softmax(x, dim=1)
     loss = _nll(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
     return (loss, logs) if outputs > 1 else loss
-
-
-# ---- images --------------------------------------------------------------------------------------
-@op("DepthToSpace")
-def _depth_to_space(x: Operand, *, blocksize: int, mode: str = "DCR") -> Operand:
-    n, c, h, w = x.shape
-    b = blocksize
-    if mode == "CRD":
-        return x.reshape(n, c // b**2, b, b, h, w).permute(0, 1, 4, 2, 5, 3).reshape(
-            n, c // b**2, h * b, w * b)  # fmt: skip
-    return x.reshape(n, b, b, c // b**2, h, w).permute(0, 3, 4, 1, 5, 2).reshape(
-        n, c // b**2, h * b, w * b)  # fmt: skip
-
-
-@op("SpaceToDepth")
-def _space_to_depth(x: Operand, *, blocksize: int, mode: str = "DCR") -> Operand:
-    n, c, h, w = x.shape
-    b = blocksize
-    order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
-    return x.reshape(n, c, h // b, b, w // b, b).permute(*order).reshape(
-        n, c * b**2, h // b, w // b)  # fmt: skip
-
-
-@op("GridSample")
-def _grid_sample(
-    x: Operand, grid: Operand, *, mode: str, padding_mode: str, align_corners: int
-) -> Operand:
-    name = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
-    if x.ndim == 5 and name == "bicubic":
-        raise refused("GridSample of volumes by cubic splines")
-    return F.grid_sample(x, grid, name, padding_mode, bool(align_corners))
-
-
-@op("Resize", "Upsample")
-def _resize(
-    x: Operand, roi: Operand = None, scales: Operand = None, sizes: Operand = None, *,
-    mode: str, axes: Operand = None, coordinate_transformation_mode: str = "asymmetric",
-    nearest_mode: str = "floor", cubic_coeff_a: float = -0.75, exclude_outside: int = 0,
-    keep_aspect_ratio_policy: str = "stretch", opset: int,
-) -> Operand:  # fmt: skip
-    if opset < 11:  # then the scales came second
-        roi, scales = None, roi if scales is None else scales
-        coordinate_transformation_mode, nearest_mode = "asymmetric", "floor"
-    way = coordinate_transformation_mode
-    if way == "tf_crop_and_resize":
-        raise refused("Resize with tf_crop_and_resize")
-    dims = [*range(x.ndim)] if axes is None else [d % x.ndim for d in ints(axes)]
-    given = scales.tolist() if isinstance(scales, Tensor) else scales
-    by = [] if scales is None else np.atleast_1d(np.array(given, np.float64)).tolist()
-    if sizes is not None:
-        wanted = ints(sizes)
-        if keep_aspect_ratio_policy != "stretch":
-            pick = min if keep_aspect_ratio_policy == "not_larger" else max
-            one = pick(m / x.shape[d] for m, d in zip(wanted, dims, strict=True))
-            wanted = [math.floor(one * x.shape[d] + 0.5) for d in dims]
-            by = [one] * len(dims)
-        else:
-            by = [m / x.shape[d] for m, d in zip(wanted, dims, strict=True)]
-    else:
-        wanted = [math.floor(x.shape[d] * scale) for d, scale in zip(dims, by, strict=True)]
-    for d, m, scale in zip(dims, wanted, by, strict=True):
-        n = x.shape[d]
-        if m != n or scale != 1:
-            at = _sources(n, m, scale, way)
-            index, weight = _taps(at, n, mode, nearest_mode, cubic_coeff_a, exclude_outside)
-            if mode == "nearest":
-                x = x.index_select(d, arange(n)[index[0].tolist()])
-            else:
-                x = REGISTRY["taps"](x, index=index, weight=weight, dim=d)
-    return x.clone()
-
-
-def _sources(n: int, m: int, scale: float, way: str) -> Operand:
-    """Where in a line of n numbers each of m new ones lies."""
-    i = np.arange(m, dtype=np.float64)
-    if way == "align_corners":
-        return i * (n - 1) / (scale * n - 1) if scale * n != 1 else i * 0
-    if way == "asymmetric":
-        return i / scale
-    if way == "pytorch_half_pixel":
-        return (i + 0.5) / scale - 0.5 if m > 1 else i * 0
-    shift = 0.0
-    if way == "half_pixel_symmetric":
-        shift = n / 2 * (1 - m / (scale * n))
-    elif way != "half_pixel":
-        raise refused(f"Resize with {way}")
-    return shift + (i + 0.5) / scale - 0.5
-
-
-def _taps(
-    at: Operand, n: int, mode: str, nearest: str, a: float, exclude: int
-) -> tuple[Operand, Operand]:
-    """The places that each new number is made of, and their weights."""
-    if mode == "nearest":
-        shift = {"round_prefer_floor": -0.5, "round_prefer_ceil": 0.5}.get(nearest, 0.0)
-        upwards = nearest in ("ceil", "round_prefer_floor")
-        rounded = np.ceil(at + shift) if upwards else np.floor(at + shift)
-        return rounded.astype(np.int64).clip(0, n - 1)[None], np.ones((1, len(at)))
-    low = np.floor(at).astype(np.int64)
-    t = at - low
-    if mode in ("linear", "bilinear"):
-        index, weight = np.stack([low, low + 1]), np.stack([1 - t, t])
-    else:  # Keys 1981: a cubic through four
-        index = np.stack([low - 1, low, low + 1, low + 2])
-        far, near = np.stack([t + 1, 2 - t]), np.stack([t, 1 - t])
-        outer = a * (far**3 - 5 * far**2 + 8 * far - 4)
-        inner = (a + 2) * near**3 - (a + 3) * near**2 + 1
-        weight = np.stack([outer[0], inner[0], inner[1], outer[1]])
-    if exclude:
-        weight = np.where((index >= 0) & (index < n), weight, 0)
-        weight = weight / weight.sum(0)
-    return index.clip(0, n - 1), weight
-
-
-# ---- recurrent layers ----------------------------------------------------------------------------
-def _lstm_step(x: Operand, h: Operand, c: Operand, r: Operand, b: Operand) -> tuple[Operand, ...]:
-    i, o, f, g = (x + h @ r.t() + b).chunk(4, -1)
-    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-    return o.sigmoid() * c.tanh(), c
-
-
-def _gru_step(
-    reset_after: int, x: Operand, h: Operand, c: Operand, r: Operand, b: Operand
-) -> tuple[Operand, ...]:
-    n = h.shape[-1]
-    z, s = (x[..., : 2 * n] + h @ r[: 2 * n].t() + b[: 2 * n]).sigmoid().chunk(2, -1)
-    last, bias = r[2 * n :].t(), b[2 * n :]
-    inner = s * (h @ last + bias) if reset_after else (s * h) @ last + bias
-    new = (x[..., 2 * n :] + inner).tanh()
-    return (1 - z) * new + z * h, c
-
-
-def _rnn_step(x: Operand, h: Operand, c: Operand, r: Operand, b: Operand) -> tuple[Operand, ...]:
-    return (x + h @ r.t() + b).tanh(), c
-
-
-def _recurrent(
-    step: Callable[..., tuple[Operand, ...]], usual: list[str], x: Operand, w: Operand, r: Operand,
-    b: Operand, lengths: Operand, first: Operand, cells: Operand, *, direction: str, layout: int,
-    activations: Operand, outputs: int,
-) -> Operand:  # fmt: skip
-    wanted = usual * len(w)  # RNN's default speaks of two directions, of which there may be one
-    if activations is not None and [a.lower() for a in activations[: len(wanted)]] != wanted:
-        raise refused(f"a recurrent layer with the activations {activations}")
-    if layout:
-        x = x.transpose(0, 1)
-        first, cells = (None if t is None else t.transpose(0, 1) for t in (first, cells))
-    time, n = x.shape[:2]
-    if lengths is not None and any(m != time for m in ints(lengths)):
-        raise refused("a recurrent layer with sequences of different lengths")
-    size, ways, ends, memories = r.shape[-1], [], [], []
-    for k in range(len(w)):
-        zero = zeros(n, size, dtype=x.dtype)
-        h = zero if first is None else first[k]
-        c = zero if cells is None else cells[k]
-        half = r.shape[1]
-        inner = zeros(half, dtype=x.dtype) if b is None else b[k, half:]
-        steps = x @ w[k].t() + (0 if b is None else b[k, :half])
-        backward = direction == "reverse" or k == 1
-        seen = []
-        for i in reversed(range(time)) if backward else range(time):
-            h, c = step(steps[i], h, c, r[k], inner)
-            seen.append(h)
-        ways.append(stack(seen[::-1] if backward else seen))
-        ends.append(h)
-        memories.append(c)
-    y, last, memory = stack(ways, 1), stack(ends), stack(memories)
-    if layout:
-        y, last, memory = y.permute(2, 0, 1, 3), last.transpose(0, 1), memory.transpose(0, 1)
-    return (y, last, memory)[: max(outputs, 2)]
-
-
-@op("LSTM")
-def _lstm(
-    x: Operand, w: Operand, r: Operand, b: Operand = None, lengths: Operand = None,
-    first: Operand = None, cells: Operand = None, peepholes: Operand = None, *,
-    hidden_size: Operand = None, direction: str, layout: int = 0, activations: Operand = None,
-    outputs: int,
-) -> Operand:  # fmt: skip
-    if peepholes is not None and bool((peepholes != 0).any()):
-        raise refused("LSTM with peepholes")
-    return _recurrent(_lstm_step, ["sigmoid", "tanh", "tanh"], x, w, r, b, lengths, first, cells,
-                      direction=direction, layout=layout, activations=activations,
-                      outputs=max(outputs, 3))  # fmt: skip
-
-
-@op("GRU")
-def _gru(
-    x: Operand, w: Operand, r: Operand, b: Operand = None, lengths: Operand = None,
-    first: Operand = None, *, hidden_size: Operand = None, direction: str, layout: int = 0,
-    activations: Operand = None, linear_before_reset: int = 0, outputs: int,
-) -> Operand:  # fmt: skip
-    step = partial(_gru_step, linear_before_reset)
-    return _recurrent(step, ["sigmoid", "tanh"], x, w, r, b, lengths, first, None,
-                      direction=direction, layout=layout, activations=activations,
-                      outputs=outputs)[:2]  # fmt: skip
-
-
-@op("RNN")
-def _rnn(
-    x: Operand, w: Operand, r: Operand, b: Operand = None, lengths: Operand = None,
-    first: Operand = None, *, hidden_size: Operand = None, direction: str, layout: int = 0,
-    activations: Operand = None, outputs: int,
-) -> Operand:  # fmt: skip
-    return _recurrent(_rnn_step, ["tanh"], x, w, r, b, lengths, first, None, direction=direction,
-                      layout=layout, activations=activations, outputs=outputs)[:2]  # fmt: skip

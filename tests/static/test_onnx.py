@@ -90,6 +90,7 @@ def test_dynamic_axes_are_tried_out(tmp_path):
     x = torch.randn(5, 1, 12, 12)
     np.testing.assert_allclose(
         run(path, x)[0], CNN.eval()(x).detach().numpy(), rtol=1e-4, atol=1e-5)  # fmt: skip
+    names["dynamic_axes"] = {"x": {0: "n"}}
     with pytest.raises(RuntimeError, match="other sizes"):
         torch.onnx.export(lambda x: x.sum() / len(x), torch.ones(3), path, **names)
 
@@ -108,6 +109,89 @@ def test_formulas_become_nodes_and_the_rest_is_named(tmp_path):
     assert "test_onnx.py" in onnx.load(path).graph.node[0].doc_string
     with pytest.raises(RuntimeError, match=r"inv.*test_onnx.py(.|\n)*leave it out"):
         torch.onnx.export(lambda x: torch.linalg.inv(x), torch.eye(3), path)
+
+
+AT = torch.tensor([2, 0, 1])
+
+
+def written(x):
+    y = x.clone()
+    row, block = y[0], y[1:, 1:]
+    y[0] = 5.0
+    y[:, 1] += x[:, 0]
+    block.mul_(2)
+    y[AT[:2], 3] = -1.0
+    return y, row * 1, block + row[1:], y.view(-1)[2:5].add_(1), y * 2
+
+
+MANY = {
+    "what is returned": lambda x: (x, x[0], x.T, x.reshape(-1)[3:], x.flatten(), {"a": [x[None]]}),
+    "what is written into": written,
+    "places": lambda x: (
+        x[AT], x[:, AT], x[AT, AT], x[AT, 1], x[-1], x[:, None, ::2], x[None, :, 0], x.flip(0, 1),
+        x.roll(1, 1),
+        x.diagonal(), x.unfold(1, 2, 1), x.unbind(0), x.split([1, 3], 1), x.repeat_interleave(2, 0),
+        x.gather(1, x.argmax(1, keepdim=True)), x.index_select(1, AT), x.repeat(2, 1), x.tril()),
+    "scattered": lambda x: (
+        x.scatter(1, AT[:, None], 0.5), x.scatter_add(1, AT[:, None], x[:, :1]),
+        x.index_put((AT,), x * 2), x.index_put((AT, AT), x[0, :3], accumulate=True)),
+    "order": lambda x: (
+        x.max(1), x.min(0), x.max(), x.argmax(), x.topk(2), x.sort(1, descending=True), x.sort(0),
+        x.median(1), x.argsort(1)),
+    "sums": lambda x: (
+        x.norm(), x.norm(1, 1), x.norm(3, 1), torch.linalg.vector_norm(x, float("inf")),
+        x.logsumexp((0, 1)), (x > 0).sum(1), (x > 0).any(1), (x > 0).all(), x.trace(),
+        torch.cdist(x, x + 1), torch.einsum("ij,kj->ik", x, x), F.normalize(x)),
+    "numbers": lambda x: (
+        x // 0.5, x.long() // 2, x.div(0.3, rounding_mode="trunc"), (x * 9).long().div(
+            2, rounding_mode="trunc"), torch.atan2(x, x + 0.5), x.isfinite(), ~(x > 0),
+        (x.long() & 3) | (x.long() ^ 1), x.clamp(min=torch.zeros(4)), x.half() * 2, x.long() + 0.5,
+        torch.linspace(0, 1, 4) * x, x + torch.eye(3, 4), (x > 0) & (x < 1) | (x == 2)),
+    "losses": lambda x: (
+        F.mse_loss(x, x * 2), F.nll_loss(x, AT), F.cross_entropy(x, AT, ignore_index=1),
+        F.huber_loss(x, x * 3)),
+    "images": lambda x: [
+        F.pad(x, (1, 2)), F.pad(x, (-1, 2)), F.pad(x, (1, 2), value=2.0),
+        *[F.pad(x[None, None], (1, 1, 2, 1), mode=m) for m in ("reflect", "circular", "replicate")],
+        *[F.interpolate(x[None, None], size=(5, 7), mode=m) for m in ("nearest", "bilinear")],
+        F.fold(F.unfold(x[None, None], 2, padding=1), (3, 4), 2, padding=1),
+        F.avg_pool2d(x[None], 2, padding=1, count_include_pad=False),
+        F.avg_pool2d(x[None], 2, ceil_mode=True), F.adaptive_avg_pool2d(x[None], (2, 3)),
+        F.instance_norm(x[None, None]), F.conv3d(x[None, None, None], torch.ones(2, 1, 1, 2, 2)),
+        F.conv_transpose2d(x[None], torch.ones(1, 2, 2, 3), stride=2, padding=1, output_padding=1)],
+}  # fmt: skip
+
+
+def flat(x):
+    if isinstance(x, dict):
+        return flat([*x.values()])
+    return [t for part in x for t in flat(part)] if isinstance(x, (tuple, list)) else [x]
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_what_else_has_a_form(tmp_path, name):
+    path, x = tmp_path / "f.onnx", torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    torch.onnx.export(MANY[name], x, path)
+    wanted = flat(MANY[name](x.clone()))
+    for got in (run(path, x), flat(torch.onnx.load(path)(x))):
+        for i, (g, want) in enumerate(zip(got, wanted, strict=True)):
+            g = g if isinstance(g, np.ndarray) else g.detach().numpy()
+            assert g.dtype == want.numpy().dtype, i
+            np.testing.assert_allclose(g, want.numpy(), rtol=1e-4, atol=1e-5, err_msg=str(i))
+
+
+def test_a_large_recurrent_layer(tmp_path):
+    class Last(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.GRU(16, 32, bidirectional=True)
+
+        def forward(self, x):
+            return self.rnn(x)[0][-1]
+
+    path, model, x = tmp_path / "m.onnx", Last(), torch.randn(3, 16, 16)
+    torch.onnx.export(model, x, path)
+    np.testing.assert_allclose(run(path, x)[0], model(x).detach().numpy(), atol=1e-5)
 
 
 def test_a_frozen_part_stays_in_its_mode(tmp_path):
@@ -153,6 +237,7 @@ def test_names(tmp_path):
         ({"input_names": ["a"], "output_names": ["a"]}, "'a' names more than one value"),
         ({"input_names": ["a", "b"]}, "2 input_names"),
         ({"output_names": ["a", "b"]}, "2 output_names"),
+        ({"dynamic_axes": {"input_0": [2]}}, r"'input_0' are \[2\], but it has 2 dimensions"),
     ]:
         with pytest.raises(ValueError, match=why):
             torch.onnx.export(model, x, path, **names)

@@ -16,9 +16,7 @@ from onnx import helper, numpy_helper  # noqa: E402
 
 from microtorch.static.onnx_in import CALLS  # noqa: E402
 
-# Pooling makes large volumes, which take seconds: see below. Attention is not known; the rest is
-# random, or rounds bfloat16 elsewhere.
-LEFT_OUT = {"averagepool", "maxpool", "lppool", "attention", "flexattention", "linear_attention"}
+LEFT_OUT = {"averagepool", "maxpool", "lppool"}  # large volumes, which take seconds: see below
 RANDOM = "training_dropout"
 
 
@@ -66,10 +64,10 @@ def test_the_cases_of_the_package_onnx():
             assert found.dtype == w.dtype and found.shape == w.shape, case.name
             np.testing.assert_allclose(
                 *[x.astype(np.float64) if x.dtype.kind in "fV" else x for x in (found, w)],
-                rtol=1e-2 if half else 1e-3, atol=1e-3 if w.dtype == np.float16 else 1e-5,
+                rtol=2e-2 if half else 1e-3, atol=1e-3 if w.dtype == np.float16 else 1e-5,
                 err_msg=case.name)  # fmt: skip
         done += 1
-    assert done > 950, done
+    assert done > 1200, done
     assert all("is not known" in why for _, why in named) and len(named) < 60
 
 

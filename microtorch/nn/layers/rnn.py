@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -44,6 +45,17 @@ State: TypeAlias = Tensor | tuple[Tensor, Tensor]  # h, or an LSTM's (h, c)
 
 # up to so many numbers W x (L * N * gates * hidden) a layer is composed of ops, as a picture shows
 SPELT_OUT = 2048
+
+@contextmanager
+def spelt_out() -> Iterator[None]:
+    """In the block every layer is composed of ops, however large it is."""
+    global SPELT_OUT
+    before, SPELT_OUT = SPELT_OUT, 1 << 62
+    try:
+        yield
+    finally:
+        SPELT_OUT = before
+
 
 # ---------------------------------------------------------------- one step
 
