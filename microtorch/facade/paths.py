@@ -83,6 +83,9 @@ PYTORCH = {
     "utils.data._utils.fetch": "utils.data.fetching",
     "utils.data._utils.worker": "utils.data.worker",
     "vision.models.mobilenet": "vision.models.mobilenetv2",
+    "vision.ops.focal_loss": "vision.ops.losses",
+    "vision.ops.misc": "vision.ops.layers",
+    "vision.ops.stochastic_depth": "vision.ops.layers",
     "vision.transforms._presets": "vision.transforms.presets",
     "vision.transforms.transforms": "vision.transforms",
     # what stands in facade/
