@@ -7,7 +7,6 @@ channel.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -81,6 +80,14 @@ class SimpleStemIN(Conv2dNormActivation):
         )
 
 
+class BottleneckTransform(nn.Sequential):
+    """What a block adds."""
+
+
+class AnyStage(nn.Sequential):
+    """Blocks of one width."""
+
+
 class ResBottleneckBlock(nn.Module):
     """1x1, 3x3 in groups, perhaps weighed, 1x1; plus the input, brought to its shape."""
 
@@ -97,14 +104,14 @@ class ResBottleneckBlock(nn.Module):
         if width_in != width_out or stride != 1:
             self.proj = conv(width_in, width_out, 1, stride, activation_layer=None)
         inside = round(width_out * bottleneck_multiplier)
-        layers = OrderedDict[str, nn.Module]()
-        layers["a"] = conv(width_in, inside, 1)
-        layers["b"] = conv(inside, inside, 3, stride, groups=inside // group_width)
+        layers = BottleneckTransform()
+        layers.add_module("a", conv(width_in, inside, 1))
+        layers.add_module("b", conv(inside, inside, 3, stride, groups=inside // group_width))
         if se_ratio:
             narrow = round(se_ratio * width_in)
-            layers["se"] = SqueezeExcitation(inside, narrow, activation=activation_layer)
-        layers["c"] = conv(inside, width_out, 1, activation_layer=None)
-        self.f = nn.Sequential(layers)
+            layers.add_module("se", SqueezeExcitation(inside, narrow, activation_layer))
+        layers.add_module("c", conv(inside, width_out, 1, activation_layer=None))
+        self.f = layers
         self.activation = activation_layer(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -126,7 +133,7 @@ class RegNet(nn.Module):
         self.stem = (stem_type or SimpleStemIN)(3, stem_width, norm, active)
         self.trunk_output, before = nn.Sequential(), stem_width
         for i, (depth, width, group, multiplier) in enumerate(block_params.stages, 1):
-            stage = nn.Sequential()
+            stage = AnyStage()
             for k in range(depth):
                 stride = 2 if k == 0 else 1
                 block = make(
