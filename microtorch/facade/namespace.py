@@ -96,6 +96,7 @@ LAZY |= {"compile": ("static", "compile"), "jit": ("static.script", "")}
 LAZY |= {"export": ("static.exported", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),
+    "fx": ("fx", ""),
     "serialization": ("files", ""),
     "vmap": ("kinds.vmap", "vmap"),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),

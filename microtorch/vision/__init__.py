@@ -8,9 +8,9 @@ from ..base.errors import message, unknown
 from ..version import vision as __version__
 from . import datasets, transforms
 
-__all__ = ["__version__", "datasets", "get_image_backend", "io", "models", "set_image_backend",
-           "transforms", "utils"]  # fmt: skip
-_LATER = ("io", "models", "utils")  # imported when first named
+__all__ = ["__version__", "datasets", "get_image_backend", "io", "models", "ops",
+           "set_image_backend", "transforms", "utils"]  # fmt: skip
+_LATER = ("io", "models", "ops", "utils")  # imported when first named
 
 
 def get_image_backend() -> str:

@@ -6,7 +6,7 @@ import importlib
 
 from ...base.errors import message
 from ...nn.module import Module
-from .weights import FILES
+from .weight_files import FILES
 
 
 def list_models() -> list[str]:

@@ -6,14 +6,18 @@ M. Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, 2018.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from microtorch import nn
 
 from ...base.errors import message
 from ...handles.tensor import Tensor
+from ..ops import Conv2dNormActivation
+from .start import fan_out, fill, hundredth
 from .weights import Weights, build
 
 Norm = Callable[[int], nn.Module]
+Mobile = partial(Conv2dNormActivation, activation_layer=nn.ReLU6)
 # table 2 of the paper: how much wider, channels, how many blocks, stride of the first
 SETTING = (
     (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
@@ -25,17 +29,6 @@ def divisible(value: float, by: int) -> int:
     """The multiple of `by` nearest to `value`, and not less than 90 % of it."""
     rounded = max(by, int(value + by / 2) // by * by)
     return rounded + by if rounded < 0.9 * value else rounded
-
-
-class Conv2dNormActivation(nn.Sequential):
-    """A convolution that keeps the size at stride 1, a normalisation, and ReLU6."""
-
-    def __init__(
-        self, before: int, after: int, size: int, stride: int, groups: int, norm: Norm
-    ) -> None:
-        conv = nn.Conv2d(before, after, size, stride, (size - 1) // 2, groups=groups, bias=False)
-        super().__init__(conv, norm(after), nn.ReLU6(inplace=True))
-        self.out_channels = after
 
 
 class InvertedResidual(nn.Module):
@@ -58,8 +51,8 @@ class InvertedResidual(nn.Module):
         hidden = round(inp * expand_ratio)
         layers: list[nn.Module] = []
         if expand_ratio != 1:
-            layers.append(Conv2dNormActivation(inp, hidden, 1, 1, 1, norm))
-        layers.append(Conv2dNormActivation(hidden, hidden, 3, stride, hidden, norm))
+            layers.append(Mobile(inp, hidden, 1, norm_layer=norm))
+        layers.append(Mobile(hidden, hidden, 3, stride, groups=hidden, norm_layer=norm))
         layers += [nn.Conv2d(hidden, oup, 1, bias=False), norm(oup)]
         self.conv = nn.Sequential(*layers)
         self.out_channels = oup
@@ -94,29 +87,19 @@ class MobileNetV2(nn.Module):
         make = block or InvertedResidual
         channels = divisible(32 * width_mult, round_nearest)
         self.last_channel = divisible(1280 * max(1.0, width_mult), round_nearest)
-        features: list[nn.Module] = [Conv2dNormActivation(3, channels, 3, 2, 1, norm)]
+        features: list[nn.Module] = [Mobile(3, channels, stride=2, norm_layer=norm)]
         for ratio, width, count, stride in setting:
             after = divisible(width * width_mult, round_nearest)
             for i in range(count):
                 first = stride if i == 0 else 1
                 features.append(make(channels, after, first, expand_ratio=ratio, norm_layer=norm))
                 channels = after
-        features.append(Conv2dNormActivation(channels, self.last_channel, 1, 1, 1, norm))
+        features.append(Mobile(channels, self.last_channel, 1, norm_layer=norm))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(
             nn.Dropout(p=dropout), nn.Linear(self.last_channel, num_classes)
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-            elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)) and module.weight is not None:
-                nn.init.ones_(module.weight)
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0, 0.01)
-            else:
-                continue
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+        fill(self, fan_out, hundredth)
 
     def forward(self, x: Tensor) -> Tensor:
         x = nn.functional.adaptive_avg_pool2d(self.features(x), (1, 1))

@@ -15,39 +15,13 @@ from typing import TypeAlias, TypeVar
 from ...base.errors import message
 from ...files import load
 from ...nn.module import Module
+from ..transforms.modes import InterpolationMode
 from ..transforms.presets import ImageClassification
+from .weight_files import FILES, Source, default
 
 M = TypeVar("M", bound=Module)
+FREE = ("aux_logits",)  # an option that the file decides, whatever was given
 SERVER = "https://download.pytorch.org/models/"
-# by model: the file of IMAGENET1K_V1, and that of V2 where there is one; the last is the default
-FILES = {
-    "alexnet": ("alexnet-owt-7be5be79",),
-    "densenet121": ("densenet121-a639ec97",),
-    "densenet161": ("densenet161-8d451a50",),
-    "densenet169": ("densenet169-b2777c0a",),
-    "densenet201": ("densenet201-c1103571",),
-    "mobilenet_v2": ("mobilenet_v2-b0353104", "mobilenet_v2-7ebf99e0"),
-    "resnet101": ("resnet101-63fe2227", "resnet101-cd907fc2"),
-    "resnet152": ("resnet152-394f9c45", "resnet152-f82ba261"),
-    "resnet18": ("resnet18-f37072fd",),
-    "resnet34": ("resnet34-b627a593",),
-    "resnet50": ("resnet50-0676ba61", "resnet50-11ad3fa6"),
-    "resnext101_32x8d": ("resnext101_32x8d-8ba56ff5", "resnext101_32x8d-110c445d"),
-    "resnext101_64x4d": ("resnext101_64x4d-173b62eb",),
-    "resnext50_32x4d": ("resnext50_32x4d-7cdf4587", "resnext50_32x4d-1a0047aa"),
-    "squeezenet1_0": ("squeezenet1_0-b66bff10",),
-    "squeezenet1_1": ("squeezenet1_1-b8a52dc0",),
-    "vgg11": ("vgg11-8a719046",),
-    "vgg11_bn": ("vgg11_bn-6002323d",),
-    "vgg13": ("vgg13-19584684",),
-    "vgg13_bn": ("vgg13_bn-abd245e5",),
-    "vgg16": ("vgg16-397923af",),
-    "vgg16_bn": ("vgg16_bn-6c64b313",),
-    "vgg19": ("vgg19-dcbb9e9d",),
-    "vgg19_bn": ("vgg19_bn-c79401a0",),
-    "wide_resnet101_2": ("wide_resnet101_2-32ee1156", "wide_resnet101_2-d733dc28"),
-    "wide_resnet50_2": ("wide_resnet50_2-95faca4d", "wide_resnet50_2-9ba9bcbe"),
-}
 
 
 class Pretrained:
@@ -62,39 +36,41 @@ class Pretrained:
     @property
     def url(self) -> str:
         """Where torchvision's file lies."""
-        return f"{SERVER}{file_of(self.model, self.name)}"
+        return f"{SERVER}{source_of(self.model, self.name).file}"
 
     def transforms(self) -> ImageClassification:
         """What makes a picture into an input that these weights know."""
-        file = file_of(self.model, self.name).removesuffix(".pth")
-        larger = file in FILES[self.model][1:] or self.model == "resnext101_64x4d"
-        return ImageClassification(crop_size=224, resize_size=232 if larger else 256)
+        source = source_of(self.model, self.name)
+        mode = "bicubic" if "bicubic" in source.unusual else "bilinear"
+        made = ImageClassification(
+            crop_size=source.crop, resize_size=source.resize, interpolation=InterpolationMode(mode)
+        )
+        if "halves" in source.unusual:
+            made.mean, made.std = [0.5] * 3, [0.5] * 3
+        return made
 
 
 class Versions:
     """The versions of a model's weights: what `models.ResNet18_Weights` gives."""
 
     def __init__(self, model: str) -> None:
-        names = [f"IMAGENET1K_V{i + 1}" for i in range(len(FILES[model]))]
-        for name in names:
+        for name in FILES[model]:
             setattr(self, name, Pretrained(model, name))
-        self.DEFAULT = Pretrained(model, names[-1])
+        self.DEFAULT = Pretrained(model, default(model))
 
 
 # None and False: numbers by chance; True, a version or its name: those of a file
 Weights: TypeAlias = "Pretrained | str | bool | None"
 
 
-def file_of(model: str, version: str) -> str:
-    """The name of the file with these weights. ValueError for a version that is not known."""
-    files = FILES[model]
-    known = {f"IMAGENET1K_V{i + 1}": file for i, file in enumerate(files)} | {"DEFAULT": files[-1]}
+def source_of(model: str, version: str) -> Source:
+    """The file with these weights. ValueError for a version that is not known."""
+    known, name = FILES[model], version.rpartition(".")[2]
     try:
-        return known[version.rpartition(".")[2]] + ".pth"
+        return known[default(model) if name == "DEFAULT" else name]
     except KeyError:
-        raise ValueError(
-            message(f"{model} has no weights {version!r}", f"there are {', '.join(known)}")
-        ) from None
+        what = f"there are {', '.join([*known, 'DEFAULT'])}"
+        raise ValueError(message(f"{model} has no weights {version!r}", what)) from None
 
 
 def folder() -> Path:
@@ -103,11 +79,15 @@ def folder() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def build(name: str, make: Callable[..., M], weights: Weights, options: dict[str, object]) -> M:
+def build(
+    name: str, make: Callable[..., M], weights: Weights, options: dict[str, object],
+    of_file: Callable[[str], dict[str, object]] | None = None,
+) -> M:  # fmt: skip
     """The model `make(**options)`, with the numbers of a file where `weights` asks for them.
 
-    `pretrained` in `options` is the older word for `weights`. Raises FileNotFoundError, with the
-    name of the file and the folder it belongs in, where it is not there.
+    `pretrained` in `options` is the older word for `weights`. `of_file(version)`: what a file asks
+    for, beside 1,000 classes. Raises ValueError for options that do not fit it, and
+    FileNotFoundError, with the name of the file and its folder, where it is not there.
     """
     old = options.pop("pretrained", None)
     wanted = weights if weights is not None else old
@@ -115,10 +95,10 @@ def build(name: str, make: Callable[..., M], weights: Weights, options: dict[str
         return make(**options)
     version = wanted.name if isinstance(wanted, Pretrained) else wanted
     if (old and weights is None) or version is True:
-        version = "IMAGENET1K_V1"  # what pretrained=True has always meant
+        version = next(iter(FILES[name]))  # what pretrained=True has always meant: the first
     if not isinstance(version, str):
         raise TypeError(message(f"{name}: weights={wanted!r} is neither None nor a version's name"))
-    file = file_of(name, version)
+    file = source_of(name, version).file
     path = folder() / file
     if not path.is_file():
         raise FileNotFoundError(
@@ -128,6 +108,16 @@ def build(name: str, make: Callable[..., M], weights: Weights, options: dict[str
                 fix=f"get {SERVER}{file} and put it there, or train from weights=None",
             )
         )
-    model = make(**options)
+    wanted_by_file = {"num_classes": 1000} | (of_file(version) if of_file is not None else {})
+    for option, value in wanted_by_file.items():
+        if options.setdefault(option, value) != value and option not in FREE:
+            raise ValueError(
+                message(
+                    f"The parameter '{option}' expected value {value} but got {options[option]} "
+                    f"instead, in {name}(weights={version!r})",
+                    fix="load the weights as they are, and put another layer in the place of one",
+                )
+            )
+    model = make(**options | wanted_by_file)
     model.load_state_dict(load(path))
     return model

@@ -1,0 +1,125 @@
+"""What stands for a value while a graph is recorded: whatever is done with it becomes a node."""
+from __future__ import annotations
+
+import dis
+import operator
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..base.errors import message
+from .node import Node
+
+if TYPE_CHECKING:
+    from .tracing import Tracer
+
+CONTROL = "symbolically traced variables cannot be used as inputs to control flow"
+ITERATED = (
+    "Proxy object cannot be iterated. This can be attempted when the Proxy is used in a loop or as "
+    "a *args or **kwargs function argument. See the torch.fx docs on pytorch.org for a more "
+    "detailed explanation of what types of control flow can be traced, and check out the Proxy "
+    "docstring for help troubleshooting Proxy iteration errors"
+)
+OPERATORS = (
+    "add sub mul truediv floordiv mod pow matmul lshift rshift and_ or_ xor lt le gt ge eq ne "
+    "getitem"
+).split()
+REFLECTED = "add sub mul truediv floordiv mod pow matmul lshift rshift and_ or_ xor".split()
+ONE = "neg pos invert".split()
+
+
+class TraceError(ValueError):
+    """The function does with a value what a graph cannot record."""
+
+
+class Proxy:
+    """The value of ``node`` in the graph that ``tracer`` records."""
+
+    def __init__(self, node: Node, tracer: Tracer) -> None:
+        self.node, self.tracer = node, tracer
+
+    def __getattr__(self, name: str) -> Attribute:
+        if name.startswith("__") or name == "array":  # Python and the engine ask what this is
+            raise AttributeError(name)
+        return Attribute(self, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Proxy:
+        return self.tracer.create_proxy("call_method", "__call__", (self, *args), kwargs)
+
+    def __bool__(self) -> bool:
+        return self.tracer.to_bool(self)
+
+    def __iter__(self) -> Iterator[Proxy]:
+        frame = sys._getframe(1)
+        wanted = frame.f_lasti
+        for step in dis.get_instructions(frame.f_code):  # a, b = proxy: as many as there are names
+            if step.offset >= wanted and step.opname == "UNPACK_SEQUENCE" and step.argval:
+                if step.offset == wanted:
+                    return iter([self[i] for i in range(step.argval)])
+                break
+        return self.tracer.iter(self)
+
+    def __len__(self) -> int:
+        raise RuntimeError(
+            message(
+                "'len' is not supported in symbolic tracing by default. If you want this call to "
+                "be recorded, please call torch.fx.wrap('len') at module scope"
+            )
+        )
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError(message("'Proxy' object does not support item assignment"))
+
+    def __index__(self) -> int:
+        raise TraceError(message(f"{CONTROL}, nor as a number of Python's: {self!r}"))
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __abs__(self) -> Proxy:
+        return self.tracer.create_proxy("call_function", abs, (self,), {})
+
+    def keys(self) -> Any:
+        """What ``**proxy`` asks for."""
+        return self.tracer.keys(self)
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.node.name})"
+
+    __eq__: Any
+    __getitem__: Any
+
+
+class Attribute(Proxy):
+    """``proxy.name``: a method that is to be called, or a node of its own."""
+
+    def __init__(self, root: Proxy, attr: str) -> None:
+        self.root, self.attr, self.tracer = root, attr, root.tracer
+        self._node: Node | None = None
+
+    @property
+    def node(self) -> Node:  # type: ignore[override]
+        """The node of ``getattr(root, name)``, made when it is needed."""
+        if self._node is None:
+            args = (self.root, self.attr)
+            self._node = self.tracer.create_proxy("call_function", getattr, args, {}).node
+        return self._node
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Proxy:
+        return self.tracer.create_proxy("call_method", self.attr, (self.root, *args), kwargs)
+
+
+def _recorded(name: str, swapped: bool = False) -> Callable[..., Proxy]:
+    function = getattr(operator, name)
+
+    def method(self: Proxy, *others: Any) -> Proxy:
+        args = (*others, self) if swapped else (self, *others)
+        return self.tracer.create_proxy("call_function", function, args, {})
+
+    return method
+
+
+for _name in [*OPERATORS, *ONE]:
+    setattr(Proxy, f"__{_name.strip('_')}__", _recorded(_name))
+for _name in REFLECTED:
+    setattr(Proxy, f"__r{_name.strip('_')}__", _recorded(_name, swapped=True))

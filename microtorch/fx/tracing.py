@@ -1,0 +1,372 @@
+"""Record a module's forward as a graph: run it on proxies.
+
+While it runs, the functions that a program calls (``torch.relu``, ``F.conv2d``, ...), the methods
+of Tensor and the calls of modules are exchanged for ones that make a node where an argument is a
+proxy. What is computed without proxies is computed, and its result is a constant of the graph.
+"""
+from __future__ import annotations
+
+import builtins
+import inspect
+import math
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar
+
+from ..base.errors import message
+from ..handles.tensor import Tensor
+from ..nn.containers import Sequential
+from ..nn.module import Module
+from .graph import Graph
+from .graph_module import GraphModule
+from .names import functions, module
+from .node import Argument, Node, Target, map_aggregate
+from .proxy import CONTROL, ITERATED, Proxy, TraceError
+
+Fn = TypeVar("Fn", bound=Callable[..., Any] | str)
+_wrapped: list[tuple[dict[str, Any], str]] = []  # functions that become a node by themselves
+# of torch.nn.functional: those whose arguments PyTorch records as they were given
+AS_GIVEN = frozenset(
+    "adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear celu_ conv1d conv2d conv3d "
+    "conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity gelu linear "
+    "logsigmoid one_hot pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu "
+    "scaled_dot_product_attention softplus softshrink channel_shuffle native_channel_shuffle "
+    "hardshrink pad".split()
+)
+
+
+def wrap(fn_or_name: Fn) -> Fn:
+    """Record calls of a function of the calling module as one node, without looking inside.
+
+    To be called at the top of a module, with the function or its name. Raises RuntimeError for what
+    is neither, NotImplementedError elsewhere.
+    """
+    name = fn_or_name if isinstance(fn_or_name, str) else getattr(fn_or_name, "__name__", None)
+    if not isinstance(name, str):
+        raise RuntimeError(
+            message("Unsupported type for global function! Must be either a callable or string")
+        )
+    frame = sys._getframe(1)
+    if frame.f_code.co_name != "<module>":
+        raise NotImplementedError(message("wrap must be called at the top level of a module"))
+    _wrapped.append((frame.f_globals, name))
+    return fn_or_name
+
+
+class Tracer:
+    """Records. A subclass may say what is a leaf (``is_leaf_module``), and change each call."""
+
+    graph: Graph
+    root: Module
+
+    def __init__(
+        self, autowrap_modules: tuple[Any, ...] = (math,),
+        autowrap_functions: tuple[Callable[..., Any], ...] = (),
+        param_shapes_constant: bool = False,
+    ) -> None:  # fmt: skip
+        self.autowrap_modules, self.autowrap_functions = autowrap_modules, autowrap_functions
+        self.param_shapes_constant = param_shapes_constant
+
+    # ---- what a subclass may change --------------------------------------------------------------
+    def is_leaf_module(self, m: Module, module_qualified_name: str) -> bool:
+        """Is a call of ``m`` one node? Those of torch.nn are, but for Sequential."""
+        ours = type(m).__module__.startswith(("microtorch.nn.", "torch.nn."))
+        return ours and not isinstance(m, Sequential)
+
+    def call_module(
+        self, m: Module, forward: Callable[..., Any], args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:  # fmt: skip
+        """A module is called with proxies: a node, or what its ``forward`` does."""
+        name = self.path_of_module(m)
+        if self.is_leaf_module(m, name):
+            return self.create_proxy("call_module", name, args, kwargs)
+        return forward(*args, **kwargs)
+
+    def to_bool(self, obj: Proxy) -> bool:
+        """``if proxy``."""
+        raise TraceError(message(CONTROL, f"the value of {obj.node}"))
+
+    def iter(self, obj: Proxy) -> Iterator[Proxy]:
+        """``for x in proxy``."""
+        raise TraceError(message(ITERATED))
+
+    def keys(self, obj: Proxy) -> Any:
+        """``**proxy``."""
+        return self.create_proxy("call_method", "keys", (obj,), {})
+
+    def proxy(self, node: Node) -> Proxy:
+        """What stands for a node."""
+        return Proxy(node, self)
+
+    # ---- nodes -----------------------------------------------------------------------------------
+    def create_node(
+        self, kind: str, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Argument],
+        name: str | None = None, type_expr: object = None,
+    ) -> Node:  # fmt: skip
+        """A node of the graph."""
+        return self.graph.create_node(kind, target, args, kwargs, name, type_expr)
+
+    def create_proxy(
+        self, kind: str, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any],
+        name: str | None = None, type_expr: object = None,
+    ) -> Proxy:  # fmt: skip
+        """A node of what was called, and what stands for its value."""
+        given, named = self.create_arg(args), self.create_arg(kwargs)
+        return self.proxy(self.create_node(kind, target, given, named, name, type_expr))
+
+    def create_arg(self, a: Any) -> Argument:
+        """An argument as a node has it: proxies as nodes, tensors as members of the module."""
+        return map_aggregate(a, self._one)
+
+    def _one(self, a: Any) -> Argument:
+        if isinstance(a, Proxy):
+            return a.node
+        if isinstance(a, Tensor):
+            return self.create_node("get_attr", self._place_of(a), (), {})
+        if isinstance(a, Module):
+            return self.create_node("get_attr", self.path_of_module(a), (), {})
+        return a
+
+    def _place_of(self, a: Tensor) -> str:
+        """The path of a tensor in the module; a constant gets one."""
+        for name, member in (*self.root.named_parameters(), *self.root.named_buffers()):
+            if member is a:
+                return name
+        for owner_name, owner in self.root.named_modules():
+            for name, member in vars(owner).items():
+                if member is a:
+                    return f"{owner_name}.{name}".lstrip(".")
+        number = 0
+        while hasattr(self.root, f"_tensor_constant{number}"):
+            number += 1
+        setattr(self.root, f"_tensor_constant{number}", a)
+        return f"_tensor_constant{number}"
+
+    def path_of_module(self, mod: Module) -> str:
+        """A submodule's path. NameError for a module that is not below the root."""
+        for name, member in self.root.named_modules():
+            if member is mod:
+                return name
+        raise NameError(message(f"module {type(mod).__name__} is not installed as a submodule"))
+
+    # ---- the run ---------------------------------------------------------------------------------
+    def trace(
+        self, root: Module | Callable[..., Any], concrete_args: dict[str, Any] | None = None
+    ) -> Graph:
+        """The graph of a module's forward, or of a function.
+
+        ``concrete_args``: values for arguments that the function asks about; the graph is right for
+        these alone.
+        """
+        self.root = root if isinstance(root, Module) else Module()
+        function = type(root).forward if isinstance(root, Module) else root
+        self.graph = Graph(tracer_cls=type(self))
+        self._members: dict[str, Proxy] = {}
+        bound = isinstance(root, Module)
+        args = [*([root] if bound else []), *self._arguments(_ordered(function)[bound:])]
+        names = [p.name for p in _ordered(function)]
+        for name, value in (concrete_args or {}).items():
+            args[names.index(name)] = value
+        with _recording(self, function):
+            result = _plain(function)(*args)
+        self.create_node("output", "output", (self.create_arg(result),), {})
+        return self.graph
+
+    def _arguments(self, parameters: Sequence[inspect.Parameter]) -> list[Any]:
+        """A proxy for each parameter."""
+        empty = inspect.Parameter.empty
+        stars: dict[object, str] = {_REST: "*", _NAMED: "**"}
+        args: list[Any] = []
+        for p in parameters:
+            default = () if p.default is empty else (p.default,)
+            kind = p.annotation if isinstance(p.annotation, type) else None
+            kind = None if p.annotation is empty or p.kind in stars else kind
+            name = stars.get(p.kind, "") + p.name
+            args.append(self.create_proxy("placeholder", name, default, {}, type_expr=kind))
+        return args
+
+    def _member(self, value: Any) -> Any:
+        """``self.weight`` within forward: a node, once."""
+        if not isinstance(value, Tensor) or self.param_shapes_constant:
+            return value
+        for path, member in (*self.root.named_parameters(), *self.root.named_buffers()):
+            if member is value:
+                if path not in self._members:
+                    self._members[path] = self.create_proxy("get_attr", path, (), {})
+                return self._members[path]
+        return value
+
+
+_REST, _NAMED = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+
+
+def _ordered(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters, with *args and **kwargs at the end."""
+    parameters = inspect.signature(function).parameters.values()
+    return sorted(parameters, key=lambda p: (p.kind is _REST) + 2 * (p.kind is _NAMED))
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, all of whose parameters are given by place: *args is one of them."""
+    special = (_REST, _NAMED, inspect.Parameter.KEYWORD_ONLY)
+    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
+    if not inspect.isfunction(function) or not any(kind in special for kind in kinds):
+        return function
+    flags = function.__code__.co_flags & ~(inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    code = function.__code__.replace(
+        co_flags=flags, co_argcount=len(kinds), co_posonlyargcount=0, co_kwonlyargcount=0
+    )
+    return types.FunctionType(code, function.__globals__, function.__name__, None,
+                              function.__closure__)  # fmt: skip
+
+
+def _has_proxy(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Is there a proxy among the arguments, also in lists and dicts?"""
+    for a in (*args, *kwargs.values()):
+        if isinstance(a, Proxy):
+            return True
+        if isinstance(a, (tuple, list)) and _has_proxy(tuple(a), {}):
+            return True
+        if isinstance(a, dict) and _has_proxy((), a):
+            return True
+        if isinstance(a, slice) and _has_proxy((a.start, a.stop, a.step), {}):
+            return True
+    return False
+
+
+@contextmanager
+def _recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
+    """Functions, methods and modules that record, as long as the block runs."""
+    undo: list[tuple[Any, str, Any]] = []
+    recorders: dict[int, Callable[..., Any]] = {}
+
+    def exchange(owner: Any, name: str, new: Any) -> None:
+        if isinstance(owner, dict):
+            undo.append((owner, name, owner.get(name, undo)))
+            owner[name] = new
+        else:
+            undo.append((owner, name, vars(owner).get(name, undo)))
+            setattr(owner, name, new)
+
+    def recorder(f: Any, whole: bool = False) -> Callable[..., Any]:
+        """``f``, which becomes a node where it is given a proxy."""
+
+        @wraps(f)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            if not _has_proxy(args, kwargs):
+                return f(*args, **kwargs)
+            if whole:
+                args, kwargs = _as_pytorch_does(f, args, kwargs)
+            return tracer.create_proxy("call_function", f, args, kwargs)
+
+        return called
+
+    def method(name: str, f: Any) -> Callable[..., Any]:
+        @wraps(f)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            if not _has_proxy(args, kwargs):
+                return f(*args, **kwargs)
+            return tracer.create_proxy("call_method", name, args, kwargs)
+
+        return called
+
+    call, member = Module.__call__, Module.__getattr__
+
+    def called(self: Module, *args: Any, **kwargs: Any) -> Any:
+        if not _has_proxy(args, kwargs):
+            return call(self, *args, **kwargs)
+        return tracer.call_module(self, lambda *a, **k: call(self, *a, **k), args, kwargs)
+
+    def got(self: Module, name: str) -> Any:
+        return tracer._member(member(self, name))
+
+    try:
+        for place, names in functions().items():
+            owner = module(place)
+            for name in names:
+                f = getattr(owner, name)
+                whole = place == "torch.nn.functional" and name not in AS_GIVEN
+                recorders[id(f)] = recorder(f, whole)
+                exchange(owner, name, recorders[id(f)])
+        for space in _spaces(tracer.root, function):  # what was imported by its name
+            for name, value in list(space.items()):
+                if id(value) in recorders and name != "__builtins__":
+                    exchange(space, name, recorders[id(value)])
+                elif any(value is f for f in tracer.autowrap_functions):
+                    exchange(space, name, recorder(value))
+        for owner in tracer.autowrap_modules:
+            for name, f in list(vars(owner).items()):
+                if not name.startswith("_") and callable(f):
+                    exchange(owner, name, recorder(f))
+        for space, name in _wrapped:
+            exchange(space, name, recorder(space.get(name, getattr(builtins, name, None))))
+        for name, f in list(vars(Tensor).items()):
+            if name in METHODS or (inspect.isfunction(f) and not name.startswith("_")):
+                exchange(Tensor, name, method(METHODS.get(name, name), f))
+        exchange(Module, "__call__", called)
+        exchange(Module, "__getattr__", got)
+        yield
+    finally:
+        for owner, name, old in reversed(undo):
+            if isinstance(owner, dict):
+                if old is undo:
+                    owner.pop(name, None)
+                else:
+                    owner[name] = old
+            elif old is undo:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, old)
+
+
+# operators of Tensor, whose other operand may be a proxy, and the methods that do the same
+METHODS = {f"__{n}__": n for n in ("add", "sub", "mul", "pow", "matmul", "lt", "le", "gt", "ge",
+                                   "eq", "ne")}  # fmt: skip
+METHODS |= {"__truediv__": "div", "__mod__": "remainder", "__floordiv__": "floor_divide"}
+METHODS |= {name: name for name in ("__and__", "__or__", "__xor__")}
+
+
+def _spaces(root: Module, function: Callable[..., Any]) -> list[dict[str, Any]]:
+    """The globals of the functions that are followed: of the root, and of modules of a program."""
+    found = {id(s): s for f in [function, *(type(m).forward for m in root.modules())]
+             if (s := getattr(f, "__globals__", None)) is not None
+             and not s.get("__name__", "").startswith("microtorch.nn")}  # fmt: skip
+    return list(found.values())
+
+
+def _as_pytorch_does(
+    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Tensors by place, everything else by name, with defaults.
+
+    So a node of ``F.relu(x)`` has ``kwargs == {"inplace": False}``, as in PyTorch.
+    """
+    try:
+        bound = inspect.signature(f).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return args, kwargs
+    bound.apply_defaults()
+    found = list(bound.arguments.items())
+    count = 0
+    while count < len(found) and (count == 0 or isinstance(found[count][1], (Proxy, Tensor))):
+        count += 1
+    named = {k: v for k, v in found[count:] if not k.startswith("_")}
+    return tuple(v for _, v in found[:count]), named
+
+
+def symbolic_trace(
+    root: Module | Callable[..., Any], concrete_args: dict[str, Any] | None = None
+) -> GraphModule:
+    """The graph of a module or function, as a module that runs it.
+
+    Raises TraceError where the function asks for a value (``if x.sum() > 0``) or walks over one.
+    """
+    tracer = Tracer()
+    graph = tracer.trace(root, concrete_args)
+    name = type(root).__name__ if isinstance(root, Module) else root.__name__
+    return GraphModule(tracer.root, graph, name)
+
