@@ -23,7 +23,7 @@ function plane({ title, values, n, z, node = -1, marks = [], isGrad, chosen = -1
   const own = values.slice(start, start + rows * columns), top = Math.max(1e-300, ...own.map(Math.abs).filter(Number.isFinite));
   const d = decimals(own), font = letters(), on = new Set(marks), wide = columns + ring[1][0] + ring[1][1];
   const level = SPANS.indexOf(span), height = (Math.max(rows, columns) <= 5 ? Math.max(1.3, PLANE[level]) : PLANE[level]) * font, longest = Math.max(1, ...own.map(v => tiny(v, d).length));
-  const written = wide <= WIDEST && height >= 1.15 * font, w = written ? Math.max(height, (0.58 * longest + 0.5) * font) : Math.min(height, 360 / Math.max(wide, rows)), tall = written ? height : w;
+  const written = wide <= WIDEST && height >= 1.15 * font, w = written ? Math.max(height, (0.58 * longest + 0.5) * font) : Math.min(height, Math.max(4, 9 * PLANE[level] * font / Math.min(CROP, Math.max(wide, rows)))), tall = written ? height : w;
   const middle_of = (f, a, size) => Math.max(0, Math.min(size - CROP, Math.round(f[a] + f[a + 2] / 2 - CROP / 2))), f = frame ?? [0, 0, 1, 1];
   const y0 = rows > CROP ? middle_of(f, 0, rows) : -ring[0][0], y1 = rows > CROP ? y0 + CROP : rows + ring[0][1], x0 = columns > CROP ? middle_of(f, 1, columns) : -ring[1][0], x1 = columns > CROP ? x0 + CROP : columns + ring[1][1];
   const picks = chosen >= 0, all_on = frame || own.every((_, k) => on.has(start + k)), table = h("table", { class: written ? "plane" : "plane heat", "data-digits": d, ...picks ? { role: "grid", id: "result-grid", "aria-label": title } : { role: "img", "aria-label": `${title}, ${rows} by ${columns}` } });
@@ -83,7 +83,7 @@ function window_lens(covered) {
   const count = Math.max(1, ...operands.map(o => planes_in(o.marks, o.n.s).length));
   const tries = (answers.get(at) || { tries: 0 }).tries, secret = covered && !tries, what = back && p === 1 ? "sample" : "channel";
   const channel_of = t => Math.max(0, ...operands.map(o => { const f = factor_of(t, o); return f ? planes_in(o.marks, o.n.s).indexOf(plane_of(f.e, o.n.s)) : 0; }));
-  if (channel < 0 && !secret) channel = channel_of(about.terms.reduce((a, t) => Math.abs(t.v) > Math.abs(a.v) ? t : a, about.terms[0]));
+  if (channel < 0 && !secret && about.terms.length) channel = channel_of(about.terms.reduce((a, t) => Math.abs(t.v) > Math.abs(a.v) ? t : a, about.terms[0]));
   const level = Math.max(0, Math.min(channel, count - 1)), shown = operands.map(o => { const z = planes_in(o.marks, o.n.s); return z[Math.min(level, z.length - 1)] ?? 0; });
   if (count > 1 && !about.few) about.written?.forEach((t, e) => { lines[e + 1] += ` (${what} ${channel_of(t)})`; });
   const won = about.terms.find(t => t.won), flow = N[i].op.startsWith("conv") && !(back && p === l.plus) ? back && p === 1 ? "⊙" : "∗" : "";
