@@ -47,6 +47,13 @@ def _browser():
     return browser.missing()
 
 
+def _sphinx():
+    from importlib.util import find_spec
+
+    absent = [name for name in ("sphinx", "furo", "myst_parser") if find_spec(name) is None]
+    return f"{', '.join(absent)} not installed (make site installs them)" if absent else ""
+
+
 def _mpi():
     from importlib.util import find_spec
 
@@ -66,7 +73,7 @@ def _ziglang():
 # each returns the reason why the part is missing, or ""
 PARTS = {
     "core": _core, "dot": _dot, "pygraphviz": _pygraphviz, "opencl": _opencl, "browser": _browser,
-    "mpi": _mpi, "ziglang": _ziglang,
+    "mpi": _mpi, "ziglang": _ziglang, "sphinx": _sphinx,
 }  # fmt: skip
 REQUIRED = {part.strip() for part in os.environ.get("MICROTORCH_REQUIRE", "").split(",")} - {""}
 _found: dict[str, str] = {}

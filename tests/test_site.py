@@ -1,5 +1,6 @@
-"""The parts of `make site` that need no Sphinx; `make site-check` builds it and opens each page."""
+"""`make site`: its parts, and a small site. `make site-check` builds it all, opens each page."""
 
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -44,6 +45,26 @@ def test_what_a_program_draws_and_steps_through_stands_below_it(tmp_path):
     assert (tmp_path / ".live/shown/docs-viz-1-steps-1.html").is_file()
     with pytest.raises(RuntimeError, match=r"docs/viz.md fails: ZeroDivisionError"):
         programs.run("docs/viz.md", "```python\n1 / 0\n```\n", tmp_path)
+
+
+@pytest.mark.needs("sphinx", "browser", "dot")
+def test_a_site_with_a_page_of_each_kind(tmp_path, monkeypatch):
+    """One program runs, and little of the reference is written: that takes most of the time."""
+    file = ROOT / "scripts" / "site" / "__main__.py"
+    spec = importlib.util.spec_from_file_location("make_site", file)
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    one = "docs/course/02-chain-rule.md"
+    monkeypatch.setattr(pages, "_run", lambda t, staged: {one: programs.run(one, t[one], staged)})
+    monkeypatch.setattr(reference, "MODULES", {"microtorch.func": "torch.func"})
+    monkeypatch.setattr(reference, "CLASSES", ("microtorch.Scalar",))
+    site = tmp_path / "site"
+    make.build(site)  # a warning of Sphinx's is an error
+    assert check.links(site) == []
+    live = next(p.relative_to(site) for p in site.glob("shown/docs-course-02-chain-rule-*.html"))
+    kinds = ["index", "docs/viz", "docs/course/02-chain-rule", "docs/examples/vae.py",
+             "docs/museum", "reference/torch.func", "reference/torch.Scalar"]  # fmt: skip
+    assert check.browser(site, [*(f"{kind}.html" for kind in kinds), str(live)]) == []
 
 
 def test_docstrings_become_restructured_text():

@@ -8,6 +8,7 @@ logged or asked for.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -62,8 +63,8 @@ def links(folder: Path) -> list[str]:
     return wrong if any(folder.rglob("*.html")) else [f"no pages in {folder}: make site"]
 
 
-def browser(folder: Path) -> list[str]:
-    """Open each page, wide and narrow; and search, which must answer from files."""
+def browser(folder: Path, some: Sequence[str] = ()) -> list[str]:
+    """Open each page, or ``some`` of them; and search, which must answer from files."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
     from browser import Browser, missing
 
@@ -72,7 +73,7 @@ def browser(folder: Path) -> list[str]:
     wrong = []
     opened = Browser(1280, 900)
     try:
-        for path in sorted(folder.rglob("*.html")):
+        for path in [folder / name for name in some] or sorted(folder.rglob("*.html")):
             name = path.relative_to(folder)
             opened.open(path)
             wrong += [f"{name} logs {e['message']}" for e in opened.log("browser")]

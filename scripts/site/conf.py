@@ -11,7 +11,7 @@ from microtorch.version import __version__
 
 project = "microtorch"
 copyright = "the authors of microtorch, MIT"
-version = release = __version__
+version = release = str(__version__)
 root_doc = "index"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}

@@ -29,16 +29,17 @@ MODULES = {
     "microtorch.vision.transforms": "torchvision.transforms", "microtorch.viz": "viz",
 }  # fmt: skip
 CLASSES = ("microtorch.Tensor", "microtorch.Scalar", "microtorch.nn.Module")
-WHOLE = frozenset({"Optimizer", "Trace", "Stepper", "Graph", "Zoom", "Function"})
+WHOLE = frozenset({"Optimizer", "Trace", "Stepper", "Graph", "Poster", "Zoom", "Function"})
 
 
 def write(folder: Path) -> None:
     """One page for each module and class, and their list."""
     folder.mkdir(parents=True)
     made = []
+    told: dict[type, str] = {}
     for path, title in MODULES.items():
         module = importlib.import_module(path)
-        (folder / f"{title}.rst").write_text(_module(path, title, module), encoding="utf-8")
+        (folder / f"{title}.rst").write_text(_module(path, title, module, told), encoding="utf-8")
         made.append(title)
     for path in CLASSES:
         title = path.replace("microtorch", "torch", 1)
@@ -59,7 +60,8 @@ def _names(module: ModuleType) -> list[str]:
     return sorted(n for n in names if n[0] != "_" and not inspect.ismodule(getattr(module, n)))
 
 
-def _module(path: str, title: str, module: ModuleType) -> str:
+def _module(path: str, title: str, module: ModuleType, told: dict[type, str]) -> str:
+    """A page; ``told``: the page of each class, which can be the place of links only once."""
     sections: dict[str, list[str]] = {}
     values = []
     for name in _names(module):
@@ -69,7 +71,9 @@ def _module(path: str, title: str, module: ModuleType) -> str:
         if not callable(value) or not getattr(value, "__doc__", None):
             values.append(name)
         elif _ours(value, module):
-            sections.setdefault(_home(value), []).append(_directive(path, name, value))
+            again = inspect.isclass(value) and told.setdefault(value, path) != path
+            directive = _directive(path, name, value) + ("   :no-index:\n" if again else "")
+            sections.setdefault(_home(value), []).append(directive)
     out = [_title(title, "="), f".. automodule:: {path}\n"]
     single = len(sections) == 1
     for home, directives in sorted(sections.items()):

@@ -1,5 +1,7 @@
 """The lens of the stepper's page: real matrices, what meets in a cell, windows, the quiz, links."""
 
+import base64
+import os
 import re
 
 import numpy as np
@@ -30,10 +32,18 @@ def wide():
     return (big * big).sum()
 
 
+def large():
+    """Tensors of more than 1,024 elements; those of the last are more than a page keeps."""
+    torch.manual_seed(2)
+    X, V = torch.randn(48, 60), torch.randn(60, 40, requires_grad=True)
+    left_out = torch.randn(48 * 40, 40)
+    return (F.relu(X @ V).reshape(1, -1) @ left_out).mean()
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lens")
-    made = {"mlp": mlp(), "wide": wide()}
+    made = {"mlp": mlp(), "wide": wide(), "large": large()}
     return {k: viz.step(v).save(folder / f"{k}.html") for k, v in made.items()}
 
 
@@ -120,6 +130,30 @@ def test_a_large_matrix_shows_a_window_that_moves(show):
     for _ in range(6):
         b.js("document.querySelector(\"[aria-label='window right']\").click()")
     assert window()[1] == 20 - b.js("span")
+
+
+def test_products_of_large_matrices_are_asked_cell_by_cell(show, pages):
+    trace = viz.Trace.from_json(viz.step(large()).trace.to_json())  # packed there, too
+    packed = {n.name: n.value.packed for n in trace.nodes if n.value.packed}
+    assert set(packed) >= {"X", "V"} and "left_out" not in packed
+    X, V = (np.frombuffer(base64.b64decode(packed[k]), "<f4") for k in "XV")
+    product = X.reshape(48, 60).astype(float) @ V.reshape(60, 40)
+    assert os.path.getsize(pages["large"]) < 600_000
+    b = show("large")
+    k = b.js("S.findIndex(s => s.k === 'op' && N[s.n].op === 'matmul')")
+    b.js(f"(go({k}), choose(40 * 7 + 31), 1)")
+    assert "[7, 31] = Σ of 60 products" in b.text("#written")
+    total = float(b.text("#written .sum").replace("−", "-").lstrip("= "))
+    assert total == pytest.approx(product[7, 31], abs=6e-3)
+    assert cells(b, "#result-grid .chosen") == pytest.approx([product[7, 31]], rel=1e-2)
+    meets = b.js("[...document.querySelectorAll('#explain td.meets')].length")
+    assert meets == 2 * b.js("span"), "the row and the column are in view"
+    g = next(n.grad for n in trace.nodes if n.name == "V")
+    k = b.js("S.findIndex(s => s.k === 'c' && N[s.n].n === 'V')")
+    b.js(f"(go({k}), choose(0), 1)")
+    grad = np.frombuffer(base64.b64decode(g.packed), "<f4")
+    assert cells(b, "#result-grid .chosen") == pytest.approx([grad[0]], rel=1e-2)
+    assert "✗" not in b.text("#explain")
 
 
 def test_the_lens_scrolls_as_little_as_it_can(show):

@@ -7,7 +7,12 @@ const windows = new Map(); // step and title -> [first row, first column]
 let shut = false;
 
 const flat = v => v == null ? [] : typeof v === "number" || typeof v === "boolean" ? [v] : [v.f ?? []].flat(9);
-const elements = v => v == null ? null : typeof v === "number" ? [v] : typeof v === "boolean" ? [+v] : v.f === undefined ? null : [v.f].flat(9).map(Number);
+const laid = new WeakMap(); // the elements of an array, in a row
+const elements = v => {
+  if (v == null || v.f === undefined) return typeof v === "number" ? [v] : typeof v === "boolean" ? [+v] : null;
+  if (!laid.has(v)) laid.set(v, [v.f].flat(9).map(Number));
+  return laid.get(v);
+};
 const at_place = (k, s) => { const out = []; for (const n of [...s || []].reverse()) { out.unshift(k % n); k = Math.floor(k / n); } return out; };
 const middle = (s, n) => s.length > 2 ? s.slice(-2).reduce((k, m) => k * m + Math.floor(m / 2), 0) : Math.floor(n / 2);
 const called = (name, k, s) => s?.length ? `${name}[${at_place(k, s).join(", ")}]` : name;

@@ -1,21 +1,30 @@
 // ---- matrices: the tables of the lens, of which large ones show a window ---------------------------------------------
+// The elements of large arrays come packed (large.py).
+const nest = (a, [n, ...rest]) => n === undefined ? a[0] : Array.from({ length: n }, (_, k) => nest(a.slice(k * a.length / n, (k + 1) * a.length / n), rest));
+function unpack(v, s) {
+  if (!v?.b) return;
+  v.f = nest([...new Float32Array(Uint8Array.from(atob(v.b), c => c.charCodeAt(0)).buffer)], s);
+  delete v.b;
+}
+for (const n of N) { unpack(n.v, n.s); unpack(n.G, n.s); }
+for (const step of S) { unpack(step.A, N[step.n].s); if (step.same && N[step.n].G?.f) step.A = N[step.n].G; }
 // A matrix as a table. `marked`: cells that meet; `chosen`: the cell that is asked about; `cover`: hide it.
 function matrix({ title, values, n, isGrad, marked = [], chosen = -1, cover = false, node = -1, words }) {
   const columns = (n.s || [1]).at(-1) || 1, count = Math.ceil(values.length / columns), picks = chosen >= 0;
-  const key = `${at}:${title}`, wide = columns > span, high = count > span;
+  const key = `${at}:${title}:${picks ? "" : cell}`, wide = columns > span, high = count > span;
   if (!windows.has(key)) {
     const centre = picks ? chosen : marked[Math.floor(marked.length / 2)] ?? 0;
-    windows.set(key, [Math.floor(centre / columns) - Math.ceil(span / 2), centre % columns - Math.ceil(span / 2)]);
+    windows.set(key, [Math.floor(centre / columns), centre % columns]);
   }
-  const clamp = (v, size) => Math.max(0, Math.min(v, size - span));
-  const from = windows.get(key);
+  const half = Math.floor(span / 2), clamp = (v, size) => Math.max(0, Math.min(v, size - span));
+  const middle = windows.get(key);
+  let [top, left] = [clamp(middle[0] - half, count), clamp(middle[1] - half, columns)];
   if (picks) { // the chosen cell stays in view
     const y = Math.floor(chosen / columns), x = chosen % columns;
-    from[0] = Math.max(y - span + 1, Math.min(from[0], y));
-    from[1] = Math.max(x - span + 1, Math.min(from[1], x));
+    top = clamp(Math.max(y - span + 1, Math.min(top, y)), count);
+    left = clamp(Math.max(x - span + 1, Math.min(left, x)), columns);
+    middle.splice(0, 2, top + half, left + half);
   }
-  const [top, left] = [clamp(from[0], count), clamp(from[1], columns)];
-  from.splice(0, 2, top, left);
   const rows = [];
   for (let y = top; y < Math.min(count, top + span); y++) rows.push(h("tr", {}, Array.from({ length: Math.min(columns, span) }, (_, x) => {
     const k = y * columns + left + x, on = marked.includes(k), mine = k === chosen;
@@ -23,13 +32,19 @@ function matrix({ title, values, n, isGrad, marked = [], chosen = -1, cover = fa
     const say = picks ? { role: "gridcell", tabindex: mine ? 0 : -1, "aria-label": words?.(k) ?? "", onclick: () => choose(k, true) } : {};
     return h("td", { class: look, ...say }, cover && mine ? "?" : short(values[k]));
   })));
-  const move = (dy, dx) => { windows.set(key, [clamp(top + dy, count), clamp(left + dx, columns)]); if (picks) cell = Math.max(0, Math.min(values.length - 1, Math.min(Math.max(Math.floor(chosen / columns), windows.get(key)[0]), windows.get(key)[0] + span - 1) * columns + Math.min(Math.max(chosen % columns, windows.get(key)[1]), windows.get(key)[1] + span - 1))); explain(); };
+  const within = (v, from) => Math.min(Math.max(v, from), from + span - 1);
+  const move = (dy, dx) => {
+    const [y, x] = [clamp(top + dy, count), clamp(left + dx, columns)];
+    windows.set(key, [y + half, x + half]);
+    if (picks) cell = Math.max(0, Math.min(values.length - 1, within(Math.floor(chosen / columns), y) * columns + within(chosen % columns, x)));
+    explain();
+  };
   const arrow = (sign, name, dy, dx, off) => h("button", { "aria-label": `window ${name}`, ...off ? { disabled: "" } : {}, onclick: () => move(dy, dx) }, sign);
-  const part = (a, size, what) => size > span ? `${what} ${a}…${a + span - 1} of ${size}` : "";
-  const moves = !wide && !high ? "" : h("p", { class: "moves" },
+  const part = (a, size, what) => size > span ? h("span", {}, `${what} ${a}…${a + span - 1}`) : "";
+  const moves = !wide && !high ? "" : h("div", { class: "moves" },
     high ? [arrow("▴", "up", -Math.ceil(span / 2), 0, top === 0), arrow("▾", "down", Math.ceil(span / 2), 0, top + span >= count)] : "",
     wide ? [arrow("◂", "left", 0, -Math.ceil(span / 2), left === 0), arrow("▸", "right", 0, Math.ceil(span / 2), left + span >= columns)] : "",
-    h("span", {}, [part(top, count, "rows"), part(left, columns, "columns")].filter(Boolean).join(", ")));
+    h("p", {}, part(top, count, "rows"), part(left, columns, "columns")));
   const table = h("table", { ...picks ? { role: "grid", id: "result-grid", "aria-label": title } : {}, class: wide || high ? "window" : "" }, rows);
   if (wide || high) drag(table, move);
   const head = h("p", {}, h("b", {}, node >= 0 ? term(node, title) : title), " " + shape(n), (n.s?.length ?? 0) > 2 ? " stacked" : "");

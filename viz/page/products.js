@@ -3,7 +3,7 @@
 // product of element A of operand `p` and element B of operand `q` (or a constant C). Its value, its
 // gradients, the cells that meet and the sum written out are all read off that one list. Other ops are
 // a pair of functions. What is computed here is compared with Python's value before it is used.
-const MOST_TERMS = 40000;
+const MOST_TERMS = 200000;
 const sizeOf = s => s.reduce((a, b) => a * b, 1);
 const shapeOf = i => N[i].s || [];
 const flatten = (at, s) => at.reduce((k, x, d) => k * s[d] + x, 0);
@@ -213,12 +213,12 @@ function cell_terms(i, p, k) {
 }
 const operand_names = i => D.zoom[i]?.ins ?? N[i].i.map((j, p) => N[j].n + "*".repeat(N[i].i.slice(0, p).filter(q => q === j).length));
 
-// The sum as one writes it: so many decimals that what is printed adds up; of many terms the largest.
+// The sum as one writes it, of three digits: so many decimals that what is printed adds up; of many terms the largest.
 const WRITTEN = 6, LARGEST_FEW = 3;
 function written_sum(values, sum) {
   for (let d = 2; d <= 6; d++) {
     const r = v => Math.round(v * 10 ** d);
-    if (r(sum) !== 0 === (sum !== 0) && values.reduce((t, v) => t + r(v), 0) === r(sum)) return { d, exact: true };
+    if ((Math.abs(r(sum)) >= 100 || sum === 0 || d > 4) && values.reduce((t, v) => t + r(v), 0) === r(sum)) return { d, exact: true };
   }
   return { d: 4, exact: false };
 }
@@ -267,4 +267,5 @@ function cells_of(step) {
   if (!back && !N[i].s) return null;
   return { length: sizeOf(shapeOf(back ? step.n : i)), made: true, at: k => told_cell(i, back ? step.p : null, k) };
 }
-S.forEach((step, k) => { if (step.k === "c" && step.c == null && cells_of(step)) asked.add(k); });
+const small = step => [step.from, ...N[step.from].i].every(i => sizeOf(shapeOf(i)) <= 1024);
+S.forEach((step, k) => { if (step.k === "c" && step.c == null && small(step) && cells_of(step)) asked.add(k); });

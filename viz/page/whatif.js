@@ -1,6 +1,5 @@
 // ---- what if, on tensors: each op is a program of scalar ops (replay.py), run forward and in reverse --------------
 // Values are flat arrays in row-major order. `changed` holds, for a tensor, the whole array of a leaf.
-const nest = (a, [n, ...rest]) => n === undefined ? a[0] : Array.from({ length: n }, (_, k) => nest(a.slice(k * a.length / n, (k + 1) * a.length / n), rest));
 const asValue = (i, a) => N[i].s ? summary(nest(a, N[i].s)) : a[0];
 
 // What stands in the way of recomputing an op; empty if nothing does.
@@ -10,13 +9,14 @@ function obstacle(i) {
   if (D.zoom[i]) return `${n.op} (${n.n}) decides by the values of the moment, or has no formula`;
   return `${n.op} (${n.n}, ${shape(n) || "a number"}) is too large to be spelled out in a page, or has no formula`;
 }
+const TABLE = 1024;
 const hurdles = new Map();
 // Why an element of this leaf cannot be changed here. Its values pass through all that is computed from
 // it; the gradients, through every op that wants one.
 function hurdle(leaf) {
   if (hurdles.has(leaf)) return hurdles.get(leaf);
   const below = new Set([leaf]);
-  let why = N[leaf].d ? `${N[leaf].n} holds ${N[leaf].d}, not numbers that can be moved a little` : elements(N[leaf].v) ? "" : `${N[leaf].n} is too large: a page holds up to 1,024 elements of a tensor`;
+  let why = N[leaf].d ? `${N[leaf].n} holds ${N[leaf].d}, not numbers that can be moved a little` : elements(N[leaf].v)?.length <= TABLE ? "" : `${N[leaf].n} is too large: up to 1,024 elements of a tensor can be typed over`;
   N.forEach((n, i) => {
     if (!n.op) return;
     if (n.i.some(j => below.has(j))) below.add(i);

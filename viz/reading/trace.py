@@ -75,6 +75,7 @@ class Value:
     cells: list[list[float | None]] = field(default_factory=list)  # the thumbnail, row by row
     pooled: bool = False  # is each cell the average of several elements?
     full: Nested | None = None  # nested lists, of small arrays
+    packed: str = ""  # the elements of a large array (large.py), if the steps keep them
 
 
 @dataclass(slots=True)
@@ -217,6 +218,11 @@ class Contribution(Step):
     def origin(self) -> int:
         return self.sender
 
+    @property
+    def only(self) -> bool:
+        """Is it all that the node's gradient consists of?"""
+        return self.final and self.uses == 1 and self.kind == "contribution"
+
 
 @dataclass(slots=True)
 class Push(Step):
@@ -352,7 +358,9 @@ def _plain(x: Any) -> Any:
 
 
 def _value(data: Data | None) -> Value | None:
-    return None if data is None else Value(**{k: special(v) for k, v in data.items()})
+    if data is None:
+        return None
+    return Value(**{k: v if k == "packed" else special(v) for k, v in data.items()})
 
 
 def _node(data: Data) -> TraceNode:

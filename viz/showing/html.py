@@ -249,6 +249,8 @@ def _value(a: Value | None) -> Any:
     out: JSON = {"r": _short(a.rms), "lo": _short(a.low), "hi": _short(a.high)}
     if a.full is not None:
         out["f"] = _short(a.full)
+    elif a.packed:
+        out["b"] = a.packed
     elif a.cells:
         out["c"] = _short(a.cells, 3)
     return out
@@ -286,6 +288,8 @@ def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> 
             out["num"] = ""
     else:
         out["A"] = _value(s.array)
+        if s.only and s.array is not None and s.array.full is None:
+            out["same"] = 1  # as the node's gradient, which is there
     if s.check is not None:
         c = s.check
         out["check"] = [c.analytic, c.finite, c.error, int(c.ok), c.what]

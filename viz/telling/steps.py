@@ -18,7 +18,7 @@ from collections import Counter
 from microtorch.notation import expr
 from microtorch.notation.formulas import LETTERS
 
-from ..reading import numbers
+from ..reading import large, numbers
 from ..reading.measure import Computation, Data, Gradient, add, whole
 from ..reading.summary import number, summary
 from ..reading.trace import Contribution, Step, Trace, TraceNode, Value
@@ -42,6 +42,7 @@ def add_steps(trace: Trace) -> Trace:
         trace.steps += _backward(trace, found, names)
     else:
         trace.note = trace.note or found.backward.reason
+    large.keep(trace, found)
     found.release()
     return trace
 
