@@ -58,10 +58,11 @@ LAZY |= {"functional": ("facade.functional", "")}
 LAZY |= {
     name: (f"facade.{name}", "")
     for name in (
-        "accelerator cuda hub multiprocessing onnx opencl profiler random signal special "
+        "accelerator compiler cuda hub multiprocessing onnx opencl profiler random signal special "
         "testing".split()
     )
 }
+LAZY |= {name: ("facade.other_devices", "") for name in ("mps", "xpu")}
 LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY["summary"] = ("facade.summary", "summary")
 AUTOCAST = (
@@ -103,7 +104,7 @@ LAZY |= {
 }
 
 ABSENT = frozenset(
-    "mps quantization sparse sparse_coo_tensor xpu export fx library".split()
+    "quantization sparse sparse_coo_tensor export fx library".split()
 )
 
 EAGER = (
