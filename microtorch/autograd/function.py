@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
@@ -101,6 +102,13 @@ class FunctionCtx:
         if self._forward:
             return self._for_forward
         return self._to_save if self._node is None else saved_tensors(self._node)
+
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """Its name of old."""
+        what = "'saved_variables' is deprecated; use 'saved_tensors'"
+        warnings.warn(what, DeprecationWarning, stacklevel=2)
+        return self.saved_tensors
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
         """Name outputs through which no gradient flows."""

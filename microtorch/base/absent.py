@@ -24,8 +24,6 @@ ABSENT = {
     "nested": "pad the sequences: nn.utils.rnn.pad_sequence, and a mask",
     "sparse": "dense tensors, or numbers and indices with scatter_add and index_select",
     "sparse_coo_tensor": "dense tensors, or numbers and indices with scatter_add and index_select",
-    "mps": "there is no such device here; device='cpu', or 'opencl'",
-    "xpu": "there is no such device here; device='cpu', or 'opencl'",
 }
 
 

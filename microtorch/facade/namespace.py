@@ -59,10 +59,11 @@ LAZY |= {"functional": ("facade.functional", "")}
 LAZY |= {
     name: (f"facade.{name}", "")
     for name in (
-        "accelerator cuda hub multiprocessing onnx opencl profiler random signal special "
+        "accelerator compiler cuda hub multiprocessing onnx opencl profiler random signal special "
         "testing".split()
     )
 }
+LAZY |= {name: ("facade.other_devices", "") for name in ("mps", "xpu")}
 LAZY |= {name: ("files", name) for name in ("load", "save")}
 LAZY["summary"] = ("facade.summary", "summary")
 AUTOCAST = (

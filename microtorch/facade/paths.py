@@ -81,6 +81,7 @@ PYTORCH = {
     "serialization": "files",
     "storage": "handles.storage",
     "torch_version": "base.versions",
+    "utils._pytree": "utils.trees",
     "utils.dlpack": "create.exchange",
     "utils.data._utils": "utils.data",
     "utils.data._utils.collate": "utils.data.collate",
@@ -106,6 +107,9 @@ PYTORCH = {
     "backends.openmp": "facade.no_backend",
     "backends.opt_einsum": "facade.no_backend",
     "backends.mps": "facade.mps",
+    "mps": "facade.other_devices",
+    "nn.attention": "facade.attention",
+    "compiler": "facade.compiler",
     "cuda": "facade.cuda",
     "cuda.amp": "facade.cuda_amp",
     "cuda.amp.autocast_mode": "facade.cuda_amp",
@@ -123,6 +127,7 @@ PYTORCH = {
     "random": "facade.random",
     "special": "facade.special",
     "testing": "facade.testing",
+    "xpu": "facade.other_devices",
     "utils.hooks": "graph.hooks",
     "utils.model_zoo": "facade.hub",
     "utils.tensorboard": "facade.tensorboard",
@@ -165,7 +170,6 @@ OLD = {  # ours, before modules moved
     "data.loader": "utils.data.dataloader",
     "data.sampler": "utils.data.sampler",
     "nn.activations": "nn.layers",  # with Dropout and Flatten
-    "nn.attention": "nn.layers.attention",
     "nn.conv": "nn.layers",  # with Fold and Unfold
     "nn.layer_functions": "nn.functional",
     "nn.linear": "nn.layers.linear",

@@ -1,7 +1,7 @@
 """Nested tuples, lists and dicts of values, as a flat list and a structure, and back."""
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,8 +19,8 @@ class Structure(NamedTuple):
     parts: tuple[Structure, ...]
 
     @property
-    def leaves(self) -> int:
-        return 1 if self.kind is None else sum(part.leaves for part in self.parts)
+    def num_leaves(self) -> int:
+        return 1 if self.kind is None else sum(part.num_leaves for part in self.parts)
 
     def __repr__(self) -> str:
         if self.kind is None:
@@ -35,22 +35,29 @@ class Structure(NamedTuple):
 LEAF = Structure(None, (), ())
 
 
-def flatten(tree: Tree) -> tuple[list[Any], Structure]:
-    """The leaves in order, and the structure."""
+def flatten(
+    tree: Tree, is_leaf: Callable[[Tree], bool] | None = None
+) -> tuple[list[Any], Structure]:
+    """The leaves in order, and the structure. ``is_leaf`` may stop above the containers' ends."""
     leaves: list[Any] = []
-    return leaves, _structure(tree, leaves)
+    return leaves, _structure(tree, leaves, is_leaf)
 
 
-def _structure(tree: Tree, leaves: list[Any]) -> Structure:
+def _structure(
+    tree: Tree, leaves: list[Any], is_leaf: Callable[[Tree], bool] | None
+) -> Structure:
     kind = type(tree)
+    if is_leaf is not None and is_leaf(tree):
+        leaves.append(tree)
+        return LEAF
     if kind in DICTS:
         keys, values = tuple(tree), tuple(tree.values())
-    elif kind in (tuple, list) or (isinstance(tree, tuple) and hasattr(tree, "_fields")):
+    elif kind in (tuple, list, deque) or (isinstance(tree, tuple) and hasattr(tree, "_fields")):
         keys, values = tuple(range(len(tree))), tuple(tree)
     else:
         leaves.append(tree)
         return LEAF
-    return Structure(kind, keys, tuple([_structure(v, leaves) for v in values]))
+    return Structure(kind, keys, tuple([_structure(v, leaves, is_leaf) for v in values]))
 
 
 def unflatten(leaves: Iterable[Any], structure: Structure) -> Tree:
@@ -84,7 +91,7 @@ def spread_over(prefix: Tree, structure: Structure) -> list[Any] | None:
     if structure.kind is None or not isinstance(prefix, (tuple, list, dict)):
         if structure.kind is None and isinstance(prefix, (tuple, list, dict)):
             return None
-        return [prefix] * structure.leaves
+        return [prefix] * structure.num_leaves
     values: Sequence[Any]
     if isinstance(prefix, dict):
         if structure.kind not in DICTS or set(prefix) != set(structure.keys):

@@ -25,8 +25,8 @@ def __getattr__(name: str) -> Any:
     if name in ("parallel", "DataParallel"):  # few programs need it
         parallel = importlib.import_module(f"{__name__}.parallel")
         return parallel if name == "parallel" else parallel.DataParallel
-    if name == "modules":  # PyTorch's name for layers/ (facade/paths.py)
-        return importlib.import_module(f"{__name__}.modules")
+    if name in ("modules", "attention"):  # what stands elsewhere (facade/paths.py)
+        return importlib.import_module(f"{__name__}.{name}")
     if name in _LATER:
         near = nearest(name, __all__)
         raise AttributeError(f"torch.nn.{name} is not in microtorch yet.{near}")

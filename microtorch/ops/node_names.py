@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..engine.handle import Handle
+from ..engine.record import Number
 from ..engine.registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def _dims(all_of_them: str, some: str) -> Callable[[Node], str]:
 
 
 def _is_number(node: Node) -> bool:
-    """Was it a Python number? (Or a constant tensor of no dimensions, which looks the same.)"""
-    return node.op is None and not node.needs and node.shape == ()
+    """Was it a Python number?"""
+    return isinstance(node, Number)
 
 
 def _pow(node: Node) -> str:
@@ -177,9 +178,33 @@ def renaming(function: F) -> F:
     return cast(F, renamed)
 
 
+# ---- the inputs in PyTorch's order ---------------------------------------------------------------
+def _number_last(inputs: Sequence[Node]) -> Sequence[Node]:
+    """2 * x is x * 2."""
+    return sorted(inputs, key=_is_number)
+
+
+def _no_number(inputs: Sequence[Node]) -> Sequence[Node]:
+    """x ** 2 and 2 - x have no edge for the number."""
+    return [node for node in inputs if not _is_number(node)]
+
+
+EDGES: dict[str, Callable[[Sequence[Node]], Sequence[Node]]] = {
+    "add": _number_last,
+    "mul": _number_last,
+    "div": _number_last,
+    "sub": lambda inputs: inputs[1:] if _is_number(inputs[0]) else inputs,
+    "pow": _no_number,
+    "remainder": _no_number,
+    "fmod": _no_number,
+    "where": lambda inputs: inputs[1:],  # none for the condition
+    "linear": lambda inputs: (*inputs[2:], *inputs[:2]),  # addmm: the bias first
+}
+
+
 def name_ops() -> None:
     """Tell the ops the names of their nodes. Called once, when all are declared."""
     for name, names in OPS.items():
         REGISTRY[name].names = names
-    # addmm's operands in PyTorch: the bias first
-    REGISTRY["linear"].edges = lambda inputs: (*inputs[2:], *inputs[:2])
+    for name, edges in EDGES.items():
+        REGISTRY[name].edges = edges

@@ -44,9 +44,11 @@ __all__ = [
     "CheckpointError",
     "checkpoint",
     "checkpoint_sequential",
+    "get_device_states",
     "noop_context_fn",
     "set_checkpoint_debug_enabled",
     "set_checkpoint_early_stop",
+    "set_device_states",
 ]
 
 
@@ -361,3 +363,17 @@ def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
 def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
     """Accepted without effect."""
     yield
+
+
+def get_device_states(*args: object) -> tuple[list[int], list[Tensor]]:
+    """The devices of these tensors that have generators of their own, and their states: none.
+
+    Reversible networks, which run forward again by hand, ask for them.
+    """
+    return [], []
+
+
+def set_device_states(
+    devices: Sequence[int], states: Sequence[Tensor], *, device_type: str | None = None
+) -> None:
+    """Accepted without effect: ``get_device_states`` found none."""

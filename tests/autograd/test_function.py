@@ -67,6 +67,23 @@ def test_derivatives_of_any_order(f):
     assert gradcheck(f, doubles(0.5, 1.5)) and gradgradcheck(f, doubles(0.5, 1.5))
 
 
+def test_what_is_saved_has_a_name_of_old():
+    class Old(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            with pytest.warns(DeprecationWarning, match="use 'saved_tensors'"):
+                return 2 * ctx.saved_variables[0] * g
+
+    x = torch.tensor(3.0, requires_grad=True)
+    Old.apply(x).backward()
+    assert x.grad == 6
+
+
 def test_the_node():
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     y = Power.apply(x, 3)

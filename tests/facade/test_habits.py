@@ -37,6 +37,30 @@ def test_cuda_refuses_the_rest(name):
             getattr(torch.cuda, name)()
 
 
+def test_devices_and_compilers_that_are_not_here_answer():
+    for device in (torch.mps, torch.xpu):
+        assert not device.is_available() and device.device_count() == 0
+        device.empty_cache()
+        device.manual_seed(0)
+        with pytest.raises(RuntimeError, match="no such device"):
+            device.synchronize()
+    assert not torch.compiler.is_compiling() and torch.compiler.disable(len) is len
+    assert torch.compiler.disable()(len) is torch.compiler.allow_in_graph(len) is len
+
+
+def test_a_kernel_of_attention_is_chosen_and_forgotten():
+    from microtorch.nn.attention import SDPBackend, sdpa_kernel
+
+    x = torch.ones(1, 1, 2, 3)
+    with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
+        assert nn.functional.scaled_dot_product_attention(x, x, x).shape == x.shape
+        assert not torch.backends.cuda.mem_efficient_sdp_enabled()
+        assert torch.backends.cuda.flash_sdp_enabled()
+    assert torch.backends.cuda.mem_efficient_sdp_enabled()
+    with pytest.raises(AssertionError, match="instance of SDPBackend"), sdpa_kernel("math"):
+        pass
+
+
 def test_flags_are_remembered():
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False

@@ -50,7 +50,7 @@ NAMES = {
     "data.loader": "DataLoader",
     "data.sampler": "Sampler RandomSampler BatchSampler WeightedRandomSampler",
     "nn.activations": "ReLU PReLU Softmax Dropout Dropout2d Flatten Unflatten",
-    "nn.attention": "MultiheadAttention NonDynamicallyQuantizableLinear",
+    "nn.attention": "SDPBackend sdpa_kernel MultiheadAttention NonDynamicallyQuantizableLinear",
     "nn.conv": "Conv1d Conv2d ConvTranspose2d Fold Unfold",
     "nn.layer_functions": "dropout1d dropout2d scaled_dot_product_attention",
     "nn.linear": "Linear Bilinear Identity",

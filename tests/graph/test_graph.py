@@ -47,6 +47,22 @@ def test_names_of_nodes():
     assert all(type(y.grad_fn).__name__ == name for name, y in expected.items())
 
 
+@pytest.mark.parametrize(
+    "function, name, edges",
+    [
+        (lambda x: 2 * x, "Mul", "x-"), (lambda x: x * 2, "Mul", "x-"),
+        (lambda x: torch.tensor(2.0) * x, "Mul", "-x"), (lambda x: 2 + x, "Add", "x-"),
+        (lambda x: 2 - x, "Rsub", "x"), (lambda x: torch.tensor(2.0) - x, "Sub", "-x"),
+        (lambda x: x - 2, "Sub", "x-"), (lambda x: x**2, "Pow", "x"), (lambda x: 2**x, "Pow", "x"),
+        (lambda x: x % 2, "Remainder", "x"), (lambda x: torch.where(x > 0, x, 2.0), "Where", "x-"),
+    ],
+)  # fmt: skip
+def test_the_edges_of_a_number_are_pytorchs(function, name, edges):
+    node = function(leaf(1.0, 2.0).sin()).grad_fn
+    assert node.name().startswith(name + "Backward")
+    assert "".join("-" if n is None else "x" for n, _ in node.next_functions) == edges
+
+
 def test_grad_fn_and_leaves():
     x, c = leaf(1.0, 2.0), torch.ones(2)
     y = x * c

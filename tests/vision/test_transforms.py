@@ -76,6 +76,8 @@ def test_gradients_flow_through(function):
 def test_one_mean_for_all_channels_and_one_for_each():
     x = torch.ones(2, 3, 4, 4)
     assert F.normalize(x, 0.5, 0.25).unique().tolist() == [2.0]
+    with pytest.raises(RuntimeError, match="broadcast"):  # a picture of one channel, three means
+        F.normalize(x[0, :1], [0.5] * 3, [0.5] * 3)
     made = T.Normalize(torch.tensor([1.0, 2.0, 3.0]), (1.0, 1.0, 2.0))(x)
     assert made[0, :, 0, 0].tolist() == [0.0, -1.0, -1.0]
 

@@ -95,6 +95,17 @@ def download_url(
     download([url], Path(root).expanduser() / name, md5)
 
 
+def download_file_from_google_drive(
+    file_id: str, root: PathLike, filename: PathLike | None = None, md5: str | None = None
+) -> None:
+    """Fetch a shared file of Google Drive into `root`, under its id or `filename`.
+
+    Raises RuntimeError when the file cannot be had; Drive refuses files that many people fetch.
+    """
+    url = "https://drive.usercontent.google.com/download?export=download&confirm=t&id=" + file_id
+    download_url(url, root, filename or file_id, md5)
+
+
 def download(urls: Sequence[str], path: Path, md5: str | None = None) -> None:
     """Fetch `path` from the first of `urls` that gives the file with this checksum.
 

@@ -336,7 +336,8 @@ def normalize(
                 f"Normalize: std={std}",
             )
         )
-    return tensor.sub_(centre).div_(width) if inplace else (tensor - centre) / width
+    # in place on a copy: three means are too many for a picture of one channel, and it says so
+    return (tensor if inplace else tensor.clone()).sub_(centre).div_(width)
 
 
 def _per_channel(value: Sequence[float] | float, like: Tensor) -> Tensor:
