@@ -14,6 +14,7 @@ from microtorch import distributions as distributions
 from microtorch import fft as fft
 from microtorch import files
 from microtorch import func as func
+from microtorch import fx as fx
 from microtorch import linalg as linalg
 from microtorch import nn as nn
 from microtorch import optim as optim
@@ -95,7 +96,8 @@ from microtorch.distributions.sampling import binomial as binomial
 from microtorch.distributions.sampling import poisson as poisson
 from microtorch.facade import accelerator as accelerator
 from microtorch.facade import amp as amp
-from microtorch.facade import config
+from microtorch.facade import compiler as compiler
+from microtorch.facade import config, other_devices
 from microtorch.facade import cuda as cuda
 from microtorch.facade import functional as functional
 from microtorch.facade import hub as hub
@@ -367,6 +369,8 @@ from microtorch.static import exported, script
 from microtorch.utils.progress import progress as progress
 from microtorch.version import __version__ as __version__
 
+mps = other_devices
+xpu = other_devices
 grid_sampler_2d = grid_sampler
 grid_sampler_3d = grid_sampler
 jit = script
