@@ -9,6 +9,7 @@ warning that says why.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
