@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
 
 from ..arrays.generator import Generator, default_generator
 from ..autograd.grad_mode import enable_grad, no_grad
-from ..base.errors import describe, message
+from ..base.errors import describe, message, unknown
 from ..handles.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter
@@ -481,6 +481,17 @@ def export(
                 b.copy_(value)
     compiled: Compiled = vars(traced)["_compiled"]
     return ExportedProgram(mod, compiled, example, labels, named)
+
+
+def __getattr__(name: str) -> NoReturn:
+    if name in ("Dim", "ShapesCollection", "AdditionalInputs"):
+        raise AttributeError(
+            message(
+                f"torch.export.{name} is not here: a program has the shapes of its example",
+                fix="export the model once for each size; torch.onnx.export has dynamic_axes",
+            )
+        )
+    raise unknown("module 'torch.export'", name, __all__)
 
 
 def _no_file(*args: Operand, **kwargs: Operand) -> NoReturn:
