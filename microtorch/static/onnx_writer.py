@@ -208,7 +208,9 @@ class Writer:
         root, at = self.layout(n)
         places = at if part is None else at.reshape(-1)[part]
         whole = self.program.values[root].shape
-        if places.size == math.prod(whole) and (
+        if places.shape == whole and (places.reshape(-1) == np.arange(places.size)).all():
+            pass  # all of it, whatever its size will be
+        elif places.size == math.prod(whole) and (
             places.reshape(-1) == np.arange(places.size)
         ).all():
             new = self.node("Reshape", [new, self.numbers(*whole)])
@@ -255,7 +257,10 @@ class Writer:
         known = replaced(index, lambda ref: self.known(ref))
         place = np.arange(math.prod(shape)).reshape(shape)[known]
         new = self.cast(value, like)
-        self.wrote(target.number, self.node("Expand", [new, self.numbers(*place.shape)]), place)
+        if (self.shape(value) if type(value) is Ref else ()) != place.shape:
+            new = self.node("Expand", [new, self.node("Shape", [self.name(target)])
+                                       if place.shape == shape else self.numbers(*place.shape)])
+        self.wrote(target.number, new, place)
 
     def known(self, x: Ref) -> Array:
         """The array of a constant."""

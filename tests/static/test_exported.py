@@ -158,6 +158,7 @@ def test_one_tensor_twice_and_several_results():
     (lambda m, x: torch.export.export(m, (x,)).graph_module(x), RuntimeError, r"ep\.module\(\)"),
     (lambda m, x: torch.export.save(torch.export.export(m, (x,)), io.BytesIO()),
      NotImplementedError, r"jit\.trace\(model, args\)\.save"),
+    (lambda m, x: torch.export.Dim("n"), AttributeError, "shapes of its example"),
     (lambda m, x: torch.export.load("f.pt2"), NotImplementedError, "torch.onnx.export"),
 ])  # fmt: skip
 def test_what_is_refused_says_why(call, error, why):

@@ -90,6 +90,15 @@ def test_dynamic_axes_are_tried_out(tmp_path):
     x = torch.randn(5, 1, 12, 12)
     np.testing.assert_allclose(
         run(path, x)[0], CNN.eval()(x).detach().numpy(), rtol=1e-4, atol=1e-5)  # fmt: skip
+    class Residual(nn.Module):
+        def forward(self, x):
+            out = F.relu(x * 2, inplace=True)
+            out += x
+            return out.flatten(1)
+
+    torch.onnx.export(Residual(), torch.randn(2, 3, 2), path, **names)
+    x = torch.randn(4, 3, 2)
+    np.testing.assert_allclose(run(path, x)[0], Residual()(x).numpy(), rtol=1e-6)
     names["dynamic_axes"] = {"x": {0: "n"}}
     with pytest.raises(RuntimeError, match="other sizes"):
         torch.onnx.export(lambda x: x.sum() / len(x), torch.ones(3), path, **names)
