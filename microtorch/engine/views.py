@@ -25,15 +25,18 @@ UNRECORDED: Attrs = {
 def link_view(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> None:
     """If ``t``, the result of ``op`` on ``parent``, shares its memory, link the two."""
     out, source = t.array, parent.array
-    if not (
-        out is source
-        or (out.base is not None and (out.base is source or out.base is source.base))
+    owner = out.base
+    if out is not source and (
+        owner is None or (owner is not source and owner is not source.base)
     ):
         return
-    storage = t.node.storage = storage_of(parent.node)
-    base, chain = parent.origin if parent.origin is not None else (parent, ())
-    chain = (*chain, (op, attrs))
-    if t.node.op is None and not mode.get().grad:
+    node = t.node
+    storage = node.storage = parent.node.storage or storage_of(parent.node)
+    origin = parent.origin
+    base, chain = (parent, ((op, attrs),)) if origin is None else (
+        origin[0], (*origin[1], (op, attrs))
+    )  # fmt: skip
+    if node.op is None and not mode.get().grad:
         chain = (*chain, (unfollowing[0], UNRECORDED))
     t.origin = (base, chain)
     storage.add_view(ref(t))

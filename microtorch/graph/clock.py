@@ -27,8 +27,8 @@ class Storage:
         self.views: list[Any] = []  # weak references to the handles of differentiable views
 
     def add_view(self, view: Any) -> None:
-        # at 8, 16, 32...: forget the dead
-        if len(self.views) >= 8 and len(self.views) & (len(self.views) - 1) == 0:
+        n = len(self.views)
+        if n >= 8 and not n & (n - 1):  # at 8, 16, 32...: forget the dead
             self.views = [v for v in self.views if v() is not None]
         self.views.append(view)
 

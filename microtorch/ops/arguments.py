@@ -70,6 +70,12 @@ def shape_of(shape: Any, op: str) -> Shape:
     """Sizes given as ``(2, 3)``, ``[2, 3]`` or ``2, 3``."""
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = shape[0]
+    if type(shape) is tuple:
+        for s in shape:
+            if type(s) is not int:
+                break
+        else:
+            return shape
     try:
         return tuple([s if type(s) is int else s.__index__() for s in shape])
     except (AttributeError, TypeError):

@@ -231,8 +231,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         return owned(reshape(reshape(input, -1)[:0], *index.array.shape))
     if input.array.ndim == index.array.ndim:
         return kept_dtype(gather_op, input, index, {"dim": d})
-    x, i = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]
-    return owned(reshape(apply(gather_op, (x, i), {"dim": d}), *index.array.shape))
+    lined = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]
+    return owned(reshape(apply(gather_op, lined, {"dim": d}), *index.array.shape))
 
 
 @public()

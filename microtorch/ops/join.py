@@ -70,7 +70,8 @@ def _stack(F: Namespace, *xs: Array, dim: int) -> Array:
     out = np.empty((*shape[:dim], len(xs), *shape[dim:]), first.dtype)
     lead = (slice(None),) * dim
     for i, x in enumerate(xs):
-        out[(*lead, i)] = x
+        place: Any = (*lead, i)
+        out[place] = x
     return out
 
 

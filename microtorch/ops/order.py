@@ -15,7 +15,7 @@ from ..base.naming import named
 from ..engine.checks import watch
 from ..engine.hot import kept_dtype, single
 from ..engine.op import Op
-from ..engine.record import constant
+from ..engine.record import constant, constant_node, handle
 from ..engine.registry import REGISTRY
 from .arguments import dim_of, refuse_complex
 from .reduce import extreme_vjp, not_empty
@@ -66,7 +66,15 @@ _PAIRS = {name: type(name, (Picked,), {"__slots__": ()}) for name in PICKS}
 
 def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> Picked:
     """(values, indices) of ``input`` at ``index`` (an int array of the same rank) along ``dim``."""
-    dev = input.node.dev
+    dev, node = input.node.dev, input.node
+    if not node.needs and type(index) is np.ndarray and type(input.array) is np.ndarray:
+        found = dev.gathered(input.array, index, dim) if index.ndim else None
+        if found is not None:
+            if squeeze:
+                found, index = found.squeeze(dim), index.squeeze(dim)
+            taken = handle(found, constant_node(found, dev))
+            few: Picked = _PAIRS[name](taken, handle(index, constant_node(index, dev.of(I64))))
+            return few
     at = constant(index, dev)
     values = kept_dtype(PICKS[name], input, at, {"dim": dim, "squeeze": squeeze})
     places = constant(index.squeeze(dim), dev) if squeeze and index.ndim else at

@@ -117,6 +117,23 @@ def test_several_and_single(name, i):
                 assert whole(as_function(op, xs[0], sample.attrs)) == expected
 
 
+@pytest.mark.parametrize("name", ["cat", "stack"])
+def test_joined(name):
+    op, more = REGISTRY[name], int(name == "stack")
+    for dtype, needs, grad, n in itertools.product(
+        (torch.float32, torch.float64), (True, False), (True, False), (1, 2, 3)
+    ):
+        with torch.set_grad_enabled(grad):
+            xs = [operand(dtype, (2, 3), needs and i == 1) for i in range(n)]
+            for dim in range(-2 - more, 2 + more):
+                expected = whole(apply(op, xs, {"dim": dim % (2 + more)}))
+                assert whole(hot.joined(op, xs, dim, more)) == expected
+    x, y = operand(torch.float32, (2,), True), operand(torch.float64, (2,), True)
+    whole_number = torch.tensor([1, 2])
+    for xs, dim in (([x, y], 0), ([x], 5), ([], 0), ([x, 1], 0), ([whole_number], 0), (x, 0)):
+        assert hot.joined(op, xs, dim, more) is None
+
+
 def as_function(op, x, attrs):
     """``single`` is called by the function that the user calls."""
     return hot.single(op, x, attrs)
