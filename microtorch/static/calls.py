@@ -41,14 +41,17 @@ class Look(NamedTuple):
     def size(self, x: Operand) -> int:
         return math.prod(self.shape(x))
 
-    def rows(self, *given: Operand, kind: str = "") -> bool:
-        """Are all of these values that lie row by row, of one floating type (or of ``kind``)?"""
-        values = self.program.values
+    def floats(self, *given: Operand, kind: str = "") -> bool:
+        """Are all of these values of one floating type (or of ``kind``)?"""
         if any(type(x) is not Ref for x in given):
             return False
-        kinds = {values[x.number].dtype.name for x in given}
-        kinds_ok = kinds == {kind} if kind else kinds in ({"float32"}, {"float64"})
-        return kinds_ok and all(values[x.number].contiguous for x in given)
+        kinds = {self.program.values[x.number].dtype.name for x in given}
+        return kinds == {kind} if kind else kinds in ({"float32"}, {"float64"})
+
+    def rows(self, *given: Operand, kind: str = "") -> bool:
+        """And do they lie row by row?"""
+        values = self.program.values
+        return self.floats(*given, kind=kind) and all(values[x.number].contiguous for x in given)
 
     def call(self, function: str, *operands: Operand, writes: tuple[Operand, ...] = ()) -> Call:
         """The call; what is new is the step's result."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..notation import expr
 from .functions import named
-from .lower import LIBRARY, row_major
+from .lower import LIBRARY
 from .memory import planned
 from .program import Rate, Ref
 from .statements import (
@@ -18,6 +18,7 @@ from .statements import (
     Sum,
     View,
     reads,
+    row_major,
     writes,
 )
 
@@ -322,9 +323,10 @@ class Emitter:
     def copy(self, s: Copy) -> None:
         out = self.new(s.result)
         self.comment([s])
-        if s.zero:
-            n = math.prod(self.program.values[s.result].shape)
-            self.lines += [_for("i", n).removesuffix(" {"), f"    {out}[i] = 0;"]
+        if s.fill is not None:
+            value = self.program.values[s.result]
+            filled = f"    {out}[i] = {number(s.fill, value.dtype)};"
+            self.lines += [_for("i", math.prod(value.shape)).removesuffix(" {"), filled]
         for n, place in s.parts:
             opened, index, depth = self.loops(place.shape, False)
             opened[-1:] = [line.removesuffix(" {") for line in opened[-1:]]
