@@ -112,6 +112,43 @@ def _adam(s: Look) -> list[Lowered] | None:
     return out
 
 
+@entry("kernel rmsprop_step")
+def _rmsprop(s: Look) -> list[Lowered] | None:
+    params, grads, squares, means, buffers, steps = s.given
+    a = s.step.attrs
+    if not all(map(_number, a.values())):
+        return None
+    out: list[Lowered] = []
+    for i, (p, g, square, t) in enumerate(zip(params, grads, squares, steps, strict=True)):
+        m, v = (x[i] if x else None for x in (means, buffers))
+        used = [x for x in (p, g, square, m, v) if x is not None]
+        if not s.rows(*used) or not s.rows(t, kind="float32") or s.shape(p) != s.shape(g):
+            return None
+        out.append(s.call(
+            "rmsprop", s.size(p), p, g, square, m, v, t, a["lr"], a["alpha"], a["eps"],
+            a["weight_decay"], a["momentum"], a["maximize"],
+            writes=tuple([x for x in used if x is not g] + [t]),
+        ))  # fmt: skip
+    return out
+
+
+@entry("kernel adagrad_step")
+def _adagrad(s: Look) -> list[Lowered] | None:
+    params, grads, sums, steps = s.given
+    a = s.step.attrs
+    if not all(map(_number, a.values())):
+        return None
+    out: list[Lowered] = []
+    for p, g, total, t in zip(params, grads, sums, steps, strict=True):
+        if not s.rows(p, g, total) or not s.rows(t, kind="float32") or s.shape(p) != s.shape(g):
+            return None
+        out.append(s.call(
+            "adagrad", s.size(p), p, g, total, t, a["lr"], a["lr_decay"], a["eps"],
+            a["weight_decay"], a["maximize"], writes=(p, total, t),
+        ))  # fmt: skip
+    return out
+
+
 @entry("kernel total_norm")
 def _total_norm(s: Look) -> list[Lowered] | None:
     (arrays,) = s.given
@@ -171,6 +208,13 @@ def _layer_norm(s: Look) -> list[Lowered] | None:
 
 @entry("vjps layer_norm_vjps")
 def _layer_norm_vjps(s: Look) -> list[Lowered] | None:
+    n = math.prod(s.shape(s.given[2])[-s.attr("ndim") :])
+    if len(s.given) == 3 and len(s.step.result) == 1:  # no weights
+        (g, _, x), (dx,) = s.given, s.step.result
+        if not s.rows(g, x, dx):
+            return None
+        rows = s.size(x) // n
+        return [s.call("layer_norm_vjps", rows, n, 0, s.attr("eps"), g, x, None, dx, None)]
     if len(s.given) != 5 or type(s.step.result) is not tuple or len(s.step.result) != 3:
         return None
     g, _, x, w = s.given[:4]
@@ -179,7 +223,6 @@ def _layer_norm_vjps(s: Look) -> list[Lowered] | None:
     dx, dw = s.step.result[:2]
     if not s.rows(g, x, w, dx, dw):
         return None
-    n = math.prod(s.shape(x)[-s.attr("ndim") :])
     rows, parts = s.size(x) // n, s.size(dw) // n
     return [s.call("layer_norm_vjps", rows, n, parts, s.attr("eps"), g, x, w, dx, dw)]
 
@@ -230,21 +273,51 @@ def _batch_norm_vjps(s: Look) -> list[Lowered] | None:
 def _nll(s: Look) -> list[Lowered] | None:
     vjp = s.step.kind == "vjp"
     x, target = s.given[2:4] if vjp else s.given[:2]
-    if len(s.given) != 2 + 2 * vjp or s.attr("reduction") not in ("mean", "sum"):
+    if len(s.given) != 2 + 2 * vjp:
         return None
     like = s.program.values[s.step.result.number if vjp else x.number].shape
     if len(like) != 2 or not s.rows(target, kind="int64") or not all(like):
         return None
-    mean, ignored = s.attr("reduction") == "mean", s.attr("ignore_index")
+    reduction, ignored = s.attr("reduction"), s.attr("ignore_index")
     rows, n = like
+    name, how = (
+        (s.step.name.replace("loss", "rows"), [rows, n, ignored]) if reduction == "none"
+        else (s.step.name, [rows, n, reduction == "mean", ignored])
+    )  # fmt: skip
     if vjp:
         if not s.rows(s.given[0], s.step.result):
             return None
-        return [s.call(s.step.name, rows, n, mean, ignored, s.given[0], target, s.step.result)]
+        return [s.call(name, *how, s.given[0], target, s.step.result)]
     if not s.rows(x, s.step.result):
         return None
     check = Call(s.step, "in_range", [rows, target, 0, n, ignored], [], [], True)
-    return [check, s.call(s.step.name, rows, n, mean, ignored, x, target, s.step.result)]
+    return [check, s.call(name, *how, x, target, s.step.result)]
+
+
+@entry("numpy argmax")
+def _argmax(s: Look) -> list[Lowered] | None:
+    x, dim = s.given[0], s.given[1] if len(s.given) > 1 else s.attr("axis")
+    if not s.rows(x) or not s.rows(s.step.result, kind="int64") or not s.shape(x):
+        return None
+    n = s.shape(x)[-1]
+    if dim is None:
+        n = s.size(x)
+    elif dim not in (-1, len(s.shape(x)) - 1):
+        return None
+    return [s.call("argmax", s.size(x) // n, n, x, s.step.result)]
+
+
+@entry("kernel max", "vjp max_vjp0", "kernel min", "vjp min_vjp0")
+def _picked(s: Look) -> list[Lowered] | None:
+    vjp = s.step.kind == "vjp"
+    x, index = (s.given[0], s.given[3]) if vjp else s.given[:2]
+    shape = s.shape(s.step.result if vjp else x)
+    if not s.rows(x, s.step.result) or not s.rows(index, kind="int64") or not shape:
+        return None
+    if s.attr("dim") not in (-1, len(shape) - 1) or s.size(index) != math.prod(shape[:-1]):
+        return None
+    name = "picked_vjp0" if vjp else "picked"
+    return [s.call(name, s.size(index), shape[-1], x, index, s.step.result)]
 
 
 @entry("kernel check_rows")

@@ -58,7 +58,7 @@ def lowered(
         return found
     if type(step.result) is not Ref or "out" in step.attrs:
         return None
-    if step.kind == "method" and step.result in step.arguments:  # an array as what it is
+    if step.name == "astype" and step.result in step.arguments:  # an array as what it is
         return []
     one = _one(program, step, step.result.number, arrays)
     if one is not None:
@@ -126,6 +126,10 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
         formula, letters = f"x {sign} y", ("x", "y")
     elif step.kind == "operator" and name in OPERATORS:
         formula, letters = OPERATORS[name], ("x", "y")
+    elif f"{step.kind} {name}" in ("kernel cast", "method astype"):
+        return _cast(program, step, result)
+    elif step.kind == "kernel" and name == "bitwise_not" and d.name == "bool":
+        return Each(step, result, "x == 0", {"x": given[0]}) if type(given[0]) is Ref else None
     else:
         return None
     if formula is None or not expr.functions(formula) <= {*LIBRARY, *HELPERS, "where"}:
@@ -155,7 +159,10 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
         return None
     kind = floats.pop()
     if kind.kind == "i":
-        if formula not in WHOLE or d != kind or not all(type(x) is Ref for x in used.values()):
+        compared = name in formulas.COMPARISONS and d.name == "bool"
+        if any(type(x) is float for x in used.values()) or not (
+            compared or (formula in WHOLE and d == kind)
+        ):
             return None
     elif kind != (d if d.kind == "f" else _floating(used, program)):
         return None
@@ -163,6 +170,18 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
     if np.broadcast_shapes(*shapes) != values[result].shape:
         return None
     return Each(step, result, formula, used)
+
+
+def _cast(program: Program, step: Step, result: int) -> Each | None:
+    """Numbers as numbers of another dtype; C's rules are numpy's where the new one is no smaller
+    kind: bool, integer, float."""
+    given, d = step.arguments[0], program.values[result].dtype
+    if type(given) is not Ref:
+        return None
+    own = program.values[given.number].dtype
+    if own.name not in C_TYPES or "bif".find(own.kind) > "bif".find(d.kind):
+        return None
+    return Each(step, result, "x", {"x": given})
 
 
 def _floating(used: dict[str, Operand], program: Program) -> DType | None:
@@ -335,7 +354,10 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> list[Low
         for m in (found.x, found.y):
             if len(values[m].shape) != 2 and not values[m].contiguous:
                 before.append(copy := laid_out(program, step, m))
-                found = found._replace(**{"x" if m == found.x else "y": copy.result})
+                if m == found.x:
+                    found = found._replace(x=copy.result)
+                else:
+                    found = found._replace(y=copy.result)
         a, b, shape = _as_matrix(a), _as_matrix(b), _as_matrix(shape)
     if len(a) < 2 or len(b) < 2 or len(a) != len(b) or a[:-2] != b[:-2] or shape[:-2] != a[:-2]:
         return None

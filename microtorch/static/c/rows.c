@@ -92,27 +92,28 @@ static inline void layer_norm@(int rows, int n, double eps, const real *restrict
 }
 
 
-/* dx, and dw as the first of `parts` rows, of which the others are 0 */
+/* dx, and with weights dw as the first of `parts` rows, of which the others are 0 */
 static inline void layer_norm_vjps@(int rows, int n, int parts, double eps, const real *restrict g,
                                     const real *restrict x, const real *restrict w,
                                     real *restrict dx, real *restrict dw)
 {
-    for (int j = 0; j < parts * n; j++)
+    for (int j = 0; w && j < parts * n; j++)
         dw[j] = 0;
     for (int i = 0; i < rows; i++, x += n, g += n, dx += n) {
         real mean, scale;
         double sum = 0, total = 0;
         moments_of_row@(n, x, eps, &mean, &scale);
         ALSO_ADDED_UP for (int j = 0; j < n; j++) {
-            const real h = g[j] * w[j];
+            const real h = w ? g[j] * w[j] : g[j];
             sum += h;
             total += (double)h * (x[j] - mean) * scale;
         }
         const real a = (real)(sum / n), b = (real)(total / n);
         for (int j = 0; j < n; j++) {
             const real t = (x[j] - mean) * scale;
-            dx[j] = scale * (g[j] * w[j] - a - t * b);
-            dw[j] += g[j] * t;
+            dx[j] = scale * ((w ? g[j] * w[j] : g[j]) - a - t * b);
+            if (w)
+                dw[j] += g[j] * t;
         }
     }
 }
