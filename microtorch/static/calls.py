@@ -208,21 +208,15 @@ def _layer_norm(s: Look) -> list[Lowered] | None:
 
 @entry("vjps layer_norm_vjps")
 def _layer_norm_vjps(s: Look) -> list[Lowered] | None:
-    n = math.prod(s.shape(s.given[2])[-s.attr("ndim") :])
-    if len(s.given) == 3 and len(s.step.result) == 1:  # no weights
-        (g, _, x), (dx,) = s.given, s.step.result
-        if not s.rows(g, x, dx):
-            return None
-        rows = s.size(x) // n
-        return [s.call("layer_norm_vjps", rows, n, 0, s.attr("eps"), g, x, None, dx, None)]
-    if len(s.given) != 5 or type(s.step.result) is not tuple or len(s.step.result) != 3:
+    if len(s.given) not in (3, 5) or type(s.step.result) is not tuple or len(s.step.result) != 3:
         return None
-    g, _, x, w = s.given[:4]
+    g, _, x, w = (*s.given[:4], None)[:4]
     if s.step.result[2] != g:
         return None
     dx, dw = s.step.result[:2]
-    if not s.rows(g, x, w, dx, dw):
+    if not s.rows(g, x, dx, dw) or not _optional(s, w):
         return None
+    n = math.prod(s.shape(x)[-s.attr("ndim") :])
     rows, parts = s.size(x) // n, s.size(dw) // n
     return [s.call("layer_norm_vjps", rows, n, parts, s.attr("eps"), g, x, w, dx, dw)]
 
@@ -294,7 +288,7 @@ def _nll(s: Look) -> list[Lowered] | None:
     return [check, s.call(name, *how, x, target, s.step.result)]
 
 
-@entry("numpy argmax")
+@entry("numpy argmax", "numpy argmin")
 def _argmax(s: Look) -> list[Lowered] | None:
     x, dim = s.given[0], s.given[1] if len(s.given) > 1 else s.attr("axis")
     if not s.rows(x) or not s.rows(s.step.result, kind="int64") or not s.shape(x):
@@ -304,7 +298,8 @@ def _argmax(s: Look) -> list[Lowered] | None:
         n = s.size(x)
     elif dim not in (-1, len(s.shape(x)) - 1):
         return None
-    return [s.call("argmax", s.size(x) // n, n, x, s.step.result)]
+    sign = -1 if s.step.name == "argmin" else 1
+    return [s.call("argmax", s.size(x) // n, n, sign, x, s.step.result)]
 
 
 @entry("kernel max", "vjp max_vjp0", "kernel min", "vjp min_vjp0")
@@ -320,7 +315,7 @@ def _picked(s: Look) -> list[Lowered] | None:
     return [s.call(name, s.size(index), shape[-1], x, index, s.step.result)]
 
 
-@entry("kernel check_rows")
+@entry("kernel check_rows", "kernel check_classes")
 def _check_rows(s: Look) -> list[Lowered] | None:
     index, rows = s.given
     if not s.rows(index, kind="int64"):

@@ -61,13 +61,14 @@ static inline void nll_rows_vjp0@(int rows, int n, long long ignored, const real
 }
 
 
-/* where the largest number of each row is: the first of them, or of NaN */
-static inline void argmax@(int rows, int n, const real *restrict x, long long *restrict out)
+/* where x, times `sign`, is largest in each row: the first such place, or the first NaN */
+static inline void argmax@(int rows, int n, int sign, const real *restrict x,
+                           long long *restrict out)
 {
     for (int i = 0; i < rows; i++, x += n) {
         int at = 0;
         for (int j = 1; j < n; j++)
-            if (x[at] == x[at] && !(x[j] <= x[at]))
+            if (x[at] == x[at] && !(sign * x[j] <= sign * x[at]))
                 at = j;
         out[i] = at;
     }

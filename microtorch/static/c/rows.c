@@ -92,12 +92,12 @@ static inline void layer_norm@(int rows, int n, double eps, const real *restrict
 }
 
 
-/* dx, and with weights dw as the first of `parts` rows, of which the others are 0 */
+/* dx, and dw as the first of `parts` rows, of which the others are 0 */
 static inline void layer_norm_vjps@(int rows, int n, int parts, double eps, const real *restrict g,
                                     const real *restrict x, const real *restrict w,
                                     real *restrict dx, real *restrict dw)
 {
-    for (int j = 0; w && j < parts * n; j++)
+    for (int j = 0; j < parts * n; j++)
         dw[j] = 0;
     for (int i = 0; i < rows; i++, x += n, g += n, dx += n) {
         real mean, scale;
@@ -112,8 +112,7 @@ static inline void layer_norm_vjps@(int rows, int n, int parts, double eps, cons
         for (int j = 0; j < n; j++) {
             const real t = (x[j] - mean) * scale;
             dx[j] = scale * ((w ? g[j] * w[j] : g[j]) - a - t * b);
-            if (w)
-                dw[j] += g[j] * t;
+            dw[j] += g[j] * t;
         }
     }
 }
