@@ -69,7 +69,7 @@ class Part(NamedTuple):
     def draws(self) -> bool:
         """Does it draw random numbers?"""
         p = self.entry.program
-        return any(s.name == "dropout_noise" for s in p.steps[: p.split])
+        return any(s.kind == "draw" for s in p.steps[: p.split])
 
     @property
     def results(self) -> list[Held]:

@@ -14,10 +14,11 @@ import numpy as np
 
 from ..handles.memory import offset, owner
 from ..notation import expr, formulas
-from .calls import Look, called
+from .calls import calls
 from .parts import laid_out, parts
 from .program import Ref, Unread
 from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View, row_major
+from .updates import updates
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Shape
@@ -53,9 +54,10 @@ def lowered(
         return None
     if step.kind == "operator" and (step.name in IN_PLACE or step.name == "setitem"):
         return _written(program, step, arrays)
-    found = called(program, step, alone)
-    if found is not None:
-        return found
+    for table in (calls, updates):
+        found = table.lowered(program, step, alone)
+        if found is not None:
+            return found
     if type(step.result) is not Ref or "out" in step.attrs:
         return None
     if step.name == "astype" and step.result in step.arguments:  # an array as what it is
@@ -63,9 +65,8 @@ def lowered(
     one = _one(program, step, step.result.number, arrays)
     if one is not None:
         return [one]
-    several = parts.get(f"{step.kind} {step.name}")
-    found = several and several(Look(program, step, alone))
-    return found or _product(program, step, step.result.number, alone)
+    several = parts.lowered(program, step, alone)
+    return several or _product(program, step, step.result.number, alone)
 
 
 def _one(program: Program, step: Step, result: int, arrays: dict[int, Array]) -> Lowered | None:
