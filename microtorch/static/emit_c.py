@@ -104,6 +104,10 @@ class Emitter:
         self.called: set[tuple[str, str]] = set()  # functions, and of which type
         self.memory = planned(program, region.steps, {*region.gives})
         self.said = ""  # the last comment
+        self.readers: dict[int, set[int]] = {}  # the statements that read a value, by id
+        for s in region.steps:
+            for n in reads(s):
+                self.readers.setdefault(n, set()).add(id(s))
         self.turned = 0  # bytes of the largest array that a product lays out anew
         for n in region.takes:
             value = program.values[n]
@@ -219,9 +223,7 @@ class Emitter:
     def read_later(self, group: list[Each]) -> set[int]:
         """Which results of a group are read outside it."""
         steps = {id(s) for s in group}
-        read = {
-            n for s in self.region.steps if id(s) not in steps for n in reads(s)
-        }  # fmt: skip
+        read = {s.result for s in group if self.readers.get(s.result, steps) - steps}
         return read | set(self.region.gives)
 
     def sum(self, s: Sum) -> None:
