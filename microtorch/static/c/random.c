@@ -47,7 +47,8 @@ static inline void uniform@(int n, real *restrict out)
 static inline void box_muller@(real mean, real std, real *restrict out)
 {
     for (int i = 0; i < 8; i++) {
-        const real radius = sqrt@(-2 * log1p@(-out[i])), angle = (real)6.283185307179586 * out[i + 8];
+        const real radius = sqrt@(-2 * log1p@(-out[i]));
+        const real angle = (real)6.283185307179586 * out[i + 8];
         out[i] = radius * cos@(angle) * std + mean;
         out[i + 8] = radius * sin@(angle) * std + mean;
     }
