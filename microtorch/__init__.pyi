@@ -50,6 +50,9 @@ from microtorch.autograd.grad_mode import no_grad as no_grad
 from microtorch.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from microtorch.base.errors import OutOfMemoryError as OutOfMemoryError
 from microtorch.base.types import AnyNumber, DeviceLike, Dims, DTypeLike, Number, TensorLike
+from microtorch.create.counted import arange as arange
+from microtorch.create.counted import linspace as linspace
+from microtorch.create.counted import logspace as logspace
 from microtorch.create.data import LegacyType
 from microtorch.create.data import as_tensor as as_tensor
 from microtorch.create.data import asarray as asarray
@@ -58,12 +61,9 @@ from microtorch.create.data import tensor as tensor
 from microtorch.create.exchange import from_dlpack as from_dlpack
 from microtorch.create.exchange import frombuffer as frombuffer
 from microtorch.create.exchange import to_dlpack as to_dlpack
-from microtorch.create.filled import arange as arange
 from microtorch.create.filled import eye as eye
 from microtorch.create.filled import full as full
 from microtorch.create.filled import full_like as full_like
-from microtorch.create.filled import linspace as linspace
-from microtorch.create.filled import logspace as logspace
 from microtorch.create.filled import tril_indices as tril_indices
 from microtorch.create.filled import triu_indices as triu_indices
 from microtorch.create.random import Generator as Generator
@@ -363,13 +363,14 @@ from microtorch.ops.vector_norm import dist as dist
 from microtorch.ops.volumes import conv3d as conv3d
 from microtorch.ops.volumes import conv_transpose3d as conv_transpose3d
 from microtorch.static import compile as compile
-from microtorch.static import script
+from microtorch.static import exported, script
 from microtorch.utils.progress import progress as progress
 from microtorch.version import __version__ as __version__
 
 grid_sampler_2d = grid_sampler
 grid_sampler_3d = grid_sampler
 jit = script
+export = exported
 __config__ = config
 serialization = files
 BFloat16Tensor: LegacyType

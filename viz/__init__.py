@@ -22,9 +22,9 @@ import importlib
 from typing import Any
 
 __all__ = [
-    "Graph", "GraphTooLarge", "RenderError", "Stepper", "Trace", "Zoom", "check", "diff",
+    "Graph", "GraphTooLarge", "Poster", "RenderError", "Stepper", "Trace", "Zoom", "check", "diff",
     "draw", "draw_dot", "draw_error", "draw_errors", "expand", "explain_grad", "intervene",
-    "latex", "make_dot", "quiz", "record", "step", "timeline", "trace", "zoom",
+    "latex", "make_dot", "quiz", "record", "step", "summary", "timeline", "trace", "zoom",
 ]  # fmt: skip
 
 # The module of each name. No module has the name of a function: `viz.draw` is the function.
@@ -36,6 +36,7 @@ _HOME = {
     "asking.recording": ("record",),
     "asking.zooming": ("Zoom", "expand", "zoom"),
     "drawing.picture": ("Graph", "draw", "draw_dot", "make_dot"),
+    "drawing.poster": ("Poster", "summary"),
     "drawing.render": ("RenderError",),
     "drawing.timeline": ("timeline",),
     "reading.trace": ("GraphTooLarge", "Trace"),

@@ -175,7 +175,7 @@ class Function:
     vmap: Callable[..., Any] | None = None
     generate_vmap_rule = False
     node_name = ""  # of the backward node, if it is not the class's name with Backward
-    node_rule = ""  # what an operand receives, in words, if they are other than "what backward returns"
+    node_rule = ""  # what an operand receives, in words; if empty, "what backward returns"
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:

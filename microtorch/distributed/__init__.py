@@ -6,6 +6,10 @@ DistributedDataParallel on it.
 """
 from __future__ import annotations
 
+from typing import Any
+
+from ..base.absent import absent
+from ..base.errors import unknown
 from .buffers import Work
 from .collectives import ReduceOp, all_reduce, barrier, broadcast, monitored_barrier, reduce
 from .group import (
@@ -30,6 +34,7 @@ from .group import (
     is_torchelastic_launched,
     new_group,
 )  # fmt: skip
+from .joining import Join, Joinable, JoinHook
 from .lists import (
     all_gather,
     all_gather_into_tensor,
@@ -52,8 +57,16 @@ from .transfers import P2POp, batch_isend_irecv, irecv, isend, recv, send
 
 DistBackendError = DistError  # PyTorch's name
 
+def __getattr__(name: str) -> Any:
+    raise (
+        AttributeError(said) if (said := absent(f"distributed.{name}"))
+        else unknown("module 'torch.distributed'", name, __all__)
+    )  # fmt: skip
+
+
 __all__ = [
-    "DistBackendError", "DistError", "GroupMember", "P2POp", "ProcessGroup", "ReduceOp", "Work",
+    "DistBackendError", "DistError", "GroupMember", "Join", "JoinHook", "Joinable", "P2POp",
+    "ProcessGroup", "ReduceOp", "Work",
     "all_gather",
     "all_gather_into_tensor", "all_gather_object", "all_reduce", "all_to_all", "all_to_all_single",
     "barrier", "batch_isend_irecv", "broadcast", "broadcast_object_list", "destroy_process_group",

@@ -5,6 +5,7 @@ MPI does it: no gradient flows. ``async_op=True`` returns a ``Work`` at once.
 """
 from __future__ import annotations
 
+import warnings
 from datetime import timedelta
 from enum import Enum
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import message
+from ..graph import here
 from ..handles.tensor import Tensor
 from .agreement import check
 from .buffers import (
@@ -94,6 +96,18 @@ def start(
     return [getattr(group.comm, f"I{name[0].lower()}{name[1:]}")(*arguments, **options)]
 
 
+def unseen(t: Tensor, name: str) -> None:
+    """Let backward through a tensor that is written here warn, as PyTorch's does."""
+    if t.requires_grad and t.grad_fn is not None:
+        place = f" at {here()}"
+        t.register_hook(lambda _: warnings.warn(
+            f"backward goes through {name}(){place} as if it were not there: no gradient comes "
+            "from other ranks, and this may lead to silently incorrect results. Average the "
+            "gradients instead (DistributedDataParallel), or give it tensor.detach().",
+            UserWarning, stacklevel=2,
+        ))  # fmt: skip
+
+
 # ---- one tensor ----------------------------------------------------------------------------------
 def all_reduce(
     tensor: Tensor,
@@ -104,6 +118,7 @@ def all_reduce(
     """Combine the tensors of all ranks; each of them gets the result, with equal bits."""
     t, g = checked(tensor, "all_reduce"), world(group)
     word = mpi_operation(op, t, "all_reduce")
+    unseen(t, "all_reduce")
     check(g, "all_reduce", **facts(t), op=op.name)
     if g.alone:
         return Work(result=[t]) if async_op else None
@@ -125,6 +140,7 @@ def reduce(
     """Combine the tensors of all ranks; rank ``dst`` gets the result."""
     t, g = checked(tensor, "reduce"), world(group)
     root, word = place_of(g, dst, group_dst, "reduce"), mpi_operation(op, t, "reduce")
+    unseen(t, "reduce")
     check(g, "reduce", **facts(t), dst=root, op=op.name)
     if g.alone:
         return Work(result=[t]) if async_op else None
@@ -151,6 +167,7 @@ def broadcast(
     """Rank ``src``'s tensor goes to all ranks."""
     t, g = checked(tensor, "broadcast"), world(group)
     root = place_of(g, src, group_src, "broadcast")
+    unseen(t, "broadcast")
     check(g, "broadcast", **facts(t), src=root)
     if g.alone:
         return Work(result=[t]) if async_op else None

@@ -229,6 +229,7 @@ def destroy_process_group(group_: ProcessGroup | None = None) -> None:
     if group_ is None or group_ is group.WORLD:
         if group.WORLD is not None and group.WORLD.side is not None:
             group.WORLD.side.Free()
+            group.WORLD.side = None
         group.WORLD = None
         if sys.excepthook is _end_all:
             sys.excepthook = sys.__excepthook__
@@ -265,6 +266,16 @@ def new_group(
     return ProcessGroup(
         comm, chosen, everybody.backend, timeout or everybody.timeout, comm.Dup()
     )
+
+
+def everybody() -> ProcessGroup:
+    """All processes, for one that has left their group; nothing is said to the others.
+
+    Its checks run on the communicator itself, so nothing else may be under way there.
+    """
+    comm = _communicator("mpi", None, -1, -1)
+    side = None if isinstance(comm, Alone) else comm
+    return ProcessGroup(comm, tuple(range(comm.Get_size())), "mpi", TIMEOUT, side)
 
 
 # ---- questions -----------------------------------------------------------------------------------
@@ -328,6 +339,11 @@ def get_node_local_rank(fallback_rank: int | None = None) -> int:
             )
         )
     return int(fallback_rank)
+
+
+def launched_rank() -> int:
+    """The rank that MPI's launcher has given this process, with or without a group; else 0."""
+    return next((int(os.environ[name]) for name in LAUNCHED if name in os.environ), 0)
 
 
 def get_process_group_ranks(group: ProcessGroup | None) -> list[int]:

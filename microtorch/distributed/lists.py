@@ -232,11 +232,21 @@ def all_to_all(
                 f"{len(outputs)} and {len(inputs)}"
             )
         )
+    for t in [*outputs, *inputs]:
+        same(t, outputs[0], "all_to_all")
+    kept, given = outputs[g.rank()], inputs[g.rank()]
+    if kept.array.size != given.array.size:
+        raise RuntimeError(
+            message(
+                "all_to_all(): what a rank gives to itself must fit, but input and output "
+                f"{g.rank()} are {describe(given)} and {describe(kept)}"
+            )
+        )
     check(g, "all_to_all", dtype=inputs[0].array.dtype.name)
     sent = [raw(outgoing(x)) for x in inputs]
     arrays = [np.empty(out.array.shape, out.array.dtype) for out in outputs]
     if g.alone:
-        arrays[0][...] = outgoing(inputs[0])
+        arrays[0][...] = outgoing(inputs[0]).reshape(arrays[0].shape)
         return ended(Work([], _spread(outputs, arrays, "all_to_all"), outputs), async_op)
     received = [np.empty(a.nbytes, np.uint8) for a in arrays]
     mine, theirs = np.concatenate(sent), np.empty(sum(a.nbytes for a in arrays), np.uint8)

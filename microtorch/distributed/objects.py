@@ -7,7 +7,7 @@ from ..base.errors import message
 from .agreement import check
 from .collectives import place_of
 from .group import ProcessGroup, _mpi, world
-from .transfers import other_rank
+from .transfers import other_rank, source_of
 
 
 def all_gather_object(
@@ -29,13 +29,13 @@ def gather_object(
     """On rank ``dst``, ``object_gather_list[i]`` becomes rank i's object."""
     g = world(group)
     root = place_of(g, dst, group_dst, "gather_object", 0)
+    if g.rank() == root and object_gather_list is None:
+        raise ValueError(
+            message("Argument ``object_gather_list`` must be specified on destination rank.")
+        )
     check(g, "gather_object", dst=root)
     found = [obj] if g.alone else g.comm.gather(obj, root=root)
-    if g.rank() == root:
-        if object_gather_list is None:
-            raise ValueError(
-                message("Argument ``object_gather_list`` must be specified on destination rank.")
-            )
+    if object_gather_list is not None and g.rank() == root:
         _fill(object_gather_list, found, "gather_object")
 
 
@@ -68,10 +68,23 @@ def scatter_object_list(
         )
     g = world(group)
     root = place_of(g, src, group_src, "scatter_object_list", 0)
+    given = None
+    if g.rank() == root:
+        given = scatter_object_input_list
+        if given is None:
+            raise ValueError(
+                message("source rank must provide non-None scatter_object_input_list")
+            )
+        if len(given) != g.size():
+            raise RuntimeError(
+                message(
+                    f"scatter_object_list(): the input list has {len(given)} objects, and there "
+                    f"are {g.size()} ranks"
+                )
+            )
     check(g, "scatter_object_list", src=root)
-    given = scatter_object_input_list if g.rank() == root else None
     scatter_object_output_list[0] = (
-        (given or [None])[0] if g.alone else g.comm.scatter(given, root=root)
+        given[0] if g.alone and given else g.comm.scatter(given, root=root)
     )
 
 
@@ -96,10 +109,9 @@ def recv_object_list(
     group_src: int | None = None,
 ) -> int:
     """Receive a list of as many objects from rank ``src`` (None: from any); returns that rank."""
-    g, MPI = world(group), _mpi()
-    place, status = MPI.ANY_SOURCE, MPI.Status()
-    if src is not None or group_src is not None:
-        place = other_rank(g, place_of(g, src, group_src, "recv_object_list"), "recv_object_list")
+    g = world(group)
+    place = source_of(g, src, group_src, "recv_object_list")
+    status = _mpi().Status()
     _fill(object_list, g.comm.recv(source=place, status=status), "recv_object_list")
     return g.ranks[status.Get_source()]
 

@@ -35,11 +35,8 @@ def irecv(
 ) -> Work:
     """Start to receive from rank ``src`` (None: from any)."""
     t, g = checked(tensor, "irecv"), world(group)
-    MPI, array = _mpi(), incoming(t)
-    place = MPI.ANY_SOURCE
-    if src is not None or group_src is not None:
-        place = other_rank(g, place_of(g, src, group_src, "irecv"), "irecv")
-    status = MPI.Status()
+    place, array = source_of(g, src, group_src, "irecv"), incoming(t)
+    status = _mpi().Status()
     request = g.comm.Irecv(raw(array), source=place, tag=tag)
     work = Work([_WithStatus(request, status)], result=[t])
 
@@ -59,6 +56,15 @@ class _WithStatus:
 
     def Test(self) -> bool:
         return bool(self.request.Test(self.status))
+
+
+def source_of(g: ProcessGroup, src: int | None, group_src: int | None, name: str) -> Any:
+    """The group's rank that is received from, or MPI's word for any. ValueError for itself."""
+    if src is not None or group_src is not None:
+        return other_rank(g, place_of(g, src, group_src, name), name)
+    if g.alone:
+        raise ValueError(message(f"{name}(): there is no other rank to receive from"))
+    return _mpi().ANY_SOURCE
 
 
 def other_rank(g: ProcessGroup, rank: int, name: str) -> int:

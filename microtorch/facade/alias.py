@@ -18,13 +18,13 @@ import importlib
 import io
 import os
 import sys
-import traceback
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from typing import Any
 
+from ..base.absent import absent
 from ..base.errors import nearest
 from .paths import OLD, SecondName
 
@@ -51,6 +51,8 @@ class _Finder(SecondName):
         except ModuleNotFoundError as error:
             if error.name != ours:
                 raise  # the module exists, but something that it imports does not
+            if said := absent(rest):
+                raise ModuleNotFoundError(said, name=fullname) from None
             # None would let the next finder look for torch.x in microtorch's folder, and load it a
             # second time
             base = ALIASES[first]
@@ -150,6 +152,7 @@ def command(arguments: list[str] | None = None) -> int:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
             trace = trace.tb_next  # begin at the script's first line, as python would
-        traceback.print_exception(type(error), error, trace)
+        error = error.with_traceback(trace)
+        sys.excepthook(type(error), error, trace)  # init_process_group's ends the other ranks
         return 1
     return 0

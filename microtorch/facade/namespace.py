@@ -10,6 +10,7 @@ import importlib
 from typing import Any
 
 from ..arrays import layout, memory_format
+from ..base.absent import absent
 from ..base.errors import unknown
 from ..create import counted, data, exchange, filled, random, sharing, strided, windows
 from ..handles.tensor import Tensor
@@ -92,6 +93,7 @@ LAZY |= {
 }
 LAZY |= {name: ("fft.short_time", name) for name in linear_algebra.SPECTRA}
 LAZY |= {"compile": ("static", "compile"), "jit": ("static.script", "")}
+LAZY |= {"export": ("static.exported", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "serialization": ("files", ""),
@@ -101,10 +103,6 @@ LAZY |= {
     "is_anomaly_enabled": ("autograd", "is_anomaly_enabled"),
     "progress": ("utils.progress", "progress"),
 }
-
-ABSENT = frozenset(
-    "mps quantization sparse sparse_coo_tensor xpu export fx library".split()
-)
 
 EAGER = (
     "Generator Scalar Size Tensor __version__ autograd backends bfloat16 bool cdouble cfloat "
@@ -125,6 +123,6 @@ def find(name: str) -> Any:
         module, part = LAZY[name]
         found = importlib.import_module(f"microtorch.{module}")
         return getattr(found, part) if part else found
-    if name in ABSENT:
-        raise AttributeError(f"torch.{name} is part of PyTorch, but not of microtorch.")
+    if said := absent(name):
+        raise AttributeError(said)
     raise unknown("module 'torch'", name, ALL)

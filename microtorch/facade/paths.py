@@ -18,6 +18,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, cast
 
+from ..base.absent import absent
+
 _PACKAGE = __name__.partition(".")[0]
 
 PYTORCH = {
@@ -52,10 +54,13 @@ PYTORCH = {
     "distributed.algorithms": "distributed",
     "distributed.algorithms.ddp_comm_hooks": "nn.parallel",
     "distributed.algorithms.ddp_comm_hooks.default_hooks": "nn.parallel.hooks",
+    "distributed.algorithms.join": "distributed.joining",
     "distributed.distributed_c10d": "distributed",
     "distributed.elastic": "distributed",
     "distributed.elastic.multiprocessing": "distributed",
     "distributed.elastic.multiprocessing.errors": "distributed.run",
+    "distributed.optim": "optim.zero",
+    "distributed.optim.zero_redundancy_optimizer": "optim.zero",
     "nn.utils.clip_grad": "nn.utils.clipping",
     "nn.utils.convert_parameters": "nn.utils.vectors",
     "nn.utils.init": "nn.utils.fresh",
@@ -99,6 +104,7 @@ PYTORCH = {
     "cuda.amp.autocast_mode": "facade.cuda_amp",
     "cuda.amp.grad_scaler": "facade.cuda_amp",
     "hub": "facade.hub",
+    "export": "static.exported",
     "jit": "static.script",
     "multiprocessing": "facade.multiprocessing",
     "onnx": "facade.onnx",
@@ -202,6 +208,8 @@ class Finder(SecondName):
             module = importlib.import_module(f"{_PACKAGE}.{PATHS[name]}")
             _enter_loaded(name, module)
             return self.spec(fullname, module)
+        if said := absent(name):
+            raise ModuleNotFoundError(said, name=fullname)
         if name.rpartition(".")[0] in PATHS:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import traceback
 from typing import Any
 
 from ..facade import alias
@@ -19,10 +18,10 @@ from ..viz.drawing.options import CHOICES, Options
 from ..viz.drawing.picture import Graph
 from ..viz.drawing.render import RenderError
 from ..viz.drawing.style import THEMES
+from ..viz.reading.ranks import first_rank
 from ..viz.reading.watching import Watch
 from ..viz.showing import stepper
-from ..viz.showing.stepper import Stepper
-from ..viz.telling.steps import add_steps
+from ..viz.showing.stepper import Stepper, with_steps
 
 Variables = dict[str, Any]  # the script's, by name
 DRAWN = frozenset(picture.FORMATS)
@@ -139,15 +138,19 @@ def _save_drawing(watch: Watch, variables: Variables, options: argparse.Namespac
     look = Options(**_look(options), legend=getattr(options, "legend", False))
     look.check()
     trace = watch.trace(root, "draw", variables)
+    if not first_rank():
+        return
     path = options.output or os.path.splitext(os.path.basename(options.script))[0] + ".svg"
     print(Graph(trace, Drawing(trace, look).digraph).save(path))
 
 
 def _show_steps(watch: Watch, variables: Variables, options: argparse.Namespace) -> None:
     root = watch.find(variables, options.var)
-    trace = add_steps(watch.trace(root, "step", variables, gradients=True))
+    trace = with_steps(watch.trace(root, "step", variables, gradients=True), "step", None)
     if not any(s.phase == "backward" for s in trace.steps):
         raise RuntimeError(trace.note or "no gradient can be computed")
+    if not first_rank():  # its part is in the trace of the first one, which speaks for all
+        return
     made = Stepper(trace, {"seed": None} if options.quiz else None)
     if options.output is None:
         made.run()
@@ -161,13 +164,16 @@ def _report_failure(error: Exception, options: argparse.Namespace, steps: bool) 
     place = error.__traceback__
     while place is not None and place.tb_frame.f_code.co_filename in (__file__, alias.__file__):
         place = place.tb_next  # begin at the script's first line, as python would
-    traceback.print_exception(type(error), error, place)
+    path = ""
     if options.output and not steps:
         from ..viz.asking.crash import draw_error
 
         try:
             path = draw_error(error, **_look(options)).save(options.output)
-            print(f"The graph up to there: {path}", file=sys.stderr)
         except (ValueError, RuntimeError):  # no tensor was involved, or Graphviz is missing
-            return 1
+            pass
+    error = error.with_traceback(place)
+    sys.excepthook(type(error), error, place)  # of several processes: it ends the others, too
+    if path:
+        print(f"The graph up to there: {path}", file=sys.stderr)
     return 1

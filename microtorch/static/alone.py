@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .emit_c import Emitter, Region
 from .functions import text_of
-from .program import Value
 from .source import head, unique, wrapped
 from .statements import C_TYPES
+from .templates import Value
 
 if TYPE_CHECKING:
     from ..base.types import Array

@@ -9,8 +9,8 @@ import math
 from typing import TYPE_CHECKING
 
 from .look import Look, Table, is_number
-from .program import Ref
 from .statements import Call, Lowered, Sum
+from .templates import Ref
 
 if TYPE_CHECKING:
     from ..base.types import Operand, Shape

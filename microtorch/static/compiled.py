@@ -26,18 +26,18 @@ from ..engine.record import constant
 from ..graph import mode
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
-from ..nn.module import Module
 from .build import CompilerError
 from .entry import Entry, Run
 from .export import export
 from .guards import SIMPLE, TooMuch, Unwatchable, Watch
 from .keys import Refused, opaque, structure
 from .outputs import Output
-from .program import Leaf, Program, Ref
+from .program import Leaf, Program
 from .proof import disagreement, proved, random_state
 from .recorded import Recorded
 from .recording import SLOT, Busy, Recording, recording_now
 from .source import unique
+from .templates import Ref
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
@@ -55,6 +55,7 @@ class Compiled:
         self.function = self.root = function
         self.use_c = use_c
         self.fullgraph = fullgraph
+        self.own_outputs = False  # are views that it returns to be copied?
         self.entries: dict[Key, list[tuple[Entry, Operand]]] = {}
         self.pending: dict[Key, Run | None] = {}
         self.recordings: dict[Key, int] = {}
@@ -162,6 +163,8 @@ class Compiled:
                         "arguments or values")  # fmt: skip
             return
         entry.names = self.names(entry, run)
+        for leaf in entry.leaves:
+            leaf.name = entry.names.get(leaf.number, leaf.name)
         arrays = {x.number: x.value for x in run.recording.arrays.values()}
         entry.plan_whole(arrays)
         if self.use_c:
@@ -182,10 +185,10 @@ class Compiled:
         found: dict[int, str] = {}
         by_tensor = {id(v): k for _, k, v in run.watch.items
                      if isinstance(v, Tensor) and isinstance(k, str)}  # fmt: skip
-        code = getattr(self.function, "__code__", None)
-        if isinstance(self.function, Module):
-            code = getattr(self.function.forward, "__code__", None)
-        parameters = getattr(code, "co_varnames", ())[isinstance(self.function, Module) :]
+        method = getattr(type(self.function), "forward", None)  # of a Module, after self
+        code = getattr(self.function, "__code__", getattr(method, "__code__", None))
+        parameters = code.co_varnames[code is not getattr(self.function, "__code__", None) :
+                                      code.co_argcount] if code is not None else ()  # fmt: skip
         for leaf in entry.leaves:
             name = by_tensor.get(id(leaf.tensor))
             if leaf.kind == "argument" and leaf.place < len(parameters):
@@ -205,7 +208,10 @@ class Compiled:
         outputs: list[Output] = []
         with r:
             result = self.function(*args, **kwargs)
+            if self.own_outputs:
+                result = owned(result, [leaf.tensor for leaf in r.program.leaves])
             r.program.outputs = self.output(r, result, outputs)
+            r.program.returned = [o.number for o in outputs]
             if r.late is not None and not any(o.kind == "number" for o in outputs):
                 r.give_up("it reads a number, and returns something else")
             r.program.split = len(r.program.steps)
@@ -381,6 +387,18 @@ class Compiled:
         """The program as the Python function that the interpreter runs."""
         text: str = vars(self.entry.function)["text"]
         return text
+
+
+def owned(x: Operand, leaves: Sequence[Tensor]) -> Operand:
+    """What a function returned, with copies of what is a view, or was there before."""
+    if isinstance(x, Tensor):
+        view = x.origin is not None or any(x is leaf for leaf in leaves)
+        return x.clone() if view else x
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return type(x)(*[owned(y, leaves) for y in x])
+    if type(x) in (tuple, list):
+        return type(x)([owned(y, leaves) for y in x])
+    return {k: owned(y, leaves) for k, y in x.items()} if type(x) is dict else x
 
 
 def _backend() -> str:

@@ -8,7 +8,6 @@ from ..notation import expr
 from .functions import named
 from .lower import LIBRARY
 from .memory import planned
-from .program import Rate, Ref
 from .statements import (
     C_TYPES,
     Call,
@@ -21,6 +20,7 @@ from .statements import (
     row_major,
     writes,
 )
+from .templates import Rate, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,8 +16,8 @@ from ..handles.memory import offset, owner
 from ..notation import expr, formulas
 from .calls import calls
 from .parts import laid_out, parts
-from .program import Ref, Unread
 from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View, row_major
+from .templates import Ref, Unread
 from .updates import updates
 
 if TYPE_CHECKING:

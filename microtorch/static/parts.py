@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from .calls import geometry
 from .look import Look, Table
-from .program import Ref, Value
 from .statements import Call, Copy, Each, Lowered, Place, Sum, View, row_major
+from .templates import Ref, Value
 
 if TYPE_CHECKING:
     from ..base.types import Operand, Shape

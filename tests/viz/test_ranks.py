@@ -1,5 +1,6 @@
 """Several processes in one picture: each one's graph, and the all-reduce between them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -21,14 +22,22 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def stepper(tmp_path_factory):
-    """What the program behind the documentation's picture draws, read from its JSON."""
-    file = tmp_path_factory.mktemp("ranks") / "steps.json"
-    command = [sys.executable, "-m", "microtorch.distributed.run", "--nproc_per_node", "2"]
+    """What the program behind the documentation's picture draws, read from its JSON.
+
+    The command, after the program has left its process group, and the program itself draw the same.
+    """
+    folder = tmp_path_factory.mktemp("ranks")
+    file, own = folder / "steps.json", folder / "own.json"
+    command = [sys.executable, "-m", "microtorch.distributed.run", "--nproc_per_node", "2", "-m"]
+    program = str(ROOT / "docs" / "pictures" / "two_ranks.py")
     done = subprocess.run(
-        [*command, str(ROOT / "docs" / "pictures" / "two_ranks.py"), str(file)],
+        [*command, "microtorch", "step", program, "-o", str(file), "--", str(own)],
         env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and done.stdout == f"{file}\n", done.stderr  # one rank speaks
+    traces = [json.loads(path.read_text(encoding="utf-8")) for path in (file, own)]
+    assert [len(t["steps"]) for t in traces] == [len(traces[0]["steps"])] * 2
+    assert traces[0]["roots"] == traces[1]["roots"] and len(traces[0]["roots"]) == 2
     return viz.Stepper(viz.Trace.from_json(file.read_text(encoding="utf-8")))
 
 

@@ -17,6 +17,7 @@ from microtorch.backends import host
 from microtorch.base import errors
 from microtorch.distributed import DistError, ProcessGroup
 from microtorch.distributed.agreement import assembled
+from microtorch.distributed.group import everybody, launched_rank
 from microtorch.nn.parallel import DistributedDataParallel
 
 from .take import parallel, settle
@@ -83,7 +84,8 @@ def together(trace: Trace, function: str, ranks: bool | None) -> Ranks | None:
     """
     if asked(ranks) is False:
         return None
-    if not dist.is_initialized():
+    modules = _parallel(trace)
+    if not dist.is_initialized() and not modules:
         if not ranks:
             return None
         what = f"viz.{function}(loss, ranks=True) shows several processes, and this one is alone"
@@ -92,11 +94,13 @@ def together(trace: Trace, function: str, ranks: bool | None) -> Ranks | None:
             "python -m microtorch.distributed.run --nproc_per_node 2 script.py"
         )
         raise errors.GraphError(errors.message(what, fix=fix))
-    modules = _parallel(trace)
     if ranks is None and not modules:
         return None
     group = modules[0].process_group if modules else dist.group.WORLD
-    return None if group is None or group.size() < 2 else Ranks(group, function)
+    if group is None or group.size() < 2:
+        return None
+    # side is None: the program has called destroy_process_group()
+    return Ranks(everybody() if group.side is None else group, function)
 
 
 def _parallel(trace: Trace) -> list[DistributedDataParallel]:
@@ -106,7 +110,7 @@ def _parallel(trace: Trace) -> list[DistributedDataParallel]:
 
 def first_rank() -> bool:
     """Is this the process that speaks for all?"""
-    return not dist.is_initialized() or dist.get_rank() == 0
+    return (dist.get_rank() if dist.is_initialized() else launched_rank()) == 0
 
 
 def warn(error: DistError) -> None:

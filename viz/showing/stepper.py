@@ -69,9 +69,6 @@ class Stepper:
             valid = ", ".join(f".{f}" for f in FORMATS)
             raise ValueError(f"save({path!r}): {what}; use one of {valid}")
         if suffix in FILMS:
-            if self.trace.mode != "reverse":
-                what = f"save({path!r}): a film shows forward and backward; this is forward mode"
-                raise ValueError(f"{what}: use one of {', '.join('.' + f for f in TEXTS)}")
             return film.save(self.trace, path, suffix, **look)
         if look:
             names = ", ".join("." + f for f in FILMS)
@@ -150,18 +147,20 @@ def quiz(loss: Root, seed: object = None, params: Given = None, names: Given = N
 def _steps(
     loss: Root, function: str, params: Given, names: Given, ranks: bool | None = False
 ) -> Trace:
-    trace = take(loss, function, caller(), given_names(params, names), gradients=True)
-    together = all_ranks(trace, function, ranks)
-    if together is None:
-        add_steps(trace)
-    else:
-        trace = _of_all(trace, together)
+    taken = take(loss, function, caller(), given_names(params, names), gradients=True)
+    trace = with_steps(taken, function, ranks)
     if not any(s.phase == "backward" for s in trace.steps):
         gone = any(word in trace.note for word in ("overwritten", "freed"))
         fix = f"call {function}(loss) before optimizer.step(), or compute the loss again"
         what = f"{function}(): {trace.note or 'no gradient can be computed'}"
         raise errors.GraphError(errors.message(what, fix=fix if gone else ""))
     return trace
+
+
+def with_steps(trace: Trace, function: str, ranks: bool | None) -> Trace:
+    """The trace with its steps, or that of all processes; ``ranks`` as in ``step``."""
+    together = all_ranks(trace, function, ranks)
+    return add_steps(trace) if together is None else _of_all(trace, together)
 
 
 def _of_all(trace: Trace, ranks: Ranks) -> Trace:

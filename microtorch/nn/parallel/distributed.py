@@ -5,19 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from ...autograd import is_grad_enabled, no_grad
 from ...base.errors import message
-from ...distributed import ReduceOp, all_gather_object, all_reduce, broadcast
+from ...distributed import all_gather_object, broadcast
 from ...distributed.group import ProcessGroup, world
-from ...engine.record import constant
+from ...distributed.joining import Join, Joinable, JoinConfig, JoinHook
 from ..module import Module
 from .hooks import Hook
 from .reducer import Reducer
 
 
-class DistributedDataParallel(Module):
+class DistributedDataParallel(Module, Joinable):
     """``module`` in several processes: equal parameters, and gradients averaged during backward.
 
     Parameters and buffers begin as rank 0's. Each backward averages the gradients over the group,
@@ -60,7 +58,7 @@ class DistributedDataParallel(Module):
         self.static_graph, self.gradient_as_bucket_view = static_graph, gradient_as_bucket_view
         self.dim, self.device_ids, self.output_device = dim, None, None
         self.require_backward_grad_sync = True
-        self._joined: _Joined | None = None
+        self._join_config, self._divide_by_all = JoinConfig(), True
         named = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
         if not named:
             raise RuntimeError(
@@ -84,19 +82,23 @@ class DistributedDataParallel(Module):
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         """The module's own forward; the backward of what it returns is averaged."""
         averaged = is_grad_enabled() and self.require_backward_grad_sync
-        if self._joined is not None and averaged:
-            active = self._joined.go_on(self.process_group)
-            self.reducer.divisor = self._joined.divisor(active, self.process_group)
         if averaged:
+            Join.notify_join_context(self)
+            active = self._join_config.active
+            by_all = self._divide_by_all or not active
+            self.reducer.divisor = self.process_group.size() if by_all else len(active)
             self.reducer.arm()
         if self.broadcast_buffers and self.require_backward_grad_sync and self.training:
             self._send_buffers()
         return self.module(*inputs, **kwargs)
 
     def _send_buffers(self) -> None:
+        """Those of rank 0; of ranks with different numbers of batches, of one that goes on."""
+        active = self._join_config.active
+        source = active[-1] if active else 0
         with no_grad():
             for buffer in self.module.buffers():
-                broadcast(buffer.detach(), group=self.process_group, group_src=0)
+                broadcast(buffer.detach(), group=self.process_group, group_src=source)
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:
@@ -108,37 +110,33 @@ class DistributedDataParallel(Module):
         finally:
             self.require_backward_grad_sync = before
 
-    @contextmanager
     def join(
         self, divide_by_initial_world_size: bool = True, enable: bool = True,
         throw_on_early_termination: bool = False,
-    ) -> Iterator[None]:  # fmt: skip
+    ) -> Join:  # fmt: skip
         """For inputs of different number: a rank that has none left answers the others with zeros.
 
         The average divides by the number of all ranks, or of those that still have data
         (``divide_by_initial_world_size=False``). At the end all have the parameters and buffers of
         a rank that went on longest. Raises RuntimeError on every rank when the first is done, if
-        ``throw_on_early_termination``.
+        ``throw_on_early_termination``. ``Join`` does it for several things at once.
         """
-        if not enable:
-            yield
-            return
-        self._joined = joined = _Joined(throw_on_early_termination, divide_by_initial_world_size)
-        group = self.process_group
-        try:
-            yield
-            longest = True
-            while joined.wait_for_others(group):
-                longest = False
-                if self.broadcast_buffers and self.training:
-                    self._send_buffers()
-                self.reducer.join_in()
-            last = joined.last(longest, group)
-            with no_grad():
-                for t in [*self.module.parameters(), *self.module.buffers()]:
-                    broadcast(t.detach(), group=group, group_src=last)
-        finally:
-            self._joined, self.reducer.divisor = None, group.size()
+        return Join(
+            [self], enable, throw_on_early_termination,
+            divide_by_initial_world_size=divide_by_initial_world_size,
+        )  # fmt: skip
+
+    def join_hook(self, **kwargs: Any) -> JoinHook:
+        self._divide_by_all = bool(kwargs.get("divide_by_initial_world_size", True))
+        return _Answers(self)
+
+    @property
+    def join_device(self) -> Any:
+        return next(self.module.parameters()).device
+
+    @property
+    def join_process_group(self) -> ProcessGroup:
+        return self.process_group
 
     def register_comm_hook(self, state: object, hook: Hook) -> None:
         """Average each bucket by ``hook(state, bucket)``, which returns a future (hooks.py).
@@ -158,46 +156,26 @@ class DistributedDataParallel(Module):
         return self.reducer.timeline
 
 
-class _Joined:
-    """One passage through ``join``: before each step all ranks tell whether they go on."""
+class _Answers(JoinHook):
+    """What a rank without data does while others train the module."""
 
-    def __init__(self, throw: bool, by_all: bool) -> None:
-        self.throw, self.by_all = throw, by_all
+    def __init__(self, module: DistributedDataParallel) -> None:
+        self.module, self.last = module, 0
 
-    def go_on(self, group: ProcessGroup) -> int:
-        """This rank has data: take part in the count; how many have?"""
-        n = self._count(1, group)
-        self._check(n, group)
-        return n
+    def main_hook(self) -> None:
+        m = self.module
+        self.last = m._join_config.active[-1]
+        if m.broadcast_buffers and m.training:
+            m._send_buffers()
+        m.reducer.join_in()
 
-    def divisor(self, active: int, group: ProcessGroup) -> int:
-        """What the sum of the gradients is divided by."""
-        return group.size() if self.by_all else active
-
-    def last(self, longest: bool, group: ProcessGroup) -> int:
-        """The highest of the ranks that had data longest."""
-        rank = constant(np.array([group.rank() if longest else -1], np.int64))
-        all_reduce(rank, ReduceOp.MAX, group)
-        return int(rank.item())
-
-    def wait_for_others(self, group: ProcessGroup) -> bool:
-        """This rank has none left: does another one go on?"""
-        n = self._count(0, group)
-        self._check(n, group)
-        return n > 0
-
-    def _count(self, active: int, group: ProcessGroup) -> int:
-        n = constant(np.array([active], np.int64))
-        all_reduce(n, ReduceOp.SUM, group)
-        return int(n.item())
-
-    def _check(self, n: int, group: ProcessGroup) -> None:
-        if self.throw and n < group.size():
-            raise RuntimeError(
-                message(
-                    "Detected at least one rank that exhausted inputs. Throwing across all ranks."
-                )
-            )
+    def post_hook(self, is_last_joiner: bool) -> None:
+        """All take over the module of the last of those that went on longest."""
+        m = self.module
+        last = m._join_config.active[-1] if is_last_joiner else self.last
+        with no_grad():
+            for t in [*m.module.parameters(), *m.module.buffers()]:
+                broadcast(t.detach(), group=m.process_group, group_src=last)
 
 
 def _check_equal(module: Module, group: ProcessGroup) -> None:

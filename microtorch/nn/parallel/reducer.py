@@ -270,14 +270,16 @@ class Reducer:
 
     def join_in(self) -> None:
         """Take part in the all-reduces of the others with gradients of zero (uneven inputs)."""
-        works = [
-            self._send(b, np.zeros_like(b.flat), False) for b in self.buckets[:-1]
-        ]  # the same operations in the same order: MPI does not match a blocking one with others
-        if self.find_unused:
-            all_reduce(constant(np.zeros(len(self.params), np.int32)), ReduceOp.MAX, self.group)
-        works.append(self._send(self.buckets[-1], np.zeros_like(self.buckets[-1].flat), True))
+        for b in self.buckets:
+            b.flat[...] = 0
+        # the same operations in the same order: MPI does not match a blocking one with others
+        works = [self._send(b, b.flat, False) for b in self.buckets[:-1]]
+        used = self._used_anywhere(Pass()) if self.find_unused else set(range(len(self.params)))
+        works.append(self._send(self.buckets[-1], self.buckets[-1].flat, True))
         for work in works:
             work and work.wait()
+        for i in used:  # for an optimizer that steps a share of them here
+            self._give(self.params[i], self._slot(*self.place[i]))
 
     def _slot(self, b: Bucket, k: int) -> Array:
         p = self.params[b.params[k]]

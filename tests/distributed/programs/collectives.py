@@ -1,5 +1,7 @@
 """Every collective, with values that name the rank they come from. Prints "ok" on each rank."""
 
+import refused
+
 import microtorch as torch
 import microtorch.distributed as dist
 
@@ -101,6 +103,8 @@ assert words == [0, "0"]
 mine = [None]
 dist.scatter_object_list(mine, [f"for {i}" for i in range(n)] if r == 0 else None, src=0)
 assert mine == [f"for {r}"]
+
+refused.check(n)
 
 # a write is dated: what backward has saved is noticed to be stale
 x = torch.ones(2, requires_grad=True)

@@ -17,14 +17,19 @@ if fault == "raises" and rank == 1:
     raise ValueError(f"rank {os.environ['RANK']} of {os.environ['WORLD_SIZE']}")
 if fault == "killed":
 
+    done, t = 0, torch.ones(1_000_000)
+
     def kill():
-        print("killed at", time.time(), flush=True)
+        print("killed at", time.time(), "after", done, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    if rank == 1:  # in the middle of one of these
-        threading.Timer(0.3, kill).start()
-    while True:
-        dist.all_reduce(torch.ones(1_000_000))
+    print("process", os.getpid(), flush=True)
+    dist.all_reduce(t)  # all are there
+    if rank == 1:
+        threading.Timer(0.2, kill).start()
+    while True:  # the others are within one of these, and stay there
+        dist.all_reduce(t, op=dist.ReduceOp.MAX)
+        done += 1
 if fault == "differs":
     # rank 1 waits for rank 0, gives up, and comes again: what it brought first is not mixed in
     world, large = dist.group.WORLD, "x" * 1_000_000

@@ -1,5 +1,8 @@
 """DistributedDataParallel against one process with the whole batch. Prints "ok" on each rank."""
 
+from microtorch.distributed.algorithms.join import Join, Joinable, JoinHook
+from microtorch.distributed.optim import ZeroRedundancyOptimizer
+
 import microtorch as torch
 import microtorch.distributed as dist
 import microtorch.nn.functional as F
@@ -62,6 +65,18 @@ alone.load_state_dict(net.state_dict())
 # the module twice in a graph, and its parameters outside of it
 compare(lambda m, x, y: F.cross_entropy(m(x), y) + F.cross_entropy(m(2 * x), y))
 compare(lambda m, x, y: F.cross_entropy(m(x), y) + sum((p * p).sum() for p in m.parameters()))
+
+
+def penalized(m, x, y):
+    x = x.clone().requires_grad_()
+    out = m(x)
+    slope, = torch.autograd.grad(0.01 * out.pow(2).sum(), x, create_graph=True)
+    return F.cross_entropy(out, y) + (slope.norm(dim=1) - 1).pow(2).mean()
+
+
+compare(penalized)
+whole = torch.autograd.grad(ddp(x).sum(), net[0].weight)[0]  # of this rank alone, as in PyTorch
+assert torch.equal(whole, torch.autograd.grad(net(x).sum(), net[0].weight)[0])
 ddp(x)  # a forward without backward
 compare(lambda m, x, y: F.cross_entropy(m(x), y))
 
@@ -100,7 +115,7 @@ class Two(nn.Module):
 ones = torch.ones(2, 3)
 m = DistributedDataParallel(Two(), find_unused_parameters=True)
 m(ones, r == 0).sum().backward()  # only rank 0 uses b
-assert m.module.b.bias.grad.tolist() == [2.0 / n] * 3
+assert torch.allclose(m.module.b.bias.grad, torch.full((3,), 2.0 / n))
 m.zero_grad()
 m(ones, False).sum().backward()  # nobody does
 assert m.module.b.bias.grad is None
@@ -142,6 +157,83 @@ with m.join(divide_by_initial_world_size=False):
         m(torch.ones(1, 2)).sum().backward()
         assert m.module.bias.grad.item() == 1  # the mean of those that still have data
 dist.barrier()
+
+
+class Counter(Joinable):  # one of a program's own
+    total, join_device, join_process_group = 0, "cpu", dist.group.WORLD
+
+    def __call__(self):
+        Join.notify_join_context(self)
+        self.add(1.0)
+
+    def add(self, value):
+        dist.all_reduce(t := torch.tensor([value]))
+        self.total += t.item()
+
+    def join_hook(self, **kwargs):
+        hook = JoinHook()
+        hook.main_hook = lambda: self.add(0.0)
+        hook.post_hook = lambda last: setattr(self, "last", last)
+        return hook
+
+
+count = Counter()
+with Join([count]):
+    for _ in range(2 + r):
+        count()
+assert count.total == sum(2 + i for i in range(n)) and count.last == (r == n - 1)
+try:
+    with Join([count], throw_on_early_termination=True):
+        for _ in range(1 + r):
+            count()
+    raise AssertionError("one rank had no data left")
+except RuntimeError as error:
+    assert "exhausted inputs" in str(error), error
+
+# the optimizer's state spread over the ranks: the steps of one optimizer of all
+parts = [DistributedDataParallel(network()) for _ in range(2)]
+parts[1].load_state_dict(parts[0].state_dict())
+groups = [
+    [{"params": m.module[:2].parameters(), "lr": 0.1}, {"params": m.module[2:].parameters()}]
+    for m in parts
+]
+zero = ZeroRedundancyOptimizer(groups[0], torch.optim.Adam, lr=0.01)
+plain = torch.optim.Adam(groups[1], lr=0.01)
+steps = [torch.optim.lr_scheduler.StepLR(o, 1, 0.5) for o in (zero, plain)]
+for _ in range(3):
+    for m, o, s in zip(parts, (zero, plain), steps, strict=True):
+        o.zero_grad()
+        F.cross_entropy(m(x), y).backward()
+        o.step()
+        s.step()
+assert equal_bits(parts[0]) and all(map(torch.equal, parts[0].parameters(), parts[1].parameters()))
+assert len(zero.optim.state) < len(plain.state) == 6
+try:
+    zero.state_dict()
+    raise AssertionError("nobody has the whole state")
+except RuntimeError as error:
+    assert f"consolidate_state_dict(to={r})" in str(error)
+zero.consolidate_state_dict(to=n - 1)
+if r == n - 1:
+    found, wanted = zero.state_dict(), plain.state_dict()
+    assert list(found["state"]) == list(wanted["state"])
+    assert found["param_groups"] == wanted["param_groups"]
+    for i in wanted["state"]:
+        assert all(torch.equal(found["state"][i][k], v) for k, v in wanted["state"][i].items())
+again = ZeroRedundancyOptimizer(parts[0].parameters(), torch.optim.Adam)
+other = torch.optim.Adam(parts[1].parameters())
+for o in (again, other):
+    saved = plain.state_dict()
+    saved["param_groups"] = [{**saved["param_groups"][1], "params": list(range(6))}]
+    o.load_state_dict(saved)
+    o.step()
+assert all(map(torch.equal, parts[0].parameters(), parts[1].parameters()))
+with Join([parts[0], again]):
+    for _ in range(1 + r):
+        again.zero_grad()
+        F.cross_entropy(parts[0](x), y).backward()
+        again.step()
+assert equal_bits(parts[0])
 # batch norm's statistics are rank 0's
 bn = DistributedDataParallel(nn.BatchNorm1d(2))
 for _ in range(3):

@@ -1,0 +1,42 @@
+"""PyTorch's modules that are not here, and what to do instead: one sentence for each.
+
+An import of one of them, or of what lies below it, raises ModuleNotFoundError; the attribute, as in
+``torch.sparse``, AttributeError.
+"""
+from __future__ import annotations
+
+QUANTISED = "numbers of 8 bits and fewer are not computed here; model.half() saves memory"
+SHARDED = (
+    "each rank keeps the whole module here: DistributedDataParallel, with ZeroRedundancyOptimizer "
+    "for the optimizer's state"
+)
+ABSENT = {
+    "ao": QUANTISED,
+    "quantization": QUANTISED,
+    "distributed._shard": SHARDED,
+    "distributed.checkpoint": "torch.save(model.state_dict(), file) on rank 0",
+    "distributed.fsdp": SHARDED,
+    "distributed.pipelining": SHARDED,
+    "distributed.rpc": "processes exchange tensors and objects here, and do not call each other's "
+    "functions: send and recv, or send_object_list and recv_object_list",
+    "distributed.tensor": SHARDED,
+    "library": "an operation of one's own is a torch.autograd.Function",
+    "nested": "pad the sequences: nn.utils.rnn.pad_sequence, and a mask",
+    "sparse": "dense tensors, or numbers and indices with scatter_add and index_select",
+    "sparse_coo_tensor": "dense tensors, or numbers and indices with scatter_add and index_select",
+    "mps": "there is no such device here; device='cpu', or 'opencl'",
+    "xpu": "there is no such device here; device='cpu', or 'opencl'",
+}
+
+
+def absent(name: str) -> str:
+    """What is said of ``torch.<name>``; "" where the table does not know it.
+
+    ``name`` may lie below a row: "distributed.rpc.options".
+    """
+    parts = name.split(".")
+    for i in range(len(parts), 0, -1):
+        instead = ABSENT.get(".".join(parts[:i]))
+        if instead is not None:
+            return f"torch.{name} is part of PyTorch, but not of microtorch.\n  fix: {instead}"
+    return ""
