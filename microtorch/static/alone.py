@@ -69,7 +69,7 @@ class Part(NamedTuple):
     def draws(self) -> bool:
         """Does it draw random numbers?"""
         p = self.entry.program
-        return any(s.name == "dropout_noise" for s in p.steps[: p.split])
+        return any(s.kind == "draw" for s in p.steps[: p.split])
 
     @property
     def results(self) -> list[Held]:
@@ -231,13 +231,13 @@ class File:
     def page(self) -> str:
         rates = {name for name, _ in self.rates.values()}
         places = [f"&{name}" if name in rates else name for name in self.order]
-        text = text_of("page").replace("ADDRESSES;", _list("void *const arrays[]", places).lstrip())
-        order = wrapped(", ".join(self.order), 0).replace("\n    ", "\n * ")
-        return text.replace("ORDER", order)
+        return text_of("page").replace(
+            "    ADDRESSES;", _list("void *const arrays[]", places)
+        )
 
 
 def _sizes(names: Iterable[str]) -> list[str]:
-    return [f"sizeof {name}" for name in names]
+    return [f"sizeof({name})" for name in names]
 
 
 def _list(declaration: str, words: Sequence[str], none: str = "NULL") -> str:

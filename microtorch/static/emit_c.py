@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..notation import expr
 from .functions import named
-from .lower import LIBRARY, row_major
+from .lower import LIBRARY
 from .memory import planned
 from .statements import (
     C_TYPES,
@@ -17,6 +17,7 @@ from .statements import (
     Sum,
     View,
     reads,
+    row_major,
     writes,
 )
 from .templates import Rate, Ref
@@ -103,6 +104,10 @@ class Emitter:
         self.called: set[tuple[str, str]] = set()  # functions, and of which type
         self.memory = planned(program, region.steps, {*region.gives})
         self.said = ""  # the last comment
+        self.readers: dict[int, set[int]] = {}  # the statements that read a value, by id
+        for s in region.steps:
+            for n in reads(s):
+                self.readers.setdefault(n, set()).add(id(s))
         self.turned = 0  # bytes of the largest array that a product lays out anew
         for n in region.takes:
             value = program.values[n]
@@ -218,9 +223,7 @@ class Emitter:
     def read_later(self, group: list[Each]) -> set[int]:
         """Which results of a group are read outside it."""
         steps = {id(s) for s in group}
-        read = {
-            n for s in self.region.steps if id(s) not in steps for n in reads(s)
-        }  # fmt: skip
+        read = {s.result for s in group if self.readers.get(s.result, steps) - steps}
         return read | set(self.region.gives)
 
     def sum(self, s: Sum) -> None:
@@ -322,9 +325,10 @@ class Emitter:
     def copy(self, s: Copy) -> None:
         out = self.new(s.result)
         self.comment([s])
-        if s.zero:
-            n = math.prod(self.program.values[s.result].shape)
-            self.lines += [_for("i", n).removesuffix(" {"), f"    {out}[i] = 0;"]
+        if s.fill is not None:
+            value = self.program.values[s.result]
+            filled = f"    {out}[i] = {number(s.fill, value.dtype)};"
+            self.lines += [_for("i", math.prod(value.shape)).removesuffix(" {"), filled]
         for n, place in s.parts:
             opened, index, depth = self.loops(place.shape, False)
             opened[-1:] = [line.removesuffix(" {") for line in opened[-1:]]

@@ -17,9 +17,22 @@ from ..handles.memory import owner
 from .build import library
 from .emit_c import Region
 from .lower import lowered
+from .parts import new
 from .program import Program, Step, Writer
 from .source import source, unique
-from .statements import C_TYPES, Call, Each, Lowered, View, makes, reads, writes
+from .statements import (
+    C_TYPES,
+    Call,
+    Copy,
+    Each,
+    Lowered,
+    Place,
+    View,
+    makes,
+    reads,
+    row_major,
+    writes,
+)
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel
@@ -40,6 +53,8 @@ class Plan:
         self.steps = program.steps[begin:end]
         self.needed, self.alone = set(needed), alone
         found = {id(s): lowered(program, s, arrays, alone) for s in self.steps}
+        if alone:
+            found = {k: s and self.copied(s) for k, s in found.items()}
         self.items: list[Step | Region] = []
         refused: set[int] = set()
         while True:
@@ -65,17 +80,31 @@ class Plan:
                 self.items.append(step)
         return bad | self.close(chain, len(self.steps))
 
+    def copied(self, statements: list[Lowered]) -> list[Lowered]:
+        """Where there is no Python that could look at memory in another way, a result that is a
+        view is copied."""
+        done: list[Lowered] = []
+        for s in statements:
+            if isinstance(s, View) and s.result in self.needed:
+                seen = new(self.program, self.program.values[s.result].shape, s.result)
+                shape = self.program.values[seen].shape
+                place = Place(s.result, 0, row_major(shape), shape)
+                done += [s._replace(result=seen), Copy(s.step, s.result, None, [(seen, place)])]
+            else:
+                done.append(s)
+        return done
+
     def close(self, chain: list[Lowered], end: int) -> set[int]:
         """End a region before step ``end``."""
         if not self.pays(chain, self.alone):
             self.items += {id(s.step): s.step for s in chain}.values()
             return set()
         values, constants = self.program.values, self.program.constants
-        chain = self.checks_first(chain)
-        made = {n for s in chain for n in makes(s)}
         later = set(self.needed)
         for step in self.steps[end:]:
             later.update(step.reads())
+        chain = self.checks_first(alive(chain, later))
+        made = {n for s in chain for n in makes(s)}
         views = {s.result: s for s in chain if isinstance(s, View)}
         wanted = {n for n in made if n in later}
         for n in sorted(wanted & views.keys(), reverse=True):  # a view is made anew from its base
@@ -87,8 +116,8 @@ class Plan:
         gives = sorted(wanted - views.keys())
         loose = {n for n in made - views.keys() if not values[n].contiguous}
         seen = {s.base for s in views.values()}
-        bad = {id(s.step) for s in chain for n in makes(s) if n in loose and (
-            n in gives or n in seen)}  # fmt: skip
+        seen.update(() if self.alone else gives)  # by Python
+        bad = {id(s.step) for s in chain for n in makes(s) if n in loose & seen}
         takes: list[int] = []
         for s in chain:
             for n in reads(s):
@@ -172,6 +201,19 @@ class Plan:
     @property
     def regions(self) -> list[Region]:
         return [x for x in self.items if isinstance(x, Region)]
+
+
+def alive(chain: list[Lowered], later: set[int]) -> list[Lowered]:
+    """The statements that something comes of: a value that is read ``later``, or a change."""
+    live, kept = {*later}, []
+    for s in reversed(chain):
+        checks = isinstance(s, Call) and s.checks
+        if checks or writes(s) or s.step.kind == "draw" or live.intersection(
+            [s.result] if isinstance(s, View) else makes(s)
+        ):  # fmt: skip
+            kept.append(s)
+            live.update(reads(s))
+    return kept[::-1]
 
 
 class Loops:

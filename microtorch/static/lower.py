@@ -14,9 +14,11 @@ import numpy as np
 
 from ..handles.memory import offset, owner
 from ..notation import expr, formulas
-from .calls import called
-from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View
+from .calls import calls
+from .parts import laid_out, parts
+from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View, row_major
 from .templates import Ref, Unread
+from .updates import updates
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Shape
@@ -28,7 +30,7 @@ LIBRARY = {
     **{f: f for f in ("acos acosh asin asinh atan atan2 atanh ceil cos cosh erf erfc exp exp2 "
                       "expm1 floor fmod log log10 log1p log2 sin sinh sqrt tan tanh "
                       "trunc").split()},
-    "abs": "fabs", "round": "rint",
+    "abs": "fabs", "round": "rint", "sgn": "sign",
 }  # fmt: skip
 # functions that the head of the C file defines (emit_c.HEAD)
 HELPERS = frozenset({"maximum", "minimum", "sign", "sigmoid", "softplus", "remainder"})
@@ -52,18 +54,22 @@ def lowered(
         return None
     if step.kind == "operator" and (step.name in IN_PLACE or step.name == "setitem"):
         return _written(program, step, arrays)
-    found = called(program, step, alone)
-    if found is not None:
-        return found
+    for table in (calls, updates):
+        found = table.lowered(program, step, alone)
+        if found is not None:
+            return found
     if type(step.result) is not Ref or "out" in step.attrs:
         return None
-    one = _one(program, step, step.result.number, arrays, alone)
-    return None if one is None else [one]
+    if step.name == "astype" and step.result in step.arguments:  # an array as what it is
+        return []
+    one = _one(program, step, step.result.number, arrays)
+    if one is not None:
+        return [one]
+    several = parts.lowered(program, step, alone)
+    return several or _product(program, step, step.result.number, alone)
 
 
-def _one(
-    program: Program, step: Step, result: int, arrays: dict[int, Array], alone: bool
-) -> Lowered | None:
+def _one(program: Program, step: Step, result: int, arrays: dict[int, Array]) -> Lowered | None:
     """A step that is one statement."""
     values = program.values
     reads = [n for n in step.reads()]
@@ -82,7 +88,7 @@ def _one(
     if step.kind == "kernel" and name in ("sum", "mean"):
         dim = given[1] if len(given) > 1 else step.attrs.get("dim")
         return _sum(program, step, result, reads[0], dim, name == "mean")
-    return _copy(program, step, result) or _product(program, step, result, alone)
+    return _copy(program, step, result)
 
 
 def _view(step: Step, result: int, read: int, arrays: dict[int, Array]) -> View | None:
@@ -121,6 +127,10 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
         formula, letters = f"x {sign} y", ("x", "y")
     elif step.kind == "operator" and name in OPERATORS:
         formula, letters = OPERATORS[name], ("x", "y")
+    elif f"{step.kind} {name}" in ("kernel cast", "method astype"):
+        return _cast(program, step, result)
+    elif step.kind == "kernel" and name == "bitwise_not" and d.name == "bool":
+        return Each(step, result, "x == 0", {"x": given[0]}) if type(given[0]) is Ref else None
     else:
         return None
     if formula is None or not expr.functions(formula) <= {*LIBRARY, *HELPERS, "where"}:
@@ -150,7 +160,10 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
         return None
     kind = floats.pop()
     if kind.kind == "i":
-        if formula not in WHOLE or d != kind or not all(type(x) is Ref for x in used.values()):
+        compared = name in formulas.COMPARISONS and d.name == "bool"
+        if any(type(x) is float for x in used.values()) or not (
+            compared or (formula in WHOLE and d == kind)
+        ):
             return None
     elif kind != (d if d.kind == "f" else _floating(used, program)):
         return None
@@ -158,6 +171,18 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
     if np.broadcast_shapes(*shapes) != values[result].shape:
         return None
     return Each(step, result, formula, used)
+
+
+def _cast(program: Program, step: Step, result: int) -> Each | None:
+    """Numbers as numbers of another dtype; C's rules are numpy's where the new one is no smaller
+    kind: bool, integer, float."""
+    given, d = step.arguments[0], program.values[result].dtype
+    if type(given) is not Ref:
+        return None
+    own = program.values[given.number].dtype
+    if own.name not in C_TYPES or "bif".find(own.kind) > "bif".find(d.kind):
+        return None
+    return Each(step, result, "x", {"x": given})
 
 
 def _floating(used: dict[str, Operand], program: Program) -> DType | None:
@@ -273,36 +298,33 @@ def _copy(program: Program, step: Step, result: int) -> Copy | None:
                 return None
             parts.append((x.number, place))
             at += n
-        return Copy(step, result, False, parts)
-    if name == "vjp slice_vjp0" and type(given[0]) is Ref:
+        return Copy(step, result, None, parts)
+    placed = name == "vjp slice_vjp0" or (name == "kernel place" and step.attrs.get("unique"))
+    if placed and type(given[0]) is Ref:
         place = _part(shape, result, step.attrs.get("index"))
         if place is None or place.shape != values[given[0].number].shape:
             return None
-        return Copy(step, result, True, [(given[0].number, place)])
+        return Copy(step, result, 0.0, [(given[0].number, place)])
     whole = name in ("kernel reshape", "vjp reshape_vjp0", "method reshape") or (
         name in ("method copy", "kernel clone") and values[result].contiguous
     )
     if whole and type(given[0]) is Ref:
         own = values[given[0].number].shape
         place = Place(result, 0, row_major(own), own)
-        return Copy(step, result, False, [(given[0].number, place)])
+        return Copy(step, result, None, [(given[0].number, place)])
     return None
-
-
-def row_major(shape: Shape) -> Shape:
-    """Strides, in elements, of an array that lies row by row."""
-    strides = [1] * len(shape)
-    for i in reversed(range(len(shape) - 1)):
-        strides[i] = strides[i + 1] * shape[i + 1]
-    return tuple(strides)
 
 
 def _as_matrix(shape: Shape) -> Shape:
     return math.prod(shape[:-1]), shape[-1]
 
 
-def _product(program: Program, step: Step, result: int, alone: bool) -> Lowered | None:
+def _product(program: Program, step: Step, result: int, alone: bool) -> list[Lowered] | None:
     """linear, a product of matrices, and their derivatives."""
+    if any(program.values[n].dtype != program.values[result].dtype for n in step.reads()):
+        return None
+    if program.values[result].dtype.kind != "f":
+        return None
     given, values = step.arguments, program.values
     refs = [x.number if type(x) is Ref else None for x in given]
     shape = values[result].shape
@@ -316,7 +338,7 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> Lowered 
     elif name == "vjp linear_vjp1":
         found = Product(step, result, refs[0] or 0, refs[2] or 0, True, False, None)
     elif name == "vjp linear_vjp2" and refs[0] is not None:
-        return Sum(step, result, refs[0], tuple(range(len(values[refs[0]].shape) - 1)), 1)
+        return [Sum(step, result, refs[0], tuple(range(len(values[refs[0]].shape) - 1)), 1)]
     elif name in ("kernel matmul", "operator matmul"):
         found = Product(step, result, refs[0] or 0, refs[1] or 0, False, False, None)
     elif name == "vjp matmul_vjp0":
@@ -328,9 +350,15 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> Lowered 
     }:
         return None
     a, b = values[found.x].shape, values[found.y].shape
+    before: list[Lowered] = []
     if step.name.startswith("linear"):  # all dimensions but the last are rows
-        if any(len(values[m].shape) != 2 and not values[m].contiguous for m in (found.x, found.y)):
-            return None
+        for m in (found.x, found.y):
+            if len(values[m].shape) != 2 and not values[m].contiguous:
+                before.append(copy := laid_out(program, step, m))
+                if m == found.x:
+                    found = found._replace(x=copy.result)
+                else:
+                    found = found._replace(y=copy.result)
         a, b, shape = _as_matrix(a), _as_matrix(b), _as_matrix(shape)
     if len(a) < 2 or len(b) < 2 or len(a) != len(b) or a[:-2] != b[:-2] or shape[:-2] != a[:-2]:
         return None
@@ -341,5 +369,5 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> Lowered 
     if inner == 1 and found.bias is None and not found.x_turned and not found.y_turned:
         both: dict[str, Operand] = {"x": Ref(found.x), "y": Ref(found.y)}
         if len(values[found.x].shape) == len(values[result].shape) == len(values[found.y].shape):
-            return Each(step, result, "x * y", both)
-    return found if alone or math.prod(shape) * inner <= SMALL_PRODUCT else None
+            return [*before, Each(step, result, "x * y", both)]
+    return [*before, found] if alone or math.prod(shape) * inner <= SMALL_PRODUCT else None

@@ -69,11 +69,12 @@ class Product(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """result = 0 (if ``zero``), and then each part: the elements of an operand, at a place."""
+    """result = ``fill`` (if that is a number), and then each part: the elements of an operand, at a
+    place."""
 
     step: Step
     result: int
-    zero: bool
+    fill: float | None
     parts: list[tuple[int, Place]]
 
 
@@ -137,3 +138,11 @@ def reads(s: Lowered) -> Iterator[int]:
         if s.bias is not None:
             yield s.bias
     yield from [n for n in writes(s) if not isinstance(s, Call)]
+
+
+def row_major(shape: Shape) -> Shape:
+    """Strides, in elements, of an array that lies row by row."""
+    strides = [1] * len(shape)
+    for i in reversed(range(len(shape) - 1)):
+        strides[i] = strides[i + 1] * shape[i + 1]
+    return tuple(strides)

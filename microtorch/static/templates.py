@@ -32,10 +32,17 @@ class Rate(float):
 
 
 class Unread(NamedTuple):
-    """An operand of which a derivative reads the shape and the dtype only."""
+    """An operand of which a derivative reads the shape and the dtype only.
+
+    It is taken for a leaf (``op`` is None), so that its gradient gets memory of its own.
+    """
 
     shape: Shape
     dtype: DType
+
+    @property
+    def op(self) -> None:
+        return None
 
     @property
     def ndim(self) -> int:

@@ -614,3 +614,20 @@ def test_masks_windows_and_checked_indices_have_programs():
         wrong = torch.tensor([[0], [bad], [1]])
         with pytest.raises(RuntimeError, match="out of bounds"):
             c(XS[0][0], wrong)
+
+
+def test_a_large_array_is_summed():
+    """The derivative of a large sum asks what it is a gradient of."""
+    w = torch.ones(300, 400, requires_grad=True)
+
+    def f(x):
+        (w * x).mean().backward()
+        (w * x).sum(1).sum().backward()
+        return w.grad.sum()
+
+    g, x = torch.compile(f, fullgraph=True), torch.randn(300, 400)
+    for _ in range(4):
+        w.grad = None
+        got = g(x)
+    w.grad = None
+    assert got.item() == pytest.approx(f(x).item(), rel=1e-4)

@@ -47,7 +47,7 @@ function learning(p, changed) {
     start.firstChild.textContent = running ? "❚❚ Stop" : "▶ Start";
     quick.setAttribute("aria-pressed", fast);
     logarithm.setAttribute("aria-pressed", log);
-    const n = losses.length, where = data ? `, ${Math.floor(n * batch / rows)} times through ${rows} examples, ${batch} at a time` : "";
+    const n = losses.length, times = data && Math.floor(n * batch / rows), where = data ? `, ${times} time${times === 1 ? "" : "s"} through ${rows} examples, ${batch} at a time` : "";
     put(said, wrong || `${n} step${n === 1 ? "" : "s"}${where}${running && speed ? `, ${speed < 100 ? speed.toFixed(0) : Number(speed.toPrecision(2)).toLocaleString("en")} a second` : ""}`);
     curve(svg, losses, bins.list, log);
     pictures.show();

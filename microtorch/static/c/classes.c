@@ -41,6 +41,59 @@ static inline void nll_loss_vjp0@(int rows, int n, int mean, long long ignored,
 }
 
 
+/* minus the number at each row's target */
+static inline void nll_rows@(int rows, int n, long long ignored, const real *restrict x,
+                             const long long *restrict target, real *restrict out)
+{
+    for (int i = 0; i < rows; i++)
+        out[i] = target[i] == ignored ? 0 : -x[i * n + target[i]];
+}
+
+
+static inline void nll_rows_vjp0@(int rows, int n, long long ignored, const real *restrict g,
+                                  const long long *restrict target, real *restrict dx)
+{
+    for (int i = 0; i < rows * n; i++)
+        dx[i] = 0;
+    for (int i = 0; i < rows; i++)
+        if (target[i] != ignored)
+            dx[i * n + target[i]] = -g[i];
+}
+
+
+/* where x, times `sign`, is largest in each row: the first such place, or the first NaN */
+static inline void argmax@(int rows, int n, int sign, const real *restrict x,
+                           long long *restrict out)
+{
+    for (int i = 0; i < rows; i++, x += n) {
+        int at = 0;
+        for (int j = 1; j < n; j++)
+            if (x[at] == x[at] && !(sign * x[j] <= sign * x[at]))
+                at = j;
+        out[i] = at;
+    }
+}
+
+
+/* the number of each row at an index */
+static inline void picked@(int rows, int n, const real *restrict x,
+                           const long long *restrict index, real *restrict out)
+{
+    for (int i = 0; i < rows; i++)
+        out[i] = x[i * n + index[i]];
+}
+
+
+static inline void picked_vjp0@(int rows, int n, const real *restrict g,
+                                const long long *restrict index, real *restrict dx)
+{
+    for (int i = 0; i < rows * n; i++)
+        dx[i] = 0;
+    for (int i = 0; i < rows; i++)
+        dx[i * n + index[i]] = g[i];
+}
+
+
 static inline void embedding@(int count, int n, const real *restrict table,
                               const long long *restrict index, real *restrict out)
 {

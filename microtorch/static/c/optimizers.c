@@ -45,6 +45,46 @@ static inline void adam@(int n, real *restrict p, const real *restrict g, real *
 }
 
 
+/* the running mean s of g^2; p -= lr g / (sqrt(s) + eps), or by way of momentum's v; where there is
+ * a running mean m of g, s - m^2 instead of s */
+static inline void rmsprop@(int n, real *restrict p, const real *restrict g, real *restrict s,
+                            real *restrict m, real *restrict v, float *step, double lr,
+                            double alpha, double eps, double decay, double momentum, int maximize)
+{
+    const real rate = (real)lr, kept = (real)alpha, fresh = (real)(1 - alpha);
+    const real penalty = (real)decay, held = (real)momentum, sign = maximize ? -1 : 1;
+    *step += 1;
+    for (int i = 0; i < n; i++) {
+        const real up = sign * g[i] + penalty * p[i];
+        real square = s[i] = kept * s[i] + fresh * up * up;
+        if (m) {
+            m[i] += fresh * (up - m[i]);
+            square -= m[i] * m[i];
+        }
+        const real change = up / (sqrt@(square) + (real)eps);
+        if (v)
+            v[i] = held * v[i] + change;
+        p[i] -= rate * (v ? v[i] : change);
+    }
+}
+
+
+/* the sum s of g^2; p -= lr g / (sqrt(s) + eps), with a rate that decays */
+static inline void adagrad@(int n, real *restrict p, const real *restrict g, real *restrict s,
+                            float *step, double lr, double slower, double eps, double decay,
+                            int maximize)
+{
+    *step += 1;
+    const real rate = (real)(lr / (1 + (*step - 1.0) * slower)), penalty = (real)decay;
+    const real sign = maximize ? -1 : 1;
+    for (int i = 0; i < n; i++) {
+        const real up = sign * g[i] + penalty * p[i];
+        s[i] += up * up;
+        p[i] -= rate * up / (sqrt@(s[i]) + (real)eps);
+    }
+}
+
+
 /* the root of the sum of the squares of all arrays */
 static inline void total_norm@(int count, const real *const *arrays, const int *sizes, real *out)
 {

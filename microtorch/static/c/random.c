@@ -30,3 +30,39 @@ static inline void dropout_noise@(int n, long long bound, double value, real *re
         out[i] = (long long)(bits & 0x1fffffffffffffull) < bound ? (real)value : 0;
     }
 }
+
+
+/* numbers from 0 to below 1: 24 random bits, or 53 */
+static inline void uniform@(int n, real *restrict out)
+{
+    for (int i = 0; i < n; i++) {
+        const unsigned long long bits = random_bits();
+        out[i] = sizeof *out == 4 ? (real)((bits & 0xffffff) / 16777216.0)
+            : (real)(((bits << 32 | random_bits()) & 0x1fffffffffffffull) / 9007199254740992.0);
+    }
+}
+
+
+/* 16 uniform numbers become normal ones: eight radii and eight angles (Box and Muller 1958) */
+static inline void box_muller@(real mean, real std, real *restrict out)
+{
+    for (int i = 0; i < 8; i++) {
+        const real radius = sqrt@(-2 * log1p@(-out[i]));
+        const real angle = (real)6.283185307179586 * out[i + 8];
+        out[i] = radius * cos@(angle) * std + mean;
+        out[i + 8] = radius * sin@(angle) * std + mean;
+    }
+}
+
+
+/* n >= 16 normal numbers; if n is no multiple of 16, the last 16 are drawn anew */
+static inline void normal@(int n, double mean, double std, real *restrict out)
+{
+    uniform@(n, out);
+    for (int i = 0; i + 16 <= n; i += 16)
+        box_muller@((real)mean, (real)std, out + i);
+    if (n % 16) {
+        uniform@(16, out + n - 16);
+        box_muller@((real)mean, (real)std, out + n - 16);
+    }
+}

@@ -104,14 +104,14 @@ static inline void layer_norm_vjps@(int rows, int n, int parts, double eps, cons
         double sum = 0, total = 0;
         moments_of_row@(n, x, eps, &mean, &scale);
         ALSO_ADDED_UP for (int j = 0; j < n; j++) {
-            const real h = g[j] * w[j];
+            const real h = w ? g[j] * w[j] : g[j];
             sum += h;
             total += (double)h * (x[j] - mean) * scale;
         }
         const real a = (real)(sum / n), b = (real)(total / n);
         for (int j = 0; j < n; j++) {
             const real t = (x[j] - mean) * scale;
-            dx[j] = scale * (g[j] * w[j] - a - t * b);
+            dx[j] = scale * ((w ? g[j] * w[j] : g[j]) - a - t * b);
             dw[j] += g[j] * t;
         }
     }

@@ -1,0 +1,76 @@
+"""How the tables of lower.py look at a step: what it is given, in which shapes and layouts."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from .statements import Call, Lowered
+from .templates import Rate, Ref
+
+if TYPE_CHECKING:
+    from ..base.types import Operand, Shape
+    from .program import Program, Step
+
+Entry: TypeAlias = "Callable[[Look], list[Lowered] | None]"
+
+
+class Look(NamedTuple):
+    """A step as the table's entries see it."""
+
+    program: Program
+    step: Step
+    alone: bool  # must it be C, since there is no Python?
+
+    @property
+    def given(self) -> tuple[Operand, ...]:
+        return self.step.arguments
+
+    def attr(self, name: str) -> Operand:
+        return self.step.attrs.get(name)
+
+    def shape(self, x: Operand) -> Shape:
+        return self.program.values[x.number].shape
+
+    def size(self, x: Operand) -> int:
+        return math.prod(self.shape(x))
+
+    def floats(self, *given: Operand, kind: str = "") -> bool:
+        """Are all of these values of one floating type (or of ``kind``)?"""
+        if any(type(x) is not Ref for x in given):
+            return False
+        kinds = {self.program.values[x.number].dtype.name for x in given}
+        return kinds == {kind} if kind else kinds in ({"float32"}, {"float64"})
+
+    def rows(self, *given: Operand, kind: str = "") -> bool:
+        """And do they lie row by row?"""
+        values = self.program.values
+        return self.floats(*given, kind=kind) and all(values[x.number].contiguous for x in given)
+
+    def call(self, function: str, *operands: Operand, writes: tuple[Operand, ...] = ()) -> Call:
+        """The call; what is new is the step's result."""
+        old = {x.number for x in self.given if type(x) is Ref}
+        fresh = [n for n in dict.fromkeys(self.step.gives()) if n not in old]
+        return Call(self.step, function, [*operands], fresh, [x.number for x in writes])
+
+
+class Table(dict[str, Entry]):
+    """Entries by the kind and the name of a step: each gives its statements, or None where it does
+    not fit."""
+
+    def entry(self, *names: str) -> Callable[[Entry], Entry]:
+        def keep(function: Entry) -> Entry:
+            self.update(dict.fromkeys(names, function))
+            return function
+
+        return keep
+
+    def lowered(self, program: Program, step: Step, alone: bool) -> list[Lowered] | None:
+        """A step as statements, or None."""
+        found = self.get(f"{step.kind} {step.name}")
+        return None if found is None or "out" in step.attrs else found(Look(program, step, alone))
+
+
+def is_number(x: Operand) -> bool:
+    """May C be given it as a number?"""
+    return type(x) in (bool, int, float, Rate)

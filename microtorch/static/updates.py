@@ -1,0 +1,100 @@
+"""Steps of optimizers as calls of the functions of ``c/optimizers.c``: a table like calls.py."""
+from __future__ import annotations
+
+from .look import Look, Table, is_number
+from .statements import Lowered
+
+updates = Table()
+
+
+@updates.entry("kernel sgd_step")
+def _sgd(s: Look) -> list[Lowered] | None:
+    params, grads, buffers = s.given
+    a = s.step.attrs
+    if not all(map(is_number, a.values())):
+        return None
+    out: list[Lowered] = []
+    for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+        if not s.rows(p, g, *buffers[i : i + 1]) or s.shape(p) != s.shape(g):
+            return None
+        head = (s.size(p), p, g)
+        if not a["momentum"]:
+            tail = (a["lr"], a["weight_decay"], a["maximize"])
+            out.append(s.call("sgd", *head, *tail, writes=(p,)))
+            continue
+        out.append(s.call(
+            "sgd_momentum", *head, buffers[i], a["lr"], a["momentum"], a["dampening"],
+            a["weight_decay"], a["nesterov"], a["maximize"], a["first"], writes=(p, buffers[i]),
+        ))  # fmt: skip
+    return out
+
+
+@updates.entry("kernel adam_step")
+def _adam(s: Look) -> list[Lowered] | None:
+    params, grads, means, squares, largest, steps = s.given
+    a = s.step.attrs
+    if largest or not all(map(is_number, a.values())):
+        return None
+    out: list[Lowered] = []
+    for p, g, m, v, t in zip(params, grads, means, squares, steps, strict=True):
+        if not s.rows(p, g, m, v) or not s.rows(t, kind="float32") or s.shape(p) != s.shape(g):
+            return None
+        out.append(s.call(
+            "adam", s.size(p), p, g, m, v, t, a["lr"], a["beta1"], a["beta2"], a["eps"],
+            a["weight_decay"], a["decoupled"], a["maximize"], writes=(p, m, v, t),
+        ))  # fmt: skip
+    return out
+
+
+@updates.entry("kernel rmsprop_step")
+def _rmsprop(s: Look) -> list[Lowered] | None:
+    params, grads, squares, means, buffers, steps = s.given
+    a = s.step.attrs
+    if not all(map(is_number, a.values())):
+        return None
+    out: list[Lowered] = []
+    for i, (p, g, square, t) in enumerate(zip(params, grads, squares, steps, strict=True)):
+        m, v = (x[i] if x else None for x in (means, buffers))
+        used = [x for x in (p, g, square, m, v) if x is not None]
+        if not s.rows(*used) or not s.rows(t, kind="float32") or s.shape(p) != s.shape(g):
+            return None
+        out.append(s.call(
+            "rmsprop", s.size(p), p, g, square, m, v, t, a["lr"], a["alpha"], a["eps"],
+            a["weight_decay"], a["momentum"], a["maximize"],
+            writes=tuple([x for x in used if x is not g] + [t]),
+        ))  # fmt: skip
+    return out
+
+
+@updates.entry("kernel adagrad_step")
+def _adagrad(s: Look) -> list[Lowered] | None:
+    params, grads, sums, steps = s.given
+    a = s.step.attrs
+    if not all(map(is_number, a.values())):
+        return None
+    out: list[Lowered] = []
+    for p, g, total, t in zip(params, grads, sums, steps, strict=True):
+        if not s.rows(p, g, total) or not s.rows(t, kind="float32") or s.shape(p) != s.shape(g):
+            return None
+        out.append(s.call(
+            "adagrad", s.size(p), p, g, total, t, a["lr"], a["lr_decay"], a["eps"],
+            a["weight_decay"], a["maximize"], writes=(p, total, t),
+        ))  # fmt: skip
+    return out
+
+
+@updates.entry("kernel total_norm")
+def _total_norm(s: Look) -> list[Lowered] | None:
+    (arrays,) = s.given
+    if not arrays or not s.rows(*arrays, s.step.result):
+        return None
+    sizes = [s.size(x) for x in arrays]
+    return [s.call("total_norm", len(sizes), list(arrays), sizes, s.step.result)]
+
+
+@updates.entry("kernel scale_by")
+def _scale_by(s: Look) -> list[Lowered] | None:
+    arrays, factor = s.given
+    if not s.rows(factor, *arrays):
+        return None
+    return [s.call("scale_by", s.size(x), x, factor, writes=(x,)) for x in arrays]

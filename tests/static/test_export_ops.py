@@ -1,0 +1,96 @@
+"""What becomes C where a whole program must: each test builds one program of many ops."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch import nn
+from microtorch.nn import functional as F
+from microtorch.static import build
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("MICROTORCH_CACHE", str(tmp_path / "cache"))
+    try:
+        build.compiler()
+    except build.CompilerError as error:
+        pytest.skip(str(error))
+
+
+def exported(folder, f, *given, steps=5):
+    """What the program prints, after three calls in Python; built without optimization: soon."""
+    f = torch.compile(f, backend="eager")
+    for _ in range(3):
+        f(*given)
+    f.export(folder, steps=steps)
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-ffp-contract=off"]
+    command = [*build.compiler(), *flags, "-o", "model", "model.c", "-lm"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    printed = subprocess.run(["./model"], cwd=folder, capture_output=True, text=True, check=True)
+    expected = (folder / "expected.txt").read_text().split()
+    got = np.array([float(v) for v in printed.stdout.split()])
+    np.testing.assert_allclose(got, [float(v) for v in expected], rtol=2e-4, atol=1e-5)
+    return got
+
+
+class Cells(nn.Module):
+    """Recurrent cells, transposed convolutions, norms without weights, noise."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru, self.lstm = nn.GRU(4, 6, batch_first=True), nn.LSTM(6, 6, batch_first=True)
+        self.rnn = nn.RNN(6, 6)
+        self.wide = nn.Sequential(
+            nn.ConvTranspose2d(1, 2, 3, stride=2, padding=1, output_padding=1), nn.ReLU(),
+            nn.ConvTranspose2d(2, 3, (3, 2), dilation=2, bias=False), nn.GroupNorm(3, 3),
+        )  # fmt: skip
+        self.out = nn.Linear(6, 4)
+
+    def forward(self, x):
+        h = self.rnn(self.lstm(self.gru(x + 0.1 * torch.randn_like(x))[0])[0])[0]
+        h = F.layer_norm(h, (6,)) + 0.1 * torch.rand(6)
+        images = self.wide(h.reshape(-1, 1, 3, 6)).abs().mean((1, 2, 3))
+        return self.out(h).reshape(-1, 4), images
+
+
+def test_cells_losses_and_optimizers(tmp_path):
+    torch.manual_seed(0)
+    net = Cells()
+    cells = [*net.gru.parameters(), *net.lstm.parameters()]
+    others = [p for m in (net.rnn, net.wide, net.out) for p in m.parameters()]
+    optimizers = [
+        torch.optim.RMSprop(cells, lr=0.01, momentum=0.5, centered=True, weight_decay=0.1),
+        torch.optim.Adagrad(others, lr=0.05, lr_decay=0.1),
+    ]
+
+    def step(x, y):
+        guess, images = net(x)
+        loss = F.cross_entropy(guess, y, label_smoothing=0.1) + F.l1_loss(guess, 0 * guess + 1)
+        loss = loss + F.mse_loss(images, images.detach() * 0.5) + F.mse_loss(
+            guess, torch.ones(6, 4), reduction="sum"
+        ) * 0.1  # fmt: skip
+        net.zero_grad()
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        return loss
+
+    got = exported(tmp_path, step, torch.randn(2, 3, 4), torch.tensor([0, 1, 2, 3, 1, 0]))
+    assert len(set(got)) == 5 and got[-1] < got[0]
+
+
+def test_classes_and_kinds_of_numbers(tmp_path):
+    def f(x, y):
+        top, low = x.max(1), x.min(1)
+        right = (x.argmax(1) == y).float().mean()
+        kinds = (x > 0).long() + (x > 0) + ~(x > 0), (x > 0).double() + x
+        picked = top.values, top.indices, low.values, low.indices
+        return *picked, x.argmin(), right, *kinds, (x + 1).t()
+
+    x = torch.tensor([[1.0, 3.0, 3.0], [float("nan"), 0.0, 1.0], [-2.0, -5.0, -1.0]])
+    with np.errstate(invalid="ignore"):
+        exported(tmp_path, f, x, torch.tensor([1, 0, 0]))
