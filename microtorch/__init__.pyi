@@ -14,6 +14,7 @@ from microtorch import distributions as distributions
 from microtorch import fft as fft
 from microtorch import files
 from microtorch import func as func
+from microtorch import fx as fx
 from microtorch import linalg as linalg
 from microtorch import nn as nn
 from microtorch import optim as optim
@@ -50,6 +51,9 @@ from microtorch.autograd.grad_mode import no_grad as no_grad
 from microtorch.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from microtorch.base.errors import OutOfMemoryError as OutOfMemoryError
 from microtorch.base.types import AnyNumber, DeviceLike, Dims, DTypeLike, Number, TensorLike
+from microtorch.create.counted import arange as arange
+from microtorch.create.counted import linspace as linspace
+from microtorch.create.counted import logspace as logspace
 from microtorch.create.data import LegacyType
 from microtorch.create.data import as_tensor as as_tensor
 from microtorch.create.data import asarray as asarray
@@ -58,12 +62,9 @@ from microtorch.create.data import tensor as tensor
 from microtorch.create.exchange import from_dlpack as from_dlpack
 from microtorch.create.exchange import frombuffer as frombuffer
 from microtorch.create.exchange import to_dlpack as to_dlpack
-from microtorch.create.filled import arange as arange
 from microtorch.create.filled import eye as eye
 from microtorch.create.filled import full as full
 from microtorch.create.filled import full_like as full_like
-from microtorch.create.filled import linspace as linspace
-from microtorch.create.filled import logspace as logspace
 from microtorch.create.filled import tril_indices as tril_indices
 from microtorch.create.filled import triu_indices as triu_indices
 from microtorch.create.random import Generator as Generator
@@ -118,6 +119,7 @@ from microtorch.facade.amp import is_autocast_enabled as is_autocast_enabled
 from microtorch.facade.amp import set_autocast_cache_enabled as set_autocast_cache_enabled
 from microtorch.facade.amp import set_autocast_dtype as set_autocast_dtype
 from microtorch.facade.amp import set_autocast_enabled as set_autocast_enabled
+from microtorch.facade.functions import _assert as _assert
 from microtorch.facade.functions import batch_norm as batch_norm
 from microtorch.facade.functions import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
