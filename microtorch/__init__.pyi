@@ -120,6 +120,7 @@ from microtorch.facade.amp import is_autocast_enabled as is_autocast_enabled
 from microtorch.facade.amp import set_autocast_cache_enabled as set_autocast_cache_enabled
 from microtorch.facade.amp import set_autocast_dtype as set_autocast_dtype
 from microtorch.facade.amp import set_autocast_enabled as set_autocast_enabled
+from microtorch.facade.functions import _assert as _assert
 from microtorch.facade.functions import batch_norm as batch_norm
 from microtorch.facade.functions import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,

@@ -34,6 +34,12 @@ OTHERS = (
 NAMES = (*LOSSES, *OTHERS)
 
 
+def _assert(condition: object, message: str) -> None:
+    """``assert`` as a function, which torch.fx records. Raises AssertionError."""
+    if not condition:
+        raise AssertionError(message)
+
+
 # ---- other orders of the arguments ---------------------------------------------------------------
 def embedding(
     weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False,

@@ -97,6 +97,7 @@ LAZY |= {"compile": ("static", "compile"), "jit": ("static.script", "")}
 LAZY |= {"export": ("static.exported", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),
+    "_assert": ("facade.functions", "_assert"),
     "fx": ("fx", ""),
     "serialization": ("files", ""),
     "vmap": ("kinds.vmap", "vmap"),

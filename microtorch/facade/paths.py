@@ -87,6 +87,7 @@ PYTORCH = {
     "utils.data._utils.collate": "utils.data.collate",
     "utils.data._utils.fetch": "utils.data.fetching",
     "utils.data._utils.worker": "utils.data.worker",
+    "vision.models.feature_extraction": "fx.features",
     "vision.models.mobilenet": "vision.models.mobilenetv2",
     "vision.ops.focal_loss": "vision.ops.losses",
     "vision.ops.misc": "vision.ops.layers",

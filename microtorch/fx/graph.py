@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import message
 from .names import Namespace, qualified, snake
-from .node import Argument, Node, Target, map_arg, nodes_in
+from .node import Argument, Node, Target, map_arg, nodes_in, type_name
 
 if TYPE_CHECKING:
     from ..nn.module import Module
@@ -256,11 +256,10 @@ class Graph:
 
 def _candidate(target: Target) -> str:
     """The name that a node would like."""
-    if callable(target):
-        return snake(getattr(target, "__name__", type(target).__name__).strip("_"))
-    if target.startswith("*"):
-        return "_" + target.strip("*")
-    return snake(target.strip("_") if target.startswith("__") else target)
+    name = getattr(target, "__name__", type(target).__name__) if callable(target) else target
+    if name.startswith("*"):
+        return "_" + name.strip("*")
+    return snake(name[2:-2] if name.startswith("__") and name.endswith("__") else name)
 
 
 class Writer:
@@ -303,8 +302,9 @@ class Writer:
         return found
 
     def _parameter(self, node: Node) -> str:
-        kind = node.type.__name__ if isinstance(node.type, type) else None
-        typed = f" : {self._global(kind, node.type)}" if kind else ""
+        kind = type_name(node.type) if isinstance(node.type, type) else ""
+        known = kind if kind.startswith("torch.") else self._global(kind, node.type)
+        typed = f" : {known}" if kind else ""
         default = f" = {self._written(node.args[0])}" if node.args else ""
         return f"{node.target}{typed}{default}"
 

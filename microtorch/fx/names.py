@@ -26,6 +26,7 @@ def functions() -> dict[str, list[str]]:
     for place in PLACES:
         owner = module(place)
         names = [n for n in dir(owner) if not n.startswith("_") and n not in NO_TENSORS]
+        names += ["_assert"] if place == "torch" else []
         found[place] = [n for n in names if _is_function(getattr(owner, n))]
     return found
 

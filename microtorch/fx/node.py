@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..base.errors import message
+from ..handles.tensor import Tensor
 from .names import qualified
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class Node:
 
     def format_node(self) -> str | None:
         """The line of this node in ``print(graph)``."""
-        kind = f"{_type_name(self.type)} " if self.type is not None else ""
+        kind = f"{type_name(self.type)} " if self.type is not None else ""
         typed = f": {kind}[num_users={len(self.users)}]"
         if self.op == "placeholder":
             default = f"(default={self.args[0]})" if self.args else ""
@@ -184,7 +185,10 @@ class Node:
         return self.name
 
 
-def _type_name(kind: object) -> str:
+def type_name(kind: object) -> str:
+    """``int``, ``torch.Tensor``."""
+    if kind is Tensor:
+        return "torch.Tensor"
     return kind.__name__ if isinstance(kind, type) else str(kind)
 
 

@@ -34,7 +34,7 @@ AS_GIVEN = frozenset(
     "conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity gelu linear "
     "logsigmoid one_hot pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu "
     "scaled_dot_product_attention softplus softshrink channel_shuffle native_channel_shuffle "
-    "hardshrink pad".split()
+    "hardshrink".split()
 )
 
 
@@ -57,7 +57,10 @@ def wrap(fn_or_name: Fn) -> Fn:
 
 
 class Tracer:
-    """Records. A subclass may say what is a leaf (``is_leaf_module``), and change each call."""
+    """Records. What has ``fx_leaf = True``, a module or a function, becomes a node by itself.
+
+    A subclass may say what is a leaf (``is_leaf_module``), and change each call.
+    """
 
     graph: Graph
     root: Module
@@ -74,7 +77,7 @@ class Tracer:
     def is_leaf_module(self, m: Module, module_qualified_name: str) -> bool:
         """Is a call of ``m`` one node? Those of torch.nn are, but for Sequential."""
         ours = type(m).__module__.startswith(("microtorch.nn.", "torch.nn."))
-        return ours and not isinstance(m, Sequential)
+        return (ours and not isinstance(m, Sequential)) or getattr(m, "fx_leaf", False)
 
     def call_module(
         self, m: Module, forward: Callable[..., Any], args: tuple[Any, ...],
@@ -296,7 +299,9 @@ def _recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
             for name, value in list(space.items()):
                 if id(value) in recorders and name != "__builtins__":
                     exchange(space, name, recorders[id(value)])
-                elif any(value is f for f in tracer.autowrap_functions):
+                elif getattr(value, "fx_leaf", False) or any(
+                    value is f for f in tracer.autowrap_functions
+                ):
                     exchange(space, name, recorder(value))
         for owner in tracer.autowrap_modules:
             for name, f in list(vars(owner).items()):
@@ -341,7 +346,7 @@ def _spaces(root: Module, function: Callable[..., Any]) -> list[dict[str, Any]]:
 def _as_pytorch_does(
     f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Tensors by place, everything else by name, with defaults.
+    """What has a default by its name, also where it was not given; the rest by place.
 
     So a node of ``F.relu(x)`` has ``kwargs == {"inplace": False}``, as in PyTorch.
     """
@@ -350,12 +355,10 @@ def _as_pytorch_does(
     except (TypeError, ValueError):
         return args, kwargs
     bound.apply_defaults()
-    found = list(bound.arguments.items())
-    count = 0
-    while count < len(found) and (count == 0 or isinstance(found[count][1], (Proxy, Tensor))):
-        count += 1
-    named = {k: v for k, v in found[count:] if not k.startswith("_")}
-    return tuple(v for _, v in found[:count]), named
+    parameters = bound.signature.parameters
+    needed = [k for k, p in parameters.items() if p.default is p.empty]
+    named = {k: v for k, v in bound.arguments.items() if k not in needed and k[0] != "_"}
+    return tuple(bound.arguments[k] for k in needed), named
 
 
 def symbolic_trace(

@@ -16,6 +16,7 @@ from ...handles.tensor import Tensor
 from ..ops import Conv2dNormActivation, Permute, StochasticDepth
 from .weights import Weights, build
 
+F = nn.functional
 Layer = Callable[..., nn.Module]
 
 
@@ -23,7 +24,9 @@ class LayerNorm2d(nn.LayerNorm):
     """A layer norm over the channels of each pixel of (N, C, H, W)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = input.permute(0, 2, 3, 1)
+        x = F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        return x.permute(0, 3, 1, 2)
 
 
 class CNBlock(nn.Module):

@@ -90,6 +90,8 @@ class ShiftedWindowAttention(nn.Module):
     Raises ValueError where ``window_size`` or ``shift_size`` are not two numbers.
     """
 
+    fx_leaf = True  # what it does depends on the picture's size
+
     def __init__(
         self, dim: int, window_size: Sequence[int], shift_size: Sequence[int], num_heads: int,
         qkv_bias: bool = True, proj_bias: bool = True, attention_dropout: float = 0.0,

@@ -152,11 +152,10 @@ class VisionTransformer(nn.Module):
 
     def _process_input(self, x: Tensor) -> Tensor:
         """The picture as a sequence: (N, patches, hidden)."""
-        for side, length in zip(("height", "width"), x.shape[2:], strict=True):
-            if length != self.image_size:
-                raise AssertionError(
-                    message(f"Wrong image {side}! Expected {self.image_size} but got {length}!")
-                )
+        for dim, side in ((2, "height"), (3, "width")):
+            length = x.shape[dim]
+            what = f"Wrong image {side}! Expected {self.image_size} but got {length}!"
+            torch._assert(length == self.image_size, what)
         return self.conv_proj(x).flatten(2).permute(0, 2, 1)
 
     def forward(self, x: Tensor) -> Tensor:

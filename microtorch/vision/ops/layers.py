@@ -153,6 +153,9 @@ def stochastic_depth(input: Tensor, p: float, mode: str, training: bool = True) 
     return input * (kept / (1.0 - p) if p < 1.0 else kept)
 
 
+setattr(stochastic_depth, "fx_leaf", True)  # noqa: B010 - one node in a graph of torch.fx
+
+
 class StochasticDepth(nn.Module):
     """``stochastic_depth`` as a module."""
 
