@@ -163,6 +163,11 @@ def full(
     """A tensor of ``size`` filled with one number, of that number's dtype unless given."""
     value = number(fill_value)
     d = chosen(dtype, dtypes.of_number(value))
+    if isinstance(size, int):
+        raise TypeError(
+            message("full(): argument 'size' (position 1) must be tuple of ints, not int",
+                    fix=f"torch.full(({size},), ...)")
+        )
     shape = shape_of((size,), "full")
     dev = home(device, d)
     return finish(dev.full(shape, element(value, d).item(), d), dev.device, requires_grad)

@@ -89,6 +89,15 @@ def as_gradient(hook: Hook, result: Any, like: Gradient) -> Gradient:
                 f"{errors.describe(result)}",
             )
         )
+    if hasattr(result, "array") and result.array.dtype != getattr(like, "array", like).dtype:
+        raise RuntimeError(
+            errors.message(
+                f"hook '{name_of(hook)}' has changed the type of value",
+                f"the gradient is {errors.describe(like)}, the hook returned "
+                f"{errors.describe(result)}",
+                fix="return new.to(grad.dtype)",
+            )
+        )
     if hasattr(result, "array") and not hasattr(like, "array"):
         return result.array.copy()  # a leaf adds to it in place: it must not be the user's own
     return result

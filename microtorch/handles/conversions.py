@@ -76,7 +76,8 @@ DISCARDS = "Casting complex values to real discards the imaginary part"
 # ---- copies and conversions ----------------------------------------------------------------------
 def clone(self: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
     """A copy in memory of its own; gradient flows through."""
-    return single(REGISTRY["clone"], self, {})
+    rows = memory_format is not None and memory_format.name != "preserve_format"
+    return single(REGISTRY["clone"], self, {"order": "C"} if rows else {})
 
 
 def contiguous(self: Tensor, memory_format: memory_format | None = None) -> Tensor:

@@ -503,7 +503,9 @@ def _with_options(name: str) -> Callable[..., Tensor]:
     """The in-place form of an op whose function also has options (``alpha``, ``rounding_mode``)."""
     op, composed = REGISTRY[name], _composed(name)
 
-    def method(self: Tensor, other: Any, **options: Any) -> Tensor:
-        return composed(self, other, **options) if options else apply_inplace(op, self, (other,))
+    def method(self: Tensor, other: Any, *old: Any, **options: Any) -> Tensor:
+        if options or old:
+            return composed(self, other, *old, **options)
+        return apply_inplace(op, self, (other,))
 
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=METHODS[name])

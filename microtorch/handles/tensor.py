@@ -84,7 +84,9 @@ class Tensor(Methods):
     __slots__ = ()
     __module__ = "microtorch"  # as PyTorch prints it: <class 'torch.Tensor'>
     __array_priority__ = 1000  # so that numpy leaves ndarray * tensor to us
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return id(self)
+
 
     origin: tuple[Tensor, Chain] | None  # handles know one another as Handle, users as Tensor
 
@@ -480,6 +482,15 @@ class Tensor(Methods):
                 errors.message(f"Variable data has to be a tensor, but got {type(value).__name__}")
             )
         if self.node.op is None:
+            if self.node.needs and value.array.dtype.kind not in "fcV":
+                raise RuntimeError(
+                    errors.message(
+                        "data set to a tensor that requires gradients must be floating point or "
+                        "complex dtype",
+                        f"the tensor is {errors.describe(self)}, the data {errors.describe(value)}",
+                        fix="x.data = data.float()",
+                    )
+                )
             self._leave(value.array)
             self.array = self.node.value = value.array
             self.node.dev = value.node.dev
@@ -533,11 +544,18 @@ class Tensor(Methods):
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 
+    def __array_wrap__(
+        self, array: Array, context: Any = None, return_scalar: bool = False
+    ) -> Tensor:
+        """What a function of numpy gives for this tensor, as a Tensor; truth values as uint8."""
+        array = np.asarray(array)
+        return constant(array.astype(np.uint8) if array.dtype == bool else array)
+
     def __float__(self) -> float:
         return float(_one_real(self, "double"))
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(_one(self))
 
     def __int__(self) -> int:
         return int(_one_real(self, "int64_t"))
@@ -581,7 +599,7 @@ class Tensor(Methods):
                     f"{type(value)}."
                 )
             )
-        return bool((self.array == (value.array if isinstance(value, Tensor) else value)).any())
+        return bool((self == value).any())
 
     def __reversed__(self) -> Tensor:
         return METHODS["flip"](self, 0) if self.array.ndim else self
@@ -630,12 +648,7 @@ class Tensor(Methods):
         return t
 
     def __reduce__(self) -> Any:
-        if self.node.op is not None:
-            raise RuntimeError(
-                errors.message(
-                    "cannot pickle a non-leaf tensor that requires grad", fix="pickle x.detach()"
-                )
-            )
+        """How pickle stores it: as ``torch.save`` does, an op's result becomes a leaf."""
         return _rebuild, (type(self), self.array, self.node.needs), self.__dict__ or None
 
     @property
@@ -677,9 +690,22 @@ def _numbers(data: Any) -> Any:
     return [_numbers(x) for x in data] if isinstance(data, (list, tuple)) else data
 
 
+def _one(t: Tensor) -> Any:
+    """The one number of ``t``; ValueError where PyTorch's conversions to a number raise it."""
+    if t.array.size != 1:
+        raise ValueError(
+            errors.message(
+                "only one element tensors can be converted to Python scalars",
+                errors.describe(t),
+                fix=".tolist() for all elements, or reduce first: .mean()",
+            )
+        )
+    return t.item()
+
+
 def _one_real(t: Tensor, kind: str) -> float:
     """The one number of ``t``; RuntimeError if it has an imaginary part."""
-    value = t.item()
+    value = _one(t)
     number: float = value.real
     if value.imag:
         raise RuntimeError(

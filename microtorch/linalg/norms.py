@@ -23,6 +23,11 @@ def vector_norm(
     *, dtype: DTypeName | None = None,
 ) -> Tensor:  # fmt: skip
     """The norm (Σ |x|**ord) ** (1/ord) of the elements over ``dim`` (all if None)."""
+    if isinstance(ord, str):
+        raise TypeError(
+            message("linalg_vector_norm(): argument 'ord' (position 2) must be Number, not str",
+                    fix=f"torch.linalg.matrix_norm(x, {ord!r})")
+        )
     return METHODS["norm"](_in(x, dtype), ord, dim, keepdim)
 
 

@@ -32,7 +32,7 @@ TABLE: dict[str, Row] = {
     "pow": (
         "x ** y",
         (
-            "where(y == 0, 0, g * y * x ** (y - 1))",
+            "where(y == 0, 0, g * y * x ** where(y == 0, 0, y - 1))",
             "where(x == 0, where(abs(out) <= 1, 0, g * out * log(x)), g * out * log(x))",
         ),
     ),

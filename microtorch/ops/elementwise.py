@@ -6,6 +6,7 @@ and logic, which have values but no derivatives. The operators are in handles/te
 """
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -290,17 +291,42 @@ def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
     return ELEMENTWISE["mul"](other, alpha)
 
 
+def number_first(
+    name: str, number: TensorLike, old: tuple[Tensor, ...]
+) -> tuple[tuple[Tensor, ...], AnyNumber]:
+    """The operands and the number of PyTorch's old order: ``x.add_(alpha, other)``.
+
+    Also ``x.addcmul_(value, tensor1, tensor2)``. Still accepted there, with a warning as here.
+    """
+    if type(number) not in NUMBERS or len(old) != (2 if name.startswith("addc") else 1):
+        raise TypeError(message(f"{name}() received an invalid combination of arguments"))
+    new = "value=number" if name.startswith("addc") else "alpha=number"
+    warnings.warn(
+        f"This overload of {name} is deprecated: {name}(number, ...) is now {name}(..., {new})",
+        stacklevel=4,
+    )
+    return old, number
+
+
 @public()
-def add(input: Tensor, other: TensorLike, *, alpha: AnyNumber = 1, out: Any = None) -> Tensor:
-    """input + alpha * other."""
+def add(
+    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Any = None
+) -> Tensor:
+    """input + alpha * other. Old scripts put the number first: ``p.data.add_(-lr, p.grad)``."""
+    if old:
+        (other,), alpha = number_first("add", other, old)
     if out is not None:
         return into(out, add, (input, other), {"alpha": alpha})
     return ELEMENTWISE["add"](input, other if alpha == 1 else _scaled(other, alpha, input))
 
 
 @public(aliases=("subtract",))
-def sub(input: Tensor, other: TensorLike, *, alpha: AnyNumber = 1, out: Any = None) -> Tensor:
+def sub(
+    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Any = None
+) -> Tensor:
     """input - alpha * other. PyTorch has no subtraction of bool tensors, and so raises here too."""
+    if old:
+        (other,), alpha = number_first("sub", other, old)
     if out is not None:
         return into(out, sub, (input, other), {"alpha": alpha})
     if alpha == 1:
@@ -366,8 +392,12 @@ def round(input: Tensor, *, decimals: int | None = None) -> Tensor:
 
 
 @public()
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: AnyNumber = 1) -> Tensor:
+def addcmul(
+    input: Tensor, tensor1: Tensor, tensor2: Tensor, *old: Tensor, value: AnyNumber = 1
+) -> Tensor:
     """input + value * tensor1 * tensor2."""
+    if old:
+        (tensor1, tensor2), value = number_first("addcmul", tensor1, (tensor2, *old))
     operands = (input, tensor1, tensor2)
     only("uifc", "addcmul_cpu_out")(REGISTRY["mul"], operands)
     if not any(t.array.dtype.kind in "fcV" for t in operands):
@@ -377,8 +407,12 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: AnyNumber
 
 
 @public()
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: AnyNumber = 1) -> Tensor:
+def addcdiv(
+    input: Tensor, tensor1: Tensor, tensor2: Tensor, *old: Tensor, value: AnyNumber = 1
+) -> Tensor:
     """input + value * tensor1 / tensor2."""
+    if old:
+        (tensor1, tensor2), value = number_first("addcdiv", tensor1, (tensor2, *old))
     if not any(t.array.dtype.kind in "fcV" for t in (tensor1, tensor2)):
         raise RuntimeError(
             message(

@@ -65,6 +65,8 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
             if type(part) is not int:
                 advanced = True
             out.append(part)
+    while len(out) > 1 and out[-1] is Ellipsis and sum(p is Ellipsis for p in out) > 1:
+        out.pop()  # PyTorch allows a further one that stands for nothing
     used = sum(
         p.ndim if hasattr(p, "dtype") and p.dtype == bool else p is not None and p is not Ellipsis
         for p in out

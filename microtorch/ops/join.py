@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
+from ..engine.handle import Handle
 from ..engine.hot import joined, several, single
 from ..engine.op import Op
 from ..engine.unfollowed import marked_views
@@ -107,6 +108,10 @@ stack_op = variadic(
 
 def require_tensors(tensors: Sequence[Tensor], op: str, empty: type = RuntimeError) -> list[Tensor]:
     """The tensors as a list. Raises TypeError for what is none, ``empty`` if there are none."""
+    if isinstance(tensors, Handle):
+        raise TypeError(
+            message(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor")
+        )
     tensors = list(tensors)
     if not tensors:
         raise empty(message(f"{op}(): expected a non-empty list of Tensors"))
@@ -140,7 +145,14 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             )
         )
     kept = [x for x in tensors if x.array.shape != (0,)] or tensors[:1]
-    return several(cat_op, kept, {"dim": dim_of(dim, kept[0].array.ndim, "cat")})
+    d = dim_of(dim, kept[0].array.ndim, "cat")
+    if len(kept) < len(tensors):
+        shape = list(kept[0].array.shape)
+        shape[d] = 0
+        for x in tensors:  # those skipped get a gradient, which is empty as well
+            if x.node.needs and x.array.shape == (0,) and x is not kept[0]:
+                kept.append(reshape(x, shape))
+    return several(cat_op, kept, {"dim": d})
 
 
 @public(method=False)

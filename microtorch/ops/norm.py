@@ -238,6 +238,8 @@ def batch_norm(
         )
     out = several(batch_norm_op, (input, *affine), {"eps": eps})
     if n and (running_mean is not None or running_var is not None):
+        if running_mean is not None and x.dtype.itemsize < running_mean.array.dtype.itemsize:
+            x = input.to(running_mean.dtype).array  # sums of 16-bit numbers, in float32
         mean, var = input.node.dev.moments(x)
         for running, statistic in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
             if running is not None:

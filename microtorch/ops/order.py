@@ -347,6 +347,9 @@ def key_order(F: Namespace, keys: Array) -> Array:
 @public()
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Picked:
     """(values, indices) in order along ``dim``; equal elements keep their order."""
+    if input.array.dtype.kind == "c":
+        what = "Sort currently does not support complex dtypes on CPU"
+        raise RuntimeError(message(what, describe(input), fix="sort x.abs() or x.real"))
     d = dim_of(dim, input.array.ndim, "sort")
     if not input.array.ndim:
         return picked("sort", input, np.zeros((), np.int64), 0, False)

@@ -218,7 +218,8 @@ def _of_centred(
     centred = _centred(F, x, dim)
     if divisor > 0:
         return keep(F, g, x, dim) * centred * (times / divisor)
-    return keep(F, g, x, dim) * F.where(centred == 0, math.nan, math.inf)
+    nan, inf = centred * math.nan, centred * 0 + math.inf  # in the dtype of x
+    return keep(F, g, x, dim) * F.where(centred == 0, nan, inf)
 
 
 def _var_vjp(

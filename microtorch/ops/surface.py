@@ -5,7 +5,9 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
+from ..base.errors import message
 from ..engine.entering import entered
+from ..engine.handle import Handle
 from ..engine.out import into
 from .node_names import renaming
 
@@ -53,6 +55,15 @@ def public(
     return export
 
 
+def _no_tensor(f: F, e: AttributeError, args: tuple[Any, ...]) -> Exception:
+    """PyTorch's TypeError, if what has no such attribute is an argument that is no Tensor."""
+    for i, x in enumerate(args):
+        if x is e.obj and not isinstance(x, Handle):
+            what = f"argument {i + 1} must be Tensor, not {type(x).__name__}"
+            return TypeError(message(f"{f.__name__}(): {what}", fix="torch.tensor(...)"))
+    return e
+
+
 def taking_out(f: F) -> F:
     """``f`` with a parameter ``out``, unless it has one."""
     code = f.__code__
@@ -61,10 +72,13 @@ def taking_out(f: F) -> F:
 
     @functools.wraps(f)
     def function(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            return f(*args)
-        out = kwargs.pop("out", None)
-        return f(*args, **kwargs) if out is None else into(out, f, args, kwargs)
+        try:
+            if not kwargs:
+                return f(*args)
+            out = kwargs.pop("out", None)
+            return f(*args, **kwargs) if out is None else into(out, f, args, kwargs)
+        except AttributeError as e:
+            raise _no_tensor(f, e, args) from None
 
     return cast(F, function)
 
@@ -76,7 +90,10 @@ def numpy_names(f: F) -> F:
     @functools.wraps(f)
     def function(*args: Any, **kwargs: Any) -> Any:
         if not kwargs:
-            return f(*args)
+            try:
+                return f(*args)
+            except AttributeError as e:
+                raise _no_tensor(f, e, args) from None
         for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
             if theirs in kwargs and ours not in kwargs:
                 kwargs[ours] = kwargs.pop(theirs)

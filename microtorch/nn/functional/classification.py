@@ -165,14 +165,6 @@ def _check_indices(input: Tensor, target: Tensor, weight: Tensor | None, class_d
                     fix="for a batch, input is (N, C)",
                 )
             )
-    elif input.ndim == 2 and target.ndim > 1:
-        raise RuntimeError(
-            message(
-                "0D or 1D target tensor expected, multi-target not supported",
-                both(input, target),
-                fix=f"target of shape ({input.shape[0]},), for example target.squeeze(1)",
-            )
-        )
     elif target.ndim == 0 or input.shape[0] != target.shape[0]:
         found = target.shape[0] if target.ndim else 0
         raise ValueError(
@@ -180,6 +172,14 @@ def _check_indices(input: Tensor, target: Tensor, weight: Tensor | None, class_d
                 f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
                 f"({found}).",
                 both(input, target),
+            )
+        )
+    elif input.ndim == 2 and target.ndim > 1:
+        raise RuntimeError(
+            message(
+                "0D or 1D target tensor expected, multi-target not supported",
+                both(input, target),
+                fix=f"target of shape ({input.shape[0]},), for example target.squeeze(1)",
             )
         )
     elif tuple(target.shape[1:]) != tuple(input.shape[2:]):

@@ -118,7 +118,9 @@ def grid_sample(
         _inside(x, m, padding_mode, corners) for x, m in zip(points, sizes, strict=True)
     ]
     if mode == "nearest":
-        return _read(input, [x.detach().round() for x in points], sizes)
+        # the grid gets the gradient of rounding: zeros, not none
+        weight = sum(x - x.detach() for x in points) + 1 if grid.requires_grad else None
+        return _read(input, [x.detach().round() for x in points], sizes, weight)
     lows = [x.detach().floor() for x in points]
     ahead = [x - low for x, low in zip(points, lows, strict=True)]
     total = None

@@ -353,6 +353,11 @@ class RNNBase(Module):
             cell = zeros((batch, self.hidden_size), dtype=x.dtype, device=x.device)
             return [(zero, cell) if self.states == 2 else zero] * count
         given: tuple[Any, ...] = tuple(hx) if self.states == 2 else (hx,)
+        if len(given) != self.states:
+            raise IndexError(
+                message(f"{type(self).__name__}: the state is {self.states} tensors (h, c), "
+                        f"{len(given)} given")
+            )
         sizes = (self._width, self.hidden_size)
         for name, h, size in zip(("hidden", "cell"), given, sizes, strict=False):
             shape = (count, batch, size) if batched else (count, size)
@@ -517,9 +522,25 @@ class RNNCellBase(Module):
                 (*input.shape[:-1], self.hidden_size), dtype=input.dtype, device=input.device
             )
             hx = (zero, zero) if self.states == 2 else zero
+        else:
+            self._check_state(input, hx)
         return self.step(
             F.linear(input, self.weight_ih, self.bias_ih), hx, self.weight_hh, self.bias_hh
         )
+
+    def _check_state(self, input: Tensor, hx: State) -> None:
+        """A state of another batch size would broadcast, unseen."""
+        shape = (*input.shape[:-1], self.hidden_size)
+        given: tuple[Any, ...] = tuple(hx) if self.states == 2 else (hx,)
+        for i, h in enumerate(given):
+            if tuple(h.shape) != shape:
+                raise RuntimeError(
+                    message(
+                        f"Input batch size {list(input.shape[:-1])} doesn't match hidden[{i}] "
+                        f"{list(h.shape)}",
+                        f"{type(self).__name__}: input {tuple(input.shape)}, the state is {shape}",
+                    )
+                )
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + (
