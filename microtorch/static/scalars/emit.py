@@ -446,7 +446,7 @@ class Text:
                  ("double", "new_grad"), ("double", "out")]  # fmt: skip
         takes = ", ".join(f"{kind} *restrict {name}" for kind, name in given)
         call = ", ".join(f"DATA(double, a[{i}])" for i in range(len(given)))
-        function = [f"void step({takes.replace(', double', ',' + chr(10) + '          double', 1)})",
+        function = [f"static void step({takes.replace(', double', ',' + chr(10) + '          double', 1)})",
                     "{", *["    " + a for a in self.arrays], body, "}"]  # fmt: skip
         glue = [GLUE, "int call_step(const size_t *a, const double *rates)", "{", "    (void)rates;",
                 f"    step({call});", "    return 0;", "}", ""]  # fmt: skip
