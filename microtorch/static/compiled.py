@@ -9,6 +9,8 @@ warning that says why.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ from ..engine.listening import foreseers, listeners
 from ..engine.record import constant
 from ..graph import mode
 from ..handles.memory import owner
+from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from .build import CompilerError
 from .entry import Entry, Run
@@ -35,6 +38,7 @@ from .program import Leaf, Program, Ref
 from .proof import disagreement, proved, random_state
 from .recorded import Recorded
 from .recording import SLOT, Busy, Recording, recording_now
+from .scalars.entry import ScalarEntry, ScalarRun, reached
 from .source import unique
 
 if TYPE_CHECKING:
@@ -53,8 +57,8 @@ class Compiled:
         self.function = self.root = function
         self.use_c = use_c
         self.fullgraph = fullgraph
-        self.entries: dict[Key, list[tuple[Entry, Operand]]] = {}
-        self.pending: dict[Key, Run | None] = {}
+        self.entries: dict[Key, list[tuple[Entry | ScalarEntry, Operand]]] = {}
+        self.pending: dict[Key, Run | ScalarRun | None] = {}
         self.recordings: dict[Key, int] = {}
         self.count = 0
         self.reason = ""  # why it runs as it is written, if it does
@@ -64,7 +68,7 @@ class Compiled:
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
         if self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled():
             return self.function(*args, **kwargs)
-        tensors: list[Tensor] = []
+        tensors: list[Operand] = []
         try:
             key = self.key((args, kwargs), tensors)
         except Refused as e:
@@ -87,12 +91,17 @@ class Compiled:
         )  # fmt: skip
 
     # ---- keys ------------------------------------------------------------------------------------
-    def key(self, arguments: Operand, tensors: list[Tensor]) -> Key:
-        """What a program is looked up by; gathers the tensors among the arguments."""
+    def key(self, arguments: Operand, tensors: list[Operand]) -> Key:
+        """What a program is looked up by; gathers the tensors and Scalars among the arguments."""
         shape = structure(arguments, tensors)
         about: list[Operand] = []
         owners: dict[int, int] = {}
         for t in tensors:
+            if type(t) is Scalar:
+                if t.op is not None or t.hooks:
+                    raise Refused("an argument is a Scalar with a graph, or a hook, of its own")
+                about.append(t.needs)
+                continue
             array, node = t.array, t.node
             if type(array) is not np.ndarray:
                 raise Refused(f"an argument lies on {node.dev.device}")
@@ -106,7 +115,7 @@ class Compiled:
 
     # ---- recording -------------------------------------------------------------------------------
     def record(
-        self, key: Key, args: Operand, kwargs: Operand, tensors: list[Tensor], why: str
+        self, key: Key, args: Operand, kwargs: Operand, tensors: list[Operand], why: str
     ) -> Operand:
         """A call that is written down; the second of two that agree makes the program."""
         before = self.pending[key]
@@ -116,6 +125,8 @@ class Compiled:
             return self.function(*args, **kwargs)
         if before is not None and before.watch.changed():
             why, before = before.watch.changed(), None
+        if type(before) is ScalarRun or reached(self.root, args, kwargs, tensors):
+            return self.record_scalars(key, before, args, kwargs, tensors)
         state = random_state()
         grads = {id(t): t.node.grad is not None for t in tensors}
         if before is not None:
@@ -148,23 +159,52 @@ class Compiled:
         self.pending[key] = None if r.reason else run
         return run.result
 
+    def record_scalars(
+        self, key: Key, before: Run | ScalarRun | None, args: Operand, kwargs: Operand,
+        given: list[Operand],
+    ) -> Operand:  # fmt: skip
+        """The same for a function of Scalars."""
+        try:
+            run = ScalarRun(self.__name__, self.function, self.root, args, kwargs, given)
+        except Busy:
+            return self.function(*args, **kwargs)
+        self.pending[key] = run
+        if type(before) is ScalarRun and not run.reason:
+            changed = before.watch.changed()
+            run.reason = (
+                f"it changes a Python value, {changed}, which a program cannot" if changed
+                else run.differs(before)
+            )  # fmt: skip
+            entry = ScalarEntry(run)
+            run.reason = run.reason or entry.proved(run)
+            if not run.reason:
+                self.keep(key, entry, run)
+        if run.reason:
+            self.refuse(run.reason)
+        return run.result
+
     def may_settle(self, key: Key, r: Recording) -> bool:
         """May another recording succeed: a state appears at the first steps, say."""
         return self.recordings[key] < 4 and ("keeps" in r.reason or "differ" in r.reason)
 
-    def keep(self, key: Key, entry: Entry, run: Run) -> None:
+    def keep(self, key: Key, entry: Entry | ScalarEntry, run: Run | ScalarRun) -> None:
         """Use a program from now on."""
         self.count += 1
         if self.count > MOST_PROGRAMS:
             self.refuse(f"{MOST_PROGRAMS} programs have been made, for other shapes, Python "
                         "arguments or values")  # fmt: skip
             return
-        entry.names = self.names(entry, run)
-        arrays = {x.number: x.value for x in run.recording.arrays.values()}
-        entry.plan_whole(arrays)
+        use_c: Callable[[], None]
+        if isinstance(entry, Entry) and isinstance(run, Run):
+            entry.names = self.names(entry, run)
+            arrays = {x.number: x.value for x in run.recording.arrays.values()}
+            entry.plan_whole(arrays)
+            use_c = partial(entry.use_c, arrays)
+        else:
+            use_c = entry.use_c
         if self.use_c:
             try:
-                entry.use_c(arrays)
+                use_c()
             except CompilerError as e:
                 self.use_c = False
                 text = message(
@@ -172,7 +212,7 @@ class Compiled:
                     fix='install a C compiler; or compile(f, backend="eager") asks for no C',
                 )
                 warnings.warn(text, UserWarning, stacklevel=4)
-        self.entries.setdefault(key, []).append((entry, run.recording.program.outputs))
+        self.entries.setdefault(key, []).append((entry, run.template))
         self.pending[key] = None
 
     def names(self, entry: Entry, run: Run) -> dict[int, str]:

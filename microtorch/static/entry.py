@@ -30,6 +30,11 @@ class Run(NamedTuple):
     watch: Watch
     grads: list[bool]  # has a leaf a gradient before the call?
 
+    @property
+    def template(self) -> Operand:
+        """Of what it returned."""
+        return self.recording.program.outputs
+
 
 class Entry:
     """A program that has proved itself, and the guards under which it stands for the function."""

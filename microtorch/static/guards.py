@@ -83,6 +83,7 @@ class Watch:
         self.cells: list[tuple[CellType, Operand]] = []
         self.sizes: list[tuple[Operand, int]] = []
         self.copies: list[tuple[Operand, Operand]] = []  # arrays and sets, and what they held
+        self.scalars: list[Operand] = []  # that it can reach
         self.seen: set[int] = set()
         self.speaks_of_rates = False  # does a function name "lr": may it read a learning rate?
         self.kept: list[Operand] = []  # so that no id is used twice
@@ -93,7 +94,8 @@ class Watch:
     def visit(self, x: Operand) -> Iterator[Operand]:
         """Watch what ``x`` holds; yields what is to be visited next."""
         if isinstance(x, Node) and not isinstance(x, Handle) and x.dev is None:
-            raise Unwatchable("it can reach a Scalar: programs are of tensors")
+            self.scalars.append(x)
+            return
         if isinstance(x, (*SIMPLE, *_FIXED)) or id(x) in self.seen:
             return
         self.seen.add(id(x))

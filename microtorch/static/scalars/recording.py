@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
@@ -133,7 +134,8 @@ class ScalarRecording:
             self.give_up("of the ways to ask for gradients, only x.backward() is recorded")
         self.events.append(Event(tick(), "backward", roots[0], seeds[0]))
         for n in reachable([x for x in roots if type(x) is Scalar]):
-            self.grad_before.setdefault(n, GRAD.__get__(n))
+            if n.seq <= self.start:
+                self.grad_before.setdefault(n, GRAD.__get__(n))
         self.inside = True
         try:
             return run(roots, seeds, retain, create_graph, targets)
@@ -247,16 +249,10 @@ class ScalarRecording:
     # ---- what lives on ---------------------------------------------------------------------------
     def keeps(self, returned: list[Scalar]) -> bool:
         """Does a Scalar that the run made live on elsewhere than in what it returned?"""
-        gc.collect(0)
         alive = [x for x in gc.get_objects() if type(x) is Scalar and x.seq > self.start]
-        uses: dict[int, int] = {}
-        for x in alive:
-            for y in x.inputs:
-                uses[id(y)] = uses.get(id(y), 0) + 1
-        ours = {id(x) for x in [*returned, *self.arguments]}
+        uses = Counter(id(y) for x in alive for y in x.inputs)
+        ours = {id(x) for x in [*returned, *self.arguments, *self.stands]}
         ours |= {id(y) for e in self.events for y in (e.of, e.value)}
-        ours |= {id(y) for n, (_, of) in self.stands.items() for y in (n, of)}
+        ours |= {id(of) for _, of in self.stands.values()}
         # one reference each: the list, the variable x, the parameter of getrefcount
-        return any(
-            id(x) not in ours and sys.getrefcount(x) > 3 + uses.get(id(x), 0) for x in alive
-        )
+        return any(id(x) not in ours and sys.getrefcount(x) > 3 + uses[id(x)] for x in alive)
