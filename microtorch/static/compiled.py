@@ -38,7 +38,7 @@ from .program import Leaf, Program, Ref
 from .proof import disagreement, proved, random_state
 from .recorded import Recorded
 from .recording import SLOT, Busy, Recording, recording_now
-from .scalars.entry import ScalarEntry, ScalarRun, reached
+from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
 from .source import unique
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Compiled:
             return self.function(*args, **kwargs)
         if before is not None and before.watch.changed():
             why, before = before.watch.changed(), None
-        if type(before) is ScalarRun or reached(self.root, args, kwargs, tensors):
+        if isinstance(before, ScalarRun) or reached(self.root, args, kwargs, tensors):
             return self.record_scalars(key, before, args, kwargs, tensors)
         state = random_state()
         grads = {id(t): t.node.grad is not None for t in tensors}
@@ -169,7 +169,7 @@ class Compiled:
         except Busy:
             return self.function(*args, **kwargs)
         self.pending[key] = run
-        if type(before) is ScalarRun and not run.reason:
+        if isinstance(before, ScalarRun) and not run.reason:
             changed = before.watch.changed()
             run.reason = (
                 f"it changes a Python value, {changed}, which a program cannot" if changed
@@ -200,7 +200,7 @@ class Compiled:
             arrays = {x.number: x.value for x in run.recording.arrays.values()}
             entry.plan_whole(arrays)
             use_c = partial(entry.use_c, arrays)
-        else:
+        elif isinstance(entry, ScalarEntry):
             use_c = entry.use_c
         if self.use_c:
             try:
@@ -369,7 +369,7 @@ class Compiled:
 
     # ---- to look at ------------------------------------------------------------------------------
     @property
-    def graph(self) -> Program:
+    def graph(self) -> Program | ScalarProgram:
         """The program that was made last. RuntimeError where there is none as yet."""
         for found in reversed(self.entries.values()):
             return found[-1][0].program
@@ -389,14 +389,27 @@ class Compiled:
 
     def export(self, folder: str | PathLike[str], steps: int = 10) -> None:
         """Write the program that was made last as C with a ``main``; see static/export.py."""
+        export(self.last()[0], folder, steps)
+
+    def last(self) -> tuple[Entry, Operand]:
+        """The entry that was made last, which must be one of tensors, and its outputs."""
         self.graph  # noqa: B018
-        export(next(reversed(self.entries.values()))[-1][0], folder, steps)
+        entry, outputs = next(reversed(self.entries.values()))[-1]
+        if not isinstance(entry, Entry):
+            raise RuntimeError(
+                message(f"{self.__name__} is a step of Scalars, and only programs of tensors are "
+                        "written to files", fix="its C is the text c_source()")
+            )  # fmt: skip
+        return entry, outputs
 
     @property
     def code(self) -> str:
         """The program as the Python function that the interpreter runs."""
         self.graph  # noqa: B018
-        text: str = vars(next(reversed(self.entries.values()))[-1][0].function)["text"]
+        entry = next(reversed(self.entries.values()))[-1][0]
+        if isinstance(entry, ScalarEntry):
+            return str(entry.program)
+        text: str = vars(entry.function)["text"]
         return text
 
 

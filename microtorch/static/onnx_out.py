@@ -520,7 +520,7 @@ def built(
     onnx = onnx_package()
     traced = trace(model, given)
     compiled: Compiled = vars(traced)["_compiled"] if isinstance(traced, Module) else traced
-    entry = next(reversed(compiled.entries.values()))[-1][0]
+    entry = compiled.last()[0]
     if entry.written or any(o.kind == "number" for o in entry.outputs):
         raise RuntimeError(message("torch.onnx.export: the model writes to its memory",
                                    fix="call model.eval() first"))  # fmt: skip

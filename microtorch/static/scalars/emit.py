@@ -18,39 +18,17 @@ import numpy as np
 
 from ...graph import Site
 from ...notation import expr, formulas
-from ..functions import text_of
-from ..source import GLUE, RESERVED, unique, wrapped
+from ..source import RESERVED, unique
 from .reroll import Loop, Statement, statements
 from .rooms import Index, Room, Rooms
+from .words import DIALECT, KEEPS, NAMES, SHORT, counter, file, number, table, text_of_index
 
 if TYPE_CHECKING:
     from ...base.types import Array
     from .reroll import Node
     from .trace import Trace
 
-NAMES = {"maximum": "maximum", "minimum": "minimum", "abs": "fabs", "round": "rint",
-         "sgn": "sign", "remainder": "remainder_"}  # fmt: skip
-SHORT = {"add": "s", "set": "s", "mul": "m", "sub": "t", "div": "q", "neg": "n", "copy": "c"}
 LARGE = 4096  # numbers in an array, above which it is not on the stack
-KEEPS = {"data=": "new_p", "grad=": "new_grad", "out": "out"}
-
-
-def number(v: float) -> str:
-    """A Python number as a C constant."""
-    if v != v:
-        return "NAN"
-    if v in (float("inf"), float("-inf")):
-        return "INFINITY" if v > 0 else "(-INFINITY)"
-    text = repr(float(v))
-    return text if text[0] != "-" else f"({text})"
-
-
-DIALECT = expr.Dialect(
-    call=lambda f, a: a[0] if f == "conj" else f"{NAMES.get(f, f)}({', '.join(a)})",
-    where=lambda c, a, b: f"({c} ? {a} : {b})",
-    power=lambda a, b: f"power({a}, {b})",
-    number=number,
-)
 
 
 class Text:
@@ -63,13 +41,12 @@ class Text:
         self.lines: list[str] = []
         self.arrays: list[str] = []
         self.tables: dict[tuple[bytes, tuple[int, ...]], str] = {}  # constants
-        self.taken = {*RESERVED, *KEEPS.values(), *NAMES.values(), "p", "grad", "table", "step"}
+        self.taken = {*RESERVED, *KEEPS.values(), *NAMES.values(), *expr.SCALAR_FUNCTIONS,
+                      "p", "grad", "table", "step"}  # fmt: skip
         self.inlined: dict[int, str] = {}  # id of a statement -> its text, where it is used once
         self.same: dict[int, str] = {}  # id of a gradient's room -> a name for the same number
-        self.used: set[str] = set()  # which arrays of the caller
         self.said = ""
         self.depth = 1
-        self.directions: dict[tuple[int, int], bool] = {}
         self.name_rooms()
         self.single = self.used_once()
         for i, part in enumerate(parts):
@@ -79,7 +56,10 @@ class Text:
                 self.back(part[0], [n for p in parts[:i] for n in p])
             else:
                 self.forward(part)
-        self.source = self.whole()
+        tables = [table(name, *key) for key, name in self.tables.items()]
+        self.lines = ["    " + a for a in self.arrays] + [line.rstrip() for line in self.lines]
+        count = len([s for s in self.listed if s.first.makes])
+        self.source = file(trace, count, tables, self.lines)
 
     # ---- names -----------------------------------------------------------------------------------
     def name_rooms(self) -> None:
@@ -87,7 +67,7 @@ class Text:
         final: dict[object, Statement] = {}
         for s in self.listed:
             if s.first.site[0] is not None and s.first.makes:
-                final[(*self.line(s)[:2], *map(id, s.loops))] = s
+                final[self.line(s)[:2], tuple(map(id, s.loops))] = s
         chosen: dict[int, str] = {}
         for s in final.values():
             m = re.match(r"\s*([A-Za-z_]\w*)\s*=(?!=)", self.line(s)[2])
@@ -131,8 +111,10 @@ class Text:
         code, lasti = s.first.site
         assert code is not None
         site = Site.of(code, lasti)
+        said = f"/* {before}{site} */"
         text = textwrap.shorten(getline(site.file, site.line).replace("*/", "* /"), 70)
-        said = f"/* {before}{site}{': ' if text and not before else ''}{text if not before else ''} */"
+        if text and not before:
+            said = f"/* {site}: {text} */"
         if said != self.said:
             self.say(said)
         self.said = said
@@ -169,7 +151,6 @@ class Text:
             return self.constant(s.constants[k])
         if kind in ("p", "h"):
             name = {"p": "p", "h": "grad"}[kind]
-            self.used.add(name)
             return f"{name}[{text_of_index(Index(s.starts[k + 2], s.strides[k + 2]))}]"
         use = self.rooms.use(s, k)
         if len(use.room.members) == 1 and use.room.walk < 0:
@@ -183,10 +164,8 @@ class Text:
         kept = []
         for d in range(values.ndim):
             first = np.take(values, [0], d)
-            same = np.broadcast_to(first, values.shape)
-            if not np.array_equal(same.view(np.int64) if False else same, values, equal_nan=True) or (
-                np.signbit(same) != np.signbit(values)
-            ).any():  # fmt: skip
+            same = np.ascontiguousarray(np.broadcast_to(first, values.shape))
+            if not np.array_equal(same.view(np.int64), values.view(np.int64)):  # bit by bit
                 kept.append(d)
         cut = values[tuple([slice(None) if d in kept else 0 for d in range(values.ndim)])]
         if not kept:
@@ -218,7 +197,7 @@ class Text:
         for s in self.listed:
             by = uses.get(id(s), [])
             room = self.rooms.rooms.get(self.rooms.root(self.rooms.number[id(s)]))
-            if len(by) == 1 and room is not None and room.variable and (
+            if len(by) == 1 and room is not None and room.variable and not room.back and (
                 by[0].first.name in ("add to", *KEEPS) and s.first.name not in ("set", "add to")
                 and len(by[0].loops) == len(s.loops) and all(
                     a is b for a, b in zip(by[0].loops, s.loops, strict=True))
@@ -267,7 +246,6 @@ class Text:
     def statement(self, s: Statement) -> None:
         name = s.first.name
         if name in KEEPS:
-            self.used.add(KEEPS[name])
             place = text_of_index(Index(s.starts[1], s.strides[1]))
             self.say(f"{KEEPS[name]}[{place}] = {self.operand(s, 0)};")
             return
@@ -286,6 +264,8 @@ class Text:
                 text = f"{self.operand(s, 1)} + {text}"
         elif name in ("set", "copy"):
             text = self.operand(s, 0)
+            if name == "copy" and s.first.operands[0][0] == "c":
+                text = f"given({text})"
         else:
             names = dict(zip("xyz", [self.operand(s, k) for k in range(len(s.first.operands))],
                              strict=False))  # fmt: skip
@@ -403,7 +383,8 @@ class Text:
 
     def free(self, loop: Loop, k: int, active: dict[int, Statement]) -> bool:
         """Do different rounds of a loop have to do with different gradients?"""
-        whose: list[Array] = []
+        whose: list[Array] = []  # (rounds of the loops around, gradient, round) as one number
+        span = 2 * max(len(self.rooms.maker), self.trace.inputs)
         for s in statements([loop]):
             if id(s) not in active:
                 continue
@@ -419,68 +400,9 @@ class Text:
                     outer = outer * n + np.arange(n).reshape(shape)
             targets = [s.all(j) * 2 + (s.first.operands[j][0] == "p")
                        for j, f in enumerate(s.first.flows) if k in f]  # fmt: skip
-            targets.append((s.all(0) if s.first.name == "add to" else s.all(-2)) * 2)
-            if s.first.name == "add to":
-                targets.pop()  # it is read, and others may read it
+            if s.first.name != "add to":  # which reads what others may read
+                targets.append(s.all(-2) * 2)
             for t in targets:
-                whose.append(np.stack([outer.ravel(), t.ravel(), rounds.ravel()]))
-        pairs = np.unique(np.concatenate(whose, 1), axis=1)
-        return bool(np.unique(pairs[:2], axis=1).shape[1] == pairs.shape[1])
-
-    # ---- all -------------------------------------------------------------------------------------
-    def whole(self) -> str:
-        """The file."""
-        body = "\n".join(self.lines)
-        n = len([s for s in self.listed if s.first.makes])
-        head = HEAD.format(name=self.trace.name, count=len(self.trace.instructions), rolled=n,
-                           inputs=self.trace.inputs)  # fmt: skip
-        parts = text_of("numbers").split("\n\n\n")
-        called = set(re.findall(r"\b(\w+)\(", body))
-        needed = [p.strip() for p in parts if re.search(r"double (\w+)\(", p)[1] in called]
-        tables = []
-        for (raw, shape), name in self.tables.items():
-            flat = ", ".join(number(float(v)) for v in np.frombuffer(raw))
-            dims = "".join(f"[{m}]" for m in shape)
-            tables.append(f"static const double {name}{dims} = {{\n{wrapped(flat, 4)}\n}};")
-        given = [("const double", "p"), ("const double", "grad"), ("double", "new_p"),
-                 ("double", "new_grad"), ("double", "out")]  # fmt: skip
-        takes = ", ".join(f"{kind} *restrict {name}" for kind, name in given)
-        call = ", ".join(f"DATA(double, a[{i}])" for i in range(len(given)))
-        function = [f"static void step({takes.replace(', double', ',' + chr(10) + '          double', 1)})",
-                    "{", *["    " + a for a in self.arrays], body, "}"]  # fmt: skip
-        glue = [GLUE, "int call_step(const size_t *a, const double *rates)", "{", "    (void)rates;",
-                f"    step({call});", "    return 0;", "}", ""]  # fmt: skip
-        return "\n".join([head, *[f"{p}\n" for p in needed], *tables, "", *function, "", *glue])
-
-
-HEAD = """\
-/* {name}: {count} numbers, rolled up into {rolled} statements
- *
- * Written by microtorch from one run of a Python function; the lines named in comments are its own.
- * p[i] is the data of the i-th of {inputs} Scalars that were there before, in the order in which
- * they were made (arguments last), grad[i] its gradient as it was; new_p and new_grad are what the
- * step leaves of them, and out is what it returns: data and gradient of each Scalar. All additions
- * are made in the order in which Python made them.
- *
- *     cc -O2 -ffp-contract=off FILE -lm
- */
-#include <math.h>
-#include <stddef.h>
-"""
-
-
-def counter(depth: int) -> str:
-    """The counter of a loop: i, j, k, l, i4, ..."""
-    return "ijkl"[depth] if depth < 4 else f"i{depth}"
-
-
-def text_of_index(x: Index) -> str:
-    """An index as C: "17 * j + k + 48"."""
-    terms = [
-        counter(d) if s == 1 else f"{s} * {counter(d)}" for d, s in enumerate(x.strides) if s > 0
-    ]
-    text = " + ".join([*terms, *([str(x.start)] if x.start or not terms else [])])
-    return text + "".join(
-        f" - {counter(d)}" if s == -1 else f" - {-s} * {counter(d)}"
-        for d, s in enumerate(x.strides) if s < 0
-    )  # fmt: skip
+                whose.append((outer * span + t).ravel() * loop.count + rounds.ravel())
+        pairs = np.unique(np.concatenate(whose))
+        return bool(len(np.unique(pairs // loop.count)) == len(pairs))

@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -33,6 +35,18 @@ if TYPE_CHECKING:
 
 MOST_STATEMENTS = 2000  # a longer text takes compilers too long
 _values, _hooks = attrgetter("value"), attrgetter("hooks")
+
+
+@contextmanager
+def no_garbage() -> Iterator[None]:
+    """Many small objects are made, and none in circles: looking for such would double the time."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 def reached(root: Operand, args: Operand, kwargs: Operand, given: Sequence[Operand]) -> bool:
@@ -71,7 +85,8 @@ class ScalarRun:
             self.reason = self.reason or str(e)
         if self.reason:
             return
-        written = Written(r, returned)
+        with no_garbage():
+            written = Written(r, returned)
         self.reason = r.reason or written.reason
         self.trace: Trace = written.trace
         self.leaves: list[Leaf] = written.leaves
@@ -142,7 +157,6 @@ class ScalarEntry:
         self.lock = threading.Lock()  # the buffers of C are the program's
         self.c: Kernel | None = None
         self.c_source = ""
-        self.code = ""
 
     def proved(self, run: ScalarRun) -> str:
         """Run the program on what was there before: it must leave what the run left, or why not."""
@@ -162,17 +176,20 @@ class ScalarEntry:
     def before(self) -> tuple[list[float], list[float]]:
         """The inputs' data and gradients of before the recorded run."""
         return [x.data for x in self.leaves], [
-            float(x.grad) if type(x.grad) in (float, int) else 0.0 for x in self.leaves
+            float(x.grad) if isinstance(x.grad, (float, int)) else 0.0 for x in self.leaves
         ]  # fmt: skip
 
     def use_c(self) -> None:
         """Compile it; CompilerError says why not. It is used if its numbers are the program's."""
-        if self.program.size > MOST_STATEMENTS:
+        with no_garbage():
+            size = self.program.size
+        if size > MOST_STATEMENTS:
             raise CompilerError(
-                f"no loops were found in it that make it shorter than {self.program.size} "
+                f"no loops were found in it that make it shorter than {size} "
                 "statements, which would take a compiler too long"
             )
-        text = self.program.text.source
+        with no_garbage():
+            text = self.program.text.source
         (c,) = library(text, ["call_step"])
         self.c_source = text
         n = len(self.leaves)

@@ -1,10 +1,10 @@
 """One run of a step of Scalars, written down.
 
 A Scalar is a node already, so the graph is the record of what is computed. What a step does besides
-are reads and writes of ``data`` and ``grad``, and ``backward``. While a recording is open, these are
-events; and what ``data`` and ``grad`` give are Scalars that stand for the number, so that arithmetic
-with them makes nodes, too. A question that a program could not repeat is answered, and spoils the
-recording (``reason``).
+are reads and writes of ``data`` and ``grad``, and ``backward``. While a recording is open, these
+are events; and what ``data`` and ``grad`` give are Scalars that stand for the number, so that
+arithmetic with them makes nodes, too. A question that a program could not repeat is answered, and
+spoils the recording (``reason``).
 """
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ GRAD = vars(Node)["grad"]  # the slot
 # what asks a Scalar for its number, and how that is called in a message
 QUESTIONS = {
     "float(x)": ("__float__",), "int(x)": ("__int__",), "printing": ("__repr__", "__format__"),
-    "a condition such as `if x > 0`": ("__bool__", "__lt__", "__le__", "__gt__", "__ge__", "__eq__"),
+    "a condition such as `if x > 0`": (
+        "__bool__", "__lt__", "__le__", "__gt__", "__ge__", "__eq__"),
 }  # fmt: skip
 # what a float can do, and a Scalar that stands for one cannot
 ONLY_FLOATS = (

@@ -140,8 +140,8 @@ def chains(instructions: Sequence[Instruction]) -> list[Instruction]:
         for u in links:
             i, j = instructions[u], 1 - before.get(u, (0, 0))[1]
             sums[u] = chain
-            replaced[u] = i._replace(name="add to", operands=(chain, i.operands[j]),
-                                     flows=((), i.flows[j]))  # fmt: skip
+            replaced[u] = Instruction("add to", (), (chain, i.operands[j]), ((), i.flows[j]),
+                                      i.site)  # fmt: skip
     written: list[Instruction] = []
     number: dict[Where, Where] = {}
     for t, i in enumerate(instructions):
@@ -154,7 +154,8 @@ def chains(instructions: Sequence[Instruction]) -> list[Instruction]:
             number["v", t] = number[sums[t]]
         written.append(replaced.get(t, i))
     return [
-        i._replace(operands=tuple([number.get(x, x) for x in i.operands])) for i in written
+        Instruction(name, attrs, tuple([number.get(x, x) for x in given]), flows, site, place)
+        for name, attrs, given, flows, site, place in written
     ]  # fmt: skip
 
 
@@ -183,7 +184,7 @@ class Form(NamedTuple):
 
     key: Hashable
     size: int  # how many numbers vary in it
-    count: int = 0
+    times: int = 0
     body: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
 
@@ -205,7 +206,7 @@ class Stack:
             n = self.number[form] = len(self.forms)
             self.forms.append(form)
         self.places[n].append(len(self.on))
-        if form.count:
+        if form.times:
             self.loops[form.body[-1]].append(len(self.on))
         self.on.append(n)
         self.bases.append(base)
@@ -213,7 +214,7 @@ class Stack:
     def pop(self, count: int) -> None:
         for n in reversed(self.on[-count:]):
             self.places[n].pop()
-            if self.forms[n].count:
+            if self.forms[n].times:
                 self.loops[self.forms[n].body[-1]].pop()
         del self.on[-count:], self.bases[-count:]
 
@@ -227,10 +228,10 @@ class Stack:
         for at in reversed(self.loops.get(last, ())):
             form = self.forms[self.on[at]]
             if at + 1 + len(form.body) == end and tuple(self.on[at + 1 :]) == form.body:
-                base, rest, n = self.bases[at], self.top(at + 1, end), form.count
+                base, rest, n = self.bases[at], self.top(at + 1, end), form.times
                 if all(x == b + n * s for x, b, s in zip(rest, base, form.strides, strict=True)):
                     self.pop(end - at)
-                    self.push(form._replace(count=n + 1), base)
+                    self.push(form._replace(times=n + 1), base)
                     return True
         for at in reversed(self.places[last][-MOST_TRIED - 1 : -1]):
             size = end - 1 - at
@@ -252,7 +253,8 @@ class Stack:
 
 def folded(instructions: Sequence[Instruction], begin: int, end: int) -> list[Node]:
     """Instructions ``begin`` to ``end`` as statements and loops."""
-    stack, keys = Stack(), {}
+    stack = Stack()
+    keys: dict[Hashable, Form] = {}
     for t in range(begin, end):
         i = instructions[t]
         key = (i.name, i.attrs, tuple([kind for kind, _ in i.operands]), i.flows, i.site,
@@ -275,7 +277,7 @@ def unfolded(
 ) -> Node:  # fmt: skip
     """A form with its numbers as a statement or a loop; ``strides``: of the loops around it."""
     form = forms[n]
-    if not form.count:
+    if not form.times:
         made = Statement(instructions[base[0]], list(loops), list(base), list(strides))
         for k, (kind, _) in enumerate(made.first.operands):
             if kind == "c":
@@ -283,7 +285,7 @@ def unfolded(
                 values = [float(instructions[t].operands[k][1]) for t in rounds.flat]
                 made.constants[k] = np.array(values).reshape(rounds.shape)
         return made
-    loop = Loop(form.count)
+    loop = Loop(form.times)
     at = 0
     for m in form.body:
         size = forms[m].size

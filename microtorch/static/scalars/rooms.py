@@ -57,6 +57,7 @@ class Room:
     variable: bool = True
     walk: int = -1
     once: bool = True  # a gradient: does each number get one contribution?
+    back: bool = False  # does a walk back read it?
     name: str = ""
 
 
@@ -194,10 +195,12 @@ class Rooms:
             for letter in read_back(s):
                 if letter == "out":
                     room = self.rooms[self.root(self.number[id(s)])]
-                    room.variable = room.variable and not s.loops
                 elif s.first.operands["xyz".index(letter)][0] == "v":
                     room = self.use(s, "xyz".index(letter)).room
-                    room.variable = room.variable and not room.members[0].loops
+                else:
+                    continue
+                room.back = True
+                room.variable = room.variable and not (room.members and room.members[0].loops)
 
     def look_at_gradients(self) -> None:
         """Which gradients are variables, and which get one contribution only."""
@@ -213,7 +216,7 @@ class Rooms:
             if s.first.name in ("grad", "backward") and s.first.operands[0][0] == "v":
                 w, numbers = s.first.place, s.all(0)
                 room = self.use(s, 0, w).room
-                room.variable = room.variable and not room.members[0].loops
+                room.variable = room.variable and not (room.members and room.members[0].loops)
                 count[w][numbers] += s.first.name == "backward"
             elif s.first.name == "backward" and s.first.operands[0][0] == "p":
                 inputs[s.first.place][s.all(0)] += 1

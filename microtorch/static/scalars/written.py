@@ -48,11 +48,12 @@ class Written:
         self.asked: set[Node] = {x for x in returned if not r.a_float(x)}
         self.asked |= {of for kind, of in r.stands.values() if kind == "grad"}
         nodes = self.reach()
-        there = {n for n in [*nodes, *[e.of for e in r.events]] if n.seq <= r.start}
+        there = {n for n in [*nodes, *[e.of for e in r.events]]
+                 if n.seq <= r.start and type(n) is Scalar}  # fmt: skip
         there.update(r.arguments)
-        places = {x: i for i, x in enumerate(r.arguments)}
+        places: dict[Node, int] = {x: i for i, x in enumerate(r.arguments)}
         order = sorted(there, key=lambda n: (places.get(n, -1), n.seq))
-        self.inputs = {n: i for i, n in enumerate(order)}
+        self.inputs: dict[Node, int] = {n: i for i, n in enumerate(order)}
         self.trace = Trace(r.name, len(order))
         self.at: dict[Node, Where] = {}  # where the values of nodes and leaves are found ...
         self.late: set[Node] = set()  # ... of these leaves, as soon as they have been copied
@@ -139,11 +140,13 @@ class Written:
     def write(self, nodes: list[Node]) -> None:
         r, trace = self.r, self.trace
         # how often data and gradients will still be set: only the last is what the run leaves
-        left = Counter((e.kind, e.of) for e in r.events if e.kind != "backward")
+        left: Counter[tuple[str, Node]] = Counter()
+        left.update((e.kind, e.of) for e in r.events if e.kind != "backward")
         for walk in self.walks:
             left.update(("grad=", n) for n in walk)
         backwards = 0
-        for x in sorted([*nodes, *r.events], key=by_seq):
+        happened: list[Node | Event] = [*nodes, *r.events]
+        for x in sorted(happened, key=by_seq):
             if not isinstance(x, Event):
                 self.node(x)
                 continue
@@ -173,21 +176,26 @@ class Written:
             at = self.place(of) if kind == "data" else self.gradient(of)
             self.at[n] = at if isinstance(at, tuple) else ("c", at)
         elif n.op is not None and n.seq > self.r.start:
-            given = tuple([self.operand(x) for x in n.inputs])
-            flows = tuple([
-                tuple([k for k, w in enumerate(self.walked) if n in w and x.needs
-                       and x in self.wanted]) for x in n.inputs
-            ])  # fmt: skip
-            attrs = tuple((n.attrs or {}).items())
-            site = (n.code, n.lasti)
-            self.at[n] = self.trace.add(n.op.name, attrs, given, flows, site)
+            at, late = self.at, self.late
+            given = tuple([at[x] if x in at and x not in late else self.operand(x)
+                           for x in n.inputs])  # fmt: skip
+            by = tuple([k for k, w in enumerate(self.walked) if n in w]) if n.needs else ()
+            wanted = self.wanted
+            flows = tuple([by if by and x.needs and x in wanted else () for x in n.inputs])
+            if n not in wanted and all([kind == "c" for kind, _ in given]):
+                at[n] = ("c", n.value)  # known, whatever the inputs are
+                return
+            attrs = tuple(n.attrs.items()) if n.attrs else ()
+            at[n] = self.trace.add(n.op.name, attrs, given, flows, (n.code, n.lasti))
 
     def grad(self, n: Node, k: int, left: Counter[tuple[str, Node]]) -> None:
         """The gradient that backward number k gives to a leaf, or to a node that is asked for it.
         """
         held = self.gradient(n)
         target = self.operand(n)
-        given = (target,) if held is None else (target, held if type(held) is tuple else ("c", held))
+        given: tuple[Where, ...] = (target,)
+        if held is not None:
+            given = (target, held if type(held) is tuple else ("c", held))
         at = self.grads[n] = self.trace.add("grad", (), given, ((),) * len(given), (None, 0), k)
         left["grad=", n] -= 1
         if not left["grad=", n] and n in self.inputs:
