@@ -242,7 +242,9 @@ class ScalarEntry:
     def run(self, given: Sequence[Scalar], template: Operand) -> Operand:
         """One call: the program, then what it leaves behind."""
         every = [*self.own, *[given[p] for p in self.places]]
-        grads = [x.grad or 0.0 for x in every] if self.sees_grads else []
+        grads: list[float] = []
+        if self.sees_grads:
+            grads = [0.0 if x.grad is None else x.grad for x in every]
         data, new, out = self.compute([*map(_values, every)], grads)
         if self.data:
             now = last_write[0] = tick()

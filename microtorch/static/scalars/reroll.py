@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ...graph import Site
 from .trace import Instruction
 
 if TYPE_CHECKING:
@@ -255,9 +256,16 @@ def folded(instructions: Sequence[Instruction], begin: int, end: int) -> list[No
     """Instructions ``begin`` to ``end`` as statements and loops."""
     stack = Stack()
     keys: dict[Hashable, Form] = {}
+    lines: dict[tuple[int, int], Hashable] = {}
     for t in range(begin, end):
         i = instructions[t]
-        key = (i.name, i.attrs, tuple([kind for kind, _ in i.operands]), i.flows, i.site,
+        code, lasti = i.site
+        line = lines.get((id(code), lasti))
+        if line is None:  # Python may count otherwise in a line that it has run often
+            line = lines[id(code), lasti] = (
+                id(code), 0 if code is None else Site.of(code, lasti).line
+            )  # fmt: skip
+        key = (i.name, i.attrs, tuple([kind for kind, _ in i.operands]), i.flows, line,
                i.place if i.name == "grad" else None)  # fmt: skip
         form = keys.get(key)
         if form is None:
@@ -314,10 +322,11 @@ def unrolled(nodes: Sequence[Node]) -> dict[int, Operand]:
     found: dict[int, Operand] = {}
     for s in statements(nodes):
         given = [
-            [(kind, x) for x in (s.constants[k] if kind == "c" else s.all(k)).flat]
+            [(kind, x) for x in (s.constants[k] if kind == "c" else s.all(k)).ravel().tolist()]
             for k, (kind, _) in enumerate(s.first.operands)
         ]  # fmt: skip
-        for at, t in enumerate(s.all(-2).flat):
-            place = int(s.all(-1).flat[at])
-            found[int(t)] = s.first._replace(operands=tuple([g[at] for g in given]), place=place)
+        places = s.all(-1).ravel().tolist()
+        for at, t in enumerate(s.all(-2).ravel().tolist()):
+            operands = tuple([g[at] for g in given])
+            found[t] = s.first._replace(operands=operands, place=places[at])
     return found
