@@ -1,5 +1,6 @@
 """Steps of Scalars, rolled up into loops: the same numbers as the function's, to the bit."""
 
+import itertools
 import random
 import struct
 import warnings
@@ -69,7 +70,7 @@ def moons(points):
     sizes = [2, 16, 16, 1]
     layers = [
         [([Scalar(rng.uniform(-1, 1)) for _ in range(n)], Scalar(0.0)) for _ in range(m)]
-        for n, m in zip(sizes, sizes[1:], strict=False)
+        for n, m in itertools.pairwise(sizes)
     ]
     parameters = [p for layer in layers for w, b in layer for p in [*w, b]]
     data = [[rng.gauss(0, 1), rng.gauss(0, 1)] for _ in range(points)]
