@@ -264,8 +264,6 @@ class Text:
                 text = f"{self.operand(s, 1)} + {text}"
         elif name in ("set", "copy"):
             text = self.operand(s, 0)
-            if name == "copy" and s.first.operands[0][0] == "c":
-                text = f"given({text})"
         else:
             names = dict(zip("xyz", [self.operand(s, k) for k in range(len(s.first.operands))],
                              strict=False))  # fmt: skip

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from .trace import Instruction, Trace
 
 MOST_STATEMENTS = 2000  # a longer text takes compilers too long
+# A compiler knows tanh(0.5) better than C's library, which rounds the last bit in another way, and
+# takes x * x for pow(x, 2).
+EXACTLY = tuple(
+    f"-fno-builtin-{f}" for f in "sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh "
+    "atanh exp exp2 expm1 log log2 log10 log1p erf erfc pow".split()
+)  # fmt: skip
 _values, _hooks = attrgetter("value"), attrgetter("hooks")
 
 
@@ -190,7 +196,7 @@ class ScalarEntry:
             )
         with no_garbage():
             text = self.program.text.source
-        (c,) = library(text, ["call_step"])
+        (c,) = library(text, ["call_step"], EXACTLY)
         self.c_source = text
         n = len(self.leaves)
         self.buffers = [np.zeros(max(n, 1)) for _ in range(4)]

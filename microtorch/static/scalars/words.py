@@ -34,7 +34,7 @@ def number(v: float) -> str:
 DIALECT = expr.Dialect(
     call=lambda f, a: a[0] if f == "conj" else f"{NAMES.get(f, f)}({', '.join(a)})",
     where=lambda c, a, b: chosen(c, a, b),
-    power=lambda a, b: f"power({a}, {b})",
+    power=lambda a, b: f"pow({a}, {b})",
     number=number,
 )
 
@@ -81,7 +81,7 @@ HEAD = """\
  * step leaves of them, and out is what it returns: data and gradient of each Scalar. All additions
  * are made in the order in which Python made them.
  *
- *     cc -O2 -ffp-contract=off FILE -lm
+ *     cc -O2 -ffp-contract=off -fno-builtin FILE -lm
  */
 #include <math.h>
 #include <stddef.h>
