@@ -42,7 +42,7 @@ class Text:
         self.arrays: list[str] = []
         self.tables: dict[tuple[bytes, tuple[int, ...]], str] = {}  # constants
         self.taken = {*RESERVED, *KEEPS.values(), *NAMES.values(), *expr.SCALAR_FUNCTIONS,
-                      "p", "grad", "table", "step"}  # fmt: skip
+                      "p", "grad", "step"}  # fmt: skip
         self.inlined: dict[int, str] = {}  # id of a statement -> its text, where it is used once
         self.same: dict[int, str] = {}  # id of a gradient's room -> a name for the same number
         self.said = ""
@@ -133,8 +133,11 @@ class Text:
 
     def closed(self) -> None:
         self.depth -= 1
-        self.say("}")
         self.said = ""
+        if self.lines[-1].endswith("++) {"):  # nothing is to be done in it
+            self.lines.pop()
+        else:
+            self.say("}")
 
     # ---- operands --------------------------------------------------------------------------------
     def at(self, room: Room, index: Sequence[Index]) -> str:

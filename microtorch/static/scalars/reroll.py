@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -124,7 +125,8 @@ def chains(instructions: Sequence[Instruction]) -> list[Instruction]:
             if u >= 0 and instructions[u].name == "add" and uses[u] == 1 and parts[u] == part:
                 before[t], after[u] = (u, j), t
                 break
-    begins: dict[int, list[Instruction]] = defaultdict(list)  # what stands before an instruction
+    # what stands before an instruction: sums that are set, that with the longest rounds first
+    begins: dict[int, list[tuple[int, Instruction]]] = defaultdict(list)
     sums: dict[int, Where] = {}  # an addition of a chain -> its number, as ("set", the first's)
     replaced: dict[int, Instruction] = {}
     for t in after:
@@ -133,11 +135,10 @@ def chains(instructions: Sequence[Instruction]) -> list[Instruction]:
         links = [t]
         while links[-1] in after:
             links.append(after[links[-1]])
-        first = instructions[t]
-        at = hoisted(instructions, t, links[1] - t - 1, first)
+        first, back = instructions[t], links[1] - t - 1
         chain = ("set", t)
-        begins[at].append(first._replace(name="set", operands=first.operands[:1],
-                                         flows=first.flows[:1], place=t))  # fmt: skip
+        begins[hoisted(instructions, t, back, first)].append((-back, Instruction(
+            "set", (), first.operands[:1], first.flows[:1], first.site, t)))  # fmt: skip
         for u in links:
             i, j = instructions[u], 1 - before.get(u, (0, 0))[1]
             sums[u] = chain
@@ -146,7 +147,7 @@ def chains(instructions: Sequence[Instruction]) -> list[Instruction]:
     written: list[Instruction] = []
     number: dict[Where, Where] = {}
     for t, i in enumerate(instructions):
-        for s in begins.get(t, ()):
+        for _, s in sorted(begins.get(t, ()), key=itemgetter(0)):
             number["set", s.place] = ("v", len(written))
             written.append(s._replace(place=-1))
         if t not in sums:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 NAMES = {"maximum": "maximum", "minimum": "minimum", "abs": "fabs", "round": "rint",
          "sgn": "sign", "remainder": "remainder_"}  # fmt: skip
-SHORT = {"add": "s", "set": "s", "mul": "m", "sub": "t", "div": "q", "neg": "n", "copy": "c"}
+SHORT = {"add": "s", "set": "s", "mul": "m", "sub": "t", "div": "q", "neg": "n", "copy": "c",
+         "relu": "h", "tanh": "h", "sigmoid": "h"}  # fmt: skip
 KEEPS = {"data=": "new_p", "grad=": "new_grad", "out": "out"}
 
 
