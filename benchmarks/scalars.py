@@ -66,11 +66,15 @@ def _layers(flavour: Flavour, sizes: Sequence[int]) -> list[list[list[Any]]]:
     ]
 
 
-def network(flavour: Flavour) -> Step:
+FOUR = [((0.2, 0.9), 1.0), ((1.1, -0.4), -1.0), ((-0.8, 0.5), 1.0), ((0.5, 0.1), -1.0)]
+
+
+def network(
+    flavour: Flavour, points: Sequence[tuple[tuple[float, float], float]] = FOUR
+) -> Step:
     """A training step of micrograd's moons network: 2-16-16-1, relu, hinge loss, four points."""
     layers = _layers(flavour, (2, 16, 16, 1))
     parameters = [p for layer in layers for neuron in layer for p in neuron]
-    points = [((0.2, 0.9), 1.0), ((1.1, -0.4), -1.0), ((-0.8, 0.5), 1.0), ((0.5, 0.1), -1.0)]
 
     def neuron(weights: list[Any], inputs: Sequence[Any]) -> Any:
         total = weights[0]

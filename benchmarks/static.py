@@ -13,12 +13,14 @@ import numpy as np
 import microtorch
 
 from .cases import Case, Step, in_torch_style
+from .scalars import flavours, network
 
 _random = np.random.default_rng(0)
 POINTS = _random.standard_normal((100, 2)).astype(np.float32)
 SIDES = np.sign(POINTS.sum(1, keepdims=True))
 IMAGES = _random.standard_normal((64, 784)).astype(np.float32)
 CLASSES = _random.integers(0, 10, 64)
+SCALAR_POINTS = 100
 
 
 def moons(torch: Any, compiled: Callable[[Any], Any]) -> Step:
@@ -136,6 +138,27 @@ def _given(step: Callable[..., Any], *data: Any) -> Step:
     return lambda: step(*data)
 
 
+def of_scalars() -> dict[str, Callable[[], Step]]:
+    """The same contestants with a step of Scalars, or of PyTorch's 0-d tensors."""
+
+    def build(compiled: Callable[[Any], Any]) -> Callable[[Any], Step]:
+        def made(flavour: Any) -> Step:
+            sides = zip(POINTS[:SCALAR_POINTS].tolist(), SIDES[:, 0].tolist(), strict=False)
+            step: Step = compiled(network(flavour, [((x, y), side) for (x, y), side in sides]))
+            return step
+
+        return made
+
+    interpreted = lambda f: microtorch.compile(f, backend="eager")  # noqa: E731
+    found = {
+        "microtorch": flavours(build(microtorch.compile))["microtorch"],
+        "eager": flavours(build(lambda f: f))["microtorch"],
+        "interpreter": flavours(build(interpreted))["microtorch"],
+    }
+    other = flavours(build(lambda f: f))
+    return found | {k: v for k, v in other.items() if k == "torch"}
+
+
 def builders(make: Callable[..., Step]) -> dict[str, Callable[[], Step]]:
     """The contestants: compiled, as it is written, the interpreter, and PyTorch eager."""
     found = {
@@ -159,3 +182,7 @@ CASES = [
          group="static")
     for make in (moons, chain, mlp784, lenet, lstm, block)
 ]  # fmt: skip
+CASES.append(
+    Case("static-scalars", "moons' step, 65,000 Scalars", of_scalars(), ("torch", 0.0001),
+         steps_compared=5, group="static")
+)  # fmt: skip

@@ -84,17 +84,20 @@ def flags() -> tuple[str, ...]:
     return (*FLAGS, NATIVE) if processor() else FLAGS
 
 
-def library(text: str, names: Sequence[str]) -> list[Kernel]:
-    """Functions of a C text, each of two addresses. CompilerError says why not."""
+def library(text: str, names: Sequence[str], more: Sequence[str] = ()) -> list[Kernel]:
+    """Functions of a C text, each of two addresses. CompilerError says why not.
+
+    ``more``: further options of the compiler.
+    """
     if sys.implementation.name != "cpython" or sys.platform == "win32":
         raise CompilerError("compiled programs need CPython on Linux or macOS")
     check_layout()
-    key = "\n".join([*compiler(), *flags(), processor(), platform.machine(), text])
+    key = "\n".join([*compiler(), *flags(), *more, processor(), platform.machine(), text])
     name = hashlib.sha256(key.encode()).hexdigest()[:32] + ".so"
     path = os.path.join(directory(), name)
     try:
         if not os.path.exists(path):
-            build(text, path)
+            build(text, path, more)
         loaded = ctypes.CDLL(path)
         functions: list[Kernel] = []
         for n in names:
@@ -106,7 +109,7 @@ def library(text: str, names: Sequence[str]) -> list[Kernel]:
     return functions
 
 
-def build(text: str, path: str) -> None:
+def build(text: str, path: str, more: Sequence[str] = ()) -> None:
     """Compile a text to the library ``path``."""
     folder = os.path.dirname(path)
     os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -114,7 +117,7 @@ def build(text: str, path: str) -> None:
         c, out = os.path.join(place, "program.c"), os.path.join(place, "program.so")
         with open(c, "w", encoding="utf-8") as file:
             file.write(text)
-        command = [*compiler(), *flags(), "-o", out, c, "-lm"]
+        command = [*compiler(), *flags(), *more, "-o", out, c, "-lm"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode:
             raise CompilerError(f"{' '.join(command)} failed: {done.stderr[:2000]}")

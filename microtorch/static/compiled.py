@@ -9,7 +9,9 @@ warning that says why.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import is_
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -18,26 +20,25 @@ import numpy as np
 from ..arrays import dtypes
 from ..autograd import is_anomaly_enabled
 from ..backends import cpu
-from ..base.errors import GraphError, message
+from ..base.errors import message
 from ..base.naming import named
-from ..engine import backward, operands
 from ..engine.listening import foreseers, listeners
-from ..engine.record import constant
 from ..graph import mode
 from ..handles.memory import offset, owner
+from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from .build import CompilerError
-from .entry import Entry, Run
+from .entry import F32, Entry, Last, Run
 from .export import export
-from .guards import SIMPLE, TooMuch, Unwatchable, Watch
+from .guards import TooMuch, Unwatchable, Watch
 from .keys import Refused, opaque, structure
 from .outputs import Output
-from .program import Leaf, Program
+from .program import Program
 from .proof import disagreement, proved, random_state
-from .recorded import Recorded
-from .recording import SLOT, Busy, Recording, recording_now
+from .recording import Busy, Recording, recording_now
+from .returned import check_kept, late_backward, output, owned
+from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
 from .source import unique
-from .templates import Ref
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
@@ -56,9 +57,10 @@ class Compiled:
         self.use_c = use_c
         self.fullgraph = fullgraph
         self.own_outputs = False  # are views that it returns to be copied?
-        self.entries: dict[Key, list[tuple[Entry, Operand]]] = {}
-        self.pending: dict[Key, Run | None] = {}
+        self.entries: dict[Key, list[tuple[Entry | ScalarEntry, Operand]]] = {}
+        self.pending: dict[Key, Run | ScalarRun | None] = {}
         self.recordings: dict[Key, int] = {}
+        self.lately: Last | None = None  # the last call
         self.count = 0
         self.reason = ""  # why it runs as it is written, if it does
         self.__name__ = getattr(function, "__name__", type(function).__name__)
@@ -67,7 +69,11 @@ class Compiled:
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
         if self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled():
             return self.function(*args, **kwargs)
-        tensors: list[Tensor] = []
+        last = self.lately
+        if last is not None and not kwargs and last.again(args):
+            if not last.entry.fails(args):
+                return last.entry.run(args, last.template)
+        tensors: list[Operand] = []
         try:
             key = self.key((args, kwargs), tensors)
         except Refused as e:
@@ -77,6 +83,10 @@ class Compiled:
         for entry, template in self.entries.get(key, ()):
             why = entry.fails(tensors)
             if not why:
+                if isinstance(entry, Entry) and not kwargs and len(tensors) == len(args) and all(
+                    map(is_, tensors, args)
+                ):  # fmt: skip
+                    self.lately = Last.of(args, entry, template)
                 return entry.run(tensors, template)
         if key not in self.pending:
             self.pending[key] = None
@@ -90,12 +100,17 @@ class Compiled:
         )  # fmt: skip
 
     # ---- keys ------------------------------------------------------------------------------------
-    def key(self, arguments: Operand, tensors: list[Tensor]) -> Key:
-        """What a program is looked up by; gathers the tensors among the arguments."""
+    def key(self, arguments: Operand, tensors: list[Operand]) -> Key:
+        """What a program is looked up by; gathers the tensors and Scalars among the arguments."""
         shape = structure(arguments, tensors)
         about: list[Operand] = []
         owners: dict[int, int] = {}
         for t in tensors:
+            if type(t) is Scalar:
+                if t.op is not None or t.hooks:
+                    raise Refused("an argument is a Scalar with a graph, or a hook, of its own")
+                about.append(t.needs)
+                continue
             array, node = t.array, t.node
             if type(array) is not np.ndarray:
                 raise Refused(f"an argument lies on {node.dev.device}")
@@ -109,7 +124,7 @@ class Compiled:
 
     # ---- recording -------------------------------------------------------------------------------
     def record(
-        self, key: Key, args: Operand, kwargs: Operand, tensors: list[Tensor], why: str
+        self, key: Key, args: Operand, kwargs: Operand, tensors: list[Operand], why: str
     ) -> Operand:
         """A call that is written down; the second of two that agree makes the program."""
         before = self.pending[key]
@@ -119,6 +134,8 @@ class Compiled:
             return self.function(*args, **kwargs)
         if before is not None and before.watch.changed():
             why, before = before.watch.changed(), None
+        if isinstance(before, ScalarRun) or reached(self.root, args, kwargs, tensors):
+            return self.record_scalars(key, before, args, kwargs, tensors)
         state = random_state()
         grads = {id(t): t.node.grad is not None for t in tensors}
         if before is not None:
@@ -151,27 +168,56 @@ class Compiled:
         self.pending[key] = None if r.reason else run
         return run.result
 
+    def record_scalars(
+        self, key: Key, before: Run | ScalarRun | None, args: Operand, kwargs: Operand,
+        given: list[Operand],
+    ) -> Operand:  # fmt: skip
+        """The same for a function of Scalars."""
+        try:
+            run = ScalarRun(self.__name__, self.function, self.root, args, kwargs, given)
+        except Busy:
+            return self.function(*args, **kwargs)
+        self.pending[key] = run
+        if isinstance(before, ScalarRun) and not run.reason:
+            changed = before.watch.changed()
+            run.reason = (
+                f"it changes a Python value, {changed}, which a program cannot" if changed
+                else run.differs(before)
+            )  # fmt: skip
+            entry = ScalarEntry(run)
+            run.reason = run.reason or entry.proved(run)
+            if not run.reason:
+                self.keep(key, entry, run)
+        if run.reason:
+            self.refuse(run.reason)
+        return run.result
+
     def may_settle(self, key: Key, r: Recording) -> bool:
         """May another recording succeed: a state appears at the first steps, say."""
         return self.recordings[key] < 4 and ("keeps" in r.reason or "differ" in r.reason)
 
-    def keep(self, key: Key, entry: Entry, run: Run) -> None:
+    def keep(self, key: Key, entry: Entry | ScalarEntry, run: Run | ScalarRun) -> None:
         """Use a program from now on."""
         self.count += 1
         if self.count > MOST_PROGRAMS:
             self.refuse(f"{MOST_PROGRAMS} programs have been made, for other shapes, Python "
                         "arguments or values")  # fmt: skip
             return
-        entry.names = self.names(entry, run)
-        for leaf in entry.leaves:
-            leaf.name = entry.names.get(leaf.number, leaf.name)
-        arrays = {x.number: x.value for x in run.recording.arrays.values()}
-        if self.own_outputs:  # traced: who shows whose memory is asked for when it is written
-            entry.lies = {n: (id(owner(a)), offset(a)) for n, a in arrays.items()}
-        entry.plan_whole(arrays)
+        use_c: Callable[[], None]
+        if isinstance(entry, Entry) and isinstance(run, Run):
+            entry.names = self.names(entry, run)
+            for leaf in entry.leaves:
+                leaf.name = entry.names.get(leaf.number, leaf.name)
+            arrays = {x.number: x.value for x in run.recording.arrays.values()}
+            if self.own_outputs:  # traced: who shows whose memory is asked for when it is written
+                entry.lies = {n: (id(owner(a)), offset(a)) for n, a in arrays.items()}
+            entry.plan_whole(arrays)
+            use_c = partial(entry.use_c, arrays)
+        elif isinstance(entry, ScalarEntry):
+            use_c = entry.use_c
         if self.use_c:
             try:
-                entry.use_c(arrays)
+                use_c()
             except CompilerError as e:
                 self.use_c = False
                 text = message(
@@ -179,7 +225,7 @@ class Compiled:
                     fix='install a C compiler; or compile(f, backend="eager") asks for no C',
                 )
                 warnings.warn(text, UserWarning, stacklevel=4)
-        self.entries.setdefault(key, []).append((entry, run.recording.program.outputs))
+        self.entries.setdefault(key, []).append((entry, run.template))
         self.pending[key] = None
 
     def names(self, entry: Entry, run: Run) -> dict[int, str]:
@@ -212,14 +258,14 @@ class Compiled:
             result = self.function(*args, **kwargs)
             if self.own_outputs:
                 result = owned(result, r)
-            r.program.outputs = self.output(r, result, outputs)
+            r.program.outputs = output(r, result, outputs)
             r.program.returned = [o.number for o in outputs]
             if r.late is not None and not any(o.kind == "number" for o in outputs):
                 r.give_up("it reads a number, and returns something else")
             r.program.split = len(r.program.steps)
             if not r.reason and any(o.kind == "late" for o in outputs):
-                self.backward(r, outputs)
-            self.check_kept(r, outputs)
+                late_backward(r, outputs)
+            check_kept(r, outputs)
         program = r.program
         program.fresh = {n for n in r.impure if n in program.constants}
         for leaf in program.leaves:
@@ -240,94 +286,6 @@ class Compiled:
         ]  # fmt: skip
         return Run(r, result, outputs, watch, has)
 
-    def output(self, r: Recording, x: Operand, outputs: list[Output]) -> Operand:
-        """The template of what the function returns; Ref: number of an output."""
-        if isinstance(x, Tensor):
-            found: Operand = x.array
-            kind = "value"
-            leaf = next((y for y in r.program.leaves if y.tensor is x), None)
-            if leaf is not None:
-                kind = "leaf"
-                if x.node is not r.nodes[leaf.number]:
-                    r.give_up("an argument, or a global tensor, leaves with another graph")
-            elif x.node.needs:
-                kind = "late" if x.node.op is None or x.node.saved is not None else "done"
-                if x.node.op is None:
-                    r.give_up("it returns a leaf that it made")
-            if type(found) is not Recorded:
-                r.give_up("it returns a tensor that was not computed from its arguments")
-                return x
-            if kind != "leaf" and _shares(r, found, outputs):
-                r.give_up("it returns a view of memory that it does not own: .clone() it")
-            outputs.append(Output(kind, found.number, x))
-            return Ref(len(outputs) - 1)
-        if isinstance(x, tuple) and hasattr(x, "_fields"):
-            return type(x)(*[self.output(r, y, outputs) for y in x])
-        if type(x) in (tuple, list):
-            return type(x)([self.output(r, y, outputs) for y in x])
-        if type(x) is dict:
-            return {k: self.output(r, y, outputs) for k, y in x.items()}
-        if r.late is not None and x is r.late[0]:
-            found = r.late[1]
-            outputs.append(Output("number", found.number, constant(found.value)))
-            return Ref(len(outputs) - 1)
-        if not isinstance(x, SIMPLE):
-            r.give_up(f"it returns a {type(x).__name__}")
-        return x
-
-    @staticmethod
-    def backward(r: Recording, outputs: list[Output]) -> None:
-        """The program's own backward: from the outputs' gradients to the leaves'."""
-        steps = r.program.steps
-        for i, o in enumerate(outputs):  # is the graph below it whole?
-            if o.kind == "late":
-                seed = r.new(np.ones(o.tensor.array.shape, o.tensor.array.dtype))
-                try:
-                    nothing = frozenset(n for n in r.nodes.values() if n.needs)
-                    backward.run([o.tensor.node], [seed], retain=True, targets=nothing)
-                except GraphError:
-                    outputs[i] = o._replace(kind="done")
-                except RuntimeError as e:
-                    r.give_up(f"its backward raises {type(e).__name__}")
-                    return
-                del steps[r.program.split :]
-        roots = [o for o in outputs if o.kind == "late"]
-        if not roots:
-            return
-        leaves = [x for x in r.program.leaves if x.tensor.node.needs]
-        seeds: list[Recorded] = []
-        for i, o in enumerate(roots):
-            seed = r.new(np.ones(o.tensor.array.shape, o.tensor.array.dtype))
-            seeds.append(seed)
-            r.program.leaves.append(Leaf(seed.number, "seed", i, o.tensor, seed.value))
-        nodes = frozenset(x.tensor.node for x in leaves)
-        found = backward.run([o.tensor.node for o in roots], seeds, retain=True, targets=nodes)
-        grads = [found.get(x.tensor.node) for x in leaves]
-        r.program.gradients = [None if g is None else g.number for g in grads]
-
-    @staticmethod
-    def check_kept(r: Recording, outputs: list[Output]) -> None:
-        """Refuse a tensor that lives on where the program would not put it."""
-        allowed = {id(o.tensor) for o in outputs}
-        allowed |= {id(o.tensor.origin[0]) for o in outputs if o.tensor.origin is not None}
-        allowed |= set(map(id, operands.kept_numbers()))
-        for leaf in r.program.leaves:
-            allowed.add(id(leaf.tensor))
-            allowed.add(id(leaf.tensor.node.grad))
-            t = leaf.tensor
-            if leaf.kind != "seed":
-                held = SLOT.__get__(t)
-                if held is not leaf.array and getattr(held, "value", None) is not leaf.array:
-                    r.give_up("a tensor is given other memory")
-                if t.node is not r.nodes[leaf.number]:
-                    r.give_up("a tensor is given another graph by an in-place operation")
-            g = t.node.grad
-            if g is not None and g.node.needs:
-                r.give_up("a gradient has a graph of its own (create_graph=True)")
-        for alive in (x() for x in r.made):
-            if alive is not None and id(alive) not in allowed:
-                r.give_up("it keeps a tensor that it made, in a list, dict or attribute")
-
     def refuse(self, why: str) -> None:
         """From now on the function runs as it is written; say so once."""
         if self.reason:
@@ -343,7 +301,7 @@ class Compiled:
 
     # ---- to look at ------------------------------------------------------------------------------
     @property
-    def graph(self) -> Program:
+    def graph(self) -> Program | ScalarProgram:
         """The program that was made last. RuntimeError where there is none as yet."""
         for found in reversed(self.entries.values()):
             return found[-1][0].program
@@ -382,35 +340,31 @@ class Compiled:
                     fix="torch.compile(net), and three calls of it",
                 )
             )
-        export(self.entry, folder, steps, target, data, None if other is None else other.entry)
+        export(
+            self.last()[0], folder, steps, target, data, None if other is None else other.last()[0]
+        )
+
+    def last(self) -> tuple[Entry, Operand]:
+        """The entry that was made last, which must be one of tensors, and its outputs."""
+        self.graph  # noqa: B018
+        entry, outputs = next(reversed(self.entries.values()))[-1]
+        if not isinstance(entry, Entry):
+            raise RuntimeError(
+                message(f"{self.__name__} is a step of Scalars, and only programs of tensors are "
+                        "written to files", fix="its C is the text c_source()")
+            )  # fmt: skip
+        return entry, outputs
 
     @property
     def code(self) -> str:
         """The program as the Python function that the interpreter runs."""
-        text: str = vars(self.entry.function)["text"]
+        self.graph  # noqa: B018
+        entry = next(reversed(self.entries.values()))[-1][0]
+        if isinstance(entry, ScalarEntry):
+            return str(entry.program)
+        text: str = vars(entry.function)["text"]
         return text
 
 
-def owned(x: Operand, r: Recording) -> Operand:
-    """What a function returned, with copies of what is a view, or was there before."""
-    if isinstance(x, Tensor):
-        a = x.array
-        view = x.origin is not None or (type(a) is Recorded and _shares(r, a, []))
-        return x.clone() if view else x
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return type(x)(*[owned(y, r) for y in x])
-    if type(x) in (tuple, list):
-        return type(x)([owned(y, r) for y in x])
-    return {k: owned(y, r) for k, y in x.items()} if type(x) is dict else x
-
-
 def _backend() -> str:
-    return cpu.of(np.dtype(np.float32)).name
-
-
-def _shares(r: Recording, found: Recorded, outputs: list[Output]) -> bool:
-    """Does an output lie in memory of a leaf, of a constant or of another output?"""
-    mine = owner(found.value)
-    theirs = [owner(leaf.array) for leaf in r.program.leaves]
-    theirs += [owner(r.real(o.tensor.array)) for o in outputs]
-    return any(mine is x for x in theirs) or mine.base is not None
+    return cpu.of(F32).name

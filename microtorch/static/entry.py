@@ -4,8 +4,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..engine.record import constant
-from ..graph import storage_of
+import numpy as np
+
+from ..arrays import dtypes
+from ..backends import cpu
+from ..engine.record import constant, constant_node, handle
+from ..graph import last_write, mode, storage_of, tick
 from ..handles.memory import owner
 from .loops import Plan, compiled, write
 from .outputs import late, walked
@@ -14,12 +18,15 @@ from .templates import replaced
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
+    from ..graph import Node
     from ..handles.tensor import Tensor
     from .guards import Watch
     from .loops import Loops
     from .outputs import Output
     from .program import Leaf, Program
     from .recording import Recording
+
+F32 = np.dtype(np.float32)
 
 
 class Run(NamedTuple):
@@ -30,6 +37,11 @@ class Run(NamedTuple):
     outputs: list[Output]
     watch: Watch
     grads: list[bool]  # has a leaf a gradient before the call?
+
+    @property
+    def template(self) -> Operand:
+        """Of what it returned."""
+        return self.recording.program.outputs
 
 
 class Entry:
@@ -61,6 +73,13 @@ class Entry:
                     self.new_grads.append((leaf, made.number))
         self.gives = [o.number for o in self.outputs if o.kind != "leaf"]
         self.gives += [n for _, n in self.new_grads if n is not None]
+        every = [*zip(self.leaves, self.nodes, self.grads, strict=True)]
+        self.fixed = [
+            (leaf.tensor, leaf.array, leaf.tensor.node, had)
+            for leaf, _, had in every if leaf.kind == "tensor"
+        ]  # fmt: skip
+        self.changing = [x for x in every if x[0].kind != "tensor"]
+        self.count = sum(o.kind != "leaf" for o in self.outputs)
         self.late = late(self.program)
         self.c_source = ""
         self.whole: Plan | None = None
@@ -136,10 +155,17 @@ class Entry:
 
     def fails(self, tensors: Sequence[Tensor]) -> str:
         """The first guard that does not hold, in words, or ""."""
-        for leaf, needs, had in zip(self.leaves, self.nodes, self.grads, strict=True):
-            t = leaf.tensor if leaf.kind == "tensor" else None
-            if t is not None and t.array is not leaf.array:
+        for t, array, node, had in self.fixed:
+            if t.array is not array:
                 return "a tensor that it reads has other memory"
+            now = t.node  # whether it requires gradient is a matter of the node
+            if now is not node and (now.needs is not node.needs or now.op is not node.op):
+                return "requires_grad of a tensor that it reads"
+            if now.hooks:
+                return "a hook of a tensor that it reads"
+            if (now.grad is not None) is not had:
+                return "a gradient that is None, or not"
+        for leaf, needs, had in self.changing:
             if leaf.kind == "gradient":
                 g = self.owner_of(leaf, tensors).node.grad
                 if g is None or g.array.shape != leaf.array.shape or (
@@ -148,12 +174,8 @@ class Entry:
                 ):  # fmt: skip
                     return "a gradient has another layout"
                 continue
-            t = tensors[leaf.place] if t is None else t
-            node = t.node
-            if (
-                node.needs is not needs or (needs and node.op is not None)
-                or node.hooks
-            ):  # fmt: skip
+            node = tensors[leaf.place].node
+            if node.needs is not needs or (needs and node.op is not None) or node.hooks:
                 return "requires_grad, or a hook, of a tensor that it reads"
             if (node.grad is not None) is not had:
                 return "a gradient that is None, or not"
@@ -165,14 +187,23 @@ class Entry:
     def run(self, tensors: Sequence[Tensor], template: Operand) -> Operand:
         """One call: the program, then what it leaves behind."""
         given = self.function(*self.arrays(tensors))
-        for leaf in self.written:
-            storage_of(self.holder(leaf, tensors).node).wrote("a compiled function")
-        k = sum(o.kind != "leaf" for o in self.outputs)
-        values = iter(given[:k])
-        grads = iter(given[k:])
+        if self.written:
+            now = last_write[0] = tick()
+            for leaf in self.written:
+                t = leaf.tensor if leaf.kind == "tensor" else self.holder(leaf, tensors)
+                storage = t.node.storage or storage_of(t.node)
+                storage.written, storage.writer = now, "a compiled function"
+                storage.version += 1
+        values = iter(given[: self.count])
+        grads = iter(given[self.count :])
         for leaf, n in self.new_grads:
-            node = self.holder(leaf, tensors).node
-            node.grad = None if n is None else constant(next(grads), node.dev)
+            t = leaf.tensor if leaf.kind == "tensor" else self.holder(leaf, tensors)
+            node = t.node
+            if n is None:
+                node.grad = None
+            else:
+                g = next(grads)
+                node.grad = handle(g, constant_node(g, node.dev))
         made: list[Operand] = []
         rest = given[len(self.gives) :]
         tracked = self.late.attach(self, tensors, given, rest) if self.late is not None else {}
@@ -191,3 +222,32 @@ class Entry:
             else:
                 made.append(constant(array))
         return replaced(template, lambda ref: made[ref.number])
+
+
+class Last(NamedTuple):
+    """A call whose arguments were nothing but tensors, and what it was made under.
+
+    The next call mostly gets the same ones, or others that are alike: its key need not be made.
+    """
+
+    tensors: tuple[Tensor, ...]
+    arrays: tuple[Array, ...]
+    nodes: tuple[Node, ...]
+    under: tuple[Operand, ...]
+    entry: Entry
+    template: Operand
+
+    @classmethod
+    def of(cls, tensors: tuple[Tensor, ...], entry: Entry, template: Operand) -> Last:
+        return cls(tensors, tuple([t.array for t in tensors]), tuple([t.node for t in tensors]),
+                   (mode.get(), dtypes.default_numpy(), cpu.of(F32)), entry, template)  # fmt: skip
+
+    def again(self, args: tuple[Operand, ...]) -> bool:
+        """Are these the same tensors, with the same memory and the same place in a graph?"""
+        if len(args) != len(self.tensors):
+            return False
+        for t, last, array, node in zip(args, self.tensors, self.arrays, self.nodes, strict=True):
+            if t is not last or t.array is not array or t.node is not node:
+                return False
+        now, dtype, backend = self.under
+        return mode.get() is now and dtypes.default_numpy() is dtype and cpu.of(F32) is backend

@@ -12,8 +12,10 @@ import os
 import re
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
+from operator import is_, itemgetter
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -40,6 +42,10 @@ from ..graph.source import is_library, user_frame
 
 if TYPE_CHECKING:
     from ..base.types import Operand
+
+    Item = tuple[Operand, Operand, Operand]  # a container, a key, and the value there
+    # a container, what reads all its values at once, their keys, and what they were
+    Group = tuple[Operand, Callable[[Operand], Iterable[Operand]], list[Operand], list[Operand]]
 
 SIMPLE = (bool, int, float, complex, str, bytes, type(None))
 MOST = 50_000  # values that are watched at most
@@ -79,10 +85,15 @@ class Watch:
     """The Python values that the functions in ``roots`` may read, as they are now."""
 
     def __init__(self, *roots: Operand):
-        self.items: list[tuple[Operand, Operand, Operand]] = []  # container, key, value
+        self.items: list[Item] = []
+        self.single: list[Item] = []  # those that are alone in their container
+        self.groups: list[Group] | None = None  # the others, by container
         self.cells: list[tuple[CellType, Operand]] = []
         self.sizes: list[tuple[Operand, int]] = []
+        self.sized: list[Operand] = []  # of which containers
+        self.lengths: list[int] = []  # theirs when they were last found to be right
         self.copies: list[tuple[Operand, Operand]] = []  # arrays and sets, and what they held
+        self.scalars: list[Operand] = []  # that it can reach
         self.seen: set[int] = set()
         self.speaks_of_rates = False  # does a function name "lr": may it read a learning rate?
         self.kept: list[Operand] = []  # so that no id is used twice
@@ -93,7 +104,8 @@ class Watch:
     def visit(self, x: Operand) -> Iterator[Operand]:
         """Watch what ``x`` holds; yields what is to be visited next."""
         if isinstance(x, Node) and not isinstance(x, Handle) and x.dev is None:
-            raise Unwatchable("it can reach a Scalar: programs are of tensors")
+            self.scalars.append(x)
+            return
         if isinstance(x, (*SIMPLE, *_FIXED)) or id(x) in self.seen:
             return
         self.seen.add(id(x))
@@ -200,25 +212,65 @@ class Watch:
 
     def changed(self) -> str:
         """The name of a value that is another now, or ""."""
-        for container, key, value in self.items:
+        if self.groups is None:
+            self.single, self.groups = grouped(self.items)
+            self.sized = [x for x, _ in self.sizes]
+        for container, key, value in self.single:
             try:
                 now = container[key]
             except (KeyError, IndexError):
                 return _named(key)
             if now is not value and not same(now, value):
                 return _named(key)
+        for container, read, keys, values in self.groups:
+            try:
+                if all(map(is_, read(container), values)):  # as a rule
+                    continue
+                now = [container[key] for key in keys]
+            except (KeyError, IndexError):
+                return next(_named(k) for k in keys if not _holds(container, k))
+            for key, x, value in zip(keys, now, values, strict=True):
+                if x is not value and not same(x, value):
+                    return _named(key)
         for cell, value in self.cells:
             if cell.cell_contents is not value and not same(cell.cell_contents, value):
                 return "a variable of an enclosing function"
-        for x, n in self.sizes:
-            if len(x) != n and (
-                type(x) is not dict or len([k for k in x if k not in UNWATCHED]) != n
-            ):
-                return f"a {type(x).__name__}"
+        lengths = [*map(len, self.sized)]
+        if lengths != self.lengths:
+            for x, n in self.sizes:
+                if len(x) != n and (
+                    type(x) is not dict or len([k for k in x if k not in UNWATCHED]) != n
+                ):
+                    return f"a {type(x).__name__}"
+            self.lengths = lengths
         for x, held in self.copies:
-            if not (x == held if isinstance(x, (set, frozenset)) else np.array_equal(x, held)):
+            if x != held if type(held) is set else not np.array_equal(x, held):
                 return f"a {type(x).__name__}"
         return ""
+
+
+def grouped(items: Sequence[Item]) -> tuple[list[Item], list[Group]]:
+    """The items that are alone in their container, and those of one container together."""
+    single: list[Item] = []
+    groups: list[Group] = []
+    for _, found in groupby(items, key=lambda item: id(item[0])):
+        here = [*found]
+        container, keys, values = here[0][0], [k for _, k, _ in here], [v for _, _, v in here]
+        if type(container) is list and keys == [*range(len(container))] and len(keys) > 2:
+            groups.append((container, list.__iter__, keys, values))
+        elif len(keys) > 4:
+            groups.append((container, itemgetter(*keys), keys, values))
+        else:
+            single += here
+    return single, groups
+
+
+def _holds(container: Operand, key: Operand) -> bool:
+    try:
+        container[key]
+    except (KeyError, IndexError):
+        return False
+    return True
 
 
 def _named(key: Operand) -> str:

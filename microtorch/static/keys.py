@@ -19,9 +19,9 @@ class Refused(Exception):
     """Arguments for which there can be no program."""
 
 
-def structure(x: Operand, tensors: list[Tensor]) -> Operand:
-    """Arguments as a key: the tensors' places, and what is no tensor."""
-    if isinstance(x, Tensor):
+def structure(x: Operand, tensors: list[Operand]) -> Operand:
+    """Arguments as a key: the places of tensors and Scalars, and what is neither."""
+    if isinstance(x, (Tensor, Scalar)):
         for i, t in enumerate(tensors):
             if t is x:
                 return Ref(i)
@@ -33,8 +33,6 @@ def structure(x: Operand, tensors: list[Tensor]) -> Operand:
         return type(x), tuple([structure(y, tensors) for y in x])
     if type(x) is dict:
         return dict, tuple([(k, structure(y, tensors)) for k, y in x.items()])
-    if isinstance(x, Scalar):
-        raise Refused("an argument is a Scalar")
     if isinstance(x, np.ndarray):
         raise Refused("an argument is a numpy array: torch.from_numpy makes it a tensor")
     return _Same(x)
@@ -47,7 +45,7 @@ def opaque(x: Operand) -> Iterator[Operand]:
             yield from opaque(y)
     elif type(x) is dict:
         yield from opaque([*x.values()])
-    elif not isinstance(x, (Tensor, *SIMPLE)):
+    elif not isinstance(x, (Tensor, Scalar, *SIMPLE)):
         yield x
 
 

@@ -5,9 +5,9 @@ results differ by more than rounding, the steps run from then on, and a warning 
 """
 from __future__ import annotations
 
-import ctypes
 import warnings
 from collections.abc import Sequence
+from struct import Struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +37,7 @@ from .statements import (
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel
 
+empty = np.empty
 
 class Plan:
     """The steps ``begin`` to ``end`` of a program as regions and single steps.
@@ -226,13 +227,16 @@ class Loops:
         self.groups = [x.group for x in region.rates]
         self.written = [region.takes.index(n) for n in region.written]
         self.checked: bool | None = None
+        self.spare: Array | None = None
         self.count = self.takes + len(self.shapes) + (block > 0)
-        self.addresses = ctypes.c_size_t * self.count
-        self.rates = ctypes.c_double * max(len(self.groups), 1)
+        # C is given addresses and learning rates as the bytes of two arrays
+        self.addresses = Struct(f"{self.count}N").pack
+        self.rates = Struct(f"{max(len(self.groups), 1)}d").pack
+        self.fixed = None if self.groups else self.rates(0.0)
 
     def __call__(self, *arrays: Array) -> Sequence[Array]:
         if self.checked:
-            outs = [np.empty(shape, dtype) for shape, dtype in self.shapes]
+            outs = [empty(shape, dtype) for shape, dtype in self.shapes]
             if self.run(arrays, outs):
                 return outs
         elif self.checked is None:
@@ -242,10 +246,17 @@ class Loops:
 
     def run(self, arrays: Sequence[Array], outs: list[Array]) -> bool:
         """Let C fill ``outs``; False if it met an index out of range."""
-        block = (np.empty(self.block, np.uint8),) if self.block else ()
-        rates = self.rates(*[float(group["lr"]) for group in self.groups])
-        given = (*arrays[: self.takes], *outs, *block)
-        return not self.c(self.addresses(*map(id, given)), rates)
+        rates = self.fixed or self.rates(*[float(group["lr"]) for group in self.groups])
+        given = (*arrays[: self.takes], *outs)
+        if not self.block:
+            return not self.c(self.addresses(*map(id, given)), rates)
+        # the block of the last call, unless another call has it now
+        block, self.spare = self.spare, None
+        if block is None:
+            block = np.empty(self.block, np.uint8)
+        failed = self.c(self.addresses(*map(id, given), id(block)), rates)
+        self.spare = block
+        return not failed
 
     def check(self, arrays: Sequence[Array]) -> Sequence[Array]:
         """The first call: do C and the steps agree to rounding? The steps' values are used."""

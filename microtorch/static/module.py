@@ -9,6 +9,7 @@ from ..base.errors import message
 from ..nn.module import Module
 from .compiled import Compiled
 from .program import Program
+from .scalars.entry import ScalarProgram
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
@@ -32,7 +33,7 @@ class CompiledModule(Module):
         return vars(self)["_compiled"](*args, **kwargs)
 
     @property
-    def graph(self) -> Program:
+    def graph(self) -> Program | ScalarProgram:
         """The program that was made last."""
         made: Compiled = vars(self)["_compiled"]
         return made.graph

@@ -73,7 +73,7 @@ def built(
     compiled.use_c = False
     with spelt_out():
         trace(made, given)
-    entry = next(reversed(compiled.entries.values()))[-1][0]
+    entry = compiled.last()[0]
     if entry.written or any(o.kind == "number" for o in entry.outputs):
         raise RuntimeError(message("torch.onnx.export: the model writes to its memory",
                                    fix="call model.eval() first"))  # fmt: skip

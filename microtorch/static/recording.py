@@ -53,7 +53,7 @@ SIZED_BY_SHAPE = frozenset(
     "layer_norm max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute".split()
 )
 
-_recording = threading.Lock()  # one at a time, in the process: it changes the backends
+one_at_a_time = threading.Lock()  # recordings, in the process: they change the backends
 
 
 def elementwise(name: str) -> bool:
@@ -315,7 +315,7 @@ class Recording:
 
     # ---- open and close --------------------------------------------------------------------------
     def __enter__(self) -> Recording:
-        if not _recording.acquire(blocking=False):
+        if not one_at_a_time.acquire(blocking=False):
             raise Busy
         try:
             self.lanes.open()
@@ -336,7 +336,7 @@ class Recording:
                 kernels.rates.remove(self.rate)
             self.lanes.close()
         finally:
-            _recording.release()
+            one_at_a_time.release()
 
     def rate(self, group: dict[str, Operand], value: float) -> float:
         """A kernel's learning rate: the program reads it from the group at each call."""
@@ -412,7 +412,7 @@ class Busy(Exception):
 
 def recording_now() -> bool:
     """Is a function being recorded?"""
-    return _recording.locked()
+    return one_at_a_time.locked()
 
 
 def _by_mask(given: Operand) -> bool:

@@ -40,8 +40,7 @@ def _source(function: Operand) -> str:
 
 
 def _save(compiled: Compiled, f: File) -> None:
-    compiled.graph  # noqa: B018  raises where there is no program
-    entry, outputs = next(reversed(compiled.entries.values()))[-1]
+    entry, outputs = compiled.last()
     save_file(stored(entry, outputs, entry.names), f)
 
 

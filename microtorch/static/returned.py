@@ -1,0 +1,133 @@
+"""What a recorded call returned, and keeps: where it is found in the program, or why it cannot be.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..base.errors import GraphError
+from ..engine import backward, operands
+from ..engine.record import constant
+from ..handles.memory import owner
+from ..handles.tensor import Tensor
+from .guards import SIMPLE
+from .outputs import Output
+from .program import Leaf
+from .recorded import Recorded
+from .recording import SLOT
+from .templates import Ref
+
+if TYPE_CHECKING:
+    from ..base.types import Operand
+    from .recording import Recording
+
+
+def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
+    """The template of what the function returns; Ref: number of an output."""
+    if isinstance(x, Tensor):
+        found: Operand = x.array
+        kind = "value"
+        leaf = next((y for y in r.program.leaves if y.tensor is x), None)
+        if leaf is not None:
+            kind = "leaf"
+            if x.node is not r.nodes[leaf.number]:
+                r.give_up("an argument, or a global tensor, leaves with another graph")
+        elif x.node.needs:
+            kind = "late" if x.node.op is None or x.node.saved is not None else "done"
+            if x.node.op is None:
+                r.give_up("it returns a leaf that it made")
+        if type(found) is not Recorded:
+            r.give_up("it returns a tensor that was not computed from its arguments")
+            return x
+        if kind != "leaf" and _shares(r, found, outputs):
+            r.give_up("it returns a view of memory that it does not own: .clone() it")
+        outputs.append(Output(kind, found.number, x))
+        return Ref(len(outputs) - 1)
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return type(x)(*[output(r, y, outputs) for y in x])
+    if type(x) in (tuple, list):
+        return type(x)([output(r, y, outputs) for y in x])
+    if type(x) is dict:
+        return {k: output(r, y, outputs) for k, y in x.items()}
+    if r.late is not None and x is r.late[0]:
+        found = r.late[1]
+        outputs.append(Output("number", found.number, constant(found.value)))
+        return Ref(len(outputs) - 1)
+    if not isinstance(x, SIMPLE):
+        r.give_up(f"it returns a {type(x).__name__}")
+    return x
+
+
+def late_backward(r: Recording, outputs: list[Output]) -> None:
+    """The program's own backward: from the outputs' gradients to the leaves'."""
+    steps = r.program.steps
+    for i, o in enumerate(outputs):  # is the graph below it whole?
+        if o.kind == "late":
+            seed = r.new(np.ones(o.tensor.array.shape, o.tensor.array.dtype))
+            try:
+                nothing = frozenset(n for n in r.nodes.values() if n.needs)
+                backward.run([o.tensor.node], [seed], retain=True, targets=nothing)
+            except GraphError:
+                outputs[i] = o._replace(kind="done")
+            except RuntimeError as e:
+                r.give_up(f"its backward raises {type(e).__name__}")
+                return
+            del steps[r.program.split :]
+    roots = [o for o in outputs if o.kind == "late"]
+    if not roots:
+        return
+    leaves = [x for x in r.program.leaves if x.tensor.node.needs]
+    seeds: list[Recorded] = []
+    for i, o in enumerate(roots):
+        seed = r.new(np.ones(o.tensor.array.shape, o.tensor.array.dtype))
+        seeds.append(seed)
+        r.program.leaves.append(Leaf(seed.number, "seed", i, o.tensor, seed.value))
+    nodes = frozenset(x.tensor.node for x in leaves)
+    found = backward.run([o.tensor.node for o in roots], seeds, retain=True, targets=nodes)
+    grads = [found.get(x.tensor.node) for x in leaves]
+    r.program.gradients = [None if g is None else g.number for g in grads]
+
+
+def check_kept(r: Recording, outputs: list[Output]) -> None:
+    """Refuse a tensor that lives on where the program would not put it."""
+    allowed = {id(o.tensor) for o in outputs}
+    allowed |= {id(o.tensor.origin[0]) for o in outputs if o.tensor.origin is not None}
+    allowed |= set(map(id, operands.kept_numbers()))
+    for leaf in r.program.leaves:
+        allowed.add(id(leaf.tensor))
+        allowed.add(id(leaf.tensor.node.grad))
+        t = leaf.tensor
+        if leaf.kind != "seed":
+            held = SLOT.__get__(t)
+            if held is not leaf.array and getattr(held, "value", None) is not leaf.array:
+                r.give_up("a tensor is given other memory")
+            if t.node is not r.nodes[leaf.number]:
+                r.give_up("a tensor is given another graph by an in-place operation")
+        g = t.node.grad
+        if g is not None and g.node.needs:
+            r.give_up("a gradient has a graph of its own (create_graph=True)")
+    for alive in (x() for x in r.made):
+        if alive is not None and id(alive) not in allowed:
+            r.give_up("it keeps a tensor that it made, in a list, dict or attribute")
+
+
+def owned(x: Operand, r: Recording) -> Operand:
+    """What a function returned, with copies of what is a view, or was there before."""
+    if isinstance(x, Tensor):
+        a = x.array
+        view = x.origin is not None or (type(a) is Recorded and _shares(r, a, []))
+        return x.clone() if view else x
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return type(x)(*[owned(y, r) for y in x])
+    if type(x) in (tuple, list):
+        return type(x)([owned(y, r) for y in x])
+    return {k: owned(y, r) for k, y in x.items()} if type(x) is dict else x
+
+
+def _shares(r: Recording, found: Recorded, outputs: list[Output]) -> bool:
+    """Does an output lie in memory of a leaf, of a constant or of another output?"""
+    mine = owner(found.value)
+    theirs = [owner(leaf.array) for leaf in r.program.leaves]
+    theirs += [owner(r.real(o.tensor.array)) for o in outputs]
+    return any(mine is x for x in theirs) or mine.base is not None
