@@ -6,6 +6,7 @@ the same calls in the same order: the interpreter is a Python function with one 
 """
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,10 @@ class Value(NamedTuple):
                 return False
             step *= n
         return True
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def __str__(self) -> str:
         return f"{self.dtype.name} {list(self.shape)}"
