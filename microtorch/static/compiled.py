@@ -314,7 +314,7 @@ class Compiled:
         )
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> Entry | ScalarEntry:
         """The program that was made last, and what stands for the function around it."""
         self.graph  # noqa: B018
         return next(reversed(self.entries.values()))[-1][0]
@@ -358,8 +358,7 @@ class Compiled:
     @property
     def code(self) -> str:
         """The program as the Python function that the interpreter runs."""
-        self.graph  # noqa: B018
-        entry = next(reversed(self.entries.values()))[-1][0]
+        entry = self.entry
         if isinstance(entry, ScalarEntry):
             return str(entry.program)
         text: str = vars(entry.function)["text"]

@@ -120,10 +120,9 @@ class Entry:
                 w.names[f"v{n}"] = array
         if plan is None:
             plan = Plan.of_steps(p, 0, p.split)
-        write(w, plan, known, runners or {})
-        gives = [f"v{n}" for n in self.gives]
-        if self.late is not None:
-            gives += [f"v{n}" for n in self.late.takes]
+        given = [*self.gives, *(self.late.takes if self.late is not None else ())]
+        write(w, plan, known, runners or {}, given)
+        gives = [f"v{n}" for n in given]
         takes = [leaf.number for leaf in self.leaves]
         return w.function("program", takes, f"({''.join(g + ', ' for g in gives)})")
 

@@ -21,6 +21,7 @@ from ..handles.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter
 from .compiled import Compiled
+from .entry import Entry
 from .keys import structure
 from .nodes import Node, Walk
 from .program import Program
@@ -38,7 +39,6 @@ from .templates import Value
 
 if TYPE_CHECKING:
     from ..base.types import Operand
-    from .entry import Entry
 
 __all__ = ["ExportGraphSignature", "ExportedProgram", "InputKind", "InputSpec", "OutputKind",
            "OutputSpec", "TensorArgument", "export", "load", "save"]  # fmt: skip
@@ -229,7 +229,7 @@ class ExportedProgram:
     @property
     def entry(self) -> Entry:
         """The program without gradient, which was recorded last."""
-        return next(reversed(self.compiled.entries.values()))[-1][0]
+        return self.compiled.last()[0]
 
     def module(self) -> ExportedModule:
         """A Module that runs the program, on the model's own weights; gradients flow through it."""
@@ -262,6 +262,7 @@ class ExportedProgram:
         tensors: list[Tensor] = []
         key = self.compiled.key((distinct(given), {}), tensors)
         for entry, template in self.compiled.entries.get(key, ()):
+            assert isinstance(entry, Entry)  # of tensors
             for leaf in entry.leaves:
                 if leaf.kind == "tensor" and leaf.tensor.array is not leaf.array:
                     raise RuntimeError(

@@ -6,7 +6,7 @@ results differ by more than rounding, the steps run from then on, and a warning 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,7 @@ from .statements import (
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel
 
+LARGE = 1 << 12  # bytes of an array that is worth a line to give it back
 empty = np.empty
 
 class Plan:
@@ -308,9 +309,23 @@ def size_of(x: Array) -> float:
     return float(finite.max()) if finite.size else 0.0
 
 
-def write(w: Writer, plan: Plan, known: set[int], runners: dict[str, Loops]) -> None:
-    """The lines of a plan's steps and regions."""
+def write(
+    w: Writer, plan: Plan, known: set[int], runners: dict[str, Loops], kept: Collection[int]
+) -> None:
+    """The lines of a plan's steps and regions.
+
+    Memory that is read no more is given back at once, as eager does it: the next step mostly gets
+    it again, while it is still in the processor's cache. ``kept``: the values that are read later.
+    """
+    before = {*known, *kept}
+    uses: list[set[int]] = []
     for item in plan.items:
+        if isinstance(item, Step):
+            uses.append({*item.reads(), *item.gives()})
+        else:
+            uses.append({*item.takes, *more(w.program, item), *item.gives})
+    last = {n: i for i, used in enumerate(uses) for n in used}
+    for i, item in enumerate(plan.items):
         if isinstance(item, Step):
             w.step(item, known)
             known.update(item.gives())
@@ -320,6 +335,12 @@ def write(w: Writer, plan: Plan, known: set[int], runners: dict[str, Loops]) -> 
             w.names[item.name] = runners[item.name]
             w.lines.append(f"({gives}) = {item.name}({given})")
             known.update(item.gives)
+        gone = sorted(
+            n for n in uses[i] if last[n] == i and n in known and n not in before
+            and w.program.values[n].nbytes >= LARGE
+        )  # fmt: skip
+        if gone and i < len(plan.items) - 1:
+            w.lines.append(f"del {', '.join(f'v{n}' for n in gone)}")
 
 
 def more(program: Program, r: Region) -> list[int]:

@@ -118,7 +118,7 @@ class LateBackward:
         known = {*self.takes, *seeds, *p.constants}
         if plan is None:
             plan = Plan.of_steps(p, p.split, len(p.steps))
-        write(w, plan, known, runners or {})
+        write(w, plan, known, runners or {}, [n for n in p.gradients if n is not None])
         gives = "".join("None, " if n is None else f"v{n}, " for n in p.gradients)
         return w.function("backward", [*self.takes, *seeds], f"({gives})")
 

@@ -4,6 +4,7 @@ A template is what a call was given, or gave, with a ``Ref`` in the place of eac
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -65,6 +66,10 @@ class Value(NamedTuple):
                 return False
             step *= n
         return True
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def __str__(self) -> str:
         return f"{self.dtype.name} {list(self.shape)}"

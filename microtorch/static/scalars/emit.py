@@ -18,7 +18,7 @@ import numpy as np
 
 from ...graph import Site
 from ...notation import expr, formulas
-from ..source import RESERVED, unique
+from ..source import reserved, unique
 from .reroll import Loop, Statement, statements
 from .rooms import Index, Room, Rooms
 from .words import DIALECT, KEEPS, NAMES, SHORT, counter, file, number, table, text_of_index
@@ -41,7 +41,7 @@ class Text:
         self.lines: list[str] = []
         self.arrays: list[str] = []
         self.tables: dict[tuple[bytes, tuple[int, ...]], str] = {}  # constants
-        self.taken = {*RESERVED, *KEEPS.values(), *NAMES.values(), *expr.SCALAR_FUNCTIONS,
+        self.taken = {*reserved(), *KEEPS.values(), *NAMES.values(), *expr.SCALAR_FUNCTIONS,
                       "p", "grad", "step"}  # fmt: skip
         self.inlined: dict[int, str] = {}  # id of a statement -> its text, where it is used once
         self.same: dict[int, str] = {}  # id of a gradient's room -> a name for the same number

@@ -21,7 +21,7 @@ from ..guards import TooMuch, Unwatchable, Watch
 from ..keys import opaque
 from ..loops import close
 from ..outputs import walked_op
-from ..program import replaced
+from ..templates import replaced
 from .emit import Text
 from .recording import ScalarRecording
 from .reroll import rolled, statements

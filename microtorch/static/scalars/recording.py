@@ -21,8 +21,8 @@ from ...graph import Node, here, reachable, tick
 from ...handles.scalar import Scalar, constant_scalar
 from ...handles.tensor import Tensor
 from ..guards import SIMPLE
-from ..program import Ref
 from ..recording import SLOT, Busy, one_at_a_time
+from ..templates import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
