@@ -274,7 +274,7 @@ def _copy(program: Program, step: Step, result: int) -> Copy | None:
             parts.append((x.number, place))
             at += n
         return Copy(step, result, False, parts)
-    if name == "vjp slice_vjp0" and type(given[0]) is Ref:
+    if name in ("vjp slice_vjp0", "kernel place") and type(given[0]) is Ref:
         place = _part(shape, result, step.attrs.get("index"))
         if place is None or place.shape != values[given[0].number].shape:
             return None
