@@ -340,7 +340,9 @@ def write(
             and w.program.values[n].nbytes >= LARGE
         )  # fmt: skip
         if gone and i < len(plan.items) - 1:
-            w.lines.append(f"del {', '.join(f'v{n}' for n in gone)}")
+            line, sign, site = w.lines[-1].rpartition("  # ")
+            given_back = f"; del {', '.join(f'v{n}' for n in gone)}"
+            w.lines[-1] = line + given_back + sign + site if sign else site + given_back
 
 
 def more(program: Program, r: Region) -> list[int]:

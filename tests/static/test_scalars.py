@@ -281,6 +281,7 @@ def test_what_cannot_be_repeated_runs_as_it_is_written():
     refused(lambda: math.exp(a.data), "float(x)")
     refused(lambda: (a.data // 1) * b.data, "floordiv")
     refused(lambda: f"{a.data:.3f}", "printing")
+    refused(lambda: a.value * b.data, "x.value")
     refused(lambda: a * b, "no backward() has gone")
     refused(lambda: torch.ones(2) * a.data, "Tensors and Scalars")
     refused(lambda: Scalar.stack([a, b]), "Tensors and Scalars")
@@ -305,6 +306,24 @@ def test_what_cannot_be_repeated_runs_as_it_is_written():
         return a.data * count[0]
 
     refused(counting, "changes")
+
+
+def test_an_exception_leaves_scalars_as_they_were():
+    a, before = Scalar(2.0), dict(vars(Scalar))
+    calls = []
+
+    def f():
+        calls.append(1)
+        (a * 2).backward()
+        if len(calls) == 2:
+            raise KeyError("in the middle")
+        return a.data
+
+    compiled = torch.compile(f)
+    compiled()
+    with pytest.raises(KeyError, match="middle"):
+        compiled()
+    assert dict(vars(Scalar)) == before and type(a.data) is float and a.grad == 4.0
 
 
 def test_a_program_without_loops_stays_with_the_interpreter(monkeypatch):

@@ -1,12 +1,29 @@
 /* rows.c - what is done to each row, or to each channel: softmax, norms (read by functions.py) */
 
 
+/* Sixteen columns at a time, each with a largest number of its own: vector code. */
+static inline real largest_of_row@(int n, const real *restrict x)
+{
+    real most[16];
+    for (int k = 0; k < 16; k++)
+        most[k] = -INFINITY;
+    int j = 0;
+    for (; j + 16 <= n; j += 16)
+        for (int k = 0; k < 16; k++)
+            most[k] = maximum@(most[k], x[j + k]);
+    for (; j < n; j++)
+        most[0] = maximum@(most[0], x[j]);
+    for (int half = 8; half; half /= 2)
+        for (int k = 0; k < half; k++)
+            most[k] = maximum@(most[k], most[k + half]);
+    return most[0];
+}
+
+
 static inline void softmax@(int rows, int n, const real *restrict x, real *restrict out)
 {
     for (int i = 0; i < rows; i++, x += n, out += n) {
-        real largest = -INFINITY;
-        for (int j = 0; j < n; j++)
-            largest = maximum@(largest, x[j]);
+        const real largest = largest_of_row@(n, x);
         for (int j = 0; j < n; j++)
             out[j] = exp@(x[j] - largest);
         double total = 0;
@@ -21,9 +38,7 @@ static inline void softmax@(int rows, int n, const real *restrict x, real *restr
 static inline void log_softmax@(int rows, int n, const real *restrict x, real *restrict out)
 {
     for (int i = 0; i < rows; i++, x += n, out += n) {
-        real largest = -INFINITY;
-        for (int j = 0; j < n; j++)
-            largest = maximum@(largest, x[j]);
+        const real largest = largest_of_row@(n, x);
         for (int j = 0; j < n; j++)
             out[j] = exp@(x[j] - largest);
         double total = 0;

@@ -8,6 +8,7 @@ Gradients begin as -0.0, the one number to which each can be added without a cha
 """
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .reroll import Node
     from .trace import Trace
 
-LARGE = 4096  # numbers in an array, above which it is not on the stack
+LARGE = 1 << 14  # numbers in arrays on the stack; a caller lets one call run at a time
 
 
 class Text:
@@ -40,10 +41,12 @@ class Text:
         self.rooms = Rooms(parts, self.listed, trace.inputs)
         self.lines: list[str] = []
         self.arrays: list[str] = []
+        self.on_stack = 0
         self.tables: dict[tuple[bytes, tuple[int, ...]], str] = {}  # constants
         self.taken = {*reserved(), *KEEPS.values(), *NAMES.values(), *expr.SCALAR_FUNCTIONS,
-                      "p", "grad", "step"}  # fmt: skip
+                      "p", "grad", "step", "l"}  # fmt: skip
         self.inlined: dict[int, str] = {}  # id of a statement -> its text, where it is used once
+        self.totals: dict[int, str] = {}  # id of a sum -> the variable that it is added up in
         self.same: dict[int, str] = {}  # id of a gradient's room -> a name for the same number
         self.said = ""
         self.depth = 1
@@ -93,8 +96,9 @@ class Text:
         return name
 
     def array(self, room: Room) -> None:
-        shape = "".join(f"[{n}]" for n in room.shape)
-        kind = "static double" if np.prod(room.shape) > LARGE else "double"
+        shape, size = "".join(f"[{n}]" for n in room.shape), math.prod(room.shape)
+        kind = "static double" if self.on_stack + size > LARGE else "double"
+        self.on_stack += size * (kind == "double")
         self.arrays.append(f"{kind} {room.name}{shape};")
 
     @staticmethod
@@ -240,7 +244,9 @@ class Text:
 
     def total(self, s: Statement) -> str:
         room = self.rooms.rooms[self.rooms.root(self.rooms.number[id(s)])]
-        return f"sum_{room.name}"
+        if id(s) not in self.totals:
+            self.totals[id(s)] = self.new(f"sum_{room.name}")
+        return self.totals[id(s)]
 
     def result(self, s: Statement) -> str:
         room = self.rooms.rooms[self.rooms.root(self.rooms.number[id(s)])]

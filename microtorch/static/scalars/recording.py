@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...autograd import gradients
-from ...graph import Node, here, reachable, tick
+from ...graph import Node, here, reachable, tick, user_frame
+from ...graph.source import is_library
 from ...handles.scalar import Scalar, constant_scalar
 from ...handles.tensor import Tensor
 from ..guards import SIMPLE
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from ...base.types import Operand
 
-GRAD = vars(Node)["grad"]  # the slot
+GRAD, VALUE = vars(Node)["grad"], vars(Node)["value"]  # the slots
 # what asks a Scalar for its number, and how that is called in a message
 QUESTIONS = {
     "float(x)": ("__float__",), "int(x)": ("__int__",), "printing": ("__repr__", "__format__"),
@@ -157,6 +158,25 @@ class ScalarRecording:
 
         return asked
 
+    def value(self, s: Scalar) -> Operand:
+        if not self.elsewhere and not self.library_asks():
+            self.give_up("x.value is a number that each run would have to ask for again: x.data")
+        return VALUE.__get__(s)
+
+    def set_value(self, s: Scalar, x: float) -> None:
+        if not self.elsewhere and not self.library_asks():
+            self.give_up("x.value is set: set x.data")
+        VALUE.__set__(s, x)
+
+    @staticmethod
+    def library_asks() -> bool:
+        """Is it the library's own code that called the caller?"""
+        frame = sys._getframe(2)
+        file = frame.f_code.co_filename
+        if file not in is_library:
+            user_frame(frame)  # knows it from now on
+        return is_library[file]
+
     def tensor(self, t: Tensor) -> Operand:
         if not self.elsewhere:
             self.give_up("Tensors and Scalars in one function")
@@ -171,7 +191,7 @@ class ScalarRecording:
         self.patched: dict[str, Operand] = {
             "data": property(self.data, self.set_data), "item": lambda s: self.data(s),
             "grad": property(self.grad, self.set_grad), "detach": lambda s: self.detach(s),
-            "stack": staticmethod(self.stack),
+            "stack": staticmethod(self.stack), "value": property(self.value, self.set_value),
         }  # fmt: skip
         for what, names in QUESTIONS.items():
             self.patched |= {n: self.question(n, what) for n in names}
