@@ -25,7 +25,7 @@ from ..engine.handle import Handle
 from ..engine.kept import KEPT
 from ..engine.op import Op
 from ..engine.operands import COERCE, NUMBERS, element
-from ..engine.record import constant
+from ..engine.record import constant, handle
 from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
@@ -86,6 +86,8 @@ def apply_inplace(
     if not apart and any([isinstance(x, Handle) for x in others]):
         check_overlap(target.array, others, name)
     with without_hooks(target) as before:
+        if before is not target.node:  # what is read of it is what it was
+            others = tuple([handle(x.array, before) if x is target else x for x in others])
         outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
     if op is indexing.index_put_op and repeats_itself(target.array):
         outcome.array = outcome.node.value = _put_one_by_one(target.array, others[0], **attrs or {})
@@ -307,11 +309,10 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         if value.array.size == 1 and masks == [True]:
             value = value.clone()  # one number, read before it is written
         basic = indexing.integers_first(parsed)[0]
-        whole = indexing.is_whole(
+        whole = value.array.shape[:1] != (1,) and indexing.is_whole(
             basic if Ellipsis in basic else (*basic, Ellipsis), t.array.shape
         )
-        written = t.array if whole else t.array[basic]
-        check_overlap(written, (value,), "index_put", whole=True)
+        check_overlap(t.array[basic], (value,), "index_put", whole=t if whole else True)
         try:
             apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
         except IndexError:
@@ -469,7 +470,7 @@ def _composed(name: str) -> Callable[..., Tensor]:
         check_leaf(self, name)
         whole = name.startswith(("index_", "scatter", "put"))
         operands = () if name in UNCHECKED else (*args, *kwargs.values())
-        check_overlap(self.array, operands, name, whole)
+        check_overlap(self.array, operands, name, self if whole else False)
         with without_hooks(self):
             # on a copy, for what its derivative reads of the old value is about to be overwritten
             result = function(self.clone() if self.node.needs else self, *args, **kwargs)

@@ -76,11 +76,12 @@ def repeats_itself(array: Array) -> bool:
 
 
 def check_overlap(
-    array: Array, others: Iterable[Any], name: str, whole: bool = False, read: Array | None = None
+    array: Array, others: Iterable[Any], name: str, whole: Any = False, read: Array | None = None
 ) -> None:
     """Raise RuntimeError if an operand lies partly in memory that is to be overwritten.
 
-    The very elements of ``array``, the target, may be read, unless ``whole``. ``read``: as what
+    The very elements of ``array``, the target, may be read, unless ``whole``, which may be
+    the target itself: to read that is refused even if it has no elements. ``read``: as what
     the operand is read, if it is expanded first.
     """
     array = _real(array)
@@ -90,12 +91,12 @@ def check_overlap(
         source = _real(other.array if read is None else read)
         if type(source) is not np.ndarray or type(array) is not np.ndarray:
             continue
-        if source is not array:
+        if other is not whole:
             if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
                 continue
-        if not whole and are_one(source, array):
+        if whole is False and are_one(source, array):
             continue
-        if source is not array and not (
+        if other is not whole and not (
             is_dense(array) and is_dense(source) and array.size and source.size
         ):
             continue  # as in PyTorch, which does not look closer
@@ -122,8 +123,12 @@ def _apart(a: Array, b: Array) -> bool:
 
 
 def are_one(a: Array, b: Array) -> bool:
-    """Are they the same view of memory, with PyTorch's strides also where they lead nowhere?"""
-    return a.shape == b.shape and start(a) == start(b) and strides(a) == strides(b)
+    """Are they the same view of memory? (Strides of dimensions of one element are numpy's.)"""
+    if a.shape != b.shape or start(a) != start(b):
+        return False
+    return a.size == 1 or all(
+        s == t or n == 1 for n, s, t in zip(a.shape, a.strides, b.strides, strict=True)
+    )
 
 
 def strides(array: Array) -> list[int]:
