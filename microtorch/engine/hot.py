@@ -309,19 +309,12 @@ def joined(op: Op, tensors: Any, dim: Any, more: int) -> Tensor | None:
         return None
     except ValueError as e:
         raise op.explain(op, tensors, {"dim": dim}, e) from None
-    t = new(Tensor)
-    t.array, t.origin = out, None
-    if needs and (m := mode.get()).grad:
-        t.node = n = op.family(len(nodes)).node()  # type: ignore[misc]
-        n.inputs = n.saved = tuple(nodes)
-        n.attrs = {"dim": dim}
-        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
-        n.grad = n.hooks = n.storage = None
-        f = user_frame(sys._getframe(1))
-        n.code, n.lasti = f.f_code, f.f_lasti
-    else:
-        t.node = constant_node(out, dev)
-    return t
+    if not needs or not (m := mode.get()).grad:
+        return recording.handle(out, constant_node(out, dev))
+    node, inputs = op.family(len(nodes)).node(), tuple(nodes)  # type: ignore[misc]
+    frame = user_frame(sys._getframe(1))
+    recording.fill(node, inputs, inputs, out, dev, {"dim": dim}, m.scope, frame)
+    return recording.handle(out, node)
 
 
 def kept_dtype(op: Op, input: Tensor, index: Tensor, attrs: Attrs) -> Tensor:

@@ -10,7 +10,7 @@ input is saved as a copy first.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from ..engine.handle import Handle
 from ..engine.kept import KEPT
 from ..engine.op import Op
 from ..engine.operands import COERCE, NUMBERS, element
-from ..engine.record import constant
+from ..engine.record import constant, handle
 from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
@@ -33,7 +33,15 @@ from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
 from ..ops.node_names import rename
 from ..ops.surface import FUNCTIONS, METHODS
-from .memory import are_one, check_overlap, real, repeats_itself, start, strides, strides_at
+from .memory import repeats_itself
+from .overlaps import (
+    check_overlap,
+    expanded,
+    is_region,
+    plain_array,
+    put_one_by_one,
+    same_elements,
+)
 from .views import lead, rebind, renew_views, without_hooks, write
 
 if TYPE_CHECKING:
@@ -86,9 +94,14 @@ def apply_inplace(
     if not apart and any([isinstance(x, Handle) for x in others]):
         check_overlap(target.array, others, name)
     with without_hooks(target) as before:
+        if before is not target.node:  # what is read of it is what it was
+            others = tuple([handle(x.array, before) if x is target else x for x in others])
         outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
-    if op is indexing.index_put_op and repeats_itself(target.array):
-        outcome.array = outcome.node.value = _put_one_by_one(target.array, others[0], **attrs or {})
+    plain = type(target.array) is np.ndarray
+    if op is indexing.index_put_op and plain and repeats_itself(target.array):
+        outcome.array = outcome.node.value = put_one_by_one(
+            target.array, others[0].array, **attrs or {}
+        )
     out = outcome.array
     if type(out) is not np.ndarray:
         for carry in carrying:
@@ -186,22 +199,7 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     if not isinstance(src, Handle):
         return _copy(self, src, "copy")
     # elements copied to themselves may also be expanded ones: each gets its own value
-    return _copy(self, src, "fill" if _are_one(self.array, src.array) else "copy")
-
-
-def _are_one(a: Array, b: Array) -> bool:
-    plain = type(a) is np.ndarray and type(b) is np.ndarray
-    return plain and a.dtype == b.dtype and are_one(a, b)
-
-
-def _is_region(source: Array, t: Tensor, place: Sequence[Any], region: Tensor) -> bool:
-    """Is ``source`` what ``region``, which is ``t[place]``, shows?"""
-    a, source = real(region.array), real(source)
-    if type(a) is not np.ndarray or type(source) is not np.ndarray:
-        return a is source
-    if a.dtype != source.dtype or start(a) != start(source):
-        return False
-    return a.strides == source.strides or strides_at(real(t.array), place) == list(source.strides)
+    return _copy(self, src, "fill" if same_elements(self.array, src.array) else "copy")
 
 
 def _copy(self: Tensor, src: Tensor, name: str, apart: bool = False) -> Tensor:
@@ -307,11 +305,10 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         if value.array.size == 1 and masks == [True]:
             value = value.clone()  # one number, read before it is written
         basic = indexing.integers_first(parsed)[0]
-        whole = indexing.is_whole(
+        whole = value.array.shape[:1] != (1,) and indexing.is_whole(
             basic if Ellipsis in basic else (*basic, Ellipsis), t.array.shape
         )
-        written = t.array if whole else t.array[basic]
-        check_overlap(written, (value,), "index_put", whole=True)
+        check_overlap(t.array[basic], (value,), "index_put", whole=t if whole else True)
         try:
             apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
         except IndexError:
@@ -326,7 +323,7 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     if not value.array.ndim and shape:
         fill_(region, value)
         return
-    source = _expanded(value.array, shape)
+    source = expanded(plain_array(value.array), shape)
     if source is None:
         raise errors.ShapeError(
             errors.message(
@@ -336,52 +333,13 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
                 f"{tuple(value.array.shape)}",
             )
         )
-    one = _is_region(source, t, parsed, region)
+    one = is_region(source, t.array, parsed, region.array)
     if not one:
         check_overlap(region.array, (value,), "copy", whole=True, read=source)
     # numpy and PyTorch drop leading 1s here
     if value.array.ndim > len(shape):
         value = value.reshape(value.array.shape[value.array.ndim - len(shape) :])
     _copy(region, value, "fill" if one else "copy", apart=True)
-
-
-def _expanded(array: Array, shape: tuple[int, ...]) -> Array | None:
-    """``array``, without leading dimensions of 1 expanded to ``shape``; None if it does not fit.
-
-    With PyTorch's strides, by which overlaps are found.
-    """
-    if array.shape == shape:
-        return array
-    sizes = list(array.shape)
-    steps = strides(array) if type(array) is np.ndarray else [0] * len(sizes)
-    while sizes and sizes[0] == 1:
-        del sizes[0], steps[:1]
-    try:
-        fits = np.broadcast_shapes(shape, tuple(sizes)) == shape
-    except ValueError:
-        fits = False
-    if not fits:
-        return None
-    if type(array) is not np.ndarray:
-        return array
-    own = shape[len(shape) - len(sizes) :]
-    found = [s if n == m else 0 for n, m, s in zip(sizes, own, steps, strict=True)]
-    for n in reversed(shape[: len(shape) - len(sizes)]):
-        step = shape[-len(found)] * found[0] if sizes else 0
-        found.insert(0, step if n == 1 else 0)
-    return np.lib.stride_tricks.as_strided(array, shape, found, writeable=False)
-
-
-def _put_one_by_one(x: Array, value: Tensor, index: Any, accumulate: bool = False) -> Array:
-    """What ``x``, which shows elements several times, is after one write after the other."""
-    once = x[tuple([slice(None) if s else slice(1) for s in x.strides])].copy()
-    steps = [own if s else 0 for s, own in zip(x.strides, once.strides, strict=True)]
-    out: Array = np.lib.stride_tricks.as_strided(once, x.shape, steps)
-    if accumulate:
-        np.add.at(out, index, value.array)
-    else:
-        out[index] = value.array
-    return out
 
 
 def _of_dtype(value: Any, like: Tensor) -> Tensor:
@@ -469,7 +427,7 @@ def _composed(name: str) -> Callable[..., Tensor]:
         check_leaf(self, name)
         whole = name.startswith(("index_", "scatter", "put"))
         operands = () if name in UNCHECKED else (*args, *kwargs.values())
-        check_overlap(self.array, operands, name, whole)
+        check_overlap(self.array, operands, name, self if whole else False)
         with without_hooks(self):
             # on a copy, for what its derivative reads of the old value is about to be overwritten
             result = function(self.clone() if self.node.needs else self, *args, **kwargs)

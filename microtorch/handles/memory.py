@@ -5,13 +5,11 @@ lent or that it repeats. PyTorch decides by storages and strides; so does this f
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base import errors
-from ..engine.handle import Handle
 
 if TYPE_CHECKING:
     from ..base.types import Array
@@ -68,90 +66,11 @@ def unlocked(array: Array) -> Array:
     return np.asarray(_Memory(array))
 
 
-# ---- overlaps ------------------------------------------------------------------------------------
+# ---- elements ------------------------------------------------------------------------------------
 def repeats_itself(array: Array) -> bool:
     """Does a dimension show one element several times?"""
     dims = zip(array.strides, array.shape, strict=True)
     return array.size > 0 and any(s == 0 and n > 1 for s, n in dims)
-
-
-def check_overlap(
-    array: Array, others: Iterable[Any], name: str, whole: bool = False, read: Array | None = None
-) -> None:
-    """Raise RuntimeError if an operand lies partly in memory that is to be overwritten.
-
-    The very elements of ``array``, the target, may be read, unless ``whole``. ``read``: as what
-    the operand is read, if it is expanded first.
-    """
-    array = real(array)
-    for other in others:
-        if not isinstance(other, Handle):
-            continue
-        source = real(other.array if read is None else read)
-        if type(source) is not np.ndarray or type(array) is not np.ndarray:
-            continue
-        if source is not array:
-            if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
-                continue
-        if not whole and are_one(source, array):
-            continue
-        if source is not array and not (
-            is_dense(array) and is_dense(source) and array.size and source.size
-        ):
-            continue  # as in PyTorch, which does not look closer
-        raise RuntimeError(
-            errors.message(
-                "unsupported operation: some elements of the input tensor and the written-to "
-                "tensor refer to a single memory location. Please clone() the tensor before "
-                "performing the operation.",
-                f"{name}_ on {errors.describe(array)} reads {errors.describe(other)}, a view of "
-                "the same memory",
-            )
-        )
-
-
-def real(array: Array) -> Array:
-    """The numpy array itself, also while a function is recorded (static/recorded.py)."""
-    found: Array = getattr(array, "value", array)
-    return found
-
-
-def _apart(a: Array, b: Array) -> bool:
-    """Are these two owners of memory, each of its own? (Lent memory has a base.)"""
-    return a is not b and a.base is None and b.base is None
-
-
-def are_one(a: Array, b: Array) -> bool:
-    """Are they the same view of memory, with PyTorch's strides also where they lead nowhere?"""
-    return a.shape == b.shape and start(a) == start(b) and strides(a) == strides(b)
-
-
-def strides(array: Array) -> list[int]:
-    """PyTorch's strides, in bytes: numpy's, but for dimensions that ``None`` put in."""
-    found = list(array.strides)
-    for i in reversed(range(len(found))):
-        if array.shape[i] == 1 and not found[i]:
-            last = i + 1 == len(found)
-            found[i] = array.itemsize if last else array.shape[i + 1] * found[i + 1]
-    return found
-
-
-def strides_at(array: Array, place: Sequence[Any]) -> list[int]:
-    """PyTorch's strides of ``array[place]``, where a place has integers, slices, None and ``...``.
-    """
-    own, found, d = strides(array), list[int](), 0
-    used = sum(p is not None and p is not Ellipsis for p in place)
-    for p in place:
-        if p is None:
-            found.append(array.shape[d] * own[d] if d < len(own) else array.itemsize)
-        elif p is Ellipsis:
-            found += own[d : d + len(own) - used]
-            d += len(own) - used
-        else:
-            if isinstance(p, slice):
-                found.append(own[d] * (p.step or 1))
-            d += 1
-    return found + own[d:]
 
 
 def is_dense(array: Array) -> bool:

@@ -301,13 +301,18 @@ Op("zero", lambda F, x: np.zeros((), x.dtype), complex="own")
 
 
 def is_whole(place: Place, shape: Shape) -> bool:
-    """Does a basic index, parsed, select all elements as they are?"""
+    """Does a basic index, parsed, say that it selects all elements as they are?
+
+    ``[-n:]`` does not, of which PyTorch makes a view.
+    """
     if any(type(p) is not slice and p is not Ellipsis for p in place):
         return False
     at = place.index(Ellipsis)  # which `parse` appends
     before, after = place[:at], place[at + 1 :]
     pairs = zip((*before, *after), (*shape[:at], *shape[len(shape) - len(after) :]), strict=True)
-    return all(p.indices(n) == (0, n, 1) for p, n in pairs)
+    return all(
+        p.start in (None, 0) and p.stop in (None, n) and p.step in (None, 1) for p, n in pairs
+    )
 
 
 def keep_index(t: Tensor, index: Index) -> None:

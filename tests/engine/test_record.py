@@ -15,7 +15,6 @@ PLACES = {
     ("engine/hot.py", "method"),  # of unary and of binary
     ("engine/hot.py", "single"),
     ("engine/hot.py", "several"),
-    ("engine/hot.py", "joined"),
     ("handles/scalar.py", "_fill"),
     ("handles/scalar_text.py", "METHOD"),
     # not made there, but dated anew after a write in place

@@ -1,0 +1,159 @@
+"""Does an in-place op read what it writes? By the rules of PyTorch, which compares strides.
+
+What lies in one block of memory, but is not the very elements that are written, is refused. What is
+not dense PyTorch does not look into, nor is it here.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base import errors
+from ..engine.handle import Handle
+from .memory import is_dense, owner, start
+
+if TYPE_CHECKING:
+    from ..base.types import Array
+
+
+def check_overlap(
+    array: Array, others: Iterable[Any], name: str, whole: Any = False, read: Array | None = None
+) -> None:
+    """Raise RuntimeError if an operand lies partly in memory that is to be overwritten.
+
+    The very elements of ``array``, the target, may be read, unless ``whole``, which may be
+    the target itself: to read that is refused even if it has no elements. ``read``: as what
+    the operand is read, if it is expanded first.
+    """
+    array = plain_array(array)
+    for other in others:
+        if not isinstance(other, Handle):
+            continue
+        source = plain_array(other.array if read is None else read)
+        if type(source) is not np.ndarray or type(array) is not np.ndarray:
+            continue
+        if other is not whole:
+            if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
+                continue
+        if whole is False and are_one(source, array):
+            continue
+        if other is not whole and not (
+            is_dense(array) and is_dense(source) and array.size and source.size
+        ):
+            continue  # as in PyTorch, which does not look closer
+        raise RuntimeError(
+            errors.message(
+                "unsupported operation: some elements of the input tensor and the written-to "
+                "tensor refer to a single memory location. Please clone() the tensor before "
+                "performing the operation.",
+                f"{name}_ on {errors.describe(array)} reads {errors.describe(other)}, a view of "
+                "the same memory",
+            )
+        )
+
+
+def plain_array(array: Array) -> Array:
+    """The numpy array itself, also while a function is recorded (static/recorded.py)."""
+    real: Array = getattr(array, "value", array)
+    return real
+
+
+def _apart(a: Array, b: Array) -> bool:
+    """Are these two owners of memory, each of its own? (Lent memory has a base.)"""
+    return a is not b and a.base is None and b.base is None
+
+
+def are_one(a: Array, b: Array) -> bool:
+    """Are they the same view of memory? (Strides of dimensions of one element are numpy's.)"""
+    if a.shape != b.shape or start(a) != start(b):
+        return False
+    return a.size == 1 or all(
+        s == t or n == 1 for n, s, t in zip(a.shape, a.strides, b.strides, strict=True)
+    )
+
+
+def strides(array: Array) -> list[int]:
+    """PyTorch's strides, in bytes: numpy's, but for dimensions that ``None`` put in."""
+    found = list(array.strides)
+    for i in reversed(range(len(found))):
+        if array.shape[i] == 1 and not found[i]:
+            last = i + 1 == len(found)
+            found[i] = array.itemsize if last else array.shape[i + 1] * found[i + 1]
+    return found
+
+
+def strides_at(array: Array, place: Sequence[Any]) -> list[int]:
+    """PyTorch's strides of ``array[place]``, where a place has integers, slices, None and ``...``.
+    """
+    own, found, d = strides(array), list[int](), 0
+    used = sum(p is not None and p is not Ellipsis for p in place)
+    for p in place:
+        if p is None:
+            found.append(array.shape[d] * own[d] if d < len(own) else array.itemsize)
+        elif p is Ellipsis:
+            found += own[d : d + len(own) - used]
+            d += len(own) - used
+        else:
+            if isinstance(p, slice):
+                found.append(own[d] * (p.step or 1))
+            d += 1
+    return found + own[d:]
+
+
+def same_elements(a: Array, b: Array) -> bool:
+    """Do both show the same elements, in the same order?"""
+    a, b = plain_array(a), plain_array(b)
+    known = type(a) is np.ndarray and type(b) is np.ndarray
+    return known and a.dtype == b.dtype and are_one(a, b)
+
+
+def is_region(source: Array, whole: Array, place: Sequence[Any], region: Array) -> bool:
+    """Is ``source`` what ``region``, which is ``whole[place]``, shows?"""
+    a, source = plain_array(region), plain_array(source)
+    if type(a) is not np.ndarray or type(source) is not np.ndarray:
+        return a is source
+    if a.dtype != source.dtype or start(a) != start(source):
+        return False
+    own = strides_at(plain_array(whole), place)
+    return a.strides == source.strides or own == list(source.strides)
+
+
+def expanded(array: Array, shape: tuple[int, ...]) -> Array | None:
+    """``array``, without leading dimensions of 1 expanded to ``shape``; None if it does not fit.
+
+    With PyTorch's strides, by which overlaps are found.
+    """
+    if array.shape == shape:
+        return array
+    sizes = list(array.shape)
+    steps = strides(array) if type(array) is np.ndarray else [0] * len(sizes)
+    while sizes and sizes[0] == 1:
+        del sizes[0], steps[:1]
+    try:
+        fits = np.broadcast_shapes(shape, tuple(sizes)) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        return None
+    if type(array) is not np.ndarray:
+        return array
+    own = shape[len(shape) - len(sizes) :]
+    found = [s if n == m else 0 for n, m, s in zip(sizes, own, steps, strict=True)]
+    for n in reversed(shape[: len(shape) - len(sizes)]):
+        step = shape[-len(found)] * found[0] if sizes else 0
+        found.insert(0, step if n == 1 else 0)
+    return np.lib.stride_tricks.as_strided(array, shape, found, writeable=False)
+
+
+def put_one_by_one(x: Array, value: Array, index: Any, accumulate: bool = False) -> Array:
+    """What ``x``, which shows elements several times, is after one write after the other."""
+    once = x[tuple([slice(None) if s else slice(1) for s in x.strides])].copy()
+    steps = [own if s else 0 for s, own in zip(x.strides, once.strides, strict=True)]
+    out: Array = np.lib.stride_tricks.as_strided(once, x.shape, steps)
+    if accumulate:
+        np.add.at(out, index, value)
+    else:
+        out[index] = value
+    return out
