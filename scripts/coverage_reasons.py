@@ -28,7 +28,7 @@ ABSENT: tuple[tuple[str, str], ...] = (
         "torch.*ForeachTensor HalfStorage",
     ),
     (
-        "the rest of torch.jit, torch.compile and torch.fx: compilers and serialised programs",
+        "the rest of torch.jit and torch.compile: compilers and serialised programs",
         "compile compiler *jit* sym_* Sym* parse_* import_ir* merge_type* unify_type* cond "
         "while_loop *ScriptModule* get_file_path vitals* init_num_threads classproperty "
         "compiled_with_cxx11_abi is_storage read_vitals set_vital",

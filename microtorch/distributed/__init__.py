@@ -6,8 +6,6 @@ DistributedDataParallel on it.
 """
 from __future__ import annotations
 
-from typing import Any
-
 from ..base.absent import absent
 from ..base.errors import unknown
 from .buffers import Work
@@ -57,7 +55,7 @@ from .transfers import P2POp, batch_isend_irecv, irecv, isend, recv, send
 
 DistBackendError = DistError  # PyTorch's name
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     raise (
         AttributeError(said) if (said := absent(f"distributed.{name}"))
         else unknown("module 'torch.distributed'", name, __all__)

@@ -16,7 +16,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 
@@ -57,12 +56,12 @@ class Joinable(ABC):
         self._join_config = JoinConfig()
 
     @abstractmethod
-    def join_hook(self, **kwargs: Any) -> JoinHook:
+    def join_hook(self, **kwargs: object) -> JoinHook:
         """The hook for one passage; ``kwargs`` are those of ``Join``."""
 
     @property
     @abstractmethod
-    def join_device(self) -> Any:
+    def join_device(self) -> object:
         """The device of its collectives."""
 
     @property
@@ -80,7 +79,7 @@ class Join:
 
     def __init__(
         self, joinables: Sequence[Joinable], enable: bool = True,
-        throw_on_early_termination: bool = False, **kwargs: Any,
+        throw_on_early_termination: bool = False, **kwargs: object,
     ) -> None:  # fmt: skip
         if not joinables:
             raise ValueError(message("The join context manager requires at least one joinable"))

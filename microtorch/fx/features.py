@@ -14,7 +14,7 @@ from ..nn.module import Module
 from ..vision.ops import layers as ops
 from .graph import Graph
 from .graph_module import GraphModule
-from .node import Argument, Node, Target
+from .node import Argument, Node, Target, Value
 from .tracing import Tracer
 
 Names = Sequence[str] | Mapping[str, str]
@@ -24,7 +24,7 @@ class NodePathTracer(Tracer):
     """Records, and knows the paths of its nodes."""
 
     def __init__(
-        self, *args: Any, leaf_modules: Sequence[type[Module]] = (), **kwargs: Any
+        self, *args: Value, leaf_modules: Sequence[type[Module]] = (), **kwargs: Value
     ) -> None:
         super().__init__(*args, **kwargs)
         self.leaf_modules = tuple(leaf_modules)
@@ -38,7 +38,7 @@ class NodePathTracer(Tracer):
 
     def call_module(
         self, m: Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    ) -> Value:
         before, self._inside = self._inside, self.path_of_module(m)
         try:
             return super().call_module(m, forward, args, kwargs)

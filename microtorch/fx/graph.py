@@ -1,6 +1,7 @@
 """A function as a list of nodes, each made before those that read it; and its text in Python."""
 from __future__ import annotations
 
+import builtins
 import math
 import operator
 from collections.abc import Callable, Iterator
@@ -8,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..arrays.device import device
 from ..base.errors import message
-from .names import Namespace, qualified, snake
-from .node import Argument, Node, Target, map_arg, nodes_in, type_name
+from .names import Namespace, module, qualified, snake
+from .node import Argument, Node, Target, Value, map_arg, nodes_in, type_name
 
 if TYPE_CHECKING:
     from ..nn.module import Module
@@ -76,10 +78,9 @@ class Graph:
         """The nodes of a kind, and of a target."""
         return [n for n in self.nodes if n.op == op and target in (None, n.target)]
 
-    @property
-    def output_node(self) -> Callable[[], Node]:
-        """The node that returns, as PyTorch asks for it: ``graph.output_node()``."""
-        return lambda: next(n for n in reversed(self.nodes) if n.op == "output")
+    def output_node(self) -> Node:
+        """The node that returns."""
+        return next(n for n in reversed(self.nodes) if n.op == "output")
 
     # ---- new nodes -------------------------------------------------------------------------------
     def create_node(
@@ -190,11 +191,11 @@ class Graph:
         finally:
             self._insert = before
 
-    def inserting_before(self, n: Node | None = None) -> Any:
+    def inserting_before(self, n: Node | None = None) -> Value:
         """In the block new nodes come before ``n`` (None: at the beginning)."""
         return self._inserting(self._root._next.prepend if n is None else n.prepend)
 
-    def inserting_after(self, n: Node | None = None) -> Any:
+    def inserting_after(self, n: Node | None = None) -> Value:
         """In the block new nodes come after ``n`` (None: at the end), each after the last."""
         place = [self._root._prev if n is None else n]
 
@@ -236,9 +237,7 @@ class Graph:
     # ---- text ------------------------------------------------------------------------------------
     def python_code(self, root_module: str = "self") -> PythonCode:
         """The function's text: a line for each node, and None for what is not read again."""
-        import microtorch as torch
-
-        known = {"torch": torch, "inf": math.inf, "nan": math.nan, "device": torch.device}
+        known = {"torch": module("torch"), "inf": math.inf, "nan": math.nan, "device": device}
         writer = Writer(self, root_module, known)
         return PythonCode(writer.text(), known)
 
@@ -318,7 +317,7 @@ class Writer:
         if node.op == "call_method":
             rest = given[len(args[0]) :].removeprefix(", ")
             return f"{self._held(node.args[0])}.{node.target}({rest})"
-        f: Any = node.target
+        f: Value = node.target
         name = f.__name__
         if getattr(operator, name, None) is f:
             if name in BINARY and len(args) == 2:
@@ -342,10 +341,8 @@ class Writer:
             return name
         return self._global(name.removeprefix("builtins."), f)
 
-    def _global(self, wanted: str, value: Any) -> str:
+    def _global(self, wanted: str, value: Value) -> str:
         """The name of something that the text does not import."""
-        import builtins
-
         name = wanted.replace(".", "_").replace("<", "").replace(">", "")
         if getattr(builtins, name, None) is value:
             return name

@@ -12,6 +12,7 @@ from ..handles.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter
 from .graph import Graph, PythonCode
+from .node import Value
 
 _numbers = count()
 
@@ -22,7 +23,7 @@ class GraphModule(Module):
     After a change of the graph call ``recompile()``. ``code`` is the text that runs.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> GraphModule:
+    def __new__(cls, *args: Value, **kwargs: Value) -> GraphModule:
         # each has a class of its own, since forward is looked up there
         own = type(cls.__name__, (cls,), {"__module__": cls.__module__})
         made: GraphModule = super().__new__(own)
@@ -52,7 +53,7 @@ class GraphModule(Module):
     def _take(self, root: Module | Mapping[str, Any], target: str) -> None:
         """What lies at a path of ``root``, at the same path."""
         if isinstance(root, Mapping):
-            found: Any = root[target]
+            found: Value = root[target]
         else:
             found = root
             for part in target.split("."):
@@ -98,14 +99,14 @@ class GraphModule(Module):
         names = dict(made.globals)
         exec(compile(made.src, file, "exec"), names)
         self.__dict__["_code"] = made.src
-        type(self).forward = names["forward"]  # type: ignore[method-assign]
+        setattr(type(self), "forward", names["forward"])  # noqa: B010 - the class is this one's
         return made
 
     # ---- submodules ------------------------------------------------------------------------------
     def add_submodule(self, target: str, m: Module) -> bool:
         """Put a module at a path; False where something else is on the way."""
         *path, last = target.split(".")
-        owner: Any = self
+        owner: Value = self
         for part in path:
             inner = owner._modules.get(part)
             if inner is None:
@@ -120,7 +121,7 @@ class GraphModule(Module):
     def delete_submodule(self, target: str) -> bool:
         """Take out the module at a path; False where there is none."""
         *path, last = target.split(".")
-        owner: Any = self
+        owner: Value = self
         for part in path:
             owner = owner._modules.get(part)
             if owner is None:
@@ -136,7 +137,7 @@ class GraphModule(Module):
             if name and not below and not inside:
                 self.delete_submodule(name)
 
-    def print_readable(self, print_output: bool = True, **kwargs: Any) -> str:
+    def print_readable(self, print_output: bool = True, **kwargs: Value) -> str:
         """The text as a class; also printed, unless ``print_output=False``."""
         lines = self.code.strip().splitlines()
         text = "\n".join([f"class {type(self).__name__}(torch.nn.Module):",

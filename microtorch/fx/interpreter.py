@@ -7,7 +7,7 @@ from ..base.errors import message
 from ..nn.module import Module
 from .graph import Graph
 from .graph_module import GraphModule
-from .node import Argument, Node, Target, map_arg
+from .node import Argument, Node, Target, Value, map_arg
 from .proxy import Proxy
 from .tracing import Tracer
 
@@ -26,9 +26,9 @@ class Interpreter:
         self.extra_traceback = True
 
     def run(
-        self, *args: Any, initial_env: dict[Node, Any] | None = None,
+        self, *args: Value, initial_env: dict[Node, Any] | None = None,
         enable_io_processing: bool = True,
-    ) -> Any:  # fmt: skip
+    ) -> Value:  # fmt: skip
         """What the graph returns for ``args``. ``initial_env``: values of nodes that are known."""
         self.env = dict(initial_env or {})
         self.args_iter = iter(args)
@@ -46,7 +46,7 @@ class Interpreter:
                         del self.env[read]
         return None
 
-    def _tried(self, node: Node) -> Any:
+    def _tried(self, node: Node) -> Value:
         """The value of a node; an error says which node it was."""
         try:
             return self.run_node(node)
@@ -56,14 +56,14 @@ class Interpreter:
                 error.args = (error.args[0] + where, *error.args[1:])
             raise
 
-    def run_node(self, n: Node) -> Any:
+    def run_node(self, n: Node) -> Value:
         """The value of a node."""
         args, kwargs = self.fetch_args_kwargs_from_env(n)
         return getattr(self, n.op)(n.target, args, kwargs)
 
     def placeholder(
         self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    ) -> Value:
         """The next argument, or its default."""
         name = str(target)
         if name.startswith("**"):
@@ -82,37 +82,37 @@ class Interpreter:
                 )
             ) from None
 
-    def get_attr(self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]) -> Any:
+    def get_attr(self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]) -> Value:
         """A member of the module."""
         return self.fetch_attr(str(target))
 
     def call_function(
         self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    ) -> Value:
         """A function's value."""
         assert not isinstance(target, str)
         return target(*args, **kwargs)
 
     def call_method(
         self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    ) -> Value:
         """A method's value."""
         owner, *rest = args
         return getattr(owner, str(target))(*rest, **kwargs)
 
     def call_module(
         self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    ) -> Value:
         """A submodule's value."""
         return self.fetch_attr(str(target))(*args, **kwargs)
 
-    def output(self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]) -> Any:
+    def output(self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]) -> Value:
         """What is returned."""
         return args[0]
 
-    def fetch_attr(self, target: str) -> Any:
+    def fetch_attr(self, target: str) -> Value:
         """What lies at a path of the module. RuntimeError where nothing does."""
-        found: Any = self.module
+        found: Value = self.module
         for part in target.split("."):
             if not hasattr(found, part):
                 raise RuntimeError(message(f"Node referenced nonexistent target {target}"))
@@ -123,7 +123,7 @@ class Interpreter:
         """The values that a node reads."""
         return self.map_nodes_to_values(n.args, n), self.map_nodes_to_values(n.kwargs, n)
 
-    def map_nodes_to_values(self, args: Argument, n: Node) -> Any:
+    def map_nodes_to_values(self, args: Argument, n: Node) -> Value:
         """An argument with values in the place of nodes."""
         return map_arg(args, lambda read: self.env[read])
 
@@ -149,17 +149,17 @@ class Transformer(Interpreter):
 
     def call_function(
         self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    ) -> Value:
         return self.tracer.create_proxy("call_function", target, args, kwargs)
 
     def call_method(
         self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    ) -> Value:
         return self.tracer.create_proxy("call_method", target, args, kwargs)
 
     def call_module(
         self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    ) -> Value:
         return self.tracer.create_proxy("call_module", target, args, kwargs)
 
     def transform(self) -> GraphModule:

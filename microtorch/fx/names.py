@@ -7,6 +7,7 @@ import keyword
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 # where functions of tensors stand, and what a program calls the place; the first name counts
@@ -14,7 +15,7 @@ PLACES = ("torch", "torch.nn.functional", "torch.linalg", "torch.special", "torc
 TAKEN = frozenset([*keyword.kwlist, *dir(builtins), "inf", "nan", "NoneType", "torch", "device"])
 
 
-def module(place: str) -> Any:
+def module(place: str) -> ModuleType:
     """The module that a program knows as ``torch.<...>``."""
     return importlib.import_module(place.replace("torch", "microtorch", 1))
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .graph import Graph
 
 Target: TypeAlias = Callable[..., Any] | str
-Argument: TypeAlias = Any
+Argument: TypeAlias = Any  # of a call: what is no node stands for itself
+Value: TypeAlias = Any  # what a function of the program is given, or gives
 OPS = ("placeholder", "get_attr", "call_function", "call_method", "call_module", "output")
 WITH_EFFECT = ("placeholder", "output")
 

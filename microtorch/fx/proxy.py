@@ -5,10 +5,10 @@ import dis
 import operator
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..base.errors import message
-from .node import Node
+from .node import Node, Value
 
 if TYPE_CHECKING:
     from .tracing import Tracer
@@ -35,15 +35,21 @@ class TraceError(ValueError):
 class Proxy:
     """The value of ``node`` in the graph that ``tracer`` records."""
 
-    def __init__(self, node: Node, tracer: Tracer) -> None:
-        self.node, self.tracer = node, tracer
+    def __init__(self, node: Node | None, tracer: Tracer) -> None:
+        self._node, self.tracer = node, tracer
+
+    @property
+    def node(self) -> Node:
+        """What is recorded."""
+        assert self._node is not None
+        return self._node
 
     def __getattr__(self, name: str) -> Attribute:
         if name.startswith("__") or name == "array":  # Python and the engine ask what this is
             raise AttributeError(name)
         return Attribute(self, name)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Proxy:
+    def __call__(self, *args: Value, **kwargs: Value) -> Proxy:
         return self.tracer.create_proxy("call_method", "__call__", (self, *args), kwargs)
 
     def __bool__(self) -> bool:
@@ -67,7 +73,7 @@ class Proxy:
             )
         )
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Value, value: Value) -> None:
         raise TypeError(message("'Proxy' object does not support item assignment"))
 
     def __index__(self) -> int:
@@ -79,40 +85,40 @@ class Proxy:
     def __abs__(self) -> Proxy:
         return self.tracer.create_proxy("call_function", abs, (self,), {})
 
-    def keys(self) -> Any:
+    def keys(self) -> Value:
         """What ``**proxy`` asks for."""
         return self.tracer.keys(self)
 
     def __repr__(self) -> str:
         return f"Proxy({self.node.name})"
 
-    __eq__: Any
-    __getitem__: Any
+    __eq__: Value
+    __getitem__: Value
 
 
 class Attribute(Proxy):
     """``proxy.name``: a method that is to be called, or a node of its own."""
 
     def __init__(self, root: Proxy, attr: str) -> None:
-        self.root, self.attr, self.tracer = root, attr, root.tracer
-        self._node: Node | None = None
+        super().__init__(None, root.tracer)
+        self.root, self.attr = root, attr
 
     @property
-    def node(self) -> Node:  # type: ignore[override]
+    def node(self) -> Node:
         """The node of ``getattr(root, name)``, made when it is needed."""
         if self._node is None:
             args = (self.root, self.attr)
             self._node = self.tracer.create_proxy("call_function", getattr, args, {}).node
         return self._node
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Proxy:
+    def __call__(self, *args: Value, **kwargs: Value) -> Proxy:
         return self.tracer.create_proxy("call_method", self.attr, (self.root, *args), kwargs)
 
 
 def _recorded(name: str, swapped: bool = False) -> Callable[..., Proxy]:
     function = getattr(operator, name)
 
-    def method(self: Proxy, *others: Any) -> Proxy:
+    def method(self: Proxy, *others: Value) -> Proxy:
         args = (*others, self) if swapped else (self, *others)
         return self.tracer.create_proxy("call_function", function, args, {})
 

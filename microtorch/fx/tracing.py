@@ -23,7 +23,7 @@ from ..nn.module import Module
 from .graph import Graph
 from .graph_module import GraphModule
 from .names import functions, module
-from .node import Argument, Node, Target, map_aggregate
+from .node import Argument, Node, Target, Value, map_aggregate
 from .proxy import CONTROL, ITERATED, Proxy, TraceError
 
 Fn = TypeVar("Fn", bound=Callable[..., Any] | str)
@@ -82,7 +82,7 @@ class Tracer:
     def call_module(
         self, m: Module, forward: Callable[..., Any], args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> Any:  # fmt: skip
+    ) -> Value:  # fmt: skip
         """A module is called with proxies: a node, or what its ``forward`` does."""
         name = self.path_of_module(m)
         if self.is_leaf_module(m, name):
@@ -97,7 +97,7 @@ class Tracer:
         """``for x in proxy``."""
         raise TraceError(message(ITERATED))
 
-    def keys(self, obj: Proxy) -> Any:
+    def keys(self, obj: Proxy) -> Value:
         """``**proxy``."""
         return self.create_proxy("call_method", "keys", (obj,), {})
 
@@ -121,11 +121,11 @@ class Tracer:
         given, named = self.create_arg(args), self.create_arg(kwargs)
         return self.proxy(self.create_node(kind, target, given, named, name, type_expr))
 
-    def create_arg(self, a: Any) -> Argument:
+    def create_arg(self, a: Value) -> Argument:
         """An argument as a node has it: proxies as nodes, tensors as members of the module."""
         return map_aggregate(a, self._one)
 
-    def _one(self, a: Any) -> Argument:
+    def _one(self, a: Value) -> Argument:
         if isinstance(a, Proxy):
             return a.node
         if isinstance(a, Tensor):
@@ -192,7 +192,7 @@ class Tracer:
             args.append(self.create_proxy("placeholder", name, default, {}, type_expr=kind))
         return args
 
-    def _member(self, value: Any) -> Any:
+    def _member(self, value: Value) -> Value:
         """``self.weight`` within forward: a node, once."""
         if not isinstance(value, Tensor) or self.param_shapes_constant:
             return value
@@ -247,7 +247,7 @@ def _recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
     undo: list[tuple[Any, str, Any]] = []
     recorders: dict[int, Callable[..., Any]] = {}
 
-    def exchange(owner: Any, name: str, new: Any) -> None:
+    def exchange(owner: Value, name: str, new: Value) -> None:
         if isinstance(owner, dict):
             undo.append((owner, name, owner.get(name, undo)))
             owner[name] = new
@@ -255,11 +255,11 @@ def _recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
             undo.append((owner, name, vars(owner).get(name, undo)))
             setattr(owner, name, new)
 
-    def recorder(f: Any, whole: bool = False) -> Callable[..., Any]:
+    def recorder(f: Value, whole: bool = False) -> Callable[..., Any]:
         """``f``, which becomes a node where it is given a proxy."""
 
         @wraps(f)
-        def called(*args: Any, **kwargs: Any) -> Any:
+        def called(*args: Value, **kwargs: Value) -> Value:
             if not _has_proxy(args, kwargs):
                 return f(*args, **kwargs)
             if whole:
@@ -268,9 +268,9 @@ def _recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
 
         return called
 
-    def method(name: str, f: Any) -> Callable[..., Any]:
+    def method(name: str, f: Value) -> Callable[..., Any]:
         @wraps(f)
-        def called(*args: Any, **kwargs: Any) -> Any:
+        def called(*args: Value, **kwargs: Value) -> Value:
             if not _has_proxy(args, kwargs):
                 return f(*args, **kwargs)
             return tracer.create_proxy("call_method", name, args, kwargs)
@@ -279,12 +279,12 @@ def _recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
 
     call, member = Module.__call__, Module.__getattr__
 
-    def called(self: Module, *args: Any, **kwargs: Any) -> Any:
+    def called(self: Module, *args: Value, **kwargs: Value) -> Value:
         if not _has_proxy(args, kwargs):
             return call(self, *args, **kwargs)
         return tracer.call_module(self, lambda *a, **k: call(self, *a, **k), args, kwargs)
 
-    def got(self: Module, name: str) -> Any:
+    def got(self: Module, name: str) -> Value:
         return tracer._member(member(self, name))
 
     try:

@@ -84,14 +84,14 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
         for a, b in zip(source, target, strict=True):
             b.update({key: v for key, v in a.items() if key not in ("params", "param_names")})
 
-    def step(self, closure: Closure | None = None, **kwargs: Any) -> Tensor | float | None:
+    def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Step this rank's share, and exchange the parameters; returns what ``closure`` does."""
         Join.notify_join_context(self)
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        self._local_step(**kwargs)
+        self._local_step()
         under_way: list[Work | None] = [
             broadcast(p.detach(), group=self.process_group, async_op=True, group_src=rank)
             for rank in range(self.process_group.size())
@@ -103,10 +103,10 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
                 work.wait()
         return loss
 
-    def _local_step(self, **kwargs: Any) -> None:
+    def _local_step(self) -> None:
         assert self.optim is not None
         self._pass_settings(self.param_groups, self.optim.param_groups)
-        self.optim.step(**kwargs)
+        self.optim.step()
         self._pass_settings(self.optim.param_groups, self.param_groups)
 
     # ---- saving ----------------------------------------------------------------------------------
@@ -158,12 +158,12 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
         return {i: number[id(p)] for i, p in enumerate(share)}
 
     # ---- uneven inputs ---------------------------------------------------------------------------
-    def join_hook(self, **kwargs: Any) -> JoinHook:
+    def join_hook(self, **kwargs: object) -> JoinHook:
         """A rank without data steps its share with the gradients of the others."""
         return _Step(self)
 
     @property
-    def join_device(self) -> Any:
+    def join_device(self) -> object:
         return self._all_params()[0].device
 
     @property

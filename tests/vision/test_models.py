@@ -107,12 +107,15 @@ def test_pretrained_weights_are_refused_or_read(tmp_path, monkeypatch):
             ask()
         assert str(tmp_path / "hub/checkpoints") in str(error.value)
     assert models.ResNet50_Weights.DEFAULT.url.endswith("resnet50-11ad3fa6.pth")
+    with pytest.raises(ValueError, match="'num_classes' expected value 1000 but got 10"):
+        folder = tmp_path / "hub/checkpoints"
+        folder.mkdir(parents=True)
+        (folder / "resnet18-f37072fd.pth").touch()
+        models.resnet18(weights="DEFAULT", num_classes=10)
     with pytest.raises(ValueError, match="has no weights 'V7'"):
         models.resnet18(weights="V7")
     torch.manual_seed(1)
     net = models.squeezenet1_1(pretrained=False)
-    folder = tmp_path / "hub/checkpoints"
-    folder.mkdir(parents=True)
     torch.save(net.state_dict(), folder / "squeezenet1_1-b8a52dc0.pth")
     again = models.squeezenet1_1(weights="IMAGENET1K_V1")
     assert all(map(torch.equal, net.state_dict().values(), again.state_dict().values()))
@@ -123,6 +126,10 @@ def test_names():
     with pytest.raises(ValueError, match="there are alexnet"):
         models.get_model("resnet19")
     with pytest.raises(AttributeError, match="part of torchvision, but not of microtorch"):
-        _ = models.vit_b_16
+        _ = models.maxvit_t
+    assert models.EfficientNet_B1_Weights.IMAGENET1K_V1.transforms().crop_size == [240]
+    halves = models.EfficientNet_V2_L_Weights.DEFAULT.transforms()
+    assert halves.mean == [0.5] * 3 and halves.interpolation.value == "bicubic"
+    assert models.ViT_H_14_Weights.DEFAULT.name == "IMAGENET1K_SWAG_E2E_V1"
     with pytest.raises(AttributeError, match="resnet18"):
         _ = models.resnet17

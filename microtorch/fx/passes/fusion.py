@@ -2,13 +2,12 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from ...nn.layers import BatchNorm1d, BatchNorm2d, BatchNorm3d, Conv1d, Conv2d, Conv3d, Linear
 from ...nn.module import Module
 from ...nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from ..graph_module import GraphModule
-from ..node import Node
+from ..node import Node, Value
 from ..tracing import symbolic_trace
 
 PAIRS = ((Conv1d, BatchNorm1d), (Conv2d, BatchNorm2d), (Conv3d, BatchNorm3d), (Linear, BatchNorm1d))
@@ -28,7 +27,7 @@ def fuse(model: Module, inplace: bool = False, no_trace: bool = False) -> GraphM
             continue
         if not getattr(norm, "track_running_stats", False):
             continue
-        together: Any = fuse_linear_bn_eval if isinstance(layer, Linear) else fuse_conv_bn_eval
+        together: Value = fuse_linear_bn_eval if isinstance(layer, Linear) else fuse_conv_bn_eval
         gm.add_submodule(str(before.target), together(layer, norm))
         node.replace_all_uses_with(before)
         gm.graph.erase_node(node)

@@ -3,27 +3,26 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ...arrays.memory_format import contiguous_format
 from ...handles.tensor import Tensor
 from ..interpreter import Interpreter
-from ..node import Node, map_aggregate
+from ..node import Node, Value, map_aggregate
 
 
 class TensorMetadata(NamedTuple):
     """What is known of a value."""
 
-    shape: Any
-    dtype: Any
+    shape: Value
+    dtype: Value
     requires_grad: bool
     stride: tuple[int, ...]
-    memory_format: Any
+    memory_format: Value
     is_quantized: bool
     qparams: dict[str, Any]
 
 
 def _extract_tensor_metadata(result: Tensor) -> TensorMetadata:
-    import microtorch as torch
-
-    layout = torch.contiguous_format if result.is_contiguous() else None
+    layout = contiguous_format if result.is_contiguous() else None
     return TensorMetadata(
         result.shape, result.dtype, result.requires_grad, tuple(result.stride()), layout, False, {}
     )
@@ -32,11 +31,11 @@ def _extract_tensor_metadata(result: Tensor) -> TensorMetadata:
 class ShapeProp(Interpreter):
     """Runs a graph, and writes ``meta["tensor_meta"]`` and ``meta["type"]`` on its nodes."""
 
-    def run_node(self, n: Node) -> Any:
+    def run_node(self, n: Node) -> Value:
         result = super().run_node(n)
         found = []
 
-        def look(x: Any) -> Any:
+        def look(x: Value) -> Value:
             if not isinstance(x, Tensor):
                 return x
             found.append(x)
@@ -48,6 +47,6 @@ class ShapeProp(Interpreter):
         n.meta["type"] = type(result)
         return result
 
-    def propagate(self, *args: Any) -> Any:
+    def propagate(self, *args: Value) -> Value:
         """Run it on ``args``; returns the result."""
         return super().run(*args)

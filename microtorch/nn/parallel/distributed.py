@@ -126,12 +126,12 @@ class DistributedDataParallel(Module, Joinable):
             divide_by_initial_world_size=divide_by_initial_world_size,
         )  # fmt: skip
 
-    def join_hook(self, **kwargs: Any) -> JoinHook:
+    def join_hook(self, **kwargs: object) -> JoinHook:
         self._divide_by_all = bool(kwargs.get("divide_by_initial_world_size", True))
         return _Answers(self)
 
     @property
-    def join_device(self) -> Any:
+    def join_device(self) -> object:
         return next(self.module.parameters()).device
 
     @property

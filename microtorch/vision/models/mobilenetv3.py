@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import microtorch as torch
 from microtorch import nn
@@ -122,9 +123,13 @@ class MobileNetV3(nn.Module):
 
 def _mobilenet(
     name: str, rows: Sequence[tuple[int, int, int, bool, str, int]], last: int, weights: Weights,
-    width_mult: float = 1.0, reduced_tail: bool = False, dilated: bool = False, **options: object,
+    options: dict[str, Any],
 ) -> MobileNetV3:  # fmt: skip
-    """``reduced_tail``: the last stage half as wide; ``dilated``: with holes, and no stride."""
+    """Options: ``width_mult``; ``reduced_tail``: the last stage half as wide; ``dilated``: it has
+    holes, and no stride.
+    """
+    width_mult = options.pop("width_mult", 1.0)
+    reduced_tail, dilated = options.pop("reduced_tail", False), options.pop("dilated", False)
     setting, before, tail = [], 16, False
     for i, (kernel, inside, after, weighed, activation, stride) in enumerate(rows):
         if i >= len(rows) - 3:
@@ -146,11 +151,11 @@ def mobilenet_v3_large(
     weights: Weights = None, progress: bool = True, **options: object
 ) -> MobileNetV3:
     """MobileNetV3 large: 5,483,032 parameters for 1,000 classes."""
-    return _mobilenet("mobilenet_v3_large", LARGE, 1280, weights, **options)  # type: ignore[arg-type]
+    return _mobilenet("mobilenet_v3_large", LARGE, 1280, weights, options)
 
 
 def mobilenet_v3_small(
     weights: Weights = None, progress: bool = True, **options: object
 ) -> MobileNetV3:
     """MobileNetV3 small: 2,542,856 parameters."""
-    return _mobilenet("mobilenet_v3_small", SMALL, 1024, weights, **options)  # type: ignore[arg-type]
+    return _mobilenet("mobilenet_v3_small", SMALL, 1024, weights, options)

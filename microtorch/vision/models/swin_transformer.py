@@ -313,14 +313,12 @@ def _swin(
 ) -> SwinTransformer:
     """``third``: blocks of the third stage; ``depth``: how often the last block is left out."""
     heads = [width // 32 << i for i in range(4)]
-    window, second = [7, 7], {}
-    if name.startswith("swin_v2"):
-        window = [8, 8]
-        second = {"block": SwinTransformerBlockV2, "downsample_layer": PatchMergingV2}
+    second = name.startswith("swin_v2")
+    if second:
+        options = {"block": SwinTransformerBlockV2, "downsample_layer": PatchMergingV2} | options
     options.setdefault("stochastic_depth_prob", depth)
-    make = partial(
-        SwinTransformer, [4, 4], width, [2, 2, third, 2], heads, window, **second  # type: ignore[arg-type]
-    )
+    window = [8, 8] if second else [7, 7]
+    make = partial(SwinTransformer, [4, 4], width, [2, 2, third, 2], heads, window)
     return build(name, make, weights, options)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...base.errors import message, unknown
 from .boxes import (
     batched_nms,
@@ -37,7 +35,7 @@ __all__ = [
 _ABSENT = ("RoI", "PS", "roi", "ps_", "Deform", "deform", "FeaturePyramid", "MultiScale", "Drop")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name.startswith(_ABSENT):
         what = f"ops.{name} is part of torchvision, but not of microtorch"
         raise AttributeError(message(what, fix="there are no detection models here"))
