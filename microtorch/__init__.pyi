@@ -95,7 +95,8 @@ from microtorch.distributions.sampling import binomial as binomial
 from microtorch.distributions.sampling import poisson as poisson
 from microtorch.facade import accelerator as accelerator
 from microtorch.facade import amp as amp
-from microtorch.facade import config
+from microtorch.facade import compiler as compiler
+from microtorch.facade import config, other_devices
 from microtorch.facade import cuda as cuda
 from microtorch.facade import functional as functional
 from microtorch.facade import hub as hub
@@ -107,6 +108,7 @@ from microtorch.facade import random as random
 from microtorch.facade import signal as signal
 from microtorch.facade import special as special
 from microtorch.facade import testing as testing
+from microtorch.facade.amp import GradScaler as GradScaler
 from microtorch.facade.amp import autocast as autocast
 from microtorch.facade.amp import clear_autocast_cache as clear_autocast_cache
 from microtorch.facade.amp import get_autocast_cpu_dtype as get_autocast_cpu_dtype
@@ -367,6 +369,8 @@ from microtorch.static import script
 from microtorch.utils.progress import progress as progress
 from microtorch.version import __version__ as __version__
 
+mps = other_devices
+xpu = other_devices
 grid_sampler_2d = grid_sampler
 grid_sampler_3d = grid_sampler
 jit = script

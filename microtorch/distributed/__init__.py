@@ -6,6 +6,7 @@ DistributedDataParallel on it.
 """
 from __future__ import annotations
 
+from ..base.errors import missing
 from .buffers import Work
 from .collectives import ReduceOp, all_reduce, barrier, broadcast, monitored_barrier, reduce
 from .group import (
@@ -64,3 +65,5 @@ __all__ = [
     "monitored_barrier", "new_group", "recv", "recv_object_list", "reduce", "reduce_scatter",
     "reduce_scatter_tensor", "scatter", "scatter_object_list", "send", "send_object_list",
 ]  # fmt: skip
+
+__getattr__ = missing(__name__, __all__)

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ..base.errors import message
-from ..nn.layers.attention import (  # old files name them here
-    MultiheadAttention,
-    NonDynamicallyQuantizableLinear,
-)
+from ..nn import MultiheadAttention  # old files name these two here
+from ..nn.layers.linear import NonDynamicallyQuantizableLinear
 from .cuda_backend import _kernels
 
 __all__ = ["MultiheadAttention", "NonDynamicallyQuantizableLinear", "SDPBackend", "sdpa_kernel"]

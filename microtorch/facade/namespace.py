@@ -95,6 +95,7 @@ LAZY |= {name: ("fft.short_time", name) for name in linear_algebra.SPECTRA}
 LAZY |= {"compile": ("static", "compile"), "jit": ("static.script", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),
+    "GradScaler": ("facade.amp", "GradScaler"),
     "serialization": ("files", ""),
     "vmap": ("kinds.vmap", "vmap"),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),

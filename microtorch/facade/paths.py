@@ -18,6 +18,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, cast
 
+from ..base.errors import second_names
+
 _PACKAGE = __name__.partition(".")[0]
 
 PYTORCH = {
@@ -229,4 +231,5 @@ def _enter_loaded(above: str, owner: ModuleType) -> None:
 def install() -> None:
     """Put the finder in front. Called once, by the package, when it has loaded what it needs."""
     sys.meta_path.insert(0, Finder())
+    second_names.update(PYTORCH)
     _enter_loaded("", sys.modules[_PACKAGE])

@@ -533,6 +533,12 @@ class Tensor(Methods):
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 
+    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Any:
+        """What numpy's functions make of a tensor is a tensor: np.sqrt(t), np.transpose(t, ...)."""
+        if array.dtype.kind == "b":
+            array = array.astype(np.uint8)  # as in PyTorch, where booleans came later
+        return constant(array.copy() if min(array.strides, default=0) < 0 else array)
+
     def __float__(self) -> float:
         return float(_one_real(self, "double"))
 

@@ -84,7 +84,7 @@ def tree_any(pred: Callable[[Any], bool], tree: Tree) -> bool:
     return any(map(pred, tree_leaves(tree)))
 
 
-def _below(spec: TreeSpec, tree: Tree) -> list[Any]:
+def _below(spec: TreeSpec, tree: Any) -> list[Any]:
     """What ``tree`` has in the places of the leaves of ``spec``."""
     if spec.kind is None:
         return [tree]
@@ -92,14 +92,15 @@ def _below(spec: TreeSpec, tree: Tree) -> list[Any]:
         raise ValueError(
             message(f"Node type mismatch; expected {spec.kind}, but got {type(tree)}.")
         )
-    if len(tree) != len(spec.keys):
+    below: Any = tree  # mypy has narrowed the type to object
+    if len(below) != len(spec.keys):
         raise ValueError(
-            message(f"Node arity mismatch; expected {len(spec.keys)}, but got {len(tree)}.")
+            message(f"Node arity mismatch; expected {len(spec.keys)}, but got {len(below)}.")
         )
     if isinstance(tree, dict) and set(tree) != set(spec.keys):
         raise ValueError(
             message(f"Node keys mismatch; expected {list(spec.keys)}, but got {list(tree)}.")
         )
     return [
-        x for k, part in zip(spec.keys, spec.parts, strict=True) for x in _below(part, tree[k])
+        x for k, part in zip(spec.keys, spec.parts, strict=True) for x in _below(part, below[k])
     ]
