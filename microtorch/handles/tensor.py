@@ -533,7 +533,9 @@ class Tensor(Methods):
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 
-    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Any:
+    def __array_wrap__(
+        self, array: Array, context: object = None, return_scalar: bool = False
+    ) -> Tensor:
         """What numpy's functions make of a tensor is a tensor: np.sqrt(t), np.transpose(t, ...)."""
         if array.dtype.kind == "b":
             array = array.astype(np.uint8)  # as in PyTorch, where booleans came later

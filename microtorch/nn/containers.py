@@ -351,12 +351,12 @@ class ParameterDict(Module):
     def get(self, key: str, default: Any = None) -> Any:
         return self[key] if key in self._keys else default
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
+    def setdefault(self, key: str, default: Tensor | None = None) -> Tensor:
         if key not in self._keys:
             self[key] = default
         return self[key]
 
-    def popitem(self) -> tuple[str, Any]:
+    def popitem(self) -> tuple[str, Tensor]:
         key = next(reversed(self._keys))
         return key, self.pop(key)
 

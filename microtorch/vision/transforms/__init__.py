@@ -1,7 +1,6 @@
 """Steps from a picture to the tensor a network takes, as in `torchvision.transforms`."""
 
 import importlib
-from typing import Any
 
 from ...base.errors import message, missing
 from . import functional
@@ -91,7 +90,7 @@ _LEARNED = ("AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWi
 _missing = missing(__name__, __all__)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "v2":  # imported when first named
         return importlib.import_module(f"{__name__}.v2")
     if name in _LEARNED:
