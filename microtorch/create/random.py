@@ -131,7 +131,7 @@ def randint(
 @export
 def randint_like(
     input: Tensor,
-    low: int,
+    low: int = 0,
     high: int | None = None,
     *,
     dtype: DTypeLike | None = None,

@@ -74,9 +74,9 @@ DISCARDS = "Casting complex values to real discards the imaginary part"
 
 
 # ---- copies and conversions ----------------------------------------------------------------------
-def clone(self: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
+def clone(input: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
     """A copy in memory of its own; gradient flows through."""
-    return single(REGISTRY["clone"], self, {})
+    return single(REGISTRY["clone"], input, {})
 
 
 def contiguous(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
