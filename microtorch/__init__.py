@@ -34,7 +34,7 @@ from .version import __version__
 backends.choose_at_import()
 globals().update({name: getattr(_dtypes, name) for name in _dtypes.NAMES})
 globals().update(_namespace.functions)
-pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
+pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 __all__ = _namespace.ALL
 _paths.install()  # from here on PyTorch's import paths, and ours of earlier versions, are known
 

@@ -109,6 +109,7 @@ from microtorch.facade import random as random
 from microtorch.facade import signal as signal
 from microtorch.facade import special as special
 from microtorch.facade import testing as testing
+from microtorch.facade.amp import GradScaler as GradScaler
 from microtorch.facade.amp import autocast as autocast
 from microtorch.facade.amp import clear_autocast_cache as clear_autocast_cache
 from microtorch.facade.amp import get_autocast_cpu_dtype as get_autocast_cpu_dtype

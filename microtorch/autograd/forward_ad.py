@@ -76,7 +76,7 @@ def current() -> Level | None:
 
 
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
-    """``tensor`` with ``tangent``, of the same shape and dtype, as its derivative."""
+    """``tensor`` with ``tangent``, of the same shape, as its derivative, in the tensor's dtype."""
     now = current()
     if now is None:
         raise RuntimeError(
@@ -86,6 +86,8 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
                 fix="with torch.autograd.forward_ad.dual_level():",
             )
         )
+    if isinstance(tangent, Tensor) and isinstance(tensor, Tensor):
+        tangent = tangent.to(tensor.dtype)
     return paired(tensor, tangent, now)
 
 

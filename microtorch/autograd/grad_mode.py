@@ -113,6 +113,9 @@ class inference_mode(_Switch):
 class set_grad_enabled(_Switch):
     """Switch recording at once (as a function), or for a block (as a context manager)."""
 
+    def __new__(cls, mode: bool) -> Any:
+        return object.__new__(cls)
+
     def __init__(self, mode: bool) -> None:
         super().__init__()
         if not isinstance(mode, bool):

@@ -21,10 +21,13 @@ which line, and what would most likely mend it.
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any
 
 from ..graph import Site, here
+from .absent import absent
 
 
 class ShapeError(RuntimeError):
@@ -130,11 +133,26 @@ def unknown(
     return UnknownName(owner, name, known)
 
 
+# paths below microtorch that another module answers; facade/paths.py fills it
+second_names: set[str] = set()
+
+
+def elsewhere(module: str, name: str) -> ModuleType | None:
+    """The module that PyTorch has at ``module.name``, where ours stands in another place."""
+    path = f"{module}.{name}".partition(".")[2]
+    return importlib.import_module(f"microtorch.{path}") if path in second_names else None
+
+
 def missing(module: str, known: Iterable[str]) -> Callable[[str], Any]:
     """The ``__getattr__`` of a module: an unknown name raises and offers the nearest known one."""
     names = [name for name in known if not name.startswith("_")]
 
     def __getattr__(name: str) -> Any:
+        found = elsewhere(module, name)
+        if found is not None:
+            return found
+        if said := absent(f"{module}.{name}".partition(".")[2]):
+            raise AttributeError(said)
         raise unknown(f"module '{module.replace('microtorch', 'torch', 1)}'", name, names)
 
     return __getattr__

@@ -58,6 +58,12 @@ def _normal(F: Backend, shape: Shape, d: DType, **options: Any) -> Array:
     return F.draws.normal(shape, d, **options)
 
 
+def _refuse(name: str, more: dict[str, Any]) -> None:
+    """TypeError, if keyword arguments are left over."""
+    for keyword in more:
+        raise TypeError(message(f"{name}() got an unexpected keyword argument '{keyword}'"))
+
+
 def _filled(
     name: str, make: Callable[..., Array], doc: str, random: bool = False
 ) -> tuple[Create, Create]:
@@ -79,10 +85,7 @@ def _filled(
             size = (more.pop("size"),) if "size" in more else size
             if random and "generator" in more:
                 draw["generator"] = more.pop("generator")
-            if more:
-                raise TypeError(
-                    message(f"{name}() got an unexpected keyword argument '{next(iter(more))}'")
-                )
+            _refuse(name, more)
         shape = shape_of(size, name)
         if any(n < 0 for n in shape):
             raise RuntimeError(
@@ -114,8 +117,12 @@ def _filled(
         requires_grad: bool = False,
         layout: layout | None = None,
         pin_memory: bool = False,
+        **more: Any,
     ) -> Tensor:
         check_layout(f"new_{name}", layout)
+        if more:
+            size = (more.pop("size"),) if "size" in more else size
+            _refuse(f"new_{name}", more)
         d = chosen(dtype, self.array.dtype)
         dev = self.node.dev.of(d) if device is None else home(device, d)
         return finish(make(dev, shape_of(size, f"new_{name}"), d), dev.device, requires_grad)

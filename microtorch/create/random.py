@@ -97,7 +97,7 @@ def set_rng_state(new_state: Tensor) -> None:
 # ---- new tensors ---------------------------------------------------------------------------------
 @export
 def randint(
-    low: int,
+    low: int = 0,
     high: int | Sequence[int] | None = None,
     size: Sequence[int] | None = None,
     *,
@@ -112,6 +112,8 @@ def randint(
     """
     if size is None:
         size = cast("Sequence[int]", high)  # checked next
+        low, high = 0, low
+    elif high is None:  # randint(10, size=(2, 3))
         low, high = 0, low
     if not isinstance(size, (tuple, list)):
         raise TypeError(
@@ -129,7 +131,7 @@ def randint(
 @export
 def randint_like(
     input: Tensor,
-    low: int,
+    low: int = 0,
     high: int | None = None,
     *,
     dtype: DTypeLike | None = None,

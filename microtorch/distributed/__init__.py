@@ -6,8 +6,7 @@ DistributedDataParallel on it.
 """
 from __future__ import annotations
 
-from ..base.absent import absent
-from ..base.errors import unknown
+from ..base.errors import missing
 from .buffers import Work
 from .collectives import ReduceOp, all_reduce, barrier, broadcast, monitored_barrier, reduce
 from .group import (
@@ -55,13 +54,6 @@ from .transfers import P2POp, batch_isend_irecv, irecv, isend, recv, send
 
 DistBackendError = DistError  # PyTorch's name
 
-def __getattr__(name: str) -> object:
-    raise (
-        AttributeError(said) if (said := absent(f"distributed.{name}"))
-        else unknown("module 'torch.distributed'", name, __all__)
-    )  # fmt: skip
-
-
 __all__ = [
     "DistBackendError", "DistError", "GroupMember", "Join", "JoinHook", "Joinable", "P2POp",
     "ProcessGroup", "ReduceOp", "Work",
@@ -75,3 +67,5 @@ __all__ = [
     "monitored_barrier", "new_group", "recv", "recv_object_list", "reduce", "reduce_scatter",
     "reduce_scatter_tensor", "scatter", "scatter_object_list", "send", "send_object_list",
 ]  # fmt: skip
+
+__getattr__ = missing(__name__, __all__)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.device import device
-from ..base.errors import message
+from ..base.errors import message, missing
 from ..engine import autocast as casting
 from ..handles.tensor import Tensor
 from ..optim.grad_scaler import GradScaler
@@ -246,3 +246,5 @@ def custom_bwd(bwd: Argument = None, *, device_type: str) -> Argument:
             return bwd(ctx, *args, **kwargs)
 
     return backward
+
+__getattr__ = missing("torch.amp", __all__)

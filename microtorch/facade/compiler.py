@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from ..base.types import Argument
 
 __all__ = ["allow_in_graph", "assume_constant_result", "disable", "is_compiling", "reset"]
 __all__ += ["cudagraph_mark_step_begin", "is_dynamo_compiling", "is_exporting"]
@@ -21,7 +24,7 @@ def is_compiling() -> bool:
 is_dynamo_compiling = is_exporting = is_compiling
 
 
-def disable(fn: F | None = None, recursive: bool = True, *, reason: str | None = None) -> Any:
+def disable(fn: F | None = None, recursive: bool = True, *, reason: str | None = None) -> Argument:
     """``fn`` itself, or with no ``fn`` a decorator that leaves a function as it is."""
     return allow_in_graph if fn is None else fn
 

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from ..arrays.device import device as Device
-from ..base.errors import DeviceError, OutOfMemoryError, message, unknown
+from ..base.errors import DeviceError, OutOfMemoryError, message, missing
 
 if TYPE_CHECKING:
     from ..base.types import Argument
@@ -166,6 +166,9 @@ def _no_cuda(name: str) -> NoCuda:
     )
 
 
+_missing = missing("torch.cuda", (*__all__, *_RAISING))
+
+
 def __getattr__(name: str) -> Argument:
     if name == "amp":
         return importlib.import_module("..cuda_amp", __name__)
@@ -177,4 +180,4 @@ def __getattr__(name: str) -> Argument:
         return absent
     if name.endswith("Tensor") and name[0].isupper():
         return type(name, (_NoTensor,), {"__module__": __name__})
-    raise unknown("module 'torch.cuda'", name, (*__all__, *_RAISING))
+    return _missing(name)

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from ..arrays import dtypes
+from ..base.errors import missing
 from . import amp
 
 if TYPE_CHECKING:
@@ -44,3 +45,5 @@ class GradScaler(amp.GradScaler):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _older("GradScaler")
         super().__init__("cuda", *args, **kwargs)
+
+__getattr__ = missing("torch.cuda.amp", __all__)

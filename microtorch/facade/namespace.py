@@ -99,6 +99,7 @@ LAZY |= {
     "__config__": ("facade.config", ""),
     "_assert": ("facade.functions", "_assert"),
     "fx": ("fx", ""),
+    "GradScaler": ("facade.amp", "GradScaler"),
     "serialization": ("files", ""),
     "vmap": ("kinds.vmap", "vmap"),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from ..base.absent import absent
+from ..base.errors import second_names
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -245,4 +246,5 @@ def _enter_loaded(above: str, owner: ModuleType) -> None:
 def install() -> None:
     """Put the finder in front. Called once, by the package, when it has loaded what it needs."""
     sys.meta_path.insert(0, Finder())
+    second_names.update(PYTORCH)
     _enter_loaded("", sys.modules[_PACKAGE])

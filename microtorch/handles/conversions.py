@@ -74,10 +74,10 @@ DISCARDS = "Casting complex values to real discards the imaginary part"
 
 
 # ---- copies and conversions ----------------------------------------------------------------------
-def clone(self: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
+def clone(input: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
     """A copy in memory of its own; gradient flows through."""
     rows = memory_format is not None and memory_format.name != "preserve_format"
-    return single(REGISTRY["clone"], self, {"order": "C"} if rows else {})
+    return single(REGISTRY["clone"], input, {"order": "C"} if rows else {})
 
 
 def contiguous(self: Tensor, memory_format: memory_format | None = None) -> Tensor:

@@ -545,11 +545,13 @@ class Tensor(Methods):
         return array if dtype is None else array.astype(dtype)
 
     def __array_wrap__(
-        self, array: Array, context: Any = None, return_scalar: bool = False
+        self, array: Array, context: object = None, return_scalar: bool = False
     ) -> Tensor:
-        """What a function of numpy gives for this tensor, as a Tensor; truth values as uint8."""
+        """What numpy's functions make of a tensor is a tensor: np.sqrt(t), np.transpose(t, ...)."""
         array = np.asarray(array)
-        return constant(array.astype(np.uint8) if array.dtype == bool else array)
+        if array.dtype.kind == "b":
+            array = array.astype(np.uint8)  # as in PyTorch, where booleans came later
+        return constant(array.copy() if min(array.strides, default=0) < 0 else array)
 
     def __float__(self) -> float:
         return float(_one_real(self, "double"))

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
+from ..base.naming import named
 from ..engine.handle import Handle
 from ..engine.hot import joined, several, single
 from ..engine.op import Op
@@ -240,6 +241,15 @@ def _views(
         indices = [{"index": (*lead, place, Ellipsis)} for place in part]
         views += marked_views(op, group, indices, function, first)
     return tuple(views)
+
+
+def _split(
+    input: Tensor, split_size: int | Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
+    return split(input, split_size, dim)  # the method has another name for its argument
+
+
+METHODS["split"] = named(_split, "split", split.__doc__ or "")
 
 
 @public()

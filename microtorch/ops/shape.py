@@ -128,20 +128,29 @@ roll_op = Op(
 
 
 @public()
-def reshape(input: Tensor, *shape: Sizes) -> Tensor:
+def reshape(input: Tensor, *sizes: Sizes, shape: Sizes | None = None) -> Tensor:
     """The same elements in another shape; a view where the memory layout allows, else a copy.
 
     One size may be -1.
     """
-    return single(reshape_op, input, {"shape": shape_of(shape, "reshape")})
+    if shape is not None:
+        sizes = (shape, *sizes)
+    return single(reshape_op, input, {"shape": shape_of(sizes, "reshape")})
 
 
 @public(function=False)
-def view(input: Tensor, *shape: Sizes | dtypes.dtype) -> Tensor:
+def view(
+    input: Tensor,
+    *shape: Sizes | dtypes.dtype,
+    size: Sizes | None = None,
+    dtype: dtypes.dtype | None = None,
+) -> Tensor:
     """As reshape, but always a view; ``view(dtype)`` shows the same bits as another type.
 
     Raises RuntimeError where no view is possible.
     """
+    if dtype is not None or size is not None:
+        shape = tuple(x for x in (size, dtype, *shape) if x is not None)
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         return _bits(input, shape[0])
     size = shape_of(shape, "view")
@@ -229,7 +238,7 @@ def ravel(input: Tensor) -> Tensor:
     return reshape(input, -1)
 
 
-@public(aliases=("swapaxes", "swapdims"))
+@public(aliases=("swapdims",))
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """A view with two dimensions exchanged."""
     ndim = input.array.ndim
@@ -237,6 +246,12 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     if not ndim:
         return reshape(input)
     return single(transpose_op, input, {"dim0": d0, "dim1": d1})
+
+
+@public()
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """transpose(axis0, axis1)."""
+    return transpose(input, axis0, axis1)
 
 
 @public()
@@ -310,8 +325,10 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 
 @public(function=False)
-def expand(input: Tensor, *sizes: Sizes) -> Tensor:
+def expand(input: Tensor, *sizes: Sizes, size: Sizes | None = None) -> Tensor:
     """A view in which dimensions of size 1 are repeated without copying; -1 keeps a size."""
+    if size is not None:
+        sizes = (size, *sizes)
     want, have = shape_of(sizes, "expand"), input.array.shape
     if len(want) < len(have):
         raise RuntimeError(

@@ -45,12 +45,21 @@ def _save(compiled: Compiled, f: File) -> None:
 
 
 class ScriptModule(CompiledModule):
-    """A module that runs as a program: what ``script`` and ``trace`` return of a Module."""
+    """A module that runs as a program: what ``script`` and ``trace`` return of a Module.
+
+    As a base class of the user's, with no module given, it is a Module like another.
+    """
+
+    def __init__(self, module: Module | None = None, fullgraph: bool = False, use_c: bool = True):
+        if module is None:
+            Module.__init__(self)
+        else:
+            super().__init__(module, fullgraph, use_c)
 
     @property
     def code(self) -> str:
         """The source of ``forward``, and below it the program, if there is one yet."""
-        made: Compiled = vars(self)["_compiled"]
+        made = _program_of(self)
         text = _source(type(self._orig_mod).forward)
         return f"{text}\n{made.code}" if made.entries else text
 
@@ -59,7 +68,19 @@ class ScriptModule(CompiledModule):
 
         RuntimeError where there is none yet, or where it writes to memory (train mode).
         """
-        _save(vars(self)["_compiled"], f)
+        _save(_program_of(self), f)
+
+
+def _program_of(module: ScriptModule) -> Compiled:
+    made: Compiled | None = vars(module).get("_compiled")
+    if made is None:
+        raise RuntimeError(
+            message(
+                f"{type(module).__name__} is a class of its own, and not a recorded module",
+                fix="torch.jit.script(module) makes one",
+            )
+        )
+    return made
 
 
 class ScriptFunction(Compiled):
@@ -141,7 +162,7 @@ def script(obj: Operand, *args: Operand, **kwargs: Operand) -> Operand:
 
     The further arguments of PyTorch's ``script`` are accepted without effect.
     """
-    if isinstance(obj, (ScriptModule, ScriptFunction)):
+    if isinstance(obj, ScriptFunction) or "_compiled" in getattr(obj, "__dict__", ()):
         return obj
     if isinstance(obj, Module):
         return ScriptModule(obj)

@@ -15,7 +15,8 @@ from ..base.errors import unknown
 
 __all__ = ["benchmark", "checkpoint", "data", "dlpack", "gc_paused"]
 
-_FACADE = ("_pytree", "hooks", "model_zoo", "tensorboard")  # modules under other names (facade/paths.py)
+# modules under other names (facade/paths.py)
+_FACADE = ("_pytree", "hooks", "model_zoo", "tensorboard")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..base.errors import message
-from ..base.types import Tree
+from ..base.types import Argument, Tree
 from ..kinds.trees import Structure as TreeSpec
 from ..kinds.trees import flatten, unflatten
 
@@ -69,7 +69,7 @@ def tree_map_(func: Callable[..., Any], tree: Tree, *rests: Tree) -> Tree:
     return tree
 
 
-def tree_map_only(kind: Any, func: Callable[[Any], Any], tree: Tree) -> Tree:
+def tree_map_only(kind: type | tuple[type, ...], func: Callable[[Any], Any], tree: Tree) -> Tree:
     """``func`` of the leaves of a type, or a tuple of types; the others as they are."""
     return tree_map(lambda x: func(x) if isinstance(x, kind) else x, tree)
 
@@ -84,7 +84,7 @@ def tree_any(pred: Callable[[Any], bool], tree: Tree) -> bool:
     return any(map(pred, tree_leaves(tree)))
 
 
-def _below(spec: TreeSpec, tree: Tree) -> list[Any]:
+def _below(spec: TreeSpec, tree: Argument) -> list[Any]:
     """What ``tree`` has in the places of the leaves of ``spec``."""
     if spec.kind is None:
         return [tree]
@@ -92,14 +92,15 @@ def _below(spec: TreeSpec, tree: Tree) -> list[Any]:
         raise ValueError(
             message(f"Node type mismatch; expected {spec.kind}, but got {type(tree)}.")
         )
-    if len(tree) != len(spec.keys):
+    below: Argument = tree  # mypy has narrowed the type to object
+    if len(below) != len(spec.keys):
         raise ValueError(
-            message(f"Node arity mismatch; expected {len(spec.keys)}, but got {len(tree)}.")
+            message(f"Node arity mismatch; expected {len(spec.keys)}, but got {len(below)}.")
         )
     if isinstance(tree, dict) and set(tree) != set(spec.keys):
         raise ValueError(
             message(f"Node keys mismatch; expected {list(spec.keys)}, but got {list(tree)}.")
         )
     return [
-        x for k, part in zip(spec.keys, spec.parts, strict=True) for x in _below(part, tree[k])
+        x for k, part in zip(spec.keys, spec.parts, strict=True) for x in _below(part, below[k])
     ]

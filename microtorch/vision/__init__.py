@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from ..base.errors import message, unknown
+from ..base.errors import message, missing
 from ..version import vision as __version__
 from . import datasets, transforms
 
@@ -24,7 +24,10 @@ def set_image_backend(backend: str) -> None:
         raise ValueError(message(f"Invalid backend '{backend}'. Options are 'PIL'"))
 
 
+_missing = missing(__name__, __all__)
+
+
 def __getattr__(name: str) -> object:
     if name in _LATER:
         return importlib.import_module(f"{__name__}.{name}")
-    raise unknown("module 'torchvision'", name, __all__)
+    return _missing(name)

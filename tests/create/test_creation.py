@@ -131,6 +131,8 @@ def test_numbers_are_pytorchs():
 
 GOLDEN = {
     "randint": (lambda: torch.randint(10, (5,)), [2, 7, 6, 4, 6]),
+    "randint size=": (lambda: torch.randint(10, size=(5,)), [2, 7, 6, 4, 6]),
+    "randint high=": (lambda: torch.randint(high=10, size=(5,)), [2, 7, 6, 4, 6]),
     "randint low high": (lambda: torch.randint(3, 7, (2, 2)), [5, 6, 3, 5]),
     "randperm": (lambda: torch.randperm(6), [0, 3, 2, 4, 1, 5]),
     "bernoulli": (lambda: torch.bernoulli(torch.full((5,), 0.5)), [0, 0, 1, 0, 1]),

@@ -176,3 +176,17 @@ def test_scripts_for_pytorch_may_use_its_paths(tmp_path):
     program = "import sys; from microtorch.__main__ import main; sys.exit(main(sys.argv[1:]))"
     out = python(program, "run", str(script)).split()
     assert out == ["torch.nn.modules.nothing", "True", "_ConvNd", "True"]
+
+
+def test_a_path_is_an_attribute_too():
+    """torch.autograd.profiler.profile(): nobody imports it first."""
+    paths = (
+        "autograd.profiler amp.grad_scaler nn.utils.clip_grad optim._adafactor nn.modules.utils "
+        "utils.data._utils distributed.algorithms vision.transforms.transforms"
+    )
+    found = python(
+        "import sys, operator, microtorch, microtorch.vision\n"
+        "for p in sys.argv[1:]: print(operator.attrgetter(p)(microtorch).__name__)",
+        *paths.split(),
+    )
+    assert found.split() == [f"microtorch.{PATHS[path]}" for path in paths.split()]

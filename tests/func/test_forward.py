@@ -145,6 +145,8 @@ def test_dual_tensors():
             fw.enter_dual_level()
         with pytest.raises(ValueError, match="floating point"):
             fw.make_dual(torch.tensor([1]), torch.tensor([1]))
+        mixed = fw.unpack_dual(fw.make_dual(X, T.float()).exp()).tangent
+        assert mixed.dtype is D and torch.allclose(mixed, X.exp() * T)
         assert fw.unpack_dual(x > 0).tangent is None
         assert fw.unpack_dual(x.detach()).tangent is None
     assert fw.unpack_dual(y).tangent is None

@@ -109,6 +109,10 @@ def test_numpy():
     assert (torch.ones(2) * np.float64(2)).dtype == torch.float32
     assert (np.float64(2) * torch.ones(2)).tolist() == [2, 2]
     assert (torch.ones(2) + np.ones(2)).dtype == torch.float64
+    # what a function of numpy makes of a tensor is one
+    for y in (np.sqrt(x * x), np.transpose(x, axes=(0,)), np.clip(x, 0, 9)):
+        assert type(y) is torch.Tensor and y.dtype is torch.float32 and y.sum() == 3
+    assert np.isnan(x).dtype is torch.uint8
     with pytest.raises(RuntimeError, match="requires grad"):
         np.asarray(torch.ones(1, requires_grad=True))
     assert torch.ones(1, requires_grad=True).numpy(force=True).tolist() == [1]

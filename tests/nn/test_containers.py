@@ -77,3 +77,12 @@ def test_parameter_containers():
     assert [name for name, _ in named.named_parameters()] == ["b"]
     with pytest.raises(KeyError):
         named["a"]
+
+
+def test_a_parameter_dict_is_a_dict():
+    d = nn.ParameterDict({"a": torch.ones(1), "b": torch.ones(2)})
+    assert d.setdefault("a", None) is d["a"] and d.setdefault("c", torch.ones(3)).shape == (3,)
+    assert list(d.copy()) == ["a", "b", "c"] and d.copy()["a"] is d["a"]
+    assert d.popitem()[0] == "c" and len(d) == 2
+    d.clear()
+    assert not list(d.parameters()) and len(d) == 0

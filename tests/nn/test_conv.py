@@ -325,3 +325,13 @@ def test_dropout_of_channels_takes_a_matrix_with_a_warning():
     with pytest.warns(UserWarning, match="dropout2d: Received a 2-D input"):
         y = F.dropout2d(torch.ones(2, 8))
     assert set(y.flatten().tolist()) == {0.0, 2.0}
+
+
+def test_a_convolution_with_another_weight():
+    class Standardised(nn.Conv2d):
+        def forward(self, x):
+            weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+            return self._conv_forward(x, weight, self.bias)
+
+    layer = Standardised(2, 3, 3, padding=1, padding_mode="reflect", bias=False)
+    assert layer(torch.ones(1, 2, 4, 4)).abs().max() < 1e-6

@@ -235,3 +235,12 @@ def test_messages(call, error, text):
 def test_warning_of_dropout_in_one_layer():
     with pytest.warns(UserWarning, match="all but last recurrent layer"):
         nn.LSTM(3, 4, dropout=0.2)
+
+
+def test_the_names_that_programs_read():
+    layer = nn.LSTM(2, 3, 2, bidirectional=True, proj_size=1, bias=False)
+    assert layer._flat_weights_names == list(layer.state_dict())
+    assert layer.all_weights[3][2] is layer.weight_hr_l1_reverse
+    assert [p.shape for p in layer._flat_weights] == [p.shape for p in layer.parameters()]
+    modes = [nn.LSTM(1, 1), nn.GRU(1, 1), nn.RNN(1, 1), nn.RNN(1, 1, nonlinearity="relu")]
+    assert [layer.mode for layer in modes] == ["LSTM", "GRU", "RNN_TANH", "RNN_RELU"]

@@ -107,3 +107,20 @@ def test_functions_errors_and_names():
     got = torch.jit.load(buffer)(torch.ones(3))
     torch.manual_seed(0)
     np.testing.assert_array_equal(got.numpy(), (torch.ones(3) + torch.rand(3)).numpy())
+
+
+def test_a_script_module_of_the_users_own():
+    class Net(torch.jit.ScriptModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 1)
+
+        @torch.jit.script_method
+        def forward(self, x):
+            return self.layer(x)
+
+    net, x = Net(), torch.ones(3, 2)
+    assert list(net.state_dict()) == ["layer.weight", "layer.bias"]
+    assert torch.equal(torch.jit.script(net)(x), net(x))
+    with pytest.raises(RuntimeError, match="not a recorded module"):
+        net.save("nowhere")

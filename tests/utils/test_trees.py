@@ -2,7 +2,6 @@
 from collections import OrderedDict, deque
 
 import pytest
-
 from microtorch.utils._pytree import (
     tree_any,
     tree_flatten,
@@ -19,7 +18,7 @@ def test_there_and_back():
     leaves, spec = tree_flatten(TREE)
     assert leaves == [1, 2, None, 3, 4, {5}] and spec.num_leaves == 6
     assert tree_unflatten(leaves, spec) == TREE and tree_flatten(TREE)[1] == spec
-    with pytest.raises(ValueError, match="has length 1 but the spec .* holds 6 items"):
+    with pytest.raises(ValueError, match=r"has length 1 but the spec .* holds 6 items"):
         tree_unflatten([1], spec)
 
 

@@ -1,6 +1,7 @@
 """The layers, one family a file. All of them, with Module and its containers, are what PyTorch has
 in torch.nn.modules, and are asked for as torch.nn.Linear and so on."""
 
+from ...base.errors import missing
 from ..containers import (
     ModuleDict,
     ModuleList,
@@ -357,3 +358,5 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
 ]  # fmt: skip
+
+__getattr__ = missing("torch.nn.modules", __all__)

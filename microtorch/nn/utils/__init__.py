@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from ...base.errors import unknown
+from ...base.errors import missing
 from . import rnn
 from .clipping import (
     clip_grad_norm,
@@ -55,8 +55,11 @@ _LATER |= {name: "fusion" for name in __all__ if name.startswith("fuse_")}
 _LATER |= {name: "fresh" for name in ("convert_conv2d_weight_memory_format", "skip_init")}
 
 
+_missing = missing(__name__, __all__)
+
+
 def __getattr__(name: str) -> Argument:
     if name not in _LATER:
-        raise unknown("module 'torch.nn.utils'", name, __all__)
+        return _missing(name)
     module = importlib.import_module(f"{__name__}.{_LATER[name] or name}")
     return getattr(module, name) if _LATER[name] else module

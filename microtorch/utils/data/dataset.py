@@ -200,7 +200,12 @@ class ConcatDataset(Dataset):
                     fix="ChainDataset([a, b])",
                 )
             )
-        self.cumulative_sizes = list(accumulate(len(dataset) for dataset in self.datasets))
+        self.cumulative_sizes = self.cumsum(self.datasets)
+
+    @staticmethod
+    def cumsum(sequence: Iterable[Data]) -> list[int]:
+        """The sums of the lengths so far."""
+        return list(accumulate(map(len, sequence)))
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]

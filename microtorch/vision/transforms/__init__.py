@@ -1,9 +1,6 @@
 """Steps from a picture to the tensor a network takes, as in `torchvision.transforms`."""
 
 import importlib
-from collections.abc import Callable
-from types import ModuleType
-from typing import NoReturn
 
 from ...base.errors import message, missing
 from . import functional
@@ -90,10 +87,10 @@ __all__ = [
 
 _LEARNED = ("AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWide", "AugMix",
             "ElasticTransform")  # fmt: skip
-_missing: Callable[[str], NoReturn] = missing(__name__, __all__)
+_missing = missing(__name__, __all__)
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> object:
     if name == "v2":  # imported when first named
         return importlib.import_module(f"{__name__}.v2")
     if name in _LEARNED:
@@ -103,4 +100,4 @@ def __getattr__(name: str) -> ModuleType:
                 fix="RandomApply, RandomChoice and the single transforms, such as ColorJitter",
             )
         )
-    _missing(name)
+    return _missing(name)
