@@ -20,6 +20,7 @@ backward runs: a node never refers to itself, so no reference cycle can arise.
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -203,8 +204,10 @@ class Function:
         )
 
     @classmethod
-    def apply(cls, *args: Any) -> Any:
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward, and record one node if a gradient flows."""
+        if kwargs or cls.setup_context is not None:
+            args = _bound(cls, args, kwargs)
         for a in args:
             if isinstance(a, Tensor) and type(a.array) is not np.ndarray and levels_in(a.array):
                 return apply_inside(cls, args)
@@ -229,6 +232,19 @@ class Function:
             node.saved = tuple([_packed(node, pair, s) for s in node.saved])
         ctx._to_save = ctx._non_differentiable = ctx._dirty = ()
         return wrapped if isinstance(results, tuple) else wrapped[0], ctx
+
+
+_signature = functools.cache(inspect.signature)
+
+
+def _bound(
+    cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, ...]:
+    """All arguments by position: names in their places, and defaults, which setup_context sees."""
+    before = () if cls.setup_context is not None else (None,)  # for ctx
+    bound = _signature(cls.forward).bind(*before, *args, **kwargs)
+    bound.apply_defaults()
+    return bound.args[len(before) :]
 
 
 def _forward(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:

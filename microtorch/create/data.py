@@ -58,13 +58,15 @@ def asarray(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     copy: bool | None = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = None,
 ) -> Tensor:
     """As ``as_tensor``; ``copy=True`` always copies, False never.
 
     Raises ValueError where ``copy=False`` and a copy is needed. The result is cut from the graph
-    unless it requires gradient.
+    unless it requires gradient; not said, a leaf stays what it is.
     """
+    if requires_grad is None and isinstance(obj, Tensor) and obj.node.op is None:
+        requires_grad = obj.node.needs
     t = as_tensor(obj, dtype, device)
     shares = getattr(obj, "array", obj) is t.array
     if copy is False and not shares:

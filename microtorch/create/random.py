@@ -16,11 +16,13 @@ from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import defines, home
 from ..base.errors import describe, message
 from ..engine.record import constant
-from ..handles.inplace import check_leaf
+from ..graph import mode
+from ..handles.inplace import apply_inplace, check_leaf, copy_op
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
 from ..handles.views import write
 from ..ops.arguments import refuse_complex
+from ..ops.settled import settled
 from .finish import chosen, export, finish
 
 if TYPE_CHECKING:
@@ -209,7 +211,8 @@ def bernoulli(
     dev, chance = input.node.dev, array if p is None else p
     if p is None:
         dev.check_chances(array)
-    return constant(dev.draws.bernoulli(chance, array.shape, array.dtype, generator), dev)
+    drawn = dev.draws.bernoulli(chance, array.shape, array.dtype, generator)
+    return settled("bernoulli", drawn, input, zero=True)
 
 
 @defines
@@ -245,7 +248,10 @@ def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
     @functools.wraps(draw)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_leaf(self, name[:-1])
-        write(self, draw(self, *args, **kwargs), name[:-1])
+        numbers = draw(self, *args, **kwargs)
+        if self.node.needs and mode.get().grad:  # it passes no gradient on: the old values are gone
+            return apply_inplace(copy_op, self, (constant(numbers, self.node.dev),), name=name[:-1])
+        write(self, numbers, name[:-1])
         return self
 
     bind_methods({name: method})

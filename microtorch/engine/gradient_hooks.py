@@ -89,7 +89,8 @@ def as_gradient(hook: Hook, result: Any, like: Gradient) -> Gradient:
                 f"{errors.describe(result)}",
             )
         )
-    if hasattr(result, "array") and result.array.dtype != getattr(like, "array", like).dtype:
+    mine = getattr(getattr(like, "array", like), "dtype", None)
+    if hasattr(result, "array") and result.array.dtype != mine:
         raise RuntimeError(
             errors.message(
                 f"hook '{name_of(hook)}' has changed the type of value",

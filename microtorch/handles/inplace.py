@@ -346,6 +346,14 @@ def _of_dtype(value: Any, like: Tensor) -> Tensor:
     """Numbers as a Tensor of the dtype of ``like``, on its device."""
     d = like.array.dtype
     number = type(value) in NUMBERS or isinstance(value, complex)
+    if not number and not isinstance(value, (int, float, np.generic)):
+        raise TypeError(
+            errors.message(
+                f"can't assign a {type(value).__name__} to a torch.{_long(d)}Tensor",
+                f"the tensor is {errors.describe(like)}",
+                fix="torch.tensor(value)",
+            )
+        )
     array = element(value, d) if number else dtypes.converted(np.asarray(value), d)
     return constant(array, like.node.dev)
 

@@ -1,7 +1,7 @@
 """In-place methods that change how memory is seen, not what lies there: t_, squeeze_, resize_ ...
 
-The handle becomes a view of what it was. A hidden handle takes over its place as the base of its
-views, and of the handle itself.
+The handle becomes a view of what it was. Where it has views or a gradient, a hidden handle takes
+over its place as the base of its views, and of the handle itself.
 """
 from __future__ import annotations
 
@@ -42,15 +42,18 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
             check_followed(self)
         before = handle(self.array, self.node)
         before.origin = self.origin
+        others = views_of(self) if self.origin is None else []
         view = function(before, *args, **kwargs)
-        if self.origin is None:
-            for v in views_of(self):
-                if v.origin is not None:
-                    v.origin = (before, v.origin[1])
-        self.array, self.origin = view.array, view.origin
+        for v in others:
+            if v.origin is not None:
+                v.origin = (before, v.origin[1])
+        self.array = view.array
+        if others or self.origin is not None or self.node.needs:
+            self.origin = view.origin  # else nobody can tell it from a tensor made like that
         place(self, view.node)
         storage = storage_of(self.node)
-        storage.add_view(ref(self))
+        if self.origin is not None:
+            storage.add_view(ref(self))
         storage.wrote(name)
         if self.node.needs:
             self.node.seq = tick()  # newer than this write, which changed no value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -305,7 +305,7 @@ def number_first(
         f"This overload of {name} is deprecated: {name}(number, ...) is now {name}(..., {new})",
         stacklevel=4,
     )
-    return old, number
+    return old, cast("AnyNumber", number)
 
 
 @public()

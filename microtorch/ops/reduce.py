@@ -6,6 +6,7 @@ The reductions that pick elements (max, min, median) are in order.py.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +199,8 @@ def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: 
         return total * total.dtype.type(math.nan)
     if total.dtype.kind not in "fV":
         return total / (n - correction)
-    return total / max(total.dtype.type(n - correction), total.dtype.type(0))
+    with np.errstate(divide="ignore", invalid="ignore"):  # said once, by the function itself
+        return total / max(total.dtype.type(n - correction), total.dtype.type(0))
 
 
 def squares(x: Array) -> Array:
@@ -264,6 +266,12 @@ def _publish_spread(op: Op, what: str) -> None:
         if correction is None:
             correction = 1 if unbiased is None or unbiased else 0
         dim = dims_of(dim, input.array.ndim, op.name) if dim is not None else None
+        if count(input.array, dim or None) <= correction:
+            warnings.warn(
+                f"{op.name}(): degrees of freedom is <= 0. Correction should be strictly less than "
+                "the reduction factor (input numel divided by output numel).",
+                stacklevel=2,
+            )
         return single(op, input, {"dim": dim or None, "correction": correction, "keepdim": keepdim})
 
     doc = f"The {what} over ``dim``; sums are divided by n - correction (1)."

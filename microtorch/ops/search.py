@@ -10,10 +10,11 @@ from ..base.errors import describe, message
 from ..engine.record import constant
 from .arguments import dim_of, refuse_complex
 from .order import comparable, order, sort_key
+from .settled import settled
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, TensorLike
+    from ..base.types import Array, TensorLike
     from ..handles.tensor import Tensor
 
 
@@ -124,7 +125,7 @@ def unique(
             inverse = inverse.reshape(input.array.shape)
     else:
         out, inverse, counts = _distinct(input.array, dim)
-    return _parts(input.node.dev, out, inverse if return_inverse else None,
+    return _parts(input, out, inverse if return_inverse else None,
                   counts if return_counts else None)  # fmt: skip
 
 
@@ -180,17 +181,18 @@ def unique_consecutive(
         inverse = inverse.reshape(x.shape)
     elif x.ndim:
         out = np.ascontiguousarray(np.moveaxis(out, 0, dim))
-    return _parts(input.node.dev, out, inverse if return_inverse else None,
+    return _parts(input, out, inverse if return_inverse else None,
                   counts if return_counts else None)  # fmt: skip
 
 
-def _parts(dev: Backend, *arrays: Array | None) -> Tensor | tuple[Tensor, ...]:
-    """Those that were asked for, as tensors: one alone, or several."""
-    tensors = tuple(
-        constant(a if i == 0 else a.astype(np.int64, copy=False), dev)
-        for i, a in enumerate(arrays)
-        if a is not None
-    )
+def _parts(
+    input: Tensor, out: Array, *counts: Array | None
+) -> Tensor | tuple[Tensor, ...]:
+    """The distinct elements, and what else was asked for."""
+    more = [a.astype(np.int64, copy=False) for a in counts if a is not None]
+    tensors = (
+        settled("unique", out, input), *[constant(a, input.node.dev) for a in more]
+    )  # fmt: skip
     return tensors if len(tensors) > 1 else tensors[0]
 
 

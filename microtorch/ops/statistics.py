@@ -13,6 +13,7 @@ from ..base.errors import describe, message
 from ..engine.record import constant
 from .arguments import dim_of, owned
 from .order import sort
+from .settled import settled
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         raise RuntimeError(message(what, f"input {describe(input)}, weights {describe(weights)}"))
     out = np.bincount(x, weights.array, minlength)
     d = weights.array.dtype if weights.array.dtype == np.float32 else np.float64
-    return constant(out.astype(d), input.node.dev)
+    return settled("bincount", out.astype(d), weights)
 
 
 class histogram(NamedTuple):
@@ -221,7 +222,7 @@ def _histogram(
     w = None if weight is None else weight.array.reshape(-1)
     width = None if hasattr(bins, "node") else "exact"
     hist, dev = _count(x.reshape(-1, 1), [edges], w, density, width), input.node.dev
-    return histogram(constant(hist, dev), constant(edges, dev))
+    return histogram(settled("histogram", hist, input), constant(edges, dev))
 
 
 def _histogramdd(

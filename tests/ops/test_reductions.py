@@ -78,6 +78,7 @@ def test_dtypes(out, value, dtype):
         (lambda: torch.std_mean(torch.tensor([1.0, 3.0]), correction=0)[0], 1.0),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*degrees of freedom")
 def test_values(out, expected):
     np.testing.assert_allclose(out().numpy(), np.array(expected), rtol=1e-6)
 
@@ -253,8 +254,14 @@ def test_equal_medians_and_extremes_share_the_gradient():
 
 def test_variance_without_degrees_of_freedom():
     x = torch.tensor([1.0, 1.0, 4.0], requires_grad=True)
-    x.var(correction=3).backward()
+    with pytest.warns(UserWarning, match="degrees of freedom is <= 0"):
+        x.var(correction=3).backward()
     assert x.grad.tolist() == [inf, inf, inf]
+    for dtype in (torch.float32, torch.float16):
+        one = torch.tensor([3.0], dtype=dtype, requires_grad=True)
+        with pytest.warns(UserWarning, match="degrees of freedom is <= 0"):
+            one.std().backward()
+        assert one.grad.isnan().all() and one.grad.dtype == one.dtype
 
 
 def test_logcumsumexp_of_nothing_but_minus_infinity():

@@ -119,7 +119,9 @@ def grid_sample(
     ]
     if mode == "nearest":
         # the grid gets the gradient of rounding: zeros, not none
-        weight = sum(x - x.detach() for x in points) + 1 if grid.requires_grad else None
+        weight = None
+        if grid.requires_grad:
+            weight = stack([x - x.detach() for x in points]).sum(0) + 1
         return _read(input, [x.detach().round() for x in points], sizes, weight)
     lows = [x.detach().floor() for x in points]
     ahead = [x - low for x, low in zip(points, lows, strict=True)]
