@@ -125,6 +125,7 @@ const STRUCTURES = {
   conv2d: convolution, conv3d: convolution, conv_transpose2d: transposed, conv_transpose3d: transposed, avg_pool2d: average, avg_pool3d: average, max_pool2d: largest,
   matmul: product, linear: affine, sum: total(false), mean: total(true), softmax: per_row(soft, (y, g) => { const t = plus_all(y.map((v, k) => v * g[k])); return y.map((v, k) => v * (g[k] - t)); }),
   log_softmax: per_row(log_soft, (y, g) => { const t = plus_all(g); return y.map((v, k) => g[k] - Math.exp(v) * t); }), mse_loss: squares, nll_loss: likelihood,
+  steps: moved(same), output: moved((x, y, { index }) => Int32Array.from({ length: sizeOf(y) }, (_, k) => index * sizeOf(y) + k)),
   reshape: moved(same), squeeze: moved(same), unsqueeze: moved(same), expand: moved((x, y) => spread(x, y)), t: moved((x, y) => turned(x, y, x.length > 1 ? [1, 0] : [0])),
   permute: moved((x, y, { dims }) => turned(x, y, axes(dims, x.length))), transpose: moved((x, y, { dim0, dim1 }) => turned(x, y, swapped(x.length, dim0, dim1))),
 };
