@@ -260,6 +260,11 @@ function told_cell(i, p, k) {
   lines.push(`${few && !exact ? "≈" : "="} ${fixed(sum, d)}`);
   return [lines, about.reads, about];
 }
+// Has a sum more terms than are written out?
+function many(step) {
+  const i = step.k === "c" ? step.from : step.n, l = N[i].op ? structure(i) : null;
+  return !!l?.K && (step.k !== "c" || [l.p, l.q].includes(step.p)) && Math.max(...[...gather(i, step.k === "c" ? step.p : null).values()].map(t => t.length)) > WRITTEN;
+}
 // As a list of grids.py is read: its length, and one entry at a time.
 function cells_of(step) {
   const back = step.k === "c", i = back ? step.from : step.k === "op" ? step.n : -1, l = i < 0 ? null : structure(i);

@@ -140,7 +140,7 @@ function array(title, a, n, isGrad) {
   if (!Array.isArray(rows)) rows = [[rows]];
   if (!Array.isArray(rows[0])) rows = [rows];
   const words = `from ${short(a.lo)} to ${short(a.hi)}, RMS ${short(a.r)}`;
-  if (a.f && n) return matrix({ title, values: rows.flat(9), n, isGrad, node: N.indexOf(n) });
+  if (a.f && n) return matrix({ title, values: rows.flat(9), n, isGrad, node: N.indexOf(n), marked: zoomed() && n === N[now.steps[at].n] ? [cell] : [] });
   if (a.f && rows.length <= span && (rows[0]?.length ?? 0) <= span) {
     const body = h("table", {}, rows.map(r => h("tr", {}, r.map(v => h("td", {}, short(v))))));
     return h("div", { class: isGrad ? "array g" : "array" }, head, body, note ? h("p", {}, note) : "");
