@@ -117,7 +117,7 @@ def test_a_large_matrix_shows_a_window_that_moves(show):
     def window():
         span = b.js("span")
         words = b.text("#explain .moves")
-        rows, columns = (int(re.search(rf"{w} (\d+)…", words)[1]) for w in ("rows", "columns"))
+        rows, columns = map(int, re.search(r"\[(\d+):\d+, (\d+):\d+\]", words).groups())
         wanted = big[rows : rows + span, columns : columns + span].ravel()
         assert cells(b, "#explain td") == pytest.approx(wanted, rel=1e-2, abs=1e-9)
         return rows, columns

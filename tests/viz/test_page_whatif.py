@@ -106,6 +106,30 @@ def test_an_element_is_typed_over(chromium, tmp_path):
     assert chromium.log("browser") == []
 
 
+def test_through_a_layer_that_loops(chromium, tmp_path):
+    torch.manual_seed(0)
+    layer, x = nn.LSTM(2, 2), torch.randn(3, 1, 2)
+    trace = viz.step(layer(x)[0][-1].square().sum()).trace
+    steps = [s for s in trace.steps if s.kind == "contribution"]
+    assert all(s.check and s.check.ok for s in steps if s.final)
+    (parts,) = [n for n in trace.nodes if n.op == "steps"]
+    assert parts.shape == [3, 1, 8] and parts.value == trace.nodes[parts.inputs[0]].value
+    path = tmp_path / "p.html"
+    path.write_text(page(trace), encoding="utf-8")
+    chromium.open(path)
+    chromium.keys("w")
+    i = chromium.js("N.findIndex(n => n.n === 'layer.weight_ih_l0')")
+    assert chromium.js("[...N.keys()].filter(i => !N[i].op).map(barred).join('')") == ""
+    chromium.js(f"(leaf = {i}, panel(), document.querySelector('#side td').click(), 1)")
+    chromium.keys("1.5")
+    with torch.no_grad():
+        layer.weight_ih_l0[0, 0] = 1.5
+        wanted = float(layer(x)[0][-1].square().sum())
+    assert chromium.js("single(now.V[D.root])") == pytest.approx(wanted, rel=1e-5)
+    some = "S.map((s, k) => k % 9 ? 1 : (go(k), s.k === 'c' ? now.measured(k)[3] : 1))"
+    assert all(chromium.js(some)) and chromium.log("browser") == []
+
+
 def test_what_cannot_be_recomputed_says_why(chromium, tmp_path):
     x = torch.randn(4, 4, requires_grad=True)
     path = viz.step(x.sort(1)[0].square().sum()).save(tmp_path / "p.html")

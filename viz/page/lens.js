@@ -22,7 +22,7 @@ const called = (name, k, s) => s?.length ? `${name}[${at_place(k, s).join(", ")}
 function zoomed() {
   if (D.live || D.over) return null;
   const step = now.steps[at], i = step.k === "c" ? step.from : step.n, z = D.zoom[i];
-  const list = (!z ? null : step.k === "c" ? z.b[step.p] : step.k === "op" ? z.f : null) ?? cells_of(step);
+  const spelled = !z ? null : step.k === "c" ? z.b[step.p] : step.k === "op" ? z.f : null, list = spelled && !many(step) ? spelled : cells_of(step) ?? spelled;
   if (!list) return null;
   if (cell < 0 || cell >= list.length) cell = middle(N[step.n].s || [], list.length);
   return { step, i, list, columns: (N[step.n].s || [1]).at(-1) || 1 };

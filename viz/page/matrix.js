@@ -40,11 +40,11 @@ function matrix({ title, values, n, isGrad, marked = [], chosen = -1, cover = fa
     explain();
   };
   const arrow = (sign, name, dy, dx, off) => h("button", { "aria-label": `window ${name}`, ...off ? { disabled: "" } : {}, onclick: () => move(dy, dx) }, sign);
-  const part = (a, size, what) => size > span ? h("span", {}, `${what} ${a}…${a + span - 1}`) : "";
+  const part = (a, size) => size > span ? `${a}:${a + span}` : ":"; // as one writes it in Python
   const moves = !wide && !high ? "" : h("div", { class: "moves" },
     high ? [arrow("▴", "up", -Math.ceil(span / 2), 0, top === 0), arrow("▾", "down", Math.ceil(span / 2), 0, top + span >= count)] : "",
     wide ? [arrow("◂", "left", 0, -Math.ceil(span / 2), left === 0), arrow("▸", "right", 0, Math.ceil(span / 2), left + span >= columns)] : "",
-    h("p", {}, part(top, count, "rows"), part(left, columns, "columns")));
+    h("p", {}, `[${n.s.length > 1 ? `${part(top, count)}, ` : ""}${part(left, columns)}]`));
   const table = h("table", { ...picks ? { role: "grid", id: "result-grid", "aria-label": title } : {}, class: wide || high ? "window" : "" }, rows);
   if (wide || high) drag(table, move);
   const head = h("p", {}, h("b", {}, node >= 0 ? term(node, title) : title), " " + shape(n), (n.s?.length ?? 0) > 2 ? " stacked" : "");

@@ -125,6 +125,7 @@ const STRUCTURES = {
   conv2d: convolution, conv3d: convolution, conv_transpose2d: transposed, conv_transpose3d: transposed, avg_pool2d: average, avg_pool3d: average, max_pool2d: largest,
   matmul: product, linear: affine, sum: total(false), mean: total(true), softmax: per_row(soft, (y, g) => { const t = plus_all(y.map((v, k) => v * g[k])); return y.map((v, k) => v * (g[k] - t)); }),
   log_softmax: per_row(log_soft, (y, g) => { const t = plus_all(g); return y.map((v, k) => g[k] - Math.exp(v) * t); }), mse_loss: squares, nll_loss: likelihood,
+  steps: moved(same), output: moved((x, y, { index }) => Int32Array.from({ length: sizeOf(y) }, (_, k) => index * sizeOf(y) + k)),
   reshape: moved(same), squeeze: moved(same), unsqueeze: moved(same), expand: moved((x, y) => spread(x, y)), t: moved((x, y) => turned(x, y, x.length > 1 ? [1, 0] : [0])),
   permute: moved((x, y, { dims }) => turned(x, y, axes(dims, x.length))), transpose: moved((x, y, { dim0, dim1 }) => turned(x, y, swapped(x.length, dim0, dim1))),
 };
@@ -258,6 +259,11 @@ function told_cell(i, p, k) {
   }
   lines.push(`${few && !exact ? "≈" : "="} ${fixed(sum, d)}`);
   return [lines, about.reads, about];
+}
+// Has a sum more terms than are written out?
+function many(step) {
+  const i = step.k === "c" ? step.from : step.n, l = N[i].op ? structure(i) : null;
+  return !!l?.K && (step.k !== "c" || [l.p, l.q].includes(step.p)) && Math.max(...[...gather(i, step.k === "c" ? step.p : null).values()].map(t => t.length)) > WRITTEN;
 }
 // As a list of grids.py is read: its length, and one entry at a time.
 function cells_of(step) {

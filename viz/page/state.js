@@ -127,7 +127,7 @@ const frac = (a, b) => h("span", { class: "frac" }, h("span", {}, "∂", term(a,
 const math = (kind, ...inner) => h("p", { class: `math ${kind}` }, ...inner);
 // a rule as Python wrote it, with the gradient of `i` set as a fraction
 const withFraction = (text, i) => text.split(`∂${atom(N[top_of(i)].n)}/∂${atom(N[i].n)}`).flatMap((part, k) => [k ? frac(top_of(i), i) : "", ...terms(part, [i, ...N[i].i])]);
-const fill = (text, grads) => text.replace(/\{(g?)(\d+)\}/g, (_, g, i) => { const t = num(g ? grads(+i) : now.V[i]); return t.startsWith("−") ? `(${t})` : t; });
+const fill = (text, grads) => text.replace(/\{(g?)(\d+)\}/g, (_, g, i) => { const t = num(g ? grads(+i) : single(now.V[i])); return t.startsWith("−") ? `(${t})` : t; });
 const gradientOf = i => i === top_of(i) && !D.over ? 1 : now.steps.findLast(s => (s.k === "c" || s.k === "p") && s.n === i)?.new;
 
 function array(title, a, n, isGrad) {
@@ -140,7 +140,7 @@ function array(title, a, n, isGrad) {
   if (!Array.isArray(rows)) rows = [[rows]];
   if (!Array.isArray(rows[0])) rows = [rows];
   const words = `from ${short(a.lo)} to ${short(a.hi)}, RMS ${short(a.r)}`;
-  if (a.f && n) return matrix({ title, values: rows.flat(9), n, isGrad, node: N.indexOf(n) });
+  if (a.f && n) return matrix({ title, values: rows.flat(9), n, isGrad, node: N.indexOf(n), marked: zoomed() && n === N[now.steps[at].n] ? [cell] : [] });
   if (a.f && rows.length <= span && (rows[0]?.length ?? 0) <= span) {
     const body = h("table", {}, rows.map(r => h("tr", {}, r.map(v => h("td", {}, short(v))))));
     return h("div", { class: isGrad ? "array g" : "array" }, head, body, note ? h("p", {}, note) : "");

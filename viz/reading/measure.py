@@ -63,7 +63,9 @@ class Computation:
         out: list[Data | None] = []
         for node, inputs in zip(self.nodes, self.inputs, strict=True):
             value: Data | None = None
-            if type(node.value) is not tuple and not _written(node):
+            if parted(node):
+                value = out[inputs[0]]
+            elif type(node.value) is not tuple and not _written(node):
                 value = host(node.value)
             elif node.op is not None and not any(
                 out[i] is None or _overwritten(self.nodes[i], node) for i in inputs
@@ -128,6 +130,15 @@ class Computation:
         """
         node = self.nodes[i]
         inputs = [values[j] for j in self.inputs[i]]
+        if parted(node):
+            return inputs[0]
+        if node.op.projection and parted(node.inputs[0]):
+            return np.asarray(inputs[0])[(node.attrs or {})["index"]]
+        if node.op.projection and pure(node.inputs[0]):
+            ran = self._ran_again(self.inputs[i][0], values)
+            return np.asarray(host(ran[1][(node.attrs or {})["index"]].array))
+        if pure(node):
+            return np.asarray(host(self._ran_again(i, values)[1][0].array))
         try:
             wide = np.dtype(node.dtype).kind == "f" and not np.iscomplexobj(inputs[0])
             if node.op.name == "cast" and wide:
@@ -139,6 +150,13 @@ class Computation:
             return np.asarray(node.op.kernels[_home(node)](*inputs, **attributes(node)))
         except (TypeError, KeyError, AttributeError):
             return None
+
+    def whole(self, i: int, g: Gradient) -> Data:
+        """A gradient of node i as one array."""
+        return whole(g, self.nodes[i])
+
+    def _ran_again(self, i: int, values: Mapping[int, Data] | Sequence[Data]) -> Ran:
+        return forward_again(self.nodes[i], [np.asarray(values[j]) for j in self.inputs[i]])
 
     def overwritten(self, j: int, i: int) -> bool:
         """Was leaf j overwritten after node i had used it?"""
@@ -161,7 +179,8 @@ class Computation:
 
     def gradients_at(self, values: list[Data]) -> dict[int, Gradient]:
         """The gradients where the nodes have other values."""
-        return Backward(self.nodes, values).gradients
+        ran = {i: self._ran_again(i, values) for i, n in enumerate(self.nodes) if pure(n)}
+        return Backward(self.nodes, values, ran).gradients
 
     def slope(self, i: int, position: int) -> float | None:
         """∂(node i)/∂(operand) by its formula; None where it has none, or these are not numbers."""
@@ -187,13 +206,30 @@ class Computation:
             return None
 
 
+def pure(node: Node) -> bool:
+    """Is it a Function of the library's own, whose forward has no effects?"""
+    return isinstance(node.op, CustomOp) and node.op.function.node_pure
+
+
+def parted(node: Node) -> bool:
+    """Does it stand for the parts of its input, each of which has a node of its own?"""
+    return isinstance(node.op, CustomOp) and node.op.function.node_parts
+
+
 def add(a: Gradient, b: Gradient) -> Gradient:
     """The sum of two contributions to one node."""
     return cast("Gradient", cast("Any", a) + b)  # both are of the node's own kind
 
 
-def whole(g: Gradient) -> Data:
-    """A gradient as one array: the gradients of several outputs are laid end to end."""
+def whole(g: Gradient, node: Node | None = None) -> Data:
+    """A gradient as one array. Those of several outputs are laid end to end, or, where the outputs
+    are parts of one array, put in their places.
+    """
+    if isinstance(g, Outputs) and node is not None and parted(node):
+        out = np.zeros(node.inputs[0].shape)
+        for k, part in g.items():
+            out[k] = host(part)
+        return out
     return np.concatenate([np.ravel(host(d)) for d in g.values()]) if isinstance(g, Outputs) else g
 
 

@@ -26,7 +26,7 @@ from microtorch.nn.parallel import DataParallel, DistributedDataParallel
 
 from . import derived, numbers, origins, passes, source
 from .frames import Frame
-from .measure import Computation, Data, Gradient
+from .measure import Computation, Data, Gradient, parted, whole
 from .names import Names, Pairs, node_of
 from .summary import summary
 from .trace import Edge, ModuleCall, Site, Trace, TraceNode, too_large
@@ -87,7 +87,7 @@ def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Tra
     found = Computation(nodes, root.array if isinstance(root, Tensor) else root.value)
     trace = Trace(root=len(nodes) - 1, computation=found)
     for i, (n, inputs) in enumerate(zip(nodes, found.inputs, strict=True)):
-        shape = list(n.shape)
+        shape = list(n.inputs[0].shape if parted(n) else n.shape)
         t = TraceNode(i, _role(n, shape), inputs, shape, n.dev is None, n.needs)
         if n.op is not None:
             t.op = public(n.op.name)
@@ -351,12 +351,13 @@ def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
             g = back.gradients.get(i)
         if g is None and ran and i == trace.root and t.shape == []:
             g = 1.0  # the seed, also where nothing else can be found again
-        t.grad = summary(g)
+        t.grad = summary(whole(g, n) if parted(n) and g is not None else g)
         lost = show and trace.note and n.op is not None
         t.grad_state = "known" if t.grad is not None else "lost" if lost else "missing"
     if show and back is not None:
         for e in trace.edges:
-            e.contribution = summary(back.contributions.get((e.target, e.position)))
+            c, n = back.contributions.get((e.target, e.position)), nodes[e.source]
+            e.contribution = summary(whole(c, n) if parted(n) and c is not None else c)
 
 
 def parallel(nodes: list[Node]) -> list[DistributedDataParallel]:

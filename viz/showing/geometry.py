@@ -16,7 +16,7 @@ WINDOWS = frozenset(
 )
 KNOWN = WINDOWS | frozenset(
     "matmul linear sum mean softmax log_softmax mse_loss nll_loss "
-    "reshape squeeze unsqueeze expand t permute transpose".split()
+    "reshape squeeze unsqueeze expand t permute transpose output steps".split()
 )
 
 
@@ -24,6 +24,8 @@ def geometry(t: TraceNode) -> dict[str, Any] | None:
     """The static arguments of an op that products.js knows; None for any other op."""
     if t.op not in KNOWN:
         return None
+    if t.op == "steps":  # the parts of a sequence: it is that sequence
+        return {}
     try:
         return {k: ast.literal_eval(v) for k, v in t.attrs.items()}
     except (ValueError, SyntaxError):  # an argument that is no plain data, or was cut off

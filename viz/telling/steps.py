@@ -19,7 +19,7 @@ from microtorch.notation import expr
 from microtorch.notation.formulas import LETTERS
 
 from ..reading import large, numbers
-from ..reading.measure import Computation, Data, Gradient, add, whole
+from ..reading.measure import Computation, Data, Gradient, add
 from ..reading.summary import number, summary
 from ..reading.trace import Contribution, Step, Trace, TraceNode, Value
 from .differences import differences
@@ -115,7 +115,7 @@ def _contribution(
         new_text = numbers.number(step.new)
         step.sum = f"{was} + {_signed(step.contribution)} = {new_text}"
     else:
-        step.array, step.total = summary(whole(d)), summary(whole(new))
+        step.array, step.total = (summary(found.whole(j, x)) for x in (d, new))
         step.sum = f"contribution: {numbers.rms(step.array.rms if step.array else None)}"
     step.remark = remark(trace, names, step, step.local, old is not None)
     return step

@@ -109,6 +109,8 @@ def expression(trace: Trace, i: int, names: list[str]) -> str:
         return f"{inputs[0]}, by a choice that read {inputs[1]}"
     if t.op == "neg":
         return f"−{wrap(inputs[0])}"
+    if t.op == "output" and "index" in t.attrs:  # of a Function that has several
+        return f"{wrap(inputs[0])}[{t.attrs['index']}]"
     return f"{t.op}({', '.join(inputs)})"
 
 

@@ -19,6 +19,9 @@ class BinaryCrossEntropy(Function):
     A Function of its own because the parts' derivatives would be 0 * inf at x = 0 and x = 1.
     The gradient is (x - y) / max(x (1 - x), 1e-12).
     """
+
+    node_pure = True
+
     node_name = "BinaryCrossEntropyBackward0"
 
     @staticmethod

@@ -252,6 +252,8 @@ class Sequence(Function):
     None, states (N, H), output (L, N, H).
     """
 
+    node_pure = True
+
     @staticmethod
     def forward(
         ctx: Any,
