@@ -350,6 +350,7 @@ from microtorch.ops.shape import permute as permute
 from microtorch.ops.shape import ravel as ravel
 from microtorch.ops.shape import reshape as reshape
 from microtorch.ops.shape import roll as roll
+from microtorch.ops.shape import swapaxes as swapaxes
 from microtorch.ops.shape import t as t
 from microtorch.ops.shape import tile as tile
 from microtorch.ops.shape import transpose as transpose
@@ -831,7 +832,6 @@ def sum(
     dtype: DTypeLike | None = None, axis: Dims = None, keepdims: builtins.bool = False,
     out: Tensor | None = None
 ) -> Tensor: ...
-swapaxes = transpose
 swapdims = transpose
 def take_along_dim(
     input: Tensor, indices: Tensor, dim: builtins.int | None = None, *,

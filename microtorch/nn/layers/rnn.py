@@ -261,37 +261,6 @@ class RNNBase(Module):
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: self.directions]
 
-    @property
-    def mode(self) -> str:
-        """PyTorch's name of the cell: LSTM, GRU, RNN_TANH, RNN_RELU."""
-        kind = getattr(self, "nonlinearity", "")
-        return f"RNN_{kind.upper()}" if kind else type(self).__name__
-
-    @property
-    def _all_weights(self) -> list[list[str]]:
-        """The names of the parameters of each layer and direction."""
-        names = ["weight_ih", "weight_hh"] + ["bias_ih", "bias_hh"] * self.bias
-        names += ["weight_hr"] * (self.proj_size > 0)
-        return [
-            [name + suffix for name in names]
-            for layer in range(self.num_layers)
-            for suffix in self._suffixes(layer)
-        ]
-
-    @property
-    def _flat_weights_names(self) -> list[str]:
-        """The names of all of them, which programs of courses read."""
-        return [name for names in self._all_weights for name in names]
-
-    @property
-    def _flat_weights(self) -> list[Parameter]:
-        return [getattr(self, name) for name in self._flat_weights_names]
-
-    @property
-    def all_weights(self) -> list[list[Parameter]]:
-        """The parameters of each layer and direction."""
-        return [[getattr(self, name) for name in names] for names in self._all_weights]
-
     def reset_parameters(self) -> None:
         """Draw new initial values."""
         bound = 1.0 / math.sqrt(self.hidden_size)
