@@ -237,19 +237,19 @@ class Text:
                 and self.aside(s)]  # fmt: skip
 
     def aside(self, s: Statement) -> bool:
-        room = self.rooms.rooms[self.rooms.root(self.rooms.number[id(s)])]
+        room = self.rooms.of(s)
         return not room.variable and all(
             self.rooms.inside(self.rooms.use(a, 0)) for a in self.listed if self.adds_to(a, s)
         ) and not room.flat  # fmt: skip
 
     def total(self, s: Statement) -> str:
-        room = self.rooms.rooms[self.rooms.root(self.rooms.number[id(s)])]
+        room = self.rooms.of(s)
         if id(s) not in self.totals:
             self.totals[id(s)] = self.new(f"sum_{room.name}")
         return self.totals[id(s)]
 
     def result(self, s: Statement) -> str:
-        room = self.rooms.rooms[self.rooms.root(self.rooms.number[id(s)])]
+        room = self.rooms.of(s)
         return self.at(room, self.rooms.index(room, s.all(-2)))
 
     def statement(self, s: Statement) -> None:
@@ -284,7 +284,7 @@ class Text:
             self.inlined[id(s)] = text
             return
         self.comment(s)
-        room = self.rooms.rooms[self.rooms.root(self.rooms.number[id(s)])]
+        room = self.rooms.of(s)
         if name == "set" and self.aside(s):
             self.say(f"double {self.total(s)} = {text};")
         elif room.variable:
@@ -345,7 +345,7 @@ class Text:
                     if k in flow and a.first.operands[j][0] == "v":
                         self.declare(self.rooms.use(a, j, k).room, a, node)
             if isinstance(node, Loop):
-                self.opened(node, down=not self.free(node, k, active))
+                self.opened(node, down=not self.rooms.free(node, k, active))
                 self.scope(node.body, k, active)
                 self.closed()
             else:
@@ -387,29 +387,3 @@ class Text:
                 continue
             sign = "=" if room.once else "+="
             self.say(f"{self.at(room, use.index)} {sign} {text};")
-
-    def free(self, loop: Loop, k: int, active: dict[int, Statement]) -> bool:
-        """Do different rounds of a loop have to do with different gradients?"""
-        whose: list[Array] = []  # (rounds of the loops around, gradient, round) as one number
-        span = 2 * max(len(self.rooms.maker), self.trace.inputs)
-        for s in statements([loop]):
-            if id(s) not in active:
-                continue
-            d = next(i for i, x in enumerate(s.loops) if x is loop)
-            rounds = np.zeros(s.extents, int)
-            outer = np.zeros(s.extents, int)
-            for e, n in enumerate(s.extents[: d + 1]):
-                shape = [1] * len(s.extents)
-                shape[e] = -1
-                if e == d:
-                    rounds = rounds + np.arange(n).reshape(shape)
-                else:
-                    outer = outer * n + np.arange(n).reshape(shape)
-            targets = [s.all(j) * 2 + (s.first.operands[j][0] == "p")
-                       for j, f in enumerate(s.first.flows) if k in f]  # fmt: skip
-            if s.first.name != "add to":  # which reads what others may read
-                targets.append(s.all(-2) * 2)
-            for t in targets:
-                whose.append((outer * span + t).ravel() * loop.count + rounds.ravel())
-        pairs = np.unique(np.concatenate(whose))
-        return bool(len(np.unique(pairs // loop.count)) == len(pairs))

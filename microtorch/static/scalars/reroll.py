@@ -26,9 +26,10 @@ and the first round, which began with something else, is then like all others.
 """
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -86,7 +87,16 @@ Node: TypeAlias = "Loop | Statement"
 
 def rolled(instructions: Sequence[Instruction]) -> list[list[Node]]:
     """The instructions with loops: a list for what stands before, between and after backwards."""
-    written = chains(instructions)
+    near, far = chains(instructions), chains(instructions, far=True)
+    found = in_parts(near)
+    if far != near:  # of two ways to write sums, the one that leaves fewer statements
+        found = min(found, in_parts(far), key=lambda parts: sum(
+            1 for part in parts for _ in statements(part)))  # fmt: skip
+    return found
+
+
+def in_parts(written: Sequence[Instruction]) -> list[list[Node]]:
+    """The same for instructions whose sums are written."""
     parts: list[list[Node]] = []
     begin = 0
     for end, i in enumerate([*written, None]):
@@ -106,8 +116,11 @@ def alone(i: Instruction, number: int) -> Statement:
 
 
 # ---- sums ----------------------------------------------------------------------------------------
-def chains(instructions: Sequence[Instruction]) -> list[Instruction]:
-    """The instructions with "set" and "add to" in the place of sums that go on."""
+def chains(instructions: Sequence[Instruction], far: bool = False) -> list[Instruction]:
+    """The instructions with "set" and "add to" in the place of sums that go on.
+
+    ``far``: a sum that several loops, one in the other, add up is set before all of them.
+    """
     uses = [0] * len(instructions)
     for i in instructions:
         for kind, at in i.operands:
@@ -136,6 +149,9 @@ def chains(instructions: Sequence[Instruction]) -> list[Instruction]:
         while links[-1] in after:
             links.append(after[links[-1]])
         first, back = instructions[t], links[1] - t - 1
+        if far:  # the longest way from one addition to the next, but for those that occur once
+            ways = Counter(v - u for u, v in pairwise(links))
+            back = max(back, *[way - 1 for way, times in ways.items() if times > 1], 0)
         chain = ("set", t)
         begins[hoisted(instructions, t, back, first)].append((-back, Instruction(
             "set", (), first.operands[:1], first.flows[:1], first.site, t)))  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...engine.registry import REGISTRY
 from ...notation import expr, formulas
-from .reroll import Statement
+from .reroll import Loop, Statement, statements
 
 if TYPE_CHECKING:
     from ...base.types import Array
@@ -140,8 +140,12 @@ class Rooms:
 
     def stands_for_gradient(self, s: Statement) -> bool:
         """Is it a gradient as a walk left it, with nothing added, that is found by its loops?"""
-        room = self.rooms[self.root(self.number[id(s)])]
+        room = self.of(s)
         return s.first.name == "grad" and len(s.first.operands) == 1 and not room.flat
+
+    def of(self, s: Statement) -> Room:
+        """The room of what a statement makes."""
+        return self.rooms[self.root(self.number[id(s)])]
 
     # ---- uses ------------------------------------------------------------------------------------
     def index(self, room: Room, numbers: Array) -> list[Index]:
@@ -194,7 +198,7 @@ class Rooms:
                     use.room.variable = False
             for letter in read_back(s):
                 if letter == "out":
-                    room = self.rooms[self.root(self.number[id(s)])]
+                    room = self.of(s)
                 elif s.first.operands["xyz".index(letter)][0] == "v":
                     room = self.use(s, "xyz".index(letter)).room
                 else:
@@ -225,6 +229,33 @@ class Rooms:
                 room.once = bool((inputs[w] <= 1).all())
             else:
                 room.once = all(bool((count[w][s.all(-2)] <= 1).all()) for s in room.members)
+
+    # ---- loops -----------------------------------------------------------------------------------
+    def free(self, loop: Loop, k: int, active: dict[int, Statement]) -> bool:
+        """Do different rounds of a loop have to do with different gradients?"""
+        whose: list[Array] = []  # (rounds of the loops around, gradient, round) as one number
+        span = 2 * max(len(self.maker), self.inputs)
+        for s in statements([loop]):
+            if id(s) not in active:
+                continue
+            d = next(i for i, x in enumerate(s.loops) if x is loop)
+            rounds = np.zeros(s.extents, int)
+            outer = np.zeros(s.extents, int)
+            for e, n in enumerate(s.extents[: d + 1]):
+                shape = [1] * len(s.extents)
+                shape[e] = -1
+                if e == d:
+                    rounds = rounds + np.arange(n).reshape(shape)
+                else:
+                    outer = outer * n + np.arange(n).reshape(shape)
+            targets = [s.all(j) * 2 + (s.first.operands[j][0] == "p")
+                       for j, f in enumerate(s.first.flows) if k in f]  # fmt: skip
+            if s.first.name != "add to":  # which reads what others may read
+                targets.append(s.all(-2) * 2)
+            for t in targets:
+                whose.append((outer * span + t).ravel() * loop.count + rounds.ravel())
+        pairs = np.unique(np.concatenate(whose))
+        return bool(len(np.unique(pairs // loop.count)) == len(pairs))
 
 
 def read_back(s: Statement) -> set[str]:
