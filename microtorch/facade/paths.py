@@ -92,7 +92,6 @@ PYTORCH = {
     "vision.models.mobilenet": "vision.models.mobilenetv2",
     "vision.ops.focal_loss": "vision.ops.losses",
     "vision.ops.misc": "vision.ops.layers",
-    "vision.ops.stochastic_depth": "vision.ops.layers",
     "vision.transforms._presets": "vision.transforms.presets",
     "vision.transforms.transforms": "vision.transforms",
     # what stands in facade/

@@ -5,13 +5,13 @@ import dis
 import operator
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import message
-from .node import Node, Value
+from .node import Argument, Node, Target, Value, map_aggregate
 
 if TYPE_CHECKING:
-    from .tracing import Tracer
+    from .graph import Graph
 
 CONTROL = "symbolically traced variables cannot be used as inputs to control flow"
 ITERATED = (
@@ -32,10 +32,68 @@ class TraceError(ValueError):
     """The function does with a value what a graph cannot record."""
 
 
-class Proxy:
-    """The value of ``node`` in the graph that ``tracer`` records."""
+class TracerBase:
+    """Makes nodes of what is done with proxies, at the place where ``graph`` has new ones."""
 
-    def __init__(self, node: Node | None, tracer: Tracer) -> None:
+    graph: Graph
+
+    def to_bool(self, obj: Proxy) -> bool:
+        """``if proxy``."""
+        raise TraceError(message(CONTROL, f"the value of {obj.node}"))
+
+    def iter(self, obj: Proxy) -> Iterator[Proxy]:
+        """``for x in proxy``."""
+        raise TraceError(message(ITERATED))
+
+    def keys(self, obj: Proxy) -> Value:
+        """``**proxy``."""
+        return self.create_proxy("call_method", "keys", (obj,), {})
+
+    def proxy(self, node: Node) -> Proxy:
+        """What stands for a node."""
+        return Proxy(node, self)
+
+    def create_node(
+        self, kind: str, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Argument],
+        name: str | None = None, type_expr: object = None,
+    ) -> Node:  # fmt: skip
+        """A node of the graph."""
+        return self.graph.create_node(kind, target, args, kwargs, name, type_expr)
+
+    def create_proxy(
+        self, kind: str, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any],
+        name: str | None = None, type_expr: object = None,
+    ) -> Proxy:  # fmt: skip
+        """A node of what was called, and what stands for its value."""
+        given, named = self.create_arg(args), self.create_arg(kwargs)
+        return self.proxy(self.create_node(kind, target, given, named, name, type_expr))
+
+    def create_arg(self, a: Value) -> Argument:
+        """An argument as a node has it, with nodes in the place of proxies."""
+        return map_aggregate(a, self.one_arg)
+
+    def one_arg(self, a: Value) -> Argument:
+        """One element of an argument."""
+        return a.node if isinstance(a, Proxy) else a
+
+
+class GraphAppendingTracer(TracerBase):
+    """Adds to a graph that there is: for a pass that computes with proxies of its nodes.
+
+    Operators, methods and modules' results record; functions do so only while ``Tracer`` runs.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+
+class Proxy:
+    """The value of ``node``; ``tracer`` records, by default at the end of the node's graph."""
+
+    def __init__(self, node: Node | None, tracer: TracerBase | None = None) -> None:
+        if tracer is None:
+            assert node is not None
+            tracer = GraphAppendingTracer(node.graph)
         self._node, self.tracer = node, tracer
 
     @property

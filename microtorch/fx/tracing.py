@@ -23,8 +23,8 @@ from ..nn.module import Module
 from .graph import Graph
 from .graph_module import GraphModule
 from .names import functions, module
-from .node import Argument, Node, Target, Value, map_aggregate
-from .proxy import CONTROL, ITERATED, Proxy, TraceError
+from .node import Argument, Value
+from .proxy import Proxy, TracerBase
 
 Fn = TypeVar("Fn", bound=Callable[..., Any] | str)
 _wrapped: list[tuple[dict[str, Any], str]] = []  # functions that become a node by themselves
@@ -56,13 +56,12 @@ def wrap(fn_or_name: Fn) -> Fn:
     return fn_or_name
 
 
-class Tracer:
+class Tracer(TracerBase):
     """Records. What has ``fx_leaf = True``, a module or a function, becomes a node by itself.
 
     A subclass may say what is a leaf (``is_leaf_module``), and change each call.
     """
 
-    graph: Graph
     root: Module
 
     def __init__(
@@ -89,50 +88,14 @@ class Tracer:
             return self.create_proxy("call_module", name, args, kwargs)
         return forward(*args, **kwargs)
 
-    def to_bool(self, obj: Proxy) -> bool:
-        """``if proxy``."""
-        raise TraceError(message(CONTROL, f"the value of {obj.node}"))
-
-    def iter(self, obj: Proxy) -> Iterator[Proxy]:
-        """``for x in proxy``."""
-        raise TraceError(message(ITERATED))
-
-    def keys(self, obj: Proxy) -> Value:
-        """``**proxy``."""
-        return self.create_proxy("call_method", "keys", (obj,), {})
-
-    def proxy(self, node: Node) -> Proxy:
-        """What stands for a node."""
-        return Proxy(node, self)
-
-    # ---- nodes -----------------------------------------------------------------------------------
-    def create_node(
-        self, kind: str, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Argument],
-        name: str | None = None, type_expr: object = None,
-    ) -> Node:  # fmt: skip
-        """A node of the graph."""
-        return self.graph.create_node(kind, target, args, kwargs, name, type_expr)
-
-    def create_proxy(
-        self, kind: str, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any],
-        name: str | None = None, type_expr: object = None,
-    ) -> Proxy:  # fmt: skip
-        """A node of what was called, and what stands for its value."""
-        given, named = self.create_arg(args), self.create_arg(kwargs)
-        return self.proxy(self.create_node(kind, target, given, named, name, type_expr))
-
-    def create_arg(self, a: Value) -> Argument:
-        """An argument as a node has it: proxies as nodes, tensors as members of the module."""
-        return map_aggregate(a, self._one)
-
-    def _one(self, a: Value) -> Argument:
-        if isinstance(a, Proxy):
-            return a.node
+    # ---- arguments -------------------------------------------------------------------------------
+    def one_arg(self, a: Value) -> Argument:
+        """Tensors and modules are members of the root."""
         if isinstance(a, Tensor):
             return self.create_node("get_attr", self._place_of(a), (), {})
         if isinstance(a, Module):
             return self.create_node("get_attr", self.path_of_module(a), (), {})
-        return a
+        return super().one_arg(a)
 
     def _place_of(self, a: Tensor) -> str:
         """The path of a tensor in the module; a constant gets one."""
@@ -303,6 +266,11 @@ def _recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
                     value is f for f in tracer.autowrap_functions
                 ):
                     exchange(space, name, recorder(value))
+        for kind in {c for m in tracer.root.modules() for c in type(m).__mro__}:
+            for name, value in list(vars(kind).items()):  # a function that a layer keeps
+                kept = getattr(value, "__func__", value)
+                if id(kept) in recorders and isinstance(value, staticmethod):
+                    exchange(kind, name, staticmethod(recorders[id(kept)]))
         for owner in tracer.autowrap_modules:
             for name, f in list(vars(owner).items()):
                 if not name.startswith("_") and callable(f):
@@ -336,11 +304,10 @@ METHODS |= {name: name for name in ("__and__", "__or__", "__xor__")}
 
 
 def _spaces(root: Module, function: Callable[..., Any]) -> list[dict[str, Any]]:
-    """The globals of the functions that are followed: of the root, and of modules of a program."""
-    found = {id(s): s for f in [function, *(type(m).forward for m in root.modules())]
-             if (s := getattr(f, "__globals__", None)) is not None
-             and not s.get("__name__", "").startswith("microtorch.nn")}  # fmt: skip
-    return list(found.values())
+    """The globals of the functions that may be followed: of the root, and of its modules."""
+    forwards = [vars(c).get("forward") for m in root.modules() for c in type(m).__mro__]
+    spaces = [getattr(f, "__globals__", None) for f in (function, *forwards)]
+    return list({id(space): space for space in spaces if space is not None}.values())
 
 
 def _as_pytorch_does(

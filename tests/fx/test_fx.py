@@ -184,6 +184,30 @@ def test_a_graph_is_changed():
     assert made(torch.ones(1, 2)).tolist() == [3, 3]
 
 
+def test_proxies_of_nodes_that_there_are():
+    gm = fx.symbolic_trace(lambda x: torch.relu(x) + 1)
+    for node in gm.graph.nodes:
+        if node.target is torch.relu:
+            with gm.graph.inserting_before(node):
+                x = fx.Proxy(node.args[0])
+                node.replace_all_uses_with(((x > 0) * x).node)
+            gm.graph.erase_node(node)
+    gm.recompile()
+    x = torch.randn(5)
+    assert "relu" not in gm.code and torch.equal(gm(x), x.relu() + 1)
+
+
+def test_layers_themselves_and_classes_made_of_them():
+    class Scaled(nn.Conv2d):
+        def forward(self, x):
+            return super().forward(x) * 2
+
+    x = torch.rand(1, 2, 5, 5)
+    for net in (nn.Conv2d(2, 3, 3), nn.Sequential(Scaled(2, 3, 3)), nn.Linear(5, 3)):
+        gm = fx.symbolic_trace(net)
+        assert torch.equal(gm(x), net(x)) and gm.graph.find_nodes(op="call_function")
+
+
 def test_patterns(capsys):
     gm = fx.symbolic_trace(lambda a, b: torch.relu(torch.relu(a) + b) + a)
     found = fx.replace_pattern(
