@@ -80,6 +80,14 @@ DIFFERENT: tuple[str, ...] = (
     "Backward refuses what PyTorch refuses because it was overwritten. Where a derivative reads "
     "other values here than there (of `kron`, `polar`, `ldexp`), a write that PyTorch "
     "allows may be refused; the error says what read it.",
+    "`inference_mode` is `no_grad`: what is made in it is a tensor like any other, which backward "
+    "may use later; PyTorch refuses.",
+    "Where PyTorch's gradient is wrong without an error, the right one is given: `scatter_reduce` "
+    "with `include_self=False` where `amax` or `amin` meets the old value, `det` of a singular "
+    "matrix.",
+    "`Optimizer.load_state_dict` copies the state that it is given; PyTorch's goes on writing into "
+    "it.",
+    "A matrix product with `out=` one of its operands is right; PyTorch's reads what it has written.",
     "The gradient of `CrossMapLRN2d` is that of its formula; PyTorch's does not pass its own "
     "`gradcheck`.",
 )
