@@ -348,6 +348,7 @@ from microtorch.ops.shape import permute as permute
 from microtorch.ops.shape import ravel as ravel
 from microtorch.ops.shape import reshape as reshape
 from microtorch.ops.shape import roll as roll
+from microtorch.ops.shape import swapaxes as swapaxes
 from microtorch.ops.shape import t as t
 from microtorch.ops.shape import tile as tile
 from microtorch.ops.shape import transpose as transpose
@@ -804,6 +805,7 @@ def split_with_sizes(
     input: Tensor, split_sizes: Sequence[builtins.int], dim: builtins.int = 0, *,
     axis: builtins.int = 0
 ) -> tuple[Tensor, ...]: ...
+def spmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def sqrt(input: TensorLike) -> Tensor: ...
 def sqrt_(input: TensorLike) -> Tensor: ...
 def square(input: TensorLike) -> Tensor: ...
@@ -828,7 +830,6 @@ def sum(
     dtype: DTypeLike | None = None, axis: Dims = None, keepdims: builtins.bool = False,
     out: Tensor | None = None
 ) -> Tensor: ...
-swapaxes = transpose
 swapdims = transpose
 def take_along_dim(
     input: Tensor, indices: Tensor, dim: builtins.int | None = None, *,
