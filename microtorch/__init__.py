@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math as _math
 import os as _os
+import sys as _sys
 import warnings as _warnings
 
 # numpy warns of overflow and division by zero; PyTorch, and so microtorch, answers inf and nan.
@@ -35,6 +36,7 @@ backends.choose_at_import()
 globals().update({name: getattr(_dtypes, name) for name in _dtypes.NAMES})
 globals().update(_namespace.functions)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
+torch = _sys.modules[__name__]  # torch.torch, which PyTorch's import of itself left behind
 __all__ = _namespace.ALL
 _paths.install()  # from here on PyTorch's import paths, and ours of earlier versions, are known
 

@@ -166,6 +166,7 @@ def _no_cuda(name: str) -> NoCuda:
     )
 
 
+_initialized = False  # reversible networks read it
 _missing = missing("torch.cuda", (*__all__, *_RAISING))
 
 

@@ -112,6 +112,8 @@ PYTORCH = {
     "nn.attention": "facade.attention",
     "compiler": "facade.compiler",
     "cuda": "facade.cuda",
+    "cuda.memory": "facade.cuda",
+    "cuda.random": "facade.cuda",
     "cuda.amp": "facade.cuda_amp",
     "cuda.amp.autocast_mode": "facade.cuda_amp",
     "cuda.amp.grad_scaler": "facade.cuda_amp",

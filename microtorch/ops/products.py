@@ -228,6 +228,7 @@ def _publish(name: str, ranks: tuple[int, ...], words: str) -> None:
 
 
 _publish("mm", (2, 2), "two matrices")
+FUNCTIONS["spmm"] = FUNCTIONS["mm"]  # graph networks call it, of dense matrices too
 _publish("bmm", (3, 3), "two batches of matrices")
 _publish("mv", (2, 1), "a matrix and a vector")
 

@@ -53,8 +53,20 @@ class ScriptModule(CompiledModule):
     def __init__(self, module: Module | None = None, fullgraph: bool = False, use_c: bool = True):
         if module is None:
             Module.__init__(self)
-        else:
-            super().__init__(module, fullgraph, use_c)
+            return
+        super().__init__(module, fullgraph, use_c)
+        # the keys of its state are those of the module: all that it has is the module's
+        del self._modules["_orig_mod"]
+        vars(self)["_orig_mod"] = module
+        for name in ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"):
+            vars(self)[name] = vars(module)[name]
+
+    def train(self, mode: bool = True) -> ScriptModule:
+        """Set the mode, of the module as well. Returns self."""
+        super().train(mode)
+        if "_orig_mod" in vars(self):
+            self._orig_mod.training = mode
+        return self
 
     @property
     def code(self) -> str:

@@ -182,7 +182,7 @@ def test_a_path_is_an_attribute_too():
     """torch.autograd.profiler.profile(): nobody imports it first."""
     paths = (
         "autograd.profiler amp.grad_scaler nn.utils.clip_grad optim._adafactor nn.modules.utils "
-        "utils.data._utils distributed.algorithms vision.transforms.transforms"
+        "utils.data._utils distributed.algorithms vision.transforms.transforms cuda.random"
     )
     found = python(
         "import sys, operator, microtorch, microtorch.vision\n"

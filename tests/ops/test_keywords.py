@@ -20,6 +20,7 @@ X = torch.arange(24.0).reshape(2, 3, 4)
         (lambda: X.new_zeros(size=(2, 1)), lambda: X.new_zeros(2, 1)),
         (lambda: X.swapaxes(axis0=0, axis1=1), lambda: X.transpose(0, 1)),
         (lambda: torch.clone(input=X), lambda: X),
+        (lambda: torch.torch.spmm(X[0], X[0].T), lambda: X[0] @ X[0].T),
         (lambda: torch.randint_like(X, high=1), lambda: torch.zeros_like(X)),
     ],
 )

@@ -124,3 +124,18 @@ def test_a_script_module_of_the_users_own():
     assert torch.equal(torch.jit.script(net)(x), net(x))
     with pytest.raises(RuntimeError, match="not a recorded module"):
         net.save("nowhere")
+
+
+def test_a_script_has_the_modules_state():
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
+    for script in (torch.jit.script(net), torch.jit.trace(net, torch.ones(4, 2))):
+        assert list(script.state_dict()) == list(net.state_dict())
+        assert [name for name, _ in script.named_modules()] == ["", "0", "1", "2"]
+        script.eval()
+        assert not (net.training or net[2].training or script.training)
+        before = script(torch.ones(4, 2)).sum().item()
+        script.load_state_dict({k: v + 1 for k, v in net.state_dict().items()})
+        assert script(torch.ones(4, 2)).sum().item() != before
+        assert torch.equal(script(torch.ones(4, 2)), net(torch.ones(4, 2)))
+        script.train()
+        assert net.training and net[2].training
