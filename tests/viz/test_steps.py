@@ -141,6 +141,30 @@ def test_a_wrong_derivative_is_found():
     assert not checked.ok and "nothing could be checked" in str(checked)
 
 
+def test_at_a_kink_a_gradient_between_the_slopes_of_both_sides_is_right():
+    a = torch.Scalar(0.0)
+    (row,) = [c for name, c in viz.check(a.relu() * 2).rows if name == "a"]
+    assert row.ok and row.what.startswith("at a kink") and (row.analytic, row.finite) == (0, 1)
+    equal = torch.zeros(1, 1, 16, 16, requires_grad=True)  # too large to move each element
+    pooled = torch.nn.functional.max_pool2d(equal.relu(), 2)
+    checked = viz.check((pooled * torch.randn(1, 1, 8, 8)).sum())
+    assert checked.ok and any("kink" in c.what for _, c in checked.rows)
+
+    class Wrong(torch.autograd.Function):
+        node_pure = True
+
+        @staticmethod
+        def forward(ctx, x):
+            return x.relu()
+
+        @staticmethod
+        def backward(ctx, g):
+            return 3 * g
+
+    for x in (torch.zeros(2), torch.ones(2)):
+        assert not viz.check(Wrong.apply(x.requires_grad_()).sum()).ok
+
+
 def test_a_planted_bug_is_found(monkeypatch):
     from microtorch.engine.op import REGISTRY
 

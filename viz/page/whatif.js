@@ -81,7 +81,9 @@ function tensors() {
     const i = S[k].n, own = G[i].map((v, e) => v - (left[i]?.[e] || 0)), e = own.reduce((best, v, q) => Math.abs(v) > Math.abs(own[best]) ? q : best, 0), step = 1e-5;
     const moved = by => forwardAll(new Map([...changed, [i, W[i].map((v, q) => q === e ? v + by : v)]])).W[top_of(i)][0];
     const finite = (moved(step) - moved(-step)) / 2 / step, error = Math.abs(own[e] - finite);
-    return [own[e], finite, error, +(error <= 1e-5 * Math.max(1, Math.abs(own[e]))), N[i].s ? `at ${called(N[i].n, e, N[i].s)}` : "the derivative"];
+    const close = error <= 1e-5 * Math.max(1, Math.abs(own[e])), here = W[top_of(i)][0], sides = [(here - moved(-step)) / step, (moved(step) - here) / step].sort((a, b) => a - b), room = 1e-3 * (sides[1] - sides[0]);
+    const kink = !close && room > 1e-6 * Math.abs(own[e]) && sides[0] - room <= own[e] && own[e] <= sides[1] + room;
+    return [own[e], finite, error, +(close || kink), kink ? "at a kink" : N[i].s ? `at ${called(N[i].n, e, N[i].s)}` : "the derivative"];
   };
   now = { V: W.map((a, i) => a && (N[i].op || changed.has(i)) ? asValue(i, a) : N[i].v), G: G.map((a, i) => a && asValue(i, a)), steps, check: [], measured };
 }

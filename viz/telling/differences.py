@@ -3,12 +3,13 @@
 The forward pass is run again in float64 with one value moved by ±h, and (f(x + h) - f(x - h)) / 2h
 stands beside the analytic gradient, which is computed in float64 too. Of up to 64 elements each is
 moved; a larger tensor is moved along one random direction (of a fixed seed), and compared with the
-gradient's component along it.
+gradient's component along it. Where there is a kink, a gradient between the slopes of its two sides
+is right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from .words import display_names
 H = 1e-5
 ELEMENTS = 64
 WORK = 400_000  # kernel runs a check may take, at most (some seconds); the rest is not checked
+SOME = 8  # elements of a larger tensor that are moved, where its direction leads over a kink
 CLOSE = 1e-6
+KINK = "at a kink, between the slopes of both sides"
 DERIVATIVE = "the derivative"  # what is compared, if nothing else is said
 
 
@@ -102,45 +105,73 @@ def differences(trace: Trace, h: float = H) -> dict[int, Comparison]:
         work += 2 * len(later) * (size if size <= ELEMENTS else 1)
         if work > WORK or not size:
             break
-        pairs = _compare(forward, j, value, np.asarray(g, float), later, h, rng)
-        error, analytic, finite = max((abs(a - f), a, f) for a, f in pairs)
-        element = "the worst element" if size <= ELEMENTS else "along a random direction"
-        what = DERIVATIVE if size == 1 else element
-        ok = bool(error <= CLOSE * max(1.0, abs(analytic)) * 10)
-        out[j] = Comparison(analytic, finite, error, ok, what)
+        line = _Line(forward, j, value, np.asarray(g, float), later, h)
+        out[j] = line.compared(rng)
     return out
 
 
-def _compare(
-    forward: Forward,
-    j: int,
-    value: Data,
-    g: np.ndarray,
-    later: list[int],
-    h: float,
-    rng: np.random.Generator,
-) -> list[tuple[float, float]]:
-    """(analytic, finite difference) pairs."""
+class _Line:
+    """A value, moved along lines, and what its gradient says of each.
 
-    def slope(direction: Data) -> float:
-        up, down = (forward.moved(j, value + s * direction, later) for s in (h, -h))
-        return (up - down) / (2 * h)
+    At a kink, as relu has at 0 and a maximum of equal values, the slopes of the two sides differ,
+    and any number between them is right (a subgradient).
+    """
 
-    if isinstance(value, float):
-        return [(float(g), slope(1.0))]
-    if value.size <= ELEMENTS:
-        pairs = []
-        for index in np.ndindex(value.shape):
-            ends = []
-            for s in (h, -h):
-                x = value.copy()
-                x[index] += s
-                ends.append(forward.moved(j, x, later))
-            pairs.append((float(g[index]), (ends[0] - ends[1]) / (2 * h)))
-        return pairs
-    direction = rng.standard_normal(value.shape)
-    direction /= np.linalg.norm(direction)
-    return [(float((g * direction).sum()), slope(direction))]
+    def __init__(
+        self, forward: Forward, j: int, value: Data, g: np.ndarray, later: list[int], h: float
+    ):
+        self.value, self.g, self.h = value, g, h
+        self.forward, self.j, self.later = forward, j, later
+        self.here = float(np.asarray(forward.values[-1]).reshape(()))
+
+    def compared(self, rng: np.random.Generator) -> Comparison:
+        size = int(np.asarray(self.value).size)
+        if size == 1:
+            return self._worst(range(1), DERIVATIVE)
+        if size <= ELEMENTS:
+            return self._worst(range(size), "the worst element")
+        direction = rng.standard_normal(np.shape(self.value))
+        along = self._slopes(direction / np.linalg.norm(direction))
+        if _agree(*along) or not _kinked(*along[1:]):
+            return _told(*along, "along a random direction")
+        return self._worst(rng.choice(size, SOME, replace=False), f"the worst of {SOME} elements")
+
+    def _slopes(self, direction: np.ndarray) -> tuple[float, float, float]:
+        """Along a direction: what the gradient says, and the slopes before and behind."""
+        ends = (self.value + s * direction for s in (self.h, -self.h))
+        up, down = (self.forward.moved(self.j, x, self.later) for x in ends)
+        says = float((self.g * direction).sum())
+        return says, (self.here - down) / self.h, (up - self.here) / self.h
+
+    def _worst(self, elements: Iterable[int], what: str) -> Comparison:
+        found = []
+        for k in elements:
+            one = np.zeros(np.shape(self.value))
+            one.flat[k] = 1.0
+            found.append(self._slopes(one))
+        smooth = [f for f in found if _agree(*f) or not _kinked(*f[1:]) or not _between(*f)]
+        rest = smooth or found
+        worst = max(rest, key=lambda f: (abs(f[0] - (f[1] + f[2]) / 2), f[0], f[1] + f[2]))
+        return _told(*worst, what if smooth else KINK)
+
+
+def _agree(says: float, before: float, behind: float) -> bool:
+    return abs(says - (before + behind) / 2) <= CLOSE * max(1.0, abs(says)) * 10
+
+
+def _kinked(before: float, behind: float) -> bool:
+    return abs(behind - before) > 1e-3 * max(abs(before), abs(behind))
+
+
+def _between(says: float, before: float, behind: float) -> bool:
+    room = 1e-3 * abs(behind - before)
+    return min(before, behind) - room <= says <= max(before, behind) + room
+
+
+def _told(says: float, before: float, behind: float, what: str) -> Comparison:
+    finite = (before + behind) / 2
+    ok = what == KINK or _agree(says, before, behind)
+    return Comparison(says, finite, abs(says - finite), ok, what)
 
 
 class Check:
