@@ -13,7 +13,15 @@ from ..base.errors import message
 from .finish import chosen, export, finish, number
 
 if TYPE_CHECKING:
-    from ..base.types import AnyNumber, Array, DeviceLike, DType, DTypeLike, Namespace
+    from ..base.types import (
+        AnyNumber,
+        Array,
+        DeviceLike,
+        DType,
+        DTypeLike,
+        Namespace,
+        Setting,
+    )
     from ..handles.tensor import Tensor
 
 MOST = 2**60 - 1  # numbers of 8 bytes that an address can reach
@@ -111,7 +119,7 @@ def linspace(
     return finish(cpu.of(d).spaced(first, last, steps), device, requires_grad)
 
 
-def _evenly(first: Any, last: Any, steps: int, kind: type) -> Array:
+def _evenly(first: Setting, last: Setting, steps: int, kind: type) -> Array:
     """numpy's linspace; of one step, the first number, also where one of them is infinite."""
     if steps == 1:
         return np.array([kind(first)])
@@ -121,7 +129,7 @@ def _evenly(first: Any, last: Any, steps: int, kind: type) -> Array:
 @defines
 def spaced(F: Namespace, first: float, last: float, steps: int) -> Array:
     """At least two numbers from ``first`` to ``last``, each rounded once."""
-    d: Any = F.dtype
+    d: Setting = F.dtype
     return rounding.spaced(first, last, steps, d)
 
 

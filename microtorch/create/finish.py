@@ -14,7 +14,7 @@ from ..engine.record import constant
 from ..ops.surface import FUNCTIONS
 
 if TYPE_CHECKING:
-    from ..base.types import AnyNumber, Array, DeviceLike, DType, DTypeLike
+    from ..base.types import AnyNumber, Array, DeviceLike, DType, DTypeLike, Setting
     from ..handles.tensor import Tensor
     from ..handles.tensor import Tensor as Handle
 else:
@@ -76,7 +76,7 @@ def chosen(dtype: DTypeLike | None, otherwise: DType | None = None) -> DType:
     return dtypes.default_numpy() if otherwise is None else otherwise
 
 
-def number(value: Tensor | AnyNumber) -> Any:
+def number(value: Tensor | AnyNumber) -> Setting:
     """The number that an argument is or holds."""
     return value.item() if isinstance(value, Handle) else value
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import time
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import message
 from ..graph import here
 from .group import DistError, ProcessGroup
+
+if TYPE_CHECKING:
+    from ..base.types import Argument
 
 TELL, ANSWER, BRING, ALL = 32_001, 32_002, 32_003, 32_004  # MPI tags; up to 32,767 are promised
 PAUSE = 0.0005  # seconds between two looks at the mail
@@ -83,7 +86,7 @@ def _receive(group: ProcessGroup, source: int, tag: int, seconds: float) -> tupl
     return True, group.side.recv(source=source, tag=tag)
 
 
-def _post(group: ProcessGroup, thing: Any, to: int, tag: int) -> Any:
+def _post(group: ProcessGroup, thing: Argument, to: int, tag: int) -> Argument:
     """Send without waiting; returns the request.
 
     A large message leaves only when it is received, and nothing takes it back (Open MPI ignores
@@ -119,7 +122,7 @@ def assembled(group: ProcessGroup, thing: Any, what: str, seconds: float) -> lis
     return _things(answer)
 
 
-def _things(answer: Any) -> list[Any]:
+def _things(answer: Argument) -> list[Any]:
     if isinstance(answer, str):
         raise DistError(message(answer))
     things: list[Any] = answer
@@ -127,7 +130,7 @@ def _things(answer: Any) -> list[Any]:
 
 
 def _collect(
-    group: ProcessGroup, call: tuple[int, int], thing: Any, what: str, seconds: float
+    group: ProcessGroup, call: tuple[int, int], thing: Argument, what: str, seconds: float
 ) -> list[Any]:
     found, end = {0: thing}, time.monotonic() + seconds
     for r in range(1, group.size()):

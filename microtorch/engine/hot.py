@@ -32,7 +32,7 @@ from .record import constant_node, kept, new
 from .views import link_view
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs
+    from ..base.types import Argument, Attrs
     from ..handles.tensor import Tensor
     from .op import Op
 else:
@@ -275,7 +275,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     return t
 
 
-def joined(op: Op, tensors: Any, dim: Any, more: int) -> Tensor | None:
+def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None:
     """``apply`` for tensors of one floating dtype, device and rank, none of them empty; else None.
 
     ``more``: so many dimensions more has the result than they.
@@ -311,7 +311,8 @@ def joined(op: Op, tensors: Any, dim: Any, more: int) -> Tensor | None:
         raise op.explain(op, tensors, {"dim": dim}, e) from None
     if not needs or not (m := mode.get()).grad:
         return recording.handle(out, constant_node(out, dev))
-    node, inputs = op.family(len(nodes)).node(), tuple(nodes)  # type: ignore[misc]
+    assert op.family is not None
+    node, inputs = op.family(len(nodes)).node(), tuple(nodes)
     frame = user_frame(sys._getframe(1))
     recording.fill(node, inputs, inputs, out, dev, {"dim": dim}, m.scope, frame)
     return recording.handle(out, node)
@@ -337,7 +338,7 @@ def _single_in_general(op: Op, input: Tensor, attrs: Attrs, *arguments: object) 
     return op(input, **attrs)
 
 
-def _joined_in_general(op: Op, tensors: Any, dim: Any, more: int) -> Tensor | None:
+def _joined_in_general(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None:
     return None
 
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 def check_overlap(
-    array: Array, others: Iterable[Any], name: str, whole: Any = False, read: Array | None = None
-) -> None:
+    array: Array, others: Iterable[Any], name: str, whole: bool | Handle = False,
+    read: Array | None = None,
+) -> None:  # fmt: skip
     """Raise RuntimeError if an operand lies partly in memory that is to be overwritten.
 
     The very elements of ``array``, the target, may be read, unless ``whole``, which may be

@@ -31,7 +31,7 @@ class Size(tuple[int, ...]):
             return NotImplemented
         return Size(tuple(self) + tuple(other))
 
-    def __radd__(self, other: Any) -> Size:
+    def __radd__(self, other: object) -> Size:
         return Size(other + tuple(self)) if isinstance(other, tuple) else NotImplemented
 
     def __mul__(self, times: Any) -> Size:

@@ -8,7 +8,7 @@ alone: the tangent of the result is the sum of these terms.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from microtorch.kinds.level import Level, entered
 
 from . import numbers
 from .measure import Computation, Data, attributes
+
+if TYPE_CHECKING:
+    from microtorch.base.types import Argument, DType
 
 
 class Pushed(NamedTuple):
@@ -104,7 +107,9 @@ def direction_of(value: Data, given: Any, name: str) -> tuple[Data, str]:
     return _real(given, array.dtype, array.shape, name), f"∂{name}/∂ε is the given direction"
 
 
-def _real(given: Any, dtype: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
+def _real(
+    given: Argument, dtype: DType | type[np.float64], shape: tuple[int, ...], name: str
+) -> np.ndarray:
     """A direction as an array of this dtype and shape."""
     plain = given
     if isinstance(given, Tensor):
