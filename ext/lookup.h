@@ -1,5 +1,5 @@
-/* lookup.h - exp, expm1, sigmoid and erf of 16 numbers at once with AVX-512, by tables that fit
- * registers. Included for each type.
+/* lookup.h - functions of 16 numbers at once with AVX-512, by tables that fit registers: here exp,
+ * expm1, sigmoid and erf, and in lookup_wide.h the rest. Included for each type.
  *
  * The functions of functions.h reduce the argument to a short interval and evaluate a polynomial
  * there. With more and shorter intervals the polynomial is shorter, but each interval needs its own
@@ -115,6 +115,9 @@ INLINE vector_f32 all_erf(vector_f32 x)
     const vector_f32 y = begin + t * (PICK(ERF_1, sum) + t * (PICK(ERF_2, sum) + t * high));
     return _mm512_or_ps(y, _mm512_and_ps(SIGN_BIT, x));
 }
+
+#include "lookup_wide.h"
+INLINE vector_f32 all_squared(vector_f32 x) { return x * x; }
 
 #define ALL(name) all_##name
 #define WHERE(mask, a, b) \

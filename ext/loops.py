@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-LOOKUP = frozenset({"exp", "expm1", "sigmoid", "erf"})  # functions that lookup.h has
+# functions that lookup.h has
+LOOKUP = frozenset("exp expm1 sigmoid erf log log1p tanh sin cos".split())
 # functions whose vector code is good up to a bound, and the test for what lies beyond it
 BOUNDED = {"sin": "far", "cos": "far", "fmod": "far_quotient", "remainder": "far_quotient"}
 # formulas for which functions.h is more accurate
@@ -129,7 +130,11 @@ def vectors(formula: str, arrays: set[str], expr: Any) -> str:
         if isinstance(n, ast.Call) and n.func.id == "where":
             if any(arrays.isdisjoint(expr.names(ast.unparse(a))) for a in n.args[1:]):
                 return ""
-    dialect = expr.C._replace(where=lambda c, a, b: f"WHERE({c}, {a}, {b})")
+        if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow) and ast.unparse(n.right) != "2":
+            return ""
+    dialect = expr.C._replace(
+        where=lambda c, a, b: f"WHERE({c}, {a}, {b})", power=lambda a, two: f"ALL(squared)({a})"
+    )
     return expr.render(formula, dialect).replace("FN(", "ALL(")
 
 

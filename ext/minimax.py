@@ -66,6 +66,9 @@ ROWS = {
         lambda t: 4 * erfc(t + 1.375) ** 0.75, (-0.375, 2.465), 8),
     "e^(x^2) erfc(x) / t, in t = 2 / (2 + x)": (
         scaled_erfc, lambda t: 1 / scaled_erfc(t), (0.16, 1), 10),
+    "log(1 + r), with a table": (
+        lambda r: (np.log1p(r) - r) / np.where(r == 0, 1, r * r) - 0.5 * (r == 0), np.abs,
+        (-1 / 60 - 2e-4, 1 / 60 + 2e-4), 3),
     "atan, in r^2": (series(lambda k: (-1) ** k / (2 * k + 1), 1), lambda z: z, (0, 0.1716), 4),
     "asin, in r^2": (
         series(lambda k: math.comb(2 * k, k) / (4**k * (2 * k + 1)), 1), lambda z: z, (0, 0.25), 5),
@@ -87,6 +90,43 @@ def erf_around(k):
         ratio = series(lambda j: 0 if j % 2 else term(j // 2))
         return lambda t: ratio(t) - 1, np.ones_like, (0, half), 5
     return lambda t: erf(SPACING * k + t), lambda t: 1 / erf(SPACING * k + t), (-half, half), 6
+
+
+# ---- the tables of 32 (lookup_wide.h)
+WIDTH = 2424 / 8192  # so that tanh of it and of its double, and the slopes there, are almost floats
+
+
+def tanh_around(k):
+    """The coefficients for tanh(k WIDTH + t), lowest first, for k = 0 less t."""
+    half = WIDTH / 2
+    if k == 0:
+        ratio = lambda t: np.tanh(t) / t - 1  # noqa: E731
+        return np.append(0, remez(ratio, np.ones_like, (1e-3, half), 6)[0])
+    if k == 31:
+        return np.eye(7)[0]
+    if k < 6:
+        centre = WIDTH * k
+        there = lambda t: np.tanh(centre + t)  # noqa: E731
+        return remez(there, lambda t: 1 / there(t), (-half, half), 7)[0]
+    # nearly 1: the difference to 1 would cancel, so it is what is interpolated (Chebyshev's points)
+    t = half * np.cos((np.arange(7) + 0.5) * math.pi / 7)
+    row = np.linalg.solve(np.vander(t, 7, increasing=True), -2 / (np.exp(2 * (WIDTH * k + t)) + 1))
+    return row + np.eye(7)[0]
+
+
+def reciprocals():
+    """C and L = -log C for the 31 C near 40/30 ... 40/60, at the places of the denominators mod 32.
+
+    Of the floats near each, the one whose logarithm is nearest to a float.
+    """
+    c, logarithms = np.ones(32), np.zeros(32)
+    for k in {*range(30, 61)} - {40}:
+        near = np.float32(40 / k)
+        floats = (near.view(np.int32) + np.arange(-400, 401, dtype=np.int32)).view(np.float32)
+        exact = -np.log(floats.astype(np.longdouble))
+        best = np.argmin(np.abs(1 - exact.astype(np.float32) / exact))
+        c[k % 32], logarithms[k % 32] = floats[best], exact[best]
+    return c, logarithms
 
 
 def remez(function, weight, interval, n):
@@ -129,4 +169,10 @@ if __name__ == "__main__":
     largest = math.log2(max(error for _, error in found))
     print(f"erf(1075/4096 k + t), for k = 0 less t: error 2^{largest:.1f}")
     for power, column in enumerate(np.array(rows).T):
+        print(f"    t^{power}: {printed(column)}")
+    print("\ntables of lookup_wide.h, for k = 0, 1, ... 31")
+    for name, column in zip(("C", "-log C"), reciprocals(), strict=True):
+        print(f"{name}\n   ", printed(column))
+    print("tanh(2424/8192 k + t), for k = 0 less t")
+    for power, column in enumerate(np.array([tanh_around(k) for k in range(32)]).T):
         print(f"    t^{power}: {printed(column)}")

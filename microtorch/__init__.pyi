@@ -365,13 +365,14 @@ from microtorch.ops.vector_norm import dist as dist
 from microtorch.ops.volumes import conv3d as conv3d
 from microtorch.ops.volumes import conv_transpose3d as conv_transpose3d
 from microtorch.static import compile as compile
-from microtorch.static import script
+from microtorch.static import exported, script
 from microtorch.utils.progress import progress as progress
 from microtorch.version import __version__ as __version__
 
 grid_sampler_2d = grid_sampler
 grid_sampler_3d = grid_sampler
 jit = script
+export = exported
 __config__ = config
 serialization = files
 BFloat16Tensor: LegacyType

@@ -82,7 +82,8 @@ from microtorch._core import ffi, lib
 array = numpy.zeros((1, 1))'
 OVERRUN='
 lib.probe(id(array), ffi.new("intptr_t[1]"))  # writes eight'
-OVERFLOW='int main(int n, char **words) { return n + 2147483647 > 0 && words; }'
+OVERFLOW='volatile int most = 2147483647;
+int main(int n, char **words) { return most + n && !words; }'
 RACE='
 seen = ffi.new("intptr_t[8]")
 def write():

@@ -140,6 +140,28 @@ class Browser:
             {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]},
         )
 
+    def draw(self, selector, *strokes):
+        """Strokes of the mouse on an element: each is a list of points, in shares of its size."""
+        box = self.js(
+            "(b => [b.left, b.top, b.width, b.height])"
+            "(document.querySelector(arguments[0]).getBoundingClientRect())",
+            selector,
+        )
+        actions = []
+        for stroke in strokes:
+            moves = [
+                {"type": "pointerMove", "duration": 0, "x": round(box[0] + x * box[2]),
+                 "y": round(box[1] + y * box[3])}
+                for x, y in stroke
+            ]  # fmt: skip
+            down, up = ({"type": f"pointer{word}", "button": 0} for word in ("Down", "Up"))
+            actions += [moves[0], down, *moves[1:], up]
+        self.call(
+            "POST",
+            "/actions",
+            {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]},
+        )
+
     def log(self, kind):
         return self.call("POST", "/se/log", {"type": kind})
 

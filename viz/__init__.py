@@ -12,7 +12,8 @@ Five rooms; each imports from those before it and from none behind:
     showing   what stands on a screen: terminal, page, notebook
 
 Only reading sees the graph. Importing this package imports neither graphviz nor rich: each name
-loads its module when first used, and microtorch itself never imports this package.
+loads its module when first used. microtorch itself imports this package only where a program asks
+for a page: MICROTORCH_VIZ=1, and export(target="wasm").
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import importlib
 from typing import Any
 
 __all__ = [
-    "Graph", "GraphTooLarge", "RenderError", "Stepper", "Trace", "Zoom", "check", "diff",
+    "Graph", "GraphTooLarge", "Poster", "RenderError", "Stepper", "Trace", "Zoom", "check", "diff",
     "draw", "draw_dot", "draw_error", "draw_errors", "expand", "explain_grad", "intervene",
-    "latex", "make_dot", "quiz", "record", "step", "timeline", "trace", "zoom",
+    "latex", "make_dot", "quiz", "record", "step", "summary", "timeline", "trace", "zoom",
 ]  # fmt: skip
 
 # The module of each name. No module has the name of a function: `viz.draw` is the function.
@@ -35,6 +36,7 @@ _HOME = {
     "asking.recording": ("record",),
     "asking.zooming": ("Zoom", "expand", "zoom"),
     "drawing.picture": ("Graph", "draw", "draw_dot", "make_dot"),
+    "drawing.poster": ("Poster", "summary"),
     "drawing.render": ("RenderError",),
     "drawing.timeline": ("timeline",),
     "reading.trace": ("GraphTooLarge", "Trace"),

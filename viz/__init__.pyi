@@ -12,6 +12,8 @@ from .drawing.picture import Graph as Graph
 from .drawing.picture import draw as draw
 from .drawing.picture import draw_dot as draw_dot
 from .drawing.picture import make_dot as make_dot
+from .drawing.poster import Poster as Poster
+from .drawing.poster import summary as summary
 from .drawing.render import RenderError as RenderError
 from .drawing.timeline import timeline as timeline
 from .reading.trace import GraphTooLarge as GraphTooLarge

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import microtorch as torch
 from microtorch import nn, viz
+from microtorch.vision import models
 
 HERE = Path(__file__).parent
 
@@ -60,6 +61,11 @@ def vanishing() -> viz.Graph:
     return viz.draw(loss)
 
 
+def architecture() -> viz.Poster:
+    """A residual network: its blocks, shapes, parameters and products, and what skips a block."""
+    return viz.summary(models.resnet18(), (1, 3, 64, 64))
+
+
 def zoom() -> viz.Zoom:
     """One element of a matrix product: the row and the column that meet, forward and backward."""
     w = torch.tensor([[0.3, -0.8], [0.7, 0.2]], requires_grad=True)
@@ -69,7 +75,7 @@ def zoom() -> viz.Zoom:
     return viz.expand(m, (1, 0), loss=out)
 
 
-EXAMPLES = (neuron, neuron_steps, mlp, vanishing, zoom)
+EXAMPLES = (neuron, neuron_steps, mlp, vanishing, architecture, zoom)
 
 
 def main(folder: Path = HERE) -> list[str]:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from ..base.types import Backend, Kernel
 
 LARGE = 1 << 15  # elements from which a backend may have another kernel (several threads)
+# functions for which the C core's tables pay sooner (backends/core/choice.py)
+SOONER = frozenset("cos exp expm1 log log1p sin sqrt tanh".split())
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,6 +20,11 @@ definitions: dict[str, Any] = {}
 # them converted copies
 uncopied: set[str] = set()
 real_only: set[str] = set()  # ops that complex numbers do not have
+
+
+def large_from(name: str) -> int:
+    """How many elements the operands of a kernel have at least that is asked for as `large`."""
+    return 1 << 11 if name in SOONER else LARGE
 
 
 def definition(name: str) -> Kernel:

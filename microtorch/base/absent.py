@@ -20,7 +20,6 @@ ABSENT = {
     "distributed.rpc": "processes exchange tensors and objects here, and do not call each other's "
     "functions: send and recv, or send_object_list and recv_object_list",
     "distributed.tensor": SHARDED,
-    "export": "torch.compile(step).export(folder) writes a program, torch.onnx.export a file",
     "library": "an operation of one's own is a torch.autograd.Function",
     "nested": "pad the sequences: nn.utils.rnn.pad_sequence, and a mask",
     "sparse": "dense tensors, or numbers and indices with scatter_add and index_select",

@@ -6,19 +6,20 @@ do with the parameters of a model. A Queue or a Pipe still copies.
 """
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from ..arrays import dtypes
 from ..base.errors import describe, message
-from ..engine.record import constant
+from ..handles.memory import overwrite, owner, start
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor, _rebuild
 
 if TYPE_CHECKING:
-
     from ..base.types import Argument, Array
 
 
@@ -30,49 +31,50 @@ def is_shared(self: Tensor) -> bool:
 def share_memory_(self: Tensor) -> Tensor:
     """Move this tensor into memory that it shares with processes started from now on.
 
-    Nothing happens to a tensor that lies there already. RuntimeError for one whose memory other
-    tensors or arrays show, for they would stay behind; NotImplementedError on another device.
+    All tensors that show the same memory go along (views, its base, ``.detach()``), each with its
+    strides. Arrays of numpy's keep the old memory, in PyTorch dangling. Nothing happens to a tensor
+    that lies in shared memory. NotImplementedError on another device.
     """
     import ctypes
     import multiprocessing
 
-    array = self.array
     if is_shared(self):
         return self
-    if type(array) is not np.ndarray:
+    if type(self.array) is not np.ndarray:
         raise NotImplementedError(
             message("share_memory_() is for tensors on the CPU", describe(self), fix="x.cpu()")
         )
-    if self.node.op is not None or array.base is not None or _references(array) > _OWN:
-        raise RuntimeError(
-            message(
-                "share_memory_() moves a tensor to other memory, and something else shows its own: "
-                "it is a view, has views, was computed with gradient, or .data, .detach() or "
-                ".numpy() of it is in use",
-                describe(self),
-                fix="parameter.share_memory_() instead of parameter.data.share_memory_(); or "
-                "x = x.detach().clone(), then x.share_memory_()",
-            )
-        )
-    raw: Argument = multiprocessing.RawArray(ctypes.c_byte, max(array.nbytes, 1))
-    shared = _array(raw, array.dtype, array.shape)
-    shared[...] = array
-    self.data = constant(shared)
-    _tell_pickle(type(self))
+    whole = owner(self.array)
+    begin, end = byte_bounds(whole)
+    raw: Argument = multiprocessing.RawArray(ctypes.c_byte, max(end - begin, 1))
+    memory = np.frombuffer(raw, np.uint8)
+    for t in _showing(whole, self):
+        old = t.array
+        offset = start(old) - begin if old.size else 0
+        shared: Array = np.ndarray(old.shape, old.dtype, memory, offset, old.strides)
+        overwrite(shared, old)
+        if t.node.value is old:
+            t.node.value = shared
+        t.array = shared
+        _tell_pickle(type(t))
     return self
 
 
-def _references(array: Array) -> int:
-    return sys.getrefcount(array)
+def _showing(whole: Array, t: Tensor) -> list[Tensor]:
+    """All tensors whose memory is that of ``whole``; ``t`` is one of them."""
+    if t.array is whole and t.node.storage is None and sys.getrefcount(whole) <= _OWN:
+        return [t]  # the usual one, found without a search
+    tensors = [x for x in gc.get_objects() if isinstance(x, Tensor) and hasattr(x, "array")]
+    return [x for x in tensors if type(x.array) is np.ndarray and owner(x.array) is whole]
 
 
-def _own(x: Tensor) -> int:
-    """How many references the array of a tensor has that nothing else shows."""
-    array = x.array
-    return _references(array)
+def _references(t: Tensor) -> int:
+    """How many references ``_showing`` sees to the array of a tensor that nothing else shows."""
+    whole = owner(t.array)
+    return (lambda whole, t: sys.getrefcount(whole))(whole, t)
 
 
-_OWN = _own(Tensor(1))
+_OWN = _references(Tensor(1))
 
 
 def _memory(array: Array) -> Argument:
@@ -81,12 +83,6 @@ def _memory(array: Array) -> Argument:
     while isinstance(base, np.ndarray):
         base = base.base
     return base if type(base).__module__ == "multiprocessing.sharedctypes" else None
-
-
-def _array(raw: Argument, dtype: Argument, shape: tuple[int, ...]) -> Array:
-    size = int(np.prod(shape)) * dtype.itemsize
-    found: Array = np.frombuffer(raw, np.uint8)[:size].view(dtype).reshape(shape)
-    return found
 
 
 # ---- on the way to another process ---------------------------------------------------------------
@@ -100,19 +96,22 @@ def _tell_pickle(kind: type[Tensor]) -> None:
 def _reduced(x: Tensor) -> str | tuple[Any, ...]:
     from multiprocessing.context import get_spawning_popen
 
-    raw = _memory(x.array)
-    whole = raw is not None and x.array.nbytes in (len(raw), 0) and x.array.flags.c_contiguous
-    if not whole or get_spawning_popen() is None or x.node.op is not None:
+    array, raw = x.array, _memory(x.array)
+    if raw is None or get_spawning_popen() is None or x.node.op is not None:
         return x.__reduce_ex__(2)
-    return _received, (type(x), raw, str(x.dtype), tuple(x.shape), x.requires_grad)
+    offset = start(array) - start(np.frombuffer(raw, np.uint8)) if array.size else 0
+    place = (array.shape, array.strides, offset)
+    return _received, (type(x), raw, str(x.dtype), *place, x.requires_grad)
 
 
 def _received(
-    kind: type[Tensor], raw: Argument, dtype: str, shape: tuple[int, ...], requires_grad: bool
-) -> Tensor:
+    kind: type[Tensor], raw: Argument, dtype: str, shape: tuple[int, ...],
+    strides: tuple[int, ...], offset: int, requires_grad: bool,
+) -> Tensor:  # fmt: skip
     _tell_pickle(kind)
     d = getattr(dtypes, dtype.partition(".")[2]).numpy
-    return _rebuild(kind, _array(raw, d, shape), requires_grad)
+    array: Array = np.ndarray(shape, d, np.frombuffer(raw, np.uint8), offset, strides)
+    return _rebuild(kind, array, requires_grad)
 
 
 bind_methods({f.__name__: f for f in (is_shared, share_memory_)})

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.dtypes import F32
-from ..backends import LARGE
-from ..backends.table import HotTable
+from ..backends.table import HotTable, large_from
 from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
@@ -40,8 +39,14 @@ else:
     Tensor = Handle
 
 ndarray = np.ndarray
-# numpy tells an array's bytes (30 ns) sooner than its size (40 ns)
-LARGE_BYTES = LARGE * F32.itemsize
+
+
+def large_bytes(name: str) -> int:
+    """From what size an op takes its kernel for large arrays.
+
+    numpy tells an array's bytes (30 ns) sooner than its size (40 ns).
+    """
+    return large_from(name) * F32.itemsize
 
 
 def bind(tensor: type[Tensor]) -> None:
@@ -93,7 +98,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The method ``input.op()`` and function ``op(input)``."""
     kernels, large = HotTable(op.name), HotTable(op.name, large=True)
     node_type, getframe, now = op.node, sys._getframe, mode.get
-    saves_x = 0 in op.saved_inputs
+    saves_x, border = 0 in op.saved_inputs, large_bytes(op.name)
 
     def method(input: Any, no_more: None = None, out: Tensor | None = None) -> Tensor:
         if out is not no_more:
@@ -103,7 +108,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         except AttributeError:  # not a tensor
             return written(input)
         dev = a.dev
-        kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
+        kernel = (kernels if x.nbytes < border else large)[dev]
         if kernel is None:  # integers and bools need promotion
             return written(input)
         value = kernel(x)
@@ -137,6 +142,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
+    border = large_bytes(op.name)
     number = exponent if op.name == "pow" else numbers_of(op)
 
     def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
@@ -150,7 +156,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         except AttributeError:  # not tensors
             return written(input, other)
         dev = a.dev
-        kernel = (kernels if x.nbytes < LARGE_BYTES else large)[dev]
+        kernel = (kernels if x.nbytes < border else large)[dev]
         if dev is not b.dev or kernel is None:  # device or dtype differ, or need promotion
             return written(input, other)
         try:
@@ -161,7 +167,8 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             value = dev.array(value)
         t = new(Tensor)
         t.array, t.origin = value, None
-        if (a.needs or b.needs) and (m := now()).grad:
+        # both are asked: a view of which the base was overwritten raises
+        if ((a.needs and (b.needs or True)) or b.needs) and (m := now()).grad:
             t.node = n = node_type()
             n.inputs = n.saved = (a, b)
             if saves_any:
@@ -278,6 +285,8 @@ def kept_dtype(op: Op, input: Tensor, index: Tensor, attrs: Attrs) -> Tensor:
         out = op.kernels[dev](x, i, **attrs)
     except (ValueError, TypeError, IndexError) as e:
         raise op.explain(op, [input, index], attrs, e) from None
+    if type(out) is not ndarray:
+        out = dev.array(out)
     return recording.record(op, (input, index), out, dev, attrs)
 
 

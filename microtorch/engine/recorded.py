@@ -11,7 +11,7 @@ from ..graph import Node, storage_of, tick
 from .apply import apply
 from .hot import several
 from .op import Op
-from .record import constant, handle, record
+from .record import Number, constant, handle, record
 from .registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -38,14 +38,6 @@ class Recorded:
         return several(REGISTRY["sgn" if x.array.dtype.kind == "c" else "sign"], (x,))
 
     @staticmethod
-    def where(condition: Operand, x: Operand, y: Operand) -> Tensor:
-        """One of the two, where a single constant decides: ``x ** 3`` has an exponent that is not
-        0, and its derivative records no choice.
-        """
-        chosen = _chosen(condition, x, y)
-        return several(REGISTRY["where"], (condition, x, y)) if chosen is None else chosen
-
-    @staticmethod
     def lift(
         node: Node, saved: Sequence[Any], value: Operand = None
     ) -> tuple[Tensor | Node, tuple[Any, ...]]:
@@ -55,17 +47,37 @@ class Recorded:
         output, if it is not the node's.
         """
         value = node.value if value is None else value
-        out = node if type(value) is tuple else handle(value, node)
-        pairs = zip(node.inputs, saved, strict=True)
+        last, inputs = node, node.inputs
+        if node.hooks is not None and node.hooks.leads is not None:
+            led = {i: find() for i, find in node.hooks.leads.items()}
+            last = led.get(-1) or node
+            inputs = tuple([led.get(i) or x for i, x in enumerate(inputs)])
+        out = node if type(value) is tuple else handle(value, last)
+        pairs = zip(inputs, saved, strict=True)
         return out, tuple([s if isinstance(s, Node) else handle(s, x) for x, s in pairs])
 
     @staticmethod
     def vjps(node: Node) -> Sequence[Vjp]:
         """The derivatives of a node, each on a graph that leads to all that it reads."""
-        if not node.op.tied:
-            return node.op.derivatives_on(node.dev)
         vjps = node.op.derivatives_on(node.dev)
+        if any([type(x) is Number for x in node.inputs]):
+            vjps = [vjp and partial(_decided, vjp) for vjp in vjps]
+        if not node.op.tied:
+            return vjps
         return [partial(_tied, node, i, vjp) for i, vjp in enumerate(vjps)]
+
+
+class Deciding(Recorded):
+    """For a node beside whose operands there is a Python number, which decides as PyTorch's does.
+
+    ``x ** 3`` has an exponent that is not 0, and its derivative records no choice.
+    """
+
+    @staticmethod
+    def where(condition: Operand, x: Operand, y: Operand) -> Tensor:
+        """One of the two, where a single constant decides."""
+        chosen = _chosen(condition, x, y)
+        return several(REGISTRY["where"], (condition, x, y)) if chosen is None else chosen
 
 
 def _chosen(condition: Operand, x: Operand, y: Operand) -> Tensor | None:
@@ -127,4 +139,8 @@ def _leads_to(node: Node, x: Node, begin: int) -> bool:
     return False
 
 
-RECORDED = Recorded()
+def _decided(vjp: Vjp, F: Recorded, *arguments: Operand, **attrs: Operand) -> Operand:
+    return vjp(DECIDING, *arguments, **attrs)
+
+
+RECORDED, DECIDING = Recorded(), Deciding()

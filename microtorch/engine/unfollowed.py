@@ -19,7 +19,7 @@ from ..graph import mode, storage_of, user_frame
 from .hot import single
 from .op import Op
 from .record import constant_node, fill, handle
-from .views import UNRECORDED, settle, unfollowing
+from .views import UNRECORDED, unfollowing
 
 if TYPE_CHECKING:
     from ..base.types import Attrs
@@ -91,7 +91,6 @@ def marked_views(
     a, x, m = input.node, input.array, mode.get()
     inputs, dev, storage, flows = (a,), a.dev, storage_of(a), a.needs and m.grad
     kernel, frame = op.kernels[dev], user_frame(sys._getframe(1))
-    settle(input)
     base, chain = input.origin if input.origin is not None else (input, ())
     chain = tuple([step for step in chain if step[1] is not UNRECORDED])
     views = []

@@ -1,7 +1,6 @@
 """A view and its base know each other: one Storage, and the way from the base to the view."""
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -32,22 +31,9 @@ def link_view(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> None:
     ):
         return
     storage = t.node.storage = storage_of(parent.node)
-    if parent.origin is not None and parent.origin[1][-1][1] is UNRECORDED:
-        settle(parent)
     base, chain = parent.origin if parent.origin is not None else (parent, ())
     chain = (*chain, (op, attrs))
     if t.node.op is None and not mode.get().grad:
         chain = (*chain, (unfollowing[0], UNRECORDED))
     t.origin = (base, chain)
     storage.add_view(ref(t))
-
-
-def settle(t: Tensor) -> None:
-    """Let ``t`` be no view if it was made under no_grad and nobody else has its base.
-
-    A function of several ops may end with a view of what it made on the way.
-    """
-    # counted are the origin's reference and the count's own
-    if t.origin is not None and t.origin[1][-1][1] is UNRECORDED:
-        if sys.getrefcount(t.origin[0]) <= 2:
-            t.origin = None

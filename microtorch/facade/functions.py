@@ -12,6 +12,7 @@ from ..base.errors import message, missing
 from ..base.naming import named
 from ..handles.tensor import Tensor
 from ..nn import functional as F
+from ..ops.arguments import owned
 
 if TYPE_CHECKING:
     from ..base.types import Shape
@@ -104,7 +105,7 @@ def native_group_norm(
     """group_norm of (N, C, HxW), and each group's mean and 1 / standard deviation (N, group)."""
     out = F.group_norm(input, group, weight, bias, eps)
     mean, scale = _statistics(input.reshape(N, group, C // group * HxW), [2], eps)
-    return out, mean.squeeze(2), scale.squeeze(2)
+    return out, owned(mean.squeeze(2)), owned(scale.squeeze(2))
 
 
 def native_batch_norm(
@@ -116,7 +117,7 @@ def native_batch_norm(
     if not training:
         return out, input.new_empty(0), input.new_empty(0)
     mean, scale = _statistics(input, [i for i in range(input.ndim) if i != 1], eps)
-    return out, mean.reshape(-1), scale.reshape(-1)
+    return out, owned(mean.reshape(-1)), owned(scale.reshape(-1))
 
 
 # ---- losses --------------------------------------------------------------------------------------

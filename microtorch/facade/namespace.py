@@ -93,6 +93,7 @@ LAZY |= {
 }
 LAZY |= {name: ("fft.short_time", name) for name in linear_algebra.SPECTRA}
 LAZY |= {"compile": ("static", "compile"), "jit": ("static.script", "")}
+LAZY |= {"export": ("static.exported", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "_assert": ("facade.functions", "_assert"),

@@ -111,6 +111,7 @@ PYTORCH = {
     "cuda.amp.autocast_mode": "facade.cuda_amp",
     "cuda.amp.grad_scaler": "facade.cuda_amp",
     "hub": "facade.hub",
+    "export": "static.exported",
     "jit": "static.script",
     "multiprocessing": "facade.multiprocessing",
     "onnx": "facade.onnx",

@@ -17,6 +17,7 @@ from ..arrays import dtypes
 from ..base.errors import describe, message
 from ..engine.record import constant
 from ..nn.functional.padding import pad
+from ..ops.arguments import owned
 from ..ops.surface import FUNCTIONS
 from .transforms import fft, ifft, irfft, rfft
 
@@ -207,7 +208,7 @@ def istft(
             stacklevel=2,
         )
         y = pad(y, (0, end - total))
-    return y if input.array.ndim == 3 else y.squeeze(0)
+    return y if input.array.ndim == 3 else owned(y.squeeze(0))
 
 
 def _lengths(name: str, n_fft: int, hop: int | None, win: int | None) -> tuple[int, int]:

@@ -81,6 +81,10 @@ def _safe() -> dict[str, Name]:
         "_rebuild_meta_tensor_no_storage": "a tensor on the meta device",
     }.items():
         found[f"torch._utils.{name}"] = Name(name, rebuild.refusal(what))
+    for name in ("UninitializedParameter", "UninitializedBuffer"):
+        found[f"torch.nn.parameter.{name}"] = Name(name, rebuild.refusal(
+            "the state of a lazy module", "which has no weights before its first call",
+            "call the module with a batch, then save it"))  # fmt: skip
     found["torch.serialization._get_layout"] = Name("layout", rebuild.refusal("a sparse tensor"))
     found |= {name: Name(kind) for name, kind in STORAGE_CLASSES.items()}
     found |= {f"torch.{name}": Name(d) for name, d in DTYPES.items()}
@@ -100,6 +104,10 @@ def _data() -> dict[str, Name]:
         ),
         "collections.defaultdict": Name(defaultdict, rebuild.make_defaultdict),
         "collections.deque": Name(deque, rebuild.make_deque),
+        "builtins.getattr": Name(
+            getattr, lambda guard, x=None, name="": modules.function_of(x, name)
+        ),
+        modules.VARIABLE_FUNCTIONS: Name(modules.VARIABLE_FUNCTIONS),
         "numpy.ndarray": Name(np.ndarray),
         "numpy.dtype": Name(np.dtype, rebuild.make_np_dtype),
     }
@@ -190,7 +198,7 @@ def _users() -> dict[str, Callable[..., object]]:
 
 def _named(x: Added) -> tuple[str, Callable[..., object]]:
     if not isinstance(x, tuple):
-        return f"{x.__module__}.{x.__qualname__}", x
+        return modules.written(x) or f"{x.__module__}.{x.__qualname__}", x
     if len(x) != 2:
         raise ValueError(
             message(

@@ -12,8 +12,10 @@ import numpy as np
 from ..arrays import dtypes
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
+from ..nn.module import Module
 from .archive import Bytes
 from .memory import on_host
+from .modules import state_of
 
 if TYPE_CHECKING:
     from ..base.types import Array
@@ -56,7 +58,8 @@ class Collected:
         self.arrays: dict[int, Array] = {}  # by the id of a tensor
         self.blocks: list[Block] = []
         self.places: dict[int, Place] = {}
-        self._kept = list(tensors_in(obj))  # so that ids stay theirs
+        self.states: dict[int, object] = {}  # by the id of a module: what its file holds
+        self._kept = list(tensors_in(obj, self.states))  # so that ids stay theirs
         self._fetched: dict[object, Array] = {}
         for t in self._kept:
             self.arrays[id(t)] = self._array(t)
@@ -158,8 +161,11 @@ def _memory(low: int, high: int, array: Array) -> Bytes:
     return np.asarray(_Lent(low, high, array))
 
 
-def tensors_in(obj: object) -> Iterator[Tensor]:
-    """The tensors in containers and attributes, each once, in the order in which they are saved."""
+def tensors_in(obj: object, states: dict[int, object]) -> Iterator[Tensor]:
+    """The tensors in containers and attributes, each once, in the order in which they are saved.
+
+    The states of modules, each asked for once, are put into `states`.
+    """
     seen: set[int] = set()
     stack = [obj]
     while stack:
@@ -173,7 +179,10 @@ def tensors_in(obj: object) -> Iterator[Tensor]:
             stack += reversed([part for pair in x.items() for part in pair])
         elif isinstance(x, (list, tuple, set, frozenset, deque)):
             stack += reversed(list(x))
-        if hasattr(x, "__dict__") and not isinstance(x, type):
+        if isinstance(x, Module):
+            states[id(x)] = state_of(x)
+            stack.append(states[id(x)])
+        elif hasattr(x, "__dict__") and not isinstance(x, type):
             stack += vars(x).values()
 
 

@@ -46,6 +46,7 @@ class Machine:
         # by id, what may be called: the ids of these objects stay theirs, as the tables hold them
         self.calls: dict[int, Callable[..., object]] = {}
         self.users: dict[int, object] = {}
+        self.modules: list[Module] = []
 
     def run(self) -> object:
         """The object that the pickle describes."""
@@ -55,6 +56,7 @@ class Machine:
                 code = take(1)[0]
                 self.steps += 1
                 if code == pickle.STOP[0]:
+                    modules.settle(self.modules)
                     return self.pop()
                 act = opcodes.get(code)
                 if act is None:
@@ -299,7 +301,8 @@ class Machine:
             with self._outside():
                 self.push(kind.__new__(kind, *args))
         elif isinstance(kind, type) and issubclass(kind, Module):
-            self.push(modules.make(kind, *args))
+            self.modules.append(modules.make(kind, *args))
+            self.push(self.modules[-1])
         else:
             raise refused(
                 "Can only create new object for nn.Parameter or classes allowlisted via "
@@ -324,7 +327,7 @@ class Machine:
             if not isinstance(state, dict) or not all(type(k) is str for k in state):
                 raise damaged("the attributes of an object are no dict of names")
             vars(x).update(state)
-        elif id(type(x)) in self.users:
+        elif id(type(x)) in self.users or (isinstance(x, Module) and not modules.is_ours(x)):
             with self._outside():
                 _set_state(x, state)
         elif isinstance(x, Module):

@@ -180,12 +180,13 @@ class Pickler:
             _WRITERS[Parameter](self, x)
             return
         kind = type(x)
-        whole = modules.written(kind) if isinstance(x, Module) else ""
-        if whole and not allowed.user_name(kind):
+        whole = allowed.user_name(kind) or modules.written(kind)
+        if isinstance(x, Module) and whole and not _made_otherwise(kind):
             self.name(whole)
             self.write(pickle.EMPTY_TUPLE + pickle.NEWOBJ)
             self.put(x)
-            self.state(vars(x))
+            known = self.found.states
+            self.state(known[id(x)] if id(x) in known else modules.state_of(x))
             return
         if isinstance(x, (np.ndarray, np.dtype, np.bool_, np.number)):
             d = x if isinstance(x, np.dtype) else x.dtype
@@ -212,6 +213,11 @@ class Pickler:
             self.update(pairs)
         if state is not None:
             self.state(state)
+
+
+def _made_otherwise(kind: type) -> bool:
+    """Does the class say itself how its objects are made?"""
+    return any("__reduce__" in vars(k) or "__reduce_ex__" in vars(k) for k in kind.__mro__[:-1])
 
 
 # ---- a function for each class -------------------------------------------------------------------

@@ -123,12 +123,12 @@ def rebuild_from_type(
     return made
 
 
-def refusal(what: str) -> Call:
+def refusal(
+    what: str, why: str = "which microtorch does not have",
+    fix: str = "convert it to an ordinary tensor where PyTorch is installed, and save again",
+) -> Call:  # fmt: skip
     def call(guard: Guard, *args: object) -> object:
-        raise refused(
-            f"the file holds {what}, which microtorch does not have",
-            fix="convert it to an ordinary tensor where PyTorch is installed, and save again",
-        )
+        raise refused(f"the file holds {what}, {why}", fix=fix)
 
     return call
 

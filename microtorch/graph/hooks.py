@@ -8,7 +8,9 @@ from typing import Any
 class Hooks:
     """The user's callbacks on one node, and whether its gradient is kept."""
 
-    __slots__ = ("accumulated", "left", "metadata", "packed", "post", "pre", "retain", "tensor")
+    __slots__ = (
+        "accumulated", "leads", "left", "metadata", "packed", "post", "pre", "retain", "tensor",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.tensor: dict[int, Any] = {}  # Tensor.register_hook: grad -> grad
@@ -20,6 +22,9 @@ class Hooks:
         self.packed: dict[int, Any] | None = None  # saved tensors in the user's form, by place
         # the user's tensor has left this node: when, and for what data (None: by detach_)
         self.left: tuple[int, Any] | None = None
+        # of an in-place op, by place (-1: its output): where a derivative of its derivative leads
+        # that reads this value, a function that answers the node, or None if it is gone
+        self.leads: dict[int, Any] | None = None
 
     def __bool__(self) -> bool:
         """Is there anything of the user's?"""

@@ -10,7 +10,7 @@ input is saved as a copy first.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,8 +33,8 @@ from ..ops import index as indexing
 from ..ops.elementwise import ALIASES
 from ..ops.node_names import rename
 from ..ops.surface import FUNCTIONS, METHODS
-from .memory import check_overlap, start, steps
-from .views import rebind, renew_views, without_hooks, write
+from .memory import are_one, check_overlap, real, repeats_itself, start, strides, strides_at
+from .views import lead, rebind, renew_views, without_hooks, write
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, Array, Attrs, DType, Index, Number
@@ -47,7 +47,7 @@ def check_leaf(t: Tensor, name: str) -> None:
     if not mode.get().grad:
         return
     base = t if t.origin is None else t.origin[0]
-    if any(x.node.op is None and x.node.needs for x in (t, base)):
+    if t.node.needs and (t.node.op is None or base.node.op is None):
         what = f"{'a' if t.origin is None else 'a view of a'} leaf Variable that requires grad"
         raise errors.InplaceError(
             errors.message(
@@ -73,23 +73,22 @@ carrying: list[Callable[[Tensor, Array, str], None]] = []
 
 
 def apply_inplace(
-    op: Op, target: Tensor, others: tuple[Any, ...], attrs: Attrs | None = None, name: str = ""
-) -> Tensor:
+    op: Op, target: Tensor, others: tuple[Any, ...], attrs: Attrs | None = None, name: str = "",
+    apart: bool = False,
+) -> Tensor:  # fmt: skip
     """``target = op(target, *others)`` in target's own memory. Returns ``target``.
 
-    ``name``: what the user called, if it is not the op's name.
+    ``name``: what the user called, if it is not the op's name. ``apart``: it was made sure that no
+    operand shares memory with the target.
     """
     name = name or op.name
     check_leaf(target, name)
-    if name != "fill" and any([isinstance(x, Handle) for x in others]):
-        # a source that copy expands has steps of 0, which PyTorch does not look into
-        # the value that an index takes was looked at in setitem
-        if op is not indexing.index_put_op and (
-            op is not copy_op or others[0].array.size == target.array.size
-        ):
-            check_overlap(target.array, others, name)
-    with without_hooks(target):
+    if not apart and any([isinstance(x, Handle) for x in others]):
+        check_overlap(target.array, others, name)
+    with without_hooks(target) as before:
         outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
+    if op is indexing.index_put_op and repeats_itself(target.array):
+        outcome.array = outcome.node.value = _put_one_by_one(target.array, others[0], **attrs or {})
     out = outcome.array
     if type(out) is not np.ndarray:
         for carry in carrying:
@@ -110,6 +109,8 @@ def apply_inplace(
         renew_views(target)
         return target
     again = outcome.node.needs and _keep(outcome.node, target)
+    if before is not target.node and 0 in op.saved_inputs:
+        lead(outcome.node, 0, lambda: before)
     if outcome.array.dtype != array.dtype:
         outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
     rebind(target, outcome, name)
@@ -121,8 +122,8 @@ def apply_inplace(
 def _keep(node: Node, target: Tensor) -> bool:
     """Let the node of an in-place op keep a copy of what it overwrites.
 
-    Only of its first operand: to read the target a second time, as ``v *= v`` does, is refused by
-    backward, as in PyTorch. True if it does.
+    Only of its first operand: to read the target a second time, as ``v *= v`` does, or any part of
+    its memory, is refused by backward, as in PyTorch. True if it does.
     """
     if node.saved is None or node.saved is node.inputs:
         return False
@@ -133,10 +134,11 @@ def _keep(node: Node, target: Tensor) -> bool:
     elif _overlaps(first, array):
         node.saved = (first.copy(), *others)
     kept = {j for x, js in zip(node.inputs, node.op.watched, strict=False) if x.needs for j in js}
+    storage = target.node.storage  # none yet: then nobody shares it
     again = [
         x
         for j, (x, s) in enumerate(zip(node.inputs[1:], others, strict=True), 1)
-        if j in kept and _overlaps(s, array)
+        if j in kept and (_overlaps(s, array) or (storage and x.storage is storage))
     ]
     if again:
         watch(node, again)
@@ -181,35 +183,40 @@ copy_op.node.__name__ = copy_op.node.__qualname__ = "CopyBackwards"
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Copy the elements of ``src`` (broadcast, converted to this dtype) into this tensor."""
-    return _copy(self, src, "copy" if not hasattr(src, "array") else _writer(self, src.array))
+    if not isinstance(src, Handle):
+        return _copy(self, src, "copy")
+    # elements copied to themselves may also be expanded ones: each gets its own value
+    return _copy(self, src, "fill" if _are_one(self.array, src.array) else "copy")
 
 
-def _copy(self: Tensor, src: Tensor, name: str) -> Tensor:
+def _are_one(a: Array, b: Array) -> bool:
+    plain = type(a) is np.ndarray and type(b) is np.ndarray
+    return plain and a.dtype == b.dtype and are_one(a, b)
+
+
+def _is_region(source: Array, t: Tensor, place: Sequence[Any], region: Tensor) -> bool:
+    """Is ``source`` what ``region``, which is ``t[place]``, shows?"""
+    a, source = real(region.array), real(source)
+    if type(a) is not np.ndarray or type(source) is not np.ndarray:
+        return a is source
+    if a.dtype != source.dtype or start(a) != start(source):
+        return False
+    return a.strides == source.strides or strides_at(real(t.array), place) == list(source.strides)
+
+
+def _copy(self: Tensor, src: Tensor, name: str, apart: bool = False) -> Tensor:
     if hasattr(src, "node") and src.node.dev.device is not self.node.dev.device:
         src = src.to(self.node.dev.device)
     try:
-        return apply_inplace(copy_op, self, (src,), name=name)
+        return apply_inplace(copy_op, self, (src,), None, name, apart)
     except ValueError:
         raise errors.broadcast_error(f"{name}_", [self, src]) from None
-
-
-def _writer(target: Tensor, source: Array) -> str:
-    """"copy", or "fill" where ``source`` shows the very elements of the target.
-
-    Then every element gets its own value, and expanded ones may be written.
-    """
-    a, b = target.array, source
-    if type(a) is not np.ndarray or type(b) is not np.ndarray or a.shape != b.shape:
-        return "copy"
-    if not np.may_share_memory(a, b) or a.dtype != b.dtype:
-        return "copy"
-    return "fill" if steps(a) == steps(b) and start(a) == start(b) else "copy"
 
 
 def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
     """Set every element to ``value``."""
     if not isinstance(value, Handle):
-        _copy(self, _of_dtype(value, self), "fill")
+        _copy(self, _of_dtype(value, self), "fill", apart=True)
         return rename(self, "FillBackward2") if self.node.op is copy_op else self
     if value.array.ndim:
         raise RuntimeError(
@@ -218,7 +225,8 @@ def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
                 f"{value.array.ndim} dimensions."
             )
         )
-    return _copy(self, value.clone() if value.origin is not None else value, "fill")
+    shares = type(value.array) is np.ndarray and np.may_share_memory(value.array, self.array)
+    return _copy(self, value.clone() if shares else value, "copy", apart=True)
 
 
 def zero_(self: Tensor) -> Tensor:
@@ -298,22 +306,18 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
             value = value.clone()  # one number, read before it is written
         written = t.array[indexing.integers_first(parsed)[0]]
         check_overlap(written, (value,), "index_put", whole=True)
-        apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed})
+        apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
         if t.node.needs:
             indexing.keep_index(t, index)
         return
     check_leaf(t, "copy")
     region = t if indexing.is_whole(parsed, t.array.shape) else indexing.getitem(t, index)
     shape = region.array.shape
-    extra = value.array.ndim - len(shape)
-    # numpy and PyTorch drop leading 1s here
-    if extra > 0 and all(n == 1 for n in value.array.shape[:extra]):
-        value = value.reshape(value.array.shape[extra:])
-    try:
-        fits = np.broadcast_shapes(shape, value.array.shape) == shape
-    except ValueError:
-        fits = False
-    if not fits:
+    if not value.array.ndim and shape:
+        fill_(region, value)
+        return
+    source = _expanded(value.array, shape)
+    if source is None:
         raise errors.ShapeError(
             errors.message(
                 f"expand(torch.{value.array.dtype.name}{{{list(value.array.shape)}}}, "
@@ -322,10 +326,52 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
                 f"{tuple(value.array.shape)}",
             )
         )
-    if not value.array.ndim:
-        fill_(region, value)
-        return
-    _copy(region, value, _writer(region, np.broadcast_to(value.array, shape)))
+    one = _is_region(source, t, parsed, region)
+    if not one:
+        check_overlap(region.array, (value,), "copy", whole=True, read=source)
+    # numpy and PyTorch drop leading 1s here
+    if value.array.ndim > len(shape):
+        value = value.reshape(value.array.shape[value.array.ndim - len(shape) :])
+    _copy(region, value, "fill" if one else "copy", apart=True)
+
+
+def _expanded(array: Array, shape: tuple[int, ...]) -> Array | None:
+    """``array``, without leading dimensions of 1 expanded to ``shape``; None if it does not fit.
+
+    With PyTorch's strides, by which overlaps are found.
+    """
+    if array.shape == shape:
+        return array
+    sizes = list(array.shape)
+    steps = strides(array) if type(array) is np.ndarray else [0] * len(sizes)
+    while sizes and sizes[0] == 1:
+        del sizes[0], steps[:1]
+    try:
+        fits = np.broadcast_shapes(shape, tuple(sizes)) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        return None
+    if type(array) is not np.ndarray:
+        return array
+    own = shape[len(shape) - len(sizes) :]
+    found = [s if n == m else 0 for n, m, s in zip(sizes, own, steps, strict=True)]
+    for n in reversed(shape[: len(shape) - len(sizes)]):
+        step = shape[-len(found)] * found[0] if sizes else 0
+        found.insert(0, step if n == 1 else 0)
+    return np.lib.stride_tricks.as_strided(array, shape, found, writeable=False)
+
+
+def _put_one_by_one(x: Array, value: Tensor, index: Any, accumulate: bool = False) -> Array:
+    """What ``x``, which shows elements several times, is after one write after the other."""
+    once = x[tuple([slice(None) if s else slice(1) for s in x.strides])].copy()
+    steps = [own if s else 0 for s, own in zip(x.strides, once.strides, strict=True)]
+    out: Array = np.lib.stride_tricks.as_strided(once, x.shape, steps)
+    if accumulate:
+        np.add.at(out, index, value.array)
+    else:
+        out[index] = value.array
+    return out
 
 
 def _of_dtype(value: Any, like: Tensor) -> Tensor:

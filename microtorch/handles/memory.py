@@ -5,7 +5,7 @@ lent or that it repeats. PyTorch decides by storages and strides; so does this f
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,14 +24,18 @@ IDEMPOTENT = frozenset({"fill", "zero", "masked_fill", "index_fill", "index_put"
 def check_locked(array: Array, writer: str) -> None:
     """Raise RuntimeError if one place of locked memory would have to take several values."""
     if repeats_itself(array) and writer not in IDEMPOTENT:
-        raise RuntimeError(
-            errors.message(
-                "unsupported operation: more than one element of the written-to tensor refers "
-                "to a single memory location. Please clone() the tensor before performing the "
-                "operation.",
-                f"{writer}_ on {errors.describe(array)}, which was expanded",
-            )
+        raise repeated_error(f"{writer}_ on {errors.describe(array)}, which was expanded")
+
+
+def repeated_error(what: str) -> Exception:
+    """``what`` would write several values to one place."""
+    return RuntimeError(
+        errors.message(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation.",
+            what,
         )
+    )
 
 
 def overwrite(array: Array, values: Array) -> None:
@@ -71,22 +75,25 @@ def repeats_itself(array: Array) -> bool:
     return array.size > 0 and any(s == 0 and n > 1 for s, n in dims)
 
 
-def check_overlap(array: Array, others: Iterable[Any], name: str, whole: bool = False) -> None:
+def check_overlap(
+    array: Array, others: Iterable[Any], name: str, whole: bool = False, read: Array | None = None
+) -> None:
     """Raise RuntimeError if an operand lies partly in memory that is to be overwritten.
 
-    The very elements of ``array``, the target, may be read, unless ``whole``.
+    The very elements of ``array``, the target, may be read, unless ``whole``. ``read``: as what
+    the operand is read, if it is expanded first.
     """
-    array = _real(array)
+    array = real(array)
     for other in others:
         if not isinstance(other, Handle):
             continue
-        source = _real(other.array)
+        source = real(other.array if read is None else read)
         if type(source) is not np.ndarray or type(array) is not np.ndarray:
             continue
-        if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
-            continue
-        same = source.ndim == array.ndim and start(source) == start(array)
-        if same and steps(source) == steps(array) and not whole:
+        if source is not array:
+            if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
+                continue
+        if not whole and are_one(source, array):
             continue
         if source is not array and not (
             is_dense(array) and is_dense(source) and array.size and source.size
@@ -103,10 +110,10 @@ def check_overlap(array: Array, others: Iterable[Any], name: str, whole: bool = 
         )
 
 
-def _real(array: Array) -> Array:
+def real(array: Array) -> Array:
     """The numpy array itself, also while a function is recorded (static/recorded.py)."""
-    real: Array = getattr(array, "value", array)
-    return real
+    found: Array = getattr(array, "value", array)
+    return found
 
 
 def _apart(a: Array, b: Array) -> bool:
@@ -114,9 +121,37 @@ def _apart(a: Array, b: Array) -> bool:
     return a is not b and a.base is None and b.base is None
 
 
-def steps(array: Array) -> list[tuple[int, int]]:
-    """Size and stride of each dimension of more than one element."""
-    return [(n, s) for n, s in zip(array.shape, array.strides, strict=True) if n != 1]
+def are_one(a: Array, b: Array) -> bool:
+    """Are they the same view of memory, with PyTorch's strides also where they lead nowhere?"""
+    return a.shape == b.shape and start(a) == start(b) and strides(a) == strides(b)
+
+
+def strides(array: Array) -> list[int]:
+    """PyTorch's strides, in bytes: numpy's, but for dimensions that ``None`` put in."""
+    found = list(array.strides)
+    for i in reversed(range(len(found))):
+        if array.shape[i] == 1 and not found[i]:
+            last = i + 1 == len(found)
+            found[i] = array.itemsize if last else array.shape[i + 1] * found[i + 1]
+    return found
+
+
+def strides_at(array: Array, place: Sequence[Any]) -> list[int]:
+    """PyTorch's strides of ``array[place]``, where a place has integers, slices, None and ``...``.
+    """
+    own, found, d = strides(array), list[int](), 0
+    used = sum(p is not None and p is not Ellipsis for p in place)
+    for p in place:
+        if p is None:
+            found.append(array.shape[d] * own[d] if d < len(own) else array.itemsize)
+        elif p is Ellipsis:
+            found += own[d : d + len(own) - used]
+            d += len(own) - used
+        else:
+            if isinstance(p, slice):
+                found.append(own[d] * (p.step or 1))
+            d += 1
+    return found + own[d:]
 
 
 def is_dense(array: Array) -> bool:

@@ -10,7 +10,9 @@ and every live view of that base is derived from it anew.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import numpy as np
 
@@ -19,9 +21,8 @@ from ..backends import cpu
 from ..engine.op import Op
 from ..engine.record import constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
-from ..engine.views import settle
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
-from .memory import check_locked, overwrite
+from .memory import check_locked, overwrite, repeated_error, repeats_itself
 
 if TYPE_CHECKING:
     from ..base.types import Array, Chain, Namespace, Operand
@@ -92,11 +93,22 @@ def adopt(target: Tensor, node: Node) -> None:
     rederive(base)
     if target.node is old:  # the base does not list it, as it was made under no_grad
         _derive(target, base)
+    if node.op is not None and any(node.op.reads_out):
+        lead(node, -1, ref(target.node))  # weakly: that node leads to this one
+
+
+def lead(node: Node, place: int, find: Callable[[], Node | None]) -> None:
+    """Let derivatives of node's derivative that read input ``place`` (-1: its output) lead to the
+    node that ``find`` answers.
+
+    PyTorch saves the tensor: of a view that is written, what it was and what it becomes.
+    """
+    hooks = hooks_of(node)
+    hooks.leads = {**(hooks.leads or {}), place: find}
 
 
 def check_followed(target: Tensor) -> None:
     """Raise if ``target`` is a view of which the derivative of a write is not known."""
-    settle(target)
     mark = mark_of(target)
     if mark is not None:
         raise refusal(mark, "is being")
@@ -143,7 +155,8 @@ class without_hooks:
     """In the block, a view that is about to be overwritten is derived from its base anew.
 
     So the hooks of the view as it was do not see the gradient of what it becomes, which reaches the
-    base past them, as in PyTorch. If the block raises, all is as before.
+    base past them, as in PyTorch; they see that of a second derivative, which reads the value as it
+    was (``node``). If the block raises, all is as before.
     """
 
     __slots__ = ("node", "view")
@@ -151,17 +164,18 @@ class without_hooks:
     def __init__(self, view: Tensor):
         self.view, self.node = view, view.node
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Node:
         node, origin = self.node, self.view.origin
         if origin is None or not node.needs or not mode.get().grad:
-            return
+            return node
         for _ in origin[1]:  # the view, and the views that it is a view of
-            if node.hooks is not None:
+            if node.hooks:
                 _derive(self.view, origin[0])
-                return
+                break
             if not node.inputs:
-                return
+                break
             node = node.inputs[0]
+        return self.node
 
     def __exit__(self, error: object, *_: object) -> None:
         if error is not None:
@@ -173,12 +187,12 @@ def renew_views(target: Tensor) -> None:
 
     As in PyTorch, what is computed from such a view later is not computed from what it was before.
     """
-    base = target if target.origin is None else target.origin[0]
-    storage = base.node.storage
-    if base.node.needs and storage is not None and storage.views:
-        for view in views_of(base):
-            if view.node.op is not None or mark_of(view) is not None:
-                _derive(view, base)
+    storage = target.node.storage
+    for view in () if storage is None else [live() for live in storage.views]:
+        if view is None or view.origin is None or not view.origin[0].node.needs:
+            continue
+        if view.node.op is not None or mark_of(view) is not None:
+            _derive(view, view.origin[0])
 
 
 def _derive(view: Tensor, base: Tensor) -> None:
@@ -216,7 +230,7 @@ def _region(x: Operand, chain: Chain, F: Namespace) -> Operand:
 
 
 def _copy_slices_forward(
-    F: Namespace, base: Array, value: Array, chain: Chain, order: tuple[int, ...]
+    F: Namespace, base: Array, value: Array, chain: Chain, order: tuple[int, ...], repeats: bool
 ) -> Array:
     # laid out in memory as the base was: in another order, reshape would give a copy, not a view
     out = np.empty(tuple([base.shape[i] for i in order]), base.dtype).transpose(np.argsort(order))
@@ -230,18 +244,36 @@ def _copy_slices_forward(
 
 def _copy_slices_vjp(
     F: Namespace, g: Operand, out: Operand, base: Operand, value: Operand,
-    chain: Chain, order: tuple[int, ...],
+    chain: Chain, order: tuple[int, ...], repeats: bool,
 ) -> Operand:  # fmt: skip
     """``g`` with 0 in the region. RuntimeError if the write went through an expanded view.
 
     PyTorch lets such a view be written, and refuses here.
     """
+    _refuse_repeated(repeats)
     if any(op.name == "expand" for op, _ in chain):
         region = np.empty(g.shape, bool)
         for op, attrs in chain:
             region = op.kernels[cpu.of(BOOL)](region, **(attrs or {}))
         check_locked(region, "backward of a write")
-    return F.copy_slices(g, F.zero(g), chain=chain, order=order)
+    return F.copy_slices(g, F.zero(g), chain=chain, order=order, repeats=False)
+
+
+def _region_vjp(
+    F: Namespace, g: Operand, out: Operand, base: Operand, value: Operand,
+    chain: Chain, order: tuple[int, ...], repeats: bool,
+) -> Operand:  # fmt: skip
+    _refuse_repeated(repeats)
+    return _region(g, chain, F)
+
+
+def _refuse_repeated(repeats: bool) -> None:
+    """Raise if the base of a write, a detached view, shows elements several times.
+
+    What was written to one showed in others, of which the graph does not know.
+    """
+    if repeats:
+        raise repeated_error("backward of a write: the tensor, or its base, was expanded before it")
 
 
 copy_slices_op = Op(
@@ -249,7 +281,7 @@ copy_slices_op = Op(
     _copy_slices_forward,
     vjps=(
         _copy_slices_vjp,
-        lambda F, g, out, base, value, chain, order: _region(g, chain, F),
+        _region_vjp,
     ),
     rule=("g, with 0 in the region", "g in the region"),
     torch_name="CopySlices",
@@ -260,7 +292,7 @@ copy_slices_op.node.__name__ = copy_slices_op.node.__qualname__ = "CopySlices"
 def _copy_slices(base: Tensor, previous: Node, value: Node, chain: Chain) -> Node:
     strides = base.array.strides
     order = tuple(sorted(range(base.array.ndim), key=lambda i: -abs(strides[i])))
-    attrs = {"chain": chain, "order": order}
+    attrs = {"chain": chain, "order": order, "repeats": repeats_itself(base.array)}
     scope, frame = mode.get().scope, user_frame(sys._getframe(1))
     both = (previous, value)
     n = fill(copy_slices_op.node(), both, both, base.array, previous.dev, attrs, scope, frame)

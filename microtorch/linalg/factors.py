@@ -15,6 +15,7 @@ import numpy as np
 from ..autograd.function import Function
 from ..base.errors import describe, message
 from ..engine.record import constant
+from ..ops.arguments import owned
 from ..ops.surface import FUNCTIONS
 from . import kernels, results
 from .checks import as_tensor, by_numpy, identity, matrices, raise_singular, square
@@ -63,7 +64,7 @@ def cholesky_ex(
     square(_name, A)
     if upper:  # of the upper triangle, which alone is read
         L, info = cholesky_ex(A.mH, check_errors=check_errors, _name=_name)
-        return results.cholesky_ex(L.mH, info)
+        return results.cholesky_ex(owned(L.mH), info)
     L, info = by_numpy(_name, kernels.cholesky, A)
     if check_errors:
         raise_singular(_name, A, info, NOT_POSITIVE)
@@ -194,7 +195,7 @@ def lu_solve(
             )
         )
     if not left:
-        return lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
+        return owned(lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH)
     P = _permutation(pivots, LU)
     if adjoint:
         y = solve_triangular(LU.mH, B, upper=False)

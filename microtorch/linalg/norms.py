@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..base.errors import describe, message
-from ..ops.arguments import dims_of
+from ..ops.arguments import dims_of, owned
 from ..ops.surface import METHODS
 from .checks import floating, matrices, square
 from .solving import inv_ex
@@ -66,7 +66,7 @@ def matrix_norm(
     along, over = (row, column) if abs(ord) == 1 else (column, row)
     sums = A.abs().sum(along, keepdim=True)
     out = sums.amax(over, True) if ord > 0 else sums.amin(over, True)
-    return out if keepdim else out.squeeze((row, column))
+    return out if keepdim else owned(out.squeeze((row, column)))
 
 
 def norm(

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..autograd.function import Function
 from ..base.errors import describe, message
+from ..ops.arguments import owned
 from ..ops.surface import FUNCTIONS
 from . import results
 from .checks import as_tensor, by_numpy, floating, identity, matrices, records, without_derivative
@@ -171,4 +172,4 @@ def ormqr(
         raise RuntimeError(message("torch.ormqr: the batch dimensions must be equal"))
     if left:
         return _reflected("ormqr", input, tau, other, transpose)
-    return _reflected("ormqr", input, tau, other.mH, not transpose).mH
+    return owned(_reflected("ormqr", input, tau, other.mH, not transpose).mH)

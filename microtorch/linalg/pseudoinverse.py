@@ -15,6 +15,7 @@ import numpy as np
 from ..autograd.function import Function
 from ..base.errors import describe, message
 from ..engine.handle import Handle
+from ..ops.arguments import owned
 from . import results
 from .checks import as_tensor, broadcast_batches, by_numpy, matrices, square
 
@@ -172,9 +173,11 @@ def lstsq(
     m, n = A.array.shape[-2:]
     empty = as_tensor(np.empty(0, values.dtype))
     full = m > n and bool((rank == n).all()) and driver not in (None, "gelsy")
-    residuals = (A @ solution - B).abs().square().sum(-2) if full else solution.real.reshape(-1)[:0]
+    residuals = owned(solution.real.reshape(-1)[:0])
+    if full:
+        residuals = (A @ solution - B).abs().square().sum(-2)
     return results.lstsq(
-        solution.squeeze(-1) if vectors else solution,
+        owned(solution.squeeze(-1)) if vectors else solution,
         residuals,
         as_tensor(np.empty(0, np.int64) if driver == "gels" else rank),
         as_tensor(values) if driver in ("gelsd", "gelss") else empty,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..autograd.function import Function
 from ..base.errors import describe, message
+from ..ops.arguments import owned
 from . import kernels, results
 from .checks import (
     as_tensor,
@@ -115,10 +116,10 @@ def solve_ex(
                         "B / A.squeeze(-1)")
             )  # fmt: skip
         x, info = solve_ex(A, B.unsqueeze(-1), check_errors=check_errors, _name=_name)
-        return results.solve_ex(x.squeeze(-1), info)
+        return results.solve_ex(owned(x.squeeze(-1)), info)
     if not left:
         x, info = solve_ex(A.mT, B.mT, check_errors=check_errors, _name=_name)
-        return results.solve_ex(x.mT, info)
+        return results.solve_ex(owned(x.mT), info)
     _fits(_name, A, B)
     A, B = broadcast_batches(_name, A, B)
     x, info = by_numpy(_name, kernels.solve, A, B)
@@ -178,7 +179,7 @@ def solve_triangular(
     square("solve_triangular", A)
     if not left:
         x = solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular)
-        return x.mT
+        return owned(x.mT)
     _fits("solve_triangular", A, B)
     A, B = broadcast_batches("solve_triangular", A, B)
     return _SolveTriangular.apply(A, B, upper, unitriangular)

@@ -87,22 +87,38 @@ class Module:
     _load_state_dict_pre_hooks = _NO_HOOKS
     _load_state_dict_post_hooks = _NO_HOOKS
 
+    # what PyTorch's class keeps among its attributes and ours derives: part of what `__getstate__`
+    # gives, so that PyTorch finds it in files
+    _derived: tuple[str, ...] = ()
+
     def __init__(self) -> None:
         # Straight into __dict__: __setattr__ below needs the three dicts to exist.
-        self.__dict__.update(
-            training=True,
-            _parameters={},
-            _buffers={},
-            _non_persistent_buffers_set=set(),
-            _modules={},
-            _forward_hooks=OrderedDict(),
-            _forward_pre_hooks=OrderedDict(),
-            _forward_hooks_always_called=set(),
-            _backward_hooks=OrderedDict(),
-            _backward_pre_hooks=OrderedDict(),
-            _hooked=False,
-            _scope_label=type(self).__name__,
-        )
+        self.__dict__.update(self._first_attributes())
+
+    def _first_attributes(self) -> dict[str, Any]:
+        return {
+            "training": True,
+            "_parameters": {},
+            "_buffers": {},
+            "_non_persistent_buffers_set": set(),
+            "_modules": {},
+            "_forward_hooks": OrderedDict(),
+            "_forward_pre_hooks": OrderedDict(),
+            "_forward_hooks_always_called": set(),
+            "_backward_hooks": OrderedDict(),
+            "_backward_pre_hooks": OrderedDict(),
+            "_hooked": False,
+            "_scope_label": type(self).__name__,
+        }
+
+    def __getstate__(self) -> Any:
+        """The attributes, as copies and files hold them; a subclass may define it anew."""
+        return {**self.__dict__, **{name: getattr(self, name) for name in self._derived}}
+
+    def __setstate__(self, state: Any) -> None:
+        """Take the attributes; those that a state lacks are as `__init__` makes them."""
+        own = {k: v for k, v in state.items() if k not in self._derived}
+        self.__dict__.update({**self._first_attributes(), "_hooked": True, **own})
 
     # ---------------------------------------------------------------- calling
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
 from ..engine.record import constant
-from .arguments import dim_of, shape_of
+from .arguments import dim_of, owned, shape_of
 from .complex import conj
 from .diagonal import diag
 from .join import cat, meshgrid, pieces, require_tensors, same_dtype, stack
@@ -145,7 +145,7 @@ def sum_to_size(self: Tensor, *size: int | Sequence[int]) -> Tensor:
             message(f"size {{{list(want)}}} is not expandable to size {{{list(have)}}}.")
         )
     over = [i for i, h in enumerate(have) if i < extra or want[i - extra] != h]
-    return reshape(self.sum(over), *want) if over else self
+    return owned(reshape(self.sum(over), *want)) if over else self
 
 
 # ---- stacked -------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.hot import several
 from ..engine.op import Op
 from ..engine.record import constant
+from .arguments import owned
 from .join import cat
 from .shape import reshape
 from .surface import public
@@ -351,7 +352,7 @@ def conv2d(
     attrs = geometry_of("conv2d", input, weight, 2, stride, padding, dilation, groups)
     operands = (weight,) if bias is None else (weight, bias)
     if input.array.ndim == 3:
-        return several(conv2d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0)
+        return owned(several(conv2d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0))
     return several(conv2d_op, (input, *operands), attrs)
 
 
@@ -437,7 +438,7 @@ def _transpose(
     if beyond is not None:
         out = several(conv_transpose2d_op, (image, weight), attrs)
         out = beyond(out.squeeze(-2) if n == 1 else out, bias)
-        return out if input.array.ndim == n + 2 else out.squeeze(0)
+        return owned(out if input.array.ndim == n + 2 else out.squeeze(0))
     operands = (image, weight) if bias is None else (image, weight, bias)
     return from_images(several(conv_transpose2d_op, operands, attrs), input, n)
 

@@ -128,7 +128,7 @@ def _declared() -> list[Op]:
     options: dict[str, dict[str, Any]] = {name: {"check": c} for name, c in checks.items()}
     # the condition of `where` is no number: only the choices are promoted
     options["where"] = {"unpromoted": 1}
-    for name in ("maximum", "minimum", "clamp", "clamp_min", "clamp_max"):
+    for name in "maximum minimum clamp clamp_min clamp_max xlogy xlog1py".split():
         options.setdefault(name, {})["ties"] = False
     options["pow"] = options.get("pow", {}) | {"keeps": "y"}
     options["prelu"] = options.get("prelu", {}) | {"keeps": "x y"}

@@ -12,6 +12,7 @@ import numpy as np
 from ..base.errors import ShapeError, message
 from ..engine.hot import single
 from ..engine.op import Op
+from .arguments import owned
 from .windows import HW, Pads, add_windows, cropped, numbers, out_size, windows, zero_images
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def unfold(
             )
         )
     if input.array.ndim == 3:
-        return unfold(input.unsqueeze(0), kernel_size, dilation, padding, stride).squeeze(0)
+        x = input.unsqueeze(0)
+        return owned(unfold(x, kernel_size, dilation, padding, stride).squeeze(0))
     attrs = _columns("unfold", kernel_size, dilation, padding, stride)
     _windows_of("unfold", tuple(input.array.shape[2:]), attrs)
     return single(unfold_op, input, attrs)

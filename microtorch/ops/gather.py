@@ -16,7 +16,7 @@ from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
 from ..engine.hot import kept_dtype
 from ..engine.op import Op
-from .arguments import dim_of, element, rows
+from .arguments import dim_of, element, owned, rows
 from .index import Place, put
 from .shape import expand, reshape
 from .surface import METHODS, public
@@ -209,11 +209,11 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """out[i, j] = input[index[i, j], j] for dim 0, and so on; ``index``: int64 of the same rank."""
     d, index = check_index("gather", input, dim, index)
     if not index.array.size:
-        return reshape(reshape(input, -1)[:0], *index.array.shape)
+        return owned(reshape(reshape(input, -1)[:0], *index.array.shape))
     if input.array.ndim == index.array.ndim:
         return kept_dtype(gather_op, input, index, {"dim": d})
     x, i = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]
-    return reshape(apply(gather_op, (x, i), {"dim": d}), *index.array.shape)
+    return owned(reshape(apply(gather_op, (x, i), {"dim": d}), *index.array.shape))
 
 
 @public()
@@ -247,7 +247,7 @@ def scatter(
         s = element(given, input)
     if not i.array.size:
         return input.clone()
-    return reshape(apply(scatter_op, (x, i, s), {"dim": d}), *input.array.shape)
+    return owned(reshape(apply(scatter_op, (x, i, s), {"dim": d}), *input.array.shape))
 
 
 @public()

@@ -14,7 +14,7 @@ from ..backends import defines, host
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import single
-from .arguments import dim_of, element
+from .arguments import dim_of, element, owned
 from .index import Place, index_op, index_put_op
 from .shape import expand, reshape
 from .surface import METHODS, public
@@ -44,11 +44,12 @@ def check_along(F: Backend, x: Array, name: str, d: int, n: int, least: int) -> 
 
 def _place(
     name: str, input: Tensor, dim: int, index: Tensor, kinds: tuple[str, ...], wrong: type,
-    negative: bool = False,
+    negative: bool = False, writes: bool = False,
 ) -> Place:  # fmt: skip
     """``[:, ..., index]`` for an index of these integer types. Raises ``wrong`` for another type.
 
-    ``negative``: the index may count from the end.
+    ``negative``: the index may count from the end. ``writes``: only slices are written, where those
+    of no elements may have any index.
     """
     if not hasattr(index, "node"):
         raise TypeError(
@@ -68,7 +69,10 @@ def _place(
             message(f"{name}(): Index is supposed to be a vector", f"got {describe(index)}")
         )
     d = dim_of(dim, input.array.ndim, name)
-    n = input.array.shape[d] if input.array.ndim else 1
+    shape = input.array.shape
+    n = shape[d] if shape else 1
+    if writes and not all(shape[:d] + shape[d + 1 :]):
+        return (*(slice(None),) * d, x.reshape(-1)[:0])
     index.node.dev.check_along(x, name, d, n, -n * negative)
     return (*(slice(None),) * d, x.reshape(-1).copy())
 
@@ -82,8 +86,11 @@ def _written(
 ) -> Tensor:
     """A copy of ``input`` with ``source`` written (or added) at a place."""
     attrs = {"index": place, "accumulate": accumulate}
+    d, shape = len(place) - 1, source.array.shape
+    if shape and not source.array.size:  # slices of no elements: as many as the place has
+        source = reshape(source, *shape[:d], len(place[d]), *shape[d + 1 :])
     out = apply(index_put_op, (_lined(input), source), attrs)
-    return out if input.array.ndim else reshape(out)
+    return out if input.array.ndim else owned(reshape(out))
 
 
 @public()
@@ -99,7 +106,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
                 f"{index.array.size} value(s)"
             )
         )
-    return reshape(single(index_op, reshape(input, 1), {"index": place}))
+    return owned(reshape(single(index_op, reshape(input, 1), {"index": place})))
 
 
 @public()
@@ -107,7 +114,9 @@ def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1
 ) -> Tensor:
     """A copy of ``input`` with ``alpha * source`` added at the slices ``index`` along ``dim``."""
-    place = _place("index_add", input, dim, index, ("int32", "int64"), RuntimeError)
+    place = _place(
+        "index_add", input, dim, index, ("int32", "int64"), RuntimeError, writes=True
+    )
     _same_type("index_add", input, source)
     x, source = _lined(input), _lined(source) if not input.array.ndim else source
     d = len(place) - 1
@@ -128,7 +137,7 @@ def index_add(
 @public()
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy of ``input`` with ``source`` written at the slices ``index`` along ``dim``."""
-    place = _place("index_copy", input, dim, index, ("int64",), RuntimeError)
+    place = _place("index_copy", input, dim, index, ("int64",), RuntimeError, writes=True)
     _same_type("index_copy", input, source)
     x, d, n = _lined(input), len(place) - 1, index.array.size
     if source.array.ndim and input.array.ndim and source.array.ndim != input.array.ndim:
@@ -160,7 +169,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 @public()
 def index_fill(input: Tensor, dim: int, index: Tensor, value: TensorLike) -> Tensor:
     """A copy of ``input`` with ``value`` in the slices ``index`` along ``dim``."""
-    place = _place("index_fill", input, dim, index, ("int64",), IndexError, negative=True)
+    place = _place("index_fill", input, dim, index, ("int64",), IndexError, True, True)
     written: Any = value
     if not hasattr(written, "node"):
         written = element(written, input)
@@ -214,7 +223,7 @@ def index_reduce(
     out = METHODS["scatter_reduce"](
         x, d, expand(along, *fits), source, reduce, include_self=include_self
     )
-    return out if input.array.ndim else reshape(out)
+    return out if input.array.ndim else owned(reshape(out))
 
 
 def _same_type(name: str, input: Tensor, source: Any) -> None:

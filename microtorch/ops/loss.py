@@ -187,7 +187,7 @@ def nll_loss(
     x, t = input.array, target.array
     if x.ndim == 1 and t.ndim == 0:
         out = nll_loss(input.reshape(1, -1), target.reshape(1), weight, ignore_index, reduction)
-        return out.reshape(()) if reduction == "none" else out
+        return owned(out.reshape(())) if reduction == "none" else out
     if t.dtype != dtypes.I64:
         raise RuntimeError(
             message(

@@ -215,14 +215,17 @@ def batch_norm(
             )
     affine = _affine_operands(weight, bias, input)
     if not training:
-        if running_mean is None or running_var is None:
-            raise RuntimeError(
-                message(
-                    "Expected running_mean and running_var to be defined when training=False",
-                    "batch_norm()",
-                )
-            )
+        for name, v in (("running_mean", running_mean), ("running_var", running_var)):
+            if v is None:
+                raise RuntimeError(message(f"{name} must be defined in evaluation mode"))
         return several(fixed_norm_op, (input, running_mean, running_var, *affine), {"eps": eps})
+    if (running_mean is None) != (running_var is None):
+        raise ValueError(
+            message(
+                "running_mean and running_var must either both be None or neither be None",
+                "batch_norm: one would move, and the other stay",
+            )
+        )
     n = x.size // max(x.shape[1], 1)
     if n == 1:
         raise ValueError(
@@ -423,7 +426,7 @@ def instance_norm(
             raise RuntimeError(
                 message(
                     "Expected running_mean and running_var to be defined when "
-                    "use_input_stats=False",
+                    "use_input_stats is false",
                     "instance_norm()",
                 )
             )

@@ -97,7 +97,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         )
     flat = reshape(_flat_index("put", input, index), -1)
     written = index_put(reshape(input, -1), (flat,), reshape(source, -1), accumulate)
-    return reshape(written, *input.array.shape)
+    return owned(reshape(written, *input.array.shape))
 
 
 # ---- at a mask -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.hot import single
 from ..engine.op import Op
-from .arguments import dim_of, rows
+from .arguments import dim_of, owned, rows
 from .surface import public
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _publish(op: Op, what: str) -> None:
             out: Tensor = scan(input.to(dtype), dim)
             return out if out.array.dtype == as_numpy(dtype) else out.to(dtype)
         if not input.array.ndim:
-            return scan(input.reshape(1), 0).reshape(())
+            return owned(scan(input.reshape(1), 0).reshape(()))
         return single(op, input, {"dim": dim_of(dim, input.array.ndim, op.name)})
 
     public()(named(scan, op.name, f"The running {what} along ``dim``."))
@@ -205,5 +205,5 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
         raise NotImplementedError(message(what, describe(input), fix="x.float()"))
     d = dim_of(dim, input.array.ndim, "logcumsumexp")
     if not input.array.ndim:
-        return logcumsumexp(input.reshape(1), 0).reshape(())
+        return owned(logcumsumexp(input.reshape(1), 0).reshape(()))
     return single(logcumsumexp_op, input, {"dim": d})

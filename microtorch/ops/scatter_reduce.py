@@ -9,6 +9,7 @@ from ..base.errors import MissingKernel, message
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.record import constant
+from .arguments import owned
 from .gather import added, flat, operands
 from .select import masked_fill
 from .shape import reshape
@@ -133,7 +134,7 @@ def scatter_reduce(
             out = out / n if x.array.dtype.kind in "fV" else out // n
     else:
         out = apply(scatter_reduce_op, (x, i, s), {"dim": d, "reduce": reduce})
-    return reshape(out, *input.array.shape)
+    return owned(reshape(out, *input.array.shape))
 
 
 def _counts(x: Tensor, dim: int, index: Tensor) -> Tensor:

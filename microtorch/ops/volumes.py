@@ -19,7 +19,7 @@ import numpy as np
 
 from ..engine.hot import several, single
 from ..engine.op import Op
-from .arguments import rows
+from .arguments import owned, rows
 from .conv import check, geometry_of, terms, transposed_geometry
 from .pool import averages, target_size
 from .surface import public
@@ -213,7 +213,7 @@ def conv3d(
     attrs = geometry_of("conv3d", input, weight, 3, stride, padding, dilation, groups)
     operands = (weight,) if bias is None else (weight, bias)
     if input.array.ndim == 4:
-        return several(conv3d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0)
+        return owned(several(conv3d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0))
     return several(conv3d_op, (input, *operands), attrs)
 
 
@@ -236,7 +236,7 @@ def conv_transpose3d(
         out = several(conv_transpose3d_op, operands, attrs)
     else:
         out = beyond(several(conv_transpose3d_op, (batched, weight), attrs), bias)
-    return out if batched is input else out.squeeze(0)
+    return owned(out if batched is input else out.squeeze(0))
 
 
 # ---- means ---------------------------------------------------------------------------------------
@@ -339,7 +339,7 @@ adaptive_spread3d_op = Op(
 def _batched(op: Op, input: Tensor, attrs: Attrs) -> Tensor:
     """``op`` on volumes (N, C, D, H, W), or on one without a batch."""
     if input.array.ndim == 4:
-        return single(op, input.unsqueeze(0), attrs).squeeze(0)
+        return owned(single(op, input.unsqueeze(0), attrs).squeeze(0))
     return single(op, input, attrs)
 
 

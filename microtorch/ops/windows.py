@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..base.errors import message
+from .arguments import owned
 
 if TYPE_CHECKING:
     from ..base.types import Array, Attrs, DType, Shape
@@ -109,7 +110,7 @@ def from_images(out: Tensor, like: Tensor, n: int) -> Tensor:
     """Images as a tensor of n spatial dimensions, with a batch if ``like`` has one."""
     if n == 1:
         out = out.squeeze(-2)
-    return out.squeeze(0) if like.array.ndim == n + 1 else out
+    return owned(out.squeeze(0) if like.array.ndim == n + 1 else out)
 
 
 # ---- reading arguments ---------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from ..create.data import tensor
 from ..handles.tensor import Tensor
 from ..nn.common_types import DeviceLike
 from ..nn.layers.normalization import _BatchNorm
+from ..nn.modes import modes_kept
 from ..nn.module import Module
 from .lr_scheduler.base import LRScheduler, one_per_group
 from .optimizer import Optimizer
@@ -182,17 +183,18 @@ def update_bn(loader: Iterable[Any], model: Module, device: DeviceLike = None) -
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
-    was_training = model.training
-    model.train()
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # the plain mean of all batches
-    for batch in loader:
-        input = batch[0] if isinstance(batch, (list, tuple)) else batch
-        model(input if device is None else input.to(device))
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
-    model.train(was_training)
+    with modes_kept(model):
+        try:
+            model.train()
+            for layer in layers:
+                layer.reset_running_stats()
+                layer.momentum = None  # the plain mean of all batches
+            for batch in loader:
+                input = batch[0] if isinstance(batch, (list, tuple)) else batch
+                model(input if device is None else input.to(device))
+        finally:
+            for layer, momentum in zip(layers, momenta, strict=True):
+                layer.momentum = momentum
 
 
 class SWALR(LRScheduler):

@@ -19,6 +19,8 @@ from ..distributed.joining import Join, Joinable, JoinHook
 from ..handles.tensor import Tensor
 from .optimizer import Closure, Group, Optimizer, ParamsT
 
+__path__: list[str] = []  # a package to Python, below which PyTorch's module is found
+
 
 class ZeroRedundancyOptimizer(Optimizer, Joinable):
     """``optimizer_class`` on this rank's share of ``params``; after ``step`` all ranks have all.

@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .program import Rate, Ref
 from .statements import Call, Lowered, Sum
+from .templates import Rate, Ref
 
 if TYPE_CHECKING:
     from ..base.types import Operand, Shape

@@ -9,6 +9,7 @@ warning that says why.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -31,11 +32,12 @@ from .export import export
 from .guards import SIMPLE, TooMuch, Unwatchable, Watch
 from .keys import Refused, opaque, structure
 from .outputs import Output
-from .program import Leaf, Program, Ref
+from .program import Leaf, Program
 from .proof import disagreement, proved, random_state
 from .recorded import Recorded
 from .recording import SLOT, Busy, Recording, recording_now
 from .source import unique
+from .templates import Ref
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
@@ -53,6 +55,7 @@ class Compiled:
         self.function = self.root = function
         self.use_c = use_c
         self.fullgraph = fullgraph
+        self.own_outputs = False  # are views that it returns to be copied?
         self.entries: dict[Key, list[tuple[Entry, Operand]]] = {}
         self.pending: dict[Key, Run | None] = {}
         self.recordings: dict[Key, int] = {}
@@ -160,6 +163,8 @@ class Compiled:
                         "arguments or values")  # fmt: skip
             return
         entry.names = self.names(entry, run)
+        for leaf in entry.leaves:
+            leaf.name = entry.names.get(leaf.number, leaf.name)
         arrays = {x.number: x.value for x in run.recording.arrays.values()}
         entry.plan_whole(arrays)
         if self.use_c:
@@ -178,13 +183,17 @@ class Compiled:
     def names(self, entry: Entry, run: Run) -> dict[int, str]:
         """What the user calls the leaves; of new gradients ``d_`` and the name of their leaf."""
         found: dict[int, str] = {}
-        by_tensor = {id(v): k for _, k, v in run.watch.items if isinstance(v, Tensor)}
-        parameters = getattr(getattr(self.function, "__code__", None), "co_varnames", ())
+        by_tensor = {id(v): k for _, k, v in run.watch.items
+                     if isinstance(v, Tensor) and isinstance(k, str)}  # fmt: skip
+        method = getattr(type(self.function), "forward", None)  # of a Module, after self
+        code = getattr(self.function, "__code__", getattr(method, "__code__", None))
+        parameters = code.co_varnames[code is not getattr(self.function, "__code__", None) :
+                                      code.co_argcount] if code is not None else ()  # fmt: skip
         for leaf in entry.leaves:
             name = by_tensor.get(id(leaf.tensor))
             if leaf.kind == "argument" and leaf.place < len(parameters):
                 found[leaf.number] = unique(parameters[leaf.place], found.values())
-            elif leaf.kind == "tensor" and isinstance(name, str):
+            elif leaf.kind == "tensor" and name is not None:
                 found[leaf.number] = unique(name, found.values())
         for leaf, n in entry.new_grads:
             if n is not None and leaf.number in found:
@@ -199,7 +208,10 @@ class Compiled:
         outputs: list[Output] = []
         with r:
             result = self.function(*args, **kwargs)
+            if self.own_outputs:
+                result = owned(result, [leaf.tensor for leaf in r.program.leaves])
             r.program.outputs = self.output(r, result, outputs)
+            r.program.returned = [o.number for o in outputs]
             if r.late is not None and not any(o.kind == "number" for o in outputs):
                 r.give_up("it reads a number, and returns something else")
             r.program.split = len(r.program.steps)
@@ -341,23 +353,52 @@ class Compiled:
             )
         )
 
+    @property
+    def entry(self) -> Entry:
+        """The program that was made last, and what stands for the function around it."""
+        self.graph  # noqa: B018
+        return next(reversed(self.entries.values()))[-1][0]
+
     def c_source(self) -> str:
         """The C file of the program that was made last; "" where none of its steps is C."""
-        self.graph  # noqa: B018
-        text: str = next(reversed(self.entries.values()))[-1][0].c_source
-        return text
+        return self.entry.c_source
 
-    def export(self, folder: str | PathLike[str], steps: int = 10) -> None:
-        """Write the program that was made last as C with a ``main``; see static/export.py."""
-        self.graph  # noqa: B018
-        export(next(reversed(self.entries.values()))[-1][0], folder, steps)
+    def export(
+        self, folder: str | PathLike[str], steps: int = 10, target: str = "c",
+        data: Sequence[Operand] | None = None, predict: Operand = None,
+    ) -> None:  # fmt: skip
+        """Write the program that was made last as C with a ``main``, and as a page
+        (``target="wasm"``), which runs ``predict``, a compiled function or Module, on the same
+        weights. ``steps``: of training, checked and made by default; ``data``: for each tensor
+        among the arguments, rows of which each step takes the next, or None. See static/export.py.
+        """
+        other = getattr(predict, "_compiled", predict)
+        if other is not None and not isinstance(other, Compiled):
+            raise TypeError(
+                message(
+                    f"predict= is a compiled function or Module, not {type(predict).__name__}",
+                    fix="torch.compile(net), and three calls of it",
+                )
+            )
+        export(self.entry, folder, steps, target, data, None if other is None else other.entry)
 
     @property
     def code(self) -> str:
         """The program as the Python function that the interpreter runs."""
-        self.graph  # noqa: B018
-        text: str = vars(next(reversed(self.entries.values()))[-1][0].function)["text"]
+        text: str = vars(self.entry.function)["text"]
         return text
+
+
+def owned(x: Operand, leaves: Sequence[Tensor]) -> Operand:
+    """What a function returned, with copies of what is a view, or was there before."""
+    if isinstance(x, Tensor):
+        view = x.origin is not None or any(x is leaf for leaf in leaves)
+        return x.clone() if view else x
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return type(x)(*[owned(y, leaves) for y in x])
+    if type(x) in (tuple, list):
+        return type(x)([owned(y, leaves) for y in x])
+    return {k: owned(y, leaves) for k, y in x.items()} if type(x) is dict else x
 
 
 def _backend() -> str:

@@ -8,7 +8,6 @@ from ..notation import expr
 from .functions import named
 from .lower import LIBRARY, row_major
 from .memory import planned
-from .program import Rate, Ref
 from .statements import (
     C_TYPES,
     Call,
@@ -20,6 +19,7 @@ from .statements import (
     reads,
     writes,
 )
+from .templates import Rate, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

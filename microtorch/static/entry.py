@@ -9,7 +9,8 @@ from ..graph import storage_of
 from ..handles.memory import owner
 from .loops import Plan, compiled, write
 from .outputs import late, walked
-from .program import Writer, replaced
+from .program import Writer
+from .templates import replaced
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand

@@ -2,29 +2,28 @@
 
 ``make && ./model`` reads the weights and an input, runs the program, a step of training as often as
 it is told, and prints what Python prints; ``make check`` compares the two. All steps of the program
-must be C (lower.py, calls.py); a step that is not is named with its line.
+must be C (lower.py, calls.py); a step that is not is named with its line. alone.py writes the text,
+page.py what a browser needs.
 """
 from __future__ import annotations
 
-import math
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import generator
-from ..base.errors import message
-from .emit_c import Emitter, Region
-from .functions import text_of
+from ..base.errors import ShapeError, message
+from ..handles.tensor import Tensor
+from . import page
+from .alone import File, Held
 from .program import Step
 from .proof import random_state
-from .source import head, unique, wrapped
-from .statements import C_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ..base.types import Array
+    from ..base.types import Array, Operand
+    from .emit_c import Region
     from .entry import Entry
 
 MAKEFILE = """\
@@ -48,7 +47,7 @@ README = """\
 make && ./model              reads weights.bin and input.bin, prints the results
 ./model other.bin            reads another input
 {training}make check                   compares with the numbers that Python printed (expected.txt)
-
+{page}
 Any C99 compiler will do: cc -O2 -ffp-contract=off -o model model.c -lm
 
 weights.bin and input.bin begin with text, one line for each array (name, dtype, shape), and an
@@ -63,11 +62,34 @@ TRAINING = """\
 """
 
 
-def export(entry: Entry, folder: str | os.PathLike[str], steps: int = 10) -> None:
+def export(
+    entry: Entry, folder: str | os.PathLike[str], steps: int = 10, target: str = "c",
+    data: Sequence[Operand] | None = None, predict: Entry | None = None,
+) -> None:  # fmt: skip
     """Write the folder. ``steps``: how many steps of training are checked, and made by default.
 
-    A program that writes to nothing makes one step. RuntimeError says what is not C.
+    A program that writes to nothing makes one step. ``target="wasm"`` adds a page that runs the
+    program in a browser, and with ``predict`` a second program on the same weights. ``data``: for
+    each argument that is a tensor, rows of which each step takes as many as it was recorded with,
+    or None. RuntimeError says what is not C; ImportError, that the compiler for pages is not there.
     """
+    if target not in ("c", "wasm"):
+        raise ValueError(message(f'target={target!r} is neither "c" nor "wasm"'))
+    if predict is not None and target == "c":
+        raise ValueError(message("predict= is for a page", fix='target="wasm"'))
+    if target == "wasm":
+        page.compiler()
+    file = File()
+    region = whole(entry)
+    learns = bool(region.written)
+    file.add(entry, region._replace(name="train" if learns else "forward"), rows(entry, data or ()))
+    if predict is not None:
+        file.add(predict, whole(predict)._replace(name="predict"), {})
+    Folder(file, steps if learns else 1).write(os.fspath(folder), target == "wasm")
+
+
+def whole(entry: Entry) -> Region:
+    """The program as one region, or RuntimeError."""
     p, plan = entry.program, entry.whole
     if plan is None:
         raise RuntimeError(message(f"{p.name} cannot be exported: it was read from a file"))
@@ -78,8 +100,8 @@ def export(entry: Entry, folder: str | os.PathLike[str], steps: int = 10) -> Non
         )
     regions = plan.regions
     other = [x for x in plan.items if isinstance(x, Step)]
-    printed = [o.number for o in entry.outputs]
-    if len(regions) != 1 or other or {*printed} - {*regions[0].gives}:
+    printed = {o.number for o in entry.outputs}
+    if len(regions) != 1 or other or printed - {*regions[0].gives}:
         step = other[0] if other else p.steps[0]
         raise RuntimeError(
             message(
@@ -88,142 +110,100 @@ def export(entry: Entry, folder: str | os.PathLike[str], steps: int = 10) -> Non
                 fix="what is, stands in microtorch/static/lower.py and calls.py",
             )
         )
-    region = regions[0]._replace(name="forward" if not regions[0].written else "train")
-    for n in region.takes:
+    for n in regions[0].takes:
         if not p.values[n].contiguous:
             raise RuntimeError(message(f"an array of {p.values[n]} does not lie row by row: "
                                        ".contiguous() it"))  # fmt: skip
-    Folder(entry, region, steps if regions[0].written else 1).write(os.fspath(folder))
+    return regions[0]
+
+
+def rows(entry: Entry, data: Sequence[Operand]) -> dict[int, Array]:
+    """``data=`` by place among the arguments; ShapeError if it does not fit them."""
+    taken = {x.place: x for x in entry.leaves if x.kind == "argument"}
+    found: dict[int, Array] = {}
+    for place, given in enumerate(data):
+        if given is None:
+            continue
+        array = given.detach().numpy() if isinstance(given, Tensor) else np.asarray(given)
+        leaf = taken.get(place)
+        like = None if leaf is None else leaf.array
+        if like is None or array.shape[1:] != like.shape[1:] or array.ndim != like.ndim or (
+            array.dtype != like.dtype or not array.size
+        ):  # fmt: skip
+            have = "no such tensor" if like is None else f"{like.dtype} {list(like.shape)}"
+            raise ShapeError(
+                message(
+                    f"data[{place}] is {array.dtype} {list(array.shape)}; {entry.program.name} "
+                    f"was recorded with {have}",
+                    fix="give rows of the same shape and dtype, as many as you like",
+                )
+            )
+        found[place] = np.ascontiguousarray(array)
+    return found
 
 
 class Folder:
-    """The files of a program that is one region."""
+    """The files of a folder."""
 
-    def __init__(self, entry: Entry, region: Region, steps: int):
-        self.entry, self.region, self.steps = entry, region, steps
-        self.program = p = entry.program
-        leaves = {x.number: x for x in entry.leaves}
-        self.names: dict[int, str] = {}
-        printed = [o.number for o in entry.outputs]
-        for n in [*region.takes, *region.gives]:
-            wanted = entry.names.get(n) or f"v{n}"
-            if n in printed:
-                wanted = f"result_{printed.index(n)}"
-            self.names[n] = unique(wanted, self.names.values())
-        self.printed = [*dict.fromkeys(printed)]
-        self.arrays: dict[int, Array] = {
-            n: p.constants[n] if n in p.constants else leaves[n].array for n in region.takes
-        }
-        self.inputs = [n for n in region.takes if n in leaves and leaves[n].kind == "argument"]
-        self.weights = [n for n in region.takes if n not in self.inputs]
-        self.trained = bool({*region.written} & {*self.weights})
-        self.draws = any(s.name == "dropout_noise" for s in p.steps[: p.split])
+    def __init__(self, file: File, steps: int):
+        self.file, self.steps, self.first = file, steps, file.parts[0]
 
-    # ---- what Python prints ----------------------------------------------------------------------
     def expected(self) -> list[str]:
         """The numbers of some steps, by the interpreter, on copies of the memory."""
-        leaves = [x.array.copy() for x in self.entry.leaves]
-        at = [self.entry.gives.index(n) for n in self.printed]
+        entry = self.first.entry
+        leaves = [x.array.copy() for x in entry.leaves]
+        batches = [
+            (leaves[i], data.content)
+            for i, x in enumerate(entry.leaves)
+            if (data := self.first.rows.get(x.number)) is not None and data.content is not None
+        ]
+        at = [entry.gives.index(n) for n in dict.fromkeys(o.number for o in entry.outputs)]
         state, lines = random_state(), []
         try:
-            for _ in range(self.steps):
-                given = self.entry.function(*leaves)
+            for step in range(self.steps):
+                for batch, all_rows in batches:
+                    places = step * len(batch) + np.arange(len(batch))
+                    batch[...] = all_rows[places % len(all_rows)]
+                given = entry.function(*leaves)
                 lines += [f"{float(v):.6g}\n" for i in at for v in np.ravel(given[i])]
         finally:
             generator.Generator.set_state(generator.default_generator, state)
         return lines
 
-    # ---- files -----------------------------------------------------------------------------------
-    def write(self, folder: str) -> None:
-        p = self.program
+    def write(self, folder: str, with_page: bool) -> None:
+        file, p = self.file, self.first.entry.program
         expected = self.expected()
-        training = TRAINING.format(steps=self.steps) if self.trained else ""
+        training = TRAINING.format(steps=self.steps) if self.first.learns else ""
         files = {
-            "model.c": self.source(),
+            "model.c": file.source(self.steps, with_page),
             "Makefile": MAKEFILE.replace("{count}", str(len(expected))),
             "expected.txt": "".join(expected),
             "README": README.format(
-                name=p.name, training=training,
-                inputs="\n".join(f"input {self.shown(n)}" for n in self.inputs),
-                outputs="\n".join(f"prints {self.shown(n)}" for n in self.printed),
+                name=p.name, training=training, page=page.README if with_page else "",
+                inputs="\n".join(f"input {h}" for h in file.inputs),
+                outputs="\n".join(f"prints {h}" for h in self.first.results),
             ),
         }  # fmt: skip
         os.makedirs(folder, exist_ok=True)
         for name, content in files.items():
-            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-                file.write(content)
-        for name, numbers in (("weights.bin", self.weights), ("input.bin", self.inputs)):
-            with open(os.path.join(folder, name), "wb") as data:
-                data.write(f"{self.heading(numbers)}\n".encode())
-                for n in numbers:
-                    data.write(np.ascontiguousarray(self.arrays[n]).tobytes())
-                if name == "weights.bin" and self.draws:
-                    data.write(_twister().tobytes())
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as text:
+                text.write(content)
+        self.numbers(os.path.join(folder, "weights.bin"), file.weights, twister() * file.draws)
+        self.numbers(os.path.join(folder, "input.bin"), file.inputs)
+        if with_page:
+            page.write(file, folder, twister())
 
-    def shown(self, n: int) -> str:
-        return f"{self.names[n]}: {self.program.values[n]}"
-
-    def heading(self, numbers: list[int]) -> str:
-        """What stands above numbers: a line for each array."""
-        lines = [f"{self.shown(n)}\n" for n in numbers]
-        if self.draws and numbers is self.weights:
-            lines.append("generator: uint32 [625]\n")
-        return "".join(lines) or "nothing\n"
-
-    def source(self) -> str:
-        """model.c"""
-        p = self.program
-        emitter = Emitter(p, self.region, self.names)
-        body = emitter.text()
-        title = f"{p.name}, to be run without Python"
-        return "\n".join([head(title, [emitter], [body]), body, self.main(emitter.size())])
-
-    def main(self, block: int) -> str:
-        p = self.program
-        numbers = [*self.region.takes, *self.region.gives]
-        sizes = {n: max(math.prod(p.values[n].shape), 1) for n in numbers}
-        declared = "".join(
-            f"static {C_TYPES[p.values[n].dtype.name]} {self.names[n]}[{sizes[n]}];\n"
-            for n in numbers
-        )
-        passed = [self.names[n] for n in numbers]
-        passed += [repr(float(x.group["lr"])) for x in self.region.rates]
-        if block:
-            declared += f"static double block[{-(-block // 8)}]; /* {block} bytes */\n"
-            passed.append("(char *)block")
-        weights = [self.names[n] for n in self.weights] + ["generator"] * self.draws
-        inputs = [self.names[n] for n in self.inputs]
-        printing = "".join(
-            f"        for (int i = 0; i < {sizes[n]}; i++)\n"
-            f'            printf("%.6g\\n", (double){self.names[n]}[i]);\n'
-            for n in self.printed
-        )
-        text = text_of("main")
-        if not self.trained:
-            text = text.split("    /* what is learned */\n")[0] + "    return 0;\n}\n"
-        heading = self.heading(self.weights).split("\n")
-        quoted = "".join(f'        "{line}\\n"\n' for line in heading)
-        replaced = {
-            "ARRAYS;\n": declared, "WEIGHTS": _listed(weights), "INPUTS": _listed(inputs),
-            "SIZES_OF_W": _listed((f"sizeof {w}" for w in weights), "0"),
-            "SIZES_OF_I": _listed((f"sizeof {i}" for i in inputs), "0"),
-            "COUNT_OF_W": str(len(weights)), "COUNT_OF_I": str(len(inputs)),
-            "STEPS": str(self.steps),
-            "        if (CALL) {": wrapped(f"if ({self.region.name}({', '.join(passed)})) {{", 8),
-            "        PRINT;\n": printing, "        HEADING;\n": quoted.rstrip("\n") + ";\n",
-        }  # fmt: skip
-        for word, by in replaced.items():
-            text = text.replace(word, by)
-        return text
+    def numbers(self, path: str, arrays: list[Held], more: bytes = b"") -> None:
+        with open(path, "wb") as out:
+            out.write(f"{self.file.heading(arrays)}\n".encode())
+            for h in arrays:
+                out.write(np.ascontiguousarray(h.content).tobytes())
+            out.write(more)
 
 
-def _twister() -> Array:
+def twister() -> bytes:
     """The generator's words, and how many of them are used up."""
     state: Array = generator.default_generator.state().astype(np.uint32)
     if state[624] == 0:  # before the first draw
         state[624] = 624
-    return state
-
-
-def _listed(words: Iterable[str], none: str = "NULL") -> str:
-    return ", ".join(words) or none
+    return state.tobytes()

@@ -9,7 +9,7 @@ import numpy as np
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from .guards import SIMPLE
-from .program import Ref
+from .templates import Ref
 
 if TYPE_CHECKING:
     from ..base.types import Operand

@@ -38,7 +38,7 @@ class Plan:
     ):  # fmt: skip
         self.program, self.prefix, self.arrays = program, prefix, arrays
         self.steps = program.steps[begin:end]
-        self.needed = set(needed)
+        self.needed, self.alone = set(needed), alone
         found = {id(s): lowered(program, s, arrays, alone) for s in self.steps}
         self.items: list[Step | Region] = []
         refused: set[int] = set()
@@ -67,7 +67,7 @@ class Plan:
 
     def close(self, chain: list[Lowered], end: int) -> set[int]:
         """End a region before step ``end``."""
-        if not self.pays(chain):
+        if not self.pays(chain, self.alone):
             self.items += {id(s.step): s.step for s in chain}.values()
             return set()
         values, constants = self.program.values, self.program.constants
@@ -122,10 +122,10 @@ class Plan:
         return [*views, *checks, *[s for s in chain if id(s) not in early]]
 
     @staticmethod
-    def pays(chain: list[Lowered]) -> bool:
+    def pays(chain: list[Lowered], alone: bool) -> bool:
         """Is a region of these statements worth a call of its own?"""
         work = [s for s in chain if not isinstance(s, View)]
-        return len(work) > 1 or (len(work) == 1 and isinstance(work[0], Call))
+        return len(work) > (not alone) or (len(work) == 1 and isinstance(work[0], Call))
 
     def confused(self, chain: list[Lowered], takes: list[int], made: set[int]) -> set[int]:
         """Steps that write to memory which the region also knows by another name, or that check

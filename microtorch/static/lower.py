@@ -15,8 +15,8 @@ import numpy as np
 from ..handles.memory import offset, owner
 from ..notation import expr, formulas
 from .calls import called
-from .program import Ref, Unread
 from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View
+from .templates import Ref, Unread
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Shape

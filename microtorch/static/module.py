@@ -1,7 +1,7 @@
 """``compile``, and what it makes of a Module."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -42,10 +42,15 @@ class CompiledModule(Module):
         made: Compiled = vars(self)["_compiled"]
         return made.c_source()
 
-    def export(self, folder: str | PathLike[str]) -> None:
-        """Write the program that was made last as C with a ``main``; see static/export.py."""
+    def export(
+        self, folder: str | PathLike[str], target: str = "c",
+        data: Sequence[Operand] | None = None,
+    ) -> None:  # fmt: skip
+        """Write the program that was made last as C with a ``main``, and as a page
+        (``target="wasm"``); see static/export.py.
+        """
         made: Compiled = vars(self)["_compiled"]
-        made.export(folder)
+        made.export(folder, target=target, data=data)
 
     @property
     def code(self) -> str:

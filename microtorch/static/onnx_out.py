@@ -12,6 +12,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -19,12 +20,14 @@ import numpy as np
 from ..autograd.grad_mode import no_grad
 from ..base.errors import message
 from ..handles.tensor import Tensor
+from ..nn.modes import modes_kept
 from ..nn.module import Module
 from ..notation import expr, formulas
 from .compiled import Compiled
 from .lower import OPERATORS, expr_letters
-from .program import Ref, Step
+from .program import Step
 from .script import trace
+from .templates import Ref
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Shape
@@ -493,18 +496,12 @@ def export(
     given = tuple(x.detach().clone() for x in given)  # one given twice is still two inputs
     if f is None:
         raise TypeError(message("torch.onnx.export needs a file: f='model.onnx'"))
-    # a part of it may be in another mode than the whole: a frozen norm
-    modes = [(m, m.training) for m in model.modules()] if isinstance(model, Module) else []
-    with no_grad():
+    with no_grad(), modes_kept(model) if isinstance(model, Module) else nullcontext():
         if isinstance(model, Module):
             model.eval()
-        try:
-            made = built(model, given, input_names, output_names, opset_version, dynamic_axes or {})
-            if dynamic_axes:
-                agree(made, model, given, dynamic_axes)
-        finally:
-            for module, mode in modes:
-                module.training = mode
+        made = built(model, given, input_names, output_names, opset_version, dynamic_axes or {})
+        if dynamic_axes:
+            agree(made, model, given, dynamic_axes)
     if isinstance(f, (str, os.PathLike)):
         with open(f, "wb") as file:
             file.write(made.SerializeToString())

@@ -7,68 +7,21 @@ the same calls in the same order: the interpreter is a Python function with one 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..base.errors import message
+from .nodes import Walk
+from .templates import Rate, Ref, Value, refs, replaced, shown
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DType, Kernel, Operand, Shape
+    from ..base.types import Array, Kernel, Operand, Shape
     from ..graph import Site
     from ..handles.tensor import Tensor
-
-
-class Ref(NamedTuple):
-    """Value number ``number`` of a program, where an array stood."""
-
-    number: int
-
-
-class Rate(float):
-    """A learning rate that a kernel was given, and the group in which a program finds it anew."""
-
-    group: dict[str, Operand]
-
-    @classmethod
-    def of(cls, group: dict[str, Operand], value: float) -> Rate:
-        made = cls(value)
-        made.group = group
-        return made
-
-
-class Unread(NamedTuple):
-    """An operand of which a derivative reads the shape and the dtype only."""
-
-    shape: Shape
-    dtype: DType
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-
-class Value(NamedTuple):
-    """What is known of a value before the program runs."""
-
-    shape: Shape
-    dtype: DType
-    strides: Shape
-
-    @property
-    def contiguous(self) -> bool:
-        """Does it lie row by row?"""
-        step = self.dtype.itemsize
-        for n, s in zip(reversed(self.shape), reversed(self.strides), strict=True):
-            if n > 1 and s != step:
-                return False
-            step *= n
-        return True
-
-    def __str__(self) -> str:
-        return f"{self.dtype.name} {list(self.shape)}"
+    from .nodes import Node
 
 
 @dataclass
@@ -110,31 +63,6 @@ class Step:
         return refs(self.result)
 
 
-def refs(template: Operand) -> Iterator[int]:
-    """The numbers of the values in a template."""
-    if type(template) is Ref:
-        yield template.number
-    elif isinstance(template, dict):
-        for x in template.values():
-            yield from refs(x)
-    elif isinstance(template, (tuple, list)):
-        for x in template:
-            yield from refs(x)
-
-
-def replaced(template: Operand, change: Callable[[Ref], Operand]) -> Operand:
-    """A template with ``change`` made to each Ref."""
-    if type(template) is Ref:
-        return change(template)
-    if isinstance(template, dict):
-        return {k: replaced(x, change) for k, x in template.items()}
-    if isinstance(template, tuple) and hasattr(template, "_fields"):
-        return type(template)(*[replaced(x, change) for x in template])
-    if type(template) in (tuple, list):
-        return type(template)(replaced(x, change) for x in template)
-    return template
-
-
 @dataclass
 class Program:
     """The steps of one run of a function, and all that is needed to run them again."""
@@ -145,15 +73,16 @@ class Program:
     fresh: set[int] = field(default_factory=set)  # constants that each run gets a copy of
     steps: list[Step] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
-    outputs: Operand = None  # template of what the function returns
+    outputs: Operand = None  # template of what the function returns; Ref: place in ``returned``
+    returned: list[int] = field(default_factory=list)
     split: int = 0  # how many steps run before backward is asked for from outside
     # template of the contributions to the leaves that require gradient; of the seeds' outputs
     gradients: list[int | None] = field(default_factory=list)
 
     @property
-    def nodes(self) -> list[Step]:
-        """The steps, to walk."""
-        return list(self.steps)
+    def nodes(self) -> list[Node]:
+        """The forward part, to walk: see nodes.py. A view, made anew each time."""
+        return Walk(self).nodes
 
     def __str__(self) -> str:
         head = ", ".join(f"%{leaf.number}: {self.values[leaf.number]}" for leaf in self.leaves)
@@ -167,23 +96,11 @@ class Program:
             kinds = ", ".join(str(self.values[n]) for n in step.gives())
             call = f"  {result} = {step.name}({given})" if kinds else f"  {step.name}({given})"
             lines.append(f"{call}  # {kinds + ' ' if kinds else ''}{step.site}")
-        lines.append(f"  return {shown(self.outputs)}")
+        outputs = replaced(self.outputs, lambda ref: Ref(self.returned[ref.number]))
+        lines.append(f"  return {shown(outputs)}")
         return "\n".join(lines)
 
     __repr__ = __str__
-
-
-def shown(x: Operand) -> str:
-    """A template as text."""
-    if type(x) is Ref:
-        return f"%{x.number}"
-    if isinstance(x, Unread):
-        return f"{x.dtype.name} {list(x.shape)}"
-    if isinstance(x, (tuple, list)):
-        return f"({', '.join(map(shown, x))})"
-    if isinstance(x, (np.dtype, type)):
-        return getattr(x, "name", getattr(x, "__name__", "?"))
-    return repr(x)
 
 
 # ---- the interpreter -----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import generator
 from .guards import SIMPLE
-from .program import Rate, Ref
+from .templates import Rate, Ref
 
 if TYPE_CHECKING:
     from ..base.types import Array, Operand

@@ -30,9 +30,10 @@ from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from ..notation import formulas
 from ..utils import kernels
-from .program import Leaf, Program, Rate, Ref, Step, Unread, Value
+from .program import Leaf, Program, Step
 from .recorded import BY_DATA, Recorded
 from .recorder import Lanes
+from .templates import Rate, Ref, Unread, Value
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, DType, Frame, Kernel, Operand

@@ -20,9 +20,9 @@ from ..nn.module import Module
 from ..nn.parameter import Parameter
 from .compiled import Compiled
 from .module import CompiledModule
-from .program import replaced
 from .recording import recording_now
 from .stored import restored, stored
+from .templates import replaced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,10 +169,11 @@ def trace(
     )
     made = script(func)
     compiled: Compiled = vars(made)["_compiled"] if isinstance(made, ScriptModule) else made
-    compiled.fullgraph = True
+    compiled.fullgraph = compiled.own_outputs = True
+    before = compiled.count
     for _ in range(8):
         made(*example)
-        if compiled.entries:
+        if compiled.count > before:
             break
     compiled.fullgraph = False
     return made

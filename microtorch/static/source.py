@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import re
 import textwrap
+from functools import cache
 from typing import TYPE_CHECKING
 
 from .emit_c import Emitter
-from .functions import floats, needed, text_of
+from .functions import VECTORS, floats, functions, needed, text_of
+from .lower import HELPERS, LIBRARY
 from .statements import C_TYPES
 
 if TYPE_CHECKING:
@@ -81,14 +83,42 @@ def unique(name: str, taken: Container[str]) -> str:
 def c_name(name: str) -> str:
     """A name that C takes."""
     name = re.sub(r"\W", "_", name)
-    taken = name in RESERVED or re.fullmatch(r"[vti]\d+", name) or not name[:1].isalpha()
+    taken = name in reserved() or OURS.fullmatch(name) or not name[:1].isalpha()
     return f"{name}_" if taken else name
 
 
-RESERVED = frozenset(
-    "factor auto break case char const continue default do double else enum extern float for goto "
-    "if inline int long register restrict return short signed sizeof static struct switch typedef "
-    "union unsigned void volatile while i j k total largest shift main exp log sin cos tan pow "
-    "gamma j0 j1 jn y0 y1 yn signgam index step steps block rows generator argc argv file heading "
-    "weights inputs lr double unused NULL NAN INFINITY".split()
-)
+@cache
+def reserved() -> frozenset[str]:
+    """The names that mean something in a file: C's words and library, and what the text defines and
+    calls, as function of double and of float."""
+    parts = ("head", "basics", "floats", "shared", "main", "rows", "page")
+    text = "\n".join([*map(text_of, parts), *functions().values(), floats(VECTORS)])
+    defined = re.findall(r"#define (\w+)", text)
+    called = {*re.findall(r"\b([a-z]\w+)@?\(", text), *LIBRARY.values(), *HELPERS}
+    return frozenset({*WORDS, *defined, *called, *(f"{name}f" for name in called)})
+
+
+OURS = re.compile(r"[vti]\d+|(run_|call_)?(forward|backward|train|predict)(_\d+)?")
+WORDS = (
+    "auto break case char const continue default do double else enum extern float for goto if "
+    "inline int long register restrict return short signed sizeof static struct switch typedef "
+    "union unsigned void volatile while "
+    # variables of the text
+    "i j k total sum largest shift step steps block rows generator argc argv file heading weights "
+    "inputs lr unused factor weight_sizes input_sizes arrays "
+    # <math.h>, <stdio.h>, <stdlib.h>, <string.h>
+    "NULL NAN INFINITY EOF FILE BUFSIZ RAND_MAX acosh asinh atanh cbrt copysign drem erf erfc "
+    "exp10 fdim fma fmax fmin fpclassify frexp gamma hypot ilogb isfinite isinf isnan isnormal "
+    "j0 j1 jn ldexp lgamma llrint llround logb lrint lround modf nan nearbyint nextafter "
+    "nexttoward remquo rint round scalb scalbln scalbn signbit signgam significand tgamma y0 y1 "
+    "yn clearerr dprintf fclose fdopen feof ferror fflush fgetc fgetpos fgets fileno fopen "
+    "fputc fputs fread freopen fscanf fseek fsetpos ftell getc getchar getdelim getline gets "
+    "perror popen printf putc putchar puts remove rename rewind scanf setbuf setvbuf snprintf "
+    "sprintf sscanf stderr stdin stdout tempnam tmpfile tmpnam ungetc vfprintf vprintf abort "
+    "abs atexit atof atol atoll bsearch calloc div environ exit free getenv labs ldiv llabs "
+    "lldiv malloc mblen mbstowcs mktemp putenv qsort rand random realloc realpath select setenv "
+    "setstate srand srandom strtod strtof strtol strtoll system unsetenv wctomb basename bcmp "
+    "bcopy bzero ffs index memccpy memchr memcmp memmove memset rindex stpcpy strcat strchr "
+    "strcmp strcoll strcpy strcspn strdup strerror strlen strncat strncmp strncpy strpbrk "
+    "strrchr strsep strspn strstr strtok strxfrm time clock "
+).split()

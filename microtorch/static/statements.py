@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .program import refs
+from .templates import refs
 
 if TYPE_CHECKING:
     from ..base.types import Operand, Shape

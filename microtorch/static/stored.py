@@ -12,8 +12,9 @@ from ..backends.reference import UFUNCS
 from ..base.errors import message
 from ..engine.record import constant
 from ..graph import Site
-from .program import Program, Ref, Step, Unread, Value, Writer
+from .program import Leaf, Program, Step, Writer
 from .recorded import METHODS, OPERATORS
+from .templates import Ref, Unread, Value
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
@@ -145,7 +146,12 @@ def restored(data: dict[str, Operand]) -> tuple[Program, Kernel, dict[int, Array
             Step(name, function, template(given), template(attrs), to, at, kind, number=number)
         )
     p.split = len(p.steps)
-    p.outputs = template(data["outputs"])
+    p.outputs, p.returned = template(data["outputs"]), [*data["gives"]]
+    for n, place, name in data["leaves"]:
+        array = kept.get(n, np.broadcast_to(np.zeros((), p.values[n].dtype), p.values[n].shape))
+        kind = "argument" if place >= 0 else "tensor"
+        p.leaves.append(Leaf(n, kind, place, constant(array), array, name))
+    p.constants = {n: a for n, a in kept.items() if n not in {x.number for x in p.leaves}}
     takes = [n for n, place, _ in data["leaves"] if place >= 0]
     w = Writer(p)
     known = {*takes, *kept}

@@ -47,28 +47,27 @@ def test_a_shared_tensor_is_a_tensor():
     (w * w).sum().backward()
     assert w.is_leaf and w.grad.tolist() == [2, 2] and not w.grad.is_shared()
     assert not copy.deepcopy(w).is_shared()
+    turned = torch.arange(6).reshape(2, 3).t()
+    assert turned.share_memory_().stride() == (1, 3) and turned[2, 1] == 5
 
 
-def test_what_would_stay_behind_is_refused():
-    p = nn.Parameter(torch.ones(2))
-    whole = torch.ones(4)
-    part = whole[:2]
-    for x in (p.data, p * 2, part, whole, p.detach()):
-        with pytest.raises(RuntimeError, match="something else shows"):
-            x.share_memory_()
-    p = nn.Parameter(torch.ones(2))
-    array = p.detach().numpy()
-    assert refuses(p)
-    del array
-    assert not refuses(p) and p.is_shared()
-
-
-def refuses(x):
-    try:
-        x.share_memory_()
-    except RuntimeError:
-        return True
-    return False
+def test_what_shows_the_same_memory_goes_along():
+    whole = torch.arange(12.0).reshape(3, 4)
+    turned, part, apart = whole.t(), whole[1:, ::2], whole.detach()
+    turned.share_memory_()
+    assert all(x.is_shared() for x in (whole, turned, part, apart))
+    assert turned.stride() == (1, 4) and part.stride() == (4, 2) and part.storage_offset() == 4
+    turned[0, 1] = 50
+    assert whole[1, 0] == part[0, 0] == apart[1, 0] == 50 and whole[2, 3] == 11
+    p = nn.Parameter(torch.ones(2, 3))
+    y = p.T * 2
+    p.data.share_memory_()
+    y.share_memory_()
+    y.sum().backward()
+    assert p.is_shared() and y.is_shared() and p.grad.sum() == 12
+    array = apart.numpy()
+    apart.clone().share_memory_()[0, 0] = 9
+    assert array[0, 0] == 0
 
 
 @pytest.mark.skipif("spawn" not in mp.get_all_start_methods() or os.name != "posix", reason="POSIX")
@@ -85,15 +84,17 @@ def test_a_spawned_process_is_sent_the_memory():
             return os.dup(fd)
 
     model = nn.Linear(3, 2).share_memory()
+    part = model.weight.data[:, 1:]
     set_spawning_popen(Popen())
     try:
-        sent = bytes(ForkingPickler.dumps(model))
+        sent = bytes(ForkingPickler.dumps((model, part)))
     finally:
         set_spawning_popen(None)
-    there = pickle.loads(sent)
+    there, there_part = pickle.loads(sent)
     with torch.no_grad():
         there.weight.fill_(7)
-    assert model.weight.tolist() == [[7, 7, 7]] * 2 and there.bias.requires_grad
+        there_part[1, 0] = 8
+    assert model.weight.tolist() == [[7, 7, 7], [7, 8, 7]] and there.bias.requires_grad
     assert type(there.weight) is nn.Parameter and there.weight.is_shared()
     copied = pickle.loads(ForkingPickler.dumps(model.weight))  # a Queue
     assert torch.equal(copied, model.weight) and not copied.is_shared()

@@ -1,5 +1,7 @@
 """Instance norm with running statistics, local response norms, SyncBatchNorm; empty inputs."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -30,8 +32,14 @@ def test_instance_norm_says_what_does_not_fit():
         nn.InstanceNorm1d(3)(torch.zeros(1, 2, 4))
     with pytest.raises(ValueError, match="expected 4D or 5D input"):
         nn.InstanceNorm3d(3)(torch.zeros(1, 3, 4))
-    with pytest.raises(RuntimeError, match="use_input_stats=False"):
-        F.instance_norm(torch.zeros(1, 2, 3), use_input_stats=False)
+    x, one = torch.zeros(1, 2, 3), torch.zeros(2)
+    with pytest.raises(RuntimeError, match="use_input_stats is false"):
+        F.instance_norm(x, use_input_stats=False)
+    with pytest.raises(RuntimeError, match="running_var must be defined"):
+        F.batch_norm(x, one, None)
+    for norm in (F.instance_norm, partial(F.batch_norm, training=True)):
+        with pytest.raises(ValueError, match="both be None or neither"):
+            norm(x, None, one)
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 3), (2, 5, 2, 2), (1, 5, 2, 1, 2)])

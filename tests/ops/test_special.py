@@ -308,3 +308,10 @@ def test_special_has_scipys_names():
     for theirs, ours in pairs.items():
         assert getattr(torch.special, theirs)(x).tolist() == getattr(torch, ours)(x).tolist()
     assert not hasattr(torch, "ndtr") and not hasattr(torch, "entr") and hasattr(torch, "lgamma")
+
+
+@pytest.mark.parametrize("name", ["i1", "i1e"])
+def test_the_second_derivative_of_one_number_is_recorded_where_the_first_is_a_constant(name):
+    x = torch.tensor(5e-324, dtype=torch.float64, requires_grad=True)
+    g, = torch.autograd.grad(getattr(torch.special, name)(x), x, create_graph=True)
+    assert g == 0.5 and torch.autograd.grad(g, x)[0] == 0

@@ -423,3 +423,7 @@ def test_update_bn_leaves_the_mode_and_the_momentum():
     assert not model.training and model[0].momentum == 0.3
     assert model[0].running_mean.tolist() == [2.0, 4.0]
     assert swa_utils.update_bn([], nn.Linear(1, 1)) is None
+    model.train()[0].eval()  # a frozen part, and a batch that does not fit
+    with pytest.raises(ValueError, match="expected 2D"):
+        swa_utils.update_bn([torch.ones(2)], model)
+    assert model.training and not model[0].training and model[0].momentum == 0.3

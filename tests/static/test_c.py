@@ -107,7 +107,7 @@ def test_a_training_step_is_one_function_of_c():
     text = g.c_source()
     assert text.count("int forward_") == 1 and "test_c.py" in text
     assert "restrict x" in text and "restrict weight" in text and "fast_tanh(" in text
-    assert "sgdf(" in text and f"{len(g.graph.nodes)} of its {len(g.graph.nodes)} steps" in text
+    assert "sgdf(" in text and f"{len(g.graph.steps)} of its {len(g.graph.steps)} steps" in text
 
 
 def test_views_layouts_broadcasting_and_what_leaves():

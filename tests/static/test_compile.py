@@ -76,7 +76,7 @@ def test_a_chain_and_its_text():
     c = plain(lambda x: (x * 2 + 1).tanh().sum(), *XS)
     text = str(c.graph)
     assert "tanh(" in text and "float32 [3, 4]" in text and "test_compile.py:" in text
-    assert [s.name for s in c.graph.nodes] == ["mul", "add", "tanh", "sum"]
+    assert [n.name for n in c.graph.nodes] == ["x", "mul", "add", "tanh", "sum", "output"]
     assert c.code.startswith("def program(v0):")
 
 

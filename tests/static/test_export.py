@@ -132,3 +132,54 @@ def test_what_is_no_loop_is_named(tmp_path):
         g(torch.ones(3))
     with pytest.raises(RuntimeError, match="returns what it was given"):
         g.export(tmp_path)
+
+
+def test_steps_walk_through_rows_of_data(tmp_path):
+    """Seven rows, three at a time: the third step has the last one, and the first two again."""
+    torch.manual_seed(0)
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def step(x, y):
+        loss = (net(x) - y).pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x, y = torch.randn(7, 2), torch.randn(7, 1)
+    f = torch.compile(step)
+    for _ in range(3):
+        f(x[:3], y[:3])
+    f.export(tmp_path, steps=5, data=(x, y))
+    assert "the same numbers" in built(tmp_path, "check")
+    rows = [(np.arange(3) + 3 * k) % 7 for k in range(5)]
+    python = [step(x[r], y[r]).item() for r in rows]
+    expected = [float(v) for v in (tmp_path / "expected.txt").read_text().split()]
+    np.testing.assert_allclose(expected, python, rtol=1e-5)
+    with pytest.raises(RuntimeError, match=r"data\[0\] is float32 \[7, 3\].*float32 \[3, 2\]"):
+        f.export(tmp_path, data=(torch.ones(7, 3), y))
+
+
+def test_a_program_of_one_step_is_exported(tmp_path):
+    f = torch.compile(lambda x: x * 2)
+    for _ in range(3):
+        f(torch.ones(3))
+    f.export(tmp_path)
+    assert "the same numbers" in built(tmp_path, "check")
+
+
+def test_names_that_mean_something_in_c(tmp_path):
+    """Arguments that are called like functions of C, of its library, of the file, and macros."""
+
+    def f(sign, printf, random, forward, run_forward, maximumf, TILE, address, double, p):
+        return sign.sign() + printf.softmax(0) + random.maximum(forward) * TILE, (
+            run_forward.exp() + maximumf.maximum(address) - double * p
+        )
+
+    g = torch.compile(f)
+    for _ in range(3):
+        g(*torch.randn(10, 3))
+    g.export(tmp_path)
+    assert "the same numbers" in built(tmp_path, "check")
+    assert "const float *restrict p," in (tmp_path / "model.c").read_text()

@@ -67,9 +67,17 @@ def at_frame(film, frame, seconds):
     return ET.tostring(root, encoding="unicode")
 
 
-@pytest.mark.parametrize("make", [twice, lambda: network()[0]], ids=["scalars", "tensors"])
+def forward():
+    """Forward mode: each value with its tangent."""
+    return viz.step(twice(), mode="forward", wrt="a")
+
+
+FILMS = [lambda: viz.step(twice()), lambda: viz.step(network()[0]), forward]
+
+
+@pytest.mark.parametrize("make", FILMS, ids=["scalars", "tensors", "forward"])
 def test_the_film_shows_each_step_as_its_still(tmp_path, make):
-    stepper = viz.step(make())
+    stepper = make()
     film = read(stepper.save(tmp_path / "a.svg"))
     stills = animate.stills(stepper.trace)
     assert len(stills) == len(stepper)
@@ -80,10 +88,10 @@ def test_the_film_shows_each_step_as_its_still(tmp_path, make):
         ), f"frame {k}"
 
 
-@pytest.mark.parametrize("make", [twice, lambda: network()[0]], ids=["scalars", "tensors"])
+@pytest.mark.parametrize("make", FILMS, ids=["scalars", "tensors", "forward"])
 def test_nothing_moves_that_did_not_change(make):
     layouts = set()
-    for still in animate.stills(viz.step(make()).trace):
+    for still in animate.stills(make().trace):
         plain = render.render(still.digraph.source, "plain").decode()
         layouts.add(
             "\n".join(
@@ -116,6 +124,19 @@ def test_gradients_grow_step_by_step():
         "grad",
         "−3.0000",
     ]
+
+
+def test_tangents_travel_with_the_values():
+    trace = forward().trace
+    stills = animate.stills(trace)
+    product = [shown(s, "v2") for s in stills]  # a·b
+    assert product[0] == ["a·b", "data", "?", "ε", "–"]
+    assert product[-1] == ["a·b", "data", "−3.0000", "ε", "1.0000"]
+    sent = [re.findall("▸ ([−0-9.]+)", s.digraph.source) for s in stills]
+    assert sent == [[], [], ["1.0000"], ["1.0000", "1.0000", "1.0000"]]
+    last = animate.caption(trace, trace.steps[-1])
+    assert last[2] == "v₃ = −6.0000     ∂v₃/∂a = 2.0000"
+    assert "FORWARD MODE" in stills[2].digraph.source and "BACKWARD" not in stills[2].digraph.source
 
 
 def test_a_gradient_of_a_tensor_is_the_sum_so_far():
@@ -158,6 +179,7 @@ def test_the_picture_of_the_readme_is_small(tmp_path):
         "neuron-steps.svg",
         "mlp.svg",
         "vanishing.svg",
+        "architecture.svg",
         "zoom.svg",
     ]
     assert (tmp_path / "neuron-steps.svg").stat().st_size < 150_000

@@ -96,6 +96,11 @@ def test_an_element_is_typed_over(chromium, tmp_path):
         wanted = float(F.mse_loss(net(torch.tensor([[1.0, -3.0]])), torch.zeros(1, 2)))
     assert chromium.js("now.V[D.root]") == pytest.approx(wanted, rel=1e-5)
     assert chromium.text("#badge") == "what if x[0, 1] = −3"
+    # the cells in the picture of what has changed are the program's, and go; no box goes with them
+    look = "(e => e && getComputedStyle(e).visibility)(groups.get(N.find(n => n.n === '{}').box)"
+    cells = [chromium.js(look.format(n) + ".querySelector('.thumb'))") for n in ("x", "net.bias")]
+    assert cells == ["hidden", "visible"]
+    assert chromium.js(look.format("x") + ".querySelector('path, polygon'))") == "visible"
     chromium.click("#side > button:last-child")
     assert chromium.js("now === start") and chromium.text("#badge") == ""
     assert chromium.log("browser") == []

@@ -17,7 +17,7 @@ import numpy as np
 
 from microtorch.base import errors
 
-from ..drawing import onefile, style
+from ..drawing import onefile
 from ..reading.snapshots import Moment, Snapshots
 from ..reading.trace import Trace
 from ..telling.words import display_names, expression
@@ -36,8 +36,7 @@ def page(rec: Recording) -> str:
     if not rec.steps:
         what = "nothing was recorded: no backward() ran inside the block"
         raise errors.GraphError(errors.message(what))
-    script = onefile.bare(onefile.read("training.js"))
-    look = onefile.sheet(onefile.read("training.css")) + _colours()
+    script, look = onefile.script("elements.js", "training.js"), onefile.look("training.css")
     count = MOMENTS
     while True:
         text = onefile.page("training.html", "training", data(rec, count), script, look)
@@ -195,17 +194,3 @@ def _source(trace: Trace) -> JSON | None:
 
 def _indent(text: str) -> int:
     return len(text) - len(text.lstrip())
-
-
-def _colours() -> str:
-    out = []
-    for selector, t in ((":root", style.LIGHT), (".dark", style.DARK)):
-        named = {
-            "bg": t.background, "ink": t.ink, "soft": t.secondary, "grad": t.gradient,
-            "edge": t.edge, "panel": t.module[0], "rule": t.module[1], "fill": t.op[0],
-            "blue": t.roles["parameter"][1], "bluebg": t.roles["parameter"][0],
-            "loss": t.roles["loss"][1], "lossbg": t.roles["loss"][0],
-            "low": t.negative, "high": t.positive,
-        }  # fmt: skip
-        out.append(f"{selector}{{{';'.join(f'--{n}:{v}' for n, v in named.items())}}}")
-    return "\n".join(out) + "\n"

@@ -17,10 +17,19 @@ from typing import Any
 from microtorch.base import errors
 
 from ..reading import numbers
-from ..reading.trace import Contribution, Edge, GraphTooLarge, Step, Trace, TraceNode, Value
+from ..reading.trace import (
+    Contribution,
+    Edge,
+    GraphTooLarge,
+    Push,
+    Step,
+    Trace,
+    TraceNode,
+    Value,
+)
 from ..telling.words import cut
 from . import labels, style
-from .dot import Canvas, Drawing
+from .dot import Canvas, Drawing, themed
 from .options import Options
 from .plan import Unit
 from .style import Theme
@@ -47,6 +56,7 @@ def moments(trace: Trace) -> Iterator[Moment]:
     values: set[int] = {t.id for t in trace.nodes if t.role == "constant"}
     held: dict[int, Value | None] = {}
     sent: dict[int, Value | None] = {}
+    edges = {(e.target, e.position): k for k, e in enumerate(trace.edges)}
     for k, s in enumerate(trace.steps):
         if isinstance(s, Contribution):
             new = s.new
@@ -54,6 +64,10 @@ def moments(trace: Trace) -> Iterator[Moment]:
             sent[s.edge] = trace.edges[s.edge].contribution
             if s.kind == "reduce":  # nothing comes before it
                 values.add(s.node)
+        elif isinstance(s, Push):
+            values.add(s.node)
+            held[s.node] = trace.nodes[s.node].grad
+            sent |= {edges[s.node, p]: part for p, part in s.terms.items()}
         elif s.left is not None:
             held[s.node] = s.left
         elif s.kind == "seed":
@@ -68,9 +82,10 @@ class Still(Drawing):
 
     def __init__(self, trace: Trace, options: Options, moment: Moment):
         self.moment = moment
-        self.faint = faint(style.theme(options.theme))
+        self.faint = faint(themed(trace, options))
         known = [t.number for t in trace.nodes]
         known += [s.new for s in trace.steps if isinstance(s, Contribution)]
+        known += [s.contribution for s in trace.steps if isinstance(s, Push)]
         texts = [numbers.number(v) for v in known if v is not None]
         self.room = 7 * max(map(len, texts), default=1) + 4
         self.places = {(e.target, e.position): k for k, e in enumerate(trace.edges)}
@@ -142,7 +157,9 @@ class Still(Drawing):
                 labels.bold(grad) if self.moment.now.node == n.id else grad, t.gradient
             )
             rows.append(
-                labels.row(labels.label("grad", t, True), labels.cell(text, "RIGHT", extra=room))
+                labels.row(
+                    labels.label(t.derivative, t, True), labels.cell(text, "RIGHT", extra=room)
+                )
             )
         return labels.framed(rows, n.role, t)
 
@@ -158,6 +175,13 @@ class Still(Drawing):
     def _active(self, source: str, target: str) -> bool:
         """Does the current contribution run along this edge of the picture?"""
         now = self.moment.now
+        if isinstance(now, Push):
+            to = self.plan.unit.get(now.node)
+            ways = [self.plan.unit.get(self.nodes[now.node].inputs[p]) for p in now.terms]
+            op = f"o{now.node}"
+            ends = {op} | ({to.id} if to is not None else set())
+            froms = {u.id for u in ways if u is not None}
+            return (source in froms and target in ends) or (source == op and target in ends)
         if not isinstance(now, Contribution):
             return False
         a, b = self.plan.unit.get(now.node), self.plan.unit.get(now.sender)
@@ -169,7 +193,8 @@ class Still(Drawing):
     def _edge_look(self, tail: str, head: str, target: int) -> dict[str, str]:
         if self._active(tail, head):
             look = {"color": self.t.gradient, "penwidth": "2.6", "style": "dashed"}
-            return look if self.moment.now.kind == "reduce" else look | {"dir": "back"}
+            onward = self.moment.now.kind in ("reduce", "push")
+            return look if onward else look | {"dir": "back"}
         if target not in self.moment.values:
             return {"color": self.faint.edge}
         return {"color": self.t.gradient} if self.nodes[target].role == "average" else {}
@@ -186,7 +211,8 @@ class Still(Drawing):
         look.update(self._edge_look(tail, head, target))
         if e is not None and e.flows and self.grads == "labels":
             a = self.moment.sent.get(self.places[e.target, e.position])
-            text = "" if a is None or a.number is None else f"◂ {numbers.number(a.number)}"
+            sign = "▸" if self.trace.mode == "forward" else "◂"
+            text = "" if a is None or a.number is None else f"{sign} {numbers.number(a.number)}"
             zero = a is not None and a.number == 0
             words = labels.font(text, t.zero_edge if zero else t.gradient, 10)
             size = f'FIXEDSIZE="TRUE" WIDTH="{self.room + 10}" HEIGHT="14"'
@@ -213,8 +239,9 @@ class Still(Drawing):
         )
         m, t = self.moment, self.t
         back = m.now.phase == "backward"
+        phase = "forward mode" if self.trace.mode == "forward" else m.now.phase
         first, *rest = caption(self.trace, m.now)
-        head = labels.font(labels.bold(m.now.phase.upper()), t.gradient if back else t.ink, 12)
+        head = labels.font(labels.bold(phase.upper()), t.gradient if back else t.ink, 12)
         head += labels.font(f"  step {m.number} of {m.of}  ", t.secondary, 11) + _mono(first, t.ink)
         lines = [
             head,
@@ -252,6 +279,10 @@ def caption(trace: Trace, s: Step) -> list[str]:
     if isinstance(s, Contribution):
         in_numbers = f"{s.numbers}   " if s.numbers and s.contribution is not None else ""
         return [code, cut(f"{s.rule}   {in_numbers}", 110), cut(s.sum, 60) if s.sum else " "]
+    if isinstance(s, Push):
+        t = trace.nodes[s.node]
+        value = "" if t.number is None else f"{s.name} = {numbers.number(t.number)}     "
+        return [code, cut(f"{s.rule}   {s.numbers}", 110), cut(value + s.sum, 110)]
     if s.kind == "seed":
         return [code, s.text, "backward starts where forward ended"]
     if s.kind == "left":

@@ -10,6 +10,7 @@ view, for tensors, an op and its result are one node.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,12 +40,18 @@ class Canvas(Protocol):
     def node(self, name: str, label: str, **look: str) -> None: ...
 
 
+def themed(trace: Trace, options: Options) -> style.Theme:
+    """The theme, with the word for what the derivatives of the trace are."""
+    t = style.theme(options.theme)
+    return t if trace.mode == "reverse" else dataclasses.replace(t, derivative="ε")
+
+
 class Drawing:
     """One picture being made: ``digraph`` is the result."""
 
     def __init__(self, trace: Trace, options: Options):
         self.trace, self.options = trace, options
-        self.t = style.theme(options.theme)
+        self.t = themed(trace, options)
         self.plan = Plan(trace, options.depth, options.max_nodes)
         self.nodes = trace.nodes
         plain = all(u.kind == "value" for u in self.plan.units)

@@ -23,7 +23,8 @@ def seconds(trace: Trace, speed: float = 1.0) -> list[float]:
     if not speed > 0:
         why = "it divides the time that each step stays, so it must be greater than 0"
         raise ValueError(f"speed={speed!r}: {why}")
-    out = [BACKWARD if s.phase == "backward" else FORWARD for s in trace.steps]
+    slow = ("backward", "push")
+    out = [BACKWARD if s.phase in slow or s.kind in slow else FORWARD for s in trace.steps]
     out[-1] = LAST
     return [t / speed for t in out]
 
@@ -49,7 +50,7 @@ def save(
     if kind == "svg":
         t = style.theme(look.get("theme", "light"))
         pages = [svg.decode() for svg in _render(drawings, "svg")]
-        data = moving.merge(pages, times, t.gradient).encode()
+        data = moving.merge(pages, times, t.gradient, trace.mode == "forward").encode()
         with open(path, "wb") as file:
             file.write(data)
         return path

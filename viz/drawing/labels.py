@@ -143,7 +143,7 @@ def scalar_value(n: TraceNode, t: Theme) -> str:
             if n.grad_state == "known" and n.grad is not None
             else numbers.MISSING
         )
-        rows.append(row(label("grad", t, True), cell(font(grad, t.gradient), "RIGHT")))
+        rows.append(row(label(t.derivative, t, True), cell(font(grad, t.gradient), "RIGHT")))
     return framed(rows, n.role, t)
 
 
@@ -182,9 +182,9 @@ def tensor_value(
         )
     if n.needs:
         if leaf and n.grad is not None and thumbnails and n.grad.cells and n.grad.number is None:
-            rows.append(row(label("grad", t, True), cell(cells(n.grad, t, True), "RIGHT")))
+            rows.append(row(label(t.derivative, t, True), cell(cells(n.grad, t, True), "RIGHT")))
         one = not n.shape or (n.grad is not None and n.grad.number is not None)
-        word = "grad" if one else "grad rms"
+        word = t.derivative if one else f"{t.derivative} rms"
         rows.append(row(label(word, t, True), cell(chip(n.grad, n.grad_state, t), "RIGHT")))
     return framed(rows, n.role, t, spacing=1)
 
@@ -267,7 +267,9 @@ def fold_box(
     known = [g for p in strip if (g := _known(p)) is not None]
     if strip and strip[0] is not None:
         name = escape(strip[0].parameter or strip[0].name or "a parameter")
-        rows.append(row(cell(font(f"grad rms of {name}, per block", t.gradient, SMALL), span=2)))
+        rows.append(
+            row(cell(font(f"{t.derivative} rms of {name}, per block", t.gradient, SMALL), span=2))
+        )
         rows.append(row(cell(heat_strip(strip, t), "CENTER", span=2)))
         first = last = numbers.MISSING
         if len(known) == len(strip):
@@ -355,7 +357,9 @@ def loop_box(
     if newest.needs:
         g = _known(newest)
         grad = numbers.number(None if g is None else g.number)
-        rows.append(row(label("its grad", t, True), cell(font(grad, t.gradient), "RIGHT")))
+        rows.append(
+            row(label(f"its {t.derivative}", t, True), cell(font(grad, t.gradient), "RIGHT"))
+        )
     return table(rows, edge, fill, 1.6, spacing=1)
 
 

@@ -17,10 +17,10 @@ XLINK = "http://www.w3.org/1999/xlink"
 SEEN = ("hidden", "visible")
 
 
-def merge(pages: Sequence[str], seconds: Sequence[float], moving: str) -> str:
+def merge(pages: Sequence[str], seconds: Sequence[float], moving: str, onward: bool = False) -> str:
     """One SVG text. ``seconds``: how long each page stays.
 
-    Dashed lines of the colour ``moving`` run backwards.
+    Dashed lines of the colour ``moving`` run backwards, or ``onward`` with their arrows.
     """
     ET.register_namespace("", SVG)
     ET.register_namespace("xlink", XLINK)
@@ -30,7 +30,7 @@ def merge(pages: Sequence[str], seconds: Sequence[float], moving: str) -> str:
     film = _Film(len(pages))
     (top,) = film.join(dict(enumerate(roots)))
     style = ET.Element(f"{{{SVG}}}style")
-    style.text = film.css(seconds)
+    style.text = film.css(seconds, -14 if onward else 14)
     top.insert(0, style)
     return ET.tostring(top, encoding="unicode", xml_declaration=False) + "\n"
 
@@ -101,12 +101,13 @@ class _Film:
         e.set("class", name)
         return e
 
-    def css(self, seconds: Sequence[float]) -> str:
+    def css(self, seconds: Sequence[float], run: int) -> str:
         """One animation per set of frames. ``step-end``: a variant is there, or it is not."""
         total = sum(seconds)
         starts = [sum(seconds[:k]) for k in range(self.n)]
         lines = [
-            ".run{animation:run 1s linear infinite}@keyframes run{to{stroke-dashoffset:14}}",
+            ".run{animation:run 1s linear infinite}"
+            f"@keyframes run{{to{{stroke-dashoffset:{run}}}}}",
         ]
         for pages, name in self.classes.items():
             keys = []

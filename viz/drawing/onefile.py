@@ -16,14 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from ..reading import numbers
+from . import style
 
 PAGE = Path(__file__).parents[1] / "page"
 
 
 def page(template: str, title: str, data: object, script: str, look: str, **more: str) -> str:
-    """The template with its ``@name@`` filled in; ``more`` is markup."""
+    """The template with its ``@name@`` filled in; ``more`` is markup, but for ``allowed``: what
+    the script may do besides."""
+    allowed = more.pop("allowed", "")
     policy = (
-        f"default-src 'none'; script-src '{hashed(script)}'; style-src '{hashed(look)}'; "
+        f"default-src 'none'; script-src '{hashed(script)}'{allowed}; "
+        f"style-src '{hashed(look)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     filled = {
@@ -39,6 +43,31 @@ def page(template: str, title: str, data: object, script: str, look: str, **more
 
 def read(name: str) -> str:
     return (PAGE / name).read_text(encoding="utf-8")
+
+
+def script(*names: str) -> str:
+    """One script, of its parts."""
+    return bare("".join(map(read, names)))
+
+
+def look(*names: str) -> str:
+    """What base.css and other style sheets say, and the colours of both themes."""
+    return "".join(sheet(read(name)) for name in ("base.css", *names)) + colours()
+
+
+def colours() -> str:
+    """The variables of both themes."""
+    out = []
+    for selector, t in ((":root", style.LIGHT), (".dark", style.DARK)):
+        named = {
+            "bg": t.background, "ink": t.ink, "soft": t.secondary, "grad": t.gradient,
+            "edge": t.edge, "panel": t.module[0], "rule": t.module[1], "fill": t.op[0],
+            "blue": t.roles["parameter"][1], "bluebg": t.roles["parameter"][0],
+            "loss": t.roles["loss"][1], "lossbg": t.roles["loss"][0],
+            "low": t.negative, "high": t.positive,
+        }  # fmt: skip
+        out.append(f"{selector}{{{';'.join(f'--{n}:{v}' for n, v in named.items())}}}")
+    return "\n".join(out) + "\n"
 
 
 def bare(text: str) -> str:

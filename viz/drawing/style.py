@@ -45,6 +45,7 @@ class Theme:
     positive: str
     gradient_cell: str  # thumbnail cell of the largest gradient
     edge: str
+    derivative: str = "grad"  # what a derivative is called; in forward mode it is a tangent, ε
 
 
 LIGHT = Theme(

@@ -18,6 +18,7 @@ function graph() {
     const needing = inside.filter(j => N[j].g && (box[0] === "v" || !N[j].op));
     const got = needing.length > 0 && needing.every(j => k.grads.has(j));
     e.classList.toggle("known", got);
+    e.classList.toggle("moved", changed.size > 0 && String(flat(now.V[i])) !== String(flat(N[i].v)));
     if (box[0] !== "v") continue;
     put(t.val, seen || all ? v == null || typeof v === "object" ? t.was : num(v) : "?");
     const g = single(k.grads.get(i)?.v);

@@ -1,32 +1,8 @@
 // A training on one page: `o` is the optimizer step (a column of D.columns), `at` the part of that step.
 // Everything shown is a function of the data, these two, the chosen parameter and unit, and a few switches.
-"use strict";
-const $ = id => document.getElementById(id);
-const D = JSON.parse($("data").textContent, (k, v) => v && typeof v === "object" && "#" in v ? Number(v["#"]) : v);
-const root = document.documentElement, SVG = "http://www.w3.org/2000/svg", NUMBER = D.columns, COUNT = D.loss.length;
+const NUMBER = D.columns, COUNT = D.loss.length;
 const NODES = D.graph?.nodes ?? [], OPS = NODES.filter(n => n.op), P = D.params;
 let o = 0, at = 0, chosen = Math.max(0, P.findIndex(p => p.s.length > 1)), unit = 0, quiz = false, gradients = false, timer = 0, answered = "";
-
-// ---- numbers and elements -------------------------------------------------------------------------------------------
-const minus = s => s.replace(/-/g, "−");
-const num = v => v == null ? "–" : Number.isNaN(v) ? "NaN" : !Number.isFinite(v) ? v > 0 ? "∞" : "−∞" : v === 0 ? "0" : minus(Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5 ? v.toFixed(4) : v.toExponential(1).replace("+", ""));
-const short = v => v == null ? "–" : !Number.isFinite(v) ? num(v) : v === 0 ? "0" : minus(Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5 ? String(+v.toPrecision(3)) : v.toExponential(1).replace("+", ""));
-const parse = t => { const v = Number(t.trim().replace(/[−–]/g, "-").replace(",", ".")); return t.trim() && Number.isFinite(v) ? v : NaN; };
-function h(tag, given, ...inner) {
-  const e = document.createElement(tag);
-  for (const [k, v] of Object.entries(given || {})) k.startsWith("on") ? e.addEventListener(k.slice(2), v) : e.setAttribute(k, v);
-  e.append(...inner.flat(3).filter(x => x != null && x !== ""));
-  return e;
-}
-function s(tag, given, ...inner) {
-  const e = document.createElementNS(SVG, tag);
-  for (const [k, v] of Object.entries(given)) e.setAttribute(k, v);
-  e.append(...inner);
-  return e;
-}
-const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
-const colour = name => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
-const em = () => parseFloat(getComputedStyle(root).fontSize);
 
 // ---- the parts of one step ------------------------------------------------------------------------------------------
 const parts = (() => {
@@ -96,7 +72,6 @@ function paint(canvas, k, u, m, what = gradients ? "g" : "w") {
   }
   ctx.putImageData(image, 0, 0);
 }
-function rgb(text) { const v = parseInt(text.slice(1), 16); return [v >> 16, v >> 8 & 255, v & 255]; }
 
 // ---- left: loss, film, heat -----------------------------------------------------------------------------------------
 const smooth = (() => { const w = Math.max(1, Math.round(COUNT / 30)); let sum = 0; return D.loss.map((v, k) => { sum += v ?? 0; if (k >= w) sum -= D.loss[k - w] ?? 0; return sum / Math.min(w, k + 1); }); })();

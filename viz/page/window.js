@@ -83,7 +83,7 @@ function window_lens(covered) {
   const count = Math.max(1, ...operands.map(o => planes_in(o.marks, o.n.s).length));
   const tries = (answers.get(at) || { tries: 0 }).tries, secret = covered && !tries, what = back && p === 1 ? "sample" : "channel";
   const channel_of = t => Math.max(0, ...operands.map(o => { const f = factor_of(t, o); return f ? planes_in(o.marks, o.n.s).indexOf(plane_of(f.e, o.n.s)) : 0; }));
-  if (channel < 0 && !secret) channel = channel_of(about.terms.reduce((a, t) => Math.abs(t.v) > Math.abs(a.v) ? t : a, about.terms[0]));
+  if (channel < 0 && !secret) channel = about.terms.length ? channel_of(about.terms.reduce((a, t) => Math.abs(t.v) > Math.abs(a.v) ? t : a)) : 0;
   const level = Math.max(0, Math.min(channel, count - 1)), shown = operands.map(o => { const z = planes_in(o.marks, o.n.s); return z[Math.min(level, z.length - 1)] ?? 0; });
   if (count > 1 && !about.few) about.written?.forEach((t, e) => { lines[e + 1] += ` (${what} ${channel_of(t)})`; });
   const won = about.terms.find(t => t.won), flow = N[i].op.startsWith("conv") && !(back && p === l.plus) ? back && p === 1 ? "⊙" : "∗" : "";
@@ -126,7 +126,7 @@ function products_tile(about, operands, shown, count) {
     return td;
   })));
   const part = plus_all(own.map(t => t.v));
-  return h("div", { class: "array" }, h("p", { class: "about" }, h("b", {}, `${own.length} products`), count > 1 ? ` of this plane: ${short(part)}` : ""), h("table", { class: written ? "plane tiles" : "plane heat", role: "img", "aria-label": `${own.length} products` }, rows));
+  return h("div", { class: "array" }, h("p", { class: "about" }, h("b", {}, `${own.length} product${own.length > 1 ? "s" : ""}`), count > 1 ? ` of this plane: ${short(part)}` : ""), h("table", { class: written ? "plane tiles" : "plane heat", role: "img", "aria-label": `${own.length} product${own.length > 1 ? "s" : ""}` }, rows));
 }
 // The lens of a step: windows for what slides, matrices for the rest.
 function opened(covered) {

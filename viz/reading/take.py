@@ -90,7 +90,7 @@ def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Tra
         shape = list(n.shape)
         t = TraceNode(i, _role(n, shape), inputs, shape, n.dev is None, n.needs)
         if n.op is not None:
-            t.op = _public(n.op.name)
+            t.op = public(n.op.name)
             if n.scope is not None:
                 t.module = _module(trace, n.scope, found.scopes)
         trace.nodes.append(t)
@@ -249,13 +249,13 @@ def fill(
     return trace
 
 
-def _public(name: str) -> str:
+def public(name: str) -> str:
     """The name of an op as a reader sees it: a private class ``_Steps`` is written ``steps``."""
     return name.lstrip("_").lower() if name.startswith("_") else name
 
 
 def _public_in(rule: str, name: str) -> str:
-    return rule.replace(name, _public(name)) if name.startswith("_") else rule
+    return rule.replace(name, public(name)) if name.startswith("_") else rule
 
 
 def _describe(t: TraceNode, n: Node) -> None:
@@ -263,7 +263,7 @@ def _describe(t: TraceNode, n: Node) -> None:
     t.dtype = str(np.dtype(n.dtype))
     if n.op is None:
         return
-    t.symbol, t.formula = _public(n.op.symbol), n.op.formula
+    t.symbol, t.formula = public(n.op.symbol), n.op.formula
     t.rules = [_public_in(r or "", n.op.name) for r in n.op.rule]
     if n.op.joint and len(t.rules) == 1:  # the one function gives the gradients of all operands
         t.rules *= len(t.inputs)

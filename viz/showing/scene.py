@@ -41,9 +41,6 @@ WIDTHS = {
 }  # of Helvetica, in em; a digit has 0.556
 
 
-TANGENT = {"grad": "ε", "grad rms": "ε rms"}  # what forward mode calls a derivative
-
-
 class Scene(NamedTuple):
     """``svg``; ``colours``: (light, dark) per variable; ``units``: the id of each node's box."""
 
@@ -164,7 +161,8 @@ class _Writer:
         if n.needs:
             marks[texts[-1]] = "grd"
             rows -= 2
-        while rows > 1 and words[rows - 1] == "grad":  # the heading of a row of cells
+        heading = self.drawing.t.derivative  # of a row of cells
+        while rows > 1 and words[rows - 1] == heading:
             rows -= 1
         if rows > 1 and words[rows - 2] == "data":
             marks[texts[rows - 1]] = "val"
@@ -227,8 +225,6 @@ class _Writer:
 
     def _text(self, x: ET.Element, y: ET.Element, mark: str = "", anchor: str = "") -> str:
         words = x.text or ""
-        if self.trace.mode == "forward" and x.get("fill", "").upper() == LIGHT.gradient:
-            words = TANGENT.get(words, words)
         left, size = float(x.get("x", "0")), float(x.get("font-size", "12"))
         was = x.get("text-anchor", "start")
         if anchor and was == "start":  # texts that change keep their right end, or their middle

@@ -69,9 +69,6 @@ class Stepper:
             valid = ", ".join(f".{f}" for f in FORMATS)
             raise ValueError(f"save({path!r}): {what}; use one of {valid}")
         if suffix in FILMS:
-            if self.trace.mode != "reverse":
-                what = f"save({path!r}): a film shows forward and backward; this is forward mode"
-                raise ValueError(f"{what}: use one of {', '.join('.' + f for f in TEXTS)}")
             return film.save(self.trace, path, suffix, **look)
         if look:
             names = ", ".join("." + f for f in FILMS)

@@ -9,7 +9,7 @@ import numpy as np
 from ...arrays.dtypes import F32
 from ...notation import expr, formulas
 from ..reference import UFUNCS, Reference
-from ..table import LARGE, definition
+from ..table import definition, large_from
 from .choice import smallest
 from .library import SUFFIXES, lib
 
@@ -25,7 +25,7 @@ class Elementwise(Reference):
     """
 
     def __getattr__(self, name: str) -> Any:
-        found = self._kernel(name, LARGE - 1)
+        found = self._kernel(name, large_from(name) - 1)
         if found is None:
             return super().__getattr__(name)
         setattr(self, name, found)
@@ -39,8 +39,8 @@ class Elementwise(Reference):
         return self.__getattr__("erfc")(x)
 
     def large(self, name: str) -> Callable[..., Any]:
-        """The kernel of an op for arrays of LARGE elements and more."""
-        return self._kernel(name, LARGE) or getattr(self, name)
+        """The kernel of an op for arrays of ``large_from(name)`` elements and more."""
+        return self._kernel(name, large_from(name)) or getattr(self, name)
 
     def _kernel(self, name: str, size: int) -> Callable[..., Any] | None:
         """The function that runs C's kernel ``name``; None if there is none for ``size``."""

@@ -11,6 +11,7 @@ from ...arrays.dtypes import int64
 from ...base.errors import describe, message
 from ...create.counted import arange
 from ...handles.tensor import Tensor
+from ...ops.arguments import owned
 from ...ops.select import where
 from .activations import logsigmoid
 from .distances import pairwise_distance
@@ -225,7 +226,7 @@ def multi_margin_loss(
         excess = excess * weight[label]
     wrong = arange(classes, device=input.device) != label
     loss = where(wrong, excess, 0.0).sum(1) / classes
-    return reduce_loss(loss.reshape(target.shape), reduction)
+    return reduce_loss(owned(loss.reshape(target.shape)), reduction)
 
 
 def multilabel_margin_loss(
@@ -262,7 +263,7 @@ def multilabel_margin_loss(
     excess = (1 - scores.gather(1, labels).unsqueeze(2) + scores.unsqueeze(1)).relu()
     counted = listed.unsqueeze(2) & ~right.unsqueeze(1)
     loss = where(counted, excess, 0.0).sum((1, 2)) / classes
-    return reduce_loss(loss.reshape(input.shape[:-1]), reduction)
+    return reduce_loss(owned(loss.reshape(input.shape[:-1])), reduction)
 
 
 def _check_scores(name: str, input: Tensor) -> None:

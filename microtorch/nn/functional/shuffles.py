@@ -6,6 +6,7 @@ import math
 
 from ...base.errors import describe, message
 from ...handles.tensor import Tensor
+from ...ops.arguments import owned
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
@@ -23,9 +24,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
             )
         )
     squares = input.reshape(math.prod(batch), channels // (r * r), r, r, height, width)
-    return squares.permute(0, 1, 4, 2, 5, 3).reshape(
-        *batch, channels // (r * r), height * r, width * r
-    )
+    out = squares.permute(0, 1, 4, 2, 5, 3)
+    return _apart(out.reshape(*batch, channels // (r * r), height * r, width * r), input)
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -43,9 +43,15 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
                 )
             )
     squares = input.reshape(math.prod(batch), channels, height // r, r, width // r, r)
-    return squares.permute(0, 1, 3, 5, 2, 4).reshape(
-        *batch, channels * r * r, height // r, width // r
-    )
+    out = squares.permute(0, 1, 3, 5, 2, 4)
+    return _apart(out.reshape(*batch, channels * r * r, height // r, width // r), input)
+
+
+def _apart(out: Tensor, input: Tensor) -> Tensor:
+    """``out`` in memory of its own, also where nothing changes places."""
+    base = input if input.origin is None else input.origin[0]
+    moved = out.origin is None or out.origin[0] is not base
+    return owned(out) if moved else out.clone()
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:

@@ -35,6 +35,7 @@ class _ConvNd(Module):
 
     n: int
     transposed = False
+    _derived = ("transposed", "_reversed_padding_repeated_twice")
 
     def __init__(
         self,
@@ -120,18 +121,22 @@ class _ConvNd(Module):
         if self.bias is not None and fan_in:
             init.uniform_(self.bias, -1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in))
 
-    def padded(self, input: Tensor) -> tuple[Tensor, Any]:
-        """The input, and the padding that is left to do: a mode other than zeros is done here."""
-        if self.padding_mode == "zeros":
-            return input, self.padding
+    @property
+    def _reversed_padding_repeated_twice(self) -> tuple[int, ...]:
+        """The padding as `F.pad` takes it: (before, after) of the last dimension first."""
         if self.padding == "same":
             pairs = same(self.kernel_size, self.dilation)
         elif isinstance(self.padding, str):
             pairs = ((0, 0),) * self.n
         else:
             pairs = tuple((p, p) for p in self.padding)
-        borders = [n for pair in reversed(pairs) for n in pair]
-        return F.pad(input, borders, self.padding_mode), 0
+        return tuple([n for pair in reversed(pairs) for n in pair])
+
+    def padded(self, input: Tensor) -> tuple[Tensor, Any]:
+        """The input, and the padding that is left to do: a mode other than zeros is done here."""
+        if self.padding_mode == "zeros":
+            return input, self.padding
+        return F.pad(input, self._reversed_padding_repeated_twice, self.padding_mode), 0
 
     def extra_repr(self) -> str:
         text = (

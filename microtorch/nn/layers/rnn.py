@@ -133,6 +133,7 @@ class RNNBase(Module):
 
     gates = 1
     states = 1  # tensors that are carried from step to step
+    _derived = ("mode", "_all_weights", "_flat_weights", "_flat_weights_names")
 
     def __init__(
         self,
@@ -215,6 +216,34 @@ class RNNBase(Module):
     def _width(self) -> int:
         """Features of one direction's output: hidden_size, or proj_size where it is given."""
         return self.proj_size or self.hidden_size
+
+    @property
+    def mode(self) -> str:
+        """PyTorch's word for the layer: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
+        nonlinearity = vars(self).get("nonlinearity")
+        name = next(kind.__name__ for kind in type(self).__mro__ if kind.__module__ == __name__)
+        return f"{name}_{nonlinearity.upper()}" if nonlinearity else name
+
+    @property
+    def _all_weights(self) -> list[list[str]]:
+        """The names of the weights, a list for each layer and direction."""
+        kinds = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if self.bias else [])]
+        kinds += ["weight_hr"] if self.proj_size else []
+        layers = range(self.num_layers)
+        return [[k + suffix for k in kinds] for i in layers for suffix in self._suffixes(i)]
+
+    @property
+    def all_weights(self) -> list[list[Parameter]]:
+        """The weights, a list for each layer and direction."""
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        return [name for names in self._all_weights for name in names]
+
+    @property
+    def _flat_weights(self) -> list[Parameter]:
+        return [getattr(self, name) for name in self._flat_weights_names]
 
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: self.directions]

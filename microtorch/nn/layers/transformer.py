@@ -21,6 +21,7 @@ from .. import init
 from ..common_types import DeviceLike, DTypeLike
 from ..containers import ModuleList
 from ..module import Module
+from .activations import GELU, ReLU
 from .attention import MultiheadAttention
 from .dropout import Dropout
 from .linear import Linear
@@ -86,6 +87,8 @@ class TransformerEncoderLayer(Module):
     "gelu" or a function; `norm_first`: norms before, not after.
     """
 
+    _derived = ("activation_relu_or_gelu",)
+
     def __init__(
         self,
         d_model: int,
@@ -115,6 +118,14 @@ class TransformerEncoderLayer(Module):
         self.dropout2 = Dropout(dropout)
         self.activation = activation_of(activation)
 
+    @property
+    def activation_relu_or_gelu(self) -> int:
+        """1 for ReLU, 2 for GELU, 0 for another function, as PyTorch notes it."""
+        for number, function, kind in ((1, F.relu, ReLU), (2, F.gelu, GELU)):
+            if self.activation is function or isinstance(self.activation, kind):
+                return number
+        return 0
+
     def forward(
         self,
         src: Tensor,
@@ -141,6 +152,8 @@ class TransformerEncoder(Module):
 
     A last `norm` follows them if given.
     """
+
+    _derived = ("use_nested_tensor",)
 
     def __init__(
         self,
@@ -178,26 +191,32 @@ class TransformerEncoder(Module):
                 src = src.masked_fill(padded.unsqueeze(-1), 0.0)
         return src if self.norm is None else self.norm(src)
 
+    @property
+    def use_nested_tensor(self) -> bool:
+        """Does PyTorch leave padded places out? It does for its own layers of an ordinary form."""
+        layer = self.layers[0]
+        if not self.enable_nested_tensor or not isinstance(layer, TransformerEncoderLayer):
+            return False
+        attention = layer.self_attn
+        return bool(
+            not layer.norm_first
+            and attention.batch_first
+            and attention.in_proj_bias is not None
+            and attention.num_heads % 2 == 0
+            and layer.activation_relu_or_gelu
+            and layer.norm1.eps == layer.norm2.eps
+        )
+
     def _drops_padding(self, src: Tensor) -> bool:
         """Would PyTorch leave padded places out, so that its result is 0 there?
 
-        It does so in evaluation without gradient, for a batch (N, L, E) and its own layers.
+        It does so in evaluation without gradient, for a batch (N, L, E).
         """
         layer = self.layers[0]
         if type(layer) is not TransformerEncoderLayer or self.training or src.ndim != 3:
             return False
-        attention = layer.self_attn
         learning = is_grad_enabled() and any(p.requires_grad for p in layer.parameters())
-        return (
-            self.enable_nested_tensor
-            and not learning
-            and not layer.norm_first
-            and attention.batch_first
-            and attention.in_proj_bias is not None
-            and attention.num_heads % 2 == 0
-            and layer.activation in (F.relu, F.gelu)
-            and layer.norm1.eps == layer.norm2.eps
-        )
+        return self.use_nested_tensor and not learning
 
 
 def _at_the_end(padded: Tensor) -> bool:

@@ -25,6 +25,8 @@ class DataParallel(Module):
     ``module.weight``.
     """
 
+    dim, output_device = 0, None  # which PyTorch leaves out of its files where it has no GPU
+
     def __init__(
         self,
         module: Module,

@@ -1,0 +1,504 @@
+"""``torch.export``: a Module as one program, to look at and to run.
+
+``export(model, args)`` records the model as ``torch.jit.trace`` does, with gradient and without,
+and gives an ``ExportedProgram``: the program's nodes with the names of what they read, a signature
+that says what each input and output is, the weights, and a module that runs the program for inputs
+of these shapes. The program is that of static/program.py; nothing here is a second form of it.
+"""
+from __future__ import annotations
+
+import inspect
+import operator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from os import PathLike
+from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
+
+from ..arrays.generator import Generator, default_generator
+from ..autograd.grad_mode import enable_grad, no_grad
+from ..base.errors import describe, message
+from ..handles.tensor import Tensor
+from ..nn.module import Module
+from ..nn.parameter import Parameter
+from .compiled import Compiled
+from .keys import structure
+from .nodes import Node, Walk
+from .program import Program
+from .proof import random_state
+from .script import trace
+from .templates import Value
+
+if TYPE_CHECKING:
+    from ..base.types import Operand
+    from .entry import Entry
+
+__all__ = ["ExportGraphSignature", "ExportedProgram", "InputKind", "InputSpec", "OutputKind",
+           "OutputSpec", "TensorArgument", "export", "load", "save"]  # fmt: skip
+
+
+# ---- the signature -------------------------------------------------------------------------------
+class InputKind(Enum):
+    """What an input of the program is."""
+
+    USER_INPUT = 1
+    PARAMETER = 2
+    BUFFER = 3
+    CONSTANT_TENSOR = 4
+
+
+class OutputKind(Enum):
+    """What an output of the program is."""
+
+    USER_OUTPUT = 1
+    BUFFER_MUTATION = 3
+
+
+class TensorArgument(NamedTuple):
+    """A tensor, by the name of its node."""
+
+    name: str
+
+
+class InputSpec(NamedTuple):
+    """An input: its node, what it is, and of a weight the path in the model."""
+
+    kind: InputKind
+    arg: TensorArgument
+    target: str | None = None
+    persistent: bool | None = None
+
+    def __str__(self) -> str:
+        target = "" if self.target is None else f" target={self.target!r}"
+        kept = "" if self.persistent is None else f" persistent={self.persistent}"
+        return f"{self.arg.name}: {self.kind.name}{target}{kept}"
+
+
+class OutputSpec(NamedTuple):
+    """An output: its node, and what it is."""
+
+    kind: OutputKind
+    arg: TensorArgument
+    target: str | None = None
+
+    def __str__(self) -> str:
+        target = "" if self.target is None else f" target={self.target!r}"
+        return f"{self.arg.name}: {self.kind.name}{target}"
+
+
+class ExportGraphSignature:
+    """What the placeholders and the outputs of a program are."""
+
+    def __init__(self, input_specs: list[InputSpec], output_specs: list[OutputSpec]) -> None:
+        self.input_specs, self.output_specs = input_specs, output_specs
+
+    def _of(self, kind: InputKind) -> dict[str, str]:
+        return {s.arg.name: s.target or "" for s in self.input_specs if s.kind is kind}
+
+    @property
+    def inputs_to_parameters(self) -> dict[str, str]:
+        """The model's name of each placeholder that is a parameter."""
+        return self._of(InputKind.PARAMETER)
+
+    @property
+    def inputs_to_buffers(self) -> dict[str, str]:
+        """The model's name of each placeholder that is a buffer."""
+        return self._of(InputKind.BUFFER)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters, by their names in the model."""
+        return tuple(self.inputs_to_parameters.values())
+
+    @property
+    def buffers(self) -> tuple[str, ...]:
+        """The buffers, by their names in the model."""
+        return tuple(self.inputs_to_buffers.values())
+
+    @property
+    def lifted_tensor_constants(self) -> tuple[str, ...]:
+        """Other tensors that the model reads."""
+        return tuple(self._of(InputKind.CONSTANT_TENSOR).values())
+
+    @property
+    def user_inputs(self) -> tuple[str, ...]:
+        """The nodes of what the caller gives."""
+        return tuple(self._of(InputKind.USER_INPUT))
+
+    @property
+    def user_outputs(self) -> tuple[str, ...]:
+        """The nodes of what the caller gets."""
+        return tuple(s.arg.name for s in self.output_specs if s.kind is OutputKind.USER_OUTPUT)
+
+    @property
+    def buffers_to_mutate(self) -> dict[str, str]:
+        """The buffers that the program writes to, by the node of their new value."""
+        return {s.arg.name: s.target or "" for s in self.output_specs
+                if s.kind is OutputKind.BUFFER_MUTATION}  # fmt: skip
+
+    def __str__(self) -> str:
+        given = "\n".join(map(str, self.input_specs))
+        made = "\n".join(map(str, self.output_specs))
+        return f"\n# inputs\n{given}\n\n# outputs\n{made}\n"
+
+    __repr__ = __str__
+
+
+# ---- what export gives ---------------------------------------------------------------------------
+class Graph:
+    """The nodes of a program; ``str`` is the program as text."""
+
+    def __init__(self, nodes: list[Node], program: Program) -> None:
+        self._nodes, self.program = nodes, program
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The nodes, in the order in which they run."""
+        return [*self._nodes]
+
+    def find_nodes(self, *, op: str, target: Operand = None) -> list[Node]:
+        """The nodes of a kind; of functions those with this target, or of this name."""
+        return [
+            n for n in self._nodes
+            if n.op == op and (target is None or target in (n.target, n.meta.get("kernel")))
+        ]  # fmt: skip
+
+    def print_tabular(self) -> None:
+        """Print the nodes as a table."""
+        rows = [("opcode", "name", "target", "args", "kwargs")]
+        rows += [(n.op, n.name, str(n.meta.get("kernel", n.target)), str(n.args), str(n.kwargs))
+                 for n in self._nodes]  # fmt: skip
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            print("  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip())
+
+    def __str__(self) -> str:
+        return "graph():\n" + "".join(f"    {n.format_node()}\n" for n in self._nodes)
+
+    __repr__ = __str__
+
+
+class GraphModule:
+    """The program as text and nodes, with its weights as inputs. It is not called: see module()."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    @property
+    def code(self) -> str:
+        """The program as a function of Python, to read."""
+        heads = [f'{n.name}: "{_short(n)}"' for n in self.graph.nodes if n.op == "placeholder"]
+        lines = [f"def forward(self, {', '.join(heads)}):"]
+        site = None
+        for n in self.graph.nodes:
+            if n.op == "call_function":
+                if n.site != site and n.site is not None:
+                    lines.append(f"    # {n.site} in {n.site.function}")
+                    site = n.site
+                given = [*map(repr, n.args), *[f"{k}={v!r}" for k, v in n.kwargs.items()]]
+                if n.target is operator.getitem:
+                    call = f"{n.args[0]}[{n.args[1]}]"
+                else:
+                    call = f"{n.meta['kernel']}({', '.join(given)})"
+                kind = f': "{_short(n)}"' if n.shape is not None else ""
+                lines.append(f"    {n.name}{kind} = {call}")
+            elif n.op == "output":
+                lines.append(f"    return {n.args[0]!r}")
+        return "\n".join(lines) + "\n"
+
+    def print_readable(self, print_output: bool = True) -> str:
+        """The code, with a heading; printed unless told otherwise."""
+        text = "class GraphModule(torch.nn.Module):\n" + _indented(self.code)
+        if print_output:
+            print(text)
+        return text
+
+    def __call__(self, *args: Operand) -> NoReturn:
+        raise RuntimeError(
+            message(
+                "the graph module of an exported program takes its weights as inputs",
+                fix="ep.module()(*args) runs the program",
+            )
+        )
+
+
+def _short(n: Node) -> str:
+    """f32[3, 4]"""
+    name = str(n.dtype).rpartition(".")[2]
+    short = {"bool": "b8", "bfloat16": "bf16"}.get(name) or name[0] + re.sub(r"\D", "", name)
+    return f"{short}{list(n.shape or ())}"
+
+
+def _indented(text: str) -> str:
+    return "".join(f"    {line}\n" if line else "\n" for line in text.splitlines())
+
+
+class ExportedModule(Module):
+    """Runs an exported program. Parameters and buffers are those of the model, by their names."""
+
+    def __init__(self, ep: ExportedProgram) -> None:
+        super().__init__()
+        vars(self)["_ep"] = ep
+        for path, t in {**ep.named, **ep.constants}.items():
+            where: Module = self
+            *above, name = path.split(".")
+            for part in above:
+                if part not in where._modules:
+                    where.add_module(part, Module())
+                where = where._modules[part]
+            if isinstance(t, Parameter):
+                where.register_parameter(name, t)
+            else:
+                where.register_buffer(name, t, persistent=path in ep.state_dict)
+
+    def forward(self, *args: Operand, **kwargs: Operand) -> Operand:
+        """What the model returned; RuntimeError for inputs of another shape or dtype."""
+        ep: ExportedProgram = vars(self)["_ep"]
+        return ep.run(args, kwargs)
+
+    def train(self, mode: bool = True) -> NoReturn:
+        """NotImplementedError: the program is that of one mode."""
+        name = "train" if mode else "eval"
+        raise NotImplementedError(
+            message(
+                f"Calling {name}() is not supported yet",
+                "an exported program is that of the mode in which the model was",
+                fix=f"model.{name}() before torch.export.export(model, args)",
+            )
+        )
+
+    @property
+    def graph(self) -> Graph:
+        """The program's nodes."""
+        ep: ExportedProgram = vars(self)["_ep"]
+        return ep.graph
+
+
+class ExportedProgram:
+    """A model as a program: ``graph``, ``graph_signature``, ``state_dict``, ``module()``."""
+
+    def __init__(
+        self, model: Module, compiled: Compiled, args: tuple[Operand, ...], names: list[str],
+        kwargs: dict[str, Operand],
+    ) -> None:  # fmt: skip
+        self.example_inputs = (args[: len(args) - len(kwargs)], kwargs)
+        self.compiled, self.arguments = compiled, names
+        self.state_dict: dict[str, Tensor] = dict(model.state_dict(keep_vars=True))
+        self.named: dict[str, Tensor] = {**dict(model.named_parameters()),
+                                         **dict(model.named_buffers())}  # fmt: skip
+        self.range_constraints: dict[str, Operand] = {}
+        entry = self.entry
+        known = {id(t) for t in self.named.values()}
+        others = [x for x in entry.leaves if x.kind == "tensor" and id(x.tensor) not in known]
+        self.constants = {f"constant_{i}": x.tensor for i, x in enumerate(others)}
+        specs: list[InputSpec] = []
+        order: list[tuple[str, Value]] = []
+        numbers: dict[int, str] = {}
+        by_tensor = {id(x.tensor): x for x in entry.leaves if x.kind == "tensor"}
+        for path, t in {**self.named, **self.constants}.items():
+            constant, parameter = path in self.constants, isinstance(t, Parameter)
+            name = ("c_" if constant else "p_" if parameter else "b_") + path.replace(".", "_")
+            kind = (InputKind.CONSTANT_TENSOR if constant else InputKind.PARAMETER if parameter
+                    else InputKind.BUFFER)  # fmt: skip
+            kept = path in self.state_dict if kind is InputKind.BUFFER else None
+            specs.append(InputSpec(kind, TensorArgument(name), path, kept))
+            order.append((name, _value(t)))
+            if id(t) in by_tensor:
+                numbers[by_tensor[id(t)].number] = name
+        tensors: list[Tensor] = []
+        labels = [x for name, a in zip(names, args, strict=True) for x in _labels(name, a, tensors)]
+        for place, name in enumerate(labels):
+            specs.append(InputSpec(InputKind.USER_INPUT, TensorArgument(name)))
+            order.append((name, _value(tensors[place])))
+            for x in entry.leaves:
+                if x.kind == "argument" and x.place == place:
+                    numbers[x.number] = name
+        walk = Walk(entry.program, numbers, order)
+        self.graph = Graph(walk.nodes, entry.program)
+        self.graph_module = GraphModule(self.graph)
+        outputs = [
+            OutputSpec(OutputKind.BUFFER_MUTATION, TensorArgument(walk.of[x.number].name),
+                       next((k for k, t in self.named.items() if t is x.tensor), None))
+            for x in entry.written
+        ] + [
+            OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(n.name))
+            for n in walk.nodes[-1].all_input_nodes
+        ]  # fmt: skip
+        self.graph_signature = ExportGraphSignature(specs, outputs)
+
+    @property
+    def entry(self) -> Entry:
+        """The program without gradient, which was recorded last."""
+        return next(reversed(self.compiled.entries.values()))[-1][0]
+
+    def module(self) -> ExportedModule:
+        """A Module that runs the program, on the model's own weights; gradients flow through it."""
+        return ExportedModule(self)
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """The parameters, by their names in the model."""
+        return ((k, t) for k, t in self.named.items() if isinstance(t, Parameter))
+
+    def parameters(self) -> Iterator[Parameter]:
+        """The parameters."""
+        return (t for _, t in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """The buffers, by their names in the model."""
+        return ((k, t) for k, t in self.named.items() if not isinstance(t, Parameter))
+
+    def buffers(self) -> Iterator[Tensor]:
+        """The buffers."""
+        return (t for _, t in self.named_buffers())
+
+    def run(self, args: tuple[Operand, ...], kwargs: dict[str, Operand]) -> Operand:
+        """The program's outputs. RuntimeError says which input is not as it was exported."""
+        given = [*args, *[kwargs[n] for n in self.arguments[len(args) :] if n in kwargs]]
+        if len(given) != len(self.arguments) or len(args) + len(kwargs) != len(given):
+            raise TypeError(
+                message(f"the exported program takes {', '.join(self.arguments) or 'nothing'}, "
+                        f"but got {len(args)} arguments and {', '.join(kwargs) or 'no names'}")
+            )  # fmt: skip
+        tensors: list[Tensor] = []
+        key = self.compiled.key((distinct(given), {}), tensors)
+        for entry, template in self.compiled.entries.get(key, ()):
+            for leaf in entry.leaves:
+                if leaf.kind == "tensor" and leaf.tensor.array is not leaf.array:
+                    raise RuntimeError(
+                        message(
+                            "a weight of an exported program has other memory now",
+                            fix="export the model anew; or change weights in place",
+                        )
+                    )
+            return entry.run(tensors, template)
+        wanted: list[Tensor] = []
+        structure((self.example_inputs[0], self.example_inputs[1]), wanted)
+        raise RuntimeError(
+            message(
+                "Guard failed: the program was exported for "
+                f"{', '.join(describe(t) for t in wanted)}",
+                f"it is given {', '.join(describe(t) for t in tensors)}",
+                fix="export it for these inputs: shapes, dtypes, strides and Python values count",
+            )
+        )
+
+    def run_decompositions(self, decomp_table: Mapping[Operand, Operand] | None = None) -> Operand:
+        """Itself: the program consists of kernels already."""
+        return self
+
+    def __str__(self) -> str:
+        text = _indented(self.graph_module.print_readable(False))
+        signature = _indented(str(self.graph_signature).strip())
+        return f"ExportedProgram:\n{text}\nGraph signature:\n{signature}\nRange constraints: {{}}\n"
+
+    __repr__ = __str__
+
+
+def _value(t: Tensor) -> Value:
+    return Value(t.array.shape, t.array.dtype, t.array.strides)
+
+
+def _labels(name: str, x: Operand, tensors: list[Tensor]) -> list[str]:
+    """A name for each tensor of an argument: the argument's own, or with a number."""
+    before = len(tensors)
+    structure(x, tensors)
+    n = len(tensors) - before
+    return [name] if isinstance(x, Tensor) else [f"{name}_{i}" for i in range(n)]
+
+
+def distinct(args: Sequence[Operand]) -> tuple[Operand, ...]:
+    """The arguments; a tensor that is given twice is two inputs."""
+    found: list[Operand] = []
+    for x in args:
+        again = isinstance(x, Tensor) and any(x is y for y in found)
+        found.append(x.clone() if again else x)
+    return tuple(found)
+
+
+def export(
+    mod: Module, args: tuple[Operand, ...], kwargs: Mapping[str, Operand] | None = None, *,
+    dynamic_shapes: Operand = None, strict: bool = False,
+    preserve_module_call_signature: tuple[str, ...] = (),
+) -> ExportedProgram:  # fmt: skip
+    """The program that ``mod(*args, **kwargs)`` runs, in the mode in which the Module is.
+
+    It holds for inputs of these shapes: ``dynamic_shapes`` is refused. The Module is called a few
+    times for it; its buffers and the random numbers are afterwards as they were. ValueError for
+    what is no Module; TypeError for ``args`` that are no tuple; RuntimeError says why there can be
+    no program. ``strict`` and ``preserve_module_call_signature`` are accepted without effect.
+    """
+    if not isinstance(mod, Module):
+        raise ValueError(
+            message(
+                f"Expected `mod` to be an instance of `torch.nn.Module`, got {type(mod)}.",
+                fix="a Module whose forward calls the function; or torch.jit.trace(f, args)",
+            )
+        )
+    if not isinstance(args, tuple):
+        raise TypeError(
+            message(
+                "Expecting `args` to be a tuple of example positional inputs, got "
+                f"{type(args).__name__}",
+                fix="torch.export.export(model, (x,))",
+            )
+        )
+    if dynamic_shapes:
+        raise NotImplementedError(
+            message(
+                "torch.export.export: dynamic_shapes is not supported: a program has the shapes of "
+                "its example",
+                fix="export it once for each size; torch.onnx.export has dynamic_axes",
+            )
+        )
+    signature = inspect.signature(mod.forward)
+    bound = signature.bind(*args, **(kwargs or {}))
+    named = dict(kwargs or {})
+    names = [n for n in signature.parameters if n in bound.arguments]
+    if any(p.kind in (p.VAR_KEYWORD, p.KEYWORD_ONLY) for n, p in signature.parameters.items()
+           if n in bound.arguments):  # fmt: skip
+        raise NotImplementedError(
+            message("torch.export.export: arguments that forward takes by keyword only",
+                    fix="give them positions in forward's signature"))  # fmt: skip
+    flat: list[Operand] = []
+    labels: list[str] = []
+    for n in names:
+        several = signature.parameters[n].kind is inspect.Parameter.VAR_POSITIONAL
+        values = [*bound.arguments[n]] if several else [bound.arguments[n]]
+        flat += values
+        labels += [f"{n}_{i}" for i in range(len(values))] if several else [n]
+    state = random_state()
+    kept = [(b, b.detach().clone()) for b in mod.buffers()]
+    traced: Operand = None
+    example = distinct(flat)
+    try:
+        for mode in (enable_grad, no_grad):
+            with mode():
+                traced = trace(mod if traced is None else traced, example)
+    finally:
+        Generator.set_state(default_generator, state)
+        with no_grad():
+            for b, value in kept:
+                b.copy_(value)
+    compiled: Compiled = vars(traced)["_compiled"]
+    return ExportedProgram(mod, compiled, example, labels, named)
+
+
+def _no_file(*args: Operand, **kwargs: Operand) -> NoReturn:
+    raise NotImplementedError(
+        message(
+            "torch.export has no files here: PyTorch's hold code and a graph of its own operations",
+            fix="torch.jit.trace(model, args).save(f) and torch.jit.load(f) for a program of "
+            "microtorch; torch.onnx.export(model, args, f) for other programs; "
+            "torch.save(model.state_dict(), f) for the weights",
+        )
+    )
+
+
+def save(ep: ExportedProgram, f: str | PathLike[str] | IO[bytes], **more: Operand) -> NoReturn:
+    """NotImplementedError, which says what to do instead."""
+    _no_file()
+
+
+def load(f: str | PathLike[str] | IO[bytes], **more: Operand) -> NoReturn:
+    """NotImplementedError, which says what to do instead."""
+    _no_file()

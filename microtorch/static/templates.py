@@ -1,0 +1,101 @@
+"""What a program is told of values: their numbers, in the places where arrays stood.
+
+A template is what a call was given, or gave, with a ``Ref`` in the place of each array.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..base.types import DType, Operand, Shape
+
+
+class Ref(NamedTuple):
+    """Value number ``number`` of a program, where an array stood."""
+
+    number: int
+
+
+class Rate(float):
+    """A learning rate that a kernel was given, and the group in which a program finds it anew."""
+
+    group: dict[str, Operand]
+
+    @classmethod
+    def of(cls, group: dict[str, Operand], value: float) -> Rate:
+        made = cls(value)
+        made.group = group
+        return made
+
+
+class Unread(NamedTuple):
+    """An operand of which a derivative reads the shape and the dtype only."""
+
+    shape: Shape
+    dtype: DType
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+
+class Value(NamedTuple):
+    """What is known of a value before the program runs."""
+
+    shape: Shape
+    dtype: DType
+    strides: Shape
+
+    @property
+    def contiguous(self) -> bool:
+        """Does it lie row by row?"""
+        step = self.dtype.itemsize
+        for n, s in zip(reversed(self.shape), reversed(self.strides), strict=True):
+            if n > 1 and s != step:
+                return False
+            step *= n
+        return True
+
+    def __str__(self) -> str:
+        return f"{self.dtype.name} {list(self.shape)}"
+
+
+def refs(template: Operand) -> Iterator[int]:
+    """The numbers of the values in a template."""
+    if type(template) is Ref:
+        yield template.number
+    elif isinstance(template, dict):
+        for x in template.values():
+            yield from refs(x)
+    elif isinstance(template, (tuple, list)):
+        for x in template:
+            yield from refs(x)
+
+
+def replaced(template: Operand, change: Callable[[Ref], Operand]) -> Operand:
+    """A template with ``change`` made to each Ref."""
+    if type(template) is Ref:
+        return change(template)
+    if isinstance(template, dict):
+        return {k: replaced(x, change) for k, x in template.items()}
+    if isinstance(template, tuple) and hasattr(template, "_fields"):
+        return type(template)(*[replaced(x, change) for x in template])
+    if type(template) in (tuple, list):
+        return type(template)(replaced(x, change) for x in template)
+    return template
+
+
+def shown(x: Operand) -> str:
+    """A template as text."""
+    if type(x) is Ref:
+        return f"%{x.number}"
+    if isinstance(x, Unread):
+        return f"{x.dtype.name} {list(x.shape)}"
+    if isinstance(x, (tuple, list)):
+        return f"({', '.join(map(shown, x))})"
+    if isinstance(x, (np.dtype, type)):
+        return getattr(x, "name", getattr(x, "__name__", "?"))
+    return repr(x)

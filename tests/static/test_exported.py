@@ -1,0 +1,174 @@
+"""A program as nodes to walk, and torch.export: the same program with names, signature, weights."""
+
+import io
+import operator
+
+import pytest
+
+import microtorch as torch
+from microtorch import nn
+
+
+def recorded(f, *args):
+    f = torch.compile(f, backend="eager")
+    for _ in range(3):
+        f(*args)
+    return f
+
+
+def test_the_nodes_of_a_program():
+    table = torch.tensor([[1.0, 2.0]])
+
+    def f(x):
+        y = (x + table).clone()
+        y[0] = 3.0
+        y.mul_(2)
+        return {"a": y.sum(1), "b": [y, 7]}
+
+    nodes = recorded(f, torch.ones(3, 2)).graph.nodes
+    by_name = {n.name: n for n in nodes}
+    assert len(by_name) == len(nodes)
+    assert [n.op for n in nodes][:2] == ["placeholder"] * 2 and nodes[-1].op == "output"
+    add = by_name["add"]
+    assert [a.name for a in add.args] == ["x", "tensor_1"] and add.all_input_nodes == [*add.args]
+    assert add.shape == torch.Size([3, 2]) and add.dtype == torch.float32
+    assert add.meta["val"].stride == (2, 1) and str(add.site).startswith("test_exported.py:")
+    assert add.users.keys() == {by_name["clone"]} and callable(add.target)
+    assert 'line' in add.meta["stack_trace"] and add.kwargs == {}
+    returned = nodes[-1].args[0]
+    assert returned["b"][1] == 7 and returned["a"].meta["kernel"] == "sum"
+    # what is written to is from then on the node that wrote it
+    assert returned["a"].args[0] is returned["b"][0] and returned["b"][0].name.startswith("setitem")
+    assert "%add : [num_users=1] = call_function[target=add](args = (%x, %tensor_1)" in (
+        add.format_node()
+    )
+
+
+def test_a_training_step_is_walked_too():
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step(x):
+        loss = model(x).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    nodes = recorded(step, torch.ones(3, 2)).graph.nodes
+    assert {"x", "weight", "bias"} <= {n.name for n in nodes if n.op == "placeholder"}
+    assert any(n.name == "linear_vjp1" for n in nodes)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+        self.register_buffer("scale", torch.full((3,), 2.0), persistent=False)
+        self.unread = nn.Parameter(torch.ones(1))
+        self.plain = torch.ones(3)
+
+    def forward(self, x, pair, k=1):
+        values, places = (self.body(x) * self.scale + self.plain).max(1)
+        return {"values": values * k + pair[0], "places": places}, pair[1].flatten()
+
+
+def test_an_exported_program():
+    model, x, pair = Net().eval(), torch.randn(2, 4), (torch.ones(2), torch.zeros(2, 2))
+    ep = torch.export.export(model, (x, pair), {"k": 3})
+    s = ep.graph_signature
+    assert s.inputs_to_parameters["p_body_0_weight"] == "body.0.weight" and "unread" in s.parameters
+    assert s.buffers[0] == "scale" and s.user_inputs == ("x", "pair_0", "pair_1")
+    assert s.lifted_tensor_constants == ("constant_0",) and s.buffers_to_mutate == {}
+    assert len(s.user_outputs) == 3 and ep.constants["constant_0"] is model.plain
+    specs = {p.arg.name: p for p in s.input_specs}
+    assert [n.name for n in ep.graph.nodes if n.op == "placeholder"] == [*specs]
+    assert str(specs["b_scale"]) == "b_scale: BUFFER target='scale' persistent=False"
+    assert specs["x"].kind is torch.export.InputKind.USER_INPUT
+    text = str(ep)
+    assert 'p_body_0_weight: "f32[3, 4]"' in text and "x: USER_INPUT" in text
+    assert "linear(x, p_body_0_weight, p_body_0_bias)" in ep.graph_module.code
+    assert "return ({'values': " in ep.graph_module.print_readable(False)
+    assert len(ep.graph.find_nodes(op="call_function", target="linear")) == 1
+    assert ep.state_dict.keys() == model.state_dict().keys()
+    assert [n for n, _ in ep.named_parameters()] == [n for n, _ in model.named_parameters()]
+
+    module = ep.module()
+    assert module.state_dict().keys() - {"constant_0"} <= {*model.state_dict(), "scale"}
+    want, _ = model(x, pair, 3)
+    for mode in (torch.enable_grad, torch.no_grad):
+        with mode():
+            got, _ = module(x, pair, k=3)
+            assert torch.allclose(got["values"], want["values"])
+            assert torch.equal(got["places"], want["places"])
+    module(x, pair, 3)[0]["values"].sum().backward()
+    grad = model.body[0].weight.grad.clone()
+    model.zero_grad()
+    want["values"].sum().backward()
+    assert torch.allclose(grad, model.body[0].weight.grad) and module.unread is model.unread
+    model.train()  # the program stays that of eval mode, with the weights as they are now
+    torch.optim.SGD(model.parameters(), lr=1.0).step()
+    after = module(x, pair, 3)[0]["values"]
+    assert torch.allclose(after, model.eval()(x, pair, 3)[0]["values"], atol=1e-6)
+    assert not torch.allclose(after, want["values"])
+
+
+def test_train_mode_is_exported_and_nothing_else_changes():
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Dropout())
+    x, state = torch.randn(5, 4), torch.get_rng_state()
+    ep = torch.export.export(model, (x,))
+    assert torch.equal(torch.get_rng_state(), state) and model.training
+    assert model[1].num_batches_tracked == 0 and model[1].running_mean.tolist() == [0, 0, 0]
+    assert {*ep.graph_signature.buffers_to_mutate.values()} == {
+        "1.running_mean", "1.running_var", "1.num_batches_tracked"
+    }  # fmt: skip
+    torch.manual_seed(0)
+    got = ep.module()(x)
+    other = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Dropout())
+    other.load_state_dict({**model.state_dict(), "1.running_mean": torch.zeros(3),
+                           "1.running_var": torch.ones(3)})  # fmt: skip
+    torch.manual_seed(0)
+    assert torch.allclose(got, other(x)) and model[1].num_batches_tracked == 1
+
+
+def test_one_tensor_twice_and_several_results():
+    class Both(nn.Module):
+        def forward(self, a, b, *more):
+            low, high = torch.aminmax(a)
+            return a * b, low + high, more[0][0]
+
+    x = torch.rand(3)
+    ep = torch.export.export(Both(), (x, x, x))
+    assert ep.graph_signature.user_inputs == ("a", "b", "more_0")
+    assert torch.allclose(ep.module()(x, x + 1, x)[0], x * (x + 1))
+    assert torch.allclose(ep.module()(x, x, x)[0], x * x)
+    moments = [n for n in ep.graph.nodes if n.target is operator.getitem]
+    assert all(n.args[0].op == "call_function" for n in moments)
+
+
+@pytest.mark.parametrize(("call", "error", "why"), [
+    (lambda m, x: torch.export.export(lambda x: x, (x,)), ValueError, "Expected `mod` to be an"),
+    (lambda m, x: torch.export.export(m, x), TypeError, r"Expecting `args` to be a tuple"),
+    (lambda m, x: torch.export.export(m, (x,), dynamic_shapes={"x": {0: 3}}), NotImplementedError,
+     "dynamic_shapes"),
+    (lambda m, x: torch.export.export(m, (x,)).module()(torch.ones(3, 4)), RuntimeError,
+     r"exported for float32 \(2, 4\)"),
+    (lambda m, x: torch.export.export(m, (x,)).module()(), TypeError, "takes input, but got 0"),
+    (lambda m, x: torch.export.export(m, (x,)).module().eval(), NotImplementedError, "eval()"),
+    (lambda m, x: torch.export.export(m, (x,)).graph_module(x), RuntimeError, r"ep\.module\(\)"),
+    (lambda m, x: torch.export.save(torch.export.export(m, (x,)), io.BytesIO()),
+     NotImplementedError, r"jit\.trace\(model, args\)\.save"),
+    (lambda m, x: torch.export.load("f.pt2"), NotImplementedError, "torch.onnx.export"),
+])  # fmt: skip
+def test_what_is_refused_says_why(call, error, why):
+    with pytest.raises(error, match=why):
+        call(nn.Linear(4, 2), torch.ones(2, 4))
+
+
+def test_an_if_on_data_cannot_be_exported():
+    class Chooses(nn.Module):
+        def forward(self, x):
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(RuntimeError, match=r"if x > 0.*test_exported\.py"):
+        torch.export.export(Chooses(), (torch.ones(2),))
