@@ -7,7 +7,7 @@ has 3x3 ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import microtorch as torch
 from microtorch import nn
@@ -116,7 +116,7 @@ class GoogLeNet(nn.Module):
         if drawn:
             start(self, lambda name: 0.01)
 
-    def forward(self, x: Tensor) -> Any:
+    def forward(self, x: Tensor) -> Tensor | GoogLeNetOutputs:
         if self.transform_input:
             x = to_halves(x)
         x = self.maxpool2(self.conv3(self.conv2(self.maxpool1(self.conv1(x)))))

@@ -275,7 +275,7 @@ class Inception3(nn.Module):
         if drawn:
             start(self, lambda name: 0.001 if name == "AuxLogits.fc" else 0.1)
 
-    def forward(self, x: Tensor) -> Any:
+    def forward(self, x: Tensor) -> Tensor | InceptionOutputs:
         if self.transform_input:
             x = to_halves(x)
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
