@@ -58,7 +58,7 @@ class _WithStatus:
         return bool(self.request.Test(self.status))
 
 
-def source_of(g: ProcessGroup, src: int | None, group_src: int | None, name: str) -> Any:
+def source_of(g: ProcessGroup, src: int | None, group_src: int | None, name: str) -> int:
     """The group's rank that is received from, or MPI's word for any. ValueError for itself."""
     if src is not None or group_src is not None:
         return other_rank(g, place_of(g, src, group_src, name), name)
