@@ -138,7 +138,8 @@ class _Line:
 
     def _slopes(self, direction: np.ndarray) -> tuple[float, float, float]:
         """Along a direction: what the gradient says, and the slopes before and behind."""
-        ends = (self.value + s * direction for s in (self.h, -self.h))
+        way: Data = float(direction) if isinstance(self.value, float) else direction
+        ends = (self.value + s * way for s in (self.h, -self.h))
         up, down = (self.forward.moved(self.j, x, self.later) for x in ends)
         says = float((self.g * direction).sum())
         return says, (self.here - down) / self.h, (up - self.here) / self.h
