@@ -35,7 +35,7 @@ __all__ = [
 
 
 class _VariableMeta(type):
-    """What is an instance of Variable: every Tensor. What a call makes: another Tensor on its memory."""
+    """What is an instance of Variable: every Tensor. A call makes a Tensor on the same memory."""
 
     def __call__(
         cls, data: Tensor, requires_grad: bool = False, volatile: bool | None = None
