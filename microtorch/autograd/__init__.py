@@ -35,7 +35,7 @@ __all__ = [
 
 
 class _VariableMeta(type):
-    """What is an instance of Variable: every Tensor. What a call makes: a Tensor, as in PyTorch."""
+    """What is an instance of Variable: every Tensor. A call makes a Tensor on the same memory."""
 
     def __call__(
         cls, data: Tensor, requires_grad: bool = False, volatile: bool | None = None
@@ -45,9 +45,7 @@ class _VariableMeta(type):
                 "volatile was removed and now has no effect. Use `with torch.no_grad():` instead.",
                 stacklevel=2,
             )
-        if requires_grad or data.requires_grad:
-            return data.detach().requires_grad_(requires_grad)
-        return data
+        return data.detach().requires_grad_(requires_grad)
 
     def __instancecheck__(cls, x: object) -> bool:
         return isinstance(x, Tensor)

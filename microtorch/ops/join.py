@@ -246,7 +246,9 @@ def _views(
 def _split(
     input: Tensor, split_size: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
-    return split(input, split_size, dim)  # the method has another name for its argument
+    # the method has another name for its argument
+    pieces: tuple[Tensor, ...] = FUNCTIONS["split"](input, split_size, dim)
+    return pieces
 
 
 METHODS["split"] = named(_split, "split", split.__doc__ or "")

@@ -489,6 +489,11 @@ def test_products_with_vectors():
 
 
 def test_variable_is_a_tensor():
+    x = torch.ones(2)
+    v = torch.autograd.Variable(x)
+    assert v is not x and v.data_ptr() == x.data_ptr()
+    v.data = torch.zeros(3)  # exchanges the memory of v, and not that of x
+    assert x.tolist() == [1, 1]
     v = torch.autograd.Variable(torch.ones(2), requires_grad=True)
     assert isinstance(v, torch.Tensor) and v.requires_grad
 
