@@ -305,8 +305,8 @@ def joined(op: Op, tensors: Any, dim: Any, more: int) -> Tensor | None:
         raise op.explain(op, tensors, {"dim": dim}, e) from None
     if not needs or not (m := mode.get()).grad:
         return recording.handle(out, constant_node(out, dev))
-    family: Any = op.family
-    node, inputs = family(len(nodes)).node(), tuple(nodes)
+    assert op.family is not None
+    node, inputs = op.family(len(nodes)).node(), tuple(nodes)
     frame = user_frame(sys._getframe(1))
     recording.fill(node, inputs, inputs, out, dev, {"dim": dim}, m.scope, frame)
     return recording.handle(out, node)
