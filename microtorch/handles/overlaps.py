@@ -28,11 +28,11 @@ def check_overlap(
     the target itself: to read that is refused even if it has no elements. ``read``: as what
     the operand is read, if it is expanded first.
     """
-    array = plain_array(array)
+    array = _real(array)
     for other in others:
         if not isinstance(other, Handle):
             continue
-        source = plain_array(other.array if read is None else read)
+        source = _real(other.array if read is None else read)
         if type(source) is not np.ndarray or type(array) is not np.ndarray:
             continue
         if other is not whole:
@@ -55,10 +55,16 @@ def check_overlap(
         )
 
 
-def plain_array(array: Array) -> Array:
+def _real(array: Array) -> Array:
     """The numpy array itself, also while a function is recorded (static/recorded.py)."""
     real: Array = getattr(array, "value", array)
     return real
+
+
+def plain_array(array: Array) -> Array:
+    """Likewise, if it has the array's shape: not the value of a batch (kinds/batched.py)."""
+    real = _real(array)
+    return real if type(real) is np.ndarray and real.shape == array.shape else array
 
 
 def _apart(a: Array, b: Array) -> bool:

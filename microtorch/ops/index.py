@@ -123,6 +123,8 @@ def of_nothing(place: Place, shape: Shape) -> Place:
 
     Raises the IndexError that is being handled if it names an element.
     """
+    if any(hasattr(p, "dtype") and type(p) is not np.ndarray for p in place):
+        raise
     first = [p * 0 if hasattr(p, "dtype") and p.dtype != bool else p for p in place]
     try:
         if not np.broadcast_to(np.int8(0), shape)[tuple(first)].size:

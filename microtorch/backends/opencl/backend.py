@@ -388,7 +388,9 @@ class OpenCL:
             out[padding] = 0
         return out
 
-    def copy_slices(self, base: Array, value: Array, chain: Chain, order: Sequence[int]) -> Array:
+    def copy_slices(
+        self, base: Array, value: Array, chain: Chain, order: Sequence[int], repeats: bool
+    ) -> Array:
         lying = empty(self.runtime, tuple([base.shape[i] for i in order]), base.dtype)
         out = region = lying.transpose(np.argsort(order).tolist())
         self.copied(base, out=out)
