@@ -87,7 +87,7 @@ DIFFERENT: tuple[str, ...] = (
     "matrix.",
     "`Optimizer.load_state_dict` copies the state that it is given; PyTorch's goes on writing into "
     "it.",
-    "A matrix product with `out=` one of its operands is right; PyTorch's reads what it has written.",
+    "A matrix product with `out=` one of its operands is right; PyTorch's reads what it writes.",
     "The gradient of `CrossMapLRN2d` is that of its formula; PyTorch's does not pass its own "
     "`gradcheck`.",
 )
