@@ -28,7 +28,7 @@ ABSENT: tuple[tuple[str, str], ...] = (
         "torch.*ForeachTensor HalfStorage",
     ),
     (
-        "the rest of torch.jit and torch.compile: compilers and serialised programs",
+        "the rest of torch.jit, torch.compile and torch.fx: compilers and serialised programs",
         "compile compiler *jit* sym_* Sym* parse_* import_ir* merge_type* unify_type* cond "
         "while_loop *ScriptModule* get_file_path vitals* init_num_threads classproperty "
         "compiled_with_cxx11_abi is_storage read_vitals set_vital",
@@ -87,8 +87,7 @@ DIFFERENT: tuple[str, ...] = (
     "matrix.",
     "`Optimizer.load_state_dict` copies the state that it is given; PyTorch's goes on writing into "
     "it.",
-    "A matrix product with `out=` one of its operands is right; PyTorch's reads what it has "
-    "written.",
+    "A matrix product with `out=` one of its operands is right; PyTorch's reads what it writes.",
     "The gradient of `CrossMapLRN2d` is that of its formula; PyTorch's does not pass its own "
     "`gradcheck`.",
 )

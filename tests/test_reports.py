@@ -15,6 +15,9 @@ PROGRAMS = [
     # ---- gradients that were dropped, wrong, or of another dtype
     ("x = leaf(0., 2.); g, = torch.autograd.grad((x ** 0).sum(), x, create_graph=True)\n"
      "r = torch.autograd.grad(g.sum(), x)[0]", [0, 0]),
+    ("x = leaf(0., -1.); r = [torch.autograd.grad(torch.autograd.grad(f(x).sum(), x,\n"
+     "create_graph=True)[0].sum(), x)[0] for f in (F.elu, F.celu, F.selu)]; r = tuple(r)",
+     ([0, .367879], [0, .367879], [0, .646769])),
     ("x = leaf(3.); x.std(unbiased=False).backward(); r = x.grad.dtype, x.grad.item()",
      (torch.float32, 0)),
     ("x = leaf(1., 2.); (x * 1).uniform_().sum().backward(); r = x.grad", [0, 0]),

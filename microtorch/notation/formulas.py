@@ -125,13 +125,23 @@ TABLE: dict[str, Row] = {
     "relu6": ("minimum(maximum(x, 0), 6)", ("where(x <= 0, 0, where(x >= 6, 0, g))",)),
     "leaky_relu": ("where(x > 0, x, x * negative_slope)", ("where(x > 0, g, g * negative_slope)",)),
     "prelu": ("where(x > 0, x, y * x)", ("where(x > 0, g, g * y)", "where(x > 0, 0, g * x)")),
-    "elu": ("where(x > 0, x, alpha * expm1(x))", ("where(x > 0, g, g * alpha * exp(x))",)),
-    "celu": ("where(x > 0, x, alpha * expm1(x / alpha))", ("where(x > 0, g, g * exp(x / alpha))",)),
+    # their second derivative at 0 is 0, as on the right: exp of a constant there
+    "elu": (
+        "where(x > 0, x, alpha * expm1(x))",
+        ("where(x > 0, g, g * alpha * exp(where(x == 0, 0, x)))",),
+    ),
+    "celu": (
+        "where(x > 0, x, alpha * expm1(x / alpha))",
+        ("where(x > 0, g, g * exp(where(x == 0, 0, x) / alpha))",),
+    ),
     # Klambauer et al. 2017, Self-Normalizing Neural Networks: scale = 1.0507..., scale * alpha =
     # 1.7580...
     "selu": (
         "where(x > 0, 1.0507009873554805 * x, 1.7580993408473766 * expm1(x))",
-        ("where(x > 0, 1.0507009873554805 * g, 1.7580993408473766 * g * exp(x))",),
+        (
+            "where(x > 0, 1.0507009873554805 * g, "
+            "1.7580993408473766 * g * exp(where(x == 0, 0, x)))",
+        ),
     ),
     "silu": ("x / (1 + exp(-x))", ("g * sigmoid(x) * (1 + x * (1 - sigmoid(x)))",)),
     "mish": (
