@@ -80,6 +80,7 @@ HEADERS = [
     "ext/windows.h",
     "ext/functions.h",
     "ext/lookup.h",
+    "ext/lookup_wide.h",
     "microtorch/backends/opencl/kernels/exp.cl",
     "microtorch/backends/opencl/kernels/float.cl",
 ]

@@ -112,7 +112,7 @@ def _made(
     shapes = [tuple(sizes)] if flat else [tuple(size) for size in sizes]
     kinds = list(dtypes) if dtypes is not None else [float32] * len(shapes)
     if len(kinds) != len(shapes):
-        raise ValueError(f"summary(): {len(shapes)} inputs, but {len(kinds)} dtypes")
+        raise ValueError(message(f"summary(): {len(shapes)} inputs, but {len(kinds)} dtypes"))
     device = next((p.device for p in model.parameters()), None)
     out = []
     for shape, dtype in zip(shapes, kinds, strict=True):
