@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 def _norm(F: Namespace, x: Array, dim: Dims, keepdim: bool, p: float = 2.0) -> Array:
     """(Σ |x|**p) ** (1/p), and its limits for p = 0, inf and -inf."""
+    if p == 2 and x.dtype.kind == "f":
+        return F.sqrt(F.sum(x * x, dim=dim, keepdim=keepdim))
     if p == 2:
         return F.sqrt(rows(add_up(squares(x), axis=dim, keepdims=keepdim)))
     if p == 0:

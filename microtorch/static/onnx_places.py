@@ -269,7 +269,8 @@ def _cat(w: Writer, s: Step) -> None:
 
 @node("tril", "triu")
 def _triangle(w: Writer, s: Step) -> None:
-    k = w.constant(np.asarray(s.attrs["diagonal"], np.int64))
+    diagonal = s.attrs["diagonal"] if s.attrs else s.arguments[1]
+    k = w.constant(np.asarray(diagonal, np.int64))
     w.node("Trilu", [w.name(s.arguments[0]), k], w.out(s), upper=int(s.name == "triu"))
 
 
