@@ -75,13 +75,18 @@ def quantity(value: float | None, unit: str) -> str:
     return f"{shown:.{max(0, 2 - int(math.log10(max(shown, 1))))}f} {name}"  # three digits
 
 
+def ratio_text(ratio: float) -> str:
+    """Two decimals; of small ones two digits, and no exponent: 0.00024."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.{1 - math.floor(math.log10(ratio))}f}"
+
+
 def rows(results: Sequence[Result]) -> list[list[str]]:
     """A heading and a row per result. The ratio is to the target's rival, or else to PyTorch."""
     present = [who for who in CONTESTANTS if any(who in r.figures for r in results)]
     table = [["case", *present, "ratio", "target"]]
     for r in results:
         rival = r.target[0] if r.target else "torch"
-        ratio = f"{r.ratio(rival):.2f} x {rival}" if rival in r.figures else ""
+        ratio = f"{ratio_text(r.ratio(rival))} x {rival}" if rival in r.figures else ""
         target = ""
         if r.target is not None:
             verdict = {True: " reached", False: " MISSED", None: ""}[r.reached]
