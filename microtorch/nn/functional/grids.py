@@ -118,10 +118,10 @@ def grid_sample(
         _inside(x, m, padding_mode, corners) for x, m in zip(points, sizes, strict=True)
     ]
     if mode == "nearest":
-        # the grid gets the gradient of rounding: zeros, not none
+        # the grid gets the gradient of rounding: zeros, not none. The derivative of sign is 0.
         weight = None
         if grid.requires_grad:
-            weight = stack([x - x.detach() for x in points]).sum(0) + 1
+            weight = stack([x.sign() for x in points]).sum(0).nan_to_num() * 0 + 1
         return _read(input, [x.detach().round() for x in points], sizes, weight)
     lows = [x.detach().floor() for x in points]
     ahead = [x - low for x, low in zip(points, lows, strict=True)]
