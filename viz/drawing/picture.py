@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import os
 from typing import TYPE_CHECKING
 
 from ..reading.names import Given, given_names
@@ -13,6 +11,7 @@ from . import outline, render
 from .dot import Drawing
 from .options import Options
 from .plan import Plan
+from .saved import Saved
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -20,13 +19,15 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "png", "pdf", "ps", "eps", "jpg", "dot", "gv", "json", "mmd", "tex")
 
 
-class Graph:
+class Graph(Saved):
     """A drawn graph.
 
     ``.source`` is the DOT text, ``.digraph`` a ``graphviz.Digraph`` to edit, ``.trace`` the data.
     ``save(path)`` picks the format by suffix and returns the path; ``pipe(format)`` returns bytes;
     a notebook shows the SVG, or the PNG where it does not trust SVG.
     """
+
+    formats = FORMATS
 
     def __init__(
         self, trace: Trace, digraph: Digraph, engine: str = "auto", options: Options | None = None
@@ -44,9 +45,7 @@ class Graph:
 
         Raises RenderError without Graphviz, or where it fails.
         """
-        format = format.lower()
-        if format not in FORMATS:
-            raise ValueError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}")
+        format = self.checked(format)
         if format in ("dot", "gv"):
             return self.source.encode()
         if format in ("mmd", "tex"):
@@ -63,30 +62,6 @@ class Graph:
             return outline.mermaid(self.trace, drawing.plan, drawing.rankdir, theme)
         source = str(drawing.digraph.source)
         return outline.tikz(self.trace, drawing.plan, source, drawing.options)
-
-    def save(self, path: str | os.PathLike[str], dpi: float | None = None) -> str:
-        """Write the picture in the format of the suffix; returns the path.
-
-        Beside pictures: .dot, .json (all data), .mmd (Mermaid, for a README), .tex (TikZ).
-        """
-        path = os.fspath(path)
-        suffix = os.path.splitext(path)[1].lower().lstrip(".")
-        if suffix not in FORMATS:
-            valid = ", ".join(f".{f}" for f in FORMATS)
-            what = f".{suffix} is not a format" if suffix else "no suffix"
-            raise ValueError(f"save({path!r}): {what}; use one of {valid}")
-        data = self.pipe(suffix, dpi)
-        with open(path, "wb") as file:
-            file.write(data)
-        return path
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """What a notebook shows: SVG and PNG, or where there is no Graphviz, how to get it."""
-        try:
-            bundle = {"image/svg+xml": self.pipe("svg").decode(), "text/plain": repr(self)}
-            return bundle | {"image/png": base64.b64encode(self.pipe("png")).decode()}
-        except render.RenderError as error:
-            return {"text/plain": f"{self!r}\n{error}"}
 
     def __repr__(self) -> str:
         ops = sum(1 for n in self.trace.nodes if n.op)

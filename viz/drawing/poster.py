@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import os
 from collections.abc import Sequence
 
 from microtorch.base.types import Argument, DTypeLike
 
 from ..reading.layers import Model, Shapes, layers_of
 from . import engraving, render, sheet, style
+from .saved import Saved
 
 FORMATS = ("svg", "png", "pdf", "ps", "eps", "jpg", "dot", "gv", "txt")
 ROWS = 110  # more than these cannot be read on one screen
 
 
-class Poster:
+class Poster(Saved):
     """A drawn model. ``save(path)`` picks the format by suffix; ``print`` writes it as a table.
 
     ``total_params``, ``multiply_adds``: the totals. A notebook shows the picture.
     """
+
+    formats = FORMATS
 
     def __init__(self, model: Model, theme: str):
         self.model, self.theme = model, style.theme(theme)
@@ -42,33 +43,11 @@ class Poster:
 
         Raises RenderError without Graphviz, or where it fails.
         """
-        format = format.lower()
-        if format not in FORMATS:
-            raise ValueError(f"format {format!r} is not known; choose one of {', '.join(FORMATS)}")
+        format = self.checked(format)
         if format == "txt":
             return (str(self) + "\n").encode()
         source = self.source
         return source.encode() if format in ("dot", "gv") else render.render(source, format, dpi)
-
-    def save(self, path: str | os.PathLike[str], dpi: float | None = None) -> str:
-        """Write the poster in the format of the suffix; returns the path."""
-        path = os.fspath(path)
-        suffix = os.path.splitext(path)[1].lower().lstrip(".")
-        if suffix not in FORMATS:
-            valid = ", ".join(f".{f}" for f in FORMATS)
-            what = f".{suffix} is not a format" if suffix else "no suffix"
-            raise ValueError(f"save({path!r}): {what}; use one of {valid}")
-        data = self.pipe(suffix, dpi)
-        with open(path, "wb") as file:
-            file.write(data)
-        return path
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        try:
-            bundle = {"image/svg+xml": self.pipe("svg").decode(), "text/plain": str(self)}
-            return bundle | {"image/png": base64.b64encode(self.pipe("png")).decode()}
-        except render.RenderError:
-            return {"text/plain": str(self)}
 
     def __str__(self) -> str:
         lines = []
