@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .graph import Graph
 
 CONTROL = "symbolically traced variables cannot be used as inputs to control flow"
+INSTEAD = "torch.where chooses by values; torch.fx.wrap makes a function that is not looked into"
 ITERATED = (
     "Proxy object cannot be iterated. This can be attempted when the Proxy is used in a loop or as "
     "a *args or **kwargs function argument. See the torch.fx docs on pytorch.org for a more "
@@ -39,7 +40,7 @@ class TracerBase:
 
     def to_bool(self, obj: Proxy) -> bool:
         """``if proxy``."""
-        raise TraceError(message(CONTROL, f"the value of {obj.node}"))
+        raise TraceError(message(CONTROL, f"the value of {obj.node}", fix=INSTEAD))
 
     def iter(self, obj: Proxy) -> Iterator[Proxy]:
         """``for x in proxy``."""
@@ -135,7 +136,7 @@ class Proxy:
         raise TypeError(message("'Proxy' object does not support item assignment"))
 
     def __index__(self) -> int:
-        raise TraceError(message(f"{CONTROL}, nor as a number of Python's: {self!r}"))
+        raise TraceError(message(f"{CONTROL}, nor as a number of Python's: {self!r}", fix=INSTEAD))
 
     def __hash__(self) -> int:
         return id(self)
