@@ -48,17 +48,26 @@ def defines(forward: F) -> F:
 class BackendTable(dict["Backend", T]):
     """What an op looked up, by backend. A dict, because every call of an op looks there."""
 
-    # by id, and only as long as the op lives
+    # those that looked something up, by id, and only as long as the op lives
     all: ClassVar[WeakValueDictionary[int, BackendTable[Any]]] = WeakValueDictionary()
 
     def __init__(self, name: str):
         self.name = name
+
+    def __setitem__(self, backend: Backend, found: T) -> None:
         BackendTable.all[id(self)] = self
+        super().__setitem__(backend, found)
+
+    @staticmethod
+    def filled() -> list[BackendTable[Any]]:
+        """The tables that looked something up, also while other threads go on looking up."""
+        found = [table() for table in BackendTable.all.valuerefs()]
+        return [table for table in found if table is not None]
 
 
 def forget(backend: Backend) -> None:
     """Every table looks up again what it wants of ``backend``, whose kernels have changed."""
-    for table in [*BackendTable.all.values()]:
+    for table in BackendTable.filled():
         table.pop(backend, None)
 
 
@@ -107,6 +116,6 @@ def send_to_apply(names: Iterable[str]) -> None:
     changed = names ^ _to_apply
     _to_apply.clear()
     _to_apply.update(names)
-    for table in [*BackendTable.all.values()]:
+    for table in BackendTable.filled():
         if isinstance(table, HotTable) and table.name in changed:
             table.clear()

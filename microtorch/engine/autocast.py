@@ -56,6 +56,7 @@ FLOAT32 = frozenset(
 WIDEST = frozenset({"index_copy"})  # cat and stack promote by themselves
 # composed of products here, and kernels of their own in PyTorch
 AS_GIVEN = frozenset("addmv addr bilinear dot mv vdot".split())
+LISTED = LOWER | FLOAT32 | WIDEST | AS_GIVEN
 
 
 class Region:
@@ -179,7 +180,7 @@ def _flat(x: Argument) -> Iterable[Any]:
 def listed(f: F) -> F:
     """``f``, which casts its operands in a region if its name is on a list."""
     name = f.__name__
-    if name not in LOWER | FLOAT32 | WIDEST | AS_GIVEN:
+    if name not in LISTED:
         return f
 
     @functools.wraps(f)

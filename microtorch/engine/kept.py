@@ -59,7 +59,8 @@ def keeping(f: F) -> F:
     kept = KEPT.get(f.__name__)
     if kept is None:
         return f
-    parameters = list(inspect.signature(f).parameters)
+    code = inspect.unwrap(f).__code__
+    parameters = code.co_varnames[: code.co_argcount]
 
     @functools.wraps(f)
     def function(*args: Operand, **kwargs: Operand) -> Operand:

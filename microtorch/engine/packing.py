@@ -162,6 +162,6 @@ def _use(n: int) -> None:
             return
         hot.step_aside(bool(packers))
         HotTable.aside = bool(packers)
-        for table in [*BackendTable.all.values()]:
+        for table in BackendTable.filled():
             if isinstance(table, HotTable):
                 table.clear()

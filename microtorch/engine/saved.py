@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import message
@@ -59,11 +60,14 @@ def saved_members(op: Op, forward: Any, attributes: bool) -> dict[str, Any]:
     return members
 
 
+# the same few of all ops: made once
+@cache
 def _saved(i: int) -> property:
     words = "The output" if i < 0 else f"Input {i}"
     return property(lambda node: read(node, i), doc=f"{words}, which the derivative reads.")
 
 
+@cache
 def _place(i: int) -> property:
     return property(lambda node: SavedTensor(node, i), doc="The place where it is saved.")
 
@@ -84,6 +88,7 @@ def read(node: Node, i: int) -> Tensor:
     return t if t is not None and t.array is node.saved[i] else handle(node.saved[i], x)
 
 
+@cache
 def _attribute(name: str) -> property:
     return property(lambda node: (node.attrs or {}).get(name), doc=f"The argument {name}.")
 
