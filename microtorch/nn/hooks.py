@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     Hooks: TypeAlias = OrderedDict[int, Hook]  # in the order in which they run
 
 
+NONE: Hooks = OrderedDict()  # of modules that have no hook of a kind; never written to
+
+
+def own(module: object, store: str) -> Hooks:
+    """The module's own dict of hooks, where the class has an empty one for all."""
+    found: Hooks = vars(module).setdefault(store, OrderedDict())
+    return found
+
+
 def add_pre_hook(
     hooks: Hooks, hook: Hook, prepend: bool, with_kwargs: bool
 ) -> RemovableHandle:

@@ -24,7 +24,7 @@ from .parameter import Parameter, UninitializedTensorMixin, is_lazy
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Hook
-    from .module import Module
+    from .stateful import Stateful
 
 EXTRA = "_extra_state"  # the key of what get_extra_state gives
 
@@ -41,7 +41,7 @@ class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpec
     __str__ = __repr__
 
 
-def save_own(module: Module, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+def save_own(module: Stateful, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
     """Write the module's own parameters and persistent buffers into `destination`."""
     for name, value in module._parameters.items():
         if value is not None:
@@ -54,7 +54,7 @@ def save_own(module: Module, destination: dict[str, Any], prefix: str, keep_vars
 
 
 def collect(
-    module: Module, destination: dict[str, Any] | None, prefix: str, keep_vars: bool
+    module: Stateful, destination: dict[str, Any] | None, prefix: str, keep_vars: bool
 ) -> dict[str, Any]:
     """The entries of the module and of all below it, with the hooks on the way."""
     if destination is None:
@@ -105,7 +105,7 @@ def old_arguments(
 
 
 def load(
-    module: Module, state_dict: Mapping[str, Any], strict: bool, assign: bool
+    module: Stateful, state_dict: Mapping[str, Any], strict: bool, assign: bool
 ) -> _IncompatibleKeys:
     """Copy (or, with assign=True, bind) the values of `state_dict`: all of them or none."""
     if not isinstance(state_dict, Mapping):
@@ -136,7 +136,7 @@ class Loading:
         self.unexpected: list[str] = []
         self.errors: list[str] = []
         self.found: list[Callable[[], object]] = []  # what there is to do if nothing is wrong
-        self.post: list[tuple[Module, Hook]] = []
+        self.post: list[tuple[Stateful, Hook]] = []
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -146,7 +146,7 @@ class Loading:
         finally:
             _running.pop()
 
-    def ask(self, module: Module, values: dict[str, Any], prefix: str) -> None:
+    def ask(self, module: Stateful, values: dict[str, Any], prefix: str) -> None:
         """Let the module, and all below it, look for their entries in `values`."""
         local = dict(self.versions.get(prefix[:-1], {}))
         if self.assign:
@@ -161,7 +161,7 @@ class Loading:
                 self.ask(child, own, below)
         self.post += [(module, hook) for hook in module._load_state_dict_post_hooks.values()]
 
-    def finish(self, module: Module) -> None:
+    def finish(self, module: Stateful) -> None:
         """The hooks that come last, and the error if there is one."""
         keys = _IncompatibleKeys(self.missing, self.unexpected)
         for owner, hook in self.post:
@@ -194,7 +194,7 @@ _running: list[Loading] = []  # a hook may load another module
 
 
 def load_own(
-    module: Module,
+    module: Stateful,
     state_dict: dict[str, Any],
     prefix: str,
     local: Mapping[str, Any],
@@ -260,7 +260,7 @@ def load_own(
             do()
 
 
-def _put(module: Module, name: str, own: Tensor, value: Tensor, assign: bool) -> None:
+def _put(module: Stateful, name: str, own: Tensor, value: Tensor, assign: bool) -> None:
     """Give an entry its value."""
     if isinstance(own, UninitializedTensorMixin):
         own.materialize(value.shape)
@@ -272,7 +272,7 @@ def _put(module: Module, name: str, own: Tensor, value: Tensor, assign: bool) ->
         setattr(module, name, value)
 
 
-def _slots_of(module: Module) -> list[tuple[str, Tensor]]:
+def _slots_of(module: Stateful) -> list[tuple[str, Tensor]]:
     """The module's own entries of a state dict: (name, tensor), in the order of save_own."""
     left_out = module._non_persistent_buffers_set
     persistent = [(n, b) for n, b in module._buffers.items() if n not in left_out]
