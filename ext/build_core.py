@@ -42,6 +42,7 @@ COMPILED = [
     "ext/avx2.c",
     "ext/baseline.c",
     "ext/dispatch.c",
+    "ext/lines.c",
     "ext/parallel.c",
     "ext/scratch.c",
 ]
@@ -114,6 +115,8 @@ void set_layout(size_t header, size_t tuple_header, uintptr_t array_type, uintpt
 void probe(uintptr_t array, intptr_t *seen);
 int isa_supported(int k);
 int use_isa(int k);
+void use_copies(int copies);
+uintptr_t line_handler(uintptr_t before);
 void set_threads(int count);
 int get_threads(void);
 const char *name_of(size_t k);
@@ -145,6 +148,8 @@ CODE = f"""#include "arrays.h"
 #define FORMULAS {checksum()}u
 int isa_supported(int);
 int use_isa(int);
+void use_copies(int);
+uintptr_t line_handler(uintptr_t);
 
 {WRAPPERS}"""
 TEXTS = texts.embedded(texts.texts([ELEMENTWISE, *WRITTEN]))  # what core.source() shows

@@ -61,6 +61,15 @@ struct strides { /* in elements */
     ptrdiff_t outer, inner, row, column;
 };
 
+/* What kernels are told about the processor, beside its instructions (dispatch.c). `copies`: is a
+ * matrix that is read a few times better copied before? On Intel's processors it is, where its
+ * vectors cross the ends of lines or its rows are 2 or 4 KiB apart; Zen reads it at full speed. */
+struct processor {
+    size_t l2; /* bytes of the second-level cache */
+    bool copies;
+};
+extern struct processor processor;
+
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 

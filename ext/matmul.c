@@ -36,11 +36,11 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k),
  * A tile of MR x NR sums stays in registers for a whole loop over p. Each step costs MR + 2 loads
  * and 2 * MR fused multiply-adds. AVX-512 has 32 registers: 24 sums, two vectors of b, a number of
  * a. With 16 registers there are 12 sums. KC products of each sum are done at a time; with a larger
- * KC, out is read and written less often. As many slivers of a, MR x KC each, as fit the
- * second-level cache beside a panel of b, KC x NR, are multiplied by one panel after the other. All
- * packed panels together stay in the third-level cache. The micro-kernel can wait for the second
- * level: its 24 multiply-adds read 3 or 4 lines of it. The sizes are the best of those tried for
- * 256 to 2048 rows, of both types. */
+ * KC, out is read and written less often. As many slivers of a, MR x KC each, as fill half of the
+ * second-level cache, beside a panel of b, KC x NR, are multiplied by one panel after the other.
+ * All packed panels together stay in the third-level cache. The micro-kernel can wait for the
+ * second level: its 24 multiply-adds read 3 or 4 lines of it. The sizes are the best of those tried
+ * for 256 to 2048 rows, of both types; KC and what is copied differ by processor (core.h). */
 #ifndef MR
 #if VECTOR_BYTES == 64
 #define MR 12
@@ -49,7 +49,7 @@ KERNEL(matmul_naive)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k),
 #define MR 6
 #define SLIVER 8
 #endif
-enum { KC = 1024, SLIVERS = 1 << 19, PANELS = 1 << 23 }; /* of packed slivers and panels: bytes */
+enum { KC = 1024, PANELS = 1 << 23 }; /* PANELS: bytes, of all packed panels */
 enum { WORK = 1 << 20 }; /* multiplications that are worth a thread: about 20 us */
 #endif
 #define NR (2 * LANES)
@@ -149,19 +149,28 @@ static void NAME(pack_sliver)(const struct NAME(matrix) *a, size_t i, size_t row
  * loops are straight code. One of a's strides is 1: `a_row` for a packed sliver or a transposed
  * matrix, `a_column` for rows as they lie in memory. Prefetched are the next row of a packed panel
  * and, where a matrix is read in place, the next panel's row: there the loop walks down a strip of
- * columns, which the processor's own prefetching does not foresee. */
-INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, const real *a,
-                               ptrdiff_t a_row, ptrdiff_t a_column, const real *b, ptrdiff_t b_row,
-                               real *out, ptrdiff_t out_row, bool add)
+ * columns, which the processor's own prefetching does not foresee; and a packed sliver, 8 steps
+ * ahead. Where all matrices are `near`, in the second-level cache, that would only cost loads. */
+INLINE void NAME(micro_kernel)(const int rows, const int vectors, const bool near, size_t k,
+                               const real *a, ptrdiff_t a_row, ptrdiff_t a_column, const real *b,
+                               ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add)
 {
     NAME(vector) sum[MR][2];
     UNROLL for (int i = 0; i < rows; i++)
-        UNROLL for (int v = 0; v < vectors; v++)
-            sum[i][v] = (NAME(vector)){0}, PREFETCH(out + i * out_row + v * LANES);
+        UNROLL for (int v = 0; v < vectors; v++) {
+            sum[i][v] = (NAME(vector)){0};
+            if (!near)
+                PREFETCH(out + i * out_row + v * LANES);
+        }
     for (; k > 0; k--, a += a_column, b += b_row) {
         NAME(vector) row[2];
-        UNROLL for (int v = 0; v < vectors; v++)
-            row[v] = LOAD(b + v * LANES), PREFETCH(b + NR + v * LANES);
+        if (!near && a_row == 1)
+            PREFETCH(a + 8 * a_column);
+        UNROLL for (int v = 0; v < vectors; v++) {
+            row[v] = LOAD(b + v * LANES);
+            if (!near)
+                PREFETCH(b + NR + v * LANES);
+        }
         UNROLL for (int i = 0; i < rows; i++)
             UNROLL for (int v = 0; v < vectors; v++)
                 sum[i][v] += a[i * a_row] * row[v];
@@ -175,9 +184,12 @@ INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, cons
 #define CASE(rows) \
     case rows: \
         if (a_row == 1) \
-            NAME(micro_kernel)(rows, vectors, k, a, 1, a_column, b, b_row, out, out_row, add); \
+            NAME(micro_kernel)(rows, vectors, false, k, a, 1, a_column, b, b_row, out, out_row, \
+                               add); \
+        else if (near) \
+            NAME(micro_kernel)(rows, vectors, true, k, a, a_row, 1, b, b_row, out, out_row, add); \
         else \
-            NAME(micro_kernel)(rows, vectors, k, a, a_row, 1, b, b_row, out, out_row, add); \
+            NAME(micro_kernel)(rows, vectors, false, k, a, a_row, 1, b, b_row, out, out_row, add); \
         return;
 #define CASES(vectors_) \
     { \
@@ -191,11 +203,13 @@ INLINE void NAME(micro_kernel)(const int rows, const int vectors, size_t k, cons
 #else
 #define CASES_UP_TO_MR
 #endif
-static void NAME(tile_2)(size_t rows, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column,
-                         const real *b, ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add)
+static void NAME(tile_2)(size_t rows, bool near, size_t k, const real *a, ptrdiff_t a_row,
+                         ptrdiff_t a_column, const real *b, ptrdiff_t b_row, real *out,
+                         ptrdiff_t out_row, bool add)
     CASES(2)
-static void NAME(tile_1)(size_t rows, size_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_column,
-                         const real *b, ptrdiff_t b_row, real *out, ptrdiff_t out_row, bool add)
+static void NAME(tile_1)(size_t rows, bool near, size_t k, const real *a, ptrdiff_t a_row,
+                         ptrdiff_t a_column, const real *b, ptrdiff_t b_row, real *out,
+                         ptrdiff_t out_row, bool add)
     CASES(1)
 #undef CASE
 #undef CASES
@@ -203,13 +217,13 @@ static void NAME(tile_1)(size_t rows, size_t k, const real *a, ptrdiff_t a_row, 
 
 /* A tile with only `columns` columns in out, or one whose columns are rows in memory: computed in a
  * buffer, then copied. */
-static void NAME(edge_tile)(size_t rows, size_t columns, size_t k, const real *a, ptrdiff_t a_row,
-                            ptrdiff_t a_column, const real *b, ptrdiff_t b_row, real *out,
-                            ptrdiff_t out_row, ptrdiff_t out_column, bool add)
+static void NAME(edge_tile)(size_t rows, size_t columns, bool near, size_t k, const real *a,
+                            ptrdiff_t a_row, ptrdiff_t a_column, const real *b, ptrdiff_t b_row,
+                            real *out, ptrdiff_t out_row, ptrdiff_t out_column, bool add)
 {
     real tile[MR * NR], turned[NR * SLIVER];
-    (columns > LANES ? NAME(tile_2) : NAME(tile_1))(rows, k, a, a_row, a_column, b, b_row, tile, NR,
-                                                    false);
+    (columns > LANES ? NAME(tile_2) : NAME(tile_1))(rows, near, k, a, a_row, a_column, b, b_row,
+                                                    tile, NR, false);
     if (out_column != 1)
         NAME(transpose)(tile, NR, rows, columns, turned, SLIVER);
     const real *from = out_column == 1 ? tile : turned;
@@ -232,6 +246,7 @@ struct NAME(block) {
     size_t unpacked; /* panels that are read where they are; the others are packed */
     real *a, *b;     /* packed; a is NULL if it is read where it is */
     size_t tall;     /* slivers of a piece of work */
+    bool near;       /* do all three matrices fit the second-level cache? */
 };
 
 /* The first row of sliver s: the first `higher` slivers have one row more than the rest. */
@@ -297,12 +312,14 @@ static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
             const ptrdiff_t a_row = t->a ? 1 : x->a.row, a_column = t->a ? SLIVER : x->a.column;
             real *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j * x->out_column;
             if (columns == NR && x->out_column == 1)
-                NAME(tile_2)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
+                NAME(tile_2)(rows, t->near, t->kc, a, a_row, a_column, b, b_row, out, x->out_row,
+                             add);
             else if (columns == LANES && x->out_column == 1)
-                NAME(tile_1)(rows, t->kc, a, a_row, a_column, b, b_row, out, x->out_row, add);
+                NAME(tile_1)(rows, t->near, t->kc, a, a_row, a_column, b, b_row, out, x->out_row,
+                             add);
             else
-                NAME(edge_tile)(rows, columns, t->kc, a, a_row, a_column, b, b_row, out, x->out_row,
-                                x->out_column, add);
+                NAME(edge_tile)(rows, columns, t->near, t->kc, a, a_row, a_column, b, b_row, out,
+                                x->out_row, x->out_column, add);
             if (last && x->bias)
                 NAME(add_bias)(x, i, rows, j, columns);
         }
@@ -361,12 +378,20 @@ static void NAME(gemm)(const struct NAME(product) *given)
             .bias_row = x->bias_column, .bias_column = x->bias_row};
     /* A copy pays if it is read often, or if the matrix cannot be read as it lies. b is prefetched
      * where it lies, so copying it only spares pages and places in the caches. A transposed a
-     * already has the numbers of one step side by side, as its copy has. */
-    const bool pack_a = (x->a.row != 1 && x->a.column != 1) || x->n > (x->a.row == 1 ? 32 : 8) * NR;
-    const bool pack_b = x->pack_b || x->b.column != 1 || x->m > 64 * MR;
-    const size_t kc = equal_piece(x->k, KC);
+     * already has the numbers of one step side by side, as its copy has. Where a processor `copies`
+     * early, b is read in place only if little is read of it, or if it begins on a line and
+     * everything is near; a is copied if its rows fall into few sets of the first-level cache. */
+    const bool near = (x->m * x->k + x->k * x->n + x->m * x->n) * sizeof(real) <= processor.l2;
+    const bool on_lines = ((uintptr_t)x->b.data | (size_t)x->b.row * sizeof(real)) % 64 == 0;
+    const size_t apart = (size_t)larger(x->a.row, x->a.column) * sizeof(real);
+    const bool wide = x->n > (x->a.row == 1 ? 32 : 8) * NR;
+    const bool pack_a = (x->a.row != 1 && x->a.column != 1) ||
+                        (wide && (!processor.copies || apart >= 3072));
+    const bool pack_b = x->pack_b || x->b.column != 1 ||
+                        (processor.copies ? x->m > 4 * MR && !(near && on_lines) : x->m > 64 * MR);
+    const size_t kc = equal_piece(x->k, processor.copies ? KC / 4 : KC);
     const size_t most_panels = larger(1, PANELS / (NR * kc * sizeof(real)));
-    const size_t most_slivers = larger(1, SLIVERS / (SLIVER * kc * sizeof(real)));
+    const size_t most_slivers = larger(1, processor.l2 / 2 / (SLIVER * kc * sizeof(real)));
     const size_t nc = equal_piece(pieces(x->n, NR), most_panels) * NR;
     const size_t tall = equal_piece(pieces(x->m, MR), most_slivers);
     /* groups of slivers that are packed at a time; after each time, threads wait for each other */
@@ -379,7 +404,7 @@ static void NAME(gemm)(const struct NAME(product) *given)
         NAME(gemm_without_memory)(x);
         return;
     }
-    struct NAME(block) t = {.product = x, .depth = kc, .tall = tall};
+    struct NAME(block) t = {.product = x, .depth = kc, .tall = tall, .near = near};
     t.a = pack_a ? memory : NULL;
     t.b = memory ? memory + a_size : NULL;
     for (t.j = 0; t.j < x->n; t.j += nc) {

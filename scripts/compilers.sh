@@ -14,7 +14,7 @@ for cc in ${CC:-gcc clang}; do
         >"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
     if grep -n warning: "$folder/log"; then exit 1; fi
     case $($cc --version) in *clang*)
-        for source in ext/baseline.c ext/dispatch.c ext/parallel.c ext/scratch.c; do
+        for source in ext/baseline.c ext/dispatch.c ext/lines.c ext/parallel.c ext/scratch.c; do
             $cc -fsyntax-only -std=c11 -pedantic-errors -Wno-braced-scalar-init \
                 -Wno-literal-range -U__GNUC__ -D__STDC_NO_ATOMICS__ -Iext -Ibuild/core $source
         done ;;

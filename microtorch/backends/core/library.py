@@ -8,6 +8,7 @@ variables.
 """
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import zlib
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy._core import multiarray
 
 from ...arrays.dtypes import F32, F64
 from ...notation import formulas
@@ -87,6 +89,30 @@ def keep_freed_memory() -> None:
     """
     for _ in range(2):
         np.empty((1 << 25) - (1 << 16), np.uint8)
+
+
+HANDLER = b"mem_handler"  # numpy's name for such capsules
+SET_HANDLER, GET_HANDLER = 304, 305  # places in numpy's table of C functions (numpy_api.py)
+
+
+def align_arrays() -> None:
+    """Have numpy's arrays of 16 KiB or more begin on a cache line, as the kernels' vectors do.
+
+    By a memory handler (NEP 49; ext/lines.c), which holds in the context that imports microtorch;
+    other threads go on with numpy's own. If someone has set another one, it stays.
+    """
+    if multiarray.get_handler_name() != "default_allocator":
+        return
+    read, make = ctypes.pythonapi.PyCapsule_GetPointer, ctypes.pythonapi.PyCapsule_New
+    read.restype, read.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    make.restype = ctypes.py_object
+    make.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+    table = ctypes.cast(read(multiarray._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
+    get = ctypes.PYFUNCTYPE(ctypes.py_object)(table[GET_HANDLER])
+    set_ = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(table[SET_HANDLER])
+    handler = lib.line_handler(read(get(), HANDLER))
+    if handler:
+        set_(make(handler, HANDLER, None))
 
 
 def is_available() -> bool:
@@ -171,7 +197,9 @@ set_num_threads(default_num_threads())
 isa = ""  # the one in use
 if lib is not None:
     use_isa(os.environ.get("MICROTORCH_ISA") or isas()[0])
+    lib.use_copies(-1)
     keep_freed_memory()
+    align_arrays()
 
 
 # ---- kernels and methods -------------------------------------------------------------------------

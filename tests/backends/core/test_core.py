@@ -8,6 +8,7 @@ import pytest
 
 from microtorch.arrays.dtypes import F32
 from microtorch.backends import core
+from microtorch.backends.core import library
 from microtorch.backends.reference import UFUNCS, Reference
 from microtorch.backends.table import LARGE
 from microtorch.notation import expr, formulas
@@ -175,3 +176,31 @@ def test_the_generated_c_can_be_printed():
     assert run.returncode == 0, run.stderr
     assert "/* silu: x / (1 + exp(-x)) */" in run.stdout
     assert "x / ((real)1 + ALL(exp)(-x))" in run.stdout
+
+
+# ---- memory --------------------------------------------------------------------------------------
+@needs_core
+@pytest.mark.skipif(sys.platform == "win32", reason="malloc's memory only")
+def test_larger_arrays_begin_on_a_cache_line():
+    def off(array):
+        return array.ctypes.data % 64
+
+    for n in (4096, 5000, 1 << 17, (1 << 20) + 3):
+        several = [np.empty(n, np.float32) for _ in range(5)]
+        assert not any(map(off, several))
+        assert off(several[0] + several[1]) == 0
+        grown = several.pop()
+        grown[:] = np.arange(n)
+        grown.resize(3 * n, refcheck=False)  # from the handler's memory to more of it,
+        assert np.array_equal(grown[:n], np.arange(n, dtype=np.float32))
+        grown.resize(3, refcheck=False)  # and to so little that numpy keeps it for the next array
+        assert grown.tolist() == [0, 1, 2]
+    assert np._core.multiarray.get_handler_name() == "microtorch_lines"
+
+
+@needs_core
+def test_a_handler_of_somebody_else_stays(monkeypatch):
+    """As of a library that counts memory; here ours stands for it."""
+    monkeypatch.setattr(library, "lib", None)  # it would be needed to set another one
+    library.align_arrays()
+    assert np._core.multiarray.get_handler_name() == "microtorch_lines"

@@ -13,7 +13,7 @@ import pytest
 import microtorch as torch
 from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
-from microtorch.backends.core import products
+from microtorch.backends.core import library, products
 from microtorch.backends.core.library import Kernels
 from microtorch.backends.reference import Reference
 from microtorch.backends.table import definition
@@ -371,3 +371,32 @@ def test_a_step_says_what_it_takes():
         products.matmul_step("ijp", x, x.T.astype(F64))
     with pytest.raises(TypeError, match="int64"):
         products.matmul_step("ijp", x.astype(np.int64), x.T)
+
+
+# ---- processors ----------------------------------------------------------------------------------
+@pytest.fixture(params=[0, 1])
+def copies(request):
+    """Both answers to whether matrices are copied early, on whatever processor this is."""
+    library.lib.use_copies(request.param)
+    yield request.param
+    library.lib.use_copies(-1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("off", [0, 1])
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(5, 40, 70), (60, 300, 64), (200, 130, 96), (64, 1030, 300), (130, 700, 1040)]
+)
+def test_products_are_right_whatever_is_copied(copies, dtype, off, m, k, n):
+    def laid(rows, columns, seed):
+        """On a line, or one number off."""
+        room = np.empty(rows * columns + 128, dtype)
+        start = -room.ctypes.data % 64 // dtype.itemsize + off
+        inside = room[start : start + rows * columns].reshape(rows, columns)
+        inside[:] = random((rows, columns), dtype, seed=seed)
+        return inside
+
+    x, y, xt = laid(m, k, 1), laid(k, n, 2), laid(k, m, 3).T
+    tolerance = {"rtol": 1e-4, "atol": 1e-3} if dtype == F32 else {"rtol": 1e-11, "atol": 1e-10}
+    np.testing.assert_allclose(by_c(x, y), x @ y, **tolerance)
+    np.testing.assert_allclose(by_c(xt, y), xt @ y, **tolerance)
