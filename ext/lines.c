@@ -1,7 +1,7 @@
 /* lines.c - memory for numpy's arrays that begins on a cache line.
  *
- * malloc's blocks begin 16 bytes after a multiple of 64 as often as not, and large ones always. Then
- * every vector of 64 bytes lies on two lines, and each load and store touches both. numpy takes its
+ * malloc's blocks begin on a multiple of 64 by chance, and large ones 16 bytes after it. Then every
+ * vector of 64 bytes lies on two lines, and each load and store touches both. numpy takes its
  * memory from a handler that can be replaced (NEP 49): this one aligns what is large enough to
  * matter, and leaves the rest to numpy's own. Either kind of memory is malloc's, and free() takes
  * it. */

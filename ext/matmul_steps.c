@@ -53,8 +53,9 @@ KERNEL(matmul_tiled)(size_t m, size_t k, size_t n, ARRAY(const real, x, m * k),
     for (size_t p = 0; p < k || p == 0; p += KC)
         for (size_t j = 0; j < whole; j += NR)
             for (size_t i = 0; i < m; i += MR)
-                NAME(tile_2)(smaller(MR, m - i), false, smaller(KC, k - p), x + i * k + p, (ptrdiff_t)k, 1,
-                             y + p * n + j, (ptrdiff_t)n, out + i * n + j, (ptrdiff_t)n, p > 0);
+                NAME(tile_2)(smaller(MR, m - i), false, smaller(KC, k - p), x + i * k + p,
+                             (ptrdiff_t)k, 1, y + p * n + j, (ptrdiff_t)n, out + i * n + j,
+                             (ptrdiff_t)n, p > 0);
     for (size_t i = 0; i < m; i++) /* the columns that fill no vector */
         for (size_t j = whole; j < n; j++) {
             real sum = 0;
