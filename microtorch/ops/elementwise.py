@@ -79,6 +79,7 @@ def no_derivative(name: str, fix: str = "") -> Callable[..., Gradient]:
         text = f"derivative for aten::{name} is not implemented"
         raise RuntimeError(message(text, fix=fix or "x.detach()"))
 
+    vars(vjp)["refuses"] = True
     return vjp
 
 
