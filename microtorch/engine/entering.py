@@ -68,7 +68,7 @@ def _wider(x: Argument, first: Handle) -> bool:
 
 def entered(f: F) -> F:
     """``f`` as users call it."""
-    return f if "entered" in vars(f) else _marked(listed(rounded_once(keeping(f))), f)
+    return f if "entered" in vars(f) else _marked(listed(keeping(rounded_once(f))), f)
 
 
 def _marked(wrapped: F, f: F) -> F:

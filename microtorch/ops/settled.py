@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..base.errors import describe, message
 from ..engine.op import Op
 from ..engine.record import constant, record
+from ..engine.recorded import tie
 from ..graph import mode
 from .elementwise import no_derivative
 
@@ -37,6 +38,17 @@ def settled(name: str, value: Array, *inputs: Tensor, zero: int = -1) -> Tensor:
 
 def _zero_of(i: int) -> Vjp:
     return lambda F, g, out, *inputs: F.cast(F.zero(g), dtype=inputs[i].dtype)
+
+
+def linked(value: Tensor, *sources: Tensor) -> Tensor:
+    """``value`` on a path that leads to ``sources`` as well, of which it takes no element.
+
+    Their gradient is 0, and not None, as that of what a function was given is in PyTorch.
+    """
+    for x in sources:
+        if x.node.needs and mode.get().grad:
+            value = record(tie, [value, x], value.array, value.node.dev, None)
+    return value
 
 
 @cache
