@@ -92,6 +92,7 @@ class Op:
     part: Callable[..., Slices | None] | None = None
     register: InitVar[bool] = True
 
+    finds_freed = False  # does the derivative itself raise where it reads what was freed?
     # derived
     reads: tuple[tuple[int, ...], ...] = field(init=False)  # per vjp, the inputs that it reads
     reads_out: tuple[bool, ...] = field(init=False)  # per vjp, does it read the output?
