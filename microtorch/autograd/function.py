@@ -292,7 +292,7 @@ class CustomOp(Op):
             self.node.__qualname__ = f"torch.autograd.function.{name}Backward"
 
 
-def _of_context(node: Node, name: str) -> Any:
+def _of_context(node: Node, name: str) -> object:
     """What forward kept in an attribute of ``ctx``, which in PyTorch is the node."""
     if not name.startswith("_") and name in vars((node.attrs or {})["ctx"]):
         return getattr((node.attrs or {})["ctx"], name)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..base.types import Contribution, Gradient, Hook
 
 
-class Outputs(dict[int, Any]):
+class Outputs(dict[int, "Gradient"]):
     """The gradient of a node of several outputs, by the outputs' numbers; ``+`` adds one by one."""
 
     def __add__(self, other: dict[int, Gradient]) -> Outputs:
@@ -66,7 +66,7 @@ def after(node: Node, g: Gradient, parts: list[Contribution]) -> list[Contributi
     return parts
 
 
-def _replaced(hook: Hook, result: Any, n: int, node: Node) -> tuple[Any, ...] | None:
+def _replaced(hook: Hook, result: object, n: int, node: Node) -> tuple[Any, ...] | None:
     """The ``n`` gradients that a hook on a node returned; None if it did not."""
     if result is None:
         return None

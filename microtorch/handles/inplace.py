@@ -30,6 +30,7 @@ from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
 from ..ops import index as indexing
+from ..ops.arguments import tensors_only
 from ..ops.elementwise import ALIASES, TENSORS_ONLY
 from ..ops.node_names import rename
 from ..ops.settled import settled
@@ -152,9 +153,9 @@ def _flat(op: Op, outcome: Tensor, target: Tensor, others: tuple[Any, ...]) -> T
     """
     if target.array.dtype.kind not in "fcV":
         return outcome
-    tensors = [x for x in others if isinstance(x, Handle) and not op.name.startswith("logical")]
+    read = [x for x in others if hasattr(x, "node") and not op.name.startswith("logical")]
     written = outcome.to(target.dtype).array
-    return settled(op.name, written, target, *tensors, zero=len(tensors))
+    return settled(op.name, written, target, *read, zero=len(read))
 
 
 def _keep(node: Node, target: Tensor) -> bool:
@@ -442,9 +443,7 @@ def _of_op(op: Op) -> Callable[..., Tensor]:
     def method(self: Tensor, *others: Any, **attrs: Any) -> Tensor:
         if op.name in TENSORS_ONLY:
             for x in others:
-                if not isinstance(x, Handle):
-                    what = f"{op.name}_(): argument 'other' (position 1) must be Tensor, not "
-                    raise TypeError(errors.message(what + type(x).__name__, fix="torch.tensor(...)"))
+                tensors_only(f"{op.name}_", other=x)
         if len(others) > n and static:  # x.clamp_min_(0)
             if len(others) > n + len(static):
                 raise TypeError(f"{op.name}_() takes {n + len(static)} positional arguments")

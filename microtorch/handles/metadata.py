@@ -121,23 +121,21 @@ def set_(
     if isinstance(source, UntypedStorage):
         size = (source.nbytes() // self.element_size(),) if size is None else size
         source = source._tensor
-    if source is None:
-        source = constant(np.empty(0, self.array.dtype))
-    if source.array.dtype != self.array.dtype:
+    shown: Tensor = constant(np.empty(0, self.array.dtype)) if source is None else source
+    if shown.array.dtype != self.array.dtype:
         raise RuntimeError(
             errors.message(
-                f"Could not set tensor of type {source.array.dtype} to a tensor of type "
+                f"Could not set tensor of type {shown.array.dtype} to a tensor of type "
                 f"{self.array.dtype}"
             )
         )
     if size is not None:
-        steps = stride
-        if stride is None:
-            steps = [math.prod(size[i + 1 :]) for i in range(len(size))]
-        source = METHODS["as_strided"](source.detach(), tuple(size), tuple(steps), storage_offset)
-    self.array, self.origin = source.array, source.origin
-    self.node = constant_node(source.array, source.node.dev)
-    self.node.storage = storage_of(source.node)
+        rows = [math.prod(size[i + 1 :]) for i in range(len(size))]
+        steps = tuple(rows if stride is None else stride)
+        shown = METHODS["as_strided"](shown.detach(), tuple(size), steps, storage_offset)
+    self.array, self.origin = shown.array, shown.origin
+    self.node = constant_node(shown.array, shown.node.dev)
+    self.node.storage = storage_of(shown.node)
     return self
 
 
